@@ -1,0 +1,88 @@
+"""GET and DELETE /v1/chats, GET /v1/chats/{chat_id}, GET /health, and every route that does not exist."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chat_lookup import bootstrap, edge
+from chat_lookup.answers import found_body
+from chat_lookup.asking import Method
+from chat_lookup.clock import Deadline
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.fields import whole
+from chat_lookup.lookup import Options
+from chat_lookup.portals import Portal
+from chat_lookup.web import Event, Handler, Request, Response, json_response, no_content, printable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SECONDS = 10
+"""A look-up's deadline (design 3.1)."""
+
+
+def handler(event: Event, context: "LambdaContext") -> Response:
+    deadline = edge.time_left(context, bootstrap.clock, at_most=SECONDS)
+    return edge.http(event, bootstrap.telemetry(), partial(routes, deadline))
+
+
+def routes(deadline: Deadline) -> Mapping[str, Handler]:
+    return {
+        "GET /v1/chats": partial(find, deadline),
+        "DELETE /v1/chats": forget,
+        "GET /v1/chats/{chat_id}": partial(reverse, deadline),
+        "GET /health": health,
+    }
+
+
+def find(deadline: Deadline, request: Request) -> Response:
+    expand = request.optional("expand")
+    portal = authorised(request, "details" if expand else "lookup")
+    request.only("entity_type", "entity_id", "method", "bot_id", "expand", "fresh")
+    ref = EntityRef(request.required("entity_type"), request.required("entity_id"))
+    if expand not in (None, "chat"):
+        raise InvalidRequest("expand can only be chat")
+    fresh = request.optional("fresh") or "false"
+    if fresh not in ("true", "false"):
+        raise InvalidRequest("fresh can only be true or false")
+    bot_id = request.optional("bot_id")
+    options = Options(
+        method=method_named(request.optional("method") or "auto"),
+        bot_id=None if bot_id is None else whole("bot_id", bot_id),
+        expand=expand is not None,
+        fresh=fresh == "true",
+    )
+    return json_response(200, found_body(bootstrap.services().lookup.find(portal, ref, options, deadline)))
+
+
+def forget(request: Request) -> Response:
+    portal = authorised(request, "lookup")
+    request.only("entity_type", "entity_id")
+    ref = EntityRef(request.required("entity_type"), request.required("entity_id"))
+    bootstrap.services().lookup.forget(portal, ref)
+    return no_content()
+
+
+def reverse(deadline: Deadline, request: Request) -> Response:
+    portal = authorised(request, "details")
+    request.only()
+    chat_id = whole("chat_id", request.path_parameters.get("chat_id"))
+    return json_response(200, found_body(bootstrap.services().lookup.reverse(portal, chat_id, deadline)))
+
+
+def health(_: Request) -> Response:
+    return json_response(200, {"status": "ok", "layer": bootstrap.layer()})
+
+
+def authorised(request: Request, scope: str) -> Portal:
+    """The portal of the key that was sent."""
+    key = bootstrap.services().keys.authenticate(request.key, scope)
+    return bootstrap.services().portals.get(key.member_id)
+
+
+def method_named(name: str) -> Method:
+    try:
+        return Method(name)
+    except ValueError:
+        raise InvalidRequest(f"method can only be auto, im or imbot, not {printable(name)}") from None

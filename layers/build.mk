@@ -1,0 +1,16 @@
+# What the build of the layer and of every function shares. `sam build` calls the targets (Metadata, BuildMethod:
+# makefile); they write to $(ARTIFACTS_DIR) only, and two builds of one commit are identical.
+LAYERS := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+
+# Bytecode is only good for the version that wrote it, and Lambda runs this one.
+PYTHON := $(shell "$(LAYERS)find-python" 3.13)
+ifeq ($(PYTHON),)
+  $(error Building needs Python 3.13, as the functions run on it; install it, then build again)
+endif
+
+# Sets are written into bytecode in the order of their hashes.
+export PYTHONHASHSEED := 0
+
+# $(call compile,FOLDER IN THE CLOUD): bytecode for all of $(ARTIFACTS_DIR), as it will lie in that folder. It names
+# its source by hash and is never checked against it: the packager dates every file 1980, so dates would not match.
+compile = "$(PYTHON)" -m compileall -q --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p $(1) "$(ARTIFACTS_DIR)"

@@ -1,0 +1,39 @@
+"""What a look-up's outcome looks like to callers, over HTTP and by direct invocation alike (design 3.1, 3.3)."""
+
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.lookup import Found
+from chat_lookup.web import problem
+
+
+def found_body(found: Found) -> dict[str, object]:
+    """The fields of a chat that was found (design 3.1); `chat` only where its details were asked for."""
+    body: dict[str, object] = {
+        "entity_type": found.ref.entity_type if found.ref else None,
+        "entity_id": found.ref.entity_id if found.ref else None,
+        "chat_id": found.chat_id,
+        "dialog_id": f"chat{found.chat_id}",
+        "source": found.source,
+        "method": found.method,
+        "age_seconds": found.age_seconds,
+    }
+    if found.expanded:
+        chat = found.chat
+        body["chat"] = chat and {
+            "type": chat.type,
+            "title": chat.title,
+            "owner_id": chat.owner_id,
+            "members": chat.members,
+        }
+    return body
+
+
+def problem_body(entity_type: object, entity_id: object, error: ChatLookupError) -> dict[str, object]:
+    """One item that has no chat id, and why."""
+    return {"entity_type": entity_type, "entity_id": entity_id, "chat_id": None, "problem": problem(error)}
+
+
+def outcome_body(ref: EntityRef, outcome: Found | ChatLookupError) -> dict[str, object]:
+    if isinstance(outcome, ChatLookupError):
+        return problem_body(ref.entity_type, ref.entity_id, outcome)
+    return found_body(outcome)

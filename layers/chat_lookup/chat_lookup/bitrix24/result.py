@@ -1,0 +1,126 @@
+"""Results of the methods, decoded once and tolerantly: PHP renders what is empty as null, false, "", 0 or []."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from chat_lookup.bitrix24.errors import BitrixError
+
+_LARGEST_ID: Final = 2**63 - 1
+_LONGEST_ID: Final = len(str(_LARGEST_ID))
+
+
+class ResultShape(StrEnum):
+    """The form in which a look-up's result came; the documents contradict each other (bitrix24.md 1.1.2)."""
+
+    OBJECT = "object"
+    INT = "int"
+    STRING = "string"
+    NULL = "null"
+    FALSE = "false"
+    LIST = "list"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDetails:
+    """A chat as `im.dialog.get` and its neighbours describe it. `members` counts users; `owner_id` is a user's."""
+
+    chat_id: int
+    dialog_id: str
+    type: str
+    title: str
+    owner_id: int | None
+    members: int | None
+    entity_type: str | None
+    entity_id: str | None
+
+
+def shape_of(result: object) -> ResultShape:
+    """The form of a look-up's result, for the metric `ResultShape`."""
+    if result is None:
+        return ResultShape.NULL
+    if result is False:
+        return ResultShape.FALSE
+    return _SHAPES.get(type(result), ResultShape.OTHER)
+
+
+_SHAPES: Final[Mapping[type, ResultShape]] = {
+    dict: ResultShape.OBJECT,
+    int: ResultShape.INT,
+    str: ResultShape.STRING,
+    list: ResultShape.LIST,
+}
+
+
+def chat_id_from(result: object) -> int | None:
+    """The chat id in the result of `im.chat.get` or `imbot.chat.get`, None for "not found" (bitrix24.md 1.1.3).
+
+    Takes an object with `ID` or `id`, a positive integer, or a string of digits. Raises `BitrixError` PROTOCOL for
+    anything else, naming its type and nothing of what it holds.
+    """
+    if _is_empty(result):
+        return None
+    found = result
+    if isinstance(result, dict):
+        found = result.get("ID", result.get("id", result))
+        if _is_empty(found):
+            return None
+    chat_id = _positive(found)
+    if chat_id is None:
+        raise _undecodable("a look-up's result", result)
+    return chat_id
+
+
+def details_from(result: object) -> ChatDetails:
+    """A chat's details from `im.dialog.get`, `imbot.dialog.get`, `imopenlines.dialog.get` or `imbot.v2.Chat.get`.
+
+    The former answer a flat object in snake_case, the latter `{"chat": {…}}` in camelCase (bitrix24.md 1.3 to 1.5).
+    Fields that are missing, null or empty are alike. Raises `BitrixError` PROTOCOL where there is no chat in it.
+    """
+    chat = result.get("chat", result) if isinstance(result, dict) else None
+    chat_id = _positive(chat.get("id")) if isinstance(chat, dict) else None
+    if not isinstance(chat, dict) or chat_id is None:
+        raise _undecodable("a chat's details", result)
+    return ChatDetails(
+        chat_id=chat_id,
+        dialog_id=_text(chat, "dialog_id", "dialogId") or f"chat{chat_id}",
+        type=_text(chat, "type", "message_type", "messageType") or "",
+        title=_text(chat, "name", "title") or "",
+        owner_id=_positive(_first(chat, "owner")),
+        members=_positive(_first(chat, "user_counter", "userCounter")),
+        entity_type=_text(chat, "entity_type", "entityType"),
+        entity_id=_text(chat, "entity_id", "entityId"),
+    )
+
+
+def _is_empty(value: object) -> bool:
+    """What PHP calls empty; `"0"` is its string for nothing, too."""
+    return value is None or value is False or value in ("", "0") or value == [] or value == {} or _is_int(value, 0)
+
+
+def _is_int(value: object, number: int) -> bool:
+    return type(value) is int and value == number
+
+
+def _positive(value: object) -> int | None:
+    """A positive number that fits into 64 bits, also as a string of digits; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_ID:
+        value = int(value)
+    return value if type(value) is int and 0 < value <= _LARGEST_ID else None
+
+
+def _first(chat: dict[str, object], *names: str) -> object:
+    return next((chat[name] for name in names if not _is_empty(chat.get(name))), None)
+
+
+def _text(chat: dict[str, object], *names: str) -> str | None:
+    value = _first(chat, *names)
+    if _positive(value) is not None:
+        return str(value)
+    return value if isinstance(value, str) else None
+
+
+def _undecodable(what: str, result: object) -> BitrixError:
+    return BitrixError("PROTOCOL", 200, description=f"{what} is no chat: {type(result).__name__}")

@@ -1,0 +1,108 @@
+"""Builds the object graph. The only place that names AWS clients, and the only one that reads the environment."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING, cast
+
+from chat_lookup import config
+from chat_lookup.admin import Admin
+from chat_lookup.asking import Asking
+from chat_lookup.bitrix24.client import Bitrix24Client
+from chat_lookup.cache import Cache
+from chat_lookup.calls import PortalCalls
+from chat_lookup.clock import Clock, SystemClock
+from chat_lookup.keys import Keys
+from chat_lookup.limiter import Limiter
+from chat_lookup.lookup import Lookup
+from chat_lookup.portals import Portals
+from chat_lookup.telemetry import Telemetry
+from chat_lookup.tokens import Tokens
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+clock: Clock = SystemClock()
+"""The time of everything built here. A local run puts a clock that can be moved in its place, before it builds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers call."""
+
+    portals: Portals
+    keys: Keys
+    lookup: Lookup
+    admin: Admin
+
+
+@cache
+def telemetry() -> Telemetry:
+    """The logger and the metrics; made first and from defaults, so that a failing start can be told."""
+    return Telemetry(
+        service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "chat-lookup",
+        namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "ChatLookup",
+        level=(os.environ.get("LOG_LEVEL") or "INFO").upper(),
+    )
+
+
+@cache
+def services() -> Services:
+    """Everything else, once per process. Raises `ServiceMisconfigured`, and tries again at the next invocation then."""
+    settings = config.from_environ(os.environ)
+    told = telemetry()
+    dynamodb = _dynamodb(settings)
+    portals = Portals(dynamodb, settings.portal_table, clock)
+    keys = Keys(dynamodb, settings.portal_table, clock)
+    tokens = Tokens(_secrets(settings), settings.secret_prefix, clock, told.redactor)
+    calls = PortalCalls(
+        Bitrix24Client(clock, local_hosts=settings.local_hosts, ca_pem=settings.ca_pem),
+        tokens,
+        Limiter(dynamodb, settings.cache_table, clock),
+        told,
+        clock,
+    )
+    cached = Cache(dynamodb, settings.cache_table, clock, SystemRandom())
+    lookup = Lookup(Asking(calls, portals, told), cached, told, clock)
+    return Services(portals, keys, lookup, Admin(portals, keys, tokens, calls, told, clock))
+
+
+@cache
+def layer() -> str:
+    """The hash of the layer that this function was built with, or `unbuilt` where it runs from its sources."""
+    stamp = Path(os.environ.get("LAMBDA_TASK_ROOT", ".")) / "layer-stamp"
+    return stamp.read_text().strip() if stamp.is_file() else "unbuilt"
+
+
+@cache
+def _session() -> "Session":
+    from botocore.session import get_session  # noqa: PLC0415 - a health check need not pay for botocore
+
+    return get_session()
+
+
+def _dynamodb(settings: config.Settings) -> "DynamoDBClient":
+    from botocore.config import Config  # noqa: PLC0415 - as above
+
+    client = _session().create_client(
+        "dynamodb",
+        endpoint_url=settings.endpoint_url,
+        # Short, so that one lost packet does not eat a look-up's ten seconds.
+        config=Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}),
+    )
+    return cast("DynamoDBClient", client)
+
+
+def _secrets(settings: config.Settings) -> "SecretsManagerClient":
+    from botocore.config import Config  # noqa: PLC0415 - as above
+
+    client = _session().create_client(
+        "secretsmanager",
+        endpoint_url=settings.endpoint_url,
+        config=Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}),
+    )
+    return cast("SecretsManagerClient", client)

@@ -1,0 +1,160 @@
+"""Chat ids in CacheTable: positive answers, short-lived "not found", and what may be served when the portal fails.
+
+TTL only collects garbage, hours late: every time is compared on read (design 4).
+"""
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from chat_lookup.clock import Clock
+from chat_lookup.entity import EntityRef
+from chat_lookup.items import condition_failed, number, read_number, read_text, read_whole, text
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chat_lookup.items import Item
+
+HOUR: Final = 3600.0
+FRESH_POSITIVE: Final = 24 * HOUR
+USABLE_POSITIVE: Final = 7 * 24 * HOUR
+FRESH_NEGATIVE: Final = 60.0
+"""Short, because chats are made on demand: null today can be an id tomorrow (bitrix24.md 1.1)."""
+SPREAD: Final = 0.10
+"""Freshness varies by this share, so that what was stored together does not lapse together."""
+CLOCKS_APART: Final = 60.0
+"""Seconds that two processes' clocks may differ. A row from further ahead was written by a clock that ran wrong."""
+BY_CHAT: Final = "by_chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known of one pair. `chat_id` is None for "not found"; times are Unix seconds."""
+
+    ref: EntityRef
+    chat_id: int | None
+    method: str
+    source: str
+    asked_at: float
+    fresh_until: float
+    usable_until: float
+
+    def fresh(self, now: float) -> bool:
+        return now < self.fresh_until
+
+    def usable(self, now: float) -> bool:
+        """Whether it may be served as stale when the portal fails; only positive answers may."""
+        return self.chat_id is not None and now < self.usable_until
+
+
+def cache_key(member_id: str, generation: int, ref: EntityRef) -> str:
+    """The row's key. A hash, because ids are opaque text and no separator is safe (design 4)."""
+    pair = json.dumps([ref.entity_type, ref.entity_id]).encode()
+    digest = urlsafe_b64encode(hashlib.sha256(pair).digest()).rstrip(b"=").decode()
+    return f"CHAT#{member_id}#{generation}#{digest}"
+
+
+def chat_key(member_id: str, generation: int, chat_id: int) -> str:
+    """The key of the index `by_chat`: the entity that a chat id was last found for."""
+    return f"{member_id}#{generation}#{chat_id}"
+
+
+class Cache:
+    """The rows of CacheTable that hold chat ids."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock, random: Random) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock = clock
+        self._random = random
+
+    def get(self, member_id: str, generation: int, ref: EntityRef) -> Row | None:
+        """One eventually consistent read; None for a row that is absent or speaks of another pair."""
+        item = self._dynamodb.get_item(
+            TableName=self._table, Key={"pk": text(cache_key(member_id, generation, ref))}
+        ).get("Item")
+        if not item:
+            return None
+        if (read_text(item, "entity_type"), read_text(item, "entity_id")) != (ref.entity_type, ref.entity_id):
+            return None
+        row = _from_item(item, ref)
+        return row if row.asked_at <= self._clock.now() + CLOCKS_APART else None
+
+    def put(
+        self, member_id: str, generation: int, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float
+    ) -> Row:
+        """Keep what the portal said at `asked_at`, unless a later answer stands already. Returns the row as made.
+
+        Repeating the write is harmless: its condition admits our own earlier success (design 4).
+        """
+        fresh, usable = (FRESH_POSITIVE, USABLE_POSITIVE) if chat_id is not None else (FRESH_NEGATIVE, FRESH_NEGATIVE)
+        spread = 1 + self._random.uniform(-SPREAD, SPREAD)
+        row = Row(ref, chat_id, method, "portal", asked_at, asked_at + fresh * spread, asked_at + usable * spread)
+        self._write(member_id, generation, row)
+        return row
+
+    def forget(self, member_id: str, generation: int, ref: EntityRef) -> None:
+        """Forget one answer. A mark stays for an hour, so that an answer asked for earlier cannot come back."""
+        now = self._clock.now()
+        self._write(member_id, generation, Row(ref, None, "", "forgotten", now, now, now))
+
+    def entity_of(self, member_id: str, generation: int, chat_id: int) -> EntityRef | None:
+        """The pair that a chat id was last found for, from the index; None if the cache knows none."""
+        items = self._dynamodb.query(
+            TableName=self._table,
+            IndexName=BY_CHAT,
+            KeyConditionExpression="chat = :chat",
+            ExpressionAttributeValues={":chat": text(chat_key(member_id, generation, chat_id))},
+            Limit=1,
+        )["Items"]
+        if not items:
+            return None
+        entity_type, entity_id = read_text(items[0], "entity_type"), read_text(items[0], "entity_id")
+        return EntityRef(entity_type, entity_id) if entity_type and entity_id else None
+
+    def _write(self, member_id: str, generation: int, row: Row) -> None:
+        item = {
+            "pk": text(cache_key(member_id, generation, row.ref)),
+            "entity_type": text(row.ref.entity_type),
+            "entity_id": text(row.ref.entity_id),
+            "method": text(row.method),
+            "source": text(row.source),
+            "asked_at": number(row.asked_at),
+            "fresh_until": number(row.fresh_until),
+            "usable_until": number(row.usable_until),
+            "expires_at": number(int(row.usable_until + HOUR)),
+        }
+        if row.chat_id is not None:
+            item["chat_id"] = number(row.chat_id)
+            item["chat"] = text(chat_key(member_id, generation, row.chat_id))
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item=item,
+                ConditionExpression="attribute_not_exists(pk) OR asked_at <= :asked_at OR asked_at > :ahead",
+                ExpressionAttributeValues={
+                    ":asked_at": number(row.asked_at),
+                    ":ahead": number(self._clock.now() + CLOCKS_APART),
+                },
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+
+
+def _from_item(item: "Item", ref: EntityRef) -> Row:
+    return Row(
+        ref=ref,
+        chat_id=read_whole(item, "chat_id"),
+        method=read_text(item, "method") or "",
+        source=read_text(item, "source") or "portal",
+        asked_at=read_number(item, "asked_at") or 0.0,
+        fresh_until=read_number(item, "fresh_until") or 0.0,
+        usable_until=read_number(item, "usable_until") or 0.0,
+    )

@@ -1,0 +1,80 @@
+"""The edge that every function shares: one log line for each invocation, and no foreign exception past it."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.telemetry import Telemetry
+from chat_lookup.web import Event, Handler, Request, Response, dispatch, error_response, request_from, request_id_of
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_SERVER_ERROR = 500
+
+
+def http(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str, Handler]]) -> Response:
+    """Answer one HTTP request. Whatever happens, the answer is a response with a problem document at the worst.
+
+    `routes` is called inside, so that a service that cannot start says so in the same form.
+    """
+    request_id = request_id_of(event)
+    with telemetry.invocation("request", request_id=request_id):
+        try:
+            request = request_from(event)
+            _remember_secrets(request, telemetry)
+            telemetry.note(route=request.route)
+            response = dispatch(request, routes())
+        except ChatLookupError as error:
+            _note(error, telemetry)
+            response = error_response(error, request_id)
+        except Exception as error:  # noqa: BLE001 - the edge: nobody behind it, and a trace must not reach a caller
+            response = error_response(_unexpected(error, telemetry), request_id)
+        telemetry.note(status=response["statusCode"])
+        return response
+
+
+def invoke(
+    message: str, context: "LambdaContext", telemetry: Telemetry, work: Callable[[], dict[str, object]]
+) -> dict[str, object]:
+    """Answer one direct invocation.
+
+    Raises our own errors only, each with a safe message and without the error that caused it, so that a state machine
+    can match its class name and no secret is in its trace (design 3.3).
+    """
+    failure: ChatLookupError
+    with telemetry.invocation(message, request_id=context.aws_request_id):
+        try:
+            return work()
+        except ChatLookupError as error:
+            _note(error, telemetry)
+            failure = error
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = _unexpected(error, telemetry)
+    # A fresh raise: the frames and causes of the first one stay behind.
+    raise failure.with_traceback(None) from None
+
+
+def time_left(context: "LambdaContext", clock: Clock, *, at_most: float = float("inf")) -> Deadline:
+    """The moment by which to answer: what Lambda leaves less a second, or sooner."""
+    left = context.get_remaining_time_in_millis() / 1000 - 1
+    return Deadline.after(min(left, at_most), clock)
+
+
+def _note(error: ChatLookupError, telemetry: Telemetry) -> None:
+    level = logging.ERROR if error.status == _SERVER_ERROR else logging.INFO
+    telemetry.note(level=level, problem=error.code, detail=error.detail)
+
+
+def _unexpected(error: Exception, telemetry: Telemetry) -> ChatLookupError:
+    telemetry.fault("unexpected error", error)
+    failure = ChatLookupError()
+    _note(failure, telemetry)
+    return failure
+
+
+def _remember_secrets(request: Request, telemetry: Telemetry) -> None:
+    if request.key:
+        telemetry.redactor.register(request.key)

@@ -1,0 +1,127 @@
+"""The pair that Bitrix24 binds a chat to: ENTITY_TYPE and ENTITY_ID, opaque text, kept exactly as given."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chat_lookup.errors import InvalidRequest
+
+LONGEST = 255
+"""Characters in each part. The vendor documents no length; its column is a varchar(255)."""
+
+_CRM_KINDS = ("LEAD", "DEAL", "CONTACT", "COMPANY", "SMART_INVOICE")
+_CRM_ID = re.compile(r"(?:LEAD|DEAL|CONTACT|COMPANY|SMART_INVOICE|DYNAMIC_\d+)\|\d+")
+_KNOWN_TYPES = frozenset(
+    {
+        "CRM", "LINES", "LIVECHAT", "TASKS_TASK", "TASKS", "TASK", "CALENDAR", "SONET_GROUP", "CALL", "MAIL",
+        "VIDEOCONF", "ANNOUNCEMENT", "AI_ASSISTANT_PRIVATE", "THREAD", "CHAT", "OPEN",
+    }
+)  # fmt: skip
+_OTHER_NAMES = {
+    "OPENLINES": "LINES",
+    "OPENLINE": "LINES",
+    "IMOL": "LINES",
+    "GROUP": "SONET_GROUP",
+    "WORKGROUP": "SONET_GROUP",
+    "PROJECT": "SONET_GROUP",
+}
+_LINES_SEPARATORS = 3
+"""An open line's user code has four parts (bitrix24.md 1.20)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRef:
+    """A checked pair. Two are equal only if both texts are equal to the last character (bitrix24.md 1.20)."""
+
+    entity_type: str
+    entity_id: str
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidRequest`, naming the part, for what can never carry a chat."""
+        _check("entity_type", self.entity_type)
+        _check("entity_id", self.entity_id)
+
+    @property
+    def loggable_id(self) -> str:
+        """The id as it may stand in a log: those of open lines hold telephone numbers, so a hash of them (design 7)."""
+        if self.entity_type.upper() in ("LINES", "LIVECHAT", *_OTHER_NAMES):
+            return "sha256:" + hashlib.sha256(self.entity_id.encode()).hexdigest()[:16]
+        return self.entity_id
+
+
+def _check(part: str, text: str) -> None:
+    if not text:
+        raise InvalidRequest(f"{part} is empty")
+    if text == "0":
+        # PHP calls "0" empty: the portal would answer null whatever it holds (bitrix24.md 1.1, 8 row 27).
+        raise InvalidRequest(f'{part} is "0", which the platform treats as not given')
+    if len(text) > LONGEST:
+        raise InvalidRequest(f"{part} has {len(text)} characters, at most {LONGEST} are admitted")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise InvalidRequest(f"{part} has control characters or broken text")
+
+
+def hint(ref: EntityRef) -> str | None:
+    """What looks wrong about a pair that was not found, as one sentence; None if nothing does (bitrix24.md 1.20)."""
+    for part, text in (("entity_type", ref.entity_type), ("entity_id", ref.entity_id)):
+        if text != text.strip():
+            return f"{part} begins or ends with a space, and the portal compares every character."
+    return _hint_on_type(ref) or _hint_on_id(ref)
+
+
+def _hint_on_type(ref: EntityRef) -> str | None:
+    upper = ref.entity_type.upper()
+    if upper in _CRM_KINDS or re.fullmatch(r"DYNAMIC_\d+", upper):
+        return f"Objects of the CRM are looked up with entity_type CRM and entity_id {upper}|{ref.entity_id}."
+    if upper in _OTHER_NAMES:
+        return f"The platform's name for this is entity_type {_OTHER_NAMES[upper]}."
+    if upper in _KNOWN_TYPES and ref.entity_type != upper:
+        return f"The portal compares case: the platform's name for this is entity_type {upper}."
+    return None
+
+
+def _hint_on_id(ref: EntityRef) -> str | None:
+    if "\\|" in ref.entity_id or "%7c" in ref.entity_id.lower():
+        return "entity_id has an escaped separator; the platform's own is a plain | (percent-encode it only once)."
+    for kinds, looks_wrong, sentence in _ID_HINTS:
+        if ref.entity_type in kinds and looks_wrong(ref.entity_id):
+            return sentence
+    return None
+
+
+_ID_HINTS: tuple[tuple[frozenset[str], Callable[[str], object], str], ...] = (
+    (
+        frozenset({"CRM"}),
+        lambda text: not _CRM_ID.fullmatch(text),
+        "With CRM an entity_id looks like DEAL|1663, LEAD|13, CONTACT|25, COMPANY|7 or DYNAMIC_<type id>|<item id>.",
+    ),
+    (
+        # bitrix24.md 1.1: `CRM` finds the discussion chat only, and that is made when somebody opens it.
+        frozenset({"CRM"}),
+        lambda _: True,
+        "A CRM object's discussion chat is made on demand; open-line chats of the object are not found this way.",
+    ),
+    (
+        frozenset({"LINES"}),
+        lambda text: text.startswith("imol|"),
+        "Without the prefix imol| this is the entity_id that LINES has.",
+    ),
+    (
+        frozenset({"LINES"}),
+        lambda text: text.count("|") < _LINES_SEPARATORS,
+        "With LINES an entity_id looks like <connector>|<line>|<chat>|<user>, as telegrambot|2|209607941|744.",
+    ),
+    (
+        frozenset({"SONET_GROUP"}),
+        lambda text: re.fullmatch(r"sg\d+", text),
+        "sg… is the group's dialog id; its entity_id is the number alone.",
+    ),
+    (
+        frozenset({"TASKS_TASK", "TASKS", "TASK", "SONET_GROUP", "CALENDAR"}),
+        lambda text: not text.isdecimal(),
+        "With this entity_type an entity_id is a number.",
+    ),
+)
+"""Types, whether the id looks wrong for them, and what to say; the first that fits is told."""

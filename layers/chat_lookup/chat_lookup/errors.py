@@ -1,0 +1,98 @@
+"""The one root of our errors, and the errors that callers see.
+
+Each leaf is a row of the contract (design 3.1 and 6): `code` is the last part of the problem's `type` and stable,
+`status` is HTTP's, `retryable` says whether the same request may succeed later. Messages are written by us and safe
+to show: what a portal said goes into `portal_error` (its code) only, never its text.
+"""
+
+from collections.abc import Mapping
+
+
+class ChatLookupError(Exception):
+    """The root. `str(error)` is the safe detail."""
+
+    code = "internal-error"
+    title = "Something failed inside the service"
+    status = 500
+    retryable = False
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        portal_error: str | None = None,
+        retry_after: float | None = None,
+        hint: str | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.portal_error = portal_error
+        self.retry_after = retry_after
+        self.hint = hint
+        self.extra = dict(extra or {})
+
+
+class InvalidRequest(ChatLookupError):
+    code, title, status = "invalid-request", "The request is not valid", 400
+
+
+class KeyRejected(ChatLookupError):
+    code, title, status = "key-rejected", "No valid API key came with the request", 401
+
+
+class ScopeMissing(ChatLookupError):
+    code, title, status = "scope-missing", "The API key lacks the scope that this needs", 403
+
+
+class RouteNotFound(ChatLookupError):
+    code, title, status = "route-not-found", "There is no such route", 404
+
+
+class MethodNotAllowed(ChatLookupError):
+    code, title, status = "method-not-allowed", "This route does not answer that method", 405
+
+    def __init__(self, detail: str = "", *, allow: str) -> None:
+        super().__init__(detail)
+        self.allow = allow
+
+
+class ChatNotFound(ChatLookupError):
+    code, title, status = "chat-not-found", "No chat carries this pair", 404
+
+
+class ChatNotAccessible(ChatLookupError):
+    code, title, status = "chat-not-accessible", "The portal does not show this chat to us", 403
+
+
+class PortalNotInstalled(ChatLookupError):
+    code, title, status = "portal-not-installed", "The application is not installed in this portal", 403
+
+
+class PortalRefused(ChatLookupError):
+    code, title, status = "portal-refused", "The portal refused the request as sent", 400
+
+
+class PortalMisconfigured(ChatLookupError):
+    code, title, status = "portal-misconfigured", "The portal's application, keys or scopes need mending", 502
+
+
+class PortalBusy(ChatLookupError):
+    code, title, status, retryable = "portal-busy", "The portal's request limit leaves no room in time", 429, True
+
+
+class PortalUnavailable(ChatLookupError):
+    code, title, status, retryable = "portal-unavailable", "The portal gave no usable answer", 503, True
+
+
+class PortalBlocked(ChatLookupError):
+    code, title, status, retryable = "portal-blocked", "The portal does not admit any request now", 503, True
+
+
+class PortalReauthorise(ChatLookupError):
+    code, title, status = "portal-reauthorise", "An administrator must open the application in the portal", 503
+    retryable = True
+
+
+class ServiceMisconfigured(ChatLookupError):
+    code, title, status = "service-misconfigured", "The service's own settings need mending", 500

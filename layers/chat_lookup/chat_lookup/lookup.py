@@ -1,0 +1,183 @@
+"""The use case: entity in, chat id out. From memory, the cache or the portal, or stale when the portal fails."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from chat_lookup.asking import Asking, Method
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.bitrix24.result import ChatDetails
+from chat_lookup.cache import Cache, Row
+from chat_lookup.calls import for_caller
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.entity import EntityRef, hint
+from chat_lookup.errors import (
+    ChatLookupError,
+    ChatNotAccessible,
+    ChatNotFound,
+    PortalBlocked,
+    PortalBusy,
+    PortalUnavailable,
+)
+from chat_lookup.memory import Memory
+from chat_lookup.portals import Portal
+from chat_lookup.telemetry import Telemetry
+
+_STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked)
+"""Failures that pass: the last known answer serves meanwhile. Where the portal took a right away, it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to look up. `expand` asks for the chat's details too; `fresh` asks the portal whatever is cached."""
+
+    method: Method = Method.AUTO
+    bot_id: int | None = None
+    expand: bool = False
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chat, and where the answer came from: `source` is portal, cache, event or stale."""
+
+    ref: EntityRef | None
+    chat_id: int
+    source: str
+    method: str
+    age_seconds: int
+    chat: ChatDetails | None = None
+    expanded: bool = False
+
+
+class Lookup:
+    """Looks chats up for one portal at a time."""
+
+    def __init__(self, asking: Asking, cache: Cache, telemetry: Telemetry, clock: Clock) -> None:
+        self._asking = asking
+        self._cache = cache
+        self._telemetry = telemetry
+        self._clock = clock
+        self._memory: Memory[tuple[str, int, EntityRef], Row] = Memory(clock, limit=10_000)
+
+    def find(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> Found:
+        """The chat that carries the pair in this portal.
+
+        Raises `ChatNotFound` (with a hint where the pair looks wrong) and the portal's errors of design 6.
+        """
+        started = self._clock.now()
+        self._telemetry.note(portal=portal.member_id, entity_type=ref.entity_type, entity_id=ref.loggable_id)
+        source = "none"
+        try:
+            row, source = self._answer(portal, ref, options, deadline)
+            if row.chat_id is None:
+                raise ChatNotFound(hint=hint(ref))
+            found = Found(ref, row.chat_id, source, row.method, max(0, int(self._clock.now() - row.asked_at)))
+            self._telemetry.note(chat_id=row.chat_id, method=row.method)
+            return self._expanded(portal, found, options, deadline) if options.expand else found
+        finally:
+            took = (self._clock.now() - started) * 1000
+            self._telemetry.count("Lookups", source=source)
+            self._telemetry.count("LookupLatency", took, source=source)
+            self._telemetry.note(source=source, duration_ms=round(took, 1))
+
+    def reverse(self, portal: Portal, chat_id: int, deadline: Deadline) -> Found:
+        """Which entity a chat belongs to, with its details.
+
+        Raises `ChatNotAccessible`, with the entity that the cache knows, where the portal shows the chat to no method
+        of ours: it does not tell a missing chat from a closed one (bitrix24.md 1.4).
+        """
+        self._telemetry.note(portal=portal.member_id, chat_id=chat_id)
+        try:
+            chat, method = self._asking.details(portal, chat_id, deadline, bot_id=None)
+        except BitrixError as error:
+            failure = for_caller(error, self._clock.now())
+            if error.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
+                failure = self._not_accessible(portal, chat_id, error)
+            raise failure from None
+        ref = _ref_of(chat)
+        self._telemetry.note(source="portal", method=method)
+        return Found(ref, chat_id, "portal", method, 0, chat, expanded=True)
+
+    def forget(self, portal: Portal, ref: EntityRef) -> None:
+        """Forget one cached answer: here at once, everywhere within 30 s."""
+        self._telemetry.note(portal=portal.member_id, entity_type=ref.entity_type, entity_id=ref.loggable_id)
+        self._cache.forget(portal.member_id, portal.generation, ref)
+        self._memory.forget((portal.member_id, portal.generation, ref))
+
+    def find_many(
+        self, portal: Portal, refs: Sequence[EntityRef | ChatLookupError], options: Options, deadline: Deadline
+    ) -> Iterator[Found | ChatLookupError]:
+        """One outcome for each of `refs`, in order; a pair that stands twice is asked once. Never raises for an item.
+
+        An error among `refs` (a pair that could not be read) passes through in its place.
+        """
+        known: dict[EntityRef, Found | ChatLookupError] = {}
+        for ref in refs:
+            if isinstance(ref, ChatLookupError):
+                yield ref
+                continue
+            if ref not in known:
+                known[ref] = self._outcome(portal, ref, options, deadline)
+            yield known[ref]
+
+    def _outcome(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> Found | ChatLookupError:
+        try:
+            return self.find(portal, ref, options, deadline)
+        except ChatLookupError as error:
+            return error
+
+    def _answer(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> tuple[Row, str]:
+        """The row that answers, and its source."""
+        now = self._clock.now()
+        key = (portal.member_id, portal.generation, ref)
+        row = None
+        if not options.fresh:
+            row = self._memory.get(key) or self._cache.get(portal.member_id, portal.generation, ref)
+            if row is not None and row.fresh(now):
+                self._memory.put(key, row)
+                return row, "event" if row.source == "event" else "cache"
+        try:
+            return self._ask(portal, ref, options, deadline), "portal"
+        except _STALE_FOR as failure:
+            if row is None or not row.usable(now):
+                raise
+            self._telemetry.note(level=logging.WARNING, problem=failure.code)
+            return row, "stale"
+
+    def _ask(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> Row:
+        asked_at = self._clock.now()
+        try:
+            said = self._asking.chat_id(portal, ref, deadline, method=options.method, bot_id=options.bot_id)
+        except BitrixError as error:
+            # Of a single pair not found is what NOT_FOUND says; the caller's answer needs no more than that.
+            raise for_caller(error, self._clock.now()) from None
+        row = self._cache.put(
+            portal.member_id, portal.generation, ref, said.chat_id, method=said.method, asked_at=asked_at
+        )
+        self._memory.put((portal.member_id, portal.generation, ref), row)
+        return row
+
+    def _expanded(self, portal: Portal, found: Found, options: Options, deadline: Deadline) -> Found:
+        """The same with details, or with null where they are refused: that never fails the look-up."""
+        try:
+            chat, _ = self._asking.details(portal, found.chat_id, deadline, bot_id=options.bot_id)
+        except (BitrixError, ChatLookupError):
+            return replace(found, expanded=True)
+        return replace(found, chat=chat, expanded=True)
+
+    def _not_accessible(self, portal: Portal, chat_id: int, error: BitrixError) -> ChatNotAccessible:
+        ref = self._cache.entity_of(portal.member_id, portal.generation, chat_id)
+        known = {"entity_type": ref.entity_type, "entity_id": ref.entity_id} if ref else None
+        return ChatNotAccessible(portal_error=error.code, extra={"chat_id": chat_id, "known": known})
+
+
+def _ref_of(chat: ChatDetails) -> EntityRef | None:
+    """The pair that a chat carries, or None for one that belongs to no object."""
+    if not chat.entity_type or not chat.entity_id:
+        return None
+    try:
+        return EntityRef(chat.entity_type, chat.entity_id)
+    except ChatLookupError:
+        return None

@@ -1,0 +1,132 @@
+"""What operators see: one structured log line per outcome, and metrics in closed sets of dimensions (design 7)."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Final
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from chat_lookup.bitrix24.errors import METRIC_CODES, ErrorClass
+from chat_lookup.redaction import Redactor
+
+OTHER: Final = "OTHER"
+
+METHODS: Final = frozenset(
+    {
+        "im.chat.get", "imbot.chat.get", "imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get",
+        "imopenlines.dialog.get", "tasks.task.get", "scope", "method.get", "profile",
+    }
+)  # fmt: skip
+SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric's unit and its dimension, the values of which are a closed set (anything else counts as OTHER)."""
+
+    unit: MetricUnit
+    dimension: str | None = None
+    values: frozenset[str] = frozenset()
+
+
+METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
+    "Lookups": (Metric(MetricUnit.Count, "source", SOURCES),),
+    "LookupLatency": (Metric(MetricUnit.Milliseconds, "source", SOURCES),),
+    "PortalCalls": (Metric(MetricUnit.Count, "method", METHODS),),
+    "PortalErrors": (
+        Metric(MetricUnit.Count, "code", METRIC_CODES),
+        Metric(MetricUnit.Count, "class", frozenset(each.value for each in ErrorClass)),
+    ),
+    "PortalLatency": (Metric(MetricUnit.Milliseconds),),
+    "LimiterWait": (Metric(MetricUnit.Milliseconds),),
+    "ResultShape": (
+        Metric(MetricUnit.Count, "shape", frozenset({"object", "int", "string", "null", "false", "list", "empty"})),
+    ),
+}
+
+
+@dataclass(slots=True)
+class _Invocation:
+    """What one invocation has to tell when it ends."""
+
+    fields: dict[str, object] = field(default_factory=dict)
+    counted: dict[tuple[str, str], dict[str, tuple[MetricUnit, list[float]]]] = field(default_factory=dict)
+    level: int = logging.INFO
+
+
+_invocation: ContextVar[_Invocation | None] = ContextVar("invocation", default=None)
+
+
+class Telemetry:
+    """One line and its metrics per invocation: `invocation` opens it, `note` and `count` fill it."""
+
+    def __init__(self, *, service: str, namespace: str, level: str) -> None:
+        self.redactor = Redactor()
+        self._service = service
+        self._namespace = namespace
+        # The level is given here, so that an odd LOG_LEVEL cannot stop a function from starting.
+        self._logger = Logger(
+            service=service,
+            level=level if level in logging.getLevelNamesMapping() else "INFO",
+            json_serializer=self._serialise,
+            use_rfc3339=True,
+            utc=True,
+            location=None,  # always this module: it would tell nobody anything
+        )
+        # Their debug lines hold URLs with secrets and signed headers (design 7).
+        for name in ("urllib3", "botocore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    def _serialise(self, line: object) -> str:
+        return self.redactor.clean(json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":")))
+
+    @contextmanager
+    def invocation(self, message: str, **fields: object) -> Iterator[None]:
+        """Everything noted and counted inside is written once, at the end, however the body ends."""
+        token = _invocation.set(_Invocation(fields=dict(fields)))
+        try:
+            yield
+        finally:
+            self._write(message, _invocation.get() or _Invocation())
+            _invocation.reset(token)
+
+    def note(self, *, level: int = logging.INFO, **fields: object) -> None:
+        """Add fields to the line of this invocation; the highest level noted is the line's."""
+        current = _invocation.get()
+        if current is not None:
+            current.fields.update(fields)
+            current.level = max(current.level, level)
+
+    def count(self, name: str, value: float = 1.0, **dimensions: str) -> None:
+        """Record one value of a metric of the table `METRICS`; `dimensions` name each of its dimensions."""
+        current = _invocation.get()
+        if current is None:
+            return
+        for metric in METRICS[name]:
+            said = dimensions[metric.dimension] if metric.dimension else ""
+            value_of = said if not metric.dimension or said in metric.values else OTHER
+            blob = current.counted.setdefault((metric.dimension or "", value_of), {})
+            blob.setdefault(name, (metric.unit, []))[1].append(value)
+
+    def fault(self, message: str, error: BaseException) -> None:
+        """Something nobody expected: a line of its own, with the traceback, redacted."""
+        self._logger.error(message, exc_info=(type(error), error, error.__traceback__))
+
+    def _write(self, message: str, invocation: _Invocation) -> None:
+        # One blob per set of dimensions: metrics that share a blob share its dimensions, and the alarms would see
+        # nothing (design 7).
+        for (dimension, value), metrics in invocation.counted.items():
+            blob = EphemeralMetrics(namespace=self._namespace, service=self._service)
+            if dimension:
+                blob.add_dimension(dimension, value)
+            for name, (unit, values) in metrics.items():
+                for each in values:
+                    blob.add_metric(name, unit, each)
+            blob.flush_metrics()
+        write = {logging.WARNING: self._logger.warning, logging.ERROR: self._logger.error}
+        write.get(invocation.level, self._logger.info)(message, extra=invocation.fields)

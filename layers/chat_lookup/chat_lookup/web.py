@@ -1,0 +1,180 @@
+"""API Gateway's event to a request and back (HTTP API, payload 2.0), and the one table from error to response."""
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+from chat_lookup.errors import ChatLookupError, InvalidRequest, MethodNotAllowed, RouteNotFound
+
+Event = Mapping[str, Any]
+Response = dict[str, Any]
+
+PROBLEM_TYPE: Final = "urn:bitrix24-chat-lookup:problem:"
+_LONGEST_QUERY: Final = 16_384
+_MOST_PARAMETERS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. Header names are folded; every query parameter keeps all its values."""
+
+    route: str
+    path: str
+    verb: str
+    query: Mapping[str, Sequence[str]]
+    path_parameters: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    request_id: str
+
+    @property
+    def key(self) -> str | None:
+        """The API key: `Authorization: Bearer KEY` or `X-Api-Key: KEY` (design 3.1)."""
+        scheme, _, credentials = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return credentials.strip()
+        return self.headers.get("x-api-key")
+
+    def only(self, *admitted: str) -> None:
+        """Raises `InvalidRequest` that names a parameter which is unknown here or stands twice."""
+        for name, values in self.query.items():
+            if name not in admitted:
+                raise InvalidRequest(f"{printable(name)} is not a parameter here; known are {', '.join(admitted)}")
+            if len(values) > 1:
+                raise InvalidRequest(f"{name} stands {len(values)} times, once is admitted")
+
+    def required(self, name: str) -> str:
+        """A parameter's value. Raises `InvalidRequest` that names it if it is missing."""
+        if name not in self.query:
+            raise InvalidRequest(f"{name} is missing")
+        return self.query[name][0]
+
+    def optional(self, name: str) -> str | None:
+        return self.query[name][0] if name in self.query else None
+
+
+Handler = Callable[[Request], Response]
+
+
+def request_from(event: Event) -> Request:
+    """Read an event. Raises `InvalidRequest` for a query or a body that cannot be read."""
+    context = event.get("requestContext") or {}
+    http = context.get("http") or {}
+    headers = {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+    return Request(
+        # `routeKey` is the gateway's own decision; rawPath arrives decoded and decides nothing (design 3.1).
+        route=str(event.get("routeKey") or "$default"),
+        path=str(event.get("rawPath") or "/"),
+        verb=str(http.get("method") or "GET").upper(),
+        query=_query(str(event.get("rawQueryString") or "")),
+        path_parameters=event.get("pathParameters") or {},
+        headers=headers,
+        body=_body(event),
+        request_id=request_id_of(event),
+    )
+
+
+def request_id_of(event: Event) -> str:
+    return str((event.get("requestContext") or {}).get("requestId") or "")
+
+
+def dispatch(request: Request, routes: Mapping[str, Handler]) -> Response:
+    """Call the handler of the request's route. Raises `RouteNotFound`, or `MethodNotAllowed` with what is allowed."""
+    handler = routes.get(request.route)
+    if handler is not None:
+        return handler(request)
+    allowed = sorted({route.split(" ")[0] for route in routes if _matches(route, request.path)})
+    if allowed:
+        raise MethodNotAllowed(allow=", ".join(allowed))
+    raise RouteNotFound
+
+
+def json_response(status: int, body: Mapping[str, object]) -> Response:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/json", "cache-control": "no-store"},
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+    }
+
+
+def no_content() -> Response:
+    return {"statusCode": 204, "headers": {"cache-control": "no-store"}, "body": ""}
+
+
+def problem(error: ChatLookupError) -> dict[str, object]:
+    """The facts of an error as RFC 9457 names them; in a batch they stand inside each item."""
+    facts: dict[str, object] = {
+        "type": PROBLEM_TYPE + error.code,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+    }
+    if error.portal_error is not None:
+        facts["portal_error"] = error.portal_error
+    if error.hint is not None:
+        facts["hint"] = error.hint
+    if error.retry_after is not None:
+        facts["retry_after"] = math.ceil(error.retry_after)
+    return facts | error.extra
+
+
+def error_response(error: ChatLookupError, request_id: str) -> Response:
+    """The one way from an error to a response."""
+    headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
+    if error.status in (429, 503):
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1)))
+    if error.status == 401:  # noqa: PLR2004
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = error.allow
+    body = json.dumps(problem(error) | {"request_id": request_id}, ensure_ascii=False, separators=(",", ":"))
+    return {"statusCode": error.status, "headers": headers, "body": body}
+
+
+def printable(text: str) -> str:
+    """A caller's text as it may stand in a message: short, and without what would break a line."""
+    return "".join(character if character.isprintable() else "?" for character in text[:40])
+
+
+def _query(raw: str) -> dict[str, list[str]]:
+    """Read the raw query: `queryStringParameters` joins repeated keys with commas and so cannot be told apart."""
+    if len(raw) > _LONGEST_QUERY:
+        raise InvalidRequest(f"The query has more than {_LONGEST_QUERY} characters")
+    pairs = [part for part in raw.split("&") if part]
+    if len(pairs) > _MOST_PARAMETERS:
+        raise InvalidRequest(f"The query has more than {_MOST_PARAMETERS} parameters")
+    query: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        query.setdefault(_decoded(name), []).append(_decoded(value))
+    return query
+
+
+def _decoded(text: str) -> str:
+    try:
+        return unquote_plus(text, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidRequest("The query holds bytes that are not UTF-8") from None
+
+
+def _body(event: Event) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode()
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest("The body is not valid base64") from None
+
+
+def _matches(route: str, path: str) -> bool:
+    pattern = route.partition(" ")[2].split("/")
+    parts = path.rstrip("/").split("/")
+    return len(pattern) == len(parts) and all(
+        wanted == part or (wanted.startswith("{") and part) for wanted, part in zip(pattern, parts, strict=True)
+    )
