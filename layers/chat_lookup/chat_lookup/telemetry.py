@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from chat_lookup.bitrix24.errors import METRIC_CODES, ErrorClass
+from chat_lookup.bitrix24.result import ResultShape
 from chat_lookup.redaction import Redactor
 
 OTHER: Final = "OTHER"
@@ -45,7 +46,7 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "PortalLatency": (Metric(MetricUnit.Milliseconds),),
     "LimiterWait": (Metric(MetricUnit.Milliseconds),),
     "ResultShape": (
-        Metric(MetricUnit.Count, "shape", frozenset({"object", "int", "string", "null", "false", "list", "empty"})),
+        Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),
     ),
 }
 
@@ -102,7 +103,7 @@ class Telemetry:
             current.fields.update(fields)
             current.level = max(current.level, level)
 
-    def count(self, name: str, value: float = 1.0, **dimensions: str) -> None:
+    def count(self, name: str, value: float = 1.0, /, **dimensions: str) -> None:
         """Record one value of a metric of the table `METRICS`; `dimensions` name each of its dimensions."""
         current = _invocation.get()
         if current is None:

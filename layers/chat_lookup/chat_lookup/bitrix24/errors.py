@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from chat_lookup.bitrix24.error_kinds import ErrorClass as ErrorClass
-from chat_lookup.bitrix24.error_kinds import ErrorRow as ErrorRow
-from chat_lookup.bitrix24.error_kinds import Where as Where
-from chat_lookup.bitrix24.error_table import ROWS as ROWS
+from chat_lookup.bitrix24.error_kinds import ErrorClass, ErrorRow, Where
+from chat_lookup.bitrix24.error_table import ROWS
+
+__all__ = ["METRIC_CODES", "ROWS", "BitrixError", "ErrorClass", "ErrorRow", "Where", "classify"]
 
 METRIC_CODES: Final[frozenset[str]] = frozenset(row.code for row in ROWS)
 """Every value that the metric dimension `code` may take; `OTHER` among them."""

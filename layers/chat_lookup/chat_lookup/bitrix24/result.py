@@ -97,11 +97,7 @@ def details_from(result: object) -> ChatDetails:
 
 def _is_empty(value: object) -> bool:
     """What PHP calls empty; `"0"` is its string for nothing, too."""
-    return value is None or value is False or value in ("", "0") or value == [] or value == {} or _is_int(value, 0)
-
-
-def _is_int(value: object, number: int) -> bool:
-    return type(value) is int and value == number
+    return value is None or (isinstance(value, str | int | list | dict) and (not value or value == "0"))
 
 
 def _positive(value: object) -> int | None:
@@ -117,9 +113,10 @@ def _first(chat: dict[str, object], *names: str) -> object:
 
 def _text(chat: dict[str, object], *names: str) -> str | None:
     value = _first(chat, *names)
-    if _positive(value) is not None:
-        return str(value)
-    return value if isinstance(value, str) else None
+    if isinstance(value, str):
+        return value
+    number = _positive(value)
+    return None if number is None else str(number)
 
 
 def _undecodable(what: str, result: object) -> BitrixError:

@@ -1,0 +1,93 @@
+"""Where a portal's REST API answers, with what opens it. The address of a webhook is a secret (bitrix24.md 2.1)."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+_LONGEST_URL: Final = 2048
+_LONGEST_HOST: Final = 253
+_HOST: Final = re.compile(
+    r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*|[0-9a-f:.]+"
+)
+_WEBHOOK_PATH: Final = re.compile(r"/rest/[0-9]{1,18}/([A-Za-z0-9_-]{1,128})/")
+_MASK: Final = "***"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Endpoint:
+    """A portal's address up to the method's name, and the access token where OAuth opens it.
+
+    `base_url` is https and ends in "/". Without `auth` it is an inbound webhook's and holds its code: then it is as
+    secret as a token. Neither appears in `repr`. Raises `ValueError`, with a message that quotes nothing of the URL.
+    """
+
+    base_url: str
+    auth: str | None = None
+
+    def __post_init__(self) -> None:
+        _checked_host(self.base_url)
+        if not self.base_url.endswith("/"):
+            raise ValueError("the address must end in a slash")
+
+    @classmethod
+    def from_webhook(cls, url: str) -> "Endpoint":
+        """An inbound webhook's URL as the portal shows it: `https://{portal}/rest/{user}/{code}/`.
+
+        White space around it and a missing last slash are forgiven. Raises `ValueError` like the class.
+        """
+        url = url.strip()
+        if not url.endswith("/"):
+            url += "/"
+        _checked_host(url)
+        if not _WEBHOOK_PATH.fullmatch(urlsplit(url).path):
+            raise ValueError("the address must have the form https://{portal}/rest/{user}/{code}/")
+        return cls(url)
+
+    @property
+    def host(self) -> str:
+        """The portal's host in lower case, with the port if one is given: safe to show."""
+        return urlsplit(self.base_url).netloc.lower()
+
+    @property
+    def is_webhook(self) -> bool:
+        """Whether the address itself is what opens the portal."""
+        return self.auth is None
+
+    def redacted(self, text: str) -> str:
+        """`text` without the secrets of this endpoint, which a portal may well quote in what it says."""
+        code = _WEBHOOK_PATH.fullmatch(urlsplit(self.base_url).path)
+        for secret in (self.auth, code and code[1]):
+            if secret:
+                text = text.replace(secret, _MASK)
+        return text
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.host!r})"
+
+
+def _checked_host(url: str) -> None:
+    """Raise `ValueError` unless the URL is https with a plain host, and with neither user, query nor fragment.
+
+    What `urlsplit` raises quotes parts of the URL, hence the detour: no foreign exception may hang on to ours.
+    """
+    if len(url) > _LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
+        # Else urlsplit drops tabs and line ends without a word, and a host that looks like another gets through.
+        raise ValueError("the address must be printable ASCII (a host with other letters in its xn-- form)")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        fault = "the address is not a URL"
+    else:
+        fault = _fault(parts.scheme, parts.hostname or "", port, plain=not set("@?#\\") & set(url))
+    if fault:
+        raise ValueError(fault)
+
+
+def _fault(scheme: str, host: str, port: int | None, *, plain: bool) -> str:
+    if scheme != "https":
+        return "the address must begin with https://"
+    if len(host) > _LONGEST_HOST or not _HOST.fullmatch(host) or port == 0:
+        return "the address has no valid host"
+    return "" if plain else "the address must have neither user, query nor fragment"
