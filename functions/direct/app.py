@@ -11,7 +11,7 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, ChatNotFound, InvalidRequest
 from chat_lookup.fields import Fields
 from chat_lookup.lookup import Options
-from chat_lookup.portals import Portal
+from chat_lookup.records import Portal
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

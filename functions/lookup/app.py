@@ -12,7 +12,7 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.fields import whole
 from chat_lookup.lookup import Options
-from chat_lookup.portals import Portal
+from chat_lookup.records import Portal
 from chat_lookup.web import Event, Handler, Request, Response, json_response, no_content, printable
 
 if TYPE_CHECKING:

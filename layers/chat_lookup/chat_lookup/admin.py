@@ -8,12 +8,14 @@ from typing import Final
 
 from chat_lookup.bitrix24.client import Endpoint
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.calls import PortalCalls, for_caller
+from chat_lookup.calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import InvalidRequest
+from chat_lookup.failures import for_caller
 from chat_lookup.fields import Fields
 from chat_lookup.keys import ApiKey, Keys
-from chat_lookup.portals import DEFAULT_BURST, DEFAULT_RATE, Portal, Portals, member_id_of_webhook
+from chat_lookup.portals import Portals
+from chat_lookup.records import DEFAULT_BURST, DEFAULT_RATE, Portal, member_id_of_webhook
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Grant, Tokens, register_webhook
 

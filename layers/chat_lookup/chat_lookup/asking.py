@@ -11,7 +11,8 @@ from chat_lookup.calls import PortalCalls
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import PortalMisconfigured
-from chat_lookup.portals import Portal, Portals
+from chat_lookup.portals import Portals
+from chat_lookup.records import Portal
 from chat_lookup.telemetry import Telemetry
 
 IM: Final = "im.chat.get"

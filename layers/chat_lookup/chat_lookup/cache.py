@@ -18,6 +18,7 @@ from chat_lookup.items import condition_failed, number, read_number, read_text, 
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
 
     from chat_lookup.items import Item
 
@@ -31,6 +32,8 @@ SPREAD: Final = 0.10
 CLOCKS_APART: Final = 60.0
 """Seconds that two processes' clocks may differ. A row from further ahead was written by a clock that ran wrong."""
 BY_CHAT: Final = "by_chat"
+_PAIRS_TRIED: Final = 10
+"""How many pairs of one chat are looked at: few chats have two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,47 +99,10 @@ class Cache:
         fresh, usable = (FRESH_POSITIVE, USABLE_POSITIVE) if chat_id is not None else (FRESH_NEGATIVE, FRESH_NEGATIVE)
         spread = 1 + self._random.uniform(-SPREAD, SPREAD)
         row = Row(ref, chat_id, method, "portal", asked_at, asked_at + fresh * spread, asked_at + usable * spread)
-        self._write(member_id, generation, row)
-        return row
-
-    def forget(self, member_id: str, generation: int, ref: EntityRef) -> None:
-        """Forget one answer. A mark stays for an hour, so that an answer asked for earlier cannot come back."""
-        now = self._clock.now()
-        self._write(member_id, generation, Row(ref, None, "", "forgotten", now, now, now))
-
-    def entity_of(self, member_id: str, generation: int, chat_id: int) -> EntityRef | None:
-        """The pair that a chat id was last found for, from the index; None if the cache knows none."""
-        items = self._dynamodb.query(
-            TableName=self._table,
-            IndexName=BY_CHAT,
-            KeyConditionExpression="chat = :chat",
-            ExpressionAttributeValues={":chat": text(chat_key(member_id, generation, chat_id))},
-            Limit=1,
-        )["Items"]
-        if not items:
-            return None
-        entity_type, entity_id = read_text(items[0], "entity_type"), read_text(items[0], "entity_id")
-        return EntityRef(entity_type, entity_id) if entity_type and entity_id else None
-
-    def _write(self, member_id: str, generation: int, row: Row) -> None:
-        item = {
-            "pk": text(cache_key(member_id, generation, row.ref)),
-            "entity_type": text(row.ref.entity_type),
-            "entity_id": text(row.ref.entity_id),
-            "method": text(row.method),
-            "source": text(row.source),
-            "asked_at": number(row.asked_at),
-            "fresh_until": number(row.fresh_until),
-            "usable_until": number(row.usable_until),
-            "expires_at": number(int(row.usable_until + HOUR)),
-        }
-        if row.chat_id is not None:
-            item["chat_id"] = number(row.chat_id)
-            item["chat"] = text(chat_key(member_id, generation, row.chat_id))
         try:
             self._dynamodb.put_item(
                 TableName=self._table,
-                Item=item,
+                Item=_to_item(member_id, generation, row),
                 ConditionExpression="attribute_not_exists(pk) OR asked_at <= :asked_at OR asked_at > :ahead",
                 ExpressionAttributeValues={
                     ":asked_at": number(row.asked_at),
@@ -146,6 +112,48 @@ class Cache:
         except ClientError as error:
             if not condition_failed(error):
                 raise
+        return row
+
+    def forget(self, member_id: str, generation: int, ref: EntityRef) -> None:
+        """Forget one answer, whichever stands. A mark stays, so that one asked for earlier cannot come back."""
+        now = self._clock.now()
+        mark = Row(ref, None, "", "forgotten", now, now, now)
+        self._dynamodb.put_item(TableName=self._table, Item=_to_item(member_id, generation, mark))
+
+    def entity_of(self, member_id: str, generation: int, chat_id: int) -> EntityRef | None:
+        """A pair that a chat id was found for and that may still be served; None if the cache knows none."""
+        items = self._dynamodb.query(
+            TableName=self._table,
+            IndexName=BY_CHAT,
+            KeyConditionExpression="chat = :chat",
+            ExpressionAttributeValues={":chat": text(chat_key(member_id, generation, chat_id))},
+            Limit=_PAIRS_TRIED,
+        )["Items"]
+        for item in items:
+            ref = EntityRef(read_text(item, "entity_type") or "", read_text(item, "entity_id") or "")
+            # The index lags behind and holds no times: the row itself decides.
+            row = self.get(member_id, generation, ref)
+            if row is not None and row.chat_id == chat_id and row.usable(self._clock.now()):
+                return ref
+        return None
+
+
+def _to_item(member_id: str, generation: int, row: Row) -> "dict[str, UniversalAttributeValueTypeDef]":
+    item = {
+        "pk": text(cache_key(member_id, generation, row.ref)),
+        "entity_type": text(row.ref.entity_type),
+        "entity_id": text(row.ref.entity_id),
+        "method": text(row.method),
+        "source": text(row.source),
+        "asked_at": number(row.asked_at),
+        "fresh_until": number(row.fresh_until),
+        "usable_until": number(row.usable_until),
+        "expires_at": number(int(row.usable_until + HOUR)),
+    }
+    if row.chat_id is not None:
+        item["chat_id"] = number(row.chat_id)
+        item["chat"] = text(chat_key(member_id, generation, row.chat_id))
+    return item
 
 
 def _from_item(item: "Item", ref: EntityRef) -> Row:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from chat_lookup.clock import Clock, Deadline
-from chat_lookup.errors import ChatLookupError
+from chat_lookup.errors import ChatLookupError, StoreUnavailable
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.web import Event, Handler, Request, Response, dispatch, error_response, request_from, request_id_of
 
@@ -70,7 +70,9 @@ def _note(error: ChatLookupError, telemetry: Telemetry) -> None:
 
 def _unexpected(error: Exception, telemetry: Telemetry) -> ChatLookupError:
     telemetry.fault("unexpected error", error)
-    failure = ChatLookupError()
+    # By name: the stores' exceptions need no import here, and whatever they are, asking again later may do.
+    from_store = type(error).__module__.startswith("botocore")
+    failure = StoreUnavailable(retry_after=1) if from_store else ChatLookupError()
     _note(failure, telemetry)
     return failure
 

@@ -29,6 +29,7 @@ _OTHER_NAMES = {
 }
 _LINES_SEPARATORS = 3
 """An open line's user code has four parts (bitrix24.md 1.20)."""
+_LINES_NAMES = frozenset({"LINES", "LIVECHAT", "OPENLINES", "OPENLINE", "IMOL"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,11 @@ class EntityRef:
 
     @property
     def loggable_id(self) -> str:
-        """The id as it may stand in a log: those of open lines hold telephone numbers, so a hash of them (design 7)."""
-        if self.entity_type.upper() in ("LINES", "LIVECHAT", *_OTHER_NAMES):
+        """The id as it may stand in a log: those of open lines hold telephone numbers, so a hash of them (design 7).
+
+        They are known by their form, too: callers send them under a wrong type.
+        """
+        if self.entity_type.strip().upper() in _LINES_NAMES or self.entity_id.count("|") >= _LINES_SEPARATORS:
             return "sha256:" + hashlib.sha256(self.entity_id.encode()).hexdigest()[:16]
         return self.entity_id
 

@@ -94,5 +94,11 @@ class PortalReauthorise(ChatLookupError):
     retryable = True
 
 
+class StoreUnavailable(ChatLookupError):
+    """DynamoDB or Secrets Manager did not answer."""
+
+    code, title, status, retryable = "store-unavailable", "The service's own store does not answer", 503, True
+
+
 class ServiceMisconfigured(ChatLookupError):
     code, title, status = "service-misconfigured", "The service's own settings need mending", 500

@@ -48,3 +48,8 @@ def condition_failed(error: ClientError) -> bool:
 def old_item(error: ClientError) -> "Item":
     """The row that made a condition fail, asked for with ReturnValuesOnConditionCheckFailure=ALL_OLD."""
     return cast("Item", error.response.get("Item", {}))
+
+
+def transaction_failed(error: ClientError) -> bool:
+    """Whether a transaction met another state than it asked for, or another transaction."""
+    return bool(error.response.get("Error", {}).get("Code") == "TransactionCanceledException")

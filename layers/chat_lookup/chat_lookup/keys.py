@@ -11,7 +11,7 @@ from chat_lookup.clock import Clock
 from chat_lookup.errors import InvalidRequest, KeyRejected, ScopeMissing
 from chat_lookup.items import number, read_number, read_set, read_text, text
 from chat_lookup.memory import Memory
-from chat_lookup.portals import partition
+from chat_lookup.records import partition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,7 +23,7 @@ SCOPES: Final = frozenset({"lookup", "details"})
 """What a key may be allowed: look-ups, and a chat's details with the reverse look-up."""
 
 _FORM = re.compile(r"[A-Za-z0-9_-]{16,128}")
-_LABEL = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,9 @@ class Keys:
         if not key or not _FORM.fullmatch(key):
             raise KeyRejected("Send a key as Authorization: Bearer KEY or as X-Api-Key: KEY")
         hashed = _hash(key)
-        found = self._memory.get(hashed) or self._read(hashed)
+        found = self._memory.recall(hashed, lambda: self._read(hashed))
         if found is None or (found.expires_at is not None and found.expires_at <= self._clock.now()):
             raise KeyRejected("The key is unknown, expired or revoked")
-        self._memory.put(hashed, found)
         if scope not in found.scopes:
             raise ScopeMissing(f"The key has no scope {scope}")
         return found

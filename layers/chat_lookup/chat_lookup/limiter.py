@@ -28,7 +28,7 @@ BULK_PATIENCE: Final = 1.0
 _GARBAGE_AFTER: Final = 24 * 3600
 _CONTENTION: Final = 8
 _ABSURD: Final = 3600.0
-"""No reservation reaches an hour ahead: a `tat` that does was written by a clock that ran wrong, and counts as none."""
+"""Seconds that no caller waits: a slot so far ahead was reserved by a clock that ran wrong, and counts as none."""
 
 
 class Share(StrEnum):
@@ -61,9 +61,13 @@ class Pace:
         bound = min(latest, now + BULK_PATIENCE) if share is Share.BULK else latest
         return bound + self.reach(share)
 
-    def slot(self, share: Share, now: float, tat: float | None) -> float:
+    def slot(self, share: Share, now: float, tat: float) -> float:
         """When the caller who found this `tat` may call: now, or later."""
-        return now if tat is None else max(now, tat - self.reach(share))
+        return max(now, tat - self.reach(share))
+
+    def absurd(self, now: float) -> float:
+        """What no `tat` comes to by reservations alone, however large the burst."""
+        return now + self.reach(Share.INTERACTIVE) + _ABSURD
 
 
 class Limiter:
@@ -91,18 +95,18 @@ class Limiter:
         for _ in range(_CONTENTION):
             now = self._clock.now()
             horizon = pace.horizon(share, now, deadline.at)
-            # `tat` only grows: what was too far ahead when last seen is so still, without asking (design 5).
-            if tat is not None and tat > now + _ABSURD:
+            if tat is not None and tat > pace.absurd(now):
                 tat = None
+            if now >= deadline.at:
+                raise PortalBusy(retry_after=1.0)
+            # `tat` only grows: what was too far ahead when last seen is so still, without asking (design 5).
             if tat is not None and tat > horizon:
                 raise PortalBusy(retry_after=max(1.0, tat - horizon))
-            busy = tat is not None and tat >= now
-            found, tat = self._advance(member_id, pace, now, horizon, busy=busy)
+            held, tat = self._advance(member_id, pace, now, horizon, busy=tat is not None and tat >= now)
             if tat is not None:
                 self._last_seen.put(member_id, tat)
-            if found:
-                reserved_from = None if tat is None or not busy else tat - pace.interval
-                return pace.slot(share, now, reserved_from)
+                if held:
+                    return pace.slot(share, now, tat - pace.interval)
         # Only a clock that runs apart from the others' could come here: each failure showed a newer row.
         raise PortalBusy(retry_after=1.0)
 
@@ -120,7 +124,7 @@ class Limiter:
             values = {
                 ":next": number(now + pace.interval),
                 ":now": number(now),
-                ":absurd": number(now + _ABSURD),
+                ":absurd": number(pace.absurd(now)),
             }
         values[":expires_at"] = number(int(now) + _GARBAGE_AFTER)
         try:

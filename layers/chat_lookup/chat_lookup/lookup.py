@@ -9,7 +9,6 @@ from chat_lookup.asking import Asking, Method
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.result import ChatDetails
 from chat_lookup.cache import Cache, Row
-from chat_lookup.calls import for_caller
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import (
@@ -20,8 +19,9 @@ from chat_lookup.errors import (
     PortalBusy,
     PortalUnavailable,
 )
+from chat_lookup.failures import for_caller
 from chat_lookup.memory import Memory
-from chat_lookup.portals import Portal
+from chat_lookup.records import Portal
 from chat_lookup.telemetry import Telemetry
 
 _STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked)

@@ -1,6 +1,7 @@
 """What a process remembers for a moment, so that a busy portal costs no read per request."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -35,6 +36,15 @@ class Memory(Generic[Key, Value]):
                 return None
             self._entries.move_to_end(key)
             return value
+
+    def recall(self, key: Key, read: Callable[[], Value | None]) -> Value | None:
+        """What is remembered, else what `read` tells, which is remembered from then on unless it is None."""
+        value = self.get(key)
+        if value is None:
+            value = read()
+            if value is not None:
+                self.put(key, value)
+        return value
 
     def put(self, key: Key, value: Value) -> None:
         with self._lock:

@@ -1,18 +1,21 @@
 """Keeping secrets out of every line that is written: the exact ones in use, and the shapes of the rest."""
 
+import json
 import re
 from collections import OrderedDict
 from threading import Lock
 from urllib.parse import quote
 
 MASK = "***"
-_MOST_SECRETS = 512
+_MOST_FORMS = 512
 _SHORTEST_SECRET = 6
 
 # Where a secret may stand although nobody registered it. Lines are JSON, so a quote may be escaped.
+_SLASH = r"(?:\\{0,4}/|%2F)"
+"""PHP escapes it in JSON."""
 _SHAPES = (
     # An inbound webhook's code is a part of the path (bitrix24.md 2.1), ours under /rest as well.
-    (re.compile(r"(/rest/(?:api/)?\d+/)[A-Za-z0-9_-]+"), rf"\1{MASK}"),
+    (re.compile(rf"(?i)({_SLASH}rest{_SLASH}(?:api{_SLASH})?\d+{_SLASH})[A-Za-z0-9_-]+"), rf"\1{MASK}"),
     (re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]+"), rf"\1{MASK}"),
     (re.compile(r"\bclk_[A-Za-z0-9_-]{8,}"), MASK),
     (
@@ -33,14 +36,14 @@ class Redactor:
         self._lock = Lock()
 
     def register(self, secret: str) -> None:
-        """Never let this text leave again. The most recent 512 are kept; the shapes catch what went before."""
+        """Never let this text leave again, as it is or escaped. The latest few hundred are kept, and the shapes remain."""
         if len(secret) < _SHORTEST_SECRET:
             return
         with self._lock:
-            for form in {secret, quote(secret, safe="")}:
+            for form in _forms(secret):
                 self._secrets[form] = None
                 self._secrets.move_to_end(form)
-            while len(self._secrets) > _MOST_SECRETS:
+            while len(self._secrets) > _MOST_FORMS:
                 self._secrets.popitem(last=False)
 
     def clean(self, text: str) -> str:
@@ -53,3 +56,9 @@ class Redactor:
         for pattern, replacement in _SHAPES:
             text = pattern.sub(replacement, text)
         return text
+
+
+def _forms(secret: str) -> set[str]:
+    """How a secret may stand in a line: plain, in a URL, in JSON."""
+    in_json = (json.dumps(secret, ensure_ascii=each)[1:-1] for each in (True, False))
+    return {secret, quote(secret, safe="", errors="replace"), *in_json}

@@ -45,9 +45,7 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     ),
     "PortalLatency": (Metric(MetricUnit.Milliseconds),),
     "LimiterWait": (Metric(MetricUnit.Milliseconds),),
-    "ResultShape": (
-        Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),
-    ),
+    "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),
 }
 
 

@@ -14,7 +14,7 @@ from chat_lookup.bitrix24.client import Endpoint
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import PortalMisconfigured, PortalUnavailable
 from chat_lookup.memory import Memory
-from chat_lookup.portals import Portal
+from chat_lookup.records import Portal
 from chat_lookup.redaction import Redactor
 
 if TYPE_CHECKING:

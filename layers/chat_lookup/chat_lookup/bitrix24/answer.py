@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -35,26 +35,32 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came over the wire: HTTP's status, the body, and where a redirect points to."""
+    """What came over the wire: HTTP's status, the body, and where a redirect points to.
+
+    A portal may quote our secret in the latter two: `repr` leaves them out.
+    """
 
     status: int
-    body: bytes
-    location: str = ""
+    body: bytes = field(repr=False)
+    location: str = field(default="", repr=False)
 
 
-def read_reply(reply: Reply, endpoint: Endpoint, method: str, elapsed: float) -> Answer:
-    """The answer in a reply. Raises `BitrixError`, in the order of bitrix24.md 7.2."""
+def read_reply(reply: Reply, endpoint: Endpoint, method: str, elapsed: float) -> Answer | BitrixError:
+    """The answer in a reply, or the error that it is, in the order of bitrix24.md 7.2.
+
+    Errors are returned: whoever raises them has none of the reply among his local variables.
+    """
     if reply.status in _REDIRECTS:
         # Never followed: the webhook's code would go to a host that nobody proved (bitrix24.md 9, row 20).
-        raise _error("PORTAL_RENAMED", reply.status, endpoint, method, description=_new_host(reply.location))
+        return _error("PORTAL_RENAMED", reply.status, endpoint, method, description=_new_host(reply.location))
     body = _decoded(reply.body)
     if isinstance(body, dict):
         error = error_in(body, reply.status, endpoint, method)
         if error is not None:
-            raise error
+            return error
         if reply.status < 300 and "result" in body:  # noqa: PLR2004 - HTTP's classes of statuses
             return Answer(body["result"], operating_time(body.get("time")), elapsed)
-    raise _error(_codeless(reply.status, is_json=body is not _NOT_JSON), reply.status, endpoint, method)
+    return _error(_codeless(reply.status, is_json=body is not _NOT_JSON), reply.status, endpoint, method)
 
 
 def error_in(body: Mapping[str, object], status: int, endpoint: Endpoint, method: str) -> BitrixError | None:

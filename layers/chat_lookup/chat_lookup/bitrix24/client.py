@@ -85,19 +85,20 @@ class Bitrix24Client:
         if not _METHOD.fullmatch(method):
             raise ValueError("not the name of a method")
         started = self._clock.now()
-        outcome = self._exchange(endpoint, method, params, deadline.left(), read_seconds)
-        if not isinstance(outcome, Reply):
-            code, description = outcome
-            # Raised here and not where it was caught: a foreign exception, which quotes the URL, would hang on to it.
-            raise BitrixError(code, method=method, description=description, webhook=endpoint.is_webhook)
-        return read_reply(outcome, endpoint, method, self._clock.now() - started)
+        reply = self._exchange(endpoint, method, params, deadline.left(), read_seconds)
+        elapsed = self._clock.now() - started
+        outcome = read_reply(reply, endpoint, method, elapsed) if isinstance(reply, Reply) else reply
+        if isinstance(outcome, BitrixError):
+            # Raised here and not where it was found: nothing that quotes the URL is near, nor hangs on as its context.
+            raise outcome
+        return outcome
 
     def _exchange(
         self, endpoint: Endpoint, method: str, params: Mapping[str, object], seconds: float, read_seconds: float
-    ) -> Reply | _Failure:
+    ) -> Reply | BitrixError:
         """The portal's reply, or what kept it from coming."""
         if seconds <= 0:
-            return _LATE
+            return _failed(_LATE, method)
         if endpoint.auth is not None:
             # In the body it stays out of access logs (bitrix24.md 2.2).
             params = {**params, "auth": endpoint.auth}
@@ -114,12 +115,17 @@ class Bitrix24Client:
             )
             return Reply(response.status, _body_of(response), response.headers.get("Location", ""))
         except (HTTPError, AddressRefused) as error:
-            return next(failure for kind, failure in _FAILURES if isinstance(error, kind))
+            return _failed(next(failure for kind, failure in _FAILURES if isinstance(error, kind)), method)
 
     @cached_property
     def _pool(self) -> PoolManager:
         """Made for the first call: reading the system's authorities takes a while, and a cached answer needs none."""
         return pool_of(self._gate, self._clock, self._ca_pem)
+
+
+def _failed(failure: _Failure, method: str) -> BitrixError:
+    code, description = failure
+    return BitrixError(code, method=method, description=description)
 
 
 def _body_of(response: BaseHTTPResponse) -> bytes:

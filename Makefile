@@ -1,0 +1,72 @@
+# The verbs of this project; `make help` lists them. Each sets up what it needs by itself, in .venv and .venv-sam.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+SAM_VENV := .venv-sam
+BIN := $(VENV)/bin
+SAM := $(SAM_VENV)/bin/sam
+STATE_DIR ?= .local
+FUNCTION ?= DirectFunction
+EVENT ?= events/direct-lookup.json
+# The processor of this machine, for containers here; a deployed stack has its own (template.yaml, Architecture).
+ARCH ?= $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+
+export SAM_CLI_TELEMETRY := 0
+# `sam` and cfn-lint ask for a region even where they call nobody, and nobody is to look for credentials in vain.
+export AWS_DEFAULT_REGION ?= us-east-1
+export AWS_EC2_METADATA_DISABLED := true
+
+.PHONY: help run test check build e2e invoke clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 16
+
+# Variables, in the environment or behind `make run`: API_PORT API_HTTPS_PORT PORTAL_PORT STATE_DIR BIND PORTAL_HOST
+# ONCE WEBHOOK_FILE CA_FILE. `make` hands them on by itself. `exec`, so that Ctrl-C meets the program and no shell.
+run: $(BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up
+	@PYTHONPATH=layers/chat_lookup exec $(BIN)/python -m local.run
+
+test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some
+	@$(BIN)/pytest -n 2 tests/unit tests/integration $(ARGS)
+
+check: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## lint, format, types, template; offline
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(SAM) validate --lint
+	$(SAM_VENV)/bin/cfn-lint
+
+build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
+	@$(SAM) build
+
+e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers
+	@SAM=$(abspath $(SAM)) $(BIN)/pytest tests/e2e $(ARGS)
+
+invoke: $(SAM_VENV)/bin/.ready ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`
+	@test -f $(STATE_DIR)/env.json || { echo "Start the stores first: make run BIND=0.0.0.0 PORTAL_HOST=host.docker.internal" >&2; exit 1; }
+	@test -d .aws-sam/build || $(SAM) build
+	@$(SAM) local invoke $(FUNCTION) --event $(EVENT) --env-vars $(STATE_DIR)/env.json \
+	  --parameter-overrides Architecture=$(ARCH) --add-host host.docker.internal:host-gateway $(ARGS)
+
+clean: ## removes what the verbs made, but for the environments
+	rm -rf .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# --- environments: made once, brought up to date when their requirements change --------------------------------------
+# $(call environment,FOLDER,REQUIREMENTS): Python 3.13, as the functions run on, or what this machine has.
+define environment
+@test -x $(1)/bin/python || { \
+  python="$$(layers/find-python 3.13 3.12 3.11 3.14)"; version="$$("$$python" --version)"; \
+  echo "Setting up $(1) with $$version, once"; \
+  [[ "$$version" == "Python 3.13."* ]] || echo "(no Python 3.13 here: fine for this, but building the functions needs it)"; \
+  "$$python" -m venv $(1); }
+@$(1)/bin/python -m pip install -qq --disable-pip-version-check --requirement $(2)
+@touch $(1)/bin/.ready
+endef
+
+$(VENV)/bin/.ready: requirements/dev.txt layers/chat_lookup/requirements.txt
+	$(call environment,$(VENV),$<)
+
+$(SAM_VENV)/bin/.ready: requirements/sam.txt
+	$(call environment,$(SAM_VENV),$<)

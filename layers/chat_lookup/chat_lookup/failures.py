@@ -1,0 +1,65 @@
+"""What a portal's failure means for whoever called: the one table from its class to an error of ours (design 6)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.errors import (
+    ChatLookupError,
+    ChatNotAccessible,
+    ChatNotFound,
+    PortalBlocked,
+    PortalBusy,
+    PortalMisconfigured,
+    PortalNotInstalled,
+    PortalReauthorise,
+    PortalRefused,
+    PortalUnavailable,
+)
+
+_WHAT_THE_CALLER_GETS: Final[Mapping[ErrorClass, type[ChatLookupError]]] = {
+    ErrorClass.RETRY: PortalUnavailable,
+    ErrorClass.LIMIT: PortalBusy,
+    ErrorClass.REFRESH: PortalReauthorise,
+    ErrorClass.REAUTHORISE: PortalReauthorise,
+    ErrorClass.PORTAL: PortalBlocked,
+    ErrorClass.UNINSTALLED: PortalNotInstalled,
+    ErrorClass.OBJECT: ChatNotAccessible,
+    ErrorClass.CONFIG: PortalMisconfigured,
+    ErrorClass.CALLER: PortalRefused,
+    ErrorClass.NOT_FOUND: ChatNotFound,
+}
+"""Design 6: what the caller gets follows from the class."""
+
+_RETRY_AFTER: Final[Mapping[ErrorClass, float]] = {
+    ErrorClass.RETRY: 5,
+    # A full bucket of 50 drains in 25 s (bitrix24.md 6.1).
+    ErrorClass.LIMIT: 25,
+    ErrorClass.PORTAL: 300,
+    ErrorClass.REFRESH: 300,
+    ErrorClass.REAUTHORISE: 300,
+}
+"""Seconds after which asking again is of use, where the portal does not say."""
+
+_WHAT_HAPPENED: Final[Mapping[str, str]] = {
+    "TRANSPORT": "The connection to the portal failed",
+    "TIMEOUT": "The portal did not answer in time",
+    "NOT_JSON": "What answered at the portal's address did not speak JSON",
+    "PROTOCOL": "The portal's answer could not be understood",
+    "PORTAL_RENAMED": "The portal answers with a redirect: it has a new address, which must be given to the service",
+    "ADDRESS_REFUSED": "The portal's host has no address that may be called",
+    "HTTP_4XX": "The portal refused without naming an error",
+    "HTTP_5XX": "The portal failed without naming an error",
+}
+"""Failures that are named by us: the portal said no code, so none is passed on as its own."""
+
+
+def for_caller(error: BitrixError, now: float) -> ChatLookupError:
+    """The error that a caller sees for what a portal did: by class, with the portal's code and never its text."""
+    kind = _WHAT_THE_CALLER_GETS[error.error_class]
+    retry_after = _RETRY_AFTER.get(error.error_class)
+    if error.reset_at is not None and error.reset_at > now:
+        retry_after = error.reset_at - now
+    if error.code in _WHAT_HAPPENED:
+        return kind(_WHAT_HAPPENED[error.code], retry_after=retry_after)
+    return kind(portal_error=error.code, retry_after=retry_after)

@@ -1,0 +1,1 @@
+"""Everything that runs on a developer's own machine instead of in the cloud (design 3.6)."""

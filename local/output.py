@@ -1,0 +1,53 @@
+"""What functions print, kept in a file as CloudWatch Logs keeps it: log lines and metrics, one JSON object per line."""
+
+import io
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class FunctionOutput(io.TextIOBase):
+    """A stream that writes whole lines to `path`, whichever threads print at once; the file is new and its owner's.
+
+    Lambda gives each function a standard output of its own. Here functions are threads among others, so `sys.stdout`
+    is this stream while any of them runs. Powertools' logger keeps the stream that it first met, so the object lives
+    as long as the process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._unfinished = threading.local()
+        self._running = 0
+        self._switching = threading.Lock()
+        self._terminal = sys.stdout
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        """Keep what is no whole line yet; append the lines, each in one piece."""
+        lines, newline, rest = (getattr(self._unfinished, "text", "") + text).rpartition("\n")
+        self._unfinished.text = rest
+        if newline:
+            os.write(self._file, (lines + newline).encode(errors="backslashreplace"))
+        return len(text)
+
+    @contextmanager
+    def capturing(self) -> Iterator[None]:
+        """Inside, everything that this process prints goes to the file."""
+        with self._switching:
+            if self._running == 0:
+                self._terminal, sys.stdout = sys.stdout, self
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._switching:
+                self._running -= 1
+                # A test runner may have put its own stream there meanwhile: then it is not ours to restore.
+                if self._running == 0 and sys.stdout is self:
+                    sys.stdout = self._terminal

@@ -1,0 +1,69 @@
+"""The list of calls that reached the portal, for whoever asks what was sent."""
+
+import re
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+_MOST_CALLS = 100_000  # the oldest are forgotten then: a portal may run for days
+MASK = "***"
+
+_SECRET_NAMES = frozenset(
+    ("auth", "bottoken", "client_id", "client_secret", "access_token", "refresh_token", "application_token")
+)
+_SECRET_IN_QUERY = re.compile(rf"(?i)\b({'|'.join(_SECRET_NAMES)})=[^&]*")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """One HTTP request. `status` is None where the connection was cut; a batch is one call."""
+
+    at: float
+    method: str
+    params: Mapping[str, object]
+    status: int | None
+    error: str | None
+
+
+class CallLog:
+    """Written at each request, hence cheap; secrets are masked when it is read."""
+
+    def __init__(self) -> None:
+        self._calls: deque[RecordedCall] = deque(maxlen=_MOST_CALLS)
+
+    def add(self, call: RecordedCall) -> None:
+        self._calls.append(call)
+
+    def clear(self) -> None:
+        self._calls.clear()
+
+    def listed(self, secrets: Collection[str], method: str | None = None) -> list[dict[str, object]]:
+        """The calls in order, of one method (in any case) if it is given; every secret in them is masked."""
+        return [
+            {
+                "at": call.at,
+                "method": _mask(call.method, secrets),
+                "params": _mask(call.params, secrets),
+                "status": call.status,
+                "error": call.error,
+            }
+            for call in self._calls
+            if method is None or call.method.lower() == method.lower()
+        ]
+
+
+def _mask(value: object, secrets: Collection[str]) -> object:
+    """Masks by name, as the value of a query (commands of a batch), and wherever a known secret turns up."""
+    if isinstance(value, Mapping):
+        return {
+            str(_mask(name, secrets)): MASK if str(name).lower() in _SECRET_NAMES else _mask(item, secrets)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_mask(item, secrets) for item in value]
+    if not isinstance(value, str):
+        return value
+    value = _SECRET_IN_QUERY.sub(rf"\1={MASK}", value)
+    for secret in secrets:
+        value = value.replace(secret, MASK)
+    return value

@@ -1,0 +1,102 @@
+"""Reading the JSON body of a control request, field by field; a fault in it is named."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+
+class ControlError(Exception):
+    """A control request that makes no sense; the message names what is wrong with it."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Fields:
+    """One JSON object. Each reader takes a field out; `finish` complains about those that nobody asked for."""
+
+    def __init__(self, value: object, what: str = "the body") -> None:
+        if not isinstance(value, Mapping):
+            raise ControlError(f"{what} must be a JSON object")
+        self._left = dict(value)
+        self._asked: list[str] = []
+
+    def names(self) -> list[str]:
+        return list(self._left)
+
+    def has(self, name: str) -> bool:
+        return name in self._left
+
+    def text(self, name: str, default: str | None = None, *, shortest: int = 0, longest: int = 100_000) -> str:
+        value = self.take(name, default)
+        if not isinstance(value, str) or not shortest <= len(value) <= longest:
+            raise ControlError(f'"{name}" must be a text of {shortest} to {longest} characters')
+        return value
+
+    def number(self, name: str, default: float | None = None, *, least: float = 0, most: float = 1e12) -> float:
+        value = self.take(name, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not _between(value, least, most):
+            raise ControlError(f'"{name}" must be a number from {least:g} to {most:g}')
+        return value
+
+    def number_or_null(self, name: str, default: float | None) -> float | None:
+        """A number, or None for JSON's null."""
+        if self._left.get(name, default) is not None:
+            return self.number(name, default)
+        self.take(name, "null")
+        return None
+
+    def whole(self, name: str, default: int | None = None, *, least: int = 0, most: int = 2**53) -> int:
+        value = self.number(name, default, least=least, most=most)
+        if not isinstance(value, int):
+            raise ControlError(f'"{name}" must be a whole number')
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self.take(name, default)
+        if not isinstance(value, bool):
+            raise ControlError(f'"{name}" must be true or false')
+        return value
+
+    def one_of(self, name: str, choices: Sequence[str]) -> str:
+        value = self.text(name)
+        if value not in choices:
+            raise ControlError(f'"{name}" must be one of {", ".join(choices)}')
+        return value
+
+    def wholes(self, name: str, default: Sequence[int]) -> list[int]:
+        value = self.take(name, list(default))
+        if not isinstance(value, list) or not all(type(item) is int and item > 0 for item in value):
+            raise ControlError(f'"{name}" must be a list of whole numbers above 0')
+        return value
+
+    def texts(self, name: str, choices: Sequence[str]) -> list[str]:
+        value = self.take(name, None)
+        if not isinstance(value, list) or not all(item in choices for item in value):
+            raise ControlError(f'"{name}" must be a list of these: {", ".join(choices)}')
+        return value
+
+    def take(self, name: str, default: object = None) -> object:
+        """A field of any kind. Raises ControlError if it is missing and there is no default."""
+        self._asked.append(name)
+        if name not in self._left and default is None:
+            raise ControlError(f'"{name}" is missing')
+        return self._left.pop(name, default)
+
+    def finish(self) -> None:
+        if self._left:
+            unknown = ", ".join(f'"{name}"' for name in self._left)
+            raise ControlError(f"unknown: {unknown}; known here: {', '.join(self._asked)}")
+
+
+def read_json(content: bytes) -> object:
+    """The body as JSON; an empty one is an empty object."""
+    try:
+        return json.loads(content or b"{}")
+    except (ValueError, RecursionError):
+        raise ControlError("the body is not JSON") from None
+
+
+def _between(value: float, least: float, most: float) -> bool:
+    return math.isfinite(value) and least <= value <= most

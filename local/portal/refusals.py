@@ -1,0 +1,67 @@
+"""What the portal answers instead of a result: codes, statuses and texts as documented (bitrix24.md 7.1)."""
+
+from collections.abc import Mapping
+
+# code: (HTTP status, text). Also those that only a fault brings about: who asks for one by its code gets it as
+# documented, without looking the rest up.
+DOCUMENTED: Mapping[str, tuple[int, str]] = {
+    "INTERNAL_SERVER_ERROR": (500, "Internal server error"),
+    "ERROR_UNEXPECTED_ANSWER": (500, "Server returned an unexpected response"),
+    "QUERY_LIMIT_EXCEEDED": (503, "Too many requests"),
+    "OPERATION_TIME_LIMIT": (429, "Method is blocked due to operation time limit."),
+    "OVERLOAD_LIMIT": (503, "REST API is blocked due to overload"),
+    "ERROR_BATCH_METHOD_NOT_ALLOWED": (405, "Method is not allowed for batch usage"),
+    "ERROR_BATCH_LENGTH_EXCEEDED": (400, "Max batch length exceeded"),
+    "ERROR_METHOD_NOT_FOUND": (404, "Method not found!"),
+    "NO_AUTH_FOUND": (401, "Wrong authorization data"),
+    "INVALID_CREDENTIALS": (401, "Invalid request credentials"),
+    "INVALID_REQUEST": (400, "Https required"),
+    "ACCESS_DENIED": (403, "REST API is available only on commercial plans"),
+    "insufficient_scope": (403, "The request requires higher privileges than provided by the webhook token"),
+    "expired_token": (401, "The access token provided has expired"),
+    "invalid_token": (401, "Unable to get application by token"),
+    "user_access_error": (403, "The user does not have access to the application"),
+    "authorization_error": (401, "Unable to authorize user"),
+    "PORTAL_DELETED": (500, "Portal was deleted"),
+    "PAYMENT_REQUIRED": (401, "Subscription has been ended"),
+    "ERROR_OAUTH": (401, "Application not installed"),
+    "APPLICATION_NOT_FOUND": (401, "Application not found"),
+    "NOT_INSTALLED": (401, "Application not installed"),
+    "METHOD_CONFIRM_WAITING": (401, "Waiting for confirmation"),
+    "METHOD_CONFIRM_DENIED": (403, "Method call denied"),
+    "ALLOWED_ONLY_INTRANET_USER": (403, "Allowed only for intranet users"),
+    "WRONG_AUTH_TYPE": (403, "Wrong authorization type"),
+    "ERROR_MANIFEST_IS_NOT_AVAILABLE": (404, "Manifest is not available"),
+    "AUTHORIZE_ERROR": (403, "Method not available for guest session."),
+    "ACCESS_ERROR": (403, "You do not have access to the specified dialog"),
+    "DIALOG_ID_EMPTY": (400, "Dialog ID can't be empty"),
+    "INVALID_FORMAT": (400, "Wrong format of the list of users"),
+    "WRONG_REQUEST": (400, "Wrong request"),
+    "BOT_ID_ERROR": (400, "Bot not found"),
+    "APP_ID_ERROR": (403, "Bot was installed by another application"),
+    "BOT_TOKEN_NOT_SPECIFIED": (400, "Bot token is not specified"),
+    "BOT_ID_REQUIRED": (400, "Bot ID is required"),
+    "BOT_NOT_FOUND": (400, "Bot not found"),
+    "BOT_OWNERSHIP_ERROR": (403, "Bot is registered by another application"),
+    "BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION": (404, "Method was not found"),
+    "BITRIX_REST_V3_EXCEPTION_INSUFFICIENTSCOPEEXCEPTION": (403, "The request requires higher privileges"),
+    "BITRIX_REST_V3_EXCEPTION_ENTITYNOTFOUNDEXCEPTION": (400, "Entity was not found"),
+}
+_FOLDED = {code.lower(): row for code, row in DOCUMENTED.items()}
+_UNDOCUMENTED = (400, "")
+
+
+def documented(code: str) -> tuple[int, str]:
+    """Status and text of a code in any case; 400 without text for one that no document names."""
+    return _FOLDED.get(code.lower(), _UNDOCUMENTED)
+
+
+class Refused(Exception):
+    """A call that the portal rejects. Status and text are the documented ones where none are given."""
+
+    def __init__(self, code: str, status: int | None = None, description: str | None = None) -> None:
+        super().__init__(code)
+        usual_status, usual_description = documented(code)
+        self.code = code
+        self.status = usual_status if status is None else status
+        self.description = usual_description if description is None else description

@@ -1,0 +1,216 @@
+"""`make run`: starts the whole service on this machine, makes one look-up, says what it did, and stays up."""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+import urllib3
+
+from chat_lookup.errors import ChatLookupError
+from local.demo_key import DEMO_KEY
+from local.stack import LocalStack, Settings, StartError, running
+from local.template import TemplateError
+
+DEFAULTS: Final[Mapping[str, str]] = {
+    "API_PORT": "3000",
+    "API_HTTPS_PORT": "3443",
+    "PORTAL_PORT": "3010",
+    "BIND": "127.0.0.1",
+    "PORTAL_HOST": "127.0.0.1",
+    "STATE_DIR": ".local",
+    "ONCE": "",
+    "WEBHOOK_FILE": "",
+    "WEBHOOK_URL": "",
+    "CA_FILE": "",
+    "DYNAMODB_LOCAL_URL": "",
+    "LOG_LEVEL": "INFO",
+    "ENTITY_TYPE": "CRM",
+    "ENTITY_ID": "DEAL|1663",
+}
+"""What the environment, and so `make run NAME=value`, may say; an empty value is none."""
+
+_LONGEST_WAIT_S: Final = 30.0  # as the gateway
+_HIGHEST_PORT: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How to run: a stack, the pair to look up, and whether to end after that."""
+
+    settings: Settings
+    entity_type: str
+    entity_id: str
+    once: bool
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Run until Ctrl-C or SIGTERM, or for one look-up. Answers the exit status."""
+    # Handlers of our own: a shell starts background processes with SIGINT ignored.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
+    try:
+        return run(read(environ))
+    except (StartError, TemplateError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except ChatLookupError as error:
+        print(f"The portal could not be installed: {error}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 0
+
+
+def read(environ: Mapping[str, str]) -> Wish:
+    """Read the wish from the environment. Raises StartError."""
+    said = {name: environ.get(name) or default for name, default in DEFAULTS.items()}
+    webhook_url = said["WEBHOOK_URL"] or _content("WEBHOOK_FILE", said["WEBHOOK_FILE"]).strip()
+    settings = Settings(
+        state_dir=Path(said["STATE_DIR"]).resolve(),
+        bind=said["BIND"],
+        portal_host=said["PORTAL_HOST"],
+        api_port=_port("API_PORT", said["API_PORT"]),
+        api_https_port=_port("API_HTTPS_PORT", said["API_HTTPS_PORT"]),
+        portal_port=_port("PORTAL_PORT", said["PORTAL_PORT"]),
+        webhook_url=webhook_url or None,
+        ca_pem=_content("CA_FILE", said["CA_FILE"]),
+        dynamodb_url=said["DYNAMODB_LOCAL_URL"] or None,
+        environment={"LOG_LEVEL": said["LOG_LEVEL"]},
+    )
+    return Wish(settings, said["ENTITY_TYPE"], said["ENTITY_ID"], once=said["ONCE"] not in ("", "0"))
+
+
+def run(wish: Wish) -> int:
+    """Start, look up once, tell, and stay. Raises like `running`."""
+    console = sys.stdout  # while a function runs, sys.stdout is the function's
+
+    def say(text: str) -> None:
+        print(text, file=console, flush=True)
+
+    run_file, env_file = (wish.settings.state_dir / name for name in ("run.json", "env.json"))
+    for left_over in (run_file, env_file):
+        left_over.unlink(missing_ok=True)
+    with running(wish.settings) as stack:
+        say(introduction(stack))
+        worked = look_up(stack, wish, say)
+        if wish.once:
+            return 0 if worked else 1
+        try:
+            write_private(env_file, {"Parameters": stack.container_variables()})
+            write_private(run_file, facts(stack))
+            say(what_next(stack, wish))
+            signal.pause()
+        finally:
+            for written in (run_file, env_file):
+                written.unlink(missing_ok=True)
+    return 0
+
+
+def look_up(stack: LocalStack, wish: Wish, say: Callable[[str], None]) -> bool:
+    """Ask the API as a client does; answers whether it worked.
+
+    In a portal that is not ours, "there is no such chat" is as good an answer as the chat.
+    """
+    path = _path(wish)
+    response = urllib3.request(
+        "GET",
+        stack.addresses.api_url + path,
+        headers={"X-Api-Key": stack.api_key},
+        timeout=_LONGEST_WAIT_S,
+        retries=False,
+    )
+    body = response.data.decode("utf-8", errors="replace")
+    say(f"GET {path}\n  {response.status} {body}")
+    not_found = response.status == HTTPStatus.NOT_FOUND and "problem:chat-not-found" in body
+    return response.status == HTTPStatus.OK or (not_found and stack.target.local is None)
+
+
+def facts(stack: LocalStack) -> dict[str, str | None]:
+    """What `run.json` holds (design 3.6). Another portal's webhook stays in the one file that it came from."""
+    ours = stack.target.local
+    return {
+        "api_url": stack.addresses.api_url,
+        "api_https_url": stack.addresses.api_https_url,
+        "api_key": stack.api_key,
+        "portal_url": stack.target.url,
+        "webhook_url": ours.webhook_url if ours else None,
+        "control_url": ours.control_url if ours else None,
+        "ca_file": str(stack.addresses.ca_file),
+        "member_id": stack.member_id,
+        "aws_endpoint_url": stack.backend.aws.endpoint_url,
+    }
+
+
+def introduction(stack: LocalStack) -> str:
+    """What runs where, and what was done so far."""
+    ours, addresses = stack.target.local, stack.addresses
+    portal = f"{ours.portal_url}, played by {ours.control_url}" if ours else f"{stack.target.url}, not ours"
+    lines = [
+        "Bitrix24 Chat Lookup on this machine",
+        f"  service    {addresses.api_url} and {addresses.api_https_url}",
+        f"  portal     {portal}",
+        f"  stores     {stack.backend.aws.endpoint_url} (DynamoDB, Secrets Manager, SQS, EventBridge, in memory)",
+        f"  authority  {addresses.ca_file} (who signed the certificates)",
+        f"  log        {stack.backend.log_file} (log lines and metrics of the functions)",
+    ]
+    if stack.settings.bind != DEFAULTS["BIND"]:
+        lines.append(f"  Whoever reaches {stack.settings.bind} reaches all of it: the stores ask for no password.")
+    lines.append(f"Installed the portal {stack.member_id} by its webhook, and made an API key.")
+    return "\n".join(lines)
+
+
+def what_next(stack: LocalStack, wish: Wish) -> str:
+    """Lines that work as they are printed. The key stands in them only if everybody knows it."""
+    run_file = stack.settings.state_dir / "run.json"
+    key = (
+        DEMO_KEY
+        if stack.target.local
+        else f'$(python3 -c \'import json; print(json.load(open("{run_file}"))["api_key"])\')'
+    )
+    return "\n".join(
+        [
+            "Try next:",
+            f"  curl -s -H \"X-Api-Key: {key}\" '{stack.addresses.api_url}{_path(wish)}'",
+            f"All addresses and the API key are in {run_file}. Ctrl-C stops it.",
+        ]
+    )
+
+
+def write_private(path: Path, content: object) -> None:
+    """Write JSON at once, so that whoever waits for the file never sees half of it; readable by its owner only."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+    Path(draft).replace(path)
+
+
+def _path(wish: Wish) -> str:
+    return "/v1/chats?" + urlencode({"entity_type": wish.entity_type, "entity_id": wish.entity_id})
+
+
+def _port(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= _HIGHEST_PORT):
+        raise StartError(f"{name} must be a port, 0 to {_HIGHEST_PORT} (0 takes a free one)")
+    return int(text)
+
+
+def _content(name: str, path: str) -> str:
+    """The text of the file that a variable names, or nothing if it names none."""
+    try:
+        return Path(path).read_text("utf-8") if path else ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise StartError(f"{name}={path} cannot be read: {reason}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

@@ -1,0 +1,221 @@
+"""The whole service on this machine: portal, stores, functions and the API in front of them (design 3.6)."""
+
+import errno
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from chat_lookup.bitrix24.endpoint import Endpoint
+from local import environment, functions
+from local.api import HttpApi
+from local.aws import EmbeddedAws
+from local.clock import SharedClock
+from local.demo_key import DEMO_KEY
+from local.functions import Functions
+from local.http import HttpServer
+from local.names import is_private, resolving
+from local.output import FunctionOutput
+from local.portal import LocalPortal
+from local.template import Template
+from local.tls import Authority
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+KEY_SCOPES: Final = ("details", "lookup")
+_HERE: Final = "127.0.0.1"
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with only
+
+
+class StartError(Exception):
+    """The stack cannot start as it was asked to; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a stack is to be. Port 0 is a free one; `bind` is where everything listens but the portal's control.
+
+    `portal_host` is this machine's name for whoever calls the local portal. With a `webhook_url` that portal is used
+    and none is started, and `ca_pem` is one more authority to trust. `dynamodb_url` is another engine for the tables.
+    `environment` replaces values of variables that the functions declare.
+    """
+
+    state_dir: Path
+    bind: str = _HERE
+    portal_host: str = _HERE
+    api_port: int = 0
+    api_https_port: int = 0
+    portal_port: int = 0
+    webhook_url: str | None = field(default=None, repr=False)
+    ca_pem: str = ""
+    dynamodb_url: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The portal that is looked up in. `local` is None where it is another one than ours."""
+
+    local: LocalPortal | None
+    endpoint: Endpoint
+    ca_pem: str
+
+    @property
+    def url(self) -> str:
+        """Its address, without what opens it."""
+        return f"https://{self.endpoint.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The stores, and the functions that use them."""
+
+    aws: EmbeddedAws
+    functions: Functions
+    variables: Mapping[str, str]
+    """What the functions' environment says, apart from Lambda's own variables."""
+    log_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the API answers, and the certificate that its HTTPS address needs."""
+
+    api_url: str
+    api_https_url: str
+    ca_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStack:
+    """A stack that answers, with the portal installed; `api_key` opens the API."""
+
+    settings: Settings
+    clock: SharedClock
+    target: Target
+    backend: Backend
+    addresses: Addresses
+    member_id: str
+    api_key: str = field(repr=False)
+
+    def container_variables(self) -> dict[str, str]:
+        """The functions' variables, with values that hold inside a container on this machine."""
+        return {**self.backend.variables, "AWS_ENDPOINT_URL": self.backend.aws.url(self.settings.portal_host)}
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[LocalStack]:
+    """Start a stack, install the portal, and stop everything at the end.
+
+    A process has room for one at a time: moto's stores, the environment and the logger belong to the process.
+    Raises StartError, TemplateError, and what the admin function says of the webhook (ChatLookupError).
+    """
+    with ExitStack() as closing:
+        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        clock = SharedClock(settings.state_dir / "clock")
+        clock.reset()
+        target = _target(settings, clock, closing)
+        backend = _backend(settings, clock, target, closing)
+        addresses = _addresses(settings, clock, backend, closing)
+        member_id, api_key = _install(target, backend.functions)
+        yield LocalStack(settings, clock, target, backend, addresses, member_id, api_key)
+
+
+def _target(settings: Settings, clock: SharedClock, closing: ExitStack) -> Target:
+    if settings.webhook_url:
+        try:
+            return Target(None, Endpoint.from_webhook(settings.webhook_url), settings.ca_pem)
+        except ValueError as error:  # whose message quotes nothing of the URL
+            raise StartError(f"The webhook's URL: {error}") from None
+    with _listening(settings.bind, settings.portal_port, "PORTAL_PORT"):
+        portal = LocalPortal(
+            settings.state_dir, clock, bind=settings.bind, port=settings.portal_port, host=settings.portal_host
+        )
+    _start(portal, closing)
+    if settings.portal_host != _HERE:
+        address = _HERE if settings.bind in _EVERYWHERE else settings.bind
+        closing.enter_context(resolving(settings.portal_host, address))
+    return Target(portal, Endpoint.from_webhook(portal.webhook_url), portal.ca_pem)
+
+
+def _backend(settings: Settings, clock: SharedClock, target: Target, closing: ExitStack) -> Backend:
+    # Another engine may have tables of others, even of another stack.
+    suffix = f"-{secrets.token_hex(4)}" if settings.dynamodb_url else ""
+    template = Template.load(ROOT / "template.yaml", table_suffix=suffix)
+    with _listening(settings.bind, 0, "BIND"):
+        aws = EmbeddedAws(template, settings.bind, dynamodb_url=settings.dynamodb_url)
+    filled = {
+        "AWS_ENDPOINT_URL": aws.endpoint_url,
+        "CA_PEM": target.ca_pem,
+        "LOCAL_HOSTS": _exempt(target.endpoint),
+    }
+    variables = environment.variables(template, {**filled, **settings.environment})
+    task_root = settings.state_dir / "task"
+    functions.write_stamp(ROOT / "layers", task_root)
+    closing.enter_context(environment.replaced({**variables, "LAMBDA_TASK_ROOT": str(task_root)}))
+    _start(aws, closing)
+    functions.put_clock(clock)
+    log_file = settings.state_dir / "log.jsonl"
+    return Backend(aws, Functions(template, FunctionOutput(log_file)), variables, log_file)
+
+
+def _addresses(settings: Settings, clock: SharedClock, backend: Backend, closing: ExitStack) -> Addresses:
+    api = HttpApi(backend.functions.template.routes, backend.functions.invoke, clock)
+    authority = Authority(settings.state_dir / "authority")
+    with _listening(settings.bind, settings.api_port, "API_PORT"):
+        plain = HttpServer(api, settings.bind, settings.api_port)
+    _start(plain, closing)
+    with _listening(settings.bind, settings.api_https_port, "API_HTTPS_PORT"):
+        secured = HttpServer(api, settings.bind, settings.api_https_port, authority.server_context())
+    _start(secured, closing)
+    return Addresses(plain.url(), secured.url(), authority.ca_file)
+
+
+def _install(target: Target, invoked: Functions) -> tuple[str, str]:
+    """Install the portal as an operator does; answers its member id and a key. Ours has the sample events' key, too."""
+    known = {"member_id": target.local.member_id} if target.local else {}
+    webhook = {"command": "portal.add_webhook", "webhook_url": target.endpoint.base_url, "default": True, **known}
+    member_id = str(_answer(invoked, webhook)["member_id"])
+    key = {"command": "keys.create", "portal": member_id, "label": "local run", "scopes": KEY_SCOPES}
+    api_key = str(_answer(invoked, key)["key"])
+    if target.local:
+        from chat_lookup import bootstrap  # noqa: PLC0415 - only in the functions' environment
+
+        bootstrap.services().keys.create(member_id, "sample events", KEY_SCOPES, None, DEMO_KEY)
+    return member_id, api_key
+
+
+def _answer(invoked: Functions, command: Mapping[str, object]) -> Mapping[str, object]:
+    answer = invoked.invoke("AdminFunction", command)
+    if not isinstance(answer, dict):
+        raise StartError(f"The admin function gave no object to {command['command']}")
+    return answer
+
+
+def _exempt(endpoint: Endpoint) -> str:
+    """`host:port` of the portal if its address is private: whoever started this run named it himself."""
+    host, _, port = endpoint.host.partition(":")
+    return f"{host}:{port or 443}" if is_private(host) else ""
+
+
+class _Part(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def _start(part: _Part, closing: ExitStack) -> None:
+    closing.callback(part.stop)
+    part.start()
+
+
+@contextmanager
+def _listening(bind: str, port: int, variable: str) -> Iterator[None]:
+    """Says of an address that cannot be had which variable chooses another."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        cure = f"{variable} (0 takes a free one)" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "BIND"
+        raise StartError(f"Cannot listen on {bind}, port {port}: {reason}. Choose another with {cure}.") from None

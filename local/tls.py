@@ -1,0 +1,174 @@
+"""A certificate authority of one's own, for servers that only this machine shall trust."""
+
+import fcntl
+import hashlib
+import ipaddress
+import os
+import ssl
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from chat_lookup.clock import Clock, SystemClock
+
+# How a local server may be called: host.docker.internal is this machine, seen from a container.
+LOCAL_NAMES = ("127.0.0.1", "::1", "localhost", "host.docker.internal")
+
+_CA_LIFE = timedelta(days=3650)
+_SERVER_LIFE = timedelta(days=397)  # the longest that browsers accept
+_RENEW_BEFORE = timedelta(days=30)
+_CLOCK_SKEW = timedelta(hours=1)  # a container's clock may be behind ours
+_REAL_TIME = SystemClock()
+
+
+class Authority:
+    """An authority kept in `folder`: made once, used again, renewed when it is about to expire.
+
+    `ca_file` and `ca_pem` are what a client trusts. Keys are readable by their owner only. They are elliptic: a run
+    makes several, and RSA keys would take seconds. The certificates pass OpenSSL's strict checks, which Python applies
+    from 3.13 on (`ssl.VERIFY_X509_STRICT`).
+    """
+
+    def __init__(self, folder: Path, clock: Clock = _REAL_TIME) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.ca_file = folder / "ca.pem"
+        self._folder = folder
+        self._clock = clock
+        # Two runs may start at once on one folder: the second one waits and finds what the first one made.
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._key, self._certificate = self._read_or_make_ca()
+
+    @property
+    def ca_pem(self) -> str:
+        """The authority's certificate as text."""
+        return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+    def server_context(self, names: Sequence[str] = LOCAL_NAMES) -> ssl.SSLContext:
+        """A context for a server that is called by any of `names` (host names and IP addresses)."""
+        if not names:
+            raise ValueError("a server certificate needs at least one name")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self._read_or_make_server(tuple(names)))
+        return context
+
+    def _read_or_make_ca(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        path = self._folder / "ca-key.pem"
+        if found := self._usable(path):
+            key, certificate = found
+        else:
+            key, certificate = self._issue_ca()
+            _write(path, _pem(key, certificate), mode=0o600)
+        _write(self.ca_file, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+        return key, certificate
+
+    def _read_or_make_server(self, names: tuple[str, ...]) -> Path:
+        # The authority is part of the name: what a former one signed is never served again.
+        mark = hashlib.sha256("\n".join((self.ca_pem, *names)).encode()).hexdigest()[:16]
+        path = self._folder / f"server-{mark}.pem"
+        if not self._usable(path):
+            key = ec.generate_private_key(ec.SECP256R1())
+            _write(path, _pem(key, self._issue_server(key.public_key(), names)), mode=0o600)
+        return path
+
+    def _usable(self, path: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate] | None:
+        """Key and certificate in `path`, or None if they are missing, damaged or about to expire."""
+        try:
+            pem = path.read_bytes()
+            key = serialization.load_pem_private_key(pem, password=None)
+            certificate = x509.load_pem_x509_certificate(pem)
+        except (FileNotFoundError, ValueError):
+            return None
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            return None
+        return (key, certificate) if certificate.not_valid_after_utc > self._now() + _RENEW_BEFORE else None
+
+    def _issue_ca(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _name("Bitrix24 Chat Lookup, local authority")
+        certificate = (
+            self._builder(name, name, key.public_key(), _CA_LIFE)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(signs_certificates=True), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        return key, certificate
+
+    def _issue_server(self, public_key: ec.EllipticCurvePublicKey, names: tuple[str, ...]) -> x509.Certificate:
+        issuer = self._certificate.subject
+        authority_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return (
+            self._builder(_name("Bitrix24 Chat Lookup, local server"), issuer, public_key, _SERVER_LIFE)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
+            .add_extension(authority_id, critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+
+    def _builder(
+        self, subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, life: timedelta
+    ) -> x509.CertificateBuilder:
+        now = self._now()
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(public_key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _CLOCK_SKEW)
+            .not_valid_after(now + life)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        )
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now(), UTC)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> bytes:
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _write(path: Path, content: bytes, *, mode: int) -> None:
+    """Replaces a file at once: no reader sees half of it, and no other user ever sees a key."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # readable by its owner only
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        os.fchmod(descriptor, mode)
+    Path(draft).replace(path)

@@ -1,0 +1,75 @@
+"""The artifact as `sam build` makes it, once for all tests here."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
+Build = Callable[[Path, Path], Path]
+
+
+def required(what: str) -> None:
+    """Skips where a tool is missing; where CI runs everything must be there, so it fails."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what}, and CI skips nothing")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def sam() -> str:
+    """The path of AWS SAM's command line."""
+    found = os.environ.get("SAM") or shutil.which(
+        "sam", path=f"{ROOT / '.venv-sam/bin'}{os.pathsep}{os.environ['PATH']}"
+    )
+    if not found:
+        required("there is no `sam` here; `make e2e` installs it")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def sam_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """No telemetry, no account, no profile (HOME is fresh): with credentials SAM would ask AWS whose they are."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path_factory.mktemp("home")),
+        "PYENV_ROOT": os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv")),
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    } | {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "DOCKER_"))}
+
+
+@pytest.fixture(scope="session")
+def build(sam: str, sam_environment: dict[str, str]) -> Build:
+    """Plain `sam build` of the sources in one folder into another."""
+
+    def run(source: Path, target: Path) -> Path:
+        command = [sam, "build", "--build-dir", str(target)]
+        done = subprocess.run(command, cwd=source, env=sam_environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return target
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources as a clean clone has them, apart from whoever works on them meanwhile."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def artifact(build: Build, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the built template, functions and layer."""
+    return build(source, tmp_path_factory.mktemp("artifact") / "build")

@@ -1,0 +1,130 @@
+"""What stands in for the parts that a test cannot have: time, a portal, Lambda. One fake per port, shared by all."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from chat_lookup.bitrix24.client import Answer, Endpoint, OperatingTime
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.clock import Deadline
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+WEBHOOK_CODE = "s3cr3tw3bh00kc0d3"
+WEBHOOK_URL = f"https://acme.bitrix24.com/rest/1/{WEBHOOK_CODE}/"
+
+
+class ManualClock:
+    """A clock that only a test moves; whoever sleeps on it moves it, too. `slept` tells how long each time."""
+
+    def __init__(self, now: float = 1_763_000_000.123456) -> None:
+        self._now = now
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self.slept.append(seconds)
+            self._now += seconds
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One call that reached the fake portal."""
+
+    method: str
+    params: Mapping[str, object]
+    endpoint: Endpoint
+    at: float
+
+
+Reply = Callable[[Mapping[str, object]], object]
+
+
+@dataclass(slots=True)
+class FakeBitrix24:
+    """At the port of `Bitrix24Client`: answers each method as it was told, and keeps what it was called with."""
+
+    clock: ManualClock
+    calls: list[Called] = field(default_factory=list)
+    seconds: float = 0.0
+    """How long each call takes."""
+    _replies: dict[str, Reply] = field(default_factory=dict)
+
+    def answers(self, method: str, result: object) -> None:
+        """Have a method answer with this result from now on."""
+        self._replies[method] = lambda _: result
+
+    def answers_by(self, method: str, reply: Reply) -> None:
+        """Have a method's result follow from its parameters."""
+        self._replies[method] = reply
+
+    def fails(self, method: str, code: str, status: int, *, reset_at: float | None = None) -> None:
+        """Have a method fail as a portal does that is reached by webhook."""
+
+        def fail(_: Mapping[str, object]) -> object:
+            raise BitrixError(
+                code, status, method=method, description="what the portal said", reset_at=reset_at, webhook=True
+            )
+
+        self._replies[method] = fail
+
+    def call(self, endpoint: Endpoint, method: str, params: Mapping[str, object], deadline: Deadline) -> Answer:
+        self.calls.append(Called(method, dict(params), endpoint, self.clock.now()))
+        assert deadline.left() > 0, f"{method} was called after the deadline"
+        self.clock.advance(self.seconds)
+        if method not in self._replies:
+            raise AssertionError(f"the test did not say what {method} answers")
+        return Answer(self._replies[method](params), OperatingTime(), self.seconds)
+
+    @property
+    def methods(self) -> list[str]:
+        """The names of the methods that were called, in order."""
+        return [call.method for call in self.calls]
+
+
+@dataclass(slots=True)
+class Output:
+    """What a function printed: its log lines and its metrics (EMF blobs)."""
+
+    capsys: pytest.CaptureFixture[str]
+    text: str = ""
+
+    def _printed(self) -> list[dict[str, object]]:
+        captured = self.capsys.readouterr()
+        self.text += captured.out + captured.err
+        return [cast("dict[str, object]", json.loads(line)) for line in self.text.splitlines() if line.startswith("{")]
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        return [each for each in self._printed() if "_aws" not in each]
+
+    @property
+    def blobs(self) -> list[dict[str, object]]:
+        return [each for each in self._printed() if "_aws" in each]
+
+    def metric(self, name: str, **dimensions: str) -> float:
+        """The sum of a metric over all blobs that carry these dimensions."""
+        total = 0.0
+        for blob in self.blobs:
+            if name in blob and all(blob.get(key) == value for key, value in dimensions.items()):
+                total += sum(cast("list[float]", blob[name]))
+        return total
+
+
+def lambda_context(seconds_left: float = 29.0) -> "LambdaContext":
+    """What Lambda tells a handler: its request's id and the time that is left."""
+    context = SimpleNamespace(
+        aws_request_id="c0ffee00-0000-4000-8000-000000000001",
+        get_remaining_time_in_millis=lambda: int(seconds_left * 1000),
+    )
+    return cast("LambdaContext", context)

@@ -1,0 +1,95 @@
+"""What the integration tests run against: a whole stack, a portal alone, stores alone; one of each per process."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from botocore.session import Session
+
+from local import environment
+from local.aws import CREDENTIALS, EmbeddedAws
+from local.stack import ROOT, Settings, running
+from local.template import REGION, Template
+from tests.integration.service import Service, empty
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_account() -> Iterator[None]:
+    """None of the user's own AWS settings: a test that misses its stores must not find an account."""
+    with environment.replaced({}):
+        yield
+
+
+@pytest.fixture(scope="session")
+def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The process's one stack; tests take `service`, which begins afresh."""
+    with running(Settings(tmp_path_factory.mktemp("stack"))) as stack:
+        yield Service(stack)
+
+
+@pytest.fixture
+def service(running_service: Service) -> Service:
+    """Portal, stores, functions and API, as they were after the installation."""
+    running_service.reset()
+    return running_service
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The template's tables in some engine: plain text, so that a test may hand it to other processes."""
+
+    endpoint_url: str
+    region: str
+    portal: str
+    cache: str
+
+    def client(self) -> "DynamoDBClient":
+        client = Session().create_client(
+            "dynamodb",
+            endpoint_url=self.endpoint_url,
+            region_name=self.region,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+        return cast("DynamoDBClient", client)
+
+
+@pytest.fixture(scope="session")
+def embedded_aws() -> Iterator[EmbeddedAws]:
+    """Stores of their own, apart from the stack's: moto keeps them by region."""
+    aws = EmbeddedAws(Template.load(ROOT / "template.yaml"), region="eu-central-1")
+    aws.start()
+    yield aws
+    aws.stop()
+
+
+@pytest.fixture
+def tables(embedded_aws: EmbeddedAws) -> Tables:
+    """moto's tables, empty. Nothing that is said of concurrency is proved on them (design 3.6)."""
+    found = Tables(embedded_aws.endpoint_url, "eu-central-1", "PortalTable", "CacheTable")
+    client = found.client()
+    empty(client, found.portal, "pk", "sk")
+    empty(client, found.cache, "pk")
+    return found
+
+
+@pytest.fixture
+def real_tables() -> Iterator[Tables]:
+    """Tables in the vendor's own engine, DynamoDB Local, made for this test; skipped where there is none."""
+    url = os.environ.get("DYNAMODB_LOCAL_URL")
+    if not url:
+        pytest.skip("DYNAMODB_LOCAL_URL names no DynamoDB Local")
+    suffix = f"-{secrets.token_hex(4)}"
+    found = Tables(url, REGION, f"PortalTable{suffix}", f"CacheTable{suffix}")
+    client = found.client()
+    for table in Template.load(ROOT / "template.yaml", table_suffix=suffix).tables:
+        client.create_table(**table)  # type: ignore[arg-type]  # the template's own properties
+    yield found
+    for name in (found.portal, found.cache):
+        client.delete_table(TableName=name)

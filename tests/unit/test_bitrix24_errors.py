@@ -1,0 +1,261 @@
+"""The table of errors: complete against the documents, total, and deaf to upper and lower case."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from chat_lookup.bitrix24.error_kinds import FAMILIES
+from chat_lookup.bitrix24.errors import METRIC_CODES, ROWS, BitrixError, ErrorClass, Where, classify
+
+# The catalogue of bitrix24.md 7.1, line by line: statuses, class, codes; each block under a method that stands for its
+# family. REST 3 writes its codes with a prefix.
+CATALOGUE = """
+any.method
+  500 retry        INTERNAL_SERVER_ERROR ERROR_UNEXPECTED_ANSWER
+  503 limit        QUERY_LIMIT_EXCEEDED
+  429 limit        QUERY_LIMIT_EXCEEDED OPERATION_TIME_LIMIT
+  503 portal       OVERLOAD_LIMIT
+  405 config       ERROR_BATCH_METHOD_NOT_ALLOWED
+  400 config       ERROR_BATCH_LENGTH_EXCEEDED INVALID_REQUEST
+  401 refresh      NO_AUTH_FOUND expired_token invalid_token
+  403 portal       ACCESS_DENIED user_access_error METHOD_CONFIRM_DENIED ALLOWED_ONLY_INTRANET_USER
+  403 config       INVALID_CREDENTIALS insufficient_scope WRONG_AUTH_TYPE
+  401 config       INVALID_CREDENTIALS insufficient_scope
+  404 config       ERROR_MANIFEST_IS_NOT_AVAILABLE ERROR_METHOD_NOT_FOUND
+  500 portal       PORTAL_DELETED
+  410 portal       PORTAL_DELETED
+  401 portal       METHOD_CONFIRM_WAITING PAYMENT_REQUIRED
+  401 reauthorise  authorization_error
+  401 uninstalled  ERROR_OAUTH APPLICATION_NOT_FOUND NOT_INSTALLED
+  400 caller       INVALID_ARG_VALUE 100 0 EMPTY
+  404 not_found    NOT_FOUND ERROR_NOT_FOUND ERROR_ENTITY_NOT_FOUND
+  400 not_found    NOT_FOUND ERROR_NOT_FOUND ERROR_ENTITY_NOT_FOUND
+  302 portal       PORTAL_RENAMED
+  502 retry        HTTP_5XX
+  418 caller       HTTP_4XX
+  0   retry        TRANSPORT TIMEOUT
+  0   config       ADDRESS_REFUSED
+  200 retry        NOT_JSON PROTOCOL
+  404 config       NOT_JSON
+oauth/token
+  400 config       invalid_request invalid_client
+  401 config       invalid_client insufficient_scope invalid_scope
+  403 config       insufficient_scope invalid_scope
+  200 config       wrong_client
+  400 reauthorise  invalid_grant bad_verification_code
+  401 portal       PAYMENT_REQUIRED
+  401 uninstalled  NOT_INSTALLED
+  404 portal       HTTP_4XX
+  503 retry        HTTP_5XX
+oauth/app.info
+  401 portal       NO_AUTH_FOUND
+imbot.chat.get
+  403 config       AUTHORIZE_ERROR
+  403 object       ACCESS_ERROR
+  400 object       ACCESS_ERROR
+im.chat.get
+  403 config       AUTHORIZE_ERROR
+im.dialog.get
+  403 object       ACCESS_ERROR
+  400 caller       DIALOG_ID_EMPTY
+imbot.dialog.get
+  400 object       ACCESS_ERROR
+  400 caller       DIALOG_ID_EMPTY
+imbot.message.add
+  400 caller       DIALOG_ID_EMPTY WRONG_REQUEST MESSAGE_EMPTY ATTACH_ERROR ATTACH_OVERSIZE KEYBOARD_ERROR
+  400 caller       KEYBOARD_OVERSIZE MENU_ERROR MENU_OVERSIZE
+  400 config       BOT_ID_ERROR
+  403 config       APP_ID_ERROR
+im.chat.user.add
+  400 caller       CHAT_ID_EMPTY USER_ID_EMPTY PARAMS_ERROR
+imbot.chat.add
+  400 caller       INVALID_FORMAT WRONG_REQUEST
+  400 config       BOT_ID_ERROR
+  403 config       APP_ID_ERROR
+imbot.register
+  400 caller       WRONG_REQUEST
+  403 config       WRONG_AUTH_TYPE ACCESS_DENIED
+  400 config       CODE_ERROR NAME_ERROR MAX_COUNT_ERROR EVENT_MESSAGE_ADD_ERROR EVENT_MESSAGE_UPDATE_ERROR
+  400 config       EVENT_MESSAGE_DELETE_ERROR EVENT_WELCOME_MESSAGE_ERROR EVENT_BOT_DELETE_ERROR
+imbot.update
+  400 config       BOT_ID_ERROR NAME_ERROR
+  403 config       WRONG_AUTH_TYPE ACCESS_DENIED
+imbot.unregister
+  403 config       WRONG_AUTH_TYPE ACCESS_DENIED
+imbot.bot.list
+  403 config       WRONG_AUTH_TYPE
+imbot.command.register
+  400 config       EVENT_COMMAND_ADD_ERROR COMMAND_ERROR COMMAND_ID_ERROR LANG_ERROR BOT_ID_ERROR
+imbot.message.update
+  400 caller       MESSAGE_ID_ERROR
+  403 caller       CANT_EDIT_MESSAGE
+imbot.chat.updateTitle
+  400 caller       AVATAR_ERROR WRONG_COLOR TITLE_EMPTY
+event.bind
+  400 config       ERROR_EVENT_NOT_FOUND
+  403 config       ACCESS_DENIED
+event.unbind
+  403 config       ACCESS_DENIED
+app.info
+  400 config       ACCESS_DENIED
+  403 portal       ACCESS_DENIED
+imopenlines.dialog.get
+  400 portal       IM_NOT_INSTALLED
+  400 not_found    ACCESS_ERROR
+  400 caller       DIALOG_ID_EMPTY
+imopenlines.crm.chat.get
+  400 caller       ERROR_ARGUMENT
+  403 object       ACCESS_DENIED
+imbot.v2.Chat.get
+  400 config       BOT_TOKEN_NOT_SPECIFIED BOT_ID_REQUIRED BOT_NOT_FOUND
+  403 config       BOT_OWNERSHIP_ERROR
+  400 object       ACCESS_DENIED
+  403 object       ACCESS_DENIED
+imbot.v2.Chat.Message.send
+  400 object       ACCESS_DENIED MESSAGE_ACCESS_DENIED
+  403 not_found    MESSAGE_NOT_FOUND
+  400 caller       EMPTY_MESSAGE REACTION_NOT_FOUND REACTION_ALREADY_SET
+  400 retry        SENDING_FAILED
+  403 config       BOT_TYPE_NOT_ALLOWED
+imbot.v2.Bot.register
+  400 config       PARAMS_REQUIRED BOT_CODE_REQUIRED BOT_PROPERTIES_REQUIRED BOT_CODE_ALREADY_TAKEN BOT_INVALID_TYPE
+  400 config       BOT_INVALID_EVENT_MODE BOT_INVALID_CALLBACK BOT_WEBHOOK_URL_REQUIRED BOT_LIMIT_EXCEEDED
+  400 config       BOT_AVATAR_INCORRECT_TYPE BOT_AVATAR_INCORRECT_SIZE BOT_TOKEN_INVALID_LENGTH
+  400 config       BOT_TOKEN_ROTATION_FAILED
+  400 retry        BOT_REGISTER_FAILED BOT_UNREGISTER_FAILED
+  403 portal       ACCESS_DENIED
+imbot.v2.Command.register
+  400 config       COMMAND_REQUIRED COMMAND_NAME_INVALID COMMAND_TITLE_REQUIRED COMMAND_REGISTER_FAILED
+  400 config       COMMAND_NOT_FOUND
+imbot.v2.Chat.Manager.add
+  400 caller       EMPTY_USER_IDS
+imbot.v2.Event.get
+  403 config       SCOPE_ERROR AUTH_ERROR USER_NOT_SUBSCRIBED
+tasks.task.get
+  400 caller       v3:VALIDATION_REQUESTVALIDATIONEXCEPTION v3:VALIDATION_DTOVALIDATIONEXCEPTION
+  400 config       v3:INVALIDJSONEXCEPTION v3:INVALIDSELECTEXCEPTION v3:INVALIDFILTEREXCEPTION
+  400 config       v3:INVALIDPAGINATIONEXCEPTION v3:UNKNOWNDTOPROPERTYEXCEPTION v3:UNKNOWNFILTEROPERATOREXCEPTION
+  400 not_found    v3:ENTITYNOTFOUNDEXCEPTION
+  404 config       v3:METHODNOTFOUNDEXCEPTION
+  403 portal       v3:ACCESSDENIEDEXCEPTION
+  403 config       v3:INSUFFICIENTSCOPEEXCEPTION
+  422 config       v3:IDEMPOTENCYKEYREUSEDEXCEPTION
+  400 config       v3:INVALIDIDEMPOTENCYKEYEXCEPTION
+"""
+
+
+def _documented() -> list[tuple[str, str, int, ErrorClass]]:
+    found = []
+    method = ""
+    for line in filter(None, CATALOGUE.splitlines()):
+        if not line.startswith(" "):
+            method = line
+            continue
+        status, error_class, *codes = line.split()
+        found += [
+            (method, code.replace("v3:", "BITRIX_REST_V3_EXCEPTION_"), int(status), ErrorClass(error_class))
+            for code in codes
+        ]
+    return found
+
+
+DOCUMENTED = _documented()
+
+
+@pytest.mark.parametrize(("method", "code", "status", "error_class"), DOCUMENTED)
+def test_a_documented_error_has_a_row_of_its_own_with_its_class(
+    method: str, code: str, status: int, error_class: ErrorClass
+) -> None:
+    row = classify(method, code, status)
+
+    assert (row.code, row.error_class) == (code, error_class)
+
+
+def test_no_row_is_missing_from_the_catalogue() -> None:
+    reached = {classify(method, code, status) for method, code, status, _ in DOCUMENTED}
+
+    assert [row for row in ROWS if row not in reached and row.code not in ("OTHER", "HTTP_4XX")] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error_class"),
+    [
+        (401, ErrorClass.REFRESH),
+        (403, ErrorClass.OBJECT),
+        (404, ErrorClass.CONFIG),
+        (429, ErrorClass.RETRY),
+        (500, ErrorClass.RETRY),
+        (502, ErrorClass.RETRY),
+        (503, ErrorClass.RETRY),
+        (504, ErrorClass.RETRY),
+        (599, ErrorClass.RETRY),
+        (400, ErrorClass.CALLER),
+        (418, ErrorClass.CALLER),
+    ],
+)
+def test_an_unknown_code_is_judged_by_its_status(status: int, error_class: ErrorClass) -> None:
+    row = classify("im.chat.get", "SOMETHING_NEW", status)
+
+    assert (row.code, row.error_class) == ("OTHER", error_class)
+
+
+def test_a_code_of_another_family_is_unknown_to_this_method() -> None:
+    assert classify("im.chat.get", "BOT_NOT_FOUND", 400).code == "OTHER"
+
+
+def test_what_looks_retryable_by_its_status_is_judged_by_its_code() -> None:
+    assert classify("im.chat.get", "OVERLOAD_LIMIT", 503).error_class is ErrorClass.PORTAL
+    assert classify("im.chat.get", "PORTAL_DELETED", 500).error_class is ErrorClass.PORTAL
+
+
+def test_the_empty_code_has_a_name_that_a_metric_can_carry() -> None:
+    assert classify("im.chat.get", " ", 400).code == "EMPTY"
+
+
+@given(st.text(), st.text(), st.integers(0, 999))
+@example("", "", 0)
+def test_everything_has_a_row_and_every_row_a_metric_code(method: str, code: str, status: int) -> None:
+    assert classify(method, code, status).code in METRIC_CODES
+
+
+@given(st.sampled_from(ROWS), st.sampled_from(["im.chat.get", "IMBOT.V2.CHAT.GET", "Oauth/Token"]), st.data())
+def test_codes_and_methods_are_compared_folded(row: object, method: str, data: st.DataObject) -> None:
+    code = getattr(row, "code")  # noqa: B009 - sampled_from loses the type
+    spelled = "".join(data.draw(st.sampled_from([letter.lower(), letter.upper()])) for letter in code)
+
+    assert classify(method, f" {spelled}\n", 400) == classify(method.lower(), code, 400)
+
+
+def test_narrower_families_stand_before_wider_ones() -> None:
+    order = list(dict.fromkeys(row.where for row in ROWS))
+
+    assert order == list(FAMILIES) == list(Where)
+
+
+def test_metric_codes_are_a_closed_set_without_blanks() -> None:
+    assert "OTHER" in METRIC_CODES
+    assert all(code and code.isascii() and " " not in code for code in METRIC_CODES)
+
+
+def test_an_error_keeps_the_code_as_sent_and_bounds_what_the_portal_may_say() -> None:
+    error = BitrixError("x" * 1000, 400, method="im.chat.get", description="y" * 10_000)
+
+    assert error.code == "x" * 64
+    assert error.metric_code == "OTHER"
+    assert len(error.description) == 500
+
+
+def test_an_errors_text_says_nothing_of_the_portals_own_words() -> None:
+    error = BitrixError("SECRET_CODE", 400, description="secret words")
+
+    assert "secret" not in (str(error) + repr(error)).lower()
+
+
+@pytest.mark.parametrize("code", ["NO_AUTH_FOUND", "expired_token", "authorization_error", "SOMETHING_NEW"])
+def test_a_webhook_has_no_token_to_refresh_or_to_grant_again(code: str) -> None:
+    assert BitrixError(code, 401, webhook=True).error_class is ErrorClass.CONFIG
+    assert BitrixError(code, 401).error_class in (ErrorClass.REFRESH, ErrorClass.REAUTHORISE)
+
+
+def test_a_webhooks_other_errors_keep_their_class() -> None:
+    assert BitrixError("QUERY_LIMIT_EXCEEDED", 503, webhook=True).error_class is ErrorClass.LIMIT

@@ -1,0 +1,46 @@
+"""Settings are checked at the start, all at once, and faults never show a value."""
+
+import pytest
+from chat_lookup.config import from_environ
+from chat_lookup.errors import ServiceMisconfigured
+
+GOOD = {"PORTAL_TABLE": "stack-PortalTable-1", "CACHE_TABLE": "stack-CacheTable-1", "SECRET_PREFIX": "stack"}
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+def test_a_deployed_environment_is_read() -> None:
+    settings = from_environ(GOOD | {"LOCAL_HOSTS": "", "CA_PEM": "", "AWS_ENDPOINT_URL": ""})
+    assert settings.portal_table == "stack-PortalTable-1"
+    assert settings.cache_table == "stack-CacheTable-1"
+    assert settings.secret_prefix == "stack"
+    assert (settings.local_hosts, settings.ca_pem, settings.endpoint_url) == (frozenset(), "", None)
+
+
+def test_a_local_environment_is_read() -> None:
+    settings = from_environ(
+        GOOD
+        | {"LOCAL_HOSTS": "Localhost:3010, 127.0.0.1:3010", "CA_PEM": PEM, "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+    )
+    assert settings.local_hosts == {"localhost:3010", "127.0.0.1:3010"}
+    assert (settings.ca_pem, settings.endpoint_url) == (PEM, "http://127.0.0.1:4566")
+
+
+def test_every_fault_is_told_at_once_by_its_variable() -> None:
+    with pytest.raises(ServiceMisconfigured) as raised:
+        from_environ({"CACHE_TABLE": "no such/name", "LOCAL_HOSTS": "no-port", "CA_PEM": "x", "AWS_ENDPOINT_URL": "y"})
+    for name in ("PORTAL_TABLE", "CACHE_TABLE", "SECRET_PREFIX", "LOCAL_HOSTS", "CA_PEM", "AWS_ENDPOINT_URL"):
+        assert name in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["PORTAL_TABLE", "CACHE_TABLE", "SECRET_PREFIX", "LOCAL_HOSTS", "CA_PEM"])
+def test_a_fault_is_told_without_the_value(name: str) -> None:
+    with pytest.raises(ServiceMisconfigured) as raised:
+        from_environ(GOOD | {name: "canary value?"})
+    assert name in str(raised.value)
+    assert "canary" not in str(raised.value)
+
+
+@pytest.mark.parametrize("hosts", ["*:443", "10.0.0.0/8", "localhost", "localhost:", "localhost:port", "a:1;b:2"])
+def test_only_exact_hosts_with_ports_are_exempt_from_the_address_check(hosts: str) -> None:
+    with pytest.raises(ServiceMisconfigured, match="LOCAL_HOSTS"):
+        from_environ(GOOD | {"LOCAL_HOSTS": hosts})

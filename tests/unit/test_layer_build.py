@@ -1,0 +1,122 @@
+"""What the layer's build rests on: its stamp, the service models that it keeps, the interpreter that it finds."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import loaders
+from botocore.session import Session
+
+from layers.stamp import LAYERS, sources, stamp
+
+KEPT = [
+    line
+    for line in (LAYERS / "chat_lookup" / "botocore-data.txt").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+]
+SERVICES = [name for name in KEPT if not name.endswith(".json")]
+FIND_PYTHON = LAYERS / "find-python"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The layer's sources in another place."""
+    return Path(shutil.copytree(LAYERS, tmp_path / "layers", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def test_the_stamp_does_not_depend_on_where_the_sources_lie(copied: Path) -> None:
+    assert stamp(copied) == stamp()
+
+
+@pytest.mark.parametrize("name", ["chat_lookup/chat_lookup/errors.py", "chat_lookup/requirements.txt", "build.mk"])
+def test_whatever_shapes_the_layer_changes_the_stamp(copied: Path, name: str) -> None:
+    with (copied / name).open("a") as source:
+        source.write("# changed\n")
+    assert stamp(copied) != stamp()
+
+
+def test_a_module_that_moves_changes_the_stamp(copied: Path) -> None:
+    package = copied / "chat_lookup" / "chat_lookup"
+    (package / "errors.py").rename(package / "faults.py")
+    assert stamp(copied) != stamp()
+
+
+def test_what_running_and_editing_leave_behind_is_no_source(copied: Path) -> None:
+    package = copied / "chat_lookup" / "chat_lookup"
+    (package / "__pycache__").mkdir()
+    (package / "__pycache__" / "errors.cpython-313.pyc").write_bytes(b"bytecode")
+    (package / ".errors.py.swp").write_bytes(b"editor")
+    (package / "errors.py.orig").write_bytes(b"merge")
+    assert stamp(copied) == stamp()
+
+
+def test_the_stamp_covers_every_file_that_makes_the_build() -> None:
+    names = {path.relative_to(LAYERS).as_posix() for path in sources(LAYERS)}
+    assert names >= {
+        "build.mk", "function.mk", "find-python", "stamp.py", "chat_lookup/Makefile", "chat_lookup/botocore-data.txt",
+        "chat_lookup/requirements.txt", "chat_lookup/chat_lookup/bootstrap.py", "chat_lookup/chat_lookup/py.typed",
+    }  # fmt: skip
+
+
+def test_the_layer_keeps_the_models_of_the_services_that_the_package_uses_and_no_others() -> None:
+    bootstrap = (LAYERS / "chat_lookup" / "chat_lookup" / "bootstrap.py").read_text("utf-8")
+    assert sorted(SERVICES) == sorted(re.findall(r"create_client\(\s*\"([a-z]+)\"", bootstrap))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_client_signs_a_request_for_its_endpoint_with_the_kept_models_alone(service: str, tmp_path: Path) -> None:
+    everything = Path(loaders.Loader.BUILTIN_DATA_PATH)
+    for name in KEPT:
+        keep = shutil.copytree if (everything / name).is_dir() else shutil.copy
+        keep(everything / name, tmp_path / name)
+    session = Session()
+    session.register_component(
+        "data_loader", loaders.Loader(extra_search_paths=[str(tmp_path)], include_default_search_paths=False)
+    )
+    session.set_credentials("access", "secret")
+    client: Any = session.create_client(service, region_name="eu-central-1")
+    assert client.meta.endpoint_url == f"https://{service}.eu-central-1.amazonaws.com"
+    model = client.meta.service_model
+    lists = next(name for name in model.operation_names if not model.operation_model(name).input_shape.required_members)
+    method = next(method for method, name in client.meta.method_to_api_mapping.items() if name == lists)
+    assert client.generate_presigned_url(method).startswith(client.meta.endpoint_url)
+
+
+def find_python(*versions: str, path: Path, pyenv: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": f"{path}{os.pathsep}/usr/bin{os.pathsep}/bin", "PYENV_ROOT": str(pyenv), "HOME": str(pyenv)}
+    return subprocess.run([FIND_PYTHON, *versions], env=environment, capture_output=True, text=True, check=False)
+
+
+def executable(path: Path, script: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(script)
+    path.chmod(0o755)
+    return path
+
+
+def test_an_interpreter_that_only_pretends_is_passed_over(tmp_path: Path) -> None:
+    executable(tmp_path / "bin" / f"python{VERSION}", "#!/bin/sh\necho 'not selected' >&2\nexit 127\n")
+    executable(
+        tmp_path / "pyenv/versions" / f"{VERSION}.99" / "bin/python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'
+    )
+    found = find_python(VERSION, path=tmp_path / "bin", pyenv=tmp_path / "pyenv")
+    assert (found.returncode, found.stdout.strip()) == (0, sys.executable)
+
+
+def test_the_first_version_asked_for_that_is_there_wins(tmp_path: Path) -> None:
+    executable(tmp_path / "bin" / f"python{VERSION}", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    found = find_python("3.99", VERSION, path=tmp_path / "bin", pyenv=tmp_path)
+    assert (found.returncode, found.stdout.strip()) == (0, sys.executable)
+
+
+def test_a_machine_without_the_version_is_told_so(tmp_path: Path) -> None:
+    found = find_python("3.99", path=tmp_path, pyenv=tmp_path)
+    assert found.returncode == 1
+    assert "no Python 3.99" in found.stderr
+    assert found.stdout == ""

@@ -1,0 +1,333 @@
+"""The shared pace: its arithmetic as pure functions, its reservations by several processes on one table."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import PortalBusy
+from chat_lookup.limiter import BULK_PATIENCE, BULK_SHARE, MARGIN, Limiter, Pace, Share
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.fakes import ManualClock
+from tests.unit.conftest import MEMBER_ID, Stores
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOW = 1_763_000_000.0
+USUAL = Pace(rate=2, burst=50)
+TINY = 1e-4
+"""Seconds that rounding to microseconds may add up to here."""
+
+paces = st.builds(Pace, rate=st.sampled_from([0.1, 0.7, 1.0, 2.0, 5.0, 33.3]), burst=st.integers(1, 260))
+shares = st.sampled_from(Share)
+waits = st.floats(0, 30)
+
+
+class OthersGoOn(ManualClock):
+    """Whoever sleeps on it holds nobody up: the others go on at the same moment."""
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(max(0.0, seconds))
+
+
+# -- the arithmetic ----------------------------------------------------------------------------------------------------
+
+
+def reserved(pace: Pace, arrivals: list[tuple[float, Share, float]]) -> list[tuple[float, float, Share]]:
+    """When each arrival (pause since the last, class, patience) came, and the slot that it got if it got one."""
+    now, tat, slots = NOW, NOW, []
+    for pause, share, patience in arrivals:
+        now += pause
+        if tat > pace.horizon(share, now, now + patience):
+            continue
+        slots.append((now, pace.slot(share, now, tat), share))
+        tat = max(now, tat) + pace.interval
+    return slots
+
+
+arrivals = st.lists(st.tuples(st.sampled_from([0.0, 0.0, 0.0, 0.01, 0.5, 7.0]), shares, waits), max_size=150)
+
+
+@given(paces, arrivals)
+def test_no_window_holds_more_slots_than_the_burst_and_what_leaks_meanwhile(
+    pace: Pace, arrivals: list[tuple[float, Share, float]]
+) -> None:
+    slots = sorted(slot for _, slot, _ in reserved(pace, arrivals))
+    usable = max(1, int(pace.burst * (1 - MARGIN)))
+    for first in range(len(slots)):
+        for last in range(first, len(slots)):
+            assert last - first + 1 <= usable + pace.rate * (slots[last] - slots[first] + TINY)
+
+
+@given(paces, shares, st.lists(st.tuples(st.floats(0, 5), waits), max_size=60))
+def test_within_a_class_whoever_comes_first_calls_first(
+    pace: Pace, share: Share, arrivals: list[tuple[float, float]]
+) -> None:
+    slots = [slot for _, slot, _ in reserved(pace, [(pause, share, patience) for pause, patience in arrivals])]
+    assert slots == sorted(slots)
+
+
+@given(paces, st.lists(st.tuples(st.floats(0, 2), shares, waits), max_size=60))
+def test_no_slot_lies_in_the_past_or_beyond_the_patience_of_its_class(
+    pace: Pace, arrivals: list[tuple[float, Share, float]]
+) -> None:
+    for now, slot, share in reserved(pace, arrivals):
+        assert slot >= now
+        assert slot <= now + (BULK_PATIENCE if share is Share.BULK else 30) + TINY
+
+
+@given(paces, st.floats(0, 30))
+def test_bulk_leaves_a_fifth_of_the_burst_to_those_who_wait(pace: Pace, patience: float) -> None:
+    usable = max(1, int(pace.burst * (1 - MARGIN)))
+    bulk_share = max(1, int(usable * BULK_SHARE))
+    slots = reserved(pace, [(0.0, Share.BULK, patience)] * 400 + [(0.0, Share.INTERACTIVE, TINY)] * 400)
+    taken = sum(1 for _, _, share in slots if share is Share.BULK)
+    # Beside its share of the burst bulk gets what leaks while it may wait.
+    leaks = pace.rate * min(patience, BULK_PATIENCE)
+    assert taken <= bulk_share + leaks + TINY
+    assert len(slots) - taken >= usable - bulk_share - leaks - 1
+
+
+@given(paces, shares, st.floats(0, 120), waits)
+def test_a_refused_caller_is_told_the_very_moment_from_which_he_would_be_admitted(
+    pace: Pace, share: Share, ahead: float, patience: float
+) -> None:
+    tat = NOW + pace.reach(share) + ahead
+    wait = tat - pace.horizon(share, NOW, NOW + patience)
+    if wait > TINY:
+        later = NOW + wait
+        assert tat <= pace.horizon(share, later, later + patience) + TINY
+        sooner = later - 2 * TINY
+        assert tat > pace.horizon(share, sooner, sooner + patience)
+
+
+@pytest.mark.parametrize(
+    ("pace", "interactive", "bulk"),
+    [(Pace(2, 50), 45, 36), (Pace(5, 250), 225, 180), (Pace(2, 1), 1, 1), (Pace(2, 2), 1, 1), (Pace(2, 5), 4, 3)],
+)
+def test_a_tenth_of_the_burst_is_never_used_and_bulk_uses_four_fifths_of_the_rest(
+    pace: Pace, interactive: int, bulk: int
+) -> None:
+    for share, calls in ((Share.INTERACTIVE, interactive), (Share.BULK, bulk)):
+        assert pace.reach(share) == pytest.approx((calls - 1) * pace.interval)
+
+
+# -- the store ---------------------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """Passes on to DynamoDB and counts the writes."""
+
+    def __init__(self, dynamodb: "DynamoDBClient") -> None:
+        self._dynamodb = dynamodb
+        self.writes = 0
+
+    def update_item(self, **arguments: Any) -> object:
+        self.writes += 1
+        return self._dynamodb.update_item(**arguments)
+
+
+@pytest.fixture
+def clock() -> OthersGoOn:
+    return OthersGoOn()
+
+
+@pytest.fixture
+def dynamodb(stores: Stores) -> Counting:
+    return Counting(stores.dynamodb)
+
+
+def process(stores: Stores, clock: OthersGoOn, dynamodb: Counting | None = None) -> Limiter:
+    """The limiter of one process: it shares the table with all others, and nothing else."""
+    client = cast("DynamoDBClient", dynamodb) if dynamodb else stores.dynamodb
+    return Limiter(client, stores.cache_table, clock)
+
+
+def wait(
+    limiter: Limiter, clock: OthersGoOn, pace: Pace = USUAL, share: Share = Share.INTERACTIVE, patience: float = 10
+) -> float:
+    return limiter.wait(MEMBER_ID, pace, share, Deadline.after(patience, clock))
+
+
+def put_tat(stores: Stores, tat: float) -> None:
+    stores.dynamodb.put_item(
+        TableName=stores.cache_table, Item={"pk": {"S": f"LIMIT#{MEMBER_ID}"}, "tat": {"N": f"{tat:.6f}"}}
+    )
+
+
+def test_a_burst_is_admitted_at_once_and_then_one_each_interval(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    waited = [wait(limiter, clock, Pace(2, 10)) for _ in range(15)]
+    assert waited[:9] == [0.0] * 9
+    assert waited[9:] == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.5, 3.0], abs=TINY)
+
+
+def test_whoever_waits_sleeps_for_exactly_as_long_as_he_is_told(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    for _ in range(3):
+        waited = wait(limiter, clock, Pace(2, 1))
+    assert clock.slept[-1] == pytest.approx(waited, abs=TINY)
+    assert waited == pytest.approx(1.0, abs=TINY)
+
+
+def test_processes_that_know_nothing_of_each_other_keep_one_pace(stores: Stores, clock: OthersGoOn) -> None:
+    processes = [process(stores, clock) for _ in range(5)]
+    waited = [wait(each, clock, Pace(2, 10)) for _ in range(5) for each in processes]
+    assert waited == pytest.approx([max(0.0, (number - 8) * 0.5) for number in range(25)], abs=0.01)
+
+
+def test_portals_do_not_wait_for_each_other(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    deadline = Deadline.after(10, clock)
+    assert limiter.wait("a", Pace(2, 1), Share.INTERACTIVE, deadline) == 0
+    assert limiter.wait("b", Pace(2, 1), Share.INTERACTIVE, deadline) == 0
+
+
+def test_after_a_pause_the_whole_burst_is_there_again_and_no_more(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    for _ in range(9):
+        wait(limiter, clock, Pace(2, 10))
+    clock.advance(3600)
+    assert [wait(limiter, clock, Pace(2, 10)) for _ in range(10)] == [0.0] * 9 + [pytest.approx(0.5, abs=TINY)]
+
+
+def test_no_slot_is_given_beyond_the_deadline(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    pace = Pace(2, 1)
+    assert wait(limiter, clock, pace, patience=1.2) == 0.0
+    assert wait(limiter, clock, pace, patience=1.2) == pytest.approx(0.5, abs=TINY)
+    assert wait(limiter, clock, pace, patience=1.2) == pytest.approx(1.0, abs=TINY)
+    with pytest.raises(PortalBusy) as raised:
+        wait(limiter, clock, pace, patience=1.2)
+    assert raised.value.retry_after == pytest.approx(1.0)  # never less than a second is told
+
+
+def test_a_refusal_says_when_to_come_back_and_then_it_is_true(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    while True:
+        try:
+            wait(limiter, clock, patience=4)
+        except PortalBusy:
+            break
+    with pytest.raises(PortalBusy) as raised:
+        wait(limiter, clock, patience=0.5)
+    told = raised.value.retry_after
+    assert told is not None
+    assert told > 3
+    clock.advance(told - 0.1)
+    with pytest.raises(PortalBusy):
+        wait(limiter, clock, patience=0.5)
+    clock.advance(0.11)
+    assert wait(limiter, clock, patience=0.5) <= 0.5
+
+
+def test_whoever_was_refused_is_refused_again_without_a_write(
+    stores: Stores, clock: OthersGoOn, dynamodb: Counting
+) -> None:
+    limiter = process(stores, clock, dynamodb)
+    for _ in range(3):
+        wait(limiter, clock, Pace(2, 1))
+    written = dynamodb.writes
+    for _ in range(20):
+        with pytest.raises(PortalBusy):
+            wait(limiter, clock, Pace(2, 1), patience=0.3)
+    assert dynamodb.writes == written
+
+
+def test_a_refusal_reserves_nothing(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    wait(limiter, clock, Pace(2, 1))
+    for _ in range(5):
+        with pytest.raises(PortalBusy):
+            wait(process(stores, clock), clock, Pace(2, 1), patience=0.1)
+    assert wait(limiter, clock, Pace(2, 1)) == pytest.approx(0.5, abs=TINY)
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_whose_time_is_up_is_refused_and_reserves_nothing(
+    stores: Stores, clock: OthersGoOn, dynamodb: Counting, before: int
+) -> None:
+    limiter = process(stores, clock, dynamodb)
+    for _ in range(before):
+        wait(limiter, clock)
+    written = dynamodb.writes
+    for late in (0, -5):
+        with pytest.raises(PortalBusy):
+            wait(limiter, clock, patience=late)
+    assert dynamodb.writes == written
+
+
+def test_one_reservation_costs_one_write_once_the_row_was_seen(
+    stores: Stores, clock: OthersGoOn, dynamodb: Counting
+) -> None:
+    limiter = process(stores, clock, dynamodb)
+    wait(limiter, clock)
+    written = dynamodb.writes
+    for _ in range(10):
+        wait(limiter, clock)
+    assert dynamodb.writes == written + 10
+
+
+def test_a_new_process_needs_two_writes_at_most(stores: Stores, clock: OthersGoOn, dynamodb: Counting) -> None:
+    wait(process(stores, clock), clock)
+    wait(process(stores, clock, dynamodb), clock)
+    assert dynamodb.writes == 2
+
+
+def test_bulk_never_reserves_more_than_a_second_ahead(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    waited = []
+    with pytest.raises(PortalBusy):
+        while True:
+            waited.append(wait(limiter, clock, share=Share.BULK, patience=60))
+    assert max(waited) <= BULK_PATIENCE + TINY
+    assert len(waited) == 36 + 2  # four fifths of 45, and what leaks in a second
+
+
+def test_whoever_waits_is_admitted_at_once_while_bulk_takes_all_it_may(stores: Stores, clock: OthersGoOn) -> None:
+    bulk, interactive = process(stores, clock), process(stores, clock)
+    with pytest.raises(PortalBusy):
+        while True:
+            wait(bulk, clock, share=Share.BULK)
+    assert [wait(interactive, clock) for _ in range(7)] == [0.0] * 7
+
+
+def test_a_row_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    put_tat(stores, clock.now() + 2 * 24 * 3600)
+    assert wait(limiter, clock) == 0.0
+    assert wait(process(stores, clock), clock, Pace(2, 1)) == pytest.approx(0.5, abs=TINY)
+
+
+def test_a_process_that_saw_such_a_row_before_is_not_blocked_either(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    put_tat(stores, clock.now() + 3000)
+    with pytest.raises(PortalBusy):
+        wait(limiter, clock)
+    put_tat(stores, clock.now() + 2 * 24 * 3600)
+    assert wait(process(stores, clock), clock) == 0.0
+
+
+def test_a_large_burst_of_a_slow_portal_is_not_taken_for_a_clock_that_ran_wrong(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    pace = Pace(rate=0.1, burst=1000)
+    full = clock.now() + pace.reach(Share.INTERACTIVE) + pace.interval
+    assert full > clock.now() + 3600
+    put_tat(stores, full)
+    assert wait(process(stores, clock), clock, pace, patience=30) == pytest.approx(10, abs=TINY)
+
+
+@given(paces, st.floats(0, 5))
+@example(Pace(0.1, 1000), 0.0)
+def test_a_full_bucket_is_never_absurd(pace: Pace, ahead: float) -> None:
+    assert NOW + pace.reach(Share.INTERACTIVE) + pace.interval + ahead < pace.absurd(NOW)
+
+
+def test_the_row_says_when_it_is_garbage(stores: Stores, clock: OthersGoOn) -> None:
+    wait(process(stores, clock), clock)
+    (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
+    assert item["expires_at"]["N"].isdecimal()
+    assert float(item["expires_at"]["N"]) > clock.now() + 3600

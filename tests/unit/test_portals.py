@@ -1,0 +1,340 @@
+"""Portal records: found by member id, by domain or as the default one, and remembered for half a minute at most."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+from chat_lookup.errors import (
+    ChatLookupError,
+    InvalidRequest,
+    PortalBlocked,
+    PortalMisconfigured,
+    PortalNotInstalled,
+    PortalReauthorise,
+    PortalUnavailable,
+)
+from chat_lookup.portals import Portals
+from chat_lookup.records import Portal, PortalState, from_item, member_id_of_webhook, to_item
+
+from tests.fakes import ManualClock
+from tests.unit.conftest import MEMBER_ID, Stores
+
+OTHER = "f" * 32
+ACME = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", scopes=frozenset({"im", "imbot"}))
+GLOBEX = Portal(OTHER, "globex.bitrix24.com", "arn:other", "version-1")
+
+
+@pytest.fixture
+def portals(stores: Stores, clock: ManualClock) -> Portals:
+    return Portals(stores.dynamodb, stores.portal_table, clock)
+
+
+@pytest.fixture
+def elsewhere(stores: Stores, clock: ManualClock) -> Portals:
+    """The portals as another process has them."""
+    return Portals(stores.dynamodb, stores.portal_table, clock)
+
+
+def test_a_record_is_read_as_it_was_written(portals: Portals) -> None:
+    saved = portals.save(replace(ACME, rate=5.0, burst=250, bot_id=17))
+    assert portals.read(MEMBER_ID) == saved
+    assert (saved.rate, saved.burst, saved.bot_id, saved.scopes) == (5.0, 250, 17, {"im", "imbot"})
+
+
+def test_every_field_of_a_record_survives_the_table() -> None:
+    full = Portal(
+        **{
+            name: frozenset({"a", "b"})
+            if kind in (frozenset[str], frozenset[str] | None)
+            else 7
+            if kind in (int, int | None)
+            else 0.5
+            if kind is float
+            else getattr(ACME, name) or "text"
+            for name, kind in Portal.__annotations__.items()
+        }
+    )
+    assert from_item(cast("Any", to_item(full))) == full
+
+
+def test_a_portal_that_never_was_is_not_installed(portals: Portals) -> None:
+    assert portals.read(MEMBER_ID) is None
+    with pytest.raises(PortalNotInstalled):
+        portals.get(MEMBER_ID)
+
+
+@pytest.mark.parametrize("name", [MEMBER_ID, "acme.bitrix24.com", "ACME.Bitrix24.com"])
+def test_a_portal_is_found_by_member_id_and_by_domain_in_any_case(portals: Portals, name: str) -> None:
+    portals.save(ACME)
+    portals.save(GLOBEX)
+    assert portals.find(name).member_id == MEMBER_ID
+
+
+@pytest.mark.parametrize("domain", ["127.0.0.1:3010", "localhost:3010", "host.docker.internal:3010", "intranet"])
+def test_a_portal_on_ones_own_machine_is_found_by_host_and_port(portals: Portals, domain: str) -> None:
+    portals.save(replace(ACME, domain=domain))
+    assert portals.find(domain).member_id == MEMBER_ID
+
+
+@pytest.mark.parametrize("name", ["nobody.bitrix24.com", "a" * 32, "x" * 5_000, "x." * 2_000, "ж.рф", "#", "\ud800"])
+def test_a_name_that_says_nothing_is_not_installed(portals: Portals, name: str) -> None:
+    portals.save(ACME)
+    with pytest.raises(PortalNotInstalled):
+        portals.find(name)
+
+
+def test_what_cannot_name_a_portal_is_not_even_looked_for(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
+    # DynamoDB refuses a key of more than 2,048 bytes, or one that is no text; moto does not.
+    def asked(*_: object, **__: object) -> object:
+        raise AssertionError("the store was asked")
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", asked)
+    for name in ("x" * 2_100, "\ud800", "a b", "DOMAIN#x"):
+        with pytest.raises(PortalNotInstalled):
+            portals.find(name)
+
+
+# -- the default portal ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_the_only_portal_is_meant_where_none_is_named(portals: Portals, name: str | None) -> None:
+    portals.save(ACME)
+    assert portals.find(name).member_id == MEMBER_ID
+
+
+def test_without_any_portal_there_is_no_default(portals: Portals) -> None:
+    with pytest.raises(PortalNotInstalled, match="No portal is installed yet"):
+        portals.find(None)
+
+
+def test_with_a_second_portal_none_is_the_default(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(GLOBEX)
+    with pytest.raises(InvalidRequest, match="portal is missing"):
+        portals.find(None)
+
+
+def test_a_chosen_portal_is_the_default_among_several(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(GLOBEX, default=True)
+    portals.save(replace(ACME, member_id="a" * 32, domain="third.bitrix24.com"))
+    assert portals.find(None).member_id == OTHER
+
+
+def test_the_choice_may_change(portals: Portals) -> None:
+    portals.save(ACME, default=True)
+    portals.save(GLOBEX, default=True)
+    assert portals.find(None).member_id == OTHER
+
+
+@pytest.mark.parametrize("default", [False, True])
+def test_writing_the_default_portal_again_leaves_it_the_default(portals: Portals, default: bool) -> None:
+    portals.save(ACME, default=default)
+    portals.save(ACME)
+    assert portals.find(None).member_id == MEMBER_ID
+
+
+def test_a_second_portal_stays_unnamed_however_often_it_is_written(portals: Portals) -> None:
+    for portal in (ACME, GLOBEX, GLOBEX, ACME):
+        portals.save(portal)
+    with pytest.raises(InvalidRequest):
+        portals.find(None)
+
+
+# -- writing again -----------------------------------------------------------------------------------------------------
+
+
+def test_a_portal_that_is_added_again_keeps_its_birth_and_serves_nothing_older(
+    portals: Portals, clock: ManualClock
+) -> None:
+    first = portals.save(ACME)
+    clock.advance(100)
+    again = portals.save(replace(ACME, token_version="version-2", rate=5.0))
+    assert again.created_at == pytest.approx(first.created_at)
+    assert again.generation == first.generation + 1
+    assert portals.get(MEMBER_ID) == again
+
+
+def test_a_portal_that_moved_is_found_by_its_new_domain_only(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(replace(ACME, domain="acme.example.com"))
+    assert portals.find("acme.example.com").member_id == MEMBER_ID
+    with pytest.raises(PortalNotInstalled):
+        portals.find("acme.bitrix24.com")
+
+
+def test_each_portal_is_listed_once(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(GLOBEX)
+    portals.save(replace(ACME, domain="acme.example.com"))
+    assert sorted(each.member_id for each in portals.all()) == sorted([MEMBER_ID, OTHER])
+
+
+class Meddling:
+    """DynamoDB, with somebody else who writes first, as often as told."""
+
+    def __init__(self, dynamodb: Any, portals: Portals, times: int) -> None:
+        self._dynamodb = dynamodb
+        self._portals = portals
+        self._times = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dynamodb, name)
+
+    def transact_write_items(self, **arguments: Any) -> object:
+        if self._times:
+            self._times -= 1
+            self._portals.save(replace(GLOBEX, domain=f"other{self._times}.bitrix24.com"))
+            self._portals.save(replace(ACME, token_version="theirs"))
+        return self._dynamodb.transact_write_items(**arguments)
+
+
+def test_two_first_installations_at_once_both_stand_and_none_is_the_default(
+    stores: Stores, clock: ManualClock, elsewhere: Portals
+) -> None:
+    slow = Portals(cast("Any", Meddling(stores.dynamodb, elsewhere, 1)), stores.portal_table, clock)
+    slow.save(ACME)
+    assert {each.member_id for each in elsewhere.all()} == {MEMBER_ID, OTHER}
+    with pytest.raises(InvalidRequest):
+        elsewhere.find(None)
+
+
+def test_whoever_is_written_over_again_and_again_gives_up_with_an_error_that_says_so(
+    stores: Stores, clock: ManualClock, elsewhere: Portals
+) -> None:
+    slow = Portals(cast("Any", Meddling(stores.dynamodb, elsewhere, 99)), stores.portal_table, clock)
+    with pytest.raises(PortalUnavailable):
+        slow.save(ACME)
+
+
+# -- what is remembered ------------------------------------------------------------------------------------------------
+
+
+def test_what_changed_elsewhere_is_seen_within_half_a_minute_however_busy_the_portal_is(
+    portals: Portals, elsewhere: Portals, clock: ManualClock
+) -> None:
+    portals.save(ACME)
+    elsewhere.get(MEMBER_ID)
+    portals.raise_generation(MEMBER_ID)
+    for _ in range(6):
+        clock.advance(4.9)
+        assert elsewhere.get(MEMBER_ID).generation == 1  # remembered: no read per request
+    clock.advance(0.7)
+    assert elsewhere.get(MEMBER_ID).generation == 2
+
+
+def test_what_changed_here_is_seen_at_once(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.get(MEMBER_ID)
+    assert portals.raise_generation(MEMBER_ID) == 2
+    assert portals.get(MEMBER_ID).generation == 2
+
+
+def test_the_answers_of_a_portal_that_never_was_cannot_be_purged(portals: Portals) -> None:
+    with pytest.raises(PortalNotInstalled):
+        portals.raise_generation(MEMBER_ID)
+    assert portals.read(MEMBER_ID) is None  # and no record comes to be by that
+
+
+# -- scopes ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_scope_that_the_portal_refused_is_remembered_here_and_in_the_table(
+    portals: Portals, elsewhere: Portals
+) -> None:
+    portal = portals.save(ACME)
+    portal = portals.lacks_scope(portal, "im")
+    assert not portal.grants("im")
+    assert portals.get(MEMBER_ID).scopes == elsewhere.get(MEMBER_ID).scopes == {"imbot"}
+
+
+def test_a_scope_that_nobody_thought_granted_changes_nothing(portals: Portals) -> None:
+    portal = portals.save(ACME)
+    assert portals.lacks_scope(portal, "task") == portal
+    assert portals.read(MEMBER_ID) == portal
+
+
+def test_a_slow_process_does_not_write_what_it_learned_of_a_former_webhook(portals: Portals) -> None:
+    former = portals.save(ACME)
+    portals.save(replace(ACME, token_version="version-2"))
+    portals.lacks_scope(former, "im")
+    assert portals.get(MEMBER_ID).scopes == {"im", "imbot"}
+
+
+def test_the_last_scope_is_never_taken_away_for_then_all_would_be_tried(portals: Portals) -> None:
+    portal = portals.save(replace(ACME, scopes=frozenset({"im"})))
+    portals.lacks_scope(portal, "im")
+    assert portals.get(MEMBER_ID).scopes == {"im"}
+
+
+def test_remembering_a_refused_scope_does_not_prolong_what_else_is_remembered(
+    portals: Portals, elsewhere: Portals, clock: ManualClock
+) -> None:
+    portal = portals.save(ACME)
+    elsewhere.get(MEMBER_ID)
+    portals.raise_generation(MEMBER_ID)
+    clock.advance(29)
+    elsewhere.lacks_scope(portal, "im")
+    clock.advance(2)
+    assert elsewhere.get(MEMBER_ID).generation == 2
+
+
+# -- states ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        (PortalState.UNINSTALLED, PortalNotInstalled),
+        (PortalState.REAUTHORISE, PortalReauthorise),
+        (PortalState.UNPAID, PortalBlocked),
+        (PortalState.RENAMED, PortalMisconfigured),
+    ],
+)
+def test_a_portal_that_admits_nothing_is_told_apart_by_its_state_with_the_portals_code(
+    portals: Portals, elsewhere: Portals, clock: ManualClock, state: PortalState, error: type[ChatLookupError]
+) -> None:
+    portal = portals.save(ACME)
+    portals.close(portal, state, "THE_CODE", retry_at=clock.now() + 600)
+    for each in (portals, elsewhere):
+        with pytest.raises(error) as raised:
+            each.find("acme.bitrix24.com")
+        assert raised.value.portal_error == "THE_CODE"
+
+
+def test_a_portal_that_is_not_paid_is_tried_again_when_it_is_time(portals: Portals, clock: ManualClock) -> None:
+    portal = portals.save(ACME)
+    portals.close(portal, PortalState.UNPAID, "PAYMENT_REQUIRED", retry_at=clock.now() + 600)
+    with pytest.raises(PortalBlocked) as raised:
+        portals.get(MEMBER_ID)
+    assert raised.value.retry_after == pytest.approx(600)
+    clock.advance(601)
+    assert portals.get(MEMBER_ID).member_id == MEMBER_ID
+
+
+def test_adding_a_portal_again_opens_it(portals: Portals) -> None:
+    portals.close(portals.save(ACME), PortalState.RENAMED, "PORTAL_RENAMED")
+    portals.save(replace(ACME, token_version="version-2"))
+    assert portals.get(MEMBER_ID).state is PortalState.ACTIVE
+
+
+# -- stand-ins for member ids ------------------------------------------------------------------------------------------
+
+
+def test_the_stand_in_for_a_member_id_is_the_same_for_the_same_domain_and_looks_like_one() -> None:
+    made = member_id_of_webhook("Acme.bitrix24.com")
+    assert made == member_id_of_webhook("acme.bitrix24.com") != member_id_of_webhook("globex.bitrix24.com")
+    assert len(made) == 32
+    assert int(made, 16) > 0
+
+
+def test_an_error_of_the_store_is_not_taken_for_an_answer(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled(*_: object, **__: object) -> object:
+        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
+
+    portal = portals.save(ACME)
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", throttled)
+    with pytest.raises(ClientError):
+        portals.lacks_scope(portal, "im")

@@ -1,0 +1,235 @@
+"""House rules of template.yaml as checks: least privilege, logs that end, variables that are read, state kept."""
+
+import ast
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chat_lookup import cache, config
+from chat_lookup.errors import ServiceMisconfigured
+from local.template import Template
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "layers" / "chat_lookup" / "chat_lookup"
+
+# Which modules ask which store: what they ask for is what the policies may grant, neither less nor more.
+ASKED_BY = {
+    "PortalTable": ("portals", "keys"),
+    "CacheTable": ("cache", "limiter"),
+    "CacheTable/index/by_chat": ("cache",),
+    "secret": ("tokens",),
+}
+SECRETS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/portal/*"
+# The one thing that an item of a transaction needs which its own name does not say.
+OF_TRANSACTIONS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+# Lambda itself sets these.
+OF_LAMBDA = frozenset({"LAMBDA_TASK_ROOT"})
+
+Mapping = dict[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's tags in their long form."""
+
+
+def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> Mapping:
+    value = loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+    assert value is not None, f"!{name} of anything but text"
+    return {"Ref" if name == "Ref" else f"Fn::{name}": value}
+
+
+yaml.add_multi_constructor("!", _intrinsic, _Loader)
+TEMPLATE: Mapping = yaml.load((ROOT / "template.yaml").read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+RESOURCES: Mapping = TEMPLATE["Resources"]
+SETTINGS: Mapping = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+
+
+def of_type(kind: str) -> dict[str, Mapping]:
+    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+
+
+def statements_of(function: str) -> list[Mapping]:
+    """Every statement that a function's role carries, whether it stands at the function or in a shared policy."""
+    documents = [
+        RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] if "Ref" in policy else policy
+        for policy in FUNCTIONS[function]["Policies"]
+    ]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+ALL_STATEMENTS = [statement for function in FUNCTIONS for statement in statements_of(function)]
+
+
+def actions_of(statement: Mapping) -> frozenset[str]:
+    actions = statement["Action"]
+    return frozenset([actions] if isinstance(actions, str) else actions)
+
+
+def store_of(statement: Mapping) -> str:
+    """The resource that a statement names, as ASKED_BY calls it."""
+    resource = statement["Resource"]
+    assert isinstance(resource, dict), "one statement names one ARN"
+    if "Fn::GetAtt" in resource:
+        return str(resource["Fn::GetAtt"]).removesuffix(".Arn")
+    named: str = resource["Fn::Sub"]
+    return "secret" if named == SECRETS else named.replace("${CacheTable.Arn}", "CacheTable")
+
+
+def asked(module: str) -> set[str]:
+    """The AWS actions that a module's client calls need, from its source."""
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr="transact_write_items"):
+                continue
+            case ast.Call(
+                func=ast.Attribute(attr=method, value=ast.Attribute(attr="_dynamodb" | "_secrets" as client))
+            ):
+                if method == "get_paginator":
+                    method = str(ast.literal_eval(node.args[0]))
+                service = {"_dynamodb": "dynamodb", "_secrets": "secretsmanager"}[client]
+                found.add(f"{service}:{''.join(word.title() for word in method.split('_'))}")
+            case ast.Constant(value=str(kind)) if kind in OF_TRANSACTIONS:
+                found.add(f"dynamodb:{OF_TRANSACTIONS[kind]}")
+    return found - {"dynamodb:TransactWriteItems"}
+
+
+@pytest.mark.parametrize("statement", ALL_STATEMENTS, ids=lambda each: each["Sid"])
+def test_a_statement_allows_named_actions_on_one_named_resource(statement: Mapping) -> None:
+    assert statement["Effect"] == "Allow"
+    assert store_of(statement) in ASKED_BY
+    assert all(re.fullmatch(r"(dynamodb|secretsmanager):[A-Za-z]+", action) for action in actions_of(statement))
+
+
+@pytest.mark.parametrize("store", ASKED_BY)
+def test_policies_grant_what_the_code_asks_for_and_nothing_else(store: str) -> None:
+    granted = {
+        action for statement in ALL_STATEMENTS if store_of(statement) == store for action in actions_of(statement)
+    }
+    needed = set().union(*(asked(module) for module in ASKED_BY[store]))
+    if store.startswith("CacheTable"):  # the cache queries its index and nothing but its index
+        of_index = {"dynamodb:Query"}
+        needed = needed & of_index if "/index/" in store else needed - of_index
+    assert granted == needed
+
+
+def test_whoever_looks_up_can_change_no_key_and_no_secret() -> None:
+    for function in ("LookupFunction", "DirectFunction"):
+        allowed = {store_of(each): actions_of(each) for each in statements_of(function)}
+        assert allowed["PortalTable"] == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+        assert allowed["secret"] == {"secretsmanager:GetSecretValue"}
+
+
+def test_every_function_writes_to_a_log_group_of_its_own_that_forgets() -> None:
+    groups = {name: function["LoggingConfig"]["LogGroup"]["Ref"] for name, function in FUNCTIONS.items()}
+    assert len(set(groups.values())) == len(groups)
+    log_groups = of_type("AWS::Logs::LogGroup")
+    assert set(groups.values()) <= log_groups.keys()
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in log_groups.values())
+
+
+def test_no_level_can_be_chosen_at_which_lambda_would_drop_metrics() -> None:
+    assert TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"] == ["DEBUG", "INFO"]
+    assert TEMPLATE["Globals"]["Function"]["LoggingConfig"]["ApplicationLogLevel"] == {"Ref": "LogLevel"}
+
+
+def test_the_access_log_is_json_by_route_without_path_query_or_header() -> None:
+    (api,) = of_type("AWS::Serverless::HttpApi").values()
+    line: dict[str, str] = json.loads(api["AccessLogSettings"]["Format"])
+    logged = set(line.values())
+    assert "$context.routeKey" in logged
+    assert all(value.startswith("$context.") for value in logged)
+    assert not logged & {"$context.path", "$context.http.path", "$context.identity.userAgent"}
+    assert api["DefaultRouteSettings"].keys() == {"ThrottlingRateLimit", "ThrottlingBurstLimit"}
+    assert "CorsConfiguration" not in api
+
+
+def test_only_look_ups_have_routes_and_unknown_ones_are_answered_too() -> None:
+    template = Template.load(ROOT / "template.yaml")
+    assert {route.function for route in template.routes} == {"LookupFunction"}
+    assert "$default" in {route.key for route in template.routes}
+
+
+def test_a_function_answers_before_the_gateway_gives_up_and_its_time_and_memory_are_bounded() -> None:
+    assert FUNCTIONS["LookupFunction"]["Timeout"] < 30
+    assert all(function["Timeout"] <= 60 for function in FUNCTIONS.values())
+    shared = TEMPLATE["Globals"]["Function"]
+    assert (shared["Runtime"], shared["MemorySize"], shared["Tracing"]) == ("python3.13", 512, "Active")
+
+
+def test_every_variable_that_is_read_is_declared_and_every_declared_one_is_read() -> None:
+    class Recorder(dict[str, str]):
+        """An environment that has nothing and remembers what it was asked for."""
+
+        def get(self, name: str, default: Any = None) -> Any:
+            read.add(name)
+            return default
+
+    read: set[str] = set()
+    with pytest.raises(ServiceMisconfigured):
+        config.from_environ(Recorder())
+    for path in PACKAGE.rglob("*.py"):
+        read.update(re.findall(r"os\.environ\.get\(\s*\"([A-Z_]+)\"", path.read_text("utf-8")))
+    declared = Template.load(ROOT / "template.yaml").declared()
+    assert read - OF_LAMBDA == declared
+
+
+def test_what_serves_local_runs_only_is_empty_in_a_deployed_stack() -> None:
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert TEMPLATE["Parameters"]["LocalHosts"]["Default"] == ""
+    assert (variables["LOCAL_HOSTS"], variables["CA_PEM"], variables["AWS_ENDPOINT_URL"]) == (
+        {"Ref": "LocalHosts"},
+        "",
+        "",
+    )
+
+
+def test_every_parameter_is_described_and_bounded() -> None:
+    for name, parameter in TEMPLATE["Parameters"].items():
+        assert parameter["Description"], name
+        assert parameter.keys() & {"AllowedValues", "AllowedPattern", "MaxValue"}, name
+
+
+def test_portals_and_keys_survive_the_stack_and_a_mistake() -> None:
+    table = RESOURCES["PortalTable"]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
+
+
+def test_the_cache_ends_by_itself_and_can_be_asked_by_chat() -> None:
+    table = of_type("AWS::DynamoDB::Table")["CacheTable"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == cache.BY_CHAT
+    assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["entity_type", "entity_id"]}
+    assert all(each["BillingMode"] == "PAY_PER_REQUEST" for each in of_type("AWS::DynamoDB::Table").values())
+
+
+@pytest.mark.parametrize("environment", ["default", "dev", "staging", "prod"])
+def test_each_environment_deploys_with_parameters_that_exist_and_lets_no_private_host_in(environment: str) -> None:
+    settings = SETTINGS[environment]
+    deploy = settings["deploy"]["parameters"]
+    overridden = {override.split("=")[0] for override in deploy["parameter_overrides"]}
+    assert overridden <= TEMPLATE["Parameters"].keys() - {"LocalHosts"}
+    assert settings["build"]["parameters"]["build_in_source"] is True
+    assert settings["remote_invoke"]["parameters"]["stack_name"] == deploy["stack_name"]
+
+
+def test_environments_that_differ_in_name_differ_in_stack() -> None:
+    stacks = {SETTINGS[name]["deploy"]["parameters"]["stack_name"] for name in ("dev", "staging", "prod")}
+    assert len(stacks) == 3
