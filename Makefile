@@ -44,9 +44,8 @@ build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers
 	@SAM=$(abspath $(SAM)) $(BIN)/pytest tests/e2e $(ARGS)
 
-invoke: $(SAM_VENV)/bin/.ready ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`
+invoke: build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`
 	@test -f $(STATE_DIR)/env.json || { echo "Start the stores first: make run BIND=0.0.0.0 PORTAL_HOST=host.docker.internal" >&2; exit 1; }
-	@test -d .aws-sam/build || $(SAM) build
 	@$(SAM) local invoke $(FUNCTION) --event $(EVENT) --env-vars $(STATE_DIR)/env.json \
 	  --parameter-overrides Architecture=$(ARCH) --add-host host.docker.internal:host-gateway $(ARGS)
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from chat_lookup.errors import ChatLookupError
-from local.demo_key import DEMO_KEY
+from local.narration import introduction, what_next
 from local.stack import LocalStack, Settings, StartError, running
 from local.template import TemplateError
 
@@ -30,7 +30,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "WEBHOOK_FILE": "",
     "WEBHOOK_URL": "",
     "CA_FILE": "",
-    "DYNAMODB_LOCAL_URL": "",
+    "DYNAMODB_URL": "",
     "LOG_LEVEL": "INFO",
     "ENTITY_TYPE": "CRM",
     "ENTITY_ID": "DEAL|1663",
@@ -43,11 +43,10 @@ _HIGHEST_PORT: Final = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How to run: a stack, the pair to look up, and whether to end after that."""
+    """How to run: a stack, the path of the look-up, and whether to end after that."""
 
     settings: Settings
-    entity_type: str
-    entity_id: str
+    path: str
     once: bool
 
 
@@ -82,10 +81,11 @@ def read(environ: Mapping[str, str]) -> Wish:
         portal_port=_port("PORTAL_PORT", said["PORTAL_PORT"]),
         webhook_url=webhook_url or None,
         ca_pem=_content("CA_FILE", said["CA_FILE"]),
-        dynamodb_url=said["DYNAMODB_LOCAL_URL"] or None,
+        dynamodb_url=said["DYNAMODB_URL"] or None,
         environment={"LOG_LEVEL": said["LOG_LEVEL"]},
     )
-    return Wish(settings, said["ENTITY_TYPE"], said["ENTITY_ID"], once=said["ONCE"] not in ("", "0"))
+    pair = {"entity_type": said["ENTITY_TYPE"], "entity_id": said["ENTITY_ID"]}
+    return Wish(settings, "/v1/chats?" + urlencode(pair), once=said["ONCE"] not in ("", "0"))
 
 
 def run(wish: Wish) -> int:
@@ -100,13 +100,13 @@ def run(wish: Wish) -> int:
         left_over.unlink(missing_ok=True)
     with running(wish.settings) as stack:
         say(introduction(stack))
-        worked = look_up(stack, wish, say)
+        worked = look_up(stack, wish.path, say)
         if wish.once:
             return 0 if worked else 1
         try:
             write_private(env_file, {"Parameters": stack.container_variables()})
             write_private(run_file, facts(stack))
-            say(what_next(stack, wish))
+            say(what_next(stack, wish.path, run_file))
             signal.pause()
         finally:
             for written in (run_file, env_file):
@@ -114,12 +114,11 @@ def run(wish: Wish) -> int:
     return 0
 
 
-def look_up(stack: LocalStack, wish: Wish, say: Callable[[str], None]) -> bool:
+def look_up(stack: LocalStack, path: str, say: Callable[[str], None]) -> bool:
     """Ask the API as a client does; answers whether it worked.
 
     In a portal that is not ours, "there is no such chat" is as good an answer as the chat.
     """
-    path = _path(wish)
     response = urllib3.request(
         "GET",
         stack.addresses.api_url + path,
@@ -130,7 +129,10 @@ def look_up(stack: LocalStack, wish: Wish, say: Callable[[str], None]) -> bool:
     body = response.data.decode("utf-8", errors="replace")
     say(f"GET {path}\n  {response.status} {body}")
     not_found = response.status == HTTPStatus.NOT_FOUND and "problem:chat-not-found" in body
-    return response.status == HTTPStatus.OK or (not_found and stack.target.local is None)
+    worked = response.status == HTTPStatus.OK or (not_found and stack.target.local is None)
+    if not worked:
+        say(f"That is no answer; {stack.backend.log_file} tells more.")
+    return worked
 
 
 def facts(stack: LocalStack) -> dict[str, str | None]:
@@ -149,41 +151,6 @@ def facts(stack: LocalStack) -> dict[str, str | None]:
     }
 
 
-def introduction(stack: LocalStack) -> str:
-    """What runs where, and what was done so far."""
-    ours, addresses = stack.target.local, stack.addresses
-    portal = f"{ours.portal_url}, played by {ours.control_url}" if ours else f"{stack.target.url}, not ours"
-    lines = [
-        "Bitrix24 Chat Lookup on this machine",
-        f"  service    {addresses.api_url} and {addresses.api_https_url}",
-        f"  portal     {portal}",
-        f"  stores     {stack.backend.aws.endpoint_url} (DynamoDB, Secrets Manager, SQS, EventBridge, in memory)",
-        f"  authority  {addresses.ca_file} (who signed the certificates)",
-        f"  log        {stack.backend.log_file} (log lines and metrics of the functions)",
-    ]
-    if stack.settings.bind != DEFAULTS["BIND"]:
-        lines.append(f"  Whoever reaches {stack.settings.bind} reaches all of it: the stores ask for no password.")
-    lines.append(f"Installed the portal {stack.member_id} by its webhook, and made an API key.")
-    return "\n".join(lines)
-
-
-def what_next(stack: LocalStack, wish: Wish) -> str:
-    """Lines that work as they are printed. The key stands in them only if everybody knows it."""
-    run_file = stack.settings.state_dir / "run.json"
-    key = (
-        DEMO_KEY
-        if stack.target.local
-        else f'$(python3 -c \'import json; print(json.load(open("{run_file}"))["api_key"])\')'
-    )
-    return "\n".join(
-        [
-            "Try next:",
-            f"  curl -s -H \"X-Api-Key: {key}\" '{stack.addresses.api_url}{_path(wish)}'",
-            f"All addresses and the API key are in {run_file}. Ctrl-C stops it.",
-        ]
-    )
-
-
 def write_private(path: Path, content: object) -> None:
     """Write JSON at once, so that whoever waits for the file never sees half of it; readable by its owner only."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
@@ -191,10 +158,6 @@ def write_private(path: Path, content: object) -> None:
         json.dump(content, file, indent=2)
         file.write("\n")
     Path(draft).replace(path)
-
-
-def _path(wish: Wish) -> str:
-    return "/v1/chats?" + urlencode({"entity_type": wish.entity_type, "entity_id": wish.entity_id})
 
 
 def _port(name: str, text: str) -> int:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 from chat_lookup.bitrix24.endpoint import Endpoint
 from local import environment, functions
@@ -25,6 +26,7 @@ from local.tls import Authority
 ROOT: Final = Path(__file__).resolve().parents[1]
 KEY_SCOPES: Final = ("details", "lookup")
 _HERE: Final = "127.0.0.1"
+_HTTPS_PORT: Final = 443
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with only
 
 
@@ -195,8 +197,9 @@ def _answer(invoked: Functions, command: Mapping[str, object]) -> Mapping[str, o
 
 def _exempt(endpoint: Endpoint) -> str:
     """`host:port` of the portal if its address is private: whoever started this run named it himself."""
-    host, _, port = endpoint.host.partition(":")
-    return f"{host}:{port or 443}" if is_private(host) else ""
+    parts = urlsplit(endpoint.base_url)
+    host = parts.hostname or ""
+    return f"{host}:{parts.port or _HTTPS_PORT}" if is_private(host) else ""
 
 
 class _Part(Protocol):

@@ -3,19 +3,34 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
+
 from chat_lookup.bitrix24.client import Answer, Endpoint, OperatingTime
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
+MEMBER_ID = "d41d8cd98f00b204e9800998ecf8427e"
 WEBHOOK_CODE = "s3cr3tw3bh00kc0d3"
 WEBHOOK_URL = f"https://acme.bitrix24.com/rest/1/{WEBHOOK_CODE}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """DynamoDB and Secrets Manager with the template's two tables."""
+
+    dynamodb: "DynamoDBClient"
+    secrets: "SecretsManagerClient"
+    portal_table: str
+    cache_table: str
 
 
 class ManualClock:
@@ -35,6 +50,17 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         self._now += seconds
+
+
+class FixedRandom(Random):
+    """Draws the same share of any span, its middle by default."""
+
+    def __init__(self, share: float = 0.5) -> None:
+        super().__init__()
+        self._share = share
+
+    def uniform(self, a: float, b: float) -> float:
+        return a + (b - a) * self._share
 
 
 @dataclass(frozen=True, slots=True)

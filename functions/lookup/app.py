@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from chat_lookup import bootstrap, edge
 from chat_lookup.answers import found_body
 from chat_lookup.asking import Method
+from chat_lookup.bitrix24.token_pair import is_token
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
-from chat_lookup.errors import InvalidRequest
+from chat_lookup.errors import CallerTokenRejected, InvalidRequest
 from chat_lookup.fields import whole
 from chat_lookup.lookup import Options
 from chat_lookup.records import Portal
@@ -52,6 +53,7 @@ def find(deadline: Deadline, request: Request) -> Response:
         bot_id=None if bot_id is None else whole("bot_id", bot_id),
         expand=expand is not None,
         fresh=fresh == "true",
+        user_token=user_token(request),
     )
     return json_response(200, found_body(bootstrap.services().lookup.find(portal, ref, options, deadline)))
 
@@ -67,8 +69,9 @@ def forget(request: Request) -> Response:
 def reverse(deadline: Deadline, request: Request) -> Response:
     portal = authorised(request, "details")
     request.only()
+    lookup = bootstrap.services().lookup
     chat_id = whole("chat_id", request.path_parameters.get("chat_id"))
-    return json_response(200, found_body(bootstrap.services().lookup.reverse(portal, chat_id, deadline)))
+    return json_response(200, found_body(lookup.reverse(portal, chat_id, deadline, user_token=user_token(request))))
 
 
 def health(_: Request) -> Response:
@@ -79,6 +82,17 @@ def authorised(request: Request, scope: str) -> Portal:
     """The portal of the key that was sent."""
     key = bootstrap.services().keys.authenticate(request.key, scope)
     return bootstrap.services().portals.get(key.member_id)
+
+
+def user_token(request: Request) -> str | None:
+    """The access token of a portal's user, if one came along; never kept, and sent to the key's portal only."""
+    token = request.headers.get("x-bitrix24-token")
+    if token is None:
+        return None
+    if not is_token(token):
+        raise CallerTokenRejected("X-Bitrix24-Token holds no access token")
+    bootstrap.telemetry().redactor.register(token)
+    return token
 
 
 def method_named(name: str) -> Method:

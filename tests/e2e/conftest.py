@@ -8,16 +8,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.e2e.machine import ROOT, missing
+
 SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
 Build = Callable[[Path, Path], Path]
-
-
-def required(what: str) -> None:
-    """Skips where a tool is missing; where CI runs everything must be there, so it fails."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{what}, and CI skips nothing")
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +21,8 @@ def sam() -> str:
         "sam", path=f"{ROOT / '.venv-sam/bin'}{os.pathsep}{os.environ['PATH']}"
     )
     if not found:
-        required("there is no `sam` here; `make e2e` installs it")
-    return str(found)
+        missing("there is no `sam` here; `make e2e` installs it")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from layers.stamp import stamp
+from tests.e2e.machine import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ("LookupFunction", "DirectFunction", "AdminFunction")
 MOST_BYTES = 15_000_000
 """Of the zipped layer; more would cost cold starts."""

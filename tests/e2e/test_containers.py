@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ROOT, required
+from tests.e2e.machine import ROOT, missing
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -35,7 +35,7 @@ def docker() -> None:
     except (OSError, subprocess.TimeoutExpired):
         answers = False
     if not answers:
-        required("no Docker engine answers")
+        missing("no Docker engine answers")
 
 
 @dataclass(frozen=True)

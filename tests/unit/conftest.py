@@ -2,37 +2,27 @@
 
 import itertools
 import socket
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, NoReturn, cast
 
 import pytest
 from botocore.session import Session
-from chat_lookup.admin import Admin
-from chat_lookup.asking import Asking
-from chat_lookup.cache import Cache
-from chat_lookup.calls import PortalCalls
-from chat_lookup.keys import Keys
-from chat_lookup.limiter import Limiter
-from chat_lookup.lookup import Lookup
-from chat_lookup.portals import Portals
-from chat_lookup.records import Portal
-from chat_lookup.telemetry import Telemetry
-from chat_lookup.tokens import Tokens
 from moto import mock_aws
 
 from local.template import Template
-from tests.fakes import WEBHOOK_URL, FakeBitrix24, ManualClock, Output
+from tests.fakes import FakeBitrix24, ManualClock, Output, Stores
 
 if TYPE_CHECKING:
-    from chat_lookup.bitrix24.client import Bitrix24Client
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+    from chat_lookup.records import Portal
+    from chat_lookup.telemetry import Telemetry
+    from tests.building import Service
+
 ROOT = Path(__file__).parents[2]
-MEMBER_ID = "d41d8cd98f00b204e9800998ecf8427e"
 _counter = itertools.count()
 
 
@@ -43,34 +33,6 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("connect", "connect_ex"):
         monkeypatch.setattr(socket.socket, name, refuse)
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """DynamoDB and Secrets Manager inside this process, with the template's two tables."""
-
-    dynamodb: "DynamoDBClient"
-    secrets: "SecretsManagerClient"
-    portal_table: str
-    cache_table: str
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One process of the service. Two upon the same stores share nothing else, their memories least of all."""
-
-    clock: ManualClock
-    bitrix24: FakeBitrix24
-    telemetry: Telemetry
-    portals: Portals
-    keys: Keys
-    tokens: Tokens
-    cache: Cache
-    limiter: Limiter
-    calls: PortalCalls
-    asking: Asking
-    lookup: Lookup
-    admin: Admin
 
 
 @pytest.fixture
@@ -107,46 +69,43 @@ def output(capsys: pytest.CaptureFixture[str]) -> Output:
     return Output(capsys)
 
 
-@pytest.fixture
-def telemetry(output: Output) -> Telemetry:  # noqa: ARG001 - printed lines are captured from here on
-    # A name of its own: Powertools keeps one logger per service, with the output it began with.
-    return Telemetry(service=f"unit-{next(_counter)}", namespace="ChatLookup", level="INFO")
+class _Stdout:
+    """Whatever `sys.stdout` is at the moment of writing: pytest puts another in its place before the test begins."""
 
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
 
-def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
-    """Build one process of the service upon the stores, as `bootstrap` does."""
-    portals = Portals(stores.dynamodb, stores.portal_table, clock)
-    keys = Keys(stores.dynamodb, stores.portal_table, clock)
-    tokens = Tokens(stores.secrets, "unit", clock, telemetry.redactor)
-    limiter = Limiter(stores.dynamodb, stores.cache_table, clock)
-    calls = PortalCalls(cast("Bitrix24Client", bitrix24), tokens, limiter, telemetry, clock)
-    asking = Asking(calls, portals, telemetry)
-    cache = Cache(stores.dynamodb, stores.cache_table, clock, Random(7))
-    lookup = Lookup(asking, cache, telemetry, clock)
-    admin = Admin(portals, keys, tokens, calls, telemetry, clock)
-    return Service(
-        clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, calls, asking, lookup, admin
-    )  # fmt: skip
+    def flush(self) -> None:
+        sys.stdout.flush()
 
 
 @pytest.fixture
-def service(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
+def telemetry(monkeypatch: pytest.MonkeyPatch) -> "Telemetry":
+    from chat_lookup.telemetry import Telemetry  # noqa: PLC0415 - most tests need none
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", _Stdout())
+        # A name of its own: Powertools keeps one logger per service, with the output that it began with.
+        return Telemetry(service=f"unit-{next(_counter)}", namespace="ChatLookup", level="INFO")
+
+
+@pytest.fixture
+def service(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: "Telemetry") -> "Service":
+    from tests.building import build  # noqa: PLC0415 - most tests need no whole service
+
     return build(stores, clock, bitrix24, telemetry)
 
 
 @pytest.fixture
-def another_process(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
+def another_process(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: "Telemetry") -> "Service":
+    from tests.building import build  # noqa: PLC0415 - as above
+
     return build(stores, clock, bitrix24, telemetry)
 
 
 @pytest.fixture
-def portal(service: Service) -> Portal:
+def portal(service: "Service") -> "Portal":
     """A portal that is installed by webhook and grants `im` and `imbot`."""
-    return install(service, scopes=frozenset({"im", "imbot"}))
+    from tests.building import install  # noqa: PLC0415 - as above
 
-
-def install(service: Service, **fields: object) -> Portal:
-    """Store one more portal, with these fields of its record."""
-    arn, version = service.tokens.create(WEBHOOK_URL, bot_token=None)
-    portal = Portal(MEMBER_ID, "acme.bitrix24.com", arn, version)
-    return service.portals.save(replace(portal, **fields))  # type: ignore[arg-type]  # the record's own fields
+    return install(service)

@@ -45,7 +45,7 @@ oauth/token
   400 reauthorise  invalid_grant bad_verification_code
   401 portal       PAYMENT_REQUIRED
   401 uninstalled  NOT_INSTALLED
-  404 portal       HTTP_4XX
+  404 portal       HTTP_4XX NOT_JSON
   503 retry        HTTP_5XX
 oauth/app.info
   401 portal       NO_AUTH_FOUND
@@ -259,3 +259,10 @@ def test_a_webhook_has_no_token_to_refresh_or_to_grant_again(code: str) -> None:
 
 def test_a_webhooks_other_errors_keep_their_class() -> None:
     assert BitrixError("QUERY_LIMIT_EXCEEDED", 503, webhook=True).error_class is ErrorClass.LIMIT
+
+
+@given(st.sampled_from(sorted(METRIC_CODES)) | st.text(), st.integers(0, 599))
+def test_the_authorisation_server_says_nothing_of_methods_chats_or_callers(code: str, status: int) -> None:
+    error = BitrixError(code, status, method="oauth/token")
+
+    assert error.error_class not in (ErrorClass.REFRESH, ErrorClass.OBJECT, ErrorClass.CALLER, ErrorClass.NOT_FOUND)

@@ -1,32 +1,20 @@
 """Chat ids in CacheTable: every time compared on read, and no answer displaced by one that was asked for earlier."""
 
-from random import Random
+from random import SystemRandom
 from statistics import mean
 
 import pytest
-from chat_lookup.cache import CLOCKS_APART, FRESH_NEGATIVE, FRESH_POSITIVE, HOUR, USABLE_POSITIVE, Cache, cache_key
-from chat_lookup.entity import EntityRef
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes import ManualClock
-from tests.unit.conftest import MEMBER_ID, Stores
+from chat_lookup.cache import CLOCKS_APART, FRESH_NEGATIVE, FRESH_POSITIVE, HOUR, USABLE_POSITIVE, Cache, cache_key
+from chat_lookup.entity import EntityRef
+from tests.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 
 DEAL = EntityRef("CRM", "DEAL|1663")
 EMOJI = EntityRef("😀" * 255, "😎" * 255)
 LONGEST_KEY = 2048
 """Bytes of a partition key (design 4)."""
-
-
-class FixedRandom(Random):
-    """Always draws the same share of the span."""
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self._share = share
-
-    def uniform(self, a: float, b: float) -> float:
-        return a + (b - a) * self._share
 
 
 def cache_of(stores: Stores, clock: ManualClock, share: float = 0.5) -> Cache:
@@ -100,7 +88,7 @@ def test_times_are_spread_by_a_tenth_at_most(
 
 
 def test_what_was_stored_together_does_not_lapse_together(stores: Stores, clock: ManualClock) -> None:
-    cache = Cache(stores.dynamodb, stores.cache_table, clock, Random(1))
+    cache = Cache(stores.dynamodb, stores.cache_table, clock, SystemRandom())
     refs = [EntityRef("CRM", f"DEAL|{number}") for number in range(1, 41)]
     rows = [cache.put(MEMBER_ID, 1, ref, 7, method="im.chat.get", asked_at=clock.now()) for ref in refs]
     lasts = [row.fresh_until - row.asked_at for row in rows]
@@ -248,9 +236,7 @@ def test_forgetting_touches_no_other_pair(cache: Cache, clock: ManualClock) -> N
     assert chat_id(cache, other) == 2
 
 
-def test_the_mark_of_a_forgotten_answer_outlives_any_request(
-    stores: Stores, cache: Cache, clock: ManualClock
-) -> None:
+def test_the_mark_of_a_forgotten_answer_outlives_any_request(stores: Stores, cache: Cache, clock: ManualClock) -> None:
     cache.forget(MEMBER_ID, 1, DEAL)
     (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
     assert float(item["expires_at"]["N"]) >= clock.now() + HOUR - 1

@@ -1,7 +1,6 @@
 """The deadline of a whole operation."""
 
 from chat_lookup.clock import Deadline, SystemClock
-
 from tests.fakes import ManualClock
 
 

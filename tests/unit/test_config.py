@@ -1,6 +1,7 @@
 """Settings are checked at the start, all at once, and faults never show a value."""
 
 import pytest
+
 from chat_lookup.config import from_environ
 from chat_lookup.errors import ServiceMisconfigured
 

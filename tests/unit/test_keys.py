@@ -3,11 +3,10 @@
 import json
 
 import pytest
+
 from chat_lookup.errors import InvalidRequest, KeyRejected, ScopeMissing
 from chat_lookup.keys import SCOPES, Keys
-
-from tests.fakes import ManualClock
-from tests.unit.conftest import MEMBER_ID, Stores
+from tests.fakes import MEMBER_ID, ManualClock, Stores
 
 OTHER = "f" * 32
 

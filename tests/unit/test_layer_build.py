@@ -1,6 +1,5 @@
 """What the layer's build rests on: its stamp, the service models that it keeps, the interpreter that it finds."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -89,7 +88,7 @@ def test_a_client_signs_a_request_for_its_endpoint_with_the_kept_models_alone(se
 
 
 def find_python(*versions: str, path: Path, pyenv: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": f"{path}{os.pathsep}/usr/bin{os.pathsep}/bin", "PYENV_ROOT": str(pyenv), "HOME": str(pyenv)}
+    environment = {"PATH": str(path), "PYENV_ROOT": str(pyenv), "HOME": str(pyenv)}
     return subprocess.run([FIND_PYTHON, *versions], env=environment, capture_output=True, text=True, check=False)
 
 

@@ -1,16 +1,16 @@
 """The shared pace: its arithmetic as pure functions, its reservations by several processes on one table."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from chat_lookup.clock import Deadline
-from chat_lookup.errors import PortalBusy
-from chat_lookup.limiter import BULK_PATIENCE, BULK_SHARE, MARGIN, Limiter, Pace, Share
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.fakes import ManualClock
-from tests.unit.conftest import MEMBER_ID, Stores
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import PortalBusy
+from chat_lookup.limiter import BULK_PATIENCE, BULK_SHARE, MARGIN, Limiter, Pace, Share
+from tests.fakes import MEMBER_ID, ManualClock, Stores
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -151,6 +151,17 @@ def wait(
     return limiter.wait(MEMBER_ID, pace, share, Deadline.after(patience, clock))
 
 
+def until_refused(
+    limiter: Limiter, clock: OthersGoOn, *, share: Share = Share.INTERACTIVE, patience: float = 10
+) -> list[float]:
+    """Reserve until no slot is left; answers how long each had to wait."""
+    waited: list[float] = []
+    with suppress(PortalBusy):
+        while True:
+            waited.append(wait(limiter, clock, share=share, patience=patience))
+    return waited
+
+
 def put_tat(stores: Stores, tat: float) -> None:
     stores.dynamodb.put_item(
         TableName=stores.cache_table, Item={"pk": {"S": f"LIMIT#{MEMBER_ID}"}, "tat": {"N": f"{tat:.6f}"}}
@@ -206,11 +217,7 @@ def test_no_slot_is_given_beyond_the_deadline(stores: Stores, clock: OthersGoOn)
 
 def test_a_refusal_says_when_to_come_back_and_then_it_is_true(stores: Stores, clock: OthersGoOn) -> None:
     limiter = process(stores, clock)
-    while True:
-        try:
-            wait(limiter, clock, patience=4)
-        except PortalBusy:
-            break
+    until_refused(limiter, clock, patience=4)
     with pytest.raises(PortalBusy) as raised:
         wait(limiter, clock, patience=0.5)
     told = raised.value.retry_after
@@ -278,19 +285,14 @@ def test_a_new_process_needs_two_writes_at_most(stores: Stores, clock: OthersGoO
 
 def test_bulk_never_reserves_more_than_a_second_ahead(stores: Stores, clock: OthersGoOn) -> None:
     limiter = process(stores, clock)
-    waited = []
-    with pytest.raises(PortalBusy):
-        while True:
-            waited.append(wait(limiter, clock, share=Share.BULK, patience=60))
+    waited = until_refused(limiter, clock, share=Share.BULK, patience=60)
     assert max(waited) <= BULK_PATIENCE + TINY
     assert len(waited) == 36 + 2  # four fifths of 45, and what leaks in a second
 
 
 def test_whoever_waits_is_admitted_at_once_while_bulk_takes_all_it_may(stores: Stores, clock: OthersGoOn) -> None:
     bulk, interactive = process(stores, clock), process(stores, clock)
-    with pytest.raises(PortalBusy):
-        while True:
-            wait(bulk, clock, share=Share.BULK)
+    until_refused(bulk, clock, share=Share.BULK)
     assert [wait(interactive, clock) for _ in range(7)] == [0.0] * 7
 
 

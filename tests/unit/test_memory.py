@@ -1,9 +1,9 @@
 """What a process remembers lapses after its time, whatever happens meanwhile."""
 
-from chat_lookup.memory import Memory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_lookup.memory import Memory
 from tests.fakes import ManualClock
 
 MOMENTS = st.floats(min_value=1.6e9, max_value=2e9)

@@ -1,10 +1,11 @@
 """Portal records: found by member id, by domain or as the default one, and remembered for half a minute at most."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
+
 from chat_lookup.errors import (
     ChatLookupError,
     InvalidRequest,
@@ -15,10 +16,8 @@ from chat_lookup.errors import (
     PortalUnavailable,
 )
 from chat_lookup.portals import Portals
-from chat_lookup.records import Portal, PortalState, from_item, member_id_of_webhook, to_item
-
-from tests.fakes import ManualClock
-from tests.unit.conftest import MEMBER_ID, Stores
+from chat_lookup.records import Portal, PortalKind, PortalState, from_item, member_id_of_webhook, to_item
+from tests.fakes import MEMBER_ID, ManualClock, Stores
 
 OTHER = "f" * 32
 ACME = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", scopes=frozenset({"im", "imbot"}))
@@ -39,22 +38,37 @@ def elsewhere(stores: Stores, clock: ManualClock) -> Portals:
 def test_a_record_is_read_as_it_was_written(portals: Portals) -> None:
     saved = portals.save(replace(ACME, rate=5.0, burst=250, bot_id=17))
     assert portals.read(MEMBER_ID) == saved
-    assert (saved.rate, saved.burst, saved.bot_id, saved.scopes) == (5.0, 250, 17, {"im", "imbot"})
+    assert (saved.rate, saved.burst, saved.bot_id, saved.scopes) == (5.0, 250, 17, frozenset({"im", "imbot"}))
 
 
 def test_every_field_of_a_record_survives_the_table() -> None:
     full = Portal(
-        **{
-            name: frozenset({"a", "b"})
-            if kind in (frozenset[str], frozenset[str] | None)
-            else 7
-            if kind in (int, int | None)
-            else 0.5
-            if kind is float
-            else getattr(ACME, name) or "text"
-            for name, kind in Portal.__annotations__.items()
-        }
+        member_id=MEMBER_ID,
+        domain="acme.bitrix24.com",
+        secret_arn="arn:secret",
+        token_version="version-1",
+        kind=PortalKind.OAUTH,
+        state=PortalState.UNPAID,
+        state_code="PAYMENT_REQUIRED",
+        retry_at=1.5,
+        scopes=frozenset({"im", "imbot"}),
+        generation=7,
+        rate=5.5,
+        burst=250,
+        bot_id=17,
+        bot_api="v2",
+        command_id=3,
+        client_id="local.1",
+        server="oauth.bitrix.info",
+        owner_id=1,
+        refreshed_at=2.5,
+        application_tokens=frozenset({"hash"}),
+        public_url="https://example.com",
+        created_at=3.5,
     )
+    unlike = Portal("", "", "", "")
+    # So that no field is forgotten here when one more is added.
+    assert all(getattr(full, each.name) != getattr(unlike, each.name) for each in fields(Portal))
     assert from_item(cast("Any", to_item(full))) == full
 
 
@@ -247,7 +261,7 @@ def test_a_scope_that_the_portal_refused_is_remembered_here_and_in_the_table(
     portal = portals.save(ACME)
     portal = portals.lacks_scope(portal, "im")
     assert not portal.grants("im")
-    assert portals.get(MEMBER_ID).scopes == elsewhere.get(MEMBER_ID).scopes == {"imbot"}
+    assert portals.get(MEMBER_ID).scopes == elsewhere.get(MEMBER_ID).scopes == frozenset({"imbot"})
 
 
 def test_a_scope_that_nobody_thought_granted_changes_nothing(portals: Portals) -> None:
@@ -260,13 +274,13 @@ def test_a_slow_process_does_not_write_what_it_learned_of_a_former_webhook(porta
     former = portals.save(ACME)
     portals.save(replace(ACME, token_version="version-2"))
     portals.lacks_scope(former, "im")
-    assert portals.get(MEMBER_ID).scopes == {"im", "imbot"}
+    assert portals.get(MEMBER_ID).scopes == frozenset({"im", "imbot"})
 
 
 def test_the_last_scope_is_never_taken_away_for_then_all_would_be_tried(portals: Portals) -> None:
     portal = portals.save(replace(ACME, scopes=frozenset({"im"})))
     portals.lacks_scope(portal, "im")
-    assert portals.get(MEMBER_ID).scopes == {"im"}
+    assert portals.get(MEMBER_ID).scopes == frozenset({"im"})
 
 
 def test_remembering_a_refused_scope_does_not_prolong_what_else_is_remembered(

@@ -4,9 +4,10 @@ import json
 import time
 
 import pytest
-from chat_lookup.redaction import MASK, Redactor
 from hypothesis import given
 from hypothesis import strategies as st
+
+from chat_lookup.redaction import MASK, Redactor
 
 CODE = "abc123def456ghi7"
 
@@ -56,7 +57,12 @@ def test_a_registered_secret_is_masked_anywhere_in_any_form() -> None:
     secret = 'p/ss wörd"\\7'
     redactor = Redactor()
     redactor.register(secret)
-    for text in (f"x{secret}x", json.dumps(secret), json.dumps(secret, ensure_ascii=False), "p%2Fss%20w%C3%B6rd%22%5C7"):
+    for text in (
+        f"x{secret}x",
+        json.dumps(secret),
+        json.dumps(secret, ensure_ascii=False),
+        "p%2Fss%20w%C3%B6rd%22%5C7",
+    ):
         assert MASK in redactor.clean(text)
         assert "rd" not in redactor.clean(text)
 

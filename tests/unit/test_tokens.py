@@ -5,14 +5,13 @@ import uuid
 from dataclasses import replace
 
 import pytest
+
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalMisconfigured, PortalUnavailable
 from chat_lookup.records import Portal
 from chat_lookup.redaction import MASK, Redactor
 from chat_lookup.tokens import Tokens
-
-from tests.fakes import WEBHOOK_CODE, WEBHOOK_URL, ManualClock
-from tests.unit.conftest import MEMBER_ID, Stores
+from tests.fakes import MEMBER_ID, WEBHOOK_CODE, WEBHOOK_URL, ManualClock, Stores
 
 BOT_TOKEN = "b0tt0ken-b0tt0ken"
 
@@ -120,7 +119,7 @@ def test_a_grant_is_read_once_and_a_new_version_is_read_anew(
 
     def counted(**arguments: str) -> object:
         reads.append(arguments["VersionId"])
-        return read(**arguments)  # type: ignore[arg-type]  # passed on as it came
+        return read(**arguments)
 
     monkeypatch.setattr(stores.secrets, "get_secret_value", counted)
     tokens.grant(portal, deadline)

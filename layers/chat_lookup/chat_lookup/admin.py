@@ -15,9 +15,10 @@ from chat_lookup.failures import for_caller
 from chat_lookup.fields import Fields
 from chat_lookup.keys import ApiKey, Keys
 from chat_lookup.portals import Portals
-from chat_lookup.records import DEFAULT_BURST, DEFAULT_RATE, Portal, member_id_of_webhook
+from chat_lookup.records import DEFAULT_BURST, DEFAULT_RATE, Portal, PortalKind, PortalState, member_id_of_webhook
 from chat_lookup.telemetry import Telemetry
-from chat_lookup.tokens import Grant, Tokens, register_webhook
+from chat_lookup.tokens import Grant, Tokens
+from chat_lookup.vault import register_webhook
 
 _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCOPE: Final = re.compile(r"[a-z0-9_.]{1,64}")
@@ -76,8 +77,8 @@ class Admin:
         member_id = member_id or member_id_of_webhook(endpoint.host)
         portal = Portal(member_id, endpoint.host, "", "", rate=rate, burst=burst, bot_id=bot_id)
         # The portal admits the webhook before anything is kept, so that a mistyped one leaves no trace.
-        scopes = self._scopes(portal, Grant(endpoint, bot_token), deadline)
-        arn, version = self._store(member_id, url, bot_token)
+        scopes = self._scopes(portal, Grant(endpoint, "", bot_token), deadline)
+        arn, version = self._store(member_id, url, bot_token, deadline)
         portal = replace(portal, secret_arn=arn, token_version=version, scopes=scopes)
         return _described(self._portals.save(portal, default=default))
 
@@ -93,11 +94,11 @@ class Admin:
             raise InvalidRequest("webhook_url: the webhook grants neither im nor imbot; a look-up needs one of them")
         return scopes
 
-    def _store(self, member_id: str, url: str, bot_token: str | None) -> tuple[str, str]:
+    def _store(self, member_id: str, url: str, bot_token: str | None, deadline: Deadline) -> tuple[str, str]:
         before = self._portals.read(member_id)
-        if before is None:
-            return self._tokens.create(url, bot_token)
-        return before.secret_arn, self._tokens.replace(before.secret_arn, url, bot_token)
+        if before is None or before.kind is not PortalKind.WEBHOOK or before.state is PortalState.UNINSTALLED:
+            return self._tokens.keep_webhook(url, bot_token)
+        return before.secret_arn, self._tokens.replace_webhook(before.secret_arn, url, bot_token, deadline)
 
     def _list_portals(self, fields: Fields, _: Deadline) -> dict[str, object]:
         fields.nothing_else()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from chat_lookup.bitrix24.client import Endpoint
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.result import ChatDetails, chat_id_from, details_from, shape_of
 from chat_lookup.calls import PortalCalls
@@ -14,6 +15,7 @@ from chat_lookup.errors import PortalMisconfigured
 from chat_lookup.portals import Portals
 from chat_lookup.records import Portal
 from chat_lookup.telemetry import Telemetry
+from chat_lookup.tokens import Grant
 
 IM: Final = "im.chat.get"
 IMBOT: Final = "imbot.chat.get"
@@ -87,6 +89,15 @@ class Asking:
                     break
         raise refusal or _no_method()
 
+    def details_for(self, portal: Portal, chat_id: int, user_token: str, deadline: Deadline) -> ChatDetails:
+        """A chat's details as one user of the portal sees them, asked with his own token.
+
+        `im.chat.get` checks no membership; `im.dialog.get` does (bitrix24.md 9, row 5). Raises `BitrixError`.
+        """
+        grant = Grant(Endpoint(f"https://{portal.domain}/rest/", user_token), "")
+        answer = self._calls.call_with(grant, portal, "im.dialog.get", {"DIALOG_ID": f"chat{chat_id}"}, deadline)
+        return details_from(answer.result)
+
     def _chat_get(self, portal: Portal, ref: EntityRef, deadline: Deadline, method: Method, bot_id: int | None) -> Said:
         candidates = _CHAT_GET[method]
         granted = [each for each in candidates if portal.grants(each[1])] or list(candidates)
@@ -110,7 +121,7 @@ class Asking:
         try:
             return chat_id_from(result)
         except BitrixError as error:
-            self._calls.counted(error)
+            self._telemetry.portal_error(error)
             raise
 
     def _open_line(self, portal: Portal, ref: EntityRef, deadline: Deadline, said: Said) -> Said:

@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING, cast
 
 from chat_lookup import config
 from chat_lookup.admin import Admin
+from chat_lookup.applications import Applications
 from chat_lookup.asking import Asking
 from chat_lookup.bitrix24.client import Bitrix24Client
+from chat_lookup.bitrix24.oauth import AuthorisationServer
 from chat_lookup.cache import Cache
 from chat_lookup.calls import PortalCalls
 from chat_lookup.clock import Clock, SystemClock
 from chat_lookup.keys import Keys
 from chat_lookup.limiter import Limiter
 from chat_lookup.lookup import Lookup
+from chat_lookup.pointer import Pointers
 from chat_lookup.portals import Portals
+from chat_lookup.records import Portal
+from chat_lookup.renewal_world import PortalWorld
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Tokens
+from chat_lookup.vault import Vault
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -58,14 +64,17 @@ def services() -> Services:
     dynamodb = _dynamodb(settings)
     portals = Portals(dynamodb, settings.portal_table, clock)
     keys = Keys(dynamodb, settings.portal_table, clock)
-    tokens = Tokens(_secrets(settings), settings.secret_prefix, clock, told.redactor)
-    calls = PortalCalls(
-        Bitrix24Client(clock, local_hosts=settings.local_hosts, ca_pem=settings.ca_pem),
-        tokens,
-        Limiter(dynamodb, settings.cache_table, clock),
-        told,
-        clock,
-    )
+    vault = Vault(_secrets(settings), settings.secret_prefix, clock, told.redactor)
+    client = Bitrix24Client(clock, local_hosts=settings.local_hosts, ca_pem=settings.ca_pem)
+    server = AuthorisationServer(clock, client.wire)
+    applications = Applications(dynamodb, settings.portal_table, vault, clock)
+    pointers = Pointers(dynamodb, settings.portal_table)
+
+    def world_of(portal: Portal) -> PortalWorld:
+        return PortalWorld(portal, vault, pointers, server, applications.keys, told, clock)
+
+    tokens = Tokens(vault, portals, world_of, clock)
+    calls = PortalCalls(client, tokens, portals, Limiter(dynamodb, settings.cache_table, clock), told, clock)
     cached = Cache(dynamodb, settings.cache_table, clock, SystemRandom())
     lookup = Lookup(Asking(calls, portals, told), cached, told, clock)
     return Services(portals, keys, lookup, Admin(portals, keys, tokens, calls, told, clock))

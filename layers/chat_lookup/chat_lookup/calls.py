@@ -1,25 +1,37 @@
 """One call to a portal as the service makes it: grant, pace, deadline, call, count. Every call goes through here."""
 
-import logging
 from collections.abc import Mapping
+from typing import Final
 
 from chat_lookup.bitrix24.client import Answer, Bitrix24Client
-from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.limiter import Limiter, Pace, Share
-from chat_lookup.records import Portal
+from chat_lookup.portals import Portals
+from chat_lookup.records import Portal, PortalState
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Grant, Tokens
+
+_RENAMED: Final = "PORTAL_RENAMED"
+_UNPAID: Final = "PAYMENT_REQUIRED"
+_UNPAID_FOR: Final = 3600.0
 
 
 class PortalCalls:
     """Calls to portals within their pace."""
 
     def __init__(
-        self, client: Bitrix24Client, tokens: Tokens, limiter: Limiter, telemetry: Telemetry, clock: Clock
+        self,
+        client: Bitrix24Client,
+        tokens: Tokens,
+        portals: Portals,
+        limiter: Limiter,
+        telemetry: Telemetry,
+        clock: Clock,
     ) -> None:
         self._client = client
         self._tokens = tokens
+        self._portals = portals
         self._limiter = limiter
         self._telemetry = telemetry
         self._clock = clock
@@ -33,13 +45,24 @@ class PortalCalls:
         *,
         share: Share = Share.INTERACTIVE,
     ) -> Answer:
-        """Ask the portal once, when its pace allows.
+        """Ask the portal once, when its pace allows; a second time if its tokens had to be renewed for that.
 
         Raises `BitrixError` for what the portal answered or failed to, `PortalBusy` when no slot lies before the
-        deadline (the portal is not called then), and what `Tokens.grant` raises.
+        deadline (the portal is not called then), and what `Tokens.grant` and `Tokens.renewed` raise.
         """
         grant = self._tokens.grant(portal, deadline)
-        return self.call_with(grant, portal, method, params, deadline, share=share)
+        try:
+            return self.call_with(grant, portal, method, params, deadline, share=share)
+        except BitrixError as error:
+            if grant.expires_at is None or not _heals_by_renewal(error):
+                self._close(portal, error)
+                raise
+            refused = error
+        newer = self._tokens.renewed(portal, grant.version, deadline)
+        if refused.metric_code == _RENAMED and newer.endpoint.host == grant.endpoint.host:
+            # The authorisation server knows no other address: following the redirect is nobody's right (2.4).
+            raise refused
+        return self.call_with(newer, portal, method, params, deadline, share=share)
 
     def call_with(
         self,
@@ -62,18 +85,21 @@ class PortalCalls:
         try:
             answer = self._client.call(grant.endpoint, method, params, deadline)
         except BitrixError as error:
-            self.counted(error)
+            self._telemetry.portal_error(error)
             raise
         self._telemetry.count("PortalLatency", (self._clock.now() - started) * 1000)
         return answer
 
-    def counted(self, error: BitrixError) -> None:
-        """Put a portal's error into the metric and on the invocation's line: its code as sent, and its text."""
-        self._telemetry.count("PortalErrors", code=error.metric_code, **{"class": error.error_class.value})
-        self._telemetry.note(
-            level=logging.WARNING,
-            portal_error=error.code,
-            portal_error_class=error.error_class.value,
-            portal_status=error.status,
-            portal_said=error.description,
-        )
+    def _close(self, portal: Portal, error: BitrixError) -> None:
+        """Mark the portal where an error says that nothing will be admitted until its state changes."""
+        if error.error_class is ErrorClass.REAUTHORISE:
+            self._portals.close(portal, PortalState.REAUTHORISE, error.code)
+        elif error.metric_code == _UNPAID:
+            self._portals.close(portal, PortalState.UNPAID, error.code, retry_at=self._clock.now() + _UNPAID_FOR)
+        elif error.metric_code == _RENAMED:
+            self._portals.close(portal, PortalState.RENAMED, "")
+
+
+def _heals_by_renewal(error: BitrixError) -> bool:
+    """Expired and unknown tokens; and a renamed portal, whose new address comes with a new pair (bitrix24.md 2.4)."""
+    return error.error_class is ErrorClass.REFRESH or error.metric_code == _RENAMED

@@ -45,6 +45,12 @@ class ScopeMissing(ChatLookupError):
     code, title, status = "scope-missing", "The API key lacks the scope that this needs", 403
 
 
+class CallerTokenRejected(ChatLookupError):
+    """The token that a caller sent with his key; it says nothing about the portal's own grant (design 3.1)."""
+
+    code, title, status = "caller-token-rejected", "The portal does not accept the token that came along", 401
+
+
 class RouteNotFound(ChatLookupError):
     code, title, status = "route-not-found", "There is no such route", 404
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from chat_lookup.asking import Asking, Method
@@ -12,6 +12,7 @@ from chat_lookup.cache import Cache, Row
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import (
+    CallerTokenRejected,
     ChatLookupError,
     ChatNotAccessible,
     ChatNotFound,
@@ -28,14 +29,24 @@ _STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked)
 """Failures that pass: the last known answer serves meanwhile. Where the portal took a right away, it does not."""
 
 
+_TOKEN_REJECTED: Final = frozenset(
+    {ErrorClass.REFRESH, ErrorClass.REAUTHORISE, ErrorClass.CONFIG, ErrorClass.UNINSTALLED, ErrorClass.CALLER}
+)
+"""Errors that, met with a caller's own token, are about that token."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to look up. `expand` asks for the chat's details too; `fresh` asks the portal whatever is cached."""
+    """How to look up. `expand` asks for the chat's details too; `fresh` asks the portal whatever is cached.
+
+    With `user_token`, a portal user's own access token, the answer is bound to what that user may see.
+    """
 
     method: Method = Method.AUTO
     bot_id: int | None = None
     expand: bool = False
     fresh: bool = False
+    user_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +85,29 @@ class Lookup:
             if row.chat_id is None:
                 raise ChatNotFound(hint=hint(ref))
             found = Found(ref, row.chat_id, source, row.method, max(0, int(self._clock.now() - row.asked_at)))
+            if options.user_token:
+                chat = self._as_seen_by(options.user_token, portal, found.chat_id, deadline)
+                found = replace(found, chat=chat, expanded=True) if options.expand else found
+            elif options.expand:
+                found = self._expanded(portal, found, options, deadline)
             self._telemetry.note(chat_id=row.chat_id, method=row.method)
-            return self._expanded(portal, found, options, deadline) if options.expand else found
+            return found
         finally:
             took = (self._clock.now() - started) * 1000
             self._telemetry.count("Lookups", source=source)
             self._telemetry.count("LookupLatency", took, source=source)
             self._telemetry.note(source=source, duration_ms=round(took, 1))
 
-    def reverse(self, portal: Portal, chat_id: int, deadline: Deadline) -> Found:
-        """Which entity a chat belongs to, with its details.
+    def reverse(self, portal: Portal, chat_id: int, deadline: Deadline, *, user_token: str | None = None) -> Found:
+        """Which entity a chat belongs to, with its details; with `user_token` as that user sees it.
 
         Raises `ChatNotAccessible`, with the entity that the cache knows, where the portal shows the chat to no method
         of ours: it does not tell a missing chat from a closed one (bitrix24.md 1.4).
         """
         self._telemetry.note(portal=portal.member_id, chat_id=chat_id)
+        if user_token:
+            chat = self._as_seen_by(user_token, portal, chat_id, deadline)
+            return Found(_ref_of(chat), chat_id, "portal", "im.dialog.get", 0, chat, expanded=True)
         try:
             chat, method = self._asking.details(portal, chat_id, deadline, bot_id=None)
         except BitrixError as error:
@@ -166,6 +185,17 @@ class Lookup:
         except (BitrixError, ChatLookupError):
             return replace(found, expanded=True)
         return replace(found, chat=chat, expanded=True)
+
+    def _as_seen_by(self, user_token: str, portal: Portal, chat_id: int, deadline: Deadline) -> ChatDetails:
+        """The chat, if the user is in it. Raises `ChatNotAccessible` without the id, or `CallerTokenRejected`."""
+        try:
+            return self._asking.details_for(portal, chat_id, user_token, deadline)
+        except BitrixError as error:
+            if error.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
+                raise ChatNotAccessible("The user of the token is not in this chat") from None
+            if error.error_class in _TOKEN_REJECTED:
+                raise CallerTokenRejected(portal_error=error.code) from None
+            raise for_caller(error, self._clock.now()) from None
 
     def _not_accessible(self, portal: Portal, chat_id: int, error: BitrixError) -> ChatNotAccessible:
         ref = self._cache.entity_of(portal.member_id, portal.generation, chat_id)

@@ -36,7 +36,7 @@ class Redactor:
         self._lock = Lock()
 
     def register(self, secret: str) -> None:
-        """Never let this text leave again, as it is or escaped. The latest few hundred are kept, and the shapes remain."""
+        """Never let this text leave again, as it is or escaped. The latest few hundred are kept; the shapes remain."""
         if len(secret) < _SHORTEST_SECRET:
             return
         with self._lock:

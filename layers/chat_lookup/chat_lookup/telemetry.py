@@ -11,7 +11,7 @@ from typing import Final
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from chat_lookup.bitrix24.errors import METRIC_CODES, ErrorClass
+from chat_lookup.bitrix24.errors import METRIC_CODES, BitrixError, ErrorClass
 from chat_lookup.bitrix24.result import ResultShape
 from chat_lookup.redaction import Redactor
 
@@ -45,6 +45,10 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     ),
     "PortalLatency": (Metric(MetricUnit.Milliseconds),),
     "LimiterWait": (Metric(MetricUnit.Milliseconds),),
+    "TokenRefreshes": (
+        Metric(MetricUnit.Count, "outcome", frozenset({"refreshed", "adopted", "dead", "unpaid", "failed"})),
+    ),
+    "TokenAge": (Metric(MetricUnit.Seconds),),
     "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),
 }
 
@@ -111,6 +115,17 @@ class Telemetry:
             value_of = said if not metric.dimension or said in metric.values else OTHER
             blob = current.counted.setdefault((metric.dimension or "", value_of), {})
             blob.setdefault(name, (metric.unit, []))[1].append(value)
+
+    def portal_error(self, error: BitrixError) -> None:
+        """Put a portal's error into the metric and on the invocation's line: its code as sent, and its text."""
+        self.count("PortalErrors", code=error.metric_code, **{"class": error.error_class.value})
+        self.note(
+            level=logging.WARNING,
+            portal_error=error.code,
+            portal_error_class=error.error_class.value,
+            portal_status=error.status,
+            portal_said=error.description,
+        )
 
     def fault(self, message: str, error: BaseException) -> None:
         """Something nobody expected: a line of its own, with the traceback, redacted."""

@@ -1,112 +1,105 @@
-"""The secret that opens a portal, in Secrets Manager: which version is true stands in the portal's record.
+"""What opens a portal: its webhook, or its pair of OAuth tokens, renewed when it expires or is refused."""
 
-Secrets Manager is only eventually consistent, so a secret is read by the version that the record names, and asked
-again while that is not there yet (design 5, Tokens).
-"""
-
-import json
 import uuid
-from typing import TYPE_CHECKING, Final
-
-from botocore.exceptions import ClientError
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
 from chat_lookup.bitrix24.client import Endpoint
+from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.clock import Clock, Deadline
-from chat_lookup.errors import PortalMisconfigured, PortalUnavailable
-from chat_lookup.memory import Memory
-from chat_lookup.records import Portal
-from chat_lookup.redaction import Redactor
+from chat_lookup.errors import ChatLookupError, PortalMisconfigured
+from chat_lookup.pairs import fields_of, pair_from
+from chat_lookup.portals import Portals
+from chat_lookup.records import Portal, PortalKind
+from chat_lookup.renewal import World, renew
+from chat_lookup.vault import Fields, Vault
 
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-
-_NOT_THERE_YET: Final = 0.2
-_A_DAY: Final = 24 * 3600.0
+EARLY: Final = 60.0
+"""Seconds before its end at which an access token counts as expired (design 5, Tokens)."""
 
 
+@dataclass(frozen=True, slots=True)
 class Grant:
-    """What opens a portal: its inbound webhook, and the token of our bot there if it has one."""
+    """An endpoint with what opens it, and the version of the secret that it was read from."""
 
-    __slots__ = ("bot_token", "endpoint")
-
-    def __init__(self, endpoint: Endpoint, bot_token: str | None) -> None:
-        self.endpoint = endpoint
-        self.bot_token = bot_token
+    endpoint: Endpoint
+    version: str
+    bot_token: str | None = None
+    expires_at: float | None = None
 
     def __repr__(self) -> str:
         return f"Grant({self.endpoint.host})"
 
 
 class Tokens:
-    """Grants by portal. A version of a secret never changes, so it is remembered by its version."""
+    """Grants by portal."""
 
-    def __init__(self, secrets: "SecretsManagerClient", prefix: str, clock: Clock, redactor: Redactor) -> None:
-        self._secrets = secrets
-        self._prefix = prefix
+    def __init__(self, vault: Vault, portals: Portals, world_of: Callable[[Portal], World], clock: Clock) -> None:
+        self._vault = vault
+        self._portals = portals
+        self._world_of = world_of
         self._clock = clock
-        self._redactor = redactor
-        self._memory: Memory[tuple[str, str], Grant] = Memory(clock, seconds=_A_DAY, limit=500)
 
     def grant(self, portal: Portal, deadline: Deadline) -> Grant:
-        """What opens this portal. Raises `PortalMisconfigured`, or `PortalUnavailable` while it cannot be read."""
-        key = (portal.secret_arn, portal.token_version)
-        grant = self._memory.get(key)
-        if grant is None:
-            grant = self._read(portal, deadline)
-            self._memory.put(key, grant)
-        return grant
+        """What opens this portal now. A pair about to expire is renewed first; while that fails it serves to its end.
 
-    def create(self, webhook_url: str, bot_token: str | None) -> tuple[str, str]:
-        """Keep a webhook in a secret of its own, named with an installation id. Answers its ARN and version."""
-        name = f"{self._prefix}/portal/{uuid.uuid4().hex}"
-        version = str(uuid.uuid4())
-        answer = self._secrets.create_secret(
-            Name=name, SecretString=_to_text(webhook_url, bot_token), ClientRequestToken=version
-        )
-        return answer["ARN"], answer["VersionId"]
-
-    def replace(self, secret_arn: str, webhook_url: str, bot_token: str | None) -> str:
-        """Put a new version of a portal's secret. Answers the version, which the record must name next."""
-        answer = self._secrets.put_secret_value(
-            SecretId=secret_arn, SecretString=_to_text(webhook_url, bot_token), ClientRequestToken=str(uuid.uuid4())
-        )
-        return answer["VersionId"]
-
-    def _read(self, portal: Portal, deadline: Deadline) -> Grant:
-        while True:
-            try:
-                answer = self._secrets.get_secret_value(SecretId=portal.secret_arn, VersionId=portal.token_version)
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
-                    raise
-                if deadline.left() <= _NOT_THERE_YET:
-                    raise PortalUnavailable("The portal's secret is not readable yet", retry_after=5) from None
-                self._clock.sleep(_NOT_THERE_YET)
-            else:
-                return self._from_text(answer["SecretString"])
-
-    def _from_text(self, secret: str) -> Grant:
-        self._redactor.register(secret)
+        Raises `StoreUnavailable`, `PortalMisconfigured`, and what `renewed` raises.
+        """
+        grant = self._read(portal, portal.token_version, deadline)
+        if grant.expires_at is None or self._clock.now() < grant.expires_at - EARLY:
+            return grant
         try:
-            fields = json.loads(secret)
-            url, bot_token = fields["webhook_url"], fields.get("bot_token")
-            endpoint = Endpoint.from_webhook(url)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise PortalMisconfigured("The portal's secret does not hold a webhook URL") from None
-        register_webhook(self._redactor, url)
-        if isinstance(bot_token, str):
-            self._redactor.register(bot_token)
-        return Grant(endpoint, bot_token if isinstance(bot_token, str) else None)
+            return self.renewed(portal, grant.version, deadline)
+        except ChatLookupError as error:
+            if error.retryable and self._clock.now() < grant.expires_at:
+                return grant
+            raise
+
+    def renewed(self, portal: Portal, refused: str, deadline: Deadline) -> Grant:
+        """A grant newer than version `refused`, which expired or was refused: renewed by us, or by somebody else.
+
+        Raises `PortalReauthorise`, `PortalNotInstalled`, `PortalBlocked`, `PortalUnavailable`, `StoreUnavailable`.
+        """
+        try:
+            version = renew(self._world_of(portal), refused, deadline, self._clock)
+        finally:
+            # Whatever came of it, the record says more now than what is remembered of it.
+            self._portals.forget(portal.member_id)
+        return self._read(self._portals.get(portal.member_id), version, deadline)
+
+    def check(self, portal: Portal, deadline: Deadline) -> None:
+        """Renew a pair although it serves still: so that a refresh token used by nobody does not lapse (keepalive)."""
+        self.renewed(portal, portal.token_version, deadline)
+
+    def keep(self, pair: TokenPair, client_id: str) -> tuple[str, str]:
+        """Keep the first pair of an installation in a secret of its own. Answers its ARN and version."""
+        return self._vault.create("portal", fields_of(pair, client_id))
+
+    def keep_webhook(self, webhook_url: str, bot_token: str | None) -> tuple[str, str]:
+        """Keep a webhook in a secret of its own. Answers its ARN and version."""
+        return self._vault.create("portal", _webhook_fields(webhook_url, bot_token))
+
+    def replace_webhook(self, arn: str, webhook_url: str, bot_token: str | None, deadline: Deadline) -> str:
+        """Put a new version of a webhook's secret. Answers the version, which the record must name next."""
+        version = str(uuid.uuid4())
+        self._vault.save(arn, version, _webhook_fields(webhook_url, bot_token), deadline)
+        return version
+
+    def wipe(self, arn: str) -> None:
+        """Overwrite and delete what opened a portal."""
+        self._vault.wipe(arn)
+
+    def _read(self, portal: Portal, version: str, deadline: Deadline) -> Grant:
+        fields = self._vault.read_soon(portal.secret_arn, version, deadline)
+        try:
+            if portal.kind is PortalKind.WEBHOOK:
+                return Grant(Endpoint.from_webhook(fields["webhook_url"]), version, fields.get("bot_token"))
+            pair = pair_from(fields)
+        except (KeyError, ValueError):
+            raise PortalMisconfigured("The portal's secret does not hold what opens it") from None
+        return Grant(Endpoint(pair.client_endpoint, pair.access_token), version, None, pair.expires_at)
 
 
-def register_webhook(redactor: Redactor, url: str) -> None:
-    """Let neither a webhook's URL nor its code, the last part of the path, be written anywhere."""
-    redactor.register(url)
-    redactor.register(url.rstrip("/").rpartition("/")[2])
-
-
-def _to_text(webhook_url: str, bot_token: str | None) -> str:
-    fields = {"webhook_url": webhook_url}
-    if bot_token:
-        fields["bot_token"] = bot_token
-    return json.dumps(fields)
+def _webhook_fields(webhook_url: str, bot_token: str | None) -> Fields:
+    return {"webhook_url": webhook_url, **({"bot_token": bot_token} if bot_token else {})}

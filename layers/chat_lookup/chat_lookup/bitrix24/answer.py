@@ -4,10 +4,9 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from chat_lookup.bitrix24.endpoint import Endpoint
 from chat_lookup.bitrix24.errors import BitrixError
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -45,25 +44,46 @@ class Reply:
     location: str = field(default="", repr=False)
 
 
-def read_reply(reply: Reply, endpoint: Endpoint, method: str, elapsed: float) -> Answer | BitrixError:
+class Asked(Protocol):
+    """Who was asked, as far as errors go: an `Endpoint`, for one."""
+
+    @property
+    def is_webhook(self) -> bool: ...
+
+    def redacted(self, text: str) -> str:
+        """`text` without the secrets that were sent."""
+        ...
+
+
+def read_reply(reply: Reply, asked: Asked, method: str, elapsed: float) -> Answer | BitrixError:
     """The answer in a reply, or the error that it is, in the order of bitrix24.md 7.2.
 
     Errors are returned: whoever raises them has none of the reply among his local variables.
     """
     if reply.status in _REDIRECTS:
         # Never followed: the webhook's code would go to a host that nobody proved (bitrix24.md 9, row 20).
-        return _error("PORTAL_RENAMED", reply.status, endpoint, method, description=_new_host(reply.location))
+        return _error("PORTAL_RENAMED", reply.status, asked, method, description=_new_host(reply.location))
+    body = read_object(reply, asked, method)
+    if isinstance(body, BitrixError):
+        return body
+    if "result" not in body:
+        return _error("PROTOCOL", reply.status, asked, method)
+    return Answer(body["result"], operating_time(body.get("time")), elapsed)
+
+
+def read_object(reply: Reply, asked: Asked, method: str) -> dict[str, object] | BitrixError:
+    """The JSON object that came under a status of success and names no error, or the error that the reply is."""
     body = _decoded(reply.body)
     if isinstance(body, dict):
-        error = error_in(body, reply.status, endpoint, method)
+        error = error_in(body, reply.status, asked, method)
         if error is not None:
             return error
-        if reply.status < 300 and "result" in body:  # noqa: PLR2004 - HTTP's classes of statuses
-            return Answer(body["result"], operating_time(body.get("time")), elapsed)
-    return _error(_codeless(reply.status, is_json=body is not _NOT_JSON), reply.status, endpoint, method)
+        if reply.status < 300:  # noqa: PLR2004 - HTTP's classes of statuses
+            return body
+    return _error(_codeless(reply.status, is_json=body is not _NOT_JSON), reply.status, asked, method)
 
 
-def error_in(body: Mapping[str, object], status: int, endpoint: Endpoint, method: str) -> BitrixError | None:
+def error_in(body: Mapping[str, object], status: int, asked: Asked, method: str) -> BitrixError | None:
     """The error that a decoded body carries under any status, or one command's within a batch; None without one.
 
     `error` may be text, a number, empty, or REST 3's object (bitrix24.md 7.0).
@@ -76,7 +96,7 @@ def error_in(body: Mapping[str, object], status: int, endpoint: Endpoint, method
     return _error(
         str(code).strip() if isinstance(code, str | int | float) else "",
         status,
-        endpoint,
+        asked,
         method,
         description=message if isinstance(message, str) else "",
         reset_at=operating_time(body.get("time")).reset_at,
@@ -95,15 +115,15 @@ def operating_time(time: object) -> OperatingTime:
 
 
 def _error(
-    code: str, status: int, endpoint: Endpoint, method: str, *, description: str = "", reset_at: float | None = None
+    code: str, status: int, asked: Asked, method: str, *, description: str = "", reset_at: float | None = None
 ) -> BitrixError:
     return BitrixError(
-        endpoint.redacted(code),
+        asked.redacted(code),
         status,
         method=method,
-        description=endpoint.redacted(description),
+        description=asked.redacted(description),
         reset_at=reset_at,
-        webhook=endpoint.is_webhook,
+        webhook=asked.is_webhook,
     )
 
 

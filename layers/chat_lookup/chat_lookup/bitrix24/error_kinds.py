@@ -87,7 +87,11 @@ class ErrorRow:
 
     def covers(self, method: str) -> bool:
         """Whether the folded name of a method belongs to this row's family."""
-        return any(
-            method.startswith(pattern[:-1]) if pattern.endswith("*") else method == pattern
-            for pattern in FAMILIES[self.where]
-        )
+        return belongs(method, self.where)
+
+
+def belongs(method: str, where: Where) -> bool:
+    """Whether the folded name of a method is one of a family's."""
+    return any(
+        method.startswith(pattern[:-1]) if pattern.endswith("*") else method == pattern for pattern in FAMILIES[where]
+    )

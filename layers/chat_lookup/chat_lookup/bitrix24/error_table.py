@@ -34,7 +34,7 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("PAYMENT_REQUIRED", _PORTAL, (401,), "trial or paid period is over"),
         ("NOT_INSTALLED", _UNINSTALLED, (401,), "application removed"),
         ("NO_AUTH_FOUND", _PORTAL, (401,), "app.info with a bad token"),
-        ("HTTP_4XX", _PORTAL, (404,), "portal not found"),
+        ("HTTP_4XX NOT_JSON", _PORTAL, (404,), "portal not found"),
         ("HTTP_5XX", _RETRY, (), "server trouble"),
     ),
     Where.APP_INFO: (

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from chat_lookup.bitrix24.error_kinds import ErrorClass, ErrorRow, Where
+from chat_lookup.bitrix24.error_kinds import ErrorClass, ErrorRow, Where, belongs
 from chat_lookup.bitrix24.error_table import ROWS
 
 __all__ = ["METRIC_CODES", "ROWS", "BitrixError", "ErrorClass", "ErrorRow", "Where", "classify"]
@@ -14,6 +14,7 @@ _LONGEST_CODE: Final = 64
 _LONGEST_DESCRIPTION: Final = 500
 
 _TOKENS_ONLY: Final = frozenset({ErrorClass.REFRESH, ErrorClass.REAUTHORISE})
+_METHODS_ONLY: Final = frozenset({ErrorClass.REFRESH, ErrorClass.OBJECT, ErrorClass.CALLER, ErrorClass.NOT_FOUND})
 
 
 def _by_code() -> dict[str, list[ErrorRow]]:
@@ -50,7 +51,8 @@ class BitrixError(Exception):
     `METRIC_CODES`; `status` is HTTP's, 0 where there was none; `description` is for the log only; `reset_at` is the
     Unix time at which an operating budget is freed, if the portal named it (bitrix24.md 6.2).
 
-    With `webhook=True` a bad token is a matter of configuration: there is nothing to refresh or to grant again.
+    What makes no sense where it was said is a matter of configuration. With `webhook=True` that is a bad token: there
+    is nothing to refresh or to grant again. From the authorisation server it is whatever speaks of a method's call.
     """
 
     def __init__(
@@ -67,7 +69,13 @@ class BitrixError(Exception):
         self.code = code[:_LONGEST_CODE]
         self.metric_code = row.code
         self.status = status
-        self.error_class = ErrorClass.CONFIG if webhook and row.error_class in _TOKENS_ONLY else row.error_class
+        self.error_class = ErrorClass.CONFIG if row.error_class in _senseless(method, webhook) else row.error_class
         self.description = description[:_LONGEST_DESCRIPTION]
         self.reset_at = reset_at
         super().__init__(f"{self.metric_code}, status {status}: {row.meaning}")
+
+
+def _senseless(method: str, webhook: bool) -> frozenset[ErrorClass]:
+    if belongs(method.casefold(), Where.AUTH_SERVER):
+        return _METHODS_ONLY
+    return _TOKENS_ONLY if webhook else frozenset()

@@ -1,0 +1,140 @@
+"""The authorisation server: a token pair for a refresh token or for a code (bitrix24.md 3.2 to 3.6)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote_plus, urlencode
+
+from chat_lookup.bitrix24.answer import Reply, read_object
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.hosts import DEFAULT_SERVER, SERVERS, is_server, server_in
+from chat_lookup.bitrix24.token_pair import METHOD, TokenPair, is_token, pair_from
+from chat_lookup.bitrix24.wire import Wire
+from chat_lookup.clock import Clock, Deadline
+
+__all__ = ["DEFAULT_SERVER", "METHOD", "SERVERS", "Application", "AuthorisationServer", "TokenPair"]
+
+_GRANT_FIELDS: Final[Mapping[str, str]] = {"refresh_token": "refresh_token", "authorization_code": "code"}
+"""Where each type of grant goes."""
+
+_POST_NOT_ADMITTED: Final = 405
+_PERHAPS_NOT_ADMITTED: Final = frozenset({400, 404})
+_SAYS_NOTHING: Final = frozenset({"OTHER", "EMPTY", "HTTP_4XX", "NOT_JSON", "invalid_request"})
+"""Errors that may as well mean that our form was never read; `invalid_request` says so itself: fields are missing."""
+
+_MASK: Final = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The keys of an application: `local.…` or `app.…` and its secret (bitrix24.md 3.1)."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+class AuthorisationServer:
+    """Asks for token pairs over the client's own pool of connections: `Bitrix24Client.wire`.
+
+    The wire's local hosts are admitted beside the closed list of servers. Safe to share between threads.
+    """
+
+    def __init__(self, clock: Clock, wire: Wire) -> None:
+        self._clock = clock
+        self._wire = wire
+
+    def server_named(self, server_endpoint: str | None) -> str:
+        """The `host[:port]` of a `server_endpoint`; the default where none is named.
+
+        Raises `BitrixError` ADDRESS_REFUSED for an address that is not exactly one of a known server's.
+        """
+        if not server_endpoint:
+            return DEFAULT_SERVER
+        server = server_in(server_endpoint, self._wire.local_hosts)
+        if server is None:
+            raise _unknown_server()
+        return server
+
+    def refresh(self, server: str, application: Application, refresh_token: str, deadline: Deadline) -> TokenPair:
+        """A new pair for a refresh token, which is spent by it (bitrix24.md 3.4).
+
+        Raises `BitrixError` of the authorisation server's family, PROTOCOL if the answer is none of its kind.
+        """
+        outcome = self._ask(server, _Form(application, "refresh_token", refresh_token), deadline)
+        del refresh_token  # a traceback that shows variables must not show this one
+        return _settled(outcome)
+
+    def exchange(self, server: str, application: Application, code: str, deadline: Deadline) -> TokenPair:
+        """The first pair, for a code that lives 30 s (bitrix24.md 3.3). Raises as `refresh` does."""
+        outcome = self._ask(server, _Form(application, "authorization_code", code), deadline)
+        del code  # as above
+        return _settled(outcome)
+
+    def _ask(self, server: str, form: "_Form", deadline: Deadline) -> TokenPair | BitrixError:
+        if not is_server(server, self._wire.local_hosts):
+            return _unknown_server()
+        if not is_token(form.grant):
+            return BitrixError("invalid_grant", method=METHOD, description="cannot be one: not asked")
+        if not (is_token(form.application.client_id) and is_token(form.application.client_secret)):
+            return BitrixError("invalid_client", method=METHOD, description="cannot be keys: not asked")
+        url = f"https://{server}/oauth/token/"
+        asked_at = self._clock.now()
+        reply = self._wire.post(url, form.encoded, "application/x-www-form-urlencoded", METHOD, deadline)
+        answer = _read(reply, form)
+        if isinstance(answer, BitrixError) and _says_that_post_is_not_admitted(answer):
+            # The documented way (bitrix24.md 3.4), and the second choice: it puts secrets into a URL.
+            asked_at = self._clock.now()
+            answer = _read(self._wire.get(f"{url}?{form.encoded}", METHOD, deadline), form)
+        if isinstance(answer, BitrixError):
+            return answer
+        return pair_from(answer, server, asked_at, self._wire.local_hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What is sent; as `answer.Asked` it keeps its secrets out of errors."""
+
+    application: Application
+    grant_type: str
+    grant: str = field(repr=False)
+
+    @property
+    def encoded(self) -> str:
+        return urlencode(
+            {
+                "grant_type": self.grant_type,
+                "client_id": self.application.client_id,
+                "client_secret": self.application.client_secret,
+                _GRANT_FIELDS[self.grant_type]: self.grant,
+            }
+        )
+
+    @property
+    def is_webhook(self) -> bool:
+        return False
+
+    def redacted(self, text: str) -> str:
+        for secret in (self.application.client_secret, self.grant):
+            text = text.replace(secret, _MASK).replace(quote_plus(secret), _MASK)
+        return text
+
+
+def _read(reply: Reply | BitrixError, form: _Form) -> dict[str, object] | BitrixError:
+    return read_object(reply, form, METHOD) if isinstance(reply, Reply) else reply
+
+
+def _says_that_post_is_not_admitted(error: BitrixError) -> bool:
+    if error.status == _POST_NOT_ADMITTED:
+        return True
+    return error.status in _PERHAPS_NOT_ADMITTED and error.metric_code in _SAYS_NOTHING
+
+
+def _settled(outcome: TokenPair | BitrixError) -> TokenPair:
+    """Raises an error far from the tokens: neither variables near by nor a context hold one."""
+    if isinstance(outcome, BitrixError):
+        raise outcome
+    return outcome
+
+
+def _unknown_server() -> BitrixError:
+    return BitrixError("ADDRESS_REFUSED", method=METHOD, description="not an authorisation server that is known")

@@ -1,0 +1,187 @@
+"""A pair is read from an answer once: every field checked, nothing of it shown."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.bitrix24.oauth import Application, TokenPair
+from chat_lookup.bitrix24.token_pair import pair_from
+
+NOW = 1_763_000_000.5
+LOCAL = frozenset({"127.0.0.1:3010"})
+ANSWER: dict[str, object] = {
+    "access_token": "c4naryaccess1",
+    "refresh_token": "c4naryrefresh1",
+    "expires_in": 3600,
+    "client_endpoint": "https://acme.bitrix24.com/rest/",
+    "server_endpoint": "https://oauth.bitrix24.tech/rest/",
+    "domain": "oauth.bitrix.info",
+    "member_id": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "scope": "im,imbot",
+    "status": "L",
+    "user_id": 17,
+}
+
+
+def _read(**changes: object) -> TokenPair | BitrixError:
+    return pair_from({**ANSWER, **changes}, "oauth.bitrix.info", NOW, LOCAL)
+
+
+def _pair(**changes: object) -> TokenPair:
+    pair = _read(**changes)
+    assert isinstance(pair, TokenPair)
+    return pair
+
+
+def _error(**changes: object) -> BitrixError:
+    error = _read(**changes)
+    assert isinstance(error, BitrixError)
+    return error
+
+
+def test_every_field_finds_its_place() -> None:
+    assert _pair() == TokenPair(
+        access_token="c4naryaccess1",
+        refresh_token="c4naryrefresh1",
+        expires_at=NOW + 3600,
+        member_id="f0e1d2c3b4a5968778695a4b3c2d1e0f",
+        client_endpoint="https://acme.bitrix24.com/rest/",
+        server="oauth.bitrix24.tech",
+        user_id=17,
+        scopes=frozenset({"im", "imbot"}),
+        status="L",
+    )
+
+
+REQUIRED = ("access_token", "refresh_token", "member_id", "client_endpoint", "expires_in")
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("value", [None, "", 0, -1, True, 1.5, [], {}, ["x"]])
+def test_a_required_field_of_another_kind_is_a_protocol_error(name: str, value: object) -> None:
+    error = _error(**{name: value})
+
+    if (name, value) == ("client_endpoint", ""):
+        assert error.metric_code == "ADDRESS_REFUSED"
+    else:
+        assert (error.metric_code, error.error_class) == ("PROTOCOL", ErrorClass.RETRY)
+
+
+@pytest.mark.parametrize("name", ["access_token", "refresh_token", "member_id", "expires_in"])
+@pytest.mark.parametrize("value", [" ", "with blank", "line\n", "\x00", "é", "x" * 5000])
+def test_a_required_field_with_odd_text_is_a_protocol_error(name: str, value: str) -> None:
+    assert _error(**{name: value}).metric_code == "PROTOCOL"
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_required_field_that_is_absent_is_a_protocol_error(name: str) -> None:
+    answer = {key: value for key, value in ANSWER.items() if key != name}
+    error = pair_from(answer, "oauth.bitrix.info", NOW, LOCAL)
+
+    assert isinstance(error, BitrixError)
+    assert error.metric_code == "PROTOCOL"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://acme.bitrix24.com/rest/",
+        "https://10.0.0.1/rest/",
+        "https://127.0.0.1:3011/rest/",
+        "https://u@acme.bitrix24.com/rest/",
+    ],
+)
+def test_a_portals_address_that_is_none_is_refused(endpoint: str) -> None:
+    assert _error(client_endpoint=endpoint).metric_code == "ADDRESS_REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expires_at"),
+    [
+        ({"expires_in": 3600}, NOW + 3600),
+        ({"expires_in": "3600"}, NOW + 3600),
+        ({"expires_in": 3600, "expires": 1}, NOW + 3600),
+        ({"expires_in": None, "expires": 1_763_003_600}, 1_763_003_600),
+        ({"expires_in": "soon", "expires": "1763003600"}, 1_763_003_600),
+        ({"expires_in": 10**14}, NOW + 86_400),
+        ({"expires_in": 0, "expires": 1_763_003_600_000}, NOW + 86_400),
+    ],
+)
+def test_the_time_of_expiry_is_ours_where_the_server_lets_us_tell(fields: dict[str, object], expires_at: float) -> None:
+    assert _pair(**fields).expires_at == expires_at
+
+
+@pytest.mark.parametrize(
+    ("scope", "scopes"),
+    [
+        ("im,imbot", {"im", "imbot"}),
+        ("im imbot", {"im", "imbot"}),
+        (" im ,\timbot,, ", {"im", "imbot"}),
+        ("crm,<script>,im", {"crm", "im"}),
+        ("", set()),
+        (None, set()),
+        (["im"], set()),
+    ],
+)
+def test_scopes_stand_between_commas_or_blanks(scope: object, scopes: set[str]) -> None:
+    assert _pair(scope=scope).scopes == scopes
+
+
+def test_scopes_are_bounded() -> None:
+    assert len(_pair(scope=",".join(f"scope{number}" for number in range(100_000))).scopes) <= 201
+
+
+@pytest.mark.parametrize(
+    ("sent", "user_id"),
+    [
+        (17, 17),
+        ("17", 17),
+        (0, None),
+        ("0", None),
+        (None, None),
+        ("me", None),
+        (True, None),
+        (-1, None),
+        (10**30, None),
+    ],
+)
+def test_a_user_is_a_positive_number_or_nobody(sent: object, user_id: int | None) -> None:
+    assert _pair(user_id=sent).user_id == user_id
+
+
+@pytest.mark.parametrize("named", [None, 7, "", "https://oauth.bitrix24.info/rest/", "https://evil.example/rest/"])
+def test_a_server_that_is_not_on_the_list_never_takes_the_place_of_the_one_that_answered(named: object) -> None:
+    assert _pair(server_endpoint=named).server == "oauth.bitrix.info"
+
+
+def test_the_domain_is_not_taken_for_the_portals() -> None:
+    assert "bitrix.info" not in _pair(domain="https://evil.example").client_endpoint
+    assert _pair(domain="https://evil.example") == _pair()
+
+
+def test_neither_a_pair_nor_an_application_shows_a_secret() -> None:
+    shown = repr(_pair()) + str(_pair()) + repr(Application("local.1", "c4narysecret1"))
+
+    assert "c4nary" not in shown
+    assert "f0e1d2c3b4a5968778695a4b3c2d1e0f" in shown
+    assert "local.1" in shown
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted([*ANSWER, "expires"])), JSON))
+def test_any_answer_is_a_pair_or_an_error(changes: dict[str, object]) -> None:
+    outcome = _read(**changes)
+
+    if isinstance(outcome, TokenPair):
+        assert 0 < outcome.expires_at <= NOW + 86_400
+        assert outcome.client_endpoint.startswith("https://")
+        assert len(outcome.member_id) <= 64
+    else:
+        assert outcome.metric_code in {"PROTOCOL", "ADDRESS_REFUSED"}
