@@ -1,7 +1,7 @@
 """Builds one process of the service upon moto's stores, as `bootstrap` builds it upon AWS."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from chat_lookup.admin import Admin
 from chat_lookup.asking import Asking
@@ -14,6 +14,7 @@ from chat_lookup.portals import Portals
 from chat_lookup.records import Portal
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Tokens
+from chat_lookup.vault import Vault
 
 from tests.fakes import MEMBER_ID, WEBHOOK_URL, FakeBitrix24, FixedRandom, ManualClock, Stores
 
@@ -43,9 +44,10 @@ def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry:
     """Build one process upon the stores."""
     portals = Portals(stores.dynamodb, stores.portal_table, clock)
     keys = Keys(stores.dynamodb, stores.portal_table, clock)
-    tokens = Tokens(stores.secrets, "unit", clock, telemetry.redactor)
+    vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
+    tokens = Tokens(vault, portals, _nothing_to_renew, clock)
     limiter = Limiter(stores.dynamodb, stores.cache_table, clock)
-    calls = PortalCalls(cast("Bitrix24Client", bitrix24), tokens, limiter, telemetry, clock)
+    calls = PortalCalls(cast("Bitrix24Client", bitrix24), tokens, portals, limiter, telemetry, clock)
     asking = Asking(calls, portals, telemetry)
     cache = Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom())
     lookup = Lookup(asking, cache, telemetry, clock)
@@ -53,8 +55,12 @@ def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry:
     return Service(clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, calls, asking, lookup, admin)
 
 
+def _nothing_to_renew(_: Portal) -> NoReturn:
+    raise AssertionError("a webhook has nothing to renew")
+
+
 def install(service: Service, **fields: Any) -> Portal:
     """Store one more portal that is reached by webhook, with these fields of its record."""
-    arn, version = service.tokens.create(WEBHOOK_URL, bot_token=None)
+    arn, version = service.tokens.keep_webhook(WEBHOOK_URL, bot_token=None)
     portal = Portal(MEMBER_ID, "acme.bitrix24.com", arn, version, scopes=frozenset({"im", "imbot"}))
     return service.portals.save(replace(portal, **fields))

@@ -6,32 +6,55 @@ from typing import Literal
 
 from local.portal import php
 from local.portal.content import Content
-
-Shape = Literal["object", "int"]
+from local.portal.installations import Context
 
 BASIC = "basic"  # the scope that everybody has
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """Where the documents contradict each other, or portals differ.
+
+    `result`: what a look-up answers. `bot_api`: a portal of `v1` knows no `imbot.v2` yet. `oauth_post`: whether the
+    authorisation server admits POST beside the documented GET. `frame`: an `old` portal's frame POST lacks the three
+    fields that are documented only since 2026-08-20 (bitrix24.md 4.1). `bindings`: whether event handlers `vanish` or
+    `stay` when the application is updated (event-bind.md, its English and its newer Russian page).
+    """
+
+    result: Literal["object", "int"] = "object"
+    bot_api: Literal["v2", "v1"] = "v2"
+    oauth_post: bool = True
+    frame: Literal["new", "old"] = "new"
+    bindings: Literal["vanish", "stay"] = "vanish"
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
-    """What a credential allows. `account` is whose operating time a call uses up."""
+    """What a credential allows. `account` is whose operating time a call uses up; a webhook has no `context`."""
 
     account: str
     user_id: int
     scopes: frozenset[str]
+    context: Context | None = None
+
+    @property
+    def client_id(self) -> str:
+        """The application's, empty for a webhook."""
+        return self.context.client_id if self.context else ""
 
     def allows(self, scope: str) -> bool:
-        return scope == BASIC or scope in self.scopes
+        """Whether a method's scope is granted; of several ones, between blanks, any will do."""
+        return scope == BASIC or not self.scopes.isdisjoint(scope.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`params` as they came; `result_shape` says how a look-up answers; `catalogue` is every method's scope."""
+    """`params` as they came; `catalogue` is every method's scope."""
 
     grant: Grant
     content: Content
     params: Mapping[str, object] = field(repr=False)
-    result_shape: Shape
+    shape: Shape
     catalogue: Mapping[str, str]
     now: float
 
@@ -43,6 +66,10 @@ class Call:
     def text(self, name: str) -> str:
         """The same as PHP casts it to a string; missing, null and arrays are empty."""
         return php.text(self.param(name))
+
+    def array(self, name: str) -> dict[str, object]:
+        """The same as an array by its keys; anything else is an empty one."""
+        return php.entries(self.param(name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def chat_get(call: Call) -> object:
     chat = call.content.bound_to(entity_type, entity_id)
     if chat is None:
         return None
-    return chat.id if call.result_shape == "int" else {"ID": chat.id}
+    return chat.id if call.shape.result == "int" else {"ID": chat.id}
 
 
 def im_chat_add(call: Call) -> object:

@@ -1,8 +1,9 @@
-"""What is in the portal: users, bots and chats."""
+"""What is in the portal: users, bots with their commands, chats, and the handlers that applications bound."""
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 # The kind of a chat follows from what it belongs to; all others are plain chats (samples of im.dialog.get).
 _TYPES: Mapping[str, str] = {
@@ -28,6 +29,8 @@ class User:
     name: str
     last_name: str = ""
     admin: bool = False
+    active: bool = True
+    work_position: str = ""
 
     @property
     def full_name(self) -> str:
@@ -36,11 +39,51 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """A bot is a user, too: `id` is its user id. `token` proves its owner where a webhook calls."""
+    """A bot is a user, too: `id` is its user id, and its name stands there.
+
+    It belongs to the application `client_id`; where a webhook registered it, to whoever knows `token`. `api` says
+    which one registered it, and so in which form it hears of events (bitrix24.md 5.8); `handlers` are the addresses
+    by the event's name.
+    """
 
     id: int
     code: str
-    token: str = field(repr=False)
+    token: str = field(default="", repr=False)
+    client_id: str = ""
+    api: Literal["v1", "v2"] = "v2"
+    type: str = "bot"
+    event_mode: str = "fetch"
+    handlers: Mapping[str, str] = field(default_factory=dict)
+    hidden: bool = False
+    reactions: bool = True
+    openline: bool = False
+    background: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A bot's command, without its slash; titles and hints by language."""
+
+    id: int
+    bot_id: int
+    name: str
+    titles: Mapping[str, str]
+    hints: Mapping[str, str]
+    common: bool = False
+    hidden: bool = False
+    extranet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One handler of an application's event (bitrix24.md 1.15). `auth_type` is whose token rides along, 0: the user's
+    whose action it was."""
+
+    number: int
+    event: str
+    handler: str
+    auth_type: int = 0
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +117,50 @@ class Content:
     def __init__(self) -> None:
         self.users: dict[int, User] = {}
         self.bots: dict[int, Bot] = {}
+        self.commands: dict[int, Command] = {}
+        self.bindings: dict[str, list[Binding]] = {}
         self.chats: dict[int, Chat] = {}
         self._by_pair: dict[tuple[str, str], list[int]] = {}
         self._ids = itertools.count(_FIRST_FREE_ID)
+        self._numbers = itertools.count(1)
 
     def free_id(self) -> int:
         """An id that no chat, user or bot has."""
         return next(number for number in self._ids if number not in self.chats and number not in self.users)
 
+    def next_number(self) -> int:
+        """A number for what is counted by itself: commands and bindings."""
+        return next(self._numbers)
+
     def add_user(self, user: User) -> None:
         self.users[user.id] = user
 
-    def add_bot(self, bot: Bot, name: str) -> None:
+    def add_bot(self, bot: Bot, name: str, last_name: str = "", work_position: str = "") -> None:
+        """Adds a bot, or puts it in the place of the one with its id."""
         self.bots[bot.id] = bot
-        self.add_user(User(bot.id, name))
+        self.add_user(User(bot.id, name, last_name, work_position=work_position))
+
+    def remove_bot(self, bot: Bot) -> None:
+        """Its user stays, as everybody's does, but is no longer active."""
+        del self.bots[bot.id]
+        self.commands = {number: each for number, each in self.commands.items() if each.bot_id != bot.id}
+        self.add_user(replace(self.users[bot.id], active=False))
+
+    def commands_of(self, bot: Bot) -> list[Command]:
+        return [command for command in self.commands.values() if command.bot_id == bot.id]
+
+    def handlers_of(self, client_id: str, event: str) -> list[Binding]:
+        """Who hears of an application's event: its bots (under the number 0) and its bindings, each address once."""
+        bots = (bot for bot in self.bots.values() if bot.client_id == client_id and event in bot.handlers)
+        heard = [Binding(0, event, bot.handlers[event]) for bot in bots]
+        bound = [each for each in self.bindings.get(client_id, []) if each.event == event and not each.offline]
+        return list({each.handler: each for each in (*heard, *bound)}.values())
+
+    def forget_handlers(self, client_id: str) -> None:
+        """An application's handlers vanish with it; its bots stay, and are not heard any more (bitrix24.md 9, 14)."""
+        self.bindings.pop(client_id, None)
+        for bot in [bot for bot in self.bots.values() if bot.client_id == client_id]:
+            self.bots[bot.id] = replace(bot, handlers={})
 
     def put_chat(self, chat: Chat) -> None:
         """Adds a chat, or puts it in the place of the one with its id. Members who are nobody yet become users."""

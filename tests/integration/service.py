@@ -111,12 +111,12 @@ class Service:
         self.control("/shape", {"result": "object"})
         self.control("/scopes", {"scopes": self._scopes})
         empty(self._dynamodb, "CacheTable", "pk")
-        self._restore_portals()
+        self.restore_portals()
         self.cold_start()
         self.mark()
 
-    def _restore_portals(self) -> None:
-        """Most tests change nothing here: one read is a tenth of writing all of it again."""
+    def restore_portals(self) -> None:
+        """Take back what was written of portals and keys. Most tests write nothing: one read finds that out."""
         present = self._dynamodb.scan(TableName="PortalTable", ConsistentRead=True)["Items"]
         for item in (each for each in present if each not in self._portals):
             self._dynamodb.delete_item(TableName="PortalTable", Key={name: item[name] for name in ("pk", "sk")})

@@ -135,7 +135,7 @@ DECODED = {
     "a number": (10, 10, "int"),
     "digits": ("10", 10, "string"),
 }
-NOTHING = {
+NOTHING: dict[str, tuple[object, str]] = {
     "null": (None, "null"),
     "false": (False, "false"),
     "an empty list, which is PHP's empty object": ([], "list"),

@@ -78,9 +78,9 @@ def test_text_that_is_broken_does_not_cost_the_line(telemetry: Telemetry, output
 
 def test_values_of_any_kind_can_be_noted(telemetry: Telemetry, output: Output) -> None:
     with telemetry.invocation("request"):
-        telemetry.note(odd=object(), number=1.5, nothing=None)
+        telemetry.note(odd=object(), number=1.5, nothing=None, many=[1, {"a": None}])
     (line,) = output.lines
-    assert (line["number"], line["nothing"]) == (1.5, None)
+    assert (line["number"], line["many"]) == (1.5, [1, {"a": None}])
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------

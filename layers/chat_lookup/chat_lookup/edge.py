@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import ChatLookupError, StoreUnavailable
 from chat_lookup.telemetry import Telemetry
-from chat_lookup.web import Event, Handler, Request, Response, dispatch, error_response, request_from, request_id_of
+from chat_lookup.web import Event, Handler, Response, dispatch, error_response, request_from, request_id_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -24,7 +24,6 @@ def http(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str, H
     with telemetry.invocation("request", request_id=request_id):
         try:
             request = request_from(event)
-            _remember_secrets(request, telemetry)
             telemetry.note(route=request.route)
             response = dispatch(request, routes())
         except ChatLookupError as error:
@@ -54,6 +53,7 @@ def invoke(
         except Exception as error:  # noqa: BLE001 - as above
             failure = _unexpected(error, telemetry)
     # A fresh raise: the frames and causes of the first one stay behind.
+    failure.__context__ = None
     raise failure.with_traceback(None) from None
 
 
@@ -75,8 +75,3 @@ def _unexpected(error: Exception, telemetry: Telemetry) -> ChatLookupError:
     failure = StoreUnavailable(retry_after=1) if from_store else ChatLookupError()
     _note(failure, telemetry)
     return failure
-
-
-def _remember_secrets(request: Request, telemetry: Telemetry) -> None:
-    if request.key:
-        telemetry.redactor.register(request.key)

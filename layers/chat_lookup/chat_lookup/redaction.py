@@ -7,7 +7,7 @@ from threading import Lock
 from urllib.parse import quote
 
 MASK = "***"
-_MOST_FORMS = 512
+_MOST_FORMS = 4_000
 _SHORTEST_SECRET = 6
 
 # Where a secret may stand although nobody registered it. Lines are JSON, so a quote may be escaped.
@@ -17,7 +17,7 @@ _SHAPES = (
     # An inbound webhook's code is a part of the path (bitrix24.md 2.1), ours under /rest as well.
     (re.compile(rf"(?i)({_SLASH}rest{_SLASH}(?:api{_SLASH})?\d+{_SLASH})[A-Za-z0-9_-]+"), rf"\1{MASK}"),
     (re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]+"), rf"\1{MASK}"),
-    (re.compile(r"\bclk_[A-Za-z0-9_-]{8,}"), MASK),
+    (re.compile(r"clk_[A-Za-z0-9_-]{8,}"), MASK),
     (
         re.compile(
             r"(?i)((?:access_token|refresh_token|application_token|client_secret|bot_?token|x-api-key|api_key|auth_id"
@@ -36,7 +36,7 @@ class Redactor:
         self._lock = Lock()
 
     def register(self, secret: str) -> None:
-        """Never let this text leave again, as it is or escaped. The latest few hundred are kept; the shapes remain."""
+        """Never let this text leave again, as it is or escaped. The latest thousand are kept; the shapes remain."""
         if len(secret) < _SHORTEST_SECRET:
             return
         with self._lock:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.oauth import TokenPair
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalNotInstalled, PortalReauthorise, PortalUnavailable, StoreUnavailable
 from chat_lookup.failures import for_caller
 from chat_lookup.records import PortalState
@@ -89,13 +89,13 @@ class World(Protocol):
         ...
 
 
-def renew(world: World, refused: str, deadline: Deadline, clock: Clock) -> str:
+def renew(world: World, refused: str, deadline: Deadline) -> str:
     """The version that is true after the pair behind version `refused` expired or was refused.
 
     Refreshes at most once, and only if nobody else does. Raises `PortalReauthorise`, `PortalNotInstalled`,
     `PortalUnavailable`, and what the authorisation server's error means for callers.
     """
-    owner = world.new_id()
+    clock, owner = deadline.clock, world.new_id()
     while True:
         seen = world.pointer()
         if seen is None or seen.state is PortalState.UNINSTALLED:
@@ -108,29 +108,31 @@ def renew(world: World, refused: str, deadline: Deadline, clock: Clock) -> str:
             raise PortalUnavailable("The portal's tokens are being renewed", retry_after=2)
         if seen.lock_until < clock.now():
             pending = (*seen.pending, world.new_id())[-_MOST_PENDING:]
-            if world.claim(seen, owner, clock.now() + LEASE, pending):
-                return _alone(world, seen, pending[-1], owner, deadline, clock)
+            leased = Deadline.after(LEASE, clock)
+            if world.claim(seen, owner, leased.at, pending):
+                return _alone(world, seen, pending[-1], owner, deadline.no_later_than(leased.left()))
         else:
             clock.sleep(STEP)
 
 
-def _alone(world: World, seen: Pointer, version: str, owner: str, deadline: Deadline, clock: Clock) -> str:
-    """What the holder of the lock does."""
+def _alone(world: World, seen: Pointer, version: str, owner: str, deadline: Deadline) -> str:
+    """What the holder of the lock does, until the deadline or the end of his lease."""
+    clock = deadline.clock
     adopted = _adopted(world, seen)
     if adopted is not None:
         return adopted
     if seen.refused_at:
-        return _judged(world, seen, owner, deadline, clock)
+        return _judged(world, seen, owner, deadline)
     pair = world.pair(seen.version)
-    if pair is None:
+    if pair is None or deadline.left() < LEAST_TO_START:
         world.release(owner, seen.pending)
-        raise PortalUnavailable("The portal's tokens cannot be read yet", retry_after=2)
+        raise PortalUnavailable("There is no time left to renew the portal's tokens", retry_after=2)
     try:
         renewed = world.refresh(pair, deadline.no_later_than(REFRESHING))
     except BitrixError as error:
         if error.error_class is ErrorClass.REAUTHORISE:
             world.refused(seen.version, clock.now(), error.code)
-            return _judged(world, seen, owner, deadline, clock)
+            return _judged(world, seen, owner, deadline)
         _closed(world, seen, owner, error, clock.now())
         raise for_caller(error, clock.now()) from None
     try:
@@ -158,8 +160,9 @@ def _adopted(world: World, seen: Pointer) -> str | None:
     return None
 
 
-def _judged(world: World, seen: Pointer, owner: str, deadline: Deadline, clock: Clock) -> str:
+def _judged(world: World, seen: Pointer, owner: str, deadline: Deadline) -> str:
     """The server refused this pair. Either somebody else's refresh consumed it and turns up, or the grant is dead."""
+    clock = deadline.clock
     while True:
         now_seen = world.pointer()
         if now_seen is None:

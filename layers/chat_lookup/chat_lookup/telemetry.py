@@ -25,6 +25,9 @@ METHODS: Final = frozenset(
 )  # fmt: skip
 SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
+_MOST_VALUES: Final = 99
+"""Values of a metric in one blob: at the hundredth Powertools prints the blob by itself, and then warns of none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -86,7 +89,9 @@ class Telemetry:
             logging.getLogger(name).setLevel(logging.WARNING)
 
     def _serialise(self, line: object) -> str:
-        return self.redactor.clean(json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":")))
+        text = json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":"))
+        # Half an emoji, as a portal may well send one, cannot be printed and would cost the line.
+        return self.redactor.clean(text.encode(errors="replace").decode())
 
     @contextmanager
     def invocation(self, message: str, **fields: object) -> Iterator[None]:
@@ -135,12 +140,13 @@ class Telemetry:
         # One blob per set of dimensions: metrics that share a blob share its dimensions, and the alarms would see
         # nothing (design 7).
         for (dimension, value), metrics in invocation.counted.items():
-            blob = EphemeralMetrics(namespace=self._namespace, service=self._service)
-            if dimension:
-                blob.add_dimension(dimension, value)
-            for name, (unit, values) in metrics.items():
-                for each in values:
-                    blob.add_metric(name, unit, each)
-            blob.flush_metrics()
+            for start in range(0, max(len(values) for _, values in metrics.values()), _MOST_VALUES):
+                blob = EphemeralMetrics(namespace=self._namespace, service=self._service)
+                if dimension:
+                    blob.add_dimension(dimension, value)
+                for name, (unit, values) in metrics.items():
+                    for each in values[start : start + _MOST_VALUES]:
+                        blob.add_metric(name, unit, each)
+                blob.flush_metrics()
         write = {logging.WARNING: self._logger.warning, logging.ERROR: self._logger.error}
         write.get(invocation.level, self._logger.info)(message, extra=invocation.fields)

@@ -62,7 +62,7 @@ class Tokens:
         Raises `PortalReauthorise`, `PortalNotInstalled`, `PortalBlocked`, `PortalUnavailable`, `StoreUnavailable`.
         """
         try:
-            version = renew(self._world_of(portal), refused, deadline, self._clock)
+            version = renew(self._world_of(portal), refused, deadline)
         finally:
             # Whatever came of it, the record says more now than what is remembered of it.
             self._portals.forget(portal.member_id)

@@ -80,7 +80,9 @@ def request_from(event: Event) -> Request:
 
 
 def request_id_of(event: Event) -> str:
-    return str((event.get("requestContext") or {}).get("requestId") or "")
+    """The gateway's name for a request; empty for an event of another kind."""
+    context = event.get("requestContext") if isinstance(event, Mapping) else None
+    return str(context.get("requestId") or "") if isinstance(context, Mapping) else ""
 
 
 def dispatch(request: Request, routes: Mapping[str, Handler]) -> Response:
@@ -99,7 +101,7 @@ def json_response(status: int, body: Mapping[str, object]) -> Response:
     return {
         "statusCode": status,
         "headers": {"content-type": "application/json", "cache-control": "no-store"},
-        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "body": _to_text(body),
     }
 
 
@@ -133,13 +135,21 @@ def error_response(error: ChatLookupError, request_id: str) -> Response:
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowed):
         headers["allow"] = error.allow
-    body = json.dumps(problem(error) | {"request_id": request_id}, ensure_ascii=False, separators=(",", ":"))
-    return {"statusCode": error.status, "headers": headers, "body": body}
+    return {
+        "statusCode": error.status,
+        "headers": headers,
+        "body": _to_text(problem(error) | {"request_id": request_id}),
+    }
 
 
 def printable(text: str) -> str:
     """A caller's text as it may stand in a message: short, and without what would break a line."""
     return "".join(character if character.isprintable() else "?" for character in text[:40])
+
+
+def _to_text(body: Mapping[str, object]) -> str:
+    """JSON that can be sent: a portal's text may end in half an emoji, which Lambda cannot encode."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()
 
 
 def _query(raw: str) -> dict[str, list[str]]:

@@ -11,9 +11,9 @@ SERVERS: Final = frozenset({"oauth.bitrix.info", "oauth.bitrix24.tech"})
 """The authorisation servers; a closed list (bitrix24.md 3.2)."""
 DEFAULT_SERVER: Final = "oauth.bitrix.info"
 
-_HOST_PORT: Final = r"https://((?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?)"
-_SERVER_ENDPOINT: Final = re.compile(_HOST_PORT + r"(?:/rest)?/?", re.ASCII | re.IGNORECASE)
-_CLIENT_ENDPOINT: Final = re.compile(_HOST_PORT + r"/rest/", re.ASCII | re.IGNORECASE)
+_ORIGIN: Final = r"(?i:https)://((?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?)"
+_SERVER_ENDPOINT: Final = re.compile(_ORIGIN + r"(?:/rest)?/?", re.ASCII)
+_CLIENT_ENDPOINT: Final = re.compile(_ORIGIN + r"/rest/", re.ASCII)
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 # What ends in a number is read as an IPv4 address somewhere (0x7f.1): no top level has a digit, but for xn-- ones.

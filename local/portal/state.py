@@ -1,0 +1,62 @@
+"""Everything that the portal and its authorisation server know, under one lock."""
+
+import threading
+from collections.abc import Callable, Mapping
+
+from chat_lookup.clock import Clock
+from local.portal import wire
+from local.portal.applications import Applications
+from local.portal.calling import Shape
+from local.portal.calls import CallLog, RecordedCall
+from local.portal.content import Content
+from local.portal.faults import FaultPlan
+from local.portal.identity import Identity
+from local.portal.installations import Context, Installations
+from local.portal.limits import Plan
+from local.portal.tokens import Tokens
+from local.portal.webhook import Webhook
+
+
+class State:
+    """`lock` is held by whoever reads or changes what is in here.
+
+    One lock and no finer ones: a decision about limits or tokens and what follows from it must not be torn apart, and
+    each takes microseconds. Nothing is sent while it is held.
+    """
+
+    def __init__(self, clock: Clock, identity: Identity, content: Content, webhook: Webhook) -> None:
+        self.lock = threading.Lock()
+        self.clock = clock
+        self.identity = identity
+        self.content = content
+        self.webhook = webhook
+        self.applications = Applications()
+        self.installations = Installations()
+        self.tokens = Tokens()
+        self.plan = Plan()
+        self.shape = Shape()
+        self.faults = FaultPlan()
+        self.calls = CallLog()
+
+    def installed(self, client_id: str) -> Context | None:
+        """An application as it is installed, None if it is not."""
+        application, installation = self.applications.get(client_id), self.installations.get(client_id)
+        return Context(application, installation) if application and installation else None
+
+    def recorded(
+        self, name: str, params: Mapping[str, object], decide: Callable[[float], wire.Reply]
+    ) -> wire.Reply:
+        """Decides on a request at this moment, under the lock, and writes it down."""
+        with self.lock:
+            at = self.clock.now()
+            reply = decide(at)
+            self.calls.add(RecordedCall(at, name, params, None if reply.drop else reply.status, reply.error))
+        return reply
+
+    def secrets(self) -> set[str]:
+        """Whatever must not be shown, wherever a caller put it."""
+        found = {self.webhook.code, *self.tokens.issued}
+        found |= {bot.token for bot in self.content.bots.values()}
+        found |= {application.client_secret for application in self.applications.all()}
+        found |= {installation.application_token for installation in self.installations.all()}
+        return found - {""}
