@@ -10,12 +10,14 @@ from local.portal import wire
 from local.portal.refusals import Refused, documented
 
 EVERY_METHOD = "*"
+_CREDENTIALS = frozenset({"auth", "client_secret", "refresh_token"})
 LONGEST_DELAY_MS = 60_000  # no request lasts longer (bitrix24.md 6.3)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to calls of `method` (folded, or `*` for every request).
+    """What happens to calls of `method` (folded, or `*` for every request to the portal; its authorisation server is
+    another machine, so that `oauth/token` and `oauth/app.info` are meant by their names only).
 
     It answers with `body` as it stands, with an error body of code `error`, or with a page of `status`; or else the
     usual answer, late (`delay_ms`, real milliseconds) or cut short (`truncate`, bytes that are sent). `drop` ends the
@@ -54,7 +56,7 @@ class Fault:
 
     def _own_answer(self, *, v3: bool) -> wire.Reply | None:
         if self.body is not None:
-            kind = wire.JSON_TYPE if _is_json(self.body) else "text/html; charset=utf-8"
+            kind = wire.JSON_TYPE if _is_json(self.body) else wire.HTML_TYPE
             return wire.Reply(self.status or 200, self.body.encode(), kind, error=self.error)
         if self.error is not None:
             status, description = documented(self.error)
@@ -62,7 +64,7 @@ class Fault:
                 description = self.error_description
             return wire.failure(self.status or status, self.error, description, v3=v3)
         if self.status is not None:
-            return wire.Reply(self.status, _page(self.status), "text/html; charset=utf-8")
+            return wire.page(self.status)
         return None
 
 
@@ -86,7 +88,7 @@ class _Armed:
         threads arrive nor by the credential that came along. So the same seed gives the same day again."""
         if self.fault.probability >= 1:
             return True
-        told = {name: value for name, value in params.items() if name.lower() != "auth"}
+        told = {name: value for name, value in params.items() if name.lower() not in _CREDENTIALS}
         call = hashlib.sha256(json.dumps([method, told], sort_keys=True).encode()).digest()
         self.seen[call] += 1
         draw = json.dumps([self.fault.seed, self.number, call.hex(), self.seen[call]])
@@ -114,6 +116,10 @@ class FaultPlan:
         """The fault that strikes a whole request."""
         return self._first(method.lower(), params, _any)
 
+    def of_authorisation(self, method: str, params: Mapping[str, object]) -> Fault | None:
+        """The fault that strikes a request to the authorisation server."""
+        return self._first(method, params, lambda fault: fault.method != EVERY_METHOD)
+
     def of_inner_call(self, method: str, params: Mapping[str, object]) -> Fault | None:
         """The fault that strikes one call inside a batch: only one told for that method, with an error or a delay."""
         return self._first(method.lower(), params, lambda fault: fault.method != EVERY_METHOD and _fits_inside(fault))
@@ -140,8 +146,3 @@ def _is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _page(status: int) -> bytes:
-    heading = wire.status_line(status)
-    return f"<html><head><title>{heading}</title></head><body><h1>{heading}</h1></body></html>".encode()

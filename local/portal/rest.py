@@ -1,91 +1,74 @@
 """The portal's REST interface: from a request to a reply."""
 
-import hmac
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from chat_lookup.clock import Clock
-from local.portal import batch, chats, dialogs, rendering, system, wire
+from local.portal import (
+    access,
+    batch,
+    binding,
+    bots,
+    bots_v1,
+    chats,
+    commands,
+    dialogs,
+    rendering,
+    system,
+    users,
+    wire,
+)
 from local.portal.calling import BASIC, Call, Grant, Method, Shape
-from local.portal.calls import CallLog, RecordedCall
-from local.portal.content import Content
-from local.portal.faults import FaultPlan
-from local.portal.limits import LeakyBucket, OperatingTime, Plan
+from local.portal.limits import LeakyBucket, OperatingTime
 from local.portal.refusals import Refused
+from local.portal.state import State
 
-_METHODS: Mapping[str, Method] = {
-    method.name.lower(): method for method in (*chats.METHODS, *dialogs.METHODS, *system.METHODS)
-}
+_ROOMS = (binding, bots, bots_v1, chats, commands, dialogs, system, users)
+_METHODS: Mapping[str, Method] = {method.name.lower(): method for room in _ROOMS for method in room.METHODS}
 _METHODS_V3: Mapping[str, Method] = {method.name.lower(): method for method in system.METHODS_V3}
 _BATCH = "batch"
+_V2 = "imbot.v2."  # whose samples have no operating time (bitrix24.md 2.5), and which some portals lack
 _CATALOGUE: Mapping[str, str] = {_BATCH: BASIC} | {name: method.scope for name, method in _METHODS.items()}
-_WITHOUT_OPERATING = "imbot.v2."  # whose samples have no such counters (bitrix24.md 2.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """An inbound webhook: its code lets a caller act as its user, within its scopes."""
-
-    user_id: int
-    code: str = field(repr=False)
-    scopes: frozenset[str]
-
-    def grant(self) -> Grant:
-        return Grant(account=f"webhook of user {self.user_id}", user_id=self.user_id, scopes=self.scopes)
+_CATALOGUE_V1: Mapping[str, str] = {name: scope for name, scope in _CATALOGUE.items() if not name.startswith(_V2)}
 
 
 class Rest:
-    """The portal as its callers meet it. `lock` is held by whoever reads or changes what is in here.
+    """The portal as its callers meet it, and what their calls have used up."""
 
-    One lock and no finer ones: a decision about the limits and what follows from it must not be torn apart, and each
-    takes microseconds.
-    """
-
-    def __init__(self, clock: Clock, content: Content, webhook: Webhook) -> None:
-        self.lock = threading.Lock()
-        self.content = content
-        self.webhook = webhook
-        self.plan = Plan()
-        self.result_shape: Shape = "object"
-        self.faults = FaultPlan()
-        self.calls = CallLog()
-        self._clock = clock
+    def __init__(self, state: State) -> None:
+        self._state = state
         self._bucket = LeakyBucket()
         self._operating: dict[tuple[str, str], OperatingTime] = {}
 
     def reset(self) -> None:
-        """Forgets calls, faults and what was used up, and puts the plan back; content and webhook stay."""
-        self.plan = Plan()
-        self.faults.clear()
-        self.calls.clear()
+        """Forgets what was used up."""
         self._bucket = LeakyBucket()
         self._operating.clear()
 
     def answer(self, request: wire.RestRequest) -> wire.Reply:
         """Decides on a request and writes it down; the reply is the caller's to send, late or not at all if it says
         so."""
-        with self.lock:
-            at = self._clock.now()
-            reply = self._within_limits(request, at)
-            status = None if reply.drop else reply.status
-            self.calls.add(RecordedCall(at, _documented_name(request.method), request.params, status, reply.error))
-        return reply
+        name = _documented_name(request.method)
+        return self._state.recorded(name, request.params, lambda now: self._within_limits(request, now))
 
     def _within_limits(self, request: wire.RestRequest, now: float) -> wire.Reply:
-        """Limits come before all else, and what is told to fail counts, too: each request is one (bitrix24.md 6.1)."""
-        bucket = self._bucket.pour(now, self.plan)
+        """Limits come before all else, and what is told to fail counts, too: each request is one (bitrix24.md 6.1).
+
+        Under a name that the portal has left nothing is counted, nothing read: it only tells the new one (2.4).
+        """
+        identity = self._state.identity
+        if identity.has_left(request.host):
+            return wire.redirect(identity.portal_url + request.uri)
+        bucket = self._bucket.pour(now, self._state.plan)
         if bucket is None:
             return _refused(Refused("QUERY_LIMIT_EXCEEDED"), v3=request.v3)
         self._bucket = bucket
-        fault = self.faults.of_request(request.method, request.params)
+        fault = self._state.faults.of_request(request.method, request.params)
         if fault:
             return fault.shape(lambda: self._usual(request, now), v3=request.v3)
         return self._usual(request, now)
 
     def _usual(self, request: wire.RestRequest, now: float) -> wire.Reply:
         try:
-            grant = self._authorise(request)
+            grant = access.authorise(self._state, request, now)
             if request.method.lower() == _BATCH and not request.v3:
                 return self._batch(grant, request.params, now)
             result, time = self._perform(grant, request.method, request.params, v3=request.v3)
@@ -93,25 +76,12 @@ class Rest:
             return _refused(refused, v3=request.v3)
         return wire.success(result, time)
 
-    def _authorise(self, request: wire.RestRequest) -> Grant:
-        """The grant of the webhook in the address.
-
-        A wrong code is INVALID_CREDENTIALS, here with the status of the method pages, 401, and not the 403 of the
-        shared table (bitrix24.md 7.1 has both); an address without a code has no authorisation at all.
-        """
-        if not request.code:
-            raise Refused("NO_AUTH_FOUND")
-        known = hmac.compare_digest(request.code.encode(), self.webhook.code.encode())
-        if not (known and int(request.user) == self.webhook.user_id):
-            raise Refused("INVALID_CREDENTIALS")
-        return self.webhook.grant()
-
     def _batch(self, grant: Grant, params: Mapping[str, object], now: float) -> wire.Reply:
         late_ms = 0.0
 
         def perform(method: str, inner: Mapping[str, object]) -> tuple[object, batch.Time]:
             nonlocal late_ms
-            fault = self.faults.of_inner_call(method, inner)
+            fault = self._state.faults.of_inner_call(method, inner)
             if fault:
                 late_ms += fault.delay_ms
                 if refusal := fault.refusal():
@@ -119,31 +89,38 @@ class Rest:
             return self._perform(grant, method, inner)
 
         result = batch.run(params, perform)
-        reply = wire.success(result, _time(now, self._clock.now()))
+        reply = wire.success(result, rendering.time(now, self._state.clock.now()))
         return wire.Reply(reply.status, reply.body, delay_s=late_ms / 1000)
 
     def _perform(
         self, grant: Grant, name: str, params: Mapping[str, object], *, v3: bool = False
     ) -> tuple[object, dict[str, object]]:
         """One method's result and its `time`; raises Refused."""
-        method = _granted(grant, name, v3=v3)
-        now = self._clock.now()
+        method = _granted(grant, name, self._state.shape, v3=v3)
+        now = self._state.clock.now()
         account = (grant.account, method.name)
         spent = self._operating.get(account, OperatingTime())
-        limit = self.plan.operating_limit
+        limit = self._state.plan.operating_limit
         if limit is not None and spent.spent_ms(now) >= limit * 1000:
             raise Refused("OPERATION_TIME_LIMIT")  # the call that crosses the line completes, the next one is refused
-        charged = self._operating[account] = spent.charge(now, self.plan.operating_cost_ms)
-        result = method.run(Call(grant, self.content, params, self.result_shape, _CATALOGUE, now))
-        time = _time(now, self._clock.now(), self.plan.operating_cost_ms / 1000)
-        if not method.name.startswith(_WITHOUT_OPERATING):
+        cost_ms = self._state.plan.operating_cost_ms
+        charged = self._operating[account] = spent.charge(now, cost_ms)
+        shape = self._state.shape
+        result = method.run(Call(grant, self._state.content, params, shape, _catalogue(shape), now))
+        time = rendering.time(now, self._state.clock.now(), cost_ms / 1000)
+        if not method.name.startswith(_V2):
             time |= {"operating_reset_at": int(charged.reset_at(now)), "operating": charged.spent_ms(now) / 1000}
         return result, time
 
 
-def _granted(grant: Grant, name: str, *, v3: bool) -> Method:
-    method = (_METHODS_V3 if v3 else _METHODS).get(name.lower())
-    if method is None:
+def _catalogue(shape: Shape) -> Mapping[str, str]:
+    return _CATALOGUE_V1 if shape.bot_api == "v1" else _CATALOGUE
+
+
+def _granted(grant: Grant, name: str, shape: Shape, *, v3: bool) -> Method:
+    folded = name.lower()
+    method = _METHODS_V3.get(folded) if v3 else _METHODS.get(folded)
+    if method is None or not (v3 or folded in _catalogue(shape)):
         raise Refused("BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION" if v3 else "ERROR_METHOD_NOT_FOUND")
     if not grant.allows(method.scope):
         raise Refused("BITRIX_REST_V3_EXCEPTION_INSUFFICIENTSCOPEEXCEPTION" if v3 else "insufficient_scope")
@@ -159,16 +136,3 @@ def _documented_name(name: str) -> str:
 
 def _refused(refused: Refused, *, v3: bool) -> wire.Reply:
     return wire.failure(refused.status, refused.code, refused.description, v3=v3)
-
-
-def _time(start: float, finish: float, billed_s: float = 0.0) -> dict[str, object]:
-    """The `time` of an answer (bitrix24.md 2.5). What is billed without being spent is told as if it had been."""
-    finish = max(finish, start + billed_s)
-    return {
-        "start": start,
-        "finish": finish,
-        "duration": finish - start,
-        "processing": billed_s,
-        "date_start": rendering.moment(start),
-        "date_finish": rendering.moment(finish),
-    }

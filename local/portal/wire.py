@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 JSON_TYPE = "application/json; charset=utf-8"
+HTML_TYPE = "text/html; charset=utf-8"
+_JSON = "application/json"
 
 # /rest/[api/][<user>/<code>/]<method>[.json]; `api` is the address of REST 3.
 _PATH = re.compile(r"/rest/(?P<v3>api/)?(?:(?P<user>[0-9]{1,19})/(?P<code>[^/]+)/)?(?P<method>[A-Za-z0-9_.]{1,100})/?")
@@ -23,13 +25,17 @@ _PATH = re.compile(r"/rest/(?P<v3>api/)?(?:(?P<user>[0-9]{1,19})/(?P<code>[^/]+)
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """`method` as sent, without suffix; `user` and `code` are those of a webhook's address, else empty."""
+    """`method` as sent, without suffix; `user` and `code` are those of a webhook's address, else empty. `json` tells
+    that the body said it was JSON. `host` is the host that was meant, `uri` path and query as they were sent."""
 
     method: str
     user: str = ""
     code: str = field(default="", repr=False)
     v3: bool = False
     params: Mapping[str, object] = field(default_factory=dict, repr=False)
+    json: bool = False
+    host: str = ""
+    uri: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,16 @@ def read(environ: "WSGIEnvironment") -> RestRequest | None:
         user=found["user"] or "",
         code=found["code"] or "",
         v3=bool(found["v3"]),
-        params={**php.decode_query(environ.get("QUERY_STRING", "")), **_body(environ)},
+        params=parameters(environ),
+        json=_content_type(environ) == _JSON,
+        host=environ.get("HTTP_HOST", ""),
+        uri=environ["RAW_URI"],
     )
+
+
+def parameters(environ: "WSGIEnvironment") -> dict[str, object]:
+    """What the query and the body say; the body is read by this, and has the last word."""
+    return {**php.decode_query(environ.get("QUERY_STRING", "")), **_body(environ)}
 
 
 def method_name(text: str) -> str:
@@ -90,10 +104,26 @@ def encode(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
+def page(status: int, text: str = "") -> Reply:
+    """A page for people's eyes, with what the status means unless it has something else to say."""
+    heading = text or status_line(status)
+    html = f"<html><head><title>{heading}</title></head><body><h1>{heading}</h1></body></html>"
+    return Reply(status, html.encode(), HTML_TYPE)
+
+
+def redirect(location: str) -> Reply:
+    return Reply(302, b"", HTML_TYPE, headers=(("Location", location),))
+
+
+def _content_type(environ: "WSGIEnvironment") -> str:
+    text: str = environ.get("CONTENT_TYPE", "")
+    return text.partition(";")[0].strip().lower()
+
+
 def _body(environ: "WSGIEnvironment") -> Mapping[str, object]:
-    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    kind = _content_type(environ)
     content: bytes = environ["wsgi.input"].read()
-    if kind == "application/json":
+    if kind == _JSON:
         return _json_object(content)
     if kind == "multipart/form-data":
         form = parse_form_data({**environ, "wsgi.input": io.BytesIO(content)})[1]

@@ -81,7 +81,7 @@ def test_a_call_that_finds_no_slot_before_its_deadline_is_never_made(
 
 
 def test_a_call_waits_for_its_slot_and_is_made_then(
-    service: Service, bitrix24: FakeBitrix24, clock: ManualClock, deadline: Deadline, output: Output
+    service: Service, bitrix24: FakeBitrix24, deadline: Deadline, output: Output
 ) -> None:
     portal = install(service, rate=2.0, burst=1)
     bitrix24.answers("im.chat.get", None)
@@ -105,7 +105,7 @@ def test_a_call_is_made_only_while_there_is_time_for_an_answer(
 
 
 def test_only_the_bots_own_methods_are_told_the_bots_token(
-    service: Service, bitrix24: FakeBitrix24, deadline: Deadline, clock: ManualClock
+    service: Service, bitrix24: FakeBitrix24, deadline: Deadline
 ) -> None:
     arn, version = service.tokens.keep_webhook(WEBHOOK_URL, "b0tt0ken-b0tt0ken")
     portal = install(service, secret_arn=arn, token_version=version)

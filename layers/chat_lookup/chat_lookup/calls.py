@@ -52,12 +52,16 @@ class PortalCalls:
         """
         grant = self._tokens.grant(portal, deadline)
         try:
-            return self.call_with(grant, portal, method, params, deadline, share=share)
+            answer = self.call_with(grant, portal, method, params, deadline, share=share)
         except BitrixError as error:
             if grant.expires_at is None or not _heals_by_renewal(error):
                 self._close(portal, error)
                 raise
             refused = error
+        else:
+            if portal.state is not PortalState.ACTIVE:
+                self._portals.reopen(portal)
+            return answer
         newer = self._tokens.renewed(portal, grant.version, deadline)
         if refused.metric_code == _RENAMED and newer.endpoint.host == grant.endpoint.host:
             # The authorisation server knows no other address: following the redirect is nobody's right (2.4).

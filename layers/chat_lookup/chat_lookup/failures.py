@@ -40,6 +40,8 @@ _RETRY_AFTER: Final[Mapping[ErrorClass, float]] = {
     ErrorClass.REAUTHORISE: 300,
 }
 """Seconds after which asking again is of use, where the portal does not say."""
+_LONGEST_BLOCK: Final = 600.0
+"""Operating time is freed after ten minutes at the latest, whatever a portal's clock says (bitrix24.md 6.2)."""
 
 _WHAT_HAPPENED: Final[Mapping[str, str]] = {
     "TRANSPORT": "The connection to the portal failed",
@@ -59,7 +61,7 @@ def for_caller(error: BitrixError, now: float) -> ChatLookupError:
     kind = _WHAT_THE_CALLER_GETS[error.error_class]
     retry_after = _RETRY_AFTER.get(error.error_class)
     if error.reset_at is not None and error.reset_at > now:
-        retry_after = error.reset_at - now
+        retry_after = min(error.reset_at - now, _LONGEST_BLOCK)
     if error.code in _WHAT_HAPPENED:
         return kind(_WHAT_HAPPENED[error.code], retry_after=retry_after)
     return kind(portal_error=error.code, retry_after=retry_after)

@@ -8,6 +8,7 @@ from typing import Final
 from chat_lookup.asking import Asking, Method
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.result import ChatDetails
+from chat_lookup.bitrix24.token_pair import is_token
 from chat_lookup.cache import Cache, Row
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
@@ -78,6 +79,7 @@ class Lookup:
         Raises `ChatNotFound` (with a hint where the pair looks wrong) and the portal's errors of design 6.
         """
         started = self._clock.now()
+        _check_token(options.user_token)
         self._telemetry.note(portal=portal.member_id, entity_type=ref.entity_type, entity_id=ref.loggable_id)
         source = "none"
         try:
@@ -85,7 +87,7 @@ class Lookup:
             if row.chat_id is None:
                 raise ChatNotFound(hint=hint(ref))
             found = Found(ref, row.chat_id, source, row.method, max(0, int(self._clock.now() - row.asked_at)))
-            if options.user_token:
+            if options.user_token is not None:
                 chat = self._as_seen_by(options.user_token, portal, found.chat_id, deadline)
                 found = replace(found, chat=chat, expanded=True) if options.expand else found
             elif options.expand:
@@ -104,8 +106,9 @@ class Lookup:
         Raises `ChatNotAccessible`, with the entity that the cache knows, where the portal shows the chat to no method
         of ours: it does not tell a missing chat from a closed one (bitrix24.md 1.4).
         """
+        _check_token(user_token)
         self._telemetry.note(portal=portal.member_id, chat_id=chat_id)
-        if user_token:
+        if user_token is not None:
             chat = self._as_seen_by(user_token, portal, chat_id, deadline)
             return Found(_ref_of(chat), chat_id, "portal", "im.dialog.get", 0, chat, expanded=True)
         try:
@@ -201,6 +204,11 @@ class Lookup:
         ref = self._cache.entity_of(portal.member_id, portal.generation, chat_id)
         known = {"entity_type": ref.entity_type, "entity_id": ref.entity_id} if ref else None
         return ChatNotAccessible(portal_error=error.code, extra={"chat_id": chat_id, "known": known})
+
+
+def _check_token(user_token: str | None) -> None:
+    if user_token is not None and not is_token(user_token):
+        raise CallerTokenRejected("What came along is no access token")
 
 
 def _ref_of(chat: ChatDetails) -> EntityRef | None:

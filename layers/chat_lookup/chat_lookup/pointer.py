@@ -59,13 +59,13 @@ class Pointers:
             },
         )
 
-    def release(self, member_id: str, owner: str, pending: tuple[str, ...]) -> None:
-        """Give the lock back, if it is ours still."""
+    def release(self, member_id: str, owner: str, pending: tuple[str, ...], until: float) -> None:
+        """Give the lock back, or let it lapse at a moment, if it is ours still."""
         self._update(
             member_id,
-            f"SET pending = :pending REMOVE {_LOCK}",
+            "SET pending = :pending, lock_until = :until REMOVE lock_owner",
             "lock_owner = :owner",
-            {":owner": text(owner), ":pending": text(" ".join(pending))},
+            {":owner": text(owner), ":pending": text(" ".join(pending)), ":until": number(until)},
         )
 
     def switch(self, member_id: str, old: str, new: str, domain: str, now: float) -> bool:

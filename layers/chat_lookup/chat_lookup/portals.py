@@ -36,12 +36,20 @@ _CLOSED: Final[Mapping[PortalState, tuple[type[ChatLookupError], str]]] = {
         "The portal no longer honours our grant; an administrator must open the application in the portal once",
     ),
     PortalState.UNPAID: (PortalBlocked, "The portal says that the application or its plan is not paid"),
+    PortalState.MISCONFIGURED: (
+        PortalMisconfigured,
+        "The authorisation server refuses the keys of our application; see the commands apps.list, apps.rotate_secret",
+    ),
     PortalState.RENAMED: (
         PortalMisconfigured,
         "The portal has a new address; give the webhook's new URL with the command portal.add_webhook",
     ),
 }
 """What callers get in each state, without a call to the portal."""
+
+_ASKED_AGAIN: Final = frozenset({PortalState.UNPAID, PortalState.MISCONFIGURED})
+"""States that end by themselves, so that the next call after `retry_at` may find out."""
+_LATER: Final = 300.0
 
 
 class Portals:
@@ -144,6 +152,10 @@ class Portals:
         """Mark a portal that admits nothing until its state changes: `portal` is the record that was seen so."""
         self.change(portal, state=text(state), state_code=text(code or "-"), retry_at=number(retry_at))
 
+    def reopen(self, portal: Portal) -> None:
+        """Mark a portal as active again after it answered."""
+        self.change(portal, state=text(PortalState.ACTIVE), state_code=text("-"), retry_at=number(0))
+
     def lacks_scope(self, portal: Portal, scope: str) -> Portal:
         """Remember that the portal refused a scope, so that the next look-up does not try it."""
         if portal.scopes is None or scope not in portal.scopes:
@@ -181,9 +193,13 @@ class Portals:
             return
         kind, detail = closed
         wait = portal.retry_at - self._clock.now()
-        if portal.state is PortalState.UNPAID and wait <= 0:
+        if portal.state in _ASKED_AGAIN and wait <= 0:
             return
-        raise kind(detail, portal_error=portal.state_code.strip("-") or None, retry_after=max(wait, 300.0))
+        raise kind(
+            detail,
+            portal_error=portal.state_code.strip("-") or None,
+            retry_after=wait if portal.state in _ASKED_AGAIN else _LATER,
+        )
 
     def _member_id_of(self, domain: str) -> str | None:
         key = pk_sk(f"DOMAIN#{domain}", "DOMAIN")

@@ -27,6 +27,8 @@ PATIENCE: Final = 8.0
 """Seconds from the first refusal of a grant until it is believed: Secrets Manager may lag behind a saved pair."""
 STEP: Final = 0.2
 UNPAID_FOR: Final = 3600.0
+MISCONFIGURED_FOR: Final = 60.0
+OUTAGE_PAUSE: Final = 2.0
 _MOST_PENDING: Final = 4
 
 
@@ -54,8 +56,8 @@ class World(Protocol):
         """Take the lock if `seen.version` still stands and nobody else holds it."""
         ...
 
-    def release(self, owner: str, pending: tuple[str, ...]) -> None:
-        """Give the lock back, leaving `pending` as it should be found."""
+    def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0) -> None:
+        """Give the lock back, now or at a moment soon, leaving `pending` as it should be found."""
         ...
 
     def pair(self, version: str) -> TokenPair | None:
@@ -187,12 +189,16 @@ def _closed(world: World, seen: Pointer, owner: str, error: BitrixError, now: fl
     if error.error_class is ErrorClass.PORTAL:
         world.close(seen.version, PortalState.UNPAID, error.code, now + UNPAID_FOR)
         world.told("unpaid")
+    elif error.error_class is ErrorClass.CONFIG:
+        world.close(seen.version, PortalState.MISCONFIGURED, error.code, now + MISCONFIGURED_FOR)
+        world.told("failed")
     elif error.error_class is ErrorClass.UNINSTALLED:
         world.close(seen.version, PortalState.UNINSTALLED, error.code, 0.0)
         world.told("dead")
     else:
+        # Nobody asks a server that is out of order again at once (bitrix24.md 3.4).
+        world.release(owner, seen.pending, now + OUTAGE_PAUSE)
         world.told("failed")
-    world.release(owner, seen.pending)
 
 
 def _others(world: World) -> str:

@@ -42,8 +42,8 @@ class PortalWorld:
     def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
         return self._pointers.claim(self._portal.member_id, seen, owner, self._clock.now(), until, pending)
 
-    def release(self, owner: str, pending: tuple[str, ...]) -> None:
-        self._pointers.release(self._portal.member_id, owner, pending)
+    def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0) -> None:
+        self._pointers.release(self._portal.member_id, owner, pending, until)
 
     def pair(self, version: str) -> TokenPair | None:
         fields = self._vault.rescued(self._portal.secret_arn, version) or self._vault.read(
