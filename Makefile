@@ -40,6 +40,7 @@ check: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## lint, format, types, template; of
 
 build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 	@$(SAM) build
+	@du -sh .aws-sam/build/*/
 
 e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers
 	@SAM=$(abspath $(SAM)) $(BIN)/pytest tests/e2e $(ARGS)

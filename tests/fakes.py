@@ -84,6 +84,8 @@ class FakeBitrix24:
     calls: list[Called] = field(default_factory=list)
     seconds: float = 0.0
     """How long each call takes."""
+    deadlines: list[float] = field(default_factory=list)
+    """How much time each call was left."""
     _replies: dict[str, Reply] = field(default_factory=dict)
 
     def answers(self, method: str, result: object) -> None:
@@ -106,6 +108,7 @@ class FakeBitrix24:
 
     def call(self, endpoint: Endpoint, method: str, params: Mapping[str, object], deadline: Deadline) -> Answer:
         self.calls.append(Called(method, dict(params), endpoint, self.clock.now()))
+        self.deadlines.append(deadline.left())
         assert deadline.left() > 0, f"{method} was called after the deadline"
         self.clock.advance(self.seconds)
         if method not in self._replies:

@@ -13,7 +13,7 @@ from chat_lookup.errors import InvalidRequest
 from chat_lookup.fields import whole
 from chat_lookup.lookup import Options
 from chat_lookup.records import Portal
-from chat_lookup.web import Event, Handler, Request, Response, json_response, no_content, printable
+from chat_lookup.web import Event, Handler, Request, Response, json_response, no_content
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -43,12 +43,12 @@ def find(deadline: Deadline, request: Request) -> Response:
     ref = EntityRef(request.required("entity_type"), request.required("entity_id"))
     if expand not in (None, "chat"):
         raise InvalidRequest("expand can only be chat")
-    fresh = request.optional("fresh") or "false"
-    if fresh not in ("true", "false"):
+    fresh = request.optional("fresh")
+    if fresh not in (None, "true", "false"):
         raise InvalidRequest("fresh can only be true or false")
     bot_id = request.optional("bot_id")
     options = Options(
-        method=method_named(request.optional("method") or "auto"),
+        method=method_named(request.optional("method")),
         bot_id=None if bot_id is None else whole("bot_id", bot_id),
         expand=expand is not None,
         fresh=fresh == "true",
@@ -91,8 +91,9 @@ def user_token(request: Request) -> str | None:
     return token
 
 
-def method_named(name: str) -> Method:
-    try:
-        return Method(name)
-    except ValueError:
-        raise InvalidRequest(f"method can only be auto, im or imbot, not {printable(name)}") from None
+def method_named(name: str | None) -> Method:
+    if name is None:
+        return Method.AUTO
+    if name not in tuple(Method):
+        raise InvalidRequest("method can only be auto, im or imbot")
+    return Method(name)

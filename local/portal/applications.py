@@ -17,8 +17,8 @@ _STATUS: Final = {"local": "L", "market": "F"}
 _ID_PREFIX: Final = {"local": "local", "market": "app"}
 
 
-class UnknownApplication(Exception):
-    """No application is meant; the message says which there are."""
+class Impossible(Exception):
+    """What was asked of the portal cannot be done as it stands; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,27 @@ class Application:
     status: str
 
     def at(self, path: str) -> str:
-        """An address on the application's own host. Nothing is ever sent to another one."""
-        service = urlsplit(self.install_url)
-        return f"{service.scheme}://{service.netloc}{path}"
+        """An address on the application's own host."""
+        return _origin(self.install_url) + path
 
     def serves(self, url: str) -> bool:
-        """Whether an address is on the application's own host."""
-        return url.startswith((self.at("/"), self.at("?"))) or url == self.at("")
+        """Whether an address is on a host that the card names. Nothing is ever sent to another one."""
+        return _origin(url) in (_origin(self.install_url), _origin(self.app_url))
 
     def moved(self, service_url: str) -> "Application":
         """The same card with its addresses on another host."""
         base = service_url.rstrip("/")
         install_path, app_path = (urlsplit(url).path for url in (self.install_url, self.app_url))
-        return replace(
-            self, install_url=base + (install_path or INSTALL_PATH), app_url=base + (app_path or APP_PATH)
-        )
+        return replace(self, install_url=base + (install_path or INSTALL_PATH), app_url=base + (app_path or APP_PATH))
+
+
+def _origin(url: str) -> str:
+    """Scheme and host of an address; of what is none, nothing that any card has."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Applications:
@@ -97,17 +103,20 @@ class Applications:
     def put(self, application: Application) -> None:
         self._by_id[application.client_id] = application
 
+    def remove(self, client_id: str) -> None:
+        self._by_id.pop(client_id, None)
+
     def get(self, client_id: str) -> Application | None:
         return self._by_id.get(client_id)
 
     def named(self, client_id: str = "") -> Application:
-        """The application with this id, or without one the only application there is. Raises UnknownApplication."""
+        """The application with this id, or without one the only application there is. Raises Impossible."""
         if client_id in self._by_id:
             return self._by_id[client_id]
         if not client_id and len(self._by_id) == 1:
             return next(iter(self._by_id.values()))
         known = ", ".join(self._by_id) or "none"
-        raise UnknownApplication(f"which application? There are: {known}")
+        raise Impossible(f"which application? There are: {known}")
 
     def all(self) -> list[Application]:
         return list(self._by_id.values())

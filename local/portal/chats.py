@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from local.portal import php
 from local.portal.calling import Call, Method
-from local.portal.content import Bot, Chat
+from local.portal.content import Chat
+from local.portal.ownership import bot_v1
 from local.portal.refusals import Refused
 
 
@@ -30,7 +31,7 @@ def im_chat_add(call: Call) -> object:
 
 def imbot_chat_add(call: Call) -> object:
     """A new chat of a bot (bitrix24.md 1.6)."""
-    bot = _bot_of_webhook(call)
+    bot = bot_v1(call)
     users = call.param("USERS")
     if users not in (None, "") and (not isinstance(users, (list, dict)) or None in _user_ids(users)):
         raise Refused("INVALID_FORMAT")
@@ -56,23 +57,6 @@ def _add(call: Call, owner_id: int) -> int:
 def _user_ids(users: object) -> list[int | None]:
     ids = (php.text(item) for item in php.entries(users).values())
     return [int(number) if number.isascii() and number.isdigit() else None for number in ids]
-
-
-def _bot_of_webhook(call: Call) -> Bot:
-    """The bot that acts: `BOT_ID`, or the first one of this owner. A webhook proves itself by `CLIENT_ID`."""
-    client_id = call.text("CLIENT_ID")
-    if not client_id:
-        raise Refused("ACCESS_DENIED", 403, "Access denied! Client ID not specified")
-    bots = call.content.bots
-    if bot_id := call.text("BOT_ID"):
-        bot = next((bot for bot in bots.values() if str(bot.id) == bot_id), None)
-    else:
-        bot = next((bot for bot in bots.values() if bot.token == client_id), None)
-    if bot is None:
-        raise Refused("BOT_ID_ERROR")
-    if bot.token != client_id:
-        raise Refused("APP_ID_ERROR")
-    return bot
 
 
 _ROWS: tuple[tuple[str, str, Callable[[Call], object]], ...] = (

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from local.portal import rendering
 from local.portal.calling import Call, Method
 from local.portal.content import Chat, User
+from local.portal.ownership import bot_v2
 from local.portal.refusals import Refused
 
 _CHAT_DIALOG = re.compile(r"chat([1-9][0-9]*)")
@@ -36,16 +37,7 @@ def imbot_dialog_get(call: Call) -> object:
 
 def imbot_v2_chat_get(call: Call) -> object:
     """`chat<id>`, to a bot that is in the chat (bitrix24.md 1.3)."""
-    token, bot_id = call.text("botToken"), call.text("botId")
-    if not token:
-        raise Refused("BOT_TOKEN_NOT_SPECIFIED")
-    if not bot_id:
-        raise Refused("BOT_ID_REQUIRED")
-    bot = next((bot for bot in call.content.bots.values() if str(bot.id) == bot_id), None)
-    if bot is None:
-        raise Refused("BOT_NOT_FOUND")
-    if bot.token != token:
-        raise Refused("BOT_OWNERSHIP_ERROR")
+    bot = bot_v2(call)
     found = _CHAT_DIALOG.fullmatch(call.text("dialogId"))
     chat = call.content.chats.get(int(found.group(1))) if found else None
     if chat is None or bot.id not in chat.members:

@@ -47,6 +47,9 @@ class Fields:
         self.take(name, "null")
         return None
 
+    def _is_null(self, name: str) -> bool:
+        return name in self._left and self._left[name] is None and self.take(name) is None
+
     def whole(self, name: str, default: int | None = None, *, least: int = 0, most: int = 2**53) -> int:
         value = self.number(name, default, least=least, most=most)
         if not isinstance(value, int):
@@ -65,8 +68,16 @@ class Fields:
             raise ControlError(f'"{name}" must be one of {", ".join(choices)}')
         return value
 
-    def wholes(self, name: str, default: Sequence[int]) -> list[int]:
-        value = self.take(name, list(default))
+    def text_or_null(self, name: str) -> str | None:
+        """A text, or None for JSON's null."""
+        return None if self._is_null(name) else self.text(name)
+
+    def wholes_or_null(self, name: str) -> list[int] | None:
+        """A list of whole numbers, or None for JSON's null."""
+        return None if self._is_null(name) else self.wholes(name)
+
+    def wholes(self, name: str, default: Sequence[int] | None = None) -> list[int]:
+        value = self.take(name, default if default is None else list(default))
         if not isinstance(value, list) or not all(type(item) is int and item > 0 for item in value):
             raise ControlError(f'"{name}" must be a list of whole numbers above 0')
         return value

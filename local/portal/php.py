@@ -1,9 +1,9 @@
 """How PHP, in which the portal is written, reads parameters and writes arrays."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 # An array of PHP is one ordered map, whether its keys are names or numbers.
 PhpValue: TypeAlias = "str | PhpArray"
@@ -58,6 +58,26 @@ def is_empty(value: str) -> bool:
     return value in ("", "0")
 
 
+def is_true(value: object) -> bool:
+    """A flag as the methods read it: true, "Y" and "1" (bitrix24.md 1.10)."""
+    return text(value).upper() in ("1", "Y", "TRUE")
+
+
+def encode(pairs: Iterable[tuple[str, str]]) -> str:
+    """Names and values as PHP's `http_build_query` writes them: brackets encoded, blanks as `+`."""
+    return "&".join(f"{_quote(name)}={_quote(value)}" for name, value in pairs)
+
+
+def flat(array: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """An array as `http_build_query` takes it apart: `a[b]` and its value, without nulls and empty arrays."""
+    for key, value in array.items():
+        name = f"{prefix}[{key}]" if prefix else key
+        if isinstance(value, (Mapping, list)):
+            yield from flat(entries(value), name)
+        elif value is not None:
+            yield name, "0" if value is False else text(value)
+
+
 def entries(value: object) -> dict[str, object]:
     """An array that came as JSON's object or list, or as a form, by its keys; anything else is no array: empty."""
     if isinstance(value, Mapping):
@@ -65,6 +85,10 @@ def entries(value: object) -> dict[str, object]:
     if isinstance(value, list):
         return {str(position): item for position, item in enumerate(value)}
     return {}
+
+
+def _quote(value: str) -> str:
+    return quote_plus(value).replace("~", "%7E")
 
 
 def _unquote(value: str) -> str:

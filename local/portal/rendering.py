@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from local.portal.content import Chat
 
-_COLOUR = "#f76187"
+COLOUR = "#f76187"
 _RESTRICTED = ("avatar", "rename", "extend", "call", "mute", "leave", "leave_owner", "send", "user_list")
 _PERMISSIONS: Mapping[str, str] = {
     "manage_users_add": "member",
@@ -46,7 +46,7 @@ def dialog(chat: Chat, dialog_id: str, user_id: int) -> dict[str, object]:
         "owner": chat.owner_id,
         "extranet": False,
         "avatar": "",
-        "color": _COLOUR,
+        "color": COLOUR,
         "type": chat.type,
         "counter": 0,
         "user_counter": len(chat.members),
@@ -89,7 +89,7 @@ def chat_v2(chat: Chat, bot_id: int) -> dict[str, object]:
         "type": chat.type,
         "messageType": chat.message_type,
         "owner": chat.owner_id,
-        "color": _COLOUR,
+        "color": COLOUR,
         "avatar": "",
         "extranet": False,
         "containsCollaber": False,

@@ -8,20 +8,33 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from local.http import ConnectionCut, HttpServer
-from local.portal import wire
+from local.portal import php, wire
+from local.portal.applications import Applications
+from local.portal.authorisation import AUTHORISING, ISSUING, Authorisation, is_app_info
 from local.portal.control import Control, MovableClock
+from local.portal.control_applications import ApplicationControl
+from local.portal.control_portal import PortalControl
+from local.portal.control_sending import SendingControl
+from local.portal.courier import Courier
+from local.portal.delivery import Delivery
 from local.portal.demo import ADMIN, demo_content
-from local.portal.rest import Rest, Webhook
+from local.portal.identity import Identity
+from local.portal.installer import Installer
+from local.portal.rest import Rest
+from local.portal.state import State
+from local.portal.webhook import Webhook
 from local.tls import LOCAL_NAMES, Authority
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 _WEBHOOK_SCOPES = frozenset({"im", "imbot", "imopenlines", "task"})
+_REACHABLE = ("127.0.0.1", "localhost")  # this machine's names wherever it is; the portal may be renamed to either
 
 
 class LocalPortal:
-    """A Bitrix24 portal on this machine: HTTPS with a certificate of its own making, chats of the documents' samples.
+    """A Bitrix24 portal on this machine, with its authorisation server beside it on the same port: HTTPS with a
+    certificate of its own making, chats of the documents' samples.
 
     `state_dir` keeps the authority, everything else is in memory. `clock` is shared with whoever shall see the time
     that the portal sees. `bind` and `port` say where it listens (port 0: a free one), `host` by which name it is
@@ -38,24 +51,58 @@ class LocalPortal:
         port: int = 0,
         host: str = "127.0.0.1",
     ) -> None:
-        self.member_id = secrets.token_hex(16)
-        self._host = host
         self._authority = Authority(state_dir / "authority")
-        self._rest = Rest(clock, demo_content(clock), Webhook(ADMIN.id, secrets.token_hex(8), _WEBHOOK_SCOPES))
-        self._stopping = threading.Event()
         names = LOCAL_NAMES if host in LOCAL_NAMES else (*LOCAL_NAMES, host)
         self._portal = HttpServer(self._serve, bind, port, self._authority.server_context(names))
-        self._control = HttpServer(Control(self._rest, clock))
+        webhook = Webhook(ADMIN.id, secrets.token_hex(8), _WEBHOOK_SCOPES)
+        self._state = State(clock, Identity(host, self._portal.port), demo_content(clock), webhook)
+        self._rest = Rest(self._state)
+        self._delivery = Delivery(self._authority.ca_file)
+        courier = Courier(self._state, self._delivery)
+        self._authorisation = Authorisation(self._state)
+        self.installer = Installer(self._state, courier)
+        self._stopping = threading.Event()
+        routes = (
+            *PortalControl(self._state, self._rest, clock, names).routes(),
+            *ApplicationControl(self._state).routes(),
+            *SendingControl(self.installer, courier).routes(),
+        )
+        self._control = HttpServer(Control(self._state, routes))
+
+    @property
+    def applications(self) -> Applications:
+        """The cards of applications that can be installed."""
+        return self._state.applications
+
+    @property
+    def member_id(self) -> str:
+        return self._state.identity.member_id
+
+    @property
+    def domain(self) -> str:
+        """The portal's `host:port`."""
+        return self._state.identity.domain
+
+    @property
+    def server_domain(self) -> str:
+        """The authorisation server's `host:port`."""
+        return self._state.identity.server_domain
+
+    @property
+    def local_hosts(self) -> frozenset[str]:
+        """Every `host:port` under which this portal and its authorisation server may be found, renamed or not."""
+        identity = self._state.identity
+        return frozenset({identity.server_domain, *map(identity.under, _REACHABLE)})
 
     @property
     def portal_url(self) -> str:
         """The portal's address, without a slash at its end."""
-        return self._portal.url(self._host)
+        return self._state.identity.portal_url
 
     @property
     def webhook_url(self) -> str:
         """The address of the administrator's inbound webhook; a secret, as a real one is."""
-        return f"{self.portal_url}/rest/{self._rest.webhook.user_id}/{self._rest.webhook.code}/"
+        return f"{self.portal_url}/rest/{self._state.webhook.user_id}/{self._state.webhook.code}/"
 
     @property
     def control_url(self) -> str:
@@ -79,6 +126,7 @@ class LocalPortal:
         self._stopping.set()
         self._portal.stop()
         self._control.stop()
+        self._delivery.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -90,11 +138,7 @@ class LocalPortal:
         self.stop()
 
     def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        request = wire.read(environ)
-        if request is None:
-            start_response("404 Not Found", [("Content-Type", "text/html; charset=utf-8")])
-            return [b"<html><body><h1>404 Not Found</h1></body></html>"]
-        reply = self._rest.answer(request)
+        reply = self._reply(environ)
         # Real time: the caller's patience is not moved with the clock.
         stopped = reply.delay_s > 0 and self._stopping.wait(reply.delay_s)
         if reply.drop or stopped:
@@ -102,3 +146,16 @@ class LocalPortal:
         length = ("Content-Length", str(len(reply.body)))
         start_response(wire.status_line(reply.status), [("Content-Type", reply.content_type), length, *reply.headers])
         return [reply.body[: reply.truncate]]
+
+    def _reply(self, environ: "WSGIEnvironment") -> wire.Reply:
+        path = environ["PATH_INFO"].strip("/")
+        if path == ISSUING:
+            return self._authorisation.token(environ["REQUEST_METHOD"], wire.parameters(environ))
+        if path == AUTHORISING:
+            return self._authorisation.authorize(php.decode_query(environ.get("QUERY_STRING", "")))
+        request = wire.read(environ)
+        if request is None:
+            return wire.page(404)
+        if is_app_info(request):
+            return self._authorisation.app_info(request.params)
+        return self._rest.answer(request)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 
 from chat_lookup.clock import Clock
 from local.portal import wire
-from local.portal.applications import Applications
+from local.portal.applications import Applications, Impossible
 from local.portal.calling import Shape
 from local.portal.calls import CallLog, RecordedCall
-from local.portal.content import Content
+from local.portal.content import Content, User
 from local.portal.faults import FaultPlan
 from local.portal.identity import Identity
 from local.portal.installations import Context, Installations
@@ -38,14 +38,33 @@ class State:
         self.faults = FaultPlan()
         self.calls = CallLog()
 
+    def reset(self) -> None:
+        """Forgets calls and faults, and puts the plan back; everything else stays."""
+        self.plan = Plan()
+        self.faults.clear()
+        self.calls.clear()
+
     def installed(self, client_id: str) -> Context | None:
         """An application as it is installed, None if it is not."""
         application, installation = self.applications.get(client_id), self.installations.get(client_id)
         return Context(application, installation) if application and installation else None
 
-    def recorded(
-        self, name: str, params: Mapping[str, object], decide: Callable[[float], wire.Reply]
-    ) -> wire.Reply:
+    def context_of(self, client_id: str = "") -> Context:
+        """The application with this id, or the only one, as it is installed. Raises Impossible if it is not."""
+        context = self.installed(self.applications.named(client_id).client_id)
+        if context is None:
+            raise Impossible("the application is not installed")
+        return context
+
+    def user(self, user_id: int) -> User:
+        """Somebody who works here. Raises Impossible."""
+        users = self.content.users
+        if user_id not in users or not users[user_id].active:
+            active = ", ".join(str(user.id) for user in users.values() if user.active)
+            raise Impossible(f"no such user works here; there are {active}")
+        return users[user_id]
+
+    def recorded(self, name: str, params: Mapping[str, object], decide: Callable[[float], wire.Reply]) -> wire.Reply:
         """Decides on a request at this moment, under the lock, and writes it down."""
         with self.lock:
             at = self.clock.now()

@@ -14,23 +14,25 @@ SCOPES = ("crm", "im", "imbot", "imopenlines", "placement", "task", "tasks", "us
 _TASK_ENTITIES = ("TASKS_TASK", "TASKS")
 
 
-def profile(call: Call) -> object:
-    """The caller (bitrix24.md 1.17); the id is a string."""
-    user = call.content.users[call.grant.user_id]
-    return {
-        "ID": str(user.id),
-        "ADMIN": user.admin,
-        "NAME": user.name,
-        "LAST_NAME": user.last_name,
-        "PERSONAL_GENDER": "",
-        "TIME_ZONE": "",
-    }
-
-
 def app_info(call: Call) -> object:
-    """Answers an application only; a webhook is refused with 400 (bitrix24.md 1.16)."""
-    del call
-    raise Refused("ACCESS_DENIED", 400, "Access denied! Application context required")
+    """The application that asks, as it is installed; a webhook is refused with 400 (bitrix24.md 1.16)."""
+    context = call.grant.context
+    if context is None:
+        raise Refused("ACCESS_DENIED", 400, "Access denied! Application context required")
+    installation, application = context.installation, context.application
+    return {
+        "ID": installation.number,
+        "CODE": application.client_id,
+        "VERSION": installation.version,
+        "STATUS": application.status,
+        "INSTALLED": installation.finished,
+        "PAYMENT_EXPIRED": "N",
+        "DAYS": None,
+        "LANGUAGE_ID": "en",
+        "LICENSE": "en_std",
+        "LICENSE_TYPE": "std",
+        "LICENSE_FAMILY": "std",
+    }
 
 
 def scope(call: Call) -> object:
@@ -78,7 +80,6 @@ def _chat_of_task(call: Call, task_id: str) -> Chat | None:
 
 
 _ROWS: tuple[tuple[str, str, Callable[[Call], object]], ...] = (
-    ("profile", BASIC, profile),
     ("app.info", BASIC, app_info),
     ("scope", BASIC, scope),
     ("method.get", BASIC, method_get),

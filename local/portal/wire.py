@@ -4,7 +4,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -111,6 +111,11 @@ def page(status: int, text: str = "") -> Reply:
     return Reply(status, html.encode(), HTML_TYPE)
 
 
+def not_allowed(*verbs: str) -> Reply:
+    """The page for another verb than these."""
+    return replace(page(405), headers=(("Allow", ", ".join(verbs)),))
+
+
 def redirect(location: str) -> Reply:
     return Reply(302, b"", HTML_TYPE, headers=(("Location", location),))
 
@@ -124,14 +129,14 @@ def _body(environ: "WSGIEnvironment") -> Mapping[str, object]:
     kind = _content_type(environ)
     content: bytes = environ["wsgi.input"].read()
     if kind == _JSON:
-        return _json_object(content)
+        return json_object(content)
     if kind == "multipart/form-data":
         form = parse_form_data({**environ, "wsgi.input": io.BytesIO(content)})[1]
         return php.decode_pairs(form.items(multi=True))
     return php.decode_query(content.decode(errors="replace")) if content else {}
 
 
-def _json_object(content: bytes) -> Mapping[str, object]:
+def json_object(content: bytes) -> dict[str, object]:
     """The parameters in a JSON body; to PHP, what is no JSON has none."""
     try:
         value = json.loads(content)

@@ -61,7 +61,7 @@ def test_a_faulty_request_to_forget_is_told_what_is_wrong(service: Service, quer
     assert word in problem(service.request("DELETE", f"/v1/chats?{query}"), 400, "invalid-request")["detail"]
 
 
-@pytest.mark.parametrize("chat_id", ["0", "-5", "1.5", "chat1437", "%D9%A3", "9" * 30, "%20", "1437%2F", "1437%00"])
+@pytest.mark.parametrize("chat_id", ["0", "-5", "1.5", "chat1437", "%D9%A3", "9" * 30, "%20", "1437%00"])
 def test_what_is_no_chat_id_is_told(service: Service, chat_id: str) -> None:
     assert "chat_id" in problem(service.get(f"/v1/chats/{chat_id}"), 400, "invalid-request")["detail"]
 

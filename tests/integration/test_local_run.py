@@ -1,27 +1,21 @@
 """`make run` as its user meets it: a process with an output, files and an exit status."""
 
-import contextlib
 import json
-import os
 import signal
 import socket
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import urllib3
 
-from chat_lookup.clock import Deadline, SystemClock
 from local.clock import SharedClock
 from local.demo_key import DEMO_KEY
 from local.portal import LocalPortal
 from local.stack import ROOT
 from local.template import Template
+from tests.integration.run_process import Running, once, staying
 
 FACTS = {
     "api_url",
@@ -34,71 +28,7 @@ FACTS = {
     "member_id",
     "aws_endpoint_url",
 }
-LONGEST_START_S = 60.0
 LOOK_UP = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663"
-
-
-def environ(state_dir: Path, **said: str) -> dict[str, str]:
-    ports = {"API_PORT": "0", "API_HTTPS_PORT": "0", "PORTAL_PORT": "0"}
-    path = {"PYTHONPATH": f"{ROOT / 'layers/chat_lookup'}"}
-    return {**os.environ, **path, **ports, "STATE_DIR": str(state_dir), **said}
-
-
-def once(state_dir: Path, **said: str) -> subprocess.CompletedProcess[str]:
-    """Run for one look-up, to the end."""
-    return subprocess.run(
-        [sys.executable, "-m", "local.run"],
-        cwd=ROOT,
-        env=environ(state_dir, ONCE="1", **said),
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_START_S,
-        check=False,
-    )
-
-
-@dataclass
-class Running:
-    """A run that stays up; `said` is a file with what it printed."""
-
-    process: subprocess.Popen[bytes]
-    state_dir: Path
-    said: Path
-
-    @property
-    def facts(self) -> dict[str, str]:
-        found: dict[str, str] = json.loads((self.state_dir / "run.json").read_text())
-        return found
-
-    def get(self, path: str, headers: dict[str, str] | None = None, **options: Any) -> Any:
-        sent = headers or {"X-Api-Key": self.facts["api_key"]}
-        base = options.pop("base", self.facts["api_url"])
-        with urllib3.PoolManager(retries=False, timeout=20, **options) as http:
-            return http.request("GET", base + path, headers=sent).json()
-
-    def stop(self, by: signal.Signals) -> int:
-        self.process.send_signal(by)
-        return self.process.wait(LONGEST_START_S)
-
-
-@contextlib.contextmanager
-def staying(state_dir: Path, **said: str) -> Iterator[Running]:
-    state_dir.mkdir(exist_ok=True)
-    output = state_dir / "said"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "local.run"], cwd=ROOT, env=environ(state_dir, **said), stdout=file, stderr=file
-        )
-    try:
-        run_file, deadline = state_dir / "run.json", Deadline.after(LONGEST_START_S, SystemClock())
-        while not run_file.exists():
-            assert process.poll() is None, output.read_text()
-            assert deadline.left() > 0, "it did not become ready"
-            deadline.clock.sleep(0.05)
-        yield Running(process, state_dir, output)
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -182,13 +112,6 @@ def test_containers_are_told_every_declared_variable(stack: Running) -> None:
     assert (told["PORTAL_TABLE"], told["CACHE_TABLE"]) == ("PortalTable", "CacheTable")
     assert f"https://{told['LOCAL_HOSTS']}" == stack.facts["portal_url"]
     assert "BEGIN CERTIFICATE" in told["CA_PEM"]
-
-
-def test_two_stacks_run_side_by_side(stack: Running, tmp_path: Path) -> None:
-    with staying(tmp_path) as second:
-        assert second.get(LOOK_UP)["source"] == "cache"
-        assert stack.get(LOOK_UP)["chat_id"] == 1437
-        assert not {stack.facts[name] for name in FACTS} & {second.facts[name] for name in FACTS}
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])

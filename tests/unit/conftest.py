@@ -109,3 +109,15 @@ def portal(service: "Service") -> "Portal":
     from tests.building import install  # noqa: PLC0415 - as above
 
     return install(service)
+
+
+@pytest.fixture
+def booted(service: "Service", monkeypatch: pytest.MonkeyPatch) -> "Service":
+    """The service where the handlers find it, in place of what `bootstrap` would build upon AWS."""
+    from chat_lookup import bootstrap  # noqa: PLC0415 - as above
+
+    services = bootstrap.Services(service.portals, service.keys, service.lookup, service.admin)
+    monkeypatch.setattr(bootstrap, "services", lambda: services)
+    monkeypatch.setattr(bootstrap, "telemetry", lambda: service.telemetry)
+    monkeypatch.setattr(bootstrap, "clock", service.clock)
+    return service

@@ -72,6 +72,12 @@ def test_values_of_the_right_kind_are_read() -> None:
     assert fields.optional_flag("flag") is True
 
 
+def test_a_whole_number_beyond_its_bound_is_refused_with_the_bound() -> None:
+    assert Fields({"burst": 250}).optional_whole("burst", most=250) == 250
+    with pytest.raises(InvalidRequest, match="burst must be a whole number from 1 to 250"):
+        Fields({"burst": 251}).optional_whole("burst", most=250)
+
+
 def test_a_field_that_nobody_asked_for_is_named() -> None:
     fields = Fields({"command": "portals", "potral": "x"})
     fields.text("command")

@@ -19,12 +19,15 @@ PACKAGE = ROOT / "layers" / "chat_lookup" / "chat_lookup"
 
 # Which modules ask which store: what they ask for is what the policies may grant, neither less nor more.
 ASKED_BY = {
-    "PortalTable": ("portals", "keys"),
+    "PortalTable": ("portals", "keys", "applications", "default_portal", "pointer"),
     "CacheTable": ("cache", "limiter"),
     "CacheTable/index/by_chat": ("cache",),
-    "secret": ("tokens",),
+    "secrets": ("vault",),
 }
-SECRETS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/portal/*"
+SECRETS = re.compile(
+    r"arn:\$\{AWS::Partition}:secretsmanager:\$\{AWS::Region}:\$\{AWS::AccountId}:"
+    r"secret:\$\{AWS::StackName}/(portal|application)/\*"
+)
 # The one thing that an item of a transaction needs which its own name does not say.
 OF_TRANSACTIONS = {
     "Put": "PutItem",
@@ -85,7 +88,7 @@ def store_of(statement: Mapping) -> str:
     if "Fn::GetAtt" in resource:
         return str(resource["Fn::GetAtt"]).removesuffix(".Arn")
     named: str = resource["Fn::Sub"]
-    return "secret" if named == SECRETS else named.replace("${CacheTable.Arn}", "CacheTable")
+    return "secrets" if SECRETS.fullmatch(named) else named.replace("${CacheTable.Arn}", "CacheTable")
 
 
 def asked(module: str) -> set[str]:
@@ -127,11 +130,21 @@ def test_policies_grant_what_the_code_asks_for_and_nothing_else(store: str) -> N
     assert granted == needed
 
 
-def test_whoever_looks_up_can_change_no_key_and_no_secret() -> None:
+def test_every_module_that_asks_a_store_is_counted_among_those_that_do() -> None:
+    asking = {
+        path.stem
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"import (DynamoDB|SecretsManager)Client", path.read_text("utf-8"))
+    }
+    assert asking - {"bootstrap"} == {module for modules in ASKED_BY.values() for module in modules}
+
+
+def test_whoever_looks_up_makes_no_key_and_no_secret_and_removes_none() -> None:
     for function in ("LookupFunction", "DirectFunction"):
-        allowed = {store_of(each): actions_of(each) for each in statements_of(function)}
-        assert allowed["PortalTable"] == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
-        assert allowed["secret"] == {"secretsmanager:GetSecretValue"}
+        allowed = {each["Sid"]: actions_of(each) for each in statements_of(function)}
+        assert allowed["KeysAndPortals"] == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+        assert allowed["PortalSecrets"] == {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
+        assert allowed["ApplicationSecrets"] == {"secretsmanager:GetSecretValue"}
 
 
 def test_every_function_writes_to_a_log_group_of_its_own_that_forgets() -> None:

@@ -65,7 +65,7 @@ class Admin:
         bot_id = fields.optional_whole("bot_id")
         member_id = fields.optional_text("member_id")
         rate = fields.optional_number("rate", least=0.1, most=1000) or DEFAULT_RATE
-        burst = int(fields.optional_number("burst", least=1, most=100_000) or DEFAULT_BURST)
+        burst = fields.optional_whole("burst", most=100_000) or DEFAULT_BURST
         default = fields.optional_flag("default")
         fields.nothing_else()
         if member_id is not None and not _MEMBER_ID.fullmatch(member_id):

@@ -5,12 +5,13 @@ market application. The client secret stands in Secrets Manager, one secret for 
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from chat_lookup.bitrix24.oauth import Application
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.oauth import METHOD, Application, TokenPair
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.items import number, read_number, read_text, text
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _SK: Final = "APPLICATION"
 _MARKET: Final = "MARKET"
 _READING: Final = 5.0
+_KEYS_REFUSED: Final = "invalid_client"
 FORMER_SERVES: Final = 24 * 3600.0
 """Seconds that a rotated secret is tried still, where the new one is refused."""
 
@@ -48,6 +50,21 @@ class ApplicationRecord:
     secret_arn: str
     secret_version: str
     rotated_at: float = 0.0
+
+
+def newest_first(keys: Sequence[Application], ask: Callable[[Application], TokenPair]) -> TokenPair:
+    """What `ask` brings with the first keys that the authorisation server accepts: a rotated secret may not be known
+    everywhere yet. Raises the `BitrixError` that decides.
+    """
+    refusal = BitrixError("wrong_client", method=METHOD, description="the application is not known")
+    for each in keys:
+        try:
+            return ask(each)
+        except BitrixError as error:
+            if error.code.casefold() != _KEYS_REFUSED:
+                raise
+            refusal = error
+    raise refusal
 
 
 class Applications:

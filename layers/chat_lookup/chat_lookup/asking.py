@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from chat_lookup.bitrix24.client import Endpoint
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
@@ -16,6 +16,8 @@ from chat_lookup.portals import Portals
 from chat_lookup.records import Portal
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Grant
+
+Decoded = TypeVar("Decoded")
 
 IM: Final = "im.chat.get"
 IMBOT: Final = "imbot.chat.get"
@@ -79,10 +81,9 @@ class Asking:
         Raises the last refusal, as `BitrixError`, if none does.
         """
         refusal: BitrixError | None = None
-        for name, params, read in self._details_methods(portal, chat_id, bot_id):
+        for name, params in self._details_methods(portal, chat_id, bot_id):
             try:
-                answer = self._calls.call(portal, name, params, deadline)
-                return read(answer.result), name
+                return self._details_in(self._calls.call(portal, name, params, deadline).result), name
             except BitrixError as error:
                 refusal = error
                 if error.error_class not in (ErrorClass.OBJECT, ErrorClass.CONFIG, ErrorClass.NOT_FOUND):
@@ -96,7 +97,11 @@ class Asking:
         """
         grant = Grant(Endpoint(f"https://{portal.domain}/rest/", user_token), "")
         answer = self._calls.call_with(grant, portal, "im.dialog.get", {"DIALOG_ID": f"chat{chat_id}"}, deadline)
-        return details_from(answer.result)
+        return self._details_in(answer.result)
+
+    def last_word(self, ref: EntityRef, method: Method) -> bool:
+        """Whether a null, asked for with this `method`, is what `auto` would have said too."""
+        return method is Method.AUTO or ref.entity_type not in ("LINES", "TASK")
 
     def _chat_get(self, portal: Portal, ref: EntityRef, deadline: Deadline, method: Method, bot_id: int | None) -> Said:
         candidates = _CHAT_GET[method]
@@ -118,8 +123,15 @@ class Asking:
 
     def _decoded(self, result: object) -> int | None:
         self._telemetry.count("ResultShape", shape=shape_of(result))
+        return self._read(chat_id_from, result)
+
+    def _details_in(self, result: object) -> ChatDetails:
+        return self._read(details_from, result)
+
+    def _read(self, decode: Callable[[object], Decoded], result: object) -> Decoded:
+        """Decode what came; what cannot be read is an error of the portal's like any other."""
         try:
-            return chat_id_from(result)
+            return decode(result)
         except BitrixError as error:
             self._telemetry.portal_error(error)
             raise
@@ -135,7 +147,7 @@ class Asking:
             if error.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
                 return Said(None, method)
             raise
-        return Said(details_from(answer.result).chat_id, method)
+        return Said(self._details_in(answer.result).chat_id, method)
 
     def _task(self, portal: Portal, ref: EntityRef, deadline: Deadline, bot_id: int | None) -> Said:
         """A task's chat stands under TASKS_TASK (new card) or TASKS (old one); else the task itself names it (1.20)."""
@@ -157,15 +169,15 @@ class Asking:
 
     def _details_methods(
         self, portal: Portal, chat_id: int, bot_id: int | None
-    ) -> Iterator[tuple[str, Mapping[str, object], Callable[[object], ChatDetails]]]:
+    ) -> Iterator[tuple[str, Mapping[str, object]]]:
         dialog = f"chat{chat_id}"
         bot = bot_id if bot_id is not None else portal.bot_id
         if bot is not None and portal.grants("imbot"):
-            yield "imbot.v2.Chat.get", {"botId": bot, "dialogId": dialog}, details_from
+            yield "imbot.v2.Chat.get", {"botId": bot, "dialogId": dialog}
         if portal.grants("im"):
-            yield "im.dialog.get", {"DIALOG_ID": dialog}, details_from
+            yield "im.dialog.get", {"DIALOG_ID": dialog}
         if portal.grants("imbot"):
-            yield "imbot.dialog.get", {"DIALOG_ID": dialog}, details_from
+            yield "imbot.dialog.get", {"DIALOG_ID": dialog}
 
 
 def _no_method() -> PortalMisconfigured:

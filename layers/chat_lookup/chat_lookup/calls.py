@@ -13,6 +13,8 @@ from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Grant, Tokens
 
 _RENAMED: Final = "PORTAL_RENAMED"
+_LEAST_FOR_A_CALL: Final = 1.0
+"""Seconds that are left for a call when its slot comes: a slot at the very end would be wasted."""
 _UNPAID: Final = "PAYMENT_REQUIRED"
 _UNPAID_FOR: Final = 3600.0
 
@@ -79,7 +81,8 @@ class PortalCalls:
         share: Share = Share.INTERACTIVE,
     ) -> Answer:
         """The same with a grant at hand: for a portal whose secret is not kept yet."""
-        waited = self._limiter.wait(portal.member_id, Pace(portal.rate, portal.burst), share, deadline)
+        sooner = Deadline(deadline.at - _LEAST_FOR_A_CALL, self._clock)
+        waited = self._limiter.wait(portal.member_id, Pace(portal.rate, portal.burst), share, sooner)
         self._telemetry.count("LimiterWait", waited * 1000)
         self._telemetry.count("PortalCalls", method=method)
         if grant.bot_token and method.startswith("imbot.v2."):

@@ -75,6 +75,27 @@ class PortalNotInstalled(ChatLookupError):
     code, title, status = "portal-not-installed", "The application is not installed in this portal", 403
 
 
+class InstallationRefused(ChatLookupError):
+    """Nothing was stored. `reason` is one of a closed set, `refusals.Refusal`."""
+
+    code, title, status = "installation-refused", "Nothing proves that an administrator installs the application", 403
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class InstallationInProgress(ChatLookupError):
+    code, title, status = "installation-in-progress", "The portal is being installed at this moment", 503
+    retryable = True
+
+
+class TooManyAttempts(ChatLookupError):
+    """Whoever is not proved yet is asked to come later: before anything is called for him (design 5, Trust)."""
+
+    code, title, status, retryable = "too-many-attempts", "Too many attempts to install at once", 429, True
+
+
 class PortalRefused(ChatLookupError):
     code, title, status = "portal-refused", "The portal refused the request as sent", 400
 

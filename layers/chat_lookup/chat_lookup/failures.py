@@ -65,3 +65,9 @@ def for_caller(error: BitrixError, now: float) -> ChatLookupError:
     if error.code in _WHAT_HAPPENED:
         return kind(_WHAT_HAPPENED[error.code], retry_after=retry_after)
     return kind(portal_error=error.code, retry_after=retry_after)
+
+
+def passing(error: BitrixError) -> bool:
+    """Whether a failure says nothing about what was asked: no answer came, or only that a limit is used up."""
+    named = 200 <= error.status < 500  # noqa: PLR2004 - the portal answered, and meant what was asked
+    return error.error_class is ErrorClass.LIMIT or (error.error_class is ErrorClass.RETRY and not named)

@@ -1,9 +1,9 @@
 """Reading the fields of a direct invocation's event: each by its name and kind, and nothing that nobody asked for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from chat_lookup.errors import InvalidRequest
-from chat_lookup.web import printable
+from chat_lookup.web import as_named
 
 
 class Fields:
@@ -57,10 +57,13 @@ class Fields:
             raise InvalidRequest(f"{names[0]} must be a number from {least:g} to {most:g}")
         return value
 
-    def optional_whole(self, *names: str) -> int | None:
+    def optional_whole(self, *names: str, most: int | None = None) -> int | None:
         """A positive whole number, also one that came as text."""
         value = self.any(*names)
-        return None if value is None else whole(names[0], value)
+        number = None if value is None else whole(names[0], value)
+        if number is not None and most is not None and number > most:
+            raise InvalidRequest(f"{names[0]} must be a whole number from 1 to {most}")
+        return number
 
     def optional_flag(self, *names: str) -> bool:
         value = self.any(*names)
@@ -70,11 +73,11 @@ class Fields:
             raise InvalidRequest(f"{names[0]} must be true or false")
         return value
 
-    def nothing_else(self, *ignored: Iterable[str]) -> None:
+    def nothing_else(self) -> None:
         """Raises `InvalidRequest` for a field that nothing has read: a mistyped name is never passed over."""
-        left = [name for name in self._event if name not in self._read and name not in ignored]
+        left = [name for name in self._event if name not in self._read]
         if left:
-            raise InvalidRequest(f"{printable(str(left[0]))} is not a field here")
+            raise InvalidRequest(f"{as_named(str(left[0]))} is not a field here")
 
 
 def whole(name: str, value: object) -> int:

@@ -20,13 +20,14 @@ from chat_lookup.errors import (
     PortalBlocked,
     PortalBusy,
     PortalUnavailable,
+    StoreUnavailable,
 )
 from chat_lookup.failures import for_caller
 from chat_lookup.memory import Memory
 from chat_lookup.records import Portal
 from chat_lookup.telemetry import Telemetry
 
-_STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked)
+_STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked, StoreUnavailable)
 """Failures that pass: the last known answer serves meanwhile. Where the portal took a right away, it does not."""
 
 
@@ -153,12 +154,11 @@ class Lookup:
     def _answer(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> tuple[Row, str]:
         """The row that answers, and its source."""
         now = self._clock.now()
-        key = (portal.member_id, portal.generation, ref)
         row = None
         if not options.fresh:
-            row = self._memory.get(key) or self._cache.get(portal.member_id, portal.generation, ref)
+            key = (portal.member_id, portal.generation, ref)
+            row = self._memory.recall(key, lambda: self._cache.get(*key))
             if row is not None and row.fresh(now):
-                self._memory.put(key, row)
                 return row, "event" if row.source == "event" else "cache"
         try:
             return self._ask(portal, ref, options, deadline), "portal"
@@ -175,6 +175,9 @@ class Lookup:
         except BitrixError as error:
             # Of a single pair not found is what NOT_FOUND says; the caller's answer needs no more than that.
             raise for_caller(error, self._clock.now()) from None
+        if said.chat_id is None and not self._asking.last_word(ref, options.method):
+            # One method's null, kept, would be told to those who left the choice to us.
+            raise ChatNotFound(hint=hint(ref))
         row = self._cache.put(
             portal.member_id, portal.generation, ref, said.chat_id, method=said.method, asked_at=asked_at
         )

@@ -62,9 +62,13 @@ class Portal:
     """Goes up when the portal is purged or uninstalled: all its cached answers vanish without a scan (design 4)."""
     rate: float = DEFAULT_RATE
     burst: int = DEFAULT_BURST
+    paced_by: str = ""
+    """`operator` where somebody chose rate and burst: an installation leaves them alone then."""
     bot_id: int | None = None
     bot_api: str = ""
     """`v2` or `v1`: which family of methods our bot was registered with; empty without a bot."""
+    bot_revision: int | None = None
+    """What the portal's messenger can do (`imbot.v2.Revision.get`)."""
     command_id: int | None = None
     client_id: str = ""
     """The application that is installed there (OAuth)."""
@@ -125,8 +129,12 @@ def to_item(portal: Portal) -> "dict[str, UniversalAttributeValueTypeDef]":
     return item
 
 
-_TEXTS: Final = ("member_id", "domain", "kind", "state_code", "bot_api", "client_id", "server", "public_url")
-_NUMBERS: Final = ("retry_at", "rate", "burst", "bot_id", "command_id", "owner_id", "refreshed_at", "created_at")
+_TEXTS: Final = (
+    "member_id", "domain", "kind", "state_code", "paced_by", "bot_api", "client_id", "server", "public_url",
+)  # fmt: skip
+_NUMBERS: Final = (
+    "retry_at", "rate", "burst", "bot_id", "bot_revision", "command_id", "owner_id", "refreshed_at", "created_at",
+)  # fmt: skip
 _SETS: Final = ("scopes", "application_tokens")
 
 
@@ -147,8 +155,10 @@ def from_item(item: "Item") -> Portal:
         generation=read_whole(item, "generation") or 1,
         rate=read_number(item, "rate") or DEFAULT_RATE,
         burst=read_whole(item, "burst") or DEFAULT_BURST,
+        paced_by=read("paced_by"),
         bot_id=read_whole(item, "bot_id"),
         bot_api=read("bot_api"),
+        bot_revision=read_whole(item, "bot_revision"),
         command_id=read_whole(item, "command_id"),
         client_id=read("client_id"),
         server=read("server"),

@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ Response = dict[str, Any]
 PROBLEM_TYPE: Final = "urn:bitrix24-chat-lookup:problem:"
 _LONGEST_QUERY: Final = 16_384
 _MOST_PARAMETERS: Final = 50
+_NAME: Final = re.compile(r"[A-Za-z_]{1,30}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     request_id: str
+    source: str = ""
+    """The caller's address, as the gateway saw it."""
+    domain_name: str = ""
+    """The host that the gateway answered under: our own."""
 
     @property
     def key(self) -> str | None:
@@ -44,7 +50,7 @@ class Request:
         for name, values in self.query.items():
             if name not in admitted:
                 known = f"known are {', '.join(admitted)}" if admitted else "none is known"
-                raise InvalidRequest(f"{printable(name)} is not a parameter here; {known}")
+                raise InvalidRequest(f"{as_named(name)} is not a parameter here; {known}")
             if len(values) > 1:
                 raise InvalidRequest(f"{name} stands {len(values)} times, once is admitted")
 
@@ -76,6 +82,8 @@ def request_from(event: Event) -> Request:
         headers=headers,
         body=_body(event),
         request_id=request_id_of(event),
+        source=str(http.get("sourceIp") or ""),
+        domain_name=str(context.get("domainName") or ""),
     )
 
 
@@ -142,9 +150,9 @@ def error_response(error: ChatLookupError, request_id: str) -> Response:
     }
 
 
-def printable(text: str) -> str:
-    """A caller's text as it may stand in a message: short, and without what would break a line."""
-    return "".join(character if character.isprintable() else "?" for character in text[:40])
+def as_named(name: str) -> str:
+    """What a caller called something, as it may stand in a message; a secret in the wrong place is not repeated."""
+    return name if _NAME.fullmatch(name) else "What was sent"
 
 
 def _to_text(body: Mapping[str, object]) -> str:

@@ -1,0 +1,173 @@
+"""A process of the service as Lambda runs one: built by `bootstrap`, with a memory of its own, and mortal.
+
+`Process` is its handle in the test; `main` is what runs in it.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+from unittest import mock
+
+from chat_lookup import bootstrap, edge
+from chat_lookup.bitrix24.oauth import TokenPair
+from chat_lookup.clock import Deadline
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.lookup import Options
+from chat_lookup.renewal_world import PortalWorld
+from local import environment
+from local.clock import SharedClock
+from tests.fakes import lambda_context
+
+DEATHS: Final = ("before the refresh", "before the save", "before the switch", "after the switch")
+_SECONDS: Final = 10.0
+"""A look-up's deadline (design 3.1)."""
+_STARTED: Final = "ready"
+_PATIENCE: Final = 60.0
+
+_CONTEXT: Final = multiprocessing.get_context("forkserver")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a process is born with. It dies at `death`, one of `DEATHS`, if no other has died there before it."""
+
+    environment: Mapping[str, str]
+    clock_file: Path
+    member_id: str
+    folder: Path
+    death: str = ""
+
+    @property
+    def grave(self) -> Path:
+        return self.folder / "grave"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a look-up: a chat, or the name of the problem. Of a process that died, neither."""
+
+    chat_id: int | None = None
+    problem: str = ""
+    retry_after: float | None = None
+    portal_error: str | None = None
+
+
+class Process:
+    """One process, and what it is asked."""
+
+    def __init__(self, setting: Setting, name: str) -> None:
+        self._pipe, theirs = _CONTEXT.Pipe()
+        self._log = setting.folder / f"{name}.log"
+        self._process = _CONTEXT.Process(target=main, args=(setting, self._log, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def ready(self) -> None:
+        """Wait until it stands."""
+        assert self._received() == _STARTED
+
+    def ask(self, entity_id: str) -> None:
+        """Have it look up this id, of type CRM, in the portal itself; the answer is for `outcome`."""
+        self._pipe.send(entity_id)
+
+    def outcome(self) -> Outcome:
+        """What came of the question; waits for it."""
+        try:
+            answer = self._received()
+        except EOFError:
+            self._process.join(_PATIENCE)
+            return Outcome()
+        assert isinstance(answer, Outcome)
+        return answer
+
+    def look_up(self, entity_id: str) -> Outcome:
+        self.ask(entity_id)
+        return self.outcome()
+
+    @property
+    def killed(self) -> bool:
+        return self._process.exitcode == -signal.SIGKILL
+
+    @property
+    def log(self) -> str:
+        """Everything that it printed."""
+        return self._log.read_text("utf-8")
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.join(_PATIENCE)
+        self._pipe.close()
+
+    def _received(self) -> object:
+        assert self._pipe.poll(_PATIENCE), "the process says nothing"
+        return self._pipe.recv()
+
+
+def start(setting: Setting, names: Sequence[str]) -> list[Process]:
+    """Processes that stand and wait for questions. They are forked from one that has imported all of this already."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # for that one, which begins with nothing
+    _CONTEXT.set_forkserver_preload([__name__])
+    processes = [Process(setting, name) for name in names]
+    for process in processes:
+        process.ready()
+    return processes
+
+
+def main(setting: Setting, log: Path, pipe: Connection) -> None:
+    """Answer one question after the other, until nobody is there to ask."""
+    sys.stdout = log.open("w", buffering=1)
+    clock = bootstrap.clock = SharedClock(setting.clock_file)
+    mortal = _mortal(setting.death, setting.grave)
+    with environment.replaced(setting.environment), mock.patch.object(bootstrap, "PortalWorld", mortal):
+        services = bootstrap.services()
+        pipe.send(_STARTED)
+        while True:
+            try:
+                ref = EntityRef("CRM", pipe.recv())
+            except EOFError:
+                return
+
+            def look_up(ref: EntityRef = ref) -> dict[str, object]:
+                deadline = Deadline.after(_SECONDS, clock)
+                portal = services.portals.get(setting.member_id)
+                return {"chat_id": services.lookup.find(portal, ref, Options(fresh=True), deadline).chat_id}
+
+            pipe.send(_outcome_of(look_up))
+
+
+def _outcome_of(look_up: object) -> Outcome:
+    raise NotImplementedError
+
+
+def _mortal(death: str, grave: Path) -> type[PortalWorld]:
+    """The world in which a process dies at `death`, as one does that is killed: nothing is cleaned up."""
+
+    def die_if(here: str) -> None:
+        if here == death:
+            try:
+                grave.touch(exist_ok=False)
+            except FileExistsError:
+                return
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    class Mortal(PortalWorld):
+        def refresh(self, pair: TokenPair, deadline: Deadline) -> TokenPair:
+            die_if(DEATHS[0])
+            renewed = super().refresh(pair, deadline)
+            die_if(DEATHS[1])
+            return renewed
+
+        def switch(self, old: str, new: str, pair: TokenPair) -> bool:
+            die_if(DEATHS[2])
+            moved = super().switch(old, new, pair)
+            die_if(DEATHS[3])
+            return moved
+
+    return Mortal

@@ -1,0 +1,73 @@
+"""How a function starts: from the environment, once, and with something to say when it cannot."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chat_lookup import bootstrap
+from chat_lookup.errors import ServiceMisconfigured
+from tests.fakes import Output
+
+ENVIRONMENT = {
+    "PORTAL_TABLE": "PortalTable",
+    "CACHE_TABLE": "CacheTable",
+    "SECRET_PREFIX": "chat-lookup",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "unit",
+    "AWS_SECRET_ACCESS_KEY": "unit",
+}
+
+
+@pytest.fixture(autouse=True)
+def _cold() -> Iterator[None]:
+    """Each test begins with a process that has built nothing, and leaves one."""
+    for each in (bootstrap.services, bootstrap.telemetry, bootstrap.layer):
+        each.cache_clear()
+    yield
+    for each in (bootstrap.services, bootstrap.telemetry, bootstrap.layer):
+        each.cache_clear()
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for name in ("LOCAL_HOSTS", "CA_PEM", "AWS_ENDPOINT_URL", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("environment")
+def test_everything_is_built_once_and_without_a_call() -> None:
+    assert bootstrap.services() is bootstrap.services()
+
+
+def test_a_start_that_failed_is_tried_again(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("CACHE_TABLE")
+    for _ in range(2):
+        with pytest.raises(ServiceMisconfigured, match="CACHE_TABLE is not set"):
+            bootstrap.services()
+    environment.setenv("CACHE_TABLE", "CacheTable")
+    assert bootstrap.services()
+
+
+def test_telemetry_needs_nothing_so_that_a_failing_start_can_be_told(
+    environment: pytest.MonkeyPatch, output: Output
+) -> None:
+    for name in (*ENVIRONMENT, "POWERTOOLS_METRICS_NAMESPACE"):
+        environment.delenv(name, raising=False)
+    environment.setenv("LOG_LEVEL", "loudly")
+    environment.setenv("POWERTOOLS_SERVICE_NAME", "unit-bootstrap")
+    with bootstrap.telemetry().invocation("request"):
+        bootstrap.telemetry().count("Lookups", source="none")
+    assert [line["service"] for line in output.lines] == ["unit-bootstrap"]
+    assert output.metric("Lookups", service="unit-bootstrap") == 1
+
+
+def test_the_layer_is_named_by_the_stamp_that_the_build_left(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
+    assert bootstrap.layer() == "unbuilt"
+    bootstrap.layer.cache_clear()
+    (tmp_path / "layer-stamp").write_text("0a1b2c\n")
+    assert bootstrap.layer() == "0a1b2c"

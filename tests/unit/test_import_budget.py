@@ -1,0 +1,82 @@
+"""A cold start pays for every module that is imported: what no handler needs is not imported by any (design 8)."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+HANDLERS: Final = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+
+NEVER: Final = frozenset(
+    {"pydantic", "aws_xray_sdk", "boto3", "s3transfer", "requests", "moto", "werkzeug", "flask", "yaml", "cryptography"}
+)
+"""Packages for which no handler has a use, or that cost more than they are worth: boto3's resources above all."""
+
+BOTOCORE_BEFORE_ITS_USE: Final = frozenset({"botocore", "botocore.exceptions", "botocore.vendored"})
+"""Of botocore the names of its errors are needed to catch them. Its clients are made where they are needed."""
+
+MOST_MODULES: Final = 380
+"""Some 310 as measured, 180 of them Python's own. More than this is a decision, to be taken on purpose."""
+
+IMPORT: Final = """
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("app", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+if sys.argv[2:] == ["services"]:
+    from chat_lookup import bootstrap
+    bootstrap.services()
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def imported(handler: str, *what: str) -> set[str]:
+    """The modules that a fresh interpreter holds after importing a handler."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "layers/chat_lookup"),
+        "PORTAL_TABLE": "PortalTable",
+        "CACHE_TABLE": "CacheTable",
+        "SECRET_PREFIX": "chat-lookup",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "unit",
+        "AWS_SECRET_ACCESS_KEY": "unit",
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORT, str(ROOT / "functions" / handler / "app.py"), *what],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(run.stdout))
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+def test_there_are_handlers_to_measure() -> None:
+    assert {"lookup", "direct", "admin"} <= set(HANDLERS)
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_handler_imports_nothing_that_it_has_no_use_for(handler: str) -> None:
+    modules = imported(handler)
+    assert packages(modules) & NEVER == set()
+    assert len(modules) <= MOST_MODULES
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_of_botocore_a_bare_import_brings_the_errors_only(handler: str) -> None:
+    botocore = {module for module in imported(handler) if module.partition(".")[0] == "botocore"}
+    assert {each for each in botocore if not each.startswith("botocore.vendored.")} <= BOTOCORE_BEFORE_ITS_USE
+
+
+def test_building_the_services_imports_no_more_than_botocore() -> None:
+    assert packages(imported("lookup", "services")) & NEVER == set()
