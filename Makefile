@@ -29,7 +29,7 @@ run: $(BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; O
 	@PYTHONPATH=layers/chat_lookup exec $(BIN)/python -m local.run
 
 test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some
-	@$(BIN)/pytest -n 2 tests/unit tests/integration $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/integration $(ARGS)
 
 check: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## lint, format, types, template; offline
 	$(BIN)/ruff check .

@@ -22,7 +22,8 @@ def introduction(stack: LocalStack) -> str:
     ]
     if stack.settings.bind not in ("127.0.0.1", "localhost"):
         lines.append(f"  Whoever reaches {stack.settings.bind} reaches the stores, too, which ask for no password.")
-    lines.append(f"Installed the portal {stack.member_id} by its webhook, and made an API key.")
+    how = "as an administrator does" if ours and not stack.settings.by_webhook else "by its webhook"
+    lines.append(f"Installed the application in the portal {stack.member_id}, {how}, and made an API key.")
     return "\n".join(lines)
 
 

@@ -24,6 +24,7 @@ from local.template import Template
 from local.tls import Authority
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+APPLICATION_SCOPES: Final = ("im", "imbot", "imopenlines", "task")
 KEY_SCOPES: Final = ("details", "lookup")
 _HERE: Final = "127.0.0.1"
 _HTTPS_PORT: Final = 443
@@ -40,7 +41,8 @@ class Settings:
 
     `portal_host` is this machine's name for whoever calls the local portal. With a `webhook_url` that portal is used
     and none is started, and `ca_pem` is one more authority to trust. `dynamodb_url` is another engine for the tables.
-    `environment` replaces values of variables that the functions declare.
+    `environment` replaces values of variables that the functions declare. `by_webhook` has the local portal reached by
+    its inbound webhook; else the application is installed in it as in any portal.
     """
 
     state_dir: Path
@@ -53,6 +55,7 @@ class Settings:
     ca_pem: str = ""
     dynamodb_url: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    by_webhook: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def running(settings: Settings) -> Iterator[LocalStack]:
         target = _target(settings, clock, closing)
         backend = _backend(settings, clock, target, closing)
         addresses = _addresses(settings, clock, backend, closing)
-        member_id, api_key = _install(target, backend.functions)
+        member_id, api_key = _install(settings, target, backend.functions, addresses)
         yield LocalStack(settings, clock, target, backend, addresses, member_id, api_key)
 
 
@@ -150,7 +153,7 @@ def _backend(settings: Settings, clock: SharedClock, target: Target, closing: Ex
     filled = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "CA_PEM": target.ca_pem,
-        "LOCAL_HOSTS": _exempt(target.endpoint),
+        "LOCAL_HOSTS": ",".join(sorted(target.local.local_hosts)) if target.local else _exempt(target.endpoint),
     }
     variables = environment.variables(template, {**filled, **settings.environment})
     task_root = settings.state_dir / "task"
@@ -174,11 +177,14 @@ def _addresses(settings: Settings, clock: SharedClock, backend: Backend, closing
     return Addresses(plain.url(), secured.url(), authority.ca_file)
 
 
-def _install(target: Target, invoked: Functions) -> tuple[str, str]:
-    """Install the portal as an operator does; answers its member id and a key. Ours has the sample events' key, too."""
-    known = {"member_id": target.local.member_id} if target.local else {}
-    webhook = {"command": "portal.add_webhook", "webhook_url": target.endpoint.base_url, "default": True, **known}
-    member_id = str(_answer(invoked, webhook)["member_id"])
+def _install(settings: Settings, target: Target, invoked: Functions, addresses: Addresses) -> tuple[str, str]:
+    """Install the portal; answers its member id and a key. Ours has the sample events' key, too."""
+    if target.local is None or settings.by_webhook:
+        known = {"member_id": target.local.member_id} if target.local else {}
+        webhook = {"command": "portal.add_webhook", "webhook_url": target.endpoint.base_url, "default": True, **known}
+        member_id = str(_answer(invoked, webhook)["member_id"])
+    else:
+        member_id = _through_the_flow(target.local, invoked, addresses)
     key = {"command": "keys.create", "portal": member_id, "label": "local run", "scopes": KEY_SCOPES}
     api_key = str(_answer(invoked, key)["key"])
     if target.local:
@@ -186,6 +192,17 @@ def _install(target: Target, invoked: Functions) -> tuple[str, str]:
 
         bootstrap.services().keys.create(member_id, "sample events", KEY_SCOPES, None, DEMO_KEY)
     return member_id, api_key
+
+
+def _through_the_flow(portal: LocalPortal, invoked: Functions, addresses: Addresses) -> str:
+    """What an operator and an administrator do: give the application's keys to the service, and install it."""
+    card = portal.applications.add(service_url=addresses.api_https_url, scopes=APPLICATION_SCOPES)
+    keys = {"client_id": card.client_id, "client_secret": card.client_secret}
+    _answer(invoked, {"command": "apps.add", "kind": "local", "domain": portal.domain, **keys})
+    outcome = portal.installer.install(card.client_id)
+    if not outcome.finished:
+        raise StartError(f"The application could not be installed in the local portal: {outcome.why}")
+    return portal.member_id
 
 
 def _answer(invoked: Functions, command: Mapping[str, object]) -> Mapping[str, object]:

@@ -1,9 +1,8 @@
-"""Builds one process of the service upon moto's stores, as `bootstrap` builds it upon AWS."""
+"""Builds what looks chats up upon moto's stores, as `bootstrap` does, and keeps each part at hand."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from chat_lookup.admin import Admin
 from chat_lookup.asking import Asking
 from chat_lookup.cache import Cache
 from chat_lookup.calls import PortalCalls
@@ -37,7 +36,6 @@ class Service:
     calls: PortalCalls
     asking: Asking
     lookup: Lookup
-    admin: Admin
 
 
 def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
@@ -51,8 +49,7 @@ def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry:
     asking = Asking(calls, portals, telemetry)
     cache = Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom())
     lookup = Lookup(asking, cache, telemetry, clock)
-    admin = Admin(portals, keys, tokens, calls, telemetry, clock)
-    return Service(clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, calls, asking, lookup, admin)
+    return Service(clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, calls, asking, lookup)
 
 
 def _nothing_to_renew(_: Portal) -> NoReturn:

@@ -86,6 +86,8 @@ class FakeBitrix24:
     """How long each call takes."""
     deadlines: list[float] = field(default_factory=list)
     """How much time each call was left."""
+    wire: None = None
+    """The client lends its connections to the authorisation server, which no webhook has to do with."""
     _replies: dict[str, Reply] = field(default_factory=dict)
 
     def answers(self, method: str, result: object) -> None:

@@ -12,5 +12,8 @@ if TYPE_CHECKING:
 def handler(event: object, context: "LambdaContext") -> dict[str, object]:
     deadline = edge.time_left(context, bootstrap.clock)
     return edge.invoke(
-        "admin", context, bootstrap.telemetry(), lambda: bootstrap.services().admin.run(Fields(event), deadline)
+        "admin",
+        context,
+        bootstrap.telemetry(),
+        lambda: bootstrap.services().installing().admin.run(Fields(event), deadline),
     )

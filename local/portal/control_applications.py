@@ -77,16 +77,16 @@ class ApplicationControl:
         """The tokens of a user, as he sees them in a frame."""
         fields = Fields(body)
         context = self._state.context_of(fields.text("client_id", ""))
-        user = self._state.user(fields.whole("user_id", 1))
+        user_id = fields.whole("user_id", 1)
         lifetime = fields.number("lifetime_s", ACCESS_S, most=_MOST_LIFETIME_S)
         fields.finish()
-        pair = self._state.tokens.issue(context.installation, user.id, self._state.clock.now(), lifetime)
+        pair = self._state.issue(context, user_id, lifetime)
         identity = self._state.identity
         return {
             "access_token": pair.access_token,
             "refresh_token": pair.refresh_token,
             "expires_at": pair.expires_at,
-            "user_id": user.id,
+            "user_id": user_id,
             "domain": identity.domain,
             "member_id": identity.member_id,
             "client_endpoint": identity.client_endpoint,

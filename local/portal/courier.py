@@ -50,8 +50,7 @@ class Courier:
     ) -> list[Message]:
         """One event for each that hears of it, with a user's tokens or without any."""
         writer = self.writer(context)
-        auth = writer.auth_of(pair) if pair else writer.auth()
-        return [writer.event(binding, data, auth, fields or {}) for binding in hearers]
+        return [writer.event(binding, data, pair, fields or {}) for binding in hearers]
 
     def deliver(self, messages: Sequence[Message], *, send: bool = True) -> tuple[Sent, ...]:
         """Sends messages one after the other, or only hands them back."""
@@ -62,9 +61,8 @@ class Courier:
     ) -> tuple[Sent, ...]:
         """Sends an event to all that hear of it, with tokens of the user whose doing it is, if there is one."""
         with self._state.lock:
-            context, now = self._state.context_of(client_id), self._state.clock.now()
-            user = None if user_id is None else self._state.user(user_id)
-            pair = self._state.tokens.issue(context.installation, user.id, now) if user else None
+            context = self._state.context_of(client_id)
+            pair = None if user_id is None else self._state.issue(context, user_id)
             messages = self.events(context, self.hearers(context, event.upper()), data, pair)
         return self.deliver(messages)
 

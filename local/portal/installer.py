@@ -100,8 +100,8 @@ class Installer:
         """The next version with its new application token: ONAPPUPDATE to who is bound to it, or where nobody is and
         there is no interface, to where ONAPPINSTALL went (bitrix24.md 4.6, 9, row 14)."""
         with self._state.lock:
-            former, user = self._state.context_of(client_id), self._state.user(user_id)
-            application = former.application
+            former = self._state.context_of(client_id)
+            application, pair = former.application, self._state.issue(former, user_id)
             hearers = self._hearers(former, "ONAPPUPDATE", manner)
             if not (hearers or application.interface):
                 hearers = [Binding(0, "ONAPPUPDATE", application.install_url)]
@@ -113,7 +113,6 @@ class Installer:
                 "PREVIOUS_VERSION": str(former.installation.version),
                 "LANGUAGE_ID": LANGUAGE,
             }
-            pair = self._state.tokens.issue(context.installation, user.id, self._state.clock.now())
             messages = self._courier.events(context, hearers, data, pair, manner.fields)
         return Outcome(self._courier.deliver(messages, send=manner.send), context.installation.finished)
 
@@ -144,16 +143,15 @@ class Installer:
 
     def _first_contact(self, kind: Kind, context: Context, user_id: int, url: str, manner: Manner) -> Message:
         """What a user's browser or the portal sends, with a right of its own to that user's tokens."""
-        now, writer = self._state.clock.now(), self._courier.writer(context)
+        writer = self._courier.writer(context)
         url, fields = context.application.at(manner.path) if manner.path else url, manner.fields
         if kind == "code":
-            code = self._state.tokens.new_code(context.installation, user_id, now)
+            code = self._state.tokens.new_code(context.installation, user_id, writer.now)
             return writer.code_return(code, secrets.token_hex(8), url, fields)
-        pair = self._state.tokens.issue(context.installation, user_id, now)
+        pair = self._state.issue(context, user_id)
         if kind == "interface":
             return writer.frame(pair, url, fields, old=self._state.shape.frame == "old")
-        data = self._installed(context)
-        return writer.event(Binding(0, "ONAPPINSTALL", url), data, writer.auth_of(pair, " "), fields)
+        return writer.event(Binding(0, "ONAPPINSTALL", url), _installed(context), pair, fields)
 
     def _concluded(self, context: Context, user_id: int, sent: tuple[Sent, ...]) -> Outcome:
         """Ends the installation if the page that came back does; whoever is bound to ONAPPINSTALL hears of it now."""
@@ -169,13 +167,12 @@ class Installer:
             if current.finished:
                 return Outcome(sent, finished=True)
             context = Context(context.application, self._state.installations.put(replace(current, finished=True)))
-            writer = self._courier.writer(context)
-            pair = self._state.tokens.issue(context.installation, user_id, self._state.clock.now())
-            auth, data = writer.auth_of(pair, " "), self._installed(context)
-            hearers = self._courier.hearers(context, "ONAPPINSTALL")
-            messages = [writer.event(binding, data, auth, {}) for binding in hearers]
+            hearers, pair = self._courier.hearers(context, "ONAPPINSTALL"), self._state.issue(context, user_id)
+            messages = self._courier.events(context, hearers, _installed(context), pair)
         return Outcome((*sent, *self._courier.deliver(messages)), finished=True)
 
-    def _installed(self, context: Context) -> dict[str, str]:
-        version = str(context.installation.version)
-        return {"VERSION": version, "ACTIVE": "Y", "INSTALLED": "Y", "LANGUAGE_ID": LANGUAGE}
+
+def _installed(context: Context) -> dict[str, str]:
+    """`data` of ONAPPINSTALL (4.4)."""
+    version = str(context.installation.version)
+    return {"VERSION": version, "ACTIVE": "Y", "INSTALLED": "Y", "LANGUAGE_ID": LANGUAGE}

@@ -74,32 +74,31 @@ class Writer:
         }
         return Message("GET", f"{url}?{_encoded(query, fields)}")
 
-    def event(self, binding: Binding, data: Mapping[str, object], auth: Mapping[str, str], fields: Fields) -> Message:
-        """An event in PHP's form encoding (5.2), to who hears of it; the number 0 stands for no binding."""
+    def event(self, binding: Binding, data: Mapping[str, object], pair: Pair | None, fields: Fields) -> Message:
+        """An event in PHP's form encoding (5.2), to who hears of it; the number 0 stands for no binding.
+
+        With a user's tokens, or without them: then the application token is the only proof (4.7).
+        """
         tree = {
             "event": binding.event,
             "event_handler_id": str(binding.number) if binding.number else None,
             "data": data,
             "ts": str(int(self.now)),
-            "auth": auth,
+            "auth": {
+                "domain": self.identity.domain,
+                "server_endpoint": self.identity.server_endpoint,
+                "client_endpoint": self.identity.client_endpoint,
+                "member_id": self.identity.member_id,
+                "application_token": self.context.installation.application_token,
+                **(self._tokens(binding.event, pair) if pair else {}),
+            },
         }
         return Message("POST", binding.handler, _encoded(dict(php.flat(tree)), fields))
 
-    def auth(self) -> dict[str, str]:
-        """`auth` without a user: the application token is the only proof (4.7)."""
+    def _tokens(self, event: str, pair: Pair) -> dict[str, str]:
+        """What a user's doing adds to `auth`; ONAPPINSTALL spells its scopes with blanks (3.5)."""
         return {
-            "domain": self.identity.domain,
-            "server_endpoint": self.identity.server_endpoint,
-            "client_endpoint": self.identity.client_endpoint,
-            "member_id": self.identity.member_id,
-            "application_token": self.context.installation.application_token,
-        }
-
-    def auth_of(self, pair: Pair, separator: str = ",") -> dict[str, str]:
-        """`auth` with a user's tokens; ONAPPINSTALL spells its scopes with blanks (3.5)."""
-        return {
-            **self.auth(),
-            "scope": self.context.scope.replace(",", separator),
+            "scope": self.context.scope.replace(",", " ") if event == "ONAPPINSTALL" else self.context.scope,
             "status": self.context.application.status,
             "access_token": pair.access_token,
             "refresh_token": pair.refresh_token,

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from http import HTTPStatus
 from typing import Final
 
 from local.portal.delivery import Answer
@@ -13,12 +14,12 @@ _CALL: Final = re.compile(r"\bBX24\s*\.\s*installFinish\s*\(")
 def why_unfinished(answer: Answer) -> str:
     """Why this answer does not end the installation; empty if it does.
 
-    The call has to stand in a script of the page, and the vendor's library before it: without that, a browser finds no
-    BX24 and the application stays uninstalled for good.
+    The call has to stand in a script of the page, and the page has to load the vendor's library: without that, a
+    browser finds no BX24, and the application stays uninstalled.
     """
     if answer.status is None:
         return "the service did not answer"
-    if answer.status != 200:  # noqa: PLR2004
+    if answer.status != HTTPStatus.OK:
         return f"the service answered {answer.status}"
     if not answer.content_type.lower().startswith("text/html"):
         return "the answer is no HTML"

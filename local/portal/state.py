@@ -13,7 +13,7 @@ from local.portal.faults import FaultPlan
 from local.portal.identity import Identity
 from local.portal.installations import Context, Installations
 from local.portal.limits import Plan
-from local.portal.tokens import Tokens
+from local.portal.tokens import ACCESS_S, Pair, Tokens
 from local.portal.webhook import Webhook
 
 
@@ -63,6 +63,10 @@ class State:
             active = ", ".join(str(user.id) for user in users.values() if user.active)
             raise Impossible(f"no such user works here; there are {active}")
         return users[user_id]
+
+    def issue(self, context: Context, user_id: int, lifetime: float = ACCESS_S) -> Pair:
+        """Tokens for somebody who works here. Raises Impossible."""
+        return self.tokens.issue(context.installation, self.user(user_id).id, self.clock.now(), lifetime)
 
     def recorded(self, name: str, params: Mapping[str, object], decide: Callable[[float], wire.Reply]) -> wire.Reply:
         """Decides on a request at this moment, under the lock, and writes it down."""

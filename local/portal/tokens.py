@@ -50,7 +50,7 @@ class Tokens:
         self.issued: set[str] = set()
         """Every secret ever handed out, so that the list of calls can mask it."""
 
-    def issue(self, installation: Installation, user_id: int, now: float, lifetime: float = ACCESS_S) -> Pair:
+    def issue(self, installation: Installation, user_id: int, now: float, lifetime: float) -> Pair:
         """A first pair for a user, as each opening of the application in a frame gives him one."""
         return self._add(installation.client_id, installation.number, user_id, now, lifetime)
 

@@ -25,8 +25,8 @@ from tests.integration.service import Reply, Service
 BOT_TOKEN = "c4narybott0k3n0fap0rta1"
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
 EVENT = {"entity_type": "CRM", "entity_id": "DEAL|1663", "fresh": True}
-SECONDS = 2
-"""What a function has where a test waits for its end: one second for the portal, one to answer."""
+SECONDS = 3
+"""What a function has where the day waits for its end: one for the portal, one to begin a call in, one to answer."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def hurried(stack: LocalStack) -> Functions:
 def main(state_dir: Path, secrets_file: Path) -> None:
     # As loud as it can be: whatever library has something to say at DEBUG says it.
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-    with running(Settings(state_dir, environment={"LOG_LEVEL": "DEBUG"})) as stack:
+    with running(Settings(state_dir, environment={"LOG_LEVEL": "DEBUG"}, by_webhook=True)) as stack:
         url, installed = stack.target.endpoint.base_url, Service(stack)
         bot = {"bot_id": 343, "bot_token": BOT_TOKEN}
         pace = {"rate": 1000, "burst": 10_000}

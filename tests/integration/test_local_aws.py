@@ -175,11 +175,11 @@ def test_the_users_own_aws_settings_do_not_reach_the_functions_and_come_back(mon
     for name, value in {"AWS_PROFILE": "production", "AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.example"}.items():
         monkeypatch.setenv(name, value)
 
-    with environment.replaced({"CACHE_TABLE": "CacheTable"}):
+    with environment.replaced({"SET_INSIDE": "CacheTable"}):
         inside = dict(os.environ)
 
     assert {"AWS_PROFILE", "AWS_ENDPOINT_URL_DYNAMODB"}.isdisjoint(inside)
     assert (inside["AWS_ACCESS_KEY_ID"], inside["AWS_EC2_METADATA_DISABLED"]) == ("local", "true")
-    assert inside["CACHE_TABLE"] == "CacheTable"
+    assert inside["SET_INSIDE"] == "CacheTable"
     assert os.environ["AWS_PROFILE"] == "production"
-    assert "CACHE_TABLE" not in os.environ
+    assert "SET_INSIDE" not in os.environ

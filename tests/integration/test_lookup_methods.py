@@ -59,6 +59,16 @@ def test_a_chosen_method_is_not_replaced(service: Service) -> None:
     assert methods(service) == ["im.chat.get"]
 
 
+def test_the_null_of_a_chosen_method_is_not_told_to_who_left_the_choice_to_us(service: Service) -> None:
+    line = "telegrambot|2|209607941|744"
+    service.control("/faults", {"method": "im.chat.get", "body": {"result": None}})
+    problem(service.look_up("LINES", line, method="im"), 404, "chat-not-found")
+
+    answer = found(service.look_up("LINES", line))
+
+    assert (answer["chat_id"], answer["method"]) == (1764, "imopenlines.dialog.get")
+
+
 def test_a_portal_that_grants_neither_says_so(service: Service) -> None:
     service.control("/scopes", {"scopes": ["task"]})
 

@@ -3,6 +3,7 @@
 `Process` is its handle in the test; `main` is what runs in it.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -19,7 +20,7 @@ from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError
-from chat_lookup.lookup import Options
+from chat_lookup.lookup import Found, Options
 from chat_lookup.renewal_world import PortalWorld
 from local import environment
 from local.clock import SharedClock
@@ -123,27 +124,29 @@ def start(setting: Setting, names: Sequence[str]) -> list[Process]:
 def main(setting: Setting, log: Path, pipe: Connection) -> None:
     """Answer one question after the other, until nobody is there to ask."""
     sys.stdout = log.open("w", buffering=1)
-    clock = bootstrap.clock = SharedClock(setting.clock_file)
+    bootstrap.clock = SharedClock(setting.clock_file)
     mortal = _mortal(setting.death, setting.grave)
     with environment.replaced(setting.environment), mock.patch.object(bootstrap, "PortalWorld", mortal):
-        services = bootstrap.services()
+        bootstrap.services()
         pipe.send(_STARTED)
-        while True:
-            try:
-                ref = EntityRef("CRM", pipe.recv())
-            except EOFError:
-                return
-
-            def look_up(ref: EntityRef = ref) -> dict[str, object]:
-                deadline = Deadline.after(_SECONDS, clock)
-                portal = services.portals.get(setting.member_id)
-                return {"chat_id": services.lookup.find(portal, ref, Options(fresh=True), deadline).chat_id}
-
-            pipe.send(_outcome_of(look_up))
+        with contextlib.suppress(EOFError):
+            while True:
+                pipe.send(_look_up(setting.member_id, EntityRef("CRM", pipe.recv())))
 
 
-def _outcome_of(look_up: object) -> Outcome:
-    raise NotImplementedError
+def _look_up(member_id: str, ref: EntityRef) -> Outcome:
+    """What a caller gets: everything passes the edge that all functions share."""
+
+    def work() -> dict[str, object]:
+        services, deadline = bootstrap.services(), Deadline.after(_SECONDS, bootstrap.clock)
+        return {"found": services.lookup.find(services.portals.get(member_id), ref, Options(fresh=True), deadline)}
+
+    try:
+        found = edge.invoke("look-up", lambda_context(), bootstrap.telemetry(), work)["found"]
+    except ChatLookupError as error:
+        return Outcome(None, error.code, error.retry_after, error.portal_error)
+    assert isinstance(found, Found)
+    return Outcome(found.chat_id)
 
 
 def _mortal(death: str, grave: Path) -> type[PortalWorld]:

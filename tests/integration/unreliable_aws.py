@@ -3,15 +3,22 @@
 import json
 import threading
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, cast
 
 import urllib3
+from botocore.session import Session
 
 from chat_lookup.clock import Clock
+from local.aws import CREDENTIALS
 from local.http import ConnectionCut, HttpServer
+from local.template import REGION
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _WRITES: Final = frozenset(
     {"UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems", "CreateSecret", "PutSecretValue", "DeleteSecret"}
@@ -46,11 +53,36 @@ class UnreliableAws:
         self._failed: set[str] = set()
         self._lock = threading.Lock()
         self._pool = urllib3.PoolManager(maxsize=64, retries=False)
-        self.server = HttpServer(self._serve)
+        self._server = HttpServer(self._serve)
+        self.url = self._server.url()
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop()
+
+    def dynamodb(self) -> "DynamoDBClient":
+        return cast("DynamoDBClient", self._client("dynamodb"))
+
+    def secrets(self) -> "SecretsManagerClient":
+        return cast("SecretsManagerClient", self._client("secretsmanager"))
 
     def fail(self, action: str, times: int) -> None:
         """Let an action fail as often as this: each time a client asks, however often it repeats that by itself."""
         self._failing[action] = times
+
+    def _client(self, service: str) -> object:
+        return Session().create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
 
     def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         service, _, action = str(environ["HTTP_X_AMZ_TARGET"]).partition(".")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+    from chat_lookup.bootstrap import Services
     from chat_lookup.records import Portal
     from chat_lookup.telemetry import Telemetry
     from tests.building import Service
@@ -112,12 +113,28 @@ def portal(service: "Service") -> "Portal":
 
 
 @pytest.fixture
-def booted(service: "Service", monkeypatch: pytest.MonkeyPatch) -> "Service":
-    """The service where the handlers find it, in place of what `bootstrap` would build upon AWS."""
+def booted(
+    stores: Stores,
+    clock: ManualClock,
+    bitrix24: FakeBitrix24,
+    telemetry: "Telemetry",
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator["Services"]:
+    """What `bootstrap` builds, where the handlers find it: a process of its own upon the same stores."""
     from chat_lookup import bootstrap  # noqa: PLC0415 - as above
 
-    services = bootstrap.Services(service.portals, service.keys, service.lookup, service.admin)
-    monkeypatch.setattr(bootstrap, "services", lambda: services)
-    monkeypatch.setattr(bootstrap, "telemetry", lambda: service.telemetry)
-    monkeypatch.setattr(bootstrap, "clock", service.clock)
-    return service
+    for name, value in (
+        ("PORTAL_TABLE", stores.portal_table),
+        ("CACHE_TABLE", stores.cache_table),
+        ("SECRET_PREFIX", "unit"),
+    ):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(bootstrap, "clock", clock)
+    monkeypatch.setattr(bootstrap, "telemetry", lambda: telemetry)
+    monkeypatch.setattr(bootstrap, "_dynamodb", lambda _: stores.dynamodb)
+    monkeypatch.setattr(bootstrap, "_secrets", lambda _: stores.secrets)
+    monkeypatch.setattr(bootstrap, "Bitrix24Client", lambda *_, **__: bitrix24)
+    services = bootstrap.services  # which a test may replace
+    services.cache_clear()
+    yield services()
+    services.cache_clear()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chat_lookup.bootstrap import Services
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import (
     ChatLookupError,
@@ -14,25 +15,31 @@ from chat_lookup.errors import (
     PortalNotInstalled,
     PortalUnavailable,
 )
-from chat_lookup.fields import Fields
 from chat_lookup.records import PortalState, member_id_of_webhook
+from functions.admin import app
 from tests.building import Service
-from tests.fakes import MEMBER_ID, WEBHOOK_CODE, WEBHOOK_URL, FakeBitrix24, ManualClock, Output, Stores
+from tests.fakes import MEMBER_ID, WEBHOOK_CODE, WEBHOOK_URL, FakeBitrix24, ManualClock, Output, Stores, lambda_context
 
 BOT_TOKEN = "b0tt0ken-b0tt0ken"
 ADD = {"command": "portal.add_webhook", "webhook_url": WEBHOOK_URL}
 
 
-def run(service: Service, **event: Any) -> dict[str, Any]:
-    with service.telemetry.invocation("admin"):
-        return service.admin.run(Fields(event), Deadline.after(10, service.clock))
+@pytest.fixture(autouse=True)
+def _booted(booted: Services) -> Services:
+    """Before anything else: the commands are carried out by what `bootstrap` built."""
+    return booted
+
+
+def run(**event: Any) -> dict[str, Any]:
+    """Invoke the function, which is a process of its own beside `service`."""
+    return app.handler(event, lambda_context())
 
 
 @pytest.fixture
-def added(service: Service, bitrix24: FakeBitrix24) -> dict[str, Any]:
+def added(bitrix24: FakeBitrix24) -> dict[str, Any]:
     """A portal as the command makes it."""
     bitrix24.answers("scope", ["im", "imbot", "crm"])
-    return run(service, **ADD)
+    return run(**ADD)
 
 
 def stored(stores: Stores) -> str:
@@ -58,17 +65,15 @@ def test_a_portal_is_added_by_nothing_but_its_webhook(
 def test_a_portal_is_added_with_all_that_may_be_said_of_it(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("scope", ["imbot"])
     facts = {"member_id": MEMBER_ID, "bot_id": 17, "bot_token": BOT_TOKEN, "rate": 5, "burst": 250, "default": True}
-    answer = run(service, **ADD, **facts)
+    answer = run(**ADD, **facts)
     assert [answer[name] for name in ("member_id", "bot_id", "rate", "burst")] == [MEMBER_ID, 17, 5, 250]
     portal = service.portals.get(MEMBER_ID)
     assert service.tokens.grant(portal, Deadline.after(10, service.clock)).bot_token == BOT_TOKEN
 
 
-def test_the_webhook_is_nowhere_but_in_its_secret(
-    service: Service, stores: Stores, added: dict[str, Any], output: Output
-) -> None:
-    run(service, **ADD, bot_token=BOT_TOKEN)
-    listed = run(service, command="portals")
+def test_the_webhook_is_nowhere_but_in_its_secret(stores: Stores, added: dict[str, Any], output: Output) -> None:
+    run(**ADD, bot_token=BOT_TOKEN)
+    listed = run(command="portals")
     assert output.lines
     for secret in (WEBHOOK_CODE, BOT_TOKEN):
         for shown in (json.dumps([added, listed]), stored(stores), output.text):
@@ -81,7 +86,6 @@ def test_the_webhook_is_nowhere_but_in_its_secret(
     [("INVALID_CREDENTIALS", 401, PortalMisconfigured), ("TRANSPORT", 0, PortalUnavailable)],
 )
 def test_a_webhook_that_the_portal_does_not_admit_leaves_no_trace(
-    service: Service,
     stores: Stores,
     bitrix24: FakeBitrix24,
     code: str,
@@ -91,18 +95,16 @@ def test_a_webhook_that_the_portal_does_not_admit_leaves_no_trace(
     before = len(stores.secrets.list_secrets(MaxResults=100)["SecretList"])
     bitrix24.fails("scope", code, status)
     with pytest.raises(error):
-        run(service, **ADD)
+        run(**ADD)
     assert stored(stores) == "[]"
     assert len(stores.secrets.list_secrets(MaxResults=100)["SecretList"]) == before
 
 
 @pytest.mark.parametrize("granted", [["crm", "task"], [], None, {}, "im", [7, None]])
-def test_a_webhook_that_can_look_nothing_up_is_refused(
-    service: Service, bitrix24: FakeBitrix24, stores: Stores, granted: object
-) -> None:
+def test_a_webhook_that_can_look_nothing_up_is_refused(bitrix24: FakeBitrix24, stores: Stores, granted: object) -> None:
     bitrix24.answers("scope", granted)
     with pytest.raises(InvalidRequest, match="grants neither im nor imbot"):
-        run(service, **ADD)
+        run(**ADD)
     assert stored(stores) == "[]"
 
 
@@ -131,10 +133,10 @@ def test_a_webhook_that_can_look_nothing_up_is_refused(
     ],
 )
 def test_each_fault_of_a_field_is_told_by_its_name_and_without_the_code(
-    service: Service, bitrix24: FakeBitrix24, fault: dict[str, object], told: str
+    bitrix24: FakeBitrix24, fault: dict[str, object], told: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=told) as raised:
-        run(service, **ADD | fault)
+        run(**ADD | fault)
     assert WEBHOOK_CODE not in str(raised.value)
     assert bitrix24.calls == []  # nothing was called before all fields were read
 
@@ -142,9 +144,9 @@ def test_each_fault_of_a_field_is_told_by_its_name_and_without_the_code(
 def test_adding_a_portal_again_replaces_its_webhook_and_keeps_its_keys(
     service: Service, another_process: Service, added: dict[str, Any]
 ) -> None:
-    key = run(service, command="keys.create", label="crm sync")["key"]
+    key = run(command="keys.create", label="crm sync")["key"]
     newer = WEBHOOK_URL.replace(WEBHOOK_CODE, "an0ther-c0de")
-    again = run(service, command="portal.add_webhook", webhook_url=newer)
+    again = run(command="portal.add_webhook", webhook_url=newer)
     assert again["member_id"] == added["member_id"]
     assert again["generation"] == added["generation"] + 1
     assert again["created_at"] == added["created_at"]
@@ -155,24 +157,24 @@ def test_adding_a_portal_again_replaces_its_webhook_and_keeps_its_keys(
 
 def test_adding_a_portal_again_heals_one_that_was_renamed(service: Service, added: dict[str, Any]) -> None:
     service.portals.close(service.portals.get(added["member_id"]), PortalState.RENAMED, "")
-    run(service, **ADD)
+    run(**ADD)
     assert service.portals.get(added["member_id"]).state is PortalState.ACTIVE
 
 
 # -- portals -----------------------------------------------------------------------------------------------------------
 
 
-def test_portals_lists_what_is_installed(service: Service, bitrix24: FakeBitrix24, added: dict[str, Any]) -> None:
+def test_portals_lists_what_is_installed(bitrix24: FakeBitrix24, added: dict[str, Any]) -> None:
     bitrix24.answers("scope", ["im"])
-    other = run(service, **ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex")})
-    portals = run(service, command="portals")["portals"]
+    other = run(**ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex")})
+    portals = run(command="portals")["portals"]
     assert sorted(portal["domain"] for portal in portals) == ["acme.bitrix24.com", "globex.bitrix24.com"]
     assert added in portals
     assert other in portals
 
 
-def test_without_any_portal_the_list_is_empty(service: Service) -> None:
-    assert run(service, command="portals") == {"portals": []}
+def test_without_any_portal_the_list_is_empty() -> None:
+    assert run(command="portals") == {"portals": []}
 
 
 # -- keys --------------------------------------------------------------------------------------------------------------
@@ -182,11 +184,11 @@ def test_a_key_is_shown_once_and_opens_the_portal(
     service: Service, added: dict[str, Any], output: Output, clock: ManualClock
 ) -> None:
     made = run(
-        service, command="keys.create", label="crm sync", scopes=["lookup", "details"], expires_in_days=30
+        command="keys.create", label="crm sync", scopes=["lookup", "details"], expires_in_days=30
     )  # fmt: skip
     key = made["key"]
     assert service.keys.authenticate(key, "details").member_id == added["member_id"]
-    listed = run(service, command="keys.list")["keys"]
+    listed = run(command="keys.list")["keys"]
     assert [(each["label"], each["scopes"]) for each in listed] == [("crm sync", ["details", "lookup"])]
     assert listed[0]["key_id"] == made["key_id"]
     assert made["expires_at"] > made["created_at"]
@@ -199,30 +201,28 @@ def test_a_key_is_shown_once_and_opens_the_portal(
 
 
 @pytest.mark.usefixtures("added")
-def test_a_key_is_for_looking_up_and_without_end_unless_told_otherwise(service: Service) -> None:
-    made = run(service, command="keys.create", label="crm sync")
+def test_a_key_is_for_looking_up_and_without_end_unless_told_otherwise() -> None:
+    made = run(command="keys.create", label="crm sync")
     assert (made["scopes"], made["expires_at"]) == (["lookup"], None)
 
 
 @pytest.mark.usefixtures("added")
 def test_a_revoked_key_is_gone(service: Service) -> None:
-    made = run(service, command="keys.create", label="crm sync")
-    revoked = run(service, command="keys.revoke", key_id=made["key_id"])["revoked"]
+    made = run(command="keys.create", label="crm sync")
+    revoked = run(command="keys.revoke", key_id=made["key_id"])["revoked"]
     assert revoked["key_id"] == made["key_id"]
-    assert run(service, command="keys.list") == {"keys": []}
+    assert run(command="keys.list") == {"keys": []}
     with pytest.raises(KeyRejected):
         service.keys.authenticate(made["key"], "lookup")
 
 
 @pytest.mark.parametrize("name", [MEMBER_ID, "globex.bitrix24.com"])
-def test_with_several_portals_a_key_is_for_the_one_that_is_named(
-    service: Service, added: dict[str, Any], name: str
-) -> None:
-    run(service, **ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex"), "member_id": MEMBER_ID})
+def test_with_several_portals_a_key_is_for_the_one_that_is_named(added: dict[str, Any], name: str) -> None:
+    run(**ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex"), "member_id": MEMBER_ID})
     with pytest.raises(InvalidRequest, match="portal is missing"):
-        run(service, command="keys.create", label="crm sync")
-    assert run(service, command="keys.create", label="crm sync", portal=name)["member_id"] == MEMBER_ID
-    assert run(service, command="keys.list", portal=added["member_id"]) == {"keys": []}
+        run(command="keys.create", label="crm sync")
+    assert run(command="keys.create", label="crm sync", portal=name)["member_id"] == MEMBER_ID
+    assert run(command="keys.list", portal=added["member_id"]) == {"keys": []}
 
 
 @pytest.mark.usefixtures("added")
@@ -247,31 +247,29 @@ def test_with_several_portals_a_key_is_for_the_one_that_is_named(
         ({"command": "__init__"}, "command must be one of"),
     ],
 )
-def test_each_fault_of_a_command_is_told_by_the_fields_name(
-    service: Service, event: dict[str, object], told: str
-) -> None:
+def test_each_fault_of_a_command_is_told_by_the_fields_name(event: dict[str, object], told: str) -> None:
     with pytest.raises(InvalidRequest, match=told):
-        run(service, **event)
+        run(**event)
 
 
 @pytest.mark.parametrize("command", ["keys.create", "keys.list", "cache.purge"])
-def test_commands_for_a_portal_that_is_not_installed_say_so(service: Service, command: str) -> None:
+def test_commands_for_a_portal_that_is_not_installed_say_so(command: str) -> None:
     fields = {"label": "crm sync"} if command == "keys.create" else {}
     with pytest.raises(PortalNotInstalled):
-        run(service, command=command, portal="nobody.bitrix24.com", **fields)
+        run(command=command, portal="nobody.bitrix24.com", **fields)
 
 
 # -- the cache ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_purge_raises_the_generation_of_the_portal_and_of_no_other(service: Service, added: dict[str, Any]) -> None:
-    other = run(service, **ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex"), "member_id": MEMBER_ID})
-    assert run(service, command="cache.purge", portal=MEMBER_ID) == {"member_id": MEMBER_ID, "generation": 2}
+    other = run(**ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex"), "member_id": MEMBER_ID})
+    assert run(command="cache.purge", portal=MEMBER_ID) == {"member_id": MEMBER_ID, "generation": 2}
     assert service.portals.get(MEMBER_ID).generation == other["generation"] + 1
     assert service.portals.get(added["member_id"]).generation == added["generation"]
 
 
 @pytest.mark.usefixtures("added")
-def test_the_line_of_a_command_names_it(service: Service, output: Output) -> None:
-    run(service, command="portals")
+def test_the_line_of_a_command_names_it(output: Output) -> None:
+    run(command="portals")
     assert output.lines[-1]["command"] == "portals"

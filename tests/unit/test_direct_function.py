@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chat_lookup.bootstrap import Services
 from chat_lookup.errors import (
     ChatLookupError,
     InvalidRequest,
@@ -19,12 +20,9 @@ from tests.fakes import MEMBER_ID, FakeBitrix24, Output, lambda_context
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 
 
-@pytest.fixture
-def _installed(booted: Service, portal: Portal) -> None:
+@pytest.fixture(autouse=True)
+def _installed(booted: Services, portal: Portal) -> None:
     assert booted.portals.get(portal.member_id)
-
-
-pytestmark = pytest.mark.usefixtures("_installed")
 
 
 def invoke(event: object, seconds: float = 60) -> dict[str, Any]:
@@ -119,8 +117,8 @@ def test_a_portal_that_is_not_installed_is_raised_by_its_name() -> None:
         invoke({**PAIR, "portal": "nobody.bitrix24.com"})
 
 
-def test_with_several_portals_one_must_be_named(booted: Service, bitrix24: FakeBitrix24) -> None:
-    install(booted, member_id="f" * 32, domain="globex.bitrix24.com")
+def test_with_several_portals_one_must_be_named(service: Service, bitrix24: FakeBitrix24) -> None:
+    install(service, member_id="f" * 32, domain="globex.bitrix24.com")
     bitrix24.answers("im.chat.get", 7)
     with pytest.raises(InvalidRequest, match="portal is missing"):
         invoke(PAIR)

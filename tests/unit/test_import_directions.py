@@ -15,12 +15,16 @@ HANDLERS = tuple(sorted((ROOT / "functions").glob("*/app.py")))
 # From the ground up: a module may import what stands on its own rung or below. A new one has to be given its place.
 RUNGS = (
     ("errors", "clock"),
-    ("entity", "memory", "items", "redaction", "config"),
-    ("bitrix24", "records"),
-    ("telemetry", "failures", "default_portal", "portals", "keys", "cache", "limiter"),
+    ("entity", "memory", "items", "redaction", "config", "words"),
+    ("bitrix24", "records", "refusals"),
+    ("telemetry", "failures", "default_portal", "portals", "portal_facts", "keys", "cache", "limiter"),
     ("vault", "applications", "pairs", "pointer", "renewal", "renewal_world", "tokens"),
     ("calls", "asking", "lookup"),
-    ("web", "fields", "answers", "edge", "admin"),
+    ("parts", "offers", "strangers", "turns", "proof", "capabilities", "bots", "bindings", "registering"),
+    ("installation", "uninstallation", "visits", "code_flow", "application_events", "keepalive", "forgetting"),
+    ("web", "fields", "answers", "edge", "pages"),
+    ("admin_showing", "admin_keys", "admin_applications", "admin_portals", "admin_webhooks", "admin"),
+    ("installing",),
     ("bootstrap",),
 )
 RUNG_OF = {name: rung for rung, names in enumerate(RUNGS) for name in names}

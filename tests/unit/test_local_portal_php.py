@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.portal.php import PhpArray, PhpValue, as_json, decode_query, text
+from local.portal.php import PhpArray, PhpValue, as_json, decode_query, encode, flat, is_true, text
 
 NAMES = st.text(st.characters(exclude_characters="[] .\x00", exclude_categories=["Cs"]), min_size=1, max_size=8)
 VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -32,6 +32,36 @@ def flattened(tree: PhpArray, prefix: str = "") -> Iterator[tuple[str, str]]:
 @given(ARRAYS)
 def test_whatever_php_encodes_is_decoded_to_the_same_tree(tree: PhpArray) -> None:
     assert decode_query(http_build_query(tree)) == tree
+
+
+@given(ARRAYS)
+def test_whatever_is_written_as_php_writes_it_is_read_back(tree: PhpArray) -> None:
+    assert decode_query(encode(flat(tree))) == tree
+
+
+def test_nulls_and_empty_arrays_are_left_out_and_lists_are_numbered() -> None:
+    tree: dict[str, object] = {"a": None, "b": [], "c": {}, "d": ["x", {"e": True}], "f": False, "g": "", "h": 7}
+    assert encode(flat(tree)) == "d%5B0%5D=x&d%5B1%5D%5Be%5D=1&f=0&g=&h=7"
+    assert encode([("~ a", "+&й")]) == "%7E+a=%2B%26%D0%B9"
+
+
+@pytest.mark.parametrize(
+    ("value", "flag"),
+    [
+        (True, True),
+        ("Y", True),
+        ("y", True),
+        ("1", True),
+        (1, True),
+        (False, False),
+        ("N", False),
+        ("", False),
+        (0, False),
+        (None, False),
+    ],
+)
+def test_flags_come_in_many_spellings(value: object, flag: bool) -> None:
+    assert is_true(value) is flag
 
 
 @given(st.text(st.sampled_from("ab01[]=&%+. é%5B%5D"), max_size=200))

@@ -8,17 +8,17 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from chat_lookup import bootstrap
+from chat_lookup.bootstrap import Services
 from chat_lookup.errors import ServiceMisconfigured
 from chat_lookup.records import Portal
 from functions.lookup import app
-from tests.building import Service
 from tests.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output, lambda_context
 
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
 
 
 @pytest.fixture
-def key(booted: Service, portal: Portal) -> str:
+def key(booted: Services, portal: Portal) -> str:
     return booted.keys.create(portal.member_id, "crm sync", ["lookup", "details"], None)[0]
 
 
@@ -180,7 +180,7 @@ def test_a_key_that_is_wrong_is_told_before_any_parameter_is(portal: Portal) -> 
     refused(http("GET /v1/chats", "entity_type=", key="clk_" + "a" * 43), 401, "key-rejected")
 
 
-def test_scopes_divide_what_keys_may(booted: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_scopes_divide_what_keys_may(booted: Services, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 1437)
     bitrix24.answers("im.dialog.get", {"id": 1437})
     lookup, _ = booted.keys.create(portal.member_id, "a", ["lookup"], None)

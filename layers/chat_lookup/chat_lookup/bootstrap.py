@@ -2,13 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, cast
 
 from chat_lookup import config
-from chat_lookup.admin import Admin
 from chat_lookup.applications import Applications
 from chat_lookup.asking import Asking
 from chat_lookup.bitrix24.client import Bitrix24Client
@@ -19,6 +18,7 @@ from chat_lookup.clock import Clock, SystemClock
 from chat_lookup.keys import Keys
 from chat_lookup.limiter import Limiter
 from chat_lookup.lookup import Lookup
+from chat_lookup.parts import Parts
 from chat_lookup.pointer import Pointers
 from chat_lookup.portals import Portals
 from chat_lookup.records import Portal
@@ -28,9 +28,13 @@ from chat_lookup.tokens import Tokens
 from chat_lookup.vault import Vault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from chat_lookup.installing import Installing
 
 clock: Clock = SystemClock()
 """The time of everything built here. A local run puts a clock that can be moved in its place, before it builds."""
@@ -38,12 +42,12 @@ clock: Clock = SystemClock()
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the handlers call."""
+    """What the handlers call. `installing` builds what only some of them need, once, when it is called first."""
 
     portals: Portals
     keys: Keys
     lookup: Lookup
-    admin: Admin
+    installing: "Callable[[], Installing]"
 
 
 @cache
@@ -59,13 +63,21 @@ def telemetry() -> Telemetry:
 @cache
 def services() -> Services:
     """Everything else, once per process. Raises `ServiceMisconfigured`, and tries again at the next invocation then."""
-    settings = config.from_environ(os.environ)
-    told = telemetry()
+    parts = _parts(config.from_environ(os.environ), telemetry())
+    lookup = Lookup(Asking(parts.calls, parts.portals, parts.telemetry), parts.cache, parts.telemetry, clock)
+    return Services(parts.portals, parts.keys, lookup, cache(partial(_installing, parts)))
+
+
+def _parts(settings: config.Settings, told: Telemetry) -> Parts:
     dynamodb = _dynamodb(settings)
     portals = Portals(dynamodb, settings.portal_table, clock)
-    keys = Keys(dynamodb, settings.portal_table, clock)
     vault = Vault(_secrets(settings), settings.secret_prefix, clock, told.redactor)
-    client = Bitrix24Client(clock, local_hosts=settings.local_hosts, ca_pem=settings.ca_pem)
+    client = Bitrix24Client(
+        clock,
+        local_hosts=settings.local_hosts,
+        private_portals=settings.private_portals,
+        ca_pem=settings.ca_pem,
+    )
     server = AuthorisationServer(clock, client.wire)
     applications = Applications(dynamodb, settings.portal_table, vault, clock)
     pointers = Pointers(dynamodb, settings.portal_table)
@@ -74,10 +86,27 @@ def services() -> Services:
         return PortalWorld(portal, vault, pointers, server, applications.keys, told, clock)
 
     tokens = Tokens(vault, portals, world_of, clock)
-    calls = PortalCalls(client, tokens, portals, Limiter(dynamodb, settings.cache_table, clock), told, clock)
-    cached = Cache(dynamodb, settings.cache_table, clock, SystemRandom())
-    lookup = Lookup(Asking(calls, portals, told), cached, told, clock)
-    return Services(portals, keys, lookup, Admin(portals, keys, tokens, calls, told, clock))
+    limiter = Limiter(dynamodb, settings.cache_table, clock)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        telemetry=told,
+        dynamodb=dynamodb,
+        portals=portals,
+        keys=Keys(dynamodb, settings.portal_table, clock),
+        applications=applications,
+        server=server,
+        tokens=tokens,
+        limiter=limiter,
+        calls=PortalCalls(client, tokens, portals, limiter, told, clock),
+        cache=Cache(dynamodb, settings.cache_table, clock, SystemRandom()),
+    )
+
+
+def _installing(parts: Parts) -> "Installing":
+    from chat_lookup.installing import installing  # noqa: PLC0415 - a look-up need not pay for it
+
+    return installing(parts)
 
 
 @cache

@@ -120,6 +120,20 @@ class Cache:
         mark = Row(ref, None, "", "forgotten", now, now, now)
         self._dynamodb.put_item(TableName=self._table, Item=_to_item(member_id, generation, mark))
 
+    def forget_portal(self, member_id: str) -> int:
+        """Delete every row of a portal, by scan; how many there were. For operators, never on a request's path."""
+        rows = 0
+        for page in self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._table,
+            FilterExpression="begins_with(pk, :rows)",
+            ExpressionAttributeValues={":rows": text(f"CHAT#{member_id}#")},
+            ProjectionExpression="pk",
+        ):
+            for item in page["Items"]:
+                self._dynamodb.delete_item(TableName=self._table, Key={"pk": item["pk"]})
+                rows += 1
+        return rows
+
     def entity_of(self, member_id: str, generation: int, chat_id: int) -> EntityRef | None:
         """A pair that a chat id was found for and that may still be served; None if the cache knows none."""
         items = self._dynamodb.query(

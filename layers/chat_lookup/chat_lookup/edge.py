@@ -21,18 +21,29 @@ def http(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str, H
     `routes` is called inside, so that a service that cannot start says so in the same form.
     """
     request_id = request_id_of(event)
+
+    def answered() -> Response:
+        request = request_from(event)
+        telemetry.note(route=request.route)
+        return dispatch(request, routes())
+
     with telemetry.invocation("request", request_id=request_id):
-        try:
-            request = request_from(event)
-            telemetry.note(route=request.route)
-            response = dispatch(request, routes())
-        except ChatLookupError as error:
-            _note(error, telemetry)
-            response = error_response(error, request_id)
-        except Exception as error:  # noqa: BLE001 - the edge: nobody behind it, and a trace must not reach a caller
-            response = error_response(_unexpected(error, telemetry), request_id)
+        response = told(telemetry, answered, lambda error: error_response(error, request_id))
         telemetry.note(status=response["statusCode"])
         return response
+
+
+def told(
+    telemetry: Telemetry, answer: Callable[[], Response], failure: Callable[[ChatLookupError], Response]
+) -> Response:
+    """What is answered, or what `failure` makes of the error: one of ours, whatever it was."""
+    try:
+        return answer()
+    except ChatLookupError as error:
+        _note(error, telemetry)
+        return failure(error)
+    except Exception as error:  # noqa: BLE001 - the edge: nobody behind it, and a trace must not reach a caller
+        return failure(_unexpected(error, telemetry))
 
 
 def invoke(

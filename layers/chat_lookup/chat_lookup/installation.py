@@ -1,16 +1,17 @@
 """An installation: proved, stored, and what we need in the portal registered there. Doing it again changes nothing."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
 from dataclasses import dataclass, replace
 from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls import PortalCalls
 from chat_lookup.capabilities import probe
 from chat_lookup.clock import Clock, Deadline
-from chat_lookup.errors import StoreUnavailable
+from chat_lookup.errors import ChatLookupError
 from chat_lookup.failures import for_caller
 from chat_lookup.offers import Offer
 from chat_lookup.portal_facts import PortalFacts
@@ -92,7 +93,7 @@ class Installation:
             server=pair.server,
             owner_id=pair.user_id,
             refreshed_at=self._clock.now(),
-            application_tokens=_hashes(application_token),
+            application_tokens=frozenset({hashed(application_token)} if application_token else ()),
             public_url=public_url,
         )
         if before is not None:
@@ -107,11 +108,10 @@ class Installation:
                 # A portal that sends no application token yet still has the one that it had (bitrix24.md 4.1).
                 application_tokens=portal.application_tokens or before.application_tokens,
             )
-        with self._unless_named(arn):
-            portal = self._portals.save(portal)
-        if before is not None:
-            self._wipe(before.secret_arn)
-        return portal
+        try:
+            return self._portals.save(portal)
+        finally:
+            self._wipe_unnamed(proved.member_id, {arn, before.secret_arn if before else arn})
 
     def _furnished(self, portal: Portal, deadline: Deadline) -> Installed:
         """What the portal can do, and what we need in it, in the record."""
@@ -127,13 +127,17 @@ class Installation:
         self._facts.learn(registered.portal, *_REGISTERED)
         return Installed(registered.portal, registered.remarks)
 
-    @contextmanager
-    def _unless_named(self, arn: str) -> Iterator[None]:
-        """If what is done inside fails, do away with a secret that nobody will look for."""
+    def _wipe_unnamed(self, member_id: str, arns: set[str]) -> None:
+        """Do away with the secrets that the record does not name: the former one, or ours if saving failed."""
         try:
-            yield
-        except Exception:
-            self._wipe(arn)
-            raise
+            named = self._portals.read(member_id)
+            for arn in arns - ({named.secret_arn} if named else set()):
+                self._tokens.wipe(arn)
+        except (ChatLookupError, ClientError, BotoCoreError):
+            # The portal works without this; whoever reads the log can do it by hand.
+            self._telemetry.note(level=logging.WARNING, secrets_left=sorted(arns))
 
-    def _wipe(self, arn: str) -> None: ...
+
+def hashed(application_token: str) -> str:
+    """What is kept of an application token, and compared."""
+    return hashlib.sha256(application_token.encode()).hexdigest()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from chat_lookup.bitrix24.forms import Form, FormRefused, FormValue, Limits, decode
+from chat_lookup.bitrix24.forms import FormRefused, FormValue, Limits, decode
 from chat_lookup.bitrix24.hosts import portal_endpoint
 from chat_lookup.bitrix24.token_pair import is_token
 from chat_lookup.refusals import Refusal, refused
@@ -73,11 +73,11 @@ def arrival(query: Mapping[str, Sequence[str]], body: bytes, content_type: str) 
     return Visit(fields, language_of(fields.get("lang", "")))
 
 
-def offer_of_visit(visit: Visit, local_hosts: frozenset[str]) -> Offer:
+def offer_of_visit(visit: Visit, portal_hosts: frozenset[str]) -> Offer:
     """The offer in a frame POST. Raises `InstallationRefused`."""
     fields = visit.fields
     return Offer(
-        domain=_domain(fields.get("domain", ""), local_hosts),
+        domain=_domain(fields.get("domain", ""), portal_hosts),
         member_id=_member_id(fields),
         server_endpoint=_address(fields),
         refresh_token=_token(fields, "refresh_id"),
@@ -85,15 +85,15 @@ def offer_of_visit(visit: Visit, local_hosts: frozenset[str]) -> Offer:
     )
 
 
-def offer_of_event(event: ApplicationEvent, local_hosts: frozenset[str]) -> Offer:
+def offer_of_event(event: ApplicationEvent, portal_hosts: frozenset[str]) -> Offer:
     """The offer in an event's `auth`, in which two fields name the portal. Raises `InstallationRefused`."""
     auth = event.auth
     endpoint = auth.get("client_endpoint", "")
-    named = portal_endpoint(endpoint, local_hosts) if endpoint else None
+    named = portal_endpoint(endpoint, portal_hosts) if endpoint else None
     if endpoint and named is None:
         raise refused(Refusal.FORM)
     host = named.removeprefix("https://").removesuffix("/rest/") if named else ""
-    domain = _domain(auth.get("domain") or host, local_hosts)
+    domain = _domain(auth.get("domain") or host, portal_hosts)
     if host and host != domain:
         raise refused(Refusal.PORTAL)
     return Offer(
@@ -120,14 +120,14 @@ def offer_of_code(query: Mapping[str, Sequence[str]], domain: str) -> Offer:
     return offer
 
 
-def admitted_domain(domain: str, local_hosts: frozenset[str]) -> str | None:
+def admitted_domain(domain: str, portal_hosts: frozenset[str]) -> str | None:
     """A portal's `host`, or `host:port` for local ones, in lower case; None for what no portal can be called."""
     domain = domain.lower().removesuffix(_USUAL_PORT)
-    return domain if portal_endpoint(f"https://{domain}/rest/", local_hosts) else None
+    return domain if portal_endpoint(f"https://{domain}/rest/", portal_hosts) else None
 
 
-def _domain(domain: str, local_hosts: frozenset[str]) -> str:
-    admitted = admitted_domain(domain, local_hosts)
+def _domain(domain: str, portal_hosts: frozenset[str]) -> str:
+    admitted = admitted_domain(domain, portal_hosts)
     if admitted is None:
         raise refused(Refusal.FORM)
     return admitted
@@ -154,7 +154,7 @@ def _token(fields: Mapping[str, str], name: str) -> str:
     return token
 
 
-def _texts(value: FormValue | Form | None) -> dict[str, str]:
+def _texts(value: "FormValue | None") -> dict[str, str]:
     """The texts of a map, their names in lower case; what is nested deeper is nobody's here."""
     if not isinstance(value, dict):
         return {}

@@ -23,7 +23,7 @@ def page(language: Language, keys: Sequence[str], *, finish: bool = False, statu
     return _html(status, language, [said(key, language) for key in keys], finish=finish)
 
 
-def failure(error: ChatLookupError, language: Language) -> Response:
+def failure(language: Language, error: ChatLookupError) -> Response:
     """What failed, and what to do about it. It never finishes an installation."""
     key = error.reason if isinstance(error, InstallationRefused) else error.code
     response = _html(error.status, language, [said(key, language)], finish=False)

@@ -56,10 +56,10 @@ class PortalFacts:
         """Note that the keepalive asked on this day (days since 1970); False if it did before."""
         return self._update(
             portal,
-            "SET kept_on = :day",
-            "secret_arn = :arn AND (attribute_not_exists(kept_on) OR kept_on < :day)",
+            "SET #day = :day",
+            "secret_arn = :arn AND (attribute_not_exists(#day) OR #day < :day)",
             {":day": number(day)},
-            {},
+            {"#day": "kept_on"},
         )
 
     def _update(
@@ -70,15 +70,14 @@ class PortalFacts:
         values: "dict[str, UniversalAttributeValueTypeDef]",
         names: dict[str, str],
     ) -> bool:
-        named = {"ExpressionAttributeNames": names} if names else {}
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=record_key(portal.member_id),
                 UpdateExpression=expression,
                 ConditionExpression=condition,
+                ExpressionAttributeNames=names,
                 ExpressionAttributeValues={**values, ":arn": text(portal.secret_arn)},
-                **named,
             )
         except ClientError as error:
             if not condition_failed(error):

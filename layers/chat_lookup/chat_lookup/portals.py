@@ -90,6 +90,15 @@ class Portals:
             return self.get(name)
         return self.get(self._member_id_of(name.lower()) or name)
 
+    def named(self, name: str) -> Portal:
+        """The same for operators: the record as it stands now, whatever its state. Raises `PortalNotInstalled`."""
+        portal = None
+        if _NAME.fullmatch(name):
+            portal = self.read(self._member_id_of(name.lower()) or name)
+        if portal is None:
+            raise PortalNotInstalled
+        return portal
+
     def all(self) -> Iterator[Portal]:
         """Every record, by scan: for operators and the keepalive, never on a request's path."""
         for page in self._dynamodb.get_paginator("scan").paginate(
@@ -183,6 +192,10 @@ class Portals:
         self._memory.forget(member_id)
         return read_whole(answer["Attributes"], "generation") or 1
 
+    def make_default(self, member_id: str) -> None:
+        """Choose the portal that is meant where none is named."""
+        self._dynamodb.transact_write_items(TransactItems=self._default.write_for(member_id, chosen=True))
+
     def forget(self, member_id: str) -> None:
         """Let go of what this process remembers of a portal."""
         self._memory.forget(member_id)
@@ -224,11 +237,12 @@ class Portals:
 
     def delete(self, portal: Portal) -> None:
         """Remove a portal's record, its domain and its place as the default."""
-        self._dynamodb.transact_write_items(
-            TransactItems=[
-                {"Delete": {"TableName": self._table, "Key": record_key(portal.member_id)}},
-                {"Delete": {"TableName": self._table, "Key": pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN")}},
-                *self._default.delete_for(portal.member_id),
-            ]
-        )
+        deletes: list[TransactWriteItemTypeDef] = [
+            {"Delete": {"TableName": self._table, "Key": record_key(portal.member_id)}},
+            *self._default.delete_for(portal.member_id),
+        ]
+        if self._member_id_of(portal.domain) == portal.member_id:
+            # It may be another portal's by now: one by webhook and one by OAuth can have the same domain.
+            deletes.append({"Delete": {"TableName": self._table, "Key": pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN")}})
+        self._dynamodb.transact_write_items(TransactItems=deletes)
         self._memory.forget(portal.member_id)

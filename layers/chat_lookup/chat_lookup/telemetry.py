@@ -14,15 +14,20 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from chat_lookup.bitrix24.errors import METRIC_CODES, BitrixError, ErrorClass
 from chat_lookup.bitrix24.result import ResultShape
 from chat_lookup.redaction import Redactor
+from chat_lookup.refusals import Refusal
 
 OTHER: Final = "OTHER"
 
 METHODS: Final = frozenset(
     {
         "im.chat.get", "imbot.chat.get", "imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get",
-        "imopenlines.dialog.get", "tasks.task.get", "scope", "method.get", "profile",
+        "imopenlines.dialog.get", "tasks.task.get", "scope", "method.get", "profile", "app.info",
+        "event.get", "event.bind", "event.unbind",
+        "imbot.v2.Bot.register", "imbot.v2.Bot.update", "imbot.v2.Command.register", "imbot.v2.Command.update",
+        "imbot.v2.Revision.get", "imbot.register", "imbot.update", "imbot.command.register", "imbot.command.update",
     }
 )  # fmt: skip
+REJECTIONS: Final = frozenset({*(reason.value for reason in Refusal), "unknown_event", "late"})
 SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
 _MOST_VALUES: Final = 99
@@ -51,6 +56,8 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "TokenRefreshes": (
         Metric(MetricUnit.Count, "outcome", frozenset({"refreshed", "adopted", "dead", "unpaid", "failed"})),
     ),
+    "KeepaliveRuns": (Metric(MetricUnit.Count, "outcome", frozenset({"renewed", "refused", "failed", "postponed"})),),
+    "EventsRejected": (Metric(MetricUnit.Count, "reason", REJECTIONS),),
     "TokenAge": (Metric(MetricUnit.Seconds),),
     "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),
 }

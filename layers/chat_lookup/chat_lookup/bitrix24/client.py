@@ -19,8 +19,8 @@ _METHOD: Final = re.compile(r"\w+(\.\w+)*", re.ASCII)
 class Bitrix24Client:
     """Calls methods of portals over one pool of connections, which are kept alive between calls.
 
-    `local_hosts` are the exact `host:port` that may have a private address; `ca_pem` is trusted beside the system's
-    authorities. `wire` is the pool, for the authorisation server to share. Safe to share between threads.
+    `local_hosts`, `private_portals` and `ca_pem` are the wire's. `wire` is the pool, for the authorisation server to
+    share. Safe to share between threads.
     """
 
     def __init__(
@@ -28,11 +28,14 @@ class Bitrix24Client:
         clock: Clock,
         *,
         local_hosts: frozenset[str] = frozenset(),
+        private_portals: frozenset[str] = frozenset(),
         ca_pem: str = "",
         user_agent: str = USER_AGENT,
     ) -> None:
         self._clock = clock
-        self.wire = Wire(clock, local_hosts=local_hosts, ca_pem=ca_pem, user_agent=user_agent)
+        self.wire = Wire(
+            clock, local_hosts=local_hosts, private_portals=private_portals, ca_pem=ca_pem, user_agent=user_agent
+        )
 
     def call(
         self,

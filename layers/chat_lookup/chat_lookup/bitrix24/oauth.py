@@ -87,7 +87,7 @@ class AuthorisationServer:
             answer = _read(self._wire.get(f"{url}?{form.encoded}", METHOD, deadline), form)
         if isinstance(answer, BitrixError):
             return answer
-        return pair_from(answer, server, asked_at, self._wire.local_hosts)
+        return pair_from(answer, server, asked_at, self._wire.local_hosts, self._wire.portals)
 
 
 @dataclass(frozen=True, slots=True)

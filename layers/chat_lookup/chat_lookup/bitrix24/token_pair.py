@@ -46,9 +46,15 @@ def is_token(text: str) -> bool:
 
 
 def pair_from(
-    answer: Mapping[str, object], server: str, asked_at: float, local_hosts: frozenset[str]
+    answer: Mapping[str, object],
+    server: str,
+    asked_at: float,
+    local_hosts: frozenset[str],
+    portals: frozenset[str] = frozenset(),
 ) -> TokenPair | BitrixError:
     """The pair in an answer of `server` to what was asked at `asked_at` (Unix time by our clock).
+
+    `local_hosts` may be servers and portals, `portals` only the latter, whatever their names and ports.
 
     An error instead if a field is missing or not what it should be: PROTOCOL, or ADDRESS_REFUSED for the portal's
     address. `domain` is not read: here it names the authorisation server (bitrix24.md 3.5).
@@ -60,7 +66,7 @@ def pair_from(
     client_endpoint = answer.get("client_endpoint")
     if not (access_token and refresh_token and member_id and expires_at and isinstance(client_endpoint, str)):
         return BitrixError("PROTOCOL", 200, method=METHOD, description="a field is missing or malformed")
-    endpoint = portal_endpoint(client_endpoint, local_hosts)
+    endpoint = portal_endpoint(client_endpoint, local_hosts | portals)
     if endpoint is None:
         return BitrixError("ADDRESS_REFUSED", 200, method=METHOD, description="not the address of a portal")
     named = answer.get("server_endpoint")

@@ -41,8 +41,9 @@ _FAILURES: Final[tuple[tuple[type[Exception], _Failure], ...]] = (
 class Wire:
     """Sends requests over one pool of connections, which are kept alive between them. Safe to share between threads.
 
-    `local_hosts` are the exact `host:port` that may have a private address; `ca_pem` is trusted beside the system's
-    authorities. Proxies named by the environment are not used.
+    `local_hosts` are the exact `host:port` that may have a private address, and be authorisation servers, too;
+    `private_portals` those that may have one and be portals only. `ca_pem` is trusted beside the system's authorities.
+    Proxies named by the environment are not used.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Wire:
         clock: Clock,
         *,
         local_hosts: frozenset[str] = frozenset(),
+        private_portals: frozenset[str] = frozenset(),
         ca_pem: str = "",
         user_agent: str = USER_AGENT,
     ) -> None:
         self.local_hosts = frozenset(each.lower() for each in local_hosts)
+        self.portals = self.local_hosts | {each.lower() for each in private_portals}
         self._clock = clock
-        self._gate = Gate(self.local_hosts)
+        self._gate = Gate(self.portals)
         self._ca_pem = ca_pem
         self._headers = {"Accept": "application/json", "User-Agent": user_agent}
 

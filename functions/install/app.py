@@ -1,0 +1,102 @@
+"""/bitrix24/install and /bitrix24/app: installation, and the page inside the portal; the vendor's probes of all."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chat_lookup import bootstrap, edge, pages
+from chat_lookup.clock import Deadline
+from chat_lookup.offers import ApplicationEvent, Offer, Visit, arrival, offer_of_visit
+from chat_lookup.web import Event, Handler, Request, Response, error_response, json_response
+from chat_lookup.words import Language, language_of
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SECONDS = 26
+"""The gateway gives up after 30 (design 3.1)."""
+
+
+def handler(event: Event, context: "LambdaContext") -> Response:
+    deadline = edge.time_left(context, bootstrap.clock, at_most=SECONDS)
+    return edge.http(event, bootstrap.telemetry(), partial(routes, deadline))
+
+
+def routes(deadline: Deadline) -> Mapping[str, Handler]:
+    return {
+        "GET /bitrix24/install": partial(browsed, deadline),
+        "POST /bitrix24/install": partial(posted, finished, deadline),
+        "HEAD /bitrix24/install": probed,
+        "GET /bitrix24/app": partial(browsed, deadline),
+        "POST /bitrix24/app": partial(posted, welcomed, deadline),
+        "HEAD /bitrix24/app": probed,
+        "GET /bitrix24/events": partial(browsed, deadline),
+        "HEAD /bitrix24/events": probed,
+    }
+
+
+def probed(_: Request) -> Response:
+    return {"statusCode": 200, "headers": {"cache-control": "no-store"}, "body": ""}
+
+
+def browsed(deadline: Deadline, request: Request) -> Response:
+    """Somebody's browser: on its way to a portal to agree, on its way back with a code, or here by chance."""
+    language = language_of(request.headers.get("accept-language", ""))
+
+    def answer() -> Response:
+        flow = bootstrap.services().installing().code_flow
+        if "code" in request.query:
+            return pages.page(language, ("installed", *install(flow.returned(request.query), request, deadline)))
+        portal = request.optional("portal")
+        if portal is not None:
+            return pages.redirect(flow.begin(portal, request.source))
+        return pages.page(language, ("nothing",))
+
+    return in_words(language, answer)
+
+
+Page = Callable[[Visit, Request, Deadline], Response]
+
+
+def posted(page: Page, deadline: Deadline, request: Request) -> Response:
+    """A frame inside the portal, or an event of the portal's, to which a page would say nothing."""
+
+    def answer() -> Response:
+        came = arrival(request.query, request.body, request.headers.get("content-type", ""))
+        if isinstance(came, Visit):
+            return in_words(came.language, partial(page, came, request, deadline))
+        failure = partial(error_response, request_id=request.request_id)
+        return edge.told(bootstrap.telemetry(), lambda: heard(came), failure)
+
+    def heard(event: ApplicationEvent) -> Response:
+        installing = bootstrap.services().installing()
+        installing.events.hear(event, installing.own_address(request.domain_name), request.source, deadline)
+        return json_response(200, {"status": "success"})
+
+    return in_words(Language.ENGLISH, answer)
+
+
+def finished(visit: Visit, request: Request, deadline: Deadline) -> Response:
+    """The installer's page: it ends the installation in the portal, and nothing else does (bitrix24.md 4.2)."""
+    offer = offer_of_visit(visit, bootstrap.services().installing().portal_hosts)
+    return pages.page(visit.language, ("installed", *install(offer, request, deadline)), finish=True)
+
+
+def welcomed(visit: Visit, request: Request, deadline: Deadline) -> Response:
+    """The application's page."""
+    installing = bootstrap.services().installing()
+    offer = offer_of_visit(visit, installing.portal_hosts)
+    own_address = installing.own_address(request.domain_name)
+    return pages.page(visit.language, installing.visits.receive(offer, own_address, request.source, deadline))
+
+
+def install(offer: Offer, request: Request, deadline: Deadline) -> tuple[str, ...]:
+    """The keys of what there is to say about the installation."""
+    installing = bootstrap.services().installing()
+    own_address = installing.own_address(request.domain_name)
+    return installing.installation.install(offer, own_address, request.source, deadline).remarks
+
+
+def in_words(language: Language, answer: Callable[[], Response]) -> Response:
+    """What is answered, or a page that says what failed and what to do."""
+    return edge.told(bootstrap.telemetry(), answer, partial(pages.failure, language))

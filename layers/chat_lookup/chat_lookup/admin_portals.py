@@ -1,0 +1,81 @@
+"""Operators' commands about portals: portals, portal.set, portal.rebind, portal.forget, cache.purge."""
+
+from dataclasses import replace
+from typing import Final
+
+from chat_lookup.admin_showing import portal_shown
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.config import is_public_url
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.fields import Fields
+from chat_lookup.forgetting import Forgetting
+from chat_lookup.installation import Installation
+from chat_lookup.portal_facts import PortalFacts
+from chat_lookup.portals import Portals
+from chat_lookup.records import PortalKind
+
+_OPERATOR: Final = "operator"
+
+
+class AdminPortals:
+    """The commands by their names."""
+
+    def __init__(
+        self, portals: Portals, facts: PortalFacts, installation: Installation, forgetting: Forgetting, clock: Clock
+    ) -> None:
+        self._portals = portals
+        self._facts = facts
+        self._installation = installation
+        self._forgetting = forgetting
+        self._clock = clock
+        self.commands = {
+            "portals": self._list,
+            "portal.set": self._set,
+            "portal.rebind": self._rebind,
+            "portal.forget": self._forget,
+            "cache.purge": self._purge,
+        }
+
+    def _list(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        fields.nothing_else()
+        return {"portals": [portal_shown(portal, self._clock.now()) for portal in self._portals.all()]}
+
+    def _set(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        """Choose a portal's pace, which installations leave alone from then on, or the default portal."""
+        portal = self._portals.named(fields.text("portal"))
+        rate = fields.optional_number("rate", least=0.1, most=1000)
+        burst = fields.optional_whole("burst", most=100_000)
+        default = fields.optional_flag("default")
+        fields.nothing_else()
+        if rate is None and burst is None and not default:
+            raise InvalidRequest("give at least one of rate, burst, default")
+        if rate is not None or burst is not None:
+            portal = replace(portal, rate=rate or portal.rate, burst=burst or portal.burst, paced_by=_OPERATOR)
+            self._facts.learn(portal, "rate", "burst", "paced_by")
+        if default:
+            self._portals.make_default(portal.member_id)
+        return portal_shown(portal, self._clock.now())
+
+    def _rebind(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
+        """Register bot and events anew, after a change of our own address for instance."""
+        portal = self._portals.named(fields.text("portal"))
+        public_url = (fields.optional_text("public_url") or portal.public_url).rstrip("/")
+        fields.nothing_else()
+        if portal.kind is not PortalKind.OAUTH:
+            raise InvalidRequest("portal: an inbound webhook can bind no events; install the application instead")
+        if not is_public_url(public_url):
+            raise InvalidRequest("public_url must be the service's own address: https://host, without a path")
+        installed = self._installation.rebind(portal, public_url, deadline)
+        remarks = [remark.value for remark in installed.remarks]
+        return {**portal_shown(installed.portal, self._clock.now()), "remarks": remarks}
+
+    def _forget(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        """Remove all that is kept of a portal."""
+        portal = self._portals.named(fields.text("portal"))
+        fields.nothing_else()
+        return self._forgetting.forget(portal)
+
+    def _purge(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        portal = self._portals.find(fields.optional_text("portal"))
+        fields.nothing_else()
+        return {"member_id": portal.member_id, "generation": self._portals.raise_generation(portal.member_id)}

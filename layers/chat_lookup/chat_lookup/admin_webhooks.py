@@ -1,0 +1,83 @@
+"""The operators' command portal.add_webhook: a portal that is reached by an inbound webhook."""
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from chat_lookup.admin_showing import portal_shown
+from chat_lookup.bitrix24.client import Endpoint
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls import PortalCalls
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.failures import for_caller
+from chat_lookup.fields import Fields
+from chat_lookup.portals import Portals
+from chat_lookup.records import DEFAULT_BURST, DEFAULT_RATE, Portal, PortalKind, PortalState, member_id_of_webhook
+from chat_lookup.telemetry import Telemetry
+from chat_lookup.tokens import Grant, Tokens
+from chat_lookup.vault import register_webhook
+
+_MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SCOPE: Final = re.compile(r"[a-z0-9_.]{1,64}")
+
+
+class AdminWebhooks:
+    """The command by its name."""
+
+    def __init__(
+        self, portals: Portals, tokens: Tokens, calls: PortalCalls, telemetry: Telemetry, clock: Clock
+    ) -> None:
+        self._portals = portals
+        self._tokens = tokens
+        self._calls = calls
+        self._telemetry = telemetry
+        self._clock = clock
+        self.commands = {
+            "portal.add_webhook": self._add,
+        }
+
+    def _add(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
+        """Store a portal that is reached by an inbound webhook, after the portal itself admitted the webhook."""
+        url = fields.text("webhook_url")
+        register_webhook(self._telemetry.redactor, url)
+        bot_token = fields.optional_text("bot_token")
+        if bot_token:
+            self._telemetry.redactor.register(bot_token)
+        bot_id = fields.optional_whole("bot_id")
+        member_id = fields.optional_text("member_id")
+        rate = fields.optional_number("rate", least=0.1, most=1000) or DEFAULT_RATE
+        burst = fields.optional_whole("burst", most=100_000) or DEFAULT_BURST
+        default = fields.optional_flag("default")
+        fields.nothing_else()
+        if member_id is not None and not _MEMBER_ID.fullmatch(member_id):
+            raise InvalidRequest("member_id has characters or a length that are not admitted")
+        try:
+            endpoint = Endpoint.from_webhook(url)
+        except ValueError as error:
+            raise InvalidRequest(f"webhook_url: {error}") from None
+        member_id = member_id or member_id_of_webhook(endpoint.host)
+        portal = Portal(member_id, endpoint.host, "", "", rate=rate, burst=burst, bot_id=bot_id)
+        # The portal admits the webhook before anything is kept, so that a mistyped one leaves no trace.
+        scopes = self._scopes(portal, Grant(endpoint, "", bot_token), deadline)
+        arn, version = self._store(member_id, url, bot_token, deadline)
+        portal = replace(portal, secret_arn=arn, token_version=version, scopes=scopes)
+        return portal_shown(self._portals.save(portal, default=default), self._clock.now())
+
+    def _scopes(self, portal: Portal, grant: Grant, deadline: Deadline) -> frozenset[str]:
+        """What the webhook grants, as the portal says (bitrix24.md 1.17)."""
+        try:
+            granted = self._calls.call_with(grant, portal, "scope", {}, deadline).result
+        except BitrixError as error:
+            raise for_caller(error, self._clock.now()) from None
+        names = granted if isinstance(granted, list) else []
+        scopes = frozenset(name for name in names if isinstance(name, str) and _SCOPE.fullmatch(name))
+        if not scopes & {"im", "imbot"}:
+            raise InvalidRequest("webhook_url: the webhook grants neither im nor imbot; a look-up needs one of them")
+        return scopes
+
+    def _store(self, member_id: str, url: str, bot_token: str | None, deadline: Deadline) -> tuple[str, str]:
+        before = self._portals.read(member_id)
+        if before is None or before.kind is not PortalKind.WEBHOOK or before.state is PortalState.UNINSTALLED:
+            return self._tokens.keep_webhook(url, bot_token)
+        return before.secret_arn, self._tokens.replace_webhook(before.secret_arn, url, bot_token, deadline)

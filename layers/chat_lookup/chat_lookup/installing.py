@@ -1,0 +1,95 @@
+"""The objects that install, built upon the parts when somebody installs: a look-up does not pay for them."""
+
+from dataclasses import dataclass
+
+from chat_lookup.admin import Admin
+from chat_lookup.admin_applications import AdminApplications
+from chat_lookup.admin_keys import AdminKeys
+from chat_lookup.admin_portals import AdminPortals
+from chat_lookup.admin_webhooks import AdminWebhooks
+from chat_lookup.application_events import ApplicationEvents
+from chat_lookup.bindings import Bindings
+from chat_lookup.bots import Bots
+from chat_lookup.code_flow import CodeFlow
+from chat_lookup.config import is_public_url
+from chat_lookup.errors import ServiceMisconfigured
+from chat_lookup.forgetting import Forgetting
+from chat_lookup.installation import Installation
+from chat_lookup.keepalive import Keepalive
+from chat_lookup.parts import Parts
+from chat_lookup.portal_facts import PortalFacts
+from chat_lookup.proof import Proof
+from chat_lookup.registering import Registering
+from chat_lookup.strangers import Strangers
+from chat_lookup.turns import Turns
+from chat_lookup.uninstallation import Uninstallation
+from chat_lookup.visits import Visits
+
+
+@dataclass(frozen=True, slots=True)
+class Installing:
+    """What the functions install, keepalive and admin call."""
+
+    installation: Installation
+    events: ApplicationEvents
+    visits: Visits
+    code_flow: CodeFlow
+    keepalive: Keepalive
+    admin: Admin
+    portal_hosts: frozenset[str]
+    """Exact `host:port` that a portal may have beyond ordinary names."""
+    public_url: str
+
+    def own_address(self, domain_name: str) -> str:
+        """Our own address: as it is set, else the host that the gateway answered under (design 3.4)."""
+        address = self.public_url or f"https://{domain_name}"
+        if not is_public_url(address):
+            raise ServiceMisconfigured("PUBLIC_URL is not set, and the request names no host of ours")
+        return address
+
+
+def installing(parts: Parts) -> Installing:
+    """Build everything. Calls nothing."""
+    settings, clock, told = parts.settings, parts.clock, parts.telemetry
+    portals, tokens, calls = parts.portals, parts.tokens, parts.calls
+    hosts = settings.local_hosts | settings.private_portals
+    facts = PortalFacts(parts.dynamodb, settings.portal_table, portals)
+    strangers = Strangers(parts.limiter, clock)
+    proof = Proof(
+        parts.applications,
+        parts.server,
+        calls,
+        portals,
+        strangers,
+        told,
+        clock,
+        local_hosts=settings.local_hosts,
+        members=settings.install_members,
+    )
+    registering = Registering(Bots(calls), Bindings(calls), told)
+    turns = Turns(parts.dynamodb, settings.cache_table, clock)
+    installation = Installation(proof, turns, tokens, portals, facts, calls, registering, told, clock)
+    admin = Admin(
+        told,
+        AdminApplications(parts.applications, told, portal_hosts=hosts),
+        AdminPortals(portals, facts, installation, Forgetting(portals, parts.keys, tokens, parts.cache), clock),
+        AdminWebhooks(portals, tokens, calls, told, clock),
+        AdminKeys(portals, parts.keys, told, clock),
+    )
+    return Installing(
+        installation=installation,
+        events=ApplicationEvents(
+            installation,
+            Uninstallation(portals, facts, tokens, calls, told, clock),
+            told,
+            portal_hosts=hosts,
+        ),
+        visits=Visits(installation, portals),
+        code_flow=CodeFlow(
+            parts.dynamodb, settings.cache_table, parts.applications, strangers, clock, portal_hosts=hosts
+        ),
+        keepalive=Keepalive(portals, facts, tokens, told, clock),
+        admin=admin,
+        portal_hosts=hosts,
+        public_url=settings.public_url,
+    )

@@ -1,0 +1,37 @@
+"""What the service is built upon, made once by `bootstrap`: stores, tokens, calls."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chat_lookup.applications import Applications
+from chat_lookup.bitrix24.oauth import AuthorisationServer
+from chat_lookup.cache import Cache
+from chat_lookup.calls import PortalCalls
+from chat_lookup.clock import Clock
+from chat_lookup.config import Settings
+from chat_lookup.keys import Keys
+from chat_lookup.limiter import Limiter
+from chat_lookup.portals import Portals
+from chat_lookup.telemetry import Telemetry
+from chat_lookup.tokens import Tokens
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Shared by everything in one process."""
+
+    settings: Settings
+    clock: Clock
+    telemetry: Telemetry
+    dynamodb: "DynamoDBClient"
+    portals: Portals
+    keys: Keys
+    applications: Applications
+    server: AuthorisationServer
+    tokens: Tokens
+    limiter: Limiter
+    calls: PortalCalls
+    cache: Cache
