@@ -31,6 +31,8 @@ WITHOUT_LOCAL_EFFECT = (
     "AWS::SNS::",
     "AWS::Serverless::LayerVersion",
 )
+# Nobody is woken on this machine: whatever runs on a schedule is invoked by hand.
+EVENTS_WITHOUT_LOCAL_EFFECT = frozenset({"Schedule"})
 TABLE_PROPERTIES = frozenset({"AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema"})
 # Safety and billing of the real table. Its name, too: a local table is named by its logical id (design 3.6).
 TABLE_PROPERTIES_OF_THE_CLOUD = frozenset(
@@ -173,6 +175,8 @@ class _Reader:
             self._read_event(f"{logical_id}.Events.{name}", logical_id, _mapping(event, name))
 
     def _read_event(self, place: str, function: str, event: Mapping[str, object]) -> None:
+        if event.get("Type") in EVENTS_WITHOUT_LOCAL_EFFECT:
+            return
         if event.get("Type") != "HttpApi":
             raise TemplateError(f"{place}: the local run has no events of type {event.get('Type')}")
         properties = _mapping(event.get("Properties", {}), place)

@@ -3,22 +3,26 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from chat_lookup.asking import Asking
+from chat_lookup.asking import Asking, Method, Said
 from chat_lookup.cache import Cache
 from chat_lookup.calls import PortalCalls
+from chat_lookup.clock import Deadline
+from chat_lookup.entity import EntityRef
 from chat_lookup.keys import Keys
 from chat_lookup.limiter import Limiter
-from chat_lookup.lookup import Lookup
+from chat_lookup.lookup import Found, Lookup, Options
 from chat_lookup.portals import Portals
 from chat_lookup.records import Portal
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Tokens
 from chat_lookup.vault import Vault
-
 from tests.fakes import MEMBER_ID, WEBHOOK_URL, FakeBitrix24, FixedRandom, ManualClock, Stores
 
 if TYPE_CHECKING:
     from chat_lookup.bitrix24.client import Bitrix24Client
+
+
+DEAL = EntityRef("CRM", "DEAL|1663")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,23 @@ def install(service: Service, **fields: Any) -> Portal:
     arn, version = service.tokens.keep_webhook(WEBHOOK_URL, bot_token=None)
     portal = Portal(MEMBER_ID, "acme.bitrix24.com", arn, version, scopes=frozenset({"im", "imbot"}))
     return service.portals.save(replace(portal, **fields))
+
+
+def find(service: Service, portal: Portal, ref: EntityRef = DEAL, seconds: float = 10, **options: Any) -> Found:
+    """Look a pair up, as one invocation that has so many seconds."""
+    deadline = Deadline.after(seconds, service.clock)
+    with service.telemetry.invocation("test"):
+        return service.lookup.find(portal, ref, Options(**options), deadline)
+
+
+def ask(
+    service: Service, portal: Portal, ref: EntityRef = DEAL, method: Method = Method.AUTO, bot_id: int | None = None
+) -> Said:
+    """Ask the portal for a pair, whatever is cached."""
+    with service.telemetry.invocation("test"):
+        return service.asking.chat_id(portal, ref, Deadline.after(10, service.clock), method=method, bot_id=bot_id)
+
+
+def with_scopes(service: Service, *scopes: str) -> Portal:
+    """Store a portal that grants these scopes."""
+    return install(service, scopes=frozenset(scopes))

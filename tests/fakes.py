@@ -1,5 +1,6 @@
 """What stands in for the parts that a test cannot have: time, a portal, Lambda. One fake per port, shared by all."""
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ import pytest
 
 from chat_lookup.bitrix24.client import Answer, Endpoint, OperatingTime
 from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.oauth import Application, AuthorisationServer, TokenPair
+from chat_lookup.bitrix24.wire import Wire
 from chat_lookup.clock import Deadline
 
 if TYPE_CHECKING:
@@ -50,6 +53,13 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         self._now += seconds
+
+
+class OthersGoOn(ManualClock):
+    """Whoever sleeps on it holds nobody up: the others go on at the same moment."""
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(max(0.0, seconds))
 
 
 class FixedRandom(Random):
@@ -159,3 +169,70 @@ def lambda_context(seconds_left: float = 29.0) -> "LambdaContext":
         get_remaining_time_in_millis=lambda: int(seconds_left * 1000),
     )
     return cast("LambdaContext", context)
+
+
+CLIENT_ID = "local.0123456789abcd.01234567"
+CLIENT_SECRET = "cl13nts3cr3tcl13nts3cr3t"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a refresh token or a code is good for at the fake authorisation server."""
+
+    member_id: str
+    host: str
+    user_id: int
+    client_id: str
+
+
+class FakeAuthorisationServer(AuthorisationServer):
+    """At the port of `AuthorisationServer`: what it issues it takes back once, as the real one does."""
+
+    def __init__(self, clock: ManualClock, wire: object = None) -> None:
+        super().__init__(clock, cast("Wire", wire or Wire(clock)))
+        self.clock = clock
+        self.asked: list[tuple[str, str, str]] = []
+        """Server, client id and grant of each request."""
+        self.secrets = {CLIENT_ID: CLIENT_SECRET}
+        self.failure: BitrixError | None = None
+        self._grants: dict[str, Granted] = {}
+        self._numbers = itertools.count(1)
+
+    def grants(
+        self, token: str, *, member_id: str = MEMBER_ID, host: str = "acme.bitrix24.com", user_id: int = 1,
+        client_id: str = CLIENT_ID,
+    ) -> str:  # fmt: skip
+        """Let a refresh token, or a code, be good for one pair of this portal and user."""
+        self._grants[token] = Granted(member_id, host, user_id, client_id)
+        return token
+
+    def refresh(self, server: str, application: Application, refresh_token: str, deadline: Deadline) -> TokenPair:
+        self.asked.append((server, application.client_id, refresh_token))
+        assert deadline.left() > 0, "asked after the deadline"
+        if self.failure is not None:
+            raise self.failure
+        if self.secrets.get(application.client_id) != application.client_secret:
+            raise BitrixError("invalid_client", 401, method="oauth/token")
+        granted = self._grants.get(refresh_token)
+        if granted is None or granted.client_id != application.client_id:
+            raise BitrixError("invalid_grant", 400, method="oauth/token")
+        del self._grants[refresh_token]
+        return self._issued(granted, server)
+
+    def exchange(self, server: str, application: Application, code: str, deadline: Deadline) -> TokenPair:
+        return self.refresh(server, application, code, deadline)
+
+    def _issued(self, granted: Granted, server: str) -> TokenPair:
+        number = next(self._numbers)
+        self._grants[f"issued-refresh-{number}"] = granted
+        return TokenPair(
+            access_token=f"issued-access-{number}",
+            refresh_token=f"issued-refresh-{number}",
+            expires_at=self.clock.now() + 3600,
+            member_id=granted.member_id,
+            client_endpoint=f"https://{granted.host}/rest/",
+            server=server,
+            user_id=granted.user_id,
+            scopes=frozenset({"im", "imbot"}),
+            status="L",
+        )

@@ -1,6 +1,6 @@
 """One refresh at a time over sixteen processes, on the real engine: whoever dies, and however bad AWS's day is."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from tests.integration.conftest import Tables
 from tests.integration.oauth_installation import Stores, added, known
 from tests.integration.portal_probe import PortalProbe, until
 from tests.integration.token_process import Outcome, Process, Setting, start
-from tests.integration.unreliable_aws import UnreliableAws
+from tests.integration.unreliable_aws import Day, UnreliableAws
 
 pytestmark = pytest.mark.dynamodb_local
 
@@ -26,12 +26,13 @@ CROWD: Final = 16
 FIRST_CHAT: Final = 5000
 AN_HOUR: Final = 3600.0
 
-DAYS: Final[Mapping[str, Callable[[UnreliableAws], None]]] = {
-    "good": lambda aws: None,
-    "reads lag": lambda aws: setattr(aws, "lag", 5.0),
-    "answers are lost": lambda aws: setattr(aws, "answers_lost", True),
+A_GOOD_DAY: Final = Day()
+DAYS: Final[Mapping[str, Day]] = {
+    "a good day": A_GOOD_DAY,
+    "reads lag": Day(lag=5.0),
+    "answers are lost": Day(answers_lost=True),
 }
-any_day = pytest.mark.parametrize("day", DAYS)
+any_day = pytest.mark.parametrize("day", DAYS.values(), ids=DAYS)
 
 
 @dataclass
@@ -45,9 +46,9 @@ class Scene:
     setting: Setting
     processes: list[Process] = field(default_factory=list)
 
-    def begin(self, count: int = CROWD, *, day: str = "good", death: str = "") -> list[Process]:
+    def begin(self, count: int = CROWD, *, day: Day = A_GOOD_DAY, death: str = "") -> list[Process]:
         """That many new processes; one of them is to die at `death`."""
-        DAYS[day](self.aws)
+        self.aws.day = day
         names = [f"process {len(self.processes) + number}" for number in range(count)]
         begun = start(replace(self.setting, death=death), names)
         self.processes += begun
@@ -144,7 +145,7 @@ def survivors_of(scene: Scene, processes: Sequence[Process]) -> list[Process]:
 
 
 @any_day
-def test_sixteen_processes_with_one_expired_token_refresh_it_once_and_none_fails(scene: Scene, day: str) -> None:
+def test_sixteen_processes_with_one_expired_token_refresh_it_once_and_none_fails(scene: Scene, day: Day) -> None:
     crowd = scene.begin(day=day)
     scene.slow_server()
     scene.an_hour_passes()
@@ -180,7 +181,7 @@ def test_no_process_prints_a_token_that_it_had_or_got(scene: Scene) -> None:
 
 @any_day
 @pytest.mark.parametrize("death", ["before the refresh", "before the switch"])
-def test_a_death_with_the_lock_in_hand_costs_no_more_than_the_lease(scene: Scene, day: str, death: str) -> None:
+def test_a_death_with_the_lock_in_hand_costs_no_more_than_the_lease(scene: Scene, day: Day, death: str) -> None:
     crowd = scene.begin(day=day, death=death)
     scene.an_hour_passes()
     left = survivors_of(scene, crowd)
@@ -190,7 +191,7 @@ def test_a_death_with_the_lock_in_hand_costs_no_more_than_the_lease(scene: Scene
 
 
 @any_day
-def test_a_death_after_the_switch_costs_nothing(scene: Scene, day: str) -> None:
+def test_a_death_after_the_switch_costs_nothing(scene: Scene, day: Day) -> None:
     crowd = scene.begin(day=day, death="after the switch")
     scene.an_hour_passes()
     outcomes = together(crowd)
@@ -201,7 +202,7 @@ def test_a_death_after_the_switch_costs_nothing(scene: Scene, day: str) -> None:
 
 
 @any_day
-def test_a_death_between_refresh_and_save_costs_the_grant_and_nobody_asks_in_a_loop(scene: Scene, day: str) -> None:
+def test_a_death_between_refresh_and_save_costs_the_grant_and_nobody_asks_in_a_loop(scene: Scene, day: Day) -> None:
     crowd = scene.begin(day=day, death="before the save")
     scene.an_hour_passes()
     left = survivors_of(scene, crowd)

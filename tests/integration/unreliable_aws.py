@@ -1,8 +1,9 @@
-"""AWS on a bad day, between processes and their stores: late reads, lost answers, refusals. What is written stays so."""
+"""AWS on a bad day, between processes and their stores: late reads, lost answers, failures."""
 
 import json
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 
@@ -35,16 +36,23 @@ _JSON: Final = [("Content-Type", "application/x-amz-json-1.1")]
 _OK: Final = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """How long, in seconds of the clock, a version of a secret stays unreadable after it was written, and whether the
+    first answer to every write is lost after the commit."""
+
+    lag: float = 0.0
+    answers_lost: bool = False
+
+
 class UnreliableAws:
     """One address in front of DynamoDB and Secrets Manager; all goes well until a test says otherwise.
 
-    `lag` is how many seconds of the clock a version of a secret stays unreadable after it was written. With
-    `answers_lost` the first answer to every write is lost after the commit. Actions named in `down` fail without effect.
+    `day` is what sort of day it is. Actions named in `down` fail without effect.
     """
 
     def __init__(self, dynamodb_url: str, secrets_url: str, clock: Clock) -> None:
-        self.lag = 0.0
-        self.answers_lost = False
+        self.day = Day()
         self.down: set[str] = set()
         self._urls = {"DynamoDB_20120810": dynamodb_url, "secretsmanager": secrets_url}
         self._clock = clock
@@ -97,7 +105,7 @@ class UnreliableAws:
         answer = self._pool.request("POST", self._urls[service], body=body, headers=sent)
         if action in _SAVES and answer.status == _OK:
             self._saved(body)
-        if self.answers_lost and action in _WRITES and str(environ["HTTP_AMZ_SDK_REQUEST"]).startswith("attempt=1"):
+        if self.day.answers_lost and action in _WRITES and str(environ["HTTP_AMZ_SDK_REQUEST"]).startswith("attempt=1"):
             raise ConnectionCut
         headers = [(name, value) for name, value in answer.headers.items() if name.lower() in _PASSED_BACK]
         start_response(f"{answer.status} {answer.reason}", headers)
@@ -114,4 +122,4 @@ class UnreliableAws:
         return self._readable_at.get(str(json.loads(body).get("VersionId")), 0.0) <= self._clock.now()
 
     def _saved(self, body: bytes) -> None:
-        self._readable_at.setdefault(str(json.loads(body)["ClientRequestToken"]), self._clock.now() + self.lag)
+        self._readable_at.setdefault(str(json.loads(body)["ClientRequestToken"]), self._clock.now() + self.day.lag)

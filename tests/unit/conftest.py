@@ -12,7 +12,7 @@ from botocore.session import Session
 from moto import mock_aws
 
 from local.template import Template
-from tests.fakes import FakeBitrix24, ManualClock, Output, Stores
+from tests.fakes import CLIENT_ID, CLIENT_SECRET, FakeBitrix24, ManualClock, Output, Stores
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chat_lookup.records import Portal
     from chat_lookup.telemetry import Telemetry
     from tests.building import Service
+    from tests.fakes import FakeAuthorisationServer
 
 ROOT = Path(__file__).parents[2]
 _counter = itertools.count()
@@ -138,3 +139,30 @@ def booted(
     services.cache_clear()
     yield services()
     services.cache_clear()
+
+
+@pytest.fixture
+def server(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> "FakeAuthorisationServer":
+    """The authorisation server of everything that is built after it."""
+    from chat_lookup import bootstrap  # noqa: PLC0415 - as above
+    from tests.fakes import FakeAuthorisationServer  # noqa: PLC0415 - as above
+
+    fake = FakeAuthorisationServer(clock)
+    monkeypatch.setattr(bootstrap, "AuthorisationServer", lambda *_: fake)
+    return fake
+
+
+@pytest.fixture
+def settled(
+    server: "FakeAuthorisationServer", booted: "Services", bitrix24: FakeBitrix24, clock: ManualClock
+) -> "Services":
+    """The service with the keys of one portal's application, which is not installed there yet."""
+    from chat_lookup.clock import Deadline  # noqa: PLC0415 - as above
+    from chat_lookup.fields import Fields  # noqa: PLC0415 - as above
+    from tests import first_contact  # noqa: PLC0415 - as above
+
+    add = {"command": "apps.add", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "kind": "local"}
+    booted.installing().admin.run(Fields({**add, "domain": first_contact.DOMAIN}), Deadline.after(10, clock))
+    first_contact.answer_as_a_portal(bitrix24)
+    assert server.asked == []
+    return booted

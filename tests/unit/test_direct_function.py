@@ -5,13 +5,7 @@ from typing import Any
 import pytest
 
 from chat_lookup.bootstrap import Services
-from chat_lookup.errors import (
-    ChatLookupError,
-    InvalidRequest,
-    PortalBusy,
-    PortalNotInstalled,
-    PortalUnavailable,
-)
+from chat_lookup.errors import ChatLookupError, InvalidRequest, PortalBusy, PortalNotInstalled, PortalUnavailable
 from chat_lookup.records import Portal
 from functions.direct import app
 from tests.building import Service, install

@@ -7,10 +7,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBusy
 from chat_lookup.limiter import BULK_PATIENCE, MARGIN, Limiter, Pace, Share
-from tests.fakes import Stores
-from tests.unit.test_limiter import TINY, OthersGoOn
+from tests.fakes import OthersGoOn, Stores
 
 PROCESSES = 3
+TINY = 1e-4
+"""Seconds that rounding to microseconds may add up to here."""
 
 
 class LeakyBucket:

@@ -68,7 +68,7 @@ class Process:
     def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
         self.portal.stage.step()
         record = self.portal.record
-        if record is None or record.version != seen.version or record.lock_until >= self.portal.stage.now():
+        if record is None or (record.version, record.lock_until) != (seen.version, seen.lock_until):
             return False
         self.portal.record = replace(record, lock_owner=owner, lock_until=until, pending=pending)
         return True
@@ -82,9 +82,15 @@ class Process:
     def pair(self, version: str) -> TokenPair | None:
         self.portal.stage.step()
         if version in self._unsaved:
-            self._put(version, self._unsaved[version])
+            if self.portal.saving_fails:
+                self.portal.saving_fails -= 1
+                raise StoreUnavailable
+            self._put(version, self._unsaved.pop(version))
         visible_at, pair = self.portal.secrets.get(version, (float("inf"), None))
         return pair if visible_at <= self.portal.stage.now() else None
+
+    def unsaved(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(version for version in versions if version in self._unsaved)
 
     def refresh(self, pair: TokenPair, deadline: Deadline) -> TokenPair:
         self.portal.stage.step()
@@ -122,7 +128,7 @@ class Process:
             return False
         if record.version != new:
             self.portal.pointed.append(serial_of(pair))
-        self.portal.record = Pointer(new)
+            self.portal.record = Pointer(new)
         return True
 
     def refused(self, version: str, at: float, code: str) -> None:
@@ -132,11 +138,12 @@ class Process:
             self.portal.record = replace(record, refused_at=at, refused_code=code)
 
     def close(self, version: str, state: PortalState, code: str, retry_at: float) -> None:
-        del code, retry_at
         self.portal.stage.step()
         record = self.portal.record
         if record is not None and record.version == version and record.state is not PortalState.UNINSTALLED:
-            self.portal.record = replace(record, state=state, lock_owner="", lock_until=0.0)
+            self.portal.record = replace(
+                record, state=state, state_code=code, retry_at=retry_at, lock_owner="", lock_until=0.0
+            )
 
     def new_id(self) -> str:
         self.portal.ids += 1
@@ -284,6 +291,57 @@ def test_a_pair_that_could_not_be_saved_is_brought_in_by_the_next_in_that_proces
     runs_out(portal)
     assert second.result == portal.expect().version != "v1"
     assert portal.asked == [1]
+
+
+def test_the_only_copy_of_a_pair_is_brought_in_while_another_process_finds_the_former_one_spent(
+    portal: Portal,
+) -> None:
+    portal.saving_fails = 1
+    process = Process(portal)
+    starts(portal, "first", process)
+    runs_out(portal)
+    portal.stage.time += LEASE + 0.1
+    other = starts(portal, "other")
+    while not portal.expect().refused_at:
+        portal.stage.ready()
+        portal.stage.advance(other)
+    again = starts(portal, "again", process)
+    runs_out(portal)
+    assert again.result == other.result == portal.expect().version != "v1"
+    assert portal.expect().state is PortalState.ACTIVE
+
+
+def test_a_process_with_the_only_copy_of_a_pair_never_asks_with_the_former_one(portal: Portal) -> None:
+    portal.saving_fails = 3
+    process = Process(portal)
+    for _ in range(3):
+        actor = starts(portal, "again", process)
+        runs_out(portal)
+        assert isinstance(actor.error, StoreUnavailable)
+        portal.stage.time += LEASE + 0.1
+    actor = starts(portal, "at last", process)
+    runs_out(portal)
+    assert actor.result == portal.expect().version != "v1"
+    assert portal.asked == [1]
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("PAYMENT_REQUIRED", PortalBlocked),
+        ("invalid_client", PortalMisconfigured),
+        ("NOT_INSTALLED", PortalNotInstalled),
+        ("invalid_grant", PortalReauthorise),
+    ],
+)
+def test_what_one_process_found_out_the_others_that_waited_do_not_ask_again(
+    portal: Portal, code: str, error: type[ChatLookupError]
+) -> None:
+    portal.refusal = BitrixError(code, 401, method="oauth/token")
+    actors = [starts(portal, f"p{number}") for number in range(16)]
+    runs_out(portal)
+    assert portal.asked == [1]
+    assert {type(actor.error) for actor in actors} <= {error, PortalUnavailable}
 
 
 @pytest.mark.parametrize(

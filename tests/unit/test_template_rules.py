@@ -19,8 +19,8 @@ PACKAGE = ROOT / "layers" / "chat_lookup" / "chat_lookup"
 
 # Which modules ask which store: what they ask for is what the policies may grant, neither less nor more.
 ASKED_BY = {
-    "PortalTable": ("portals", "keys", "applications", "default_portal", "pointer"),
-    "CacheTable": ("cache", "limiter"),
+    "PortalTable": ("portals", "keys", "applications", "default_portal", "pointer", "portal_facts"),
+    "CacheTable": ("cache", "limiter", "turns", "code_flow"),
     "CacheTable/index/by_chat": ("cache",),
     "secrets": ("vault",),
 }
@@ -136,7 +136,8 @@ def test_every_module_that_asks_a_store_is_counted_among_those_that_do() -> None
         for path in PACKAGE.rglob("*.py")
         if re.search(r"import (DynamoDB|SecretsManager)Client", path.read_text("utf-8"))
     }
-    assert asking - {"bootstrap"} == {module for modules in ASKED_BY.values() for module in modules}
+    # These make the clients and hand them on.
+    assert asking - {"bootstrap", "parts"} == {module for modules in ASKED_BY.values() for module in modules}
 
 
 def test_whoever_looks_up_makes_no_key_and_no_secret_and_removes_none() -> None:
@@ -171,15 +172,21 @@ def test_the_access_log_is_json_by_route_without_path_query_or_header() -> None:
     assert "CorsConfiguration" not in api
 
 
-def test_only_look_ups_have_routes_and_unknown_ones_are_answered_too() -> None:
+def test_operators_commands_have_no_route_and_unknown_routes_are_answered() -> None:
     template = Template.load(ROOT / "template.yaml")
-    assert {route.function for route in template.routes} == {"LookupFunction"}
-    assert "$default" in {route.key for route in template.routes}
+    assert {route.function for route in template.routes} == {"LookupFunction", "InstallFunction"}
+    assert {route.key: route.function for route in template.routes}["$default"] == "LookupFunction"
+
+
+@pytest.mark.parametrize("path", ["/bitrix24/install", "/bitrix24/app", "/bitrix24/events"])
+def test_the_vendor_can_probe_every_address_of_ours(path: str) -> None:
+    routed = {route.key for route in Template.load(ROOT / "template.yaml").routes}
+    assert {f"GET {path}", f"HEAD {path}"} <= routed
 
 
 def test_a_function_answers_before_the_gateway_gives_up_and_its_time_and_memory_are_bounded() -> None:
-    assert FUNCTIONS["LookupFunction"]["Timeout"] < 30
-    assert all(function["Timeout"] <= 60 for function in FUNCTIONS.values())
+    assert all(FUNCTIONS[name]["Timeout"] < 30 for name in ("LookupFunction", "InstallFunction"))
+    assert all(function["Timeout"] <= 300 for function in FUNCTIONS.values())
     shared = TEMPLATE["Globals"]["Function"]
     assert (shared["Runtime"], shared["MemorySize"], shared["Tracing"]) == ("python3.13", 512, "Active")
 

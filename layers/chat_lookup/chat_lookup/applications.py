@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import ClientError
+
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import METHOD, Application, TokenPair
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import InvalidRequest
-from chat_lookup.items import number, read_number, read_text, text
+from chat_lookup.items import number, read_number, read_text, text, transaction_failed
 from chat_lookup.records import pk_sk
 from chat_lookup.vault import Vault
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _SK: Final = "APPLICATION"
 _MARKET: Final = "MARKET"
 _READING: Final = 5.0
+_THERE_ALREADY: Final = "There is an application of this client_id, or for this portal, already"
 _KEYS_REFUSED: Final = "invalid_client"
 FORMER_SERVES: Final = 24 * 3600.0
 """Seconds that a rotated secret is tried still, where the new one is refused."""
@@ -80,7 +83,7 @@ class Applications:
         """Keep an application. Raises `InvalidRequest` if it, or another for the same portal, stands already."""
         place = _place(kind, domain)
         if self.record(keys.client_id) is not None or self._named_by(place) is not None:
-            raise InvalidRequest("There is an application of this client_id, or for this portal, already")
+            raise InvalidRequest(_THERE_ALREADY)
         arn, version = self._vault.create("application", {"client_secret": keys.client_secret})
         record = ApplicationRecord(keys.client_id, kind, domain, arn, version)
         unless_there = "attribute_not_exists(pk)"
@@ -89,7 +92,14 @@ class Applications:
             {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": unless_there}}
             for item in (_to_item(record), named)
         ]
-        self._dynamodb.transact_write_items(TransactItems=writes)
+        try:
+            self._dynamodb.transact_write_items(TransactItems=writes)
+        except ClientError as error:
+            if not transaction_failed(error):
+                raise
+            # Somebody else added it at this very moment.
+            self._vault.wipe(arn)
+            raise InvalidRequest(_THERE_ALREADY) from None
         return record
 
     def all(self) -> Iterator[ApplicationRecord]:
@@ -105,12 +115,15 @@ class Applications:
     def rotate_secret(self, keys: Application, deadline: Deadline) -> ApplicationRecord:
         """Take a new client secret; the former one is tried for a day where the new one is refused.
 
+        To repeat it is harmless: the former secret stays the one that it was.
         Raises `InvalidRequest` for an unknown application, `StoreUnavailable` if the secret could not be kept.
         """
         record = self.record(keys.client_id)
         if record is None:
             raise InvalidRequest("There is no application of this client_id")
         former = self._vault.read_soon(record.secret_arn, record.secret_version, deadline)["client_secret"]
+        if former == keys.client_secret:
+            return record
         version = str(uuid.uuid4())
         fields = {"client_secret": keys.client_secret, "former_secret": former}
         self._vault.save(record.secret_arn, version, fields, deadline)

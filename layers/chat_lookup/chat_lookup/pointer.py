@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from chat_lookup.items import condition_failed, number, read_number, read_text, text
+from chat_lookup.items import condition_failed, number, old_item, read_number, read_text, text
 from chat_lookup.records import PortalState, record_key
 from chat_lookup.renewal import Pointer
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef, UpdateItemInputTypeDef
 
+    from chat_lookup.items import Item
+
 _LOCK = "lock_owner, lock_until"
+_LAPSED = "lock_until = :lapsed"
+_FREE = f"(attribute_not_exists(lock_until) OR {_LAPSED})"
 _TRACES = "pending, refused_at, refused_code"
 
 
@@ -36,6 +40,8 @@ class Pointers:
         return Pointer(
             version=read_text(item, "token_version") or "",
             state=PortalState(read_text(item, "state") or PortalState.ACTIVE),
+            state_code=read_text(item, "state_code") or "",
+            retry_at=read_number(item, "retry_at") or 0.0,
             lock_owner=read_text(item, "lock_owner") or "",
             lock_until=read_number(item, "lock_until") or 0.0,
             pending=tuple((read_text(item, "pending") or "").split()),
@@ -43,21 +49,22 @@ class Pointers:
             refused_code=read_text(item, "refused_code") or "",
         )
 
-    def claim(
-        self, member_id: str, seen: Pointer, owner: str, now: float, until: float, pending: tuple[str, ...]
-    ) -> bool:
-        return self._update(
+    def claim(self, member_id: str, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
+        """Take the lock as it was `seen`: whoever had it meanwhile may have left a version in `pending`."""
+        free = _LAPSED if seen.lock_until else _FREE
+        standing = self._update(
             member_id,
             "SET lock_owner = :owner, lock_until = :until, pending = :pending",
-            "token_version = :seen AND (attribute_not_exists(lock_until) OR lock_until < :now OR lock_owner = :owner)",
+            f"token_version = :version AND ({free} OR lock_owner = :owner)",
             {
                 ":owner": text(owner),
                 ":until": number(until),
                 ":pending": text(" ".join(pending)),
-                ":seen": text(seen.version),
-                ":now": number(now),
+                ":version": text(seen.version),
+                ":lapsed": number(seen.lock_until),
             },
         )
+        return standing is None
 
     def release(self, member_id: str, owner: str, pending: tuple[str, ...], until: float) -> None:
         """Give the lock back, or let it lapse at a moment, if it is ours still."""
@@ -69,12 +76,16 @@ class Pointers:
         )
 
     def switch(self, member_id: str, old: str, new: str, domain: str, now: float) -> bool:
-        """Move the pointer. Whoever got the successor of a pair may do so, lock or no lock: there is but one."""
-        return self._update(
+        """Move the pointer; whether it names `new` now.
+
+        Whoever got the successor of a pair may do so, lock or no lock: there is but one. Where it names `new` already
+        nothing is written: a lock there is somebody's who renews that one.
+        """
+        standing = self._update(
             member_id,
             f"SET token_version = :new, #state = :active, #domain = :domain, refreshed_at = :now "
             f"REMOVE {_LOCK}, {_TRACES}, state_code, retry_at",
-            "token_version IN (:old, :new) AND #state <> :uninstalled",
+            "token_version = :old AND #state <> :uninstalled",
             {
                 ":new": text(new),
                 ":old": text(old),
@@ -84,6 +95,9 @@ class Pointers:
                 ":now": number(now),
             },
             names={"#state": "state", "#domain": "domain"},
+        )
+        return standing is None or (
+            read_text(standing, "token_version") == new and read_text(standing, "state") != PortalState.UNINSTALLED
         )
 
     def refused(self, member_id: str, version: str, at: float, code: str) -> None:
@@ -118,14 +132,15 @@ class Pointers:
         values: "dict[str, UniversalAttributeValueTypeDef]",
         *,
         names: dict[str, str] | None = None,
-    ) -> bool:
-        """One conditional write; whether the condition held."""
+    ) -> "Item | None":
+        """One conditional write. None if it was made, else the record that stood against it."""
         update: UpdateItemInputTypeDef = {
             "TableName": self._table,
             "Key": record_key(member_id),
             "UpdateExpression": expression,
             "ConditionExpression": condition,
             "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if names:
             update["ExpressionAttributeNames"] = names
@@ -134,5 +149,5 @@ class Pointers:
         except ClientError as error:
             if not condition_failed(error):
                 raise
-            return False
-        return True
+            return old_item(error)
+        return None

@@ -1,22 +1,16 @@
 """The portal records in PortalTable: `pk=PORTAL#<member_id>`, with an item for each domain and one default."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
 from chat_lookup.clock import Clock
+from chat_lookup.closed import refusal
 from chat_lookup.default_portal import DefaultPortal
-from chat_lookup.errors import (
-    ChatLookupError,
-    PortalBlocked,
-    PortalMisconfigured,
-    PortalNotInstalled,
-    PortalReauthorise,
-    PortalUnavailable,
-)
+from chat_lookup.errors import PortalNotInstalled, PortalUnavailable
 from chat_lookup.items import condition_failed, number, read_text, read_whole, text, transaction_failed
 from chat_lookup.memory import Memory
 from chat_lookup.records import RECORD, Portal, PortalState, from_item, pk_sk, record_key, to_item
@@ -28,28 +22,6 @@ if TYPE_CHECKING:
 _TRIES: Final = 5
 _NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}")
 """A member id, or a host with its port; all else cannot name a portal, and may be no key of the table either."""
-
-_CLOSED: Final[Mapping[PortalState, tuple[type[ChatLookupError], str]]] = {
-    PortalState.UNINSTALLED: (PortalNotInstalled, "The application was uninstalled from this portal"),
-    PortalState.REAUTHORISE: (
-        PortalReauthorise,
-        "The portal no longer honours our grant; an administrator must open the application in the portal once",
-    ),
-    PortalState.UNPAID: (PortalBlocked, "The portal says that the application or its plan is not paid"),
-    PortalState.MISCONFIGURED: (
-        PortalMisconfigured,
-        "The authorisation server refuses the keys of our application; see the commands apps.list, apps.rotate_secret",
-    ),
-    PortalState.RENAMED: (
-        PortalMisconfigured,
-        "The portal has a new address; give the webhook's new URL with the command portal.add_webhook",
-    ),
-}
-"""What callers get in each state, without a call to the portal."""
-
-_ASKED_AGAIN: Final = frozenset({PortalState.UNPAID, PortalState.MISCONFIGURED})
-"""States that end by themselves, so that the next call after `retry_at` may find out."""
-_LATER: Final = 300.0
 
 
 class Portals:
@@ -67,7 +39,9 @@ class Portals:
         portal = self._memory.recall(member_id, lambda: self.read(member_id))
         if portal is None:
             raise PortalNotInstalled
-        self._admit(portal)
+        refused = refusal(portal.state, portal.state_code, portal.retry_at, self._clock.now())
+        if refused is not None:
+            raise refused
         return portal
 
     def read(self, member_id: str) -> Portal | None:
@@ -134,7 +108,8 @@ class Portals:
     def change(self, portal: Portal, **fields: "UniversalAttributeValueTypeDef") -> bool:
         """Set some fields of a record, if it still stands with this `token_version`; whether it did.
 
-        The condition keeps a slow process from writing what it learned of a former installation into the next.
+        The condition keeps a slow process from writing what it learned of a former installation into the next, and
+        from opening one that was uninstalled meanwhile.
         """
         assignments = ", ".join(f"#{name} = :{name}" for name in fields)
         try:
@@ -142,11 +117,12 @@ class Portals:
                 TableName=self._table,
                 Key=record_key(portal.member_id),
                 UpdateExpression=f"SET {assignments}",
-                ConditionExpression="token_version = :version",
-                ExpressionAttributeNames={f"#{name}": name for name in fields},
+                ConditionExpression="token_version = :version AND #state <> :uninstalled",
+                ExpressionAttributeNames={"#state": "state", **{f"#{name}": name for name in fields}},
                 ExpressionAttributeValues={
                     **{f":{name}": value for name, value in fields.items()},
                     ":version": text(portal.token_version),
+                    ":uninstalled": text(PortalState.UNINSTALLED),
                 },
             )
         except ClientError as error:
@@ -199,20 +175,6 @@ class Portals:
     def forget(self, member_id: str) -> None:
         """Let go of what this process remembers of a portal."""
         self._memory.forget(member_id)
-
-    def _admit(self, portal: Portal) -> None:
-        closed = _CLOSED.get(portal.state)
-        if closed is None:
-            return
-        kind, detail = closed
-        wait = portal.retry_at - self._clock.now()
-        if portal.state in _ASKED_AGAIN and wait <= 0:
-            return
-        raise kind(
-            detail,
-            portal_error=portal.state_code.strip("-") or None,
-            retry_after=wait if portal.state in _ASKED_AGAIN else _LATER,
-        )
 
     def _member_id_of(self, domain: str) -> str | None:
         key = pk_sk(f"DOMAIN#{domain}", "DOMAIN")

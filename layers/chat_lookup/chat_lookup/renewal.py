@@ -14,7 +14,8 @@ from typing import Final, Protocol
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.clock import Deadline
-from chat_lookup.errors import PortalNotInstalled, PortalReauthorise, PortalUnavailable, StoreUnavailable
+from chat_lookup.closed import answer, refusal
+from chat_lookup.errors import PortalNotInstalled, PortalUnavailable, StoreUnavailable
 from chat_lookup.failures import for_caller
 from chat_lookup.records import PortalState
 
@@ -38,6 +39,8 @@ class Pointer:
 
     version: str
     state: PortalState = PortalState.ACTIVE
+    state_code: str = ""
+    retry_at: float = 0.0
     lock_owner: str = ""
     lock_until: float = 0.0
     pending: tuple[str, ...] = ()
@@ -61,7 +64,12 @@ class World(Protocol):
         ...
 
     def pair(self, version: str) -> TokenPair | None:
-        """A saved pair; None while there is none of that version, or none yet."""
+        """A saved pair, or an unsaved one, which is saved by that; None while there is none of that version, or none
+        yet. Raises `StoreUnavailable`."""
+        ...
+
+    def unsaved(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the versions that this process got, and that nobody else has, because it could not save them."""
         ...
 
     def refresh(self, pair: TokenPair, deadline: Deadline) -> TokenPair:
@@ -69,7 +77,7 @@ class World(Protocol):
         ...
 
     def save(self, version: str, pair: TokenPair, deadline: Deadline) -> None:
-        """Raises `StoreUnavailable`; `pair` then finds the pair in this process, and tries to save it again."""
+        """Raises `StoreUnavailable`; the pair is among the `unsaved` of this process then."""
         ...
 
     def switch(self, old: str, new: str, pair: TokenPair) -> bool:
@@ -104,8 +112,14 @@ def renew(world: World, refused: str, deadline: Deadline) -> str:
             raise PortalNotInstalled
         if seen.version != refused:
             return seen.version
-        if seen.state is PortalState.REAUTHORISE:
-            raise _dead(seen)
+        closed = refusal(seen.state, seen.state_code, seen.retry_at, clock.now())
+        if closed is not None:
+            raise closed
+        # Whoever has the only copy of the next pair needs no lock to bring it in, and must not wait for one: the
+        # holder is about to find out that his pair is spent.
+        rescued = _adopted(world, seen, world.unsaved(seen.pending))
+        if rescued is not None:
+            return rescued
         if deadline.left() < LEAST_TO_START:
             raise PortalUnavailable("The portal's tokens are being renewed", retry_after=2)
         if seen.lock_until < clock.now():
@@ -119,30 +133,18 @@ def renew(world: World, refused: str, deadline: Deadline) -> str:
 
 def _alone(world: World, seen: Pointer, version: str, owner: str, deadline: Deadline) -> str:
     """What the holder of the lock does, until the deadline or the end of his lease."""
-    clock = deadline.clock
-    adopted = _adopted(world, seen)
-    if adopted is not None:
-        return adopted
-    if seen.refused_at:
-        return _judged(world, seen, owner, deadline)
-    pair = world.pair(seen.version)
-    if pair is None or deadline.left() < LEAST_TO_START:
-        world.release(owner, seen.pending)
-        raise PortalUnavailable("There is no time left to renew the portal's tokens", retry_after=2)
     try:
-        renewed = world.refresh(pair, deadline.no_later_than(REFRESHING))
-    except BitrixError as error:
-        if error.error_class is ErrorClass.REAUTHORISE:
-            world.refused(seen.version, clock.now(), error.code)
-            return _judged(world, seen, owner, deadline)
-        _closed(world, seen, owner, error, clock.now())
-        raise for_caller(error, clock.now()) from None
-    try:
-        world.save(version, renewed, deadline)
+        adopted = _adopted(world, seen, seen.pending)
+        if adopted is not None:
+            return adopted
+        renewed = None if seen.refused_at else _refreshed(world, seen, owner, deadline)
     except StoreUnavailable:
-        # This process keeps the pair, and whoever of it comes next finds it under the version that is pending.
-        world.release(owner, (*seen.pending, version))
+        world.release(owner, seen.pending, deadline.clock.now() + OUTAGE_PAUSE)
         raise
+    if renewed is None:
+        return _judged(world, seen, owner, deadline)
+    # If this fails the lock stays until it lapses: nobody else shall ask with a pair that is spent.
+    world.save(version, renewed, deadline)
     if world.switch(seen.version, version, renewed):
         world.told("refreshed")
         return version
@@ -150,9 +152,26 @@ def _alone(world: World, seen: Pointer, version: str, owner: str, deadline: Dead
     return _others(world)
 
 
-def _adopted(world: World, seen: Pointer) -> str | None:
-    """The pair that a former holder saved and did not live to point to."""
-    for version in reversed(seen.pending):
+def _refreshed(world: World, seen: Pointer, owner: str, deadline: Deadline) -> TokenPair | None:
+    """The next pair; None if the server refused this one. Its other errors are raised as callers get them."""
+    clock = deadline.clock
+    pair = world.pair(seen.version)
+    if pair is None or deadline.left() < LEAST_TO_START:
+        world.release(owner, seen.pending)
+        raise PortalUnavailable("There is no time left to renew the portal's tokens", retry_after=2)
+    try:
+        return world.refresh(pair, deadline.no_later_than(REFRESHING))
+    except BitrixError as error:
+        if error.error_class is ErrorClass.REAUTHORISE:
+            world.refused(seen.version, clock.now(), error.code)
+            return None
+        _closed(world, seen, owner, error, clock.now())
+        raise for_caller(error, clock.now()) from None
+
+
+def _adopted(world: World, seen: Pointer, versions: tuple[str, ...]) -> str | None:
+    """The pair that a former holder got and did not live, or could not save, to point to; the youngest of these."""
+    for version in reversed(versions):
         pair = world.pair(version)
         if pair is not None:
             if not world.switch(seen.version, version, pair):
@@ -171,13 +190,13 @@ def _judged(world: World, seen: Pointer, owner: str, deadline: Deadline) -> str:
             raise PortalNotInstalled
         if now_seen.version != seen.version:
             return now_seen.version
-        adopted = _adopted(world, now_seen)
+        adopted = _adopted(world, now_seen, now_seen.pending)
         if adopted is not None:
             return adopted
         if clock.now() - now_seen.refused_at >= PATIENCE:
             world.close(seen.version, PortalState.REAUTHORISE, now_seen.refused_code, 0.0)
             world.told("dead")
-            raise _dead(now_seen)
+            raise answer(PortalState.REAUTHORISE, now_seen.refused_code)
         if deadline.left() <= STEP:
             world.release(owner, now_seen.pending)
             raise PortalUnavailable("The portal refused its tokens; whether others were issued is being found out")
@@ -206,11 +225,3 @@ def _others(world: World) -> str:
     if seen is None or seen.state is PortalState.UNINSTALLED:
         raise PortalNotInstalled
     return seen.version
-
-
-def _dead(seen: Pointer) -> PortalReauthorise:
-    return PortalReauthorise(
-        "The portal no longer honours our grant; an administrator must open the application in the portal once",
-        portal_error=seen.refused_code or None,
-        retry_after=300,
-    )

@@ -40,19 +40,20 @@ class PortalWorld:
         return self._pointers.read(self._portal.member_id)
 
     def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
-        return self._pointers.claim(self._portal.member_id, seen, owner, self._clock.now(), until, pending)
+        return self._pointers.claim(self._portal.member_id, seen, owner, until, pending)
 
     def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0) -> None:
         self._pointers.release(self._portal.member_id, owner, pending, until)
 
     def pair(self, version: str) -> TokenPair | None:
-        fields = self._vault.rescued(self._portal.secret_arn, version) or self._vault.read(
-            self._portal.secret_arn, version
-        )
+        fields = self._vault.read(self._portal.secret_arn, version)
         try:
             return pair_from(fields) if fields else None
         except (KeyError, ValueError):
             return None
+
+    def unsaved(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(version for version in versions if self._vault.unsaved(self._portal.secret_arn, version))
 
     def refresh(self, pair: TokenPair, deadline: Deadline) -> TokenPair:
         """Ask with each of the application's secrets: a rotated one may not be known everywhere yet."""

@@ -43,7 +43,13 @@ class Vault:
         self._unsaved: Memory[tuple[str, str], Fields] = Memory(clock, seconds=_A_DAY, limit=500)
 
     def read(self, arn: str, version: str) -> Fields | None:
-        """A version of a secret, or None while there is none of that name. Raises `StoreUnavailable`."""
+        """A version of a secret, or None while there is none of that name. Raises `StoreUnavailable`.
+
+        One that this process could not save before is saved first: who reads a version may point to it.
+        """
+        unsaved = self._unsaved.get((arn, version))
+        if unsaved is not None:
+            self.save(arn, version, unsaved, Deadline.after(_LEAST_TO_SAVE, self._clock))
         fields = self._memory.get((arn, version))
         if fields is not None:
             return fields
@@ -92,7 +98,7 @@ class Vault:
     def save(self, arn: str, version: str, fields: Fields, deadline: Deadline) -> None:
         """Write a version under our own name for it, so that repeating is harmless; tried to the deadline.
 
-        Raises `StoreUnavailable` when it could not be written; this process keeps it then, for `rescued`.
+        Raises `StoreUnavailable` when it could not be written; this process keeps it then, for the next `read`.
         """
         last = max(deadline.at, self._clock.now() + _LEAST_TO_SAVE)
         while True:
@@ -111,15 +117,9 @@ class Vault:
                 self._remember(arn, version, fields)
                 return
 
-    def rescued(self, arn: str, version: str) -> Fields | None:
-        """A version that this process could not save before, saved now; None if there is none or it fails again."""
-        fields = self._unsaved.get((arn, version))
-        if fields is not None:
-            try:
-                self.save(arn, version, fields, Deadline.after(_LEAST_TO_SAVE, self._clock))
-            except StoreUnavailable:
-                return None
-        return fields
+    def unsaved(self, arn: str, version: str) -> bool:
+        """Whether this process has the only copy of a version: it could not be saved yet."""
+        return self._unsaved.get((arn, version)) is not None
 
     def wipe(self, arn: str) -> None:
         """Overwrite a secret, then delete it; one that is gone already is fine. Raises `StoreUnavailable`."""

@@ -1,0 +1,261 @@
+"""A portal that the service has never heard of, and the service it turns to: the stage of first contacts, true and forged.
+
+The service runs with its own portal installed, and admits this one's address as it admits the other's. Whatever else is
+named in a message is nobody's.
+"""
+
+import contextlib
+import html
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import urllib3
+
+from chat_lookup.words import Language, said
+from local.portal import LocalPortal
+from local.portal.applications import Application
+from local.portal.delivery import Answer
+from local.portal.installer import Kind, Manner
+from local.portal.messages import Fields, Message
+from local.tls import LOCAL_NAMES, Authority
+from tests.integration.listener import Listener, listening, watching
+from tests.integration.service import Service
+
+if TYPE_CHECKING:
+    from local.stack import LocalStack
+
+INSTALL: Final = "/bitrix24/install"
+APP: Final = "/bitrix24/app"
+ADMINISTRATOR, EMPLOYEE = 1, 2
+CHOSEN_TOKEN: Final = "c" * 32
+"""An application token of the forger's choice."""
+FORM: Final = "application/x-www-form-urlencoded"
+
+_COUNTERS: Final = "LIMIT#"
+"""Items in which requests are counted: the one thing that a refusal leaves behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Everything that the stores hold, but for the limiter's counters."""
+
+    items: Sequence[str]
+    secrets: Sequence[str]
+
+
+@dataclass(slots=True)
+class Stage:
+    """`portal` is the stranger, `card` the market application as it stands there, `listener` the forger's own server."""
+
+    service: Service
+    portal: LocalPortal
+    card: Application
+    listener: Listener
+    _http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, timeout=30))
+
+    # --- what the portal sends -----------------------------------------------------------------------------------
+
+    def contact(
+        self, kind: Kind = "interface", *, user_id: int = ADMINISTRATOR, path: str = "", fields: Fields | None = None
+    ) -> Answer:
+        """A first contact as the portal makes it, but for `fields`; what the service answered."""
+        manner = Manner(path, fields or {})
+        return self.portal.installer.install(self.card.client_id, kind=kind, user_id=user_id, manner=manner).answer
+
+    def message(
+        self, kind: Kind = "interface", *, user_id: int = ADMINISTRATOR, path: str = "", fields: Fields | None = None
+    ) -> Message:
+        """The same, written and not sent."""
+        manner = Manner(path, fields or {}, send=False)
+        outcome = self.portal.installer.install(self.card.client_id, kind=kind, user_id=user_id, manner=manner)
+        return outcome.sent[0].message
+
+    def event(self, name: str, *, user_id: int = ADMINISTRATOR, fields: Fields | None = None) -> Answer:
+        """An event of the application's life, with the user's tokens, sent to where such events are bound."""
+        return self.contact("event", user_id=user_id, path=INSTALL, fields={**(fields or {}), "event": name})
+
+    def send(self, message: Message) -> Answer:
+        """A message that was written before, as it stands."""
+        _, _, rest = message.url.partition("://")
+        path = "/" + rest.partition("/")[2]
+        return self.request(message.verb, path, message.body.encode() or None, message.content_type)
+
+    def request(self, verb: str, path: str, body: bytes | None = None, content_type: str = FORM) -> Answer:
+        headers = {"Content-Type": content_type} if body is not None and content_type else {}
+        reply = self.service.request(verb, path, headers, body)
+        return Answer(reply.status, reply.headers.get("Content-Type", ""), reply.body.decode())
+
+    def link(self, portal: str = "") -> str:
+        """The `state` of a link that the service made, to this portal or another one."""
+        reply = self.service.request("GET", f"{INSTALL}?portal={portal or self.portal.domain}", {})
+        assert reply.status == 302, reply.body
+        return reply.headers["Location"].rpartition("state=")[2]
+
+    # --- what the portal and the stores know ---------------------------------------------------------------------
+
+    def tell(self, path: str, body: object) -> Any:
+        return self._control("POST", path, body)
+
+    def ask(self, path: str) -> Any:
+        return self._control("GET", path, None)
+
+    def grant(self, user_id: int = ADMINISTRATOR, client_id: str = "") -> dict[str, Any]:
+        """A user's own tokens, as he reads them in his browser."""
+        granted: dict[str, Any] = self.tell("/grants", {"client_id": client_id or self.card.client_id, "user_id": user_id})
+        return granted
+
+    def another_card(self) -> str:
+        """The client id of another application that is installed in the portal."""
+        card = self.portal.applications.add(service_url=self.service.stack.addresses.api_https_url)
+        self.portal.installer.install(card.client_id, manner=Manner(send=False))
+        return card.client_id
+
+    def answers(self, method: str, **fault: object) -> None:
+        """Have the portal, or its authorisation server (`oauth/token`), answer a method like this."""
+        self.tell("/faults", {"method": method, **fault})
+
+    def calls(self) -> list[str]:
+        """What was called of the portal and its authorisation server, in order."""
+        return [call["method"] for call in self.ask("/calls")]
+
+    def kept(self) -> Kept:
+        aws = self.service.stack.backend.aws
+        items = [
+            json.dumps(item, sort_keys=True)
+            for table in ("PortalTable", "CacheTable")
+            for page in aws.dynamodb().get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+            for item in page["Items"]
+            if not item["pk"]["S"].startswith(_COUNTERS)
+        ]
+        secrets = [
+            json.dumps([secret["ARN"], secret.get("SecretVersionsToStages")], sort_keys=True)
+            for page in aws.secrets().get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
+            for secret in page["SecretList"]
+        ]
+        return Kept(sorted(items), sorted(secrets))
+
+    def registered(self) -> object:
+        """Bots and bindings in both portals."""
+        return [
+            (look("/bots"), {each["client_id"]: each["bindings"] for each in look("/installs") if each["bindings"]})
+            for look in (self.ask, self.service.control)
+        ]
+
+    def record(self) -> Mapping[str, Any] | None:
+        """The portal's record in the store, as it stands."""
+        key = {"pk": {"S": f"PORTAL#{self.portal.member_id}"}, "sk": {"S": "RECORD"}}
+        found = self.service.stack.backend.aws.dynamodb().get_item(
+            TableName="PortalTable", Key=key, ConsistentRead=True
+        )
+        return found.get("Item")  # type: ignore[return-value]  # DynamoDB's own attribute values
+
+    @property
+    def own_ports(self) -> tuple[int, ...]:
+        """Ports at which this machine may be reached for: stores, API, portals, and their control."""
+        stack, theirs = self.service.stack, self.service.stack.target.local
+        assert theirs is not None
+        urls = (
+            stack.addresses.api_url,
+            stack.addresses.api_https_url,
+            stack.backend.aws.endpoint_url,
+            theirs.portal_url,
+            theirs.control_url,
+            self.portal.portal_url,
+            self.portal.control_url,
+        )
+        return tuple(int(url.rpartition(":")[2]) for url in urls)
+
+    def reset(self) -> None:
+        """The service as it began; the portal without faults, and nothing of it installed."""
+        self.tell("/reset", {})
+        self.service.reset()
+        for user_id in (ADMINISTRATOR, EMPLOYEE):
+            self.tell("/deactivate", {"user_id": user_id, "active": True})
+        for installation in self.ask("/installs"):
+            self.tell("/uninstall", {"client_id": installation["client_id"], "send": False})
+        self.listener.heard.clear()
+
+    @contextlib.contextmanager
+    def untouched(self, calls: Sequence[str] = (), resolved: str = "") -> Iterator[None]:
+        """Inside, nothing is written, registered or reached for; the portal gets exactly these calls.
+
+        `resolved` may be asked of the resolver, if need be: a host that the authorisation server named. To ask where
+        somebody lives is not yet to call him.
+        """
+        before, registered, known = self.kept(), self.registered(), len(self.calls())
+        with watching() as reached:
+            yield
+        assert self.calls()[known:] == list(calls)
+        assert self.kept() == before
+        assert self.registered() == registered
+        assert self.listener.heard == []
+        assert reached.beyond(self.own_ports) - {f"{resolved}:443"} == set()
+        assert f"{resolved}:443" not in reached.addresses
+
+    def _control(self, verb: str, path: str, body: object) -> Any:
+        sent = None if verb == "GET" else json.dumps(body)
+        response = self._http.request(verb, self.portal.control_url + path, body=sent)
+        assert response.status == 200, response.data
+        return response.json()
+
+
+def shown(answer: Answer) -> str:
+    """What somebody reads: a page's text, or the detail of a problem document."""
+    if answer.content_type.startswith("application/problem+json"):
+        return str(json.loads(answer.body)["detail"])
+    return html.unescape(answer.body)
+
+
+def assert_refused(answer: Answer, reason: str) -> None:
+    """The answer says why, in words that are written for it, and ends no installation."""
+    assert answer.status == 403, answer
+    assert said(reason, Language.ENGLISH) in shown(answer)
+    assert "installFinish" not in answer.body
+
+
+@contextlib.contextmanager
+def staged(stack: "LocalStack") -> Iterator[Stage]:
+    """A stage for the length of a `with`: a stranger's portal beside the stack's, and the forger's listener."""
+    authority = Authority(stack.settings.state_dir / "authority")
+    with (
+        LocalPortal(stack.settings.state_dir, stack.clock) as portal,
+        listening(authority.server_context((*LOCAL_NAMES, *HOSTILE_NAMES))) as listener,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        admitted = stack.backend.variables["LOCAL_HOSTS"].split(",")
+        environment.setenv("LOCAL_HOSTS", ",".join([*admitted, *sorted(portal.local_hosts)]))
+        Service(stack).cold_start()
+        card = portal.applications.add(service_url=stack.addresses.api_https_url, kind="market")
+        keys = {"client_id": card.client_id, "client_secret": card.client_secret}
+        service = Service(stack)
+        service.admin("apps.add", kind="market", **keys)
+        # From here on, what the service goes back to holds the market application, too.
+        yield Stage(Service(stack), portal, card, listener)
+        service.reset()
+    Service(stack).cold_start()
+
+
+HOSTILE_NAMES: Final[Mapping[str, str]] = {
+    "metadata.attacker.example": "169.254.169.254",
+    "intranet.attacker.example": "10.0.0.7",
+    "loopback.attacker.example": "127.0.0.1",
+    "ipv6.attacker.example": "fd00:ec2::254",
+    "mapped.attacker.example": "::ffff:169.254.169.254",
+    "nat64.attacker.example": "64:ff9b::a9fe:a9fe",
+    "127.0.0.1.attacker.example": "127.0.0.1",
+}
+"""Ordinary names that lead to private addresses, each to its own."""
+
+
+@contextlib.contextmanager
+def hostile_names(names: Mapping[str, str] = HOSTILE_NAMES) -> Iterator[None]:
+    """Inside, the attacker's name server answers for his names."""
+    from local.names import resolving  # noqa: PLC0415 - one name at a time is all that it has
+
+    with contextlib.ExitStack() as resolved:
+        for name, address in names.items():
+            resolved.enter_context(resolving(name, address))
+        yield
