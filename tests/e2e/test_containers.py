@@ -1,5 +1,6 @@
 """The built functions in Lambda's containers, against the portal and the stores of `make run` on this machine."""
 
+import base64
 import json
 import os
 import platform
@@ -13,9 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 
+from local.run import DEFAULTS
 from tests.e2e.machine import ROOT, missing
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
@@ -23,6 +26,8 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 HOST = "host.docker.internal"
 ARCHITECTURE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 START_SECONDS = 60
+SAMPLES = ROOT / "events"
+PORTAL_OF_SAMPLES = f"{HOST}:{DEFAULTS['PORTAL_PORT']}"
 DEAL = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 CHAT_ID = 1437
 
@@ -128,13 +133,13 @@ def invoke(sam: str, sam_environment: dict[str, str], artifact: Path, stack: Sta
 @pytest.fixture(autouse=True)
 def nothing_known(stack: Stack, invoke: Invoker) -> None:
     """Each test starts with an empty cache and an empty list of calls."""
-    invoke("AdminFunction", ROOT / "events/admin-cache-purge.json")
+    invoke("AdminFunction", SAMPLES / "admin-cache-purge.json")
     stack.control("POST", "/reset", {})
 
 
 def test_a_direct_look_up_in_a_container_asks_the_portal_once_and_then_the_cache(stack: Stack, invoke: Invoker) -> None:
-    first = invoke("DirectFunction", ROOT / "events/direct-lookup.json")
-    second = invoke("DirectFunction", ROOT / "events/direct-lookup-platform-spelling.json")
+    first = invoke("DirectFunction", SAMPLES / "direct-lookup.json")
+    second = invoke("DirectFunction", SAMPLES / "direct-lookup-platform-spelling.json")
     assert [{key: answer[key] for key in (*DEAL, "chat_id", "source")} for answer in (first, second)] == [
         {**DEAL, "chat_id": CHAT_ID, "source": "portal"},
         {**DEAL, "chat_id": CHAT_ID, "source": "cache"},
@@ -146,13 +151,41 @@ def test_a_direct_look_up_in_a_container_asks_the_portal_once_and_then_the_cache
 def test_a_look_up_over_http_in_a_container_is_answered_with_the_chat_that_the_portal_holds(
     stack: Stack, invoke: Invoker
 ) -> None:
-    answer = invoke("LookupFunction", ROOT / "events/lookup-http.json")
+    answer = invoke("LookupFunction", SAMPLES / "lookup-http.json")
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"])["chat_id"] == CHAT_ID
     assert len(stack.lookups()) == 1
 
 
 def test_health_in_a_container_tells_the_layer_that_it_runs_with(artifact: Path, invoke: Invoker) -> None:
-    answer = invoke("LookupFunction", ROOT / "events/health-http.json")
+    answer = invoke("LookupFunction", SAMPLES / "health-http.json")
     stamp = (artifact / "LookupFunction/layer-stamp").read_text().strip()
     assert json.loads(answer["body"]) == {"status": "ok", "layer": stamp}
+
+
+def frame(stack: Stack, folder: Path) -> Path:
+    """The sample of an installation, said by the portal of this run, which has a port of its own."""
+    event = json.loads((SAMPLES / "install-frame.json").read_text())
+    there, here = (quote(domain, safe="") for domain in (PORTAL_OF_SAMPLES, urlsplit(stack.run["portal_url"]).netloc))
+    form = base64.b64decode(event["body"]).decode()
+    assert there in event["rawQueryString"]
+    assert there in form
+    event["rawQueryString"] = event["rawQueryString"].replace(there, here)
+    event["body"] = base64.b64encode(form.replace(there, here).encode()).decode()
+    path = folder / "install-frame.json"
+    path.write_text(json.dumps(event))
+    return path
+
+
+def test_an_installation_in_a_container_answers_the_page_that_finishes_it_and_look_ups_go_on(
+    stack: Stack, invoke: Invoker, tmp_path: Path
+) -> None:
+    answer = invoke("InstallFunction", frame(stack, tmp_path))
+    assert answer["statusCode"] == 200, answer["body"]
+    assert answer["headers"]["content-type"].startswith("text/html")
+    assert "BX24.installFinish()" in answer["body"]
+    assert invoke("DirectFunction", SAMPLES / "direct-lookup.json")["source"] == "portal"
+
+
+def test_the_keepalive_in_a_container_leaves_tokens_alone_that_serve_for_months(invoke: Invoker) -> None:
+    assert set(invoke("KeepaliveFunction", SAMPLES / "keepalive.json").values()) == {0}

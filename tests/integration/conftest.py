@@ -13,6 +13,7 @@ from local import environment
 from local.aws import CREDENTIALS, EmbeddedAws
 from local.stack import ROOT, Settings, running
 from local.template import REGION, Template
+from tests.integration.first_contact import Stage, staged
 from tests.integration.service import Service, empty
 
 if TYPE_CHECKING:
@@ -40,6 +41,21 @@ def service(running_service: Service) -> Service:
     """Portal, stores, functions and API, as they were after the installation."""
     running_service.reset()
     return running_service
+
+
+@pytest.fixture(scope="module")
+def one_stage(running_service: Service) -> Iterator[Stage]:
+    """The module's one stranger beside the stack; tests take `stage`, which begins afresh."""
+    running_service.reset()
+    with staged(running_service.stack) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(one_stage: Stage) -> Stage:
+    """A portal that the service does not know, and the forger's listener."""
+    one_stage.reset()
+    return one_stage
 
 
 @dataclass(frozen=True, slots=True)

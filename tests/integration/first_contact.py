@@ -25,6 +25,9 @@ from tests.integration.listener import Listener, listening, watching
 from tests.integration.service import Service
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
     from local.stack import LocalStack
 
 INSTALL: Final = "/bitrix24/install"
@@ -54,6 +57,8 @@ class Stage:
     portal: LocalPortal
     card: Application
     listener: Listener
+    dynamodb: "DynamoDBClient"
+    secrets: "SecretsManagerClient"
     _http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, timeout=30))
 
     # --- what the portal sends -----------------------------------------------------------------------------------
@@ -104,7 +109,10 @@ class Stage:
 
     def grant(self, user_id: int = ADMINISTRATOR, client_id: str = "") -> dict[str, Any]:
         """A user's own tokens, as he reads them in his browser."""
-        granted: dict[str, Any] = self.tell("/grants", {"client_id": client_id or self.card.client_id, "user_id": user_id})
+        if not client_id:
+            self.message()  # without an opened installation there is nobody to grant anything to
+        asked = {"client_id": client_id or self.card.client_id, "user_id": user_id}
+        granted: dict[str, Any] = self.tell("/grants", asked)
         return granted
 
     def another_card(self) -> str:
@@ -122,17 +130,16 @@ class Stage:
         return [call["method"] for call in self.ask("/calls")]
 
     def kept(self) -> Kept:
-        aws = self.service.stack.backend.aws
         items = [
             json.dumps(item, sort_keys=True)
             for table in ("PortalTable", "CacheTable")
-            for page in aws.dynamodb().get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+            for page in self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
             for item in page["Items"]
             if not item["pk"]["S"].startswith(_COUNTERS)
         ]
         secrets = [
             json.dumps([secret["ARN"], secret.get("SecretVersionsToStages")], sort_keys=True)
-            for page in aws.secrets().get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
+            for page in self.secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
             for secret in page["SecretList"]
         ]
         return Kept(sorted(items), sorted(secrets))
@@ -147,10 +154,18 @@ class Stage:
     def record(self) -> Mapping[str, Any] | None:
         """The portal's record in the store, as it stands."""
         key = {"pk": {"S": f"PORTAL#{self.portal.member_id}"}, "sk": {"S": "RECORD"}}
-        found = self.service.stack.backend.aws.dynamodb().get_item(
-            TableName="PortalTable", Key=key, ConsistentRead=True
+        return self.dynamodb.get_item(TableName="PortalTable", Key=key, ConsistentRead=True).get("Item")
+
+    def becomes(self, state: str) -> None:
+        """Mark the portal's record with a state, as the renewal of its tokens would, and lose what is remembered."""
+        self.dynamodb.update_item(
+            TableName="PortalTable",
+            Key={"pk": {"S": f"PORTAL#{self.portal.member_id}"}, "sk": {"S": "RECORD"}},
+            UpdateExpression="SET #state = :state",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":state": {"S": state}},
         )
-        return found.get("Item")  # type: ignore[return-value]  # DynamoDB's own attribute values
+        self.service.cold_start()
 
     @property
     def own_ports(self) -> tuple[int, ...]:
@@ -230,11 +245,15 @@ def staged(stack: "LocalStack") -> Iterator[Stage]:
         Service(stack).cold_start()
         card = portal.applications.add(service_url=stack.addresses.api_https_url, kind="market")
         keys = {"client_id": card.client_id, "client_secret": card.client_secret}
-        service = Service(stack)
+        service, ours = Service(stack), stack.target.local
+        assert ours is not None
+        ours.applications.add(service_url=stack.addresses.api_https_url, kind="market", **keys)
         service.admin("apps.add", kind="market", **keys)
         # From here on, what the service goes back to holds the market application, too.
-        yield Stage(Service(stack), portal, card, listener)
+        aws = stack.backend.aws
+        yield Stage(Service(stack), portal, card, listener, aws.dynamodb(), aws.secrets())
         service.reset()
+        ours.applications.remove(card.client_id)
     Service(stack).cold_start()
 
 

@@ -17,7 +17,7 @@ RUNGS = (
     ("errors", "clock"),
     ("entity", "memory", "items", "redaction", "config", "words"),
     ("bitrix24", "records", "refusals"),
-    ("telemetry", "failures", "default_portal", "portals", "portal_facts", "keys", "cache", "limiter"),
+    ("telemetry", "failures", "closed", "default_portal", "portals", "portal_facts", "keys", "cache", "limiter"),
     ("vault", "applications", "pairs", "pointer", "renewal", "renewal_world", "tokens"),
     ("calls", "asking", "lookup"),
     ("parts", "offers", "strangers", "turns", "proof", "capabilities", "bots", "bindings", "registering"),

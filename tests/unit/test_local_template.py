@@ -38,6 +38,7 @@ Resources:
       Events:
         Get: {Type: HttpApi, Properties: {Method: get, Path: "/things/{id}"}}
         Rest: {Type: HttpApi}
+        Daily: {Type: Schedule, Properties: {Schedule: rate(1 day)}}
   Logs:
     Type: AWS::Logs::LogGroup
     Properties: {LogGroupName: !Sub "/aws/lambda/${Answering}", RetentionInDays: 7}
@@ -72,6 +73,12 @@ def test_routes_come_from_the_functions_events_and_one_without_a_path_is_the_def
 
     assert routes == (Route("GET", "/things/{id}", "Answering"), Route("ANY", "$default", "Answering"))
     assert [route.key for route in routes] == ["GET /things/{id}", "$default"]
+
+
+def test_a_schedule_is_no_route_and_nothing_to_complain_of(tmp_path: Path) -> None:
+    without = SMALL.replace("Daily: {Type: Schedule, Properties: {Schedule: rate(1 day)}}", "")
+
+    assert load(tmp_path, SMALL).routes == load(tmp_path, without).routes
 
 
 def test_a_table_is_named_by_its_logical_id_and_leaves_out_what_only_the_cloud_has(tmp_path: Path) -> None:

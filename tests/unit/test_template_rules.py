@@ -4,17 +4,25 @@ import ast
 import json
 import re
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from chat_lookup import cache, config
 from chat_lookup.errors import ServiceMisconfigured
 from local.template import Template
+from tests.template_file import (
+    FUNCTIONS,
+    RESOURCES,
+    ROOT,
+    TEMPLATE,
+    Mapping,
+    actions_of,
+    of_type,
+    statements_of,
+    store_of,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "layers" / "chat_lookup" / "chat_lookup"
 
 # Which modules ask which store: what they ask for is what the policies may grant, neither less nor more.
@@ -24,10 +32,6 @@ ASKED_BY = {
     "CacheTable/index/by_chat": ("cache",),
     "secrets": ("vault",),
 }
-SECRETS = re.compile(
-    r"arn:\$\{AWS::Partition}:secretsmanager:\$\{AWS::Region}:\$\{AWS::AccountId}:"
-    r"secret:\$\{AWS::StackName}/(portal|application)/\*"
-)
 # The one thing that an item of a transaction needs which its own name does not say.
 OF_TRANSACTIONS = {
     "Put": "PutItem",
@@ -38,57 +42,8 @@ OF_TRANSACTIONS = {
 # Lambda itself sets these.
 OF_LAMBDA = frozenset({"LAMBDA_TASK_ROOT"})
 
-Mapping = dict[str, Any]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's tags in their long form."""
-
-
-def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> Mapping:
-    value = loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
-    assert value is not None, f"!{name} of anything but text"
-    return {"Ref" if name == "Ref" else f"Fn::{name}": value}
-
-
-yaml.add_multi_constructor("!", _intrinsic, _Loader)
-TEMPLATE: Mapping = yaml.load((ROOT / "template.yaml").read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-RESOURCES: Mapping = TEMPLATE["Resources"]
 SETTINGS: Mapping = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
-
-
-def of_type(kind: str) -> dict[str, Mapping]:
-    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
-
-
-FUNCTIONS = of_type("AWS::Serverless::Function")
-
-
-def statements_of(function: str) -> list[Mapping]:
-    """Every statement that a function's role carries, whether it stands at the function or in a shared policy."""
-    documents = [
-        RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] if "Ref" in policy else policy
-        for policy in FUNCTIONS[function]["Policies"]
-    ]
-    return [statement for document in documents for statement in document["Statement"]]
-
-
 ALL_STATEMENTS = [statement for function in FUNCTIONS for statement in statements_of(function)]
-
-
-def actions_of(statement: Mapping) -> frozenset[str]:
-    actions = statement["Action"]
-    return frozenset([actions] if isinstance(actions, str) else actions)
-
-
-def store_of(statement: Mapping) -> str:
-    """The resource that a statement names, as ASKED_BY calls it."""
-    resource = statement["Resource"]
-    assert isinstance(resource, dict), "one statement names one ARN"
-    if "Fn::GetAtt" in resource:
-        return str(resource["Fn::GetAtt"]).removesuffix(".Arn")
-    named: str = resource["Fn::Sub"]
-    return "secrets" if SECRETS.fullmatch(named) else named.replace("${CacheTable.Arn}", "CacheTable")
 
 
 def asked(module: str) -> set[str]:
@@ -111,17 +66,23 @@ def asked(module: str) -> set[str]:
     return found - {"dynamodb:TransactWriteItems"}
 
 
+def _asked_of(statement: Mapping) -> str:
+    """The store of a statement as ASKED_BY has it: one module asks for all kinds of secrets."""
+    store = store_of(statement)
+    return "secrets" if store.startswith("secrets/") else store
+
+
 @pytest.mark.parametrize("statement", ALL_STATEMENTS, ids=lambda each: each["Sid"])
 def test_a_statement_allows_named_actions_on_one_named_resource(statement: Mapping) -> None:
     assert statement["Effect"] == "Allow"
-    assert store_of(statement) in ASKED_BY
+    assert _asked_of(statement) in ASKED_BY
     assert all(re.fullmatch(r"(dynamodb|secretsmanager):[A-Za-z]+", action) for action in actions_of(statement))
 
 
 @pytest.mark.parametrize("store", ASKED_BY)
 def test_policies_grant_what_the_code_asks_for_and_nothing_else(store: str) -> None:
     granted = {
-        action for statement in ALL_STATEMENTS if store_of(statement) == store for action in actions_of(statement)
+        action for statement in ALL_STATEMENTS if _asked_of(statement) == store for action in actions_of(statement)
     }
     needed = set().union(*(asked(module) for module in ASKED_BY[store]))
     if store.startswith("CacheTable"):  # the cache queries its index and nothing but its index
@@ -184,9 +145,21 @@ def test_the_vendor_can_probe_every_address_of_ours(path: str) -> None:
     assert {f"GET {path}", f"HEAD {path}"} <= routed
 
 
+def test_portals_and_browsers_post_to_both_pages() -> None:
+    routed = {route.key for route in Template.load(ROOT / "template.yaml").routes}
+    assert {"POST /bitrix24/install", "POST /bitrix24/app"} <= routed
+
+
+def test_the_keepalive_runs_once_a_day_and_never_a_second_time_because_it_failed() -> None:
+    (event,) = FUNCTIONS["KeepaliveFunction"]["Events"].values()
+    assert (event["Type"], event["Properties"]["Schedule"]) == ("Schedule", "rate(1 day)")
+    assert FUNCTIONS["KeepaliveFunction"]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
+
+
 def test_a_function_answers_before_the_gateway_gives_up_and_its_time_and_memory_are_bounded() -> None:
     assert all(FUNCTIONS[name]["Timeout"] < 30 for name in ("LookupFunction", "InstallFunction"))
-    assert all(function["Timeout"] <= 300 for function in FUNCTIONS.values())
+    longest = {name: 300 if name == "KeepaliveFunction" else 60 for name in FUNCTIONS}
+    assert all(function["Timeout"] <= longest[name] for name, function in FUNCTIONS.items())
     shared = TEMPLATE["Globals"]["Function"]
     assert (shared["Runtime"], shared["MemorySize"], shared["Tracing"]) == ("python3.13", 512, "Active")
 
@@ -238,6 +211,36 @@ def test_the_cache_ends_by_itself_and_can_be_asked_by_chat() -> None:
     assert index["IndexName"] == cache.BY_CHAT
     assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["entity_type", "entity_id"]}
     assert all(each["BillingMode"] == "PAY_PER_REQUEST" for each in of_type("AWS::DynamoDB::Table").values())
+
+
+@pytest.mark.parametrize(
+    ("name", "admitted", "refused"),
+    [
+        (
+            "PublicUrl",
+            ["", "https://chats.example.com", "https://10.0.0.1:8443"],
+            ["https://chats.example.com/", "http://a.b"],
+        ),
+        ("InstallMembers", ["", "f0e1d2c3b4a59687", "a1,b-2,c_3"], ["a1,", "a1 b2", "a" * 65]),
+        (
+            "PrivatePortals",
+            ["", "bitrix.intern:443", "a.b:8443,10.0.0.5:443"],
+            ["yes", "bitrix.intern", "https://a.b:443"],
+        ),
+    ],
+)
+def test_a_parameter_about_portals_admits_what_the_functions_do(
+    name: str, admitted: list[str], refused: list[str]
+) -> None:
+    parameter = TEMPLATE["Parameters"][name]
+    pattern = re.compile(parameter["AllowedPattern"])
+    assert parameter["Default"] == ""
+    assert all(pattern.fullmatch(value) for value in admitted)
+    assert not any(pattern.fullmatch(value) for value in refused)
+    variables = dict.fromkeys(("PORTAL_TABLE", "CACHE_TABLE", "SECRET_PREFIX"), "chat-lookup")
+    variable = re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper()
+    for value in admitted:
+        config.from_environ({**variables, variable: value})
 
 
 @pytest.mark.parametrize("environment", ["default", "dev", "staging", "prod"])
