@@ -7,7 +7,7 @@ from chat_lookup import bootstrap, edge
 from chat_lookup.answers import found_body, outcome_body, problem_body
 from chat_lookup.asking import Method
 from chat_lookup.clock import Deadline
-from chat_lookup.entity import EntityRef
+from chat_lookup.entity import LONGEST, EntityRef
 from chat_lookup.errors import ChatLookupError, ChatNotFound, InvalidRequest
 from chat_lookup.fields import Fields
 from chat_lookup.lookup import Options
@@ -95,5 +95,10 @@ def ref_or_error(item: object) -> EntityRef | ChatLookupError:
 
 
 def as_given(item: object, error: ChatLookupError) -> dict[str, object]:
+    """What was given in place of a pair, if it is text that an answer can hold; the problem says what is wrong."""
     given = item if isinstance(item, Mapping) else {}
-    return problem_body(given.get("entity_type"), given.get("entity_id"), error)
+    entity_type, entity_id = (
+        value if isinstance(value, str) and value.isprintable() and len(value) <= LONGEST else None
+        for value in (given.get("entity_type"), given.get("entity_id"))
+    )
+    return problem_body(entity_type, entity_id, error)

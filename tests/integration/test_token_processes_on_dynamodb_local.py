@@ -224,6 +224,7 @@ def test_who_has_the_pair_in_memory_renews_it_although_secrets_cannot_be_read(sc
 def test_who_cannot_read_what_a_refresh_needs_keeps_nobody_else_from_it(scene: Scene) -> None:
     cold, warm = scene.begin(2)
     assert scene.still_connected(warm)
+    assert cold.look_up("DEAL|0") == Outcome(FIRST_CHAT)  # has the pair now, but not the application's keys
     scene.an_hour_passes()
     scene.aws.down = {"GetSecretValue"}
     assert cold.look_up("DEAL|0").problem == "store-unavailable"

@@ -92,7 +92,9 @@ class Portals:
         for _ in range(_TRIES):
             before = self.read(portal.member_id)
             if before is None:
-                portal = replace(portal, created_at=self._clock.now())
+                # No generation is had twice, not even by a portal that was forgotten: rows of the former may be left.
+                now = self._clock.now()
+                portal = replace(portal, created_at=now, generation=int(now))
             else:
                 portal = replace(portal, created_at=before.created_at, generation=before.generation + 1)
             try:
@@ -180,6 +182,19 @@ class Portals:
         key = pk_sk(f"DOMAIN#{domain}", "DOMAIN")
         return read_text(self._dynamodb.get_item(TableName=self._table, Key=key).get("Item", {}), "member_id")
 
+    def moved(self, portal: Portal) -> None:
+        """Find a renamed portal by its new domain, too; whoever gets its former one overwrites that when he comes."""
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key=pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN"),
+            UpdateExpression="SET member_id = :member_id",
+            ExpressionAttributeValues={":member_id": text(portal.member_id)},
+        )
+
+    def _names(self, portal: Portal) -> bool:
+        """Whether its domain's item names this portal: one by webhook and one by OAuth can have the same domain."""
+        return self._member_id_of(portal.domain) == portal.member_id
+
     def _writes(self, portal: Portal, before: Portal | None, *, default: bool) -> "list[TransactWriteItemTypeDef]":
         record: TransactWriteItemTypeDef = {
             "Put": {
@@ -193,7 +208,7 @@ class Portals:
             record["Put"]["ExpressionAttributeValues"] = {":generation": number(before.generation)}
         domain = {**pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN"), "member_id": text(portal.member_id)}
         writes: list[TransactWriteItemTypeDef] = [record, {"Put": {"TableName": self._table, "Item": domain}}]
-        if before is not None and before.domain != portal.domain:
+        if before is not None and before.domain != portal.domain and self._names(before):
             writes.append({"Delete": {"TableName": self._table, "Key": pk_sk(f"DOMAIN#{before.domain}", "DOMAIN")}})
         return [*writes, *self._default.write_for(portal.member_id, chosen=default)]
 
@@ -203,8 +218,7 @@ class Portals:
             {"Delete": {"TableName": self._table, "Key": record_key(portal.member_id)}},
             *self._default.delete_for(portal.member_id),
         ]
-        if self._member_id_of(portal.domain) == portal.member_id:
-            # It may be another portal's by now: one by webhook and one by OAuth can have the same domain.
+        if self._names(portal):
             deletes.append({"Delete": {"TableName": self._table, "Key": pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN")}})
         self._dynamodb.transact_write_items(TransactItems=deletes)
         self._memory.forget(portal.member_id)

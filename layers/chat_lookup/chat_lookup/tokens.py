@@ -66,7 +66,10 @@ class Tokens:
         finally:
             # Whatever came of it, the record says more now than what is remembered of it.
             self._portals.forget(portal.member_id)
-        return self._read(self._portals.get(portal.member_id), version, deadline)
+        current = self._portals.get(portal.member_id)
+        if current.domain != portal.domain:
+            self._portals.moved(current)
+        return self._read(current, version, deadline)
 
     def check(self, portal: Portal, deadline: Deadline) -> None:
         """Renew a pair although it serves still: so that a refresh token used by nobody does not lapse (keepalive)."""

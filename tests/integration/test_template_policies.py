@@ -1,0 +1,46 @@
+"""The policies of the template are what the functions need: tried with a year of one portal."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from local.stack import ROOT
+from tests.template_file import FUNCTIONS, granted
+
+Grants = set[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Grants]:
+    """What each function asked for."""
+    folder = tmp_path_factory.mktemp("policies")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.integration.policy_run", str(folder), str(folder / "asked.json")],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'chat_lookup'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Grants] = {name: set() for name in FUNCTIONS}
+    for function, store, action in json.loads((folder / "asked.json").read_text()):
+        found[function].add((store, action))
+    return found
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_do_all_that_it_does(asked: dict[str, Grants], function: str) -> None:
+    assert asked[function]
+    assert asked[function] <= granted(function)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_do_nothing_that_it_never_does(asked: dict[str, Grants], function: str) -> None:
+    # Whoever shares a policy needs it together: the direct function looks up by entity only.
+    sharing = [name for name in FUNCTIONS if FUNCTIONS[name]["Policies"] == FUNCTIONS[function]["Policies"]]
+    assert granted(function) <= set().union(*(asked[name] for name in sharing))
