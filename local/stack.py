@@ -14,6 +14,7 @@ from local import environment, functions
 from local.api import HttpApi
 from local.aws import EmbeddedAws
 from local.clock import SharedClock
+from local.demo_grant import DEMO_GRANT
 from local.demo_key import DEMO_KEY
 from local.functions import Functions
 from local.http import HttpServer
@@ -135,7 +136,12 @@ def _target(settings: Settings, clock: SharedClock, closing: ExitStack) -> Targe
             raise StartError(f"The webhook's URL: {error}") from None
     with _listening(settings.bind, settings.portal_port, "PORTAL_PORT"):
         portal = LocalPortal(
-            settings.state_dir, clock, bind=settings.bind, port=settings.portal_port, host=settings.portal_host
+            settings.state_dir,
+            clock,
+            bind=settings.bind,
+            port=settings.portal_port,
+            host=settings.portal_host,
+            demo=DEMO_GRANT,
         )
     _start(portal, closing)
     if settings.portal_host != _HERE:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chat_lookup.bitrix24.errors import BitrixError
-from tests.fakes import MEMBER_ID, FakeBitrix24, Reply
+from tests.fakes import MEMBER_ID, FakeBitrix24, Reply, Stores
 
 DOMAIN = "acme.bitrix24.com"
 SERVER_ENDPOINT = "https://oauth.bitrix.info/rest/"
@@ -130,3 +130,9 @@ def answer_as_a_portal(bitrix24: FakeBitrix24, *, admin: bool = True) -> None:
         "event.unbind": {"count": 1},
     }.items():
         bitrix24.answers(method, result)
+
+
+def secret_arns(stores: Stores, kind: str = "portal") -> set[str]:
+    """Every secret of this kind; the stores keep those of former tests, too."""
+    pages = stores.secrets.get_paginator("list_secrets").paginate()
+    return {secret["ARN"] for page in pages for secret in page["SecretList"] if f"/{kind}/" in secret["Name"]}

@@ -110,7 +110,7 @@ class Authorisation:
 
     def _refreshed(self, application: Application, params: _Params, now: float) -> dict[str, object]:
         token = _needed(params, "refresh_token")
-        pair = self._state.tokens.of_refresh(token, now)
+        pair = self._state.tokens.of_refresh(token, now) or self._state.demonstrated(token, application.client_id)
         if pair is None or pair.client_id != application.client_id:
             raise Refused("invalid_grant")
         context = self._still_installed(pair.client_id, pair.installation)

@@ -1,6 +1,5 @@
 """Who the portal is, and by which addresses it and its authorisation server are called."""
 
-import secrets
 from urllib.parse import urlsplit
 
 
@@ -11,8 +10,8 @@ class Identity:
     former one, only the authorisation server is at home.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self.member_id = secrets.token_hex(16)
+    def __init__(self, member_id: str, host: str, port: int) -> None:
+        self.member_id = member_id
         self._port = port
         self._host = host
         self._former: set[str] = set()

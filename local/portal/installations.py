@@ -42,9 +42,13 @@ class Context:
 
 
 class Installations:
-    """The installations by client id. Whoever uses it holds the portal's lock."""
+    """The installations by client id. Whoever uses it holds the portal's lock.
 
-    def __init__(self) -> None:
+    `application_token` is the first one's; without it that is made up like all others.
+    """
+
+    def __init__(self, application_token: str = "") -> None:
+        self._first_token = application_token
         self._by_client: dict[str, Installation] = {}
         self._numbers = itertools.count(1)
 
@@ -59,7 +63,8 @@ class Installations:
         found = self._by_client.get(application.client_id)
         if found:
             return found
-        return self.put(Installation(next(self._numbers), application.client_id, user_id, secrets.token_hex(16)))
+        token, self._first_token = self._first_token or secrets.token_hex(16), ""
+        return self.put(Installation(next(self._numbers), application.client_id, user_id, token))
 
     def put(self, installation: Installation) -> Installation:
         self._by_client[installation.client_id] = installation

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from local.demo_grant import DemoGrant
 from local.http import ConnectionCut, HttpServer
 from local.portal import php, wire
 from local.portal.applications import Applications
@@ -38,8 +39,10 @@ class LocalPortal:
 
     `state_dir` keeps the authority, everything else is in memory. `clock` is shared with whoever shall see the time
     that the portal sees. `bind` and `port` say where it listens (port 0: a free one), `host` by which name it is
-    called in the addresses given out. The control address is plain HTTP, so that curl needs no authority, and is bound
-    to this machine only, whatever `bind` is.
+    called in the addresses given out. With `demo` the portal is the one that the sample events speak of.
+
+    The control address is plain HTTP, so that curl needs no authority, and is bound to this machine only, whatever
+    `bind` is.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class LocalPortal:
         bind: str = "127.0.0.1",
         port: int = 0,
         host: str = "127.0.0.1",
+        demo: DemoGrant | None = None,
     ) -> None:
         self._authority = Authority(state_dir / "authority")
         names = LOCAL_NAMES if host in LOCAL_NAMES else (*LOCAL_NAMES, host)
         self._portal = HttpServer(self._serve, bind, port, self._authority.server_context(names))
         webhook = Webhook(ADMIN.id, secrets.token_hex(8), _WEBHOOK_SCOPES)
-        self._state = State(clock, Identity(host, self._portal.port), demo_content(clock), webhook)
+        identity = Identity(demo.member_id if demo else secrets.token_hex(16), host, self._portal.port)
+        self._state = State(clock, identity, demo_content(clock), webhook, demo)
         self._rest = Rest(self._state)
         self._delivery = Delivery(self._authority.ca_file)
         courier = Courier(self._state, self._delivery)

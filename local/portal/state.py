@@ -4,11 +4,13 @@ import threading
 from collections.abc import Callable, Mapping
 
 from chat_lookup.clock import Clock
+from local.demo_grant import DemoGrant
 from local.portal import wire
 from local.portal.applications import Applications, Impossible
 from local.portal.calling import Shape
 from local.portal.calls import CallLog, RecordedCall
 from local.portal.content import Content, User
+from local.portal.demo import ADMIN
 from local.portal.faults import FaultPlan
 from local.portal.identity import Identity
 from local.portal.installations import Context, Installations
@@ -24,15 +26,18 @@ class State:
     each takes microseconds. Nothing is sent while it is held.
     """
 
-    def __init__(self, clock: Clock, identity: Identity, content: Content, webhook: Webhook) -> None:
+    def __init__(
+        self, clock: Clock, identity: Identity, content: Content, webhook: Webhook, demo: DemoGrant | None = None
+    ) -> None:
         self.lock = threading.Lock()
         self.clock = clock
         self.identity = identity
         self.content = content
         self.webhook = webhook
         self.applications = Applications()
-        self.installations = Installations()
+        self.installations = Installations(demo.application_token if demo else "")
         self.tokens = Tokens()
+        self.demo = demo
         self.plan = Plan()
         self.shape = Shape()
         self.faults = FaultPlan()
@@ -67,6 +72,14 @@ class State:
     def issue(self, context: Context, user_id: int, lifetime: float = ACCESS_S) -> Pair:
         """Tokens for somebody who works here. Raises Impossible."""
         return self.tokens.issue(context.installation, self.user(user_id).id, self.clock.now(), lifetime)
+
+    def demonstrated(self, refresh_token: str, client_id: str) -> Pair | None:
+        """For the refresh token in the sample events a pair of the administrator's own, anew each time that it comes:
+        the samples are to work more than once."""
+        context = self.installed(client_id)
+        if context is None or self.demo is None or refresh_token != self.demo.refresh_token:
+            return None
+        return self.issue(context, ADMIN.id)
 
     def recorded(self, name: str, params: Mapping[str, object], decide: Callable[[float], wire.Reply]) -> wire.Reply:
         """Decides on a request at this moment, under the lock, and writes it down."""

@@ -13,8 +13,8 @@ from local import environment
 from local.aws import CREDENTIALS, EmbeddedAws
 from local.stack import ROOT, Settings, running
 from local.template import REGION, Template
-from tests.integration.first_contact import Stage, staged
 from tests.integration.service import Service, empty
+from tests.integration.stranger import Stage, staged
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,7 +30,10 @@ def _no_account() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The process's one stack; tests take `service`, which begins afresh."""
-    with running(Settings(tmp_path_factory.mktemp("stack"), by_webhook=True)) as stack, pytest.MonkeyPatch.context() as environ:
+    with (
+        running(Settings(tmp_path_factory.mktemp("stack"), by_webhook=True)) as stack,
+        pytest.MonkeyPatch.context() as environ,
+    ):
         # The world's authorities signed nothing here, and to read them takes half of each cold start.
         environ.setenv("SSL_CERT_FILE", os.devnull)
         yield Service(stack)

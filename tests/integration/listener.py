@@ -1,4 +1,4 @@
-"""Who is called: a hostile server on loopback that would bear any forgery out, and a watch on what a process reaches for.
+"""Who is called: a hostile server on loopback that would bear out any forgery, and a watch on what is reached for.
 
 The listener speaks TLS with a certificate that the functions trust, and answers as an authorisation server and as a
 portal whose every visitor is an administrator. Whoever asks it believes the forgery; hence that nobody asked is proof.
@@ -14,29 +14,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from local.names import resolving
+
 MEMBER_ID: Final = "0bad0bad0bad0bad0bad0bad0bad0bad"
 """The portal that the listener says it is."""
+
+HOSTILE_NAMES: Final[Mapping[str, str]] = {
+    "metadata.attacker.example": "169.254.169.254",
+    "intranet.attacker.example": "10.0.0.7",
+    "loopback.attacker.example": "127.0.0.1",
+    "ipv6.attacker.example": "fd00:ec2::254",
+    "mapped.attacker.example": "::ffff:169.254.169.254",
+    "nat64.attacker.example": "64:ff9b::a9fe:a9fe",
+    "127.0.0.1.attacker.example": "127.0.0.1",
+}
+"""Ordinary names that lead to private addresses, each to its own."""
 
 _HERE: Final = ("127.0.0.1", "::1")
 _PATIENCE_S: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One connection: to which name (TLS's own word for it), and what was asked, if anything was."""
-
-    server_name: str
-    request: str = ""
-
-
 class Listener:
-    """Accepts on one port of 127.0.0.1 and of ::1, where there is one; every connection is recorded before a word."""
+    """Accepts on one port of 127.0.0.1 and of ::1, where there is one.
+
+    `heard` has an entry for every connection from its first moment on: what was asked, or nothing if nobody spoke.
+    """
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        self.heard: list[Heard] = []
-        self._names: dict[int, str] = {}
+        self.heard: list[str] = []
         self._context = context
-        self._context.sni_callback = self._named
         self._sockets = _bound_to_one_port()
         self.port: int = self._sockets[0].getsockname()[1]
         for each in self._sockets:
@@ -53,23 +59,19 @@ class Listener:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
-    def _named(self, connection: ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
-        self._names[id(connection)] = name or ""
-
     def _accept(self, listening: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
                 plain, _ = listening.accept()
                 place = len(self.heard)
-                self.heard.append(Heard(""))
+                self.heard.append("")
                 threading.Thread(target=self._serve, args=(plain, place), daemon=True).start()
 
     def _serve(self, plain: socket.socket, place: int) -> None:
         plain.settimeout(_PATIENCE_S)
         with contextlib.suppress(OSError), plain, self._context.wrap_socket(plain, server_side=True) as connection:
-            name = self._names.pop(id(connection), "")
             head, body = _received(connection)
-            self.heard[place] = Heard(name, f"{head} {body}")
+            self.heard[place] = f"{head} {body}"
             connection.sendall(_answer(self._what_fits(head)))
 
     def _what_fits(self, head: str) -> Mapping[str, object]:
@@ -95,6 +97,15 @@ def listening(context: ssl.SSLContext) -> Iterator[Listener]:
         yield listener
     finally:
         listener.stop()
+
+
+@contextlib.contextmanager
+def hostile_names() -> Iterator[None]:
+    """Inside, the attacker's name server answers for his names."""
+    with contextlib.ExitStack() as resolved:
+        for name, address in HOSTILE_NAMES.items():
+            resolved.enter_context(resolving(name, address))
+        yield
 
 
 @dataclass(slots=True)

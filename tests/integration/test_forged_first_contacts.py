@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from local.portal.delivery import Answer
-from tests.integration.first_contact import (
+from tests.integration.stranger import (
     ADMINISTRATOR,
     APP,
     CHOSEN_TOKEN,

@@ -1,9 +1,9 @@
-"""The return with an authorisation code: only for a link that we made, only once, only while it lives (bitrix24.md 3.3)."""
+"""The return with an authorisation code: for a link that we made, once, while it lives (bitrix24.md 3.3)."""
 
 import pytest
 
 from local.portal.delivery import Answer
-from tests.integration.first_contact import APP, EMPLOYEE, INSTALL, Stage, assert_refused
+from tests.integration.stranger import APP, EMPLOYEE, INSTALL, Stage, assert_refused
 
 ASKED = ("oauth/token",)
 PROVED = ("oauth/token", "profile")
@@ -120,7 +120,16 @@ def test_a_code_cannot_speak_for_another_portal(stage: Stage, member_id: str) ->
 
 @pytest.mark.parametrize(
     "server",
-    ["{listener}", "attacker.example", "{server}@{listener}", "{listener}/{server}", "{server}.", "x" * 400, "a b", "["],
+    [
+        "{listener}",
+        "attacker.example",
+        "{server}@{listener}",
+        "{listener}/{server}",
+        "{server}.",
+        "x" * 400,
+        "a b",
+        "[",
+    ],
 )
 def test_a_code_is_shown_to_no_server_but_those_on_the_list(stage: Stage, server: str) -> None:
     said = server.format(listener=stage.listener.host, server=stage.portal.server_domain)

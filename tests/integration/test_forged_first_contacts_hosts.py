@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from local.portal.delivery import Answer
-from tests.integration.first_contact import FORM, HOSTILE_NAMES, INSTALL, Stage, assert_refused, hostile_names
-from tests.integration.listener import MEMBER_ID
+from tests.integration.listener import HOSTILE_NAMES, MEMBER_ID, hostile_names
+from tests.integration.stranger import INSTALL, Stage, assert_refused
 
 ASKED = ("oauth/token",)
 PROVED = ("oauth/token", "profile")
@@ -30,7 +30,7 @@ NO_NAMES = (
     "localhost",
     "localhost.",
     "[::1]",
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104 - nobody binds to it here
     "10.0.0.7",
     "169.254.169.254",
     "2852039166",
@@ -79,7 +79,7 @@ GOOD = "acme.bitrix24.com"
 
 no_names = pytest.mark.parametrize("pattern", NO_NAMES, ids=ascii)
 ordinary = pytest.mark.parametrize("name", ORDINARY)
-everywhere = pytest.mark.parametrize("pattern", (*NO_NAMES, *ORDINARY), ids=ascii)
+everywhere = pytest.mark.parametrize("pattern", [*NO_NAMES, *ORDINARY], ids=ascii)
 
 
 def host(stage: Stage, pattern: str) -> str:
@@ -109,7 +109,7 @@ def test_the_listener_would_be_believed_were_it_asked(stage: Stage, monkeypatch:
 
     answer = stage.contact(fields={**itself, "member_id": MEMBER_ID})
 
-    asked = [heard.request.partition(" HTTP")[0] for heard in stage.listener.heard]
+    asked = [heard.partition(" HTTP")[0] for heard in stage.listener.heard]
     assert asked[:2] == ["POST /oauth/token/", "POST /rest/profile"]
     assert MEMBER_ID in "".join(stage.kept().items)
     assert answer.status in (200, 503)
@@ -219,7 +219,8 @@ def test_a_redirect_is_never_followed(stage: Stage, status: int, where: str) -> 
 
 @pytest.mark.parametrize("field", ["member_id", "access_token", "refresh_token", "expires_in", "client_endpoint"])
 def test_half_an_answer_of_the_server_is_none(stage: Stage, field: str) -> None:
-    for value in (None, "", "a b", "a\r\nb", [], {"a": 1}, True, -1):
+    values: tuple[object, ...] = (None, "", "a b", "a\r\nb", [], {"a": 1}, True, -1)
+    for value in values:
         stage.answers("oauth/token", body=answered(stage, **{field: value}))
         with stage.untouched(ASKED):
             refused_in_words(stage.contact())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.portal.delivery import Answer
-from tests.integration.first_contact import APP, CHOSEN_TOKEN, EMPLOYEE, FORM, INSTALL, Stage, assert_refused, shown
+from tests.integration.stranger import APP, CHOSEN_TOKEN, EMPLOYEE, FORM, INSTALL, Stage, assert_refused, shown
 
 PROVED = ("oauth/token", "profile")
 JSON = "application/json"
@@ -48,7 +48,10 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "a form that says it is JSON": (FRAME.encode(), JSON),
     "JSON that says it is a form": (json.dumps({"AUTH_ID": "a", "REFRESH_ID": "r"}).encode(), FORM),
     "a form that says it is an image": (b"\x89PNG\r\n", "image/png"),
-    "a form in parts": (b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x"),
+    "a form in parts": (
+        b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--",
+        "multipart/form-data; boundary=x",
+    ),
     "XML": (b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>', "application/xml"),
     "UTF-16": (FRAME.encode("utf-16"), f"{FORM}; charset=utf-16"),
 }
@@ -78,7 +81,7 @@ def test_what_no_portal_sends_is_refused_in_words(stage: Stage, path: str, body:
     with stage.untouched():
         answer = stage.request("POST", path, body, content_type)
 
-    assert 400 <= answer.status < 500, answer
+    assert answer.status in (400, 403, 413), answer
     assert "installFinish" not in answer.body
     assert len(shown(answer)) > 20
 
@@ -172,7 +175,9 @@ def test_both_encodings_of_a_body_are_proved_alike(stage: Stage, encoded: bool) 
     assert answer["statusCode"] == 403
 
 
-@pytest.mark.parametrize("headers", [None, {}, {"content-type": FORM}, {"Content-Type": FORM.upper()}, {"CONTENT-TYPE": FORM}])
+@pytest.mark.parametrize(
+    "headers", [None, {}, {"content-type": FORM}, {"Content-Type": FORM.upper()}, {"CONTENT-TYPE": FORM}]
+)
 def test_names_of_headers_in_any_case_make_no_difference(stage: Stage, headers: dict[str, str] | None) -> None:
     message = stage.message(user_id=EMPLOYEE)
 

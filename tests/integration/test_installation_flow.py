@@ -11,7 +11,7 @@ import pytest
 
 from local.portal.delivery import Answer
 from local.portal.installer import Kind, Manner, Outcome
-from tests.integration.first_contact import ADMINISTRATOR, EMPLOYEE, Stage
+from tests.integration.stranger import ADMINISTRATOR, EMPLOYEE, Stage
 
 BOT_CODE = "chat_lookup"
 EVENTS = {"ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.first_contact import Stage
+from tests.integration.stranger import Stage
 from tests.integration.outcomes import problem
 from tests.integration.service import Service
 

@@ -45,3 +45,39 @@ def test_a_fault_is_told_without_the_value(name: str) -> None:
 def test_only_exact_hosts_with_ports_are_exempt_from_the_address_check(hosts: str) -> None:
     with pytest.raises(ServiceMisconfigured, match="LOCAL_HOSTS"):
         from_environ(GOOD | {"LOCAL_HOSTS": hosts})
+
+
+def test_what_installations_need_is_read() -> None:
+    settings = from_environ(
+        GOOD
+        | {
+            "PUBLIC_URL": "https://chats.acme.example/",
+            "INSTALL_MEMBERS": "f0e1d2c3b4a5968778695a4b3c2d1e0f, 0123",
+            "PRIVATE_PORTALS": "Portal.Acme.example:443",
+        }
+    )
+    assert settings.public_url == "https://chats.acme.example"
+    assert settings.install_members == {"f0e1d2c3b4a5968778695a4b3c2d1e0f", "0123"}
+    assert settings.private_portals == {"portal.acme.example:443"}
+
+
+def test_without_them_everybody_may_install_and_each_request_tells_our_address() -> None:
+    settings = from_environ(GOOD)
+    assert (settings.public_url, settings.install_members, settings.private_portals) == ("", frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_URL", "http://chats.acme.example"),
+        ("PUBLIC_URL", "https://chats.acme.example/path"),
+        ("PUBLIC_URL", "https://user@chats.acme.example"),
+        ("INSTALL_MEMBERS", "a b"),
+        ("INSTALL_MEMBERS", "../x"),
+        ("PRIVATE_PORTALS", "portal.acme.example"),
+        ("PRIVATE_PORTALS", "10.0.0.0/8"),
+    ],
+)
+def test_a_setting_of_installations_that_makes_no_sense_is_told(name: str, value: str) -> None:
+    with pytest.raises(ServiceMisconfigured, match=name):
+        from_environ(GOOD | {name: value})

@@ -27,7 +27,7 @@ from tests.fakes import (
     Output,
     Stores,
 )
-from tests.first_contact import APPLICATION_TOKEN, DOMAIN, OWN_ADDRESS, SERVER_ENDPOINT, SOURCE, refusing
+from tests.first_contact import APPLICATION_TOKEN, DOMAIN, OWN_ADDRESS, SERVER_ENDPOINT, SOURCE, refusing, secret_arns
 
 if TYPE_CHECKING:
     from chat_lookup.telemetry import Telemetry
@@ -60,18 +60,11 @@ def read(settled: Services) -> Callable[[], Portal]:
     return work
 
 
-def secrets_of(stores: Stores) -> dict[str, dict[str, str]]:
-    """The portals' secrets by their ARNs."""
-    listed = stores.secrets.list_secrets(MaxResults=100)["SecretList"]
-    arns = [each["ARN"] for each in listed if "/portal/" in each["Name"]]
-    return {arn: json.loads(stores.secrets.get_secret_value(SecretId=arn)["SecretString"]) for arn in arns}
-
-
 @pytest.fixture
 def before(stores: Stores, settled: Services) -> set[str]:
     """The secrets that other tests left behind."""
     del settled
-    return set(secrets_of(stores))
+    return secret_arns(stores)
 
 
 def test_what_the_authorisation_server_said_is_stored_and_not_what_was_offered(
@@ -83,8 +76,8 @@ def test_what_the_authorisation_server_said_is_stored_and_not_what_was_offered(
     assert (portal.client_id, portal.server, portal.owner_id) == (CLIENT_ID, "oauth.bitrix.info", 1)
     assert portal.refreshed_at == pytest.approx(clock.now())
     assert portal.public_url == OWN_ADDRESS
-    ((arn, secret),) = [(arn, each) for arn, each in secrets_of(stores).items() if arn not in before]
-    assert arn == portal.secret_arn
+    assert secret_arns(stores) - before == {portal.secret_arn}
+    secret = json.loads(stores.secrets.get_secret_value(SecretId=portal.secret_arn)["SecretString"])
     assert (secret["access_token"], secret["refresh_token"]) == ("issued-access-1", "issued-refresh-1")
 
 
@@ -130,7 +123,7 @@ def test_a_second_time_there_is_one_record_and_one_secret_and_the_former_one_is_
     install()
     second = read()
     assert second.secret_arn != first.secret_arn
-    assert set(secrets_of(stores)) - before == {second.secret_arn}
+    assert secret_arns(stores) - before == {second.secret_arn}
     records = [each for each in stores.dynamodb.scan(TableName=stores.portal_table)["Items"] if "domain" in each]
     assert sum(each["sk"]["S"] == "RECORD" for each in records) == 1
     # What was cached before is not found again.
@@ -218,7 +211,7 @@ def test_after_a_failure_on_the_way_the_next_attempt_comes_to_the_end(
     bitrix24.answers("imbot.v2.Bot.update", {"bot": {"id": 456}})
     install()
     assert read().bot_id == 456
-    assert set(secrets_of(stores)) - before == {read().secret_arn}
+    assert secret_arns(stores) - before == {read().secret_arn}
 
 
 def test_a_portal_whose_plan_admits_no_requests_is_told_so(install: Install, bitrix24: FakeBitrix24) -> None:
@@ -236,7 +229,7 @@ def test_a_record_that_cannot_be_written_leaves_no_secret_behind(
     monkeypatch.setattr(type(settled.portals), "save", lambda _, portal: fail(portal))
     with pytest.raises(ClientError):
         install()
-    assert set(secrets_of(stores)) == before
+    assert secret_arns(stores) == before
 
 
 def test_a_record_that_was_written_although_the_answer_was_lost_keeps_its_secret(
@@ -253,7 +246,7 @@ def test_a_record_that_was_written_although_the_answer_was_lost_keeps_its_secret
         install()
     named = settled.portals.read(MEMBER_ID)
     assert named is not None
-    assert set(secrets_of(stores)) - before == {named.secret_arn}
+    assert secret_arns(stores) - before == {named.secret_arn}
 
 
 def test_a_secret_that_cannot_be_wiped_does_not_undo_the_installation(

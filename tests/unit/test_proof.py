@@ -28,7 +28,7 @@ from tests.fakes import (
     ManualClock,
     Stores,
 )
-from tests.first_contact import APPLICATION_TOKEN, DOMAIN, OWN_ADDRESS, SERVER_ENDPOINT, SOURCE, refusing
+from tests.first_contact import APPLICATION_TOKEN, DOMAIN, OWN_ADDRESS, SERVER_ENDPOINT, SOURCE, refusing, secret_arns
 
 if TYPE_CHECKING:
     from chat_lookup.telemetry import Telemetry
@@ -53,9 +53,9 @@ def prove(settled: Services, telemetry: "Telemetry", clock: ManualClock) -> Prov
 def nothing_written(settled: Services, stores: Stores) -> Iterator[None]:
     """Holds that the test leaves records and secrets as they were."""
 
-    def kept() -> tuple[object, int]:
+    def kept() -> tuple[list[str], set[str]]:
         items = stores.dynamodb.scan(TableName=stores.portal_table)["Items"]
-        return (sorted(map(str, items)), len(stores.secrets.list_secrets(MaxResults=100)["SecretList"]))
+        return (sorted(map(str, items)), secret_arns(stores) | secret_arns(stores, "application"))
 
     del settled
     before = kept()
@@ -243,36 +243,15 @@ def test_a_former_secret_is_tried_for_a_day(
 
 
 @pytest.mark.usefixtures("nothing_written")
-def test_one_address_cannot_have_any_number_of_requests_made(
-    prove: Prove, server: FakeAuthorisationServer, settled: Services
+def test_whoever_comes_too_often_is_sent_away_before_anybody_is_asked(
+    prove: Prove, server: FakeAuthorisationServer
 ) -> None:
-    def attempts(source: str) -> int:
-        for number in range(1_000):
-            try:
-                prove(OFFER, source)
-            except TooManyAttempts:
-                return number
-            except InstallationRefused:
-                continue
-        pytest.fail("nobody stopped it")
-
-    first = attempts(SOURCE)
-    assert 10 <= first <= 40
-    assert len(server.asked) == first
-    # Others have their own share, and all together one.
-    assert attempts("198.51.100.1") >= 10
-    assert settled.portals.read(MEMBER_ID) is None
-
-
-def test_all_addresses_together_have_a_share_too(prove: Prove, server: FakeAuthorisationServer) -> None:
-    for number in range(1_000):
-        try:
-            prove(OFFER, f"198.51.100.{number}")
-        except TooManyAttempts:
-            break
-        except InstallationRefused:
-            continue
-    assert 50 <= len(server.asked) <= 150
+    server.grants("offered-refresh")
+    for _ in range(27):
+        assert reason_of(prove, replace(OFFER, refresh_token="made-up")) == "grant"
+    with pytest.raises(TooManyAttempts):
+        prove()
+    assert len(server.asked) == 27
 
 
 def test_a_server_that_is_not_named_is_the_one_that_the_portal_had(

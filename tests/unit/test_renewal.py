@@ -56,14 +56,18 @@ class Portal:
 class Process:
     """`renewal.World` as one process sees it: it may stop, and die, before and after each of these."""
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: Portal, known: tuple[PortalState, float] = (PortalState.ACTIVE, 0.0)) -> None:
         self.portal = portal
+        self.known = known
         self.outcomes: list[str] = []
         self._unsaved: dict[str, TokenPair] = {}
 
     def pointer(self) -> Pointer | None:
         self.portal.stage.step()
         return self.portal.record
+
+    def knew(self, seen: Pointer) -> bool:
+        return (seen.state, seen.retry_at) == self.known
 
     def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
         self.portal.stage.step()
@@ -369,6 +373,15 @@ def test_each_error_of_the_authorisation_server_leads_to_its_state(
     assert type(actor.error) is error
     assert portal.expect().state is state
     assert portal.expect().lock_until <= portal.stage.now() + OUTAGE_PAUSE
+
+
+def test_who_knows_that_a_portal_was_unpaid_and_asks_nevertheless_finds_out_whether_it_is_paid(portal: Portal) -> None:
+    known = (PortalState.UNPAID, portal.stage.time + 3600)
+    portal.record = replace(portal.expect(), state=known[0], retry_at=known[1])
+    actor = starts(portal, "asks", Process(portal, known))
+    runs_out(portal)
+    assert actor.result == portal.expect().version != "v1"
+    assert portal.expect().state is PortalState.ACTIVE
 
 
 def test_an_outage_leaves_everything_as_it_was(portal: Portal) -> None:

@@ -1,6 +1,7 @@
 """One call to a portal as the service makes it: grant, pace, deadline, call, count. Every call goes through here."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from chat_lookup.bitrix24.client import Answer, Bitrix24Client
@@ -8,7 +9,7 @@ from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.limiter import Limiter, Pace, Share
 from chat_lookup.portals import Portals
-from chat_lookup.records import Portal, PortalState
+from chat_lookup.records import Portal, PortalKind, PortalState
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Grant, Tokens
 
@@ -17,6 +18,7 @@ _LEAST_FOR_A_CALL: Final = 1.0
 """Seconds that are left for a call when its slot comes: a slot at the very end would be wasted."""
 _UNPAID: Final = "PAYMENT_REQUIRED"
 _UNPAID_FOR: Final = 3600.0
+_REFUSED_FOR: Final = 60.0
 
 
 class PortalCalls:
@@ -53,22 +55,29 @@ class PortalCalls:
         deadline (the portal is not called then), and what `Tokens.grant` and `Tokens.renewed` raise.
         """
         grant = self._tokens.grant(portal, deadline)
+        seen = replace(portal, token_version=grant.version)
         try:
-            answer = self.call_with(grant, portal, method, params, deadline, share=share)
+            answer = self.call_with(grant, seen, method, params, deadline, share=share)
         except BitrixError as error:
             if grant.expires_at is None or not _heals_by_renewal(error):
-                self._close(portal, error)
+                self._close(seen, error)
                 raise
             refused = error
         else:
             if portal.state is not PortalState.ACTIVE:
-                self._portals.reopen(portal)
+                self._portals.reopen(seen)
             return answer
         newer = self._tokens.renewed(portal, grant.version, deadline)
+        seen = replace(portal, token_version=newer.version)
         if refused.metric_code == _RENAMED and newer.endpoint.host == grant.endpoint.host:
             # The authorisation server knows no other address: following the redirect is nobody's right (2.4).
+            self._close(seen, refused)
             raise refused
-        return self.call_with(newer, portal, method, params, deadline, share=share)
+        try:
+            return self.call_with(newer, seen, method, params, deadline, share=share)
+        except BitrixError as error:
+            self._close(seen, error)
+            raise
 
     def call_with(
         self,
@@ -103,6 +112,9 @@ class PortalCalls:
             self._portals.close(portal, PortalState.REAUTHORISE, error.code)
         elif error.metric_code == _UNPAID:
             self._portals.close(portal, PortalState.UNPAID, error.code, retry_at=self._clock.now() + _UNPAID_FOR)
+        elif _heals_by_renewal(error) and portal.kind is PortalKind.OAUTH:
+            # The renewal did not help. The vendor threatens to block who refreshes at every call (bitrix24.md 3.4).
+            self._portals.close(portal, PortalState.REFUSED, error.code, retry_at=self._clock.now() + _REFUSED_FOR)
         elif error.metric_code == _RENAMED:
             self._portals.close(portal, PortalState.RENAMED, "")
 

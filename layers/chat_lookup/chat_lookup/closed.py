@@ -23,13 +23,14 @@ _ANSWERS: Final[Mapping[PortalState, tuple[type[ChatLookupError], str]]] = {
         PortalMisconfigured,
         "The authorisation server refuses the keys of our application; see the commands apps.list, apps.rotate_secret",
     ),
+    PortalState.REFUSED: (PortalReauthorise, "The portal refuses even the tokens that were just renewed"),
     PortalState.RENAMED: (
         PortalMisconfigured,
         "The portal has a new address; give the webhook's new URL with the command portal.add_webhook",
     ),
 }
 
-_ASKED_AGAIN: Final = frozenset({PortalState.UNPAID, PortalState.MISCONFIGURED})
+_ASKED_AGAIN: Final = frozenset({PortalState.UNPAID, PortalState.MISCONFIGURED, PortalState.REFUSED})
 """States that end by themselves, so that the next call after `retry_at` may find out."""
 _LATER: Final = 300.0
 

@@ -23,7 +23,7 @@ SPREAD_DAYS: Final = 20
 _OF_ONE: Final = 25.0
 """Seconds for one portal: a refresh, and the patience before a grant is believed to be dead."""
 
-_ASKED: Final = frozenset({PortalState.ACTIVE, PortalState.UNPAID, PortalState.MISCONFIGURED})
+_ASKED: Final = frozenset({PortalState.ACTIVE, PortalState.UNPAID, PortalState.MISCONFIGURED, PortalState.REFUSED})
 """States in which a grant may live: what is paid again, or has its keys again, should not need an administrator."""
 _REFUSALS: Final = (PortalReauthorise, PortalNotInstalled, PortalBlocked, PortalMisconfigured)
 

@@ -94,7 +94,7 @@ class Portals:
             if before is None:
                 # No generation is had twice, not even by a portal that was forgotten: rows of the former may be left.
                 now = self._clock.now()
-                portal = replace(portal, created_at=now, generation=int(now))
+                portal = replace(portal, created_at=now, generation=int(now * 1000))
             else:
                 portal = replace(portal, created_at=before.created_at, generation=before.generation + 1)
             try:

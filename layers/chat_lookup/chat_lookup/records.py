@@ -38,6 +38,8 @@ class PortalState(StrEnum):
     """The application or the plan is not paid; asked again when `retry_at` has come."""
     MISCONFIGURED = "misconfigured"
     """The authorisation server refuses our application's keys; asked again when `retry_at` has come."""
+    REFUSED = "refused"
+    """The portal refuses even tokens that were just renewed; asked again when `retry_at` has come."""
     RENAMED = "renamed"
     """A webhook's portal has a new address, which cannot be proved: its URL has to be given again (9, row 20)."""
 

@@ -55,6 +55,10 @@ class World(Protocol):
 
     def pointer(self) -> Pointer | None: ...
 
+    def knew(self, seen: Pointer) -> bool:
+        """Whether whoever asks knew that the portal was seen so, and asks nevertheless: to find out if it is over."""
+        ...
+
     def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
         """Take the lock if `seen.version` still stands and nobody else holds it."""
         ...
@@ -112,7 +116,8 @@ def renew(world: World, refused: str, deadline: Deadline) -> str:
             raise PortalNotInstalled
         if seen.version != refused:
             return seen.version
-        closed = refusal(seen.state, seen.state_code, seen.retry_at, clock.now())
+        now = seen.retry_at if world.knew(seen) else clock.now()
+        closed = refusal(seen.state, seen.state_code, seen.retry_at, now)
         if closed is not None:
             raise closed
         # Whoever has the only copy of the next pair needs no lock to bring it in, and must not wait for one: the

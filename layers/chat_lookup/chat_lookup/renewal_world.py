@@ -4,8 +4,9 @@ import uuid
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
+from chat_lookup.applications import newest_first
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.bitrix24.oauth import Application, AuthorisationServer, TokenPair
+from chat_lookup.bitrix24.oauth import METHOD, Application, AuthorisationServer, TokenPair
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.pairs import fields_of, pair_from
 from chat_lookup.pointer import Pointers
@@ -39,6 +40,9 @@ class PortalWorld:
     def pointer(self) -> Pointer | None:
         return self._pointers.read(self._portal.member_id)
 
+    def knew(self, seen: Pointer) -> bool:
+        return (seen.state, seen.retry_at) == (self._portal.state, self._portal.retry_at)
+
     def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
         return self._pointers.claim(self._portal.member_id, seen, owner, until, pending)
 
@@ -56,25 +60,23 @@ class PortalWorld:
         return tuple(version for version in versions if self._vault.unsaved(self._portal.secret_arn, version))
 
     def refresh(self, pair: TokenPair, deadline: Deadline) -> TokenPair:
-        """Ask with each of the application's secrets: a rotated one may not be known everywhere yet."""
+        """Ask with the application's keys, and with its former ones where a rotated secret is not known yet."""
         self._telemetry.count("TokenAge", self._clock.now() - self._portal.refreshed_at)
-        refusal: BitrixError | None = None
-        for application in self._applications(self._portal.client_id):
+
+        def ask(application: Application) -> TokenPair:
             try:
-                renewed = self._server.refresh(pair.server, application, pair.refresh_token, deadline)
+                return self._server.refresh(pair.server, application, pair.refresh_token, deadline)
             except BitrixError as error:
                 self._telemetry.portal_error(error)
-                if error.code.casefold() != "invalid_client":
-                    raise
-                refusal = error
-                continue
-            if renewed.member_id != self._portal.member_id:
-                # Whatever this is, it is not this portal's: neither kept nor used.
-                raise BitrixError("PROTOCOL", 200, method="oauth/token", description="a pair of another portal")
-            self._telemetry.redactor.register(renewed.access_token)
-            self._telemetry.redactor.register(renewed.refresh_token)
-            return renewed
-        raise refusal or BitrixError("wrong_client", method="oauth/token", description="the application is not known")
+                raise
+
+        renewed = newest_first(self._applications(self._portal.client_id), ask)
+        if renewed.member_id != self._portal.member_id:
+            # Whatever this is, it is not this portal's: neither kept nor used.
+            raise BitrixError("PROTOCOL", 200, method=METHOD, description="a pair of another portal")
+        self._telemetry.redactor.register(renewed.access_token)
+        self._telemetry.redactor.register(renewed.refresh_token)
+        return renewed
 
     def save(self, version: str, pair: TokenPair, deadline: Deadline) -> None:
         self._vault.save(self._portal.secret_arn, version, fields_of(pair, self._portal.client_id), deadline)

@@ -1,4 +1,4 @@
-"""A portal that the service has never heard of, and the service it turns to: the stage of first contacts, true and forged.
+"""A portal that the service has never heard of, and the service it turns to: the stage of first contacts.
 
 The service runs with its own portal installed, and admits this one's address as it admits the other's. Whatever else is
 named in a message is nobody's.
@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 import pytest
 import urllib3
@@ -21,8 +22,8 @@ from local.portal.delivery import Answer
 from local.portal.installer import Kind, Manner
 from local.portal.messages import Fields, Message
 from local.tls import LOCAL_NAMES, Authority
-from tests.integration.listener import Listener, listening, watching
-from tests.integration.service import Service
+from tests.integration.listener import HOSTILE_NAMES, Listener, listening, watching
+from tests.integration.service import Reply, Service
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -51,7 +52,7 @@ class Kept:
 
 @dataclass(slots=True)
 class Stage:
-    """`portal` is the stranger, `card` the market application as it stands there, `listener` the forger's own server."""
+    """`portal` is the stranger, `card` the market application as it stands there, `listener` the forger's server."""
 
     service: Service
     portal: LocalPortal
@@ -98,6 +99,18 @@ class Stage:
         reply = self.service.request("GET", f"{INSTALL}?portal={portal or self.portal.domain}", {})
         assert reply.status == 302, reply.body
         return reply.headers["Location"].rpartition("state=")[2]
+
+    # --- what the service answers in its name ----------------------------------------------------------------------
+
+    def key(self) -> str:
+        """An API key of the portal."""
+        key: str = self.service.admin("keys.create", portal=self.portal.member_id, label="test")["key"]
+        return key
+
+    def look_up(self, key: str, **options: str) -> Reply:
+        """The look-up of a deal's chat, 1437, unless `options` say otherwise."""
+        query = urlencode({"entity_type": "CRM", "entity_id": "DEAL|1663", **options})
+        return self.service.get(f"/v1/chats?{query}", {"X-Api-Key": key})
 
     # --- what the portal and the stores know ---------------------------------------------------------------------
 
@@ -156,6 +169,21 @@ class Stage:
         key = {"pk": {"S": f"PORTAL#{self.portal.member_id}"}, "sk": {"S": "RECORD"}}
         return self.dynamodb.get_item(TableName="PortalTable", Key=key, ConsistentRead=True).get("Item")
 
+    @property
+    def secret(self) -> str:
+        """The ARN of the secret that the portal's record names."""
+        record = self.record()
+        assert record is not None
+        arn: str = record["secret_arn"]["S"]
+        return arn
+
+    @property
+    def state(self) -> str:
+        record = self.record()
+        assert record is not None
+        state: str = record["state"]["S"]
+        return state
+
     def becomes(self, state: str) -> None:
         """Mark the portal's record with a state, as the renewal of its tokens would, and lose what is remembered."""
         self.dynamodb.update_item(
@@ -186,6 +214,8 @@ class Stage:
     def reset(self) -> None:
         """The service as it began; the portal without faults, and nothing of it installed."""
         self.tell("/reset", {})
+        if record := self.record():
+            self.secrets.delete_secret(SecretId=record["secret_arn"]["S"], ForceDeleteWithoutRecovery=True)
         self.service.reset()
         for user_id in (ADMINISTRATOR, EMPLOYEE):
             self.tell("/deactivate", {"user_id": user_id, "active": True})
@@ -244,37 +274,14 @@ def staged(stack: "LocalStack") -> Iterator[Stage]:
         environment.setenv("LOCAL_HOSTS", ",".join([*admitted, *sorted(portal.local_hosts)]))
         Service(stack).cold_start()
         card = portal.applications.add(service_url=stack.addresses.api_https_url, kind="market")
-        keys = {"client_id": card.client_id, "client_secret": card.client_secret}
         service, ours = Service(stack), stack.target.local
         assert ours is not None
-        ours.applications.add(service_url=stack.addresses.api_https_url, kind="market", **keys)
-        service.admin("apps.add", kind="market", **keys)
+        # A market application has the same keys in every portal.
+        ours.applications.put(card)
+        service.admin("apps.add", kind="market", client_id=card.client_id, client_secret=card.client_secret)
         # From here on, what the service goes back to holds the market application, too.
         aws = stack.backend.aws
         yield Stage(Service(stack), portal, card, listener, aws.dynamodb(), aws.secrets())
         service.reset()
         ours.applications.remove(card.client_id)
     Service(stack).cold_start()
-
-
-HOSTILE_NAMES: Final[Mapping[str, str]] = {
-    "metadata.attacker.example": "169.254.169.254",
-    "intranet.attacker.example": "10.0.0.7",
-    "loopback.attacker.example": "127.0.0.1",
-    "ipv6.attacker.example": "fd00:ec2::254",
-    "mapped.attacker.example": "::ffff:169.254.169.254",
-    "nat64.attacker.example": "64:ff9b::a9fe:a9fe",
-    "127.0.0.1.attacker.example": "127.0.0.1",
-}
-"""Ordinary names that lead to private addresses, each to its own."""
-
-
-@contextlib.contextmanager
-def hostile_names(names: Mapping[str, str] = HOSTILE_NAMES) -> Iterator[None]:
-    """Inside, the attacker's name server answers for his names."""
-    from local.names import resolving  # noqa: PLC0415 - one name at a time is all that it has
-
-    with contextlib.ExitStack() as resolved:
-        for name, address in names.items():
-            resolved.enter_context(resolving(name, address))
-        yield
