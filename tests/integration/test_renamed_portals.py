@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.integration.stranger import Stage
 from tests.integration.outcomes import problem
 from tests.integration.service import Service
+from tests.integration.stranger import Stage
 
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 
