@@ -75,6 +75,17 @@ def test_who_saw_the_lock_before_another_took_and_left_it_does_not_lose_the_othe
     assert standing(pointers).pending == ("v2",)
 
 
+def test_who_saw_a_lock_that_lapsed_does_not_take_the_place_of_one_that_was_taken_and_cleared_since(
+    pointers: Pointers,
+) -> None:
+    assert claimed(pointers, "dead", 1_763_000_000.0)
+    slow = standing(pointers)
+    assert claimed(pointers, "quick", 1_763_000_020.0, "v2")
+    pointers.close(MEMBER_ID, "v1", PortalState.UNPAID, "PAYMENT_REQUIRED", 90.0)
+    assert not pointers.claim(MEMBER_ID, slow, "slow", 1_763_000_040.0, ("v3",))
+    assert standing(pointers).pending == ("v2",)
+
+
 def test_a_lock_given_back_can_be_taken_and_one_that_shall_rest_is_seen_to_rest(pointers: Pointers) -> None:
     assert claimed(pointers, "first", 100.0, "v2")
     pointers.release(MEMBER_ID, "first", (), 0.0)

@@ -171,9 +171,9 @@ def test_nothing_is_renewed_for_a_portal_that_left(
 def test_whoever_remembers_the_portal_finds_out_at_once_what_a_renewal_did_to_it(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
+    clock.advance(LIFETIME)
     remembered = process.portals.get(MEMBER_ID)
     server.failure = BitrixError("PAYMENT_REQUIRED", 401, method="oauth/token")
-    clock.advance(LIFETIME)
     with pytest.raises(ChatLookupError):
         process.tokens.grant(remembered, Deadline.after(10, clock))
     with pytest.raises(ChatLookupError):

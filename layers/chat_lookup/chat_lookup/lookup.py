@@ -35,6 +35,8 @@ _TOKEN_REJECTED: Final = frozenset(
     {ErrorClass.REFRESH, ErrorClass.REAUTHORISE, ErrorClass.CONFIG, ErrorClass.UNINSTALLED, ErrorClass.CALLER}
 )
 """Errors that, met with a caller's own token, are about that token."""
+_USER_REFUSED: Final = frozenset({"user_access_error", "ALLOWED_ONLY_INTRANET_USER"})
+"""These say that the portal blocks whom we ask for: here, the token's user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ class Lookup:
         except BitrixError as error:
             if error.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
                 raise ChatNotAccessible("The user of the token is not in this chat") from None
-            if error.error_class in _TOKEN_REJECTED:
+            if error.error_class in _TOKEN_REJECTED or error.metric_code in _USER_REFUSED:
                 raise CallerTokenRejected(portal_error=error.code) from None
             raise for_caller(error, self._clock.now()) from None
 
