@@ -99,6 +99,8 @@ def test_an_update_binds_again_and_takes_the_new_application_token(hurried: Stag
 def test_installing_in_two_processes_at_once_is_installing_once(hurried: Stage, tmp_path: Path) -> None:
     # Somebody clicks twice: two frames, each with tokens of its own, and two processes that know nothing of each other.
     events = [as_event(hurried.message(), hurried.service.stack.addresses.api_https_url) for _ in range(2)]
+    for method in ("oauth/token", "profile", "imbot.v2.Bot.register", "imbot.v2.Command.register", "event.get"):
+        hurried.answers(method, delay_ms=150)  # none is done before the other one is under way
     with processes(hurried, tmp_path, len(events)) as started:
         for process, event in zip(started, events, strict=True):
             told(process, event)
@@ -106,6 +108,9 @@ def test_installing_in_two_processes_at_once_is_installing_once(hurried: Stage, 
 
     assert statuses == ["200", "200"], [path.read_text() for path in tmp_path.iterdir()]
     assert_installed_once(hurried)
+    # And one after the other: what the first one registered, the second one found.
+    registering = [method for method in hurried.calls() if method in ("scope", "imbot.v2.Bot.register", "event.get")]
+    assert registering == ["scope", "imbot.v2.Bot.register", "event.get"] * 2
 
 
 def as_event(message: Message, service_url: str) -> dict[str, object]:
