@@ -84,14 +84,17 @@ class Functions:
             return self._handlers[function.logical_id]
 
     def _log(self, request_id: str, error: Exception) -> None:
-        line = {
-            "level": "ERROR",
-            "requestId": request_id,
-            "errorType": type(error).__name__,
-            "errorMessage": str(error),
-            "stackTrace": traceback.format_exception(error),
-        }
+        line = {"level": "ERROR", "requestId": request_id, **failure(error)}
         self.output.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def failure(error: Exception) -> dict[str, object]:
+    """What Lambda tells of an exception that a handler raised."""
+    return {
+        "errorType": type(error).__name__,
+        "errorMessage": str(error),
+        "stackTrace": traceback.format_exception(error),
+    }
 
 
 def _load(function: Function) -> Handler:
@@ -120,6 +123,7 @@ def forget() -> None:
     from chat_lookup import bootstrap  # noqa: PLC0415 - as above
 
     bootstrap.services.cache_clear()
+    bootstrap.receiving.cache_clear()
     bootstrap.layer.cache_clear()
 
 

@@ -139,15 +139,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(413)
             return
         try:
-            response = _Response.of(self.server.app, self._environ(body))
+            response = Response.of(self.server.app, self._environ(body))
         except ConnectionCut:
             self.close_connection = True
             return
         except Exception:  # noqa: BLE001 - the last line: an application's fault must not take the server down
             _log_failure("the application failed")
-            response = _Response(
-                "500 Internal Server Error", [("Content-Type", "text/plain")], b"Internal Server Error"
-            )
+            response = Response("500 Internal Server Error", [("Content-Type", "text/plain")], b"Internal Server Error")
         self._send(response)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815 - names are given
@@ -200,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
                 environ[f"HTTP_{key}"] = ",".join(self.headers.get_all(name, []))
         return environ
 
-    def _send(self, response: "_Response") -> None:
+    def _send(self, response: "Response") -> None:
         status, _, reason = response.status.partition(" ")
         self.send_response(int(status), reason)
         announced = None
@@ -218,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-class _Response:
+class Response:
     """What a WSGI application answered, whole."""
 
     def __init__(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
@@ -227,7 +225,7 @@ class _Response:
         self.body = body
 
     @classmethod
-    def of(cls, app: "WSGIApplication", environ: "WSGIEnvironment") -> "_Response":
+    def of(cls, app: "WSGIApplication", environ: "WSGIEnvironment") -> "Response":
         response = cls("500 Internal Server Error", [], b"")
         written: list[bytes] = []
 

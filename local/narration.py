@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from local.demo_key import DEMO_KEY
+from local.services import PUBLISHED
 from local.stack import LocalStack
 
 _KEY_FROM_FILE = """$(python3 -c 'import json; print(json.load(open("{}"))["api_key"])')"""
@@ -17,6 +18,7 @@ def introduction(stack: LocalStack) -> str:
         f"  service    {addresses.api_url} and {addresses.api_https_url}",
         f"  portal     {portal}",
         f"  stores     {stack.backend.aws.endpoint_url} (DynamoDB, Secrets Manager, SQS, EventBridge; gone at the end)",
+        f"  published  {stack.backend.aws.endpoint_url}{PUBLISHED} (the bots' events, as the event bus got them)",
         f"  authority  {addresses.ca_file} (signs the certificates here)",
         f"  log        {stack.backend.log_file} (log lines and metrics of the functions)",
     ]

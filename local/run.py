@@ -1,21 +1,19 @@
-"""`make run`: starts the whole service on this machine, makes one look-up, says what it did, and stays up."""
+"""`make run`: starts the whole service on this machine, shows a look-up and the bot, says what it did, and stays up."""
 
 import json
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-import urllib3
-
 from chat_lookup.errors import ChatLookupError
 from local.narration import introduction, what_next
+from local.showing import look_up, talk
 from local.stack import LocalStack, Settings, StartError, running
 from local.template import TemplateError
 
@@ -37,13 +35,12 @@ DEFAULTS: Final[Mapping[str, str]] = {
 }
 """What the environment, and so `make run NAME=value`, may say; an empty value is none."""
 
-_LONGEST_WAIT_S: Final = 30.0  # as the gateway
 _HIGHEST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How to run: a stack, the path of the look-up, and whether to end after that."""
+    """How to run: a stack, the path of the look-up, and whether to end after what is shown."""
 
     settings: Settings
     path: str
@@ -51,7 +48,7 @@ class Wish:
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Run until Ctrl-C or SIGTERM, or for one look-up. Answers the exit status."""
+    """Run until Ctrl-C or SIGTERM, or only to show what works. Answers the exit status."""
     # Handlers of our own: a shell starts background processes with SIGINT ignored.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.default_int_handler)
@@ -89,7 +86,7 @@ def read(environ: Mapping[str, str]) -> Wish:
 
 
 def run(wish: Wish) -> int:
-    """Start, look up once, tell, and stay. Raises like `running`."""
+    """Start, show, tell, and stay. Raises like `running`."""
     console = sys.stdout  # while a function runs, sys.stdout is the function's
 
     def say(text: str) -> None:
@@ -100,9 +97,9 @@ def run(wish: Wish) -> int:
         left_over.unlink(missing_ok=True)
     with running(wish.settings) as stack:
         say(introduction(stack))
-        worked = look_up(stack, wish.path, say)
+        worked = [look_up(stack, wish.path, say), talk(stack, say)]
         if wish.once:
-            return 0 if worked else 1
+            return 0 if all(worked) else 1
         try:
             write_private(env_file, {"Parameters": stack.container_variables()})
             write_private(run_file, facts(stack))
@@ -112,27 +109,6 @@ def run(wish: Wish) -> int:
             for written in (run_file, env_file):
                 written.unlink(missing_ok=True)
     return 0
-
-
-def look_up(stack: LocalStack, path: str, say: Callable[[str], None]) -> bool:
-    """Ask the API as a client does; answers whether it worked.
-
-    In a portal that is not ours, "there is no such chat" is as good an answer as the chat.
-    """
-    response = urllib3.request(
-        "GET",
-        stack.addresses.api_url + path,
-        headers={"X-Api-Key": stack.api_key},
-        timeout=_LONGEST_WAIT_S,
-        retries=False,
-    )
-    body = response.data.decode("utf-8", errors="replace")
-    say(f"GET {path}\n  {response.status} {body}")
-    not_found = response.status == HTTPStatus.NOT_FOUND and "problem:chat-not-found" in body
-    worked = response.status == HTTPStatus.OK or (not_found and stack.target.local is None)
-    if not worked:
-        say(f"That is no answer; {stack.backend.log_file} tells more.")
-    return worked
 
 
 def facts(stack: LocalStack) -> dict[str, str | None]:

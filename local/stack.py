@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 from chat_lookup.bitrix24.endpoint import Endpoint
 from local import environment, functions
 from local.api import HttpApi
-from local.aws import EmbeddedAws
+from local.aws import EmbeddedAws, queue_url
 from local.clock import SharedClock
 from local.demo_grant import DEMO_GRANT
 from local.demo_key import DEMO_KEY
+from local.event_sources import EventSources
 from local.functions import Functions
 from local.http import HttpServer
+from local.invoking import PAUSES_S, Invocations
 from local.names import is_private, resolving
 from local.output import FunctionOutput
 from local.portal import LocalPortal
@@ -43,7 +45,8 @@ class Settings:
     `portal_host` is this machine's name for whoever calls the local portal. With a `webhook_url` that portal is used
     and none is started, and `ca_pem` is one more authority to trust. `dynamodb_url` is another engine for the tables.
     `environment` replaces values of variables that the functions declare. `by_webhook` has the local portal reached by
-    its inbound webhook; else the application is installed in it as in any portal.
+    its inbound webhook; else the application is installed in it as in any portal. `retry_pauses_s` is how long an
+    asynchronous invocation that failed waits for its next try.
     """
 
     state_dir: Path
@@ -57,6 +60,7 @@ class Settings:
     dynamodb_url: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     by_webhook: bool = False
+    retry_pauses_s: tuple[float, ...] = PAUSES_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,8 @@ class LocalStack:
 
     def container_variables(self) -> dict[str, str]:
         """The functions' variables, with values that hold inside a container on this machine."""
-        return {**self.backend.variables, "AWS_ENDPOINT_URL": self.backend.aws.url(self.settings.portal_host)}
+        aws_url = self.backend.aws.url(self.settings.portal_host)
+        return {**self.backend.variables, **_reached_at(aws_url, self.backend.functions.template)}
 
 
 @contextmanager
@@ -157,7 +162,7 @@ def _backend(settings: Settings, clock: SharedClock, target: Target, closing: Ex
     with _listening(settings.bind, 0, "BIND"):
         aws = EmbeddedAws(template, settings.bind, dynamodb_url=settings.dynamodb_url)
     filled = {
-        "AWS_ENDPOINT_URL": aws.endpoint_url,
+        **_reached_at(aws.endpoint_url, template),
         "CA_PEM": target.ca_pem,
         "LOCAL_HOSTS": ",".join(sorted(target.local.local_hosts)) if target.local else _exempt(target.endpoint),
     }
@@ -168,7 +173,29 @@ def _backend(settings: Settings, clock: SharedClock, target: Target, closing: Ex
     _start(aws, closing)
     functions.put_clock(clock)
     log_file = settings.state_dir / "log.jsonl"
-    return Backend(aws, Functions(template, FunctionOutput(log_file)), variables, log_file)
+    backend = Backend(aws, Functions(template, FunctionOutput(log_file)), variables, log_file)
+    _serve_functions(settings, clock, backend, closing)
+    return backend
+
+
+def _serve_functions(settings: Settings, clock: SharedClock, backend: Backend, closing: ExitStack) -> None:
+    """What brings events to the functions other than the API: their names, and the queues before them."""
+    aws, invoked = backend.aws, backend.functions
+    sqs = aws.sqs()
+
+    def deliver(queue: str, body: str) -> None:
+        sqs.send_message(QueueUrl=aws.queue_url(queue), MessageBody=body)
+
+    invocations = Invocations(invoked, deliver, clock, settings.retry_pauses_s)
+    closing.callback(invocations.stop)
+    aws.serve_functions(invocations)
+    _start(EventSources(invoked.template.sources, aws, invoked.invoke), closing)
+
+
+def _reached_at(aws_url: str, template: Template) -> dict[str, str]:
+    """The functions' variables that say where the stores are."""
+    queues = {variable: queue_url(aws_url, queue) for variable, queue in template.queue_variables().items()}
+    return {"AWS_ENDPOINT_URL": aws_url, **queues}
 
 
 def _addresses(settings: Settings, clock: SharedClock, backend: Backend, closing: ExitStack) -> Addresses:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBus}"
 SECRETS = re.compile(
     r"arn:\$\{AWS::Partition}:secretsmanager:\$\{AWS::Region}:\$\{AWS::AccountId}:"
     r"secret:\$\{AWS::StackName}/(portal|application)/\*"
@@ -20,8 +21,10 @@ class _Loader(yaml.SafeLoader):
 
 
 def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> Mapping:
-    value = loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
-    assert value is not None, f"!{name} of anything but text"
+    value: Any = loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+    if isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    assert value is not None, f"!{name} of anything but text or a list"
     return {"Ref" if name == "Ref" else f"Fn::{name}": value}
 
 
@@ -52,12 +55,15 @@ def actions_of(statement: Mapping) -> frozenset[str]:
 
 
 def store_of(statement: Mapping) -> str:
-    """What a statement is about: a table, `CacheTable/index/by_chat`, `secrets/portal` or `secrets/application`."""
+    """What a statement is about: the logical id of a table, a queue or a function, `CacheTable/index/by_chat`,
+    `secrets/portal`, `secrets/application` or `EventBus`."""
     resource = statement["Resource"]
     assert isinstance(resource, dict), "one statement names one ARN"
     if "Fn::GetAtt" in resource:
         return str(resource["Fn::GetAtt"]).removesuffix(".Arn")
     named: str = resource["Fn::Sub"]
+    if named == BUS:
+        return "EventBus"
     secrets = SECRETS.fullmatch(named)
     return f"secrets/{secrets[1]}" if secrets else named.replace("${CacheTable.Arn}", "CacheTable")
 

@@ -82,7 +82,7 @@ def listed(call: Call) -> object:
     page = own[offset : offset + limit]
     return {
         "bots": [rendering_people.bot(bot, len(call.content.commands_of(bot))) for bot in page],
-        "users": [rendering_people.bot_user(call.content.users[bot.id]) for bot in page],
+        "users": [rendering_people.user_v2(call.content.users[bot.id]) for bot in page],
         "hasNextPage": len(own) > offset + limit,
     }
 
@@ -144,7 +144,7 @@ def _shown(call: Call, bot: Bot, *, whole: bool = True) -> object:
     commands = len(call.content.commands_of(bot))
     return {
         "bot": rendering_people.bot(bot, commands) if whole else rendering_people.bot_in_brief(bot),
-        "users": [rendering_people.bot_user(call.content.users[bot.id])],
+        "users": [rendering_people.user_v2(call.content.users[bot.id])],
     }
 
 

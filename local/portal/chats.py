@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from local.portal import php
 from local.portal.calling import Call, Method
-from local.portal.content import Chat
+from local.portal.chat import Chat
 from local.portal.ownership import bot_v1
 from local.portal.refusals import Refused
 

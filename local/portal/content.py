@@ -1,36 +1,32 @@
-"""What is in the portal: users, bots with their commands, chats, and the handlers that applications bound."""
+"""What is in the portal: users, bots with their commands, chats with their messages, and handlers of applications."""
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
-# The kind of a chat follows from what it belongs to; all others are plain chats (samples of im.dialog.get).
-_TYPES: Mapping[str, str] = {
-    "CRM": "crm",
-    "LINES": "lines",
-    "LIVECHAT": "livechat",
-    "SONET_GROUP": "sonetGroup",
-    "TASKS": "tasks",
-    "TASKS_TASK": "tasksTask",
-    "CALENDAR": "calendar",
-    "CALL": "call",
-    "MAIL": "mail",
-    "VIDEOCONF": "videoconf",
-    "ANNOUNCEMENT": "announcement",
-}
-_MESSAGE_TYPES: Mapping[str, str] = {"lines": "L", "open": "O", "private": "P"}
-_FIRST_FREE_ID = 3001  # above the ids that the documents' samples use
+from local.portal.chat import Chat
+from local.portal.chat_messages import ChatMessages
+
+UserKind = Literal["employee", "extranet", "connector", "guest", "bot"]
+USER_KINDS: Final[tuple[UserKind, ...]] = ("employee", "extranet", "connector", "guest", "bot")
+
+_FIRST_FREE_ID: Final = 3001  # above the ids that the documents' samples use
+_DIALOG: Final = re.compile(r"(chat)?([1-9][0-9]{0,18})")
 
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """A `connector` user is the customer at the other end of an open line, a `guest` one from outside the portal."""
+
     id: int
     name: str
     last_name: str = ""
     admin: bool = False
     active: bool = True
     work_position: str = ""
+    kind: UserKind = "employee"
 
     @property
     def full_name(self) -> str:
@@ -86,31 +82,6 @@ class Binding:
     offline: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """`created_at` is Unix time; an unbound chat has an empty entity."""
-
-    id: int
-    title: str
-    owner_id: int
-    members: frozenset[int]
-    entity_type: str = ""
-    entity_id: str = ""
-    entity_data_1: str = ""
-    open_to_all: bool = False
-    private: bool = False
-    created_at: float = 0.0
-
-    @property
-    def type(self) -> str:
-        plain = "private" if self.private else "open" if self.open_to_all else "chat"
-        return _TYPES.get(self.entity_type, plain)
-
-    @property
-    def message_type(self) -> str:
-        return _MESSAGE_TYPES.get(self.type, "C")
-
-
 class Content:
     """Users, bots and chats by their ids, chats also by their pair. Whoever uses it holds the portal's lock."""
 
@@ -120,7 +91,9 @@ class Content:
         self.commands: dict[int, Command] = {}
         self.bindings: dict[str, list[Binding]] = {}
         self.chats: dict[int, Chat] = {}
+        self.messages = ChatMessages()
         self._by_pair: dict[tuple[str, str], list[int]] = {}
+        self._personal: dict[frozenset[int], int] = {}
         self._ids = itertools.count(_FIRST_FREE_ID)
         self._numbers = itertools.count(1)
 
@@ -138,7 +111,7 @@ class Content:
     def add_bot(self, bot: Bot, name: str, last_name: str = "", work_position: str = "") -> None:
         """Adds a bot, or puts it in the place of the one with its id."""
         self.bots[bot.id] = bot
-        self.add_user(User(bot.id, name, last_name, work_position=work_position))
+        self.add_user(User(bot.id, name, last_name, work_position=work_position, kind="bot"))
 
     def remove_bot(self, bot: Bot) -> None:
         """Its user stays, as everybody's does, but is no longer active."""
@@ -163,13 +136,36 @@ class Content:
             self.bots[bot.id] = replace(bot, handlers={})
 
     def put_chat(self, chat: Chat) -> None:
-        """Adds a chat, or puts it in the place of the one with its id. Members who are nobody yet become users."""
-        if former := self.chats.get(chat.id):
-            self._by_pair[former.entity_type, former.entity_id].remove(chat.id)
+        """Adds a chat, or puts it in the place of the one with its id, and is as old as that if it keeps its pair.
+        Members who are nobody yet become users."""
+        former, pair = self.chats.get(chat.id), (chat.entity_type, chat.entity_id)
+        if former is None or (former.entity_type, former.entity_id) != pair:
+            if former:
+                self._by_pair[former.entity_type, former.entity_id].remove(chat.id)
+            self._by_pair.setdefault(pair, []).append(chat.id)
         self.chats[chat.id] = chat
-        self._by_pair.setdefault((chat.entity_type, chat.entity_id), []).append(chat.id)
+        if chat.private:
+            self._personal[chat.members] = chat.id
         for member in chat.members - self.users.keys():
             self.add_user(User(member, "User", str(member)))
+
+    def personal_chat(self, user_id: int, bot_id: int, now: float) -> Chat:
+        """The chat of a user with a bot, made now if they have none."""
+        members = frozenset({user_id, bot_id})
+        if members not in self._personal:
+            title = self.users[user_id].full_name
+            self.put_chat(Chat(self.free_id(), title, user_id, members, private=True, created_at=now))
+        return self.chats[self._personal[members]]
+
+    def dialog(self, dialog_id: str, member_id: int) -> Chat | None:
+        """The chat that a member calls so: `chat<id>`, or the id of whom it has a personal chat with."""
+        found = _DIALOG.fullmatch(dialog_id)
+        if found is None:
+            return None
+        number = int(found[2])
+        chat_id = number if found[1] else self._personal.get(frozenset({number, member_id}))
+        chat = self.chats.get(chat_id) if chat_id else None
+        return chat if chat and member_id in chat.members else None
 
     def bound_to(self, entity_type: str, entity_id: str) -> Chat | None:
         """The chat that carries exactly this pair; the youngest, if several do (bitrix24.md 1.1: unspecified)."""

@@ -3,11 +3,13 @@
 import secrets
 from collections.abc import Collection
 from dataclasses import asdict, replace
+from typing import cast
 
 from local.portal import fault_fields
 from local.portal.bots import LONGEST_TOKEN
 from local.portal.calling import Shape
-from local.portal.content import Bot, Chat, Command, User
+from local.portal.chat import Chat
+from local.portal.content import USER_KINDS, Bot, Command, User, UserKind
 from local.portal.control import MovableClock, Query, Route
 from local.portal.fields import ControlError, Fields
 from local.portal.limits import Plan
@@ -21,6 +23,7 @@ _SHAPES = {
     "bot_api": ("v2", "v1"),
     "frame": ("new", "old"),
     "bindings": ("vanish", "stay"),
+    "auth_in_events": ("full", "brief"),
 }
 
 
@@ -68,13 +71,14 @@ class PortalControl:
         return {"chat_id": chat.id}
 
     def _add_user(self, _: Query, body: object) -> object:
-        """Adds somebody who works here, or changes who he is."""
+        """Adds somebody of any kind, or changes who he is."""
         fields, content = Fields(body), self._state.content
         user = User(
             id=fields.whole("user_id", 0) or content.free_id(),
             name=fields.text("name", "User"),
             last_name=fields.text("last_name", ""),
             admin=fields.flag("admin", default=False),
+            kind=cast(UserKind, fields.one_of("kind", USER_KINDS)) if fields.has("kind") else "employee",
         )
         fields.finish()
         content.add_user(user)
@@ -159,8 +163,10 @@ class PortalControl:
         fields, shape = Fields(body), self._state.shape
         told = {name: fields.one_of(name, choices) for name, choices in _SHAPES.items() if fields.has(name)}
         oauth_post = fields.flag("oauth_post", default=shape.oauth_post)
+        entity_id = fields.flag("entity_id_in_events", default=shape.entity_id_in_events)
         fields.finish()
-        self._state.shape = Shape(**{**asdict(shape), **told, "oauth_post": oauth_post})
+        flags = {"oauth_post": oauth_post, "entity_id_in_events": entity_id}
+        self._state.shape = Shape(**{**asdict(shape), **told, **flags})
         return asdict(self._state.shape)
 
     def _rename(self, _: Query, body: object) -> object:

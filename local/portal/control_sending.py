@@ -101,11 +101,12 @@ def _answers(sent: tuple[Sent, ...]) -> dict[str, object]:
     return {
         "status": first.status if first else None,
         "body": first.body if first else "",
-        "sent": [_one(each) for each in sent],
+        "sent": [answer_to(each) for each in sent],
     }
 
 
-def _one(sent: Sent) -> dict[str, object]:
+def answer_to(sent: Sent) -> dict[str, object]:
+    """One message with what came back."""
     message = sent.message
     if sent.answer:
         return {"verb": message.verb, "url": message.url.partition("?")[0], "status": sent.answer.status}

@@ -30,12 +30,14 @@ class Courier:
         self._delivery = delivery
 
     def hearers(self, context: Context, event: str) -> list[Binding]:
-        """Who hears of an event: nobody until the installation is finished (bitrix24.md 4.2), and nobody but the
-        application's own service."""
-        if not context.installation.finished:
-            return []
+        """Who hears of an event."""
         bound = self._state.content.handlers_of(context.client_id, event)
-        return [binding for binding in bound if context.application.serves(binding.handler)]
+        return [binding for binding in bound if self.reaches(context, binding.handler)]
+
+    def reaches(self, context: Context, handler: str) -> bool:
+        """Whether a handler is told anything: not until the installation is finished (bitrix24.md 4.2), and only if it
+        is the application's own service."""
+        return context.installation.finished and context.application.serves(handler)
 
     def writer(self, context: Context) -> Writer:
         return Writer(self._state.identity, context, self._state.clock.now())

@@ -1,12 +1,17 @@
-"""What a new portal holds: the examples of the documents, under the ids that they have there."""
+"""What a new portal holds: the documents' examples, under the ids that they have there, and users of each kind."""
 
 from chat_lookup.clock import Clock
-from local.portal.content import Chat, Content, User
+from local.portal.chat import Chat
+from local.portal.content import Content, User
 
 ADMIN = User(1, "Anna", "Schneider", admin=True)
 EMPLOYEES = (User(2, "John", "Smith"), User(3, "Пётр", "Иванов"))
+EXTRANET = User(4, "Erika", "Mustermann", kind="extranet")
+GUEST = User(5, "Guest", kind="guest")
+OTHER_BOT = User(6, "Marta", kind="bot")
+CUSTOMER = User(744, "Гость", kind="connector")
 
-# (chat id, title, entity type, entity id, entity data 1); all three users are in all of them.
+# (chat id, title, entity type, entity id, entity data 1); all employees are in all of them.
 _CHATS = (
     (1437, "Deal: 200 office chairs", "CRM", "DEAL|1663", ""),
     (10, "Lead: request from the site", "CRM", "LEAD|13", ""),
@@ -16,14 +21,18 @@ _CHATS = (
     (1103, "Purchasing", "SONET_GROUP", "133", ""),
 )
 
+_ALSO_IN = {1764: CUSTOMER, 1103: EXTRANET}
+
 
 def demo_content(clock: Clock) -> Content:
-    """Three users and their chats."""
+    """Three employees and their chats; an extranet user in the group, a customer in the line, and two more outside."""
     content = Content()
-    for user in (ADMIN, *EMPLOYEES):
+    employees = (ADMIN, *EMPLOYEES)
+    for user in (*employees, *_ALSO_IN.values(), GUEST, OTHER_BOT):
         content.add_user(user)
-    everybody = frozenset(content.users)
+    everybody = frozenset(user.id for user in employees)
     for chat_id, title, entity_type, entity_id, data in _CHATS:
-        chat = Chat(chat_id, title, ADMIN.id, everybody, entity_type, entity_id, data, created_at=clock.now())
+        members = everybody | {_ALSO_IN[chat_id].id} if chat_id in _ALSO_IN else everybody
+        chat = Chat(chat_id, title, ADMIN.id, members, entity_type, entity_id, data, created_at=clock.now())
         content.put_chat(chat)
     return content

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from local.portal import rendering
 from local.portal.calling import Call, Method
-from local.portal.content import Chat, User
+from local.portal.chat import Chat
+from local.portal.content import User
 from local.portal.ownership import bot_v2
 from local.portal.refusals import Refused
 
@@ -36,11 +37,10 @@ def imbot_dialog_get(call: Call) -> object:
 
 
 def imbot_v2_chat_get(call: Call) -> object:
-    """`chat<id>`, to a bot that is in the chat (bitrix24.md 1.3)."""
+    """`chat<id>` or a user's id, to a bot that is in the chat (bitrix24.md 1.3)."""
     bot = bot_v2(call)
-    found = _CHAT_DIALOG.fullmatch(call.text("dialogId"))
-    chat = call.content.chats.get(int(found.group(1))) if found else None
-    if chat is None or bot.id not in chat.members:
+    chat = call.content.dialog(call.text("dialogId"), bot.id)
+    if chat is None:
         raise Refused("ACCESS_DENIED", 403, "Access denied")
     return {"chat": rendering.chat_v2(chat, bot.id)}
 

@@ -16,16 +16,18 @@ LANGUAGE: Final = "en"  # the portal's
 
 Fields = Mapping[str, str | None]
 """What is to be said otherwise than usual, by the name on the wire (`auth[member_id]`); None leaves a field out."""
+_AS_USUAL: Final[Fields] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One request of the portal's, ready to be sent."""
+    """One request of the portal's, ready to be sent; `event` is the one that it tells of, if any."""
 
     verb: str
     url: str = field(repr=False)
     body: str = field(default="", repr=False)
     content_type: str = FORM_TYPE
+    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +81,44 @@ class Writer:
 
         With a user's tokens, or without them: then the application token is the only proof (4.7).
         """
+        tokens = self._tokens(binding.event, pair) if pair else {}
+        return self.event_with({**self.portal_auth(), **tokens}, binding, data, fields)
+
+    def event_with(
+        self, auth: Mapping[str, str], binding: Binding, data: Mapping[str, object], fields: Fields = _AS_USUAL
+    ) -> Message:
+        """The same with its `auth` given."""
         tree = {
             "event": binding.event,
             "event_handler_id": str(binding.number) if binding.number else None,
             "data": data,
             "ts": str(int(self.now)),
-            "auth": {
-                "domain": self.identity.domain,
-                "server_endpoint": self.identity.server_endpoint,
-                "client_endpoint": self.identity.client_endpoint,
-                "member_id": self.identity.member_id,
-                "application_token": self.context.installation.application_token,
-                **(self._tokens(binding.event, pair) if pair else {}),
-            },
+            "auth": auth,
         }
-        return Message("POST", binding.handler, _encoded(dict(php.flat(tree)), fields))
+        return Message("POST", binding.handler, _encoded(dict(php.flat(tree)), fields), event=binding.event)
+
+    def portal_auth(self) -> dict[str, str]:
+        """What every `auth` has: whose event it is, and the proof of it (5.2)."""
+        return {
+            "domain": self.identity.domain,
+            "server_endpoint": self.identity.server_endpoint,
+            "client_endpoint": self.identity.client_endpoint,
+            "member_id": self.identity.member_id,
+            "application_token": self.context.installation.application_token,
+        }
+
+    def full_auth(self, pair: Pair, *, refresh: bool = True) -> dict[str, str]:
+        """The same with somebody's tokens, as events of bots have it; some of them lack the refresh token (5.2)."""
+        return {
+            **self.portal_auth(),
+            "access_token": pair.access_token,
+            "expires": str(int(pair.expires_at)),
+            "expires_in": self._seconds_left(pair),
+            "scope": self.context.scope,
+            "status": self.context.application.status,
+            "user_id": str(pair.user_id),
+            **({"refresh_token": pair.refresh_token} if refresh else {}),
+        }
 
     def _tokens(self, event: str, pair: Pair) -> dict[str, str]:
         """What a user's doing adds to `auth`; ONAPPINSTALL spells its scopes with blanks (3.5)."""

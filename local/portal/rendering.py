@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from local.portal.content import Chat
+from local.portal.chat import Chat
 
 COLOUR = "#f76187"
 _RESTRICTED = ("avatar", "rename", "extend", "call", "mute", "leave", "leave_owner", "send", "user_list")
@@ -83,7 +83,7 @@ def chat_v2(chat: Chat, bot_id: int) -> dict[str, object]:
     """The chat of `imbot.v2` (bitrix24.md 1.3), as the bot sees it."""
     return {
         "id": chat.id,
-        "dialogId": f"chat{chat.id}",
+        "dialogId": chat.dialog_id(bot_id),
         "name": chat.title,
         "description": "",
         "type": chat.type,

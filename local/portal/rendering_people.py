@@ -1,7 +1,35 @@
 """Bots and users as the portal writes them: fields and order of the documents' samples."""
 
-from local.portal.content import Bot, User
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from local.portal.content import Bot, User, UserKind
 from local.portal.rendering import COLOUR
+
+
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    """What the flags of a kind of user say; `login` is the documents' external authorisation."""
+
+    type: str
+    login: str = "default"
+    extranet: bool = False
+    network: bool = False
+    bot: bool = False
+    connector: bool = False
+    departments: tuple[int, ...] = ()
+
+
+# Whoever is no employee is an extranet user to the messenger, too, but for bots (imopenlines-session-history-get.md
+# shows a customer of a line); there is no type of their own for customers and guests (entities.md).
+_TRAITS: Final[Mapping[UserKind, _Traits]] = {
+    "employee": _Traits("employee", departments=(1,)),
+    "extranet": _Traits("extranet", extranet=True),
+    "connector": _Traits("extranet", "imconnector", extranet=True, connector=True),
+    "guest": _Traits("extranet", "replica", extranet=True, network=True),
+    "bot": _Traits("bot", "bot", bot=True),
+}
 
 
 def bot_in_brief(bot: Bot) -> dict[str, object]:
@@ -24,8 +52,9 @@ def bot(bot: Bot, commands: int) -> dict[str, object]:
     return {**bot_in_brief(bot), "moduleId": "rest", "eventMode": bot.event_mode, **counts}
 
 
-def bot_user(user: User) -> dict[str, object]:
-    """The user that a bot is (bot-register.md)."""
+def user_v2(user: User) -> dict[str, object]:
+    """A user as `imbot.v2` shows him, bots included (entities.md)."""
+    traits = _TRAITS[user.kind]
     return {
         "id": user.id,
         "active": user.active,
@@ -37,22 +66,23 @@ def bot_user(user: User) -> dict[str, object]:
         "avatar": "",
         "gender": "M",
         "birthday": "",
-        "extranet": False,
-        "bot": True,
-        "connector": False,
-        "externalAuthId": "bot",
+        "extranet": traits.extranet,
+        "bot": traits.bot,
+        "connector": traits.connector,
+        "externalAuthId": traits.login,
         "status": "online",
         "idle": False,
         "lastActivityDate": False,
         "absent": False,
-        "departments": [],
+        "departments": list(traits.departments),
         "phones": False,
-        "type": "bot",
+        "type": traits.type,
     }
 
 
-def im_user(user: User, *, is_bot: bool) -> dict[str, object]:
-    """A user as the messenger's older methods show him (im-user-get.md)."""
+def im_user(user: User) -> dict[str, object]:
+    """A user as the messenger's older methods show him (im-user-get.md; `type` as in entities.md)."""
+    traits = _TRAITS[user.kind]
     return {
         "id": user.id,
         "active": user.active,
@@ -64,17 +94,33 @@ def im_user(user: User, *, is_bot: bool) -> dict[str, object]:
         "avatar": "",
         "gender": "M",
         "birthday": "",
-        "extranet": False,
-        "network": False,
-        "bot": is_bot,
-        "connector": False,
-        "external_auth_id": "bot" if is_bot else "default",
+        "extranet": traits.extranet,
+        "network": traits.network,
+        "bot": traits.bot,
+        "connector": traits.connector,
+        "external_auth_id": traits.login,
         "status": "online",
         "idle": False,
         "last_activity_date": False,
         "desktop_last_date": False,
         "mobile_last_date": False,
-        "departments": [] if is_bot else [1],
+        "departments": list(traits.departments),
         "absent": False,
         "phones": False,
+        "type": traits.type,
+    }
+
+
+def event_user_v1(user: User) -> dict[str, str]:
+    """A user in the events of v1, with all that any of them shows of him (bitrix24.md 5.4)."""
+    traits = _TRAITS[user.kind]
+    flags = {"BOT": traits.bot, "CONNECTOR": traits.connector, "NETWORK": traits.network, "EXTRANET": traits.extranet}
+    return {
+        "ID": str(user.id),
+        "NAME": user.full_name,
+        "FIRST_NAME": user.name,
+        "LAST_NAME": user.last_name,
+        "WORK_POSITION": user.work_position,
+        "GENDER": "M",
+        **{f"IS_{name}": "Y" if flag else "N" for name, flag in flags.items()},
     }

@@ -6,6 +6,7 @@ from local.portal import (
     access,
     batch,
     binding,
+    bot_messages,
     bots,
     bots_v1,
     chats,
@@ -21,7 +22,7 @@ from local.portal.limits import LeakyBucket, OperatingTime
 from local.portal.refusals import Refused
 from local.portal.state import State
 
-_ROOMS = (binding, bots, bots_v1, chats, commands, dialogs, system, users)
+_ROOMS = (binding, bot_messages, bots, bots_v1, chats, commands, dialogs, system, users)
 _METHODS: Mapping[str, Method] = {method.name.lower(): method for room in _ROOMS for method in room.METHODS}
 _METHODS_V3: Mapping[str, Method] = {method.name.lower(): method for method in system.METHODS_V3}
 _BATCH = "batch"

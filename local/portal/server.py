@@ -14,8 +14,10 @@ from local.portal.applications import Applications
 from local.portal.authorisation import AUTHORISING, ISSUING, Authorisation, is_app_info
 from local.portal.control import Control, MovableClock
 from local.portal.control_applications import ApplicationControl
+from local.portal.control_conversation import ConversationControl
 from local.portal.control_portal import PortalControl
 from local.portal.control_sending import SendingControl
+from local.portal.conversation import Conversation
 from local.portal.courier import Courier
 from local.portal.delivery import Delivery
 from local.portal.demo import ADMIN, demo_content
@@ -66,11 +68,13 @@ class LocalPortal:
         courier = Courier(self._state, self._delivery)
         self._authorisation = Authorisation(self._state)
         self.installer = Installer(self._state, courier)
+        self.conversation = Conversation(self._state, courier)
         self._stopping = threading.Event()
         routes = (
             *PortalControl(self._state, self._rest, clock, names).routes(),
             *ApplicationControl(self._state).routes(),
             *SendingControl(self.installer, courier).routes(),
+            *ConversationControl(self._state, self.conversation).routes(),
         )
         self._control = HttpServer(Control(self._state, routes))
 

@@ -44,10 +44,11 @@ class State:
         self.calls = CallLog()
 
     def reset(self) -> None:
-        """Forgets calls and faults, and puts the plan back; everything else stays."""
+        """Forgets calls, faults and messages, and puts the plan back; everything else stays."""
         self.plan = Plan()
         self.faults.clear()
         self.calls.clear()
+        self.content.messages.clear()
 
     def installed(self, client_id: str) -> Context | None:
         """An application as it is installed, None if it is not."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from local.portal import php
 from local.portal.calling import BASIC, Call, Method
-from local.portal.content import Chat
+from local.portal.chat import Chat
 from local.portal.refusals import Refused
 
 # What a webhook or an application can be granted here; the names are the documents'.

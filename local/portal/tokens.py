@@ -47,12 +47,23 @@ class Tokens:
         self._by_access: dict[str, Pair] = {}
         self._by_refresh: dict[str, Pair] = {}
         self._codes: dict[str, Code] = {}
+        self._in_events: dict[tuple[str, int, int], str] = {}
         self.issued: set[str] = set()
         """Every secret ever handed out, so that the list of calls can mask it."""
 
     def issue(self, installation: Installation, user_id: int, now: float, lifetime: float) -> Pair:
         """A first pair for a user, as each opening of the application in a frame gives him one."""
         return self._add(installation.client_id, installation.number, user_id, now, lifetime)
+
+    def of_event(self, installation: Installation, user_id: int, now: float) -> Pair:
+        """The pair that a user's events carry: the same one until half of its time is over, as there may be thousands
+        of them, or until it was renewed or ended."""
+        key = (installation.client_id, installation.number, user_id)
+        pair = self._by_refresh.get(self._in_events.get(key, ""))
+        if pair is None or pair.expires_at < now + ACCESS_S / 2:
+            pair = self.issue(installation, user_id, now, ACCESS_S)
+            self._in_events[key] = pair.refresh_token
+        return pair
 
     def of_access(self, access_token: str) -> Pair | None:
         """The pair of an access token, whether or not it has expired."""

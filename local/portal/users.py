@@ -44,7 +44,7 @@ def im_user_get(call: Call) -> object:
     user = call.content.users.get(int(said)) if said.isascii() and said.isdigit() else None
     if user is None:
         raise Refused("USER_NOT_EXISTS")
-    return rendering_people.im_user(user, is_bot=user.id in call.content.bots)
+    return rendering_people.im_user(user)
 
 
 _ROWS: tuple[tuple[str, str, Callable[[Call], object]], ...] = (

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.containers import HOST, Invoker, Stack, wait_for
 from tests.e2e.machine import ROOT, missing
 
 SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
@@ -67,3 +70,42 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def artifact(build: Build, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the built template, functions and layer."""
     return build(source, tmp_path_factory.mktemp("artifact") / "build")
+
+
+@pytest.fixture(scope="session")
+def docker() -> None:
+    """A Docker engine answers."""
+    try:
+        answers = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        answers = False
+    if not answers:
+        missing("no Docker engine answers")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A local run of our own, which containers can reach."""
+    state_dir = tmp_path_factory.mktemp("state")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "layers/chat_lookup"), "STATE_DIR": str(state_dir),
+        "BIND": "0.0.0.0", "PORTAL_HOST": HOST,  # noqa: S104 - containers reach this machine by its bridge
+        "API_PORT": "0", "API_HTTPS_PORT": "0", "PORTAL_PORT": "0",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "local.run"]
+    log = state_dir / "run.log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as run,
+    ):
+        try:
+            yield Stack(state_dir, wait_for(state_dir / "run.json", run, log))
+        finally:
+            run.send_signal(signal.SIGINT)
+            assert run.wait(20) == 0, log.read_text()
+
+
+@pytest.fixture(scope="session")
+def invoke(sam: str, sam_environment: dict[str, str], artifact: Path, stack: Stack) -> Invoker:
+    return Invoker(sam, sam_environment, artifact, stack)

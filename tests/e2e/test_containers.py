@@ -2,132 +2,19 @@
 
 import base64
 import json
-import os
-import platform
-import signal
-import ssl
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
 
 from local.run import DEFAULTS
-from tests.e2e.machine import ROOT, missing
+from tests.e2e.containers import HOST, SAMPLES, Invoker, Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
-HOST = "host.docker.internal"
-ARCHITECTURE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
-START_SECONDS = 60
-SAMPLES = ROOT / "events"
 PORTAL_OF_SAMPLES = f"{HOST}:{DEFAULTS['PORTAL_PORT']}"
 DEAL = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 CHAT_ID = 1437
-
-
-@pytest.fixture(scope="module", autouse=True)
-def docker() -> None:
-    """A Docker engine answers."""
-    try:
-        answers = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        answers = False
-    if not answers:
-        missing("no Docker engine answers")
-
-
-@dataclass(frozen=True)
-class Stack:
-    """What `make run` writes into its state folder when all is ready."""
-
-    state_dir: Path
-    run: dict[str, str]
-
-    def control(self, method: str, path: str, body: object = None) -> Any:
-        """Ask the control of the local portal."""
-        request = urllib.request.Request(  # noqa: S310 - an address of our own
-            self.run["control_url"] + path, None if body is None else json.dumps(body).encode(), method=method
-        )
-        trust = ssl.create_default_context(cafile=self.run["ca_file"])
-        with urllib.request.urlopen(request, context=trust, timeout=10) as answer:  # noqa: S310 - as above
-            return json.load(answer)
-
-    def lookups(self) -> list[dict[str, Any]]:
-        """The look-ups that reached the portal."""
-        return [call for call in self.control("GET", "/calls") if call["method"].endswith(".chat.get")]
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A local run of our own, which containers can reach."""
-    state_dir = tmp_path_factory.mktemp("state")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "layers/chat_lookup"), "STATE_DIR": str(state_dir),
-        "BIND": "0.0.0.0", "PORTAL_HOST": HOST,  # noqa: S104 - containers reach this machine by its bridge
-        "API_PORT": "0", "API_HTTPS_PORT": "0", "PORTAL_PORT": "0",
-    }  # fmt: skip
-    command = [sys.executable, "-m", "local.run"]
-    log = state_dir / "run.log"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as run,
-    ):
-        try:
-            yield Stack(state_dir, wait_for(state_dir / "run.json", run, log))
-        finally:
-            run.send_signal(signal.SIGINT)
-            assert run.wait(20) == 0, log.read_text()
-
-
-def wait_for(path: Path, run: "subprocess.Popen[bytes]", log: Path) -> dict[str, str]:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if path.exists():
-            found: dict[str, str] = json.loads(path.read_text())
-            return found
-        try:
-            run.wait(0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    pytest.fail(f"the local run did not get ready:\n{log.read_text()}")
-
-
-@dataclass(frozen=True)
-class Invoker:
-    """`sam local invoke` on the built artifact."""
-
-    sam: str
-    environment: dict[str, str]
-    artifact: Path
-    stack: Stack
-
-    def __call__(self, function: str, event: Path) -> dict[str, Any]:
-        command = [
-            self.sam, "local", "invoke", function, "--template", str(self.artifact / "template.yaml"),
-            "--event", str(event), "--env-vars", str(self.stack.state_dir / "env.json"),
-            "--parameter-overrides", f"Architecture={ARCHITECTURE}",
-            "--skip-pull-image", "--add-host", f"{HOST}:host-gateway",
-        ]  # fmt: skip
-        done = subprocess.run(
-            command, cwd=self.artifact, env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-        return answer
-
-
-@pytest.fixture(scope="module")
-def invoke(sam: str, sam_environment: dict[str, str], artifact: Path, stack: Stack) -> Invoker:
-    return Invoker(sam, sam_environment, artifact, stack)
 
 
 @pytest.fixture(autouse=True)

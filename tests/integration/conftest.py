@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -98,6 +99,15 @@ def tables(embedded_aws: EmbeddedAws) -> Tables:
     empty(client, found.portal, "pk", "sk")
     empty(client, found.cache, "pk")
     return found
+
+
+@pytest.fixture
+def often_interrupted() -> Iterator[None]:
+    """Threads take turns so often that two steps which are not one are torn apart."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 @pytest.fixture

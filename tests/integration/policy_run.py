@@ -7,7 +7,7 @@ test_template_policies.py runs it in a process of its own and compares the list 
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from botocore.client import BaseClient
 from local import functions
 from local.functions import Functions
 from local.stack import Settings, running
+from tests.integration.queue_scene import eventually
 from tests.integration.service import Service
 
 A_DAY = 86_400
@@ -64,21 +65,35 @@ class Recorder:
                 ((kind, write),) = item.items()
                 self._note(service, kind if kind == "ConditionCheck" else f"{kind}Item", write)
             return
-        self.asked.add((self._by.get(), _store(service, params), f"{service}:{operation}"))
+        self.asked.add((self._by.get(), STORES[service](params), f"{service}:{ACTIONS.get(operation, operation)}"))
 
 
-def _store(service: str, params: Mapping[str, Any]) -> str:
-    if service == "secretsmanager":
-        named = params.get("SecretId") or params["Name"]
-        return "secrets/application" if "/application/" in named else "secrets/portal"
+def _secret(params: Mapping[str, Any]) -> str:
+    named = params.get("SecretId") or params["Name"]
+    return "secrets/application" if "/application/" in named else "secrets/portal"
+
+
+def _table(params: Mapping[str, Any]) -> str:
     index = params.get("IndexName")
     return f"{params['TableName']}/index/{index}" if index else str(params["TableName"])
+
+
+STORES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "dynamodb": _table,
+    "secretsmanager": _secret,
+    "sqs": lambda params: str(params["QueueUrl"]).rpartition("/")[2],
+    "lambda": lambda params: str(params["FunctionName"]),
+    "events": lambda _: "EventBus",
+}
+# Actions that are not called as the operation is.
+ACTIONS = {"Invoke": "InvokeFunction", "SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
 
 
 def live(service: Service) -> None:
     """What people, portals and operators do in that year; everything succeeds."""
     operate(service)
     look_up(service)
+    talk(service)
     service.control("/clock", {"advance_s": 165 * A_DAY})
     assert _invoke(service, "KeepaliveFunction", {})["renewed"] == 1
     move(service)
@@ -110,6 +125,19 @@ def look_up(service: Service) -> None:
         service.admin("cache.purge", portal=service.member_id)
     assert service.look_up(**PAIR).status == 200
     assert service.get("/v1/chats/987654").status == 403
+
+
+def talk(service: Service) -> None:
+    """A user writes to the bot; then the queue is away, and the worker is invoked without it; one event is redriven."""
+    service.say("deal 1663")
+    aws = service.stack.backend.aws
+    sqs, queue = aws.sqs(), aws.queue_url("EventQueue")
+    sqs.delete_queue(QueueUrl=queue)
+    service.control("/say", {"text": "task 8293"})
+    sqs.create_queue(QueueName="EventQueue")
+    eventually(lambda: len(service.messages()) == 2)
+    sqs.send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody="{}")
+    service.admin("events.redrive")
 
 
 def move(service: Service) -> None:

@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 import urllib3
 
 from local import functions
+from local.published import Entry
 from local.stack import LocalStack
+from tests.integration.queue_scene import eventually, left
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -83,6 +85,25 @@ class Service:
         found: list[dict[str, Any]] = self.control("/calls" + (f"?method={method}" if method else ""))
         return found
 
+    def say(self, text: str, **more: object) -> Any:
+        """A user writes in the portal (`POST /say`), and every event of it is worked. Answers what the control did."""
+        said = self.control("/say", {"text": text, **more})
+        self.settle()
+        return said
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What bots wrote since the last reset."""
+        found: list[dict[str, Any]] = self.control("/messages")
+        return found
+
+    def published(self) -> tuple[Entry, ...]:
+        """What the event bus admitted since the last reset."""
+        return self.stack.backend.aws.published()
+
+    def settle(self) -> None:
+        """Wait until the worker is done with every event. Fails if one stays, because it failed."""
+        eventually(lambda: left(self.stack.backend.aws, "EventQueue") == 0)
+
     def output(self) -> str:
         """Everything that the functions printed since the last mark."""
         with self.stack.backend.log_file.open("rb") as file:
@@ -107,6 +128,7 @@ class Service:
 
     def reset(self) -> None:
         """As it was when the stack had started: portal, clock, tables, memory; chats that were added stay."""
+        self.stack.backend.aws.empty_queues()
         self.control("/reset", {})
         self.control("/shape", {"result": "object"})
         self.control("/scopes", {"scopes": self._scopes})

@@ -1,9 +1,9 @@
 """The embedded stores: what they serve, what they refuse, and that they lose no write."""
 
 import os
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from local.template import Template
 from tests.integration.conftest import Tables
 
 THREADS, INCREMENTS = 8, 25
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/lambda/aws4_request"}
 
 
 def client(aws: EmbeddedAws, service: str) -> Any:
@@ -41,12 +42,7 @@ def test_secrets_are_kept_by_version(embedded_aws: EmbeddedAws) -> None:
     assert read["SecretString"] == "one"
 
 
-def test_queues_and_event_buses_are_there(embedded_aws: EmbeddedAws) -> None:
-    queue = client(embedded_aws, "sqs").create_queue(QueueName="events")["QueueUrl"]
-    client(embedded_aws, "sqs").send_message(QueueUrl=queue, MessageBody="hello")
-
-    (message,) = client(embedded_aws, "sqs").receive_message(QueueUrl=queue)["Messages"]
-    assert message["Body"] == "hello"
+def test_an_event_bus_is_there(embedded_aws: EmbeddedAws) -> None:
     assert [bus["Name"] for bus in client(embedded_aws, "events").list_event_buses()["EventBuses"]] == ["default"]
 
 
@@ -55,6 +51,7 @@ def test_queues_and_event_buses_are_there(embedded_aws: EmbeddedAws) -> None:
     [
         ("/moto-api/reset", {}),
         ("/2015-03-31/functions", {}),
+        ("/2015-03-31/functions/AdminFunction/invocations", SIGNED),
         ("/", {"Authorization": "AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/iam/aws4_request"}),
         ("/", {"X-Amz-Target": "AWSCognitoIdentityService.GetId"}),
     ],
@@ -78,15 +75,6 @@ def test_no_page_in_a_browser_may_ask(embedded_aws: EmbeddedAws) -> None:
 
     assert preflight.status == 400
     assert "access-control-allow-origin" not in preflight.headers
-
-
-@pytest.fixture
-def often_interrupted() -> Iterator[None]:
-    """Threads take turns so often that two steps which are not one are torn apart."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def count_up(tables: Tables) -> int:
@@ -138,10 +126,14 @@ def test_of_many_claims_to_one_item_a_single_one_wins(tables: Tables) -> None:
     assert claims_won(tables) == 1
 
 
+def only_tables(suffix: str) -> Template:
+    """The queues have their names from the template alone, and are there already."""
+    return replace(Template.load(ROOT / "template.yaml", table_suffix=suffix), queues=())
+
+
 @pytest.fixture
 def in_front_of_another(embedded_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
-    template = Template.load(ROOT / "template.yaml", table_suffix="-elsewhere")
-    front = EmbeddedAws(template, region="eu-central-1", dynamodb_url=embedded_aws.endpoint_url)
+    front = EmbeddedAws(only_tables("-elsewhere"), region="eu-central-1", dynamodb_url=embedded_aws.endpoint_url)
     front.start()
     yield front
     front.stop()
@@ -164,7 +156,7 @@ def test_errors_of_another_engine_arrive_as_it_said_them(in_front_of_another: Em
 
 
 def test_stores_that_stop_leave_no_tables_behind(embedded_aws: EmbeddedAws) -> None:
-    passing = EmbeddedAws(Template.load(ROOT / "template.yaml", table_suffix="-passing"), region="eu-central-1")
+    passing = EmbeddedAws(only_tables("-passing"), region="eu-central-1")
     passing.start()
     passing.stop()
 

@@ -49,12 +49,14 @@ def webhook_file(portal: LocalPortal) -> str:
     return str(portal.ca_file.parents[1] / "webhook")
 
 
-def test_a_run_for_one_look_up_prints_the_answer_and_ends_well(tmp_path: Path) -> None:
+def test_a_run_that_only_shows_prints_a_look_up_and_the_bots_answer_and_ends_well(tmp_path: Path) -> None:
     run = once(tmp_path)
 
     assert (run.returncode, run.stderr) == (0, "")
-    assert LOOK_UP in run.stdout
-    assert '"chat_id":1437' in run.stdout
+    looked_up, talked = run.stdout.split("A user writes to the bot: deal 1663\n")
+    assert LOOK_UP in looked_up
+    assert '"chat_id":1437' in looked_up
+    assert "1437" in talked
     assert not (tmp_path / "run.json").exists()
 
 
@@ -87,6 +89,13 @@ def test_the_api_answers_over_https_to_whoever_trusts_the_authority(stack: Runni
     assert answer["chat_id"] == 1437
 
 
+def test_what_was_published_of_the_talk_with_the_bot_can_be_seen(stack: Running) -> None:
+    published = stack.get("/_published", base=stack.facts["aws_endpoint_url"])
+
+    assert [entry["detail_type"] for entry in published] == ["ONIMBOTV2MESSAGEADD"]
+    assert published[0]["detail"]["event_id"]
+
+
 def test_nothing_that_is_printed_or_logged_holds_the_webhook_or_the_key(stack: Running) -> None:
     code = stack.facts["webhook_url"].rstrip("/").rpartition("/")[2]
     stack.get(LOOK_UP)
@@ -110,6 +119,7 @@ def test_containers_are_told_every_declared_variable(stack: Running) -> None:
 
     assert told.keys() == Template.load(ROOT / "template.yaml").declared()
     assert (told["PORTAL_TABLE"], told["CACHE_TABLE"]) == ("PortalTable", "CacheTable")
+    assert told["EVENT_QUEUE_URL"] == stack.facts["aws_endpoint_url"] + "/123456789012/EventQueue"
     assert stack.facts["portal_url"].removeprefix("https://") in told["LOCAL_HOSTS"].split(",")
     assert "BEGIN CERTIFICATE" in told["CA_PEM"]
 

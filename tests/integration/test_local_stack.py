@@ -2,9 +2,13 @@
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.session import Session
 
 from chat_lookup.errors import ChatLookupError
 from local.demo_key import DEMO_KEY
@@ -28,6 +32,35 @@ def test_the_direct_function_asks_the_default_portal(service: Service) -> None:
 def test_the_direct_function_fails_by_raising(service: Service) -> None:
     with pytest.raises(ChatLookupError):
         service.direct({"entity_type": "CRM"})
+
+
+def test_the_direct_function_can_be_invoked_by_an_sdk_as_in_the_cloud(service: Service) -> None:
+    url = service.stack.backend.aws.endpoint_url
+    client: Any = Session().create_client("lambda", endpoint_url=url, region_name="us-east-1")
+    event = json.dumps({"entity_type": "CRM", "entity_id": "DEAL|1663"})
+
+    answer = client.invoke(FunctionName="DirectFunction", Payload=event)
+    assert json.loads(answer["Payload"].read())["chat_id"] == 1437
+    answer = client.invoke(FunctionName="DirectFunction", Payload="{}")
+    assert (answer["FunctionError"], json.loads(answer["Payload"].read())["errorType"]) == (
+        "Unhandled",
+        "InvalidRequest",
+    )
+
+
+def test_the_functions_are_told_where_the_queues_are_and_containers_by_the_name_that_they_know(
+    service: Service,
+) -> None:
+    stack = service.stack
+    elsewhere = replace(stack, settings=replace(stack.settings, portal_host="host.docker.internal"))
+    port = urlsplit(stack.backend.aws.endpoint_url).port
+
+    told = stack.backend.variables
+    assert told["EVENT_QUEUE_URL"] == f"http://127.0.0.1:{port}/123456789012/EventQueue"
+    assert told["WORKER_FUNCTION"] == "WorkerFunction"
+    told = elsewhere.container_variables()
+    assert told["EVENT_QUEUE_URL"] == f"http://host.docker.internal:{port}/123456789012/EventQueue"
+    assert told["AWS_ENDPOINT_URL"] == f"http://host.docker.internal:{port}"
 
 
 def test_the_key_of_the_sample_events_opens_the_demo_portal(service: Service) -> None:

@@ -24,6 +24,9 @@ def test_an_installed_portal_is_found_at_its_new_address_by_one_refresh(stage: S
     again = stage.service.direct({"portal": stage.portal.domain, "fresh": True, **PAIR})
     assert again["chat_id"] == 1437
     assert stage.ask("/calls")[-1]["status"] == 200
+    record = stage.record()
+    assert record is not None
+    assert record["former_domains"]["SS"] == [former]
 
 
 @pytest.mark.parametrize("location", ["https://127.0.0.1:9/rest/", "https://acme.example/rest/"])

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from chat_lookup.bootstrap import Services
     from chat_lookup.records import Portal
+    from chat_lookup.serving import Services
     from chat_lookup.telemetry import Telemetry
     from tests.building import Service
     from tests.fakes import FakeAuthorisationServer
@@ -122,7 +122,7 @@ def booted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator["Services"]:
     """What `bootstrap` builds, where the handlers find it: a process of its own upon the same stores."""
-    from chat_lookup import bootstrap  # noqa: PLC0415 - as above
+    from chat_lookup import bootstrap, serving  # noqa: PLC0415 - as above
 
     for name, value in (
         ("PORTAL_TABLE", stores.portal_table),
@@ -132,9 +132,9 @@ def booted(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(bootstrap, "clock", clock)
     monkeypatch.setattr(bootstrap, "telemetry", lambda: telemetry)
-    monkeypatch.setattr(bootstrap, "_dynamodb", lambda _: stores.dynamodb)
-    monkeypatch.setattr(bootstrap, "_secrets", lambda _: stores.secrets)
-    monkeypatch.setattr(bootstrap, "Bitrix24Client", lambda *_, **__: bitrix24)
+    monkeypatch.setattr(bootstrap, "_dynamodb", lambda *_: stores.dynamodb)
+    monkeypatch.setattr(bootstrap, "_secrets", lambda *_: stores.secrets)
+    monkeypatch.setattr(serving, "Bitrix24Client", lambda *_, **__: bitrix24)
     services = bootstrap.services  # which a test may replace
     services.cache_clear()
     yield services()
@@ -144,11 +144,11 @@ def booted(
 @pytest.fixture
 def server(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> "FakeAuthorisationServer":
     """The authorisation server of everything that is built after it."""
-    from chat_lookup import bootstrap  # noqa: PLC0415 - as above
+    from chat_lookup import serving  # noqa: PLC0415 - as above
     from tests.fakes import FakeAuthorisationServer  # noqa: PLC0415 - as above
 
     fake = FakeAuthorisationServer(clock)
-    monkeypatch.setattr(bootstrap, "AuthorisationServer", lambda *_: fake)
+    monkeypatch.setattr(serving, "AuthorisationServer", lambda *_: fake)
     return fake
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from chat_lookup.bootstrap import Services
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import (
     ChatLookupError,
@@ -16,6 +15,7 @@ from chat_lookup.errors import (
     PortalUnavailable,
 )
 from chat_lookup.records import PortalState, member_id_of_webhook
+from chat_lookup.serving import Services
 from functions.admin import app
 from tests.building import Service
 from tests.fakes import MEMBER_ID, WEBHOOK_CODE, WEBHOOK_URL, FakeBitrix24, ManualClock, Output, Stores, lambda_context

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from chat_lookup.bootstrap import Services
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest, PortalNotInstalled, PortalUnavailable
 from chat_lookup.lookup import Options
 from chat_lookup.records import PortalState
+from chat_lookup.serving import Services
 from functions.admin import app
 from functions.install import app as install_app
 from tests.building import Service, install

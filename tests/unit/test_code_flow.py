@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from chat_lookup.bootstrap import Services
-from chat_lookup.installation import hashed
+from chat_lookup.application_tokens import hashed
 from chat_lookup.records import PortalState
+from chat_lookup.serving import Services
 from functions.install import app
 from tests.fakes import (
     CLIENT_ID,

@@ -81,3 +81,46 @@ def test_without_them_everybody_may_install_and_each_request_tells_our_address()
 def test_a_setting_of_installations_that_makes_no_sense_is_told(name: str, value: str) -> None:
     with pytest.raises(ServiceMisconfigured, match=name):
         from_environ(GOOD | {name: value})
+
+
+# -- events ------------------------------------------------------------------------------------------------------------
+
+QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/stack-EventQueue-1"
+
+
+def test_what_events_need_is_read() -> None:
+    settings = from_environ(
+        GOOD
+        | {
+            "EVENT_QUEUE_URL": QUEUE,
+            "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:4566/123456789012/DeadLetterQueue",
+            "WORKER_FUNCTION": "stack-WorkerFunction-1",
+            "EVENT_BUS": "default",
+            "PUBLISH_TEXT": "true",
+        }
+    )
+    assert settings.event_queue_url == QUEUE
+    assert settings.dead_letter_queue_url == "http://127.0.0.1:4566/123456789012/DeadLetterQueue"
+    assert (settings.worker_function, settings.event_bus, settings.publish_text) == (
+        "stack-WorkerFunction-1",
+        "default",
+        True,
+    )
+
+
+@pytest.mark.parametrize("publish", [{}, {"PUBLISH_TEXT": ""}, {"PUBLISH_TEXT": "false"}])
+def test_a_function_that_has_nothing_to_do_with_events_declares_nothing_of_them(publish: dict[str, str]) -> None:
+    settings = from_environ(GOOD | publish)
+    assert (settings.event_queue_url, settings.dead_letter_queue_url, settings.worker_function) == ("", "", "")
+    assert (settings.event_bus, settings.publish_text) == ("", False)
+
+
+@pytest.mark.parametrize(
+    "name", ["EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "WORKER_FUNCTION", "EVENT_BUS", "PUBLISH_TEXT"]
+)
+@pytest.mark.parametrize("value", ["canary value?", "True ", "https://sqs.eu-central-1.amazonaws.com/queue?x=1"])
+def test_a_setting_of_events_that_makes_no_sense_is_told_without_its_value(name: str, value: str) -> None:
+    with pytest.raises(ServiceMisconfigured) as raised:
+        from_environ(GOOD | {name: value})
+    assert name in str(raised.value)
+    assert value not in str(raised.value)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from chat_lookup.bootstrap import Services
 from chat_lookup.errors import ChatLookupError, InvalidRequest, PortalBusy, PortalNotInstalled, PortalUnavailable
 from chat_lookup.records import Portal
+from chat_lookup.serving import Services
 from functions.direct import app
 from tests.building import Service, install
 from tests.fakes import MEMBER_ID, FakeBitrix24, Output, lambda_context

@@ -23,20 +23,46 @@ BOTOCORE_BEFORE_ITS_USE: Final = frozenset({"botocore", "botocore.exceptions", "
 MOST_MODULES: Final = 380
 """Some 310 as measured, 180 of them Python's own. More than this is a decision, to be taken on purpose."""
 
+SECRETS_AND_CALLS: Final = frozenset(
+    f"chat_lookup.{name}"
+    for name in (
+        "serving", "vault", "tokens", "renewal", "applications", "calls",
+        "bitrix24.client", "bitrix24.oauth", "bitrix24.wire", "bitrix24.transport",
+    )
+)  # fmt: skip
+"""What reads a secret or calls a portal."""
+
 IMPORT: Final = """
 import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("app", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
-if sys.argv[2:] == ["services"]:
-    from chat_lookup import bootstrap
-    bootstrap.services()
+"""
+BUILD: Final = """
+from chat_lookup import bootstrap
+bootstrap.services()
+"""
+SERVE_ONE_EVENT: Final = """
+from types import SimpleNamespace
+from chat_lookup import application_tokens, bootstrap, records
+known = frozenset({application_tokens.hashed("appt0ken")})
+item = records.to_item(records.Portal("0123", "acme.bitrix24.com", "arn", "v", application_tokens=known))
+sent = []
+bootstrap._dynamodb = lambda *_: SimpleNamespace(get_item=lambda **_: {"Item": item})
+bootstrap._sqs = lambda *_: SimpleNamespace(send_message=lambda **given: sent.append(given))
+body = "event=ONIMBOTDELETE&data[BOT_ID]=456&auth[member_id]=0123&auth[application_token]="
+for token, status in (("appt0ken", 200), ("made-up", 403)):
+    answer = module.handler({"routeKey": "POST /bitrix24/events", "body": body + token}, None)
+    assert answer["statusCode"] == status, answer
+assert len(sent) == 1
+"""
+TELL: Final = """
 print(json.dumps(sorted(sys.modules)))
 """
 
 
-def imported(handler: str, *what: str) -> set[str]:
-    """The modules that a fresh interpreter holds after importing a handler."""
+def imported(handler: str, afterwards: str = "") -> set[str]:
+    """The modules that a fresh interpreter holds after importing a handler, and doing something with it."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "layers/chat_lookup"),
@@ -48,13 +74,14 @@ def imported(handler: str, *what: str) -> set[str]:
         "AWS_SECRET_ACCESS_KEY": "unit",
     }
     run = subprocess.run(
-        [sys.executable, "-c", IMPORT, str(ROOT / "functions" / handler / "app.py"), *what],
+        [sys.executable, "-c", IMPORT + afterwards + TELL, str(ROOT / "functions" / handler / "app.py")],
         env=environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    return set(json.loads(run.stdout))
+    # The last line: before it stands what the function logged.
+    return set(json.loads(run.stdout.splitlines()[-1]))
 
 
 def packages(modules: set[str]) -> set[str]:
@@ -79,4 +106,16 @@ def test_of_botocore_a_bare_import_brings_the_errors_only(handler: str) -> None:
 
 
 def test_building_the_services_imports_no_more_than_botocore() -> None:
-    assert packages(imported("lookup", "services")) & NEVER == set()
+    assert packages(imported("lookup", BUILD)) & NEVER == set()
+
+
+@pytest.mark.parametrize("afterwards", ["", SERVE_ONE_EVENT], ids=["imported", "called"])
+def test_whatever_takes_events_in_can_read_no_secret_and_call_no_portal(afterwards: str) -> None:
+    modules = imported("events", afterwards)
+    assert modules & SECRETS_AND_CALLS == set()
+    assert ("chat_lookup.receiving" in modules) == bool(afterwards)
+    assert "urllib3" not in modules  # which AWS's own clients bring, and nothing of ours
+
+
+def test_what_reads_secrets_and_calls_portals_is_named_as_it_is() -> None:
+    assert imported("lookup", BUILD) >= SECRETS_AND_CALLS

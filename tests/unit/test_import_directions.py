@@ -15,16 +15,43 @@ HANDLERS = tuple(sorted((ROOT / "functions").glob("*/app.py")))
 # From the ground up: a module may import what stands on its own rung or below. A new one has to be given its place.
 RUNGS = (
     ("errors", "clock"),
-    ("entity", "memory", "items", "redaction", "config", "words"),
-    ("bitrix24", "records", "refusals"),
-    ("telemetry", "failures", "closed", "default_portal", "portals", "portal_facts", "keys", "cache", "limiter"),
+    ("entity", "memory", "items", "redaction", "config", "words", "events"),
+    ("bitrix24", "records", "refusals", "application_tokens", "entity_text", "bot_words"),
+    ("decoding", "events_v1", "events_v2", "event_parts"),
+    (
+        "telemetry",
+        "failures",
+        "closed",
+        "default_portal",
+        "portals",
+        "portal_facts",
+        "keys",
+        "cache",
+        "limiter",
+        "pace",
+        "hearing",
+        "operating",
+        "retries",
+    ),
     ("vault", "applications", "pairs", "pointer", "renewal", "renewal_world", "tokens"),
-    ("calls", "asking", "lookup"),
-    ("parts", "offers", "strangers", "turns", "proof", "capabilities", "bots", "bindings", "registering"),
+    ("origin", "event_queue", "receiving"),
+    ("calls", "asking", "lookup", "bots"),
+    ("claims", "people", "saying", "commands", "answering", "warming", "publishing", "working"),
+    ("parts", "offers", "strangers", "turns", "proof", "capabilities", "bindings", "registering"),
     ("installation", "uninstallation", "visits", "code_flow", "application_events", "keepalive", "forgetting"),
-    ("web", "fields", "answers", "edge", "pages"),
-    ("admin_showing", "admin_keys", "admin_applications", "admin_portals", "admin_webhooks", "admin"),
-    ("installing",),
+    ("web", "fields", "answers", "edge", "pages", "batches"),
+    (
+        "redrive",
+        "admin_showing",
+        "admin_keys",
+        "admin_applications",
+        "admin_portals",
+        "admin_webhooks",
+        "admin_events",
+        "admin",
+    ),
+    ("installing", "working_parts"),
+    ("serving",),
     ("bootstrap",),
 )
 RUNG_OF = {name: rung for rung, names in enumerate(RUNGS) for name in names}
@@ -124,9 +151,9 @@ def test_only_the_bootstrap_makes_aws_clients_and_reads_the_environment(module: 
 
 
 @pytest.mark.parametrize("module", BELOW_THE_PACKAGE)
-def test_only_telemetry_knows_powertools(module: str) -> None:
+def test_only_telemetry_and_the_batches_know_powertools(module: str) -> None:
     knows = any(name.startswith("aws_lambda_powertools") for name in imports(MODULES[module]))
-    assert knows == (module == "chat_lookup.telemetry")
+    assert knows == (module in {"chat_lookup.telemetry", "chat_lookup.batches"})
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)

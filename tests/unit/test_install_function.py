@@ -12,8 +12,8 @@ import pytest
 
 from chat_lookup import bootstrap
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.bootstrap import Services
 from chat_lookup.records import PortalState
+from chat_lookup.serving import Services
 from functions.install import app
 from tests.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, Output, Stores, lambda_context
 from tests.first_contact import (

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from chat_lookup.bootstrap import Services
+from chat_lookup.application_tokens import hashed
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import InstallationInProgress, PortalBlocked, PortalUnavailable
-from chat_lookup.installation import Installed, hashed
+from chat_lookup.installation import Installed
 from chat_lookup.items import number, text
 from chat_lookup.offers import Offer
 from chat_lookup.portals import Portals
 from chat_lookup.records import Portal, PortalKind, PortalState
 from chat_lookup.registering import Remark
+from chat_lookup.serving import Services
 from tests.building import Service
 from tests.fakes import (
     CLIENT_ID,

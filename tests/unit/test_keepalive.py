@@ -7,9 +7,9 @@ import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import TokenPair
-from chat_lookup.bootstrap import Services
 from chat_lookup.keepalive import A_DAY, LAPSES_AFTER, RENEWED_BEFORE, SPREAD_DAYS, is_due
 from chat_lookup.records import Portal, PortalKind, PortalState
+from chat_lookup.serving import Services
 from functions.keepalive import app
 from tests.building import Service, install
 from tests.fakes import CLIENT_ID, FakeAuthorisationServer, ManualClock, Output, lambda_context

@@ -6,6 +6,7 @@ import pytest
 
 from local import environment
 from local.template import Route, Template, TemplateError
+from local.template_queues import Asynchronous, EventSource, Queue
 
 ROOT = Path(__file__).parents[2]
 SMALL = """
@@ -42,6 +43,45 @@ Resources:
   Logs:
     Type: AWS::Logs::LogGroup
     Properties: {LogGroupName: !Sub "/aws/lambda/${Answering}", RetentionInDays: 7}
+"""
+QUEUED = """
+Parameters:
+  Receives: {Type: Number, Default: 5}
+Resources:
+  Work:
+    Type: AWS::SQS::Queue
+    Properties:
+      SqsManagedSseEnabled: true
+      VisibilityTimeout: 180
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: !Ref Receives}
+  Dead:
+    Type: AWS::SQS::Queue
+    Properties: {MessageRetentionPeriod: 1209600}
+  MayWrite:
+    Type: AWS::SQS::QueuePolicy
+    Properties: {Queues: [!Ref Dead]}
+  Taking:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/taking
+      Handler: app.handler
+      Environment: {Variables: {QUEUE_URL: !Ref Work, WORKER: !Ref Working}}
+  Working:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/working
+      Handler: app.handler
+      EventInvokeConfig:
+        MaximumRetryAttempts: 1
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt [Dead, Arn]}}
+      Events:
+        Queue:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Work.Arn
+            BatchSize: 5
+            FunctionResponseTypes: [ReportBatchItemFailures]
+            ScalingConfig: {MaximumConcurrency: 10}
 """
 
 
@@ -107,7 +147,7 @@ def test_a_suffix_of_the_tables_also_reaches_the_functions(tmp_path: Path) -> No
         ("{Type: HttpApi}", "{Type: Api}", "Answering.Events.Rest: the local run has no events of type Api"),
         ("Method: get", "Method: get, Auth: {}", "Answering.Events.Get: the local run does not know Auth"),
         ("Method: get", "Method: get, PayloadFormatVersion: '1.0'", "Answering.Events.Get: .*payload format 2.0 only"),
-        ("!Ref Things", "!GetAtt Things.Arn", "Globals.TABLE: the local run does not follow Fn::GetAtt"),
+        ("!Ref Things", "!GetAtt Things.Arn", "Globals.TABLE: the local run does not follow Fn::GetAtt of Things.Arn"),
         ("!Ref Things", "!Ref Nothing", "Globals.TABLE refers to Nothing"),
         ("!Ref Things", "[a, b]", "Globals.TABLE is not text"),
         ("Default: INFO", "Description: none", "Globals.LEVEL: the default of parameter LogLevel is not text"),
@@ -128,6 +168,56 @@ def test_an_api_with_routes_of_its_own_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(TemplateError, match="Edge: routes stand with the functions, not in DefinitionUri"):
         load(tmp_path, SMALL + api)
+
+
+def test_a_queue_is_named_by_its_logical_id_and_knows_where_its_dead_letters_go(tmp_path: Path) -> None:
+    assert load(tmp_path, QUEUED).queues == (
+        Queue("Work", {"VisibilityTimeout": "180"}, dead_letters="Dead", receives=5),
+        Queue("Dead", {"MessageRetentionPeriod": "1209600"}),
+    )
+
+
+def test_a_queue_before_a_function_is_its_source(tmp_path: Path) -> None:
+    whole = QUEUED.replace("            FunctionResponseTypes: [ReportBatchItemFailures]\n", "")
+
+    assert load(tmp_path, QUEUED).sources == (EventSource("Working", "Work", 5, reports_failures=True),)
+    assert load(tmp_path, whole).sources == (EventSource("Working", "Work", 5, reports_failures=False),)
+
+
+def test_a_function_knows_what_becomes_of_invocations_that_fail(tmp_path: Path) -> None:
+    functions = load(tmp_path, QUEUED).functions
+
+    assert functions["Working"].asynchronous == Asynchronous(retries=1, on_failure="Dead")
+    assert functions["Taking"].asynchronous == Asynchronous(retries=2, on_failure=None)
+
+
+def test_variables_that_hold_a_queue_are_known_so_that_its_url_can_be_put_in(tmp_path: Path) -> None:
+    template = load(tmp_path, QUEUED)
+
+    assert template.queue_variables() == {"QUEUE_URL": "Work"}
+    assert template.functions["Taking"].environment["WORKER"] == "Working"
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "complaint"),
+    [
+        ("SqsManagedSseEnabled: true", "FifoQueue: true", "Work: the local run does not know FifoQueue"),
+        ("!GetAtt Dead.Arn", "arn:aws:sqs:eu-west-1:1:Dead", "Work.RedrivePolicy: .*own queues only"),
+        ("maxReceiveCount", "maxReceives", "Work.RedrivePolicy: the local run does not know maxReceives"),
+        ("Default: 5", "Default: many", "Work.RedrivePolicy.maxReceiveCount is not a whole number"),
+        ("!GetAtt Work.Arn", "!GetAtt Work.QueueName", "Working.Events.Queue: .*Fn::GetAtt of Work.QueueName"),
+        ("BatchSize: 5", "BatchSize: 11", "Working.Events.Queue: the local run has batches of 1 to 10"),
+        ("BatchSize: 5", "FilterCriteria: {}", "Working.Events.Queue: the local run does not know FilterCriteria"),
+        ("[ReportBatchItemFailures]", "[Others]", "Working.Events.Queue: .*ReportBatchItemFailures only"),
+        ("OnFailure:", "OnSuccess:", "Working.EventInvokeConfig: the local run does not know OnSuccess"),
+    ],
+)
+def test_what_is_said_of_queues_and_not_understood_is_an_error_that_names_the_place(
+    said: str, instead: str, complaint: str, tmp_path: Path
+) -> None:
+    assert said in QUEUED
+    with pytest.raises(TemplateError, match=complaint):
+        load(tmp_path, QUEUED.replace(said, instead))
 
 
 def test_the_environment_is_filled_by_name_and_a_name_that_no_function_declares_is_refused(tmp_path: Path) -> None:
@@ -152,4 +242,5 @@ def test_the_projects_own_template_is_understood() -> None:
 
     assert "GET /v1/chats" in {route.key for route in template.routes}
     assert {table["TableName"] for table in template.tables} == {"PortalTable", "CacheTable"}
+    assert {source.queue for source in template.sources} <= {queue.name for queue in template.queues}
     assert {"CA_PEM", "LOCAL_HOSTS", "AWS_ENDPOINT_URL"} <= template.declared()

@@ -5,8 +5,8 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from chat_lookup import bootstrap
-from chat_lookup.bootstrap import Services
 from chat_lookup.records import Portal
+from chat_lookup.serving import Services
 from tests.fakes import FakeBitrix24, ManualClock
 from tests.gateway import PAIR, body, http, refused
 

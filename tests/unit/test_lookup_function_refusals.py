@@ -5,9 +5,9 @@ import base64
 import pytest
 
 from chat_lookup import bootstrap
-from chat_lookup.bootstrap import Services
 from chat_lookup.errors import ServiceMisconfigured
 from chat_lookup.records import Portal
+from chat_lookup.serving import Services
 from tests.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output
 from tests.gateway import PAIR, http, refused
 

@@ -113,6 +113,15 @@ def test_the_switch_clears_every_trace_and_tells_when_and_where(pointers: Pointe
     assert (record.domain, record.refreshed_at) == ("new.bitrix24.com", 77.0)
 
 
+def test_a_renewal_that_finds_the_portal_renamed_remembers_where_it_was(pointers: Pointers, portals: Portals) -> None:
+    assert pointers.switch(MEMBER_ID, "v1", "v2", "second.bitrix24.com", 1.0, former="acme.bitrix24.com")
+    assert pointers.switch(MEMBER_ID, "v2", "v3", "third.bitrix24.com", 2.0, former="second.bitrix24.com")
+    assert pointers.switch(MEMBER_ID, "v3", "v4", "third.bitrix24.com", 3.0, former="third.bitrix24.com")
+    record = portals.read(MEMBER_ID)
+    assert record is not None
+    assert record.former_domains == {"acme.bitrix24.com", "second.bitrix24.com"}
+
+
 def test_a_pointer_that_moved_on_is_not_moved_back(pointers: Pointers) -> None:
     assert switched(pointers, "v1", "v2")
     assert switched(pointers, "v2", "v3")

@@ -161,6 +161,15 @@ def test_a_portal_that_moved_is_found_by_its_new_domain_only(portals: Portals) -
         portals.find("acme.bitrix24.com")
 
 
+def test_a_portal_that_moved_knows_where_it_was_and_one_that_stayed_was_nowhere_else(portals: Portals) -> None:
+    assert portals.save(ACME).former_domains == frozenset()
+    assert portals.save(ACME).former_domains == frozenset()
+    moved = portals.save(replace(ACME, domain="acme.example.com"))
+    assert moved.former_domains == {"acme.bitrix24.com"}
+    assert portals.read(MEMBER_ID) == moved
+    assert portals.save(ACME).former_domains == {"acme.example.com"}
+
+
 def test_each_portal_is_listed_once(portals: Portals) -> None:
     portals.save(ACME)
     portals.save(GLOBEX)

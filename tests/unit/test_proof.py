@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.bootstrap import Services
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import (
     ChatLookupError,
@@ -19,6 +18,7 @@ from chat_lookup.errors import (
 )
 from chat_lookup.fields import Fields
 from chat_lookup.offers import Offer
+from chat_lookup.serving import Services
 from tests.fakes import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -279,13 +279,25 @@ def test_a_portal_that_has_a_new_address_keeps_its_application(
     assert (portal.domain, portal.client_id) == ("acme-new.bitrix24.com", CLIENT_ID)
 
 
-def test_the_offered_secrets_are_known_to_the_redactor(
+def test_the_redactor_knows_what_the_server_issued_and_nothing_that_anybody_offered(
     prove: Prove, server: FakeAuthorisationServer, telemetry: "Telemetry"
 ) -> None:
     server.grants("offered-refresh")
     prove()
-    for secret in ("offered-refresh", APPLICATION_TOKEN, "issued-access-1", "issued-refresh-1", CLIENT_SECRET):
+    for secret in ("issued-access-1", "issued-refresh-1", CLIENT_SECRET):
         assert secret not in telemetry.redactor.clean(f"so: {secret}")
+    for offered in ("offered-refresh", APPLICATION_TOKEN):
+        assert telemetry.redactor.clean(f"so: {offered}") == f"so: {offered}"
+
+
+@pytest.mark.parametrize("word", ["request", "installation-refused", "EventsRejected", DOMAIN, '"level":"'])
+def test_a_stranger_cannot_have_words_of_ours_masked(prove: Prove, telemetry: "Telemetry", word: str) -> None:
+    for offer in (
+        replace(OFFER, refresh_token=word, application_token=word),
+        replace(OFFER, refresh_token="", code=word),
+    ):
+        assert reason_of(prove, offer) == "grant"
+    assert telemetry.redactor.clean(word) == word
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.template_file import (
     TEMPLATE,
     Mapping,
     actions_of,
+    granted,
     of_type,
     statements_of,
     store_of,
@@ -28,10 +29,30 @@ PACKAGE = ROOT / "layers" / "chat_lookup" / "chat_lookup"
 # Which modules ask which store: what they ask for is what the policies may grant, neither less nor more.
 ASKED_BY = {
     "PortalTable": ("portals", "keys", "applications", "default_portal", "pointer", "portal_facts"),
-    "CacheTable": ("cache", "limiter", "turns", "code_flow"),
+    "CacheTable": ("cache", "limiter", "turns", "code_flow", "claims", "people", "hearing"),
     "CacheTable/index/by_chat": ("cache",),
     "secrets": ("vault",),
+    "EventQueue": ("event_queue", "redrive"),
+    "DeadLetterQueue": ("redrive",),
+    "EventBus": ("publishing",),
+    "WorkerFunction": ("event_queue",),
 }
+OF_SERVICE = {
+    "PortalTable": "dynamodb",
+    "CacheTable": "dynamodb",
+    "CacheTable/index/by_chat": "dynamodb",
+    "secrets": "secretsmanager",
+    "EventQueue": "sqs",
+    "DeadLetterQueue": "sqs",
+    "EventBus": "events",
+    "WorkerFunction": "lambda",
+}
+# By the names that the modules give to their clients.
+CLIENTS = {
+    "_dynamodb": "dynamodb", "_secrets": "secretsmanager", "_sqs": "sqs", "_events": "events", "_lambda": "lambda",
+}  # fmt: skip
+# Actions that are not called as their method is.
+ACTIONS = {"Invoke": "InvokeFunction", "SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
 # The one thing that an item of a transaction needs which its own name does not say.
 OF_TRANSACTIONS = {
     "Put": "PutItem",
@@ -54,13 +75,15 @@ def asked(module: str) -> set[str]:
         match node:
             case ast.Attribute(attr="transact_write_items"):
                 continue
-            case ast.Call(
-                func=ast.Attribute(attr=method, value=ast.Attribute(attr="_dynamodb" | "_secrets" as client))
-            ):
+            # A client, or what makes one when there is something to do.
+            case (
+                ast.Call(func=ast.Attribute(attr=method, value=ast.Attribute(attr=client)))
+                | ast.Call(func=ast.Attribute(attr=method, value=ast.Call(func=ast.Attribute(attr=client))))
+            ) if client in CLIENTS:
                 if method == "get_paginator":
                     method = str(ast.literal_eval(node.args[0]))
-                service = {"_dynamodb": "dynamodb", "_secrets": "secretsmanager"}[client]
-                found.add(f"{service}:{''.join(word.title() for word in method.split('_'))}")
+                action = "".join(word.title() for word in method.split("_"))
+                found.add(f"{CLIENTS[client]}:{ACTIONS.get(action, action)}")
             case ast.Constant(value=str(kind)) if kind in OF_TRANSACTIONS:
                 found.add(f"dynamodb:{OF_TRANSACTIONS[kind]}")
     return found - {"dynamodb:TransactWriteItems"}
@@ -76,7 +99,9 @@ def _asked_of(statement: Mapping) -> str:
 def test_a_statement_allows_named_actions_on_one_named_resource(statement: Mapping) -> None:
     assert statement["Effect"] == "Allow"
     assert _asked_of(statement) in ASKED_BY
-    assert all(re.fullmatch(r"(dynamodb|secretsmanager):[A-Za-z]+", action) for action in actions_of(statement))
+    assert all(
+        re.fullmatch(rf"{OF_SERVICE[_asked_of(statement)]}:[A-Za-z]+", action) for action in actions_of(statement)
+    )
 
 
 @pytest.mark.parametrize("store", ASKED_BY)
@@ -84,7 +109,11 @@ def test_policies_grant_what_the_code_asks_for_and_nothing_else(store: str) -> N
     granted = {
         action for statement in ALL_STATEMENTS if _asked_of(statement) == store for action in actions_of(statement)
     }
-    needed = set().union(*(asked(module) for module in ASKED_BY[store]))
+    of_service = f"{OF_SERVICE[store]}:"
+    needed = {each for module in ASKED_BY[store] for each in asked(module) if each.startswith(of_service)}
+    if store in ("EventQueue", "DeadLetterQueue"):  # redriven from the one into the other
+        sending = {"sqs:SendMessage"}
+        needed = needed & sending if store == "EventQueue" else needed - sending
     if store.startswith("CacheTable"):  # the cache queries its index and nothing but its index
         of_index = {"dynamodb:Query"}
         needed = needed & of_index if "/index/" in store else needed - of_index
@@ -95,7 +124,7 @@ def test_every_module_that_asks_a_store_is_counted_among_those_that_do() -> None
     asking = {
         path.stem
         for path in PACKAGE.rglob("*.py")
-        if re.search(r"import (DynamoDB|SecretsManager)Client", path.read_text("utf-8"))
+        if re.search(r"import (DynamoDB|SecretsManager|SQS|EventBridge|Lambda)Client", path.read_text("utf-8"))
     }
     # These make the clients and hand them on.
     assert asking - {"bootstrap", "parts"} == {module for modules in ASKED_BY.values() for module in modules}
@@ -130,12 +159,14 @@ def test_the_access_log_is_json_by_route_without_path_query_or_header() -> None:
     assert all(value.startswith("$context.") for value in logged)
     assert not logged & {"$context.path", "$context.http.path", "$context.identity.userAgent"}
     assert api["DefaultRouteSettings"].keys() == {"ThrottlingRateLimit", "ThrottlingBurstLimit"}
+    (unthrottled,) = api["RouteSettings"]
+    assert unthrottled == "POST /bitrix24/events"
     assert "CorsConfiguration" not in api
 
 
 def test_operators_commands_have_no_route_and_unknown_routes_are_answered() -> None:
     template = Template.load(ROOT / "template.yaml")
-    assert {route.function for route in template.routes} == {"LookupFunction", "InstallFunction"}
+    assert {route.function for route in template.routes} == {"LookupFunction", "InstallFunction", "EventsFunction"}
     assert {route.key: route.function for route in template.routes}["$default"] == "LookupFunction"
 
 
@@ -147,7 +178,48 @@ def test_the_vendor_can_probe_every_address_of_ours(path: str) -> None:
 
 def test_portals_and_browsers_post_to_both_pages() -> None:
     routed = {route.key for route in Template.load(ROOT / "template.yaml").routes}
-    assert {"POST /bitrix24/install", "POST /bitrix24/app"} <= routed
+    assert {"POST /bitrix24/install", "POST /bitrix24/app", "POST /bitrix24/events"} <= routed
+
+
+def test_events_have_no_limit_of_ours_and_look_ups_have() -> None:
+    (api,) = of_type("AWS::Serverless::HttpApi").values()
+    account = {"ThrottlingRateLimit": 10_000, "ThrottlingBurstLimit": 5_000}
+    assert api["RouteSettings"] == {"POST /bitrix24/events": account}
+    assert api["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": {"Ref": "RequestsPerSecond"},
+        "ThrottlingBurstLimit": {"Ref": "RequestBurst"},
+    }
+    assert all(TEMPLATE["Parameters"][name]["Default"] <= 200 for name in ("RequestsPerSecond", "RequestBurst"))
+
+
+def test_look_ups_cannot_take_the_concurrency_that_is_kept_for_events() -> None:
+    reserved = FUNCTIONS["EventsFunction"]["ReservedConcurrentExecutions"]
+    assert reserved == {"Fn::If": ["KeepRoomForEvents", {"Ref": "EventsConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    assert all("ReservedConcurrentExecutions" not in FUNCTIONS[name] for name in FUNCTIONS.keys() - {"EventsFunction"})
+
+
+def test_whoever_takes_events_in_reads_the_portals_and_may_do_nothing_but_hand_them_on() -> None:
+    assert granted("EventsFunction") == {
+        ("PortalTable", "dynamodb:GetItem"),
+        ("EventQueue", "sqs:SendMessage"),
+        ("WorkerFunction", "lambda:InvokeFunction"),
+    }
+
+
+def test_an_event_that_fails_five_times_waits_for_an_operator() -> None:
+    queues = of_type("AWS::SQS::Queue")
+    (source,) = FUNCTIONS["WorkerFunction"]["Events"].values()
+    assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert queues["EventQueue"]["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": "DeadLetterQueue.Arn"},
+        "maxReceiveCount": 5,
+    }
+    # As Lambda advises, so that no message comes again while it is being worked.
+    assert queues["EventQueue"]["VisibilityTimeout"] == 6 * FUNCTIONS["WorkerFunction"]["Timeout"]
+    assert queues["DeadLetterQueue"]["MessageRetentionPeriod"] > queues["EventQueue"]["MessageRetentionPeriod"]
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+    invoked = FUNCTIONS["WorkerFunction"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+    assert invoked == {"Type": "SQS", "Destination": {"Fn::GetAtt": "DeadLetterQueue.Arn"}}
 
 
 def test_the_keepalive_runs_once_a_day_and_never_a_second_time_because_it_failed() -> None:

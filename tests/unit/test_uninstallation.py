@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chat_lookup.application_tokens import hashed, proves
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.bootstrap import Services
 from chat_lookup.errors import PortalNotInstalled
-from chat_lookup.installation import hashed
 from chat_lookup.records import Portal, PortalState
-from chat_lookup.uninstallation import proves
+from chat_lookup.serving import Services
 from functions.install import app
 from tests.building import Service
 from tests.fakes import (

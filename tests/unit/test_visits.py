@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chat_lookup.bootstrap import Services
 from chat_lookup.records import Portal, PortalState
+from chat_lookup.serving import Services
 from functions.install import app
 from tests.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, lambda_context
 from tests.first_contact import Changes, frame

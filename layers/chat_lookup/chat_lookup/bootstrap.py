@@ -1,53 +1,50 @@
-"""Builds the object graph. The only place that names AWS clients, and the only one that reads the environment."""
+"""Builds the object graph. The only place that names AWS clients, and the only one that reads the environment.
+
+What is imported at the top every function pays for at its start: only what all of them need stands there.
+"""
 
 import os
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from random import SystemRandom
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from chat_lookup import config
-from chat_lookup.applications import Applications
-from chat_lookup.asking import Asking
-from chat_lookup.bitrix24.client import Bitrix24Client
-from chat_lookup.bitrix24.oauth import AuthorisationServer
-from chat_lookup.cache import Cache
-from chat_lookup.calls import PortalCalls
 from chat_lookup.clock import Clock, SystemClock
-from chat_lookup.keys import Keys
-from chat_lookup.limiter import Limiter
-from chat_lookup.lookup import Lookup
-from chat_lookup.parts import Parts
-from chat_lookup.pointer import Pointers
-from chat_lookup.portals import Portals
-from chat_lookup.records import Portal
-from chat_lookup.renewal_world import PortalWorld
 from chat_lookup.telemetry import Telemetry
-from chat_lookup.tokens import Tokens
-from chat_lookup.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from botocore.config import Config
     from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
 
-    from chat_lookup.installing import Installing
+    from chat_lookup.receiving import Receiving
+    from chat_lookup.serving import Services
+    from chat_lookup.working import Working
 
 clock: Clock = SystemClock()
 """The time of everything built here. A local run puts a clock that can be moved in its place, before it builds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """What the handlers call. `installing` builds what only some of them need, once, when it is called first."""
+class _Patience:
+    """With one service of AWS: seconds to connect and for one answer, and how often it is asked."""
 
-    portals: Portals
-    keys: Keys
-    lookup: Lookup
-    installing: "Callable[[], Installing]"
+    connect: float = 1.0
+    read: float = 3.0
+    attempts: int = 3
+
+
+_USUAL: Final = _Patience()
+"""Short, so that one lost packet does not eat a look-up's ten seconds."""
+_SLOW: Final = _Patience(read=5.0)
+_HASTY: Final = _Patience(connect=0.5, read=1.0, attempts=2)
+_LAST: Final = _Patience(connect=0.5, read=1.0, attempts=1)
+"""Where an event waits: the store, the queue and what stands in for the queue have ten seconds together."""
 
 
 @cache
@@ -61,52 +58,41 @@ def telemetry() -> Telemetry:
 
 
 @cache
-def services() -> Services:
+def services() -> "Services":
     """Everything else, once per process. Raises `ServiceMisconfigured`, and tries again at the next invocation then."""
-    parts = _parts(config.from_environ(os.environ), telemetry())
-    lookup = Lookup(Asking(parts.calls, parts.portals, parts.telemetry), parts.cache, parts.telemetry, clock)
-    return Services(parts.portals, parts.keys, lookup, cache(partial(_installing, parts)))
+    from chat_lookup.parts import Clients  # noqa: PLC0415 - the events function does without all of this
+    from chat_lookup.serving import serving  # noqa: PLC0415 - as above
 
-
-def _parts(settings: config.Settings, told: Telemetry) -> Parts:
-    dynamodb = _dynamodb(settings)
-    portals = Portals(dynamodb, settings.portal_table, clock)
-    vault = Vault(_secrets(settings), settings.secret_prefix, clock, told.redactor)
-    client = Bitrix24Client(
-        clock,
-        local_hosts=settings.local_hosts,
-        private_portals=settings.private_portals,
-        ca_pem=settings.ca_pem,
+    settings = config.from_environ(os.environ)
+    clients = Clients(
+        _dynamodb(settings), _secrets(settings), cache(partial(_sqs, settings)), cache(partial(_bus, settings))
     )
-    server = AuthorisationServer(clock, client.wire)
-    applications = Applications(dynamodb, settings.portal_table, vault, clock)
-    pointers = Pointers(dynamodb, settings.portal_table)
+    return serving(settings, clients, telemetry(), clock)
 
-    def world_of(portal: Portal) -> PortalWorld:
-        return PortalWorld(portal, vault, pointers, server, applications.keys, told, clock)
 
-    tokens = Tokens(vault, portals, world_of, clock)
-    limiter = Limiter(dynamodb, settings.cache_table, clock)
-    return Parts(
-        settings=settings,
-        clock=clock,
-        telemetry=told,
-        dynamodb=dynamodb,
-        portals=portals,
-        keys=Keys(dynamodb, settings.portal_table, clock),
-        applications=applications,
-        server=server,
-        tokens=tokens,
-        limiter=limiter,
-        calls=PortalCalls(client, tokens, portals, limiter, told, clock),
-        cache=Cache(dynamodb, settings.cache_table, clock, SystemRandom()),
+@cache
+def receiving() -> "Receiving":
+    """What takes events in, and nothing besides: it can read no secret and call no portal. Raises as `services`."""
+    from chat_lookup.event_queue import EventQueue  # noqa: PLC0415 - nobody else has a use for it
+    from chat_lookup.origin import Origin  # noqa: PLC0415 - as above
+    from chat_lookup.portals import Portals  # noqa: PLC0415 - as above
+    from chat_lookup.receiving import Receiving  # noqa: PLC0415 - as above
+
+    settings = config.from_environ(os.environ)
+    portals = Portals(_dynamodb(settings, _HASTY), settings.portal_table, clock)
+    queue = EventQueue(
+        _sqs(settings, _HASTY),
+        settings.event_queue_url,
+        partial(_lambda, settings),
+        settings.worker_function,
+        telemetry(),
     )
+    return Receiving(Origin(portals, clock), queue, telemetry(), clock)
 
 
-def _installing(parts: Parts) -> "Installing":
-    from chat_lookup.installing import installing  # noqa: PLC0415 - a look-up need not pay for it
-
-    return installing(parts)
+def working() -> "Working":
+    """What works the events off. Raises as `services`."""
+    return services().working()
 
 
 @cache
@@ -123,24 +109,37 @@ def _session() -> "Session":
     return get_session()
 
 
-def _dynamodb(settings: config.Settings) -> "DynamoDBClient":
+def _config(patience: _Patience) -> "Config":
     from botocore.config import Config  # noqa: PLC0415 - as above
 
-    client = _session().create_client(
-        "dynamodb",
-        endpoint_url=settings.endpoint_url,
-        # Short, so that one lost packet does not eat a look-up's ten seconds.
-        config=Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}),
+    return Config(
+        connect_timeout=patience.connect,
+        read_timeout=patience.read,
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
     )
+
+
+def _dynamodb(settings: config.Settings, patience: _Patience = _USUAL) -> "DynamoDBClient":
+    client = _session().create_client("dynamodb", endpoint_url=settings.endpoint_url, config=_config(patience))
     return cast("DynamoDBClient", client)
 
 
 def _secrets(settings: config.Settings) -> "SecretsManagerClient":
-    from botocore.config import Config  # noqa: PLC0415 - as above
-
-    client = _session().create_client(
-        "secretsmanager",
-        endpoint_url=settings.endpoint_url,
-        config=Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}),
-    )
+    slow = _config(_SLOW)
+    client = _session().create_client("secretsmanager", endpoint_url=settings.endpoint_url, config=slow)
     return cast("SecretsManagerClient", client)
+
+
+def _sqs(settings: config.Settings, patience: _Patience = _USUAL) -> "SQSClient":
+    client = _session().create_client("sqs", endpoint_url=settings.endpoint_url, config=_config(patience))
+    return cast("SQSClient", client)
+
+
+def _lambda(settings: config.Settings) -> "LambdaClient":
+    client = _session().create_client("lambda", endpoint_url=settings.endpoint_url, config=_config(_LAST))
+    return cast("LambdaClient", client)
+
+
+def _bus(settings: config.Settings) -> "EventBridgeClient":
+    client = _session().create_client("events", endpoint_url=settings.endpoint_url, config=_config(_USUAL))
+    return cast("EventBridgeClient", client)

@@ -32,6 +32,9 @@ SPREAD: Final = 0.10
 CLOCKS_APART: Final = 60.0
 """Seconds that two processes' clocks may differ. A row from further ahead was written by a clock that ran wrong."""
 BY_CHAT: Final = "by_chat"
+PORTAL: Final = "portal"
+EVENT: Final = "event"
+"""The sources of a row: who said it."""
 _PAIRS_TRIED: Final = 10
 """How many pairs of one chat are looked at: few chats have two."""
 
@@ -77,33 +80,31 @@ class Cache:
         self._clock = clock
         self._random = random
 
-    def get(self, member_id: str, generation: int, ref: EntityRef) -> Row | None:
-        """One eventually consistent read; None for a row that is absent or speaks of another pair."""
-        item = self._dynamodb.get_item(
-            TableName=self._table, Key={"pk": text(cache_key(member_id, generation, ref))}
-        ).get("Item")
-        if not item:
-            return None
-        if (read_text(item, "entity_type"), read_text(item, "entity_id")) != (ref.entity_type, ref.entity_id):
-            return None
-        row = _from_item(item, ref)
-        return row if row.asked_at <= self._clock.now() + CLOCKS_APART else None
+    def get(self, member_id: str, generation: int, ref: EntityRef, *, consistent: bool = False) -> Row | None:
+        """One read, eventually consistent unless told; None for a row that is absent or speaks of another pair."""
+        key = {"pk": text(cache_key(member_id, generation, ref))}
+        item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=consistent).get("Item", {})
+        return from_item(item, ref, self._clock.now())
 
     def put(
         self, member_id: str, generation: int, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float
     ) -> Row:
         """Keep what the portal said at `asked_at`, unless a later answer stands already. Returns the row as made.
 
+        An id displaces what an event told, whenever that was; a null only if it was asked for later: the chat is new.
         Repeating the write is harmless: its condition admits our own earlier success (design 4).
         """
         fresh, usable = (FRESH_POSITIVE, USABLE_POSITIVE) if chat_id is not None else (FRESH_NEGATIVE, FRESH_NEGATIVE)
         spread = 1 + self._random.uniform(-SPREAD, SPREAD)
-        row = Row(ref, chat_id, method, "portal", asked_at, asked_at + fresh * spread, asked_at + usable * spread)
+        row = Row(ref, chat_id, method, PORTAL, asked_at, asked_at + fresh * spread, asked_at + usable * spread)
+        admitted = "attribute_not_exists(pk) OR asked_at <= :asked_at OR asked_at > :ahead"
+        if chat_id is not None:
+            admitted += " OR stood_at <= :asked_at"
         try:
             self._dynamodb.put_item(
                 TableName=self._table,
-                Item=_to_item(member_id, generation, row),
-                ConditionExpression="attribute_not_exists(pk) OR asked_at <= :asked_at OR asked_at > :ahead",
+                Item=to_item(member_id, generation, row),
+                ConditionExpression=admitted,
                 ExpressionAttributeValues={
                     ":asked_at": number(row.asked_at),
                     ":ahead": number(self._clock.now() + CLOCKS_APART),
@@ -118,7 +119,7 @@ class Cache:
         """Forget one answer, whichever stands. A mark stays, so that one asked for earlier cannot come back."""
         now = self._clock.now()
         mark = Row(ref, None, "", "forgotten", now, now, now)
-        self._dynamodb.put_item(TableName=self._table, Item=_to_item(member_id, generation, mark))
+        self._dynamodb.put_item(TableName=self._table, Item=to_item(member_id, generation, mark))
 
     def forget_portal(self, member_id: str) -> int:
         """Delete every row of a portal, by scan; how many there were. For operators, never on a request's path."""
@@ -134,8 +135,12 @@ class Cache:
                 rows += 1
         return rows
 
-    def entity_of(self, member_id: str, generation: int, chat_id: int) -> EntityRef | None:
-        """A pair that a chat id was found for and that may still be served; None if the cache knows none."""
+    def entity_of(self, member_id: str, generation: int, chat_id: int, *, fresh: bool = False) -> EntityRef | None:
+        """A pair that a chat id was found for and that may still be served; None if the cache knows none.
+
+        With `fresh` only one that may be served without asking.
+        """
+        now = self._clock.now()
         items = self._dynamodb.query(
             TableName=self._table,
             IndexName=BY_CHAT,
@@ -147,12 +152,13 @@ class Cache:
             ref = EntityRef(read_text(item, "entity_type") or "", read_text(item, "entity_id") or "")
             # The index lags behind and holds no times: the row itself decides.
             row = self.get(member_id, generation, ref)
-            if row is not None and row.chat_id == chat_id and row.usable(self._clock.now()):
+            if row is not None and row.chat_id == chat_id and (row.fresh(now) if fresh else row.usable(now)):
                 return ref
         return None
 
 
-def _to_item(member_id: str, generation: int, row: Row) -> "dict[str, UniversalAttributeValueTypeDef]":
+def to_item(member_id: str, generation: int, row: Row) -> "dict[str, UniversalAttributeValueTypeDef]":
+    """A row as it is stored."""
     item = {
         "pk": text(cache_key(member_id, generation, row.ref)),
         "entity_type": text(row.ref.entity_type),
@@ -170,13 +176,17 @@ def _to_item(member_id: str, generation: int, row: Row) -> "dict[str, UniversalA
     return item
 
 
-def _from_item(item: "Item", ref: EntityRef) -> Row:
-    return Row(
+def from_item(item: "Item", ref: EntityRef, now: float) -> Row | None:
+    """The row that is stored; None for one that is absent, of another pair, or from a clock that ran ahead."""
+    if not item or (read_text(item, "entity_type"), read_text(item, "entity_id")) != (ref.entity_type, ref.entity_id):
+        return None
+    row = Row(
         ref=ref,
         chat_id=read_whole(item, "chat_id"),
         method=read_text(item, "method") or "",
-        source=read_text(item, "source") or "portal",
+        source=read_text(item, "source") or PORTAL,
         asked_at=read_number(item, "asked_at") or 0.0,
         fresh_until=read_number(item, "fresh_until") or 0.0,
         usable_until=read_number(item, "usable_until") or 0.0,
     )
+    return row if row.asked_at <= now + CLOCKS_APART else None

@@ -5,7 +5,7 @@ Nothing secret stands here: secrets are in Secrets Manager, and the environment 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chat_lookup.errors import ServiceMisconfigured
 
@@ -14,6 +14,13 @@ _SECRET_PREFIX = re.compile(r"[A-Za-z0-9/_+=.@-]{1,200}")
 _HOST_AND_PORT = re.compile(r"[A-Za-z0-9.-]{1,253}:[0-9]{1,5}")
 _MEMBER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PUBLIC_URL = re.compile(r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
+_PUBLIC_URL_AS_SET = re.compile(_PUBLIC_URL.pattern + "/*")
+_PEM = re.compile(r".*-----BEGIN CERTIFICATE-----.*", re.DOTALL)
+_URL = re.compile(r"https?://.*")
+_QUEUE_URL = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[0-9]{12}/[A-Za-z0-9_-]{1,80}")
+_FUNCTION = re.compile(r"[A-Za-z0-9:_$-]{1,170}")
+_EVENT_BUS = re.compile(r"[A-Za-z0-9._/-]{1,256}")
+_BOOLEAN = re.compile(r"true|false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,14 @@ class Settings:
     """One more certificate authority, as PEM text; empty in production."""
     endpoint_url: str | None
     """Where AWS is emulated; None in production."""
+    event_queue_url: str = ""
+    dead_letter_queue_url: str = ""
+    worker_function: str = ""
+    """The name of the function that works events off, for when the queue refuses them."""
+    event_bus: str = ""
+    """Where events are published; empty publishes none."""
+    publish_text: bool = False
+    """Whether what people wrote is published, too."""
 
 
 def from_environ(environ: Mapping[str, str]) -> Settings:
@@ -42,48 +57,59 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
 
     Raises `ServiceMisconfigured` that lists all faults at once, by variable, without any value.
     """
-    faults: list[str] = []
+    read = _Reading(environ)
+    settings = Settings(
+        portal_table=read.required("PORTAL_TABLE", _TABLE_NAME),
+        cache_table=read.required("CACHE_TABLE", _TABLE_NAME),
+        secret_prefix=read.required("SECRET_PREFIX", _SECRET_PREFIX),
+        local_hosts=_folded(read.listed("LOCAL_HOSTS", _HOST_AND_PORT, "host:port")),
+        private_portals=_folded(read.listed("PRIVATE_PORTALS", _HOST_AND_PORT, "host:port")),
+        public_url=read.optional("PUBLIC_URL", _PUBLIC_URL_AS_SET, "https://host, without a path").rstrip("/"),
+        install_members=read.listed("INSTALL_MEMBERS", _MEMBER_ID, "member ids"),
+        ca_pem=read.optional("CA_PEM", _PEM, "PEM text"),
+        endpoint_url=read.optional("AWS_ENDPOINT_URL", _URL, "a URL") or None,
+        event_queue_url=read.optional("EVENT_QUEUE_URL", _QUEUE_URL, "the URL of a queue"),
+        dead_letter_queue_url=read.optional("DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "the URL of a queue"),
+        worker_function=read.optional("WORKER_FUNCTION", _FUNCTION, "the name or the ARN of a function"),
+        event_bus=read.optional("EVENT_BUS", _EVENT_BUS, "the name of an event bus"),
+        publish_text=read.optional("PUBLISH_TEXT", _BOOLEAN, "true or false") == "true",
+    )
+    if read.faults:
+        raise ServiceMisconfigured("; ".join(read.faults))
+    return settings
 
-    def read(name: str, pattern: re.Pattern[str]) -> str:
-        value = environ.get(name, "")
-        if not value:
-            faults.append(f"{name} is not set")
-        elif not pattern.fullmatch(value):
-            faults.append(f"{name} has characters or a length that are not admitted")
-        return value
 
-    def listed(name: str, value: str, pattern: re.Pattern[str], form: str) -> frozenset[str]:
-        items = [item.strip() for item in value.split(",") if item.strip()]
+@dataclass(slots=True)
+class _Reading:
+    """Reads one variable after the other, and keeps what is wrong with them."""
+
+    environ: Mapping[str, str]
+    faults: list[str] = field(default_factory=list)
+
+    def required(self, name: str, pattern: re.Pattern[str]) -> str:
+        if not self.environ.get(name):
+            self.faults.append(f"{name} is not set")
+        return self._checked(name, pattern, "has characters or a length that are not admitted")
+
+    def optional(self, name: str, pattern: re.Pattern[str], form: str) -> str:
+        """Empty where it is not set: no function declares all of them."""
+        return self._checked(name, pattern, f"is not {form}")
+
+    def listed(self, name: str, pattern: re.Pattern[str], form: str) -> frozenset[str]:
+        items = [item.strip() for item in self.environ.get(name, "").split(",") if item.strip()]
         if not all(pattern.fullmatch(item) for item in items):
-            faults.append(f"{name} is not a comma-separated list of {form}")
+            self.faults.append(f"{name} is not a comma-separated list of {form}")
         return frozenset(items)
 
-    hosts = listed("LOCAL_HOSTS", environ.get("LOCAL_HOSTS", ""), _HOST_AND_PORT, "host:port")
-    private = listed("PRIVATE_PORTALS", environ.get("PRIVATE_PORTALS", ""), _HOST_AND_PORT, "host:port")
-    members = listed("INSTALL_MEMBERS", environ.get("INSTALL_MEMBERS", ""), _MEMBER_ID, "member ids")
-    public_url = environ.get("PUBLIC_URL", "").rstrip("/")
-    if public_url and not is_public_url(public_url):
-        faults.append("PUBLIC_URL is not https://host, without a path")
-    ca_pem = environ.get("CA_PEM", "")
-    if ca_pem and "-----BEGIN CERTIFICATE-----" not in ca_pem:
-        faults.append("CA_PEM is not PEM text")
-    endpoint_url = environ.get("AWS_ENDPOINT_URL") or None
-    if endpoint_url and not endpoint_url.startswith(("http://", "https://")):
-        faults.append("AWS_ENDPOINT_URL is not a URL")
-    settings = Settings(
-        portal_table=read("PORTAL_TABLE", _TABLE_NAME),
-        cache_table=read("CACHE_TABLE", _TABLE_NAME),
-        secret_prefix=read("SECRET_PREFIX", _SECRET_PREFIX),
-        local_hosts=frozenset(host.lower() for host in hosts),
-        private_portals=frozenset(host.lower() for host in private),
-        public_url=public_url,
-        install_members=members,
-        ca_pem=ca_pem,
-        endpoint_url=endpoint_url,
-    )
-    if faults:
-        raise ServiceMisconfigured("; ".join(faults))
-    return settings
+    def _checked(self, name: str, pattern: re.Pattern[str], fault: str) -> str:
+        value = self.environ.get(name, "")
+        if value and not pattern.fullmatch(value):
+            self.faults.append(f"{name} {fault}")
+        return value
+
+
+def _folded(hosts: frozenset[str]) -> frozenset[str]:
+    return frozenset(host.lower() for host in hosts)
 
 
 def is_public_url(url: str) -> bool:

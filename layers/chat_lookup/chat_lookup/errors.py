@@ -37,6 +37,10 @@ class InvalidRequest(ChatLookupError):
     code, title, status = "invalid-request", "The request is not valid", 400
 
 
+class BodyTooLarge(ChatLookupError):
+    code, title, status = "body-too-large", "The body has more bytes than are read here", 413
+
+
 class KeyRejected(ChatLookupError):
     code, title, status = "key-rejected", "No valid API key came with the request", 401
 
@@ -94,6 +98,16 @@ class TooManyAttempts(ChatLookupError):
     """Whoever is not proved yet is asked to come later: before anything is called for him (design 5, Trust)."""
 
     code, title, status, retryable = "too-many-attempts", "Too many attempts to install at once", 429, True
+
+
+class EventRejected(ChatLookupError):
+    """Nothing of the event was taken. `reason` is one of a closed set, `events.Rejection`; nobody outside is told."""
+
+    code, title, status = "event-rejected", "Nothing proves that the event comes from a portal that is installed", 403
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
 
 
 class PortalRefused(ChatLookupError):

@@ -1,12 +1,12 @@
 """An installation: proved, stored, and what we need in the portal registered there. Doing it again changes nothing."""
 
-import hashlib
 import logging
 from dataclasses import dataclass, replace
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chat_lookup.application_tokens import hashed
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls import PortalCalls
 from chat_lookup.capabilities import probe
@@ -136,8 +136,3 @@ class Installation:
         except (ChatLookupError, ClientError, BotoCoreError):
             # The portal works without this; whoever reads the log can do it by hand.
             self._telemetry.note(level=logging.WARNING, secrets_left=sorted(arns))
-
-
-def hashed(application_token: str) -> str:
-    """What is kept of an application token, and compared."""
-    return hashlib.sha256(application_token.encode()).hexdigest()

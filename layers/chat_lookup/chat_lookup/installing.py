@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from chat_lookup.admin import Admin
 from chat_lookup.admin_applications import AdminApplications
+from chat_lookup.admin_events import AdminEvents
 from chat_lookup.admin_keys import AdminKeys
 from chat_lookup.admin_portals import AdminPortals
 from chat_lookup.admin_webhooks import AdminWebhooks
@@ -19,6 +20,7 @@ from chat_lookup.keepalive import Keepalive
 from chat_lookup.parts import Parts
 from chat_lookup.portal_facts import PortalFacts
 from chat_lookup.proof import Proof
+from chat_lookup.redrive import Redrive
 from chat_lookup.registering import Registering
 from chat_lookup.strangers import Strangers
 from chat_lookup.turns import Turns
@@ -53,7 +55,7 @@ def installing(parts: Parts) -> Installing:
     settings, clock, told = parts.settings, parts.clock, parts.telemetry
     portals, tokens, calls = parts.portals, parts.tokens, parts.calls
     hosts = settings.local_hosts | settings.private_portals
-    facts = PortalFacts(parts.dynamodb, settings.portal_table, portals)
+    facts = PortalFacts(parts.clients.dynamodb, settings.portal_table, portals)
     strangers = Strangers(parts.limiter, clock)
     proof = Proof(
         parts.applications,
@@ -67,14 +69,16 @@ def installing(parts: Parts) -> Installing:
         members=settings.install_members,
     )
     registering = Registering(Bots(calls), Bindings(calls), told)
-    turns = Turns(parts.dynamodb, settings.cache_table, clock)
+    turns = Turns(parts.clients.dynamodb, settings.cache_table, clock)
     installation = Installation(proof, turns, tokens, portals, facts, calls, registering, told, clock)
+    redrive = Redrive(parts.clients.sqs, settings.dead_letter_queue_url, settings.event_queue_url, told)
     admin = Admin(
         told,
         AdminApplications(parts.applications, told, portal_hosts=hosts),
         AdminPortals(portals, facts, installation, Forgetting(portals, parts.keys, tokens, parts.cache), clock),
         AdminWebhooks(portals, tokens, calls, told, clock),
         AdminKeys(portals, parts.keys, told, clock),
+        AdminEvents(redrive),
     )
     return Installing(
         installation=installation,
@@ -86,7 +90,7 @@ def installing(parts: Parts) -> Installing:
         ),
         visits=Visits(installation, portals),
         code_flow=CodeFlow(
-            parts.dynamodb, settings.cache_table, parts.applications, strangers, clock, portal_hosts=hosts
+            parts.clients.dynamodb, settings.cache_table, parts.applications, strangers, clock, portal_hosts=hosts
         ),
         keepalive=Keepalive(portals, facts, tokens, told, clock),
         admin=admin,

@@ -16,7 +16,22 @@ from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """AWS, as far as the service uses it. The queues and the bus are made when they are called for."""
+
+    dynamodb: "DynamoDBClient"
+    secrets: "SecretsManagerClient"
+    sqs: "Callable[[], SQSClient]"
+    bus: "Callable[[], EventBridgeClient]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +39,9 @@ class Parts:
     """Shared by everything in one process."""
 
     settings: Settings
+    clients: Clients
     clock: Clock
     telemetry: Telemetry
-    dynamodb: "DynamoDBClient"
     portals: Portals
     keys: Keys
     applications: Applications

@@ -75,16 +75,17 @@ class Pointers:
             {":owner": text(owner), ":pending": text(" ".join(pending)), ":until": number(until)},
         )
 
-    def switch(self, member_id: str, old: str, new: str, domain: str, now: float) -> bool:
-        """Move the pointer; whether it names `new` now.
+    def switch(self, member_id: str, old: str, new: str, domain: str, now: float, *, former: str = "") -> bool:
+        """Move the pointer; whether it names `new` now. `former` is the domain that the portal was known by so far.
 
         Whoever got the successor of a pair may do so, lock or no lock: there is but one. Where it names `new` already
         nothing is written: a lock there is somebody's who renews that one.
         """
+        renamed = former not in ("", domain)
         standing = self._update(
             member_id,
             f"SET token_version = :new, #state = :active, #domain = :domain, refreshed_at = :now "
-            f"REMOVE {_LOCK}, {_TRACES}, state_code, retry_at",
+            f"REMOVE {_LOCK}, {_TRACES}, state_code, retry_at" + (" ADD former_domains :former" if renamed else ""),
             "token_version = :old AND #state <> :uninstalled",
             {
                 ":new": text(new),
@@ -93,6 +94,7 @@ class Pointers:
                 ":uninstalled": text(PortalState.UNINSTALLED),
                 ":domain": text(domain),
                 ":now": number(now),
+                **({":former": {"SS": [former]}} if renamed else {}),
             },
             names={"#state": "state", "#domain": "domain"},
         )

@@ -62,13 +62,13 @@ class Portals:
             raise PortalNotInstalled
         if self._memory.get(name):
             return self.get(name)
-        return self.get(self._member_id_of(name.lower()) or name)
+        return self.get(self.member_id_of(name.lower()) or name)
 
     def named(self, name: str) -> Portal:
         """The same for operators: the record as it stands now, whatever its state. Raises `PortalNotInstalled`."""
         portal = None
         if _NAME.fullmatch(name):
-            portal = self.read(self._member_id_of(name.lower()) or name)
+            portal = self.read(self.member_id_of(name.lower()) or name)
         if portal is None:
             raise PortalNotInstalled
         return portal
@@ -96,7 +96,13 @@ class Portals:
                 now = self._clock.now()
                 portal = replace(portal, created_at=now, generation=int(now * 1000))
             else:
-                portal = replace(portal, created_at=before.created_at, generation=before.generation + 1)
+                former = (before.former_domains | {before.domain}) - {portal.domain}
+                portal = replace(
+                    portal,
+                    created_at=before.created_at,
+                    generation=before.generation + 1,
+                    former_domains=former,
+                )
             try:
                 self._dynamodb.transact_write_items(TransactItems=self._writes(portal, before, default=default))
             except ClientError as error:
@@ -178,7 +184,8 @@ class Portals:
         """Let go of what this process remembers of a portal."""
         self._memory.forget(member_id)
 
-    def _member_id_of(self, domain: str) -> str | None:
+    def member_id_of(self, domain: str) -> str | None:
+        """The portal that was last written with a domain (`host` or `host:port`, in lower case), or None."""
         key = pk_sk(f"DOMAIN#{domain}", "DOMAIN")
         return read_text(self._dynamodb.get_item(TableName=self._table, Key=key).get("Item", {}), "member_id")
 
@@ -193,7 +200,7 @@ class Portals:
 
     def _names(self, portal: Portal) -> bool:
         """Whether its domain's item names this portal: one by webhook and one by OAuth can have the same domain."""
-        return self._member_id_of(portal.domain) == portal.member_id
+        return self.member_id_of(portal.domain) == portal.member_id
 
     def _writes(self, portal: Portal, before: Portal | None, *, default: bool) -> "list[TransactWriteItemTypeDef]":
         record: TransactWriteItemTypeDef = {

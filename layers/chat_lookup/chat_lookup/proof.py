@@ -80,7 +80,6 @@ class Proof:
 
         Raises `InstallationRefused`, `TooManyAttempts`, and what the portal's or the server's failure means.
         """
-        self._keep_unseen(offer.refresh_token, offer.code, offer.application_token)
         # What costs nothing comes first, then the limiter, then what costs a request (design 5).
         if not (offer.refresh_token or offer.code):
             raise refused(Refusal.NO_REFRESH_TOKEN)
@@ -96,10 +95,6 @@ class Proof:
         self._check_member(proved.member_id)
         self._check_administrator(proved, deadline)
         return proved
-
-    def _keep_unseen(self, *secrets: str) -> None:
-        for secret in secrets:
-            self._telemetry.redactor.register(secret)
 
     def _check_member(self, member_id: str) -> None:
         if self._members and member_id and member_id not in self._members:
@@ -142,7 +137,10 @@ class Proof:
         except BitrixError as error:
             self._telemetry.portal_error(error)
             raise self._failure(error, _NOT_ISSUED.get(error.error_class, Refusal.KEYS)) from None
-        self._keep_unseen(pair.access_token, pair.refresh_token)
+        # What was offered is kept out of errors where it is sent. Whoever could have the redactor mask it might offer
+        # words of our own, and have those masked in every line.
+        for issued in (pair.access_token, pair.refresh_token):
+            self._telemetry.redactor.register(issued)
         return pair
 
     def _check_administrator(self, proved: Proved, deadline: Deadline) -> None:

@@ -84,6 +84,8 @@ class Portal:
     public_url: str = ""
     """Our own address as it is registered in the portal."""
     created_at: float = 0.0
+    former_domains: frozenset[str] = frozenset()
+    """Its hosts before it was renamed: links to them are still about, and in people's messages."""
 
     def grants(self, scope: str) -> bool:
         """Whether a scope may be tried: granted, or not known."""
@@ -137,7 +139,7 @@ _TEXTS: Final = (
 _NUMBERS: Final = (
     "retry_at", "rate", "burst", "bot_id", "bot_revision", "command_id", "owner_id", "refreshed_at", "created_at",
 )  # fmt: skip
-_SETS: Final = ("scopes", "application_tokens")
+_SETS: Final = ("scopes", "application_tokens", "former_domains")
 
 
 def from_item(item: "Item") -> Portal:
@@ -169,4 +171,5 @@ def from_item(item: "Item") -> Portal:
         application_tokens=read_set(item, "application_tokens") or frozenset(),
         public_url=read("public_url"),
         created_at=read_number(item, "created_at") or 0.0,
+        former_domains=read_set(item, "former_domains") or frozenset(),
     )

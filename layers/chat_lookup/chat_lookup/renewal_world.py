@@ -84,7 +84,8 @@ class PortalWorld:
     def switch(self, old: str, new: str, pair: TokenPair) -> bool:
         # The server names where the portal is now: a renamed one is found again here (bitrix24.md 2.4).
         domain = urlsplit(pair.client_endpoint).netloc
-        return self._pointers.switch(self._portal.member_id, old, new, domain, self._clock.now())
+        former = self._portal.domain
+        return self._pointers.switch(self._portal.member_id, old, new, domain, self._clock.now(), former=former)
 
     def refused(self, version: str, at: float, code: str) -> None:
         self._pointers.refused(self._portal.member_id, version, at, code)

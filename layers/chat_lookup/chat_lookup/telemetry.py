@@ -13,6 +13,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from chat_lookup.bitrix24.errors import METRIC_CODES, BitrixError, ErrorClass
 from chat_lookup.bitrix24.result import ResultShape
+from chat_lookup.events import KINDS, Rejection
 from chat_lookup.redaction import Redactor
 from chat_lookup.refusals import Refusal
 
@@ -25,9 +26,11 @@ METHODS: Final = frozenset(
         "event.get", "event.bind", "event.unbind",
         "imbot.v2.Bot.register", "imbot.v2.Bot.update", "imbot.v2.Command.register", "imbot.v2.Command.update",
         "imbot.v2.Revision.get", "imbot.register", "imbot.update", "imbot.command.register", "imbot.command.update",
+        "imbot.message.add", "imbot.v2.Chat.Message.send", "imbot.command.answer", "imbot.v2.Command.answer",
+        "im.user.get",
     }
 )  # fmt: skip
-REJECTIONS: Final = frozenset({*(reason.value for reason in Refusal), "unknown_event", "late"})
+REJECTIONS: Final = frozenset({*map(str, Refusal), *map(str, Rejection), "unknown_event", "late"})
 SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
 _MOST_VALUES: Final = 99
@@ -57,7 +60,10 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
         Metric(MetricUnit.Count, "outcome", frozenset({"refreshed", "adopted", "dead", "unpaid", "failed"})),
     ),
     "KeepaliveRuns": (Metric(MetricUnit.Count, "outcome", frozenset({"renewed", "refused", "failed", "postponed"})),),
+    "EventsReceived": (Metric(MetricUnit.Count, "event", frozenset(KINDS)),),
     "EventsRejected": (Metric(MetricUnit.Count, "reason", REJECTIONS),),
+    "EventsLost": (Metric(MetricUnit.Count),),
+    "AnswersUnsent": (Metric(MetricUnit.Count),),
     "TokenAge": (Metric(MetricUnit.Seconds),),
     "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),
 }
@@ -138,6 +144,11 @@ class Telemetry:
             portal_status=error.status,
             portal_said=error.description,
         )
+
+    def alarm(self, message: str) -> None:
+        """Something that somebody has to know of: a line of its own at once, with all that was noted until now."""
+        current = _invocation.get()
+        self._logger.error(message, extra=dict(current.fields) if current else {})
 
     def fault(self, message: str, error: BaseException) -> None:
         """Something nobody expected: a line of its own, with the traceback, redacted."""

@@ -4,15 +4,14 @@ The event carries no tokens: the application token is its only proof (bitrix24.m
 installation (9, row 17), so it wipes only what the portal itself no longer honours (design 5, Trust).
 """
 
-import hmac
 from typing import Final
 
+from chat_lookup.application_tokens import proves
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import ChatLookupError, PortalMisconfigured, PortalNotInstalled, PortalReauthorise
 from chat_lookup.failures import for_caller
-from chat_lookup.installation import hashed
 from chat_lookup.offers import Offer
 from chat_lookup.portal_facts import PortalFacts
 from chat_lookup.portals import Portals
@@ -50,7 +49,6 @@ class Uninstallation:
 
         Raises `InstallationRefused` for what is not proved, and what the portal's failure means if it does not say.
         """
-        self._telemetry.redactor.register(offer.application_token)
         portal = self._portals.read(offer.member_id) if offer.member_id else None
         if portal is None or not proves(offer.application_token, portal):
             raise refused(Refusal.TOKEN)
@@ -75,10 +73,3 @@ class Uninstallation:
                 return True
             raise
         return False
-
-
-def proves(application_token: str, portal: Portal) -> bool:
-    """Whether an application token is one of the portal's; every one is compared, each in constant time."""
-    offered = hashed(application_token)
-    found = [hmac.compare_digest(offered, each) for each in sorted(portal.application_tokens)]
-    return bool(application_token) and any(found)

@@ -1,19 +1,20 @@
-"""One call to a portal's REST API: JSON in, result or `BitrixError` out, inside the deadline (bitrix24.md 2)."""
+"""One request to a portal's REST API: JSON in, result or `BitrixError` out, inside the deadline (bitrix24.md 2)."""
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from chat_lookup.bitrix24.answer import Answer, OperatingTime, Reply, read_reply
+from chat_lookup.bitrix24.batch import BATCH, BatchAnswer, Command, encoded, read_batch
 from chat_lookup.bitrix24.endpoint import Endpoint
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.wire import READ_SECONDS, USER_AGENT, Wire
 from chat_lookup.clock import Clock, Deadline
 
-__all__ = ["USER_AGENT", "Answer", "Bitrix24Client", "Endpoint", "OperatingTime"]
+__all__ = ["USER_AGENT", "Answer", "BatchAnswer", "Bitrix24Client", "Command", "Endpoint", "OperatingTime"]
 
-_METHOD: Final = re.compile(r"\w+(\.\w+)*", re.ASCII)
+BATCH_READ_SECONDS: Final = 25.0
+"""The commands of a batch run one after the other, up to 60 s together (bitrix24.md 9, row 12)."""
 
 
 class Bitrix24Client:
@@ -48,14 +49,12 @@ class Bitrix24Client:
     ) -> Answer:
         """Call a method once; nothing is repeated and no redirect is followed.
 
-        The answer comes within the deadline and, once connected, within `read_seconds` (a batch may need 25: its
-        commands run one after the other). Raises `BitrixError` for whatever is not a result, and `ValueError` for
-        what is no method's name.
+        The answer comes within the deadline and, once connected, within `read_seconds`. Raises `BitrixError` for
+        whatever is not a result, and `ValueError` for what is no method's name.
         """
-        if not _METHOD.fullmatch(method):
-            raise ValueError("not the name of a method")
+        command = Command(method, params)
         started = self._clock.now()
-        reply = self._exchange(endpoint, method, params, deadline, read_seconds)
+        reply = self._exchange(endpoint, command, deadline, read_seconds)
         elapsed = self._clock.now() - started
         outcome = read_reply(reply, endpoint, method, elapsed) if isinstance(reply, Reply) else reply
         if isinstance(outcome, BitrixError):
@@ -63,13 +62,33 @@ class Bitrix24Client:
             raise outcome
         return outcome
 
+    def batch(
+        self,
+        endpoint: Endpoint,
+        commands: Sequence[Command],
+        deadline: Deadline,
+        *,
+        read_seconds: float = BATCH_READ_SECONDS,
+    ) -> BatchAnswer:
+        """Call up to fifty methods in one request, once; what becomes of each stands in the answer.
+
+        Raises `BitrixError` for a batch that failed as a whole, and `ValueError`, before anything is sent, for commands
+        that `encoded` refuses.
+        """
+        sent = encoded(commands)
+        outcome = read_batch(self.call(endpoint, BATCH, sent, deadline, read_seconds=read_seconds), commands, endpoint)
+        if isinstance(outcome, BitrixError):
+            raise outcome
+        return outcome
+
     def _exchange(
-        self, endpoint: Endpoint, method: str, params: Mapping[str, object], deadline: Deadline, read_seconds: float
+        self, endpoint: Endpoint, command: Command, deadline: Deadline, read_seconds: float
     ) -> Reply | BitrixError:
         """The portal's reply, or what kept it from coming."""
+        params = command.params
         if endpoint.auth is not None:
             # In the body it stays out of access logs (bitrix24.md 2.2).
             params = {**params, "auth": endpoint.auth}
         body = json.dumps(params, separators=(",", ":"))
-        url = endpoint.base_url + method
-        return self.wire.post(url, body, "application/json", method, deadline, read_seconds=read_seconds)
+        url = endpoint.base_url + command.method
+        return self.wire.post(url, body, "application/json", command.method, deadline, read_seconds=read_seconds)

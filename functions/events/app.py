@@ -1,0 +1,24 @@
+"""POST /bitrix24/events: what portals send while somebody writes to the bot. Proved, queued, and answered at once."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from chat_lookup import bootstrap, edge
+from chat_lookup.web import Event, Handler, Request, Response, json_response
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def handler(event: Event, _: "LambdaContext") -> Response:
+    return edge.http(event, bootstrap.telemetry(), routes)
+
+
+def routes() -> Mapping[str, Handler]:
+    return {"POST /bitrix24/events": received}
+
+
+def received(request: Request) -> Response:
+    content_type = request.headers.get("content-type", "")
+    bootstrap.receiving().receive(request.body, content_type, request.request_id)
+    return json_response(200, {"status": "success"})

@@ -1,0 +1,63 @@
+"""Taking credentials out of what a portal sends: by their names, and by their values wherever else these stand.
+
+Every bot's block repeats its tokens, some of them twice (bitrix24.md 5.4), and nobody needs them who has verified the
+event. Names are compared without case and underscores: the documents spell them in every way.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from chat_lookup.bitrix24.forms import Form
+
+MASK: Final = "***"
+
+_SECRET_NAMES: Final = frozenset({"auth", "authid", "refreshid", "clientid", "sessid"})
+_SECRET_ENDINGS: Final = ("token", "secret", "password")
+_COMPANIONS: Final = frozenset({"expires", "expiresin", "authexpires"})
+"""Not secret, but of a token: another one's when the same event is sent again."""
+_SHORTEST_SECRET: Final = 6
+"""A shorter text is a part of ordinary words."""
+
+
+def secrets_in(form: Form) -> frozenset[str]:
+    """The values of all credentials, without those too short to be told from ordinary text.
+
+    Only what is a credential by its own name: `auth` also holds the portal's domain, and links have that in them.
+    """
+    return frozenset(secret for secret in _secrets(form) if len(secret) >= _SHORTEST_SECRET)
+
+
+def without_credentials(form: Form, secrets: Iterable[str]) -> Form:
+    """The form without the fields of credentials and without `auth` blocks, `secrets` masked in the texts left."""
+    return _cleaned(form, sorted(secrets, key=len, reverse=True))  # one may be a part of another
+
+
+def _secrets(form: Form) -> Iterator[str]:
+    for name, value in form.items():
+        if isinstance(value, dict):
+            yield from _secrets(value)
+        elif _is_secret(_folded(name)):
+            yield value
+
+
+def _cleaned(form: Form, secrets: list[str]) -> Form:
+    cleaned: Form = {}
+    for name, value in form.items():
+        folded = _folded(name)
+        if not (_is_secret(folded) or folded in _COMPANIONS):
+            cleaned[name] = _cleaned(value, secrets) if isinstance(value, dict) else _masked(value, secrets)
+    return cleaned
+
+
+def _masked(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return text
+
+
+def _is_secret(folded: str) -> bool:
+    return folded in _SECRET_NAMES or folded.endswith(_SECRET_ENDINGS)
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "")

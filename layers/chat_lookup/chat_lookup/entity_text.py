@@ -1,0 +1,147 @@
+"""Reads an entity out of what a person wrote: `deal 1663`, `CRM DEAL|1663`, or a link of the portal.
+
+Forms and conventions: bitrix24.md 1.20 and 9, rows 23 and 25; the routes of spaces are those of the product's source.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Final
+
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import InvalidRequest
+
+READ: Final = 2_000
+"""Characters of a text that are read: a message may have ten times as many (bitrix24.md 6.3)."""
+
+_WORDS: Final[Mapping[str, str]] = {
+    "LEAD": "lead leads лид лида лиду лидом лиде лиды лидов",
+    "DEAL": "deal deals auftrag auftrags aufträge сделка сделки сделке сделку сделкой сделок",
+    "CONTACT": "contact contacts kontakt kontakte kontakts контакт контакта контакту контактом контакте контакты "
+    "контактов",
+    "COMPANY": "company companies unternehmen unternehmens firma firmen компания компании компанию компанией компаний",
+    "SMART_INVOICE": "smart_invoice",
+    "TASK": "task tasks tasks_task aufgabe aufgaben задача задачи задаче задачу задачей задач",
+    "GROUP": "group groups workgroup workgroups project projects sonet_group sg gruppe gruppen arbeitsgruppe projekt "
+    "projekte группа группы группе группу группой групп проект проекта проекту проектом проекте проекты проектов",
+}
+"""What people call an object, in the languages that the bot speaks; `sg133` is a group's dialog (bitrix24.md 1.20)."""
+_KIND_OF: Final[Mapping[str, str]] = {word: kind for kind, words in _WORDS.items() for word in words.split()}
+
+_TYPES: Final = frozenset({"TASKS_TASK", "TASKS", "TASK", "CALENDAR", "SONET_GROUP", "THREAD", "CHAT", "OPEN"})
+_OPAQUE_TYPES: Final = frozenset({"LIVECHAT", "CALL", "MAIL", "VIDEOCONF", "ANNOUNCEMENT", "AI_ASSISTANT_PRIVATE"})
+"""The platform's own names, taken as they stand and in capitals only: `call 5` and `open 3` are plain English."""
+
+_BY_NUMBER: Final[Mapping[str, str]] = {"TASK": "TASK", "GROUP": "SONET_GROUP"}
+"""Kinds whose id is the number alone. TASK stands for both generations of the task's card, which `asking` tries."""
+_CRM_TYPES: Final[Mapping[str, str]] = {
+    "DYNAMIC_1": "LEAD",
+    "DYNAMIC_2": "DEAL",
+    "DYNAMIC_3": "CONTACT",
+    "DYNAMIC_4": "COMPANY",
+}
+
+_NUMBER: Final = r"0{0,9}(?P<number>[1-9][0-9]{0,17})"
+"""An id. Ids fit into 64 bits; none is 0, which links have for an object that is only being made."""
+
+_PATHS: Final = tuple(
+    (re.compile(f"(?i:{path}){_NUMBER}(?!\\w)"), kind)
+    for path, kind in (
+        (r"/crm/(?P<kind>lead|deal|contact|company)/(?:details|show|edit)/", "{kind}"),
+        (r"/type/(?P<kind>[1-9][0-9]{0,8})/details/", "DYNAMIC_{kind}"),
+        # Before the groups: a task inside a group is the task.
+        (r"/tasks/task/(?:view|edit)/", "TASK"),
+        (r"/(?:workgroups|spaces)/group/", "GROUP"),
+    )
+)
+"""Paths of the portal, wherever they begin: there are /extranet/… and, self-hosted, sites in folders."""
+
+_LINK: Final = (
+    # The label of a link says nothing: where it leads decides.
+    r"(?is:\[URL=(?P<target>[^\]\s]*)\].*?(?:\[/URL\]|\Z))"
+    r"|(?P<link>(?:(?<!\w)[A-Za-z][A-Za-z0-9+.-]{0,15}://|(?<![\w.@/-])(?=[\w-]+[.:])[\w.-]+(?::[0-9]{1,5})?/)"
+    r"[^\s<>\"«»\[\]]*)"
+)
+_OPEN_LINE: Final = (
+    r"(?<!\w)(?i:LINES[\s:|]{1,3}(?:imol\|)?|imol\|)"
+    r"(?P<line>[^\s|\[\]]{1,60}\|[0-9]{1,18}\|[^|\[\]\r\n]{1,120}\|[\w-]{1,40})(?![\w|-])"
+)
+"""A user code of four parts; the third, the outside chat's, may hold anything but the separator."""
+_OPAQUE: Final = (
+    rf"(?<!\w)(?P<type>{'|'.join(sorted(_OPAQUE_TYPES))})[\s:|]{{1,3}}(?=[^\s0-9]{{0,254}}[0-9])"
+    r"(?P<opaque>[^\s\[\]]{0,254}[^\s\[\].,;:!?])[.,;:!?]{0,9}(?!\S)"
+)
+_NAMED: Final = (
+    r"(?<!\w)(?P<name>(?i:DYNAMIC_[1-9][0-9]{0,8})|[^\W\d]{2,20})"
+    r"[\s:|=(#№-]{0,4}(?i:(?:nr|no|id|number|nummer|номер)\b[\s.:=#№]{0,4})?"
+    # Neither 1.5, 10:30, 5% nor a part of something longer.
+    rf"{_NUMBER}(?![\w%|]|[.,:/-][0-9])"
+)
+_PART: Final = re.compile("|".join((_LINK, _OPEN_LINE, _OPAQUE, _NAMED)))
+"""All that is read. Each repetition is bounded or ends at what it cannot hold, so that no text takes long."""
+
+_ADDRESS: Final = re.compile(r"(?i:https?://|//)?(?P<host>[^/?#\\]*)(?P<path>[^?#]*)")
+
+
+def entity_in(text: str, hosts: Collection[str]) -> EntityRef | None:
+    """The first entity that a text names or links to; None if it names none.
+
+    `hosts` are the addresses of the portal, each with its port if that is not the usual one. Links of other hosts are
+    passed over with all that is in them: their ids mean nothing here. Of the text `READ` characters are read.
+    """
+    ours = {_folded(host) for host in hosts}
+    head = text if len(text) <= READ else text[:READ].rpartition(" ")[0]  # a number that is cut would be another one
+    for part in _PART.finditer(head):
+        ref = _read(part, ours)
+        if ref is not None:
+            return ref
+    return None
+
+
+def _read(part: re.Match[str], ours: Collection[str]) -> EntityRef | None:
+    address = part["target"] or part["link"]
+    if address:
+        return _linked(address, ours)
+    try:
+        if part["line"]:
+            return EntityRef("LINES", part["line"])
+        if part["type"]:
+            return EntityRef(part["type"], part["opaque"])
+    except InvalidRequest:
+        return None
+    return _named(part["name"], part["number"]) if part["name"] else None
+
+
+def _linked(address: str, ours: Collection[str]) -> EntityRef | None:
+    """What a link leads to. One without a host, which only the portal's own messages have, leads into the portal."""
+    found = _ADDRESS.match(address)
+    if found is None or (found["host"] and _folded(found["host"]) not in ours):
+        return None
+    for path, kind in _PATHS:
+        object_ = path.search(found["path"])
+        if object_ is not None:
+            return _pair(kind.format(**object_.groupdict()).upper(), object_["number"])
+    return None
+
+
+def _named(name: str, number: str) -> EntityRef | None:
+    if name in _TYPES:
+        return EntityRef(name, number)
+    upper = name.upper()
+    kind = upper if upper.startswith("DYNAMIC_") and upper[-1].isdigit() else _KIND_OF.get(name.casefold())
+    return None if kind is None else _pair(kind, number)
+
+
+def _pair(kind: str, number: str) -> EntityRef:
+    if kind in _BY_NUMBER:
+        return EntityRef(_BY_NUMBER[kind], number)
+    return EntityRef("CRM", f"{_CRM_TYPES.get(kind, kind)}|{number}")
+
+
+def _folded(host: str) -> str:
+    """A host as it can be compared: without the usual ports, in ASCII, as browsers show names of both kinds."""
+    host = host.strip().casefold().removesuffix(":443").removesuffix(":80").rstrip(".")
+    if not host.isascii():
+        with suppress(UnicodeError):
+            return host.encode("idna").decode("ascii")
+    return host

@@ -1,0 +1,49 @@
+"""Which failed calls may be made again, and after which pause (design 6)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+
+READS: Final = frozenset(
+    {
+        "app.info", "event.get", "im.chat.get", "im.dialog.get", "im.user.get", "imbot.chat.get", "imbot.dialog.get",
+        "imbot.v2.chat.get", "imbot.v2.revision.get", "imopenlines.dialog.get", "method.get", "profile", "scope",
+        "tasks.task.get",
+    }
+)  # fmt: skip
+"""Methods that change nothing, folded: whether an attempt was carried out does not matter to the next one."""
+
+_NOTHING_DONE: Final = "QUERY_LIMIT_EXCEEDED"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """At most `attempts` attempts of one call, with pauses of full jitter between them.
+
+    `random` answers numbers from 0 up to 1. Pauses are drawn from nothing up to a bound that begins at `base` seconds
+    and doubles up to `cap`. Each attempt takes a slot of the limiter's, and the time left is the caller's to look at.
+    """
+
+    random: Callable[[], float]
+    attempts: int = 3
+    base: float = 0.3
+    cap: float = 3.0
+
+    def may(self, error: BitrixError, method: str, attempt: int) -> bool:
+        """Whether a call of `method` may be made again after its attempt number `attempt` (from 1) ended in `error`.
+
+        Reads may after whatever the table calls RETRY; what only looks like it, OVERLOAD_LIMIT or PORTAL_DELETED, is of
+        another class there. Any method may once after a refusal for too many requests: that did nothing. A batch may
+        if each method in it may.
+        """
+        if attempt >= self.attempts:
+            return False
+        if error.metric_code == _NOTHING_DONE:
+            return attempt == 1
+        return error.error_class is ErrorClass.RETRY and method.casefold() in READS
+
+    def pause(self, attempt: int) -> float:
+        """Seconds to wait after attempt number `attempt`, besides those that the limiter asks for."""
+        return self.random() * min(self.cap, self.base * 2.0 ** (attempt - 1))

@@ -1,0 +1,110 @@
+"""A process in which functions run as Lambda runs them: with a memory of its own, and mortal.
+
+`Process` is its handle in the test; `main` is what runs in it.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+from unittest import mock
+
+# Not used here, but by every function: the process that all are forked from is to have them.
+from chat_lookup import answering, bootstrap, receiving, serving, working  # noqa: F401 - as said
+from local import environment
+from local.clock import SharedClock
+from local.functions import Functions
+from local.output import FunctionOutput
+from local.template import Template
+from tests.integration.events_network import Network, Weather
+
+_READY: Final = "ready"
+_PATIENCE: Final = 60.0
+_CONTEXT: Final = multiprocessing.get_context("forkserver")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a process is born with."""
+
+    template: Template
+    variables: Mapping[str, str]
+    clock_file: Path
+    dynamodb_url: str
+    folder: Path
+    weather: Weather
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an invocation: an answer, or the name of the exception that was raised."""
+
+    answer: object = None
+    raised: str = ""
+
+
+class Killed(Exception):
+    """The process was killed before it answered."""
+
+
+class Process:
+    """One process, and what it is invoked with, one after the other. Its `name` tells its log from all others."""
+
+    def __init__(self, setting: Setting, name: str) -> None:
+        self._pipe, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=main, args=(setting, name, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def invoke(self, function: str, event: object, killed_after: float | None = None) -> Outcome:
+        """Run a function and wait for it. Raises `Killed` if it takes longer than `killed_after` seconds."""
+        self._pipe.send((function, event))
+        if not self._pipe.poll(_PATIENCE if killed_after is None else killed_after):
+            assert killed_after is not None, "the function does not come to an end"
+            self.stop()
+            raise Killed
+        outcome = self._pipe.recv()
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+    def ready(self) -> None:
+        """Wait until it stands."""
+        assert self._pipe.poll(_PATIENCE), "the process does not start"
+        assert self._pipe.recv() == _READY
+
+    def stop(self) -> None:
+        """Kill it, as nobody can who wants to clean up first."""
+        self._process.kill()
+        self._process.join(_PATIENCE)
+        self._pipe.close()
+
+
+def prepare() -> None:
+    """Start the process that all are forked from, which has imported all of this already."""
+    _CONTEXT.set_forkserver_preload([__name__])
+    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # it begins with nothing
+        forkserver.ensure_running()
+
+
+def main(setting: Setting, name: str, pipe: Connection) -> None:
+    """Run what comes, until nobody is there any more."""
+    bootstrap.clock = SharedClock(setting.clock_file)
+    functions = Functions(setting.template, FunctionOutput(setting.folder / f"{name}.jsonl"))
+    network = Network(setting.weather, setting.dynamodb_url, name)
+    with environment.replaced(setting.variables), network.between(), contextlib.suppress(EOFError):
+        pipe.send(_READY)
+        while True:
+            pipe.send(_run(functions, *pipe.recv()))
+
+
+def _run(functions: Functions, function: str, event: object) -> Outcome:
+    try:
+        return Outcome(functions.invoke(function, event))
+    except Exception as error:  # noqa: BLE001 - whatever a function raises is what Lambda sees
+        return Outcome(raised=type(error).__name__)
