@@ -14,7 +14,10 @@ import pytest
 from layers.stamp import stamp
 from tests.e2e.machine import ROOT
 
-FUNCTIONS = ("LookupFunction", "DirectFunction", "InstallFunction", "KeepaliveFunction", "AdminFunction")
+FUNCTIONS = (
+    "LookupFunction", "DirectFunction", "InstallFunction", "EventsFunction", "WorkerFunction", "KeepaliveFunction",
+    "AdminFunction",
+)  # fmt: skip
 MOST_BYTES = 15_000_000
 """Of the zipped layer; more would cost cold starts."""
 UNCHECKED_HASH = 0b01

@@ -98,6 +98,8 @@ def main(setting: Setting, name: str, pipe: Connection) -> None:
     functions = Functions(setting.template, FunctionOutput(setting.folder / f"{name}.jsonl"))
     network = Network(setting.weather, setting.dynamodb_url, name)
     with environment.replaced(setting.variables), network.between(), contextlib.suppress(EOFError):
+        with functions.output.capturing():
+            bootstrap.working()  # whoever dies is to die at work, and not while it is built
         pipe.send(_READY)
         while True:
             pipe.send(_run(functions, *pipe.recv()))

@@ -29,7 +29,9 @@ CHANCES: Final = Chances(death=min(0.25, 600 / EVENTS), repetition=0.02)
 """Some sixty deaths, but no more than a worker can live with."""
 FOUL: Final = Weather(lost=0.02, refused_sends=0.05, refused_invocations=0.05, refused_entries=0.01)
 WORKERS: Final = 2
-MOST_STANDING: Final = 100
+AT_ONCE: Final = 10
+PAUSES: Final = 8
+"""How often three minutes pass while events still come: not often enough for the portal's tokens to expire."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,6 @@ def aftermath(scene: Scene) -> Aftermath:
     workers = scene.workers(CHANCES, FOUL, Random(f"{SEED} workers"))  # noqa: S311 - repeatable
     with workers.at_work(WORKERS):
         statuses = sent(scene, plan, workers)
-        workers.settle()
         while workers.time_passes():
             workers.settle()
         buried = sum(standing(scene.aws, DEAD_LETTERS))
@@ -108,16 +109,20 @@ def aftermath(scene: Scene) -> Aftermath:
 
 
 def sent(scene: Scene, plan: Plan, workers: Workers) -> Mapping[Key, Sequence[int]]:
-    """Sends everything to the events function, and answers the statuses that came back."""
+    """Sends everything to the events function, while it is worked; answers the statuses that came back."""
     statuses: dict[Key, list[int]] = defaultdict(list)
     process = scene.processes("events", FOUL)()
-    for number, sending in enumerate(plan.sendings):
-        if number % MOST_STANDING == 0:
-            workers.keep_up(MOST_STANDING)
+    for number, sending in enumerate(plan.sendings, 1):
         answer = process.invoke("EventsFunction", sending.request).answer
         assert isinstance(answer, dict)
         statuses[sending.key].append(answer["statusCode"])
+        if number % AT_ONCE == 0:
+            workers.keep_up(3 * AT_ONCE)
+        if number % (len(plan.sendings) // PAUSES) == 0:
+            workers.settle()
+            workers.time_passes()
     process.stop()
+    workers.settle()
     return statuses
 
 

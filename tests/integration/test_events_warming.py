@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -66,6 +67,15 @@ class Deals:
         self.stage.service.settle()
 
 
+_numbers = count(2001)
+
+
+@pytest.fixture
+def deal() -> str:
+    """A deal that no other test knows: chats stay in the portal."""
+    return f"DEAL|{next(_numbers)}"
+
+
 @pytest.fixture(params=["v2", "v1"])
 def deals(stage: Stage, request: pytest.FixtureRequest) -> Deals:
     return installed(stage, request.param)
@@ -82,123 +92,123 @@ def installed(stage: Stage, api: str) -> Deals:
     return Deals(talk, stage.key())
 
 
-def test_after_a_mention_in_a_deals_chat_the_look_up_makes_no_call(deals: Deals) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", "DEAL|2001")
+def test_after_a_mention_in_a_deals_chat_the_look_up_makes_no_call(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
     deals.mentions(chat_id)
     before = deals.stage.calls()
 
-    found = deals.look_up("DEAL|2001")
+    found = deals.look_up(deal)
 
     assert (found["chat_id"], found["source"]) == (chat_id, "event")
     assert deals.stage.calls() == before
     assert deals.calls(*LOOKING_UP) == []
 
 
-def test_v2_leaves_the_entity_out_and_the_chat_is_asked_for_once(in_v2: Deals) -> None:
-    chat_id = in_v2.talk.chat_with_bot("CRM", "DEAL|2002")
+def test_v2_leaves_the_entity_out_and_the_chat_is_asked_for_once(in_v2: Deals, deal: str) -> None:
+    chat_id = in_v2.talk.chat_with_bot("CRM", deal)
     for _ in range(3):
         in_v2.mentions(chat_id)
     assert in_v2.calls(ASKING) == [ASKING]
-    assert in_v2.look_up("DEAL|2002")["source"] == "event"
+    assert in_v2.look_up(deal)["source"] == "event"
 
 
-def test_where_v2_names_the_entity_nobody_is_asked(in_v2: Deals) -> None:
+def test_where_v2_names_the_entity_nobody_is_asked(in_v2: Deals, deal: str) -> None:
     in_v2.stage.tell("/shape", {"entity_id_in_events": True})
-    chat_id = in_v2.talk.chat_with_bot("CRM", "DEAL|2003")
+    chat_id = in_v2.talk.chat_with_bot("CRM", deal)
     in_v2.mentions(chat_id)
     assert in_v2.calls(ASKING) == []
-    assert in_v2.look_up("DEAL|2003")["source"] == "event"
+    assert in_v2.look_up(deal)["source"] == "event"
 
 
-def test_the_bot_is_invited_and_the_chat_is_known(deals: Deals) -> None:
-    chat_id = deals.stage.tell("/chats", {"entity_type": "CRM", "entity_id": "DEAL|2004"})["chat_id"]
+def test_the_bot_is_invited_and_the_chat_is_known(deals: Deals, deal: str) -> None:
+    chat_id = deals.stage.tell("/chats", {"entity_type": "CRM", "entity_id": deal})["chat_id"]
     deals.stage.tell("/join", {"chat_id": chat_id})
     deals.stage.service.settle()
-    assert deals.look_up("DEAL|2004")["source"] == "event"
+    assert deals.look_up(deal)["source"] == "event"
 
 
-def test_what_an_event_told_is_asked_for_after_an_hour(deals: Deals) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", "DEAL|2005")
+def test_what_an_event_told_is_asked_for_after_an_hour(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
     deals.mentions(chat_id)
     deals.stage.service.clock.advance(1.2 * HOUR)
 
-    found = deals.look_up("DEAL|2005")
+    found = deals.look_up(deal)
 
     assert (found["chat_id"], found["source"]) == (chat_id, "portal")
 
 
-def test_a_chat_that_was_not_found_a_moment_ago_is_found_when_it_speaks(deals: Deals) -> None:
-    assert deals.stage.look_up(deals.key, entity_id="DEAL|2006").status == 404
-    chat_id = deals.talk.chat_with_bot("CRM", "DEAL|2006")
+def test_a_chat_that_was_not_found_a_moment_ago_is_found_when_it_speaks(deals: Deals, deal: str) -> None:
+    assert deals.stage.look_up(deals.key, entity_id=deal).status == 404
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
     deals.mentions(chat_id)
     deals.stage.service.cold_start()  # another process: this one remembers for a moment what it said
 
-    assert deals.look_up("DEAL|2006")["chat_id"] == chat_id
+    assert deals.look_up(deal)["chat_id"] == chat_id
 
 
-def test_a_look_up_a_day_later_is_spared_its_call_by_a_message_of_the_same_hour(deals: Deals) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", "DEAL|2007")
-    assert deals.look_up("DEAL|2007")["source"] == "portal"
+def test_a_look_up_a_day_later_is_spared_its_call_by_a_message_of_the_same_hour(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    assert deals.look_up(deal)["source"] == "portal"
     deals.stage.service.clock.advance(2 * DAY)
     deals.mentions(chat_id)
 
-    assert deals.look_up("DEAL|2007")["source"] == "cache"
+    assert deals.look_up(deal)["source"] == "cache"
 
 
 # -- forged bindings ---------------------------------------------------------------------------------------------------
 
 
-def test_a_forged_binding_never_changes_the_chat_that_the_portal_answered(deals: Deals) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", "DEAL|2010")
-    assert deals.look_up("DEAL|2010")["chat_id"] == chat_id
+def test_a_forged_binding_never_changes_the_chat_that_the_portal_answered(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    assert deals.look_up(deal)["chat_id"] == chat_id
 
     for number in range(3):
-        deals.claim("DEAL|2010", FORGED_CHAT + number)
-        assert deals.look_up("DEAL|2010")["chat_id"] == chat_id
+        deals.claim(deal, FORGED_CHAT + number)
+        assert deals.look_up(deal)["chat_id"] == chat_id
         deals.stage.service.cold_start()
-        assert deals.look_up("DEAL|2010")["chat_id"] == chat_id
+        assert deals.look_up(deal)["chat_id"] == chat_id
 
-    assert deals.look_up("DEAL|2010", fresh="true")["chat_id"] == chat_id
+    assert deals.look_up(deal, fresh="true")["chat_id"] == chat_id
 
 
-def test_a_forged_binding_changes_nothing_while_the_portal_is_away_either(deals: Deals) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", "DEAL|2011")
-    deals.look_up("DEAL|2011")
-    deals.claim("DEAL|2011", FORGED_CHAT)
+def test_a_forged_binding_changes_nothing_while_the_portal_is_away_either(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.look_up(deal)
+    deals.claim(deal, FORGED_CHAT)
     deals.stage.service.cold_start()
     deals.stage.tell("/faults", {"method": "*", "drop": True})
 
-    found = deals.look_up("DEAL|2011")
+    found = deals.look_up(deal)
 
     assert (found["chat_id"], found["source"]) == (chat_id, "stale")
 
 
-def test_a_forged_binding_has_the_portal_asked(deals: Deals) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", "DEAL|2012")
-    deals.look_up("DEAL|2012")
-    deals.claim("DEAL|2012", FORGED_CHAT)
+def test_a_forged_binding_has_the_portal_asked(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.look_up(deal)
+    deals.claim(deal, FORGED_CHAT)
     deals.stage.service.cold_start()
 
-    found = deals.look_up("DEAL|2012")
+    found = deals.look_up(deal)
 
     assert (found["chat_id"], found["source"]) == (chat_id, "portal")
 
 
-def test_what_a_forged_binding_filled_the_portals_answer_displaces(deals: Deals) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", "DEAL|2013")
-    deals.claim("DEAL|2013", FORGED_CHAT)
-    assert deals.look_up("DEAL|2013", fresh="true")["chat_id"] == chat_id
-    deals.claim("DEAL|2013", FORGED_CHAT)
+def test_what_a_forged_binding_filled_the_portals_answer_displaces(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.claim(deal, FORGED_CHAT)
+    assert deals.look_up(deal, fresh="true")["chat_id"] == chat_id
+    deals.claim(deal, FORGED_CHAT)
     deals.stage.service.cold_start()
 
-    assert deals.look_up("DEAL|2013")["chat_id"] == chat_id
+    assert deals.look_up(deal)["chat_id"] == chat_id
 
 
 # -- what is published, and what comes again ---------------------------------------------------------------------------
 
 
-def test_the_bus_hears_of_the_chat_and_its_entity_and_of_no_text_and_no_token(deals: Deals) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", "DEAL|2020")
+def test_the_bus_hears_of_the_chat_and_its_entity_and_of_no_text_and_no_token(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
     deals.mentions(chat_id)
 
     (entry,) = [each for each in deals.stage.service.published() if "MESSAGE" in each.detail_type]
@@ -206,17 +216,17 @@ def test_the_bus_hears_of_the_chat_and_its_entity_and_of_no_text_and_no_token(de
     assert (entry.bus, entry.source) == ("default", "bitrix24.chat")
     detail: Any = entry.detail
     assert detail["portal"] == {"member_id": deals.stage.portal.member_id, "domain": deals.stage.portal.domain}
-    assert (detail["chat"]["chat_id"], detail["entity"]["entity_id"]) == (chat_id, "DEAL|2020")
+    assert (detail["chat"]["chat_id"], detail["entity"]["entity_id"]) == (chat_id, deal)
     text = json.dumps(detail)
     assert "thanks" not in text
     assert "token" not in text
     assert deals.stage.grant()["access_token"] not in text
 
 
-def test_a_dead_letter_is_worked_after_it_was_sent_back(in_v2: Deals) -> None:
+def test_a_dead_letter_is_worked_after_it_was_sent_back(in_v2: Deals, deal: str) -> None:
     service, portal = in_v2.stage.service, in_v2.stage.portal
     aws = service.stack.backend.aws
-    bound = EventChat(2021, "chat2021", "chat", entity_type="CRM", entity_id="DEAL|2021")
+    bound = EventChat(2021, "chat2021", "chat", entity_type="CRM", entity_id=deal)
     letter = replace(message("hello", chat=bound), member_id=portal.member_id, received_at=service.clock.now())
     # As one that failed five times stands there.
     aws.sqs().send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody=letter.to_json())
@@ -226,4 +236,4 @@ def test_a_dead_letter_is_worked_after_it_was_sent_back(in_v2: Deals) -> None:
 
     assert answer == {"moved": 1, "left": 0}
     assert left(aws, "DeadLetterQueue") == 0
-    assert in_v2.look_up("DEAL|2021")["source"] == "event"
+    assert in_v2.look_up(deal)["source"] == "event"

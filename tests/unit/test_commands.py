@@ -209,6 +209,8 @@ def test_an_answer_is_the_same_in_each_language(
         (WhichChat(DEAL), ChatNotAccessible(), "does not show this chat"),
         (WhichChat(DEAL), ServiceMisconfigured(), "Something failed"),
         (ThisChat(1439, None), None, "belongs to no object"),
+        (ThisChat(1439, None), ChatNotAccessible(), "does not show the application its object"),
+        (ThisChat(1439, DEAL), ChatNotAccessible(), "DEAL|1663"),
         (Help(), None, "Send a link"),
     ],
 )

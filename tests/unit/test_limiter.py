@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBusy
-from chat_lookup.limiter import BULK_PATIENCE, Limiter, Pace, Share
+from chat_lookup.limiter import Limiter
+from chat_lookup.pace import BULK_PATIENCE, Pace, Share
 from tests.fakes import MEMBER_ID, OthersGoOn, Stores
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBusy
-from chat_lookup.limiter import BULK_PATIENCE, MARGIN, Limiter, Pace, Share
+from chat_lookup.limiter import Limiter
+from chat_lookup.pace import BULK_PATIENCE, MARGIN, Pace, Share
 from tests.fakes import OthersGoOn, Stores
 
 PROCESSES = 3

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_lookup.limiter import BULK_PATIENCE, BULK_SHARE, MARGIN, Pace, Share
+from chat_lookup.pace import BULK_PATIENCE, BULK_SHARE, MARGIN, Pace, Share
 
 NOW = 1_763_000_000.0
 TINY = 1e-4

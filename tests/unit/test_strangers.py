@@ -4,7 +4,7 @@ import pytest
 
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import TooManyAttempts
-from chat_lookup.limiter import Pace, Share
+from chat_lookup.pace import Pace, Share
 from chat_lookup.strangers import Strangers
 from tests.building import Service
 from tests.fakes import MEMBER_ID, ManualClock

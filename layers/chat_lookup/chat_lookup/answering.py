@@ -41,6 +41,12 @@ class Outcome(StrEnum):
     CLOSED = "portal_closed"
 
 
+class AnswerInProgress(ChatLookupError):
+    """Another worker is at it, or died at it a moment ago: by the time that the record comes again it is settled."""
+
+    code, title, status, retryable = "answer-in-progress", "Another worker is answering this message", 503, True
+
+
 class Answering:
     """Answers what events ask of our bot."""
 
@@ -65,8 +71,8 @@ class Answering:
     def answer(self, portal: Portal, record: Record, deadline: Deadline) -> str:
         """Answer the event if it asks something, and tell the outcome; of each question, if it asks several.
 
-        Raises where the record has to come again: `PortalBusy`, `PortalUnavailable`, and a store's failures. Nothing
-        was sent then.
+        Raises where the record has to come again: `PortalBusy`, `PortalUnavailable`, `AnswerInProgress`, and a store's
+        failures. What was not sent then may be sent when it does.
         """
         event = record.event
         questions = _questions(portal, event)
@@ -80,6 +86,8 @@ class Answering:
         if not self._people.is_employee(portal, event.user, deadline):
             return Outcome.SILENT
         outcomes = [self._once(portal, event, question, place, deadline) for question, place in questions]
+        if Outcome.IN_PROGRESS in outcomes:
+            raise AnswerInProgress
         return ",".join(outcomes)
 
     def _once(self, portal: Portal, event: BotEvent, question: Question, place: Place, deadline: Deadline) -> Outcome:

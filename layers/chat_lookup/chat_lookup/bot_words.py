@@ -25,10 +25,10 @@ def not_found(ref: EntityRef, language: Language) -> str:
     return _said(_NOT_FOUND.get(ref.entity_type, "no-chat"), language, pair=_pair(ref))
 
 
-def this_chat(chat_id: int, ref: EntityRef | None, language: Language) -> str:
-    """The ids of the chat in which it is said, and its entity if it has one."""
+def this_chat(chat_id: int, ref: EntityRef | None, language: Language, *, shown: bool = True) -> str:
+    """The ids of the chat in which it is said, and its entity if it has one; `shown` is False where nobody knows."""
     if ref is None:
-        return _said("this-chat-alone", language, chat_id=chat_id)
+        return _said("this-chat-alone" if shown else "this-chat-hidden", language, chat_id=chat_id)
     return _said("this-chat", language, pair=_pair(ref), chat_id=chat_id)
 
 
@@ -135,6 +135,11 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
         "This is chat {chat_id}, dialog chat{chat_id}. It belongs to no object.",
         "Dies ist Chat {chat_id}, Dialog chat{chat_id}. Er gehört zu keinem Objekt.",
         "Это чат {chat_id}, диалог chat{chat_id}. Он не привязан к объекту.",
+    ),
+    "this-chat-hidden": (
+        "This is chat {chat_id}, dialog chat{chat_id}. The portal does not show the application its object.",
+        "Dies ist Chat {chat_id}, Dialog chat{chat_id}. Sein Objekt zeigt das Portal der Anwendung nicht.",
+        "Это чат {chat_id}, диалог chat{chat_id}. Его объект портал приложению не показывает.",
     ),
     "no-chat": (
         "{pair}: no chat belongs to it.",

@@ -91,7 +91,8 @@ class Cache:
     ) -> Row:
         """Keep what the portal said at `asked_at`, unless a later answer stands already. Returns the row as made.
 
-        An id displaces what an event told, whenever that was; a null only if it was asked for later: the chat is new.
+        An id displaces what an event told since, if nothing later stood before that (`stood_at`, see `hearing`); a null
+        does not: the chat may be new.
         Repeating the write is harmless: its condition admits our own earlier success (design 4).
         """
         fresh, usable = (FRESH_POSITIVE, USABLE_POSITIVE) if chat_id is not None else (FRESH_NEGATIVE, FRESH_NEGATIVE)

@@ -7,7 +7,8 @@ from typing import Final
 from chat_lookup.bitrix24.client import Answer, Bitrix24Client
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.clock import Clock, Deadline
-from chat_lookup.limiter import Limiter, Pace, Share
+from chat_lookup.limiter import Limiter
+from chat_lookup.pace import Pace, Share
 from chat_lookup.portals import Portals
 from chat_lookup.records import Portal, PortalKind, PortalState
 from chat_lookup.telemetry import Telemetry

@@ -75,8 +75,8 @@ def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[Asked, ...]:
 def answer_to(question: Question, outcome: Found | ChatLookupError | None, language: Language, domain: str) -> str:
     """The sentence that answers, BB code in one line.
 
-    `outcome` is what looking up a `WhichChat` found or failed with; the other questions have none. `domain` is the
-    portal's, for the link that opens the chat.
+    `outcome` is what looking up a `WhichChat` found or failed with, and why the entity of a `ThisChat` is not known,
+    if so. `domain` is the portal's, for the link that opens the chat.
     """
     match question, outcome:
         case WhichChat(ref), Found(chat_id=chat_id):
@@ -86,7 +86,7 @@ def answer_to(question: Question, outcome: Found | ChatLookupError | None, langu
         case WhichChat(), _:
             return bot_words.failed(outcome.code if isinstance(outcome, ChatLookupError) else "", language)
         case ThisChat(chat_id, ref), _:
-            return bot_words.this_chat(chat_id, ref, language)
+            return bot_words.this_chat(chat_id, ref, language, shown=outcome is None)
     return bot_words.help_line(language)
 
 

@@ -1,13 +1,9 @@
 """The pace of one portal, shared by every process: reservations of slots in one item of CacheTable (design 5, Pace).
 
-GCRA: the item holds a theoretical arrival time `tat`. With interval T = 1/rate and burst B, a caller that moves `tat`
-on by T holds the slot `tat - (B-1)*T` of the `tat` he found: he sleeps until then and calls. First come, first served,
-without polling.
+First come, first served, without polling: a reservation is one conditional write, and its arithmetic is `pace`'s.
 """
 
-import math
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
@@ -16,58 +12,28 @@ from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import PortalBusy
 from chat_lookup.items import condition_failed, number, old_item, read_number, text
 from chat_lookup.memory import Memory
+from chat_lookup.pace import FAR_AHEAD, Pace, Share, Standing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
 
-MARGIN: Final = 0.10
-"""Share of the burst never used: eight processes passed the level by 4 of 50 through jitter alone (design 5)."""
-BULK_SHARE: Final = 0.8
-BULK_PATIENCE: Final = 1.0
-"""Seconds ahead that bulk work may reserve: so that it never stands in front of somebody who waits."""
+    from chat_lookup.items import Item
+
+    Values = dict[str, UniversalAttributeValueTypeDef]
+
 _GARBAGE_AFTER: Final = 24 * 3600
 _CONTENTION: Final = 8
-_ABSURD: Final = 3600.0
-"""Seconds that no caller waits: a slot so far ahead was reserved by a clock that ran wrong, and counts as none."""
+_LONG_SLEEP: Final = 1.0
 
-
-class Share(StrEnum):
-    """The classes of callers; they differ only in how far ahead they may reserve."""
-
-    INTERACTIVE = "interactive"
-    BULK = "bulk"
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """A portal's limit: `rate` requests a second, `burst` at once (bitrix24.md 6.1)."""
-
-    rate: float
-    burst: int
-
-    @property
-    def interval(self) -> float:
-        return 1 / self.rate
-
-    def reach(self, share: Share) -> float:
-        """How far `tat` may lie ahead of a slot, in seconds: the burst that this class may use, less one."""
-        usable = max(1, math.floor(self.burst * (1 - MARGIN)))
-        if share is Share.BULK:
-            usable = max(1, math.floor(usable * BULK_SHARE))
-        return (usable - 1) * self.interval
-
-    def horizon(self, share: Share, now: float, latest: float) -> float:
-        """The latest `tat` that a caller may find and still hold a slot no later than `latest`."""
-        bound = min(latest, now + BULK_PATIENCE) if share is Share.BULK else latest
-        return bound + self.reach(share)
-
-    def slot(self, share: Share, now: float, tat: float) -> float:
-        """When the caller who found this `tat` may call: now, or later."""
-        return max(now, tat - self.reach(share))
-
-    def absurd(self, now: float) -> float:
-        """What no `tat` comes to by reservations alone, however large the burst."""
-        return now + self.reach(Share.INTERACTIVE) + _ABSURD
+_BUSY: Final = "SET tat = tat + :interval, expires_at = :expires_at"
+_IF_BUSY: Final = "tat >= :now AND tat <= :horizon"
+_IDLE: Final = "SET tat = :next, expires_at = :expires_at"
+_IF_IDLE: Final = "attribute_not_exists(tat) OR tat < :now OR tat > :absurd"
+_LOWER: Final = "SET blocked_until = :until, factor = :factor, lowered_at = :lowered_at, expires_at = :expires_at"
+_IF_NOT_LOWERED_SINCE: Final = "(attribute_not_exists(lowered_at) OR lowered_at = :seen OR blocked_until > :ahead)"
+_PUSH: Final = ", tat = :full"
+_IF_NOT_FULL: Final = " AND (attribute_not_exists(tat) OR tat < :full OR tat > :absurd)"
 
 
 class Limiter:
@@ -77,68 +43,121 @@ class Limiter:
         self._dynamodb = dynamodb
         self._table = table
         self._clock = clock
-        self._last_seen: Memory[str, float] = Memory(clock, seconds=3600)
+        self._last_seen: Memory[str, Standing] = Memory(clock, seconds=3600)
 
     def wait(self, member_id: str, pace: Pace, share: Share, deadline: Deadline) -> float:
         """Reserve a slot, sleep until it, and answer the seconds waited.
 
-        Raises `PortalBusy` with an honest `retry_after` when no slot lies before the deadline; nothing is reserved
-        then, and the portal is not called.
+        Raises `PortalBusy` with an honest `retry_after` when no slot lies before the deadline, or so many wait already
+        that nobody else may; nothing is reserved then, and the portal is not called.
         """
-        now = self._clock.now()
-        slot = self._reserve(member_id, pace, share, deadline)
-        self._clock.sleep(slot - self._clock.now())
-        return max(0.0, slot - now)
+        began = self._clock.now()
+        while True:
+            slot = self._reserve(member_id, pace, share, deadline)
+            asleep = slot - self._clock.now()
+            self._clock.sleep(asleep)
+            # Others had their turns meanwhile: if one of them was refused, this slot lies in the pause that followed.
+            if asleep <= min(_LONG_SLEEP, pace.interval) or not self._read(member_id, pace).blocked(slot):
+                return max(0.0, slot - began)
 
-    def _reserve(self, member_id: str, pace: Pace, share: Share, deadline: Deadline) -> float:
-        tat = self._last_seen.get(member_id)
+    def refused(self, member_id: str, pace: Pace, error_reset_at: float | None = None) -> None:
+        """Learn that the portal refused a call that had a slot (QUERY_LIMIT_EXCEEDED): others use up its limit, too.
+
+        All callers pause, and go on at half the pace for a while. Several refusals at once count as one. A portal that
+        named the end of it (`error_reset_at`, Unix time) is given that time, up to a minute.
+        """
+        seen = self._seen(member_id)
         for _ in range(_CONTENTION):
             now = self._clock.now()
-            horizon = pace.horizon(share, now, deadline.at)
-            if tat is not None and tat > pace.absurd(now):
-                tat = None
+            seen = seen.credible(pace, now)
+            if seen.blocked(now):
+                return
+            held, seen = self._lower(member_id, pace, seen, seen.lowered(pace, now, error_reset_at))
+            if held:
+                return
+
+    def _reserve(self, member_id: str, pace: Pace, share: Share, deadline: Deadline) -> float:
+        seen = self._seen(member_id)
+        for _ in range(_CONTENTION):
+            now = self._clock.now()
             if now >= deadline.at:
                 raise PortalBusy(retry_after=1.0)
+            seen = seen.credible(pace, now)
+            pace = replace(pace, factor=seen.factor_at(now))
+            horizon = pace.horizon(share, now, deadline.at)
             # `tat` only grows: what was too far ahead when last seen is so still, without asking (design 5).
-            if tat is not None and tat > horizon:
-                raise PortalBusy(retry_after=max(1.0, tat - horizon))
-            held, tat = self._advance(member_id, pace, now, horizon, busy=tat is not None and tat >= now)
-            if tat is not None:
-                self._last_seen.put(member_id, tat)
-                if held:
-                    return pace.slot(share, now, tat - pace.interval)
+            if seen.tat is not None and seen.tat > horizon:
+                raise PortalBusy(retry_after=max(1.0, seen.tat - horizon))
+            held, seen = self._advance(member_id, pace, now, horizon, busy=seen.tat is not None and seen.tat >= now)
+            if held and seen.tat is not None:
+                return pace.slot(share, now, seen.tat - pace.interval)
         # Only a clock that runs apart from the others' could come here: each failure showed a newer row.
         raise PortalBusy(retry_after=1.0)
 
-    def _advance(
-        self, member_id: str, pace: Pace, now: float, horizon: float, *, busy: bool
-    ) -> tuple[bool, float | None]:
-        """One conditional write. Answers whether it held, and the `tat` that stands now as far as is known."""
+    def _advance(self, member_id: str, pace: Pace, now: float, horizon: float, *, busy: bool) -> tuple[bool, Standing]:
+        """One reservation. If its answer is lost after the commit and it is sent again, a slot is wasted: no more."""
         if busy:
-            expression = "SET tat = tat + :interval, expires_at = :expires_at"
-            condition = "tat >= :now AND tat <= :horizon"
             values = {":interval": number(pace.interval), ":now": number(now), ":horizon": number(horizon)}
-        else:
-            expression = "SET tat = :next, expires_at = :expires_at"
-            condition = "attribute_not_exists(tat) OR tat < :now OR tat > :absurd"
-            values = {
-                ":next": number(now + pace.interval),
-                ":now": number(now),
-                ":absurd": number(pace.absurd(now)),
-            }
-        values[":expires_at"] = number(int(now) + _GARBAGE_AFTER)
+            return self._write(member_id, now, _BUSY, _IF_BUSY, values)
+        values = {":next": number(now + pace.interval), ":now": number(now), ":absurd": number(pace.absurd(now))}
+        return self._write(member_id, now, _IDLE, _IF_IDLE, values)
+
+    def _lower(self, member_id: str, pace: Pace, seen: Standing, lowered: Standing) -> tuple[bool, Standing]:
+        """Write a refusal down. Sent again after its answer was lost, it meets itself, and that is as good."""
+        now = lowered.lowered_at
+        values = {
+            ":until": number(lowered.blocked_until),
+            ":factor": number(lowered.factor),
+            ":lowered_at": number(now),
+            ":seen": number(seen.lowered_at),
+            ":ahead": number(now + FAR_AHEAD),
+        }
+        if lowered.tat is None or lowered.tat == seen.tat:
+            return self._write(member_id, now, _LOWER, _IF_NOT_LOWERED_SINCE, values)
+        values |= {":full": number(lowered.tat), ":absurd": number(pace.absurd(now))}
+        return self._write(member_id, now, _LOWER + _PUSH, _IF_NOT_LOWERED_SINCE + _IF_NOT_FULL, values)
+
+    def _write(
+        self, member_id: str, now: float, expression: str, condition: str, values: "Values"
+    ) -> tuple[bool, Standing]:
+        """One conditional write. Answers whether it held, and the row that stands now."""
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
-                Key={"pk": text(f"LIMIT#{member_id}")},
+                Key=_key(member_id),
                 UpdateExpression=expression,
                 ConditionExpression=condition,
-                ExpressionAttributeValues=values,
-                ReturnValues="UPDATED_NEW",
+                ExpressionAttributeValues={**values, ":expires_at": number(int(now) + _GARBAGE_AFTER)},
+                ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
             if not condition_failed(error):
                 raise
-            return False, read_number(old_item(error), "tat")
-        return True, read_number(answer["Attributes"], "tat")
+            return False, self._remembered(member_id, old_item(error))
+        return True, self._remembered(member_id, answer["Attributes"])
+
+    def _read(self, member_id: str, pace: Pace) -> Standing:
+        item = self._dynamodb.get_item(TableName=self._table, Key=_key(member_id), ConsistentRead=True).get("Item", {})
+        return self._remembered(member_id, item).credible(pace, self._clock.now())
+
+    def _seen(self, member_id: str) -> Standing:
+        return self._last_seen.get(member_id) or Standing()
+
+    def _remembered(self, member_id: str, item: "Item") -> Standing:
+        standing = _standing(item)
+        self._last_seen.put(member_id, standing)
+        return standing
+
+
+def _key(member_id: str) -> "Values":
+    return {"pk": text(f"LIMIT#{member_id}")}
+
+
+def _standing(item: "Item") -> Standing:
+    return Standing(
+        tat=read_number(item, "tat"),
+        blocked_until=read_number(item, "blocked_until") or 0.0,
+        factor=read_number(item, "factor") or 1.0,
+        lowered_at=read_number(item, "lowered_at") or 0.0,
+    )

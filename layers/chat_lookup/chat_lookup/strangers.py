@@ -4,7 +4,8 @@ from typing import Final
 
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import PortalBusy, TooManyAttempts
-from chat_lookup.limiter import Limiter, Pace, Share
+from chat_lookup.limiter import Limiter
+from chat_lookup.pace import Pace, Share
 
 _OF_ONE_ADDRESS: Final = Pace(rate=0.5, burst=30)
 """Ample for an administrator; for the vendor's queue, too, which brings events of many portals from few addresses."""

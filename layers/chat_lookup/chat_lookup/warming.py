@@ -13,8 +13,8 @@ from chat_lookup.errors import ChatLookupError, InvalidRequest, StoreUnavailable
 from chat_lookup.events import BotEvent, EventKind, Record
 from chat_lookup.failures import passing
 from chat_lookup.hearing import Hearing
-from chat_lookup.limiter import Share
 from chat_lookup.memory import Memory
+from chat_lookup.pace import Share
 from chat_lookup.records import Portal
 from chat_lookup.telemetry import Telemetry
 
