@@ -19,7 +19,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "events").glob("*.json"))
 }
 HTTP_EVENTS = {name: event for name, event in EVENTS.items() if "routeKey" in event}
-FORMS = {name: event for name, event in HTTP_EVENTS.items() if event["requestContext"]["http"]["method"] == "POST"}
+FORMS = {name: event for name, event in HTTP_EVENTS.items() if event["routeKey"].startswith("POST /bitrix24/")}
 # Probes and browsers get the same answers here as at /bitrix24/install, which has the samples.
 ANSWERED_ALIKE = {
     "GET /bitrix24/app",
