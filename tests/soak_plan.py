@@ -1,11 +1,13 @@
 """What is asked in a soak, what goes wrong meanwhile, and what may be answered; the same for the same seed."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
 from chat_lookup.bitrix24.errors import ROWS, ErrorClass, ErrorRow, Where
+from chat_lookup.portals import Portals
+from chat_lookup.records import Portal, PortalState
 
 METHOD: Final = "im.chat.get"
 SHARE_OF_TROUBLE: Final = 0.2
@@ -47,8 +49,12 @@ class Trouble:
     code: str
     fault: Mapping[str, object]
     status: int = 0
-    said: str = ""
     lasting: bool = False
+
+    @property
+    def said(self) -> str:
+        """The code that is sent, or our own name for what has none."""
+        return str(self.fault.get("error", self.code))
 
 
 def _troubles(rows: Sequence[ErrorRow]) -> Iterator[Trouble]:
@@ -57,7 +63,7 @@ def _troubles(rows: Sequence[ErrorRow]) -> Iterator[Trouble]:
         form = _FORMS.get(row.code, {"error": row.code})
         shown = {"status": status} if form.keys() & {"body", "error"} else {}
         lasting = row.code in _LASTING_CODES or row.error_class in _LASTING_CLASSES
-        yield Trouble(row.code, {**form, **shown}, status, str(form.get("error", row.code)), lasting)
+        yield Trouble(row.code, {**form, **shown}, status, lasting)
 
 
 TROUBLES: Final[tuple[Trouble, ...]] = (
@@ -76,32 +82,33 @@ SERVER_TROUBLES: Final[tuple[Trouble, ...]] = (
     Trouble("", {"delay_ms": 250}),
 )
 """The same of the authorisation server. Its answers are not cut: a pair of tokens that nobody got is lost for good."""
-_SOON: Final = 0.1
+_A_FEW: Final = 2
 NOISE: Final[tuple[Trouble, ...]] = tuple(trouble for trouble in TROUBLES if not trouble.lasting)
 """What may happen to any call at any time."""
 
 
-def faults_of_a_round(number: int, of: int, seed: str) -> list[dict[str, object]]:
-    """What the local portal is told for a round: some troubles once for certain, each in its turn, and noise."""
-    drawn = f"{seed} {number}"
-    certain = sorted(_in_turn(TROUBLES, number, of, seed), key=lambda trouble: trouble.lasting)
-    issuing = _in_turn(SERVER_TROUBLES, number, of, seed)
+def faults_of_a_round(struck: Collection[str], drawn: str) -> list[dict[str, object]]:
+    """What a local portal is told for a round, `drawn` being its seed: a few troubles once for certain, and noise.
+
+    Those come first whose codes have not `struck` yet.
+    """
+    random = Random(drawn)  # noqa: S311 - repeatable
+    unmet = [each for each in TROUBLES if each.code not in struck]
+    certain = random.sample(unmet, _A_FEW) if len(unmet) >= _A_FEW else [*unmet, *random.sample(TROUBLES, _A_FEW)]
+    issuing = [each for each in SERVER_TROUBLES if each.code not in struck][:1]
+    noise = {"probability": SHARE_OF_TROUBLE / len(NOISE), "seed": drawn}
     return [
-        *({"method": "*", **each.fault, "times": 1, **_chance(each), "seed": drawn} for each in certain),
-        *({"method": "oauth/token", **each.fault, "times": 1} for each in issuing),
-        *({"method": "*", **each.fault, "probability": SHARE_OF_TROUBLE / len(NOISE), "seed": drawn} for each in NOISE),
+        *({"method": "*", **each.fault, "times": 1} for each in certain if not each.lasting),
+        # What is lasting comes a little later: what follows hangs on it.
+        *(
+            {"method": "*", **each.fault, "times": 1, "probability": 0.3, "seed": drawn}
+            for each in certain
+            if each.lasting
+        ),
+        # Some errors are taken for a word on how the request was sent, which is sent in another way then.
+        *({"method": "oauth/token", **each.fault, "times": 2} for each in issuing),
+        *({"method": "*", **each.fault, **noise} for each in NOISE),
     ]
-
-
-def _chance(trouble: Trouble) -> Mapping[str, object]:
-    """What is lasting comes a little later: what follows hangs on it."""
-    return {"probability": _SOON} if trouble.lasting else {}
-
-
-def _in_turn(troubles: Sequence[Trouble], number: int, of: int, seed: str) -> Sequence[Trouble]:
-    """Those whose turn it is in round `number` of so many: all have had theirs in the end."""
-    order = Random(f"{seed} order").sample(troubles, len(troubles))  # noqa: S311 - repeatable
-    return order[number % of :: of]
 
 
 # -- what is asked -----------------------------------------------------------------------------------------------------
@@ -132,11 +139,12 @@ class Plan:
     deals: int
 
     @classmethod
-    def of(cls, count: int, a_round: int, portals: int, seed: str) -> "Plan":
+    def of(cls, count: int, a_round: int, portals: int, seed: str, batches: float = 0.0) -> "Plan":
+        """`count` look-ups, of whose requests a share are `batches`; `a_round` is how many requests a round has."""
         random = Random(f"{seed} questions")  # noqa: S311 - repeatable
         deals, left, questions = max(10, count // 4), count, []
         while left > 0:
-            size = 8 if random.random() < _BATCHES else 1
+            size = 8 if random.random() < batches else 1
             # Some deals are asked for often, most of them seldom.
             numbers = tuple(int(deals * random.random() ** 2) for _ in range(min(size, left)))
             questions.append(Question(random.randrange(portals), numbers, random.random() < _FRESH))
@@ -155,7 +163,6 @@ class Plan:
         return None if made_in is None or made_in > number else (portal + 1) * 1_000_000 + deal
 
 
-_BATCHES: Final = 0.03
 _FRESH: Final = 0.1
 
 
@@ -163,18 +170,36 @@ def entity_id(deal: int) -> str:
     return f"DEAL|{deal}"
 
 
+# -- what people do ----------------------------------------------------------------------------------------------------
+_HEALED_BY_PEOPLE: Final = frozenset(
+    {PortalState.UNINSTALLED, PortalState.REAUTHORISE, PortalState.UNPAID, PortalState.RENAMED}
+)
+
+
+def heal(portals: Portals, portal: Portal) -> None:
+    """Between two rounds somebody pays, opens or installs the application, tells a webhook's new address, and grants
+    what is missing; `portal` is the record that it began with. The pair of tokens is good: the server only said else.
+    """
+    record = portals.named(portal.member_id)
+    if record.state in _HEALED_BY_PEOPLE or record.scopes != portal.scopes:
+        portals.save(replace(record, state=PortalState.ACTIVE, state_code="", retry_at=0.0, scopes=portal.scopes))
+
+
 # -- what may be answered ----------------------------------------------------------------------------------------------
 
 
-def is_right(outcome: Mapping[str, Any], chat_id: int | None) -> bool:
-    """Whether what was told of a pair is true: a chat, or that there is none; a failure tells nothing.
-
-    Of a single pair a portal may say itself, by a code, that it does not exist.
-    """
+def is_an_answer(outcome: Mapping[str, Any]) -> bool:
+    """Whether something is told of a pair: a chat, or that there is none. A portal's own code for that tells nothing:
+    it may be one of our troubles."""
     if outcome.get("chat_id") is not None:
-        return bool(outcome["chat_id"] == chat_id)
+        return True
     problem = outcome["problem"]
-    return name_of(problem) != "chat-not-found" or chat_id is None or "portal_error" in problem
+    return name_of(problem) == "chat-not-found" and "portal_error" not in problem
+
+
+def is_right(outcome: Mapping[str, Any], chat_id: int | None) -> bool:
+    """Whether what is told of a pair is true; a failure tells nothing."""
+    return not is_an_answer(outcome) or outcome.get("chat_id") == chat_id
 
 
 def name_of(problem: Mapping[str, Any]) -> str:

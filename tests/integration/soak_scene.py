@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Final
 from chat_lookup.bitrix24.endpoint import Endpoint
 from chat_lookup.items import number
 from chat_lookup.keys import Keys
-from chat_lookup.records import Portal, PortalState
+from chat_lookup.records import Portal
 from local import environment
 from local.aws import EmbeddedAws
 from local.stack import ROOT
@@ -23,7 +23,7 @@ from tests.integration.oauth_installation import SCOPES, Stores, added, known
 from tests.integration.portal_probe import PortalProbe
 from tests.integration.soak_network import Blow
 from tests.integration.soak_process import Process, Setting, Told, begin
-from tests.soak_plan import Plan, Question, entity_id, faults_of_a_round
+from tests.soak_plan import Plan, Question, entity_id, faults_of_a_round, heal
 
 PROCESSES: Final = 4
 REGION: Final = "eu-central-1"
@@ -33,7 +33,6 @@ BURST: Final = 1000
 """The plan of both portals, as they keep to it and as the service knows it."""
 BETWEEN_ROUNDS: Final = 2.5 * 3600
 """Seconds: whatever ends by itself has ended, tokens have expired, and after ten rounds answers are stale."""
-_HEALED_BY_PEOPLE: Final = frozenset({PortalState.REAUTHORISE, PortalState.RENAMED, PortalState.UNPAID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,21 @@ class Soak:
 
 
 @dataclass
+class Printed:
+    """What a process prints, line by line."""
+
+    log: Path
+    _read: int = 0
+
+    def more(self) -> Iterator[Mapping[str, Any]]:
+        """The lines since the last time."""
+        with self.log.open("rb") as file:
+            file.seek(self._read)
+            yield from map(json.loads, file)
+            self._read = file.tell()
+
+
+@dataclass
 class Scene:
     """The portals as the service knows them, each with a key to the API."""
 
@@ -87,16 +101,17 @@ class Scene:
         soak = Soak(plan)
         logs = [self.folder / f"process {number}.jsonl" for number in range(PROCESSES)]
         processes = begin([replace(self.setting, log=log, seed=f"{seed} {log.stem}") for log in logs])
+        printed = [Printed(log) for log in logs]
         try:
             for number, questions in enumerate(plan.rounds):
-                self._prepare(plan, number, seed)
+                self._prepare(plan, number, seed, soak.counted("PortalErrors", "code"))
                 soak.asked += self._ask(processes, questions, number)
+                soak.lines += [line for each in printed for line in each.more()]
             for process in processes:
                 soak.struck += process.end()
         finally:
             for process in processes:
                 process.kill()
-        soak.lines = [json.loads(line) for log in logs for line in log.read_text("utf-8").splitlines()]
         return soak
 
     def _ask(self, processes: Sequence[Process], questions: Sequence[Question], number: int) -> Iterator[Asked]:
@@ -107,26 +122,16 @@ class Scene:
         for process, share in zip(processes, shares, strict=True):
             yield from (Asked(*each) for each in zip(share, [number] * len(share), process.told(), strict=True))
 
-    def _prepare(self, plan: Plan, number: int, seed: str) -> None:
+    def _prepare(self, plan: Plan, number: int, seed: str, struck: Collection[str]) -> None:
         self.probes[0].clock.advance(BETWEEN_ROUNDS)
         for place, probe in enumerate(self.probes):
-            self._heal(self.portals[place].member_id)
+            heal(self.stores.portals, self.portals[place])
             probe.tell("/faults", [])
             for deal in range(plan.deals):
                 if plan.made_in(deal) == number or (number == 0 and plan.made_in(deal) == -1):
                     pair = {"entity_type": "CRM", "entity_id": entity_id(deal)}
                     probe.tell("/chats", {**pair, "chat_id": plan.chat_of(place, deal, number)})
-            probe.tell("/faults", faults_of_a_round(number, len(plan.rounds), f"{seed} {place}"))
-
-    def _heal(self, member_id: str) -> None:
-        """What operators and administrators do: somebody pays, opens or installs the application, grants a scope."""
-        record, portals = self.stores.record(member_id), self.stores.portals
-        if record.state is PortalState.UNINSTALLED:
-            portals.save(replace(record, state=PortalState.ACTIVE, scopes=SCOPES))
-        elif record.state in _HEALED_BY_PEOPLE:
-            portals.reopen(record)
-        elif record.scopes != SCOPES:
-            portals.change(record, scopes={"SS": sorted(SCOPES)})
+            probe.tell("/faults", faults_of_a_round(struck, f"{seed} {number} {place}"))
 
 
 @contextmanager

@@ -14,14 +14,15 @@ from functions.lookup.app import BATCH_SECONDS, SECONDS
 from local.aws import EmbeddedAws
 from tests.integration.soak_network import SHARES
 from tests.integration.soak_scene import Soak, running_scene
-from tests.soak_plan import SERVER_TROUBLES, SHARE_OF_TROUBLE, TROUBLES, Plan, is_right, name_of
+from tests.soak_plan import SERVER_TROUBLES, SHARE_OF_TROUBLE, TROUBLES, Plan, is_an_answer, is_right, name_of
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.timeout(3600)]
 
 LOOKUPS: Final = int(os.environ.get("LOOKUPS", "3000"))
 SEED: Final = os.environ.get("SEED", "1")
-A_ROUND: Final = 50
+A_ROUND: Final = 100
 PORTALS: Final = 2
+BATCHES: Final = 0.03
 LATE: Final = 0.5
 """Seconds by which a busy machine may delay an answer that is ready."""
 EXPECTED: Final = {
@@ -41,18 +42,7 @@ def soak(tmp_path_factory: pytest.TempPathFactory, embedded_aws: EmbeddedAws) ->
     if not url:
         pytest.skip("DYNAMODB_LOCAL_URL names no DynamoDB Local")
     with running_scene(url, embedded_aws, tmp_path_factory.mktemp("soak")) as scene:
-        yield scene.soak(Plan.of(LOOKUPS, A_ROUND, PORTALS, SEED), SEED)
-
-
-def test_dbg(soak):
-    found = Counter()
-    for asked, _, o in soak.outcomes():
-        found[o.get("source") or name_of(o["problem"])+" "+str(o["problem"].get("portal_error"))] += 1
-    print(found.most_common(60))
-    print(soak.struck)
-    print(soak.counted("PortalErrors", "code").most_common(100))
-    print(soak.counted("PortalCalls", "method"), soak.counted("TokenRefreshes", "outcome"))
-    print("SECS", sorted((round(a.told.seconds,1) for a in soak.asked), reverse=True)[:40])
+        yield scene.soak(Plan.of(LOOKUPS, A_ROUND, PORTALS, SEED, BATCHES), SEED)
 
 
 def test_all_went_wrong_that_should(soak: Soak) -> None:
@@ -75,9 +65,10 @@ def test_no_chat_is_wrong(soak: Soak) -> None:
 
 
 def test_most_are_answered(soak: Soak) -> None:
-    found = Counter(outcome["chat_id"] is not None for _, _, outcome in soak.outcomes())
-    assert found.total() == LOOKUPS
-    assert found[True] > LOOKUPS / 2
+    """Lest it be right only because it is silent."""
+    told = [outcome for _, _, outcome in soak.outcomes()]
+    assert len(told) == LOOKUPS
+    assert sum(is_an_answer(outcome) for outcome in told) > LOOKUPS / 2
 
 
 def test_every_failure_is_one_that_callers_know(soak: Soak) -> None:
