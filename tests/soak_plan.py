@@ -82,9 +82,10 @@ SERVER_TROUBLES: Final[tuple[Trouble, ...]] = (
     Trouble("", {"delay_ms": 250}),
 )
 """The same of the authorisation server. Its answers are not cut: a pair of tokens that nobody got is lost for good."""
-_A_FEW: Final = 2
 NOISE: Final[tuple[Trouble, ...]] = tuple(trouble for trouble in TROUBLES if not trouble.lasting)
 """What may happen to any call at any time."""
+LASTING: Final[tuple[Trouble, ...]] = tuple(trouble for trouble in TROUBLES if trouble.lasting)
+_A_FEW: Final = 2
 
 
 def faults_of_a_round(struck: Collection[str], drawn: str) -> list[dict[str, object]]:
@@ -97,14 +98,11 @@ def faults_of_a_round(struck: Collection[str], drawn: str) -> list[dict[str, obj
     certain = random.sample(unmet, _A_FEW) if len(unmet) >= _A_FEW else [*unmet, *random.sample(TROUBLES, _A_FEW)]
     issuing = [each for each in SERVER_TROUBLES if each.code not in struck][:1]
     noise = {"probability": SHARE_OF_TROUBLE / len(NOISE), "seed": drawn}
+    soon = {"probability": 0.3, "seed": drawn}
     return [
         *({"method": "*", **each.fault, "times": 1} for each in certain if not each.lasting),
         # What is lasting comes a little later: what follows hangs on it.
-        *(
-            {"method": "*", **each.fault, "times": 1, "probability": 0.3, "seed": drawn}
-            for each in certain
-            if each.lasting
-        ),
+        *({"method": "*", **each.fault, "times": 1, **soon} for each in certain if each.lasting),
         # Some errors are taken for a word on how the request was sent, which is sent in another way then.
         *({"method": "oauth/token", **each.fault, "times": 2} for each in issuing),
         *({"method": "*", **each.fault, **noise} for each in NOISE),

@@ -238,6 +238,35 @@ def test_a_store_that_fails_after_the_call_changes_nothing_of_what_came_of_it(
     assert bitrix24.methods == [WRITE]
 
 
+@pytest.mark.parametrize(
+    "error", [("ACCESS_DENIED", 403), ("OVERLOAD_LIMIT", 503), ("OPERATION_TIME_LIMIT", 429), ("TRANSPORT", 0)]
+)
+def test_a_grant_that_is_not_the_portals_own_is_tried_once_and_stops_nobody(
+    service: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24, error: tuple[str, int]
+) -> None:
+    """Else anybody with some token, a guest of the portal's, could stop the look-ups of all the others."""
+    deadline = Deadline.after(10, service.clock)
+    theirs = service.tokens.grant(portal, deadline)
+    failing(bitrix24, "profile", *[error] * 6)
+    for _ in range(6):
+        with pytest.raises(BitrixError, match=error[0]):
+            service.calls.call_with(theirs, portal, "profile", {}, deadline)
+    assert len(bitrix24.calls) == 6
+    assert call("profile") == 1437
+
+
+def test_nor_is_it_used_while_the_portal_is_not_called(
+    service: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24
+) -> None:
+    deadline = Deadline.after(10, service.clock)
+    failing(bitrix24, READ, ("OVERLOAD_LIMIT", 503))
+    with pytest.raises(BitrixError):
+        call()
+    with pytest.raises(PortalBlocked):
+        service.calls.call_with(service.tokens.grant(portal, deadline), portal, "profile", {}, deadline)
+    assert len(bitrix24.calls) == 1
+
+
 # -- portals whose state ends by itself --------------------------------------------------------------------------------
 
 

@@ -155,7 +155,8 @@ class Attempts:
         """
         attempt = 1
         while True:
-            entered = self._turn(portal, deadline, share, on_slot)
+            self._wait(portal, deadline, share, on_slot)
+            entered = self._circuit.enter(portal.member_id)
             try:
                 answered = self._sent(request, grant, deadline)
             except BitrixError as error:
@@ -171,12 +172,23 @@ class Attempts:
             self._telemetry.note(attempts=attempt)
             self._clock.sleep(pause)
 
-    def _turn(self, portal: Portal, deadline: Deadline, share: Share, on_slot: OnSlot | None) -> State:
+    def once(self, request: Request[Answered], grant: Grant, portal: Portal, deadline: Deadline) -> Answered:
+        """Make a request once, with a grant that is not the portal's own. Raises as `make`.
+
+        Nothing follows from what comes of it: else whoever has some token could stop the calls of all the others.
+        """
+        self._wait(portal, deadline, Share.INTERACTIVE, None)
+        try:
+            return self._sent(request, grant, deadline)
+        except BitrixError as error:
+            self._telemetry.portal_error(error)
+            raise
+
+    def _wait(self, portal: Portal, deadline: Deadline, share: Share, on_slot: OnSlot | None) -> None:
         self._circuit.check(portal.member_id)
         sooner = Deadline(deadline.at - LEAST_FOR_A_CALL, self._clock)
         waited = self._limiter.wait(portal.member_id, _pace(portal), share, sooner, on_slot=on_slot)
         self._telemetry.count("LimiterWait", waited * 1000)
-        return self._circuit.enter(portal.member_id)
 
     def _sent(self, request: Request[Answered], grant: Grant, deadline: Deadline) -> Answered:
         self._telemetry.count("PortalCalls", method=request.name)
@@ -192,7 +204,8 @@ class Attempts:
             self._telemetry.portal_error(error)
         member_id = portal.member_id
         try:
-            self._circuit.learn(member_id, entered, next((each for each in errors if shuts(*each)), ("", None))[1])
+            shut_by = next((error for method, error in errors if shuts(method, error)), None)
+            self._circuit.learn(member_id, entered, shut_by)
             for _, error in errors:
                 if error.metric_code == _TOO_MANY:
                     self._limiter.refused(member_id, _pace(portal), error.reset_at)

@@ -95,19 +95,13 @@ class PortalCalls:
         return tuple(outcomes[place] for place in range(len(commands)))
 
     def call_with(
-        self,
-        grant: Grant,
-        portal: Portal,
-        method: str,
-        params: Mapping[str, object],
-        deadline: Deadline,
-        *,
-        share: Share = Share.INTERACTIVE,
+        self, grant: Grant, portal: Portal, method: str, params: Mapping[str, object], deadline: Deadline
     ) -> Answer:
-        """The same with a grant at hand: for a portal whose secret is not kept yet, and with a user's own token."""
-        request = Single(Command(method, params))
-        self._raise_if_stopped(portal, method)
-        return self._attempts.make(request, grant, portal, deadline, share, None)
+        """One call with a grant at hand: for a portal whose secret is not kept yet, or with a user's own token.
+
+        Raises as `call`. Its failure says nothing about the portal's own grant, and is not tried again.
+        """
+        return self._attempts.once(Single(Command(method, params)), grant, portal, deadline)
 
     def _raise_if_stopped(self, portal: Portal, method: str) -> None:
         stopped = self._attempts.stopped(portal, method)
