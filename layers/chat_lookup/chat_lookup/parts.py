@@ -11,6 +11,7 @@ from chat_lookup.clock import Clock
 from chat_lookup.config import Settings
 from chat_lookup.keys import Keys
 from chat_lookup.limiter import Limiter
+from chat_lookup.operating import Operating
 from chat_lookup.portals import Portals
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Tokens
@@ -48,5 +49,6 @@ class Parts:
     server: AuthorisationServer
     tokens: Tokens
     limiter: Limiter
+    operating: Operating
     calls: PortalCalls
     cache: Cache

@@ -17,6 +17,7 @@ from chat_lookup.config import Settings
 from chat_lookup.keys import Keys
 from chat_lookup.limiter import Limiter
 from chat_lookup.lookup import Lookup
+from chat_lookup.operating import Operating
 from chat_lookup.parts import Clients, Parts
 from chat_lookup.pointer import Pointers
 from chat_lookup.portals import Portals
@@ -28,16 +29,18 @@ from chat_lookup.vault import Vault
 
 if TYPE_CHECKING:
     from chat_lookup.installing import Installing
+    from chat_lookup.rest_methods import RestMethods
     from chat_lookup.working import Working
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the handlers call. `installing` and `working` build what only some of them need, once."""
+    """What the handlers call. `rest`, `installing` and `working` build what only some of them need, once."""
 
     portals: Portals
     keys: Keys
     lookup: Lookup
+    rest: "Callable[[], RestMethods]"
     installing: "Callable[[], Installing]"
     working: "Callable[[], Working]"
 
@@ -47,7 +50,12 @@ def serving(settings: Settings, clients: Clients, told: Telemetry, clock: Clock)
     parts = _parts(settings, clients, told, clock)
     lookup = Lookup(Asking(parts.calls, parts.portals, parts.telemetry), parts.cache, parts.telemetry, clock)
     return Services(
-        parts.portals, parts.keys, lookup, cache(partial(_installing, parts)), cache(partial(_working, parts, lookup))
+        portals=parts.portals,
+        keys=parts.keys,
+        lookup=lookup,
+        rest=cache(partial(_rest, parts, lookup)),
+        installing=cache(partial(_installing, parts)),
+        working=cache(partial(_working, parts, lookup)),
     )
 
 
@@ -81,12 +89,19 @@ def _parts(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) 
         server=server,
         tokens=tokens,
         limiter=limiter,
+        operating=Operating(dynamodb, settings.cache_table, clock),
         calls=PortalCalls(client, tokens, portals, limiter, told, clock),
         cache=Cache(dynamodb, settings.cache_table, clock, SystemRandom()),
     )
 
 
-# Neither is paid for by a look-up.
+# None of these is paid for by a look-up.
+
+
+def _rest(parts: Parts, lookup: Lookup) -> "RestMethods":
+    from chat_lookup.rest_methods import RestMethods  # noqa: PLC0415 - as said
+
+    return RestMethods(lookup, lookup.find_many, parts.calls, parts.operating, parts.telemetry, parts.clock)
 
 
 def _installing(parts: Parts) -> "Installing":
