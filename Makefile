@@ -25,7 +25,7 @@ help: ## this list
 
 # Variables, in the environment or behind `make run`: API_PORT API_HTTPS_PORT PORTAL_PORT STATE_DIR BIND PORTAL_HOST
 # ONCE WEBHOOK_FILE CA_FILE. `make` hands them on by itself. `exec`, so that Ctrl-C meets the program and no shell.
-run: $(BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up
+run: $(BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot
 	@PYTHONPATH=layers/chat_lookup exec $(BIN)/python -m local.run
 
 test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some

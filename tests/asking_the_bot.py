@@ -39,7 +39,8 @@ _WRITES = frozenset({"put_item", "update_item", "delete_item"})
 
 
 class BadDay:
-    """DynamoDB, where actions that a test names fail: `down` before the commit, `lost` after it.
+    """DynamoDB, where actions that a test names fail: `down` before the commit, `lost` after it; others `end` whoever
+    calls them.
 
     With `repeats`, the first response to each write is lost, and botocore repeats the request as it always does.
     """
@@ -47,6 +48,7 @@ class BadDay:
     def __init__(self, dynamodb: "DynamoDBClient", *, repeats: bool = False) -> None:
         self.down: set[str] = set()
         self.lost: set[str] = set()
+        self.ends: dict[str, BaseException] = {}
         self.repeats = repeats
         self._dynamodb = dynamodb
 
@@ -56,6 +58,8 @@ class BadDay:
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         def act(**given: Any) -> object:
+            if name in self.ends:
+                raise self.ends[name]
             if name in self.down:
                 raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
             if self.repeats and name in _WRITES:

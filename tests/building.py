@@ -1,18 +1,30 @@
 """Builds what looks chats up upon moto's stores, as `bootstrap` does, and keeps each part at hand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from chat_lookup.asking import Asking, Method, Said
+from chat_lookup.allowance import Allowance
+from chat_lookup.asking import Asking
+from chat_lookup.attempts import Attempts
 from chat_lookup.cache import Cache
+from chat_lookup.cache_pages import CachePages
 from chat_lookup.calls import PortalCalls
+from chat_lookup.circuit import Circuit
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.inquiry import Method, Said
 from chat_lookup.keys import Keys
+from chat_lookup.leases import Leases
 from chat_lookup.limiter import Limiter
 from chat_lookup.lookup import Found, Lookup, Options
+from chat_lookup.many import Many, Outcome
+from chat_lookup.misses import Misses
+from chat_lookup.operating import Operating
 from chat_lookup.portals import Portals
 from chat_lookup.records import Portal
+from chat_lookup.retries import RetryPolicy
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Tokens
 from chat_lookup.vault import Vault
@@ -37,9 +49,11 @@ class Service:
     tokens: Tokens
     cache: Cache
     limiter: Limiter
+    operating: Operating
     calls: PortalCalls
     asking: Asking
     lookup: Lookup
+    many: Many
 
 
 def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
@@ -49,11 +63,38 @@ def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry:
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
     tokens = Tokens(vault, portals, _nothing_to_renew, clock)
     limiter = Limiter(stores.dynamodb, stores.cache_table, clock)
-    calls = PortalCalls(cast("Bitrix24Client", bitrix24), tokens, portals, limiter, telemetry, clock)
+    operating = Operating(stores.dynamodb, stores.cache_table, clock)
+    attempts = attempts_by(stores, clock, bitrix24, telemetry, limiter, operating)
+    calls = PortalCalls(tokens, portals, attempts, clock)
     asking = Asking(calls, portals, telemetry)
     cache = Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom())
-    lookup = Lookup(asking, cache, telemetry, clock)
-    return Service(clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, calls, asking, lookup)
+    misses = Misses(Leases(stores.dynamodb, stores.cache_table, clock), telemetry, clock, FixedRandom())
+    lookup = Lookup(asking, cache, misses, telemetry, clock)
+    pages = CachePages(cache, stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    many = Many(calls, portals, Allowance(operating, clock), pages, telemetry, clock)
+    return Service(
+        clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, operating, calls, asking, lookup, many
+    )
+
+
+def attempts_by(
+    stores: Stores,
+    clock: ManualClock,
+    bitrix24: FakeBitrix24,
+    telemetry: Telemetry,
+    limiter: Limiter | None = None,
+    operating: Operating | None = None,
+) -> Attempts:
+    """What makes the calls of one process: its pauses before another attempt are half of the longest."""
+    return Attempts(
+        cast("Bitrix24Client", bitrix24),
+        limiter or Limiter(stores.dynamodb, stores.cache_table, clock),
+        Circuit(stores.dynamodb, stores.cache_table, clock),
+        operating or Operating(stores.dynamodb, stores.cache_table, clock),
+        RetryPolicy(lambda: 0.5),
+        telemetry,
+        clock,
+    )
 
 
 def _nothing_to_renew(_: Portal) -> NoReturn:
@@ -72,6 +113,15 @@ def find(service: Service, portal: Portal, ref: EntityRef = DEAL, seconds: float
     deadline = Deadline.after(seconds, service.clock)
     with service.telemetry.invocation("test"):
         return service.lookup.find(portal, ref, Options(**options), deadline)
+
+
+def find_many(
+    service: Service, portal: Portal, refs: Sequence[EntityRef | ChatLookupError], seconds: float = 25, **options: Any
+) -> list[Outcome]:
+    """Look many pairs up, as one invocation that has so many seconds."""
+    deadline = Deadline.after(seconds, service.clock)
+    with service.telemetry.invocation("test"):
+        return service.many.find(portal, refs, Options(**options), deadline)
 
 
 def ask(

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from chat_lookup.bitrix24.client import Answer, Endpoint, OperatingTime
+from chat_lookup.bitrix24.client import Answer, BatchAnswer, Command, Endpoint, OperatingTime
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import Application, AuthorisationServer, TokenPair
 from chat_lookup.bitrix24.wire import Wire
@@ -96,6 +96,8 @@ class FakeBitrix24:
     """How long each call takes."""
     deadlines: list[float] = field(default_factory=list)
     """How much time each call was left."""
+    time: OperatingTime = field(default_factory=OperatingTime)
+    """What each call is said to have cost."""
     wire: None = None
     """The client lends its connections to the authorisation server, which no webhook has to do with."""
     _replies: dict[str, Reply] = field(default_factory=dict)
@@ -125,7 +127,22 @@ class FakeBitrix24:
         self.clock.advance(self.seconds)
         if method not in self._replies:
             raise AssertionError(f"the test did not say what {method} answers")
-        return Answer(self._replies[method](params), OperatingTime(), self.seconds)
+        return Answer(self._replies[method](params), self.time, self.seconds)
+
+    def batch(self, endpoint: Endpoint, commands: Sequence[Command], deadline: Deadline) -> BatchAnswer:
+        """Each command has the outcome that its call would have; or the batch fails, if it was told to."""
+        self.calls.append(Called("batch", {"cmd": list(commands)}, endpoint, self.clock.now()))
+        assert deadline.left() > 0, "a batch was called after the deadline"
+        self.clock.advance(self.seconds)
+        self._replies.get("batch", dict)({})
+        outcomes = tuple(self._outcome(command) for command in commands)
+        return BatchAnswer(outcomes, self.time, self.seconds)
+
+    def _outcome(self, command: Command) -> Answer | BitrixError:
+        try:
+            return Answer(self._replies[command.method](command.params), self.time, self.seconds)
+        except BitrixError as error:
+            return error
 
     @property
     def methods(self) -> list[str]:

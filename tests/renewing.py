@@ -1,13 +1,12 @@
 """Builds what renews tokens upon moto's stores, as `bootstrap` does, with a portal that is installed by OAuth."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from chat_lookup.applications import ApplicationKind, Applications
 from chat_lookup.bitrix24.oauth import Application, TokenPair
 from chat_lookup.calls import PortalCalls
 from chat_lookup.clock import Deadline
-from chat_lookup.limiter import Limiter
 from chat_lookup.pointer import Pointers
 from chat_lookup.portals import Portals
 from chat_lookup.records import Portal, PortalKind
@@ -15,6 +14,7 @@ from chat_lookup.renewal_world import PortalWorld
 from chat_lookup.telemetry import Telemetry
 from chat_lookup.tokens import Tokens
 from chat_lookup.vault import Vault
+from tests.building import attempts_by
 from tests.fakes import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -24,9 +24,6 @@ from tests.fakes import (
     ManualClock,
     Stores,
 )
-
-if TYPE_CHECKING:
-    from chat_lookup.bitrix24.client import Bitrix24Client
 
 LIFETIME = 3600.0
 FIRST_ACCESS = "first-access"
@@ -105,6 +102,5 @@ def build(
         return PortalWorld(portal, vault, pointers, server, applications.keys, telemetry, clock)
 
     tokens = Tokens(vault, portals, world_of, clock)
-    limiter = Limiter(stores.dynamodb, stores.cache_table, clock)
-    calls = PortalCalls(cast("Bitrix24Client", bitrix24), tokens, portals, limiter, telemetry, clock)
+    calls = PortalCalls(tokens, portals, attempts_by(stores, clock, bitrix24, telemetry), clock)
     return Renewing(stores, clock, bitrix24, server, telemetry, applications, portals, tokens, calls)

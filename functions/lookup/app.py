@@ -1,37 +1,44 @@
-"""GET and DELETE /v1/chats, GET /v1/chats/{chat_id}, GET /health, and every route that does not exist."""
+"""GET and DELETE /v1/chats, one by its id, many in a batch, GET /health, and every route that does not exist."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from chat_lookup import bootstrap, edge
-from chat_lookup.answers import found_body
-from chat_lookup.asking import Method
+from chat_lookup.answers import found_body, results_body
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.fields import whole
 from chat_lookup.lookup import Options
+from chat_lookup.questions import fields_in, lookups_in, method_named, options_in, pair_or_error
 from chat_lookup.records import Portal
 from chat_lookup.web import Event, Handler, Request, Response, json_response, no_content
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-SECONDS = 10
-"""A look-up's deadline (design 3.1)."""
+SECONDS = 10.0
+BATCH_SECONDS = 25.0
+"""Deadlines (design 3.1)."""
+
+Within = Callable[[float], Deadline]
+"""A deadline so many seconds from now at most."""
 
 
 def handler(event: Event, context: "LambdaContext") -> Response:
-    deadline = edge.time_left(context, bootstrap.clock, at_most=SECONDS)
-    return edge.http(event, bootstrap.telemetry(), partial(routes, deadline))
+    def within(seconds: float) -> Deadline:
+        return edge.time_left(context, bootstrap.clock, at_most=seconds)
+
+    return edge.http(event, bootstrap.telemetry(), partial(routes, within))
 
 
-def routes(deadline: Deadline) -> Mapping[str, Handler]:
+def routes(within: Within) -> Mapping[str, Handler]:
     return {
-        "GET /v1/chats": partial(find, deadline),
+        "GET /v1/chats": partial(find, within(SECONDS)),
         "DELETE /v1/chats": forget,
-        "GET /v1/chats/{chat_id}": partial(reverse, deadline),
+        "GET /v1/chats/{chat_id}": partial(reverse, within(SECONDS)),
+        "POST /v1/chats/batch": partial(find_many, within(BATCH_SECONDS)),
         "GET /health": health,
     }
 
@@ -55,6 +62,20 @@ def find(deadline: Deadline, request: Request) -> Response:
         user_token=user_token(request),
     )
     return json_response(200, found_body(bootstrap.services().lookup.find(portal, ref, options, deadline)))
+
+
+def find_many(deadline: Deadline, request: Request) -> Response:
+    portal = authorised(request, "lookup")
+    request.only()
+    if user_token(request) is not None:
+        raise InvalidRequest("X-Bitrix24-Token goes with single look-ups only")
+    fields = fields_in(request.body)
+    options = options_in(fields)
+    lookups = lookups_in(fields.any("lookups"))
+    fields.nothing_else()
+    pairs = [pair_or_error(each) for each in lookups]
+    outcomes = bootstrap.services().many().find(portal, pairs, options, deadline)
+    return json_response(200, results_body(lookups, pairs, outcomes))
 
 
 def forget(request: Request) -> Response:
@@ -89,11 +110,3 @@ def user_token(request: Request) -> str | None:
     if token is not None:
         bootstrap.telemetry().redactor.register(token)
     return token
-
-
-def method_named(name: str | None) -> Method:
-    if name is None:
-        return Method.AUTO
-    if name not in tuple(Method):
-        raise InvalidRequest("method can only be auto, im or imbot")
-    return Method(name)

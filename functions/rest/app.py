@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from chat_lookup import bootstrap, edge, rest_answers, rest_requests
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import ChatLookupError
-from chat_lookup.rest_errors import refusal
+from chat_lookup.rest_errors import Refusal, refusal
 from chat_lookup.rest_methods import Caller
 from chat_lookup.web import Event, Response, request_id_of
 
@@ -34,8 +34,14 @@ def answer(event: Event, deadline: Deadline) -> Response:
     key = services.keys.authenticate(request.key, "rest")
     telemetry.note(asked=request.call.folded)
     caller = Caller(services.portals.get(key.member_id), key, deadline)
-    return rest_answers.response(services.rest().answer(caller, request.call))
+    return told(services.rest().answer(caller, request.call))
 
 
 def refused(error: ChatLookupError) -> Response:
-    return rest_answers.response(refusal(error))
+    return told(refusal(error))
+
+
+def told(outcome: rest_answers.Outcome) -> Response:
+    if isinstance(outcome, Refusal):
+        bootstrap.telemetry().note(refused=outcome.code)
+    return rest_answers.response(outcome)

@@ -68,8 +68,8 @@ class Network:
             yield
 
     def _send(self, go: Callable[[], AWSResponse], request: AWSPreparedRequest) -> AWSResponse:
-        action = _header(request, "X-Amz-Target") or _INVOKE
-        first = _header(request, "amz-sdk-request").startswith(_FIRST_TRY)
+        action = header(request, "X-Amz-Target") or _INVOKE
+        first = header(request, "amz-sdk-request").startswith(_FIRST_TRY)
         if first and self._refuses(action, request):
             self._refused.add(_invocation(request))
         if _invocation(request) in self._refused:
@@ -88,7 +88,7 @@ class Network:
         if action == _INVOKE:
             return self._invoking.random() < weather.refused_invocations
         if action == "AWSEvents.PutEvents":
-            return any(map(weather.shuns, _EVENT_ID.findall(_text(request))))
+            return any(map(weather.shuns, _EVENT_ID.findall(text(request))))
         return False
 
 
@@ -101,14 +101,16 @@ class _Body(BytesIO):
 
 def _invocation(request: AWSPreparedRequest) -> str:
     """What all tries of one call have in common."""
-    return _header(request, "amz-sdk-invocation-id")
+    return header(request, "amz-sdk-invocation-id")
 
 
-def _header(request: AWSPreparedRequest, name: str) -> str:
+def header(request: AWSPreparedRequest, name: str) -> str:
+    """A header of a call; empty if it has none of that name."""
     value = request.headers.get(name, "")
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _text(request: AWSPreparedRequest) -> str:
+def text(request: AWSPreparedRequest) -> str:
+    """The body of a call."""
     body = request.body
-    return body.decode() if isinstance(body, bytes) else str(body)
+    return body.decode() if isinstance(body, bytes) else str(body or "")

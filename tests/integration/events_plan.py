@@ -30,15 +30,16 @@ _LINK: Final = re.compile(r"IM_DIALOG=chat([0-9]+)")
 class Happening:
     """One thing that happens in the portal, in which a deal and its chat have a part.
 
-    `told` are the two bodies of its event: as it is sent, and as it would be sent again, in which the time of sending
-    is another one; what names no message would be another event then, so that has one body. Of a `question` the chat is
-    the answer; in a `contested` one it is another than the portal's own.
+    `body` is its event as it is sent, `again` as it would be sent a second time, at another moment; what names no
+    message would be another event then, and is the same to the second. Of a `question` the chat is the answer; in a
+    `contested` event it is another than the portal's own.
     """
 
     key: Key
     deal: str
     chat_id: int
-    told: tuple[str, str] = field(repr=False)
+    body: str = field(repr=False)
+    again: str = field(repr=False)
     question: bool = False
     contested: bool = False
 
@@ -73,9 +74,9 @@ class Plan:
         """The deals that the portal was asked for before, each with the chat that it named."""
         return {each.deal: _FIRST_CHAT_OF_OTHERS + each.chat_id for each in self.happenings if each.contested}
 
-    def heard(self, accepted: Collection[Key]) -> Mapping[str, int]:
+    def heard(self, arrived: Collection[Key]) -> Mapping[str, int]:
         """What the cache has to say of the deals of which events told: each with its chat."""
-        told = {each.deal: each.chat_id for each in self.happenings if each.key in accepted and not each.question}
+        told = {each.deal: each.chat_id for each in self.happenings if each.key in arrived and not each.question}
         return {**told, **self.contested}
 
 
@@ -91,28 +92,28 @@ def chats_named(text: str) -> list[int]:
 
 
 def _happening(sender: Sender, number: int, count: int, random: Random) -> Happening:
-    api, share = random.choice(APIS), random.random()
-    moments = (_SENT_AT + number, _SENT_AT + number + 3)
+    api, share, sent_at = random.choice(APIS), random.random(), _SENT_AT + number
+    message = ("message", number + 1)
     if share < _QUESTIONS:
         chat_id, user = _FIRST_CHAT + count + number, random.choice(EMPLOYEES)
         text = random.choice((f"deal {chat_id}", f"CRM DEAL|{chat_id}", f"Сделка {chat_id}"))
-        bodies = [sender.question(api, number + 1, user, text, ts) for ts in moments]
-        return Happening(("message", number + 1), f"DEAL|{chat_id}", chat_id, (bodies[0], bodies[1]), question=True)
+        body, again = (sender.question(api, number + 1, user, text, ts) for ts in (sent_at, sent_at + 3))
+        return Happening(message, f"DEAL|{chat_id}", chat_id, body, again, question=True)
     if share < _QUESTIONS + _JOININGS:
         chat_id = _FIRST_CHAT + 2 * count + number
-        body = sender.join(api, chat_id, f"DEAL|{chat_id}", moments[0])
-        return Happening(("join", chat_id), f"DEAL|{chat_id}", chat_id, (body, body))
+        body = sender.join(api, chat_id, f"DEAL|{chat_id}", sent_at)
+        return Happening(("join", chat_id), f"DEAL|{chat_id}", chat_id, body, body)
     one = random.randrange(max(1, count // _MESSAGES_OF_A_CHAT))
     chat_id, deal = _FIRST_CHAT + one, f"DEAL|{_FIRST_CHAT + one}"
-    bodies = [sender.deal_message(api, number + 1, chat_id, deal, ts) for ts in moments]
-    return Happening(("message", number + 1), deal, chat_id, (bodies[0], bodies[1]), contested=one % _CONTESTED == 0)
+    body, again = (sender.deal_message(api, number + 1, chat_id, deal, ts) for ts in (sent_at, sent_at + 3))
+    return Happening(message, deal, chat_id, body, again, contested=one % _CONTESTED == 0)
 
 
 def _sendings(happenings: Collection[Happening], random: Random) -> Iterator[Sending]:
     """Every event in its turn; one of twenty once more, a while later."""
-    turns = [(float(number), each, each.told[0]) for number, each in enumerate(happenings)]
+    turns = [(float(number), each, each.body) for number, each in enumerate(happenings)]
     turns += [
-        (number + random.uniform(0, _LATEST_REPEAT), each, each.told[1])
+        (number + random.uniform(0, _LATEST_REPEAT), each, each.again)
         for number, each in enumerate(happenings)
         if number % _TWICE == 0
     ]

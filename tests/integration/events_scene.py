@@ -82,7 +82,9 @@ class Scene:
 
     def cached(self) -> Mapping[str, int]:
         """The deals that the cache knows, each with its chat; 0 for what it takes for none."""
-        return {item["entity_id"]["S"]: int(item.get("chat_id", {"N": "0"})["N"]) for item in self._items("CHAT#")}
+        # Whoever died while he asked leaves a lease behind, and no row.
+        rows = (item for item in self._items("CHAT#") if "asked_at" in item)
+        return {row["entity_id"]["S"]: int(row.get("chat_id", {"N": "0"})["N"]) for row in rows}
 
     def claims(self) -> Mapping[int, str]:
         """The messages whose answers were claimed, each with what became of it."""

@@ -22,6 +22,8 @@ from tests.integration.events_process import Killed, Outcome, Process
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from mypy_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef
+
 QUEUE: Final = "EventQueue"
 DEAD_LETTERS: Final = "DeadLetterQueue"
 VISIBILITY: Final = 180.0
@@ -105,14 +107,12 @@ class Workers:
         self.clock.advance(VISIBILITY)
         again, self._again = list(self._again.values()), {}
         for start in range(0, len(again), _AT_ONCE):
-            shown = [
+            shown: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
                 {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
                 for number, handle in enumerate(again[start : start + _AT_ONCE])
             ]
-            answer = self.aws.sqs().change_message_visibility_batch(
-                QueueUrl=self.aws.queue_url(QUEUE),
-                Entries=shown,  # type: ignore[arg-type]  # as above
-            )
+            url = self.aws.queue_url(QUEUE)
+            answer = self.aws.sqs().change_message_visibility_batch(QueueUrl=url, Entries=shown)
             assert not answer.get("Failed"), answer
         return bool(again)
 
@@ -128,7 +128,8 @@ class Workers:
             outcome = process.invoke(function, event, lifetime)
         except Killed:
             process = self.start()
-            self.came_to["killed"] += 1
+            with self._lock:
+                self.came_to["killed"] += 1
         finally:
             self._idle.put(process)
         return self._passed_on(event, outcome, self._machine.now() - began, repetition=repetition)

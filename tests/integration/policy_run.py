@@ -8,8 +8,9 @@ test_template_policies.py runs it in a process of its own and compares the list 
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -39,6 +40,7 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         invoke, call = Functions.invoke, cast(Any, BaseClient)._make_api_call
+        submit = ThreadPoolExecutor.submit
 
         def invoked(invoking: Functions, logical_id: str, event: object) -> object:
             # In the cloud no function remembers what another one read; here they share one process.
@@ -54,9 +56,14 @@ class Recorder:
                 self._note(client.meta.service_model.service_name, operation, params)
             return call(client, operation, params)
 
+        def submitted(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
+            # What a function hands to threads of its own is asked by the function.
+            return submit(pool, copy_context().run, work, *args, **named)
+
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Functions, "invoke", invoked)
             patch.setattr(BaseClient, "_make_api_call", called)
+            patch.setattr(ThreadPoolExecutor, "submit", submitted)
             yield
 
     def _note(self, service: str, operation: str, params: Mapping[str, Any]) -> None:
@@ -124,12 +131,19 @@ def look_up(service: Service) -> None:
         service.control("/expire_tokens", {})
         service.admin("cache.purge", portal=service.member_id)
     assert service.look_up(**PAIR).status == 200
+    assert service.direct({"lookups": [PAIR, OTHER_PAIR]})["results"][1]["chat_id"] is not None
     assert service.get("/v1/chats/987654").status == 403
 
 
 def talk(service: Service) -> None:
-    """A user writes to the bot; then the queue is away, and the worker is invoked without it; one event is redriven."""
+    """A user writes to the bot, and again when the portal has no room for the answer; then the queue is away, and the
+    worker is invoked without it; one event is redriven."""
     service.say("deal 1663")
+    service.mark()
+    service.control("/faults", {"method": "imbot.v2.Chat.Message.send", "status": 429, "times": 2})
+    service.control("/say", {"text": "deal 1663"})
+    eventually(lambda: any(line.get("answer") == "failed" for line in service.logs()))
+    service.control("/faults", [])
     aws = service.stack.backend.aws
     sqs, queue = aws.sqs(), aws.queue_url("EventQueue")
     sqs.delete_queue(QueueUrl=queue)

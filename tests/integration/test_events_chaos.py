@@ -38,11 +38,12 @@ PAUSES: Final = 8
 class Aftermath:
     """What is left behind when all is done."""
 
+    seed: int
+    came_to: Counter[str]
+    """What became of the worker's invocations."""
     plan: Plan
     statuses: Mapping[Key, Sequence[int]]
     """What each event's sendings were answered."""
-    came_to: Counter[str]
-    """What became of the worker's invocations."""
     buried: int
     """Dead letters before they were sent again."""
     redriven: object
@@ -59,6 +60,13 @@ class Aftermath:
     @property
     def accepted(self) -> frozenset[Key]:
         return frozenset(key for key, statuses in self.statuses.items() if 200 in statuses)
+
+    @property
+    def published_ids(self) -> Mapping[Key, set[object]]:
+        ids: dict[Key, set[object]] = defaultdict(set)
+        for entry in self.published:
+            ids[key_of(entry.detail)].add(entry.detail["event_id"])
+        return ids
 
     @property
     def missing(self) -> set[int]:
@@ -92,9 +100,10 @@ def aftermath(scene: Scene) -> Aftermath:
         workers.settle()
         left = sum((*standing(scene.aws, QUEUE), *standing(scene.aws, DEAD_LETTERS)))
     return Aftermath(
+        seed=SEED,
+        came_to=workers.came_to,
         plan=plan,
         statuses=statuses,
-        came_to=workers.came_to,
         buried=buried,
         redriven=redriven.answer,
         left=left,
@@ -149,14 +158,15 @@ def test_every_row_of_the_cache_is_right(aftermath: Aftermath) -> None:
     answered = {each.deal: each.chat_id for each in aftermath.plan.questions.values()}
     asked_for = {deal: chat_id for deal, chat_id in aftermath.cached.items() if deal in answered}
     assert asked_for.items() <= answered.items()
-    assert dict(aftermath.cached) == {**asked_for, **aftermath.plan.heard(aftermath.accepted)}
+    # What was taken for lost may have come through all the same: the answer to it was lost.
+    arrived = aftermath.accepted | aftermath.published_ids.keys()
+    assert dict(aftermath.cached) == {**asked_for, **aftermath.plan.heard(arrived)}
 
 
 def test_every_event_that_was_accepted_is_published_under_one_id(aftermath: Aftermath) -> None:
-    ids: dict[Key, set[object]] = defaultdict(set)
-    for entry in aftermath.published:
-        ids[key_of(entry.detail)].add(entry.detail["event_id"])
-    assert ids.keys() == aftermath.accepted
+    ids = aftermath.published_ids
+    assert aftermath.accepted - ids.keys() == set()
+    assert ids.keys() - aftermath.statuses.keys() == set()
     assert {key: found for key, found in ids.items() if len(found) > 1} == {}
     assert len(set.union(*ids.values())) == len(ids), "two events share an id"
 
@@ -173,5 +183,4 @@ def test_no_more_answers_are_missing_than_workers_died_and_each_is_counted(after
     assert set(aftermath.claims.values()) <= {"answered", "unsent"}
     # An answer that is given up may have gone out: nobody lived to tell.
     assert aftermath.missing <= given_up
-    assert len(given_up) <= aftermath.came_to["killed"]
-    assert aftermath.unsent == len(given_up)
+    assert len(given_up) <= aftermath.unsent <= aftermath.came_to["killed"]

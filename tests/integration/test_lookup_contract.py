@@ -12,12 +12,14 @@ from tests.integration.outcomes import conforms, contract
 from tests.integration.service import Reply, Service
 
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
-CHATS, CHAT, HEALTH = "/v1/chats", "/v1/chats/{chat_id}", "/health"
+LOOKUPS = b'{"lookups": [{"entity_type": "CRM", "entity_id": "DEAL|1663"}, {"entity_type": "CRM"}]}'
+CHATS, CHAT, BATCH, HEALTH = "/v1/chats", "/v1/chats/{chat_id}", "/v1/chats/batch", "/health"
 OF_THE_PLATFORM = ("/bitrix24/", "/rest/")
 """Routes that speak the platform's own formats, which are not ours to describe."""
 
 BROKEN = {"CA_PEM": "no certificate"}
 NO_STORE = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+RENAMED = [{"method": "*", "status": 302}]
 NO_DETAILS = [{"method": method, "error": "ACCESS_ERROR"} for method in ("im.dialog.get", "imbot.dialog.get")]
 
 
@@ -34,6 +36,9 @@ class Situation:
     key: str | None = "details lookup"
     faults: Sequence[Mapping[str, object]] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+    after: str = ""
+    """What was asked before."""
 
     @property
     def path(self) -> str:
@@ -61,13 +66,13 @@ def portal_fails(verb: str, operation: str, query: str) -> list[Situation]:
     ]
 
 
-def nobody_may(verb: str, operation: str, query: str, other_scope: str) -> list[Situation]:
+def nobody_may(verb: str, operation: str, query: str, other_scope: str, body: bytes | None = None) -> list[Situation]:
     """What every operation with a key answers on its own."""
     return [
-        Situation(verb, operation, 401, "key-rejected", query, key=None),
-        Situation(verb, operation, 403, "scope-missing", query, key=other_scope),
-        Situation(verb, operation, 400, "invalid-request", "x=1"),
-        Situation(verb, operation, 500, "service-misconfigured", query, settings=BROKEN),
+        Situation(verb, operation, 401, "key-rejected", query, key=None, body=body),
+        Situation(verb, operation, 403, "scope-missing", query, key=other_scope, body=body),
+        Situation(verb, operation, 400, "invalid-request", "x=1", body=body),
+        Situation(verb, operation, 500, "service-misconfigured", query, settings=BROKEN, body=body),
     ]
 
 
@@ -81,6 +86,12 @@ SITUATIONS = [
     Situation("DELETE", CHATS, 204, query=PAIR),
     Situation("DELETE", CHATS, 503, "store-unavailable", PAIR, settings=NO_STORE),
     *nobody_may("DELETE", CHATS, PAIR, "details"),
+    Situation("POST", BATCH, 200, body=LOOKUPS),
+    Situation("POST", BATCH, 200, body=LOOKUPS, faults=[{"method": "*", "error": "INTERNAL_SERVER_ERROR"}]),
+    Situation("POST", BATCH, 413, "body-too-large", body=b" " * 1_100_000),
+    Situation("POST", BATCH, 502, "portal-misconfigured", body=LOOKUPS, faults=RENAMED, after=f"{CHATS}?{PAIR}"),
+    Situation("POST", BATCH, 503, "store-unavailable", body=LOOKUPS, settings=NO_STORE),
+    *nobody_may("POST", BATCH, "", "details", LOOKUPS),
     Situation("GET", CHAT, 200),
     Situation("GET", CHAT, 403, "chat-not-accessible", chat_id="987654"),
     *portal_fails("GET", CHAT, ""),
@@ -95,11 +106,13 @@ def answer(service: Service, situation: Situation, monkeypatch: pytest.MonkeyPat
         made = service.admin("keys.create", portal=service.member_id, label="x", scopes=situation.key.split())
         headers = {"X-Api-Key": made["key"]}
     service.control("/faults", situation.faults)
+    if situation.after:
+        service.get(situation.after)
     if situation.settings:
         for name, value in situation.settings.items():
             monkeypatch.setenv(name, value)
         service.cold_start()
-    return service.request(situation.verb, situation.path, headers)
+    return service.request(situation.verb, situation.path, headers, situation.body)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=str)

@@ -45,6 +45,7 @@ def test_the_first_curl_line_answers_with_the_chat(run: Running) -> None:
 def test_the_portal_can_be_played_as_the_readme_says(run: Running) -> None:
     printed = carried_out(run, commands("Try it")[1])
     assert "chat_id" in printed
+    assert "CRM DEAL|1663: chat 1437" in printed
     found = run.get("/v1/chats?entity_type=ORDER&entity_id=2026-0815")
     assert found["portal_error"] == "QUERY_LIMIT_EXCEEDED"
     found = run.get("/v1/chats?entity_type=ORDER&entity_id=2026-0815")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from unittest import mock
 
-from chat_lookup import bootstrap, edge
+from chat_lookup import bootstrap, edge, serving
 from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
@@ -130,7 +130,7 @@ def main(setting: Setting, log: Path, pipe: Connection) -> None:
     sys.stdout = log.open("w", buffering=1)
     bootstrap.clock = SharedClock(setting.clock_file)
     mortal = _mortal(setting.death, setting.grave)
-    with environment.replaced(setting.environment), mock.patch.object(bootstrap, "PortalWorld", mortal):
+    with environment.replaced(setting.environment), mock.patch.object(serving, "PortalWorld", mortal):
         bootstrap.services()
         pipe.send(_STARTED)
         with contextlib.suppress(EOFError):

@@ -101,6 +101,7 @@ def running_scene(place: Place, tables: Tables, secrets_url: str, folder: Path) 
             "LOCAL_HOSTS": ",".join(probe.portal.local_hosts),
             "PORTAL_TABLE": tables.portal,
             "CACHE_TABLE": tables.cache,
+            **dict.fromkeys(("EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), ""),  # no look-up has to do with them
         }
         # The world's authorities signed nothing here, and to read them takes half of each start.
         variables = environment.variables(Template.load(ROOT / "template.yaml"), filled) | {"SSL_CERT_FILE": os.devnull}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chat_lookup.application_tokens import proves
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import (
     ChatLookupError,
@@ -21,6 +22,7 @@ from tests.building import Service
 from tests.fakes import MEMBER_ID, WEBHOOK_CODE, WEBHOOK_URL, FakeBitrix24, ManualClock, Output, Stores, lambda_context
 
 BOT_TOKEN = "b0tt0ken-b0tt0ken"
+APPLICATION_TOKEN = "synthet1c-synthet1c"
 ADD = {"command": "portal.add_webhook", "webhook_url": WEBHOOK_URL}
 
 
@@ -69,6 +71,23 @@ def test_a_portal_is_added_with_all_that_may_be_said_of_it(service: Service, bit
     assert [answer[name] for name in ("member_id", "bot_id", "rate", "burst")] == [MEMBER_ID, 17, 5, 250]
     portal = service.portals.get(MEMBER_ID)
     assert service.tokens.grant(portal, Deadline.after(10, service.clock)).bot_token == BOT_TOKEN
+
+
+def test_events_of_a_bot_with_a_token_of_its_own_can_be_proved(
+    service: Service, bitrix24: FakeBitrix24, stores: Stores, output: Output
+) -> None:
+    bitrix24.answers("scope", ["imbot"])
+
+    def proves_them(application_token: str) -> bool:
+        portal = service.portals.read(MEMBER_ID)
+        return portal is not None and proves(application_token, portal)
+
+    shown = run(**ADD, member_id=MEMBER_ID, bot_token=BOT_TOKEN, application_token=APPLICATION_TOKEN)
+    assert proves_them(APPLICATION_TOKEN)
+    assert APPLICATION_TOKEN not in json.dumps(shown) + stored(stores) + output.text
+    # The portal makes up another one when the bot's is changed.
+    run(**ADD, member_id=MEMBER_ID, bot_token=BOT_TOKEN, application_token="another-synthetic-token")
+    assert (proves_them("another-synthetic-token"), proves_them(APPLICATION_TOKEN)) == (True, False)
 
 
 def test_the_webhook_is_nowhere_but_in_its_secret(stores: Stores, added: dict[str, Any], output: Output) -> None:
@@ -122,6 +141,8 @@ def test_a_webhook_that_can_look_nothing_up_is_refused(bitrix24: FakeBitrix24, s
         ({"bot_id": 0}, "bot_id"),
         ({"bot_id": "x"}, "bot_id"),
         ({"bot_token": 7}, "bot_token"),
+        ({"member_id": MEMBER_ID, "application_token": 7}, "application_token must be text"),
+        ({"application_token": "t0ken-t0ken"}, "application_token needs member_id"),
         ({"rate": 0}, "rate"),
         ({"rate": "2"}, "rate"),
         ({"rate": 1e9}, "rate"),

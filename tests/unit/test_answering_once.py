@@ -9,6 +9,7 @@ from chat_lookup.answering import AnswerInProgress
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.claims import HELD
 from chat_lookup.errors import ChatLookupError, PortalBusy, PortalUnavailable
+from chat_lookup.events import EventMessage
 from chat_lookup.records import Portal
 from tests.asking_the_bot import BOT, PERSONAL, SAYING, Bot, bot_in, command, message
 from tests.building import Service, install
@@ -97,6 +98,14 @@ def test_what_surely_was_not_said_comes_again_and_is_said_then(
     assert output.metric("AnswersUnsent") == 0
 
 
+def test_a_portal_that_turned_out_to_admit_nothing_is_not_asked_again_and_again(bot: Bot, output: Output) -> None:
+    bot.bitrix24.fails(SEND, "OVERLOAD_LIMIT", 503)
+    assert bot.hears(message()) == "unsent"
+    assert bot.hears(message(message=EventMessage(790, "deal 1663", 27))) == "portal_closed"
+    assert len(bot.said) == 1
+    assert output.metric("AnswersUnsent") == 1
+
+
 def test_without_a_slot_in_time_the_record_comes_again(bot: Bot, service: Service) -> None:
     bot.portal = install(service, bot_id=BOT, rate=0.1, burst=1)
     bot.seconds = 5
@@ -115,7 +124,7 @@ def test_a_portal_that_stays_away_during_the_look_up_is_no_answer(bot: Bot) -> N
 
 
 def test_a_look_up_that_fails_for_good_is_told(bot: Bot) -> None:
-    bot.bitrix24.fails("im.chat.get", "OVERLOAD_LIMIT", 503)
+    bot.bitrix24.fails("im.chat.get", "user_access_error", 403)
     assert bot.hears(message()) == "answered"
     assert len(bot.said) == 1
 
@@ -146,16 +155,20 @@ def test_an_answer_that_was_said_is_not_said_again_if_it_cannot_be_marked(
     assert len(bot.said) == 1
 
 
-def test_a_store_that_fails_while_an_answer_is_given_up_has_it_counted_later(
-    bot: Bot, second: Bot, service: Service, output: Output
+def test_a_store_that_fails_while_an_answer_is_given_up_does_not_keep_it_from_being_counted(
+    bot: Bot, output: Output
 ) -> None:
     bot.bitrix24.fails(SEND, "TIMEOUT", 0)
     bot.store.down.add("update_item")
-    with pytest.raises(BotoCoreError):
+    assert bot.hears(message()) == "unsent"
+    assert output.metric("AnswersUnsent") == 1
+
+
+def test_an_answer_is_counted_as_unsent_before_anything_else_can_end_the_worker(bot: Bot, output: Output) -> None:
+    bot.bitrix24.fails(SEND, "TIMEOUT", 0)
+    bot.store.ends["update_item"] = Killed()
+    with pytest.raises(Killed):
         bot.hears(message())
-    assert output.metric("AnswersUnsent") == 0
-    service.clock.advance(HELD)
-    assert [second.hears(message()), second.hears(message())] == ["unsent", "settled"]
     assert output.metric("AnswersUnsent") == 1
 
 

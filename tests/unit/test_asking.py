@@ -2,10 +2,10 @@
 
 import pytest
 
-from chat_lookup.asking import Method, Said
 from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.inquiry import Method, Said
 from tests.building import Service, ask, install, with_scopes
-from tests.fakes import MEMBER_ID, FakeBitrix24, Output
+from tests.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output
 
 
 def test_the_current_method_is_asked_first_and_alone_if_it_answers(service: Service, bitrix24: FakeBitrix24) -> None:
@@ -77,7 +77,7 @@ def test_any_other_error_is_no_reason_to_ask_another_method(
     bitrix24.fails("im.chat.get", code, status)
     with pytest.raises(BitrixError):
         ask(service, with_scopes(service, "im", "imbot"))
-    assert bitrix24.methods == ["im.chat.get"]
+    assert set(bitrix24.methods) == {"im.chat.get"}
 
 
 @pytest.mark.parametrize(("method", "asked"), [(Method.IM, "im.chat.get"), (Method.IMBOT, "imbot.chat.get")])
@@ -108,3 +108,30 @@ def test_a_portal_that_would_not_say_what_it_grants_is_asked_all_the_same(
     bitrix24.fails("im.chat.get", "insufficient_scope", 403)
     bitrix24.answers("imbot.chat.get", 10)
     assert ask(service, install(service, scopes=None)) == Said(10, "imbot.chat.get")
+
+
+# -- operating time ----------------------------------------------------------------------------------------------------
+
+
+def test_while_one_methods_time_is_spent_the_other_answers_in_its_place(
+    service: Service, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    portal = with_scopes(service, "im", "imbot")
+    bitrix24.fails("im.chat.get", "OPERATION_TIME_LIMIT", 429, reset_at=clock.now() + 100)
+    bitrix24.answers("imbot.chat.get", 1437)
+    assert [ask(service, portal).method for _ in range(3)] == ["imbot.chat.get"] * 3
+    assert bitrix24.methods == ["im.chat.get", *["imbot.chat.get"] * 3]
+    clock.advance(102)
+    bitrix24.answers("im.chat.get", 1437)
+    assert ask(service, service.portals.get(portal.member_id)).method == "im.chat.get"
+
+
+@pytest.mark.parametrize("code", ["insufficient_scope", "OPERATION_TIME_LIMIT"])
+def test_where_the_other_cannot_answer_either_the_spent_time_is_told(
+    service: Service, bitrix24: FakeBitrix24, code: str
+) -> None:
+    bitrix24.fails("im.chat.get", "OPERATION_TIME_LIMIT", 429)
+    bitrix24.fails("imbot.chat.get", code, 403)
+    with pytest.raises(BitrixError) as raised:
+        ask(service, with_scopes(service, "im", "imbot"))
+    assert raised.value.code == "OPERATION_TIME_LIMIT"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chat_lookup.asking import Method, Said
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.entity import EntityRef
+from chat_lookup.inquiry import Method, Said
 from tests.building import DEAL, Service, ask, with_scopes
 from tests.fakes import FakeBitrix24
 

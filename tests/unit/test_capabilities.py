@@ -61,7 +61,7 @@ def test_the_plan_tells_the_pace(
 
 
 @pytest.mark.parametrize("method", ["scope", "method.get", "imbot.v2.Revision.get", "app.info"])
-@pytest.mark.parametrize("code", ["ERROR_METHOD_NOT_FOUND", "insufficient_scope", "ACCESS_DENIED"])
+@pytest.mark.parametrize("code", ["ERROR_METHOD_NOT_FOUND", "insufficient_scope", "INVALID_CREDENTIALS"])
 def test_a_refusal_is_an_answer(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, method: str, code: str
 ) -> None:

@@ -46,31 +46,38 @@ def test_what_is_settled_is_never_claimed_again(
 ) -> None:
     claim = attempt()
     claims.take(claim)
-    if given:
-        claims.answered(claim)
-    else:
-        assert claims.unsent(claim)
+    (claims.answered if given else claims.unsent)(claim)
     clock.advance(seconds)
     assert claims.take(attempt()) is Standing.SETTLED
 
 
-def test_a_death_is_found_once_whoever_comes_by(claims: Claims, clock: ManualClock) -> None:
+def test_a_death_is_found_by_one_attempt_which_inherits_the_claim(claims: Claims, clock: ManualClock) -> None:
     claims.take(attempt())
     clock.advance(HELD - 1)
     assert claims.take(attempt()) is Standing.IN_PROGRESS
     clock.advance(1)
-    assert [claims.take(attempt()) for _ in range(3)] == [Standing.DIED, Standing.SETTLED, Standing.SETTLED]
+    heir = attempt()
+    assert claims.take(heir) is Standing.DIED
+    assert claims.take(attempt()) is Standing.IN_PROGRESS
+    claims.unsent(heir)
+    assert claims.take(attempt()) is Standing.SETTLED
+
+
+def test_an_heir_that_dies_too_has_an_heir(claims: Claims, clock: ManualClock) -> None:
+    claims.take(attempt())
+    for _ in range(2):
+        clock.advance(HELD)
+        assert claims.take(attempt()) is Standing.DIED
 
 
 def test_whoever_was_taken_for_dead_changes_nothing_any_more(claims: Claims, clock: ManualClock) -> None:
-    slow = attempt()
+    slow, heir = attempt(), attempt()
     claims.take(slow)
     clock.advance(HELD)
-    claims.take(attempt())
-    assert not claims.unsent(slow)
-    claims.answered(slow)
-    claims.release(slow)
-    assert claims.take(attempt()) is Standing.SETTLED
+    claims.take(heir)
+    for settle in (claims.unsent, claims.answered, claims.release):
+        settle(slow)
+        assert claims.take(attempt()) is Standing.IN_PROGRESS
 
 
 def test_every_attempt_has_ended_before_it_is_taken_for_dead() -> None:
@@ -82,6 +89,17 @@ def test_what_was_released_can_be_claimed_anew(claims: Claims) -> None:
     claims.take(claim)
     claims.release(claim)
     assert claims.take(attempt()) is Standing.OURS
+
+
+def test_what_was_released_is_given_up_by_nobody_and_can_be_answered(claims: Claims) -> None:
+    first, second = attempt(), attempt()
+    claims.take(first)
+    claims.release(first)
+    claims.unsent(first)
+    assert claims.take(second) is Standing.OURS
+    claims.release(first)
+    claims.answered(second)
+    assert claims.take(attempt()) is Standing.SETTLED
 
 
 def test_nobody_releases_what_another_holds(claims: Claims) -> None:
@@ -98,19 +116,19 @@ def test_what_is_settled_is_not_released(claims: Claims) -> None:
     assert claims.take(attempt()) is Standing.SETTLED
 
 
-def test_what_one_attempt_gave_up_no_other_gives_up(claims: Claims) -> None:
+def test_what_was_given_up_stays_so(claims: Claims) -> None:
     claim = attempt()
     claims.take(claim)
-    assert claims.unsent(claim)
-    assert not claims.unsent(attempt())
+    claims.unsent(claim)
     claims.answered(claim)
+    claims.release(claim)
     assert claims.take(attempt()) is Standing.SETTLED
 
 
 def test_a_release_that_fails_leaves_the_claim_and_is_no_error_of_its_own(claims: Claims, store: BadDay) -> None:
     claim = attempt()
     claims.take(claim)
-    store.down.add("delete_item")
+    store.down.add("update_item")
     claims.release(claim)
     assert claims.take(attempt()) is Standing.IN_PROGRESS
 

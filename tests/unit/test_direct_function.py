@@ -153,7 +153,7 @@ def test_many_are_answered_in_order_each_with_its_own_outcome(bitrix24: FakeBitr
     problems = [each.get("problem", {}).get("type", "").rpartition(":")[2] for each in results]
     assert problems == ["chat-not-found", "", *["invalid-request"] * 4, ""]
     assert results[2]["entity_id"] == "0"  # as it was given, so that the caller knows which
-    assert len(bitrix24.calls) == 2
+    assert bitrix24.methods == ["batch"]
 
 
 def test_a_failure_among_many_stays_in_its_item(bitrix24: FakeBitrix24) -> None:
@@ -164,17 +164,25 @@ def test_a_failure_among_many_stays_in_its_item(bitrix24: FakeBitrix24) -> None:
     assert result["problem"]["retry_after"] == 25
 
 
-def test_many_pairs_are_answered_within_what_lambda_leaves(bitrix24: FakeBitrix24, output: Output) -> None:
-    bitrix24.seconds = 0.3
+def test_many_share_the_options_and_the_details(bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers("imbot.chat.get", 1437)
+    bitrix24.answers("imbot.v2.Chat.get", {"chat": {"id": 1437, "name": "Tyres"}})
+    lookups = [PAIR, {"entity_type": "CRM", "entity_id": "DEAL|2"}]
+    answer = invoke({"lookups": lookups, "method": "imbot", "bot_id": 17, "expand": "chat", "fresh": True})
+    assert [(each["method"], each["chat"]["title"]) for each in answer["results"]] == [("imbot.chat.get", "Tyres")] * 2
+
+
+def test_what_the_time_left_does_not_suffice_for_is_told_by_pair(bitrix24: FakeBitrix24, output: Output) -> None:
+    bitrix24.seconds = 8
     bitrix24.answers("im.chat.get", 7)
     lookups = [{"entity_type": "CRM", "entity_id": f"DEAL|{number}"} for number in range(1, 201)]
     results = invoke({"lookups": lookups}, seconds=30)["results"]
-    answered = [each for each in results if each["chat_id"]]
-    busy = [each for each in results if not each["chat_id"]]
-    assert len(results) == 200
-    assert len(answered) > 60
-    assert {each["problem"]["type"].rpartition(":")[2] for each in busy} == {"portal-busy"}
-    assert output.metric("Lookups") == 200
+    assert [each["chat_id"] for each in results] == [7] * 150 + [None] * 50
+    late = [each["problem"] for each in results[150:]]
+    assert {(each["type"].rpartition(":")[2], each["status"], each["retry_after"]) for each in late} == {
+        ("deadline", 503, 1)
+    }
+    assert (output.metric("Lookups", source="portal"), output.metric("Lookups", source="none")) == (150, 50)
 
 
 def test_an_invocation_without_time_calls_nobody(bitrix24: FakeBitrix24) -> None:

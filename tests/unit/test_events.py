@@ -76,12 +76,21 @@ def test_the_queue_takes_every_character_of_a_record(text: str) -> None:
     assert came.text == text.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
 
 
-@pytest.mark.parametrize(("length", "kept"), [(1000, True), (LARGEST_RECORD // 2, False)])
-def test_data_that_the_queue_cannot_take_is_left_out_and_nothing_else(length: int, kept: bool) -> None:
-    went = record(BotEvent("ONX", EventKind.OTHER, user=EventUser(27), sent_at=1, data={"x": "ж" * length}))
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    # Of a quote an invocation of the worker makes four bytes, in which the record is a text inside of JSON.
+    [
+        ("ж" * 1000, True),
+        ("ж" * (LARGEST_RECORD // 2), False),
+        ('"' * 1000, True),
+        ('"' * (LARGEST_RECORD // 4), False),
+    ],
+)
+def test_data_that_queue_or_worker_cannot_take_is_left_out_and_nothing_else(text: str, kept: bool) -> None:
+    went = record(BotEvent("ONX", EventKind.OTHER, user=EventUser(27), sent_at=1, data={"x": text}))
     written = went.to_json()
     came = Record.from_json(written)
-    assert len(written.encode()) <= LARGEST_RECORD
+    assert len(json.dumps({"record": written}, ensure_ascii=False).encode()) <= LARGEST_RECORD + len('{"record": }')
     assert bool(came.event.data) is kept
     assert (came.event.user, came.event.sent_at, came.event_id) == (EventUser(27), 1, went.event_id)
 

@@ -32,6 +32,9 @@ class Counting:
         self._dynamodb = dynamodb
         self.writes = 0
 
+    def get_item(self, **arguments: Any) -> object:
+        return self._dynamodb.get_item(**arguments)
+
     def update_item(self, **arguments: Any) -> object:
         self.writes += 1
         return self._dynamodb.update_item(**arguments)

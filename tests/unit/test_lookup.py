@@ -2,10 +2,10 @@
 
 import pytest
 
-from chat_lookup.asking import Method
 from chat_lookup.cache import FRESH_NEGATIVE, FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatNotFound
+from chat_lookup.inquiry import Method
 from chat_lookup.records import Portal
 from tests.building import DEAL, Service, find, install
 from tests.fakes import MEMBER_ID, FakeBitrix24, ManualClock

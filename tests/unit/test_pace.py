@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_lookup.pace import BULK_PATIENCE, BULK_SHARE, MARGIN, Pace, Share
+from chat_lookup.pace import BULK_PATIENCE, BULK_SHARE, MARGIN, SKEW, Pace, Share
 
 NOW = 1_763_000_000.0
 TINY = 1e-4
@@ -13,6 +13,11 @@ TINY = 1e-4
 paces = st.builds(Pace, rate=st.sampled_from([0.1, 0.7, 1.0, 2.0, 5.0, 33.3]), burst=st.integers(1, 260))
 shares = st.sampled_from(Share)
 waits = st.floats(0, 30)
+
+
+def usable(pace: Pace) -> int:
+    """The burst less what jitter, or what leaks while two clocks differ, may add."""
+    return max(1, int(pace.burst - max(pace.burst * MARGIN, pace.rate * SKEW)))
 
 
 def reserved(pace: Pace, arrivals: list[tuple[float, Share, float]]) -> list[tuple[float, float, Share]]:
@@ -35,10 +40,9 @@ def test_no_window_holds_more_slots_than_the_burst_and_what_leaks_meanwhile(
     pace: Pace, arrivals: list[tuple[float, Share, float]]
 ) -> None:
     slots = sorted(slot for _, slot, _ in reserved(pace, arrivals))
-    usable = max(1, int(pace.burst * (1 - MARGIN)))
     for first in range(len(slots)):
         for last in range(first, len(slots)):
-            assert last - first + 1 <= usable + pace.rate * (slots[last] - slots[first] + TINY)
+            assert last - first + 1 <= usable(pace) + pace.rate * (slots[last] - slots[first] + TINY)
 
 
 @given(paces, shares, st.lists(st.tuples(st.floats(0, 5), waits), max_size=60))
@@ -60,14 +64,13 @@ def test_no_slot_lies_in_the_past_or_beyond_the_patience_of_its_class(
 
 @given(paces, st.floats(0, 30))
 def test_bulk_leaves_a_fifth_of_the_burst_to_those_who_wait(pace: Pace, patience: float) -> None:
-    usable = max(1, int(pace.burst * (1 - MARGIN)))
-    bulk_share = max(1, int(usable * BULK_SHARE))
+    bulk_share = max(1, int(usable(pace) * BULK_SHARE))
     slots = reserved(pace, [(0.0, Share.BULK, patience)] * 400 + [(0.0, Share.INTERACTIVE, TINY)] * 400)
     taken = sum(1 for _, _, share in slots if share is Share.BULK)
     # Beside its share of the burst bulk gets what leaks while it may wait.
     leaks = pace.rate * min(patience, BULK_PATIENCE)
     assert taken <= bulk_share + leaks + TINY
-    assert len(slots) - taken >= usable - bulk_share - leaks - 1
+    assert len(slots) - taken >= usable(pace) - bulk_share - leaks - 1
 
 
 @given(paces, shares, st.floats(0, 120), waits)

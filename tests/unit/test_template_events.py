@@ -21,11 +21,7 @@ EVENTS: dict[str, dict[str, Any]] = {
 }
 HTTP_EVENTS = {name: event for name, event in EVENTS.items() if "routeKey" in event}
 REST_EVENTS = {name: event for name, event in HTTP_EVENTS.items() if name.startswith("rest-")}
-FORMS = {
-    name: event
-    for name, event in HTTP_EVENTS.items()
-    if event["requestContext"]["http"]["method"] == "POST" and name not in REST_EVENTS
-}
+FORMS = {name: event for name, event in HTTP_EVENTS.items() if event["routeKey"].startswith("POST /bitrix24/")}
 # Probes and browsers get the same answers here as at /bitrix24/install, which has the samples.
 ANSWERED_ALIKE = {
     "GET /bitrix24/app",

@@ -29,7 +29,10 @@ PACKAGE = ROOT / "layers" / "chat_lookup" / "chat_lookup"
 # Which modules ask which store: what they ask for is what the policies may grant, neither less nor more.
 ASKED_BY = {
     "PortalTable": ("portals", "keys", "applications", "default_portal", "pointer", "portal_facts"),
-    "CacheTable": ("cache", "limiter", "turns", "code_flow", "claims", "people", "hearing"),
+    "CacheTable": (
+        "cache", "cache_pages", "leases", "limiter", "operating", "circuit", "turns", "code_flow", "claims", "people",
+        "hearing",
+    ),
     "CacheTable/index/by_chat": ("cache",),
     "secrets": ("vault",),
     "EventQueue": ("event_queue", "redrive"),

@@ -234,11 +234,12 @@ def test_a_refusal_costs_the_entity_only_and_is_not_asked_for_again(
     ("code", "status"), [("TRANSPORT", 0), ("TIMEOUT", 0), ("HTTP_5XX", 502), ("QUERY_LIMIT_EXCEEDED", 503)]
 )
 def test_after_a_failure_that_passes_the_next_event_asks_again(
-    worker: Worker, bitrix24: FakeBitrix24, code: str, status: int
+    worker: Worker, bitrix24: FakeBitrix24, clock: ManualClock, code: str, status: int
 ) -> None:
     bitrix24.fails(CHAT_GET, code, status)
     assert worker.learns() is None
     bitrix24.answers(CHAT_GET, shown())
+    clock.advance(60)  # the pause after a refusal is over
     assert worker.learns() == DEAL
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from chat_lookup.admin_showing import portal_shown
+from chat_lookup.application_tokens import hashed
 from chat_lookup.bitrix24.client import Endpoint
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls import PortalCalls
@@ -38,12 +39,14 @@ class AdminWebhooks:
         }
 
     def _add(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
-        """Store a portal that is reached by an inbound webhook, after the portal itself admitted the webhook."""
+        """Store a portal that is reached by an inbound webhook, after the portal itself admitted the webhook.
+
+        `application_token` is the one of a bot that was registered with a `bot_token`: the portal makes one up for it,
+        another one whenever the bot's is changed (bitrix24.md 5.3), so the one that is given is the only one.
+        """
         url = fields.text("webhook_url")
         register_webhook(self._telemetry.redactor, url)
-        bot_token = fields.optional_text("bot_token")
-        if bot_token:
-            self._telemetry.redactor.register(bot_token)
+        bot_token, application_token = self._secret(fields, "bot_token"), self._secret(fields, "application_token")
         bot_id = fields.optional_whole("bot_id")
         member_id = fields.optional_text("member_id")
         rate = fields.optional_number("rate", least=0.1, most=1000) or DEFAULT_RATE
@@ -52,17 +55,30 @@ class AdminWebhooks:
         fields.nothing_else()
         if member_id is not None and not _MEMBER_ID.fullmatch(member_id):
             raise InvalidRequest("member_id has characters or a length that are not admitted")
+        if application_token and member_id is None:
+            # The stand-in that a portal has without one stands in no event.
+            raise InvalidRequest("application_token needs member_id, by which events name their portal")
         try:
             endpoint = Endpoint.from_webhook(url)
         except ValueError as error:
             raise InvalidRequest(f"webhook_url: {error}") from None
         member_id = member_id or member_id_of_webhook(endpoint.host)
-        portal = Portal(member_id, endpoint.host, "", "", rate=rate, burst=burst, bot_id=bot_id)
+        tokens = frozenset({hashed(application_token)} if application_token else ())
+        portal = Portal(
+            member_id, endpoint.host, "", "", rate=rate, burst=burst, bot_id=bot_id, application_tokens=tokens
+        )
         # The portal admits the webhook before anything is kept, so that a mistyped one leaves no trace.
         scopes = self._scopes(portal, Grant(endpoint, "", bot_token), deadline)
         arn, version = self._store(member_id, url, bot_token, deadline)
         portal = replace(portal, secret_arn=arn, token_version=version, scopes=scopes)
         return portal_shown(self._portals.save(portal, default=default), self._clock.now())
+
+    def _secret(self, fields: Fields, name: str) -> str | None:
+        """A field that no line may ever show."""
+        secret = fields.optional_text(name)
+        if secret:
+            self._telemetry.redactor.register(secret)
+        return secret
 
     def _scopes(self, portal: Portal, grant: Grant, deadline: Deadline) -> frozenset[str]:
         """What the webhook grants, as the portal says (bitrix24.md 1.17)."""

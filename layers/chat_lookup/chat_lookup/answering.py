@@ -1,6 +1,7 @@
 """The use case: an employee asks the bot something, and is answered once at most (design 5, Events)."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from typing import Final
@@ -12,7 +13,7 @@ from chat_lookup.claims import KEPT, LONGEST_ATTEMPT, Claim, Claims, Standing
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.closed import refusal
 from chat_lookup.commands import Question, ThisChat, WhichChat, answer_to, questions_in
-from chat_lookup.errors import ChatLookupError, PortalBusy, PortalUnavailable, StoreUnavailable
+from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalBusy, PortalUnavailable, StoreUnavailable
 from chat_lookup.events import BotEvent, EventChat, EventUser, Record
 from chat_lookup.lookup import Found, Lookup, Options
 from chat_lookup.people import People
@@ -99,29 +100,36 @@ class Answering:
             if standing is Standing.OURS:
                 sentence = self._sentence(portal, event, question, deadline)
                 delivery = self._saying.say(portal, place, sentence, deadline)
-        except (ChatLookupError, *_STORES):
+        except (ChatLookupError, *_STORES) as error:
             self._claims.release(claim)
+            if isinstance(error, PortalBlocked):
+                return Outcome.CLOSED
             raise
         if delivery is not None:
             return self._settled(claim, delivery)
-        return self._unsent() if standing is Standing.DIED else Outcome(standing.value)
+        return self._given_up(claim) if standing is Standing.DIED else Outcome(standing.value)
 
     def _settled(self, claim: Claim, delivery: Delivery) -> Outcome:
         """Write down what became of an answer."""
         self._telemetry.note(delivery=delivery)
         if delivery is not Delivery.SAID:
-            return self._unsent() if self._claims.unsent(claim) else Outcome.SETTLED
-        try:
-            self._claims.answered(claim)
-        except _STORES as error:
-            # It was said all the same, and nothing would be mended if the record came again.
-            self._telemetry.fault("an answer was given but could not be marked as such", error)
+            return self._given_up(claim)
+        self._mark(self._claims.answered, claim)
         return Outcome.ANSWERED
 
-    def _unsent(self) -> Outcome:
-        self._telemetry.count("AnswersUnsent")
+    def _given_up(self, claim: Claim) -> Outcome:
+        """Count it, then mark it: whoever dies in between leaves a claim that is found dead and counted."""
+        self._telemetry.count_at_once("AnswersUnsent")
         self._telemetry.note(level=logging.WARNING)
+        self._mark(self._claims.unsent, claim)
         return Outcome.UNSENT
+
+    def _mark(self, settle: Callable[[Claim], None], claim: Claim) -> None:
+        """What was said was said, and what is given up is: nothing would be mended if the record came again."""
+        try:
+            settle(claim)
+        except _STORES as error:
+            self._telemetry.fault("the fate of an answer could not be written down", error)
 
     def _sentence(self, portal: Portal, event: BotEvent, question: Question, deadline: Deadline) -> str:
         """What is to be said. Raises what passes; other failures are told."""

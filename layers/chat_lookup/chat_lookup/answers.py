@@ -1,6 +1,8 @@
 """What a look-up's outcome looks like to callers, over HTTP and by direct invocation alike (design 3.1, 3.3)."""
 
-from chat_lookup.entity import EntityRef
+from collections.abc import Mapping, Sequence
+
+from chat_lookup.entity import LONGEST, EntityRef
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.lookup import Found
 from chat_lookup.web import problem
@@ -37,3 +39,25 @@ def outcome_body(ref: EntityRef, outcome: Found | ChatLookupError) -> dict[str, 
     if isinstance(outcome, ChatLookupError):
         return problem_body(ref.entity_type, ref.entity_id, outcome)
     return found_body(outcome)
+
+
+def results_body(
+    lookups: Sequence[object], pairs: Sequence[EntityRef | ChatLookupError], outcomes: Sequence[Found | ChatLookupError]
+) -> dict[str, object]:
+    """The answer to many look-ups, in their order, each with its own outcome."""
+    return {
+        "results": [
+            outcome_body(pair, outcome) if isinstance(pair, EntityRef) else _as_given(lookup, pair)
+            for lookup, pair, outcome in zip(lookups, pairs, outcomes, strict=True)
+        ]
+    }
+
+
+def _as_given(lookup: object, error: ChatLookupError) -> dict[str, object]:
+    """What was given in place of a pair, if it is text that an answer can hold; the problem says what is wrong."""
+    given = lookup if isinstance(lookup, Mapping) else {}
+    entity_type, entity_id = (
+        value if isinstance(value, str) and value.isprintable() and len(value) <= LONGEST else None
+        for value in (given.get("entity_type"), given.get("entity_id"))
+    )
+    return problem_body(entity_type, entity_id, error)

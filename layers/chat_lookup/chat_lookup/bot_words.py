@@ -71,17 +71,17 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
 _FAILURES: Final[Mapping[str, tuple[str, str, str]]] = {
     "portal-busy": (
         "The portal's limit of requests is used up at the moment. Ask again in a minute.",
-        "Das Anfragelimit des Portals ist gerade erschöpft. Fragen Sie in einer Minute erneut.",
+        "Das Anfragelimit des Portals ist gerade erschöpft. Fragen Sie in einer Minute noch einmal.",
         "Лимит запросов портала сейчас исчерпан. Спросите ещё раз через минуту.",
     ),
     "portal-unavailable": (
         "The portal does not answer the service at the moment. Ask again in a few minutes.",
-        "Das Portal antwortet dem Dienst gerade nicht. Fragen Sie in einigen Minuten erneut.",
+        "Das Portal antwortet dem Dienst gerade nicht. Fragen Sie in einigen Minuten noch einmal.",
         "Портал сейчас не отвечает сервису. Спросите ещё раз через несколько минут.",
     ),
     "store-unavailable": (
         "The service cannot reach its own store at the moment. Ask again in a few minutes.",
-        "Der Dienst erreicht seinen eigenen Speicher gerade nicht. Fragen Sie in einigen Minuten erneut.",
+        "Der Dienst erreicht seinen eigenen Speicher gerade nicht. Fragen Sie in einigen Minuten noch einmal.",
         "Сервис сейчас не может обратиться к своему хранилищу. Спросите ещё раз через несколько минут.",
     ),
     "portal-blocked": (
@@ -91,12 +91,12 @@ _FAILURES: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     "portal-reauthorise": (
         "The connection to the portal is lost. An administrator restores it by opening the application once.",
-        "Die Verbindung zum Portal ist verloren. Ein Administrator stellt sie her, indem er die Anwendung öffnet.",
+        "Die Verbindung zum Portal ist unterbrochen, bis ein Administrator die Anwendung einmal öffnet.",
         "Связь с порталом потеряна. Её восстановит администратор, если откроет приложение.",
     ),
     "portal-misconfigured": (
         "The application lacks a permission or a key for this. Ask an administrator of the portal.",
-        "Der Anwendung fehlt dafür ein Recht oder ein Schlüssel. Fragen Sie einen Administrator des Portals.",
+        "Der Anwendung fehlt dafür ein Recht oder ein Schlüssel. Wenden Sie sich an einen Administrator des Portals.",
         "Приложению не хватает для этого прав или ключа. Обратитесь к администратору портала.",
     ),
     "chat-not-accessible": (
@@ -106,7 +106,7 @@ _FAILURES: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     "internal-error": (
         "Something failed inside the service. If it fails again, ask an administrator of the portal.",
-        "Im Dienst ist ein Fehler aufgetreten. Bleibt er, fragen Sie einen Administrator des Portals.",
+        "Im Dienst ist ein Fehler aufgetreten. Wiederholt er sich, wenden Sie sich an einen Administrator des Portals.",
         "В сервисе произошла ошибка. Если она повторится, обратитесь к администратору портала.",
     ),
 }
@@ -116,8 +116,8 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
     "help": (
         "Send a link to a deal, lead, contact, company, smart process item, task or group, or its type and id: deal "
         "1663, task 8293, CRM DEAL|1663. In a chat, /chatid tells that chat's id.",
-        "Senden Sie einen Link zu Deal, Lead, Kontakt, Unternehmen, Smart-Prozess-Element, Aufgabe oder Gruppe oder "
-        "Typ und ID: Deal 1663, Aufgabe 8293, CRM DEAL|1663. In einem Chat nennt /chatid dessen ID.",
+        "Senden Sie einen Link (Deal, Lead, Kontakt, Unternehmen, Smart-Prozess-Element, Aufgabe, Gruppe) oder Typ und "
+        "ID des Objekts: Deal 1663, Aufgabe 8293, CRM DEAL|1663. In einem Chat nennt /chatid dessen ID.",
         "Пришлите ссылку на сделку, лид, контакт, компанию, элемент смарт-процесса, задачу или группу либо тип и "
         "номер: сделка 1663, задача 8293, CRM DEAL|1663. В чате команда /chatid сообщает его ID.",
     ),
@@ -138,17 +138,17 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     "this-chat-hidden": (
         "This is chat {chat_id}, dialog chat{chat_id}. The portal does not show the application its object.",
-        "Dies ist Chat {chat_id}, Dialog chat{chat_id}. Sein Objekt zeigt das Portal der Anwendung nicht.",
+        "Dies ist Chat {chat_id}, Dialog chat{chat_id}. Zu welchem Objekt er gehört, zeigt das Portal nicht.",
         "Это чат {chat_id}, диалог chat{chat_id}. Его объект портал приложению не показывает.",
     ),
     "no-chat": (
         "{pair}: no chat belongs to it.",
         "{pair}: Dazu gehört kein Chat.",
-        "{pair}: такого чата нет.",
+        "{pair}: чата для этого объекта нет.",
     ),
     "no-crm-chat": (
         "{pair}: no chat yet. The portal makes it when somebody first opens the chat in the object's card.",
-        "{pair}: noch kein Chat. Das Portal legt ihn an, wenn jemand in der Karte des Objekts zuerst den Chat öffnet.",
+        "{pair}: noch kein Chat. Das Portal legt ihn an, sobald ihn jemand in der Karte des Objekts öffnet.",
         "{pair}: чата пока нет. Портал создаёт его, когда кто-то впервые открывает чат в карточке объекта.",
     ),
     "no-task-chat": (

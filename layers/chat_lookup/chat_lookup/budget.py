@@ -50,18 +50,24 @@ class Spent:
 
     @property
     def resets_at(self) -> float:
-        """When it has to be asked anew. The portal names whole seconds; one that names nothing counts by minutes."""
-        return max(self.reset_at, self.noted_at) + 1 if self.reset_at else self.noted_at + BUCKET
+        """When it has to be asked anew. The portal names whole seconds; where it names nothing, a bucket later."""
+        if not self.reset_at:
+            return self.noted_at + BUCKET
+        return min(max(self.reset_at, self.noted_at), self.noted_at + WINDOW) + 1
+
+    def stopped(self, now: float) -> bool:
+        """Whether nobody may ask the method. A stop beyond all reason was written by a clock that ran wrong."""
+        return now < self.stopped_until <= now + 2 * WINDOW
 
     def used(self, now: float) -> float:
         """Seconds used up, as far as is known: after ten minutes nothing of them counts."""
         return self.operating if now < self.noted_at + WINDOW else 0.0
 
     def budget(self, now: float) -> Budget:
-        if now < self.stopped_until:
+        if self.stopped(now):
             return Budget(0.0, self.stopped_until, self.cost)
         left = ASSUMED_LIMIT - MARGIN - self.used(now)
-        if now >= self.resets_at:
+        if now >= self.resets_at or self.stopped_until:
             # Something came back, nobody knows how much: the answer to one small request will tell.
             left = max(left, AT_ONCE)
         return Budget(left, self.resets_at, self.cost)

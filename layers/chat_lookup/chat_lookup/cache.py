@@ -98,7 +98,7 @@ class Cache:
         fresh, usable = (FRESH_POSITIVE, USABLE_POSITIVE) if chat_id is not None else (FRESH_NEGATIVE, FRESH_NEGATIVE)
         spread = 1 + self._random.uniform(-SPREAD, SPREAD)
         row = Row(ref, chat_id, method, PORTAL, asked_at, asked_at + fresh * spread, asked_at + usable * spread)
-        admitted = "attribute_not_exists(pk) OR asked_at <= :asked_at OR asked_at > :ahead"
+        admitted = "attribute_not_exists(asked_at) OR asked_at <= :asked_at OR asked_at > :ahead"
         if chat_id is not None:
             admitted += " OR stood_at <= :asked_at"
         try:

@@ -1,8 +1,8 @@
 """Answers of the bot at most once: whoever is to give one claims it first (design 5, Events).
 
 The item `ANSWER#<member_id>#<bot>#<message>` of CacheTable goes from `answering` to `answered` or `unsent` and never
-back. A worker that dies on the way leaves `answering` behind: whoever comes by gives that answer up, because nobody
-knows whether it went out.
+back; to `released` it goes where surely nothing went out, and from there begins anew. A worker that dies on the way
+leaves `answering` behind: whoever comes by gives that answer up, because nobody knows whether it went out.
 """
 
 import uuid
@@ -30,6 +30,9 @@ KEPT: Final = 7 * 24 * 3600.0
 _ANSWERING: Final = "answering"
 _ANSWERED: Final = "answered"
 _UNSENT: Final = "unsent"
+_RELEASED: Final = "released"
+"""Not deleted: whoever answers look-ups and events may delete nothing (template.yaml, LookUpPolicy)."""
+_OURS: Final = "(#owner = :owner AND #state = :answering)"
 
 
 class Standing(StrEnum):
@@ -41,7 +44,7 @@ class Standing(StrEnum):
     SETTLED = "settled"
     """It was given, or given up, before."""
     DIED = "died"
-    """Its worker died; this attempt, and no other one, has given it up."""
+    """Its worker died. The claim is this attempt's now, to be counted and given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,13 @@ class Claims:
                     "claimed_at": number(now),
                     "expires_at": number(int(now + KEPT)),
                 },
-                ConditionExpression="attribute_not_exists(pk) OR (#owner = :owner AND #state = :answering)",
+                ConditionExpression=f"attribute_not_exists(pk) OR #state = :released OR {_OURS}",
                 ExpressionAttributeNames=_NAMES,
-                ExpressionAttributeValues={":owner": text(claim.owner), ":answering": text(_ANSWERING)},
+                ExpressionAttributeValues={
+                    ":owner": text(claim.owner),
+                    ":answering": text(_ANSWERING),
+                    ":released": text(_RELEASED),
+                },
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
@@ -93,45 +100,45 @@ class Claims:
             return Standing.SETTLED
         if now < (read_number(standing, "claimed_at") or 0.0) + HELD:
             return Standing.IN_PROGRESS
-        given_up = self._settle(claim, _UNSENT, of=read_text(standing, "owner") or "")
-        return Standing.DIED if given_up else Standing.SETTLED
+        inherited = self._update(
+            claim,
+            "SET #owner = :owner, claimed_at = :now",
+            f"(#state = :answering AND #owner = :of) OR {_OURS}",
+            {":of": text(read_text(standing, "owner") or ""), ":now": number(now)},
+        )
+        return Standing.DIED if inherited else Standing.IN_PROGRESS
 
     def answered(self, claim: Claim) -> None:
         """The answer went out. Changes nothing where another attempt took this one for dead meanwhile."""
-        self._settle(claim, _ANSWERED, of=claim.owner)
+        self._settle(claim, _ANSWERED)
 
-    def unsent(self, claim: Claim) -> bool:
-        """Give the answer up; whether it was this attempt that did, which then counts it."""
-        return self._settle(claim, _UNSENT, of=claim.owner)
+    def unsent(self, claim: Claim) -> None:
+        """Give the answer up, for good."""
+        self._settle(claim, _UNSENT)
 
     def release(self, claim: Claim) -> None:
         """Let go of an answer that surely did not go out, so that it can be tried anew; at the best of our powers."""
         # Where the store fails, the claim stays behind and counts as a death: never is an answer given twice.
         with suppress(ClientError, BotoCoreError):
-            self._dynamodb.delete_item(
-                TableName=self._table,
-                Key={"pk": text(claim.key)},
-                ConditionExpression="#owner = :owner AND #state = :answering",
-                ExpressionAttributeNames=_NAMES,
-                ExpressionAttributeValues={":owner": text(claim.owner), ":answering": text(_ANSWERING)},
-            )
+            self._settle(claim, _RELEASED)
 
-    def _settle(self, claim: Claim, state: str, *, of: str) -> bool:
-        """Bring the claim of the attempt `of` into its last state, in the name of `claim`; whether it is there now."""
-        values: dict[str, UniversalAttributeValueTypeDef] = {
-            ":owner": text(claim.owner),
-            ":state": text(state),
-            ":of": text(of),
-            ":answering": text(_ANSWERING),
-        }
+    def _settle(self, claim: Claim, state: str) -> None:
+        """Bring our own claim out of `answering`."""
+        settled = f"{_OURS} OR (#owner = :owner AND #state = :state)"
+        self._update(claim, "SET #state = :state", settled, {":state": text(state)})
+
+    def _update(
+        self, claim: Claim, expression: str, condition: str, values: "dict[str, UniversalAttributeValueTypeDef]"
+    ) -> bool:
+        """One conditional write; whether it was made."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"pk": text(claim.key)},
-                UpdateExpression="SET #state = :state, #owner = :owner",
-                ConditionExpression="(#state = :answering AND #owner = :of) OR (#state = :state AND #owner = :owner)",
+                UpdateExpression=expression,
+                ConditionExpression=condition,
                 ExpressionAttributeNames=_NAMES,
-                ExpressionAttributeValues=values,
+                ExpressionAttributeValues={":owner": text(claim.owner), ":answering": text(_ANSWERING), **values},
             )
         except ClientError as error:
             if not condition_failed(error):

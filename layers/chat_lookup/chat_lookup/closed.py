@@ -30,7 +30,7 @@ _ANSWERS: Final[Mapping[PortalState, tuple[type[ChatLookupError], str]]] = {
     ),
 }
 
-_ASKED_AGAIN: Final = frozenset({PortalState.UNPAID, PortalState.MISCONFIGURED, PortalState.REFUSED})
+ASKED_AGAIN: Final = frozenset({PortalState.UNPAID, PortalState.MISCONFIGURED, PortalState.REFUSED})
 """States that end by themselves, so that the next call after `retry_at` may find out."""
 _LATER: Final = 300.0
 
@@ -45,6 +45,6 @@ def refusal(state: PortalState, code: str, retry_at: float, now: float) -> ChatL
     """The same, or None for a portal that may be asked; `retry_at` and `now` are Unix times."""
     if state not in _ANSWERS:
         return None
-    if state not in _ASKED_AGAIN:
+    if state not in ASKED_AGAIN:
         return answer(state, code)
     return answer(state, code, retry_at - now) if now < retry_at else None

@@ -20,7 +20,7 @@ from chat_lookup.events import KINDS, BotEvent, EventKind, EventUser
 LIMITS: Final = Limits(fields=5000, depth=24)
 """1 MB, and room for what messages bring along: attachments nest deep (`message.params`), and a group's mention of
 everybody takes a field for each."""
-_MOST_SECRETS: Final = 100
+_MOST_SECRETS: Final = 40
 """An application has at most five bots in a portal; each one's block has four."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)

@@ -145,6 +145,12 @@ class PortalBlocked(ChatLookupError):
     code, title, status, retryable = "portal-blocked", "The portal does not admit any request now", 503, True
 
 
+class DeadlineReached(ChatLookupError):
+    """Of many look-ups, those that were still to be asked when the time was up."""
+
+    code, title, status, retryable = "deadline", "The time was up before the portal could be asked", 503, True
+
+
 class PortalReauthorise(ChatLookupError):
     code, title, status = "portal-reauthorise", "An administrator must open the application in the portal", 503
     retryable = True

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 VERSION: Final = 1
 """Of a record's form. A later one that an older worker could not read would get another number."""
 LARGEST_RECORD: Final = 240 * 1024
-"""Bytes of a record: what a queue's message and an asynchronous invocation take, less some room (256 KB each)."""
+"""Bytes of a record in either: a queue's message and an asynchronous invocation take 256 KB each, in all."""
 
 
 class EventKind(StrEnum):
@@ -147,12 +147,12 @@ class Record:
     event: BotEvent
 
     def to_json(self) -> str:
-        """The record as text for the queue, in at most `LARGEST_RECORD` bytes of UTF-8.
+        """The record as text for the queue, in at most `LARGEST_RECORD` bytes of UTF-8, also as a text inside of JSON.
 
         `data` is left out where it would take more: everything else is bounded by `decoding`.
         """
         text = _written(self)
-        if len(text.encode(errors="replace")) > LARGEST_RECORD:
+        if len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) > LARGEST_RECORD:
             text = _written(replace(self, event=replace(self.event, data={})))
         return text
 

@@ -62,7 +62,7 @@ def weigh(row: Row | None, told: Row, now: float) -> Heard:
 
 
 _CONDITIONS: Final[Mapping[Heard, str]] = {
-    Heard.FILLED: "attribute_not_exists(pk) OR asked_at > :ahead"
+    Heard.FILLED: "attribute_not_exists(asked_at) OR asked_at > :ahead"
     " OR (asked_at <= :heard_at AND (attribute_not_exists(chat_id) OR usable_until <= :now))",
     Heard.CONFIRMED: "chat_id = :heard_id AND asked_at <= :heard_at AND fresh_until <= :now AND usable_until > :until",
     Heard.CONTRADICTED: "attribute_exists(chat_id) AND chat_id <> :heard_id AND asked_at <= :heard_at"

@@ -19,7 +19,7 @@ from chat_lookup.pace import SKEW
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef, UpdateItemInputTypeDef
 
     from chat_lookup.items import Item
 
@@ -85,8 +85,8 @@ _CLAIM: Final = (
 _FREE: Final = (
     "(attribute_not_exists(lease_until) OR lease_until < :lapsed OR lease_until > :absurd OR lease_owner = :owner)"
 )
-_NOT_SERVED: Final = "(attribute_not_exists(fresh_until) OR fresh_until <= :now OR asked_at > :ahead{})"
-_NOT_SINCE: Final = " OR asked_at < :since OR #source <> :portal"
+_NOT_SERVED: Final = "attribute_not_exists(fresh_until) OR fresh_until <= :now OR asked_at > :ahead"
+_NOT_SINCE: Final = "asked_at < :since OR #source <> :portal"
 """`Lease.free` and `Wanted.served_by`, said again of the row as it stands when it is written."""
 
 
@@ -109,31 +109,27 @@ class Leases:
         The lease of what is answered is the `owner`'s if the claim held; else it tells what stood against it.
         """
         now = self._clock.now()
-        values: Values = {
-            ":owner": text(owner),
-            ":until": number(now + LEASE),
-            ":garbage": number(int(now + HOUR)),
-            ":lapsed": number(now - SKEW),
-            ":absurd": number(now + LONGEST),
-            ":now": number(now),
-            ":ahead": number(now + CLOCKS_APART),
-        }
-        names = {}
+        update = self._update(
+            wanted,
+            _CLAIM,
+            f"({_NOT_SERVED}) AND {_FREE}",
+            {
+                ":owner": text(owner),
+                ":until": number(now + LEASE),
+                ":garbage": number(int(now + HOUR)),
+                ":lapsed": number(now - SKEW),
+                ":absurd": number(now + LONGEST),
+                ":now": number(now),
+                ":ahead": number(now + CLOCKS_APART),
+            },
+        )
         if wanted.since is not None:
-            values |= {":since": number(wanted.since), ":portal": text(PORTAL)}
-            names = {"ExpressionAttributeNames": {"#source": "source"}}
-        not_served = _NOT_SERVED.format("" if wanted.since is None else _NOT_SINCE)
+            since: Values = {":since": number(wanted.since), ":portal": text(PORTAL)}
+            update["ConditionExpression"] = f"({_NOT_SERVED} OR {_NOT_SINCE}) AND {_FREE}"
+            update["ExpressionAttributeNames"] = {"#source": "source"}
+            update["ExpressionAttributeValues"] = {**update["ExpressionAttributeValues"], **since}
         try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=_key(wanted),
-                UpdateExpression=_CLAIM,
-                ConditionExpression=f"{not_served} AND {_FREE}",
-                ExpressionAttributeValues=values,
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **names,
-            )
+            answer = self._dynamodb.update_item(**update)
         except ClientError as error:
             if not condition_failed(error):
                 raise
@@ -152,13 +148,19 @@ class Leases:
     def _own(self, wanted: Wanted, owner: str, expression: str, values: "Values") -> None:
         # What fails here costs others some seconds, or the portal a call more: no reason to fail the look-up.
         with suppress(ClientError, BotoCoreError):
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=_key(wanted),
-                UpdateExpression=expression,
-                ConditionExpression="lease_owner = :owner",
-                ExpressionAttributeValues={**values, ":owner": text(owner)},
-            )
+            values = {**values, ":owner": text(owner)}
+            self._dynamodb.update_item(**self._update(wanted, expression, "lease_owner = :owner", values))
+
+    def _update(self, wanted: Wanted, expression: str, condition: str, values: "Values") -> "UpdateItemInputTypeDef":
+        return {
+            "TableName": self._table,
+            "Key": _key(wanted),
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
 
     def _standing(self, wanted: Wanted, item: "Item") -> Standing:
         lease = Lease(

@@ -3,6 +3,7 @@
 First come, first served, without polling: a reservation is one conditional write, and its arithmetic is `pace`'s.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -45,8 +46,16 @@ class Limiter:
         self._clock = clock
         self._last_seen: Memory[str, Standing] = Memory(clock, seconds=3600)
 
-    def wait(self, member_id: str, pace: Pace, share: Share, deadline: Deadline) -> float:
-        """Reserve a slot, sleep until it, and answer the seconds waited.
+    def wait(
+        self,
+        member_id: str,
+        pace: Pace,
+        share: Share,
+        deadline: Deadline,
+        *,
+        on_slot: Callable[[float], None] | None = None,
+    ) -> float:
+        """Reserve a slot, sleep until it, and answer the seconds waited; `on_slot` is told before when it is.
 
         Raises `PortalBusy` with an honest `retry_after` when no slot lies before the deadline, or so many wait already
         that nobody else may; nothing is reserved then, and the portal is not called.
@@ -54,6 +63,8 @@ class Limiter:
         began = self._clock.now()
         while True:
             slot = self._reserve(member_id, pace, share, deadline)
+            if on_slot is not None:
+                on_slot(slot)
             asleep = slot - self._clock.now()
             self._clock.sleep(asleep)
             # Others had their turns meanwhile: if one of them was refused, this slot lies in the pause that followed.

@@ -1,35 +1,25 @@
 """The use case: entity in, chat id out. From memory, the cache or the portal, or stale when the portal fails."""
 
-import logging
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
-from chat_lookup.asking import Asking, Method
+from chat_lookup.asking import Asking
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.result import ChatDetails
 from chat_lookup.bitrix24.token_pair import is_token
 from chat_lookup.cache import Cache, Row
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
-from chat_lookup.errors import (
-    CallerTokenRejected,
-    ChatLookupError,
-    ChatNotAccessible,
-    ChatNotFound,
-    PortalBlocked,
-    PortalBusy,
-    PortalUnavailable,
-    StoreUnavailable,
-)
+from chat_lookup.errors import CallerTokenRejected, ChatLookupError, ChatNotAccessible, ChatNotFound
 from chat_lookup.failures import for_caller
+from chat_lookup.inquiry import Method, last_word
+from chat_lookup.leases import Wanted
 from chat_lookup.memory import Memory
+from chat_lookup.misses import Misses, Turn
+from chat_lookup.pace import SKEW
 from chat_lookup.records import Portal
 from chat_lookup.telemetry import Telemetry
-
-_STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked, StoreUnavailable)
-"""Failures that pass: the last known answer serves meanwhile. Where the portal took a right away, it does not."""
-
 
 _TOKEN_REJECTED: Final = frozenset(
     {ErrorClass.REFRESH, ErrorClass.REAUTHORISE, ErrorClass.CONFIG, ErrorClass.UNINSTALLED, ErrorClass.CALLER}
@@ -69,9 +59,10 @@ class Found:
 class Lookup:
     """Looks chats up for one portal at a time."""
 
-    def __init__(self, asking: Asking, cache: Cache, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(self, asking: Asking, cache: Cache, misses: Misses, telemetry: Telemetry, clock: Clock) -> None:
         self._asking = asking
         self._cache = cache
+        self._misses = misses
         self._telemetry = telemetry
         self._clock = clock
         self._memory: Memory[tuple[str, int, EntityRef], Row] = Memory(clock, limit=10_000)
@@ -131,60 +122,34 @@ class Lookup:
         self._cache.forget(portal.member_id, portal.generation, ref)
         self._memory.forget((portal.member_id, portal.generation, ref))
 
-    def find_many(
-        self, portal: Portal, refs: Sequence[EntityRef | ChatLookupError], options: Options, deadline: Deadline
-    ) -> Iterator[Found | ChatLookupError]:
-        """One outcome for each of `refs`, in order; a pair that stands twice is asked once. Never raises for an item.
-
-        An error among `refs` (a pair that could not be read) passes through in its place.
-        """
-        known: dict[EntityRef, Found | ChatLookupError] = {}
-        for ref in refs:
-            if isinstance(ref, ChatLookupError):
-                yield ref
-                continue
-            if ref not in known:
-                known[ref] = self._outcome(portal, ref, options, deadline)
-            yield known[ref]
-
-    def _outcome(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> Found | ChatLookupError:
-        try:
-            return self.find(portal, ref, options, deadline)
-        except ChatLookupError as error:
-            return error
-
     def _answer(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> tuple[Row, str]:
         """The row that answers, and its source."""
-        now = self._clock.now()
-        row = None
+        key, now, row = (portal.member_id, portal.generation, ref), self._clock.now(), None
         if not options.fresh:
-            key = (portal.member_id, portal.generation, ref)
             row = self._memory.recall(key, lambda: self._cache.get(*key))
             if row is not None and row.fresh(now):
                 return row, "event" if row.source == "event" else "cache"
-        try:
-            return self._ask(portal, ref, options, deadline), "portal"
-        except _STALE_FOR as failure:
-            if row is None or not row.usable(now):
-                raise
-            self._telemetry.note(level=logging.WARNING, problem=failure.code)
-            return row, "stale"
+        # By whichever clock: what is fresh for this caller was asked for after he came.
+        wanted = Wanted(*key, how=f"{options.method} {options.bot_id}", since=now + SKEW if options.fresh else None)
+        row, source = self._misses.settle(wanted, row, partial(self._ask, portal, ref, options, deadline), deadline)
+        if source != "stale":
+            self._memory.put(key, row)
+        return row, source
 
-    def _ask(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> Row:
-        asked_at = self._clock.now()
+    def _ask(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline, turn: Turn) -> Row:
         try:
-            said = self._asking.chat_id(portal, ref, deadline, method=options.method, bot_id=options.bot_id)
+            said = self._asking.chat_id(
+                portal, ref, deadline, method=options.method, bot_id=options.bot_id, on_slot=turn.on_slot
+            )
         except BitrixError as error:
             # Of a single pair not found is what NOT_FOUND says; the caller's answer needs no more than that.
             raise for_caller(error, self._clock.now()) from None
-        if said.chat_id is None and not self._asking.last_word(ref, options.method):
+        if said.chat_id is None and not last_word(ref, options.method):
             # One method's null, kept, would be told to those who left the choice to us.
             raise ChatNotFound(hint=hint(ref))
-        row = self._cache.put(
-            portal.member_id, portal.generation, ref, said.chat_id, method=said.method, asked_at=asked_at
+        return self._cache.put(
+            portal.member_id, portal.generation, ref, said.chat_id, method=said.method, asked_at=turn.asked_at
         )
-        self._memory.put((portal.member_id, portal.generation, ref), row)
-        return row
 
     def _expanded(self, portal: Portal, found: Found, options: Options, deadline: Deadline) -> Found:
         """The same with details, or with null where they are refused: that never fails the look-up."""

@@ -3,9 +3,10 @@
 import json
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
-from typing import Final, NoReturn, Protocol
+from typing import Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -26,13 +27,13 @@ from chat_lookup.errors import (
 from chat_lookup.leases import LEASE, Lease, Standing, Wanted
 from chat_lookup.telemetry import Telemetry
 
-_STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked, StoreUnavailable)
+STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked, StoreUnavailable)
 """Failures that pass: the last known answer serves meanwhile. Where the portal took a right away, it does not."""
 _FIRST_STEP: Final = 0.05
 _GROWTH: Final = 1.6
 _LONGEST_STEP: Final = 0.5
 _JITTER: Final = (0.5, 1.5)
-"""Steps, in seconds, in which a loser looks whether there is an answer; times a factor, so that not all look at once."""
+"""Steps, in seconds, in which a loser looks for an answer; times a factor, so that not all look at once."""
 _TOO_LATE: Final = 0.1
 """Seconds before the deadline at which waiting ends: time to say so."""
 _LATE_ENOUGH: Final = 0.5
@@ -101,66 +102,80 @@ class Misses:
         another's answer has it from the portal, too. Raises what `ask` raises, what the portal said to him who was
         waited for, `PortalBusy` where his slot lies past the deadline, or `PortalUnavailable` when that comes.
         """
-        owner, watched = uuid.uuid4().hex, Lease()
-        for pause in self._pauses():
+        owner, watched, step = uuid.uuid4().hex, Lease(), _FIRST_STEP
+        while True:
             try:
                 standing = self._look(wanted, owner, watched)
             except (ClientError, BotoCoreError) as error:
-                # Without a lease the portal may be asked twice; with none of our stores it is still there.
+                # Without a lease the portal may be asked twice, which is better than not at all.
                 self._telemetry.note(level=logging.WARNING, unleased=type(error).__name__)
-                return self._ask(wanted, known, ask, Turn(self._clock.now()))
+                return self._or_stale(wanted, known, lambda: ask(Turn(self._clock.now())))
             row, now = standing.row, self._clock.now()
             if row is not None and wanted.served_by(row, now):
-                return row, _source(row, waited=watched.owner != "" or wanted.since is not None)
+                return row, _source(row, waited=watched.owner != "")
             if standing.lease.owner == owner:
-                return self._ask_leased(wanted, owner, row or known, ask)
+                return self._or_stale(wanted, row, partial(self._leased, wanted, owner, ask))
             if row is not None and wanted.may_be_stale(row, now):
                 return row, "stale"
             watched = standing.lease
-            self._wait(watched, pause, deadline)
-        raise AssertionError("the pauses never end")
+            self._wait(watched, step * self._random.uniform(*_JITTER), deadline)
+            step = min(step * _GROWTH, _LONGEST_STEP)
 
     def _look(self, wanted: Wanted, owner: str, watched: Lease) -> Standing:
-        """What stands now; with the lease claimed, unless whom we watched still holds it."""
+        """What stands now; and the lease claimed, unless he who is watched still holds it."""
         if watched.owner:
             standing, now = self._leases.read(wanted), self._clock.now()
-            if standing.lease.owner == watched.owner:
+            if standing.lease.owner == watched.owner and standing.lease.failure:
                 _raise_shared(standing.lease.failure, wanted.how)
             if wanted.served_by(standing.row, now) or not standing.lease.free(now):
                 return standing
         return self._leases.claim(wanted, owner)
 
     def _wait(self, lease: Lease, pause: float, deadline: Deadline) -> None:
-        now = self._clock.now()
-        soon = max(1.0, lease.until - now)
+        """One step. No further than to where something can still be answered, and not at all for what comes later."""
+        soon = max(1.0, lease.until - self._clock.now())
         if lease.until - LEASE > deadline.at:
-            raise PortalBusy("The portal is about to be asked, but its limit leaves no room in time", retry_after=soon)
-        if deadline.left() <= _TOO_LATE:
+            raise PortalBusy("The portal is to be asked, but its limit leaves no room in time", retry_after=soon)
+        left = deadline.left() - _TOO_LATE
+        if left <= 0:
             raise PortalUnavailable("The portal is being asked, and has not answered in time", retry_after=soon)
-        self._clock.sleep(min(pause, deadline.left() - _TOO_LATE))
+        self._clock.sleep(min(pause, left))
 
-    def _ask_leased(
-        self, wanted: Wanted, owner: str, known: Row | None, ask: Callable[[Turn], Row]
-    ) -> tuple[Row, str]:
-        """Ask as the holder. The answer ends the lease; where it is not stored, because a later one is, that serves."""
+    def _leased(self, wanted: Wanted, owner: str, ask: Callable[[Turn], Row]) -> Row:
+        """Ask as the holder. The answer ends the lease; where a later one stands already, that serves who waits."""
         turn = Turn(self._clock.now(), lambda until: self._leases.extend(wanted, owner, until))
-        shared = ""
-        answered = False
         try:
-            row = ask(turn)
-            answered = True
-        except ChatLookupError as error:
-            shared = _shareable(error, wanted.how)
-            return self._or_stale(wanted, known, error)
-        finally:
-            if not answered:
-                self._leases.release(wanted, owner, shared)
-        return row, PORTAL
+            return ask(turn)
+        except BaseException as error:
+            self._leases.release(wanted, owner, _shareable(error, wanted.how))
+            raise
 
-    def _ask(
-        self, wanted: Wanted, known: Row | None, ask: Callable[[Turn], Row], turn: Turn
-    ) -> tuple[Row, str]:
+    def _or_stale(self, wanted: Wanted, known: Row | None, asked: Callable[[], Row]) -> tuple[Row, str]:
         try:
-            return ask(turn), PORTAL
-        except ChatLookupError as error:
-            return self._or_stale(wanted, known, error)
+            return asked(), PORTAL
+        except STALE_FOR as failure:
+            if known is None or not wanted.may_be_stale(known, self._clock.now()):
+                raise
+            self._telemetry.note(level=logging.WARNING, problem=failure.code)
+            return known, "stale"
+
+
+def _source(row: Row, *, waited: bool) -> str:
+    if row.source == EVENT:
+        return EVENT
+    return PORTAL if waited else "cache"
+
+
+def _shareable(error: BaseException, how: str) -> str:
+    """A failure as it is left for those who wait; empty for what only this attempt met: no slot, no connection."""
+    if not isinstance(error, ChatLookupError) or error.portal_error is None or error.code not in _SHARED:
+        return ""
+    said = {"detail": error.detail, "portal_error": error.portal_error, "retry_after": error.retry_after}
+    return json.dumps({"how": how, "code": error.code, "said": said})
+
+
+def _raise_shared(failure: str, how: str) -> None:
+    """Raise what the portal said to another, unless he asked in another way."""
+    left = json.loads(failure)
+    if left["how"] == how:
+        raise _SHARED[left["code"]](**left["said"])

@@ -4,6 +4,7 @@ It holds the figures of the last answer that was worth writing down, and until w
 portal refused it (OPERATION_TIME_LIMIT, bitrix24.md 6.2). Its arithmetic is `budget`'s.
 """
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Final
@@ -103,9 +104,9 @@ class Operating:
         key = _key(member_id, method)
         now = self._clock.now()
         spent = self._spent(key)
-        if not 0 < spent.stopped_until <= now + 2 * WINDOW:  # beyond it only a clock that ran wrong has written
-            return None
-        return spent.stopped_until if now < spent.stopped_until else self._claim_probe(key, spent, now + BUCKET)
+        if spent.stopped(now):
+            return spent.stopped_until
+        return self._claim_probe(key, spent, now + BUCKET) if 0 < spent.stopped_until <= now else None
 
     def _claim_probe(self, key: str, spent: Spent, until: float) -> float | None:
         try:
@@ -131,7 +132,8 @@ class Operating:
     def _update(
         self, key: str, changes: Mapping[str, float], *, reopen: bool = False, if_stopped_until: float | None = None
     ) -> None:
-        """Write some figures, and with `reopen` that the method is no longer stopped."""
+        """Write some figures: with `reopen` that the method is no longer stopped, too; with `if_stopped_until` only if
+        it is stopped until then, and nobody else has claimed to try it."""
         written = {**changes, "expires_at": int(self._clock.now()) + _GARBAGE_AFTER}
         values = {f":{name}": number(value) for name, value in written.items()}
         request: UpdateItemInputTypeDef = {
@@ -143,11 +145,12 @@ class Operating:
         }
         if reopen:
             request["UpdateExpression"] += " REMOVE stopped_until"
-        if if_stopped_until is not None:
+        elif if_stopped_until is not None:
             # The second alternative is our own earlier success, whose answer was lost (design 4).
-            request["ConditionExpression"] = "stopped_until = :before OR stopped_until = :stopped_until"
+            request["UpdateExpression"] += ", prober = :me"
+            request["ConditionExpression"] = "stopped_until = :before OR prober = :me"
             request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-            values[":before"] = number(if_stopped_until)
+            values |= {":before": number(if_stopped_until), ":me": text(uuid.uuid4().hex)}
         answer = self._dynamodb.update_item(**request)
         self._seen.put(key, _spent(answer["Attributes"]))
 

@@ -95,9 +95,9 @@ class Standing:
 
     def credible(self, pace: Pace, now: float) -> "Standing":
         """The same without what only a clock that ran wrong can have written."""
-        if max(self.blocked_until, self.lowered_at) > now + FAR_AHEAD:
-            return Standing()
-        return replace(self, tat=None) if self.tat is not None and self.tat > pace.absurd(now) else self
+        refusal = max(self.blocked_until, self.lowered_at) <= now + FAR_AHEAD
+        tat = self.tat if self.tat is not None and self.tat <= pace.absurd(now) else None
+        return replace(self, tat=tat) if refusal else Standing(tat)
 
     def blocked(self, moment: float) -> bool:
         return moment < self.blocked_until

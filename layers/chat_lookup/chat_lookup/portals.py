@@ -1,6 +1,7 @@
 """The portal records in PortalTable: `pk=PORTAL#<member_id>`, with an item for each domain and one default."""
 
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -8,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from chat_lookup.clock import Clock
-from chat_lookup.closed import refusal
+from chat_lookup.closed import ASKED_AGAIN, refusal
 from chat_lookup.default_portal import DefaultPortal
 from chat_lookup.errors import PortalNotInstalled, PortalUnavailable
-from chat_lookup.items import condition_failed, number, read_text, read_whole, text, transaction_failed
+from chat_lookup.items import condition_failed, number, old_item, read_text, read_whole, text, transaction_failed
 from chat_lookup.memory import Memory
 from chat_lookup.records import RECORD, Portal, PortalState, from_item, pk_sk, record_key, to_item
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UniversalAttributeValueTypeDef
 
 _TRIES: Final = 5
+PROBED_FOR: Final = 30.0
+"""Seconds that one call is given to find out whether a closed portal is open again."""
 _NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}")
 """A member id, or a host with its port; all else cannot name a portal, and may be no key of the table either."""
 
@@ -86,7 +89,8 @@ class Portals:
     def save(self, portal: Portal, *, default: bool = False) -> Portal:
         """Write a whole record with its domain: a portal that is added or installed, again or for the first time.
 
-        Keeps when it was first made and the form of its results, and raises its generation if it stood before, so that nothing older is served.
+        Keeps when it was first made and the form of its results, and raises its generation if it stood before, so that
+        nothing older is served.
         The first portal becomes the default one; with a second there is none, unless `default` chose one.
         """
         for _ in range(_TRIES):
@@ -149,6 +153,45 @@ class Portals:
     def reopen(self, portal: Portal) -> None:
         """Mark a portal as active again after it answered."""
         self.change(portal, state=text(PortalState.ACTIVE), state_code=text("-"), retry_at=number(0))
+
+    def probed(self, portal: Portal) -> Portal:
+        """The record, if this caller may find out whether the portal is open again: of all that come when that is due,
+        in whatever process, one may. A portal that is open is not read. Raises what its state says.
+        """
+        now = self._clock.now()
+        if portal.state not in ASKED_AGAIN or now < portal.retry_at:
+            return portal
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=record_key(portal.member_id),
+                UpdateExpression="SET retry_at = :until, probed_by = :me",
+                # Our own name is admitted, too: a response may be lost after the commit (design 4).
+                ConditionExpression="#state = :state AND (retry_at = :due OR probed_by = :me)",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={
+                    ":until": number(now + PROBED_FOR),
+                    ":me": text(uuid.uuid4().hex),
+                    ":state": text(portal.state),
+                    ":due": number(portal.retry_at),
+                },
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            standing = old_item(error)
+            if not standing:
+                raise PortalNotInstalled from None
+            current = from_item(standing)
+            refused = refusal(current.state, current.state_code, current.retry_at, now)
+            if refused is not None:
+                raise refused from None
+            return current
+        finally:
+            self._memory.forget(portal.member_id)
+        return from_item(answer["Attributes"])
 
     def lacks_scope(self, portal: Portal, scope: str) -> Portal:
         """Remember that the portal refused a scope, so that the next look-up does not try it."""

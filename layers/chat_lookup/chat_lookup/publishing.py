@@ -6,6 +6,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import StoreUnavailable
 from chat_lookup.events import BotEvent, EventChat, EventCommand, EventKind, EventMessage, EventUser, Record
@@ -39,22 +41,34 @@ class Publisher:
         """
         if not self._bus:
             return False
-        answer = self._events.put_events(
-            Entries=[
-                {
-                    "EventBusName": self._bus,
-                    "Source": SOURCE,
-                    "DetailType": record.event.name,
-                    "Detail": detail_of(record, domain, ref, with_text=self._with_text),
-                    "Time": datetime.fromtimestamp(record.received_at, UTC),
-                }
-            ]
+        error = self._put(
+            record.event.name, detail_of(record, domain, ref, with_text=self._with_text), record.received_at
         )
-        if answer["FailedEntryCount"]:
+        if error is not None:
             # The code only: a message may quote the entry.
-            self._telemetry.note(bus_error=answer["Entries"][0].get("ErrorCode", ""))
+            self._telemetry.note(bus_error=error)
             raise StoreUnavailable("The event bus did not take an event", retry_after=1)
         return True
+
+    def _put(self, name: str, detail: str, at: float) -> str | None:
+        """Put one entry on the bus; None if it was taken, else the code of what kept it from being."""
+        try:
+            answer = self._events.put_events(
+                Entries=[
+                    {
+                        "EventBusName": self._bus,
+                        "Source": SOURCE,
+                        "DetailType": name,
+                        "Detail": detail,
+                        "Time": datetime.fromtimestamp(at, UTC),
+                    }
+                ]
+            )
+        except ClientError as error:
+            return error.response.get("Error", {}).get("Code") or "ClientError"
+        except BotoCoreError as error:
+            return type(error).__name__
+        return answer["Entries"][0].get("ErrorCode", "unknown") if answer["FailedEntryCount"] else None
 
 
 def detail_of(record: Record, domain: str, ref: EntityRef | None, *, with_text: bool) -> str:

@@ -1,14 +1,14 @@
 """The methods answered in the platform's own format: look-ups by us, some others by the portal (design 3.2)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.asking import Method
 from chat_lookup.bitrix24 import php
+from chat_lookup.bitrix24.client import Answer, Command
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
@@ -16,8 +16,10 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, ChatNotFound, InvalidRequest, StoreUnavailable
 from chat_lookup.failures import for_caller
 from chat_lookup.fields import whole
+from chat_lookup.inquiry import Method
 from chat_lookup.keys import PASSTHROUGH, ApiKey
 from chat_lookup.lookup import Found, Lookup, Options
+from chat_lookup.many import Many
 from chat_lookup.operating import Operating
 from chat_lookup.records import Portal, ResultForm
 from chat_lookup.rest_answers import Outcome, Result, time_of
@@ -35,8 +37,10 @@ FORWARDED: Final[Mapping[str, str]] = {
 }
 """By folded names. What these answer is not kept: it changes without a sign."""
 _FAILURES: Final = (ChatLookupError, BitrixError, ClientError, BotoCoreError)
+_NEVER_RUN: Final = BitrixError("PROTOCOL", 200, method=BATCH, description="a command was never run")
 
-FindMany: TypeAlias = Callable[[Portal, Sequence[EntityRef], Options, Deadline], Iterable[Found | ChatLookupError]]
+_Answered: TypeAlias = Answer | Exception
+"""What came of a call to the portal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +63,14 @@ class RestMethods:
     def __init__(
         self,
         lookup: Lookup,
-        find_many: FindMany,
+        many: Callable[[], Many],
         calls: PortalCalls,
         operating: Operating,
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
         self._lookup = lookup
-        self._find_many = find_many
+        self._many = many
         self._calls = calls
         self._operating = operating
         self._telemetry = telemetry
@@ -88,14 +92,21 @@ class RestMethods:
         """The outcomes of calls that need nothing of each other, in order."""
         outcomes: dict[int, Outcome] = {}
         looked_up: dict[Options, list[int]] = defaultdict(list)
+        forwarded: dict[int, Command] = {}
         for place, call in enumerate(calls):
+            name = _name_at_the_portal(caller, call)
             if call.folded in LOOK_UPS:
                 looked_up[_options(call)].append(place)
+            elif name is None:
+                outcomes[place] = documented(METHOD_NOT_FOUND)
             else:
-                outcomes[place] = self._asked_of_the_portal(caller, call)
+                forwarded[place] = Command(name, _params(caller.portal, name, call))
         for options, places in looked_up.items():
             found = self._looked_up(caller, [calls[place] for place in places], options)
             outcomes.update(zip(places, found, strict=True))
+        changing = any(caller.passes(calls[place]) for place in forwarded)
+        told = self._told_by_the_portal(caller, list(forwarded.values()), changing=changing)
+        outcomes.update(zip(forwarded, told, strict=True))
         return [outcomes[place] for place in range(len(calls))]
 
     def _looked_up(self, caller: Caller, calls: Sequence[RestCall], options: Options) -> list[Outcome]:
@@ -113,7 +124,7 @@ class RestMethods:
     ) -> Sequence[Found | ChatLookupError | ClientError | BotoCoreError]:
         try:
             if len(refs) > 1:
-                return list(self._find_many(caller.portal, refs, options, caller.deadline))
+                return self._many().find(caller.portal, refs, options, caller.deadline)
             return [self._lookup.find(caller.portal, ref, options, caller.deadline) for ref in refs]
         except (ChatLookupError, ClientError, BotoCoreError) as error:
             return [error] * len(refs)
@@ -126,20 +137,36 @@ class RestMethods:
             return Result(None, time)
         return self._refusal(found)
 
-    def _asked_of_the_portal(self, caller: Caller, call: RestCall) -> Outcome:
-        """What the portal itself answers, within its pace."""
-        passed = caller.passes(call)
-        name = call.method if passed else FORWARDED.get(call.folded)
-        if name is None:
-            return documented(METHOD_NOT_FOUND)
+    def _told_by_the_portal(self, caller: Caller, commands: Sequence[Command], *, changing: bool) -> list[Outcome]:
+        """What the portal itself answers, within its pace; several commands in one request, which it counts as one."""
         began = self._clock.now()
-        try:
-            answer = self._calls.call(caller.portal, name, _params(caller.portal, name, call), caller.deadline)
-        except _FAILURES as error:
-            refused = self._refusal(error)
+        answered = self._asked(caller, commands)
+        finished = self._clock.now()
+        outcomes: list[Outcome] = []
+        for each in answered:
+            if isinstance(each, Answer):
+                outcomes.append(Result(each.result, time_of(began, finished, each.time), each.pages))
+                continue
+            refused = self._refusal(each)
             # Whether it was carried out is not known, and 503 would have clients send it again.
-            return refused.final() if passed and not isinstance(error, ChatLookupError) else refused
-        return Result(answer.result, time_of(began, self._clock.now(), answer.time), answer.pages)
+            uncertain = changing and not isinstance(each, ChatLookupError)
+            outcomes.append(refused.final() if uncertain else refused)
+        return outcomes
+
+    def _asked(self, caller: Caller, commands: Sequence[Command]) -> Sequence[_Answered]:
+        if len(commands) > 1 and all(command.batchable for command in commands):
+            try:
+                outcomes = self._calls.batch(caller.portal, commands, caller.deadline)
+            except _FAILURES as error:
+                return [error] * len(commands)
+            return [_NEVER_RUN if outcome is None else outcome for outcome in outcomes]
+        return [self._asked_alone(caller, command) for command in commands]
+
+    def _asked_alone(self, caller: Caller, command: Command) -> _Answered:
+        try:
+            return self._calls.call(caller.portal, command.method, command.params, caller.deadline)
+        except _FAILURES as error:
+            return error
 
     def _refusal(self, error: Exception) -> Refusal:
         if isinstance(error, BitrixError):
@@ -148,6 +175,11 @@ class RestMethods:
             self._telemetry.fault("a store failed", error)
             error = StoreUnavailable(retry_after=1)
         return refusal(error)
+
+
+def _name_at_the_portal(caller: Caller, call: RestCall) -> str | None:
+    """What a call that the portal answers is called there; None for one that nobody may make here."""
+    return call.method if caller.passes(call) else FORWARDED.get(call.folded)
 
 
 def _options(call: RestCall) -> Options:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -27,7 +27,7 @@ METHODS: Final = frozenset(
         "imbot.v2.Bot.register", "imbot.v2.Bot.update", "imbot.v2.Command.register", "imbot.v2.Command.update",
         "imbot.v2.Revision.get", "imbot.register", "imbot.update", "imbot.command.register", "imbot.command.update",
         "imbot.message.add", "imbot.v2.Chat.Message.send", "imbot.command.answer", "imbot.v2.Command.answer",
-        "im.user.get",
+        "im.user.get", "batch",
     }
 )  # fmt: skip
 REJECTIONS: Final = frozenset({*map(str, Refusal), *map(str, Rejection), "unknown_event", "late"})
@@ -69,12 +69,16 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
 }
 
 
+_Counted: TypeAlias = dict[tuple[str, str], dict[str, tuple[MetricUnit, list[float]]]]
+"""By dimension and its value: each metric's unit and values."""
+
+
 @dataclass(slots=True)
 class _Invocation:
     """What one invocation has to tell when it ends."""
 
     fields: dict[str, object] = field(default_factory=dict)
-    counted: dict[tuple[str, str], dict[str, tuple[MetricUnit, list[float]]]] = field(default_factory=dict)
+    counted: _Counted = field(default_factory=dict)
     level: int = logging.INFO
 
 
@@ -126,13 +130,14 @@ class Telemetry:
     def count(self, name: str, value: float = 1.0, /, **dimensions: str) -> None:
         """Record one value of a metric of the table `METRICS`; `dimensions` name each of its dimensions."""
         current = _invocation.get()
-        if current is None:
-            return
-        for metric in METRICS[name]:
-            said = dimensions[metric.dimension] if metric.dimension else ""
-            value_of = said if not metric.dimension or said in metric.values else OTHER
-            blob = current.counted.setdefault((metric.dimension or "", value_of), {})
-            blob.setdefault(name, (metric.unit, []))[1].append(value)
+        if current is not None:
+            _count(current.counted, name, value, dimensions)
+
+    def count_at_once(self, name: str, value: float = 1.0, /, **dimensions: str) -> None:
+        """The same, printed now: for what has to be known even if this process ends before the invocation does."""
+        counted: _Counted = {}
+        _count(counted, name, value, dimensions)
+        self._print(counted)
 
     def portal_error(self, error: BitrixError) -> None:
         """Put a portal's error into the metric and on the invocation's line: its code as sent, and its text."""
@@ -155,9 +160,14 @@ class Telemetry:
         self._logger.error(message, exc_info=(type(error), error, error.__traceback__))
 
     def _write(self, message: str, invocation: _Invocation) -> None:
-        # One blob per set of dimensions: metrics that share a blob share its dimensions, and the alarms would see
-        # nothing (design 7).
-        for (dimension, value), metrics in invocation.counted.items():
+        self._print(invocation.counted)
+        write = {logging.WARNING: self._logger.warning, logging.ERROR: self._logger.error}
+        write.get(invocation.level, self._logger.info)(message, extra=invocation.fields)
+
+    def _print(self, counted: _Counted) -> None:
+        """One blob per set of dimensions: metrics that share a blob share its dimensions, and the alarms would see
+        nothing (design 7)."""
+        for (dimension, value), metrics in counted.items():
             for start in range(0, max(len(values) for _, values in metrics.values()), _MOST_VALUES):
                 blob = EphemeralMetrics(namespace=self._namespace, service=self._service)
                 if dimension:
@@ -166,5 +176,11 @@ class Telemetry:
                     for each in values[start : start + _MOST_VALUES]:
                         blob.add_metric(name, unit, each)
                 blob.flush_metrics()
-        write = {logging.WARNING: self._logger.warning, logging.ERROR: self._logger.error}
-        write.get(invocation.level, self._logger.info)(message, extra=invocation.fields)
+
+
+def _count(counted: _Counted, name: str, value: float, dimensions: Mapping[str, str]) -> None:
+    for metric in METRICS[name]:
+        said = dimensions[metric.dimension] if metric.dimension else ""
+        value_of = said if not metric.dimension or said in metric.values else OTHER
+        blob = counted.setdefault((metric.dimension or "", value_of), {})
+        blob.setdefault(name, (metric.unit, []))[1].append(value)

@@ -17,6 +17,8 @@ _COMPANIONS: Final = frozenset({"expires", "expiresin", "authexpires"})
 """Not secret, but of a token: another one's when the same event is sent again."""
 _SHORTEST_SECRET: Final = 6
 """A shorter text is a part of ordinary words."""
+_BETWEEN: Final = "\ud800"
+"""Half of a surrogate pair: no text that was decoded holds it."""
 
 
 def secrets_in(form: Form) -> frozenset[str]:
@@ -29,7 +31,12 @@ def secrets_in(form: Form) -> frozenset[str]:
 
 def without_credentials(form: Form, secrets: Iterable[str]) -> Form:
     """The form without the fields of credentials and without `auth` blocks, `secrets` masked in the texts left."""
-    return _cleaned(form, sorted(secrets, key=len, reverse=True))  # one may be a part of another
+    stripped = _stripped(form)
+    # In one piece: in many short texts the search for what nearly matches takes twenty times as long.
+    masked = _BETWEEN.join(_texts(stripped))
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
+        masked = masked.replace(secret, MASK)
+    return _refilled(stripped, iter(masked.split(_BETWEEN)))
 
 
 def _secrets(form: Form) -> Iterator[str]:
@@ -40,19 +47,25 @@ def _secrets(form: Form) -> Iterator[str]:
             yield value
 
 
-def _cleaned(form: Form, secrets: list[str]) -> Form:
-    cleaned: Form = {}
-    for name, value in form.items():
-        folded = _folded(name)
-        if not (_is_secret(folded) or folded in _COMPANIONS):
-            cleaned[name] = _cleaned(value, secrets) if isinstance(value, dict) else _masked(value, secrets)
-    return cleaned
+def _stripped(form: Form) -> Form:
+    return {
+        name: _stripped(value) if isinstance(value, dict) else value
+        for name, value in form.items()
+        if not (_is_secret(_folded(name)) or _folded(name) in _COMPANIONS)
+    }
 
 
-def _masked(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, MASK)
-    return text
+def _texts(form: Form) -> Iterator[str]:
+    for value in form.values():
+        if isinstance(value, dict):
+            yield from _texts(value)
+        else:
+            yield value
+
+
+def _refilled(form: Form, texts: Iterator[str]) -> Form:
+    """The same form with other texts, in the order of `_texts`."""
+    return {name: _refilled(value, texts) if isinstance(value, dict) else next(texts) for name, value in form.items()}
 
 
 def _is_secret(folded: str) -> bool:
