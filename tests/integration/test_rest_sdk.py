@@ -1,6 +1,10 @@
 """The vendor's Python SDK in webhook mode: the same call on the local portal and on `make run`, side by side."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,15 +13,18 @@ from typing import Any
 import pytest
 import urllib3
 
+from local.stack import ROOT
 from tests.integration import rest_sdk
 from tests.integration.rest_sdk import Outcome, Sdk, outcome
 from tests.integration.run_process import Running, staying
 
+PAGE = (ROOT / "docs" / "sdks.md").read_text("utf-8")
 PAIR = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
 LINE = "telegrambot|2|209607941|744"
 PAIRS = (("CRM", "DEAL|1663"), ("CRM", "LEAD|13"), ("LINES", LINE), ("CHAT", "13"), ("CRM", "DEAL|404"))
-SAID = ("OVERLOAD_LIMIT", "PORTAL_DELETED", "ERROR_UNEXPECTED_ANSWER", "OPERATION_TIME_LIMIT")
+SAID = ("100", "OVERLOAD_LIMIT", "PORTAL_DELETED", "ERROR_UNEXPECTED_ANSWER", "OPERATION_TIME_LIMIT")
 NO_ACCESS = ("im.dialog.get", {"DIALOG_ID": "chat404"})
+RECOVERED_AFTER_S = 1_200
 TIMES = ("time", "result_time")
 
 
@@ -38,10 +45,11 @@ class Doors:
 
     @contextmanager
     def fault(self, **fault: object) -> Iterator[None]:
-        """Inside, the portal misbehaves as told."""
+        """Inside, the portal misbehaves as told; afterwards the service has had time to find out that it is over."""
         self.control("/faults", fault)
         yield
         self.control("/faults", [])
+        self.control("/clock", {"advance_s": RECOVERED_AFTER_S})
 
     def outcomes(self, call: Callable[[Sdk], object]) -> tuple[Outcome, Outcome]:
         """What the SDK gives on the portal and on the service."""
@@ -170,15 +178,32 @@ def test_no_access_to_a_chat_raises_the_same(doors: Doors) -> None:
     assert raised(on_service) == "BitrixAPIAccessError"
 
 
-@pytest.mark.parametrize(
-    "error", ["OVERLOAD_LIMIT", "PORTAL_DELETED", "ERROR_UNEXPECTED_ANSWER", "OPERATION_TIME_LIMIT"]
-)
+@pytest.mark.parametrize("error", SAID)
 def test_what_the_portal_says_raises_the_same(doors: Doors, error: str) -> None:
     with doors.fault(method="im.dialog.get", error=error):
         on_portal, on_service = doors.outcomes(lambda sdk: sdk.call_method("im.dialog.get", {"DIALOG_ID": "chat10"}))
 
     assert on_portal[0] == "raised"
     assert on_portal == on_service
+
+
+@pytest.mark.parametrize(("language", "interpreter"), [("sh", ("bash", "-euc")), ("python", (sys.executable, "-c"))])
+def test_the_lines_of_the_page_about_sdks_work_as_printed(
+    doors: Doors, language: str, interpreter: tuple[str, str]
+) -> None:
+    facts = doors.run.facts
+    lines = next(block for block in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if "<host>" in block)
+    lines = lines.replace("<host>", facts["api_https_url"].removeprefix("https://")).replace("<KEY>", facts["api_key"])
+    # What is evaluated there is shown here.
+    lines = re.sub(r"^(portal\..*?)( +#.*)?$", r"print(\1)", lines, flags=re.MULTILINE)
+
+    environ = {**os.environ, "CURL_CA_BUNDLE": facts["ca_file"]}
+    done = subprocess.run(
+        [*interpreter.split(), lines], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "1437" in done.stdout
 
 
 def raised(found: Outcome) -> str:
