@@ -19,6 +19,7 @@ from tests.integration.rest_sdk import Outcome, Sdk, outcome
 from tests.integration.run_process import Running, staying
 
 PAGE = (ROOT / "docs" / "sdks.md").read_text("utf-8")
+INTERPRETERS = {"sh": ("bash", "-euc"), "python": (sys.executable, "-c")}
 PAIR = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
 LINE = "telegrambot|2|209607941|744"
 PAIRS = (("CRM", "DEAL|1663"), ("CRM", "LEAD|13"), ("LINES", LINE), ("CHAT", "13"), ("CRM", "DEAL|404"))
@@ -187,7 +188,7 @@ def test_what_the_portal_says_raises_the_same(doors: Doors, error: str) -> None:
     assert on_portal == on_service
 
 
-@pytest.mark.parametrize(("language", "interpreter"), [("sh", ("bash", "-euc")), ("python", (sys.executable, "-c"))])
+@pytest.mark.parametrize(("language", "interpreter"), INTERPRETERS.items(), ids=INTERPRETERS)
 def test_the_lines_of_the_page_about_sdks_work_as_printed(
     doors: Doors, language: str, interpreter: tuple[str, str]
 ) -> None:
@@ -198,9 +199,7 @@ def test_the_lines_of_the_page_about_sdks_work_as_printed(
     lines = re.sub(r"^(portal\..*?)( +#.*)?$", r"print(\1)", lines, flags=re.MULTILINE)
 
     environ = {**os.environ, "CURL_CA_BUNDLE": facts["ca_file"]}
-    done = subprocess.run(
-        [*interpreter.split(), lines], env=environ, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run([*interpreter, lines], env=environ, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 0, done.stderr
     assert "1437" in done.stdout
