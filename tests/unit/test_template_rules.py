@@ -30,7 +30,16 @@ PACKAGE = ROOT / "layers" / "chat_lookup" / "chat_lookup"
 ASKED_BY = {
     "PortalTable": ("portals", "keys", "applications", "default_portal", "pointer", "portal_facts"),
     "CacheTable": (
-        "cache", "cache_pages", "leases", "limiter", "operating", "circuit", "turns", "code_flow", "claims", "people",
+        "cache",
+        "cache_pages",
+        "leases",
+        "limiter",
+        "operating",
+        "circuit",
+        "turns",
+        "code_flow",
+        "claims",
+        "people",
         "hearing",
     ),
     "CacheTable/index/by_chat": ("cache",),

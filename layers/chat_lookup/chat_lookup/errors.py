@@ -6,7 +6,7 @@ to show: what a portal said goes into `portal_error` (its code) only, never its 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Verbatim:
 
     code: str
     status: int
-    text: str
+    text: str = field(repr=False)
 
 
 class ChatLookupError(Exception):

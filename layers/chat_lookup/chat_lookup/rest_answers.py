@@ -29,7 +29,7 @@ Outcome = Result | Refusal
 def time_of(start: float, finish: float, told: OperatingTime | None = None) -> dict[str, object]:
     """The `time` of an answer, from Unix times; `told` is what the portal last said of the method's operating time.
 
-    What it never said is left out, as in the platform's own samples of imbot.v2.
+    What it does not say is left out, as it is of methods of imbot.v2.
     """
     seconds = max(0.0, finish - start)
     time: dict[str, object] = {

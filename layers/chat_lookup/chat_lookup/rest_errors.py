@@ -107,14 +107,14 @@ def documented(code: str) -> Refusal:
 
 def refusal(error: ChatLookupError) -> Refusal:
     """What the platform would answer in the place of one of our errors."""
-    code = None if error.portal_error is None else error.portal_error.casefold()
-    if code is None:
-        return _ours(error)
+    code = error.portal_error.casefold() if error.portal_error is not None else None
     if code in _OF_TOKENS and isinstance(error, PortalReauthorise):
         # Renewing it is our part, and tried again soon.
         return _fault(error)
     if code in _OF_TOKENS or code in _OF_GRANTS:
         return Refusal(_CREDENTIALS, *DOCUMENTED[_CREDENTIALS], of_all=True)
+    if code is None or (error.verbatim is None and code not in _FOLDED and type(error) in _OURS):
+        return _ours(error)
     return _of_the_portal(error, code)
 
 

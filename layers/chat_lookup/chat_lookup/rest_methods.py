@@ -8,8 +8,9 @@ from typing import Final, TypeAlias
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.bitrix24 import php
-from chat_lookup.bitrix24.client import Answer, Command
+from chat_lookup.bitrix24.client import Answer, Command, OperatingTime
 from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.budget import WINDOW
 from chat_lookup.calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.entity import EntityRef
@@ -116,7 +117,8 @@ class RestMethods:
         refs = list(dict.fromkeys(pair for pair in pairs if pair is not None))
         found = dict(zip(refs, self._found(caller, refs, options), strict=True))
         told = self._operating.last_told(caller.portal.member_id, calls[0].folded)
-        time = time_of(began, self._clock.now(), told)
+        # As the portal tells it of a method of which nothing was used.
+        time = time_of(began, self._clock.now(), told or OperatingTime(0.0, began + WINDOW))
         return [self._outcome(found[pair] if pair else None, caller.portal.result_form, time) for pair in pairs]
 
     def _found(
