@@ -79,6 +79,14 @@ def as_json(params: Params, *, ascii_only: bool = True) -> bytes:
     return json.dumps(params, ensure_ascii=ascii_only).encode()
 
 
+def multipart(method: str, params: Params, user: int | None = 1) -> Ask:
+    """A form in parts, as `curl -F` and PHP's cURL with an array send it."""
+    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="'
+    parts = [f'{head}{name}"\r\n\r\n{value}\r\n' for name, value in pairs(params)]
+    body = ("".join(parts) + f"--{_BOUNDARY}--\r\n").encode()
+    return Ask(method, "POST", "", body, f"multipart/form-data; boundary={_BOUNDARY}", user)
+
+
 def _get(rng: Random, method: str, params: Params) -> Ask:
     blank = rng.choice((quote_plus, quote, _brackets_kept))
     return Ask(method, "GET", query(params, blank), user=_user(rng))
@@ -100,10 +108,7 @@ def _post_form(rng: Random, method: str, params: Params) -> Ask:
 
 
 def _post_multipart(rng: Random, method: str, params: Params) -> Ask:
-    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="'
-    parts = [f'{head}{name}"\r\n\r\n{value}\r\n' for name, value in pairs(params)]
-    body = ("".join(parts) + f"--{_BOUNDARY}--\r\n").encode()
-    return Ask(method, "POST", "", body, f"multipart/form-data; boundary={_BOUNDARY}", _user(rng))
+    return multipart(method, params, _user(rng))
 
 
 def _query_and_json(rng: Random, method: str, params: Params) -> Ask:

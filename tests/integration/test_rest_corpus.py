@@ -10,7 +10,7 @@ import pytest
 from tests.integration import rest_vocabulary as words
 from tests.integration import rest_wire
 from tests.integration.rest_corpus import SEED, SIZE, corpus
-from tests.integration.rest_requests import FORM, query
+from tests.integration.rest_requests import FORM, multipart, query
 from tests.integration.rest_wire import Answer, Ask, Door
 from tests.integration.service import Service
 
@@ -148,6 +148,11 @@ AS_SENT = {
     "CRest's batch": (
         Ask("batch.json", "GET", query({"cmd": COMMANDS, "halt": 0})),
         plain("batch", {"cmd": COMMANDS, "halt": 0}),
+    ),
+    # Names as they are typed, in UTF-8.
+    "curl -F": (
+        multipart("batch", {"cmd": {"ключ": COMMANDS["one"]}}),
+        plain("batch", {"cmd": {"ключ": COMMANDS["one"]}}),
     ),
     "b24jssdk": (replace(plain("im.chat.get", PAIR), query="bx24_sdk_ver=2.2.0"), plain("im.chat.get", PAIR)),
     "b24jssdk's batch": (plain("batch", {"halt": 1, "cmd": LISTED}), plain("batch", {"cmd": LISTED})),
