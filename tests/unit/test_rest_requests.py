@@ -21,6 +21,7 @@ MULTIPART = (
         ("1/k3y/im.chat.get", "k3y", "im.chat.get"),
         ("0/k3y/im.chat.get.json", "k3y", "im.chat.get"),
         ("9999999/k3y/IM.Chat.GET.JSON/", "k3y", "IM.Chat.GET"),
+        ("1/k3y//im.chat.get//", "k3y", "im.chat.get"),
         ("im.chat.get", None, "im.chat.get"),
         ("im.chat.get.xml", None, "im.chat.get.xml"),
         ("me/k3y/im.chat.get", None, ""),

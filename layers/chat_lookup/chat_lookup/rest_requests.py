@@ -12,8 +12,11 @@ from chat_lookup.errors import BodyTooLarge
 from chat_lookup.web import Event, body_of, headers_of
 
 LARGEST_BODY: Final = 1024 * 1024
-_WAY: Final = re.compile(r"(?:[0-9]{1,19}/(?P<key>[^/]+)/)?(?P<method>[^/]+)/?")
-"""`{method}` with `auth`, or `{user}/{KEY}/{method}` as an inbound webhook's address has it (bitrix24.md 2.1)."""
+_WAY: Final = re.compile(r"/*(?:[0-9]{1,19}/+(?P<key>[^/]+)/+)?(?P<method>[^/]+)/*")
+"""`{method}` with `auth`, or `{user}/{KEY}/{method}` as an inbound webhook's address has it (bitrix24.md 2.1).
+
+Some SDKs put slashes around the method of an address that ends in one.
+"""
 _METHOD: Final = re.compile(r"[A-Za-z0-9_.]{1,100}")
 _AUTH: Final = "auth"
 
