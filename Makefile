@@ -18,7 +18,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 export AWS_EC2_METADATA_DISABLED := true
 
-.PHONY: help run test check build e2e invoke clean
+.PHONY: help run test check build e2e bench invoke clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 16
@@ -45,6 +45,9 @@ build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 
 e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers
 	@SAM=$(abspath $(SAM)) $(BIN)/pytest tests/e2e $(ARGS)
+
+bench: $(BIN)/.ready ## the pace of bulk work, eight processes in real time; DYNAMODB_LOCAL_URL names the store
+	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m benchmarks.pace $(ARGS)
 
 invoke: build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`
 	@test -f $(STATE_DIR)/env.json || { echo "Start the stores first: make run BIND=0.0.0.0 PORTAL_HOST=host.docker.internal" >&2; exit 1; }

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from local.functions import Functions
 from local.stack import LocalStack, Settings, running
-from tests.integration.service import Reply, Service
+from tests.integration.service import Reply, Service, empty
 
 BOT_TOKEN = "c4narybott0k3n0fap0rta1"
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
@@ -52,6 +52,7 @@ class Day:
         if fault:
             self.service.control("/faults", {"method": "*", **fault})
         self.service.restore_portals()
+        empty(self.service.stack.backend.aws.dynamodb(), "CacheTable", "pk")
         self.service.cold_start()
 
 

@@ -81,8 +81,9 @@ def _secret(params: Mapping[str, Any]) -> str:
 
 
 def _table(params: Mapping[str, Any]) -> str:
+    (table,) = params.get("RequestItems", [params.get("TableName")])
     index = params.get("IndexName")
-    return f"{params['TableName']}/index/{index}" if index else str(params["TableName"])
+    return f"{table}/index/{index}" if index else str(table)
 
 
 STORES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

@@ -10,6 +10,7 @@ import pytest
 
 from chat_lookup.answering import AnswerInProgress
 from chat_lookup.bitrix24.client import Bitrix24Client
+from chat_lookup.budget import BUCKET
 from chat_lookup.claims import HELD
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.events import EventMessage, Record
@@ -75,11 +76,12 @@ def test_a_burst_in_one_chat_is_answered_within_the_portals_limits(talk: Convers
 
 
 def test_what_the_portal_had_no_room_for_is_answered_when_the_record_comes_again(talk: Conversation) -> None:
-    talk.stage.answers("imbot.v2.Chat.Message.send", status=503, error="QUERY_LIMIT_EXCEEDED", times=1)
+    talk.stage.answers("imbot.v2.Chat.Message.send", status=429, error="OPERATION_TIME_LIMIT", times=1)
     record = record_of(talk, 900_002)
     with pytest.raises(ChatLookupError):
         talk.work(record)
     assert talk.messages() == []
+    talk.stage.service.clock.advance(BUCKET + 1)
     talk.work(record)
     assert len(talk.messages()) == 1
     assert talk.unsent() == 0

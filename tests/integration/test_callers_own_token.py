@@ -67,7 +67,7 @@ def cached_for_another_process(stage: Stage, key: str) -> None:
 def stale_while_the_portal_fails(stage: Stage, key: str) -> None:
     cached(stage, key)
     stage.service.clock.advance(2 * 24 * 3600)
-    stage.answers("im.chat.get", status=503)
+    stage.answers("im.chat.get", error="INTERNAL_SERVER_ERROR")
     assert found(stage.look_up(key, **PAIR))["source"] == "stale"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from chat_lookup.retries import RetryPolicy
 from local.http import HttpServer
 from local.portal import LocalPortal
 from local.tls import LOCAL_NAMES, Authority
@@ -14,6 +15,7 @@ from tests.integration.outcomes import counted, found, only_line, problem
 from tests.integration.service import Reply, Service
 
 SILENCE = 60
+POLICY = RetryPolicy(lambda: 0.0)
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ def assert_unavailable(service: Service, reply: Reply, code: str) -> None:
     body = problem(reply, 503, "portal-unavailable")
     assert "portal_error" not in body
     assert only_line(service)["portal_error"] == code
-    assert counted(service, "PortalErrors", code=code) == 1
-    assert counted(service, "PortalErrors", **{"class": "retry"}) == 1
+    assert counted(service, "PortalErrors", code=code) == POLICY.attempts
+    assert counted(service, "PortalErrors", **{"class": "retry"}) == POLICY.attempts
 
 
 def test_a_portal_where_nobody_listens(service: Service, second: SecondPortal) -> None:

@@ -12,6 +12,7 @@ from tests.integration.service import Service
 
 DEAL = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 NO_DEAL = {"entity_type": "CRM", "entity_id": "DEAL|404404"}
+OTHER = {"entity_type": "CHAT", "entity_id": "13"}
 
 
 def failure(service: Service, event: object) -> Exception:
@@ -157,17 +158,27 @@ def test_many_are_answered_in_order_each_with_its_own_outcome(service: Service) 
     assert [result["chat_id"] for result in results] == [1437, None, 2725, None, 1437, None, None]
     problems = [result.get("problem", {}).get("type", "").removeprefix(PROBLEM) for result in results]
     assert problems == ["", "chat-not-found", "", "invalid-request", "", "invalid-request", "invalid-request"]
-    assert [call["params"]["ENTITY_ID"] for call in service.calls()] == ["DEAL|1663", "DEAL|404404", "13"]
+    (call,) = service.calls()
+    assert (call["method"], len(call["params"]["cmd"])) == ("batch", 3)
 
 
-def test_a_portal_that_fails_now_and_then_fails_some_of_many(service: Service) -> None:
+def test_those_of_many_that_fail_in_passing_are_asked_again(service: Service) -> None:
     service.control("/faults", {"method": "im.chat.get", "error": "INTERNAL_SERVER_ERROR", "times": 1})
 
-    results = service.direct({"lookups": [DEAL, {"entity_type": "CHAT", "entity_id": "13"}]})["results"]
+    results = service.direct({"lookups": [DEAL, OTHER]})["results"]
 
-    assert results[0]["problem"]["type"] == PROBLEM + "portal-unavailable"
-    assert results[0]["problem"]["portal_error"] == "INTERNAL_SERVER_ERROR"
-    assert results[1]["chat_id"] == 2725
+    assert [result["chat_id"] for result in results] == [1437, 2725]
+    assert [call["method"] for call in service.calls()] == ["batch", "im.chat.get"]
+
+
+def test_what_fails_every_time_is_told_in_its_place_and_not_asked_for_ever(service: Service) -> None:
+    service.control("/faults", {"method": "im.chat.get", "error": "INTERNAL_SERVER_ERROR"})
+
+    results = service.direct({"lookups": [DEAL, OTHER]})["results"]
+
+    assert {result["problem"]["type"] for result in results} == {PROBLEM + "portal-unavailable"}
+    assert {result["problem"]["portal_error"] for result in results} == {"INTERNAL_SERVER_ERROR"}
+    assert [call["method"] for call in service.calls()] == ["batch"] * 3
 
 
 def test_an_invocation_leaves_one_line(service: Service) -> None:

@@ -2,10 +2,12 @@
 
 import pytest
 
+from chat_lookup.retries import RetryPolicy
 from tests.integration.outcomes import counted, found, only_line, problem
 from tests.integration.service import Service
 
 MINUTE = 60
+POLICY = RetryPolicy(lambda: 0.0)
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 GONE_STALE = 27 * HOUR
@@ -118,7 +120,7 @@ def test_not_found_is_never_served_as_stale(service: Service) -> None:
 
 
 def test_an_error_is_not_remembered(service: Service) -> None:
-    service.control("/faults", {"method": "*", "drop": True, "times": 1})
+    service.control("/faults", {"method": "*", "drop": True, "times": POLICY.attempts})
     problem(service.look_up("CRM", "DEAL|1663"), 503, "portal-unavailable")
 
     assert found(service.look_up("CRM", "DEAL|1663"))["source"] == "portal"

@@ -53,8 +53,9 @@ def test_the_portal_can_be_played_as_the_readme_says(run: Running) -> None:
     printed = carried_out(run, commands("Try it")[1])
     assert "chat_id" in printed
     assert "CRM DEAL|1663: chat 1437" in printed
+    assert run.get("/v1/chats?entity_type=TASKS_TASK&entity_id=8293")["source"] == "event"
     found = run.get("/v1/chats?entity_type=ORDER&entity_id=2026-0815")
-    assert found["portal_error"] == "QUERY_LIMIT_EXCEEDED"
+    assert found["portal_error"] == "ACCESS_ERROR"
     found = run.get("/v1/chats?entity_type=ORDER&entity_id=2026-0815")
     assert found["source"] == "portal"
 

@@ -239,6 +239,16 @@ def test_a_full_bucket_is_never_absurd(pace: Pace, ahead: float) -> None:
     assert NOW + pace.reach(Share.INTERACTIVE) + pace.interval + ahead < pace.absurd(NOW)
 
 
+@pytest.mark.parametrize("parts_of_a_microsecond", [-0.4, -0.2, 0.0, 0.2, 0.4])
+def test_whoever_comes_in_the_same_microsecond_as_the_row_is_not_kept_out_by_rounding(
+    stores: Stores, parts_of_a_microsecond: float
+) -> None:
+    moment = 1_000_000.0  # early enough for a float to tell parts of a microsecond
+    put_tat(stores, moment)
+    clock = OthersGoOn(moment + parts_of_a_microsecond * 1e-6)
+    assert wait(process(stores, clock), clock) == pytest.approx(0.0, abs=TINY)
+
+
 def test_the_row_says_when_it_is_garbage(stores: Stores, clock: OthersGoOn) -> None:
     wait(process(stores, clock), clock)
     (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]

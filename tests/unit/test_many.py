@@ -194,6 +194,16 @@ def test_a_batch_that_fails_as_a_whole_fails_each_of_its_pairs_and_nobody_takes_
     assert service.portals.get(portal.member_id).scopes == frozenset({"im", "imbot"})
 
 
+def test_a_batch_that_takes_too_long_is_asked_in_smaller_ones_and_not_as_it_was(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.fails("batch", "TIMEOUT", 0)
+    assert kinds(find_many(service, portal, deals(*range(1, 13)))) == list(range(1, 13))
+    batches = [call.params["cmd"] for call in bitrix24.calls if call.method == "batch"]
+    assert [len(commands) for commands in batches] == [12, 6, 3]  # type: ignore[arg-type]  # lists
+    assert bitrix24.methods[3:] == ["im.chat.get"] * 12
+
+
 def test_what_was_known_is_served_as_stale_while_the_portal_fails(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:

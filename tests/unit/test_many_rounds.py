@@ -5,12 +5,14 @@ from typing import cast
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chat_lookup.allowance import Allowance
 from chat_lookup.bitrix24.batch import BATCH, Outcome
 from chat_lookup.bitrix24.client import Answer, Command, OperatingTime
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.budget import ASSUMED_LIMIT
+from chat_lookup.budget import ASSUMED_LIMIT, Budget
 from chat_lookup.calls import PortalCalls
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import (
@@ -298,3 +300,47 @@ def test_a_stopped_method_is_left_to_those_who_know_what_stands_in_for_it(
 def test_callers_who_wait_are_held_up_by_no_budget(scene: Scene, operating: Operating, clock: ManualClock) -> None:
     operating.note(MEMBER_ID, METHOD, ASSUMED_LIMIT, clock.now() + 300, duration=0.01)
     assert scene.run(10, share=Share.INTERACTIVE) == {key: key for key in range(10)}
+
+
+# -- whatever happens --------------------------------------------------------------------------------------------------
+
+PASSING = BitrixError("INTERNAL_SERVER_ERROR", 200, method=METHOD, webhook=True)
+REFUSED = BitrixError("ACCESS_ERROR", 200, method=METHOD, webhook=True)
+HAPPENINGS: Mapping[str, Reaction] = {
+    "answered": answers,
+    "in part never run": with_those_of(*range(0, 200, 3), outcome=None),
+    "in part failed": with_those_of(*range(0, 200, 5), outcome=PASSING),
+    "in part refused": with_those_of(*range(0, 200, 7), outcome=REFUSED),
+    "too slow": fails("TIMEOUT"),
+    "too soon": fails("QUERY_LIMIT_EXCEEDED", 503),
+    "cut": fails("TRANSPORT"),
+    "no slot": refuses(PortalBusy(retry_after=3)),
+    "blocked": refuses(PortalBlocked()),
+}
+
+
+@given(
+    happenings=st.lists(st.sampled_from(sorted(HAPPENINGS)), max_size=12),
+    count=st.integers(1, 180),
+    asks=st.integers(1, 3),
+    share=st.sampled_from(Share),
+)
+def test_each_inquiry_ends_once_in_time_and_in_what_it_asked_for_itself(
+    happenings: list[str], count: int, asks: int, share: Share
+) -> None:
+    clock = ManualClock()
+    calls = ScriptedCalls(clock)
+    calls.seconds = 0.7
+    calls.reacts(*(HAPPENINGS[name] for name in happenings), answers)
+    began = clock.now()
+    ended = Scene(calls, cast("Operating", Plenty()), clock).run(count, share=share, asks=asks)
+    assert all(finding == key or isinstance(finding, ChatLookupError) for key, finding in ended.items())
+    assert max(calls.sizes) <= 50
+    assert clock.now() - began < 25 + calls.seconds
+
+
+class Plenty:
+    """At the port of `Operating`, where nothing was ever used."""
+
+    def budget(self, _: str, __: str) -> Budget:
+        return Budget(ASSUMED_LIMIT, 0.0)

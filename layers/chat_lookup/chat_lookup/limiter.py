@@ -90,12 +90,13 @@ class Limiter:
     def _reserve(self, member_id: str, pace: Pace, share: Share, deadline: Deadline) -> float:
         seen = self._seen(member_id)
         for _ in range(_CONTENTION):
-            now = self._clock.now()
+            # To the microsecond, as the store keeps it: what holds here and not there would be tried again in vain.
+            now = round(self._clock.now(), 6)
             if now >= deadline.at:
                 raise PortalBusy(retry_after=1.0)
             seen = seen.credible(pace, now)
             pace = replace(pace, factor=seen.factor_at(now))
-            horizon = pace.horizon(share, now, deadline.at)
+            horizon = round(pace.horizon(share, now, deadline.at), 6)
             # `tat` only grows: what was too far ahead when last seen is so still, without asking (design 5).
             if seen.tat is not None and seen.tat > horizon:
                 raise PortalBusy(retry_after=max(1.0, seen.tat - horizon))

@@ -1,0 +1,129 @@
+"""A process that answers many requests at a time, with a memory of its own and a bad network to its stores.
+
+`Process` is its handle in the test; `main` is what runs in it.
+"""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final, cast
+from unittest import mock
+from urllib.parse import urlencode
+
+from chat_lookup import bootstrap
+from local import environment
+from local.clock import SharedClock
+from local.output import FunctionOutput
+from tests import gateway
+from tests.integration.soak_network import Blow, FoulNetwork
+from tests.soak_plan import Question, entity_id
+
+THREADS: Final = 6
+_PATIENCE: Final = 240.0
+_CONTEXT: Final = multiprocessing.get_context("forkserver")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a process is born with."""
+
+    variables: Mapping[str, str]
+    clock_file: Path
+    dynamodb_url: str
+    log: Path
+    seed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a request was answered, and how many seconds of the clock that took."""
+
+    status: int
+    body: Mapping[str, Any]
+    seconds: float
+
+    def outcomes(self) -> Sequence[Mapping[str, Any]]:
+        """What was told of each pair; a request that failed as a whole tells the same of all."""
+        if self.status != 200:
+            return [{"chat_id": None, "problem": self.body}]
+        return cast("Sequence[Mapping[str, Any]]", self.body.get("results", [self.body]))
+
+
+class Process:
+    """One process, and what it is asked."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._pipe, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=main, args=(setting, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def ask(self, questions: Sequence[Question]) -> None:
+        self._pipe.send(questions)
+
+    def told(self) -> Sequence[Told]:
+        """What each question was answered; waits for it."""
+        return cast("Sequence[Told]", self._received())
+
+    def end(self) -> Counter[tuple[str, Blow]]:
+        """Stop it; what struck its calls to the stores."""
+        self._pipe.send(None)
+        struck = cast("Counter[tuple[str, Blow]]", self._received())
+        self.kill()
+        return struck
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join(_PATIENCE)
+
+    def _received(self) -> object:
+        assert self._pipe.poll(_PATIENCE), "the process says nothing"
+        return self._pipe.recv()
+
+
+def begin(settings: Sequence[Setting]) -> list[Process]:
+    """Processes that wait for questions. They are forked from one that has imported all of this already."""
+    _CONTEXT.set_forkserver_preload([__name__])
+    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # that one begins with nothing
+        return [Process(setting) for setting in settings]
+
+
+def main(setting: Setting, pipe: Connection) -> None:
+    """Answer what comes, until nothing more is to come."""
+    bootstrap.clock = SharedClock(setting.clock_file)
+    network = FoulNetwork(setting.dynamodb_url, setting.seed)
+    with (
+        environment.replaced(setting.variables),
+        network.between(),
+        FunctionOutput(setting.log).capturing(),
+        ThreadPoolExecutor(THREADS) as pool,
+        contextlib.suppress(EOFError),
+    ):
+        while (questions := pipe.recv()) is not None:
+            pipe.send(list(pool.map(_asked, questions)))
+        pipe.send(network.struck)
+
+
+def _asked(question: Question) -> Told:
+    began = bootstrap.clock.now()
+    response = _batch(question) if question.is_batch else _single(question)
+    return Told(response["statusCode"], gateway.body(response), bootstrap.clock.now() - began)
+
+
+def _single(question: Question) -> dict[str, Any]:
+    query = {"entity_type": "CRM", "entity_id": entity_id(question.deals[0]), "fresh": str(question.fresh).lower()}
+    return gateway.http("GET /v1/chats", urlencode(query), key=question.key)
+
+
+def _batch(question: Question) -> dict[str, Any]:
+    lookups = [{"entity_type": "CRM", "entity_id": entity_id(deal)} for deal in question.deals]
+    body = json.dumps({"lookups": lookups, "fresh": question.fresh})
+    return gateway.http("POST /v1/chats/batch", key=question.key, body=body)
