@@ -83,6 +83,13 @@ def test_a_write_that_may_have_been_carried_out_is_neither_repeated_nor_told_as_
     assert bitrix24.methods == ["crm.deal.add"]
 
 
+def test_a_limit_at_which_a_write_did_nothing_is_told_as_the_portal_told_it(
+    opening: str, bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.fails("crm.deal.add", "QUERY_LIMIT_EXCEEDED", 503)
+    assert refused(opening, "crm.deal.add", {"fields": {}}) == (503, "QUERY_LIMIT_EXCEEDED")
+
+
 # -- batch -------------------------------------------------------------------------------------------------------------
 
 

@@ -94,8 +94,11 @@ class Refusal:
     retry_after: float | None = None
 
     def final(self) -> "Refusal":
-        """The same so that nobody sends the request again by himself: SDKs do at 503 (bitrix24.md 9, row 26)."""
-        if self.status != _TRY_AGAIN:
+        """The same of what may have been done nevertheless: SDKs send it again at 503 (bitrix24.md 9, row 26).
+
+        A refusal in the portal's own words says that nothing was done, and stays.
+        """
+        if self.code != _FAULT or self.status != _TRY_AGAIN:
             return self
         return replace(self, status=DOCUMENTED[_FAULT][0], of_all=False, retry_after=None)
 

@@ -129,9 +129,13 @@ def _many(parts: Parts) -> "Many":
 
 
 def _rest(parts: Parts, lookup: Lookup, many: "Callable[[], Many]") -> "RestMethods":
+    from chat_lookup.rest_failures import RestFailures  # noqa: PLC0415 - as said
+    from chat_lookup.rest_forwarding import Forwarding  # noqa: PLC0415 - as said
     from chat_lookup.rest_methods import RestMethods  # noqa: PLC0415 - as said
 
-    return RestMethods(lookup, many, parts.calls, parts.operating, parts.telemetry, parts.clock)
+    failures = RestFailures(parts.telemetry, parts.clock)
+    forwarding = Forwarding(parts.calls, failures, parts.clock)
+    return RestMethods(lookup, many, forwarding, failures, parts.operating, parts.clock)
 
 
 def _installing(parts: Parts) -> "Installing":
