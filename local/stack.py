@@ -28,7 +28,7 @@ from local.tls import Authority
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 APPLICATION_SCOPES: Final = ("im", "imbot", "imopenlines", "task")
-KEY_SCOPES: Final = ("details", "lookup")
+KEY_SCOPES: Final = ("details", "lookup", "rest")
 _HERE: Final = "127.0.0.1"
 _HTTPS_PORT: Final = 443
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with only

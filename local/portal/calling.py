@@ -64,9 +64,11 @@ class Call:
     now: float
 
     def param(self, name: str) -> object:
-        """A parameter by its name in any case (bitrix24.md 1.1), None if it is missing."""
-        folded = name.lower()
-        return next((value for key, value in self.params.items() if key.lower() == folded), None)
+        """A parameter by its name in any case (bitrix24.md 1.1), None if it is missing.
+
+        Of several that differ in case only the last one counts, as PHP's `array_change_key_case` has it.
+        """
+        return {key.lower(): value for key, value in self.params.items()}.get(name.lower())
 
     def text(self, name: str) -> str:
         """The same as PHP casts it to a string; missing, null and arrays are empty."""

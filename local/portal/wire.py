@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from werkzeug.formparser import parse_form_data
 
@@ -139,7 +139,12 @@ def _body(environ: "WSGIEnvironment") -> Mapping[str, object]:
 def json_object(content: bytes) -> dict[str, object]:
     """The parameters in a JSON body; to PHP, what is no JSON has none."""
     try:
-        value = json.loads(content)
+        value = json.loads(content, parse_constant=_no_json)
     except (ValueError, RecursionError):
         return {}
     return php.entries(value)
+
+
+def _no_json(constant: str) -> NoReturn:
+    """NaN and Infinity, which Python alone reads."""
+    raise ValueError(constant)

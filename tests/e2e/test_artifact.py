@@ -15,8 +15,8 @@ from layers.stamp import stamp
 from tests.e2e.machine import ROOT
 
 FUNCTIONS = (
-    "LookupFunction", "DirectFunction", "InstallFunction", "EventsFunction", "WorkerFunction", "KeepaliveFunction",
-    "AdminFunction",
+    "LookupFunction", "RestFunction", "DirectFunction", "InstallFunction", "EventsFunction", "WorkerFunction",
+    "KeepaliveFunction", "AdminFunction",
 )  # fmt: skip
 MOST_BYTES = 15_000_000
 """Of the zipped layer; more would cost cold starts."""

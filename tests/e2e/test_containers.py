@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 PORTAL_OF_SAMPLES = f"{HOST}:{DEFAULTS['PORTAL_PORT']}"
 DEAL = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 CHAT_ID = 1437
+RESULTS = {"rest-get": CHAT_ID, "rest-batch": CHAT_ID, "rest-post-form": 2725, "rest-oauth-form": 2725}
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,24 @@ def test_a_look_up_over_http_in_a_container_is_answered_with_the_chat_that_the_p
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"])["chat_id"] == CHAT_ID
     assert len(stack.lookups()) == 1
+
+
+@pytest.mark.parametrize(("name", "chat_id"), RESULTS.items())
+def test_a_request_in_the_platforms_own_format_is_answered_in_a_container(
+    stack: Stack, invoke: Invoker, name: str, chat_id: int
+) -> None:
+    answer = invoke("RestFunction", SAMPLES / f"{name}.json")
+    assert answer["statusCode"] == 200, answer["body"]
+    result = json.loads(answer["body"])["result"]
+    if name == "rest-batch":
+        assert result["result"]["details"]["id"] == chat_id
+        result = result["result"]["chat"]
+    assert result == {"ID": chat_id}
+    assert len(stack.lookups()) == 1
+
+
+def test_every_sample_in_the_platforms_own_format_is_invoked() -> None:
+    assert RESULTS.keys() == {path.stem for path in SAMPLES.glob("rest-*.json")}
 
 
 def test_health_in_a_container_tells_the_layer_that_it_runs_with(artifact: Path, invoke: Invoker) -> None:

@@ -129,6 +129,7 @@ def look_up(service: Service) -> None:
     for _ in range(2):
         assert service.look_up(**PAIR).status == 200
         assert service.direct(OTHER_PAIR)["chat_id"] is not None
+        assert service.get(f"/rest/1/{service.api_key}/im.dialog.get?DIALOG_ID=chat1437").status == 200
         service.control("/expire_tokens", {})
         service.admin("cache.purge", portal=service.member_id)
     assert service.look_up(**PAIR).status == 200

@@ -42,6 +42,13 @@ def test_the_first_curl_line_answers_with_the_chat(run: Running) -> None:
     assert answer | {"age_seconds": 0} == printed | {"age_seconds": 0}
 
 
+def test_the_same_is_answered_in_the_platforms_own_format(run: Running) -> None:
+    (command,) = [each for each in commands("Looking up") if "/rest/" in each]
+    answer = json.loads(carried_out(run, command))
+    assert answer["result"] == {"ID": 1437}
+    assert answer["time"]["finish"] >= answer["time"]["start"]
+
+
 def test_the_portal_can_be_played_as_the_readme_says(run: Running) -> None:
     printed = carried_out(run, commands("Try it")[1])
     assert "chat_id" in printed

@@ -228,6 +228,14 @@ def test_a_key_is_for_looking_up_and_without_end_unless_told_otherwise() -> None
 
 
 @pytest.mark.usefixtures("added")
+def test_a_key_can_let_methods_of_the_portals_pass() -> None:
+    methods = ["crm.deal.get", "CRM.deal.list"]
+    made = run(command="keys.create", label="shop", scopes=["rest", "passthrough"], passthrough=methods)
+    assert made["passthrough"] == ["crm.deal.get", "crm.deal.list"]
+    assert run(command="keys.list")["keys"][0]["passthrough"] == made["passthrough"]
+
+
+@pytest.mark.usefixtures("added")
 def test_a_revoked_key_is_gone(service: Service) -> None:
     made = run(command="keys.create", label="crm sync")
     revoked = run(command="keys.revoke", key_id=made["key_id"])["revoked"]

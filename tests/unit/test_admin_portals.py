@@ -66,6 +66,17 @@ def test_a_pace_can_be_chosen(installed: Services, name: str) -> None:
     assert (portal.rate, portal.burst, portal.paced_by) == (5.0, 50, "operator")
 
 
+@pytest.mark.parametrize("shape", ["int", "object"])
+def test_the_form_of_results_can_be_chosen_and_an_installation_leaves_it_alone(
+    installed: Services, server: FakeAuthorisationServer, shape: str
+) -> None:
+    assert run(command="portal.set", portal=DOMAIN, result_shape=shape)["result_shape"] == shape
+    server.grants("offered-refresh")
+    assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
+    portal = installed.portals.get(MEMBER_ID)
+    assert (portal.result_form, portal.paced_by) == (shape, "")
+
+
 def test_a_default_portal_can_be_chosen(installed: Services, service: Service) -> None:
     install(service, member_id="0123456789abcdef0123456789abcdef", domain="globex.bitrix24.com")
     with pytest.raises(InvalidRequest, match="several"):
@@ -80,6 +91,7 @@ def test_a_default_portal_can_be_chosen(installed: Services, service: Service) -
         ({}, "at least one of"),
         ({"rate": 0}, "rate must be"),
         ({"burst": 0}, "burst must be"),
+        ({"result_shape": "list"}, "result_shape must be"),
         ({"default": "yes"}, "default must be"),
         ({"rate": 2, "colour": "red"}, "colour is not a field"),
     ],

@@ -164,3 +164,11 @@ def test_every_reply_is_an_answer_or_an_error_of_the_closed_set(status: int, bod
 
 def test_a_reply_shows_its_status_only() -> None:
     assert repr(Reply(302, CODE.encode(), CODE)) == "Reply(status=302)"
+
+
+def test_a_list_tells_how_many_there_are_and_where_to_go_on() -> None:
+    assert _answer(200, {"result": [], "next": 50, "total": 120, "time": {}, "more": 1}).pages == {
+        "next": 50,
+        "total": 120,
+    }
+    assert _answer(200, {"result": []}).pages == {}

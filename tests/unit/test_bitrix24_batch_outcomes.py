@@ -192,3 +192,11 @@ def test_every_answer_is_read_as_outcomes_or_as_an_error_of_the_closed_set(resul
     errors = [answer] if isinstance(answer, BitrixError) else [e for e in answer.outcomes if isinstance(e, BitrixError)]
     assert all(error.metric_code in METRIC_CODES for error in errors)
     assert isinstance(answer, BitrixError) or len(answer.outcomes) == 3
+
+
+def test_a_list_tells_how_many_there_are_and_where_to_go_on_in_containers_of_their_own() -> None:
+    said = {"result": {"k0": [], "k1": []}, "result_total": {"k1": 120}, "result_next": {"k1": 50}}
+    first, second, *_ = outcomes(said)
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert (first.pages, second.pages) == ({}, {"next": 50, "total": 120})

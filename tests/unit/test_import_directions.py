@@ -44,6 +44,7 @@ RUNGS = (
     ("parts", "offers", "strangers", "turns", "proof", "capabilities", "bindings", "registering"),
     ("installation", "uninstallation", "visits", "code_flow", "application_events", "keepalive", "forgetting"),
     ("web", "fields", "questions", "answers", "edge", "pages", "batches"),
+    ("rest_requests", "rest_errors", "rest_answers", "rest_batch", "rest_failures", "rest_forwarding", "rest_methods"),
     (
         "redrive",
         "admin_showing",

@@ -179,3 +179,27 @@ def test_a_label_may_be_any_words(keys: Keys) -> None:
 def test_a_given_key_is_taken_as_it_is(keys: Keys) -> None:
     keys.create(MEMBER_ID, "local run", ["lookup"], None, key="clk_known-to-everybody")
     assert keys.authenticate("clk_known-to-everybody", "lookup").member_id == MEMBER_ID
+
+
+# -- methods that pass -------------------------------------------------------------------------------------------------
+
+
+def test_a_key_keeps_the_methods_that_pass_with_it_in_lower_case(keys: Keys, elsewhere: Keys) -> None:
+    scopes = ["rest", "passthrough"]
+    key, _ = keys.create(MEMBER_ID, "shop", scopes, None, passthrough=["crm.deal.get", "CRM.Deal.List"])
+    assert elsewhere.authenticate(key, "rest").passthrough == {"crm.deal.get", "crm.deal.list"}
+    without, _ = keys.create(MEMBER_ID, "shop", scopes, None)
+    assert elsewhere.authenticate(without, "passthrough").passthrough == frozenset()
+
+
+@pytest.mark.parametrize(
+    "names", [["crm deal"], [""], ["crm..get"], ["batch"], ["BATCH"], ["x" * 101], [f"m{n}" for n in range(201)]]
+)
+def test_what_is_no_list_of_methods_makes_no_key(keys: Keys, names: list[str]) -> None:
+    with pytest.raises(InvalidRequest, match="passthrough"):
+        keys.create(MEMBER_ID, "shop", ["rest", "passthrough"], None, passthrough=names)
+
+
+def test_a_list_of_methods_is_of_no_use_without_its_scope(keys: Keys) -> None:
+    with pytest.raises(InvalidRequest, match="scope passthrough"):
+        keys.create(MEMBER_ID, "shop", ["rest"], None, passthrough=["crm.deal.get"])

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from chat_lookup.bitrix24.answer import OperatingTime
 from chat_lookup.budget import ASSUMED_LIMIT, AT_ONCE, MARGIN, Budget
 from chat_lookup.operating import Operating
 from tests.fakes import MEMBER_ID, ManualClock, Stores
@@ -294,3 +295,17 @@ def test_a_stop_from_a_clock_that_ran_wrong_stops_nobody(stores: Stores, one: Op
         Item={"pk": {"S": f"OPERATING#{MEMBER_ID}#{IM}"}, "stopped_until": {"N": str(clock.now() + 1e6)}},
     )
     assert one.stopped_until(MEMBER_ID, IM) is None
+
+
+def test_the_figures_of_the_last_answer_are_remembered_while_they_count(
+    one: Operating, another: Operating, clock: ManualClock
+) -> None:
+    assert one.last_told(MEMBER_ID, "im.chat.get") is None
+    one.note(MEMBER_ID, "im.chat.get", 0.5, clock.now() + 600, duration=0.1)
+    one.note(MEMBER_ID, "im.chat.get", 0.75, clock.now() + 600, duration=0.1)
+    one.note(MEMBER_ID, "im.chat.get", None, None)
+    told = one.last_told(MEMBER_ID, "im.chat.get")
+    assert told == OperatingTime(0.75, clock.now() + 600, 0.1)
+    assert another.last_told(MEMBER_ID, "im.chat.get") is None, "no process reads for it"
+    clock.advance(601)
+    assert one.last_told(MEMBER_ID, "im.chat.get") is None

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from chat_lookup import rest_batch, rest_methods, rest_requests
 from local.demo_grant import DEMO_GRANT
 from local.demo_key import DEMO_KEY
 from local.run import DEFAULTS
@@ -19,6 +20,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "events").glob("*.json"))
 }
 HTTP_EVENTS = {name: event for name, event in EVENTS.items() if "routeKey" in event}
+REST_EVENTS = {name: event for name, event in HTTP_EVENTS.items() if name.startswith("rest-")}
 FORMS = {name: event for name, event in HTTP_EVENTS.items() if event["routeKey"].startswith("POST /bitrix24/")}
 # Probes and browsers get the same answers here as at /bitrix24/install, which has the samples.
 ANSWERED_ALIKE = {
@@ -56,12 +58,34 @@ def test_a_sample_holds_no_secret_but_those_that_everybody_knows(name: str) -> N
     assert secret in (None, "SECRET-OF-THE-APPLICATION")
     assert set(re.findall(r"clk_[A-Za-z0-9_-]+", text)) <= {DEMO_KEY}
     # A webhook's code is letters and digits; the sample has a word in its place that no portal would issue.
-    assert all(code == "CODE-OF-THE-WEBHOOK" for code in re.findall(r"/rest/\d+/([^/\"]+)", text))
+    assert set(re.findall(r"/rest/\d+/([^/\"]+)", text)) <= {"CODE-OF-THE-WEBHOOK", DEMO_KEY}
 
 
 @pytest.mark.parametrize("name", ["lookup-http", "lookup-reverse", "forget-http"])
 def test_the_demo_key_opens_the_sample_requests(name: str) -> None:
     assert EVENTS[name]["headers"]["authorization"] == f"Bearer {DEMO_KEY}"
+
+
+@pytest.mark.parametrize("name", REST_EVENTS)
+def test_the_demo_key_opens_the_samples_in_the_platforms_own_format(name: str) -> None:
+    event = REST_EVENTS[name]
+    assert event["rawPath"] == f"/rest/{event['pathParameters']['proxy']}"
+    request = rest_requests.read(event)
+    assert request.key == DEMO_KEY
+    assert request.call.folded in {*rest_methods.LOOK_UPS, rest_batch.BATCH}
+
+
+def test_each_way_to_ask_in_the_platforms_own_format_has_a_sample() -> None:
+    ways = {
+        (event["requestContext"]["http"]["method"], event["headers"].get("content-type"), event["rawPath"].count("/"))
+        for event in REST_EVENTS.values()
+    }
+    assert ways == {
+        ("GET", None, 4),
+        ("POST", "application/x-www-form-urlencoded", 4),
+        ("POST", "application/json", 4),
+        ("POST", "application/json", 2),
+    }
 
 
 def test_health_is_asked_without_a_key() -> None:

@@ -30,7 +30,16 @@ PACKAGE = ROOT / "layers" / "chat_lookup" / "chat_lookup"
 ASKED_BY = {
     "PortalTable": ("portals", "keys", "applications", "default_portal", "pointer", "portal_facts"),
     "CacheTable": (
-        "cache", "cache_pages", "leases", "limiter", "operating", "circuit", "turns", "code_flow", "claims", "people",
+        "cache",
+        "cache_pages",
+        "leases",
+        "limiter",
+        "operating",
+        "circuit",
+        "turns",
+        "code_flow",
+        "claims",
+        "people",
         "hearing",
     ),
     "CacheTable/index/by_chat": ("cache",),
@@ -134,7 +143,7 @@ def test_every_module_that_asks_a_store_is_counted_among_those_that_do() -> None
 
 
 def test_whoever_looks_up_makes_no_key_and_no_secret_and_removes_none() -> None:
-    for function in ("LookupFunction", "DirectFunction"):
+    for function in ("LookupFunction", "DirectFunction", "RestFunction"):
         allowed = {each["Sid"]: actions_of(each) for each in statements_of(function)}
         assert allowed["KeysAndPortals"] == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
         assert allowed["PortalSecrets"] == {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
@@ -169,8 +178,15 @@ def test_the_access_log_is_json_by_route_without_path_query_or_header() -> None:
 
 def test_operators_commands_have_no_route_and_unknown_routes_are_answered() -> None:
     template = Template.load(ROOT / "template.yaml")
-    assert {route.function for route in template.routes} == {"LookupFunction", "InstallFunction", "EventsFunction"}
+    assert {route.function for route in template.routes} == {
+        "LookupFunction", "RestFunction", "InstallFunction", "EventsFunction",
+    }  # fmt: skip
     assert {route.key: route.function for route in template.routes}["$default"] == "LookupFunction"
+
+
+def test_a_path_that_holds_a_key_is_routed_by_its_beginning_which_is_all_that_the_access_log_has() -> None:
+    routed = {route.key for route in Template.load(ROOT / "template.yaml").routes if route.path.startswith("/rest")}
+    assert routed == {"GET /rest/{proxy+}", "POST /rest/{proxy+}"}
 
 
 @pytest.mark.parametrize("path", ["/bitrix24/install", "/bitrix24/app", "/bitrix24/events"])
@@ -232,7 +248,7 @@ def test_the_keepalive_runs_once_a_day_and_never_a_second_time_because_it_failed
 
 
 def test_a_function_answers_before_the_gateway_gives_up_and_its_time_and_memory_are_bounded() -> None:
-    assert all(FUNCTIONS[name]["Timeout"] < 30 for name in ("LookupFunction", "InstallFunction"))
+    assert all(FUNCTIONS[name]["Timeout"] < 30 for name in ("LookupFunction", "RestFunction", "InstallFunction"))
     longest = {name: 300 if name == "KeepaliveFunction" else 60 for name in FUNCTIONS}
     assert all(function["Timeout"] <= longest[name] for name, function in FUNCTIONS.items())
     shared = TEMPLATE["Globals"]["Function"]

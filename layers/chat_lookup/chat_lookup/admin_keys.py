@@ -30,10 +30,11 @@ class AdminKeys:
         portal = self._portals.find(fields.optional_text("portal"))
         label = fields.text("label")
         scopes = fields.optional_texts("scopes") or ["lookup"]
+        passthrough = fields.optional_texts("passthrough") or []
         days = fields.optional_number("expires_in_days", least=0.001, most=3650)
         fields.nothing_else()
         expires_at = None if days is None else self._clock.now() + days * _A_DAY
-        key, kept = self._keys.create(portal.member_id, label, scopes, expires_at)
+        key, kept = self._keys.create(portal.member_id, label, scopes, expires_at, passthrough=passthrough)
         self._telemetry.redactor.register(key)
         return {"key": key, **key_shown(kept)}
 

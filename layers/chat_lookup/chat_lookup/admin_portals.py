@@ -12,7 +12,7 @@ from chat_lookup.forgetting import Forgetting
 from chat_lookup.installation import Installation
 from chat_lookup.portal_facts import PortalFacts
 from chat_lookup.portals import Portals
-from chat_lookup.records import PortalKind
+from chat_lookup.records import PortalKind, ResultForm
 
 _OPERATOR: Final = "operator"
 
@@ -41,17 +41,21 @@ class AdminPortals:
         return {"portals": [portal_shown(portal, self._clock.now()) for portal in self._portals.all()]}
 
     def _set(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        """Choose a portal's pace, which installations leave alone from then on, or the default portal."""
+        """Choose a portal's pace or the form of its results, which installations leave alone, or the default portal."""
         portal = self._portals.named(fields.text("portal"))
         rate = fields.optional_number("rate", least=0.1, most=1000)
         burst = fields.optional_whole("burst", most=100_000)
+        form = _form(fields.optional_text("result_shape"))
         default = fields.optional_flag("default")
         fields.nothing_else()
-        if rate is None and burst is None and not default:
-            raise InvalidRequest("give at least one of rate, burst, default")
+        if rate is None and burst is None and form is None and not default:
+            raise InvalidRequest("give at least one of rate, burst, result_shape, default")
         if rate is not None or burst is not None:
             portal = replace(portal, rate=rate or portal.rate, burst=burst or portal.burst, paced_by=_OPERATOR)
             self._facts.learn(portal, "rate", "burst", "paced_by")
+        if form is not None:
+            portal = replace(portal, result_form=form)
+            self._facts.learn(portal, "result_form")
         if default:
             self._portals.make_default(portal.member_id)
         return portal_shown(portal, self._clock.now())
@@ -79,3 +83,9 @@ class AdminPortals:
         portal = self._portals.find(fields.optional_text("portal"))
         fields.nothing_else()
         return {"member_id": portal.member_id, "generation": self._portals.raise_generation(portal.member_id)}
+
+
+def _form(name: str | None) -> ResultForm | None:
+    if name is not None and name not in tuple(ResultForm):
+        raise InvalidRequest(f"result_shape must be one of {', '.join(ResultForm)}")
+    return None if name is None else ResultForm(name)

@@ -20,6 +20,7 @@ def portal_shown(portal: Portal, now: float) -> dict[str, object]:
         "scopes": sorted(portal.scopes or ()),
         "rate": portal.rate,
         "burst": portal.burst,
+        "result_shape": portal.result_form.value,
         "bot_id": portal.bot_id,
         "generation": portal.generation,
         "created_at": as_date(portal.created_at),
@@ -51,6 +52,7 @@ def key_shown(key: ApiKey) -> dict[str, object]:
         "member_id": key.member_id,
         "label": key.label,
         "scopes": sorted(key.scopes),
+        "passthrough": sorted(key.passthrough),
         "created_at": as_date(key.created_at),
         "expires_at": None if key.expires_at is None else as_date(key.expires_at),
     }

@@ -6,6 +6,19 @@ to show: what a portal said goes into `portal_error` (its code) only, never its 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """A portal's refusal, word for word: its code, HTTP's status, its text. Only for who speaks the platform's format.
+
+    In all other answers `portal_error` stands for it.
+    """
+
+    code: str
+    status: int
+    text: str = field(repr=False)
 
 
 class ChatLookupError(Exception):
@@ -24,6 +37,7 @@ class ChatLookupError(Exception):
         retry_after: float | None = None,
         hint: str | None = None,
         extra: Mapping[str, object] | None = None,
+        verbatim: Verbatim | None = None,
     ) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
@@ -31,6 +45,7 @@ class ChatLookupError(Exception):
         self.retry_after = retry_after
         self.hint = hint
         self.extra = dict(extra or {})
+        self.verbatim = verbatim
 
 
 class InvalidRequest(ChatLookupError):

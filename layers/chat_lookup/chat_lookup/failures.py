@@ -15,6 +15,7 @@ from chat_lookup.errors import (
     PortalReauthorise,
     PortalRefused,
     PortalUnavailable,
+    Verbatim,
 )
 
 _WHAT_THE_CALLER_GETS: Final[Mapping[ErrorClass, type[ChatLookupError]]] = {
@@ -57,14 +58,15 @@ _WHAT_HAPPENED: Final[Mapping[str, str]] = {
 
 
 def for_caller(error: BitrixError, now: float) -> ChatLookupError:
-    """The error that a caller sees for what a portal did: by class, with the portal's code and never its text."""
+    """The error that a caller sees for what a portal did: by class, with the portal's code; its text is for `/rest`."""
     kind = _WHAT_THE_CALLER_GETS[error.error_class]
     retry_after = _RETRY_AFTER.get(error.error_class)
     if error.reset_at is not None and error.reset_at > now:
         retry_after = min(error.reset_at - now, _LONGEST_BLOCK)
     if error.code in _WHAT_HAPPENED:
         return kind(_WHAT_HAPPENED[error.code], retry_after=retry_after)
-    return kind(portal_error=error.code, retry_after=retry_after)
+    verbatim = Verbatim(error.code, error.status, error.description)
+    return kind(portal_error=error.code, retry_after=retry_after, verbatim=verbatim)
 
 
 def passing(error: BitrixError) -> bool:

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
     from chat_lookup.items import Item
 
-SCOPES: Final = frozenset({"lookup", "details"})
-"""What a key may be allowed: look-ups, and a chat's details with the reverse look-up."""
+PASSTHROUGH: Final = "passthrough"
+SCOPES: Final = frozenset({"lookup", "details", "rest", PASSTHROUGH})
+"""What a key may be allowed: look-ups; a chat's details with the reverse look-up; both in Bitrix24's own format; and
+besides the methods of a list of its own, which the portal answers."""
 
 _FORM = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_METHOD = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
+_MOST_METHODS = 200
+_LONGEST_METHOD = 100
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
 
 
@@ -36,6 +41,8 @@ class ApiKey:
     label: str
     created_at: float
     expires_at: float | None
+    passthrough: frozenset[str] = frozenset()
+    """Methods in lower case that the portal answers for this key."""
 
 
 class Keys:
@@ -63,7 +70,14 @@ class Keys:
         return found
 
     def create(
-        self, member_id: str, label: str, scopes: Iterable[str], expires_at: float | None, key: str | None = None
+        self,
+        member_id: str,
+        label: str,
+        scopes: Iterable[str],
+        expires_at: float | None,
+        key: str | None = None,
+        *,
+        passthrough: Iterable[str] = (),
     ) -> tuple[str, ApiKey]:
         """Make a key and keep its hash. Answers the key itself, this one time, and what is kept.
 
@@ -74,10 +88,11 @@ class Keys:
             raise InvalidRequest(f"scopes must be some of {', '.join(sorted(SCOPES))}")
         if not _LABEL.fullmatch(label):
             raise InvalidRequest("label must have 1 to 100 characters, none of them a control character")
+        methods = _methods(passthrough, wanted)
         if key is None:
             key = "clk_" + secrets.token_urlsafe(32)
         hashed = _hash(key)
-        kept = ApiKey(hashed[:12], member_id, wanted, label, self._clock.now(), expires_at)
+        kept = ApiKey(hashed[:12], member_id, wanted, label, self._clock.now(), expires_at, methods)
         item = _to_item(kept)
         self._dynamodb.transact_write_items(
             TransactItems=[
@@ -125,6 +140,20 @@ class Keys:
         return _from_item(item) if item else None
 
 
+def _methods(names: Iterable[str], scopes: frozenset[str]) -> frozenset[str]:
+    """The list of methods in lower case, as they are compared (bitrix24.md 2.3). Raises `InvalidRequest`."""
+    methods = frozenset(name.lower() for name in names)
+    if methods and PASSTHROUGH not in scopes:
+        raise InvalidRequest(f"passthrough is of use with the scope {PASSTHROUGH} only")
+    if len(methods) > _MOST_METHODS or not all(
+        len(name) <= _LONGEST_METHOD and _METHOD.fullmatch(name) for name in methods
+    ):
+        raise InvalidRequest(f"passthrough must be up to {_MOST_METHODS} names of methods, as crm.deal.get")
+    if "batch" in methods:
+        raise InvalidRequest("passthrough: batch is answered here, for the methods in it that are admitted")
+    return methods
+
+
 def _hash(key: str) -> str:
     # The keys are 256 random bits, so a plain hash cannot be guessed back.
     return hashlib.sha256(key.encode()).hexdigest()
@@ -148,6 +177,8 @@ def _to_item(key: ApiKey) -> "dict[str, UniversalAttributeValueTypeDef]":
     }
     if key.expires_at is not None:
         item["expires_at"] = number(key.expires_at)
+    if key.passthrough:
+        item["passthrough"] = {"SS": sorted(key.passthrough)}
     return item
 
 
@@ -159,4 +190,5 @@ def _from_item(item: "Item") -> ApiKey:
         label=read_text(item, "label") or "",
         created_at=read_number(item, "created_at") or 0.0,
         expires_at=read_number(item, "expires_at"),
+        passthrough=read_set(item, "passthrough") or frozenset(),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from chat_lookup.bitrix24.answer import OperatingTime
 from chat_lookup.budget import BUCKET, WINDOW, Budget, Spent
 from chat_lookup.clock import Clock
 from chat_lookup.items import condition_failed, number, old_item, read_number, text
@@ -39,6 +40,7 @@ class Operating:
         self._seen: Memory[str, Spent] = Memory(clock, seconds=_REMEMBERED)
         self._costs: Memory[str, float] = Memory(clock, seconds=WINDOW)
         self._probes: Memory[str, bool] = Memory(clock, seconds=BUCKET)
+        self._told: Memory[str, OperatingTime] = Memory(clock, seconds=WINDOW)
 
     def note(
         self,
@@ -61,6 +63,8 @@ class Operating:
             self._costs.put(key, known + (duration - known) * _LEARNING)
         seen = self._spent(key)
         probed = bool(self._probes.get(key))
+        if operating_seconds is not None:
+            self._told.put(key, OperatingTime(operating_seconds, reset_at, duration))
         changes: dict[str, float] = {}
         if operating_seconds is not None and seen.worth_writing(now, operating_seconds):
             cost = self._costs.get(key) or seen.cost
@@ -68,6 +72,10 @@ class Operating:
         if changes or probed:
             self._update(key, changes, reopen=probed)
             self._probes.forget(key)
+
+    def last_told(self, member_id: str, method: str) -> OperatingTime | None:
+        """The figures of the last answer that this process heard, while any of it counts; no read."""
+        return self._told.get(_key(member_id, method))
 
     def budget(self, member_id: str, method: str) -> Budget:
         """What bulk work may ask for now. One read: what eight processes learn at once must not add up."""

@@ -89,7 +89,8 @@ class Portals:
     def save(self, portal: Portal, *, default: bool = False) -> Portal:
         """Write a whole record with its domain: a portal that is added or installed, again or for the first time.
 
-        Keeps when it was first made, and raises its generation if it stood before, so that nothing older is served.
+        Keeps when it was first made and the form of its results, and raises its generation if it stood before, so that
+        nothing older is served.
         The first portal becomes the default one; with a second there is none, unless `default` chose one.
         """
         for _ in range(_TRIES):
@@ -105,6 +106,7 @@ class Portals:
                     created_at=before.created_at,
                     generation=before.generation + 1,
                     former_domains=former,
+                    result_form=before.result_form,
                 )
             try:
                 self._dynamodb.transact_write_items(TransactItems=self._writes(portal, before, default=default))

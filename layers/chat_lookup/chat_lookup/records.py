@@ -44,6 +44,13 @@ class PortalState(StrEnum):
     """A webhook's portal has a new address, which cannot be proved: its URL has to be given again (9, row 20)."""
 
 
+class ResultForm(StrEnum):
+    """How a chat that was found is told in Bitrix24's own format; the documents have known both (bitrix24.md 1.1.2)."""
+
+    OBJECT = "object"
+    INT = "int"
+
+
 @dataclass(frozen=True, slots=True)
 class Portal:
     """The record. `token_version` is the pointer that says which version of the secret is true (design 5, Tokens)."""
@@ -86,6 +93,7 @@ class Portal:
     created_at: float = 0.0
     former_domains: frozenset[str] = frozenset()
     """Its hosts before it was renamed: links to them are still about, and in people's messages."""
+    result_form: ResultForm = ResultForm.OBJECT
 
     def grants(self, scope: str) -> bool:
         """Whether a scope may be tried: granted, or not known."""
@@ -135,6 +143,7 @@ def to_item(portal: Portal) -> "dict[str, UniversalAttributeValueTypeDef]":
 
 _TEXTS: Final = (
     "member_id", "domain", "kind", "state_code", "paced_by", "bot_api", "client_id", "server", "public_url",
+    "result_form",
 )  # fmt: skip
 _NUMBERS: Final = (
     "retry_at", "rate", "burst", "bot_id", "bot_revision", "command_id", "owner_id", "refreshed_at", "created_at",
@@ -172,4 +181,5 @@ def from_item(item: "Item") -> Portal:
         public_url=read("public_url"),
         created_at=read_number(item, "created_at") or 0.0,
         former_domains=read_set(item, "former_domains") or frozenset(),
+        result_form=ResultForm(read("result_form") or ResultForm.OBJECT),
     )

@@ -35,17 +35,19 @@ from chat_lookup.vault import Vault
 if TYPE_CHECKING:
     from chat_lookup.installing import Installing
     from chat_lookup.many import Many
+    from chat_lookup.rest_methods import RestMethods
     from chat_lookup.working import Working
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the handlers call. `many`, `installing` and `working` build what only some of them need, once."""
+    """What the handlers call. `many`, `rest`, `installing` and `working` build what only some of them need, once."""
 
     portals: Portals
     keys: Keys
     lookup: Lookup
     many: "Callable[[], Many]"
+    rest: "Callable[[], RestMethods]"
     installing: "Callable[[], Installing]"
     working: "Callable[[], Working]"
 
@@ -61,13 +63,15 @@ def serving(settings: Settings, clients: Clients, told: Telemetry, clock: Clock)
         parts.telemetry,
         clock,
     )
+    many = cache(partial(_many, parts))
     return Services(
-        parts.portals,
-        parts.keys,
-        lookup,
-        cache(partial(_many, parts)),
-        cache(partial(_installing, parts)),
-        cache(partial(_working, parts, lookup)),
+        portals=parts.portals,
+        keys=parts.keys,
+        lookup=lookup,
+        many=many,
+        rest=cache(partial(_rest, parts, lookup, many)),
+        installing=cache(partial(_installing, parts)),
+        working=cache(partial(_working, parts, lookup)),
     )
 
 
@@ -122,6 +126,16 @@ def _many(parts: Parts) -> "Many":
     pages = CachePages(parts.cache, dynamodb, table, parts.clock, SystemRandom())
     allowance = Allowance(parts.operating, parts.clock)
     return Many(parts.calls, parts.portals, allowance, pages, parts.telemetry, parts.clock)
+
+
+def _rest(parts: Parts, lookup: Lookup, many: "Callable[[], Many]") -> "RestMethods":
+    from chat_lookup.rest_failures import RestFailures  # noqa: PLC0415 - as said
+    from chat_lookup.rest_forwarding import Forwarding  # noqa: PLC0415 - as said
+    from chat_lookup.rest_methods import RestMethods  # noqa: PLC0415 - as said
+
+    failures = RestFailures(parts.telemetry, parts.clock)
+    forwarding = Forwarding(parts.calls, failures, parts.clock)
+    return RestMethods(lookup, many, forwarding, failures, parts.operating, parts.clock)
 
 
 def _installing(parts: Parts) -> "Installing":

@@ -71,7 +71,6 @@ def request_from(event: Event) -> Request:
     """Read an event. Raises `InvalidRequest` for a query or a body that cannot be read."""
     context = event.get("requestContext") or {}
     http = context.get("http") or {}
-    headers = {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
     return Request(
         # `routeKey` is the gateway's own decision; rawPath arrives decoded and decides nothing (design 3.1).
         route=str(event.get("routeKey") or "$default"),
@@ -79,12 +78,27 @@ def request_from(event: Event) -> Request:
         verb=str(http.get("method") or "GET").upper(),
         query=_query(str(event.get("rawQueryString") or "")),
         path_parameters=event.get("pathParameters") or {},
-        headers=headers,
-        body=_body(event),
+        headers=headers_of(event),
+        body=body_of(event),
         request_id=request_id_of(event),
         source=str(http.get("sourceIp") or ""),
         domain_name=str(context.get("domainName") or ""),
     )
+
+
+def headers_of(event: Event) -> dict[str, str]:
+    """Names in lower case: so they come in the cloud, and not from `sam local` (design 3.1)."""
+    return {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+
+
+def body_of(event: Event) -> bytes:
+    """The body, which comes as base64 or as text. Raises `InvalidRequest` for one that is neither."""
+    body = event.get("body") or ""
+    is_base64 = bool(event.get("isBase64Encoded"))
+    try:
+        return base64.b64decode(body, validate=True) if is_base64 else str(body).encode()
+    except ValueError:
+        raise InvalidRequest(f"The body is not valid {'base64' if is_base64 else 'text'}") from None
 
 
 def request_id_of(event: Event) -> str:
@@ -179,15 +193,6 @@ def _decoded(text: str) -> str:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
         raise InvalidRequest("The query holds bytes that are not UTF-8") from None
-
-
-def _body(event: Event) -> bytes:
-    body = event.get("body") or ""
-    is_base64 = bool(event.get("isBase64Encoded"))
-    try:
-        return base64.b64decode(body, validate=True) if is_base64 else str(body).encode()
-    except ValueError:
-        raise InvalidRequest(f"The body is not valid {'base64' if is_base64 else 'text'}") from None
 
 
 def _matches(route: str, path: str) -> bool:

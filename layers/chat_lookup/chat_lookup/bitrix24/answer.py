@@ -12,6 +12,7 @@ from chat_lookup.bitrix24.errors import BitrixError
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TOO_MANY_REQUESTS: Final = 429
 _NOT_JSON: Final = object()
+_PAGES: Final = frozenset({"next", "total"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,15 @@ class OperatingTime:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: the method's `result` as JSON says it (null included), and `elapsed` seconds for us."""
+    """A successful answer: the method's `result` as JSON says it (null included), and `elapsed` seconds for us.
+
+    `pages` is what a list's answer tells besides: `next`, `total` (bitrix24.md 2.5).
+    """
 
     result: object
     time: OperatingTime
     elapsed: float
+    pages: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,8 @@ def read_reply(reply: Reply, asked: Asked, method: str, elapsed: float) -> Answe
         return body
     if "result" not in body:
         return _error("PROTOCOL", reply.status, asked, method)
-    return Answer(body["result"], operating_time(body.get("time")), elapsed)
+    pages = {name: value for name, value in body.items() if name in _PAGES}
+    return Answer(body["result"], operating_time(body.get("time")), elapsed, pages)
 
 
 def read_object(reply: Reply, asked: Asked, method: str) -> dict[str, object] | BitrixError:

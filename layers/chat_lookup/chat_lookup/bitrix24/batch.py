@@ -96,10 +96,16 @@ def read_batch(answer: Answer, commands: Sequence[Command], asked: Asked) -> Bat
         time = times.get(key) if times else None
         error = _refusal(errors.get(key), time, asked, command.method)
         if error is None and key in results:
-            return Answer(results[key], operating_time(time), answer.elapsed)
+            return Answer(results[key], operating_time(time), answer.elapsed, _pages(said, key))
         return error
 
     return BatchAnswer(tuple(map(outcome, keys, commands)), answer.time, answer.elapsed)
+
+
+def _pages(said: Mapping[str, object], key: str) -> dict[str, object]:
+    """What a list's result tells besides, each in a container of its own."""
+    containers = {name: _by_key(said.get(f"result_{name}")) or {} for name in ("next", "total")}
+    return {name: container[key] for name, container in containers.items() if key in container}
 
 
 def _refusal(said: object, time: object, asked: Asked, method: str) -> BitrixError | None:

@@ -1,0 +1,47 @@
+"""/rest/{method} and /rest/{user}/{KEY}/{method}: the same answers in Bitrix24's own wire format (design 3.2)."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chat_lookup import bootstrap, edge, rest_answers, rest_requests
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.rest_errors import Refusal, refusal
+from chat_lookup.rest_methods import Caller
+from chat_lookup.web import Event, Response, request_id_of
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SECONDS = 7.5
+"""Clients stop reading after ten, and eight are promised; the rest is for what stands around the answer."""
+
+
+def handler(event: Event, context: "LambdaContext") -> Response:
+    telemetry = bootstrap.telemetry()
+    deadline = edge.time_left(context, bootstrap.clock, at_most=SECONDS)
+    with telemetry.invocation("request", request_id=request_id_of(event), route=event.get("routeKey")):
+        response = edge.told(telemetry, partial(answer, event, deadline), refused)
+        telemetry.note(status=response["statusCode"])
+        return response
+
+
+def answer(event: Event, deadline: Deadline) -> Response:
+    request = rest_requests.read(event)
+    services, telemetry = bootstrap.services(), bootstrap.telemetry()
+    if request.key:
+        telemetry.redactor.register(request.key)
+    key = services.keys.authenticate(request.key, "rest")
+    telemetry.note(asked=request.call.folded)
+    caller = Caller(services.portals.get(key.member_id), key, deadline)
+    return told(services.rest().answer(caller, request.call))
+
+
+def refused(error: ChatLookupError) -> Response:
+    return told(refusal(error))
+
+
+def told(outcome: rest_answers.Outcome) -> Response:
+    if isinstance(outcome, Refusal):
+        bootstrap.telemetry().note(refused=outcome.code)
+    return rest_answers.response(outcome)

@@ -1,0 +1,145 @@
+"""Our errors as the platform would tell them: codes, texts and statuses of its documents (bitrix24.md 7.1, design 3.2).
+
+What a portal itself said goes on as it said it, but for what would have a client refresh a token that is ours, or ask
+for ever.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from chat_lookup.errors import (
+    BodyTooLarge,
+    ChatLookupError,
+    InvalidRequest,
+    KeyRejected,
+    PortalBusy,
+    PortalMisconfigured,
+    PortalNotInstalled,
+    PortalReauthorise,
+    ScopeMissing,
+)
+
+METHOD_NOT_FOUND: Final = "ERROR_METHOD_NOT_FOUND"
+NOT_IN_A_BATCH: Final = "ERROR_BATCH_METHOD_NOT_ALLOWED"
+BATCH_TOO_LONG: Final = "ERROR_BATCH_LENGTH_EXCEEDED"
+_CREDENTIALS: Final = "INVALID_CREDENTIALS"
+_TOO_MANY: Final = "QUERY_LIMIT_EXCEEDED"
+_FAULT: Final = "INTERNAL_SERVER_ERROR"
+_BAD_VALUE: Final = "INVALID_ARG_VALUE"
+_SCOPE: Final = "insufficient_scope"
+
+DOCUMENTED: Final[Mapping[str, tuple[int, str]]] = {
+    _FAULT: (500, "Internal server error"),
+    "ERROR_UNEXPECTED_ANSWER": (500, "Server returned an unexpected response"),
+    "PORTAL_DELETED": (500, "Portal was deleted"),
+    _TOO_MANY: (503, "Too many requests"),
+    "OVERLOAD_LIMIT": (503, "REST API is blocked due to overload"),
+    "OPERATION_TIME_LIMIT": (429, "Method is blocked due to operation time limit."),
+    NOT_IN_A_BATCH: (405, "Method is not allowed for batch usage"),
+    METHOD_NOT_FOUND: (404, "Method not found!"),
+    _CREDENTIALS: (403, "Invalid request credentials"),
+    _SCOPE: (403, "The request requires higher privileges than provided by the webhook token"),
+    "user_access_error": (403, "The user does not have access to the application"),
+    "ACCESS_DENIED": (403, "REST API is available only on commercial plans"),
+    "ACCESS_ERROR": (403, "You don't have access to this chat"),
+    "AUTHORIZE_ERROR": (403, "Method not available for guest session."),
+    "ERROR_OAUTH": (401, "Application not installed"),
+    "APPLICATION_NOT_FOUND": (401, "Application not found"),
+    "NOT_INSTALLED": (401, "Application not installed"),
+    "PAYMENT_REQUIRED": (401, "Subscription has been ended"),
+    BATCH_TOO_LONG: (400, "Max batch length exceeded"),
+    "DIALOG_ID_EMPTY": (400, "Dialog ID can't be empty"),
+    _BAD_VALUE: (400, "Invalid value"),
+}
+_FOLDED: Final = {code.casefold(): (code, *row) for code, row in DOCUMENTED.items()}
+_ERROR: Final = 400
+"""HTTP's least status of an error."""
+_TRY_AGAIN: Final = 503
+
+_OF_TOKENS: Final = frozenset({"expired_token", "invalid_token", "no_auth_found"})
+"""Folded codes at which clients refresh or ask again: the portal's with our token, which is none of theirs."""
+_OF_GRANTS: Final = frozenset(
+    {"authorization_error", "invalid_grant", "bad_verification_code", "invalid_client", "wrong_client", "invalid_scope"}
+)
+"""Folded codes that say our grant or our application's keys are dead: an administrator or operator mends them."""
+_OF_THE_WHOLE: Final = frozenset({"query_limit_exceeded", "overload_limit", "portal_deleted", "payment_required"})
+"""Folded codes by which a portal refuses a batch and never one of its commands."""
+
+_OURS: Final[Mapping[type[ChatLookupError], str]] = {
+    KeyRejected: _CREDENTIALS,
+    PortalReauthorise: _CREDENTIALS,
+    PortalMisconfigured: _CREDENTIALS,
+    ScopeMissing: _SCOPE,
+    PortalNotInstalled: "ERROR_OAUTH",
+    PortalBusy: _TOO_MANY,
+    InvalidRequest: _BAD_VALUE,
+    BodyTooLarge: _BAD_VALUE,
+}
+"""What is told where no portal said anything; all else is a fault of ours, 503 if it passes by itself."""
+_TOLD_IN_OUR_WORDS: Final = (InvalidRequest, BodyTooLarge)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is answered in place of a result. `of_all`: it says something of the whole request, not of one command.
+
+    `retry_after`: seconds, where that is known.
+    """
+
+    code: str
+    status: int
+    description: str
+    of_all: bool = False
+    retry_after: float | None = None
+
+    def final(self) -> "Refusal":
+        """The same of what may have been done nevertheless: SDKs send it again at 503 (bitrix24.md 9, row 26).
+
+        A refusal in the portal's own words says that nothing was done, and stays.
+        """
+        if self.code != _FAULT or self.status != _TRY_AGAIN:
+            return self
+        return replace(self, status=DOCUMENTED[_FAULT][0], of_all=False, retry_after=None)
+
+
+def documented(code: str) -> Refusal:
+    """A refusal with the documented status and text."""
+    return Refusal(code, *DOCUMENTED[code])
+
+
+def refusal(error: ChatLookupError) -> Refusal:
+    """What the platform would answer in the place of one of our errors."""
+    code = error.portal_error.casefold() if error.portal_error is not None else None
+    if code in _OF_TOKENS and isinstance(error, PortalReauthorise):
+        # Renewing it is our part, and tried again soon.
+        return _fault(error)
+    if code in _OF_TOKENS or code in _OF_GRANTS:
+        return Refusal(_CREDENTIALS, *DOCUMENTED[_CREDENTIALS], of_all=True)
+    if code is None or (error.verbatim is None and code not in _FOLDED and type(error) in _OURS):
+        return _ours(error)
+    return _of_the_portal(error, code)
+
+
+def _of_the_portal(error: ChatLookupError, folded: str) -> Refusal:
+    """What the portal said, just now or when others asked."""
+    code, status, text = _FOLDED.get(folded, (error.portal_error or "", error.status, ""))
+    if error.verbatim is not None:
+        code, text = error.verbatim.code, error.verbatim.text or text
+        status = error.verbatim.status if error.verbatim.status >= _ERROR else status
+    return Refusal(code, status, text, of_all=folded in _OF_THE_WHOLE, retry_after=error.retry_after)
+
+
+def _ours(error: ChatLookupError) -> Refusal:
+    code = _OURS.get(type(error))
+    if code is None:
+        return _fault(error)
+    status, text = DOCUMENTED[code]
+    if isinstance(error, _TOLD_IN_OUR_WORDS):
+        status, text = error.status, error.detail
+    return Refusal(code, status, text, of_all=True, retry_after=error.retry_after)
+
+
+def _fault(error: ChatLookupError) -> Refusal:
+    status, text = DOCUMENTED[_FAULT]
+    return Refusal(_FAULT, _TRY_AGAIN if error.retryable else status, text, of_all=True, retry_after=error.retry_after)
