@@ -169,9 +169,6 @@ def entity_id(deal: int) -> str:
 
 
 # -- what people do ----------------------------------------------------------------------------------------------------
-_HEALED_BY_PEOPLE: Final = frozenset(
-    {PortalState.UNINSTALLED, PortalState.REAUTHORISE, PortalState.UNPAID, PortalState.RENAMED}
-)
 
 
 def heal(portals: Portals, portal: Portal) -> None:
@@ -179,8 +176,12 @@ def heal(portals: Portals, portal: Portal) -> None:
     what is missing; `portal` is the record that it began with. The pair of tokens is good: the server only said else.
     """
     record = portals.named(portal.member_id)
-    if record.state in _HEALED_BY_PEOPLE or record.scopes != portal.scopes:
-        portals.save(replace(record, state=PortalState.ACTIVE, state_code="", retry_at=0.0, scopes=portal.scopes))
+    if record.state in (PortalState.UNINSTALLED, PortalState.REAUTHORISE):
+        record = portals.save(replace(record, state=PortalState.ACTIVE, state_code="", retry_at=0.0))
+    elif record.state in (PortalState.UNPAID, PortalState.RENAMED):
+        portals.reopen(record)
+    if record.scopes != portal.scopes:
+        portals.change(record, scopes={"SS": sorted(portal.scopes or ())})
 
 
 # -- what may be answered ----------------------------------------------------------------------------------------------

@@ -31,8 +31,8 @@ REGION: Final = "eu-central-1"
 RATE: Final = 1000.0
 BURST: Final = 1000
 """The plan of both portals, as they keep to it and as the service knows it."""
-BETWEEN_ROUNDS: Final = 2.5 * 3600
-"""Seconds: whatever ends by itself has ended, tokens have expired, and after ten rounds answers are stale."""
+BETWEEN_ROUNDS: Final = 3 * 3600.0
+"""Seconds: whatever ends by itself has ended, tokens have expired, and after nine rounds answers are stale."""
 
 
 @dataclass(frozen=True, slots=True)

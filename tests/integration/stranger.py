@@ -38,8 +38,8 @@ CHOSEN_TOKEN: Final = "c" * 32
 """An application token of the forger's choice."""
 FORM: Final = "application/x-www-form-urlencoded"
 
-_COUNTERS: Final = "LIMIT#"
-"""Items in which requests are counted: the one thing that a refusal leaves behind."""
+_COUNTERS: Final = ("LIMIT#", "CIRCUIT#", "OPERATING#")
+"""Items in which requests and failures are counted: the one thing that a refusal leaves behind."""
 
 
 @dataclass(frozen=True, slots=True)

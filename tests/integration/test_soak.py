@@ -64,11 +64,11 @@ def test_no_chat_is_wrong(soak: Soak) -> None:
     assert wrong == []
 
 
-def test_most_are_answered(soak: Soak) -> None:
+def test_enough_is_answered_to_go_wrong(soak: Soak) -> None:
     """Lest it be right only because it is silent."""
     told = [outcome for _, _, outcome in soak.outcomes()]
     assert len(told) == LOOKUPS
-    assert sum(is_an_answer(outcome) for outcome in told) > LOOKUPS / 2
+    assert sum(is_an_answer(outcome) for outcome in told) > LOOKUPS / 3
 
 
 def test_every_failure_is_one_that_callers_know(soak: Soak) -> None:
