@@ -56,6 +56,25 @@ def test_a_body_is_read_in_each_of_its_forms_and_both_encodings(
     assert rest_requests.read(asked).call.params == PAIR
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body", "params"),
+    [
+        ('multipart/form-data; charset=utf-8; boundary="x y"', MULTIPART.replace(b"--x", b"--x y"), PAIR),
+        ("multipart/form-data", MULTIPART, {}),
+        ("multipart/form-data; boundary=other", MULTIPART, {}),
+        ("multipart/form-data; boundary=x", b"", {}),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\nnameless\r\n--x--", {}),
+        (
+            "multipart/form-data; boundary=x",
+            '--x\r\nX: y\r\ncontent-disposition: form-data; NAME="cmd[ключ]"\r\n\r\na\r\n\r\nb'.encode(),
+            {"cmd": {"ключ": "a\r\n\r\nb"}},
+        ),
+    ],
+)
+def test_a_form_in_parts_is_read_as_far_as_it_is_one(content_type: str, body: bytes, params: object) -> None:
+    assert rest_requests.read(event("batch", body=body, content_type=content_type)).call.params == params
+
+
 def test_a_query_is_read_however_many_commands_it_holds() -> None:
     query = "&".join(f"cmd[c{number}]=im.chat.get%3FENTITY_ID%3D{number}" for number in range(60))
     commands = rest_requests.read(event("batch", query, verb="GET")).call.params["cmd"]

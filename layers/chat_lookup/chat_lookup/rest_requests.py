@@ -1,10 +1,8 @@
 """What a client of Bitrix24 asks of us, in the platform's own format: a key, a method, its parameters (design 3.2)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email import message_from_bytes
-from email.message import Message
 from typing import Final
 
 from chat_lookup.bitrix24 import php
@@ -19,6 +17,9 @@ Some SDKs put slashes around the method of an address that ends in one.
 """
 _METHOD: Final = re.compile(r"[A-Za-z0-9_.]{1,100}")
 _AUTH: Final = "auth"
+_BOUNDARY: Final = re.compile(r'(?i)\bboundary="?([^";]{1,70})')
+_NAMED: Final = re.compile(rb'(?i)\r\ncontent-disposition:[^\r\n]*[;\s]name="([^"\r\n]*)"')
+_OF_A_FILE: Final = re.compile(rb"(?i)[;\s]filename\*?=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,16 @@ def _body_params(event: Event) -> php.Array:
 
 def _multipart(content_type: str, body: bytes) -> php.Array:
     """The texts among the parts; files are no parameters of any method here."""
-    head = f"Content-Type: {content_type}\r\n\r\n".encode(errors="replace")
-    return php.decode_pairs(_texts(message_from_bytes(head + body)))
+    boundary = _BOUNDARY.search(content_type)
+    if boundary is None:
+        return {}
+    _, *parts = (b"\r\n" + body).split(f"\r\n--{boundary[1]}".encode(errors="replace"))
+    return php.decode_pairs(_texts(parts))
 
 
-def _texts(message: Message) -> Iterator[tuple[str, str]]:
-    for part in message.walk():
-        name = part.get_param("name", header="content-disposition")
-        content = part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(content, bytes) and part.get_filename() is None:
-            yield name, content.decode(errors="replace")
+def _texts(parts: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    for part in parts:
+        head, _, content = part.partition(b"\r\n\r\n")
+        named = _NAMED.search(head)
+        if named is not None and not _OF_A_FILE.search(head):
+            yield named[1].decode(errors="replace"), content.decode(errors="replace")
