@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chat_lookup.errors import InvalidRequest, KeyRejected, ScopeMissing
-from chat_lookup.keys import SCOPES, Keys
+from chat_lookup.keys import Keys
 from tests.fakes import MEMBER_ID, ManualClock, Stores
 
 OTHER = "f" * 32
@@ -84,7 +84,7 @@ def test_whoever_guesses_is_not_told_why_he_is_rejected(keys: Keys, clock: Manua
 
 def test_a_key_is_good_for_its_scopes_only(keys: Keys) -> None:
     lookup, details = make(keys, "lookup"), make(keys, "details")
-    assert keys.authenticate(make(keys, "lookup", "details"), "details").scopes == SCOPES
+    assert keys.authenticate(make(keys, "lookup", "details"), "details").scopes == {"lookup", "details"}
     with pytest.raises(ScopeMissing, match="details"):
         keys.authenticate(lookup, "details")
     with pytest.raises(ScopeMissing, match="lookup"):

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from chat_lookup.errors import InvalidRequest, PortalNotInstalled, PortalUnavailable
 from chat_lookup.portals import Portals
-from chat_lookup.records import Portal, PortalKind, PortalState, from_item, member_id_of_webhook, to_item
+from chat_lookup.records import Portal, PortalKind, PortalState, ResultForm, from_item, member_id_of_webhook, to_item
 from tests.fakes import MEMBER_ID, ManualClock, Stores
 
 OTHER = "f" * 32
@@ -42,6 +42,7 @@ UNUSUAL: dict[object, object] = {
     frozenset[str] | None: frozenset({"a", "b"}),
     PortalKind: PortalKind.OAUTH,
     PortalState: PortalState.UNPAID,
+    ResultForm: ResultForm.INT,
 }
 """For each kind of field a value that no field has by default."""
 

@@ -138,6 +138,7 @@ def test_names_of_parameters_are_read_in_any_case() -> None:
 def test_values_encoded_once_inside_a_command_arrive_unharmed(values: dict[str, str]) -> None:
     query = "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in values.items())
     assume("$result[" not in "".join(values.values()))
+    assume("auth" not in map(str.lower, values))  # that is a credential, and none of a command's
     assert part(ran({"a": f"echo?{query}"}), "result")["a"] == values
 
 
