@@ -6,7 +6,6 @@ moto's are not, so what these tests claim cannot be claimed on it.
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from itertools import pairwise
@@ -37,14 +36,14 @@ JITTER: Final = 0.002
 """Seconds: slots are kept to the microsecond and reckoned in floating point."""
 
 RESERVE: Final = """
-import sys, time
+import sys
 from botocore.session import Session
 from chat_lookup.clock import Deadline, SystemClock
 from chat_lookup.errors import PortalBusy
 from chat_lookup.limiter import Limiter
 from chat_lookup.pace import Pace, Share
 
-url, table, member_id, calls, rate, burst, share, begin = sys.argv[1:]
+url, table, member_id, calls, rate, burst, share = sys.argv[1:]
 
 class Noting(SystemClock):
     def now(self):
@@ -59,7 +58,8 @@ class Noting(SystemClock):
 clock = Noting()
 dynamodb = Session().create_client("dynamodb", endpoint_url=url)
 limiter = Limiter(dynamodb, table, clock)
-time.sleep(max(0.0, float(begin) - time.time()))
+print("ready", flush=True)
+sys.stdin.readline()
 for _ in range(int(calls)):
     try:
         limiter.wait(member_id, Pace(float(rate), int(burst)), Share(share), Deadline.after(60, clock))
@@ -67,7 +67,8 @@ for _ in range(int(calls)):
         continue
     print(repr(clock.slot), repr(clock.ahead), flush=True)
 """
-"""One process: reserves as fast as it can and tells its slots; whoever has a slot is taken to call exactly then."""
+"""One process: when it is told to begin, it reserves as fast as it can and tells its slots; whoever has a slot is taken
+to call exactly then."""
 
 ENVIRONMENT: Final = {
     "PATH": os.environ["PATH"],
@@ -104,17 +105,24 @@ def table() -> Iterator[str]:
 
 def slots_of(table: str, shares: list[str]) -> list[list[tuple[float, float]]]:
     """The slots that each of several concurrent processes got, with how long each lay ahead; a process per share."""
-    begin = time.time() + 3  # so that all have started by then
     facts = [URL, table, "portal", str(CALLS), str(PACE.rate), str(PACE.burst)]
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", RESERVE, *facts, share, str(begin)],
+            [sys.executable, "-c", RESERVE, *facts, share],
             env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         for share in shares
     ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in running:  # all stand, so they begin together
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
     told = [process.communicate(timeout=90)[0] for process in running]
     assert [process.returncode for process in running] == [0] * len(running)
     return [[(float(slot), float(ahead)) for slot, ahead in map(str.split, text.splitlines())] for text in told]
