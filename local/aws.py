@@ -100,8 +100,9 @@ class EmbeddedAws:
         self._services.invocations = invocations
 
     def end_waiting(self) -> None:
-        """Whoever waits for messages of a queue is told that there are none, so that everybody can stop."""
+        """Whoever waits for messages of a queue, or for an event, is told that there is none, so that all can stop."""
         self._services.queues.end_waiting()
+        self._services.bus.end_waiting()
 
     def published(self) -> tuple[Entry, ...]:
         """The latest entries that the event bus admitted, the newest last; also at `/_published`, as JSON."""

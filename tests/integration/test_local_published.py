@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -46,6 +47,23 @@ def test_an_entry_that_is_refused_is_not_among_them(bus: "EventBridgeClient", st
 
     assert answer["FailedEntryCount"] == 1
     assert [entry.detail for entry in stores.aws.published()] == [{}]
+
+
+def test_whoever_waits_for_one_more_is_shown_it_when_it_comes(bus: "EventBridgeClient", stores: Scene) -> None:
+    bus.put_events(Entries=[{**GOOD, "Detail": '{"event_id": "1"}'}])
+    url = stores.aws.endpoint_url + "/_published?beyond=1"
+    with ThreadPoolExecutor(1) as elsewhere:
+        shown = elsewhere.submit(urllib3.request, "GET", url, retries=False)
+        bus.put_events(Entries=[{**GOOD, "Detail": '{"event_id": "2"}'}])
+        assert [entry["detail"]["event_id"] for entry in shown.result().json()] == ["1", "2"]
+
+
+def test_whoever_waits_in_vain_is_shown_what_there_is_when_all_stop(stores: Scene) -> None:
+    url = stores.aws.endpoint_url + "/_published?beyond=0"
+    with ThreadPoolExecutor(1) as elsewhere:
+        shown = elsewhere.submit(urllib3.request, "GET", url, retries=False)
+        stores.aws.end_waiting()
+        assert shown.result().json() == []
 
 
 def test_they_are_shown_to_players_and_other_processes(bus: "EventBridgeClient", stores: Scene) -> None:
