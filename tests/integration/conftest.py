@@ -4,6 +4,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -110,12 +111,9 @@ def often_interrupted() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-@pytest.fixture
-def real_tables() -> Iterator[Tables]:
-    """Tables in the vendor's own engine, DynamoDB Local, made for this test; skipped where there is none."""
-    url = os.environ.get("DYNAMODB_LOCAL_URL")
-    if not url:
-        pytest.skip("DYNAMODB_LOCAL_URL names no DynamoDB Local")
+@contextmanager
+def tables_in(url: str) -> Iterator[Tables]:
+    """The template's tables in another engine, made anew, and gone at the end."""
     suffix = f"-{secrets.token_hex(4)}"
     found = Tables(url, REGION, f"PortalTable{suffix}", f"CacheTable{suffix}")
     client = found.client()
@@ -124,3 +122,13 @@ def real_tables() -> Iterator[Tables]:
     yield found
     for name in (found.portal, found.cache):
         client.delete_table(TableName=name)
+
+
+@pytest.fixture
+def real_tables() -> Iterator[Tables]:
+    """Tables in the vendor's own engine, DynamoDB Local, made for this test; skipped where there is none."""
+    url = os.environ.get("DYNAMODB_LOCAL_URL")
+    if not url:
+        pytest.skip("DYNAMODB_LOCAL_URL names no DynamoDB Local")
+    with tables_in(url) as found:
+        yield found

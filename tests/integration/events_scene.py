@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from local import environment
 from local.aws import EmbeddedAws
 from local.stack import ROOT
 from local.template import Template
-from tests.integration.conftest import Tables
+from tests.integration.conftest import Tables, tables_in
 from tests.integration.events_bodies import Sender
 from tests.integration.events_network import FAIR, Weather
 from tests.integration.events_plan import Plan
@@ -120,24 +119,12 @@ def running_scene(dynamodb_url: str, folder: Path) -> Iterator[Scene]:
     prepare()
     template = Template.load(ROOT / "template.yaml")
     aws = EmbeddedAws(template, region=REGION)
-    with PortalProbe(folder) as probe, _tables(dynamodb_url) as tables:
+    with PortalProbe(folder) as probe, tables_in(dynamodb_url) as tables:
         aws.start()
         try:
             yield _installed(probe, aws, tables, template, folder)
         finally:
             aws.stop()
-
-
-@contextmanager
-def _tables(dynamodb_url: str) -> Iterator[Tables]:
-    """The template's tables in the real engine, for the length of a scene."""
-    suffix = f"-{secrets.token_hex(4)}"
-    found = Tables(dynamodb_url, REGION, f"PortalTable{suffix}", f"CacheTable{suffix}")
-    for table in Template.load(ROOT / "template.yaml", table_suffix=suffix).tables:
-        found.client().create_table(**table)  # type: ignore[arg-type]  # the template's own properties
-    yield found
-    for name in (found.portal, found.cache):
-        found.client().delete_table(TableName=name)
 
 
 def _installed(probe: PortalProbe, aws: EmbeddedAws, tables: Tables, template: Template, folder: Path) -> Scene:

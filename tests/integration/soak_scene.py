@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from local import environment
 from local.aws import EmbeddedAws
 from local.stack import ROOT
 from local.template import Template
-from tests.integration.conftest import Tables
+from tests.integration.conftest import Tables, tables_in
 from tests.integration.oauth_installation import SCOPES, Stores, added, known
 from tests.integration.portal_probe import PortalProbe
 from tests.integration.soak_network import Blow
@@ -137,7 +136,7 @@ class Scene:
 @contextmanager
 def running_scene(dynamodb_url: str, aws: EmbeddedAws, folder: Path) -> Iterator[Scene]:
     """Both portals, known to the service; secrets are in `aws`, tables in the real engine."""
-    with PortalProbe(folder) as installed, PortalProbe(folder) as hooked, _tables(dynamodb_url) as tables:
+    with PortalProbe(folder) as installed, PortalProbe(folder) as hooked, tables_in(dynamodb_url) as tables:
         probes = (installed, hooked)
         for probe in probes:
             probe.tell("/plan", {"rate": RATE, "burst": BURST})
@@ -149,18 +148,6 @@ def running_scene(dynamodb_url: str, aws: EmbeddedAws, folder: Path) -> Iterator
         made = [keys.create(portal.member_id, "soak", ["lookup"], None)[0] for portal in portals]
         setting = Setting(_variables(tables, aws, probes), folder / "clock", tables.endpoint_url, folder / "log", "")
         yield Scene(probes, stores, portals, made, setting, folder)
-
-
-@contextmanager
-def _tables(dynamodb_url: str) -> Iterator[Tables]:
-    """The template's tables in the real engine, for the length of a scene."""
-    suffix = f"-{secrets.token_hex(4)}"
-    found = Tables(dynamodb_url, REGION, f"PortalTable{suffix}", f"CacheTable{suffix}")
-    for table in Template.load(ROOT / "template.yaml", table_suffix=suffix).tables:
-        found.client().create_table(**table)  # type: ignore[arg-type]  # the template's own properties
-    yield found
-    for name in (found.portal, found.cache):
-        found.client().delete_table(TableName=name)
 
 
 def _variables(tables: Tables, aws: EmbeddedAws, probes: Sequence[PortalProbe]) -> Mapping[str, str]:

@@ -67,8 +67,8 @@ def test_another_verb_than_the_platforms_has_no_route(service: Service, verb: st
 def test_only_what_its_owner_put_on_the_list_passes(service: Service) -> None:
     key = new_key(service, "rest", "passthrough", passthrough=["im.chat.add", "user.current"])
     assert refusal(rest(service, "im.chat.add", {})) == (404, "ERROR_METHOD_NOT_FOUND")
-    made = rest(service, "im.chat.add", {"TITLE": "Order 7", "ENTITY_TYPE": "ORDER", "ENTITY_ID": "7"}, key).json
-    found = rest(service, "im.chat.get", {"ENTITY_TYPE": "ORDER", "ENTITY_ID": "7"}, key).json
+    made = rest(service, "im.chat.add", {"TITLE": "Order 7", "ENTITY_TYPE": "ORDER", "ENTITY_ID": "PASS-7"}, key).json
+    found = rest(service, "im.chat.get", {"ENTITY_TYPE": "ORDER", "ENTITY_ID": "PASS-7"}, key).json
     assert found["result"] == {"ID": made["result"]}
     assert refusal(rest(service, "user.current", {}, key)) == (403, "insufficient_scope"), "the portal's own word"
     assert refusal(rest(service, "im.message.add", {}, key)) == (404, "ERROR_METHOD_NOT_FOUND")
@@ -77,8 +77,8 @@ def test_only_what_its_owner_put_on_the_list_passes(service: Service) -> None:
 def test_what_passes_in_a_batch_is_done_in_order_and_once(service: Service) -> None:
     key = new_key(service, "rest", "passthrough", passthrough=["im.chat.add"])
     commands = {
-        "before": "im.chat.get?ENTITY_TYPE=ORDER&ENTITY_ID=8",
-        "made": "im.chat.add?ENTITY_TYPE=ORDER&ENTITY_ID=8",
+        "before": "im.chat.get?ENTITY_TYPE=ORDER&ENTITY_ID=PASS-8",
+        "made": "im.chat.add?ENTITY_TYPE=ORDER&ENTITY_ID=PASS-8",
         "again": "im.dialog.get?DIALOG_ID=chat$result[made]",
     }
     done = rest(service, "batch", {"halt": 1, "cmd": commands}, key).json["result"]

@@ -30,6 +30,8 @@ OnSlot = Callable[[float], None]
 
 LEAST_FOR_A_CALL: Final = 1.0
 """Seconds that are left for a call when its slot comes: a slot at the very end would be wasted."""
+LEFT_AFTER_A_CALL: Final = 0.5
+"""Seconds that a call leaves of the caller's time, for what is written after it."""
 SPENT: Final = "OPERATION_TIME_LIMIT"
 _TOO_MANY: Final = "QUERY_LIMIT_EXCEEDED"
 _TOO_SLOW: Final = "TIMEOUT"
@@ -186,14 +188,14 @@ class Attempts:
 
     def _wait(self, portal: Portal, deadline: Deadline, share: Share, on_slot: OnSlot | None) -> None:
         self._circuit.check(portal.member_id)
-        sooner = Deadline(deadline.at - LEAST_FOR_A_CALL, self._clock)
+        sooner = deadline.sooner(LEAST_FOR_A_CALL)
         waited = self._limiter.wait(portal.member_id, _pace(portal), share, sooner, on_slot=on_slot)
         self._telemetry.count("LimiterWait", waited * 1000)
 
     def _sent(self, request: Request[Answered], grant: Grant, deadline: Deadline) -> Answered:
         self._telemetry.count("PortalCalls", method=request.name)
         started = self._clock.now()
-        answered = request.send(self._client, grant, deadline)
+        answered = request.send(self._client, grant, deadline.sooner(LEFT_AFTER_A_CALL))
         self._telemetry.count("PortalLatency", (self._clock.now() - started) * 1000)
         return answered
 

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from chat_lookup import config
 from chat_lookup.clock import Clock, SystemClock
@@ -109,18 +109,20 @@ def _session() -> "Session":
     return get_session()
 
 
-def _config(patience: _Patience) -> "Config":
+def _config(patience: _Patience, mode: Literal["standard", "legacy"] = "standard") -> "Config":
     from botocore.config import Config  # noqa: PLC0415 - as above
 
     return Config(
         connect_timeout=patience.connect,
         read_timeout=patience.read,
-        retries={"mode": "standard", "total_max_attempts": patience.attempts},
+        retries={"mode": mode, "total_max_attempts": patience.attempts},
     )
 
 
 def _dynamodb(settings: config.Settings, patience: _Patience = _USUAL) -> "DynamoDBClient":
-    client = _session().create_client("dynamodb", endpoint_url=settings.endpoint_url, config=_config(patience))
+    # A throttled call is repeated after up to 50 and 100 ms in the elder mode, 1 and 2 s in the newer: too long for us.
+    elder = _config(patience, "legacy")
+    client = _session().create_client("dynamodb", endpoint_url=settings.endpoint_url, config=elder)
     return cast("DynamoDBClient", client)
 
 

@@ -42,3 +42,7 @@ class Deadline:
     def no_later_than(self, seconds: float) -> "Deadline":
         """The nearer of this deadline and `seconds` from now."""
         return Deadline(min(self.at, self.clock.now() + seconds), self.clock)
+
+    def sooner(self, seconds: float) -> "Deadline":
+        """A deadline that leaves so many seconds until this one."""
+        return Deadline(self.at - seconds, self.clock)
