@@ -4,8 +4,6 @@
 """
 
 import contextlib
-import multiprocessing
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,13 +26,12 @@ from chat_lookup.lookup import Found, Options
 from local import environment
 from local.clock import SharedClock
 from tests.fakes import lambda_context
+from tests.integration.forked import STANDS, Forked, prepare
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_STARTED: Final = "ready"
 _PATIENCE: Final = 90.0
-_CONTEXT: Final = multiprocessing.get_context("forkserver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,48 +65,27 @@ class Outcome:
     problem: str = ""
 
 
-class Crowd:
+class Crowd(Forked):
     """One process, and what it is asked."""
 
     def __init__(self, setting: Setting) -> None:
-        self._pipe, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=main, args=(setting, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def ready(self) -> None:
-        """Wait until it stands."""
-        assert self._received() == _STARTED
+        super().__init__(main, setting, patience=_PATIENCE)
 
     def ask(self, question: Question) -> None:
         """Have its callers look the pair up; what they get is for `outcomes`."""
-        self._pipe.send(question)
+        self.send(question)
 
     def outcomes(self) -> list[Outcome]:
         """What came of the question; waits for it."""
-        return cast("list[Outcome]", self._received())
-
-    def kill(self) -> None:
-        """End it where it stands, as with SIGKILL: nothing is cleaned up."""
-        self._process.kill()
-        self._process.join(_PATIENCE)
-
-    def stop(self) -> None:
-        self.kill()
-        self._pipe.close()
-
-    def _received(self) -> object:
-        assert self._pipe.poll(_PATIENCE), "the process says nothing"
-        return self._pipe.recv()
+        return cast("list[Outcome]", self.received())
 
 
 def begin(settings: Sequence[Setting]) -> list[Crowd]:
     """Processes that stand and wait for questions. They are forked from one that has imported all of this already."""
-    _CONTEXT.set_forkserver_preload([__name__])
-    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # that one begins with nothing
-        crowds = [Crowd(setting) for setting in settings]
+    prepare(__name__)
+    crowds = [Crowd(setting) for setting in settings]
     for crowd in crowds:
-        crowd.ready()
+        crowd.stands()
     return crowds
 
 
@@ -122,7 +98,7 @@ def main(setting: Setting, pipe: Connection) -> None:
         reached = partial(_dynamodb, setting.dynamodb_url)
     with environment.replaced(setting.environment), mock.patch.object(bootstrap, "_dynamodb", reached):
         bootstrap.services()
-        pipe.send(_STARTED)
+        pipe.send(STANDS)
         with contextlib.suppress(EOFError):
             while True:
                 pipe.send(_looked_up(setting.member_id, pipe.recv()))

@@ -4,16 +4,11 @@
 """
 
 import contextlib
-import multiprocessing
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
-from unittest import mock
 
 # Not used here, but by every function: the process that all are forked from is to have them.
 from chat_lookup import answering, bootstrap, receiving, serving, working  # noqa: F401 - as said
@@ -23,10 +18,9 @@ from local.functions import Functions
 from local.output import FunctionOutput
 from local.template import Template
 from tests.integration.events_network import Network, Weather
+from tests.integration.forked import STANDS, Forked
 
-_READY: Final = "ready"
 _PATIENCE: Final = 60.0
-_CONTEXT: Final = multiprocessing.get_context("forkserver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,43 +47,21 @@ class Killed(Exception):
     """The process was killed before it answered."""
 
 
-class Process:
+class Process(Forked):
     """One process, and what it is invoked with, one after the other. Its `name` tells its log from all others."""
 
     def __init__(self, setting: Setting, name: str) -> None:
-        self._pipe, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=main, args=(setting, name, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
+        super().__init__(main, setting, name, patience=_PATIENCE)
 
     def invoke(self, function: str, event: object, killed_after: float | None = None) -> Outcome:
         """Run a function and wait for it. Raises `Killed` if it takes longer than `killed_after` seconds."""
-        self._pipe.send((function, event))
-        if not self._pipe.poll(_PATIENCE if killed_after is None else killed_after):
-            assert killed_after is not None, "the function does not come to an end"
+        self.send((function, event))
+        if killed_after is not None and not self.says(killed_after):
             self.stop()
             raise Killed
-        outcome = self._pipe.recv()
+        outcome = self.received()
         assert isinstance(outcome, Outcome)
         return outcome
-
-    def ready(self) -> None:
-        """Wait until it stands."""
-        assert self._pipe.poll(_PATIENCE), "the process does not start"
-        assert self._pipe.recv() == _READY
-
-    def stop(self) -> None:
-        """Kill it, as nobody can who wants to clean up first."""
-        self._process.kill()
-        self._process.join(_PATIENCE)
-        self._pipe.close()
-
-
-def prepare() -> None:
-    """Start the process that all are forked from, which has imported all of this already."""
-    _CONTEXT.set_forkserver_preload([__name__])
-    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # it begins with nothing
-        forkserver.ensure_running()
 
 
 def main(setting: Setting, name: str, pipe: Connection) -> None:
@@ -100,7 +72,7 @@ def main(setting: Setting, name: str, pipe: Connection) -> None:
     with environment.replaced(setting.variables), network.between(), contextlib.suppress(EOFError):
         with functions.output.capturing():
             bootstrap.working()  # whoever dies is to die at work, and not while it is built
-        pipe.send(_READY)
+        pipe.send(STANDS)
         while True:
             pipe.send(_run(functions, *pipe.recv()))
 

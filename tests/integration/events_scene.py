@@ -18,12 +18,14 @@ from local import environment
 from local.aws import EmbeddedAws
 from local.stack import ROOT
 from local.template import Template
+from tests.integration import events_process
 from tests.integration.conftest import Tables, tables_in
 from tests.integration.events_bodies import Sender
 from tests.integration.events_network import FAIR, Weather
 from tests.integration.events_plan import Plan
-from tests.integration.events_process import Outcome, Process, Setting, prepare
+from tests.integration.events_process import Outcome, Process, Setting
 from tests.integration.events_workers import Chances, Workers
+from tests.integration.forked import prepare
 from tests.integration.oauth_installation import Stores, added, known
 from tests.integration.portal_probe import PortalProbe
 
@@ -50,7 +52,7 @@ class Scene:
 
         def start() -> Process:
             process = Process(replace(self.setting, weather=weather), f"{kind} {next(self._numbers)}")
-            process.ready()
+            process.stands()
             return process
 
         return start
@@ -116,7 +118,7 @@ class Scene:
 @contextmanager
 def running_scene(dynamodb_url: str, folder: Path) -> Iterator[Scene]:
     """A portal whose application is installed, with a bot; nothing has happened yet."""
-    prepare()
+    prepare(events_process.__name__)
     template = Template.load(ROOT / "template.yaml")
     aws = EmbeddedAws(template, region=REGION)
     with PortalProbe(folder) as probe, tables_in(dynamodb_url) as tables:

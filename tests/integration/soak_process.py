@@ -5,9 +5,6 @@
 
 import contextlib
 import json
-import multiprocessing
-import os
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +12,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, cast
-from unittest import mock
 from urllib.parse import urlencode
 
 from chat_lookup import bootstrap
@@ -23,12 +19,12 @@ from local import environment
 from local.clock import SharedClock
 from local.output import FunctionOutput
 from tests import gateway
+from tests.integration.forked import Forked, prepare
 from tests.integration.soak_network import Blow, FoulNetwork
 from tests.soak_plan import Question, entity_id
 
 THREADS: Final = 6
 _PATIENCE: Final = 240.0
-_CONTEXT: Final = multiprocessing.get_context("forkserver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,43 +53,31 @@ class Told:
         return cast("Sequence[Mapping[str, Any]]", self.body.get("results", [self.body]))
 
 
-class Process:
+class Process(Forked):
     """One process, and what it is asked."""
 
     def __init__(self, setting: Setting) -> None:
-        self._pipe, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=main, args=(setting, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
+        super().__init__(main, setting, patience=_PATIENCE)
 
     def ask(self, questions: Sequence[Question]) -> None:
-        self._pipe.send(questions)
+        self.send(questions)
 
     def told(self) -> Sequence[Told]:
         """What each question was answered; waits for it."""
-        return cast("Sequence[Told]", self._received())
+        return cast("Sequence[Told]", self.received())
 
     def end(self) -> Counter[tuple[str, Blow]]:
         """Stop it; what struck its calls to the stores."""
-        self._pipe.send(None)
-        struck = cast("Counter[tuple[str, Blow]]", self._received())
-        self.kill()
+        self.send(None)
+        struck = cast("Counter[tuple[str, Blow]]", self.received())
+        self.stop()
         return struck
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.join(_PATIENCE)
-
-    def _received(self) -> object:
-        assert self._pipe.poll(_PATIENCE), "the process says nothing"
-        return self._pipe.recv()
 
 
 def begin(settings: Sequence[Setting]) -> list[Process]:
     """Processes that wait for questions. They are forked from one that has imported all of this already."""
-    _CONTEXT.set_forkserver_preload([__name__])
-    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # that one begins with nothing
-        return [Process(setting) for setting in settings]
+    prepare(__name__)
+    return [Process(setting) for setting in settings]
 
 
 def main(setting: Setting, pipe: Connection) -> None:

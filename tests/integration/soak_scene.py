@@ -110,7 +110,7 @@ class Scene:
                 soak.struck += process.end()
         finally:
             for process in processes:
-                process.kill()
+                process.stop()
         return soak
 
     def _ask(self, processes: Sequence[Process], questions: Sequence[Question], number: int) -> Iterator[Asked]:

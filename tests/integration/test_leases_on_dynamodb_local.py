@@ -179,7 +179,7 @@ def test_a_killed_holder_costs_his_lease_and_one_call_more(town: Town) -> None:
     ask([holder], 1)
     happens(lambda: town.calls() == 1)
     ask(others)
-    holder.kill()
+    holder.stop()
     town.scene.probe.tell("/faults", [])
     town.scene.probe.clock.advance(LEASE + SKEW)
     assert all_found(others) == (PROCESSES - 1) * CALLERS
@@ -191,7 +191,7 @@ def test_a_holder_killed_while_his_slot_lies_ahead_is_followed_by_one_who_calls(
     town.next_slot_in_ten_seconds(others[0])
     ask([holder], 1)
     happens(lambda: town.held_for() > LEASE)
-    holder.kill()
+    holder.stop()
     ask(others, 4)
     town.scene.probe.clock.advance(10 + LEASE + SKEW)
     happens(lambda: town.held_for() > LEASE)  # one of them, whose slot is the next

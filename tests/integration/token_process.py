@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import sys
@@ -25,14 +24,12 @@ from chat_lookup.renewal_world import PortalWorld
 from local import environment
 from local.clock import SharedClock
 from tests.fakes import lambda_context
+from tests.integration.forked import STANDS, Forked, prepare
 
 DEATHS: Final = ("before the refresh", "before the save", "before the switch", "after the switch")
 DIRECT: Final = 28.0
 """Seconds that a direct invocation has; a request has ten (design 3.1)."""
-_STARTED: Final = "ready"
 _PATIENCE: Final = 60.0
-
-_CONTEXT: Final = multiprocessing.get_context("forkserver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +61,22 @@ class Outcome:
     portal_error: str | None = None
 
 
-class Process:
+class Process(Forked):
     """One process, and what it is asked."""
 
     def __init__(self, setting: Setting, name: str) -> None:
-        self._pipe, theirs = _CONTEXT.Pipe()
         self._log = setting.folder / f"{name}.log"
-        self._process = _CONTEXT.Process(target=main, args=(setting, self._log, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def ready(self) -> None:
-        """Wait until it stands."""
-        assert self._received() == _STARTED
+        super().__init__(main, setting, self._log, patience=_PATIENCE)
 
     def ask(self, entity_id: str) -> None:
         """Have it look up this id, of type CRM, in the portal itself; the answer is for `outcome`."""
-        self._pipe.send(entity_id)
+        self.send(entity_id)
 
     def outcome(self) -> Outcome:
         """What came of the question; waits for it."""
         try:
-            answer = self._received()
+            answer = self.received()
         except EOFError:
-            self._process.join(_PATIENCE)
             return Outcome()
         assert isinstance(answer, Outcome)
         return answer
@@ -97,31 +86,17 @@ class Process:
         return self.outcome()
 
     @property
-    def killed(self) -> bool:
-        return self._process.exitcode == -signal.SIGKILL
-
-    @property
     def log(self) -> str:
         """Everything that it printed."""
         return self._log.read_text("utf-8")
 
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.join(_PATIENCE)
-        self._pipe.close()
-
-    def _received(self) -> object:
-        assert self._pipe.poll(_PATIENCE), "the process says nothing"
-        return self._pipe.recv()
-
 
 def start(setting: Setting, names: Sequence[str]) -> list[Process]:
     """Processes that stand and wait for questions. They are forked from one that has imported all of this already."""
-    _CONTEXT.set_forkserver_preload([__name__])
-    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # that one begins with nothing
-        processes = [Process(setting, name) for name in names]
+    prepare(__name__)
+    processes = [Process(setting, name) for name in names]
     for process in processes:
-        process.ready()
+        process.stands()
     return processes
 
 
@@ -132,7 +107,7 @@ def main(setting: Setting, log: Path, pipe: Connection) -> None:
     mortal = _mortal(setting.death, setting.grave)
     with environment.replaced(setting.environment), mock.patch.object(serving, "PortalWorld", mortal):
         bootstrap.services()
-        pipe.send(_STARTED)
+        pipe.send(STANDS)
         with contextlib.suppress(EOFError):
             while True:
                 pipe.send(_look_up(setting, EntityRef("CRM", pipe.recv())))
