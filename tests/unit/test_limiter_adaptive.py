@@ -209,6 +209,16 @@ def test_whoever_slept_while_another_was_refused_gives_up_if_the_pause_ends_too_
     assert raised.value.retry_after == pytest.approx(2.0, abs=TINY)
 
 
+def test_bulk_that_slept_between_two_steps_of_a_burst_hears_of_a_refusal_before_it_calls(
+    stores: Stores, meanwhile: Meanwhile
+) -> None:
+    limiter, other = process(stores, meanwhile), process(stores, meanwhile)
+    assert wait(other, meanwhile, share=Share.BULK) == 0.0
+    meanwhile.happens = lambda: other.refused(MEMBER_ID, USUAL)
+    with pytest.raises(PortalBusy):  # nothing is left for bulk work until the pause is over
+        wait(limiter, meanwhile, share=Share.BULK)
+
+
 def test_whoever_calls_at_once_pays_for_no_look_at_the_row(stores: Stores, clock: OthersGoOn) -> None:
     dynamodb = Counting(stores.dynamodb)
     limiter = process(stores, clock, dynamodb)

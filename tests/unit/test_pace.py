@@ -1,10 +1,12 @@
 """The arithmetic of the shared pace: pure functions, from what is reserved to who may call when."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_lookup.pace import BULK_PATIENCE, BULK_SHARE, MARGIN, SKEW, Pace, Share
+from chat_lookup.pace import BULK_PATIENCE, BULK_SHARE, BULK_SPREAD, MARGIN, SKEW, Pace, Share
 
 NOW = 1_763_000_000.0
 TINY = 1e-4
@@ -22,12 +24,13 @@ def usable(pace: Pace) -> int:
 
 def reserved(pace: Pace, arrivals: list[tuple[float, Share, float]]) -> list[tuple[float, float, Share]]:
     """When each arrival (pause since the last, class, patience) came, and the slot that it got if it got one."""
-    now, tat, slots = NOW, NOW, []
+    now, tat, full_at, slots = NOW, NOW, NOW, []
     for pause, share, patience in arrivals:
         now += pause
         if tat > pace.horizon(share, now, now + patience):
             continue
-        slots.append((now, pace.slot(share, now, tat), share))
+        full_at = now if tat < now else full_at
+        slots.append((now, pace.slot(share, now, tat, full_at), share))
         tat = max(now, tat) + pace.interval
     return slots
 
@@ -71,6 +74,18 @@ def test_bulk_leaves_a_fifth_of_the_burst_to_those_who_wait(pace: Pace, patience
     leaks = pace.rate * min(patience, BULK_PATIENCE)
     assert taken <= bulk_share + leaks + TINY
     assert len(slots) - taken >= usable(pace) - bulk_share - leaks - 1
+
+
+@given(paces)
+def test_bulk_takes_a_burst_in_steps_and_its_last_slot_is_no_later_for_that(pace: Pace) -> None:
+    """The steps are short against the time in which slots come back, and those who wait know none."""
+    slots = [slot for _, slot, _ in reserved(pace, [(0.0, Share.BULK, 30.0)] * 400)]
+    apart = [after - before for before, after in itertools.pairwise(slots)]
+    step = pace.interval * BULK_SPREAD
+    assert all(each >= step - TINY for each, slot in zip(apart, slots[1:], strict=True) if slot < NOW + BULK_PATIENCE)
+    assert slots[-1] <= NOW + BULK_PATIENCE + TINY
+    at_once = [slot for _, slot, _ in reserved(pace, [(0.0, Share.INTERACTIVE, 0.0)] * 400)]
+    assert at_once == [NOW] * len(at_once)
 
 
 @given(paces, shares, st.floats(0, 120), waits)

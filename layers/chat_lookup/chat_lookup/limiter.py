@@ -29,7 +29,7 @@ _LONG_SLEEP: Final = 1.0
 
 _BUSY: Final = "SET tat = tat + :interval, expires_at = :expires_at"
 _IF_BUSY: Final = "tat >= :now AND tat <= :horizon"
-_IDLE: Final = "SET tat = :next, expires_at = :expires_at"
+_IDLE: Final = "SET tat = :next, full_at = :now, expires_at = :expires_at"
 _IF_IDLE: Final = "attribute_not_exists(tat) OR tat < :now OR tat > :absurd"
 _LOWER: Final = "SET blocked_until = :until, factor = :factor, lowered_at = :lowered_at, expires_at = :expires_at"
 _IF_NOT_LOWERED_SINCE: Final = "(attribute_not_exists(lowered_at) OR lowered_at = :seen OR blocked_until > :ahead)"
@@ -68,7 +68,9 @@ class Limiter:
             asleep = slot - self._clock.now()
             self._clock.sleep(asleep)
             # Others had their turns meanwhile: if one of them was refused, this slot lies in the pause that followed.
-            if asleep <= min(_LONG_SLEEP, pace.interval) or not self._read(member_id, pace).blocked(slot):
+            # A whole batch is worth that look after the shortest sleep.
+            short = 0.0 if share is Share.BULK else min(_LONG_SLEEP, pace.interval)
+            if asleep <= short or not self._read(member_id, pace).blocked(slot):
                 return max(0.0, slot - began)
 
     def refused(self, member_id: str, pace: Pace, error_reset_at: float | None = None) -> None:
@@ -102,7 +104,7 @@ class Limiter:
                 raise PortalBusy(retry_after=max(1.0, seen.tat - horizon))
             held, seen = self._advance(member_id, pace, now, horizon, busy=seen.tat is not None and seen.tat >= now)
             if held and seen.tat is not None:
-                return pace.slot(share, now, seen.tat - pace.interval)
+                return min(pace.slot(share, now, seen.tat - pace.interval, seen.full_at), deadline.at)
         # Only a clock that runs apart from the others' could come here: each failure showed a newer row.
         raise PortalBusy(retry_after=1.0)
 
@@ -172,4 +174,5 @@ def _standing(item: "Item") -> Standing:
         blocked_until=read_number(item, "blocked_until") or 0.0,
         factor=read_number(item, "factor") or 1.0,
         lowered_at=read_number(item, "lowered_at") or 0.0,
+        full_at=read_number(item, "full_at") or 0.0,
     )

@@ -16,6 +16,9 @@ SKEW: Final = 0.4
 BULK_SHARE: Final = 0.8
 BULK_PATIENCE: Final = 1.0
 """Seconds ahead that bulk work may reserve: so that it never stands in front of somebody who waits."""
+BULK_SPREAD: Final = 0.05
+"""Of the time in which slots come back so much lies between those that bulk work takes of a burst: else all processes
+have called before the first of them hears that somebody else had used the portal's burst up."""
 MOST_WAITERS: Final = 40
 """Callers of one portal who wait at a time: each holds a function, and the account has only so many (design 5)."""
 LEAST: Final = 0.25
@@ -71,9 +74,11 @@ class Pace:
         patience = BULK_PATIENCE if share is Share.BULK else MOST_WAITERS * self.interval
         return min(latest, now + patience) + self.reach(share)
 
-    def slot(self, share: Share, now: float, tat: float) -> float:
-        """When the caller who found this `tat` may call: now, or later."""
-        return max(now, tat - self.reach(share))
+    def slot(self, share: Share, now: float, tat: float, full_at: float = 0.0) -> float:
+        """When the caller who found this `tat` may call: now, or later. All of the burst was left at `full_at`."""
+        slot = max(now, tat - self.reach(share))
+        spread = full_at + (tat - full_at) * BULK_SPREAD
+        return max(slot, min(spread, now + BULK_PATIENCE)) if share is Share.BULK else slot
 
     def absurd(self, now: float) -> float:
         """What no `tat` comes to by reservations alone, however large the burst."""
@@ -84,20 +89,21 @@ class Pace:
 class Standing:
     """A portal's row: how far ahead is reserved, and what its last refusal (QUERY_LIMIT_EXCEEDED) left behind.
 
-    `tat` is None where nothing is reserved. Nobody calls before `blocked_until`; of the pace `factor` was left at
-    `lowered_at`. All moments are Unix time.
+    `tat` is None where nothing is reserved; all of the burst was left at `full_at`. Nobody calls before `blocked_until`;
+    of the pace `factor` was left at `lowered_at`. All moments are Unix time.
     """
 
     tat: float | None = None
     blocked_until: float = 0.0
     factor: float = 1.0
     lowered_at: float = 0.0
+    full_at: float = 0.0
 
     def credible(self, pace: Pace, now: float) -> "Standing":
         """The same without what only a clock that ran wrong can have written."""
         refusal = max(self.blocked_until, self.lowered_at) <= now + FAR_AHEAD
         tat = self.tat if self.tat is not None and self.tat <= pace.absurd(now) else None
-        return replace(self, tat=tat) if refusal else Standing(tat)
+        return replace(self, tat=tat) if refusal else Standing(tat, full_at=self.full_at)
 
     def blocked(self, moment: float) -> bool:
         return moment < self.blocked_until
