@@ -15,6 +15,8 @@ from local import environment
 from local.aws import CREDENTIALS, EmbeddedAws
 from local.stack import ROOT, Settings, running
 from local.template import REGION, Template
+from tests.integration.portal_bots import BotProbe
+from tests.integration.portal_service import ApplicationProbe
 from tests.integration.service import Service, empty
 from tests.integration.stranger import Stage, staged
 
@@ -132,3 +134,37 @@ def real_tables() -> Iterator[Tables]:
         pytest.skip("DYNAMODB_LOCAL_URL names no DynamoDB Local")
     with tables_in(url) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplicationProbe]:
+    """A portal alone, for a module's tests one after the other: they take `probe`, which begins afresh."""
+    with ApplicationProbe(tmp_path_factory.mktemp("portal")) as probe:
+        yield probe
+
+
+@pytest.fixture(scope="module")
+def bot_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProbe]:
+    """The same for tests of bots, which take `v1` or `v2`."""
+    with BotProbe(tmp_path_factory.mktemp("portal")) as probe:
+        yield probe
+
+
+@pytest.fixture
+def probe(shared_probe: ApplicationProbe) -> ApplicationProbe:
+    """A portal with a freshly installed application, and no bots."""
+    return shared_probe.installed_afresh()
+
+
+@pytest.fixture
+def v1(bot_probe: BotProbe) -> BotProbe:
+    """A portal with one bot of the API's first version."""
+    bot_probe.with_bot("v1")
+    return bot_probe
+
+
+@pytest.fixture
+def v2(bot_probe: BotProbe) -> BotProbe:
+    """A portal with one bot of the API's second version."""
+    bot_probe.with_bot("v2")
+    return bot_probe

@@ -1,6 +1,5 @@
 """Calls by access token: whose they are, and when they are refused (bitrix24.md 2.2, 7.1)."""
 
-from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
@@ -8,18 +7,6 @@ import pytest
 from tests.integration.portal_service import ApplicationProbe
 
 PAIR = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
-
-
-@pytest.fixture(scope="module")
-def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplicationProbe]:
-    with ApplicationProbe(tmp_path_factory.mktemp("portal")) as probe:
-        yield probe
-
-
-@pytest.fixture
-def probe(shared_probe: ApplicationProbe) -> ApplicationProbe:
-    """A portal with a freshly installed application."""
-    return shared_probe.installed_afresh()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -13,18 +12,6 @@ import urllib3
 from tests.integration.portal_service import ApplicationProbe
 
 HOUR, DAY = 3_600, 86_400
-
-
-@pytest.fixture(scope="module")
-def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplicationProbe]:
-    with ApplicationProbe(tmp_path_factory.mktemp("portal")) as probe:
-        yield probe
-
-
-@pytest.fixture
-def probe(shared_probe: ApplicationProbe) -> ApplicationProbe:
-    """A portal with a freshly installed application."""
-    return shared_probe.installed_afresh()
 
 
 def code_of(probe: ApplicationProbe, user_id: int = 1) -> str:

@@ -1,25 +1,11 @@
 """Event handlers of an application (bitrix24.md 1.15)."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.integration.portal_service import ApplicationProbe
 
 HANDLER = "https://service.example/bitrix24/install"
 TOLD = {"event": "ONAPPUNINSTALL", "handler": HANDLER}
-
-
-@pytest.fixture(scope="module")
-def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplicationProbe]:
-    with ApplicationProbe(tmp_path_factory.mktemp("portal")) as probe:
-        yield probe
-
-
-@pytest.fixture
-def probe(shared_probe: ApplicationProbe) -> ApplicationProbe:
-    """A portal with a freshly installed application."""
-    return shared_probe.installed_afresh()
 
 
 @pytest.fixture

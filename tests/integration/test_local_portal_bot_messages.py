@@ -1,6 +1,5 @@
 """What bots say: four methods, who may say what where, and what is kept of it (bitrix24.md 1.13, 1.14, 9 row 16)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,24 +8,6 @@ from tests.integration.portal_bots import BotProbe
 
 SEND, ANSWER = "imbot.v2.Chat.Message.send", "imbot.v2.Command.answer"
 ADD, ANSWER_V1 = "imbot.message.add", "imbot.command.answer"
-
-
-@pytest.fixture(scope="module")
-def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProbe]:
-    with BotProbe(tmp_path_factory.mktemp("portal")) as probe:
-        yield probe
-
-
-@pytest.fixture
-def v1(shared_probe: BotProbe) -> BotProbe:
-    shared_probe.with_bot("v1")
-    return shared_probe
-
-
-@pytest.fixture
-def v2(shared_probe: BotProbe) -> BotProbe:
-    shared_probe.with_bot("v2")
-    return shared_probe
 
 
 def send(probe: BotProbe, dialog_id: str, text: str = "chat 1437", **more: object) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Bots and their commands: registered, changed and owned as the documents say (bitrix24.md 1.9 to 1.12)."""
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,18 +9,6 @@ from tests.integration.portal_service import ApplicationProbe
 
 HANDLER = "https://service.example/bitrix24/events"
 _codes = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplicationProbe]:
-    with ApplicationProbe(tmp_path_factory.mktemp("portal")) as probe:
-        yield probe
-
-
-@pytest.fixture
-def probe(shared_probe: ApplicationProbe) -> ApplicationProbe:
-    """A portal with a freshly installed application, and no bots."""
-    return shared_probe.installed_afresh()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Bots of the deprecated first version (bitrix24.md 1.9, 1.11)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,18 +7,6 @@ import pytest
 from tests.integration.portal_service import ApplicationProbe
 
 HANDLER = "https://service.example/bitrix24/events"
-
-
-@pytest.fixture(scope="module")
-def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplicationProbe]:
-    with ApplicationProbe(tmp_path_factory.mktemp("portal")) as probe:
-        yield probe
-
-
-@pytest.fixture
-def probe(shared_probe: ApplicationProbe) -> ApplicationProbe:
-    """A portal with a freshly installed application, and no bots."""
-    return shared_probe.installed_afresh()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Events of bots, field for field as the documents' samples show them (bitrix24.md 5.5, 5.7)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,24 +36,6 @@ USER_V2 = {
     *("id", "active", "name", "firstName", "lastName", "extranet", "bot", "connector", "idle", "lastActivityDate"),
     "type",
 }
-
-
-@pytest.fixture(scope="module")
-def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProbe]:
-    with BotProbe(tmp_path_factory.mktemp("portal")) as probe:
-        yield probe
-
-
-@pytest.fixture
-def v1(shared_probe: BotProbe) -> BotProbe:
-    shared_probe.with_bot("v1")
-    return shared_probe
-
-
-@pytest.fixture
-def v2(shared_probe: BotProbe) -> BotProbe:
-    shared_probe.with_bot("v2")
-    return shared_probe
 
 
 def only(probe: BotProbe) -> dict[str, Any]:

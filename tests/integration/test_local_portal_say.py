@@ -1,7 +1,6 @@
 """What users write, and which bots hear of it (bitrix24.md 5.4, 9 rows 7, 8 and 16)."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,12 +13,6 @@ ADD = {"v1": "ONIMBOTMESSAGEADD", "v2": "ONIMBOTV2MESSAGEADD"}
 COMMAND = {"v1": "ONIMCOMMANDADD", "v2": "ONIMBOTV2COMMANDADD"}
 
 
-@pytest.fixture(scope="module")
-def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProbe]:
-    with BotProbe(tmp_path_factory.mktemp("portal")) as probe:
-        yield probe
-
-
 @pytest.fixture(params=["v1", "v2"])
 def api(request: pytest.FixtureRequest) -> str:
     """Which API registered the bot."""
@@ -28,15 +21,9 @@ def api(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def probe(shared_probe: BotProbe, api: str) -> BotProbe:
-    shared_probe.with_bot(api)
-    return shared_probe
-
-
-@pytest.fixture
-def v2(shared_probe: BotProbe) -> BotProbe:
-    shared_probe.with_bot("v2")
-    return shared_probe
+def probe(bot_probe: BotProbe, api: str) -> BotProbe:
+    bot_probe.with_bot(api)
+    return bot_probe
 
 
 def names(told: Any) -> list[str]:
