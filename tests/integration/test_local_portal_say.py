@@ -59,17 +59,17 @@ def test_a_name_becomes_a_mention(v2: BotProbe) -> None:
     assert event["data"]["message"]["text"] == f"[USER={v2.bot_id}]{NAME}[/USER] deal 5"
 
 
-def test_a_supervisor_hears_everything_that_is_said_where_he_is(shared_probe: BotProbe) -> None:
-    shared_probe.with_bot("v2", kind="supervisor")
-    assert names(shared_probe.say("hello everybody", shared_probe.chat_with_bot())) == [ADD["v2"]]
-    assert shared_probe.say("hello everybody", 1437)["sent"] == []
+def test_a_supervisor_hears_everything_that_is_said_where_he_is(bot_probe: BotProbe) -> None:
+    bot_probe.with_bot("v2", kind="supervisor")
+    assert names(bot_probe.say("hello everybody", bot_probe.chat_with_bot())) == [ADD["v2"]]
+    assert bot_probe.say("hello everybody", 1437)["sent"] == []
 
 
-def test_a_bot_of_an_open_line_hears_its_lines(shared_probe: BotProbe) -> None:
-    shared_probe.with_bot("v1", kind="O")
-    line = shared_probe.chat_with_bot("LINES", "livechat|22|1775|599", (1, 744))
-    assert names(shared_probe.say("Good morning", line, user_id=744)) == [ADD["v1"]]
-    assert shared_probe.say("hello everybody", shared_probe.chat_with_bot())["sent"] == []
+def test_a_bot_of_an_open_line_hears_its_lines(bot_probe: BotProbe) -> None:
+    bot_probe.with_bot("v1", kind="O")
+    line = bot_probe.chat_with_bot("LINES", "livechat|22|1775|599", (1, 744))
+    assert names(bot_probe.say("Good morning", line, user_id=744)) == [ADD["v1"]]
+    assert bot_probe.say("hello everybody", bot_probe.chat_with_bot())["sent"] == []
 
 
 def test_a_bot_does_not_hear_itself(probe: BotProbe) -> None:
@@ -86,10 +86,10 @@ def test_a_common_command_is_told_where_the_bot_is_no_member(probe: BotProbe, ap
     assert names(probe.say("/chatid", 1437)) == [COMMAND[api]]
 
 
-def test_any_other_command_only_where_it_is(shared_probe: BotProbe, api: str) -> None:
-    shared_probe.with_bot(api, common=False)
-    assert shared_probe.say("/chatid", 1437)["sent"] == []
-    assert names(shared_probe.say("/chatid", shared_probe.chat_with_bot())) == [COMMAND[api]]
+def test_any_other_command_only_where_it_is(bot_probe: BotProbe, api: str) -> None:
+    bot_probe.with_bot(api, common=False)
+    assert bot_probe.say("/chatid", 1437)["sent"] == []
+    assert names(bot_probe.say("/chatid", bot_probe.chat_with_bot())) == [COMMAND[api]]
 
 
 @pytest.mark.parametrize("text", ["/chatids", "/chat", " /chatid", "chatid", "see /chatid", "//chatid"])
@@ -105,20 +105,20 @@ def test_each_command_of_a_text_has_an_event_of_its_own(v2: BotProbe) -> None:
 
 @pytest.mark.parametrize("user_id", [4, 5, 6, 744])
 def test_commands_of_outsiders_are_told_only_where_the_command_supports_them(
-    shared_probe: BotProbe, api: str, user_id: int
+    bot_probe: BotProbe, api: str, user_id: int
 ) -> None:
-    shared_probe.with_bot(api)
-    assert names(shared_probe.say("/chatid", user_id=user_id)) == [ADD[api]]
-    shared_probe.with_bot(api, extranet=True)
-    assert names(shared_probe.say("/chatid", user_id=user_id)) == [COMMAND[api], ADD[api]]
+    bot_probe.with_bot(api)
+    assert names(bot_probe.say("/chatid", user_id=user_id)) == [ADD[api]]
+    bot_probe.with_bot(api, extranet=True)
+    assert names(bot_probe.say("/chatid", user_id=user_id)) == [COMMAND[api], ADD[api]]
 
 
-def test_who_wrote_is_told_truly_in_v1(shared_probe: BotProbe) -> None:
-    shared_probe.with_bot("v1")
+def test_who_wrote_is_told_truly_in_v1(bot_probe: BotProbe) -> None:
+    bot_probe.with_bot("v1")
     flags = {}
     for user_id in (1, 4, 5, 6, 744):
-        shared_probe.say("Hi", user_id=user_id)
-        (event,) = shared_probe.told()
+        bot_probe.say("Hi", user_id=user_id)
+        (event,) = bot_probe.told()
         user = event["data"]["USER"]
         flags[user_id] = "".join(user[f"IS_{name}"] for name in ("BOT", "CONNECTOR", "NETWORK", "EXTRANET"))
     assert flags == {1: "NNNN", 4: "NNNY", 5: "NNYY", 6: "YNNN", 744: "NYNY"}
