@@ -1,10 +1,12 @@
-# The verbs of this project; `make help` lists them. Each sets up what it needs by itself, in .venv and .venv-sam.
+# The verbs of this project; `make help` lists them. Each sets up what it needs by itself, in .venv and its like.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
 VENV := .venv
 SAM_VENV := .venv-sam
+CHECKOV_VENV := .venv-checkov
+BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 SAM := $(SAM_VENV)/bin/sam
 STATE_DIR ?= .local
@@ -18,7 +20,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 export AWS_EC2_METADATA_DISABLED := true
 
-.PHONY: help run test check build e2e bench invoke clean
+.PHONY: help run test check build e2e bench invoke deploy smoke clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 16
@@ -32,27 +34,54 @@ test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="
 	@$(call pytest,tests/unit)
 	@$(call pytest,tests/integration)
 
-check: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## lint, format, types, template; offline
+check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, format, types, security, the template and its house rules; offline
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml layers/chat_lookup/chat_lookup functions local benchmarks
 	$(SAM) validate --lint
 	$(SAM_VENV)/bin/cfn-lint
+	@mkdir -p .aws-sam
+	$(BIN)/python -m tests.template_forms > .aws-sam/translated.json
+	$(CHECKOV_VENV)/bin/checkov
+	$(BIN)/pytest --quiet -n 2 tests/unit/test_template_*.py
 
 build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 	@$(SAM) build
-	@du -sh .aws-sam/build/*/
+	@echo "In bytes, unpacked and zipped:"
+	@cd .aws-sam/build && for each in */; do \
+	  ../../$(SAM_VENV)/bin/python -m zipfile -c ../sizes.zip "$$each"; \
+	  printf '%10d %9d  %s\n' "$$(find "$$each" -type f -exec cat {} + | wc -c)" "$$(wc -c < ../sizes.zip)" "$${each%/}"; \
+	done; rm ../sizes.zip
 
 e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers
 	@SAM=$(abspath $(SAM)) $(BIN)/pytest tests/e2e $(ARGS)
 
-bench: $(BIN)/.ready ## the pace of bulk work, eight processes in real time; DYNAMODB_LOCAL_URL names the store
-	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m benchmarks.pace $(ARGS)
+# The runtime's client has an environment of its own. What is left out says so in the table.
+bench: $(BIN)/.ready $(BENCH_VENV)/bin/.ready build ## every figure beside its reference; ARGS=--quick to see that each can be taken; DYNAMODB_LOCAL_URL
+	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m benchmarks $(ARGS)
 
 invoke: build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`
 	@test -f $(STATE_DIR)/env.json || { echo "Start the stores first: make run BIND=0.0.0.0 PORTAL_HOST=host.docker.internal" >&2; exit 1; }
 	@$(SAM) local invoke $(FUNCTION) --event $(EVENT) --env-vars $(STATE_DIR)/env.json \
 	  --parameter-overrides Architecture=$(ARCH) --add-host host.docker.internal:host-gateway $(ARGS)
+
+# The operator's own region and account, whatever the lines above say to `sam` where it calls nobody. A stack that is up
+# to date already is no failure.
+deploy: OPERATOR := env -u AWS_EC2_METADATA_DISABLED $(if $(filter file,$(origin AWS_DEFAULT_REGION)),-u AWS_DEFAULT_REGION)
+deploy: known-environment $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: builds, then deploys by samconfig.toml
+	@$(SAM) build --config-env "$$ENV"
+	@$(OPERATOR) $(SAM) deploy --config-env "$$ENV" --no-fail-on-empty-changeset
+	@echo "Next, with the outputs above: a portal and a key (README, Deploying), then: make smoke URL=<ApiUrl> KEY=<key>"
+
+.PHONY: known-environment
+known-environment:
+	@case "$${ENV:-}" in dev|staging|prod) ;; *) \
+	  echo "Which environment? make deploy ENV=dev|staging|prod; samconfig.toml says what each is" >&2; exit 1;; esac
+
+# Variables as for `make run`: URL KEY ENTITY_TYPE ENTITY_ID BUILD_DIR. So the key is on no command line from here on.
+smoke: $(BIN)/.ready ## URL=https://... KEY=...: whether a deployed service works, with the layer that is built here
+	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m local.smoke
 
 clean: ## removes what the verbs made, but for the environments
 	rm -rf .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -80,3 +109,9 @@ $(VENV)/bin/.ready: requirements/dev.txt layers/chat_lookup/requirements.txt
 
 $(SAM_VENV)/bin/.ready: requirements/sam.txt
 	$(call environment,$(SAM_VENV),$<)
+
+$(CHECKOV_VENV)/bin/.ready: requirements/checkov.txt
+	$(call environment,$(CHECKOV_VENV),$<)
+
+$(BENCH_VENV)/bin/.ready: requirements/bench.txt
+	$(call environment,$(BENCH_VENV),$<)

@@ -1,7 +1,6 @@
-"""The layer's stamp: one hash over everything that shapes the layer.
+"""The stamps in each function's folder: the layer's and the settings'. Whatever changes one changes every function.
 
-It is written into each function's folder, so that a changed layer changes every function, and `/health` answers it.
-As a script it prints the stamp of the layer beside it.
+`/health` answers that of the layer. As a script it prints one of them, `layer` or `settings`, of the sources around it.
 """
 
 import hashlib
@@ -11,6 +10,9 @@ from pathlib import Path
 LAYERS = Path(__file__).resolve().parent
 KINDS = frozenset({".py", ".typed", ".txt", ".mk", ""})
 """Suffixes of what is built or builds; none is that of Makefile and find-python. Editors' leftovers do not count."""
+
+SETTINGS = ("template.yaml", "samconfig.toml")
+"""Beside the folder of layers."""
 
 
 def stamp(folder: Path = LAYERS) -> str:
@@ -31,5 +33,15 @@ def sources(folder: Path) -> list[Path]:
     ]
 
 
+def settings_stamp(root: Path = LAYERS.parent) -> str:
+    """SHA-256, in hexadecimal, over the template and the parameters by environment; one that is missing is empty."""
+    whole = hashlib.sha256()
+    for path in (root / name for name in SETTINGS):
+        whole.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
+    return whole.hexdigest()
+
+
+STAMPS = {"layer": stamp, "settings": settings_stamp}
+
 if __name__ == "__main__":
-    sys.stdout.write(stamp() + "\n")
+    sys.stdout.write(STAMPS[sys.argv[1]]() + "\n")

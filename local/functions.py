@@ -12,7 +12,8 @@ from pathlib import Path
 
 from chat_lookup.clock import Clock
 from local.output import FunctionOutput
-from local.template import ACCOUNT, REGION, Function, Template
+from local.template import Function, Template
+from local.template_functions import LATEST, function_arn
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class LambdaContext:
     aws_request_id: str
     # Lambda's own time runs on, however often the clock of portal and service is put forward.
     _ends_at: float
-    function_version: str = "$LATEST"
+    function_version: str = LATEST
     log_stream_name: str = "local"
     client_context: None = None
     identity: None = None
@@ -38,7 +39,7 @@ class LambdaContext:
 
     @property
     def invoked_function_arn(self) -> str:
-        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.function_name}"
+        return function_arn(self.function_name, self.function.alias)
 
     @property
     def log_group_name(self) -> str:

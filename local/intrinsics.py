@@ -24,20 +24,27 @@ class TemplateError(Exception):
 class Intrinsics:
     """Resolves the values of one template, as far as the local run follows them.
 
-    `names` is what `Ref` gives for a resource, `attributes` what `Fn::GetAtt` gives for `LogicalId.Attribute`. A
-    parameter has its default. Every method takes the value's place and raises TemplateError with it.
+    `names` is what `Ref` gives for a resource, `attributes` what `Fn::GetAtt` gives for `LogicalId.Attribute`;
+    `conditions` are the template's own. A parameter has its default. Every method takes the value's place and raises
+    TemplateError with it.
     """
 
     def __init__(
-        self, parameters: Mapping[str, object], names: Mapping[str, str], attributes: Mapping[str, str]
+        self,
+        parameters: Mapping[str, object],
+        names: Mapping[str, str],
+        attributes: Mapping[str, str],
+        conditions: Mapping[str, object],
     ) -> None:
         self._parameters = parameters
         self._names = {**names, **PSEUDO_PARAMETERS}
         self._attributes = attributes
-        self._followed: Mapping[str, Callable[[object, str], str]] = {
+        self._conditions = conditions
+        self._followed: Mapping[str, Callable[[object, str], object]] = {
             "Ref": self._reference,
             "Fn::Sub": self._substituted,
             "Fn::GetAtt": self._attribute,
+            "Fn::If": self._chosen,
         }
 
     def plain(self, value: object, place: str) -> object:
@@ -88,6 +95,26 @@ class Intrinsics:
         if path not in self._attributes:
             raise TemplateError(f"{place}: the local run does not follow Fn::GetAtt of {path}")
         return self._attributes[path]
+
+    def _chosen(self, choice: object, place: str) -> object:
+        match choice:
+            case [name, then, otherwise]:
+                return self.plain(then if self._holds({"Condition": name}, place) else otherwise, place)
+        raise TemplateError(f"{place}: Fn::If takes a condition and two values")
+
+    def _holds(self, condition: object, place: str) -> bool:
+        match condition:
+            case {"Condition": str(name)} if name in self._conditions:
+                return self._holds(self._conditions[name], f"Conditions.{name}")
+            case {"Fn::Equals": [one, other]}:
+                return self.text(one, place) == self.text(other, place)
+            case {"Fn::Not": [inner]}:
+                return not self._holds(inner, place)
+            case {"Fn::And": [*inner]}:
+                return all(self._holds(each, place) for each in inner)
+            case {"Fn::Or": [*inner]}:
+                return any(self._holds(each, place) for each in inner)
+        raise TemplateError(f"{place}: the local run does not follow the condition {condition}")
 
 
 def parsed(text: str) -> object:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from chat_lookup.clock import Clock
 from local.functions import Functions, failure
-from local.template import ACCOUNT, REGION
+from local.template_functions import LATEST, function_arn
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -45,6 +45,7 @@ class Invocations:
         pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
         self._functions = functions
+        self._called = {called: name for name, each in functions.template.functions.items() for called in each.called()}
         self._deliver = deliver
         self._clock = clock
         self._pauses_s = pauses_s
@@ -67,9 +68,10 @@ class Invocations:
             thread.join(_ENDS_WITHIN_S)
 
     def _answer(self, environ: "WSGIEnvironment", request_id: str) -> tuple[str, Mapping[str, str], bytes]:
-        name = environ["PATH_INFO"].split("/")[-2]
-        if name not in self._functions.template.functions:
-            return _refusal("404 Not Found", "ResourceNotFoundException", f"Function not found: {_arn(name)}")
+        called = environ["PATH_INFO"].split("/")[-2]
+        name = self._called.get(called)
+        if name is None:
+            return _refusal("404 Not Found", "ResourceNotFoundException", f"Function not found: {function_arn(called)}")
         try:
             payload = json.loads(environ["wsgi.input"].read() or b"{}")
         except ValueError:
@@ -91,7 +93,8 @@ class Invocations:
 
     def _run(self, invocation: Invocation) -> None:
         """All tries of one; what Lambda keeps in a queue of its own is a thread here."""
-        settings = self._functions.template.functions[invocation.function].asynchronous
+        function = self._functions.template.functions[invocation.function]
+        settings = function.asynchronous
         failed: dict[str, object] = {}
         for pause_s in (0.0, *self._pauses_s[: settings.retries]):
             if self._ending.wait(pause_s):
@@ -104,9 +107,13 @@ class Invocations:
             else:
                 return
         if settings.on_failure is not None and not self._ending.is_set():
-            self._deliver(settings.on_failure, json.dumps(self._record(invocation, settings.retries + 1, failed)))
+            arn = function_arn(function.logical_id, function.alias or LATEST)
+            record = self._record(invocation, arn, settings.retries + 1, failed)
+            self._deliver(settings.on_failure, json.dumps(record))
 
-    def _record(self, invocation: Invocation, tries: int, failed: Mapping[str, object]) -> Mapping[str, object]:
+    def _record(
+        self, invocation: Invocation, arn: str, tries: int, failed: Mapping[str, object]
+    ) -> Mapping[str, object]:
         """What a destination is told (docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html)."""
         now = datetime.fromtimestamp(self._clock.now(), UTC)
         return {
@@ -114,18 +121,14 @@ class Invocations:
             "timestamp": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "requestContext": {
                 "requestId": invocation.request_id,
-                "functionArn": f"{_arn(invocation.function)}:$LATEST",
+                "functionArn": arn,
                 "condition": "RetriesExhausted",
                 "approximateInvokeCount": tries,
             },
             "requestPayload": invocation.payload,
-            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+            "responseContext": {"statusCode": 200, "executedVersion": LATEST, "functionError": "Unhandled"},
             "responsePayload": failed,
         }
-
-
-def _arn(name: str) -> str:
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
 
 
 def _refusal(status: str, kind: str, message: str) -> tuple[str, Mapping[str, str], bytes]:

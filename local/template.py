@@ -6,10 +6,11 @@ Whatever must be read and is not understood (a resource, an event, an intrinsic,
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.intrinsics import ACCOUNT, REGION, Intrinsics, TemplateError, admit, mapping, parsed
+from local.template_functions import FUNCTION, Function, alias_of, aliases
 from local.template_queues import (
     QUEUE,
     Asynchronous,
@@ -27,10 +28,13 @@ DEFAULT_ROUTE = "$default"
 
 # Resources that change nothing in what a request meets on this machine.
 WITHOUT_LOCAL_EFFECT = (
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::ApiGatewayV2::DomainName",
     "AWS::CloudWatch::",
     "AWS::IAM::",
     "AWS::Lambda::Permission",
     "AWS::Logs::",
+    "AWS::Route53::",
     "AWS::SNS::",
     "AWS::SQS::QueuePolicy",
     "AWS::Serverless::LayerVersion",
@@ -53,22 +57,6 @@ TABLE_PROPERTIES_OF_THE_CLOUD = frozenset(
 # Either would give the API routes, or its events a form, that this module does not see.
 API_PROPERTIES_REFUSED = frozenset({"DefinitionBody", "DefinitionUri"})
 ROUTE_PROPERTIES = frozenset({"ApiId", "Method", "Path", "PayloadFormatVersion", "TimeoutInMillis"})
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """One function: `timeout` in seconds, `memory_size` in MB, `environment` is the Globals' and its own, resolved.
-
-    A queue stands in the environment by its name: where it is reached is known when the stores are (`queue_variables`).
-    """
-
-    logical_id: str
-    code_uri: Path
-    handler: str
-    timeout: float
-    memory_size: int
-    environment: Mapping[str, str]
-    asynchronous: Asynchronous = field(default_factory=Asynchronous)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +120,13 @@ class _Reader:
         }
         self._intrinsics = Intrinsics(
             mapping(document.get("Parameters", {}), "Parameters"),
-            self._names,
+            {**self._names, **aliases(self._resources, self._globals)},
             {
                 f"{name}.Arn": arn_of(name)
                 for name, resource in self._resources.items()
                 if resource.get("Type") == QUEUE
             },
+            mapping(document.get("Conditions", {}), "Conditions"),
         )
         self._functions: dict[str, Function] = {}
         self._routes: list[Route] = []
@@ -146,7 +135,7 @@ class _Reader:
         self._sources: list[EventSource] = []
         self._readers: Mapping[str, Callable[[str, Mapping[str, object]], None]] = {
             "AWS::DynamoDB::Table": self._read_table,
-            "AWS::Serverless::Function": self._read_function,
+            FUNCTION: self._read_function,
             "AWS::Serverless::HttpApi": self._read_api,
             QUEUE: self._read_queue,
         }
@@ -177,6 +166,7 @@ class _Reader:
             memory_size=int(self._intrinsics.text(properties.get("MemorySize", 128), f"{logical_id}.MemorySize")),
             environment=environment,
             asynchronous=self._read_asynchronous(logical_id, properties),
+            alias=alias_of(properties),
         )
         for name, event in mapping(own.get("Events", {}), f"{logical_id}.Events").items():
             self._read_event(f"{logical_id}.Events.{name}", logical_id, mapping(event, name))

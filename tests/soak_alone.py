@@ -40,8 +40,6 @@ A_ROUND: Final = 10
 BETWEEN_ROUNDS: Final = 2.5 * 3600
 SECONDS: Final = 10.0
 """What a look-up has."""
-AFTERWARDS: Final = 0.1
-"""Seconds in which what came of a call is written down, when the call took all the time that was left."""
 _LASTING: Final = 0.2
 """Of all troubles."""
 _A_STORE_TAKES: Final = 0.005
@@ -156,7 +154,7 @@ class Day:
         query = {"entity_type": "CRM", "entity_id": entity_id(deal), "fresh": str(question.fresh).lower()}
         response = gateway.http("GET /v1/chats", urlencode(query), key=self._key)
         status, body = response["statusCode"], gateway.body(response)
-        assert self._clock.now() - began < SECONDS + AFTERWARDS
+        assert self._clock.now() - began < SECONDS
         assert status != 500, body
         outcome = body if status == 200 else {"problem": body}
         assert is_right(outcome, self.plan.chat_of(0, deal, self._round)), (question, body)

@@ -12,6 +12,8 @@ SECRETS = re.compile(
     r"arn:\$\{AWS::Partition}:secretsmanager:\$\{AWS::Region}:\$\{AWS::AccountId}:"
     r"secret:\$\{AWS::StackName}/(portal|application)/\*"
 )
+# What AWS does in a function's name, by the `Sid` of the statement.
+BY_AWS = frozenset({"Logs", "Traces", "Key", "Taking", "Failures"})
 
 Mapping = dict[str, Any]
 
@@ -25,7 +27,7 @@ def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> Mapping:
     if isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     assert value is not None, f"!{name} of anything but text or a list"
-    return {"Ref" if name == "Ref" else f"Fn::{name}": value}
+    return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
 
 
 yaml.add_multi_constructor("!", _intrinsic, _Loader)
@@ -40,18 +42,42 @@ def of_type(kind: str) -> dict[str, Mapping]:
 FUNCTIONS = of_type("AWS::Serverless::Function")
 
 
+def role_of(function: str) -> Mapping:
+    name = str(FUNCTIONS[function]["Role"]["Fn::GetAtt"]).removesuffix(".Arn")
+    return of_type("AWS::IAM::Role")[name]
+
+
+def policies_of(function: str) -> list[Mapping]:
+    """The documents of a function's role: those that it shares, then its own."""
+    role = role_of(function)
+    shared = [RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] for policy in role["ManagedPolicyArns"]]
+    return [*shared, *(policy["PolicyDocument"] for policy in role["Policies"])]
+
+
+def statements_in(document: Mapping) -> list[Mapping]:
+    """The statements of a policy; one under a condition as if the condition held."""
+    return [each["Fn::If"][1] if "Fn::If" in each else each for each in document["Statement"]]
+
+
 def statements_of(function: str) -> list[Mapping]:
-    """Every statement that a function's role carries, whether it stands at the function or in a shared policy."""
-    documents = [
-        RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] if "Ref" in policy else policy
-        for policy in FUNCTIONS[function]["Policies"]
-    ]
-    return [statement for document in documents for statement in document["Statement"]]
+    """Every statement that a function's role carries."""
+    return [statement for document in policies_of(function) for statement in statements_in(document)]
+
+
+def asked_by_code(statement: Mapping) -> bool:
+    """Whether the function's own code asks for it, and not AWS in the function's name."""
+    return statement["Sid"] not in BY_AWS
 
 
 def actions_of(statement: Mapping) -> frozenset[str]:
     actions = statement["Action"]
     return frozenset([actions] if isinstance(actions, str) else actions)
+
+
+def allowed_by(document: Mapping) -> set[tuple[str, str]]:
+    """What a policy lets the code do: pairs of a store and an action."""
+    asked = filter(asked_by_code, statements_in(document))
+    return {(store_of(each), action) for each in asked for action in actions_of(each)}
 
 
 def store_of(statement: Mapping) -> str:
@@ -61,6 +87,8 @@ def store_of(statement: Mapping) -> str:
     assert isinstance(resource, dict), "one statement names one ARN"
     if "Fn::GetAtt" in resource:
         return str(resource["Fn::GetAtt"]).removesuffix(".Arn")
+    if "Ref" in resource:
+        return str(resource["Ref"]).removesuffix(".Alias")
     named: str = resource["Fn::Sub"]
     if named == BUS:
         return "EventBus"
@@ -69,5 +97,5 @@ def store_of(statement: Mapping) -> str:
 
 
 def granted(function: str) -> set[tuple[str, str]]:
-    """What a function may do: pairs of a store and an action."""
-    return {(store_of(each), action) for each in statements_of(function) for action in actions_of(each)}
+    """What a function's code may do: pairs of a store and an action."""
+    return set().union(*map(allowed_by, policies_of(function)))

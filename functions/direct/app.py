@@ -54,3 +54,6 @@ def expanding(fields: Fields) -> Options:
     if expand not in (None, "chat"):
         raise InvalidRequest("expand can only be chat")
     return replace(options_in(fields), expand=expand is not None)
+
+
+bootstrap.before_snapshot(bootstrap.services)

@@ -22,3 +22,6 @@ def received(request: Request) -> Response:
     content_type = request.headers.get("content-type", "")
     bootstrap.receiving().receive(request.body, content_type, request.request_id)
     return json_response(200, {"status": "success"})
+
+
+bootstrap.before_snapshot(bootstrap.receiving)

@@ -101,6 +101,7 @@ def health(_: Request) -> Response:
 def authorised(request: Request, scope: str) -> Portal:
     """The portal of the key that was sent."""
     key = bootstrap.services().keys.authenticate(request.key, scope)
+    bootstrap.telemetry().note(key_id=key.key_id)
     return bootstrap.services().portals.get(key.member_id)
 
 
@@ -110,3 +111,6 @@ def user_token(request: Request) -> str | None:
     if token is not None:
         bootstrap.telemetry().redactor.register(token)
     return token
+
+
+bootstrap.before_snapshot(bootstrap.services)

@@ -33,7 +33,7 @@ def answer(event: Event, deadline: Deadline) -> Response:
     if request.key:
         # Not before: a stranger could have any word of ours masked. What he sends is written nowhere.
         telemetry.redactor.register(request.key)
-    telemetry.note(asked=request.call.folded)
+    telemetry.note(asked=request.call.folded, key_id=key.key_id)
     caller = Caller(services.portals.get(key.member_id), key, deadline)
     return told(services.rest().answer(caller, request.call))
 
@@ -46,3 +46,6 @@ def told(outcome: rest_answers.Outcome) -> Response:
     if isinstance(outcome, Refusal):
         bootstrap.telemetry().note(refused=outcome.code)
     return rest_answers.response(outcome)
+
+
+bootstrap.before_snapshot(lambda: bootstrap.services().rest())

@@ -1,20 +1,27 @@
 """The artifact as `sam build` makes it, once for all tests here."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from tests.e2e.containers import HOST, Invoker, Stack, wait_for
+from tests.e2e.containers import HOST, Invoker, SamLocal, Stack, wait_until
 from tests.e2e.machine import ROOT, missing
 
 SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
-Build = Callable[[Path, Path], Path]
+
+
+class Build(Protocol):
+    """Plain `sam build` of the sources in one folder into another, by somebody with this umask and environment."""
+
+    def __call__(self, source: Path, target: Path, *, umask: int = -1, **environment: str) -> Path: ...
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +50,12 @@ def sam_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def build(sam: str, sam_environment: dict[str, str]) -> Build:
-    """Plain `sam build` of the sources in one folder into another."""
-
-    def run(source: Path, target: Path) -> Path:
+    def run(source: Path, target: Path, *, umask: int = -1, **environment: str) -> Path:
         command = [sam, "build", "--build-dir", str(target)]
-        done = subprocess.run(command, cwd=source, env=sam_environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=source, env=sam_environment | environment, umask=umask,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return target
 
@@ -100,12 +108,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as run,
     ):
         try:
-            yield Stack(state_dir, wait_for(state_dir / "run.json", run, log))
+            run_file = state_dir / "run.json"
+            wait_until(run_file.exists, run, log)
+            yield Stack(state_dir, json.loads(run_file.read_text()))
         finally:
             run.send_signal(signal.SIGINT)
             assert run.wait(20) == 0, log.read_text()
 
 
 @pytest.fixture(scope="session")
-def invoke(sam: str, sam_environment: dict[str, str], artifact: Path, stack: Stack) -> Invoker:
-    return Invoker(sam, sam_environment, artifact, stack)
+def sam_local(sam: str, sam_environment: dict[str, str], artifact: Path, stack: Stack) -> SamLocal:
+    return SamLocal(sam, sam_environment, artifact, stack)
+
+
+@pytest.fixture(scope="session")
+def invoke(sam_local: SamLocal) -> Invoker:
+    return sam_local.invoke

@@ -1,11 +1,15 @@
-"""What tests in containers need: a local run that they can reach, and `sam local invoke` on the built artifact."""
+"""What tests in containers need: a local run that they can reach, and `sam local` on the built artifact."""
 
 import json
 import platform
+import signal
+import socket
 import ssl
 import subprocess
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,8 @@ HOST = "host.docker.internal"
 ARCHITECTURE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 START_SECONDS = 60
 SAMPLES = ROOT / "events"
+Invoker = Callable[[str, Path], dict[str, Any]]
+"""A function by its name and an event's file to what it answers."""
 
 
 @dataclass(frozen=True)
@@ -36,44 +42,85 @@ class Stack:
         with urllib.request.urlopen(request, context=trust, timeout=10) as answer:  # noqa: S310 - as above
             return json.load(answer)
 
+    def published(self, query: str = "") -> list[dict[str, Any]]:
+        """What the event bus got; `?beyond=N` waits for more than N."""
+        url = f"{self.run['aws_endpoint_url']}/_published{query}"
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - an address of our own
+            entries: list[dict[str, Any]] = json.load(answer)
+            return entries
+
     def lookups(self) -> list[dict[str, Any]]:
         """The look-ups that reached the portal."""
         return [call for call in self.control("GET", "/calls") if call["method"].endswith(".chat.get")]
 
 
-def wait_for(path: Path, run: "subprocess.Popen[bytes]", log: Path) -> dict[str, str]:
+def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Fails with what the process said if it ends before, or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if path.exists():
-            found: dict[str, str] = json.loads(path.read_text())
-            return found
+        if ready():
+            return
         try:
-            run.wait(0.1)
+            process.wait(0.1)
         except subprocess.TimeoutExpired:
             continue
         break
-    pytest.fail(f"the local run did not get ready:\n{log.read_text()}")
+    pytest.fail(f"it did not get ready:\n{log.read_text()}")
 
 
 @dataclass(frozen=True)
-class Invoker:
-    """`sam local invoke` on the built artifact."""
+class SamLocal:
+    """`sam local` on the built artifact, with the stores and the portal of a run on this machine."""
 
     sam: str
     environment: dict[str, str]
     artifact: Path
     stack: Stack
 
-    def __call__(self, function: str, event: Path) -> dict[str, Any]:
-        command = [
-            self.sam, "local", "invoke", function, "--template", str(self.artifact / "template.yaml"),
-            "--event", str(event), "--env-vars", str(self.stack.state_dir / "env.json"),
-            "--parameter-overrides", f"Architecture={ARCHITECTURE}",
-            "--skip-pull-image", "--add-host", f"{HOST}:host-gateway",
-        ]  # fmt: skip
+    def invoke(self, function: str, event: Path) -> dict[str, Any]:
+        """What one function answers to the event in a file."""
+        command = self._command("invoke", function, "--event", str(event))
         done = subprocess.run(
             command, cwd=self.artifact, env=self.environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return answer
+
+    @contextmanager
+    def start_api(self, log: Path) -> Iterator[str]:
+        """The whole API on a free port: its address. A function's container stays for its next request."""
+        port = free_port()
+        command = self._command("start-api", "--port", str(port), "--warm-containers", "LAZY")
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(command, cwd=self.artifact, env=self.environment, stdout=output, stderr=output) as api,
+        ):
+            try:
+                wait_until(lambda: listens(port), api, log)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                api.send_signal(signal.SIGINT)  # takes the containers down
+                assert api.wait(START_SECONDS) == 0, log.read_text()
+
+    def _command(self, *words: str) -> list[str]:
+        return [
+            self.sam, "local", *words, "--template", str(self.artifact / "template.yaml"),
+            "--env-vars", str(self.stack.state_dir / "env.json"),
+            "--parameter-overrides", f"Architecture={ARCHITECTURE}",
+            "--skip-pull-image", "--add-host", f"{HOST}:host-gateway",
+        ]  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

@@ -2,16 +2,17 @@
 
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from layers.stamp import stamp
+from layers.stamp import settings_stamp, stamp
+from tests.e2e.conftest import Build
 from tests.e2e.machine import ROOT
 
 FUNCTIONS = (
@@ -24,9 +25,10 @@ UNCHECKED_HASH = 0b01
 """Flags of a .pyc that names its source by hash and is never compared with it (PEP 552)."""
 
 
-def contents(folder: Path) -> dict[str, str]:
+def contents(folder: Path) -> dict[str, tuple[str, str]]:
+    """Of every file its content's hash and its mode."""
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): (hashlib.sha256(path.read_bytes()).hexdigest(), oct(path.stat().st_mode))
         for path in folder.rglob("*")
         if path.is_file()
     }
@@ -45,10 +47,11 @@ def layer(artifact: Path) -> Path:
     return artifact / "ChatLookupLayer"
 
 
-def test_each_function_folder_holds_its_handler_and_the_stamp_of_the_layer(artifact: Path, source: Path) -> None:
+def test_each_function_folder_holds_its_handler_and_the_stamps(artifact: Path, source: Path) -> None:
     for function in FUNCTIONS:
         assert (artifact / function / "app.py").is_file()
         assert (artifact / function / "layer-stamp").read_text() == stamp(source / "layers") + "\n"
+        assert (artifact / function / "settings-stamp").read_text() == settings_stamp(source) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -95,12 +98,25 @@ def test_scripts_and_notes_about_the_building_machine_stay_out(layer: Path, sour
     assert data == {line for line in kept if not line.startswith("#")}
 
 
-def test_two_builds_in_two_places_are_identical_and_leave_no_trace_in_the_sources(
-    artifact: Path, source: Path, build: Callable[[Path, Path], Path], tmp_path: Path
+def cloned_by_somebody_else(source: Path, folder: Path) -> Path:
+    """The sources as they lie with somebody who shares no file with anyone, and cloned them long ago."""
+    shutil.copytree(source, folder)
+    for path in folder.rglob("*"):
+        path.chmod(path.stat().st_mode & ~0o077)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    return folder
+
+
+def test_two_people_build_the_same_and_leave_no_trace_in_the_sources(
+    artifact: Path, source: Path, build: Build, tmp_path: Path
 ) -> None:
-    elsewhere = shutil.copytree(source, tmp_path / "clone")
+    elsewhere = cloned_by_somebody_else(source, tmp_path / "deeper" / "clone")
     before = contents(elsewhere)
-    again = contents(build(elsewhere, tmp_path / "build"))
+    again = contents(
+        build(
+            elsewhere, tmp_path / "build", umask=0o077, PYTHONHASHSEED="77", LC_ALL="C.UTF-8", TZ="Asia/Tokyo"
+        )
+    )  # fmt: skip
     first = contents(artifact)
     for built in (first, again):
         built.pop("template.yaml")  # it names folders relative to the sources
@@ -108,12 +124,14 @@ def test_two_builds_in_two_places_are_identical_and_leave_no_trace_in_the_source
     assert contents(elsewhere) == before
 
 
-def test_a_layer_that_changes_alone_changes_every_function(
-    artifact: Path, source: Path, build: Callable[[Path, Path], Path], tmp_path: Path
+def test_a_layer_that_changes_by_one_byte_changes_every_function_by_its_stamp_alone(
+    artifact: Path, source: Path, build: Build, tmp_path: Path
 ) -> None:
+    # SAM names what it uploads by paths and contents, and a new name makes a new version.
     changed = shutil.copytree(source, tmp_path / "clone")
     with (changed / "layers/chat_lookup/chat_lookup/errors.py").open("a") as module:
-        module.write("# changed\n")
+        module.write("\n")
     again = build(changed, tmp_path / "build")
     for function in FUNCTIONS:
-        assert contents(again / function) != contents(artifact / function)
+        differing = dict(contents(again / function).items() ^ contents(artifact / function).items())
+        assert differing.keys() == {"layer-stamp"}, function

@@ -1,8 +1,6 @@
 """Every sample of a bot event: taken in by the built function in a container, worked off behind the queue."""
 
 import json
-import urllib.request
-from typing import Any
 
 import pytest
 
@@ -13,30 +11,22 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 BOT_EVENTS = sorted(path.stem for path in SAMPLES.glob("bot-*.json"))
 
 
-def published(stack: Stack, query: str = "") -> list[dict[str, Any]]:
-    """What the event bus got."""
-    url = f"{stack.run['aws_endpoint_url']}/_published{query}"
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - an address of our own
-        entries: list[dict[str, Any]] = json.load(answer)
-        return entries
-
-
 def test_there_is_a_sample_of_every_kind_in_both_versions() -> None:
     assert len(BOT_EVENTS) == 14
 
 
 @pytest.mark.parametrize("name", BOT_EVENTS)
 def test_a_bot_event_is_taken_in_by_a_container_and_reaches_the_bus(stack: Stack, invoke: Invoker, name: str) -> None:
-    before = len(published(stack))
+    before = len(stack.published())
     answer = invoke("EventsFunction", SAMPLES / f"{name}.json")
     assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "success"})
-    (entry,) = published(stack, f"?beyond={before}")[before:]
+    (entry,) = stack.published(f"?beyond={before}")[before:]
     prefix = "ONIMBOTV2" if name.startswith("bot-v2-") else "ONIM"
     assert entry["detail_type"].startswith(prefix)
     assert entry["source"] == "bitrix24.chat"
 
 
 def test_the_worker_in_a_container_works_a_record_that_the_queue_refused(stack: Stack, invoke: Invoker) -> None:
-    before = len(published(stack))
+    before = len(stack.published())
     assert invoke("WorkerFunction", SAMPLES / "worker-record.json") == {}
-    assert len(published(stack)) == before + 1
+    assert len(stack.published()) == before + 1

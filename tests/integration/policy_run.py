@@ -90,7 +90,7 @@ STORES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "dynamodb": _table,
     "secretsmanager": _secret,
     "sqs": lambda params: str(params["QueueUrl"]).rpartition("/")[2],
-    "lambda": lambda params: str(params["FunctionName"]),
+    "lambda": lambda params: str(params["FunctionName"]).removesuffix(":live").rpartition(":")[2],
     "events": lambda _: "EventBus",
 }
 # Actions that are not called as the operation is.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LONGEST_WAIT_S = 20.0
 REGION = "eu-west-3"
 TEMPLATE = """
-Globals: {{Function: {{Handler: app.handler}}}}
+Globals: {{Function: {{Handler: app.handler, AutoPublishAlias: live}}}}
 Resources:
   Work{number}:
     Type: AWS::SQS::Queue

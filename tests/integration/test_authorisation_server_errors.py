@@ -1,14 +1,11 @@
 """Every error of the authorisation server, as callers, the record, the log and the metrics hear it."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from chat_lookup.bitrix24.errors import ROWS, ErrorRow, Where
-from chat_lookup.renewal import MISCONFIGURED_FOR, OUTAGE_PAUSE, PATIENCE, UNPAID_FOR
+from chat_lookup.renewal import MISCONFIGURED_FOR, OUTAGE_PAUSE, UNPAID_FOR
+from tests.integration.error_ways import looked_up
 from tests.integration.outcomes import counted, found, only_line, problem
-from tests.integration.portal_probe import until
-from tests.integration.service import Reply
 from tests.integration.stranger import Stage
 
 WHAT_THE_CALLER_GETS = {
@@ -58,17 +55,6 @@ def key(stage: Stage) -> str:
     stage.tell("/expire_tokens", {})
     stage.service.mark()
     return key
-
-
-def looked_up(stage: Stage, key: str, error_class: str) -> Reply:
-    """The answer to a look-up, while which the time passes in which a dead grant is not believed yet."""
-    if error_class != "reauthorise":
-        return stage.look_up(key)
-    with ThreadPoolExecutor(1) as beside:
-        reply = beside.submit(stage.look_up, key)
-        until(lambda: "refused_at" in (stage.record() or {}))
-        stage.service.clock.advance(PATIENCE)
-        return reply.result()
 
 
 def requests_for_tokens(stage: Stage) -> int:

@@ -88,7 +88,7 @@ def test_a_host_that_does_not_exist_is_a_transport_error(monkeypatch: pytest.Mon
     with scripted(result(1)) as portal:
         error = _error(client_of(portal), portal, "nowhere.invalid")
 
-    assert (error.metric_code, error.description) == ("TRANSPORT", "dns")
+    assert (error.metric_code, error.description, error.unreached) == ("TRANSPORT", "dns", True)
 
 
 def test_a_certificate_for_another_name_is_a_transport_error() -> None:

@@ -1,6 +1,5 @@
 """Every row of the error table, as a portal says it and as a caller, the log and the metrics hear it (design 6)."""
 
-from dataclasses import dataclass
 from itertools import count
 
 import pytest
@@ -9,8 +8,21 @@ from chat_lookup.bitrix24.client import Bitrix24Client
 from chat_lookup.bitrix24.errors import ROWS, BitrixError, ErrorRow, Where
 from chat_lookup.clock import Deadline
 from chat_lookup.retries import RetryPolicy
+from tests.integration.error_ways import (
+    BOT_ID,
+    CODED,
+    LOOK_UP,
+    NAMELESS,
+    NOT_ASKED,
+    OURS,
+    WAYS,
+    WITH_DETAILS,
+    Trouble,
+    heal,
+    named,
+)
 from tests.integration.outcomes import counted, found, only_line, problem
-from tests.integration.service import Service, empty
+from tests.integration.service import Service
 
 POLICY = RetryPolicy(lambda: 0.0)
 
@@ -28,87 +40,6 @@ WHAT_THE_CALLER_GETS = {
 # A webhook has no token to refresh and no grant to renew: its code, or who made it, is wrong.
 OF_A_WEBHOOK = {"refresh": "config", "reauthorise": "config"}
 
-LOOK_UP = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663&method=im&fresh=true"
-OPEN_LINE = "/v1/chats?entity_type=LINES&entity_id=telegrambot%7C2%7C404%7C404&fresh=true"
-REVERSE = "/v1/chats/1437"
-WITH_DETAILS = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663&fresh=true&expand=chat&bot_id=343"
-
-WAYS: dict[Where, tuple[str, tuple[str, ...]]] = {
-    Where.ANY: (LOOK_UP, ("im.chat.get",)),
-    Where.REST3: (LOOK_UP, ("im.chat.get",)),
-    Where.MESSENGER: (LOOK_UP, ("im.chat.get",)),
-    Where.CHAT_GET: (LOOK_UP, ("im.chat.get",)),
-    Where.DIALOG_GET: (REVERSE, ("im.dialog.get", "imbot.dialog.get")),
-    Where.OPENLINES: (OPEN_LINE, ("imopenlines.dialog.get",)),
-    Where.OPENLINES_DIALOG: (OPEN_LINE, ("imopenlines.dialog.get",)),
-    Where.V2: (WITH_DETAILS, ("imbot.v2.Chat.get",)),
-    Where.V2_CHAT: (WITH_DETAILS, ("imbot.v2.Chat.get",)),
-}
-"""What meets the rows of a family: a request, and the methods that fail."""
-
-NOT_ASKED: dict[Where, str] = {
-    Where.APP_INFO: "app.info",
-    Where.EVENT_BINDING: "event.bind",
-    Where.OPENLINES_CRM: "imopenlines.crm.chat.get",
-    Where.REGISTERING: "imbot.register",
-}
-"""Families that no look-up asks anything of; one method of each."""
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What a portal does, and what that is to us; `said` is the code that it names, if it names one."""
-
-    fault: dict[str, object]
-    said: str | None
-    counted_as: str
-    error_class: str
-
-
-NAMELESS = {
-    "a redirect": Trouble({"status": 302, "body": "", "headers": {"Location": "https://new.bitrix24.com/"}},
-                          None, "PORTAL_RENAMED", "portal"),
-    "a cut connection": Trouble({"drop": True}, None, "TRANSPORT", "retry"),
-    "half a body": Trouble({"truncate": 5}, None, "TRANSPORT", "retry"),
-    "a page": Trouble({"status": 200, "body": "<html>Sign in</html>"}, None, "NOT_JSON", "retry"),
-    "a page of refusal": Trouble({"status": 403, "body": "<html>Blocked</html>"}, None, "NOT_JSON", "config"),
-    "an empty body": Trouble({"status": 200, "body": ""}, None, "NOT_JSON", "retry"),
-    "neither result nor error": Trouble({"status": 200, "body": {"time": {}}}, None, "PROTOCOL", "retry"),
-    "a list": Trouble({"status": 200, "body": []}, None, "PROTOCOL", "retry"),
-    "401 without a code": Trouble({"status": 401, "body": {}}, None, "HTTP_4XX", "refresh"),
-    "403 without a code": Trouble({"status": 403, "body": {}}, None, "HTTP_4XX", "object"),
-    "404 without a code": Trouble({"status": 404, "body": {}}, None, "HTTP_4XX", "config"),
-    "418 without a code": Trouble({"status": 418, "body": {}}, None, "HTTP_4XX", "caller"),
-    "429 without a code": Trouble({"status": 429, "body": ""}, None, "HTTP_4XX", "retry"),
-    "500 without a code": Trouble({"status": 500}, None, "HTTP_5XX", "retry"),
-    "502 without a code": Trouble({"status": 502}, None, "HTTP_5XX", "retry"),
-    "an empty code": Trouble({"status": 400, "error": ""}, "", "EMPTY", "caller"),
-    "401 with a new code": Trouble({"status": 401, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "refresh"),
-    "403 with a new code": Trouble({"status": 403, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "object"),
-    "404 with a new code": Trouble({"status": 404, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "config"),
-    "418 with a new code": Trouble({"status": 418, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "caller"),
-    "429 with a new code": Trouble({"status": 429, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "retry"),
-    "503 with a new code": Trouble({"status": 503, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "retry"),
-    "200 with a new code": Trouble({"status": 200, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "caller"),
-}  # fmt: skip
-"""What has no code, an empty one, or one that no document knows. Silence, and what happens to TLS, have tests of their
-own in test_errors_of_connections.py."""
-
-ELSEWHERE = {"TIMEOUT", "ADDRESS_REFUSED"}
-OURS = {each.counted_as for each in NAMELESS.values()} | ELSEWHERE
-
-CODED = [
-    (row, status)
-    for row in ROWS
-    if row.where is not Where.AUTH_SERVER and row.code not in OURS
-    for status in row.statuses or (400,)
-]
-"""Each row with each of its statuses. The authorisation server is none of a webhook's."""
-
-
-def named(case: object) -> str:
-    return f"{case.where.value}: {case.code}" if isinstance(case, ErrorRow) else str(case)
-
 
 def rows(*, asked: bool) -> pytest.MarkDecorator:
     cases = [(row, status) for row, status in CODED if (row.where in WAYS) is asked]
@@ -118,19 +49,14 @@ def rows(*, asked: bool) -> pytest.MarkDecorator:
 @pytest.fixture(scope="module")
 def _begun(running_service: Service) -> Service:
     running_service.reset()
-    running_service.control("/bots", {"bot_id": 343})
+    running_service.control("/bots", {"bot_id": BOT_ID})
     return running_service
 
 
 @pytest.fixture
 def portal(_begun: Service) -> Service:
     """The service as a process that has served before: there are hundreds of rows, and cold starts take their time."""
-    _begun.control("/faults", [])
-    _begun.restore_portals()
-    # Room in the portal's bucket, and nothing kept or remembered of the portal's state.
-    empty(_begun.stack.backend.aws.dynamodb(), "CacheTable", "pk")
-    _begun.clock.advance(31)
-    _begun.mark()
+    heal(_begun)
     return _begun
 
 

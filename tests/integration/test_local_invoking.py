@@ -80,6 +80,13 @@ def test_whoever_waits_is_given_the_answer(client: "LambdaClient", notes: Path) 
     assert json.loads(answer["Payload"].read()) == {"seen": str(notes)}
 
 
+@pytest.mark.parametrize("called", ["Worker:live", "arn:aws:lambda:us-east-1:123456789012:function:Worker:live"])
+def test_a_function_answers_to_its_alias_and_its_arn(client: "LambdaClient", notes: Path, called: str) -> None:
+    client.invoke(FunctionName=called, Payload=json.dumps({"notes": str(notes)}).encode())
+
+    assert tries(notes) == 1
+
+
 def test_whoever_waits_is_told_of_a_failure_and_nothing_is_tried_again(client: "LambdaClient", notes: Path) -> None:
     event = {"notes": str(notes), "failures": 1}
     answer = client.invoke(FunctionName="Worker", Payload=json.dumps(event).encode())
@@ -114,7 +121,7 @@ def test_what_fails_three_times_goes_to_the_queue_that_the_template_names(
     assert record["requestPayload"] == event
     assert record["requestContext"] == {
         "requestId": request_id,
-        "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:Worker:$LATEST",
+        "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:Worker:live",
         "condition": "RetriesExhausted",
         "approximateInvokeCount": 3,
     }

@@ -57,7 +57,7 @@ def test_the_functions_are_told_where_the_queues_are_and_containers_by_the_name_
 
     told = stack.backend.variables
     assert told["EVENT_QUEUE_URL"] == f"http://127.0.0.1:{port}/123456789012/EventQueue"
-    assert told["WORKER_FUNCTION"] == "WorkerFunction"
+    assert told["WORKER_FUNCTION"] == "arn:aws:lambda:us-east-1:123456789012:function:WorkerFunction:live"
     told = elsewhere.container_variables()
     assert told["EVENT_QUEUE_URL"] == f"http://host.docker.internal:{port}/123456789012/EventQueue"
     assert told["AWS_ENDPOINT_URL"] == f"http://host.docker.internal:{port}"

@@ -6,7 +6,8 @@ from typing import Final
 
 import pytest
 
-from benchmarks.pace_run import Scenario, run
+from benchmarks.pace_run import run
+from benchmarks.scenario import Scenario
 from chat_lookup.pace import Pace
 
 URL: Final = os.environ.get("DYNAMODB_LOCAL_URL", "")

@@ -39,6 +39,16 @@ def test_a_key_that_is_revoked_opens_nothing_any_more(service: Service) -> None:
     assert refusal(rest(service, "im.chat.get", DEAL, made["key"])) == (403, "INVALID_CREDENTIALS")
 
 
+def test_the_line_of_a_request_names_the_key_that_was_used(service: Service) -> None:
+    """So that after a leak somebody can tell what was asked with it."""
+    made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["rest", "lookup"])
+    service.mark()
+    rest(service, "im.chat.get", DEAL, made["key"])
+    service.get("/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663", {"X-Api-Key": made["key"]})
+    lines = [line for line in service.logs() if line["message"] == "request"]
+    assert [line["key_id"] for line in lines] == [made["key_id"]] * 2
+
+
 @pytest.mark.parametrize("scope", ["lookup", "details", "passthrough"])
 def test_a_key_without_its_scope_opens_no_method(service: Service, scope: str) -> None:
     assert refusal(rest(service, "im.chat.get", DEAL, new_key(service, scope))) == (403, "insufficient_scope")

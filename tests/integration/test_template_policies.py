@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from local.stack import ROOT
-from tests.template_file import FUNCTIONS, RESOURCES, Mapping, actions_of, granted, store_of
+from tests.template_file import FUNCTIONS, allowed_by, granted, policies_of
 
 Grants = set[tuple[str, str]]
 
@@ -42,12 +42,6 @@ def test_a_function_may_do_all_that_it_does(asked: dict[str, Grants], function: 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_do_nothing_that_it_never_does(asked: dict[str, Grants], function: str) -> None:
     # Whoever shares a policy needs it together: the direct function looks up by entity only.
-    for policy in FUNCTIONS[function]["Policies"]:
-        sharing = [name for name in FUNCTIONS if policy in FUNCTIONS[name]["Policies"]]
-        assert granted_by(policy) <= set().union(*(asked[name] for name in sharing))
-
-
-def granted_by(policy: Mapping) -> Grants:
-    """What one policy allows, whether it stands at a function or is shared."""
-    document = RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] if "Ref" in policy else policy
-    return {(store_of(each), action) for each in document["Statement"] for action in actions_of(each)}
+    for policy in policies_of(function):
+        sharing = [name for name in FUNCTIONS if policy in policies_of(name)]
+        assert allowed_by(policy) <= set().union(*(asked[name] for name in sharing))

@@ -81,7 +81,7 @@ def test_what_the_portal_refuses_is_given_up_and_counted_once(bot: Bot, second: 
     ("error", "raised"),
     [
         (BitrixError("QUERY_LIMIT_EXCEEDED", 503), PortalBusy),
-        (BitrixError("TRANSPORT", description="connect"), PortalUnavailable),
+        (BitrixError("TRANSPORT", unreached=True), PortalUnavailable),
     ],
     ids=["limit", "connect"],
 )

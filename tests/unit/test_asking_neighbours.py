@@ -7,7 +7,7 @@ import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.entity import EntityRef
-from chat_lookup.inquiry import Method, Said
+from chat_lookup.inquiry import Method, Said, last_word, most_calls
 from tests.building import DEAL, Service, ask, with_scopes
 from tests.fakes import FakeBitrix24
 
@@ -63,6 +63,57 @@ def test_open_lines_are_asked_only_for_lines_with_the_scope_and_if_the_caller_ch
     bitrix24.answers("im.chat.get", None)
     assert ask(service, with_scopes(service, *scopes), ref, method=method).chat_id is None
     assert bitrix24.methods == ["im.chat.get"]
+
+
+# -- smart invoices ----------------------------------------------------------------------------------------------------
+
+INVOICE = EntityRef("CRM", "DYNAMIC_31|8")
+BY_ITS_OTHER_NAME = EntityRef("CRM", "SMART_INVOICE|8")
+
+
+def by_id(known: Mapping[str, int]) -> Any:
+    return lambda params: known.get(params["ENTITY_ID"])
+
+
+@pytest.mark.parametrize(("ref", "other"), [(INVOICE, BY_ITS_OTHER_NAME), (BY_ITS_OTHER_NAME, INVOICE)])
+def test_a_smart_invoice_is_looked_for_by_its_other_name_too(
+    service: Service, bitrix24: FakeBitrix24, ref: EntityRef, other: EntityRef
+) -> None:
+    bitrix24.answers_by("im.chat.get", by_id({other.entity_id: 77}))
+    assert ask(service, with_scopes(service, "im"), ref) == Said(77, "im.chat.get")
+    assert [called.params["ENTITY_ID"] for called in bitrix24.calls] == [ref.entity_id, other.entity_id]
+
+
+def test_a_smart_invoice_that_is_found_costs_one_call(service: Service, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers_by("im.chat.get", by_id({INVOICE.entity_id: 77, BY_ITS_OTHER_NAME.entity_id: 78}))
+    assert ask(service, with_scopes(service, "im"), INVOICE).chat_id == 77
+    assert len(bitrix24.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("ref", "method"),
+    [
+        (INVOICE, Method.IM),
+        (DEAL, Method.AUTO),
+        (EntityRef("CRM", "DYNAMIC_310|8"), Method.AUTO),
+        (EntityRef("CRM", "DYNAMIC_31"), Method.AUTO),
+        (EntityRef("CRM", "DYNAMIC_31|" + "8" * 244), Method.AUTO),
+        (EntityRef("my.app", "DYNAMIC_31|8"), Method.AUTO),
+    ],
+)
+def test_nothing_else_has_two_names_nor_has_it_a_caller_who_chose_his_method(
+    service: Service, bitrix24: FakeBitrix24, ref: EntityRef, method: Method
+) -> None:
+    bitrix24.answers("im.chat.get", None)
+    assert ask(service, with_scopes(service, "im"), ref, method=method).chat_id is None
+    assert len(bitrix24.calls) == 1
+
+
+@pytest.mark.parametrize("ref", [INVOICE, BY_ITS_OTHER_NAME])
+def test_that_one_name_of_an_invoice_is_unknown_is_not_the_last_word(ref: EntityRef) -> None:
+    assert (most_calls(ref, Method.AUTO), most_calls(ref, Method.IM)) == (2, 1)
+    assert last_word(ref, Method.AUTO)
+    assert not last_word(ref, Method.IM)
 
 
 # -- tasks -------------------------------------------------------------------------------------------------------------

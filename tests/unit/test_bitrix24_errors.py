@@ -7,16 +7,18 @@ from hypothesis import strategies as st
 from chat_lookup.bitrix24.error_kinds import FAMILIES
 from chat_lookup.bitrix24.errors import METRIC_CODES, ROWS, BitrixError, ErrorClass, Where, classify
 
-# The catalogue of bitrix24.md 7.1, line by line: statuses, class, codes; each block under a method that stands for its
-# family. REST 3 writes its codes with a prefix.
+# The catalogue of bitrix24.md 7.1 and of the pages that came after it, line by line: statuses, class, codes; each block
+# under a method that stands for its family. REST 3 writes its codes with a prefix.
 CATALOGUE = """
 any.method
   500 retry        INTERNAL_SERVER_ERROR ERROR_UNEXPECTED_ANSWER
   503 limit        QUERY_LIMIT_EXCEEDED
   429 limit        QUERY_LIMIT_EXCEEDED OPERATION_TIME_LIMIT
   503 portal       OVERLOAD_LIMIT
+  401 portal       OVERLOAD_LIMIT ACCESS_DENIED user_access_error
   405 config       ERROR_BATCH_METHOD_NOT_ALLOWED
   400 config       ERROR_BATCH_LENGTH_EXCEEDED INVALID_REQUEST
+  401 config       INVALID_REQUEST
   401 refresh      NO_AUTH_FOUND expired_token invalid_token
   403 portal       ACCESS_DENIED user_access_error METHOD_CONFIRM_DENIED ALLOWED_ONLY_INTRANET_USER
   403 config       INVALID_CREDENTIALS insufficient_scope WRONG_AUTH_TYPE
@@ -24,10 +26,11 @@ any.method
   404 config       ERROR_MANIFEST_IS_NOT_AVAILABLE ERROR_METHOD_NOT_FOUND
   500 portal       PORTAL_DELETED
   410 portal       PORTAL_DELETED
+  403 portal       PORTAL_DELETED
   401 portal       METHOD_CONFIRM_WAITING PAYMENT_REQUIRED
   401 reauthorise  authorization_error
   401 uninstalled  ERROR_OAUTH APPLICATION_NOT_FOUND NOT_INSTALLED
-  400 caller       INVALID_ARG_VALUE 100 0 EMPTY
+  400 caller       INVALID_ARG_VALUE ERROR_ARGUMENT 100 0 EMPTY ERROR_CORE ERROR_UNKNOWN_ADD_TASK_ERROR
   404 not_found    NOT_FOUND ERROR_NOT_FOUND ERROR_ENTITY_NOT_FOUND
   400 not_found    NOT_FOUND ERROR_NOT_FOUND ERROR_ENTITY_NOT_FOUND
   302 portal       PORTAL_RENAMED
@@ -72,6 +75,12 @@ imbot.chat.add
   400 caller       INVALID_FORMAT WRONG_REQUEST
   400 config       BOT_ID_ERROR
   403 config       APP_ID_ERROR
+im.user.get
+  400 caller       ID_EMPTY
+  400 not_found    USER_NOT_EXISTS
+  403 object       ACCESS_DENIED
+  400 object       ACCESS_DENIED
+  401 portal       ACCESS_DENIED
 imbot.register
   400 caller       WRONG_REQUEST
   403 config       WRONG_AUTH_TYPE ACCESS_DENIED
@@ -86,13 +95,18 @@ imbot.bot.list
   403 config       WRONG_AUTH_TYPE
 imbot.command.register
   400 config       EVENT_COMMAND_ADD_ERROR COMMAND_ERROR COMMAND_ID_ERROR LANG_ERROR BOT_ID_ERROR
+imbot.command.answer
+  400 caller       MESSAGE_ID_EMPTY MESSAGE_EMPTY WRONG_REQUEST
+  400 config       COMMAND_ID_ERROR
+  403 config       APP_ID_ERROR
 imbot.message.update
   400 caller       MESSAGE_ID_ERROR
   403 caller       CANT_EDIT_MESSAGE
 imbot.chat.updateTitle
   400 caller       AVATAR_ERROR WRONG_COLOR TITLE_EMPTY
 event.bind
-  400 config       ERROR_EVENT_NOT_FOUND
+  400 config       ERROR_EVENT_NOT_FOUND ERROR_WRONG_HANDLER_URL ERROR_UNSUPPORTED_PROTOCOL ERROR_CORE
+  400 caller       ERROR_ARGUMENT
   403 config       ACCESS_DENIED
 event.unbind
   403 config       ACCESS_DENIED
@@ -107,7 +121,7 @@ imopenlines.crm.chat.get
   400 caller       ERROR_ARGUMENT
   403 object       ACCESS_DENIED
 imbot.v2.Chat.get
-  400 config       BOT_TOKEN_NOT_SPECIFIED BOT_ID_REQUIRED BOT_NOT_FOUND
+  400 config       BOT_TOKEN_NOT_SPECIFIED CLIENT_ID_NOT_SPECIFIED BOT_ID_REQUIRED BOT_NOT_FOUND
   403 config       BOT_OWNERSHIP_ERROR
   400 object       ACCESS_DENIED
   403 object       ACCESS_DENIED
@@ -127,6 +141,10 @@ imbot.v2.Bot.register
 imbot.v2.Command.register
   400 config       COMMAND_REQUIRED COMMAND_NAME_INVALID COMMAND_TITLE_REQUIRED COMMAND_REGISTER_FAILED
   400 config       COMMAND_NOT_FOUND
+imbot.v2.Command.update
+  400 config       COMMAND_NAME_EMPTY COMMAND_ALREADY_EXISTS COMMAND_NAME_INVALID COMMAND_NOT_FOUND
+imbot.v2.Command.answer
+  400 retry        COMMAND_ANSWER_FAILED
 imbot.v2.Chat.Manager.add
   400 caller       EMPTY_USER_IDS
 imbot.v2.Event.get

@@ -38,6 +38,22 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
+@pytest.mark.parametrize(("start", "built"), [("snap-start", 1), ("on-demand", 0)])
+def test_it_is_built_ahead_only_where_a_snapshot_is_taken(
+    start: str, built: int, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", start)
+    bootstrap.before_snapshot(bootstrap.services)
+    assert bootstrap.services.cache_info().currsize == built
+
+
+def test_a_snapshot_of_what_cannot_start_is_not_taken(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    environment.delenv("CACHE_TABLE")
+    with pytest.raises(ServiceMisconfigured, match="CACHE_TABLE is not set"):
+        bootstrap.before_snapshot(bootstrap.services)
+
+
 @pytest.mark.usefixtures("environment")
 def test_everything_is_built_once_and_without_a_call() -> None:
     assert bootstrap.services() is bootstrap.services()

@@ -83,6 +83,16 @@ def test_a_setting_of_installations_that_makes_no_sense_is_told(name: str, value
         from_environ(GOOD | {name: value})
 
 
+@pytest.mark.parametrize("arn", ["", "arn:aws:kms:eu-central-1:123456789012:key/mrk-0a1b2c3d"])
+def test_secrets_have_a_key_of_their_own_or_none(arn: str) -> None:
+    assert from_environ(GOOD | {"KEY_ARN": arn}).key_arn == arn
+
+
+def test_an_alias_is_no_key_since_policies_cannot_name_it() -> None:
+    with pytest.raises(ServiceMisconfigured, match="KEY_ARN"):
+        from_environ(GOOD | {"KEY_ARN": "arn:aws:kms:eu-central-1:123456789012:alias/chats"})
+
+
 # -- events ------------------------------------------------------------------------------------------------------------
 
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/stack-EventQueue-1"

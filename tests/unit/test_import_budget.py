@@ -13,8 +13,11 @@ ROOT: Final = Path(__file__).parents[2]
 HANDLERS: Final = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 
 NEVER: Final = frozenset(
-    {"pydantic", "aws_xray_sdk", "boto3", "s3transfer", "requests", "moto", "werkzeug", "flask", "yaml", "cryptography"}
-)
+    {
+        "pydantic", "aws_xray_sdk", "boto3", "s3transfer", "requests", "moto", "werkzeug", "flask", "yaml",
+        "cryptography", "asyncio",
+    }
+)  # fmt: skip
 """Packages for which no handler has a use, or that cost more than they are worth: boto3's resources above all."""
 
 BOTOCORE_BEFORE_ITS_USE: Final = frozenset({"botocore", "botocore.exceptions", "botocore.vendored"})
@@ -31,6 +34,36 @@ SECRETS_AND_CALLS: Final = frozenset(
     )
 )  # fmt: skip
 """What reads a secret or calls a portal."""
+
+
+def ours(*names: str) -> frozenset[str]:
+    return frozenset(f"chat_lookup.{name}" for name in names)
+
+
+RECEIVER: Final = ours("receiving", "event_queue", "origin", "decoding", "events_v1", "events_v2", "event_parts")
+WORKER: Final = ours(
+    "batches", "working", "working_parts", "answering", "bot_words", "commands", "hearing", "publishing", "saying",
+    "warming", "people", "redrive",
+)  # fmt: skip
+OPERATOR: Final = ours(
+    "installing", "installation", "uninstallation", "admin", "admin_applications", "admin_events", "admin_keys",
+    "admin_portals", "admin_showing", "admin_webhooks", "bindings", "bots", "code_flow", "keepalive", "registering",
+    "visits",
+)  # fmt: skip
+MANY: Final = ours("many", "rounds", "cache_pages", "allowance")
+REST: Final = ours("rest_answers", "rest_batch", "rest_errors", "rest_forwarding", "rest_methods", "rest_requests")
+
+OF_OTHERS: Final = {
+    "lookup": RECEIVER | WORKER | OPERATOR | MANY | REST,
+    "direct": RECEIVER | WORKER | OPERATOR | MANY | REST,
+    "rest": RECEIVER | WORKER | OPERATOR | MANY,
+    "install": RECEIVER | WORKER | MANY | REST,
+    "events": WORKER | OPERATOR | MANY | REST | ours("lookup", "asking", "misses"),
+    "worker": RECEIVER | OPERATOR | MANY | REST,
+    "keepalive": RECEIVER | WORKER | MANY | REST,
+    "admin": RECEIVER | WORKER | MANY | REST,
+}
+"""By function: what it may not have loaded by its first answer, because another function's work is done with it."""
 
 IMPORT: Final = """
 import importlib.util, json, sys
@@ -97,6 +130,20 @@ def test_a_handler_imports_nothing_that_it_has_no_use_for(handler: str) -> None:
     modules = imported(handler)
     assert packages(modules) & NEVER == set()
     assert len(modules) <= MOST_MODULES
+
+
+def test_every_function_says_what_it_does_without_and_every_module_that_is_named_exists() -> None:
+    assert sorted(OF_OTHERS) == HANDLERS
+    package = ROOT / "layers/chat_lookup"
+    named = frozenset().union(SECRETS_AND_CALLS, *OF_OTHERS.values())
+    assert [name for name in named if not (package / name.replace(".", "/")).with_suffix(".py").is_file()] == []
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_function_that_is_ready_has_loaded_nothing_that_others_work_with(handler: str) -> None:
+    modules = imported(handler, SERVE_ONE_EVENT if handler == "events" else BUILD)
+    assert modules & OF_OTHERS[handler] == set()
+    assert packages(modules) & NEVER == set()
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

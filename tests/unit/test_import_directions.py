@@ -42,7 +42,8 @@ RUNGS = (
     ("cache_pages", "allowance", "rounds", "many"),
     ("claims", "people", "saying", "commands", "answering", "warming", "publishing", "working"),
     ("parts", "offers", "strangers", "turns", "proof", "capabilities", "bindings", "registering"),
-    ("installation", "uninstallation", "visits", "code_flow", "application_events", "keepalive", "forgetting"),
+    ("installation", "uninstallation", "visits", "code_flow", "application_events"),
+    ("keepalive", "forgetting", "restoring"),
     ("web", "fields", "questions", "answers", "edge", "pages", "batches"),
     ("rest_requests", "rest_errors", "rest_answers", "rest_batch", "rest_failures", "rest_forwarding", "rest_methods"),
     (
@@ -53,6 +54,7 @@ RUNGS = (
         "admin_portals",
         "admin_webhooks",
         "admin_events",
+        "admin_restoring",
         "admin",
     ),
     ("installing", "working_parts"),
@@ -156,9 +158,9 @@ def test_only_the_bootstrap_makes_aws_clients_and_reads_the_environment(module: 
 
 
 @pytest.mark.parametrize("module", BELOW_THE_PACKAGE)
-def test_only_telemetry_and_the_batches_know_powertools(module: str) -> None:
+def test_only_telemetry_knows_powertools(module: str) -> None:
     knows = any(name.startswith("aws_lambda_powertools") for name in imports(MODULES[module]))
-    assert knows == (module in {"chat_lookup.telemetry", "chat_lookup.batches"})
+    assert knows == (module == "chat_lookup.telemetry")
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)

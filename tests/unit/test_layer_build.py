@@ -11,7 +11,7 @@ import pytest
 from botocore import loaders
 from botocore.session import Session
 
-from layers.stamp import LAYERS, sources, stamp
+from layers.stamp import LAYERS, SETTINGS, settings_stamp, sources, stamp
 
 KEPT = [
     line
@@ -61,6 +61,21 @@ def test_the_stamp_covers_every_file_that_makes_the_build() -> None:
         "build.mk", "function.mk", "find-python", "stamp.py", "chat_lookup/Makefile", "chat_lookup/botocore-data.txt",
         "chat_lookup/requirements.txt", "chat_lookup/chat_lookup/bootstrap.py", "chat_lookup/chat_lookup/py.typed",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_changed_setting_changes_the_stamp_of_the_settings(tmp_path: Path, name: str) -> None:
+    for each in SETTINGS:
+        shutil.copy(LAYERS.parent / each, tmp_path / each)
+    assert settings_stamp(tmp_path) == settings_stamp()
+    with (tmp_path / name).open("a") as settings:
+        settings.write("# changed\n")
+    assert settings_stamp(tmp_path) != settings_stamp()
+
+
+def test_who_deploys_without_a_file_of_parameters_has_a_stamp_of_the_settings_too(tmp_path: Path) -> None:
+    shutil.copy(LAYERS.parent / "template.yaml", tmp_path / "template.yaml")
+    assert settings_stamp(tmp_path) not in ("", settings_stamp())
 
 
 def test_the_layer_keeps_the_models_of_the_services_that_the_package_uses_and_no_others() -> None:

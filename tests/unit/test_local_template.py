@@ -139,9 +139,29 @@ def test_a_suffix_of_the_tables_also_reaches_the_functions(tmp_path: Path) -> No
     assert template.functions["Answering"].environment["TABLE"] == "Things-7"
 
 
+CONDITIONS = """
+Conditions:
+  Quiet: !Equals [!Ref LogLevel, WARNING]
+  Loud: !Not [!Condition Quiet]
+  Both: !And [!Condition Quiet, !Condition Loud]
+  Either: !Or [!Condition Quiet, !Condition Loud]
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "chosen"), [("Quiet", "other"), ("Loud", "Things"), ("Both", "other"), ("Either", "Things")]
+)
+def test_a_condition_holds_for_the_defaults_of_the_parameters(condition: str, chosen: str, tmp_path: Path) -> None:
+    choosing = SMALL.replace("!Ref Things", f"!If [{condition}, !Ref Things, other]") + CONDITIONS
+
+    assert load(tmp_path, choosing).functions["Answering"].environment["TABLE"] == chosen
+
+
 @pytest.mark.parametrize(
     ("said", "instead", "complaint"),
     [
+        ("!Ref Things", "!If [Odd, a, b]", "Globals.TABLE: the local run does not follow the condition .*Odd"),
+        ("!Ref Things", "!If [Odd, a]", "Globals.TABLE: Fn::If takes a condition and two values"),
         ("AWS::DynamoDB::Table", "AWS::Kinesis::Stream", "Things: the local run has no AWS::Kinesis::Stream"),
         ("BillingMode:", "StreamSpecification:", "Things: the local run does not know StreamSpecification"),
         ("{Type: HttpApi}", "{Type: Api}", "Answering.Events.Rest: the local run has no events of type Api"),
@@ -198,9 +218,21 @@ def test_variables_that_hold_a_queue_are_known_so_that_its_url_can_be_put_in(tmp
     assert template.functions["Taking"].environment["WORKER"] == "Working"
 
 
+def test_a_function_is_named_with_its_alias_and_called_with_it_or_without(tmp_path: Path) -> None:
+    aliased = QUEUED.replace("!Ref Working", "!Ref Working.Alias") + "Globals: {Function: {AutoPublishAlias: live}}\n"
+    functions = load(tmp_path, aliased).functions
+
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:Working"
+    assert functions["Taking"].environment["WORKER"] == f"{arn}:live"
+    assert set(functions["Working"].called()) == {
+        "Working", "Working:live", "Working:$LATEST", arn, f"{arn}:live", f"{arn}:$LATEST",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("said", "instead", "complaint"),
     [
+        ("!Ref Working", "!Ref Working.Alias", "Taking.WORKER refers to Working.Alias, which is not there"),
         ("SqsManagedSseEnabled: true", "FifoQueue: true", "Work: the local run does not know FifoQueue"),
         ("!GetAtt Dead.Arn", "arn:aws:sqs:eu-west-1:1:Dead", "Work.RedrivePolicy: .*own queues only"),
         ("maxReceiveCount", "maxReceives", "Work.RedrivePolicy: the local run does not know maxReceives"),

@@ -105,7 +105,8 @@ def test_a_look_up_ends_before_its_ten_seconds_or_what_lambda_leaves(
     began = clock.now()
     http("GET /v1/chats", f"{PAIR}&fresh=true", key=key, seconds=29)
     http("GET /v1/chats", f"{PAIR}&fresh=true", key=key, seconds=4)
-    assert bitrix24.deadlines == pytest.approx([10, 3])
+    # Each call leaves half a second for what is written after it.
+    assert bitrix24.deadlines == pytest.approx([9.5, 2.5])
     assert clock.now() == began
 
 

@@ -108,10 +108,11 @@ def test_a_fault_is_told_with_its_trace_and_without_secrets(telemetry: Telemetry
     telemetry.redactor.register(CODE)
     error = RuntimeError(f"token {CODE}")
     error.__cause__ = OSError(f"POST https://acme.bitrix24.com/rest/1/{CODE}/")
-    with telemetry.invocation("request"):
+    with telemetry.invocation("request", request_id="r-1"):
         telemetry.fault("unexpected error", error)
     fault, line = output.lines
     assert (fault["level"], fault["message"], line["message"]) == ("ERROR", "unexpected error", "request")
+    assert fault["request_id"] == line["request_id"] == "r-1"
     assert "RuntimeError" in json.dumps(fault)
     assert CODE not in output.text
 

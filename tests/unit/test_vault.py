@@ -73,6 +73,14 @@ def test_each_secret_is_kept_under_a_name_of_its_own(stores: Stores, vault: Vaul
     assert [elsewhere.read(*each) for each in kept] == [PAIR, PAIR]
 
 
+def test_a_new_secret_is_put_under_the_key_of_the_stack_if_it_has_one(stores: Stores, clock: ManualClock) -> None:
+    key_arn = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-0000-0000-000000000000"
+    arn, _ = Vault(stores.secrets, "unit", clock, Redactor(), key_arn).create("portal", PAIR)
+    other, _ = Vault(stores.secrets, "unit", clock, Redactor()).create("portal", PAIR)
+    assert stores.secrets.describe_secret(SecretId=arn)["KmsKeyId"] == key_arn
+    assert "KmsKeyId" not in stores.secrets.describe_secret(SecretId=other)
+
+
 def test_a_version_is_read_by_its_name_whichever_is_the_current_one(
     vault: Vault, elsewhere: Vault, deadline: Deadline
 ) -> None:

@@ -78,6 +78,18 @@ def test_a_record_that_the_queue_refused_is_worked_and_raises_when_it_fails(serv
         app.handler(event, lambda_context())
 
 
+def test_every_line_of_a_record_has_the_id_of_the_request_that_brought_it(
+    service: Service, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "working", lambda: 1 // 0)
+    brought = record(service)
+    app.handler(messages(brought), lambda_context())
+    app.handler(messages(brought), lambda_context(seconds_left=1))
+    assert {line["request_id"] for line in output.lines} == {json.loads(brought)["request_id"]}
+    assert [line["message"] for line in output.lines] == ["unexpected error", "event", "event"]
+    assert output.lines[-1]["problem"] == "no-time-left"
+
+
 def test_texts_are_published_only_if_a_setting_says_so(
     service: Service, bus: FakeBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

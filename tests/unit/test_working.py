@@ -97,7 +97,6 @@ def test_one_line_tells_what_became_of_an_event(worker: Worker, output: Output) 
     worker.work(record)
     (line,) = output.lines
     assert {
-        "request_id": record.request_id,
         "event": "ONIMBOTV2MESSAGEADD",
         "event_id": record.event_id,
         "portal": MEMBER_ID,

@@ -2,9 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol, cast
-
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from typing import TYPE_CHECKING, Final, Protocol
 
 from chat_lookup import edge
 from chat_lookup.clock import Deadline
@@ -13,7 +11,6 @@ from chat_lookup.events import Record, RecordUnreadable
 from chat_lookup.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 LEAST_FOR_A_RECORD: Final = 2.0
@@ -44,21 +41,27 @@ class Batches:
         """
         if not isinstance(event, dict) or "Records" not in event:
             return self._work(context, deadline, lambda: _record_alone(event))
+        failed = [message for message in event["Records"] if not self._worked(message, context, deadline)]
+        return {"batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in failed]}
 
-        def work(record: "SQSRecord") -> dict[str, object]:  # by this name Powertools hands a message over
-            return self._work(context, deadline, lambda: record.body)
-
-        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-        answer = process_partial_response(event=event, record_handler=work, processor=processor, context=context)
-        return cast("dict[str, object]", answer)
+    def _worked(self, message: Mapping[str, str], context: "LambdaContext", deadline: Deadline) -> bool:
+        """Whether a message was worked. Powertools has the same, which took a third of the worker's import."""
+        try:
+            self._work(context, deadline, lambda: message["body"])
+        except ChatLookupError:
+            return False
+        return True
 
     def _work(self, context: "LambdaContext", deadline: Deadline, text: Callable[[], str]) -> dict[str, object]:
         """One record with a log line of its own. Raises our own errors only, as `edge.invoke` does."""
 
         def worked() -> dict[str, object]:
+            record = self._read(text())
+            # Whatever becomes of it now, one request id finds it all, from the event's arrival on.
+            self._telemetry.note(request_id=record.request_id)
             if deadline.left() < LEAST_FOR_A_RECORD:
                 raise NoTimeLeft
-            self._worker().work(self._read(text()), deadline)
+            self._worker().work(record, deadline)
             return {}
 
         return edge.invoke("event", context, self._telemetry, worked)

@@ -14,6 +14,8 @@ from chat_lookup.clock import Clock, SystemClock
 from chat_lookup.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from botocore.config import Config
     from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -93,6 +95,17 @@ def receiving() -> "Receiving":
 def working() -> "Working":
     """What works the events off. Raises as `services`."""
     return services().working()
+
+
+def before_snapshot(build: "Callable[[], object]") -> None:
+    """Build at import where Lambda takes a snapshot after it (template.yaml, SnapStart): a first request finds it done.
+
+    All that start from the snapshot have in common what is built here, so it may hold nothing that must differ or age:
+    connections and memories come with requests, ids and keys from the system's random numbers at each call. Raises as
+    `build`, and with that the deployment fails.
+    """
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        build()
 
 
 @cache

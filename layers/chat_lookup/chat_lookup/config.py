@@ -17,6 +17,7 @@ _PUBLIC_URL = re.compile(r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _PUBLIC_URL_AS_SET = re.compile(_PUBLIC_URL.pattern + "/*")
 _PEM = re.compile(r".*-----BEGIN CERTIFICATE-----.*", re.DOTALL)
 _URL = re.compile(r"https?://.*")
+_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 _QUEUE_URL = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[0-9]{12}/[A-Za-z0-9_-]{1,80}")
 _FUNCTION = re.compile(r"[A-Za-z0-9:_$-]{1,170}")
 _EVENT_BUS = re.compile(r"[A-Za-z0-9._/-]{1,256}")
@@ -42,6 +43,8 @@ class Settings:
     """One more certificate authority, as PEM text; empty in production."""
     endpoint_url: str | None
     """Where AWS is emulated; None in production."""
+    key_arn: str = ""
+    """The KMS key that new secrets are put under; empty for the one that Secrets Manager keeps."""
     event_queue_url: str = ""
     dead_letter_queue_url: str = ""
     worker_function: str = ""
@@ -68,6 +71,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         install_members=read.listed("INSTALL_MEMBERS", _MEMBER_ID, "member ids"),
         ca_pem=read.optional("CA_PEM", _PEM, "PEM text"),
         endpoint_url=read.optional("AWS_ENDPOINT_URL", _URL, "a URL") or None,
+        key_arn=read.optional("KEY_ARN", _KEY_ARN, "the ARN of a KMS key"),
         event_queue_url=read.optional("EVENT_QUEUE_URL", _QUEUE_URL, "the URL of a queue"),
         dead_letter_queue_url=read.optional("DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "the URL of a queue"),
         worker_function=read.optional("WORKER_FUNCTION", _FUNCTION, "the name or the ARN of a function"),

@@ -178,11 +178,9 @@ def event_id(member_id: str, identity: str) -> str:
 
 def _written(record: Record) -> str:
     text = json.dumps({"version": VERSION, **asdict(record)}, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(_REFUSED_BY_SQS)
+    # U+FFFE and U+FFFF are no characters of a message's body; JSON escapes the control characters by itself.
+    return text.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
 
-
-_REFUSED_BY_SQS: Final = {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
-"""U+FFFE and U+FFFF are no characters of a message's body; JSON escapes the control characters by itself."""
 
 _Part = TypeVar("_Part")
 

@@ -4,6 +4,7 @@ An inquiry is a generator. It yields the call to make next, is sent what came of
 the same one is made alone (`asking`) or in batches side by side with others (`rounds`).
 """
 
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -48,6 +49,9 @@ _SPENT: Final = "OPERATION_TIME_LIMIT"
 """Stops one method and no other (bitrix24.md 6.2): another may do meanwhile."""
 _CALLS: Final[Mapping[str, int]] = {"TASK": 3, "LINES": 2}
 """How many calls it may take until a null is the last word, where it is more than one."""
+_SMART_INVOICE: Final[Mapping[str, str]] = {"DYNAMIC_31": "SMART_INVOICE", "SMART_INVOICE": "DYNAMIC_31"}
+"""What the CRM may call a smart invoice; no document says which it is (bitrix24.md 9, row 25)."""
+_INVOICE_ID: Final = re.compile(r"(DYNAMIC_31|SMART_INVOICE)\|([0-9]{1,20})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +87,22 @@ class Rights:
 
 def most_calls(ref: EntityRef, method: Method) -> int:
     """How many calls an inquiry may take one after the other, if all scopes are granted."""
-    return _CALLS.get(ref.entity_type, 1) if method is Method.AUTO else 1
+    return _most_calls(ref) if method is Method.AUTO else 1
 
 
 def last_word(ref: EntityRef, method: Method) -> bool:
     """Whether a null, asked for with this `method`, is what `auto` would have said too."""
-    return method is Method.AUTO or ref.entity_type not in _CALLS
+    return method is Method.AUTO or _most_calls(ref) == 1
+
+
+def _most_calls(ref: EntityRef) -> int:
+    return 2 if _by_its_other_name(ref) else _CALLS.get(ref.entity_type, 1)
+
+
+def _by_its_other_name(ref: EntityRef) -> EntityRef | None:
+    """The pair that may name the same object, if it is a smart invoice."""
+    invoice = _INVOICE_ID.fullmatch(ref.entity_id) if ref.entity_type == "CRM" else None
+    return EntityRef("CRM", f"{_SMART_INVOICE[invoice[1]]}|{invoice[2]}") if invoice else None
 
 
 class Inquiries:
@@ -100,14 +114,18 @@ class Inquiries:
     def chat(self, rights: Rights, ref: EntityRef, method: Method, bot_id: int | None) -> Inquiry[Said]:
         """The chat that carries the pair.
 
-        With `method=auto` a null is not the last word for LINES and TASK: the methods that know those are asked too.
+        With `method=auto` a null is not the last word for LINES and TASK: the methods that know those are asked too;
+        nor for a smart invoice, which has two names.
         """
         if method is Method.AUTO and ref.entity_type == "TASK":
             return (yield from self._task(rights, ref, bot_id))
         said = yield from self._chat_get(rights, ref, method, bot_id)
-        if said.chat_id is None and method is Method.AUTO and ref.entity_type == "LINES":
+        if said.chat_id is not None or method is not Method.AUTO:
+            return said
+        if ref.entity_type == "LINES":
             return (yield from self._open_line(rights, ref, said))
-        return said
+        other = _by_its_other_name(ref)
+        return said if other is None else (yield from self._chat_get(rights, other, method, bot_id))
 
     def details(self, rights: Rights, chat_id: int, bot_id: int | None) -> Inquiry[tuple[ChatDetails, str]]:
         """A chat's details, by the first method that gives them, and that method's name; else the last refusal."""

@@ -7,6 +7,7 @@ from chat_lookup.admin_applications import AdminApplications
 from chat_lookup.admin_events import AdminEvents
 from chat_lookup.admin_keys import AdminKeys
 from chat_lookup.admin_portals import AdminPortals
+from chat_lookup.admin_restoring import AdminRestoring
 from chat_lookup.admin_webhooks import AdminWebhooks
 from chat_lookup.application_events import ApplicationEvents
 from chat_lookup.bindings import Bindings
@@ -18,10 +19,12 @@ from chat_lookup.forgetting import Forgetting
 from chat_lookup.installation import Installation
 from chat_lookup.keepalive import Keepalive
 from chat_lookup.parts import Parts
+from chat_lookup.pointer import Pointers
 from chat_lookup.portal_facts import PortalFacts
 from chat_lookup.proof import Proof
 from chat_lookup.redrive import Redrive
 from chat_lookup.registering import Registering
+from chat_lookup.restoring import Restoring
 from chat_lookup.strangers import Strangers
 from chat_lookup.turns import Turns
 from chat_lookup.uninstallation import Uninstallation
@@ -71,6 +74,7 @@ def installing(parts: Parts) -> Installing:
     registering = Registering(Bots(calls), Bindings(calls), told)
     turns = Turns(parts.clients.dynamodb, settings.cache_table, clock)
     installation = Installation(proof, turns, tokens, portals, facts, calls, registering, told, clock)
+    pointers = Pointers(parts.clients.dynamodb, settings.portal_table)
     redrive = Redrive(parts.clients.sqs, settings.dead_letter_queue_url, settings.event_queue_url, told)
     admin = Admin(
         told,
@@ -79,6 +83,7 @@ def installing(parts: Parts) -> Installing:
         AdminWebhooks(portals, tokens, calls, told, clock),
         AdminKeys(portals, parts.keys, told, clock),
         AdminEvents(redrive),
+        AdminRestoring(Restoring(portals, facts, tokens, pointers, clock)),
     )
     return Installing(
         installation=installation,

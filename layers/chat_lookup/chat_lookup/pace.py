@@ -89,8 +89,8 @@ class Pace:
 class Standing:
     """A portal's row: how far ahead is reserved, and what its last refusal (QUERY_LIMIT_EXCEEDED) left behind.
 
-    `tat` is None where nothing is reserved; all of the burst was left at `full_at`. Nobody calls before `blocked_until`;
-    of the pace `factor` was left at `lowered_at`. All moments are Unix time.
+    `tat` is None where nothing is reserved; all of the burst was left at `full_at`. Nobody calls before
+    `blocked_until`; of the pace `factor` was left at `lowered_at`. All moments are Unix time.
     """
 
     tat: float | None = None

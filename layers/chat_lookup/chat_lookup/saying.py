@@ -66,15 +66,12 @@ class Saying:
         return Delivery.SAID
 
 
-_UNREACHED: Final = frozenset({"connect", "dns"})
-"""How the wire describes a connection that did not come about (`bitrix24.wire`)."""
 _TOO_MANY_REQUESTS: Final = 429
 
 
 def _surely_unsaid(error: BitrixError) -> bool:
     """Whether the portal did not even begin, for want of a connection or of room within its limits."""
-    unreached = error.status == 0 and error.code == "TRANSPORT" and error.description in _UNREACHED
-    return unreached or error.error_class is ErrorClass.LIMIT or error.status == _TOO_MANY_REQUESTS
+    return error.unreached or error.error_class is ErrorClass.LIMIT or error.status == _TOO_MANY_REQUESTS
 
 
 _Params = Mapping[str, object]

@@ -78,7 +78,7 @@ def serving(settings: Settings, clients: Clients, told: Telemetry, clock: Clock)
 def _parts(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) -> Parts:
     dynamodb = clients.dynamodb
     portals = Portals(dynamodb, settings.portal_table, clock)
-    vault = Vault(clients.secrets, settings.secret_prefix, clock, told.redactor)
+    vault = Vault(clients.secrets, settings.secret_prefix, clock, told.redactor, settings.key_arn)
     client = Bitrix24Client(
         clock,
         local_hosts=settings.local_hosts,

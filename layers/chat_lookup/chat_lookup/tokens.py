@@ -93,15 +93,33 @@ class Tokens:
         """Overwrite and delete what opened a portal."""
         self._vault.wipe(arn)
 
+    def newest(self, portal: Portal) -> Grant | None:
+        """What was saved last for this portal, whatever its record points to; None if the secret is gone, or wiped.
+
+        Raises `StoreUnavailable`.
+        """
+        saved = self._vault.newest(portal.secret_arn)
+        if saved is None:
+            return None
+        try:
+            return _grant(portal, *saved)
+        except (KeyError, ValueError):
+            return None
+
     def _read(self, portal: Portal, version: str, deadline: Deadline) -> Grant:
         fields = self._vault.read_soon(portal.secret_arn, version, deadline)
         try:
-            if portal.kind is PortalKind.WEBHOOK:
-                return Grant(Endpoint.from_webhook(fields["webhook_url"]), version, fields.get("bot_token"))
-            pair = pair_from(fields)
+            return _grant(portal, version, fields)
         except (KeyError, ValueError):
             raise PortalMisconfigured("The portal's secret does not hold what opens it") from None
-        return Grant(Endpoint(pair.client_endpoint, pair.access_token), version, None, pair.expires_at)
+
+
+def _grant(portal: Portal, version: str, fields: Fields) -> Grant:
+    """What a version of a portal's secret opens. Raises `KeyError` or `ValueError` if it holds nothing of the kind."""
+    if portal.kind is PortalKind.WEBHOOK:
+        return Grant(Endpoint.from_webhook(fields["webhook_url"]), version, fields.get("bot_token"))
+    pair = pair_from(fields)
+    return Grant(Endpoint(pair.client_endpoint, pair.access_token), version, None, pair.expires_at)
 
 
 def _webhook_fields(webhook_url: str, bot_token: str | None) -> Fields:

@@ -6,8 +6,8 @@ Secrets Manager is only eventually consistent: a version just written may not be
 
 import json
 import uuid
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,6 +18,7 @@ from chat_lookup.redaction import Redactor
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
 
 Fields = Mapping[str, str]
 """A secret's content: a JSON object of texts."""
@@ -31,12 +32,24 @@ _PUBLIC: Final = frozenset(
 )
 
 
-class Vault:
-    """Reads, writes and removes secrets named `<prefix>/<kind>/<id>`."""
+class _Key(TypedDict, total=False):
+    """An argument that may be missing, but not empty."""
 
-    def __init__(self, secrets: "SecretsManagerClient", prefix: str, clock: Clock, redactor: Redactor) -> None:
+    KmsKeyId: str
+
+
+class Vault:
+    """Reads, writes and removes secrets named `<prefix>/<kind>/<id>`.
+
+    New ones are put under the KMS key `key_arn`; empty, under the one that Secrets Manager keeps.
+    """
+
+    def __init__(
+        self, secrets: "SecretsManagerClient", prefix: str, clock: Clock, redactor: Redactor, key_arn: str = ""
+    ) -> None:
         self._secrets = secrets
         self._prefix = prefix
+        self._key: _Key = {"KmsKeyId": key_arn} if key_arn else {}
         self._clock = clock
         self._redactor = redactor
         self._memory: Memory[tuple[str, str], Fields] = Memory(clock, seconds=_A_DAY, limit=500)
@@ -53,18 +66,16 @@ class Vault:
         fields = self._memory.get((arn, version))
         if fields is not None:
             return fields
-        try:
-            answer = self._secrets.get_secret_value(SecretId=arn, VersionId=version)
-        except ClientError as error:
-            # Of a secret that is being deleted Secrets Manager says InvalidRequestException.
-            if _code(error) in ("ResourceNotFoundException", "InvalidRequestException"):
-                return None
-            raise _failed(error) from None
-        except BotoCoreError:
-            raise StoreUnavailable from None
-        fields = self._parsed(answer["SecretString"])
-        self._memory.put((arn, version), fields)
-        return fields
+        answer = self._answer(lambda: self._secrets.get_secret_value(SecretId=arn, VersionId=version))
+        return None if answer is None else self._heard(arn, answer)[1]
+
+    def newest(self, arn: str) -> tuple[str, Fields] | None:
+        """The version that was saved last, and what it holds; None for a secret that is gone.
+
+        Raises `StoreUnavailable`.
+        """
+        answer = self._answer(lambda: self._secrets.get_secret_value(SecretId=arn))
+        return None if answer is None else self._heard(arn, answer)
 
     def read_soon(self, arn: str, version: str, deadline: Deadline) -> Fields:
         """A version that must exist, waited for until it is readable. Raises `StoreUnavailable`."""
@@ -87,6 +98,7 @@ class Vault:
                 Name=f"{self._prefix}/{kind}/{uuid.uuid4().hex}",
                 SecretString=json.dumps(dict(fields)),
                 ClientRequestToken=version,
+                **self._key,
             )
         except ClientError as error:
             raise _failed(error) from None
@@ -131,6 +143,22 @@ class Vault:
                 raise _failed(error) from None
         except BotoCoreError:
             raise StoreUnavailable from None
+
+    def _answer(self, ask: "Callable[[], GetSecretValueResponseTypeDef]") -> "GetSecretValueResponseTypeDef | None":
+        try:
+            return ask()
+        except ClientError as error:
+            # Of a secret that is being deleted Secrets Manager says InvalidRequestException.
+            if _code(error) in ("ResourceNotFoundException", "InvalidRequestException"):
+                return None
+            raise _failed(error) from None
+        except BotoCoreError:
+            raise StoreUnavailable from None
+
+    def _heard(self, arn: str, answer: "GetSecretValueResponseTypeDef") -> tuple[str, Fields]:
+        fields = self._parsed(answer["SecretString"])
+        self._memory.put((arn, answer["VersionId"]), fields)
+        return answer["VersionId"], fields
 
     def _remember(self, arn: str, version: str, fields: Fields) -> None:
         self._register(fields)

@@ -76,10 +76,9 @@ class Working:
             raise effects.failures[0]
 
     def _tell(self, record: Record) -> None:
-        """What the line says of the event itself; `request_id` is the one under which the portal sent it."""
+        """What the line says of the event itself."""
         chat = record.event.chat
         self._telemetry.note(
-            request_id=record.request_id,
             event=record.event.name,
             event_id=record.event_id,
             portal=record.member_id,

@@ -5,6 +5,7 @@ event. Names are compared without case and underscores: the documents spell them
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from chat_lookup.bitrix24.forms import Form
@@ -17,6 +18,8 @@ _COMPANIONS: Final = frozenset({"expires", "expiresin", "authexpires"})
 """Not secret, but of a token: another one's when the same event is sent again."""
 _SHORTEST_SECRET: Final = 6
 """A shorter text is a part of ordinary words."""
+_NAMES_KEPT: Final = 1000
+"""Names of fields that are known from the event before: it had nearly the same."""
 _BETWEEN: Final = "\ud800"
 """Half of a surrogate pair: no text that was decoded holds it."""
 
@@ -43,7 +46,7 @@ def _secrets(form: Form) -> Iterator[str]:
     for name, value in form.items():
         if isinstance(value, dict):
             yield from _secrets(value)
-        elif _is_secret(_folded(name)):
+        elif _is_secret(name):
             yield value
 
 
@@ -51,7 +54,7 @@ def _stripped(form: Form) -> Form:
     return {
         name: _stripped(value) if isinstance(value, dict) else value
         for name, value in form.items()
-        if not (_is_secret(_folded(name)) or _folded(name) in _COMPANIONS)
+        if not _goes(name)
     }
 
 
@@ -68,8 +71,15 @@ def _refilled(form: Form, texts: Iterator[str]) -> Form:
     return {name: _refilled(value, texts) if isinstance(value, dict) else next(texts) for name, value in form.items()}
 
 
-def _is_secret(folded: str) -> bool:
+@lru_cache(_NAMES_KEPT)
+def _is_secret(name: str) -> bool:
+    folded = _folded(name)
     return folded in _SECRET_NAMES or folded.endswith(_SECRET_ENDINGS)
+
+
+@lru_cache(_NAMES_KEPT)
+def _goes(name: str) -> bool:
+    return _is_secret(name) or _folded(name) in _COMPANIONS
 
 
 def _folded(name: str) -> str:

@@ -41,6 +41,7 @@ class Where(StrEnum):
     OPENLINES = "imopenlines.*"
     CHAT_GET = "im.chat.get, imbot.chat.get"
     DIALOG_GET = "im.dialog.get, imbot.dialog.get"
+    USER_GET = "im.user.get"
     REGISTERING = "bots and their commands, v1"
     V2_CHAT = "imbot.v2.Chat.*"
     V2 = "imbot.v2.*"
@@ -58,6 +59,7 @@ FAMILIES: Final[dict[Where, tuple[str, ...]]] = {
     Where.OPENLINES: ("imopenlines.*",),
     Where.CHAT_GET: ("im.chat.get", "imbot.chat.get"),
     Where.DIALOG_GET: ("im.dialog.get", "imbot.dialog.get"),
+    Where.USER_GET: ("im.user.get",),
     Where.REGISTERING: ("imbot.register", "imbot.update", "imbot.unregister", "imbot.bot.list", "imbot.command.*"),
     Where.V2_CHAT: ("imbot.v2.chat.*",),
     Where.V2: ("imbot.v2.*",),

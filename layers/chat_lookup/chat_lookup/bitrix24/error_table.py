@@ -4,6 +4,8 @@ What has no code of the platform's own carries a name of ours: TRANSPORT (networ
 redirect), NOT_JSON, PROTOCOL (neither result nor error, or a result that cannot be read), HTTP_4XX and HTTP_5XX (a
 status without a code), EMPTY (the empty code), ADDRESS_REFUSED (our own check of addresses), OTHER (a code that no row
 knows). The document's row `result: null` is no error: `result.chat_id_from` answers None for it.
+
+Rows that the document has not: its sections name the code, or a page of the vendor's does, which the meaning names.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,11 +44,12 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
     ),
     Where.EVENT_BINDING: (
         ("ERROR_EVENT_NOT_FOUND", _CONFIG, (400,), "unknown event"),
+        ("ERROR_WRONG_HANDLER_URL ERROR_UNSUPPORTED_PROTOCOL", _CONFIG, (400,), "bad address (placement-bind.md)"),
+        ("ERROR_CORE", _CONFIG, (400,), "not bound, as where it was bound before (bitrix24.md 1.15)"),
         ("ACCESS_DENIED", _CONFIG, (403,), "needs an administrator"),
     ),
     Where.OPENLINES_CRM: (
         ("ACCESS_DENIED", _OBJECT, (403,), "no access to the CRM object"),
-        ("ERROR_ARGUMENT", _CALLER, (400,), "bad or missing argument"),
     ),
     Where.OPENLINES_DIALOG: (
         ("ACCESS_ERROR", _NOT_FOUND, (400,), "not found, or no access (bitrix24.md 9, row 19)"),
@@ -62,6 +65,11 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
     Where.DIALOG_GET: (
         ("ACCESS_ERROR", _OBJECT, (403, 400), "no access, or no such chat"),
     ),
+    Where.USER_GET: (
+        ("ID_EMPTY", _CALLER, (400,), "user id missing (im-user-get.md)"),
+        ("USER_NOT_EXISTS", _NOT_FOUND, (400,), "no such user (im-user-get.md)"),
+        ("ACCESS_DENIED", _OBJECT, (403, 400), "this user is closed to us (im-user-get.md)"),
+    ),
     Where.REGISTERING: (
         ("WRONG_AUTH_TYPE", _CONFIG, (403,), "session authorisation"),
         ("ACCESS_DENIED", _CONFIG, (403,), "no client id: a webhook passes CLIENT_ID"),
@@ -75,7 +83,7 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("ACCESS_DENIED", _OBJECT, _V2, "the bot is no member, lacks the role, or it is not its message"),
     ),
     Where.V2: (
-        ("BOT_TOKEN_NOT_SPECIFIED", _CONFIG, _V2, "the bot's token is missing (webhooks)"),
+        ("BOT_TOKEN_NOT_SPECIFIED CLIENT_ID_NOT_SPECIFIED", _CONFIG, _V2, "the bot's token is missing (webhooks)"),
         ("BOT_ID_REQUIRED PARAMS_REQUIRED BOT_CODE_REQUIRED BOT_PROPERTIES_REQUIRED", _CONFIG, _V2, "missing field"),
         ("BOT_NOT_FOUND", _CONFIG, _V2, "bot deleted: register it again"),
         ("BOT_OWNERSHIP_ERROR", _CONFIG, _V2, "bot of another application, or a former token"),
@@ -90,11 +98,13 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("BOT_TYPE_NOT_ALLOWED", _CONFIG, _V2, "for supervisors and personal bots only"),
         ("EMPTY_MESSAGE", _CALLER, _V2, "no text"),
         ("SENDING_FAILED", _RETRY, _V2, "unspecified; sending again may send twice"),
+        ("COMMAND_ANSWER_FAILED", _RETRY, _V2, "as SENDING_FAILED, of an answer to a command (command-answer.md)"),
         ("MESSAGE_NOT_FOUND", _NOT_FOUND, _V2, "no such message"),
         ("MESSAGE_ACCESS_DENIED", _OBJECT, _V2, "no access to the message"),
         ("REACTION_NOT_FOUND REACTION_ALREADY_SET", _CALLER, _V2, "nothing to change"),
         ("COMMAND_REQUIRED COMMAND_NAME_INVALID COMMAND_TITLE_REQUIRED COMMAND_REGISTER_FAILED COMMAND_NOT_FOUND",
          _CONFIG, _V2, "bad command"),
+        ("COMMAND_NAME_EMPTY COMMAND_ALREADY_EXISTS", _CONFIG, _V2, "bad command (command-update.md)"),
         ("EMPTY_USER_IDS", _CALLER, _V2, "empty list"),
         ("SCOPE_ERROR AUTH_ERROR USER_NOT_SUBSCRIBED", _CONFIG, _V2, "Event.get with withUserEvents"),
     ),
@@ -106,6 +116,7 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("BOT_ID_ERROR", _CONFIG, (400,), "bot not found: register it again"),
         ("APP_ID_ERROR", _CONFIG, (403,), "bot of another application"),
         ("MESSAGE_EMPTY", _CALLER, (400,), "no text"),
+        ("MESSAGE_ID_EMPTY", _CALLER, (400,), "message id missing (imbot-command-answer.md)"),
         ("MESSAGE_ID_ERROR CANT_EDIT_MESSAGE", _CALLER, (400, 403), "bad id, or not our message"),
         ("ATTACH_ERROR ATTACH_OVERSIZE KEYBOARD_ERROR KEYBOARD_OVERSIZE MENU_ERROR MENU_OVERSIZE", _CALLER, (400,),
          "malformed, or over 30 KB"),
@@ -123,21 +134,22 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("INVALIDIDEMPOTENCYKEYEXCEPTION", _CONFIG, (400,), "malformed idempotency key"),
     ),
     Where.ANY: (
+        # Of two statuses the first is that of bitrix24.md 7.1; other versions of the vendor's table have the others.
         ("INTERNAL_SERVER_ERROR ERROR_UNEXPECTED_ANSWER", _RETRY, (500,), "server fault"),
         ("QUERY_LIMIT_EXCEEDED", _LIMIT, (503, 429), "rate limit of the portal"),
         ("OPERATION_TIME_LIMIT", _LIMIT, (429,), "operating budget of the method is spent"),
-        ("OVERLOAD_LIMIT", _PORTAL, (503,), "blocked by the vendor by hand; not retryable although 503"),
+        ("OVERLOAD_LIMIT", _PORTAL, (503, 401), "blocked by the vendor by hand; not retryable although 503"),
         ("ERROR_BATCH_METHOD_NOT_ALLOWED", _CONFIG, (405,), "method not allowed in a batch"),
         ("ERROR_BATCH_LENGTH_EXCEEDED", _CONFIG, (400,), "more than 50 commands"),
         ("NO_AUTH_FOUND", _REFRESH, (401,), "bad token; of a webhook: bad code"),
         ("expired_token", _REFRESH, (401,), "access token expired"),
-        ("INVALID_REQUEST", _CONFIG, (400,), "HTTPS required"),
-        ("ACCESS_DENIED", _PORTAL, (403,), "REST needs a commercial plan"),
+        ("INVALID_REQUEST", _CONFIG, (400, 401), "HTTPS required"),
+        ("ACCESS_DENIED", _PORTAL, (403, 401), "REST needs a commercial plan"),
         ("INVALID_CREDENTIALS", _CONFIG, (403, 401), "the token's user lacks permissions, or a wrong webhook"),
         ("insufficient_scope", _CONFIG, (403, 401), "scope missing"),
-        ("user_access_error", _PORTAL, (403,), "an administrator limited the application to certain users"),
+        ("user_access_error", _PORTAL, (403, 401), "an administrator limited the application to certain users"),
         ("ERROR_MANIFEST_IS_NOT_AVAILABLE", _CONFIG, (404,), "manifest missing"),
-        ("PORTAL_DELETED", _PORTAL, (500, 410), "deleted, or its public part closed; not retryable although 500"),
+        ("PORTAL_DELETED", _PORTAL, (500, 410, 403), "deleted, or its public part closed; not retryable although 500"),
         ("ERROR_METHOD_NOT_FOUND", _CONFIG, (404,), "unknown method, or not in scope"),
         ("METHOD_CONFIRM_WAITING", _PORTAL, (401,), "an administrator has to allow the method"),
         ("METHOD_CONFIRM_DENIED", _PORTAL, (403,), "an administrator refused the method"),
@@ -149,9 +161,10 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("PAYMENT_REQUIRED", _PORTAL, (401,), "subscription ended"),
         ("ALLOWED_ONLY_INTRANET_USER", _PORTAL, (403,), "the token's user is external"),
         ("WRONG_AUTH_TYPE", _CONFIG, (403,), "kind of authorisation not allowed for this method"),
-        ("INVALID_ARG_VALUE", _CALLER, (400,), "bad value"),
+        ("INVALID_ARG_VALUE ERROR_ARGUMENT", _CALLER, (400,), "bad or missing argument"),
         ("NOT_FOUND ERROR_NOT_FOUND ERROR_ENTITY_NOT_FOUND", _NOT_FOUND, (404, 400), "entity missing"),
-        ("100 0 EMPTY", _CALLER, (400,), "legacy code for anything"),
+        ("100 0 EMPTY ERROR_CORE", _CALLER, (400,), "legacy code for anything"),
+        ("ERROR_UNKNOWN_ADD_TASK_ERROR", _CALLER, (400,), "a task of a group with two chats (bitrix24.md 1.8)"),
         ("PORTAL_RENAMED", _PORTAL, (302,), "the portal has a new address"),
         ("TRANSPORT TIMEOUT", _RETRY, (), "no answer came"),
         ("NOT_JSON", _CONFIG, tuple(range(400, 500)), "whatever answers there, it is not the REST API"),

@@ -49,7 +49,8 @@ class BitrixError(Exception):
 
     `code` is the portal's own, as sent (at most 64 characters), or the name of a row of ours; `metric_code` is one of
     `METRIC_CODES`; `status` is HTTP's, 0 where there was none; `description` is for the log only; `reset_at` is the
-    Unix time at which an operating budget is freed, if the portal named it (bitrix24.md 6.2).
+    Unix time at which an operating budget is freed, if the portal named it (bitrix24.md 6.2). `unreached` says that no
+    connection came about: whatever was asked, it was not done.
 
     What makes no sense where it was said is a matter of configuration. With `webhook=True` that is a bad token: there
     is nothing to refresh or to grant again. From the authorisation server it is whatever speaks of a method's call.
@@ -64,6 +65,7 @@ class BitrixError(Exception):
         description: str = "",
         reset_at: float | None = None,
         webhook: bool = False,
+        unreached: bool = False,
     ) -> None:
         row = classify(method, code, status)
         self.code = code[:_LONGEST_CODE]
@@ -72,6 +74,7 @@ class BitrixError(Exception):
         self.error_class = ErrorClass.CONFIG if row.error_class in _senseless(method, webhook) else row.error_class
         self.description = description[:_LONGEST_DESCRIPTION]
         self.reset_at = reset_at
+        self.unreached = unreached
         super().__init__(f"{self.metric_code}, status {status}: {row.meaning}")
 
 

@@ -9,17 +9,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NoReturn, TypeAlias
-from urllib.parse import unquote_plus
 
 FormValue: TypeAlias = "str | Form"
 Form: TypeAlias = dict[str, "FormValue"]
 """Lists and maps alike: PHP has one array for both, and maps by id must not become lists (bitrix24.md 5.2)."""
 
-_Field: TypeAlias = tuple[list[str], str]
+_Field: TypeAlias = tuple[tuple[str, ...], str]
 """The way to a value, and the value."""
 
 _NAME: Final = re.compile(r"[^\[\]]+(?:\[[^\[\]]*\])*")
+_OFTEN_ESCAPED: Final = (("%5B", "["), ("%5D", "]"), ("%2F", "/"), ("%3A", ":"), ("%2C", ","), ("%7C", "|"))
+"""What PHP escapes in names, addresses and ids. None of it separates fields or begins an escape."""
+_WAYS_KEPT: Final = 1000
+"""Names that are known from the event before: it had nearly the same."""
+_ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
@@ -89,12 +94,14 @@ class _Map(dict[str, FormValue]):
 
     def key(self, written: str) -> str:
         key = written or str(self._next)
-        if _INDEX.fullmatch(key):
+        if key[0].isdecimal() and _INDEX.fullmatch(key):
             self._next = max(self._next, int(key) + 1)
         return key
 
     def inner(self, written: str) -> "_Map":
-        found = self.setdefault(self.key(written), _Map())
+        found = self.get(written)
+        if found is None:
+            found = self[self.key(written)] = _Map()
         if not isinstance(found, _Map):
             raise FormRefused(Bound.CONFLICT)
         return found
@@ -107,17 +114,17 @@ class _Map(dict[str, FormValue]):
 
 
 def _unfolded(fields: Iterable[_Field], limits: Limits) -> Form:
-    form = _Map()
+    form = array = _Map()
+    last: tuple[str, ...] = ()
     for count, (way, value) in enumerate(fields):
         if count >= limits.fields:
             raise FormRefused(Bound.FIELDS)
-        if any(len(key) > limits.key_length for key in way):
-            raise FormRefused(Bound.KEY_LENGTH)
-        if not all(map(_is_text, (*way, value))):
-            raise FormRefused(Bound.ENCODING)
-        array = form
-        for key in way[:-1]:
-            array = array.inner(key)
+        above = way[:-1]
+        # Neighbours mostly stand in the same array. Empty brackets name another one each time.
+        if above != last or "" in above:
+            array, last = form, above
+            for key in above:
+                array = array.inner(key)
         array.put(way[-1], value)
     return form
 
@@ -125,38 +132,51 @@ def _unfolded(fields: Iterable[_Field], limits: Limits) -> Form:
 def _form_fields(text: str, limits: Limits) -> Iterator[_Field]:
     if text.count("&") >= limits.fields:
         raise FormRefused(Bound.FIELDS)
+    # All at once these cost a tenth of what they cost one by one.
+    for escaped, plain in _OFTEN_ESCAPED:
+        text = text.replace(escaped, plain)
     for part in text.split("&"):
         name, _, value = part.partition("=")
         if name:
             yield _way(_unquoted(name), limits), _unquoted(value)
 
 
-def _way(name: str, limits: Limits) -> list[str]:
-    """`a[b][]` is `["a", "b", ""]`. PHP repairs names (`a.b`, `a[b`); here they stay, or are refused."""
+@lru_cache(_WAYS_KEPT)
+def _way(name: str, limits: Limits) -> tuple[str, ...]:
+    """`a[b][]` is `("a", "b", "")`. PHP repairs names (`a.b`, `a[b`); here they stay, or are refused."""
     if name.count("[") >= limits.depth:
         raise FormRefused(Bound.DEPTH)
     if not _NAME.fullmatch(name):
         raise FormRefused(Bound.NAME)
-    return name.replace("]", "").split("[")
+    return _bounded(tuple(name.replace("]", "").split("[")), limits)
+
+
+def _bounded(way: tuple[str, ...], limits: Limits) -> tuple[str, ...]:
+    if max(map(len, way)) > limits.key_length:
+        raise FormRefused(Bound.KEY_LENGTH)
+    return way
 
 
 def _json_fields(text: str, limits: Limits) -> Iterator[_Field]:
     parsed = _parsed(text)
     if not isinstance(parsed, dict):
         raise FormRefused(Bound.JSON)
-    return _leaves(parsed, [], limits)
+    return _leaves(parsed, (), limits)
 
 
-def _leaves(value: object, way: list[str], limits: Limits) -> Iterator[_Field]:
+def _leaves(value: object, way: tuple[str, ...], limits: Limits) -> Iterator[_Field]:
     if isinstance(value, list):
         value = {str(position): item for position, item in enumerate(value)}
     if not isinstance(value, dict):
-        yield way, _CASTS.get(value, str(value))
+        text = _CASTS.get(value, str(value))
+        if not all(map(_is_text, (*way, text))):
+            raise FormRefused(Bound.ENCODING)
+        yield _bounded(way, limits), text
         return
     if value and len(way) >= limits.depth:
         raise FormRefused(Bound.DEPTH)
     for key, item in value.items():
-        yield from _leaves(item, [*way, key], limits)
+        yield from _leaves(item, (*way, key), limits)
 
 
 _CASTS: Final[Mapping[object, str]] = {True: "1", False: "0", None: ""}
@@ -185,9 +205,17 @@ def _text(body: bytes) -> str:
 
 
 def _unquoted(text: str) -> str:
+    """The same as `unquote_plus`, a run of escapes at a time."""
+    text = text.replace("+", " ")
+    if "%" not in text:
+        return text
     with suppress(UnicodeDecodeError):
-        return unquote_plus(text, errors="strict")
+        return _ESCAPES.sub(_unescaped, text)
     raise FormRefused(Bound.ENCODING)
+
+
+def _unescaped(run: re.Match[str]) -> str:
+    return bytes.fromhex(run[0].replace("%", "")).decode()
 
 
 def _is_text(text: str) -> bool:

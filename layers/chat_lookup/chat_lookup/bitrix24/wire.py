@@ -27,10 +27,14 @@ _Failure = tuple[str, str]
 
 _LATE: Final[_Failure] = ("TIMEOUT", "no answer in time")
 
+_NO_ADDRESS, _NO_CONNECTION = "dns", "connect"
+_UNREACHED: Final = frozenset({_NO_ADDRESS, _NO_CONNECTION})
+"""Descriptions of what ended before there was a connection."""
+
 _FAILURES: Final[tuple[tuple[type[Exception], _Failure], ...]] = (
     (AddressRefused, ("ADDRESS_REFUSED", "no public address")),
-    (NameResolutionError, ("TRANSPORT", "dns")),
-    (NewConnectionError, ("TRANSPORT", "connect")),
+    (NameResolutionError, ("TRANSPORT", _NO_ADDRESS)),
+    (NewConnectionError, ("TRANSPORT", _NO_CONNECTION)),
     (TimeOut, _LATE),
     (SSLError, ("TRANSPORT", "tls")),
     (HTTPError, ("TRANSPORT", "connection broken")),
@@ -120,7 +124,7 @@ class Wire:
 
 def _failed(failure: _Failure, method: str) -> BitrixError:
     code, description = failure
-    return BitrixError(code, method=method, description=description)
+    return BitrixError(code, method=method, description=description, unreached=description in _UNREACHED)
 
 
 def _body_of(response: BaseHTTPResponse) -> bytes:

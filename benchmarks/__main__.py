@@ -1,0 +1,62 @@
+"""`make bench`: takes every figure, prints one table and writes benchmarks/results.json.
+
+With `--quick` or QUICK=1 each figure is taken once, none is judged, and results-quick.json is written instead.
+Ends with status 1 if a target is missed.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from benchmarks import bulk, cold_start, costs, counts, expired, growth, pace
+from benchmarks.results import Results, table, write
+from benchmarks.setting import LeftOut, Setting
+from benchmarks.timing import Figure
+
+GROUPS: Final[Mapping[str, Callable[[Setting], Sequence[Figure]]]] = {
+    "cold start": cold_start.figures,
+    "one expired token": expired.figures,  # before others that fork: its fifty processes start from all that they import
+    "bulk work": bulk.figures,
+    "bulk work beside a stranger": pace.figures,
+    "counts": counts.figures,
+    "growth": growth.figures,
+}
+"""Every group of figures, in the order in which they are taken."""
+
+_HERE: Final = Path(__file__).resolve().parent
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    if set(arguments) - {"--quick"}:
+        sys.stderr.write("usage: python -m benchmarks [--quick]\n")
+        return 2
+    setting = Setting(
+        quick="--quick" in arguments or environ.get("QUICK", "") not in ("", "0"),
+        dynamodb_url=environ.get("DYNAMODB_LOCAL_URL", ""),
+        artifact=Path(environ.get("ARTIFACT") or _HERE.parent / ".aws-sam/build").resolve(),
+    )
+    results = taken(setting)
+    sys.stdout.write(table(results) + "\n")
+    write(results, _HERE / ("results-quick.json" if setting.quick else "results.json"))
+    if not setting.quick:
+        costs.main()
+    return int(bool(results.missed) and not setting.quick)
+
+
+def taken(setting: Setting) -> Results:
+    """Take the figures of all groups, one group after the other."""
+    figures: list[Figure] = []
+    left_out: dict[str, str] = {}
+    for name, group in GROUPS.items():
+        sys.stderr.write(f"{name} ...\n")
+        try:
+            figures += group(setting)
+        except LeftOut as missing:
+            left_out[name] = str(missing)
+    return Results(figures, left_out, setting.quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

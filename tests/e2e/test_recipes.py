@@ -1,0 +1,64 @@
+"""The recipes of docs/recipes.md are templates that CloudFormation would take, or fit into the service's own."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.aws_commands import blocks
+from tests.template_file import ROOT, TEMPLATE
+
+RECIPES: Final = (ROOT / "docs/recipes.md").read_text("utf-8")
+PARTS: Final = blocks(RECIPES, "yaml")
+TEMPLATES: Final = [part for part in PARTS if "\nResources:" in f"\n{part}"]
+
+Lint = Callable[[str], str]
+
+
+@pytest.fixture
+def lint(sam: str, sam_environment: dict[str, str], tmp_path: Path) -> Lint:
+    """What cfn-lint, which comes with SAM, finds wrong with a template."""
+
+    def faults(template: str) -> str:
+        path = tmp_path / "template.yaml"
+        path.write_text(template, "utf-8")
+        command = [str(Path(sam).with_name("cfn-lint")), "--regions", "us-east-1", "--template", str(path)]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=sam_environment, capture_output=True, text=True, timeout=100, check=False
+        )
+        assert bool(done.returncode) == bool(done.stdout), done.stderr
+        return done.stdout
+
+    return faults
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=[re.findall(r"Type: (AWS\S+)", each)[0] for each in TEMPLATES])
+def test_a_recipe_is_a_template_without_a_fault(template: str, lint: Lint) -> None:
+    assert lint(template) == ""
+
+
+def test_a_recipe_with_a_fault_would_be_noticed(lint: Lint) -> None:
+    broken = TEMPLATES[0].replace("Subscription:", "Subscriptions:")
+    assert "Subscriptions" in lint(broken)
+
+
+def test_the_services_functions_can_be_given_a_network(lint: Lint) -> None:
+    network, _ = (part for part in PARTS if part not in TEMPLATES)
+    settings = network.removeprefix("Globals:\n  Function:\n").replace("SUBNET", "subnet")
+    settings = settings.replace("SECURITY-GROUP", "sg-0123456789abcdef0").replace(
+        "subnet-A", "subnet-0123456789abcdef0"
+    )
+    settings = settings.replace("subnet-B", "subnet-0123456789abcdef1")
+    own = (ROOT / "template.yaml").read_text("utf-8")
+    with_network = own.replace("\nGlobals:\n  Function:\n", f"\nGlobals:\n  Function:\n{settings}")
+    assert with_network != own
+    assert "VpcConfig" not in lint(with_network)
+
+
+def test_every_parameter_and_output_that_is_named_exists() -> None:
+    named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)(?:=\w+)?`", RECIPES))
+    assert named
+    assert named - TEMPLATE["Parameters"].keys() - TEMPLATE["Outputs"].keys() == set()

@@ -1,0 +1,76 @@
+"""How rules read a template, whatever form it has: resources by type, statements, references, watched metrics."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+Mapping = dict[str, Any]
+Places = Iterator[str]
+
+WRITTEN_FUNCTION = "AWS::Serverless::Function"
+FUNCTION = "AWS::Lambda::Function"
+ROLE = "AWS::IAM::Role"
+QUEUE = "AWS::SQS::Queue"
+TABLE = "AWS::DynamoDB::Table"
+
+# `${Name}` and `${Name.Attribute}` in Fn::Sub; `${!Literal}` and `${AWS::Region}` name no resource.
+SUBSTITUTED = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?}")
+
+
+def of_type(template: Mapping, *kinds: str) -> Iterator[tuple[str, Mapping]]:
+    """Logical id and properties of every resource of these types."""
+    for name, resource in template["Resources"].items():
+        if resource["Type"] in kinds:
+            yield name, resource.get("Properties", {})
+
+
+def mappings(value: object) -> Iterator[Mapping]:
+    """Every mapping in a value, at any depth, itself included."""
+    if isinstance(value, dict):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from mappings(each)
+
+
+def texts(value: object) -> Iterator[str]:
+    """Every text in a value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from texts(each)
+
+
+def statements(template: Mapping) -> Iterator[tuple[str, Mapping]]:
+    """Every statement of every policy, with the logical id of the resource that it stands at."""
+    for name, resource in template["Resources"].items():
+        yield from ((name, each) for each in mappings(resource) if "Effect" in each)
+
+
+def listed(value: Any) -> list[Any]:
+    """What may stand alone or in a list, as a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def references(value: object) -> set[str]:
+    """The names that a value refers to, by Ref, Fn::GetAtt or Fn::Sub."""
+    found: set[str] = set()
+    for each in mappings(value):
+        match each:
+            case {"Ref": str(name)}:
+                found.add(name)
+            case {"Fn::GetAtt": [str(name), *_]}:
+                found.add(name)
+            case {"Fn::GetAtt": str(path)}:
+                found.add(path.partition(".")[0])
+            case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), *_]}:
+                found.update(SUBSTITUTED.findall(text))
+    return found
+
+
+def watched(template: Mapping) -> Iterator[tuple[str, str, Mapping]]:
+    """Namespace, name and dimensions of every metric that some alarm watches, alone or in an expression."""
+    for _, alarm in of_type(template, "AWS::CloudWatch::Alarm"):
+        for metric in mappings(alarm):
+            if "MetricName" in metric:
+                dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions", [])}
+                yield metric["Namespace"], metric["MetricName"], dimensions
