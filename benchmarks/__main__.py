@@ -10,16 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import bulk, cold_start, costs, counts, expired, growth, pace
+from benchmarks import bulk, cold_start, costs, counts, expired, growth, hits, misses, pace, receiver
 from benchmarks.results import Results, table, write
 from benchmarks.setting import LeftOut, Setting
 from benchmarks.timing import Figure
 
 GROUPS: Final[Mapping[str, Callable[[Setting], Sequence[Figure]]]] = {
     "cold start": cold_start.figures,
-    "one expired token": expired.figures,  # before others that fork: its fifty processes start from all that they import
+    "one expired token": expired.figures,  # before others that fork: its processes start from what they import
     "bulk work": bulk.figures,
     "bulk work beside a stranger": pace.figures,
+    "warm look-ups": hits.figures,
+    "warm misses": misses.figures,
+    "events received": receiver.figures,
     "counts": counts.figures,
     "growth": growth.figures,
 }

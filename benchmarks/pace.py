@@ -1,53 +1,40 @@
-"""How near bulk work comes to what a portal's plan allows: 5,000 pairs, eight processes, real time, about two minutes.
+"""How near bulk work comes to what a portal's plan allows while a stranger uses it, too: 5,000 pairs, eight processes.
 
-`python -m benchmarks.pace` with DYNAMODB_LOCAL_URL naming a DynamoDB Local: moto's writes are not atomic, so they can
-show nothing here. Ends with status 1 if the portal refused more than it should, or a pair was left out.
+It is real time, about two minutes of it. `bulk` shows the same without a stranger.
 """
 
-import os
-import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Final
 
-from benchmarks.pace_run import Outcome, Scenario, run
-from chat_lookup.pace import Pace
+from benchmarks.pace_run import played
+from benchmarks.scenario import Outcome, Scenario
+from benchmarks.setting import LeftOut, Setting
+from benchmarks.timing import Figure
 
-_PLAN: Final = Pace(rate=2.0, burst=50)
-_SCENARIOS: Final = {
-    "alone": (Scenario(_PLAN), 0.0),
-    "a stranger takes half of the rate": (Scenario(_PLAN, stranger=1.0), 0.02),
-    "and had taken half of the burst": (Scenario(_PLAN, stranger=1.0, before=25), 1.0),
+_ADMITTED: Final = 0.02
+"""Share of refused requests: a bucket that is half full unseen has to run over once."""
+_SCENARIOS: Final[Mapping[str, Scenario]] = {
+    "a stranger takes half of the rate": Scenario(stranger=1.0),
+    "and had taken half of the burst": Scenario(stranger=1.0, before=25),
 }
-"""Each with the share of refused requests that is admitted; a bucket that is half full unseen must run over."""
 
 
-def main() -> int:
-    url = os.environ.get("DYNAMODB_LOCAL_URL")
-    if not url:
-        sys.stderr.write("DYNAMODB_LOCAL_URL names no DynamoDB Local\n")
-        return 2
-    failed = False
-    _tell(f"{'':36} {'seconds':>8} {'allowed':>8} {'more':>7} {'requests':>9} {'refused':>8} {'answered':>9}")
-    for name, (scenario, admitted) in _SCENARIOS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            outcome = run(scenario, url, Path(folder))
-        _tell(_line(name, scenario, outcome))
-        failed |= outcome.share_refused > admitted or outcome.answered != scenario.batches * scenario.pairs
-    return int(failed)
+def figures(setting: Setting) -> list[Figure]:
+    """Raises LeftOut without a DynamoDB Local."""
+    if not setting.dynamodb_url:
+        raise LeftOut("DYNAMODB_LOCAL_URL names no DynamoDB Local, and nothing else here has writes that are atomic")
+    found: list[Figure] = []
+    for name, planned in _SCENARIOS.items():
+        scenario = planned.hurried() if setting.quick else planned
+        found += _figures(name, scenario, played(scenario, setting.dynamodb_url))
+    return found
 
 
-def _tell(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def _line(name: str, scenario: Scenario, outcome: Outcome) -> str:
-    least = scenario.least_seconds
-    more = outcome.seconds / least - 1
-    times = f"{outcome.seconds:8.1f} {least:8.1f} {more:7.1%}"
-    return f"{name:36} {times} {outcome.requests:9} {outcome.refused:8} {outcome.answered:9}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _figures(name: str, scenario: Scenario, outcome: Outcome) -> list[Figure]:
+    plan = "what the plan allows bulk work"
+    unanswered = scenario.asked - outcome.answered
+    return [
+        Figure.paired(f"time, {name}", plan, "s", [outcome.seconds], [scenario.least_seconds]),
+        Figure.paired(f"refused, {name}", "all requests", "", [outcome.refused], [outcome.requests], _ADMITTED),
+        Figure.paired(f"unanswered, {name}", "all pairs", "", [unanswered], [scenario.asked], 0.0),
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import costs, counts
+from benchmarks import costs, kinds
 from benchmarks.cost_model import Found, dollars
 from benchmarks.prices import MILLION, PRICES
 
@@ -46,8 +46,8 @@ def test_a_hit_more_is_never_dearer(hits: float) -> None:
 
 def test_a_unit_more_of_a_miss_costs_its_price_and_a_hit_does_not_see_it() -> None:
     found = Found.of(RESULTS)
-    units = found("write units", counts.MISS)
-    dearer = with_figure(f"write units, {counts.MISS}", units + 1)
+    units = found("write units", kinds.MISS)
+    dearer = with_figure(f"write units, {kinds.MISS}", units + 1)
     more = dollars(dearer.look_up(0.0)) - dollars(found.look_up(0.0))
     assert more * MILLION == pytest.approx(PRICES["write"].of(MILLION))
     assert dearer.look_up(1.0) == found.look_up(1.0)
@@ -55,9 +55,9 @@ def test_a_unit_more_of_a_miss_costs_its_price_and_a_hit_does_not_see_it() -> No
 
 def test_an_event_is_received_and_worked_and_passes_queue_and_bus() -> None:
     found = Found.of(RESULTS)
-    event = found.event(counts.WORKED)
+    event = found.event(kinds.WORKED)
     assert (event["api"], event["invocations"], event["bus"]) == (1, 2, 1)
-    assert event["write"] == found("write units", counts.WORKED)
+    assert event["write"] == found("write units", kinds.WORKED)
 
 
 def test_every_price_names_its_source() -> None:

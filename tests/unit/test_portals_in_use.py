@@ -1,6 +1,7 @@
 """Portal records in use: remembered for half a minute at most, and changed by what the portal turns out to be."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,27 @@ def test_what_changed_here_is_seen_at_once(portals: Portals) -> None:
     portals.get(MEMBER_ID)
     assert portals.raise_generation(MEMBER_ID) == first + 1
     assert portals.get(MEMBER_ID).generation == first + 1
+
+
+def test_a_portal_whose_bot_heard_several_events_is_read_once(portals: Portals, elsewhere: Portals) -> None:
+    portals.save(replace(ACME, bot_id=17))
+    heard = elsewhere.heard_by(MEMBER_ID, (17,))
+    portals.raise_generation(MEMBER_ID)
+    assert elsewhere.heard_by(MEMBER_ID, (17, 18)) == heard
+
+
+@pytest.mark.parametrize("before", [{"bot_id": 16}, {"bot_id": 17, "state": PortalState.REAUTHORISE}, {}])
+def test_what_was_installed_anew_is_seen_with_its_first_event(
+    portals: Portals, elsewhere: Portals, before: dict[str, Any]
+) -> None:
+    portals.save(replace(ACME, **before))
+    elsewhere.heard_by(MEMBER_ID, (17,))
+    anew = portals.save(replace(ACME, bot_id=17, token_version="version-2"))
+    assert elsewhere.heard_by(MEMBER_ID, (17,)) == anew
+
+
+def test_no_event_makes_a_portal_that_is_not_there(portals: Portals) -> None:
+    assert portals.heard_by(MEMBER_ID, (17,)) is None
 
 
 def test_the_answers_of_a_portal_that_never_was_cannot_be_purged(portals: Portals) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +53,18 @@ class Portals:
             "Item"
         )
         return from_item(item) if item else None
+
+    def heard_by(self, member_id: str, bot_ids: Collection[int]) -> Portal | None:
+        """The record for an event that these bots heard, whatever its state, or None.
+
+        It may be up to 30 s old if it is active and its bot is one of them: else it may have been installed anew.
+        """
+        portal = self._memory.get(member_id)
+        if portal is None or portal.state is not PortalState.ACTIVE or portal.bot_id not in bot_ids:
+            portal = self.read(member_id)
+            if portal is not None:
+                self._memory.put(member_id, portal)
+        return portal
 
     def find(self, name: str | None) -> Portal:
         """A portal by member_id or by domain; without a name the default one.

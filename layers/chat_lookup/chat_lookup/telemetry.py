@@ -174,7 +174,9 @@ class Telemetry:
             dimensions = {**({dimension: value} if dimension else {}), "service": self._service}
             for start in range(0, max(len(values) for _, values in metrics.values()), _MOST_VALUES):
                 end = start + _MOST_VALUES
-                some = {name: (unit, values[start:end]) for name, (unit, values) in metrics.items() if values[start:end]}
+                some = {
+                    name: (unit, values[start:end]) for name, (unit, values) in metrics.items() if values[start:end]
+                }
                 sys.stdout.write(_blob(self._namespace, dimensions, some) + "\n")
 
 

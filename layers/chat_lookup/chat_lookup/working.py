@@ -52,7 +52,7 @@ class Working:
         Every effect is tried; raises the first failure after that, where the record has to come again.
         """
         self._tell(record)
-        portal = self._portals.read(record.member_id)
+        portal = self._portals.heard_by(record.member_id, record.event.bot_ids)
         if portal is None or portal.state is PortalState.UNINSTALLED:
             self._telemetry.note(outcome="not_installed")
             return

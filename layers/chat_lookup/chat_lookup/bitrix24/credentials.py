@@ -52,9 +52,7 @@ def _secrets(form: Form) -> Iterator[str]:
 
 def _stripped(form: Form) -> Form:
     return {
-        name: _stripped(value) if isinstance(value, dict) else value
-        for name, value in form.items()
-        if not _goes(name)
+        name: _stripped(value) if isinstance(value, dict) else value for name, value in form.items() if not _goes(name)
     }
 
 

@@ -9,21 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final, NoReturn, TypeAlias
 
 FormValue: TypeAlias = "str | Form"
 Form: TypeAlias = dict[str, "FormValue"]
 """Lists and maps alike: PHP has one array for both, and maps by id must not become lists (bitrix24.md 5.2)."""
 
-_Field: TypeAlias = tuple[tuple[str, ...], str]
-"""The way to a value, and the value."""
-
 _NAME: Final = re.compile(r"[^\[\]]+(?:\[[^\[\]]*\])*")
 _OFTEN_ESCAPED: Final = (("%5B", "["), ("%5D", "]"), ("%2F", "/"), ("%3A", ":"), ("%2C", ","), ("%7C", "|"))
 """What PHP escapes in names, addresses and ids. None of it separates fields or begins an escape."""
-_WAYS_KEPT: Final = 1000
-"""Names that are known from the event before: it had nearly the same."""
 _ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
@@ -72,8 +66,7 @@ def decode(body: bytes, content_type: str = "", *, limits: Limits = LIMITS) -> F
     if len(body) > limits.size:
         raise FormRefused(Bound.SIZE)
     text = _text(body)
-    fields = _json_fields(text, limits) if _is_json(content_type) else _form_fields(text, limits)
-    return _unfolded(fields, limits)
+    return _from_json(text, limits) if _is_json(content_type) else _from_form(text, limits)
 
 
 def decode_query(query: str, *, limits: Limits = LIMITS) -> Form:
@@ -98,85 +91,99 @@ class _Map(dict[str, FormValue]):
             self._next = max(self._next, int(key) + 1)
         return key
 
-    def inner(self, written: str) -> "_Map":
-        found = self.get(written)
-        if found is None:
-            found = self[self.key(written)] = _Map()
-        if not isinstance(found, _Map):
-            raise FormRefused(Bound.CONFLICT)
-        return found
+    def at(self, way: Iterable[str]) -> "_Map":
+        """The array at the end of a way through arrays, made where it is missing."""
+        array = self
+        for written in way:
+            found = array.get(written)
+            if found is None:
+                found = array[array.key(written)] = _Map()
+            if not isinstance(found, _Map):
+                raise FormRefused(Bound.CONFLICT)
+            array = found
+        return array
 
-    def put(self, written: str, value: str) -> None:
-        key = self.key(written)
+    def put(self, key: str, value: str) -> None:
         if isinstance(self.get(key), _Map):
             raise FormRefused(Bound.CONFLICT)
         self[key] = value
 
 
-def _unfolded(fields: Iterable[_Field], limits: Limits) -> Form:
-    form = array = _Map()
-    last: tuple[str, ...] = ()
-    for count, (way, value) in enumerate(fields):
-        if count >= limits.fields:
-            raise FormRefused(Bound.FIELDS)
-        above = way[:-1]
-        # Neighbours mostly stand in the same array. Empty brackets name another one each time.
-        if above != last or "" in above:
-            array, last = form, above
-            for key in above:
-                array = array.inner(key)
-        array.put(way[-1], value)
-    return form
-
-
-def _form_fields(text: str, limits: Limits) -> Iterator[_Field]:
+def _from_form(text: str, limits: Limits) -> Form:
     if text.count("&") >= limits.fields:
         raise FormRefused(Bound.FIELDS)
     # All at once these cost a tenth of what they cost one by one.
     for escaped, plain in _OFTEN_ESCAPED:
         text = text.replace(escaped, plain)
+    form = _Map()
+    arrays: dict[str, _Map] = {}
     for part in text.split("&"):
         name, _, value = part.partition("=")
-        if name:
-            yield _way(_unquoted(name), limits), _unquoted(value)
+        if not name:
+            continue
+        if "%" in part or "+" in part:
+            name, value = _unquoted(name), _unquoted(value)
+        # Most names have a neighbour that was read before; only their last key is new.
+        above, _, last = name.rpartition("[")
+        array, key = arrays.get(above), last[:-1]
+        if array is None or last != f"{key}]" or not key.isidentifier() or len(key) > limits.key_length:
+            array, key = _place(name, form, arrays, limits)
+        array.put(key, value)
+    return form
 
 
-@lru_cache(_WAYS_KEPT)
-def _way(name: str, limits: Limits) -> tuple[str, ...]:
-    """`a[b][]` is `("a", "b", "")`. PHP repairs names (`a.b`, `a[b`); here they stay, or are refused."""
+def _place(name: str, form: _Map, arrays: dict[str, _Map], limits: Limits) -> tuple[_Map, str]:
+    """The array that a name leads to, and the key there; kept for the names that follow."""
+    *way, last = _way(name, limits)
+    array = form.at(way)
+    # Empty brackets name another array each time.
+    if way and "" not in way:
+        arrays[name.rpartition("[")[0]] = array
+    return array, array.key(last)
+
+
+def _way(name: str, limits: Limits) -> list[str]:
+    """`a[b][]` is `["a", "b", ""]`. PHP repairs names (`a.b`, `a[b`); here they stay, or are refused."""
     if name.count("[") >= limits.depth:
         raise FormRefused(Bound.DEPTH)
     if not _NAME.fullmatch(name):
         raise FormRefused(Bound.NAME)
-    return _bounded(tuple(name.replace("]", "").split("[")), limits)
+    return _bounded(name.replace("]", "").split("["), limits)
 
 
-def _bounded(way: tuple[str, ...], limits: Limits) -> tuple[str, ...]:
+def _bounded(way: list[str], limits: Limits) -> list[str]:
     if max(map(len, way)) > limits.key_length:
         raise FormRefused(Bound.KEY_LENGTH)
     return way
 
 
-def _json_fields(text: str, limits: Limits) -> Iterator[_Field]:
+def _from_json(text: str, limits: Limits) -> Form:
     parsed = _parsed(text)
     if not isinstance(parsed, dict):
         raise FormRefused(Bound.JSON)
-    return _leaves(parsed, (), limits)
+    form = _Map()
+    for count, (way, value) in enumerate(_leaves(parsed, [], limits)):
+        if count >= limits.fields:
+            raise FormRefused(Bound.FIELDS)
+        if not all(map(_is_text, (*way, value))):
+            raise FormRefused(Bound.ENCODING)
+        *above, last = _bounded(way, limits)
+        array = form.at(above)
+        array.put(array.key(last), value)
+    return form
 
 
-def _leaves(value: object, way: tuple[str, ...], limits: Limits) -> Iterator[_Field]:
+def _leaves(value: object, way: list[str], limits: Limits) -> Iterator[tuple[list[str], str]]:
+    """Each value with its way."""
     if isinstance(value, list):
         value = {str(position): item for position, item in enumerate(value)}
     if not isinstance(value, dict):
-        text = _CASTS.get(value, str(value))
-        if not all(map(_is_text, (*way, text))):
-            raise FormRefused(Bound.ENCODING)
-        yield _bounded(way, limits), text
+        yield way, _CASTS.get(value, str(value))
         return
     if value and len(way) >= limits.depth:
         raise FormRefused(Bound.DEPTH)
     for key, item in value.items():
-        yield from _leaves(item, (*way, key), limits)
+        yield from _leaves(item, [*way, key], limits)
 
 
 _CASTS: Final[Mapping[object, str]] = {True: "1", False: "0", None: ""}
@@ -207,8 +214,6 @@ def _text(body: bytes) -> str:
 def _unquoted(text: str) -> str:
     """The same as `unquote_plus`, a run of escapes at a time."""
     text = text.replace("+", " ")
-    if "%" not in text:
-        return text
     with suppress(UnicodeDecodeError):
         return _ESCAPES.sub(_unescaped, text)
     raise FormRefused(Bound.ENCODING)

@@ -1,0 +1,104 @@
+"""What a piece of work asks of AWS, reckons and prints: counted by botocore's own hooks on the functions' own clients.
+
+DynamoDB is asked with each request what it bills for it (ReturnConsumedCapacity), which changes nothing else.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import botocore
+from botocore.session import Session
+
+READS: Final = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
+WRITES: Final = frozenset({"DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"})
+_REFUSED: Final = 1.0
+"""Units of a conditional write whose condition fails, for an item of up to 1 KB: billed, though no refusal says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a piece of work took: requests by operation, units of DynamoDB, CPU time of its thread, lines it printed."""
+
+    requests: Mapping[str, int]
+    read_units: float
+    write_units: float
+    cpu_seconds: float
+    lines: tuple[bytes, ...]
+
+    @property
+    def reads(self) -> int:
+        return sum(self.requests.get(operation, 0) for operation in READS)
+
+    @property
+    def writes(self) -> int:
+        return sum(self.requests.get(operation, 0) for operation in WRITES)
+
+
+@dataclass(slots=True)
+class Counting:
+    """Counts what one thread asks for, by every client that is made while it is `listening`."""
+
+    log_file: Path
+    """Where the work prints to."""
+    _thread: int = 0
+    _requests: Counter[str] = field(default_factory=Counter)
+    _read_units: float = 0.0
+    _write_units: float = 0.0
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Inside, each new session of botocore brings our hooks along, and hands them to all its clients."""
+        botocore.register_initializer(self._hook)
+        try:
+            yield
+        finally:
+            botocore.unregister_initializer(self._hook)
+
+    def of(self, work: Callable[[], object]) -> Counted:
+        """Do a piece of work in this thread, and count. What other threads ask for meanwhile is not counted."""
+        self._requests.clear()
+        self._read_units = self._write_units = 0.0
+        printed = self.log_file.stat().st_size
+        self._thread = threading.get_ident()
+        began = time.thread_time()
+        try:
+            work()
+        finally:
+            cpu_seconds = time.thread_time() - began
+            self._thread = 0
+        with self.log_file.open("rb") as file:
+            file.seek(printed)
+            lines = tuple(file)
+        return Counted(dict(self._requests), self._read_units, self._write_units, cpu_seconds, lines)
+
+    def _hook(self, session: Session) -> None:
+        session.register("before-parameter-build.dynamodb", _ask_for_units)
+        session.register("after-call", self._note)
+
+    def _note(self, **answered: Any) -> None:
+        operation = str(answered["model"].name)
+        if threading.get_ident() != self._thread:
+            return
+        self._requests[operation] += 1
+        if operation in READS:
+            self._read_units += _units_in(answered["parsed"])
+        elif operation in WRITES:
+            self._write_units += _units_in(answered["parsed"])
+
+
+def _ask_for_units(**asked: Any) -> None:
+    if asked["model"].name in READS | WRITES:
+        asked["params"].setdefault("ReturnConsumedCapacity", "TOTAL")
+
+
+def _units_in(parsed: Mapping[str, Any]) -> float:
+    told = parsed.get("ConsumedCapacity")
+    if told is None:
+        return _REFUSED
+    return sum(float(each["CapacityUnits"]) for each in (told if isinstance(told, list) else [told]))
