@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from chat_lookup.answering import Answering
 from chat_lookup.claims import Claims
 from chat_lookup.clock import Deadline
-from chat_lookup.events import BotEvent, EventChat, EventCommand, EventKind, EventMessage, EventUser, Record
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import BotEvent, EventChat, EventCommand, EventMessage, EventUser, Record
 from chat_lookup.people import People
 from chat_lookup.records import Portal
 from chat_lookup.saying import Saying
@@ -141,3 +142,10 @@ def bot_in(service: Service, stores: Stores, portal: Portal) -> Bot:
     saying = Saying(service.calls, service.clock)
     answering = Answering(service.lookup, service.cache, people, claims, saying, service.telemetry, service.clock)
     return Bot(service, answering, claims, people, store, portal)
+
+
+def bot_by_a_deal(service: Service, stores: Stores, portal: Portal) -> Bot:
+    """The same in a portal where deal 1663 has the chat 1437, and nothing else has one."""
+    bot = bot_in(service, stores, portal)
+    bot.bitrix24.answers_by("im.chat.get", lambda params: {"ID": 1437} if params["ENTITY_ID"] == "DEAL|1663" else None)
+    return bot

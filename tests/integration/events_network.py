@@ -7,7 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from random import Random
@@ -56,16 +56,9 @@ class Network:
         self._losing, self._sending, self._invoking = (Random(f"{seed} {what}") for what in ("lost", "sent", "invoked"))  # noqa: S311 - repeatable
         self._refused: set[str] = set()
 
-    @contextmanager
-    def between(self) -> Iterator[None]:
+    def between(self) -> AbstractContextManager[None]:
         """Inside, this process reaches AWS by this network and no other way."""
-        real = URLLib3Session.send
-
-        def send(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
-            return self._send(lambda: real(session, request), request)
-
-        with mock.patch.object(URLLib3Session, "send", send):
-            yield
+        return sending_by(self._send)
 
     def _send(self, go: Callable[[], AWSResponse], request: AWSPreparedRequest) -> AWSResponse:
         action = header(request, "X-Amz-Target") or _INVOKE
@@ -102,6 +95,18 @@ class _Body(BytesIO):
 def _invocation(request: AWSPreparedRequest) -> str:
     """What all tries of one call have in common."""
     return header(request, "amz-sdk-invocation-id")
+
+
+@contextmanager
+def sending_by(send: Callable[[Callable[[], AWSResponse], AWSPreparedRequest], AWSResponse]) -> Iterator[None]:
+    """Have `send` carry each request of botocore's; it is given what would have sent it, and the request."""
+    real = URLLib3Session.send
+
+    def carried(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
+        return send(lambda: real(session, request), request)
+
+    with mock.patch.object(URLLib3Session, "send", carried):
+        yield
 
 
 def header(request: AWSPreparedRequest, name: str) -> str:

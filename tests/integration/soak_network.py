@@ -6,20 +6,18 @@ It stands where a client's connection is, so that the SDK's own repeating is as 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from io import BytesIO
 from random import Random
 from threading import Lock
 from typing import Any, Final, cast
-from unittest import mock
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError
-from botocore.httpsession import URLLib3Session
 
-from tests.integration.events_network import header
+from tests.integration.events_network import header, sending_by
 
 DYNAMODB: Final = "DynamoDB_20120810"
 SECRETS: Final = "secretsmanager"
@@ -60,16 +58,9 @@ class FoulNetwork:
         self._blows: dict[str, Blow] = {}
         self._lock = Lock()
 
-    @contextmanager
-    def between(self) -> Iterator[None]:
+    def between(self) -> AbstractContextManager[None]:
         """Inside, this process reaches its stores by this network and no other way."""
-        real = URLLib3Session.send
-
-        def send(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
-            return self._send(lambda: real(session, request), request)
-
-        with mock.patch.object(URLLib3Session, "send", send):
-            yield
+        return sending_by(self._send)
 
     def _send(self, go: Callable[[], AWSResponse], request: AWSPreparedRequest) -> AWSResponse:
         service = header(request, "X-Amz-Target").partition(".")[0]

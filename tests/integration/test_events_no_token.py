@@ -1,17 +1,14 @@
 """No access token, refresh token or application token of an event leaves: in no message, line, entry or item."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Final
 
 import pytest
 
 from local.demo_grant import DEMO_GRANT
-from local.stack import ROOT
 from tests.integration.events_canary import canary
+from tests.integration.modules import run_module
 
 STEPS: Final = {
     "samples": [200],
@@ -42,16 +39,7 @@ class Day:
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     folder = tmp_path_factory.mktemp("canary")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.events_canary", str(folder / "state"), str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'chat_lookup'}:{ROOT}"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    done = run_module("events_canary", folder / "state", folder)
     texts = {name: (folder / name).read_text("utf-8") for name in ("sent", "published", "stored")}
     texts |= {"printed": done.stdout, "complained": done.stderr}
     texts["logged"] = (folder / "state" / "log.jsonl").read_text("utf-8")

@@ -1,15 +1,12 @@
 """A canary: the webhook's code and the API key leave in no log line, metric, error body or traceback (design 7)."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT
+from tests.integration.modules import run_module
 from tests.integration.run_process import once
 
 STEPS = {
@@ -44,16 +41,7 @@ class Day:
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     folder = tmp_path_factory.mktemp("canary")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.canary_run", str(folder), str(folder / "secrets.json")],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'chat_lookup'}:{ROOT}"},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    done = run_module("canary_run", folder, folder / "secrets.json")
     logged = (folder / "log.jsonl").read_text("utf-8")
     return Day(done.returncode, done.stdout, done.stderr, logged, json.loads((folder / "secrets.json").read_text()))
 

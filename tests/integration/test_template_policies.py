@@ -1,13 +1,10 @@
 """The policies of the template are what the functions need: tried with a year of one portal."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
-from local.stack import ROOT
+from tests.integration.modules import run_module
 from tests.template_file import FUNCTIONS, allowed_by, granted, policies_of
 
 Grants = set[tuple[str, str]]
@@ -17,16 +14,7 @@ Grants = set[tuple[str, str]]
 def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Grants]:
     """What each function asked for."""
     folder = tmp_path_factory.mktemp("policies")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.policy_run", str(folder), str(folder / "asked.json")],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'chat_lookup'}:{ROOT}"},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_module("policy_run", folder, folder / "asked.json")
     found: dict[str, Grants] = {name: set() for name in FUNCTIONS}
     for function, store, action in json.loads((folder / "asked.json").read_text()):
         found[function].add((store, action))

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from chat_lookup.claims import KEPT
-from chat_lookup.events import EventChat, EventCommand, EventKind, EventMessage, EventUser, Record
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import EventChat, EventCommand, EventMessage, EventUser, Record
 from chat_lookup.records import Portal, PortalState
 from tests.asking_the_bot import (
     BOT,
@@ -16,6 +17,7 @@ from tests.asking_the_bot import (
     PERSONAL,
     SAYING,
     Bot,
+    bot_by_a_deal,
     bot_in,
     command,
     message,
@@ -38,10 +40,7 @@ def portal(service: Service) -> Portal:
 
 @pytest.fixture
 def bot(service: Service, stores: Stores, portal: Portal) -> Bot:
-    """Our bot in a portal where a deal has a chat."""
-    bot = bot_in(service, stores, portal)
-    bot.bitrix24.answers_by("im.chat.get", lambda params: {"ID": 1437} if params["ENTITY_ID"] == "DEAL|1663" else None)
-    return bot
+    return bot_by_a_deal(service, stores, portal)
 
 
 # -- what is answered --------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from chat_lookup.claims import HELD
 from chat_lookup.errors import ChatLookupError, PortalBusy, PortalUnavailable
 from chat_lookup.events import EventMessage
 from chat_lookup.records import Portal
-from tests.asking_the_bot import BOT, PERSONAL, SAYING, Bot, bot_in, command, message
+from tests.asking_the_bot import BOT, PERSONAL, SAYING, Bot, bot_by_a_deal, bot_in, command, message
 from tests.building import Service, install
 from tests.fakes import Output, Stores
 from tests.unit.interleaving import Killed
@@ -26,10 +26,7 @@ def portal(service: Service) -> Portal:
 
 @pytest.fixture
 def bot(service: Service, stores: Stores, portal: Portal) -> Bot:
-    """Our bot in a portal where a deal has a chat."""
-    bot = bot_in(service, stores, portal)
-    bot.bitrix24.answers_by("im.chat.get", lambda params: {"ID": 1437} if params["ENTITY_ID"] == "DEAL|1663" else None)
-    return bot
+    return bot_by_a_deal(service, stores, portal)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from chat_lookup.commands import Asked, Help, Question, ThisChat, WhichChat, answer_to, questions_in
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, ChatNotAccessible, ChatNotFound, PortalBusy, ServiceMisconfigured
-from chat_lookup.events import BotEvent, EventChat, EventCommand, EventKind, EventMessage, EventUser
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import BotEvent, EventChat, EventCommand, EventMessage, EventUser
 from chat_lookup.lookup import Found
 from chat_lookup.words import Language
 

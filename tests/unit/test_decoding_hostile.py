@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from chat_lookup.bitrix24.forms import Bound, FormRefused
 from chat_lookup.decoding import LIMITS, Arrived, EventUnreadable, decode
-from chat_lookup.events import EventKind, Record
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import Record
 from local.portal import php
 from tests.first_contact import FORM_TYPE
 from tests.wire_events import NAMES, Tree, encoded, sample

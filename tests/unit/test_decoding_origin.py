@@ -3,7 +3,8 @@
 import pytest
 
 from chat_lookup.decoding import EventUnreadable, decode
-from chat_lookup.events import BotEvent, EventKind, EventUser
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import BotEvent, EventUser
 from tests.first_contact import FORM_TYPE
 from tests.wire_events import (
     APPLICATION_TOKEN,

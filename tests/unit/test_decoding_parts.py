@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import pytest
 
 from chat_lookup.decoding import decode
-from chat_lookup.events import LARGEST_RECORD, EventCommand, EventKind, EventMessage, EventUser, Record
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import LARGEST_RECORD, EventCommand, EventMessage, EventUser, Record
 from tests.first_contact import FORM_TYPE
 from tests.wire_events import Changes, encoded, event, sample
 

@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 
 from chat_lookup.decoding import decode
-from chat_lookup.events import (
-    KINDS,
-    BotEvent,
-    EventChat,
-    EventCommand,
-    EventKind,
-    EventMessage,
-    EventUser,
-)
+from chat_lookup.event_names import KINDS, EventKind
+from chat_lookup.events import BotEvent, EventChat, EventCommand, EventMessage, EventUser
 from chat_lookup.web import request_from
 from tests.first_contact import FORM_TYPE, http
 from tests.wire_events import APPLICATION_TOKEN, DOMAIN, MEMBER_ID, NAMES, Tree, encoded, event, sample, wire

@@ -7,8 +7,9 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from chat_lookup.errors import StoreUnavailable
+from chat_lookup.event_names import EventKind
 from chat_lookup.event_queue import EventQueue, Way
-from chat_lookup.events import BotEvent, EventKind, EventMessage, Record
+from chat_lookup.events import BotEvent, EventMessage, Record
 from chat_lookup.telemetry import Telemetry
 from tests.arriving import TEXT, Outcome, Wire, lambda_on, sqs_on
 from tests.fakes import MEMBER_ID, Output

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_lookup.event_names import KINDS, EventKind
 from chat_lookup.events import (
-    KINDS,
     LARGEST_RECORD,
     BotEvent,
     EventChat,
     EventCommand,
-    EventKind,
     EventMessage,
     EventUser,
     Record,

@@ -15,7 +15,7 @@ HANDLERS = tuple(sorted((ROOT / "functions").glob("*/app.py")))
 # From the ground up: a module may import what stands on its own rung or below. A new one has to be given its place.
 RUNGS = (
     ("errors", "clock"),
-    ("entity", "memory", "items", "redaction", "config", "words", "events"),
+    ("entity", "memory", "items", "redaction", "config", "words", "event_names", "events"),
     ("bitrix24", "records", "refusals", "application_tokens", "entity_text", "bot_words"),
     ("decoding", "events_v1", "events_v2", "event_parts"),
     (

@@ -8,7 +8,8 @@ import pytest
 from chat_lookup.application_tokens import hashed
 from chat_lookup.decoding import Arrived
 from chat_lookup.errors import EventRejected
-from chat_lookup.events import BotEvent, EventKind, Rejection
+from chat_lookup.event_names import EventKind, Rejection
+from chat_lookup.events import BotEvent
 from chat_lookup.origin import Origin
 from chat_lookup.portals import Portals
 from chat_lookup.records import Portal, PortalState

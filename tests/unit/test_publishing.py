@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import StoreUnavailable
-from chat_lookup.events import BotEvent, EventCommand, EventKind, EventMessage, Record
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import BotEvent, EventCommand, EventMessage, Record
 from chat_lookup.publishing import LARGEST_ENTRY, Publisher, detail_of
 from chat_lookup.telemetry import Telemetry
 from tests.arriving import Wire

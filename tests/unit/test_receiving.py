@@ -11,8 +11,9 @@ import pytest
 from chat_lookup.application_tokens import hashed
 from chat_lookup.clock import Clock
 from chat_lookup.errors import BodyTooLarge, ChatLookupError, EventRejected, InvalidRequest, StoreUnavailable
+from chat_lookup.event_names import KINDS, EventKind
 from chat_lookup.event_queue import EventQueue
-from chat_lookup.events import KINDS, EventKind, Record
+from chat_lookup.events import Record
 from chat_lookup.origin import Origin
 from chat_lookup.portals import Portals
 from chat_lookup.receiving import Receiving

@@ -9,7 +9,8 @@ from chat_lookup.cache import FRESH_POSITIVE, USABLE_POSITIVE
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import StoreUnavailable
-from chat_lookup.events import EventChat, EventKind, Record
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import EventChat, Record
 from chat_lookup.hearing import FRESH_HEARD, Hearing
 from chat_lookup.records import Portal, PortalState
 from chat_lookup.warming import CHAT_GET, REMEMBERED_FOR, Warming

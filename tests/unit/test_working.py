@@ -6,7 +6,8 @@ import pytest
 
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBusy, StoreUnavailable
-from chat_lookup.events import BotEvent, EventKind, Record
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import BotEvent, Record
 from chat_lookup.hearing import Hearing
 from chat_lookup.portal_facts import PortalFacts
 from chat_lookup.publishing import Publisher

@@ -13,7 +13,8 @@ from chat_lookup.bots import COMMAND
 from chat_lookup.entity import EntityRef
 from chat_lookup.entity_text import entity_in
 from chat_lookup.errors import ChatLookupError, ChatNotFound, InvalidRequest
-from chat_lookup.events import BotEvent, EventChat, EventCommand, EventKind
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import BotEvent, EventChat, EventCommand
 from chat_lookup.lookup import Found
 from chat_lookup.words import Language
 

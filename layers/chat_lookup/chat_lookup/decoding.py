@@ -15,7 +15,8 @@ from chat_lookup.bitrix24 import forms
 from chat_lookup.bitrix24.credentials import secrets_in, without_credentials
 from chat_lookup.bitrix24.form_fields import inner, number, text
 from chat_lookup.bitrix24.forms import Form, Limits
-from chat_lookup.events import KINDS, BotEvent, EventKind, EventUser
+from chat_lookup.event_names import KINDS, EventKind
+from chat_lookup.events import BotEvent, EventUser
 
 LIMITS: Final = Limits(fields=5000, depth=24)
 """1 MB, and room for what messages bring along: attachments nest deep (`message.params`), and a group's mention of

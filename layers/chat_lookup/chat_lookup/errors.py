@@ -116,7 +116,7 @@ class TooManyAttempts(ChatLookupError):
 
 
 class EventRejected(ChatLookupError):
-    """Nothing of the event was taken. `reason` is one of a closed set, `events.Rejection`; nobody outside is told."""
+    """Nothing of the event was taken. `reason` is an `event_names.Rejection`; nobody outside is told."""
 
     code, title, status = "event-rejected", "Nothing proves that the event comes from a portal that is installed", 403
 

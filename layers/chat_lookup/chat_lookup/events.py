@@ -8,64 +8,14 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
-from enum import StrEnum
 from typing import Any, Final, TypeVar
+
+from chat_lookup.event_names import EventKind
 
 VERSION: Final = 1
 """Of a record's form. A later one that an older worker could not read would get another number."""
 LARGEST_RECORD: Final = 240 * 1024
 """Bytes of a record in either: a queue's message and an asynchronous invocation take 256 KB each, in all."""
-
-
-class EventKind(StrEnum):
-    """What happened, whichever API told it. OTHER is an event that we do not know; it is kept all the same."""
-
-    MESSAGE_ADD = "message_add"
-    MESSAGE_UPDATE = "message_update"
-    MESSAGE_DELETE = "message_delete"
-    JOIN = "join"
-    BOT_DELETE = "bot_delete"
-    COMMAND = "command"
-    REACTION = "reaction"
-    CONTEXT = "context"
-    APPLICATION = "application"
-    OTHER = "other"
-
-
-KINDS: Final[Mapping[str, EventKind]] = {
-    "ONIMBOTMESSAGEADD": EventKind.MESSAGE_ADD,
-    "ONIMBOTMESSAGEUPDATE": EventKind.MESSAGE_UPDATE,
-    "ONIMBOTMESSAGEDELETE": EventKind.MESSAGE_DELETE,
-    "ONIMBOTJOINCHAT": EventKind.JOIN,
-    "ONIMBOTDELETE": EventKind.BOT_DELETE,
-    "ONIMBOTCONTEXTGET": EventKind.CONTEXT,
-    "ONIMCOMMANDADD": EventKind.COMMAND,
-    "ONIMBOTV2MESSAGEADD": EventKind.MESSAGE_ADD,
-    "ONIMBOTV2MESSAGEUPDATE": EventKind.MESSAGE_UPDATE,
-    "ONIMBOTV2MESSAGEDELETE": EventKind.MESSAGE_DELETE,
-    "ONIMBOTV2JOINCHAT": EventKind.JOIN,
-    "ONIMBOTV2DELETE": EventKind.BOT_DELETE,
-    "ONIMBOTV2COMMANDADD": EventKind.COMMAND,
-    "ONIMBOTV2CONTEXTGET": EventKind.CONTEXT,
-    "ONIMBOTV2REACTIONCHANGE": EventKind.REACTION,
-    "ONAPPINSTALL": EventKind.APPLICATION,
-    "ONAPPUPDATE": EventKind.APPLICATION,
-    "ONAPPUNINSTALL": EventKind.APPLICATION,
-}
-"""Every event that is documented, by its name (bitrix24.md 5.5, 5.7, 4.4 to 4.7)."""
-
-
-class Rejection(StrEnum):
-    """Why an event is not taken: the values of the metric EventsRejected that arise at /bitrix24/events."""
-
-    MALFORMED = "malformed"
-    TOO_LARGE = "too_large"
-    WRONG_ADDRESS = "wrong_address"
-    """An event of the application's life, which is bound to /bitrix24/install and heard there only (design 3.4)."""
-    MISSING_TOKEN = "missing_token"  # noqa: S105 - a reason
-    UNKNOWN_PORTAL = "unknown_portal"
-    WRONG_TOKEN = "wrong_token"  # noqa: S105 - a reason
-    NOT_INSTALLED = "not_installed"
 
 
 @dataclass(frozen=True, slots=True)

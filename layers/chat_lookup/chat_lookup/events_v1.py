@@ -4,8 +4,9 @@ from typing import Final
 
 from chat_lookup.bitrix24.form_fields import flag, inner, maps, number, text, whole
 from chat_lookup.bitrix24.forms import Form
+from chat_lookup.event_names import EventKind
 from chat_lookup.event_parts import MOST_BOTS, MOST_COMMANDS, chat_from, command_from, message_from, word
-from chat_lookup.events import BotEvent, EventChat, EventCommand, EventKind, EventMessage, EventUser
+from chat_lookup.events import BotEvent, EventChat, EventCommand, EventMessage, EventUser
 
 API: Final = "v1"
 

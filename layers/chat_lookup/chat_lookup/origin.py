@@ -6,7 +6,7 @@ from chat_lookup.application_tokens import proves
 from chat_lookup.clock import Clock
 from chat_lookup.decoding import Arrived
 from chat_lookup.errors import EventRejected
-from chat_lookup.events import Rejection
+from chat_lookup.event_names import Rejection
 from chat_lookup.memory import Memory
 from chat_lookup.portals import Portals
 from chat_lookup.records import Portal, PortalState

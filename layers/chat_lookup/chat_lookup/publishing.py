@@ -10,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import StoreUnavailable
-from chat_lookup.events import BotEvent, EventChat, EventCommand, EventKind, EventMessage, EventUser, Record
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import BotEvent, EventChat, EventCommand, EventMessage, EventUser, Record
 from chat_lookup.telemetry import Telemetry
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from chat_lookup.bitrix24.forms import Bound, FormRefused
 from chat_lookup.clock import Clock
 from chat_lookup.decoding import Arrived, EventUnreadable, decode
 from chat_lookup.errors import BodyTooLarge, EventRejected, InvalidRequest, StoreUnavailable
+from chat_lookup.event_names import KINDS, EventKind, Rejection
 from chat_lookup.event_queue import EventQueue
-from chat_lookup.events import KINDS, EventKind, Record, Rejection, event_id
+from chat_lookup.events import Record, event_id
 from chat_lookup.origin import Origin
 from chat_lookup.records import Portal
 from chat_lookup.telemetry import Telemetry

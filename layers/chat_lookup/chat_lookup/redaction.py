@@ -42,6 +42,8 @@ class Redactor:
 
     def __init__(self) -> None:
         self._secrets: OrderedDict[str, None] = OrderedDict()
+        self._longest_first: list[str] | None = []
+        """The same as `_secrets`; None until it is put in order again."""
         self._lock = Lock()
 
     def register(self, secret: str) -> None:
@@ -54,11 +56,14 @@ class Redactor:
                 self._secrets.move_to_end(form)
             while len(self._secrets) > _MOST_FORMS:
                 self._secrets.popitem(last=False)
+            self._longest_first = None
 
     def clean(self, text: str) -> str:
         """The same text with every known or recognisable secret masked."""
         with self._lock:
-            secrets = sorted(self._secrets, key=len, reverse=True)
+            if self._longest_first is None:
+                self._longest_first = sorted(self._secrets, key=len, reverse=True)
+            secrets = self._longest_first
         for secret in secrets:
             if secret in text:
                 text = text.replace(secret, MASK)

@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from chat_lookup.bitrix24.errors import METRIC_CODES, BitrixError, ErrorClass
 from chat_lookup.bitrix24.result import ResultShape
-from chat_lookup.events import KINDS, Rejection
+from chat_lookup.event_names import KINDS, Rejection
 from chat_lookup.redaction import Redactor
 from chat_lookup.refusals import Refusal
 

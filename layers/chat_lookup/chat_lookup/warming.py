@@ -10,7 +10,8 @@ from chat_lookup.clock import Clock, Deadline
 from chat_lookup.closed import refusal
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, InvalidRequest, StoreUnavailable
-from chat_lookup.events import BotEvent, EventKind, Record
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import BotEvent, Record
 from chat_lookup.failures import passing
 from chat_lookup.hearing import Hearing
 from chat_lookup.memory import Memory

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from chat_lookup.clock import Deadline
-from chat_lookup.events import EventKind, Record
+from chat_lookup.event_names import EventKind
+from chat_lookup.events import Record
 from chat_lookup.portal_facts import PortalFacts
 from chat_lookup.portals import Portals
 from chat_lookup.publishing import Publisher
