@@ -7,6 +7,7 @@ Whatever must be read and is not understood (a resource, an event, an intrinsic,
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from local.intrinsics import ACCOUNT, REGION, Intrinsics, TemplateError, admit, mapping, parsed
@@ -89,7 +90,7 @@ class Template:
 
         Raises TemplateError where the template cannot be followed.
         """
-        document = mapping(parsed(path.read_text("utf-8")), path.name)
+        document = mapping(_parsed_once(path.read_text("utf-8")), path.name)
         return _Reader(document, path.parent, table_suffix).template()
 
     def declared(self) -> frozenset[str]:
@@ -101,6 +102,12 @@ class Template:
         queues = {queue.name for queue in self.queues}
         declared = (each for function in self.functions.values() for each in function.environment.items())
         return {variable: value for variable, value in declared if value in queues}
+
+
+@lru_cache(maxsize=4)
+def _parsed_once(text: str) -> object:
+    """Parsing takes nearly all the time of a load, and tests load one template thousands of times. Only read from."""
+    return parsed(text)
 
 
 class _Reader:
