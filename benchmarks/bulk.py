@@ -19,7 +19,7 @@ from b24pysdk.errors import BitrixSDKException  # type: ignore[import-untyped]  
 from benchmarks.pace_run import played
 from benchmarks.paced import paced
 from benchmarks.scenario import Outcome, Scenario, Surroundings, Work, Worker
-from benchmarks.setting import LeftOut, Setting
+from benchmarks.setting import Setting
 from benchmarks.timing import Figure
 from tests.integration.rest_sdk import of_webhook
 
@@ -76,12 +76,11 @@ class _Played:
 
 def figures(setting: Setting) -> list[Figure]:
     """Raises LeftOut without a DynamoDB Local."""
-    if not setting.dynamodb_url:
-        raise LeftOut("DYNAMODB_LOCAL_URL names no DynamoDB Local, and nothing else here has writes that are atomic")
+    url = setting.dynamodb_local("has writes that are atomic")
     ways: dict[str, _Played] = {}
     for who, (planned, worker) in _WAYS.items():
         scenario = planned.hurried() if setting.quick else planned
-        ways[who] = _Played(who, worker is paced, scenario, played(scenario, setting.dynamodb_url, worker))
+        ways[who] = _Played(who, worker is paced, scenario, played(scenario, url, worker))
     return [*_times(ways), *(_refused(way) for way in ways.values()), *(_unanswered(way) for way in ways.values())]
 
 

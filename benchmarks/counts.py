@@ -14,7 +14,7 @@ from typing import Final
 from benchmarks.counting import Counted
 from benchmarks.counts_run import counted
 from benchmarks.kinds import HIT, KINDS, MISS, MISS_CONTENDED, RECEIVED, SERIES, WORKED
-from benchmarks.setting import LeftOut, Setting
+from benchmarks.setting import Setting
 from benchmarks.timing import Figure
 from chat_lookup.telemetry import METRICS
 
@@ -24,11 +24,10 @@ _Round = Mapping[str, Counted]
 
 def figures(setting: Setting) -> list[Figure]:
     """Raises LeftOut without a DynamoDB Local: nothing else here tells what it bills."""
-    if not setting.dynamodb_url:
-        raise LeftOut("DYNAMODB_LOCAL_URL names no DynamoDB Local, and nothing else here tells what it bills")
+    url = setting.dynamodb_local("tells what it bills")
     # A process of its own: botocore's session is made once in each, and has to bring our hooks along.
     with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as process:
-        rounds = process.submit(counted, setting.dynamodb_url, 1 if setting.quick else _ROUNDS).result()
+        rounds = process.submit(counted, url, 1 if setting.quick else _ROUNDS).result()
     return [*_allowed(rounds), *_billed(rounds), _series(rounds)]
 
 

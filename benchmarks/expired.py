@@ -20,14 +20,14 @@ from urllib.parse import urlsplit
 from b24pysdk import BitrixApp, BitrixToken  # type: ignore[import-untyped]  # it has annotations, but no py.typed
 from b24pysdk.api.requesters import BitrixOAuthRequester  # type: ignore[import-untyped]  # as above
 
-from benchmarks.setting import LeftOut, Setting
+from benchmarks.setting import Setting
 from benchmarks.timing import Figure
 from local import environment
 from local.aws import EmbeddedAws
 from local.stack import ROOT
 from local.template import Template
-from tests.integration.conftest import tables_in
 from tests.integration.rest_sdk import outcome, trusting
+from tests.integration.tables import tables_in
 from tests.integration.token_scene import CROWD, FIRST_CHAT, Place, Scene, running_place, running_scene, together
 
 _CALLERS: Final = 50
@@ -45,10 +45,9 @@ class _Renewed:
 
 def figures(setting: Setting) -> list[Figure]:
     """Raises LeftOut without a DynamoDB Local."""
-    if not setting.dynamodb_url:
-        raise LeftOut("DYNAMODB_LOCAL_URL names no DynamoDB Local, and nothing else here has writes that are atomic")
+    url = setting.dynamodb_local("has writes that are atomic")
     callers = _FEWER if setting.quick else _CALLERS
-    with _scene(setting.dynamodb_url, callers) as (place, scene):
+    with _scene(url, callers) as (place, scene):
         ours, theirs = _by_us(scene, callers), _by_sdk(place, scene, callers)
     whose = {f"{callers} processes": (ours, 1.0, 0.0), f"{callers} threads of b24pysdk": (theirs, None, None)}
     return [

@@ -2,13 +2,11 @@
 
 import hashlib
 import itertools
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
-
-from botocore.session import Session
 
 from chat_lookup import cache, config, records
 from chat_lookup.clock import Clock, Deadline
@@ -20,9 +18,7 @@ from chat_lookup.parts import Clients
 from chat_lookup.records import Portal
 from chat_lookup.serving import Services, serving
 from chat_lookup.telemetry import Telemetry
-from local.aws import CREDENTIALS
-from local.stack import ROOT
-from local.template import REGION, Template
+from tests.integration.tables import Tables, client_of, tables_in
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -63,28 +59,22 @@ class Filled:
 @contextmanager
 def filled(url: str, clock: Clock, *, portals: int = 1, rows: int = 1) -> Iterator[Filled]:
     """Make the template's tables, fill them, and drop them at the end."""
-    dynamodb, suffix = cast("DynamoDBClient", _client("dynamodb", url)), f"-{uuid.uuid4().hex[:8]}"
-    tables = Template.load(ROOT / "template.yaml", table_suffix=suffix).tables
-    for table in tables:
-        dynamodb.create_table(**table)  # type: ignore[arg-type]  # the template's own properties
-    portal_table, cache_table = f"PortalTable{suffix}", f"CacheTable{suffix}"
-    try:
-        _fill(dynamodb, portal_table, _portals(dynamodb, portal_table, clock, portals))
-        _fill(dynamodb, cache_table, (_row(portal, row, clock) for portal in range(portals) for row in range(rows)))
-        yield Filled(_services(url, portal_table, cache_table, clock), clock)
-    finally:
-        for table in tables:
-            dynamodb.delete_table(TableName=str(table["TableName"]))
+    with tables_in(url) as tables:
+        dynamodb = tables.client()
+        _fill(dynamodb, tables.portal, _portals(dynamodb, tables.portal, clock, portals))
+        _fill(dynamodb, tables.cache, (_row(portal, row, clock) for portal in range(portals) for row in range(rows)))
+        yield Filled(_services(tables, clock), clock)
 
 
-def _services(url: str, portal_table: str, cache_table: str, clock: Clock) -> Services:
-    names = {"PORTAL_TABLE": portal_table, "CACHE_TABLE": cache_table, "SECRET_PREFIX": "benchmark"}
+def _services(tables: Tables, clock: Clock) -> Services:
+    names = {"PORTAL_TABLE": tables.portal, "CACHE_TABLE": tables.cache, "SECRET_PREFIX": "benchmark"}
+    other = partial(client_of, endpoint_url=tables.endpoint_url)
     # Hits ask nobody but the tables: the other services are named, and never met.
     clients = Clients(
-        cast("DynamoDBClient", _client("dynamodb", url)),
-        cast("SecretsManagerClient", _client("secretsmanager", url)),
-        lambda: cast("SQSClient", _client("sqs", url)),
-        lambda: cast("EventBridgeClient", _client("events", url)),
+        tables.client(),
+        cast("SecretsManagerClient", other("secretsmanager")),
+        lambda: cast("SQSClient", other("sqs")),
+        lambda: cast("EventBridgeClient", other("events")),
     )
     telemetry = Telemetry(service="benchmark", namespace="Benchmark", level="INFO")
     return serving(config.from_environ(names), clients, telemetry, clock)
@@ -130,13 +120,3 @@ def _key(number: int) -> str:
 
 def _ref(number: int) -> EntityRef:
     return EntityRef(_TYPE, f"2026-{number:08d}")
-
-
-def _client(service: str, url: str) -> object:
-    return Session().create_client(
-        service,
-        region_name=REGION,
-        endpoint_url=url,
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-    )

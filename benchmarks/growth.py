@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from benchmarks.filling import Filled, filled
 from benchmarks.plot import Line, drawn
-from benchmarks.setting import LeftOut, Setting
+from benchmarks.setting import Setting
 from benchmarks.timing import Figure, alternate, pinned, seconds_of
 from local.clock import SharedClock
 
@@ -49,8 +49,7 @@ class Growth:
 
 def figures(setting: Setting) -> list[Figure]:
     """Raises LeftOut without a DynamoDB Local: moto's tables are dictionaries of Python."""
-    if not setting.dynamodb_url:
-        raise LeftOut("DYNAMODB_LOCAL_URL names no DynamoDB Local, and nothing else here has tables like the real ones")
+    setting.dynamodb_local("has tables like the real ones")
     found: list[Figure] = []
     lines = []
     with tempfile.TemporaryDirectory() as name, pinned():

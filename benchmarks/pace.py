@@ -8,7 +8,7 @@ from typing import Final
 
 from benchmarks.pace_run import played
 from benchmarks.scenario import Outcome, Scenario
-from benchmarks.setting import LeftOut, Setting
+from benchmarks.setting import Setting
 from benchmarks.timing import Figure
 
 _ADMITTED: Final = 0.02
@@ -21,12 +21,11 @@ _SCENARIOS: Final[Mapping[str, Scenario]] = {
 
 def figures(setting: Setting) -> list[Figure]:
     """Raises LeftOut without a DynamoDB Local."""
-    if not setting.dynamodb_url:
-        raise LeftOut("DYNAMODB_LOCAL_URL names no DynamoDB Local, and nothing else here has writes that are atomic")
+    url = setting.dynamodb_local("has writes that are atomic")
     found: list[Figure] = []
     for name, planned in _SCENARIOS.items():
         scenario = planned.hurried() if setting.quick else planned
-        found += _figures(name, scenario, played(scenario, setting.dynamodb_url))
+        found += _figures(name, scenario, played(scenario, url))
     return found
 
 

@@ -5,7 +5,6 @@ import multiprocessing
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import urllib3
 
-from benchmarks.paced import dynamodb, paced
+from benchmarks.paced import paced
 from benchmarks.scenario import Outcome, Scenario, Surroundings, Worker
 from local.clock import SharedClock
 from local.portal import LocalPortal
+from tests.integration.tables import tables_in
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -26,7 +26,7 @@ _CONTEXT: Final = multiprocessing.get_context("forkserver")
 
 
 def run(scenario: Scenario, dynamodb_url: str, folder: Path, worker: Worker = paced) -> Outcome:
-    """Play a scenario through, by our own workers or others, on a table of its own in a DynamoDB that is shared."""
+    """Play a scenario through, by our own workers or others, on tables of its own in a DynamoDB that is shared."""
     with contextlib.ExitStack() as stack:
         portal = LocalPortal(folder, SharedClock(folder / "clock"))
         portal.start()
@@ -36,8 +36,8 @@ def run(scenario: Scenario, dynamodb_url: str, folder: Path, worker: Worker = pa
         if scenario.batch_seconds:
             slow = {"method": "batch", "delay_ms": scenario.batch_seconds * 1000}
             urllib3.request("POST", portal.control_url + "/faults", json=slow)
-        table = stack.enter_context(_table(dynamodb_url))
-        surroundings = Surroundings(scenario, dynamodb_url, table, portal.webhook_url, portal.ca_file)
+        tables = stack.enter_context(tables_in(dynamodb_url))
+        surroundings = Surroundings(scenario, tables, portal.webhook_url, portal.ca_file)
         stack.enter_context(_stranger(surroundings))
         answered, seconds = _work(surroundings, worker)
         calls = urllib3.request("GET", portal.control_url + "/calls?method=batch").json()
@@ -110,16 +110,3 @@ def _stranger(surroundings: Surroundings) -> Iterator[None]:
         over.set()
         if scenario.stranger:
             thread.join()
-
-
-@contextlib.contextmanager
-def _table(url: str) -> Iterator[str]:
-    client, name = dynamodb(url), f"pace-{uuid.uuid4().hex}"
-    client.create_table(
-        TableName=name,
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    yield name
-    client.delete_table(TableName=name)

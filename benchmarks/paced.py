@@ -1,9 +1,7 @@
 """One process of bulk work inside a portal's pace: the limiter and the client that the service has."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, cast
-
-from botocore.session import Session
+from typing import Final, cast
 
 from benchmarks.scenario import Scenario, Surroundings, Work
 from chat_lookup.bitrix24.client import Bitrix24Client, Endpoint
@@ -13,9 +11,6 @@ from chat_lookup.errors import PortalBusy
 from chat_lookup.limiter import Limiter
 from chat_lookup.pace import Pace, Share
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
 _MEMBER_ID: Final = "benchmark"
 _READ_SECONDS: Final = 25.0
 
@@ -23,7 +18,7 @@ _READ_SECONDS: Final = 25.0
 def paced(surroundings: Surroundings) -> Work:
     """Our own way: one batch after the other, each in a slot of its own."""
     clock, scenario = SystemClock(), surroundings.scenario
-    limiter = Limiter(dynamodb(surroundings.dynamodb_url), surroundings.table, clock)
+    limiter = Limiter(surroundings.tables.client(), surroundings.tables.cache, clock)
     endpoint = Endpoint.from_webhook(surroundings.webhook_url)
     client = Bitrix24Client(clock, local_hosts=frozenset({endpoint.host}), ca_pem=surroundings.ca_file.read_text())
 
@@ -56,15 +51,3 @@ def _answers(limiter: Limiter, client: Bitrix24Client, endpoint: Endpoint, pace:
 
 def _commands(scenario: Scenario, number: int) -> dict[str, str]:
     return {f"c{pair}": f"im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C{pair}" for pair in scenario.deals(number)}
-
-
-def dynamodb(url: str) -> "DynamoDBClient":
-    """A client of a DynamoDB Local."""
-    client = Session().create_client(
-        "dynamodb",
-        region_name="us-east-1",
-        endpoint_url=url,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - DynamoDB Local asks for some key
-    )
-    return cast("DynamoDBClient", client)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from chat_lookup.pace import Pace, Share
+from tests.integration.tables import Tables
 
 PLAN: Final = Pace(rate=2.0, burst=50)
 """What every portal's plan allows but Enterprise's (bitrix24.md 6.1)."""
@@ -69,8 +70,7 @@ class Surroundings:
     """What a process is born with."""
 
     scenario: Scenario
-    dynamodb_url: str
-    table: str
+    tables: Tables
     webhook_url: str
     ca_file: Path
 

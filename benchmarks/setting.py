@@ -18,3 +18,9 @@ class Setting:
     quick: bool
     dynamodb_url: str
     artifact: Path
+
+    def dynamodb_local(self, lacking: str) -> str:
+        """Where it answers. Raises LeftOut without one, with what nothing else here has."""
+        if not self.dynamodb_url:
+            raise LeftOut(f"DYNAMODB_LOCAL_URL names no DynamoDB Local, and nothing else here {lacking}")
+        return self.dynamodb_url

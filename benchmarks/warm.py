@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 from botocore.session import Session
 
-from benchmarks.setting import LeftOut, Setting
+from benchmarks.setting import Setting
 from chat_lookup.clock import SystemClock
 from local import functions
 from local.functions import LambdaContext
@@ -62,20 +62,19 @@ def warm(setting: Setting, **portal: str) -> Iterator[Warm]:
 
     Raises LeftOut without a DynamoDB Local.
     """
-    if not setting.dynamodb_url:
-        raise LeftOut("DYNAMODB_LOCAL_URL names no DynamoDB Local, and nothing else here is as fast as a table")
+    url = setting.dynamodb_local("is as fast as a table")
     from chat_lookup import bootstrap  # noqa: PLC0415 - it belongs to the stack's environment
 
     made = bootstrap._dynamodb
 
     def directly(environment: "Environment", *patience: Any) -> "DynamoDBClient":
-        return made(replace(environment, endpoint_url=setting.dynamodb_url), *patience)
+        return made(replace(environment, endpoint_url=url), *patience)
 
     with tempfile.TemporaryDirectory() as folder:
-        wanted = Settings(Path(folder) / "stack", by_webhook=True, dynamodb_url=setting.dynamodb_url, **portal)  # type: ignore[arg-type]  # two texts
+        wanted = Settings(Path(folder) / "stack", by_webhook=True, dynamodb_url=url, **portal)  # type: ignore[arg-type]  # two texts
         with running(wanted) as stack, patch.object(bootstrap, "_dynamodb", directly):
             functions.put_clock(SystemClock())
-            client = Session().create_client("dynamodb", endpoint_url=setting.dynamodb_url)
+            client = Session().create_client("dynamodb", endpoint_url=url)
             with stack.backend.functions.output.capturing():
                 yield Warm(stack, cast("DynamoDBClient", client))
 

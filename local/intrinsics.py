@@ -99,21 +99,22 @@ class Intrinsics:
     def _chosen(self, choice: object, place: str) -> object:
         match choice:
             case [name, then, otherwise]:
-                return self.plain(then if self._holds({"Condition": name}, place) else otherwise, place)
+                return self.plain(then if self.holds({"Condition": name}, place) else otherwise, place)
         raise TemplateError(f"{place}: Fn::If takes a condition and two values")
 
-    def _holds(self, condition: object, place: str) -> bool:
+    def holds(self, condition: object, place: str) -> bool:
+        """Whether a condition holds: one of the template's by its name, or one as it is written there."""
         match condition:
             case {"Condition": str(name)} if name in self._conditions:
-                return self._holds(self._conditions[name], f"Conditions.{name}")
+                return self.holds(self._conditions[name], f"Conditions.{name}")
             case {"Fn::Equals": [one, other]}:
                 return self.text(one, place) == self.text(other, place)
             case {"Fn::Not": [inner]}:
-                return not self._holds(inner, place)
+                return not self.holds(inner, place)
             case {"Fn::And": [*inner]}:
-                return all(self._holds(each, place) for each in inner)
+                return all(self.holds(each, place) for each in inner)
             case {"Fn::Or": [*inner]}:
-                return any(self._holds(each, place) for each in inner)
+                return any(self.holds(each, place) for each in inner)
         raise TemplateError(f"{place}: the local run does not follow the condition {condition}")
 
 

@@ -2,9 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import yaml
+from local.intrinsics import parsed
+from tests import template_reading
 
 ROOT = Path(__file__).resolve().parents[1]
 BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBus}"
@@ -18,28 +19,15 @@ BY_AWS = frozenset({"Logs", "Traces", "Key", "Taking", "Failures"})
 Mapping = dict[str, Any]
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's tags in their long form."""
-
-
-def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> Mapping:
-    value: Any = loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
-    if isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    assert value is not None, f"!{name} of anything but text or a list"
-    return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
-
-
-yaml.add_multi_constructor("!", _intrinsic, _Loader)
-TEMPLATE: Mapping = yaml.load((ROOT / "template.yaml").read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+TEMPLATE: Mapping = cast(Mapping, parsed((ROOT / "template.yaml").read_text("utf-8")))
 RESOURCES: Mapping = TEMPLATE["Resources"]
 
 
 def of_type(kind: str) -> dict[str, Mapping]:
-    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
+    return dict(template_reading.of_type(TEMPLATE, kind))
 
 
-FUNCTIONS = of_type("AWS::Serverless::Function")
+FUNCTIONS = of_type(template_reading.WRITTEN_FUNCTION)
 
 
 def role_of(function: str) -> Mapping:

@@ -7,7 +7,7 @@ import copy
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -16,19 +16,13 @@ from boto3.session import Session  # type: ignore[import-untyped]  # stubs: a pa
 from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # annotated, but without py.typed
 from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]  # as above
 
-from local.intrinsics import REGION
+from local.intrinsics import REGION, Intrinsics
 from tests.template_file import TEMPLATE
 
 Template = dict[str, Any]
 
 # What differs from the default where everything optional is chosen; a text that is empty by default gets some text.
 CHOSEN: Mapping[object, object] = {"": "chosen", "false": "true", 0: 1}
-OPERATORS: Mapping[str, Callable[[list[Any]], bool]] = {
-    "Fn::And": all,
-    "Fn::Or": any,
-    "Fn::Not": lambda operands: not operands[0],
-    "Fn::Equals": lambda operands: str(operands[0]) == str(operands[1]),
-}
 NO_VALUE = {"Ref": "AWS::NoValue"}
 # The translator takes no folder of this machine: `sam deploy` puts an address of S3 in its place.
 SOURCES = ("CodeUri", "ContentUri")
@@ -48,28 +42,20 @@ def translated(template: Template) -> Template:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is chosen at a deployment: values of parameters, and conditions as the template writes them."""
+    """What is chosen at a deployment: it decides the template's conditions."""
 
-    parameters: Mapping[str, object]
-    conditions: Mapping[str, object]
+    decides: Intrinsics
 
-    def decided(self, value: Any) -> Any:
-        """A condition's truth, or what one compares."""
-        match value:
-            case {"Condition": str(name)}:
-                return self.decided(self.conditions[name])
-            case {"Ref": str(name)}:
-                return self.parameters.get(name, name)
-            case dict():
-                ((operator, operands),) = value.items()
-                return OPERATORS[operator]([self.decided(operand) for operand in operands])
-        return value
+    @classmethod
+    def of(cls, parameters: Mapping[str, object], conditions: Mapping[str, object]) -> "Deployment":
+        """With a value for each parameter."""
+        return cls(Intrinsics({name: {"Default": value} for name, value in parameters.items()}, {}, {}, conditions))
 
     def kept(self, value: Any) -> Any:
         """A value without `Fn::If`, and without what has no value then."""
         match value:
             case {"Fn::If": [condition, chosen, otherwise]}:
-                return self.kept(chosen if self.decided({"Condition": condition}) else otherwise)
+                return self.kept(chosen if self._holds(condition) else otherwise)
             case dict():
                 return {name: each for name, part in value.items() if (each := self.kept(part)) != NO_VALUE}
             case list():
@@ -82,11 +68,14 @@ class Deployment:
             part: {
                 name: self.kept(each)
                 for name, each in template[part].items()
-                if "Condition" not in each or self.decided({"Condition": each["Condition"]})
+                if "Condition" not in each or self._holds(each["Condition"])
             }
             for part in ("Resources", "Outputs")
         }
         return template | there
+
+    def _holds(self, condition: str) -> bool:
+        return self.decides.holds({"Condition": condition}, condition)
 
 
 def forms(template: Template) -> Iterator[tuple[str, Template]]:
@@ -97,7 +86,7 @@ def forms(template: Template) -> Iterator[tuple[str, Template]]:
     written = {"as written": template, "as translated": translated(template)}
     chosen = {"by default": defaults, "with everything": everything}
     for (form, each), (choice, parameters) in product(written.items(), chosen.items()):
-        yield f"{form}, {choice}", Deployment(parameters, each["Conditions"]).settled(each)
+        yield f"{form}, {choice}", Deployment.of(parameters, each["Conditions"]).settled(each)
 
 
 if __name__ == "__main__":

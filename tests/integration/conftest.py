@@ -1,27 +1,20 @@
 """What the integration tests run against: a whole stack, a portal alone, stores alone; one of each per process."""
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 import pytest
-from botocore.session import Session
 
 from local import environment
-from local.aws import CREDENTIALS, EmbeddedAws
+from local.aws import EmbeddedAws
 from local.stack import ROOT, Settings, running
-from local.template import REGION, Template
+from local.template import Template
 from tests.integration.portal_bots import BotProbe
 from tests.integration.portal_service import ApplicationProbe
 from tests.integration.service import Service, empty
 from tests.integration.stranger import Stage, staged
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from tests.integration.tables import Tables, tables_in
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,26 +58,6 @@ def stage(one_stage: Stage) -> Stage:
     return one_stage
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The template's tables in some engine: plain text, so that a test may hand it to other processes."""
-
-    endpoint_url: str
-    region: str
-    portal: str
-    cache: str
-
-    def client(self) -> "DynamoDBClient":
-        client = Session().create_client(
-            "dynamodb",
-            endpoint_url=self.endpoint_url,
-            region_name=self.region,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
-        return cast("DynamoDBClient", client)
-
-
 @pytest.fixture(scope="session")
 def embedded_aws() -> Iterator[EmbeddedAws]:
     """Stores of their own, apart from the stack's: moto keeps them by region."""
@@ -111,19 +84,6 @@ def often_interrupted() -> Iterator[None]:
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
-
-
-@contextmanager
-def tables_in(url: str) -> Iterator[Tables]:
-    """The template's tables in another engine, made anew, and gone at the end."""
-    suffix = f"-{secrets.token_hex(4)}"
-    found = Tables(url, REGION, f"PortalTable{suffix}", f"CacheTable{suffix}")
-    client = found.client()
-    for table in Template.load(ROOT / "template.yaml", table_suffix=suffix).tables:
-        client.create_table(**table)  # type: ignore[arg-type]  # the template's own properties
-    yield found
-    for name in (found.portal, found.cache):
-        client.delete_table(TableName=name)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from local.aws import EmbeddedAws
 from local.stack import ROOT
 from local.template import Template
 from tests.integration import events_process
-from tests.integration.conftest import Tables, tables_in
 from tests.integration.events_bodies import Sender
 from tests.integration.events_network import FAIR, Weather
 from tests.integration.events_plan import Plan
@@ -28,6 +27,7 @@ from tests.integration.events_workers import Chances, Workers
 from tests.integration.forked import prepare
 from tests.integration.oauth_installation import Stores, added, known
 from tests.integration.portal_probe import PortalProbe
+from tests.integration.tables import Tables, tables_in
 
 REGION: Final = "eu-north-1"
 """Queues and a bus apart from those of other tests: moto keeps them by region."""

@@ -17,11 +17,11 @@ from local import environment
 from local.aws import EmbeddedAws
 from local.stack import ROOT
 from local.template import Template
-from tests.integration.conftest import Tables, tables_in
 from tests.integration.oauth_installation import SCOPES, Stores, added, known
 from tests.integration.portal_probe import PortalProbe
 from tests.integration.soak_network import Blow
 from tests.integration.soak_process import Process, Setting, Told, begin
+from tests.integration.tables import Tables, tables_in
 from tests.soak_plan import Plan, Question, entity_id, faults_of_a_round, heal
 
 PROCESSES: Final = 4

@@ -7,7 +7,7 @@ from chat_lookup.cache import Cache
 from chat_lookup.cache_pages import CachePages
 from chat_lookup.clock import Deadline, SystemClock
 from chat_lookup.entity import EntityRef
-from tests.integration.conftest import Tables
+from tests.integration.tables import Tables
 
 MEMBER_ID = "d41d8cd98f00b204e9800998ecf8427e"
 CHATS: Mapping[EntityRef, int | None] = {

@@ -11,7 +11,7 @@ from chat_lookup.clock import SystemClock
 from chat_lookup.entity import EntityRef
 from chat_lookup.hearing import Heard, Hearing
 from tests.fakes import MEMBER_ID
-from tests.integration.conftest import Tables
+from tests.integration.tables import Tables
 
 pytestmark = pytest.mark.dynamodb_local
 

@@ -13,8 +13,8 @@ from chat_lookup.leases import LEASE, Leases, Wanted
 from chat_lookup.memory import SECONDS
 from chat_lookup.pace import SKEW
 from local.aws import EmbeddedAws
-from tests.integration.conftest import Tables
 from tests.integration.crowd_process import Crowd, Outcome, Question, Setting, begin
+from tests.integration.tables import Tables
 from tests.integration.token_scene import FIRST_CHAT, Place, Scene, happens, running_place, running_scene
 from tests.integration.unreliable_aws import Day
 

@@ -9,7 +9,7 @@ from chat_lookup.limiter import Limiter
 from chat_lookup.operating import Operating
 from chat_lookup.pace import Pace, Share
 from tests.fakes import MEMBER_ID, OthersGoOn
-from tests.integration.conftest import Tables
+from tests.integration.tables import Tables
 
 pytestmark = pytest.mark.dynamodb_local
 

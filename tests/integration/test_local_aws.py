@@ -14,7 +14,7 @@ from local import environment
 from local.aws import EmbeddedAws
 from local.stack import ROOT
 from local.template import Template
-from tests.integration.conftest import Tables
+from tests.integration.tables import Tables
 
 THREADS, INCREMENTS = 8, 25
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/lambda/aws4_request"}

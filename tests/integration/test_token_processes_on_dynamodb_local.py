@@ -9,7 +9,7 @@ import pytest
 from chat_lookup.records import PortalState
 from chat_lookup.renewal import LEASE, PATIENCE
 from local.aws import EmbeddedAws
-from tests.integration.conftest import Tables
+from tests.integration.tables import Tables
 from tests.integration.token_process import DIRECT, Outcome, Process
 from tests.integration.token_scene import (
     A_GOOD_DAY,

@@ -12,9 +12,9 @@ from chat_lookup.records import Portal, PortalState
 from local import environment
 from local.stack import ROOT
 from local.template import Template
-from tests.integration.conftest import Tables
 from tests.integration.oauth_installation import Stores, added, known
 from tests.integration.portal_probe import PortalProbe, until
+from tests.integration.tables import Tables
 from tests.integration.token_process import DIRECT, Outcome, Process, Setting, start
 from tests.integration.unreliable_aws import Day, UnreliableAws
 

@@ -26,7 +26,7 @@ def translation() -> Mapping:
 def deployed(template: Mapping, **chosen: str) -> Mapping:
     """The template as it is deployed with these parameters, and all others by default."""
     defaults = {name: parameter.get("Default") for name, parameter in TEMPLATE["Parameters"].items()}
-    return Deployment(defaults | chosen, TEMPLATE["Conditions"]).settled(template)
+    return Deployment.of(defaults | chosen, TEMPLATE["Conditions"]).settled(template)
 
 
 def those_of_the_domain(stack: Mapping) -> set[str]:

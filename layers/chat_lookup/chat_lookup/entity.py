@@ -13,6 +13,9 @@ LONGEST = 255
 
 _CRM_KINDS = ("LEAD", "DEAL", "CONTACT", "COMPANY", "SMART_INVOICE")
 _CRM_ID = re.compile(r"(?:LEAD|DEAL|CONTACT|COMPANY|SMART_INVOICE|DYNAMIC_\d+)\|\d+")
+_SMART_INVOICE = {"DYNAMIC_31": "SMART_INVOICE", "SMART_INVOICE": "DYNAMIC_31"}
+"""What the CRM may call a smart invoice; no document says which it is (bitrix24.md 9, row 25)."""
+_INVOICE_ID = re.compile(r"(DYNAMIC_31|SMART_INVOICE)\|([0-9]{1,20})")
 _KNOWN_TYPES = frozenset(
     {
         "CRM", "LINES", "LIVECHAT", "TASKS_TASK", "TASKS", "TASK", "CALENDAR", "SONET_GROUP", "CALL", "MAIL",
@@ -65,6 +68,12 @@ def _check(part: str, text: str) -> None:
         raise InvalidRequest(f"{part} has {len(text)} characters, at most {LONGEST} are admitted")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise InvalidRequest(f"{part} has control characters or broken text")
+
+
+def other_name(ref: EntityRef) -> EntityRef | None:
+    """The pair that may name the same object, if it is a smart invoice."""
+    invoice = _INVOICE_ID.fullmatch(ref.entity_id) if ref.entity_type == "CRM" else None
+    return EntityRef("CRM", f"{_SMART_INVOICE[invoice[1]]}|{invoice[2]}") if invoice else None
 
 
 def hint(ref: EntityRef) -> str | None:

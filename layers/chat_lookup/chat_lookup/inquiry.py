@@ -4,7 +4,6 @@ An inquiry is a generator. It yields the call to make next, is sent what came of
 the same one is made alone (`asking`) or in batches side by side with others (`rounds`).
 """
 
-import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +12,7 @@ from typing import Final, TypeAlias, TypeVar
 from chat_lookup.bitrix24.client import Answer, Command
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.result import ChatDetails, chat_id_from, details_from, shape_of
-from chat_lookup.entity import EntityRef
+from chat_lookup.entity import EntityRef, other_name
 from chat_lookup.errors import PortalMisconfigured
 from chat_lookup.portals import Portals
 from chat_lookup.records import Portal
@@ -49,9 +48,6 @@ _SPENT: Final = "OPERATION_TIME_LIMIT"
 """Stops one method and no other (bitrix24.md 6.2): another may do meanwhile."""
 _CALLS: Final[Mapping[str, int]] = {"TASK": 3, "LINES": 2}
 """How many calls it may take until a null is the last word, where it is more than one."""
-_SMART_INVOICE: Final[Mapping[str, str]] = {"DYNAMIC_31": "SMART_INVOICE", "SMART_INVOICE": "DYNAMIC_31"}
-"""What the CRM may call a smart invoice; no document says which it is (bitrix24.md 9, row 25)."""
-_INVOICE_ID: Final = re.compile(r"(DYNAMIC_31|SMART_INVOICE)\|([0-9]{1,20})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +92,7 @@ def last_word(ref: EntityRef, method: Method) -> bool:
 
 
 def _most_calls(ref: EntityRef) -> int:
-    return 2 if _by_its_other_name(ref) else _CALLS.get(ref.entity_type, 1)
-
-
-def _by_its_other_name(ref: EntityRef) -> EntityRef | None:
-    """The pair that may name the same object, if it is a smart invoice."""
-    invoice = _INVOICE_ID.fullmatch(ref.entity_id) if ref.entity_type == "CRM" else None
-    return EntityRef("CRM", f"{_SMART_INVOICE[invoice[1]]}|{invoice[2]}") if invoice else None
+    return 2 if other_name(ref) else _CALLS.get(ref.entity_type, 1)
 
 
 class Inquiries:
@@ -124,7 +114,7 @@ class Inquiries:
             return said
         if ref.entity_type == "LINES":
             return (yield from self._open_line(rights, ref, said))
-        other = _by_its_other_name(ref)
+        other = other_name(ref)
         return said if other is None else (yield from self._chat_get(rights, other, method, bot_id))
 
     def details(self, rights: Rights, chat_id: int, bot_id: int | None) -> Inquiry[tuple[ChatDetails, str]]:
