@@ -21,9 +21,8 @@ from benchmarks.setting import LeftOut, Setting
 from benchmarks.timing import Figure, alternate, pinned
 from local.aws import ENVIRONMENT
 from local.run import DEFAULTS
-from local.stack import LocalStack, Settings, running
+from local.stack import ROOT, LocalStack, Settings, running
 
-_ROOT: Final = Path(__file__).resolve().parents[1]
 _LAYER: Final = "ChatLookupLayer/python"
 _ROUNDS: Final = 11
 
@@ -96,7 +95,7 @@ def _codes(emulator: Emulator, artifact: Path) -> Iterator[tuple[dict[str, dict[
 
 def _event(sample: str, stack: LocalStack) -> str:
     """A sample, about the portal of this run: its port is its own."""
-    text = (_ROOT / f"events/{sample}.json").read_text()
+    text = (ROOT / f"events/{sample}.json").read_text()
     there = f"host.docker.internal:{DEFAULTS['PORTAL_PORT']}"
     here = stack.target.url.removeprefix("https://")
     return text.replace(there, here).replace(quote(there), quote(here))
@@ -105,7 +104,7 @@ def _event(sample: str, stack: LocalStack) -> str:
 def _least(emulator: Emulator, folder: Path) -> Path:
     """The least function as `sam build` would leave it: with bytecode that nobody compares with its source."""
     folder.mkdir()
-    shutil.copy(_ROOT / "benchmarks/least/app.py", folder)
+    shutil.copy(ROOT / "benchmarks/least/app.py", folder)
     emulator.compile(folder)
     return folder
 

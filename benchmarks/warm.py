@@ -19,7 +19,7 @@ from benchmarks.setting import Setting
 from chat_lookup.clock import SystemClock
 from local import functions
 from local.functions import LambdaContext
-from local.stack import LocalStack, Settings, running
+from local.stack import ROOT, LocalStack, Settings, running
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext as Context
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from chat_lookup.config import Settings as Environment
 
-_ROOT: Final = Path(__file__).resolve().parents[1]
 _LONGEST_RUN: Final = 3600.0
 
 Event = dict[str, Any]
@@ -51,7 +50,7 @@ class Warm:
 
     def event(self, sample: str, **fields: object) -> Event:
         """One of `events/`, with the key of this stack."""
-        event: Event = json.loads((_ROOT / f"events/{sample}.json").read_text())
+        event: Event = json.loads((ROOT / f"events/{sample}.json").read_text())
         headers = {**event["headers"], "authorization": f"Bearer {self.stack.api_key}"}
         return {**event, "headers": headers, **fields}
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from chat_lookup.bitrix24.errors import ROWS
 from tests.known_metrics import OURS, STACK, Watched, access_log_fields, exists, rendered
+from tests.pages import anchors
 from tests.template_file import ROOT, TEMPLATE
 from tests.template_reading import WRITTEN_FUNCTION, Mapping, Places, of_type
 
@@ -61,14 +62,13 @@ def _everything_watched(template: Mapping) -> Set[Watched]:
 
 def is_named_and_explained(template: Mapping) -> Places:
     """An alarm's name is its logical id, and its description ends in a section of the runbook."""
-    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbook.md").read_text("utf-8"), re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    sections = anchors(ROOT / "docs" / "runbook.md")
     for name, alarm in alarms(template).items():
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name.removesuffix("Alarm")).lower()
         if not name.endswith("Alarm") or rendered(alarm["AlarmName"]) != f"{STACK}-{words}":
             yield f"{name} is called {rendered(alarm['AlarmName'])}"
         told = re.search(r"\S\. Runbook: docs/runbook\.md#([\w-]+)$", alarm["AlarmDescription"])
-        if not told or told[1] not in anchors:
+        if not told or told[1] not in sections:
             yield f"{name} names no section of the runbook"
 
 

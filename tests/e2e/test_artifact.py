@@ -14,11 +14,8 @@ import pytest
 from layers.stamp import settings_stamp, stamp
 from tests.e2e.conftest import Build
 from tests.e2e.machine import ROOT
+from tests.template_file import FUNCTIONS
 
-FUNCTIONS = (
-    "LookupFunction", "RestFunction", "DirectFunction", "InstallFunction", "EventsFunction", "WorkerFunction",
-    "KeepaliveFunction", "AdminFunction",
-)  # fmt: skip
 MOST_BYTES = 15_000_000
 """Of the zipped layer; more would cost cold starts."""
 UNCHECKED_HASH = 0b01

@@ -15,6 +15,7 @@ from chat_lookup.records import PortalState
 from local.stack import ROOT
 from tests.aws_commands import Odd, blocks, inline, read, recorded
 from tests.integration.stranger import Stage
+from tests.pages import anchors
 from tests.template_file import FUNCTIONS, RESOURCES, TEMPLATE
 
 RUNBOOK: Final = (ROOT / "docs/runbook.md").read_text("utf-8")
@@ -39,11 +40,6 @@ def invocations() -> list[tuple[str, str]]:
     """Each function that the runbook invokes, with its event or `@` and the event's file."""
     command = r"sam remote invoke (\w+) --event(?: '([^']+)'|-file (\S+))"
     return [(name, event or f"@{file}") for name, event, file in re.findall(command, RUNBOOK)]
-
-
-def anchors(page: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def links() -> Iterator[tuple[Path, str]]:
