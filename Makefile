@@ -31,20 +31,20 @@ run: $(BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; O
 	@PYTHONPATH=layers/chat_lookup exec $(BIN)/python -m local.run
 
 test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some
-	@$(call pytest,tests/unit)
-	@$(call pytest,tests/integration)
+	@$(call pytest,tests/unit tests/template)
+	@$(call pytest,tests/integration tests/local tests/docs tests/chaos tests/rest_corpus)
 
 check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, format, types, security, the template and its house rules; offline
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml layers/chat_lookup/chat_lookup functions local benchmarks
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml layers/chat_lookup/chat_lookup functions local tools benchmarks
 	$(SAM) validate --lint
 	$(SAM_VENV)/bin/cfn-lint
 	@mkdir -p .aws-sam
-	$(BIN)/python -m tests.template_forms > .aws-sam/translated.json
+	$(BIN)/python -m tests.template.forms > .aws-sam/translated.json
 	$(CHECKOV_VENV)/bin/checkov
-	$(BIN)/pytest --quiet -n 2 tests/unit/test_template_*.py
+	$(BIN)/pytest --quiet -n 2 tests/template
 
 build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 	@$(SAM) build
@@ -81,7 +81,7 @@ known-environment:
 
 # Variables as for `make run`: URL KEY ENTITY_TYPE ENTITY_ID BUILD_DIR. So the key is on no command line from here on.
 smoke: $(BIN)/.ready ## URL=https://... KEY=...: whether a deployed service works, with the layer that is built here
-	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m local.smoke
+	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m tools.smoke
 
 clean: ## removes what the verbs made, but for the environments
 	rm -rf .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,16 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import bulk, cold_start, costs, counts, expired, growth, hits, misses, pace, receiver
+from benchmarks.bulk import expired_token, pairs, shared_pace
+from benchmarks.cold_start import starts
+from benchmarks.cost import counts, document
+from benchmarks.latency import growth, hits, misses, receiver
 from benchmarks.results import Results, table, write
 from benchmarks.setting import LeftOut, Setting
 from benchmarks.timing import Figure
 
 GROUPS: Final[Mapping[str, Callable[[Setting], Sequence[Figure]]]] = {
-    "cold start": cold_start.figures,
-    "one expired token": expired.figures,  # before others that fork: its processes start from what they import
-    "bulk work": bulk.figures,
-    "bulk work beside a stranger": pace.figures,
+    "cold start": starts.figures,
+    "one expired token": expired_token.figures,  # before others that fork: its processes start from what they import
+    "bulk work": pairs.figures,
+    "bulk work beside a stranger": shared_pace.figures,
     "warm look-ups": hits.figures,
     "warm misses": misses.figures,
     "events received": receiver.figures,
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     sys.stdout.write(table(results) + "\n")
     write(results, _HERE / ("results-quick.json" if setting.quick else "results.json"))
     if not setting.quick:
-        costs.main()
+        document.main()
     return int(bool(results.missed) and not setting.quick)
 
 

@@ -12,10 +12,10 @@ from typing import Final
 from urllib.parse import urlencode
 
 from chat_lookup.errors import ChatLookupError
-from local.narration import introduction, what_next
 from local.showing import look_up, talk
 from local.stack import LocalStack, Settings, StartError, running
-from local.template import TemplateError
+from local.template.reader import TemplateError
+from local.walkthrough import introduction, what_next
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "API_PORT": "3000",

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from chat_lookup.bitrix24.endpoint import Endpoint
-from local import environment, functions
-from local.api import HttpApi
-from local.aws import EmbeddedAws, queue_url
-from local.clock import SharedClock
+from chat_lookup.bitrix24.endpoints import Endpoint
+from local.aws import environment, lambda_runtime
+from local.aws.embedded import EmbeddedAws, queue_url
+from local.aws.function_output import FunctionOutput
+from local.aws.http_api import HttpApi
+from local.aws.lambda_api import PAUSES_S, Invocations
+from local.aws.lambda_runtime import Functions
+from local.aws.queue_poller import EventSources
 from local.demo_grant import DEMO_GRANT
 from local.demo_key import DEMO_KEY
-from local.event_sources import EventSources
-from local.functions import Functions
-from local.http import HttpServer
-from local.invoking import PAUSES_S, Invocations
-from local.names import is_private, resolving
-from local.output import FunctionOutput
+from local.net.certificates import Authority
+from local.net.host_names import is_private, resolving
+from local.net.http_server import HttpServer
 from local.portal import LocalPortal
-from local.template import Template
-from local.tls import Authority
+from local.shared_clock import SharedClock
+from local.template.reader import Template
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 APPLICATION_SCOPES: Final = ("im", "imbot", "imopenlines", "task")
@@ -168,10 +168,10 @@ def _backend(settings: Settings, clock: SharedClock, target: Target, closing: Ex
     }
     variables = environment.variables(template, {**filled, **settings.environment})
     task_root = settings.state_dir / "task"
-    functions.write_stamp(ROOT / "layers", task_root)
+    lambda_runtime.write_stamp(ROOT / "layers", task_root)
     closing.enter_context(environment.replaced({**variables, "LAMBDA_TASK_ROOT": str(task_root)}))
     _start(aws, closing)
-    functions.put_clock(clock)
+    lambda_runtime.put_clock(clock)
     log_file = settings.state_dir / "log.jsonl"
     backend = Backend(aws, Functions(template, FunctionOutput(log_file)), variables, log_file)
     _serve_functions(settings, clock, backend, closing)
@@ -221,9 +221,9 @@ def _install(settings: Settings, target: Target, invoked: Functions, addresses: 
     key = {"command": "keys.create", "portal": member_id, "label": "local run", "scopes": KEY_SCOPES}
     api_key = str(_answer(invoked, key)["key"])
     if target.local:
-        from chat_lookup import bootstrap  # noqa: PLC0415 - only in the functions' environment
+        from chat_lookup.bootstrap import process  # noqa: PLC0415 - only in the functions' environment
 
-        bootstrap.services().keys.create(member_id, "sample events", KEY_SCOPES, None, DEMO_KEY)
+        process.services().keys.create(member_id, "sample events", KEY_SCOPES, None, DEMO_KEY)
     return member_id, api_key
 
 

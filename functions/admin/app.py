@@ -2,18 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-from chat_lookup import bootstrap, edge
-from chat_lookup.fields import Fields
+from chat_lookup.bootstrap import process
+from chat_lookup.http import entrypoint
+from chat_lookup.http.json_fields import Fields
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def handler(event: object, context: "LambdaContext") -> dict[str, object]:
-    deadline = edge.time_left(context, bootstrap.clock)
-    return edge.invoke(
+    deadline = entrypoint.time_left(context, process.clock)
+    return entrypoint.invoke(
         "admin",
         context,
-        bootstrap.telemetry(),
-        lambda: bootstrap.services().installing().admin.run(Fields(event), deadline),
+        process.telemetry(),
+        lambda: process.services().installing().admin.run(Fields(event), deadline),
     )

@@ -3,23 +3,24 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chat_lookup import bootstrap, edge
-from chat_lookup.answers import found_body, problem_body, results_body
+from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatNotFound, InvalidRequest
-from chat_lookup.fields import Fields
-from chat_lookup.lookup import Options
-from chat_lookup.questions import lookups_in, options_in, pair_in, pair_or_error
-from chat_lookup.records import Portal
+from chat_lookup.http import entrypoint
+from chat_lookup.http.json_fields import Fields
+from chat_lookup.lookup.find import Options
+from chat_lookup.lookup.requests import lookups_in, options_in, pair_in, pair_or_error
+from chat_lookup.lookup.responses import found_body, problem_body, results_body
+from chat_lookup.portals.portal import Portal
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def handler(event: object, context: "LambdaContext") -> dict[str, object]:
-    deadline = edge.time_left(context, bootstrap.clock)
-    return edge.invoke("direct", context, bootstrap.telemetry(), lambda: answer(event, deadline))
+    deadline = entrypoint.time_left(context, process.clock)
+    return entrypoint.invoke("direct", context, process.telemetry(), lambda: answer(event, deadline))
 
 
 def answer(event: object, deadline: Deadline) -> dict[str, object]:
@@ -29,7 +30,7 @@ def answer(event: object, deadline: Deadline) -> dict[str, object]:
     given = fields.any("lookups")
     pair = None if given is not None else pair_in(fields)
     fields.nothing_else()
-    portal = bootstrap.services().portals.find(name)
+    portal = process.services().portals.find(name)
     if pair is None:
         return many(portal, lookups_in(given), options, deadline)
     return one(portal, pair, options, deadline)
@@ -38,7 +39,7 @@ def answer(event: object, deadline: Deadline) -> dict[str, object]:
 def one(portal: Portal, pair: EntityRef, options: Options, deadline: Deadline) -> dict[str, object]:
     """Like GET /v1/chats; not found is an answer here, with `chat_id: null`."""
     try:
-        return found_body(bootstrap.services().lookup.find(portal, pair, options, deadline))
+        return found_body(process.services().lookup.find(portal, pair, options, deadline))
     except ChatNotFound as error:
         return problem_body(pair.entity_type, pair.entity_id, error)
 
@@ -46,7 +47,7 @@ def one(portal: Portal, pair: EntityRef, options: Options, deadline: Deadline) -
 def many(portal: Portal, lookups: list[object], options: Options, deadline: Deadline) -> dict[str, object]:
     """Like POST /v1/chats/batch."""
     pairs = [pair_or_error(each) for each in lookups]
-    return results_body(lookups, pairs, bootstrap.services().many().find(portal, pairs, options, deadline))
+    return results_body(lookups, pairs, process.services().many().find(portal, pairs, options, deadline))
 
 
 def expanding(fields: Fields) -> Options:
@@ -56,4 +57,4 @@ def expanding(fields: Fields) -> Options:
     return replace(options_in(fields), expand=expand is not None)
 
 
-bootstrap.before_snapshot(bootstrap.services)
+process.before_snapshot(process.services)

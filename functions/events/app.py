@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from chat_lookup import bootstrap, edge
-from chat_lookup.web import Event, Handler, Request, Response, json_response
+from chat_lookup.bootstrap import process
+from chat_lookup.http import entrypoint
+from chat_lookup.http.requests import Event, Handler, Request, Response, json_response
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def handler(event: Event, _: "LambdaContext") -> Response:
-    return edge.http(event, bootstrap.telemetry(), routes)
+    return entrypoint.http(event, process.telemetry(), routes)
 
 
 def routes() -> Mapping[str, Handler]:
@@ -20,8 +21,8 @@ def routes() -> Mapping[str, Handler]:
 
 def received(request: Request) -> Response:
     content_type = request.headers.get("content-type", "")
-    bootstrap.receiving().receive(request.body, content_type, request.request_id)
+    process.receiving().receive(request.body, content_type, request.request_id)
     return json_response(200, {"status": "success"})
 
 
-bootstrap.before_snapshot(bootstrap.receiving)
+process.before_snapshot(process.receiving)

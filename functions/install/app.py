@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chat_lookup import bootstrap, edge, pages
+from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline
-from chat_lookup.offers import ApplicationEvent, Offer, Visit, arrival, offer_of_visit
-from chat_lookup.web import Event, Handler, Request, Response, error_response, json_response
-from chat_lookup.words import Language, language_of
+from chat_lookup.http import entrypoint
+from chat_lookup.http.requests import Event, Handler, Request, Response, error_response, json_response
+from chat_lookup.install import pages
+from chat_lookup.install.offers import ApplicationEvent, Offer, Visit, arrival, offer_of_visit
+from chat_lookup.install.page_texts import Language, language_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,8 +20,8 @@ SECONDS = 26
 
 
 def handler(event: Event, context: "LambdaContext") -> Response:
-    deadline = edge.time_left(context, bootstrap.clock, at_most=SECONDS)
-    return edge.http(event, bootstrap.telemetry(), partial(routes, deadline))
+    deadline = entrypoint.time_left(context, process.clock, at_most=SECONDS)
+    return entrypoint.http(event, process.telemetry(), partial(routes, deadline))
 
 
 def routes(deadline: Deadline) -> Mapping[str, Handler]:
@@ -44,7 +46,7 @@ def browsed(deadline: Deadline, request: Request) -> Response:
     language = language_of(request.headers.get("accept-language", ""))
 
     def answer() -> Response:
-        flow = bootstrap.services().installing().code_flow
+        flow = process.services().installing().code_flow
         if "code" in request.query:
             return pages.page(language, ("installed", *install(flow.returned(request.query), request, deadline)))
         portal = request.optional("portal")
@@ -66,10 +68,10 @@ def posted(page: Page, deadline: Deadline, request: Request) -> Response:
         if isinstance(came, Visit):
             return in_words(came.language, partial(page, came, request, deadline))
         failure = partial(error_response, request_id=request.request_id)
-        return edge.told(bootstrap.telemetry(), lambda: heard(came), failure)
+        return entrypoint.told(process.telemetry(), lambda: heard(came), failure)
 
     def heard(event: ApplicationEvent) -> Response:
-        installing = bootstrap.services().installing()
+        installing = process.services().installing()
         installing.events.hear(event, installing.own_address(request.domain_name), request.source, deadline)
         return json_response(200, {"status": "success"})
 
@@ -78,13 +80,13 @@ def posted(page: Page, deadline: Deadline, request: Request) -> Response:
 
 def finished(visit: Visit, request: Request, deadline: Deadline) -> Response:
     """The installer's page: it ends the installation in the portal, and nothing else does (bitrix24.md 4.2)."""
-    offer = offer_of_visit(visit, bootstrap.services().installing().portal_hosts)
+    offer = offer_of_visit(visit, process.services().installing().portal_hosts)
     return pages.page(visit.language, ("installed", *install(offer, request, deadline)), finish=True)
 
 
 def welcomed(visit: Visit, request: Request, deadline: Deadline) -> Response:
     """The application's page."""
-    installing = bootstrap.services().installing()
+    installing = process.services().installing()
     offer = offer_of_visit(visit, installing.portal_hosts)
     own_address = installing.own_address(request.domain_name)
     return pages.page(visit.language, installing.visits.receive(offer, own_address, request.source, deadline))
@@ -92,11 +94,11 @@ def welcomed(visit: Visit, request: Request, deadline: Deadline) -> Response:
 
 def install(offer: Offer, request: Request, deadline: Deadline) -> tuple[str, ...]:
     """The keys of what there is to say about the installation."""
-    installing = bootstrap.services().installing()
+    installing = process.services().installing()
     own_address = installing.own_address(request.domain_name)
     return installing.installation.install(offer, own_address, request.source, deadline).remarks
 
 
 def in_words(language: Language, answer: Callable[[], Response]) -> Response:
     """What is answered, or a page that says what failed and what to do."""
-    return edge.told(bootstrap.telemetry(), answer, partial(pages.failure, language))
+    return entrypoint.told(process.telemetry(), answer, partial(pages.failure, language))

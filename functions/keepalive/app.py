@@ -2,17 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from chat_lookup import bootstrap, edge
+from chat_lookup.bootstrap import process
+from chat_lookup.http import entrypoint
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def handler(_: object, context: "LambdaContext") -> dict[str, object]:
-    deadline = edge.time_left(context, bootstrap.clock)
-    return edge.invoke(
+    deadline = entrypoint.time_left(context, process.clock)
+    return entrypoint.invoke(
         "keepalive",
         context,
-        bootstrap.telemetry(),
-        lambda: bootstrap.services().installing().keepalive.run(deadline),
+        process.telemetry(),
+        lambda: process.services().installing().keepalive.run(deadline),
     )

@@ -4,16 +4,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chat_lookup import bootstrap, edge
-from chat_lookup.answers import found_body, results_body
+from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest
-from chat_lookup.fields import whole
-from chat_lookup.lookup import Options
-from chat_lookup.questions import fields_in, lookups_in, method_named, options_in, pair_or_error
-from chat_lookup.records import Portal
-from chat_lookup.web import Event, Handler, Request, Response, json_response, no_content
+from chat_lookup.http import entrypoint
+from chat_lookup.http.json_fields import whole
+from chat_lookup.http.requests import Event, Handler, Request, Response, json_response, no_content
+from chat_lookup.lookup.find import Options
+from chat_lookup.lookup.requests import fields_in, lookups_in, method_named, options_in, pair_or_error
+from chat_lookup.lookup.responses import found_body, results_body
+from chat_lookup.portals.portal import Portal
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,9 +29,9 @@ Within = Callable[[float], Deadline]
 
 def handler(event: Event, context: "LambdaContext") -> Response:
     def within(seconds: float) -> Deadline:
-        return edge.time_left(context, bootstrap.clock, at_most=seconds)
+        return entrypoint.time_left(context, process.clock, at_most=seconds)
 
-    return edge.http(event, bootstrap.telemetry(), partial(routes, within))
+    return entrypoint.http(event, process.telemetry(), partial(routes, within))
 
 
 def routes(within: Within) -> Mapping[str, Handler]:
@@ -61,7 +62,7 @@ def find(deadline: Deadline, request: Request) -> Response:
         fresh=fresh == "true",
         user_token=user_token(request),
     )
-    return json_response(200, found_body(bootstrap.services().lookup.find(portal, ref, options, deadline)))
+    return json_response(200, found_body(process.services().lookup.find(portal, ref, options, deadline)))
 
 
 def find_many(deadline: Deadline, request: Request) -> Response:
@@ -74,7 +75,7 @@ def find_many(deadline: Deadline, request: Request) -> Response:
     lookups = lookups_in(fields.any("lookups"))
     fields.nothing_else()
     pairs = [pair_or_error(each) for each in lookups]
-    outcomes = bootstrap.services().many().find(portal, pairs, options, deadline)
+    outcomes = process.services().many().find(portal, pairs, options, deadline)
     return json_response(200, results_body(lookups, pairs, outcomes))
 
 
@@ -82,35 +83,35 @@ def forget(request: Request) -> Response:
     portal = authorised(request, "lookup")
     request.only("entity_type", "entity_id")
     ref = EntityRef(request.required("entity_type"), request.required("entity_id"))
-    bootstrap.services().lookup.forget(portal, ref)
+    process.services().lookup.forget(portal, ref)
     return no_content()
 
 
 def reverse(deadline: Deadline, request: Request) -> Response:
     portal = authorised(request, "details")
     request.only()
-    lookup = bootstrap.services().lookup
+    lookup = process.services().lookup
     chat_id = whole("chat_id", request.path_parameters.get("chat_id"))
     return json_response(200, found_body(lookup.reverse(portal, chat_id, deadline, user_token=user_token(request))))
 
 
 def health(_: Request) -> Response:
-    return json_response(200, {"status": "ok", "layer": bootstrap.layer()})
+    return json_response(200, {"status": "ok", "layer": process.layer()})
 
 
 def authorised(request: Request, scope: str) -> Portal:
     """The portal of the key that was sent."""
-    key = bootstrap.services().keys.authenticate(request.key, scope)
-    bootstrap.telemetry().note(key_id=key.key_id)
-    return bootstrap.services().portals.get(key.member_id)
+    key = process.services().keys.authenticate(request.key, scope)
+    process.telemetry().note(key_id=key.key_id)
+    return process.services().portals.get(key.member_id)
 
 
 def user_token(request: Request) -> str | None:
     """The access token of a portal's user, if one came along; never kept, and sent to the key's portal only."""
     token = request.headers.get("x-bitrix24-token")
     if token is not None:
-        bootstrap.telemetry().redactor.register(token)
+        process.telemetry().redactor.register(token)
     return token
 
 
-bootstrap.before_snapshot(bootstrap.services)
+process.before_snapshot(process.services)

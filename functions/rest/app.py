@@ -3,12 +3,14 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chat_lookup import bootstrap, edge, rest_answers, rest_requests
+from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import ChatLookupError
-from chat_lookup.rest_errors import Refusal, refusal
-from chat_lookup.rest_methods import Caller
-from chat_lookup.web import Event, Response, request_id_of
+from chat_lookup.http import entrypoint
+from chat_lookup.http.requests import Event, Response, request_id_of
+from chat_lookup.rest import requests, responses
+from chat_lookup.rest.errors import Refusal, refusal
+from chat_lookup.rest.methods import Caller
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,17 +20,17 @@ SECONDS = 7.5
 
 
 def handler(event: Event, context: "LambdaContext") -> Response:
-    telemetry = bootstrap.telemetry()
-    deadline = edge.time_left(context, bootstrap.clock, at_most=SECONDS)
+    telemetry = process.telemetry()
+    deadline = entrypoint.time_left(context, process.clock, at_most=SECONDS)
     with telemetry.invocation("request", request_id=request_id_of(event), route=event.get("routeKey")):
-        response = edge.told(telemetry, partial(answer, event, deadline), refused)
+        response = entrypoint.told(telemetry, partial(answer, event, deadline), refused)
         telemetry.note(status=response["statusCode"])
         return response
 
 
 def answer(event: Event, deadline: Deadline) -> Response:
-    request = rest_requests.read(event)
-    services, telemetry = bootstrap.services(), bootstrap.telemetry()
+    request = requests.read(event)
+    services, telemetry = process.services(), process.telemetry()
     key = services.keys.authenticate(request.key, "rest")
     if request.key:
         # Not before: a stranger could have any word of ours masked. What he sends is written nowhere.
@@ -42,10 +44,10 @@ def refused(error: ChatLookupError) -> Response:
     return told(refusal(error))
 
 
-def told(outcome: rest_answers.Outcome) -> Response:
+def told(outcome: responses.Outcome) -> Response:
     if isinstance(outcome, Refusal):
-        bootstrap.telemetry().note(refused=outcome.code)
-    return rest_answers.response(outcome)
+        process.telemetry().note(refused=outcome.code)
+    return responses.response(outcome)
 
 
-bootstrap.before_snapshot(lambda: bootstrap.services().rest())
+process.before_snapshot(lambda: process.services().rest())

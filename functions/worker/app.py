@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from chat_lookup import bootstrap, edge
-from chat_lookup.batches import Batches
+from chat_lookup.bootstrap import process
+from chat_lookup.events.sqs_batch import Batches
+from chat_lookup.http import entrypoint
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def handler(event: object, context: "LambdaContext") -> dict[str, object]:
-    deadline = edge.time_left(context, bootstrap.clock)
-    return Batches(bootstrap.working, bootstrap.telemetry()).run(event, context, deadline)
+    deadline = entrypoint.time_left(context, process.clock)
+    return Batches(process.working, process.telemetry()).run(event, context, deadline)

@@ -8,25 +8,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from local.demo_grant import DemoGrant
-from local.http import ConnectionCut, HttpServer
-from local.portal import php, wire
-from local.portal.applications import Applications
-from local.portal.authorisation import AUTHORISING, ISSUING, Authorisation, is_app_info
-from local.portal.control import Control, MovableClock
-from local.portal.control_applications import ApplicationControl
-from local.portal.control_conversation import ConversationControl
-from local.portal.control_portal import PortalControl
-from local.portal.control_sending import SendingControl
-from local.portal.conversation import Conversation
-from local.portal.courier import Courier
-from local.portal.delivery import Delivery
-from local.portal.demo import ADMIN, demo_content
-from local.portal.identity import Identity
-from local.portal.installer import Installer
-from local.portal.rest import Rest
+from local.net.certificates import LOCAL_NAMES, Authority
+from local.net.http_server import ConnectionCut, HttpServer
+from local.portal.content.demo import ADMIN, demo_content
+from local.portal.control.applications import ApplicationControl
+from local.portal.control.conversation import ConversationControl
+from local.portal.control.deliveries import SendingControl
+from local.portal.control.portal import PortalControl
+from local.portal.control.routes import Control, MovableClock
+from local.portal.events.conversation import Conversation
+from local.portal.events.courier import Courier
+from local.portal.events.http_delivery import Delivery
+from local.portal.events.installer import Installer
+from local.portal.oauth.applications import Applications
+from local.portal.oauth.identity import Identity
+from local.portal.oauth.webhook import Webhook
+from local.portal.protocol import php, rest_wire
+from local.portal.rest.authorisation_server import AUTHORISING, ISSUING, Authorisation, is_app_info
+from local.portal.rest.dispatcher import Rest
 from local.portal.state import State
-from local.portal.webhook import Webhook
-from local.tls import LOCAL_NAMES, Authority
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -153,18 +153,20 @@ class LocalPortal:
         if reply.drop or stopped:
             raise ConnectionCut
         length = ("Content-Length", str(len(reply.body)))
-        start_response(wire.status_line(reply.status), [("Content-Type", reply.content_type), length, *reply.headers])
+        start_response(
+            rest_wire.status_line(reply.status), [("Content-Type", reply.content_type), length, *reply.headers]
+        )
         return [reply.body[: reply.truncate]]
 
-    def _reply(self, environ: "WSGIEnvironment") -> wire.Reply:
+    def _reply(self, environ: "WSGIEnvironment") -> rest_wire.Reply:
         path = environ["PATH_INFO"].strip("/")
         if path == ISSUING:
-            return self._authorisation.token(environ["REQUEST_METHOD"], wire.parameters(environ))
+            return self._authorisation.token(environ["REQUEST_METHOD"], rest_wire.parameters(environ))
         if path == AUTHORISING:
             return self._authorisation.authorize(php.decode_query(environ.get("QUERY_STRING", "")))
-        request = wire.read(environ)
+        request = rest_wire.read(environ)
         if request is None:
-            return wire.page(404)
+            return rest_wire.page(404)
         if is_app_info(request):
             return self._authorisation.app_info(request.params)
         return self._rest.answer(request)

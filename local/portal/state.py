@@ -5,18 +5,18 @@ from collections.abc import Callable, Mapping
 
 from chat_lookup.clock import Clock
 from local.demo_grant import DemoGrant
-from local.portal import wire
-from local.portal.applications import Applications, Impossible
-from local.portal.calling import Shape
-from local.portal.calls import CallLog, RecordedCall
-from local.portal.content import Content, User
-from local.portal.demo import ADMIN
-from local.portal.faults import FaultPlan
-from local.portal.identity import Identity
-from local.portal.installations import Context, Installations
-from local.portal.limits import Plan
-from local.portal.tokens import ACCESS_S, Pair, Tokens
-from local.portal.webhook import Webhook
+from local.portal.behaviour.call_log import CallLog, RecordedCall
+from local.portal.behaviour.faults import FaultPlan
+from local.portal.behaviour.limits import Plan
+from local.portal.content.content import Content, User
+from local.portal.content.demo import ADMIN
+from local.portal.methods.call import Shape
+from local.portal.oauth.applications import Applications, Impossible
+from local.portal.oauth.identity import Identity
+from local.portal.oauth.installations import Context, Installations
+from local.portal.oauth.tokens import ACCESS_S, Pair, Tokens
+from local.portal.oauth.webhook import Webhook
+from local.portal.protocol import rest_wire
 
 
 class State:
@@ -82,7 +82,9 @@ class State:
             return None
         return self.issue(context, ADMIN.id)
 
-    def recorded(self, name: str, params: Mapping[str, object], decide: Callable[[float], wire.Reply]) -> wire.Reply:
+    def recorded(
+        self, name: str, params: Mapping[str, object], decide: Callable[[float], rest_wire.Reply]
+    ) -> rest_wire.Reply:
         """Decides on a request at this moment, under the lock, and writes it down."""
         with self.lock:
             at = self.clock.now()

@@ -13,7 +13,8 @@ from typing import Protocol
 import pytest
 
 from tests.e2e.containers import HOST, Invoker, SamLocal, Stack, wait_until
-from tests.e2e.machine import ROOT, missing
+from tests.e2e.machine import missing
+from tests.support.repository import ROOT
 
 SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.machine import ROOT
+from tests.support.repository import ROOT
 
 HOST = "host.docker.internal"
 ARCHITECTURE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"

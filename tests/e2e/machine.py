@@ -1,12 +1,9 @@
 """This machine: where the sources are, and what to do where a tool is missing."""
 
 import os
-from pathlib import Path
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import pytest
-
-ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def missing(what: str) -> NoReturn:

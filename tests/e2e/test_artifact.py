@@ -13,8 +13,8 @@ import pytest
 
 from layers.stamp import settings_stamp, stamp
 from tests.e2e.conftest import Build
-from tests.e2e.machine import ROOT
-from tests.template_file import FUNCTIONS
+from tests.support.repository import ROOT
+from tests.template.file import FUNCTIONS
 
 MOST_BYTES = 15_000_000
 """Of the zipped layer; more would cost cold starts."""

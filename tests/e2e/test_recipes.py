@@ -8,8 +8,9 @@ from typing import Final
 
 import pytest
 
-from tests.aws_commands import blocks
-from tests.template_file import ROOT, TEMPLATE
+from tests.support.aws_commands import blocks
+from tests.support.repository import ROOT
+from tests.template.file import TEMPLATE
 
 RECIPES: Final = (ROOT / "docs/recipes.md").read_text("utf-8")
 PARTS: Final = blocks(RECIPES, "yaml")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import urllib3
 
+from tests.docs.test_readme import README, commands
 from tests.e2e.containers import SAMPLES, SamLocal, Stack
-from tests.e2e.machine import ROOT
-from tests.integration.test_readme import README, commands
+from tests.support.repository import ROOT
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -112,7 +112,7 @@ def test_what_has_no_route_or_another_verb_is_refused_in_the_form_of_every_probl
 def test_smoke_finds_a_service_that_works_with_the_layer_of_the_artifact(api: Api, artifact: Path) -> None:
     said = {"URL": api.url, "KEY": api.stack.run["api_key"], "BUILD_DIR": str(artifact)}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "layers/chat_lookup"), **said}
-    command = [sys.executable, "-m", "local.smoke"]
+    command = [sys.executable, "-m", "tools.smoke"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "layer: the one that is built here" in done.stdout

@@ -4,27 +4,26 @@ import itertools
 import socket
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, cast
 
 import pytest
 from botocore.session import Session
 from moto import mock_aws
 
-from local.template import Template
-from tests.fakes import CLIENT_ID, CLIENT_SECRET, FakeBitrix24, ManualClock, Output, Stores
+from local.template.reader import Template
+from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, FakeBitrix24, ManualClock, Output, Stores
+from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from chat_lookup.records import Portal
-    from chat_lookup.serving import Services
-    from chat_lookup.telemetry import Telemetry
-    from tests.building import Service
-    from tests.fakes import FakeAuthorisationServer
+    from chat_lookup.bootstrap.services import Services
+    from chat_lookup.observability.telemetry import Telemetry
+    from chat_lookup.portals.portal import Portal
+    from tests.support.building import Service
+    from tests.support.fakes import FakeAuthorisationServer
 
-ROOT = Path(__file__).parents[2]
 _counter = itertools.count()
 
 
@@ -83,7 +82,7 @@ class _Stdout:
 
 @pytest.fixture
 def telemetry(monkeypatch: pytest.MonkeyPatch) -> "Telemetry":
-    from chat_lookup.telemetry import Telemetry  # noqa: PLC0415 - most tests need none
+    from chat_lookup.observability.telemetry import Telemetry  # noqa: PLC0415 - most tests need none
 
     with monkeypatch.context() as patched:
         patched.setattr(sys, "stdout", _Stdout())
@@ -93,14 +92,14 @@ def telemetry(monkeypatch: pytest.MonkeyPatch) -> "Telemetry":
 
 @pytest.fixture
 def service(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: "Telemetry") -> "Service":
-    from tests.building import build  # noqa: PLC0415 - most tests need no whole service
+    from tests.support.building import build  # noqa: PLC0415 - most tests need no whole service
 
     return build(stores, clock, bitrix24, telemetry)
 
 
 @pytest.fixture
 def another_process(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: "Telemetry") -> "Service":
-    from tests.building import build  # noqa: PLC0415 - as above
+    from tests.support.building import build  # noqa: PLC0415 - as above
 
     return build(stores, clock, bitrix24, telemetry)
 
@@ -108,7 +107,7 @@ def another_process(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, 
 @pytest.fixture
 def portal(service: "Service") -> "Portal":
     """A portal that is installed by webhook and grants `im` and `imbot`."""
-    from tests.building import install  # noqa: PLC0415 - as above
+    from tests.support.building import install  # noqa: PLC0415 - as above
 
     return install(service)
 
@@ -122,7 +121,8 @@ def booted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator["Services"]:
     """What `bootstrap` builds, where the handlers find it: a process of its own upon the same stores."""
-    from chat_lookup import bootstrap, serving  # noqa: PLC0415 - as above
+    from chat_lookup.bootstrap import process  # noqa: PLC0415 - as above
+    from chat_lookup.bootstrap import services as serving  # noqa: PLC0415 - as above
 
     for name, value in (
         ("PORTAL_TABLE", stores.portal_table),
@@ -130,12 +130,12 @@ def booted(
         ("SECRET_PREFIX", "unit"),
     ):
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(bootstrap, "clock", clock)
-    monkeypatch.setattr(bootstrap, "telemetry", lambda: telemetry)
-    monkeypatch.setattr(bootstrap, "_dynamodb", lambda *_: stores.dynamodb)
-    monkeypatch.setattr(bootstrap, "_secrets", lambda *_: stores.secrets)
+    monkeypatch.setattr(process, "clock", clock)
+    monkeypatch.setattr(process, "telemetry", lambda: telemetry)
+    monkeypatch.setattr(process, "_dynamodb", lambda *_: stores.dynamodb)
+    monkeypatch.setattr(process, "_secrets", lambda *_: stores.secrets)
     monkeypatch.setattr(serving, "Bitrix24Client", lambda *_, **__: bitrix24)
-    services = bootstrap.services  # which a test may replace
+    services = process.services  # which a test may replace
     services.cache_clear()
     yield services()
     services.cache_clear()
@@ -144,8 +144,8 @@ def booted(
 @pytest.fixture
 def server(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> "FakeAuthorisationServer":
     """The authorisation server of everything that is built after it."""
-    from chat_lookup import serving  # noqa: PLC0415 - as above
-    from tests.fakes import FakeAuthorisationServer  # noqa: PLC0415 - as above
+    from chat_lookup.bootstrap import services as serving  # noqa: PLC0415 - as above
+    from tests.support.fakes import FakeAuthorisationServer  # noqa: PLC0415 - as above
 
     fake = FakeAuthorisationServer(clock)
     monkeypatch.setattr(serving, "AuthorisationServer", lambda *_: fake)
@@ -158,8 +158,8 @@ def settled(
 ) -> "Services":
     """The service with the keys of one portal's application, which is not installed there yet."""
     from chat_lookup.clock import Deadline  # noqa: PLC0415 - as above
-    from chat_lookup.fields import Fields  # noqa: PLC0415 - as above
-    from tests import first_contact  # noqa: PLC0415 - as above
+    from chat_lookup.http.json_fields import Fields  # noqa: PLC0415 - as above
+    from tests.support.portals import first_contact  # noqa: PLC0415 - as above
 
     add = {"command": "apps.add", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "kind": "local"}
     booted.installing().admin.run(Fields({**add, "domain": first_contact.DOMAIN}), Deadline.after(10, clock))

@@ -1,7 +1,7 @@
 """The deadline of a whole operation."""
 
 from chat_lookup.clock import Deadline, SystemClock
-from tests.fakes import ManualClock
+from tests.support.fakes import ManualClock
 
 
 def test_a_deadline_counts_down_and_never_below_nothing() -> None:

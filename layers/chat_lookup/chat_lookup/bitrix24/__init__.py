@@ -1,1 +1,1 @@
-"""The platform's client: its methods' wire format, its errors, its addresses. Knows nothing of AWS."""
+"""The platform's client: requests, replies, errors, addresses. Knows nothing of AWS."""

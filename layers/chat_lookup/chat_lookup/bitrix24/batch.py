@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 from urllib.parse import quote, urlencode
 
-from chat_lookup.bitrix24.answer import Answer, Asked, OperatingTime, error_in, operating_time
 from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.responses import Answer, Asked, OperatingTime, error_in, operating_time
 
 BATCH: Final = "batch"
 MOST_COMMANDS: Final = 50

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from chat_lookup.bitrix24.answer import Answer, OperatingTime, Reply, read_reply
 from chat_lookup.bitrix24.batch import BATCH, BatchAnswer, Command, encoded, read_batch
-from chat_lookup.bitrix24.endpoint import Endpoint
+from chat_lookup.bitrix24.endpoints import Endpoint
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.bitrix24.wire import READ_SECONDS, USER_AGENT, Wire
+from chat_lookup.bitrix24.http import READ_SECONDS, USER_AGENT, Wire
+from chat_lookup.bitrix24.responses import Answer, OperatingTime, Reply, read_reply
 from chat_lookup.clock import Clock, Deadline
 
 __all__ = ["USER_AGENT", "Answer", "BatchAnswer", "Bitrix24Client", "Command", "Endpoint", "OperatingTime"]

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote_plus, urlencode
 
-from chat_lookup.bitrix24.answer import Reply, read_object
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.hosts import DEFAULT_SERVER, SERVERS, is_server, server_in
+from chat_lookup.bitrix24.http import Wire
+from chat_lookup.bitrix24.responses import Reply, read_object
 from chat_lookup.bitrix24.token_pair import METHOD, TokenPair, is_token, pair_from
-from chat_lookup.bitrix24.wire import Wire
 from chat_lookup.clock import Clock, Deadline
 
 __all__ = ["DEFAULT_SERVER", "METHOD", "SERVERS", "Application", "AuthorisationServer", "TokenPair"]

@@ -1,0 +1,117 @@
+"""Fifty callers whose common token has just expired: how often it is renewed, and how many of them get no answer.
+
+Ours are processes of the service with a memory of each their own, as Lambda runs them. Those beside are threads that
+share one token of the vendor's SDK, which is the most that it can share. The authorisation server takes 400 ms for
+either, so that all come while the first renewal lasts.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Barrier
+from typing import Any, Final
+from unittest import mock
+from urllib.parse import urlsplit
+
+from b24pysdk import BitrixApp, BitrixToken  # type: ignore[import-untyped]  # it has annotations, but no py.typed
+from b24pysdk.api.requesters import BitrixOAuthRequester  # type: ignore[import-untyped]  # as above
+
+from benchmarks.setting import Setting
+from benchmarks.timing import Figure
+from local.aws import environment
+from local.aws.embedded import EmbeddedAws
+from local.stack import ROOT
+from local.template.reader import Template
+from tests.rest_corpus.sdk import outcome, trusting
+from tests.support.stores.tables import tables_in
+from tests.support.tokens.token_scene import CROWD, FIRST_CHAT, Place, Scene, running_place, running_scene, together
+
+_CALLERS: Final = 50
+_FEWER: Final = 8
+"""In a quick run."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Renewed:
+    """What the authorisation server was asked for, and how many of the callers failed."""
+
+    refreshes: int
+    failures: int
+
+
+def figures(setting: Setting) -> list[Figure]:
+    """Raises LeftOut without a DynamoDB Local."""
+    url = setting.dynamodb_local("has writes that are atomic")
+    callers = _FEWER if setting.quick else _CALLERS
+    with _scene(url, callers) as (place, scene):
+        ours, theirs = _by_us(scene, callers), _by_sdk(place, scene, callers)
+    whose = {f"{callers} processes": (ours, 1.0, 0.0), f"{callers} threads of b24pysdk": (theirs, None, None)}
+    return [
+        *(
+            Figure.paired(f"refreshes, {who}", "the one that is needed", "", [got.refreshes], [1], most)
+            for who, (got, most, _) in whose.items()
+        ),
+        *(
+            Figure.paired(f"without an answer, {who}", "all callers", "", [got.failures], [callers], most)
+            for who, (got, _, most) in whose.items()
+        ),
+    ]
+
+
+@contextmanager
+def _scene(dynamodb_url: str, callers: int) -> Iterator[tuple[Place, Scene]]:
+    """A portal with a chat for each caller, and the service beside it with tokens of it."""
+    with ExitStack() as closing:
+        folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
+        closing.enter_context(environment.replaced({}))
+        aws = EmbeddedAws(Template.load(ROOT / "template.yaml"))
+        closing.callback(aws.stop)
+        aws.start()
+        place = closing.enter_context(running_place(folder))
+        for number in range(CROWD, callers):
+            chat = {"entity_type": "CRM", "entity_id": f"DEAL|{number}", "chat_id": FIRST_CHAT + number}
+            place.probe.tell("/chats", chat)
+        tables = closing.enter_context(tables_in(dynamodb_url))
+        yield place, closing.enter_context(running_scene(place, tables, aws.endpoint_url, folder))
+
+
+def _by_us(scene: Scene, callers: int) -> _Renewed:
+    processes = scene.begin(callers)
+    scene.slow_server()
+    scene.an_hour_passes()
+    failures = sum(found.chat_id is None for found in together(processes))
+    return _Renewed(scene.refreshes, failures)
+
+
+def _by_sdk(place: Place, scene: Scene, callers: int) -> _Renewed:
+    grant = scene.probe.tell("/grants", {})
+    before, begin = scene.refreshes, Barrier(callers)
+    token = BitrixToken(
+        domain=grant["domain"],
+        auth_token=grant["access_token"],
+        refresh_token=grant["refresh_token"],
+        expires=datetime.now(UTC),
+        bitrix_app=BitrixApp(client_id=place.keys.client_id, client_secret=place.keys.client_secret),
+    )
+
+    def look_up(number: int) -> bool:
+        begin.wait(60)
+        pair = {"ENTITY_TYPE": "CRM", "ENTITY_ID": f"DEAL|{number}"}
+        kind, _ = outcome(lambda sdk: sdk.call_method("im.chat.get", pair), token)
+        return kind == "result"
+
+    with _at(grant, str(scene.probe.portal.ca_file)), ThreadPoolExecutor(callers) as threads:
+        answered = sum(threads.map(look_up, range(callers)))
+    return _Renewed(scene.refreshes - before, callers - answered)
+
+
+@contextmanager
+def _at(grant: dict[str, Any], ca_file: str) -> Iterator[None]:
+    """Inside, the SDK asks the local authorisation server: the vendor's address is a constant of its own."""
+    server = f"https://{urlsplit(grant['server_endpoint']).netloc}/oauth/token/"
+    with trusting(ca_file), mock.patch.object(BitrixOAuthRequester, "_OAUTH_TOKEN_URL", server):
+        yield

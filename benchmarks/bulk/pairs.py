@@ -1,0 +1,106 @@
+"""5,000 pairs by our pace, in one process and in eight, beside the plan and beside the vendor's SDK on the same pairs.
+
+The SDK has no pace: its `call_batches` sends one batch after the other and, refused for coming too soon, sleeps and
+comes again, twice at most; then it raises, and what it had got by then is lost. In one process that uses the burst to
+the last slot, with a refusal for every other batch from there on. Ours leaves 14 slots of 50 to callers who wait, and
+to chance (`chat_lookup.pace`): 7 seconds, where a portal answers in no time. A real one has work to do for fifty
+look-ups, so the same is played where it takes half a second: 10 ms for each (samples: 0 to 300; bitrix24.md 6.2).
+"""
+
+import itertools
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from b24pysdk.errors import BitrixSDKException  # type: ignore[import-untyped]  # it has annotations, but no py.typed
+
+from benchmarks.bulk.run import played
+from benchmarks.bulk.scenario import Outcome, Scenario, Surroundings, Work, Worker
+from benchmarks.bulk.worker import paced
+from benchmarks.setting import Setting
+from benchmarks.timing import Figure
+from tests.rest_corpus.sdk import of_webhook
+
+_LONGEST: Final = 1.05
+"""The time that all may take, over the time that the plan allows."""
+_ONE: Final = Scenario(processes=1)
+_EIGHT: Final = Scenario(processes=8)
+_SDK_IN_ONE: Final = "b24pysdk in 1 process"
+_SLOW: Final = "where a batch takes 0.5 s"
+
+
+def _by_sdk(surroundings: Surroundings) -> Work:
+    """The vendor's way. Each process takes its share at once."""
+    os.environ["REQUESTS_CA_BUNDLE"] = str(surroundings.ca_file)
+    sdk, scenario = of_webhook(surroundings.webhook_url), surroundings.scenario
+    share = math.ceil(scenario.batches / scenario.processes)
+
+    def work(numbers: Iterator[int]) -> int:
+        deals = itertools.chain.from_iterable(map(scenario.deals, itertools.islice(numbers, share)))
+        methods = {f"c{deal}": ("im.chat.get", {"ENTITY_TYPE": "CRM", "ENTITY_ID": f"DEAL|{deal}"}) for deal in deals}
+        try:
+            return len(sdk.call_batches(methods)["result"]["result"].keys() & methods.keys())
+        except BitrixSDKException:
+            return 0
+
+    return work
+
+
+_WAYS: Final[Mapping[str, tuple[Scenario, Worker]]] = {
+    "1 process": (_ONE, paced),
+    "8 processes": (_EIGHT, paced),
+    _SDK_IN_ONE: (_ONE, _by_sdk),
+    "b24pysdk in 8 processes": (_EIGHT, _by_sdk),
+    f"8 processes {_SLOW}": (replace(_EIGHT, batch_seconds=0.5), paced),
+    f"{_SDK_IN_ONE} {_SLOW}": (replace(_ONE, batch_seconds=0.5), _by_sdk),
+}
+"""Each asks for the same pairs, one way after the other."""
+_BESIDE_SDK: Final[Mapping[str, str]] = {
+    "1 process": _SDK_IN_ONE,
+    "8 processes": _SDK_IN_ONE,
+    f"8 processes {_SLOW}": f"{_SDK_IN_ONE} {_SLOW}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """One way, and what came of it."""
+
+    who: str
+    ours: bool
+    scenario: Scenario
+    outcome: Outcome
+
+
+def figures(setting: Setting) -> list[Figure]:
+    """Raises LeftOut without a DynamoDB Local."""
+    url = setting.dynamodb_local("has writes that are atomic")
+    ways: dict[str, _Played] = {}
+    for who, (planned, worker) in _WAYS.items():
+        scenario = planned.hurried() if setting.quick else planned
+        ways[who] = _Played(who, worker is paced, scenario, played(scenario, url, worker))
+    return [*_times(ways), *(_refused(way) for way in ways.values()), *(_unanswered(way) for way in ways.values())]
+
+
+def _times(ways: Mapping[str, _Played]) -> list[Figure]:
+    seconds = {who: [way.outcome.seconds] for who, way in ways.items()}
+    allowed = {who: [way.scenario.least_seconds] for who, way in ways.items() if way.ours}
+    return [
+        *(
+            Figure.paired(f"time, {who}", "what the plan allows bulk work", "s", seconds[who], least, _LONGEST)
+            for who, least in allowed.items()
+        ),
+        *(Figure.paired(f"time, {who}", sdk, "s", seconds[who], seconds[sdk], 1.0) for who, sdk in _BESIDE_SDK.items()),
+    ]
+
+
+def _refused(way: _Played) -> Figure:
+    outcome, most = way.outcome, 0.0 if way.ours else None
+    return Figure.paired(f"refused, {way.who}", "all requests", "", [outcome.refused], [outcome.requests], most)
+
+
+def _unanswered(way: _Played) -> Figure:
+    asked, most = way.scenario.asked, 0.0 if way.ours else None
+    return Figure.paired(f"unanswered, {way.who}", "all pairs", "", [asked - way.outcome.answered], [asked], most)

@@ -1,0 +1,112 @@
+"""Bulk work by one or more processes against the local portal in real time: what it took, and what was refused."""
+
+import contextlib
+import multiprocessing
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import urllib3
+
+from benchmarks.bulk.scenario import Outcome, Scenario, Surroundings, Worker
+from benchmarks.bulk.worker import paced
+from local.portal import LocalPortal
+from local.shared_clock import SharedClock
+from tests.support.stores.tables import tables_in
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+_CONTEXT: Final = multiprocessing.get_context("forkserver")
+
+
+def run(scenario: Scenario, dynamodb_url: str, folder: Path, worker: Worker = paced) -> Outcome:
+    """Play a scenario through, by our own workers or others, on tables of its own in a DynamoDB that is shared."""
+    with contextlib.ExitStack() as stack:
+        portal = LocalPortal(folder, SharedClock(folder / "clock"))
+        portal.start()
+        stack.callback(portal.stop)
+        plan = {"rate": scenario.pace.rate, "burst": scenario.pace.burst}
+        urllib3.request("POST", portal.control_url + "/plan", json=plan)
+        if scenario.batch_seconds:
+            slow = {"method": "batch", "delay_ms": scenario.batch_seconds * 1000}
+            urllib3.request("POST", portal.control_url + "/faults", json=slow)
+        tables = stack.enter_context(tables_in(dynamodb_url))
+        surroundings = Surroundings(scenario, tables, portal.webhook_url, portal.ca_file)
+        stack.enter_context(_stranger(surroundings))
+        answered, seconds = _work(surroundings, worker)
+        calls = urllib3.request("GET", portal.control_url + "/calls?method=batch").json()
+        return Outcome(seconds, answered, len(calls), sum(call["error"] is not None for call in calls))
+
+
+def played(scenario: Scenario, dynamodb_url: str, worker: Worker = paced) -> Outcome:
+    """The same in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run(scenario, dynamodb_url, Path(folder), worker)
+
+
+def _work(surroundings: Surroundings, worker: Worker) -> tuple[int, float]:
+    """Start the processes and wait for them: pairs answered, and the seconds from their start to their last answer."""
+    scenario = surroundings.scenario
+    begin = _CONTEXT.Barrier(scenario.processes + 1)
+    left = _CONTEXT.Value("i", scenario.batches)
+    pipes, running = [], []
+    for _ in range(scenario.processes):
+        ours, theirs = _CONTEXT.Pipe(duplex=False)
+        running.append(_CONTEXT.Process(target=_process, args=(surroundings, worker, begin, left, theirs), daemon=True))
+        running[-1].start()
+        theirs.close()
+        pipes.append(ours)
+    begin.wait(60)
+    began = time.monotonic()
+    answered = sum(pipe.recv() for pipe in pipes)
+    return answered, time.monotonic() - began
+
+
+def _process(
+    surroundings: Surroundings, worker: Worker, begin: Barrier, left: "Synchronized[int]", told: "Connection"
+) -> None:
+    """One process: works as soon as all stand, and tells how many pairs were answered."""
+    work = worker(surroundings)
+    begin.wait(60)
+    told.send(work(iter(lambda: _taken(left), 0)))
+
+
+def _taken(left: "Synchronized[int]") -> int:
+    """The number of a batch that nobody else takes; 0 when all are taken."""
+    with left.get_lock():
+        number = left.value
+        left.value = max(0, number - 1)
+        return number
+
+
+@contextlib.contextmanager
+def _stranger(surroundings: Surroundings) -> Iterator[None]:
+    """Somebody else who uses the portal's limit up while we work."""
+    scenario = surroundings.scenario
+    http = urllib3.PoolManager(ca_certs=str(surroundings.ca_file), retries=False)
+    over = threading.Event()
+
+    def call() -> None:
+        http.request("POST", surroundings.webhook_url + "profile", json={})
+
+    def go_on() -> None:
+        while not over.wait(1 / scenario.stranger):
+            call()
+
+    for _ in range(scenario.before):
+        call()
+    thread = threading.Thread(target=go_on)
+    if scenario.stranger:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if scenario.stranger:
+            thread.join()

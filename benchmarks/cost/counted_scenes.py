@@ -1,0 +1,147 @@
+"""Plays each kind of look-up and event once, in the state that its name says, and counts it."""
+
+import base64
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import urllib3
+
+from benchmarks.cost.call_counter import Counted, Counting
+from benchmarks.cost.kinds import (
+    HIT,
+    HIT_FIRST,
+    HIT_IN_MEMORY,
+    MISS,
+    MISS_CONTENDED,
+    MISS_EXPIRED,
+    MISS_FIRST,
+    RECEIVED,
+    WORKED,
+    WORKED_KNOWN,
+)
+from benchmarks.setting import LeftOut
+from chat_lookup.calls.gcra import Pace, Share
+from chat_lookup.calls.rate_limiter import Limiter
+from chat_lookup.clock import Deadline
+from chat_lookup.portals.portal import DEFAULT_BURST, DEFAULT_RATE
+from local.aws.queue_poller import sqs_event
+from local.stack import ROOT, LocalStack, Settings, running
+
+_FORGOTTEN: Final = 60.0
+"""Seconds after which a process remembers nothing of a portal but its secret, and its pace is at rest."""
+_AT_REST: Final = 2.0
+"""Seconds after which the pace of some misses is at rest, and they are still remembered."""
+_TYPE: Final = "ORDER"
+_PACE: Final = Pace(DEFAULT_RATE, DEFAULT_BURST)
+_BOT_ID: Final = "data%5Bbot%5D%5Bid%5D="
+_BOT: Final = f"{_BOT_ID}4&"
+"""How the sample names its bot."""
+_UNWORKED: Final = "Unworked"
+
+
+def counted(dynamodb_url: str, rounds: int) -> list[dict[str, Counted]]:
+    """Each kind once in each round, after one round that does not count."""
+    with tempfile.TemporaryDirectory() as name:
+        counting = Counting(Path(name) / "stack/log.jsonl")
+        with counting.listening(), running(Settings(Path(name) / "stack", dynamodb_url=dynamodb_url)) as stack:
+            scene = _Scene(stack, counting)
+            return [scene.round(number) for number in range(rounds + 1)][1:]
+
+
+@dataclass(slots=True)
+class _Scene:
+    stack: LocalStack
+    counting: Counting
+    _queue_url: str = field(init=False)
+    _elsewhere: Limiter = field(init=False)
+    _bot_id: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        aws = self.stack.backend.aws
+        # Nobody polls this queue: the worker is invoked here, where it is counted.
+        self._queue_url = aws.sqs().create_queue(QueueName=_UNWORKED)["QueueUrl"]
+        os.environ["EVENT_QUEUE_URL"] = self._queue_url
+        self._bot_id = self._invoke("AdminFunction", {"command": "portals"})["portals"][0]["bot_id"]
+        self._elsewhere = Limiter(aws.dynamodb(), os.environ["CACHE_TABLE"], self.stack.clock)
+
+    def round(self, number: int) -> dict[str, Counted]:
+        """Every kind once."""
+        return self._look_ups(number) | self._events(number)
+
+    def _look_ups(self, number: int) -> dict[str, Counted]:
+        of, clock = self.counting.of, self.stack.clock
+        first, second, third, fourth, fifth, sixth = (self._chat(f"{number}-{each}") for each in range(6))
+        for known in (first, second):
+            self._look_up(known)
+        clock.advance(_FORGOTTEN)
+        counted = {
+            HIT_FIRST: of(lambda: self._look_up(first)),
+            HIT: of(lambda: self._look_up(second)),
+            HIT_IN_MEMORY: of(lambda: self._look_up(second)),
+            MISS_FIRST: of(lambda: self._look_up(third)),
+            MISS: of(lambda: self._look_up(fourth)),
+        }
+        clock.advance(_AT_REST)
+        self._elsewhere.wait(self.stack.member_id, _PACE, Share.INTERACTIVE, Deadline.after(1, clock))
+        counted[MISS_CONTENDED] = of(lambda: self._look_up(fifth))
+        self._control("/expire_tokens", {})
+        counted[MISS_EXPIRED] = of(lambda: self._look_up(sixth))
+        return counted
+
+    def _events(self, number: int) -> dict[str, Counted]:
+        deal = f"DEAL|{number}"
+        self._receive(deal)
+        self._received()
+        received = self.counting.of(lambda: self._receive(deal))
+        messages = self._received()
+        # Worked twice: the first time teaches the cache.
+        work = partial(self._invoke, "WorkerFunction", messages)
+        return {RECEIVED: received, WORKED: self.counting.of(work), WORKED_KNOWN: self.counting.of(work)}
+
+    def _chat(self, entity_id: str) -> str:
+        """Make a chat in the portal."""
+        self._control("/chats", {"entity_type": _TYPE, "entity_id": entity_id, "title": entity_id})
+        return entity_id
+
+    def _control(self, path: str, body: Mapping[str, str]) -> None:
+        portal = self.stack.target.local
+        if portal is None:
+            raise LeftOut("this stack has no portal of its own")
+        answer = urllib3.request("POST", portal.control_url + path, json=body)
+        if answer.status != HTTPStatus.OK:
+            raise LeftOut(f"the local portal answers {answer.status} to {path}")
+
+    def _look_up(self, entity_id: str) -> None:
+        event = _sample("lookup-http")
+        query = urlencode({"entity_type": _TYPE, "entity_id": entity_id})
+        self._invoke("LookupFunction", {**event, "rawQueryString": query})
+
+    def _receive(self, entity_id: str) -> None:
+        """Our bot is taken into a deal's chat."""
+        event = _sample("bot-v2-join")
+        body = base64.b64decode(event["body"]).decode()
+        for there, here in ((_BOT, f"{_BOT_ID}{self._bot_id}&"), ("DEAL%7C1663", entity_id.replace("|", "%7C"))):
+            body = body.replace(there, here)
+        self._invoke("EventsFunction", {**event, "body": base64.b64encode(body.encode()).decode()})
+
+    def _received(self) -> Mapping[str, object]:
+        """What the queue brings the worker."""
+        sqs = self.stack.backend.aws.sqs()
+        answer = sqs.receive_message(QueueUrl=self._queue_url, MessageSystemAttributeNames=["All"])
+        return sqs_event(answer["Messages"], _UNWORKED)
+
+    def _invoke(self, function: str, event: object) -> Any:
+        return self.stack.backend.functions.invoke(function, event)
+
+
+def _sample(name: str) -> dict[str, Any]:
+    sample: dict[str, Any] = json.loads((ROOT / f"events/{name}.json").read_text())
+    return sample

@@ -1,0 +1,189 @@
+"""What the service costs: prices times what `counts` found. Writes docs/costs.md: `python -m benchmarks.cost.document`.
+
+The text stands in costs.md beside this file, with a field for each number. Nothing is measured here: what is neither
+counted nor a price is an assumption, and stands in the table of those.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.cost import kinds
+from benchmarks.cost.model import ASSUMED, MONTH, Amounts, Found, assumed, dollars
+from benchmarks.cost.prices import GATHERED, MILLION, PRICES
+from local.stack import ROOT
+from local.template.intrinsics import mapping, parsed
+
+RESULTS: Final = ROOT / "benchmarks/results.json"
+DOCUMENT: Final = ROOT / "docs/costs.md"
+_TEXT: Final = Path(__file__).with_name("costs.md")
+
+_SHARES: Final = (0.0, 0.5, 0.9, 0.99)
+_POLL: Final = 20.0
+_ROUTE_METRICS: Final = 6
+_PORTALS: Final = (1, 100, 10_000)
+
+_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "API": ("api",),
+    "Lambda": ("invocations", "compute"),
+    "DynamoDB": ("read", "write"),
+    "SQS and bus": ("queue", "bus"),
+    "logs": ("logs",),
+    "traces": ("traces",),
+}
+
+
+def document(results: Mapping[str, Any], template: Mapping[str, object], text: str) -> str:
+    """docs/costs.md, of `results.json`, `template.yaml` and the text with its fields. Raises LookupError as `Found`."""
+    found = Found.of(results)
+    fields = {
+        "gathered": GATHERED,
+        "look_ups": _table(("of a million look-ups, hits", *_COLUMNS, "together"), _look_ups(found)),
+        "events": _table(("a million events", *_COLUMNS, "together"), _events(found)),
+        "fixed": _table(("every month", "how many", "dollars"), _fixed(found, template)),
+        "portals": _table(
+            ("portals", "the stack's share", "secret", "traffic", "one portal", "all"), _portals(found, template)
+        ),
+        "assumptions": _table(("assumed", "is"), [(f"{each.value:,.0f}", each.what) for each in ASSUMED.values()]),
+        "prices": _table(("dollars", "for", "by"), _prices()),
+        "counted": _table(("", "CPU, ms", "requests", "read units", "write units", "logged, bytes"), _counted(found)),
+        **_scales(found),
+    }
+    return text.format_map(fields)
+
+
+def _look_ups(found: Found) -> Iterable[Sequence[str]]:
+    for share in _SHARES:
+        yield f"{share:.0%}", *_priced(found.look_up(share))
+
+
+def _events(found: Found) -> Iterable[Sequence[str]]:
+    for name, kind in (("of chats that are known", kinds.WORKED_KNOWN), ("each of a new chat", kinds.WORKED)):
+        yield name, *_priced(found.event(kind))
+
+
+def _priced(amounts: Amounts) -> Sequence[str]:
+    """Dollars for a million, by column, and together."""
+    columns = [dollars({name: amounts.get(name, 0) * MILLION for name in names}) for names in _COLUMNS.values()]
+    return [f"{each:.2f}" for each in (*columns, sum(columns))]
+
+
+def _fixed_amounts(found: Found, template: Mapping[str, object]) -> Mapping[str, tuple[str, float]]:
+    """What a stack has whatever comes: the words for it, what has a price, and how much."""
+    resources = [mapping(each, name) for name, each in mapping(template["Resources"], "Resources").items()]
+    alarms = [mapping(each["Properties"], "Alarm") for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
+    return {
+        "metrics that alarms watch": ("alarms", sum(map(_watched, alarms))),
+        "dashboard": ("dashboards", sum(each["Type"] == "AWS::CloudWatch::Dashboard" for each in resources)),
+        "metrics of the functions, those of the counted kinds": ("metrics", found.figures[kinds.SERIES]),
+        "metrics of the gateway, by route": ("metrics", assumed("routes") * _ROUTE_METRICS),
+        "looks into the empty queue": ("queue", assumed("pollers") * MONTH / _POLL),
+        "secret of an application": ("secrets", assumed("applications")),
+    }
+
+
+def _watched(alarm: Mapping[str, object]) -> int:
+    """How many metrics an alarm is billed for."""
+    queries = alarm.get("Metrics")
+    return sum("MetricStat" in query for query in queries) if isinstance(queries, list) else 1
+
+
+def _fixed(found: Found, template: Mapping[str, object]) -> Iterable[Sequence[str]]:
+    amounts = _fixed_amounts(found, template)
+    for words, (name, amount) in amounts.items():
+        yield words, f"{amount:,.0f}", f"{PRICES[name].of(amount):.2f}"
+    yield "together", "", f"{_fixed_dollars(found, template):.2f}"
+
+
+def _fixed_dollars(found: Found, template: Mapping[str, object]) -> float:
+    return sum(PRICES[name].of(amount) for name, amount in _fixed_amounts(found, template).values())
+
+
+def _portals(found: Found, template: Mapping[str, object]) -> Iterable[Sequence[str]]:
+    month = found.month_of_a_portal()
+    secret = dollars({"secrets": 1})
+    traffic = dollars(month) - secret
+    for portals in _PORTALS:
+        share = _fixed_dollars(found, template) / portals
+        each = share + secret + traffic
+        yield f"{portals:,}", f"{share:.2f}", f"{secret:.2f}", f"{traffic:.2f}", f"{each:.2f}", f"{each * portals:,.0f}"
+
+
+def _counted(found: Found) -> Iterable[Sequence[str]]:
+    for kind in kinds.KINDS:
+        yield (
+            kind,
+            f"{found('CPU', kind):.1f}",
+            f"{found('requests', kind):.0f}",
+            f"{found('read units', kind):.1f}",
+            f"{found('write units', kind):.0f}",
+            f"{found('logged', kind):.0f}",
+        )
+
+
+def _prices() -> Iterable[Sequence[str]]:
+    for price in PRICES.values():
+        per = "" if price.per == 1 else f"{price.per:,} "
+        yield f"{price.usd:g}", f"{per}{price.what}", price.source
+
+
+def _scales(found: Found) -> Mapping[str, str]:
+    """The numbers in what is said of larger scales."""
+    events, portals, daily = 1_000, 100_000, 1_000_000_000
+    a_second = daily / 86_400
+    received, worked, hit, miss = map(found.milliseconds, (kinds.RECEIVED, kinds.WORKED_KNOWN, kinds.HIT, kinds.MISS))
+    event = replace(found, often=events).event(kinds.WORKED_KNOWN)
+    look_up = replace(found, often=a_second).look_up(0.99)
+    return {
+        "hit_more": f"{found('requests', kinds.HIT_FIRST) - found('requests', kinds.HIT):.0f}",
+        "miss_more": f"{found('requests', kinds.MISS_FIRST) - found('requests', kinds.MISS):.0f}",
+        "received_ms": f"{received:.0f}",
+        "worked_ms": f"{worked:.0f}",
+        "hit_ms": f"{hit:.0f}",
+        "miss_ms": f"{miss:.0f}",
+        "receivers": f"{events * received / 1e3:.0f}",
+        "workers": f"{events * worked / 1e3:.0f}",
+        "ten_workers": f"{10 / worked * 1e3:.0f}",
+        "event_reads": f"{events * found('read units', kinds.WORKED):,.0f}",
+        "event_writes": f"{events * found('write units', kinds.WORKED):,.0f}",
+        "event_month": f"{dollars(event) * events * MONTH:,.0f}",
+        "secrets_month": f"{PRICES['secrets'].of(portals):,.0f}",
+        "renewals": f"{portals / 3600:.0f}",
+        "due": f"{portals / 150:.0f}",
+        "a_second": f"{a_second:,.0f}",
+        "hits_at_once": f"{a_second * 0.99 * hit / 1e3:,.0f}",
+        "misses_at_once": f"{a_second * 0.01 * miss / 1e3:,.0f}",
+        "daily_reads": f"{a_second * look_up['read']:,.0f}",
+        "daily_writes": f"{a_second * look_up['write']:,.0f}",
+        "daily_logs": f"{a_second * look_up['logs'] / 1e6:.0f}",
+        "daily_dollars": f"{dollars(look_up) * daily:,.0f}",
+        "daily_log_dollars": f"{PRICES['logs'].of(look_up['logs']) * daily:,.0f}",
+        "portals_needed": f"{daily * 0.01 / (2 * 86_400):,.0f}",
+    }
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["|".join(("", *(f" {cell} " for cell in row), "")) for row in (heads, ["---"] * len(heads), *rows)]
+    return "\n".join(lines)
+
+
+def written(results_file: Path = RESULTS) -> str:
+    """The document of what stands in the repository."""
+    template = mapping(parsed((ROOT / "template.yaml").read_text("utf-8")), "template.yaml")
+    return document(json.loads(results_file.read_text("utf-8")), template, _TEXT.read_text("utf-8"))
+
+
+def main() -> int:
+    try:
+        DOCUMENT.write_text(written(), "utf-8")
+    except LookupError as missing:
+        sys.stderr.write(f"docs/costs.md stays as it is: {missing}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Operators' commands about API keys: keys.create, keys.list, keys.revoke."""
+
+from typing import Final
+
+from chat_lookup.admin.views import key_shown
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.http.json_fields import Fields
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.api_keys import Keys
+from chat_lookup.portals.store import Portals
+
+_A_DAY: Final = 24 * 3600.0
+
+
+class AdminKeys:
+    """The commands by their names."""
+
+    def __init__(self, portals: Portals, keys: Keys, telemetry: Telemetry, clock: Clock) -> None:
+        self._portals = portals
+        self._keys = keys
+        self._telemetry = telemetry
+        self._clock = clock
+        self.commands = {
+            "keys.create": self._create,
+            "keys.list": self._list,
+            "keys.revoke": self._revoke,
+        }
+
+    def _create(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        portal = self._portals.find(fields.optional_text("portal"))
+        label = fields.text("label")
+        scopes = fields.optional_texts("scopes") or ["lookup"]
+        passthrough = fields.optional_texts("passthrough") or []
+        days = fields.optional_number("expires_in_days", least=0.001, most=3650)
+        fields.nothing_else()
+        expires_at = None if days is None else self._clock.now() + days * _A_DAY
+        key, kept = self._keys.create(portal.member_id, label, scopes, expires_at, passthrough=passthrough)
+        self._telemetry.redactor.register(key)
+        return {"key": key, **key_shown(kept)}
+
+    def _list(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        portal = self._portals.find(fields.optional_text("portal"))
+        fields.nothing_else()
+        return {"keys": [key_shown(key) for key in self._keys.of(portal.member_id)]}
+
+    def _revoke(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        portal = self._portals.find(fields.optional_text("portal"))
+        key_id = fields.text("key_id")
+        fields.nothing_else()
+        return {"revoked": key_shown(self._keys.revoke(portal.member_id, key_id))}

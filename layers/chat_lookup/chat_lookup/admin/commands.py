@@ -1,0 +1,37 @@
+"""Operators' commands, by direct invocation only (design 3.5): one table, put together from rooms."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.http.json_fields import Fields
+from chat_lookup.observability.telemetry import Telemetry
+
+Command = Callable[[Fields, Deadline], dict[str, object]]
+
+
+class Room(Protocol):
+    """Commands that belong together, by their names."""
+
+    @property
+    def commands(self) -> Mapping[str, Command]: ...
+
+
+class Admin:
+    """The commands: each takes its fields and answers a JSON object. Faults in the fields raise `InvalidRequest`."""
+
+    def __init__(self, telemetry: Telemetry, *rooms: Room) -> None:
+        self._telemetry = telemetry
+        self._commands: dict[str, Command] = {}
+        for room in rooms:
+            self._commands |= room.commands
+
+    def run(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
+        """Carry out the command that the fields name, with the other fields."""
+        name = fields.text("command")
+        command = self._commands.get(name)
+        if command is None:
+            raise InvalidRequest(f"command must be one of {', '.join(sorted(self._commands))}")
+        self._telemetry.note(command=name)
+        return command(fields, deadline)

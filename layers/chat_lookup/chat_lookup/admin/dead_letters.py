@@ -1,0 +1,112 @@
+"""Dead letters sent back into the queue, by an operator's command (design 5, Events). No body is ever logged."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import ServiceMisconfigured
+from chat_lookup.observability.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+LIMIT: Final = 1_000
+MOST: Final = 10_000
+_AT_ONCE: Final = 10
+"""Messages of one request, the most that SQS takes."""
+_BYTES_AT_ONCE: Final = 250_000
+"""Bytes of one request to send: 256 KB are the least that any region takes."""
+_HIDDEN_S: Final = 60
+"""Seconds in which a received message is nobody else's; what was not moved is there again after that."""
+_LEAST_FOR_A_ROUND: Final = 5.0
+
+
+class Redrive:
+    """Moves messages from the dead-letter queue to the queue. `sqs` is called when there is something to do."""
+
+    def __init__(
+        self, sqs: "Callable[[], SQSClient]", dead_letter_url: str, queue_url: str, telemetry: Telemetry
+    ) -> None:
+        self._sqs = sqs
+        self._dead_letter_url = dead_letter_url
+        self._queue_url = queue_url
+        self._telemetry = telemetry
+
+    def run(self, limit: int, deadline: Deadline) -> dict[str, object]:
+        """Move at most `limit` messages in the time there is; how many were, and about how many are left.
+
+        A message is deleted only after it was sent: a stop in between has it worked twice, which is harmless. Raises
+        `ServiceMisconfigured` where the function has no queues.
+        """
+        if not self._dead_letter_url or not self._queue_url:
+            raise ServiceMisconfigured("DEAD_LETTER_QUEUE_URL and EVENT_QUEUE_URL are not set")
+        moved = 0
+        while moved < limit and deadline.left() > _LEAST_FOR_A_ROUND:
+            found = self._received(min(_AT_ONCE, limit - moved))
+            round_moved = sum(self._moved(group) for group in _groups(found))
+            moved += round_moved
+            if not round_moved:
+                break
+        left = self._left()
+        self._telemetry.note(moved=moved, left=left)
+        return {"moved": moved, "left": left}
+
+    def _received(self, most: int) -> "Sequence[MessageTypeDef]":
+        answer = self._sqs().receive_message(
+            QueueUrl=self._dead_letter_url,
+            MaxNumberOfMessages=most,
+            VisibilityTimeout=_HIDDEN_S,
+            WaitTimeSeconds=1,  # any at all has every server asked; without it, what there is may be missed
+        )
+        return answer.get("Messages", [])
+
+    def _moved(self, messages: "Sequence[MessageTypeDef]") -> int:
+        """Send these and delete those that were taken; how many that were."""
+        sent = self._sqs().send_message_batch(
+            QueueUrl=self._queue_url,
+            Entries=[{"Id": str(n), "MessageBody": record_in(each["Body"])} for n, each in enumerate(messages)],
+        )
+        taken = [messages[int(each["Id"])] for each in sent.get("Successful", [])]
+        if taken:
+            self._sqs().delete_message_batch(
+                QueueUrl=self._dead_letter_url,
+                Entries=[{"Id": str(n), "ReceiptHandle": each["ReceiptHandle"]} for n, each in enumerate(taken)],
+            )
+        return len(taken)
+
+    def _left(self) -> int:
+        answer = self._sqs().get_queue_attributes(
+            QueueUrl=self._dead_letter_url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
+        return sum(map(int, answer["Attributes"].values()))
+
+
+def record_in(body: str) -> str:
+    """The record that a dead letter holds: the body, or what Lambda invoked the worker with by itself.
+
+    Lambda's record of a failed asynchronous invocation has the event as `requestPayload` (Lambda developer guide,
+    "Capturing records of asynchronous invocations").
+    """
+    try:
+        payload = json.loads(body)["requestPayload"]["record"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return body
+    return payload if isinstance(payload, str) else body
+
+
+def _groups(messages: "Sequence[MessageTypeDef]") -> "Iterator[Sequence[MessageTypeDef]]":
+    """The messages in order, in as few requests as their bytes allow."""
+    group: list[MessageTypeDef] = []
+    size = 0
+    for message in messages:
+        needs = len(message["Body"].encode())
+        if group and size + needs > _BYTES_AT_ONCE:
+            yield group
+            group, size = [], 0
+        group.append(message)
+        size += needs
+    if group:
+        yield group

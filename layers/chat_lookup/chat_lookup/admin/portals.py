@@ -1,0 +1,91 @@
+"""Operators' commands about portals: portals, portal.set, portal.rebind, portal.forget, cache.purge."""
+
+from dataclasses import replace
+from typing import Final
+
+from chat_lookup.admin.removal import Forgetting
+from chat_lookup.admin.views import portal_shown
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.config import is_public_url
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.http.json_fields import Fields
+from chat_lookup.install.installation import Installation
+from chat_lookup.portals.portal import PortalKind, ResultForm
+from chat_lookup.portals.store import Portals
+from chat_lookup.portals.updates import PortalFacts
+
+_OPERATOR: Final = "operator"
+
+
+class AdminPortals:
+    """The commands by their names."""
+
+    def __init__(
+        self, portals: Portals, facts: PortalFacts, installation: Installation, forgetting: Forgetting, clock: Clock
+    ) -> None:
+        self._portals = portals
+        self._facts = facts
+        self._installation = installation
+        self._forgetting = forgetting
+        self._clock = clock
+        self.commands = {
+            "portals": self._list,
+            "portal.set": self._set,
+            "portal.rebind": self._rebind,
+            "portal.forget": self._forget,
+            "cache.purge": self._purge,
+        }
+
+    def _list(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        fields.nothing_else()
+        return {"portals": [portal_shown(portal, self._clock.now()) for portal in self._portals.all()]}
+
+    def _set(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        """Choose a portal's pace or the form of its results, which installations leave alone, or the default portal."""
+        portal = self._portals.named(fields.text("portal"))
+        rate = fields.optional_number("rate", least=0.1, most=1000)
+        burst = fields.optional_whole("burst", most=100_000)
+        form = _form(fields.optional_text("result_shape"))
+        default = fields.optional_flag("default")
+        fields.nothing_else()
+        if rate is None and burst is None and form is None and not default:
+            raise InvalidRequest("give at least one of rate, burst, result_shape, default")
+        if rate is not None or burst is not None:
+            portal = replace(portal, rate=rate or portal.rate, burst=burst or portal.burst, paced_by=_OPERATOR)
+            self._facts.learn(portal, "rate", "burst", "paced_by")
+        if form is not None:
+            portal = replace(portal, result_form=form)
+            self._facts.learn(portal, "result_form")
+        if default:
+            self._portals.make_default(portal.member_id)
+        return portal_shown(portal, self._clock.now())
+
+    def _rebind(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
+        """Register bot and events anew, after a change of our own address for instance."""
+        portal = self._portals.named(fields.text("portal"))
+        public_url = (fields.optional_text("public_url") or portal.public_url).rstrip("/")
+        fields.nothing_else()
+        if portal.kind is not PortalKind.OAUTH:
+            raise InvalidRequest("portal: an inbound webhook can bind no events; install the application instead")
+        if not is_public_url(public_url):
+            raise InvalidRequest("public_url must be the service's own address: https://host, without a path")
+        installed = self._installation.rebind(portal, public_url, deadline)
+        remarks = [remark.value for remark in installed.remarks]
+        return {**portal_shown(installed.portal, self._clock.now()), "remarks": remarks}
+
+    def _forget(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        """Remove all that is kept of a portal."""
+        portal = self._portals.named(fields.text("portal"))
+        fields.nothing_else()
+        return self._forgetting.forget(portal)
+
+    def _purge(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        portal = self._portals.find(fields.optional_text("portal"))
+        fields.nothing_else()
+        return {"member_id": portal.member_id, "generation": self._portals.raise_generation(portal.member_id)}
+
+
+def _form(name: str | None) -> ResultForm | None:
+    if name is not None and name not in tuple(ResultForm):
+        raise InvalidRequest(f"result_shape must be one of {', '.join(ResultForm)}")
+    return None if name is None else ResultForm(name)

@@ -1,0 +1,69 @@
+"""Records that are older than their secrets, as after PortalTable was restored to an earlier moment, made true again.
+
+A refresh token is good for one refresh (bitrix24.md 3.4): the pair that an older record points to is spent, while the
+one that was saved last serves.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.credentials.grants import Grant, Tokens
+from chat_lookup.credentials.token_pointer import Pointers
+from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.store import Portals
+from chat_lookup.portals.updates import PortalFacts
+
+_LEAST_FOR_ONE: Final = 3.0
+
+
+class Restoring:
+    """Safe to repeat: what agrees with its secret is only read."""
+
+    def __init__(self, portals: Portals, facts: PortalFacts, tokens: Tokens, pointers: Pointers, clock: Clock) -> None:
+        self._portals = portals
+        self._facts = facts
+        self._tokens = tokens
+        self._pointers = pointers
+        self._clock = clock
+
+    def reconcile(self, deadline: Deadline) -> dict[str, object]:
+        """Point each record at what was saved last in its secret, as far as the time goes. Raises `StoreUnavailable`.
+
+        Answers how many agreed, were moved, and are left for another run; and which are lost: their secret is gone,
+        because the portal was installed anew, uninstalled or forgotten since. Those wait for an administrator's visit.
+        """
+        agreed, moved, left = 0, 0, 0
+        lost: list[dict[str, str]] = []
+        for portal in self._portals.all():
+            if portal.state is PortalState.UNINSTALLED:
+                continue
+            if deadline.left() < _LEAST_FOR_ONE:
+                left += 1
+                continue
+            newest = self._tokens.newest(portal)
+            if newest is None:
+                self._give_up(portal)
+                lost.append({"member_id": portal.member_id, "domain": portal.domain, "kind": portal.kind.value})
+            elif newest.version == portal.token_version:
+                agreed += 1
+            else:
+                self._move(portal, newest)
+                moved += 1
+        return {"agreed": agreed, "moved": moved, "left": left, "lost": lost}
+
+    def _move(self, portal: Portal, newest: Grant) -> None:
+        host = newest.endpoint.host
+        # When it was renewed is not known: the older moment has the keepalive come too early rather than too late.
+        self._pointers.switch(
+            portal.member_id, portal.token_version, newest.version, host, portal.refreshed_at, former=portal.domain
+        )
+        self._portals.forget(portal.member_id)
+        if host != portal.domain:
+            self._portals.moved(replace(portal, domain=host))
+
+    def _give_up(self, portal: Portal) -> None:
+        # A generation that nobody had: later ones than this record's were in use, and rows of theirs may be left.
+        generation = int(self._clock.now() * 1000)
+        waiting = replace(portal, state=PortalState.REAUTHORISE, state_code="", retry_at=0.0, generation=generation)
+        self._facts.learn(waiting, "state", "state_code", "retry_at", "generation")

@@ -1,0 +1,63 @@
+"""How operators see portals, applications and keys: everything but what opens them, and where that is kept."""
+
+from datetime import UTC, datetime
+
+from chat_lookup.credentials.applications import ApplicationRecord
+from chat_lookup.portals.api_keys import ApiKey
+from chat_lookup.portals.portal import Portal, PortalKind
+
+_A_DAY = 24 * 3600.0
+
+
+def portal_shown(portal: Portal, now: float) -> dict[str, object]:
+    """A portal's record; for one that is reached by OAuth also whose grant it is, and how old (in days)."""
+    shown: dict[str, object] = {
+        "member_id": portal.member_id,
+        "domain": portal.domain,
+        "kind": portal.kind.value,
+        "state": portal.state.value,
+        "state_code": portal.state_code.strip("-") or None,
+        "scopes": sorted(portal.scopes or ()),
+        "rate": portal.rate,
+        "burst": portal.burst,
+        "result_shape": portal.result_form.value,
+        "bot_id": portal.bot_id,
+        "generation": portal.generation,
+        "created_at": as_date(portal.created_at),
+    }
+    if portal.kind is PortalKind.OAUTH:
+        shown |= {
+            "client_id": portal.client_id,
+            "owner_id": portal.owner_id,
+            "token_age_days": round((now - portal.refreshed_at) / _A_DAY, 2),
+            "refreshed_at": as_date(portal.refreshed_at),
+            "bot_api": portal.bot_api or None,
+            "public_url": portal.public_url,
+        }
+    return shown
+
+
+def application_shown(record: ApplicationRecord) -> dict[str, object]:
+    return {
+        "client_id": record.client_id,
+        "kind": record.kind.value,
+        "domain": record.domain or None,
+        "rotated_at": as_date(record.rotated_at) if record.rotated_at else None,
+    }
+
+
+def key_shown(key: ApiKey) -> dict[str, object]:
+    return {
+        "key_id": key.key_id,
+        "member_id": key.member_id,
+        "label": key.label,
+        "scopes": sorted(key.scopes),
+        "passthrough": sorted(key.passthrough),
+        "created_at": as_date(key.created_at),
+        "expires_at": None if key.expires_at is None else as_date(key.expires_at),
+    }
+
+
+def as_date(moment: float) -> str:
+    """Unix time as ISO 8601, in UTC."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")

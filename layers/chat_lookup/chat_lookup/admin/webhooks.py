@@ -1,0 +1,106 @@
+"""The operators' command portal.add_webhook: a portal that is reached by an inbound webhook."""
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from chat_lookup.admin.views import portal_shown
+from chat_lookup.bitrix24.client import Endpoint
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.credentials.grants import Grant, Tokens
+from chat_lookup.credentials.secret_store import register_webhook
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.http.json_fields import Fields
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.application_tokens import hashed
+from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.portal import (
+    DEFAULT_BURST,
+    DEFAULT_RATE,
+    Portal,
+    PortalKind,
+    PortalState,
+    member_id_of_webhook,
+)
+from chat_lookup.portals.store import Portals
+
+_MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SCOPE: Final = re.compile(r"[a-z0-9_.]{1,64}")
+
+
+class AdminWebhooks:
+    """The command by its name."""
+
+    def __init__(
+        self, portals: Portals, tokens: Tokens, calls: PortalCalls, telemetry: Telemetry, clock: Clock
+    ) -> None:
+        self._portals = portals
+        self._tokens = tokens
+        self._calls = calls
+        self._telemetry = telemetry
+        self._clock = clock
+        self.commands = {
+            "portal.add_webhook": self._add,
+        }
+
+    def _add(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
+        """Store a portal that is reached by an inbound webhook, after the portal itself admitted the webhook.
+
+        `application_token` is the one of a bot that was registered with a `bot_token`: the portal makes one up for it,
+        another one whenever the bot's is changed (bitrix24.md 5.3), so the one that is given is the only one.
+        """
+        url = fields.text("webhook_url")
+        register_webhook(self._telemetry.redactor, url)
+        bot_token, application_token = self._secret(fields, "bot_token"), self._secret(fields, "application_token")
+        bot_id = fields.optional_whole("bot_id")
+        member_id = fields.optional_text("member_id")
+        rate = fields.optional_number("rate", least=0.1, most=1000) or DEFAULT_RATE
+        burst = fields.optional_whole("burst", most=100_000) or DEFAULT_BURST
+        default = fields.optional_flag("default")
+        fields.nothing_else()
+        if member_id is not None and not _MEMBER_ID.fullmatch(member_id):
+            raise InvalidRequest("member_id has characters or a length that are not admitted")
+        if application_token and member_id is None:
+            # The stand-in that a portal has without one stands in no event.
+            raise InvalidRequest("application_token needs member_id, by which events name their portal")
+        try:
+            endpoint = Endpoint.from_webhook(url)
+        except ValueError as error:
+            raise InvalidRequest(f"webhook_url: {error}") from None
+        member_id = member_id or member_id_of_webhook(endpoint.host)
+        tokens = frozenset({hashed(application_token)} if application_token else ())
+        portal = Portal(
+            member_id, endpoint.host, "", "", rate=rate, burst=burst, bot_id=bot_id, application_tokens=tokens
+        )
+        # The portal admits the webhook before anything is kept, so that a mistyped one leaves no trace.
+        scopes = self._scopes(portal, Grant(endpoint, "", bot_token), deadline)
+        arn, version = self._store(member_id, url, bot_token, deadline)
+        portal = replace(portal, secret_arn=arn, token_version=version, scopes=scopes)
+        return portal_shown(self._portals.save(portal, default=default), self._clock.now())
+
+    def _secret(self, fields: Fields, name: str) -> str | None:
+        """A field that no line may ever show."""
+        secret = fields.optional_text(name)
+        if secret:
+            self._telemetry.redactor.register(secret)
+        return secret
+
+    def _scopes(self, portal: Portal, grant: Grant, deadline: Deadline) -> frozenset[str]:
+        """What the webhook grants, as the portal says (bitrix24.md 1.17)."""
+        try:
+            granted = self._calls.call_with(grant, portal, "scope", {}, deadline).result
+        except BitrixError as error:
+            raise for_caller(error, self._clock.now()) from None
+        names = granted if isinstance(granted, list) else []
+        scopes = frozenset(name for name in names if isinstance(name, str) and _SCOPE.fullmatch(name))
+        if not scopes & {"im", "imbot"}:
+            raise InvalidRequest("webhook_url: the webhook grants neither im nor imbot; a look-up needs one of them")
+        return scopes
+
+    def _store(self, member_id: str, url: str, bot_token: str | None, deadline: Deadline) -> tuple[str, str]:
+        before = self._portals.read(member_id)
+        if before is None or before.kind is not PortalKind.WEBHOOK or before.state is PortalState.UNINSTALLED:
+            return self._tokens.keep_webhook(url, bot_token)
+        return before.secret_arn, self._tokens.replace_webhook(before.secret_arn, url, bot_token, deadline)

@@ -1,0 +1,137 @@
+"""One request and its reply over a pool of connections: no redirect, no repetition, an end in time.
+
+What keeps a reply from coming is told in words of ours, which quote nothing: urllib3's exceptions hold the URL.
+"""
+
+from functools import cached_property
+from typing import Final
+
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError
+from urllib3.exceptions import TimeoutError as TimeOut
+
+from chat_lookup.bitrix24.address_guard import AddressRefused, Gate
+from chat_lookup.bitrix24.connections import pool_of
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.responses import Reply
+from chat_lookup.clock import Clock, Deadline
+
+USER_AGENT: Final = "bitrix24-chat-lookup/0.1.0"
+READ_SECONDS: Final = 10.0
+
+_CONNECT_SECONDS: Final = 3.0
+_LARGEST_BODY: Final = 1024 * 1024
+
+_Failure = tuple[str, str]
+"""Our code, and a description that quotes nothing."""
+
+_LATE: Final[_Failure] = ("TIMEOUT", "no answer in time")
+
+_NO_ADDRESS, _NO_CONNECTION = "dns", "connect"
+_UNREACHED: Final = frozenset({_NO_ADDRESS, _NO_CONNECTION})
+"""Descriptions of what ended before there was a connection."""
+
+_FAILURES: Final[tuple[tuple[type[Exception], _Failure], ...]] = (
+    (AddressRefused, ("ADDRESS_REFUSED", "no public address")),
+    (NameResolutionError, ("TRANSPORT", _NO_ADDRESS)),
+    (NewConnectionError, ("TRANSPORT", _NO_CONNECTION)),
+    (TimeOut, _LATE),
+    (SSLError, ("TRANSPORT", "tls")),
+    (HTTPError, ("TRANSPORT", "connection broken")),
+)
+"""What can go wrong on the way; a kind stands before those that it is a kind of."""
+
+
+class Wire:
+    """Sends requests over one pool of connections, which are kept alive between them. Safe to share between threads.
+
+    `local_hosts` are the exact `host:port` that may have a private address, and be authorisation servers, too;
+    `private_portals` those that may have one and be portals only. `ca_pem` is trusted beside the system's authorities.
+    Proxies named by the environment are not used.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        local_hosts: frozenset[str] = frozenset(),
+        private_portals: frozenset[str] = frozenset(),
+        ca_pem: str = "",
+        user_agent: str = USER_AGENT,
+    ) -> None:
+        self.local_hosts = frozenset(each.lower() for each in local_hosts)
+        self.portals = self.local_hosts | {each.lower() for each in private_portals}
+        self._clock = clock
+        self._gate = Gate(self.portals)
+        self._ca_pem = ca_pem
+        self._headers = {"Accept": "application/json", "User-Agent": user_agent}
+
+    def get(self, url: str, method: str, deadline: Deadline) -> Reply | BitrixError:
+        """The reply to a GET, or what kept it from coming. `method` names the call in the error."""
+        return self._send("GET", url, method, deadline, READ_SECONDS, self._headers, None)
+
+    def post(
+        self,
+        url: str,
+        body: str,
+        content_type: str,
+        method: str,
+        deadline: Deadline,
+        *,
+        read_seconds: float = READ_SECONDS,
+    ) -> Reply | BitrixError:
+        """The reply to a POST, or what kept it from coming.
+
+        It comes within the deadline and, once connected, within `read_seconds`. Whoever raises the error has neither
+        the URL nor the body among his local variables, nor a foreign exception as its context.
+        """
+        headers = {**self._headers, "Content-Type": content_type}
+        return self._send("POST", url, method, deadline, read_seconds, headers, body.encode())
+
+    def _send(
+        self,
+        verb: str,
+        url: str,
+        method: str,
+        deadline: Deadline,
+        read_seconds: float,
+        headers: dict[str, str],
+        body: bytes | None,
+    ) -> Reply | BitrixError:
+        seconds = deadline.left()
+        if seconds <= 0:
+            return _failed(_LATE, method)
+        try:
+            response = self._pool.urlopen(
+                verb,
+                url,
+                redirect=False,
+                retries=False,
+                headers=headers,
+                body=body,
+                timeout=Timeout(total=seconds, connect=_CONNECT_SECONDS, read=read_seconds),
+                preload_content=False,
+            )
+            return Reply(response.status, _body_of(response), response.headers.get("Location", ""))
+        except (HTTPError, AddressRefused) as error:
+            return _failed(next(failure for kind, failure in _FAILURES if isinstance(error, kind)), method)
+
+    @cached_property
+    def _pool(self) -> PoolManager:
+        """Made for the first request: reading the system's authorities takes a while, a cached answer needs none."""
+        return pool_of(self._gate, self._clock, self._ca_pem)
+
+
+def _failed(failure: _Failure, method: str) -> BitrixError:
+    code, description = failure
+    return BitrixError(code, method=method, description=description, unreached=description in _UNREACHED)
+
+
+def _body_of(response: BaseHTTPResponse) -> bytes:
+    """The body; nothing if it is too long, so that it counts as not readable."""
+    body = response.read(_LARGEST_BODY + 1)
+    if len(body) > _LARGEST_BODY:
+        response.close()
+        body = b""
+    response.release_conn()
+    return body

@@ -1,0 +1,1 @@
+"""The object graph; the only place that makes AWS clients."""

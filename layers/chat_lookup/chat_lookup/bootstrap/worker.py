@@ -1,0 +1,39 @@
+"""The objects that work events off, built upon the parts at the first event: a look-up does not pay for them."""
+
+from random import SystemRandom
+
+from chat_lookup.bootstrap.core import Parts
+from chat_lookup.bot.answer_claims import Claims
+from chat_lookup.bot.answer_sender import Saying
+from chat_lookup.bot.answerer import Answering
+from chat_lookup.bot.employees import People
+from chat_lookup.cache.event_hints import Hearing
+from chat_lookup.events.cache_warming import Warming
+from chat_lookup.events.publisher import Publisher
+from chat_lookup.events.worker import Working
+from chat_lookup.lookup.find import Lookup
+from chat_lookup.portals.updates import PortalFacts
+
+
+def working(parts: Parts, lookup: Lookup) -> Working:
+    """Build everything. Calls nothing."""
+    settings, clock, told, calls, cache = parts.settings, parts.clock, parts.telemetry, parts.calls, parts.cache
+    dynamodb = parts.clients.dynamodb
+    hearing = Hearing(cache, dynamodb, settings.cache_table, clock, SystemRandom())
+    answering = Answering(
+        lookup,
+        cache,
+        People(calls, dynamodb, settings.cache_table, clock),
+        Claims(dynamodb, settings.cache_table, clock),
+        Saying(calls, clock),
+        told,
+        clock,
+    )
+    return Working(
+        parts.portals,
+        PortalFacts(dynamodb, settings.portal_table, parts.portals),
+        answering,
+        Warming(cache, hearing, calls, told, clock),
+        Publisher(parts.clients.bus(), settings.event_bus, told, with_text=settings.publish_text),
+        told,
+    )

@@ -1,0 +1,122 @@
+"""Has the bot say something, by the methods of its API, and tells what became of it.
+
+Methods and fields: the vendor's pages imbot-message-add, imbot-command-answer, chat-message-send, command-answer
+(bitrix24.md 1.13, 1.14 and 9, row 16).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.portal import Portal, PortalState
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a bot answers: which message, in which dialog. `api` is the version that the message came in.
+
+    With a `command_id` by the method for answers to commands, which works where the bot is no member, too.
+    """
+
+    api: str
+    bot_id: int
+    dialog_id: str
+    message_id: int
+    command_id: int | None
+    open_line: bool
+    """A customer listens there, and must not get it."""
+
+
+class Delivery(StrEnum):
+    """What became of an answer that was sent."""
+
+    SAID = "said"
+    DOUBTFUL = "doubtful"
+    """Nothing tells whether it was said. Sending it again may say it twice (bitrix24.md 1.13)."""
+    REFUSED = "refused"
+    """It was not said, nor would it be if it were sent again."""
+
+
+class Saying:
+    """Sends answers, each of them once."""
+
+    def __init__(self, calls: PortalCalls, clock: Clock) -> None:
+        self._calls = calls
+        self._clock = clock
+
+    def say(self, portal: Portal, place: Place, sentence: str, deadline: Deadline) -> Delivery:
+        """Send an answer when the portal's pace allows. `sentence` is BB code, at most 20,000 characters.
+
+        Whatever is raised here, an error of ours or of a store, means that surely nothing was said.
+        """
+        method, params_of = _METHODS[place.api, place.command_id is not None]
+        # As if the portal were known to be open: else that would be written after the call, and could fail there.
+        portal = replace(portal, state=PortalState.ACTIVE)
+        try:
+            self._calls.call(portal, method, params_of(place, sentence), deadline)
+        except BitrixError as error:
+            if _surely_unsaid(error):
+                raise for_caller(error, self._clock.now()) from None
+            return Delivery.DOUBTFUL if error.error_class is ErrorClass.RETRY else Delivery.REFUSED
+        return Delivery.SAID
+
+
+_TOO_MANY_REQUESTS: Final = 429
+
+
+def _surely_unsaid(error: BitrixError) -> bool:
+    """Whether the portal did not even begin, for want of a connection or of room within its limits."""
+    return error.unreached or error.error_class is ErrorClass.LIMIT or error.status == _TOO_MANY_REQUESTS
+
+
+_Params = Mapping[str, object]
+
+
+def _message_v1(place: Place, sentence: str) -> _Params:
+    return {
+        "BOT_ID": place.bot_id,
+        "DIALOG_ID": place.dialog_id,
+        "MESSAGE": sentence,
+        "URL_PREVIEW": "N",
+        "SKIP_CONNECTOR": "Y" if place.open_line else "N",
+    }
+
+
+def _command_v1(place: Place, sentence: str) -> _Params:
+    return {
+        "COMMAND_ID": place.command_id,
+        "MESSAGE_ID": place.message_id,
+        "MESSAGE": sentence,
+        "URL_PREVIEW": "N",
+        "SYSTEM": "Y" if place.open_line else "N",
+    }
+
+
+def _message_v2(place: Place, sentence: str) -> _Params:
+    fields = {"message": sentence, "urlPreview": False, "skipConnector": place.open_line}
+    return {"botId": place.bot_id, "dialogId": place.dialog_id, "fields": fields}
+
+
+def _command_v2(place: Place, sentence: str) -> _Params:
+    return {
+        "botId": place.bot_id,
+        "commandId": place.command_id,
+        "messageId": place.message_id,
+        "dialogId": place.dialog_id,
+        "fields": {"message": sentence, "urlPreview": False, "system": place.open_line},
+    }
+
+
+_METHODS: Final[Mapping[tuple[str, bool], tuple[str, Callable[[Place, str], _Params]]]] = {
+    ("v1", False): ("imbot.message.add", _message_v1),
+    ("v1", True): ("imbot.command.answer", _command_v1),
+    ("v2", False): ("imbot.v2.Chat.Message.send", _message_v2),
+    ("v2", True): ("imbot.v2.Command.answer", _command_v2),
+}
+"""By API, and by whether a command is answered. No page of answers to commands knows a way past an open line's
+connector; system messages, by the product's source, never take it."""

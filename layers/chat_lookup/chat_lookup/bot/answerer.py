@@ -1,0 +1,174 @@
+"""The use case: an employee asks the bot something, and is answered once at most (design 5, Events)."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chat_lookup.bot.answer_claims import KEPT, LONGEST_ATTEMPT, Claim, Claims, Standing
+from chat_lookup.bot.answer_sender import Delivery, Place, Saying
+from chat_lookup.bot.employees import People
+from chat_lookup.bot.questions import Question, ThisChat, WhichChat, answer_to, questions_in
+from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalBusy, PortalUnavailable, StoreUnavailable
+from chat_lookup.events.model import BotEvent, EventChat, EventUser, Record
+from chat_lookup.install.page_texts import language_of
+from chat_lookup.lookup.find import Found, Lookup, Options
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.closed import refusal
+from chat_lookup.portals.portal import Portal
+
+_PASSING: Final = (PortalBusy, PortalUnavailable, StoreUnavailable)
+"""What is not told to whoever asked: the record comes again instead."""
+_STORES: Final = (ClientError, BotoCoreError)
+_TOO_LATE: Final = KEPT - 24 * 3600
+"""Seconds after which a question is left alone: nobody knew any more whether it was answered."""
+
+
+class Outcome(StrEnum):
+    """What became of a question, for the log line."""
+
+    SILENT = "silent"
+    ANSWERED = "answered"
+    UNSENT = "unsent"
+    """It is given up: an answer may have gone out, but none can be sent without the risk of a second one."""
+    IN_PROGRESS = Standing.IN_PROGRESS.value
+    SETTLED = Standing.SETTLED.value
+    LATE = "late"
+    CLOSED = "portal_closed"
+
+
+class AnswerInProgress(ChatLookupError):
+    """Another worker is at it, or died at it a moment ago: by the time that the record comes again it is settled."""
+
+    code, title, status, retryable = "answer-in-progress", "Another worker is answering this message", 503, True
+
+
+class Answering:
+    """Answers what events ask of our bot."""
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        cache: Cache,
+        people: People,
+        claims: Claims,
+        saying: Saying,
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self._lookup = lookup
+        self._cache = cache
+        self._people = people
+        self._claims = claims
+        self._saying = saying
+        self._telemetry = telemetry
+        self._clock = clock
+
+    def answer(self, portal: Portal, record: Record, deadline: Deadline) -> str:
+        """Answer the event if it asks something, and tell the outcome; of each question, if it asks several.
+
+        Raises where the record has to come again: `PortalBusy`, `PortalUnavailable`, `AnswerInProgress`, and a store's
+        failures. What was not sent then may be sent when it does.
+        """
+        event = record.event
+        questions = _questions(portal, event)
+        if not questions or event.user is None:
+            return Outcome.SILENT
+        if self._clock.now() - record.received_at > _TOO_LATE:
+            return Outcome.LATE
+        if refusal(portal.state, portal.state_code, portal.retry_at, self._clock.now()) is not None:
+            return Outcome.CLOSED
+        deadline = deadline.no_later_than(LONGEST_ATTEMPT)
+        if not self._people.is_employee(portal, event.user, deadline):
+            return Outcome.SILENT
+        outcomes = [self._once(portal, event, question, place, deadline) for question, place in questions]
+        if Outcome.IN_PROGRESS in outcomes:
+            raise AnswerInProgress
+        return ",".join(outcomes)
+
+    def _once(self, portal: Portal, event: BotEvent, question: Question, place: Place, deadline: Deadline) -> Outcome:
+        """Answer one question, unless that was tried before."""
+        claim = Claim.to(portal.member_id, place.bot_id, _named(place))
+        delivery = None
+        try:
+            standing = self._claims.take(claim)
+            if standing is Standing.OURS:
+                sentence = self._sentence(portal, event, question, deadline)
+                delivery = self._saying.say(portal, place, sentence, deadline)
+        except (ChatLookupError, *_STORES) as error:
+            self._claims.release(claim)
+            if isinstance(error, PortalBlocked):
+                return Outcome.CLOSED
+            raise
+        if delivery is not None:
+            return self._settled(claim, delivery)
+        return self._given_up(claim) if standing is Standing.DIED else Outcome(standing.value)
+
+    def _settled(self, claim: Claim, delivery: Delivery) -> Outcome:
+        """Write down what became of an answer."""
+        self._telemetry.note(delivery=delivery)
+        if delivery is not Delivery.SAID:
+            return self._given_up(claim)
+        self._mark(self._claims.answered, claim)
+        return Outcome.ANSWERED
+
+    def _given_up(self, claim: Claim) -> Outcome:
+        """Count it, then mark it: whoever dies in between leaves a claim that is found dead and counted."""
+        self._telemetry.count_at_once("AnswersUnsent")
+        self._telemetry.note(level=logging.WARNING)
+        self._mark(self._claims.unsent, claim)
+        return Outcome.UNSENT
+
+    def _mark(self, settle: Callable[[Claim], None], claim: Claim) -> None:
+        """What was said was said, and what is given up is: nothing would be mended if the record came again."""
+        try:
+            settle(claim)
+        except _STORES as error:
+            self._telemetry.fault("the fate of an answer could not be written down", error)
+
+    def _sentence(self, portal: Portal, event: BotEvent, question: Question, deadline: Deadline) -> str:
+        """What is to be said. Raises what passes; other failures are told."""
+        outcome: Found | ChatLookupError | None = None
+        try:
+            if isinstance(question, WhichChat):
+                outcome = self._lookup.find(portal, question.ref, Options(), deadline)
+            elif isinstance(question, ThisChat) and question.ref is None and event.api == "v2":
+                # What an event of v1 leaves out is not there; one of v2 may be silent (bitrix24.md 8, row 17).
+                question = replace(question, ref=self._lookup.reverse(portal, question.chat_id, deadline).ref)
+        except _PASSING:
+            raise
+        except ChatLookupError as error:
+            outcome = error
+            if isinstance(question, ThisChat):
+                known = self._cache.entity_of(portal.member_id, portal.generation, question.chat_id)
+                question = replace(question, ref=known)
+        return answer_to(question, outcome, language_of(event.language), portal.domain)
+
+
+def _questions(portal: Portal, event: BotEvent) -> list[tuple[Question, Place]]:
+    """What the event asks of our own bot, and where. Without a message's id nothing can be answered once only."""
+    message_id = event.message.message_id if event.message else None
+    if portal.bot_id is None or portal.bot_id not in event.bot_ids or event.chat is None or message_id is None:
+        return []
+    here = Place(event.api, portal.bot_id, _dialog_id(event.chat, event.user), message_id, None, event.chat.open_line)
+    return [
+        (asked.question, replace(here, command_id=asked.command.command_id if asked.command else None))
+        for asked in questions_in(event, {portal.domain, *portal.former_domains})
+    ]
+
+
+def _dialog_id(chat: EventChat, user: EventUser | None) -> str:
+    """As the bot names the dialog: a personal one by its user (bitrix24.md 5.6)."""
+    if chat.dialog_id:
+        return chat.dialog_id
+    return f"{user.user_id}" if chat.personal and user else f"chat{chat.chat_id}"
+
+
+def _named(place: Place) -> str:
+    """The name that an answer is claimed by: each command of a message has one of its own."""
+    return f"{place.message_id}" if place.command_id is None else f"{place.message_id}#{place.command_id}"

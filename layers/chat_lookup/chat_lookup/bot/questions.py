@@ -1,0 +1,121 @@
+"""What the bot answers. Pure: from an event to what it asks, and from the outcome to a sentence (design 5, Events).
+
+Whether the bot is ours and whether an employee asks is not decided here.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.bot import texts
+from chat_lookup.bot.entity_parser import entity_in
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import ChatLookupError, ChatNotFound, InvalidRequest
+from chat_lookup.events.model import BotEvent, EventChat, EventCommand
+from chat_lookup.install.bot_registration import COMMAND
+from chat_lookup.install.page_texts import Language
+from chat_lookup.lookup.find import Found
+
+
+@dataclass(frozen=True, slots=True)
+class WhichChat:
+    """Which chat belongs to this entity?"""
+
+    ref: EntityRef
+
+
+@dataclass(frozen=True, slots=True)
+class ThisChat:
+    """Which chat is this? `ref` is its entity as far as the event tells it: v2 may not (bitrix24.md 8, row 17)."""
+
+    chat_id: int
+    ref: EntityRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What can be asked?"""
+
+
+Question = WhichChat | ThisChat | Help
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and the command that asked it: it is answered by the command's own method. None for a message."""
+
+    question: Question
+    command: EventCommand | None = None
+
+
+_ADDRESSING: Final = re.compile(r"(?:\[USER=[0-9]{1,18}\][^\[]{0,255}\[/USER\]|[\s,:;])*")
+"""What stands before the text of who mentions the bot; the portal takes the mention away, perhaps (bitrix24.md 5.5)."""
+_COMMANDING: Final = re.compile(rf"(?i)\A/|\s/{COMMAND}\b")
+"""A text that brings a command's own event, perhaps beside that of the message (bitrix24.md 5.7 and 9, row 7)."""
+
+
+def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[Asked, ...]:
+    """What an event asks of the bot; nothing where the bot is silent. `hosts` are the portal's, as in `entity_in`.
+
+    A message asks one thing at most, an event of v1 may bring several commands.
+    """
+    message, chat = event.message, event.chat
+    if chat is None or (message is not None and (message.system or message.author_id in (0, *event.bot_ids))):
+        return ()
+    if event.kind is EventKind.COMMAND:
+        ours = (command for command in event.commands if command.name.casefold() == COMMAND)
+        return tuple(Asked(_commanded(command.params.strip(), chat, hosts), command) for command in ours)
+    if event.kind is not EventKind.MESSAGE_ADD or message is None:
+        return ()
+    question = _written(_ADDRESSING.sub("", message.text, count=1), chat, hosts)
+    return () if question is None else (Asked(question),)
+
+
+def answer_to(question: Question, outcome: Found | ChatLookupError | None, language: Language, domain: str) -> str:
+    """The sentence that answers, BB code in one line.
+
+    `outcome` is what looking up a `WhichChat` found or failed with, and why the entity of a `ThisChat` is not known,
+    if so. `domain` is the portal's, for the link that opens the chat.
+    """
+    match question, outcome:
+        case WhichChat(ref), Found(chat_id=chat_id):
+            return texts.found(ref, chat_id, domain, language)
+        case WhichChat(ref), ChatNotFound():
+            return texts.not_found(ref, language)
+        case WhichChat(), _:
+            return texts.failed(outcome.code if isinstance(outcome, ChatLookupError) else "", language)
+        case ThisChat(chat_id, ref), _:
+            return texts.this_chat(chat_id, ref, language, shown=outcome is None)
+    return texts.help_line(language)
+
+
+def _commanded(params: str, chat: EventChat, hosts: Collection[str]) -> Question:
+    """The command with a text asks as that text would in a personal chat; alone it asks for the chat it stands in."""
+    if not params and not chat.personal and chat.chat_id is not None:
+        return ThisChat(chat.chat_id, _ref_of(chat))
+    return _entity(params, hosts) or Help()
+
+
+def _written(text: str, chat: EventChat, hosts: Collection[str]) -> Question | None:
+    if _COMMANDING.search(text):
+        return None
+    if chat.personal:
+        return _entity(text, hosts) or Help()
+    # In an open line the guest would read the answer; in a group talk with the bot's name in it is no question.
+    return None if chat.open_line else _entity(text, hosts)
+
+
+def _entity(text: str, hosts: Collection[str]) -> WhichChat | None:
+    ref = entity_in(text, hosts)
+    return None if ref is None else WhichChat(ref)
+
+
+def _ref_of(chat: EventChat) -> EntityRef | None:
+    if not chat.entity_type or not chat.entity_id:
+        return None
+    try:
+        return EntityRef(chat.entity_type, chat.entity_id)
+    except InvalidRequest:
+        return None

@@ -1,0 +1,169 @@
+"""What the bot says, in English, German and Russian: ids and links, never a title.
+
+Messages are BB code (bitrix24.md 1.13, 1.14): what is quoted from elsewhere can open no tag.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from chat_lookup.entity import EntityRef
+from chat_lookup.install.page_texts import Language
+
+
+def help_line(language: Language) -> str:
+    """What can be asked."""
+    return _said("help", language)
+
+
+def found(ref: EntityRef, chat_id: int, domain: str, language: Language) -> str:
+    """The chat of an entity, with a link that opens it; `domain` is the portal's, with its port if it has one."""
+    return _said("found", language, pair=_pair(ref), chat_id=chat_id, domain=domain)
+
+
+def not_found(ref: EntityRef, language: Language) -> str:
+    """That there is no chat, and why that may be."""
+    return _said(_NOT_FOUND.get(ref.entity_type, "no-chat"), language, pair=_pair(ref))
+
+
+def this_chat(chat_id: int, ref: EntityRef | None, language: Language, *, shown: bool = True) -> str:
+    """The ids of the chat in which it is said, and its entity if it has one; `shown` is False where nobody knows."""
+    if ref is None:
+        return _said("this-chat-alone" if shown else "this-chat-hidden", language, chat_id=chat_id)
+    return _said("this-chat", language, pair=_pair(ref), chat_id=chat_id)
+
+
+def failed(code: str, language: Language) -> str:
+    """Why there is no answer, by the code of an error of ours; a general sentence for a code without its own."""
+    return _said(code if code in _FAILURES else "internal-error", language)
+
+
+def _said(key: str, language: Language, **facts: str | int) -> str:
+    sentence = _SENTENCES[key][_COLUMN[language]]
+    return sentence.format(**{name: _plain(str(fact)) for name, fact in facts.items()})
+
+
+def _pair(ref: EntityRef) -> str:
+    return f"{ref.entity_type} {ref.entity_id}"
+
+
+def _plain(text: str) -> str:
+    """Text that is only text: anyone may bind a chat to any pair (bitrix24.md 9, row 8), one with tags or lines too."""
+    return "".join(character if character.isprintable() else " " for character in text.translate(_NO_TAGS))
+
+
+_NO_TAGS: Final = str.maketrans("[]", "()")
+_COLUMN: Final[Mapping[Language, int]] = {language: column for column, language in enumerate(Language)}
+
+_OPEN: Final = "[URL=https://{domain}/online/?IM_DIALOG=chat{chat_id}]"
+"""Opens a chat in the messenger (bitrix24.md 9, row 22)."""
+
+_NOT_FOUND: Final[Mapping[str, str]] = {
+    "CRM": "no-crm-chat",
+    "TASK": "no-task-chat",
+    "TASKS": "no-task-chat",
+    "TASKS_TASK": "no-task-chat",
+    "SONET_GROUP": "no-group-chat",
+    "LINES": "no-line-chat",
+    "LIVECHAT": "no-line-chat",
+}
+"""The sentence for an entity without a chat, by its type."""
+
+_FAILURES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "portal-busy": (
+        "The portal's limit of requests is used up at the moment. Ask again in a minute.",
+        "Das Anfragelimit des Portals ist gerade erschöpft. Fragen Sie in einer Minute noch einmal.",
+        "Лимит запросов портала сейчас исчерпан. Спросите ещё раз через минуту.",
+    ),
+    "portal-unavailable": (
+        "The portal does not answer the service at the moment. Ask again in a few minutes.",
+        "Das Portal antwortet dem Dienst gerade nicht. Fragen Sie in einigen Minuten noch einmal.",
+        "Портал сейчас не отвечает сервису. Спросите ещё раз через несколько минут.",
+    ),
+    "store-unavailable": (
+        "The service cannot reach its own store at the moment. Ask again in a few minutes.",
+        "Der Dienst erreicht seinen eigenen Speicher gerade nicht. Fragen Sie in einigen Minuten noch einmal.",
+        "Сервис сейчас не может обратиться к своему хранилищу. Спросите ещё раз через несколько минут.",
+    ),
+    "portal-blocked": (
+        "The portal admits no requests: its plan does not include them, or it is not paid.",
+        "Das Portal lässt keine Anfragen zu: Der Tarif enthält sie nicht oder ist nicht bezahlt.",
+        "Портал не принимает запросы: тариф их не включает или не оплачен.",
+    ),
+    "portal-reauthorise": (
+        "The connection to the portal is lost. An administrator restores it by opening the application once.",
+        "Die Verbindung zum Portal ist unterbrochen, bis ein Administrator die Anwendung einmal öffnet.",
+        "Связь с порталом потеряна. Её восстановит администратор, если откроет приложение.",
+    ),
+    "portal-misconfigured": (
+        "The application lacks a permission or a key for this. Ask an administrator of the portal.",
+        "Der Anwendung fehlt dafür ein Recht oder ein Schlüssel. Wenden Sie sich an einen Administrator des Portals.",
+        "Приложению не хватает для этого прав или ключа. Обратитесь к администратору портала.",
+    ),
+    "chat-not-accessible": (
+        "The portal does not show this chat to the application.",
+        "Das Portal zeigt der Anwendung diesen Chat nicht.",
+        "Портал не показывает этот чат приложению.",
+    ),
+    "internal-error": (
+        "Something failed inside the service. If it fails again, ask an administrator of the portal.",
+        "Im Dienst ist ein Fehler aufgetreten. Wiederholt er sich, wenden Sie sich an einen Administrator des Portals.",
+        "В сервисе произошла ошибка. Если она повторится, обратитесь к администратору портала.",
+    ),
+}
+
+_SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
+    **_FAILURES,
+    "help": (
+        "Send a link to a deal, lead, contact, company, smart process item, task or group, or its type and id: deal "
+        "1663, task 8293, CRM DEAL|1663. In a chat, /chatid tells that chat's id.",
+        "Senden Sie einen Link (Deal, Lead, Kontakt, Unternehmen, Smart-Prozess-Element, Aufgabe, Gruppe) oder Typ und "
+        "ID des Objekts: Deal 1663, Aufgabe 8293, CRM DEAL|1663. In einem Chat nennt /chatid dessen ID.",
+        "Пришлите ссылку на сделку, лид, контакт, компанию, элемент смарт-процесса, задачу или группу либо тип и "
+        "номер: сделка 1663, задача 8293, CRM DEAL|1663. В чате команда /chatid сообщает его ID.",
+    ),
+    "found": (
+        "{pair}: chat {chat_id}, dialog chat{chat_id}. " + _OPEN + "Open the chat[/URL]",
+        "{pair}: Chat {chat_id}, Dialog chat{chat_id}. " + _OPEN + "Chat öffnen[/URL]",
+        "{pair}: чат {chat_id}, диалог chat{chat_id}. " + _OPEN + "Открыть чат[/URL]",
+    ),
+    "this-chat": (
+        "This is chat {chat_id}, dialog chat{chat_id}, of {pair}.",
+        "Dies ist Chat {chat_id}, Dialog chat{chat_id}, Objekt {pair}.",
+        "Это чат {chat_id}, диалог chat{chat_id}, объект {pair}.",
+    ),
+    "this-chat-alone": (
+        "This is chat {chat_id}, dialog chat{chat_id}. It belongs to no object.",
+        "Dies ist Chat {chat_id}, Dialog chat{chat_id}. Er gehört zu keinem Objekt.",
+        "Это чат {chat_id}, диалог chat{chat_id}. Он не привязан к объекту.",
+    ),
+    "this-chat-hidden": (
+        "This is chat {chat_id}, dialog chat{chat_id}. The portal does not show the application its object.",
+        "Dies ist Chat {chat_id}, Dialog chat{chat_id}. Zu welchem Objekt er gehört, zeigt das Portal nicht.",
+        "Это чат {chat_id}, диалог chat{chat_id}. Его объект портал приложению не показывает.",
+    ),
+    "no-chat": (
+        "{pair}: no chat belongs to it.",
+        "{pair}: Dazu gehört kein Chat.",
+        "{pair}: чата для этого объекта нет.",
+    ),
+    "no-crm-chat": (
+        "{pair}: no chat yet. The portal makes it when somebody first opens the chat in the object's card.",
+        "{pair}: noch kein Chat. Das Portal legt ihn an, sobald ihn jemand in der Karte des Objekts öffnet.",
+        "{pair}: чата пока нет. Портал создаёт его, когда кто-то впервые открывает чат в карточке объекта.",
+    ),
+    "no-task-chat": (
+        "{pair}: no chat. There is no such task, or nobody has opened its chat yet.",
+        "{pair}: kein Chat. Es gibt diese Aufgabe nicht, oder niemand hat ihren Chat bisher geöffnet.",
+        "{pair}: чата нет. Такой задачи не существует, или её чат ещё никто не открывал.",
+    ),
+    "no-group-chat": (
+        "{pair}: no chat. There is no such group, or it has no chat of its own.",
+        "{pair}: kein Chat. Es gibt diese Gruppe nicht, oder sie hat keinen eigenen Chat.",
+        "{pair}: чата нет. Такой группы не существует, или у неё нет своего чата.",
+    ),
+    "no-line-chat": (
+        "{pair}: no chat. There is no conversation in an open line with this id.",
+        "{pair}: kein Chat. Im Open Channel gibt es kein Gespräch mit dieser ID.",
+        "{pair}: чата нет. В открытой линии нет диалога с таким ID.",
+    ),
+}

@@ -1,0 +1,1 @@
+"""Chat ids in CacheTable: rows, leases, hints from events."""

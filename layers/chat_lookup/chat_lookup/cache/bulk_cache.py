@@ -1,0 +1,98 @@
+"""Rows of many pairs at once: read in DynamoDB's pages of a hundred, written side by side (design 5, Many)."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from random import Random
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chat_lookup.cache.chat_cache import Cache, Row, cache_key, from_item
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.dynamodb import read_text, text
+from chat_lookup.entity import EntityRef
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Done = TypeVar("Done")
+
+PAGE: Final = 100
+"""Keys that one BatchGetItem may name."""
+AT_ONCE: Final = 8
+"""Requests to DynamoDB at a time: its client keeps ten connections."""
+_READS: Final = 5
+"""How often a page is asked for what DynamoDB left unprocessed of it."""
+_FIRST_PAUSE: Final = 0.05
+"""Seconds, at the most, before it is asked again; twice as long each time."""
+
+
+class CachePages:
+    """The cache, for many pairs of one portal. Its threads end with it; safe to share between threads."""
+
+    def __init__(self, cache: Cache, dynamodb: "DynamoDBClient", table: str, clock: Clock, random: Random) -> None:
+        self._cache = cache
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock = clock
+        self._random = random
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="cache-pages")
+
+    def read(
+        self, member_id: str, generation: int, refs: Sequence[EntityRef], deadline: Deadline
+    ) -> tuple[dict[EntityRef, Row], int]:
+        """The rows that there are, and how many pairs could not be read: of those nothing is known.
+
+        Eventually consistent, as every first read of the cache. No pair may stand in `refs` twice.
+        """
+
+        pages = [refs[start : start + PAGE] for start in range(0, len(refs), PAGE)]
+        reading = [self._pool.submit(self._page, member_id, generation, page) for page in pages]
+        known: dict[EntityRef, Row] = {}
+        unread = len(refs)
+        for rows, read in _results(reading, deadline):
+            known |= rows
+            unread -= read
+        return known, unread
+
+    def put(
+        self, member_id: str, generation: int, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float
+    ) -> Future[Row]:
+        """Begin to keep what the portal said, as `Cache.put` does; `finish` waits for it."""
+        return self._pool.submit(self._cache.put, member_id, generation, ref, chat_id, method=method, asked_at=asked_at)
+
+    def finish(self, puts: Sequence[Future[Row]], deadline: Deadline) -> int:
+        """Wait until all is kept, or the deadline has come. Answers how many were not: they are asked for again."""
+        return len(puts) - len(_results(puts, deadline))
+
+    def _page(self, member_id: str, generation: int, refs: Sequence[EntityRef]) -> tuple[dict[EntityRef, Row], int]:
+        """The rows of one page, and how many of its keys were read: DynamoDB may leave some to the end."""
+        by_key = {cache_key(member_id, generation, ref): ref for ref in refs}
+        keys = [{"pk": text(key)} for key in by_key]
+        rows: dict[EntityRef, Row] = {}
+        for attempt in range(_READS):
+            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": keys}})
+            for item in answer["Responses"].get(self._table, []):
+                ref = by_key[read_text(item, "pk") or ""]
+                row = from_item(item, ref, self._clock.now())
+                if row is not None:
+                    rows[ref] = row
+            left = answer.get("UnprocessedKeys", {}).get(self._table)
+            keys = [] if left is None else [{"pk": text(read_text(key, "pk") or "")} for key in left["Keys"]]
+            if not keys:
+                break
+            self._clock.sleep(self._random.uniform(0, _FIRST_PAUSE * 2.0**attempt))
+        return rows, len(refs) - len(keys)
+
+
+def _results(begun: Sequence[Future[Done]], deadline: Deadline) -> list[Done]:
+    """What was done in time and did not fail for the store's sake."""
+    done, late = wait(begun, timeout=deadline.left())
+    for each in late:
+        each.cancel()
+    results: list[Done] = []
+    for each in done:
+        with suppress(ClientError, BotoCoreError):
+            results.append(each.result())
+    return results

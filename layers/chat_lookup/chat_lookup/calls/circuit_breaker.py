@@ -1,0 +1,230 @@
+"""Whether a portal may be called at all: while it admits nothing, one call at a time finds out if that is over.
+
+The item `CIRCUIT#<member_id>` of CacheTable, shared by all processes (design 5, Pace). What follows from what is a few
+pure functions of `State`; beside them stands a thin store. Claiming a probe moves the next one on: whoever dies on the
+way, and whoever fails, need not write anything.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.clock import Clock
+from chat_lookup.dynamodb import condition_failed, number, old_item, read_number, read_text, read_whole, text
+from chat_lookup.portals.failures import for_caller
+from chat_lookup.ttl_cache import Memory
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+
+    from chat_lookup.dynamodb import Item
+
+FIRST_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 600.0
+"""Seconds until the first probe, and at most between two of them; each pause is twice the one before."""
+IN_A_ROW: Final = 5
+WITHIN: Final = 60.0
+"""So many calls in a row without an answer, begun within so many seconds, and the portal counts as down."""
+REMEMBERED_FOR: Final = 5.0
+"""Seconds in which a process may not know yet what another one found out."""
+
+_SHUTTING: Final[Mapping[ErrorClass, frozenset[str]]] = {
+    ErrorClass.PORTAL: frozenset({"OVERLOAD_LIMIT", "PORTAL_DELETED"}),
+    ErrorClass.RETRY: frozenset({"TRANSPORT", "TIMEOUT", "HTTP_5XX", "NOT_JSON"}),
+}
+"""What shuts everybody out (other codes of that class speak of one method, or of whose grant it is); and names of ours
+for what comes where no portal answers, or something else in its place."""
+_PLAN: Final = "ACCESS_DENIED"
+_OPEN_TO_ALL: Final = frozenset({"im.chat.get", "imbot.chat.get", "batch", "scope", "profile", "method.get"})
+"""REST is part of commercial plans only, says the code then (bitrix24.md 7.1)."""
+
+_KEPT: Final = 24 * 3600
+_TRIES: Final = 5
+_DOUBLED: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`code` opened the circuit, with HTTP's `status`; it is closed without one.
+
+    Open: the next probe is due at `probe_at` (Unix time), after `probes` of them. Closed: `failures` calls in a row
+    had no answer, the first of them at `since`.
+    """
+
+    code: str = ""
+    status: int = 0
+    probe_at: float = 0.0
+    probes: int = 0
+    failures: int = 0
+    since: float = 0.0
+
+    def holds_back(self, now: float) -> bool:
+        """Whether nobody may call: open, and no probe due. A moment far beyond any pause is a wrong clock's."""
+        return bool(self.code) and now < self.probe_at <= now + 2 * LONGEST_PAUSE
+
+
+def pause(probes: int) -> float:
+    """Seconds until the next probe, after so many of them."""
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(probes, _DOUBLED))
+
+
+def probed(state: State, now: float) -> State:
+    """After somebody took the probe that was due."""
+    return replace(state, probe_at=now + pause(state.probes + 1), probes=state.probes + 1)
+
+
+def failed(state: State, error: BitrixError, now: float) -> State:
+    """After a call that ended in an error that `shuts`: at once if the portal said it, or after some in a row."""
+    if error.error_class is ErrorClass.PORTAL:
+        return replace(state, code=error.code, status=error.status) if state.code else _opened(error, now)
+    if state.code:
+        return state
+    in_time = state.failures > 0 and 0 <= now - state.since < WITHIN
+    failures, since = (state.failures + 1, state.since) if in_time else (1, now)
+    return _opened(error, now) if failures >= IN_A_ROW else State(failures=failures, since=since)
+
+
+def answered(state: State, entered: State) -> State:
+    """After an answer to a call that was let through in the state `entered`.
+
+    It closes the circuit if the call was its latest probe; a call that began before it opened says nothing of now.
+    """
+    return State() if (bool(state.code), state.probes) == (bool(entered.code), entered.probes) else state
+
+
+def shuts(method: str, error: BitrixError) -> bool:
+    """Whether what a method ended in speaks of the portal as a whole. All else is an answer, and shows it to be open.
+
+    ACCESS_DENIED does if no user is denied the method itself: else one who is could shut the portal to everybody.
+    """
+    plan = error.metric_code == _PLAN and method in _OPEN_TO_ALL
+    return error.metric_code in _SHUTTING.get(error.error_class, ()) or plan
+
+
+def _opened(error: BitrixError, now: float) -> State:
+    return State(code=error.code, status=error.status, probe_at=now + pause(0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A state with the name of the write that made it; without one nothing is stored."""
+
+    state: State = State()
+    revision: str = ""
+
+
+class Circuit:
+    """The circuits of all portals. While the store does not answer, every one of them counts as closed."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock = clock
+        self._memory: Memory[str, _Stored] = Memory(clock, seconds=REMEMBERED_FOR)
+
+    def check(self, member_id: str) -> None:
+        """Raise what callers get while the portal is not called: `PortalBlocked`, or `PortalUnavailable`."""
+        _refuse_if_held_back(self._seen(member_id).state, self._clock.now())
+
+    def enter(self, member_id: str) -> State:
+        """Just before a call: the state in which it is let through, for `learn`. Raises as `check`.
+
+        Of all that come when a probe is due, in whatever process, it lets one through.
+        """
+        now = self._clock.now()
+        seen = self._seen(member_id)
+        _refuse_if_held_back(seen.state, now)
+        if not seen.state.code:
+            return seen.state
+        claimed = probed(seen.state, now)
+        standing = self._swap(member_id, seen, claimed)
+        if standing is None:
+            return claimed
+        _refuse_if_held_back(standing.state, now)
+        return standing.state
+
+    def learn(self, member_id: str, entered: State, error: BitrixError | None) -> None:
+        """What came of a call: the error that `shuts`, or None if the portal answered. Writes only what is news."""
+        now = self._clock.now()
+        if error is not None:
+            self._change(member_id, lambda state: failed(state, error, now))
+        elif entered != State():
+            self._change(member_id, lambda state: answered(state, entered))
+
+    def _change(self, member_id: str, transition: Callable[[State], State]) -> None:
+        seen: _Stored | None = self._seen(member_id)
+        for _ in range(_TRIES):
+            if seen is None or transition(seen.state) == seen.state:
+                return
+            seen = self._swap(member_id, seen, transition(seen.state))
+
+    def _seen(self, member_id: str) -> _Stored:
+        return self._memory.recall(member_id, lambda: self._read(member_id)) or _Stored()
+
+    def _read(self, member_id: str) -> _Stored | None:
+        try:
+            found = self._dynamodb.get_item(TableName=self._table, Key=_key(member_id), ConsistentRead=True)
+        except (ClientError, BotoCoreError):
+            return None
+        return _from_item(found.get("Item", {}))
+
+    def _swap(self, member_id: str, seen: _Stored, state: State) -> _Stored | None:
+        """Write a state in the place of the one that was seen. None if it was written, else what stands there."""
+        made = _Stored(state, uuid.uuid4().hex)
+        item = {**_key(member_id), **_to_item(made), "expires_at": number(int(self._clock.now()) + _KEPT)}
+        standing: _Stored | None = None
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item=item,
+                # Our own name is admitted, too: a response may be lost after the commit (design 4).
+                ConditionExpression="attribute_not_exists(pk) OR revision IN (:seen, :made)",
+                ExpressionAttributeValues={":seen": text(seen.revision or "-"), ":made": text(made.revision)},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if condition_failed(error):
+                standing = _from_item(old_item(error))
+        except BotoCoreError:
+            pass
+        self._memory.put(member_id, standing or made)
+        return standing
+
+
+def _refuse_if_held_back(state: State, now: float) -> None:
+    if state.holds_back(now):
+        raise for_caller(BitrixError(state.code, state.status, reset_at=state.probe_at), now)
+
+
+def _key(member_id: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+    return {"pk": text(f"CIRCUIT#{member_id}")}
+
+
+def _to_item(stored: _Stored) -> "dict[str, UniversalAttributeValueTypeDef]":
+    state = stored.state
+    return {
+        "revision": text(stored.revision),
+        "code": text(state.code or "-"),
+        "status": number(state.status),
+        "probe_at": number(state.probe_at),
+        "probes": number(state.probes),
+        "failures": number(state.failures),
+        "since": number(state.since),
+    }
+
+
+def _from_item(item: "Item") -> _Stored:
+    state = State(
+        code=(read_text(item, "code") or "").removeprefix("-"),
+        status=read_whole(item, "status") or 0,
+        probe_at=read_number(item, "probe_at") or 0.0,
+        probes=read_whole(item, "probes") or 0,
+        failures=read_whole(item, "failures") or 0,
+        since=read_number(item, "since") or 0.0,
+    )
+    return _Stored(state, read_text(item, "revision") or "")

@@ -1,0 +1,163 @@
+"""Operating time as all processes know it together: the row `OPERATING#<member_id>#<method>` in CacheTable.
+
+It holds the figures of the last answer that was worth writing down, and until when a method is stopped because the
+portal refused it (OPERATION_TIME_LIMIT, bitrix24.md 6.2). Its arithmetic is `budget`'s.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from chat_lookup.bitrix24.responses import OperatingTime
+from chat_lookup.calls.operating_budget import BUCKET, WINDOW, Budget, Spent
+from chat_lookup.clock import Clock
+from chat_lookup.dynamodb import condition_failed, number, old_item, read_number, text
+from chat_lookup.ttl_cache import Memory
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
+
+    from chat_lookup.dynamodb import Item
+
+_REMEMBERED: Final = 3.0
+"""Seconds for which a process goes by what it read: so that a stop costs no read per call."""
+_GARBAGE_AFTER: Final = 2 * 3600
+_LEARNING: Final = 0.2
+"""Weight of the newest measurement of what a call takes."""
+
+
+class Operating:
+    """What the processes know together of each method's operating time."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", cache_table: str, clock: Clock) -> None:
+        self._dynamodb = dynamodb
+        self._table = cache_table
+        self._clock = clock
+        self._seen: Memory[str, Spent] = Memory(clock, seconds=_REMEMBERED)
+        self._costs: Memory[str, float] = Memory(clock, seconds=WINDOW)
+        self._probes: Memory[str, bool] = Memory(clock, seconds=BUCKET)
+        self._told: Memory[str, OperatingTime] = Memory(clock, seconds=WINDOW)
+
+    def note(
+        self,
+        member_id: str,
+        method: str,
+        operating_seconds: float | None,
+        reset_at: float | None,
+        *,
+        duration: float | None = None,
+    ) -> None:
+        """Learn from an answer's `time`; of several answers in a batch, from the last one of a method.
+
+        `duration` is what the call took. Portals differ in what they tell (bitrix24.md 9, row 9): each may be None. An
+        answer to the probe of a stopped method lets everybody ask it again.
+        """
+        key = _key(member_id, method)
+        now = self._clock.now()
+        if duration:
+            known = self._costs.get(key) or duration
+            self._costs.put(key, known + (duration - known) * _LEARNING)
+        seen = self._spent(key)
+        probed = bool(self._probes.get(key))
+        if operating_seconds is not None:
+            self._told.put(key, OperatingTime(operating_seconds, reset_at, duration))
+        changes: dict[str, float] = {}
+        if operating_seconds is not None and seen.worth_writing(now, operating_seconds):
+            cost = self._costs.get(key) or seen.cost
+            changes = {"operating": operating_seconds, "reset_at": reset_at or 0.0, "noted_at": now, "cost": cost}
+        if changes or probed:
+            self._update(key, changes, reopen=probed)
+            self._probes.forget(key)
+
+    def last_told(self, member_id: str, method: str) -> OperatingTime | None:
+        """The figures of the last answer that this process heard, while any of it counts; no read."""
+        return self._told.get(_key(member_id, method))
+
+    def budget(self, member_id: str, method: str) -> Budget:
+        """What bulk work may ask for now. One read: what eight processes learn at once must not add up."""
+        key = _key(member_id, method)
+        spent = self._read(key)
+        return replace(spent, cost=self._costs.get(key) or spent.cost).budget(self._clock.now())
+
+    def stop(self, member_id: str, method: str, reset_at: float | None = None) -> float:
+        """Learn that the portal refused a call (OPERATION_TIME_LIMIT), and answer until when nobody asks that method.
+
+        `reset_at` is the moment that the error named, if it did. Writing it twice does no harm.
+        """
+        key = _key(member_id, method)
+        spent = self._read(key)
+        self._probes.forget(key)
+        until = spent.next_try(self._clock.now(), reset_at)
+        self._update(key, {"stopped_until": until})
+        return until
+
+    def stopped_until(self, member_id: str, method: str) -> float | None:
+        """Until when nobody may ask this method; None if whoever asked this may.
+
+        When the time has come, that is one caller's right, his who is told first: if his call is answered, `note` lets
+        the others in, too. If he never tells, another has the right a minute later.
+        """
+        key = _key(member_id, method)
+        now = self._clock.now()
+        spent = self._spent(key)
+        if spent.stopped(now):
+            return spent.stopped_until
+        return self._claim_probe(key, spent, now + BUCKET) if 0 < spent.stopped_until <= now else None
+
+    def _claim_probe(self, key: str, spent: Spent, until: float) -> float | None:
+        try:
+            self._update(key, {"stopped_until": until}, if_stopped_until=spent.stopped_until)
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            others = _spent(old_item(error))
+            self._seen.put(key, others)
+            return others.stopped_until or None
+        self._probes.put(key, value=True)
+        return None
+
+    def _spent(self, key: str) -> Spent:
+        return self._seen.recall(key, lambda: self._read(key)) or Spent()
+
+    def _read(self, key: str) -> Spent:
+        found = self._dynamodb.get_item(TableName=self._table, Key={"pk": text(key)}, ConsistentRead=True)
+        spent = _spent(found.get("Item", {}))
+        self._seen.put(key, spent)
+        return spent
+
+    def _update(
+        self, key: str, changes: Mapping[str, float], *, reopen: bool = False, if_stopped_until: float | None = None
+    ) -> None:
+        """Write some figures: with `reopen` that the method is no longer stopped, too; with `if_stopped_until` only if
+        it is stopped until then, and nobody else has claimed to try it."""
+        written = {**changes, "expires_at": int(self._clock.now()) + _GARBAGE_AFTER}
+        values = {f":{name}": number(value) for name, value in written.items()}
+        request: UpdateItemInputTypeDef = {
+            "TableName": self._table,
+            "Key": {"pk": text(key)},
+            "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in written),
+            "ExpressionAttributeValues": values,
+            "ReturnValues": "ALL_NEW",
+        }
+        if reopen:
+            request["UpdateExpression"] += " REMOVE stopped_until"
+        elif if_stopped_until is not None:
+            # The second alternative is our own earlier success, whose answer was lost (design 4).
+            request["UpdateExpression"] += ", prober = :me"
+            request["ConditionExpression"] = "stopped_until = :before OR prober = :me"
+            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+            values |= {":before": number(if_stopped_until), ":me": text(uuid.uuid4().hex)}
+        answer = self._dynamodb.update_item(**request)
+        self._seen.put(key, _spent(answer["Attributes"]))
+
+
+def _key(member_id: str, method: str) -> str:
+    return f"OPERATING#{member_id}#{method}"
+
+
+def _spent(item: "Item") -> Spent:
+    return Spent(**{field.name: read_number(item, field.name) or 0.0 for field in fields(Spent)})

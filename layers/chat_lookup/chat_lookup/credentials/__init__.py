@@ -1,0 +1,1 @@
+"""Tokens, webhooks and application secrets in Secrets Manager, and their renewal."""

@@ -1,0 +1,189 @@
+"""Applications: the keys with which a portal's tokens are asked for. Local ones have their own, so there may be many.
+
+In PortalTable: `pk=APP#<client_id>`; `APPDOMAIN#<domain>` names the local application of a portal, `MARKET` the one
+market application. The client secret stands in Secrets Manager, one secret for each application (design 4).
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.oauth import METHOD, Application, TokenPair
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.credentials.secret_store import Vault
+from chat_lookup.dynamodb import number, read_number, read_text, text, transaction_failed
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.portals.portal import pk_sk
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UniversalAttributeValueTypeDef
+
+    from chat_lookup.dynamodb import Item
+
+_SK: Final = "APPLICATION"
+_MARKET: Final = "MARKET"
+_READING: Final = 5.0
+_THERE_ALREADY: Final = "There is an application of this client_id, or for this portal, already"
+_KEYS_REFUSED: Final = "invalid_client"
+FORMER_SERVES: Final = 24 * 3600.0
+"""Seconds that a rotated secret is tried still, where the new one is refused."""
+
+
+class ApplicationKind(StrEnum):
+    """A local application's keys are valid in one portal only (bitrix24.md 9, row 3)."""
+
+    LOCAL = "local"
+    MARKET = "market"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationRecord:
+    """What is kept of an application, but for its secret."""
+
+    client_id: str
+    kind: ApplicationKind
+    domain: str
+    """The portal of a local application; empty for the market one."""
+    secret_arn: str
+    secret_version: str
+    rotated_at: float = 0.0
+
+
+def newest_first(keys: Sequence[Application], ask: Callable[[Application], TokenPair]) -> TokenPair:
+    """What `ask` brings with the first keys that the authorisation server accepts: a rotated secret may not be known
+    everywhere yet. Raises the `BitrixError` that decides.
+    """
+    refusal = BitrixError("wrong_client", method=METHOD, description="the application is not known")
+    for each in keys:
+        try:
+            return ask(each)
+        except BitrixError as error:
+            if error.code.casefold() != _KEYS_REFUSED:
+                raise
+            refusal = error
+    raise refusal
+
+
+class Applications:
+    """The applications of this installation of the service."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, vault: Vault, clock: Clock) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._vault = vault
+        self._clock = clock
+
+    def add(self, keys: Application, kind: ApplicationKind, domain: str = "") -> ApplicationRecord:
+        """Keep an application. Raises `InvalidRequest` if it, or another for the same portal, stands already."""
+        place = _place(kind, domain)
+        if self.record(keys.client_id) is not None or self._named_by(place) is not None:
+            raise InvalidRequest(_THERE_ALREADY)
+        arn, version = self._vault.create("application", {"client_secret": keys.client_secret})
+        record = ApplicationRecord(keys.client_id, kind, domain, arn, version)
+        unless_there = "attribute_not_exists(pk)"
+        named = {**pk_sk(place, _SK), "client_id": text(keys.client_id)}
+        writes: list[TransactWriteItemTypeDef] = [
+            {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": unless_there}}
+            for item in (_to_item(record), named)
+        ]
+        try:
+            self._dynamodb.transact_write_items(TransactItems=writes)
+        except ClientError as error:
+            if not transaction_failed(error):
+                raise
+            # Somebody else added it at this very moment.
+            self._vault.wipe(arn)
+            raise InvalidRequest(_THERE_ALREADY) from None
+        return record
+
+    def all(self) -> Iterator[ApplicationRecord]:
+        """Every application, by scan: for operators."""
+        for page in self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._table,
+            FilterExpression="sk = :sk AND begins_with(pk, :app)",
+            ExpressionAttributeValues={":sk": text(_SK), ":app": text("APP#")},
+        ):
+            for item in page["Items"]:
+                yield _from_item(item)
+
+    def rotate_secret(self, keys: Application, deadline: Deadline) -> ApplicationRecord:
+        """Take a new client secret; the former one is tried for a day where the new one is refused.
+
+        To repeat it is harmless: the former secret stays the one that it was.
+        Raises `InvalidRequest` for an unknown application, `StoreUnavailable` if the secret could not be kept.
+        """
+        record = self.record(keys.client_id)
+        if record is None:
+            raise InvalidRequest("There is no application of this client_id")
+        former = self._vault.read_soon(record.secret_arn, record.secret_version, deadline)["client_secret"]
+        if former == keys.client_secret:
+            return record
+        version = str(uuid.uuid4())
+        fields = {"client_secret": keys.client_secret, "former_secret": former}
+        self._vault.save(record.secret_arn, version, fields, deadline)
+        rotated = replace(record, secret_version=version, rotated_at=self._clock.now())
+        self._dynamodb.put_item(TableName=self._table, Item=_to_item(rotated))
+        return rotated
+
+    def keys(self, client_id: str) -> Sequence[Application]:
+        """The keys to try for an application, the newest first; none if it is unknown. Raises `StoreUnavailable`."""
+        record = self.record(client_id)
+        if record is None:
+            return ()
+        deadline = Deadline.after(_READING, self._clock)
+        fields = self._vault.read_soon(record.secret_arn, record.secret_version, deadline)
+        secrets = [fields["client_secret"]]
+        if "former_secret" in fields and self._clock.now() < record.rotated_at + FORMER_SERVES:
+            secrets.append(fields["former_secret"])
+        return [Application(client_id, secret) for secret in secrets]
+
+    def for_portal(self, domain: str) -> str | None:
+        """The client_id for first contact: the local application of this domain, else the market one, else None.
+
+        Never more than one: an offered token is not carried around among secrets (design 4).
+        """
+        return self._named_by(_place(ApplicationKind.LOCAL, domain)) or self._named_by(_MARKET)
+
+    def record(self, client_id: str) -> ApplicationRecord | None:
+        """What is kept of an application, or None."""
+        item = self._item(f"APP#{client_id}")
+        return _from_item(item) if item else None
+
+    def _named_by(self, place: str) -> str | None:
+        return read_text(self._item(place), "client_id")
+
+    def _item(self, pk: str) -> "Item":
+        return self._dynamodb.get_item(TableName=self._table, Key=pk_sk(pk, _SK), ConsistentRead=True).get("Item", {})
+
+
+def _place(kind: ApplicationKind, domain: str) -> str:
+    return _MARKET if kind is ApplicationKind.MARKET else f"APPDOMAIN#{domain.lower()}"
+
+
+def _to_item(record: ApplicationRecord) -> "dict[str, UniversalAttributeValueTypeDef]":
+    return {
+        **pk_sk(f"APP#{record.client_id}", _SK),
+        "client_id": text(record.client_id),
+        "kind": text(record.kind),
+        "domain": text(record.domain),
+        "secret_arn": text(record.secret_arn),
+        "secret_version": text(record.secret_version),
+        "rotated_at": number(record.rotated_at),
+    }
+
+
+def _from_item(item: "Item") -> ApplicationRecord:
+    return ApplicationRecord(
+        client_id=read_text(item, "client_id") or "",
+        kind=ApplicationKind(read_text(item, "kind") or ApplicationKind.LOCAL),
+        domain=read_text(item, "domain") or "",
+        secret_arn=read_text(item, "secret_arn") or "",
+        secret_version=read_text(item, "secret_version") or "",
+        rotated_at=read_number(item, "rotated_at") or 0.0,
+    )

@@ -1,0 +1,100 @@
+"""The world in which a portal's tokens are renewed: its record, its secret, its authorisation server."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.oauth import METHOD, Application, AuthorisationServer, TokenPair
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.credentials.applications import newest_first
+from chat_lookup.credentials.pair_fields import fields_of, pair_from
+from chat_lookup.credentials.renewal import Pointer
+from chat_lookup.credentials.secret_store import Vault
+from chat_lookup.credentials.token_pointer import Pointers
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.portal import Portal, PortalState
+
+
+class PortalWorld:
+    """`renewal.World` for one portal."""
+
+    def __init__(
+        self,
+        portal: Portal,
+        vault: Vault,
+        pointers: Pointers,
+        server: AuthorisationServer,
+        applications: Callable[[str], Sequence[Application]],
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self._portal = portal
+        self._vault = vault
+        self._pointers = pointers
+        self._server = server
+        self._applications = applications
+        self._telemetry = telemetry
+        self._clock = clock
+
+    def pointer(self) -> Pointer | None:
+        return self._pointers.read(self._portal.member_id)
+
+    def knew(self, seen: Pointer) -> bool:
+        return (seen.state, seen.retry_at) == (self._portal.state, self._portal.retry_at)
+
+    def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
+        return self._pointers.claim(self._portal.member_id, seen, owner, until, pending)
+
+    def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0) -> None:
+        self._pointers.release(self._portal.member_id, owner, pending, until)
+
+    def pair(self, version: str) -> TokenPair | None:
+        fields = self._vault.read(self._portal.secret_arn, version)
+        try:
+            return pair_from(fields) if fields else None
+        except (KeyError, ValueError):
+            return None
+
+    def unsaved(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(version for version in versions if self._vault.unsaved(self._portal.secret_arn, version))
+
+    def refresh(self, pair: TokenPair, deadline: Deadline) -> TokenPair:
+        """Ask with the application's keys, and with its former ones where a rotated secret is not known yet."""
+        self._telemetry.count("TokenAge", self._clock.now() - self._portal.refreshed_at)
+
+        def ask(application: Application) -> TokenPair:
+            try:
+                return self._server.refresh(pair.server, application, pair.refresh_token, deadline)
+            except BitrixError as error:
+                self._telemetry.portal_error(error)
+                raise
+
+        renewed = newest_first(self._applications(self._portal.client_id), ask)
+        if renewed.member_id != self._portal.member_id:
+            # Whatever this is, it is not this portal's: neither kept nor used.
+            raise BitrixError("PROTOCOL", 200, method=METHOD, description="a pair of another portal")
+        self._telemetry.redactor.register(renewed.access_token)
+        self._telemetry.redactor.register(renewed.refresh_token)
+        return renewed
+
+    def save(self, version: str, pair: TokenPair, deadline: Deadline) -> None:
+        self._vault.save(self._portal.secret_arn, version, fields_of(pair, self._portal.client_id), deadline)
+
+    def switch(self, old: str, new: str, pair: TokenPair) -> bool:
+        # The server names where the portal is now: a renamed one is found again here (bitrix24.md 2.4).
+        domain = urlsplit(pair.client_endpoint).netloc
+        former = self._portal.domain
+        return self._pointers.switch(self._portal.member_id, old, new, domain, self._clock.now(), former=former)
+
+    def refused(self, version: str, at: float, code: str) -> None:
+        self._pointers.refused(self._portal.member_id, version, at, code)
+
+    def close(self, version: str, state: PortalState, code: str, retry_at: float) -> None:
+        self._pointers.close(self._portal.member_id, version, state, code, retry_at)
+
+    def new_id(self) -> str:
+        return str(uuid.uuid4())
+
+    def told(self, outcome: str) -> None:
+        self._telemetry.count("TokenRefreshes", outcome=outcome)

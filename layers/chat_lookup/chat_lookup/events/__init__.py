@@ -1,0 +1,1 @@
+"""A portal's events: decode, verify, queue, work off, publish."""

@@ -1,0 +1,130 @@
+"""Which entity the chat of an event belongs to, and the cache taught by it (design 5, Events; bitrix24.md 5.9)."""
+
+from typing import Final
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.bitrix24.results import ChatDetails, details_from
+from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.cache.event_hints import Hearing
+from chat_lookup.calls.gcra import Share
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import ChatLookupError, InvalidRequest, StoreUnavailable
+from chat_lookup.events.model import BotEvent, Record
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.closed import refusal
+from chat_lookup.portals.failures import passing
+from chat_lookup.portals.portal import Portal
+from chat_lookup.ttl_cache import Memory
+
+CHAT_GET: Final = "imbot.v2.Chat.get"
+REMEMBERED_FOR: Final = 600.0
+"""Seconds that a process does not ask for the same chat again, whatever the portal said of it."""
+_PATIENCE: Final = 5.0
+"""Seconds for asking: other events wait behind this one, and nobody for the answer."""
+_TELLS_NOTHING: Final = frozenset({EventKind.APPLICATION, EventKind.OTHER})
+"""Events whose fields are no statement about a chat and its entity, or none that we know to read."""
+
+_Chat = tuple[str, int, int]
+"""Portal, generation and chat id."""
+
+
+class Warming:
+    """Teaches the cache the chats that events name."""
+
+    def __init__(self, cache: Cache, hearing: Hearing, calls: PortalCalls, telemetry: Telemetry, clock: Clock) -> None:
+        self._cache = cache
+        self._hearing = hearing
+        self._calls = calls
+        self._telemetry = telemetry
+        self._clock = clock
+        # A tuple of at most one: that a chat has no entity is worth remembering, too.
+        self._asked: Memory[_Chat, tuple[EntityRef, ...]] = Memory(clock, seconds=REMEMBERED_FOR)
+
+    def learn(self, portal: Portal, record: Record, deadline: Deadline) -> EntityRef | None:
+        """The entity of the event's chat, taught to the cache where the event or the portal says it; None without one.
+
+        What the portal refuses or fails to say costs the entity and no more. Raises what our own stores raise.
+        """
+        event, chat_id = record.event, _chat_of(record.event)
+        ref = entity_named(event)
+        if chat_id is None:
+            return None
+        if ref is not None:
+            self._teach(portal, ref, chat_id, record.received_at)
+        elif _shown_to_us(portal, event):
+            ref = self._resolved(portal, chat_id, deadline)
+        return ref
+
+    def _resolved(self, portal: Portal, chat_id: int, deadline: Deadline) -> EntityRef | None:
+        """The entity of a chat that the event does not name: as remembered, as cached, else as the portal says."""
+        key = (portal.member_id, portal.generation, chat_id)
+        known = self._asked.get(key)
+        if known is None:
+            # What the cache knows is taught to nobody: the event did not confirm it.
+            ref = self._cache.entity_of(*key, fresh=True)
+            known = (ref,) if ref else self._ask(portal, chat_id, deadline)
+            if known is not None:
+                self._asked.put(key, known)
+        return known[0] if known else None
+
+    def _ask(self, portal: Portal, chat_id: int, deadline: Deadline) -> tuple[EntityRef, ...] | None:
+        """One call in the background share. None where asking again later may bring more."""
+        now = self._clock.now()
+        if refusal(portal.state, portal.state_code, portal.retry_at, now) is not None:
+            return None
+        try:
+            chat = self._details(portal, chat_id, deadline.no_later_than(_PATIENCE))
+        except BitrixError as error:
+            self._telemetry.note(unresolved=error.metric_code)
+            return None if passing(error) else ()
+        except StoreUnavailable:
+            raise
+        except ChatLookupError as error:
+            self._telemetry.note(unresolved=error.code)
+            return None
+        ref = _pair(chat.entity_type, chat.entity_id)
+        if ref is None or chat.chat_id != chat_id:
+            return ()
+        self._teach(portal, ref, chat_id, now)
+        return (ref,)
+
+    def _details(self, portal: Portal, chat_id: int, deadline: Deadline) -> ChatDetails:
+        params = {"botId": portal.bot_id, "dialogId": f"chat{chat_id}"}
+        answer = self._calls.call(portal, CHAT_GET, params, deadline, share=Share.BULK)
+        try:
+            return details_from(answer.result)
+        except BitrixError as error:
+            self._telemetry.portal_error(error)
+            raise
+
+    def _teach(self, portal: Portal, ref: EntityRef, chat_id: int, heard_at: float) -> None:
+        heard = self._hearing.heard(portal.member_id, portal.generation, ref, chat_id, heard_at)
+        self._telemetry.note(warmed=heard.value)
+
+
+def entity_named(event: BotEvent) -> EntityRef | None:
+    """The entity of the event's chat, where the event itself names it."""
+    return _pair(event.chat.entity_type, event.chat.entity_id) if event.chat and _chat_of(event) else None
+
+
+def _chat_of(event: BotEvent) -> int | None:
+    """The chat that an event speaks of, if that may belong to an entity; a personal one never does."""
+    chat = event.chat
+    return None if chat is None or chat.personal or event.kind in _TELLS_NOTHING else chat.chat_id
+
+
+def _shown_to_us(portal: Portal, event: BotEvent) -> bool:
+    """Whether our bot heard it: v2 may leave out the entity, and shows the chat to the bot (bitrix24.md 5.9)."""
+    return event.api == "v2" and portal.bot_id is not None and portal.bot_id in event.bot_ids
+
+
+def _pair(entity_type: str | None, entity_id: str | None) -> EntityRef | None:
+    if not entity_type or not entity_id:
+        return None
+    try:
+        return EntityRef(entity_type, entity_id)
+    except InvalidRequest:
+        return None

@@ -1,0 +1,135 @@
+"""Every event that can arrive at /bitrix24/events, from its bytes to the one model (bitrix24.md 5).
+
+Everything here is somebody's word until the portal's application token has been compared (5.3).
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from chat_lookup.bitrix24.event_names import KINDS, EventKind
+from chat_lookup.events import v1, v2
+from chat_lookup.events.model import BotEvent, EventUser
+from chat_lookup.events.token_stripping import secrets_in, without_credentials
+from chat_lookup.http import php_forms
+from chat_lookup.http.php_form_fields import inner, number, text
+from chat_lookup.http.php_forms import Form, Limits
+
+LIMITS: Final = Limits(fields=5000, depth=24)
+"""1 MB, and room for what messages bring along: attachments nest deep (`message.params`), and a group's mention of
+everybody takes a field for each."""
+_MOST_SECRETS: Final = 40
+"""An application has at most five bots in a portal; each one's block has four."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
+_MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_DOMAIN: Final = re.compile(r"[a-z0-9.-]{1,253}(?::[0-9]{1,5})?", re.ASCII)
+_ENDPOINT: Final = re.compile(r"(?i:https?)://([^/?#@\\]+)/.*", re.DOTALL)
+_USUAL_PORT: Final = ":443"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An event as it came, not proved yet: what it says happened, and what it says of the portal that it is from.
+
+    `member_id` and `domain` (`host` or `host:port`, in lower case) only serve to find the portal and may be empty.
+    `application_token` is the one at the top level and nobody else's. `identity` is a hash of all that the event says,
+    the same whenever the same event is sent.
+    """
+
+    event: BotEvent
+    member_id: str
+    domain: str
+    application_token: str = field(repr=False)
+    identity: str
+
+
+class EventUnreadable(ValueError):
+    """A form that is no event. Nothing of it is quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """How one version of the bots' API writes its events."""
+
+    read: Callable[[str, EventKind, Form], BotEvent]
+    bot_blocks: Callable[[Form], Sequence[Form]]
+
+
+_VERSIONS: Final[tuple[tuple[str, _Version], ...]] = (
+    ("ONIMBOTV2", _Version(v2.read, v2.bot_blocks)),
+    ("ONIMBOT", _Version(v1.read, v1.bot_blocks)),
+    ("ONIMCOMMAND", _Version(v1.read, v1.bot_blocks)),
+    ("", _Version(lambda name, kind, _: BotEvent(name, kind), lambda _: ())),
+)
+"""By the beginning of an event's name; the first that fits. Unknown ones of a bot are read like their neighbours."""
+
+
+def decode(body: bytes, content_type: str = "") -> Arrived:
+    """Read an event from a form, or from JSON where the content type says so; unknown events, too.
+
+    Raises `FormRefused` for what cannot be read within its bounds, `EventUnreadable` for what is no event.
+    """
+    form = php_forms.decode(body, content_type, limits=LIMITS)
+    secrets = secrets_in(form)
+    if len(secrets) > _MOST_SECRETS:
+        raise EventUnreadable("more credentials than an event has")
+    clean = without_credentials(form, secrets)
+    name = _name(clean)
+    version = next(version for beginning, version in _VERSIONS if name.startswith(beginning))
+    data, auth = inner(clean, "data"), inner(form, "auth")
+    event = version.read(name, KINDS.get(name, EventKind.OTHER), data)
+    event = replace(
+        event,
+        user=event.user or _user(auth),
+        sent_at=number(clean, "ts"),
+        data=data if event.kind is EventKind.OTHER else {},
+    )
+    blocks = (auth, *version.bot_blocks(inner(form, "data")))
+    return Arrived(
+        event=event,
+        member_id=_first(map(_member_id, blocks)),
+        domain=_first(map(_domain, blocks)),
+        application_token=text(auth, "application_token"),
+        identity=_identity(event, data),
+    )
+
+
+def _name(form: Form) -> str:
+    name = text(form, "event")
+    if not _NAME.fullmatch(name):
+        raise EventUnreadable("it names no event")
+    return name.upper()
+
+
+def _user(auth: Form) -> EventUser | None:
+    """Whose tokens came along: whose doing it was, where nothing else says so."""
+    user_id = number(auth, "user_id")
+    return EventUser(user_id) if user_id else None
+
+
+def _first(texts: Iterable[str]) -> str:
+    return next((each for each in texts if each), "")
+
+
+def _member_id(auth: Form) -> str:
+    member_id = text(auth, "member_id")
+    return member_id if _MEMBER_ID.fullmatch(member_id) else ""
+
+
+def _domain(auth: Form) -> str:
+    endpoint = _ENDPOINT.fullmatch(text(auth, "client_endpoint"))
+    domain = (text(auth, "domain") or (endpoint[1] if endpoint else "")).lower().removesuffix(_USUAL_PORT)
+    return domain if _DOMAIN.fullmatch(domain) else ""
+
+
+def _identity(event: BotEvent, data: Form) -> str:
+    """A hash of the event without its credentials, which another sending of it renews, and without its number of a
+    handler. What names no message may happen again in the same words, so its time of sending counts (design 5).
+    """
+    named = event.message is not None and event.message.message_id is not None
+    said = [event.name, data, None if named else event.sent_at]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,77 @@
+"""From here on an event is not lost: the queue has it, or else the worker itself (design 5, Events)."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from chat_lookup.errors import StoreUnavailable
+from chat_lookup.events.model import Record
+from chat_lookup.observability.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
+
+
+class Way(StrEnum):
+    """Who took a record."""
+
+    QUEUE = "queue"
+    WORKER = "worker"
+    """Lambda keeps what the worker is to be invoked with, and repeats it."""
+
+
+class EventQueue:
+    """Hands records on. `lambda_client` is called when the queue first refuses: until then nobody pays for it."""
+
+    def __init__(
+        self,
+        sqs: "SQSClient",
+        queue_url: str,
+        lambda_client: "Callable[[], LambdaClient]",
+        worker: str,
+        telemetry: Telemetry,
+    ) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._make_lambda_client = lambda_client
+        self._worker = worker
+        self._telemetry = telemetry
+        self._ways: Mapping[Way, Callable[[str], None]] = {Way.QUEUE: self._send, Way.WORKER: self._invoke}
+
+    def put(self, record: Record) -> Way:
+        """Hand a record on by the first way that takes it; perhaps by both, where an answer was lost.
+
+        Raises `StoreUnavailable` if none does.
+        """
+        text = record.to_json()
+        for way, hand_on in self._ways.items():
+            try:
+                hand_on(text)
+            except Exception as error:  # noqa: BLE001 - whatever it was, nobody sends the event again
+                self._telemetry.note(level=logging.WARNING, **{f"{way}_error": _code(error)})
+            else:
+                return way
+        raise StoreUnavailable(retry_after=1)
+
+    def _send(self, text: str) -> None:
+        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=text)
+
+    def _invoke(self, text: str) -> None:
+        payload = json.dumps({"record": text}, ensure_ascii=False).encode()
+        self._lambda.invoke(FunctionName=self._worker, InvocationType="Event", Payload=payload)
+
+    @cached_property
+    def _lambda(self) -> "LambdaClient":
+        return self._make_lambda_client()
+
+
+def _code(error: Exception) -> str:
+    """What is logged of a failure. Its text is not: it may quote what was sent."""
+    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
+    return code or type(error).__name__

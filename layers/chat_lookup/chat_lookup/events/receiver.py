@@ -1,0 +1,99 @@
+"""One event of a portal: read, proved, stripped of its tokens and queued. Nothing else happens while it waits."""
+
+import logging
+from typing import Final
+
+from chat_lookup.bitrix24.event_names import KINDS, EventKind, Rejection
+from chat_lookup.clock import Clock
+from chat_lookup.errors import BodyTooLarge, EventRejected, InvalidRequest, StoreUnavailable
+from chat_lookup.events.decoder import Arrived, EventUnreadable, decode
+from chat_lookup.events.model import Record, event_id
+from chat_lookup.events.queue import EventQueue
+from chat_lookup.events.verification import Origin
+from chat_lookup.http.php_forms import Bound, FormRefused
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.portal import Portal
+
+LOST: Final = "EventsLost"
+"""The metric, and the message of the line that tells more."""
+
+
+class Receiving:
+    """Takes events in. Every one is counted: as received, or as rejected with a reason, and besides as lost."""
+
+    def __init__(self, origin: Origin, queue: EventQueue, telemetry: Telemetry, clock: Clock) -> None:
+        self._origin = origin
+        self._queue = queue
+        self._telemetry = telemetry
+        self._clock = clock
+
+    def receive(self, body: bytes, content_type: str, request_id: str) -> None:
+        """Queue the event in a body, unless it is one of the application's life: those are heard elsewhere.
+
+        Raises `InvalidRequest`, `BodyTooLarge`, `EventRejected`. An event that is lost because a store does not answer
+        is counted and told as such before the store's failure goes on, or `StoreUnavailable` in its place.
+        """
+        received_at = self._clock.now()
+        arrived = self._read(body, content_type)
+        if arrived.event.kind is EventKind.APPLICATION:
+            self._reject(Rejection.WRONG_ADDRESS, arrived)
+            return
+        portal = self._prove(arrived)
+        identity = event_id(portal.member_id, arrived.identity)
+        self._hand_on(Record(identity, portal.member_id, received_at, request_id, arrived.event))
+
+    def _read(self, body: bytes, content_type: str) -> Arrived:
+        try:
+            return decode(body, content_type)
+        except FormRefused as error:
+            if error.bound is Bound.SIZE:
+                self._reject(Rejection.TOO_LARGE)
+                raise BodyTooLarge from None
+            self._reject(Rejection.MALFORMED)
+            raise InvalidRequest(f"The body cannot be read: {error.bound}") from None
+        except EventUnreadable:
+            self._reject(Rejection.MALFORMED)
+            raise InvalidRequest("The body is no event of a portal") from None
+
+    def _prove(self, arrived: Arrived) -> Portal:
+        try:
+            return self._origin.portal_of(arrived)
+        except EventRejected as error:
+            self._reject(error.reason, arrived)
+            raise
+        except Exception:
+            # True or not, nobody sends it again.
+            self._telemetry.note(level=logging.INFO, **_claims(arrived))
+            self._lose()
+            raise
+
+    def _hand_on(self, record: Record) -> None:
+        event = record.event
+        facts: dict[str, object] = {"event": event.name, "portal": record.member_id, "event_id": record.event_id}
+        if event.chat and event.chat.chat_id:
+            facts["chat_id"] = event.chat.chat_id
+        self._telemetry.note(level=logging.INFO, **facts)
+        self._telemetry.count("EventsReceived", event=event.name)
+        try:
+            self._telemetry.note(queued_by=self._queue.put(record))
+        except StoreUnavailable:
+            self._lose()
+            raise
+
+    def _reject(self, reason: str, arrived: Arrived | None = None) -> None:
+        self._telemetry.count("EventsRejected", reason=reason)
+        self._telemetry.note(level=logging.INFO, rejected=reason, **(_claims(arrived) if arrived else {}))
+
+    def _lose(self) -> None:
+        self._telemetry.count(LOST)
+        self._telemetry.alarm(LOST)
+
+
+def _claims(arrived: Arrived) -> dict[str, object]:
+    """What may be logged of an event that nobody has proved."""
+    claims: dict[str, object] = {}
+    if arrived.event.name in KINDS:
+        claims["event"] = arrived.event.name
+    if arrived.member_id:
+        claims["claimed_portal"] = arrived.member_id
+    return claims

@@ -1,0 +1,90 @@
+"""Events for bots that were registered with `imbot.register`: flat maps in capitals (bitrix24.md 5.4, 5.5)."""
+
+from typing import Final
+
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser
+from chat_lookup.events.parts import MOST_BOTS, MOST_COMMANDS, chat_from, command_from, message_from, word
+from chat_lookup.http.php_form_fields import flag, inner, maps, number, text, whole
+from chat_lookup.http.php_forms import Form
+
+API: Final = "v1"
+
+_STRANGERS: Final = ("IS_BOT", "IS_CONNECTOR", "IS_NETWORK", "IS_EXTRANET")
+
+
+def read(name: str, kind: EventKind, data: Form) -> BotEvent:
+    """The event in `data`, as far as it is told."""
+    params = inner(data, "PARAMS")
+    return BotEvent(
+        name=name,
+        kind=kind,
+        api=API,
+        bot_ids=_bot_ids(data),
+        chat=_chat(params),
+        user=_user(inner(data, "USER"), params),
+        message=_message(kind, data, params),
+        commands=_commands(inner(data, "COMMAND")),
+        language=word(text(params, "LANGUAGE")).lower(),
+    )
+
+
+def bot_blocks(data: Form) -> list[Form]:
+    """What the event says of each bot that it is for. A command's block stands for its bot's."""
+    return [*maps(inner(data, "BOT")), *maps(inner(data, "COMMAND"))]
+
+
+def _bot_ids(data: Form) -> tuple[int, ...]:
+    # A deleted bot has no block, its id stands alone.
+    ids = [*map(whole, inner(data, "BOT")), *(number(block, "BOT_ID") for block in (*bot_blocks(data), data))]
+    return tuple(dict.fromkeys(bot_id for bot_id in ids if bot_id))[:MOST_BOTS]
+
+
+def _chat(params: Form) -> EventChat | None:
+    return chat_from(
+        # A personal chat has its number in TO_CHAT_ID only.
+        number(params, "CHAT_ID", "TO_CHAT_ID"),
+        text(params, "DIALOG_ID"),
+        (text(params, "CHAT_TYPE"), text(params, "MESSAGE_TYPE")),
+        text(params, "CHAT_ENTITY_TYPE"),
+        text(params, "CHAT_ENTITY_ID"),
+    )
+
+
+def _user(user: Form, params: Form) -> EventUser | None:
+    user_id = number(user, "ID")
+    if user_id is None:
+        # Edits and deletions in groups name no user; an invitation's is in USER_ID.
+        user_id = number(params, "FROM_USER_ID", "AUTHOR_ID", "USER_ID")
+        return EventUser(user_id) if user_id else None
+    return EventUser(user_id, _employee(user))
+
+
+def _employee(user: Form) -> bool | None:
+    """Invitations and commands come without the flags (5.4): then it is not known."""
+    flags = [flag(user, name) for name in _STRANGERS]
+    if any(flags):
+        return False
+    return None if None in flags else True
+
+
+def _message(kind: EventKind, data: Form, params: Form) -> EventMessage | None:
+    message_id = number(params, "MESSAGE_ID", "ID")
+    if message_id is None:
+        message_id = next((number(block, "MESSAGE_ID") for block in maps(inner(data, "COMMAND"))), None)
+    return message_from(
+        message_id,
+        # With a deletion comes a notice in its place, in the portal's language.
+        "" if kind is EventKind.MESSAGE_DELETE else text(params, "MESSAGE"),
+        number(params, "AUTHOR_ID", "FROM_USER_ID", least=0),
+        system=flag(params, "SYSTEM") is True,
+    )
+
+
+def _commands(blocks: Form) -> tuple[EventCommand, ...]:
+    commands = (
+        command_from(number(block, "COMMAND_ID") or whole(key), text(block, "COMMAND"), text(block, "COMMAND_PARAMS"))
+        for key, block in blocks.items()
+        if isinstance(block, dict)
+    )
+    return tuple(command for command in commands if command)[:MOST_COMMANDS]

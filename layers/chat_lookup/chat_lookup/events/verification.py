@@ -1,0 +1,57 @@
+"""Which portal does an event come from? Its application token says so, and nothing else does (bitrix24.md 5.3)."""
+
+from typing import Final
+
+from chat_lookup.bitrix24.event_names import Rejection
+from chat_lookup.clock import Clock
+from chat_lookup.errors import EventRejected
+from chat_lookup.events.decoder import Arrived
+from chat_lookup.portals.application_tokens import proves
+from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.store import Portals
+from chat_lookup.ttl_cache import Memory
+
+_UNKNOWN_S: Final = 5.0
+"""A portal that was not known is asked for again so soon: it may have been installed meanwhile."""
+_DOMAIN: Final = "@"
+"""Begins the name of a portal of which only the domain came; no member id has it."""
+
+
+class Origin:
+    """Proves where events come from, at the price of one read at most where a member id came, else of two.
+
+    A record that proved an event is remembered for 30 s. One that does not prove the next is read anew: the token is
+    another one after each installation.
+    """
+
+    def __init__(self, portals: Portals, clock: Clock) -> None:
+        self._portals = portals
+        self._proved: Memory[str, Portal] = Memory(clock)
+        self._unknown: Memory[str, bool] = Memory(clock, seconds=_UNKNOWN_S)
+
+    def portal_of(self, arrived: Arrived) -> Portal:
+        """The portal whose token came at the top level. Raises `EventRejected` with a `Rejection`."""
+        # A domain may be another portal's by now, so it is asked for only without a member id (bitrix24.md 5.6).
+        name = arrived.member_id or _DOMAIN + arrived.domain
+        if not arrived.application_token:
+            raise EventRejected(Rejection.MISSING_TOKEN)
+        remembered = self._proved.get(name)
+        if remembered is not None and proves(arrived.application_token, remembered):
+            return remembered
+        portal = self._read(name)
+        if not proves(arrived.application_token, portal):
+            raise EventRejected(Rejection.WRONG_TOKEN)
+        if portal.state is PortalState.UNINSTALLED:
+            raise EventRejected(Rejection.NOT_INSTALLED)
+        self._proved.put(name, portal)
+        return portal
+
+    def _read(self, name: str) -> Portal:
+        if name == _DOMAIN or self._unknown.get(name):
+            raise EventRejected(Rejection.UNKNOWN_PORTAL)
+        member_id = self._portals.member_id_of(name.removeprefix(_DOMAIN)) if name.startswith(_DOMAIN) else name
+        portal = self._portals.read(member_id) if member_id else None
+        if portal is None:
+            self._unknown.put(name, True)
+            raise EventRejected(Rejection.UNKNOWN_PORTAL)
+        return portal

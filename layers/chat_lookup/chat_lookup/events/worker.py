@@ -1,0 +1,113 @@
+"""The use case behind the queue: what one event brings about (design 5, Events).
+
+The effects differ in kind, and each is safe to repeat in its own way: the cache by version, publishing under a stable
+id, an answer by its claim. So a record of which one effect failed simply comes again.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.clock import Deadline
+from chat_lookup.events.cache_warming import Warming, entity_named
+from chat_lookup.events.model import Record
+from chat_lookup.events.publisher import Publisher
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.store import Portals
+from chat_lookup.portals.updates import PortalFacts
+
+Result = TypeVar("Result")
+
+
+class Answers(Protocol):
+    """Answers what an event asks of our bot, once at most, and tells the outcome."""
+
+    def answer(self, portal: Portal, record: Record, deadline: Deadline) -> str: ...
+
+
+class Working:
+    """Works one record at a time."""
+
+    def __init__(
+        self,
+        portals: Portals,
+        facts: PortalFacts,
+        answers: Answers,
+        warming: Warming,
+        publisher: Publisher,
+        telemetry: Telemetry,
+    ) -> None:
+        self._portals = portals
+        self._facts = facts
+        self._answers = answers
+        self._warming = warming
+        self._publisher = publisher
+        self._telemetry = telemetry
+
+    def work(self, record: Record, deadline: Deadline) -> None:
+        """Do all that the event asks for, and note each outcome on the invocation's line.
+
+        Every effect is tried; raises the first failure after that, where the record has to come again.
+        """
+        self._tell(record)
+        portal = self._portals.heard_by(record.member_id, record.event.bot_ids)
+        if portal is None or portal.state is PortalState.UNINSTALLED:
+            self._telemetry.note(outcome="not_installed")
+            return
+        try:
+            self._effects(portal, record, deadline)
+        finally:
+            # Once more: on the way a look-up noted the chat that somebody asked for.
+            self._tell(record)
+
+    def _effects(self, portal: Portal, record: Record, deadline: Deadline) -> None:
+        effects = _Effects(self._telemetry)
+        portal = effects.attempt("bot", lambda: self._without_deleted_bot(portal, record), portal)
+        answer = effects.attempt("answer", lambda: self._answers.answer(portal, record, deadline), "failed")
+        named = entity_named(record.event)
+        ref = effects.attempt("cache", lambda: self._warming.learn(portal, record, deadline), named)
+        published = effects.attempt("bus", lambda: self._publisher.publish(record, portal.domain, ref), False)
+        self._telemetry.note(answer=answer, published=published)
+        if ref is not None:
+            self._telemetry.note(entity_type=ref.entity_type, entity_id=ref.loggable_id)
+        if effects.failures:
+            raise effects.failures[0]
+
+    def _tell(self, record: Record) -> None:
+        """What the line says of the event itself."""
+        chat = record.event.chat
+        self._telemetry.note(
+            event=record.event.name,
+            event_id=record.event_id,
+            portal=record.member_id,
+            chat_id=chat.chat_id if chat else None,
+        )
+
+    def _without_deleted_bot(self, portal: Portal, record: Record) -> Portal:
+        """The portal without our bot, if that is what the event says; an earlier bot's end says nothing of this one."""
+        deleted = record.event.kind is EventKind.BOT_DELETE and portal.bot_id in record.event.bot_ids
+        if not deleted:
+            return portal
+        without = replace(portal, bot_id=None, bot_api="", command_id=None)
+        self._facts.learn(without, "bot_id", "bot_api", "command_id")
+        self._telemetry.note(level=logging.WARNING, bot="deleted")
+        return without
+
+
+class _Effects:
+    """Things to do, none of which keeps the next from being done."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self.failures: list[Exception] = []
+
+    def attempt(self, name: str, effect: Callable[[], Result], otherwise: Result) -> Result:
+        try:
+            return effect()
+        except Exception as error:  # noqa: BLE001 - it is raised when the others have had their turn
+            self.failures.append(error)
+            self._telemetry.note(level=logging.WARNING, **{f"{name}_failure": type(error).__name__})
+            return otherwise

@@ -1,0 +1,92 @@
+"""Reading the fields of a direct invocation's event: each by its name and kind, and nothing that nobody asked for."""
+
+from collections.abc import Mapping
+
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.http.requests import as_named
+
+
+class Fields:
+    """The fields of one event. Whatever is read is ticked off; `nothing_else` names what is left over.
+
+    A field that is missing, null or empty counts as not given. All faults raise `InvalidRequest` naming the field.
+    """
+
+    def __init__(self, event: object) -> None:
+        if not isinstance(event, Mapping):
+            raise InvalidRequest("The event must be a JSON object")
+        self._event: Mapping[str, object] = event
+        self._read: set[str] = set()
+
+    def any(self, *names: str) -> object:
+        """The value of the one of `names` that is given, as it is; None if none is.
+
+        Raises `InvalidRequest` if two spellings of one field are given.
+        """
+        self._read.update(names)
+        given = [name for name in names if self._event.get(name) not in (None, "")]
+        if len(given) > 1:
+            raise InvalidRequest(f"{' and '.join(given)} are the same field, give one of them")
+        return self._event[given[0]] if given else None
+
+    def text(self, *names: str) -> str:
+        value = self.optional_text(*names)
+        if value is None:
+            raise InvalidRequest(f"{names[0]} is missing")
+        return value
+
+    def optional_text(self, *names: str) -> str | None:
+        value = self.any(*names)
+        if value is not None and not isinstance(value, str):
+            raise InvalidRequest(f"{names[0]} must be text")
+        return value
+
+    def optional_texts(self, *names: str) -> list[str] | None:
+        value = self.any(*names)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise InvalidRequest(f"{names[0]} must be a list of texts")
+        return value
+
+    def optional_number(self, *names: str, least: float, most: float) -> float | None:
+        value = self.any(*names)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise InvalidRequest(f"{names[0]} must be a number from {least:g} to {most:g}")
+        return value
+
+    def optional_whole(self, *names: str, most: int | None = None) -> int | None:
+        """A positive whole number, also one that came as text."""
+        value = self.any(*names)
+        number = None if value is None else whole(names[0], value)
+        if number is not None and most is not None and number > most:
+            raise InvalidRequest(f"{names[0]} must be a whole number from 1 to {most}")
+        return number
+
+    def optional_flag(self, *names: str) -> bool:
+        value = self.any(*names)
+        if value is None:
+            return False
+        if not isinstance(value, bool):
+            raise InvalidRequest(f"{names[0]} must be true or false")
+        return value
+
+    def nothing_else(self) -> None:
+        """Raises `InvalidRequest` for a field that nothing has read: a mistyped name is never passed over."""
+        left = [name for name in self._event if name not in self._read]
+        if left:
+            raise InvalidRequest(f"{as_named(str(left[0]))} is not a field here")
+
+
+def whole(name: str, value: object) -> int:
+    """A positive whole number of at most 15 digits, also from text. Raises `InvalidRequest` that names it."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()) or not 0 < len(value) <= 15:  # noqa: PLR2004
+        raise InvalidRequest(f"{name} must be a positive whole number")
+    number = int(value)
+    if number == 0:
+        raise InvalidRequest(f"{name} must be a positive whole number")
+    return number

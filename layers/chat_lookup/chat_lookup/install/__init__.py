@@ -1,0 +1,1 @@
+"""Installation, proof, registration, removal, and the pages that show them."""

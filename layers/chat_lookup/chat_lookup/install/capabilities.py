@@ -1,0 +1,73 @@
+"""What a portal can do for us, asked once when the application is installed there (design 5, Which method)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.clock import Deadline
+from chat_lookup.portals.failures import passing
+from chat_lookup.portals.portal import DEFAULT_BURST, DEFAULT_RATE, Portal
+
+_SCOPE: Final = re.compile(r"[a-z0-9_.]{1,64}")
+_MOST_SCOPES: Final = 200
+_ENTERPRISE: Final = "ent"
+_ENTERPRISE_PACE: Final = (5.0, 250)
+"""Requests a second and at once of the largest plan (bitrix24.md 6.1); the plan's family tells it (1.16)."""
+
+_BOT_METHODS: Final = (("v2", "imbot.v2.bot.register"), ("v1", "imbot.register"))
+"""The families of bot methods, the better one first; `method.get` wants lower case (bitrix24.md 1.17)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """`scopes` is None where the portal would not say; `bot_api` is empty where no bot can be registered."""
+
+    scopes: frozenset[str] | None
+    bot_api: str
+    bot_revision: int | None
+    rate: float
+    burst: int
+
+
+def probe(calls: PortalCalls, portal: Portal, deadline: Deadline) -> Capabilities:
+    """Ask the portal. Raises `PortalUnavailable` and its like where it does not answer; a refusal is an answer."""
+
+    def asked(method: str, params: Mapping[str, object]) -> object:
+        try:
+            return calls.call(portal, method, params, deadline).result
+        except BitrixError as error:
+            if passing(error):
+                raise
+            return None
+
+    scopes = _scopes(asked("scope", {}))
+    bot_api = ""
+    if scopes is None or "imbot" in scopes:
+        bot_api = next((api for api, name in _BOT_METHODS if _available(asked("method.get", {"name": name}))), "")
+    revision = asked("imbot.v2.Revision.get", {}) if bot_api == "v2" else None
+    rate, burst = _pace(asked("app.info", {}))
+    return Capabilities(scopes, bot_api, _revision(revision), rate, burst)
+
+
+def _scopes(result: object) -> frozenset[str] | None:
+    if not isinstance(result, list):
+        return None
+    names = result[:_MOST_SCOPES]
+    return frozenset(name for name in names if isinstance(name, str) and _SCOPE.fullmatch(name)) or None
+
+
+def _available(result: object) -> bool:
+    return isinstance(result, dict) and result.get("isExisting") is True and result.get("isAvailable") is True
+
+
+def _revision(result: object) -> int | None:
+    revision = result.get("rest") if isinstance(result, dict) else None
+    return revision if type(revision) is int else None
+
+
+def _pace(result: object) -> tuple[float, int]:
+    family = result.get("LICENSE_FAMILY") if isinstance(result, dict) else None
+    return _ENTERPRISE_PACE if family == _ENTERPRISE else (DEFAULT_RATE, DEFAULT_BURST)

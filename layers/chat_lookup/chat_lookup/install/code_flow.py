@@ -1,0 +1,91 @@
+"""The OAuth code flow: a link that we made leads to the portal, and its code comes back to us (bitrix24.md 3.3).
+
+A way to install, or repair, where neither frame nor event will do. The link's `state` is kept for ten minutes, for one
+use, and for one portal: nobody can hand us a code that was not asked for.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from chat_lookup.clock import Clock
+from chat_lookup.credentials.applications import Applications
+from chat_lookup.dynamodb import number, read_number, read_text, text
+from chat_lookup.install.attempt_limiter import Strangers
+from chat_lookup.install.offers import Offer, admitted_domain, offer_of_code
+from chat_lookup.install.refusal_reasons import Refusal, refused
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+
+_LIVES: Final = 600.0
+_LONGEST_STATE: Final = 100
+
+
+class CodeFlow:
+    """Links in the items `STATE#<hash>` of CacheTable."""
+
+    def __init__(
+        self,
+        dynamodb: "DynamoDBClient",
+        table: str,
+        applications: Applications,
+        strangers: Strangers,
+        clock: Clock,
+        *,
+        portal_hosts: frozenset[str],
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._applications = applications
+        self._strangers = strangers
+        self._clock = clock
+        self._portal_hosts = portal_hosts
+
+    def begin(self, portal: str, source: str) -> str:
+        """The portal's address at which a user agrees. Raises `InstallationRefused`, `TooManyAttempts`."""
+        domain = admitted_domain(portal, self._portal_hosts)
+        if domain is None:
+            raise refused(Refusal.FORM)
+        client_id = self._applications.for_portal(domain)
+        if client_id is None:
+            raise refused(Refusal.APPLICATION)
+        self._strangers.admit(source)
+        state = secrets.token_urlsafe(32)
+        expires_at = self._clock.now() + _LIVES
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={
+                **_key(state),
+                "domain": text(domain),
+                "until": number(expires_at),
+                "expires_at": number(int(expires_at)),
+            },
+        )
+        return f"https://{domain}/oauth/authorize/?{urlencode({'client_id': client_id, 'state': state})}"
+
+    def returned(self, query: Mapping[str, Sequence[str]]) -> Offer:
+        """The offer in what came back; its `state` is spent. Raises `InstallationRefused`."""
+        state, named = (query.get(name, [""])[-1] for name in ("state", "domain"))
+        domain = self._spent(state)
+        if domain is None or (named and admitted_domain(named, self._portal_hosts) != domain):
+            raise refused(Refusal.LINK)
+        return offer_of_code(query, domain)
+
+    def _spent(self, state: str) -> str | None:
+        """The portal that a `state` was issued for. Deleting it answers what stood: of two uses, one finds it."""
+        if not 0 < len(state) <= _LONGEST_STATE:
+            return None
+        item = self._dynamodb.delete_item(TableName=self._table, Key=_key(state), ReturnValues="ALL_OLD").get(
+            "Attributes", {}
+        )
+        if self._clock.now() >= (read_number(item, "until") or 0.0):
+            return None
+        return read_text(item, "domain")
+
+
+def _key(state: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+    return {"pk": text(f"STATE#{hashlib.sha256(state.encode()).hexdigest()}")}

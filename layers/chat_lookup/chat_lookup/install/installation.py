@@ -1,0 +1,138 @@
+"""An installation: proved, stored, and what we need in the portal registered there. Doing it again changes nothing."""
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.credentials.grants import Tokens
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.install.capabilities import probe
+from chat_lookup.install.install_lock import Turns
+from chat_lookup.install.offers import Offer
+from chat_lookup.install.proof import Proof, Proved
+from chat_lookup.install.registration import Registering, Remark
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.application_tokens import hashed
+from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.portal import Portal, PortalKind
+from chat_lookup.portals.store import Portals
+from chat_lookup.portals.updates import PortalFacts
+
+_PROBED: Final = ("scopes", "bot_revision", "rate", "burst")
+_REGISTERED: Final = ("bot_id", "bot_api", "command_id", "public_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A portal's record, and what is missing from its installation."""
+
+    portal: Portal
+    remarks: tuple[Remark, ...]
+
+
+class Installation:
+    """Installs the application in portals, and registers it anew in those where it is installed."""
+
+    def __init__(
+        self,
+        proof: Proof,
+        turns: Turns,
+        tokens: Tokens,
+        portals: Portals,
+        facts: PortalFacts,
+        calls: PortalCalls,
+        registering: Registering,
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self._proof = proof
+        self._turns = turns
+        self._tokens = tokens
+        self._portals = portals
+        self._facts = facts
+        self._calls = calls
+        self._registering = registering
+        self._telemetry = telemetry
+        self._clock = clock
+
+    def install(self, offer: Offer, public_url: str, source: str, deadline: Deadline) -> Installed:
+        """Install by an offer that came from the address `source`; our own address is `public_url`.
+
+        For an installation, an update and a visit that heals alike: each brings a grant, and each is proved (design 5).
+        Raises `InstallationRefused`, `TooManyAttempts`, `InstallationInProgress`, and what failures of the portal and
+        the stores mean.
+        """
+        proved = self._proof.of(offer, source, deadline)
+        with self._turns.of(proved.member_id, deadline):
+            portal = self._stored(proved, offer.application_token, public_url)
+            return self._furnished(portal, deadline)
+
+    def rebind(self, portal: Portal, public_url: str, deadline: Deadline) -> Installed:
+        """Register everything anew, at another address of ours perhaps (operators' command). Raises like `install`."""
+        with self._turns.of(portal.member_id, deadline):
+            return self._furnished(replace(portal, public_url=public_url or portal.public_url), deadline)
+
+    def _stored(self, proved: Proved, application_token: str, public_url: str) -> Portal:
+        """Keep the pair in a secret of its own, then have the record name it; the former secret goes last."""
+        before = self._portals.read(proved.member_id)
+        pair = proved.pair
+        arn, version = self._tokens.keep(pair, proved.client_id)
+        portal = Portal(
+            member_id=proved.member_id,
+            domain=proved.domain,
+            secret_arn=arn,
+            token_version=version,
+            kind=PortalKind.OAUTH,
+            scopes=pair.scopes or None,
+            client_id=proved.client_id,
+            server=pair.server,
+            owner_id=pair.user_id,
+            refreshed_at=self._clock.now(),
+            application_tokens=frozenset({hashed(application_token)} if application_token else ()),
+            public_url=public_url,
+        )
+        if before is not None:
+            portal = replace(
+                portal,
+                rate=before.rate,
+                burst=before.burst,
+                paced_by=before.paced_by,
+                bot_id=before.bot_id,
+                bot_api=before.bot_api,
+                command_id=before.command_id,
+                # A portal that sends no application token yet still has the one that it had (bitrix24.md 4.1).
+                application_tokens=portal.application_tokens or before.application_tokens,
+            )
+        try:
+            return self._portals.save(portal)
+        finally:
+            self._wipe_unnamed(proved.member_id, {arn, before.secret_arn if before else arn})
+
+    def _furnished(self, portal: Portal, deadline: Deadline) -> Installed:
+        """What the portal can do, and what we need in it, in the record."""
+        try:
+            can = probe(self._calls, portal, deadline)
+            portal = replace(portal, scopes=can.scopes or portal.scopes, bot_revision=can.bot_revision)
+            if not portal.paced_by:
+                portal = replace(portal, rate=can.rate, burst=can.burst)
+            self._facts.learn(portal, *_PROBED)
+            registered = self._registering.register(portal, can.bot_api, deadline)
+        except BitrixError as error:
+            raise for_caller(error, self._clock.now()) from None
+        self._facts.learn(registered.portal, *_REGISTERED)
+        return Installed(registered.portal, registered.remarks)
+
+    def _wipe_unnamed(self, member_id: str, arns: set[str]) -> None:
+        """Do away with the secrets that the record does not name: the former one, or ours if saving failed."""
+        try:
+            named = self._portals.read(member_id)
+            for arn in arns - ({named.secret_arn} if named else set()):
+                self._tokens.wipe(arn)
+        except (ChatLookupError, ClientError, BotoCoreError):
+            # The portal works without this; whoever reads the log can do it by hand.
+            self._telemetry.note(level=logging.WARNING, secrets_left=sorted(arns))

@@ -1,0 +1,161 @@
+"""What arrives when the application is installed, opened or removed, read once and with bounds (bitrix24.md 4).
+
+Everything here is somebody's word. Nothing of it is called or stored before `proof` has asked the authorisation server.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from chat_lookup.bitrix24.hosts import portal_endpoint
+from chat_lookup.bitrix24.token_pair import is_token
+from chat_lookup.http.php_forms import FormRefused, FormValue, Limits, decode
+from chat_lookup.install.page_texts import Language, language_of
+from chat_lookup.install.refusal_reasons import Refusal, refused
+
+_LIMITS: Final = Limits(size=64 * 1024, fields=200, depth=6)
+"""Far above any first contact: a frame sends a dozen fields, an event two dozen (bitrix24.md 4.1, 4.4)."""
+
+_MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_EVENT: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
+_LONGEST_ADDRESS: Final = 300
+
+_USUAL_PORT: Final = ":443"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A grant that somebody offers, for the portal at `domain` (`host` or `host:port`).
+
+    `refresh_token` and `code` are two ways to a pair of tokens, and either may be empty. So may `member_id`,
+    `server_endpoint` and `application_token`: older portals do not send them (bitrix24.md 4.1).
+    """
+
+    domain: str
+    member_id: str = ""
+    server_endpoint: str = ""
+    refresh_token: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
+    application_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The frame POST: a user opened the application, or its installer (4.1)."""
+
+    fields: Mapping[str, str] = field(repr=False)
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationEvent:
+    """ONAPPINSTALL, ONAPPUPDATE, ONAPPUNINSTALL, or whatever else calls itself an event; `name` in upper case."""
+
+    name: str
+    auth: Mapping[str, str] = field(repr=False)
+
+
+def arrival(query: Mapping[str, Sequence[str]], body: bytes, content_type: str) -> Visit | ApplicationEvent:
+    """What a POST is. Raises `InstallationRefused` for what is neither of the two."""
+    try:
+        form = decode(body, content_type, limits=_LIMITS)
+    except FormRefused:
+        # Not chained: the foreign error knows which bound was broken, and nobody here needs that.
+        form = {}
+    event = form.get("event")
+    if isinstance(event, str) and _EVENT.fullmatch(event):
+        return ApplicationEvent(event.upper(), _texts(form.get("auth")))
+    # The documents spell the fields in both cases, some in the query and some in the body (bitrix24.md 4.1).
+    fields = {name.lower(): values[-1] for name, values in query.items()} | _texts(form)
+    if not fields.keys() & {"auth_id", "refresh_id"}:
+        raise refused(Refusal.FORM)
+    return Visit(fields, language_of(fields.get("lang", "")))
+
+
+def offer_of_visit(visit: Visit, portal_hosts: frozenset[str]) -> Offer:
+    """The offer in a frame POST. Raises `InstallationRefused`."""
+    fields = visit.fields
+    return Offer(
+        domain=_domain(fields.get("domain", ""), portal_hosts),
+        member_id=_member_id(fields),
+        server_endpoint=_address(fields),
+        refresh_token=_token(fields, "refresh_id"),
+        application_token=_token(fields, "application_token"),
+    )
+
+
+def offer_of_event(event: ApplicationEvent, portal_hosts: frozenset[str]) -> Offer:
+    """The offer in an event's `auth`, in which two fields name the portal. Raises `InstallationRefused`."""
+    auth = event.auth
+    endpoint = auth.get("client_endpoint", "")
+    named = portal_endpoint(endpoint, portal_hosts) if endpoint else None
+    if endpoint and named is None:
+        raise refused(Refusal.FORM)
+    host = named.removeprefix("https://").removesuffix("/rest/") if named else ""
+    domain = _domain(auth.get("domain") or host, portal_hosts)
+    if host and host != domain:
+        raise refused(Refusal.PORTAL)
+    return Offer(
+        domain=domain,
+        member_id=_member_id(auth),
+        server_endpoint=_address(auth),
+        refresh_token=_token(auth, "refresh_token"),
+        application_token=_token(auth, "application_token"),
+    )
+
+
+def offer_of_code(query: Mapping[str, Sequence[str]], domain: str) -> Offer:
+    """The offer in the return with an authorisation code, for the portal that our link was for (bitrix24.md 3.3)."""
+    fields = {name.lower(): values[-1] for name, values in query.items()}
+    server = fields.get("server_domain", "")
+    offer = Offer(
+        domain=domain,
+        member_id=_member_id(fields),
+        server_endpoint=f"https://{server}/" if server else "",
+        code=_token(fields, "code"),
+    )
+    if not offer.code or len(server) > _LONGEST_ADDRESS:
+        raise refused(Refusal.FORM)
+    return offer
+
+
+def admitted_domain(domain: str, portal_hosts: frozenset[str]) -> str | None:
+    """A portal's `host`, or `host:port` for local ones, in lower case; None for what no portal can be called."""
+    domain = domain.lower().removesuffix(_USUAL_PORT)
+    return domain if portal_endpoint(f"https://{domain}/rest/", portal_hosts) else None
+
+
+def _domain(domain: str, portal_hosts: frozenset[str]) -> str:
+    admitted = admitted_domain(domain, portal_hosts)
+    if admitted is None:
+        raise refused(Refusal.FORM)
+    return admitted
+
+
+def _member_id(fields: Mapping[str, str]) -> str:
+    member_id = fields.get("member_id", "")
+    if member_id and not _MEMBER_ID.fullmatch(member_id):
+        raise refused(Refusal.FORM)
+    return member_id
+
+
+def _address(fields: Mapping[str, str]) -> str:
+    address = fields.get("server_endpoint", "")
+    if len(address) > _LONGEST_ADDRESS:
+        raise refused(Refusal.FORM)
+    return address
+
+
+def _token(fields: Mapping[str, str], name: str) -> str:
+    token = fields.get(name, "")
+    if token and not is_token(token):
+        raise refused(Refusal.FORM)
+    return token
+
+
+def _texts(value: "FormValue | None") -> dict[str, str]:
+    """The texts of a map, their names in lower case; what is nested deeper is nobody's here."""
+    if not isinstance(value, dict):
+        return {}
+    return {name.lower(): text for name, text in value.items() if isinstance(text, str)}

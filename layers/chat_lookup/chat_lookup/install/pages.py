@@ -1,0 +1,75 @@
+"""The pages that the service shows in a browser: sentences, and the one step that finishes an installation."""
+
+import hashlib
+import math
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+from chat_lookup.errors import ChatLookupError, InstallationRefused
+from chat_lookup.http.requests import Response
+from chat_lookup.install.page_texts import Language, said
+
+_VENDOR: Final = "https://api.bitrix24.com"
+_LIBRARY: Final = f"{_VENDOR}/api/v1/"
+_FINISH: Final = "BX24.init(function(){BX24.installFinish();});"
+"""Until the portal hears this, no event is delivered (bitrix24.md 4.2). A constant: nothing that came is in it."""
+_STYLE: Final = "body{font:16px/1.5 sans-serif;max-width:40em;margin:3em auto;padding:0 1em;color:#333}"
+
+
+def page(language: Language, keys: Sequence[str], *, finish: bool = False, status: int = 200) -> Response:
+    """A page of the sentences that `keys` name in `words`; with `finish` it ends the installation in the portal."""
+    return _html(status, language, [said(key, language) for key in keys], finish=finish)
+
+
+def failure(language: Language, error: ChatLookupError) -> Response:
+    """What failed, and what to do about it. It never finishes an installation."""
+    key = error.reason if isinstance(error, InstallationRefused) else error.code
+    response = _html(error.status, language, [said(key, language)], finish=False)
+    if error.retry_after is not None:
+        response["headers"]["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+    return response
+
+
+def redirect(url: str) -> Response:
+    """Send a browser on. `url` is ours, or was checked."""
+    return {"statusCode": 302, "headers": {"location": url, "cache-control": "no-store"}, "body": ""}
+
+
+def _html(status: int, language: Language, sentences: Sequence[str], *, finish: bool) -> Response:
+    said_so = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    title = escape(said("title", language))
+    script = f'<script src="{_LIBRARY}"></script><script>{_FINISH}</script>' if finish else ""
+    return {
+        "statusCode": status,
+        "headers": {
+            "content-type": "text/html; charset=utf-8",
+            "cache-control": "no-store",
+            "content-security-policy": _POLICY,
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
+        },
+        "body": (
+            f'<!DOCTYPE html><html lang="{language.value}"><head><meta charset="utf-8"><title>{title}</title>'
+            f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{said_so}{script}</body></html>"
+        ),
+    }
+
+
+def _hash(inline: str) -> str:
+    """A source expression that admits exactly this inline text."""
+    return f"'sha256-{b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
+
+
+_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        f"script-src {_VENDOR} {_hash(_FINISH)}",
+        f"style-src {_hash(_STYLE)}",
+        "base-uri 'none'",
+        "form-action 'none'",
+        # The page lives in a frame of the portal, whose address is not known beforehand.
+        "frame-ancestors https:",
+    )
+)

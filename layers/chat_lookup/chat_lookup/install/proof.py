@@ -1,0 +1,160 @@
+"""Is it true? The authorisation server says whose grant was offered, and the portal whether he is an administrator.
+
+Nothing that a request says is called before it is proved (design 5, Trust): the offered token goes to a server on the
+closed list, and only the host which that server names in its answer is called.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from chat_lookup.bitrix24.client import Endpoint
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.bitrix24.hosts import server_in
+from chat_lookup.bitrix24.oauth import Application, AuthorisationServer, TokenPair
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.credentials.applications import Applications, newest_first
+from chat_lookup.credentials.grants import Grant
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.install.attempt_limiter import Strangers
+from chat_lookup.install.offers import Offer
+from chat_lookup.install.refusal_reasons import Refusal, refused
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.store import Portals
+
+_PASSING: Final = frozenset({ErrorClass.RETRY, ErrorClass.LIMIT, ErrorClass.PORTAL})
+"""What says nothing about the offer: the portal or the server is in no state to answer."""
+_NOT_ISSUED: Final = {ErrorClass.REAUTHORISE: Refusal.GRANT, ErrorClass.UNINSTALLED: Refusal.GRANT}
+_NO_ADDRESS: Final = "ADDRESS_REFUSED"
+"""The portal's host is none that may be called: a private address, or no ordinary name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What the authorisation server issued for an offer: an administrator's pair, for one of our applications."""
+
+    pair: TokenPair
+    client_id: str
+
+    @property
+    def member_id(self) -> str:
+        return self.pair.member_id
+
+    @property
+    def domain(self) -> str:
+        """The portal's `host[:port]`, as the authorisation server names it."""
+        return urlsplit(self.pair.client_endpoint).netloc
+
+
+class Proof:
+    """Turns offers into proved pairs. Nothing is stored, whatever comes of it."""
+
+    def __init__(
+        self,
+        applications: Applications,
+        server: AuthorisationServer,
+        calls: PortalCalls,
+        portals: Portals,
+        strangers: Strangers,
+        telemetry: Telemetry,
+        clock: Clock,
+        *,
+        local_hosts: frozenset[str],
+        members: frozenset[str],
+    ) -> None:
+        self._applications = applications
+        self._server = server
+        self._calls = calls
+        self._portals = portals
+        self._strangers = strangers
+        self._telemetry = telemetry
+        self._clock = clock
+        self._local_hosts = local_hosts
+        self._members = members
+
+    def of(self, offer: Offer, source: str, deadline: Deadline) -> Proved:
+        """Prove an offer that came from the address `source`; it is spent by that.
+
+        Raises `InstallationRefused`, `TooManyAttempts`, and what the portal's or the server's failure means.
+        """
+        # What costs nothing comes first, then the limiter, then what costs a request (design 5).
+        if not (offer.refresh_token or offer.code):
+            raise refused(Refusal.NO_REFRESH_TOKEN)
+        self._check_member(offer.member_id)
+        known = self._portals.read(offer.member_id) if offer.member_id else None
+        server = self._server_for(offer, known)
+        client_id = self._application_for(offer, known)
+        self._strangers.admit(source)
+        proved = Proved(self._issued(offer, server, client_id, deadline), client_id)
+        self._telemetry.note(portal=proved.member_id)
+        if proved.domain != offer.domain or proved.member_id != (offer.member_id or proved.member_id):
+            raise refused(Refusal.PORTAL)
+        self._check_member(proved.member_id)
+        self._check_administrator(proved, deadline)
+        return proved
+
+    def _check_member(self, member_id: str) -> None:
+        if self._members and member_id and member_id not in self._members:
+            raise refused(Refusal.MEMBER)
+
+    def _application_for(self, offer: Offer, known: Portal | None) -> str:
+        """The one application whose keys are tried. A portal that has a new address keeps the one it had."""
+        if known and known.client_id and known.domain != offer.domain:
+            return known.client_id
+        client_id = self._applications.for_portal(offer.domain)
+        if client_id is None:
+            raise refused(Refusal.APPLICATION)
+        return client_id
+
+    def _server_for(self, offer: Offer, known: Portal | None) -> str:
+        """The server to ask: the one that is named, if it is known; else the one that this portal had; else the usual.
+
+        A portal on a developer's machine is its own authorisation server (design 3.6).
+        """
+        named = offer.server_endpoint
+        if not named and known and known.server:
+            named = f"https://{known.server}/"
+        if not named and server_in(f"https://{offer.domain}/", self._local_hosts):
+            named = f"https://{offer.domain}/"
+        try:
+            return self._server.server_named(named)
+        except BitrixError:
+            raise refused(Refusal.SERVER) from None
+
+    def _issued(self, offer: Offer, server: str, client_id: str, deadline: Deadline) -> TokenPair:
+        """A pair of the server's own making, for the offered refresh token or code."""
+
+        def ask(application: Application) -> TokenPair:
+            if offer.refresh_token:
+                return self._server.refresh(server, application, offer.refresh_token, deadline)
+            return self._server.exchange(server, application, offer.code, deadline)
+
+        try:
+            pair = newest_first(self._applications.keys(client_id), ask)
+        except BitrixError as error:
+            self._telemetry.portal_error(error)
+            raise self._failure(error, _NOT_ISSUED.get(error.error_class, Refusal.KEYS)) from None
+        # What was offered is kept out of errors where it is sent. Whoever could have the redactor mask it might offer
+        # words of our own, and have those masked in every line.
+        for issued in (pair.access_token, pair.refresh_token):
+            self._telemetry.redactor.register(issued)
+        return pair
+
+    def _check_administrator(self, proved: Proved, deadline: Deadline) -> None:
+        """Any user has tokens of his own, and can read them in a frame (bitrix24.md 9, row 2)."""
+        grant = Grant(Endpoint(proved.pair.client_endpoint, proved.pair.access_token), "")
+        portal = Portal(proved.member_id, proved.domain, "", "")
+        try:
+            profile = self._calls.call_with(grant, portal, "profile", {}, deadline).result
+        except BitrixError as error:
+            raise self._failure(error, Refusal.ADMINISTRATOR) from None
+        if not isinstance(profile, dict) or profile.get("ADMIN") is not True:
+            raise refused(Refusal.ADMINISTRATOR)
+
+    def _failure(self, error: BitrixError, reason: Refusal) -> ChatLookupError:
+        if error.error_class in _PASSING:
+            return for_caller(error, self._clock.now())
+        return refused(Refusal.PORTAL if error.metric_code == _NO_ADDRESS else reason)

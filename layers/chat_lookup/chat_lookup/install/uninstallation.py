@@ -1,0 +1,75 @@
+"""ONAPPUNINSTALL: the portal is marked, its secret overwritten and deleted, its cached answers out of reach.
+
+The event carries no tokens: the application token is its only proof (bitrix24.md 4.7). It may come late, after a new
+installation (9, row 17), so it wipes only what the portal itself no longer honours (design 5, Trust).
+"""
+
+from typing import Final
+
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.credentials.grants import Tokens
+from chat_lookup.errors import ChatLookupError, PortalMisconfigured, PortalNotInstalled, PortalReauthorise
+from chat_lookup.install.offers import Offer
+from chat_lookup.install.refusal_reasons import Refusal, refused
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.application_tokens import proves
+from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.store import Portals
+from chat_lookup.portals.updates import PortalFacts
+
+_REFUSED_BY_PORTAL: Final = frozenset({ErrorClass.UNINSTALLED, ErrorClass.REAUTHORISE, ErrorClass.REFRESH})
+_REFUSED_BY_SERVER: Final = (PortalNotInstalled, PortalReauthorise, PortalMisconfigured)
+"""Keys are refused, too: those of a deleted local application are no longer valid (bitrix24.md 3.1)."""
+
+
+class Uninstallation:
+    """Believes an uninstall event, if the stored grant says the same."""
+
+    def __init__(
+        self,
+        portals: Portals,
+        facts: PortalFacts,
+        tokens: Tokens,
+        calls: PortalCalls,
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self._portals = portals
+        self._facts = facts
+        self._tokens = tokens
+        self._calls = calls
+        self._telemetry = telemetry
+        self._clock = clock
+
+    def uninstall(self, offer: Offer, deadline: Deadline) -> bool:
+        """Whether the portal was wiped. False for a late event: the stored grant is honoured still.
+
+        Raises `InstallationRefused` for what is not proved, and what the portal's failure means if it does not say.
+        """
+        portal = self._portals.read(offer.member_id) if offer.member_id else None
+        if portal is None or not proves(offer.application_token, portal):
+            raise refused(Refusal.TOKEN)
+        self._telemetry.note(portal=portal.member_id)
+        if portal.state is not PortalState.UNINSTALLED and not self._is_refused(portal, deadline):
+            return False
+        if not self._facts.uninstalled(portal):
+            # Installed anew at this very moment: the new secret is none of this event's business.
+            return False
+        self._tokens.wipe(portal.secret_arn)
+        return True
+
+    def _is_refused(self, portal: Portal, deadline: Deadline) -> bool:
+        try:
+            self._calls.call(portal, "app.info", {}, deadline)
+        except BitrixError as error:
+            if error.error_class in _REFUSED_BY_PORTAL:
+                return True
+            raise for_caller(error, self._clock.now()) from None
+        except ChatLookupError as error:
+            if isinstance(error, _REFUSED_BY_SERVER):
+                return True
+            raise
+        return False

@@ -1,0 +1,191 @@
+"""The use case: entity in, chat id out. From memory, the cache or the portal, or stale when the portal fails."""
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
+
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.bitrix24.results import ChatDetails
+from chat_lookup.bitrix24.token_pair import is_token
+from chat_lookup.cache.chat_cache import Cache, Row
+from chat_lookup.cache.leases import Wanted
+from chat_lookup.calls.gcra import SKEW
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.entity import EntityRef, hint
+from chat_lookup.errors import CallerTokenRejected, ChatLookupError, ChatNotAccessible, ChatNotFound
+from chat_lookup.lookup.plan import Method, last_word
+from chat_lookup.lookup.plan_runner import Asking
+from chat_lookup.lookup.single_flight import Misses, Turn
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.portal import Portal
+from chat_lookup.ttl_cache import Memory
+
+_TOKEN_REJECTED: Final = frozenset(
+    {ErrorClass.REFRESH, ErrorClass.REAUTHORISE, ErrorClass.CONFIG, ErrorClass.UNINSTALLED, ErrorClass.CALLER}
+)
+"""Errors that, met with a caller's own token, are about that token."""
+_USER_REFUSED: Final = frozenset({"user_access_error", "ALLOWED_ONLY_INTRANET_USER"})
+"""These say that the portal blocks whom we ask for: here, the token's user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to look up. `expand` asks for the chat's details too; `fresh` asks the portal whatever is cached.
+
+    With `user_token`, a portal user's own access token, the answer is bound to what that user may see.
+    """
+
+    method: Method = Method.AUTO
+    bot_id: int | None = None
+    expand: bool = False
+    fresh: bool = False
+    user_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chat, and where the answer came from: `source` is portal, cache, event or stale."""
+
+    ref: EntityRef | None
+    chat_id: int
+    source: str
+    method: str
+    age_seconds: int
+    chat: ChatDetails | None = None
+    expanded: bool = False
+
+
+class Lookup:
+    """Looks chats up for one portal at a time."""
+
+    def __init__(self, asking: Asking, cache: Cache, misses: Misses, telemetry: Telemetry, clock: Clock) -> None:
+        self._asking = asking
+        self._cache = cache
+        self._misses = misses
+        self._telemetry = telemetry
+        self._clock = clock
+        self._memory: Memory[tuple[str, int, EntityRef], Row] = Memory(clock, limit=10_000)
+
+    def find(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> Found:
+        """The chat that carries the pair in this portal.
+
+        Raises `ChatNotFound` (with a hint where the pair looks wrong) and the portal's errors of design 6.
+        """
+        started = self._clock.now()
+        _check_token(options.user_token)
+        self._telemetry.note(portal=portal.member_id, entity_type=ref.entity_type, entity_id=ref.loggable_id)
+        source = "none"
+        try:
+            row, source = self._answer(portal, ref, options, deadline)
+            if row.chat_id is None:
+                raise ChatNotFound(hint=hint(ref))
+            found = Found(ref, row.chat_id, source, row.method, max(0, int(self._clock.now() - row.asked_at)))
+            if options.user_token is not None:
+                chat = self._as_seen_by(options.user_token, portal, found.chat_id, deadline)
+                found = replace(found, chat=chat, expanded=True) if options.expand else found
+            elif options.expand:
+                found = self._expanded(portal, found, options, deadline)
+            self._telemetry.note(chat_id=row.chat_id, method=row.method)
+            return found
+        finally:
+            took = (self._clock.now() - started) * 1000
+            self._telemetry.count("Lookups", source=source)
+            self._telemetry.count("LookupLatency", took, source=source)
+            self._telemetry.note(source=source, duration_ms=round(took, 1))
+
+    def reverse(self, portal: Portal, chat_id: int, deadline: Deadline, *, user_token: str | None = None) -> Found:
+        """Which entity a chat belongs to, with its details; with `user_token` as that user sees it.
+
+        Raises `ChatNotAccessible`, with the entity that the cache knows, where the portal shows the chat to no method
+        of ours: it does not tell a missing chat from a closed one (bitrix24.md 1.4).
+        """
+        _check_token(user_token)
+        self._telemetry.note(portal=portal.member_id, chat_id=chat_id)
+        if user_token is not None:
+            chat = self._as_seen_by(user_token, portal, chat_id, deadline)
+            return Found(_ref_of(chat), chat_id, "portal", "im.dialog.get", 0, chat, expanded=True)
+        try:
+            chat, method = self._asking.details(portal, chat_id, deadline, bot_id=None)
+        except BitrixError as error:
+            failure = for_caller(error, self._clock.now())
+            if error.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
+                failure = self._not_accessible(portal, chat_id, error)
+            raise failure from None
+        ref = _ref_of(chat)
+        self._telemetry.note(source="portal", method=method)
+        return Found(ref, chat_id, "portal", method, 0, chat, expanded=True)
+
+    def forget(self, portal: Portal, ref: EntityRef) -> None:
+        """Forget one cached answer: here at once, everywhere within 30 s."""
+        self._telemetry.note(portal=portal.member_id, entity_type=ref.entity_type, entity_id=ref.loggable_id)
+        self._cache.forget(portal.member_id, portal.generation, ref)
+        self._memory.forget((portal.member_id, portal.generation, ref))
+
+    def _answer(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> tuple[Row, str]:
+        """The row that answers, and its source."""
+        key, now, row = (portal.member_id, portal.generation, ref), self._clock.now(), None
+        if not options.fresh:
+            row = self._memory.recall(key, lambda: self._cache.get(*key))
+            if row is not None and row.fresh(now):
+                return row, "event" if row.source == "event" else "cache"
+        # By whichever clock: what is fresh for this caller was asked for after he came.
+        wanted = Wanted(*key, how=f"{options.method} {options.bot_id}", since=now + SKEW if options.fresh else None)
+        row, source = self._misses.settle(wanted, row, partial(self._ask, portal, ref, options, deadline), deadline)
+        if source != "stale":
+            self._memory.put(key, row)
+        return row, source
+
+    def _ask(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline, turn: Turn) -> Row:
+        try:
+            said = self._asking.chat_id(
+                portal, ref, deadline, method=options.method, bot_id=options.bot_id, on_slot=turn.on_slot
+            )
+        except BitrixError as error:
+            # Of a single pair not found is what NOT_FOUND says; the caller's answer needs no more than that.
+            raise for_caller(error, self._clock.now()) from None
+        if said.chat_id is None and not last_word(ref, options.method):
+            # One method's null, kept, would be told to those who left the choice to us.
+            raise ChatNotFound(hint=hint(ref))
+        return self._cache.put(
+            portal.member_id, portal.generation, ref, said.chat_id, method=said.method, asked_at=turn.asked_at
+        )
+
+    def _expanded(self, portal: Portal, found: Found, options: Options, deadline: Deadline) -> Found:
+        """The same with details, or with null where they are refused: that never fails the look-up."""
+        try:
+            chat, _ = self._asking.details(portal, found.chat_id, deadline, bot_id=options.bot_id)
+        except (BitrixError, ChatLookupError):
+            return replace(found, expanded=True)
+        return replace(found, chat=chat, expanded=True)
+
+    def _as_seen_by(self, user_token: str, portal: Portal, chat_id: int, deadline: Deadline) -> ChatDetails:
+        """The chat, if the user is in it. Raises `ChatNotAccessible` without the id, or `CallerTokenRejected`."""
+        try:
+            return self._asking.details_for(portal, chat_id, user_token, deadline)
+        except BitrixError as error:
+            if error.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
+                raise ChatNotAccessible("The user of the token is not in this chat") from None
+            if error.error_class in _TOKEN_REJECTED or error.metric_code in _USER_REFUSED:
+                raise CallerTokenRejected(portal_error=error.code) from None
+            raise for_caller(error, self._clock.now()) from None
+
+    def _not_accessible(self, portal: Portal, chat_id: int, error: BitrixError) -> ChatNotAccessible:
+        ref = self._cache.entity_of(portal.member_id, portal.generation, chat_id)
+        known = {"entity_type": ref.entity_type, "entity_id": ref.entity_id} if ref else None
+        return ChatNotAccessible(portal_error=error.code, extra={"chat_id": chat_id, "known": known})
+
+
+def _check_token(user_token: str | None) -> None:
+    if user_token is not None and not is_token(user_token):
+        raise CallerTokenRejected("What came along is no access token")
+
+
+def _ref_of(chat: ChatDetails) -> EntityRef | None:
+    """The pair that a chat carries, or None for one that belongs to no object."""
+    if not chat.entity_type or not chat.entity_id:
+        return None
+    try:
+        return EntityRef(chat.entity_type, chat.entity_id)
+    except ChatLookupError:
+        return None

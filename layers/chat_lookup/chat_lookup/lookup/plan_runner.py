@@ -1,0 +1,75 @@
+"""Asks a portal about one pair or chat: each call of an inquiry by itself, one after the other."""
+
+from chat_lookup.bitrix24.client import Answer, Endpoint
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.results import ChatDetails
+from chat_lookup.calls.executor import OnSlot
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.clock import Deadline
+from chat_lookup.credentials.grants import Grant
+from chat_lookup.entity import EntityRef
+from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Method, Rights, Said
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.store import Portals
+
+
+class Asking:
+    """Asks a portal for a chat's id, and for its details, by whichever method it allows."""
+
+    def __init__(self, calls: PortalCalls, portals: Portals, telemetry: Telemetry) -> None:
+        self._calls = calls
+        self._portals = portals
+        self._inquiries = Inquiries(telemetry)
+
+    def chat_id(
+        self,
+        portal: Portal,
+        ref: EntityRef,
+        deadline: Deadline,
+        *,
+        method: Method = Method.AUTO,
+        bot_id: int | None,
+        on_slot: OnSlot | None = None,
+    ) -> Said:
+        """The chat that carries the pair. `on_slot` is told of each call when its slot is.
+
+        Raises `BitrixError`, and what `PortalCalls.call` raises.
+        """
+        rights = Rights(portal, self._portals)
+        return self._found_out(rights, self._inquiries.chat(rights, ref, method, bot_id), deadline, on_slot)
+
+    def details(
+        self, portal: Portal, chat_id: int, deadline: Deadline, *, bot_id: int | None
+    ) -> tuple[ChatDetails, str]:
+        """A chat's details, by the first method that gives them, and that method's name.
+
+        Raises the last refusal, as `BitrixError`, if none does.
+        """
+        rights = Rights(portal, self._portals)
+        return self._found_out(rights, self._inquiries.details(rights, chat_id, bot_id), deadline, None)
+
+    def details_for(self, portal: Portal, chat_id: int, user_token: str, deadline: Deadline) -> ChatDetails:
+        """A chat's details as one user of the portal sees them, asked with his own token.
+
+        `im.chat.get` checks no membership; `im.dialog.get` does (bitrix24.md 9, row 5). Raises `BitrixError`.
+        """
+        grant = Grant(Endpoint(f"https://{portal.domain}/rest/", user_token), "")
+        answer = self._calls.call_with(grant, portal, "im.dialog.get", {"DIALOG_ID": f"chat{chat_id}"}, deadline)
+        return self._inquiries.details_in(answer)
+
+    def _found_out(
+        self, rights: Rights, inquiry: Inquiry[Finding], deadline: Deadline, on_slot: OnSlot | None
+    ) -> Finding:
+        answer: Answer | BitrixError | None = None
+        while True:
+            try:
+                # An inquiry takes nothing before its first call.
+                command = inquiry.send(answer) if answer is not None else next(inquiry)
+            except StopIteration as end:
+                finding: Finding = end.value
+                return finding
+            try:
+                answer = self._calls.call(rights.portal, command.method, command.params, deadline, on_slot=on_slot)
+            except BitrixError as error:
+                answer = error

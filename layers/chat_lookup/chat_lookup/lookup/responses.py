@@ -1,0 +1,63 @@
+"""What a look-up's outcome looks like to callers, over HTTP and by direct invocation alike (design 3.1, 3.3)."""
+
+from collections.abc import Mapping, Sequence
+
+from chat_lookup.entity import LONGEST, EntityRef
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.http.requests import problem
+from chat_lookup.lookup.find import Found
+
+
+def found_body(found: Found) -> dict[str, object]:
+    """The fields of a chat that was found (design 3.1); `chat` only where its details were asked for."""
+    body: dict[str, object] = {
+        "entity_type": found.ref.entity_type if found.ref else None,
+        "entity_id": found.ref.entity_id if found.ref else None,
+        "chat_id": found.chat_id,
+        "dialog_id": f"chat{found.chat_id}",
+        "source": found.source,
+        "method": found.method,
+        "age_seconds": found.age_seconds,
+    }
+    if found.expanded:
+        chat = found.chat
+        body["chat"] = chat and {
+            "type": chat.type,
+            "title": chat.title,
+            "owner_id": chat.owner_id,
+            "members": chat.members,
+        }
+    return body
+
+
+def problem_body(entity_type: object, entity_id: object, error: ChatLookupError) -> dict[str, object]:
+    """One item that has no chat id, and why."""
+    return {"entity_type": entity_type, "entity_id": entity_id, "chat_id": None, "problem": problem(error)}
+
+
+def outcome_body(ref: EntityRef, outcome: Found | ChatLookupError) -> dict[str, object]:
+    if isinstance(outcome, ChatLookupError):
+        return problem_body(ref.entity_type, ref.entity_id, outcome)
+    return found_body(outcome)
+
+
+def results_body(
+    lookups: Sequence[object], pairs: Sequence[EntityRef | ChatLookupError], outcomes: Sequence[Found | ChatLookupError]
+) -> dict[str, object]:
+    """The answer to many look-ups, in their order, each with its own outcome."""
+    return {
+        "results": [
+            outcome_body(pair, outcome) if isinstance(pair, EntityRef) else _as_given(lookup, pair)
+            for lookup, pair, outcome in zip(lookups, pairs, outcomes, strict=True)
+        ]
+    }
+
+
+def _as_given(lookup: object, error: ChatLookupError) -> dict[str, object]:
+    """What was given in place of a pair, if it is text that an answer can hold; the problem says what is wrong."""
+    given = lookup if isinstance(lookup, Mapping) else {}
+    entity_type, entity_id = (
+        value if isinstance(value, str) and value.isprintable() and len(value) <= LONGEST else None
+        for value in (given.get("entity_type"), given.get("entity_id"))
+    )
+    return problem_body(entity_type, entity_id, error)

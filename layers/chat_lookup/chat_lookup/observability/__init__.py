@@ -1,0 +1,1 @@
+"""Log lines, metrics, redaction, and the frame of an invocation."""

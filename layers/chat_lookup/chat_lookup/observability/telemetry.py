@@ -1,0 +1,209 @@
+"""What operators see: one structured log line per outcome, and metrics in closed sets of dimensions (design 7)."""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit
+
+from chat_lookup.bitrix24.errors import METRIC_CODES, BitrixError, ErrorClass
+from chat_lookup.bitrix24.event_names import KINDS, Rejection
+from chat_lookup.bitrix24.results import ResultShape
+from chat_lookup.install.refusal_reasons import Refusal
+from chat_lookup.observability.redaction import Redactor
+
+OTHER: Final = "OTHER"
+
+METHODS: Final = frozenset(
+    {
+        "im.chat.get", "imbot.chat.get", "imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get",
+        "imopenlines.dialog.get", "tasks.task.get", "scope", "method.get", "profile", "app.info",
+        "event.get", "event.bind", "event.unbind",
+        "imbot.v2.Bot.register", "imbot.v2.Bot.update", "imbot.v2.Command.register", "imbot.v2.Command.update",
+        "imbot.v2.Revision.get", "imbot.register", "imbot.update", "imbot.command.register", "imbot.command.update",
+        "imbot.message.add", "imbot.v2.Chat.Message.send", "imbot.command.answer", "imbot.v2.Command.answer",
+        "im.user.get", "batch",
+    }
+)  # fmt: skip
+REJECTIONS: Final = frozenset({*map(str, Refusal), *map(str, Rejection), "unknown_event", "late"})
+SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
+
+_MOST_VALUES: Final = 100
+"""Values of a metric that CloudWatch reads in one blob."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric's unit and its dimension, the values of which are a closed set (anything else counts as OTHER)."""
+
+    unit: MetricUnit
+    dimension: str | None = None
+    values: frozenset[str] = frozenset()
+
+
+METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
+    "Lookups": (Metric(MetricUnit.Count, "source", SOURCES),),
+    "LookupLatency": (Metric(MetricUnit.Milliseconds, "source", SOURCES),),
+    "PortalCalls": (Metric(MetricUnit.Count, "method", METHODS),),
+    "PortalErrors": (
+        Metric(MetricUnit.Count, "code", METRIC_CODES),
+        Metric(MetricUnit.Count, "class", frozenset(each.value for each in ErrorClass)),
+    ),
+    "PortalLatency": (Metric(MetricUnit.Milliseconds),),
+    "LimiterWait": (Metric(MetricUnit.Milliseconds),),
+    "TokenRefreshes": (
+        Metric(MetricUnit.Count, "outcome", frozenset({"refreshed", "adopted", "dead", "unpaid", "failed"})),
+    ),
+    "KeepaliveRuns": (Metric(MetricUnit.Count, "outcome", frozenset({"renewed", "refused", "failed", "postponed"})),),
+    "EventsReceived": (Metric(MetricUnit.Count, "event", frozenset(KINDS)),),
+    "EventsRejected": (Metric(MetricUnit.Count, "reason", REJECTIONS),),
+    "EventsLost": (Metric(MetricUnit.Count),),
+    "AnswersUnsent": (Metric(MetricUnit.Count),),
+    "TokenAge": (Metric(MetricUnit.Seconds),),
+    "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),
+}
+
+
+_Metrics: TypeAlias = dict[str, tuple[MetricUnit, list[float]]]
+"""Each metric's unit and values."""
+_Counted: TypeAlias = dict[tuple[str, str], _Metrics]
+"""By dimension and its value."""
+
+
+@dataclass(slots=True)
+class _Invocation:
+    """What one invocation has to tell when it ends."""
+
+    fields: dict[str, object] = field(default_factory=dict)
+    counted: _Counted = field(default_factory=dict)
+    level: int = logging.INFO
+
+
+_invocation: ContextVar[_Invocation | None] = ContextVar("invocation", default=None)
+
+
+class Telemetry:
+    """One line and its metrics per invocation: `invocation` opens it, `note` and `count` fill it."""
+
+    def __init__(self, *, service: str, namespace: str, level: str) -> None:
+        self.redactor = Redactor()
+        self._service = service
+        self._namespace = namespace
+        # The level is given here, so that an odd LOG_LEVEL cannot stop a function from starting.
+        self._logger = Logger(
+            service=service,
+            level=level if level in logging.getLevelNamesMapping() else "INFO",
+            json_serializer=self._serialise,
+            use_rfc3339=True,
+            utc=True,
+            location=None,  # always this module: it would tell nobody anything
+        )
+        # Their debug lines hold URLs with secrets and signed headers (design 7).
+        for name in ("urllib3", "botocore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    def _serialise(self, line: object) -> str:
+        text = json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":"))
+        # Half an emoji, as a portal may well send one, cannot be printed and would cost the line.
+        return self.redactor.clean(text.encode(errors="replace").decode())
+
+    @contextmanager
+    def invocation(self, message: str, **fields: object) -> Iterator[None]:
+        """Everything noted and counted inside is written once, at the end, however the body ends."""
+        token = _invocation.set(_Invocation(fields=dict(fields)))
+        try:
+            yield
+        finally:
+            self._write(message, _invocation.get() or _Invocation())
+            _invocation.reset(token)
+
+    def note(self, *, level: int = logging.INFO, **fields: object) -> None:
+        """Add fields to the line of this invocation; the highest level noted is the line's."""
+        current = _invocation.get()
+        if current is not None:
+            current.fields.update(fields)
+            current.level = max(current.level, level)
+
+    def count(self, name: str, value: float = 1.0, /, **dimensions: str) -> None:
+        """Record one value of a metric of the table `METRICS`; `dimensions` name each of its dimensions."""
+        current = _invocation.get()
+        if current is not None:
+            _count(current.counted, name, value, dimensions)
+
+    def count_at_once(self, name: str, value: float = 1.0, /, **dimensions: str) -> None:
+        """The same, printed now: for what has to be known even if this process ends before the invocation does."""
+        counted: _Counted = {}
+        _count(counted, name, value, dimensions)
+        self._print(counted)
+
+    def portal_error(self, error: BitrixError) -> None:
+        """Put a portal's error into the metric and on the invocation's line: its code as sent, and its text."""
+        self.count("PortalErrors", code=error.metric_code, **{"class": error.error_class.value})
+        self.note(
+            level=logging.WARNING,
+            portal_error=error.code,
+            portal_error_class=error.error_class.value,
+            portal_status=error.status,
+            portal_said=error.description,
+        )
+
+    def alarm(self, message: str) -> None:
+        """Something that somebody has to know of: a line of its own at once, with all that was noted until now."""
+        self._logger.error(message, extra=_noted())
+
+    def fault(self, message: str, error: BaseException) -> None:
+        """Something nobody expected: the same, with the traceback, redacted."""
+        self._logger.error(message, exc_info=(type(error), error, error.__traceback__), extra=_noted())
+
+    def _write(self, message: str, invocation: _Invocation) -> None:
+        self._print(invocation.counted)
+        write = {logging.WARNING: self._logger.warning, logging.ERROR: self._logger.error}
+        write.get(invocation.level, self._logger.info)(message, extra=invocation.fields)
+
+    def _print(self, counted: _Counted) -> None:
+        """One blob per set of dimensions: metrics that share a blob share its dimensions, and the alarms would see
+        nothing (design 7)."""
+        for (dimension, value), metrics in counted.items():
+            dimensions = {**({dimension: value} if dimension else {}), "service": self._service}
+            for start in range(0, max(len(values) for _, values in metrics.values()), _MOST_VALUES):
+                end = start + _MOST_VALUES
+                some = {
+                    name: (unit, values[start:end]) for name, (unit, values) in metrics.items() if values[start:end]
+                }
+                sys.stdout.write(_blob(self._namespace, dimensions, some) + "\n")
+
+
+def _blob(namespace: str, dimensions: Mapping[str, str], metrics: _Metrics) -> str:
+    """Metrics as CloudWatch reads them in a log (embedded metric format).
+
+    Powertools writes the same; to make and check its objects took longer than all else that a hit in memory does.
+    """
+    described = {
+        "Namespace": namespace,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name, "Unit": unit.value} for name, (unit, _) in metrics.items()],
+    }
+    metadata = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [described]}
+    told = {name: values for name, (_, values) in metrics.items()}
+    return json.dumps({"_aws": metadata, **dimensions, **told}, separators=(",", ":"))
+
+
+def _noted() -> dict[str, object]:
+    """What is known of this invocation by now, its request id first of all."""
+    current = _invocation.get()
+    return dict(current.fields) if current else {}
+
+
+def _count(counted: _Counted, name: str, value: float, dimensions: Mapping[str, str]) -> None:
+    for metric in METRICS[name]:
+        said = dimensions[metric.dimension] if metric.dimension else ""
+        value_of = said if not metric.dimension or said in metric.values else OTHER
+        blob = counted.setdefault((metric.dimension or "", value_of), {})
+        blob.setdefault(name, (metric.unit, []))[1].append(float(value))

@@ -1,0 +1,194 @@
+"""API keys: a key belongs to one portal, and only its hash is kept (design 3.1)."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from chat_lookup.clock import Clock
+from chat_lookup.dynamodb import number, read_number, read_set, read_text, text
+from chat_lookup.errors import InvalidRequest, KeyRejected, ScopeMissing
+from chat_lookup.portals.portal import partition
+from chat_lookup.ttl_cache import Memory
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+
+    from chat_lookup.dynamodb import Item
+
+PASSTHROUGH: Final = "passthrough"
+SCOPES: Final = frozenset({"lookup", "details", "rest", PASSTHROUGH})
+"""What a key may be allowed: look-ups; a chat's details with the reverse look-up; both in Bitrix24's own format; and
+besides the methods of a list of its own, which the portal answers."""
+
+_FORM = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_METHOD = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
+_MOST_METHODS = 200
+_LONGEST_METHOD = 100
+_LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is kept of a key. `key_id` names it in lists; it cannot be turned back into the key."""
+
+    key_id: str
+    member_id: str
+    scopes: frozenset[str]
+    label: str
+    created_at: float
+    expires_at: float | None
+    passthrough: frozenset[str] = frozenset()
+    """Methods in lower case that the portal answers for this key."""
+
+
+class Keys:
+    """The keys in PortalTable: `KEY#<hash>` to authenticate with one read, and a list under each portal."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock = clock
+        self._memory: Memory[str, ApiKey] = Memory(clock)
+
+    def authenticate(self, key: str | None, scope: str) -> ApiKey:
+        """The key that was sent, if it is known, not expired and allowed `scope`.
+
+        Raises `KeyRejected` (one sentence for every cause: nothing is told to who guesses) or `ScopeMissing`.
+        """
+        if not key or not _FORM.fullmatch(key):
+            raise KeyRejected("Send a key as Authorization: Bearer KEY or as X-Api-Key: KEY")
+        hashed = _hash(key)
+        found = self._memory.recall(hashed, lambda: self._read(hashed))
+        if found is None or (found.expires_at is not None and found.expires_at <= self._clock.now()):
+            raise KeyRejected("The key is unknown, expired or revoked")
+        if scope not in found.scopes:
+            raise ScopeMissing(f"The key has no scope {scope}")
+        return found
+
+    def create(
+        self,
+        member_id: str,
+        label: str,
+        scopes: Iterable[str],
+        expires_at: float | None,
+        key: str | None = None,
+        *,
+        passthrough: Iterable[str] = (),
+    ) -> tuple[str, ApiKey]:
+        """Make a key and keep its hash. Answers the key itself, this one time, and what is kept.
+
+        `key` names a given one, for a local run whose sample events need a known key. Raises `InvalidRequest`.
+        """
+        wanted = frozenset(scopes)
+        if not wanted or not wanted <= SCOPES:
+            raise InvalidRequest(f"scopes must be some of {', '.join(sorted(SCOPES))}")
+        if not _LABEL.fullmatch(label):
+            raise InvalidRequest("label must have 1 to 100 characters, none of them a control character")
+        methods = _methods(passthrough, wanted)
+        if key is None:
+            key = "clk_" + secrets.token_urlsafe(32)
+        hashed = _hash(key)
+        kept = ApiKey(hashed[:12], member_id, wanted, label, self._clock.now(), expires_at, methods)
+        item = _to_item(kept)
+        self._dynamodb.transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": self._table, "Item": {**item, **_by_hash(hashed)}}},
+                {
+                    "Put": {
+                        "TableName": self._table,
+                        "Item": {**item, **_in_list(member_id, kept.key_id), "hash": text(hashed)},
+                    }
+                },
+            ]
+        )
+        return key, kept
+
+    def of(self, member_id: str) -> Iterator[ApiKey]:
+        """The keys of one portal, without a scan."""
+        for item in self._listed(member_id):
+            yield _from_item(item)
+
+    def revoke(self, member_id: str, key_id: str) -> ApiKey:
+        """End a key; every process refuses it within 30 s. Raises `InvalidRequest` if the portal has no such key."""
+        for item in self._listed(member_id):
+            if read_text(item, "key_id") == key_id:
+                hashed = read_text(item, "hash") or ""
+                self._dynamodb.transact_write_items(
+                    TransactItems=[
+                        {"Delete": {"TableName": self._table, "Key": _by_hash(hashed)}},
+                        {"Delete": {"TableName": self._table, "Key": _in_list(member_id, key_id)}},
+                    ]
+                )
+                self._memory.forget(hashed)
+                return _from_item(item)
+        raise InvalidRequest("The portal has no key of that key_id")
+
+    def _listed(self, member_id: str) -> "Iterator[Item]":
+        for page in self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :portal AND begins_with(sk, :key)",
+            ExpressionAttributeValues={":portal": text(partition(member_id)), ":key": text("KEY#")},
+        ):
+            yield from page["Items"]
+
+    def _read(self, hashed: str) -> ApiKey | None:
+        item = self._dynamodb.get_item(TableName=self._table, Key=_by_hash(hashed)).get("Item")
+        return _from_item(item) if item else None
+
+
+def _methods(names: Iterable[str], scopes: frozenset[str]) -> frozenset[str]:
+    """The list of methods in lower case, as they are compared (bitrix24.md 2.3). Raises `InvalidRequest`."""
+    methods = frozenset(name.lower() for name in names)
+    if methods and PASSTHROUGH not in scopes:
+        raise InvalidRequest(f"passthrough is of use with the scope {PASSTHROUGH} only")
+    if len(methods) > _MOST_METHODS or not all(
+        len(name) <= _LONGEST_METHOD and _METHOD.fullmatch(name) for name in methods
+    ):
+        raise InvalidRequest(f"passthrough must be up to {_MOST_METHODS} names of methods, as crm.deal.get")
+    if "batch" in methods:
+        raise InvalidRequest("passthrough: batch is answered here, for the methods in it that are admitted")
+    return methods
+
+
+def _hash(key: str) -> str:
+    # The keys are 256 random bits, so a plain hash cannot be guessed back.
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _by_hash(hashed: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+    return {"pk": text(f"KEY#{hashed}"), "sk": text("KEY")}
+
+
+def _in_list(member_id: str, key_id: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+    return {"pk": text(partition(member_id)), "sk": text(f"KEY#{key_id}")}
+
+
+def _to_item(key: ApiKey) -> "dict[str, UniversalAttributeValueTypeDef]":
+    item: dict[str, UniversalAttributeValueTypeDef] = {
+        "key_id": text(key.key_id),
+        "member_id": text(key.member_id),
+        "scopes": {"SS": sorted(key.scopes)},
+        "label": text(key.label),
+        "created_at": number(key.created_at),
+    }
+    if key.expires_at is not None:
+        item["expires_at"] = number(key.expires_at)
+    if key.passthrough:
+        item["passthrough"] = {"SS": sorted(key.passthrough)}
+    return item
+
+
+def _from_item(item: "Item") -> ApiKey:
+    return ApiKey(
+        key_id=read_text(item, "key_id") or "",
+        member_id=read_text(item, "member_id") or "",
+        scopes=read_set(item, "scopes") or frozenset(),
+        label=read_text(item, "label") or "",
+        created_at=read_number(item, "created_at") or 0.0,
+        expires_at=read_number(item, "expires_at"),
+        passthrough=read_set(item, "passthrough") or frozenset(),
+    )

@@ -1,0 +1,185 @@
+"""One portal's record in PortalTable: where it is, which secret opens it, what it grants, how fast it may be asked."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from chat_lookup.dynamodb import number, read_number, read_set, read_text, read_whole, text
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+
+    from chat_lookup.dynamodb import Item
+
+DEFAULT_RATE: Final = 2.0
+"""Requests a second that every plan below Enterprise leaks (bitrix24.md 6.1)."""
+DEFAULT_BURST: Final = 50
+
+RECORD: Final = "RECORD"
+"""The sort key of a portal's record; its keys' entries stand beside it."""
+
+
+class PortalKind(StrEnum):
+    """What opens the portal."""
+
+    WEBHOOK = "webhook"
+    OAUTH = "oauth"
+
+
+class PortalState(StrEnum):
+    """What the portal admits. Each but ACTIVE has an answer of its own for callers."""
+
+    ACTIVE = "active"
+    UNINSTALLED = "uninstalled"
+    REAUTHORISE = "reauthorise"
+    """The grant is dead; an administrator's visit to the application heals it."""
+    UNPAID = "unpaid"
+    """The application or the plan is not paid; asked again when `retry_at` has come."""
+    MISCONFIGURED = "misconfigured"
+    """The authorisation server refuses our application's keys; asked again when `retry_at` has come."""
+    REFUSED = "refused"
+    """The portal refuses even tokens that were just renewed; asked again when `retry_at` has come."""
+    RENAMED = "renamed"
+    """A webhook's portal has a new address, which cannot be proved: its URL has to be given again (9, row 20)."""
+
+
+class ResultForm(StrEnum):
+    """How a chat that was found is told in Bitrix24's own format; the documents have known both (bitrix24.md 1.1.2)."""
+
+    OBJECT = "object"
+    INT = "int"
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """The record. `token_version` is the pointer that says which version of the secret is true (design 5, Tokens)."""
+
+    member_id: str
+    domain: str
+    """Host of the portal, with the port if it is not the usual one."""
+    secret_arn: str
+    token_version: str
+    kind: PortalKind = PortalKind.WEBHOOK
+    state: PortalState = PortalState.ACTIVE
+    state_code: str = ""
+    """The portal's own code that led to the state."""
+    retry_at: float = 0.0
+    scopes: frozenset[str] | None = None
+    """What the portal grants; None where it would not say."""
+    generation: int = 1
+    """Goes up when the portal is purged or uninstalled: all its cached answers vanish without a scan (design 4)."""
+    rate: float = DEFAULT_RATE
+    burst: int = DEFAULT_BURST
+    paced_by: str = ""
+    """`operator` where somebody chose rate and burst: an installation leaves them alone then."""
+    bot_id: int | None = None
+    bot_api: str = ""
+    """`v2` or `v1`: which family of methods our bot was registered with; empty without a bot."""
+    bot_revision: int | None = None
+    """What the portal's messenger can do (`imbot.v2.Revision.get`)."""
+    command_id: int | None = None
+    client_id: str = ""
+    """The application that is installed there (OAuth)."""
+    server: str = ""
+    """Host of the authorisation server that issued the grant."""
+    owner_id: int | None = None
+    """The user whose grant it is: it dies with him (bitrix24.md 3.5)."""
+    refreshed_at: float = 0.0
+    application_tokens: frozenset[str] = frozenset()
+    """SHA-256 of each application token that proves an event's origin."""
+    public_url: str = ""
+    """Our own address as it is registered in the portal."""
+    created_at: float = 0.0
+    former_domains: frozenset[str] = frozenset()
+    """Its hosts before it was renamed: links to them are still about, and in people's messages."""
+    result_form: ResultForm = ResultForm.OBJECT
+
+    def grants(self, scope: str) -> bool:
+        """Whether a scope may be tried: granted, or not known."""
+        return self.scopes is None or scope in self.scopes
+
+
+def member_id_of_webhook(domain: str) -> str:
+    """The stand-in for a portal's `member_id`, which an inbound webhook cannot ask for (bitrix24.md 1.16).
+
+    32 hexadecimal digits like the real one, the same for the same domain.
+    """
+    return hashlib.sha256(f"webhook:{domain.lower()}".encode()).hexdigest()[:32]
+
+
+def partition(member_id: str) -> str:
+    """The partition of PortalTable that holds all of one portal: its record and the list of its keys."""
+    return f"PORTAL#{member_id}"
+
+
+def pk_sk(pk: str, sk: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+    return {"pk": text(pk), "sk": text(sk)}
+
+
+def record_key(member_id: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+    return pk_sk(partition(member_id), RECORD)
+
+
+def to_item(portal: Portal) -> "dict[str, UniversalAttributeValueTypeDef]":
+    item = {
+        **record_key(portal.member_id),
+        "secret_arn": text(portal.secret_arn),
+        "token_version": text(portal.token_version),
+        "state": text(portal.state),
+        "generation": number(portal.generation),
+    }
+    for name in _TEXTS:
+        if getattr(portal, name):
+            item[name] = text(str(getattr(portal, name)))
+    for name in _NUMBERS:
+        if getattr(portal, name) is not None:
+            item[name] = number(getattr(portal, name))
+    for name in _SETS:
+        if getattr(portal, name):
+            item[name] = {"SS": sorted(getattr(portal, name))}
+    return item
+
+
+_TEXTS: Final = (
+    "member_id", "domain", "kind", "state_code", "paced_by", "bot_api", "client_id", "server", "public_url",
+    "result_form",
+)  # fmt: skip
+_NUMBERS: Final = (
+    "retry_at", "rate", "burst", "bot_id", "bot_revision", "command_id", "owner_id", "refreshed_at", "created_at",
+)  # fmt: skip
+_SETS: Final = ("scopes", "application_tokens", "former_domains")
+
+
+def from_item(item: "Item") -> Portal:
+    def read(name: str) -> str:
+        return read_text(item, name) or ""
+
+    return Portal(
+        member_id=read("member_id"),
+        domain=read("domain"),
+        secret_arn=read("secret_arn"),
+        token_version=read("token_version"),
+        kind=PortalKind(read("kind") or PortalKind.WEBHOOK),
+        state=PortalState(read("state") or PortalState.ACTIVE),
+        state_code=read("state_code"),
+        retry_at=read_number(item, "retry_at") or 0.0,
+        scopes=read_set(item, "scopes"),
+        generation=read_whole(item, "generation") or 1,
+        rate=read_number(item, "rate") or DEFAULT_RATE,
+        burst=read_whole(item, "burst") or DEFAULT_BURST,
+        paced_by=read("paced_by"),
+        bot_id=read_whole(item, "bot_id"),
+        bot_api=read("bot_api"),
+        bot_revision=read_whole(item, "bot_revision"),
+        command_id=read_whole(item, "command_id"),
+        client_id=read("client_id"),
+        server=read("server"),
+        owner_id=read_whole(item, "owner_id"),
+        refreshed_at=read_number(item, "refreshed_at") or 0.0,
+        application_tokens=read_set(item, "application_tokens") or frozenset(),
+        public_url=read("public_url"),
+        created_at=read_number(item, "created_at") or 0.0,
+        former_domains=read_set(item, "former_domains") or frozenset(),
+        result_form=ResultForm(read("result_form") or ResultForm.OBJECT),
+    )

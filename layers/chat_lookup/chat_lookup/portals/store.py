@@ -1,0 +1,287 @@
+"""The portal records in PortalTable: `pk=PORTAL#<member_id>`, with an item for each domain and one default."""
+
+import re
+import uuid
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from chat_lookup.clock import Clock
+from chat_lookup.dynamodb import condition_failed, number, old_item, read_text, read_whole, text, transaction_failed
+from chat_lookup.errors import PortalNotInstalled, PortalUnavailable
+from chat_lookup.portals.closed import ASKED_AGAIN, refusal
+from chat_lookup.portals.default_portal import DefaultPortal
+from chat_lookup.portals.portal import RECORD, Portal, PortalState, from_item, pk_sk, record_key, to_item
+from chat_lookup.ttl_cache import Memory
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UniversalAttributeValueTypeDef
+
+_TRIES: Final = 5
+PROBED_FOR: Final = 30.0
+"""Seconds that one call is given to find out whether a closed portal is open again."""
+_NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}")
+"""A member id, or a host with its port; all else cannot name a portal, and may be no key of the table either."""
+
+
+class Portals:
+    """Reads and writes the records. Those in use are remembered for at most 30 s (design 3.1)."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock = clock
+        self._default = DefaultPortal(dynamodb, table)
+        self._memory: Memory[str, Portal] = Memory(clock)
+
+    def get(self, member_id: str) -> Portal:
+        """The record of a portal that may be asked. Raises `PortalNotInstalled`, or what its state says."""
+        portal = self._memory.recall(member_id, lambda: self.read(member_id))
+        if portal is None:
+            raise PortalNotInstalled
+        refused = refusal(portal.state, portal.state_code, portal.retry_at, self._clock.now())
+        if refused is not None:
+            raise refused
+        return portal
+
+    def read(self, member_id: str) -> Portal | None:
+        """The record as it stands now, whatever its state, or None."""
+        item = self._dynamodb.get_item(TableName=self._table, Key=record_key(member_id), ConsistentRead=True).get(
+            "Item"
+        )
+        return from_item(item) if item else None
+
+    def heard_by(self, member_id: str, bot_ids: Collection[int]) -> Portal | None:
+        """The record for an event that these bots heard, whatever its state, or None.
+
+        It may be up to 30 s old if it is active and its bot is one of them: else it may have been installed anew.
+        """
+        portal = self._memory.get(member_id)
+        if portal is None or portal.state is not PortalState.ACTIVE or portal.bot_id not in bot_ids:
+            portal = self.read(member_id)
+            if portal is not None:
+                self._memory.put(member_id, portal)
+        return portal
+
+    def find(self, name: str | None) -> Portal:
+        """A portal by member_id or by domain; without a name the default one.
+
+        Raises `InvalidRequest` where a name is needed, and what `get` raises.
+        """
+        if not name:
+            return self.get(self._default.member_id())
+        if not _NAME.fullmatch(name):
+            raise PortalNotInstalled
+        if self._memory.get(name):
+            return self.get(name)
+        return self.get(self.member_id_of(name.lower()) or name)
+
+    def named(self, name: str) -> Portal:
+        """The same for operators: the record as it stands now, whatever its state. Raises `PortalNotInstalled`."""
+        portal = None
+        if _NAME.fullmatch(name):
+            portal = self.read(self.member_id_of(name.lower()) or name)
+        if portal is None:
+            raise PortalNotInstalled
+        return portal
+
+    def all(self) -> Iterator[Portal]:
+        """Every record, by scan: for operators and the keepalive, never on a request's path."""
+        for page in self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._table,
+            FilterExpression="sk = :record",
+            ExpressionAttributeValues={":record": text(RECORD)},
+        ):
+            for item in page["Items"]:
+                yield from_item(item)
+
+    def save(self, portal: Portal, *, default: bool = False) -> Portal:
+        """Write a whole record with its domain: a portal that is added or installed, again or for the first time.
+
+        Keeps when it was first made and the form of its results, and raises its generation if it stood before, so that
+        nothing older is served.
+        The first portal becomes the default one; with a second there is none, unless `default` chose one.
+        """
+        for _ in range(_TRIES):
+            before = self.read(portal.member_id)
+            if before is None:
+                # No generation is had twice, not even by a portal that was forgotten: rows of the former may be left.
+                now = self._clock.now()
+                portal = replace(portal, created_at=now, generation=int(now * 1000))
+            else:
+                former = (before.former_domains | {before.domain}) - {portal.domain}
+                portal = replace(
+                    portal,
+                    created_at=before.created_at,
+                    generation=before.generation + 1,
+                    former_domains=former,
+                    result_form=before.result_form,
+                )
+            try:
+                self._dynamodb.transact_write_items(TransactItems=self._writes(portal, before, default=default))
+            except ClientError as error:
+                if not transaction_failed(error):
+                    raise
+            else:
+                self._memory.forget(portal.member_id)
+                return portal
+        raise PortalUnavailable("The portal's record is being written by others at this moment", retry_after=1)
+
+    def change(self, portal: Portal, **fields: "UniversalAttributeValueTypeDef") -> bool:
+        """Set some fields of a record, if it still stands with this `token_version`; whether it did.
+
+        The condition keeps a slow process from writing what it learned of a former installation into the next, and
+        from opening one that was uninstalled meanwhile.
+        """
+        assignments = ", ".join(f"#{name} = :{name}" for name in fields)
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=record_key(portal.member_id),
+                UpdateExpression=f"SET {assignments}",
+                ConditionExpression="token_version = :version AND #state <> :uninstalled",
+                ExpressionAttributeNames={"#state": "state", **{f"#{name}": name for name in fields}},
+                ExpressionAttributeValues={
+                    **{f":{name}": value for name, value in fields.items()},
+                    ":version": text(portal.token_version),
+                    ":uninstalled": text(PortalState.UNINSTALLED),
+                },
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            return False
+        finally:
+            self._memory.forget(portal.member_id)
+        return True
+
+    def close(self, portal: Portal, state: PortalState, code: str, *, retry_at: float = 0.0) -> None:
+        """Mark a portal that admits nothing until its state changes: `portal` is the record that was seen so."""
+        self.change(portal, state=text(state), state_code=text(code or "-"), retry_at=number(retry_at))
+
+    def reopen(self, portal: Portal) -> None:
+        """Mark a portal as active again after it answered."""
+        self.change(portal, state=text(PortalState.ACTIVE), state_code=text("-"), retry_at=number(0))
+
+    def probed(self, portal: Portal) -> Portal:
+        """The record, if this caller may find out whether the portal is open again: of all that come when that is due,
+        in whatever process, one may. A portal that is open is not read. Raises what its state says.
+        """
+        now = self._clock.now()
+        if portal.state not in ASKED_AGAIN or now < portal.retry_at:
+            return portal
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=record_key(portal.member_id),
+                UpdateExpression="SET retry_at = :until, probed_by = :me",
+                # Our own name is admitted, too: a response may be lost after the commit (design 4).
+                ConditionExpression="#state = :state AND (retry_at = :due OR probed_by = :me)",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={
+                    ":until": number(now + PROBED_FOR),
+                    ":me": text(uuid.uuid4().hex),
+                    ":state": text(portal.state),
+                    ":due": number(portal.retry_at),
+                },
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            standing = old_item(error)
+            if not standing:
+                raise PortalNotInstalled from None
+            current = from_item(standing)
+            refused = refusal(current.state, current.state_code, current.retry_at, now)
+            if refused is not None:
+                raise refused from None
+            return current
+        finally:
+            self._memory.forget(portal.member_id)
+        return from_item(answer["Attributes"])
+
+    def lacks_scope(self, portal: Portal, scope: str) -> Portal:
+        """Remember that the portal refused a scope, so that the next look-up does not try it."""
+        if portal.scopes is None or scope not in portal.scopes:
+            return portal
+        left = portal.scopes - {scope}
+        if left and self.change(portal, scopes={"SS": sorted(left)}):
+            return replace(portal, scopes=left)
+        return portal
+
+    def raise_generation(self, member_id: str) -> int:
+        """Make every cached answer of the portal unreachable. Raises `PortalNotInstalled`; returns the new one."""
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=record_key(member_id),
+                UpdateExpression="ADD generation :one",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues={":one": number(1)},
+                ReturnValues="UPDATED_NEW",
+            )
+        except ClientError as error:
+            if condition_failed(error):
+                raise PortalNotInstalled from None
+            raise
+        self._memory.forget(member_id)
+        return read_whole(answer["Attributes"], "generation") or 1
+
+    def make_default(self, member_id: str) -> None:
+        """Choose the portal that is meant where none is named."""
+        self._dynamodb.transact_write_items(TransactItems=self._default.write_for(member_id, chosen=True))
+
+    def forget(self, member_id: str) -> None:
+        """Let go of what this process remembers of a portal."""
+        self._memory.forget(member_id)
+
+    def member_id_of(self, domain: str) -> str | None:
+        """The portal that was last written with a domain (`host` or `host:port`, in lower case), or None."""
+        key = pk_sk(f"DOMAIN#{domain}", "DOMAIN")
+        return read_text(self._dynamodb.get_item(TableName=self._table, Key=key).get("Item", {}), "member_id")
+
+    def moved(self, portal: Portal) -> None:
+        """Find a renamed portal by its new domain, too; whoever gets its former one overwrites that when he comes."""
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key=pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN"),
+            UpdateExpression="SET member_id = :member_id",
+            ExpressionAttributeValues={":member_id": text(portal.member_id)},
+        )
+
+    def _names(self, portal: Portal) -> bool:
+        """Whether its domain's item names this portal: one by webhook and one by OAuth can have the same domain."""
+        return self.member_id_of(portal.domain) == portal.member_id
+
+    def _writes(self, portal: Portal, before: Portal | None, *, default: bool) -> "list[TransactWriteItemTypeDef]":
+        record: TransactWriteItemTypeDef = {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_item(portal),
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        }
+        if before is not None:
+            record["Put"]["ConditionExpression"] = "generation = :generation"
+            record["Put"]["ExpressionAttributeValues"] = {":generation": number(before.generation)}
+        domain = {**pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN"), "member_id": text(portal.member_id)}
+        writes: list[TransactWriteItemTypeDef] = [record, {"Put": {"TableName": self._table, "Item": domain}}]
+        if before is not None and before.domain != portal.domain and self._names(before):
+            writes.append({"Delete": {"TableName": self._table, "Key": pk_sk(f"DOMAIN#{before.domain}", "DOMAIN")}})
+        return [*writes, *self._default.write_for(portal.member_id, chosen=default)]
+
+    def delete(self, portal: Portal) -> None:
+        """Remove a portal's record, its domain and its place as the default."""
+        deletes: list[TransactWriteItemTypeDef] = [
+            {"Delete": {"TableName": self._table, "Key": record_key(portal.member_id)}},
+            *self._default.delete_for(portal.member_id),
+        ]
+        if self._names(portal):
+            deletes.append({"Delete": {"TableName": self._table, "Key": pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN")}})
+        self._dynamodb.transact_write_items(TransactItems=deletes)
+        self._memory.forget(portal.member_id)

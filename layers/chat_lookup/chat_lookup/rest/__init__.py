@@ -1,0 +1,1 @@
+"""The platform's own wire format in front of the look-up."""

@@ -1,0 +1,83 @@
+"""Methods that the portal itself answers: some for everybody, others where its owner lets a key pass (design 3.2)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+from chat_lookup.bitrix24.client import Answer, Command
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.http import php_arrays
+from chat_lookup.portals.portal import Portal
+from chat_lookup.rest.batch import BATCH
+from chat_lookup.rest.failures import FAILURES, RestFailures
+from chat_lookup.rest.requests import RestCall
+from chat_lookup.rest.responses import Outcome, Result, time_of
+
+_BOT_CHAT: Final = "imbot.v2.Chat.get"
+FORWARDED: Final[Mapping[str, str]] = {
+    name.lower(): name
+    for name in (_BOT_CHAT, "im.dialog.get", "imbot.dialog.get", "method.get", "scope", "profile", "app.info")
+}
+"""The portal's names by folded ones. What these answer is not kept: it changes without a sign."""
+_NEVER_RUN: Final = BitrixError("PROTOCOL", 200, method=BATCH, description="a command was never run")
+
+_Answered: TypeAlias = Answer | Exception
+"""What came of a call."""
+
+
+class Forwarding:
+    """Asks portals in the name of clients, within their pace."""
+
+    def __init__(self, calls: PortalCalls, failures: RestFailures, clock: Clock) -> None:
+        self._calls = calls
+        self._failures = failures
+        self._clock = clock
+
+    def outcomes(
+        self, portal: Portal, commands: Sequence[Command], deadline: Deadline, *, changing: bool
+    ) -> list[Outcome]:
+        """The outcomes in order. `changing` commands may do something: none of them is made twice, here or by others.
+
+        Several go in one request, which the portal counts as one.
+        """
+        began = self._clock.now()
+        answered = self._asked(portal, commands, deadline)
+        finished = self._clock.now()
+
+        def outcome(each: _Answered) -> Outcome:
+            if isinstance(each, Answer):
+                return Result(each.result, time_of(began, finished, each.time), each.pages)
+            refused = self._failures.refusal(each)
+            # Our own errors are from before the portal was asked; of all others nobody knows what was done.
+            return refused.final() if changing and not isinstance(each, ChatLookupError) else refused
+
+        return [outcome(each) for each in answered]
+
+    def _asked(self, portal: Portal, commands: Sequence[Command], deadline: Deadline) -> Sequence[_Answered]:
+        if len(commands) > 1 and all(command.batchable for command in commands):
+            try:
+                outcomes = self._calls.batch(portal, commands, deadline)
+            except FAILURES as error:
+                return [error] * len(commands)
+            return [_NEVER_RUN if outcome is None else outcome for outcome in outcomes]
+        return [self._asked_alone(portal, command, deadline) for command in commands]
+
+    def _asked_alone(self, portal: Portal, command: Command, deadline: Deadline) -> _Answered:
+        try:
+            return self._calls.call(portal, command.method, command.params, deadline)
+        except FAILURES as error:
+            return error
+
+
+def command_of(portal: Portal, name: str, call: RestCall) -> Command:
+    """A call as the portal is asked: its parameters as they came, but for a bot.
+
+    A client has none in a portal that has ours: a bot of another application gives its place to that one.
+    """
+    params = call.params
+    if name == _BOT_CHAT and portal.bot_id is not None and "botid" in php_arrays.folded(params):
+        others = {name: value for name, value in params.items() if name.lower() not in ("botid", "bottoken")}
+        params = {**others, "botId": portal.bot_id}
+    return Command(name, params)

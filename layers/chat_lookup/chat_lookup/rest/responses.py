@@ -1,0 +1,68 @@
+"""What goes back to a client of Bitrix24: envelope, `time` and errors as the platform has them (bitrix24.md 2.5)."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from chat_lookup.bitrix24.responses import OperatingTime
+from chat_lookup.http.requests import Response
+from chat_lookup.rest.errors import Refusal
+
+_CONTENT_TYPE: Final = "application/json; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a method answered: its value as JSON says it, the `time` it took, and a list's `next` and `total`."""
+
+    value: object
+    time: Mapping[str, object]
+    pages: Mapping[str, object] = field(default_factory=dict)
+
+
+Outcome = Result | Refusal
+
+
+def time_of(start: float, finish: float, told: OperatingTime | None = None) -> dict[str, object]:
+    """The `time` of an answer, from Unix times; `told` is what the portal last said of the method's operating time.
+
+    What it does not say is left out, as it is of methods of imbot.v2.
+    """
+    seconds = max(0.0, finish - start)
+    time: dict[str, object] = {
+        "start": start,
+        "finish": finish,
+        "duration": seconds,
+        "processing": seconds,
+        "date_start": _date(start),
+        "date_finish": _date(finish),
+    }
+    if told is not None and told.reset_at is not None:
+        time["operating_reset_at"] = int(told.reset_at)
+    if told is not None and told.operating is not None:
+        time["operating"] = told.operating
+    return time
+
+
+def response(outcome: Outcome) -> Response:
+    """The answer to one request."""
+    if isinstance(outcome, Result):
+        return _response(200, {"result": outcome.value, **outcome.pages, "time": outcome.time}, {})
+    body = {"error": outcome.code, "error_description": outcome.description}
+    headers = {} if outcome.retry_after is None else {"retry-after": str(max(1, math.ceil(outcome.retry_after)))}
+    return _response(outcome.status, body, headers)
+
+
+def _response(status: int, body: Mapping[str, object], headers: Mapping[str, str]) -> Response:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": _CONTENT_TYPE, "cache-control": "no-store", **headers},
+        "body": json.dumps(body, separators=(",", ":")),
+    }
+
+
+def _date(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")

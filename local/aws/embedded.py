@@ -1,0 +1,149 @@
+"""AWS on this machine: moto's DynamoDB, Secrets Manager, SQS and EventBridge behind one address, with the template's
+tables and queues in them."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from botocore.session import Session
+
+from local.aws.event_bus import Entry
+from local.aws.services import Services
+from local.net.http_server import HttpServer
+from local.template.queues import Queue
+from local.template.reader import ACCOUNT, REGION, Template
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+CREDENTIALS: Mapping[str, str] = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+# What a process of the local run has instead of all AWS_* variables of its user: whatever goes wrong, no call falls
+# through to a real account. An empty configuration also has no profile that ignores the endpoint.
+ENVIRONMENT: Mapping[str, str] = {
+    **CREDENTIALS,
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_PROXY": "*",  # botocore would ask a proxy for this machine's own address
+    "no_proxy": "*",
+    "MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR": "false",  # once a minute, as the cloud has it, is not often enough
+}
+
+
+class EmbeddedAws:
+    """The stores of a local run, with the template's tables and queues in them; they are gone with the process.
+
+    moto keeps its stores per process and region. `dynamodb_url` puts another engine in the place of moto's tables,
+    DynamoDB Local say, behind the same address. The port is bound at once (OSError if it is taken).
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        bind: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        region: str = REGION,
+        dynamodb_url: str | None = None,
+    ) -> None:
+        self._template = template
+        self._region = region
+        self._session = Session()
+        self._clients: dict[str, object] = {}
+        self._tables: list[str] = []
+        self._queues: list[str] = []
+        self._services = Services(dynamodb_url)
+        self._server = HttpServer(self._services, bind, port)
+
+    @property
+    def endpoint_url(self) -> str:
+        return self._server.url()
+
+    def url(self, host: str) -> str:
+        """The same address as others reach it: by the name that this machine has for them."""
+        return self._server.url(host)
+
+    def queue_url(self, name: str) -> str:
+        """One of the template's queues, as `QueueUrl` says it."""
+        return queue_url(self.endpoint_url, name)
+
+    def start(self) -> None:
+        """Serve, and make the tables and queues."""
+        self._server.start()
+        dynamodb, sqs = self.dynamodb(), self.sqs()
+        for table in self._template.tables:
+            dynamodb.create_table(**table)  # type: ignore[arg-type]  # checked by the engine, as CloudFormation's are
+            self._tables.append(str(table["TableName"]))
+        for queue in sorted(self._template.queues, key=lambda each: each.dead_letters is not None):
+            sqs.create_queue(QueueName=queue.name, Attributes=self._attributes(queue))  # type: ignore[arg-type]
+            self._queues.append(queue.name)
+
+    def stop(self) -> None:
+        """Drop tables, queues and the address: the next one in this process, or on this engine, begins afresh."""
+        self.end_waiting()
+        dynamodb, sqs = self.dynamodb(), self.sqs()
+        while self._tables:
+            dynamodb.delete_table(TableName=self._tables.pop())
+        while self._queues:
+            sqs.delete_queue(QueueUrl=self.queue_url(self._queues.pop()))
+        self._server.stop()
+
+    def serve_functions(self, invocations: "WSGIApplication") -> None:
+        """Be Lambda, too: what invokes functions by name."""
+        self._services.invocations = invocations
+
+    def end_waiting(self) -> None:
+        """Whoever waits for messages of a queue, or for an event, is told that there is none, so that all can stop."""
+        self._services.queues.end_waiting()
+        self._services.bus.end_waiting()
+
+    def published(self) -> tuple[Entry, ...]:
+        """The latest entries that the event bus admitted, the newest last; also at `/_published`, as JSON."""
+        return self._services.bus.entries()
+
+    def empty_queues(self) -> None:
+        """Drop every message, and forget what was published."""
+        sqs = self.sqs()
+        for queue in self._queues:
+            sqs.purge_queue(QueueUrl=self.queue_url(queue))
+        self._services.bus.clear()
+
+    def dynamodb(self) -> "DynamoDBClient":
+        return cast("DynamoDBClient", self._client("dynamodb"))
+
+    def secrets(self) -> "SecretsManagerClient":
+        return cast("SecretsManagerClient", self._client("secretsmanager"))
+
+    def sqs(self) -> "SQSClient":
+        return cast("SQSClient", self._client("sqs"))
+
+    def _attributes(self, queue: Queue) -> dict[str, str]:
+        if queue.dead_letters is None:
+            return dict(queue.attributes)
+        dead_letters = f"arn:aws:sqs:{self._region}:{ACCOUNT}:{queue.dead_letters}"
+        policy = {"deadLetterTargetArn": dead_letters, "maxReceiveCount": queue.receives}
+        return {**queue.attributes, "RedrivePolicy": json.dumps(policy)}
+
+    def _client(self, service: str) -> object:
+        """A client of one service, made once: that takes a while, and threads may share it."""
+        if service not in self._clients:
+            self._clients[service] = self._session.create_client(
+                service,
+                region_name=self._region,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self._clients[service]
+
+
+def queue_url(endpoint_url: str, name: str) -> str:
+    """A queue's URL where the stores are reached at `endpoint_url`; in the cloud SQS has an address of its own."""
+    return f"{endpoint_url}/{ACCOUNT}/{name}"

@@ -1,0 +1,139 @@
+"""The functions of the template as Lambda runs them: loaded by path, invoked with an event and a context."""
+
+import importlib.util
+import json
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chat_lookup.clock import Clock
+from local.aws.function_output import FunctionOutput
+from local.template.functions import LATEST, function_arn
+from local.template.reader import Function, Template
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaContext:
+    """What Lambda tells a handler about its invocation; the attributes that Powertools and the handlers read."""
+
+    function: Function
+    aws_request_id: str
+    # Lambda's own time runs on, however often the clock of portal and service is put forward.
+    _ends_at: float
+    function_version: str = LATEST
+    log_stream_name: str = "local"
+    client_context: None = None
+    identity: None = None
+
+    @property
+    def function_name(self) -> str:
+        return self.function.logical_id
+
+    @property
+    def memory_limit_in_mb(self) -> int:
+        return self.function.memory_size
+
+    @property
+    def invoked_function_arn(self) -> str:
+        return function_arn(self.function_name, self.function.alias)
+
+    @property
+    def log_group_name(self) -> str:
+        return f"/aws/lambda/{self.function_name}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self._ends_at - time.monotonic()) * 1000))
+
+
+Handler = Callable[[object, LambdaContext], object]
+
+
+@dataclass(slots=True)
+class Functions:
+    """Loads each handler at its first invocation, as a cold start does. What it prints goes to `output`.
+
+    Events and answers pass through JSON, as they do in the cloud. Beyond its time a function is not killed: threads
+    cannot be; the handlers watch their deadline themselves.
+    """
+
+    template: Template
+    output: FunctionOutput
+    _handlers: dict[str, Handler] = field(default_factory=dict)
+    _loading: threading.Lock = field(default_factory=threading.Lock)
+
+    def invoke(self, logical_id: str, event: object) -> object:
+        """Invoke a function; raises what its handler raises, after the traceback is logged as Lambda logs it."""
+        function = self.template.functions[logical_id]
+        request_id = str(uuid.uuid4())
+        with self.output.capturing():
+            try:
+                context = LambdaContext(function, request_id, time.monotonic() + function.timeout)
+                answer = self._handler(function)(json.loads(json.dumps(event)), context)
+                return json.loads(json.dumps(answer))
+            except Exception as error:
+                self._log(request_id, error)
+                raise
+
+    def _handler(self, function: Function) -> Handler:
+        with self._loading:
+            if function.logical_id not in self._handlers:
+                self._handlers[function.logical_id] = _load(function)
+            return self._handlers[function.logical_id]
+
+    def _log(self, request_id: str, error: Exception) -> None:
+        line = {"level": "ERROR", "requestId": request_id, **failure(error)}
+        self.output.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def failure(error: Exception) -> dict[str, object]:
+    """What Lambda tells of an exception that a handler raised."""
+    return {
+        "errorType": type(error).__name__,
+        "errorMessage": str(error),
+        "stackTrace": traceback.format_exception(error),
+    }
+
+
+def _load(function: Function) -> Handler:
+    """Import a handler under a name of its own: every function's module is called `app`."""
+    module_name, _, attribute = function.handler.rpartition(".")
+    path = (function.code_uri / module_name.replace(".", "/")).with_suffix(".py")
+    spec = importlib.util.spec_from_file_location(f"{module_name}_of_{function.logical_id}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no module")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    handler: Handler = getattr(module, attribute)
+    return handler
+
+
+def put_clock(clock: Clock) -> None:
+    """Have the service tell its time by `clock`, and build everything anew with it."""
+    from chat_lookup.bootstrap import process  # noqa: PLC0415 - it may only be imported in the functions' environment
+
+    process.clock = clock
+    forget()
+
+
+def forget() -> None:
+    """Make the next invocation find a process without memory, as a cold start does. The logger stays."""
+    from chat_lookup.bootstrap import process  # noqa: PLC0415 - as above
+
+    process.services.cache_clear()
+    process.receiving.cache_clear()
+    process.layer.cache_clear()
+
+
+def write_stamp(layers: Path, task_root: Path) -> None:
+    """Put the layer's stamp where a built function has it: `layer-stamp` in its own folder (LAMBDA_TASK_ROOT)."""
+    spec = importlib.util.spec_from_file_location("layer_stamp", layers / "stamp.py")
+    if spec is None or spec.loader is None:
+        raise ImportError("layers/stamp.py is missing")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    task_root.mkdir(parents=True, exist_ok=True)
+    (task_root / "layer-stamp").write_text(module.stamp(layers) + "\n")

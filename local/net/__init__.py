@@ -1,0 +1,1 @@
+"""HTTP servers, certificates and host names on this machine."""

@@ -1,0 +1,1 @@
+"""Chats, messages and users, and their JSON."""

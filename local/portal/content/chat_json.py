@@ -1,0 +1,137 @@
+"""Chats and times as the portal writes them: fields and order of the documents' samples."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from local.portal.content.chat import Chat
+
+COLOUR = "#f76187"
+_RESTRICTED = ("avatar", "rename", "extend", "call", "mute", "leave", "leave_owner", "send", "user_list")
+_PERMISSIONS: Mapping[str, str] = {
+    "manage_users_add": "member",
+    "manage_users_delete": "manager",
+    "manage_ui": "member",
+    "manage_settings": "owner",
+    "manage_messages": "member",
+    "can_post": "member",
+}
+
+
+def moment(at: float) -> str:
+    """Unix time as ISO 8601 with an offset."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def time(start: float, finish: float, billed_s: float = 0.0) -> dict[str, object]:
+    """The `time` of an answer (bitrix24.md 2.5). What is billed without being spent is told as if it had been."""
+    finish = max(finish, start + billed_s)
+    return {
+        "start": start,
+        "finish": finish,
+        "duration": finish - start,
+        "processing": billed_s,
+        "date_start": moment(start),
+        "date_finish": moment(finish),
+    }
+
+
+def dialog(chat: Chat, dialog_id: str, user_id: int) -> dict[str, object]:
+    """The flat object of `*.dialog.get` (bitrix24.md 1.4, 1.5), as `user_id` sees it."""
+    return {
+        "id": chat.id,
+        "parent_chat_id": 0,
+        "parent_message_id": 0,
+        "name": chat.title,
+        "description": "",
+        "owner": chat.owner_id,
+        "extranet": False,
+        "avatar": "",
+        "color": COLOUR,
+        "type": chat.type,
+        "counter": 0,
+        "user_counter": len(chat.members),
+        "message_count": 0,
+        "unread_id": 0,
+        "restrictions": dict.fromkeys(_RESTRICTED, True),
+        "last_message_id": 0,
+        "last_id": 0,
+        "marked_id": 0,
+        "disk_folder_id": 0,
+        "entity_type": chat.entity_type,
+        "entity_id": chat.entity_id,
+        "entity_data_1": chat.entity_data_1,
+        "entity_data_2": "",
+        "entity_data_3": "",
+        "mute_list": [],
+        "date_create": moment(chat.created_at),
+        "message_type": chat.message_type,
+        "public": "",
+        "role": _role(chat, user_id),
+        "entity_link": _entity_link(chat),
+        "text_field_enabled": True,
+        "background_id": None,
+        "permissions": dict(_PERMISSIONS),
+        "is_new": False,
+        "readed_list": [],
+        "manager_list": [chat.owner_id],
+        "last_message_views": {"message_id": 0, "first_viewers": [], "count_of_viewers": 0},
+        "dialog_id": dialog_id,
+    }
+
+
+def chat_v2(chat: Chat, bot_id: int) -> dict[str, object]:
+    """The chat of `imbot.v2` (bitrix24.md 1.3), as the bot sees it."""
+    return {
+        "id": chat.id,
+        "dialogId": chat.dialog_id(bot_id),
+        "name": chat.title,
+        "description": "",
+        "type": chat.type,
+        "messageType": chat.message_type,
+        "owner": chat.owner_id,
+        "color": COLOUR,
+        "avatar": "",
+        "extranet": False,
+        "containsCollaber": False,
+        "entityType": chat.entity_type,
+        "entityId": chat.entity_id,
+        "entityData1": chat.entity_data_1,
+        "entityData2": "",
+        "entityData3": "",
+        "entityLink": _entity_link(chat),
+        "diskFolderId": 0,
+        "role": _role(chat, bot_id),
+        "permissions": {_camel(name): role for name, role in _PERMISSIONS.items()},
+        "muteList": [],
+        "parentChatId": 0,
+        "parentMessageId": 0,
+        "isNew": False,
+        "textFieldEnabled": "Y",
+        "backgroundId": None,
+        "dateCreate": moment(chat.created_at),
+        "lastMessageId": 0,
+        "lastMessageViews": '{"messageId":0,"firstViewers":[],"countOfViewers":0}',
+        "lastId": 0,
+        "managerList": [chat.owner_id],
+        "markedId": 0,
+        "messageCount": 0,
+        "public": "",
+        "unreadId": 0,
+        "userCounter": len(chat.members),
+    }
+
+
+def _role(chat: Chat, user_id: int) -> str:
+    return "owner" if user_id == chat.owner_id else "member"
+
+
+def _entity_link(chat: Chat) -> dict[str, str]:
+    if chat.entity_type == "CRM":
+        kind, _, item = chat.entity_id.partition("|")
+        return {"type": kind, "url": f"/crm/{kind.lower()}/details/{item}/", "id": chat.entity_id}
+    return {"type": chat.entity_type, "url": "", "id": chat.entity_id}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(part.title() for part in others)

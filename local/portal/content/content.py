@@ -1,0 +1,182 @@
+"""What is in the portal: users, bots with their commands, chats with their messages, and handlers of applications."""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from local.portal.content.chat import Chat
+from local.portal.content.messages import ChatMessages
+
+UserKind = Literal["employee", "extranet", "connector", "guest", "bot"]
+USER_KINDS: Final[tuple[UserKind, ...]] = ("employee", "extranet", "connector", "guest", "bot")
+
+_FIRST_FREE_ID: Final = 3001  # above the ids that the documents' samples use
+_DIALOG: Final = re.compile(r"(chat)?([1-9][0-9]{0,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A `connector` user is the customer at the other end of an open line, a `guest` one from outside the portal."""
+
+    id: int
+    name: str
+    last_name: str = ""
+    admin: bool = False
+    active: bool = True
+    work_position: str = ""
+    kind: UserKind = "employee"
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.name} {self.last_name}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A bot is a user, too: `id` is its user id, and its name stands there.
+
+    It belongs to the application `client_id`; where a webhook registered it, to whoever knows `token`. `api` says
+    which one registered it, and so in which form it hears of events (bitrix24.md 5.8); `handlers` are the addresses
+    by the event's name.
+    """
+
+    id: int
+    code: str
+    token: str = field(default="", repr=False)
+    client_id: str = ""
+    api: Literal["v1", "v2"] = "v2"
+    type: str = "bot"
+    event_mode: str = "fetch"
+    handlers: Mapping[str, str] = field(default_factory=dict)
+    hidden: bool = False
+    reactions: bool = True
+    openline: bool = False
+    background: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A bot's command, without its slash; titles and hints by language."""
+
+    id: int
+    bot_id: int
+    name: str
+    titles: Mapping[str, str]
+    hints: Mapping[str, str]
+    common: bool = False
+    hidden: bool = False
+    extranet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One handler of an application's event (bitrix24.md 1.15). `auth_type` is whose token rides along, 0: the user's
+    whose action it was."""
+
+    number: int
+    event: str
+    handler: str
+    auth_type: int = 0
+    offline: bool = False
+
+
+class Content:
+    """Users, bots and chats by their ids, chats also by their pair. Whoever uses it holds the portal's lock."""
+
+    def __init__(self) -> None:
+        self.users: dict[int, User] = {}
+        self.bots: dict[int, Bot] = {}
+        self.commands: dict[int, Command] = {}
+        self.bindings: dict[str, list[Binding]] = {}
+        self.chats: dict[int, Chat] = {}
+        self.messages = ChatMessages()
+        self._by_pair: dict[tuple[str, str], list[int]] = {}
+        self._personal: dict[frozenset[int], int] = {}
+        self._ids = itertools.count(_FIRST_FREE_ID)
+        self._numbers = itertools.count(1)
+
+    def free_id(self) -> int:
+        """An id that no chat, user or bot has."""
+        return next(number for number in self._ids if number not in self.chats and number not in self.users)
+
+    def next_number(self) -> int:
+        """A number for what is counted by itself: commands and bindings."""
+        return next(self._numbers)
+
+    def add_user(self, user: User) -> None:
+        self.users[user.id] = user
+
+    def add_bot(self, bot: Bot, name: str, last_name: str = "", work_position: str = "") -> None:
+        """Adds a bot, or puts it in the place of the one with its id."""
+        self.bots[bot.id] = bot
+        self.add_user(User(bot.id, name, last_name, work_position=work_position, kind="bot"))
+
+    def remove_bot(self, bot: Bot) -> None:
+        """Its user stays, as everybody's does, but is no longer active."""
+        del self.bots[bot.id]
+        self.commands = {number: each for number, each in self.commands.items() if each.bot_id != bot.id}
+        self.add_user(replace(self.users[bot.id], active=False))
+
+    def commands_of(self, bot: Bot) -> list[Command]:
+        return [command for command in self.commands.values() if command.bot_id == bot.id]
+
+    def handlers_of(self, client_id: str, event: str) -> list[Binding]:
+        """Who hears of an application's event: its bots (under the number 0) and its bindings, each address once."""
+        bots = (bot for bot in self.bots.values() if bot.client_id == client_id and event in bot.handlers)
+        heard = [Binding(0, event, bot.handlers[event]) for bot in bots]
+        bound = [each for each in self.bindings.get(client_id, []) if each.event == event and not each.offline]
+        return list({each.handler: each for each in (*heard, *bound)}.values())
+
+    def forget_handlers(self, client_id: str) -> None:
+        """An application's handlers vanish with it; its bots stay, and are not heard any more (bitrix24.md 9, 14)."""
+        self.bindings.pop(client_id, None)
+        for bot in [bot for bot in self.bots.values() if bot.client_id == client_id]:
+            self.bots[bot.id] = replace(bot, handlers={})
+
+    def put_chat(self, chat: Chat) -> None:
+        """Adds a chat, or puts it in the place of the one with its id, and is as old as that if it keeps its pair.
+        Members who are nobody yet become users."""
+        former, pair = self.chats.get(chat.id), (chat.entity_type, chat.entity_id)
+        if former is None or (former.entity_type, former.entity_id) != pair:
+            if former:
+                self._by_pair[former.entity_type, former.entity_id].remove(chat.id)
+            self._by_pair.setdefault(pair, []).append(chat.id)
+        self.chats[chat.id] = chat
+        if chat.private:
+            self._personal[chat.members] = chat.id
+        for member in chat.members - self.users.keys():
+            self.add_user(User(member, "User", str(member)))
+
+    def personal_chat(self, user_id: int, bot_id: int, now: float) -> Chat:
+        """The chat of a user with a bot, made now if they have none."""
+        members = frozenset({user_id, bot_id})
+        if members not in self._personal:
+            title = self.users[user_id].full_name
+            self.put_chat(Chat(self.free_id(), title, user_id, members, private=True, created_at=now))
+        return self.chats[self._personal[members]]
+
+    def dialog(self, dialog_id: str, member_id: int) -> Chat | None:
+        """The chat that a member calls so: `chat<id>`, or the id of whom it has a personal chat with."""
+        found = _DIALOG.fullmatch(dialog_id)
+        if found is None:
+            return None
+        number = int(found[2])
+        chat_id = number if found[1] else self._personal.get(frozenset({number, member_id}))
+        chat = self.chats.get(chat_id) if chat_id else None
+        return chat if chat and member_id in chat.members else None
+
+    def bound_to(self, entity_type: str, entity_id: str) -> Chat | None:
+        """The chat that carries exactly this pair; the youngest, if several do (bitrix24.md 1.1: unspecified)."""
+        ids = self._by_pair.get((entity_type, entity_id))
+        return self.chats[ids[-1]] if ids else None
+
+    def first_bound_to(self, entity_type: str, entity_id: str) -> Chat | None:
+        """The oldest chat with this pair: a group's alias keeps to it when a second one is made by mistake."""
+        ids = self._by_pair.get((entity_type, entity_id))
+        return self.chats[ids[0]] if ids else None
+
+    def known(self, ids: Iterable[int]) -> frozenset[int]:
+        """Those of the ids that are users."""
+        return frozenset(ids) & self.users.keys()

@@ -1,0 +1,43 @@
+"""A fault as it is told over the control address."""
+
+import json
+
+from local.portal.behaviour.faults import LONGEST_DELAY_MS, Fault
+from local.portal.control.fields import ControlError, Fields
+
+
+def read_fault(value: object) -> Fault:
+    """One fault from its JSON. Raises ControlError, which names what is wrong."""
+    fields = Fields(value, "a fault")
+    fault = Fault(
+        method=fields.text("method", shortest=1).lower(),
+        status=fields.whole("status", least=200, most=599) if fields.has("status") else None,
+        error=fields.text("error") if fields.has("error") else None,
+        error_description=fields.text("error_description") if fields.has("error_description") else None,
+        body=_body(fields),
+        content_type=fields.text("content_type") if fields.has("content_type") else None,
+        headers=_headers(fields),
+        delay_ms=fields.number("delay_ms", 0, most=LONGEST_DELAY_MS),
+        drop=fields.flag("drop", default=False),
+        truncate=fields.whole("truncate") if fields.has("truncate") else None,
+        times=fields.whole("times", least=1) if fields.has("times") else None,
+        probability=fields.number("probability", 1, most=1),
+        seed=json.dumps(fields.take("seed", 0)),
+    )
+    fields.finish()
+    if fault == Fault(fault.method, times=fault.times, probability=fault.probability, seed=fault.seed):
+        raise ControlError("a fault must do something: give status, error, body, headers, delay_ms, drop or truncate")
+    return fault
+
+
+def _body(fields: Fields) -> str | None:
+    """A text is sent as it stands, anything else as JSON."""
+    if not fields.has("body"):
+        return None
+    body = fields.take("body", "")
+    return body if isinstance(body, str) else json.dumps(body)
+
+
+def _headers(fields: Fields) -> tuple[tuple[str, str], ...]:
+    headers = Fields(fields.take("headers", {}), '"headers"')
+    return tuple((name, headers.text(name)) for name in headers.names())

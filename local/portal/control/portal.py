@@ -1,0 +1,188 @@
+"""Control of the portal itself: what is in it, how it behaves, and what reached it."""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import asdict, replace
+from typing import cast
+
+from local.portal.behaviour.limits import Plan
+from local.portal.content.chat import Chat
+from local.portal.content.content import USER_KINDS, Bot, Command, User, UserKind
+from local.portal.control import fault_fields
+from local.portal.control.fields import ControlError, Fields
+from local.portal.control.routes import MovableClock, Query, Route
+from local.portal.methods.bots_v2 import LONGEST_TOKEN
+from local.portal.methods.call import Shape
+from local.portal.rest.dispatcher import Rest
+from local.portal.state import State
+
+_LONGEST_ENTITY = 10_000  # nobody documents one (bitrix24.md 8)
+_MOST_ADVANCE_S = 10 * 365 * 86_400
+_SHAPES = {
+    "result": ("object", "int"),
+    "bot_api": ("v2", "v1"),
+    "frame": ("new", "old"),
+    "bindings": ("vanish", "stay"),
+    "auth_in_events": ("full", "brief"),
+}
+
+
+class PortalControl:
+    """`names` are the hosts that the portal's certificate holds, and so those that it can be renamed to."""
+
+    def __init__(self, state: State, rest: Rest, clock: MovableClock, names: Collection[str]) -> None:
+        self._state = state
+        self._rest = rest
+        self._clock = clock
+        self._names = names
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("POST", "/chats", self._add_chat),
+            Route("POST", "/users", self._add_user),
+            Route("POST", "/deactivate", self._deactivate),
+            Route("POST", "/bots", self._add_bot),
+            Route("GET", "/bots", self._bots),
+            Route("GET", "/calls", self._calls),
+            Route("POST", "/faults", self._faults),
+            Route("POST", "/plan", self._plan),
+            Route("POST", "/clock", self._advance),
+            Route("POST", "/shape", self._shape),
+            Route("POST", "/rename", self._rename),
+            Route("POST", "/reset", self._reset),
+        )
+
+    def _add_chat(self, _: Query, body: object) -> object:
+        fields, content = Fields(body), self._state.content
+        owner = self._state.webhook.user_id
+        chat_id = fields.whole("chat_id", 0) or content.free_id()
+        members = frozenset(fields.wholes("members", [owner]))
+        chat = Chat(
+            id=chat_id,
+            title=fields.text("title", f"Chat {chat_id}"),
+            owner_id=owner if owner in members else min(members, default=owner),
+            members=members,
+            entity_type=fields.text("entity_type", longest=_LONGEST_ENTITY),
+            entity_id=fields.text("entity_id", longest=_LONGEST_ENTITY),
+            created_at=self._clock.now(),
+        )
+        fields.finish()
+        content.put_chat(chat)
+        return {"chat_id": chat.id}
+
+    def _add_user(self, _: Query, body: object) -> object:
+        """Adds somebody of any kind, or changes who he is."""
+        fields, content = Fields(body), self._state.content
+        user = User(
+            id=fields.whole("user_id", 0) or content.free_id(),
+            name=fields.text("name", "User"),
+            last_name=fields.text("last_name", ""),
+            admin=fields.flag("admin", default=False),
+            kind=cast(UserKind, fields.one_of("kind", USER_KINDS)) if fields.has("kind") else "employee",
+        )
+        fields.finish()
+        content.add_user(user)
+        return {"user_id": user.id}
+
+    def _deactivate(self, _: Query, body: object) -> object:
+        """A user leaves, and with him every token that is his; with `active` he comes back."""
+        fields = Fields(body)
+        user_id, active = fields.whole("user_id"), fields.flag("active", default=False)
+        fields.finish()
+        user = self._state.content.users.get(user_id)
+        if user is None:
+            raise ControlError(f"no such user; there are {', '.join(map(str, self._state.content.users))}")
+        self._state.content.add_user(replace(user, active=active))
+        return {"user_id": user_id, "active": active}
+
+    def _add_bot(self, _: Query, body: object) -> object:
+        """A bot as a webhook registers one."""
+        fields, content = Fields(body), self._state.content
+        bot = Bot(
+            id=fields.whole("bot_id", 0) or content.free_id(),
+            code=fields.text("code", "bot"),
+            token=fields.text("bot_token", secrets.token_hex(16), shortest=1, longest=LONGEST_TOKEN),
+        )
+        name = fields.text("name", "Bot")
+        fields.finish()
+        content.add_bot(bot, name)
+        return {"bot_id": bot.id, "bot_token": bot.token}
+
+    def _bots(self, _: Query, __: object) -> object:
+        content = self._state.content
+        return [
+            {
+                "bot_id": bot.id,
+                "code": bot.code,
+                "name": content.users[bot.id].full_name,
+                "client_id": bot.client_id,
+                "api": bot.api,
+                "type": bot.type,
+                "event_mode": bot.event_mode,
+                "handlers": dict(bot.handlers),
+                "commands": [_command(command) for command in content.commands_of(bot)],
+            }
+            for bot in content.bots.values()
+        ]
+
+    def _calls(self, query: Query, _: object) -> object:
+        if unknown := query.keys() - {"method"}:
+            raise ControlError(f"unknown in the query: {', '.join(sorted(unknown))}; known is method")
+        return self._state.calls.listed(self._state.secrets(), query.get("method"))
+
+    def _faults(self, _: Query, body: object) -> object:
+        """One fault or a list of them joins those in force; an empty list ends them all."""
+        items = body if isinstance(body, list) else [body]
+        faults = [fault_fields.read_fault(item) for item in items]
+        if not faults:
+            self._state.faults.clear()
+        self._state.faults.arm(faults)
+        return {"added": len(faults)}
+
+    def _plan(self, _: Query, body: object) -> object:
+        fields, plan = Fields(body), self._state.plan
+        told = Plan(
+            rate=fields.number("rate", plan.rate),
+            burst=fields.number("burst", plan.burst, least=1),
+            operating_limit=fields.number_or_null("operating_limit", plan.operating_limit),
+            operating_cost_ms=fields.number("operating_cost_ms", plan.operating_cost_ms),
+        )
+        fields.finish()
+        self._state.plan = told
+        return asdict(told)
+
+    def _advance(self, _: Query, body: object) -> object:
+        fields = Fields(body)
+        seconds = fields.number("advance_s", most=_MOST_ADVANCE_S)
+        fields.finish()
+        self._clock.advance(seconds)
+        return {"now": self._clock.now()}
+
+    def _shape(self, _: Query, body: object) -> object:
+        """What is given changes, the rest stays."""
+        fields, shape = Fields(body), self._state.shape
+        told = {name: fields.one_of(name, choices) for name, choices in _SHAPES.items() if fields.has(name)}
+        oauth_post = fields.flag("oauth_post", default=shape.oauth_post)
+        entity_id = fields.flag("entity_id_in_events", default=shape.entity_id_in_events)
+        fields.finish()
+        flags = {"oauth_post": oauth_post, "entity_id_in_events": entity_id}
+        self._state.shape = Shape(**{**asdict(shape), **told, **flags})
+        return asdict(self._state.shape)
+
+    def _rename(self, _: Query, body: object) -> object:
+        fields = Fields(body)
+        host = fields.one_of("host", tuple(self._names))
+        fields.finish()
+        self._state.identity.rename(host)
+        return {"portal_url": self._state.identity.portal_url}
+
+    def _reset(self, _: Query, body: object) -> object:
+        Fields(body).finish()
+        self._state.reset()
+        self._rest.reset()
+        self._clock.reset()
+        return {}
+
+
+def _command(command: Command) -> dict[str, object]:
+    return {"command_id": command.id, "command": command.name, "common": command.common, "hidden": command.hidden}

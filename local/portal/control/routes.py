@@ -1,0 +1,71 @@
+"""The way to play with the portal: JSON in and out, on an address of its own (design 3.6)."""
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import parse_qsl
+
+from chat_lookup.clock import Clock
+from local.portal.control.fields import ControlError, read_json
+from local.portal.oauth.applications import Impossible
+from local.portal.protocol import rest_wire
+from local.portal.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+Query = Mapping[str, str]
+
+
+class MovableClock(Clock, Protocol):
+    """A clock that can be put forward and back to the real time."""
+
+    def advance(self, seconds: float) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`run` takes the query and the body and gives the answer. It runs under the portal's lock, unless it `sends`: what
+    is sent comes back as calls, which need the lock."""
+
+    verb: str
+    path: str
+    run: Callable[[Query, object], object]
+    sends: bool = False
+
+
+class Control:
+    """A WSGI application over a table of routes."""
+
+    def __init__(self, state: State, routes: "Iterable[Route]") -> None:
+        self._state = state
+        self._routes: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            self._routes.setdefault(route.path, {})[route.verb] = route
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
+        try:
+            status, answer = 200, self._answer(environ)
+        except ControlError as error:
+            status, answer = error.status, {"error": str(error)}
+        except Impossible as error:
+            status, answer = 409, {"error": str(error)}
+        start_response(rest_wire.status_line(status), [("Content-Type", rest_wire.JSON_TYPE)])
+        return [rest_wire.encode(answer)]
+
+    def _answer(self, environ: "WSGIEnvironment") -> object:
+        path, verb = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        verbs = self._routes.get(path)
+        if verbs is None:
+            raise ControlError(f"no such route; there are {', '.join(self._routes)}", 404)
+        route = verbs.get(verb)
+        if route is None:
+            raise ControlError(f"{path} answers {', '.join(verbs)} only", 405)
+        query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+        body = read_json(environ["wsgi.input"].read())
+        with nullcontext() if route.sends else self._state.lock:
+            return route.run(query, body)

@@ -1,0 +1,118 @@
+"""What users do in chats, and who is told of it (bitrix24.md 5)."""
+
+from dataclasses import dataclass
+
+from local.portal.content.chat import Chat
+from local.portal.content.content import Bot, User
+from local.portal.content.demo import ADMIN
+from local.portal.content.messages import ChatMessage, cut
+from local.portal.events import mentions
+from local.portal.events.bot_events import Announcer
+from local.portal.events.courier import Courier, Sent
+from local.portal.events.outgoing import LANGUAGE
+from local.portal.events.scene import Commanding, Deed, Joining, Speaking
+from local.portal.oauth.applications import Impossible
+from local.portal.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of a deed: the chat, the message if there was one, and who was told, with the answers."""
+
+    chat_id: int
+    sent: tuple[Sent, ...]
+    message_id: int = 0
+
+
+class Conversation:
+    """All methods raise Impossible. Events go out without the portal's lock, each once (bitrix24.md 5.1)."""
+
+    def __init__(self, state: State, courier: Courier) -> None:
+        self._state = state
+        self._courier = courier
+        self._announcer = Announcer(state, courier)
+
+    def say(
+        self,
+        text: str,
+        chat_id: int | None = None,
+        *,
+        user_id: int = ADMIN.id,
+        bot_id: int | None = None,
+        language: str = LANGUAGE,
+    ) -> Told:
+        """A user writes into a chat that he is in, without one into his personal chat with the bot, which is made at
+        need: the commands in the text first, then the message, to the bots that hear of it."""
+        with self._state.lock:
+            user = self._state.user(user_id)
+            chat = self._personal(user, bot_id) if chat_id is None else self._chat(chat_id)
+            if not (user.id in chat.members or (chat.open_to_all and user.kind == "employee")):
+                raise Impossible("this user is not in the chat")
+            message, deeds = self._written(text, chat, user)
+            messages = self._announcer.events(chat, user, language, deeds)
+        return Told(chat.id, self._courier.deliver(messages), message.id)
+
+    def join(
+        self,
+        chat_id: int | None = None,
+        *,
+        user_id: int = ADMIN.id,
+        bot_id: int | None = None,
+        language: str = LANGUAGE,
+    ) -> Told:
+        """A user adds the bot to a chat, or without one opens his personal chat with it. Where it is already, nobody is
+        told."""
+        with self._state.lock:
+            content, user, bot = self._state.content, self._state.user(user_id), self._bot(bot_id)
+            known = len(content.chats)
+            chat = self._personal(user, bot.id) if chat_id is None else self._chat(chat_id)
+            new = bot.id not in chat.members or len(content.chats) > known
+            if bot.id not in chat.members:
+                chat = chat.with_member(bot.id)
+                content.put_chat(chat)
+            messages = self._announcer.events(chat, user, language, [(bot, Joining())] if new else [])
+        return Told(chat.id, self._courier.deliver(messages))
+
+    def _written(self, text: str, chat: Chat, user: User) -> tuple[ChatMessage, list[tuple[Bot, Deed]]]:
+        """The message, kept, and what it is to each bot that it concerns."""
+        content = self._state.content
+        text = cut(mentions.with_mentions(text, chat, content))
+        given, named = list(mentions.commands(text, chat, user, content)), mentions.mentioned(text, content)
+        message = ChatMessage(
+            id=content.messages.next_id(),
+            at=self._state.clock.now(),
+            chat_id=chat.id,
+            author_id=user.id,
+            text=text,
+            commands=frozenset(command.id for command, _ in given),
+        )
+        content.messages.put(message)
+        heard = [bot for bot in content.bots.values() if mentions.hears(bot, chat, message, named)]
+        return message, [
+            *((content.bots[command.bot_id], Commanding(message, command, params)) for command, params in given),
+            *((bot, Speaking(message, named)) for bot in heard),
+        ]
+
+    def _chat(self, chat_id: int) -> Chat:
+        chat = self._state.content.chats.get(chat_id)
+        if chat is None:
+            raise Impossible("there is no such chat")
+        return chat
+
+    def _bot(self, bot_id: int | None) -> Bot:
+        """The bot with this id, or without one the only bot of an application, or where there is none the only bot."""
+        bots = self._state.content.bots
+        if bot_id is None:
+            meant = [bot for bot in bots.values() if bot.client_id] or list(bots.values())
+        else:
+            meant = [bots[bot_id]] if bot_id in bots else []
+        if len(meant) != 1:
+            known = ", ".join(map(str, bots)) or "none"
+            raise Impossible(f"which bot? There are: {known}")
+        return meant[0]
+
+    def _personal(self, user: User, bot_id: int | None) -> Chat:
+        bot = self._bot(bot_id)
+        if bot.id == user.id:
+            raise Impossible("a bot has no personal chat with itself")
+        return self._state.content.personal_chat(user.id, bot.id, self._state.clock.now())

@@ -1,0 +1,139 @@
+"""What the portal sends to an application's service, word for word (bitrix24.md 4)."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from local.portal.content.content import Binding
+from local.portal.oauth.identity import Identity
+from local.portal.oauth.installations import Context
+from local.portal.oauth.tokens import Pair
+from local.portal.protocol import php
+
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
+LANGUAGE: Final = "en"  # the portal's
+
+Fields = Mapping[str, str | None]
+"""What is to be said otherwise than usual, by the name on the wire (`auth[member_id]`); None leaves a field out."""
+_AS_USUAL: Final[Fields] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One request of the portal's, ready to be sent; `event` is the one that it tells of, if any."""
+
+    verb: str
+    url: str = field(repr=False)
+    body: str = field(default="", repr=False)
+    content_type: str = FORM_TYPE
+    event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes what is sent to one application at one moment (Unix time)."""
+
+    identity: Identity
+    context: Context
+    now: float
+
+    def frame(self, pair: Pair, url: str, fields: Fields, *, old: bool) -> Message:
+        """The POST that opens a page in a frame (4.1). An `old` portal leaves out the three newer fields."""
+        newer = {
+            "SERVER_ENDPOINT": self.identity.server_endpoint,
+            "APPLICATION_TOKEN": self.context.installation.application_token,
+            "APPLICATION_SCOPE": self.context.scope,
+        }
+        form = {
+            "AUTH_ID": pair.access_token,
+            "AUTH_EXPIRES": self._seconds_left(pair),
+            "REFRESH_ID": pair.refresh_token,
+            **({} if old else newer),
+            "member_id": self.identity.member_id,
+            "status": self.context.application.status,
+            "PLACEMENT": "DEFAULT",
+        }
+        query = {
+            "DOMAIN": self.identity.domain,
+            "PROTOCOL": "1",
+            "LANG": LANGUAGE,
+            "APP_SID": secrets.token_hex(16),
+        }
+        of_query = {name: value for name, value in fields.items() if name in query}
+        of_form = {name: value for name, value in fields.items() if name not in query}
+        return Message("POST", f"{url}?{_encoded(query, of_query)}", _encoded(form, of_form))
+
+    def code_return(self, code: str, state: str, url: str, fields: Fields) -> Message:
+        """The browser's return to the application with an authorisation code (3.3)."""
+        query = {
+            "code": code,
+            "state": state,
+            "domain": self.identity.domain,
+            "member_id": self.identity.member_id,
+            "scope": self.context.scope,
+            "server_domain": self.identity.server_domain,
+        }
+        return Message("GET", f"{url}?{_encoded(query, fields)}")
+
+    def event(self, binding: Binding, data: Mapping[str, object], pair: Pair | None, fields: Fields) -> Message:
+        """An event in PHP's form encoding (5.2), to who hears of it; the number 0 stands for no binding.
+
+        With a user's tokens, or without them: then the application token is the only proof (4.7).
+        """
+        tokens = self._tokens(binding.event, pair) if pair else {}
+        return self.event_with({**self.portal_auth(), **tokens}, binding, data, fields)
+
+    def event_with(
+        self, auth: Mapping[str, str], binding: Binding, data: Mapping[str, object], fields: Fields = _AS_USUAL
+    ) -> Message:
+        """The same with its `auth` given."""
+        tree = {
+            "event": binding.event,
+            "event_handler_id": str(binding.number) if binding.number else None,
+            "data": data,
+            "ts": str(int(self.now)),
+            "auth": auth,
+        }
+        return Message("POST", binding.handler, _encoded(dict(php.flat(tree)), fields), event=binding.event)
+
+    def portal_auth(self) -> dict[str, str]:
+        """What every `auth` has: whose event it is, and the proof of it (5.2)."""
+        return {
+            "domain": self.identity.domain,
+            "server_endpoint": self.identity.server_endpoint,
+            "client_endpoint": self.identity.client_endpoint,
+            "member_id": self.identity.member_id,
+            "application_token": self.context.installation.application_token,
+        }
+
+    def full_auth(self, pair: Pair, *, refresh: bool = True) -> dict[str, str]:
+        """The same with somebody's tokens, as events of bots have it; some of them lack the refresh token (5.2)."""
+        return {
+            **self.portal_auth(),
+            "access_token": pair.access_token,
+            "expires": str(int(pair.expires_at)),
+            "expires_in": self._seconds_left(pair),
+            "scope": self.context.scope,
+            "status": self.context.application.status,
+            "user_id": str(pair.user_id),
+            **({"refresh_token": pair.refresh_token} if refresh else {}),
+        }
+
+    def _tokens(self, event: str, pair: Pair) -> dict[str, str]:
+        """What a user's doing adds to `auth`; ONAPPINSTALL spells its scopes with blanks (3.5)."""
+        return {
+            "scope": self.context.scope.replace(",", " ") if event == "ONAPPINSTALL" else self.context.scope,
+            "status": self.context.application.status,
+            "access_token": pair.access_token,
+            "refresh_token": pair.refresh_token,
+            "expires_in": self._seconds_left(pair),
+        }
+
+    def _seconds_left(self, pair: Pair) -> str:
+        return str(max(0, round(pair.expires_at - self.now)))
+
+
+def _encoded(usual: Fields, fields: Fields) -> str:
+    said = {**usual, **fields}
+    return php.encode((name, value) for name, value in said.items() if value is not None)

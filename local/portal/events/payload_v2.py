@@ -1,0 +1,85 @@
+"""Events of bots in the form of v2: fields of the documents' samples and objects (bitrix24.md 5.6, 5.7).
+
+Nobody says whether a mention is taken out of the text here, as v1 does: it stands.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from local.portal.content import chat_json, user_json
+from local.portal.content.messages import ChatMessage
+from local.portal.events.scene import Commanding, Deed, Joining, Scene, Speaking
+
+NAMES: Final[Mapping[type[Deed], str]] = {
+    Speaking: "ONIMBOTV2MESSAGEADD",
+    Commanding: "ONIMBOTV2COMMANDADD",
+    Joining: "ONIMBOTV2JOINCHAT",
+}
+# What depends on who looks, and what only answers to methods have (entities.md).
+_NOT_IN_EVENTS: Final = frozenset(
+    {
+        "role",
+        "muteList",
+        "dateCreate",
+        "lastMessageId",
+        "lastId",
+        "managerList",
+        "messageCount",
+        "userCounter",
+        "unreadId",
+        "lastMessageViews",
+        "markedId",
+        "public",
+    }
+)
+_ENTITY_ID: Final = frozenset({"entityId", "entityLink"})
+
+_Fields = Mapping[str, object]
+
+
+def data(scene: Scene, bot_auth: Mapping[str, str], *, entity_id: bool) -> _Fields:
+    """The event's `data`; with `entity_id` the chat names its entity's id, and links to it."""
+    bot = {"id": scene.bot.id, "code": scene.bot.code, "auth": bot_auth}
+    told = {
+        "chat": _chat(scene, frozenset() if entity_id else _ENTITY_ID),
+        "user": _without_nulls(user_json.user_v2(scene.user)),
+        "language": scene.language,
+    }
+    match scene.deed:
+        case Joining():
+            return {"bot": bot, "dialogId": scene.dialog_id, **told}
+        case Speaking():
+            return {"bot": bot, "message": _message(scene.deed.message), **told}
+        case Commanding():
+            return {"bot": bot, "command": _command(scene.deed), "message": _message(scene.deed.message), **told}
+
+
+def _message(message: ChatMessage) -> _Fields:
+    """The message; its empty `params` vanish on the wire."""
+    return {
+        "id": message.id,
+        "chatId": message.chat_id,
+        "authorId": message.author_id,
+        "date": chat_json.moment(message.at),
+        "text": message.text,
+        "isSystem": False,
+        "uuid": "",
+        "forward": "",
+        "params": {},
+        "viewedByOthers": False,
+    }
+
+
+def _command(deed: Commanding) -> _Fields:
+    command = deed.command
+    return {"id": command.id, "command": f"/{command.name}", "params": deed.params, "context": "textarea"}
+
+
+def _chat(scene: Scene, left_out: frozenset[str]) -> _Fields:
+    chat = {**chat_json.chat_v2(scene.chat, scene.bot.id), "extranet": scene.outsiders}
+    return _without_nulls({name: value for name, value in chat.items() if name not in _NOT_IN_EVENTS | left_out})
+
+
+def _without_nulls(fields: _Fields) -> _Fields:
+    """Null arrives as an empty string in v2 (bitrix24.md 5.6); as it is, PHP would leave it out."""
+    return {name: "" if value is None else value for name, value in fields.items()}

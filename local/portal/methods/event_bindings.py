@@ -1,0 +1,136 @@
+"""Methods that bind an application's handlers to events (bitrix24.md 1.15)."""
+
+from collections.abc import Callable
+
+from local.portal.content.content import Binding
+from local.portal.methods.call import BASIC, Call, Method
+from local.portal.protocol import handler_urls
+from local.portal.protocol.errors import Refused
+
+# Events of the basic scope; those of bots are bound as a bot is registered, and never here (bitrix24.md 1.10).
+_EVENTS = frozenset(
+    {
+        "ONAPPINSTALL",
+        "ONAPPMETHODCONFIRM",
+        "ONAPPPAYMENT",
+        "ONAPPTEST",
+        "ONAPPUNINSTALL",
+        "ONAPPUPDATE",
+        "ONAPPUSERREADY",
+        "ONOFFLINEEVENT",
+        "ONUSERADD",
+    }
+)
+_KINDS = ("online", "offline")
+
+
+def bind(call: Call) -> object:
+    """One more handler; the same one twice is ERROR_CORE."""
+    client_id = _application(call)
+    event, handler, offline = _needed(call, "EVENT").upper(), call.text("HANDLER"), _is_offline(call)
+    if event not in _EVENTS:
+        raise Refused("ERROR_EVENT_NOT_FOUND")
+    auth_type = _auth_type(call)
+    if not offline:
+        handler = _needed(call, "HANDLER")
+        if fault := handler_urls.fault_of(handler):
+            raise Refused(fault)
+    bound = call.content.bindings.setdefault(client_id, [])
+    binding = Binding(call.content.next_number(), event, handler, auth_type, offline)
+    if any(_same(binding, each) for each in bound):
+        raise Refused("ERROR_CORE", 400, "Unable to set event handler: Handler already binded")
+    bound.append(binding)
+    return True
+
+
+def get(call: Call) -> object:
+    """The application's handlers; `auth_type` is a string (event-get.md)."""
+    return [
+        {
+            "event": binding.event,
+            "handler": binding.handler,
+            "auth_type": str(binding.auth_type),
+            "offline": int(binding.offline),
+        }
+        for binding in call.content.bindings.get(_application(call), [])
+    ]
+
+
+def unbind(call: Call) -> object:
+    """Removes the handlers that fit what is given; for administrators (event-unbind.md)."""
+    client_id = _application(call)
+    if not _is_admin(call):
+        raise Refused("ACCESS_DENIED", 403, "Access denied! Administrator access rights required")
+    event, handler, offline = _needed(call, "EVENT").upper(), call.text("HANDLER"), _is_offline(call)
+    auth_type = call.param("AUTH_TYPE")
+
+    def goes(binding: Binding) -> bool:
+        return (
+            binding.event == event
+            and binding.offline == offline
+            and (not handler or binding.handler == handler)
+            and (auth_type is None or str(binding.auth_type) == (call.text("AUTH_TYPE") or "0"))
+        )
+
+    bound = call.content.bindings.get(client_id, [])
+    left = [binding for binding in bound if not goes(binding)]
+    call.content.bindings[client_id] = left
+    return {"count": len(bound) - len(left)}
+
+
+def _application(call: Call) -> str:
+    if not call.grant.client_id:
+        raise Refused("WRONG_AUTH_TYPE", 403, "Current authorization type is denied for this method")
+    return call.grant.client_id
+
+
+def _needed(call: Call, name: str) -> str:
+    value = call.text(name)
+    if not value:
+        raise Refused("ERROR_ARGUMENT", 400, f"Argument '{name}' is null or empty")
+    return value
+
+
+def _is_offline(call: Call) -> bool:
+    kind = call.text("EVENT_TYPE") or "online"
+    if kind not in _KINDS:
+        raise Refused("ERROR_ARGUMENT", 400, "Value must be one of {online|offline}")
+    if kind == "offline" and not _is_admin(call):
+        raise Refused(
+            "ACCESS_DENIED", 403, "Access denied! Offline events binding requires administrator access rights"
+        )
+    return kind == "offline"
+
+
+def _auth_type(call: Call) -> int:
+    """Whose token rides along: an administrator may name anybody, all others are bound to themselves."""
+    said = call.text("AUTH_TYPE")
+    named = int(said) if said.isascii() and said.isdigit() else 0
+    if _is_admin(call):
+        return named
+    if named not in (0, call.grant.user_id):
+        raise Refused(
+            "ACCESS_DENIED", 403, "Access denied! Event binding with AUTH_TYPE requires administrator access rights"
+        )
+    return call.grant.user_id
+
+
+def _is_admin(call: Call) -> bool:
+    return call.content.users[call.grant.user_id].admin
+
+
+def _same(one: Binding, other: Binding) -> bool:
+    return (one.event, one.handler, one.auth_type, one.offline) == (
+        other.event,
+        other.handler,
+        other.auth_type,
+        other.offline,
+    )
+
+
+_ROWS: tuple[tuple[str, str, Callable[[Call], object]], ...] = (
+    ("event.bind", BASIC, bind),
+    ("event.get", BASIC, get),
+    ("event.unbind", BASIC, unbind),
+)
+METHODS = tuple(Method(*row) for row in _ROWS)

@@ -1,0 +1,1 @@
+"""Applications, installations, tokens, webhooks and what they grant."""

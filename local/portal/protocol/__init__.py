@@ -1,0 +1,1 @@
+"""The platform's wire format: requests, PHP forms, errors, handlers' addresses."""

@@ -1,0 +1,150 @@
+"""The portal's REST format: what a request says, and what an answer looks like (bitrix24.md 2)."""
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NoReturn
+
+from werkzeug.formparser import parse_form_data
+
+from local.portal.protocol import php
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+JSON_TYPE = "application/json; charset=utf-8"
+HTML_TYPE = "text/html; charset=utf-8"
+_JSON = "application/json"
+
+# /rest/[api/][<user>/<code>/]<method>[.json]; `api` is the address of REST 3.
+_PATH = re.compile(r"/rest/(?P<v3>api/)?(?:(?P<user>[0-9]{1,19})/(?P<code>[^/]+)/)?(?P<method>[A-Za-z0-9_.]{1,100})/?")
+
+
+@dataclass(frozen=True, slots=True)
+class RestRequest:
+    """`method` as sent, without suffix; `user` and `code` are those of a webhook's address, else empty. `json` tells
+    that the body said it was JSON. `host` is the host that was meant, `uri` path and query as they were sent."""
+
+    method: str
+    user: str = ""
+    code: str = field(default="", repr=False)
+    v3: bool = False
+    params: Mapping[str, object] = field(default_factory=dict, repr=False)
+    json: bool = False
+    host: str = ""
+    uri: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`error` is the code for the list of calls. `delay_s`: real seconds before it is sent. `drop`: the connection is
+    cut instead. `truncate`: only so many bytes of the body are sent."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON_TYPE
+    headers: tuple[tuple[str, str], ...] = ()
+    error: str | None = None
+    delay_s: float = 0.0
+    drop: bool = False
+    truncate: int | None = None
+
+
+def read(environ: "WSGIEnvironment") -> RestRequest | None:
+    """The REST request, or None if the address is none of REST's."""
+    found = _PATH.fullmatch(environ["PATH_INFO"])
+    if not found:
+        return None
+    return RestRequest(
+        method=method_name(found["method"]),
+        user=found["user"] or "",
+        code=found["code"] or "",
+        v3=bool(found["v3"]),
+        params=parameters(environ),
+        json=_content_type(environ) == _JSON,
+        host=environ.get("HTTP_HOST", ""),
+        uri=environ["RAW_URI"],
+    )
+
+
+def parameters(environ: "WSGIEnvironment") -> dict[str, object]:
+    """What the query and the body say; the body is read by this, and has the last word."""
+    return {**php.decode_query(environ.get("QUERY_STRING", "")), **_body(environ)}
+
+
+def method_name(text: str) -> str:
+    """A method's name without the suffix that asks for JSON."""
+    return text[: -len(".json")] if text.lower().endswith(".json") else text
+
+
+def success(result: object, time: Mapping[str, object]) -> Reply:
+    return Reply(200, encode({"result": result, "time": time}))
+
+
+def failure(status: int, code: str, description: str, *, v3: bool = False) -> Reply:
+    """The error body; REST 3 has an object where the classic one has a code (bitrix24.md 2.7)."""
+    if v3:
+        return Reply(status, encode({"error": {"code": code, "message": description}}), error=code)
+    return Reply(status, encode({"error": code, "error_description": description}), error=code)
+
+
+def status_line(status: int) -> str:
+    """The status as WSGI wants it; a fault may name one that HTTP does not know."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status} Unknown"
+
+
+def encode(value: object) -> bytes:
+    """JSON without spaces and with escaped non-ASCII letters, as PHP writes it."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def page(status: int, text: str = "") -> Reply:
+    """A page for people's eyes, with what the status means unless it has something else to say."""
+    heading = text or status_line(status)
+    html = f"<html><head><title>{heading}</title></head><body><h1>{heading}</h1></body></html>"
+    return Reply(status, html.encode(), HTML_TYPE)
+
+
+def not_allowed(*verbs: str) -> Reply:
+    """The page for another verb than these."""
+    return replace(page(405), headers=(("Allow", ", ".join(verbs)),))
+
+
+def redirect(location: str) -> Reply:
+    return Reply(302, b"", HTML_TYPE, headers=(("Location", location),))
+
+
+def _content_type(environ: "WSGIEnvironment") -> str:
+    text: str = environ.get("CONTENT_TYPE", "")
+    return text.partition(";")[0].strip().lower()
+
+
+def _body(environ: "WSGIEnvironment") -> Mapping[str, object]:
+    kind = _content_type(environ)
+    content: bytes = environ["wsgi.input"].read()
+    if kind == _JSON:
+        return json_object(content)
+    if kind == "multipart/form-data":
+        form = parse_form_data({**environ, "wsgi.input": io.BytesIO(content)})[1]
+        return php.decode_pairs(form.items(multi=True))
+    return php.decode_query(content.decode(errors="replace")) if content else {}
+
+
+def json_object(content: bytes) -> dict[str, object]:
+    """The parameters in a JSON body; to PHP, what is no JSON has none."""
+    try:
+        value = json.loads(content, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        return {}
+    return php.entries(value)
+
+
+def _no_json(constant: str) -> NoReturn:
+    """NaN and Infinity, which Python alone reads."""
+    raise ValueError(constant)

@@ -1,0 +1,1 @@
+"""A REST request from the wire to a method, and the authorisation server."""

@@ -1,0 +1,1 @@
+"""template.yaml as the local run reads it: resources, functions, queues, intrinsic functions."""

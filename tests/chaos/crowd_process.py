@@ -1,0 +1,136 @@
+"""A process in which many threads look the same pair up at once; built by `bootstrap`, and mortal.
+
+`Crowd` is its handle in the test; `main` is what runs in it.
+"""
+
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Barrier
+from typing import TYPE_CHECKING, Final, cast
+from unittest import mock
+
+from botocore.config import Config
+from botocore.session import Session
+
+from chat_lookup.bootstrap import process
+from chat_lookup.clock import Deadline
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.http import entrypoint
+from chat_lookup.lookup.find import Found, Options
+from local.aws import environment
+from local.shared_clock import SharedClock
+from tests.support.fakes import lambda_context
+from tests.support.forked import STANDS, Forked, prepare
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_PATIENCE: Final = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a process is born with. With a `dynamodb_url` it reaches DynamoDB there, else where its environment says."""
+
+    environment: Mapping[str, str]
+    clock_file: Path
+    member_id: str
+    log: Path
+    dynamodb_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A pair of type CRM that `callers` want at once, each of whom has some seconds."""
+
+    entity_id: str
+    callers: int = 1
+    seconds: float = 28.0
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one caller got: a chat, where from and by which method, or the name of the problem."""
+
+    chat_id: int | None = None
+    source: str = ""
+    method: str = ""
+    problem: str = ""
+
+
+class Crowd(Forked):
+    """One process, and what it is asked."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(main, setting, patience=_PATIENCE)
+
+    def ask(self, question: Question) -> None:
+        """Have its callers look the pair up; what they get is for `outcomes`."""
+        self.send(question)
+
+    def outcomes(self) -> list[Outcome]:
+        """What came of the question; waits for it."""
+        return cast("list[Outcome]", self.received())
+
+
+def begin(settings: Sequence[Setting]) -> list[Crowd]:
+    """Processes that stand and wait for questions. They are forked from one that has imported all of this already."""
+    prepare(__name__)
+    crowds = [Crowd(setting) for setting in settings]
+    for crowd in crowds:
+        crowd.stands()
+    return crowds
+
+
+def main(setting: Setting, pipe: Connection) -> None:
+    """Answer one question after the other, until nobody is there to ask."""
+    sys.stdout = setting.log.open("w", buffering=1)
+    process.clock = SharedClock(setting.clock_file)
+    reached = process._dynamodb
+    if setting.dynamodb_url:
+        reached = partial(_dynamodb, setting.dynamodb_url)
+    with environment.replaced(setting.environment), mock.patch.object(process, "_dynamodb", reached):
+        process.services()
+        pipe.send(STANDS)
+        with contextlib.suppress(EOFError):
+            while True:
+                pipe.send(_looked_up(setting.member_id, pipe.recv()))
+
+
+def _looked_up(member_id: str, question: Question) -> list[Outcome]:
+    together = Barrier(question.callers)
+    with ThreadPoolExecutor(question.callers) as pool:
+        asked = [pool.submit(_look_up, member_id, question, together) for _ in range(question.callers)]
+        return [each.result() for each in asked]
+
+
+def _look_up(member_id: str, question: Question, together: Barrier) -> Outcome:
+    """What one caller gets: everything passes the edge that all functions share."""
+
+    def work() -> dict[str, object]:
+        services, deadline = process.services(), Deadline.after(question.seconds, process.clock)
+        portal = services.portals.get(member_id)
+        ref = EntityRef("CRM", question.entity_id)
+        return {"found": services.lookup.find(portal, ref, Options(fresh=question.fresh), deadline)}
+
+    together.wait()
+    try:
+        found = entrypoint.invoke("look-up", lambda_context(), process.telemetry(), work)["found"]
+    except ChatLookupError as error:
+        return Outcome(problem=error.code)
+    assert isinstance(found, Found)
+    return Outcome(found.chat_id, found.source, found.method)
+
+
+def _dynamodb(url: str, _: object) -> "DynamoDBClient":
+    """A client that many threads may use at once; of the functions each has but one."""
+    client = Session().create_client("dynamodb", endpoint_url=url, config=Config(max_pool_connections=64))
+    return cast("DynamoDBClient", client)

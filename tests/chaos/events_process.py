@@ -1,0 +1,93 @@
+"""A process in which functions run as Lambda runs them: with a memory of its own, and mortal.
+
+`Process` is its handle in the test; `main` is what runs in it.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+from chat_lookup.bootstrap import (
+    process,
+    services,  # noqa: F401 - as said
+)
+
+# Not used here, but by every function: the process that all are forked from is to have them.
+from chat_lookup.bot import answerer  # noqa: F401 - as said
+from chat_lookup.events import (
+    receiver,  # noqa: F401 - as said
+    worker,  # noqa: F401 - as said
+)
+from local.aws import environment
+from local.aws.function_output import FunctionOutput
+from local.aws.lambda_runtime import Functions
+from local.shared_clock import SharedClock
+from local.template.reader import Template
+from tests.chaos.events_network import Network, Weather
+from tests.support.forked import STANDS, Forked
+
+_PATIENCE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a process is born with."""
+
+    template: Template
+    variables: Mapping[str, str]
+    clock_file: Path
+    dynamodb_url: str
+    folder: Path
+    weather: Weather
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an invocation: an answer, or the name of the exception that was raised."""
+
+    answer: object = None
+    raised: str = ""
+
+
+class Killed(Exception):
+    """The process was killed before it answered."""
+
+
+class Process(Forked):
+    """One process, and what it is invoked with, one after the other. Its `name` tells its log from all others."""
+
+    def __init__(self, setting: Setting, name: str) -> None:
+        super().__init__(main, setting, name, patience=_PATIENCE)
+
+    def invoke(self, function: str, event: object, killed_after: float | None = None) -> Outcome:
+        """Run a function and wait for it. Raises `Killed` if it takes longer than `killed_after` seconds."""
+        self.send((function, event))
+        if killed_after is not None and not self.says(killed_after):
+            self.stop()
+            raise Killed
+        outcome = self.received()
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+
+def main(setting: Setting, name: str, pipe: Connection) -> None:
+    """Run what comes, until nobody is there any more."""
+    process.clock = SharedClock(setting.clock_file)
+    functions = Functions(setting.template, FunctionOutput(setting.folder / f"{name}.jsonl"))
+    network = Network(setting.weather, setting.dynamodb_url, name)
+    with environment.replaced(setting.variables), network.between(), contextlib.suppress(EOFError):
+        with functions.output.capturing():
+            process.working()  # whoever dies is to die at work, and not while it is built
+        pipe.send(STANDS)
+        while True:
+            pipe.send(_run(functions, *pipe.recv()))
+
+
+def _run(functions: Functions, function: str, event: object) -> Outcome:
+    try:
+        return Outcome(functions.invoke(function, event))
+    except Exception as error:  # noqa: BLE001 - whatever a function raises is what Lambda sees
+        return Outcome(raised=type(error).__name__)

@@ -1,0 +1,113 @@
+"""A process that answers many requests at a time, with a memory of its own and a bad network to its stores.
+
+`Process` is its handle in the test; `main` is what runs in it.
+"""
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import urlencode
+
+from chat_lookup.bootstrap import process
+from local.aws import environment
+from local.aws.function_output import FunctionOutput
+from local.shared_clock import SharedClock
+from tests.chaos.soak_network import Blow, FoulNetwork
+from tests.chaos.soak_plan import Question, entity_id
+from tests.support import gateway
+from tests.support.forked import Forked, prepare
+
+THREADS: Final = 6
+_PATIENCE: Final = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a process is born with."""
+
+    variables: Mapping[str, str]
+    clock_file: Path
+    dynamodb_url: str
+    log: Path
+    seed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a request was answered, and how many seconds of the clock that took."""
+
+    status: int
+    body: Mapping[str, Any]
+    seconds: float
+
+    def outcomes(self) -> Sequence[Mapping[str, Any]]:
+        """What was told of each pair; a request that failed as a whole tells the same of all."""
+        if self.status != 200:
+            return [{"chat_id": None, "problem": self.body}]
+        return cast("Sequence[Mapping[str, Any]]", self.body.get("results", [self.body]))
+
+
+class Process(Forked):
+    """One process, and what it is asked."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(main, setting, patience=_PATIENCE)
+
+    def ask(self, questions: Sequence[Question]) -> None:
+        self.send(questions)
+
+    def told(self) -> Sequence[Told]:
+        """What each question was answered; waits for it."""
+        return cast("Sequence[Told]", self.received())
+
+    def end(self) -> Counter[tuple[str, Blow]]:
+        """Stop it; what struck its calls to the stores."""
+        self.send(None)
+        struck = cast("Counter[tuple[str, Blow]]", self.received())
+        self.stop()
+        return struck
+
+
+def begin(settings: Sequence[Setting]) -> list[Process]:
+    """Processes that wait for questions. They are forked from one that has imported all of this already."""
+    prepare(__name__)
+    return [Process(setting) for setting in settings]
+
+
+def main(setting: Setting, pipe: Connection) -> None:
+    """Answer what comes, until nothing more is to come."""
+    process.clock = SharedClock(setting.clock_file)
+    network = FoulNetwork(setting.dynamodb_url, setting.seed)
+    with (
+        environment.replaced(setting.variables),
+        network.between(),
+        FunctionOutput(setting.log).capturing(),
+        ThreadPoolExecutor(THREADS) as pool,
+        contextlib.suppress(EOFError),
+    ):
+        while (questions := pipe.recv()) is not None:
+            pipe.send(list(pool.map(_asked, questions)))
+        pipe.send(network.struck)
+
+
+def _asked(question: Question) -> Told:
+    began = process.clock.now()
+    response = _batch(question) if question.is_batch else _single(question)
+    return Told(response["statusCode"], gateway.body(response), process.clock.now() - began)
+
+
+def _single(question: Question) -> dict[str, Any]:
+    query = {"entity_type": "CRM", "entity_id": entity_id(question.deals[0]), "fresh": str(question.fresh).lower()}
+    return gateway.http("GET /v1/chats", urlencode(query), key=question.key)
+
+
+def _batch(question: Question) -> dict[str, Any]:
+    lookups = [{"entity_type": "CRM", "entity_id": entity_id(deal)} for deal in question.deals]
+    body = json.dumps({"lookups": lookups, "fresh": question.fresh})
+    return gateway.http("POST /v1/chats/batch", key=question.key, body=body)

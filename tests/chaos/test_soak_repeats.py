@@ -1,0 +1,49 @@
+"""The same bad day twice: in one process, the same seed gives every look-up the same outcome.
+
+How such days go with many processes, real stores and a real portal is in tests/chaos/test_soak.py.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from chat_lookup.bitrix24.errors import classify
+from chat_lookup.observability.telemetry import Telemetry
+from local.template.reader import Template
+from tests.chaos.soak_alone import Day
+from tests.chaos.soak_plan import METHOD, TROUBLES
+from tests.support.fakes import Stores
+from tests.support.repository import ROOT
+
+TEMPLATE: Final = ROOT / "template.yaml"
+
+
+@pytest.fixture
+def day(stores: Stores, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Day]:
+    """Begins days, each upon tables of its own."""
+    begun = iter(range(10))
+
+    def begin(seed: str) -> Day:
+        suffix = f"{stores.cache_table.removeprefix('CacheTable')}-day-{next(begun)}"
+        for table in Template.load(TEMPLATE, table_suffix=suffix).tables:
+            stores.dynamodb.create_table(**table)  # type: ignore[arg-type]  # the template's own properties
+        own = replace(stores, portal_table=f"PortalTable{suffix}", cache_table=f"CacheTable{suffix}")
+        return Day(own, telemetry, monkeypatch, seed)
+
+    return begin
+
+
+def test_the_same_seed_gives_the_same_outcomes_and_another_seed_others(day: Callable[[str], Day]) -> None:
+    first = day("1").outcomes()
+    assert day("1").outcomes() == first
+    second = day("2").outcomes()
+    assert second != first
+    sources = Counter(said for _, said in first + second)
+    assert {"portal", "cache", "chat-not-found", "portal-unavailable", "store-unavailable"} <= sources.keys()
+
+
+def test_every_trouble_is_counted_as_what_it_is_called() -> None:
+    assert [each for each in TROUBLES if each.code not in ("", classify(METHOD, each.said, each.status).code)] == []

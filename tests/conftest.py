@@ -1,0 +1,131 @@
+"""What the integration tests run against: a whole stack, a portal alone, stores alone; one of each per process."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from local.aws import environment
+from local.aws.embedded import EmbeddedAws
+from local.stack import Settings, running
+from local.template.reader import Template
+from tests.support.portals.portal_bots import BotProbe
+from tests.support.portals.portal_service import ApplicationProbe
+from tests.support.portals.stranger import Stage, staged
+from tests.support.repository import ROOT
+from tests.support.service import Service, empty
+from tests.support.stores.tables import Tables, tables_in
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_account() -> Iterator[None]:
+    """None of the user's own AWS settings: a test that misses its stores must not find an account."""
+    with environment.replaced({}):
+        yield
+
+
+@pytest.fixture(scope="session")
+def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The process's one stack; tests take `service`, which begins afresh."""
+    with (
+        running(Settings(tmp_path_factory.mktemp("stack"), by_webhook=True)) as stack,
+        pytest.MonkeyPatch.context() as environ,
+    ):
+        # The world's authorities signed nothing here, and to read them takes half of each cold start.
+        environ.setenv("SSL_CERT_FILE", os.devnull)
+        yield Service(stack)
+
+
+@pytest.fixture
+def service(running_service: Service) -> Service:
+    """Portal, stores, functions and API, as they were after the installation."""
+    running_service.reset()
+    return running_service
+
+
+@pytest.fixture(scope="module")
+def one_stage(running_service: Service) -> Iterator[Stage]:
+    """The module's one stranger beside the stack; tests take `stage`, which begins afresh."""
+    running_service.reset()
+    with staged(running_service.stack) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(one_stage: Stage) -> Stage:
+    """A portal that the service does not know, and the forger's listener."""
+    one_stage.reset()
+    return one_stage
+
+
+@pytest.fixture(scope="session")
+def embedded_aws() -> Iterator[EmbeddedAws]:
+    """Stores of their own, apart from the stack's: moto keeps them by region."""
+    aws = EmbeddedAws(Template.load(ROOT / "template.yaml"), region="eu-central-1")
+    aws.start()
+    yield aws
+    aws.stop()
+
+
+@pytest.fixture
+def tables(embedded_aws: EmbeddedAws) -> Tables:
+    """moto's tables, empty. Nothing that is said of concurrency is proved on them (design 3.6)."""
+    found = Tables(embedded_aws.endpoint_url, "eu-central-1", "PortalTable", "CacheTable")
+    client = found.client()
+    empty(client, found.portal, "pk", "sk")
+    empty(client, found.cache, "pk")
+    return found
+
+
+@pytest.fixture
+def often_interrupted() -> Iterator[None]:
+    """Threads take turns so often that two steps which are not one are torn apart."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def real_tables() -> Iterator[Tables]:
+    """Tables in the vendor's own engine, DynamoDB Local, made for this test; skipped where there is none."""
+    url = os.environ.get("DYNAMODB_LOCAL_URL")
+    if not url:
+        pytest.skip("DYNAMODB_LOCAL_URL names no DynamoDB Local")
+    with tables_in(url) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplicationProbe]:
+    """A portal alone, for a module's tests one after the other: they take `probe`, which begins afresh."""
+    with ApplicationProbe(tmp_path_factory.mktemp("portal")) as probe:
+        yield probe
+
+
+@pytest.fixture(scope="module")
+def bot_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProbe]:
+    """The same for tests of bots, which take `v1` or `v2`."""
+    with BotProbe(tmp_path_factory.mktemp("portal")) as probe:
+        yield probe
+
+
+@pytest.fixture
+def probe(shared_probe: ApplicationProbe) -> ApplicationProbe:
+    """A portal with a freshly installed application, and no bots."""
+    return shared_probe.installed_afresh()
+
+
+@pytest.fixture
+def v1(bot_probe: BotProbe) -> BotProbe:
+    """A portal with one bot of the API's first version."""
+    bot_probe.with_bot("v1")
+    return bot_probe
+
+
+@pytest.fixture
+def v2(bot_probe: BotProbe) -> BotProbe:
+    """A portal with one bot of the API's second version."""
+    bot_probe.with_bot("v2")
+    return bot_probe

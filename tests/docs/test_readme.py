@@ -1,0 +1,107 @@
+"""The README's commands work as they are printed, and its tables say what the product says."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from chat_lookup import errors
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.observability import telemetry
+from tests.support.repository import ROOT
+from tests.support.run_process import Running, staying
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """`make run`, with other ports and another folder than the README's."""
+    with staying(tmp_path_factory.mktemp("readme")) as running:
+        yield running
+
+
+def commands(section: str) -> list[str]:
+    text = README.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+
+
+def carried_out(run: Running, command: str) -> str:
+    here = command.replace("http://127.0.0.1:3000", run.facts["api_url"])
+    here = here.replace(".local/run.json", str(run.state_dir / "run.json"))
+    done = subprocess.run(["bash", "-euc", here], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_first_curl_line_answers_with_the_chat(run: Running) -> None:
+    answer = json.loads(carried_out(run, commands("Try it")[0]))
+    printed = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+    assert answer | {"age_seconds": 0} == printed | {"age_seconds": 0}
+
+
+def test_the_same_is_answered_in_the_platforms_own_format(run: Running) -> None:
+    (command,) = [each for each in commands("Looking up") if "/rest/" in each]
+    answer = json.loads(carried_out(run, command))
+    assert answer["result"] == {"ID": 1437}
+    assert answer["time"]["finish"] >= answer["time"]["start"]
+
+
+def test_the_portal_can_be_played_as_the_readme_says(run: Running) -> None:
+    printed = carried_out(run, commands("Try it")[1])
+    assert "chat_id" in printed
+    assert "CRM DEAL|1663: chat 1437" in printed
+    assert run.get("/v1/chats?entity_type=TASKS_TASK&entity_id=8293")["source"] == "event"
+    found = run.get("/v1/chats?entity_type=ORDER&entity_id=2026-0815")
+    assert found["portal_error"] == "ACCESS_ERROR"
+    found = run.get("/v1/chats?entity_type=ORDER&entity_id=2026-0815")
+    assert found["source"] == "portal"
+
+
+def test_every_problem_that_callers_may_meet_is_explained() -> None:
+    kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ChatLookupError)]
+    unexplained = {each.code for each in kinds if f"`{each.code}`" not in README} - {
+        # Ours to mend, or told in words on a page of the installation.
+        "internal-error",
+        "service-misconfigured",
+        "route-not-found",
+        "method-not-allowed",
+        *(each.code for each in kinds if each.__name__.startswith(("Installation", "TooMany"))),
+    }
+    assert unexplained == set()
+
+
+def test_every_metric_is_named() -> None:
+    assert [name for name in telemetry.METRICS if f"`{name}`" not in README] == []
+
+
+def test_every_file_that_the_readme_links_to_exists() -> None:
+    links = re.findall(r"\]\(([a-z][^)]*)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_verb_is_explained_and_the_readme_stays_short() -> None:
+    verbs = re.findall(r"^([a-z0-9]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert [verb for verb in verbs if f"make {verb}" not in README and verb not in ("help", "clean")] == []
+    assert len(README.splitlines()) < 250
+
+
+def test_every_command_of_operators_is_named() -> None:
+    named = {json.loads(path.read_text("utf-8"))["command"] for path in (ROOT / "events").glob("admin-*.json")}
+    assert named
+    assert [command for command in sorted(named) if f"`{command}`" not in README] == []
+
+
+def test_the_parameters_of_the_template_that_the_readme_names_exist() -> None:
+    declared = set(re.findall(r"^  ([A-Z][A-Za-z]+):$", (ROOT / "template.yaml").read_text("utf-8"), re.MULTILINE))
+    named = {"Architecture", "PublicUrl", "InstallMembers"}
+    assert all(f"`{name}`" in README for name in named)
+    assert named <= declared
+
+
+def test_the_contract_is_yaml_that_can_be_read() -> None:
+    assert yaml.safe_load((ROOT / "docs/openapi.yaml").read_text("utf-8"))["openapi"] == "3.1.0"

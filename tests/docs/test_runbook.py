@@ -1,0 +1,216 @@
+"""The runbook's commands work as they are printed, and whatever it names exists."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from chat_lookup.bitrix24.errors import METRIC_CODES, ErrorClass
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.observability import telemetry
+from chat_lookup.portals.portal import PortalState
+from tests.support.aws_commands import Odd, blocks, inline, read, recorded
+from tests.support.pages import anchors
+from tests.support.portals.stranger import Stage
+from tests.support.repository import ROOT
+from tests.template.file import FUNCTIONS, RESOURCES, TEMPLATE
+
+RUNBOOK: Final = (ROOT / "docs/runbook.md").read_text("utf-8")
+PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+SCRIPTS: Final = [*blocks(RUNBOOK, "sh"), *inline(RUNBOOK)]
+SET_UP: Final = SCRIPTS[0] + "TABLE=PortalTable BACKUP=arn:aws:dynamodb:eu-central-1:123456789012:table/it/backup/1\n"
+"""What the reader has at hand: the function of the first block, and what an earlier step found out."""
+HEADINGS: Final = (
+    "Portal over its limits", "Portal blocked or deleted", "Portal must re-authorise", "Portal unreachable",
+    "The portal refuses what we ask", "Dead letters", "Events not arriving", "Answers unsent",
+    "Errors, throttles and time-outs", "Keepalive missed",
+    "Rollback", "Kill switch", "Key leaked", "Client secret rotated", "Change of address", "Portal data removal",
+    "Restoring the tables", "Removing the stack", "Personal data",
+)  # fmt: skip
+
+
+def words_of(script: str, folder: Path) -> list[list[str]]:
+    return recorded(SET_UP + script, folder)
+
+
+def invocations() -> list[tuple[str, str]]:
+    """Each function that the runbook invokes, with its event or `@` and the event's file."""
+    command = r"sam remote invoke (\w+) --event(?: '([^']+)'|-file (\S+))"
+    return [(name, event or f"@{file}") for name, event, file in re.findall(command, RUNBOOK)]
+
+
+def links() -> Iterator[tuple[Path, str]]:
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^):]+)\)", page.read_text("utf-8")):
+            yield page, link
+
+
+def test_every_alarm_finds_its_section_and_every_procedure_has_one() -> None:
+    assert re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE) == list(HEADINGS)
+
+
+# --- commands of the AWS CLI, of make and of the shell --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", SCRIPTS[1:], ids=[script.strip().splitlines()[0][:60] for script in SCRIPTS[1:]])
+def test_every_command_would_be_understood(script: str, tmp_path: Path) -> None:
+    commands = words_of(script, tmp_path)
+    assert commands
+    for program, *words in commands:
+        if program == "aws":
+            read(words)
+        elif program == "sam":
+            assert words[:2] == ["remote", "invoke"] or words[0] == "delete", words
+        elif program == "make":
+            assert re.search(rf"^{words[0]}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE), words
+        else:
+            assert program == "curl"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "aws lambdas list-functions",
+        "aws lambda list-aliasses",
+        "aws lambda update-alias --function-name x --name live --version 4",
+        "aws lambda update-alias --function-name x --function-version 4",
+        "aws lambda put-function-concurrency --function-name x --reserved-concurrent-executions -1",
+        "aws dynamodb wait table-is-there --table-name some-table",
+        "aws dynamodb list-backups --backup-type ALLES",
+        "aws dynamodb update-continuous-backups --table-name t --point-in-time-recovery-specification Enabled=true",
+        "aws secretsmanager list-secrets --query 'SecretList['",
+        "aws sqs purge-queue --queue-url",
+        "for each in $(aws sqs list-queues",
+    ],
+)
+def test_a_command_that_is_wrong_would_be_noticed(odd: str, tmp_path: Path) -> None:
+    with pytest.raises((Odd, ValueError)):
+        read(words_of(odd, tmp_path)[0][1:])
+
+
+def test_every_resource_that_is_asked_for_is_one_of_the_stacks(tmp_path: Path) -> None:
+    asked = {
+        words[words.index("--logical-resource-id") + 1]
+        for script in SCRIPTS[1:]
+        for words in words_of(script, tmp_path)
+        if "--logical-resource-id" in words
+    }
+    sources = {f"{name}{source}" for name, each in FUNCTIONS.items() for source in each.get("Events", {})}
+    assert asked >= {f"{name}" for name in FUNCTIONS}
+    assert asked - RESOURCES.keys() - sources == set()
+
+
+def test_a_rollback_names_the_alias_that_callers_use() -> None:
+    (alias,) = set(re.findall(r"--name (\w+)", RUNBOOK))
+    assert TEMPLATE["Globals"]["Function"]["AutoPublishAlias"] == alias
+
+
+# --- commands of the service, run ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def installed(stage: Stage) -> Stage:
+    """A portal with the application in it."""
+    assert stage.contact().status == 200
+    return stage
+
+
+def as_it_is_here(event: dict[str, Any], stage: Stage) -> dict[str, Any]:
+    """An event with this portal, key and application in the place of the runbook's, and of the samples'."""
+    service = stage.service
+    here: dict[str, Any] = {
+        "portal": stage.portal.domain,
+        "public_url": service.stack.addresses.api_https_url,
+        "webhook_url": stage.portal.webhook_url,
+        "client_secret": stage.card.client_secret,
+        "domain": "acme.bitrix24.com",
+        "key_id": service.admin("keys.create", portal=stage.portal.member_id, label="leaked")["key_id"],
+    }
+    if event.get("command") == "apps.rotate_secret":
+        here["client_id"] = stage.card.client_id
+    return {name: here.get(name, value) for name, value in event.items() if value != ""}
+
+
+@pytest.mark.parametrize(("function", "event"), dict.fromkeys(invocations()))
+def test_every_command_of_the_service_works(installed: Stage, function: str, event: str) -> None:
+    text = (ROOT / event[1:]).read_text("utf-8") if event.startswith("@") else event
+    answer = installed.service.stack.backend.functions.invoke(function, as_it_is_here(json.loads(text), installed))
+    assert isinstance(answer, dict)
+    assert "errorMessage" not in answer
+
+
+def test_a_local_application_that_was_made_anew_takes_the_place_of_the_former(stage: Stage, tmp_path: Path) -> None:
+    (script,) = [script for script in SCRIPTS if "delete-item" in script]
+    (words,) = [words for words in words_of(script, tmp_path) if "delete-item" in words]
+    made = {"kind": "local", "domain": "acme.bitrix24.com", "client_secret": "a-secret"}
+    stage.service.admin("apps.add", client_id="local.former", **made)
+    with pytest.raises(InvalidRequest):
+        stage.service.admin("apps.add", client_id="local.anew", **made)
+
+    stage.dynamodb.delete_item(**{**read(words[1:]).params, "TableName": "PortalTable"})
+
+    assert stage.service.admin("apps.add", client_id="local.anew", **made)["client_id"] == "local.anew"
+
+
+def test_an_older_table_meets_newer_tokens_and_the_procedure_brings_them_together(installed: Stage) -> None:
+    key, before = installed.key(), installed.record()
+    assert before is not None
+    installed.tell("/expire_tokens", {})
+    assert installed.look_up(key, fresh="true").json["source"] == "portal"
+    newer = installed.record()
+    assert newer is not None
+    assert newer["token_version"] != before["token_version"]
+    installed.dynamodb.put_item(TableName="PortalTable", Item=dict(before))
+    installed.service.cold_start()
+
+    answer = installed.service.admin("portals.reconcile")
+
+    assert answer["moved"] >= 1  # tests before this one may have left other records older than their secrets
+    moved = installed.record()
+    assert moved is not None
+    assert moved["token_version"] == newer["token_version"]
+    installed.tell("/expire_tokens", {})
+    assert installed.look_up(key, fresh="true").json["source"] == "portal"
+
+
+# --- what it names -------------------------------------------------------------------------------------------------
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    dead = []
+    for page, link in links():
+        path, _, anchor = link.partition("#")
+        target = page if not path else page.parent / path
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            dead.append(f"{page.name}: {link}")
+    assert dead == []
+
+
+def test_every_saved_query_that_it_names_is_in_the_template() -> None:
+    saved = {
+        each["Properties"]["Name"]["Fn::Sub"].rpartition("/")[2]
+        for each in RESOURCES.values()
+        if each["Type"] == "AWS::Logs::QueryDefinition"
+    }
+    assert saved
+    assert set(re.findall(r"`(by-[a-z-]+|slowest-[a-z-]+)`", RUNBOOK)) == saved
+
+
+def test_every_metric_parameter_and_resource_that_it_names_exists() -> None:
+    filters = (each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::Logs::MetricFilter")
+    metrics = {*telemetry.METRICS, *(each["MetricTransformations"][0]["MetricName"] for each in filters)}
+    named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)(?:=\w+)?`", RUNBOOK))
+    assert len(named) > 10
+    assert named - metrics - TEMPLATE["Parameters"].keys() - RESOURCES.keys() == set()
+
+
+def test_every_code_and_state_that_it_names_is_known() -> None:
+    codes = set(re.findall(r"`([A-Z]+(?:_[A-Z0-9]+)+)`", RUNBOOK))
+    assert len(codes) > 10
+    assert codes <= METRIC_CODES
+    table = RUNBOOK.split("| `state` |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == {state.value for state in PortalState}
+    assert set(re.findall(r"class `(\w+)`", RUNBOOK)) <= {each.value for each in ErrorClass}

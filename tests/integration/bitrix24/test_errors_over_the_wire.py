@@ -1,0 +1,171 @@
+"""Every row of the error table, as a portal says it and as a caller, the log and the metrics hear it (design 6)."""
+
+from itertools import count
+
+import pytest
+
+from chat_lookup.bitrix24.client import Bitrix24Client
+from chat_lookup.bitrix24.errors import ROWS, BitrixError, ErrorRow, Where
+from chat_lookup.calls.retry_policy import RetryPolicy
+from chat_lookup.clock import Deadline
+from tests.support.error_paths import (
+    BOT_ID,
+    CODED,
+    LOOK_UP,
+    NAMELESS,
+    NOT_ASKED,
+    OURS,
+    WAYS,
+    WITH_DETAILS,
+    Trouble,
+    heal,
+    named,
+)
+from tests.support.outcomes import counted, found, only_line, problem
+from tests.support.service import Service
+
+POLICY = RetryPolicy(lambda: 0.0)
+
+WHAT_THE_CALLER_GETS = {
+    "retry": (503, "portal-unavailable"),
+    "limit": (429, "portal-busy"),
+    "portal": (503, "portal-blocked"),
+    "uninstalled": (403, "portal-not-installed"),
+    "object": (403, "chat-not-accessible"),
+    "config": (502, "portal-misconfigured"),
+    "caller": (400, "portal-refused"),
+    "not_found": (404, "chat-not-found"),
+}
+
+# A webhook has no token to refresh and no grant to renew: its code, or who made it, is wrong.
+OF_A_WEBHOOK = {"refresh": "config", "reauthorise": "config"}
+
+
+def rows(*, asked: bool) -> pytest.MarkDecorator:
+    cases = [(row, status) for row, status in CODED if (row.where in WAYS) is asked]
+    return pytest.mark.parametrize(("row", "status"), cases, ids=named)
+
+
+@pytest.fixture(scope="module")
+def _begun(running_service: Service) -> Service:
+    running_service.reset()
+    running_service.control("/bots", {"bot_id": BOT_ID})
+    return running_service
+
+
+@pytest.fixture
+def portal(_begun: Service) -> Service:
+    """The service as a process that has served before: there are hundreds of rows, and cold starts take their time."""
+    heal(_begun)
+    return _begun
+
+
+@rows(asked=True)
+@pytest.mark.parametrize("spelled", [str, str.swapcase], ids=["as documented", "in other letters"])
+def test_a_code_is_told_to_the_caller_the_log_and_the_metrics(
+    portal: Service, row: ErrorRow, status: int, spelled: type[str]
+) -> None:
+    path, methods = WAYS[row.where]
+    said = spelled(row.code)
+    portal.control("/faults", [{"method": each, "error": said, "status": status} for each in methods])
+
+    reply = portal.get(path)
+
+    told = _told(row)
+    if told is None:
+        found(reply)
+    else:
+        body = problem(reply, *told)
+        # An open line that is not found is no error, whatever the portal calls it (bitrix24.md 1.19).
+        assert body.get("portal_error") == (None if row.where is Where.OPENLINES_DIALOG and told[0] == 404 else said)
+    line = only_line(portal)
+    assert (line["portal_error"], line["portal_status"]) == (said, status)
+    assert line["request_id"] == reply.headers["apigw-requestid"]
+    times = sum(attempts(method, row.code, status) for method in methods)
+    assert counted(portal, "PortalErrors", code=row.code) == times
+    assert counted(portal, "PortalErrors", **{"class": _class(row.error_class.value)}) == times
+
+
+def attempts(method: str, code: str, status: int) -> int:
+    """How often a method is called that always ends so."""
+    error = BitrixError(code, status, method=method, webhook=True)
+    return next(number for number in count(1) if not POLICY.may(error, method, number))
+
+
+def _told(row: ErrorRow) -> tuple[int, str] | None:
+    """Status and name of the caller's problem; None where he gets his chat all the same, without its details."""
+    if WAYS[row.where][0] == WITH_DETAILS:
+        return None
+    return WHAT_THE_CALLER_GETS[_class(row.error_class.value)]
+
+
+def _class(of_the_table: str) -> str:
+    return OF_A_WEBHOOK.get(of_the_table, of_the_table)
+
+
+@rows(asked=False)
+def test_a_code_of_a_method_that_no_look_up_asks_has_its_class(portal: Service, row: ErrorRow, status: int) -> None:
+    method = NOT_ASKED[row.where]
+    portal.control("/faults", {"method": method, "error": row.code.swapcase(), "status": status})
+    target = portal.stack.target
+    client = Bitrix24Client(portal.clock, local_hosts=frozenset({target.endpoint.host}), ca_pem=target.ca_pem)
+
+    with pytest.raises(BitrixError) as caught:
+        client.call(target.endpoint, method, {}, Deadline.after(10, portal.clock))
+
+    assert (caught.value.code, caught.value.metric_code) == (row.code.swapcase(), row.code)
+    assert caught.value.error_class is row.error_class
+
+
+@pytest.mark.parametrize("trouble", NAMELESS.values(), ids=NAMELESS)
+def test_what_has_no_known_code_is_told_by_what_happened(portal: Service, trouble: Trouble) -> None:
+    portal.control("/faults", {"method": "im.chat.get", **trouble.fault})
+
+    reply = portal.get(LOOK_UP)
+
+    error_class = _class(trouble.error_class)
+    body = problem(reply, *WHAT_THE_CALLER_GETS[error_class])
+    assert body.get("portal_error") == trouble.said
+    line = only_line(portal)
+    assert line["portal_error"] == (trouble.counted_as if trouble.said is None else trouble.said)
+    assert line["portal_error_class"] == error_class
+    times = POLICY.attempts if error_class == "retry" else 1
+    assert counted(portal, "PortalErrors", code=trouble.counted_as) == times
+    assert counted(portal, "PortalErrors", **{"class": error_class}) == times
+
+
+def test_no_row_is_left_out() -> None:
+    tried = {(row.where, row.code) for row, _ in CODED}
+    left = {(row.where, row.code) for row in ROWS if row.where is not Where.AUTH_SERVER} - tried
+
+    assert left == {(Where.ANY, code) for code in OURS}
+    assert {row.where for row, _ in CODED} == WAYS.keys() | NOT_ASKED.keys()
+    assert WAYS.keys() | NOT_ASKED.keys() | {Where.AUTH_SERVER} == set(Where)
+
+
+def test_what_the_portal_said_in_words_is_for_the_log_only(portal: Service) -> None:
+    words = "Пользователь Иванов не имеет доступа"
+    portal.control("/faults", {"method": "im.chat.get", "error": "ACCESS_DENIED", "error_description": words})
+
+    assert words not in portal.get(LOOK_UP).body.decode()
+    assert only_line(portal)["portal_said"] == words
+
+
+def test_a_spent_budget_says_when_to_come_back(portal: Service) -> None:
+    said = {"error": "OPERATION_TIME_LIMIT", "time": {"operating_reset_at": portal.clock.now() + 420}}
+    portal.control("/faults", {"method": "im.chat.get", "status": 429, "body": said})
+
+    reply = portal.get(LOOK_UP)
+
+    body = problem(reply, 429, "portal-busy")
+    assert 410 < body["retry_after"] <= 420
+    assert reply.headers["retry-after"] == str(body["retry_after"])
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_rest_3_has_its_code_in_an_object(portal: Service, status: int) -> None:
+    code = "BITRIX_REST_V3_EXCEPTION_ENTITYNOTFOUNDEXCEPTION"
+    said = {"error": {"code": code, "message": "Not found"}}
+    portal.control("/faults", {"method": "im.chat.get", "status": status, "body": said})
+
+    assert problem(portal.get(LOOK_UP), 404, "chat-not-found")["portal_error"] == code

@@ -1,0 +1,303 @@
+"""What is sent to an authorisation server, and what is made of its answers, over real TLS."""
+
+import json
+import socket
+import threading
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from chat_lookup.bitrix24.client import Endpoint
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.bitrix24.oauth import DEFAULT_SERVER, Application, AuthorisationServer, TokenPair
+from chat_lookup.clock import Deadline, SystemClock
+from tests.support.portals.scripted_portal import (
+    Request,
+    Script,
+    ScriptedPortal,
+    answer,
+    client_of,
+    cut,
+    drip,
+    result,
+    scripted,
+    silence,
+    soon,
+)
+
+pytestmark = pytest.mark.timeout(20)
+
+APPLICATION = Application("local.5f3a", "s3cret&=+%")
+MEMBER_ID = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
+ISSUED: dict[str, object] = {
+    "access_token": "at-2",
+    "refresh_token": "rt-2",
+    "expires": 1_763_003_600,
+    "expires_in": 3600,
+    "scope": "im,imbot",
+    "domain": "oauth.bitrix.info",
+    "server_endpoint": "https://oauth.bitrix.info/rest/",
+    "client_endpoint": "https://acme.bitrix24.com/rest/",
+    "status": "L",
+    "member_id": MEMBER_ID,
+    "user_id": 17,
+}
+ALL_ISSUED = answer(body=ISSUED)
+
+
+def _server(portal: ScriptedPortal) -> AuthorisationServer:
+    return AuthorisationServer(SystemClock(), client_of(portal).wire)
+
+
+def _named(portal: ScriptedPortal) -> str:
+    return f"127.0.0.1:{portal.port}"
+
+
+def _refreshed(*scripts: Script) -> tuple[TokenPair, list[Request]]:
+    with scripted(*scripts) as portal:
+        return _server(portal).refresh(_named(portal), APPLICATION, "rt-1", soon()), portal.requests
+
+
+def _refused(*scripts: Script) -> tuple[BitrixError, list[Request]]:
+    with scripted(*scripts) as portal, pytest.raises(BitrixError) as caught:
+        _server(portal).refresh(_named(portal), APPLICATION, "rt-1", soon())
+    return caught.value, portal.requests
+
+
+def _form(text: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(text, strict_parsing=True).items()}
+
+
+KEYS = {"client_id": APPLICATION.client_id, "client_secret": APPLICATION.client_secret}
+
+
+def test_a_refresh_is_one_post_of_a_form_with_nothing_in_its_url() -> None:
+    pair, requests = _refreshed(ALL_ISSUED)
+
+    (request,) = requests
+    assert request.line == "POST /oauth/token/ HTTP/1.1"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.headers["accept"] == "application/json"
+    assert _form(request.body.decode()) == {**KEYS, "grant_type": "refresh_token", "refresh_token": "rt-1"}
+    assert (pair.access_token, pair.refresh_token, pair.member_id) == ("at-2", "rt-2", MEMBER_ID)
+    assert (pair.client_endpoint, pair.user_id, pair.server) == ("https://acme.bitrix24.com/rest/", 17, DEFAULT_SERVER)
+
+
+def test_a_code_is_exchanged_in_the_same_way() -> None:
+    with scripted(answer(body={key: value for key, value in ISSUED.items() if key != "user_id"})) as portal:
+        pair = _server(portal).exchange(_named(portal), APPLICATION, "code-1", soon())
+
+    (request,) = portal.requests
+    assert _form(request.body.decode()) == {**KEYS, "grant_type": "authorization_code", "code": "code-1"}
+    assert (pair.access_token, pair.user_id) == ("at-2", None)
+
+
+def test_the_life_of_a_pair_counts_from_the_moment_of_asking() -> None:
+    before = SystemClock().now()
+    pair, _ = _refreshed(ALL_ISSUED)
+
+    assert before + 3600 <= pair.expires_at <= SystemClock().now() + 3600
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        answer(405, b"<html>Method Not Allowed</html>"),
+        answer(405, {"error": "INVALID_REQUEST"}),
+        answer(404, b""),
+        answer(404, {}),
+        answer(400, b"<html>Bad Request</html>"),
+        answer(400, {"error": "SOMETHING_NEW"}),
+        answer(400, {"error": ""}),
+        answer(400, {"error": "invalid_request", "error_description": "grant_type is missing"}),
+    ],
+)
+def test_where_post_is_not_admitted_get_asks_once_more(refusal: Script) -> None:
+    pair, requests = _refreshed(refusal, ALL_ISSUED)
+
+    assert pair.refresh_token == "rt-2"
+    assert len(requests) == 2
+    verb, target, _ = requests[1].line.split(" ")
+    assert (verb, urlsplit(target).path, requests[1].body) == ("GET", "/oauth/token/", b"")
+    assert _form(urlsplit(target).query) == {**KEYS, "grant_type": "refresh_token", "refresh_token": "rt-1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error_class"),
+    [
+        (400, "invalid_client", ErrorClass.CONFIG),
+        (401, "invalid_client", ErrorClass.CONFIG),
+        (200, "wrong_client", ErrorClass.CONFIG),
+        (404, "wrong_client", ErrorClass.CONFIG),
+        (401, "insufficient_scope", ErrorClass.CONFIG),
+        (403, "invalid_scope", ErrorClass.CONFIG),
+        (400, "invalid_grant", ErrorClass.REAUTHORISE),
+        (200, "INVALID_GRANT", ErrorClass.REAUTHORISE),
+        (400, "bad_verification_code", ErrorClass.REAUTHORISE),
+        (401, "PAYMENT_REQUIRED", ErrorClass.PORTAL),
+        (200, "payment_required", ErrorClass.PORTAL),
+        (401, "NOT_INSTALLED", ErrorClass.UNINSTALLED),
+        (401, "NO_AUTH_FOUND", ErrorClass.PORTAL),
+        (401, "SOMETHING_NEW", ErrorClass.CONFIG),
+        (403, "SOMETHING_NEW", ErrorClass.CONFIG),
+        (503, "SOMETHING_NEW", ErrorClass.RETRY),
+        (503, "QUERY_LIMIT_EXCEEDED", ErrorClass.LIMIT),
+        (500, "INTERNAL_SERVER_ERROR", ErrorClass.RETRY),
+        (401, "expired_token", ErrorClass.CONFIG),
+    ],
+)
+def test_an_error_counts_by_its_code_under_any_status_and_is_asked_for_once(
+    status: int, code: str, error_class: ErrorClass
+) -> None:
+    error, requests = _refused(answer(status, {"error": code, "error_description": "why", **ISSUED}))
+
+    assert (error.code, error.status, error.description) == (code, status, "why")
+    assert error.error_class is error_class
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>not found</html>", {}])
+def test_a_portal_that_is_not_found_is_a_matter_of_the_portal(body: object) -> None:
+    error, requests = _refused(answer(404, body))
+
+    assert (error.status, error.error_class) == (404, ErrorClass.PORTAL)
+    assert len(requests) == 2  # POST, then GET
+
+
+def test_a_form_that_both_ways_call_malformed_is_our_fault() -> None:
+    error, requests = _refused(answer(400, {"error": "invalid_request"}))
+
+    assert (error.code, error.error_class) == ("invalid_request", ErrorClass.CONFIG)
+    assert len(requests) == 2
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        answer(500, b""),
+        answer(502, b"<html>bad gateway</html>"),
+        answer(503, {}),
+        answer(429, b"slow down"),
+        answer(200, b"<html>maintenance</html>"),
+        answer(200, b""),
+        answer(200, []),
+        answer(200, b"[" * 500_000),
+        answer(200, b" " * 2_000_000),
+        answer(200, {"access_token": "at-2"}),
+        result(True),
+        cut(),
+        cut(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+    ],
+)
+def test_an_outage_means_that_asking_later_helps_and_nothing_is_repeated(trouble: Script) -> None:
+    error, requests = _refused(trouble)
+
+    assert error.error_class is ErrorClass.RETRY
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("missing", ["access_token", "refresh_token", "member_id", "client_endpoint"])
+def test_an_answer_that_lacks_a_field_is_a_protocol_error(missing: str) -> None:
+    error, _ = _refused(answer(body={key: value for key, value in ISSUED.items() if key != missing}))
+
+    assert (error.metric_code, error.status, error.error_class) == ("PROTOCOL", 200, ErrorClass.RETRY)
+
+
+def test_an_answer_with_a_portals_address_that_is_none_is_refused() -> None:
+    error, _ = _refused(answer(body={**ISSUED, "client_endpoint": "https://169.254.169.254/rest/"}))
+
+    assert error.metric_code == "ADDRESS_REFUSED"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_never_followed_and_is_no_renamed_portal(status: int) -> None:
+    with scripted(ALL_ISSUED) as elsewhere:
+        body = json.dumps(ISSUED).encode()
+        error, requests = _refused(answer(status, body, [f"Location: https://127.0.0.1:{elsewhere.port}/oauth/token/"]))
+
+    assert (error.metric_code, error.error_class) == ("PROTOCOL", ErrorClass.RETRY)
+    assert (len(requests), elsewhere.connections) == (1, 0)
+
+
+@pytest.mark.parametrize("trouble", [silence, drip(b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n", b" ")])
+def test_a_server_that_does_not_come_to_an_end_is_left_at_the_deadline(trouble: Script) -> None:
+    with scripted(trouble) as portal, pytest.raises(BitrixError) as caught:
+        _server(portal).refresh(_named(portal), APPLICATION, "rt-1", soon(0.4))
+
+    assert (caught.value.metric_code, caught.value.error_class) == ("TIMEOUT", ErrorClass.RETRY)
+
+
+def test_a_deadline_that_is_over_costs_no_request() -> None:
+    clock = SystemClock()
+    with scripted(ALL_ISSUED) as portal, pytest.raises(BitrixError) as caught:
+        _server(portal).refresh(_named(portal), APPLICATION, "rt-1", Deadline(clock.now() - 1, clock))
+
+    assert caught.value.metric_code == "TIMEOUT"
+    assert portal.connections == 0
+
+
+@pytest.mark.parametrize(
+    "server", ["evil.example", "127.0.0.1", "oauth.bitrix.info.", "oauth.bitrix.info@127.0.0.1", ""]
+)
+def test_a_server_that_is_not_on_the_list_is_never_asked(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a name was resolved")
+
+    with scripted(ALL_ISSUED) as portal:
+        monkeypatch.setattr("socket.getaddrinfo", refuse)
+        with pytest.raises(BitrixError) as caught:
+            _server(portal).refresh(server, APPLICATION, "rt-1", soon())
+
+    assert (caught.value.metric_code, caught.value.error_class) == ("ADDRESS_REFUSED", ErrorClass.CONFIG)
+    assert portal.connections == 0
+
+
+@pytest.mark.parametrize("token", ["", " ", "two words", "line\n", "\x00", "é", "\ud800", "x" * 1025])
+def test_what_cannot_be_a_token_is_a_dead_grant_without_asking(token: str) -> None:
+    with scripted(ALL_ISSUED) as portal:
+        for ask in (_server(portal).refresh, _server(portal).exchange):
+            with pytest.raises(BitrixError) as caught:
+                ask(_named(portal), APPLICATION, token, soon())
+            assert caught.value.error_class is ErrorClass.REAUTHORISE
+
+    assert portal.connections == 0
+
+
+@pytest.mark.parametrize(
+    "application", [Application("", "secret"), Application("local.1", ""), Application("a", "\ud800")]
+)
+def test_what_cannot_be_an_applications_keys_is_refused_without_asking(application: Application) -> None:
+    with scripted(ALL_ISSUED) as portal, pytest.raises(BitrixError) as caught:
+        _server(portal).refresh(_named(portal), application, "rt-1", soon())
+
+    assert (caught.value.code, caught.value.error_class) == ("invalid_client", ErrorClass.CONFIG)
+    assert portal.connections == 0
+
+
+def test_a_server_is_told_from_its_address_and_the_local_ones_are_those_of_the_wire() -> None:
+    with scripted(ALL_ISSUED) as portal:
+        server = _server(portal)
+
+        assert server.server_named(None) == server.server_named("") == DEFAULT_SERVER
+        assert server.server_named("https://oauth.bitrix24.tech/rest/") == "oauth.bitrix24.tech"
+        assert server.server_named(f"https://127.0.0.1:{portal.port}/rest/") == _named(portal)
+        for address in ("https://evil.example/rest/", f"https://127.0.0.1:{portal.port + 1}/rest/", " ", "oauth"):
+            with pytest.raises(BitrixError) as caught:
+                server.server_named(address)
+            assert caught.value.metric_code == "ADDRESS_REFUSED"
+
+
+def _issuing_for_itself(connection: socket.socket, over: threading.Event) -> bool:
+    address = f"https://127.0.0.1:{connection.getsockname()[1]}/rest/"
+    return answer(body={**ISSUED, "client_endpoint": address, "server_endpoint": address})(connection, over)
+
+
+def test_portals_and_their_authorisation_server_share_one_pool() -> None:
+    with scripted(_issuing_for_itself, result({"ID": 1437})) as portal:
+        client = client_of(portal)
+        pair = AuthorisationServer(SystemClock(), client.wire).refresh(_named(portal), APPLICATION, "rt-1", soon())
+        client.call(Endpoint(pair.client_endpoint, auth=pair.access_token), "im.chat.get", {}, soon())
+
+    assert (pair.server, pair.client_endpoint) == (_named(portal), f"https://{_named(portal)}/rest/")
+    assert json.loads(portal.requests[1].body) == {"auth": "at-2"}
+    assert portal.connections == 1

@@ -1,0 +1,119 @@
+"""Employees ask the bot, in chats of their portal, and read its answers there: with both versions of its API."""
+
+import pytest
+
+from tests.support.events.conversation import (
+    CUSTOMER,
+    DEAL_CHAT,
+    EXTRANET,
+    GROUP_CHAT,
+    GUEST,
+    LINE_CHAT,
+    OTHER_BOT,
+    TASK_CHAT,
+    Conversation,
+    conversation,
+)
+from tests.support.portals.stranger import Stage
+
+FORMS = (
+    ("CRM DEAL|1663", DEAL_CHAT),
+    ("deal 1663", DEAL_CHAT),
+    ("task 8293", TASK_CHAT),
+    ("group 133", GROUP_CHAT),
+    ("https://{domain}/crm/deal/details/1663/?IFRAME=Y&IFRAME_TYPE=SIDE_SLIDER", DEAL_CHAT),
+    ("look: https://{domain}/crm/lead/show/13/, please", 10),
+    ("[URL=https://{domain}/crm/type/2/details/1663/]the deal[/URL]", DEAL_CHAT),
+    ("https://{domain}/company/personal/user/1/tasks/task/view/8293/", TASK_CHAT),
+    ("https://{domain}/workgroups/group/133/tasks/task/view/8293/", TASK_CHAT),
+    ("https://{domain}/workgroups/group/133/", GROUP_CHAT),
+)
+"""What employees write, and the chat that the demo portal has for it."""
+OPEN_IT = {"en": "Open the chat", "de": "Chat öffnen", "ru": "Открыть чат"}
+SPOKEN = {
+    "en": ("deal 1663", "task 8293", "group 133"),
+    "de": ("Auftrag 1663", "Aufgabe 8293", "Gruppe 133"),
+    "ru": ("сделка 1663", "задача 8293", "группа 133"),
+}
+TITLES = ("200 office chairs", "order the chairs", "Purchasing", "request from the site")
+
+
+@pytest.fixture(params=["v2", "v1"])
+def talk(stage: Stage, request: pytest.FixtureRequest) -> Conversation:
+    return conversation(stage, request.param)
+
+
+@pytest.mark.parametrize("language", OPEN_IT)
+def test_every_form_is_answered_with_the_chat_and_its_link_and_no_title(talk: Conversation, language: str) -> None:
+    for form, chat_id in FORMS:
+        text = form.format(domain=talk.stage.portal.domain)
+        (answer,) = talk.asks(text, language=language)
+        assert f"chat{chat_id}" in answer, text
+        assert f"[URL={talk.link(chat_id)}]{OPEN_IT[language]}[/URL]" in answer, text
+        assert not [title for title in TITLES if title in answer]
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_each_language_has_words_of_its_own(talk: Conversation, language: str) -> None:
+    said = [talk.asks(text, language=language) for text in SPOKEN[language]]
+    for answer, chat_id in zip(said, (DEAL_CHAT, TASK_CHAT, GROUP_CHAT), strict=True):
+        assert len(answer) == 1
+        assert talk.link(chat_id) in answer[0]
+
+
+@pytest.mark.parametrize("language", OPEN_IT)
+def test_anything_else_gets_one_line_of_help(talk: Conversation, language: str) -> None:
+    (answer,) = talk.asks("what can you do?", language=language)
+    assert "/chatid" in answer
+    assert "\n" not in answer
+
+
+def test_the_command_answers_in_a_chat_that_the_bot_is_not_in(talk: Conversation) -> None:
+    (answer,) = talk.asks("/chatid", chat_id=DEAL_CHAT)
+    assert f"chat{DEAL_CHAT}" in answer
+    assert "DEAL|1663" in answer
+    assert talk.said_methods()[-1].lower().endswith("command.answer")
+
+
+def test_the_command_with_a_text_answers_that_in_a_group(talk: Conversation) -> None:
+    (answer,) = talk.asks("/chatid task 8293", chat_id=DEAL_CHAT)
+    assert talk.link(TASK_CHAT) in answer
+
+
+def test_a_mention_with_an_entity_is_answered_in_the_group_and_one_without_is_not(talk: Conversation) -> None:
+    chat_id = talk.chat_with_bot("CRM", "DEAL|77")
+    assert talk.asks("@Chat Lookup well done!", chat_id=chat_id) == []
+    (answer,) = talk.asks("@Chat Lookup deal 1663", chat_id=chat_id)
+    assert talk.link(DEAL_CHAT) in answer
+    assert talk.messages()[-1]["chat_id"] == chat_id
+
+
+def test_a_command_in_the_personal_chat_is_answered_once_although_two_events_tell_of_it(talk: Conversation) -> None:
+    told = talk.say("/chatid deal 1663")
+    assert len(told["sent"]) == 2
+    talk.stage.service.settle()
+    (answer,) = talk.messages()
+    assert talk.link(DEAL_CHAT) in answer["text"]
+
+
+@pytest.mark.parametrize("user_id", [EXTRANET, CUSTOMER, GUEST, OTHER_BOT])
+def test_nobody_but_employees_is_answered(talk: Conversation, user_id: int) -> None:
+    chat_id = talk.chat_with_bot("CRM", "DEAL|78", user_id)
+    assert talk.asks("deal 1663", user_id=user_id) == []
+    assert talk.asks("@Chat Lookup deal 1663", user_id=user_id, chat_id=chat_id) == []
+    assert talk.asks("/chatid", user_id=user_id, chat_id=chat_id) == []
+
+
+def test_in_an_open_line_the_command_is_answered_past_the_customer_and_a_mention_is_not(talk: Conversation) -> None:
+    (answer,) = talk.asks("/chatid", chat_id=LINE_CHAT)
+    assert f"chat{LINE_CHAT}" in answer
+    (call,) = [call for call in talk.stage.ask("/calls") if call["method"].lower().endswith("command.answer")]
+    fields = call["params"].get("fields", call["params"])
+    assert fields.get("system") is True or fields.get("SYSTEM") == "Y"
+    line = talk.chat_with_bot("LINES", "telegrambot|2|1|745")
+    assert talk.asks("@Chat Lookup deal 1663", chat_id=line) == []
+
+
+def test_a_link_to_another_portal_gets_help_and_no_answer_about_this_one(talk: Conversation) -> None:
+    (answer,) = talk.asks("https://elsewhere.bitrix24.com/crm/deal/details/1663/")
+    assert "IM_DIALOG" not in answer

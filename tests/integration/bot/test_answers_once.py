@@ -1,0 +1,130 @@
+"""The bot answers once at most, whatever comes twice; keeps within the portal's limits; and counts what it gives up."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chat_lookup.bitrix24.client import Bitrix24Client
+from chat_lookup.bot.answer_claims import HELD
+from chat_lookup.bot.answerer import AnswerInProgress
+from chat_lookup.calls.operating_budget import BUCKET
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.events.model import EventMessage, Record
+from tests.support.events import bot_questions
+from tests.support.events.conversation import ADMIN, DEAL_CHAT, SAYING, Conversation, conversation
+from tests.support.portals.stranger import Stage
+
+BURST = 50
+
+
+class Killed(BaseException):
+    """The worker's process ended here."""
+
+
+@pytest.fixture
+def talk(stage: Stage) -> Conversation:
+    return conversation(stage, "v2")
+
+
+def record_of(talk: Conversation, message_id: int, text: str = "deal 1663") -> Record:
+    """The record of a message to the bot, as it stood in the queue."""
+    record = bot_questions.message(
+        text,
+        chat=replace(bot_questions.PERSONAL, dialog_id=f"{ADMIN}"),
+        bot_ids=(talk.bot_id,),
+        message=EventMessage(message_id, text, ADMIN),
+    )
+    now = talk.stage.service.clock.now()
+    return replace(record, member_id=talk.stage.portal.member_id, received_at=now)
+
+
+def test_a_record_that_is_delivered_again_is_answered_once(talk: Conversation) -> None:
+    message_id = talk.say("deal 1663")["message_id"]
+    talk.stage.service.settle()
+    for _ in range(2):
+        talk.work(record_of(talk, message_id))
+    assert len(talk.messages()) == 1
+    assert talk.unsent() == 0
+
+
+def test_a_record_that_two_workers_have_at_once_is_answered_once(talk: Conversation) -> None:
+    record = record_of(talk, 900_001)
+
+    def work(_: int) -> None:
+        with suppress(AnswerInProgress):
+            talk.work(record)
+
+    with ThreadPoolExecutor(8) as workers:
+        list(workers.map(work, range(8)))
+    assert len(talk.messages()) == 1
+
+
+def test_a_burst_in_one_chat_is_answered_within_the_portals_limits(talk: Conversation) -> None:
+    chat_id = talk.chat_with_bot("CRM", "DEAL|79")
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(lambda _: talk.say("@Chat Lookup deal 1663", chat_id=chat_id), range(BURST)))
+    answers = talk.until(BURST)
+    talk.stage.service.settle()
+    assert len(talk.messages()) == BURST
+    assert {answer["chat_id"] for answer in answers} == {chat_id}
+    assert [call for call in talk.stage.ask("/calls") if call["error"] == "QUERY_LIMIT_EXCEEDED"] == []
+    assert talk.unsent() == 0
+
+
+def test_what_the_portal_had_no_room_for_is_answered_when_the_record_comes_again(talk: Conversation) -> None:
+    talk.stage.answers("imbot.v2.Chat.Message.send", status=429, error="OPERATION_TIME_LIMIT", times=1)
+    record = record_of(talk, 900_002)
+    with pytest.raises(ChatLookupError):
+        talk.work(record)
+    assert talk.messages() == []
+    talk.stage.service.clock.advance(BUCKET + 1)
+    talk.work(record)
+    assert len(talk.messages()) == 1
+    assert talk.unsent() == 0
+
+
+def test_what_may_have_been_said_is_not_said_again(talk: Conversation) -> None:
+    talk.stage.answers("imbot.v2.Chat.Message.send", drop=True, times=1)
+    record = record_of(talk, 900_003)
+    for _ in range(3):
+        talk.work(record)
+    assert talk.said_methods() == ["imbot.v2.Chat.Message.send"]
+    assert talk.unsent() == 1
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it was said", "after it was said"])
+def test_a_worker_that_is_killed_on_the_way_is_counted_once_and_nobody_answers_after_it(
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch, *, after: bool
+) -> None:
+    whole = Bitrix24Client.call
+
+    def fatal(self: Bitrix24Client, endpoint: Any, method: str, params: Mapping[str, object], *rest: Any) -> object:
+        if method not in SAYING:
+            return whole(self, endpoint, method, params, *rest)
+        if after:
+            whole(self, endpoint, method, params, *rest)
+        raise Killed
+
+    record = record_of(talk, 900_004)
+    with monkeypatch.context() as patched:
+        patched.setattr(Bitrix24Client, "call", fatal)
+        with pytest.raises(Killed):
+            talk.work(record)
+    talk.stage.tell("/clock", {"advance_s": HELD + 1})
+    for _ in range(3):
+        talk.work(record)
+    assert len(talk.messages()) == int(after)
+    assert talk.unsent() == 1
+
+
+def test_nothing_of_question_or_answer_stands_in_the_log(talk: Conversation) -> None:
+    talk.asks("deal 1663 for the secret customer")
+    talk.asks("/chatid", chat_id=DEAL_CHAT)
+    written = talk.stage.service.output()
+    assert '"answer":"answered"' in written
+    for word in ("secret customer", "IM_DIALOG", "office chairs"):
+        assert word not in written

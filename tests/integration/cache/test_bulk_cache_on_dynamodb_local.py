@@ -1,0 +1,34 @@
+"""A thousand rows at once, in the vendor's own engine: its limits on pages, and writes side by side."""
+
+from collections.abc import Mapping
+from random import Random
+
+from chat_lookup.cache.bulk_cache import CachePages
+from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.clock import Deadline, SystemClock
+from chat_lookup.entity import EntityRef
+from tests.support.stores.tables import Tables
+
+MEMBER_ID = "d41d8cd98f00b204e9800998ecf8427e"
+CHATS: Mapping[EntityRef, int | None] = {
+    EntityRef("CRM", f"DEAL|{number}"): number if number % 3 else None for number in range(1, 1_001)
+}
+
+
+def test_what_was_written_side_by_side_is_read_by_the_page(real_tables: Tables) -> None:
+    clock, dynamodb = SystemClock(), real_tables.client()
+    cache = Cache(dynamodb, real_tables.cache, clock, Random(1))  # noqa: S311 - spreads freshness
+    pages = CachePages(cache, dynamodb, real_tables.cache, clock, Random(1))  # noqa: S311 - as above
+    deadline = Deadline.after(60, clock)
+    now = clock.now()
+    later = [
+        pages.put(MEMBER_ID, 1, ref, chat_id, method="im.chat.get", asked_at=now) for ref, chat_id in CHATS.items()
+    ]
+    # What was asked earlier and comes later changes nothing.
+    earlier = [pages.put(MEMBER_ID, 1, ref, None, method="im.chat.get", asked_at=now - 30) for ref in CHATS]
+    assert pages.finish([*later, *earlier], deadline) == 0
+
+    rows, unread = pages.read(MEMBER_ID, 1, [*CHATS, EntityRef("CRM", "DEAL|0815")], deadline)
+
+    assert unread == 0
+    assert {ref: row.chat_id for ref, row in rows.items()} == CHATS

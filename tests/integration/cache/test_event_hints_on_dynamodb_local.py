@@ -1,0 +1,78 @@
+"""Answers and forged events at the same moment, on the real engine: what the portal said is never displaced."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import pytest
+
+from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.cache.event_hints import Heard, Hearing
+from chat_lookup.clock import SystemClock
+from chat_lookup.entity import EntityRef
+from tests.support.fakes import MEMBER_ID
+from tests.support.stores.tables import Tables
+
+pytestmark = pytest.mark.dynamodb_local
+
+ROUNDS: Final = 40
+FORGED: Final = 6
+"""Events in each round, each of another chat, that reach as many workers at once with the portal's answer."""
+ANSWERED: Final = 1437
+
+
+class Process:
+    """What one worker or one look-up writes, with a connection of its own."""
+
+    def __init__(self, tables: Tables, seed: int) -> None:
+        clock, client = SystemClock(), tables.client()
+        self._random = random.Random(seed)  # noqa: S311 - an order of things, no secret
+        self._clock = clock
+        self._cache = Cache(client, tables.cache, clock, self._random)
+        self._hearing = Hearing(self._cache, client, tables.cache, clock, self._random)
+
+    def answer(self, ref: EntityRef, chat_id: int | None, asked_at: float) -> None:
+        self._clock.sleep(self._random.uniform(0, 0.004))
+        self._cache.put(MEMBER_ID, 1, ref, chat_id, method="im.chat.get", asked_at=asked_at)
+
+    def hear(self, ref: EntityRef, chat_id: int) -> Heard:
+        self._clock.sleep(self._random.uniform(0, 0.004))
+        return self._hearing.heard(MEMBER_ID, 1, ref, chat_id, self._clock.now() - self._random.uniform(0, 2))
+
+    def row(self, ref: EntityRef) -> tuple[int | None, str]:
+        row = self._cache.get(MEMBER_ID, 1, ref, consistent=True)
+        assert row is not None
+        return row.chat_id, row.source
+
+
+@pytest.fixture
+def processes(real_tables: Tables) -> list[Process]:
+    return [Process(real_tables, seed) for seed in range(FORGED + 1)]
+
+
+def test_the_id_that_the_portal_gave_stands_whatever_forged_events_come_with_it(processes: list[Process]) -> None:
+    clock = SystemClock()
+    portal, *workers = processes
+    with ThreadPoolExecutor(FORGED + 1) as pool:
+        for number in range(ROUNDS):
+            ref = EntityRef("CRM", f"DEAL|{number}")
+            began = clock.now() - 1
+            forged = [pool.submit(worker.hear, ref, 1 + each) for each, worker in enumerate(workers)]
+            answer = pool.submit(portal.answer, ref, ANSWERED, began)
+            outcomes = [each.result() for each in forged]
+            answer.result()
+            assert portal.row(ref) == (ANSWERED, "portal")
+            assert outcomes.count(Heard.FILLED) <= 1
+            # And none that comes after it either.
+            assert workers[0].hear(ref, 7) in (Heard.CONTRADICTED, Heard.LATE)
+            assert portal.row(ref) == (ANSWERED, "portal")
+
+
+def test_one_of_the_events_that_come_at_once_fills_a_row_and_the_others_leave_it(processes: list[Process]) -> None:
+    with ThreadPoolExecutor(FORGED) as pool:
+        for number in range(ROUNDS):
+            ref = EntityRef("CRM", f"LEAD|{number}")
+            forged = [pool.submit(worker.hear, ref, 1 + each) for each, worker in enumerate(processes[1:])]
+            outcomes = [each.result() for each in forged]
+            assert outcomes.count(Heard.FILLED) == 1
+            assert processes[0].row(ref) == (1 + outcomes.index(Heard.FILLED), "event")

@@ -1,0 +1,35 @@
+"""Bulk work by eight processes inside a portal's pace, in real time; in full: `benchmarks/bulk/shared_pace.py`."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from benchmarks.bulk.run import run
+from benchmarks.bulk.scenario import Scenario
+from chat_lookup.calls.gcra import Pace
+
+URL: Final = os.environ.get("DYNAMODB_LOCAL_URL", "")
+PLAN: Final = Pace(rate=20.0, burst=50)
+
+pytestmark = [
+    pytest.mark.dynamodb_local,
+    pytest.mark.skipif(not URL, reason="DYNAMODB_LOCAL_URL does not name a running DynamoDB Local"),
+]
+
+
+def test_alone_it_is_never_refused_and_no_pair_is_left_out(tmp_path: Path) -> None:
+    scenario = Scenario(PLAN, batches=100, pairs=5)
+    outcome = run(scenario, URL, tmp_path)
+    assert (outcome.answered, outcome.requests, outcome.refused) == (500, 100, 0)
+    assert outcome.seconds > scenario.least_seconds - 0.5  # nor did it take more than its share
+
+
+def test_beside_a_stranger_who_takes_half_of_the_rate_it_is_hardly_ever_refused_and_all_are_answered(
+    tmp_path: Path,
+) -> None:
+    outcome = run(Scenario(PLAN, batches=200, pairs=2, stranger=PLAN.rate / 2), URL, tmp_path)
+    assert outcome.answered == 400
+    assert outcome.refused > 0
+    assert outcome.share_refused < 0.02

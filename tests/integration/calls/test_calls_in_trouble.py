@@ -1,0 +1,231 @@
+"""Ten minutes with a portal in trouble: how often it is called, what callers hear, and that it ends by itself.
+
+Every few seconds of the run's own clock a pair is looked up that nobody asked for before. What is expected follows from
+the constants of the modules that decide.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import accumulate, count, takewhile
+from math import ceil
+
+import pytest
+
+from chat_lookup.calls.circuit_breaker import IN_A_ROW, LONGEST_PAUSE, REMEMBERED_FOR, pause
+from chat_lookup.calls.operating_budget import BUCKET
+from chat_lookup.calls.portal_calls import REFUSED_FOR
+from tests.support.outcomes import counted, found, problem
+from tests.support.portals.stranger import Stage
+from tests.support.service import Reply, Service
+
+TEN_MINUTES = 600.0
+STEP = 10.0
+A_DAY_AND_MORE = 27 * 3600.0
+
+# Whatever is due is late by a step, for want of somebody who asks.
+PROBES = len(list(takewhile(lambda at: at < TEN_MINUTES, accumulate(pause(probes) + STEP for probes in count()))))
+"""Of a circuit that opens at the beginning."""
+ROUNDS = ceil(TEN_MINUTES / (BUCKET + STEP))
+"""Of a method whose time is spent: the first refusal, and then one a minute."""
+MINUTES = ceil(TEN_MINUTES / (REFUSED_FOR + STEP))
+"""Of a portal that refuses every token, likewise."""
+
+LookUp = Callable[[str], Reply]
+
+
+def ten_minutes(service: Service, look_up: LookUp, numbers: Iterator[int]) -> list[Reply]:
+    """Look a fresh pair up every few seconds, and answer what was answered."""
+    replies, began = [], service.clock.now()
+    for step in range(int(TEN_MINUTES / STEP)):
+        service.clock.advance(max(0.0, began + step * STEP - service.clock.now()))
+        replies.append(look_up(f"DEAL|{next(numbers)}"))
+    service.clock.advance(max(0.0, began + TEN_MINUTES - service.clock.now()))
+    return replies
+
+
+def recovered(look_up: LookUp, numbers: Iterator[int]) -> bool:
+    """Whether the portal is asked for everything again: it says that it has no such chat."""
+    return all(look_up(f"DEAL|{next(numbers)}").status == 404 for _ in range(5))
+
+
+def statuses(replies: list[Reply]) -> set[int]:
+    return {reply.status for reply in replies}
+
+
+@pytest.fixture
+def numbers() -> Iterator[int]:
+    return count(500_000)
+
+
+@pytest.fixture
+def look_up(service: Service) -> LookUp:
+    """By the portal that is reached by webhook."""
+    return lambda entity_id: service.look_up("CRM", entity_id)
+
+
+@pytest.fixture
+def stranger_looked_up(stage: Stage) -> LookUp:
+    """By a portal that is installed by OAuth; what its installation called is forgotten."""
+    assert stage.contact().status == 200
+    key = stage.key()
+    stage.tell("/reset", {})
+    return lambda entity_id: stage.look_up(key, entity_id=entity_id)
+
+
+# -- portals that shut everybody out ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "status"), [("OVERLOAD_LIMIT", 503), ("PORTAL_DELETED", 500), ("ACCESS_DENIED", 403)])
+def test_a_portal_that_shuts_us_out_is_called_once_and_then_probed_ever_more_rarely(
+    service: Service, look_up: LookUp, numbers: Iterator[int], code: str, status: int
+) -> None:
+    service.control("/faults", {"method": "*", "error": code, "status": status})
+
+    replies = ten_minutes(service, look_up, numbers)
+
+    assert PROBES == 4
+    assert len(service.calls()) == 1 + PROBES
+    for reply in replies:
+        body = problem(reply, 503, "portal-blocked")
+        assert body["portal_error"] == code
+        assert 1 <= body["retry_after"] <= LONGEST_PAUSE
+    assert counted(service, "PortalErrors", code=code) == 1 + PROBES
+
+    service.control("/faults", [])
+    service.clock.advance(LONGEST_PAUSE)
+    assert recovered(look_up, numbers)
+
+
+def test_a_portal_that_does_not_answer_is_probed_likewise(
+    service: Service, look_up: LookUp, numbers: Iterator[int]
+) -> None:
+    service.control("/faults", {"method": "*", "drop": True})
+
+    replies = ten_minutes(service, look_up, numbers)
+
+    assert len(service.calls()) == IN_A_ROW + PROBES
+    for reply in replies:
+        problem(reply, 503, "portal-unavailable")
+
+    service.control("/faults", [])
+    service.clock.advance(LONGEST_PAUSE)
+    assert recovered(look_up, numbers)
+
+
+def test_callers_have_the_last_known_answer_meanwhile(service: Service) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+    service.clock.advance(A_DAY_AND_MORE)
+    service.control("/faults", {"method": "*", "error": "OVERLOAD_LIMIT"})
+    for _ in range(3):
+        answer = found(service.look_up("CRM", "DEAL|1663"))
+        assert (answer["chat_id"], answer["source"]) == (1437, "stale")
+        service.clock.advance(REMEMBERED_FOR)
+    assert len(service.calls()) == 2
+
+
+# -- operating time ----------------------------------------------------------------------------------------------------
+
+
+def test_a_method_whose_time_is_spent_is_tried_once_a_minute_and_the_other_answers(
+    service: Service, look_up: LookUp, numbers: Iterator[int]
+) -> None:
+    service.control("/faults", {"method": "im.chat.get", "error": "OPERATION_TIME_LIMIT", "status": 429})
+
+    replies = ten_minutes(service, look_up, numbers)
+
+    assert statuses(replies) == {404}
+    calls = Counter(call["method"] for call in service.calls())
+    assert calls == {"im.chat.get": ROUNDS, "imbot.chat.get": len(replies)}
+
+    service.control("/faults", [])
+    service.clock.advance(BUCKET)
+    assert recovered(look_up, numbers)
+    assert len(service.calls("imbot.chat.get")) == len(replies)
+
+
+def test_where_both_methods_are_spent_callers_are_told_until_when(
+    service: Service, look_up: LookUp, numbers: Iterator[int]
+) -> None:
+    spent = {"error": "OPERATION_TIME_LIMIT", "status": 429}
+    service.control("/faults", [{"method": method, **spent} for method in ("im.chat.get", "imbot.chat.get")])
+
+    replies = ten_minutes(service, look_up, numbers)
+
+    calls = Counter(call["method"] for call in service.calls())
+    assert calls == {"im.chat.get": ROUNDS, "imbot.chat.get": ROUNDS}
+    for reply in replies:
+        body = problem(reply, 429, "portal-busy")
+        assert body["portal_error"] == "OPERATION_TIME_LIMIT"
+
+    service.control("/faults", [])
+    service.clock.advance(BUCKET)
+    assert recovered(look_up, numbers)
+
+
+# -- tokens and addresses ----------------------------------------------------------------------------------------------
+
+
+def test_tokens_that_expired_cost_one_refusal_and_one_refresh(
+    stage: Stage, stranger_looked_up: LookUp, numbers: Iterator[int]
+) -> None:
+    stage.tell("/expire_tokens", {})
+
+    replies = ten_minutes(stage.service, stranger_looked_up, numbers)
+
+    assert statuses(replies) == {404}
+    assert Counter(stage.calls()) == {"im.chat.get": len(replies) + 1, "oauth/token": 1}
+
+
+def test_a_portal_that_refuses_every_token_costs_one_refresh_a_minute(
+    stage: Stage, stranger_looked_up: LookUp, numbers: Iterator[int]
+) -> None:
+    stage.answers("im.chat.get", error="expired_token", status=401)
+
+    replies = ten_minutes(stage.service, stranger_looked_up, numbers)
+
+    assert Counter(stage.calls()) == {"im.chat.get": 2 * MINUTES, "oauth/token": MINUTES}
+    for reply in replies:
+        problem(reply, 503, "portal-reauthorise")
+
+    stage.tell("/faults", [])
+    stage.service.clock.advance(REFUSED_FOR)
+    assert recovered(stranger_looked_up, numbers)
+
+
+def test_a_renamed_portal_costs_one_redirect_and_one_refresh(
+    stage: Stage, stranger_looked_up: LookUp, numbers: Iterator[int]
+) -> None:
+    stage.tell("/rename", {"host": "localhost"})
+
+    replies = ten_minutes(stage.service, stranger_looked_up, numbers)
+
+    assert statuses(replies) == {404}
+    assert Counter(stage.calls()) == {"im.chat.get": len(replies) + 1, "oauth/token": 1}
+
+
+def test_a_redirect_that_leads_nowhere_is_tried_once_a_minute(
+    stage: Stage, stranger_looked_up: LookUp, numbers: Iterator[int]
+) -> None:
+    stage.answers("im.chat.get", status=302, body="", headers={"Location": "https://acme.example/rest/"})
+
+    replies = ten_minutes(stage.service, stranger_looked_up, numbers)
+
+    assert Counter(stage.calls()) == {"im.chat.get": MINUTES, "oauth/token": MINUTES}
+    assert statuses(replies) == {503}
+
+    stage.tell("/faults", [])
+    stage.service.clock.advance(REFUSED_FOR)
+    assert recovered(stranger_looked_up, numbers)
+
+
+def test_a_webhooks_portal_that_moved_is_called_once_and_waits_for_its_new_url(
+    service: Service, look_up: LookUp, numbers: Iterator[int]
+) -> None:
+    moved = {"method": "im.chat.get", "status": 302, "body": "", "headers": {"Location": "https://acme.example/rest/"}}
+    service.control("/faults", moved)
+
+    replies = ten_minutes(service, look_up, numbers)
+
+    assert len(service.calls()) == 1
+    for reply in replies[1:]:
+        assert "portal.add_webhook" in problem(reply, 502, "portal-misconfigured")["detail"]

@@ -1,0 +1,40 @@
+"""What many learn of a portal's limits in the same moment, on the engine whose conditional writes are atomic."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chat_lookup.calls.gcra import Pace, Share
+from chat_lookup.calls.operating_time import Operating
+from chat_lookup.calls.rate_limiter import Limiter
+from chat_lookup.clock import Deadline
+from tests.support.fakes import MEMBER_ID, OthersGoOn
+from tests.support.stores.tables import Tables
+
+pytestmark = pytest.mark.dynamodb_local
+
+CROWD = 16
+PACE = Pace(rate=2, burst=50)
+
+
+def test_refused_all_at_once_they_halve_the_pace_once(real_tables: Tables) -> None:
+    clock = OthersGoOn()
+    crowd = [Limiter(real_tables.client(), real_tables.cache, clock) for _ in range(CROWD)]
+    deadline = Deadline.after(30, clock)
+    with ThreadPoolExecutor(CROWD) as threads:
+        list(threads.map(lambda each: each.wait(MEMBER_ID, PACE, Share.INTERACTIVE, deadline), crowd))
+        list(threads.map(lambda each: each.refused(MEMBER_ID, PACE), crowd))
+    newcomer = Limiter(real_tables.client(), real_tables.cache, clock)
+    waited = [newcomer.wait(MEMBER_ID, PACE, Share.INTERACTIVE, deadline) for _ in range(3)]
+    assert waited == pytest.approx([4, 5, 6], abs=0.01)
+
+
+def test_a_stopped_method_is_tried_by_one_of_them(real_tables: Tables) -> None:
+    clock = OthersGoOn()
+    crowd = [Operating(real_tables.client(), real_tables.cache, clock) for _ in range(CROWD)]
+    until = crowd[0].stop(MEMBER_ID, "im.chat.get")
+    clock.advance(until - clock.now() + 0.1)
+    with ThreadPoolExecutor(CROWD) as threads:
+        told = list(threads.map(lambda each: each.stopped_until(MEMBER_ID, "im.chat.get"), crowd))
+    assert told.count(None) == 1
+    assert all(moment is None or moment > clock.now() for moment in told)

@@ -1,0 +1,239 @@
+"""A message passes by in a deal's chat, and the next look-up of that deal asks nobody; a forged one changes nothing."""
+
+import json
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from chat_lookup.events.model import EventChat
+from tests.support.events.bot_questions import message
+from tests.support.events.conversation import Conversation, conversation
+from tests.support.events.event_arrival import body_of
+from tests.support.events.queue_scene import left
+from tests.support.portals.stranger import Stage
+
+HOUR = 3600
+DAY = 24 * HOUR
+LOOKING_UP = {"im.chat.get", "imbot.chat.get"}
+ASKING = "imbot.v2.Chat.get"
+FORGED_CHAT = 666
+
+
+@dataclass(slots=True)
+class Deals:
+    """A portal with our bot, and the look-ups of somebody who has a key for it."""
+
+    talk: Conversation
+    key: str
+
+    @property
+    def stage(self) -> Stage:
+        return self.talk.stage
+
+    def look_up(self, deal: str, **options: str) -> dict[str, Any]:
+        reply = self.stage.look_up(self.key, entity_id=deal, **options)
+        assert reply.status == 200, reply.body
+        found: dict[str, Any] = reply.json
+        return found
+
+    def calls(self, *methods: str) -> list[str]:
+        """The portal's calls of these methods, in order."""
+        return [method for method in self.stage.calls() if method in methods]
+
+    def mentions(self, chat_id: int, **more: object) -> None:
+        """Somebody mentions the bot in a chat, and the event is worked."""
+        self.talk.say("@Chat Lookup, thanks", chat_id=chat_id, **more)
+        self.stage.service.settle()
+
+    def claim(self, deal: str, chat_id: int) -> None:
+        """An event under the portal's own token arrives that binds another chat to a deal, and it is worked."""
+        portal = self.stage.portal
+        token = parse_qs(self.stage.message().body)["APPLICATION_TOKEN"][0]
+        binding = {
+            "auth[application_token]": token,
+            "auth[member_id]": portal.member_id,
+            "auth[domain]": portal.domain,
+            "auth[client_endpoint]": f"https://{portal.domain}/rest/",
+            "data[message][id]": f"{chat_id}{self.stage.service.clock.now():.0f}",
+            "data[chat][id]": str(chat_id),
+            "data[chat][dialogId]": f"chat{chat_id}",
+            "data[chat][entityId]": deal,
+        }
+        answer = self.stage.request("POST", "/bitrix24/events", body_of(binding))
+        assert answer.status == 200, answer
+        self.stage.service.settle()
+
+
+_numbers = count(2001)
+
+
+@pytest.fixture
+def deal() -> str:
+    """A deal that no other test knows: chats stay in the portal."""
+    return f"DEAL|{next(_numbers)}"
+
+
+@pytest.fixture(params=["v2", "v1"])
+def deals(stage: Stage, request: pytest.FixtureRequest) -> Deals:
+    return installed(stage, request.param)
+
+
+@pytest.fixture
+def in_v2(stage: Stage) -> Deals:
+    return installed(stage, "v2")
+
+
+def installed(stage: Stage, api: str) -> Deals:
+    stage.tell("/shape", {"entity_id_in_events": False})
+    talk = conversation(stage, api)
+    return Deals(talk, stage.key())
+
+
+def test_after_a_mention_in_a_deals_chat_the_look_up_makes_no_call(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.mentions(chat_id)
+    before = deals.stage.calls()
+
+    found = deals.look_up(deal)
+
+    assert (found["chat_id"], found["source"]) == (chat_id, "event")
+    assert deals.stage.calls() == before
+    assert deals.calls(*LOOKING_UP) == []
+
+
+def test_v2_leaves_the_entity_out_and_the_chat_is_asked_for_once(in_v2: Deals, deal: str) -> None:
+    chat_id = in_v2.talk.chat_with_bot("CRM", deal)
+    for _ in range(3):
+        in_v2.mentions(chat_id)
+    assert in_v2.calls(ASKING) == [ASKING]
+    assert in_v2.look_up(deal)["source"] == "event"
+
+
+def test_where_v2_names_the_entity_nobody_is_asked(in_v2: Deals, deal: str) -> None:
+    in_v2.stage.tell("/shape", {"entity_id_in_events": True})
+    chat_id = in_v2.talk.chat_with_bot("CRM", deal)
+    in_v2.mentions(chat_id)
+    assert in_v2.calls(ASKING) == []
+    assert in_v2.look_up(deal)["source"] == "event"
+
+
+def test_the_bot_is_invited_and_the_chat_is_known(deals: Deals, deal: str) -> None:
+    chat_id = deals.stage.tell("/chats", {"entity_type": "CRM", "entity_id": deal})["chat_id"]
+    deals.stage.tell("/join", {"chat_id": chat_id})
+    deals.stage.service.settle()
+    assert deals.look_up(deal)["source"] == "event"
+
+
+def test_what_an_event_told_is_asked_for_after_an_hour(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.mentions(chat_id)
+    deals.stage.service.clock.advance(1.2 * HOUR)
+
+    found = deals.look_up(deal)
+
+    assert (found["chat_id"], found["source"]) == (chat_id, "portal")
+
+
+def test_a_chat_that_was_not_found_a_moment_ago_is_found_when_it_speaks(deals: Deals, deal: str) -> None:
+    assert deals.stage.look_up(deals.key, entity_id=deal).status == 404
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.mentions(chat_id)
+    deals.stage.service.cold_start()  # another process: this one remembers for a moment what it said
+
+    assert deals.look_up(deal)["chat_id"] == chat_id
+
+
+def test_a_look_up_a_day_later_is_spared_its_call_by_a_message_of_the_same_hour(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    assert deals.look_up(deal)["source"] == "portal"
+    deals.stage.service.clock.advance(2 * DAY)
+    deals.mentions(chat_id)
+
+    assert deals.look_up(deal)["source"] == "cache"
+
+
+# -- forged bindings ---------------------------------------------------------------------------------------------------
+
+
+def test_a_forged_binding_never_changes_the_chat_that_the_portal_answered(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    assert deals.look_up(deal)["chat_id"] == chat_id
+
+    for number in range(3):
+        deals.claim(deal, FORGED_CHAT + number)
+        assert deals.look_up(deal)["chat_id"] == chat_id
+        deals.stage.service.cold_start()
+        assert deals.look_up(deal)["chat_id"] == chat_id
+
+    assert deals.look_up(deal, fresh="true")["chat_id"] == chat_id
+
+
+def test_a_forged_binding_changes_nothing_while_the_portal_is_away_either(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.look_up(deal)
+    deals.claim(deal, FORGED_CHAT)
+    deals.stage.service.cold_start()
+    deals.stage.tell("/faults", {"method": "*", "drop": True})
+
+    found = deals.look_up(deal)
+
+    assert (found["chat_id"], found["source"]) == (chat_id, "stale")
+
+
+def test_a_forged_binding_has_the_portal_asked(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.look_up(deal)
+    deals.claim(deal, FORGED_CHAT)
+    deals.stage.service.cold_start()
+
+    found = deals.look_up(deal)
+
+    assert (found["chat_id"], found["source"]) == (chat_id, "portal")
+
+
+def test_what_a_forged_binding_filled_the_portals_answer_displaces(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.claim(deal, FORGED_CHAT)
+    assert deals.look_up(deal, fresh="true")["chat_id"] == chat_id
+    deals.claim(deal, FORGED_CHAT)
+    deals.stage.service.cold_start()
+
+    assert deals.look_up(deal)["chat_id"] == chat_id
+
+
+# -- what is published, and what comes again ---------------------------------------------------------------------------
+
+
+def test_the_bus_hears_of_the_chat_and_its_entity_and_of_no_text_and_no_token(deals: Deals, deal: str) -> None:
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.mentions(chat_id)
+
+    (entry,) = [each for each in deals.stage.service.published() if "MESSAGE" in each.detail_type]
+
+    assert (entry.bus, entry.source) == ("default", "bitrix24.chat")
+    detail: Any = entry.detail
+    assert detail["portal"] == {"member_id": deals.stage.portal.member_id, "domain": deals.stage.portal.domain}
+    assert (detail["chat"]["chat_id"], detail["entity"]["entity_id"]) == (chat_id, deal)
+    text = json.dumps(detail)
+    assert "thanks" not in text
+    assert "token" not in text
+    assert deals.stage.grant()["access_token"] not in text
+
+
+def test_a_dead_letter_is_worked_after_it_was_sent_back(in_v2: Deals, deal: str) -> None:
+    service, portal = in_v2.stage.service, in_v2.stage.portal
+    aws = service.stack.backend.aws
+    bound = EventChat(2021, "chat2021", "chat", entity_type="CRM", entity_id=deal)
+    letter = replace(message("hello", chat=bound), member_id=portal.member_id, received_at=service.clock.now())
+    # As one that failed five times stands there.
+    aws.sqs().send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody=letter.to_json())
+
+    answer = service.admin("events.redrive")
+    service.settle()
+
+    assert answer == {"moved": 1, "left": 0}
+    assert left(aws, "DeadLetterQueue") == 0
+    assert in_v2.look_up(deal)["source"] == "event"

@@ -1,0 +1,101 @@
+"""What a stranger offers is no secret of ours, but it may be somebody's: it stands in no line, and masks nothing there.
+
+Everything is as loud as it can be: the service's own lines, and what every library has to say.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from local.portal.events.http_delivery import Answer
+from tests.support.portals.stranger import APP, INSTALL, Stage
+
+FIELDS: Final = ("REFRESH_ID", "AUTH_ID", "APPLICATION_TOKEN")
+IN_EVENTS: Final = ("auth[refresh_token]", "auth[access_token]", "auth[application_token]")
+
+OFFERS: Final[dict[str, Callable[[Stage, str], Answer]]] = {
+    "frame": lambda stage, token: stage.contact(fields=dict.fromkeys(FIELDS, token)),
+    "frame of the application": lambda stage, token: stage.contact(path=APP, fields=dict.fromkeys(FIELDS, token)),
+    "ONAPPINSTALL": lambda stage, token: stage.event("ONAPPINSTALL", fields=dict.fromkeys(IN_EVENTS, token)),
+    "ONAPPUPDATE": lambda stage, token: stage.event("ONAPPUPDATE", fields=dict.fromkeys(IN_EVENTS, token)),
+    "ONAPPUNINSTALL": lambda stage, token: stage.event("ONAPPUNINSTALL", fields=dict.fromkeys(IN_EVENTS, token)),
+    "code": lambda stage, token: stage.request("GET", f"{INSTALL}?code={token}&state={stage.link()}"),
+}
+"""Every way in that brings something secret along."""
+ASKING: Final = sorted(OFFERS.keys() - {"ONAPPUNINSTALL"})
+"""Those after which the authorisation server is asked."""
+
+GARBAGE: Final = ("c4naryc4naryc4nary", "c4n-ary_~.", "c4nary" + "0" * 1_000)
+USUAL: Final = {
+    "level": "INFO",
+    "message": "request",
+    "route": "POST /bitrix24/install",
+    "event": "ONAPPUNINSTALL",
+    "problem": "installation-refused",
+}
+"""What the line of a forged event says."""
+
+each_way = pytest.mark.parametrize("way", OFFERS.values(), ids=OFFERS.keys())
+
+
+@pytest.fixture(autouse=True)
+def _as_loud_as_can_be(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    del stage  # the service has its loggers by now
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger=os.environ["POWERTOOLS_SERVICE_NAME"])
+
+
+def told(stage: Stage, caplog: pytest.LogCaptureFixture) -> str:
+    """All that was written anywhere."""
+    return stage.service.output() + caplog.text
+
+
+@each_way
+@pytest.mark.parametrize("token", GARBAGE, ids=len)
+def test_what_was_offered_stands_in_no_line(
+    stage: Stage, caplog: pytest.LogCaptureFixture, way: Callable[[Stage, str], Answer], token: str
+) -> None:
+    assert way(stage, token).status == 403
+    assert "installation-refused" in stage.service.output()
+    assert "c4n" not in told(stage, caplog)
+
+
+@pytest.mark.parametrize("way", ASKING)
+@pytest.mark.parametrize(
+    "echo",
+    [
+        {"status": 400, "error": "invalid_grant", "error_description": "no such token: {}"},
+        {"status": 400, "error": "invalid_grant {}", "error_description": "{}{}"},
+        {"status": 400, "error": "{}"},
+        {"status": 200, "body": {"error": {"code": "{}", "message": "{}"}}},
+        {"status": 500, "body": "<html>{}</html>"},
+        {"status": 200, "body": {"access_token": "{}", "refresh_token": "", "member_id": "{}"}},
+        {"status": 302, "body": "", "headers": {"Location": "https://elsewhere.example/?{}"}},
+    ],
+    ids=str,
+)
+def test_it_stands_in_no_line_either_if_the_authorisation_server_repeats_it(
+    stage: Stage, caplog: pytest.LogCaptureFixture, way: str, echo: dict[str, object]
+) -> None:
+    token = GARBAGE[0]
+    stage.answers("oauth/token", **json.loads(json.dumps(echo).replace("{}", token)))
+    assert OFFERS[way](stage, token).status in (403, 502, 503)
+    assert "oauth/token" in stage.calls()
+    assert "c4n" not in told(stage, caplog)
+
+
+@each_way
+@pytest.mark.parametrize("word", [*USUAL.values(), '"level":"', "EventsRejected"])
+def test_a_word_of_ours_that_was_offered_stays_readable(
+    stage: Stage, way: Callable[[Stage, str], Answer], word: str
+) -> None:
+    assert way(stage, word.replace(" ", "+")).status == 403
+    stage.service.mark()
+    stage.event("ONAPPUNINSTALL", fields={"auth[application_token]": "made-up"})
+    (line,) = stage.service.logs()
+    assert {name: line[name] for name in USUAL} == USUAL
+    assert [blob["EventsRejected"] for blob in stage.service.metrics()] == [[1]]

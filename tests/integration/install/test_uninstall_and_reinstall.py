@@ -1,0 +1,214 @@
+"""The application is taken out of a portal and put in again: what is over is over, what is new works at once."""
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chat_lookup import config
+from chat_lookup.bootstrap import process
+from local.portal.events.installer import Manner
+from local.portal.events.outgoing import Message
+from tests.chaos.lingering_secrets import LingeringSecrets
+from tests.support.portals.stranger import EMPLOYEE, Stage, assert_refused
+from tests.support.service import Reply
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+SEEN_EVERYWHERE_S: Final = 30.0
+"""Within this time an uninstalled portal is seen by every process (design 3.1)."""
+CHAT: Final = 1437
+
+
+@pytest.fixture
+def installed(stage: Stage) -> Stage:
+    """The stranger's portal, installed as one that is to be hurried."""
+    stage.tell("/plan", {"rate": 1000, "burst": 10_000})
+    assert stage.contact().status == 200
+    return stage
+
+
+def test_a_look_up_after_the_uninstall_says_so_at_once(installed: Stage) -> None:
+    key = installed.key()
+    assert installed.look_up(key).json["chat_id"] == CHAT
+
+    assert uninstall(installed) == 200
+
+    assert problem(installed.look_up(key)) == (403, "portal-not-installed")
+
+
+def test_every_other_process_says_so_within_30_seconds(installed: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = installed.key()
+    assert installed.look_up(key).json["source"] == "portal"
+    # Two processes, each with a memory of its own: one hears of the uninstall, and the other one does not.
+    other = process.services()
+    installed.service.cold_start()
+    assert uninstall(installed) == 200
+    monkeypatch.setattr(process, "services", lambda: other)
+
+    installed.service.clock.advance(SEEN_EVERYWHERE_S)
+
+    assert problem(installed.look_up(key)) == (403, "portal-not-installed")
+    assert problem(installed.look_up(key, fresh="true")) == (403, "portal-not-installed")
+
+
+def test_the_uninstall_leaves_no_tokens(installed: Stage) -> None:
+    arn = installed.secret
+
+    assert uninstall(installed) == 200
+
+    assert read(installed.secrets, arn) == "ResourceNotFoundException"
+    assert arn not in "".join(installed.kept().secrets)
+
+
+def test_the_portal_is_not_called_any_more(installed: Stage) -> None:
+    key = installed.key()
+    assert uninstall(installed) == 200
+    before = len(installed.calls())
+
+    for _ in range(3):
+        installed.look_up(key, fresh="true")
+        installed.service.clock.advance(3 * SEEN_EVERYWHERE_S)
+
+    assert installed.calls()[before:] == []
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_old_answers_are_not_served_after_a_new_installation(installed: Stage, clean: bool) -> None:
+    key = installed.key()
+    assert installed.look_up(key).json["source"] == "portal"
+    assert installed.look_up(key).json["source"] == "cache"
+
+    assert uninstall(installed, **{"data[CLEAN]": "1" if clean else "0"}) == 200
+    assert installed.contact().status == 200
+
+    # And where the portal fails at this very moment, nothing that is stale is served either.
+    installed.answers("im.chat.get", status=500)
+    assert installed.look_up(key).status == 503
+    installed.tell("/faults", [])
+    assert installed.look_up(key).json["source"] == "portal"
+
+
+def test_a_new_installation_works_at_once(installed: Stage) -> None:
+    key, before = installed.key(), installed.secret
+
+    assert uninstall(installed) == 200
+    assert installed.contact().status == 200
+
+    assert installed.look_up(key).json["chat_id"] == CHAT
+    assert installed.secret != before
+
+
+@pytest.fixture
+def lingering(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[LingeringSecrets]:
+    """From here on, what is deleted stays taken."""
+    made, rule = process._secrets, LingeringSecrets()
+    monkeypatch.setattr(process, "_secrets", lambda settings: rule.attach(made(settings)))
+    stage.service.cold_start()
+    yield rule
+    monkeypatch.undo()
+    stage.service.cold_start()
+
+
+def test_a_new_installation_works_although_deleted_names_stay_taken(
+    lingering: LingeringSecrets, installed: Stage
+) -> None:
+    key = installed.key()
+    for _ in range(2):
+        former = installed.secret
+        assert uninstall(installed) == 200
+        assert lingering.gone[-1] == former
+        # A client as the service makes them; the tests' own one stays as it is, for the tests after this.
+        assert read(process._secrets(config.from_environ(os.environ)), former) == "InvalidRequestException"
+        assert installed.contact().status == 200
+        assert installed.look_up(key, fresh="true").json["chat_id"] == CHAT
+        installed.service.clock.advance(SEEN_EVERYWHERE_S)  # so that nobody waits for the portal's pace
+
+
+def test_an_uninstall_that_comes_twice_is_over_the_second_time(lingering: LingeringSecrets, installed: Stage) -> None:
+    event, arn = written_uninstall(installed), installed.secret
+
+    answers = [installed.send(event).status for _ in range(2)]
+
+    assert answers == [200, 200]
+    assert lingering.gone.count(arn) == 1
+    assert installed.state == "uninstalled"
+
+
+def test_a_late_uninstall_never_wipes_the_new_installation(installed: Stage) -> None:
+    key, event = installed.key(), written_uninstall(installed)
+    assert installed.contact().status == 200
+    new = installed.secret
+
+    with installed.untouched():
+        assert_refused(installed.send(event), "application_token")
+
+    assert (installed.state, installed.secret) == ("active", new)
+    assert installed.look_up(key).json["chat_id"] == CHAT
+
+
+def test_a_late_uninstall_that_knows_the_new_token_wipes_nothing_either(installed: Stage) -> None:
+    key = installed.key()
+    before = installed.record()
+
+    with installed.untouched(["app.info"]):
+        assert installed.event("ONAPPUNINSTALL").status == 200
+
+    assert installed.record() == before
+    assert installed.look_up(key).json["chat_id"] == CHAT
+
+
+def test_an_uninstall_while_the_portal_does_not_answer_wipes_nothing(installed: Stage) -> None:
+    installed.answers("app.info", status=503)
+    before = installed.kept()
+
+    answer = installed.event("ONAPPUNINSTALL")
+
+    assert answer.status == 503
+    assert installed.kept() == before
+
+
+def test_a_portal_whose_uninstall_was_never_heard_is_told_by_its_refusals(installed: Stage) -> None:
+    key = installed.key()
+    installed.portal.installer.uninstall(installed.card.client_id, manner=Manner(send=False))
+
+    assert problem(installed.look_up(key, fresh="true")) == (403, "portal-not-installed")
+
+    assert installed.contact().status == 200
+    assert installed.look_up(key, fresh="true").json["chat_id"] == CHAT
+
+
+def test_an_employee_cannot_bring_back_what_was_uninstalled(installed: Stage) -> None:
+    assert uninstall(installed) == 200
+    installed.message()
+
+    with installed.untouched(["oauth/token", "profile"]):
+        assert_refused(installed.contact(user_id=EMPLOYEE), "administrator")
+
+    assert installed.state == "uninstalled"
+
+
+def uninstall(stage: Stage, **said: str | None) -> int | None:
+    """What the service answered to ONAPPUNINSTALL."""
+    return stage.portal.installer.uninstall(stage.card.client_id, manner=Manner(fields=said)).answer.status
+
+
+def written_uninstall(stage: Stage) -> Message:
+    """ONAPPUNINSTALL on paper; the application is out of the portal."""
+    outcome = stage.portal.installer.uninstall(stage.card.client_id, manner=Manner(send=False))
+    return outcome.sent[0].message
+
+
+def problem(reply: Reply) -> tuple[int, str]:
+    return reply.status, str(reply.json["type"]).rpartition(":")[2]
+
+
+def read(secrets: "SecretsManagerClient", arn: str) -> str:
+    """What there is to read of a secret: the name of the error, if there is nothing."""
+    try:
+        return secrets.get_secret_value(SecretId=arn)["SecretString"]
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])

@@ -1,0 +1,202 @@
+"""The same look-ups by direct invocation: for Step Functions, other functions and `sam local invoke` (design 3.3)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chat_lookup.errors import ChatLookupError
+from tests.support.outcomes import PROBLEM, counted, found, only_line
+from tests.support.repository import ROOT
+from tests.support.service import Service
+
+DEAL = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
+NO_DEAL = {"entity_type": "CRM", "entity_id": "DEAL|404404"}
+OTHER = {"entity_type": "CHAT", "entity_id": "13"}
+
+
+def failure(service: Service, event: object) -> Exception:
+    """The error of an invocation that must fail, after all that must hold of every one was looked at."""
+    with pytest.raises(ChatLookupError) as caught:
+        service.direct(event)
+    error = caught.value
+    assert (error.__cause__, error.__context__) == (None, None)
+    code = service.stack.target.endpoint.base_url.rstrip("/").rpartition("/")[2]
+    assert code not in str(error) + repr(error)
+    return error
+
+
+def name_of(error: Exception) -> str:
+    """What a state machine matches."""
+    return type(error).__name__
+
+
+def test_an_answer_is_the_one_that_http_gives(service: Service) -> None:
+    directly = service.direct(DEAL)
+
+    assert directly["source"] == "portal"
+    over_http = found(service.look_up("CRM", "DEAL|1663"))
+    assert directly == {**over_http, "source": "portal"}
+
+
+def test_a_portal_is_named_by_member_id_by_domain_or_not_at_all(service: Service) -> None:
+    domain = service.stack.target.endpoint.host
+
+    answers = [
+        service.direct({"portal": service.member_id, **DEAL}),
+        service.direct({"portal": domain, **DEAL}),
+        service.direct(DEAL),
+    ]
+
+    assert [answer["chat_id"] for answer in answers] == [1437] * 3
+    assert len(service.calls()) == 1
+
+
+@pytest.mark.parametrize("portal", ["0123456789abcdef0123456789abcdef", "nobody.bitrix24.com", "x"])
+def test_a_portal_that_nobody_installed(service: Service, portal: str) -> None:
+    assert name_of(failure(service, {"portal": portal, **DEAL})) == "PortalNotInstalled"
+
+
+def test_two_portals_are_asked_apart(service: Service) -> None:
+    webhook_url = service.stack.target.endpoint.base_url
+    service.admin("portal.add_webhook", webhook_url=webhook_url, member_id="another")
+
+    assert service.direct({"portal": "another", **DEAL})["source"] == "portal"
+    assert service.direct(DEAL)["source"] == "portal"
+    assert service.direct({"portal": "another", **DEAL})["source"] == "cache"
+
+
+def test_the_platforms_own_spelling_will_do(service: Service) -> None:
+    answer = service.direct({"ENTITY_TYPE": "TASKS_TASK", "ENTITY_ID": 8293, "BOT_ID": 39, "method": "imbot"})
+
+    assert (answer["chat_id"], answer["entity_id"]) == (1582, "8293")
+    (call,) = service.calls()
+    assert call["params"] == {"ENTITY_TYPE": "TASKS_TASK", "ENTITY_ID": "8293", "BOT_ID": 39}
+
+
+def test_details_and_freshness_are_asked_for_as_over_http(service: Service) -> None:
+    service.direct(DEAL)
+
+    answer = service.direct({**DEAL, "expand": "chat", "fresh": True})
+
+    assert (answer["source"], answer["chat"]["title"]) == ("portal", "Deal: 200 office chairs")
+
+
+def test_not_found_is_an_answer_and_no_failure(service: Service) -> None:
+    answer = service.direct(NO_DEAL)
+
+    assert answer["chat_id"] is None
+    assert (answer["entity_type"], answer["entity_id"]) == ("CRM", "DEAL|404404")
+    assert (answer["problem"]["type"], answer["problem"]["status"]) == (PROBLEM + "chat-not-found", 404)
+
+
+FAILURES: dict[str, tuple[dict[str, object], str]] = {
+    "cut": ({"drop": True}, "PortalUnavailable"),
+    "html": ({"body": "<html></html>"}, "PortalUnavailable"),
+    "busy": ({"error": "QUERY_LIMIT_EXCEEDED"}, "PortalBusy"),
+    "budget spent": ({"error": "OPERATION_TIME_LIMIT"}, "PortalBusy"),
+    "blocked": ({"error": "OVERLOAD_LIMIT"}, "PortalBlocked"),
+    "wrong code": ({"error": "INVALID_CREDENTIALS"}, "PortalMisconfigured"),
+    "uninstalled": ({"error": "APPLICATION_NOT_FOUND"}, "PortalNotInstalled"),
+    "closed": ({"error": "ACCESS_ERROR"}, "ChatNotAccessible"),
+    "refused": ({"error": "INVALID_ARG_VALUE"}, "PortalRefused"),
+}
+
+
+@pytest.mark.parametrize(("fault", "name"), FAILURES.values(), ids=FAILURES)
+def test_a_failure_is_raised_under_its_own_name(service: Service, fault: dict[str, object], name: str) -> None:
+    service.control("/faults", {"method": "*", **fault})
+
+    assert name_of(failure(service, DEAL)) == name
+    assert counted(service, "Lookups", source="none") == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "word"),
+    [
+        ([], "object"),
+        ("CRM", "object"),
+        (None, "object"),
+        ({}, "entity_type"),
+        ({"entity_type": "CRM"}, "entity_id"),
+        ({**DEAL, "ENTITY_TYPE": "CRM"}, "entity_type"),
+        ({**DEAL, "entity_id": ["DEAL|1663"]}, "entity_id"),
+        ({**DEAL, "entity_id": True}, "entity_id"),
+        ({**DEAL, "entity_id": 0}, "entity_id"),
+        ({**DEAL, "entity_id": 1.5}, "entity_id"),
+        ({**DEAL, "portal": 7}, "portal"),
+        ({**DEAL, "method": "im.chat.get"}, "method"),
+        ({**DEAL, "fresh": "true"}, "fresh"),
+        ({**DEAL, "bot_id": "x"}, "bot_id"),
+        ({**DEAL, "entity": "x"}, "entity"),
+        ({"lookups": []}, "lookups"),
+        ({"lookups": DEAL}, "lookups"),
+        ({"lookups": [DEAL] * 1001}, "lookups"),
+    ],
+)
+def test_a_faulty_event_is_told_what_is_wrong(service: Service, event: object, word: str) -> None:
+    error = failure(service, event)
+
+    assert name_of(error) == "InvalidRequest"
+    assert word in str(error)
+    assert service.calls() == []
+
+
+def test_many_are_answered_in_order_each_with_its_own_outcome(service: Service) -> None:
+    lookups = [
+        DEAL,
+        NO_DEAL,
+        {"ENTITY_TYPE": "CHAT", "ENTITY_ID": 13},
+        {"entity_type": "CRM"},
+        DEAL,
+        "nonsense",
+        {"entity_type": "CRM", "entity_id": "0"},
+    ]
+
+    results = service.direct({"lookups": lookups})["results"]
+
+    assert [result["chat_id"] for result in results] == [1437, None, 2725, None, 1437, None, None]
+    problems = [result.get("problem", {}).get("type", "").removeprefix(PROBLEM) for result in results]
+    assert problems == ["", "chat-not-found", "", "invalid-request", "", "invalid-request", "invalid-request"]
+    (call,) = service.calls()
+    assert (call["method"], len(call["params"]["cmd"])) == ("batch", 3)
+
+
+def test_those_of_many_that_fail_in_passing_are_asked_again(service: Service) -> None:
+    service.control("/faults", {"method": "im.chat.get", "error": "INTERNAL_SERVER_ERROR", "times": 1})
+
+    results = service.direct({"lookups": [DEAL, OTHER]})["results"]
+
+    assert [result["chat_id"] for result in results] == [1437, 2725]
+    assert [call["method"] for call in service.calls()] == ["batch", "im.chat.get"]
+
+
+def test_what_fails_every_time_is_told_in_its_place_and_not_asked_for_ever(service: Service) -> None:
+    service.control("/faults", {"method": "im.chat.get", "error": "INTERNAL_SERVER_ERROR"})
+
+    results = service.direct({"lookups": [DEAL, OTHER]})["results"]
+
+    assert {result["problem"]["type"] for result in results} == {PROBLEM + "portal-unavailable"}
+    assert {result["problem"]["portal_error"] for result in results} == {"INTERNAL_SERVER_ERROR"}
+    assert [call["method"] for call in service.calls()] == ["batch"] * 3
+
+
+def test_an_invocation_leaves_one_line(service: Service) -> None:
+    service.direct(DEAL)
+
+    line = only_line(service)
+    assert (line["message"], line["source"], line["portal"]) == ("direct", "portal", service.member_id)
+    assert line["request_id"]
+
+
+def sample(name: str) -> Any:
+    return json.loads((ROOT / "events" / name).read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", ["direct-lookup.json", "direct-lookup-platform-spelling.json"])
+def test_a_sample_event_is_answered_by_the_demo_portal(service: Service, name: str) -> None:
+    assert service.direct(sample(name))["chat_id"] > 0
+
+
+def test_the_sample_of_many_is_answered_by_the_demo_portal(service: Service) -> None:
+    assert any(result["chat_id"] for result in service.direct(sample("direct-lookup-many.json"))["results"])

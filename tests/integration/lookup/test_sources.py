@@ -1,0 +1,184 @@
+"""Where an answer comes from: the portal, the cache, or what was last known while the portal fails (design 5)."""
+
+import pytest
+
+from chat_lookup.calls.retry_policy import RetryPolicy
+from tests.support.outcomes import counted, found, only_line, problem
+from tests.support.service import Service
+
+MINUTE = 60
+POLICY = RetryPolicy(lambda: 0.0)
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+GONE_STALE = 27 * HOUR
+"""Beyond 24 h and the tenth by which freshness is spread."""
+
+
+def portal_goes_down(service: Service) -> None:
+    service.control("/faults", {"method": "*", "drop": True})
+
+
+def test_the_same_pair_is_asked_of_the_portal_once(service: Service) -> None:
+    first = found(service.look_up("CRM", "DEAL|1663"))
+    second = found(service.look_up("CRM", "DEAL|1663"))
+
+    assert (first["chat_id"], first["source"], first["method"]) == (1437, "portal", "im.chat.get")
+    assert (second["chat_id"], second["source"], second["method"]) == (1437, "cache", "im.chat.get")
+    assert [call["method"] for call in service.calls()] == ["im.chat.get"]
+
+
+def test_another_process_finds_the_answer_in_the_cache(service: Service) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+    service.cold_start()
+
+    assert found(service.look_up("CRM", "DEAL|1663"))["source"] == "cache"
+    assert len(service.calls()) == 1
+
+
+def test_an_answer_tells_its_age(service: Service) -> None:
+    assert found(service.look_up("CRM", "DEAL|1663"))["age_seconds"] == 0
+    service.clock.advance(HOUR)
+
+    age = found(service.look_up("CRM", "DEAL|1663"))["age_seconds"]
+    assert HOUR <= age < HOUR + MINUTE
+
+
+def test_a_day_later_the_portal_is_asked_again(service: Service) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+    service.clock.advance(GONE_STALE)
+
+    assert found(service.look_up("CRM", "DEAL|1663"))["source"] == "portal"
+    assert len(service.calls()) == 2
+
+
+def test_not_found_is_remembered_for_less_than_a_minute_or_so(service: Service) -> None:
+    problem(service.look_up("CRM", "DEAL|404404"), 404, "chat-not-found")
+    service.clock.advance(50)
+    problem(service.look_up("CRM", "DEAL|404404"), 404, "chat-not-found")
+    assert len(service.calls()) == 1
+
+    service.clock.advance(17)
+    problem(service.look_up("CRM", "DEAL|404404"), 404, "chat-not-found")
+    assert len(service.calls()) == 2
+
+
+def test_a_chat_made_after_it_was_not_found_is_found_a_minute_later(service: Service) -> None:
+    problem(service.look_up("MADE_LATER", "7"), 404, "chat-not-found")
+    made = service.control("/chats", {"entity_type": "MADE_LATER", "entity_id": "7"})
+    service.clock.advance(67)
+
+    assert found(service.look_up("MADE_LATER", "7"))["chat_id"] == made["chat_id"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"drop": True},
+        {"status": 502},
+        {"body": "<html>Maintenance</html>"},
+        {"error": "QUERY_LIMIT_EXCEEDED"},
+        {"error": "OVERLOAD_LIMIT"},
+    ],
+    ids=["cut", "502", "html", "busy", "blocked"],
+)
+def test_what_was_known_is_served_as_stale_while_the_portal_fails(service: Service, trouble: dict[str, object]) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+    service.clock.advance(GONE_STALE)
+    service.control("/faults", {"method": "*", **trouble})
+    service.mark()
+
+    answer = found(service.look_up("CRM", "DEAL|1663"))
+
+    assert (answer["chat_id"], answer["source"]) == (1437, "stale")
+    assert answer["age_seconds"] >= GONE_STALE
+    assert only_line(service)["source"] == "stale"
+    assert counted(service, "Lookups", source="stale") == 1
+
+
+def test_a_portal_that_took_our_right_away_serves_nothing_stale(service: Service) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+    service.clock.advance(GONE_STALE)
+    service.control("/faults", {"method": "*", "error": "APPLICATION_NOT_FOUND"})
+
+    problem(service.look_up("CRM", "DEAL|1663"), 403, "portal-not-installed")
+
+
+def test_after_more_than_a_week_nothing_is_served_any_more(service: Service) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+    service.clock.advance(8 * DAY)
+    portal_goes_down(service)
+
+    problem(service.look_up("CRM", "DEAL|1663"), 503, "portal-unavailable")
+
+
+def test_not_found_is_never_served_as_stale(service: Service) -> None:
+    problem(service.look_up("CRM", "DEAL|404404"), 404, "chat-not-found")
+    service.clock.advance(67)
+    portal_goes_down(service)
+
+    problem(service.look_up("CRM", "DEAL|404404"), 503, "portal-unavailable")
+
+
+def test_an_error_is_not_remembered(service: Service) -> None:
+    service.control("/faults", {"method": "*", "drop": True, "times": POLICY.attempts})
+    problem(service.look_up("CRM", "DEAL|1663"), 503, "portal-unavailable")
+
+    assert found(service.look_up("CRM", "DEAL|1663"))["source"] == "portal"
+
+
+def test_fresh_asks_the_portal_whatever_is_cached(service: Service) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+
+    assert found(service.look_up("CRM", "DEAL|1663", fresh="true"))["source"] == "portal"
+    assert len(service.calls()) == 2
+
+
+def test_fresh_serves_nothing_stale(service: Service) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+    portal_goes_down(service)
+
+    problem(service.look_up("CRM", "DEAL|1663", fresh="true"), 503, "portal-unavailable")
+
+
+def test_a_forgotten_answer_is_asked_anew(service: Service) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+    forgotten = service.request("DELETE", "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663")
+
+    assert (forgotten.status, forgotten.body) == (204, b"")
+    assert found(service.look_up("CRM", "DEAL|1663"))["source"] == "portal"
+
+
+def test_forgetting_one_answer_leaves_the_others(service: Service) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+    found(service.look_up("CRM", "LEAD|13"))
+    service.request("DELETE", "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663")
+    service.cold_start()
+
+    assert found(service.look_up("CRM", "LEAD|13"))["source"] == "cache"
+
+
+def test_forgetting_what_was_never_known_is_no_error(service: Service) -> None:
+    assert service.request("DELETE", "/v1/chats?entity_type=CRM&entity_id=DEAL%7C404404").status == 204
+
+
+def test_a_purge_forgets_every_answer_of_the_portal(service: Service) -> None:
+    found(service.look_up("CRM", "DEAL|1663"))
+    found(service.look_up("CRM", "LEAD|13"))
+    service.admin("cache.purge", portal=service.member_id)
+
+    assert found(service.look_up("CRM", "DEAL|1663"))["source"] == "portal"
+    assert found(service.look_up("CRM", "LEAD|13"))["source"] == "portal"
+
+
+@pytest.mark.parametrize(("entity_id", "source"), [("DEAL|1663", "portal"), ("DEAL|404404", "portal")])
+def test_each_look_up_leaves_one_line_and_its_metrics(service: Service, entity_id: str, source: str) -> None:
+    reply = service.look_up("CRM", entity_id)
+
+    line = only_line(service)
+    assert line["request_id"] == reply.headers["apigw-requestid"]
+    assert (line["level"], line["status"], line["source"]) == ("INFO", reply.status, source)
+    assert (line["portal"], line["entity_type"], line["entity_id"]) == (service.member_id, "CRM", entity_id)
+    assert counted(service, "Lookups", source=source) == 1
+    assert counted(service, "LookupLatency", source=source) > 0
+    assert counted(service, "PortalCalls", method="im.chat.get") == 1
+    assert counted(service, "PortalLatency") > 0

@@ -1,0 +1,85 @@
+"""A canary: the webhook's code and the API key leave in no log line, metric, error body or traceback (design 7)."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.module_process import run_module
+from tests.support.run_process import once
+
+STEPS = {
+    "planted_in_requests": {"200", "400", "401", "404", "405"},
+    "planted_in_events": {"InvalidRequest", "PortalNotInstalled", "PortalUnavailable", "PortalMisconfigured"},
+    "said_by_the_portal": {"503", "PortalBlocked", "400", "PortalRefused", "PortalUnavailable"},
+    "no_answer_in_time": {"PortalUnavailable"},
+    "broken_settings": {"500", "ServiceMisconfigured"},
+    "stores_that_fail": {"500", "503", "StoreUnavailable"},
+}
+"""What each step of the day must bring about, lest the canary sing in an empty mine."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """All that came out of the process."""
+
+    status: int
+    printed: str
+    complained: str
+    logged: str
+    secrets: dict[str, str]
+
+    def outcomes(self, step: str) -> list[str]:
+        lines = [line.split() for line in self.printed.splitlines()]
+        return next(words[2:] for words in lines if words[:2] == ["OUTCOMES", step])
+
+    def lines(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.logged.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    folder = tmp_path_factory.mktemp("canary")
+    done = run_module("tests.chaos.canary_run", folder, folder / "secrets.json")
+    logged = (folder / "log.jsonl").read_text("utf-8")
+    return Day(done.returncode, done.stdout, done.stderr, logged, json.loads((folder / "secrets.json").read_text()))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_everything_went_wrong_that_should(day: Day, step: str) -> None:
+    assert set(day.outcomes(step)) >= STEPS[step]
+
+
+def test_every_library_said_what_it_had_to_say(day: Day) -> None:
+    assert "DEBUG:" in day.complained
+    assert "Traceback (most recent call last)" in day.complained
+    assert any("exception" in line for line in day.lines()), "no unexpected error was logged with its traceback"
+    assert any("_aws" in line for line in day.lines())
+    assert any(line.get("problem") == "portal-unavailable" for line in day.lines())
+
+
+@pytest.mark.parametrize("output", ["printed", "complained", "logged"])
+@pytest.mark.parametrize("secret", ["key", "code", "url", "bot token"])
+def test_no_secret_leaves(day: Day, secret: str, output: str) -> None:
+    text = getattr(day, output)
+    canary = day.secrets[secret]
+    assert len(canary) >= 16
+
+    found = [line for line in text.splitlines() if canary in line or canary[:-2] in line]
+
+    assert found == []
+
+
+def test_a_refused_start_says_nothing_of_what_it_was_given(tmp_path: Path) -> None:
+    code = "c4naryc0d3"
+    webhook, authority = tmp_path / "webhook", tmp_path / "ca.pem"
+    webhook.write_text(f"https://127.0.0.1:9/rest/1/{code}/\n")
+    authority.write_text(f"no certificate, but {code}\n")
+
+    done = once(tmp_path / "state", LOG_LEVEL="DEBUG", WEBHOOK_FILE=str(webhook), CA_FILE=str(authority))
+
+    assert done.returncode == 1
+    assert "CA_PEM" in done.stderr
+    logged = (tmp_path / "state" / "log.jsonl").read_text("utf-8")
+    assert code not in done.stdout + done.stderr + logged

@@ -1,0 +1,207 @@
+"""`X-Bitrix24-Token`: an answer bound to one user of the portal, whose token is never kept (design 3.1)."""
+
+import json
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.support.outcomes import found, only_line, problem
+from tests.support.portals.stranger import ADMINISTRATOR, EMPLOYEE, Stage
+from tests.support.service import Reply
+
+CHAT = 99001437
+CLOSED = {"entity_type": "CRM", "entity_id": "DEAL|99", "chat_id": CHAT, "members": [ADMINISTRATOR]}
+PAIR = {"entity_type": "CRM", "entity_id": "DEAL|99"}
+FIND = "/v1/chats?" + urlencode(PAIR)
+REVERSE = f"/v1/chats/{CHAT}"
+
+
+@pytest.fixture
+def key(stage: Stage) -> str:
+    """A key of the portal, which is installed by OAuth and has a chat that only the administrator is in."""
+    assert stage.contact().status == 200
+    stage.tell("/chats", CLOSED)
+    key: str = stage.service.admin(
+        "keys.create", portal=stage.portal.member_id, label="test", scopes=["lookup", "details"]
+    )["key"]
+    stage.tell("/reset", {})
+    stage.service.mark()
+    return key
+
+
+def asked_by(stage: Stage, key: str, token: str, path: str = FIND) -> Reply:
+    return stage.service.get(path, {"X-Api-Key": key, "X-Bitrix24-Token": token})
+
+
+def token_of(stage: Stage, user_id: int) -> str:
+    token: str = stage.grant(user_id)["access_token"]
+    return token
+
+
+# -- who is in the chat ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [FIND, FIND + "&expand=chat", FIND + "&fresh=true", REVERSE])
+def test_a_member_gets_the_chat_from_the_portal_and_from_the_cache(stage: Stage, key: str, path: str) -> None:
+    member = token_of(stage, ADMINISTRATOR)
+    for _ in range(2):
+        assert found(asked_by(stage, key, member, path))["chat_id"] == CHAT
+    # His membership is asked for each time: it may end at any moment.
+    assert stage.calls().count("im.dialog.get") == 2
+
+
+def nothing(stage: Stage, key: str) -> None:
+    del stage, key
+
+
+def cached(stage: Stage, key: str) -> None:
+    assert found(stage.look_up(key, **PAIR))["chat_id"] == CHAT
+
+
+def cached_for_another_process(stage: Stage, key: str) -> None:
+    cached(stage, key)
+    stage.service.cold_start()
+
+
+def stale_while_the_portal_fails(stage: Stage, key: str) -> None:
+    cached(stage, key)
+    stage.service.clock.advance(2 * 24 * 3600)
+    stage.answers("im.chat.get", error="INTERNAL_SERVER_ERROR")
+    assert found(stage.look_up(key, **PAIR))["source"] == "stale"
+
+
+def asked_by_a_member(stage: Stage, key: str) -> None:
+    assert found(asked_by(stage, key, token_of(stage, ADMINISTRATOR)))["chat_id"] == CHAT
+
+
+KNOWN = [nothing, cached, cached_for_another_process, stale_while_the_portal_fails, asked_by_a_member]
+
+
+@pytest.mark.parametrize("path", [FIND, FIND + "&expand=chat", REVERSE])
+@pytest.mark.parametrize("known", KNOWN)
+def test_who_is_not_in_the_chat_gets_no_id_whatever_the_cache_knows(
+    stage: Stage, key: str, known: Callable[[Stage, str], None], path: str
+) -> None:
+    known(stage, key)
+    reply = asked_by(stage, key, token_of(stage, EMPLOYEE), path)
+    body = problem(reply, 403, "chat-not-accessible")
+    assert not body.keys() & {"chat_id", "dialog_id", "known", "chat"}
+    assert str(CHAT) not in json.dumps(body)
+    assert "DEAL" not in json.dumps(body)
+    assert str(CHAT) not in str(dict(reply.headers))
+
+
+def test_who_left_the_chat_gets_its_id_no_more(stage: Stage, key: str) -> None:
+    stage.tell("/chats", {**CLOSED, "members": [ADMINISTRATOR, EMPLOYEE]})
+    employee = token_of(stage, EMPLOYEE)
+    assert found(asked_by(stage, key, employee))["chat_id"] == CHAT
+    stage.tell("/chats", CLOSED)
+    problem(asked_by(stage, key, employee), 403, "chat-not-accessible")
+
+
+def test_where_membership_cannot_be_found_out_there_is_no_id_either(stage: Stage, key: str) -> None:
+    member = token_of(stage, ADMINISTRATOR)
+    stage.answers("im.dialog.get", status=503)
+    reply = asked_by(stage, key, member)
+    problem(reply, 503, "portal-unavailable")
+    assert str(CHAT) not in reply.body.decode()
+
+
+# -- a token that the portal rejects -----------------------------------------------------------------------------------
+
+
+def expired(stage: Stage, token: str) -> str:
+    stage.tell("/expire_tokens", {"user_id": EMPLOYEE})
+    return token
+
+
+def unknown(stage: Stage, token: str) -> str:
+    del stage
+    return token[::-1]
+
+
+def of_another_portal(stage: Stage, token: str) -> str:
+    del token
+    other = stage.service.control("/applications", {"service_url": "https://service.example", "interface": False})
+    stage.service.control("/install", {"client_id": other["client_id"], "send": False})
+    foreign: str = stage.service.control("/grants", {"client_id": other["client_id"]})["access_token"]
+    return foreign
+
+
+def of_who_left_the_company(stage: Stage, token: str) -> str:
+    stage.tell("/deactivate", {"user_id": EMPLOYEE})
+    return token
+
+
+def of_who_may_not_use_the_application(stage: Stage, token: str) -> str:
+    stage.tell("/restrict", {"client_id": stage.card.client_id, "user_ids": [ADMINISTRATOR]})
+    return token
+
+
+REJECTED = {
+    expired: "expired_token",
+    unknown: "NO_AUTH_FOUND",
+    of_another_portal: "NO_AUTH_FOUND",
+    of_who_left_the_company: "authorization_error",
+    of_who_may_not_use_the_application: "user_access_error",
+}
+
+
+@pytest.mark.parametrize(("spoil", "code"), REJECTED.items())
+def test_a_token_that_the_portal_rejects_says_nothing_about_the_portals_own_grant(
+    stage: Stage, key: str, spoil: Callable[[Stage, str], str], code: str
+) -> None:
+    assert found(stage.look_up(key, **PAIR))["chat_id"] == CHAT
+    before, granted = stage.record(), stage.secret
+    token = spoil(stage, token_of(stage, EMPLOYEE))
+
+    body = problem(asked_by(stage, key, token), 401, "caller-token-rejected")
+
+    assert body["portal_error"] == code
+    assert str(CHAT) not in json.dumps(body)
+    assert "oauth/token" not in stage.calls()
+    assert (stage.record(), stage.secret) == (before, granted)
+    assert found(stage.look_up(key, **PAIR, fresh="true"))["chat_id"] == CHAT
+
+
+@pytest.mark.parametrize("token", ["", "two words", "x" * 1025, "жетон"])
+def test_what_can_be_no_token_is_rejected_without_a_call(stage: Stage, key: str, token: str) -> None:
+    problem(asked_by(stage, key, token.encode().decode("latin-1")), 401, "caller-token-rejected")
+    assert stage.calls() == []
+
+
+def test_a_token_without_a_key_opens_nothing(stage: Stage, key: str) -> None:
+    del key
+    reply = stage.service.get(FIND, {"X-Bitrix24-Token": token_of(stage, ADMINISTRATOR)})
+    problem(reply, 401, "key-rejected")
+    assert stage.calls() == []
+
+
+# -- what becomes of it ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("user_id", [ADMINISTRATOR, EMPLOYEE])
+def test_a_token_is_sent_to_the_keys_portal_only_and_neither_logged_nor_kept(
+    stage: Stage, key: str, user_id: int
+) -> None:
+    token = token_of(stage, user_id)
+    for path in (FIND, REVERSE):
+        asked_by(stage, key, token, path)
+    assert stage.calls() == ["im.chat.get", "im.dialog.get", "im.dialog.get"]
+    assert stage.service.calls() == []
+    printed = stage.service.output()
+    assert "im.dialog.get" in printed
+    assert token not in printed
+    assert not any(token in item for item in stage.kept().items)
+    assert token not in stage.secrets.get_secret_value(SecretId=stage.secret)["SecretString"]
+
+
+def test_a_token_that_the_portal_repeats_in_its_error_is_masked_in_the_log(stage: Stage, key: str) -> None:
+    token = token_of(stage, EMPLOYEE)
+    stage.answers("im.dialog.get", error="expired_token", error_description=f"token {token} has expired")
+    reply = asked_by(stage, key, token)
+    problem(reply, 401, "caller-token-rejected")
+    assert token not in reply.body.decode()
+    line = only_line(stage.service)
+    assert line["portal_said"] == "token *** has expired"

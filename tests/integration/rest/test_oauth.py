@@ -1,0 +1,74 @@
+"""/rest before a portal that is reached by OAuth: its tokens are our care, and no client hears of them."""
+
+import json
+
+import pytest
+
+from chat_lookup.credentials.renewal import PATIENCE
+from tests.support.portals.stranger import Stage
+from tests.support.service import Reply
+
+DEAL = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
+FAULT = (503, "INTERNAL_SERVER_ERROR")
+CREDENTIALS = (403, "INVALID_CREDENTIALS")
+
+
+@pytest.fixture
+def key(stage: Stage) -> str:
+    """A key of the portal, in which the application is installed."""
+    assert stage.contact().status == 200
+    return str(stage.service.admin("keys.create", portal=stage.portal.member_id, label="x", scopes=["rest"])["key"])
+
+
+def rest(stage: Stage, key: str, method: str, params: object) -> Reply:
+    headers = {"Content-Type": "application/json"}
+    return stage.service.request("POST", f"/rest/1/{key}/{method}", headers, json.dumps(params).encode())
+
+
+def refusal(reply: Reply) -> tuple[int, str]:
+    assert reply.json.keys() == {"error", "error_description"}, reply.body
+    return reply.status, reply.json["error"]
+
+
+def test_a_token_that_lapsed_is_renewed_without_the_clients_knowledge(stage: Stage, key: str) -> None:
+    stage.tell("/expire_tokens", {})
+    assert rest(stage, key, "im.chat.get", DEAL).json["result"] == {"ID": 1437}
+    assert rest(stage, key, "im.dialog.get", {"DIALOG_ID": "chat1437"}).json["result"]["id"] == 1437
+
+
+@pytest.mark.parametrize("method", ["im.chat.get", "im.dialog.get"])
+@pytest.mark.parametrize("code", ["expired_token", "invalid_token", "NO_AUTH_FOUND"])
+def test_a_token_that_cannot_be_renewed_now_is_a_fault_that_passes(
+    stage: Stage, key: str, method: str, code: str
+) -> None:
+    stage.answers(method, error=code)
+    for _ in range(2):
+        assert refusal(rest(stage, key, method, {**DEAL, "DIALOG_ID": "chat1437"})) == FAULT
+
+
+def test_a_dead_grant_is_no_reason_to_come_again(stage: Stage, key: str) -> None:
+    stage.tell("/expire_tokens", {"refresh": True})
+    assert refusal(rest(stage, key, "im.chat.get", DEAL)) == FAULT, "it is being found out"
+    stage.service.clock.advance(PATIENCE)
+    for _ in range(2):
+        assert refusal(rest(stage, key, "im.chat.get", DEAL)) == CREDENTIALS
+        assert refusal(rest(stage, key, "batch", {"cmd": ["im.dialog.get?DIALOG_ID=chat1437"]})) == CREDENTIALS
+
+
+def test_an_authorisation_server_that_does_not_answer_is_a_fault_that_passes(stage: Stage, key: str) -> None:
+    stage.tell("/expire_tokens", {})
+    stage.answers("oauth/token", status=500)
+    assert refusal(rest(stage, key, "im.chat.get", DEAL)) == FAULT
+
+
+def test_a_portal_without_the_application_says_so(stage: Stage, key: str) -> None:
+    stage.becomes("uninstalled")
+    assert refusal(rest(stage, key, "im.chat.get", DEAL)) == (401, "ERROR_OAUTH")
+
+
+def test_a_bot_of_another_application_is_answered_as_ours(stage: Stage, key: str) -> None:
+    (bot,) = stage.ask("/bots")
+    made = stage.tell("/chats", {"entity_type": "ORDER", "entity_id": "7", "members": [1, bot["bot_id"]]})
+    sent = {"botId": bot["bot_id"] + 1000, "botToken": "theirs", "dialogId": f"chat{made['chat_id']}"}
+    shown = rest(stage, key, "imbot.v2.Chat.get", sent).json["result"]["chat"]
+    assert (shown["id"], shown["entityId"]) == (made["chat_id"], "7")

@@ -1,0 +1,148 @@
+"""/rest over the wire, where no comparison with the portal can tell: keys, passthrough, time limits, tokens, logs."""
+
+import json
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.support.service import Reply, Service
+
+DEAL = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
+
+
+def rest(service: Service, method: str, params: object = None, key: str | None = None) -> Reply:
+    """POST as JSON to a webhook's address of the service."""
+    headers = {"Content-Type": "application/json"}
+    body = json.dumps(params or {}).encode()
+    return service.request("POST", f"/rest/1/{key or service.api_key}/{method}", headers, body)
+
+
+def refusal(reply: Reply) -> tuple[int, str]:
+    assert reply.json.keys() == {"error", "error_description"}, reply.body
+    return reply.status, reply.json["error"]
+
+
+def new_key(service: Service, *scopes: str, **fields: object) -> str:
+    made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=scopes, **fields)
+    return str(made["key"])
+
+
+# -- keys and logs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_is_revoked_opens_nothing_any_more(service: Service) -> None:
+    made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["rest"])
+    assert rest(service, "im.chat.get", DEAL, made["key"]).status == 200
+    service.admin("keys.revoke", portal=service.member_id, key_id=made["key_id"])
+    assert refusal(rest(service, "im.chat.get", DEAL, made["key"])) == (403, "INVALID_CREDENTIALS")
+
+
+def test_the_line_of_a_request_names_the_key_that_was_used(service: Service) -> None:
+    """So that after a leak somebody can tell what was asked with it."""
+    made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["rest", "lookup"])
+    service.mark()
+    rest(service, "im.chat.get", DEAL, made["key"])
+    service.get("/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663", {"X-Api-Key": made["key"]})
+    lines = [line for line in service.logs() if line["message"] == "request"]
+    assert [line["key_id"] for line in lines] == [made["key_id"]] * 2
+
+
+@pytest.mark.parametrize("scope", ["lookup", "details", "passthrough"])
+def test_a_key_without_its_scope_opens_no_method(service: Service, scope: str) -> None:
+    assert refusal(rest(service, "im.chat.get", DEAL, new_key(service, scope))) == (403, "insufficient_scope")
+
+
+def test_no_key_is_in_any_line_or_in_what_the_portal_was_asked(service: Service) -> None:
+    keys = [new_key(service, "rest"), "a-guess-that-looks-like-no-key-of-ours"]
+    for key in keys:
+        rest(service, "im.chat.get", DEAL, key)
+        rest(service, "im.dialog.get", {"DIALOG_ID": "chat1437", "auth": key}, key)
+        query = urlencode({**DEAL, "auth": key})
+        service.get(f"/rest/im.chat.get?{query}", {})
+        service.request("PUT", f"/rest/1/{key}/im.chat.get", {})
+    seen = service.output() + json.dumps(service.calls())
+    assert not [key for key in keys if key in seen]
+
+
+@pytest.mark.parametrize("verb", ["PUT", "DELETE", "PATCH"])
+def test_another_verb_than_the_platforms_has_no_route(service: Service, verb: str) -> None:
+    assert service.request(verb, f"/rest/1/{service.api_key}/im.chat.get", {}).status == 404
+
+
+# -- methods of the portal's -------------------------------------------------------------------------------------------
+
+
+def test_only_what_its_owner_put_on_the_list_passes(service: Service) -> None:
+    key = new_key(service, "rest", "passthrough", passthrough=["im.chat.add", "user.current"])
+    assert refusal(rest(service, "im.chat.add", {})) == (404, "ERROR_METHOD_NOT_FOUND")
+    made = rest(service, "im.chat.add", {"TITLE": "Order 7", "ENTITY_TYPE": "ORDER", "ENTITY_ID": "PASS-7"}, key).json
+    found = rest(service, "im.chat.get", {"ENTITY_TYPE": "ORDER", "ENTITY_ID": "PASS-7"}, key).json
+    assert found["result"] == {"ID": made["result"]}
+    assert refusal(rest(service, "user.current", {}, key)) == (403, "insufficient_scope"), "the portal's own word"
+    assert refusal(rest(service, "im.message.add", {}, key)) == (404, "ERROR_METHOD_NOT_FOUND")
+
+
+def test_what_passes_in_a_batch_is_done_in_order_and_once(service: Service) -> None:
+    key = new_key(service, "rest", "passthrough", passthrough=["im.chat.add"])
+    commands = {
+        "before": "im.chat.get?ENTITY_TYPE=ORDER&ENTITY_ID=PASS-8",
+        "made": "im.chat.add?ENTITY_TYPE=ORDER&ENTITY_ID=PASS-8",
+        "again": "im.dialog.get?DIALOG_ID=chat$result[made]",
+    }
+    done = rest(service, "batch", {"halt": 1, "cmd": commands}, key).json["result"]
+    assert done["result"]["before"] is None
+    assert done["result"]["again"]["id"] == done["result"]["made"]
+    assert len(service.calls("im.chat.add")) == 1
+
+
+def test_a_list_tells_its_pages(service: Service) -> None:
+    key = new_key(service, "rest", "passthrough", passthrough=["crm.deal.list"])
+    said: dict[str, Any] = {"result": [{"ID": "1"}], "next": 50, "total": 120, "time": {"start": 1}}
+    service.control("/faults", {"method": "crm.deal.list", "body": said})
+    body = rest(service, "crm.deal.list", {"start": 0}, key).json
+    assert list(body) == ["result", "next", "total", "time"]
+    assert (body["result"], body["next"], body["total"]) == (said["result"], 50, 120)
+
+
+def test_a_write_whose_answer_was_lost_is_not_sent_again(service: Service) -> None:
+    key = new_key(service, "rest", "passthrough", passthrough=["im.chat.add"])
+    service.control("/faults", {"method": "im.chat.add", "drop": True})
+    assert refusal(rest(service, "im.chat.add", {}, key)) == (500, "INTERNAL_SERVER_ERROR")
+    assert len(service.calls("im.chat.add")) == 1
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["im.chat.get", "im.dialog.get", "batch"])
+def test_an_answer_comes_within_eight_seconds_from_a_portal_that_hangs(service: Service, method: str) -> None:
+    service.control("/faults", {"method": "*", "delay_ms": 30_000})
+    commands = {"a": f"im.chat.get?{urlencode(DEAL)}", "b": "im.chat.get?ENTITY_TYPE=CHAT&ENTITY_ID=13"}
+    began = time.monotonic()
+    reply = rest(service, method, {"cmd": commands} if method == "batch" else {**DEAL, "DIALOG_ID": "chat1437"})
+    assert time.monotonic() - began < 8
+    assert refusal(reply) == (503, "INTERNAL_SERVER_ERROR")
+
+
+def test_the_portals_limit_is_told_as_its_own_and_slots_that_nobody_takes_are_not_spent(service: Service) -> None:
+    service.admin("portal.set", portal=service.member_id, rate=0.1, burst=1)
+    service.cold_start()
+    assert rest(service, "im.chat.get", DEAL).status == 200
+    began = time.monotonic()
+    for number in range(20):
+        reply = rest(service, "im.chat.get", {"ENTITY_TYPE": "CRM", "ENTITY_ID": f"DEAL|{number + 1}"})
+        assert refusal(reply) == (503, "QUERY_LIMIT_EXCEEDED")
+        assert int(reply.headers["retry-after"]) >= 1
+    assert time.monotonic() - began < 8, "told at once"
+    assert len(service.calls()) == 1
+    service.control("/clock", {"advance_s": 10})
+    assert rest(service, "im.chat.get", {"ENTITY_TYPE": "CHAT", "ENTITY_ID": "13"}).json["result"] == {"ID": 2725}
+
+
+def test_the_operating_time_is_what_the_portal_last_said(service: Service) -> None:
+    service.control("/plan", {"rate": 100, "burst": 100, "operating_limit": 480, "operating_cost_ms": 1_500})
+    told = [rest(service, "im.chat.get", {"ENTITY_TYPE": "CHAT", "ENTITY_ID": name}).json for name in ("13", "x", "13")]
+    assert [each["time"]["operating"] for each in told] == [1.5, 3.0, 3.0]
+    assert len(service.calls()) == 2

@@ -1,0 +1,164 @@
+"""Functions invoked by name through an SDK: answered, or worked behind the caller's back with Lambda's retries."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import urllib3
+from botocore.session import Session
+
+from chat_lookup.clock import SystemClock
+from local.aws.function_output import FunctionOutput
+from local.aws.lambda_api import Invocations
+from local.aws.lambda_runtime import Functions
+from tests.support.events.queue_scene import REGION, Scene, eventually, scene
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+# Fails as often as it is told, and notes each try.
+HANDLER = """
+import pathlib
+
+def handler(event, context):
+    with open(event["notes"], "a") as notes:
+        notes.write(context.aws_request_id + "\\n")
+    if len(pathlib.Path(event["notes"]).read_text().splitlines()) <= event.get("failures", 0):
+        raise ValueError("broken")
+    return {"seen": event["notes"]}
+"""
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[Scene]:
+    (tmp_path / "worker").mkdir()
+    (tmp_path / "worker/app.py").write_text(HANDLER)
+    with scene(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def invocations(stores: Scene, tmp_path: Path) -> Iterator[Invocations]:
+    functions = Functions(stores.template, FunctionOutput(tmp_path / "log.jsonl"))
+
+    def deliver(queue: str, body: str) -> None:
+        stores.sqs.send_message(QueueUrl=stores.aws.queue_url(queue), MessageBody=body)
+
+    found = Invocations(functions, deliver, SystemClock(), pauses_s=(0, 0))
+    stores.aws.serve_functions(found)
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def client(stores: Scene, invocations: Invocations) -> "LambdaClient":
+    assert invocations
+    made = Session().create_client("lambda", endpoint_url=stores.aws.endpoint_url, region_name=REGION)
+    return cast("LambdaClient", made)
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    return tmp_path / "notes"
+
+
+def tries(notes: Path) -> int:
+    return len(notes.read_text().splitlines()) if notes.exists() else 0
+
+
+def in_background(client: "LambdaClient", **event: object) -> Any:
+    return client.invoke(FunctionName="Worker", InvocationType="Event", Payload=json.dumps(event).encode())
+
+
+def test_whoever_waits_is_given_the_answer(client: "LambdaClient", notes: Path) -> None:
+    answer = client.invoke(FunctionName="Worker", Payload=json.dumps({"notes": str(notes)}).encode())
+
+    assert "FunctionError" not in answer
+    assert json.loads(answer["Payload"].read()) == {"seen": str(notes)}
+
+
+@pytest.mark.parametrize("called", ["Worker:live", "arn:aws:lambda:us-east-1:123456789012:function:Worker:live"])
+def test_a_function_answers_to_its_alias_and_its_arn(client: "LambdaClient", notes: Path, called: str) -> None:
+    client.invoke(FunctionName=called, Payload=json.dumps({"notes": str(notes)}).encode())
+
+    assert tries(notes) == 1
+
+
+def test_whoever_waits_is_told_of_a_failure_and_nothing_is_tried_again(client: "LambdaClient", notes: Path) -> None:
+    event = {"notes": str(notes), "failures": 1}
+    answer = client.invoke(FunctionName="Worker", Payload=json.dumps(event).encode())
+
+    assert answer["FunctionError"] == "Unhandled"
+    told = json.loads(answer["Payload"].read())
+    assert (told["errorType"], told["errorMessage"]) == ("ValueError", "broken")
+    assert tries(notes) == 1
+
+
+def test_whoever_does_not_wait_is_answered_before_it_is_done(client: "LambdaClient", notes: Path) -> None:
+    assert in_background(client, notes=str(notes))["StatusCode"] == 202
+
+    eventually(lambda: tries(notes) == 1)
+
+
+def test_what_fails_is_tried_twice_more(client: "LambdaClient", notes: Path, stores: Scene) -> None:
+    in_background(client, notes=str(notes), failures=2)
+    eventually(lambda: tries(notes) == 3)
+
+    assert stores.left(stores.dead) == 0
+
+
+def test_what_fails_three_times_goes_to_the_queue_that_the_template_names(
+    client: "LambdaClient", notes: Path, stores: Scene
+) -> None:
+    event = {"notes": str(notes), "failures": 9}
+    request_id = in_background(client, **event)["ResponseMetadata"]["RequestId"]
+    (message,) = stores.received(stores.dead, wait_s=20)
+
+    record = json.loads(message["Body"])
+    assert record["requestPayload"] == event
+    assert record["requestContext"] == {
+        "requestId": request_id,
+        "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:Worker:live",
+        "condition": "RetriesExhausted",
+        "approximateInvokeCount": 3,
+    }
+    assert record["responseContext"]["functionError"] == "Unhandled"
+    assert record["responsePayload"]["errorType"] == "ValueError"
+    assert tries(notes) == 3
+
+
+def test_a_retry_that_is_due_much_later_does_not_keep_anybody_from_ending(
+    stores: Scene, tmp_path: Path, notes: Path, client: "LambdaClient"
+) -> None:
+    functions = Functions(stores.template, FunctionOutput(tmp_path / "other.jsonl"))
+    patient = Invocations(functions, lambda *_: None, SystemClock())
+    stores.aws.serve_functions(patient)
+    in_background(client, notes=str(notes), failures=9)
+    eventually(lambda: tries(notes) == 1)
+    patient.stop()
+
+    assert tries(notes) == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "invocation of Worker"]
+
+
+def test_a_function_that_is_not_there_is_refused(client: "LambdaClient") -> None:
+    with pytest.raises(client.exceptions.ResourceNotFoundException, match=r":function:Nobody$"):
+        client.invoke(FunctionName="Nobody")
+
+
+def test_a_payload_that_is_no_json_is_refused(client: "LambdaClient", notes: Path) -> None:
+    with pytest.raises(client.exceptions.InvalidRequestContentException):
+        client.invoke(FunctionName="Worker", InvocationType="Event", Payload=b"{")
+    assert tries(notes) == 0
+
+
+def test_a_page_in_a_browser_invokes_nothing(stores: Scene, invocations: Invocations, notes: Path) -> None:
+    assert invocations
+    url = f"{stores.aws.endpoint_url}/2015-03-31/functions/Worker/invocations"
+    answer = urllib3.request("POST", url, json={"notes": str(notes)}, retries=False)
+
+    assert answer.status == 400
+    assert tries(notes) == 0

@@ -1,0 +1,68 @@
+"""What a function's answer to a batch means, by Lambda's own rules."""
+
+import pytest
+
+from local.aws.queue_poller import failed, sqs_event
+
+SENT = ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"batchItemFailures": None}, {"batchItemFailures": []}])
+def test_an_answer_that_names_nothing_is_success(answer: object) -> None:
+    assert failed(answer, SENT) == frozenset()
+
+
+def test_what_is_named_failed_and_the_rest_did_not() -> None:
+    assert failed({"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "c"}]}, SENT) == {"a", "c"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "ok",
+        [],
+        {"batchItemFailures": "a"},
+        {"batchItemFailures": ["a"]},
+        {"batchItemFailures": [{"itemIdentifier": ""}]},
+        {"batchItemFailures": [{"itemIdentifier": None}]},
+        {"batchItemFailures": [{"itemIdentifier": ["a"]}]},
+        {"batchItemFailures": [{"itemId": "a"}]},
+        {"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "of another batch"}]},
+    ],
+)
+def test_an_answer_that_cannot_be_read_fails_the_whole_batch(answer: object) -> None:
+    assert failed(answer, SENT) == set(SENT)
+
+
+def test_attributes_of_a_message_are_written_as_lambda_writes_them() -> None:
+    message = {
+        "MessageId": "1",
+        "ReceiptHandle": "handle",
+        "Body": "{}",
+        "MD5OfBody": "99914b932bd37a50b983c5e7c90ae93b",
+        "Attributes": {"ApproximateReceiveCount": "2"},
+        "MessageAttributes": {"kind": {"DataType": "String", "StringValue": "join"}},
+    }
+
+    assert sqs_event([message], "Work") == {  # type: ignore[list-item]  # the stubs' dictionary has a type of its own
+        "Records": [
+            {
+                "messageId": "1",
+                "receiptHandle": "handle",
+                "body": "{}",
+                "attributes": {"ApproximateReceiveCount": "2"},
+                "messageAttributes": {
+                    "kind": {
+                        "stringValue": "join",
+                        "stringListValues": [],
+                        "binaryListValues": [],
+                        "dataType": "String",
+                    }
+                },
+                "md5OfBody": "99914b932bd37a50b983c5e7c90ae93b",
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:Work",
+                "awsRegion": "us-east-1",
+            }
+        ]
+    }

@@ -1,0 +1,125 @@
+"""The authority of a local run: accepted by strict clients, kept, renewed and kept secret."""
+
+import socket
+import ssl
+import stat
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from local.net.certificates import Authority
+from local.net.http_server import HttpServer
+
+DAY = 86_400.0
+
+
+@dataclass
+class FixedClock:
+    """A clock for certificates that shall have been made at another time."""
+
+    at: float
+
+    def now(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+def hello(_: object, start_response: object) -> Iterable[bytes]:
+    assert callable(start_response)
+    start_response("200 OK", [])
+    return [b"hello"]
+
+
+def strict(ca_pem: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=ca_pem)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def shake_hands(server: HttpServer, client: ssl.SSLContext, name: str) -> dict[str, object]:
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection,
+        client.wrap_socket(connection, server_hostname=name) as secured,
+    ):
+        return dict(secured.getpeercert() or {})
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "authority")
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "::1", "localhost", "host.docker.internal"])
+def test_a_strict_client_accepts_every_local_name(authority: Authority, name: str) -> None:
+    server = HttpServer(hello, ssl_context=authority.server_context())
+    server.start()
+    try:
+        assert shake_hands(server, strict(authority.ca_pem), name)
+    finally:
+        server.stop()
+
+
+def test_another_name_and_another_authority_are_refused(authority: Authority, tmp_path: Path) -> None:
+    server = HttpServer(hello, ssl_context=authority.server_context(names=("portal.example",)))
+    server.start()
+    try:
+        assert shake_hands(server, strict(authority.ca_pem), "portal.example")
+        with pytest.raises(ssl.SSLCertVerificationError):
+            shake_hands(server, strict(authority.ca_pem), "localhost")
+        stranger = Authority(tmp_path / "another")
+        with pytest.raises(ssl.SSLCertVerificationError):
+            shake_hands(server, strict(stranger.ca_pem), "portal.example")
+    finally:
+        server.stop()
+
+
+def test_an_authority_is_made_once_and_its_certificates_are_used_again(tmp_path: Path) -> None:
+    first = Authority(tmp_path)
+    first.server_context()
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    second = Authority(tmp_path)
+    second.server_context()
+    assert second.ca_pem == first.ca_pem == second.ca_file.read_text()
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+def test_keys_are_readable_by_their_owner_only(authority: Authority) -> None:
+    authority.server_context()
+    secret = [path for path in authority.ca_file.parent.iterdir() if b"PRIVATE KEY" in path.read_bytes()]
+    assert len(secret) == 2
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
+    assert b"PRIVATE KEY" not in authority.ca_file.read_bytes()
+
+
+def test_what_is_about_to_expire_is_made_anew(tmp_path: Path) -> None:
+    clock = FixedClock(1_700_000_000.0)
+    first = Authority(tmp_path, clock)
+    first.server_context()
+    servers = set(tmp_path.glob("server-*"))
+    clock.sleep(360 * DAY)
+    Authority(tmp_path, clock).server_context()
+    before = {path: path.read_bytes() for path in servers}
+    clock.sleep(20 * DAY)
+    renewed = Authority(tmp_path, clock)
+    renewed.server_context()
+    assert renewed.ca_pem == first.ca_pem
+    assert {path: path.read_bytes() for path in servers} != before
+    clock.sleep(3_300 * DAY)
+    assert Authority(tmp_path, clock).ca_pem != first.ca_pem
+
+
+def test_a_damaged_key_is_replaced(tmp_path: Path) -> None:
+    first = Authority(tmp_path)
+    (tmp_path / "ca-key.pem").write_text("damaged")
+    assert Authority(tmp_path).ca_pem != first.ca_pem
+
+
+def test_runs_that_start_at_once_agree_on_one_authority(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as runs:
+        made = list(runs.map(lambda _: Authority(tmp_path).ca_pem, range(8)))
+    assert len(set(made)) == 1

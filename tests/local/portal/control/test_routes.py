@@ -1,0 +1,138 @@
+"""The control address: understood or refused by name, and reachable from nowhere else."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.portal import LocalPortal
+from local.shared_clock import SharedClock
+from tests.support.portals.portal_probe import PortalProbe
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProbe]:
+    with PortalProbe(tmp_path_factory.mktemp("portal")) as probe:
+        yield probe
+
+
+def refusal(probe: PortalProbe, verb: str, path: str, body: object = None) -> tuple[int, str]:
+    content = body if isinstance(body, str) else json.dumps(body)
+    response = probe.http.request(verb, probe.portal.control_url + path, body=content)
+    return response.status, response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "status", "named"),
+    [
+        ("GET", "/nothing", {}, 404, "no such route"),
+        ("GET", "/rest/profile", {}, 404, "no such route"),
+        ("GET", "/chats", {}, 405, "POST"),
+        ("POST", "/calls", {}, 405, "GET"),
+        ("POST", "/chats", "{", 400, "not JSON"),
+        ("POST", "/chats", [], 400, "JSON object"),
+        ("POST", "/chats", {"entity_type": "CRM"}, 400, "entity_id"),
+        ("POST", "/chats", {"entity_type": "CRM", "entity_id": 13}, 400, "entity_id"),
+        ("POST", "/chats", {"entity_type": "CRM", "entity_id": "x", "chat_id": "1"}, 400, "chat_id"),
+        ("POST", "/chats", {"entity_type": "CRM", "entity_id": "x", "members": [0]}, 400, "members"),
+        ("POST", "/chats", {"entity_type": "CRM", "entity_id": "x", "name": "y"}, 400, "name"),
+        ("GET", "/calls?methods=batch", {}, 400, "methods"),
+        ("POST", "/faults", {"method": "*", "status": 500, "oops": 1}, 400, "oops"),
+        ("POST", "/faults", [{"method": "*", "status": 500}, 7], 400, "JSON object"),
+        ("POST", "/plan", {"rate": -1}, 400, "rate"),
+        ("POST", "/plan", {"burst": True}, 400, "burst"),
+        ("POST", "/plan", {"rates": 1}, 400, "rates"),
+        ("POST", "/clock", {}, 400, "advance_s"),
+        ("POST", "/clock", {"advance_s": -1}, 400, "advance_s"),
+        ("POST", "/shape", {"result": "integer"}, 400, "object, int"),
+        ("POST", "/scopes", {"scopes": ["im", "root"]}, 400, "scopes"),
+        ("POST", "/bots", {"bot_token": "x" * 41}, 400, "bot_token"),
+        ("POST", "/shape", {"bot_api": "v3"}, 400, "v2, v1"),
+        ("POST", "/shape", {"results": "int"}, 400, "results"),
+        ("POST", "/users", {"admin": "yes"}, 400, "admin"),
+        ("POST", "/deactivate", {"user_id": 99}, 400, "no such user"),
+        ("POST", "/rename", {"host": "acme.example"}, 400, "host"),
+        ("POST", "/applications", {"kind": "global"}, 400, "local, market"),
+        ("POST", "/applications", {"scopes": ["root"]}, 400, "scopes"),
+        ("POST", "/install", {"kind": "magic"}, 400, "interface, event, code"),
+        ("POST", "/install", {"fields": {"DOMAIN": 7}}, 400, "DOMAIN"),
+        ("POST", "/install", {"path": "evil.example"}, 400, "slash"),
+        ("POST", "/install", {}, 409, "which application"),
+        ("POST", "/grants", {"lifetime_s": -1}, 409, "which application"),
+        ("POST", "/emit", {"event": "X", "data": []}, 400, "data"),
+        ("POST", "/expire_tokens", {"user": 1}, 400, "user"),
+        ("DELETE", "/applications", {}, 405, "POST"),
+        ("POST", "/reset", {"hard": True}, 400, "hard"),
+    ],
+)
+def test_a_control_request_that_makes_no_sense_is_refused_and_the_fault_named(
+    probe: PortalProbe, verb: str, path: str, body: object, status: int, named: str
+) -> None:
+    told_status, told = refusal(probe, verb, path, body)
+    assert told_status == status
+    assert named in told
+
+
+def test_a_refused_list_of_faults_arms_none_of_them(probe: PortalProbe) -> None:
+    probe.tell("/reset", {})
+    refusal(probe, "POST", "/faults", [{"method": "*", "status": 500}, {"method": "*"}])
+    assert probe.call("profile")[0] == 200
+
+
+def test_a_refused_plan_changes_nothing(probe: PortalProbe) -> None:
+    probe.tell("/reset", {})
+    refusal(probe, "POST", "/plan", {"burst": 1, "unknown": 1})
+    assert probe.tell("/plan", {}) == {"rate": 2, "burst": 50, "operating_limit": 480, "operating_cost_ms": 0}
+
+
+def test_an_empty_list_ends_all_faults(probe: PortalProbe) -> None:
+    probe.tell("/reset", {})
+    probe.tell("/faults", {"method": "*", "status": 500})
+    assert probe.http.request("GET", probe.portal.webhook_url + "profile").status == 500
+    probe.tell("/faults", [])
+    assert probe.call("profile")[0] == 200
+
+
+def test_the_list_of_calls_shows_what_was_sent_and_no_secret(probe: PortalProbe) -> None:
+    probe.tell("/reset", {})
+    code = probe.portal.webhook_url.split("/")[-2]
+    token = probe.tell("/bots", {})["bot_token"]
+    probe.call("imbot.v2.chat.get", botId=1, botToken=token, dialogId=f"chat{code}", auth="some token")
+    probe.call("batch", cmd={"a": f"imbot.v2.Chat.get?botToken={token}"})
+    probe.http.request("GET", f"{probe.portal.portal_url}/rest/{code}")
+    calls = probe.calls()
+    assert [call["method"] for call in calls] == ["imbot.v2.Chat.get", "batch", "***"]
+    assert calls[0]["params"] == {"botId": 1, "botToken": "***", "dialogId": "chat***", "auth": "***"}
+    for secret in (code, token, "some token"):
+        assert secret not in json.dumps(calls)
+    assert all(call["at"] <= probe.clock.now() for call in calls)
+
+
+def test_a_reset_keeps_chats_and_shape(probe: PortalProbe) -> None:
+    chat_id = probe.tell("/chats", {"entity_type": "CRM", "entity_id": "COMPANY|7"})["chat_id"]
+    probe.tell("/shape", {"result": "int"})
+    probe.tell("/reset", {})
+    assert probe.result("im.chat.get", ENTITY_TYPE="CRM", ENTITY_ID="COMPANY|7") == chat_id
+    probe.tell("/shape", {"result": "object"})
+
+
+def test_the_clock_moves_for_everybody_who_shares_it(probe: PortalProbe) -> None:
+    before = probe.clock.now()
+    told = probe.tell("/clock", {"advance_s": 3_600})["now"]
+    assert told >= before + 3_600
+    assert probe.clock.now() >= told
+    assert probe.call("profile")[1]["time"]["start"] >= told
+    probe.tell("/reset", {})
+    assert probe.clock.now() < told
+
+
+def test_the_portals_addresses_are_told_under_the_name_asked_for(tmp_path: Path) -> None:
+    portal = LocalPortal(tmp_path, SharedClock(tmp_path / "clock"), bind="0.0.0.0", host="host.docker.internal")  # noqa: S104 - what containers reach
+    try:
+        assert portal.portal_url.startswith("https://host.docker.internal:")
+        assert portal.webhook_url.startswith(portal.portal_url + "/rest/1/")
+        assert portal.control_url.startswith("http://127.0.0.1:")
+        assert len(portal.member_id) == 32
+    finally:
+        portal.stop()

@@ -1,0 +1,266 @@
+"""Events of bots, field for field as the documents' samples show them (bitrix24.md 5.5, 5.7)."""
+
+from typing import Any
+
+import pytest
+
+from local.portal.protocol.php import decode_query
+from tests.support.portals.portal_bots import NAME, BotProbe
+
+ALWAYS = {"domain", "server_endpoint", "client_endpoint", "member_id", "application_token"}
+TOKENS = {"access_token", "expires", "expires_in", "scope", "status", "user_id"}
+WITH_REFRESH = ALWAYS | TOKENS | {"refresh_token"}
+BLOCK = WITH_REFRESH | {"client_id", "AUTH", "BOT_ID", "BOT_CODE"}
+
+MESSAGE = {
+    *("MESSAGE", "TEMPLATE_ID", "MESSAGE_TYPE", "FROM_USER_ID", "DIALOG_ID", "TO_CHAT_ID", "AUTHOR_ID", "SYSTEM"),
+    *("PUSH", "PUSH_IMPORTANT", "RECENT_SKIP_AUTHOR", "CONVERT", "SKIP_COMMAND", "SKIP_COUNTER_INCREMENTS"),
+    *("SILENT_CONNECTOR", "SKIP_CONNECTOR", "IMPORTANT_CONNECTOR", "NO_SESSION_OL", "FAKE_RELATION", "SKIP_URL_INDEX"),
+    *("MESSAGE_ID", "CHAT_TYPE", "LANGUAGE"),
+}
+GROUP = {
+    *("CHAT_ID", "CHAT_TITLE", "CHAT_AUTHOR_ID", "CHAT_AVATAR", "CHAT_COLOR", "CHAT_ENTITY_TYPE", "CHAT_ENTITY_ID"),
+    *("CHAT_ENTITY_DATA_1", "CHAT_ENTITY_DATA_2", "CHAT_ENTITY_DATA_3", "CHAT_EXTRANET", "CHAT_PREV_MESSAGE_ID"),
+    *("CHAT_CAN_POST", "RID", "IS_MANAGER"),
+}
+SPOKEN = {"COMMAND_CONTEXT", "CHAT_USER_COUNT", "PLATFORM_CONTEXT", "TO_USER_ID"}
+USER = {"ID", "NAME", "FIRST_NAME", "LAST_NAME", "GENDER"}
+FLAGS = {"IS_BOT", "IS_CONNECTOR", "IS_NETWORK", "IS_EXTRANET"}
+
+MESSAGE_V2 = {"id", "chatId", "authorId", "date", "text", "isSystem", "uuid", "viewedByOthers"}
+CHAT_V2 = {
+    *("id", "dialogId", "type", "messageType", "name", "owner", "entityType", "entityData1", "entityData2"),
+    *("entityData3", "parentChatId", "isNew", "backgroundId"),
+}
+USER_V2 = {
+    *("id", "active", "name", "firstName", "lastName", "extranet", "bot", "connector", "idle", "lastActivityDate"),
+    "type",
+}
+
+
+def only(probe: BotProbe) -> dict[str, Any]:
+    """The one event that came."""
+    (event,) = probe.told()
+    return event
+
+
+def mention(probe: BotProbe, text: str = "status?") -> str:
+    return f"[USER={probe.bot_id}]{NAME}[/USER], {text}"
+
+
+def test_a_group_message_in_v1(v1: BotProbe) -> None:
+    chat_id = v1.chat_with_bot(members=(1, 2))
+    said = v1.say(mention(v1), chat_id)
+    request = v1.service.received[0]
+    assert (request.verb, request.path) == ("POST", "/bitrix24/events")
+    assert request.content_type == "application/x-www-form-urlencoded"
+    event = only(v1)
+    assert event.keys() == {"event", "event_handler_id", "data", "ts", "auth"}
+    assert event["event"] == "ONIMBOTMESSAGEADD"
+    data = event["data"]
+    assert data.keys() == {"BOT", "PARAMS", "USER"}
+    assert data["PARAMS"].keys() == MESSAGE | GROUP | SPOKEN | {"MENTIONED_LIST", "MESSAGE_ORIGINAL"}
+    assert data["USER"].keys() == USER | FLAGS | {"WORK_POSITION"}
+    params, bot_id = data["PARAMS"], str(v1.bot_id)
+    assert (params["MESSAGE"], params["MESSAGE_ORIGINAL"]) == (", status?", mention(v1))
+    assert (params["MENTIONED_LIST"], params["TO_USER_ID"]) == ({bot_id: bot_id}, bot_id)
+    assert (params["CHAT_ID"], params["TO_CHAT_ID"], params["DIALOG_ID"]) == (*[str(chat_id)] * 2, f"chat{chat_id}")
+    assert (params["CHAT_ENTITY_TYPE"], params["CHAT_ENTITY_ID"]) == ("CRM", "DEAL|500")
+    assert (params["MESSAGE_ID"], params["MESSAGE_TYPE"], params["LANGUAGE"]) == (str(said["message_id"]), "C", "en")
+
+
+def test_a_personal_message_in_v1_has_the_users_id_as_its_dialog_and_no_chat_id(v1: BotProbe) -> None:
+    said = v1.say("Hi", user_id=2, language="de")
+    data = only(v1)["data"]
+    assert data["PARAMS"].keys() == MESSAGE | SPOKEN
+    params = data["PARAMS"]
+    assert (params["DIALOG_ID"], params["TO_CHAT_ID"], params["CHAT_TYPE"]) == ("2", str(said["chat_id"]), "P")
+    assert (params["MESSAGE"], params["LANGUAGE"], data["USER"]["NAME"]) == ("Hi", "de", "John Smith")
+
+
+def test_a_command_in_v1(v1: BotProbe) -> None:
+    said = v1.say("/chatid DEAL|1663", 1437)  # the bot is no member there
+    event = only(v1)
+    assert event["event"] == "ONIMCOMMANDADD"
+    data, number = event["data"], str(v1.command_id)
+    assert data.keys() == {"COMMAND", "PARAMS", "USER"}
+    of_command = {"COMMAND", "COMMAND_ID", "COMMAND_PARAMS", "COMMAND_CONTEXT", "MESSAGE_ID"}
+    command = data["COMMAND"][number]
+    assert command.keys() == BLOCK | of_command
+    assert (command["COMMAND"], command["COMMAND_PARAMS"]) == ("chatid", "DEAL|1663")
+    assert (command["COMMAND_ID"], command["MESSAGE_ID"]) == (number, str(said["message_id"]))
+    added = {"SKIP_USER_CHECK", "RECENT_ADD", "CHAT_PARENT_ID", "CHAT_PARENT_MID"}
+    assert data["PARAMS"].keys() == MESSAGE | GROUP | added
+    assert data["PARAMS"]["MESSAGE"] == "/chatid DEAL|1663"
+    assert data["USER"].keys() == USER
+
+
+def test_a_command_in_v1_names_the_bots_that_are_in_the_chat(v1: BotProbe) -> None:
+    v1.say("/chatid", v1.chat_with_bot())
+    assert only(v1)["data"]["PARAMS"]["BOT_IN_CHAT"] == {str(v1.bot_id): str(v1.bot_id)}
+
+
+def test_a_joining_in_v1_warms_without_a_mention(v1: BotProbe) -> None:
+    told = v1.tell("/join", {"chat_id": 1437, "user_id": 2})
+    assert (told["chat_id"], told["sent"][0]["event"], told["sent"][0]["status"]) == (1437, "ONIMBOTJOINCHAT", 200)
+    event = only(v1)
+    params = event["data"]["PARAMS"]
+    entity = {"CHAT_ENTITY_TYPE", "CHAT_ENTITY_ID"}
+    there = {"CHAT_TYPE", "MESSAGE_TYPE", "BOT_ID", "USER_ID", "CHAT_ID", "CHAT_AUTHOR_ID", "ACCESS_HISTORY"}
+    assert params.keys() == there | entity | {"DIALOG_ID", "LANGUAGE"}
+    assert (params["CHAT_ENTITY_ID"], params["USER_ID"], params["BOT_ID"]) == ("DEAL|1663", "2", str(v1.bot_id))
+    assert event["data"]["USER"].keys() == USER | {"WORK_POSITION"}
+    assert event["auth"].keys() == ALWAYS | TOKENS  # without a refresh token
+
+
+def test_an_ordinary_group_is_a_thread_without_an_id_in_v1(v1: BotProbe) -> None:
+    v1.tell("/join", {"chat_id": v1.result("im.chat.add", USERS=[2])})
+    params = only(v1)["data"]["PARAMS"]
+    assert (params["CHAT_ENTITY_TYPE"], params["CHAT_ENTITY_ID"]) == ("THREAD", "")
+
+
+def test_opening_the_personal_chat_is_a_joining_too_the_first_time(v1: BotProbe) -> None:
+    v1.tell("/join", {"user_id": 3})
+    params = only(v1)["data"]["PARAMS"]
+    assert params.keys() == {
+        *("CHAT_TYPE", "MESSAGE_TYPE", "BOT_ID", "USER_ID", "TO_USER_ID", "FROM_USER_ID", "DIALOG_ID", "LANGUAGE")
+    }
+    assert (params["DIALOG_ID"], params["TO_USER_ID"], params["FROM_USER_ID"]) == ("3", "3", str(v1.bot_id))
+    assert v1.tell("/join", {"user_id": 3})["sent"] == []
+
+
+def test_v1_carries_the_tokens_of_user_and_bot_everywhere_that_the_samples_do(v1: BotProbe) -> None:
+    v1.say("Hi", user_id=2)
+    event = only(v1)
+    auth, block = event["auth"], event["data"]["BOT"][str(v1.bot_id)]
+    assert auth.keys() == WITH_REFRESH
+    assert block.keys() == BLOCK
+    assert block["AUTH"] == {name: block[name] for name in BLOCK - {"AUTH", "BOT_ID", "BOT_CODE"}}
+    assert (auth["user_id"], block["user_id"], block["BOT_CODE"]) == ("2", str(v1.bot_id), "lookup_v1")
+    assert v1.result_with(auth["access_token"], "profile")["ID"] == "2"
+    assert v1.result_with(block["access_token"], "profile")["ID"] == str(v1.bot_id)
+    assert v1.refresh(auth["refresh_token"])[0] == 200
+
+
+@pytest.mark.parametrize("user_id", [5, 6, 744])
+def test_no_application_has_tokens_of_guests_bots_and_customers(v1: BotProbe, user_id: int) -> None:
+    v1.say("Hi", user_id=user_id)
+    assert only(v1)["auth"].keys() == ALWAYS
+
+
+def test_tokens_in_events_are_the_same_ones_until_half_of_their_time_is_over(v1: BotProbe) -> None:
+    def tokens() -> tuple[str, str]:
+        v1.say("Hi")
+        event = only(v1)
+        return event["auth"]["access_token"], event["data"]["BOT"][str(v1.bot_id)]["access_token"]
+
+    first = tokens()
+    assert tokens() == first
+    v1.tell("/clock", {"advance_s": 1801})
+    second = tokens()
+    assert not set(first) & set(second)
+    v1.tell("/expire_tokens", {"user_id": 1})
+    third = tokens()
+    assert (third[0] != second[0], third[1] == second[1]) == (True, True)
+
+
+def test_a_group_message_in_v2(v2: BotProbe) -> None:
+    chat_id = v2.chat_with_bot()
+    said = v2.say(mention(v2), chat_id)
+    event = only(v2)
+    assert event.keys() == {"event", "data", "ts", "auth"}
+    assert event["event"] == "ONIMBOTV2MESSAGEADD"
+    data = event["data"]
+    assert data.keys() == {"bot", "message", "chat", "user", "language"}
+    assert data["message"].keys() == MESSAGE_V2 | {"forward"}
+    assert data["chat"].keys() >= CHAT_V2
+    assert data["user"].keys() >= USER_V2
+    assert data["message"]["id"] == str(said["message_id"])
+    assert (data["message"]["chatId"], data["message"]["authorId"]) == (str(chat_id), "1")
+    assert data["message"]["text"] == mention(v2)
+    assert (data["chat"]["dialogId"], data["chat"]["messageType"]) == (f"chat{chat_id}", "C")
+    assert (data["user"]["type"], data["user"]["bot"], data["user"]["active"]) == ("employee", "0", "1")
+    assert (data["chat"]["backgroundId"], data["chat"]["isNew"]) == ("", "0")
+
+
+def test_v2_has_the_bots_tokens_in_one_place_and_no_users(v2: BotProbe) -> None:
+    v2.say("Hi", user_id=2)
+    event = only(v2)
+    bot = event["data"]["bot"]
+    assert bot.keys() == {"id", "code", "auth"}
+    assert bot["auth"].keys() == ALWAYS | TOKENS
+    assert bot["auth"]["user_id"] == str(v2.bot_id)
+    assert event["auth"].keys() == ALWAYS
+    assert v2.result_with(bot["auth"]["access_token"], "profile")["ID"] == str(v2.bot_id)
+
+
+def test_a_chat_in_v2_has_nothing_that_depends_on_who_looks(v2: BotProbe) -> None:
+    v2.say("Hi")
+    chat = only(v2)["data"]["chat"]
+    assert not chat.keys() & {"role", "muteList", "dateCreate", "lastMessageId", "managerList", "userCounter", "public"}
+
+
+def test_a_personal_chat_in_v2_goes_by_the_users_id(v2: BotProbe) -> None:
+    said = v2.say("Hi", user_id=3)
+    chat = only(v2)["data"]["chat"]
+    assert (chat["id"], chat["dialogId"], chat["type"]) == (str(said["chat_id"]), "3", "private")
+    assert v2.say("Hi again", user_id=3)["chat_id"] == said["chat_id"]
+    assert v2.result("imbot.v2.Chat.get", botId=v2.bot_id, dialogId="3")["chat"]["id"] == said["chat_id"]
+
+
+def test_a_command_in_v2(v2: BotProbe) -> None:
+    v2.say("/chatid  DEAL|1663 ", 1437)
+    event = only(v2)
+    assert event["event"] == "ONIMBOTV2COMMANDADD"
+    data = event["data"]
+    assert data.keys() == {"bot", "command", "message", "chat", "user", "language"}
+    assert data["command"] == {
+        "id": str(v2.command_id),
+        "command": "/chatid",
+        "params": "DEAL|1663",
+        "context": "textarea",
+    }
+    assert data["message"]["text"] == "/chatid  DEAL|1663 "
+
+
+def test_a_joining_in_v2(v2: BotProbe) -> None:
+    told = v2.tell("/join", {"chat_id": 1437, "bot_id": v2.bot_id, "language": "ru"})
+    assert [each["event"] for each in told["sent"]] == ["ONIMBOTV2JOINCHAT"]
+    data = only(v2)["data"]
+    assert data.keys() == {"bot", "dialogId", "chat", "user", "language"}
+    assert (data["dialogId"], data["language"], data["user"]["id"]) == ("chat1437", "ru", "1")
+    assert v2.result("imbot.v2.Chat.get", botId=v2.bot_id, dialogId="chat1437")["chat"]["id"] == 1437
+
+
+def test_v2_names_the_entitys_id_only_where_the_portal_is_of_that_shape(v2: BotProbe) -> None:
+    chat_id = v2.chat_with_bot()
+    v2.say(mention(v2), chat_id)
+    body = v2.service.received[0].body
+    chat = only(v2)["data"]["chat"]
+    assert (chat["entityType"], "entityId" in chat, "DEAL" in body) == ("CRM", False, False)
+    assert v2.tell("/shape", {"entity_id_in_events": True})["entity_id_in_events"] is True
+    v2.say(mention(v2), chat_id)
+    assert only(v2)["data"]["chat"]["entityId"] == "DEAL|500"
+
+
+def test_v2_may_say_no_more_at_the_top_than_domain_and_application_token(v2: BotProbe) -> None:
+    assert v2.tell("/shape", {"auth_in_events": "brief"})["auth_in_events"] == "brief"
+    v2.say("Hi")
+    event = only(v2)
+    assert event["auth"].keys() == {"domain", "application_token"}
+    assert event["data"]["bot"]["auth"]["member_id"] == v2.portal.member_id
+
+
+def test_v1_always_says_everything(v1: BotProbe) -> None:
+    v1.tell("/shape", {"auth_in_events": "brief", "entity_id_in_events": False})
+    v1.say(mention(v1), v1.chat_with_bot())
+    event = only(v1)
+    assert (event["auth"].keys(), event["data"]["PARAMS"]["CHAT_ENTITY_ID"]) == (WITH_REFRESH, "DEAL|500")
+
+
+def test_what_any_text_says_arrives_unchanged(v2: BotProbe) -> None:
+    text = "a&b=c [d]+e% Привет 👋\nauth[application_token]=x"
+    v2.say(text)
+    body = v2.service.received[0].body
+    assert body.isascii()
+    assert decode_query(body)["data"]["message"]["text"] == text  # type: ignore[index]

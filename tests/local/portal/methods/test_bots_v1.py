@@ -1,0 +1,93 @@
+"""Bots of the deprecated first version (bitrix24.md 1.9, 1.11)."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.portals.portal_service import ApplicationProbe
+
+HANDLER = "https://service.example/bitrix24/events"
+
+
+@pytest.fixture
+def token(probe: ApplicationProbe) -> str:
+    """An administrator's access token."""
+    access_token: str = probe.grant()["access_token"]
+    return access_token
+
+
+def v1(code: str = "lookup_v1", **more: object) -> dict[str, Any]:
+    return {"CODE": code, "EVENT_HANDLER": HANDLER, "PROPERTIES": {"NAME": "Lookup"}, **more}
+
+
+def test_the_first_version_answers_with_a_bare_number_and_likewise_changes_nothing_the_second_time(
+    probe: ApplicationProbe, token: str
+) -> None:
+    bot_id = probe.result_with(token, "imbot.register", **v1())
+    assert probe.result_with(token, "imbot.register", **v1(EVENT_HANDLER="https://other.example/")) == bot_id
+    bot = probe.bot(bot_id)
+    assert (bot["api"], bot["name"]) == ("v1", "Lookup")
+    assert bot["handlers"] == dict.fromkeys(("ONIMBOTMESSAGEADD", "ONIMBOTJOINCHAT", "ONIMBOTDELETE"), HANDLER)
+    change = {"EVENT_HANDLER": "https://other.example/"}
+    assert probe.result_with(token, "imbot.update", BOT_ID=bot_id, FIELDS=change) is True
+    assert len(probe.bot(bot_id)["handlers"]) == 5
+    listed = probe.result_with(token, "imbot.bot.list")
+    assert listed[str(bot_id)] == {"ID": bot_id, "NAME": "Lookup", "CODE": "lookup_v1", "OPENLINE": "N"}
+
+
+@pytest.mark.parametrize(
+    ("told", "error"),
+    [
+        ({"CODE": ""}, "CODE_ERROR"),
+        ({"PROPERTIES": {}}, "NAME_ERROR"),
+        ({"EVENT_HANDLER": ""}, "EVENT_MESSAGE_ADD_ERROR"),
+        ({"EVENT_HANDLER": "", "EVENT_MESSAGE_ADD": HANDLER}, "EVENT_WELCOME_MESSAGE_ERROR"),
+        ({"EVENT_BOT_DELETE": "nowhere"}, "EVENT_BOT_DELETE_ERROR"),
+    ],
+)
+def test_the_first_version_refuses_what_is_not_in_order(
+    probe: ApplicationProbe, token: str, told: dict[str, object], error: str
+) -> None:
+    assert probe.error_with(token, "imbot.register", **{**v1(), **told}) == (400, error)
+
+
+def test_the_first_version_admits_five_bots(probe: ApplicationProbe, token: str) -> None:
+    for number in range(5):
+        probe.result_with(token, "imbot.register", **v1(f"many_{number}"))
+    assert probe.error_with(token, "imbot.register", **v1("one_more")) == (400, "MAX_COUNT_ERROR")
+
+
+def test_the_first_versions_bots_are_owned_as_well(probe: ApplicationProbe, token: str) -> None:
+    stranger = probe.another_application()
+    bot_id = probe.result_with(token, "imbot.register", **v1())
+    change = {"BOT_ID": bot_id, "FIELDS": {"CODE": "mine"}}
+    assert probe.error_with(stranger, "imbot.update", **change) == (403, "APP_ID_ERROR")
+    assert probe.error_with(stranger, "imbot.register", **v1()) == (400, "WRONG_REQUEST")
+    assert probe.error("imbot.update", **change) == (403, "ACCESS_DENIED")
+    assert probe.error_with(token, "imbot.update", BOT_ID=99999) == (400, "BOT_ID_ERROR")
+    assert probe.error_with(token, "imbot.update", BOT_ID=bot_id) == (400, "WRONG_REQUEST")
+    assert probe.result_with(token, "imbot.unregister", BOT_ID=bot_id) is True
+
+
+def test_the_first_version_registers_commands_with_an_address_of_their_own(probe: ApplicationProbe, token: str) -> None:
+    bot_id = probe.result_with(token, "imbot.register", **v1())
+    told = {
+        "BOT_ID": bot_id,
+        "COMMAND": "find",
+        "EVENT_COMMAND_ADD": HANDLER,
+        "LANG": [{"LANGUAGE_ID": "en", "TITLE": "Find", "PARAMS": "deal"}],
+    }
+    for missing, error in (
+        ("COMMAND", "COMMAND_ERROR"),
+        ("EVENT_COMMAND_ADD", "EVENT_COMMAND_ADD_ERROR"),
+        ("LANG", "LANG_ERROR"),
+    ):
+        assert probe.error_with(token, "imbot.command.register", **{**told, missing: ""}) == (400, error)
+    command_id = probe.result_with(token, "imbot.command.register", **told, COMMON="Y")
+    assert probe.result_with(token, "imbot.command.register", **told) == command_id
+    change = {"EVENT_COMMAND_ADD": "https://other.example/", "HIDDEN": "Y"}
+    assert probe.result_with(token, "imbot.command.update", COMMAND_ID=command_id, FIELDS=change) is True
+    bot = probe.bot(bot_id)
+    assert bot["commands"] == [{"command_id": command_id, "command": "find", "common": True, "hidden": True}]
+    assert bot["handlers"]["ONIMCOMMANDADD"] == "https://other.example/"
+    assert probe.error_with(token, "imbot.command.update", COMMAND_ID=99999) == (400, "COMMAND_ID_ERROR")

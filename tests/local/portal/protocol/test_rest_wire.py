@@ -1,0 +1,138 @@
+"""How requests may be written and what stands around an answer (bitrix24.md 2)."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.portals.portal_probe import PortalProbe
+
+PAIR = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
+FORM = "ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663"
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProbe]:
+    with PortalProbe(tmp_path_factory.mktemp("portal")) as probe:
+        probe.tell("/plan", {"rate": 1000, "burst": 1000})
+        yield probe
+
+
+def result(probe: PortalProbe, verb: str, tail: str, body: str | None = None, kind: str = "") -> object:
+    headers = {"Content-Type": kind} if kind else {}
+    response = probe.http.request(verb, probe.portal.webhook_url + tail, body=body, headers=headers)
+    assert response.status == 200, response.data
+    return response.json()["result"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "tail", "body", "kind"),
+    [
+        ("GET", f"im.chat.get?{FORM}", None, ""),
+        ("GET", f"im.chat.get.json?{FORM}", None, ""),
+        ("GET", f"IM.Chat.Get?{FORM.lower().replace('crm', 'CRM').replace('deal', 'DEAL')}", None, ""),
+        ("POST", "im.chat.get", FORM, "application/x-www-form-urlencoded"),
+        ("POST", "im.chat.get/", FORM, "application/x-www-form-urlencoded; charset=utf-8"),
+        ("POST", "im.chat.get?ENTITY_TYPE=CRM", '{"ENTITY_ID":"DEAL|1663"}', "application/json"),
+        ("POST", "im.chat.get?ENTITY_ID=1", '{"entity_type":"CRM","ENTITY_ID":"DEAL|1663"}', "application/json"),
+    ],
+)
+def test_parameters_are_read_from_query_form_and_json_under_names_of_any_case(
+    probe: PortalProbe, verb: str, tail: str, body: str | None, kind: str
+) -> None:
+    assert result(probe, verb, tail, body, kind) == {"ID": 1437}
+
+
+def test_parameters_are_read_from_multipart_forms(probe: PortalProbe) -> None:
+    response = probe.http.request("POST", probe.portal.webhook_url + "im.chat.get", fields=PAIR)
+    assert response.json()["result"] == {"ID": 1437}
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "null", "7", '"text"', "[" * 100_000])
+def test_a_body_that_is_no_object_is_a_call_without_parameters(probe: PortalProbe, body: str) -> None:
+    assert result(probe, "POST", "im.chat.get", body, "application/json") is None
+
+
+def test_an_answer_carries_its_time(probe: PortalProbe) -> None:
+    time = probe.call("im.chat.get", **PAIR)[1]["time"]
+    assert time["finish"] >= time["start"]
+    assert time["operating"] == 0
+    assert 0 < time["operating_reset_at"] - time["start"] <= 600
+    assert time["date_start"].endswith("+00:00")
+
+
+def test_a_refusal_has_a_code_and_a_text_and_no_result(probe: PortalProbe) -> None:
+    status, body = probe.call("im.nothing.get")
+    assert status == 404
+    assert body == {"error": "ERROR_METHOD_NOT_FOUND", "error_description": "Method not found!"}
+
+
+@pytest.mark.parametrize(
+    ("address", "answer"),
+    [
+        ("/rest/1/wrongcode/profile", (401, "INVALID_CREDENTIALS")),
+        ("/rest/2/{code}/profile", (401, "INVALID_CREDENTIALS")),
+        ("/rest/profile", (401, "NO_AUTH_FOUND")),
+        ("/rest/profile?auth=sometoken", (401, "NO_AUTH_FOUND")),
+    ],
+)
+def test_a_call_without_the_right_code_is_refused(probe: PortalProbe, address: str, answer: tuple[int, str]) -> None:
+    code = probe.portal.webhook_url.split("/")[-2]
+    response = probe.http.request("GET", probe.portal.portal_url + address.format(code=code))
+    assert (response.status, response.json()["error"]) == answer
+
+
+@pytest.mark.parametrize(
+    "address", ["/", "/rest/", "/rest/1/code/", "/rest/x/code/profile", "/calls", "/_control/calls"]
+)
+def test_an_address_that_is_none_of_rests_is_a_page_that_was_not_found(probe: PortalProbe, address: str) -> None:
+    response = probe.http.request("GET", probe.portal.portal_url + address)
+    assert response.status == 404
+    assert response.headers["Content-Type"].startswith("text/html")
+
+
+def test_rest_3_knows_its_own_methods_only_and_has_errors_that_are_objects(probe: PortalProbe) -> None:
+    address = probe.portal.webhook_url.replace("/rest/", "/rest/api/")
+    unknown = probe.http.request("POST", address + "im.chat.get", json=PAIR)
+    assert unknown.status == 404
+    assert unknown.json()["error"]["code"] == "BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION"
+    without_scope = probe.http.request("POST", address + "tasks.task.get", json={"id": 8293})
+    assert without_scope.json()["error"]["code"] == "BITRIX_REST_V3_EXCEPTION_INSUFFICIENTSCOPEEXCEPTION"
+
+
+def test_a_batch_answers_each_command_and_follows_references(probe: PortalProbe) -> None:
+    found = probe.result(
+        "batch",
+        halt=0,
+        cmd={
+            "chat": f"im.chat.get?{FORM}",
+            "dialog": "im.dialog.get?DIALOG_ID=chat$result[chat][ID]",
+            "none": "im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1",
+            "lost": "im.dialog.get?DIALOG_ID=chat$result[none][ID]",
+        },
+    )
+    assert found["result"]["chat"] == {"ID": 1437}
+    assert found["result"]["dialog"]["id"] == 1437
+    assert found["result"]["none"] is None
+    assert found["result_error"] == {
+        "lost": {"error": "DIALOG_ID_EMPTY", "error_description": "Dialog ID can't be empty"}
+    }
+    assert found["result_time"].keys() == {"chat", "dialog", "none"}
+    assert found["result_time"]["chat"]["operating"] == 0
+
+
+def test_a_batch_in_a_query_is_encoded_twice(probe: PortalProbe) -> None:
+    command = quote(f"im.chat.get?{FORM}", safe="")
+    assert "%257C" in command
+    for name in ("cmd[a]", "cmd[]"):
+        found = result(probe, "GET", f"batch?halt=0&{name}={command}")
+        assert isinstance(found, dict)
+        assert list(found["result"].values() if name == "cmd[a]" else found["result"]) == [{"ID": 1437}]
+
+
+def test_connections_are_kept_alive(probe: PortalProbe) -> None:
+    pool = probe.http.connection_from_url(probe.portal.portal_url)
+    before = pool.num_connections
+    for _ in range(5):
+        probe.result("profile")
+    assert pool.num_connections - before <= 1

@@ -1,0 +1,92 @@
+"""One clock for many processes."""
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local.shared_clock import SharedClock
+from tests.support.repository import ROOT
+
+HOUR = 3_600.0
+
+# Prints the time, puts the clock forward by an hour, and prints the time when it is told to.
+OTHER_PROCESS = """
+import sys, pathlib
+from local.clock import SharedClock
+clock = SharedClock(pathlib.Path(sys.argv[1]))
+clock.advance(float(sys.argv[2]))
+print("ready", flush=True)
+sys.stdin.readline()
+print(clock.now(), flush=True)
+"""
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> SharedClock:
+    return SharedClock(tmp_path / "clock")
+
+
+def test_a_clock_moves_forward_for_every_process_at_once(clock: SharedClock, tmp_path: Path) -> None:
+    real = clock.now()
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER_PROCESS, str(tmp_path / "clock"), str(HOUR)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        assert clock.now() >= real + HOUR
+        clock.advance(HOUR)
+        told, _ = process.communicate("\n")
+    assert float(told) >= real + 2 * HOUR
+
+
+def test_none_of_many_advances_at_once_is_lost(clock: SharedClock) -> None:
+    before = clock.now()
+    with ThreadPoolExecutor(16) as movers:
+        list(movers.map(lambda _: clock.advance(HOUR), range(200)))
+    assert clock.now() >= before + 200 * HOUR
+    clock.reset()
+    assert clock.now() < before + HOUR
+
+
+def test_a_sleeper_wakes_when_the_clock_is_put_past_its_moment(clock: SharedClock) -> None:
+    woken = threading.Event()
+
+    def sleep() -> None:
+        clock.sleep(HOUR)
+        woken.set()
+
+    threading.Thread(target=sleep, daemon=True).start()
+    assert not woken.wait(0.1)
+    clock.advance(HOUR)
+    assert woken.wait(10)
+
+
+def test_a_clock_that_is_set_back_strands_no_sleeper(clock: SharedClock) -> None:
+    clock.advance(1_000 * HOUR)
+    falling_asleep, woken = threading.Event(), threading.Event()
+
+    def sleep() -> None:
+        falling_asleep.set()
+        clock.sleep(0.5)
+        woken.set()
+
+    threading.Thread(target=sleep, daemon=True).start()
+    falling_asleep.wait()
+    assert not woken.wait(0.1)
+    clock.reset()
+    assert woken.wait(10)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("inf"), float("nan")])
+def test_a_clock_goes_neither_back_nor_to_infinity(clock: SharedClock, seconds: float) -> None:
+    with pytest.raises(ValueError, match="forward"):
+        clock.advance(seconds)

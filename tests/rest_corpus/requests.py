@@ -1,0 +1,215 @@
+"""Single requests for the corpus: one method with parameters, and every way in which these may arrive."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from random import Random
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+from tests.rest_corpus import vocabulary as words
+from tests.rest_corpus.wire import Ask
+
+Params = Mapping[str, object]
+Encode = Callable[[Random, str, Params], Ask]
+
+FORM: Final = "application/x-www-form-urlencoded"
+_BOUNDARY: Final = "----------------------------7c3f2a"
+
+
+def look_up(rng: Random) -> tuple[str, Params]:
+    """A look-up: of a pair that is there, of one that is not, of nonsense, or of half a pair."""
+    entity_type, entity_id = rng.choice(words.KNOWN) if rng.random() < 0.6 else rng.choice(words.UNKNOWN)
+    pair: dict[str, object] = {"ENTITY_TYPE": entity_type, "ENTITY_ID": entity_id}
+    if rng.random() < 0.35:
+        pair[rng.choice(list(pair))] = rng.choice(words.ODD)
+    if rng.random() < 0.06:
+        pair.pop(rng.choice(list(pair)))
+    if rng.random() < 0.04:
+        pair.clear()
+    if rng.random() < 0.15:
+        pair |= rng.choice(({"BOT_ID": 39}, {"BOT_ID": "x"}, {"CLIENT_ID": "c"}, {"id": 5}, {"bx24_request_id": "7"}))
+    return rng.choice(words.LOOK_UPS), _shuffled(rng, {words.cased(rng, name): value for name, value in pair.items()})
+
+
+def dialog(rng: Random) -> tuple[str, Params]:
+    """The details of a chat, if the webhook's user is in it."""
+    dialog_id = rng.choice(words.OPEN_DIALOGS) if rng.random() < 0.5 else rng.choice(words.ODD_DIALOGS)
+    params = {words.cased(rng, "DIALOG_ID"): dialog_id} if rng.random() < 0.97 else {}
+    return rng.choice(words.DIALOGS), params
+
+
+def about_the_portal(rng: Random) -> tuple[str, Params]:
+    """What a client asks before it begins."""
+    method = rng.choice(("profile", "scope", "scope", "app.info", "method.get", "method.get", "method.get"))
+    if method == "method.get":
+        return method, {"name": rng.choice(words.NAMES_FOR_METHOD_GET)}
+    if method == "scope" and rng.random() < 0.5:
+        return method, {words.cased(rng, "full"): rng.choice((1, "1", "0", True, False, "Y", "", None, []))}
+    return method, {}
+
+
+def unheard_of(rng: Random) -> tuple[str, Params]:
+    """A method that no portal has."""
+    return rng.choice(words.UNHEARD_OF), look_up(rng)[1]
+
+
+def encoded(rng: Random, method: str, params: Params) -> Ask:
+    """The request in one of the ways in which clients send it."""
+    return rng.choice(ENCODINGS)(rng, in_address(rng, method), params)
+
+
+def in_address(rng: Random, method: str) -> str:
+    """A method as it stands in the address: any case, with or without a suffix, perhaps with a slash at its end."""
+    spelled = words.cased(rng, method)
+    suffix = rng.choice(("", "", ".json", ".json", ".JSON", "/", ".json/"))
+    return (spelled.replace(".", "%2E") if rng.random() < 0.03 else spelled) + suffix
+
+
+def pairs(params: Params) -> Iterator[tuple[str, str]]:
+    """Parameters as a form has them: arrays in brackets, and no null."""
+    for name, value in params.items():
+        yield from _flat(name, value)
+
+
+def query(params: Params, blank: Callable[[str], str] = quote_plus) -> str:
+    return "&".join(f"{blank(name)}={blank(value)}" for name, value in pairs(params))
+
+
+def as_json(params: Params, *, ascii_only: bool = True) -> bytes:
+    return json.dumps(params, ensure_ascii=ascii_only).encode()
+
+
+def multipart(method: str, params: Params, user: int | None = 1) -> Ask:
+    """A form in parts, as `curl -F` and PHP's cURL with an array send it."""
+    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="'
+    parts = [f'{head}{name}"\r\n\r\n{value}\r\n' for name, value in pairs(params)]
+    body = ("".join(parts) + f"--{_BOUNDARY}--\r\n").encode()
+    return Ask(method, "POST", "", body, f"multipart/form-data; boundary={_BOUNDARY}", user)
+
+
+def _get(rng: Random, method: str, params: Params) -> Ask:
+    blank = rng.choice((quote_plus, quote, _brackets_kept))
+    return Ask(method, "GET", query(params, blank), user=_user(rng))
+
+
+def _post_with_query(rng: Random, method: str, params: Params) -> Ask:
+    return Ask(method, "POST", query(params), user=_user(rng))
+
+
+def _post_json(rng: Random, method: str, params: Params) -> Ask:
+    body = as_json(params, ascii_only=rng.random() < 0.5)
+    kind = rng.choice(("application/json", "application/json", "application/json; charset=utf-8", "Application/JSON"))
+    return Ask(method, "POST", _tail(rng), body, kind, _user(rng))
+
+
+def _post_form(rng: Random, method: str, params: Params) -> Ask:
+    kind = rng.choice((FORM, FORM, FORM, f"{FORM}; charset=UTF-8", None))
+    return Ask(method, "POST", _tail(rng), query(params, rng.choice((quote_plus, quote))).encode(), kind, _user(rng))
+
+
+def _post_multipart(rng: Random, method: str, params: Params) -> Ask:
+    return multipart(method, params, _user(rng))
+
+
+def _query_and_json(rng: Random, method: str, params: Params) -> Ask:
+    """Half of it in the query, half in the body."""
+    first = dict(list(params.items())[:1])
+    rest = dict(list(params.items())[1:])
+    return Ask(method, "POST", query(first), as_json(rest), "application/json", _user(rng))
+
+
+def _body_before_query(rng: Random, method: str, params: Params) -> Ask:
+    """The query says something else; the body has the last word."""
+    wrong = dict.fromkeys(params, "something else")
+    return Ask(method, "POST", query(wrong), query(params).encode(), FORM, _user(rng))
+
+
+ENCODINGS: Final[tuple[Encode, ...]] = (
+    _get,
+    _get,
+    _post_with_query,
+    _post_json,
+    _post_json,
+    _post_json,
+    _post_form,
+    _post_form,
+    _post_multipart,
+    _query_and_json,
+    _body_before_query,
+)
+
+BODIES: Final[tuple[tuple[str, bytes, str | None], ...]] = (
+    # (query, body, content type): what no library would send, and what people send by mistake.
+    ("", b"", "application/json"),
+    ("", b"null", "application/json"),
+    ("", b"[]", "application/json"),
+    ("", b"{}", "application/json"),
+    ("", b'"CRM"', "application/json"),
+    ("", b"13", "application/json"),
+    ("", b'["CRM","DEAL|1663"]', "application/json"),
+    ("", b'{"ENTITY_TYPE":"CRM","ENTITY_ID":"DEAL|1663"', "application/json"),
+    ("", b"{'ENTITY_TYPE':'CRM','ENTITY_ID':'DEAL|1663'}", "application/json"),
+    ("", b'{"ENTITY_TYPE":"CRM","ENTITY_ID":"DEAL|1663"}', FORM),
+    ("", b'{"ENTITY_TYPE":"CRM","ENTITY_ID":"DEAL|1663"}', "text/plain"),
+    ("", b'{"ENTITY_TYPE":"CRM","ENTITY_ID":"DEAL|1663"}', None),
+    ("", b'{"ENTITY_TYPE":"CHAT","ENTITY_TYPE":"CRM","ENTITY_ID":"DEAL|1663"}', "application/json"),
+    ("", b'{"entity_id":"DEAL|404","ENTITY_TYPE":"CRM","ENTITY_ID":"DEAL|1663"}', "application/json"),
+    ("", b"ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C404&Entity_Id=DEAL%7C1663", FORM),
+    ("", b'{"ENTITY_TYPE":"CRM","ENTITY_ID":"\\ud800"}', "application/json"),
+    ("", b'{"ENTITY_TYPE":"CRM","ENTITY_ID":"\\u0044EAL|1663"}', "application/json"),
+    ("", b'  {"ENTITY_TYPE":"CRM","ENTITY_ID":"DEAL|1663"}\n', "application/json"),
+    ("", b"ENTITY_TYPE=CRM&ENTITY_ID=DEAL|1663", "application/json"),
+    ("", b"ENTITY_TYPE=CRM&ENTITY_ID=DEAL|1663", FORM),
+    ("", b"ENTITY_TYPE=CHAT&ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7c1663", FORM),
+    ("", b"&&ENTITY_TYPE=CRM&&ENTITY_ID=DEAL%7C1663&", FORM),
+    ("", b"ENTITY_TYPE&ENTITY_ID=DEAL%7C1663", FORM),
+    ("", b"ENTITY.TYPE=CRM&ENTITY ID=DEAL%7C1663", FORM),
+    ("", b"+ENTITY_TYPE=CRM&%20ENTITY_ID=DEAL%7C1663", FORM),
+    ("", b"ENTITY_TYPE[]=CRM&ENTITY_ID[0]=DEAL%7C1663", FORM),
+    ("", b"ENTITY_TYPE[x=CRM&ENTITY_ID=DEAL%7C1663", FORM),
+    ("", b"ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663&ENTITY_ID[]=1", FORM),
+    ("", b"ENTITY_TYPE=CRM;ENTITY_ID=DEAL%7C1663", FORM),
+    ("", b"ENTITY_TYPE=CRM&ENTITY_ID=%FF%FE", FORM),
+    ("", b"ENTITY_TYPE=CRM&ENTITY_ID=%zz%7", FORM),
+    ("", b"ENTITY_TYPE=ORDER&ENTITY_ID=a%257Cb", FORM),
+    ("", b"ENTITY_TYPE=CHAT&ENTITY_ID=1=3", FORM),
+    ("ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663", b"", None),
+    ("ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663", b"{}", "application/json"),
+    ("ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663", b"no json", "application/json"),
+    ("ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663", b'{"ENTITY_ID":null}', "application/json"),
+    ("ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663", b"ENTITY_ID=", FORM),
+    ("ENTITY_TYPE=LINES&ENTITY_ID=telegrambot%7C2%7C209607941%7C744", b"", None),
+)
+
+
+def odd_body(rng: Random) -> Ask:
+    sent, body, kind = rng.choice(BODIES)
+    return Ask(rng.choice(words.LOOK_UPS), "POST", sent, body, kind, _user(rng))
+
+
+def _user(rng: Random) -> int | None:
+    return rng.choice((1, 1, 7, 999_999, None))
+
+
+def _tail(rng: Random) -> str:
+    """What SDKs add to the address for their vendor's statistics."""
+    return "bx24_request_id=0199-7c3f&bx24_sdk_ver=2.2.0" if rng.random() < 0.2 else ""
+
+
+def _brackets_kept(text: str) -> str:
+    return quote(text, safe="[]|:,")
+
+
+def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, (Mapping, list)):
+        items: Iterable[tuple[object, object]] = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in items:
+            yield from _flat(f"{name}[{key}]", item)
+    elif value is not None:
+        yield name, str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _shuffled(rng: Random, params: Params) -> Params:
+    items = list(params.items())
+    rng.shuffle(items)
+    return dict(items)

@@ -1,0 +1,212 @@
+"""The vendor's Python SDK in webhook mode: the same call on the local portal and on `make run`, side by side."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import urllib3
+
+from tests.rest_corpus import sdk as rest_sdk
+from tests.rest_corpus.sdk import Outcome, Sdk, outcome
+from tests.support.repository import ROOT
+from tests.support.run_process import Running, staying
+
+PAGE = (ROOT / "docs" / "sdks.md").read_text("utf-8")
+INTERPRETERS = {"sh": ("bash", "-euc"), "python": (sys.executable, "-c")}
+PAIR = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
+LINE = "telegrambot|2|209607941|744"
+PAIRS = (("CRM", "DEAL|1663"), ("CRM", "LEAD|13"), ("LINES", LINE), ("CHAT", "13"), ("CRM", "DEAL|404"))
+SAID = ("100", "OVERLOAD_LIMIT", "PORTAL_DELETED", "ERROR_UNEXPECTED_ANSWER", "OPERATION_TIME_LIMIT")
+NO_ACCESS = ("im.dialog.get", {"DIALOG_ID": "chat404"})
+RECOVERED_AFTER_S = 1_200
+TIMES = ("time", "result_time")
+
+
+@dataclass(frozen=True)
+class Doors:
+    """One portal, and both ways to it."""
+
+    run: Running
+    portal: Sdk
+    service: Sdk
+
+    def control(self, path: str, body: object) -> Any:
+        url = self.run.facts["control_url"] + path
+        with urllib3.PoolManager(retries=False, timeout=20) as http:
+            response = http.request("POST", url, body=json.dumps(body))
+        assert response.status == 200, response.data
+        return response.json()
+
+    @contextmanager
+    def fault(self, **fault: object) -> Iterator[None]:
+        """Inside, the portal misbehaves as told; afterwards the service has had time to find out that it is over."""
+        self.control("/faults", fault)
+        yield
+        self.control("/faults", [])
+        self.control("/clock", {"advance_s": RECOVERED_AFTER_S})
+
+    def outcomes(self, call: Callable[[Sdk], object]) -> tuple[Outcome, Outcome]:
+        """What the SDK gives on the portal and on the service."""
+        return outcome(call, self.portal), outcome(call, self.service)
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    with staying(tmp_path_factory.mktemp("sdk")) as run:
+        facts = run.facts
+        portal = rest_sdk.of_webhook(facts["webhook_url"])
+        service = rest_sdk.of_service(facts["api_https_url"], facts["api_key"])
+        with rest_sdk.trusting(facts["ca_file"]):
+            yield Doors(run, portal, service)
+
+
+def look_up(sdk: Sdk, entity_type: str, entity_id: str | int) -> object:
+    return sdk.get_client().im.chat.get(entity_type=entity_type, entity_id=entity_id).result
+
+
+def batch(sdk: Sdk, methods: object, **options: object) -> object:
+    """A batch's answer without its times."""
+    result = sdk.call_batch(methods, **options)["result"]
+    return {name: value for name, value in result.items() if name not in TIMES}
+
+
+def fifty() -> list[tuple[str, dict[str, str]]]:
+    return [("im.chat.get", {"ENTITY_TYPE": kind, "ENTITY_ID": key}) for kind, key in PAIRS * 10]
+
+
+def fifty_by_the_client(sdk: Sdk) -> object:
+    """A batch as the SDK's scopes make it; its answer is one of lazy objects."""
+    client = sdk.get_client()
+    requests = [client.im.chat.get(entity_type=kind, entity_id=key) for kind, key in PAIRS * 10]
+    found = client.call_batch(requests).result
+    return found.result, found.result_error
+
+
+# Calls, and what the SDK must give for them on either door.
+RESULTS: dict[str, tuple[Callable[[Sdk], object], object]] = {
+    "im.chat.get by the SDK's own scope": (lambda sdk: look_up(sdk, "CRM", "DEAL|1663"), {"ID": 1437}),
+    "the same again, from the cache": (lambda sdk: look_up(sdk, "CRM", "DEAL|1663"), {"ID": 1437}),
+    "a line's key": (lambda sdk: look_up(sdk, "LINES", LINE), {"ID": 1764}),
+    "a number for a key": (lambda sdk: look_up(sdk, "CHAT", 13), {"ID": 2725}),
+    "imbot.chat.get by raw call": (lambda sdk: sdk.call_method("imbot.chat.get", PAIR)["result"], {"ID": 1437}),
+    "not found": (lambda sdk: look_up(sdk, "CRM", "DEAL|404"), None),
+    "half a pair": (lambda sdk: sdk.call_method("im.chat.get", {"ENTITY_TYPE": "CRM"})["result"], None),
+    "no parameters": (lambda sdk: sdk.call_method("im.chat.get")["result"], None),
+    "the methods that there are": (
+        lambda sdk: sdk.get_client().method.get(name="im.chat.get").result,
+        {"isExisting": True, "isAvailable": True},
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "expected"), RESULTS.values(), ids=RESULTS)
+def test_a_call_has_the_same_result(doors: Doors, call: Callable[[Sdk], object], expected: object) -> None:
+    on_portal, on_service = doors.outcomes(call)
+
+    assert on_portal == on_service == ("result", expected)
+
+
+BATCHES: dict[str, Callable[[Sdk], object]] = {
+    "fifty in a list": lambda sdk: batch(sdk, fifty()),
+    "fifty under names": lambda sdk: batch(sdk, {f"k{place}": each for place, each in enumerate(fifty())}),
+    "fifty by the client": fifty_by_the_client,
+    "one that fails among others": lambda sdk: batch(
+        sdk,
+        {"a": fifty()[0], "no": ("im.nothing", {}), "d": ("im.dialog.get", {"DIALOG_ID": "chat404"}), "b": fifty()[1]},
+    ),
+    "halted where one fails": lambda sdk: batch(sdk, [fifty()[0], ("im.nothing", {}), fifty()[1]], halt=True),
+    "one that refers to another": lambda sdk: batch(
+        sdk, {"a": fifty()[0], "b": ("im.dialog.get", {"DIALOG_ID": "chat$result[a][ID]"})}
+    ),
+    "a hundred and twenty, in three": lambda sdk: sdk.call_batches((fifty() * 3)[:120])["result"]["result"],
+}
+
+
+@pytest.mark.parametrize("call", BATCHES.values(), ids=BATCHES)
+def test_a_batch_has_the_same_result(doors: Doors, call: Callable[[Sdk], object]) -> None:
+    on_portal, on_service = doors.outcomes(call)
+
+    assert on_portal[0] == "result"
+    assert on_portal == on_service
+
+
+def test_a_batch_of_fifty_finds_each_chat(doors: Doors) -> None:
+    found = doors.service.call_batch(fifty())["result"]
+
+    assert found["result"] == [{"ID": 1437}, {"ID": 10}, {"ID": 1764}, {"ID": 2725}, None] * 10
+    assert found["result_error"] == []
+
+
+def test_an_unknown_method_raises_the_same(doors: Doors) -> None:
+    on_portal, on_service = doors.outcomes(lambda sdk: sdk.call_method("im.nothing", PAIR))
+
+    assert on_portal == on_service
+    assert raised(on_service) == "BitrixAPINotFound"
+
+
+def test_a_wrong_key_raises_the_same(doors: Doors) -> None:
+    facts = doors.run.facts
+    wrong_code = rest_sdk.of_webhook(f"{facts['portal_url']}/rest/1/0123456789abcdef/")
+    wrong_key = rest_sdk.of_service(facts["api_https_url"], "clk_0123456789abcdef0123456789abcdef")
+
+    def call(sdk: Sdk) -> object:
+        return look_up(sdk, "CRM", "DEAL|1663")
+
+    assert outcome(call, wrong_code) == outcome(call, wrong_key)
+    assert raised(outcome(call, wrong_key)) == "BitrixAPIInvalidCredentials"
+
+
+def test_a_limit_that_lasts_past_the_deadline_raises_the_same(doors: Doors) -> None:
+    with doors.fault(method="im.chat.get", error="QUERY_LIMIT_EXCEEDED"):
+        on_portal, on_service = doors.outcomes(lambda sdk: look_up(sdk, "CRM", "DEAL|4711"))
+
+    # No BitrixRequestTimeout either: each of the SDK's attempts was answered before it stopped reading.
+    assert on_portal == on_service
+    assert raised(on_service) == "BitrixAPIQueryLimitExceeded"
+
+
+def test_no_access_to_a_chat_raises_the_same(doors: Doors) -> None:
+    on_portal, on_service = doors.outcomes(lambda sdk: sdk.call_method(*NO_ACCESS))
+
+    assert on_portal == on_service
+    assert raised(on_service) == "BitrixAPIAccessError"
+
+
+@pytest.mark.parametrize("error", SAID)
+def test_what_the_portal_says_raises_the_same(doors: Doors, error: str) -> None:
+    with doors.fault(method="im.dialog.get", error=error):
+        on_portal, on_service = doors.outcomes(lambda sdk: sdk.call_method("im.dialog.get", {"DIALOG_ID": "chat10"}))
+
+    assert on_portal[0] == "raised"
+    assert on_portal == on_service
+
+
+@pytest.mark.parametrize(("language", "interpreter"), INTERPRETERS.items(), ids=INTERPRETERS)
+def test_the_lines_of_the_page_about_sdks_work_as_printed(
+    doors: Doors, language: str, interpreter: tuple[str, str]
+) -> None:
+    facts = doors.run.facts
+    lines = next(block for block in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if "<host>" in block)
+    lines = lines.replace("<host>", facts["api_https_url"].removeprefix("https://")).replace("<KEY>", facts["api_key"])
+    # What is evaluated there is shown here.
+    lines = re.sub(r"^(portal\..*?)( +#.*)?$", r"print(\1)", lines, flags=re.MULTILINE)
+
+    environ = {**os.environ, "CURL_CA_BUNDLE": facts["ca_file"]}
+    done = subprocess.run([*interpreter, lines], env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "1437" in done.stdout
+
+
+def raised(found: Outcome) -> str:
+    kind, error = found
+    assert kind == "raised"
+    assert isinstance(error, type)
+    return error.__name__

@@ -1,0 +1,137 @@
+"""Builds what looks chats up upon moto's stores, as `bootstrap` does, and keeps each part at hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from chat_lookup.cache.bulk_cache import CachePages
+from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.cache.leases import Leases
+from chat_lookup.calls.bulk_allowance import Allowance
+from chat_lookup.calls.circuit_breaker import Circuit
+from chat_lookup.calls.executor import Attempts
+from chat_lookup.calls.operating_time import Operating
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.calls.rate_limiter import Limiter
+from chat_lookup.calls.retry_policy import RetryPolicy
+from chat_lookup.clock import Deadline
+from chat_lookup.credentials.grants import Tokens
+from chat_lookup.credentials.secret_store import Vault
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.lookup.find import Found, Lookup, Options
+from chat_lookup.lookup.find_many import Many, Outcome
+from chat_lookup.lookup.plan import Method, Said
+from chat_lookup.lookup.plan_runner import Asking
+from chat_lookup.lookup.single_flight import Misses
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.api_keys import Keys
+from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.store import Portals
+from tests.support.fakes import MEMBER_ID, WEBHOOK_URL, FakeBitrix24, FixedRandom, ManualClock, Stores
+
+if TYPE_CHECKING:
+    from chat_lookup.bitrix24.client import Bitrix24Client
+
+
+DEAL = EntityRef("CRM", "DEAL|1663")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process. Two upon the same stores share nothing else, their memories least of all."""
+
+    clock: ManualClock
+    bitrix24: FakeBitrix24
+    telemetry: Telemetry
+    portals: Portals
+    keys: Keys
+    tokens: Tokens
+    cache: Cache
+    limiter: Limiter
+    operating: Operating
+    calls: PortalCalls
+    asking: Asking
+    lookup: Lookup
+    many: Many
+
+
+def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
+    """Build one process upon the stores."""
+    portals = Portals(stores.dynamodb, stores.portal_table, clock)
+    keys = Keys(stores.dynamodb, stores.portal_table, clock)
+    vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
+    tokens = Tokens(vault, portals, _nothing_to_renew, clock)
+    limiter = Limiter(stores.dynamodb, stores.cache_table, clock)
+    operating = Operating(stores.dynamodb, stores.cache_table, clock)
+    attempts = attempts_by(stores, clock, bitrix24, telemetry, limiter, operating)
+    calls = PortalCalls(tokens, portals, attempts, clock)
+    asking = Asking(calls, portals, telemetry)
+    cache = Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    misses = Misses(Leases(stores.dynamodb, stores.cache_table, clock), telemetry, clock, FixedRandom())
+    lookup = Lookup(asking, cache, misses, telemetry, clock)
+    pages = CachePages(cache, stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    many = Many(calls, portals, Allowance(operating, clock), pages, telemetry, clock)
+    return Service(
+        clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, operating, calls, asking, lookup, many
+    )
+
+
+def attempts_by(
+    stores: Stores,
+    clock: ManualClock,
+    bitrix24: FakeBitrix24,
+    telemetry: Telemetry,
+    limiter: Limiter | None = None,
+    operating: Operating | None = None,
+) -> Attempts:
+    """What makes the calls of one process: its pauses before another attempt are half of the longest."""
+    return Attempts(
+        cast("Bitrix24Client", bitrix24),
+        limiter or Limiter(stores.dynamodb, stores.cache_table, clock),
+        Circuit(stores.dynamodb, stores.cache_table, clock),
+        operating or Operating(stores.dynamodb, stores.cache_table, clock),
+        RetryPolicy(lambda: 0.5),
+        telemetry,
+        clock,
+    )
+
+
+def _nothing_to_renew(_: Portal) -> NoReturn:
+    raise AssertionError("a webhook has nothing to renew")
+
+
+def install(service: Service, **fields: Any) -> Portal:
+    """Store one more portal that is reached by webhook, with these fields of its record."""
+    arn, version = service.tokens.keep_webhook(WEBHOOK_URL, bot_token=None)
+    portal = Portal(MEMBER_ID, "acme.bitrix24.com", arn, version, scopes=frozenset({"im", "imbot"}))
+    return service.portals.save(replace(portal, **fields))
+
+
+def find(service: Service, portal: Portal, ref: EntityRef = DEAL, seconds: float = 10, **options: Any) -> Found:
+    """Look a pair up, as one invocation that has so many seconds."""
+    deadline = Deadline.after(seconds, service.clock)
+    with service.telemetry.invocation("test"):
+        return service.lookup.find(portal, ref, Options(**options), deadline)
+
+
+def find_many(
+    service: Service, portal: Portal, refs: Sequence[EntityRef | ChatLookupError], seconds: float = 25, **options: Any
+) -> list[Outcome]:
+    """Look many pairs up, as one invocation that has so many seconds."""
+    deadline = Deadline.after(seconds, service.clock)
+    with service.telemetry.invocation("test"):
+        return service.many.find(portal, refs, Options(**options), deadline)
+
+
+def ask(
+    service: Service, portal: Portal, ref: EntityRef = DEAL, method: Method = Method.AUTO, bot_id: int | None = None
+) -> Said:
+    """Ask the portal for a pair, whatever is cached."""
+    with service.telemetry.invocation("test"):
+        return service.asking.chat_id(portal, ref, Deadline.after(10, service.clock), method=method, bot_id=bot_id)
+
+
+def with_scopes(service: Service, *scopes: str) -> Portal:
+    """Store a portal that grants these scopes."""
+    return install(service, scopes=frozenset(scopes))

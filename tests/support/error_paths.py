@@ -1,0 +1,116 @@
+"""How each row of the error table is brought about: what the portal is told to say, and the request that meets it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from chat_lookup.bitrix24.errors import ROWS, ErrorRow, Where
+from chat_lookup.credentials.renewal import PATIENCE
+from tests.support.portals.portal_probe import until
+from tests.support.portals.stranger import Stage
+from tests.support.service import Reply, Service, empty
+
+BOT_ID = 343
+"""A bot of the portal, by which details are asked for."""
+
+LOOK_UP = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663&method=im&fresh=true"
+OPEN_LINE = "/v1/chats?entity_type=LINES&entity_id=telegrambot%7C2%7C404%7C404&fresh=true"
+REVERSE = "/v1/chats/1437"
+WITH_DETAILS = f"/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663&fresh=true&expand=chat&bot_id={BOT_ID}"
+
+WAYS: dict[Where, tuple[str, tuple[str, ...]]] = {
+    Where.ANY: (LOOK_UP, ("im.chat.get",)),
+    Where.REST3: (LOOK_UP, ("im.chat.get",)),
+    Where.MESSENGER: (LOOK_UP, ("im.chat.get",)),
+    Where.CHAT_GET: (LOOK_UP, ("im.chat.get",)),
+    Where.DIALOG_GET: (REVERSE, ("im.dialog.get", "imbot.dialog.get")),
+    Where.OPENLINES: (OPEN_LINE, ("imopenlines.dialog.get",)),
+    Where.OPENLINES_DIALOG: (OPEN_LINE, ("imopenlines.dialog.get",)),
+    Where.V2: (WITH_DETAILS, ("imbot.v2.Chat.get",)),
+    Where.V2_CHAT: (WITH_DETAILS, ("imbot.v2.Chat.get",)),
+}
+"""What meets the rows of a family: a request, and the methods that fail."""
+
+NOT_ASKED: dict[Where, str] = {
+    Where.APP_INFO: "app.info",
+    Where.EVENT_BINDING: "event.bind",
+    Where.OPENLINES_CRM: "imopenlines.crm.chat.get",
+    Where.REGISTERING: "imbot.register",
+    Where.USER_GET: "im.user.get",
+}
+"""Families that no look-up asks anything of; one method of each."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What a portal does, and what that is to us; `said` is the code that it names, if it names one."""
+
+    fault: dict[str, object]
+    said: str | None
+    counted_as: str
+    error_class: str
+
+
+NAMELESS = {
+    "a redirect": Trouble({"status": 302, "body": "", "headers": {"Location": "https://new.bitrix24.com/"}},
+                          None, "PORTAL_RENAMED", "portal"),
+    "a cut connection": Trouble({"drop": True}, None, "TRANSPORT", "retry"),
+    "half a body": Trouble({"truncate": 5}, None, "TRANSPORT", "retry"),
+    "a page": Trouble({"status": 200, "body": "<html>Sign in</html>"}, None, "NOT_JSON", "retry"),
+    "a page of refusal": Trouble({"status": 403, "body": "<html>Blocked</html>"}, None, "NOT_JSON", "config"),
+    "an empty body": Trouble({"status": 200, "body": ""}, None, "NOT_JSON", "retry"),
+    "neither result nor error": Trouble({"status": 200, "body": {"time": {}}}, None, "PROTOCOL", "retry"),
+    "a list": Trouble({"status": 200, "body": []}, None, "PROTOCOL", "retry"),
+    "401 without a code": Trouble({"status": 401, "body": {}}, None, "HTTP_4XX", "refresh"),
+    "403 without a code": Trouble({"status": 403, "body": {}}, None, "HTTP_4XX", "object"),
+    "404 without a code": Trouble({"status": 404, "body": {}}, None, "HTTP_4XX", "config"),
+    "418 without a code": Trouble({"status": 418, "body": {}}, None, "HTTP_4XX", "caller"),
+    "429 without a code": Trouble({"status": 429, "body": ""}, None, "HTTP_4XX", "retry"),
+    "500 without a code": Trouble({"status": 500}, None, "HTTP_5XX", "retry"),
+    "502 without a code": Trouble({"status": 502}, None, "HTTP_5XX", "retry"),
+    "an empty code": Trouble({"status": 400, "error": ""}, "", "EMPTY", "caller"),
+    "401 with a new code": Trouble({"status": 401, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "refresh"),
+    "403 with a new code": Trouble({"status": 403, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "object"),
+    "404 with a new code": Trouble({"status": 404, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "config"),
+    "418 with a new code": Trouble({"status": 418, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "caller"),
+    "429 with a new code": Trouble({"status": 429, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "retry"),
+    "503 with a new code": Trouble({"status": 503, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "retry"),
+    "200 with a new code": Trouble({"status": 200, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "caller"),
+}  # fmt: skip
+"""What has no code, an empty one, or one that no document knows. Silence, and what happens to TLS, have tests of their
+own in test_errors_of_connections.py."""
+
+ELSEWHERE = {"TIMEOUT", "ADDRESS_REFUSED"}
+OURS = {each.counted_as for each in NAMELESS.values()} | ELSEWHERE
+
+CODED = [
+    (row, status)
+    for row in ROWS
+    if row.where is not Where.AUTH_SERVER and row.code not in OURS
+    for status in row.statuses or (400,)
+]
+"""Each row with each of its statuses. The authorisation server is none of a webhook's."""
+
+
+def named(case: object) -> str:
+    return f"{case.where.value}: {case.code}" if isinstance(case, ErrorRow) else str(case)
+
+
+def heal(service: Service) -> None:
+    """Take back what a failing portal leaves behind, as a process that goes on serving does: without a cold start."""
+    service.control("/faults", [])
+    service.restore_portals()
+    # Room in the portal's bucket, and nothing kept or remembered of the portal's state.
+    empty(service.stack.backend.aws.dynamodb(), "CacheTable", "pk")
+    service.clock.advance(31)
+    service.mark()
+
+
+def looked_up(stage: Stage, key: str, error_class: str) -> Reply:
+    """The answer to a look-up, while which the time passes in which a dead grant is not believed yet."""
+    if error_class != "reauthorise":
+        return stage.look_up(key)
+    with ThreadPoolExecutor(1) as beside:
+        reply = beside.submit(stage.look_up, key)
+        until(lambda: "refused_at" in (stage.record() or {}))
+        stage.service.clock.advance(PATIENCE)
+        return reply.result()

@@ -1,0 +1,151 @@
+"""People who ask the bot: events as they stand in the queue, the bot that answers them, and a store on a bad day."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.bot.answer_claims import Claims
+from chat_lookup.bot.answer_sender import Saying
+from chat_lookup.bot.answerer import Answering
+from chat_lookup.bot.employees import People
+from chat_lookup.clock import Deadline
+from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser, Record
+from chat_lookup.portals.portal import Portal
+from tests.support.building import Service
+from tests.support.fakes import MEMBER_ID, FakeBitrix24, Stores
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BOT = 456
+EMPLOYEE = EventUser(27, employee=True)
+GROUP = EventChat(chat_id=1437, dialog_id="chat1437", type="C")
+PERSONAL = EventChat(chat_id=1407, dialog_id="27", type="P", personal=True)
+OPEN_LINE = EventChat(1777, "chat1777", "lines", open_line=True, entity_type="LINES", entity_id="livechat|22|1775|599")
+CHATID = EventCommand(78, "chatid")
+SAYING = {
+    ("v1", False): "imbot.message.add",
+    ("v1", True): "imbot.command.answer",
+    ("v2", False): "imbot.v2.Chat.Message.send",
+    ("v2", True): "imbot.v2.Command.answer",
+}
+"""The methods by which a bot says something: by API, and whether to a command."""
+
+
+_WRITES = frozenset({"put_item", "update_item", "delete_item"})
+
+
+class BadDay:
+    """DynamoDB, where actions that a test names fail: `down` before the commit, `lost` after it; others `end` whoever
+    calls them.
+
+    With `repeats`, the first response to each write is lost, and botocore repeats the request as it always does.
+    """
+
+    def __init__(self, dynamodb: "DynamoDBClient", *, repeats: bool = False) -> None:
+        self.down: set[str] = set()
+        self.lost: set[str] = set()
+        self.ends: dict[str, BaseException] = {}
+        self.repeats = repeats
+        self._dynamodb = dynamodb
+
+    @property
+    def client(self) -> "DynamoDBClient":
+        return cast("DynamoDBClient", self)
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def act(**given: Any) -> object:
+            if name in self.ends:
+                raise self.ends[name]
+            if name in self.down:
+                raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
+            if self.repeats and name in _WRITES:
+                with suppress(ClientError):
+                    getattr(self._dynamodb, name)(**given)
+            answer = getattr(self._dynamodb, name)(**given)
+            if name in self.lost:
+                raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
+            return answer
+
+        return act
+
+
+def message(text: str = "deal 1663", *, api: str = "v2", chat: EventChat = PERSONAL, **fields: Any) -> Record:
+    """A message to the bot, as a record of the queue; `fields` are the event's own where they differ."""
+    event = BotEvent(
+        name="ONIMBOTV2MESSAGEADD",
+        kind=EventKind.MESSAGE_ADD,
+        api=api,
+        bot_ids=(BOT,),
+        chat=chat,
+        user=EMPLOYEE,
+        message=EventMessage(789, text, EMPLOYEE.user_id),
+        language="en",
+    )
+    return record_of(replace(event, **fields))
+
+
+def command(params: str = "", *, api: str = "v2", chat: EventChat = GROUP, **fields: Any) -> Record:
+    """The command /chatid, likewise."""
+    given = {"kind": EventKind.COMMAND, "commands": (replace(CHATID, params=params),), **fields}
+    return message(f"/chatid {params}".rstrip(), api=api, chat=chat, **given)
+
+
+def record_of(event: BotEvent) -> Record:
+    return Record("0" * 32, MEMBER_ID, 1_763_000_000.0, "c0ffee", event)
+
+
+@dataclass(slots=True)
+class Bot:
+    """One worker as far as the bot is concerned, and the portal that it works for."""
+
+    service: Service
+    answering: Answering
+    claims: Claims
+    people: People
+    store: BadDay
+    portal: Portal
+    seconds: float = 25.0
+    outcomes: list[str] = field(default_factory=list)
+
+    @property
+    def bitrix24(self) -> FakeBitrix24:
+        return self.service.bitrix24
+
+    def hears(self, record: Record) -> str:
+        """Work the record off; the outcome."""
+        with self.service.telemetry.invocation("test"):
+            return self.answering.answer(self.portal, record, Deadline.after(self.seconds, self.service.clock))
+
+    @property
+    def said(self) -> list[str]:
+        """Every sentence that reached the portal, whatever became of it there."""
+        return [text_of(called.params) for called in self.bitrix24.calls if called.method in SAYING.values()]
+
+
+def text_of(params: Any) -> str:
+    """The sentence among the parameters of any of the four methods."""
+    return str(params["MESSAGE"] if "MESSAGE" in params else params["fields"]["message"])
+
+
+def bot_in(service: Service, stores: Stores, portal: Portal) -> Bot:
+    """A worker's bot upon the stores; the portal takes whatever it says."""
+    for method in SAYING.values():
+        service.bitrix24.answers(method, {"id": 1})
+    store = BadDay(stores.dynamodb)
+    people = People(service.calls, store.client, stores.cache_table, service.clock)
+    claims = Claims(store.client, stores.cache_table, service.clock)
+    saying = Saying(service.calls, service.clock)
+    answering = Answering(service.lookup, service.cache, people, claims, saying, service.telemetry, service.clock)
+    return Bot(service, answering, claims, people, store, portal)
+
+
+def bot_by_a_deal(service: Service, stores: Stores, portal: Portal) -> Bot:
+    """The same in a portal where deal 1663 has the chat 1437, and nothing else has one."""
+    bot = bot_in(service, stores, portal)
+    bot.bitrix24.answers_by("im.chat.get", lambda params: {"ID": 1437} if params["ENTITY_ID"] == "DEAL|1663" else None)
+    return bot

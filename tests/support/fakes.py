@@ -1,0 +1,255 @@
+"""What stands in for the parts that a test cannot have: time, a portal, Lambda. One fake per port, shared by all."""
+
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from chat_lookup.bitrix24.client import Answer, BatchAnswer, Command, Endpoint, OperatingTime
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.http import Wire
+from chat_lookup.bitrix24.oauth import Application, AuthorisationServer, TokenPair
+from chat_lookup.clock import Deadline
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+MEMBER_ID = "d41d8cd98f00b204e9800998ecf8427e"
+WEBHOOK_CODE = "s3cr3tw3bh00kc0d3"
+WEBHOOK_URL = f"https://acme.bitrix24.com/rest/1/{WEBHOOK_CODE}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """DynamoDB and Secrets Manager with the template's two tables."""
+
+    dynamodb: "DynamoDBClient"
+    secrets: "SecretsManagerClient"
+    portal_table: str
+    cache_table: str
+
+
+class ManualClock:
+    """A clock that only a test moves; whoever sleeps on it moves it, too. `slept` tells how long each time."""
+
+    def __init__(self, now: float = 1_763_000_000.123456) -> None:
+        self._now = now
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self.slept.append(seconds)
+            self._now += seconds
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class OthersGoOn(ManualClock):
+    """Whoever sleeps on it holds nobody up: the others go on at the same moment."""
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(max(0.0, seconds))
+
+
+class FixedRandom(Random):
+    """Draws the same share of any span, its middle by default."""
+
+    def __init__(self, share: float = 0.5) -> None:
+        super().__init__()
+        self._share = share
+
+    def uniform(self, a: float, b: float) -> float:
+        return a + (b - a) * self._share
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One call that reached the fake portal."""
+
+    method: str
+    params: Mapping[str, object]
+    endpoint: Endpoint
+    at: float
+
+
+Reply = Callable[[Mapping[str, object]], object]
+
+
+@dataclass(slots=True)
+class FakeBitrix24:
+    """At the port of `Bitrix24Client`: answers each method as it was told, and keeps what it was called with."""
+
+    clock: ManualClock
+    calls: list[Called] = field(default_factory=list)
+    seconds: float = 0.0
+    """How long each call takes."""
+    deadlines: list[float] = field(default_factory=list)
+    """How much time each call was left."""
+    time: OperatingTime = field(default_factory=OperatingTime)
+    """What each call is said to have cost."""
+    wire: None = None
+    """The client lends its connections to the authorisation server, which no webhook has to do with."""
+    _replies: dict[str, Reply] = field(default_factory=dict)
+
+    def answers(self, method: str, result: object) -> None:
+        """Have a method answer with this result from now on."""
+        self._replies[method] = lambda _: result
+
+    def answers_by(self, method: str, reply: Reply) -> None:
+        """Have a method's result follow from its parameters."""
+        self._replies[method] = reply
+
+    def fails(self, method: str, code: str, status: int, *, reset_at: float | None = None) -> None:
+        """Have a method fail as a portal does that is reached by webhook."""
+
+        def fail(_: Mapping[str, object]) -> object:
+            raise BitrixError(
+                code, status, method=method, description="what the portal said", reset_at=reset_at, webhook=True
+            )
+
+        self._replies[method] = fail
+
+    def call(self, endpoint: Endpoint, method: str, params: Mapping[str, object], deadline: Deadline) -> Answer:
+        self.calls.append(Called(method, dict(params), endpoint, self.clock.now()))
+        self.deadlines.append(deadline.left())
+        assert deadline.left() > 0, f"{method} was called after the deadline"
+        self.clock.advance(self.seconds)
+        if method not in self._replies:
+            raise AssertionError(f"the test did not say what {method} answers")
+        return Answer(self._replies[method](params), self.time, self.seconds)
+
+    def batch(self, endpoint: Endpoint, commands: Sequence[Command], deadline: Deadline) -> BatchAnswer:
+        """Each command has the outcome that its call would have; or the batch fails, if it was told to."""
+        self.calls.append(Called("batch", {"cmd": list(commands)}, endpoint, self.clock.now()))
+        assert deadline.left() > 0, "a batch was called after the deadline"
+        self.clock.advance(self.seconds)
+        self._replies.get("batch", dict)({})
+        outcomes = tuple(self._outcome(command) for command in commands)
+        return BatchAnswer(outcomes, self.time, self.seconds)
+
+    def _outcome(self, command: Command) -> Answer | BitrixError:
+        try:
+            return Answer(self._replies[command.method](command.params), self.time, self.seconds)
+        except BitrixError as error:
+            return error
+
+    @property
+    def methods(self) -> list[str]:
+        """The names of the methods that were called, in order."""
+        return [call.method for call in self.calls]
+
+
+@dataclass(slots=True)
+class Output:
+    """What a function printed: its log lines and its metrics (EMF blobs)."""
+
+    capsys: pytest.CaptureFixture[str]
+    text: str = ""
+
+    def _printed(self) -> list[dict[str, object]]:
+        captured = self.capsys.readouterr()
+        self.text += captured.out + captured.err
+        return [cast("dict[str, object]", json.loads(line)) for line in self.text.splitlines() if line.startswith("{")]
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        return [each for each in self._printed() if "_aws" not in each]
+
+    @property
+    def blobs(self) -> list[dict[str, object]]:
+        return [each for each in self._printed() if "_aws" in each]
+
+    def metric(self, name: str, **dimensions: str) -> float:
+        """The sum of a metric over all blobs that carry these dimensions."""
+        total = 0.0
+        for blob in self.blobs:
+            if name in blob and all(blob.get(key) == value for key, value in dimensions.items()):
+                total += sum(cast("list[float]", blob[name]))
+        return total
+
+
+def lambda_context(seconds_left: float = 29.0) -> "LambdaContext":
+    """What Lambda tells a handler: its request's id and the time that is left."""
+    context = SimpleNamespace(
+        aws_request_id="c0ffee00-0000-4000-8000-000000000001",
+        get_remaining_time_in_millis=lambda: int(seconds_left * 1000),
+    )
+    return cast("LambdaContext", context)
+
+
+CLIENT_ID = "local.0123456789abcd.01234567"
+CLIENT_SECRET = "cl13nts3cr3tcl13nts3cr3t"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a refresh token or a code is good for at the fake authorisation server."""
+
+    member_id: str
+    host: str
+    user_id: int
+    client_id: str
+
+
+class FakeAuthorisationServer(AuthorisationServer):
+    """At the port of `AuthorisationServer`: what it issues it takes back once, as the real one does."""
+
+    def __init__(self, clock: ManualClock, wire: object = None) -> None:
+        super().__init__(clock, cast("Wire", wire or Wire(clock)))
+        self.clock = clock
+        self.asked: list[tuple[str, str, str]] = []
+        """Server, client id and grant of each request."""
+        self.secrets = {CLIENT_ID: CLIENT_SECRET}
+        self.failure: BitrixError | None = None
+        self._grants: dict[str, Granted] = {}
+        self._numbers = itertools.count(1)
+
+    def grants(
+        self, token: str, *, member_id: str = MEMBER_ID, host: str = "acme.bitrix24.com", user_id: int = 1,
+        client_id: str = CLIENT_ID,
+    ) -> str:  # fmt: skip
+        """Let a refresh token, or a code, be good for one pair of this portal and user."""
+        self._grants[token] = Granted(member_id, host, user_id, client_id)
+        return token
+
+    def refresh(self, server: str, application: Application, refresh_token: str, deadline: Deadline) -> TokenPair:
+        self.asked.append((server, application.client_id, refresh_token))
+        assert deadline.left() > 0, "asked after the deadline"
+        if self.failure is not None:
+            raise self.failure
+        if self.secrets.get(application.client_id) != application.client_secret:
+            raise BitrixError("invalid_client", 401, method="oauth/token")
+        granted = self._grants.get(refresh_token)
+        if granted is None or granted.client_id != application.client_id:
+            raise BitrixError("invalid_grant", 400, method="oauth/token")
+        del self._grants[refresh_token]
+        return self._issued(granted, server)
+
+    def exchange(self, server: str, application: Application, code: str, deadline: Deadline) -> TokenPair:
+        return self.refresh(server, application, code, deadline)
+
+    def _issued(self, granted: Granted, server: str) -> TokenPair:
+        number = next(self._numbers)
+        self._grants[f"issued-refresh-{number}"] = granted
+        return TokenPair(
+            access_token=f"issued-access-{number}",
+            refresh_token=f"issued-refresh-{number}",
+            expires_at=self.clock.now() + 3600,
+            member_id=granted.member_id,
+            client_endpoint=f"https://{granted.host}/rest/",
+            server=server,
+            user_id=granted.user_id,
+            scopes=frozenset({"im", "imbot"}),
+            status="L",
+        )

@@ -1,0 +1,23 @@
+"""Programs among the tests, each in a process of its own: for what only a whole process shows, such as its output."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.repository import ROOT
+
+
+def run_module(name: str, *arguments: Path, timeout: float = 100) -> subprocess.CompletedProcess[str]:
+    """Run a module of the tests, by its full name, to its end, within so many seconds. It has to end well."""
+    done = subprocess.run(
+        [sys.executable, "-m", name, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'chat_lookup'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done

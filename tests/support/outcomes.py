@@ -1,0 +1,77 @@
+"""What a request leaves behind: its answer, its log line and its metrics, and what must hold of every one of them."""
+
+import json
+from functools import cache
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # stubs: a package more for one name
+
+from tests.support.repository import ROOT
+from tests.support.service import Reply, Service
+
+PROBLEM = "urn:bitrix24-chat-lookup:problem:"
+
+
+def problem(reply: Reply, status: int, name: str) -> dict[str, Any]:
+    """The document of an error, after all that every one must have was looked at (design 3.1, RFC 9457)."""
+    assert (reply.status, reply.headers.get("content-type")) == (status, "application/problem+json"), reply.body
+    body: dict[str, Any] = reply.json
+    conforms(body, "Problem")
+    assert (body["type"], body["status"]) == (PROBLEM + name, status)
+    assert body["title"]
+    assert body["detail"]
+    assert body["request_id"] == reply.headers["apigw-requestid"]
+    if status in (429, 503):
+        assert int(reply.headers["retry-after"]) >= 1
+    return body
+
+
+def found(reply: Reply) -> dict[str, Any]:
+    """The chat that an answer names."""
+    assert (reply.status, reply.headers.get("content-type")) == (200, "application/json"), reply.body
+    body: dict[str, Any] = reply.json
+    conforms(body, "Chat")
+    assert body["dialog_id"] == f"chat{body['chat_id']}"
+    return body
+
+
+def conforms(body: object, schema: str) -> None:
+    """Assert that a body is as docs/openapi.yaml says, and has no field that it does not name."""
+    properties = contract()["components"]["schemas"][schema]["properties"]
+    assert isinstance(body, dict)
+    assert body.keys() <= properties.keys()
+    _validator(schema).validate(body)
+
+
+@cache
+def contract() -> dict[str, Any]:
+    """The contract of the native API."""
+    document: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text("utf-8"))
+    return document
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
+    # OpenAPI 3.1 schemas are JSON Schema 2020-12.
+    return Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": contract()["components"]})
+
+
+def only_line(service: Service) -> dict[str, Any]:
+    """The one log line since the last mark; fails if there are more, or none."""
+    lines = service.logs()
+    assert len(lines) == 1, json.dumps(lines, indent=2)
+    return lines[0]
+
+
+def counted(service: Service, name: str, **dimensions: str) -> float:
+    """The sum of a metric since the last mark, over all blobs with exactly these dimensions and `service`."""
+    total = 0.0
+    for blob in service.metrics():
+        for directive in blob["_aws"]["CloudWatchMetrics"]:
+            assert len(directive["Dimensions"]) == 1, "metrics that share a blob share its dimensions"
+            if {metric["Name"] for metric in directive["Metrics"]}.isdisjoint({name}):
+                continue
+            if set(directive["Dimensions"][0]) == {"service", *dimensions} and dimensions.items() <= blob.items():
+                total += sum(blob[name])
+    return total

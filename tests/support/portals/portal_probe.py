@@ -1,0 +1,72 @@
+"""A client of the local portal for tests: plain urllib3 over HTTPS, independent of the product's own client."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import urllib3
+
+from chat_lookup.clock import Deadline, SystemClock
+from local.portal import LocalPortal
+from local.shared_clock import SharedClock
+
+
+def until(happened: Callable[[], bool], within_s: float = 10.0) -> None:
+    """Waits for something that happens in another thread; fails if it does not."""
+    deadline = Deadline.after(within_s, SystemClock())
+    while not happened():
+        assert deadline.left() > 0, "it did not happen"
+        deadline.clock.sleep(0.01)
+
+
+class PortalProbe:
+    """A portal of its own, and both ways to talk to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = SharedClock(folder / "clock")
+        self.portal = LocalPortal(folder, self.clock)
+        self.http = urllib3.PoolManager(
+            maxsize=32, ca_certs=str(self.portal.ca_file), retries=False, timeout=urllib3.Timeout(10)
+        )
+
+    def __enter__(self) -> Self:
+        self.portal.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.portal.stop()
+        self.http.clear()
+
+    def call(self, method: str, **params: object) -> tuple[int, Any]:
+        """One call by webhook, as JSON: status and decoded body."""
+        response = self.http.request("POST", self.portal.webhook_url + method, json=params)
+        return response.status, response.json()
+
+    def result(self, method: str, **params: object) -> Any:
+        """The result of a call that must succeed."""
+        status, body = self.call(method, **params)
+        assert status == 200, body
+        return body["result"]
+
+    def error(self, method: str, **params: object) -> tuple[int, str]:
+        """Status and code of a call that must be refused."""
+        status, body = self.call(method, **params)
+        assert "result" not in body, body
+        return status, body["error"]
+
+    def tell(self, path: str, body: object) -> Any:
+        """A control request that must be understood."""
+        response = self.http.request("POST", self.portal.control_url + path, json=body)
+        assert response.status == 200, response.data
+        return response.json()
+
+    def calls(self, method: str = "") -> list[dict[str, Any]]:
+        """What reached the portal."""
+        query = f"?method={method}" if method else ""
+        response = self.http.request("GET", self.portal.control_url + "/calls" + query)
+        assert response.status == 200, response.data
+        calls: list[dict[str, Any]] = response.json()
+        return calls

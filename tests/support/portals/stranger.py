@@ -1,0 +1,287 @@
+"""A portal that the service has never heard of, and the service it turns to: the stage of first contacts.
+
+The service runs with its own portal installed, and admits this one's address as it admits the other's. Whatever else is
+named in a message is nobody's.
+"""
+
+import contextlib
+import html
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+import pytest
+import urllib3
+
+from chat_lookup.install.page_texts import Language, said
+from local.net.certificates import LOCAL_NAMES, Authority
+from local.portal import LocalPortal
+from local.portal.events.http_delivery import Answer
+from local.portal.events.installer import Kind, Manner
+from local.portal.events.outgoing import Fields, Message
+from local.portal.oauth.applications import Application
+from tests.support.listener import HOSTILE_NAMES, Listener, listening, watching
+from tests.support.service import Reply, Service
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from local.stack import LocalStack
+
+INSTALL: Final = "/bitrix24/install"
+APP: Final = "/bitrix24/app"
+ADMINISTRATOR, EMPLOYEE = 1, 2
+CHOSEN_TOKEN: Final = "c" * 32
+"""An application token of the forger's choice."""
+FORM: Final = "application/x-www-form-urlencoded"
+
+_COUNTERS: Final = ("LIMIT#", "CIRCUIT#", "OPERATING#")
+"""Items in which requests and failures are counted: the one thing that a refusal leaves behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Everything that the stores hold, but for the limiter's counters."""
+
+    items: Sequence[str]
+    secrets: Sequence[str]
+
+
+@dataclass(slots=True)
+class Stage:
+    """`portal` is the stranger, `card` the market application as it stands there, `listener` the forger's server."""
+
+    service: Service
+    portal: LocalPortal
+    card: Application
+    listener: Listener
+    dynamodb: "DynamoDBClient"
+    secrets: "SecretsManagerClient"
+    _http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, timeout=30))
+
+    # --- what the portal sends -----------------------------------------------------------------------------------
+
+    def contact(
+        self, kind: Kind = "interface", *, user_id: int = ADMINISTRATOR, path: str = "", fields: Fields | None = None
+    ) -> Answer:
+        """A first contact as the portal makes it, but for `fields`; what the service answered."""
+        manner = Manner(path, fields or {})
+        return self.portal.installer.install(self.card.client_id, kind=kind, user_id=user_id, manner=manner).answer
+
+    def message(
+        self, kind: Kind = "interface", *, user_id: int = ADMINISTRATOR, path: str = "", fields: Fields | None = None
+    ) -> Message:
+        """The same, written and not sent."""
+        manner = Manner(path, fields or {}, send=False)
+        outcome = self.portal.installer.install(self.card.client_id, kind=kind, user_id=user_id, manner=manner)
+        return outcome.sent[0].message
+
+    def event(self, name: str, *, user_id: int = ADMINISTRATOR, fields: Fields | None = None) -> Answer:
+        """An event of the application's life, with the user's tokens, sent to where such events are bound."""
+        return self.contact("event", user_id=user_id, path=INSTALL, fields={**(fields or {}), "event": name})
+
+    def send(self, message: Message) -> Answer:
+        """A message that was written before, as it stands."""
+        _, _, rest = message.url.partition("://")
+        path = "/" + rest.partition("/")[2]
+        return self.request(message.verb, path, message.body.encode() or None, message.content_type)
+
+    def request(self, verb: str, path: str, body: bytes | None = None, content_type: str = FORM) -> Answer:
+        headers = {"Content-Type": content_type} if body is not None and content_type else {}
+        reply = self.service.request(verb, path, headers, body)
+        return Answer(reply.status, reply.headers.get("Content-Type", ""), reply.body.decode())
+
+    def link(self, portal: str = "") -> str:
+        """The `state` of a link that the service made, to this portal or another one."""
+        reply = self.service.request("GET", f"{INSTALL}?portal={portal or self.portal.domain}", {})
+        assert reply.status == 302, reply.body
+        return reply.headers["Location"].rpartition("state=")[2]
+
+    # --- what the service answers in its name ----------------------------------------------------------------------
+
+    def key(self) -> str:
+        """An API key of the portal."""
+        key: str = self.service.admin("keys.create", portal=self.portal.member_id, label="test")["key"]
+        return key
+
+    def look_up(self, key: str, **options: str) -> Reply:
+        """The look-up of a deal's chat, 1437, unless `options` say otherwise."""
+        query = urlencode({"entity_type": "CRM", "entity_id": "DEAL|1663", **options})
+        return self.service.get(f"/v1/chats?{query}", {"X-Api-Key": key})
+
+    # --- what the portal and the stores know ---------------------------------------------------------------------
+
+    def tell(self, path: str, body: object) -> Any:
+        return self._control("POST", path, body)
+
+    def ask(self, path: str) -> Any:
+        return self._control("GET", path, None)
+
+    def grant(self, user_id: int = ADMINISTRATOR, client_id: str = "") -> dict[str, Any]:
+        """A user's own tokens, as he reads them in his browser."""
+        if not client_id:
+            self.message()  # without an opened installation there is nobody to grant anything to
+        asked = {"client_id": client_id or self.card.client_id, "user_id": user_id}
+        granted: dict[str, Any] = self.tell("/grants", asked)
+        return granted
+
+    def another_card(self) -> str:
+        """The client id of another application that is installed in the portal."""
+        card = self.portal.applications.add(service_url=self.service.stack.addresses.api_https_url)
+        self.portal.installer.install(card.client_id, manner=Manner(send=False))
+        return card.client_id
+
+    def answers(self, method: str, **fault: object) -> None:
+        """Have the portal, or its authorisation server (`oauth/token`), answer a method like this."""
+        self.tell("/faults", {"method": method, **fault})
+
+    def calls(self) -> list[str]:
+        """What was called of the portal and its authorisation server, in order."""
+        return [call["method"] for call in self.ask("/calls")]
+
+    def kept(self) -> Kept:
+        items = [
+            json.dumps(item, sort_keys=True)
+            for table in ("PortalTable", "CacheTable")
+            for page in self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+            for item in page["Items"]
+            if not item["pk"]["S"].startswith(_COUNTERS)
+        ]
+        secrets = [
+            json.dumps([secret["ARN"], secret.get("SecretVersionsToStages")], sort_keys=True)
+            for page in self.secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
+            for secret in page["SecretList"]
+        ]
+        return Kept(sorted(items), sorted(secrets))
+
+    def registered(self) -> object:
+        """Bots and bindings in both portals."""
+        return [
+            (look("/bots"), {each["client_id"]: each["bindings"] for each in look("/installs") if each["bindings"]})
+            for look in (self.ask, self.service.control)
+        ]
+
+    def record(self) -> Mapping[str, Any] | None:
+        """The portal's record in the store, as it stands."""
+        key = {"pk": {"S": f"PORTAL#{self.portal.member_id}"}, "sk": {"S": "RECORD"}}
+        return self.dynamodb.get_item(TableName="PortalTable", Key=key, ConsistentRead=True).get("Item")
+
+    @property
+    def secret(self) -> str:
+        """The ARN of the secret that the portal's record names."""
+        record = self.record()
+        assert record is not None
+        arn: str = record["secret_arn"]["S"]
+        return arn
+
+    @property
+    def state(self) -> str:
+        record = self.record()
+        assert record is not None
+        state: str = record["state"]["S"]
+        return state
+
+    def becomes(self, state: str) -> None:
+        """Mark the portal's record with a state, as the renewal of its tokens would, and lose what is remembered."""
+        self.dynamodb.update_item(
+            TableName="PortalTable",
+            Key={"pk": {"S": f"PORTAL#{self.portal.member_id}"}, "sk": {"S": "RECORD"}},
+            UpdateExpression="SET #state = :state",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":state": {"S": state}},
+        )
+        self.service.cold_start()
+
+    @property
+    def own_ports(self) -> tuple[int, ...]:
+        """Ports at which this machine may be reached for: stores, API, portals, and their control."""
+        stack, theirs = self.service.stack, self.service.stack.target.local
+        assert theirs is not None
+        urls = (
+            stack.addresses.api_url,
+            stack.addresses.api_https_url,
+            stack.backend.aws.endpoint_url,
+            theirs.portal_url,
+            theirs.control_url,
+            self.portal.portal_url,
+            self.portal.control_url,
+        )
+        return tuple(int(url.rpartition(":")[2]) for url in urls)
+
+    def reset(self) -> None:
+        """The service as it began; the portal without faults, and nothing of it installed."""
+        self.tell("/reset", {})
+        if record := self.record():
+            self.secrets.delete_secret(SecretId=record["secret_arn"]["S"], ForceDeleteWithoutRecovery=True)
+        self.service.reset()
+        for user_id in (ADMINISTRATOR, EMPLOYEE):
+            self.tell("/deactivate", {"user_id": user_id, "active": True})
+        for installation in self.ask("/installs"):
+            self.tell("/uninstall", {"client_id": installation["client_id"], "send": False})
+        self.listener.heard.clear()
+
+    @contextlib.contextmanager
+    def untouched(self, calls: Sequence[str] = (), resolved: str = "") -> Iterator[None]:
+        """Inside, nothing is written, registered or reached for; the portal gets exactly these calls.
+
+        `resolved` may be asked of the resolver, if need be: a host that the authorisation server named. To ask where
+        somebody lives is not yet to call him.
+        """
+        before, registered, known = self.kept(), self.registered(), len(self.calls())
+        with watching() as reached:
+            yield
+        assert self.calls()[known:] == list(calls)
+        assert self.kept() == before
+        assert self.registered() == registered
+        assert self.listener.heard == []
+        assert reached.beyond(self.own_ports) - {f"{resolved}:443"} == set()
+        assert f"{resolved}:443" not in reached.addresses
+
+    def _control(self, verb: str, path: str, body: object) -> Any:
+        sent = None if verb == "GET" else json.dumps(body)
+        response = self._http.request(verb, self.portal.control_url + path, body=sent)
+        assert response.status == 200, response.data
+        return response.json()
+
+
+def shown(answer: Answer) -> str:
+    """What somebody reads: a page's text, or the detail of a problem document."""
+    if answer.content_type.startswith("application/problem+json"):
+        return str(json.loads(answer.body)["detail"])
+    return html.unescape(answer.body)
+
+
+def assert_refused(answer: Answer, reason: str) -> None:
+    """The answer says why, in words that are written for it, and ends no installation."""
+    assert answer.status == 403, answer
+    assert said(reason, Language.ENGLISH) in shown(answer)
+    assert "installFinish" not in answer.body
+
+
+@contextlib.contextmanager
+def staged(stack: "LocalStack") -> Iterator[Stage]:
+    """A stage for the length of a `with`: a stranger's portal beside the stack's, and the forger's listener."""
+    authority = Authority(stack.settings.state_dir / "authority")
+    with (
+        LocalPortal(stack.settings.state_dir, stack.clock) as portal,
+        listening(authority.server_context((*LOCAL_NAMES, *HOSTILE_NAMES))) as listener,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        admitted = stack.backend.variables["LOCAL_HOSTS"].split(",")
+        environment.setenv("LOCAL_HOSTS", ",".join([*admitted, *sorted(portal.local_hosts)]))
+        Service(stack).cold_start()
+        card = portal.applications.add(service_url=stack.addresses.api_https_url, kind="market")
+        service, ours = Service(stack), stack.target.local
+        assert ours is not None
+        # A market application has the same keys in every portal.
+        ours.applications.put(card)
+        service.admin("apps.add", kind="market", client_id=card.client_id, client_secret=card.client_secret)
+        # From here on, what the service goes back to holds the market application, too.
+        aws = stack.backend.aws
+        yield Stage(Service(stack), portal, card, listener, aws.dynamodb(), aws.secrets())
+        service.reset()
+        ours.applications.remove(card.client_id)
+    Service(stack).cold_start()

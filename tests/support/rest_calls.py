@@ -1,0 +1,70 @@
+"""A client of Bitrix24's own format, as the gateway hands its requests to the function."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from functions.rest import app
+from tests.support.fakes import lambda_context
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+DEAL = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
+
+
+def event(
+    proxy: str,
+    query: str = "",
+    *,
+    verb: str = "POST",
+    body: str | bytes | None = None,
+    content_type: str = "",
+    as_base64: bool = False,
+) -> dict[str, Any]:
+    """The gateway's event for `/rest/<proxy>`."""
+    sent = body.encode() if isinstance(body, str) else body or b""
+    return {
+        "version": "2.0",
+        "routeKey": f"{verb} /rest/{{proxy+}}",
+        "rawPath": f"/rest/{proxy}",
+        "rawQueryString": query,
+        "headers": {"Content-Type": content_type} if content_type else {},
+        "pathParameters": {"proxy": proxy},
+        "requestContext": {"requestId": "request-1", "http": {"method": verb, "path": f"/rest/{proxy}"}},
+        "body": base64.b64encode(sent).decode() if as_base64 else sent.decode(),
+        "isBase64Encoded": as_base64,
+    }
+
+
+def answered(event: Mapping[str, Any], seconds: float = 29) -> tuple[int, dict[str, Any]]:
+    """Status and body that the function answers an event with."""
+    response = app.handler(event, lambda_context(seconds))
+    assert response["headers"]["content-type"] == "application/json; charset=utf-8"
+    body: dict[str, Any] = json.loads(response["body"])
+    return response["statusCode"], body
+
+
+def asked(key: str, method: str, params: Mapping[str, object] | None = None) -> tuple[int, dict[str, Any]]:
+    """The same for a method with parameters in JSON, by an inbound webhook's address."""
+    return answered(event(f"1/{key}/{method}", body=json.dumps(params or {}), content_type=JSON))
+
+
+def result(key: str, method: str, params: Mapping[str, object] | None = None) -> Any:
+    """The result of a method, which must have one."""
+    status, body = asked(key, method, params)
+    assert (status, list(body)) == (200, ["result", "time"]), body
+    return body["result"]
+
+
+def refused(key: str, method: str, params: Mapping[str, object] | None = None) -> tuple[int, str]:
+    """Status and code of a method's refusal."""
+    status, body = asked(key, method, params)
+    assert body.keys() == {"error", "error_description"}, body
+    return status, body["error"]
+
+
+def command(method: str, **params: str) -> str:
+    """A command of a batch."""
+    return f"{method}?{urlencode(params)}"

@@ -1,0 +1,82 @@
+"""`make run` as a process of its own."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from chat_lookup.clock import Deadline, SystemClock
+from tests.support.repository import ROOT
+
+LONGEST_START_S = 60.0
+
+
+def environ(state_dir: Path, **said: str) -> dict[str, str]:
+    ports = {"API_PORT": "0", "API_HTTPS_PORT": "0", "PORTAL_PORT": "0"}
+    path = {"PYTHONPATH": f"{ROOT / 'layers/chat_lookup'}"}
+    return {**os.environ, **path, **ports, "STATE_DIR": str(state_dir), **said}
+
+
+def once(state_dir: Path, **said: str) -> subprocess.CompletedProcess[str]:
+    """Run for one look-up, to the end."""
+    return subprocess.run(
+        [sys.executable, "-m", "local.run"],
+        cwd=ROOT,
+        env=environ(state_dir, ONCE="1", **said),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_START_S,
+        check=False,
+    )
+
+
+@dataclass
+class Running:
+    """A run that stays up; `said` is a file with what it printed."""
+
+    process: subprocess.Popen[bytes]
+    state_dir: Path
+    said: Path
+
+    @property
+    def facts(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.state_dir / "run.json").read_text())
+        return found
+
+    def get(self, path: str, headers: dict[str, str] | None = None, **options: Any) -> Any:
+        sent = headers or {"X-Api-Key": self.facts["api_key"]}
+        base = options.pop("base", self.facts["api_url"])
+        with urllib3.PoolManager(retries=False, timeout=20, **options) as http:
+            return http.request("GET", base + path, headers=sent).json()
+
+    def stop(self, by: signal.Signals) -> int:
+        self.process.send_signal(by)
+        return self.process.wait(LONGEST_START_S)
+
+
+@contextlib.contextmanager
+def staying(state_dir: Path, **said: str) -> Iterator[Running]:
+    state_dir.mkdir(exist_ok=True)
+    output = state_dir / "said"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.run"], cwd=ROOT, env=environ(state_dir, **said), stdout=file, stderr=file
+        )
+    try:
+        run_file, deadline = state_dir / "run.json", Deadline.after(LONGEST_START_S, SystemClock())
+        while not run_file.exists():
+            assert process.poll() is None, output.read_text()
+            assert deadline.left() > 0, "it did not become ready"
+            deadline.clock.sleep(0.05)
+        yield Running(process, state_dir, output)
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,156 @@
+"""The service as a test meets it: a whole stack on this machine, put back to how it began before each test."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from local.aws import lambda_runtime
+from local.aws.event_bus import Entry
+from local.stack import LocalStack
+from tests.support.events.queue_scene import eventually, left
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LONGEST_WAIT_S = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP response. Header names are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Service:
+    """One stack, called as its users and operators call it."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self.stack = stack
+        self.api_url = stack.addresses.api_url
+        self.api_key = stack.api_key
+        self.member_id = stack.member_id
+        self.clock = stack.clock
+        self._http = urllib3.PoolManager(retries=False, timeout=LONGEST_WAIT_S)
+        self._dynamodb = stack.backend.aws.dynamodb()
+        self._mark = 0
+        # After the installation: what a test changes of portals, keys and remembered capabilities is taken back.
+        self._portals = self._dynamodb.scan(TableName="PortalTable")["Items"]
+        self._scopes = self.admin("portals")["portals"][0]["scopes"]
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """GET with the stack's key, or with the given headers and without the key."""
+        return self.request("GET", path, headers)
+
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Reply:
+        sent = {"X-Api-Key": self.api_key} if headers is None else headers
+        response = self._http.request(method, self.api_url + path, headers=sent, body=body, redirect=False)
+        return Reply(response.status, response.headers, response.data)
+
+    def look_up(self, entity_type: str, entity_id: str, **options: str) -> Reply:
+        """GET /v1/chats of one pair."""
+        return self.get("/v1/chats?" + urlencode({"entity_type": entity_type, "entity_id": entity_id, **options}))
+
+    def direct(self, event: object) -> Any:
+        """Invoke the direct function; raises what it raises."""
+        return self.stack.backend.functions.invoke("DirectFunction", event)
+
+    def admin(self, command: str, **fields: object) -> Any:
+        """Invoke the admin function; raises what it raises."""
+        return self.stack.backend.functions.invoke("AdminFunction", {"command": command, **fields})
+
+    def control(self, path: str, body: object = None) -> Any:
+        """POST to the portal's control, or GET where there is no body."""
+        portal = self.stack.target.local
+        assert portal is not None
+        method, sent = ("GET", None) if body is None else ("POST", json.dumps(body))
+        response = self._http.request(method, portal.control_url + path, body=sent)
+        assert response.status == 200, response.data.decode()
+        return response.json()
+
+    def calls(self, method: str | None = None) -> list[dict[str, Any]]:
+        """The requests that reached the portal, of one method or all."""
+        found: list[dict[str, Any]] = self.control("/calls" + (f"?method={method}" if method else ""))
+        return found
+
+    def say(self, text: str, **more: object) -> Any:
+        """A user writes in the portal (`POST /say`), and every event of it is worked. Answers what the control did."""
+        said = self.control("/say", {"text": text, **more})
+        self.settle()
+        return said
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What bots wrote since the last reset."""
+        found: list[dict[str, Any]] = self.control("/messages")
+        return found
+
+    def published(self) -> tuple[Entry, ...]:
+        """What the event bus admitted since the last reset."""
+        return self.stack.backend.aws.published()
+
+    def settle(self) -> None:
+        """Wait until the worker is done with every event. Fails if one stays, because it failed."""
+        eventually(lambda: left(self.stack.backend.aws, "EventQueue") == 0)
+
+    def output(self) -> str:
+        """Everything that the functions printed since the last mark."""
+        with self.stack.backend.log_file.open("rb") as file:
+            file.seek(self._mark)
+            return file.read().decode()
+
+    def logs(self) -> list[dict[str, Any]]:
+        """The log lines since the last mark, parsed."""
+        return [line for line in self._lines() if "_aws" not in line]
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The EMF blobs since the last mark, parsed."""
+        return [line for line in self._lines() if "_aws" in line]
+
+    def mark(self) -> None:
+        """Begin to read logs and metrics anew from here."""
+        self._mark = self.stack.backend.log_file.stat().st_size
+
+    def cold_start(self) -> None:
+        """Lose what the process remembers; the stores keep what they have."""
+        lambda_runtime.forget()
+
+    def reset(self) -> None:
+        """As it was when the stack had started: portal, clock, tables, memory; chats that were added stay."""
+        self.stack.backend.aws.empty_queues()
+        self.control("/reset", {})
+        self.control("/shape", {"result": "object"})
+        self.control("/scopes", {"scopes": self._scopes})
+        empty(self._dynamodb, "CacheTable", "pk")
+        self.restore_portals()
+        self.cold_start()
+        self.mark()
+
+    def restore_portals(self) -> None:
+        """Take back what was written of portals and keys. Most tests write nothing: one read finds that out."""
+        present = self._dynamodb.scan(TableName="PortalTable", ConsistentRead=True)["Items"]
+        for item in (each for each in present if each not in self._portals):
+            self._dynamodb.delete_item(TableName="PortalTable", Key={name: item[name] for name in ("pk", "sk")})
+        for item in (each for each in self._portals if each not in present):
+            self._dynamodb.put_item(TableName="PortalTable", Item=item)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.output().splitlines()]
+
+
+def empty(dynamodb: "DynamoDBClient", table: str, *key: str) -> None:
+    """Delete every item of a table with this key."""
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        for item in page["Items"]:
+            dynamodb.delete_item(TableName=table, Key={name: item[name] for name in key})

@@ -1,0 +1,192 @@
+"""A portal's record, secret and authorisation server, and processes that step through a renewal action by action."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.oauth import TokenPair
+from chat_lookup.clock import Deadline
+from chat_lookup.credentials.renewal import Pointer, renew
+from chat_lookup.errors import StoreUnavailable
+from chat_lookup.portals.portal import PortalState
+from tests.support.interleaving import Actor, Stage
+
+
+def pair_number(serial: int) -> TokenPair:
+    return TokenPair(f"a{serial}", f"r{serial}", 0.0, "m", "https://p.example/rest/", "s", 1, frozenset(), "L")
+
+
+def serial_of(pair: TokenPair) -> int:
+    return int(pair.refresh_token[1:])
+
+
+@dataclass
+class Portal:
+    """The record, the secret and the authorisation server, shared by all processes. Pair 1 is installed."""
+
+    stage: Stage
+    record: Pointer | None = field(default_factory=lambda: Pointer("v1"))
+    secrets: dict[str, tuple[float, TokenPair]] = field(default_factory=lambda: {"v1": (0.0, pair_number(1))})
+    lag: float = 0.0
+    alive: int = 1
+    issued: int = 1
+    asked: list[int] = field(default_factory=list)
+    judged: list[int] = field(default_factory=list)
+    """Those asked for while the server was in order: good, or spent."""
+    pointed: list[int] = field(default_factory=lambda: [1])
+    refusal: BitrixError | None = None
+    saving_fails: int = 0
+    ids: int = 0
+
+    def expect(self) -> Pointer:
+        assert self.record is not None
+        return self.record
+
+
+class Process:
+    """`renewal.World` as one process sees it: it may stop, and die, before and after each of these."""
+
+    def __init__(self, portal: Portal, known: tuple[PortalState, float] = (PortalState.ACTIVE, 0.0)) -> None:
+        self.portal = portal
+        self.known = known
+        self.outcomes: list[str] = []
+        self._unsaved: dict[str, TokenPair] = {}
+
+    def pointer(self) -> Pointer | None:
+        self.portal.stage.step()
+        return self.portal.record
+
+    def knew(self, seen: Pointer) -> bool:
+        return (seen.state, seen.retry_at) == self.known
+
+    def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
+        self.portal.stage.step()
+        record = self.portal.record
+        if record is None or (record.version, record.lock_until) != (seen.version, seen.lock_until):
+            return False
+        self.portal.record = replace(record, lock_owner=owner, lock_until=until, pending=pending)
+        return True
+
+    def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0) -> None:
+        self.portal.stage.step()
+        record = self.portal.record
+        if record is not None and record.lock_owner == owner:
+            self.portal.record = replace(record, lock_owner="", lock_until=until, pending=pending)
+
+    def pair(self, version: str) -> TokenPair | None:
+        self.portal.stage.step()
+        if version in self._unsaved:
+            if self.portal.saving_fails:
+                self.portal.saving_fails -= 1
+                raise StoreUnavailable
+            self._put(version, self._unsaved.pop(version))
+        visible_at, pair = self.portal.secrets.get(version, (float("inf"), None))
+        return pair if visible_at <= self.portal.stage.now() else None
+
+    def unsaved(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(version for version in versions if version in self._unsaved)
+
+    def refresh(self, pair: TokenPair, deadline: Deadline) -> TokenPair:
+        self.portal.stage.step()
+        if deadline.left() <= 0:
+            raise BitrixError("TIMEOUT", method="oauth/token")
+        serial = serial_of(pair)
+        self.portal.asked.append(serial)
+        if self.portal.refusal is not None:
+            raise self.portal.refusal
+        self.portal.judged.append(serial)
+        if serial != self.portal.alive:
+            raise BitrixError("invalid_grant", 400, method="oauth/token")
+        self.portal.issued += 1
+        self.portal.alive = self.portal.issued
+        renewed = pair_number(self.portal.issued)
+        self.portal.stage.step()
+        return renewed
+
+    def save(self, version: str, pair: TokenPair, deadline: Deadline) -> None:
+        del deadline
+        self.portal.stage.step()
+        if self.portal.saving_fails:
+            self.portal.saving_fails -= 1
+            self._unsaved[version] = pair
+            raise StoreUnavailable
+        self._put(version, pair)
+        self.portal.stage.step()
+
+    def _put(self, version: str, pair: TokenPair) -> None:
+        self.portal.secrets[version] = (self.portal.stage.now() + self.portal.lag, pair)
+
+    def switch(self, old: str, new: str, pair: TokenPair) -> bool:
+        self.portal.stage.step()
+        record = self.portal.record
+        if record is None or record.version not in (old, new) or record.state is PortalState.UNINSTALLED:
+            return False
+        if record.version != new:
+            self.portal.pointed.append(serial_of(pair))
+            self.portal.record = Pointer(new)
+        return True
+
+    def refused(self, version: str, at: float, code: str) -> None:
+        self.portal.stage.step()
+        record = self.portal.record
+        if record is not None and record.version == version and not record.refused_at:
+            self.portal.record = replace(record, refused_at=at, refused_code=code)
+
+    def close(self, version: str, state: PortalState, code: str, retry_at: float) -> None:
+        self.portal.stage.step()
+        record = self.portal.record
+        if record is not None and record.version == version and record.state is not PortalState.UNINSTALLED:
+            self.portal.record = replace(
+                record, state=state, state_code=code, retry_at=retry_at, lock_owner="", lock_until=0.0
+            )
+
+    def new_id(self) -> str:
+        self.portal.ids += 1
+        return f"id{self.portal.ids}"
+
+    def told(self, outcome: str) -> None:
+        self.outcomes.append(outcome)
+
+
+def starts(portal: Portal, name: str, process: Process | None = None, *, refused: str = "v1") -> Actor:
+    """A process that found the pair behind `refused` expired and has 10 s for it."""
+    world = process or Process(portal)
+    deadline = Deadline.after(10, portal.stage)
+    return portal.stage.start(name, lambda: renew(world, refused, deadline))
+
+
+def runs_out(portal: Portal) -> None:
+    """Everybody goes on in turn, until all have ended."""
+    for _ in range(20_000):
+        ready = portal.stage.ready()
+        if not ready:
+            return
+        for actor in ready:
+            portal.stage.advance(actor)
+    pytest.fail("somebody never ends")
+
+
+def renewed_alone(portal: Portal, *, refused: str | None = None) -> Actor:
+    """One more process, with all the time it needs, after everything else."""
+    actor = starts(portal, "later", refused=refused or portal.expect().version)
+    runs_out(portal)
+    return actor
+
+
+REACHED: Mapping[str, Callable[[Portal], bool]] = {
+    "claimed": lambda portal: bool(portal.expect().lock_owner),
+    "refreshed": lambda portal: portal.issued > 1,
+    "saved": lambda portal: len(portal.secrets) > 1,
+    "switched": lambda portal: portal.expect().version != "v1",
+}
+
+
+def kill_after(portal: Portal, actor: Actor, condition: str) -> None:
+    """Let an actor run alone until the portal's history says that it got where it shall die."""
+    while not REACHED[condition](portal):
+        portal.stage.ready()
+        portal.stage.advance(actor)
+    if not actor.done:
+        portal.stage.kill(actor)

@@ -1,0 +1,139 @@
+"""A portal with one pair of tokens, and the processes that all need it: shared stores, shared time, and bad days."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from chat_lookup.bitrix24.oauth import Application
+from chat_lookup.portals.portal import Portal, PortalState
+from local.aws import environment
+from local.template.reader import Template
+from tests.support.portals.oauth_installation import Stores, added, known
+from tests.support.portals.portal_probe import PortalProbe, until
+from tests.support.repository import ROOT
+from tests.support.stores.tables import Tables
+from tests.support.stores.unreliable_aws import Day, UnreliableAws
+from tests.support.tokens.token_process import DIRECT, Outcome, Process, Setting, start
+
+CROWD: Final = 16
+FIRST_CHAT: Final = 5000
+A_GOOD_DAY: Final = Day()
+_AN_HOUR: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The local portal, and the clock that it shares with every process."""
+
+    probe: PortalProbe
+    keys: Application
+    clock_file: Path
+
+
+@dataclass
+class Scene:
+    """A portal whose application is installed, its stores behind an address that may misbehave, and processes."""
+
+    probe: PortalProbe
+    aws: UnreliableAws
+    stores: Stores
+    portal: Portal
+    setting: Setting
+    processes: list[Process] = field(default_factory=list)
+
+    def begin(
+        self, count: int = CROWD, *, day: Day = A_GOOD_DAY, death: str = "", seconds: float = DIRECT
+    ) -> list[Process]:
+        """That many new processes, which have some seconds for a look-up; one of them is to die at `death`."""
+        self.aws.day = day
+        names = [f"process {len(self.processes) + number}" for number in range(count)]
+        begun = start(replace(self.setting, death=death, seconds=seconds), names)
+        self.processes += begun
+        return begun
+
+    def an_hour_passes(self) -> None:
+        """The portal's tokens expire, as they do every hour."""
+        self.probe.clock.advance(_AN_HOUR)
+
+    def slow_server(self) -> None:
+        """A refresh takes long enough for everybody to come while it lasts."""
+        self.probe.tell("/faults", {"method": "oauth/token", "delay_ms": 400})
+
+    @property
+    def refreshes(self) -> int:
+        """How many requests the authorisation server saw."""
+        return len(self.probe.calls("oauth/token"))
+
+    @property
+    def state(self) -> PortalState:
+        return self.stores.record(self.portal.member_id).state
+
+    def still_connected(self, process: Process) -> bool:
+        """Whether the pair that is stored is the one that lives: it renews once more."""
+        before = self.refreshes
+        self.an_hour_passes()
+        return process.look_up("DEAL|0") == Outcome(FIRST_CHAT) and self.refreshes == before + 1
+
+
+@contextmanager
+def running_place(folder: Path) -> Iterator[Place]:
+    """A portal with a chat for each of a crowd, and our application installed."""
+    with PortalProbe(folder) as probe:
+        for number in range(CROWD):
+            probe.tell("/chats", {"entity_type": "CRM", "entity_id": f"DEAL|{number}", "chat_id": FIRST_CHAT + number})
+        yield Place(probe, added(probe.portal), folder / "clock")
+
+
+@contextmanager
+def running_scene(place: Place, tables: Tables, secrets_url: str, folder: Path) -> Iterator[Scene]:
+    """The portal as it began, with a new pair, which empty stores know; its processes end with it."""
+    probe = place.probe
+    probe.tell("/reset", {})
+    with UnreliableAws(tables.endpoint_url, secrets_url, probe.clock) as aws:
+        stores = Stores(aws.dynamodb(), aws.secrets(), tables.portal, probe.clock)
+        record = known(stores, place.keys, probe.tell("/grants", {}))
+        filled = {
+            "AWS_ENDPOINT_URL": aws.url,
+            "CA_PEM": probe.portal.ca_pem,
+            "LOCAL_HOSTS": ",".join(probe.portal.local_hosts),
+            "PORTAL_TABLE": tables.portal,
+            "CACHE_TABLE": tables.cache,
+            **dict.fromkeys(("EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), ""),  # no look-up has to do with them
+        }
+        # The world's authorities signed nothing here, and to read them takes half of each start.
+        variables = environment.variables(Template.load(ROOT / "template.yaml"), filled) | {"SSL_CERT_FILE": os.devnull}
+        scene = Scene(probe, aws, stores, record, Setting(variables, place.clock_file, record.member_id, folder))
+        try:
+            yield scene
+        finally:
+            for process in scene.processes:
+                process.stop()
+
+
+def together(processes: Sequence[Process]) -> list[Outcome]:
+    """What each gets when all look up at once, each a pair of its own."""
+    for number, process in enumerate(processes):
+        process.ask(f"DEAL|{number}")
+    return [process.outcome() for process in processes]
+
+
+def all_found(count: int = CROWD) -> list[Outcome]:
+    return [Outcome(FIRST_CHAT + number) for number in range(count)]
+
+
+def all_but_one(processes: Sequence[Process]) -> list[Process]:
+    """Lets all look up at once until one has died, and answers who lives; their outcomes are still to come."""
+    for number, process in enumerate(processes):
+        process.ask(f"DEAL|{number}")
+    happens(lambda: any(process.killed for process in processes))
+    left = [process for process in processes if not process.killed]
+    assert len(left) == len(processes) - 1
+    return left
+
+
+def happens(condition: Callable[[], bool]) -> None:
+    """Waits, longer than usual: sixteen processes share a small machine."""
+    until(condition, within_s=30)

@@ -1,0 +1,185 @@
+"""What the template's alarms watch, and the rules that they keep: each rule tells the breaches in a template."""
+
+import json
+import re
+from collections.abc import Callable, Set
+from typing import Final
+
+from chat_lookup.bitrix24.errors import ROWS
+from tests.support.pages import anchors
+from tests.support.repository import ROOT
+from tests.template.file import TEMPLATE
+from tests.template.known_metrics import OURS, STACK, Watched, access_log_fields, exists, rendered
+from tests.template.reading import WRITTEN_FUNCTION, Mapping, Places, of_type
+
+NORMAL: Final = {
+    "object": "one chat or user is closed to us, the portal is well: its caller gets 403",
+    "not_found": "what was asked for does not exist: its caller gets 404",
+}
+"""Classes of errors that are nobody's trouble but the caller's, each with the reason why no alarm watches it."""
+TOLD: Final = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+
+_MOST_METRICS: Final = 10
+_AN_HOUR: Final = 3600
+_A_DAY: Final = 24 * _AN_HOUR
+"""Bounds of CloudWatch: metrics of one alarm; a day for periods below an hour, else a week."""
+
+
+def alarms(template: Mapping) -> dict[str, Mapping]:
+    """The properties of every alarm, by its logical id."""
+    return dict(of_type(template, "AWS::CloudWatch::Alarm"))
+
+
+def watched_by(alarm: Mapping) -> list[Watched]:
+    """The metrics that an alarm looks at, the one it names or those that its expression computes with."""
+    if "Metrics" not in alarm:
+        return [_watched(alarm, alarm.get("Statistic") or alarm["ExtendedStatistic"], alarm["Period"])]
+    stats = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each]
+    return [_watched(stat["Metric"], stat["Stat"], stat["Period"]) for stat in stats]
+
+
+def _watched(metric: Mapping, statistic: str, period: int) -> Watched:
+    dimensions = frozenset((each["Name"], rendered(each["Value"])) for each in metric["Dimensions"])
+    return Watched(metric["Namespace"], metric["MetricName"], dimensions, statistic, period)
+
+
+def alarms_for(blob: Mapping) -> set[str]:
+    """The alarms, by logical id, that watch a metric of a printed EMF blob, whatever the stack's name."""
+    (filed,) = blob["_aws"]["CloudWatchMetrics"]
+    (names,) = filed["Dimensions"]
+    dimensions = frozenset((name, STACK if name == "service" else blob[name]) for name in names)
+    printed = {each["Name"] for each in filed["Metrics"]}
+    return {
+        name
+        for name, alarm in alarms(TEMPLATE).items()
+        for each in watched_by(alarm)
+        if (each.namespace, each.dimensions) == (filed["Namespace"], dimensions) and each.name in printed
+    }
+
+
+def _everything_watched(template: Mapping) -> Set[Watched]:
+    return {watched for alarm in alarms(template).values() for watched in watched_by(alarm)}
+
+
+def is_named_and_explained(template: Mapping) -> Places:
+    """An alarm's name is its logical id, and its description ends in a section of the runbook."""
+    sections = anchors(ROOT / "docs" / "runbook.md")
+    for name, alarm in alarms(template).items():
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name.removesuffix("Alarm")).lower()
+        if not name.endswith("Alarm") or rendered(alarm["AlarmName"]) != f"{STACK}-{words}":
+            yield f"{name} is called {rendered(alarm['AlarmName'])}"
+        told = re.search(r"\S\. Runbook: docs/runbook\.md#([\w-]+)$", alarm["AlarmDescription"])
+        if not told or told[1] not in sections:
+            yield f"{name} names no section of the runbook"
+
+
+def is_told(template: Mapping) -> Places:
+    """The topic hears of an alarm's beginning and end, and missing data mean something."""
+    for name, alarm in alarms(template).items():
+        if (alarm.get("AlarmActions"), alarm.get("OKActions")) != (TOLD, TOLD):
+            yield f"{name} tells nobody"
+        if alarm.get("TreatMissingData") not in ("notBreaching", "breaching"):
+            yield f"{name} leaves open what missing data mean"
+
+
+def watches_what_exists(template: Mapping) -> Places:
+    """An alarm on a metric that nobody counts stays silent for ever."""
+    for name, alarm in alarms(template).items():
+        yield from (f"{name} watches {each}" for each in watched_by(alarm) if not exists(each, template))
+
+
+def is_within_the_bounds_of_cloudwatch(template: Mapping) -> Places:
+    """One result of at most ten metrics of one period, each of them used, over no longer than is evaluated."""
+    for name, alarm in alarms(template).items():
+        watched = watched_by(alarm)
+        periods = {each.period for each in watched}
+        longest = max(periods) * alarm["EvaluationPeriods"]
+        if (
+            len(periods) > 1
+            or len(watched) > _MOST_METRICS
+            or longest > _A_DAY * (7 if max(periods) >= _AN_HOUR else 1)
+        ):
+            yield f"{name} is over the bounds"
+        results = [each for each in alarm.get("Metrics", ()) if each.get("ReturnData", True)]
+        for result in results[:1]:
+            used = set(re.findall(r"\b[a-z]\w*", result["Expression"]))
+            computed = {each["Id"] for each in alarm["Metrics"]} - {result["Id"]}
+            if len(results) > 1 or ("METRICS()" not in result["Expression"] and used != computed):
+                yield f"{name} computes with {used}, of {computed}"
+
+
+def _watches(found: Set[Watched], namespace: str, name: str, **dimensions: str) -> bool:
+    wanted = (namespace, name, frozenset(dimensions.items()))
+    return any((each.namespace, each.name, each.dimensions) == wanted for each in found)
+
+
+def every_function_is_watched(template: Mapping) -> Places:
+    """Errors at the alias by an alarm of its own, throttles, and the share of its time-out that it takes."""
+    found = _everything_watched(template)
+    (shares,) = (str(each["Expression"]) for each in alarms(template)["NearTimeoutAlarm"]["Metrics"][:1])
+    for function, properties in of_type(template, WRITTEN_FUNCTION):
+        own, short = f"${{{function}}}", function.removesuffix("Function")
+        errors = alarms(template).get(f"{short}ErrorsAlarm")
+        live = frozenset({("FunctionName", own), ("Resource", f"{own}:live")})
+        if errors is None or [(each.name, each.dimensions) for each in watched_by(errors)] != [("Errors", live)]:
+            yield f"{function} has no errors alarm"
+        if not _watches(found, "AWS/Lambda", "Throttles", FunctionName=own):
+            yield f"throttles of {function}"
+        if not re.search(rf"\b{short.lower()} / {properties['Timeout'] * 10}\b", shares):
+            yield f"the share of its time-out that {function} takes"
+
+
+def every_route_is_watched(template: Mapping) -> Places:
+    """Failures and the slowest hundredth; the unknown ones ($default) in the numbers of the whole API."""
+    found = _everything_watched(template)
+    stage = {"ApiId": "${Api}", "Stage": "$default"}
+    for _, function in of_type(template, WRITTEN_FUNCTION):
+        for event in function.get("Events", {}).values():
+            if event["Type"] != "HttpApi":
+                continue
+            method, path = event["Properties"]["Method"], event["Properties"]["Path"]
+            route = stage if path == "$default" else {**stage, "Method": method, "Resource": path}
+            for name, statistic in (("5xx", "Sum"), ("Latency", "p99")):
+                of_statistic = {each for each in found if each.statistic == statistic}
+                if not _watches(of_statistic, "AWS/ApiGateway", name, **route):
+                    yield f"{name} of {method} {path}"
+
+
+def every_error_is_watched(template: Mapping) -> Places:
+    """Each row of the table of errors, by its code or by its class, but for the classes that are normal."""
+    found = {each for each in _everything_watched(template) if (each.namespace, each.name) == (OURS, "PortalErrors")}
+    codes, classes = {each.value("code") for each in found}, {each.value("class") for each in found}
+    for row in ROWS:
+        if row.code not in codes and row.error_class not in classes | NORMAL.keys():
+            yield f"{row.code} ({row.where})"
+
+
+def nothing_is_lost_unseen(template: Mapping) -> Places:
+    """Whatever nobody sends again: events and answers; and the daily round without which grants die."""
+    found = _everything_watched(template)
+    yield from (
+        name
+        for name in ("EventsUnserved", "EventsLost", "AnswersUnsent", "TokenAge")
+        if not _watches(found, OURS, name, service=STACK)
+    )
+    if not _watches(found, "AWS/Lambda", "Invocations", FunctionName="${KeepaliveFunction}"):
+        yield "the daily round"
+
+
+def counts_what_the_access_log_has(template: Mapping) -> Places:
+    """A metric made from the gateway's log reads fields that are in it, and a route that there is."""
+    fields = access_log_fields(template)
+    for name, made in of_type(template, "AWS::Logs::MetricFilter"):
+        read = set(re.findall(r"\$\.(\w+)", json.dumps(made)))
+        yield from (f"{name} reads {field}" for field in sorted(read - fields))
+
+
+RULES: Final[dict[str, Callable[[Mapping], Places]]] = {
+    rule.__name__: rule
+    for rule in (
+        is_named_and_explained, is_told, watches_what_exists, is_within_the_bounds_of_cloudwatch,
+        every_function_is_watched, every_route_is_watched, every_error_is_watched,
+        nothing_is_lost_unseen, counts_what_the_access_log_has,
+    )
+}  # fmt: skip
+"""Each tells in words what breaks it; an unbroken template gives nothing."""

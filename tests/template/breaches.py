@@ -1,0 +1,59 @@
+"""The house rules of template.yaml, and where a template breaks them.
+
+Each rule reads one form of the template (`template_forms`) and names the places of its breaches. What one form lacks
+(SAM's functions in the translated one, Lambda's in the written one) a rule finds in the other.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+from tests.template import access_rules as access
+from tests.template import resource_rules as resources
+from tests.template.forms import Template, forms
+from tests.template.reading import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A house rule: `sentence` is what holds, `breaches` yields the places in a form where it does not."""
+
+    name: str
+    sentence: str
+    breaches: Callable[[Template], Places]
+
+
+RULES = tuple(
+    Rule(each.__name__, str(each.__doc__), each)
+    for each in (
+        access.resource_of_a_statement,
+        access.action_of_a_statement,
+        access.public_access,
+        access.policy_of_aws,
+        resources.log_group,
+        resources.json_logging,
+        resources.tracing,
+        resources.memory,
+        resources.timeout,
+        resources.errors_alarm,
+        resources.queue_alarm,
+        resources.missing_data,
+        resources.encryption,
+        access.tls_only,
+        resources.state,
+        resources.cors,
+        access.secret_by_name,
+        access.secret_by_shape,
+        resources.parameter,
+        resources.cycle,
+    )
+)
+
+
+def breaches(template: Template) -> dict[Rule, set[str]]:
+    """Where the template breaks which rule: places, each with the form in which it was seen."""
+    found: dict[Rule, set[str]] = {}
+    for (form, each), rule in product(forms(template), RULES):
+        for place in rule.breaches(each):
+            found.setdefault(rule, set()).add(f"{form}: {place}")
+    return found

@@ -1,0 +1,88 @@
+"""template.yaml as CloudFormation reads it, and what its policies let each function do."""
+
+import re
+from typing import Any, cast
+
+from local.template.intrinsics import parsed
+from tests.support.repository import ROOT
+from tests.template import reading
+
+BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBus}"
+SECRETS = re.compile(
+    r"arn:\$\{AWS::Partition}:secretsmanager:\$\{AWS::Region}:\$\{AWS::AccountId}:"
+    r"secret:\$\{AWS::StackName}/(portal|application)/\*"
+)
+# What AWS does in a function's name, by the `Sid` of the statement.
+BY_AWS = frozenset({"Logs", "Traces", "Key", "Taking", "Failures"})
+
+Mapping = dict[str, Any]
+
+
+TEMPLATE: Mapping = cast(Mapping, parsed((ROOT / "template.yaml").read_text("utf-8")))
+RESOURCES: Mapping = TEMPLATE["Resources"]
+
+
+def of_type(kind: str) -> dict[str, Mapping]:
+    return dict(reading.of_type(TEMPLATE, kind))
+
+
+FUNCTIONS = of_type(reading.WRITTEN_FUNCTION)
+
+
+def role_of(function: str) -> Mapping:
+    name = str(FUNCTIONS[function]["Role"]["Fn::GetAtt"]).removesuffix(".Arn")
+    return of_type("AWS::IAM::Role")[name]
+
+
+def policies_of(function: str) -> list[Mapping]:
+    """The documents of a function's role: those that it shares, then its own."""
+    role = role_of(function)
+    shared = [RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] for policy in role["ManagedPolicyArns"]]
+    return [*shared, *(policy["PolicyDocument"] for policy in role["Policies"])]
+
+
+def statements_in(document: Mapping) -> list[Mapping]:
+    """The statements of a policy; one under a condition as if the condition held."""
+    return [each["Fn::If"][1] if "Fn::If" in each else each for each in document["Statement"]]
+
+
+def statements_of(function: str) -> list[Mapping]:
+    """Every statement that a function's role carries."""
+    return [statement for document in policies_of(function) for statement in statements_in(document)]
+
+
+def asked_by_code(statement: Mapping) -> bool:
+    """Whether the function's own code asks for it, and not AWS in the function's name."""
+    return statement["Sid"] not in BY_AWS
+
+
+def actions_of(statement: Mapping) -> frozenset[str]:
+    actions = statement["Action"]
+    return frozenset([actions] if isinstance(actions, str) else actions)
+
+
+def allowed_by(document: Mapping) -> set[tuple[str, str]]:
+    """What a policy lets the code do: pairs of a store and an action."""
+    asked = filter(asked_by_code, statements_in(document))
+    return {(store_of(each), action) for each in asked for action in actions_of(each)}
+
+
+def store_of(statement: Mapping) -> str:
+    """What a statement is about: the logical id of a table, a queue or a function, `CacheTable/index/by_chat`,
+    `secrets/portal`, `secrets/application` or `EventBus`."""
+    resource = statement["Resource"]
+    assert isinstance(resource, dict), "one statement names one ARN"
+    if "Fn::GetAtt" in resource:
+        return str(resource["Fn::GetAtt"]).removesuffix(".Arn")
+    if "Ref" in resource:
+        return str(resource["Ref"]).removesuffix(".Alias")
+    named: str = resource["Fn::Sub"]
+    if named == BUS:
+        return "EventBus"
+    secrets = SECRETS.fullmatch(named)
+    return f"secrets/{secrets[1]}" if secrets else named.replace("${CacheTable.Arn}", "CacheTable")
+
+
+def granted(function: str) -> set[tuple[str, str]]:
+    """What a function's code may do: pairs of a store and an action."""
+    return set().union(*map(allowed_by, policies_of(function)))

@@ -1,0 +1,95 @@
+"""What CloudFormation makes of a SAM template: translated, and with its conditions decided. No AWS is asked.
+
+As a program it prints template.yaml translated, as JSON.
+"""
+
+import copy
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from boto3.session import Session  # type: ignore[import-untyped]  # stubs: a package more for one name
+from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # annotated, but without py.typed
+from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]  # as above
+
+from local.template.intrinsics import REGION, Intrinsics
+from tests.template.file import TEMPLATE
+
+Template = dict[str, Any]
+
+# What differs from the default where everything optional is chosen; a text that is empty by default gets some text.
+CHOSEN: Mapping[object, object] = {"": "chosen", "false": "true", 0: 1}
+NO_VALUE = {"Ref": "AWS::NoValue"}
+# The translator takes no folder of this machine: `sam deploy` puts an address of S3 in its place.
+SOURCES = ("CodeUri", "ContentUri")
+
+
+def translated(template: Template) -> Template:
+    """The template without SAM: every role, permission, version and stage that SAM makes stands in it."""
+    uploaded = copy.deepcopy(template)
+    for resource in uploaded["Resources"].values():
+        for source in SOURCES & resource.get("Properties", {}).keys():
+            resource["Properties"][source] = f"s3://uploads/{resource['Properties'][source]}"
+    # No managed policy is known by name: whoever names one gets it as it stands, which the house rules see.
+    translator = Translator(managed_policy_map={}, sam_parser=Parser(), boto_session=Session(region_name=REGION))
+    plain: Template = translator.translate(uploaded, parameter_values={})
+    return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What is chosen at a deployment: it decides the template's conditions."""
+
+    decides: Intrinsics
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, object], conditions: Mapping[str, object]) -> "Deployment":
+        """With a value for each parameter."""
+        return cls(Intrinsics({name: {"Default": value} for name, value in parameters.items()}, {}, {}, conditions))
+
+    def kept(self, value: Any) -> Any:
+        """A value without `Fn::If`, and without what has no value then."""
+        match value:
+            case {"Fn::If": [condition, chosen, otherwise]}:
+                return self.kept(chosen if self._holds(condition) else otherwise)
+            case dict():
+                return {name: each for name, part in value.items() if (each := self.kept(part)) != NO_VALUE}
+            case list():
+                return [each for part in value if (each := self.kept(part)) != NO_VALUE]
+        return value
+
+    def settled(self, template: Template) -> Template:
+        """The template as it is deployed then."""
+        there = {
+            part: {
+                name: self.kept(each)
+                for name, each in template[part].items()
+                if "Condition" not in each or self._holds(each["Condition"])
+            }
+            for part in ("Resources", "Outputs")
+        }
+        return template | there
+
+    def _holds(self, condition: str) -> bool:
+        return self.decides.holds({"Condition": condition}, condition)
+
+
+def forms(template: Template) -> Iterator[tuple[str, Template]]:
+    """The template in each form that its rules are to hold in, with the form's name: as it is written and as SAM
+    translates it, each by default and with everything optional chosen."""
+    defaults = {name: each.get("Default", "chosen") for name, each in template["Parameters"].items()}
+    everything = {name: CHOSEN.get(default, default) for name, default in defaults.items()}
+    written = {"as written": template, "as translated": translated(template)}
+    chosen = {"by default": defaults, "with everything": everything}
+    for (form, each), (choice, parameters) in product(written.items(), chosen.items()):
+        yield f"{form}, {choice}", Deployment.of(parameters, each["Conditions"]).settled(each)
+
+
+if __name__ == "__main__":
+    # The translator tells of its own metrics and switches.
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
+    json.dump(translated(TEMPLATE), sys.stdout, indent=2)

@@ -1,0 +1,138 @@
+"""House rules of resources: functions and their logs, queues, tables, alarms, the edge, parameters.
+
+The docstring of each is what holds; it yields the places in a form of a template (`template_forms`) where it does not.
+"""
+
+import math
+from graphlib import CycleError, TopologicalSorter
+
+from tests.template.forms import Template
+from tests.template.reading import (
+    FUNCTION,
+    QUEUE,
+    TABLE,
+    WRITTEN_FUNCTION,
+    Places,
+    listed,
+    mappings,
+    of_type,
+    references,
+    watched,
+)
+
+MEGABYTES = range(256, 1025)
+# By what invokes a function: the gateway gives up after 30 s, callers and the queue may wait a minute.
+SECONDS = {"HttpApi": 29, "SQS": 60, "invoked": 60, "Schedule": 300}
+# Metrics by which a queue tells that messages wait too long, or for an operator.
+WAITING = frozenset({"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"})
+CORS = ("CorsConfiguration", "Cors", "x-amazon-apigateway-cors", "cors")
+
+
+def log_group(template: Template) -> Places:
+    """Every function writes to a log group of its own, and every log group forgets."""
+    groups = dict(of_type(template, "AWS::Logs::LogGroup"))
+    yield from (name for name, group in groups.items() if "RetentionInDays" not in group)
+    taken: set[str] = set()
+    for name, function in of_type(template, FUNCTION, WRITTEN_FUNCTION):
+        own = references(function.get("LoggingConfig", {}).get("LogGroup")) & groups.keys() - taken
+        if not own:
+            yield name
+        taken |= own
+
+
+def json_logging(template: Template) -> Places:
+    """Every function's log is JSON."""
+    for name, function in of_type(template, FUNCTION):
+        if function.get("LoggingConfig", {}).get("LogFormat") != "JSON":
+            yield name
+
+
+def tracing(template: Template) -> Places:
+    """Every function is traced."""
+    for name, function in of_type(template, FUNCTION):
+        if function.get("TracingConfig") != {"Mode": "Active"}:
+            yield name
+
+
+def memory(template: Template) -> Places:
+    """A function has 256 to 1,024 MB."""
+    yield from (name for name, function in of_type(template, FUNCTION) if function.get("MemorySize") not in MEGABYTES)
+
+
+def timeout(template: Template) -> Places:
+    """A function ends before whoever waits for it gives up."""
+    for name, function in of_type(template, WRITTEN_FUNCTION):
+        waiting = {event["Type"] for event in function.get("Events", {}).values()} or {"invoked"}
+        if function.get("Timeout", math.inf) > min(SECONDS[each] for each in waiting):
+            yield name
+
+
+def errors_alarm(template: Template) -> Places:
+    """Every function has an alarm for its errors."""
+    alarmed = [dimensions.get("FunctionName") for of, metric, dimensions in watched(template)
+               if (of, metric) == ("AWS/Lambda", "Errors")]  # fmt: skip
+    known = references(alarmed)
+    yield from (name for name, _ in of_type(template, FUNCTION, WRITTEN_FUNCTION) if name not in known)
+
+
+def queue_alarm(template: Template) -> Places:
+    """Every queue has an alarm for what waits in it."""
+    alarmed = [dimensions.get("QueueName") for of, metric, dimensions in watched(template)
+               if of == "AWS/SQS" and metric in WAITING]  # fmt: skip
+    known = references(alarmed)
+    yield from (name for name, _ in of_type(template, QUEUE) if name not in known)
+
+
+def missing_data(template: Template) -> Places:
+    """Every alarm says what missing data mean."""
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm"):
+        if "TreatMissingData" not in alarm:
+            yield name
+
+
+def encryption(template: Template) -> Places:
+    """Queues, and tables that are kept, are encrypted."""
+    for name, queue in of_type(template, QUEUE):
+        if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue:
+            yield name
+    for name, table in of_type(template, TABLE):
+        kept = template["Resources"][name].get("DeletionPolicy") == "Retain"
+        if kept and table.get("SSESpecification", {}).get("SSEEnabled") is not True:
+            yield name
+
+
+def state(template: Template) -> Places:
+    """A table is kept and can be restored, or its items end by themselves."""
+    for name, table in of_type(template, TABLE):
+        resource = template["Resources"][name]
+        kept = {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")} == {"Retain"}
+        recovered = table.get("PointInTimeRecoverySpecification") == {"PointInTimeRecoveryEnabled": True}
+        ends = table.get("TimeToLiveSpecification", {}).get("Enabled") is True
+        if not ((kept and recovered) or ends):
+            yield name
+
+
+def cors(template: Template) -> Places:
+    """CORS is closed."""
+    for name, resource in template["Resources"].items():
+        yield from (f"{name}: {key}" for each in mappings(resource) for key in CORS if key in each)
+
+
+def parameter(template: Template) -> Places:
+    """Every parameter is described and bounded."""
+    for name, each in template["Parameters"].items():
+        if not each.get("Description") or not each.keys() & {"AllowedValues", "AllowedPattern", "MaxValue"}:
+            yield name
+
+
+def cycle(template: Template) -> Places:
+    """No resource waits for itself."""
+    resources = template["Resources"]
+    after = {
+        name: (references(each) | set(listed(each.get("DependsOn", [])))) & resources.keys() - {name}
+        for name, each in resources.items()
+    }
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as error:
+        yield " - ".join(error.args[1])

@@ -1,0 +1,142 @@
+"""Roles, the key, and how new versions reach callers: what template.yaml and samconfig.toml say of them."""
+
+import tomllib
+
+import pytest
+
+from tests.support.repository import ROOT
+from tests.template.file import (
+    BY_AWS,
+    FUNCTIONS,
+    RESOURCES,
+    TEMPLATE,
+    Mapping,
+    actions_of,
+    asked_by_code,
+    of_type,
+    role_of,
+    statements_in,
+    statements_of,
+    store_of,
+)
+
+KEY = {"Fn::If": ["HasKey", {"Ref": "KeyArn"}, {"Ref": "AWS::NoValue"}]}
+SHIFTED = {
+    name: function["DeploymentPreference"]
+    for name, function in FUNCTIONS.items()
+    if function["DeploymentPreference"] != {"Enabled": False}
+}
+
+
+def by_aws(function: str) -> dict[str, Mapping]:
+    """What AWS does in a function's name: its statements by their Sid."""
+    return {each["Sid"]: each for each in statements_of(function) if not asked_by_code(each)}
+
+
+# -- roles -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_function_has_a_role_of_its_own_that_lambda_alone_may_take() -> None:
+    roles = [str(function["Role"]["Fn::GetAtt"]) for function in FUNCTIONS.values()]
+    assert len(set(roles)) == len(FUNCTIONS)
+    for function in FUNCTIONS:
+        (statement,) = role_of(function)["AssumeRolePolicyDocument"]["Statement"]
+        assert (statement["Principal"], statement["Action"]) == ({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_writes_its_own_log_and_its_traces(function: str) -> None:
+    allowed = by_aws(function)
+    assert store_of(allowed["Logs"]) == FUNCTIONS[function]["LoggingConfig"]["LogGroup"]["Ref"]
+    # No CreateLogGroup: the groups are the template's, which has them forget.
+    assert actions_of(allowed["Logs"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    assert actions_of(allowed["Traces"]) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+
+
+def test_lambda_takes_messages_for_the_worker_and_puts_its_failures_away_and_for_nobody_else() -> None:
+    allowed = by_aws("WorkerFunction")
+    assert allowed.keys() == BY_AWS
+    (source,) = FUNCTIONS["WorkerFunction"]["Events"].values()
+    assert source["Properties"]["Queue"] == allowed["Taking"]["Resource"]
+    assert actions_of(allowed["Taking"]) == {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+    failed = FUNCTIONS["WorkerFunction"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+    assert failed["Destination"] == allowed["Failures"]["Resource"]
+    assert actions_of(allowed["Failures"]) == {"sqs:SendMessage"}
+    others = FUNCTIONS.keys() - {"WorkerFunction"}
+    assert all(by_aws(function).keys() == {"Logs", "Traces", "Key"} for function in others)
+
+
+# -- the key -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_of_ones_own_serves_for_everything_that_is_kept_and_none_is_needed() -> None:
+    assert TEMPLATE["Parameters"]["KeyArn"]["Default"] == ""
+    assert all(group["KmsKeyId"] == KEY for group in of_type("AWS::Logs::LogGroup").values())
+    for queue in of_type("AWS::SQS::Queue").values():
+        assert queue["KmsMasterKeyId"] == KEY
+        assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKey", {"Ref": "AWS::NoValue"}, True]}
+    tables = of_type("AWS::DynamoDB::Table")
+    assert tables["PortalTable"]["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
+    under_the_key = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "KeyArn"}}
+    assert tables["CacheTable"]["SSESpecification"] == {"Fn::If": ["HasKey", under_the_key, {"Ref": "AWS::NoValue"}]}
+    assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["KEY_ARN"] == {"Ref": "KeyArn"}
+
+
+def test_functions_may_use_that_key_alone_and_only_through_the_stores() -> None:
+    condition, statement, otherwise = RESOURCES["FunctionPolicy"]["Properties"]["PolicyDocument"]["Statement"][-1][
+        "Fn::If"
+    ]
+    assert (condition, otherwise) == ("HasKey", {"Ref": "AWS::NoValue"})
+    assert statement["Resource"] == {"Ref": "KeyArn"}
+    assert actions_of(statement) == {"kms:Decrypt", "kms:GenerateDataKey"}
+    through = [each["Fn::Sub"].partition(".")[0] for each in statement["Condition"]["StringEquals"]["kms:ViaService"]]
+    assert through == ["dynamodb", "secretsmanager", "sqs"]
+
+
+# -- versions ----------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_names_a_function_names_its_alias() -> None:
+    assert TEMPLATE["Globals"]["Function"]["AutoPublishAlias"] == "live"
+    assert FUNCTIONS["EventsFunction"]["Environment"]["Variables"]["WORKER_FUNCTION"] == {"Ref": "WorkerFunction.Alias"}
+    named = {name: each["Value"] for name, each in TEMPLATE["Outputs"].items() if "Function" in name}
+    assert named["DirectFunctionArn"] == {"Ref": "DirectFunction.Alias"}
+    for name in named.keys() - {"DirectFunctionArn"}:
+        assert named[name] == {"Fn::Sub": f"${{{name.removesuffix('Name')}}}:live"}
+
+
+def test_traffic_goes_over_to_a_new_version_slowly_where_it_comes_by_itself_and_back_when_it_errs() -> None:
+    assert SHIFTED.keys() == {"LookupFunction", "RestFunction", "InstallFunction", "EventsFunction", "WorkerFunction"}
+    for name, preference in SHIFTED.items():
+        alarm = f"{name.removesuffix('Function')}ErrorsAlarm"
+        assert preference == {"Alarms": {"Fn::If": ["ShiftsSlowly", [{"Ref": alarm}], [{"Ref": "AWS::NoValue"}]]}}
+        dimensions = {each["Name"]: each["Value"] for each in of_type("AWS::CloudWatch::Alarm")[alarm]["Dimensions"]}
+        assert dimensions == {"FunctionName": {"Ref": name}, "Resource": {"Fn::Sub": f"${{{name}}}:live"}}
+
+
+def test_codedeploy_may_move_the_aliases_of_those_functions_and_look_at_their_alarms_and_nothing_else() -> None:
+    assert TEMPLATE["Globals"]["Function"]["DeploymentPreference"] == {
+        "Type": {"Ref": "Deployment"},
+        "Role": {"Fn::GetAtt": "DeploymentRole.Arn"},
+    }
+    policy = of_type("AWS::IAM::RolePolicy")["DeploymentPolicy"]
+    assert policy["RoleName"] == {"Ref": "DeploymentRole"}
+    allowed = {
+        (store_of(each), action) for each in statements_in(policy["PolicyDocument"]) for action in actions_of(each)
+    }
+    of_a_function = {"lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"}
+    alarms = {f"{name.removesuffix('Function')}ErrorsAlarm" for name in SHIFTED}
+    assert allowed == {(name, action) for name in SHIFTED for action in of_a_function} | {
+        (alarm, "cloudwatch:DescribeAlarms") for alarm in alarms
+    }
+
+
+def test_development_changes_at_once_and_a_tenth_of_the_callers_go_first_where_others_depend_on_it() -> None:
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+    chosen = {}
+    for name in ("default", "dev", "staging", "prod"):
+        overrides = dict(each.split("=") for each in settings[name]["deploy"]["parameters"]["parameter_overrides"])
+        chosen[name] = overrides.get("Deployment", TEMPLATE["Parameters"]["Deployment"]["Default"])
+    assert set(chosen.values()) <= set(TEMPLATE["Parameters"]["Deployment"]["AllowedValues"])
+    slowly = "Canary10Percent5Minutes"
+    assert chosen == {"default": "AllAtOnce", "dev": "AllAtOnce", "staging": slowly, "prod": slowly}

@@ -1,0 +1,330 @@
+"""What template.yaml and the code owe each other: policies, routes, variables, parameters, tables."""
+
+import ast
+import json
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from chat_lookup import config
+from chat_lookup.cache import chat_cache
+from chat_lookup.errors import ServiceMisconfigured
+from local.template.reader import Template
+from tests.support.repository import ROOT
+from tests.template.file import (
+    FUNCTIONS,
+    TEMPLATE,
+    Mapping,
+    actions_of,
+    asked_by_code,
+    granted,
+    of_type,
+    statements_of,
+    store_of,
+)
+
+PACKAGE = ROOT / "layers" / "chat_lookup" / "chat_lookup"
+
+# Which modules ask which store: what they ask for is what the policies may grant, neither less nor more.
+ASKED_BY = {
+    "PortalTable": ("portals", "keys", "applications", "default_portal", "pointer", "portal_facts"),
+    "CacheTable": (
+        "cache",
+        "cache_pages",
+        "leases",
+        "limiter",
+        "operating",
+        "circuit",
+        "turns",
+        "code_flow",
+        "claims",
+        "people",
+        "hearing",
+    ),
+    "CacheTable/index/by_chat": ("cache",),
+    "secrets": ("vault",),
+    "EventQueue": ("event_queue", "redrive"),
+    "DeadLetterQueue": ("redrive",),
+    "EventBus": ("publishing",),
+    "WorkerFunction": ("event_queue",),
+}
+OF_SERVICE = {
+    "PortalTable": "dynamodb",
+    "CacheTable": "dynamodb",
+    "CacheTable/index/by_chat": "dynamodb",
+    "secrets": "secretsmanager",
+    "EventQueue": "sqs",
+    "DeadLetterQueue": "sqs",
+    "EventBus": "events",
+    "WorkerFunction": "lambda",
+}
+# By the names that the modules give to their clients.
+CLIENTS = {
+    "_dynamodb": "dynamodb", "_secrets": "secretsmanager", "_sqs": "sqs", "_events": "events", "_lambda": "lambda",
+}  # fmt: skip
+# Actions that are not called as their method is.
+ACTIONS = {"Invoke": "InvokeFunction", "SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
+# The one thing that an item of a transaction needs which its own name does not say.
+OF_TRANSACTIONS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+# Lambda itself sets these.
+OF_LAMBDA = frozenset({"AWS_LAMBDA_INITIALIZATION_TYPE", "LAMBDA_TASK_ROOT"})
+
+SETTINGS: Mapping = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+ALL_STATEMENTS = [statement for function in FUNCTIONS for statement in filter(asked_by_code, statements_of(function))]
+
+
+def asked(module: str) -> set[str]:
+    """The AWS actions that a module's client calls need, from its source."""
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr="transact_write_items"):
+                continue
+            # A client, or what makes one when there is something to do.
+            case (
+                ast.Call(func=ast.Attribute(attr=method, value=ast.Attribute(attr=client)))
+                | ast.Call(func=ast.Attribute(attr=method, value=ast.Call(func=ast.Attribute(attr=client))))
+            ) if client in CLIENTS:
+                if method == "get_paginator":
+                    method = str(ast.literal_eval(node.args[0]))
+                action = "".join(word.title() for word in method.split("_"))
+                found.add(f"{CLIENTS[client]}:{ACTIONS.get(action, action)}")
+            case ast.Constant(value=str(kind)) if kind in OF_TRANSACTIONS:
+                found.add(f"dynamodb:{OF_TRANSACTIONS[kind]}")
+    return found - {"dynamodb:TransactWriteItems"}
+
+
+def _asked_of(statement: Mapping) -> str:
+    """The store of a statement as ASKED_BY has it: one module asks for all kinds of secrets."""
+    store = store_of(statement)
+    return "secrets" if store.startswith("secrets/") else store
+
+
+@pytest.mark.parametrize("statement", ALL_STATEMENTS, ids=lambda each: each["Sid"])
+def test_a_statement_allows_named_actions_on_one_named_resource(statement: Mapping) -> None:
+    assert statement["Effect"] == "Allow"
+    assert _asked_of(statement) in ASKED_BY
+    assert all(
+        re.fullmatch(rf"{OF_SERVICE[_asked_of(statement)]}:[A-Za-z]+", action) for action in actions_of(statement)
+    )
+
+
+@pytest.mark.parametrize("store", ASKED_BY)
+def test_policies_grant_what_the_code_asks_for_and_nothing_else(store: str) -> None:
+    granted = {
+        action for statement in ALL_STATEMENTS if _asked_of(statement) == store for action in actions_of(statement)
+    }
+    of_service = f"{OF_SERVICE[store]}:"
+    needed = {each for module in ASKED_BY[store] for each in asked(module) if each.startswith(of_service)}
+    if store in ("EventQueue", "DeadLetterQueue"):  # redriven from the one into the other
+        sending = {"sqs:SendMessage"}
+        needed = needed & sending if store == "EventQueue" else needed - sending
+    if store.startswith("CacheTable"):  # the cache queries its index and nothing but its index
+        of_index = {"dynamodb:Query"}
+        needed = needed & of_index if "/index/" in store else needed - of_index
+    assert granted == needed
+
+
+def test_every_module_that_asks_a_store_is_counted_among_those_that_do() -> None:
+    asking = {
+        path.stem
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"import (DynamoDB|SecretsManager|SQS|EventBridge|Lambda)Client", path.read_text("utf-8"))
+    }
+    # These make the clients and hand them on.
+    assert asking - {"bootstrap", "parts"} == {module for modules in ASKED_BY.values() for module in modules}
+
+
+def test_whoever_looks_up_makes_no_key_and_no_secret_and_removes_none() -> None:
+    for function in ("LookupFunction", "DirectFunction", "RestFunction"):
+        allowed = {each["Sid"]: actions_of(each) for each in statements_of(function)}
+        assert allowed["KeysAndPortals"] == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+        assert allowed["PortalSecrets"] == {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
+        assert allowed["ApplicationSecrets"] == {"secretsmanager:GetSecretValue"}
+
+
+def test_no_level_can_be_chosen_at_which_lambda_would_drop_metrics() -> None:
+    assert TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"] == ["DEBUG", "INFO"]
+    assert TEMPLATE["Globals"]["Function"]["LoggingConfig"]["ApplicationLogLevel"] == {"Ref": "LogLevel"}
+
+
+def test_the_access_log_is_json_by_route_without_path_query_or_header() -> None:
+    (api,) = of_type("AWS::Serverless::HttpApi").values()
+    format_: str = api["AccessLogSettings"]["Format"]["Fn::Sub"]
+    # A number, by which filters compare it: every request has one.
+    line: dict[str, str] = json.loads(format_.replace(":$context.status,", ':"a number",'))
+    assert line.pop("status") == "a number"
+    assert line.pop("service") == "${AWS::StackName}"
+    logged = set(line.values())
+    assert "$context.routeKey" in logged
+    assert all(value.startswith("$context.") for value in logged)
+    assert not logged & {"$context.path", "$context.http.path", "$context.identity.userAgent"}
+
+
+def test_operators_commands_have_no_route_and_unknown_routes_are_answered() -> None:
+    template = Template.load(ROOT / "template.yaml")
+    assert {route.function for route in template.routes} == {
+        "LookupFunction", "RestFunction", "InstallFunction", "EventsFunction",
+    }  # fmt: skip
+    assert {route.key: route.function for route in template.routes}["$default"] == "LookupFunction"
+
+
+def test_a_path_that_holds_a_key_is_routed_by_its_beginning_which_is_all_that_the_access_log_has() -> None:
+    routed = {route.key for route in Template.load(ROOT / "template.yaml").routes if route.path.startswith("/rest")}
+    assert routed == {"GET /rest/{proxy+}", "POST /rest/{proxy+}"}
+
+
+@pytest.mark.parametrize("path", ["/bitrix24/install", "/bitrix24/app", "/bitrix24/events"])
+def test_the_vendor_can_probe_every_address_of_ours(path: str) -> None:
+    routed = {route.key for route in Template.load(ROOT / "template.yaml").routes}
+    assert {f"GET {path}", f"HEAD {path}"} <= routed
+
+
+def test_portals_and_browsers_post_to_both_pages() -> None:
+    routed = {route.key for route in Template.load(ROOT / "template.yaml").routes}
+    assert {"POST /bitrix24/install", "POST /bitrix24/app", "POST /bitrix24/events"} <= routed
+
+
+def test_events_have_no_limit_of_ours_and_look_ups_have() -> None:
+    (api,) = of_type("AWS::Serverless::HttpApi").values()
+    account = {"ThrottlingRateLimit": 10_000, "ThrottlingBurstLimit": 5_000}
+    assert api["RouteSettings"] == {"POST /bitrix24/events": {"DetailedMetricsEnabled": True, **account}}
+    assert api["DefaultRouteSettings"] == {
+        "DetailedMetricsEnabled": True,
+        "ThrottlingRateLimit": {"Ref": "RequestsPerSecond"},
+        "ThrottlingBurstLimit": {"Ref": "RequestBurst"},
+    }
+    assert all(TEMPLATE["Parameters"][name]["Default"] <= 200 for name in ("RequestsPerSecond", "RequestBurst"))
+
+
+def test_look_ups_cannot_take_the_concurrency_that_is_kept_for_events() -> None:
+    shares = {
+        "EventsFunction": "EventsConcurrency",
+        "LookupFunction": "LookupConcurrency",
+        "RestFunction": "RestConcurrency",
+    }
+    for function, parameter in shares.items():
+        condition, given, otherwise = FUNCTIONS[function]["ReservedConcurrentExecutions"]["Fn::If"]
+        assert (given, otherwise) == ({"Ref": parameter}, {"Ref": "AWS::NoValue"})
+        # 0 would let none run.
+        assert TEMPLATE["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, 0]}]}
+        assert TEMPLATE["Parameters"][parameter]["Default"] == 0
+    assert all("ReservedConcurrentExecutions" not in FUNCTIONS[name] for name in FUNCTIONS.keys() - shares.keys())
+
+
+def test_whoever_takes_events_in_reads_the_portals_and_may_do_nothing_but_hand_them_on() -> None:
+    assert granted("EventsFunction") == {
+        ("PortalTable", "dynamodb:GetItem"),
+        ("EventQueue", "sqs:SendMessage"),
+        ("WorkerFunction", "lambda:InvokeFunction"),
+    }
+
+
+def test_an_event_that_fails_five_times_waits_for_an_operator() -> None:
+    queues = of_type("AWS::SQS::Queue")
+    (source,) = FUNCTIONS["WorkerFunction"]["Events"].values()
+    assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert queues["EventQueue"]["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": "DeadLetterQueue.Arn"},
+        "maxReceiveCount": 5,
+    }
+    # As Lambda advises, so that no message comes again while it is being worked.
+    assert queues["EventQueue"]["VisibilityTimeout"] == 6 * FUNCTIONS["WorkerFunction"]["Timeout"]
+    assert queues["DeadLetterQueue"]["MessageRetentionPeriod"] > queues["EventQueue"]["MessageRetentionPeriod"]
+    invoked = FUNCTIONS["WorkerFunction"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+    assert invoked == {"Type": "SQS", "Destination": {"Fn::GetAtt": "DeadLetterQueue.Arn"}}
+
+
+def test_the_keepalive_runs_once_a_day_and_never_a_second_time_because_it_failed() -> None:
+    (event,) = FUNCTIONS["KeepaliveFunction"]["Events"].values()
+    assert (event["Type"], event["Properties"]["Schedule"]) == ("Schedule", "rate(1 day)")
+    assert FUNCTIONS["KeepaliveFunction"]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
+
+
+def test_every_variable_that_is_read_is_declared_and_every_declared_one_is_read() -> None:
+    class Recorder(dict[str, str]):
+        """An environment that has nothing and remembers what it was asked for."""
+
+        def get(self, name: str, default: Any = None) -> Any:
+            read.add(name)
+            return default
+
+    read: set[str] = set()
+    with pytest.raises(ServiceMisconfigured):
+        config.from_environ(Recorder())
+    for path in PACKAGE.rglob("*.py"):
+        read.update(re.findall(r"os\.environ\.get\(\s*\"([A-Z_]+)\"", path.read_text("utf-8")))
+    declared = Template.load(ROOT / "template.yaml").declared()
+    assert read - OF_LAMBDA == declared
+
+
+def test_what_serves_local_runs_only_is_empty_in_a_deployed_stack() -> None:
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert TEMPLATE["Parameters"]["LocalHosts"]["Default"] == ""
+    assert (variables["LOCAL_HOSTS"], variables["CA_PEM"], variables["AWS_ENDPOINT_URL"]) == (
+        {"Ref": "LocalHosts"},
+        "",
+        "",
+    )
+
+
+def test_the_cache_ends_by_itself_and_can_be_asked_by_chat() -> None:
+    table = of_type("AWS::DynamoDB::Table")["CacheTable"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == chat_cache.BY_CHAT
+    assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["entity_type", "entity_id"]}
+    assert all(each["BillingMode"] == "PAY_PER_REQUEST" for each in of_type("AWS::DynamoDB::Table").values())
+
+
+@pytest.mark.parametrize(
+    ("name", "admitted", "refused"),
+    [
+        (
+            "PublicUrl",
+            ["", "https://chats.example.com", "https://10.0.0.1:8443"],
+            ["https://chats.example.com/", "http://a.b"],
+        ),
+        ("InstallMembers", ["", "f0e1d2c3b4a59687", "a1,b-2,c_3"], ["a1,", "a1 b2", "a" * 65]),
+        (
+            "PrivatePortals",
+            ["", "bitrix.intern:443", "a.b:8443,10.0.0.5:443"],
+            ["yes", "bitrix.intern", "https://a.b:443"],
+        ),
+    ],
+)
+def test_a_parameter_about_portals_admits_what_the_functions_do(
+    name: str, admitted: list[str], refused: list[str]
+) -> None:
+    parameter = TEMPLATE["Parameters"][name]
+    pattern = re.compile(parameter["AllowedPattern"])
+    assert parameter["Default"] == ""
+    assert all(pattern.fullmatch(value) for value in admitted)
+    assert not any(pattern.fullmatch(value) for value in refused)
+    variables = dict.fromkeys(("PORTAL_TABLE", "CACHE_TABLE", "SECRET_PREFIX"), "chat-lookup")
+    variable = re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper()
+    for value in admitted:
+        config.from_environ({**variables, variable: value})
+
+
+@pytest.mark.parametrize("environment", ["default", "dev", "staging", "prod"])
+def test_each_environment_deploys_with_parameters_that_exist_and_lets_no_private_host_in(environment: str) -> None:
+    settings = SETTINGS[environment]
+    deploy = settings["deploy"]["parameters"]
+    overridden = {override.split("=")[0] for override in deploy["parameter_overrides"]}
+    assert overridden <= TEMPLATE["Parameters"].keys() - {"LocalHosts"}
+    assert settings["build"]["parameters"]["build_in_source"] is True
+    assert settings["remote_invoke"]["parameters"]["stack_name"] == deploy["stack_name"]
+
+
+def test_environments_that_differ_in_name_differ_in_stack() -> None:
+    stacks = {SETTINGS[name]["deploy"]["parameters"]["stack_name"] for name in ("dev", "staging", "prod")}
+    assert len(stacks) == 3

@@ -1,0 +1,92 @@
+"""Operators' commands about applications: one for each portal, or one for the market, and a secret that can change."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chat_lookup.errors import InvalidRequest
+from functions.admin import app
+from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, ManualClock, Output, Stores, lambda_context
+from tests.support.portals.first_contact import DOMAIN
+
+pytestmark = pytest.mark.usefixtures("booted")
+
+KEYS = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+LOCAL = {"command": "apps.add", "kind": "local", "domain": DOMAIN, **KEYS}
+MARKET = {
+    "command": "apps.add",
+    "kind": "market",
+    "client_id": "app.1234567890abcd.12345678",
+    "client_secret": "m4rk3t",
+}
+
+
+def run(**event: Any) -> dict[str, Any]:
+    return app.handler(event, lambda_context())
+
+
+def test_an_application_is_shown_without_its_secret(stores: Stores, output: Output) -> None:
+    added = run(**LOCAL)
+    assert added == {"client_id": CLIENT_ID, "kind": "local", "domain": DOMAIN, "rotated_at": None}
+    run(**MARKET)
+    listed = run(command="apps.list")["applications"]
+    assert {each["client_id"]: each["domain"] for each in listed} == {CLIENT_ID: DOMAIN, MARKET["client_id"]: None}
+    kept = str(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
+    for shown in (json.dumps([added, listed]), kept, output.text, json.dumps(output.lines)):
+        assert CLIENT_SECRET not in shown
+
+
+def test_a_domain_has_one_spelling() -> None:
+    assert run(**LOCAL | {"domain": f"{DOMAIN.upper()}:443"})["domain"] == DOMAIN
+
+
+@pytest.mark.parametrize(
+    "second",
+    [LOCAL, LOCAL | {"client_id": "local.another"}, LOCAL | {"domain": "globex.bitrix24.com"}],
+    ids=["the same", "another for the portal", "the same for another portal"],
+)
+def test_there_is_one_application_for_a_portal_and_one_portal_for_an_application(second: dict[str, str]) -> None:
+    run(**LOCAL)
+    with pytest.raises(InvalidRequest, match="already"):
+        run(**second)
+
+
+def test_there_is_one_market_application() -> None:
+    run(**MARKET)
+    with pytest.raises(InvalidRequest, match="already"):
+        run(**MARKET | {"client_id": "app.another"})
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"client_id": ""}, "client_id is missing"),
+        ({"client_secret": ""}, "client_secret is missing"),
+        ({"client_secret": "with blank"}, "printable ASCII"),
+        ({"kind": "private"}, "kind can only be"),
+        ({"kind": "market"}, "domain names the portal"),
+        ({"domain": ""}, "domain names the portal"),
+        ({"domain": "10.0.0.1"}, "domain must be the host"),
+        ({"domain": "https://acme.bitrix24.com"}, "domain must be the host"),
+        ({"name": "x"}, "name is not a field"),
+    ],
+)
+def test_each_fault_is_told_by_the_fields_name_and_without_the_secret(fault: dict[str, str], told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told) as raised:
+        run(**LOCAL | fault)
+    assert CLIENT_SECRET not in str(raised.value)
+    assert run(command="apps.list") == {"applications": []}
+
+
+def test_a_secret_that_is_rotated_is_dated(clock: ManualClock) -> None:
+    run(**LOCAL)
+    clock.advance(60)
+    rotated = run(command="apps.rotate_secret", client_id=CLIENT_ID, client_secret="n3xts3cr3t")
+    assert rotated["rotated_at"].startswith("2025-")
+    assert run(command="apps.list")["applications"] == [rotated]
+
+
+def test_the_secret_of_an_unknown_application_cannot_be_rotated() -> None:
+    with pytest.raises(InvalidRequest, match="no application"):
+        run(command="apps.rotate_secret", **KEYS)

@@ -1,0 +1,175 @@
+"""PortalTable was restored to an earlier moment: records find the secrets again that were saved since."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chat_lookup.bootstrap.services import Services
+from chat_lookup.clock import Deadline
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import PortalReauthorise
+from chat_lookup.lookup.find import Options
+from chat_lookup.portals.portal import Portal, PortalState, record_key
+from functions.admin import app
+from functions.install import app as install_app
+from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock, Stores, lambda_context
+from tests.support.portals.first_contact import DOMAIN, frame
+
+if TYPE_CHECKING:
+    from chat_lookup.dynamodb import Item
+
+DEAL = EntityRef("CRM", "DEAL|1663")
+AGREED = {"agreed": 1, "moved": 0, "left": 0, "lost": []}
+MOVED = {"agreed": 0, "moved": 1, "left": 0, "lost": []}
+
+
+class Restored:
+    """An installed portal, whose record can be put back to how it was."""
+
+    def __init__(self, services: Services, stores: Stores, clock: ManualClock) -> None:
+        self._services = services
+        self._stores = stores
+        self._clock = clock
+
+    @property
+    def record(self) -> Portal:
+        found = self._services.portals.read(MEMBER_ID)
+        assert found is not None
+        return found
+
+    def item(self) -> "Item":
+        return self._stores.dynamodb.get_item(TableName=self._stores.portal_table, Key=record_key(MEMBER_ID))["Item"]
+
+    def put_back(self, item: "Item") -> None:
+        self._stores.dynamodb.put_item(TableName=self._stores.portal_table, Item=dict(item))
+        self._services.portals.forget(MEMBER_ID)
+
+    def renew(self) -> None:
+        """Renew the tokens, as happens every hour in which somebody asks."""
+        self._clock.advance(3700)
+        self.look_up()
+
+    def look_up(self) -> int | None:
+        deadline = Deadline.after(20, self._clock)
+        portal = self._services.portals.get(MEMBER_ID)
+        return self._services.lookup.find(portal, DEAL, Options(fresh=True), deadline).chat_id
+
+    def reconcile(self, seconds_left: float = 59) -> Mapping[str, Any]:
+        return app.handler({"command": "portals.reconcile"}, lambda_context(seconds_left))
+
+
+@pytest.fixture
+def restored(
+    settled: Services,
+    server: FakeAuthorisationServer,
+    bitrix24: FakeBitrix24,
+    stores: Stores,
+    clock: ManualClock,
+) -> Restored:
+    server.grants("offered-refresh")
+    assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
+    bitrix24.answers("im.chat.get", {"ID": 1437})
+    return Restored(settled, stores, clock)
+
+
+def test_without_it_an_older_record_is_a_dead_grant(restored: Restored) -> None:
+    before = restored.item()
+    restored.renew()
+    restored.put_back(before)
+    with pytest.raises(PortalReauthorise):
+        restored.look_up()
+
+
+def test_an_older_record_finds_the_pair_that_was_saved_last(restored: Restored) -> None:
+    before = restored.item()
+    restored.renew()
+    restored.renew()
+    version = restored.record.token_version
+    restored.put_back(before)
+
+    assert restored.reconcile() == MOVED
+
+    assert (restored.record.token_version, restored.record.state) == (version, PortalState.ACTIVE)
+    assert restored.look_up() == 1437
+    restored.renew()
+
+
+def test_a_grant_that_was_taken_for_dead_meanwhile_is_alive_again(restored: Restored) -> None:
+    before = restored.item()
+    restored.renew()
+    restored.put_back(before)
+    with pytest.raises(PortalReauthorise):
+        restored.look_up()
+
+    assert restored.reconcile() == MOVED
+
+    assert restored.look_up() == 1437
+
+
+def test_the_tokens_count_as_old_as_the_record_says_so_that_the_keepalive_is_not_late(restored: Restored) -> None:
+    before = restored.item()
+    installed_at = restored.record.refreshed_at
+    restored.renew()
+    restored.put_back(before)
+    restored.reconcile()
+    assert restored.record.refreshed_at == installed_at
+
+
+def test_what_agrees_is_left_alone(restored: Restored) -> None:
+    restored.renew()
+    before = restored.item()
+    assert restored.reconcile() == AGREED
+    assert restored.item() == before
+
+
+def test_a_portal_that_was_installed_anew_since_waits_for_a_visit_which_heals_it(
+    restored: Restored, server: FakeAuthorisationServer, clock: ManualClock
+) -> None:
+    before = restored.item()
+    server.grants("offered-refresh")
+    assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
+    generation = restored.record.generation
+    restored.put_back(before)
+    clock.advance(60)
+
+    assert restored.reconcile()["lost"] == [{"member_id": MEMBER_ID, "domain": DOMAIN, "kind": "oauth"}]
+
+    assert restored.record.state is PortalState.REAUTHORISE
+    assert restored.record.generation > generation
+    server.grants("offered-refresh")
+    assert install_app.handler(frame("app"), lambda_context())["statusCode"] == 200
+    assert restored.look_up() == 1437
+
+
+def test_a_renamed_portal_is_found_by_its_new_name_again(
+    restored: Restored, server: FakeAuthorisationServer, settled: Services
+) -> None:
+    before = restored.item()
+    server.grants("issued-refresh-1", host="acme.renamed.example")
+    restored.renew()
+    restored.put_back(before)
+
+    assert restored.reconcile() == MOVED
+
+    assert restored.record.domain == "acme.renamed.example"
+    assert settled.portals.named("acme.renamed.example").member_id == MEMBER_ID
+
+
+def test_an_uninstalled_portal_stays_so(restored: Restored) -> None:
+    item: Item = {
+        **restored.item(),
+        "state": {"S": "uninstalled"},
+        "token_version": {"S": "f0e1d2c3-0000-4000-8000-000000000000"},
+    }
+    restored.put_back(item)
+    assert restored.reconcile() == {"agreed": 0, "moved": 0, "left": 0, "lost": []}
+    assert restored.item() == item
+
+
+def test_what_there_is_no_time_for_is_left_to_another_run(restored: Restored) -> None:
+    before = restored.item()
+    restored.renew()
+    restored.put_back(before)
+    assert restored.reconcile(seconds_left=3)["left"] == 1
+    assert restored.reconcile() == MOVED

@@ -1,0 +1,66 @@
+"""What the service costs, as docs/costs.md tells it: made of what was counted and of prices, and of nothing else."""
+
+import json
+import re
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from benchmarks.cost import document, kinds
+from benchmarks.cost.model import Found, dollars
+from benchmarks.cost.prices import MILLION, PRICES
+
+RESULTS: dict[str, Any] = json.loads(document.RESULTS.read_text())
+
+
+def with_figure(name: str, median: float) -> Found:
+    """What was found, but for one figure."""
+    changed = deepcopy(RESULTS)
+    for figure in changed["figures"]:
+        if figure["name"] == name:
+            figure["ours"]["median"] = median
+    return Found.of(changed)
+
+
+def test_the_document_is_what_the_committed_results_and_the_template_give() -> None:
+    assert document.DOCUMENT.read_text() == document.written(), (
+        "make bench, or python -m benchmarks.cost.document, writes it anew"
+    )
+
+
+def test_without_counts_there_is_no_document() -> None:
+    with pytest.raises(LookupError, match="no counts"):
+        Found.of({"figures": []})
+
+
+def test_each_table_of_the_document_is_whole() -> None:
+    for table in re.findall(r"(?:^\|.*\n)+", document.DOCUMENT.read_text(), re.MULTILINE):
+        widths = {line.count("|") for line in table.splitlines()}
+        assert len(widths) == 1, table
+
+
+@pytest.mark.parametrize("hits", [0.0, 0.5, 0.9])
+def test_a_hit_more_is_never_dearer(hits: float) -> None:
+    found = Found.of(RESULTS)
+    assert dollars(found.look_up(hits + 0.1)) < dollars(found.look_up(hits))
+
+
+def test_a_unit_more_of_a_miss_costs_its_price_and_a_hit_does_not_see_it() -> None:
+    found = Found.of(RESULTS)
+    units = found("write units", kinds.MISS)
+    dearer = with_figure(f"write units, {kinds.MISS}", units + 1)
+    more = dollars(dearer.look_up(0.0)) - dollars(found.look_up(0.0))
+    assert more * MILLION == pytest.approx(PRICES["write"].of(MILLION))
+    assert dearer.look_up(1.0) == found.look_up(1.0)
+
+
+def test_an_event_is_received_and_worked_and_passes_queue_and_bus() -> None:
+    found = Found.of(RESULTS)
+    event = found.event(kinds.WORKED)
+    assert (event["api"], event["invocations"], event["bus"]) == (1, 2, 1)
+    assert event["write"] == found("write units", kinds.WORKED)
+
+
+def test_every_price_names_its_source() -> None:
+    assert all(re.fullmatch(r"https://\S+", price.source) for price in PRICES.values())

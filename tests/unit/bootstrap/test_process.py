@@ -1,0 +1,89 @@
+"""How a function starts: from the environment, once, and with something to say when it cannot."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chat_lookup.bootstrap import process
+from chat_lookup.errors import ServiceMisconfigured
+from tests.support.fakes import Output
+
+ENVIRONMENT = {
+    "PORTAL_TABLE": "PortalTable",
+    "CACHE_TABLE": "CacheTable",
+    "SECRET_PREFIX": "chat-lookup",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "unit",
+    "AWS_SECRET_ACCESS_KEY": "unit",
+}
+
+
+@pytest.fixture(autouse=True)
+def _cold() -> Iterator[None]:
+    """Each test begins with a process that has built nothing, and leaves one."""
+    for each in (process.services, process.telemetry, process.layer):
+        each.cache_clear()
+    yield
+    for each in (process.services, process.telemetry, process.layer):
+        each.cache_clear()
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for name in ("LOCAL_HOSTS", "CA_PEM", "AWS_ENDPOINT_URL", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.mark.parametrize(("start", "built"), [("snap-start", 1), ("on-demand", 0)])
+def test_it_is_built_ahead_only_where_a_snapshot_is_taken(
+    start: str, built: int, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", start)
+    process.before_snapshot(process.services)
+    assert process.services.cache_info().currsize == built
+
+
+def test_a_snapshot_of_what_cannot_start_is_not_taken(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    environment.delenv("CACHE_TABLE")
+    with pytest.raises(ServiceMisconfigured, match="CACHE_TABLE is not set"):
+        process.before_snapshot(process.services)
+
+
+@pytest.mark.usefixtures("environment")
+def test_everything_is_built_once_and_without_a_call() -> None:
+    assert process.services() is process.services()
+
+
+def test_a_start_that_failed_is_tried_again(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("CACHE_TABLE")
+    for _ in range(2):
+        with pytest.raises(ServiceMisconfigured, match="CACHE_TABLE is not set"):
+            process.services()
+    environment.setenv("CACHE_TABLE", "CacheTable")
+    assert process.services()
+
+
+def test_telemetry_needs_nothing_so_that_a_failing_start_can_be_told(
+    environment: pytest.MonkeyPatch, output: Output
+) -> None:
+    for name in (*ENVIRONMENT, "POWERTOOLS_METRICS_NAMESPACE"):
+        environment.delenv(name, raising=False)
+    environment.setenv("LOG_LEVEL", "loudly")
+    environment.setenv("POWERTOOLS_SERVICE_NAME", "unit-bootstrap")
+    with process.telemetry().invocation("request"):
+        process.telemetry().count("Lookups", source="none")
+    assert [line["service"] for line in output.lines] == ["unit-bootstrap"]
+    assert output.metric("Lookups", service="unit-bootstrap") == 1
+
+
+def test_the_layer_is_named_by_the_stamp_that_the_build_left(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
+    assert process.layer() == "unbuilt"
+    process.layer.cache_clear()
+    (tmp_path / "layer-stamp").write_text("0a1b2c\n")
+    assert process.layer() == "0a1b2c"

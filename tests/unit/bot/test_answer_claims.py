@@ -1,0 +1,140 @@
+"""Answers at most once: claimed by one attempt, settled for good, and a worker's death counted by whoever finds it.
+
+Each of it on a good day, and on one when the first response to every write is lost after the commit (design 4).
+"""
+
+import pytest
+
+from chat_lookup.bot.answer_claims import HELD, KEPT, LONGEST_ATTEMPT, Claim, Claims, Standing
+from tests.support.events.bot_questions import BadDay
+from tests.support.fakes import MEMBER_ID, ManualClock, Stores
+
+
+@pytest.fixture(params=[False, True], ids=["heard", "lost"])
+def store(stores: Stores, request: pytest.FixtureRequest) -> BadDay:
+    return BadDay(stores.dynamodb, repeats=request.param)
+
+
+@pytest.fixture
+def claims(store: BadDay, stores: Stores, clock: ManualClock) -> Claims:
+    return Claims(store.client, stores.cache_table, clock)
+
+
+def attempt(message: str = "789", bot_id: int = 456, member_id: str = MEMBER_ID) -> Claim:
+    return Claim.to(member_id, bot_id, message)
+
+
+def test_the_first_attempt_has_the_answer_and_another_leaves_it_alone(claims: Claims) -> None:
+    assert claims.take(attempt()) is Standing.OURS
+    assert claims.take(attempt()) is Standing.IN_PROGRESS
+
+
+@pytest.mark.parametrize(
+    "other",
+    [attempt("790"), attempt("789#78"), attempt(bot_id=457), attempt(member_id="another portal's")],
+    ids=["message", "command", "bot", "portal"],
+)
+def test_another_answer_is_claimed_for_itself(claims: Claims, other: Claim) -> None:
+    claims.take(attempt())
+    assert claims.take(other) is Standing.OURS
+
+
+@pytest.mark.parametrize("seconds", [1, HELD + 1, KEPT + 1])
+@pytest.mark.parametrize("given", [True, False], ids=["answered", "unsent"])
+def test_what_is_settled_is_never_claimed_again(
+    claims: Claims, clock: ManualClock, given: bool, seconds: float
+) -> None:
+    claim = attempt()
+    claims.take(claim)
+    (claims.answered if given else claims.unsent)(claim)
+    clock.advance(seconds)
+    assert claims.take(attempt()) is Standing.SETTLED
+
+
+def test_a_death_is_found_by_one_attempt_which_inherits_the_claim(claims: Claims, clock: ManualClock) -> None:
+    claims.take(attempt())
+    clock.advance(HELD - 1)
+    assert claims.take(attempt()) is Standing.IN_PROGRESS
+    clock.advance(1)
+    heir = attempt()
+    assert claims.take(heir) is Standing.DIED
+    assert claims.take(attempt()) is Standing.IN_PROGRESS
+    claims.unsent(heir)
+    assert claims.take(attempt()) is Standing.SETTLED
+
+
+def test_an_heir_that_dies_too_has_an_heir(claims: Claims, clock: ManualClock) -> None:
+    claims.take(attempt())
+    for _ in range(2):
+        clock.advance(HELD)
+        assert claims.take(attempt()) is Standing.DIED
+
+
+def test_whoever_was_taken_for_dead_changes_nothing_any_more(claims: Claims, clock: ManualClock) -> None:
+    slow, heir = attempt(), attempt()
+    claims.take(slow)
+    clock.advance(HELD)
+    claims.take(heir)
+    for settle in (claims.unsent, claims.answered, claims.release):
+        settle(slow)
+        assert claims.take(attempt()) is Standing.IN_PROGRESS
+
+
+def test_every_attempt_has_ended_before_it_is_taken_for_dead() -> None:
+    assert LONGEST_ATTEMPT < HELD
+
+
+def test_what_was_released_can_be_claimed_anew(claims: Claims) -> None:
+    claim = attempt()
+    claims.take(claim)
+    claims.release(claim)
+    assert claims.take(attempt()) is Standing.OURS
+
+
+def test_what_was_released_is_given_up_by_nobody_and_can_be_answered(claims: Claims) -> None:
+    first, second = attempt(), attempt()
+    claims.take(first)
+    claims.release(first)
+    claims.unsent(first)
+    assert claims.take(second) is Standing.OURS
+    claims.release(first)
+    claims.answered(second)
+    assert claims.take(attempt()) is Standing.SETTLED
+
+
+def test_nobody_releases_what_another_holds(claims: Claims) -> None:
+    claims.take(attempt())
+    claims.release(attempt())
+    assert claims.take(attempt()) is Standing.IN_PROGRESS
+
+
+def test_what_is_settled_is_not_released(claims: Claims) -> None:
+    claim = attempt()
+    claims.take(claim)
+    claims.answered(claim)
+    claims.release(claim)
+    assert claims.take(attempt()) is Standing.SETTLED
+
+
+def test_what_was_given_up_stays_so(claims: Claims) -> None:
+    claim = attempt()
+    claims.take(claim)
+    claims.unsent(claim)
+    claims.answered(claim)
+    claims.release(claim)
+    assert claims.take(attempt()) is Standing.SETTLED
+
+
+def test_a_release_that_fails_leaves_the_claim_and_is_no_error_of_its_own(claims: Claims, store: BadDay) -> None:
+    claim = attempt()
+    claims.take(claim)
+    store.down.add("update_item")
+    claims.release(claim)
+    assert claims.take(attempt()) is Standing.IN_PROGRESS
+
+
+def test_a_claim_is_kept_for_a_week(claims: Claims, stores: Stores, clock: ManualClock) -> None:
+    claim = attempt()
+    claims.take(claim)
+    item = stores.dynamodb.get_item(TableName=stores.cache_table, Key={"pk": {"S": claim.key}})["Item"]
+    assert int(item["expires_at"]["N"]) == int(clock.now() + KEPT)

@@ -1,0 +1,199 @@
+"""What the bot says: once, by the method of its API, unread by customers; and what became of it."""
+
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import BotoCoreError
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bot.answer_sender import Delivery, Place, Saying
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import PortalBusy, PortalReauthorise, PortalUnavailable
+from chat_lookup.portals.portal import Portal, PortalState
+from tests.support.building import Service, install
+from tests.support.events.bot_questions import SAYING
+from tests.support.fakes import FakeBitrix24
+
+MESSAGE = Place("v2", 456, "chat1437", 789, None, open_line=False)
+COMMAND = replace(MESSAGE, command_id=78)
+SENTENCE = "CRM DEAL|1663: chat 1437."
+SEND = SAYING["v2", False]
+
+
+def say(service: Service, portal: Portal, place: Place = MESSAGE, seconds: float = 10) -> Delivery:
+    saying = Saying(service.calls, service.clock)
+    with service.telemetry.invocation("test"):
+        return saying.say(portal, place, SENTENCE, Deadline.after(seconds, service.clock))
+
+
+@pytest.mark.parametrize(
+    ("place", "method", "params"),
+    [
+        (
+            MESSAGE,
+            "imbot.v2.Chat.Message.send",
+            {
+                "botId": 456,
+                "dialogId": "chat1437",
+                "fields": {"message": SENTENCE, "urlPreview": False, "skipConnector": False},
+            },
+        ),
+        (
+            COMMAND,
+            "imbot.v2.Command.answer",
+            {
+                "botId": 456,
+                "commandId": 78,
+                "messageId": 789,
+                "dialogId": "chat1437",
+                "fields": {"message": SENTENCE, "urlPreview": False, "system": False},
+            },
+        ),
+        (
+            replace(MESSAGE, api="v1", dialog_id="27"),
+            "imbot.message.add",
+            {"BOT_ID": 456, "DIALOG_ID": "27", "MESSAGE": SENTENCE, "URL_PREVIEW": "N", "SKIP_CONNECTOR": "N"},
+        ),
+        (
+            replace(COMMAND, api="v1"),
+            "imbot.command.answer",
+            {"COMMAND_ID": 78, "MESSAGE_ID": 789, "MESSAGE": SENTENCE, "URL_PREVIEW": "N", "SYSTEM": "N"},
+        ),
+    ],
+    ids=["v2 message", "v2 command", "v1 message", "v1 command"],
+)
+def test_each_api_has_its_methods_for_messages_and_for_commands(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, place: Place, method: str, params: dict[str, object]
+) -> None:
+    bitrix24.answers(method, {"id": 790})
+    assert say(service, portal, place) is Delivery.SAID
+    assert [(call.method, call.params) for call in bitrix24.calls] == [(method, params)]
+
+
+@pytest.mark.parametrize(
+    ("api", "command_id", "way"),
+    [
+        ("v1", None, {"SKIP_CONNECTOR": "Y"}),
+        ("v1", 78, {"SYSTEM": "Y"}),
+        ("v2", None, {"skipConnector": True}),
+        ("v2", 78, {"system": True}),
+    ],
+)
+def test_in_an_open_line_no_customer_gets_it(
+    service: Service,
+    portal: Portal,
+    bitrix24: FakeBitrix24,
+    api: str,
+    command_id: int | None,
+    way: dict[str, object],
+) -> None:
+    bitrix24.answers(SAYING[api, command_id is not None], True)
+    say(service, portal, Place(api, 456, "chat1777", 789, command_id, open_line=True))
+    (params,) = [call.params for call in bitrix24.calls]
+    fields = params.get("fields", params)
+    assert isinstance(fields, dict)
+    assert way.items() <= fields.items()
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("TIMEOUT", 0),
+        ("INTERNAL_SERVER_ERROR", 500),
+        ("HTTP_5XX", 502),
+        ("NOT_JSON", 500),
+        ("PROTOCOL", 200),
+        ("SENDING_FAILED", 400),
+        ("COMMAND_ANSWER_FAILED", 400),
+    ],
+)
+def test_what_may_have_been_said_is_doubtful(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, code: str, status: int
+) -> None:
+    bitrix24.fails(SEND, code, status)
+    assert say(service, portal) is Delivery.DOUBTFUL
+    assert bitrix24.methods == [SEND], "said a second time"
+
+
+def fail_on_the_way(bitrix24: FakeBitrix24, *, unreached: bool) -> None:
+    def reply(_: object) -> object:
+        # What the error says of itself in words decides nothing.
+        raise BitrixError("TRANSPORT", method=SEND, description="connect", unreached=unreached)
+
+    bitrix24.answers_by(SEND, reply)
+
+
+def test_so_is_what_went_over_a_connection_that_broke(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+    fail_on_the_way(bitrix24, unreached=False)
+    assert say(service, portal) is Delivery.DOUBTFUL
+
+
+def test_without_a_connection_nothing_was_said(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+    fail_on_the_way(bitrix24, unreached=True)
+    with pytest.raises(PortalUnavailable):
+        say(service, portal)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("QUERY_LIMIT_EXCEEDED", 503), ("OPERATION_TIME_LIMIT", 429), ("HTTP_4XX", 429), ("SOMETHING_NEW", 429)],
+)
+def test_beyond_the_portals_limits_nothing_was_said(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, code: str, status: int
+) -> None:
+    bitrix24.fails(SEND, code, status)
+    with pytest.raises((PortalBusy, PortalUnavailable)):
+        say(service, portal)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("ACCESS_DENIED", 403),
+        ("BOT_NOT_FOUND", 400),
+        ("BOT_OWNERSHIP_ERROR", 403),
+        ("EMPTY_MESSAGE", 400),
+        ("insufficient_scope", 403),
+        ("OVERLOAD_LIMIT", 503),
+        ("PORTAL_DELETED", 500),
+        ("APPLICATION_NOT_FOUND", 401),
+    ],
+)
+def test_what_the_portal_refuses_is_refused_for_good(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, code: str, status: int
+) -> None:
+    bitrix24.fails(SEND, code, status)
+    assert say(service, portal) is Delivery.REFUSED
+
+
+def test_where_no_slot_comes_in_time_nothing_was_said(service: Service, bitrix24: FakeBitrix24) -> None:
+    portal = install(service, rate=0.1, burst=1)
+    bitrix24.answers(SEND, {"id": 790})
+    say(service, portal)
+    with pytest.raises(PortalBusy):
+        say(service, portal)
+    assert bitrix24.methods == [SEND]
+
+
+def test_after_it_was_said_nothing_more_can_fail(
+    service: Service, bitrix24: FakeBitrix24, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise BotoCoreError
+
+    portal = install(service, state=PortalState.UNPAID)
+    bitrix24.answers(SEND, {"id": 790})
+    monkeypatch.setattr(service.portals, "change", fail)
+    assert say(service, portal) is Delivery.SAID
+
+
+def test_a_grant_that_died_before_says_nothing(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dead(*_: object) -> None:
+        raise PortalReauthorise
+
+    monkeypatch.setattr(service.tokens, "grant", dead)
+    with pytest.raises(PortalReauthorise):
+        say(service, portal)
+    assert bitrix24.calls == []

@@ -1,0 +1,210 @@
+"""What the bot answers to employees, in which words and by which method; and when it is silent."""
+
+from dataclasses import replace
+
+import pytest
+
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.bot.answer_claims import KEPT
+from chat_lookup.events.model import EventChat, EventCommand, EventMessage, EventUser, Record
+from chat_lookup.portals.portal import Portal, PortalState
+from tests.support.building import Service, install
+from tests.support.events.bot_questions import (
+    BOT,
+    CHATID,
+    EMPLOYEE,
+    GROUP,
+    OPEN_LINE,
+    PERSONAL,
+    SAYING,
+    Bot,
+    bot_by_a_deal,
+    bot_in,
+    command,
+    message,
+    record_of,
+)
+from tests.support.fakes import Output, Stores
+
+LINK = "https://acme.bitrix24.com/online/?IM_DIALOG=chat1437"
+CHAT = {
+    "chat": {"id": 1437, "dialogId": "chat1437", "type": "chat", "name": "Secret plans", "entityType": "CRM",
+             "entityId": "DEAL|1663"}
+}  # fmt: skip
+
+
+@pytest.fixture
+def portal(service: Service) -> Portal:
+    return install(service, bot_id=BOT, bot_api="v2", command_id=78)
+
+
+@pytest.fixture
+def bot(service: Service, stores: Stores, portal: Portal) -> Bot:
+    return bot_by_a_deal(service, stores, portal)
+
+
+# -- what is answered --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("api", ["v1", "v2"])
+@pytest.mark.parametrize(
+    "text", ["deal 1663", "CRM DEAL|1663", "https://acme.bitrix24.com/crm/deal/details/1663/?IFRAME=Y"]
+)
+def test_an_entity_in_a_personal_chat_is_answered_with_its_chat_and_a_link(bot: Bot, api: str, text: str) -> None:
+    assert bot.hears(message(text, api=api)) == "answered"
+    (sentence,) = bot.said
+    assert "1437" in sentence
+    assert LINK in sentence
+    assert bot.bitrix24.methods[-1] == SAYING[api, False]
+
+
+def test_a_link_to_the_portals_former_address_is_understood_and_answered_with_its_present_one(
+    service: Service, stores: Stores
+) -> None:
+    portal = install(service, bot_id=BOT, former_domains=frozenset({"old.bitrix24.com"}))
+    bot = bot_in(service, stores, portal)
+    bot.bitrix24.answers("im.chat.get", {"ID": 1437})
+    bot.hears(message("https://old.bitrix24.com/crm/deal/details/1663/"))
+    assert LINK in bot.said[0]
+
+
+def test_an_entity_without_a_chat_is_answered_too(bot: Bot) -> None:
+    assert bot.hears(message("deal 5")) == "answered"
+    assert "IM_DIALOG" not in bot.said[0]
+
+
+def test_anything_else_in_a_personal_chat_gets_one_line_of_help(bot: Bot) -> None:
+    assert bot.hears(message("hello?")) == "answered"
+    assert "/chatid" in bot.said[0]
+    assert "\n" not in bot.said[0]
+
+
+@pytest.mark.parametrize("api", ["v1", "v2"])
+def test_the_command_in_a_chat_tells_that_chat_with_its_entity(bot: Bot, api: str) -> None:
+    chat = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+    assert bot.hears(command(api=api, chat=chat)) == "answered"
+    assert "chat1437" in bot.said[0]
+    assert "DEAL|1663" in bot.said[0]
+    assert bot.bitrix24.methods == [SAYING[api, True]]
+
+
+def test_the_entity_that_an_event_of_v2_leaves_untold_is_asked_for_and_the_title_is_not_told(bot: Bot) -> None:
+    bot.bitrix24.answers("imbot.v2.Chat.get", CHAT)
+    bot.hears(command())
+    assert "DEAL|1663" in bot.said[0]
+    assert "Secret plans" not in bot.said[0]
+
+
+def test_an_event_of_v1_tells_the_entity_if_there_is_one(bot: Bot) -> None:
+    bot.hears(command(api="v1"))
+    assert bot.bitrix24.methods == [SAYING["v1", True]]
+
+
+def test_where_the_portal_hides_the_chat_the_cache_may_know_its_entity(bot: Bot) -> None:
+    bot.hears(message("deal 1663"))
+    for method in ("imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get"):
+        bot.bitrix24.fails(method, "ACCESS_ERROR", 403)
+    bot.hears(command(message=EventMessage(790, "/chatid", EMPLOYEE.user_id)))
+    assert "DEAL|1663" in bot.said[1]
+
+
+def test_where_nobody_knows_the_entity_the_chat_is_told_without(bot: Bot) -> None:
+    for method in ("imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get"):
+        bot.bitrix24.fails(method, "ACCESS_ERROR", 403)
+    assert bot.hears(command()) == "answered"
+    assert "chat1437" in bot.said[0]
+
+
+@pytest.mark.parametrize("chat", [PERSONAL, GROUP, OPEN_LINE], ids=["personal", "group", "open line"])
+def test_the_command_with_a_text_answers_that_anywhere(bot: Bot, chat: EventChat) -> None:
+    assert bot.hears(command("deal 1663", chat=chat)) == "answered"
+    assert LINK in bot.said[0]
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Open"), ("de", "öffnen"), ("ru", "Открыть"), ("fr", "Open")])
+def test_the_answer_is_in_the_events_language_if_the_bot_speaks_it(bot: Bot, language: str, word: str) -> None:
+    bot.hears(message(language=language))
+    assert word in bot.said[0]
+
+
+def test_a_personal_dialog_is_named_by_its_user_where_the_event_does_not_name_it(bot: Bot) -> None:
+    bot.hears(message(chat=replace(PERSONAL, dialog_id="")))
+    assert bot.bitrix24.calls[-1].params["dialogId"] == "27"
+
+
+def test_several_commands_of_one_message_are_answered_each_on_its_own(bot: Bot) -> None:
+    both = (replace(CHATID, params="deal 1663"), EventCommand(79, "chatid", "deal 5"))
+    record = command(api="v1", commands=both)
+    assert bot.hears(record) == "answered,answered"
+    assert [call.params["COMMAND_ID"] for call in bot.bitrix24.calls if "COMMAND_ID" in call.params] == [78, 79]
+    assert bot.hears(record) == "settled,settled"
+
+
+# -- silence -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        message(chat=GROUP, text="well done"),
+        message(chat=OPEN_LINE),
+        message("/chatid"),
+        message(kind=EventKind.MESSAGE_UPDATE),
+        message(kind=EventKind.JOIN),
+        message(bot_ids=(BOT + 1,)),
+        message(bot_ids=()),
+        message(message=EventMessage(789, "deal 1663", BOT)),
+        message(message=EventMessage(789, "deal 1663", 0)),
+        message(message=EventMessage(789, "deal 1663", 27, system=True)),
+        message(message=EventMessage(None, "deal 1663", 27)),
+        message(message=None),
+        message(user=None),
+        message(user=EventUser(27, employee=False)),
+        record_of(replace(message().event, chat=None)),
+        command(commands=(EventCommand(78, "other"),)),
+    ],
+    ids=[
+        "talk in a group", "open line", "command's message", "edit", "join", "another's bot", "no bot", "itself",
+        "nobody", "system", "no id", "no message", "no user", "no employee", "no chat", "another command",
+    ],
+)  # fmt: skip
+def test_the_bot_is_silent(bot: Bot, record: Record) -> None:
+    assert bot.hears(record) == "silent"
+    assert bot.bitrix24.calls == []
+
+
+def test_a_portal_without_a_bot_of_ours_is_silent(bot: Bot, service: Service) -> None:
+    bot.portal = install(service, bot_id=None)
+    assert bot.hears(message()) == "silent"
+
+
+def test_where_the_event_does_not_say_who_asks_the_portal_does(bot: Bot) -> None:
+    bot.bitrix24.answers(
+        "im.user.get", {"id": 27, "extranet": True, "network": False, "bot": False, "connector": False}
+    )
+    assert bot.hears(command(user=EventUser(27))) == "silent"
+    assert bot.bitrix24.methods == ["im.user.get"]
+
+
+def test_nothing_is_asked_of_a_portal_that_admits_nothing(bot: Bot) -> None:
+    bot.portal = replace(bot.portal, state=PortalState.REAUTHORISE)
+    assert bot.hears(command(user=EventUser(27))) == "portal_closed"
+    assert bot.bitrix24.calls == []
+
+
+def test_a_question_older_than_what_is_remembered_of_answers_is_left_alone(bot: Bot, service: Service) -> None:
+    record = message()
+    assert bot.hears(record) == "answered"
+    service.clock.advance(KEPT - 3600)
+    assert bot.hears(record) == "late"
+    assert len(bot.said) == 1
+
+
+# -- the log -----------------------------------------------------------------------------------------------------------
+
+
+def test_neither_question_nor_answer_stands_in_the_log(bot: Bot, output: Output) -> None:
+    bot.hears(message("deal 1663 for the secret customer"))
+    assert output.lines
+    assert "secret" not in output.text
+    assert "IM_DIALOG" not in output.text

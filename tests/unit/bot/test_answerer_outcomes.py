@@ -1,0 +1,102 @@
+"""Whatever befalls the workers of one question: at most one answer, and none that is missing without being counted."""
+
+import itertools
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bot.answer_claims import HELD
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.events.model import EventMessage
+from tests.support.building import Service, install
+from tests.support.events.bot_questions import BOT, EMPLOYEE, SAYING, Bot, bot_in, message
+from tests.support.fakes import Stores
+from tests.support.interleaving import Killed
+
+SEND = SAYING["v2", False]
+_numbers = itertools.count(1)
+
+
+class Fate(Enum):
+    """What befalls an attempt when it sends: whether the portal says the sentence, and what comes of it."""
+
+    WELL = (True, None)
+    UNHEARD = (True, BitrixError("TIMEOUT"))
+    CUT = (False, BitrixError("TRANSPORT", description="connection broken"))
+    REFUSED = (False, BitrixError("BOT_NOT_FOUND", 400, method=SEND))
+    NO_ROOM = (False, BitrixError("QUERY_LIMIT_EXCEEDED", 503))
+    DIED_BEFORE = (False, Killed())
+    DIED_AFTER = (True, Killed())
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A record that comes (again) after so many seconds; with `beside`, to a second worker in the midst of it, too."""
+
+    fate: Fate
+    after: float
+    beside: bool
+
+
+attempts = st.lists(
+    st.builds(Attempt, st.sampled_from(Fate), st.sampled_from([0.0, HELD - 1, HELD, 180.0]), st.booleans()), max_size=5
+)
+
+
+@pytest.fixture
+def workers(service: Service, stores: Stores) -> tuple[Bot, Bot]:
+    portal = install(service, bot_id=BOT, bot_api="v2")
+    service.bitrix24.answers("im.chat.get", {"ID": 1437})
+    return bot_in(service, stores, portal), bot_in(service, stores, portal)
+
+
+class Question:
+    """One question, and how often it was answered and how often that was counted as unsent."""
+
+    def __init__(self, first: Bot, second: Bot) -> None:
+        self.said = self.unsent = 0
+        self._first, self._second = first, second
+        self._clock = first.service.clock
+        event = message().event
+        asked = EventMessage(next(_numbers), "deal 1663", EMPLOYEE.user_id)
+        self._record = replace(message(), event=replace(event, message=asked), received_at=self._clock.now())
+
+    def comes(self, attempt: Attempt) -> None:
+        self._clock.advance(attempt.after)
+        beside = [self._second] if attempt.beside else []
+
+        def say(_: Mapping[str, object]) -> object:
+            said, error = attempt.fate.value
+            self.said += said
+            while beside:
+                self._given_to(beside.pop())
+            if error is not None:
+                raise error
+            return {"id": 1}
+
+        self._first.bitrix24.answers_by(SEND, say)
+        self._given_to(self._first)
+
+    def _given_to(self, bot: Bot) -> None:
+        with suppress(ChatLookupError, Killed):
+            self.unsent += bot.hears(self._record) == "unsent"
+
+
+@given(attempts)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_one_answer_at_most_and_a_missing_one_is_counted_once(
+    workers: tuple[Bot, Bot], attempts: list[Attempt]
+) -> None:
+    question = Question(*workers)
+    for attempt in attempts:
+        question.comes(attempt)
+    question.comes(Attempt(Fate.WELL, after=180.0, beside=False))
+    assert question.said <= 1
+    assert question.unsent <= 1
+    assert question.said + question.unsent >= 1

@@ -1,0 +1,188 @@
+"""Who is an employee: by the event's word, else by the portal's, kept for a day; and nobody where that is not known."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chat_lookup.bot.employees import KEPT, METHOD, People
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import PortalBusy
+from chat_lookup.events.model import EventUser
+from chat_lookup.portals.portal import Portal
+from tests.support.building import Service, install
+from tests.support.fakes import FakeBitrix24, Stores
+
+ADA = {
+    "id": 27, "active": True, "name": "Ada Lovelace", "extranet": False, "network": False, "bot": False,
+    "connector": False, "departments": [50], "type": "employee",
+}  # fmt: skip
+SOMEBODY = EventUser(27)
+
+Asks = Callable[..., bool]
+
+
+@pytest.fixture
+def employs(service: Service, stores: Stores) -> Asks:
+    """Asks as one process does, which remembers what it was told."""
+    people = People(service.calls, stores.dynamodb, stores.cache_table, service.clock)
+
+    def ask(portal: Portal, user: EventUser = SOMEBODY, seconds: float = 10) -> bool:
+        with service.telemetry.invocation("test"):
+            return people.is_employee(portal, user, Deadline.after(seconds, service.clock))
+
+    return ask
+
+
+def in_another_process(service: Service, stores: Stores, portal: Portal) -> bool:
+    people = People(service.calls, stores.dynamodb, stores.cache_table, service.clock)
+    return people.is_employee(portal, SOMEBODY, Deadline.after(10, service.clock))
+
+
+@pytest.mark.parametrize("word", [True, False])
+def test_the_events_own_word_costs_no_call(
+    employs: Asks, portal: Portal, bitrix24: FakeBitrix24, *, word: bool
+) -> None:
+    assert employs(portal, EventUser(27, employee=word)) is word
+    assert bitrix24.calls == []
+
+
+def test_where_the_event_does_not_say_the_portal_is_asked(
+    employs: Asks, portal: Portal, bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.answers(METHOD, ADA)
+    assert employs(portal)
+    assert [(call.method, call.params) for call in bitrix24.calls] == [(METHOD, {"ID": 27})]
+
+
+@pytest.mark.parametrize(
+    "differing",
+    [
+        {"extranet": True},
+        {"connector": True},
+        {"network": True},
+        {"bot": True},
+        {"bot": "Y"},
+        {"extranet": 1},
+        {"active": False},
+        {"type": "collaber"},
+        {"type": "email"},
+        {"type": ""},
+        {"id": 28},
+    ],
+    ids=str,
+)
+def test_guests_customers_bots_and_leavers_are_no_employees(
+    employs: Asks, portal: Portal, bitrix24: FakeBitrix24, differing: dict[str, object]
+) -> None:
+    bitrix24.answers(METHOD, {**ADA, **differing})
+    assert not employs(portal)
+
+
+@pytest.mark.parametrize("flag", ["extranet", "network", "bot", "connector"])
+@pytest.mark.parametrize("word", [None, ""])
+def test_a_flag_that_says_nothing_makes_nobody_an_employee(
+    employs: Asks, portal: Portal, bitrix24: FakeBitrix24, flag: str, word: object
+) -> None:
+    bitrix24.answers(METHOD, {**ADA, flag: word})
+    assert not employs(portal)
+
+
+@pytest.mark.parametrize("missing", ["extranet", "network", "bot", "connector"])
+def test_nor_does_one_that_is_missing(employs: Asks, portal: Portal, bitrix24: FakeBitrix24, missing: str) -> None:
+    bitrix24.answers(METHOD, {name: value for name, value in ADA.items() if name != missing})
+    assert not employs(portal)
+
+
+@pytest.mark.parametrize("result", [None, [], "27", 27, [ADA], {}], ids=str)
+def test_an_answer_that_describes_nobody_makes_nobody_an_employee(
+    employs: Asks, portal: Portal, bitrix24: FakeBitrix24, result: object
+) -> None:
+    bitrix24.answers(METHOD, result)
+    assert not employs(portal)
+
+
+def test_a_portal_that_tells_neither_type_nor_activity_has_employees_too(
+    employs: Asks, portal: Portal, bitrix24: FakeBitrix24
+) -> None:
+    # The page's sample has neither (im-user-get.md).
+    bitrix24.answers(METHOD, {name: value for name, value in ADA.items() if name not in ("type", "active")})
+    assert employs(portal)
+
+
+@pytest.mark.parametrize("employed", [True, False])
+def test_the_portals_word_is_kept_for_a_day_for_every_process(
+    employs: Asks, service: Service, stores: Stores, portal: Portal, bitrix24: FakeBitrix24, *, employed: bool
+) -> None:
+    bitrix24.answers(METHOD, {**ADA, "extranet": not employed})
+    employs(portal)
+    service.clock.advance(KEPT - 1)
+    assert employs(portal) is employed
+    assert in_another_process(service, stores, portal) is employed
+    assert len(bitrix24.calls) == 1
+    service.clock.advance(1)
+    employs(portal)
+    assert len(bitrix24.calls) == 2
+
+
+def test_who_leaves_is_an_employee_for_a_day_at_most(
+    employs: Asks, service: Service, portal: Portal, bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.answers(METHOD, ADA)
+    employs(portal)
+    bitrix24.answers(METHOD, {**ADA, "active": False})
+    for _ in range(25):
+        service.clock.advance(3600)
+        last = employs(portal)
+    assert not last
+
+
+def test_another_installation_asks_anew(employs: Asks, service: Service, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers(METHOD, ADA)
+    assert employs(install(service))
+    assert employs(install(service))
+    assert len(bitrix24.calls) == 2
+
+
+def test_nothing_but_the_flag_is_kept(employs: Asks, stores: Stores, portal: Portal, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers(METHOD, ADA)
+    employs(portal)
+    items = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
+    (kept,) = [item for item in items if item["pk"].get("S", "").startswith("PERSON#")]
+    assert set(kept) == {"pk", "employee", "asked_at", "expires_at"}
+    assert "Ada" not in str(kept)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("USER_NOT_EXISTS", 400), ("ACCESS_DENIED", 403), ("QUERY_LIMIT_EXCEEDED", 503), ("TIMEOUT", 0)],
+)
+def test_a_portal_that_does_not_say_is_asked_again_next_time(
+    employs: Asks, portal: Portal, bitrix24: FakeBitrix24, code: str, status: int
+) -> None:
+    bitrix24.fails(METHOD, code, status)
+    assert not employs(portal)
+    bitrix24.answers(METHOD, ADA)
+    assert employs(portal)
+
+
+def test_a_portal_that_could_not_be_asked_in_time_is_no_answer(
+    employs: Asks, service: Service, bitrix24: FakeBitrix24
+) -> None:
+    portal = install(service, rate=0.1, burst=1)
+    bitrix24.answers(METHOD, None)
+    employs(portal, EventUser(28))
+    with pytest.raises(PortalBusy):
+        employs(portal)
+    assert len(bitrix24.calls) == 1
+
+
+def test_without_the_scope_nobody_is_asked_for(employs: Asks, service: Service, bitrix24: FakeBitrix24) -> None:
+    assert not employs(install(service, scopes=frozenset({"imbot"})))
+    assert bitrix24.calls == []
+
+
+def test_where_the_scopes_are_not_known_the_portal_is_asked(
+    employs: Asks, service: Service, bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.answers(METHOD, ADA)
+    assert employs(install(service, scopes=None))

@@ -1,0 +1,224 @@
+"""When the bot answers, what it understands and what it says; and when it is silent."""
+
+from dataclasses import replace
+
+import pytest
+
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.bot.questions import Asked, Help, Question, ThisChat, WhichChat, answer_to, questions_in
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import ChatLookupError, ChatNotAccessible, ChatNotFound, PortalBusy, ServiceMisconfigured
+from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser
+from chat_lookup.install.page_texts import Language
+from chat_lookup.lookup.find import Found
+
+HOSTS = ("acme.bitrix24.com",)
+DEAL = EntityRef("CRM", "DEAL|1663")
+BOT = 456
+
+PERSONAL = EventChat(chat_id=1500, dialog_id="27", type="private", personal=True)
+GROUP = EventChat(chat_id=1439, dialog_id="chat1439", type="chat")
+OF_THE_DEAL = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+OPEN_LINE = EventChat(
+    chat_id=1777,
+    dialog_id="chat1777",
+    type="lines",
+    open_line=True,
+    entity_type="LINES",
+    entity_id="livechat|22|1775|599",
+)
+
+
+def message(text: str, chat: EventChat | None, *, kind: EventKind = EventKind.MESSAGE_ADD) -> BotEvent:
+    return BotEvent(
+        name="ONIMBOTV2MESSAGEADD",
+        kind=kind,
+        api="v2",
+        bot_ids=(BOT,),
+        chat=chat,
+        user=EventUser(27, employee=True),
+        message=EventMessage(message_id=789, text=text, author_id=27),
+    )
+
+
+def command(params: str, chat: EventChat | None, *, name: str = "chatid") -> BotEvent:
+    event = message(f"/{name} {params}", chat, kind=EventKind.COMMAND)
+    return replace(event, name="ONIMBOTV2COMMANDADD", commands=(EventCommand(78, name, params),))
+
+
+def asked(event: BotEvent) -> Question | None:
+    questions = [each.question for each in questions_in(event, HOSTS)]
+    assert len(questions) <= 1
+    return questions[0] if questions else None
+
+
+@pytest.mark.parametrize(
+    "text", ["deal 1663", "Сделка №1663", "https://acme.bitrix24.com/crm/deal/details/1663/?IFRAME=Y"]
+)
+def test_an_entity_is_understood_in_a_personal_chat_in_a_group_and_behind_the_command(text: str) -> None:
+    for event in (
+        message(text, PERSONAL),
+        message(f", {text}", GROUP),
+        message(f"[USER=456]Deal 5[/USER] {text}", GROUP),
+        message(text, OF_THE_DEAL),
+        command(text, PERSONAL),
+        command(text, GROUP),
+        command(text, OPEN_LINE),
+    ):
+        assert asked(event) == WhichChat(DEAL)
+
+
+@pytest.mark.parametrize("text", ["", "hello", "1663", "https://other.bitrix24.com/crm/deal/details/1663/"])
+def test_anything_else_gets_help_in_a_personal_chat_and_silence_in_a_group(text: str) -> None:
+    assert asked(message(text, PERSONAL)) == Help()
+    assert asked(message(text, GROUP)) is None
+    assert asked(message(text, OF_THE_DEAL)) is None
+
+
+def test_the_command_alone_asks_for_the_chat_that_it_stands_in() -> None:
+    assert asked(command("", OF_THE_DEAL)) == ThisChat(1439, DEAL)
+    assert asked(command(" \n", GROUP)) == ThisChat(1439, None)
+    assert asked(command("", OPEN_LINE)) == ThisChat(1777, EntityRef("LINES", "livechat|22|1775|599"))
+
+
+@pytest.mark.parametrize(("entity_type", "entity_id"), [("THREAD", ""), ("", "5"), ("X", "0"), ("X", "a\nb")])
+def test_half_a_pair_and_one_that_no_chat_can_carry_are_no_entity_of_the_chat(entity_type: str, entity_id: str) -> None:
+    assert asked(command("", replace(GROUP, entity_type=entity_type, entity_id=entity_id))) == ThisChat(1439, None)
+
+
+def test_the_command_alone_in_a_personal_chat_gets_help() -> None:
+    assert asked(command("", PERSONAL)) == Help()
+
+
+def test_the_command_with_what_names_no_entity_gets_help_wherever_it_stands() -> None:
+    assert asked(command("hello", GROUP)) == Help()
+    assert asked(command("hello", PERSONAL)) == Help()
+
+
+def test_the_command_in_a_chat_whose_id_is_not_told_gets_help() -> None:
+    assert asked(command("", EventChat(dialog_id="sg133"))) == Help()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/chatid",
+        "/chatid deal 1663",
+        " /chatid deal 1663",
+        ", /chatid deal 1663",
+        "[USER=456]Bot[/USER], /chatid deal 1663",
+        "/help deal 1663",
+        "deal 1663\n/ChatID",
+        "it is deal 1663, /chatid",
+    ],
+)
+@pytest.mark.parametrize("chat", [PERSONAL, GROUP], ids=["personal", "group"])
+def test_a_text_with_a_command_in_it_is_left_to_the_commands_own_event(text: str, chat: EventChat) -> None:
+    assert asked(message(text, chat)) is None
+
+
+def test_the_bot_is_silent_in_an_open_line_unless_its_command_is_given() -> None:
+    assert asked(message("deal 1663", OPEN_LINE)) is None
+
+
+@pytest.mark.parametrize("name", ["find", "chatids", ""])
+def test_another_command_is_not_ours_to_answer(name: str) -> None:
+    assert asked(command("deal 1663", GROUP, name=name)) is None
+
+
+@pytest.mark.parametrize("chat", [PERSONAL, GROUP], ids=["personal", "group"])
+@pytest.mark.parametrize(
+    "change", [{"system": True}, {"author_id": 0}, {"author_id": BOT}], ids=["system", "of nobody", "its own"]
+)
+def test_the_bot_answers_neither_the_system_nor_itself(change: dict[str, int | bool], chat: EventChat) -> None:
+    for event in (message("deal 1663", chat), command("deal 1663", chat)):
+        assert event.message is not None
+        assert asked(replace(event, message=replace(event.message, **change))) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", sorted(set(EventKind) - {EventKind.MESSAGE_ADD, EventKind.COMMAND}))
+def test_no_other_kind_of_event_is_a_question(kind: EventKind) -> None:
+    assert asked(message("deal 1663", PERSONAL, kind=kind)) is None
+    assert asked(replace(command("deal 1663", PERSONAL), kind=kind)) is None
+
+
+def test_an_event_that_lacks_its_parts_is_no_question() -> None:
+    assert asked(replace(message("deal 1663", PERSONAL), message=None)) is None
+    assert asked(message("deal 1663", None)) is None
+    assert asked(command("deal 1663", None)) is None
+    assert asked(replace(command("deal 1663", GROUP), commands=())) is None
+
+
+def test_a_command_is_understood_although_the_event_does_not_tell_the_message() -> None:
+    assert asked(replace(command("deal 1663", GROUP), message=None)) == WhichChat(DEAL)
+
+
+def test_each_command_of_ours_asks_for_itself_and_keeps_its_question() -> None:
+    first, foreign, second = (
+        EventCommand(78, "chatid", "deal 1663"),
+        EventCommand(79, "x", ""),
+        EventCommand(78, "CHATID"),
+    )
+    event = replace(command("", GROUP), commands=(first, foreign, second))
+    assert questions_in(event, HOSTS) == (Asked(WhichChat(DEAL), first), Asked(ThisChat(1439, None), second))
+
+
+def test_a_question_in_a_message_came_by_no_command() -> None:
+    assert questions_in(message("deal 1663", PERSONAL), HOSTS) == (Asked(WhichChat(DEAL), None),)
+
+
+FOUND = Found(DEAL, 1437, "cache", "im.chat.get", 0)
+
+
+@pytest.mark.parametrize(
+    ("question", "outcome", "answers"),
+    [
+        (
+            WhichChat(DEAL),
+            FOUND,
+            (
+                "CRM DEAL|1663: chat 1437, dialog chat1437. "
+                "[URL=https://acme.bitrix24.com/online/?IM_DIALOG=chat1437]Open the chat[/URL]",
+                "CRM DEAL|1663: Chat 1437, Dialog chat1437. "
+                "[URL=https://acme.bitrix24.com/online/?IM_DIALOG=chat1437]Chat öffnen[/URL]",
+                "CRM DEAL|1663: чат 1437, диалог chat1437. "
+                "[URL=https://acme.bitrix24.com/online/?IM_DIALOG=chat1437]Открыть чат[/URL]",
+            ),
+        ),
+        (
+            ThisChat(1439, DEAL),
+            None,
+            (
+                "This is chat 1439, dialog chat1439, of CRM DEAL|1663.",
+                "Dies ist Chat 1439, Dialog chat1439, Objekt CRM DEAL|1663.",
+                "Это чат 1439, диалог chat1439, объект CRM DEAL|1663.",
+            ),
+        ),
+    ],
+)
+def test_an_answer_is_the_same_in_each_language(
+    question: Question, outcome: Found | None, answers: tuple[str, ...]
+) -> None:
+    assert tuple(answer_to(question, outcome, language, HOSTS[0]) for language in Language) == answers
+
+
+@pytest.mark.parametrize(
+    ("question", "outcome", "part"),
+    [
+        (WhichChat(DEAL), ChatNotFound(), "CRM DEAL|1663: no chat yet."),
+        (WhichChat(DEAL), PortalBusy(), "limit of requests"),
+        (WhichChat(DEAL), ChatNotAccessible(), "does not show this chat"),
+        (WhichChat(DEAL), ServiceMisconfigured(), "Something failed"),
+        (ThisChat(1439, None), None, "belongs to no object"),
+        (ThisChat(1439, None), ChatNotAccessible(), "does not show the application its object"),
+        (ThisChat(1439, DEAL), ChatNotAccessible(), "DEAL|1663"),
+        (Help(), None, "Send a link"),
+    ],
+)
+def test_each_outcome_has_its_sentence(question: Question, outcome: ChatLookupError | None, part: str) -> None:
+    assert part in answer_to(question, outcome, Language.ENGLISH, HOSTS[0])
+
+
+def test_the_pair_that_was_asked_for_is_told_not_the_one_that_the_row_has() -> None:
+    said = answer_to(WhichChat(EntityRef("TASK", "8293")), FOUND, Language.ENGLISH, HOSTS[0])
+    assert said.startswith("TASK 8293: chat 1437")

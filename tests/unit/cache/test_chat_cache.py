@@ -1,0 +1,304 @@
+"""Chat ids in CacheTable: every time compared on read, and no answer displaced by one that was asked for earlier."""
+
+from random import SystemRandom
+from statistics import mean
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chat_lookup.cache.chat_cache import (
+    CLOCKS_APART,
+    FRESH_NEGATIVE,
+    FRESH_POSITIVE,
+    HOUR,
+    USABLE_POSITIVE,
+    Cache,
+    cache_key,
+)
+from chat_lookup.entity import EntityRef
+from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
+
+DEAL = EntityRef("CRM", "DEAL|1663")
+EMOJI = EntityRef("😀" * 255, "😎" * 255)
+LONGEST_KEY = 2048
+"""Bytes of a partition key (design 4)."""
+
+
+def cache_of(stores: Stores, clock: ManualClock, share: float = 0.5) -> Cache:
+    return Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom(share))
+
+
+@pytest.fixture
+def cache(stores: Stores, clock: ManualClock) -> Cache:
+    return cache_of(stores, clock)
+
+
+def put(cache: Cache, chat_id: int | None, *, asked_at: float, ref: EntityRef = DEAL, generation: int = 1) -> None:
+    cache.put(MEMBER_ID, generation, ref, chat_id, method="im.chat.get", asked_at=asked_at)
+
+
+def chat_id(cache: Cache, ref: EntityRef = DEAL, generation: int = 1) -> int | None:
+    row = cache.get(MEMBER_ID, generation, ref)
+    return row.chat_id if row else None
+
+
+# -- times -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_never_asked_for_is_not_known(cache: Cache) -> None:
+    assert cache.get(MEMBER_ID, 1, DEAL) is None
+
+
+def test_a_row_is_read_as_it_was_made(cache: Cache, clock: ManualClock) -> None:
+    made = cache.put(MEMBER_ID, 1, DEAL, 1437, method="imbot.chat.get", asked_at=clock.now())
+    read = cache.get(MEMBER_ID, 1, DEAL)
+    assert read is not None
+    assert (read.ref, read.chat_id, read.method, read.source) == (DEAL, 1437, "imbot.chat.get", "portal")
+    for one, other in ((read.asked_at, made.asked_at), (read.fresh_until, made.fresh_until)):
+        assert abs(one - other) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("chat_id", "seconds", "fresh", "usable"),
+    [
+        (1437, 0, True, True),
+        (1437, FRESH_POSITIVE - 1, True, True),
+        (1437, FRESH_POSITIVE + 1, False, True),
+        (1437, USABLE_POSITIVE - 1, False, True),
+        (1437, USABLE_POSITIVE + 1, False, False),
+        (None, 0, True, False),
+        (None, FRESH_NEGATIVE - 1, True, False),
+        (None, FRESH_NEGATIVE + 1, False, False),
+    ],
+)
+def test_positive_answers_hold_for_a_day_and_serve_a_week_and_negative_ones_hold_a_minute(
+    cache: Cache, clock: ManualClock, chat_id: int | None, seconds: float, fresh: bool, usable: bool
+) -> None:
+    put(cache, chat_id, asked_at=clock.now())
+    clock.advance(seconds)
+    row = cache.get(MEMBER_ID, 1, DEAL)
+    assert row is not None
+    assert (row.fresh(clock.now()), row.usable(clock.now())) == (fresh, usable)
+
+
+@pytest.mark.parametrize(("share", "factor"), [(0.0, 0.9), (1.0, 1.1)])
+@pytest.mark.parametrize("chat_id", [1437, None])
+def test_times_are_spread_by_a_tenth_at_most(
+    stores: Stores, clock: ManualClock, share: float, factor: float, chat_id: int | None
+) -> None:
+    fresh = FRESH_POSITIVE if chat_id else FRESH_NEGATIVE
+    usable = USABLE_POSITIVE if chat_id else FRESH_NEGATIVE
+    asked_at = clock.now()
+    row = cache_of(stores, clock, share).put(MEMBER_ID, 1, DEAL, chat_id, method="im.chat.get", asked_at=asked_at)
+    assert row.fresh_until - asked_at == pytest.approx(fresh * factor)
+    assert row.usable_until - asked_at == pytest.approx(usable * factor)
+
+
+def test_what_was_stored_together_does_not_lapse_together(stores: Stores, clock: ManualClock) -> None:
+    cache = Cache(stores.dynamodb, stores.cache_table, clock, SystemRandom())
+    refs = [EntityRef("CRM", f"DEAL|{number}") for number in range(1, 41)]
+    rows = [cache.put(MEMBER_ID, 1, ref, 7, method="im.chat.get", asked_at=clock.now()) for ref in refs]
+    lasts = [row.fresh_until - row.asked_at for row in rows]
+    assert len(set(lasts)) == len(lasts)
+    assert mean(lasts) == pytest.approx(FRESH_POSITIVE, rel=0.05)
+
+
+def test_garbage_is_collected_only_after_the_last_use(stores: Stores, cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1437, asked_at=clock.now())
+    (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
+    assert float(item["expires_at"]["N"]) > clock.now() + USABLE_POSITIVE
+    assert item["expires_at"]["N"].isdecimal()  # DynamoDB's TTL takes whole seconds only
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+def test_pairs_that_differ_only_in_where_a_separator_stands_never_share_a_row(
+    stores: Stores, cache: Cache, clock: ManualClock
+) -> None:
+    pairs = [("A#B", "C"), ("A", "B#C"), ("A|B", "C"), ("A", "B|C"), ('A","B', "C"), ("A", 'B","C'), ("AB", "C")]
+    for number, (entity_type, entity_id) in enumerate(pairs, start=1):
+        put(cache, number, asked_at=clock.now(), ref=EntityRef(entity_type, entity_id))
+    for number, (entity_type, entity_id) in enumerate(pairs, start=1):
+        assert chat_id(cache, EntityRef(entity_type, entity_id)) == number
+    assert stores.dynamodb.scan(TableName=stores.cache_table)["Count"] == len(pairs)
+
+
+refs = st.builds(
+    EntityRef,
+    *[st.text(st.sampled_from('ab0|#",\\[] é😀'), min_size=1, max_size=6).filter(lambda text: text != "0")] * 2,
+)
+
+
+@given(refs, refs)
+def test_two_pairs_have_the_same_key_only_if_they_are_equal(one: EntityRef, other: EntityRef) -> None:
+    assert (cache_key(MEMBER_ID, 1, one) == cache_key(MEMBER_ID, 1, other)) == (one == other)
+
+
+def test_portals_and_generations_never_share_a_row(cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1, asked_at=clock.now())
+    assert chat_id(cache, generation=2) is None
+    assert cache.get("f" * 32, 1, DEAL) is None
+    assert cache_key("a", 11, DEAL) != cache_key("a#1", 1, DEAL)
+
+
+def test_the_longest_emoji_are_stored_and_stay_below_the_limits_of_keys(
+    stores: Stores, cache: Cache, clock: ManualClock
+) -> None:
+    put(cache, 1437, asked_at=clock.now(), ref=EMOJI)
+    assert chat_id(cache, EMOJI) == 1437
+    assert cache.entity_of(MEMBER_ID, 1, 1437) == EMOJI
+    (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
+    for name in ("pk", "chat"):
+        assert len(item[name]["S"].encode()) < LONGEST_KEY / 8
+
+
+def test_a_row_that_speaks_of_another_pair_is_not_believed(stores: Stores, cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1437, asked_at=clock.now())
+    stores.dynamodb.update_item(
+        TableName=stores.cache_table,
+        Key={"pk": {"S": cache_key(MEMBER_ID, 1, DEAL)}},
+        UpdateExpression="SET entity_id = :other",
+        ExpressionAttributeValues={":other": {"S": "DEAL|7"}},
+    )
+    assert cache.get(MEMBER_ID, 1, DEAL) is None
+
+
+# -- which answer stands -----------------------------------------------------------------------------------------------
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(answers=st.lists(st.tuples(st.integers(0, 20), st.one_of(st.none(), st.integers(1, 9))), min_size=1, max_size=6))
+def test_the_answer_that_was_asked_for_last_stands_in_whatever_order_they_arrive(
+    cache: Cache, clock: ManualClock, answers: list[tuple[int, int | None]]
+) -> None:
+    began = clock.now()
+    ref = EntityRef("CRM", f"DEAL|{began}")
+    clock.advance(20)
+    for after, found in answers:
+        put(cache, found, asked_at=began + after, ref=ref)
+    last = max(after for after, _ in answers)
+    # Of several that were asked for at the same moment the one that arrived last stands.
+    assert chat_id(cache, ref) == [found for after, found in answers if after == last][-1]
+    clock.advance(1)
+
+
+def test_repeating_a_write_whose_response_was_lost_is_harmless(cache: Cache, clock: ManualClock) -> None:
+    asked_at = clock.now()
+    put(cache, 1437, asked_at=asked_at)
+    put(cache, 1437, asked_at=asked_at)
+    assert chat_id(cache) == 1437
+
+
+def test_a_row_from_a_clock_that_ran_ahead_is_not_used_and_gives_way(cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1, asked_at=clock.now() + CLOCKS_APART + 3600)
+    assert chat_id(cache) is None
+    put(cache, 2, asked_at=clock.now())
+    assert chat_id(cache) == 2
+
+
+def test_a_row_from_a_clock_that_is_a_little_ahead_is_used(cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1, asked_at=clock.now() + CLOCKS_APART - 1)
+    assert chat_id(cache) == 1
+
+
+# -- forgetting --------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_forgotten_is_neither_fresh_nor_usable(cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1437, asked_at=clock.now())
+    cache.forget(MEMBER_ID, 1, DEAL)
+    row = cache.get(MEMBER_ID, 1, DEAL)
+    assert row is None or not (row.fresh(clock.now()) or row.usable(clock.now()))
+    assert cache.entity_of(MEMBER_ID, 1, 1437) is None
+
+
+def test_an_answer_asked_for_before_the_forgetting_cannot_come_back(cache: Cache, clock: ManualClock) -> None:
+    asked_at = clock.now()
+    clock.advance(2)
+    cache.forget(MEMBER_ID, 1, DEAL)
+    clock.advance(1)
+    put(cache, 1437, asked_at=asked_at)
+    assert chat_id(cache) is None
+
+
+def test_an_answer_asked_for_after_the_forgetting_is_kept(cache: Cache, clock: ManualClock) -> None:
+    cache.forget(MEMBER_ID, 1, DEAL)
+    clock.advance(0.001)
+    put(cache, 1437, asked_at=clock.now())
+    assert chat_id(cache) == 1437
+
+
+def test_forgetting_holds_against_a_row_from_a_clock_that_is_a_little_ahead(cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1437, asked_at=clock.now() + 10)
+    cache.forget(MEMBER_ID, 1, DEAL)
+    assert chat_id(cache) is None
+
+
+def test_forgetting_touches_no_other_pair(cache: Cache, clock: ManualClock) -> None:
+    other = EntityRef("CRM", "DEAL|7")
+    put(cache, 1, asked_at=clock.now())
+    put(cache, 2, asked_at=clock.now(), ref=other)
+    cache.forget(MEMBER_ID, 1, DEAL)
+    assert chat_id(cache, other) == 2
+
+
+def test_the_mark_of_a_forgotten_answer_outlives_any_request(stores: Stores, cache: Cache, clock: ManualClock) -> None:
+    cache.forget(MEMBER_ID, 1, DEAL)
+    (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
+    assert float(item["expires_at"]["N"]) >= clock.now() + HOUR - 1
+
+
+# -- the reverse -------------------------------------------------------------------------------------------------------
+
+
+def test_the_entity_of_a_chat_is_known_by_the_chat_id(cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1437, asked_at=clock.now())
+    assert cache.entity_of(MEMBER_ID, 1, 1437) == DEAL
+
+
+def test_the_entity_of_a_chat_is_not_known_to_another_portal_generation_or_chat(
+    cache: Cache, clock: ManualClock
+) -> None:
+    put(cache, 1437, asked_at=clock.now())
+    assert cache.entity_of("f" * 32, 1, 1437) is None
+    assert cache.entity_of(MEMBER_ID, 2, 1437) is None
+    assert cache.entity_of(MEMBER_ID, 1, 143) is None
+
+
+def test_an_entity_that_was_bound_to_another_chat_since_is_not_named(cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1437, asked_at=clock.now())
+    clock.advance(1)
+    put(cache, 2000, asked_at=clock.now())
+    assert cache.entity_of(MEMBER_ID, 1, 1437) is None
+    assert cache.entity_of(MEMBER_ID, 1, 2000) == DEAL
+
+
+def test_an_entity_that_lost_its_chat_is_not_named(cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1437, asked_at=clock.now())
+    clock.advance(1)
+    put(cache, None, asked_at=clock.now())
+    assert cache.entity_of(MEMBER_ID, 1, 1437) is None
+
+
+def test_an_entity_is_not_named_after_its_time_although_garbage_is_collected_hours_late(
+    cache: Cache, clock: ManualClock
+) -> None:
+    put(cache, 1437, asked_at=clock.now())
+    clock.advance(USABLE_POSITIVE + 1)
+    assert cache.entity_of(MEMBER_ID, 1, 1437) is None
+
+
+def test_a_row_past_its_time_does_not_hide_another_of_the_same_chat(cache: Cache, clock: ManualClock) -> None:
+    others = [EntityRef("CHAT", f"old {number}") for number in range(5)]
+    for ref in others:
+        put(cache, 1437, asked_at=clock.now(), ref=ref)
+    clock.advance(USABLE_POSITIVE + 1)
+    put(cache, 1437, asked_at=clock.now())
+    assert cache.entity_of(MEMBER_ID, 1, 1437) == DEAL
+
+
+def test_an_entity_from_a_clock_that_ran_ahead_is_not_named(cache: Cache, clock: ManualClock) -> None:
+    put(cache, 1437, asked_at=clock.now() + 2 * CLOCKS_APART)
+    assert cache.entity_of(MEMBER_ID, 1, 1437) is None

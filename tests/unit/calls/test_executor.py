@@ -1,0 +1,331 @@
+"""What fails in passing is tried again where that is safe, and every attempt teaches the service something."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls.circuit_breaker import FIRST_PAUSE
+from chat_lookup.calls.operating_budget import BUCKET
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalBusy, PortalUnavailable
+from chat_lookup.portals.portal import Portal, PortalState
+from tests.support.building import Service, build, install
+from tests.support.events.bot_questions import BadDay
+from tests.support.fakes import FakeBitrix24, ManualClock, Output, Stores
+
+READ = "im.chat.get"
+WRITE = "imbot.v2.Chat.Message.send"
+
+
+def failing(bitrix24: FakeBitrix24, method: str, *codes: tuple[str, int]) -> None:
+    """Have a method end in these errors, one after the other, and answer after that."""
+    left: Iterator[tuple[str, int]] = iter(codes)
+
+    def reply(_: Mapping[str, object]) -> object:
+        code = next(left, None)
+        if code is not None:
+            raise BitrixError(*code, method=method, webhook=True)
+        return 1437
+
+    bitrix24.answers_by(method, reply)
+
+
+Call = Callable[..., object]
+
+
+@pytest.fixture
+def call(service: Service, portal: Portal) -> Call:
+    """One call, as one invocation that has so many seconds."""
+
+    def make(method: str = READ, seconds: float = 10) -> object:
+        with service.telemetry.invocation("test"):
+            return service.calls.call(portal, method, {}, Deadline.after(seconds, service.clock)).result
+
+    return make
+
+
+PASSING = [("TRANSPORT", 0), ("TIMEOUT", 0), ("HTTP_5XX", 502), ("INTERNAL_SERVER_ERROR", 500), ("BRAND_NEW", 503)]
+
+
+# -- another attempt ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", PASSING, ids=str)
+def test_a_read_that_fails_in_passing_is_made_again(
+    call: Call, bitrix24: FakeBitrix24, output: Output, error: tuple[str, int]
+) -> None:
+    failing(bitrix24, READ, error, error)
+    assert call() == 1437
+    assert output.metric("PortalCalls", method=READ) == 3
+    assert output.metric("PortalErrors") == 4  # by code and by class
+    assert output.lines[0]["attempts"] == 3
+
+
+def test_the_third_failure_is_the_callers(call: Call, bitrix24: FakeBitrix24) -> None:
+    failing(bitrix24, READ, ("TRANSPORT", 0), ("TIMEOUT", 0), ("HTTP_5XX", 502))
+    with pytest.raises(BitrixError, match="HTTP_5XX"):
+        call()
+    assert len(bitrix24.calls) == 3
+
+
+@pytest.mark.parametrize("error", PASSING, ids=str)
+def test_a_write_that_may_have_been_done_is_not_made_again(
+    call: Call, bitrix24: FakeBitrix24, error: tuple[str, int]
+) -> None:
+    failing(bitrix24, WRITE, error)
+    with pytest.raises(BitrixError, match=error[0] if error[0] != "BRAND_NEW" else "OTHER"):
+        call(WRITE)
+    assert len(bitrix24.calls) == 1
+
+
+@pytest.mark.parametrize("method", [READ, WRITE])
+def test_what_came_too_often_is_sent_once_more_after_a_pause_of_everybodys(
+    call: Call, bitrix24: FakeBitrix24, another_process: Service, portal: Portal, clock: ManualClock, method: str
+) -> None:
+    failing(bitrix24, method, ("QUERY_LIMIT_EXCEEDED", 503))
+    assert call(method) == 1437
+    first, second = (called.at for called in bitrix24.calls)
+    assert second - first >= 2
+    # The others go at half the pace for a while, too.
+    began = clock.now()
+    for _ in range(2):
+        another_process.calls.call(portal, method, {}, Deadline.after(10, clock))
+    assert clock.now() - began > 1
+
+
+def test_what_comes_too_often_twice_is_the_callers(call: Call, bitrix24: FakeBitrix24) -> None:
+    failing(bitrix24, READ, *[("QUERY_LIMIT_EXCEEDED", 503)] * 3)
+    with pytest.raises(BitrixError, match="QUERY_LIMIT_EXCEEDED"):
+        call(seconds=60)
+    assert len(bitrix24.calls) == 2
+
+
+@pytest.mark.parametrize(
+    "error", [("OVERLOAD_LIMIT", 503), ("PORTAL_DELETED", 500), ("ACCESS_ERROR", 403), ("INVALID_ARG_VALUE", 400)]
+)
+def test_what_only_looks_as_if_it_passed_is_not_tried_again(
+    call: Call, bitrix24: FakeBitrix24, error: tuple[str, int]
+) -> None:
+    failing(bitrix24, READ, error)
+    with pytest.raises(BitrixError, match=error[0]):
+        call()
+    assert len(bitrix24.calls) == 1
+
+
+def test_without_time_left_for_it_there_is_no_other_attempt(call: Call, bitrix24: FakeBitrix24) -> None:
+    bitrix24.seconds = 4
+    failing(bitrix24, READ, *[("TIMEOUT", 0)] * 3)
+    with pytest.raises(BitrixError, match="TIMEOUT"):
+        call(seconds=9)
+    assert len(bitrix24.calls) == 2
+
+
+def test_each_attempt_waits_for_a_slot_of_its_own(service: Service, bitrix24: FakeBitrix24, clock: ManualClock) -> None:
+    portal = install(service, rate=0.5, burst=1)
+    failing(bitrix24, READ, ("TRANSPORT", 0), ("TRANSPORT", 0))
+    told: list[float] = []
+    service.calls.call(portal, READ, {}, Deadline.after(10, clock), on_slot=told.append)
+    began = bitrix24.calls[0].at
+    assert [called.at - began for called in bitrix24.calls] == pytest.approx([0, 2, 4], abs=0.01)
+    assert told == pytest.approx([called.at for called in bitrix24.calls], abs=0.01)
+
+
+# -- what an attempt teaches -------------------------------------------------------------------------------------------
+
+
+def test_a_portal_that_shuts_us_out_is_asked_again_by_itself(
+    call: Call, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    failing(bitrix24, READ, ("OVERLOAD_LIMIT", 503))
+    with pytest.raises(BitrixError):
+        call()
+    for method in (READ, WRITE, "scope"):
+        with pytest.raises(PortalBlocked):
+            call(method)
+    clock.advance(FIRST_PAUSE)
+    assert call() == 1437
+    assert call() == 1437
+
+
+def test_a_portal_that_is_down_is_left_alone_after_a_look_up_or_two(
+    call: Call, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    failing(bitrix24, READ, *[("TRANSPORT", 0)] * 5)
+    for error in (BitrixError, PortalUnavailable, PortalUnavailable):
+        with pytest.raises(error):
+            call()
+    assert len(bitrix24.calls) == 5
+    clock.advance(FIRST_PAUSE)
+    assert call() == 1437
+
+
+def test_a_slot_that_came_after_the_portal_shut_is_not_used(
+    service: Service, another_process: Service, bitrix24: FakeBitrix24
+) -> None:
+    portal = install(service, rate=0.2, burst=1)
+    failing(bitrix24, READ, ("OVERLOAD_LIMIT", 503))
+
+    def shut_meanwhile(_: float) -> None:
+        if len(bitrix24.calls) == 0:
+            with pytest.raises(BitrixError):
+                another_process.calls.call(portal, READ, {}, Deadline.after(30, service.clock))
+
+    with pytest.raises(PortalBlocked):
+        service.calls.call(portal, READ, {}, Deadline.after(30, service.clock), on_slot=shut_meanwhile)
+    assert len(bitrix24.calls) == 1
+
+
+def test_a_method_whose_time_is_spent_is_refused_without_asking_until_its_reset(
+    call: Call, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    bitrix24.fails(READ, "OPERATION_TIME_LIMIT", 429, reset_at=clock.now() + 300)
+    for _ in range(5):
+        with pytest.raises(BitrixError) as raised:
+            call()
+        assert raised.value.metric_code == "OPERATION_TIME_LIMIT"
+    assert raised.value.reset_at == pytest.approx(clock.now() + 300, abs=2)
+    assert len(bitrix24.calls) == 1
+    bitrix24.answers("im.dialog.get", {})
+    call("im.dialog.get")
+    clock.advance(302)
+    bitrix24.answers(READ, 1437)
+    assert [call(), call()] == [1437, 1437]
+
+
+def test_while_its_time_stays_spent_a_method_is_asked_once_a_minute(
+    call: Call, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    bitrix24.fails(READ, "OPERATION_TIME_LIMIT", 429)
+    for _ in range(60):
+        with pytest.raises(BitrixError):
+            call()
+        clock.advance(10)
+    assert len(bitrix24.calls) <= 600 / BUCKET + 1
+
+
+# -- what is learned fails nobody --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fate", ["down", "lost"])
+@pytest.mark.parametrize("code", ["", "OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT", "TRANSPORT"])
+def test_a_store_that_fails_after_the_call_changes_nothing_of_what_came_of_it(
+    stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, service: Service, fate: str, code: str
+) -> None:
+    """Else a message that was sent would be taken for unsent, and sent again."""
+    portal = install(service)
+    store = BadDay(stores.dynamodb)
+    process = build(
+        Stores(store.client, stores.secrets, stores.portal_table, stores.cache_table),
+        clock,
+        bitrix24,
+        service.telemetry,
+    )
+
+    def reply(_: Mapping[str, object]) -> object:
+        getattr(store, fate).update({"get_item", "put_item", "update_item"})
+        if code:
+            raise BitrixError(code, method=WRITE)
+        return 7
+
+    bitrix24.answers_by(WRITE, reply)
+    deadline = Deadline.after(10, clock)
+    if code:
+        with pytest.raises(BitrixError, match=code):
+            process.calls.call(portal, WRITE, {}, deadline)
+    else:
+        assert process.calls.call(portal, WRITE, {}, deadline).result == 7
+    assert bitrix24.methods == [WRITE]
+
+
+@pytest.mark.parametrize(
+    "error", [("ACCESS_DENIED", 403), ("OVERLOAD_LIMIT", 503), ("OPERATION_TIME_LIMIT", 429), ("TRANSPORT", 0)]
+)
+def test_a_grant_that_is_not_the_portals_own_is_tried_once_and_stops_nobody(
+    service: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24, error: tuple[str, int]
+) -> None:
+    """Else anybody with some token, a guest of the portal's, could stop the look-ups of all the others."""
+    deadline = Deadline.after(10, service.clock)
+    theirs = service.tokens.grant(portal, deadline)
+    failing(bitrix24, "profile", *[error] * 6)
+    for _ in range(6):
+        with pytest.raises(BitrixError, match=error[0]):
+            service.calls.call_with(theirs, portal, "profile", {}, deadline)
+    assert len(bitrix24.calls) == 6
+    assert call("profile") == 1437
+
+
+def test_nor_is_it_used_while_the_portal_is_not_called(
+    service: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24
+) -> None:
+    deadline = Deadline.after(10, service.clock)
+    failing(bitrix24, READ, ("OVERLOAD_LIMIT", 503))
+    with pytest.raises(BitrixError):
+        call()
+    with pytest.raises(PortalBlocked):
+        service.calls.call_with(service.tokens.grant(portal, deadline), portal, "profile", {}, deadline)
+    assert len(bitrix24.calls) == 1
+
+
+# -- portals whose state ends by itself --------------------------------------------------------------------------------
+
+
+def test_of_all_who_come_when_an_unpaid_portal_is_due_one_finds_out(
+    service: Service, another_process: Service, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    portal = install(service, state=PortalState.UNPAID, retry_at=clock.now() - 1)
+    refusals: list[ChatLookupError] = []
+
+    def others_come(_: Mapping[str, object]) -> object:
+        for _attempt in range(3):
+            with pytest.raises(PortalBlocked) as raised:
+                another_process.calls.call(portal, READ, {}, Deadline.after(10, clock))
+            refusals.append(raised.value)
+        return 1437
+
+    bitrix24.answers_by(READ, others_come)
+    assert service.calls.call(portal, READ, {}, Deadline.after(10, clock)).result == 1437
+    assert len(bitrix24.calls) == 1
+    assert all(0 < (each.retry_after or 0) <= 60 for each in refusals)
+    # Whoever remembers the former record is let in all the same.
+    bitrix24.answers(READ, 1437)
+    assert another_process.calls.call(portal, READ, {}, Deadline.after(10, clock)).result == 1437
+
+
+def test_the_right_to_find_out_is_had_although_its_answer_was_lost(
+    stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, service: Service
+) -> None:
+    portal = install(service, state=PortalState.UNPAID, retry_at=clock.now() - 1)
+    repeating = BadDay(stores.dynamodb, repeats=True)
+    process = build(
+        Stores(repeating.client, stores.secrets, stores.portal_table, stores.cache_table),
+        clock,
+        bitrix24,
+        service.telemetry,
+    )
+    bitrix24.answers(READ, 1437)
+    assert process.calls.call(portal, READ, {}, Deadline.after(10, clock)).result == 1437
+    assert process.portals.get(portal.member_id).state is PortalState.ACTIVE
+
+
+def test_who_finds_out_and_dies_is_followed_by_another_soon(
+    service: Service, another_process: Service, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    portal = install(service, state=PortalState.UNPAID, retry_at=clock.now() - 1)
+    failing(bitrix24, READ, *[("TRANSPORT", 0)] * 3)
+    with pytest.raises(BitrixError):
+        service.calls.call(portal, READ, {}, Deadline.after(10, clock))
+    with pytest.raises(PortalBlocked):
+        another_process.portals.get(portal.member_id)
+    clock.advance(31)
+    current = another_process.portals.get(portal.member_id)
+    assert another_process.calls.call(current, READ, {}, Deadline.after(10, clock)).result == 1437
+    assert service.portals.get(portal.member_id).state is PortalState.ACTIVE
+
+
+def test_a_portal_in_a_state_is_busy_like_any_other(service: Service, bitrix24: FakeBitrix24) -> None:
+    portal = install(service, rate=0.1, burst=1)
+    bitrix24.answers(READ, 1437)
+    service.calls.call(portal, READ, {}, Deadline.after(2, service.clock))
+    with pytest.raises(PortalBusy):
+        service.calls.call(portal, READ, {}, Deadline.after(2, service.clock))

@@ -1,0 +1,311 @@
+"""Operating time: what the processes know of it together, and when a method that was refused is asked again."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from chat_lookup.bitrix24.responses import OperatingTime
+from chat_lookup.calls.operating_budget import ASSUMED_LIMIT, AT_ONCE, MARGIN, Budget
+from chat_lookup.calls.operating_time import Operating
+from tests.support.fakes import MEMBER_ID, ManualClock, Stores
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+IM = "im.chat.get"
+IMBOT = "imbot.chat.get"
+ALL = ASSUMED_LIMIT - MARGIN
+
+
+class Counting:
+    """Passes on to DynamoDB and counts; with `loses`, each write is sent twice, as after its answer was lost."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", *, loses: bool = False) -> None:
+        self._dynamodb = dynamodb
+        self._loses = loses
+        self.writes = self.reads = 0
+
+    def get_item(self, **arguments: Any) -> object:
+        self.reads += 1
+        return self._dynamodb.get_item(**arguments)
+
+    def update_item(self, **arguments: Any) -> object:
+        self.writes += 1
+        if self._loses:
+            self._dynamodb.update_item(**arguments)
+        return self._dynamodb.update_item(**arguments)
+
+
+@pytest.fixture
+def dynamodb(stores: Stores) -> Counting:
+    return Counting(stores.dynamodb)
+
+
+@pytest.fixture
+def one(stores: Stores, clock: ManualClock, dynamodb: Counting) -> Operating:
+    return process(stores, clock, dynamodb)
+
+
+@pytest.fixture
+def another(stores: Stores, clock: ManualClock) -> Operating:
+    return process(stores, clock)
+
+
+def process(stores: Stores, clock: ManualClock, dynamodb: Counting | None = None) -> Operating:
+    """What one process knows: it shares the table with all others, and nothing else."""
+    return Operating(cast("DynamoDBClient", dynamodb or stores.dynamodb), stores.cache_table, clock)
+
+
+# -- the budget --------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_known_is_nothing_used(one: Operating) -> None:
+    assert one.budget(MEMBER_ID, IM).left == ALL
+    assert one.budget(MEMBER_ID, IM).calls(50) == 50
+
+
+def test_what_one_process_was_told_every_process_knows(one: Operating, another: Operating, clock: ManualClock) -> None:
+    one.note(MEMBER_ID, IM, 100.0, clock.now() + 500, duration=0.25)
+    budget = another.budget(MEMBER_ID, IM)
+    assert budget.left == ALL - 100
+    assert budget.resets_at == pytest.approx(clock.now() + 501)
+    assert budget.cost == 0.25
+
+
+def test_methods_and_portals_have_budgets_of_their_own(one: Operating, clock: ManualClock) -> None:
+    one.note(MEMBER_ID, IM, 100.0, clock.now() + 500)
+    assert one.budget(MEMBER_ID, IMBOT).left == one.budget("another portal", IM).left == ALL
+
+
+def test_bulk_stops_before_the_portal_refuses(one: Operating, clock: ManualClock) -> None:
+    one.note(MEMBER_ID, IM, ALL, clock.now() + 300)
+    assert one.budget(MEMBER_ID, IM).calls(50) == 0
+
+
+def test_when_some_of_it_came_back_a_small_request_finds_out_how_much(one: Operating, clock: ManualClock) -> None:
+    one.note(MEMBER_ID, IM, 470.0, clock.now() + 300, duration=0.1)
+    clock.advance(301.1)
+    budget = one.budget(MEMBER_ID, IM)
+    assert budget.calls(50) == AT_ONCE / 0.1
+    one.note(MEMBER_ID, IM, 200.0, clock.now() + 60)
+    assert one.budget(MEMBER_ID, IM).left == ALL - 200
+
+
+def test_if_nothing_came_back_after_all_bulk_waits_on(one: Operating, another: Operating, clock: ManualClock) -> None:
+    one.note(MEMBER_ID, IM, 470.0, clock.now() + 300)
+    clock.advance(301.1)
+    one.note(MEMBER_ID, IM, 471.0, clock.now() + 60)
+    assert another.budget(MEMBER_ID, IM).calls(50) == 0
+
+
+def test_a_portal_that_names_no_reset_is_asked_again_a_minute_later(one: Operating, clock: ManualClock) -> None:
+    one.note(MEMBER_ID, IM, 470.0, None)
+    clock.advance(59)
+    assert one.budget(MEMBER_ID, IM).calls(50) == 0
+    clock.advance(1.1)
+    assert one.budget(MEMBER_ID, IM).calls(50) == 50
+
+
+def test_a_reset_that_is_named_beyond_all_reason_does_not_stop_bulk_for_ever(
+    one: Operating, clock: ManualClock
+) -> None:
+    one.note(MEMBER_ID, IM, 470.0, clock.now() * 1000)
+    clock.advance(602)
+    assert one.budget(MEMBER_ID, IM).calls(50) == 50
+
+
+def test_after_ten_minutes_nothing_of_it_counts(one: Operating, clock: ManualClock) -> None:
+    one.note(MEMBER_ID, IM, 300.0, clock.now() + 600)
+    clock.advance(600.1)
+    assert one.budget(MEMBER_ID, IM).left == ALL
+
+
+@pytest.mark.parametrize(
+    ("left", "cost", "calls"),
+    [
+        (100, 0, 50),
+        (100, 0.02, 50),
+        (100, 0.2, 10),
+        (100, 7, 1),
+        (0.5, 0.02, 25),
+        (0.001, 1, 1),
+        (0, 0.02, 0),
+        (-3, 0, 0),
+    ],
+)
+def test_a_request_holds_so_many_calls_as_fit_into_two_seconds_and_into_what_is_left(
+    left: float, cost: float, calls: int
+) -> None:
+    assert Budget(left, 0.0, cost).calls(50) == calls
+
+
+def test_what_a_call_costs_is_measured_again_and_again(one: Operating) -> None:
+    for _ in range(40):
+        one.note(MEMBER_ID, IM, None, None, duration=0.5)
+    for _ in range(40):
+        one.note(MEMBER_ID, IM, None, None, duration=0.1)
+    assert one.budget(MEMBER_ID, IM).cost == pytest.approx(0.1, abs=0.01)
+
+
+# -- what it costs -----------------------------------------------------------------------------------------------------
+
+
+def test_small_sums_are_never_written(one: Operating, dynamodb: Counting, clock: ManualClock) -> None:
+    for number in range(90):
+        one.note(MEMBER_ID, IM, number * 0.02, clock.now() + 600)
+        clock.advance(0.5)
+    assert dynamodb.writes == 0
+
+
+def test_a_window_full_of_work_costs_a_write_for_each_two_seconds_of_it(
+    one: Operating, dynamodb: Counting, clock: ManualClock
+) -> None:
+    for number in range(480):
+        one.note(MEMBER_ID, IM, float(number), clock.now() + 600)
+        clock.advance(0.5)
+    assert 230 <= dynamodb.writes <= 240
+
+
+def test_a_process_asks_for_stops_every_few_seconds_and_not_with_every_call(
+    one: Operating, dynamodb: Counting, clock: ManualClock
+) -> None:
+    for _ in range(60):
+        assert one.stopped_until(MEMBER_ID, IM) is None
+        clock.advance(0.1)
+    assert dynamodb.reads <= 3
+
+
+def test_figures_that_a_portal_omits_are_not_missed(one: Operating, dynamodb: Counting) -> None:
+    one.note(MEMBER_ID, IM, None, None)
+    assert dynamodb.writes == 0
+    assert one.budget(MEMBER_ID, IM).left == ALL
+
+
+# -- a method that the portal refused ----------------------------------------------------------------------------------
+
+
+def test_a_refused_method_is_stopped_for_every_process_until_its_reset(
+    one: Operating, another: Operating, clock: ManualClock
+) -> None:
+    reset = clock.now() + 400
+    one.note(MEMBER_ID, IM, 480.0, reset)
+    assert one.stop(MEMBER_ID, IM) == pytest.approx(reset + 1)
+    assert another.stopped_until(MEMBER_ID, IM) == pytest.approx(reset + 1)
+    assert another.stopped_until(MEMBER_ID, IMBOT) is None
+    assert another.budget(MEMBER_ID, IM).calls(50) == 0
+
+
+def test_the_reset_that_the_error_names_counts_first(one: Operating, clock: ManualClock) -> None:
+    one.note(MEMBER_ID, IM, 480.0, clock.now() + 400)
+    assert one.stop(MEMBER_ID, IM, clock.now() + 30) == pytest.approx(clock.now() + 31)
+
+
+def test_bulk_may_be_the_one_who_tries_when_a_stop_is_over(one: Operating, clock: ManualClock) -> None:
+    one.note(MEMBER_ID, IM, 480.0, clock.now() + 400)
+    one.stop(MEMBER_ID, IM, clock.now() + 30)
+    clock.advance(31.1)
+    assert one.budget(MEMBER_ID, IM).left == AT_ONCE
+
+
+@pytest.mark.parametrize("named", [None, -5.0, 1e9])
+def test_without_a_credible_reset_a_minute_passes(one: Operating, clock: ManualClock, named: float | None) -> None:
+    reset_at = None if named is None else clock.now() + named
+    assert one.stop(MEMBER_ID, IM, reset_at) == pytest.approx(clock.now() + 60)
+
+
+def test_a_process_that_found_no_stop_learns_of_one_within_three_seconds(
+    one: Operating, another: Operating, clock: ManualClock
+) -> None:
+    assert another.stopped_until(MEMBER_ID, IM) is None
+    one.stop(MEMBER_ID, IM)
+    clock.advance(3.1)
+    assert another.stopped_until(MEMBER_ID, IM) is not None
+
+
+def test_when_it_is_due_one_caller_tries_and_his_answer_lets_all_in(
+    stores: Stores, one: Operating, clock: ManualClock
+) -> None:
+    one.stop(MEMBER_ID, IM)
+    crowd = [process(stores, clock) for _ in range(5)]
+    clock.advance(60.1)
+    told = [each.stopped_until(MEMBER_ID, IM) for each in crowd]
+    assert told[0] is None
+    assert told[1:] == pytest.approx([clock.now() + 60] * 4)
+    crowd[0].note(MEMBER_ID, IM, 3.0, clock.now() + 600)
+    clock.advance(3.1)
+    assert [each.stopped_until(MEMBER_ID, IM) for each in crowd] == [None] * 5
+
+
+@pytest.mark.parametrize("operating", [None, 0.0, 1.0])
+def test_an_answer_without_figures_lets_all_in_too(
+    one: Operating, another: Operating, clock: ManualClock, operating: float | None
+) -> None:
+    one.stop(MEMBER_ID, IM)
+    clock.advance(60.1)
+    assert one.stopped_until(MEMBER_ID, IM) is None
+    one.note(MEMBER_ID, IM, operating, None)
+    assert another.stopped_until(MEMBER_ID, IM) is None
+    assert one.stopped_until(MEMBER_ID, IM) is None
+
+
+def test_a_try_that_is_refused_again_stops_the_method_for_another_minute(
+    one: Operating, another: Operating, clock: ManualClock
+) -> None:
+    one.stop(MEMBER_ID, IM)
+    for _ in range(3):
+        clock.advance(60.1)
+        assert one.stopped_until(MEMBER_ID, IM) is None
+        one.stop(MEMBER_ID, IM)
+        assert another.stopped_until(MEMBER_ID, IM) == pytest.approx(clock.now() + 60)
+
+
+def test_an_answer_that_was_under_way_when_the_method_was_stopped_does_not_let_anybody_in(
+    one: Operating, another: Operating, clock: ManualClock
+) -> None:
+    one.stop(MEMBER_ID, IM)
+    one.note(MEMBER_ID, IM, 479.0, clock.now() + 300)
+    another.note(MEMBER_ID, IM, 479.5, clock.now() + 300)
+    assert one.stopped_until(MEMBER_ID, IM) is not None
+    assert another.stopped_until(MEMBER_ID, IM) is not None
+
+
+def test_if_the_one_who_tries_dies_another_tries_a_minute_later(
+    one: Operating, another: Operating, clock: ManualClock
+) -> None:
+    one.stop(MEMBER_ID, IM)
+    clock.advance(60.1)
+    assert one.stopped_until(MEMBER_ID, IM) is None
+    clock.advance(59)
+    assert another.stopped_until(MEMBER_ID, IM) is not None
+    clock.advance(1.1)
+    assert another.stopped_until(MEMBER_ID, IM) is None
+
+
+def test_whose_claim_is_written_twice_still_has_the_right_to_try(stores: Stores, clock: ManualClock) -> None:
+    loses = process(stores, clock, Counting(stores.dynamodb, loses=True))
+    loses.stop(MEMBER_ID, IM)
+    clock.advance(60.1)
+    assert loses.stopped_until(MEMBER_ID, IM) is None
+    assert process(stores, clock).stopped_until(MEMBER_ID, IM) is not None
+
+
+def test_a_stop_from_a_clock_that_ran_wrong_stops_nobody(stores: Stores, one: Operating, clock: ManualClock) -> None:
+    stores.dynamodb.put_item(
+        TableName=stores.cache_table,
+        Item={"pk": {"S": f"OPERATING#{MEMBER_ID}#{IM}"}, "stopped_until": {"N": str(clock.now() + 1e6)}},
+    )
+    assert one.stopped_until(MEMBER_ID, IM) is None
+
+
+def test_the_figures_of_the_last_answer_are_remembered_while_they_count(
+    one: Operating, another: Operating, clock: ManualClock
+) -> None:
+    assert one.last_told(MEMBER_ID, "im.chat.get") is None
+    one.note(MEMBER_ID, "im.chat.get", 0.5, clock.now() + 600, duration=0.1)
+    one.note(MEMBER_ID, "im.chat.get", 0.75, clock.now() + 600, duration=0.1)
+    one.note(MEMBER_ID, "im.chat.get", None, None)
+    told = one.last_told(MEMBER_ID, "im.chat.get")
+    assert told == OperatingTime(0.75, clock.now() + 600, 0.1)
+    assert another.last_told(MEMBER_ID, "im.chat.get") is None, "no process reads for it"
+    clock.advance(601)
+    assert one.last_told(MEMBER_ID, "im.chat.get") is None

@@ -1,0 +1,170 @@
+"""Every call to a portal: inside its pace and its deadline, counted, and with nothing of it lost."""
+
+import pytest
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import PortalBlocked, PortalBusy, PortalMisconfigured
+from chat_lookup.portals.portal import Portal, PortalState
+from tests.support.building import Service, install
+from tests.support.fakes import WEBHOOK_CODE, WEBHOOK_URL, FakeBitrix24, ManualClock, Output
+
+PAIR = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
+
+
+@pytest.fixture
+def deadline(clock: ManualClock) -> Deadline:
+    return Deadline.after(10, clock)
+
+
+def call(service: Service, portal: Portal, deadline: Deadline, method: str = "im.chat.get") -> object:
+    with service.telemetry.invocation("test"):
+        return service.calls.call(portal, method, PAIR, deadline).result
+
+
+def test_a_call_reaches_the_portals_own_address_with_the_parameters_as_given(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline
+) -> None:
+    bitrix24.answers("im.chat.get", {"ID": 1437})
+    assert call(service, portal, deadline) == {"ID": 1437}
+    (called,) = bitrix24.calls
+    assert (called.endpoint.base_url, called.params) == (WEBHOOK_URL, PAIR)
+
+
+def test_a_call_is_counted_with_its_wait_and_its_latency(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline, output: Output
+) -> None:
+    bitrix24.seconds = 0.25
+    bitrix24.answers("im.chat.get", None)
+    call(service, portal, deadline)
+    assert output.metric("PortalCalls", method="im.chat.get") == 1
+    assert output.metric("PortalLatency") == pytest.approx(250)
+    assert output.metric("LimiterWait") == 0
+    assert output.metric("PortalErrors") == 0
+
+
+def test_a_failure_is_counted_by_code_and_by_class_and_told_on_the_line(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline, output: Output
+) -> None:
+    bitrix24.fails("im.chat.get", "Access_Error", 403)
+    with pytest.raises(BitrixError):
+        call(service, portal, deadline)
+    assert output.metric("PortalErrors", code="ACCESS_ERROR") == 1
+    assert output.metric("PortalErrors", **{"class": "object"}) == 1
+    (line,) = output.lines
+    assert line["level"] == "WARNING"
+    assert (line["portal_error"], line["portal_status"]) == ("Access_Error", 403)
+    assert line["portal_said"] == "what the portal said"
+
+
+def test_a_code_that_no_row_knows_is_other_in_the_metric_and_whole_on_the_line(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline, output: Output
+) -> None:
+    bitrix24.fails("im.chat.get", "BRAND_NEW_CODE", 400)
+    with pytest.raises(BitrixError):
+        call(service, portal, deadline)
+    assert output.metric("PortalErrors", code="OTHER") == 1
+    assert output.lines[0]["portal_error"] == "BRAND_NEW_CODE"
+
+
+def test_a_call_that_finds_no_slot_before_its_deadline_is_never_made(
+    service: Service, bitrix24: FakeBitrix24, clock: ManualClock, output: Output
+) -> None:
+    portal = install(service, rate=0.1, burst=1)
+    bitrix24.answers("im.chat.get", None)
+    call(service, portal, Deadline.after(2, clock))
+    with pytest.raises(PortalBusy) as raised:
+        call(service, portal, Deadline.after(2, clock))
+    assert len(bitrix24.calls) == 1
+    # The slot is 10 s away: after 9 s it lies within 2 s, with one left for the call.
+    assert raised.value.retry_after == pytest.approx(9)
+    assert output.metric("PortalErrors") == 0  # the portal did nothing wrong
+
+
+def test_a_call_waits_for_its_slot_and_is_made_then(
+    service: Service, bitrix24: FakeBitrix24, deadline: Deadline, output: Output
+) -> None:
+    portal = install(service, rate=2.0, burst=1)
+    bitrix24.answers("im.chat.get", None)
+    for _ in range(3):
+        call(service, portal, deadline)
+    gaps = [later.at - sooner.at for sooner, later in zip(bitrix24.calls, bitrix24.calls[1:], strict=False)]
+    assert gaps == pytest.approx([0.5, 0.5], abs=0.001)
+    assert output.metric("LimiterWait") == pytest.approx(1000, abs=1)
+
+
+def test_a_call_is_made_only_while_there_is_time_for_an_answer(
+    service: Service, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    portal = install(service, rate=0.5, burst=1)
+    bitrix24.answers("im.chat.get", None)
+    call(service, portal, Deadline.after(5, clock))
+    # The next slot is 2 s away, at the very end of what this caller has.
+    with pytest.raises(PortalBusy):
+        call(service, portal, Deadline.after(2.01, clock))
+    assert len(bitrix24.calls) == 1
+
+
+def test_only_the_bots_own_methods_are_told_the_bots_token(
+    service: Service, bitrix24: FakeBitrix24, deadline: Deadline
+) -> None:
+    arn, version = service.tokens.keep_webhook(WEBHOOK_URL, "b0tt0ken-b0tt0ken")
+    portal = install(service, secret_arn=arn, token_version=version)
+    for method in ("im.chat.get", "imbot.chat.get", "imbot.v2.Chat.get"):
+        bitrix24.answers(method, None)
+        call(service, portal, deadline, method)
+    assert ["botToken" in called.params for called in bitrix24.calls] == [False, False, True]
+
+
+def test_no_line_metric_or_error_holds_the_webhooks_code(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline, output: Output
+) -> None:
+    bitrix24.fails("im.chat.get", f"code {WEBHOOK_CODE}", 400)
+    with pytest.raises(BitrixError):
+        call(service, portal, deadline)
+    assert output.lines
+    assert WEBHOOK_CODE not in output.text
+
+
+# -- failures that are the portal's state ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "state", "error"),
+    [
+        ("PAYMENT_REQUIRED", 401, PortalState.UNPAID, PortalBlocked),
+        ("PORTAL_RENAMED", 302, PortalState.RENAMED, PortalMisconfigured),
+    ],
+)
+def test_a_failure_that_lasts_marks_the_portal_and_the_next_caller_is_told_without_a_call(
+    service: Service,
+    portal: Portal,
+    bitrix24: FakeBitrix24,
+    deadline: Deadline,
+    code: str,
+    status: int,
+    state: PortalState,
+    error: type[Exception],
+) -> None:
+    bitrix24.fails("im.chat.get", code, status)
+    with pytest.raises(BitrixError):
+        call(service, portal, deadline)
+    record = service.portals.read(portal.member_id)
+    assert record is not None
+    assert record.state is state
+    with pytest.raises(error):
+        service.portals.get(portal.member_id)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "attempts"),
+    [("QUERY_LIMIT_EXCEEDED", 503, 2), ("ACCESS_ERROR", 403, 1), ("expired_token", 401, 1), ("X", 500, 3)],
+)
+def test_a_failure_that_passes_leaves_the_portal_open(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline, code: str, status: int, attempts: int
+) -> None:
+    bitrix24.fails("im.chat.get", code, status)
+    with pytest.raises(BitrixError):
+        call(service, portal, deadline)
+    assert service.portals.get(portal.member_id).state is PortalState.ACTIVE
+    assert len(bitrix24.calls) == attempts  # and a webhook has nothing to renew

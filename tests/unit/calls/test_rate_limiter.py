@@ -1,0 +1,256 @@
+"""Reservations of the shared pace, by several processes on one table."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from chat_lookup.calls.gcra import BULK_PATIENCE, Pace, Share
+from chat_lookup.calls.rate_limiter import Limiter
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import PortalBusy
+from tests.support.fakes import MEMBER_ID, OthersGoOn, Stores
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOW = 1_763_000_000.0
+USUAL = Pace(rate=2, burst=50)
+TINY = 1e-4
+"""Seconds that rounding to microseconds may add up to here."""
+
+paces = st.builds(Pace, rate=st.sampled_from([0.1, 0.7, 1.0, 2.0, 5.0, 33.3]), burst=st.integers(1, 260))
+shares = st.sampled_from(Share)
+
+
+class Counting:
+    """Passes on to DynamoDB and counts the writes."""
+
+    def __init__(self, dynamodb: "DynamoDBClient") -> None:
+        self._dynamodb = dynamodb
+        self.writes = 0
+
+    def get_item(self, **arguments: Any) -> object:
+        return self._dynamodb.get_item(**arguments)
+
+    def update_item(self, **arguments: Any) -> object:
+        self.writes += 1
+        return self._dynamodb.update_item(**arguments)
+
+
+@pytest.fixture
+def clock() -> OthersGoOn:
+    return OthersGoOn()
+
+
+@pytest.fixture
+def dynamodb(stores: Stores) -> Counting:
+    return Counting(stores.dynamodb)
+
+
+def process(stores: Stores, clock: OthersGoOn, dynamodb: Counting | None = None) -> Limiter:
+    """The limiter of one process: it shares the table with all others, and nothing else."""
+    client = cast("DynamoDBClient", dynamodb) if dynamodb else stores.dynamodb
+    return Limiter(client, stores.cache_table, clock)
+
+
+def wait(
+    limiter: Limiter, clock: OthersGoOn, pace: Pace = USUAL, share: Share = Share.INTERACTIVE, patience: float = 10
+) -> float:
+    return limiter.wait(MEMBER_ID, pace, share, Deadline.after(patience, clock))
+
+
+def until_refused(
+    limiter: Limiter, clock: OthersGoOn, *, share: Share = Share.INTERACTIVE, patience: float = 10
+) -> list[float]:
+    """Reserve until no slot is left; answers how long each had to wait."""
+    waited: list[float] = []
+    with suppress(PortalBusy):
+        while True:
+            waited.append(wait(limiter, clock, share=share, patience=patience))
+    return waited
+
+
+def put_tat(stores: Stores, tat: float) -> None:
+    stores.dynamodb.put_item(
+        TableName=stores.cache_table, Item={"pk": {"S": f"LIMIT#{MEMBER_ID}"}, "tat": {"N": f"{tat:.6f}"}}
+    )
+
+
+def test_a_burst_is_admitted_at_once_and_then_one_each_interval(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    waited = [wait(limiter, clock, Pace(2, 10)) for _ in range(15)]
+    assert waited[:9] == [0.0] * 9
+    assert waited[9:] == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.5, 3.0], abs=TINY)
+
+
+def test_whoever_waits_sleeps_for_exactly_as_long_as_he_is_told(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    for _ in range(3):
+        waited = wait(limiter, clock, Pace(2, 1))
+    assert clock.slept[-1] == pytest.approx(waited, abs=TINY)
+    assert waited == pytest.approx(1.0, abs=TINY)
+
+
+def test_processes_that_know_nothing_of_each_other_keep_one_pace(stores: Stores, clock: OthersGoOn) -> None:
+    processes = [process(stores, clock) for _ in range(5)]
+    waited = [wait(each, clock, Pace(2, 10)) for _ in range(5) for each in processes]
+    assert waited == pytest.approx([max(0.0, (number - 8) * 0.5) for number in range(25)], abs=0.01)
+
+
+def test_portals_do_not_wait_for_each_other(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    deadline = Deadline.after(10, clock)
+    assert limiter.wait("a", Pace(2, 1), Share.INTERACTIVE, deadline) == 0
+    assert limiter.wait("b", Pace(2, 1), Share.INTERACTIVE, deadline) == 0
+
+
+def test_after_a_pause_the_whole_burst_is_there_again_and_no_more(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    for _ in range(9):
+        wait(limiter, clock, Pace(2, 10))
+    clock.advance(3600)
+    assert [wait(limiter, clock, Pace(2, 10)) for _ in range(10)] == [0.0] * 9 + [pytest.approx(0.5, abs=TINY)]
+
+
+def test_no_slot_is_given_beyond_the_deadline(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    pace = Pace(2, 1)
+    assert wait(limiter, clock, pace, patience=1.2) == 0.0
+    assert wait(limiter, clock, pace, patience=1.2) == pytest.approx(0.5, abs=TINY)
+    assert wait(limiter, clock, pace, patience=1.2) == pytest.approx(1.0, abs=TINY)
+    with pytest.raises(PortalBusy) as raised:
+        wait(limiter, clock, pace, patience=1.2)
+    assert raised.value.retry_after == pytest.approx(1.0)  # never less than a second is told
+
+
+def test_a_refusal_says_when_to_come_back_and_then_it_is_true(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    until_refused(limiter, clock, patience=4)
+    with pytest.raises(PortalBusy) as raised:
+        wait(limiter, clock, patience=0.5)
+    told = raised.value.retry_after
+    assert told is not None
+    assert told > 3
+    clock.advance(told - 0.1)
+    with pytest.raises(PortalBusy):
+        wait(limiter, clock, patience=0.5)
+    clock.advance(0.11)
+    assert wait(limiter, clock, patience=0.5) <= 0.5
+
+
+def test_whoever_was_refused_is_refused_again_without_a_write(
+    stores: Stores, clock: OthersGoOn, dynamodb: Counting
+) -> None:
+    limiter = process(stores, clock, dynamodb)
+    for _ in range(3):
+        wait(limiter, clock, Pace(2, 1))
+    written = dynamodb.writes
+    for _ in range(20):
+        with pytest.raises(PortalBusy):
+            wait(limiter, clock, Pace(2, 1), patience=0.3)
+    assert dynamodb.writes == written
+
+
+def test_a_refusal_reserves_nothing(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    wait(limiter, clock, Pace(2, 1))
+    for _ in range(5):
+        with pytest.raises(PortalBusy):
+            wait(process(stores, clock), clock, Pace(2, 1), patience=0.1)
+    assert wait(limiter, clock, Pace(2, 1)) == pytest.approx(0.5, abs=TINY)
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_whose_time_is_up_is_refused_and_reserves_nothing(
+    stores: Stores, clock: OthersGoOn, dynamodb: Counting, before: int
+) -> None:
+    limiter = process(stores, clock, dynamodb)
+    for _ in range(before):
+        wait(limiter, clock)
+    written = dynamodb.writes
+    for late in (0, -5):
+        with pytest.raises(PortalBusy):
+            wait(limiter, clock, patience=late)
+    assert dynamodb.writes == written
+
+
+def test_one_reservation_costs_one_write_once_the_row_was_seen(
+    stores: Stores, clock: OthersGoOn, dynamodb: Counting
+) -> None:
+    limiter = process(stores, clock, dynamodb)
+    wait(limiter, clock)
+    written = dynamodb.writes
+    for _ in range(10):
+        wait(limiter, clock)
+    assert dynamodb.writes == written + 10
+
+
+def test_a_new_process_needs_two_writes_at_most(stores: Stores, clock: OthersGoOn, dynamodb: Counting) -> None:
+    wait(process(stores, clock), clock)
+    wait(process(stores, clock, dynamodb), clock)
+    assert dynamodb.writes == 2
+
+
+def test_bulk_never_reserves_more_than_a_second_ahead(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    waited = until_refused(limiter, clock, share=Share.BULK, patience=60)
+    assert max(waited) <= BULK_PATIENCE + TINY
+    assert len(waited) == 36 + 2  # four fifths of 45, and what leaks in a second
+
+
+def test_whoever_waits_is_admitted_at_once_while_bulk_takes_all_it_may(stores: Stores, clock: OthersGoOn) -> None:
+    bulk, interactive = process(stores, clock), process(stores, clock)
+    until_refused(bulk, clock, share=Share.BULK)
+    assert [wait(interactive, clock) for _ in range(7)] == [0.0] * 7
+
+
+def test_a_row_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    put_tat(stores, clock.now() + 2 * 24 * 3600)
+    assert wait(limiter, clock) == 0.0
+    assert wait(process(stores, clock), clock, Pace(2, 1)) == pytest.approx(0.5, abs=TINY)
+
+
+def test_a_process_that_saw_such_a_row_before_is_not_blocked_either(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    put_tat(stores, clock.now() + 3000)
+    with pytest.raises(PortalBusy):
+        wait(limiter, clock)
+    put_tat(stores, clock.now() + 2 * 24 * 3600)
+    assert wait(process(stores, clock), clock) == 0.0
+
+
+def test_a_large_burst_of_a_slow_portal_is_not_taken_for_a_clock_that_ran_wrong(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    pace = Pace(rate=0.1, burst=1000)
+    full = clock.now() + pace.reach(Share.INTERACTIVE) + pace.interval
+    assert full > clock.now() + 3600
+    put_tat(stores, full)
+    assert wait(process(stores, clock), clock, pace, patience=30) == pytest.approx(10, abs=TINY)
+
+
+@given(paces, st.floats(0, 5))
+@example(Pace(0.1, 1000), 0.0)
+def test_a_full_bucket_is_never_absurd(pace: Pace, ahead: float) -> None:
+    assert NOW + pace.reach(Share.INTERACTIVE) + pace.interval + ahead < pace.absurd(NOW)
+
+
+@pytest.mark.parametrize("parts_of_a_microsecond", [-0.4, -0.2, 0.0, 0.2, 0.4])
+def test_whoever_comes_in_the_same_microsecond_as_the_row_is_not_kept_out_by_rounding(
+    stores: Stores, parts_of_a_microsecond: float
+) -> None:
+    moment = 1_000_000.0  # early enough for a float to tell parts of a microsecond
+    put_tat(stores, moment)
+    clock = OthersGoOn(moment + parts_of_a_microsecond * 1e-6)
+    assert wait(process(stores, clock), clock) == pytest.approx(0.0, abs=TINY)
+
+
+def test_the_row_says_when_it_is_garbage(stores: Stores, clock: OthersGoOn) -> None:
+    wait(process(stores, clock), clock)
+    (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
+    assert item["expires_at"]["N"].isdecimal()
+    assert float(item["expires_at"]["N"]) > clock.now() + 3600

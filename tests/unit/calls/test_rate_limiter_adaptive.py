@@ -1,0 +1,283 @@
+"""What the pace learns from a refusal by the portal, and who may wait for it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from chat_lookup.calls.gcra import HOLD, MOST_WAITERS, RESTORE, Pace, Share
+from chat_lookup.calls.rate_limiter import Limiter
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import PortalBusy
+from tests.support.fakes import MEMBER_ID, ManualClock, OthersGoOn, Stores
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+USUAL = Pace(rate=2, burst=50)
+TINY = 1e-4
+"""Seconds that rounding to microseconds may add up to here."""
+
+
+class Counting:
+    """Passes on to DynamoDB and counts; with `loses`, each write is sent twice, as after its answer was lost."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", *, loses: bool = False) -> None:
+        self._dynamodb = dynamodb
+        self._loses = loses
+        self.reads = 0
+
+    def get_item(self, **arguments: Any) -> object:
+        self.reads += 1
+        return self._dynamodb.get_item(**arguments)
+
+    def update_item(self, **arguments: Any) -> object:
+        if self._loses:
+            self._dynamodb.update_item(**arguments)
+        return self._dynamodb.update_item(**arguments)
+
+
+class Meanwhile(ManualClock):
+    """While somebody sleeps on it for the first time, something happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.happens: Callable[[], object] | None = None
+
+    def sleep(self, seconds: float) -> None:
+        happens, self.happens = self.happens, None
+        if seconds > 0 and happens:
+            happens()
+        super().sleep(seconds)
+
+
+@pytest.fixture
+def clock() -> OthersGoOn:
+    return OthersGoOn()
+
+
+@pytest.fixture
+def meanwhile() -> Meanwhile:
+    return Meanwhile()
+
+
+def process(stores: Stores, clock: ManualClock, dynamodb: Counting | None = None) -> Limiter:
+    """The limiter of one process: it shares the table with all others, and nothing else."""
+    return Limiter(cast("DynamoDBClient", dynamodb or stores.dynamodb), stores.cache_table, clock)
+
+
+def wait(
+    limiter: Limiter, clock: ManualClock, pace: Pace = USUAL, share: Share = Share.INTERACTIVE, patience: float = 10
+) -> float:
+    return limiter.wait(MEMBER_ID, pace, share, Deadline.after(patience, clock))
+
+
+def between_slots(limiter: Limiter, clock: ManualClock) -> float:
+    """Seconds between the last of the burst and the one after it."""
+    waited = [wait(limiter, clock, patience=30) for _ in range(USUAL.burst)]
+    return waited[-1] - waited[-2]
+
+
+def test_after_a_refusal_everybody_pauses_and_goes_on_at_half_the_pace_without_a_burst(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    one, another = process(stores, clock), process(stores, clock)
+    one.refused(MEMBER_ID, USUAL)
+    waited = [wait(each, clock) for each in (one, another, process(stores, clock), one)]
+    assert waited == pytest.approx([4.0, 5.0, 6.0, 7.0], abs=TINY)
+
+
+def test_a_process_that_saw_the_row_before_learns_of_a_refusal_with_its_next_slot(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    one, another = process(stores, clock), process(stores, clock)
+    wait(another, clock)
+    one.refused(MEMBER_ID, USUAL)
+    assert [wait(another, clock) for _ in range(3)] == pytest.approx([4.0, 4.5, 5.5], abs=TINY)
+
+
+def test_a_process_that_never_called_that_portal_may_be_the_first_to_be_refused(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    process(stores, clock).refused(MEMBER_ID, USUAL)
+    assert wait(process(stores, clock), clock) == pytest.approx(4.0, abs=TINY)
+
+
+def test_several_refusals_at_once_count_as_one(stores: Stores, clock: OthersGoOn) -> None:
+    processes = [process(stores, clock) for _ in range(5)]
+    for each in processes:
+        wait(each, clock)
+    for each in processes:
+        each.refused(MEMBER_ID, USUAL)
+        clock.advance(0.05)
+    waited = [wait(each, clock) for each in processes]
+    assert waited == pytest.approx([3.75, 4.75, 5.75, 6.75, 7.75], abs=TINY)
+
+
+def test_refused_again_the_pace_is_halved_again_but_never_below_a_quarter(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    pauses = []
+    for _ in range(4):
+        limiter.refused(MEMBER_ID, USUAL)
+        first, second = wait(limiter, clock, patience=30), wait(limiter, clock, patience=30)
+        pauses.append((first, second - first))
+        clock.advance(second)
+    assert [each for pause in pauses for each in pause] == pytest.approx([4, 1, 8, 2, 8, 2, 8, 2], abs=TINY)
+
+
+def test_whoever_would_have_to_wait_beyond_his_deadline_for_the_pause_to_end_is_told_so(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    process(stores, clock).refused(MEMBER_ID, USUAL)
+    with pytest.raises(PortalBusy) as raised:
+        wait(process(stores, clock), clock, patience=1)
+    assert raised.value.retry_after == pytest.approx(3.0, abs=TINY)
+
+
+def test_after_a_pause_bulk_lets_those_who_wait_go_first(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    limiter.refused(MEMBER_ID, USUAL)
+    clock.advance(4)
+    with pytest.raises(PortalBusy):
+        wait(limiter, clock, share=Share.BULK)
+    assert wait(limiter, clock) == pytest.approx(0.0, abs=TINY)
+
+
+def test_a_lowered_pace_stays_for_a_minute_and_then_comes_back_by_itself(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    limiter.refused(MEMBER_ID, USUAL)
+    apart = []
+    for seconds in (HOLD, RESTORE / 2, RESTORE / 2):
+        clock.advance(seconds)
+        apart.append(between_slots(process(stores, clock), clock))
+    assert apart == pytest.approx([1.0, 2 / 3, 0.5], abs=0.01)
+
+
+def test_a_portal_that_names_the_end_of_its_refusal_is_left_alone_until_then(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    limiter.refused(MEMBER_ID, USUAL, clock.now() + 20)
+    assert wait(limiter, clock, patience=30) == pytest.approx(20, abs=TINY)
+
+
+def test_no_portal_names_an_end_that_keeps_its_callers_longer_than_a_minute(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    limiter.refused(MEMBER_ID, USUAL, clock.now() + 1e9)
+    clock.advance(59)
+    assert wait(limiter, clock) == pytest.approx(1, abs=TINY)
+
+
+def test_slots_that_are_reserved_far_ahead_are_not_given_up_for_a_short_pause(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    limiter = process(stores, clock)
+    last = [wait(limiter, clock, Pace(2, 1)) for _ in range(15)][-1]
+    process(stores, clock).refused(MEMBER_ID, Pace(2, 1))
+    assert wait(limiter, clock, Pace(2, 1), patience=20) == pytest.approx(last + 0.5, abs=TINY)
+
+
+# -- whoever sleeps while it happens -----------------------------------------------------------------------------------
+
+
+def asleep(stores: Stores, clock: Meanwhile, pace: Pace) -> Limiter:
+    """A process that has to sleep for two intervals at its next reservation."""
+    limiter = process(stores, clock)
+    for _ in range(2):
+        process(stores, OthersGoOn(clock.now())).wait(MEMBER_ID, pace, Share.BULK, Deadline.after(9, clock))
+    return limiter
+
+
+def test_whoever_slept_while_another_was_refused_waits_for_the_pause_to_end(
+    stores: Stores, meanwhile: Meanwhile
+) -> None:
+    pace = Pace(2, 1)
+    limiter, other = asleep(stores, meanwhile, pace), process(stores, meanwhile)
+    began = meanwhile.now()
+    meanwhile.happens = lambda: other.refused(MEMBER_ID, pace)
+    waited = wait(limiter, meanwhile, pace)
+    assert waited == pytest.approx(4.0, abs=TINY)
+    assert meanwhile.now() == pytest.approx(began + waited, abs=TINY)
+
+
+def test_whoever_slept_while_another_was_refused_gives_up_if_the_pause_ends_too_late_for_him(
+    stores: Stores, meanwhile: Meanwhile
+) -> None:
+    pace = Pace(2, 1)
+    limiter, other = asleep(stores, meanwhile, pace), process(stores, meanwhile)
+    meanwhile.happens = lambda: other.refused(MEMBER_ID, pace)
+    with pytest.raises(PortalBusy) as raised:
+        wait(limiter, meanwhile, pace, patience=2)
+    assert raised.value.retry_after == pytest.approx(2.0, abs=TINY)
+
+
+def test_bulk_that_slept_between_two_steps_of_a_burst_hears_of_a_refusal_before_it_calls(
+    stores: Stores, meanwhile: Meanwhile
+) -> None:
+    limiter, other = process(stores, meanwhile), process(stores, meanwhile)
+    assert wait(other, meanwhile, share=Share.BULK) == 0.0
+    meanwhile.happens = lambda: other.refused(MEMBER_ID, USUAL)
+    with pytest.raises(PortalBusy):  # nothing is left for bulk work until the pause is over
+        wait(limiter, meanwhile, share=Share.BULK)
+
+
+def test_whoever_calls_at_once_pays_for_no_look_at_the_row(stores: Stores, clock: OthersGoOn) -> None:
+    dynamodb = Counting(stores.dynamodb)
+    limiter = process(stores, clock, dynamodb)
+    assert [wait(limiter, clock) for _ in range(45)] == [0.0] * 45
+    assert dynamodb.reads == 0
+    assert wait(limiter, clock, patience=30) <= USUAL.interval
+    assert dynamodb.reads == 0  # nobody had a turn meanwhile
+    assert wait(limiter, clock, patience=30) > USUAL.interval
+    assert dynamodb.reads == 1
+
+
+# -- how many may wait -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lowered", [False, True])
+def test_so_many_wait_and_no_more_however_patient_they_are(stores: Stores, clock: OthersGoOn, lowered: bool) -> None:
+    limiter = process(stores, clock)
+    if lowered:
+        limiter.refused(MEMBER_ID, USUAL)
+        clock.advance(HOLD - 10)
+    while wait(limiter, clock, patience=600) == 0:
+        pass
+    for _ in range(MOST_WAITERS - 1):
+        wait(limiter, clock, patience=600)
+    with pytest.raises(PortalBusy) as raised:
+        wait(limiter, clock, patience=600)
+    assert raised.value.retry_after == 1.0
+
+
+# -- rows that no caller wrote, and writes whose answers are lost ------------------------------------------------------
+
+
+def test_a_refusal_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Stores, clock: OthersGoOn) -> None:
+    stores.dynamodb.put_item(
+        TableName=stores.cache_table,
+        Item={
+            "pk": {"S": f"LIMIT#{MEMBER_ID}"},
+            "tat": {"N": "1"},
+            "factor": {"N": "0.25"},
+            "blocked_until": {"N": str(clock.now() + 500)},
+            "lowered_at": {"N": str(clock.now() + 490)},
+        },
+    )
+    limiter = process(stores, clock)
+    assert wait(limiter, clock) == 0.0
+    assert between_slots(limiter, clock) == pytest.approx(0.5, abs=TINY)
+    process(stores, clock).refused(MEMBER_ID, USUAL)
+    assert wait(process(stores, clock), clock, patience=30) >= 4.0 - TINY
+
+
+def test_a_refusal_that_is_written_twice_counts_once(stores: Stores, clock: OthersGoOn) -> None:
+    twice = process(stores, clock, Counting(stores.dynamodb, loses=True))
+    twice.refused(MEMBER_ID, USUAL)
+    assert [wait(process(stores, clock), clock) for _ in range(2)] == pytest.approx([4.0, 5.0], abs=TINY)
+
+
+def test_a_reservation_that_is_written_twice_wastes_one_slot_and_no_more(stores: Stores, clock: OthersGoOn) -> None:
+    pace = Pace(2, 1)
+    wait(process(stores, clock), clock, pace)
+    loses = process(stores, clock, Counting(stores.dynamodb, loses=True))
+    assert wait(loses, clock, pace) == pytest.approx(1.0, abs=TINY)
+    assert wait(process(stores, clock), clock, pace) == pytest.approx(1.5, abs=TINY)

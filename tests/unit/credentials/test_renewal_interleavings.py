@@ -1,0 +1,99 @@
+"""The state machine of token renewal through random interleavings: expiry, crash, lag, outage, uninstall, install."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.credentials.renewal import LEASE, Pointer
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.portals.portal import PortalState
+from tests.support.interleaving import Actor, Killed, Stage
+from tests.support.tokens.renewal_model import Portal, pair_number, runs_out, starts
+
+OUTAGE = BitrixError("HTTP_5XX", 503, method="oauth/token")
+
+
+def steps(portal: Portal, actor: Actor) -> None:
+    portal.stage.advance(actor)
+
+
+def dies(portal: Portal, actor: Actor) -> None:
+    portal.stage.kill(actor)
+
+
+def the_lease_lapses(portal: Portal, _: Actor) -> None:
+    portal.stage.time += LEASE + 1
+
+
+def another_comes(portal: Portal, _: Actor) -> None:
+    starts(portal, f"late{len(portal.stage.actors)}", refused=portal.expect().version)
+
+
+def is_installed_anew(portal: Portal, _: Actor) -> None:
+    portal.issued += 1
+    portal.alive = portal.issued
+    portal.secrets[f"i{portal.issued}"] = (portal.stage.now(), pair_number(portal.issued))
+    portal.record = Pointer(f"i{portal.issued}")
+    portal.pointed.append(portal.issued)
+
+
+def is_uninstalled(portal: Portal, _: Actor) -> None:
+    portal.record = replace(portal.expect(), state=PortalState.UNINSTALLED)
+
+
+def the_server_fails_or_recovers(portal: Portal, _: Actor) -> None:
+    portal.refusal = OUTAGE if portal.refusal is None else None
+
+
+HAPPENS: Mapping[Callable[[Portal, Actor], None], int] = {
+    steps: 12,
+    dies: 1,
+    the_lease_lapses: 1,
+    another_comes: 1,
+    is_installed_anew: 1,
+    is_uninstalled: 1,
+    the_server_fails_or_recovers: 1,
+}
+"""What may happen next, and how often in comparison."""
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_no_interleaving_overwrites_a_newer_pair_or_spends_one_twice(data: st.DataObject) -> None:
+    portal = Portal(Stage(), lag=data.draw(st.sampled_from([0.0, 0.0, 2.0, 5.0])))
+    unsaved = portal.saving_fails = data.draw(st.integers(0, 2))
+    for number in range(data.draw(st.integers(1, 5))):
+        starts(portal, f"p{number}")
+    happened: Counter[Callable[[Portal, Actor], None]] = Counter()
+    for _ in range(data.draw(st.integers(1, 120))):
+        ready = portal.stage.ready()
+        if not ready:
+            break
+        what = data.draw(st.sampled_from([each for each, share in HAPPENS.items() for _ in range(share)]))
+        what(portal, data.draw(st.sampled_from(ready)))
+        happened[what] += 1
+    before = portal.expect()
+    runs_out(portal)
+    holds(portal, before, happened, unsaved)
+
+
+def holds(
+    portal: Portal, before: Pointer, happened: Mapping[Callable[[Portal, Actor], None], int], unsaved: int
+) -> None:
+    """What must be so after whatever happened; `before` is how the portal was when everybody went on undisturbed."""
+    # Never a newer pair overwritten by an older one.
+    assert portal.pointed == sorted(set(portal.pointed))
+    # Whoever was on his way leaves a portal uninstalled, and its pointer where it was.
+    if before.state is PortalState.UNINSTALLED:
+        assert (portal.expect().state, portal.expect().version) == (PortalState.UNINSTALLED, before.version)
+    # No pair is asked for twice, unless a holder was slower than his lease, died, or could not save what he got.
+    excuses = happened[dies] + happened[the_lease_lapses] + happened[is_installed_anew] + unsaved
+    assert len(portal.judged) - len(set(portal.judged)) <= excuses
+    assert all(isinstance(actor.error, ChatLookupError | Killed | None) for actor in portal.stage.actors)
+    # Nor is the grant lost without one of these.
+    if not excuses:
+        assert portal.expect().state is not PortalState.REAUTHORISE

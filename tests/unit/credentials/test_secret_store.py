@@ -1,0 +1,253 @@
+"""Secrets by version: which one is read is said by others, and what could not be written is not lost."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from chat_lookup.clock import Deadline
+from chat_lookup.credentials.secret_store import Vault
+from chat_lookup.errors import ServiceMisconfigured, StoreUnavailable
+from chat_lookup.observability.redaction import MASK, Redactor
+from tests.support.fakes import ManualClock, Stores
+
+PAIR = {"access_token": "acc3ss-0n3", "refresh_token": "r3fr3sh-0n3", "server": "oauth.bitrix.info"}
+NEXT = {"access_token": "acc3ss-tw0", "refresh_token": "r3fr3sh-tw0", "server": "oauth.bitrix.info"}
+NO_ANSWER = EndpointConnectionError(endpoint_url="https://secretsmanager.example")
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "what AWS says"}}, "GetSecretValue")
+
+
+@pytest.fixture
+def redactor() -> Redactor:
+    return Redactor()
+
+
+@pytest.fixture
+def vault(stores: Stores, clock: ManualClock, redactor: Redactor) -> Vault:
+    return Vault(stores.secrets, "unit", clock, redactor)
+
+
+@pytest.fixture
+def elsewhere(stores: Stores, clock: ManualClock) -> Vault:
+    """The same secrets for another process."""
+    return Vault(stores.secrets, "unit", clock, Redactor())
+
+
+@pytest.fixture
+def deadline(clock: ManualClock) -> Deadline:
+    return Deadline.after(5, clock)
+
+
+@pytest.fixture
+def fails(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Lets a call of Secrets Manager fail so many times, or always; tells how often it was made."""
+
+    def arm(name: str, error: Exception, times: int = 1_000) -> list[int]:
+        works, made = getattr(stores.secrets, name), [0]
+
+        def call(**arguments: Any) -> object:
+            made[0] += 1
+            if made[0] <= times:
+                raise error
+            return works(**arguments)
+
+        monkeypatch.setattr(stores.secrets, name, call)
+        return made
+
+    return arm
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_secret_is_kept_under_a_name_of_its_own(stores: Stores, vault: Vault, elsewhere: Vault) -> None:
+    kept = [vault.create("portal", PAIR), vault.create("portal", PAIR)]
+    names = [stores.secrets.describe_secret(SecretId=arn)["Name"] for arn, _ in kept]
+    assert len(set(names)) == 2
+    assert all(name.startswith("unit/portal/") for name in names)
+    assert [elsewhere.read(*each) for each in kept] == [PAIR, PAIR]
+
+
+def test_a_new_secret_is_put_under_the_key_of_the_stack_if_it_has_one(stores: Stores, clock: ManualClock) -> None:
+    key_arn = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-0000-0000-000000000000"
+    arn, _ = Vault(stores.secrets, "unit", clock, Redactor(), key_arn).create("portal", PAIR)
+    other, _ = Vault(stores.secrets, "unit", clock, Redactor()).create("portal", PAIR)
+    assert stores.secrets.describe_secret(SecretId=arn)["KmsKeyId"] == key_arn
+    assert "KmsKeyId" not in stores.secrets.describe_secret(SecretId=other)
+
+
+def test_a_version_is_read_by_its_name_whichever_is_the_current_one(
+    vault: Vault, elsewhere: Vault, deadline: Deadline
+) -> None:
+    arn, first = vault.create("portal", PAIR)
+    second = str(uuid.uuid4())
+    vault.save(arn, second, NEXT, deadline)
+    assert (elsewhere.read(arn, first), elsewhere.read(arn, second)) == (PAIR, NEXT)
+
+
+def test_a_version_that_is_not_there_is_none_and_is_asked_for_again(
+    vault: Vault, elsewhere: Vault, deadline: Deadline
+) -> None:
+    arn, _ = vault.create("portal", PAIR)
+    later = str(uuid.uuid4())
+    assert elsewhere.read(arn, later) is None
+    vault.save(arn, later, NEXT, deadline)
+    assert elsewhere.read(arn, later) == NEXT
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "InvalidRequestException"])
+def test_a_secret_that_is_gone_or_going_is_none(
+    vault: Vault, fails: Callable[..., list[int]], elsewhere: Vault, code: str
+) -> None:
+    kept = vault.create("portal", PAIR)
+    fails("get_secret_value", refusal(code))
+    assert elsewhere.read(*kept) is None
+
+
+def test_what_was_read_or_written_once_serves_while_secrets_cannot_be_read(
+    vault: Vault, elsewhere: Vault, fails: Callable[..., list[int]], clock: ManualClock
+) -> None:
+    kept = vault.create("portal", PAIR)
+    elsewhere.read(*kept)
+    fails("get_secret_value", refusal("InternalServiceError"))
+    clock.advance(23 * 3600)
+    assert (vault.read(*kept), elsewhere.read(*kept)) == (PAIR, PAIR)
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        (refusal("InternalServiceError"), StoreUnavailable),
+        (refusal("ThrottlingException"), StoreUnavailable),
+        (NO_ANSWER, StoreUnavailable),
+        (refusal("AccessDeniedException"), ServiceMisconfigured),
+    ],
+)
+@pytest.mark.parametrize("call", ["get_secret_value", "create_secret", "delete_secret"])
+def test_a_failure_of_secrets_manager_is_told_in_our_words(
+    vault: Vault,
+    elsewhere: Vault,
+    fails: Callable[..., list[int]],
+    failure: Exception,
+    error: type[Exception],
+    call: str,
+) -> None:
+    arn, version = vault.create("portal", PAIR)
+    fails(call, failure)
+    use: dict[str, Callable[[], object]] = {
+        "get_secret_value": lambda: elsewhere.read(arn, version),
+        "create_secret": lambda: vault.create("portal", PAIR),
+        "delete_secret": lambda: vault.wipe(arn),
+    }
+    with pytest.raises(error) as raised:
+        use[call]()
+    assert raised.value.__suppress_context__
+
+
+# -- saving ------------------------------------------------------------------------------------------------------------
+
+
+def test_saving_is_tried_again_until_it_works(
+    vault: Vault, elsewhere: Vault, fails: Callable[..., list[int]], deadline: Deadline
+) -> None:
+    arn, _ = vault.create("portal", PAIR)
+    made = fails("put_secret_value", refusal("InternalServiceError"), times=2)
+    version = str(uuid.uuid4())
+    vault.save(arn, version, NEXT, deadline)
+    assert made == [3]
+    assert not vault.unsaved(arn, version)
+    assert elsewhere.read(arn, version) == NEXT
+
+
+def test_saving_a_version_that_was_saved_although_the_answer_was_lost_changes_nothing(
+    vault: Vault, elsewhere: Vault, deadline: Deadline
+) -> None:
+    arn, _ = vault.create("portal", PAIR)
+    version = str(uuid.uuid4())
+    for _ in range(2):
+        vault.save(arn, version, NEXT, deadline)
+    assert elsewhere.read(arn, version) == NEXT
+
+
+@pytest.mark.parametrize(("left", "taken"), [(5.0, 5.0), (0.0, 2.0), (-30.0, 2.0)])
+def test_saving_takes_the_time_there_is_and_two_seconds_at_the_least(
+    vault: Vault, fails: Callable[..., list[int]], clock: ManualClock, left: float, taken: float
+) -> None:
+    arn, _ = vault.create("portal", PAIR)
+    fails("put_secret_value", refusal("InternalServiceError"))
+    began = clock.now()
+    with pytest.raises(StoreUnavailable) as raised:
+        vault.save(arn, str(uuid.uuid4()), NEXT, Deadline(began + left, clock))
+    assert taken - 0.5 <= clock.now() - began <= taken
+    assert raised.value.__suppress_context__
+
+
+def test_the_only_copy_of_a_version_is_kept_and_saved_before_it_is_read(
+    vault: Vault, elsewhere: Vault, fails: Callable[..., list[int]], clock: ManualClock
+) -> None:
+    arn, _ = vault.create("portal", PAIR)
+    version = str(uuid.uuid4())
+    made = fails("put_secret_value", NO_ANSWER, times=30)
+    with pytest.raises(StoreUnavailable):
+        vault.save(arn, version, NEXT, Deadline.after(1, clock))
+    # Whoever reads a version may let the pointer name it: so it must be there for all.
+    with pytest.raises(StoreUnavailable):
+        vault.read(arn, version)
+    assert vault.unsaved(arn, version)
+    assert not elsewhere.unsaved(arn, version)
+    made[0] = 30
+    assert vault.read(arn, version) == NEXT
+    assert not vault.unsaved(arn, version)
+    assert elsewhere.read(arn, version) == NEXT
+
+
+# -- wiping ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_is_overwritten_before_it_is_deleted(
+    stores: Stores, vault: Vault, fails: Callable[..., list[int]]
+) -> None:
+    arn, _ = vault.create("portal", PAIR)
+    fails("delete_secret", NO_ANSWER, times=1)
+    with pytest.raises(StoreUnavailable):
+        vault.wipe(arn)
+    current = stores.secrets.get_secret_value(SecretId=arn)["SecretString"]
+    assert not any(secret in current for secret in PAIR.values())
+    vault.wipe(arn)
+    with pytest.raises(stores.secrets.exceptions.ResourceNotFoundException):
+        stores.secrets.describe_secret(SecretId=arn)
+
+
+def test_a_secret_that_is_gone_already_is_wiped(vault: Vault) -> None:
+    arn, _ = vault.create("portal", PAIR)
+    for _ in range(2):
+        vault.wipe(arn)
+
+
+# -- what may be written down ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["created", "saved", "unsaved", "read"])
+def test_every_secret_that_passes_is_known_to_the_redactor_and_what_is_public_stays_readable(
+    vault: Vault, elsewhere: Vault, redactor: Redactor, fails: Callable[..., list[int]], deadline: Deadline, how: str
+) -> None:
+    fields = {"client_secret": "cl13nt-s3cr3t", "server": "oauth.bitrix.info", "client_id": "local.123"}
+    version = str(uuid.uuid4())
+    if how == "created":
+        vault.create("application", fields)
+    elif how == "read":
+        assert vault.read(*elsewhere.create("application", fields)) == fields
+    else:
+        arn, _ = elsewhere.create("application", {})
+        if how == "unsaved":
+            fails("put_secret_value", NO_ANSWER)
+            with pytest.raises(StoreUnavailable):
+                vault.save(arn, version, fields, deadline)
+        else:
+            vault.save(arn, version, fields, deadline)
+    assert redactor.clean(" ".join(fields.values())) == f"{MASK} oauth.bitrix.info local.123"

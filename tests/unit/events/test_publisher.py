@@ -1,0 +1,208 @@
+"""What goes on the bus: normalised, without texts unless asked for, never too large, and never lost in silence."""
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore.session import Session
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import StoreUnavailable
+from chat_lookup.events.model import BotEvent, EventCommand, EventMessage, Record
+from chat_lookup.events.publisher import LARGEST_ENTRY, Publisher, detail_of
+from chat_lookup.observability.telemetry import Telemetry
+from tests.support.building import DEAL
+from tests.support.events.bot_questions import CHATID, GROUP, command, message, record_of
+from tests.support.events.event_arrival import Wire
+from tests.support.fakes import MEMBER_ID, Output, Stores
+from tests.support.repository import ROOT
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sqs import SQSClient
+
+DOMAIN = "acme.bitrix24.com"
+TEXT = 'what a "secret" deal, Чат 😀'
+DOCUMENT = (ROOT / "docs" / "events.md").read_text("utf-8")
+ADMITTED = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+UNKNOWN = BotEvent("ONIMBOTV3SOMETHING", EventKind.OTHER, api="v2", data={"what": {"text": TEXT}})
+
+
+def detail(record: Record, ref: EntityRef | None = DEAL, *, with_text: bool = False) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads(detail_of(record, DOMAIN, ref, with_text=with_text)))
+
+
+def size(record: Record, text: str) -> int:
+    """Bytes as EventBridge counts them: time, source, type and detail."""
+    return 14 + len(b"bitrix24.chat") + len(record.event.name.encode()) + len(text.encode())
+
+
+def publisher_on(wire: Wire, telemetry: Telemetry, bus: str = "default") -> Publisher:
+    client = Session().create_client(
+        "events", region_name="us-east-1", aws_access_key_id="unit", aws_secret_access_key="unit"
+    )
+    client.meta.events.register("before-send.events", wire)  # type: ignore[arg-type]  # a handler's answer is taken
+    return Publisher(cast("EventBridgeClient", client), bus, telemetry, with_text=False)
+
+
+# -- what it says ------------------------------------------------------------------------------------------------------
+
+
+def test_an_event_says_where_what_and_who() -> None:
+    record = message(TEXT, chat=replace(GROUP, entity_type="CRM", entity_id="DEAL|1663"), sent_at=1_762_999_999)
+    assert detail(record) == {
+        "event_id": record.event_id,
+        "portal": {"member_id": MEMBER_ID, "domain": DOMAIN},
+        "kind": "message_add",
+        "api": "v2",
+        "bot_ids": [456],
+        "chat": {"chat_id": 1437, "dialog_id": "chat1437", "type": "C", "personal": False, "open_line": False},
+        "entity": {"entity_type": "CRM", "entity_id": "DEAL|1663"},
+        "user": {"user_id": 27, "employee": True},
+        "message": {"message_id": 789, "author_id": 27, "system": False},
+        "commands": [],
+        "reaction": "",
+        "action": "",
+        "language": "en",
+        "sent_at": 1_762_999_999,
+        "received_at": 1_763_000_000.0,
+    }
+
+
+def test_the_entity_is_the_one_that_was_found_out() -> None:
+    assert detail(message(chat=GROUP), DEAL)["entity"] == {"entity_type": "CRM", "entity_id": "DEAL|1663"}
+    assert detail(message(chat=GROUP), None)["entity"] is None
+
+
+def test_what_an_event_does_not_have_is_null() -> None:
+    told = detail(record_of(BotEvent("ONIMBOTDELETE", EventKind.BOT_DELETE, api="v1", bot_ids=(456,))), None)
+    assert [told[name] for name in ("chat", "entity", "user", "message", "sent_at")] == [None] * 5
+
+
+@pytest.mark.parametrize("record", [message(TEXT), command(TEXT), record_of(UNKNOWN)], ids=lambda each: each.event.kind)
+def test_what_people_wrote_goes_along_only_if_asked_for(record: Record) -> None:
+    assert "secret" not in json.dumps(detail(record))
+    assert "secret" in json.dumps(detail(record, with_text=True))
+
+
+def test_texts_stand_beside_what_they_belong_to() -> None:
+    told = detail(command(TEXT), with_text=True)
+    assert told["message"]["text"] == f"/chatid {TEXT}"
+    assert told["commands"] == [{"command_id": 78, "name": "chatid", "params": TEXT}]
+    assert detail(record_of(UNKNOWN), with_text=True)["data"] == UNKNOWN.data
+
+
+def test_the_document_names_every_field_and_no_other() -> None:
+    fields = {"data", "text_cut"} | detail(message(TEXT)).keys()
+    table = DOCUMENT[DOCUMENT.index("## `detail`") :]
+    named = {
+        name.strip("` ")
+        for line in table.splitlines()
+        if line.startswith("| `")
+        for name in line.split("|")[1].split(",")
+    }
+    assert named == fields
+    example = json.loads(DOCUMENT.split("```json\n")[1].split("```")[0])
+    assert list(example) == [name for name in detail(message(TEXT)) if name in example]
+    assert example.keys() == detail(message(TEXT)).keys()
+    for part in ("chat", "entity", "user", "message", "portal"):
+        assert example[part].keys() == detail(message(TEXT))[part].keys()
+
+
+def test_half_an_emoji_does_not_cost_the_event() -> None:
+    assert detail(message("\ud83d!"), with_text=True)["message"]["text"] == "?!"
+
+
+# -- how large it is ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", ["x", "😀", '"', "\x01", "я\n"])
+def test_a_text_that_is_too_large_is_cut_to_what_the_bus_takes(unit: str) -> None:
+    record = message(unit * (300_000 // len(unit)))
+    assert record.event.message is not None
+    cut = detail_of(record, DOMAIN, DEAL, with_text=True)
+    assert size(record, cut) <= LARGEST_ENTRY
+    told = json.loads(cut)
+    assert told["text_cut"] is True
+    assert record.event.message.text.startswith(told["message"]["text"])
+
+
+def test_no_more_of_a_plain_text_is_cut_than_must_be() -> None:
+    record = message("x" * 300_000)
+    assert size(record, detail_of(record, DOMAIN, DEAL, with_text=True)) == LARGEST_ENTRY - 1
+
+
+def test_one_byte_too_many_is_cut_and_one_less_is_not() -> None:
+    empty = message("")
+    room = LARGEST_ENTRY - size(empty, detail_of(empty, DOMAIN, DEAL, with_text=True))
+    assert "text_cut" not in detail(message("x" * room), with_text=True)
+    assert detail(message("x" * (room + 1)), with_text=True)["text_cut"] is True
+
+
+def test_an_event_that_is_too_large_without_its_message_goes_without_texts() -> None:
+    large = replace(UNKNOWN, data={"what": "x" * 300_000}, message=EventMessage(7, "hello"))
+    told = detail(record_of(large), with_text=True)
+    assert told == detail(record_of(large)) | {"text_cut": True}
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    text=st.text(max_size=50),
+    params=st.text(max_size=50),
+    times=st.integers(1, 12_000),
+)
+def test_no_text_whatever_makes_an_entry_too_large_or_unreadable(text: str, params: str, times: int) -> None:
+    record = message(text * times, commands=(EventCommand(1, "chatid", params * 100), CHATID))
+    written = detail_of(record, DOMAIN, DEAL, with_text=True)
+    assert size(record, written) <= LARGEST_ENTRY
+    assert json.loads(written)["event_id"] == record.event_id
+
+
+# -- the bus -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_entry_arrives_at_whoever_follows_the_bus(stores: Stores, telemetry: Telemetry) -> None:
+    del stores  # moto's, of which the bus is one
+    session = Session()
+    bus = cast("EventBridgeClient", session.create_client("events", region_name="us-east-1"))
+    sqs = cast("SQSClient", session.create_client("sqs", region_name="us-east-1"))
+    url = sqs.create_queue(QueueName="follower")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    bus.create_event_bus(Name="partners")
+    bus.put_rule(Name="ours", EventBusName="partners", EventPattern='{"source": ["bitrix24.chat"]}')
+    bus.put_targets(Rule="ours", EventBusName="partners", Targets=[{"Id": "1", "Arn": arn}])
+
+    record = message(TEXT)
+    assert Publisher(bus, "partners", telemetry, with_text=True).publish(record, DOMAIN, DEAL)
+
+    (followed,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    event = json.loads(followed["Body"])
+    assert (event["source"], event["detail-type"]) == ("bitrix24.chat", "ONIMBOTV2MESSAGEADD")
+    assert event["detail"] == detail(record, with_text=True)
+
+
+def test_the_time_of_an_entry_is_when_the_event_was_received(telemetry: Telemetry) -> None:
+    wire = Wire((200, ADMITTED))
+    publisher_on(wire, telemetry).publish(message(TEXT), DOMAIN, None)
+    (entry,) = wire.bodies[0]["Entries"]
+    assert entry["Time"] == 1_763_000_000
+    assert entry["EventBusName"] == "default"
+
+
+def test_an_entry_that_the_bus_does_not_take_fails_and_is_not_quoted(telemetry: Telemetry, output: Output) -> None:
+    refused = {"ErrorCode": "ThrottlingException", "ErrorMessage": f"slow down with {TEXT}"}
+    publisher = publisher_on(Wire((200, {"FailedEntryCount": 1, "Entries": [refused]})), telemetry)
+    with telemetry.invocation("test"), pytest.raises(StoreUnavailable) as raised:
+        publisher.publish(message(TEXT), DOMAIN, None)
+    assert output.lines[0]["bus_error"] == "ThrottlingException"
+    assert "secret" not in output.text + str(raised.value)
+
+
+def test_without_a_bus_nothing_is_published(telemetry: Telemetry) -> None:
+    wire = Wire((200, ADMITTED))
+    assert not publisher_on(wire, telemetry, bus="").publish(message(TEXT), DOMAIN, DEAL)
+    assert wire.sent == []

@@ -1,0 +1,120 @@
+"""A record is handed to the queue, else to the worker itself; if neither takes it, that is said aloud."""
+
+import traceback
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.errors import StoreUnavailable
+from chat_lookup.events.model import BotEvent, EventMessage, Record
+from chat_lookup.events.queue import EventQueue, Way
+from chat_lookup.observability.telemetry import Telemetry
+from tests.support.events.event_arrival import TEXT, Outcome, Wire, lambda_on, sqs_on
+from tests.support.fakes import MEMBER_ID, Output
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/events"
+WORKER = "stack-WorkerFunction-1"
+EVENT = BotEvent("ONIMBOTMESSAGEADD", EventKind.MESSAGE_ADD, message=EventMessage(7, f'{TEXT} "Чат" 😀'))
+RECORD = Record("e" * 32, MEMBER_ID, 1_763_000_000.5, "request-1", EVENT)
+TAKEN: Outcome = (200, {"MessageId": "m-1"})
+INVOKED: Outcome = (202, {})
+
+FAILURES: dict[str, Outcome] = {
+    "AccessDenied": (403, {"__type": "AccessDenied", "message": "no"}),
+    "AWS.SimpleQueueService.NonExistentQueue": (400, {"__type": "AWS.SimpleQueueService.NonExistentQueue"}),
+    "RequestThrottled": (400, {"__type": "RequestThrottled"}),
+    "InternalFailure": (500, {"__type": "InternalFailure"}),
+    "503": (503, b"<html>away</html>"),
+    "AttributeError": (503, "text in JSON, which botocore cannot read"),
+    "ReadTimeoutError": ReadTimeoutError(endpoint_url=QUEUE_URL),
+    "ConnectTimeoutError": ConnectTimeoutError(endpoint_url=QUEUE_URL),
+    "EndpointConnectionError": EndpointConnectionError(endpoint_url=QUEUE_URL),
+}
+"""By the name under which each is logged."""
+
+
+class Handing:
+    """An event queue between two wires; `clients` counts how often a client for Lambda was made."""
+
+    def __init__(self, telemetry: Telemetry, queue: Outcome = TAKEN, worker: Outcome = INVOKED) -> None:
+        self.sqs, self.worker = Wire(queue), Wire(worker)
+        self.clients = 0
+        self._telemetry = telemetry
+        self._queue = EventQueue(sqs_on(self.sqs), QUEUE_URL, self._lambda, WORKER, telemetry)
+
+    def put(self, record: Record = RECORD) -> Way:
+        with self._telemetry.invocation("request"):
+            return self._queue.put(record)
+
+    def _lambda(self) -> "LambdaClient":
+        self.clients += 1
+        return lambda_on(self.worker)
+
+
+@pytest.fixture
+def handing(telemetry: Telemetry) -> Handing:
+    return Handing(telemetry)
+
+
+def test_a_record_stands_in_the_queue_as_its_own_text(handing: Handing) -> None:
+    assert handing.put() is Way.QUEUE
+    (sent,) = handing.sqs.bodies
+    assert sent == {"QueueUrl": QUEUE_URL, "MessageBody": RECORD.to_json()}
+    assert Record.from_json(sent["MessageBody"]) == RECORD
+
+
+def test_while_the_queue_takes_them_nobody_turns_to_the_worker(handing: Handing) -> None:
+    for _ in range(3):
+        handing.put()
+    assert (handing.clients, handing.worker.sent) == (0, [])
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_what_the_queue_refuses_the_worker_is_invoked_with(handing: Handing, output: Output, failure: str) -> None:
+    handing.sqs.outcome = FAILURES[failure]
+    assert handing.put() is Way.WORKER
+    (request,), (sent,) = handing.worker.sent, handing.worker.bodies
+    assert request.url.endswith(f"/functions/{WORKER}/invocations")
+    assert request.headers["X-Amz-Invocation-Type"] in ("Event", b"Event")  # answered before it has run
+    assert sent == {"record": RECORD.to_json()}
+    (line,) = output.lines
+    assert (line["level"], line["queue_error"]) == ("WARNING", failure)
+
+
+def test_the_client_for_the_worker_is_made_once(handing: Handing) -> None:
+    handing.sqs.outcome = FAILURES["InternalFailure"]
+    for _ in range(3):
+        handing.put()
+    assert (handing.clients, len(handing.worker.sent)) == (1, 3)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_what_nobody_takes_is_an_error_of_ours_without_a_trace_of_the_event(
+    handing: Handing, output: Output, failure: str
+) -> None:
+    handing.sqs.outcome = handing.worker.outcome = FAILURES[failure]
+    with pytest.raises(StoreUnavailable) as raised:
+        handing.put()
+    assert raised.value.__context__ is None
+    assert TEXT not in "".join(traceback.format_exception(raised.value)) + str(output.lines)
+    assert output.lines[0]["worker_error"] == failure
+
+
+def test_a_queue_that_is_well_again_is_used_again(handing: Handing) -> None:
+    handing.sqs.outcome = FAILURES["InternalFailure"]
+    ways = [handing.put()]
+    handing.sqs.outcome = TAKEN
+    assert [*ways, handing.put()] == [Way.WORKER, Way.QUEUE]
+
+
+def test_each_record_is_tried_once_with_each(handing: Handing) -> None:
+    # How often a client repeats by itself is said where it is made; here nothing waits.
+    handing.sqs.outcome = handing.worker.outcome = FAILURES["InternalFailure"]
+    with pytest.raises(StoreUnavailable):
+        handing.put()
+    assert (len(handing.sqs.sent), len(handing.worker.sent)) == (1, 1)

@@ -1,0 +1,322 @@
+"""Every event that arrives is queued without its tokens, or refused for a reason, or told as lost; and counted."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from chat_lookup.bitrix24.event_names import KINDS, EventKind
+from chat_lookup.clock import Clock
+from chat_lookup.errors import BodyTooLarge, ChatLookupError, EventRejected, InvalidRequest, StoreUnavailable
+from chat_lookup.events.model import Record
+from chat_lookup.events.queue import EventQueue
+from chat_lookup.events.receiver import Receiving
+from chat_lookup.events.verification import Origin
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.application_tokens import hashed
+from chat_lookup.portals.portal import PortalState
+from chat_lookup.portals.store import Portals
+from tests.support.events.event_arrival import (
+    FORGERIES,
+    FORM,
+    PORTAL,
+    SECRETS,
+    TEXT,
+    TOKEN,
+    Changes,
+    Wire,
+    body_of,
+    lambda_on,
+    reads_of,
+    sqs_on,
+)
+from tests.support.fakes import MEMBER_ID, ManualClock, Output, Stores
+
+QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/events"
+OTHER_TOKEN = "t0ken-of-globex-t0ken-of-globex"
+AWAY = (500, {"__type": "InternalFailure"})
+TOO_MUCH = 1024 * 1024 + 1
+
+
+class Receiver:
+    """The use case upon moto's tables; what it hands on is seen in the requests to the queue and to the worker."""
+
+    def __init__(self, stores: Stores, clock: Clock, telemetry: Telemetry) -> None:
+        self.queue, self.worker = Wire((200, {"MessageId": "m-1"})), Wire((202, {}))
+        queue = EventQueue(sqs_on(self.queue), QUEUE_URL, lambda: lambda_on(self.worker), "worker", telemetry)
+        origin = Origin(Portals(stores.dynamodb, stores.portal_table, clock), clock)
+        self._receiving = Receiving(origin, queue, telemetry, clock)
+        self._telemetry = telemetry
+
+    def receive(self, body: bytes, content_type: str = FORM, request_id: str = "request-1") -> None:
+        with self._telemetry.invocation("request", request_id=request_id):
+            self._receiving.receive(body, content_type, request_id)
+
+    @property
+    def records(self) -> list[Record]:
+        return [Record.from_json(body["MessageBody"]) for body in self.queue.bodies]
+
+
+@pytest.fixture
+def receiver(stores: Stores, clock: ManualClock, telemetry: Telemetry) -> Receiver:
+    portals = Portals(stores.dynamodb, stores.portal_table, clock)
+    portals.save(PORTAL)
+    other = frozenset({hashed(OTHER_TOKEN)})
+    portals.save(replace(PORTAL, member_id="e" * 32, domain="globex.bitrix24.com", application_tokens=other))
+    return Receiver(stores, clock, telemetry)
+
+
+@pytest.fixture
+def reads(stores: Stores, receiver: Receiver) -> Iterator[list[str]]:
+    del receiver
+    with reads_of(stores.dynamodb) as keys:
+        yield keys
+
+
+# -- what is taken -----------------------------------------------------------------------------------------------------
+
+
+def test_a_proved_event_is_queued_with_its_portal_its_time_and_its_request(
+    receiver: Receiver, clock: ManualClock
+) -> None:
+    receiver.receive(body_of(), request_id="request-7")
+    (record,) = receiver.records
+    assert (record.member_id, record.received_at, record.request_id) == (MEMBER_ID, clock.now(), "request-7")
+    event = record.event
+    assert (event.name, event.kind) == ("ONIMBOTV2MESSAGEADD", EventKind.MESSAGE_ADD)
+    assert event.chat is not None
+    assert (event.chat.chat_id, event.chat.entity_type, event.chat.entity_id) == (1777, "CRM", "DEAL|1663")
+
+
+def test_an_event_in_json_is_the_same_event(receiver: Receiver) -> None:
+    auth = {"member_id": MEMBER_ID, "application_token": TOKEN}
+    data = {"message": {"id": 789, "chatId": 1777}, "chat": {"id": 1777}}
+    given = {"event": "ONIMBOTV2MESSAGEADD", "data": data, "auth": auth}
+    receiver.receive(json.dumps(given).encode(), "application/json; charset=utf-8")
+    (record,) = receiver.records
+    assert record.event.message is not None
+    assert record.event.message.message_id == 789
+
+
+def test_the_line_of_an_event_says_which_it_was_and_never_what_somebody_wrote(
+    receiver: Receiver, output: Output
+) -> None:
+    receiver.receive(body_of())
+    (line,) = output.lines
+    (record,) = receiver.records
+    told = {name: line[name] for name in ("event", "portal", "event_id", "chat_id", "queued_by")}
+    assert told == {
+        "event": "ONIMBOTV2MESSAGEADD",
+        "portal": MEMBER_ID,
+        "event_id": record.event_id,
+        "chat_id": 1777,
+        "queued_by": "queue",
+    }
+    assert TEXT not in output.text
+    assert output.metric("EventsReceived", event="ONIMBOTV2MESSAGEADD") == 1
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind is not EventKind.APPLICATION])
+def test_every_event_of_a_bot_is_taken_and_counted_by_its_name(receiver: Receiver, output: Output, name: str) -> None:
+    receiver.receive(body_of({"event": name}))
+    assert [record.event.kind for record in receiver.records] == [KINDS[name]]
+    assert output.metric("EventsReceived", event=name) == 1
+
+
+def test_an_event_that_nobody_knows_is_taken_too(receiver: Receiver, output: Output) -> None:
+    receiver.receive(body_of({"event": "ONIMBOTV9DREAM"}))
+    (record,) = receiver.records
+    assert (record.event.name, record.event.kind) == ("ONIMBOTV9DREAM", EventKind.OTHER)
+    assert output.metric("EventsReceived", event="OTHER") == 1
+
+
+@pytest.mark.parametrize("name", ["ONIMBOTV2MESSAGEADD", "ONIMBOTV9DREAM"])
+@pytest.mark.parametrize("way", ["queue", "worker"])
+def test_no_token_gets_into_the_queue_or_to_the_worker(receiver: Receiver, name: str, way: str) -> None:
+    if way == "worker":
+        receiver.queue.outcome = AWAY
+    receiver.receive(body_of({"event": name}))
+    sent = str(receiver.queue.bodies) + str(receiver.worker.bodies)
+    assert [secret for secret in SECRETS if secret in sent] == []
+
+
+def test_the_same_event_sent_again_with_other_tokens_has_the_same_id(receiver: Receiver) -> None:
+    again = {"ts": "1772093999", "auth[access_token]": "an0ther-acc3ss", "event_handler_id": "404"}
+    for changes in ({}, again, {"data[message][id]": "790"}):
+        receiver.receive(body_of(changes))
+    first, second, third = (record.event_id for record in receiver.records)
+    assert first == second != third
+
+
+def test_the_same_event_of_another_portal_has_another_id(receiver: Receiver) -> None:
+    receiver.receive(body_of())
+    receiver.receive(body_of({"auth[member_id]": "e" * 32, "auth[application_token]": OTHER_TOKEN}))
+    first, second = receiver.records
+    assert first.event_id != second.event_id
+
+
+def test_an_event_that_names_a_domain_only_is_its_portals(receiver: Receiver) -> None:
+    brief = {"auth[member_id]": None, "data[bot][auth][member_id]": None}
+    receiver.receive(body_of())
+    receiver.receive(body_of(brief))
+    assert [record.member_id for record in receiver.records] == [MEMBER_ID] * 2
+    assert len({record.event_id for record in receiver.records}) == 1
+
+
+# -- what is not -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("changes", "reason"), FORGERIES.values(), ids=FORGERIES.keys())
+def test_a_forged_event_is_refused_counted_by_its_reason_and_not_queued(
+    receiver: Receiver, reads: list[str], output: Output, changes: Changes, reason: str
+) -> None:
+    with pytest.raises(EventRejected) as raised:
+        receiver.receive(body_of(changes))
+    assert reason not in raised.value.detail  # nobody is told how far he came
+    assert output.metric("EventsRejected", reason=reason) == 1
+    assert output.metric("EventsReceived") == 0
+    assert len(reads) <= 1
+    assert (receiver.queue.sent, receiver.worker.sent) == ([], [])
+
+
+def test_the_token_of_another_portal_is_refused(receiver: Receiver, output: Output) -> None:
+    with pytest.raises(EventRejected):
+        receiver.receive(body_of({"auth[application_token]": OTHER_TOKEN}))
+    assert output.metric("EventsRejected", reason="wrong_token") == 1
+
+
+def test_an_event_of_a_portal_that_is_uninstalled_is_refused(
+    receiver: Receiver, stores: Stores, clock: ManualClock, output: Output
+) -> None:
+    Portals(stores.dynamodb, stores.portal_table, clock).save(replace(PORTAL, state=PortalState.UNINSTALLED))
+    with pytest.raises(EventRejected):
+        receiver.receive(body_of())
+    assert output.metric("EventsRejected", reason="not_installed") == 1
+
+
+@pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "onappuninstall"])
+@pytest.mark.parametrize("token", [TOKEN, "made-up", None])
+def test_an_event_of_the_applications_life_is_passed_over_unread(
+    receiver: Receiver, reads: list[str], output: Output, name: str, token: str | None
+) -> None:
+    receiver.receive(body_of({"event": name, "auth[application_token]": token}))
+    assert output.metric("EventsRejected", reason="wrong_address") == 1
+    assert (reads, receiver.queue.sent) == ([], [])
+
+
+MALFORMED = {
+    "nothing": b"",
+    "no event": body_of({"event": None}),
+    "an event without a name": body_of({"event": ""}),
+    "a map for a name": body_of({"event": None, "event[x]": "ONIMBOTMESSAGEADD"}),
+    "a sentence for a name": body_of({"event": "drop table portals"}),
+    "brackets that do not match": body_of({"data[chat": "1"}),
+    "not UTF-8": b"event=%FF",
+    "too many fields": urlencode({f"x{number}": "" for number in range(20_000)}).encode(),
+    "too deep": ("event=X&" + "a" + "[b]" * 100 + "=1").encode(),
+}
+
+
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
+def test_what_is_no_event_is_malformed(receiver: Receiver, reads: list[str], output: Output, body: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        receiver.receive(body)
+    assert output.metric("EventsRejected", reason="malformed") == 1
+    assert (reads, receiver.queue.sent) == ([], [])
+
+
+def test_more_than_a_megabyte_is_too_large(receiver: Receiver, output: Output) -> None:
+    with pytest.raises(BodyTooLarge):
+        receiver.receive(b"e" * TOO_MUCH)
+    assert output.metric("EventsRejected", reason="too_large") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            body_of({"auth[application_token]": "canary-t0ken"}),
+            {"rejected": "wrong_token", "event": "ONIMBOTV2MESSAGEADD", "claimed_portal": MEMBER_ID},
+        ),
+        (
+            body_of({"auth[application_token]": "canary-t0ken", "event": "CANARY", "auth[member_id]": "0" * 32}),
+            {"rejected": "unknown_portal", "claimed_portal": "0" * 32},
+        ),
+        (
+            body_of({"auth[application_token]": "canary-t0ken", "auth[member_id]": "canary canary"}),
+            {"rejected": "wrong_token", "event": "ONIMBOTV2MESSAGEADD", "claimed_portal": MEMBER_ID},
+        ),
+        (b"event=CANARY%20canary&canary=canary", {"rejected": "malformed"}),
+    ],
+)
+def test_of_a_rejected_event_little_is_logged(
+    receiver: Receiver, output: Output, body: bytes, told: dict[str, str]
+) -> None:
+    with pytest.raises(ChatLookupError):
+        receiver.receive(body)
+    (line,) = output.lines
+    usual = {"level", "message", "timestamp", "service", "request_id"}
+    assert {name: value for name, value in line.items() if name not in usual} == told
+    assert "canary" not in output.text.lower()
+
+
+@pytest.mark.parametrize("token", ["request", "EventsRejected", MEMBER_ID, "claimed_portal", '"level":"'])
+def test_nobody_can_have_words_of_ours_masked_by_sending_them_as_a_token(
+    receiver: Receiver, telemetry: Telemetry, stores: Stores, clock: ManualClock, token: str
+) -> None:
+    with pytest.raises(EventRejected):
+        receiver.receive(body_of({"auth[application_token]": token}))
+    # Nor by installing with such a one: the authorisation server issues no application tokens.
+    chosen = replace(PORTAL, application_tokens=frozenset({hashed(token)}))
+    Portals(stores.dynamodb, stores.portal_table, clock).save(chosen)
+    receiver.receive(body_of({"auth[application_token]": token}))
+    assert telemetry.redactor.clean(token) == token
+
+
+# -- what is lost ------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_queue_refuses_goes_to_the_worker(receiver: Receiver, output: Output) -> None:
+    receiver.queue.outcome = AWAY
+    receiver.receive(body_of())
+    (sent,) = receiver.worker.bodies
+    assert Record.from_json(sent["record"]).member_id == MEMBER_ID
+    (line,) = output.lines
+    assert (line["level"], line["queued_by"], line["queue_error"]) == ("WARNING", "worker", "InternalFailure")
+    assert output.metric("EventsLost") == 0
+
+
+def test_an_event_that_nobody_takes_is_told_as_lost_without_its_text(receiver: Receiver, output: Output) -> None:
+    receiver.queue.outcome = receiver.worker.outcome = AWAY
+    with pytest.raises(StoreUnavailable):
+        receiver.receive(body_of(), request_id="request-7")
+    assert output.metric("EventsLost") == 1
+    assert output.metric("EventsReceived", event="ONIMBOTV2MESSAGEADD") == 1
+    lost = next(line for line in output.lines if line["message"] == "EventsLost")
+    assert lost["level"] == "ERROR"
+    assert (lost["event"], lost["portal"], lost["chat_id"]) == ("ONIMBOTV2MESSAGEADD", MEMBER_ID, 1777)
+    assert (len(str(lost["event_id"])), lost["request_id"]) == (32, "request-7")
+    assert TEXT not in output.text
+
+
+Failure = Callable[[], Exception]
+
+
+@pytest.mark.parametrize("failure", [TimeoutError, ValueError])
+def test_an_event_that_cannot_be_verified_is_lost_too(
+    receiver: Receiver, stores: Stores, output: Output, monkeypatch: pytest.MonkeyPatch, failure: Failure
+) -> None:
+    def fail(**_: Any) -> None:
+        raise failure()
+
+    monkeypatch.setattr(stores.dynamodb, "get_item", fail)
+    with pytest.raises((TimeoutError, ValueError)):
+        receiver.receive(body_of())
+    assert output.metric("EventsLost") == 1
+    lost = next(line for line in output.lines if line["message"] == "EventsLost")
+    assert (lost["event"], lost["claimed_portal"]) == ("ONIMBOTV2MESSAGEADD", MEMBER_ID)
+    assert "portal" not in lost
+    assert receiver.queue.sent == []

@@ -1,0 +1,238 @@
+"""An event comes from the portal whose application token stands at its top level; to find that out costs one read."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from chat_lookup.bitrix24.event_names import EventKind, Rejection
+from chat_lookup.errors import EventRejected
+from chat_lookup.events.decoder import Arrived
+from chat_lookup.events.model import BotEvent
+from chat_lookup.events.verification import Origin
+from chat_lookup.portals.application_tokens import hashed
+from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.store import Portals
+from tests.support.events.event_arrival import DOMAIN, PORTAL, TOKEN, reads_of
+from tests.support.fakes import MEMBER_ID, ManualClock, Stores
+
+OTHER_TOKEN, NEXT_TOKEN = "t0ken-of-globex", "t0ken-after-reinstallation"
+NOBODY = "0" * 32
+GLOBEX = Portal("f" * 32, "globex.bitrix24.com", "arn:other", "v", application_tokens=frozenset({hashed(OTHER_TOKEN)}))
+
+
+@pytest.fixture
+def portals(stores: Stores, clock: ManualClock) -> Portals:
+    """The portals as the function has them that installs: two are installed."""
+    found = Portals(stores.dynamodb, stores.portal_table, clock)
+    found.save(PORTAL)
+    found.save(GLOBEX)
+    return found
+
+
+@pytest.fixture
+def origin(stores: Stores, portals: Portals, clock: ManualClock) -> Origin:
+    """A process of its own upon the same stores."""
+    del portals
+    return Origin(Portals(stores.dynamodb, stores.portal_table, clock), clock)
+
+
+@pytest.fixture
+def reads(stores: Stores, origin: Origin) -> Iterator[list[str]]:
+    del origin
+    with reads_of(stores.dynamodb) as keys:
+        yield keys
+
+
+def arrived(token: str = TOKEN, member_id: str = MEMBER_ID, domain: str = "") -> Arrived:
+    return Arrived(BotEvent("ONIMBOTMESSAGEADD", EventKind.MESSAGE_ADD), member_id, domain, token, "identity")
+
+
+def refused(origin: Origin, token: str = TOKEN, member_id: str = MEMBER_ID, domain: str = "") -> str:
+    """The reason for which an event is rejected."""
+    with pytest.raises(EventRejected) as raised:
+        origin.portal_of(arrived(token, member_id, domain))
+    return raised.value.reason
+
+
+def reinstalled(portals: Portals, token: str = NEXT_TOKEN) -> None:
+    portals.save(replace(PORTAL, secret_arn="arn:next", application_tokens=frozenset({hashed(token)})))
+
+
+# -- what is proved ----------------------------------------------------------------------------------------------------
+
+
+def test_the_token_of_the_named_portal_proves_an_event(origin: Origin) -> None:
+    assert origin.portal_of(arrived()).member_id == MEMBER_ID
+    assert origin.portal_of(arrived(OTHER_TOKEN, GLOBEX.member_id)).member_id == GLOBEX.member_id
+
+
+def test_each_token_of_a_portal_proves_its_events(origin: Origin, portals: Portals) -> None:
+    # Bots that a webhook registered have one each (bitrix24.md 5.3).
+    portals.save(replace(PORTAL, application_tokens=frozenset(map(hashed, ("bot-1", "bot-2")))))
+    assert {origin.portal_of(arrived(token)).member_id for token in ("bot-1", "bot-2")} == {MEMBER_ID}
+
+
+@pytest.mark.parametrize("state", [each for each in PortalState if each is not PortalState.UNINSTALLED])
+def test_a_portal_that_cannot_be_called_may_still_say_what_happens(
+    origin: Origin, portals: Portals, state: PortalState
+) -> None:
+    portals.save(replace(PORTAL, state=state))
+    assert origin.portal_of(arrived()).state is state
+
+
+# -- what is not -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("token", "member_id", "reason", "cost"),
+    [
+        ("", MEMBER_ID, Rejection.MISSING_TOKEN, 0),
+        ("", NOBODY, Rejection.MISSING_TOKEN, 0),
+        (TOKEN, "", Rejection.UNKNOWN_PORTAL, 0),
+        (TOKEN, NOBODY, Rejection.UNKNOWN_PORTAL, 1),
+        ("made-up", MEMBER_ID, Rejection.WRONG_TOKEN, 1),
+        (OTHER_TOKEN, MEMBER_ID, Rejection.WRONG_TOKEN, 1),
+        (TOKEN, GLOBEX.member_id, Rejection.WRONG_TOKEN, 1),
+        (hashed(TOKEN), MEMBER_ID, Rejection.WRONG_TOKEN, 1),
+    ],
+)
+def test_a_forged_event_is_refused_and_costs_one_read_at_most(
+    origin: Origin, reads: list[str], token: str, member_id: str, reason: Rejection, cost: int
+) -> None:
+    assert refused(origin, token, member_id) == reason
+    assert len(reads) == cost
+
+
+def test_a_portal_without_a_token_believes_nobody(origin: Origin, portals: Portals) -> None:
+    portals.save(replace(PORTAL, application_tokens=frozenset()))
+    assert refused(origin, "made-up") == Rejection.WRONG_TOKEN
+    assert refused(origin, "") == Rejection.MISSING_TOKEN
+
+
+def test_a_domain_does_not_help_where_a_member_id_names_nobody(origin: Origin, reads: list[str]) -> None:
+    assert refused(origin, member_id=NOBODY, domain=DOMAIN) == Rejection.UNKNOWN_PORTAL
+    assert reads == [f"PORTAL#{NOBODY}"]
+
+
+def test_an_uninstalled_portal_is_told_apart_only_for_whoever_has_its_token(origin: Origin, portals: Portals) -> None:
+    portals.save(replace(PORTAL, state=PortalState.UNINSTALLED))
+    assert refused(origin) == Rejection.NOT_INSTALLED
+    assert refused(origin, "made-up") == Rejection.WRONG_TOKEN
+
+
+# -- what is remembered ------------------------------------------------------------------------------------------------
+
+
+def test_a_portal_that_proved_one_event_costs_nothing_for_half_a_minute(
+    origin: Origin, reads: list[str], clock: ManualClock
+) -> None:
+    for _ in range(6):
+        origin.portal_of(arrived())
+        clock.advance(4.9)
+    assert len(reads) == 1
+    clock.advance(0.7)
+    origin.portal_of(arrived())
+    assert len(reads) == 2
+
+
+def test_forgeries_do_not_make_a_portal_forgotten(origin: Origin, reads: list[str]) -> None:
+    origin.portal_of(arrived())
+    for number in range(10):
+        refused(origin, f"made-up-{number}")
+    reads.clear()
+    origin.portal_of(arrived())
+    assert reads == []
+
+
+def test_a_name_that_was_unknown_a_moment_ago_costs_nothing(
+    origin: Origin, reads: list[str], clock: ManualClock
+) -> None:
+    for _ in range(5):
+        assert refused(origin, member_id=NOBODY) == Rejection.UNKNOWN_PORTAL
+        clock.advance(0.99)
+    assert len(reads) == 1
+
+
+def test_a_flood_in_the_name_of_an_unknown_portal_does_not_keep_it_unknown(
+    origin: Origin, portals: Portals, clock: ManualClock
+) -> None:
+    for _ in range(4):
+        refused(origin, member_id=NOBODY)
+        clock.advance(1)
+    portals.save(replace(PORTAL, member_id=NOBODY, domain="new.bitrix24.com"))
+    clock.advance(1.01)
+    assert origin.portal_of(arrived(member_id=NOBODY)).member_id == NOBODY
+
+
+def test_a_flood_of_unknown_names_does_not_make_a_known_portal_forgotten(
+    origin: Origin, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin.portal_of(arrived())
+    monkeypatch.setattr(stores.dynamodb, "get_item", lambda **_: {})
+    for number in range(2_100):
+        refused(origin, member_id=f"{number:032x}")
+    assert origin.portal_of(arrived()).member_id == MEMBER_ID
+
+
+# -- installations -----------------------------------------------------------------------------------------------------
+
+
+def test_the_token_of_a_new_installation_is_admitted_at_once(origin: Origin, portals: Portals) -> None:
+    origin.portal_of(arrived())
+    reinstalled(portals)
+    assert origin.portal_of(arrived(NEXT_TOKEN)).secret_arn == "arn:next"
+    assert refused(origin) == Rejection.WRONG_TOKEN
+
+
+def test_the_token_of_a_former_installation_is_refused(origin: Origin, portals: Portals, clock: ManualClock) -> None:
+    origin.portal_of(arrived())
+    reinstalled(portals)
+    clock.advance(30.1)
+    assert refused(origin) == Rejection.WRONG_TOKEN
+
+
+def test_a_portal_that_was_uninstalled_a_moment_ago_and_comes_back_is_admitted_at_once(
+    origin: Origin, portals: Portals
+) -> None:
+    portals.save(replace(PORTAL, state=PortalState.UNINSTALLED))
+    assert refused(origin) == Rejection.NOT_INSTALLED
+    reinstalled(portals, TOKEN)
+    assert origin.portal_of(arrived()).state is PortalState.ACTIVE
+
+
+# -- events that name a domain only (bitrix24.md 5.6) ------------------------------------------------------------------
+
+
+def test_without_a_member_id_the_domain_names_the_portal_at_one_read_more(origin: Origin, reads: list[str]) -> None:
+    for _ in range(3):
+        assert origin.portal_of(arrived(member_id="", domain=DOMAIN)).member_id == MEMBER_ID
+    assert reads == [f"DOMAIN#{DOMAIN}", f"PORTAL#{MEMBER_ID}"]
+
+
+def test_a_domain_that_was_unknown_a_moment_ago_costs_nothing(
+    origin: Origin, reads: list[str], clock: ManualClock
+) -> None:
+    for _ in range(3):
+        assert refused(origin, member_id="", domain="nobody.bitrix24.com") == Rejection.UNKNOWN_PORTAL
+    assert len(reads) == 1
+    clock.advance(5.1)
+    refused(origin, member_id="", domain="nobody.bitrix24.com")
+    assert len(reads) == 2
+
+
+@pytest.mark.parametrize("token", ["made-up", OTHER_TOKEN])
+def test_a_domain_proves_nothing(origin: Origin, token: str) -> None:
+    assert refused(origin, token, "", DOMAIN) == Rejection.WRONG_TOKEN
+
+
+def test_a_domain_that_became_another_portals_is_that_portals_at_once(origin: Origin, portals: Portals) -> None:
+    origin.portal_of(arrived(member_id="", domain=DOMAIN))
+    portals.save(replace(GLOBEX, domain=DOMAIN))
+    assert origin.portal_of(arrived(OTHER_TOKEN, "", DOMAIN)).member_id == GLOBEX.member_id
+
+
+def test_who_calls_himself_as_a_domain_is_named_does_not_make_that_unknown(origin: Origin, portals: Portals) -> None:
+    portals.save(replace(PORTAL, domain="intranet"))
+    assert refused(origin, member_id="intranet") == Rejection.UNKNOWN_PORTAL
+    assert origin.portal_of(arrived(member_id="", domain="intranet")).member_id == MEMBER_ID

@@ -1,0 +1,234 @@
+"""One record's effects: each has its turn whatever became of the others, and a failure brings the record back."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.cache.event_hints import Hearing
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import PortalBusy, StoreUnavailable
+from chat_lookup.events.cache_warming import Warming
+from chat_lookup.events.model import BotEvent, Record
+from chat_lookup.events.publisher import Publisher
+from chat_lookup.events.worker import Working
+from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.updates import PortalFacts
+from tests.support.building import DEAL, Service, find, install
+from tests.support.events.bot_questions import BOT, GROUP, OPEN_LINE, BadDay, message, record_of
+from tests.support.events.queue_worker import FakeBus
+from tests.support.fakes import MEMBER_ID, FixedRandom, Output, Stores
+
+BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+SECRET = "what a secret deal"
+
+
+@dataclass
+class FakeAnswers:
+    """At the port of the bot: keeps which portal and event it was asked about."""
+
+    asked: list[tuple[Portal, Record]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    def answer(self, portal: Portal, record: Record, deadline: Deadline) -> str:
+        assert deadline.left() > 0
+        self.asked.append((portal, record))
+        if self.failure is not None:
+            raise self.failure
+        return "answered"
+
+
+class Worker:
+    """A worker upon the stores of the test."""
+
+    def __init__(self, service: Service, stores: Stores) -> None:
+        self.service = service
+        self.answers = FakeAnswers()
+        self.bus = FakeBus()
+        self.store = BadDay(stores.dynamodb)
+        hearing = Hearing(service.cache, self.store.client, stores.cache_table, service.clock, FixedRandom())
+        self._working = Working(
+            service.portals,
+            PortalFacts(self.store.client, stores.portal_table, service.portals),
+            self.answers,
+            Warming(service.cache, hearing, service.calls, service.telemetry, service.clock),
+            Publisher(self.bus.client, "default", service.telemetry, with_text=False),
+            service.telemetry,
+        )
+
+    def work(self, record: Record) -> None:
+        with self.service.telemetry.invocation("event"):
+            self._working.work(
+                replace(record, received_at=self.service.clock.now()), Deadline.after(25, self.service.clock)
+            )
+
+
+@pytest.fixture
+def portal(service: Service) -> Portal:
+    return install(service, bot_id=BOT, bot_api="v2", command_id=78)
+
+
+@pytest.fixture
+def worker(service: Service, stores: Stores, portal: Portal) -> Worker:
+    del portal  # which it works for
+    return Worker(service, stores)
+
+
+def test_an_event_is_answered_learned_from_and_published(worker: Worker, portal: Portal, service: Service) -> None:
+    worker.work(message("hello", chat=BOUND))
+    assert [(asked.member_id, record.event.name) for asked, record in worker.answers.asked] == [
+        (portal.member_id, "ONIMBOTV2MESSAGEADD")
+    ]
+    assert find(service, portal).source == "event"
+    (published,) = worker.bus.details
+    assert published["entity"] == {"entity_type": "CRM", "entity_id": "DEAL|1663"}
+    assert published["portal"] == {"member_id": MEMBER_ID, "domain": "acme.bitrix24.com"}
+
+
+def test_an_entity_that_was_asked_for_is_published_too(worker: Worker) -> None:
+    worker.service.bitrix24.answers(
+        "imbot.v2.Chat.get", {"chat": {"id": 1437, "entityType": "CRM", "entityId": "DEAL|1663"}}
+    )
+    worker.work(message("hello", chat=GROUP))
+    assert worker.bus.details[0]["entity"] == {"entity_type": "CRM", "entity_id": "DEAL|1663"}
+
+
+def test_one_line_tells_what_became_of_an_event(worker: Worker, output: Output) -> None:
+    record = message(SECRET, chat=BOUND)
+    worker.work(record)
+    (line,) = output.lines
+    assert {
+        "event": "ONIMBOTV2MESSAGEADD",
+        "event_id": record.event_id,
+        "portal": MEMBER_ID,
+        "chat_id": 1437,
+        "entity_id": "DEAL|1663",
+        "answer": "answered",
+        "warmed": "filled",
+        "published": True,
+        "level": "INFO",
+    }.items() <= line.items()
+    assert SECRET not in output.text
+
+
+def test_a_customers_number_is_in_no_line(worker: Worker, output: Output) -> None:
+    worker.work(message("hello", chat=OPEN_LINE))
+    assert "livechat" not in output.text
+    assert str(output.lines[0]["entity_id"]).startswith("sha256:")
+
+
+# -- failures ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_failing_answer_keeps_nothing_else_from_happening(
+    worker: Worker, portal: Portal, service: Service, output: Output
+) -> None:
+    worker.answers.failure = PortalBusy(retry_after=1)
+    with pytest.raises(PortalBusy):
+        worker.work(message("hello", chat=BOUND))
+    assert find(service, portal).source == "event"
+    assert len(worker.bus.details) == 1
+    line = output.lines[0]
+    assert (line["answer"], line["answer_failure"], line["published"]) == ("failed", "PortalBusy", True)
+
+
+def test_a_failing_cache_keeps_nothing_else_from_happening(worker: Worker) -> None:
+    worker.store.down = {"update_item"}
+    with pytest.raises(Exception, match="Could not connect"):
+        worker.work(message("hello", chat=BOUND))
+    assert len(worker.answers.asked) == 1
+    assert worker.bus.details[0]["entity"] == {"entity_type": "CRM", "entity_id": "DEAL|1663"}
+
+
+def test_a_failing_bus_brings_the_record_back(worker: Worker, portal: Portal, service: Service) -> None:
+    worker.bus.down = True
+    with pytest.raises(StoreUnavailable):
+        worker.work(message("hello", chat=BOUND))
+    assert len(worker.answers.asked) == 1
+    assert find(service, portal).source == "event"
+
+
+def test_of_several_failures_the_first_is_raised(worker: Worker) -> None:
+    worker.answers.failure = PortalBusy()
+    worker.bus.down = True
+    with pytest.raises(PortalBusy):
+        worker.work(message("hello", chat=BOUND))
+
+
+def test_a_record_that_comes_again_is_published_under_the_same_id(worker: Worker) -> None:
+    record = message("hello", chat=BOUND)
+    for failure in (PortalBusy(), None):
+        worker.answers.failure = failure
+        try:
+            worker.work(record)
+        except PortalBusy:
+            continue
+    assert [published["event_id"] for published in worker.bus.details] == [record.event_id] * 2
+
+
+# -- the portal's state ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("installed", [True, False], ids=["uninstalled", "forgotten"])
+def test_events_of_a_portal_that_is_gone_are_dropped(
+    worker: Worker, service: Service, portal: Portal, output: Output, installed: bool
+) -> None:
+    if installed:
+        service.portals.change(portal, state={"S": PortalState.UNINSTALLED})
+    else:
+        service.portals.delete(portal)
+    worker.work(message("hello", chat=BOUND))
+    assert (worker.answers.asked, worker.bus.details) == ([], [])
+    assert output.lines[0]["outcome"] == "not_installed"
+
+
+def test_a_purge_between_two_events_is_seen(worker: Worker, service: Service, portal: Portal) -> None:
+    worker.work(message("hello", chat=BOUND))
+    generation = service.portals.raise_generation(portal.member_id)
+    worker.work(message("hello", chat=BOUND))
+    assert service.cache.get(MEMBER_ID, generation, DEAL) is not None
+
+
+def test_a_portal_that_admits_nothing_still_teaches_and_is_published(
+    worker: Worker, service: Service, portal: Portal
+) -> None:
+    service.portals.close(portal, PortalState.REAUTHORISE, "invalid_grant")
+    worker.work(message("hello", chat=BOUND))
+    assert service.cache.get(MEMBER_ID, portal.generation, DEAL) is not None
+    assert len(worker.bus.details) == 1
+
+
+# -- our bot is deleted ------------------------------------------------------------------------------------------------
+
+
+def deletion(bot_id: int, name: str = "ONIMBOTV2DELETE") -> Record:
+    return record_of(BotEvent(name, EventKind.BOT_DELETE, bot_ids=(bot_id,)))
+
+
+@pytest.mark.parametrize("name", ["ONIMBOTDELETE", "ONIMBOTV2DELETE"])
+def test_a_deleted_bot_is_in_the_record_no_more(
+    worker: Worker, service: Service, portal: Portal, output: Output, name: str
+) -> None:
+    worker.work(deletion(BOT, name))
+    after = service.portals.read(portal.member_id)
+    assert after == replace(portal, bot_id=None, bot_api="", command_id=None)
+    assert worker.answers.asked[0][0] == after
+    assert output.lines[0]["bot"] == "deleted"
+    assert len(worker.bus.details) == 1
+
+
+def test_the_end_of_another_bot_says_nothing_of_ours(worker: Worker, service: Service, portal: Portal) -> None:
+    worker.work(deletion(BOT - 1))
+    assert service.portals.read(portal.member_id) == portal
+
+
+def test_a_deletion_that_comes_again_does_not_touch_the_bot_that_was_registered_since(
+    worker: Worker, service: Service, portal: Portal
+) -> None:
+    worker.work(deletion(BOT))
+    registered = replace(portal, bot_id=BOT + 1)
+    service.portals.save(registered)
+    worker.work(deletion(BOT))
+    after = service.portals.read(portal.member_id)
+    assert after is not None
+    assert (after.bot_id, after.bot_api, after.command_id) == (BOT + 1, "v2", 78)

@@ -1,0 +1,147 @@
+"""POST /bitrix24/events as the gateway calls it: both encodings of a body, and an answer at once, whatever comes."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from chat_lookup.bootstrap import process
+from chat_lookup.events.model import Record
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.store import Portals
+from functions.events import app
+from tests.support.events.event_arrival import FORGERIES, FORM, PORTAL, TEXT, Changes, Wire, body_of, lambda_on, sqs_on
+from tests.support.fakes import MEMBER_ID, ManualClock, Output, Stores, lambda_context
+from tests.support.portals.first_contact import http
+
+ROUTE = "POST /bitrix24/events"
+
+
+class Deployed:
+    """What lies behind the function."""
+
+    def __init__(self) -> None:
+        self.queue, self.worker = Wire((200, {"MessageId": "m-1"})), Wire((202, {}))
+
+    @property
+    def records(self) -> list[Record]:
+        return [Record.from_json(body["MessageBody"]) for body in self.queue.bodies]
+
+
+@pytest.fixture
+def deployed(stores: Stores, clock: ManualClock, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> Deployed:
+    """The function in the environment that the template declares for it, with one portal installed."""
+    found = Deployed()
+    for name, value in (
+        ("PORTAL_TABLE", stores.portal_table),
+        ("CACHE_TABLE", stores.cache_table),
+        ("SECRET_PREFIX", "unit"),
+        ("EVENT_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/events"),
+        ("WORKER_FUNCTION", "stack-WorkerFunction-1"),
+    ):
+        monkeypatch.setenv(name, value)
+    for name, made in (
+        ("_dynamodb", lambda *_: stores.dynamodb),
+        ("_sqs", lambda *_: sqs_on(found.queue)),
+        ("_lambda", lambda *_: lambda_on(found.worker)),
+        ("telemetry", lambda: telemetry),
+        ("clock", clock),
+    ):
+        monkeypatch.setattr(process, name, made)
+    process.receiving.cache_clear()
+    Portals(stores.dynamodb, stores.portal_table, clock).save(PORTAL)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _anew(deployed: Deployed) -> Any:
+    del deployed
+    yield
+    process.receiving.cache_clear()
+
+
+def post(body: bytes, *, is_base64: bool = False, **fields: Any) -> dict[str, Any]:
+    event = http(ROUTE, body="" if is_base64 else body.decode(), content_type=FORM) | fields
+    if is_base64:
+        event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    return app.handler(event, lambda_context(10))
+
+
+@pytest.mark.parametrize("is_base64", [False, True])
+def test_a_proved_event_is_queued_and_answered(deployed: Deployed, is_base64: bool) -> None:
+    answer = post(body_of(), is_base64=is_base64)
+    assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "success"})
+    (record,) = deployed.records
+    assert (record.member_id, record.request_id) == (MEMBER_ID, "request-1")
+
+
+def test_one_line_tells_of_it(output: Output) -> None:
+    post(body_of())
+    (line,) = output.lines
+    assert (line["route"], line["status"], line["request_id"], line["portal"]) == (ROUTE, 200, "request-1", MEMBER_ID)
+    assert TEXT not in output.text
+
+
+@pytest.mark.parametrize(("changes", "reason"), FORGERIES.values(), ids=FORGERIES.keys())
+def test_every_forgery_gets_the_same_answer(deployed: Deployed, output: Output, changes: Changes, reason: str) -> None:
+    answer = post(body_of(changes))
+    problem = json.loads(answer["body"])
+    assert (answer["statusCode"], answer["headers"]["content-type"]) == (403, "application/problem+json")
+    assert problem == {
+        "type": "urn:bitrix24-chat-lookup:problem:event-rejected",
+        "title": problem["title"],
+        "status": 403,
+        "detail": problem["title"],
+        "request_id": "request-1",
+    }
+    assert output.metric("EventsRejected", reason=reason) == 1
+    assert deployed.queue.sent == []
+
+
+@pytest.mark.parametrize("is_base64", [False, True])
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "invalid-request"),
+        (b"a[b=1", 400, "invalid-request"),
+        (b"x" * (1024 * 1024 + 1), 413, "body-too-large"),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem_that_says_so(is_base64: bool, body: bytes, status: int, code: str) -> None:
+    answer = post(body, is_base64=is_base64)
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"])["type"].endswith(f":{code}")
+
+
+def test_an_event_of_the_applications_life_is_answered_and_left_alone(deployed: Deployed, output: Output) -> None:
+    assert post(body_of({"event": "ONAPPUNINSTALL"}))["statusCode"] == 200
+    assert output.metric("EventsRejected", reason="wrong_address") == 1
+    assert deployed.queue.sent == []
+
+
+def test_a_lost_event_is_answered_honestly(deployed: Deployed, output: Output) -> None:
+    deployed.queue.outcome = deployed.worker.outcome = (500, {"__type": "InternalFailure"})
+    answer = post(body_of())
+    assert (answer["statusCode"], json.loads(answer["body"])["type"].rpartition(":")[2]) == (503, "store-unavailable")
+    assert output.metric("EventsLost") == 1
+    assert TEXT not in output.text
+
+
+def test_a_function_that_is_misconfigured_says_so(monkeypatch: pytest.MonkeyPatch, output: Output) -> None:
+    monkeypatch.setenv("EVENT_QUEUE_URL", "no queue")
+    assert post(body_of())["statusCode"] == 500
+    assert "EVENT_QUEUE_URL" in str(output.lines)
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "content-type", "CONTENT-TYPE"])
+def test_json_is_known_by_its_header_in_any_case(deployed: Deployed, name: str) -> None:
+    auth = {"member_id": MEMBER_ID, "application_token": "appt0kenappt0kenappt0kenappt0ken"}
+    body = json.dumps({"event": "ONIMBOTV2DELETE", "data": {"bot": {"id": 456}}, "auth": auth}).encode()
+    assert post(body, headers={name: "application/json"})["statusCode"] == 200
+    (record,) = deployed.records
+    assert record.event.bot_ids == (456,)
+
+
+def test_the_function_has_this_one_route() -> None:
+    assert app.routes().keys() == {ROUTE}

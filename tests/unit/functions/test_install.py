@@ -1,0 +1,237 @@
+"""The addresses for Bitrix24 as the gateway calls them: both encodings of a body, every verb, a page or a status."""
+
+import base64
+import hashlib
+import json
+import re
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bootstrap import process
+from chat_lookup.bootstrap.services import Services
+from chat_lookup.portals.portal import PortalState
+from functions.install import app
+from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, Output, Stores, lambda_context
+from tests.support.portals.first_contact import (
+    DOMAIN,
+    EVENT_AUTH,
+    FRAME_FORM,
+    FRAME_QUERY,
+    OWN_ADDRESS,
+    OWN_HOST,
+    event,
+    frame,
+    http,
+    refusing,
+)
+
+pytestmark = pytest.mark.usefixtures("settled")
+
+
+def invoke(event: dict[str, Any], seconds: float = 29) -> dict[str, Any]:
+    return app.handler(event, lambda_context(seconds))
+
+
+@pytest.fixture(autouse=True)
+def _grant(server: FakeAuthorisationServer, settled: Services) -> None:
+    del settled
+    server.grants("offered-refresh")
+
+
+def test_every_route_is_answered_whatever_the_template_calls_it(settled: Services) -> None:
+    del settled
+    routes = app.routes(None)  # type: ignore[arg-type]  # nobody is called
+    assert routes.keys() == {
+        f"{verb} /bitrix24/{path}" for verb in ("GET", "HEAD", "POST") for path in ("install", "app", "events")
+    } - {"POST /bitrix24/events"}
+
+
+@pytest.mark.parametrize("path", ["install", "app", "events"])
+@pytest.mark.parametrize("verb", ["GET", "HEAD"])
+def test_a_probe_is_answered_and_starts_nothing(verb: str, path: str, server: FakeAuthorisationServer) -> None:
+    answer = invoke(http(f"{verb} /bitrix24/{path}", {"anything": "else"}))
+    assert answer["statusCode"] == 200
+    assert (answer["body"] == "") == (verb == "HEAD")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("is_base64", [False, True])
+def test_a_frame_is_answered_by_a_page_that_finishes_the_installation(is_base64: bool, settled: Services) -> None:
+    answer = invoke(frame(is_base64=is_base64))
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["content-type"] == "text/html; charset=utf-8"
+    library = answer["body"].index('<script src="https://api.bitrix24.com/api/v1/">')
+    assert answer["body"].index("BX24.installFinish()") > library
+    assert settled.portals.get(MEMBER_ID).domain == DOMAIN
+
+
+def test_the_page_admits_the_vendors_script_and_its_own_line_and_nothing_else() -> None:
+    answer = invoke(frame())
+    policy = dict(directive.split(" ", 1) for directive in answer["headers"]["content-security-policy"].split("; "))
+    (inline,) = re.findall(r"<script>([^<]+)</script>", answer["body"])
+    digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+    assert policy["script-src"] == f"https://api.bitrix24.com 'sha256-{digest}'"
+    assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    assert answer["headers"]["x-content-type-options"] == "nosniff"
+
+
+def test_no_page_shows_anything_that_came(output: Output) -> None:
+    marked = "<b>canary</b>"
+    pages = [
+        invoke(frame()),
+        invoke(frame(form={"REFRESH_ID": "used-before"})),
+        invoke(frame(query={"DOMAIN": marked, "LANG": marked})),
+        invoke(frame(form={"PLACEMENT_OPTIONS": marked, "member_id": marked})),
+        invoke(frame("app", query={"DOMAIN": f"{marked}.example.com"})),
+        invoke(http("GET /bitrix24/install", {"portal": marked, "state": marked})),
+        invoke(http("GET /bitrix24/install", {"code": marked, "state": marked})),
+    ]
+    assert output.lines
+    for shown in (*(unescape(page["body"]) for page in pages), output.text):
+        assert "canary" not in shown
+        for secret in (*FRAME_FORM.values(), "issued-access-1"):
+            assert len(secret) < 10 or secret in {MEMBER_ID, "DEFAULT"} or secret not in shown
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("en", "application is installed"), ("de", "Anwendung ist installiert"), ("ru", "Приложение установлено")],
+)
+def test_the_page_speaks_the_visitors_language(language: str, sentence: str) -> None:
+    answer = invoke(frame(query={"LANG": language}))
+    assert sentence in answer["body"]
+    assert f'<html lang="{language}">' in answer["body"]
+
+
+def test_what_is_missing_is_said_on_the_page(bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers("scope", ["im"])
+    body = invoke(frame())["body"]
+    assert "There is no bot in the chats" in body
+    assert "installFinish" in body
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "sentence"),
+    [
+        ({"form": {"REFRESH_ID": "used-before"}}, 403, "used already or has expired"),
+        ({"form": {"REFRESH_ID": None}}, 403, "no refresh token"),
+        ({"form": {"SERVER_ENDPOINT": "https://oauth.evil.example/rest/"}}, 403, "not known here"),
+        ({"query": {"DOMAIN": "globex.bitrix24.com"}}, 403, "apps.add"),
+        ({"query": {"DOMAIN": "10.0.0.1"}}, 403, "cannot be read"),
+    ],
+)
+def test_a_failure_is_a_page_in_words_that_finishes_nothing(
+    trouble: dict[str, Any], status: int, sentence: str, stores: Stores
+) -> None:
+    answer = invoke(frame(**trouble))
+    assert (answer["statusCode"], sentence in unescape(answer["body"])) == (status, True)
+    assert answer["headers"]["content-type"].startswith("text/html")
+    assert "<script" not in answer["body"]
+    assert f"PORTAL#{MEMBER_ID}" not in str(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
+
+
+def test_an_outage_says_when_to_come_again(server: FakeAuthorisationServer) -> None:
+    server.failure = BitrixError("HTTP_5XX", 503, method="oauth/token")
+    answer = invoke(frame())
+    assert answer["statusCode"] == 503
+    assert int(answer["headers"]["retry-after"]) >= 1
+    assert "does not answer" in unescape(answer["body"])
+
+
+def test_trouble_of_our_own_is_a_page_too(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise ValueError("nobody expected this")
+
+    monkeypatch.setattr(stores.dynamodb, "get_item", fail)
+    answer = invoke(frame())
+    assert (answer["statusCode"], answer["headers"]["content-type"]) == (500, "text/html; charset=utf-8")
+    assert "nobody expected" not in answer["body"]
+
+
+@pytest.mark.parametrize("body", ["", "PLACEMENT=DEFAULT", "a" * 100_000, "event[x]=1"])
+def test_what_is_neither_frame_nor_event_is_a_page_of_words(body: str) -> None:
+    answer = invoke(http("POST /bitrix24/install", body=body))
+    assert answer["statusCode"] == 403
+    assert "cannot be read" in answer["body"]
+
+
+@pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE"])
+@pytest.mark.parametrize("is_base64", [False, True])
+def test_an_event_that_brings_a_grant_is_answered_in_json(name: str, is_base64: bool, settled: Services) -> None:
+    answer = invoke(event(name, is_base64=is_base64))
+    assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "success"})
+    assert settled.portals.get(MEMBER_ID).state is PortalState.ACTIVE
+
+
+@pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE"])
+def test_a_forged_event_is_refused_and_counted(
+    name: str, settled: Services, bitrix24: FakeBitrix24, output: Output
+) -> None:
+    bitrix24.answers("profile", {"ID": "7", "ADMIN": False})
+    answer = invoke(event(name, {"application_token": "of-his-own-choosing"}))
+    assert answer["statusCode"] == 403
+    assert json.loads(answer["body"])["type"].endswith(":installation-refused")
+    assert settled.portals.read(MEMBER_ID) is None
+    assert output.metric("EventsRejected", reason="administrator") == 1
+
+
+@pytest.mark.parametrize("name", ["ONAPPTEST", "ONAPPPAYMENT", "ONIMBOTMESSAGEADD", "x"])
+def test_other_events_are_passed_over_and_counted(name: str, output: Output, server: FakeAuthorisationServer) -> None:
+    answer = invoke(event(name))
+    assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "success"})
+    assert output.metric("EventsRejected", reason="unknown_event") == 1
+    assert server.asked == []
+
+
+def test_an_event_in_json_is_read_too(settled: Services) -> None:
+    fields = {"event": "ONAPPINSTALL", "data": {"VERSION": 1}, "auth": EVENT_AUTH}
+    answer = invoke(http("POST /bitrix24/install", body=json.dumps(fields), content_type="application/json"))
+    assert answer["statusCode"] == 200
+    assert settled.portals.get(MEMBER_ID).bot_id == 456
+
+
+def test_our_own_address_is_what_the_gateway_was_called(settled: Services) -> None:
+    invoke(frame())
+    assert settled.portals.get(MEMBER_ID).public_url == OWN_ADDRESS
+
+
+def test_without_any_address_of_our_own_nothing_is_installed(settled: Services) -> None:
+    request = frame()
+    del request["requestContext"]["domainName"]
+    assert invoke(request)["statusCode"] == 500
+    assert settled.portals.read(MEMBER_ID) is None
+
+
+def test_an_address_that_is_set_comes_first(
+    settled: Services, bitrix24: FakeBitrix24, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://chats.acme.example/")
+    process.services.cache_clear()
+    invoke(frame())
+    assert settled.portals.get(MEMBER_ID).public_url == "https://chats.acme.example"
+    handlers = {call.params["handler"] for call in bitrix24.calls if call.method == "event.bind"}
+    assert handlers == {"https://chats.acme.example/bitrix24/install"}
+    assert OWN_HOST not in str(bitrix24.calls)
+
+
+def test_the_log_line_names_the_portal_and_what_happened(output: Output) -> None:
+    invoke(frame())
+    (line,) = output.lines
+    assert (line["route"], line["status"], line["portal"]) == ("POST /bitrix24/install", 200, MEMBER_ID)
+    assert line["bot_id"] == 456
+
+
+def test_a_frame_may_come_with_all_its_fields_in_the_query(settled: Services) -> None:
+    everything = FRAME_QUERY | FRAME_FORM
+    assert invoke(http("POST /bitrix24/install", everything, urlencode({})))["statusCode"] == 200
+    assert settled.portals.get(MEMBER_ID).domain == DOMAIN
+
+
+def test_a_portal_that_hangs_does_not_keep_the_gateway_waiting(bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers_by("scope", refusing("TIMEOUT", 0))
+    invoke(frame())
+    assert max(bitrix24.deadlines) <= app.SECONDS

@@ -1,0 +1,106 @@
+"""The worker as Lambda invokes it, upon everything that `bootstrap` builds."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from chat_lookup.bootstrap import process
+from chat_lookup.bootstrap.services import Services
+from chat_lookup.errors import StoreUnavailable
+from functions.worker import app
+from tests.support.building import Service, find, install
+from tests.support.events.bot_questions import BOT, EMPLOYEE, GROUP, SAYING, message
+from tests.support.events.queue_worker import FakeBus, failed, messages
+from tests.support.fakes import FakeBitrix24, Output, lambda_context
+
+SECRET = "what a secret deal"
+BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> FakeBus:
+    bus = FakeBus()
+    monkeypatch.setenv("EVENT_BUS", "default")
+    monkeypatch.setattr(process, "_bus", lambda _: bus.client)
+    return bus
+
+
+@pytest.fixture(autouse=True)
+def _booted(bus: FakeBus, booted: Services, service: Service) -> None:
+    """A process of its own, for a portal with our bot."""
+    del bus, booted
+    install(service, bot_id=BOT, bot_api="v2", command_id=78)
+
+
+def record(service: Service, text: str = SECRET, **fields: object) -> str:
+    received = message(text, **fields)  # type: ignore[arg-type]  # the event's own
+    return replace(received, received_at=service.clock.now()).to_json()
+
+
+def test_an_event_in_a_deals_chat_spares_the_next_look_up_its_call(
+    service: Service, bus: FakeBus, bitrix24: FakeBitrix24
+) -> None:
+    assert failed(app.handler(messages(record(service, chat=BOUND)), lambda_context())) == []
+    assert find(service, service.portals.find(None)).source == "event"
+    assert bitrix24.calls == []
+    assert [each["entity"] for each in bus.details] == [{"entity_type": "CRM", "entity_id": "DEAL|1663"}]
+
+
+def test_a_question_to_the_bot_is_answered(service: Service, bitrix24: FakeBitrix24, output: Output) -> None:
+    bitrix24.answers("im.chat.get", {"ID": 1437})
+    bitrix24.answers(SAYING["v2", False], {"id": 1})
+    app.handler(messages(record(service, "deal 1663")), lambda_context())
+    assert bitrix24.methods == ["im.chat.get", SAYING["v2", False]]
+    assert output.lines[-1]["answer"] == "answered"
+
+
+def test_what_was_asked_is_not_mistaken_for_the_events_own_chat(
+    service: Service, bitrix24: FakeBitrix24, output: Output
+) -> None:
+    bitrix24.answers("im.chat.get", {"ID": 99})
+    bitrix24.answers(SAYING["v2", False], {"id": 1})
+    app.handler(messages(record(service, "deal 7")), lambda_context())
+    assert output.lines[-1]["chat_id"] == 1407
+
+
+def test_of_a_batch_only_what_failed_comes_again(service: Service, bus: FakeBus) -> None:
+    event = messages(record(service, chat=BOUND), "not a record of ours", record(service, chat=BOUND))
+    assert failed(app.handler(event, lambda_context())) == ["1"]
+    assert len(bus.details) == 2
+
+
+def test_a_record_that_the_queue_refused_is_worked_and_raises_when_it_fails(service: Service, bus: FakeBus) -> None:
+    event = {"record": record(service, chat=BOUND)}
+    assert app.handler(event, lambda_context()) == {}
+    bus.down = True
+    with pytest.raises(StoreUnavailable):
+        app.handler(event, lambda_context())
+
+
+def test_every_line_of_a_record_has_the_id_of_the_request_that_brought_it(
+    service: Service, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "working", lambda: 1 // 0)
+    brought = record(service)
+    app.handler(messages(brought), lambda_context())
+    app.handler(messages(brought), lambda_context(seconds_left=1))
+    assert {line["request_id"] for line in output.lines} == {json.loads(brought)["request_id"]}
+    assert [line["message"] for line in output.lines] == ["unexpected error", "event", "event"]
+    assert output.lines[-1]["problem"] == "no-time-left"
+
+
+def test_texts_are_published_only_if_a_setting_says_so(
+    service: Service, bus: FakeBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.handler(messages(record(service, chat=BOUND)), lambda_context())
+    monkeypatch.setenv("PUBLISH_TEXT", "true")
+    process.services.cache_clear()
+    app.handler(messages(record(service, chat=BOUND)), lambda_context())
+    assert [SECRET in json.dumps(each) for each in bus.details] == [False, True]
+
+
+def test_no_line_holds_what_people_wrote(service: Service, output: Output) -> None:
+    app.handler(messages(record(service, chat=BOUND, user=EMPLOYEE), SECRET), lambda_context())
+    assert len(output.lines) == 2
+    assert SECRET not in output.text

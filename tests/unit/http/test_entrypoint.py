@@ -1,0 +1,233 @@
+"""Past the edge goes no foreign exception, no trace and no secret; one line tells how each invocation ended."""
+
+import json
+import traceback
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from chat_lookup.errors import ChatNotFound, InvalidRequest, PortalBusy, PortalMisconfigured, ServiceMisconfigured
+from chat_lookup.http import entrypoint
+from chat_lookup.http.requests import Handler, Request, Response, json_response
+from chat_lookup.observability.telemetry import Telemetry
+from tests.support.fakes import WEBHOOK_CODE, WEBHOOK_URL, ManualClock, Output, lambda_context
+
+KEY = "clk_" + "k3y" * 14
+
+
+def event(**fields: object) -> dict[str, object]:
+    return {
+        "routeKey": "GET /health",
+        "rawPath": "/health",
+        "rawQueryString": "",
+        "headers": {"x-api-key": KEY},
+        "requestContext": {"requestId": "request-1", "http": {"method": "GET"}},
+    } | fields
+
+
+def health(handler: Handler) -> Callable[[], Mapping[str, Handler]]:
+    return lambda: {"GET /health": handler}
+
+
+def raising(error: Exception) -> Handler:
+    def handler(_: Request) -> Response:
+        raise error
+
+    return handler
+
+
+def cannot_reach() -> None:
+    raise OSError(f"cannot reach {WEBHOOK_URL}")
+
+
+def foreign(_: Request) -> Response:
+    try:
+        cannot_reach()
+    except OSError as cause:
+        raise RuntimeError(f"broken: {WEBHOOK_URL} with {KEY}") from cause
+    return {}
+
+
+# -- HTTP --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_goes_out_as_the_handler_made_it(telemetry: Telemetry, output: Output) -> None:
+    response = entrypoint.http(event(), telemetry, health(lambda _: json_response(200, {"status": "ok"})))
+    assert (response["statusCode"], response["body"]) == (200, '{"status":"ok"}')
+    (line,) = output.lines
+    assert (line["request_id"], line["route"], line["status"]) == ("request-1", "GET /health", 200)
+    assert line["level"] == "INFO"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "level"),
+    [
+        (ChatNotFound(), 404, "INFO"),
+        (InvalidRequest("no"), 400, "INFO"),
+        (PortalBusy(retry_after=3), 429, "INFO"),
+        (PortalMisconfigured(), 502, "INFO"),
+        (ServiceMisconfigured("CACHE_TABLE is not set"), 500, "ERROR"),
+    ],
+)
+def test_our_errors_become_problem_documents_and_one_line(
+    telemetry: Telemetry, output: Output, error: Exception, status: int, level: str
+) -> None:
+    response = entrypoint.http(event(), telemetry, health(raising(error)))
+    body = json.loads(response["body"])
+    assert (response["statusCode"], body["status"], body["request_id"]) == (status, status, "request-1")
+    (line,) = output.lines
+    assert (line["status"], line["level"], line["detail"]) == (status, level, str(error))
+    assert str(body["type"]).endswith(f":{line['problem']}")
+
+
+def test_what_nobody_expected_is_a_plain_500_and_a_fault_without_secrets(telemetry: Telemetry, output: Output) -> None:
+    telemetry.redactor.register(WEBHOOK_CODE)
+    response = entrypoint.http(event(), telemetry, health(foreign))
+    assert response["statusCode"] == 500
+    assert json.loads(response["body"])["type"].endswith(":internal-error")
+    for leak in ("RuntimeError", "broken", "Traceback", WEBHOOK_CODE, KEY):
+        assert leak not in json.dumps(response)
+    assert [line["level"] for line in output.lines] == ["ERROR", "ERROR"]
+    assert "RuntimeError" in output.text
+    assert WEBHOOK_CODE not in output.text
+    assert KEY not in output.text
+
+
+@pytest.mark.parametrize(
+    "odd", [event(rawQueryString="a=%ff"), event(body="%%%", isBase64Encoded=True), event(rawQueryString="a" * 20_000)]
+)
+def test_a_request_that_cannot_be_read_is_a_problem_too(
+    telemetry: Telemetry, output: Output, odd: dict[str, object]
+) -> None:
+    response = entrypoint.http(odd, telemetry, health(lambda _: json_response(200, {})))
+    assert response["statusCode"] == 400
+    assert len(output.lines) == 1
+
+
+@pytest.mark.parametrize("odd", [{}, {"requestContext": None}, {"requestContext": {"http": None}}])
+def test_an_event_of_another_kind_is_answered(telemetry: Telemetry, odd: dict[str, object]) -> None:
+    assert entrypoint.http(odd, telemetry, health(lambda _: json_response(200, {})))["statusCode"] == 404
+
+
+@pytest.mark.parametrize("odd", [[], "text", 7, None, {"requestContext": "x"}, {"headers": [1]}, {"routeKey": []}])
+def test_an_event_of_no_kind_at_all_is_answered(telemetry: Telemetry, output: Output, odd: object) -> None:
+    response = entrypoint.http(odd, telemetry, health(lambda _: json_response(200, {})))  # type: ignore[arg-type]
+    assert response["statusCode"] >= 400
+    assert output.lines
+
+
+def test_a_service_that_cannot_start_says_so_in_the_same_form(telemetry: Telemetry, output: Output) -> None:
+    def routes() -> Mapping[str, Handler]:
+        raise ServiceMisconfigured("PORTAL_TABLE is not set")
+
+    response = entrypoint.http(event(), telemetry, routes)
+    assert json.loads(response["body"])["detail"] == "PORTAL_TABLE is not set"
+    assert output.lines[0]["problem"] == "service-misconfigured"
+
+
+def test_a_portals_broken_text_in_an_answer_can_still_be_sent(telemetry: Telemetry) -> None:
+    # Lambda's runtime encodes the answer as UTF-8 and dies of half a character.
+    for handler in (
+        lambda _: json_response(200, {"title": "half: \ud83d"}),
+        raising(PortalMisconfigured(portal_error="\ud83d")),
+    ):
+        response = entrypoint.http(event(), telemetry, health(handler))
+        assert json.loads(response["body"].encode())
+
+
+# -- what strangers send -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ['"level":"', "request-1", "GET /health", '{"', "service-misconfigured"])
+def test_a_stranger_cannot_garble_the_log_by_what_he_sends_as_a_key(
+    telemetry: Telemetry, output: Output, key: str
+) -> None:
+    entrypoint.http(event(headers={"x-api-key": key}), telemetry, health(lambda _: json_response(200, {})))
+    entrypoint.http(event(headers={}), telemetry, health(raising(ServiceMisconfigured())))
+    first, second = output.lines
+    assert (first["level"], first["route"], first["request_id"]) == ("INFO", "GET /health", "request-1")
+    assert (second["level"], second["problem"]) == ("ERROR", "service-misconfigured")
+
+
+def test_strangers_cannot_push_the_secrets_in_use_out_of_the_redactor(telemetry: Telemetry) -> None:
+    telemetry.redactor.register(WEBHOOK_CODE)
+    for number in range(5_000):
+        headers = {"x-api-key": f"guess-number-{number:08}"}
+        entrypoint.http(event(headers=headers), telemetry, health(lambda _: json_response(200, {})))
+    assert WEBHOOK_CODE not in telemetry.redactor.clean(f"code {WEBHOOK_CODE}")
+
+
+@pytest.mark.parametrize("where", [f"k%3D{KEY}", f"x{KEY}", f"Bearer {KEY}", f'"{KEY}"'])
+def test_a_key_that_somebody_put_elsewhere_is_known_by_its_shape(telemetry: Telemetry, where: str) -> None:
+    assert KEY not in telemetry.redactor.clean(where)
+
+
+# -- direct invocation -------------------------------------------------------------------------------------------------
+
+
+def invoke(telemetry: Telemetry, work: Callable[[], dict[str, object]]) -> dict[str, object]:
+    return entrypoint.invoke("direct", lambda_context(), telemetry, work)
+
+
+def test_an_answer_goes_back_as_it_is_and_one_line_is_written(telemetry: Telemetry, output: Output) -> None:
+    assert invoke(telemetry, lambda: {"chat_id": 7}) == {"chat_id": 7}
+    (line,) = output.lines
+    assert (line["message"], line["request_id"]) == ("direct", lambda_context().aws_request_id)
+
+
+def fails_as_ours() -> dict[str, object]:
+    try:
+        cannot_reach()
+    except OSError:
+        raise PortalBusy("no slot", retry_after=3) from None
+    return {}
+
+
+def fails_as_theirs() -> dict[str, object]:
+    foreign(None)  # type: ignore[arg-type]  # it looks at no request
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("work", "name", "detail"),
+    [
+        (fails_as_ours, "PortalBusy", "no slot"),
+        (fails_as_theirs, "ChatLookupError", "Something failed inside the service"),
+    ],
+)
+def test_a_failure_is_raised_under_its_own_name_and_nothing_foreign_hangs_on_to_it(
+    telemetry: Telemetry, work: Callable[[], dict[str, object]], name: str, detail: str
+) -> None:
+    with pytest.raises(Exception, match=detail) as raised:
+        invoke(telemetry, work)
+    assert type(raised.value).__name__ == name  # a state machine matches the class's name
+    assert raised.value.__cause__ is None
+    assert raised.value.__context__ is None
+    shown = "".join(traceback.format_exception(raised.value))
+    for leak in (WEBHOOK_CODE, "OSError", "RuntimeError", "fails_as"):
+        assert leak not in shown
+
+
+def test_the_line_of_a_failure_tells_which(telemetry: Telemetry, output: Output) -> None:
+    with pytest.raises(PortalBusy):
+        invoke(telemetry, fails_as_ours)
+    (line,) = output.lines
+    assert (line["problem"], line["detail"]) == ("portal-busy", "no slot")
+
+
+# -- the time that is left ---------------------------------------------------------------------------------------------
+
+
+def test_a_second_is_kept_for_the_way_back() -> None:
+    clock = ManualClock()
+    assert entrypoint.time_left(lambda_context(29), clock).left() == pytest.approx(28)
+
+
+def test_a_route_may_have_less_than_lambda_leaves() -> None:
+    clock = ManualClock()
+    assert entrypoint.time_left(lambda_context(29), clock, at_most=10).left() == pytest.approx(10)
+    assert entrypoint.time_left(lambda_context(5), clock, at_most=10).left() == pytest.approx(4)
+
+
+def test_when_lambda_leaves_nothing_nothing_is_left() -> None:
+    assert entrypoint.time_left(lambda_context(0.5), ManualClock()).left() == 0

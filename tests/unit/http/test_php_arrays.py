@@ -1,0 +1,89 @@
+"""Parameters as PHP reads them: whatever comes is taken, and what goes beyond PHP's own bounds is left out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_lookup.http import php_arrays
+
+
+@pytest.mark.parametrize(
+    ("query", "array"),
+    [
+        ("", {}),
+        ("a=1&b=2", {"a": "1", "b": "2"}),
+        ("a=1&a=2", {"a": "2"}),
+        ("a", {"a": ""}),
+        ("=1&&&b=2", {"b": "2"}),
+        ("a=%7C+%2B", {"a": "| +"}),
+        ("a=%ff", {"a": "�"}),
+        ("a[b][c]=1&a[b][d]=2", {"a": {"b": {"c": "1", "d": "2"}}}),
+        ("a[]=x&a[]=y", {"a": {"0": "x", "1": "y"}}),
+        ("a[7]=x&a[]=y", {"a": {"7": "x", "8": "y"}}),
+        ("a[x]=1&a[]=y", {"a": {"x": "1", "0": "y"}}),
+        ("a%5Bb%5D=1", {"a": {"b": "1"}}),
+        ("a[b=1", {"a_b": "1"}),
+        ("a[b]c=1", {"a": {"b": "1"}}),
+        ("[a]=1", {"_a]": "1"}),
+        ("a.b=1&c d=2", {"a_b": "1", "c_d": "2"}),
+        ("  a=1", {"a": "1"}),
+        ("a=1&a[b]=2", {"a": {"b": "2"}}),
+        ("a[b]=2&a=1", {"a": "1"}),
+    ],
+)
+def test_a_query_is_unfolded_as_php_does_it(query: str, array: dict[str, object]) -> None:
+    assert php_arrays.decode_query(query) == array
+
+
+@given(st.text(max_size=200))
+def test_no_query_is_refused(query: str) -> None:
+    assert isinstance(php_arrays.decode_query(query), dict)
+
+
+def test_beyond_phps_bounds_nothing_is_read() -> None:
+    assert len(php_arrays.decode_query("&".join(f"a{number}=1" for number in range(1_500)))) == 1_000
+    assert php_arrays.decode_query("a" + "[b]" * 64 + "=1&c=2") == {"c": "2"}
+
+
+@pytest.mark.parametrize(
+    ("body", "array"),
+    [
+        (b'{"a": 1, "b": [true, null]}', {"a": 1, "b": [True, None]}),
+        (b'["x", "y"]', {"0": "x", "1": "y"}),
+        (b"", {}),
+        (b"a=1", {}),
+        (b"7", {}),
+        (b'{"a": NaN}', {}),
+        (b'{"a": "\xff"}', {}),
+        (b"[" * 100_000, {}),
+        (b'{"a": ' + b"9" * 5_000 + b"}", {}),
+    ],
+)
+def test_json_that_holds_no_array_holds_no_parameters(body: bytes, array: dict[str, object]) -> None:
+    assert php_arrays.decode_json(body) == array
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("x", "x"), (13, "13"), (13.0, "13"), (1.5, "1.5"), (True, "1"), (False, ""), (None, ""), ([1], ""), ({}, "")],
+)
+def test_a_value_becomes_text_as_php_casts_it(value: object, text: str) -> None:
+    assert php_arrays.text(value) == text
+
+
+def test_an_array_in_order_is_a_list_and_every_other_is_an_object() -> None:
+    assert php_arrays.as_json({}) == []
+    assert php_arrays.as_json({"0": "a", "1": "b"}) == ["a", "b"]
+    assert php_arrays.as_json({"1": "b", "0": "a"}) == {"1": "b", "0": "a"}
+    assert php_arrays.as_json({"0": "a", "2": "c"}) == {"0": "a", "2": "c"}
+
+
+def test_of_names_that_differ_in_case_only_the_last_one_counts() -> None:
+    assert php_arrays.folded({"Entity_Id": "1", "ENTITY_ID": "2", "cmd": {"A": 1}}) == {
+        "entity_id": "2",
+        "cmd": {"A": 1},
+    }
+
+
+def test_only_nothing_and_zero_are_empty() -> None:
+    assert [php_arrays.is_empty(text) for text in ("", "0", " ", "00", "N")] == [True, True, False, False, False]

@@ -1,0 +1,266 @@
+"""What PHP encodes arrives as it was; what is hostile is refused by name and within bounds."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_lookup.http.php_forms import Bound, Form, FormRefused, FormValue, Limits, decode, decode_query
+
+NAMES = st.text(st.characters(exclude_characters="[]", exclude_categories=["Cs"]), min_size=1, max_size=8)
+KEYS = NAMES | st.integers(0, 999).map(str)
+VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=30,
+)
+TREES = st.recursive(VALUES, lambda inner: st.dictionaries(KEYS, inner, min_size=1, max_size=4), max_leaves=20)
+FORMS = st.dictionaries(NAMES, TREES, max_size=4)
+WIDE = Limits(size=10**9, fields=10**9, depth=10**9, key_length=10**9)
+
+JSON = "application/json"
+
+
+def _flattened(form: Form, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in form.items():
+        path = f"{prefix}[{name}]" if prefix else name
+        if isinstance(value, dict):
+            yield from _flattened(value, path)
+        else:
+            yield path, value
+
+
+def _encoded(form: Form, quoted: Callable[[str], str] = quote_plus) -> bytes:
+    """PHP's `http_build_query`, written independently of what is tested."""
+    return "&".join(f"{quoted(name)}={quoted(value)}" for name, value in _flattened(form)).encode()
+
+
+def _refused(body: bytes | str, content_type: str = "", **limits: int) -> Bound:
+    with pytest.raises(FormRefused) as caught:
+        _ = decode_query(body) if isinstance(body, str) else decode(body, content_type, limits=Limits(**limits))
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+    return caught.value.bound
+
+
+@given(FORMS)
+def test_whatever_php_encodes_is_decoded_to_the_same_maps(form: Form) -> None:
+    assert decode(_encoded(form), limits=WIDE) == form
+    assert decode(_encoded(form, quote), limits=WIDE) == form
+    assert decode_query(_encoded(form).decode(), limits=WIDE) == form
+
+
+@given(FORMS)
+def test_json_gives_the_same_maps_as_the_form(form: Form) -> None:
+    for ascii_only in (True, False):
+        assert decode(json.dumps(form, ensure_ascii=ascii_only).encode(), JSON, limits=WIDE) == form
+
+
+def test_an_event_is_read_as_the_documents_show_it() -> None:
+    body = (
+        b"event=ONAPPINSTALL&data%5BVERSION%5D=1.0.0&data%5BACTIVE%5D=Y&ts=1771930000&auth%5Bscope%5D=im+imbot"
+        b"&auth%5Bserver_endpoint%5D=https%3A%2F%2Foauth.bitrix.info%2Frest%2F&data[BOT][567][BOT_ID]=567"
+    )
+
+    assert decode(body, "application/x-www-form-urlencoded; charset=UTF-8") == {
+        "event": "ONAPPINSTALL",
+        "data": {"VERSION": "1.0.0", "ACTIVE": "Y", "BOT": {"567": {"BOT_ID": "567"}}},
+        "ts": "1771930000",
+        "auth": {"scope": "im imbot", "server_endpoint": "https://oauth.bitrix.info/rest/"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        ("", {}),
+        ("&&&", {}),
+        ("=1&=2", {}),
+        ("a", {"a": ""}),
+        ("a=", {"a": ""}),
+        ("a=1=2", {"a": "1=2"}),
+        ("a=1&a=2", {"a": "2"}),
+        ("a[b]=1&a[b]=2", {"a": {"b": "2"}}),
+        ("a[]=x&a[]=y", {"a": {"0": "x", "1": "y"}}),
+        ("a[5]=x&a[]=y&a[2]=z&a[]=w", {"a": {"5": "x", "6": "y", "2": "z", "7": "w"}}),
+        ("a[][x]=1&a[][x]=2", {"a": {"0": {"x": "1"}, "1": {"x": "2"}}}),
+        ("a[0]=x&a[1]=y", {"a": {"0": "x", "1": "y"}}),
+        ("a[01]=x&a[]=y", {"a": {"01": "x", "0": "y"}}),
+        ("a[99999999999999999999]=x&a[]=y", {"a": {"99999999999999999999": "x", "0": "y"}}),
+        ("a.b c=1", {"a.b c": "1"}),
+        ("a[b.c d]=1", {"a": {"b.c d": "1"}}),
+        ("a=x+y%2Bz&b=%D0%B9&c=й", {"a": "x y+z", "b": "й", "c": "й"}),
+        ("a=%zz%&b=100%", {"a": "%zz%", "b": "100%"}),
+        ("a%5Bb%5D=1", {"a": {"b": "1"}}),
+        ("a=[x]&b=]", {"a": "[x]", "b": "]"}),
+        ("a[b]=1&a[7]=2&a[]=3&a[c]=4", {"a": {"b": "1", "7": "2", "8": "3", "c": "4"}}),
+        ("a[b][c]=1&a[d]=2&a[b][e]=3", {"a": {"b": {"c": "1", "e": "3"}, "d": "2"}}),
+        ("a%5bb%5d=%255B&a%5Bc%5D=%2526%2F", {"a": {"b": "%5B", "c": "%26/"}}),
+        ("a;b=1", {"a;b": "1"}),
+    ],
+)
+def test_the_odd_cases(body: str, form: Form) -> None:
+    assert decode(body.encode()) == decode_query(body) == form
+
+
+@pytest.mark.parametrize("body", ["a=1&a[b]=2", "a[b]=1&a=2", "a[b]=1&a[b][c]=2", "a[]=1&a[0][x]=2"])
+def test_a_name_cannot_stand_for_a_value_and_for_a_map(body: str) -> None:
+    assert _refused(body) is Bound.CONFLICT
+
+
+@pytest.mark.parametrize(
+    "name", ["a[b", "a]", "a]b[", "[a]", "[]", "[", "]", "a[b]c", "a[b]c[d]", "a[[b]]", "a[b]]", "a[b][", "a%5B"]
+)
+def test_brackets_that_do_not_match_are_refused(name: str) -> None:
+    assert _refused(f"x=1&{name}=1") is _refused(f"a[c]=1&a[b][c]=1&{name}=1") is Bound.NAME
+
+
+@pytest.mark.parametrize("body", [b"a=%FF", b"%C3=1", b"a=\xff", b"a=%ED%A0%80", b"a=%C3\xa9", b'{"a":"\xff"}'])
+def test_what_is_not_utf_8_is_refused(body: bytes) -> None:
+    assert _refused(body, JSON if body.startswith(b"{") else "") is Bound.ENCODING
+
+
+@pytest.mark.parametrize("body", [rb'{"a":"\ud83d"}', rb'{"\ud83d":"a"}', rb'{"a":{"b":["\udc00"]}}'])
+def test_half_a_surrogate_pair_is_no_text(body: bytes) -> None:
+    assert _refused(body, JSON) is Bound.ENCODING
+    assert _refused("a=\ud83d") is Bound.ENCODING
+
+
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        ('{"a":1,"b":-1.50,"c":1e400,"d":true,"e":false,"f":null}',
+         {"a": "1", "b": "-1.50", "c": "1e400", "d": "1", "e": "0", "f": ""}),
+        ('{"a":["x",{"y":"z"}],"b":[],"c":{},"d":{"e":{}}}', {"a": {"0": "x", "1": {"y": "z"}}}),
+        ('{"a":1,"a":2}', {"a": "2"}),
+        ('{"567":{"BOT_ID":567}}', {"567": {"BOT_ID": "567"}}),
+        (' {"a":"\\ud83d\\ude00"} ', {"a": "😀"}),
+        ('{"a":' + "9" * 50_000 + "}", {"a": "9" * 50_000}),
+    ],
+)  # fmt: skip
+def test_json_is_read_as_if_php_had_sent_it_as_a_form(body: str, form: Form) -> None:
+    assert decode(body.encode(), "Application/JSON; charset=utf-8") == form
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{", b"[]", b'"a"', b"null", b"a=1", b'{"a":NaN}', b'{"a":-Infinity}', b"[" * 500_000, b'{"a":' * 150_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_object_of_json_is_refused_where_json_is_said(body: bytes) -> None:
+    assert _refused(body, "application/problem+json") is Bound.JSON
+
+
+def test_json_counts_as_json_only_where_the_content_type_says_so() -> None:
+    assert decode(b'{"a":1}', "text/plain") == {'{"a":1}': ""}
+
+
+@pytest.mark.parametrize(
+    ("limits", "most", "more", "bound"),
+    [
+        ({"size": 3}, b"a=1", b"a=12", Bound.SIZE),
+        ({"fields": 2}, b"a=1&b=2", b"a=1&b=2&c=3", Bound.FIELDS),
+        ({"fields": 2}, b"a=1&a=2", b"a=1&a=2&a=3", Bound.FIELDS),
+        ({"depth": 3}, b"a[b][c]=1", b"a[b][c][d]=1", Bound.DEPTH),
+        ({"depth": 1}, b"a=1", b"a[]=1", Bound.DEPTH),
+        ({"key_length": 3}, b"abc[abc]=1", b"abc[abcd]=1", Bound.KEY_LENGTH),
+        ({"key_length": 3}, b"%D0%B9bc=1", b"abcd=1", Bound.KEY_LENGTH),
+        ({"size": 7}, b'{"a":1}', b'{"a":12}', Bound.SIZE),
+        ({"fields": 2}, b'{"a":1,"b":2}', b'{"a":[1,2,3]}', Bound.FIELDS),
+        ({"depth": 3}, b'{"a":{"b":{"c":1}}}', b'{"a":{"b":{"c":{"d":1}}}}', Bound.DEPTH),
+        ({"depth": 3}, b'{"a":[[1]]}', b'{"a":[[[1]]]}', Bound.DEPTH),
+        ({"key_length": 3}, b'{"abc":1}', b'{"abcd":1}', Bound.KEY_LENGTH),
+    ],
+)
+def test_each_bound_holds_to_the_last_one(limits: dict[str, int], most: bytes, more: bytes, bound: Bound) -> None:
+    content_type = JSON if most.startswith(b"{") else ""
+
+    assert decode(most, content_type, limits=Limits(**limits))
+    assert _refused(more, content_type, **limits) is bound
+
+
+def test_the_usual_bounds_admit_the_largest_event_and_little_more() -> None:
+    assert Limits() == Limits(size=1024 * 1024, fields=1000, depth=8, key_length=200)
+    assert _refused(b"a" * (1024 * 1024 + 1)) is Bound.SIZE
+    assert _refused("&".join(f"a{number}=1" for number in range(1001))) is Bound.FIELDS
+    assert len(decode_query("&".join(f"a{number}=1" for number in range(1000)))) == 1000
+
+
+def test_a_refusal_is_a_value_error_that_quotes_nothing() -> None:
+    with pytest.raises(ValueError, match=r"^a name stands for a value and for a map$") as caught:
+        decode(b"auth[access_token]=c4nary1&auth=c4nary1")
+
+    assert "c4nary" not in repr(caught.value) + str(vars(caught.value))
+
+
+def test_limits_cannot_be_changed_in_passing() -> None:
+    with pytest.raises(AttributeError):
+        Limits().size = 1  # type: ignore[misc]
+
+
+@given(st.binary(max_size=300) | st.text(st.sampled_from("ab01[]=&%+. é%5B%5D"), max_size=200).map(str.encode))
+def test_arbitrary_bytes_give_maps_of_texts_or_a_refusal(body: bytes) -> None:
+    for content_type in ("", JSON):
+        assert _only_texts(_decoded(body, content_type))
+
+
+@given(ANY_JSON)
+def test_arbitrary_json_gives_maps_of_texts_or_a_refusal(value: object) -> None:
+    assert _only_texts(_decoded(json.dumps(value).encode(), JSON))
+
+
+def _decoded(body: bytes, content_type: str) -> Form:
+    """The form, an empty one if it is refused; anything else that is raised is a failure."""
+    with suppress(FormRefused):
+        return decode(body, content_type)
+    return {}
+
+
+def _only_texts(value: FormValue) -> bool:
+    return isinstance(value, str) or all(_only_texts(item) for item in value.values())
+
+
+@pytest.mark.parametrize(
+    ("unit", "content_type"),
+    [
+        (b"a[]=1&", ""),
+        (b"a[][]=1&", ""),
+        (b"&", ""),
+        (b"=", ""),
+        (b"[", ""),
+        (b"]", ""),
+        (b"a[", ""),
+        (b"[a]", ""),
+        (b"%", ""),
+        (b"%41", ""),
+        (b"%D0%B9", ""),
+        (b"+", ""),
+        ("й".encode(), ""),
+        ("й%41".encode(), ""),
+        (b"[", JSON),
+        (b'{"a":', JSON),
+        (b" ", JSON),
+        (b"9", JSON),
+    ],
+)
+def test_the_time_that_a_body_takes_grows_no_faster_than_the_body(unit: bytes, content_type: str) -> None:
+    def seconds(size: int) -> float:
+        body = b"a" * (not content_type) + unit * (size // len(unit))
+        return min(_seconds(body, content_type) for _ in range(3))
+
+    # Eight times the size would take 64 times as long if the time grew with the square.
+    assert seconds(8 * 30_000) < 32 * max(seconds(30_000), 0.0005)
+
+
+def _seconds(body: bytes, content_type: str) -> float:
+    started = time.process_time()
+    with suppress(FormRefused):
+        decode(body, content_type, limits=WIDE)
+    return time.process_time() - started

@@ -1,0 +1,158 @@
+"""Which handler a request reaches, and what goes back to API Gateway."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_lookup.errors import (
+    ChatLookupError,
+    ChatNotFound,
+    KeyRejected,
+    MethodNotAllowed,
+    PortalBusy,
+    PortalUnavailable,
+    RouteNotFound,
+)
+from chat_lookup.http.requests import (
+    Handler,
+    Request,
+    Response,
+    as_named,
+    dispatch,
+    error_response,
+    json_response,
+    no_content,
+    request_from,
+)
+
+
+def event(**fields: object) -> dict[str, object]:
+    return {
+        "version": "2.0",
+        "routeKey": "GET /v1/chats",
+        "rawPath": "/v1/chats",
+        "rawQueryString": "",
+        "headers": {},
+        "requestContext": {"requestId": "request-1", "http": {"method": "GET"}},
+        "isBase64Encoded": False,
+    } | fields
+
+
+def query(raw: str) -> Mapping[str, object]:
+    return request_from(event(rawQueryString=raw)).query
+
+
+# -- routes ------------------------------------------------------------------------------------------------------------
+
+
+def named(name: str) -> Handler:
+    def handler(_: Request) -> Response:
+        return {"statusCode": 200, "body": name}
+
+    return handler
+
+
+ROUTES = {
+    route: named(route)
+    for route in ("GET /v1/chats", "DELETE /v1/chats", "GET /v1/chats/{chat_id}", "GET /health")
+}  # fmt: skip
+
+
+def unrouted(verb: str, path: str) -> Request:
+    context = {"requestId": "request-1", "http": {"method": verb}}
+    return request_from(event(routeKey="$default", rawPath=path, requestContext=context))
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_gateways_route_decides_whatever_the_path_says(route: str) -> None:
+    assert dispatch(request_from(event(routeKey=route, rawPath="/somewhere/else")), ROUTES)["body"] == route
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/v1", "/v1/chats/1/members", "/v1/chats/", "/health/", "//v1/chats", ""]
+)
+def test_a_path_that_no_route_has_is_not_found(path: str) -> None:
+    with pytest.raises(RouteNotFound):
+        dispatch(unrouted("GET", path), ROUTES)
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "allow"),
+    [
+        ("POST", "/v1/chats", "DELETE, GET"),
+        ("HEAD", "/v1/chats", "DELETE, GET"),
+        ("PUT", "/v1/chats/1437", "GET"),
+        ("POST", "/health", "GET"),
+        ("OPTIONS", "/health", "GET"),
+    ],
+)
+def test_a_wrong_verb_is_told_the_right_ones(verb: str, path: str, allow: str) -> None:
+    with pytest.raises(MethodNotAllowed) as raised:
+        dispatch(unrouted(verb, path), ROUTES)
+    assert raised.value.allow == allow
+
+
+# -- responses ---------------------------------------------------------------------------------------------------------
+
+
+def body_of(response: Response) -> dict[str, object]:
+    read: dict[str, object] = json.loads(response["body"])
+    return read
+
+
+def test_an_answer_is_json_that_nobody_may_store() -> None:
+    response = json_response(200, {"title": "Чат 😀"})
+    assert body_of(response) == {"title": "Чат 😀"}
+    assert response["headers"] == {"content-type": "application/json", "cache-control": "no-store"}
+    assert no_content()["statusCode"] == 204
+
+
+def test_an_error_is_a_problem_document_with_the_facts_that_it_carries() -> None:
+    error = ChatNotFound("No chat", portal_error="NOT_FOUND", hint="Look again.", extra={"known": None})
+    response = error_response(error, "request-1")
+    assert response["statusCode"] == 404
+    assert response["headers"]["content-type"] == "application/problem+json"
+    assert body_of(response) == {
+        "type": "urn:bitrix24-chat-lookup:problem:chat-not-found",
+        "title": "No chat carries this pair",
+        "status": 404,
+        "detail": "No chat",
+        "portal_error": "NOT_FOUND",
+        "hint": "Look again.",
+        "known": None,
+        "request_id": "request-1",
+    }
+
+
+@pytest.mark.parametrize("error", [PortalBusy, PortalUnavailable])
+@pytest.mark.parametrize(("seconds", "header"), [(0.2, "1"), (1.0, "1"), (1.2, "2"), (25, "25"), (None, "1")])
+def test_whoever_may_ask_again_is_told_when_in_whole_seconds(
+    error: type[ChatLookupError], seconds: float | None, header: str
+) -> None:
+    assert error_response(error(retry_after=seconds), "request-1")["headers"]["retry-after"] == header
+
+
+def test_whoever_may_not_ask_again_is_not_told_when() -> None:
+    assert "retry-after" not in error_response(ChatNotFound(), "request-1")["headers"]
+
+
+def test_a_rejected_key_is_told_which_scheme_to_use() -> None:
+    assert error_response(KeyRejected(), "request-1")["headers"]["www-authenticate"] == "Bearer"
+
+
+def test_a_wrong_verb_has_the_header_allow() -> None:
+    assert error_response(MethodNotAllowed(allow="GET"), "request-1")["headers"]["allow"] == "GET"
+
+
+@given(st.text())
+def test_a_callers_name_is_short_and_printable_in_a_message(text: str) -> None:
+    assert len(as_named(text)) <= 40
+    assert as_named(text).isprintable()
+
+
+@pytest.mark.parametrize("secret", ["clk_Zm9vYmFyYmF6", "s3cr3tw3bh00kc0d3", "https://acme.bitrix24.com/rest/1/x/"])
+def test_a_secret_in_the_place_of_a_name_is_not_repeated(secret: str) -> None:
+    assert as_named(secret) == "What was sent"

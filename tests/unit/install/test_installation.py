@@ -1,0 +1,311 @@
+"""An installation: what is stored of it, what is registered in the portal, and that doing it again changes nothing."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chat_lookup.bootstrap.services import Services
+from chat_lookup.clock import Deadline
+from chat_lookup.dynamodb import number, text
+from chat_lookup.errors import InstallationInProgress, PortalBlocked, PortalUnavailable
+from chat_lookup.install.installation import Installed
+from chat_lookup.install.offers import Offer
+from chat_lookup.install.registration import Remark
+from chat_lookup.portals.application_tokens import hashed
+from chat_lookup.portals.portal import Portal, PortalKind, PortalState
+from chat_lookup.portals.store import Portals
+from tests.support.building import Service
+from tests.support.fakes import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    MEMBER_ID,
+    FakeAuthorisationServer,
+    FakeBitrix24,
+    ManualClock,
+    Output,
+    Stores,
+)
+from tests.support.portals.first_contact import (
+    APPLICATION_TOKEN,
+    DOMAIN,
+    OWN_ADDRESS,
+    SERVER_ENDPOINT,
+    SOURCE,
+    refusing,
+    secret_arns,
+)
+
+if TYPE_CHECKING:
+    from chat_lookup.observability.telemetry import Telemetry
+
+OFFER = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", APPLICATION_TOKEN)
+Install = Callable[..., Installed]
+
+
+@pytest.fixture
+def install(settled: Services, server: FakeAuthorisationServer, clock: ManualClock, telemetry: "Telemetry") -> Install:
+    """Install by an offer that is good; each has a grant of its own."""
+
+    def work(offer: Offer = OFFER, *, own_address: str = OWN_ADDRESS, seconds: float = 25) -> Installed:
+        server.grants(offer.refresh_token)
+        with telemetry.invocation("request"):
+            return settled.installing().installation.install(offer, own_address, SOURCE, Deadline.after(seconds, clock))
+
+    return work
+
+
+@pytest.fixture
+def read(settled: Services) -> Callable[[], Portal]:
+    """The record as it stands."""
+
+    def work() -> Portal:
+        portal = settled.portals.read(MEMBER_ID)
+        assert portal is not None
+        return portal
+
+    return work
+
+
+@pytest.fixture
+def before(stores: Stores, settled: Services) -> set[str]:
+    """The secrets that other tests left behind."""
+    del settled
+    return secret_arns(stores)
+
+
+def test_what_the_authorisation_server_said_is_stored_and_not_what_was_offered(
+    install: Install, read: Callable[[], Portal], stores: Stores, before: set[str], clock: ManualClock
+) -> None:
+    install()
+    portal = read()
+    assert (portal.domain, portal.kind, portal.state) == (DOMAIN, PortalKind.OAUTH, PortalState.ACTIVE)
+    assert (portal.client_id, portal.server, portal.owner_id) == (CLIENT_ID, "oauth.bitrix.info", 1)
+    assert portal.refreshed_at == pytest.approx(clock.now())
+    assert portal.public_url == OWN_ADDRESS
+    assert secret_arns(stores) - before == {portal.secret_arn}
+    secret = json.loads(stores.secrets.get_secret_value(SecretId=portal.secret_arn)["SecretString"])
+    assert (secret["access_token"], secret["refresh_token"]) == ("issued-access-1", "issued-refresh-1")
+
+
+def test_what_the_portal_can_do_is_asked_once_and_stored(install: Install, read: Callable[[], Portal]) -> None:
+    installed = install()
+    portal = read()
+    assert portal.scopes == frozenset({"im", "imbot"})
+    assert portal.bot_revision == 36
+    assert (portal.bot_id, portal.bot_api, portal.command_id) == (456, "v2", 42)
+    assert (portal.rate, portal.burst) == (2.0, 50)
+    assert installed.remarks == ()
+
+
+def test_of_the_application_token_only_its_hash_is_kept(
+    install: Install, read: Callable[[], Portal], stores: Stores, output: Output
+) -> None:
+    install()
+    assert read().application_tokens == {hashed(APPLICATION_TOKEN)}
+    kept = json.dumps(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
+    assert output.lines
+    for secret in (APPLICATION_TOKEN, "offered-refresh", "issued-access-1", "issued-refresh-1", CLIENT_SECRET):
+        assert secret not in kept
+        assert secret not in output.text
+
+
+def test_a_portal_that_is_installed_can_be_looked_up_in(
+    install: Install, service: Service, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    install()
+    bitrix24.answers("im.chat.get", {"ID": 1437})
+    with service.telemetry.invocation("request"):
+        portal = service.portals.find(DOMAIN)
+        answer = service.calls.call(portal, "im.chat.get", {}, Deadline.after(10, clock))
+    assert answer.result == {"ID": 1437}
+    assert bitrix24.calls[-1].endpoint.auth == "issued-access-1"
+
+
+def test_a_second_time_there_is_one_record_and_one_secret_and_the_former_one_is_gone(
+    install: Install, read: Callable[[], Portal], stores: Stores, before: set[str]
+) -> None:
+    install()
+    first = read()
+    install()
+    second = read()
+    assert second.secret_arn != first.secret_arn
+    assert secret_arns(stores) - before == {second.secret_arn}
+    records = [each for each in stores.dynamodb.scan(TableName=stores.portal_table)["Items"] if "domain" in each]
+    assert sum(each["sk"]["S"] == "RECORD" for each in records) == 1
+    # What was cached before is not found again.
+    assert (second.generation, second.created_at) == (first.generation + 1, first.created_at)
+
+
+def test_a_new_application_token_takes_the_place_of_the_former_ones(
+    install: Install, read: Callable[[], Portal]
+) -> None:
+    install()
+    install(Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", "the-next-one"))
+    assert read().application_tokens == {hashed("the-next-one")}
+
+
+def test_an_offer_without_application_token_leaves_the_known_one(install: Install, read: Callable[[], Portal]) -> None:
+    install()
+    install(Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh"))
+    assert read().application_tokens == {hashed(APPLICATION_TOKEN)}
+
+
+def test_a_pace_that_an_operator_chose_is_left_alone(
+    install: Install, settled: Services, read: Callable[[], Portal], telemetry: "Telemetry", clock: ManualClock
+) -> None:
+    from chat_lookup.http.json_fields import Fields  # noqa: PLC0415 - this test's only
+
+    install()
+    with telemetry.invocation("admin"):
+        chosen = {"command": "portal.set", "portal": DOMAIN, "rate": 9, "burst": 90}
+        settled.installing().admin.run(Fields(chosen), Deadline.after(10, clock))
+    install()
+    assert (read().rate, read().burst) == (9.0, 90)
+
+
+def test_the_largest_plan_has_the_wider_pace(
+    install: Install, read: Callable[[], Portal], bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.answers("app.info", {"LICENSE": "de_ent10000", "LICENSE_FAMILY": "ent"})
+    install()
+    assert (read().rate, read().burst) == (5.0, 250)
+
+
+def test_without_the_bots_scope_there_is_no_bot_and_it_is_said(
+    install: Install, read: Callable[[], Portal], bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.answers("scope", ["im"])
+    assert install().remarks == (Remark.NO_BOT_SCOPE,)
+    assert (read().bot_id, read().bot_api) == (None, "")
+    assert not [method for method in bitrix24.methods if method.startswith("imbot")]
+
+
+def test_without_any_scope_of_chats_that_is_said_too(install: Install, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers("scope", ["crm"])
+    assert install().remarks == (Remark.NO_CHAT_SCOPE, Remark.NO_BOT_SCOPE)
+
+
+def test_a_bot_that_is_refused_does_not_keep_look_ups_from_working(
+    install: Install, read: Callable[[], Portal], bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.answers_by("imbot.v2.Bot.register", refusing("BOT_LIMIT_EXCEEDED", 400))
+    assert install().remarks == (Remark.BOT_REFUSED,)
+    assert (read().state, read().bot_id) == (PortalState.ACTIVE, None)
+
+
+def test_bindings_that_are_refused_are_said(install: Install, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers_by("event.bind", refusing("ACCESS_DENIED", 403))
+    assert install().remarks == (Remark.BINDINGS_REFUSED,)
+
+
+@pytest.mark.parametrize(
+    ("method", "attempts"),
+    [("scope", 3), ("imbot.v2.Bot.register", 1), ("imbot.v2.Command.update", 1), ("event.bind", 1)],
+)
+def test_a_portal_that_does_not_answer_is_not_installed_to_the_end_and_nothing_is_written_twice(
+    install: Install, bitrix24: FakeBitrix24, method: str, attempts: int
+) -> None:
+    bitrix24.answers_by(method, refusing("TIMEOUT", 0))
+    with pytest.raises(PortalUnavailable):
+        install()
+    assert bitrix24.methods.count(method) == attempts
+
+
+def test_after_a_failure_on_the_way_the_next_attempt_comes_to_the_end(
+    install: Install, read: Callable[[], Portal], bitrix24: FakeBitrix24, stores: Stores, before: set[str]
+) -> None:
+    bitrix24.answers_by("imbot.v2.Bot.update", refusing("TIMEOUT", 0))
+    with pytest.raises(PortalUnavailable):
+        install()
+    bitrix24.answers("imbot.v2.Bot.update", {"bot": {"id": 456}})
+    install()
+    assert read().bot_id == 456
+    assert secret_arns(stores) - before == {read().secret_arn}
+
+
+def test_a_portal_whose_plan_admits_no_requests_is_told_so(install: Install, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers_by("profile", refusing("ACCESS_DENIED", 403))
+    with pytest.raises(PortalBlocked):
+        install()
+
+
+def test_a_record_that_cannot_be_written_leaves_no_secret_behind(
+    install: Install, settled: Services, stores: Stores, before: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Portal) -> Portal:
+        raise ClientError({"Error": {"Code": "InternalServerError"}}, "TransactWriteItems")
+
+    monkeypatch.setattr(type(settled.portals), "save", lambda _, portal: fail(portal))
+    with pytest.raises(ClientError):
+        install()
+    assert secret_arns(stores) == before
+
+
+def test_a_record_that_was_written_although_the_answer_was_lost_keeps_its_secret(
+    install: Install, settled: Services, stores: Stores, before: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = type(settled.portals).save
+
+    def lose(portals: Portals, portal: Portal) -> Portal:
+        save(portals, portal)
+        raise ClientError({"Error": {"Code": "InternalServerError"}}, "TransactWriteItems")
+
+    monkeypatch.setattr(type(settled.portals), "save", lose)
+    with pytest.raises(ClientError):
+        install()
+    named = settled.portals.read(MEMBER_ID)
+    assert named is not None
+    assert secret_arns(stores) - before == {named.secret_arn}
+
+
+def test_a_secret_that_cannot_be_wiped_does_not_undo_the_installation(
+    install: Install,
+    read: Callable[[], Portal],
+    stores: Stores,
+    output: Output,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install()
+    first = read().secret_arn
+
+    def fail(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServiceError"}}, "DeleteSecret")
+
+    monkeypatch.setattr(stores.secrets, "delete_secret", fail)
+    install()
+    assert read().secret_arn != first
+    assert first in str(output.lines[-1]["secrets_left"])
+
+
+def test_two_installations_of_one_portal_take_turns(install: Install, stores: Stores, clock: ManualClock) -> None:
+    stores.dynamodb.put_item(
+        TableName=stores.cache_table,
+        Item={"pk": text(f"INSTALL#{MEMBER_ID}"), "owner": text("another"), "until": number(clock.now() + 5)},
+    )
+    install(seconds=25)
+    assert sum(clock.slept) >= 5
+
+
+def test_whoever_waits_for_his_turn_in_vain_is_told_to_come_later(
+    install: Install, stores: Stores, clock: ManualClock, settled: Services
+) -> None:
+    stores.dynamodb.put_item(
+        TableName=stores.cache_table,
+        Item={"pk": text(f"INSTALL#{MEMBER_ID}"), "owner": text("another"), "until": number(clock.now() + 60)},
+    )
+    with pytest.raises(InstallationInProgress):
+        install(seconds=25)
+    assert settled.portals.read(MEMBER_ID) is None
+
+
+def test_an_installation_gives_its_turn_back_even_if_it_failed(
+    install: Install, stores: Stores, bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.answers_by("scope", refusing("TIMEOUT", 0))
+    with pytest.raises(PortalUnavailable):
+        install()
+    key = {"pk": text(f"INSTALL#{MEMBER_ID}")}
+    assert "Item" not in stores.dynamodb.get_item(TableName=stores.cache_table, Key=key)

@@ -1,0 +1,99 @@
+"""Opening the application: one sentence on how it is; an administrator's visit heals a dead grant, nobody else's."""
+
+from typing import Any
+
+import pytest
+
+from chat_lookup.bootstrap.services import Services
+from chat_lookup.portals.portal import Portal, PortalState
+from functions.install import app
+from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, lambda_context
+from tests.support.portals.first_contact import Changes, frame
+
+HEALED = "The connection to this portal is restored."
+
+
+def visit(form: Changes | None = None, query: Changes | None = None) -> dict[str, Any]:
+    return app.handler(
+        frame("app", form={"REFRESH_ID": "visitors-refresh"} | dict(form or {}), query=query), lambda_context()
+    )
+
+
+@pytest.fixture
+def portal(settled: Services, server: FakeAuthorisationServer) -> Portal:
+    """A portal that is installed."""
+    server.grants("offered-refresh")
+    assert app.handler(frame(), lambda_context())["statusCode"] == 200
+    server.asked.clear()
+    return read(settled)
+
+
+def read(services: Services) -> Portal:
+    portal = services.portals.read(MEMBER_ID)
+    assert portal is not None
+    return portal
+
+
+def test_while_all_is_well_nobody_is_asked(
+    settled: Services, portal: Portal, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
+) -> None:
+    calls = len(bitrix24.calls)
+    answer = visit()
+    assert (answer["statusCode"], "connected to this portal" in answer["body"]) == (200, True)
+    assert "installFinish" not in answer["body"]
+    assert (server.asked, len(bitrix24.calls)) == ([], calls)
+    assert read(settled) == portal
+
+
+@pytest.mark.parametrize(("state", "sentence"), [(PortalState.UNPAID, "not paid"), (PortalState.MISCONFIGURED, "keys")])
+def test_what_no_visitor_can_heal_is_told(
+    settled: Services, portal: Portal, server: FakeAuthorisationServer, state: PortalState, sentence: str
+) -> None:
+    settled.portals.close(portal, state, "X")
+    assert sentence in visit()["body"]
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.UNINSTALLED])
+def test_an_administrators_visit_heals(
+    settled: Services, portal: Portal, server: FakeAuthorisationServer, state: PortalState
+) -> None:
+    settled.portals.close(portal, state, "invalid_grant")
+    server.grants("visitors-refresh", user_id=5)
+    answer = visit()
+    assert (answer["statusCode"], HEALED in answer["body"]) == (200, True)
+    healed = read(settled)
+    assert (healed.state, healed.owner_id) == (PortalState.ACTIVE, 5)
+    assert healed.secret_arn != portal.secret_arn
+
+
+def test_anybody_elses_visit_does_not_and_he_is_told_to_ask_one(
+    settled: Services, portal: Portal, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
+) -> None:
+    settled.portals.close(portal, PortalState.REAUTHORISE, "invalid_grant")
+    before = read(settled)
+    server.grants("visitors-refresh", user_id=7)
+    bitrix24.answers("profile", {"ID": "7", "ADMIN": False})
+    answer = visit({"APPLICATION_TOKEN": "of-his-own-choosing"}, {"LANG": "ru"})
+    assert (answer["statusCode"], "администратор" in answer["body"]) == (403, True)
+    assert read(settled) == before
+
+
+def test_a_renamed_portal_is_found_again_by_a_visit(
+    settled: Services, portal: Portal, server: FakeAuthorisationServer
+) -> None:
+    server.grants("visitors-refresh", host="acme-new.bitrix24.com")
+    answer = visit(query={"DOMAIN": "acme-new.bitrix24.com"})
+    assert HEALED in answer["body"]
+    assert read(settled).domain == "acme-new.bitrix24.com"
+    assert portal.domain != read(settled).domain
+
+
+def test_a_stranger_learns_nothing_of_a_portal(portal: Portal) -> None:
+    del portal
+    for form, query in (
+        ({"member_id": None}, None),
+        ({"member_id": "f0e1d2c3b4a5968778695a4b3c2d1e0f"}, None),
+        (None, {"DOMAIN": "globex.bitrix24.com"}),
+    ):
+        assert visit(form, query)["statusCode"] == 403

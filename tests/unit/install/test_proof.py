@@ -1,0 +1,326 @@
+"""Who says that he installs is believed when the authorisation server and the portal say the same, and never before."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bootstrap.services import Services
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import (
+    ChatLookupError,
+    InstallationRefused,
+    PortalBlocked,
+    PortalBusy,
+    PortalUnavailable,
+    TooManyAttempts,
+)
+from chat_lookup.http.json_fields import Fields
+from chat_lookup.install.offers import Offer
+from tests.support.fakes import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    MEMBER_ID,
+    FakeAuthorisationServer,
+    FakeBitrix24,
+    ManualClock,
+    Stores,
+)
+from tests.support.portals.first_contact import (
+    APPLICATION_TOKEN,
+    DOMAIN,
+    OWN_ADDRESS,
+    SERVER_ENDPOINT,
+    SOURCE,
+    refusing,
+    secret_arns,
+)
+
+if TYPE_CHECKING:
+    from chat_lookup.observability.telemetry import Telemetry
+
+OFFER = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", APPLICATION_TOKEN)
+OTHER_MEMBER = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
+Prove = Callable[..., None]
+
+
+@pytest.fixture
+def prove(settled: Services, telemetry: "Telemetry", clock: ManualClock) -> Prove:
+    """Install by an offer."""
+
+    def work(offer: Offer = OFFER, source: str = SOURCE) -> None:
+        with telemetry.invocation("request"):
+            settled.installing().installation.install(offer, OWN_ADDRESS, source, Deadline.after(25, clock))
+
+    return work
+
+
+@pytest.fixture
+def nothing_written(settled: Services, stores: Stores) -> Iterator[None]:
+    """Holds that the test leaves records and secrets as they were."""
+
+    def kept() -> tuple[list[str], set[str]]:
+        items = stores.dynamodb.scan(TableName=stores.portal_table)["Items"]
+        return (sorted(map(str, items)), secret_arns(stores) | secret_arns(stores, "application"))
+
+    del settled
+    before = kept()
+    yield
+    assert kept() == before
+
+
+def reason_of(prove: Prove, offer: Offer = OFFER) -> str:
+    with pytest.raises(InstallationRefused) as raised:
+        prove(offer)
+    return raised.value.reason
+
+
+def test_an_administrators_own_grant_is_believed(prove: Prove, server: FakeAuthorisationServer) -> None:
+    server.grants("offered-refresh")
+    prove()
+    assert server.asked == [("oauth.bitrix.info", CLIENT_ID, "offered-refresh")]
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize("admin", [False, None, "true", 1, "Y"])
+def test_an_ordinary_users_own_grant_is_not(
+    prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, admin: object
+) -> None:
+    server.grants("offered-refresh", user_id=7)
+    bitrix24.answers("profile", {"ID": "7", "ADMIN": admin})
+    assert reason_of(prove) == "administrator"
+    assert bitrix24.methods == ["profile"]
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize("profile", [[], None, {}, "ADMIN"])
+def test_a_profile_that_says_nothing_makes_no_administrator(
+    prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, profile: object
+) -> None:
+    server.grants("offered-refresh")
+    bitrix24.answers("profile", profile)
+    assert reason_of(prove) == "administrator"
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize(
+    ("offer", "reason"),
+    [
+        (replace(OFFER, refresh_token=""), "no_refresh_token"),
+        (replace(OFFER, server_endpoint="https://oauth.evil.example/rest/"), "server"),
+        (replace(OFFER, server_endpoint="https://oauth.bitrix.info.evil.example/rest/"), "server"),
+        (replace(OFFER, server_endpoint="https://oauth.bitrix.info@evil.example/rest/"), "server"),
+        (replace(OFFER, server_endpoint="https://oauth.bitrix.info:8443/rest/"), "server"),
+        (replace(OFFER, server_endpoint="http://oauth.bitrix.info/rest/"), "server"),
+        (replace(OFFER, server_endpoint="https://127.0.0.1/rest/"), "server"),
+        (replace(OFFER, domain="globex.bitrix24.com"), "application"),
+    ],
+)
+def test_what_can_be_refused_without_asking_is_refused_so(
+    prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, offer: Offer, reason: str
+) -> None:
+    server.grants("offered-refresh")
+    assert reason_of(prove, offer) == reason
+    assert (server.asked, bitrix24.calls) == ([], [])
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_grant_that_is_used_or_made_up_is_refused_and_no_portal_is_called(
+    prove: Prove, bitrix24: FakeBitrix24
+) -> None:
+    assert reason_of(prove) == "grant"
+    assert bitrix24.calls == []
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_grant_for_another_application_is_refused(
+    prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
+) -> None:
+    server.grants("offered-refresh", client_id="local.fedcba9876543210.76543210")
+    assert reason_of(prove) == "grant"
+    assert bitrix24.calls == []
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize(
+    "granted", [{"member_id": OTHER_MEMBER}, {"host": "globex.bitrix24.com"}], ids=["member id", "host"]
+)
+def test_a_grant_for_another_portal_is_refused_and_none_is_called(
+    prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, granted: dict[str, str]
+) -> None:
+    server.grants("offered-refresh", **granted)  # type: ignore[arg-type]  # texts only, by their names
+    assert reason_of(prove) == "portal"
+    assert bitrix24.calls == []
+
+
+def test_an_offer_need_not_name_its_member_id(prove: Prove, server: FakeAuthorisationServer, settled: Services) -> None:
+    server.grants("offered-refresh")
+    prove(replace(OFFER, member_id=""))
+    assert settled.portals.read(MEMBER_ID)
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_replayed_offer_is_refused(prove: Prove, server: FakeAuthorisationServer, settled: Services) -> None:
+    del settled
+    server.grants("offered-refresh", user_id=7)
+    server.failure = BitrixError("invalid_grant", 400, method="oauth/token")
+    assert reason_of(prove) == "grant"
+    assert reason_of(prove) == "grant"
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        (BitrixError("TRANSPORT", method="oauth/token"), PortalUnavailable),
+        (BitrixError("HTTP_5XX", 503, method="oauth/token"), PortalUnavailable),
+        (BitrixError("PAYMENT_REQUIRED", 401, method="oauth/token"), PortalBlocked),
+        (BitrixError("ADDRESS_REFUSED", 200, method="oauth/token"), "portal"),
+        (BitrixError("NOT_INSTALLED", 401, method="oauth/token"), "grant"),
+        (BitrixError("invalid_client", 401, method="oauth/token"), "keys"),
+        (BitrixError("wrong_client", 200, method="oauth/token"), "keys"),
+    ],
+)
+def test_each_failure_of_the_authorisation_server_is_told_apart(
+    prove: Prove,
+    server: FakeAuthorisationServer,
+    failure: BitrixError,
+    error: type[ChatLookupError] | str,
+) -> None:
+    server.failure = failure
+    if isinstance(error, str):
+        assert reason_of(prove) == error
+    else:
+        with pytest.raises(error):
+            prove()
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("ADDRESS_REFUSED", 0, "portal"),
+        ("NO_AUTH_FOUND", 401, "administrator"),
+        ("PORTAL_RENAMED", 302, PortalBlocked),
+        ("TIMEOUT", 0, PortalUnavailable),
+        ("QUERY_LIMIT_EXCEEDED", 503, PortalBusy),
+    ],
+)
+def test_each_failure_of_the_portal_is_told_apart(
+    prove: Prove,
+    server: FakeAuthorisationServer,
+    bitrix24: FakeBitrix24,
+    code: str,
+    status: int,
+    error: type[ChatLookupError] | str,
+) -> None:
+    server.grants("offered-refresh")
+    bitrix24.answers_by("profile", refusing(code, status))
+    if isinstance(error, str):
+        assert reason_of(prove) == error
+    else:
+        with pytest.raises(error):
+            prove()
+
+
+def test_a_rotated_secret_is_tried_first_and_the_former_one_after_it(
+    prove: Prove, server: FakeAuthorisationServer, settled: Services, clock: ManualClock
+) -> None:
+    rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}
+    settled.installing().admin.run(Fields(rotate), Deadline.after(10, clock))
+    server.grants("offered-refresh")
+    prove()
+    assert len(server.asked) == 2  # the server knows the former one only
+    server.secrets[CLIENT_ID] = "n3xts3cr3tn3xts3cr3t"
+    server.grants("offered-refresh")
+    prove()
+    assert len(server.asked) == 3
+
+
+def test_a_former_secret_is_tried_for_a_day(
+    prove: Prove, server: FakeAuthorisationServer, settled: Services, clock: ManualClock
+) -> None:
+    rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}
+    settled.installing().admin.run(Fields(rotate), Deadline.after(10, clock))
+    clock.advance(25 * 3600)
+    server.grants("offered-refresh")
+    assert reason_of(prove) == "keys"
+    assert (server.secrets[CLIENT_ID], len(server.asked)) == (CLIENT_SECRET, 1)
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_whoever_comes_too_often_is_sent_away_before_anybody_is_asked(
+    prove: Prove, server: FakeAuthorisationServer
+) -> None:
+    server.grants("offered-refresh")
+    for _ in range(27):
+        assert reason_of(prove, replace(OFFER, refresh_token="made-up")) == "grant"
+    with pytest.raises(TooManyAttempts):
+        prove()
+    assert len(server.asked) == 27
+
+
+def test_a_server_that_is_not_named_is_the_one_that_the_portal_had(
+    prove: Prove, server: FakeAuthorisationServer
+) -> None:
+    unnamed = replace(OFFER, server_endpoint="")
+    server.grants("offered-refresh")
+    prove(unnamed)
+    server.grants("offered-refresh")
+    prove(replace(OFFER, server_endpoint="https://oauth.bitrix24.tech/rest/"))
+    server.grants("offered-refresh")
+    prove(unnamed)
+    assert [asked[0] for asked in server.asked] == ["oauth.bitrix.info", *["oauth.bitrix24.tech"] * 2]
+
+
+def test_a_portal_that_has_a_new_address_keeps_its_application(
+    prove: Prove, server: FakeAuthorisationServer, settled: Services
+) -> None:
+    server.grants("offered-refresh")
+    prove()
+    server.grants("offered-refresh", host="acme-new.bitrix24.com")
+    prove(replace(OFFER, domain="acme-new.bitrix24.com"))
+    portal = settled.portals.read(MEMBER_ID)
+    assert portal is not None
+    assert (portal.domain, portal.client_id) == ("acme-new.bitrix24.com", CLIENT_ID)
+
+
+def test_the_redactor_knows_what_the_server_issued_and_nothing_that_anybody_offered(
+    prove: Prove, server: FakeAuthorisationServer, telemetry: "Telemetry"
+) -> None:
+    server.grants("offered-refresh")
+    prove()
+    for secret in ("issued-access-1", "issued-refresh-1", CLIENT_SECRET):
+        assert secret not in telemetry.redactor.clean(f"so: {secret}")
+    for offered in ("offered-refresh", APPLICATION_TOKEN):
+        assert telemetry.redactor.clean(f"so: {offered}") == f"so: {offered}"
+
+
+@pytest.mark.parametrize("word", ["request", "installation-refused", "EventsRejected", DOMAIN, '"level":"'])
+def test_a_stranger_cannot_have_words_of_ours_masked(prove: Prove, telemetry: "Telemetry", word: str) -> None:
+    for offer in (
+        replace(OFFER, refresh_token=word, application_token=word),
+        replace(OFFER, refresh_token="", code=word),
+    ):
+        assert reason_of(prove, offer) == "grant"
+    assert telemetry.redactor.clean(word) == word
+
+
+@pytest.fixture
+def listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one portal, another one, may install."""
+    monkeypatch.setenv("INSTALL_MEMBERS", f"{OTHER_MEMBER}, 0123")
+
+
+@pytest.mark.usefixtures("listed", "nothing_written")
+@pytest.mark.parametrize("member_id", [MEMBER_ID, ""])
+def test_who_may_install_can_be_narrowed_to_a_list(
+    listed: None, server: FakeAuthorisationServer, prove: Prove, bitrix24: FakeBitrix24, member_id: str
+) -> None:
+    del listed
+    server.grants("offered-refresh")
+    assert reason_of(prove, replace(OFFER, member_id=member_id)) == "member"
+    assert bitrix24.calls == []  # whoever does not say who he is is asked for, but his portal is not
+    assert len(server.asked) == (0 if member_id else 1)

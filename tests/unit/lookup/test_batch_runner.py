@@ -1,0 +1,346 @@
+"""Inquiries in batches: repeated where that helps, smaller where they took too long, and ended in time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_lookup.bitrix24.batch import BATCH, Outcome
+from chat_lookup.bitrix24.client import Answer, Command, OperatingTime
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls.bulk_allowance import Allowance
+from chat_lookup.calls.gcra import Share
+from chat_lookup.calls.operating_budget import ASSUMED_LIMIT, Budget
+from chat_lookup.calls.operating_time import Operating
+from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import (
+    ChatLookupError,
+    DeadlineReached,
+    PortalBlocked,
+    PortalBusy,
+    PortalUnavailable,
+    StoreUnavailable,
+)
+from chat_lookup.lookup.batch_runner import Rounds
+from chat_lookup.lookup.plan import Inquiry, Rights
+from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.store import Portals
+from tests.support.fakes import MEMBER_ID, ManualClock, Stores
+
+METHOD = "im.chat.get"
+Reaction = Callable[[Sequence[Command]], Sequence[Outcome]]
+
+
+def answers(commands: Sequence[Command]) -> Sequence[Outcome]:
+    """Each command's own number."""
+    return [Answer(command.params["ID"], OperatingTime(), 0.1) for command in commands]
+
+
+def fails(code: str, status: int = 0) -> Reaction:
+    def reaction(_: Sequence[Command]) -> Sequence[Outcome]:
+        raise BitrixError(code, status, method=BATCH, webhook=True)
+
+    return reaction
+
+
+def refuses(error: Exception) -> Reaction:
+    def reaction(_: Sequence[Command]) -> Sequence[Outcome]:
+        raise error
+
+    return reaction
+
+
+def with_those_of(*numbers: int, outcome: Outcome) -> Reaction:
+    """Like `answers`, but for these."""
+    return lambda commands: [
+        outcome if command.params["ID"] in numbers else answer
+        for command, answer in zip(commands, answers(commands), strict=True)
+    ]
+
+
+class ScriptedCalls:
+    """At the port of `PortalCalls`: reacts to each request as told, the last time for all that follow."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.seconds = 0.0
+        self.reactions: list[Reaction] = [answers]
+        self.requests: list[list[object]] = []
+        """The numbers that each request asked for."""
+        self.at: list[float] = []
+
+    def reacts(self, *reactions: Reaction) -> None:
+        self.reactions = [*reactions]
+
+    def batch(self, _: Portal, commands: Sequence[Command], deadline: Deadline, *, share: Share) -> Sequence[Outcome]:
+        assert share in Share
+        assert deadline.left() > 0
+        self.requests.append([command.params["ID"] for command in commands])
+        self.at.append(self.clock.now())
+        self.clock.advance(self.seconds)
+        reaction = self.reactions.pop(0) if len(self.reactions) > 1 else self.reactions[0]
+        return reaction(commands)
+
+    def call(
+        self, portal: Portal, method: str, params: Mapping[str, object], deadline: Deadline, *, share: Share
+    ) -> Outcome:
+        (outcome,) = self.batch(portal, [Command(method, params)], deadline, share=share)
+        if isinstance(outcome, BitrixError):
+            raise outcome
+        return outcome
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(each) for each in self.requests]
+
+
+@pytest.fixture
+def calls(clock: ManualClock) -> ScriptedCalls:
+    return ScriptedCalls(clock)
+
+
+@pytest.fixture
+def operating(stores: Stores, clock: ManualClock) -> Operating:
+    return Operating(stores.dynamodb, stores.cache_table, clock)
+
+
+class Scene:
+    """Runs inquiries for so many numbers, each of which takes so many calls."""
+
+    def __init__(self, calls: ScriptedCalls, operating: Operating, clock: ManualClock) -> None:
+        self.calls = calls
+        self.operating = operating
+        self.clock = clock
+
+    def run(self, count: int, *, share: Share = Share.BULK, seconds: float = 25, asks: int = 1) -> dict[int, object]:
+        rights = Rights(Portal(MEMBER_ID, "acme.bitrix24.com", "arn", "1"), cast("Portals", None))
+        rounds = Rounds[int, object](
+            cast("PortalCalls", self.calls),
+            Allowance(self.operating, self.clock),
+            self.clock,
+            rights,
+            share,
+            Deadline.after(seconds, self.clock),
+        )
+        inquiries = {key: inquiry(key, asks) for key in range(count)}
+        ended = {each.key: each.finding for each in rounds.run(inquiries, lambda _: asks)}
+        assert len(ended) == count
+        return ended
+
+
+@pytest.fixture
+def scene(calls: ScriptedCalls, operating: Operating, clock: ManualClock) -> Scene:
+    return Scene(calls, operating, clock)
+
+
+def inquiry(number: int, asks: int) -> Inquiry[object]:
+    found: object = None
+    for _ in range(asks):
+        answer = yield Command(METHOD, {"ID": number})
+        if isinstance(answer, BitrixError):
+            raise answer
+        found = answer.result
+    return found
+
+
+def failed(ended: Mapping[int, object], kind: type[ChatLookupError]) -> set[int]:
+    return {key for key, finding in ended.items() if isinstance(finding, kind)}
+
+
+# -- what has no answer of its own -------------------------------------------------------------------------------------
+
+
+def test_commands_that_were_never_run_are_asked_again(scene: Scene, calls: ScriptedCalls) -> None:
+    calls.reacts(with_those_of(3, 4, outcome=None), answers)
+    assert scene.run(10) == {key: key for key in range(10)}
+    assert calls.requests[1:] == [[3, 4]]
+
+
+def test_what_is_never_run_is_given_up_after_three_times(scene: Scene, calls: ScriptedCalls) -> None:
+    calls.reacts(with_those_of(3, outcome=None))
+    assert failed(scene.run(10), PortalUnavailable) == {3}
+    assert calls.sizes == [10, 1, 1]
+
+
+def test_what_failed_in_passing_is_asked_again_with_others(scene: Scene, calls: ScriptedCalls) -> None:
+    error = BitrixError("INTERNAL_SERVER_ERROR", 200, method=METHOD, webhook=True)
+    calls.reacts(with_those_of(0, 1, outcome=error), answers)
+    assert scene.run(60) == {key: key for key in range(60)}
+    assert calls.sizes == [50, 12]
+
+
+def test_what_failed_alone_was_repeated_already(scene: Scene, calls: ScriptedCalls) -> None:
+    error = BitrixError("INTERNAL_SERVER_ERROR", 500, method=METHOD, webhook=True)
+    calls.reacts(with_those_of(0, outcome=error))
+    assert failed(scene.run(1), PortalUnavailable) == {0}
+    assert calls.sizes == [1]
+
+
+# -- requests that fail as a whole -------------------------------------------------------------------------------------
+
+
+def test_after_a_time_out_requests_are_half_as_large(scene: Scene, calls: ScriptedCalls) -> None:
+    calls.reacts(fails("TIMEOUT"), fails("TIMEOUT"), answers)
+    assert scene.run(50) == {key: key for key in range(50)}
+    assert calls.sizes == [50, 25, 12, 12, 12, 12, 2]
+
+
+def test_a_portal_that_always_takes_too_long_is_not_asked_for_ever(scene: Scene, calls: ScriptedCalls) -> None:
+    calls.reacts(fails("TIMEOUT"))
+    assert failed(scene.run(50), PortalUnavailable) == set(range(50))
+    assert calls.sizes[:3] == [50, 25, 12]
+    assert all(sum(key in each for each in calls.requests) <= 3 for key in range(50))
+
+
+def test_a_time_out_that_took_all_the_time_is_the_portals_failure(scene: Scene, calls: ScriptedCalls) -> None:
+    calls.seconds = 24.5
+    calls.reacts(fails("TIMEOUT"), refuses(PortalBusy(retry_after=1)))
+    ended = scene.run(60)
+    assert failed(ended, PortalUnavailable) == set(range(50))
+    assert failed(ended, DeadlineReached) == set(range(50, 60))
+
+
+def test_what_the_portal_refused_for_its_pace_is_asked_again(scene: Scene, calls: ScriptedCalls) -> None:
+    calls.reacts(fails("QUERY_LIMIT_EXCEEDED", 503), answers)
+    assert scene.run(50) == {key: key for key in range(50)}
+    assert calls.sizes == [50, 50]
+
+
+def test_a_call_alone_that_was_refused_for_the_pace_is_asked_again_too(scene: Scene, calls: ScriptedCalls) -> None:
+    calls.reacts(fails("QUERY_LIMIT_EXCEEDED", 503), answers)
+    assert scene.run(1) == {0: 0}
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (BitrixError("OVERLOAD_LIMIT", 503, method=BATCH, webhook=True), PortalBlocked),
+        (PortalBlocked(), PortalBlocked),
+        (ConnectTimeoutError(endpoint_url="https://dynamodb"), StoreUnavailable),
+    ],
+)
+def test_a_request_that_failed_fails_those_in_it_and_no_others(
+    scene: Scene, calls: ScriptedCalls, error: Exception, kind: type[ChatLookupError]
+) -> None:
+    calls.reacts(refuses(error), answers)
+    assert failed(scene.run(60), kind) == set(range(50))
+    assert calls.sizes == [50, 10]
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def test_bulk_work_waits_for_its_turn(scene: Scene, calls: ScriptedCalls, clock: ManualClock) -> None:
+    calls.reacts(refuses(PortalBusy(retry_after=4)), refuses(PortalBusy(retry_after=2)), answers)
+    assert scene.run(200) == {key: key for key in range(200)}
+    assert clock.slept == [4, 2]
+
+
+@pytest.mark.parametrize(("share", "retry_after"), [(Share.BULK, 25), (Share.INTERACTIVE, 3)])
+def test_what_has_no_slot_in_time_is_told_when_to_come_back(
+    scene: Scene, calls: ScriptedCalls, share: Share, retry_after: float
+) -> None:
+    calls.reacts(answers, refuses(PortalBusy(retry_after=retry_after)))
+    ended = scene.run(120, share=share)
+    late = [finding for finding in ended.values() if isinstance(finding, DeadlineReached)]
+    assert failed(ended, DeadlineReached) == set(range(50, 120))
+    assert {each.retry_after for each in late} == {retry_after}
+    assert calls.sizes == [50, 50]
+
+
+def test_those_that_may_take_the_most_calls_yet_are_asked_first(scene: Scene, calls: ScriptedCalls) -> None:
+    scene.run(75, asks=2)
+    assert calls.sizes == [50, 50, 50]
+    assert set(range(50, 75)) < set(calls.requests[1])
+
+
+# -- operating time ----------------------------------------------------------------------------------------------------
+
+
+def test_bulk_work_asks_for_no_more_than_the_operating_time_has_room_for(
+    scene: Scene, calls: ScriptedCalls, operating: Operating, clock: ManualClock
+) -> None:
+    operating.note(MEMBER_ID, METHOD, 100.0, clock.now() + 500, duration=0.2)
+    scene.run(40)
+    assert calls.sizes == [10, 10, 10, 10]
+
+
+@pytest.mark.parametrize("billed", [METHOD, BATCH])
+def test_bulk_work_waits_for_operating_time_to_come_back(
+    scene: Scene, calls: ScriptedCalls, operating: Operating, clock: ManualClock, billed: str
+) -> None:
+    operating.note(MEMBER_ID, billed, ASSUMED_LIMIT, clock.now() + 30, duration=0.01)
+    began = clock.now()
+    assert scene.run(10, seconds=60) == {key: key for key in range(10)}
+    assert 30 <= calls.at[0] - began <= 32
+
+
+def test_operating_time_that_comes_back_too_late_leaves_it_undone(
+    scene: Scene, calls: ScriptedCalls, operating: Operating, clock: ManualClock
+) -> None:
+    operating.note(MEMBER_ID, METHOD, ASSUMED_LIMIT, clock.now() + 300, duration=0.01)
+    ended = scene.run(10)
+    assert failed(ended, DeadlineReached) == set(range(10))
+    assert calls.requests == []
+    assert all(finding.retry_after == pytest.approx(301, abs=1) for finding in ended.values())  # type: ignore[attr-defined]
+
+
+def test_a_stopped_method_is_left_to_those_who_know_what_stands_in_for_it(
+    scene: Scene, calls: ScriptedCalls, operating: Operating
+) -> None:
+    operating.stop(MEMBER_ID, METHOD)
+    scene.run(10)
+    assert calls.sizes == [10]
+
+
+def test_callers_who_wait_are_held_up_by_no_budget(scene: Scene, operating: Operating, clock: ManualClock) -> None:
+    operating.note(MEMBER_ID, METHOD, ASSUMED_LIMIT, clock.now() + 300, duration=0.01)
+    assert scene.run(10, share=Share.INTERACTIVE) == {key: key for key in range(10)}
+
+
+# -- whatever happens --------------------------------------------------------------------------------------------------
+
+PASSING = BitrixError("INTERNAL_SERVER_ERROR", 200, method=METHOD, webhook=True)
+REFUSED = BitrixError("ACCESS_ERROR", 200, method=METHOD, webhook=True)
+HAPPENINGS: Mapping[str, Reaction] = {
+    "answered": answers,
+    "in part never run": with_those_of(*range(0, 200, 3), outcome=None),
+    "in part failed": with_those_of(*range(0, 200, 5), outcome=PASSING),
+    "in part refused": with_those_of(*range(0, 200, 7), outcome=REFUSED),
+    "too slow": fails("TIMEOUT"),
+    "too soon": fails("QUERY_LIMIT_EXCEEDED", 503),
+    "cut": fails("TRANSPORT"),
+    "no slot": refuses(PortalBusy(retry_after=3)),
+    "blocked": refuses(PortalBlocked()),
+}
+
+
+@given(
+    happenings=st.lists(st.sampled_from(sorted(HAPPENINGS)), max_size=12),
+    count=st.integers(1, 180),
+    asks=st.integers(1, 3),
+    share=st.sampled_from(Share),
+)
+def test_each_inquiry_ends_once_in_time_and_in_what_it_asked_for_itself(
+    happenings: list[str], count: int, asks: int, share: Share
+) -> None:
+    clock = ManualClock()
+    calls = ScriptedCalls(clock)
+    calls.seconds = 0.7
+    calls.reacts(*(HAPPENINGS[name] for name in happenings), answers)
+    began = clock.now()
+    ended = Scene(calls, cast("Operating", Plenty()), clock).run(count, share=share, asks=asks)
+    assert all(finding == key or isinstance(finding, ChatLookupError) for key, finding in ended.items())
+    assert max(calls.sizes) <= 50
+    assert clock.now() - began < 25 + calls.seconds
+
+
+class Plenty:
+    """At the port of `Operating`, where nothing was ever used."""
+
+    def budget(self, _: str, __: str) -> Budget:
+        return Budget(ASSUMED_LIMIT, 0.0)

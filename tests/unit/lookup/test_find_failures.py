@@ -1,0 +1,143 @@
+"""When the portal fails: what is told, what is kept, and what serves meanwhile."""
+
+import pytest
+
+from chat_lookup.cache.chat_cache import FRESH_NEGATIVE, FRESH_POSITIVE, USABLE_POSITIVE
+from chat_lookup.calls.operating_budget import BUCKET
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import (
+    ChatLookupError,
+    ChatNotAccessible,
+    ChatNotFound,
+    PortalBlocked,
+    PortalBusy,
+    PortalMisconfigured,
+    PortalNotInstalled,
+    PortalRefused,
+    PortalUnavailable,
+)
+from chat_lookup.portals.portal import Portal
+from tests.support.building import Service, find, install
+from tests.support.fakes import FakeBitrix24, ManualClock, Output
+
+PASSING = [
+    ("TRANSPORT", 0, PortalUnavailable),
+    ("TIMEOUT", 0, PortalUnavailable),
+    ("INTERNAL_SERVER_ERROR", 500, PortalUnavailable),
+    ("QUERY_LIMIT_EXCEEDED", 503, PortalBusy),
+    ("OPERATION_TIME_LIMIT", 429, PortalBusy),
+    ("OVERLOAD_LIMIT", 503, PortalBlocked),
+]
+LASTING = [
+    ("APPLICATION_NOT_FOUND", 401, PortalNotInstalled),
+    ("ACCESS_ERROR", 403, ChatNotAccessible),
+    ("INVALID_CREDENTIALS", 401, PortalMisconfigured),
+    ("INVALID_ARG_VALUE", 400, PortalRefused),
+]
+
+
+@pytest.mark.parametrize(("code", "status", "error"), PASSING + LASTING)
+def test_a_failure_is_told_by_its_class_with_the_portals_code_and_nothing_is_cached(
+    service: Service,
+    portal: Portal,
+    bitrix24: FakeBitrix24,
+    clock: ManualClock,
+    code: str,
+    status: int,
+    error: type[ChatLookupError],
+) -> None:
+    for method in ("im.chat.get", "imbot.chat.get"):
+        bitrix24.fails(method, code, status)
+    with pytest.raises(error) as raised:
+        find(service, portal)
+    assert raised.value.portal_error == (None if status == 0 else code)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+    bitrix24.answers("im.chat.get", 1437)
+    clock.advance(BUCKET + 1)
+    assert find(service, portal).source == "portal"
+
+
+@pytest.mark.parametrize(("code", "status", "error"), PASSING)
+def test_while_the_portal_fails_the_last_known_answer_serves_for_a_week(
+    service: Service,
+    portal: Portal,
+    bitrix24: FakeBitrix24,
+    clock: ManualClock,
+    code: str,
+    status: int,
+    error: type[ChatLookupError],
+) -> None:
+    bitrix24.answers("im.chat.get", 1437)
+    find(service, portal)
+    for method in ("im.chat.get", "imbot.chat.get"):
+        bitrix24.fails(method, code, status)
+    clock.advance(FRESH_POSITIVE + 1)
+    stale = find(service, portal)
+    assert (stale.chat_id, stale.source) == (1437, "stale")
+    assert stale.age_seconds == pytest.approx(FRESH_POSITIVE + 1, abs=10)
+    clock.advance(USABLE_POSITIVE - FRESH_POSITIVE)
+    with pytest.raises(error):
+        find(service, portal)
+
+
+@pytest.mark.parametrize(("code", "status", "error"), LASTING)
+def test_where_the_portal_took_a_right_away_nothing_stale_is_served(
+    service: Service,
+    portal: Portal,
+    bitrix24: FakeBitrix24,
+    clock: ManualClock,
+    code: str,
+    status: int,
+    error: type[ChatLookupError],
+) -> None:
+    bitrix24.answers("im.chat.get", 1437)
+    find(service, portal)
+    clock.advance(FRESH_POSITIVE + 1)
+    bitrix24.fails("im.chat.get", code, status)
+    with pytest.raises(error):
+        find(service, portal)
+
+
+def test_an_answer_that_is_still_fresh_needs_no_portal_at_all(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.answers("im.chat.get", 1437)
+    find(service, portal)
+    bitrix24.fails("im.chat.get", "TRANSPORT", 0)
+    assert find(service, portal).source == "cache"
+
+
+def test_a_stale_not_found_is_never_served(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    bitrix24.answers("im.chat.get", None)
+    with pytest.raises(ChatNotFound):
+        find(service, portal)
+    clock.advance(FRESH_NEGATIVE + 1)
+    bitrix24.fails("im.chat.get", "TRANSPORT", 0)
+    with pytest.raises(PortalUnavailable):
+        find(service, portal)
+
+
+def test_when_no_slot_is_left_in_time_the_last_known_answer_serves(
+    service: Service, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    portal = install(service, rate=0.1, burst=1)
+    bitrix24.answers("im.chat.get", 1437)
+    find(service, portal)
+    clock.advance(FRESH_POSITIVE + 1)
+    find(service, portal, EntityRef("CRM", "DEAL|7"))
+    assert find(service, portal, seconds=2).source == "stale"
+    with pytest.raises(PortalBusy):
+        find(service, portal, EntityRef("CRM", "DEAL|8"), seconds=2)
+
+
+def test_the_portals_words_are_on_the_line_and_in_no_error(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, output: Output
+) -> None:
+    bitrix24.fails("im.chat.get", "INVALID_ARG_VALUE", 400)
+    with pytest.raises(PortalRefused) as raised:
+        find(service, portal)
+    assert "what the portal said" not in repr(vars(raised.value))
+    assert output.lines[0]["portal_said"] == "what the portal said"

@@ -1,0 +1,147 @@
+"""Rows by the page: within DynamoDB's limits, whatever it leaves undone, and never longer than there is time."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chat_lookup.cache.bulk_cache import AT_ONCE, PAGE, CachePages
+from chat_lookup.cache.chat_cache import Cache, cache_key
+from chat_lookup.clock import Deadline, SystemClock
+from chat_lookup.entity import EntityRef
+from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
+
+REFS = [EntityRef("CRM", f"DEAL|{number}") for number in range(1, 351)]
+THROTTLED = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "BatchGetItem")
+
+
+class Watched:
+    """DynamoDB, that leaves keys unprocessed or fails as told, and counts who is in it at a time."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._dynamodb = stores.dynamodb
+        self._lock = threading.Lock()
+        self._inside = 0
+        self.most_inside = 0
+        self.pages: list[int] = []
+        self.takes = PAGE
+        """Keys of a page that are processed; the others are left over."""
+        self.failing: set[str] = set()
+        """Pages that hold one of these keys fail."""
+        self.held = threading.Event()
+        self.held.set()
+
+    def batch_get_item(self, RequestItems: Mapping[str, Any]) -> Any:  # noqa: N803 - the client's own name
+        ((table, request),) = RequestItems.items()
+        keys = request["Keys"]
+        with self._lock:
+            self.pages.append(len(keys))
+            if any(key["pk"]["S"] in self.failing for key in keys):
+                raise THROTTLED
+            answer = self._dynamodb.batch_get_item(RequestItems={table: {"Keys": keys[: self.takes]}})
+        left = keys[self.takes :]
+        return {**answer, "UnprocessedKeys": {table: {"Keys": left}} if left else {}}
+
+    def put_item(self, **request: Any) -> Any:
+        with self._lock:
+            self._inside += 1
+            self.most_inside = max(self.most_inside, self._inside)
+        assert self.held.wait(timeout=30)
+        with self._lock:
+            self._inside -= 1
+            if request["Item"]["pk"]["S"] in self.failing:
+                raise THROTTLED
+            return self._dynamodb.put_item(**request)
+
+
+@pytest.fixture
+def dynamodb(stores: Stores) -> Watched:
+    return Watched(stores)
+
+
+@pytest.fixture
+def pages(stores: Stores, dynamodb: Watched, clock: ManualClock) -> CachePages:
+    cache = Cache(cast("Any", dynamodb), stores.cache_table, clock, FixedRandom())
+    return CachePages(cache, cast("Any", dynamodb), stores.cache_table, clock, FixedRandom())
+
+
+def key(ref: EntityRef) -> str:
+    return cache_key(MEMBER_ID, 1, ref)
+
+
+def keep(pages: CachePages, clock: ManualClock, *refs: EntityRef) -> int:
+    puts = [pages.put(MEMBER_ID, 1, ref, 7, method="im.chat.get", asked_at=clock.now()) for ref in refs]
+    return pages.finish(puts, Deadline.after(30, clock))
+
+
+def read(pages: CachePages, clock: ManualClock) -> tuple[set[EntityRef], int]:
+    rows, unread = pages.read(MEMBER_ID, 1, REFS, Deadline.after(30, clock))
+    assert all(row.ref == ref for ref, row in rows.items())
+    return set(rows), unread
+
+
+def test_what_was_kept_side_by_side_is_read_by_the_page(
+    pages: CachePages, dynamodb: Watched, clock: ManualClock
+) -> None:
+    assert keep(pages, clock, *REFS[::3]) == 0
+    assert read(pages, clock) == (set(REFS[::3]), 0)
+    assert sorted(dynamodb.pages) == [50, 100, 100, 100]
+
+
+def test_keys_that_are_left_over_are_read_after_pauses_that_grow(
+    pages: CachePages, dynamodb: Watched, clock: ManualClock
+) -> None:
+    keep(pages, clock, *REFS)
+    dynamodb.takes = 30
+    assert read(pages, clock) == (set(REFS), 0)
+    # Three pages are read in four parts, and one in two; the pauses are half of the longest there may be.
+    assert sorted(clock.slept) == pytest.approx([0.025] * 4 + [0.05] * 3 + [0.1] * 3)
+
+
+def test_what_is_left_over_to_the_end_counts_as_unread(
+    pages: CachePages, dynamodb: Watched, clock: ManualClock
+) -> None:
+    keep(pages, clock, *REFS)
+    dynamodb.takes = 10
+    known, unread = read(pages, clock)
+    assert (len(known), unread) == (200, 150)
+
+
+def test_a_page_that_fails_costs_no_other(pages: CachePages, dynamodb: Watched, clock: ManualClock) -> None:
+    keep(pages, clock, *REFS)
+    dynamodb.failing = {key(REFS[0])}
+    known, unread = read(pages, clock)
+    assert (known, unread) == (set(REFS[100:]), 100)
+
+
+def test_what_is_not_kept_is_counted_and_costs_no_other(
+    pages: CachePages, dynamodb: Watched, clock: ManualClock
+) -> None:
+    dynamodb.failing = {key(REFS[0]), key(REFS[1])}
+    assert keep(pages, clock, *REFS[:10]) == 2
+    dynamodb.failing = set()
+    assert read(pages, clock)[0] == set(REFS[2:10])
+
+
+def test_so_many_writes_are_under_way_at_a_time_and_nobody_waits_longer_than_there_is_time(
+    pages: CachePages, dynamodb: Watched, clock: ManualClock
+) -> None:
+    dynamodb.held.clear()
+    puts = [pages.put(MEMBER_ID, 1, ref, 7, method="im.chat.get", asked_at=clock.now()) for ref in REFS[:40]]
+    assert pages.finish(puts, Deadline.after(0.05, SystemClock())) == 40
+    dynamodb.held.set()
+    assert dynamodb.most_inside == AT_ONCE
+    assert sum(put.cancelled() for put in puts) == 40 - AT_ONCE
+
+
+def test_a_mistake_of_ours_is_not_taken_for_the_stores(
+    pages: CachePages, dynamodb: Watched, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(**_: object) -> None:
+        raise TypeError("ours")
+
+    monkeypatch.setattr(dynamodb, "batch_get_item", mistaken)
+    with pytest.raises(TypeError):
+        read(pages, clock)

@@ -1,0 +1,137 @@
+"""Which method is asked: the one that the portal grants, and its elder where that is not."""
+
+import pytest
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.lookup.plan import Method, Said
+from tests.support.building import Service, ask, install, with_scopes
+from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output
+
+
+def test_the_current_method_is_asked_first_and_alone_if_it_answers(service: Service, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers("im.chat.get", {"ID": 1437})
+    assert ask(service, with_scopes(service, "im", "imbot")) == Said(1437, "im.chat.get")
+    assert bitrix24.methods == ["im.chat.get"]
+    assert bitrix24.calls[0].params == {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
+
+
+@pytest.mark.parametrize("result", [10, {"ID": 10}, {"id": 10}, "10", {"ID": "10"}])
+@pytest.mark.parametrize(("scope", "method"), [("im", "im.chat.get"), ("imbot", "imbot.chat.get")])
+def test_every_documented_shape_of_a_result_is_understood(
+    service: Service, bitrix24: FakeBitrix24, result: object, scope: str, method: str
+) -> None:
+    bitrix24.answers(method, result)
+    assert ask(service, with_scopes(service, scope)) == Said(10, method)
+
+
+@pytest.mark.parametrize("result", [None, False, [], {}, 0, "", {"ID": None}])
+def test_every_shape_of_nothing_means_not_found(service: Service, bitrix24: FakeBitrix24, result: object) -> None:
+    bitrix24.answers("im.chat.get", result)
+    assert ask(service, with_scopes(service, "im")).chat_id is None
+
+
+def test_a_result_that_cannot_be_read_is_an_error_and_counted(
+    service: Service, bitrix24: FakeBitrix24, output: Output
+) -> None:
+    bitrix24.answers("im.chat.get", {"chat": "seven"})
+    with pytest.raises(BitrixError):
+        ask(service, with_scopes(service, "im"))
+    assert output.metric("PortalErrors", code="PROTOCOL") == 1
+    assert output.metric("ResultShape", shape="object") == 1
+
+
+def test_only_the_elder_is_asked_where_only_that_is_granted(service: Service, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers("imbot.chat.get", 10)
+    assert ask(service, with_scopes(service, "imbot")) == Said(10, "imbot.chat.get")
+    assert bitrix24.methods == ["imbot.chat.get"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("insufficient_scope", 403), ("INSUFFICIENT_SCOPE", 401), ("ERROR_METHOD_NOT_FOUND", 404)]
+)
+def test_a_method_that_turns_out_not_granted_gives_way_and_is_not_tried_again(
+    service: Service, another_process: Service, bitrix24: FakeBitrix24, code: str, status: int
+) -> None:
+    portal = with_scopes(service, "im", "imbot")
+    bitrix24.fails("im.chat.get", code, status)
+    bitrix24.answers("imbot.chat.get", 10)
+    assert ask(service, portal) == Said(10, "imbot.chat.get")
+    assert ask(service, service.portals.get(MEMBER_ID)) == Said(10, "imbot.chat.get")
+    assert ask(service, another_process.portals.get(MEMBER_ID)) == Said(10, "imbot.chat.get")
+    assert bitrix24.methods == ["im.chat.get"] + ["imbot.chat.get"] * 3
+
+
+def test_when_no_method_is_granted_the_last_refusal_is_told(service: Service, bitrix24: FakeBitrix24) -> None:
+    bitrix24.fails("im.chat.get", "insufficient_scope", 403)
+    bitrix24.fails("imbot.chat.get", "insufficient_scope", 403)
+    with pytest.raises(BitrixError) as raised:
+        ask(service, with_scopes(service, "im", "imbot"))
+    assert raised.value.code == "insufficient_scope"
+    assert bitrix24.methods == ["im.chat.get", "imbot.chat.get"]
+
+
+@pytest.mark.parametrize(("code", "status"), [("QUERY_LIMIT_EXCEEDED", 503), ("ACCESS_ERROR", 403), ("X", 500)])
+def test_any_other_error_is_no_reason_to_ask_another_method(
+    service: Service, bitrix24: FakeBitrix24, code: str, status: int
+) -> None:
+    bitrix24.fails("im.chat.get", code, status)
+    with pytest.raises(BitrixError):
+        ask(service, with_scopes(service, "im", "imbot"))
+    assert set(bitrix24.methods) == {"im.chat.get"}
+
+
+@pytest.mark.parametrize(("method", "asked"), [(Method.IM, "im.chat.get"), (Method.IMBOT, "imbot.chat.get")])
+@pytest.mark.parametrize("scopes", [["im", "imbot"], ["im"], ["imbot"], ["crm"]])
+def test_a_caller_who_names_a_method_gets_that_one_and_no_other(
+    service: Service, bitrix24: FakeBitrix24, method: Method, asked: str, scopes: list[str]
+) -> None:
+    bitrix24.fails(asked, "insufficient_scope", 403)
+    with pytest.raises(BitrixError):
+        ask(service, with_scopes(service, *scopes), method=method)
+    assert bitrix24.methods == [asked]
+
+
+def test_the_bot_is_named_to_the_elder_only_and_only_if_the_caller_named_it(
+    service: Service, bitrix24: FakeBitrix24
+) -> None:
+    portal = with_scopes(service, "im", "imbot")
+    for method in (Method.IM, Method.IMBOT):
+        bitrix24.answers(f"{method}.chat.get", 10)
+        for bot_id in (None, 17):
+            ask(service, portal, method=method, bot_id=bot_id)
+    assert [called.params.get("BOT_ID") for called in bitrix24.calls] == [None, None, None, 17]
+
+
+def test_a_portal_that_would_not_say_what_it_grants_is_asked_all_the_same(
+    service: Service, bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.fails("im.chat.get", "insufficient_scope", 403)
+    bitrix24.answers("imbot.chat.get", 10)
+    assert ask(service, install(service, scopes=None)) == Said(10, "imbot.chat.get")
+
+
+# -- operating time ----------------------------------------------------------------------------------------------------
+
+
+def test_while_one_methods_time_is_spent_the_other_answers_in_its_place(
+    service: Service, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    portal = with_scopes(service, "im", "imbot")
+    bitrix24.fails("im.chat.get", "OPERATION_TIME_LIMIT", 429, reset_at=clock.now() + 100)
+    bitrix24.answers("imbot.chat.get", 1437)
+    assert [ask(service, portal).method for _ in range(3)] == ["imbot.chat.get"] * 3
+    assert bitrix24.methods == ["im.chat.get", *["imbot.chat.get"] * 3]
+    clock.advance(102)
+    bitrix24.answers("im.chat.get", 1437)
+    assert ask(service, service.portals.get(portal.member_id)).method == "im.chat.get"
+
+
+@pytest.mark.parametrize("code", ["insufficient_scope", "OPERATION_TIME_LIMIT"])
+def test_where_the_other_cannot_answer_either_the_spent_time_is_told(
+    service: Service, bitrix24: FakeBitrix24, code: str
+) -> None:
+    bitrix24.fails("im.chat.get", "OPERATION_TIME_LIMIT", 429)
+    bitrix24.fails("imbot.chat.get", code, 403)
+    with pytest.raises(BitrixError) as raised:
+        ask(service, with_scopes(service, "im", "imbot"))
+    assert raised.value.code == "OPERATION_TIME_LIMIT"

@@ -1,0 +1,232 @@
+"""What operators see: one line per invocation, and one EMF blob for each set of dimensions, in closed sets."""
+
+import json
+import logging
+from typing import cast
+
+import pytest
+
+from chat_lookup.observability.redaction import MASK
+from chat_lookup.observability.telemetry import METRICS, OTHER, Telemetry
+from tests.support.fakes import Output
+
+CODE = "s3cr3tw3bh00kc0d3"
+
+
+def dimensions(blob: dict[str, object]) -> set[str]:
+    """The names of the dimensions by which CloudWatch files a blob."""
+    described = cast("dict[str, list[dict[str, list[list[str]]]]]", blob["_aws"])["CloudWatchMetrics"]
+    (only,) = described
+    (names,) = only["Dimensions"]
+    return set(names)
+
+
+# -- lines -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_invocation_writes_one_line_with_all_that_was_noted(telemetry: Telemetry, output: Output) -> None:
+    with telemetry.invocation("request", request_id="r-1"):
+        telemetry.note(route="GET /health")
+        telemetry.note(status=200, entity_id="Чат 😀")
+        assert output.lines == []
+    (line,) = output.lines
+    assert (line["message"], line["request_id"], line["route"]) == ("request", "r-1", "GET /health")
+    assert (line["status"], line["entity_id"], line["level"]) == (200, "Чат 😀", "INFO")
+    assert {"timestamp", "service"} <= line.keys()
+
+
+def test_the_line_is_written_however_the_body_ends(telemetry: Telemetry, output: Output) -> None:
+    def interrupted() -> None:
+        with telemetry.invocation("request"):
+            telemetry.note(status=500)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [line["status"] for line in output.lines] == [500]
+
+
+def test_the_highest_level_noted_is_the_lines(telemetry: Telemetry, output: Output) -> None:
+    for levels in ((logging.WARNING, logging.INFO), (logging.INFO, logging.ERROR, logging.WARNING), (logging.INFO,)):
+        with telemetry.invocation("request"):
+            for level in levels:
+                telemetry.note(level=level)
+    assert [line["level"] for line in output.lines] == ["WARNING", "ERROR", "INFO"]
+
+
+def test_invocations_keep_nothing_of_each_other(telemetry: Telemetry, output: Output) -> None:
+    with telemetry.invocation("request"):
+        telemetry.note(portal="a")
+        telemetry.count("Lookups", source="cache")
+    with telemetry.invocation("request"):
+        pass
+    assert "portal" not in output.lines[1]
+    assert output.metric("Lookups") == 1
+
+
+def test_an_invocation_within_another_leaves_it_as_it_was(telemetry: Telemetry, output: Output) -> None:
+    with telemetry.invocation("outer", request_id="r-1"):
+        with telemetry.invocation("inner", request_id="r-2"):
+            telemetry.note(step=1)
+        telemetry.note(step=2)
+    told = [(line["message"], line["request_id"], line["step"]) for line in output.lines]
+    assert told == [("inner", "r-2", 1), ("outer", "r-1", 2)]
+
+
+def test_outside_of_an_invocation_nothing_is_kept_and_nothing_fails(telemetry: Telemetry, output: Output) -> None:
+    telemetry.note(portal="a")
+    telemetry.count("Lookups", source="cache")
+    assert output.lines == output.blobs == []
+
+
+def test_text_that_is_broken_does_not_cost_the_line(telemetry: Telemetry, output: Output) -> None:
+    with telemetry.invocation("request"):
+        telemetry.note(portal_said="half an emoji: \ud83d")
+    assert [line["message"] for line in output.lines] == ["request"]
+
+
+def test_values_of_any_kind_can_be_noted(telemetry: Telemetry, output: Output) -> None:
+    with telemetry.invocation("request"):
+        telemetry.note(odd=object(), number=1.5, nothing=None, many=[1, {"a": None}])
+    (line,) = output.lines
+    assert (line["number"], line["many"]) == (1.5, [1, {"a": None}])
+
+
+# -- secrets -----------------------------------------------------------------------------------------------------------
+
+
+def test_no_secret_is_in_a_line_wherever_it_was_noted(telemetry: Telemetry, output: Output) -> None:
+    telemetry.redactor.register(CODE)
+    with telemetry.invocation(f"message {CODE}", request_id=CODE):
+        telemetry.note(detail=f"at /rest/1/{CODE}/", nested={"list": [CODE]}, **{f"name_{CODE}": 1})
+    assert output.lines
+    assert CODE not in output.text
+    assert MASK in output.text
+
+
+def test_a_fault_is_told_with_its_trace_and_without_secrets(telemetry: Telemetry, output: Output) -> None:
+    telemetry.redactor.register(CODE)
+    error = RuntimeError(f"token {CODE}")
+    error.__cause__ = OSError(f"POST https://acme.bitrix24.com/rest/1/{CODE}/")
+    with telemetry.invocation("request", request_id="r-1"):
+        telemetry.fault("unexpected error", error)
+    fault, line = output.lines
+    assert (fault["level"], fault["message"], line["message"]) == ("ERROR", "unexpected error", "request")
+    assert fault["request_id"] == line["request_id"] == "r-1"
+    assert "RuntimeError" in json.dumps(fault)
+    assert CODE not in output.text
+
+
+@pytest.mark.parametrize("name", ["urllib3", "urllib3.connectionpool", "botocore", "botocore.parsers"])
+def test_at_level_debug_the_libraries_stay_silent_for_their_lines_hold_secrets(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    # As Lambda sets the root logger where the function's level is DEBUG; and as if nobody had silenced them before.
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.NOTSET, logger=name.partition(".")[0])
+    Telemetry(service="debugging", namespace="ChatLookup", level="DEBUG")
+    library = logging.getLogger(name)
+    library.debug("GET /rest/1/%s/", CODE)
+    library.info("GET /rest/1/%s/", CODE)
+    library.warning("pool is full")
+    assert [record.message for record in caplog.records if record.name == name] == ["pool is full"]
+
+
+@pytest.mark.parametrize("level", ["", "VERBOSE", "info ", "7", "\x00", "NOTSET", "WARN", "DEBUG"])
+def test_an_odd_level_does_not_stop_a_start(level: str, output: Output) -> None:
+    telemetry = Telemetry(service=f"odd level {level!r}", namespace="ChatLookup", level=level)
+    with telemetry.invocation("request"):
+        telemetry.note(level=logging.ERROR)
+    assert len(output.lines) == 1
+
+
+# -- metrics -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_set_of_dimensions_has_a_blob_of_its_own(telemetry: Telemetry, output: Output) -> None:
+    with telemetry.invocation("request"):
+        telemetry.count("Lookups", source="portal")
+        telemetry.count("Lookups", source="cache")
+        telemetry.count("LookupLatency", 12.5, source="cache")
+        telemetry.count("PortalCalls", method="im.chat.get")
+        telemetry.count("PortalErrors", code="QUERY_LIMIT_EXCEEDED", **{"class": "limit"})
+        telemetry.count("LimiterWait", 0.0)
+    told = {
+        (*sorted(dimensions(blob) - {"service"}), *(str(blob[each]) for each in dimensions(blob) - {"service"})): {
+            name for name in METRICS if name in blob
+        }
+        for blob in output.blobs
+    }
+    assert told == {
+        ("source", "portal"): {"Lookups"},
+        ("source", "cache"): {"Lookups", "LookupLatency"},
+        ("method", "im.chat.get"): {"PortalCalls"},
+        ("code", "QUERY_LIMIT_EXCEEDED"): {"PortalErrors"},
+        ("class", "limit"): {"PortalErrors"},
+        (): {"LimiterWait"},
+    }
+    assert all("service" in dimensions(blob) for blob in output.blobs)
+
+
+def test_blobs_carry_the_namespace_the_service_and_the_units(telemetry: Telemetry, output: Output) -> None:
+    with telemetry.invocation("request"):
+        telemetry.count("LookupLatency", 12.5, source="cache")
+    (blob,) = output.blobs
+    (described,) = cast("dict[str, list[dict[str, object]]]", blob["_aws"])["CloudWatchMetrics"]
+    assert described["Namespace"] == "ChatLookup"
+    assert described["Metrics"] == [{"Name": "LookupLatency", "Unit": "Milliseconds"}]
+    assert str(blob["service"]).startswith("unit-")
+    assert blob["LookupLatency"] == [12.5]
+
+
+def test_values_of_one_metric_stand_together(telemetry: Telemetry, output: Output) -> None:
+    with telemetry.invocation("request"):
+        for value in (1.0, 2.0, 3.0):
+            telemetry.count("LimiterWait", value)
+    (blob,) = output.blobs
+    assert blob["LimiterWait"] == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("times", [99, 100, 101, 200, 250, 1000])
+def test_more_values_than_a_blob_may_hold_are_all_told(telemetry: Telemetry, output: Output, times: int) -> None:
+    with telemetry.invocation("direct"):
+        for _ in range(times):
+            telemetry.count("Lookups", source="cache")
+            telemetry.count("LookupLatency", 2.0, source="cache")
+    assert output.metric("Lookups", source="cache") == times
+    assert output.metric("LookupLatency", source="cache") == 2 * times
+    assert all(dimensions(blob) == {"service", "source"} for blob in output.blobs)
+    assert all(len(cast("list[float]", blob[name])) <= 100 for blob in output.blobs for name in METRICS if name in blob)
+
+
+OPEN = [(name, metric.dimension) for name, metrics in METRICS.items() for metric in metrics if metric.dimension]
+
+
+@pytest.mark.parametrize(("name", "dimension"), OPEN)
+def test_a_value_that_no_set_knows_counts_as_other(
+    telemetry: Telemetry, output: Output, name: str, dimension: str
+) -> None:
+    # Whatever a portal or a caller says must not make new metrics: each costs, and none is alarmed on.
+    with telemetry.invocation("request"):
+        telemetry.count(name, **{each: "chosen by a stranger" for other, each in OPEN if other == name})
+    assert output.metric(name, **{dimension: OTHER}) == 1
+    assert "stranger" not in output.text
+
+
+@pytest.mark.parametrize(("name", "dimension"), OPEN)
+def test_every_value_of_a_closed_set_is_told_as_it_is(
+    telemetry: Telemetry, output: Output, name: str, dimension: str
+) -> None:
+    (values,) = (metric.values for metric in METRICS[name] if metric.dimension == dimension)
+    assert 0 < len(values) < 300
+    others = {each: OTHER for other, each in OPEN if other == name}
+    with telemetry.invocation("request"):
+        for value in values:
+            telemetry.count(name, **{**others, dimension: value})
+    assert {blob[dimension] for blob in output.blobs if dimension in blob} - {OTHER} == values - {OTHER}
+
+
+def test_a_metric_that_the_table_does_not_know_is_a_mistake_of_ours(telemetry: Telemetry) -> None:
+    with pytest.raises(KeyError), telemetry.invocation("request"):
+        telemetry.count("Lookup")

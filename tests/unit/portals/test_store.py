@@ -1,0 +1,243 @@
+"""Portal records: written whole, and found by member id, by domain or as the default one."""
+
+from dataclasses import fields, replace
+from typing import Any, cast, get_type_hints
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chat_lookup.errors import InvalidRequest, PortalNotInstalled, PortalUnavailable
+from chat_lookup.portals.portal import (
+    Portal,
+    PortalKind,
+    PortalState,
+    ResultForm,
+    from_item,
+    member_id_of_webhook,
+    to_item,
+)
+from chat_lookup.portals.store import Portals
+from tests.support.fakes import MEMBER_ID, ManualClock, Stores
+
+OTHER = "f" * 32
+ACME = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", scopes=frozenset({"im", "imbot"}))
+GLOBEX = Portal(OTHER, "globex.bitrix24.com", "arn:other", "version-1")
+
+
+@pytest.fixture
+def portals(stores: Stores, clock: ManualClock) -> Portals:
+    return Portals(stores.dynamodb, stores.portal_table, clock)
+
+
+@pytest.fixture
+def elsewhere(stores: Stores, clock: ManualClock) -> Portals:
+    """The portals as another process has them."""
+    return Portals(stores.dynamodb, stores.portal_table, clock)
+
+
+def test_a_record_is_read_as_it_was_written(portals: Portals) -> None:
+    saved = portals.save(replace(ACME, rate=5.0, burst=250, bot_id=17))
+    assert portals.read(MEMBER_ID) == saved
+    assert (saved.rate, saved.burst, saved.bot_id, saved.scopes) == (5.0, 250, 17, frozenset({"im", "imbot"}))
+
+
+UNUSUAL: dict[object, object] = {
+    str: "text",
+    int: 7,
+    int | None: 7,
+    float: 0.5,
+    frozenset[str]: frozenset({"a", "b"}),
+    frozenset[str] | None: frozenset({"a", "b"}),
+    PortalKind: PortalKind.OAUTH,
+    PortalState: PortalState.UNPAID,
+    ResultForm: ResultForm.INT,
+}
+"""For each kind of field a value that no field has by default."""
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(Portal)])
+def test_every_field_of_a_record_survives_the_table(name: str) -> None:
+    changes: dict[str, Any] = {name: UNUSUAL[get_type_hints(Portal)[name]]}
+    changed = replace(ACME, **changes)
+    assert changed != ACME
+    assert from_item(cast("Any", to_item(changed))) == changed
+
+
+def test_a_portal_that_never_was_is_not_installed(portals: Portals) -> None:
+    assert portals.read(MEMBER_ID) is None
+    with pytest.raises(PortalNotInstalled):
+        portals.get(MEMBER_ID)
+
+
+@pytest.mark.parametrize("name", [MEMBER_ID, "acme.bitrix24.com", "ACME.Bitrix24.com"])
+def test_a_portal_is_found_by_member_id_and_by_domain_in_any_case(portals: Portals, name: str) -> None:
+    portals.save(ACME)
+    portals.save(GLOBEX)
+    assert portals.find(name).member_id == MEMBER_ID
+
+
+@pytest.mark.parametrize("domain", ["127.0.0.1:3010", "localhost:3010", "host.docker.internal:3010", "intranet"])
+def test_a_portal_on_ones_own_machine_is_found_by_host_and_port(portals: Portals, domain: str) -> None:
+    portals.save(replace(ACME, domain=domain))
+    assert portals.find(domain).member_id == MEMBER_ID
+
+
+@pytest.mark.parametrize("name", ["nobody.bitrix24.com", "a" * 32, "x" * 5_000, "x." * 2_000, "ж.рф", "#", "\ud800"])
+def test_a_name_that_says_nothing_is_not_installed(portals: Portals, name: str) -> None:
+    portals.save(ACME)
+    with pytest.raises(PortalNotInstalled):
+        portals.find(name)
+
+
+def test_what_cannot_name_a_portal_is_not_even_looked_for(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
+    # DynamoDB refuses a key of more than 2,048 bytes, or one that is no text; moto does not.
+    def asked(*_: object, **__: object) -> object:
+        raise AssertionError("the store was asked")
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", asked)
+    for name in ("x" * 2_100, "\ud800", "a b", "DOMAIN#x"):
+        with pytest.raises(PortalNotInstalled):
+            portals.find(name)
+
+
+# -- the default portal ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_the_only_portal_is_meant_where_none_is_named(portals: Portals, name: str | None) -> None:
+    portals.save(ACME)
+    assert portals.find(name).member_id == MEMBER_ID
+
+
+def test_without_any_portal_there_is_no_default(portals: Portals) -> None:
+    with pytest.raises(PortalNotInstalled, match="No portal is installed yet"):
+        portals.find(None)
+
+
+def test_with_a_second_portal_none_is_the_default(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(GLOBEX)
+    with pytest.raises(InvalidRequest, match="portal is missing"):
+        portals.find(None)
+
+
+def test_a_chosen_portal_is_the_default_among_several(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(GLOBEX, default=True)
+    portals.save(replace(ACME, member_id="a" * 32, domain="third.bitrix24.com"))
+    assert portals.find(None).member_id == OTHER
+
+
+def test_the_choice_may_change(portals: Portals) -> None:
+    portals.save(ACME, default=True)
+    portals.save(GLOBEX, default=True)
+    assert portals.find(None).member_id == OTHER
+
+
+@pytest.mark.parametrize("default", [False, True])
+def test_writing_the_default_portal_again_leaves_it_the_default(portals: Portals, default: bool) -> None:
+    portals.save(ACME, default=default)
+    portals.save(ACME)
+    assert portals.find(None).member_id == MEMBER_ID
+
+
+def test_a_second_portal_stays_unnamed_however_often_it_is_written(portals: Portals) -> None:
+    for portal in (ACME, GLOBEX, GLOBEX, ACME):
+        portals.save(portal)
+    with pytest.raises(InvalidRequest):
+        portals.find(None)
+
+
+# -- writing again -----------------------------------------------------------------------------------------------------
+
+
+def test_a_portal_that_is_added_again_keeps_its_birth_and_serves_nothing_older(
+    portals: Portals, clock: ManualClock
+) -> None:
+    first = portals.save(ACME)
+    clock.advance(100)
+    again = portals.save(replace(ACME, token_version="version-2", rate=5.0))
+    assert again.created_at == pytest.approx(first.created_at)
+    assert again.generation == first.generation + 1
+    assert portals.get(MEMBER_ID) == again
+
+
+def test_a_portal_that_moved_is_found_by_its_new_domain_only(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(replace(ACME, domain="acme.example.com"))
+    assert portals.find("acme.example.com").member_id == MEMBER_ID
+    with pytest.raises(PortalNotInstalled):
+        portals.find("acme.bitrix24.com")
+
+
+def test_a_portal_that_moved_knows_where_it_was_and_one_that_stayed_was_nowhere_else(portals: Portals) -> None:
+    assert portals.save(ACME).former_domains == frozenset()
+    assert portals.save(ACME).former_domains == frozenset()
+    moved = portals.save(replace(ACME, domain="acme.example.com"))
+    assert moved.former_domains == {"acme.bitrix24.com"}
+    assert portals.read(MEMBER_ID) == moved
+    assert portals.save(ACME).former_domains == {"acme.example.com"}
+
+
+def test_each_portal_is_listed_once(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(GLOBEX)
+    portals.save(replace(ACME, domain="acme.example.com"))
+    assert sorted(each.member_id for each in portals.all()) == sorted([MEMBER_ID, OTHER])
+
+
+class Meddling:
+    """DynamoDB, with somebody else who writes first, as often as told."""
+
+    def __init__(self, dynamodb: Any, portals: Portals, times: int) -> None:
+        self._dynamodb = dynamodb
+        self._portals = portals
+        self._times = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dynamodb, name)
+
+    def transact_write_items(self, **arguments: Any) -> object:
+        if self._times:
+            self._times -= 1
+            self._portals.save(replace(GLOBEX, domain=f"other{self._times}.bitrix24.com"))
+            self._portals.save(replace(ACME, token_version="theirs"))
+        return self._dynamodb.transact_write_items(**arguments)
+
+
+def test_two_first_installations_at_once_both_stand_and_none_is_the_default(
+    stores: Stores, clock: ManualClock, elsewhere: Portals
+) -> None:
+    slow = Portals(cast("Any", Meddling(stores.dynamodb, elsewhere, 1)), stores.portal_table, clock)
+    slow.save(ACME)
+    assert {each.member_id for each in elsewhere.all()} == {MEMBER_ID, OTHER}
+    with pytest.raises(InvalidRequest):
+        elsewhere.find(None)
+
+
+def test_whoever_is_written_over_again_and_again_gives_up_with_an_error_that_says_so(
+    stores: Stores, clock: ManualClock, elsewhere: Portals
+) -> None:
+    slow = Portals(cast("Any", Meddling(stores.dynamodb, elsewhere, 99)), stores.portal_table, clock)
+    with pytest.raises(PortalUnavailable):
+        slow.save(ACME)
+
+
+# -- stand-ins for member ids ------------------------------------------------------------------------------------------
+
+
+def test_the_stand_in_for_a_member_id_is_the_same_for_the_same_domain_and_looks_like_one() -> None:
+    made = member_id_of_webhook("Acme.bitrix24.com")
+    assert made == member_id_of_webhook("acme.bitrix24.com") != member_id_of_webhook("globex.bitrix24.com")
+    assert len(made) == 32
+    assert int(made, 16) > 0
+
+
+def test_an_error_of_the_store_is_not_taken_for_an_answer(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled(*_: object, **__: object) -> object:
+        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
+
+    portal = portals.save(ACME)
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", throttled)
+    with pytest.raises(ClientError):
+        portals.lacks_scope(portal, "im")

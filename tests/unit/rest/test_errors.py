@@ -1,0 +1,102 @@
+"""What our errors are called on the platform: documented codes, texts and statuses, and never one to refresh at."""
+
+import pytest
+
+from chat_lookup import errors
+from chat_lookup.bitrix24.errors import ROWS, BitrixError, ErrorRow, Where
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.portals.failures import for_caller
+from chat_lookup.rest.errors import DOCUMENTED, refusal
+from local.portal.protocol.errors import documented
+
+_FAULT = "INTERNAL_SERVER_ERROR"
+LEADS_TO_REFRESHING = {"expired_token", "invalid_token", "no_auth_found"}
+
+
+@pytest.mark.parametrize(
+    "code", sorted(DOCUMENTED.keys() - {"INVALID_CREDENTIALS", "ACCESS_ERROR", "INVALID_ARG_VALUE"})
+)
+def test_texts_and_statuses_are_those_that_the_local_portal_has_from_the_documents(code: str) -> None:
+    assert DOCUMENTED[code] == documented(code)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (errors.KeyRejected(), 403, "INVALID_CREDENTIALS"),
+        (errors.ScopeMissing(), 403, "insufficient_scope"),
+        (errors.PortalBusy(retry_after=3), 503, "QUERY_LIMIT_EXCEEDED"),
+        (errors.PortalUnavailable(), 503, "INTERNAL_SERVER_ERROR"),
+        (errors.StoreUnavailable(), 503, "INTERNAL_SERVER_ERROR"),
+        (errors.DeadlineReached(), 503, "INTERNAL_SERVER_ERROR"),
+        (errors.PortalReauthorise(), 403, "INVALID_CREDENTIALS"),
+        (errors.PortalMisconfigured(), 403, "INVALID_CREDENTIALS"),
+        (errors.PortalNotInstalled(), 401, "ERROR_OAUTH"),
+        (errors.ServiceMisconfigured(), 500, "INTERNAL_SERVER_ERROR"),
+        (ChatLookupError(), 500, "INTERNAL_SERVER_ERROR"),
+        (errors.InvalidRequest("body"), 400, "INVALID_ARG_VALUE"),
+        (errors.BodyTooLarge(), 413, "INVALID_ARG_VALUE"),
+        (errors.PortalBlocked(portal_error="PAYMENT_REQUIRED"), 401, "PAYMENT_REQUIRED"),
+        (errors.PortalReauthorise(portal_error="invalid_grant"), 403, "INVALID_CREDENTIALS"),
+        (errors.PortalReauthorise(portal_error="expired_token"), 503, "INTERNAL_SERVER_ERROR"),
+        (errors.PortalMisconfigured(portal_error="NO_AUTH_FOUND"), 403, "INVALID_CREDENTIALS"),
+        (errors.ChatNotAccessible(portal_error="ACCESS_ERROR"), 403, "ACCESS_ERROR"),
+        (errors.PortalRefused(portal_error="SOMETHING_NEW"), 400, "SOMETHING_NEW"),
+    ],
+    ids=lambda each: f"{each.code} {each.portal_error or ''}" if isinstance(each, ChatLookupError) else None,
+)
+def test_an_error_of_ours_is_told_with_the_nearest_documented_code(
+    error: ChatLookupError, status: int, code: str
+) -> None:
+    told = refusal(error)
+    assert (told.status, told.code) == (status, code)
+
+
+LEADS_ASTRAY = LEADS_TO_REFRESHING | {"authorization_error"}
+
+
+def said(code: str, status: int, text: str = "as the portal says it", *, webhook: bool = False) -> ChatLookupError:
+    return for_caller(BitrixError(code, status, method="im.chat.get", description=text, webhook=webhook), now=0.0)
+
+
+NAMED_BY_US = {"PORTAL_RENAMED", "NOT_JSON", "HTTP_4XX", "HTTP_5XX"}
+NAMED_BY_PORTALS = [
+    row
+    for row in ROWS
+    if row.statuses
+    and row.where is not Where.AUTH_SERVER
+    and row.code.casefold() not in LEADS_ASTRAY
+    and row.code not in NAMED_BY_US
+]
+
+
+@pytest.mark.parametrize("row", NAMED_BY_PORTALS, ids=lambda row: f"{row.where} {row.code}")
+def test_what_a_portal_says_goes_on_word_for_word(row: ErrorRow) -> None:
+    for status in row.statuses:
+        told = refusal(said(row.code, status))
+        assert (told.code, told.status, told.description) == (row.code, status, "as the portal says it")
+
+
+def test_no_code_that_clients_refresh_at_ever_leaves() -> None:
+    for code in LEADS_TO_REFRESHING:
+        for spelling in (code, code.upper()):
+            for error in (said(spelling, 401), said(spelling, 401, webhook=True)):
+                assert refusal(error).code.casefold() not in LEADS_TO_REFRESHING
+
+
+def test_an_unknown_code_of_the_portals_keeps_its_status_and_its_text() -> None:
+    told = refusal(said("BRAND_NEW", 418, "a teapot"))
+    assert (told.code, told.status, told.description) == ("BRAND_NEW", 418, "a teapot")
+
+
+def test_a_code_without_a_text_has_the_documented_one() -> None:
+    assert (
+        refusal(said("OPERATION_TIME_LIMIT", 429, "")).description == "Method is blocked due to operation time limit."
+    )
+
+
+def test_what_must_not_be_done_twice_is_told_as_final() -> None:
+    told = refusal(errors.PortalUnavailable(retry_after=5)).final()
+    assert (told.status, told.code, told.of_all, told.retry_after) == (500, _FAULT, False, None)
+    refused = refusal(said("ACCESS_DENIED", 403))
+    assert refused.final() == refused

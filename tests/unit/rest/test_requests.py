@@ -1,0 +1,117 @@
+"""What is asked in the platform's own format, read from each form in which a request can come."""
+
+import pytest
+
+from chat_lookup.errors import BodyTooLarge, InvalidRequest
+from chat_lookup.rest import requests
+from tests.support.rest_calls import FORM, JSON, event
+
+PAIR = {"ENTITY_TYPE": "CHAT", "ENTITY_ID": "13"}
+QUERY = "ENTITY_TYPE=CHAT&ENTITY_ID=13"
+MULTIPART = (
+    b'--x\r\nContent-Disposition: form-data; name="ENTITY_TYPE"\r\n\r\nCHAT\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="ENTITY_ID"\r\n\r\n13\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nno parameter\r\n--x--\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "key", "method"),
+    [
+        ("1/k3y/im.chat.get", "k3y", "im.chat.get"),
+        ("0/k3y/im.chat.get.json", "k3y", "im.chat.get"),
+        ("9999999/k3y/IM.Chat.GET.JSON/", "k3y", "IM.Chat.GET"),
+        ("1/k3y//im.chat.get//", "k3y", "im.chat.get"),
+        ("im.chat.get", None, "im.chat.get"),
+        ("im.chat.get.xml", None, "im.chat.get.xml"),
+        ("me/k3y/im.chat.get", None, ""),
+        ("1/k3y/im.chat.get/more", None, ""),
+        ("1/k3y/im chat", "k3y", ""),
+        ("1/k3y/" + "x" * 101, "k3y", ""),
+        ("", None, ""),
+    ],
+)
+def test_the_address_names_the_key_and_the_method(proxy: str, key: str | None, method: str) -> None:
+    request = requests.read(event(proxy))
+    assert (request.key, request.call.method) == (key, method)
+    assert request.call.folded == method.lower()
+
+
+@pytest.mark.parametrize("as_base64", [False, True])
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (JSON, b'{"ENTITY_TYPE": "CHAT", "ENTITY_ID": "13"}'),
+        ("Application/JSON; charset=utf-8", b'{"ENTITY_TYPE": "CHAT", "ENTITY_ID": "13"}'),
+        (FORM, QUERY.encode()),
+        ("", QUERY.encode()),
+        ("text/plain", QUERY.encode()),
+        ("multipart/form-data; boundary=x", MULTIPART),
+    ],
+)
+def test_a_body_is_read_in_each_of_its_forms_and_both_encodings(
+    content_type: str, body: bytes, as_base64: bool
+) -> None:
+    asked = event("im.chat.get", body=body, content_type=content_type, as_base64=as_base64)
+    assert requests.read(asked).call.params == PAIR
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "params"),
+    [
+        ('multipart/form-data; charset=utf-8; boundary="x y"', MULTIPART.replace(b"--x", b"--x y"), PAIR),
+        ("multipart/form-data", MULTIPART, {}),
+        ("multipart/form-data; boundary=other", MULTIPART, {}),
+        ("multipart/form-data; boundary=x", b"", {}),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\nnameless\r\n--x--", {}),
+        (
+            "multipart/form-data; boundary=x",
+            '--x\r\nX: y\r\ncontent-disposition: form-data; NAME="cmd[ключ]"\r\n\r\na\r\n\r\nb'.encode(),
+            {"cmd": {"ключ": "a\r\n\r\nb"}},
+        ),
+    ],
+)
+def test_a_form_in_parts_is_read_as_far_as_it_is_one(content_type: str, body: bytes, params: object) -> None:
+    assert requests.read(event("batch", body=body, content_type=content_type)).call.params == params
+
+
+def test_a_query_is_read_however_many_commands_it_holds() -> None:
+    query = "&".join(f"cmd[c{number}]=im.chat.get%3FENTITY_ID%3D{number}" for number in range(60))
+    commands = requests.read(event("batch", query, verb="GET")).call.params["cmd"]
+    assert isinstance(commands, dict)
+    assert commands["c59"] == "im.chat.get?ENTITY_ID=59"
+
+
+def test_what_stands_in_the_body_goes_before_the_query() -> None:
+    asked = event("im.chat.get", "ENTITY_ID=1&a=2", body='{"ENTITY_ID": 13}', content_type=JSON)
+    assert requests.read(asked).call.params == {"ENTITY_ID": 13, "a": "2"}
+
+
+@pytest.mark.parametrize("name", ["auth", "AUTH", "Auth"])
+def test_a_key_among_the_parameters_opens_and_is_none_of_them(name: str) -> None:
+    for asked in (
+        event("im.chat.get", f"{name}=k3y&{QUERY}", verb="GET"),
+        event("im.chat.get", body=f"{name}=k3y&{QUERY}", content_type=FORM),
+        event("im.chat.get", QUERY, body=f'{{"{name}": "k3y"}}', content_type=JSON),
+    ):
+        request = requests.read(asked)
+        assert (request.key, request.call.params) == ("k3y", PAIR)
+
+
+def test_a_key_in_the_address_goes_before_one_among_the_parameters() -> None:
+    request = requests.read(event("1/k3y/im.chat.get", "auth=another"))
+    assert (request.key, request.call.params) == ("k3y", {})
+
+
+def test_nothing_that_opens_a_portal_is_shown() -> None:
+    assert "k3y" not in repr(requests.read(event("1/k3y/im.chat.get", "a=k3y")))
+
+
+def test_a_body_beyond_a_megabyte_is_not_read() -> None:
+    with pytest.raises(BodyTooLarge):
+        requests.read(event("batch", body=b"a" * (requests.LARGEST_BODY + 1), content_type=FORM))
+
+
+def test_a_body_that_is_no_base64_is_refused() -> None:
+    with pytest.raises(InvalidRequest):
+        requests.read(event("batch") | {"body": "!", "isBase64Encoded": True})
