@@ -12,10 +12,9 @@ from typing import Final
 from urllib.parse import urlencode
 
 from chat_lookup.errors import ChatLookupError
-from local.showing import look_up, talk
 from local.stack import LocalStack, Settings, StartError, running
 from local.template.reader import TemplateError
-from local.walkthrough import introduction, what_next
+from local.walkthrough import introduction, look_up, talk, what_next
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "API_PORT": "3000",

@@ -17,8 +17,7 @@ from local.aws.http_api import HttpApi
 from local.aws.lambda_api import PAUSES_S, Invocations
 from local.aws.lambda_runtime import Functions
 from local.aws.queue_poller import EventSources
-from local.demo_grant import DEMO_GRANT
-from local.demo_key import DEMO_KEY
+from local.demo_credentials import DEMO_GRANT, DEMO_KEY
 from local.net.certificates import Authority
 from local.net.host_names import is_private, resolving
 from local.net.http_server import HttpServer

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from chat_lookup.http.requests import PROBLEM_TYPE
+from chat_lookup.http.responses import PROBLEM_TYPE
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "URL": "",

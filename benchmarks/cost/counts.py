@@ -16,7 +16,7 @@ from benchmarks.cost.counted_scenes import counted
 from benchmarks.cost.kinds import HIT, KINDS, MISS, MISS_CONTENDED, RECEIVED, SERIES, WORKED
 from benchmarks.setting import Setting
 from benchmarks.timing import Figure
-from chat_lookup.observability.telemetry import METRICS
+from chat_lookup.observability.metrics import METRICS
 
 _ROUNDS: Final = 11
 _Round = Mapping[str, Counted]

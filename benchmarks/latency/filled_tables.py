@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Final, cast
 
 from chat_lookup import config
 from chat_lookup.bootstrap.core import Clients
-from chat_lookup.bootstrap.services import Services, serving
-from chat_lookup.cache import chat_cache
+from chat_lookup.bootstrap.services import Services, build
+from chat_lookup.cache.rows import FRESH_POSITIVE, PORTAL, USABLE_POSITIVE, Row, to_item
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.dynamodb import read_text, text
 from chat_lookup.entity import EntityRef
-from chat_lookup.lookup.find import Options
+from chat_lookup.lookup.model import Options
 from chat_lookup.observability.telemetry import Telemetry
-from chat_lookup.portals import portal as records
 from chat_lookup.portals.api_keys import Keys
 from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.portal import to_item as portal_item
 from tests.support.stores.tables import Tables, client_of, tables_in
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _services(tables: Tables, clock: Clock) -> Services:
         lambda: cast("EventBridgeClient", other("events")),
     )
     telemetry = Telemetry(service="benchmark", namespace="Benchmark", level="INFO")
-    return serving(config.from_environ(names), clients, telemetry, clock)
+    return build(config.from_environ(names), clients, telemetry, clock)
 
 
 def _portals(dynamodb: "DynamoDBClient", table: str, clock: Clock, portals: int) -> "Iterator[Item]":
@@ -89,7 +89,7 @@ def _portals(dynamodb: "DynamoDBClient", table: str, clock: Clock, portals: int)
     for number in range(portals):
         member_id = _member_id(number)
         portal = Portal(member_id, f"{member_id}.bitrix24.com", "arn:aws:secretsmanager:::secret:none", "1")
-        yield records.to_item(portal)
+        yield portal_item(portal)
         yield {
             **by_hash,
             "pk": text(f"KEY#{hashlib.sha256(_key(number).encode()).hexdigest()}"),
@@ -99,16 +99,16 @@ def _portals(dynamodb: "DynamoDBClient", table: str, clock: Clock, portals: int)
 
 def _row(portal: int, row: int, clock: Clock) -> "Item":
     now = clock.now()
-    known = chat_cache.Row(
+    known = Row(
         _ref(row),
         row + 1,
         "im.chat.get",
-        chat_cache.PORTAL,
+        PORTAL,
         now,
-        now + chat_cache.FRESH_POSITIVE,
-        now + chat_cache.USABLE_POSITIVE,
+        now + FRESH_POSITIVE,
+        now + USABLE_POSITIVE,
     )
-    return chat_cache.to_item(_member_id(portal), 1, known)
+    return to_item(_member_id(portal), 1, known)
 
 
 def _fill(dynamodb: "DynamoDBClient", table: str, items: "Iterable[Item]") -> None:

@@ -18,7 +18,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from benchmarks.latency.warm_service import Warm, answered, cpu_seconds_of, warm
 from benchmarks.setting import Setting
 from benchmarks.timing import Figure, alternate, pinned, seconds_of
-from chat_lookup.cache.chat_cache import Cache, cache_key
+from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.cache.rows import cache_key
 from chat_lookup.clock import SystemClock
 from chat_lookup.entity import EntityRef
 

@@ -85,12 +85,12 @@ def _body(bot: str) -> bytes:
 @contextmanager
 def _queueing_nothing(service: Warm) -> Iterator[None]:
     """The portal's events can be proved, and go nowhere."""
-    from chat_lookup.bootstrap import process  # noqa: PLC0415 - as above
+    from chat_lookup.bootstrap import aws_clients, process  # noqa: PLC0415 - as above
 
     portals = process.services().portals
     portal = portals.get(service.stack.member_id)
     portals.save(replace(portal, application_tokens=frozenset({hashed(_TOKEN)})))
-    with patch.object(process, "_sqs", lambda *_: _Queue()):
+    with patch.object(aws_clients, "sqs", lambda *_: _Queue()):
         yield
     process.receiving.cache_clear()
 

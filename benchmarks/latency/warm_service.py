@@ -62,16 +62,16 @@ def warm(setting: Setting, **portal: str) -> Iterator[Warm]:
     Raises LeftOut without a DynamoDB Local.
     """
     url = setting.dynamodb_local("is as fast as a table")
-    from chat_lookup.bootstrap import process  # noqa: PLC0415 - it belongs to the stack's environment
+    from chat_lookup.bootstrap import aws_clients  # noqa: PLC0415 - it belongs to the stack's environment
 
-    made = process._dynamodb
+    made = aws_clients.dynamodb
 
     def directly(environment: "Environment", *patience: Any) -> "DynamoDBClient":
         return made(replace(environment, endpoint_url=url), *patience)
 
     with tempfile.TemporaryDirectory() as folder:
         wanted = Settings(Path(folder) / "stack", by_webhook=True, dynamodb_url=url, **portal)  # type: ignore[arg-type]  # two texts
-        with running(wanted) as stack, patch.object(process, "_dynamodb", directly):
+        with running(wanted) as stack, patch.object(aws_clients, "dynamodb", directly):
             lambda_runtime.put_clock(SystemClock())
             client = Session().create_client("dynamodb", endpoint_url=url)
             with stack.backend.functions.output.capturing():

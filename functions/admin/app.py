@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
-from chat_lookup.http import entrypoint
 from chat_lookup.http.json_fields import Fields
+from chat_lookup.observability import invocation
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def handler(event: object, context: "LambdaContext") -> dict[str, object]:
-    deadline = entrypoint.time_left(context, process.clock)
-    return entrypoint.invoke(
+    deadline = invocation.time_left(context, process.clock)
+    return invocation.invoke(
         "admin",
         context,
         process.telemetry(),
-        lambda: process.services().installing().admin.run(Fields(event), deadline),
+        lambda: process.services().admin().commands.run(Fields(event), deadline),
     )

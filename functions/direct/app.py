@@ -7,11 +7,11 @@ from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatNotFound, InvalidRequest
-from chat_lookup.http import entrypoint
 from chat_lookup.http.json_fields import Fields
-from chat_lookup.lookup.find import Options
+from chat_lookup.lookup.model import Options
 from chat_lookup.lookup.requests import lookups_in, options_in, pair_in, pair_or_error
 from chat_lookup.lookup.responses import found_body, problem_body, results_body
+from chat_lookup.observability import invocation
 from chat_lookup.portals.portal import Portal
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def handler(event: object, context: "LambdaContext") -> dict[str, object]:
-    deadline = entrypoint.time_left(context, process.clock)
-    return entrypoint.invoke("direct", context, process.telemetry(), lambda: answer(event, deadline))
+    deadline = invocation.time_left(context, process.clock)
+    return invocation.invoke("direct", context, process.telemetry(), lambda: answer(event, deadline))
 
 
 def answer(event: object, deadline: Deadline) -> dict[str, object]:

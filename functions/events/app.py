@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
 from chat_lookup.http import entrypoint
-from chat_lookup.http.requests import Event, Handler, Request, Response, json_response
+from chat_lookup.http.entrypoint import Handler
+from chat_lookup.http.requests import Event, Request
+from chat_lookup.http.responses import Response, json_response
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def handler(event: Event, _: "LambdaContext") -> Response:
-    return entrypoint.http(event, process.telemetry(), routes)
+    return entrypoint.respond(event, process.telemetry(), routes)
 
 
 def routes() -> Mapping[str, Handler]:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline
 from chat_lookup.http import entrypoint
-from chat_lookup.http.requests import Event, Handler, Request, Response, error_response, json_response
+from chat_lookup.http.entrypoint import Handler
+from chat_lookup.http.requests import Event, Request
+from chat_lookup.http.responses import Response, error_response, json_response
 from chat_lookup.install import pages
 from chat_lookup.install.offers import ApplicationEvent, Offer, Visit, arrival, offer_of_visit
-from chat_lookup.install.page_texts import Language, language_of
+from chat_lookup.languages import Language, language_of
+from chat_lookup.observability import invocation
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,8 +23,8 @@ SECONDS = 26
 
 
 def handler(event: Event, context: "LambdaContext") -> Response:
-    deadline = entrypoint.time_left(context, process.clock, at_most=SECONDS)
-    return entrypoint.http(event, process.telemetry(), partial(routes, deadline))
+    deadline = invocation.time_left(context, process.clock, at_most=SECONDS)
+    return entrypoint.respond(event, process.telemetry(), partial(routes, deadline))
 
 
 def routes(deadline: Deadline) -> Mapping[str, Handler]:
@@ -42,63 +45,64 @@ def probed(_: Request) -> Response:
 
 
 def browsed(deadline: Deadline, request: Request) -> Response:
-    """Somebody's browser: on its way to a portal to agree, on its way back with a code, or here by chance."""
+    """A browser: on its way to a portal to agree, on its way back with a code, or here by chance."""
     language = language_of(request.headers.get("accept-language", ""))
+    return as_page(language, partial(browse, language, request, deadline))
 
-    def answer() -> Response:
-        flow = process.services().installing().code_flow
-        if "code" in request.query:
-            return pages.page(language, ("installed", *install(flow.returned(request.query), request, deadline)))
-        portal = request.optional("portal")
-        if portal is not None:
-            return pages.redirect(flow.begin(portal, request.source))
-        return pages.page(language, ("nothing",))
 
-    return in_words(language, answer)
+def browse(language: Language, request: Request, deadline: Deadline) -> Response:
+    flow = process.services().install().code_flow
+    if "code" in request.query:
+        return pages.page(language, ("installed", *install(flow.returned(request.query), request, deadline)))
+    portal = request.optional("portal")
+    if portal is not None:
+        return pages.redirect(flow.begin(portal, request.source))
+    return pages.page(language, ("nothing",))
 
 
 Page = Callable[[Visit, Request, Deadline], Response]
 
 
 def posted(page: Page, deadline: Deadline, request: Request) -> Response:
-    """A frame inside the portal, or an event of the portal's, to which a page would say nothing."""
+    """A frame inside the portal, which gets `page`, or an event of the portal's, to which a page would mean nothing."""
+    return as_page(Language.ENGLISH, partial(take, page, request, deadline))
 
-    def answer() -> Response:
-        came = arrival(request.query, request.body, request.headers.get("content-type", ""))
-        if isinstance(came, Visit):
-            return in_words(came.language, partial(page, came, request, deadline))
-        failure = partial(error_response, request_id=request.request_id)
-        return entrypoint.told(process.telemetry(), lambda: heard(came), failure)
 
-    def heard(event: ApplicationEvent) -> Response:
-        installing = process.services().installing()
-        installing.events.hear(event, installing.own_address(request.domain_name), request.source, deadline)
-        return json_response(200, {"status": "success"})
+def take(page: Page, request: Request, deadline: Deadline) -> Response:
+    came = arrival(request.query, request.body, request.headers.get("content-type", ""))
+    if isinstance(came, Visit):
+        return as_page(came.language, partial(page, came, request, deadline))
+    failure = partial(error_response, request_id=request.request_id)
+    return invocation.guarded(process.telemetry(), partial(receive, came, request, deadline), failure)
 
-    return in_words(Language.ENGLISH, answer)
+
+def receive(event: ApplicationEvent, request: Request, deadline: Deadline) -> Response:
+    installing = process.services().install()
+    installing.events.hear(event, installing.own_address(request.domain_name), request.source, deadline)
+    return json_response(200, {"status": "success"})
 
 
 def finished(visit: Visit, request: Request, deadline: Deadline) -> Response:
     """The installer's page: it ends the installation in the portal, and nothing else does (bitrix24.md 4.2)."""
-    offer = offer_of_visit(visit, process.services().installing().portal_hosts)
+    offer = offer_of_visit(visit, process.services().install().portal_hosts)
     return pages.page(visit.language, ("installed", *install(offer, request, deadline)), finish=True)
 
 
 def welcomed(visit: Visit, request: Request, deadline: Deadline) -> Response:
     """The application's page."""
-    installing = process.services().installing()
+    installing = process.services().install()
     offer = offer_of_visit(visit, installing.portal_hosts)
     own_address = installing.own_address(request.domain_name)
     return pages.page(visit.language, installing.visits.receive(offer, own_address, request.source, deadline))
 
 
 def install(offer: Offer, request: Request, deadline: Deadline) -> tuple[str, ...]:
-    """The keys of what there is to say about the installation."""
-    installing = process.services().installing()
+    """The keys of the sentences about the installation."""
+    installing = process.services().install()
     own_address = installing.own_address(request.domain_name)
     return installing.installation.install(offer, own_address, request.source, deadline).remarks
 
 
-def in_words(language: Language, answer: Callable[[], Response]) -> Response:
-    """What is answered, or a page that says what failed and what to do."""
-    return entrypoint.told(process.telemetry(), answer, partial(pages.failure, language))
+def as_page(language: Language, work: Callable[[], Response]) -> Response:
+    """The response of `work`, or a page that says what failed and what to do."""
+    return invocation.guarded(process.telemetry(), work, partial(pages.failure, language))

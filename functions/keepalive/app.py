@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
-from chat_lookup.http import entrypoint
+from chat_lookup.observability import invocation
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def handler(_: object, context: "LambdaContext") -> dict[str, object]:
-    deadline = entrypoint.time_left(context, process.clock)
-    return entrypoint.invoke(
+    deadline = invocation.time_left(context, process.clock)
+    return invocation.invoke(
         "keepalive",
         context,
         process.telemetry(),
-        lambda: process.services().installing().keepalive.run(deadline),
+        lambda: process.services().admin().keepalive.run(deadline),
     )

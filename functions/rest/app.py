@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import ChatLookupError
-from chat_lookup.http import entrypoint
-from chat_lookup.http.requests import Event, Response, request_id_of
+from chat_lookup.http.requests import Event, request_id_of
+from chat_lookup.http.responses import Response
+from chat_lookup.observability import invocation
 from chat_lookup.rest import requests, responses
 from chat_lookup.rest.errors import Refusal, refusal
 from chat_lookup.rest.methods import Caller
@@ -21,9 +22,9 @@ SECONDS = 7.5
 
 def handler(event: Event, context: "LambdaContext") -> Response:
     telemetry = process.telemetry()
-    deadline = entrypoint.time_left(context, process.clock, at_most=SECONDS)
+    deadline = invocation.time_left(context, process.clock, at_most=SECONDS)
     with telemetry.invocation("request", request_id=request_id_of(event), route=event.get("routeKey")):
-        response = entrypoint.told(telemetry, partial(answer, event, deadline), refused)
+        response = invocation.guarded(telemetry, partial(answer, event, deadline), refused)
         telemetry.note(status=response["statusCode"])
         return response
 

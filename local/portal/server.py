@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from local.demo_grant import DemoGrant
+from local.demo_credentials import DemoGrant
 from local.net.certificates import LOCAL_NAMES, Authority
 from local.net.http_server import ConnectionCut, HttpServer
 from local.portal.content.demo import ADMIN, demo_content

@@ -4,13 +4,13 @@ import threading
 from collections.abc import Callable, Mapping
 
 from chat_lookup.clock import Clock
-from local.demo_grant import DemoGrant
+from local.demo_credentials import DemoGrant
 from local.portal.behaviour.call_log import CallLog, RecordedCall
 from local.portal.behaviour.faults import FaultPlan
 from local.portal.behaviour.limits import Plan
+from local.portal.behaviour.shape import Shape
 from local.portal.content.content import Content, User
 from local.portal.content.demo import ADMIN
-from local.portal.methods.call import Shape
 from local.portal.oauth.applications import Applications, Impossible
 from local.portal.oauth.identity import Identity
 from local.portal.oauth.installations import Context, Installations

@@ -18,12 +18,12 @@ from unittest import mock
 from botocore.config import Config
 from botocore.session import Session
 
-from chat_lookup.bootstrap import process
+from chat_lookup.bootstrap import aws_clients, process
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError
-from chat_lookup.http import entrypoint
-from chat_lookup.lookup.find import Found, Options
+from chat_lookup.lookup.model import Found, Options
+from chat_lookup.observability import invocation
 from local.aws import environment
 from local.shared_clock import SharedClock
 from tests.support.fakes import lambda_context
@@ -94,10 +94,10 @@ def main(setting: Setting, pipe: Connection) -> None:
     """Answer one question after the other, until nobody is there to ask."""
     sys.stdout = setting.log.open("w", buffering=1)
     process.clock = SharedClock(setting.clock_file)
-    reached = process._dynamodb
+    reached = aws_clients.dynamodb
     if setting.dynamodb_url:
         reached = partial(_dynamodb, setting.dynamodb_url)
-    with environment.replaced(setting.environment), mock.patch.object(process, "_dynamodb", reached):
+    with environment.replaced(setting.environment), mock.patch.object(aws_clients, "dynamodb", reached):
         process.services()
         pipe.send(STANDS)
         with contextlib.suppress(EOFError):
@@ -123,7 +123,7 @@ def _look_up(member_id: str, question: Question, together: Barrier) -> Outcome:
 
     together.wait()
     try:
-        found = entrypoint.invoke("look-up", lambda_context(), process.telemetry(), work)["found"]
+        found = invocation.invoke("look-up", lambda_context(), process.telemetry(), work)["found"]
     except ChatLookupError as error:
         return Outcome(problem=error.code)
     assert isinstance(found, Found)

@@ -23,7 +23,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 
 from local.aws.lambda_runtime import Functions
-from local.demo_grant import DEMO_GRANT
+from local.demo_credentials import DEMO_GRANT
 from local.portal.protocol import php
 from local.stack import Settings, running
 from tests.chaos.canary_run import replaced

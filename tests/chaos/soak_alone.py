@@ -11,8 +11,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from chat_lookup import config
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import Application, TokenPair
-from chat_lookup.bootstrap import process
-from chat_lookup.bootstrap import services as serving
+from chat_lookup.bootstrap import core, process, services
 from chat_lookup.bootstrap.core import Clients
 from chat_lookup.clock import Deadline
 from chat_lookup.observability.telemetry import Telemetry
@@ -131,14 +130,15 @@ class Day:
         installing = renewal_scene.build(stores, self._clock, self._bitrix24, server, telemetry)
         self._portals = installing.portals
         self._portal = installing.install(rate=1000.0, burst=1000)
-        patch.setattr(serving, "Bitrix24Client", lambda *_, **__: self._bitrix24)
-        patch.setattr(serving, "AuthorisationServer", lambda *_: server)
-        patch.setattr(serving, "SystemRandom", lambda: Random(seed))  # noqa: S311 - repeatable
-        services = serving.serving(_settings(stores), self._clients(stores), telemetry, self._clock)
+        patch.setattr(core, "Bitrix24Client", lambda *_, **__: self._bitrix24)
+        patch.setattr(core, "AuthorisationServer", lambda *_: server)
+        for module in (core, services):
+            patch.setattr(module, "SystemRandom", lambda: Random(seed))  # noqa: S311 - repeatable
+        built = services.build(_settings(stores), self._clients(stores), telemetry, self._clock)
         patch.setattr(process, "clock", self._clock)
         patch.setattr(process, "telemetry", lambda: telemetry)
-        patch.setattr(process, "services", lambda: services)
-        self._key = services.keys.create(MEMBER_ID, "soak", ["lookup"], None)[0]
+        patch.setattr(process, "services", lambda: built)
+        self._key = built.keys.create(MEMBER_ID, "soak", ["lookup"], None)[0]
 
     def outcomes(self) -> list[Outcome]:
         """What every look-up came to; each is looked at, too."""

@@ -10,7 +10,7 @@ import yaml
 
 from chat_lookup import errors
 from chat_lookup.errors import ChatLookupError
-from chat_lookup.observability import telemetry
+from chat_lookup.observability import metrics
 from tests.support.repository import ROOT
 from tests.support.run_process import Running, staying
 
@@ -75,7 +75,7 @@ def test_every_problem_that_callers_may_meet_is_explained() -> None:
 
 
 def test_every_metric_is_named() -> None:
-    assert [name for name in telemetry.METRICS if f"`{name}`" not in README] == []
+    assert [name for name in metrics.METRICS if f"`{name}`" not in README] == []
 
 
 def test_every_file_that_the_readme_links_to_exists() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chat_lookup.bitrix24.errors import METRIC_CODES, ErrorClass
 from chat_lookup.errors import InvalidRequest
-from chat_lookup.observability import telemetry
+from chat_lookup.observability.metrics import METRICS
 from chat_lookup.portals.portal import PortalState
 from tests.support.aws_commands import Odd, blocks, inline, read, recorded
 from tests.support.pages import anchors
@@ -201,7 +201,7 @@ def test_every_saved_query_that_it_names_is_in_the_template() -> None:
 
 def test_every_metric_parameter_and_resource_that_it_names_exists() -> None:
     filters = (each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::Logs::MetricFilter")
-    metrics = {*telemetry.METRICS, *(each["MetricTransformations"][0]["MetricName"] for each in filters)}
+    metrics = {*METRICS, *(each["MetricTransformations"][0]["MetricName"] for each in filters)}
     named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)(?:=\w+)?`", RUNBOOK))
     assert len(named) > 10
     assert named - metrics - TEMPLATE["Parameters"].keys() - RESOURCES.keys() == set()

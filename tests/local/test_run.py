@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.demo_key import DEMO_KEY
+from local.demo_credentials import DEMO_KEY
 from local.portal import LocalPortal
 from local.shared_clock import SharedClock
 from local.template.reader import Template

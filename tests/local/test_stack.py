@@ -11,7 +11,7 @@ import pytest
 from botocore.session import Session
 
 from chat_lookup.errors import ChatLookupError
-from local.demo_key import DEMO_KEY
+from local.demo_credentials import DEMO_KEY
 from local.net.host_names import resolving
 from local.stack import Settings, StartError, running
 from tests.support.repository import ROOT

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from local.demo_grant import DEMO_GRANT
+from local.demo_credentials import DEMO_GRANT
 from tests.support.run_process import Running, staying
 
 Pair = tuple[Running, Running]

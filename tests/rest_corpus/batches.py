@@ -5,7 +5,7 @@ from random import Random
 from typing import Final
 from urllib.parse import quote
 
-from tests.rest_corpus import vocabulary as words
+from tests.rest_corpus import vocabulary
 from tests.rest_corpus.requests import (
     FORM,
     Params,
@@ -71,8 +71,8 @@ def batch(rng: Random) -> Ask:
 
 
 def _sent(rng: Random, commands: Mapping[str, object]) -> Ask:
-    halt = {words.cased(rng, "halt"): rng.choice(HALTS)} if rng.random() < 0.6 else {}
-    name = words.cased(rng, "cmd")
+    halt = {vocabulary.cased(rng, "halt"): rng.choice(HALTS)} if rng.random() < 0.6 else {}
+    name = vocabulary.cased(rng, "cmd")
     if rng.random() < 0.35:
         return encoded(rng, "batch", {name: list(commands.values()), **halt})
     if rng.random() < 0.2:
@@ -126,7 +126,7 @@ def _referring(rng: Random, earlier: list[str]) -> str:
 
 
 def _text(rng: Random, method: str, params: Params) -> str:
-    return f"{words.cased(rng, method)}?{query(params, rng.choice((quote, _as_written)))}"
+    return f"{vocabulary.cased(rng, method)}?{query(params, rng.choice((quote, _as_written)))}"
 
 
 def _as_written(text: str) -> str:

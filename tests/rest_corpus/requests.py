@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 from urllib.parse import quote, quote_plus
 
-from tests.rest_corpus import vocabulary as words
+from tests.rest_corpus import vocabulary
 from tests.rest_corpus.wire import Ask
 
 Params = Mapping[str, object]
@@ -18,39 +18,41 @@ _BOUNDARY: Final = "----------------------------7c3f2a"
 
 def look_up(rng: Random) -> tuple[str, Params]:
     """A look-up: of a pair that is there, of one that is not, of nonsense, or of half a pair."""
-    entity_type, entity_id = rng.choice(words.KNOWN) if rng.random() < 0.6 else rng.choice(words.UNKNOWN)
+    entity_type, entity_id = rng.choice(vocabulary.KNOWN) if rng.random() < 0.6 else rng.choice(vocabulary.UNKNOWN)
     pair: dict[str, object] = {"ENTITY_TYPE": entity_type, "ENTITY_ID": entity_id}
     if rng.random() < 0.35:
-        pair[rng.choice(list(pair))] = rng.choice(words.ODD)
+        pair[rng.choice(list(pair))] = rng.choice(vocabulary.ODD)
     if rng.random() < 0.06:
         pair.pop(rng.choice(list(pair)))
     if rng.random() < 0.04:
         pair.clear()
     if rng.random() < 0.15:
         pair |= rng.choice(({"BOT_ID": 39}, {"BOT_ID": "x"}, {"CLIENT_ID": "c"}, {"id": 5}, {"bx24_request_id": "7"}))
-    return rng.choice(words.LOOK_UPS), _shuffled(rng, {words.cased(rng, name): value for name, value in pair.items()})
+    return rng.choice(vocabulary.LOOK_UPS), _shuffled(
+        rng, {vocabulary.cased(rng, name): value for name, value in pair.items()}
+    )
 
 
 def dialog(rng: Random) -> tuple[str, Params]:
     """The details of a chat, if the webhook's user is in it."""
-    dialog_id = rng.choice(words.OPEN_DIALOGS) if rng.random() < 0.5 else rng.choice(words.ODD_DIALOGS)
-    params = {words.cased(rng, "DIALOG_ID"): dialog_id} if rng.random() < 0.97 else {}
-    return rng.choice(words.DIALOGS), params
+    dialog_id = rng.choice(vocabulary.OPEN_DIALOGS) if rng.random() < 0.5 else rng.choice(vocabulary.ODD_DIALOGS)
+    params = {vocabulary.cased(rng, "DIALOG_ID"): dialog_id} if rng.random() < 0.97 else {}
+    return rng.choice(vocabulary.DIALOGS), params
 
 
 def about_the_portal(rng: Random) -> tuple[str, Params]:
     """What a client asks before it begins."""
     method = rng.choice(("profile", "scope", "scope", "app.info", "method.get", "method.get", "method.get"))
     if method == "method.get":
-        return method, {"name": rng.choice(words.NAMES_FOR_METHOD_GET)}
+        return method, {"name": rng.choice(vocabulary.NAMES_FOR_METHOD_GET)}
     if method == "scope" and rng.random() < 0.5:
-        return method, {words.cased(rng, "full"): rng.choice((1, "1", "0", True, False, "Y", "", None, []))}
+        return method, {vocabulary.cased(rng, "full"): rng.choice((1, "1", "0", True, False, "Y", "", None, []))}
     return method, {}
 
 
 def unheard_of(rng: Random) -> tuple[str, Params]:
     """A method that no portal has."""
-    return rng.choice(words.UNHEARD_OF), look_up(rng)[1]
+    return rng.choice(vocabulary.UNHEARD_OF), look_up(rng)[1]
 
 
 def encoded(rng: Random, method: str, params: Params) -> Ask:
@@ -60,7 +62,7 @@ def encoded(rng: Random, method: str, params: Params) -> Ask:
 
 def in_address(rng: Random, method: str) -> str:
     """A method as it stands in the address: any case, with or without a suffix, perhaps with a slash at its end."""
-    spelled = words.cased(rng, method)
+    spelled = vocabulary.cased(rng, method)
     suffix = rng.choice(("", "", ".json", ".json", ".JSON", "/", ".json/"))
     return (spelled.replace(".", "%2E") if rng.random() < 0.03 else spelled) + suffix
 
@@ -184,7 +186,7 @@ BODIES: Final[tuple[tuple[str, bytes, str | None], ...]] = (
 
 def odd_body(rng: Random) -> Ask:
     sent, body, kind = rng.choice(BODIES)
-    return Ask(rng.choice(words.LOOK_UPS), "POST", sent, body, kind, _user(rng))
+    return Ask(rng.choice(vocabulary.LOOK_UPS), "POST", sent, body, kind, _user(rng))
 
 
 def _user(rng: Random) -> int | None:

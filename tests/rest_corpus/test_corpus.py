@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.rest_corpus import vocabulary as words
-from tests.rest_corpus import wire
+from tests.rest_corpus import vocabulary, wire
 from tests.rest_corpus.corpus import SEED, SIZE, corpus
 from tests.rest_corpus.requests import FORM, multipart, query
 from tests.rest_corpus.wire import Answer, Ask, Door
@@ -36,9 +35,11 @@ def doors(service: Service) -> Iterator[Doors]:
     portal = service.stack.target.local
     assert portal is not None
     service.control("/plan", PLAN)
-    for chat_id, (entity_type, entity_id) in words.ADDED.items():
+    for chat_id, (entity_type, entity_id) in vocabulary.ADDED.items():
         service.control("/chats", {"chat_id": chat_id, "entity_type": entity_type, "entity_id": entity_id})
-    service.control("/chats", {"chat_id": words.STRANGERS_CHAT, "entity_type": "", "entity_id": "", "members": [2]})
+    service.control(
+        "/chats", {"chat_id": vocabulary.STRANGERS_CHAT, "entity_type": "", "entity_id": "", "members": [2]}
+    )
     service.control("/bots", BOT)
     members = {"chat_id": 9014, "entity_type": "BOT", "entity_id": "1", "members": [1, BOT["bot_id"]]}
     service.control("/chats", members)

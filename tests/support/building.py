@@ -19,9 +19,9 @@ from chat_lookup.credentials.grants import Tokens
 from chat_lookup.credentials.secret_store import Vault
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError
-from chat_lookup.lookup.find import Found, Lookup, Options
+from chat_lookup.lookup.find import Lookup
 from chat_lookup.lookup.find_many import Many, Outcome
-from chat_lookup.lookup.plan import Method, Said
+from chat_lookup.lookup.model import Found, Method, Options, Said
 from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.lookup.single_flight import Misses
 from chat_lookup.observability.telemetry import Telemetry

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from chat_lookup.observability.telemetry import METRICS, OTHER
+from chat_lookup.observability.metrics import METRICS, OTHER
 from tests.template.reading import Mapping, of_type
 
 OURS: Final = "ChatLookup"

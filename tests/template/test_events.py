@@ -9,8 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from chat_lookup.rest import batch, methods, requests
-from local.demo_grant import DEMO_GRANT
-from local.demo_key import DEMO_KEY
+from local.demo_credentials import DEMO_GRANT, DEMO_KEY
 from local.run import DEFAULTS
 from local.template.reader import Template
 from tests.support.repository import ROOT

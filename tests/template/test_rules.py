@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chat_lookup import config
-from chat_lookup.cache import chat_cache
+from chat_lookup.cache import rows
 from chat_lookup.errors import ServiceMisconfigured
 from local.template.reader import Template
 from tests.support.repository import ROOT
@@ -280,7 +280,7 @@ def test_the_cache_ends_by_itself_and_can_be_asked_by_chat() -> None:
     table = of_type("AWS::DynamoDB::Table")["CacheTable"]
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     (index,) = table["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == chat_cache.BY_CHAT
+    assert index["IndexName"] == rows.BY_CHAT
     assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["entity_type", "entity_id"]}
     assert all(each["BillingMode"] == "PAY_PER_REQUEST" for each in of_type("AWS::DynamoDB::Table").values())
 

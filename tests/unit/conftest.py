@@ -121,8 +121,7 @@ def booted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator["Services"]:
     """What `bootstrap` builds, where the handlers find it: a process of its own upon the same stores."""
-    from chat_lookup.bootstrap import process  # noqa: PLC0415 - as above
-    from chat_lookup.bootstrap import services as serving  # noqa: PLC0415 - as above
+    from chat_lookup.bootstrap import aws_clients, core, process  # noqa: PLC0415 - as above
 
     for name, value in (
         ("PORTAL_TABLE", stores.portal_table),
@@ -132,9 +131,9 @@ def booted(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(process, "clock", clock)
     monkeypatch.setattr(process, "telemetry", lambda: telemetry)
-    monkeypatch.setattr(process, "_dynamodb", lambda *_: stores.dynamodb)
-    monkeypatch.setattr(process, "_secrets", lambda *_: stores.secrets)
-    monkeypatch.setattr(serving, "Bitrix24Client", lambda *_, **__: bitrix24)
+    monkeypatch.setattr(aws_clients, "dynamodb", lambda *_: stores.dynamodb)
+    monkeypatch.setattr(aws_clients, "secrets", lambda *_: stores.secrets)
+    monkeypatch.setattr(core, "Bitrix24Client", lambda *_, **__: bitrix24)
     services = process.services  # which a test may replace
     services.cache_clear()
     yield services()
@@ -144,11 +143,11 @@ def booted(
 @pytest.fixture
 def server(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> "FakeAuthorisationServer":
     """The authorisation server of everything that is built after it."""
-    from chat_lookup.bootstrap import services as serving  # noqa: PLC0415 - as above
+    from chat_lookup.bootstrap import core  # noqa: PLC0415 - as above
     from tests.support.fakes import FakeAuthorisationServer  # noqa: PLC0415 - as above
 
     fake = FakeAuthorisationServer(clock)
-    monkeypatch.setattr(serving, "AuthorisationServer", lambda *_: fake)
+    monkeypatch.setattr(core, "AuthorisationServer", lambda *_: fake)
     return fake
 
 
@@ -162,7 +161,7 @@ def settled(
     from tests.support.portals import first_contact  # noqa: PLC0415 - as above
 
     add = {"command": "apps.add", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "kind": "local"}
-    booted.installing().admin.run(Fields({**add, "domain": first_contact.DOMAIN}), Deadline.after(10, clock))
+    booted.admin().commands.run(Fields({**add, "domain": first_contact.DOMAIN}), Deadline.after(10, clock))
     first_contact.answer_as_a_portal(bitrix24)
     assert server.asked == []
     return booted

@@ -3,11 +3,12 @@
 import pytest
 
 from chat_lookup import errors
-from chat_lookup.errors import InstallationRefused
-from chat_lookup.install.page_texts import Language, said
+from chat_lookup.errors import InstallationRefused, Refusal
+from chat_lookup.install.page_texts import said
 from chat_lookup.install.pages import failure, page
-from chat_lookup.install.refusal_reasons import Refusal, refused
+from chat_lookup.install.proof import refused
 from chat_lookup.install.registration import Remark
+from chat_lookup.languages import Language
 
 GENERAL = {language: said("internal-error", language) for language in Language}
 PASSING = (

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -46,3 +46,9 @@ class Deadline:
     def sooner(self, seconds: float) -> "Deadline":
         """A deadline that leaves so many seconds until this one."""
         return Deadline(self.at - seconds, self.clock)
+
+
+SKEW: Final = 0.4
+"""Seconds between the clocks of two processes, each within 0.2 of the true time: what leaks meanwhile is not used."""
+CLOCKS_APART: Final = 60.0
+"""Seconds that two processes' clocks may differ. A row from further ahead was written by a clock that ran wrong."""

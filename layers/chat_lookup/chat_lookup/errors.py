@@ -7,6 +7,7 @@ to show: what a portal said goes into `portal_error` (its code) only, never its 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class PortalNotInstalled(ChatLookupError):
 
 
 class InstallationRefused(ChatLookupError):
-    """Nothing was stored. `reason` is one of a closed set, `refusals.Refusal`."""
+    """Nothing was stored. `reason` is one of a closed set, `Refusal`."""
 
     code, title, status = "installation-refused", "Nothing proves that an administrator installs the application", 403
 
@@ -116,7 +117,7 @@ class TooManyAttempts(ChatLookupError):
 
 
 class EventRejected(ChatLookupError):
-    """Nothing of the event was taken. `reason` is an `event_names.Rejection`; nobody outside is told."""
+    """Nothing of the event was taken. `reason` is a `Rejection`; nobody outside is told."""
 
     code, title, status = "event-rejected", "Nothing proves that the event comes from a portal that is installed", 403
 
@@ -164,3 +165,43 @@ class StoreUnavailable(ChatLookupError):
 
 class ServiceMisconfigured(ChatLookupError):
     code, title, status = "service-misconfigured", "The service's own settings need mending", 500
+
+
+class Refusal(StrEnum):
+    """A closed set: each has its sentence in `install.page_texts`, and is a value of the metric EventsRejected."""
+
+    FORM = "form"
+    """A field is missing, or not what it should be."""
+    SERVER = "server"
+    """The authorisation server is none that is known."""
+    APPLICATION = "application"
+    """No application of ours can be the one: none is for this portal, and there is no market one."""
+    KEYS = "keys"
+    """The authorisation server does not accept the application's keys."""
+    MEMBER = "member"
+    """The portal is not on the list of those that may install."""
+    NO_REFRESH_TOKEN = "no_refresh_token"  # noqa: S105 - a name, not a secret
+    """An access token alone proves nothing that is documented, and would last an hour (bitrix24.md 9, row 1)."""
+    GRANT = "grant"
+    """The authorisation server does not honour what was offered: used, expired, or of another application."""
+    PORTAL = "portal"
+    """What the authorisation server answered speaks of another portal than the offer, or of none that can be called."""
+    ADMINISTRATOR = "administrator"
+    """Whose grant it is is no administrator; any user can read his own tokens in a frame (bitrix24.md 9, row 2)."""
+    LINK = "link"
+    """A `state` that we did not issue, or that was used, or too old."""
+    TOKEN = "application_token"  # noqa: S105 - as above
+    """The application token is not one of the portal's."""
+
+
+class Rejection(StrEnum):
+    """Why an event is not taken: the values of the metric EventsRejected that arise at /bitrix24/events."""
+
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    WRONG_ADDRESS = "wrong_address"
+    """An event of the application's life, which is bound to /bitrix24/install and heard there only (design 3.4)."""
+    MISSING_TOKEN = "missing_token"  # noqa: S105 - a reason
+    UNKNOWN_PORTAL = "unknown_portal"
+    WRONG_TOKEN = "wrong_token"  # noqa: S105 - a reason
+    NOT_INSTALLED = "not_installed"

@@ -6,13 +6,13 @@ from dataclasses import asdict, replace
 from typing import cast
 
 from local.portal.behaviour.limits import Plan
+from local.portal.behaviour.shape import Shape
 from local.portal.content.chat import Chat
 from local.portal.content.content import USER_KINDS, Bot, Command, User, UserKind
 from local.portal.control import fault_fields
 from local.portal.control.fields import ControlError, Fields
 from local.portal.control.routes import MovableClock, Query, Route
 from local.portal.methods.bots_v2 import LONGEST_TOKEN
-from local.portal.methods.call import Shape
 from local.portal.rest.dispatcher import Rest
 from local.portal.state import State
 

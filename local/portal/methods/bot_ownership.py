@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from local.portal.content.content import Bot
-from local.portal.methods.call import Call, Grant
+from local.portal.methods.call import Call
+from local.portal.oauth.grant import Grant
 from local.portal.protocol.errors import Refused
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from local.portal.content.chat import Chat
-from local.portal.methods.call import BASIC, Call, Method
+from local.portal.methods.call import Call, Method
+from local.portal.oauth.grant import BASIC
 from local.portal.protocol import php
 from local.portal.protocol.errors import Refused
 

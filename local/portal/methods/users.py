@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from local.portal.content import user_json
-from local.portal.methods.call import BASIC, Call, Method
+from local.portal.methods.call import Call, Method
+from local.portal.oauth.grant import BASIC
 from local.portal.protocol.errors import Refused
 
 

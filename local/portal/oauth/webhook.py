@@ -3,7 +3,7 @@
 import hmac
 from dataclasses import dataclass, field
 
-from local.portal.methods.call import Grant
+from local.portal.oauth.grant import Grant
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Who calls: a webhook by its address, or an application by an access token (bitrix24.md 2.1, 2.2)."""
 
-from local.portal.methods.call import Grant
+from local.portal.oauth.grant import Grant
 from local.portal.protocol import php
 from local.portal.protocol.errors import Refused
 from local.portal.protocol.rest_wire import RestRequest

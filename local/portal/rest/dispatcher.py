@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from local.portal.behaviour.limits import LeakyBucket, OperatingTime
+from local.portal.behaviour.shape import Shape
 from local.portal.content import chat_json
 from local.portal.methods import (
     bot_messages,
@@ -15,7 +16,8 @@ from local.portal.methods import (
     system,
     users,
 )
-from local.portal.methods.call import BASIC, Call, Grant, Method, Shape
+from local.portal.methods.call import Call, Method
+from local.portal.oauth.grant import BASIC, Grant
 from local.portal.protocol import rest_wire
 from local.portal.protocol.errors import Refused
 from local.portal.rest import authentication, batch

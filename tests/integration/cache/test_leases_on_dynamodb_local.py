@@ -7,9 +7,9 @@ from typing import Final
 
 import pytest
 
-from chat_lookup.cache.chat_cache import FRESH_POSITIVE
 from chat_lookup.cache.leases import LEASE, Leases, Wanted
-from chat_lookup.calls.gcra import SKEW
+from chat_lookup.cache.rows import FRESH_POSITIVE
+from chat_lookup.clock import SKEW
 from chat_lookup.entity import EntityRef
 from chat_lookup.ttl_cache import SECONDS
 from local.aws.embedded import EmbeddedAws

@@ -11,7 +11,8 @@ from math import ceil
 
 import pytest
 
-from chat_lookup.calls.circuit_breaker import IN_A_ROW, LONGEST_PAUSE, REMEMBERED_FOR, pause
+from chat_lookup.calls.circuit_breaker import REMEMBERED_FOR
+from chat_lookup.calls.circuit_state import IN_A_ROW, LONGEST_PAUSE, pause
 from chat_lookup.calls.operating_budget import BUCKET
 from chat_lookup.calls.portal_calls import REFUSED_FOR
 from tests.support.outcomes import counted, found, problem

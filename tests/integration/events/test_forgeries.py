@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from chat_lookup.bootstrap import process
+from chat_lookup.bootstrap import aws_clients
 from chat_lookup.portals.application_tokens import hashed
 from local.portal.events.http_delivery import Answer
 from tests.support.events.event_arrival import FORGERIES, TEXT, TOKEN, Changes, body_of
@@ -64,7 +64,7 @@ def asked() -> Iterator[list[str]]:
         if not threading.current_thread().name.startswith("source"):
             operations.append(told["event_name"].rpartition(".")[2])
 
-    session = process._session()
+    session = aws_clients.session()
     session.register("before-send", note)
     yield operations
     session.unregister("before-send", note)

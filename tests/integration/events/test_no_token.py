@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from local.demo_grant import DEMO_GRANT
+from local.demo_credentials import DEMO_GRANT
 from tests.chaos.events_canary import canary
 from tests.support.module_process import run_module
 

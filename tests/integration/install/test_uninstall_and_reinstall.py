@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chat_lookup import config
-from chat_lookup.bootstrap import process
+from chat_lookup.bootstrap import aws_clients, process
 from local.portal.events.installer import Manner
 from local.portal.events.outgoing import Message
 from tests.chaos.lingering_secrets import LingeringSecrets
@@ -105,8 +105,8 @@ def test_a_new_installation_works_at_once(installed: Stage) -> None:
 @pytest.fixture
 def lingering(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[LingeringSecrets]:
     """From here on, what is deleted stays taken."""
-    made, rule = process._secrets, LingeringSecrets()
-    monkeypatch.setattr(process, "_secrets", lambda settings: rule.attach(made(settings)))
+    made, rule = aws_clients.secrets, LingeringSecrets()
+    monkeypatch.setattr(aws_clients, "secrets", lambda settings: rule.attach(made(settings)))
     stage.service.cold_start()
     yield rule
     monkeypatch.undo()
@@ -122,7 +122,7 @@ def test_a_new_installation_works_although_deleted_names_stay_taken(
         assert uninstall(installed) == 200
         assert lingering.gone[-1] == former
         # A client as the service makes them; the tests' own one stays as it is, for the tests after this.
-        assert read(process._secrets(config.from_environ(os.environ)), former) == "InvalidRequestException"
+        assert read(aws_clients.secrets(config.from_environ(os.environ)), former) == "InvalidRequestException"
         assert installed.contact().status == 200
         assert installed.look_up(key, fresh="true").json["chat_id"] == CHAT
         installed.service.clock.advance(SEEN_EVERYWHERE_S)  # so that nobody waits for the portal's pace

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from chat_lookup.bitrix24.oauth import Application, TokenPair
 from chat_lookup.clock import Clock
 from chat_lookup.credentials.applications import ApplicationKind, Applications
-from chat_lookup.credentials.pair_fields import fields_of
+from chat_lookup.credentials.grants import fields_of
 from chat_lookup.credentials.secret_store import Vault
 from chat_lookup.observability.redaction import Redactor
 from chat_lookup.portals.portal import Portal, PortalKind

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import urllib3
 
 from local.net.http_server import HttpServer
-from local.portal.methods.call import Shape
+from local.portal.behaviour.shape import Shape
 from local.portal.protocol import php
 from tests.support.portals.portal_probe import PortalProbe
 

@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
-from chat_lookup.install.page_texts import Language, said
+from chat_lookup.install.page_texts import said
+from chat_lookup.languages import Language
 from local.net.certificates import LOCAL_NAMES, Authority
 from local.portal import LocalPortal
 from local.portal.events.http_delivery import Answer

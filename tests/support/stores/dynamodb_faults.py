@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
-from chat_lookup.cache.chat_cache import FRESH_POSITIVE, HOUR, Row
 from chat_lookup.cache.leases import LEASE, Lease, Standing, Wanted
-from chat_lookup.calls.gcra import SKEW
-from chat_lookup.clock import Deadline
+from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
+from chat_lookup.clock import SKEW, Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, PortalBusy
 from chat_lookup.lookup.single_flight import Misses, Turn

@@ -15,14 +15,13 @@ from typing import Final
 from unittest import mock
 
 from chat_lookup.bitrix24.oauth import TokenPair
-from chat_lookup.bootstrap import process as bootstrap
-from chat_lookup.bootstrap import services as serving
+from chat_lookup.bootstrap import core, process
 from chat_lookup.clock import Deadline
 from chat_lookup.credentials.renewal_ports import PortalWorld
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError
-from chat_lookup.http import entrypoint
-from chat_lookup.lookup.find import Found, Options
+from chat_lookup.lookup.model import Found, Options
+from chat_lookup.observability import invocation
 from local.aws import environment
 from local.shared_clock import SharedClock
 from tests.support.fakes import lambda_context
@@ -97,18 +96,18 @@ def start(setting: Setting, names: Sequence[str]) -> list[Process]:
     """Processes that stand and wait for questions. They are forked from one that has imported all of this already."""
     prepare(__name__)
     processes = [Process(setting, name) for name in names]
-    for process in processes:
-        process.stands()
+    for each in processes:
+        each.stands()
     return processes
 
 
 def main(setting: Setting, log: Path, pipe: Connection) -> None:
     """Answer one question after the other, until nobody is there to ask."""
     sys.stdout = log.open("w", buffering=1)
-    bootstrap.clock = SharedClock(setting.clock_file)
+    process.clock = SharedClock(setting.clock_file)
     mortal = _mortal(setting.death, setting.grave)
-    with environment.replaced(setting.environment), mock.patch.object(serving, "PortalWorld", mortal):
-        bootstrap.services()
+    with environment.replaced(setting.environment), mock.patch.object(core, "PortalWorld", mortal):
+        process.services()
         pipe.send(STANDS)
         with contextlib.suppress(EOFError):
             while True:
@@ -119,12 +118,12 @@ def _look_up(setting: Setting, ref: EntityRef) -> Outcome:
     """What a caller gets: everything passes the edge that all functions share."""
 
     def work() -> dict[str, object]:
-        services, deadline = bootstrap.services(), Deadline.after(setting.seconds, bootstrap.clock)
+        services, deadline = process.services(), Deadline.after(setting.seconds, process.clock)
         portal = services.portals.get(setting.member_id)
         return {"found": services.lookup.find(portal, ref, Options(fresh=True), deadline)}
 
     try:
-        found = entrypoint.invoke("look-up", lambda_context(), bootstrap.telemetry(), work)["found"]
+        found = invocation.invoke("look-up", lambda_context(), process.telemetry(), work)["found"]
     except ChatLookupError as error:
         return Outcome(None, error.code, error.retry_after, error.portal_error)
     assert isinstance(found, Found)

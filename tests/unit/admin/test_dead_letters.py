@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.session import Session
 
-from chat_lookup.admin.dead_letters import LIMIT, MOST, Redrive, record_in
-from chat_lookup.admin.events import AdminEvents
+from chat_lookup.admin.dead_letters import LIMIT, MOST, AdminEvents, Redrive, record_in
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import InvalidRequest, ServiceMisconfigured
 from chat_lookup.http.json_fields import Fields

@@ -8,7 +8,7 @@ from chat_lookup.bootstrap.services import Services
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest, PortalNotInstalled, PortalUnavailable
-from chat_lookup.lookup.find import Options
+from chat_lookup.lookup.model import Options
 from chat_lookup.portals.portal import PortalState
 from functions.admin import app
 from functions.install import app as install_app

@@ -9,7 +9,7 @@ from chat_lookup.bootstrap.services import Services
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import PortalReauthorise
-from chat_lookup.lookup.find import Options
+from chat_lookup.lookup.model import Options
 from chat_lookup.portals.portal import Portal, PortalState, record_key
 from functions.admin import app
 from functions.install import app as install_app

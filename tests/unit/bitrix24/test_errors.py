@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat_lookup.bitrix24.error_kinds import FAMILIES
+from chat_lookup.bitrix24.error_table import FAMILIES
 from chat_lookup.bitrix24.errors import METRIC_CODES, ROWS, BitrixError, ErrorClass, Where, classify
 
 # The catalogue of bitrix24.md 7.1 and of the pages that came after it, line by line: statuses, class, codes; each block

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
-from chat_lookup.bitrix24.oauth import Application, TokenPair
-from chat_lookup.bitrix24.token_pair import pair_from
+from chat_lookup.bitrix24.oauth import Application, TokenPair, pair_from
 
 NOW = 1_763_000_000.5
 LOCAL = frozenset({"127.0.0.1:3010"})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_lookup.bitrix24.hosts import SERVERS, is_server, portal_endpoint, server_in
+from chat_lookup.bitrix24.endpoints import SERVERS, is_server, portal_endpoint, server_in
 
 LOCAL = frozenset({"127.0.0.1:3010", "localhost:3010", "[::1]:3010", "portal.internal:443"})
 

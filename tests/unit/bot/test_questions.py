@@ -9,8 +9,8 @@ from chat_lookup.bot.questions import Asked, Help, Question, ThisChat, WhichChat
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, ChatNotAccessible, ChatNotFound, PortalBusy, ServiceMisconfigured
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser
-from chat_lookup.install.page_texts import Language
-from chat_lookup.lookup.find import Found
+from chat_lookup.languages import Language
+from chat_lookup.lookup.model import Found
 
 HOSTS = ("acme.bitrix24.com",)
 DEAL = EntityRef("CRM", "DEAL|1663")

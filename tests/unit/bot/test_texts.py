@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chat_lookup import errors
 from chat_lookup.bot import texts
 from chat_lookup.entity import EntityRef
-from chat_lookup.install.page_texts import Language
+from chat_lookup.languages import Language
 
 DEAL = EntityRef("CRM", "DEAL|1663")
 HOST = "acme.bitrix24.com"

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from chat_lookup.cache.chat_cache import CLOCKS_APART, HOUR, USABLE_POSITIVE, Cache, Row
+from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.event_hints import FRESH_HEARD, Heard, Hearing
+from chat_lookup.cache.rows import HOUR, USABLE_POSITIVE, Row
+from chat_lookup.clock import CLOCKS_APART
 from chat_lookup.entity import EntityRef
 from tests.support.building import DEAL
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores

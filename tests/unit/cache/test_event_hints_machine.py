@@ -11,8 +11,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chat_lookup.cache.chat_cache import FRESH_POSITIVE, HOUR, Cache, Row
+from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.event_hints import Hearing
+from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 

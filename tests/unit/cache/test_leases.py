@@ -2,10 +2,11 @@
 
 import pytest
 
-from chat_lookup.cache.chat_cache import CLOCKS_APART, FRESH_POSITIVE, Cache
+from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.event_hints import Heard, Hearing
 from chat_lookup.cache.leases import LEASE, LONGEST, Leases, Wanted
-from chat_lookup.calls.gcra import SKEW
+from chat_lookup.cache.rows import FRESH_POSITIVE
+from chat_lookup.clock import CLOCKS_APART, SKEW
 from tests.support.building import DEAL
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 

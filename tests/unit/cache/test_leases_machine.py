@@ -4,9 +4,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from chat_lookup.cache.chat_cache import FRESH_POSITIVE, Cache
+from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.event_hints import Hearing
 from chat_lookup.cache.leases import LEASE, Leases, Wanted
+from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 

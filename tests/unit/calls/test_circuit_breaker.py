@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.calls.circuit_breaker import (
+from chat_lookup.calls.circuit_breaker import REMEMBERED_FOR, Circuit
+from chat_lookup.calls.circuit_state import (
     FIRST_PAUSE,
     IN_A_ROW,
     LONGEST_PAUSE,
-    REMEMBERED_FOR,
     WITHIN,
-    Circuit,
     State,
     answered,
     failed,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.calls.circuit_breaker import FIRST_PAUSE
+from chat_lookup.calls.circuit_state import FIRST_PAUSE
 from chat_lookup.calls.operating_budget import BUCKET
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalBusy, PortalUnavailable

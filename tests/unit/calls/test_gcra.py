@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_lookup.calls.gcra import BULK_PATIENCE, BULK_SHARE, BULK_SPREAD, MARGIN, SKEW, Pace, Share
+from chat_lookup.calls.gcra import BULK_PATIENCE, BULK_SHARE, BULK_SPREAD, MARGIN, Pace, Share
+from chat_lookup.clock import SKEW
 
 NOW = 1_763_000_000.0
 TINY = 1e-4

@@ -6,9 +6,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from chat_lookup.calls.gcra import BULK_PATIENCE, LEAST, SKEW, Pace, Share
+from chat_lookup.calls.gcra import BULK_PATIENCE, LEAST, Pace, Share
 from chat_lookup.calls.rate_limiter import Limiter
-from chat_lookup.clock import Deadline
+from chat_lookup.clock import SKEW, Deadline
 from chat_lookup.errors import PortalBusy
 from tests.support.fakes import OthersGoOn, Stores
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chat_lookup.bitrix24.errors import METRIC_CODES, BitrixError, ErrorClass
 from chat_lookup.calls.retry_policy import READS, RetryPolicy
-from chat_lookup.observability.telemetry import METHODS
+from chat_lookup.observability.metrics import METHODS
 
 POLICY = RetryPolicy(random=random.random)
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.cache.chat_cache import FRESH_POSITIVE, USABLE_POSITIVE
 from chat_lookup.cache.event_hints import FRESH_HEARD, Hearing
+from chat_lookup.cache.rows import FRESH_POSITIVE, USABLE_POSITIVE
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import StoreUnavailable

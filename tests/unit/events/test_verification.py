@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from chat_lookup.bitrix24.event_names import EventKind, Rejection
-from chat_lookup.errors import EventRejected
+from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.errors import EventRejected, Rejection
 from chat_lookup.events.decoder import Arrived
 from chat_lookup.events.model import BotEvent
 from chat_lookup.events.verification import Origin

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chat_lookup.bootstrap import process
+from chat_lookup.bootstrap import aws_clients, process
 from chat_lookup.events.model import Record
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.store import Portals
@@ -42,13 +42,13 @@ def deployed(stores: Stores, clock: ManualClock, telemetry: Telemetry, monkeypat
     ):
         monkeypatch.setenv(name, value)
     for name, made in (
-        ("_dynamodb", lambda *_: stores.dynamodb),
-        ("_sqs", lambda *_: sqs_on(found.queue)),
-        ("_lambda", lambda *_: lambda_on(found.worker)),
-        ("telemetry", lambda: telemetry),
-        ("clock", clock),
+        ("dynamodb", lambda *_: stores.dynamodb),
+        ("sqs", lambda *_: sqs_on(found.queue)),
+        ("lambda_", lambda *_: lambda_on(found.worker)),
     ):
-        monkeypatch.setattr(process, name, made)
+        monkeypatch.setattr(aws_clients, name, made)
+    monkeypatch.setattr(process, "telemetry", lambda: telemetry)
+    monkeypatch.setattr(process, "clock", clock)
     process.receiving.cache_clear()
     Portals(stores.dynamodb, stores.portal_table, clock).save(PORTAL)
     return found

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from chat_lookup.bootstrap import process
+from chat_lookup.bootstrap import aws_clients, process
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.errors import StoreUnavailable
 from functions.worker import app
@@ -22,7 +22,7 @@ BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
 def bus(monkeypatch: pytest.MonkeyPatch) -> FakeBus:
     bus = FakeBus()
     monkeypatch.setenv("EVENT_BUS", "default")
-    monkeypatch.setattr(process, "_bus", lambda _: bus.client)
+    monkeypatch.setattr(aws_clients, "bus", lambda _: bus.client)
     return bus
 
 

@@ -8,7 +8,10 @@ import pytest
 
 from chat_lookup.errors import ChatNotFound, InvalidRequest, PortalBusy, PortalMisconfigured, ServiceMisconfigured
 from chat_lookup.http import entrypoint
-from chat_lookup.http.requests import Handler, Request, Response, json_response
+from chat_lookup.http.entrypoint import Handler
+from chat_lookup.http.requests import Request
+from chat_lookup.http.responses import Response, json_response
+from chat_lookup.observability import invocation
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.fakes import WEBHOOK_CODE, WEBHOOK_URL, ManualClock, Output, lambda_context
 
@@ -52,7 +55,7 @@ def foreign(_: Request) -> Response:
 
 
 def test_an_answer_goes_out_as_the_handler_made_it(telemetry: Telemetry, output: Output) -> None:
-    response = entrypoint.http(event(), telemetry, health(lambda _: json_response(200, {"status": "ok"})))
+    response = entrypoint.respond(event(), telemetry, health(lambda _: json_response(200, {"status": "ok"})))
     assert (response["statusCode"], response["body"]) == (200, '{"status":"ok"}')
     (line,) = output.lines
     assert (line["request_id"], line["route"], line["status"]) == ("request-1", "GET /health", 200)
@@ -72,7 +75,7 @@ def test_an_answer_goes_out_as_the_handler_made_it(telemetry: Telemetry, output:
 def test_our_errors_become_problem_documents_and_one_line(
     telemetry: Telemetry, output: Output, error: Exception, status: int, level: str
 ) -> None:
-    response = entrypoint.http(event(), telemetry, health(raising(error)))
+    response = entrypoint.respond(event(), telemetry, health(raising(error)))
     body = json.loads(response["body"])
     assert (response["statusCode"], body["status"], body["request_id"]) == (status, status, "request-1")
     (line,) = output.lines
@@ -82,7 +85,7 @@ def test_our_errors_become_problem_documents_and_one_line(
 
 def test_what_nobody_expected_is_a_plain_500_and_a_fault_without_secrets(telemetry: Telemetry, output: Output) -> None:
     telemetry.redactor.register(WEBHOOK_CODE)
-    response = entrypoint.http(event(), telemetry, health(foreign))
+    response = entrypoint.respond(event(), telemetry, health(foreign))
     assert response["statusCode"] == 500
     assert json.loads(response["body"])["type"].endswith(":internal-error")
     for leak in ("RuntimeError", "broken", "Traceback", WEBHOOK_CODE, KEY):
@@ -99,19 +102,19 @@ def test_what_nobody_expected_is_a_plain_500_and_a_fault_without_secrets(telemet
 def test_a_request_that_cannot_be_read_is_a_problem_too(
     telemetry: Telemetry, output: Output, odd: dict[str, object]
 ) -> None:
-    response = entrypoint.http(odd, telemetry, health(lambda _: json_response(200, {})))
+    response = entrypoint.respond(odd, telemetry, health(lambda _: json_response(200, {})))
     assert response["statusCode"] == 400
     assert len(output.lines) == 1
 
 
 @pytest.mark.parametrize("odd", [{}, {"requestContext": None}, {"requestContext": {"http": None}}])
 def test_an_event_of_another_kind_is_answered(telemetry: Telemetry, odd: dict[str, object]) -> None:
-    assert entrypoint.http(odd, telemetry, health(lambda _: json_response(200, {})))["statusCode"] == 404
+    assert entrypoint.respond(odd, telemetry, health(lambda _: json_response(200, {})))["statusCode"] == 404
 
 
 @pytest.mark.parametrize("odd", [[], "text", 7, None, {"requestContext": "x"}, {"headers": [1]}, {"routeKey": []}])
 def test_an_event_of_no_kind_at_all_is_answered(telemetry: Telemetry, output: Output, odd: object) -> None:
-    response = entrypoint.http(odd, telemetry, health(lambda _: json_response(200, {})))  # type: ignore[arg-type]
+    response = entrypoint.respond(odd, telemetry, health(lambda _: json_response(200, {})))  # type: ignore[arg-type]
     assert response["statusCode"] >= 400
     assert output.lines
 
@@ -120,7 +123,7 @@ def test_a_service_that_cannot_start_says_so_in_the_same_form(telemetry: Telemet
     def routes() -> Mapping[str, Handler]:
         raise ServiceMisconfigured("PORTAL_TABLE is not set")
 
-    response = entrypoint.http(event(), telemetry, routes)
+    response = entrypoint.respond(event(), telemetry, routes)
     assert json.loads(response["body"])["detail"] == "PORTAL_TABLE is not set"
     assert output.lines[0]["problem"] == "service-misconfigured"
 
@@ -131,7 +134,7 @@ def test_a_portals_broken_text_in_an_answer_can_still_be_sent(telemetry: Telemet
         lambda _: json_response(200, {"title": "half: \ud83d"}),
         raising(PortalMisconfigured(portal_error="\ud83d")),
     ):
-        response = entrypoint.http(event(), telemetry, health(handler))
+        response = entrypoint.respond(event(), telemetry, health(handler))
         assert json.loads(response["body"].encode())
 
 
@@ -142,8 +145,8 @@ def test_a_portals_broken_text_in_an_answer_can_still_be_sent(telemetry: Telemet
 def test_a_stranger_cannot_garble_the_log_by_what_he_sends_as_a_key(
     telemetry: Telemetry, output: Output, key: str
 ) -> None:
-    entrypoint.http(event(headers={"x-api-key": key}), telemetry, health(lambda _: json_response(200, {})))
-    entrypoint.http(event(headers={}), telemetry, health(raising(ServiceMisconfigured())))
+    entrypoint.respond(event(headers={"x-api-key": key}), telemetry, health(lambda _: json_response(200, {})))
+    entrypoint.respond(event(headers={}), telemetry, health(raising(ServiceMisconfigured())))
     first, second = output.lines
     assert (first["level"], first["route"], first["request_id"]) == ("INFO", "GET /health", "request-1")
     assert (second["level"], second["problem"]) == ("ERROR", "service-misconfigured")
@@ -153,7 +156,7 @@ def test_strangers_cannot_push_the_secrets_in_use_out_of_the_redactor(telemetry:
     telemetry.redactor.register(WEBHOOK_CODE)
     for number in range(5_000):
         headers = {"x-api-key": f"guess-number-{number:08}"}
-        entrypoint.http(event(headers=headers), telemetry, health(lambda _: json_response(200, {})))
+        entrypoint.respond(event(headers=headers), telemetry, health(lambda _: json_response(200, {})))
     assert WEBHOOK_CODE not in telemetry.redactor.clean(f"code {WEBHOOK_CODE}")
 
 
@@ -166,7 +169,7 @@ def test_a_key_that_somebody_put_elsewhere_is_known_by_its_shape(telemetry: Tele
 
 
 def invoke(telemetry: Telemetry, work: Callable[[], dict[str, object]]) -> dict[str, object]:
-    return entrypoint.invoke("direct", lambda_context(), telemetry, work)
+    return invocation.invoke("direct", lambda_context(), telemetry, work)
 
 
 def test_an_answer_goes_back_as_it_is_and_one_line_is_written(telemetry: Telemetry, output: Output) -> None:
@@ -220,14 +223,14 @@ def test_the_line_of_a_failure_tells_which(telemetry: Telemetry, output: Output)
 
 def test_a_second_is_kept_for_the_way_back() -> None:
     clock = ManualClock()
-    assert entrypoint.time_left(lambda_context(29), clock).left() == pytest.approx(28)
+    assert invocation.time_left(lambda_context(29), clock).left() == pytest.approx(28)
 
 
 def test_a_route_may_have_less_than_lambda_leaves() -> None:
     clock = ManualClock()
-    assert entrypoint.time_left(lambda_context(29), clock, at_most=10).left() == pytest.approx(10)
-    assert entrypoint.time_left(lambda_context(5), clock, at_most=10).left() == pytest.approx(4)
+    assert invocation.time_left(lambda_context(29), clock, at_most=10).left() == pytest.approx(10)
+    assert invocation.time_left(lambda_context(5), clock, at_most=10).left() == pytest.approx(4)
 
 
 def test_when_lambda_leaves_nothing_nothing_is_left() -> None:
-    assert entrypoint.time_left(lambda_context(0.5), ManualClock()).left() == 0
+    assert invocation.time_left(lambda_context(0.5), ManualClock()).left() == 0

@@ -16,17 +16,9 @@ from chat_lookup.errors import (
     PortalUnavailable,
     RouteNotFound,
 )
-from chat_lookup.http.requests import (
-    Handler,
-    Request,
-    Response,
-    as_named,
-    dispatch,
-    error_response,
-    json_response,
-    no_content,
-    request_from,
-)
+from chat_lookup.http.entrypoint import Handler, dispatch
+from chat_lookup.http.requests import Request, as_named, request_from
+from chat_lookup.http.responses import Response, error_response, json_response, no_content
 
 
 def event(**fields: object) -> dict[str, object]:

@@ -52,7 +52,7 @@ def install(settled: Services, server: FakeAuthorisationServer, clock: ManualClo
     def work(offer: Offer = OFFER, *, own_address: str = OWN_ADDRESS, seconds: float = 25) -> Installed:
         server.grants(offer.refresh_token)
         with telemetry.invocation("request"):
-            return settled.installing().installation.install(offer, own_address, SOURCE, Deadline.after(seconds, clock))
+            return settled.install().installation.install(offer, own_address, SOURCE, Deadline.after(seconds, clock))
 
     return work
 
@@ -161,7 +161,7 @@ def test_a_pace_that_an_operator_chose_is_left_alone(
     install()
     with telemetry.invocation("admin"):
         chosen = {"command": "portal.set", "portal": DOMAIN, "rate": 9, "burst": 90}
-        settled.installing().admin.run(Fields(chosen), Deadline.after(10, clock))
+        settled.admin().commands.run(Fields(chosen), Deadline.after(10, clock))
     install()
     assert (read().rate, read().burst) == (9.0, 90)
 

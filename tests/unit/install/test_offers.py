@@ -16,7 +16,7 @@ from chat_lookup.install.offers import (
     offer_of_event,
     offer_of_visit,
 )
-from chat_lookup.install.page_texts import Language
+from chat_lookup.languages import Language
 from tests.support.fakes import MEMBER_ID
 from tests.support.portals.first_contact import (
     APPLICATION_TOKEN,

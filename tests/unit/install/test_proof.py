@@ -52,7 +52,7 @@ def prove(settled: Services, telemetry: "Telemetry", clock: ManualClock) -> Prov
 
     def work(offer: Offer = OFFER, source: str = SOURCE) -> None:
         with telemetry.invocation("request"):
-            settled.installing().installation.install(offer, OWN_ADDRESS, source, Deadline.after(25, clock))
+            settled.install().installation.install(offer, OWN_ADDRESS, source, Deadline.after(25, clock))
 
     return work
 
@@ -229,7 +229,7 @@ def test_a_rotated_secret_is_tried_first_and_the_former_one_after_it(
     prove: Prove, server: FakeAuthorisationServer, settled: Services, clock: ManualClock
 ) -> None:
     rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}
-    settled.installing().admin.run(Fields(rotate), Deadline.after(10, clock))
+    settled.admin().commands.run(Fields(rotate), Deadline.after(10, clock))
     server.grants("offered-refresh")
     prove()
     assert len(server.asked) == 2  # the server knows the former one only
@@ -243,7 +243,7 @@ def test_a_former_secret_is_tried_for_a_day(
     prove: Prove, server: FakeAuthorisationServer, settled: Services, clock: ManualClock
 ) -> None:
     rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}
-    settled.installing().admin.run(Fields(rotate), Deadline.after(10, clock))
+    settled.admin().commands.run(Fields(rotate), Deadline.after(10, clock))
     clock.advance(25 * 3600)
     server.grants("offered-refresh")
     assert reason_of(prove) == "keys"

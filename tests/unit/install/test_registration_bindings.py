@@ -4,7 +4,7 @@ import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
-from chat_lookup.install.bindings import EVENTS, Bindings
+from chat_lookup.install.registration import EVENTS, Bindings
 from chat_lookup.portals.portal import Portal
 from tests.support.building import Service
 from tests.support.fakes import FakeBitrix24

@@ -7,7 +7,7 @@ import pytest
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Deadline
-from chat_lookup.install.bot_registration import Bot, Bots
+from chat_lookup.install.registration import Bot, Bots
 from chat_lookup.portals.portal import Portal
 from tests.support.building import Service, install
 from tests.support.fakes import CLIENT_ID, FakeBitrix24, ManualClock

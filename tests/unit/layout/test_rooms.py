@@ -1,90 +1,89 @@
-"""Arrows point one way (design 2): this walks the imports of everything that is deployed, and keeps it so."""
+"""Rooms and the arrows between them (docs/architecture.md): who may import whom, in what is deployed and in `local/`."""
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from tests.support.repository import ROOT
+from tests.support.repository import LAYER, PACKAGE, ROOT
 
-PACKAGE = ROOT / "layers" / "chat_lookup"
 HANDLERS = tuple(sorted((ROOT / "functions").glob("*/app.py")))
 
-# From the ground up: a module may import what stands on its own rung or below. A new one has to be given its place.
-RUNGS = (
-    ("errors", "clock"),
-    ("entity", "memory", "items", "redaction", "config", "words", "event_names", "events"),
-    ("bitrix24", "records", "refusals", "application_tokens", "entity_text", "bot_words"),
-    ("decoding", "events_v1", "events_v2", "event_parts"),
-    (
-        "telemetry",
-        "failures",
-        "closed",
-        "default_portal",
-        "portals",
-        "portal_facts",
-        "keys",
-        "budget",
-        "cache",
-        "circuit",
-        "leases",
-        "limiter",
-        "pace",
-        "hearing",
-        "operating",
-        "retries",
-    ),
-    ("vault", "applications", "pairs", "pointer", "renewal", "renewal_world", "tokens"),
-    ("origin", "event_queue", "receiving"),
-    ("attempts", "calls", "inquiry", "asking", "misses", "lookup", "bots"),
-    ("cache_pages", "allowance", "rounds", "many"),
-    ("claims", "people", "saying", "commands", "answering", "warming", "publishing", "working"),
-    ("parts", "offers", "strangers", "turns", "proof", "capabilities", "bindings", "registering"),
-    ("installation", "uninstallation", "visits", "code_flow", "application_events"),
-    ("keepalive", "forgetting", "restoring"),
-    ("web", "fields", "questions", "answers", "edge", "pages", "batches"),
-    ("rest_requests", "rest_errors", "rest_answers", "rest_batch", "rest_failures", "rest_forwarding", "rest_methods"),
-    (
-        "redrive",
-        "admin_showing",
-        "admin_keys",
-        "admin_applications",
-        "admin_portals",
-        "admin_webhooks",
-        "admin_events",
-        "admin_restoring",
-        "admin",
-    ),
-    ("installing", "working_parts"),
-    ("serving",),
-    ("bootstrap",),
-)
-RUNG_OF = {name: rung for rung, names in enumerate(RUNGS) for name in names}
-AWS = frozenset({"boto3", "botocore", "aws_lambda_powertools"})
-# Errors are translated where they enter, so whoever calls a client knows these; nobody else makes one.
-AWS_ERRORS = "botocore.exceptions"
+MAY_IMPORT: Final[Mapping[str, set[str]]] = {
+    "bitrix24": set(),
+    "cache": set(),
+    "observability": {"bitrix24"},
+    "portals": {"bitrix24"},
+    "http": {"observability"},
+    "credentials": {"bitrix24", "observability", "portals"},
+    "calls": {"bitrix24", "observability", "portals", "credentials"},
+    "lookup": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "cache"},
+    "events": {"bitrix24", "observability", "http", "portals", "calls", "cache"},
+    "rest": {"bitrix24", "observability", "http", "portals", "calls", "lookup"},
+    "bot": {"bitrix24", "observability", "portals", "calls", "cache", "lookup", "events"},
+    "install": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "bot"},
+    "admin": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "cache", "install"},
+    "bootstrap": {
+        "bitrix24", "observability", "http", "portals", "credentials", "calls", "cache", "lookup", "events", "bot",
+        "install", "rest", "admin",
+    },
+}  # fmt: skip
+"""By room: what it may import besides the ground (the modules at the top of the package) and itself."""
+
+LOCAL_MAY_IMPORT: Final[Mapping[str, set[str]]] = {
+    "net": set(),
+    "template": set(),
+    "portal.protocol": set(),
+    "portal.content": set(),
+    "portal.behaviour": {"portal.protocol"},
+    "portal.oauth": {"portal.protocol"},
+    "portal.methods": {"portal.behaviour", "portal.content", "portal.oauth", "portal.protocol"},
+    "aws": {"net", "template"},
+    "portal.events": {"portal.behaviour", "portal.content", "portal.methods", "portal.oauth", "portal.protocol"},
+    "portal.rest": {"portal.behaviour", "portal.content", "portal.methods", "portal.oauth", "portal.protocol"},
+    "portal.control": {
+        "portal.behaviour", "portal.content", "portal.events", "portal.methods", "portal.oauth", "portal.protocol",
+    },
+}  # fmt: skip
+"""The same for `local/`. Its ground is `shared_clock` and `demo_credentials`; `run`, `walkthrough`, `stack` and the
+portal's `server` and `state` put the rooms together."""
+
+GROUND_OF_LOCAL: Final = {"local.shared_clock", "local.demo_credentials"}
+PUTS_TOGETHER: Final = {
+    "local.run", "local.walkthrough", "local.stack", "local.portal", "local.portal.server", "local.portal.state",
+}  # fmt: skip
+FROM_THE_PRODUCT: Final[Mapping[str, set[str]]] = {
+    # The portal is an oracle: what it did with the product's code would prove nothing.
+    "local.portal": {"chat_lookup.clock"},
+    "local.net": {"chat_lookup.bitrix24.address_guard", "chat_lookup.clock"},
+    "local.aws": {"chat_lookup.bootstrap", "chat_lookup.clock"},
+    "local.shared_clock": {"chat_lookup.clock"},
+    "local.stack": {"chat_lookup.bootstrap", "chat_lookup.bitrix24.client", "chat_lookup.clock"},
+    "local.walkthrough": {"chat_lookup.clock"},
+}
+"""What each part of `local/` takes from the product, and nothing else does."""
+
+AWS: Final = {"boto3", "botocore", "aws_lambda_powertools"}
+# Errors are translated where they enter, so the stores know these; none of them makes a client.
+AWS_ERRORS: Final = "botocore.exceptions"
+MOST_MODULES: Final = 14
+MOST_TESTS: Final = 20
 
 
-def module_files() -> dict[str, Path]:
-    """Every module of the package by its dotted name."""
+def modules(folder: Path, above: Path) -> dict[str, Path]:
+    """Every module below a folder by its dotted name."""
     return {
-        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in (PACKAGE / "chat_lookup").rglob("*.py")
+        ".".join(path.relative_to(above).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in folder.rglob("*.py")
     }
 
 
-MODULES = module_files()
-
-
-def imports(path: Path) -> frozenset[str]:
-    """What a file imports at run time, wherever the statement stands; modules of ours to their full name."""
-    return frozenset(_imported(ast.parse(path.read_text("utf-8"))))
-
-
-def _imported(node: ast.AST) -> Iterator[str]:
+def imported(node: ast.AST, known: set[str]) -> Iterator[str]:
+    """What is imported at run time, wherever the statement is; modules of ours by their full name."""
     match node:
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return
@@ -92,86 +91,184 @@ def _imported(node: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         case ast.ImportFrom(module=str(module), level=0):
             full_names = {f"{module}.{alias.name}" for alias in node.names}
-            yield from (full_names & MODULES.keys()) or {module}
+            yield from (full_names & known) or {module}
         case ast.ImportFrom():
             pytest.fail("imports name the whole path, so that this test can follow them")
     for child in ast.iter_child_nodes(node):
-        yield from _imported(child)
+        yield from imported(child, known)
+
+
+MODULES: Final = modules(PACKAGE, LAYER)
+LOCAL: Final = modules(ROOT / "local", ROOT)
+KNOWN: Final = {*MODULES, *LOCAL}
+
+
+def imports(path: Path) -> frozenset[str]:
+    return frozenset(imported(ast.parse(path.read_text("utf-8")), KNOWN))
+
+
+IMPORTS: Final = {name: imports(path) for name, path in {**MODULES, **LOCAL}.items()}
 
 
 def room(module: str) -> str:
-    """The first name below the package: `chat_lookup.bitrix24.client` is in `bitrix24`."""
-    return module.split(".")[1]
+    """The room of a module of the package; of the ground it is empty."""
+    _, _, inside = module.partition(".")
+    first, _, rest = inside.partition(".")
+    return first if rest or first in MAY_IMPORT else ""
 
 
-def ours(path: Path) -> frozenset[str]:
-    return frozenset(name for name in imports(path) if name in MODULES and name != "chat_lookup")
+def room_of_local(module: str) -> str:
+    parts = module.split(".")[1:]
+    depth = 2 if parts[:1] == ["portal"] else 1
+    name = ".".join(parts[:depth])
+    return name if name in LOCAL_MAY_IMPORT else ""
 
 
-def foreign(path: Path) -> frozenset[str]:
+def members(name: str) -> list[str]:
+    return [module for module in MODULES if room(module) == name]
+
+
+def between_rooms(names: list[str]) -> set[str]:
+    return {room(each) for name in names for each in IMPORTS[name] if each in MODULES and each != "chat_lookup"}
+
+
+def foreign(module: str) -> set[str]:
     """What is neither Python's own nor the package's."""
-    return frozenset(
-        name for name in imports(path) if name.split(".")[0] not in {*sys.stdlib_module_names, "chat_lookup"}
-    )
+    return {each for each in IMPORTS[module] if each.split(".")[0] not in {*sys.stdlib_module_names, "chat_lookup"}}
 
 
-def test_an_import_counts_wherever_it_stands_unless_it_is_for_the_type_checker(tmp_path: Path) -> None:
+def test_an_import_counts_wherever_it_is_unless_it_is_for_the_type_checker(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text(
         "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n    import mypy_boto3_dynamodb\n"
-        "def build():\n    from chat_lookup import bootstrap, edge\n    import boto3.session\n"
+        "def build():\n    from chat_lookup.http import entrypoint, requests\n    import boto3.session\n"
     )
-    assert imports(path) == {"typing", "chat_lookup.bootstrap.process", "chat_lookup.http.entrypoint", "boto3.session"}
+    assert imports(path) == {"typing", "chat_lookup.http.entrypoint", "chat_lookup.http.requests", "boto3.session"}
 
 
-BELOW_THE_PACKAGE = sorted(MODULES.keys() - {"chat_lookup"})
+def test_every_room_of_the_package_has_its_place_in_the_table() -> None:
+    assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()} == set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("module", BELOW_THE_PACKAGE)
-def test_a_module_imports_only_from_its_own_rung_and_below(module: str) -> None:
-    assert room(module) in RUNG_OF, f"say in RUNGS where {room(module)} stands"
-    above = {name for name in ours(MODULES[module]) if RUNG_OF[room(name)] > RUNG_OF[room(module)]}
-    assert not above
+@pytest.mark.parametrize("name", MAY_IMPORT)
+def test_a_room_imports_from_the_ground_itself_and_the_rooms_that_the_table_admits(name: str) -> None:
+    assert between_rooms(members(name)) <= {"", name} | MAY_IMPORT[name]
+
+
+def test_the_table_admits_no_import_that_no_module_makes() -> None:
+    unused = {name: admitted - between_rooms(members(name)) for name, admitted in MAY_IMPORT.items()}
+    assert {name: rooms for name, rooms in unused.items() if rooms} == {}
+
+
+def test_the_ground_imports_from_no_room() -> None:
+    assert between_rooms(members("")) <= {""}
+
+
+@pytest.mark.parametrize("table", [MAY_IMPORT, LOCAL_MAY_IMPORT], ids=["package", "local"])
+def test_arrows_between_rooms_run_one_way(table: Mapping[str, set[str]]) -> None:
+    TopologicalSorter(table).prepare()  # raises CycleError, which names the circle
 
 
 def test_no_two_modules_import_each_other() -> None:
-    graph = {module: ours(path) for module, path in MODULES.items()}
-    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+    # A package stands for what its `__init__` imports: the portal's names its server.
+    TopologicalSorter({module: names & KNOWN - {module} for module, names in IMPORTS.items()}).prepare()
 
 
-@pytest.mark.parametrize("module", sorted(name for name in BELOW_THE_PACKAGE if room(name) == "bitrix24"))
-def test_the_platforms_client_knows_nothing_of_aws_or_of_the_service(module: str) -> None:
-    path = MODULES[module]
-    assert {room(name) for name in ours(path)} <= {"bitrix24", "entity", "errors", "clock"}
-    assert {name.split(".")[0] for name in foreign(path)} <= {"urllib3"}
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda path: path.parent.name)
+def test_an_init_is_one_sentence_and_imports_nothing(path: Path) -> None:
+    (only,) = ast.parse(path.read_text("utf-8")).body
+    assert isinstance(only, ast.Expr)
+    assert isinstance(only.value, ast.Constant)
+    assert str(only.value.value).endswith((".", "?"))
 
 
-@pytest.mark.parametrize("module", BELOW_THE_PACKAGE)
-def test_only_the_bootstrap_makes_aws_clients_and_reads_the_environment(module: str) -> None:
-    path = MODULES[module]
-    if module == "chat_lookup.bootstrap.process":
-        assert any(name.startswith("botocore") for name in foreign(path))
-        return
-    clients = {name for name in foreign(path) if name.split(".")[0] in AWS - {"aws_lambda_powertools"}}
-    assert clients <= {AWS_ERRORS}
-    assert "os" not in imports(path)
+def test_the_platforms_client_uses_nothing_of_aws() -> None:
+    assert {name for module in members("bitrix24") for name in foreign(module)} <= {"urllib3", "urllib3.exceptions"}
 
 
-@pytest.mark.parametrize("module", BELOW_THE_PACKAGE)
-def test_only_telemetry_knows_powertools(module: str) -> None:
-    knows = any(name.startswith("aws_lambda_powertools") for name in imports(MODULES[module]))
-    assert knows == (module == "chat_lookup.observability.telemetry")
+def test_only_the_bootstrap_makes_aws_clients_and_reads_the_environment() -> None:
+    clients, environment = set(), set()
+    for module in MODULES:
+        used = {name for name in foreign(module) if name.split(".")[0] in AWS - {"aws_lambda_powertools"}}
+        if used - {AWS_ERRORS}:
+            clients.add(module)
+        if "os" in IMPORTS[module]:
+            environment.add(module)
+    assert clients == {"chat_lookup.bootstrap.aws_clients"}
+    assert environment == {"chat_lookup.bootstrap.process"}
+
+
+def test_only_observability_uses_powertools() -> None:
+    users = {module for module in MODULES if any(name.startswith("aws_lambda_powertools") for name in IMPORTS[module])}
+    assert users == {"chat_lookup.observability.metrics", "chat_lookup.observability.telemetry"}
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
 def test_a_handler_translates_and_leaves_the_rest_to_the_package(path: Path) -> None:
-    assert not foreign(path), "a handler imports Python's own modules and the package only"
-    assert "chat_lookup.bootstrap.process" in ours(path)
-    stores = {name for name in ours(path) if room(name) in {"cache", "limiter", "tokens", "calls", "bitrix24"}}
-    assert not stores, "a handler asks the use case, never what lies beneath"
+    names = imports(path)
+    assert {name for name in names if name not in MODULES} <= set(sys.stdlib_module_names) | {"collections.abc"}
+    assert "chat_lookup.bootstrap.process" in names
+    stores = {name for name in names & set(MODULES) if room(name) in {"cache", "credentials", "calls", "bitrix24"}}
+    assert not stores, "a handler calls the use case, never what lies beneath"
 
 
-def test_what_is_deployed_never_imports_the_local_run_or_the_tests() -> None:
-    for path in (*MODULES.values(), *HANDLERS):
-        assert not {name.split(".")[0] for name in imports(path)} & {"local", "tests", "layers"}, path
+def test_what_is_deployed_never_imports_the_local_run_the_tools_or_the_tests() -> None:
+    for names in (*(IMPORTS[module] for module in MODULES), *map(imports, HANDLERS)):
+        assert not {name.split(".")[0] for name in names} & {"local", "tests", "tools", "layers", "benchmarks"}
+
+
+@pytest.mark.parametrize("name", LOCAL_MAY_IMPORT)
+def test_a_room_of_the_local_run_imports_from_the_ground_itself_and_what_the_table_admits(name: str) -> None:
+    for module in (module for module in LOCAL if room_of_local(module) == name):
+        ours = {each for each in IMPORTS[module] if each in LOCAL and each != "local"} - GROUND_OF_LOCAL
+        assert ours & PUTS_TOGETHER <= {"local.portal.state"}, module
+        rooms = {room_of_local(each) for each in ours - PUTS_TOGETHER}
+        assert rooms <= {name} | LOCAL_MAY_IMPORT[name], module
+
+
+def test_the_local_run_takes_from_the_product_what_the_table_names_and_nothing_else() -> None:
+    found: dict[str, set[str]] = {}
+    for module in LOCAL:
+        part = next((each for each in FROM_THE_PRODUCT if f"{module}.".startswith(f"{each}.")), module)
+        used = {name for name in IMPORTS[module] if name.startswith("chat_lookup.")}
+        if used:
+            found.setdefault(part, set()).update(
+                "chat_lookup.bootstrap" if room(name) == "bootstrap" else name for name in used
+            )
+    assert found == FROM_THE_PRODUCT
+
+
+def folders(top: str) -> list[Path]:
+    return sorted({path.parent for path in (ROOT / top).rglob("*.py") if ".aws-sam" not in path.parts})
+
+
+@pytest.mark.parametrize("top", ["layers", "functions", "local", "tools", "benchmarks"])
+def test_no_folder_of_modules_is_a_street_without_names(top: str) -> None:
+    full = {str(each.relative_to(ROOT)): len(list(each.glob("*.py"))) for each in folders(top)}
+    assert {name: count for name, count in full.items() if count > MOST_MODULES} == {}
+
+
+def test_no_folder_of_tests_is_a_street_without_names() -> None:
+    full = {str(each.relative_to(ROOT)): len(list(each.glob("*.py"))) for each in folders("tests")}
+    assert {name: count for name, count in full.items() if count > MOST_TESTS} == {}
+
+
+def test_seven_modules_are_the_ground_of_the_package() -> None:
+    ground = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert ground == {"errors", "clock", "entity", "config", "ttl_cache", "dynamodb", "languages"}
+
+
+def test_a_module_of_the_package_gives_the_path_of_its_tests() -> None:
+    """`chat_lookup/<room>/<module>.py` is tested by `tests/unit/<room>/test_<module>*.py`, but for those listed."""
+    untested = [
+        str(path.relative_to(PACKAGE))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.name != "__init__.py"
+        and not list((ROOT / "tests/unit" / path.relative_to(PACKAGE).parent).glob(f"test_{path.stem}*.py"))
+    ]
+    assert untested == TESTED_ELSEWHERE
+
+
+TESTED_ELSEWHERE: Final[list[str]] = []
+"""Modules without a unit test of their own name; what shows them instead stands in docs/architecture.md."""

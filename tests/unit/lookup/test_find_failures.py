@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_lookup.cache.chat_cache import FRESH_NEGATIVE, FRESH_POSITIVE, USABLE_POSITIVE
+from chat_lookup.cache.rows import FRESH_NEGATIVE, FRESH_POSITIVE, USABLE_POSITIVE
 from chat_lookup.calls.operating_budget import BUCKET
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.cache.chat_cache import FRESH_POSITIVE
+from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import (
     ChatLookupError,
@@ -15,9 +15,8 @@ from chat_lookup.errors import (
     PortalMisconfigured,
     PortalUnavailable,
 )
-from chat_lookup.lookup.find import Found
 from chat_lookup.lookup.find_many import FEW, Outcome
-from chat_lookup.lookup.plan import Method
+from chat_lookup.lookup.model import Found, Method
 from chat_lookup.portals.portal import Portal
 from tests.support.building import Service, find, find_many, with_scopes
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output

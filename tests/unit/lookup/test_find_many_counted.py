@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_lookup.cache.chat_cache import FRESH_POSITIVE
+from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import PortalUnavailable
 from chat_lookup.portals.portal import Portal

@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chat_lookup.cache.bulk_cache import AT_ONCE, PAGE, CachePages
-from chat_lookup.cache.chat_cache import Cache, cache_key
+from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.cache.rows import cache_key
 from chat_lookup.clock import Deadline, SystemClock
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores

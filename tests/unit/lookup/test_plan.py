@@ -3,7 +3,7 @@
 import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.lookup.plan import Method, Said
+from chat_lookup.lookup.model import Method, Said
 from tests.support.building import Service, ask, install, with_scopes
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output
 

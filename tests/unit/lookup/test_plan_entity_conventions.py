@@ -7,7 +7,8 @@ import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.entity import EntityRef
-from chat_lookup.lookup.plan import Method, Said, last_word, most_calls
+from chat_lookup.lookup.model import Method, Said
+from chat_lookup.lookup.plan import last_word, most_calls
 from tests.support.building import DEAL, Service, ask, with_scopes
 from tests.support.fakes import FakeBitrix24
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chat_lookup.cache.chat_cache import FRESH_POSITIVE, Row
 from chat_lookup.cache.leases import LEASE, Lease, Standing
+from chat_lookup.cache.rows import FRESH_POSITIVE, Row
 from chat_lookup.errors import ChatNotAccessible, PortalBlocked, PortalBusy, PortalUnavailable
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.interleaving import Actor, Stage

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat_lookup.cache.leases import LEASE
-from chat_lookup.calls.gcra import SKEW
+from chat_lookup.clock import SKEW
 from chat_lookup.errors import ChatNotAccessible, PortalBusy, PortalUnavailable
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.interleaving import Killed, Stage

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from chat_lookup.cache.chat_cache import FRESH_POSITIVE
 from chat_lookup.cache.leases import LEASE, Leases, Wanted
+from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatNotAccessible, ChatNotFound, PortalUnavailable
-from chat_lookup.lookup.plan import Method
+from chat_lookup.lookup.model import Method
 from chat_lookup.portals.portal import Portal
 from tests.support.building import DEAL, Service, find, install
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output, Stores

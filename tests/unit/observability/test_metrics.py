@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import chat_lookup
-from chat_lookup.observability.telemetry import METHODS, METRICS
+from chat_lookup.observability.metrics import METHODS, METRICS
 
 LAYER = Path(chat_lookup.__file__).parent
 COUNTING = {"count", "count_at_once"}

@@ -6,8 +6,9 @@ from typing import cast
 
 import pytest
 
+from chat_lookup.observability.metrics import METRICS, OTHER
 from chat_lookup.observability.redaction import MASK
-from chat_lookup.observability.telemetry import METRICS, OTHER, Telemetry
+from chat_lookup.observability.telemetry import Telemetry
 from tests.support.fakes import Output
 
 CODE = "s3cr3tw3bh00kc0d3"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import ServiceMisconfigured
+from chat_lookup.http.json_fields import Fields
 from chat_lookup.observability.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -110,3 +111,19 @@ def _groups(messages: "Sequence[MessageTypeDef]") -> "Iterator[Sequence[MessageT
         size += needs
     if group:
         yield group
+
+
+class AdminEvents:
+    """The command by its name."""
+
+    def __init__(self, redrive: Redrive) -> None:
+        self._redrive_letters = redrive
+        self.commands = {
+            "events.redrive": self._redrive,
+        }
+
+    def _redrive(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
+        """Send dead letters back into the queue, after what made them fail was mended."""
+        limit = fields.optional_whole("limit", most=MOST) or LIMIT
+        fields.nothing_else()
+        return self._redrive_letters.run(limit, deadline)

@@ -10,6 +10,7 @@ from typing import Final
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant, Tokens
 from chat_lookup.credentials.token_pointer import Pointers
+from chat_lookup.http.json_fields import Fields
 from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
@@ -67,3 +68,18 @@ class Restoring:
         generation = int(self._clock.now() * 1000)
         waiting = replace(portal, state=PortalState.REAUTHORISE, state_code="", retry_at=0.0, generation=generation)
         self._facts.learn(waiting, "state", "state_code", "retry_at", "generation")
+
+
+class AdminRestoring:
+    """The command by its name."""
+
+    def __init__(self, restoring: Restoring) -> None:
+        self._restoring = restoring
+        self.commands = {
+            "portals.reconcile": self._reconcile,
+        }
+
+    def _reconcile(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
+        """Make records agree with their secrets again, after PortalTable was restored."""
+        fields.nothing_else()
+        return self._restoring.reconcile(deadline)

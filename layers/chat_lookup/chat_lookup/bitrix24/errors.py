@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from chat_lookup.bitrix24.error_kinds import ErrorClass, ErrorRow, Where, belongs
-from chat_lookup.bitrix24.error_table import ROWS
+from chat_lookup.bitrix24.error_table import ROWS, ErrorClass, ErrorRow, Where, belongs
 
 __all__ = ["METRIC_CODES", "ROWS", "BitrixError", "ErrorClass", "ErrorRow", "Where", "classify"]
 

@@ -1,4 +1,4 @@
-"""What events are called, and why one is not taken: closed sets, which the metrics name as well."""
+"""The names of the platform's events (bitrix24.md 5): a closed set, which the metrics name as well."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -41,16 +41,3 @@ KINDS: Final[Mapping[str, EventKind]] = {
     "ONAPPUNINSTALL": EventKind.APPLICATION,
 }
 """Every event that is documented, by its name (bitrix24.md 5.5, 5.7, 4.4 to 4.7)."""
-
-
-class Rejection(StrEnum):
-    """Why an event is not taken: the values of the metric EventsRejected that arise at /bitrix24/events."""
-
-    MALFORMED = "malformed"
-    TOO_LARGE = "too_large"
-    WRONG_ADDRESS = "wrong_address"
-    """An event of the application's life, which is bound to /bitrix24/install and heard there only (design 3.4)."""
-    MISSING_TOKEN = "missing_token"  # noqa: S105 - a reason
-    UNKNOWN_PORTAL = "unknown_portal"
-    WRONG_TOKEN = "wrong_token"  # noqa: S105 - a reason
-    NOT_INSTALLED = "not_installed"

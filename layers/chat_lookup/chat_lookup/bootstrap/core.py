@@ -1,19 +1,28 @@
-"""What the service is built upon, made once by `bootstrap`: stores, tokens, calls."""
+"""What everything else is built upon: stores, tokens, calls to portals."""
 
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
+from chat_lookup.bitrix24.client import Bitrix24Client
 from chat_lookup.bitrix24.oauth import AuthorisationServer
 from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.calls.circuit_breaker import Circuit
+from chat_lookup.calls.executor import Attempts
 from chat_lookup.calls.operating_time import Operating
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.calls.rate_limiter import Limiter
+from chat_lookup.calls.retry_policy import RetryPolicy
 from chat_lookup.clock import Clock
 from chat_lookup.config import Settings
 from chat_lookup.credentials.applications import Applications
 from chat_lookup.credentials.grants import Tokens
+from chat_lookup.credentials.renewal_ports import PortalWorld
+from chat_lookup.credentials.secret_store import Vault
+from chat_lookup.credentials.token_pointer import Pointers
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.api_keys import Keys
+from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.store import Portals
 
 if TYPE_CHECKING:
@@ -36,7 +45,7 @@ class Clients:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Core:
     """Shared by everything in one process."""
 
     settings: Settings
@@ -52,3 +61,43 @@ class Parts:
     operating: Operating
     calls: PortalCalls
     cache: Cache
+
+
+def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) -> Core:
+    """Build it. Calls nothing."""
+    dynamodb = clients.dynamodb
+    portals = Portals(dynamodb, settings.portal_table, clock)
+    vault = Vault(clients.secrets, settings.secret_prefix, clock, told.redactor, settings.key_arn)
+    client = Bitrix24Client(
+        clock,
+        local_hosts=settings.local_hosts,
+        private_portals=settings.private_portals,
+        ca_pem=settings.ca_pem,
+    )
+    server = AuthorisationServer(clock, client.wire)
+    applications = Applications(dynamodb, settings.portal_table, vault, clock)
+    pointers = Pointers(dynamodb, settings.portal_table)
+
+    def world_of(portal: Portal) -> PortalWorld:
+        return PortalWorld(portal, vault, pointers, server, applications.keys, told, clock)
+
+    tokens = Tokens(vault, portals, world_of, clock)
+    limiter = Limiter(dynamodb, settings.cache_table, clock)
+    operating = Operating(dynamodb, settings.cache_table, clock)
+    circuit = Circuit(dynamodb, settings.cache_table, clock)
+    attempts = Attempts(client, limiter, circuit, operating, RetryPolicy(SystemRandom().random), told, clock)
+    return Core(
+        settings=settings,
+        clients=clients,
+        clock=clock,
+        telemetry=told,
+        portals=portals,
+        keys=Keys(dynamodb, settings.portal_table, clock),
+        applications=applications,
+        server=server,
+        tokens=tokens,
+        limiter=limiter,
+        operating=operating,
+        calls=PortalCalls(tokens, portals, attempts, clock),
+        cache=Cache(dynamodb, settings.cache_table, clock, SystemRandom()),
+    )

@@ -1,46 +1,29 @@
-"""The objects that install, built upon the parts when somebody installs: a look-up does not pay for them."""
+"""The objects that install, built upon the core at the first installation: a look-up does not pay for them."""
 
 from dataclasses import dataclass
 
-from chat_lookup.admin.api_keys import AdminKeys
-from chat_lookup.admin.applications import AdminApplications
-from chat_lookup.admin.commands import Admin
-from chat_lookup.admin.dead_letters import Redrive
-from chat_lookup.admin.events import AdminEvents
-from chat_lookup.admin.portals import AdminPortals
-from chat_lookup.admin.reconciliation import Restoring
-from chat_lookup.admin.removal import Forgetting
-from chat_lookup.admin.restoring import AdminRestoring
-from chat_lookup.admin.webhooks import AdminWebhooks
-from chat_lookup.bootstrap.core import Parts
+from chat_lookup.bootstrap.core import Core
 from chat_lookup.config import is_public_url
-from chat_lookup.credentials.keepalive import Keepalive
-from chat_lookup.credentials.token_pointer import Pointers
 from chat_lookup.errors import ServiceMisconfigured
 from chat_lookup.install.application_events import ApplicationEvents
 from chat_lookup.install.attempt_limiter import Strangers
-from chat_lookup.install.bindings import Bindings
-from chat_lookup.install.bot_registration import Bots
 from chat_lookup.install.code_flow import CodeFlow
 from chat_lookup.install.install_lock import Turns
-from chat_lookup.install.installation import Installation
+from chat_lookup.install.installation import Installation, Visits
 from chat_lookup.install.proof import Proof
-from chat_lookup.install.registration import Registering
+from chat_lookup.install.registration import Bindings, Bots, Registering
 from chat_lookup.install.uninstallation import Uninstallation
-from chat_lookup.install.visits import Visits
 from chat_lookup.portals.updates import PortalFacts
 
 
 @dataclass(frozen=True, slots=True)
-class Installing:
-    """What the functions install, keepalive and admin call."""
+class InstallServices:
+    """What InstallFunction calls."""
 
     installation: Installation
     events: ApplicationEvents
     visits: Visits
     code_flow: CodeFlow
-    keepalive: Keepalive
-    admin: Admin
     portal_hosts: frozenset[str]
     """Exact `host:port` that a portal may have beyond ordinary names."""
     public_url: str
@@ -53,7 +36,7 @@ class Installing:
         return address
 
 
-def installing(parts: Parts) -> Installing:
+def build(parts: Core) -> InstallServices:
     """Build everything. Calls nothing."""
     settings, clock, told = parts.settings, parts.clock, parts.telemetry
     portals, tokens, calls = parts.portals, parts.tokens, parts.calls
@@ -74,18 +57,7 @@ def installing(parts: Parts) -> Installing:
     registering = Registering(Bots(calls), Bindings(calls), told)
     turns = Turns(parts.clients.dynamodb, settings.cache_table, clock)
     installation = Installation(proof, turns, tokens, portals, facts, calls, registering, told, clock)
-    pointers = Pointers(parts.clients.dynamodb, settings.portal_table)
-    redrive = Redrive(parts.clients.sqs, settings.dead_letter_queue_url, settings.event_queue_url, told)
-    admin = Admin(
-        told,
-        AdminApplications(parts.applications, told, portal_hosts=hosts),
-        AdminPortals(portals, facts, installation, Forgetting(portals, parts.keys, tokens, parts.cache), clock),
-        AdminWebhooks(portals, tokens, calls, told, clock),
-        AdminKeys(portals, parts.keys, told, clock),
-        AdminEvents(redrive),
-        AdminRestoring(Restoring(portals, facts, tokens, pointers, clock)),
-    )
-    return Installing(
+    return InstallServices(
         installation=installation,
         events=ApplicationEvents(
             installation,
@@ -97,8 +69,6 @@ def installing(parts: Parts) -> Installing:
         code_flow=CodeFlow(
             parts.clients.dynamodb, settings.cache_table, parts.applications, strangers, clock, portal_hosts=hosts
         ),
-        keepalive=Keepalive(portals, facts, tokens, told, clock),
-        admin=admin,
         portal_hosts=hosts,
         public_url=settings.public_url,
     )

@@ -6,34 +6,20 @@ from functools import cache, partial
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from chat_lookup.bitrix24.client import Bitrix24Client
-from chat_lookup.bitrix24.oauth import AuthorisationServer
-from chat_lookup.bootstrap.core import Clients, Parts
-from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.bootstrap.core import Clients, Core, core
 from chat_lookup.cache.leases import Leases
-from chat_lookup.calls.circuit_breaker import Circuit
-from chat_lookup.calls.executor import Attempts
-from chat_lookup.calls.operating_time import Operating
-from chat_lookup.calls.portal_calls import PortalCalls
-from chat_lookup.calls.rate_limiter import Limiter
-from chat_lookup.calls.retry_policy import RetryPolicy
 from chat_lookup.clock import Clock
 from chat_lookup.config import Settings
-from chat_lookup.credentials.applications import Applications
-from chat_lookup.credentials.grants import Tokens
-from chat_lookup.credentials.renewal_ports import PortalWorld
-from chat_lookup.credentials.secret_store import Vault
-from chat_lookup.credentials.token_pointer import Pointers
 from chat_lookup.lookup.find import Lookup
 from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.lookup.single_flight import Misses
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.api_keys import Keys
-from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.store import Portals
 
 if TYPE_CHECKING:
-    from chat_lookup.bootstrap.install import Installing
+    from chat_lookup.bootstrap.admin import AdminServices
+    from chat_lookup.bootstrap.install import InstallServices
     from chat_lookup.events.worker import Working
     from chat_lookup.lookup.find_many import Many
     from chat_lookup.rest.methods import RestMethods
@@ -41,20 +27,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the handlers call. `many`, `rest`, `installing` and `working` build what only some of them need, once."""
+    """What the handlers call. The callables build what only some of them need, once."""
 
     portals: Portals
     keys: Keys
     lookup: Lookup
     many: "Callable[[], Many]"
     rest: "Callable[[], RestMethods]"
-    installing: "Callable[[], Installing]"
-    working: "Callable[[], Working]"
+    install: "Callable[[], InstallServices]"
+    worker: "Callable[[], Working]"
+    admin: "Callable[[], AdminServices]"
 
 
-def serving(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) -> Services:
+def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clock) -> Services:
     """Build everything. Calls nothing."""
-    parts = _parts(settings, clients, told, clock)
+    parts = core(settings, clients, telemetry, clock)
     leases = Leases(clients.dynamodb, settings.cache_table, clock)
     lookup = Lookup(
         Asking(parts.calls, parts.portals, parts.telemetry),
@@ -64,60 +51,23 @@ def serving(settings: Settings, clients: Clients, told: Telemetry, clock: Clock)
         clock,
     )
     many = cache(partial(_many, parts))
+    install = cache(partial(_install, parts))
     return Services(
         portals=parts.portals,
         keys=parts.keys,
         lookup=lookup,
         many=many,
         rest=cache(partial(_rest, parts, lookup, many)),
-        installing=cache(partial(_installing, parts)),
-        working=cache(partial(_working, parts, lookup)),
-    )
-
-
-def _parts(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) -> Parts:
-    dynamodb = clients.dynamodb
-    portals = Portals(dynamodb, settings.portal_table, clock)
-    vault = Vault(clients.secrets, settings.secret_prefix, clock, told.redactor, settings.key_arn)
-    client = Bitrix24Client(
-        clock,
-        local_hosts=settings.local_hosts,
-        private_portals=settings.private_portals,
-        ca_pem=settings.ca_pem,
-    )
-    server = AuthorisationServer(clock, client.wire)
-    applications = Applications(dynamodb, settings.portal_table, vault, clock)
-    pointers = Pointers(dynamodb, settings.portal_table)
-
-    def world_of(portal: Portal) -> PortalWorld:
-        return PortalWorld(portal, vault, pointers, server, applications.keys, told, clock)
-
-    tokens = Tokens(vault, portals, world_of, clock)
-    limiter = Limiter(dynamodb, settings.cache_table, clock)
-    operating = Operating(dynamodb, settings.cache_table, clock)
-    circuit = Circuit(dynamodb, settings.cache_table, clock)
-    attempts = Attempts(client, limiter, circuit, operating, RetryPolicy(SystemRandom().random), told, clock)
-    return Parts(
-        settings=settings,
-        clients=clients,
-        clock=clock,
-        telemetry=told,
-        portals=portals,
-        keys=Keys(dynamodb, settings.portal_table, clock),
-        applications=applications,
-        server=server,
-        tokens=tokens,
-        limiter=limiter,
-        operating=operating,
-        calls=PortalCalls(tokens, portals, attempts, clock),
-        cache=Cache(dynamodb, settings.cache_table, clock, SystemRandom()),
+        install=install,
+        worker=cache(partial(_worker, parts, lookup)),
+        admin=cache(partial(_admin, parts, install)),
     )
 
 
 # None is paid for by a look-up.
 
 
-def _many(parts: Parts) -> "Many":
+def _many(parts: Core) -> "Many":
     from chat_lookup.cache.bulk_cache import CachePages  # noqa: PLC0415 - as said
     from chat_lookup.calls.bulk_allowance import Allowance  # noqa: PLC0415 - as said
     from chat_lookup.lookup.find_many import Many  # noqa: PLC0415 - as said
@@ -128,8 +78,8 @@ def _many(parts: Parts) -> "Many":
     return Many(parts.calls, parts.portals, allowance, pages, parts.telemetry, parts.clock)
 
 
-def _rest(parts: Parts, lookup: Lookup, many: "Callable[[], Many]") -> "RestMethods":
-    from chat_lookup.rest.failures import RestFailures  # noqa: PLC0415 - as said
+def _rest(parts: Core, lookup: Lookup, many: "Callable[[], Many]") -> "RestMethods":
+    from chat_lookup.rest.errors import RestFailures  # noqa: PLC0415 - as said
     from chat_lookup.rest.forwarding import Forwarding  # noqa: PLC0415 - as said
     from chat_lookup.rest.methods import RestMethods  # noqa: PLC0415 - as said
 
@@ -138,13 +88,19 @@ def _rest(parts: Parts, lookup: Lookup, many: "Callable[[], Many]") -> "RestMeth
     return RestMethods(lookup, many, forwarding, failures, parts.operating, parts.clock)
 
 
-def _installing(parts: Parts) -> "Installing":
-    from chat_lookup.bootstrap.install import installing  # noqa: PLC0415 - as said
+def _install(parts: Core) -> "InstallServices":
+    from chat_lookup.bootstrap.install import build as build_install  # noqa: PLC0415 - as said
 
-    return installing(parts)
+    return build_install(parts)
 
 
-def _working(parts: Parts, lookup: Lookup) -> "Working":
-    from chat_lookup.bootstrap.worker import working  # noqa: PLC0415 - as said
+def _worker(parts: Core, lookup: Lookup) -> "Working":
+    from chat_lookup.bootstrap.worker import build as build_worker  # noqa: PLC0415 - as said
 
-    return working(parts, lookup)
+    return build_worker(parts, lookup)
+
+
+def _admin(parts: Core, install: "Callable[[], InstallServices]") -> "AdminServices":
+    from chat_lookup.bootstrap.admin import build as build_admin  # noqa: PLC0415 - as said
+
+    return build_admin(parts, install())

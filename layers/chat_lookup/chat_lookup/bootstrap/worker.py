@@ -1,8 +1,8 @@
-"""The objects that work events off, built upon the parts at the first event: a look-up does not pay for them."""
+"""The objects that work events off, built upon the core at the first event: a look-up does not pay for them."""
 
 from random import SystemRandom
 
-from chat_lookup.bootstrap.core import Parts
+from chat_lookup.bootstrap.core import Core
 from chat_lookup.bot.answer_claims import Claims
 from chat_lookup.bot.answer_sender import Saying
 from chat_lookup.bot.answerer import Answering
@@ -15,7 +15,7 @@ from chat_lookup.lookup.find import Lookup
 from chat_lookup.portals.updates import PortalFacts
 
 
-def working(parts: Parts, lookup: Lookup) -> Working:
+def build(parts: Core, lookup: Lookup) -> Working:
     """Build everything. Calls nothing."""
     settings, clock, told, calls, cache = parts.settings, parts.clock, parts.telemetry, parts.calls, parts.cache
     dynamodb = parts.clients.dynamodb

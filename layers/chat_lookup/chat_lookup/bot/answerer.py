@@ -16,10 +16,11 @@ from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalBusy, PortalUnavailable, StoreUnavailable
 from chat_lookup.events.model import BotEvent, EventChat, EventUser, Record
-from chat_lookup.install.page_texts import language_of
-from chat_lookup.lookup.find import Found, Lookup, Options
+from chat_lookup.languages import language_of
+from chat_lookup.lookup.find import Lookup
+from chat_lookup.lookup.model import Found, Options
 from chat_lookup.observability.telemetry import Telemetry
-from chat_lookup.portals.closed import refusal
+from chat_lookup.portals.failures import refusal
 from chat_lookup.portals.portal import Portal
 
 _PASSING: Final = (PortalBusy, PortalUnavailable, StoreUnavailable)

@@ -11,12 +11,12 @@ from typing import Final
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bot import texts
 from chat_lookup.bot.entity_parser import entity_in
+from chat_lookup.bot.profile import COMMAND
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, ChatNotFound, InvalidRequest
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand
-from chat_lookup.install.bot_registration import COMMAND
-from chat_lookup.install.page_texts import Language
-from chat_lookup.lookup.find import Found
+from chat_lookup.languages import Language
+from chat_lookup.lookup.model import Found
 
 
 @dataclass(frozen=True, slots=True)

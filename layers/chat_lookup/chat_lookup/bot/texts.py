@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from chat_lookup.entity import EntityRef
-from chat_lookup.install.page_texts import Language
+from chat_lookup.languages import Language
 
 
 def help_line(language: Language) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.cache.chat_cache import Cache, Row, cache_key, from_item
+from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.cache.rows import Row, cache_key, from_item
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.dynamodb import read_text, text
 from chat_lookup.entity import EntityRef

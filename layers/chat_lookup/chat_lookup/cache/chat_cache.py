@@ -3,72 +3,34 @@
 TTL only collects garbage, hours late: every time is compared on read (design 4).
 """
 
-import hashlib
-import json
-from base64 import urlsafe_b64encode
-from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from chat_lookup.clock import Clock
-from chat_lookup.dynamodb import condition_failed, number, read_number, read_text, read_whole, text
+from chat_lookup.cache.rows import (
+    BY_CHAT,
+    FRESH_NEGATIVE,
+    FRESH_POSITIVE,
+    PORTAL,
+    SPREAD,
+    USABLE_POSITIVE,
+    Row,
+    cache_key,
+    chat_key,
+    from_item,
+    to_item,
+)
+from chat_lookup.clock import CLOCKS_APART, Clock
+from chat_lookup.dynamodb import condition_failed, number, read_text, text
 from chat_lookup.entity import EntityRef
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
 
-    from chat_lookup.dynamodb import Item
 
-HOUR: Final = 3600.0
-FRESH_POSITIVE: Final = 24 * HOUR
-USABLE_POSITIVE: Final = 7 * 24 * HOUR
-FRESH_NEGATIVE: Final = 60.0
-"""Short, because chats are made on demand: null today can be an id tomorrow (bitrix24.md 1.1)."""
-SPREAD: Final = 0.10
-"""Freshness varies by this share, so that what was stored together does not lapse together."""
-CLOCKS_APART: Final = 60.0
-"""Seconds that two processes' clocks may differ. A row from further ahead was written by a clock that ran wrong."""
-BY_CHAT: Final = "by_chat"
-PORTAL: Final = "portal"
-EVENT: Final = "event"
-"""The sources of a row: who said it."""
 _PAIRS_TRIED: Final = 10
 """How many pairs of one chat are looked at: few chats have two."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What is known of one pair. `chat_id` is None for "not found"; times are Unix seconds."""
-
-    ref: EntityRef
-    chat_id: int | None
-    method: str
-    source: str
-    asked_at: float
-    fresh_until: float
-    usable_until: float
-
-    def fresh(self, now: float) -> bool:
-        return now < self.fresh_until
-
-    def usable(self, now: float) -> bool:
-        """Whether it may be served as stale when the portal fails; only positive answers may."""
-        return self.chat_id is not None and now < self.usable_until
-
-
-def cache_key(member_id: str, generation: int, ref: EntityRef) -> str:
-    """The row's key. A hash, because ids are opaque text and no separator is safe (design 4)."""
-    pair = json.dumps([ref.entity_type, ref.entity_id]).encode()
-    digest = urlsafe_b64encode(hashlib.sha256(pair).digest()).rstrip(b"=").decode()
-    return f"CHAT#{member_id}#{generation}#{digest}"
-
-
-def chat_key(member_id: str, generation: int, chat_id: int) -> str:
-    """The key of the index `by_chat`: the entity that a chat id was last found for."""
-    return f"{member_id}#{generation}#{chat_id}"
 
 
 class Cache:
@@ -91,7 +53,7 @@ class Cache:
     ) -> Row:
         """Keep what the portal said at `asked_at`, unless a later answer stands already. Returns the row as made.
 
-        An id displaces what an event told since, if nothing later stood before that (`stood_at`, see `hearing`); a null
+        An id displaces what an event told since, if nothing later stood before that (`stood_at`, see `event_hints`); a null
         does not: the chat may be new.
         Repeating the write is harmless: its condition admits our own earlier success (design 4).
         """
@@ -156,38 +118,3 @@ class Cache:
             if row is not None and row.chat_id == chat_id and (row.fresh(now) if fresh else row.usable(now)):
                 return ref
         return None
-
-
-def to_item(member_id: str, generation: int, row: Row) -> "dict[str, UniversalAttributeValueTypeDef]":
-    """A row as it is stored."""
-    item = {
-        "pk": text(cache_key(member_id, generation, row.ref)),
-        "entity_type": text(row.ref.entity_type),
-        "entity_id": text(row.ref.entity_id),
-        "method": text(row.method),
-        "source": text(row.source),
-        "asked_at": number(row.asked_at),
-        "fresh_until": number(row.fresh_until),
-        "usable_until": number(row.usable_until),
-        "expires_at": number(int(row.usable_until + HOUR)),
-    }
-    if row.chat_id is not None:
-        item["chat_id"] = number(row.chat_id)
-        item["chat"] = text(chat_key(member_id, generation, row.chat_id))
-    return item
-
-
-def from_item(item: "Item", ref: EntityRef, now: float) -> Row | None:
-    """The row that is stored; None for one that is absent, of another pair, or from a clock that ran ahead."""
-    if not item or (read_text(item, "entity_type"), read_text(item, "entity_id")) != (ref.entity_type, ref.entity_id):
-        return None
-    row = Row(
-        ref=ref,
-        chat_id=read_whole(item, "chat_id"),
-        method=read_text(item, "method") or "",
-        source=read_text(item, "source") or PORTAL,
-        asked_at=read_number(item, "asked_at") or 0.0,
-        fresh_until=read_number(item, "fresh_until") or 0.0,
-        usable_until=read_number(item, "usable_until") or 0.0,
-    )
-    return row if row.asked_at <= now + CLOCKS_APART else None

@@ -11,18 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from chat_lookup.cache.chat_cache import (
-    CLOCKS_APART,
-    EVENT,
-    HOUR,
-    SPREAD,
-    USABLE_POSITIVE,
-    Cache,
-    Row,
-    from_item,
-    to_item,
-)
-from chat_lookup.clock import Clock
+from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.cache.rows import EVENT, HOUR, SPREAD, USABLE_POSITIVE, Row, from_item, to_item
+from chat_lookup.clock import CLOCKS_APART, Clock
 from chat_lookup.dynamodb import condition_failed, number, old_item
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import StoreUnavailable

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.cache.chat_cache import CLOCKS_APART, HOUR, PORTAL, Row, cache_key, from_item
-from chat_lookup.calls.gcra import SKEW
-from chat_lookup.clock import Clock
+from chat_lookup.cache.rows import HOUR, PORTAL, Row, cache_key, from_item
+from chat_lookup.clock import CLOCKS_APART, SKEW, Clock
 from chat_lookup.dynamodb import condition_failed, number, old_item, read_number, read_text, text
 from chat_lookup.entity import EntityRef
 

@@ -5,109 +5,31 @@ hear what came of it, and the retry policy whether there is another (design 5, P
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.bitrix24.batch import BATCH, Outcome
-from chat_lookup.bitrix24.client import Answer, BatchAnswer, Bitrix24Client, Command
+from chat_lookup.bitrix24.batch import Outcome
+from chat_lookup.bitrix24.client import Answer, Bitrix24Client
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.calls.circuit_breaker import Circuit, State, shuts
+from chat_lookup.calls.circuit_breaker import Circuit
+from chat_lookup.calls.circuit_state import State, shuts
 from chat_lookup.calls.gcra import Pace, Share
 from chat_lookup.calls.operating_time import Operating
 from chat_lookup.calls.rate_limiter import Limiter
+from chat_lookup.calls.requests import SPENT, Answered, OnSlot, Request
 from chat_lookup.calls.retry_policy import RetryPolicy
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
 
-Answered = TypeVar("Answered")
-OnSlot = Callable[[float], None]
-"""Told the moment of a slot, Unix seconds, when it is reserved."""
-
 LEAST_FOR_A_CALL: Final = 1.0
 """Seconds that are left for a call when its slot comes: a slot at the very end would be wasted."""
 LEFT_AFTER_A_CALL: Final = 0.5
 """Seconds that a call leaves of the caller's time, for what is written after it."""
-SPENT: Final = "OPERATION_TIME_LIMIT"
 _TOO_MANY: Final = "QUERY_LIMIT_EXCEEDED"
-_TOO_SLOW: Final = "TIMEOUT"
 _TOO_MANY_REQUESTS: Final = 429
-
-
-class Request(Protocol[Answered]):
-    """What one request asks for. `name` is what is counted, `methods` are those that it runs."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def methods(self) -> tuple[str, ...]: ...
-
-    def repeatable(self, error: BitrixError) -> bool:
-        """Whether it may be sent again as it is."""
-        ...
-
-    def send(self, client: Bitrix24Client, grant: Grant, deadline: Deadline) -> Answered: ...
-
-    def outcomes(self, answered: Answered) -> Iterator[tuple[str, Outcome]]:
-        """What came of each method that ran, in order."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Single:
-    """One call."""
-
-    command: Command
-
-    @property
-    def name(self) -> str:
-        return self.command.method
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        return (self.command.method,)
-
-    def repeatable(self, _: BitrixError) -> bool:
-        return True
-
-    def send(self, client: Bitrix24Client, grant: Grant, deadline: Deadline) -> Answer:
-        return client.call(grant.endpoint, self.command.method, _params(self.command, grant), deadline)
-
-    def outcomes(self, answered: Answer) -> Iterator[tuple[str, Outcome]]:
-        yield self.command.method, answered
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Up to fifty calls in one request."""
-
-    commands: tuple[Command, ...]
-
-    @property
-    def name(self) -> str:
-        return BATCH
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(command.method for command in self.commands))
-
-    def repeatable(self, error: BitrixError) -> bool:
-        """What took too long is for whoever made it to divide into smaller ones (design 5, Many)."""
-        return error.metric_code != _TOO_SLOW
-
-    def send(self, client: Bitrix24Client, grant: Grant, deadline: Deadline) -> BatchAnswer:
-        commands = [Command(command.method, _params(command, grant)) for command in self.commands]
-        return client.batch(grant.endpoint, commands, deadline)
-
-    def outcomes(self, answered: BatchAnswer) -> Iterator[tuple[str, Outcome]]:
-        yield from zip((command.method for command in self.commands), answered.outcomes, strict=True)
-        # Some portals bill the batch itself (bitrix24.md 9, row 9).
-        yield BATCH, Answer(None, answered.time, answered.elapsed)
 
 
 class Attempts:
@@ -223,10 +145,3 @@ class Attempts:
 
 def _pace(portal: Portal) -> Pace:
     return Pace(portal.rate, portal.burst)
-
-
-def _params(command: Command, grant: Grant) -> Mapping[str, object]:
-    """A webhook proves its bot with the token given at registration (bitrix24.md 1.3)."""
-    if grant.bot_token and command.method.startswith("imbot.v2."):
-        return {**command.params, "botToken": grant.bot_token}
-    return command.params

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from chat_lookup.clock import SKEW
+
 MARGIN: Final = 0.10
 """Share of the burst never used: eight processes passed the level by 4 of 50 through jitter alone (design 5)."""
-SKEW: Final = 0.4
-"""Seconds between the clocks of two processes, each within 0.2 of the true time: what leaks meanwhile is not used."""
 BULK_SHARE: Final = 0.8
 BULK_PATIENCE: Final = 1.0
 """Seconds ahead that bulk work may reserve: so that it never stands in front of somebody who waits."""

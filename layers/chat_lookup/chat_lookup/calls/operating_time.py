@@ -1,7 +1,7 @@
 """Operating time as all processes know it together: the row `OPERATING#<member_id>#<method>` in CacheTable.
 
 It holds the figures of the last answer that was worth writing down, and until when a method is stopped because the
-portal refused it (OPERATION_TIME_LIMIT, bitrix24.md 6.2). Its arithmetic is `budget`'s.
+portal refused it (OPERATION_TIME_LIMIT, bitrix24.md 6.2). Its arithmetic is `operating_budget`'s.
 """
 
 import uuid

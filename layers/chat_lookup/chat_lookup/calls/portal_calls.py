@@ -7,8 +7,9 @@ from typing import Final, TypeVar
 from chat_lookup.bitrix24.batch import BATCH, Outcome
 from chat_lookup.bitrix24.client import Answer, Command
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
-from chat_lookup.calls.executor import Attempts, Batch, OnSlot, Single
+from chat_lookup.calls.executor import Attempts
 from chat_lookup.calls.gcra import Share
+from chat_lookup.calls.requests import Batch, OnSlot, Single
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant, Tokens
 from chat_lookup.errors import ChatLookupError

@@ -1,6 +1,6 @@
 """The pace of one portal, shared by every process: reservations of slots in one item of CacheTable (design 5, Pace).
 
-First come, first served, without polling: a reservation is one conditional write, and its arithmetic is `pace`'s.
+First come, first served, without polling: a reservation is one conditional write, and its arithmetic is `gcra`'s.
 """
 
 from collections.abc import Callable

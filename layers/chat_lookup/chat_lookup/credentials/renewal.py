@@ -15,8 +15,7 @@ from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalNotInstalled, PortalUnavailable, StoreUnavailable
-from chat_lookup.portals.closed import answer, refusal
-from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.failures import answer, for_caller, refusal
 from chat_lookup.portals.portal import PortalState
 
 LEASE: Final = 12.0

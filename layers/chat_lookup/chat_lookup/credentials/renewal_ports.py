@@ -8,7 +8,7 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import METHOD, Application, AuthorisationServer, TokenPair
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.applications import newest_first
-from chat_lookup.credentials.pair_fields import fields_of, pair_from
+from chat_lookup.credentials.grants import fields_of, pair_from
 from chat_lookup.credentials.renewal import Pointer
 from chat_lookup.credentials.secret_store import Vault
 from chat_lookup.credentials.token_pointer import Pointers

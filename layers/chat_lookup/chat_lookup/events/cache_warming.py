@@ -14,8 +14,7 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, InvalidRequest, StoreUnavailable
 from chat_lookup.events.model import BotEvent, Record
 from chat_lookup.observability.telemetry import Telemetry
-from chat_lookup.portals.closed import refusal
-from chat_lookup.portals.failures import passing
+from chat_lookup.portals.failures import passing, refusal
 from chat_lookup.portals.portal import Portal
 from chat_lookup.ttl_cache import Memory
 

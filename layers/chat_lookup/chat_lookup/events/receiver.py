@@ -3,9 +3,9 @@
 import logging
 from typing import Final
 
-from chat_lookup.bitrix24.event_names import KINDS, EventKind, Rejection
+from chat_lookup.bitrix24.event_names import KINDS, EventKind
 from chat_lookup.clock import Clock
-from chat_lookup.errors import BodyTooLarge, EventRejected, InvalidRequest, StoreUnavailable
+from chat_lookup.errors import BodyTooLarge, EventRejected, InvalidRequest, Rejection, StoreUnavailable
 from chat_lookup.events.decoder import Arrived, EventUnreadable, decode
 from chat_lookup.events.model import Record, event_id
 from chat_lookup.events.queue import EventQueue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import ChatLookupError, InvalidRequest
 from chat_lookup.events.model import Record, RecordUnreadable
-from chat_lookup.http import entrypoint
+from chat_lookup.observability import invocation
 from chat_lookup.observability.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Batches:
         return True
 
     def _work(self, context: "LambdaContext", deadline: Deadline, text: Callable[[], str]) -> dict[str, object]:
-        """One record with a log line of its own. Raises our own errors only, as `edge.invoke` does."""
+        """One record with a log line of its own. Raises our own errors only, as `invocation.invoke` does."""
 
         def worked() -> dict[str, object]:
             record = self._read(text())
@@ -64,7 +64,7 @@ class Batches:
             self._worker().work(record, deadline)
             return {}
 
-        return entrypoint.invoke("event", context, self._telemetry, worked)
+        return invocation.invoke("event", context, self._telemetry, worked)
 
     def _read(self, text: str) -> Record:
         try:

@@ -3,8 +3,19 @@
 from typing import Final
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser
-from chat_lookup.events.parts import MOST_BOTS, MOST_COMMANDS, chat_from, command_from, message_from, word
+from chat_lookup.events.model import (
+    MOST_BOTS,
+    MOST_COMMANDS,
+    BotEvent,
+    EventChat,
+    EventCommand,
+    EventMessage,
+    EventUser,
+    chat_from,
+    command_from,
+    message_from,
+    word,
+)
 from chat_lookup.http.php_form_fields import flag, inner, maps, number, text, whole
 from chat_lookup.http.php_forms import Form
 

@@ -3,8 +3,17 @@
 from typing import Final
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser
-from chat_lookup.events.parts import chat_from, command_from, message_from, word
+from chat_lookup.events.model import (
+    BotEvent,
+    EventChat,
+    EventCommand,
+    EventMessage,
+    EventUser,
+    chat_from,
+    command_from,
+    message_from,
+    word,
+)
 from chat_lookup.http.php_form_fields import flag, inner, number, text
 from chat_lookup.http.php_forms import Form
 

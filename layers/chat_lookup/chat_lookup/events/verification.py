@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from chat_lookup.bitrix24.event_names import Rejection
 from chat_lookup.clock import Clock
-from chat_lookup.errors import EventRejected
+from chat_lookup.errors import EventRejected, Rejection
 from chat_lookup.events.decoder import Arrived
 from chat_lookup.portals.application_tokens import proves
 from chat_lookup.portals.portal import Portal, PortalState

@@ -1,88 +1,49 @@
-"""The edge that every function shares: one log line for each invocation, and no foreign exception past it."""
+"""One HTTP request from API Gateway's event to the response: routing, one log line, and problems for all errors."""
 
-import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
-from chat_lookup.clock import Clock, Deadline
-from chat_lookup.errors import ChatLookupError, StoreUnavailable
-from chat_lookup.http.requests import Event, Handler, Response, dispatch, error_response, request_from, request_id_of
+from chat_lookup.errors import MethodNotAllowed, RouteNotFound
+from chat_lookup.http.requests import Event, Request, request_from, request_id_of
+from chat_lookup.http.responses import Response, error_response
+from chat_lookup.observability.invocation import guarded
 from chat_lookup.observability.telemetry import Telemetry
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
-_SERVER_ERROR = 500
+Handler = Callable[[Request], Response]
 
 
-def http(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str, Handler]]) -> Response:
+def respond(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str, Handler]]) -> Response:
     """Answer one HTTP request. Whatever happens, the answer is a response with a problem document at the worst.
 
     `routes` is called inside, so that a service that cannot start says so in the same form.
     """
     request_id = request_id_of(event)
 
-    def answered() -> Response:
+    def routed() -> Response:
         request = request_from(event)
         telemetry.note(route=request.route)
         return dispatch(request, routes())
 
     with telemetry.invocation("request", request_id=request_id):
-        response = told(telemetry, answered, lambda error: error_response(error, request_id))
+        response = guarded(telemetry, routed, lambda error: error_response(error, request_id))
         telemetry.note(status=response["statusCode"])
         return response
 
 
-def told(
-    telemetry: Telemetry, answer: Callable[[], Response], failure: Callable[[ChatLookupError], Response]
-) -> Response:
-    """What is answered, or what `failure` makes of the error: one of ours, whatever it was."""
-    try:
-        return answer()
-    except ChatLookupError as error:
-        _note(error, telemetry)
-        return failure(error)
-    except Exception as error:  # noqa: BLE001 - the edge: nobody behind it, and a trace must not reach a caller
-        return failure(_unexpected(error, telemetry))
+def dispatch(request: Request, routes: Mapping[str, Handler]) -> Response:
+    """Call the handler of the request's route. Raises `RouteNotFound`, or `MethodNotAllowed` with what is allowed."""
+    handler = routes.get(request.route)
+    if handler is not None:
+        return handler(request)
+    allowed = sorted({route.split(" ")[0] for route in routes if _matches(route, request.path)})
+    # The gateway is stricter about slashes than `_matches`: what it did not route by an admitted verb has no route.
+    if allowed and request.verb not in allowed:
+        raise MethodNotAllowed(allow=", ".join(allowed))
+    raise RouteNotFound
 
 
-def invoke(
-    message: str, context: "LambdaContext", telemetry: Telemetry, work: Callable[[], dict[str, object]]
-) -> dict[str, object]:
-    """Answer one direct invocation.
-
-    Raises our own errors only, each with a safe message and without the error that caused it, so that a state machine
-    can match its class name and no secret is in its trace (design 3.3).
-    """
-    failure: ChatLookupError
-    with telemetry.invocation(message, request_id=context.aws_request_id):
-        try:
-            return work()
-        except ChatLookupError as error:
-            _note(error, telemetry)
-            failure = error
-        except Exception as error:  # noqa: BLE001 - as above
-            failure = _unexpected(error, telemetry)
-    # A fresh raise: the frames and causes of the first one stay behind.
-    failure.__context__ = None
-    raise failure.with_traceback(None) from None
-
-
-def time_left(context: "LambdaContext", clock: Clock, *, at_most: float = float("inf")) -> Deadline:
-    """The moment by which to answer: what Lambda leaves less a second, or sooner."""
-    left = context.get_remaining_time_in_millis() / 1000 - 1
-    return Deadline.after(min(left, at_most), clock)
-
-
-def _note(error: ChatLookupError, telemetry: Telemetry) -> None:
-    level = logging.ERROR if error.status == _SERVER_ERROR else logging.INFO
-    telemetry.note(level=level, problem=error.code, detail=error.detail)
-
-
-def _unexpected(error: Exception, telemetry: Telemetry) -> ChatLookupError:
-    telemetry.fault("unexpected error", error)
-    # By name: the stores' exceptions need no import here, and whatever they are, asking again later may do.
-    from_store = type(error).__module__.startswith("botocore")
-    failure = StoreUnavailable(retry_after=1) if from_store else ChatLookupError()
-    _note(failure, telemetry)
-    return failure
+def _matches(route: str, path: str) -> bool:
+    pattern = route.partition(" ")[2].split("/")
+    parts = path.rstrip("/").split("/")
+    return len(pattern) == len(parts) and all(
+        wanted == part or (wanted.startswith("{") and part) for wanted, part in zip(pattern, parts, strict=True)
+    )

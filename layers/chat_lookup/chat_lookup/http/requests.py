@@ -1,20 +1,16 @@
-"""API Gateway's event to a request and back (HTTP API, payload 2.0), and the one table from error to response."""
+"""API Gateway's event read as a request (HTTP API, payload 2.0), with bounds."""
 
 import base64
-import json
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from chat_lookup.errors import ChatLookupError, InvalidRequest, MethodNotAllowed, RouteNotFound
+from chat_lookup.errors import InvalidRequest
 
 Event = Mapping[str, Any]
-Response = dict[str, Any]
 
-PROBLEM_TYPE: Final = "urn:bitrix24-chat-lookup:problem:"
 _LONGEST_QUERY: Final = 16_384
 _MOST_PARAMETERS: Final = 50
 _NAME: Final = re.compile(r"[A-Za-z_]{1,30}")
@@ -45,6 +41,11 @@ class Request:
             return credentials.strip()
         return self.headers.get("x-api-key")
 
+    @property
+    def user_token(self) -> str | None:
+        """The access token of a portal's user, if one came along: sent to the key's portal only, and never stored."""
+        return self.headers.get("x-bitrix24-token")
+
     def only(self, *admitted: str) -> None:
         """Raises `InvalidRequest` that names a parameter which is unknown here or stands twice."""
         for name, values in self.query.items():
@@ -62,9 +63,6 @@ class Request:
 
     def optional(self, name: str) -> str | None:
         return self.query[name][0] if name in self.query else None
-
-
-Handler = Callable[[Request], Response]
 
 
 def request_from(event: Event) -> Request:
@@ -107,71 +105,9 @@ def request_id_of(event: Event) -> str:
     return str(context.get("requestId") or "") if isinstance(context, Mapping) else ""
 
 
-def dispatch(request: Request, routes: Mapping[str, Handler]) -> Response:
-    """Call the handler of the request's route. Raises `RouteNotFound`, or `MethodNotAllowed` with what is allowed."""
-    handler = routes.get(request.route)
-    if handler is not None:
-        return handler(request)
-    allowed = sorted({route.split(" ")[0] for route in routes if _matches(route, request.path)})
-    # The gateway is stricter about slashes than `_matches`: what it did not route by an admitted verb has no route.
-    if allowed and request.verb not in allowed:
-        raise MethodNotAllowed(allow=", ".join(allowed))
-    raise RouteNotFound
-
-
-def json_response(status: int, body: Mapping[str, object]) -> Response:
-    return {
-        "statusCode": status,
-        "headers": {"content-type": "application/json", "cache-control": "no-store"},
-        "body": _to_text(body),
-    }
-
-
-def no_content() -> Response:
-    return {"statusCode": 204, "headers": {"cache-control": "no-store"}, "body": ""}
-
-
-def problem(error: ChatLookupError) -> dict[str, object]:
-    """The facts of an error as RFC 9457 names them; in a batch they stand inside each item."""
-    facts: dict[str, object] = {
-        "type": PROBLEM_TYPE + error.code,
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-    }
-    if error.portal_error is not None:
-        facts["portal_error"] = error.portal_error
-    if error.hint is not None:
-        facts["hint"] = error.hint
-    if error.retry_after is not None:
-        facts["retry_after"] = math.ceil(error.retry_after)
-    return facts | error.extra
-
-
-def error_response(error: ChatLookupError, request_id: str) -> Response:
-    """The one way from an error to a response."""
-    headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
-    if error.status in (429, 503):
-        headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1)))
-    if error.status == 401:  # noqa: PLR2004
-        headers["www-authenticate"] = "Bearer"
-    if isinstance(error, MethodNotAllowed):
-        headers["allow"] = error.allow
-    return {
-        "statusCode": error.status,
-        "headers": headers,
-        "body": _to_text(problem(error) | {"request_id": request_id}),
-    }
-
-
 def as_named(name: str) -> str:
     """What a caller called something, as it may stand in a message; a secret in the wrong place is not repeated."""
     return name if _NAME.fullmatch(name) else "What was sent"
-
-
-def _to_text(body: Mapping[str, object]) -> str:
-    """JSON that can be sent: a portal's text may end in half an emoji, which Lambda cannot encode."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()
 
 
 def _query(raw: str) -> dict[str, list[str]]:
@@ -193,11 +129,3 @@ def _decoded(text: str) -> str:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
         raise InvalidRequest("The query holds bytes that are not UTF-8") from None
-
-
-def _matches(route: str, path: str) -> bool:
-    pattern = route.partition(" ")[2].split("/")
-    parts = path.rstrip("/").split("/")
-    return len(pattern) == len(parts) and all(
-        wanted == part or (wanted.startswith("{") and part) for wanted, part in zip(pattern, parts, strict=True)
-    )

@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 from chat_lookup.clock import Clock
 from chat_lookup.credentials.applications import Applications
 from chat_lookup.dynamodb import number, read_number, read_text, text
+from chat_lookup.errors import Refusal
 from chat_lookup.install.attempt_limiter import Strangers
 from chat_lookup.install.offers import Offer, admitted_domain, offer_of_code
-from chat_lookup.install.refusal_reasons import Refusal, refused
+from chat_lookup.install.proof import refused
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

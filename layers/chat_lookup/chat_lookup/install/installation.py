@@ -1,6 +1,7 @@
 """An installation: proved, stored, and what we need in the portal registered there. Doing it again changes nothing."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,7 +20,7 @@ from chat_lookup.install.registration import Registering, Remark
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.failures import for_caller
-from chat_lookup.portals.portal import Portal, PortalKind
+from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
 
@@ -136,3 +137,32 @@ class Installation:
         except (ChatLookupError, ClientError, BotoCoreError):
             # The portal works without this; whoever reads the log can do it by hand.
             self._telemetry.note(level=logging.WARNING, secrets_left=sorted(arns))
+
+
+_SENTENCES: Final[Mapping[PortalState, str]] = {
+    PortalState.ACTIVE: "active",
+    PortalState.UNPAID: "unpaid",
+    PortalState.MISCONFIGURED: "misconfigured",
+}
+"""What a visitor reads (`page_texts`). All other states need a new grant."""
+
+
+class Visits:
+    """Visits to the page inside the portal. Nothing is asked of anybody while all is well."""
+
+    def __init__(self, installation: Installation, portals: Portals) -> None:
+        self._installation = installation
+        self._portals = portals
+
+    def receive(self, offer: Offer, public_url: str, source: str, deadline: Deadline) -> tuple[str, ...]:
+        """The keys of the sentences for the visitor.
+
+        A portal that is not known, closed to us, or has another address now needs a new grant: the visitor's, if he is
+        an administrator. Raises as `Installation.install` does.
+        """
+        portal = self._portals.read(offer.member_id) if offer.member_id else None
+        sentence = _SENTENCES.get(portal.state) if portal and portal.domain == offer.domain else None
+        if sentence is not None:
+            return (sentence,)
+        installed = self._installation.install(offer, public_url, source, deadline)
+        return ("healed", *installed.remarks)

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from chat_lookup.bitrix24.hosts import portal_endpoint
-from chat_lookup.bitrix24.token_pair import is_token
+from chat_lookup.bitrix24.endpoints import portal_endpoint
+from chat_lookup.bitrix24.oauth import is_token
+from chat_lookup.errors import Refusal
 from chat_lookup.http.php_forms import FormRefused, FormValue, Limits, decode
-from chat_lookup.install.page_texts import Language, language_of
-from chat_lookup.install.refusal_reasons import Refusal, refused
+from chat_lookup.install.proof import refused
+from chat_lookup.languages import Language, language_of
 
 _LIMITS: Final = Limits(size=64 * 1024, fields=200, depth=6)
 """Far above any first contact: a frame sends a dozen fields, an event two dozen (bitrix24.md 4.1, 4.4)."""

@@ -1,21 +1,9 @@
 """What the pages inside the portal say, in English, German and Russian. Written by us: nothing that came is quoted."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Final
 
-
-class Language(StrEnum):
-    """The languages of the pages; all others read English."""
-
-    ENGLISH = "en"
-    GERMAN = "de"
-    RUSSIAN = "ru"
-
-
-def language_of(code: str) -> Language:
-    """The language for the portal's `LANG`."""
-    return _LANGUAGES.get(code.strip().lower()[:2], Language.ENGLISH)
+from chat_lookup.languages import Language
 
 
 def said(key: str, language: Language) -> str:
@@ -23,7 +11,6 @@ def said(key: str, language: Language) -> str:
     return _SENTENCES.get(key, _SENTENCES["internal-error"])[_COLUMN[language]]
 
 
-_LANGUAGES: Final[Mapping[str, Language]] = {language.value: language for language in Language}
 _COLUMN: Final[Mapping[Language, int]] = {language: column for column, language in enumerate(Language)}
 
 _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {

@@ -8,8 +8,9 @@ from html import escape
 from typing import Final
 
 from chat_lookup.errors import ChatLookupError, InstallationRefused
-from chat_lookup.http.requests import Response
-from chat_lookup.install.page_texts import Language, said
+from chat_lookup.http.responses import Response
+from chat_lookup.install.page_texts import said
+from chat_lookup.languages import Language
 
 _VENDOR: Final = "https://api.bitrix24.com"
 _LIBRARY: Final = f"{_VENDOR}/api/v1/"
@@ -19,7 +20,7 @@ _STYLE: Final = "body{font:16px/1.5 sans-serif;max-width:40em;margin:3em auto;pa
 
 
 def page(language: Language, keys: Sequence[str], *, finish: bool = False, status: int = 200) -> Response:
-    """A page of the sentences that `keys` name in `words`; with `finish` it ends the installation in the portal."""
+    """A page of the sentences that `keys` name in `page_texts`; with `finish` it ends the installation in the portal."""
     return _html(status, language, [said(key, language) for key in keys], finish=finish)
 
 

@@ -9,17 +9,18 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from chat_lookup.bitrix24.client import Endpoint
+from chat_lookup.bitrix24.endpoints import server_in
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
-from chat_lookup.bitrix24.hosts import server_in
 from chat_lookup.bitrix24.oauth import Application, AuthorisationServer, TokenPair
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.applications import Applications, newest_first
 from chat_lookup.credentials.grants import Grant
-from chat_lookup.errors import ChatLookupError
+from chat_lookup.errors import ChatLookupError, InstallationRefused, Refusal
 from chat_lookup.install.attempt_limiter import Strangers
 from chat_lookup.install.offers import Offer
-from chat_lookup.install.refusal_reasons import Refusal, refused
+from chat_lookup.install.page_texts import said
+from chat_lookup.languages import Language
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import for_caller
 from chat_lookup.portals.portal import Portal
@@ -158,3 +159,8 @@ class Proof:
         if error.error_class in _PASSING:
             return for_caller(error, self._clock.now())
         return refused(Refusal.PORTAL if error.metric_code == _NO_ADDRESS else reason)
+
+
+def refused(reason: Refusal) -> InstallationRefused:
+    """The error to raise; its detail is the English sentence."""
+    return InstallationRefused(reason, said(reason, Language.ENGLISH))

@@ -10,9 +10,9 @@ from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Tokens
-from chat_lookup.errors import ChatLookupError, PortalMisconfigured, PortalNotInstalled, PortalReauthorise
+from chat_lookup.errors import ChatLookupError, PortalMisconfigured, PortalNotInstalled, PortalReauthorise, Refusal
 from chat_lookup.install.offers import Offer
-from chat_lookup.install.refusal_reasons import Refusal, refused
+from chat_lookup.install.proof import refused
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import proves
 from chat_lookup.portals.failures import for_caller

@@ -1,19 +1,20 @@
 """The use case: entity in, chat id out. From memory, the cache or the portal, or stale when the portal fails."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.bitrix24.oauth import is_token
 from chat_lookup.bitrix24.results import ChatDetails
-from chat_lookup.bitrix24.token_pair import is_token
-from chat_lookup.cache.chat_cache import Cache, Row
+from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.leases import Wanted
-from chat_lookup.calls.gcra import SKEW
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.cache.rows import Row
+from chat_lookup.clock import SKEW, Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import CallerTokenRejected, ChatLookupError, ChatNotAccessible, ChatNotFound
-from chat_lookup.lookup.plan import Method, last_word
+from chat_lookup.lookup.model import Found, Options
+from chat_lookup.lookup.plan import last_word
 from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.lookup.single_flight import Misses, Turn
 from chat_lookup.observability.telemetry import Telemetry
@@ -27,33 +28,6 @@ _TOKEN_REJECTED: Final = frozenset(
 """Errors that, met with a caller's own token, are about that token."""
 _USER_REFUSED: Final = frozenset({"user_access_error", "ALLOWED_ONLY_INTRANET_USER"})
 """These say that the portal blocks whom we ask for: here, the token's user."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to look up. `expand` asks for the chat's details too; `fresh` asks the portal whatever is cached.
-
-    With `user_token`, a portal user's own access token, the answer is bound to what that user may see.
-    """
-
-    method: Method = Method.AUTO
-    bot_id: int | None = None
-    expand: bool = False
-    fresh: bool = False
-    user_token: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A chat, and where the answer came from: `source` is portal, cache, event or stale."""
-
-    ref: EntityRef | None
-    chat_id: int
-    source: str
-    method: str
-    age_seconds: int
-    chat: ChatDetails | None = None
-    expanded: bool = False
 
 
 class Lookup:

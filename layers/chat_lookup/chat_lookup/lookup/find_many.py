@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from chat_lookup.bitrix24.batch import MOST_COMMANDS
 from chat_lookup.cache.bulk_cache import CachePages
-from chat_lookup.cache.chat_cache import EVENT, PORTAL, Row
+from chat_lookup.cache.rows import EVENT, PORTAL, Row
 from chat_lookup.calls.bulk_allowance import Allowance
 from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.portal_calls import PortalCalls
@@ -18,8 +18,8 @@ from chat_lookup.clock import Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import ChatLookupError, ChatNotFound, DeadlineReached
 from chat_lookup.lookup.batch_runner import Ended, Rounds
-from chat_lookup.lookup.find import Found, Options
-from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights, Said, last_word, most_calls
+from chat_lookup.lookup.model import Found, Options, Said
+from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights, last_word, most_calls
 from chat_lookup.lookup.single_flight import STALE_FOR
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal

@@ -1,12 +1,10 @@
 """What a portal is asked about one pair, call after call: im.chat.get, its elder, and the neighbours (design 5).
 
 An inquiry is a generator. It yields the call to make next, is sent what came of it, and returns what it found out: so
-the same one is made alone (`asking`) or in batches side by side with others (`rounds`).
+the same one is made alone (`plan_runner`) or in batches beside others (`batch_runner`).
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, TypeAlias, TypeVar
 
 from chat_lookup.bitrix24.client import Answer, Command
@@ -14,6 +12,7 @@ from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.results import ChatDetails, chat_id_from, details_from, shape_of
 from chat_lookup.entity import EntityRef, other_name
 from chat_lookup.errors import PortalMisconfigured
+from chat_lookup.lookup.model import Method, Said
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.store import Portals
@@ -25,16 +24,6 @@ Inquiry: TypeAlias = Generator[Command, Answer | BitrixError, Finding]
 
 IM: Final = "im.chat.get"
 IMBOT: Final = "imbot.chat.get"
-
-
-class Method(StrEnum):
-    """What a caller may ask for with `method=`."""
-
-    AUTO = "auto"
-    IM = "im"
-    IMBOT = "imbot"
-
-
 _CHAT_GET: Final[Mapping[Method, tuple[tuple[str, str], ...]]] = {
     Method.AUTO: ((IM, "im"), (IMBOT, "imbot")),
     Method.IM: ((IM, "im"),),
@@ -48,14 +37,6 @@ _SPENT: Final = "OPERATION_TIME_LIMIT"
 """Stops one method and no other (bitrix24.md 6.2): another may do meanwhile."""
 _CALLS: Final[Mapping[str, int]] = {"TASK": 3, "LINES": 2}
 """How many calls it may take until a null is the last word, where it is more than one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the portal answered: the chat's id or None, and the method that answered last."""
-
-    chat_id: int | None
-    method: str
 
 
 class Rights:

@@ -3,12 +3,13 @@
 from chat_lookup.bitrix24.client import Answer, Endpoint
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.results import ChatDetails
-from chat_lookup.calls.executor import OnSlot
 from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.calls.requests import OnSlot
 from chat_lookup.clock import Deadline
 from chat_lookup.credentials.grants import Grant
 from chat_lookup.entity import EntityRef
-from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Method, Rights, Said
+from chat_lookup.lookup.model import Method, Said
+from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.store import Portals

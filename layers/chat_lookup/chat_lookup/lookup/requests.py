@@ -1,4 +1,4 @@
-"""What callers ask, as a JSON object: over HTTP for many pairs, and by direct invocation (design 3.1, 3.3)."""
+"""What callers ask: by a query or a JSON object over HTTP, and by direct invocation (design 3.1, 3.3)."""
 
 import json
 from collections.abc import Mapping
@@ -6,13 +6,61 @@ from typing import Final
 
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import BodyTooLarge, ChatLookupError, InvalidRequest
-from chat_lookup.http.json_fields import Fields
-from chat_lookup.lookup.find import Options
-from chat_lookup.lookup.plan import Method
+from chat_lookup.http.json_fields import Fields, whole
+from chat_lookup.http.requests import Request
+from chat_lookup.lookup.model import Method, Options
 
 MOST_LOOKUPS: Final = 1_000
 LARGEST_BODY: Final = 1024 * 1024
 """Bytes. A thousand pairs of usual length take a tenth of it."""
+
+
+def single(request: Request) -> tuple[EntityRef, Options]:
+    """The pair and the options in the query of GET /v1/chats. Raises `InvalidRequest`."""
+    request.only("entity_type", "entity_id", "method", "bot_id", "expand", "fresh")
+    ref = EntityRef(request.required("entity_type"), request.required("entity_id"))
+    expand = request.optional("expand")
+    if expand not in (None, "chat"):
+        raise InvalidRequest("expand can only be chat")
+    fresh = request.optional("fresh")
+    if fresh not in (None, "true", "false"):
+        raise InvalidRequest("fresh can only be true or false")
+    bot_id = request.optional("bot_id")
+    options = Options(
+        method=method_named(request.optional("method")),
+        bot_id=None if bot_id is None else whole("bot_id", bot_id),
+        expand=expand is not None,
+        fresh=fresh == "true",
+        user_token=request.user_token,
+    )
+    return ref, options
+
+
+def many(request: Request) -> tuple[list[object], Options]:
+    """The look-ups, each as it was given, and the options in the body of POST /v1/chats/batch.
+
+    Raises `BodyTooLarge` or `InvalidRequest`.
+    """
+    request.only()
+    if request.user_token is not None:
+        raise InvalidRequest("X-Bitrix24-Token is only accepted for single look-ups")
+    fields = fields_in(request.body)
+    options = options_in(fields)
+    lookups = lookups_in(fields.any("lookups"))
+    fields.nothing_else()
+    return lookups, options
+
+
+def cached(request: Request) -> EntityRef:
+    """The pair that DELETE /v1/chats forgets. Raises `InvalidRequest`."""
+    request.only("entity_type", "entity_id")
+    return EntityRef(request.required("entity_type"), request.required("entity_id"))
+
+
+def chat_id(request: Request) -> int:
+    """The chat in the path of GET /v1/chats/{chat_id}. Raises `InvalidRequest`."""
+    request.only()
+    return whole("chat_id", request.path_parameters.get("chat_id"))
 
 
 def fields_in(body: bytes) -> Fields:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from chat_lookup.entity import LONGEST, EntityRef
 from chat_lookup.errors import ChatLookupError
-from chat_lookup.http.requests import problem
-from chat_lookup.lookup.find import Found
+from chat_lookup.http.responses import problem
+from chat_lookup.lookup.model import Found
 
 
 def found_body(found: Found) -> dict[str, object]:

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.cache.chat_cache import EVENT, PORTAL, Row
 from chat_lookup.cache.leases import LEASE, Lease, Standing, Wanted
+from chat_lookup.cache.rows import EVENT, PORTAL, Row
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import (
     ChatLookupError,

@@ -13,64 +13,12 @@ from typing import Final, TypeAlias
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 
-from chat_lookup.bitrix24.errors import METRIC_CODES, BitrixError, ErrorClass
-from chat_lookup.bitrix24.event_names import KINDS, Rejection
-from chat_lookup.bitrix24.results import ResultShape
-from chat_lookup.install.refusal_reasons import Refusal
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.observability.metrics import METRICS, OTHER
 from chat_lookup.observability.redaction import Redactor
-
-OTHER: Final = "OTHER"
-
-METHODS: Final = frozenset(
-    {
-        "im.chat.get", "imbot.chat.get", "imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get",
-        "imopenlines.dialog.get", "tasks.task.get", "scope", "method.get", "profile", "app.info",
-        "event.get", "event.bind", "event.unbind",
-        "imbot.v2.Bot.register", "imbot.v2.Bot.update", "imbot.v2.Command.register", "imbot.v2.Command.update",
-        "imbot.v2.Revision.get", "imbot.register", "imbot.update", "imbot.command.register", "imbot.command.update",
-        "imbot.message.add", "imbot.v2.Chat.Message.send", "imbot.command.answer", "imbot.v2.Command.answer",
-        "im.user.get", "batch",
-    }
-)  # fmt: skip
-REJECTIONS: Final = frozenset({*map(str, Refusal), *map(str, Rejection), "unknown_event", "late"})
-SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
 _MOST_VALUES: Final = 100
 """Values of a metric that CloudWatch reads in one blob."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A metric's unit and its dimension, the values of which are a closed set (anything else counts as OTHER)."""
-
-    unit: MetricUnit
-    dimension: str | None = None
-    values: frozenset[str] = frozenset()
-
-
-METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
-    "Lookups": (Metric(MetricUnit.Count, "source", SOURCES),),
-    "LookupLatency": (Metric(MetricUnit.Milliseconds, "source", SOURCES),),
-    "PortalCalls": (Metric(MetricUnit.Count, "method", METHODS),),
-    "PortalErrors": (
-        Metric(MetricUnit.Count, "code", METRIC_CODES),
-        Metric(MetricUnit.Count, "class", frozenset(each.value for each in ErrorClass)),
-    ),
-    "PortalLatency": (Metric(MetricUnit.Milliseconds),),
-    "LimiterWait": (Metric(MetricUnit.Milliseconds),),
-    "TokenRefreshes": (
-        Metric(MetricUnit.Count, "outcome", frozenset({"refreshed", "adopted", "dead", "unpaid", "failed"})),
-    ),
-    "KeepaliveRuns": (Metric(MetricUnit.Count, "outcome", frozenset({"renewed", "refused", "failed", "postponed"})),),
-    "EventsReceived": (Metric(MetricUnit.Count, "event", frozenset(KINDS)),),
-    "EventsRejected": (Metric(MetricUnit.Count, "reason", REJECTIONS),),
-    "EventsLost": (Metric(MetricUnit.Count),),
-    "AnswersUnsent": (Metric(MetricUnit.Count),),
-    "TokenAge": (Metric(MetricUnit.Seconds),),
-    "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),
-}
-
-
 _Metrics: TypeAlias = dict[str, tuple[MetricUnit, list[float]]]
 """Each metric's unit and values."""
 _Counted: TypeAlias = dict[tuple[str, str], _Metrics]

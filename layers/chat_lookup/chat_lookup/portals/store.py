@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from chat_lookup.clock import Clock
 from chat_lookup.dynamodb import condition_failed, number, old_item, read_text, read_whole, text, transaction_failed
 from chat_lookup.errors import PortalNotInstalled, PortalUnavailable
-from chat_lookup.portals.closed import ASKED_AGAIN, refusal
 from chat_lookup.portals.default_portal import DefaultPortal
+from chat_lookup.portals.failures import ASKED_AGAIN, refusal
 from chat_lookup.portals.portal import RECORD, Portal, PortalState, from_item, pk_sk, record_key, to_item
 from chat_lookup.ttl_cache import Memory
 

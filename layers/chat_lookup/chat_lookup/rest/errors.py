@@ -1,4 +1,4 @@
-"""Our errors as the platform would tell them: codes, texts and statuses of its documents (bitrix24.md 7.1, design 3.2).
+"""The service's errors as the platform words them: codes, texts and statuses of its documents (bitrix24.md 7.1, design 3.2).
 
 What a portal itself said goes on as it said it, but for what would have a client refresh a token that is ours, or ask
 for ever.
@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.clock import Clock
 from chat_lookup.errors import (
     BodyTooLarge,
     ChatLookupError,
@@ -18,7 +22,10 @@ from chat_lookup.errors import (
     PortalNotInstalled,
     PortalReauthorise,
     ScopeMissing,
+    StoreUnavailable,
 )
+from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.failures import for_caller
 
 METHOD_NOT_FOUND: Final = "ERROR_METHOD_NOT_FOUND"
 NOT_IN_A_BATCH: Final = "ERROR_BATCH_METHOD_NOT_ALLOWED"
@@ -143,3 +150,24 @@ def _ours(error: ChatLookupError) -> Refusal:
 def _fault(error: ChatLookupError) -> Refusal:
     status, text = DOCUMENTED[_FAULT]
     return Refusal(_FAULT, _TRY_AGAIN if error.retryable else status, text, of_all=True, retry_after=error.retry_after)
+
+
+FAILURES: Final = (ChatLookupError, BitrixError, ClientError, BotoCoreError)
+"""All that may come of asking. In a batch each stays with its command, so that nothing done before is forgotten."""
+
+
+class RestFailures:
+    """Turns failures into refusals."""
+
+    def __init__(self, telemetry: Telemetry, clock: Clock) -> None:
+        self._telemetry = telemetry
+        self._clock = clock
+
+    def refusal(self, error: Exception) -> Refusal:
+        """What is answered in place of a result."""
+        if isinstance(error, BitrixError):
+            error = for_caller(error, self._clock.now())
+        elif not isinstance(error, ChatLookupError):
+            self._telemetry.fault("a store failed", error)
+            error = StoreUnavailable(retry_after=1)
+        return refusal(error)

@@ -11,7 +11,7 @@ from chat_lookup.errors import ChatLookupError
 from chat_lookup.http import php_arrays
 from chat_lookup.portals.portal import Portal
 from chat_lookup.rest.batch import BATCH
-from chat_lookup.rest.failures import FAILURES, RestFailures
+from chat_lookup.rest.errors import FAILURES, RestFailures
 from chat_lookup.rest.requests import RestCall
 from chat_lookup.rest.responses import Outcome, Result, time_of
 

@@ -13,13 +13,12 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatNotFound, InvalidRequest
 from chat_lookup.http import php_arrays
 from chat_lookup.http.json_fields import whole
-from chat_lookup.lookup.find import Found, Lookup, Options
-from chat_lookup.lookup.plan import Method
+from chat_lookup.lookup.find import Lookup
+from chat_lookup.lookup.model import Found, Method, Options
 from chat_lookup.portals.api_keys import PASSTHROUGH, ApiKey
 from chat_lookup.portals.portal import Portal, ResultForm
 from chat_lookup.rest.batch import BATCH, Batch
-from chat_lookup.rest.errors import METHOD_NOT_FOUND, Refusal, documented
-from chat_lookup.rest.failures import FAILURES, RestFailures
+from chat_lookup.rest.errors import FAILURES, METHOD_NOT_FOUND, Refusal, RestFailures, documented
 from chat_lookup.rest.forwarding import FORWARDED, Forwarding, command_of
 from chat_lookup.rest.requests import RestCall
 from chat_lookup.rest.responses import Outcome, Result, time_of

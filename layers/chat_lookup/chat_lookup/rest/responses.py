@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from chat_lookup.bitrix24.responses import OperatingTime
-from chat_lookup.http.requests import Response
+from chat_lookup.http.responses import Response
 from chat_lookup.rest.errors import Refusal
 
 _CONTENT_TYPE: Final = "application/json; charset=utf-8"

@@ -1,8 +1,8 @@
-"""The portal and the grant that everybody knows: those of the demo portal of a local run, and of nothing anywhere else.
+"""The credentials that everybody knows: they open the demo portal of a local run, and nothing anywhere else.
 
-The samples in `events/` carry them, so that `sam local invoke InstallFunction -e events/install-frame.json` installs
-the application as it stands, as often as one likes. Only the local portal knows them; to every other authorisation
-server the refresh token is one that it never issued.
+The samples in `events/` carry them, so that `sam local invoke LookupFunction -e events/lookup-http.json` works as it
+stands, and `-e events/install-frame.json` installs the application as often as one likes. Only the embedded stores of
+a local run ever hold the key's hash, and only the local portal knows the tokens.
 """
 
 from dataclasses import dataclass
@@ -26,3 +26,4 @@ DEMO_GRANT: Final = DemoGrant(
     access_token="local-demo-access-token-not-a-secret",  # noqa: S106 - indeed
     refresh_token="local-demo-refresh-token-not-a-secret",  # noqa: S106 - indeed
 )
+DEMO_KEY: Final = "clk_local-demo-key-not-a-secret"

@@ -1,0 +1,45 @@
+"""The objects behind operators' commands and the daily check, built upon the core at the first of them."""
+
+from dataclasses import dataclass
+
+from chat_lookup.admin.api_keys import AdminKeys
+from chat_lookup.admin.applications import AdminApplications
+from chat_lookup.admin.commands import Admin
+from chat_lookup.admin.dead_letters import AdminEvents, Redrive
+from chat_lookup.admin.portals import AdminPortals
+from chat_lookup.admin.reconciliation import AdminRestoring, Restoring
+from chat_lookup.admin.removal import Forgetting
+from chat_lookup.admin.webhooks import AdminWebhooks
+from chat_lookup.bootstrap.core import Core
+from chat_lookup.bootstrap.install import InstallServices
+from chat_lookup.credentials.keepalive import Keepalive
+from chat_lookup.credentials.token_pointer import Pointers
+from chat_lookup.portals.updates import PortalFacts
+
+
+@dataclass(frozen=True, slots=True)
+class AdminServices:
+    """What AdminFunction and KeepaliveFunction call."""
+
+    commands: Admin
+    keepalive: Keepalive
+
+
+def build(parts: Core, install: InstallServices) -> AdminServices:
+    """Build everything. Calls nothing."""
+    settings, clock, telemetry = parts.settings, parts.clock, parts.telemetry
+    portals, tokens = parts.portals, parts.tokens
+    facts = PortalFacts(parts.clients.dynamodb, settings.portal_table, portals)
+    pointers = Pointers(parts.clients.dynamodb, settings.portal_table)
+    redrive = Redrive(parts.clients.sqs, settings.dead_letter_queue_url, settings.event_queue_url, telemetry)
+    forgetting = Forgetting(portals, parts.keys, tokens, parts.cache)
+    commands = Admin(
+        telemetry,
+        AdminApplications(parts.applications, telemetry, portal_hosts=install.portal_hosts),
+        AdminPortals(portals, facts, install.installation, forgetting, clock),
+        AdminWebhooks(portals, tokens, parts.calls, telemetry, clock),
+        AdminKeys(portals, parts.keys, telemetry, clock),
+        AdminEvents(redrive),
+        AdminRestoring(Restoring(portals, facts, tokens, pointers, clock)),
+    )
+    return AdminServices(commands=commands, keepalive=Keepalive(portals, facts, tokens, telemetry, clock))

@@ -1,0 +1,61 @@
+"""Responses as API Gateway takes them (payload 2.0), and the one table from error to response."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from chat_lookup.errors import ChatLookupError, MethodNotAllowed
+
+Response = dict[str, Any]
+PROBLEM_TYPE: Final = "urn:bitrix24-chat-lookup:problem:"
+
+
+def json_response(status: int, body: Mapping[str, object]) -> Response:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/json", "cache-control": "no-store"},
+        "body": _to_text(body),
+    }
+
+
+def no_content() -> Response:
+    return {"statusCode": 204, "headers": {"cache-control": "no-store"}, "body": ""}
+
+
+def problem(error: ChatLookupError) -> dict[str, object]:
+    """The facts of an error as RFC 9457 names them; in a batch they stand inside each item."""
+    facts: dict[str, object] = {
+        "type": PROBLEM_TYPE + error.code,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+    }
+    if error.portal_error is not None:
+        facts["portal_error"] = error.portal_error
+    if error.hint is not None:
+        facts["hint"] = error.hint
+    if error.retry_after is not None:
+        facts["retry_after"] = math.ceil(error.retry_after)
+    return facts | error.extra
+
+
+def error_response(error: ChatLookupError, request_id: str) -> Response:
+    """The one way from an error to a response."""
+    headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
+    if error.status in (429, 503):
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1)))
+    if error.status == 401:  # noqa: PLR2004
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = error.allow
+    return {
+        "statusCode": error.status,
+        "headers": headers,
+        "body": _to_text(problem(error) | {"request_id": request_id}),
+    }
+
+
+def _to_text(body: Mapping[str, object]) -> str:
+    """JSON that can be sent: a portal's text may end in half an emoji, which Lambda cannot encode."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()

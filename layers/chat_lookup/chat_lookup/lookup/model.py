@@ -1,0 +1,50 @@
+"""What a look-up is asked for, and what it finds."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from chat_lookup.bitrix24.results import ChatDetails
+from chat_lookup.entity import EntityRef
+
+
+class Method(StrEnum):
+    """What a caller may ask for with `method=`."""
+
+    AUTO = "auto"
+    IM = "im"
+    IMBOT = "imbot"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the portal answered: the chat's id or None, and the method that answered last."""
+
+    chat_id: int | None
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to look up. `expand` asks for the chat's details too; `fresh` asks the portal whatever is cached.
+
+    With `user_token`, a portal user's own access token, the answer is bound to what that user may see.
+    """
+
+    method: Method = Method.AUTO
+    bot_id: int | None = None
+    expand: bool = False
+    fresh: bool = False
+    user_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chat, and where the answer came from: `source` is portal, cache, event or stale."""
+
+    ref: EntityRef | None
+    chat_id: int
+    source: str
+    method: str
+    age_seconds: int
+    chat: ChatDetails | None = None
+    expanded: bool = False

@@ -1,0 +1,70 @@
+"""The frame of an invocation: no foreign exception gets past it, and one of ours with a safe message only."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from chat_lookup.clock import Clock, Deadline
+from chat_lookup.errors import ChatLookupError, StoreUnavailable
+from chat_lookup.observability.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+Result = TypeVar("Result")
+
+_SERVER_ERROR: Final = 500
+
+
+def guarded(telemetry: Telemetry, work: Callable[[], Result], failure: Callable[[ChatLookupError], Result]) -> Result:
+    """The result of `work`, or what `failure` makes of the error that it raised: one of ours, whatever it was."""
+    try:
+        return work()
+    except ChatLookupError as error:
+        _note(error, telemetry)
+        return failure(error)
+    except Exception as error:  # noqa: BLE001 - the edge: nobody behind it, and a trace must not reach a caller
+        return failure(_unexpected(error, telemetry))
+
+
+def invoke(
+    message: str, context: "LambdaContext", telemetry: Telemetry, work: Callable[[], dict[str, object]]
+) -> dict[str, object]:
+    """Answer one direct invocation.
+
+    Raises our own errors only, each with a safe message and without the error that caused it, so that a state machine
+    can match its class name and no secret is in its trace (design 3.3).
+    """
+    failure: ChatLookupError
+    with telemetry.invocation(message, request_id=context.aws_request_id):
+        try:
+            return work()
+        except ChatLookupError as error:
+            _note(error, telemetry)
+            failure = error
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = _unexpected(error, telemetry)
+    # A fresh raise: the frames and causes of the first one stay behind.
+    failure.__context__ = None
+    raise failure.with_traceback(None) from None
+
+
+def time_left(context: "LambdaContext", clock: Clock, *, at_most: float = float("inf")) -> Deadline:
+    """The moment by which to answer: what Lambda leaves less a second, or sooner."""
+    left = context.get_remaining_time_in_millis() / 1000 - 1
+    return Deadline.after(min(left, at_most), clock)
+
+
+def _note(error: ChatLookupError, telemetry: Telemetry) -> None:
+    level = logging.ERROR if error.status == _SERVER_ERROR else logging.INFO
+    telemetry.note(level=level, problem=error.code, detail=error.detail)
+
+
+def _unexpected(error: Exception, telemetry: Telemetry) -> ChatLookupError:
+    telemetry.fault("unexpected error", error)
+    # By name: the stores' exceptions need no import here, and whatever they are, asking again later may do.
+    from_store = type(error).__module__.startswith("botocore")
+    failure = StoreUnavailable(retry_after=1) if from_store else ChatLookupError()
+    _note(failure, telemetry)
+    return failure

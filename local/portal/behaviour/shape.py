@@ -1,0 +1,26 @@
+"""Where the documents contradict each other, or portals differ: what this one does."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where the documents contradict each other, or portals differ.
+
+    `result`: what a look-up answers. `bot_api`: a portal of `v1` knows no `imbot.v2` yet. `oauth_post`: whether the
+    authorisation server admits POST beside the documented GET. `frame`: an `old` portal's frame POST lacks the three
+    fields that are documented only since 2026-08-20 (bitrix24.md 4.1). `bindings`: whether event handlers `vanish` or
+    `stay` when the application is updated (event-bind.md, its English and its newer Russian page).
+    `entity_id_in_events`: whether chats in the events of v2 name their entity's id, which samples leave out and
+    entities.md lists (bitrix24.md 5.9). `auth_in_events`: with `brief`, v2's `auth` beside `data` is as the events page
+    shows it, domain and application token only (bitrix24.md 9, row 18).
+    """
+
+    result: Literal["object", "int"] = "object"
+    bot_api: Literal["v2", "v1"] = "v2"
+    oauth_post: bool = True
+    frame: Literal["new", "old"] = "new"
+    bindings: Literal["vanish", "stay"] = "vanish"
+    entity_id_in_events: bool = False
+    auth_in_events: Literal["full", "brief"] = "full"
