@@ -1,15 +1,18 @@
-"""What the integration tests run against: a whole stack, a portal alone, stores alone; one of each per process."""
+"""What tests run against: a whole stack, a portal, stores; one of each per process. The unit tests have their own."""
 
+import itertools
 import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from chat_lookup.observability.telemetry import Telemetry
 from local.aws import environment
 from local.aws.embedded import EmbeddedAws
 from local.stack import Settings, running
 from local.template.reader import Template
+from tests.support.fakes import Output
 from tests.support.portals.portal_bots import BotProbe
 from tests.support.portals.portal_service import ApplicationProbe
 from tests.support.portals.stranger import Stage, staged
@@ -17,12 +20,37 @@ from tests.support.repository import ROOT
 from tests.support.service import Service, empty
 from tests.support.stores.tables import Tables, tables_in
 
+_counter = itertools.count()
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_account() -> Iterator[None]:
     """None of the user's own AWS settings: a test that misses its stores must not find an account."""
     with environment.replaced({}):
         yield
+
+
+@pytest.fixture
+def output(capsys: pytest.CaptureFixture[str]) -> Output:
+    return Output(capsys)
+
+
+class _Stdout:
+    """Whatever `sys.stdout` is at the moment of writing: pytest puts another in its place before the test begins."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+@pytest.fixture
+def telemetry(monkeypatch: pytest.MonkeyPatch) -> Telemetry:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", _Stdout())
+        # A name of its own: Powertools keeps one logger per service, with the output that it began with.
+        return Telemetry(service=f"unit-{next(_counter)}", namespace="ChatLookup", level="INFO")
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ def test_an_import_reads_the_bytecode_and_no_source(layer: Path, tmp_path: Path)
         source.write_text("raise SystemExit('compiled again')\n")
     python = subprocess.run([ROOT / "layers/find-python", "3.13"], capture_output=True, text=True, check=True)
     done = subprocess.run(
-        [python.stdout.strip(), "-c", "from chat_lookup import bootstrap; print(bootstrap.layer())"],
+        [python.stdout.strip(), "-c", "from chat_lookup.bootstrap import process; print(process.layer())"],
         env={"PYTHONPATH": str(copied), "PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path,
         capture_output=True, text=True, check=False,
     )  # fmt: skip

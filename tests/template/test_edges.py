@@ -162,7 +162,7 @@ def test_whoever_starts_from_a_snapshot_builds_what_a_request_needs_before_it_an
     builders = {
         f"{path.parent.name.title()}Function"
         for path in ROOT.glob("functions/*/app.py")
-        if "bootstrap.before_snapshot(" in path.read_text("utf-8")
+        if "process.before_snapshot(" in path.read_text("utf-8")
     }
 
     assert builders == SNAPSHOTS

@@ -12,7 +12,7 @@ from chat_lookup.rest import batch, methods, requests
 from local.demo_credentials import DEMO_GRANT, DEMO_KEY
 from local.run import DEFAULTS
 from local.template.reader import Template
-from tests.support.repository import ROOT
+from tests.support.repository import PACKAGE, ROOT
 
 EVENTS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "events").glob("*.json"))
@@ -43,7 +43,7 @@ def test_every_route_has_a_sample_of_the_payload_that_the_gateway_sends() -> Non
 
 
 def test_every_command_of_operators_has_a_sample() -> None:
-    modules = (ROOT / "layers" / "chat_lookup" / "chat_lookup").glob("admin*.py")
+    modules = (PACKAGE / "admin").glob("*.py")
     source = "\n".join(module.read_text("utf-8") for module in modules)
     commands = set(re.findall(r"\"([a-z._]+)\": self\.[a-z_]+,$", source, re.MULTILINE))
     assert {event["command"] for event in ADMIN_EVENTS.values()} == commands

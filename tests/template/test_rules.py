@@ -12,7 +12,7 @@ from chat_lookup import config
 from chat_lookup.cache import rows
 from chat_lookup.errors import ServiceMisconfigured
 from local.template.reader import Template
-from tests.support.repository import ROOT
+from tests.support.repository import PACKAGE, ROOT
 from tests.template.file import (
     FUNCTIONS,
     TEMPLATE,
@@ -25,31 +25,25 @@ from tests.template.file import (
     store_of,
 )
 
-PACKAGE = ROOT / "layers" / "chat_lookup" / "chat_lookup"
-
 # Which modules ask which store: what they ask for is what the policies may grant, neither less nor more.
 ASKED_BY = {
-    "PortalTable": ("portals", "keys", "applications", "default_portal", "pointer", "portal_facts"),
-    "CacheTable": (
-        "cache",
-        "cache_pages",
-        "leases",
-        "limiter",
-        "operating",
-        "circuit",
-        "turns",
-        "code_flow",
-        "claims",
-        "people",
-        "hearing",
+    "PortalTable": (
+        "portals/store", "portals/api_keys", "portals/default_portal", "portals/updates",
+        "credentials/applications", "credentials/token_pointer",
     ),
-    "CacheTable/index/by_chat": ("cache",),
-    "secrets": ("vault",),
-    "EventQueue": ("event_queue", "redrive"),
-    "DeadLetterQueue": ("redrive",),
-    "EventBus": ("publishing",),
-    "WorkerFunction": ("event_queue",),
-}
+    "CacheTable": (
+        "cache/chat_cache", "cache/bulk_cache", "cache/leases", "cache/event_hints",
+        "calls/rate_limiter", "calls/operating_time", "calls/circuit_breaker",
+        "install/install_lock", "install/code_flow",
+        "bot/answer_claims", "bot/employees",
+    ),
+    "CacheTable/index/by_chat": ("cache/chat_cache",),
+    "secrets": ("credentials/secret_store",),
+    "EventQueue": ("events/queue", "admin/dead_letters"),
+    "DeadLetterQueue": ("admin/dead_letters",),
+    "EventBus": ("events/publisher",),
+    "WorkerFunction": ("events/queue",),
+}  # fmt: skip
 OF_SERVICE = {
     "PortalTable": "dynamodb",
     "CacheTable": "dynamodb",
@@ -135,12 +129,14 @@ def test_policies_grant_what_the_code_asks_for_and_nothing_else(store: str) -> N
 
 def test_every_module_that_asks_a_store_is_counted_among_those_that_do() -> None:
     asking = {
-        path.stem
+        path.relative_to(PACKAGE).with_suffix("").as_posix()
         for path in PACKAGE.rglob("*.py")
         if re.search(r"import (DynamoDB|SecretsManager|SQS|EventBridge|Lambda)Client", path.read_text("utf-8"))
     }
     # These make the clients and hand them on.
-    assert asking - {"bootstrap", "parts"} == {module for modules in ASKED_BY.values() for module in modules}
+    assert asking - {"bootstrap/aws_clients", "bootstrap/core"} == {
+        module for modules in ASKED_BY.values() for module in modules
+    }
 
 
 def test_whoever_looks_up_makes_no_key_and_no_secret_and_removes_none() -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import socket
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -11,7 +10,7 @@ from botocore.session import Session
 from moto import mock_aws
 
 from local.template.reader import Template
-from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, FakeBitrix24, ManualClock, Output, Stores
+from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, FakeBitrix24, ManualClock, Stores
 from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
@@ -63,31 +62,6 @@ def stores(_clients: tuple["DynamoDBClient", "SecretsManagerClient"]) -> Stores:
     for table in Template.load(ROOT / "template.yaml", table_suffix=suffix).tables:
         dynamodb.create_table(**table)  # type: ignore[arg-type]  # the template's own properties
     return Stores(dynamodb, secrets, f"PortalTable{suffix}", f"CacheTable{suffix}")
-
-
-@pytest.fixture
-def output(capsys: pytest.CaptureFixture[str]) -> Output:
-    return Output(capsys)
-
-
-class _Stdout:
-    """Whatever `sys.stdout` is at the moment of writing: pytest puts another in its place before the test begins."""
-
-    def write(self, text: str) -> int:
-        return sys.stdout.write(text)
-
-    def flush(self) -> None:
-        sys.stdout.flush()
-
-
-@pytest.fixture
-def telemetry(monkeypatch: pytest.MonkeyPatch) -> "Telemetry":
-    from chat_lookup.observability.telemetry import Telemetry  # noqa: PLC0415 - most tests need none
-
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "stdout", _Stdout())
-        # A name of its own: Powertools keeps one logger per service, with the output that it began with.
-        return Telemetry(service=f"unit-{next(_counter)}", namespace="ChatLookup", level="INFO")
 
 
 @pytest.fixture

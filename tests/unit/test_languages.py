@@ -3,10 +3,9 @@
 import pytest
 
 from chat_lookup import errors
-from chat_lookup.errors import InstallationRefused, Refusal
-from chat_lookup.install.page_texts import said
+from chat_lookup.errors import InstallationRefused, RefusalReason
+from chat_lookup.install.page_texts import refused, said
 from chat_lookup.install.pages import failure, page
-from chat_lookup.install.proof import refused
 from chat_lookup.install.registration import Remark
 from chat_lookup.languages import Language
 
@@ -24,7 +23,7 @@ PASSING = (
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(
     "key",
-    [*Refusal, *Remark, "installed", "active", "healed", "unpaid", "misconfigured", "nothing",
+    [*RefusalReason, *Remark, "installed", "active", "healed", "unpaid", "misconfigured", "nothing",
      *(error.code for error in PASSING)],
 )  # fmt: skip
 def test_each_key_has_sentences_of_its_own(key: str, language: Language) -> None:
@@ -32,8 +31,8 @@ def test_each_key_has_sentences_of_its_own(key: str, language: Language) -> None
     assert len(said(key, language)) > 15
 
 
-@pytest.mark.parametrize("reason", Refusal)
-def test_the_languages_differ(reason: Refusal) -> None:
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_the_languages_differ(reason: RefusalReason) -> None:
     assert len({said(reason, language) for language in Language}) == len(Language)
 
 
@@ -41,8 +40,8 @@ def test_what_has_no_words_gets_general_ones() -> None:
     assert said("never heard of", Language.GERMAN) == GENERAL[Language.GERMAN]
 
 
-@pytest.mark.parametrize("reason", Refusal)
-def test_a_refusal_says_the_same_to_machines_and_to_people(reason: Refusal) -> None:
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_a_refusal_says_the_same_to_machines_and_to_people(reason: RefusalReason) -> None:
     error = refused(reason)
     assert (error.reason, error.detail) == (reason, said(reason, Language.ENGLISH))
     assert isinstance(error, InstallationRefused)

@@ -96,7 +96,7 @@ class PortalNotInstalled(ChatLookupError):
 
 
 class InstallationRefused(ChatLookupError):
-    """Nothing was stored. `reason` is one of a closed set, `Refusal`."""
+    """Nothing was stored. `reason` is one of a closed set, `RefusalReason`."""
 
     code, title, status = "installation-refused", "Nothing proves that an administrator installs the application", 403
 
@@ -117,7 +117,7 @@ class TooManyAttempts(ChatLookupError):
 
 
 class EventRejected(ChatLookupError):
-    """Nothing of the event was taken. `reason` is a `Rejection`; nobody outside is told."""
+    """Nothing of the event was taken. `reason` is a `RejectionReason`; nobody outside is told."""
 
     code, title, status = "event-rejected", "Nothing proves that the event comes from a portal that is installed", 403
 
@@ -167,7 +167,7 @@ class ServiceMisconfigured(ChatLookupError):
     code, title, status = "service-misconfigured", "The service's own settings need mending", 500
 
 
-class Refusal(StrEnum):
+class RefusalReason(StrEnum):
     """A closed set: each has its sentence in `install.page_texts`, and is a value of the metric EventsRejected."""
 
     FORM = "form"
@@ -194,7 +194,7 @@ class Refusal(StrEnum):
     """The application token is not one of the portal's."""
 
 
-class Rejection(StrEnum):
+class RejectionReason(StrEnum):
     """Why an event is not taken: the values of the metric EventsRejected that arise at /bitrix24/events."""
 
     MALFORMED = "malformed"

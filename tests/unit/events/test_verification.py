@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.errors import EventRejected, Rejection
+from chat_lookup.errors import EventRejected, RejectionReason
 from chat_lookup.events.decoder import Arrived
 from chat_lookup.events.model import BotEvent
 from chat_lookup.events.verification import Origin
@@ -87,18 +87,18 @@ def test_a_portal_that_cannot_be_called_may_still_say_what_happens(
 @pytest.mark.parametrize(
     ("token", "member_id", "reason", "cost"),
     [
-        ("", MEMBER_ID, Rejection.MISSING_TOKEN, 0),
-        ("", NOBODY, Rejection.MISSING_TOKEN, 0),
-        (TOKEN, "", Rejection.UNKNOWN_PORTAL, 0),
-        (TOKEN, NOBODY, Rejection.UNKNOWN_PORTAL, 1),
-        ("made-up", MEMBER_ID, Rejection.WRONG_TOKEN, 1),
-        (OTHER_TOKEN, MEMBER_ID, Rejection.WRONG_TOKEN, 1),
-        (TOKEN, GLOBEX.member_id, Rejection.WRONG_TOKEN, 1),
-        (hashed(TOKEN), MEMBER_ID, Rejection.WRONG_TOKEN, 1),
+        ("", MEMBER_ID, RejectionReason.MISSING_TOKEN, 0),
+        ("", NOBODY, RejectionReason.MISSING_TOKEN, 0),
+        (TOKEN, "", RejectionReason.UNKNOWN_PORTAL, 0),
+        (TOKEN, NOBODY, RejectionReason.UNKNOWN_PORTAL, 1),
+        ("made-up", MEMBER_ID, RejectionReason.WRONG_TOKEN, 1),
+        (OTHER_TOKEN, MEMBER_ID, RejectionReason.WRONG_TOKEN, 1),
+        (TOKEN, GLOBEX.member_id, RejectionReason.WRONG_TOKEN, 1),
+        (hashed(TOKEN), MEMBER_ID, RejectionReason.WRONG_TOKEN, 1),
     ],
 )
 def test_a_forged_event_is_refused_and_costs_one_read_at_most(
-    origin: Origin, reads: list[str], token: str, member_id: str, reason: Rejection, cost: int
+    origin: Origin, reads: list[str], token: str, member_id: str, reason: RejectionReason, cost: int
 ) -> None:
     assert refused(origin, token, member_id) == reason
     assert len(reads) == cost
@@ -106,19 +106,19 @@ def test_a_forged_event_is_refused_and_costs_one_read_at_most(
 
 def test_a_portal_without_a_token_believes_nobody(origin: Origin, portals: Portals) -> None:
     portals.save(replace(PORTAL, application_tokens=frozenset()))
-    assert refused(origin, "made-up") == Rejection.WRONG_TOKEN
-    assert refused(origin, "") == Rejection.MISSING_TOKEN
+    assert refused(origin, "made-up") == RejectionReason.WRONG_TOKEN
+    assert refused(origin, "") == RejectionReason.MISSING_TOKEN
 
 
 def test_a_domain_does_not_help_where_a_member_id_names_nobody(origin: Origin, reads: list[str]) -> None:
-    assert refused(origin, member_id=NOBODY, domain=DOMAIN) == Rejection.UNKNOWN_PORTAL
+    assert refused(origin, member_id=NOBODY, domain=DOMAIN) == RejectionReason.UNKNOWN_PORTAL
     assert reads == [f"PORTAL#{NOBODY}"]
 
 
 def test_an_uninstalled_portal_is_told_apart_only_for_whoever_has_its_token(origin: Origin, portals: Portals) -> None:
     portals.save(replace(PORTAL, state=PortalState.UNINSTALLED))
-    assert refused(origin) == Rejection.NOT_INSTALLED
-    assert refused(origin, "made-up") == Rejection.WRONG_TOKEN
+    assert refused(origin) == RejectionReason.NOT_INSTALLED
+    assert refused(origin, "made-up") == RejectionReason.WRONG_TOKEN
 
 
 # -- what is remembered ------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def test_a_name_that_was_unknown_a_moment_ago_costs_nothing(
     origin: Origin, reads: list[str], clock: ManualClock
 ) -> None:
     for _ in range(5):
-        assert refused(origin, member_id=NOBODY) == Rejection.UNKNOWN_PORTAL
+        assert refused(origin, member_id=NOBODY) == RejectionReason.UNKNOWN_PORTAL
         clock.advance(0.99)
     assert len(reads) == 1
 
@@ -182,21 +182,21 @@ def test_the_token_of_a_new_installation_is_admitted_at_once(origin: Origin, por
     origin.portal_of(arrived())
     reinstalled(portals)
     assert origin.portal_of(arrived(NEXT_TOKEN)).secret_arn == "arn:next"
-    assert refused(origin) == Rejection.WRONG_TOKEN
+    assert refused(origin) == RejectionReason.WRONG_TOKEN
 
 
 def test_the_token_of_a_former_installation_is_refused(origin: Origin, portals: Portals, clock: ManualClock) -> None:
     origin.portal_of(arrived())
     reinstalled(portals)
     clock.advance(30.1)
-    assert refused(origin) == Rejection.WRONG_TOKEN
+    assert refused(origin) == RejectionReason.WRONG_TOKEN
 
 
 def test_a_portal_that_was_uninstalled_a_moment_ago_and_comes_back_is_admitted_at_once(
     origin: Origin, portals: Portals
 ) -> None:
     portals.save(replace(PORTAL, state=PortalState.UNINSTALLED))
-    assert refused(origin) == Rejection.NOT_INSTALLED
+    assert refused(origin) == RejectionReason.NOT_INSTALLED
     reinstalled(portals, TOKEN)
     assert origin.portal_of(arrived()).state is PortalState.ACTIVE
 
@@ -214,7 +214,7 @@ def test_a_domain_that_was_unknown_a_moment_ago_costs_nothing(
     origin: Origin, reads: list[str], clock: ManualClock
 ) -> None:
     for _ in range(3):
-        assert refused(origin, member_id="", domain="nobody.bitrix24.com") == Rejection.UNKNOWN_PORTAL
+        assert refused(origin, member_id="", domain="nobody.bitrix24.com") == RejectionReason.UNKNOWN_PORTAL
     assert len(reads) == 1
     clock.advance(5.1)
     refused(origin, member_id="", domain="nobody.bitrix24.com")
@@ -223,7 +223,7 @@ def test_a_domain_that_was_unknown_a_moment_ago_costs_nothing(
 
 @pytest.mark.parametrize("token", ["made-up", OTHER_TOKEN])
 def test_a_domain_proves_nothing(origin: Origin, token: str) -> None:
-    assert refused(origin, token, "", DOMAIN) == Rejection.WRONG_TOKEN
+    assert refused(origin, token, "", DOMAIN) == RejectionReason.WRONG_TOKEN
 
 
 def test_a_domain_that_became_another_portals_is_that_portals_at_once(origin: Origin, portals: Portals) -> None:
@@ -234,5 +234,5 @@ def test_a_domain_that_became_another_portals_is_that_portals_at_once(origin: Or
 
 def test_who_calls_himself_as_a_domain_is_named_does_not_make_that_unknown(origin: Origin, portals: Portals) -> None:
     portals.save(replace(PORTAL, domain="intranet"))
-    assert refused(origin, member_id="intranet") == Rejection.UNKNOWN_PORTAL
+    assert refused(origin, member_id="intranet") == RejectionReason.UNKNOWN_PORTAL
     assert origin.portal_of(arrived(member_id="", domain="intranet")).member_id == MEMBER_ID

@@ -12,6 +12,7 @@ from botocore import loaders
 from botocore.session import Session
 
 from layers.stamp import LAYERS, SETTINGS, settings_stamp, sources, stamp
+from tests.support.repository import PACKAGE
 
 KEPT = [
     line
@@ -59,7 +60,8 @@ def test_the_stamp_covers_every_file_that_makes_the_build() -> None:
     names = {path.relative_to(LAYERS).as_posix() for path in sources(LAYERS)}
     assert names >= {
         "build.mk", "function.mk", "find-python", "stamp.py", "chat_lookup/Makefile", "chat_lookup/botocore-data.txt",
-        "chat_lookup/requirements.txt", "chat_lookup/chat_lookup/bootstrap.py", "chat_lookup/chat_lookup/py.typed",
+        "chat_lookup/requirements.txt", "chat_lookup/chat_lookup/bootstrap/aws_clients.py",
+        "chat_lookup/chat_lookup/py.typed",
     }  # fmt: skip
 
 
@@ -79,8 +81,8 @@ def test_who_deploys_without_a_file_of_parameters_has_a_stamp_of_the_settings_to
 
 
 def test_the_layer_keeps_the_models_of_the_services_that_the_package_uses_and_no_others() -> None:
-    bootstrap = (LAYERS / "chat_lookup" / "chat_lookup" / "bootstrap.py").read_text("utf-8")
-    assert sorted(SERVICES) == sorted(re.findall(r"create_client\(\s*\"([a-z]+)\"", bootstrap))
+    source = (PACKAGE / "bootstrap" / "aws_clients.py").read_text("utf-8")
+    assert sorted(SERVICES) == sorted(re.findall(r"create_client\(\s*\"([a-z]+)\"", source))
 
 
 @pytest.mark.parametrize("service", SERVICES)

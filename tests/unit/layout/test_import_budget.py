@@ -1,14 +1,15 @@
-"""A cold start pays for every module that is imported: what no handler needs is not imported by any (design 8)."""
+"""A cold start pays for every module that is imported: what no function needs is not imported by any (design 8)."""
 
 import json
 import os
 import subprocess
 import sys
+from functools import cache
 from typing import Final
 
 import pytest
 
-from tests.support.repository import ROOT
+from tests.support.repository import LAYER, PACKAGE, ROOT
 
 HANDLERS: Final = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 
@@ -18,7 +19,7 @@ NEVER: Final = frozenset(
         "cryptography", "asyncio",
     }
 )  # fmt: skip
-"""Packages for which no handler has a use, or that cost more than they are worth: boto3's resources above all."""
+"""Packages for which no function has a use, or that cost more than they are worth: boto3's resources above all."""
 
 BOTOCORE_BEFORE_ITS_USE: Final = frozenset({"botocore", "botocore.exceptions", "botocore.vendored"})
 """Of botocore the names of its errors are needed to catch them. Its clients are made where they are needed."""
@@ -26,44 +27,31 @@ BOTOCORE_BEFORE_ITS_USE: Final = frozenset({"botocore", "botocore.exceptions", "
 MOST_MODULES: Final = 380
 """Some 310 as measured, 180 of them Python's own. More than this is a decision, to be taken on purpose."""
 
-SECRETS_AND_CALLS: Final = frozenset(
-    f"chat_lookup.{name}"
-    for name in (
-        "serving", "vault", "tokens", "renewal", "applications", "calls",
-        "bitrix24.client", "bitrix24.oauth", "bitrix24.wire", "bitrix24.transport",
-    )
-)  # fmt: skip
+CALLS_PORTALS: Final = frozenset({"credentials", "calls", "bitrix24.client", "bitrix24.oauth", "bitrix24.http"})
 """What reads a secret or calls a portal."""
 
-
-def ours(*names: str) -> frozenset[str]:
-    return frozenset(f"chat_lookup.{name}" for name in names)
-
-
-RECEIVER: Final = ours("receiving", "event_queue", "origin", "decoding", "events_v1", "events_v2", "event_parts")
-WORKER: Final = ours(
-    "batches", "working", "working_parts", "answering", "bot_words", "commands", "hearing", "publishing", "saying",
-    "warming", "people", "redrive",
-)  # fmt: skip
-OPERATOR: Final = ours(
-    "installing", "installation", "uninstallation", "admin", "admin_applications", "admin_events", "admin_keys",
-    "admin_portals", "admin_showing", "admin_webhooks", "bindings", "bots", "code_flow", "keepalive", "registering",
-    "visits",
-)  # fmt: skip
-MANY: Final = ours("many", "rounds", "cache_pages", "allowance")
-REST: Final = ours("rest_answers", "rest_batch", "rest_errors", "rest_forwarding", "rest_methods", "rest_requests")
+BULK: Final = frozenset({"lookup.find_many", "lookup.batch_runner", "cache.bulk_cache", "calls.bulk_allowance"})
+BOT: Final = frozenset({"bot.answerer", "bot.answer_claims", "bot.answer_sender", "bot.employees", "bot.texts"})
+RECEIVES: Final = frozenset({"events.receiver", "events.queue", "events.decoder", "events.v1", "events.v2"})
+WORKS: Final = frozenset({"events.worker", "events.cache_warming", "events.publisher", "events.sqs_batch"}) | BOT
+INSTALLS: Final = frozenset({"install.installation", "install.registration", "install.offers", "install.code_flow"})
 
 OF_OTHERS: Final = {
-    "lookup": RECEIVER | WORKER | OPERATOR | MANY | REST,
-    "direct": RECEIVER | WORKER | OPERATOR | MANY | REST,
-    "rest": RECEIVER | WORKER | OPERATOR | MANY,
-    "install": RECEIVER | WORKER | MANY | REST,
-    "events": WORKER | OPERATOR | MANY | REST | ours("lookup", "asking", "misses"),
-    "worker": RECEIVER | OPERATOR | MANY | REST,
-    "keepalive": RECEIVER | WORKER | MANY | REST,
-    "admin": RECEIVER | WORKER | MANY | REST,
+    "lookup": frozenset({"events", "bot", "install", "rest", "admin"}) | BULK,
+    "direct": frozenset({"events", "bot", "install", "rest", "admin"}) | BULK,
+    "rest": frozenset({"events", "bot", "install", "admin"}) | BULK,
+    "install": RECEIVES | WORKS | BULK | {"rest", "admin", "credentials.keepalive"},
+    "events": CALLS_PORTALS | WORKS | {"lookup", "install", "rest", "admin"},
+    "worker": RECEIVES | INSTALLS | BULK | {"rest", "admin"},
+    "keepalive": RECEIVES | WORKS | BULK | {"rest"},
+    "admin": RECEIVES | WORKS | BULK | {"rest"},
 }
-"""By function: what it may not have loaded by its first answer, because another function's work is done with it."""
+"""By function: rooms and modules that it may not have loaded by its first answer, because others do their work."""
+
+MOST_OF_OURS: Final = {
+    "lookup": 61, "direct": 60, "rest": 65, "install": 76, "events": 34, "worker": 74, "keepalive": 86, "admin": 86,
+}  # fmt: skip
+"""By function: modules of the package, `__init__` aside, that are loaded when it is ready to serve."""
 
 IMPORT: Final = """
 import importlib.util, json, sys
@@ -72,33 +60,42 @@ module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 """
 BUILD: Final = """
-from chat_lookup import bootstrap
-bootstrap.services()
+from chat_lookup.bootstrap import process
+process.services()
 """
+READY: Final = {
+    "rest": f"{BUILD}\nprocess.services().rest()\n",
+    "install": f"{BUILD}\nprocess.services().install()\n",
+    "worker": f"{BUILD}\nprocess.services().worker()\n",
+    "keepalive": f"{BUILD}\nprocess.services().admin()\n",
+    "admin": f"{BUILD}\nprocess.services().admin()\n",
+}
 SERVE_ONE_EVENT: Final = """
 from types import SimpleNamespace
-from chat_lookup import application_tokens, bootstrap, records
+from chat_lookup.bootstrap import aws_clients
+from chat_lookup.portals import application_tokens, portal
 known = frozenset({application_tokens.hashed("appt0ken")})
-item = records.to_item(records.Portal("0123", "acme.bitrix24.com", "arn", "v", application_tokens=known))
+item = portal.to_item(portal.Portal("0123", "acme.bitrix24.com", "arn", "v", application_tokens=known))
 sent = []
-bootstrap._dynamodb = lambda *_: SimpleNamespace(get_item=lambda **_: {"Item": item})
-bootstrap._sqs = lambda *_: SimpleNamespace(send_message=lambda **given: sent.append(given))
+aws_clients.dynamodb = lambda *_: SimpleNamespace(get_item=lambda **_: {"Item": item})
+aws_clients.sqs = lambda *_: SimpleNamespace(send_message=lambda **given: sent.append(given))
 body = "event=ONIMBOTDELETE&data[BOT_ID]=456&auth[member_id]=0123&auth[application_token]="
 for token, status in (("appt0ken", 200), ("made-up", 403)):
     answer = module.handler({"routeKey": "POST /bitrix24/events", "body": body + token}, None)
     assert answer["statusCode"] == status, answer
 assert len(sent) == 1
 """
-TELL: Final = """
+PRINT_MODULES: Final = """
 print(json.dumps(sorted(sys.modules)))
 """
 
 
-def imported(handler: str, afterwards: str = "") -> set[str]:
+@cache
+def imported(handler: str, afterwards: str = "") -> frozenset[str]:
     """The modules that a fresh interpreter holds after importing a handler, and doing something with it."""
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "layers/chat_lookup"),
+        "PYTHONPATH": str(LAYER),
         "PORTAL_TABLE": "PortalTable",
         "CACHE_TABLE": "CacheTable",
         "SECRET_PREFIX": "chat-lookup",
@@ -107,18 +104,32 @@ def imported(handler: str, afterwards: str = "") -> set[str]:
         "AWS_SECRET_ACCESS_KEY": "unit",
     }
     run = subprocess.run(
-        [sys.executable, "-c", IMPORT + afterwards + TELL, str(ROOT / "functions" / handler / "app.py")],
+        [sys.executable, "-c", IMPORT + afterwards + PRINT_MODULES, str(ROOT / "functions" / handler / "app.py")],
         env=environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    # The last line: before it stands what the function logged.
-    return set(json.loads(run.stdout.splitlines()[-1]))
+    # The last line: before it is what the function logged.
+    return frozenset(json.loads(run.stdout.splitlines()[-1]))
 
 
-def packages(modules: set[str]) -> set[str]:
+def ready(handler: str) -> frozenset[str]:
+    """The modules of a function that is ready to serve."""
+    return imported(handler, SERVE_ONE_EVENT if handler == "events" else READY.get(handler, BUILD))
+
+
+def packages(modules: frozenset[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules}
+
+
+def within(modules: frozenset[str], names: frozenset[str]) -> set[str]:
+    """Those modules that belong to one of the named rooms and modules; a room's `__init__` alone costs nothing."""
+    ours = {module.removeprefix("chat_lookup.") for module in modules if module.startswith("chat_lookup.")}
+    return {module for module in ours if module in names - ROOMS or module.partition(".")[0] in names & ROOMS} - ROOMS
+
+
+ROOMS: Final = frozenset(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
 
 def test_there_are_handlers_to_measure() -> None:
@@ -132,18 +143,26 @@ def test_a_handler_imports_nothing_that_it_has_no_use_for(handler: str) -> None:
     assert len(modules) <= MOST_MODULES
 
 
-def test_every_function_says_what_it_does_without_and_every_module_that_is_named_exists() -> None:
-    assert sorted(OF_OTHERS) == HANDLERS
-    package = ROOT / "layers/chat_lookup"
-    named = frozenset().union(SECRETS_AND_CALLS, *OF_OTHERS.values())
-    assert [name for name in named if not (package / name.replace(".", "/")).with_suffix(".py").is_file()] == []
+def test_every_function_has_its_row_and_every_room_and_module_that_is_named_exists() -> None:
+    assert sorted(OF_OTHERS) == sorted(MOST_OF_OURS) == HANDLERS
+    named = frozenset().union(CALLS_PORTALS, *OF_OTHERS.values())
+    found = {name for name in named if (PACKAGE / name.replace(".", "/")).with_suffix(".py").is_file()} | ROOMS
+    assert named - found == frozenset()
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_a_function_that_is_ready_has_loaded_nothing_that_others_work_with(handler: str) -> None:
-    modules = imported(handler, SERVE_ONE_EVENT if handler == "events" else BUILD)
-    assert modules & OF_OTHERS[handler] == set()
+    modules = ready(handler)
+    assert within(modules, OF_OTHERS[handler]) == set()
     assert packages(modules) & NEVER == set()
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_function_that_is_ready_has_loaded_no_more_modules_of_the_package_than_its_row_says(handler: str) -> None:
+    ours = {name for name in ready(handler) if name.startswith("chat_lookup.")} - {
+        f"chat_lookup.{each}" for each in ROOMS
+    }
+    assert len(ours) <= MOST_OF_OURS[handler], sorted(ours)
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
@@ -152,17 +171,14 @@ def test_of_botocore_a_bare_import_brings_the_errors_only(handler: str) -> None:
     assert {each for each in botocore if not each.startswith("botocore.vendored.")} <= BOTOCORE_BEFORE_ITS_USE
 
 
-def test_building_the_services_imports_no_more_than_botocore() -> None:
-    assert packages(imported("lookup", BUILD)) & NEVER == set()
-
-
 @pytest.mark.parametrize("afterwards", ["", SERVE_ONE_EVENT], ids=["imported", "called"])
-def test_whatever_takes_events_in_can_read_no_secret_and_call_no_portal(afterwards: str) -> None:
+def test_the_receiver_of_events_can_read_no_secret_and_call_no_portal(afterwards: str) -> None:
     modules = imported("events", afterwards)
-    assert modules & SECRETS_AND_CALLS == set()
+    assert within(modules, CALLS_PORTALS) == set()
     assert ("chat_lookup.events.receiver" in modules) == bool(afterwards)
     assert "urllib3" not in modules  # which AWS's own clients bring, and nothing of ours
 
 
-def test_what_reads_secrets_and_calls_portals_is_named_as_it_is() -> None:
-    assert imported("lookup", BUILD) >= SECRETS_AND_CALLS
+def test_what_reads_secrets_and_calls_portals_is_loaded_by_a_look_up() -> None:
+    modules = imported("lookup", BUILD)
+    assert {name for name in CALLS_PORTALS if not within(modules, frozenset({name}))} == set()

@@ -33,7 +33,7 @@ _OPAQUE_TYPES: Final = frozenset({"LIVECHAT", "CALL", "MAIL", "VIDEOCONF", "ANNO
 """The platform's own names, taken as they stand and in capitals only: `call 5` and `open 3` are plain English."""
 
 _BY_NUMBER: Final[Mapping[str, str]] = {"TASK": "TASK", "GROUP": "SONET_GROUP"}
-"""Kinds whose id is the number alone. TASK stands for both generations of the task's card, which `lookup.plan` tries."""
+"""Kinds whose id is the number alone. TASK is for both generations of the task's card, which `lookup.plan` tries."""
 _CRM_TYPES: Final[Mapping[str, str]] = {
     "DYNAMIC_1": "LEAD",
     "DYNAMIC_2": "DEAL",

@@ -53,8 +53,8 @@ class Cache:
     ) -> Row:
         """Keep what the portal said at `asked_at`, unless a later answer stands already. Returns the row as made.
 
-        An id displaces what an event told since, if nothing later stood before that (`stood_at`, see `event_hints`); a null
-        does not: the chat may be new.
+        An id displaces what an event hinted since, if nothing later was there before (`stood_at`, see `event_hints`); a
+        null does not: the chat may be new.
         Repeating the write is harmless: its condition admits our own earlier success (design 4).
         """
         fresh, usable = (FRESH_POSITIVE, USABLE_POSITIVE) if chat_id is not None else (FRESH_NEGATIVE, FRESH_NEGATIVE)

@@ -5,7 +5,7 @@ from typing import Final
 
 from chat_lookup.bitrix24.event_names import KINDS, EventKind
 from chat_lookup.clock import Clock
-from chat_lookup.errors import BodyTooLarge, EventRejected, InvalidRequest, Rejection, StoreUnavailable
+from chat_lookup.errors import BodyTooLarge, EventRejected, InvalidRequest, RejectionReason, StoreUnavailable
 from chat_lookup.events.decoder import Arrived, EventUnreadable, decode
 from chat_lookup.events.model import Record, event_id
 from chat_lookup.events.queue import EventQueue
@@ -36,7 +36,7 @@ class Receiving:
         received_at = self._clock.now()
         arrived = self._read(body, content_type)
         if arrived.event.kind is EventKind.APPLICATION:
-            self._reject(Rejection.WRONG_ADDRESS, arrived)
+            self._reject(RejectionReason.WRONG_ADDRESS, arrived)
             return
         portal = self._prove(arrived)
         identity = event_id(portal.member_id, arrived.identity)
@@ -47,12 +47,12 @@ class Receiving:
             return decode(body, content_type)
         except FormRefused as error:
             if error.bound is Bound.SIZE:
-                self._reject(Rejection.TOO_LARGE)
+                self._reject(RejectionReason.TOO_LARGE)
                 raise BodyTooLarge from None
-            self._reject(Rejection.MALFORMED)
+            self._reject(RejectionReason.MALFORMED)
             raise InvalidRequest(f"The body cannot be read: {error.bound}") from None
         except EventUnreadable:
-            self._reject(Rejection.MALFORMED)
+            self._reject(RejectionReason.MALFORMED)
             raise InvalidRequest("The body is no event of a portal") from None
 
     def _prove(self, arrived: Arrived) -> Portal:

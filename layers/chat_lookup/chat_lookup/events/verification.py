@@ -3,7 +3,7 @@
 from typing import Final
 
 from chat_lookup.clock import Clock
-from chat_lookup.errors import EventRejected, Rejection
+from chat_lookup.errors import EventRejected, RejectionReason
 from chat_lookup.events.decoder import Arrived
 from chat_lookup.portals.application_tokens import proves
 from chat_lookup.portals.portal import Portal, PortalState
@@ -29,28 +29,28 @@ class Origin:
         self._unknown: Memory[str, bool] = Memory(clock, seconds=_UNKNOWN_S)
 
     def portal_of(self, arrived: Arrived) -> Portal:
-        """The portal whose token came at the top level. Raises `EventRejected` with a `Rejection`."""
+        """The portal whose token came at the top level. Raises `EventRejected` with a `RejectionReason`."""
         # A domain may be another portal's by now, so it is asked for only without a member id (bitrix24.md 5.6).
         name = arrived.member_id or _DOMAIN + arrived.domain
         if not arrived.application_token:
-            raise EventRejected(Rejection.MISSING_TOKEN)
+            raise EventRejected(RejectionReason.MISSING_TOKEN)
         remembered = self._proved.get(name)
         if remembered is not None and proves(arrived.application_token, remembered):
             return remembered
         portal = self._read(name)
         if not proves(arrived.application_token, portal):
-            raise EventRejected(Rejection.WRONG_TOKEN)
+            raise EventRejected(RejectionReason.WRONG_TOKEN)
         if portal.state is PortalState.UNINSTALLED:
-            raise EventRejected(Rejection.NOT_INSTALLED)
+            raise EventRejected(RejectionReason.NOT_INSTALLED)
         self._proved.put(name, portal)
         return portal
 
     def _read(self, name: str) -> Portal:
         if name == _DOMAIN or self._unknown.get(name):
-            raise EventRejected(Rejection.UNKNOWN_PORTAL)
+            raise EventRejected(RejectionReason.UNKNOWN_PORTAL)
         member_id = self._portals.member_id_of(name.removeprefix(_DOMAIN)) if name.startswith(_DOMAIN) else name
         portal = self._portals.read(member_id) if member_id else None
         if portal is None:
             self._unknown.put(name, True)
-            raise EventRejected(Rejection.UNKNOWN_PORTAL)
+            raise EventRejected(RejectionReason.UNKNOWN_PORTAL)
         return portal

@@ -1,7 +1,7 @@
 """Parameters and arrays as PHP has them, in which the platform is written (bitrix24.md 2.3, 2.6).
 
-`php_forms` refuses what is odd, since it reads what has to be proved. Here everything is taken, as the platform takes it: a
-client may depend on that. Bounds are PHP's own, and what goes beyond them is left out without a word.
+`php_forms` refuses what is odd, since it reads what has to be proved. Here everything is taken, as the platform takes
+it: a client may depend on that. Bounds are PHP's own, and what goes beyond them is left out without a word.
 """
 
 import json

@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 from chat_lookup.clock import Clock
 from chat_lookup.credentials.applications import Applications
 from chat_lookup.dynamodb import number, read_number, read_text, text
-from chat_lookup.errors import Refusal
+from chat_lookup.errors import RefusalReason
 from chat_lookup.install.attempt_limiter import Strangers
 from chat_lookup.install.offers import Offer, admitted_domain, offer_of_code
-from chat_lookup.install.proof import refused
+from chat_lookup.install.page_texts import refused
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,10 +50,10 @@ class CodeFlow:
         """The portal's address at which a user agrees. Raises `InstallationRefused`, `TooManyAttempts`."""
         domain = admitted_domain(portal, self._portal_hosts)
         if domain is None:
-            raise refused(Refusal.FORM)
+            raise refused(RefusalReason.FORM)
         client_id = self._applications.for_portal(domain)
         if client_id is None:
-            raise refused(Refusal.APPLICATION)
+            raise refused(RefusalReason.APPLICATION)
         self._strangers.admit(source)
         state = secrets.token_urlsafe(32)
         expires_at = self._clock.now() + _LIVES
@@ -73,7 +73,7 @@ class CodeFlow:
         state, named = (query.get(name, [""])[-1] for name in ("state", "domain"))
         domain = self._spent(state)
         if domain is None or (named and admitted_domain(named, self._portal_hosts) != domain):
-            raise refused(Refusal.LINK)
+            raise refused(RefusalReason.LINK)
         return offer_of_code(query, domain)
 
     def _spent(self, state: str) -> str | None:

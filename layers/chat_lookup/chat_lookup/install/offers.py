@@ -10,9 +10,9 @@ from typing import Final
 
 from chat_lookup.bitrix24.endpoints import portal_endpoint
 from chat_lookup.bitrix24.oauth import is_token
-from chat_lookup.errors import Refusal
+from chat_lookup.errors import RefusalReason
 from chat_lookup.http.php_forms import FormRefused, FormValue, Limits, decode
-from chat_lookup.install.proof import refused
+from chat_lookup.install.page_texts import refused
 from chat_lookup.languages import Language, language_of
 
 _LIMITS: Final = Limits(size=64 * 1024, fields=200, depth=6)
@@ -70,7 +70,7 @@ def arrival(query: Mapping[str, Sequence[str]], body: bytes, content_type: str) 
     # The documents spell the fields in both cases, some in the query and some in the body (bitrix24.md 4.1).
     fields = {name.lower(): values[-1] for name, values in query.items()} | _texts(form)
     if not fields.keys() & {"auth_id", "refresh_id"}:
-        raise refused(Refusal.FORM)
+        raise refused(RefusalReason.FORM)
     return Visit(fields, language_of(fields.get("lang", "")))
 
 
@@ -92,11 +92,11 @@ def offer_of_event(event: ApplicationEvent, portal_hosts: frozenset[str]) -> Off
     endpoint = auth.get("client_endpoint", "")
     named = portal_endpoint(endpoint, portal_hosts) if endpoint else None
     if endpoint and named is None:
-        raise refused(Refusal.FORM)
+        raise refused(RefusalReason.FORM)
     host = named.removeprefix("https://").removesuffix("/rest/") if named else ""
     domain = _domain(auth.get("domain") or host, portal_hosts)
     if host and host != domain:
-        raise refused(Refusal.PORTAL)
+        raise refused(RefusalReason.PORTAL)
     return Offer(
         domain=domain,
         member_id=_member_id(auth),
@@ -117,7 +117,7 @@ def offer_of_code(query: Mapping[str, Sequence[str]], domain: str) -> Offer:
         code=_token(fields, "code"),
     )
     if not offer.code or len(server) > _LONGEST_ADDRESS:
-        raise refused(Refusal.FORM)
+        raise refused(RefusalReason.FORM)
     return offer
 
 
@@ -130,28 +130,28 @@ def admitted_domain(domain: str, portal_hosts: frozenset[str]) -> str | None:
 def _domain(domain: str, portal_hosts: frozenset[str]) -> str:
     admitted = admitted_domain(domain, portal_hosts)
     if admitted is None:
-        raise refused(Refusal.FORM)
+        raise refused(RefusalReason.FORM)
     return admitted
 
 
 def _member_id(fields: Mapping[str, str]) -> str:
     member_id = fields.get("member_id", "")
     if member_id and not _MEMBER_ID.fullmatch(member_id):
-        raise refused(Refusal.FORM)
+        raise refused(RefusalReason.FORM)
     return member_id
 
 
 def _address(fields: Mapping[str, str]) -> str:
     address = fields.get("server_endpoint", "")
     if len(address) > _LONGEST_ADDRESS:
-        raise refused(Refusal.FORM)
+        raise refused(RefusalReason.FORM)
     return address
 
 
 def _token(fields: Mapping[str, str], name: str) -> str:
     token = fields.get(name, "")
     if token and not is_token(token):
-        raise refused(Refusal.FORM)
+        raise refused(RefusalReason.FORM)
     return token
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from chat_lookup.errors import InstallationRefused, RefusalReason
 from chat_lookup.languages import Language
 
 
@@ -167,3 +168,8 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
         "сервиса.",
     ),
 }
+
+
+def refused(reason: RefusalReason) -> InstallationRefused:
+    """The error to raise; its detail is the English sentence."""
+    return InstallationRefused(reason, said(reason, Language.ENGLISH))

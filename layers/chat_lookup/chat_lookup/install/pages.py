@@ -20,7 +20,7 @@ _STYLE: Final = "body{font:16px/1.5 sans-serif;max-width:40em;margin:3em auto;pa
 
 
 def page(language: Language, keys: Sequence[str], *, finish: bool = False, status: int = 200) -> Response:
-    """A page of the sentences that `keys` name in `page_texts`; with `finish` it ends the installation in the portal."""
+    """A page of the sentences that `keys` name in `page_texts`; with `finish` it ends the portal's installation."""
     return _html(status, language, [said(key, language) for key in keys], finish=finish)
 
 

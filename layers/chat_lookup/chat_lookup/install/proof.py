@@ -16,11 +16,10 @@ from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.applications import Applications, newest_first
 from chat_lookup.credentials.grants import Grant
-from chat_lookup.errors import ChatLookupError, InstallationRefused, Refusal
+from chat_lookup.errors import ChatLookupError, RefusalReason
 from chat_lookup.install.attempt_limiter import Strangers
 from chat_lookup.install.offers import Offer
-from chat_lookup.install.page_texts import said
-from chat_lookup.languages import Language
+from chat_lookup.install.page_texts import refused
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import for_caller
 from chat_lookup.portals.portal import Portal
@@ -28,7 +27,7 @@ from chat_lookup.portals.store import Portals
 
 _PASSING: Final = frozenset({ErrorClass.RETRY, ErrorClass.LIMIT, ErrorClass.PORTAL})
 """What says nothing about the offer: the portal or the server is in no state to answer."""
-_NOT_ISSUED: Final = {ErrorClass.REAUTHORISE: Refusal.GRANT, ErrorClass.UNINSTALLED: Refusal.GRANT}
+_NOT_ISSUED: Final = {ErrorClass.REAUTHORISE: RefusalReason.GRANT, ErrorClass.UNINSTALLED: RefusalReason.GRANT}
 _NO_ADDRESS: Final = "ADDRESS_REFUSED"
 """The portal's host is none that may be called: a private address, or no ordinary name."""
 
@@ -83,7 +82,7 @@ class Proof:
         """
         # What costs nothing comes first, then the limiter, then what costs a request (design 5).
         if not (offer.refresh_token or offer.code):
-            raise refused(Refusal.NO_REFRESH_TOKEN)
+            raise refused(RefusalReason.NO_REFRESH_TOKEN)
         self._check_member(offer.member_id)
         known = self._portals.read(offer.member_id) if offer.member_id else None
         server = self._server_for(offer, known)
@@ -92,14 +91,14 @@ class Proof:
         proved = Proved(self._issued(offer, server, client_id, deadline), client_id)
         self._telemetry.note(portal=proved.member_id)
         if proved.domain != offer.domain or proved.member_id != (offer.member_id or proved.member_id):
-            raise refused(Refusal.PORTAL)
+            raise refused(RefusalReason.PORTAL)
         self._check_member(proved.member_id)
         self._check_administrator(proved, deadline)
         return proved
 
     def _check_member(self, member_id: str) -> None:
         if self._members and member_id and member_id not in self._members:
-            raise refused(Refusal.MEMBER)
+            raise refused(RefusalReason.MEMBER)
 
     def _application_for(self, offer: Offer, known: Portal | None) -> str:
         """The one application whose keys are tried. A portal that has a new address keeps the one it had."""
@@ -107,7 +106,7 @@ class Proof:
             return known.client_id
         client_id = self._applications.for_portal(offer.domain)
         if client_id is None:
-            raise refused(Refusal.APPLICATION)
+            raise refused(RefusalReason.APPLICATION)
         return client_id
 
     def _server_for(self, offer: Offer, known: Portal | None) -> str:
@@ -123,7 +122,7 @@ class Proof:
         try:
             return self._server.server_named(named)
         except BitrixError:
-            raise refused(Refusal.SERVER) from None
+            raise refused(RefusalReason.SERVER) from None
 
     def _issued(self, offer: Offer, server: str, client_id: str, deadline: Deadline) -> TokenPair:
         """A pair of the server's own making, for the offered refresh token or code."""
@@ -137,7 +136,7 @@ class Proof:
             pair = newest_first(self._applications.keys(client_id), ask)
         except BitrixError as error:
             self._telemetry.portal_error(error)
-            raise self._failure(error, _NOT_ISSUED.get(error.error_class, Refusal.KEYS)) from None
+            raise self._failure(error, _NOT_ISSUED.get(error.error_class, RefusalReason.KEYS)) from None
         # What was offered is kept out of errors where it is sent. Whoever could have the redactor mask it might offer
         # words of our own, and have those masked in every line.
         for issued in (pair.access_token, pair.refresh_token):
@@ -151,16 +150,11 @@ class Proof:
         try:
             profile = self._calls.call_with(grant, portal, "profile", {}, deadline).result
         except BitrixError as error:
-            raise self._failure(error, Refusal.ADMINISTRATOR) from None
+            raise self._failure(error, RefusalReason.ADMINISTRATOR) from None
         if not isinstance(profile, dict) or profile.get("ADMIN") is not True:
-            raise refused(Refusal.ADMINISTRATOR)
+            raise refused(RefusalReason.ADMINISTRATOR)
 
-    def _failure(self, error: BitrixError, reason: Refusal) -> ChatLookupError:
+    def _failure(self, error: BitrixError, reason: RefusalReason) -> ChatLookupError:
         if error.error_class in _PASSING:
             return for_caller(error, self._clock.now())
-        return refused(Refusal.PORTAL if error.metric_code == _NO_ADDRESS else reason)
-
-
-def refused(reason: Refusal) -> InstallationRefused:
-    """The error to raise; its detail is the English sentence."""
-    return InstallationRefused(reason, said(reason, Language.ENGLISH))
+        return refused(RefusalReason.PORTAL if error.metric_code == _NO_ADDRESS else reason)

@@ -10,9 +10,15 @@ from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Tokens
-from chat_lookup.errors import ChatLookupError, PortalMisconfigured, PortalNotInstalled, PortalReauthorise, Refusal
+from chat_lookup.errors import (
+    ChatLookupError,
+    PortalMisconfigured,
+    PortalNotInstalled,
+    PortalReauthorise,
+    RefusalReason,
+)
 from chat_lookup.install.offers import Offer
-from chat_lookup.install.proof import refused
+from chat_lookup.install.page_texts import refused
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import proves
 from chat_lookup.portals.failures import for_caller
@@ -51,7 +57,7 @@ class Uninstallation:
         """
         portal = self._portals.read(offer.member_id) if offer.member_id else None
         if portal is None or not proves(offer.application_token, portal):
-            raise refused(Refusal.TOKEN)
+            raise refused(RefusalReason.TOKEN)
         self._telemetry.note(portal=portal.member_id)
         if portal.state is not PortalState.UNINSTALLED and not self._is_refused(portal, deadline):
             return False

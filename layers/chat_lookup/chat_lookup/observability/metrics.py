@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from chat_lookup.bitrix24.errors import METRIC_CODES, ErrorClass
 from chat_lookup.bitrix24.event_names import KINDS
 from chat_lookup.bitrix24.results import ResultShape
-from chat_lookup.errors import Refusal, Rejection
+from chat_lookup.errors import RefusalReason, RejectionReason
 
 OTHER: Final = "OTHER"
 METHODS: Final = frozenset(
@@ -23,7 +23,7 @@ METHODS: Final = frozenset(
         "im.user.get", "batch",
     }
 )  # fmt: skip
-REJECTIONS: Final = frozenset({*map(str, Refusal), *map(str, Rejection), "unknown_event", "late"})
+REJECTIONS: Final = frozenset({*map(str, RefusalReason), *map(str, RejectionReason), "unknown_event", "late"})
 SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
 

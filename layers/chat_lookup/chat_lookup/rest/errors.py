@@ -1,4 +1,4 @@
-"""The service's errors as the platform words them: codes, texts and statuses of its documents (bitrix24.md 7.1, design 3.2).
+"""The service's errors in the platform's words: codes, texts, statuses of its documents (bitrix24.md 7.1, design 3.2).
 
 What a portal itself said goes on as it said it, but for what would have a client refresh a token that is ours, or ask
 for ever.
