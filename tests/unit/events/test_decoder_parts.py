@@ -20,50 +20,6 @@ def params(**changes: object) -> Changes:
 
 
 @pytest.mark.parametrize(
-    ("flags", "employee"),
-    [
-        ({}, True),
-        ({"IS_BOT": "Y"}, False),
-        ({"IS_CONNECTOR": "Y"}, False),
-        ({"IS_NETWORK": "Y"}, False),
-        ({"IS_EXTRANET": "Y"}, False),
-        ({"IS_EXTRANET": "1"}, False),
-        ({"IS_EXTRANET": None}, None),
-        ({"IS_EXTRANET": ""}, None),
-        ({"IS_EXTRANET": "perhaps"}, None),
-        ({"IS_BOT": None, "IS_EXTRANET": "Y"}, False),
-        (dict.fromkeys(("IS_BOT", "IS_CONNECTOR", "IS_NETWORK", "IS_EXTRANET")), None),
-    ],
-)
-def test_an_employee_is_who_has_none_of_the_four_flags(flags: Mapping[str, object], employee: bool | None) -> None:
-    user = event(ADD, {f"data.USER.{name}": value for name, value in flags.items()}).user
-    assert user == EventUser(27, employee)
-
-
-@pytest.mark.parametrize(
-    ("fields", "employee"),
-    [
-        ({}, True),
-        ({"type": "extranet"}, False),
-        ({"type": "email"}, False),
-        ({"type": "collaber"}, False),
-        ({"type": "bot"}, False),
-        ({"type": None}, None),
-        ({"type": ""}, None),
-        ({"extranet": "1"}, False),
-        ({"bot": "1"}, False),
-        ({"connector": "1"}, False),
-        ({"network": "1"}, False),
-        ({"type": None, "connector": "1"}, False),
-        ({"extranet": None, "bot": None, "connector": None}, True),
-    ],
-)
-def test_an_employee_of_version_2_is_whose_type_says_so(fields: Mapping[str, object], employee: bool | None) -> None:
-    user = event(ADD_V2, {f"data.user.{name}": value for name, value in fields.items()}).user
-    assert user == EventUser(27, employee)
-
-
-@pytest.mark.parametrize(
     ("name", "changes", "user_id"),
     [
         (ADD, {"data.USER": None, **params(FROM_USER_ID="28", AUTHOR_ID="29")}, 28),
@@ -83,10 +39,6 @@ def test_whose_doing_it_was_is_told_elsewhere_if_there_is_no_user(
     name: str, changes: Changes, user_id: int | None
 ) -> None:
     assert event(name, changes).user == (EventUser(user_id) if user_id else None)
-
-
-def test_nobody_is_an_employee_by_the_flags_of_somebody_unnamed() -> None:
-    assert event(ADD, {"data.USER.ID": None}).user == EventUser(27)
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,7 @@ from chat_lookup.bitrix24.event_names import KINDS, EventKind
 from chat_lookup.events.decoder import decode
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser
 from chat_lookup.http.requests import request_from
-from tests.support.events.wire_events import (
-    APPLICATION_TOKEN,
-    DOMAIN,
-    MEMBER_ID,
-    NAMES,
-    Tree,
-    encoded,
-    event,
-    sample,
-    wire,
-)
+from tests.support.events.wire_events import APPLICATION_TOKEN, DOMAIN, MEMBER_ID, NAMES, Tree, event, sample, wire
 from tests.support.portals.first_contact import FORM_TYPE, http
 from tests.support.repository import EVENTS
 
@@ -28,7 +18,6 @@ LINE = EventChat(1777, "chat1777", "L", open_line=True, entity_type="LINES", ent
 LINE_V2 = EventChat(1777, "chat1777", "lines", open_line=True, entity_type="LINES", entity_id="livechat|22|1775|599")
 EMPLOYEE = EventUser(27, employee=True)
 SOMEBODY = EventUser(27)
-
 EXPECTED = {
     "v1-message-add-group": BotEvent(
         "ONIMBOTMESSAGEADD", EventKind.MESSAGE_ADD, "v1", (567,), DEAL_CHAT, EMPLOYEE,
@@ -77,7 +66,6 @@ EXPECTED = {
         language="en", sent_at=1772094000,
     ),
 }  # fmt: skip
-
 # What the documents describe but do not show as it is on the wire (5.7, 5.8): composed of the samples beside it.
 DESCRIBED: tuple[tuple[str, dict[str, object], BotEvent], ...] = (
     (
@@ -115,7 +103,6 @@ DESCRIBED: tuple[tuple[str, dict[str, object], BotEvent], ...] = (
         ),
     ),
 )  # fmt: skip
-
 SAMPLE_EVENTS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in sorted(EVENTS.glob("bot-*.json"))
 }
@@ -163,12 +150,6 @@ def test_an_event_without_a_sample_is_read_as_it_is_described(name: str, changes
 def test_every_event_of_a_bot_that_is_documented_is_expected_here() -> None:
     documented = {name for name in KINDS if name.startswith(("ONIMBOT", "ONIMCOMMAND"))}
     assert {each.name for each in EXPECTED.values()} | {each.name for _, _, each in DESCRIBED} == documented
-
-
-@pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"])
-def test_events_of_the_applications_life_are_told_by_their_name(name: str) -> None:
-    came = decode(encoded({"event": name, "data": {"VERSION": "2", "LANGUAGE_ID": "en"}, "auth": {}}), FORM_TYPE)
-    assert came.event == BotEvent(name, EventKind.APPLICATION)
 
 
 @pytest.mark.parametrize("name", SAMPLE_EVENTS)

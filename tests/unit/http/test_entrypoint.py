@@ -1,7 +1,6 @@
 """Past the edge goes no foreign exception, no trace and no secret; one line tells how each invocation ended."""
 
 import json
-import traceback
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -11,9 +10,8 @@ from chat_lookup.http import entrypoint
 from chat_lookup.http.entrypoint import Handler
 from chat_lookup.http.requests import Request
 from chat_lookup.http.responses import Response, json_response
-from chat_lookup.observability import invocation
 from chat_lookup.observability.telemetry import Telemetry
-from tests.support.fakes import WEBHOOK_CODE, WEBHOOK_URL, ManualClock, Output, lambda_context
+from tests.support.fakes import WEBHOOK_CODE, WEBHOOK_URL, Output
 
 KEY = "clk_" + "k3y" * 14
 
@@ -163,74 +161,3 @@ def test_strangers_cannot_push_the_secrets_in_use_out_of_the_redactor(telemetry:
 @pytest.mark.parametrize("where", [f"k%3D{KEY}", f"x{KEY}", f"Bearer {KEY}", f'"{KEY}"'])
 def test_a_key_that_somebody_put_elsewhere_is_known_by_its_shape(telemetry: Telemetry, where: str) -> None:
     assert KEY not in telemetry.redactor.clean(where)
-
-
-# -- direct invocation -------------------------------------------------------------------------------------------------
-
-
-def invoke(telemetry: Telemetry, work: Callable[[], dict[str, object]]) -> dict[str, object]:
-    return invocation.invoke("direct", lambda_context(), telemetry, work)
-
-
-def test_an_answer_goes_back_as_it_is_and_one_line_is_written(telemetry: Telemetry, output: Output) -> None:
-    assert invoke(telemetry, lambda: {"chat_id": 7}) == {"chat_id": 7}
-    (line,) = output.lines
-    assert (line["message"], line["request_id"]) == ("direct", lambda_context().aws_request_id)
-
-
-def fails_as_ours() -> dict[str, object]:
-    try:
-        cannot_reach()
-    except OSError:
-        raise PortalBusy("no slot", retry_after=3) from None
-    return {}
-
-
-def fails_as_theirs() -> dict[str, object]:
-    foreign(None)  # type: ignore[arg-type]  # it looks at no request
-    return {}
-
-
-@pytest.mark.parametrize(
-    ("work", "name", "detail"),
-    [
-        (fails_as_ours, "PortalBusy", "no slot"),
-        (fails_as_theirs, "ChatLookupError", "Something failed inside the service"),
-    ],
-)
-def test_a_failure_is_raised_under_its_own_name_and_nothing_foreign_hangs_on_to_it(
-    telemetry: Telemetry, work: Callable[[], dict[str, object]], name: str, detail: str
-) -> None:
-    with pytest.raises(Exception, match=detail) as raised:
-        invoke(telemetry, work)
-    assert type(raised.value).__name__ == name  # a state machine matches the class's name
-    assert raised.value.__cause__ is None
-    assert raised.value.__context__ is None
-    shown = "".join(traceback.format_exception(raised.value))
-    for leak in (WEBHOOK_CODE, "OSError", "RuntimeError", "fails_as"):
-        assert leak not in shown
-
-
-def test_the_line_of_a_failure_tells_which(telemetry: Telemetry, output: Output) -> None:
-    with pytest.raises(PortalBusy):
-        invoke(telemetry, fails_as_ours)
-    (line,) = output.lines
-    assert (line["problem"], line["detail"]) == ("portal-busy", "no slot")
-
-
-# -- the time that is left ---------------------------------------------------------------------------------------------
-
-
-def test_a_second_is_kept_for_the_way_back() -> None:
-    clock = ManualClock()
-    assert invocation.time_left(lambda_context(29), clock).left() == pytest.approx(28)
-
-
-def test_a_route_may_have_less_than_lambda_leaves() -> None:
-    clock = ManualClock()
-    assert invocation.time_left(lambda_context(29), clock, at_most=10).left() == pytest.approx(10)
-    assert invocation.time_left(lambda_context(5), clock, at_most=10).left() == pytest.approx(4)
-
-
-def test_when_lambda_leaves_nothing_nothing_is_left() -> None:
-    assert invocation.time_left(lambda_context(0.5), ManualClock()).left() == 0

@@ -9,8 +9,7 @@ from botocore.exceptions import ClientError
 
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.clock import Deadline
-from chat_lookup.dynamodb import number, text
-from chat_lookup.errors import InstallationInProgress, PortalBlocked, PortalUnavailable
+from chat_lookup.errors import PortalBlocked, PortalUnavailable
 from chat_lookup.install.installation import Installed
 from chat_lookup.install.offers import Offer
 from chat_lookup.install.registration import Remark
@@ -278,34 +277,3 @@ def test_a_secret_that_cannot_be_wiped_does_not_undo_the_installation(
     install()
     assert read().secret_arn != first
     assert first in str(output.lines[-1]["secrets_left"])
-
-
-def test_two_installations_of_one_portal_take_turns(install: Install, stores: Stores, clock: ManualClock) -> None:
-    stores.dynamodb.put_item(
-        TableName=stores.cache_table,
-        Item={"pk": text(f"INSTALL#{MEMBER_ID}"), "owner": text("another"), "until": number(clock.now() + 5)},
-    )
-    install(seconds=25)
-    assert sum(clock.slept) >= 5
-
-
-def test_whoever_waits_for_his_turn_in_vain_is_told_to_come_later(
-    install: Install, stores: Stores, clock: ManualClock, settled: Services
-) -> None:
-    stores.dynamodb.put_item(
-        TableName=stores.cache_table,
-        Item={"pk": text(f"INSTALL#{MEMBER_ID}"), "owner": text("another"), "until": number(clock.now() + 60)},
-    )
-    with pytest.raises(InstallationInProgress):
-        install(seconds=25)
-    assert settled.portals.read(MEMBER_ID) is None
-
-
-def test_an_installation_gives_its_turn_back_even_if_it_failed(
-    install: Install, stores: Stores, bitrix24: FakeBitrix24
-) -> None:
-    bitrix24.answers_by("scope", refusing("TIMEOUT", 0))
-    with pytest.raises(PortalUnavailable):
-        install()
-    key = {"pk": text(f"INSTALL#{MEMBER_ID}")}
-    assert "Item" not in stores.dynamodb.get_item(TableName=stores.cache_table, Key=key)

@@ -16,7 +16,6 @@ from chat_lookup.install.offers import (
     offer_of_event,
     offer_of_visit,
 )
-from chat_lookup.languages import Language
 from tests.support.fakes import MEMBER_ID
 from tests.support.portals.first_contact import (
     APPLICATION_TOKEN,
@@ -126,14 +125,6 @@ def test_what_is_neither_a_frame_nor_an_event_is_refused(body: bytes) -> None:
         arrival({}, body, FORM_TYPE)
     assert raised.value.reason == "form"
     assert raised.value.__context__ is None  # what could not be read hangs on to nothing
-
-
-@pytest.mark.parametrize(
-    ("code", "language"),
-    [("de", "de"), ("DE", "de"), ("ru", "ru"), ("en", "en"), ("la", "en"), ("", "en"), ("de-AT,en", "de")],
-)
-def test_the_visitor_is_spoken_to_in_his_language(code: str, language: str) -> None:
-    assert visited(FRAME_QUERY | {"LANG": code}, FRAME_FORM).language is Language(language)
 
 
 def test_an_event_is_read_from_a_form() -> None:

@@ -9,19 +9,11 @@ import pytest
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.errors import PortalNotInstalled
-from chat_lookup.portals.application_tokens import hashed, proves
+from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.portal import Portal, PortalState
 from functions.install import app
 from tests.support.building import Service
-from tests.support.fakes import (
-    MEMBER_ID,
-    FakeAuthorisationServer,
-    FakeBitrix24,
-    ManualClock,
-    Output,
-    Stores,
-    lambda_context,
-)
+from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, Output, Stores, lambda_context
 from tests.support.portals.first_contact import APPLICATION_TOKEN, Changes, answer_as_a_portal, event, frame, refusing
 
 if TYPE_CHECKING:
@@ -164,10 +156,3 @@ def test_an_installation_that_comes_between_keeps_its_secret(
     assert now.secret_arn != former.secret_arn
     assert now.state is PortalState.ACTIVE
     assert not is_wiped(stores, now.secret_arn)
-
-
-def test_every_admitted_token_proves_and_no_other(clock: ManualClock) -> None:
-    del clock
-    portal = Portal(MEMBER_ID, "acme.bitrix24.com", "", "", application_tokens=frozenset({hashed("a"), hashed("b")}))
-    assert [proves(token, portal) for token in ("a", "b", "c", "", hashed("a"))] == [True, True, False, False, False]
-    assert not proves("", Portal(MEMBER_ID, "acme.bitrix24.com", "", "", application_tokens=frozenset({hashed("")})))

@@ -1,21 +1,13 @@
 """Portal records: written whole, and found by member id, by domain or as the default one."""
 
-from dataclasses import fields, replace
-from typing import Any, cast, get_type_hints
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
 from chat_lookup.errors import InvalidRequest, PortalNotInstalled, PortalUnavailable
-from chat_lookup.portals.portal import (
-    Portal,
-    PortalKind,
-    PortalState,
-    ResultForm,
-    from_item,
-    member_id_of_webhook,
-    to_item,
-)
+from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.store import Portals
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
 
@@ -24,43 +16,10 @@ ACME = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", scopes=
 GLOBEX = Portal(OTHER, "globex.bitrix24.com", "arn:other", "version-1")
 
 
-@pytest.fixture
-def portals(stores: Stores, clock: ManualClock) -> Portals:
-    return Portals(stores.dynamodb, stores.portal_table, clock)
-
-
-@pytest.fixture
-def elsewhere(stores: Stores, clock: ManualClock) -> Portals:
-    """The portals as another process has them."""
-    return Portals(stores.dynamodb, stores.portal_table, clock)
-
-
 def test_a_record_is_read_as_it_was_written(portals: Portals) -> None:
     saved = portals.save(replace(ACME, rate=5.0, burst=250, bot_id=17))
     assert portals.read(MEMBER_ID) == saved
     assert (saved.rate, saved.burst, saved.bot_id, saved.scopes) == (5.0, 250, 17, frozenset({"im", "imbot"}))
-
-
-UNUSUAL: dict[object, object] = {
-    str: "text",
-    int: 7,
-    int | None: 7,
-    float: 0.5,
-    frozenset[str]: frozenset({"a", "b"}),
-    frozenset[str] | None: frozenset({"a", "b"}),
-    PortalKind: PortalKind.OAUTH,
-    PortalState: PortalState.UNPAID,
-    ResultForm: ResultForm.INT,
-}
-"""For each kind of field a value that no field has by default."""
-
-
-@pytest.mark.parametrize("name", [each.name for each in fields(Portal)])
-def test_every_field_of_a_record_survives_the_table(name: str) -> None:
-    changes: dict[str, Any] = {name: UNUSUAL[get_type_hints(Portal)[name]]}
-    changed = replace(ACME, **changes)
-    assert changed != ACME
-    assert from_item(cast("Any", to_item(changed))) == changed
 
 
 def test_a_portal_that_never_was_is_not_installed(portals: Portals) -> None:
@@ -98,54 +57,6 @@ def test_what_cannot_name_a_portal_is_not_even_looked_for(portals: Portals, monk
     for name in ("x" * 2_100, "\ud800", "a b", "DOMAIN#x"):
         with pytest.raises(PortalNotInstalled):
             portals.find(name)
-
-
-# -- the default portal ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [None, ""])
-def test_the_only_portal_is_meant_where_none_is_named(portals: Portals, name: str | None) -> None:
-    portals.save(ACME)
-    assert portals.find(name).member_id == MEMBER_ID
-
-
-def test_without_any_portal_there_is_no_default(portals: Portals) -> None:
-    with pytest.raises(PortalNotInstalled, match="No portal is installed yet"):
-        portals.find(None)
-
-
-def test_with_a_second_portal_none_is_the_default(portals: Portals) -> None:
-    portals.save(ACME)
-    portals.save(GLOBEX)
-    with pytest.raises(InvalidRequest, match="portal is missing"):
-        portals.find(None)
-
-
-def test_a_chosen_portal_is_the_default_among_several(portals: Portals) -> None:
-    portals.save(ACME)
-    portals.save(GLOBEX, default=True)
-    portals.save(replace(ACME, member_id="a" * 32, domain="third.bitrix24.com"))
-    assert portals.find(None).member_id == OTHER
-
-
-def test_the_choice_may_change(portals: Portals) -> None:
-    portals.save(ACME, default=True)
-    portals.save(GLOBEX, default=True)
-    assert portals.find(None).member_id == OTHER
-
-
-@pytest.mark.parametrize("default", [False, True])
-def test_writing_the_default_portal_again_leaves_it_the_default(portals: Portals, default: bool) -> None:
-    portals.save(ACME, default=default)
-    portals.save(ACME)
-    assert portals.find(None).member_id == MEMBER_ID
-
-
-def test_a_second_portal_stays_unnamed_however_often_it_is_written(portals: Portals) -> None:
-    for portal in (ACME, GLOBEX, GLOBEX, ACME):
-        portals.save(portal)
-    with pytest.raises(InvalidRequest):
-        portals.find(None)
 
 
 # -- writing again -----------------------------------------------------------------------------------------------------
@@ -221,16 +132,6 @@ def test_whoever_is_written_over_again_and_again_gives_up_with_an_error_that_say
     slow = Portals(cast("Any", Meddling(stores.dynamodb, elsewhere, 99)), stores.portal_table, clock)
     with pytest.raises(PortalUnavailable):
         slow.save(ACME)
-
-
-# -- stand-ins for member ids ------------------------------------------------------------------------------------------
-
-
-def test_the_stand_in_for_a_member_id_is_the_same_for_the_same_domain_and_looks_like_one() -> None:
-    made = member_id_of_webhook("Acme.bitrix24.com")
-    assert made == member_id_of_webhook("acme.bitrix24.com") != member_id_of_webhook("globex.bitrix24.com")
-    assert len(made) == 32
-    assert int(made, 16) > 0
 
 
 def test_an_error_of_the_store_is_not_taken_for_an_answer(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:

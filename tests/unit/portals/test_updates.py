@@ -14,20 +14,9 @@ from chat_lookup.errors import (
 )
 from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.store import Portals
-from tests.support.fakes import MEMBER_ID, ManualClock, Stores
+from tests.support.fakes import MEMBER_ID, ManualClock
 
 ACME = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", scopes=frozenset({"im", "imbot"}))
-
-
-@pytest.fixture
-def portals(stores: Stores, clock: ManualClock) -> Portals:
-    return Portals(stores.dynamodb, stores.portal_table, clock)
-
-
-@pytest.fixture
-def elsewhere(stores: Stores, clock: ManualClock) -> Portals:
-    """The portals as another process has them."""
-    return Portals(stores.dynamodb, stores.portal_table, clock)
 
 
 # -- what is remembered ------------------------------------------------------------------------------------------------

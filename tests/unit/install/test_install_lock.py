@@ -1,0 +1,71 @@
+"""Installations of one portal take turns, and a turn is given back however it ends."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chat_lookup.bootstrap.services import Services
+from chat_lookup.clock import Deadline
+from chat_lookup.dynamodb import number, text
+from chat_lookup.errors import InstallationInProgress, PortalUnavailable
+from chat_lookup.install.installation import Installed
+from chat_lookup.install.offers import Offer
+from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock, Stores
+from tests.support.portals.first_contact import (
+    APPLICATION_TOKEN,
+    DOMAIN,
+    OWN_ADDRESS,
+    SERVER_ENDPOINT,
+    SOURCE,
+    refusing,
+)
+
+if TYPE_CHECKING:
+    from chat_lookup.observability.telemetry import Telemetry
+
+OFFER = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", APPLICATION_TOKEN)
+Install = Callable[..., Installed]
+
+
+@pytest.fixture
+def install(settled: Services, server: FakeAuthorisationServer, clock: ManualClock, telemetry: "Telemetry") -> Install:
+    """Install by an offer that is good; each has a grant of its own."""
+
+    def work(offer: Offer = OFFER, *, own_address: str = OWN_ADDRESS, seconds: float = 25) -> Installed:
+        server.grants(offer.refresh_token)
+        with telemetry.invocation("request"):
+            return settled.install().installation.install(offer, own_address, SOURCE, Deadline.after(seconds, clock))
+
+    return work
+
+
+def test_two_installations_of_one_portal_take_turns(install: Install, stores: Stores, clock: ManualClock) -> None:
+    stores.dynamodb.put_item(
+        TableName=stores.cache_table,
+        Item={"pk": text(f"INSTALL#{MEMBER_ID}"), "owner": text("another"), "until": number(clock.now() + 5)},
+    )
+    install(seconds=25)
+    assert sum(clock.slept) >= 5
+
+
+def test_whoever_waits_for_his_turn_in_vain_is_told_to_come_later(
+    install: Install, stores: Stores, clock: ManualClock, settled: Services
+) -> None:
+    stores.dynamodb.put_item(
+        TableName=stores.cache_table,
+        Item={"pk": text(f"INSTALL#{MEMBER_ID}"), "owner": text("another"), "until": number(clock.now() + 60)},
+    )
+    with pytest.raises(InstallationInProgress):
+        install(seconds=25)
+    assert settled.portals.read(MEMBER_ID) is None
+
+
+def test_an_installation_gives_its_turn_back_even_if_it_failed(
+    install: Install, stores: Stores, bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.answers_by("scope", refusing("TIMEOUT", 0))
+    with pytest.raises(PortalUnavailable):
+        install()
+    key = {"pk": text(f"INSTALL#{MEMBER_ID}")}
+    assert "Item" not in stores.dynamodb.get_item(TableName=stores.cache_table, Key=key)

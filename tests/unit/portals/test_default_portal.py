@@ -1,0 +1,62 @@
+"""Which portal is meant where none is named: the only one, or the one that was chosen."""
+
+from dataclasses import replace
+
+import pytest
+
+from chat_lookup.errors import InvalidRequest, PortalNotInstalled
+from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.store import Portals
+from tests.support.fakes import MEMBER_ID
+
+OTHER = "f" * 32
+ACME = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", scopes=frozenset({"im", "imbot"}))
+GLOBEX = Portal(OTHER, "globex.bitrix24.com", "arn:other", "version-1")
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_the_only_portal_is_meant_where_none_is_named(portals: Portals, name: str | None) -> None:
+    portals.save(ACME)
+    assert portals.find(name).member_id == MEMBER_ID
+
+
+def test_without_any_portal_there_is_no_default(portals: Portals) -> None:
+    with pytest.raises(PortalNotInstalled, match="No portal is installed yet"):
+        portals.find(None)
+
+
+def test_with_a_second_portal_none_is_the_default(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(GLOBEX)
+    with pytest.raises(InvalidRequest, match="portal is missing"):
+        portals.find(None)
+
+
+def test_a_chosen_portal_is_the_default_among_several(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(GLOBEX, default=True)
+    portals.save(replace(ACME, member_id="a" * 32, domain="third.bitrix24.com"))
+    assert portals.find(None).member_id == OTHER
+
+
+def test_the_choice_may_change(portals: Portals) -> None:
+    portals.save(ACME, default=True)
+    portals.save(GLOBEX, default=True)
+    assert portals.find(None).member_id == OTHER
+
+
+@pytest.mark.parametrize("default", [False, True])
+def test_writing_the_default_portal_again_leaves_it_the_default(portals: Portals, default: bool) -> None:
+    portals.save(ACME, default=default)
+    portals.save(ACME)
+    assert portals.find(None).member_id == MEMBER_ID
+
+
+def test_a_second_portal_stays_unnamed_however_often_it_is_written(portals: Portals) -> None:
+    for portal in (ACME, GLOBEX, GLOBEX, ACME):
+        portals.save(portal)
+    with pytest.raises(InvalidRequest):
+        portals.find(None)
+
+
+# -- writing again -----------------------------------------------------------------------------------------------------
