@@ -1,13 +1,12 @@
 """Operators' commands about applications: one for each portal, or one for the market, and a secret that can change."""
 
 import json
-from typing import Any
 
 import pytest
 
 from chat_lookup.errors import InvalidRequest
-from functions.admin import app
-from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, ManualClock, Output, Stores, lambda_context
+from tests.support.admin_function import run
+from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, ManualClock, Output, Stores
 from tests.support.portals.first_contact import DOMAIN
 
 pytestmark = pytest.mark.usefixtures("booted")
@@ -20,10 +19,6 @@ MARKET = {
     "client_id": "app.1234567890abcd.12345678",
     "client_secret": "m4rk3t",
 }
-
-
-def run(**event: Any) -> dict[str, Any]:
-    return app.handler(event, lambda_context())
 
 
 def test_an_application_is_shown_without_its_secret(stores: Stores, output: Output) -> None:

@@ -57,6 +57,3 @@ def test_a_second_portal_stays_unnamed_however_often_it_is_written(portals: Port
         portals.save(portal)
     with pytest.raises(InvalidRequest):
         portals.find(None)
-
-
-# -- writing again -----------------------------------------------------------------------------------------------------

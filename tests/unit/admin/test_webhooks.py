@@ -1,0 +1,154 @@
+"""The operators' command portal.add_webhook: what it stores, what it shows, and every fault of a field by its name."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chat_lookup.clock import Deadline
+from chat_lookup.errors import ChatLookupError, InvalidRequest, PortalMisconfigured, PortalUnavailable
+from chat_lookup.portals.application_tokens import proves
+from chat_lookup.portals.portal import PortalState, member_id_of_webhook
+from tests.support.admin_function import ADD, run
+from tests.support.building import Service
+from tests.support.fakes import MEMBER_ID, WEBHOOK_CODE, WEBHOOK_URL, FakeBitrix24, Output, Stores
+
+pytestmark = pytest.mark.usefixtures("booted")
+
+BOT_TOKEN = "b0tt0ken-b0tt0ken"
+APPLICATION_TOKEN = "synthet1c-synthet1c"
+
+
+def stored(stores: Stores) -> str:
+    return json.dumps(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
+
+
+def test_a_portal_is_added_by_nothing_but_its_webhook(
+    service: Service, bitrix24: FakeBitrix24, added: dict[str, Any]
+) -> None:
+    assert (added["member_id"], added["domain"]) == (member_id_of_webhook("acme.bitrix24.com"), "acme.bitrix24.com")
+    assert (added["scopes"], added["rate"], added["burst"]) == (["crm", "im", "imbot"], 2.0, 50)
+    assert (added["state"], added["bot_id"]) == ("active", None)
+    assert bitrix24.methods == ["scope"]
+    bitrix24.answers("im.chat.get", 7)
+    portal = service.portals.find(None)
+    assert service.calls.call(portal, "im.chat.get", {}, Deadline.after(10, service.clock)).result == 7
+    assert bitrix24.calls[-1].endpoint.base_url == WEBHOOK_URL
+
+
+def test_a_portal_is_added_with_all_that_may_be_said_of_it(service: Service, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers("scope", ["imbot"])
+    facts = {"member_id": MEMBER_ID, "bot_id": 17, "bot_token": BOT_TOKEN, "rate": 5, "burst": 250, "default": True}
+    answer = run(**ADD, **facts)
+    assert [answer[name] for name in ("member_id", "bot_id", "rate", "burst")] == [MEMBER_ID, 17, 5, 250]
+    portal = service.portals.get(MEMBER_ID)
+    assert service.tokens.grant(portal, Deadline.after(10, service.clock)).bot_token == BOT_TOKEN
+
+
+def test_events_of_a_bot_with_a_token_of_its_own_can_be_proved(
+    service: Service, bitrix24: FakeBitrix24, stores: Stores, output: Output
+) -> None:
+    bitrix24.answers("scope", ["imbot"])
+
+    def proves_them(application_token: str) -> bool:
+        portal = service.portals.read(MEMBER_ID)
+        return portal is not None and proves(application_token, portal)
+
+    shown = run(**ADD, member_id=MEMBER_ID, bot_token=BOT_TOKEN, application_token=APPLICATION_TOKEN)
+    assert proves_them(APPLICATION_TOKEN)
+    assert APPLICATION_TOKEN not in json.dumps(shown) + stored(stores) + output.text
+    # The portal makes up another one when the bot's is changed.
+    run(**ADD, member_id=MEMBER_ID, bot_token=BOT_TOKEN, application_token="another-synthetic-token")
+    assert (proves_them("another-synthetic-token"), proves_them(APPLICATION_TOKEN)) == (True, False)
+
+
+def test_the_webhook_is_nowhere_but_in_its_secret(stores: Stores, added: dict[str, Any], output: Output) -> None:
+    run(**ADD, bot_token=BOT_TOKEN)
+    listed = run(command="portals")
+    assert output.lines
+    for secret in (WEBHOOK_CODE, BOT_TOKEN):
+        for shown in (json.dumps([added, listed]), stored(stores), output.text):
+            assert secret not in shown
+    assert "arn:" not in json.dumps([added, listed])
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [("INVALID_CREDENTIALS", 401, PortalMisconfigured), ("TRANSPORT", 0, PortalUnavailable)],
+)
+def test_a_webhook_that_the_portal_does_not_admit_leaves_no_trace(
+    stores: Stores,
+    bitrix24: FakeBitrix24,
+    code: str,
+    status: int,
+    error: type[ChatLookupError],
+) -> None:
+    before = len(stores.secrets.list_secrets(MaxResults=100)["SecretList"])
+    bitrix24.fails("scope", code, status)
+    with pytest.raises(error):
+        run(**ADD)
+    assert stored(stores) == "[]"
+    assert len(stores.secrets.list_secrets(MaxResults=100)["SecretList"]) == before
+
+
+@pytest.mark.parametrize("granted", [["crm", "task"], [], None, {}, "im", [7, None]])
+def test_a_webhook_that_can_look_nothing_up_is_refused(bitrix24: FakeBitrix24, stores: Stores, granted: object) -> None:
+    bitrix24.answers("scope", granted)
+    with pytest.raises(InvalidRequest, match="grants neither im nor imbot"):
+        run(**ADD)
+    assert stored(stores) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"webhook_url": None}, "webhook_url is missing"),
+        ({"webhook_url": 7}, "webhook_url must be text"),
+        ({"webhook_url": f"http://acme.bitrix24.com/rest/1/{WEBHOOK_CODE}/"}, "webhook_url"),
+        ({"webhook_url": f"https://u:p@acme.bitrix24.com/rest/1/{WEBHOOK_CODE}/"}, "webhook_url"),
+        ({"webhook_url": "https://acme.bitrix24.com/"}, "webhook_url"),
+        ({"member_id": "a b"}, "member_id"),
+        ({"member_id": "x" * 65}, "member_id"),
+        ({"member_id": "a.b"}, "member_id"),
+        ({"bot_id": 0}, "bot_id"),
+        ({"bot_id": "x"}, "bot_id"),
+        ({"bot_token": 7}, "bot_token"),
+        ({"member_id": MEMBER_ID, "application_token": 7}, "application_token must be text"),
+        ({"application_token": "t0ken-t0ken"}, "application_token needs member_id"),
+        ({"rate": 0}, "rate"),
+        ({"rate": "2"}, "rate"),
+        ({"rate": 1e9}, "rate"),
+        ({"burst": 0}, "burst"),
+        ({"burst": 2.5}, "burst"),
+        ({"burst": 100_001}, "burst"),
+        ({"default": "yes"}, "default"),
+        ({"webhock": 1}, "webhock"),
+    ],
+)
+def test_each_fault_of_a_field_is_told_by_its_name_and_without_the_code(
+    bitrix24: FakeBitrix24, fault: dict[str, object], told: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=told) as raised:
+        run(**ADD | fault)
+    assert WEBHOOK_CODE not in str(raised.value)
+    assert bitrix24.calls == []  # nothing was called before all fields were read
+
+
+def test_adding_a_portal_again_replaces_its_webhook_and_keeps_its_keys(
+    service: Service, another_process: Service, added: dict[str, Any]
+) -> None:
+    key = run(command="keys.create", label="crm sync")["key"]
+    newer = WEBHOOK_URL.replace(WEBHOOK_CODE, "an0ther-c0de")
+    again = run(command="portal.add_webhook", webhook_url=newer)
+    assert again["member_id"] == added["member_id"]
+    assert again["generation"] == added["generation"] + 1
+    assert again["created_at"] == added["created_at"]
+    member_id = another_process.keys.authenticate(key, "lookup").member_id
+    grant = another_process.tokens.grant(another_process.portals.get(member_id), Deadline.after(9, service.clock))
+    assert grant.endpoint.base_url == newer
+
+
+def test_adding_a_portal_again_heals_one_that_was_renamed(service: Service, added: dict[str, Any]) -> None:
+    service.portals.close(service.portals.get(added["member_id"]), PortalState.RENAMED, "")
+    run(**ADD)
+    assert service.portals.get(added["member_id"]).state is PortalState.ACTIVE
