@@ -28,7 +28,7 @@ def test_without_any_portal_the_list_is_empty() -> None:
     assert run(command="portals") == {"portals": []}
 
 
-# -- faults of a command ------------------------------------------------------------------------------------------------
+# -- faults of a command -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("added")

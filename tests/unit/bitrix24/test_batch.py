@@ -1,4 +1,4 @@
-"""What a batch sends: commands as PHP reads them, and none that it would read otherwise (bitrix24.md 2.6)."""
+"""What a batch sends, as PHP reads it, and what became of each of its commands (bitrix24.md 2.6)."""
 
 import json
 from collections.abc import Mapping
@@ -8,10 +8,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chat_lookup.bitrix24.batch import Command, encoded
+from chat_lookup.bitrix24.batch import BatchAnswer, Command, encoded, read_batch
+from chat_lookup.bitrix24.endpoints import Endpoint
+from chat_lookup.bitrix24.errors import METRIC_CODES, BitrixError, ErrorClass
+from chat_lookup.bitrix24.responses import Answer, OperatingTime
 from chat_lookup.entity import LONGEST
 from local.portal.protocol import php
 from local.portal.rest import batch as portals_batch
+
+# -- what is sent ------------------------------------------------------------------------------------------------------
+
 
 SECRET = "c4nary0token1"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -108,3 +114,199 @@ def test_a_parameter_that_no_query_can_hold_is_a_fault_of_ours() -> None:
 
 def test_a_command_shows_its_method_only() -> None:
     assert repr(Command("imbot.v2.Chat.get", {"botToken": SECRET})) == "Command(method='imbot.v2.Chat.get')"
+
+
+# -- what became of it -------------------------------------------------------------------------------------------------
+
+
+CODE = "c4nary0code1"
+WEBHOOK = Endpoint.from_webhook(f"https://example.bitrix24.com/rest/1/{CODE}/")
+OAUTH = Endpoint("https://example.bitrix24.com/rest/", auth=CODE)
+COST = OperatingTime(operating=12.5)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["k0", "k1", "k2", "error"]), inner),
+    max_leaves=8,
+)
+
+
+LOOK_UP = Command("im.chat.get", {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"})
+
+
+def read(result: object, commands: int = 3, asked: Endpoint = OAUTH) -> BatchAnswer | BitrixError:
+    return read_batch(Answer(result, COST, 0.25), [LOOK_UP] * commands, asked)
+
+
+def outcomes(result: object, commands: int = 3, asked: Endpoint = OAUTH) -> list[object]:
+    """Of an answer that can be read; errors by their codes."""
+    answer = read(result, commands, asked)
+    assert isinstance(answer, BatchAnswer)
+    return [each.code if isinstance(each, BitrixError) else each for each in answer.outcomes]
+
+
+def refusal(said: object, asked: Endpoint = OAUTH) -> BitrixError:
+    """The error that one command's entry in `result_error` is read as."""
+    answer = read({"result": [], "result_error": {"k0": said}}, 1, asked)
+    assert isinstance(answer, BatchAnswer)
+    (error,) = answer.outcomes
+    assert isinstance(error, BitrixError)
+    return error
+
+
+def found(chat_id: int) -> Answer:
+    return Answer({"ID": chat_id}, OperatingTime(), 0.25)
+
+
+def test_every_outcome_stands_where_its_command_stood() -> None:
+    result = {
+        "result": {"k3": None, "k0": {"ID": 1437}},
+        "result_error": {"k1": {"error": "ACCESS_ERROR", "error_description": "closed"}},
+        "result_time": {"k0": {"operating": 0.5, "operating_reset_at": 1700000600}},
+    }
+    answer = read(result, 4)
+    assert isinstance(answer, BatchAnswer)
+    first, second, third, fourth = answer.outcomes
+
+    assert first == Answer({"ID": 1437}, OperatingTime(operating=0.5, reset_at=1700000600.0), 0.25)
+    assert isinstance(second, BitrixError)
+    assert (second.code, second.description, second.error_class) == ("ACCESS_ERROR", "closed", ErrorClass.OBJECT)
+    assert third is None
+    assert fourth == Answer(None, OperatingTime(), 0.25)
+    assert (answer.time, answer.elapsed) == (COST, 0.25)
+
+
+@given(st.permutations(range(5)), st.sets(st.integers(0, 4)), st.sets(st.integers(0, 4)))
+def test_no_outcome_ends_up_with_another_command(order: list[int], failed: set[int], absent: set[int]) -> None:
+    keys = [number for number in order if number not in absent]
+    result = {
+        "result": {f"k{number}": {"ID": number} for number in keys if number not in failed},
+        "result_error": {f"k{number}": {"error": f"E{number}"} for number in keys if number in failed},
+    }
+
+    expected = [None if n in absent else f"E{n}" if n in failed else found(n) for n in range(5)]
+    assert outcomes(result, 5) == expected
+
+
+@pytest.mark.parametrize("nothing", [[], {}, None])
+def test_an_empty_container_may_be_a_list_a_map_or_null(nothing: object) -> None:
+    done = {"k0": {"ID": 1}, "k1": {"ID": 2}}
+
+    assert outcomes({"result": done, "result_error": nothing, "result_time": nothing}, 2) == [found(1), found(2)]
+    assert outcomes({"result": nothing, "result_error": {"k1": {"error": "X"}}}, 2) == [None, "X"]
+
+
+def test_a_container_in_the_style_of_arrays_is_read_by_position() -> None:
+    assert outcomes({"result": [{"ID": 1}, None], "result_error": []}) == [
+        found(1),
+        Answer(None, OperatingTime(), 0.25),
+        None,
+    ]
+
+
+def test_a_key_that_succeeded_and_failed_has_failed() -> None:
+    result = {"result": {"k0": {"ID": 1}}, "result_error": {"k0": {"error": "ACCESS_ERROR"}}}
+
+    assert outcomes(result, 1) == ["ACCESS_ERROR"]
+
+
+def test_an_error_of_null_is_none() -> None:
+    assert outcomes({"result": {"k0": {"ID": 1}}, "result_error": {"k0": None}}, 1) == [found(1)]
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "metric_code"),
+    [
+        ({"error": "insufficient_scope"}, "insufficient_scope", "insufficient_scope"),
+        ({"error": "insufficient_scope", "error_description": ""}, "insufficient_scope", "insufficient_scope"),
+        ({"error": "INSUFFICIENT_SCOPE", "error_description": None}, "INSUFFICIENT_SCOPE", "insufficient_scope"),
+        ({"error": 0, "error_description": ["no text"]}, "0", "0"),
+        ({"error": 100}, "100", "100"),
+        ({"error": ""}, "", "EMPTY"),
+        ({"error_description": "no code"}, "", "EMPTY"),
+        ({"error": {"code": "ACCESS_ERROR", "message": "as REST 3 has it"}}, "ACCESS_ERROR", "ACCESS_ERROR"),
+        ("ACCESS_ERROR", "ACCESS_ERROR", "ACCESS_ERROR"),
+        (403, "403", "OTHER"),
+        ([], "", "EMPTY"),
+        ({"error": "x" * 100_000}, "x" * 64, "OTHER"),
+    ],
+)
+def test_a_commands_error_may_lack_its_text_and_its_code_may_be_a_number(
+    said: object, code: str, metric_code: str
+) -> None:
+    error = refusal(said)
+
+    assert (error.code, error.metric_code) == (code, metric_code)
+
+
+def test_an_error_means_what_it_means_for_its_own_method() -> None:
+    commands = [Command("im.dialog.get", {}), Command("imopenlines.dialog.get", {})]
+    said = {"error": "ACCESS_ERROR"}
+    answer = read_batch(Answer({"result": [], "result_error": {"k0": said, "k1": said}}, COST, 0.25), commands, OAUTH)
+    assert isinstance(answer, BatchAnswer)
+
+    classes = [each.error_class for each in answer.outcomes if isinstance(each, BitrixError)]
+    assert classes == [ErrorClass.OBJECT, ErrorClass.NOT_FOUND]
+
+
+def test_an_operating_limit_says_when_it_ends_if_the_commands_time_does() -> None:
+    result = {
+        "result": [],
+        "result_error": {"k0": {"error": "OPERATION_TIME_LIMIT"}},
+        "result_time": {"k0": {"operating_reset_at": 1700000600}},
+    }
+    answer = read(result, 1)
+    assert isinstance(answer, BatchAnswer)
+    (error,) = answer.outcomes
+
+    assert isinstance(error, BitrixError)
+    assert (error.error_class, error.reset_at) == (ErrorClass.LIMIT, 1700000600)
+
+
+@pytest.mark.parametrize("asked", [WEBHOOK, OAUTH])
+def test_a_secret_that_a_commands_error_quotes_does_not_come_along(asked: Endpoint) -> None:
+    error = refusal({"error": CODE, "error_description": f"nothing at /rest/1/{CODE}/?auth={CODE}"}, asked)
+
+    assert CODE not in error.code + error.description + str(error)
+
+
+def test_a_webhooks_wrong_code_is_a_matter_of_configuration_within_a_batch_too() -> None:
+    assert refusal({"error": "NO_AUTH_FOUND"}, WEBHOOK).error_class is ErrorClass.CONFIG
+    assert refusal({"error": "NO_AUTH_FOUND"}, OAUTH).error_class is ErrorClass.REFRESH
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None, [], {}, "text", 7, {"result_error": {}}, {"result": 7}, {"result": {}, "result_error": "all"},
+        {"result": {"k3": 1}}, {"result": {"0": 1}}, {"result": {"K0": 1}}, {"result": {}, "result_error": {"x": {}}},
+        {"result": [1, 2, 3, 4]},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_told_apart_is_a_protocol_error_of_the_whole_batch(result: object) -> None:
+    error = read(result)
+
+    assert isinstance(error, BitrixError)
+    assert (error.metric_code, error.error_class) == ("PROTOCOL", ErrorClass.RETRY)
+
+
+@pytest.mark.parametrize("time", [None, [], "x", 7, [1], {"k0": "x"}, {"k9": {}}])
+def test_a_cost_that_cannot_be_read_is_no_error(time: object) -> None:
+    assert outcomes({"result": {"k0": {"ID": 1}}, "result_time": time}, 1) == [found(1)]
+
+
+@given(st.dictionaries(st.sampled_from(["result", "result_error", "result_time"]), JSON) | JSON)
+def test_every_answer_is_read_as_outcomes_or_as_an_error_of_the_closed_set(result: object) -> None:
+    answer = read(result)
+
+    errors = [answer] if isinstance(answer, BitrixError) else [e for e in answer.outcomes if isinstance(e, BitrixError)]
+    assert all(error.metric_code in METRIC_CODES for error in errors)
+    assert isinstance(answer, BitrixError) or len(answer.outcomes) == 3
+
+
+def test_a_list_tells_how_many_there_are_and_where_to_go_on_in_containers_of_their_own() -> None:
+    said = {"result": {"k0": [], "k1": []}, "result_total": {"k1": 120}, "result_next": {"k1": 50}}
+    first, second, *_ = outcomes(said)
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert (first.pages, second.pages) == ({}, {"next": 50, "total": 120})
