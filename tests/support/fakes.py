@@ -172,11 +172,16 @@ class Output:
 
     def metric(self, name: str, **dimensions: str) -> float:
         """The sum of a metric over all blobs that carry these dimensions."""
-        total = 0.0
-        for blob in self.blobs:
-            if name in blob and all(blob.get(key) == value for key, value in dimensions.items()):
-                total += sum(cast("list[float]", blob[name]))
-        return total
+        return sum(self.values(name, **dimensions))
+
+    def values(self, name: str, **dimensions: str) -> list[float]:
+        """Every value of a metric, as `SampleCount` counts them, in all blobs that carry these dimensions."""
+        return [
+            value
+            for blob in self.blobs
+            if name in blob and dimensions.items() <= blob.items()
+            for value in cast("list[float]", blob[name])
+        ]
 
 
 def lambda_context(seconds_left: float = 29.0) -> "LambdaContext":

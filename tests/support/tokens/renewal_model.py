@@ -38,6 +38,8 @@ class Portal:
     pointed: list[int] = field(default_factory=lambda: [1])
     refusal: BitrixError | None = None
     saving_fails: int = 0
+    outcomes: list[str] = field(default_factory=list)
+    """What all processes counted, in order."""
     ids: int = 0
 
     def expect(self) -> Pointer:
@@ -51,7 +53,6 @@ class Process:
     def __init__(self, portal: Portal, known: tuple[PortalState, float] = (PortalState.ACTIVE, 0.0)) -> None:
         self.portal = portal
         self.known = known
-        self.outcomes: list[str] = []
         self._unsaved: dict[str, TokenPair] = {}
 
     def pointer(self) -> Pointer | None:
@@ -147,7 +148,7 @@ class Process:
         return f"id{self.portal.ids}"
 
     def told(self, outcome: str) -> None:
-        self.outcomes.append(outcome)
+        self.portal.outcomes.append(outcome)
 
 
 def starts(portal: Portal, name: str, process: Process | None = None, *, refused: str = "v1") -> Actor:

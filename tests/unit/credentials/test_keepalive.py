@@ -87,7 +87,7 @@ def test_a_portal_is_asked_once_a_day(
     ("failure", "outcome"),
     [("invalid_grant", "refused"), ("invalid_client", "refused"), ("TRANSPORT", "failed"), ("HTTP_5XX", "failed")],
 )
-def test_what_ends_badly_is_counted(
+def test_renewal_that_is_refused_or_fails_is_counted(
     add: "Callable[..., Portal]", server: FakeAuthorisationServer, output: Output, failure: str, outcome: str
 ) -> None:
     add(NAMES[0])
@@ -108,14 +108,15 @@ def test_one_portals_failure_stops_no_other(
     assert len(server.asked) == 2
 
 
-def test_what_the_time_does_not_suffice_for_is_left_to_the_next_day(
-    add: "Callable[..., Portal]", server: FakeAuthorisationServer
+def test_portals_for_which_no_time_is_left_are_postponed_and_counted(
+    add: "Callable[..., Portal]", server: FakeAuthorisationServer, output: Output
 ) -> None:
     for name in NAMES:
         add(name)
     assert run(seconds=20) == counts(postponed=5)
+    assert output.values("KeepaliveRuns", outcome="postponed") == [1] * 5
     assert server.asked == []
-    assert run() == counts(renewed=5)  # which is not told from today: nothing was asked
+    assert run() == counts(renewed=5)  # on the same day: no portal was asked before
 
 
 def test_portals_of_one_day_are_spread_over_many() -> None:

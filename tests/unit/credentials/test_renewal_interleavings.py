@@ -94,6 +94,11 @@ def holds(
     excuses = happened[dies] + happened[the_lease_lapses] + happened[is_installed_anew] + unsaved
     assert len(portal.judged) - len(set(portal.judged)) <= excuses
     assert all(isinstance(actor.error, ChatLookupError | Killed | None) for actor in portal.stage.actors)
+    # A pointer that moved and a grant that is dead were counted, in whichever process.
+    moved = len(portal.pointed) - 1 - happened[is_installed_anew]
+    assert portal.outcomes.count("refreshed") + portal.outcomes.count("adopted") >= moved
+    if portal.expect().state is PortalState.REAUTHORISE:
+        assert "dead" in portal.outcomes
     # Nor is the grant lost without one of these.
     if not excuses:
         assert portal.expect().state is not PortalState.REAUTHORISE

@@ -26,6 +26,7 @@ from tests.support.fakes import (
     FakeAuthorisationServer,
     FakeBitrix24,
     ManualClock,
+    Output,
     Stores,
 )
 from tests.support.portals.first_contact import (
@@ -195,6 +196,15 @@ def test_each_failure_of_the_authorisation_server_is_told_apart(
     else:
         with pytest.raises(error):
             prove()
+
+
+def test_error_of_the_authorisation_server_is_counted_by_code_and_by_class(
+    prove: Prove, server: FakeAuthorisationServer, output: Output
+) -> None:
+    server.failure = BitrixError("invalid_client", 401, method="oauth/token")
+    assert reason_of(prove) == "keys"
+    assert output.values("PortalErrors", code="invalid_client") == [1]
+    assert output.values("PortalErrors", **{"class": "config"}) == [1]
 
 
 @pytest.mark.usefixtures("nothing_written")
