@@ -278,7 +278,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, str]] = {
 """Modules of data and wiring, and two that only work within another: which tests show each of them instead."""
 
 
-def tests_of(module: Path) -> list[Path]:
+def own_tests(module: Path) -> list[Path]:
     """The tests that bear a module's name: `tests/unit/<room>/test_<module>*.py`, or the same of `integration`."""
     kinds = [ROOT / "tests" / kind / module.parent for kind in ("unit", "integration")]
     return [path for folder in kinds for path in folder.glob(f"test_{module.stem}*.py")]
@@ -287,7 +287,7 @@ def tests_of(module: Path) -> list[Path]:
 def test_a_module_of_the_package_gives_the_path_of_its_tests() -> None:
     """`chat_lookup/<room>/<module>.py` is tested by files of its name, but for those listed."""
     inside = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
-    assert {str(module) for module in inside if not tests_of(module)} == set(TESTED_ELSEWHERE)
+    assert {str(module) for module in inside if not own_tests(module)} == set(TESTED_ELSEWHERE)
 
 
 @pytest.mark.parametrize("path", sorted(set(TESTED_ELSEWHERE.values())))
