@@ -15,7 +15,7 @@ from local.template.reader import Template
 from tests.support.fakes import Output
 from tests.support.portals.portal_bots import BotProbe
 from tests.support.portals.portal_service import ApplicationProbe
-from tests.support.portals.stranger import Stage, staged
+from tests.support.portals.unknown_portal import Stage, staged
 from tests.support.repository import ROOT
 from tests.support.service import Service, empty
 from tests.support.stores.tables import Tables, tables_in

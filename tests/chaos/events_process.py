@@ -27,7 +27,7 @@ from local.aws.lambda_runtime import Functions
 from local.shared_clock import SharedClock
 from local.template.reader import Template
 from tests.chaos.events_network import Network, Weather
-from tests.support.forked import STANDS, Forked
+from tests.support.forked_process import STANDS, Forked
 
 _PATIENCE: Final = 60.0
 

@@ -23,7 +23,7 @@ from tests.chaos.events_network import FAIR, Weather
 from tests.chaos.events_plan import Plan
 from tests.chaos.events_process import Outcome, Process, Setting
 from tests.chaos.events_workers import Chances, Workers
-from tests.support.forked import prepare
+from tests.support.forked_process import prepare
 from tests.support.portals.oauth_installation import Stores, added, known
 from tests.support.portals.portal_probe import PortalProbe
 from tests.support.repository import ROOT

@@ -29,7 +29,7 @@ from tests.chaos.soak_plan import (
     is_right,
     name_of,
 )
-from tests.support import gateway
+from tests.support import lookup_function
 from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock, Stores
 from tests.support.tokens import renewal_scene
 
@@ -155,8 +155,8 @@ class Day:
     def _outcome(self, question: Question) -> Outcome:
         began, (deal,) = self._clock.now(), question.deals
         query = {"entity_type": "CRM", "entity_id": entity_id(deal), "fresh": str(question.fresh).lower()}
-        response = gateway.http("GET /v1/chats", urlencode(query), key=self._key)
-        status, body = response["statusCode"], gateway.body(response)
+        response = lookup_function.http("GET /v1/chats", urlencode(query), key=self._key)
+        status, body = response["statusCode"], lookup_function.body(response)
         assert self._clock.now() - began < SECONDS
         assert status != 500, body
         outcome = body if status == 200 else {"problem": body}

@@ -20,8 +20,8 @@ from local.aws.function_output import FunctionOutput
 from local.shared_clock import SharedClock
 from tests.chaos.soak_network import Blow, FoulNetwork
 from tests.chaos.soak_plan import Question, entity_id
-from tests.support import gateway
-from tests.support.forked import Forked, prepare
+from tests.support import lookup_function
+from tests.support.forked_process import Forked, prepare
 
 THREADS: Final = 6
 _PATIENCE: Final = 240.0
@@ -99,15 +99,15 @@ def main(setting: Setting, pipe: Connection) -> None:
 def _asked(question: Question) -> Told:
     began = process.clock.now()
     response = _batch(question) if question.is_batch else _single(question)
-    return Told(response["statusCode"], gateway.body(response), process.clock.now() - began)
+    return Told(response["statusCode"], lookup_function.body(response), process.clock.now() - began)
 
 
 def _single(question: Question) -> dict[str, Any]:
     query = {"entity_type": "CRM", "entity_id": entity_id(question.deals[0]), "fresh": str(question.fresh).lower()}
-    return gateway.http("GET /v1/chats", urlencode(query), key=question.key)
+    return lookup_function.http("GET /v1/chats", urlencode(query), key=question.key)
 
 
 def _batch(question: Question) -> dict[str, Any]:
     lookups = [{"entity_type": "CRM", "entity_id": entity_id(deal)} for deal in question.deals]
     body = json.dumps({"lookups": lookups, "fresh": question.fresh})
-    return gateway.http("POST /v1/chats/batch", key=question.key, body=body)
+    return lookup_function.http("POST /v1/chats/batch", key=question.key, body=body)

@@ -13,8 +13,8 @@ from chat_lookup.errors import InvalidRequest
 from chat_lookup.observability.metrics import METRICS
 from chat_lookup.portals.portal import PortalState
 from tests.support.aws_commands import Odd, blocks, inline, read, recorded
-from tests.support.pages import anchors
-from tests.support.portals.stranger import Stage
+from tests.support.page_anchors import anchors
+from tests.support.portals.unknown_portal import Stage
 from tests.support.repository import ROOT
 from tests.template.file import FUNCTIONS, RESOURCES, TEMPLATE
 

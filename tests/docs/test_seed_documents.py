@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.outcomes import counted, found, problem
+from tests.support.reply_checks import counted, found, problem
 from tests.support.service import Service
 
 METHODS = {"im": "im.chat.get", "imbot": "imbot.chat.get"}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Set
 from typing import Final
 
 from chat_lookup.bitrix24.errors import ROWS
-from tests.support.pages import anchors
+from tests.support.page_anchors import anchors
 from tests.support.repository import ROOT
 from tests.template.file import TEMPLATE
 from tests.template.known_metrics import OURS, STACK, Watched, access_log_fields, exists, rendered

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from chat_lookup.bootstrap.services import Services
     from chat_lookup.observability.telemetry import Telemetry
     from chat_lookup.portals.portal import Portal
-    from tests.support.building import Service
     from tests.support.fakes import FakeAuthorisationServer
+    from tests.support.in_process_service import Service
 
 _counter = itertools.count()
 
@@ -66,14 +66,14 @@ def stores(_clients: tuple["DynamoDBClient", "SecretsManagerClient"]) -> Stores:
 
 @pytest.fixture
 def service(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: "Telemetry") -> "Service":
-    from tests.support.building import build  # noqa: PLC0415 - most tests need no whole service
+    from tests.support.in_process_service import build  # noqa: PLC0415 - most tests need no whole service
 
     return build(stores, clock, bitrix24, telemetry)
 
 
 @pytest.fixture
 def another_process(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: "Telemetry") -> "Service":
-    from tests.support.building import build  # noqa: PLC0415 - as above
+    from tests.support.in_process_service import build  # noqa: PLC0415 - as above
 
     return build(stores, clock, bitrix24, telemetry)
 
@@ -81,7 +81,7 @@ def another_process(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, 
 @pytest.fixture
 def portal(service: "Service") -> "Portal":
     """A portal that is installed by webhook and grants `im` and `imbot`."""
-    from tests.support.building import install  # noqa: PLC0415 - as above
+    from tests.support.in_process_service import install  # noqa: PLC0415 - as above
 
     return install(service)
 

@@ -9,7 +9,7 @@ import pytest
 from chat_lookup.errors import ChatLookupError
 from local.portal import LocalPortal
 from local.shared_clock import SharedClock
-from tests.support.outcomes import found, problem
+from tests.support.reply_checks import found, problem
 from tests.support.service import Service
 
 PATH = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from chat_lookup.calls.retry_policy import RetryPolicy
 from local.net.certificates import LOCAL_NAMES, Authority
 from local.net.http_server import HttpServer
 from local.portal import LocalPortal
-from tests.support.outcomes import counted, found, only_line, problem
+from tests.support.reply_checks import counted, found, only_line, problem
 from tests.support.service import Reply, Service
 
 SILENCE = 60

@@ -8,7 +8,7 @@ from chat_lookup.bitrix24.client import Bitrix24Client
 from chat_lookup.bitrix24.errors import ROWS, BitrixError, ErrorRow, Where
 from chat_lookup.calls.retry_policy import RetryPolicy
 from chat_lookup.clock import Deadline
-from tests.support.error_paths import (
+from tests.support.error_scenarios import (
     BOT_ID,
     CODED,
     LOOK_UP,
@@ -21,7 +21,7 @@ from tests.support.error_paths import (
     heal,
     named,
 )
-from tests.support.outcomes import counted, found, only_line, problem
+from tests.support.reply_checks import counted, found, only_line, problem
 from tests.support.service import Service
 
 POLICY = RetryPolicy(lambda: 0.0)

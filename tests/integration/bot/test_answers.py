@@ -14,7 +14,7 @@ from tests.support.events.conversation import (
     Conversation,
     conversation,
 )
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
 
 FORMS = (
     ("CRM DEAL|1663", DEAL_CHAT),

@@ -16,7 +16,7 @@ from chat_lookup.errors import ChatLookupError
 from chat_lookup.events.model import EventMessage, Record
 from tests.support.events import bot_questions
 from tests.support.events.conversation import ADMIN, DEAL_CHAT, SAYING, Conversation, conversation
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
 
 BURST = 50
 

@@ -15,8 +15,8 @@ from chat_lookup.calls.circuit_breaker import REMEMBERED_FOR
 from chat_lookup.calls.circuit_state import IN_A_ROW, LONGEST_PAUSE, pause
 from chat_lookup.calls.operating_budget import BUCKET
 from chat_lookup.calls.portal_calls import REFUSED_FOR
-from tests.support.outcomes import counted, found, problem
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
+from tests.support.reply_checks import counted, found, problem
 from tests.support.service import Reply, Service
 
 TEN_MINUTES = 600.0

@@ -4,9 +4,9 @@ import pytest
 
 from chat_lookup.bitrix24.errors import ROWS, ErrorRow, Where
 from chat_lookup.credentials.renewal import MISCONFIGURED_FOR, OUTAGE_PAUSE, UNPAID_FOR
-from tests.support.error_paths import looked_up
-from tests.support.outcomes import counted, found, only_line, problem
-from tests.support.portals.stranger import Stage
+from tests.support.error_scenarios import looked_up
+from tests.support.portals.unknown_portal import Stage
+from tests.support.reply_checks import counted, found, only_line, problem
 
 WHAT_THE_CALLER_GETS = {
     "config": (502, "portal-misconfigured"),

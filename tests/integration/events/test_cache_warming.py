@@ -13,7 +13,7 @@ from tests.support.events.bot_questions import message
 from tests.support.events.conversation import Conversation, conversation
 from tests.support.events.event_arrival import body_of
 from tests.support.events.queue_scene import left
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
 
 HOUR = 3600
 DAY = 24 * HOUR

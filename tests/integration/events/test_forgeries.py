@@ -12,7 +12,7 @@ from chat_lookup.bootstrap import aws_clients
 from chat_lookup.portals.application_tokens import hashed
 from local.portal.events.http_delivery import Answer
 from tests.support.events.event_arrival import FORGERIES, TEXT, TOKEN, Changes, body_of
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
 
 EVENTS: Final = "/bitrix24/events"
 OTHER_TOKEN: Final = "t0ken-of-the-other-portal-0123456"

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from chat_lookup.portals.api_keys import Keys
-from tests.support.outcomes import found, only_line, problem
+from tests.support.reply_checks import found, only_line, problem
 from tests.support.service import Reply, Service
 
 # -- requests ----------------------------------------------------------------------------------------------------------

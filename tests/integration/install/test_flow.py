@@ -11,7 +11,7 @@ import pytest
 
 from local.portal.events.http_delivery import Answer
 from local.portal.events.installer import Kind, Manner, Outcome
-from tests.support.portals.stranger import ADMINISTRATOR, EMPLOYEE, Stage
+from tests.support.portals.unknown_portal import ADMINISTRATOR, EMPLOYEE, Stage
 
 BOT_CODE = "chat_lookup"
 EVENTS = {"ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from local.portal.events.http_delivery import Answer
-from tests.support.portals.stranger import (
+from tests.support.portals.unknown_portal import (
     ADMINISTRATOR,
     APP,
     CHOSEN_TOKEN,

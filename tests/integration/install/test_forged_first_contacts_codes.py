@@ -3,7 +3,7 @@
 import pytest
 
 from local.portal.events.http_delivery import Answer
-from tests.support.portals.stranger import APP, EMPLOYEE, INSTALL, Stage, assert_refused
+from tests.support.portals.unknown_portal import APP, EMPLOYEE, INSTALL, Stage, assert_refused
 
 ASKED = ("oauth/token",)
 PROVED = ("oauth/token", "profile")

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from local.portal.events.http_delivery import Answer
-from tests.support.listener import HOSTILE_NAMES, MEMBER_ID, hostile_names, watching
-from tests.support.portals.stranger import INSTALL, Stage, assert_refused
+from tests.support.hostile_server import HOSTILE_NAMES, MEMBER_ID, hostile_names, watching
+from tests.support.portals.unknown_portal import INSTALL, Stage, assert_refused
 
 ASKED = ("oauth/token",)
 PROVED = ("oauth/token", "profile")

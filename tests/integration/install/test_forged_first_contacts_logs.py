@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from local.portal.events.http_delivery import Answer
-from tests.support.portals.stranger import APP, INSTALL, Stage
+from tests.support.portals.unknown_portal import APP, INSTALL, Stage
 
 FIELDS: Final = ("REFRESH_ID", "AUTH_ID", "APPLICATION_TOKEN")
 IN_EVENTS: Final = ("auth[refresh_token]", "auth[access_token]", "auth[application_token]")

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from local.portal.events.http_delivery import Answer
-from tests.support.portals.stranger import APP, CHOSEN_TOKEN, EMPLOYEE, FORM, INSTALL, Stage, assert_refused, shown
+from tests.support.portals.unknown_portal import (
+    APP,
+    CHOSEN_TOKEN,
+    EMPLOYEE,
+    FORM,
+    INSTALL,
+    Stage,
+    assert_refused,
+    shown,
+)
 
 PROVED = ("oauth/token", "profile")
 JSON = "application/json"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.outcomes import problem
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
+from tests.support.reply_checks import problem
 from tests.support.service import Service
 
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}

@@ -12,7 +12,7 @@ from chat_lookup.bootstrap import aws_clients, process
 from local.portal.events.installer import Manner
 from local.portal.events.outgoing import Message
 from tests.chaos.lingering_secrets import LingeringSecrets
-from tests.support.portals.stranger import EMPLOYEE, Stage, assert_refused
+from tests.support.portals.unknown_portal import EMPLOYEE, Stage, assert_refused
 from tests.support.service import Reply
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.outcomes import PROBLEM, conforms, counted, only_line, problem
+from tests.support.reply_checks import PROBLEM, conforms, counted, only_line, problem
 from tests.support.repository import ROOT
 from tests.support.service import Reply, Service
 

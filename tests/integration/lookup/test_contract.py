@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.template.reader import DEFAULT_ROUTE, Template
-from tests.support.outcomes import conforms, contract
+from tests.support.reply_checks import conforms, contract
 from tests.support.repository import ROOT
 from tests.support.service import Reply, Service
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chat_lookup.errors import ChatLookupError
-from tests.support.outcomes import PROBLEM, counted, found, only_line
+from tests.support.reply_checks import PROBLEM, counted, found, only_line
 from tests.support.repository import ROOT
 from tests.support.service import Service
 

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from tests.support.outcomes import found, only_line, problem
+from tests.support.reply_checks import found, only_line, problem
 from tests.support.service import Service
 
 PAIRS = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.outcomes import counted, found, only_line, problem
+from tests.support.reply_checks import counted, found, only_line, problem
 from tests.support.service import Service
 
 DETAILS = {"type": "crm", "title": "Deal: 200 office chairs", "owner_id": 1, "members": 3}

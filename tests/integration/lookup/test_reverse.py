@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.outcomes import counted, found, only_line, problem
+from tests.support.reply_checks import counted, found, only_line, problem
 from tests.support.service import Service
 
 

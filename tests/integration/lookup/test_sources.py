@@ -3,7 +3,7 @@
 import pytest
 
 from chat_lookup.calls.retry_policy import RetryPolicy
-from tests.support.outcomes import counted, found, only_line, problem
+from tests.support.reply_checks import counted, found, only_line, problem
 from tests.support.service import Service
 
 MINUTE = 60

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chat_lookup.bitrix24.errors import METRIC_CODES, ROWS, ErrorClass, ErrorRow, Where
-from tests.support.error_paths import (
+from tests.support.error_scenarios import (
     BOT_ID,
     LOOK_UP,
     NAMELESS,
@@ -22,7 +22,7 @@ from tests.support.error_paths import (
     looked_up,
     named,
 )
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
 from tests.support.service import Service
 from tests.template.alarm_rules import NORMAL, alarms_for
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support.events.conversation import Conversation, conversation
-from tests.support.outcomes import only_line, problem
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
+from tests.support.reply_checks import only_line, problem
 from tests.support.service import Service
 
 

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.outcomes import found, only_line, problem
-from tests.support.portals.stranger import ADMINISTRATOR, EMPLOYEE, Stage
+from tests.support.portals.unknown_portal import ADMINISTRATOR, EMPLOYEE, Stage
+from tests.support.reply_checks import found, only_line, problem
 from tests.support.service import Reply
 
 CHAT = 99001437

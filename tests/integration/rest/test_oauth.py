@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chat_lookup.credentials.renewal import PATIENCE
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
 from tests.support.service import Reply
 
 DEAL = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}

@@ -15,8 +15,8 @@ from chat_lookup.bot.employees import People
 from chat_lookup.clock import Deadline
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser, Record
 from chat_lookup.portals.portal import Portal
-from tests.support.building import Service
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, Stores
+from tests.support.in_process_service import Service
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -1,4 +1,4 @@
-"""A portal in which our bot stands, and people who write to it: on the stage of `stranger`."""
+"""A portal in which our bot stands, and people who write to it: on the stage of `unknown_portal`."""
 
 import urllib.parse
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import urllib3
 
 from chat_lookup.clock import Deadline, SystemClock
 from chat_lookup.events.model import Record
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
 
 ADMIN, EXTRANET, GUEST, OTHER_BOT, CUSTOMER = 1, 4, 5, 6, 744
 DEAL_CHAT, LINE_CHAT, TASK_CHAT, GROUP_CHAT = 1437, 1764, 1582, 1103

@@ -14,7 +14,6 @@ from chat_lookup.credentials.token_pointer import Pointers
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal, PortalKind
 from chat_lookup.portals.store import Portals
-from tests.support.building import attempts_by
 from tests.support.fakes import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -24,6 +23,7 @@ from tests.support.fakes import (
     ManualClock,
     Stores,
 )
+from tests.support.in_process_service import attempts_by
 
 LIFETIME = 3600.0
 FIRST_ACCESS = "first-access"

@@ -25,7 +25,7 @@ from chat_lookup.observability import invocation
 from local.aws import environment
 from local.shared_clock import SharedClock
 from tests.support.fakes import lambda_context
-from tests.support.forked import STANDS, Forked, prepare
+from tests.support.forked_process import STANDS, Forked, prepare
 
 DEATHS: Final = ("before the refresh", "before the save", "before the switch", "after the switch")
 DIRECT: Final = 28.0

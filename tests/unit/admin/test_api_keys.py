@@ -7,8 +7,8 @@ import pytest
 
 from chat_lookup.errors import InvalidRequest, KeyRejected
 from tests.support.admin_function import ADD, run
-from tests.support.building import Service
 from tests.support.fakes import MEMBER_ID, WEBHOOK_URL, ManualClock, Output
+from tests.support.in_process_service import Service
 
 pytestmark = pytest.mark.usefixtures("booted")
 

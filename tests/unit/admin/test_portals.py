@@ -6,8 +6,8 @@ from chat_lookup.bootstrap.services import Services
 from chat_lookup.errors import InvalidRequest, PortalNotInstalled, PortalUnavailable
 from functions.install import app as install_app
 from tests.support.admin_function import run
-from tests.support.building import Service, install
 from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, lambda_context
+from tests.support.in_process_service import Service, install
 from tests.support.portals.first_contact import DOMAIN, OWN_ADDRESS, frame, refusing
 
 pytestmark = pytest.mark.usefixtures("installed")

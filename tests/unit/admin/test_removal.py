@@ -10,8 +10,8 @@ from chat_lookup.lookup.model import Options
 from chat_lookup.portals.portal import PortalState
 from functions.install import app as install_app
 from tests.support.admin_function import run
-from tests.support.building import Service, install
 from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock, Stores, lambda_context
+from tests.support.in_process_service import Service, install
 from tests.support.portals.first_contact import DOMAIN, frame
 
 pytestmark = pytest.mark.usefixtures("installed")

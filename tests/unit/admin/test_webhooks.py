@@ -10,8 +10,8 @@ from chat_lookup.errors import ChatLookupError, InvalidRequest, PortalMisconfigu
 from chat_lookup.portals.application_tokens import proves
 from chat_lookup.portals.portal import PortalState, member_id_of_webhook
 from tests.support.admin_function import ADD, run
-from tests.support.building import Service
 from tests.support.fakes import MEMBER_ID, WEBHOOK_CODE, WEBHOOK_URL, FakeBitrix24, Output, Stores
+from tests.support.in_process_service import Service
 
 pytestmark = pytest.mark.usefixtures("booted")
 

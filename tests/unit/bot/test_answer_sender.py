@@ -10,9 +10,9 @@ from chat_lookup.bot.answer_sender import Delivery, Place, Saying
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBusy, PortalReauthorise, PortalUnavailable
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.building import Service, install
 from tests.support.events.bot_questions import SAYING
 from tests.support.fakes import FakeBitrix24
+from tests.support.in_process_service import Service, install
 
 MESSAGE = Place("v2", 456, "chat1437", 789, None, open_line=False)
 COMMAND = replace(MESSAGE, command_id=78)

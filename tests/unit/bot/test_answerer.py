@@ -8,7 +8,6 @@ from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bot.answer_claims import KEPT
 from chat_lookup.events.model import EventChat, EventCommand, EventMessage, EventUser, Record
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.building import Service, install
 from tests.support.events.bot_questions import (
     BOT,
     CHATID,
@@ -25,6 +24,7 @@ from tests.support.events.bot_questions import (
     record_of,
 )
 from tests.support.fakes import Output, Stores
+from tests.support.in_process_service import Service, install
 
 LINK = "https://acme.bitrix24.com/online/?IM_DIALOG=chat1437"
 CHAT = {

@@ -11,9 +11,9 @@ from chat_lookup.bot.answerer import AnswerInProgress
 from chat_lookup.errors import ChatLookupError, PortalBusy, PortalUnavailable
 from chat_lookup.events.model import EventMessage
 from chat_lookup.portals.portal import Portal
-from tests.support.building import Service, install
 from tests.support.events.bot_questions import BOT, PERSONAL, SAYING, Bot, bot_by_a_deal, bot_in, command, message
 from tests.support.fakes import Output, Stores
+from tests.support.in_process_service import Service, install
 from tests.support.interleaving import Killed
 
 SEND = SAYING["v2", False]

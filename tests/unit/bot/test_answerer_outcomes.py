@@ -14,9 +14,9 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bot.answer_claims import HELD
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.events.model import EventMessage
-from tests.support.building import Service, install
 from tests.support.events.bot_questions import BOT, EMPLOYEE, SAYING, Bot, bot_in, message
 from tests.support.fakes import Stores
+from tests.support.in_process_service import Service, install
 from tests.support.interleaving import Killed
 
 SEND = SAYING["v2", False]

@@ -9,8 +9,8 @@ from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBusy
 from chat_lookup.events.model import EventUser
 from chat_lookup.portals.portal import Portal
-from tests.support.building import Service, install
 from tests.support.fakes import FakeBitrix24, Stores
+from tests.support.in_process_service import Service, install
 
 ADA = {
     "id": 27, "active": True, "name": "Ada Lovelace", "extranet": False, "network": False, "bot": False,

@@ -9,8 +9,8 @@ from chat_lookup.cache.event_hints import FRESH_HEARD, Heard, Hearing
 from chat_lookup.cache.rows import HOUR, USABLE_POSITIVE, Row
 from chat_lookup.clock import CLOCKS_APART
 from chat_lookup.entity import EntityRef
-from tests.support.building import DEAL
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
+from tests.support.in_process_service import DEAL
 
 DAY = 24 * HOUR
 

@@ -7,8 +7,8 @@ from chat_lookup.cache.event_hints import Heard, Hearing
 from chat_lookup.cache.leases import LEASE, LONGEST, Leases, Wanted
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.clock import CLOCKS_APART, SKEW
-from tests.support.building import DEAL
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
+from tests.support.in_process_service import DEAL
 
 WANTED = Wanted(MEMBER_ID, 1, DEAL)
 

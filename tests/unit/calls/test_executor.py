@@ -10,9 +10,9 @@ from chat_lookup.calls.operating_budget import BUCKET
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalBusy, PortalUnavailable
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.building import Service, build, install
 from tests.support.events.bot_questions import BadDay
 from tests.support.fakes import FakeBitrix24, ManualClock, Output, Stores
+from tests.support.in_process_service import Service, build, install
 
 READ = "im.chat.get"
 WRITE = "imbot.v2.Chat.Message.send"

@@ -11,8 +11,8 @@ from chat_lookup.clock import Deadline
 from chat_lookup.credentials.grants import Grant
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
-from tests.support.building import attempts_by
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output, Stores
+from tests.support.in_process_service import attempts_by
 
 METHOD = "im.chat.get"
 REQUEST = Single(Command(METHOD, {}))

@@ -6,8 +6,8 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBlocked, PortalBusy, PortalMisconfigured
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.building import Service, install
 from tests.support.fakes import WEBHOOK_CODE, WEBHOOK_URL, FakeBitrix24, ManualClock, Output
+from tests.support.in_process_service import Service, install
 
 PAIR = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
 

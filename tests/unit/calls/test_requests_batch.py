@@ -11,8 +11,8 @@ from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBlocked, PortalReauthorise
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import PortalState
-from tests.support.building import Service, install
 from tests.support.fakes import WEBHOOK_URL, FakeAuthorisationServer, FakeBitrix24, ManualClock, Output, Stores
+from tests.support.in_process_service import Service, install
 from tests.support.tokens.renewal_scene import FIRST_ACCESS, Renewing, build
 
 READ = "im.chat.get"

@@ -11,8 +11,8 @@ from chat_lookup.bootstrap.services import Services
 from chat_lookup.credentials.keepalive import A_DAY, LAPSES_AFTER, RENEWED_BEFORE, SPREAD_DAYS, is_due
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 from functions.keepalive import app
-from tests.support.building import Service, install
 from tests.support.fakes import CLIENT_ID, FakeAuthorisationServer, ManualClock, Output, lambda_context
+from tests.support.in_process_service import Service, install
 
 if TYPE_CHECKING:
     from collections.abc import Callable

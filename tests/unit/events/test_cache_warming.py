@@ -14,9 +14,9 @@ from chat_lookup.errors import StoreUnavailable
 from chat_lookup.events.cache_warming import CHAT_GET, REMEMBERED_FOR, Warming
 from chat_lookup.events.model import EventChat, Record
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.building import DEAL, Service, build, find, install
 from tests.support.events.bot_questions import BOT, GROUP, OPEN_LINE, PERSONAL, message
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, FixedRandom, ManualClock, Output, Stores
+from tests.support.in_process_service import DEAL, Service, build, find, install
 
 BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
 WARMING_KINDS = set(EventKind) - {EventKind.APPLICATION, EventKind.OTHER}

@@ -15,10 +15,10 @@ from chat_lookup.errors import StoreUnavailable
 from chat_lookup.events.model import BotEvent, EventCommand, EventMessage, Record
 from chat_lookup.events.publisher import LARGEST_ENTRY, Publisher, detail_of
 from chat_lookup.observability.telemetry import Telemetry
-from tests.support.building import DEAL
 from tests.support.events.bot_questions import CHATID, GROUP, command, message, record_of
 from tests.support.events.event_arrival import Wire
 from tests.support.fakes import MEMBER_ID, Output, Stores
+from tests.support.in_process_service import DEAL
 from tests.support.repository import ROOT
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from chat_lookup.events.publisher import Publisher
 from chat_lookup.events.worker import Working
 from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.updates import PortalFacts
-from tests.support.building import DEAL, Service, find, install
 from tests.support.events.bot_questions import BOT, GROUP, OPEN_LINE, BadDay, message, record_of
 from tests.support.events.queue_worker import FakeBus
 from tests.support.fakes import MEMBER_ID, FixedRandom, Output, Stores
+from tests.support.in_process_service import DEAL, Service, find, install
 
 BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
 SECRET = "what a secret deal"

@@ -8,8 +8,8 @@ from chat_lookup.bootstrap.services import Services
 from chat_lookup.errors import ChatLookupError, InvalidRequest, PortalBusy, PortalNotInstalled, PortalUnavailable
 from chat_lookup.portals.portal import Portal
 from functions.direct import app
-from tests.support.building import Service, install
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, Output, lambda_context
+from tests.support.in_process_service import Service, install
 
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 

@@ -8,7 +8,7 @@ from chat_lookup.bootstrap import process
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import FakeBitrix24, ManualClock
-from tests.support.gateway import PAIR, body, http, refused
+from tests.support.lookup_function import PAIR, body, http, refused
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from chat_lookup.bootstrap.services import Services
 from chat_lookup.lookup.requests import LARGEST_BODY
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import FakeBitrix24
-from tests.support.gateway import body, http, refused
+from tests.support.lookup_function import body, http, refused
 
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 ROUTE = "POST /v1/chats/batch"

@@ -9,7 +9,7 @@ from chat_lookup.bootstrap.services import Services
 from chat_lookup.errors import ServiceMisconfigured
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output
-from tests.support.gateway import PAIR, http, refused
+from tests.support.lookup_function import PAIR, http, refused
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import FakeBitrix24, Output
-from tests.support.rest_calls import DEAL, FORM, answered, asked, event, refused
+from tests.support.rest_function import DEAL, FORM, answered, asked, event, refused
 
 FOUND = {"ID": 1437}
 

@@ -9,10 +9,10 @@ from chat_lookup.bootstrap import aws_clients, process
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.errors import StoreUnavailable
 from functions.worker import app
-from tests.support.building import Service, find, install
 from tests.support.events.bot_questions import BOT, EMPLOYEE, GROUP, SAYING, message
 from tests.support.events.queue_worker import FakeBus, failed, messages
 from tests.support.fakes import FakeBitrix24, Output, lambda_context
+from tests.support.in_process_service import Service, find, install
 
 SECRET = "what a secret deal"
 BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")

@@ -6,8 +6,8 @@ from chat_lookup.calls.gcra import Pace, Share
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import TooManyAttempts
 from chat_lookup.install.attempt_limiter import Strangers
-from tests.support.building import Service
 from tests.support.fakes import MEMBER_ID, ManualClock
+from tests.support.in_process_service import Service
 
 
 @pytest.fixture

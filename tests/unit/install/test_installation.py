@@ -16,7 +16,6 @@ from chat_lookup.install.registration import Remark
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 from chat_lookup.portals.store import Portals
-from tests.support.building import Service
 from tests.support.fakes import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -27,6 +26,7 @@ from tests.support.fakes import (
     Output,
     Stores,
 )
+from tests.support.in_process_service import Service
 from tests.support.portals.first_contact import (
     APPLICATION_TOKEN,
     DOMAIN,

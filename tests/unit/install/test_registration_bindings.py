@@ -6,8 +6,8 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
 from chat_lookup.install.registration import EVENTS, Bindings
 from chat_lookup.portals.portal import Portal
-from tests.support.building import Service
 from tests.support.fakes import FakeBitrix24
+from tests.support.in_process_service import Service
 from tests.support.portals.first_contact import answer_as_a_portal, refusing
 
 HERE = "https://chat-lookup.example/bitrix24/install"

@@ -9,8 +9,8 @@ from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Deadline
 from chat_lookup.install.registration import Bot, Bots
 from chat_lookup.portals.portal import Portal
-from tests.support.building import Service, install
 from tests.support.fakes import CLIENT_ID, FakeBitrix24, ManualClock
+from tests.support.in_process_service import Service, install
 from tests.support.portals.first_contact import answer_as_a_portal, refusing
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from chat_lookup.errors import PortalNotInstalled
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.portal import Portal, PortalState
 from functions.install import app
-from tests.support.building import Service
 from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, Output, Stores, lambda_context
+from tests.support.in_process_service import Service
 from tests.support.portals.first_contact import APPLICATION_TOKEN, Changes, answer_as_a_portal, event, frame, refusing
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatNotFound
 from chat_lookup.lookup.model import Method
 from chat_lookup.portals.portal import Portal
-from tests.support.building import DEAL, Service, find, install
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock
+from tests.support.in_process_service import DEAL, Service, find, install
 
 LINE = EntityRef("LINES", "whatsapp|2|79161234567|744")
 

@@ -6,8 +6,8 @@ from chat_lookup.clock import Deadline
 from chat_lookup.errors import ChatLookupError, ChatNotAccessible, PortalBlocked, PortalBusy, PortalUnavailable
 from chat_lookup.lookup.model import Found
 from chat_lookup.portals.portal import Portal
-from tests.support.building import DEAL, Service, find, install
 from tests.support.fakes import FakeBitrix24
+from tests.support.in_process_service import DEAL, Service, find, install
 
 # -- details -----------------------------------------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from chat_lookup.errors import (
     PortalUnavailable,
 )
 from chat_lookup.portals.portal import Portal
-from tests.support.building import Service, find, install
 from tests.support.fakes import FakeBitrix24, ManualClock, Output
+from tests.support.in_process_service import Service, find, install
 
 PASSING = [
     ("TRANSPORT", 0, PortalUnavailable),

@@ -18,8 +18,8 @@ from chat_lookup.errors import (
 from chat_lookup.lookup.find_many import FEW, Outcome
 from chat_lookup.lookup.model import Found, Method
 from chat_lookup.portals.portal import Portal
-from tests.support.building import Service, find, find_many, with_scopes
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output
+from tests.support.in_process_service import Service, find, find_many, with_scopes
 
 
 def deals(*numbers: int) -> list[EntityRef]:

@@ -6,8 +6,8 @@ from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import PortalUnavailable
 from chat_lookup.portals.portal import Portal
-from tests.support.building import Service, find
 from tests.support.fakes import MEMBER_ID, WEBHOOK_CODE, FakeBitrix24, ManualClock, Output
+from tests.support.in_process_service import Service, find
 
 LINE = EntityRef("LINES", "whatsapp|2|79161234567|744")
 

@@ -8,8 +8,8 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import PortalMisconfigured
 from chat_lookup.lookup.model import Method, Said
 from chat_lookup.portals.portal import Portal
-from tests.support.building import Service, ask, install, with_scopes
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output
+from tests.support.in_process_service import Service, ask, install, with_scopes
 
 
 def test_the_current_method_is_asked_first_and_alone_if_it_answers(service: Service, bitrix24: FakeBitrix24) -> None:

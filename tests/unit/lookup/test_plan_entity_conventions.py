@@ -9,8 +9,8 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.entity import EntityRef
 from chat_lookup.lookup.model import Method, Said
 from chat_lookup.lookup.plan import last_word, most_calls
-from tests.support.building import DEAL, Service, ask, with_scopes
 from tests.support.fakes import FakeBitrix24
+from tests.support.in_process_service import DEAL, Service, ask, with_scopes
 
 LINE = EntityRef("LINES", "telegrambot|2|209607941|744")
 TASK = EntityRef("TASK", "8293")

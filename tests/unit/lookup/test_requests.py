@@ -5,7 +5,7 @@ import pytest
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import FakeBitrix24
-from tests.support.gateway import PAIR, http, refused
+from tests.support.lookup_function import PAIR, http, refused
 
 
 @pytest.fixture

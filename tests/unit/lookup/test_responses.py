@@ -5,7 +5,7 @@ import pytest
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import FakeBitrix24, ManualClock
-from tests.support.gateway import PAIR, body, http, refused
+from tests.support.lookup_function import PAIR, body, http, refused
 
 
 @pytest.fixture

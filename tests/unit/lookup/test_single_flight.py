@@ -7,7 +7,7 @@ from chat_lookup.cache.rows import FRESH_POSITIVE, Row
 from chat_lookup.errors import ChatNotAccessible, PortalBlocked, PortalBusy, PortalUnavailable
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.interleaving import Actor, Stage
-from tests.support.stores.dynamodb_faults import CHAT, Portal, answered, runs_out
+from tests.support.stores.unknown_pair import CHAT, Portal, answered, runs_out
 
 CROWD = 12
 

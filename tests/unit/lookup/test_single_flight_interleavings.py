@@ -10,7 +10,7 @@ from chat_lookup.clock import SKEW
 from chat_lookup.errors import ChatNotAccessible, PortalBusy, PortalUnavailable
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.interleaving import Killed, Stage
-from tests.support.stores.dynamodb_faults import CHAT, Portal, runs_out
+from tests.support.stores.unknown_pair import CHAT, Portal, runs_out
 
 WRONG_BY = st.sampled_from([-SKEW / 2, 0.0, SKEW / 2])
 HAPPENS = ("goes on",) * 16 + ("dies", "is slow", "another comes")

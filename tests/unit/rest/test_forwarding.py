@@ -7,9 +7,9 @@ import pytest
 from chat_lookup.bitrix24.client import Command
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal
-from tests.support.building import Service, install
 from tests.support.fakes import FakeBitrix24
-from tests.support.rest_calls import DEAL, answered, command, event, refused, result
+from tests.support.in_process_service import Service, install
+from tests.support.rest_function import DEAL, answered, command, event, refused, result
 
 FOUND = {"ID": 1437}
 

@@ -5,9 +5,9 @@ import pytest
 from chat_lookup.bitrix24.client import OperatingTime
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal, ResultForm
-from tests.support.building import Service, install
 from tests.support.fakes import FakeBitrix24, ManualClock
-from tests.support.rest_calls import DEAL, asked, result
+from tests.support.in_process_service import Service, install
+from tests.support.rest_function import DEAL, asked, result
 
 FOUND = {"ID": 1437}
 

@@ -4,7 +4,7 @@ import pytest
 
 from chat_lookup.errors import BodyTooLarge, InvalidRequest
 from chat_lookup.rest import requests
-from tests.support.rest_calls import FORM, JSON, event
+from tests.support.rest_function import FORM, JSON, event
 
 PAIR = {"ENTITY_TYPE": "CHAT", "ENTITY_ID": "13"}
 QUERY = "ENTITY_TYPE=CHAT&ENTITY_ID=13"

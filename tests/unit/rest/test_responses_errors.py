@@ -8,9 +8,9 @@ from botocore.exceptions import ReadTimeoutError
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.building import Service, install
 from tests.support.fakes import FakeBitrix24, ManualClock, Output
-from tests.support.rest_calls import DEAL, answered, asked, command, event, refused, result
+from tests.support.in_process_service import Service, install
+from tests.support.rest_function import DEAL, answered, asked, command, event, refused, result
 
 FOUND = {"ID": 1437}
 

@@ -1,4 +1,4 @@
-"""Processes that a test may kill: forked from one that has imported all of it already, and spoken to by a pipe."""
+"""Processes that a test may kill: forked from one that has imported all of it already, and reached by a pipe."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""Builds what looks chats up upon moto's stores, as `bootstrap` does, and keeps each part at hand."""
+"""Builds the service's parts in a test's own process upon moto's stores, as `bootstrap` does; each is at hand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A pair that nobody knows yet, and actors who all want it: the row in memory, and a portal that takes its time."""
+"""A pair that no store knows yet, and actors who all want it: the row in memory, and a portal that takes its time."""
 
 from dataclasses import dataclass, field, replace
 

@@ -1,4 +1,4 @@
-"""Who is called: a hostile server on loopback that would bear out any forgery, and a watch on what is reached for.
+"""A hostile server on loopback that would bear out any forgery, and a watch on every address that is reached for.
 
 The listener speaks TLS with a certificate that the functions trust, and answers as an authorisation server and as a
 portal whose every visitor is an administrator. Whoever asks it believes the forgery; hence that nobody asked is proof.

@@ -1,4 +1,4 @@
-"""A portal that the service has never heard of, and the service it turns to: the stage of first contacts.
+"""A portal that the service does not know yet, and the service that it turns to: the stage of first contacts.
 
 The service runs with its own portal installed, and admits this one's address as it admits the other's. Whatever else is
 named in a message is nobody's.
@@ -23,7 +23,7 @@ from local.portal.events.http_delivery import Answer
 from local.portal.events.installer import Kind, Manner
 from local.portal.events.outgoing import Fields, Message
 from local.portal.oauth.applications import Application
-from tests.support.listener import HOSTILE_NAMES, Listener, listening, watching
+from tests.support.hostile_server import HOSTILE_NAMES, Listener, listening, watching
 from tests.support.service import Reply, Service
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a request leaves behind: its answer, its log line and its metrics, and what must hold of every one of them."""
+"""Checks of what a request leaves behind: its answer, its log line and its metrics, and what must hold of each."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""A client of Bitrix24's own format, as the gateway hands its requests to the function."""
+"""The REST function as a client of Bitrix24's own format reaches it by way of the gateway."""
 
 import base64
 import json

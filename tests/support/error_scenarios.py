@@ -1,4 +1,4 @@
-"""How each row of the error table is brought about: what the portal is told to say, and the request that meets it."""
+"""How each row of the error table is brought about: what the portal is made to answer, and what request meets it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chat_lookup.bitrix24.errors import ROWS, ErrorRow, Where
 from chat_lookup.credentials.renewal import PATIENCE
 from tests.support.portals.portal_probe import until
-from tests.support.portals.stranger import Stage
+from tests.support.portals.unknown_portal import Stage
 from tests.support.service import Reply, Service, empty
 
 BOT_ID = 343

@@ -1,4 +1,4 @@
-"""API Gateway's part: invokes the look-up function as an HTTP API does, and reads what comes back."""
+"""The look-up function as an HTTP API invokes it, and what comes back from it."""
 
 import json
 from typing import Any
