@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from chat_lookup.observability.telemetry import Telemetry
 from local.aws import environment
@@ -21,6 +22,10 @@ from tests.support.service import Service, empty
 from tests.support.stores.tables import Tables, tables_in
 
 _counter = itertools.count()
+
+# On a busy machine examples are slow to make and to run: that is no finding about the code.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -39,8 +39,8 @@ import sys
 from botocore.session import Session
 from chat_lookup.clock import Deadline, SystemClock
 from chat_lookup.errors import PortalBusy
-from chat_lookup.limiter import Limiter
-from chat_lookup.pace import Pace, Share
+from chat_lookup.calls.rate_limiter import Limiter
+from chat_lookup.calls.gcra import Pace, Share
 
 url, table, member_id, calls, rate, burst, share = sys.argv[1:]
 

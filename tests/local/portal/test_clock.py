@@ -16,7 +16,7 @@ HOUR = 3_600.0
 # Prints the time, puts the clock forward by an hour, and prints the time when it is told to.
 OTHER_PROCESS = """
 import sys, pathlib
-from local.clock import SharedClock
+from local.shared_clock import SharedClock
 clock = SharedClock(pathlib.Path(sys.argv[1]))
 clock.advance(float(sys.argv[2]))
 print("ready", flush=True)
