@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat_lookup.bitrix24.endpoints import portal_endpoint
-from chat_lookup.bitrix24.oauth import is_token
+from chat_lookup.bitrix24.endpoints import is_token, portal_endpoint
 from chat_lookup.errors import InstallationRefused
 from chat_lookup.install.offers import Offer, Visit, arrival, offer_of_code, offer_of_event, offer_of_visit
 

@@ -3,7 +3,8 @@
 from typing import Final
 
 from chat_lookup.admin.views import application_shown
-from chat_lookup.bitrix24.oauth import Application, is_token
+from chat_lookup.bitrix24.endpoints import is_token
+from chat_lookup.bitrix24.oauth import Application
 from chat_lookup.clock import Deadline
 from chat_lookup.credentials.applications import ApplicationKind, Applications
 from chat_lookup.errors import InvalidRequest

@@ -137,3 +137,12 @@ def portal_endpoint(client_endpoint: str, local_hosts: frozenset[str]) -> str | 
 def _with_port(host: str) -> str:
     """`host:port`, as local hosts are named."""
     return host if re.search(r":[0-9]+\Z", host.rpartition("]")[2]) else f"{host}:443"
+
+
+TOKEN: Final = re.compile(r"[!-~]{1,1024}")
+"""What a token looks like: checked here, so that a check of one loads no HTTP client."""
+
+
+def is_token(text: str) -> bool:
+    """Whether a text may be a token, a code or a key: printable ASCII without blanks, 1 to 1,024 characters."""
+    return TOKEN.fullmatch(text) is not None

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote_plus, urlencode
 
-from chat_lookup.bitrix24.endpoints import DEFAULT_SERVER, SERVERS, is_server, portal_endpoint, server_in
+from chat_lookup.bitrix24.endpoints import (
+    DEFAULT_SERVER,
+    SERVERS,
+    TOKEN,
+    is_server,
+    is_token,
+    portal_endpoint,
+    server_in,
+)
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.http import Wire
 from chat_lookup.bitrix24.responses import Reply, read_object
@@ -14,7 +22,6 @@ from chat_lookup.clock import Clock, Deadline
 
 METHOD: Final = "oauth/token"
 """How asking for a pair is called in errors and metrics."""
-_TOKEN: Final = re.compile(r"[!-~]{1,1024}")
 _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _LONGEST_LIFE: Final = 24 * 3600.0
@@ -43,11 +50,6 @@ class TokenPair:
     status: str
 
 
-def is_token(text: str) -> bool:
-    """Whether a text may be a token, a code or a key: printable ASCII without blanks, 1 to 1,024 characters."""
-    return _TOKEN.fullmatch(text) is not None
-
-
 def pair_from(
     answer: Mapping[str, object],
     server: str,
@@ -62,8 +64,8 @@ def pair_from(
     An error instead if a field is missing or not what it should be: PROTOCOL, or ADDRESS_REFUSED for the portal's
     address. `domain` is not read: here it names the authorisation server (bitrix24.md 3.5).
     """
-    access_token = _matching(_TOKEN, answer.get("access_token"))
-    refresh_token = _matching(_TOKEN, answer.get("refresh_token"))
+    access_token = _matching(TOKEN, answer.get("access_token"))
+    refresh_token = _matching(TOKEN, answer.get("refresh_token"))
     member_id = _matching(_MEMBER_ID, answer.get("member_id"))
     expires_at = _expiry(answer, asked_at)
     client_endpoint = answer.get("client_endpoint")

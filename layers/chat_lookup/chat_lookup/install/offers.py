@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from chat_lookup.bitrix24.endpoints import portal_endpoint
-from chat_lookup.bitrix24.oauth import is_token
+from chat_lookup.bitrix24.endpoints import is_token, portal_endpoint
 from chat_lookup.errors import RefusalReason
 from chat_lookup.http.php_forms import FormRefused, FormValue, Limits, decode
 from chat_lookup.install.page_texts import refused

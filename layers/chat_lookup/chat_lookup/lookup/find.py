@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from chat_lookup.bitrix24.endpoints import is_token
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
-from chat_lookup.bitrix24.oauth import is_token
 from chat_lookup.bitrix24.results import ChatDetails
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.leases import Wanted
