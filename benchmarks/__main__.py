@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.bulk import expired_token, pairs, shared_pace
+from benchmarks.bulk import expired_token, pairs, person, shared_pace
 from benchmarks.cold_start import starts
 from benchmarks.cost import counts, document
 from benchmarks.latency import growth, hits, misses, receiver
@@ -23,6 +23,7 @@ GROUPS: Final[Mapping[str, Callable[[Setting], Sequence[Figure]]]] = {
     "one expired token": expired_token.figures,  # before others that fork: its processes start from what they import
     "bulk work": pairs.figures,
     "bulk work beside a stranger": shared_pace.figures,
+    "a person beside bulk work": person.figures,
     "warm look-ups": hits.figures,
     "warm misses": misses.figures,
     "events received": receiver.figures,

@@ -1,10 +1,10 @@
-"""5,000 pairs by our pace, in one process and in eight, beside the plan and beside the vendor's SDK on the same pairs.
+"""5,000 pairs by our pace, in one process and in eight, beside the plan's limit and the vendor's SDK on the same pairs.
 
 The SDK has no pace: its `call_batches` sends one batch after the other and, refused for coming too soon, sleeps and
 comes again, twice at most; then it raises, and what it had got by then is lost. In one process that uses the burst to
-the last slot, with a refusal for every other batch from there on. Ours leaves 14 slots of 50 to callers who wait, and
-to chance (`chat_lookup.pace`): 7 seconds, where a portal answers in no time. A real one has work to do for fifty
-look-ups, so the same is played where it takes half a second: 10 ms for each (samples: 0 to 300; bitrix24.md 6.2).
+the last slot, with a refusal for every other batch from there on. Ours leaves 5 slots of 50 to chance while no
+interactive caller asks (`calls.gcra`): 2.5 seconds, where a portal answers in no time. A real one has work to do for
+fifty look-ups, so the same is played where it takes half a second: 10 ms for each (samples: 0 to 300; bitrix24.md 6.2).
 """
 
 import itertools
@@ -23,12 +23,13 @@ from benchmarks.setting import Setting
 from benchmarks.timing import Figure
 from tests.rest_corpus.sdk import of_webhook
 
-_LONGEST: Final = 1.05
-"""The time that all may take, over the time that the plan allows."""
+_LONGEST: Final = 1.12
+"""The time that all may take, over the physical limit."""
 _ONE: Final = Scenario(processes=1)
 _EIGHT: Final = Scenario(processes=8)
 _SDK_IN_ONE: Final = "b24pysdk in 1 process"
 _SLOW: Final = "where a batch takes 0.5 s"
+_ALONE: Final = "nobody else asking"
 
 
 def _by_sdk(surroundings: Surroundings) -> Work:
@@ -49,18 +50,18 @@ def _by_sdk(surroundings: Surroundings) -> Work:
 
 
 _WAYS: Final[Mapping[str, tuple[Scenario, Worker]]] = {
-    "1 process": (_ONE, paced),
-    "8 processes": (_EIGHT, paced),
+    f"1 process, {_ALONE}": (_ONE, paced),
+    f"8 processes, {_ALONE}": (_EIGHT, paced),
     _SDK_IN_ONE: (_ONE, _by_sdk),
     "b24pysdk in 8 processes": (_EIGHT, _by_sdk),
-    f"8 processes {_SLOW}": (replace(_EIGHT, batch_seconds=0.5), paced),
+    f"8 processes, {_ALONE}, {_SLOW}": (replace(_EIGHT, batch_seconds=0.5), paced),
     f"{_SDK_IN_ONE} {_SLOW}": (replace(_ONE, batch_seconds=0.5), _by_sdk),
 }
 """Each asks for the same pairs, one way after the other."""
 _BESIDE_SDK: Final[Mapping[str, str]] = {
-    "1 process": _SDK_IN_ONE,
-    "8 processes": _SDK_IN_ONE,
-    f"8 processes {_SLOW}": f"{_SDK_IN_ONE} {_SLOW}",
+    f"1 process, {_ALONE}": _SDK_IN_ONE,
+    f"8 processes, {_ALONE}": _SDK_IN_ONE,
+    f"8 processes, {_ALONE}, {_SLOW}": f"{_SDK_IN_ONE} {_SLOW}",
 }
 
 
@@ -89,7 +90,7 @@ def _times(ways: Mapping[str, _Played]) -> list[Figure]:
     allowed = {who: [way.scenario.least_seconds] for who, way in ways.items() if way.ours}
     return [
         *(
-            Figure.paired(f"time, {who}", "what the plan allows bulk work", "s", seconds[who], least, _LONGEST)
+            Figure.paired(f"time, {who}", "the physical limit", "s", seconds[who], least, _LONGEST)
             for who, least in allowed.items()
         ),
         *(Figure.paired(f"time, {who}", sdk, "s", seconds[who], seconds[sdk], 1.0) for who, sdk in _BESIDE_SDK.items()),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import urllib3
 
 from benchmarks.bulk.scenario import Outcome, Scenario, Surroundings, Worker
-from benchmarks.bulk.worker import paced
+from benchmarks.bulk.worker import QUESTION, paced, questions
 from local.portal import LocalPortal
 from local.shared_clock import SharedClock
 from tests.support.stores.tables import tables_in
@@ -33,15 +33,18 @@ def run(scenario: Scenario, dynamodb_url: str, folder: Path, worker: Worker = pa
         stack.callback(portal.stop)
         plan = {"rate": scenario.pace.rate, "burst": scenario.pace.burst}
         urllib3.request("POST", portal.control_url + "/plan", json=plan)
-        if scenario.batch_seconds:
-            slow = {"method": "batch", "delay_ms": scenario.batch_seconds * 1000}
-            urllib3.request("POST", portal.control_url + "/faults", json=slow)
+        for method, seconds in (("batch", scenario.batch_seconds), (QUESTION, scenario.answer_seconds)):
+            if seconds:
+                slow = {"method": method, "delay_ms": seconds * 1000}
+                urllib3.request("POST", portal.control_url + "/faults", json=slow)
         tables = stack.enter_context(tables_in(dynamodb_url))
         surroundings = Surroundings(scenario, tables, portal.webhook_url, portal.ca_file)
         stack.enter_context(_stranger(surroundings))
-        answered, seconds = _work(surroundings, worker)
+        with _person(surroundings) as asked:
+            answered, seconds = _work(surroundings, worker)
         calls = urllib3.request("GET", portal.control_url + "/calls?method=batch").json()
-        return Outcome(seconds, answered, len(calls), sum(call["error"] is not None for call in calls))
+        refused = sum(call["error"] is not None for call in calls)
+        return Outcome(seconds, answered, len(calls), refused, tuple(asked))
 
 
 def played(scenario: Scenario, dynamodb_url: str, worker: Worker = paced) -> Outcome:
@@ -83,6 +86,29 @@ def _taken(left: "Synchronized[int]") -> int:
         number = left.value
         left.value = max(0, number - 1)
         return number
+
+
+@contextlib.contextmanager
+def _person(surroundings: Surroundings) -> Iterator[list[tuple[float, float]]]:
+    """A person who asks while we work, in a process of its own; what each question took is there at the end."""
+    waits: list[tuple[float, float]] = []
+    if not surroundings.scenario.questions:
+        yield waits
+        return
+    ours, theirs = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=_asks, args=(surroundings, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield waits
+        waits += ours.recv()
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _asks(surroundings: Surroundings, told: "Connection") -> None:
+    told.send(questions(surroundings))
 
 
 @contextlib.contextmanager

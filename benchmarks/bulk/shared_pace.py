@@ -1,6 +1,6 @@
 """How near bulk work comes to what a portal's plan allows while a stranger uses it, too: 5,000 pairs, eight processes.
 
-It is real time, about two minutes of it. `bulk` shows the same without a stranger.
+It is real time, about two minutes of it. `pairs` shows the same without a stranger.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def figures(setting: Setting) -> list[Figure]:
 
 
 def _figures(name: str, scenario: Scenario, outcome: Outcome) -> list[Figure]:
-    plan = "what the plan allows bulk work"
+    plan = "the physical limit"
     unanswered = scenario.asked - outcome.answered
     return [
         Figure.paired(f"time, {name}", plan, "s", [outcome.seconds], [scenario.least_seconds]),

@@ -13,14 +13,18 @@ from chat_lookup.errors import PortalBusy
 
 _MEMBER_ID: Final = "benchmark"
 _READ_SECONDS: Final = 25.0
+_PERSON_SECONDS: Final = 10.0
+"""As a look-up has (design 3.1)."""
+BETWEEN_QUESTIONS: Final = 2.0
+QUESTION: Final = "profile"
+"""What the person's questions call: the portal counts it like any other, and no batch of ours holds it, so that it can
+be made to take its time alone."""
 
 
 def paced(surroundings: Surroundings) -> Work:
     """Our own way: one batch after the other, each in a slot of its own."""
-    clock, scenario = SystemClock(), surroundings.scenario
-    limiter = Limiter(surroundings.tables.client(), surroundings.tables.cache, clock)
-    endpoint = Endpoint.from_webhook(surroundings.webhook_url)
-    client = Bitrix24Client(clock, local_hosts=frozenset({endpoint.host}), ca_pem=surroundings.ca_file.read_text())
+    scenario = surroundings.scenario
+    limiter, client, endpoint = _process(surroundings)
 
     def work(numbers: Iterator[int]) -> int:
         return sum(
@@ -28,6 +32,28 @@ def paced(surroundings: Surroundings) -> Work:
         )
 
     return work
+
+
+def questions(surroundings: Surroundings) -> tuple[tuple[float, float], ...]:
+    """A person's questions in a process of their own, one every two seconds: what each took for its slot and in all."""
+    clock, scenario = SystemClock(), surroundings.scenario
+    limiter, client, endpoint = _process(surroundings)
+    first = clock.now() + scenario.asked_after
+    waits = []
+    for number in range(scenario.questions):
+        clock.sleep(first + number * BETWEEN_QUESTIONS - clock.now())
+        asked_at, deadline = clock.now(), Deadline.after(_PERSON_SECONDS, clock)
+        slot = limiter.wait(_MEMBER_ID, scenario.pace, Share.INTERACTIVE, deadline)
+        client.call(endpoint, QUESTION, {}, deadline)
+        waits.append((slot, clock.now() - asked_at))
+    return tuple(waits)
+
+
+def _process(surroundings: Surroundings) -> tuple[Limiter, Bitrix24Client, Endpoint]:
+    clock, tables = SystemClock(), surroundings.tables
+    endpoint = Endpoint.from_webhook(surroundings.webhook_url)
+    client = Bitrix24Client(clock, local_hosts=frozenset({endpoint.host}), ca_pem=surroundings.ca_file.read_text())
+    return Limiter(tables.client(), tables.cache, clock), client, endpoint
 
 
 def _answers(limiter: Limiter, client: Bitrix24Client, endpoint: Endpoint, pace: Pace, commands: dict[str, str]) -> int:
@@ -41,9 +67,9 @@ def _answers(limiter: Limiter, client: Bitrix24Client, endpoint: Endpoint, pace:
         except PortalBusy as busy:
             clock.sleep(busy.retry_after or 1.0)
         except BitrixError as error:
-            if error.metric_code != "QUERY_LIMIT_EXCEEDED":
+            if not error.too_many:
                 raise
-            limiter.refused(_MEMBER_ID, pace, error.reset_at)
+            limiter.refused(_MEMBER_ID, pace, error.retry_at)
         else:
             result = cast("dict[str, dict[str, object]]", answer.result)
             return len(result["result"].keys() & commands.keys())

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
+from chat_lookup.clock import bound_by
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.observability import invocation
 
@@ -12,9 +13,10 @@ if TYPE_CHECKING:
 
 def handler(event: object, context: "LambdaContext") -> dict[str, object]:
     deadline = invocation.time_left(context, process.clock)
-    return invocation.invoke(
-        "admin",
-        context,
-        process.telemetry(),
-        lambda: process.services().admin().commands.run(Fields(event), deadline),
-    )
+    with bound_by(deadline):
+        return invocation.invoke(
+            "admin",
+            context,
+            process.telemetry(),
+            lambda: process.services().admin().commands.run(Fields(event), deadline),
+        )

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
-from chat_lookup.clock import Deadline
+from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatNotFound, InvalidRequest
 from chat_lookup.http.json_fields import Fields
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def handler(event: object, context: "LambdaContext") -> dict[str, object]:
     deadline = invocation.time_left(context, process.clock)
-    return invocation.invoke("direct", context, process.telemetry(), lambda: answer(event, deadline))
+    with bound_by(deadline):
+        return invocation.invoke("direct", context, process.telemetry(), lambda: answer(event, deadline))
 
 
 def answer(event: object, deadline: Deadline) -> dict[str, object]:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
-from chat_lookup.clock import Deadline
+from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.http import entrypoint
 from chat_lookup.http.entrypoint import Handler
 from chat_lookup.http.requests import Event, Request
@@ -24,7 +24,8 @@ SECONDS = 26
 
 def handler(event: Event, context: "LambdaContext") -> Response:
     deadline = invocation.time_left(context, process.clock, at_most=SECONDS)
-    return entrypoint.respond(event, process.telemetry(), partial(routes, deadline))
+    with bound_by(deadline):
+        return entrypoint.respond(event, process.telemetry(), partial(routes, deadline))
 
 
 def routes(deadline: Deadline) -> Mapping[str, Handler]:

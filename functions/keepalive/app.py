@@ -1,8 +1,9 @@
-"""Once a day: tokens that would lapse because nobody used them (bitrix24.md 3.4)."""
+"""Once an hour: tokens that would lapse because nobody used them, and grants that seem dead (bitrix24.md 3.4)."""
 
 from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
+from chat_lookup.clock import bound_by
 from chat_lookup.observability import invocation
 
 if TYPE_CHECKING:
@@ -11,9 +12,10 @@ if TYPE_CHECKING:
 
 def handler(_: object, context: "LambdaContext") -> dict[str, object]:
     deadline = invocation.time_left(context, process.clock)
-    return invocation.invoke(
-        "keepalive",
-        context,
-        process.telemetry(),
-        lambda: process.services().admin().keepalive.run(deadline),
-    )
+    with bound_by(deadline):
+        return invocation.invoke(
+            "keepalive",
+            context,
+            process.telemetry(),
+            lambda: process.services().admin().keepalive.run(deadline),
+        )

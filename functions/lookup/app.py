@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
-from chat_lookup.clock import Deadline
+from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.http import entrypoint
 from chat_lookup.http.entrypoint import Handler
 from chat_lookup.http.requests import Event, Request
@@ -26,7 +26,8 @@ BATCH_SECONDS = 25.0
 def handler(event: Event, context: "LambdaContext") -> Response:
     deadline = invocation.time_left(context, process.clock, at_most=SECONDS)
     batch_deadline = invocation.time_left(context, process.clock, at_most=BATCH_SECONDS)
-    return entrypoint.respond(event, process.telemetry(), partial(routes, deadline, batch_deadline))
+    with bound_by(deadline):
+        return entrypoint.respond(event, process.telemetry(), partial(routes, deadline, batch_deadline))
 
 
 def routes(deadline: Deadline, batch_deadline: Deadline) -> Mapping[str, Handler]:
@@ -49,7 +50,8 @@ def find_many(deadline: Deadline, request: Request) -> Response:
     portal = authorised(request, "lookup")
     lookups, options = requests.many(request)
     pairs = [requests.pair_or_error(each) for each in lookups]
-    outcomes = process.services().many().find(portal, pairs, options, deadline)
+    with bound_by(deadline):
+        outcomes = process.services().many().find(portal, pairs, options, deadline)
     return json_response(200, results_body(lookups, pairs, outcomes))
 
 

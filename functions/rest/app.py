@@ -4,7 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
-from chat_lookup.clock import Deadline
+from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.http.requests import Event, request_id_of
 from chat_lookup.http.responses import Response
@@ -23,15 +23,19 @@ SECONDS = 7.5
 def handler(event: Event, context: "LambdaContext") -> Response:
     telemetry = process.telemetry()
     deadline = invocation.time_left(context, process.clock, at_most=SECONDS)
-    with telemetry.invocation("request", request_id=request_id_of(event), route=event.get("routeKey")):
+    line = telemetry.invocation("request", request_id=request_id_of(event), route=event.get("routeKey"))
+    with bound_by(deadline), line:
         response = invocation.guarded(telemetry, partial(answer, event, deadline), refused)
         telemetry.note(status=response["statusCode"])
         return response
 
 
 def answer(event: Event, deadline: Deadline) -> Response:
-    request = requests.read(event)
     services, telemetry = process.services(), process.telemetry()
+    # Before anything else is read: without a key nothing is parsed (docs/decisions/012).
+    services.keys.authenticate(requests.key_of(event), "rest")
+    request = requests.read(event)
+    # The same one as a rule, remembered a moment ago.
     key = services.keys.authenticate(request.key, "rest")
     if request.key:
         # Not before: a stranger could have any word of ours masked. What he sends is written nowhere.

@@ -123,7 +123,7 @@ def forget() -> None:
     """Make the next invocation find a process without memory, as a cold start does. The logger stays."""
     from chat_lookup.bootstrap import process  # noqa: PLC0415 - as above
 
-    process.services.cache_clear()
+    process.built.cache_clear()
     process.receiving.cache_clear()
     process.layer.cache_clear()
 

@@ -107,11 +107,18 @@ class FoulServer(FakeAuthorisationServer):
 
     chances: Chances
 
-    def refresh(self, server: str, application: Application, refresh_token: str, deadline: Deadline) -> TokenPair:
+    def refresh(
+        self,
+        server: str,
+        application: Application,
+        refresh_token: str,
+        deadline: Deadline,
+        former: TokenPair | None = None,
+    ) -> TokenPair:
         trouble = self.chances.server_trouble()
         if trouble is not None and trouble.code:
             raise BitrixError(trouble.said, trouble.status, method="oauth/token")
-        return super().refresh(server, application, refresh_token, deadline)
+        return super().refresh(server, application, refresh_token, deadline, former)
 
 
 class Day:

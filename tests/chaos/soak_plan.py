@@ -179,9 +179,9 @@ def heal(portals: Portals, portal: Portal) -> None:
     if record.state in (PortalState.UNINSTALLED, PortalState.REAUTHORISE):
         record = portals.save(replace(record, state=PortalState.ACTIVE, state_code="", retry_at=0.0))
     elif record.state in (PortalState.UNPAID, PortalState.RENAMED):
-        portals.reopen(record)
+        portals.states.reopen(record)
     if record.scopes != portal.scopes:
-        portals.change(record, scopes={"SS": sorted(portal.scopes or ())})
+        portals.states.change(record, scopes={"SS": sorted(portal.scopes or ())})
 
 
 # -- what may be answered ----------------------------------------------------------------------------------------------

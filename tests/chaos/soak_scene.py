@@ -142,7 +142,7 @@ def running_scene(dynamodb_url: str, aws: EmbeddedAws, folder: Path) -> Iterator
             probe.tell("/plan", {"rate": RATE, "burst": BURST})
         stores = Stores(tables.client(), aws.secrets(), tables.portal, installed.clock)
         oauth = known(stores, added(installed.portal), installed.tell("/grants", {}))
-        stores.portals.change(oauth, rate=number(RATE), burst=number(BURST))
+        stores.portals.states.change(oauth, rate=number(RATE), burst=number(BURST))
         portals = (oauth, _by_webhook(stores, hooked))
         keys = Keys(stores.dynamodb, tables.portal, stores.clock)
         made = [keys.create(portal.member_id, "soak", ["lookup"], None)[0] for portal in portals]

@@ -24,8 +24,8 @@ SCRIPTS: Final = [*blocks(RUNBOOK, "sh"), *inline(RUNBOOK)]
 SET_UP: Final = SCRIPTS[0] + "TABLE=PortalTable BACKUP=arn:aws:dynamodb:eu-central-1:123456789012:table/it/backup/1\n"
 """What the reader has at hand: the function of the first block, and what an earlier step found out."""
 HEADINGS: Final = (
-    "Portal over its limits", "Portal blocked or deleted", "Portal must re-authorise", "Portal unreachable",
-    "The portal refuses what we ask", "Dead letters", "Events not arriving", "Answers unsent",
+    "Portal over its limits", "Portal blocked or deleted", "Portal must re-authorise", "Token answer lost",
+    "Portal unreachable", "The portal refuses what we ask", "Dead letters", "Events not arriving", "Answers unsent",
     "Errors, throttles and time-outs", "Keepalive missed",
     "Rollback", "Kill switch", "Key leaked", "Client secret rotated", "Change of address", "Portal data removal",
     "Restoring the tables", "Removing the stack", "Personal data",

@@ -51,35 +51,36 @@ class Trouble:
 
 
 NAMELESS = {
+    # To another path: a page in front of the portal. Of a renaming test_renamed_portals.py has its own.
     "a redirect": Trouble({"status": 302, "body": "", "headers": {"Location": "https://new.bitrix24.com/"}},
-                          None, "PORTAL_RENAMED", "portal"),
+                          None, "NOT_JSON", "retry"),
     "a cut connection": Trouble({"drop": True}, None, "TRANSPORT", "retry"),
     "half a body": Trouble({"truncate": 5}, None, "TRANSPORT", "retry"),
     "a page": Trouble({"status": 200, "body": "<html>Sign in</html>"}, None, "NOT_JSON", "retry"),
-    "a page of refusal": Trouble({"status": 403, "body": "<html>Blocked</html>"}, None, "NOT_JSON", "config"),
+    "a page of refusal": Trouble({"status": 403, "body": "<html>Blocked</html>"}, None, "NOT_JSON", "retry"),
     "an empty body": Trouble({"status": 200, "body": ""}, None, "NOT_JSON", "retry"),
     "neither result nor error": Trouble({"status": 200, "body": {"time": {}}}, None, "PROTOCOL", "retry"),
     "a list": Trouble({"status": 200, "body": []}, None, "PROTOCOL", "retry"),
-    "401 without a code": Trouble({"status": 401, "body": {}}, None, "HTTP_4XX", "refresh"),
+    "401 without a code": Trouble({"status": 401, "body": {}}, None, "HTTP_4XX", "retry"),
     "403 without a code": Trouble({"status": 403, "body": {}}, None, "HTTP_4XX", "object"),
     "404 without a code": Trouble({"status": 404, "body": {}}, None, "HTTP_4XX", "config"),
     "418 without a code": Trouble({"status": 418, "body": {}}, None, "HTTP_4XX", "caller"),
-    "429 without a code": Trouble({"status": 429, "body": ""}, None, "HTTP_4XX", "retry"),
+    "429 without a code": Trouble({"status": 429, "body": ""}, None, "HTTP_4XX", "limit"),
     "500 without a code": Trouble({"status": 500}, None, "HTTP_5XX", "retry"),
     "502 without a code": Trouble({"status": 502}, None, "HTTP_5XX", "retry"),
     "an empty code": Trouble({"status": 400, "error": ""}, "", "EMPTY", "caller"),
-    "401 with a new code": Trouble({"status": 401, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "refresh"),
+    "401 with a new code": Trouble({"status": 401, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "retry"),
     "403 with a new code": Trouble({"status": 403, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "object"),
     "404 with a new code": Trouble({"status": 404, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "config"),
     "418 with a new code": Trouble({"status": 418, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "caller"),
-    "429 with a new code": Trouble({"status": 429, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "retry"),
+    "429 with a new code": Trouble({"status": 429, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "limit"),
     "503 with a new code": Trouble({"status": 503, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "retry"),
     "200 with a new code": Trouble({"status": 200, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "caller"),
 }  # fmt: skip
 """What has no code, an empty one, or one that no document knows. Silence, and what happens to TLS, have tests of their
 own in test_errors_of_connections.py."""
 
-ELSEWHERE = {"TIMEOUT", "ADDRESS_REFUSED"}
+ELSEWHERE = {"TIMEOUT", "ADDRESS_REFUSED", "PORTAL_RENAMED"}
 OURS = {each.counted_as for each in NAMELESS.values()} | ELSEWHERE
 
 CODED = [

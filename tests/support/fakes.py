@@ -15,6 +15,7 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.http import Wire
 from chat_lookup.bitrix24.oauth import Application, AuthorisationServer, TokenPair
 from chat_lookup.clock import Deadline
+from chat_lookup.portals.portal import Portal
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -83,6 +84,16 @@ class Called:
     at: float
 
 
+@dataclass(slots=True)
+class FakeRecoveries:
+    """At the port of `Recoveries`: keeps how each portal was closed that is open again, and by which code."""
+
+    told: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def tell(self, portal: Portal, state: str, code: str) -> None:
+        self.told.append((portal.member_id, str(state), code.strip("-")))
+
+
 Reply = Callable[[Mapping[str, object]], object]
 
 
@@ -100,7 +111,23 @@ class FakeBitrix24:
     """What each call is said to have cost."""
     wire: None = None
     """The client lends its connections to the authorisation server, which no webhook has to do with."""
-    _replies: dict[str, Reply] = field(default_factory=dict)
+    _replies: dict[str, Reply] = field(default_factory=lambda: {"profile": lambda _: {"ID": "1", "ADMIN": True}})
+    _refusal: tuple[str, int] | None = None
+
+    def refuses(self, code: str, status: int) -> None:
+        """Have every method fail so, as of a portal that admits nothing."""
+        self._refusal = (code, status)
+
+    def recovers(self) -> None:
+        """End that."""
+        self._refusal = None
+
+    def _reply_of(self, method: str, params: Mapping[str, object]) -> object:
+        if self._refusal is not None:
+            raise BitrixError(*self._refusal, method=method, description="what the portal said", webhook=True)
+        if method not in self._replies:
+            raise AssertionError(f"the test did not say what {method} answers")
+        return self._replies[method](params)
 
     def answers(self, method: str, result: object) -> None:
         """Have a method answer with this result from now on."""
@@ -125,22 +152,21 @@ class FakeBitrix24:
         self.deadlines.append(deadline.left())
         assert deadline.left() > 0, f"{method} was called after the deadline"
         self.clock.advance(self.seconds)
-        if method not in self._replies:
-            raise AssertionError(f"the test did not say what {method} answers")
-        return Answer(self._replies[method](params), self.time, self.seconds)
+        return Answer(self._reply_of(method, params), self.time, self.seconds)
 
     def batch(self, endpoint: Endpoint, commands: Sequence[Command], deadline: Deadline) -> BatchAnswer:
         """Each command has the outcome that its call would have; or the batch fails, if it was told to."""
         self.calls.append(Called("batch", {"cmd": list(commands)}, endpoint, self.clock.now()))
         assert deadline.left() > 0, "a batch was called after the deadline"
         self.clock.advance(self.seconds)
-        self._replies.get("batch", dict)({})
+        if self._refusal is not None or "batch" in self._replies:
+            self._reply_of("batch", {})
         outcomes = tuple(self._outcome(command) for command in commands)
         return BatchAnswer(outcomes, self.time, self.seconds)
 
     def _outcome(self, command: Command) -> Answer | BitrixError:
         try:
-            return Answer(self._replies[command.method](command.params), self.time, self.seconds)
+            return Answer(self._reply_of(command.method, command.params), self.time, self.seconds)
         except BitrixError as error:
             return error
 
@@ -217,6 +243,8 @@ class FakeAuthorisationServer(AuthorisationServer):
         """Server, client id and grant of each request."""
         self.secrets = {CLIENT_ID: CLIENT_SECRET}
         self.failure: BitrixError | None = None
+        self.seconds = 0.0
+        """How long each answer takes: a pair is issued when the request comes, and lost if nobody waits for it."""
         self._grants: dict[str, Granted] = {}
         self._numbers = itertools.count(1)
 
@@ -228,7 +256,15 @@ class FakeAuthorisationServer(AuthorisationServer):
         self._grants[token] = Granted(member_id, host, user_id, client_id)
         return token
 
-    def refresh(self, server: str, application: Application, refresh_token: str, deadline: Deadline) -> TokenPair:
+    def refresh(
+        self,
+        server: str,
+        application: Application,
+        refresh_token: str,
+        deadline: Deadline,
+        former: TokenPair | None = None,
+    ) -> TokenPair:
+        del former  # whose fields an answer may lack: this one has all
         self.asked.append((server, application.client_id, refresh_token))
         assert deadline.left() > 0, "asked after the deadline"
         if self.failure is not None:
@@ -239,7 +275,12 @@ class FakeAuthorisationServer(AuthorisationServer):
         if granted is None or granted.client_id != application.client_id:
             raise BitrixError("invalid_grant", 400, method="oauth/token")
         del self._grants[refresh_token]
-        return self._issued(granted, server)
+        issued = self._issued(granted, server)
+        left = deadline.left()
+        self.clock.sleep(min(self.seconds, left))
+        if self.seconds > left:
+            raise BitrixError("TIMEOUT", method="oauth/token")
+        return issued
 
     def exchange(self, server: str, application: Application, code: str, deadline: Deadline) -> TokenPair:
         return self.refresh(server, application, code, deadline)

@@ -28,7 +28,15 @@ from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.api_keys import Keys
 from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.store import Portals
-from tests.support.fakes import MEMBER_ID, WEBHOOK_URL, FakeBitrix24, FixedRandom, ManualClock, Stores
+from tests.support.fakes import (
+    MEMBER_ID,
+    WEBHOOK_URL,
+    FakeBitrix24,
+    FakeRecoveries,
+    FixedRandom,
+    ManualClock,
+    Stores,
+)
 
 if TYPE_CHECKING:
     from chat_lookup.bitrix24.client import Bitrix24Client
@@ -54,6 +62,7 @@ class Service:
     asking: Asking
     lookup: Lookup
     many: Many
+    recoveries: FakeRecoveries
 
 
 def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
@@ -64,8 +73,9 @@ def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry:
     tokens = Tokens(vault, portals, _nothing_to_renew, clock)
     limiter = Limiter(stores.dynamodb, stores.cache_table, clock)
     operating = Operating(stores.dynamodb, stores.cache_table, clock)
-    attempts = attempts_by(stores, clock, bitrix24, telemetry, limiter, operating)
-    calls = PortalCalls(tokens, portals, attempts, clock)
+    recoveries = FakeRecoveries()
+    attempts = attempts_by(stores, clock, bitrix24, telemetry, limiter, operating, recoveries)
+    calls = PortalCalls(tokens, portals, attempts, recoveries, clock)
     asking = Asking(calls, portals, telemetry)
     cache = Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom())
     misses = Misses(Leases(stores.dynamodb, stores.cache_table, clock), telemetry, clock, FixedRandom())
@@ -73,8 +83,9 @@ def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry:
     pages = CachePages(cache, stores.dynamodb, stores.cache_table, clock, FixedRandom())
     many = Many(calls, portals, Allowance(operating, clock), pages, telemetry, clock)
     return Service(
-        clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, operating, calls, asking, lookup, many
-    )
+        clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, operating, calls, asking, lookup, many,
+        recoveries,
+    )  # fmt: skip
 
 
 def attempts_by(
@@ -84,6 +95,7 @@ def attempts_by(
     telemetry: Telemetry,
     limiter: Limiter | None = None,
     operating: Operating | None = None,
+    recoveries: FakeRecoveries | None = None,
 ) -> Attempts:
     """What makes the calls of one process: its pauses before another attempt are half of the longest."""
     return Attempts(
@@ -93,6 +105,7 @@ def attempts_by(
         operating or Operating(stores.dynamodb, stores.cache_table, clock),
         RetryPolicy(lambda: 0.5),
         telemetry,
+        recoveries or FakeRecoveries(),
         clock,
     )
 

@@ -155,7 +155,7 @@ def every_error_is_watched(template: Mapping) -> Places:
 
 
 def nothing_is_lost_unseen(template: Mapping) -> Places:
-    """Whatever nobody sends again: events and answers; and the daily round without which grants die."""
+    """Whatever nobody sends again: events and answers; and the keepalive without which grants die."""
     found = _everything_watched(template)
     yield from (
         name
@@ -163,7 +163,7 @@ def nothing_is_lost_unseen(template: Mapping) -> Places:
         if not _watches(found, OURS, name, service=STACK)
     )
     if not _watches(found, "AWS/Lambda", "Invocations", FunctionName="${KeepaliveFunction}"):
-        yield "the daily round"
+        yield "the keepalive"
 
 
 def counts_what_the_access_log_has(template: Mapping) -> Places:

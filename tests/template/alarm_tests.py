@@ -35,7 +35,7 @@ Rule = Callable[[Mapping, Tests], Places]
 """Yields what is wrong with a table of a template's alarms."""
 
 ALARM_TESTS: Final[Tests] = {
-    "QueryLimitAlarm": {"PortalErrors code=QUERY_LIMIT_EXCEEDED": _ATTEMPT, "LimiterWait": _WAIT},
+    "QueryLimitAlarm": {"PortalErrors class=limit": _ATTEMPT, "LimiterWait": _WAIT},
     "OperationTimeAlarm": {"PortalErrors code=OPERATION_TIME_LIMIT": _ATTEMPT},
     "PortalRetryAlarm": {"PortalErrors class=retry": _ATTEMPT, "LimiterWait": _WAIT},
     "PortalOverloadAlarm": {"PortalErrors code=OVERLOAD_LIMIT": _ATTEMPT},
@@ -48,6 +48,7 @@ ALARM_TESTS: Final[Tests] = {
     "PortalCallerAlarm": {"PortalErrors class=caller": _ATTEMPT},
     "PortalOtherAlarm": {"PortalErrors code=OTHER": _ATTEMPT},
     "TokenDeadAlarm": {"TokenRefreshes outcome=dead": _RENEWAL},
+    "TokenLostAlarm": {"TokenRefreshes outcome=lost": _RENEWAL},
     "TokenFailedAlarm": {"TokenRefreshes outcome=failed": _RENEWAL},
     "TokenAgeAlarm": {"TokenAge": _AGE},
     "KeepaliveUnfinishedAlarm": {

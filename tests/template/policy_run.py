@@ -102,6 +102,7 @@ def live(service: Service) -> None:
     operate(service)
     look_up(service)
     talk(service)
+    close(service)
     service.control("/clock", {"advance_s": 165 * A_DAY})
     assert _invoke(service, "KeepaliveFunction", {})["renewed"] == 1
     move(service)
@@ -125,16 +126,33 @@ def operate(service: Service) -> None:
 
 
 def look_up(service: Service) -> None:
-    """With a token that serves, with one that has expired, and a chat of which the portal says nothing."""
+    """With a token that serves, with one that has expired, a chat of which the portal says nothing, a closed portal."""
     for _ in range(2):
         assert service.look_up(**PAIR).status == 200
         assert service.direct(OTHER_PAIR)["chat_id"] is not None
         assert service.get(f"/rest/1/{service.api_key}/im.dialog.get?DIALOG_ID=chat1437").status == 200
         service.control("/expire_tokens", {})
+        # Because of a refusal a portal is renewed once in ten minutes.
+        service.control("/clock", {"advance_s": 601})
         service.admin("cache.purge", portal=service.member_id)
     assert service.look_up(**PAIR).status == 200
     assert service.direct({"lookups": [PAIR, OTHER_PAIR]})["results"][1]["chat_id"] is not None
     assert service.get("/v1/chats/987654").status == 403
+
+    close(service)
+    service.control("/clock", {"advance_s": 61})
+    assert service.look_up(**PAIR, fresh="true").status == 200
+    service.admin("portal.stop", portal=service.member_id)
+    service.admin("portal.start", portal=service.member_id)
+
+
+def close(service: Service) -> None:
+    """The portal says that it is not paid, twice."""
+    service.control("/faults", {"method": "*", "error": "PAYMENT_REQUIRED", "status": 401})
+    assert service.look_up(**PAIR, fresh="true").status == 503
+    service.control("/faults", [])
+    (portal,) = service.admin("portals")["portals"]
+    assert portal["state"] == "unpaid"
 
 
 def talk(service: Service) -> None:
@@ -158,6 +176,7 @@ def talk(service: Service) -> None:
 
 def move(service: Service) -> None:
     """The application is installed anew, and again when the portal has another host; somebody follows our link."""
+    close(service)
     assert service.control("/install", {})["finished"]
     service.control("/rename", {"host": "localhost"})
     assert service.control("/install", {})["finished"]

@@ -28,7 +28,7 @@ from tests.template.file import (
 # Which modules ask which store: what they ask for is what the policies may grant, neither less nor more.
 ASKED_BY = {
     "PortalTable": (
-        "portals/store", "portals/api_keys", "portals/default_portal", "portals/updates",
+        "portals/store", "portals/api_keys", "portals/default_portal", "portals/updates", "portals/states",
         "credentials/applications", "credentials/token_pointer",
     ),
     "CacheTable": (
@@ -39,7 +39,7 @@ ASKED_BY = {
     ),
     "CacheTable/index/by_chat": ("cache/chat_cache",),
     "secrets": ("credentials/secret_store",),
-    "EventQueue": ("events/queue", "admin/dead_letters"),
+    "EventQueue": ("events/queue", "admin/dead_letters", "bootstrap/recoveries"),
     "DeadLetterQueue": ("admin/dead_letters",),
     "EventBus": ("events/publisher",),
     "WorkerFunction": ("events/queue",),
@@ -239,9 +239,9 @@ def test_an_event_that_fails_five_times_waits_for_an_operator() -> None:
     assert invoked == {"Type": "SQS", "Destination": {"Fn::GetAtt": "DeadLetterQueue.Arn"}}
 
 
-def test_the_keepalive_runs_once_a_day_and_never_a_second_time_because_it_failed() -> None:
+def test_the_keepalive_runs_once_an_hour_and_never_a_second_time_because_it_failed() -> None:
     (event,) = FUNCTIONS["KeepaliveFunction"]["Events"].values()
-    assert (event["Type"], event["Properties"]["Schedule"]) == ("Schedule", "rate(1 day)")
+    assert (event["Type"], event["Properties"]["Schedule"]) == ("Schedule", "rate(1 hour)")
     assert FUNCTIONS["KeepaliveFunction"]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
 
 

@@ -108,10 +108,9 @@ def booted(
     monkeypatch.setattr(aws_clients, "dynamodb", lambda *_: stores.dynamodb)
     monkeypatch.setattr(aws_clients, "secrets", lambda *_: stores.secrets)
     monkeypatch.setattr(core, "Bitrix24Client", lambda *_, **__: bitrix24)
-    services = process.services  # which a test may replace
-    services.cache_clear()
-    yield services()
-    services.cache_clear()
+    process.built.cache_clear()
+    yield process.services()
+    process.built.cache_clear()
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """The deadline of a whole operation."""
 
-from chat_lookup.clock import Deadline, SystemClock
+import pytest
+
+from chat_lookup.clock import TO_ANSWER, Deadline, SystemClock, bound, bound_by
 from tests.support.fakes import ManualClock
 
 
@@ -20,5 +22,56 @@ def test_a_part_of_the_work_gets_the_nearer_of_two_deadlines() -> None:
     assert whole.no_later_than(30).at == whole.at
 
 
+def test_a_deadline_within_a_function_knows_the_functions_last_moment_whatever_becomes_of_the_callers() -> None:
+    clock = ManualClock()
+    whole = Deadline.after(10, clock, end=29)
+    for each in (whole, whole.no_later_than(3), whole.sooner(2), whole.of_function(), whole.at_least(40)):
+        assert round(each.of_function().left(), 3) == 28
+        assert each.end == whole.end
+
+
+def test_without_a_function_the_callers_moment_is_all_the_time_there_is() -> None:
+    deadline = Deadline.after(10, ManualClock())
+    assert deadline.of_function().at == deadline.at_least(60).at == deadline.at
+
+
+@pytest.mark.parametrize(("passed", "left"), [(0, 10), (8, 5), (12, 5), (25, 3), (40, 0)])
+def test_a_deadline_that_is_near_or_over_can_be_moved_as_far_as_the_function_lasts(passed: float, left: float) -> None:
+    clock = ManualClock()
+    deadline = Deadline.after(10, clock, end=29)
+    clock.advance(passed)
+    assert round(deadline.at_least(5).left(), 3) == left
+
+
 def test_sleeping_until_a_moment_that_has_passed_takes_no_time() -> None:
     SystemClock().sleep(-1)
+
+
+def test_inside_a_deadline_that_is_in_force_calls_to_aws_have_what_is_left_of_it_but_the_time_to_answer() -> None:
+    clock = ManualClock()
+    assert bound() is None
+    with bound_by(Deadline.after(10, clock)):
+        clock.advance(4)
+        limit = bound()
+        assert limit is not None
+        assert limit.left() == pytest.approx(6 - TO_ANSWER)
+        clock.advance(60)
+        assert limit.left() == 0
+    assert bound() is None
+
+
+@pytest.mark.parametrize("seconds", [3, 30])
+def test_a_nearer_or_farther_deadline_may_be_in_force_for_a_part_of_the_work(seconds: float) -> None:
+    clock = ManualClock()
+    with bound_by(Deadline.after(10, clock)):
+        outer = bound()
+        assert outer is not None
+        outer.in_aws = 1.0
+        with bound_by(Deadline.after(seconds, clock)):
+            inner = bound()
+            assert inner is not None
+            assert inner.left() == pytest.approx(seconds - TO_ANSWER)
+            assert inner.began == outer.began
+            inner.in_aws += 2.0
+        assert bound() is outer
+        assert outer.in_aws == pytest.approx(3.0)

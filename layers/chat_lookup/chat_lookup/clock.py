@@ -1,6 +1,10 @@
 """Time as it is passed in: so that a test, or the local run, may move it."""
 
+import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -24,16 +28,33 @@ class SystemClock:
             time.sleep(seconds)
 
 
+LAST_SECOND: Final = 1.0
+"""Seconds before a function's end by which everything that it does is over: Lambda ends the process without a word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """One moment by which a whole operation must have answered, not a limit per attempt (style.md, b24api)."""
+    """One moment by which a whole operation must have answered, not a limit per attempt (style.md, b24api).
+
+    `at` is the caller's moment; `function_end` is when Lambda ends the function, the last second of which is not used.
+    Without one the caller's moment is all the time there is. Only what must not be given up with its caller works until
+    the function's end: the renewal of tokens (docs/decisions/013).
+    """
 
     at: float
     clock: Clock
+    function_end: float | None = None
 
     @classmethod
-    def after(cls, seconds: float, clock: Clock) -> "Deadline":
-        return cls(clock.now() + seconds, clock)
+    def after(cls, seconds: float, clock: Clock, *, end: float | None = None) -> "Deadline":
+        """A deadline in so many seconds, in a function that ends in `end` seconds."""
+        now = clock.now()
+        return cls(now + seconds, clock, None if end is None else now + end)
+
+    @property
+    def end(self) -> float:
+        """The function's end, Unix seconds."""
+        return self.at + LAST_SECOND if self.function_end is None else self.function_end
 
     def left(self) -> float:
         """Seconds until the moment; never negative."""
@@ -41,14 +62,71 @@ class Deadline:
 
     def no_later_than(self, seconds: float) -> "Deadline":
         """The nearer of this deadline and `seconds` from now."""
-        return Deadline(min(self.at, self.clock.now() + seconds), self.clock)
+        return Deadline(min(self.at, self.clock.now() + seconds), self.clock, self.end)
 
     def sooner(self, seconds: float) -> "Deadline":
         """A deadline that leaves so many seconds until this one."""
-        return Deadline(self.at - seconds, self.clock)
+        return Deadline(self.at - seconds, self.clock, self.end)
+
+    def of_function(self) -> "Deadline":
+        """The last moment of the function itself, whatever the caller's is."""
+        return Deadline(self.end - LAST_SECOND, self.clock, self.end)
+
+    def at_least(self, seconds: float) -> "Deadline":
+        """This deadline, or one in `seconds` where that is later; never beyond the function's last moment."""
+        later = min(self.clock.now() + seconds, self.end - LAST_SECOND)
+        return Deadline(max(self.at, later), self.clock, self.end)
 
 
 SKEW: Final = 0.4
 """Seconds between the clocks of two processes, each within 0.2 of the true time: what leaks meanwhile is not used."""
 CLOCKS_APART: Final = 60.0
 """Seconds that two processes' clocks may differ. A row from further ahead was written by a clock that ran wrong."""
+
+
+TO_ANSWER: Final = 0.2
+"""Seconds before a deadline at which calls to AWS end: the response is written in them."""
+_LONG_IN_AWS: Final = 1.0
+"""Seconds of calls to AWS from which on these may be why no time is left."""
+
+
+@dataclass(slots=True)
+class Bound:
+    """What every call to AWS keeps to (docs/decisions/015): a deadline, and how the time since `began` was spent."""
+
+    deadline: Deadline
+    began: float
+    in_aws: float = 0.0
+    """Seconds waited for AWS's answers."""
+    to_connect: float = math.inf
+    """Seconds that the next connection may take, besides what its client allows."""
+
+    def left(self) -> float:
+        """Seconds that calls to AWS may still take; never negative."""
+        return max(0.0, self.deadline.left() - TO_ANSWER)
+
+    def went_to_aws(self) -> bool:
+        """Whether most of the time was spent waiting for AWS."""
+        return self.in_aws >= max(_LONG_IN_AWS, (self.deadline.clock.now() - self.began) / 2)
+
+
+_bound: ContextVar[Bound | None] = ContextVar("bound", default=None)
+
+
+@contextmanager
+def bound_by(deadline: Deadline) -> Iterator[None]:
+    """Inside, every call to AWS ends by this deadline, be it nearer or farther than the one outside."""
+    outer = _bound.get()
+    inner = Bound(deadline, deadline.clock.now()) if outer is None else Bound(deadline, outer.began, outer.in_aws)
+    token = _bound.set(inner)
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+        if outer is not None:
+            outer.in_aws = inner.in_aws
+
+
+def bound() -> Bound | None:
+    """What calls to AWS keep to here; None outside of any invocation."""
+    return _bound.get()

@@ -146,8 +146,14 @@ class PortalBlocked(ChatLookupError):
     code, title, status, retryable = "portal-blocked", "The portal does not admit any request now", 503, True
 
 
+class PortalStopped(ChatLookupError):
+    """Not retryable by itself: nothing tells when the operator starts the portal again."""
+
+    code, title, status = "portal-stopped", "An operator has stopped the calls to this portal", 503
+
+
 class DeadlineReached(ChatLookupError):
-    """Of many look-ups, those that were still to be asked when the time was up."""
+    """What was still to be asked when the time was up: of many look-ups some, or a single one that had none left."""
 
     code, title, status, retryable = "deadline", "The time was up before the portal could be asked", 503, True
 
@@ -158,7 +164,7 @@ class PortalReauthorise(ChatLookupError):
 
 
 class StoreUnavailable(ChatLookupError):
-    """DynamoDB or Secrets Manager did not answer."""
+    """DynamoDB, Secrets Manager or SQS did not answer, or not in time."""
 
     code, title, status, retryable = "store-unavailable", "The service's own store does not answer", 503, True
 

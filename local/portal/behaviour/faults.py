@@ -20,8 +20,9 @@ class Fault:
     another machine, so that `oauth/token` and `oauth/app.info` are meant by their names only).
 
     It answers with `body` as it stands, with an error body of code `error`, or with a page of `status`; or else the
-    usual answer, late (`delay_ms`, real milliseconds) or cut short (`truncate`, bytes that are sent). `drop` ends the
-    connection. At most `times` times, and with `probability`.
+    usual answer, late (`delay_ms`, real milliseconds), cut short (`truncate`, bytes that are sent) or with other values
+    in some `fields` of its object (null: without them). `drop` ends the connection. At most `times` times, and with
+    `probability`.
     """
 
     method: str
@@ -34,13 +35,14 @@ class Fault:
     delay_ms: float = 0.0
     drop: bool = False
     truncate: int | None = None
+    fields: tuple[tuple[str, object], ...] = ()
     times: int | None = None
     probability: float = 1.0
     seed: str = ""
 
     def shape(self, usual: Callable[[], rest_wire.Reply], *, v3: bool = False) -> rest_wire.Reply:
         """The reply with this fault in it; `usual` is asked only where the fault has no answer of its own."""
-        reply = self._own_answer(v3=v3) or (rest_wire.Reply(0, b"") if self.drop else usual())
+        reply = self._own_answer(v3=v3) or (rest_wire.Reply(0, b"") if self.drop else self._changed(usual()))
         return replace(
             reply,
             headers=(*reply.headers, *self.headers),
@@ -49,6 +51,14 @@ class Fault:
             drop=self.drop,
             truncate=self.truncate,
         )
+
+    def _changed(self, usual: rest_wire.Reply) -> rest_wire.Reply:
+        """The usual answer with other values in its fields; what the answer says has happened has happened."""
+        if not self.fields or usual.error is not None:
+            return usual
+        told = {**json.loads(usual.body), **dict(self.fields)}
+        body = {name: value for name, value in told.items() if value is not None}
+        return replace(usual, body=rest_wire.encode(body))
 
     def refusal(self) -> Refused | None:
         """The same for one call inside a batch, where there is no status and no body of its own."""

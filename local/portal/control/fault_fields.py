@@ -20,13 +20,16 @@ def read_fault(value: object) -> Fault:
         delay_ms=fields.number("delay_ms", 0, most=LONGEST_DELAY_MS),
         drop=fields.flag("drop", default=False),
         truncate=fields.whole("truncate") if fields.has("truncate") else None,
+        fields=_changes(fields),
         times=fields.whole("times", least=1) if fields.has("times") else None,
         probability=fields.number("probability", 1, most=1),
         seed=json.dumps(fields.take("seed", 0)),
     )
     fields.finish()
     if fault == Fault(fault.method, times=fault.times, probability=fault.probability, seed=fault.seed):
-        raise ControlError("a fault must do something: give status, error, body, headers, delay_ms, drop or truncate")
+        raise ControlError(
+            "a fault must do something: give status, error, body, headers, delay_ms, drop, truncate or fields"
+        )
     return fault
 
 
@@ -36,6 +39,12 @@ def _body(fields: Fields) -> str | None:
         return None
     body = fields.take("body", "")
     return body if isinstance(body, str) else json.dumps(body)
+
+
+def _changes(fields: Fields) -> tuple[tuple[str, object], ...]:
+    """Any JSON for each name; null takes the field away."""
+    changes = Fields(fields.take("fields", {}), '"fields"')
+    return tuple((name, changes.take(name, None)) for name in changes.names())
 
 
 def _headers(fields: Fields) -> tuple[tuple[str, str], ...]:

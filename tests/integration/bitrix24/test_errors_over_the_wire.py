@@ -129,7 +129,8 @@ def test_what_has_no_known_code_is_told_by_what_happened(portal: Service, troubl
     line = only_line(portal)
     assert line["portal_error"] == (trouble.counted_as if trouble.said is None else trouble.said)
     assert line["portal_error_class"] == error_class
-    times = POLICY.attempts if error_class == "retry" else 1
+    status = trouble.fault.get("status", 0)
+    times = attempts("im.chat.get", str(line["portal_error"]), status if isinstance(status, int) else 0)
     assert counted(portal, "PortalErrors", code=trouble.counted_as) == times
     assert counted(portal, "PortalErrors", **{"class": error_class}) == times
 

@@ -138,8 +138,8 @@ def test_where_post_is_not_admitted_get_asks_once_more(refusal: Script) -> None:
         (200, "payment_required", ErrorClass.PORTAL),
         (401, "NOT_INSTALLED", ErrorClass.UNINSTALLED),
         (401, "NO_AUTH_FOUND", ErrorClass.PORTAL),
-        (401, "SOMETHING_NEW", ErrorClass.CONFIG),
-        (403, "SOMETHING_NEW", ErrorClass.CONFIG),
+        (401, "SOMETHING_NEW", ErrorClass.RETRY),
+        (403, "SOMETHING_NEW", ErrorClass.RETRY),
         (503, "SOMETHING_NEW", ErrorClass.RETRY),
         (503, "QUERY_LIMIT_EXCEEDED", ErrorClass.LIMIT),
         (500, "INTERNAL_SERVER_ERROR", ErrorClass.RETRY),
@@ -156,11 +156,16 @@ def test_an_error_counts_by_its_code_under_any_status_and_is_asked_for_once(
     assert len(requests) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>not found</html>", {}])
-def test_a_portal_that_is_not_found_is_a_matter_of_the_portal(body: object) -> None:
+@pytest.mark.parametrize(
+    ("body", "error_class"),
+    [({}, ErrorClass.PORTAL), (b"", ErrorClass.RETRY), (b"<html>not found</html>", ErrorClass.RETRY)],
+)
+def test_a_portal_that_is_not_found_is_a_matter_of_the_portal_unless_a_page_says_so(
+    body: object, error_class: ErrorClass
+) -> None:
     error, requests = _refused(answer(404, body))
 
-    assert (error.status, error.error_class) == (404, ErrorClass.PORTAL)
+    assert (error.status, error.error_class) == (404, error_class)
     assert len(requests) == 2  # POST, then GET
 
 

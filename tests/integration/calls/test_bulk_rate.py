@@ -23,7 +23,7 @@ def test_alone_it_is_never_refused_and_no_pair_is_left_out(tmp_path: Path) -> No
     scenario = Scenario(PLAN, batches=100, pairs=5)
     outcome = run(scenario, URL, tmp_path)
     assert (outcome.answered, outcome.requests, outcome.refused) == (500, 100, 0)
-    assert outcome.seconds > scenario.least_seconds - 0.5  # nor did it take more than its share
+    assert outcome.seconds > scenario.paced_seconds - 0.5  # nor did it take more than its share
 
 
 def test_beside_a_stranger_who_takes_half_of_the_rate_it_is_hardly_ever_refused_and_all_are_answered(

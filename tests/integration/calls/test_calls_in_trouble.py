@@ -14,7 +14,8 @@ import pytest
 from chat_lookup.calls.circuit_breaker import REMEMBERED_FOR
 from chat_lookup.calls.circuit_state import IN_A_ROW, LONGEST_PAUSE, pause
 from chat_lookup.calls.operating_budget import BUCKET
-from chat_lookup.calls.portal_calls import REFUSED_FOR
+from chat_lookup.portals import failures
+from chat_lookup.portals.failures import LONGEST_PAUSE as LONGEST_LOOK
 from tests.support.portals.unknown_portal import Stage
 from tests.support.reply_checks import counted, found, problem
 from tests.support.service import Reply, Service
@@ -28,8 +29,9 @@ PROBES = len(list(takewhile(lambda at: at < TEN_MINUTES, accumulate(pause(probes
 """Of a circuit that opens at the beginning."""
 ROUNDS = ceil(TEN_MINUTES / (BUCKET + STEP))
 """Of a method whose time is spent: the first refusal, and then one a minute."""
-MINUTES = ceil(TEN_MINUTES / (REFUSED_FOR + STEP))
-"""Of a portal that refuses every token, likewise."""
+
+LOOKS = len(list(takewhile(lambda at: at < TEN_MINUTES, accumulate(failures.pause(looks) + STEP for looks in count()))))
+"""At a portal that is closed at the beginning: each is one call of `profile`."""
 
 LookUp = Callable[[str], Reply]
 
@@ -85,12 +87,13 @@ def test_a_portal_that_shuts_us_out_is_called_once_and_then_probed_ever_more_rar
     replies = ten_minutes(service, look_up, numbers)
 
     assert PROBES == 4
-    assert len(service.calls()) == 1 + PROBES
+    # The first call and the second sign, then the probes.
+    assert len(service.calls()) == 2 + PROBES
     for reply in replies:
         body = problem(reply, 503, "portal-blocked")
         assert body["portal_error"] == code
         assert 1 <= body["retry_after"] <= LONGEST_PAUSE
-    assert counted(service, "PortalErrors", code=code) == 1 + PROBES
+    assert counted(service, "PortalErrors", code=code) == 2 + PROBES
 
     service.control("/faults", [])
     service.clock.advance(LONGEST_PAUSE)
@@ -121,7 +124,7 @@ def test_callers_have_the_last_known_answer_meanwhile(service: Service) -> None:
         answer = found(service.look_up("CRM", "DEAL|1663"))
         assert (answer["chat_id"], answer["source"]) == (1437, "stale")
         service.clock.advance(REMEMBERED_FOR)
-    assert len(service.calls()) == 2
+    assert len(service.calls()) == 3
 
 
 # -- operating time ----------------------------------------------------------------------------------------------------
@@ -177,19 +180,21 @@ def test_tokens_that_expired_cost_one_refusal_and_one_refresh(
     assert Counter(stage.calls()) == {"im.chat.get": len(replies) + 1, "oauth/token": 1}
 
 
-def test_a_portal_that_refuses_every_token_costs_one_refresh_a_minute(
+def test_a_portal_that_refuses_every_token_costs_one_refresh_in_ten_minutes(
     stage: Stage, stranger_looked_up: LookUp, numbers: Iterator[int]
 ) -> None:
-    stage.answers("im.chat.get", error="expired_token", status=401)
+    refused = {"error": "expired_token", "status": 401}
+    stage.tell("/faults", [{"method": method, **refused} for method in ("im.chat.get", "profile")])
 
     replies = ten_minutes(stage.service, stranger_looked_up, numbers)
 
-    assert Counter(stage.calls()) == {"im.chat.get": 2 * MINUTES, "oauth/token": MINUTES}
+    # The call, again with a new pair, and the second sign.
+    assert Counter(stage.calls()) == {"im.chat.get": 2, "oauth/token": 1, "profile": 1 + LOOKS}
     for reply in replies:
         problem(reply, 503, "portal-reauthorise")
 
     stage.tell("/faults", [])
-    stage.service.clock.advance(REFUSED_FOR)
+    stage.service.clock.advance(LONGEST_LOOK)
     assert recovered(stranger_looked_up, numbers)
 
 
@@ -204,29 +209,31 @@ def test_a_renamed_portal_costs_one_redirect_and_one_refresh(
     assert Counter(stage.calls()) == {"im.chat.get": len(replies) + 1, "oauth/token": 1}
 
 
-def test_a_redirect_that_leads_nowhere_is_tried_once_a_minute(
+def test_a_redirect_to_another_page_is_an_outage_and_closes_nothing(
     stage: Stage, stranger_looked_up: LookUp, numbers: Iterator[int]
 ) -> None:
     stage.answers("im.chat.get", status=302, body="", headers={"Location": "https://acme.example/rest/"})
 
     replies = ten_minutes(stage.service, stranger_looked_up, numbers)
 
-    assert Counter(stage.calls()) == {"im.chat.get": MINUTES, "oauth/token": MINUTES}
-    assert statuses(replies) == {503}
+    assert Counter(stage.calls()) == {"im.chat.get": IN_A_ROW + PROBES}
+    for reply in replies:
+        problem(reply, 503, "portal-unavailable")
+    assert stage.state == "active"
 
     stage.tell("/faults", [])
-    stage.service.clock.advance(REFUSED_FOR)
+    stage.service.clock.advance(LONGEST_PAUSE)
     assert recovered(stranger_looked_up, numbers)
 
 
-def test_a_webhooks_portal_that_moved_is_called_once_and_waits_for_its_new_url(
+def test_a_webhooks_portal_that_moved_is_looked_at_ever_more_rarely_and_waits_for_its_new_url(
     service: Service, look_up: LookUp, numbers: Iterator[int]
 ) -> None:
-    moved = {"method": "im.chat.get", "status": 302, "body": "", "headers": {"Location": "https://acme.example/rest/"}}
-    service.control("/faults", moved)
+    service.control("/rename", {"host": "localhost"})
 
     replies = ten_minutes(service, look_up, numbers)
 
-    assert len(service.calls()) == 1
+    # The call and the second sign, then the looks.
+    assert len(service.calls()) == 2 + LOOKS
     for reply in replies[1:]:
         assert "portal.add_webhook" in problem(reply, 502, "portal-misconfigured")["detail"]

@@ -119,7 +119,7 @@ def neighbour(service: Service, flooded: str) -> str:
     service.admin("portal.add_webhook", member_id=NEIGHBOUR, webhook_url=local.webhook_url)
     portals = process.services().portals
     token = {"SS": [hashed(APPLICATION_TOKEN)]}
-    assert portals.change(portals.named(NEIGHBOUR), bot_id={"N": str(BOT)}, application_tokens=token)
+    assert portals.states.change(portals.named(NEIGHBOUR), bot_id={"N": str(BOT)}, application_tokens=token)
     for deal in range(OTHERS):
         service.control("/chats", {"entity_type": "CRM", "entity_id": f"DEAL|{deal}", "chat_id": 8_000_000 + deal})
     key: str = service.admin("keys.create", portal=NEIGHBOUR, label="neighbour")["key"]

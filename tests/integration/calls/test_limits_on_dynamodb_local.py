@@ -4,10 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls.circuit_breaker import Circuit
+from chat_lookup.calls.circuit_state import IN_A_ROW
 from chat_lookup.calls.gcra import Pace, Share
 from chat_lookup.calls.operating_time import Operating
 from chat_lookup.calls.rate_limiter import Limiter
-from chat_lookup.clock import Deadline
+from chat_lookup.clock import Deadline, SystemClock
+from chat_lookup.errors import PortalUnavailable
 from tests.support.fakes import MEMBER_ID, OthersGoOn
 from tests.support.stores.tables import Tables
 
@@ -27,6 +31,18 @@ def test_refused_all_at_once_they_halve_the_pace_once(real_tables: Tables) -> No
     newcomer = Limiter(real_tables.client(), real_tables.cache, clock)
     waited = [newcomer.wait(MEMBER_ID, PACE, Share.INTERACTIVE, deadline) for _ in range(3)]
     assert waited == pytest.approx([4, 5, 6], abs=0.01)
+
+
+def test_calls_that_fail_in_the_same_moment_all_count(real_tables: Tables) -> None:
+    silent = BitrixError("TIMEOUT", method="im.chat.get")
+    for round_number in range(20):
+        member_id = f"{MEMBER_ID}-{round_number}"
+        crowd = [Circuit(real_tables.client(), real_tables.cache, SystemClock()) for _ in range(IN_A_ROW)]
+        with ThreadPoolExecutor(IN_A_ROW) as threads:
+            entered = list(threads.map(lambda each, who=member_id: each.enter(who), crowd))
+            list(threads.map(lambda each, state, who=member_id: each.learn(who, state, silent), crowd, entered))
+        with pytest.raises(PortalUnavailable):
+            Circuit(real_tables.client(), real_tables.cache, SystemClock()).check(member_id)
 
 
 def test_a_stopped_method_is_tried_by_one_of_them(real_tables: Tables) -> None:

@@ -19,7 +19,6 @@ OF_THE_PLATFORM = ("/bitrix24/", "/rest/")
 
 BROKEN = {"CA_PEM": "no certificate"}
 NO_STORE = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
-RENAMED = [{"method": "*", "status": 302}]
 NO_DETAILS = [{"method": method, "error": "ACCESS_ERROR"} for method in ("im.dialog.get", "imbot.dialog.get")]
 
 
@@ -37,6 +36,8 @@ class Situation:
     faults: Sequence[Mapping[str, object]] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = field(default=None, repr=False)
+    renamed: bool = False
+    """Whether the portal has another host by now."""
     after: str = ""
     """What was asked before."""
 
@@ -89,7 +90,7 @@ SITUATIONS = [
     Situation("POST", BATCH, 200, body=LOOKUPS),
     Situation("POST", BATCH, 200, body=LOOKUPS, faults=[{"method": "*", "error": "INTERNAL_SERVER_ERROR"}]),
     Situation("POST", BATCH, 413, "body-too-large", body=b" " * 1_100_000),
-    Situation("POST", BATCH, 502, "portal-misconfigured", body=LOOKUPS, faults=RENAMED, after=f"{CHATS}?{PAIR}"),
+    Situation("POST", BATCH, 502, "portal-misconfigured", body=LOOKUPS, renamed=True, after=f"{CHATS}?{PAIR}"),
     Situation("POST", BATCH, 503, "store-unavailable", body=LOOKUPS, settings=NO_STORE),
     *nobody_may("POST", BATCH, "", "details", LOOKUPS),
     Situation("GET", CHAT, 200),
@@ -106,6 +107,8 @@ def answer(service: Service, situation: Situation, monkeypatch: pytest.MonkeyPat
         made = service.admin("keys.create", portal=service.member_id, label="x", scopes=situation.key.split())
         headers = {"X-Api-Key": made["key"]}
     service.control("/faults", situation.faults)
+    if situation.renamed:
+        service.control("/rename", {"host": "localhost"})
     if situation.after:
         service.get(situation.after)
     if situation.settings:

@@ -1,21 +1,21 @@
 """A portal's record, secret and authorisation server, and processes that step through a renewal action by action."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.bitrix24.oauth import TokenPair
+from chat_lookup.bitrix24.oauth import Application, TokenPair
 from chat_lookup.clock import Deadline
-from chat_lookup.credentials.renewal import Pointer, renew
+from chat_lookup.credentials.renewal import Pointer, bring_in, renew
 from chat_lookup.errors import StoreUnavailable
 from chat_lookup.portals.portal import PortalState
 from tests.support.interleaving import Actor, Stage
 
 
 def pair_number(serial: int) -> TokenPair:
-    return TokenPair(f"a{serial}", f"r{serial}", 0.0, "m", "https://p.example/rest/", "s", 1, frozenset(), "L")
+    return TokenPair(f"a{serial}", f"r{serial}", float("inf"), "m", "https://p.example/rest/", "s", 1, frozenset(), "L")
 
 
 def serial_of(pair: TokenPair) -> int:
@@ -38,8 +38,12 @@ class Portal:
     pointed: list[int] = field(default_factory=lambda: [1])
     refusal: BitrixError | None = None
     saving_fails: int = 0
+    reserving_fails: int = 0
+    reserved: list[str] = field(default_factory=list)
+    server_takes: float = 0.0
+    """Seconds until the server's answer comes; the pair is issued when the request comes."""
     outcomes: list[str] = field(default_factory=list)
-    """What all processes counted, in order."""
+    """How each renewal ended, in whatever process."""
     ids: int = 0
 
     def expect(self) -> Pointer:
@@ -53,7 +57,7 @@ class Process:
     def __init__(self, portal: Portal, known: tuple[PortalState, float] = (PortalState.ACTIVE, 0.0)) -> None:
         self.portal = portal
         self.known = known
-        self._unsaved: dict[str, TokenPair] = {}
+        self.kept: dict[str, TokenPair] = {}
 
     def pointer(self) -> Pointer | None:
         self.portal.stage.step()
@@ -67,29 +71,52 @@ class Process:
         record = self.portal.record
         if record is None or (record.version, record.lock_until) != (seen.version, seen.lock_until):
             return False
-        self.portal.record = replace(record, lock_owner=owner, lock_until=until, pending=pending)
+        lost_at = record.lost_at or (record.lock_until if record.answer_lost else 0.0)
+        self.portal.record = replace(record, lock_owner=owner, lock_until=until, pending=pending, lost_at=lost_at)
         return True
 
-    def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0) -> None:
+    def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0, *, lost_at: float = 0.0) -> None:
         self.portal.stage.step()
         record = self.portal.record
         if record is not None and record.lock_owner == owner:
-            self.portal.record = replace(record, lock_owner="", lock_until=until, pending=pending)
+            self.portal.record = replace(
+                record, lock_owner="", lock_until=until, pending=pending, lost_at=lost_at or record.lost_at
+            )
 
     def pair(self, version: str) -> TokenPair | None:
         self.portal.stage.step()
-        if version in self._unsaved:
+        if version in self.kept:
             if self.portal.saving_fails:
                 self.portal.saving_fails -= 1
                 raise StoreUnavailable
-            self._put(version, self._unsaved.pop(version))
+            self._put(version, self.kept.pop(version))
         visible_at, pair = self.portal.secrets.get(version, (float("inf"), None))
         return pair if visible_at <= self.portal.stage.now() else None
 
     def unsaved(self, versions: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(version for version in versions if version in self._unsaved)
+        return tuple(version for version in versions if version in self.kept)
 
-    def refresh(self, pair: TokenPair, deadline: Deadline) -> TokenPair:
+    def reserve(self, version: str, deadline: Deadline) -> None:
+        del deadline
+        self.portal.stage.step()
+        if self.portal.reserving_fails:
+            self.portal.reserving_fails -= 1
+            raise StoreUnavailable
+        self.portal.reserved.append(version)
+
+    def keys(self) -> Sequence[Application]:
+        return ()
+
+    def asking(self, version: str, owner: str) -> bool:
+        self.portal.stage.step()
+        record = self.portal.record
+        if record is None or (record.version, record.lock_owner) != (version, owner):
+            return False
+        self.portal.record = replace(record, asking=owner)
+        return True
+
+    def refresh(self, pair: TokenPair, keys: Sequence[Application], deadline: Deadline) -> TokenPair:
+        del keys
         self.portal.stage.step()
         if deadline.left() <= 0:
             raise BitrixError("TIMEOUT", method="oauth/token")
@@ -104,14 +131,19 @@ class Process:
         self.portal.alive = self.portal.issued
         renewed = pair_number(self.portal.issued)
         self.portal.stage.step()
+        left = deadline.left()
+        if self.portal.server_takes:
+            self.portal.stage.sleep(min(self.portal.server_takes, left))
+        if self.portal.server_takes > left:
+            raise BitrixError("TIMEOUT", method="oauth/token")
         return renewed
 
-    def save(self, version: str, pair: TokenPair, deadline: Deadline) -> None:
-        del deadline
+    def save(self, former: str, version: str, pair: TokenPair, deadline: Deadline) -> None:
+        del former, deadline
         self.portal.stage.step()
         if self.portal.saving_fails:
             self.portal.saving_fails -= 1
-            self._unsaved[version] = pair
+            self.kept[version] = pair
             raise StoreUnavailable
         self._put(version, pair)
         self.portal.stage.step()
@@ -119,14 +151,14 @@ class Process:
     def _put(self, version: str, pair: TokenPair) -> None:
         self.portal.secrets[version] = (self.portal.stage.now() + self.portal.lag, pair)
 
-    def switch(self, old: str, new: str, pair: TokenPair) -> bool:
+    def switch(self, seen: Pointer, new: str, pair: TokenPair) -> bool:
         self.portal.stage.step()
-        record = self.portal.record
+        record, old = self.portal.record, seen.version
         if record is None or record.version not in (old, new) or record.state is PortalState.UNINSTALLED:
             return False
         if record.version != new:
             self.portal.pointed.append(serial_of(pair))
-            self.portal.record = Pointer(new)
+            self.portal.record = Pointer(new, charged_until=seen.charged(self.portal.stage.now()))
         return True
 
     def refused(self, version: str, at: float, code: str) -> None:
@@ -151,11 +183,27 @@ class Process:
         self.portal.outcomes.append(outcome)
 
 
-def starts(portal: Portal, name: str, process: Process | None = None, *, refused: str = "v1") -> Actor:
-    """A process that found the pair behind `refused` expired and has 10 s for it."""
+def starts(
+    portal: Portal,
+    name: str,
+    process: Process | None = None,
+    *,
+    refused: str = "v1",
+    seconds: float = 10.0,
+    function: float = 29.0,
+    waits: bool = True,
+    again: bool = False,
+) -> Actor:
+    """A process that found the pair behind `refused` expired and has `seconds` for it, in a function that has more."""
     world = process or Process(portal)
-    deadline = Deadline.after(10, portal.stage)
-    return portal.stage.start(name, lambda: renew(world, refused, deadline))
+    deadline = Deadline.after(seconds, portal.stage, end=function)
+    return portal.stage.start(name, lambda: renew(world, refused, deadline, waits=waits, again=again).version)
+
+
+def brings_in(portal: Portal, process: Process, *, former: str = "v1") -> Actor:
+    """A process whose next invocation begins with what it could not save."""
+    (version,) = process.unsaved(tuple(process.kept))
+    return portal.stage.start("brings in", lambda: bring_in(process, former, version))
 
 
 def runs_out(portal: Portal) -> None:
@@ -178,6 +226,8 @@ def renewed_alone(portal: Portal, *, refused: str | None = None) -> Actor:
 
 REACHED: Mapping[str, Callable[[Portal], bool]] = {
     "claimed": lambda portal: bool(portal.expect().lock_owner),
+    "reserved": lambda portal: bool(portal.reserved),
+    "asking": lambda portal: bool(portal.expect().asking),
     "refreshed": lambda portal: portal.issued > 1,
     "saved": lambda portal: len(portal.secrets) > 1,
     "switched": lambda portal: portal.expect().version != "v1",

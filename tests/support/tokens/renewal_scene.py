@@ -20,12 +20,15 @@ from tests.support.fakes import (
     MEMBER_ID,
     FakeAuthorisationServer,
     FakeBitrix24,
+    FakeRecoveries,
     ManualClock,
     Stores,
 )
 from tests.support.in_process_service import attempts_by
 
 LIFETIME = 3600.0
+FUNCTION = 29.0
+"""Seconds that the function of a request has (template.yaml)."""
 FIRST_ACCESS = "first-access"
 FIRST_REFRESH = "first-refresh"
 
@@ -39,10 +42,12 @@ class Renewing:
     bitrix24: FakeBitrix24
     server: FakeAuthorisationServer
     telemetry: Telemetry
+    vault: Vault
     applications: Applications
     portals: Portals
     tokens: Tokens
     calls: PortalCalls
+    recoveries: FakeRecoveries
 
     def another(self) -> "Renewing":
         """One more process."""
@@ -51,9 +56,13 @@ class Renewing:
     def install(self, **fields: Any) -> Portal:
         """Store the portal with a pair that has just been issued."""
         self.applications.add(Application(CLIENT_ID, CLIENT_SECRET), ApplicationKind.LOCAL, "acme.bitrix24.com")
+        return self.install_again(FIRST_ACCESS, self.server.grants(FIRST_REFRESH), **fields)
+
+    def install_again(self, access_token: str, refresh_token: str, **fields: Any) -> Portal:
+        """Store the portal with a pair that has just been issued, in a secret of its own."""
         pair = TokenPair(
-            access_token=FIRST_ACCESS,
-            refresh_token=self.server.grants(FIRST_REFRESH),
+            access_token=access_token,
+            refresh_token=refresh_token,
             expires_at=self.clock.now() + LIFETIME,
             member_id=MEMBER_ID,
             client_endpoint="https://acme.bitrix24.com/rest/",
@@ -80,7 +89,7 @@ class Renewing:
 
     def call(self, portal: Portal, seconds: float = 10) -> object:
         """Ask the portal for a chat, as one invocation that has so many seconds."""
-        deadline = Deadline.after(seconds, self.clock)
+        deadline = Deadline.after(seconds, self.clock, end=FUNCTION)
         with self.telemetry.invocation("test"):
             return self.calls.call(portal, "im.chat.get", {}, deadline).result
 
@@ -102,5 +111,7 @@ def build(
         return PortalWorld(portal, vault, pointers, server, applications.keys, telemetry, clock)
 
     tokens = Tokens(vault, portals, world_of, clock)
-    calls = PortalCalls(tokens, portals, attempts_by(stores, clock, bitrix24, telemetry), clock)
-    return Renewing(stores, clock, bitrix24, server, telemetry, applications, portals, tokens, calls)
+    recoveries = FakeRecoveries()
+    attempts = attempts_by(stores, clock, bitrix24, telemetry, recoveries=recoveries)
+    calls = PortalCalls(tokens, portals, attempts, recoveries, clock)
+    return Renewing(stores, clock, bitrix24, server, telemetry, vault, applications, portals, tokens, calls, recoveries)

@@ -38,7 +38,7 @@ def test_a_portal_that_is_forgotten_leaves_nothing(
 
 
 def test_a_portal_can_be_forgotten_whatever_its_state(installed: Services) -> None:
-    installed.portals.close(installed.portals.get(MEMBER_ID), PortalState.REAUTHORISE, "invalid_grant")
+    installed.portals.states.close(installed.portals.get(MEMBER_ID), PortalState.REAUTHORISE, "invalid_grant")
     assert run(command="portal.forget", portal=DOMAIN)["member_id"] == MEMBER_ID
 
 

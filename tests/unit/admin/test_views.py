@@ -17,7 +17,7 @@ def test_an_operator_sees_state_owner_and_age_of_the_tokens(installed: Services,
     assert (shown["kind"], shown["state"], shown["client_id"]) == ("oauth", "active", CLIENT_ID)
     assert (shown["owner_id"], shown["token_age_days"], shown["bot_api"]) == (1, 1.5, "v2")
     assert shown["public_url"] == OWN_ADDRESS
-    installed.portals.close(installed.portals.get(MEMBER_ID), PortalState.REAUTHORISE, "invalid_grant")
+    installed.portals.states.close(installed.portals.get(MEMBER_ID), PortalState.REAUTHORISE, "invalid_grant")
     (shown,) = run(command="portals")["portals"]
     assert (shown["state"], shown["state_code"]) == ("reauthorise", "invalid_grant")
 

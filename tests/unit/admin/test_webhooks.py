@@ -149,6 +149,6 @@ def test_adding_a_portal_again_replaces_its_webhook_and_keeps_its_keys(
 
 
 def test_adding_a_portal_again_heals_one_that_was_renamed(service: Service, added: dict[str, Any]) -> None:
-    service.portals.close(service.portals.get(added["member_id"]), PortalState.RENAMED, "")
+    service.portals.states.close(service.portals.get(added["member_id"]), PortalState.RENAMED, "")
     run(**ADD)
     assert service.portals.get(added["member_id"]).state is PortalState.ACTIVE

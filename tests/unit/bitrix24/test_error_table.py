@@ -11,7 +11,7 @@ CATALOGUE = """
 any.method
   500 retry        INTERNAL_SERVER_ERROR ERROR_UNEXPECTED_ANSWER
   503 limit        QUERY_LIMIT_EXCEEDED
-  429 limit        QUERY_LIMIT_EXCEEDED OPERATION_TIME_LIMIT
+  429 limit        QUERY_LIMIT_EXCEEDED OPERATION_TIME_LIMIT 100 0 EMPTY ERROR_CORE HTTP_4XX
   503 portal       OVERLOAD_LIMIT
   401 portal       OVERLOAD_LIMIT ACCESS_DENIED user_access_error
   405 config       ERROR_BATCH_METHOD_NOT_ALLOWED
@@ -37,7 +37,7 @@ any.method
   0   retry        TRANSPORT TIMEOUT
   0   config       ADDRESS_REFUSED
   200 retry        NOT_JSON PROTOCOL
-  404 config       NOT_JSON
+  404 retry        NOT_JSON
 oauth/token
   400 config       invalid_request invalid_client
   401 config       invalid_client insufficient_scope invalid_scope
@@ -46,7 +46,10 @@ oauth/token
   400 reauthorise  invalid_grant bad_verification_code
   401 portal       PAYMENT_REQUIRED
   401 uninstalled  NOT_INSTALLED
-  404 portal       HTTP_4XX NOT_JSON
+  404 portal       HTTP_4XX
+  404 retry        NOT_JSON
+  429 retry        HTTP_4XX
+  400 retry        100 0 EMPTY ERROR_CORE
   503 retry        HTTP_5XX
 oauth/app.info
   401 portal       NO_AUTH_FOUND

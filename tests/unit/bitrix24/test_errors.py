@@ -10,10 +10,10 @@ from chat_lookup.bitrix24.errors import METRIC_CODES, ROWS, BitrixError, ErrorCl
 @pytest.mark.parametrize(
     ("status", "error_class"),
     [
-        (401, ErrorClass.REFRESH),
+        (401, ErrorClass.RETRY),
         (403, ErrorClass.OBJECT),
         (404, ErrorClass.CONFIG),
-        (429, ErrorClass.RETRY),
+        (429, ErrorClass.LIMIT),
         (500, ErrorClass.RETRY),
         (502, ErrorClass.RETRY),
         (503, ErrorClass.RETRY),
@@ -75,10 +75,50 @@ def test_an_errors_text_says_nothing_of_the_portals_own_words() -> None:
     assert "secret" not in (str(error) + repr(error)).lower()
 
 
-@pytest.mark.parametrize("code", ["NO_AUTH_FOUND", "expired_token", "authorization_error", "SOMETHING_NEW"])
+@pytest.mark.parametrize("code", ["NO_AUTH_FOUND", "expired_token", "authorization_error"])
 def test_a_webhook_has_no_token_to_refresh_or_to_grant_again(code: str) -> None:
     assert BitrixError(code, 401, webhook=True).error_class is ErrorClass.CONFIG
     assert BitrixError(code, 401).error_class in (ErrorClass.REFRESH, ErrorClass.REAUTHORISE)
+
+
+CODES_OF_AN_OUTAGE = ["CONNECTION_ERROR", "SOMETHING_NEW", "unauthorized", "401", "HTTP_4XX", "NOT_JSON"]
+
+
+@pytest.mark.parametrize("code", CODES_OF_AN_OUTAGE)
+@pytest.mark.parametrize("webhook", [True, False])
+def test_under_401_a_code_that_is_not_documented_is_an_outage_and_no_dead_token(code: str, webhook: bool) -> None:
+    assert BitrixError(code, 401, method="im.chat.get", webhook=webhook).error_class is ErrorClass.RETRY
+
+
+@pytest.mark.parametrize("code", [*CODES_OF_AN_OUTAGE, "ERROR_CORE", "", "0", "100"])
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 503])
+def test_what_the_authorisation_server_says_without_a_documented_code_is_an_outage(code: str, status: int) -> None:
+    assert BitrixError(code, status, method="oauth/token").error_class is ErrorClass.RETRY
+
+
+@pytest.mark.parametrize(
+    "code", ["PORTAL_BLOCKED_BY_LICENSE_SCANNER", "license_expired", "LICENCE_NOT_FOUND", "SUBSCRIPTION_REQUIRED"]
+)
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_an_undocumented_code_that_names_the_plan_speaks_of_the_portal(code: str, status: int) -> None:
+    error = BitrixError(code, status, method="im.chat.get")
+
+    assert (error.metric_code, error.error_class) == ("OTHER", ErrorClass.PORTAL)
+
+
+@pytest.mark.parametrize(
+    ("description", "error_class"),
+    [
+        ("Current user can't be authorized in this context", ErrorClass.REAUTHORISE),
+        ("Current user can&#39;t be authorized in this context", ErrorClass.REAUTHORISE),
+        ("REST API is available only on commercial plans", ErrorClass.PORTAL),
+        ("", ErrorClass.PORTAL),
+    ],
+)
+def test_the_text_of_access_denied_tells_a_dead_grant_from_a_plan_without_rest(
+    description: str, error_class: ErrorClass
+) -> None:
+    assert BitrixError("ACCESS_DENIED", 401, method="im.chat.get", description=description).error_class is error_class
 
 
 def test_a_webhooks_other_errors_keep_their_class() -> None:

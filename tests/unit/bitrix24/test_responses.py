@@ -80,13 +80,13 @@ def test_an_error_of_nothing_is_none(nothing: object) -> None:
         (200, b"[" * 500_000, "NOT_JSON", ErrorClass.RETRY),
         (200, b"9" * 100_000, "NOT_JSON", ErrorClass.RETRY),
         (200, b"\xff\xfe\xfa", "NOT_JSON", ErrorClass.RETRY),
-        (403, b"<html>forbidden</html>", "NOT_JSON", ErrorClass.CONFIG),
-        (404, b"", "NOT_JSON", ErrorClass.CONFIG),
-        (429, b"<html>slow down</html>", "HTTP_4XX", ErrorClass.RETRY),
+        *((status, b"<html>a page</html>", "NOT_JSON", ErrorClass.RETRY) for status in (400, 401, 402, 403, 404, 418)),
+        (404, b"", "NOT_JSON", ErrorClass.RETRY),
+        (429, b"<html>slow down</html>", "HTTP_4XX", ErrorClass.LIMIT),
         (502, b"<html>bad gateway</html>", "HTTP_5XX", ErrorClass.RETRY),
         (503, b"", "HTTP_5XX", ErrorClass.RETRY),
         (500, b'{"result":5}', "HTTP_5XX", ErrorClass.RETRY),
-        (401, b"{}", "HTTP_4XX", ErrorClass.REFRESH),
+        (401, b"{}", "HTTP_4XX", ErrorClass.RETRY),
         (418, b"{}", "HTTP_4XX", ErrorClass.CALLER),
         (200, b"{}", "PROTOCOL", ErrorClass.RETRY),
         (200, b"[]", "PROTOCOL", ErrorClass.RETRY),
@@ -103,15 +103,43 @@ def test_an_answer_without_result_and_error_is_told_by_its_kind(
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_says_that_the_portal_was_renamed_and_names_the_host_only(status: int) -> None:
-    error = _error(status, b"", location=f"https://new.bitrix24.com/rest/1/{CODE}/im.chat.get")
+    error = _error(status, b"", WEBHOOK, location=f"https://new.bitrix24.com/rest/1/{CODE}/im.chat.get")
 
     assert (error.metric_code, error.error_class) == ("PORTAL_RENAMED", ErrorClass.PORTAL)
     assert error.description == "moved to new.bitrix24.com"
 
 
-@pytest.mark.parametrize("location", ["", "/login/", "https://[bad"])
-def test_a_redirect_to_no_host_is_one_all_the_same(location: str) -> None:
-    assert _error(302, b"", location=location).metric_code == "PORTAL_RENAMED"
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "/login/",
+        "https://[bad",
+        "https://new.bitrix24.com:bad/",
+        "https://example.bitrix24.com/auth/?backurl=/rest/",
+        f"https://example.bitrix24.com/rest/1/{CODE}/im.chat.get",
+        f"https://EXAMPLE.BITRIX24.COM:443/rest/1/{CODE}/im.chat.get",
+        f"http://example.bitrix24.com/rest/1/{CODE}/im.chat.get",
+        f"/rest/1/{CODE}/im.chat.get",
+        "https://new.bitrix24.com/",
+        "https://new.bitrix24.com/rest/",
+        "https://login.example/maintenance",
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_but_to_another_host_with_the_same_path_is_a_page_in_front_of_the_portal(
+    status: int, location: str
+) -> None:
+    error = _error(status, b"", WEBHOOK, location=location)
+
+    assert (error.metric_code, error.error_class) == ("NOT_JSON", ErrorClass.RETRY)
+    assert CODE not in error.description
+
+
+def test_another_port_of_the_host_is_another_host_too() -> None:
+    error = _error(302, b"", WEBHOOK, location=f"https://example.bitrix24.com:8443/rest/1/{CODE}/im.chat.get")
+
+    assert error.metric_code == "PORTAL_RENAMED"
 
 
 @pytest.mark.parametrize("endpoint", [WEBHOOK, OAUTH])

@@ -22,10 +22,10 @@ ENVIRONMENT = {
 @pytest.fixture(autouse=True)
 def _cold() -> Iterator[None]:
     """Each test begins with a process that has built nothing, and leaves one."""
-    for each in (process.services, process.telemetry, process.layer):
+    for each in (process.built, process.telemetry, process.layer):
         each.cache_clear()
     yield
-    for each in (process.services, process.telemetry, process.layer):
+    for each in (process.built, process.telemetry, process.layer):
         each.cache_clear()
 
 
@@ -44,7 +44,7 @@ def test_it_is_built_ahead_only_where_a_snapshot_is_taken(
 ) -> None:
     environment.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", start)
     process.before_snapshot(process.services)
-    assert process.services.cache_info().currsize == built
+    assert process.built.cache_info().currsize == built
 
 
 def test_a_snapshot_of_what_cannot_start_is_not_taken(environment: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bot.answer_sender import Delivery, Place, Saying
 from chat_lookup.clock import Deadline
-from chat_lookup.errors import PortalBusy, PortalReauthorise, PortalUnavailable
+from chat_lookup.errors import PortalBlocked, PortalBusy, PortalReauthorise, PortalUnavailable
 from chat_lookup.portals.portal import Portal, PortalState
 from tests.support.events.bot_questions import SAYING
 from tests.support.fakes import FakeBitrix24
@@ -181,10 +181,24 @@ def test_after_it_was_said_nothing_more_can_fail(
     def fail(*_: object, **__: object) -> None:
         raise BotoCoreError
 
+    def said(_: object) -> object:
+        # That the portal is open again was written before, by the look.
+        monkeypatch.setattr(service.portals.states, "change", fail)
+        return {"id": 790}
+
+    portal = install(service, state=PortalState.UNPAID)
+    bitrix24.answers_by(SEND, said)
+    assert say(service, portal) is Delivery.SAID
+    assert bitrix24.methods == ["profile", SEND]
+
+
+def test_a_portal_that_is_closed_still_says_nothing(service: Service, bitrix24: FakeBitrix24) -> None:
     portal = install(service, state=PortalState.UNPAID)
     bitrix24.answers(SEND, {"id": 790})
-    monkeypatch.setattr(service.portals, "change", fail)
-    assert say(service, portal) is Delivery.SAID
+    bitrix24.fails("profile", "PAYMENT_REQUIRED", 401)
+    with pytest.raises(PortalBlocked):
+        say(service, portal)
+    assert bitrix24.methods == ["profile"]
 
 
 def test_a_grant_that_died_before_says_nothing(

@@ -186,9 +186,18 @@ def test_where_the_event_does_not_say_who_asks_the_portal_does(bot: Bot) -> None
     assert bot.bitrix24.methods == ["im.user.get"]
 
 
-def test_nothing_is_asked_of_a_portal_that_admits_nothing(bot: Bot) -> None:
-    bot.portal = replace(bot.portal, state=PortalState.REAUTHORISE)
+@pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.STOPPED])
+def test_nothing_is_asked_of_a_portal_that_admits_nothing(bot: Bot, service: Service, state: PortalState) -> None:
+    bot.portal = replace(bot.portal, state=state, retry_at=service.clock.now() + 60)
     assert bot.hears(command(user=EventUser(27))) == "portal_closed"
+    assert bot.bitrix24.calls == []
+
+
+def test_the_bot_falls_silent_where_the_portal_was_stopped_a_moment_ago(bot: Bot, service: Service) -> None:
+    remembered = bot.portal
+    service.portals.states.stop(service.portals.named(remembered.member_id))
+    bot.portal = replace(remembered, state=PortalState.UNPAID, retry_at=1.0)
+    assert bot.hears(message()) == "portal_closed"
     assert bot.bitrix24.calls == []
 
 

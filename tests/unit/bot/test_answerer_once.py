@@ -96,7 +96,8 @@ def test_what_surely_was_not_said_comes_again_and_is_said_then(
 
 
 def test_a_portal_that_turned_out_to_admit_nothing_is_not_asked_again_and_again(bot: Bot, output: Output) -> None:
-    bot.bitrix24.fails(SEND, "OVERLOAD_LIMIT", 503)
+    for method in (SEND, "profile"):
+        bot.bitrix24.fails(method, "OVERLOAD_LIMIT", 503)
     assert bot.hears(message()) == "unsent"
     assert bot.hears(message(message=EventMessage(790, "deal 1663", 27))) == "portal_closed"
     assert len(bot.said) == 1

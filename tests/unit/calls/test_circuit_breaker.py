@@ -99,6 +99,16 @@ def test_failures_of_all_processes_are_one_row(process: Process) -> None:
         process().enter(MEMBER_ID)
 
 
+def test_failures_of_processes_that_know_nothing_of_each_other_all_count(process: Process, clock: ManualClock) -> None:
+    processes = [process() for _ in range(IN_A_ROW)]
+    entered = [each.enter(MEMBER_ID) for each in processes]
+    for each, state in zip(processes, entered, strict=True):
+        each.learn(MEMBER_ID, state, SILENT)
+        clock.advance(-0.001)
+    with pytest.raises(PortalUnavailable):
+        process().enter(MEMBER_ID)
+
+
 def test_another_portal_is_another_matter(circuit: Circuit) -> None:
     open_by(circuit)
     assert circuit.enter("another") == State()

@@ -42,7 +42,7 @@ NOW = 1_763_000_000.0
         ("im.chat.get", "TIMEOUT", 0, True),
         ("im.chat.get", "HTTP_5XX", 502, True),
         ("im.chat.get", "NOT_JSON", 200, True),
-        ("im.chat.get", "NOT_JSON", 403, False),
+        ("im.chat.get", "NOT_JSON", 403, True),
         ("im.chat.get", "INTERNAL_SERVER_ERROR", 500, False),
         ("im.chat.get", "QUERY_LIMIT_EXCEEDED", 503, False),
         ("im.chat.get", "OPERATION_TIME_LIMIT", 429, False),

@@ -9,6 +9,7 @@ from chat_lookup.calls.circuit_state import FIRST_PAUSE
 from chat_lookup.calls.operating_budget import BUCKET
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalBusy, PortalUnavailable
+from chat_lookup.portals.failures import pause
 from chat_lookup.portals.portal import Portal, PortalState
 from tests.support.events.bot_questions import BadDay
 from tests.support.fakes import FakeBitrix24, ManualClock, Output, Stores
@@ -110,7 +111,7 @@ def test_what_only_looks_as_if_it_passed_is_not_tried_again(
     failing(bitrix24, READ, error)
     with pytest.raises(BitrixError, match=error[0]):
         call()
-    assert len(bitrix24.calls) == 1
+    assert bitrix24.methods.count(READ) == 1
 
 
 def test_without_time_left_for_it_there_is_no_other_attempt(call: Call, bitrix24: FakeBitrix24) -> None:
@@ -137,12 +138,15 @@ def test_each_attempt_waits_for_a_slot_of_its_own(service: Service, bitrix24: Fa
 def test_a_portal_that_shuts_us_out_is_asked_again_by_itself(
     call: Call, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
-    failing(bitrix24, READ, ("OVERLOAD_LIMIT", 503))
+    bitrix24.answers(READ, 1437)
+    bitrix24.refuses("OVERLOAD_LIMIT", 503)
     with pytest.raises(BitrixError):
         call()
     for method in (READ, WRITE, "scope"):
         with pytest.raises(PortalBlocked):
             call(method)
+    assert bitrix24.methods == [READ, "profile"]
+    bitrix24.recovers()
     clock.advance(FIRST_PAUSE)
     assert call() == 1437
     assert call() == 1437
@@ -164,7 +168,7 @@ def test_a_slot_that_came_after_the_portal_shut_is_not_used(
     service: Service, another_process: Service, bitrix24: FakeBitrix24
 ) -> None:
     portal = install(service, rate=0.2, burst=1)
-    failing(bitrix24, READ, ("OVERLOAD_LIMIT", 503))
+    bitrix24.refuses("OVERLOAD_LIMIT", 503)
 
     def shut_meanwhile(_: float) -> None:
         if len(bitrix24.calls) == 0:
@@ -173,7 +177,7 @@ def test_a_slot_that_came_after_the_portal_shut_is_not_used(
 
     with pytest.raises(PortalBlocked):
         service.calls.call(portal, READ, {}, Deadline.after(30, service.clock), on_slot=shut_meanwhile)
-    assert len(bitrix24.calls) == 1
+    assert bitrix24.methods == [READ, "profile"]
 
 
 def test_a_method_whose_time_is_spent_is_refused_without_asking_until_its_reset(
@@ -259,12 +263,12 @@ def test_nor_is_it_used_while_the_portal_is_not_called(
     service: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     deadline = Deadline.after(10, service.clock)
-    failing(bitrix24, READ, ("OVERLOAD_LIMIT", 503))
+    bitrix24.refuses("OVERLOAD_LIMIT", 503)
     with pytest.raises(BitrixError):
         call()
     with pytest.raises(PortalBlocked):
         service.calls.call_with(service.tokens.grant(portal, deadline), portal, "profile", {}, deadline)
-    assert len(bitrix24.calls) == 1
+    assert bitrix24.methods == [READ, "profile"]
 
 
 # -- portals whose state ends by itself --------------------------------------------------------------------------------
@@ -281,14 +285,15 @@ def test_of_all_who_come_when_an_unpaid_portal_is_due_one_finds_out(
             with pytest.raises(PortalBlocked) as raised:
                 another_process.calls.call(portal, READ, {}, Deadline.after(10, clock))
             refusals.append(raised.value)
-        return 1437
+        return {"ID": "1"}
 
-    bitrix24.answers_by(READ, others_come)
-    assert service.calls.call(portal, READ, {}, Deadline.after(10, clock)).result == 1437
-    assert len(bitrix24.calls) == 1
-    assert all(0 < (each.retry_after or 0) <= 60 for each in refusals)
-    # Whoever remembers the former record is let in all the same.
+    bitrix24.answers_by("profile", others_come)
     bitrix24.answers(READ, 1437)
+    assert service.calls.call(portal, READ, {}, Deadline.after(10, clock)).result == 1437
+    assert bitrix24.methods == ["profile", READ]
+    assert len(refusals) == 3
+    assert all(0 < (each.retry_after or 0) <= pause(1) for each in refusals)
+    # A process that remembers the former record is let in all the same.
     assert another_process.calls.call(portal, READ, {}, Deadline.after(10, clock)).result == 1437
 
 
@@ -308,16 +313,18 @@ def test_the_right_to_find_out_is_had_although_its_answer_was_lost(
     assert process.portals.get(portal.member_id).state is PortalState.ACTIVE
 
 
-def test_who_finds_out_and_dies_is_followed_by_another_soon(
+def test_a_look_that_fails_is_followed_by_another_when_that_is_due(
     service: Service, another_process: Service, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     portal = install(service, state=PortalState.UNPAID, retry_at=clock.now() - 1)
-    failing(bitrix24, READ, *[("TRANSPORT", 0)] * 3)
-    with pytest.raises(BitrixError):
+    failing(bitrix24, "profile", *[("TRANSPORT", 0)] * 3)
+    bitrix24.answers(READ, 1437)
+    with pytest.raises(PortalBlocked):
         service.calls.call(portal, READ, {}, Deadline.after(10, clock))
+    assert READ not in bitrix24.methods
     with pytest.raises(PortalBlocked):
         another_process.portals.get(portal.member_id)
-    clock.advance(31)
+    clock.advance(pause(1))
     current = another_process.portals.get(portal.member_id)
     assert another_process.calls.call(current, READ, {}, Deadline.after(10, clock)).result == 1437
     assert service.portals.get(portal.member_id).state is PortalState.ACTIVE

@@ -33,7 +33,7 @@ def make(attempts: Attempts, telemetry: Telemetry, clock: ManualClock, *, once: 
             if once:
                 attempts.once(REQUEST, GRANT, PORTAL, deadline)
             else:
-                attempts.make(REQUEST, GRANT, PORTAL, deadline, Share.INTERACTIVE, None)
+                attempts.make(REQUEST, lambda _: GRANT, PORTAL, deadline, Share.INTERACTIVE, None)
         except BitrixError:
             pass
 

@@ -146,9 +146,10 @@ def test_a_failure_that_lasts_marks_the_portal_and_the_next_caller_is_told_witho
     state: PortalState,
     error: type[Exception],
 ) -> None:
-    bitrix24.fails("im.chat.get", code, status)
+    bitrix24.refuses(code, status)
     with pytest.raises(BitrixError):
         call(service, portal, deadline)
+    assert bitrix24.methods == ["im.chat.get", "profile"]
     record = service.portals.read(portal.member_id)
     assert record is not None
     assert record.state is state

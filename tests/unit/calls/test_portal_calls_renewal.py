@@ -1,6 +1,8 @@
 """Calls to a portal that is opened by tokens: refused ones are renewed once, and no refusal starts a loop."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 
@@ -15,10 +17,12 @@ from chat_lookup.errors import (
     PortalUnavailable,
 )
 from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.failures import FIRST_LOOK
 from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.states import RENEWED_EVERY
 from chat_lookup.portals.updates import PortalFacts
 from tests.support.fakes import CLIENT_ID, MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock, Output, Stores
-from tests.support.tokens.renewal_scene import FIRST_ACCESS, FIRST_REFRESH, LIFETIME, Renewing, build
+from tests.support.tokens.renewal_scene import FIRST_ACCESS, FIRST_REFRESH, FUNCTION, LIFETIME, Renewing, build
 
 CHAT = {"ID": 1437}
 
@@ -29,13 +33,14 @@ class TokenedPortal(FakeBitrix24):
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(clock)
         self.refused: dict[str | None, tuple[str, int]] = {}
-        self.answers_by("im.chat.get", self._answered)
+        for method in ("im.chat.get", "profile", "scope"):
+            self.answers_by(method, self._answered)
 
     def _answered(self, _: Mapping[str, object]) -> object:
         endpoint = self.calls[-1].endpoint
         code = self.refused.get(endpoint.auth) or self.refused.get(endpoint.host)
         if code:
-            raise BitrixError(*code, method="im.chat.get", description="what the portal said")
+            raise BitrixError(*code, method=self.calls[-1].method, description="what the portal said")
         return CHAT
 
     @property
@@ -81,7 +86,7 @@ def test_a_good_token_is_used_and_nothing_is_renewed(
     assert server.asked == []
 
 
-@pytest.mark.parametrize("code", ["expired_token", "NO_AUTH_FOUND", "invalid_token", "EXPIRED_TOKEN", "UNHEARD_OF"])
+@pytest.mark.parametrize("code", ["expired_token", "NO_AUTH_FOUND", "invalid_token", "EXPIRED_TOKEN"])
 def test_a_refused_token_is_renewed_once_and_the_call_is_made_again(
     process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer, code: str
 ) -> None:
@@ -113,13 +118,27 @@ def test_who_was_refused_a_token_that_another_has_renewed_uses_the_others(
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("code", ["ACCESS_ERROR", "insufficient_scope", "QUERY_LIMIT_EXCEEDED", "HTTP_5XX"])
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("ACCESS_ERROR", 503),
+        ("insufficient_scope", 503),
+        ("QUERY_LIMIT_EXCEEDED", 503),
+        ("HTTP_5XX", 503),
+        ("CONNECTION_ERROR", 401),
+        ("HTTP_4XX", 401),
+        ("PORTAL_BLOCKED_BY_LICENSE_SCANNER", 401),
+        ("NOT_JSON", 401),
+        ("NOT_JSON", 302),
+    ],
+)
 def test_what_is_not_about_the_token_renews_nothing(
-    process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer, code: str
+    process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer, code: str, status: int
 ) -> None:
-    bitrix24.refused[FIRST_ACCESS] = (code, 503)
-    with pytest.raises(BitrixError, match=code):
+    bitrix24.refused[FIRST_ACCESS] = (code, status)
+    with pytest.raises(BitrixError) as raised:
         process.call(portal)
+    assert raised.value.code == code
     assert server.asked == []
     assert process.record().state is PortalState.ACTIVE
 
@@ -127,34 +146,91 @@ def test_what_is_not_about_the_token_renews_nothing(
 # -- no loop -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_portal_that_refuses_the_renewed_token_too_is_left_alone_for_a_minute(
+def test_a_portal_that_refuses_the_renewed_token_too_is_left_alone_until_the_next_look(
     process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     bitrix24.refused["acme.bitrix24.com"] = ("invalid_token", 401)
     with pytest.raises(BitrixError, match="invalid_token"):
         process.call(portal)
+    assert bitrix24.methods == ["im.chat.get", "im.chat.get", "profile"]
     assert len(server.asked) == 1
     for _ in range(3):
         with pytest.raises(PortalReauthorise) as refused:
             process.portals.get(MEMBER_ID)
         assert refused.value.portal_error == "invalid_token"
-    clock.advance(61)
+    clock.advance(FIRST_LOOK)
     del bitrix24.refused["acme.bitrix24.com"]
     assert process.call(process.portals.get(MEMBER_ID)) == CHAT
     assert process.record().state is PortalState.ACTIVE
     assert len(server.asked) == 1
+    assert process.recoveries.told == [(MEMBER_ID, "refused", "invalid_token")]
 
 
-def test_a_portal_that_never_accepts_a_token_costs_one_refresh_a_minute(
+HOURS = 24
+
+
+def test_a_portal_that_never_accepts_a_token_costs_a_refresh_after_10_20_40_minutes_and_then_one_an_hour(
     process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     del portal
     bitrix24.refused["acme.bitrix24.com"] = ("NO_AUTH_FOUND", 401)
-    for _ in range(10 * 6):
-        clock.advance(10)
+    began = clock.now()
+    refreshed_at: list[float] = []
+    for _ in range(HOURS * 60):
+        clock.advance(60)
+        asked = len(server.asked)
         with pytest.raises((BitrixError, PortalReauthorise)):
             process.call(process.portals.get(MEMBER_ID))
-    assert len(server.asked) <= 10
+        refreshed_at += [clock.now() - began] * (len(server.asked) - asked)
+    gaps = [later - sooner for sooner, later in pairwise(refreshed_at)]
+    assert all(gap >= least for gap, least in zip(gaps, (600, 1200, 2400), strict=False))
+    # A pair that reached its end is renewed besides, by the look that meets it, and is at hand for the next looks.
+    assert min(gaps) >= RENEWED_EVERY
+    assert len(server.asked) <= HOURS + 4
+    assert bitrix24.methods.count("profile") <= HOURS + 10
+    assert bitrix24.methods.count("im.chat.get") == 2
+
+
+@pytest.mark.usefixtures("portal")
+def test_because_of_refusals_a_portal_is_renewed_once_in_ten_minutes_whatever_answers_come_between(
+    process: Renewing, bitrix24: TokenedPortal, server: FakeAuthorisationServer, clock: ManualClock
+) -> None:
+    """A portal that takes each token for a minute, and refuses it from then on."""
+    began = clock.now()
+    while clock.now() - began < RENEWED_EVERY:
+        bitrix24.refused = {bitrix24.tokens[-1] if bitrix24.tokens else FIRST_ACCESS: ("expired_token", 401)}
+        for _ in range(6):
+            with suppress(BitrixError, PortalReauthorise):
+                process.call(process.portals.get(MEMBER_ID))
+            clock.advance(10)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("age", [0.0, 30.0, LIFETIME / 2])
+def test_the_first_refusal_renews_at_once_whatever_the_tokens_age(
+    process: Renewing,
+    portal: Portal,
+    bitrix24: TokenedPortal,
+    server: FakeAuthorisationServer,
+    clock: ManualClock,
+    age: float,
+) -> None:
+    clock.advance(age)
+    bitrix24.refused[FIRST_ACCESS] = ("expired_token", 401)
+    assert process.call(portal) == CHAT
+    assert len(server.asked) == 1
+
+
+def test_an_outage_of_the_authorisation_server_does_not_use_up_the_renewal(
+    process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer, clock: ManualClock
+) -> None:
+    bitrix24.refused[FIRST_ACCESS] = ("expired_token", 401)
+    server.failure = BitrixError("HTTP_5XX", 502, method="oauth/token")
+    with pytest.raises(PortalUnavailable):
+        process.call(portal)
+    server.failure = None
+    clock.advance(5)
+    assert process.another().call(portal) == CHAT
 
 
 # -- a new address -----------------------------------------------------------------------------------------------------
@@ -176,7 +252,8 @@ def test_where_the_authorisation_server_knows_no_other_address_nobody_asks_it_at
     bitrix24.refused["acme.bitrix24.com"] = ("PORTAL_RENAMED", 302)
     with pytest.raises(BitrixError, match="PORTAL_RENAMED"):
         process.call(portal)
-    assert len(bitrix24.calls) == len(server.asked) == 1
+    assert bitrix24.methods == ["im.chat.get", "profile"]
+    assert len(server.asked) == 1
     with pytest.raises(PortalReauthorise):
         process.portals.get(MEMBER_ID)
 
@@ -220,6 +297,7 @@ def test_a_portal_that_was_unpaid_and_answers_again_is_open_again(
     bitrix24.refused[FIRST_ACCESS] = ("PAYMENT_REQUIRED", 401)
     with pytest.raises(BitrixError):
         process.call(portal)
+    assert process.record().state is PortalState.UNPAID
     clock.advance(LIFETIME + 1)
     assert process.call(process.portals.get(MEMBER_ID)) == CHAT
     assert process.record().state is PortalState.ACTIVE
@@ -227,9 +305,9 @@ def test_a_portal_that_was_unpaid_and_answers_again_is_open_again(
 
 @pytest.mark.parametrize("code", ["", "PAYMENT_REQUIRED", "authorization_error"])
 def test_whatever_a_slow_call_learns_a_portal_that_was_uninstalled_meanwhile_stays_so(
-    process: Renewing, stores: Stores, bitrix24: TokenedPortal, code: str
+    process: Renewing, stores: Stores, bitrix24: TokenedPortal, clock: ManualClock, code: str
 ) -> None:
-    portal = process.install(state=PortalState.UNPAID)
+    portal = process.install(state=PortalState.UNPAID, retry_at=clock.now() + 60)
     facts = PortalFacts(stores.dynamodb, stores.portal_table, process.portals)
 
     def uninstalled_meanwhile(_: Mapping[str, object]) -> object:
@@ -322,3 +400,23 @@ def test_a_deadline_bounds_the_call_the_renewal_and_the_second_call_together(
         process.calls.call(portal, "im.chat.get", {}, deadline)
     assert clock.now() - began <= 6
     assert len(bitrix24.calls) == 1
+
+
+# -- a slow authorisation server ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(("seconds", "server_takes"), [(10, 15), (7.5, 15), (10, 25)])
+def test_the_one_request_that_renews_is_answered_late_and_within_its_function(
+    process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer, clock: ManualClock,
+    late: bool, seconds: float, server_takes: float,
+) -> None:  # fmt: skip
+    if late:
+        clock.advance(LIFETIME)
+    else:
+        bitrix24.refused[FIRST_ACCESS] = ("expired_token", 401)
+    server.seconds = server_takes
+    began = clock.now()
+    assert process.call(portal, seconds) == CHAT
+    assert seconds < server_takes <= clock.now() - began <= FUNCTION - 1
+    assert bitrix24.tokens[-1] == "issued-access-1"

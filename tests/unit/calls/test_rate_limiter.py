@@ -1,5 +1,6 @@
 """Reservations of the shared pace, by several processes on one table."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -7,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat_lookup.calls.gcra import BULK_PATIENCE, Pace, Share
+from chat_lookup.calls.gcra import BULK_PATIENCE, HOLD, QUIET, RESTORE, Pace, Share, Standing
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
-from chat_lookup.errors import PortalBusy
+from chat_lookup.errors import DeadlineReached, PortalBusy
 from tests.support.fakes import MEMBER_ID, OthersGoOn, Stores
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def test_whose_time_is_up_is_refused_and_reserves_nothing(
         wait(limiter, clock)
     written = dynamodb.writes
     for late in (0, -5):
-        with pytest.raises(PortalBusy):
+        with pytest.raises(DeadlineReached):
             wait(limiter, clock, patience=late)
     assert dynamodb.writes == written
 
@@ -194,17 +195,187 @@ def test_a_new_process_needs_two_writes_at_most(stores: Stores, clock: OthersGoO
     assert dynamodb.writes == 2
 
 
-def test_bulk_never_reserves_more_than_a_second_ahead(stores: Stores, clock: OthersGoOn) -> None:
+@pytest.mark.parametrize(("asked_before", "slots"), [(False, 45), (True, 36)])
+def test_bulk_never_reserves_more_than_a_second_ahead(
+    stores: Stores, clock: OthersGoOn, asked_before: bool, slots: int
+) -> None:
     limiter = process(stores, clock)
+    if asked_before:
+        wait(process(stores, clock), clock)
+        clock.advance(QUIET - 1)
     waited = until_refused(limiter, clock, share=Share.BULK, patience=60)
     assert max(waited) <= BULK_PATIENCE + TINY
-    assert len(waited) == 36 + 2  # four fifths of 45, and what leaks in a second
+    assert len(waited) == slots + 2  # its share of the burst, and what leaks in a second
 
 
-def test_whoever_waits_is_admitted_at_once_while_bulk_takes_all_it_may(stores: Stores, clock: OthersGoOn) -> None:
+def test_an_interactive_caller_is_admitted_at_once_while_bulk_takes_all_it_may(
+    stores: Stores, clock: OthersGoOn
+) -> None:
     bulk, interactive = process(stores, clock), process(stores, clock)
+    wait(interactive, clock)
     until_refused(bulk, clock, share=Share.BULK)
-    assert [wait(interactive, clock) for _ in range(7)] == [0.0] * 7
+    assert [wait(interactive, clock) for _ in range(6)] == [0.0] * 6
+
+
+# -- the reserve while no interactive caller asks (design 14) ----------------------------------------------------------
+
+
+def test_the_first_interactive_caller_after_a_quiet_minute_waits_a_second_and_a_half_at_most_and_no_other_waits(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    """One question every two seconds, while eight processes of bulk work take whatever they may have."""
+    bulk, person = [process(stores, clock) for _ in range(8)], process(stores, clock)
+    waited = []
+    for _ in range(20):
+        for each in bulk:
+            until_refused(each, clock, share=Share.BULK)
+        waited.append(wait(person, clock))
+        for _ in range(20):
+            clock.advance(0.1)
+            for each in bulk:
+                until_refused(each, clock, share=Share.BULK)
+    assert 0 < waited[0] <= 1.5 + TINY
+    assert waited[1:] == pytest.approx([0.0] * 19, abs=TINY)
+
+
+def test_bulk_learns_of_an_interactive_caller_of_another_process_with_its_next_slot(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    bulk = process(stores, clock)
+    for _ in range(40):
+        assert wait(bulk, clock, share=Share.BULK) <= BULK_PATIENCE
+    wait(process(stores, clock), clock)
+    with pytest.raises(PortalBusy):
+        wait(bulk, clock, share=Share.BULK)
+
+
+def test_after_a_minute_without_an_interactive_caller_bulk_takes_the_reserve_again(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    wait(process(stores, clock), clock)
+    clock.advance(QUIET + 0.1)
+    assert len(until_refused(process(stores, clock), clock, share=Share.BULK)) == 45 + 2
+
+
+def test_bulk_leaves_the_reserve_alone_while_the_portal_has_refused_a_call_of_late(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    """Another application uses the burst, too, and would be refused for ours."""
+    limiter = process(stores, clock)
+    limiter.refused(MEMBER_ID, USUAL)
+    clock.advance(HOLD + RESTORE - 1)
+    assert len(until_refused(limiter, clock, share=Share.BULK)) <= 36 + 2
+    clock.advance(60)
+    assert len(until_refused(limiter, clock, share=Share.BULK)) == 45 + 2
+
+
+def test_an_interactive_caller_by_a_clock_that_ran_wrong_does_not_take_the_reserve_from_bulk(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    ahead = OthersGoOn(clock.now() + 3600)
+    wait(process(stores, ahead), ahead)
+    assert len(until_refused(process(stores, clock), clock, share=Share.BULK)) == 45 + 2
+
+
+# -- another pace (`portal.set`) ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("calls", [1, 15, 30])
+@pytest.mark.parametrize(("before", "after"), [(Pace(2, 50), Pace(100, 50)), (Pace(100, 50), Pace(2, 50))])
+def test_after_a_change_of_pace_what_was_used_counts_in_requests(
+    stores: Stores, clock: OthersGoOn, calls: int, before: Pace, after: Pace
+) -> None:
+    one, another = process(stores, clock), process(stores, clock)
+    wait(another, clock, after)  # it has seen a row of that portal before
+    clock.advance(60)
+    for _ in range(calls):
+        wait(one, clock, before)
+    waited = [wait(each, clock, after) for each in [another, one, process(stores, clock)] * 5]
+    reach = after.reach(Share.INTERACTIVE)
+    expected = [max(0.0, (calls + number) / after.rate - reach) for number in range(15)]
+    assert waited == pytest.approx(expected, abs=TINY)
+
+
+def test_a_portal_that_is_throttled_by_hand_is_called_at_its_new_pace_soon_however_much_was_used_before(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    """One call in ten seconds, as the runbook has it: a bucket of one is full with one."""
+    limiter, slow = process(stores, clock), Pace(0.1, 1)
+    for _ in range(40):
+        wait(limiter, clock)
+    assert [wait(limiter, clock, slow, patience=60) for _ in range(2)] == pytest.approx([10, 20], abs=TINY)
+    clock.advance(20)
+    assert wait(limiter, clock) == 0.0
+
+
+def test_callers_that_wait_for_their_slots_already_count_after_a_change_of_pace(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    limiter, slow = process(stores, clock), Pace(0.1, 1)
+    for _ in range(45 + 3):
+        wait(limiter, clock)
+    assert wait(limiter, clock, slow, patience=60) == pytest.approx(10 * (1 + 3), abs=TINY)
+
+
+def test_processes_that_still_go_by_the_former_pace_neither_lose_a_slot_nor_find_one_too_many(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    """A process remembers a portal's record for up to thirty seconds."""
+    former, today = process(stores, clock), process(stores, clock)
+    waited = [
+        wait(limiter, clock, pace)
+        for _ in range(40)
+        for limiter, pace in ((former, Pace(2, 100)), (today, Pace(5, 100)))
+    ]
+    assert waited == [0.0] * 80
+    (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
+    used = (float(item["tat"]["N"]) - clock.now()) * float(item["rate"]["N"])
+    assert used == pytest.approx(80, abs=0.1)
+
+
+def test_a_pause_stays_as_long_as_it_was_whatever_the_pace(stores: Stores, clock: OthersGoOn) -> None:
+    process(stores, clock).refused(MEMBER_ID, Pace(2, 50), clock.now() + 20)
+    assert 20 <= wait(process(stores, clock), clock, Pace(100, 50), patience=30) <= 20.5
+
+
+def test_a_row_of_a_former_version_which_keeps_no_rate_counts_at_the_pace_of_today(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    put_tat(stores, clock.now() + 22.5)
+    limiter = process(stores, clock)
+    assert [wait(limiter, clock) for _ in range(2)] == pytest.approx([0.5, 1.0], abs=TINY)
+    assert len(until_refused(process(stores, clock), clock, share=Share.BULK)) == 0
+
+
+# -- clocks that run wrong ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead", [103, 600, 3599, 2 * 24 * 3600])
+def test_a_clock_that_runs_ahead_keeps_no_caller_out_for_longer_than_a_full_row_of_callers_would(
+    stores: Stores, clock: OthersGoOn, ahead: float
+) -> None:
+    wrong = OthersGoOn(clock.now() + ahead)
+    wait(process(stores, wrong), wrong)
+    for _ in range(3):
+        assert wait(process(stores, clock), clock) == 0.0
+
+
+@given(st.floats(0, 7200))
+def test_no_clock_ahead_is_believed_for_longer_than_some_hundred_seconds(ahead: float) -> None:
+    seen = Standing(tat=NOW + ahead, rate=2.0).credible(USUAL, NOW)
+    assert seen.tat is None or seen.tat <= NOW + 102 + TINY
+
+
+@pytest.mark.parametrize("pause", [Limiter.refused, Limiter.closed])
+@pytest.mark.parametrize("ahead", [61, 600, 3599])
+def test_nor_does_a_pause_that_such_a_clock_wrote(
+    stores: Stores, clock: OthersGoOn, ahead: float, pause: Callable[[Limiter, str, Pace, float], None]
+) -> None:
+    wrong = OthersGoOn(clock.now() + ahead)
+    pause(process(stores, wrong), MEMBER_ID, USUAL, wrong.now() + 20)
+    assert wait(process(stores, clock), clock, patience=45) <= 42
+    process(stores, clock).refused(MEMBER_ID, USUAL)
+    assert wait(process(stores, clock), clock, patience=45) >= 4 - TINY
 
 
 def test_a_row_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Stores, clock: OthersGoOn) -> None:
@@ -216,7 +387,7 @@ def test_a_row_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Sto
 
 def test_a_process_that_saw_such_a_row_before_is_not_blocked_either(stores: Stores, clock: OthersGoOn) -> None:
     limiter = process(stores, clock)
-    put_tat(stores, clock.now() + 3000)
+    put_tat(stores, clock.now() + 100)
     with pytest.raises(PortalBusy):
         wait(limiter, clock)
     put_tat(stores, clock.now() + 2 * 24 * 3600)

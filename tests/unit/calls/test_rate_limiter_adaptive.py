@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from chat_lookup.calls.gcra import HOLD, MOST_WAITERS, RESTORE, Pace, Share
+from chat_lookup.calls.gcra import HOLD, LONGEST_PAUSE, MOST_WAITERS, RESTORE, Pace, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
-from chat_lookup.errors import PortalBusy
+from chat_lookup.errors import PortalBusy, PortalUnavailable
 from tests.support.fakes import MEMBER_ID, ManualClock, OthersGoOn, Stores
 
 if TYPE_CHECKING:
@@ -125,13 +125,14 @@ def test_refused_again_the_pace_is_halved_again_but_never_below_a_quarter(stores
     assert [each for pause in pauses for each in pause] == pytest.approx([4, 1, 8, 2, 8, 2, 8, 2], abs=TINY)
 
 
-def test_whoever_would_have_to_wait_beyond_his_deadline_for_the_pause_to_end_is_told_so(
+def test_a_caller_whose_deadline_comes_before_the_end_of_a_pause_gets_that_end(
     stores: Stores, clock: OthersGoOn
 ) -> None:
     process(stores, clock).refused(MEMBER_ID, USUAL)
+    clock.advance(0.5)
     with pytest.raises(PortalBusy) as raised:
         wait(process(stores, clock), clock, patience=1)
-    assert raised.value.retry_after == pytest.approx(3.0, abs=TINY)
+    assert raised.value.retry_after == pytest.approx(3.5, abs=TINY)
 
 
 def test_after_a_pause_bulk_lets_those_who_wait_go_first(stores: Stores, clock: OthersGoOn) -> None:
@@ -159,11 +160,55 @@ def test_a_portal_that_names_the_end_of_its_refusal_is_left_alone_until_then(sto
     assert wait(limiter, clock, patience=30) == pytest.approx(20, abs=TINY)
 
 
-def test_no_portal_names_an_end_that_keeps_its_callers_longer_than_a_minute(stores: Stores, clock: OthersGoOn) -> None:
+@pytest.mark.parametrize("pause", [Limiter.refused, Limiter.closed])
+def test_no_portal_keeps_its_callers_longer_than_ten_minutes_whatever_it_asks_for(
+    stores: Stores, clock: OthersGoOn, pause: Callable[[Limiter, str, Pace, float], None]
+) -> None:
     limiter = process(stores, clock)
-    limiter.refused(MEMBER_ID, USUAL, clock.now() + 1e9)
-    clock.advance(59)
+    pause(limiter, MEMBER_ID, USUAL, clock.now() + 1e9)
+    clock.advance(LONGEST_PAUSE - 1)
     assert wait(limiter, clock) == pytest.approx(1, abs=TINY)
+
+
+@pytest.mark.parametrize("seconds", [20, 120, 600])
+def test_each_caller_gets_the_end_of_the_pause_that_the_portal_named(
+    stores: Stores, clock: OthersGoOn, seconds: float
+) -> None:
+    limiter = process(stores, clock)
+    limiter.refused(MEMBER_ID, USUAL, clock.now() + seconds)
+    for left in (seconds, seconds - 5):
+        with pytest.raises(PortalBusy) as raised:
+            wait(process(stores, clock), clock, patience=min(10, left - 1))
+        assert raised.value.retry_after == pytest.approx(left, abs=TINY)
+        clock.advance(5)
+
+
+def test_a_later_end_counts_and_the_pace_is_halved_once(stores: Stores, clock: OthersGoOn) -> None:
+    one, another = process(stores, clock), process(stores, clock)
+    one.refused(MEMBER_ID, USUAL)
+    another.refused(MEMBER_ID, USUAL, clock.now() + 20)
+    one.refused(MEMBER_ID, USUAL, clock.now() + 10)
+    assert [wait(each, clock, patience=30) for each in (one, another)] == pytest.approx([20, 21], abs=TINY)
+
+
+def test_a_portal_out_of_service_is_left_alone_until_its_end_and_then_called_at_the_pace_as_it_was(
+    stores: Stores, clock: OthersGoOn
+) -> None:
+    process(stores, clock).closed(MEMBER_ID, USUAL, clock.now() + 20)
+    with pytest.raises(PortalUnavailable) as raised:
+        wait(process(stores, clock), clock)
+    assert raised.value.retry_after == pytest.approx(20, abs=TINY)
+    limiter = process(stores, clock)
+    assert [wait(limiter, clock, patience=30) for _ in range(3)] == pytest.approx([20, 20.5, 21], abs=TINY)
+
+
+def test_a_refusal_after_an_outage_is_one_for_too_many_requests_again(stores: Stores, clock: OthersGoOn) -> None:
+    limiter = process(stores, clock)
+    limiter.closed(MEMBER_ID, USUAL, clock.now() + 20)
+    clock.advance(21)
+    limiter.refused(MEMBER_ID, USUAL)
+    with pytest.raises(PortalBusy):
+        wait(process(stores, clock), clock, patience=1)
 
 
 def test_slots_that_are_reserved_far_ahead_are_not_given_up_for_a_short_pause(
@@ -206,7 +251,7 @@ def test_whoever_slept_while_another_was_refused_gives_up_if_the_pause_ends_too_
     meanwhile.happens = lambda: other.refused(MEMBER_ID, pace)
     with pytest.raises(PortalBusy) as raised:
         wait(limiter, meanwhile, pace, patience=2)
-    assert raised.value.retry_after == pytest.approx(2.0, abs=TINY)
+    assert raised.value.retry_after == pytest.approx(3.0, abs=TINY)  # the pause began a second ago
 
 
 def test_bulk_that_slept_between_two_steps_of_a_burst_hears_of_a_refusal_before_it_calls(

@@ -1,36 +1,53 @@
-"""Any interleaving of processes, classes, pauses, refusals and deaths, their clocks apart, against a leaky bucket."""
+"""Any interleaving of processes, classes, pauses, refusals, deaths and a change of pace, their clocks apart, against a
+leaky bucket."""
 
-from math import ceil
+import math
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from chat_lookup.calls.gcra import BULK_PATIENCE, LEAST, Pace, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import SKEW, Deadline
-from chat_lookup.errors import PortalBusy
+from chat_lookup.errors import PortalBusy, PortalUnavailable
 from tests.support.fakes import OthersGoOn, Stores
 
 PROCESSES = 3
 MOST_PATIENT = 20.0
+FASTEST = 5.0
+AS_GOOD = 1.0
+"""Seconds by which a pause may end before another one that a portal names meanwhile."""
 TINY = 1e-3
 """Seconds that rounding to microseconds may add up to here."""
 
 
 class LeakyBucket:
-    """The portal's own count (bitrix24.md 6.1): one up for each request, `rate` down each second."""
+    """The portal's own count (bitrix24.md 6.1): one up for each request, `rate` down each second, and `later` from the
+    moment of a change on."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, later: tuple[float, float] = (0.0, math.inf)) -> None:
         self._rate = rate
+        self._later, self._changed_at = later
 
     def highest_level(self, moments: list[float]) -> float:
         level = highest = 0.0
         before = 0.0
         for moment in sorted(moments):
-            level = max(0.0, level - (moment - before) * self._rate) + 1
+            level = max(0.0, level - self._leaked(before, moment)) + 1
             highest, before = max(highest, level), moment
         return highest
+
+    def _leaked(self, since: float, until: float) -> float:
+        change = min(max(self._changed_at, since), until)
+        return (change - since) * self._rate + (until - change) * self._later
 
 
 class Apart:
@@ -61,13 +78,14 @@ class Interleaving(RuleBasedStateMachine):
         self._paused_until = 0.0
 
     @initialize(
-        rate=st.sampled_from([0.7, 2.0, 5.0]),
+        rate=st.sampled_from([0.7, 2.0, FASTEST]),
         spare=st.integers(0, 10),
         apart=st.permutations([-SKEW / 2, 0.0, SKEW / 2]),
     )
     def install(self, rate: float, spare: int, apart: list[float]) -> None:
         # What leaks while two clocks differ cannot be kept from a burst of one.
-        self._pace = Pace(rate, ceil(1 + rate * SKEW) + spare)
+        self._pace = Pace(rate, math.ceil(1 + FASTEST * SKEW) + spare)
+        self._bucket = LeakyBucket(rate)
         self._clocks = [Apart(self._true, seconds) for seconds in apart]
         self._processes = [self._new_process(number) for number in range(PROCESSES)]
         Interleaving.portals += 1
@@ -90,7 +108,7 @@ class Interleaving(RuleBasedStateMachine):
         for _ in range(calls):
             try:
                 waited = self._reserve(number, share, patience)
-            except PortalBusy as busy:
+            except (PortalBusy, PortalUnavailable) as busy:
                 self._told.append(busy.retry_after or 0.0)
                 return
             assert waited <= (min(patience, BULK_PATIENCE) if share is Share.BULK else patience) + TINY
@@ -102,7 +120,7 @@ class Interleaving(RuleBasedStateMachine):
     def reserve_and_die(self, number: int) -> None:
         try:
             self._reserve(number, Share.INTERACTIVE, MOST_PATIENT)
-        except PortalBusy as busy:
+        except (PortalBusy, PortalUnavailable) as busy:
             self._told.append(busy.retry_after or 0.0)
         self._processes[number] = self._new_process(number)
 
@@ -112,6 +130,20 @@ class Interleaving(RuleBasedStateMachine):
         # One that comes during the pause after another counts with that.
         if self._true.now() > self._paused_until + self._pause(LEAST):
             self._paused_until = self._true.now() + self._pause(0.5)
+
+    @rule(number=st.integers(0, PROCESSES - 1), seconds=st.floats(0, 60), out_of_service=st.booleans())
+    def the_portal_names_a_time(self, number: int, seconds: float, out_of_service: bool) -> None:
+        process, retry_at = self._processes[number], self._clocks[number].now() + seconds
+        (process.closed if out_of_service else process.refused)(self._member_id, self._pace, retry_at)
+        if self._true.now() + seconds > self._paused_until + AS_GOOD + SKEW:
+            self._paused_until = self._true.now() + seconds
+
+    @precondition(lambda self: self._pace.rate < FASTEST)
+    @rule()
+    def the_portal_gets_a_faster_pace(self) -> None:
+        """Some process may go by the former one yet, and it knows the row as it was."""
+        self._bucket = LeakyBucket(self._pace.rate, (FASTEST, self._true.now()))
+        self._pace = Pace(FASTEST, self._pace.burst)
 
     def _pause(self, factor: float) -> float:
         """How long a refusal keeps everybody, if that is what it leaves of the pace."""
@@ -123,6 +155,7 @@ class Interleaving(RuleBasedStateMachine):
 
     @rule()
     def after_a_quiet_time_everybody_is_let_in(self) -> None:
+        self._true.advance(max(0.0, self._paused_until - self._true.now()))
         self._true.advance(MOST_PATIENT + self._pause(LEAST) + self._pace.reach(Share.INTERACTIVE) + SKEW)
         patience = PROCESSES / (self._pace.rate * LEAST) + 1
         for number in range(PROCESSES):
@@ -135,7 +168,7 @@ class Interleaving(RuleBasedStateMachine):
     @invariant()
     def the_level_never_passes_the_burst(self) -> None:
         if self._slots:
-            assert LeakyBucket(self._pace.rate).highest_level(self._slots) <= self._pace.burst + TINY
+            assert self._bucket.highest_level(self._slots) <= self._pace.burst + TINY
 
 
 def test_no_interleaving_of_processes_overfills_the_portals_bucket_or_starves_one(stores: Stores) -> None:
@@ -150,3 +183,4 @@ def test_the_bucket_of_this_test_itself_counts_as_the_platform_says() -> None:
     assert LeakyBucket(2).highest_level([0.0] * 50) == 50
     assert LeakyBucket(2).highest_level([0.0, 0.5, 1.0, 1.5]) == 1
     assert LeakyBucket(2).highest_level([0.0, 0.25]) == 1.5
+    assert LeakyBucket(2, (4, 0.25)).highest_level([0.0] * 4 + [0.5] * 2) == 4.5

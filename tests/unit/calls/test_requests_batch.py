@@ -117,6 +117,7 @@ def test_a_batch_that_would_do_harm_or_no_better_is_not(
 def test_a_portal_that_shuts_us_out_in_a_batch_is_left_alone(
     batch: Batch, bitrix24: FakeBitrix24, code: str, whole: bool
 ) -> None:
+    bitrix24.fails("profile", code, 403)
     if whole:
         bitrix24.fails("batch", code, 403)
         with pytest.raises(BitrixError, match=code):
@@ -126,7 +127,21 @@ def test_a_portal_that_shuts_us_out_in_a_batch_is_left_alone(
         assert batch(pairs(1, 2)) == [code, 2000]
     with pytest.raises(PortalBlocked):
         batch(pairs(3))
-    assert len(bitrix24.calls) == 1
+    assert bitrix24.methods == ["batch", "profile"]
+
+
+@pytest.mark.parametrize("code", ["OVERLOAD_LIMIT", "ACCESS_DENIED", "PAYMENT_REQUIRED", "authorization_error"])
+@pytest.mark.parametrize("whole", [True, False], ids=["the batch", "a call in it"])
+def test_one_sign_in_a_batch_closes_nothing(batch: Batch, bitrix24: FakeBitrix24, code: str, whole: bool) -> None:
+    bitrix24.answers_by(READ, by_id(lambda number: code if number == 1 and not whole else ""))
+    if whole:
+        bitrix24.fails("batch", code, 403)
+        with pytest.raises(BitrixError, match=code):
+            batch(pairs(1))
+        bitrix24.answers("batch", {})
+    else:
+        assert batch(pairs(1, 2)) == [code, 2000]
+    assert batch(pairs(3)) == [3000]
 
 
 # -- operating time ----------------------------------------------------------------------------------------------------
@@ -173,7 +188,14 @@ def process(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetr
 
 
 def refusing_tokens(bitrix24: FakeBitrix24, code: str, *, of: Callable[[int], bool], good: str) -> None:
-    """Have the portal refuse some deals unless the token is the one that is good."""
+    """Have the portal refuse some deals, and its profile, unless the token is the one that is good."""
+
+    def profile(_: Mapping[str, object]) -> object:
+        if bitrix24.calls[-1].endpoint.auth != good:
+            raise BitrixError(code, 401, method="profile")
+        return {"ID": "1"}
+
+    bitrix24.answers_by("profile", profile)
     bitrix24.answers_by(
         READ, by_id(lambda number: code if of(number) and bitrix24.calls[-1].endpoint.auth != good else "")
     )
@@ -199,7 +221,7 @@ def test_calls_that_are_refused_with_the_next_token_too_keep_their_refusal_and_t
     refusing_tokens(bitrix24, "expired_token", of=lambda number: number == 2, good="none")
     outcomes = process.calls.batch(portal, pairs(1, 2), Deadline.after(25, process.clock))
     assert told(outcomes) == [1000, "expired_token"]
-    assert len(bitrix24.calls) == 2
+    assert bitrix24.methods == ["batch", "batch", "profile"]
     assert process.record().state is PortalState.REFUSED
 
 

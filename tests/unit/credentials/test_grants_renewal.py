@@ -3,23 +3,28 @@
 import json
 import uuid
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
 from chat_lookup.credentials.grants import EARLY, Grant
+from chat_lookup.credentials.token_pointer import Pointers
 from chat_lookup.errors import (
     ChatLookupError,
     PortalMisconfigured,
     PortalNotInstalled,
     PortalReauthorise,
     PortalUnavailable,
+    StoreUnavailable,
 )
 from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.failures import FIRST_LOOK
 from chat_lookup.portals.portal import PortalState
 from tests.support.fakes import CLIENT_ID, MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock, Stores
-from tests.support.tokens.renewal_scene import FIRST_ACCESS, FIRST_REFRESH, LIFETIME, Renewing, build
+from tests.support.tokens.renewal_scene import FIRST_ACCESS, FIRST_REFRESH, FUNCTION, LIFETIME, Renewing, build
 
 OUTAGE = BitrixError("HTTP_5XX", 503, method="oauth/token")
 
@@ -41,7 +46,7 @@ def process(
 
 def grant_of(process: Renewing, seconds: float = 10) -> Grant:
     """The grant for the portal as its record stands."""
-    return process.tokens.grant(process.record(), Deadline.after(seconds, process.clock))
+    return process.tokens.grant(process.record(), Deadline.after(seconds, process.clock, end=FUNCTION))
 
 
 # -- the pair in use ---------------------------------------------------------------------------------------------------
@@ -83,10 +88,32 @@ def test_a_grant_that_is_dead_serves_to_its_end_and_not_beyond(
     clock.advance(LIFETIME - 30)
     assert grant_of(process).endpoint.auth == FIRST_ACCESS
     assert process.record().state is PortalState.REAUTHORISE
+    assert len(server.asked) == 1
     clock.advance(30)
     with pytest.raises(PortalReauthorise):
         grant_of(process)
-    assert len(server.asked) == 1
+
+
+def test_a_grant_that_the_server_refused_in_error_is_renewed_by_a_later_look(
+    process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
+) -> None:
+    server.failure = BitrixError("invalid_grant", 400, method="oauth/token")
+    clock.advance(LIFETIME)
+    with pytest.raises(PortalReauthorise):
+        grant_of(process)
+    closed = process.record()
+    assert closed.state is PortalState.REAUTHORISE
+    assert closed.retry_at == pytest.approx(clock.now() + FIRST_LOOK)
+    clock.advance(FIRST_LOOK)
+    with pytest.raises(PortalReauthorise):
+        process.call(process.portals.get(MEMBER_ID))
+    assert process.record().retry_at == pytest.approx(clock.now() + 2 * FIRST_LOOK, abs=10)
+    server.failure = None
+    clock.advance(2 * FIRST_LOOK)
+    process.bitrix24.answers("im.chat.get", {"ID": 1437})
+    assert process.call(process.portals.get(MEMBER_ID)) == {"ID": 1437}
+    assert process.record().state is PortalState.ACTIVE
+    assert process.recoveries.told == [(MEMBER_ID, "reauthorise", "invalid_grant")]
 
 
 def test_where_the_pair_is_to_be_used_follows_from_what_the_server_said_last(
@@ -132,13 +159,180 @@ def test_the_application_of_a_portal_must_be_known(
     assert server.asked == []
 
 
+def test_while_another_process_renews_a_pair_that_lives_its_other_callers_are_not_held_up(
+    process: Renewing, stores: Stores, clock: ManualClock, server: FakeAuthorisationServer
+) -> None:
+    clock.advance(LIFETIME - EARLY)
+    held(process, stores, seconds=EARLY + 20)
+    began = clock.now()
+    assert grant_of(process).endpoint.auth == FIRST_ACCESS
+    assert clock.now() == began
+    clock.advance(EARLY)
+    with pytest.raises(PortalUnavailable):
+        grant_of(process)
+    assert server.asked == []
+
+
+# -- after a wait ------------------------------------------------------------------------------------------------------
+
+
+def held(process: Renewing, stores: Stores, *, seconds: float) -> None:
+    """Another process has the lock for so long."""
+    pointers = Pointers(stores.dynamodb, stores.portal_table)
+    seen = pointers.read(MEMBER_ID)
+    assert seen is not None
+    assert pointers.claim(MEMBER_ID, seen, "another", process.clock.now() + seconds, ())
+
+
+def after_wait(process: Renewing, grant: Grant, seconds: float = 10) -> Grant:
+    deadline = Deadline.after(seconds, process.clock, end=FUNCTION)
+    return process.tokens.after_wait(process.record(), grant, deadline)
+
+
+def test_a_grant_that_is_true_after_a_wait_is_used_as_it_is(process: Renewing) -> None:
+    grant = grant_of(process)
+    assert after_wait(process, grant) is grant
+
+
+def test_a_grant_that_others_renewed_during_a_wait_is_read_anew(
+    process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
+) -> None:
+    portal, grant = process.portals.get(MEMBER_ID), grant_of(process)
+    process.another().tokens.check(portal, Deadline.after(10, clock, end=FUNCTION))
+    assert after_wait(process, grant).endpoint.auth == "issued-access-1"
+    assert len(server.asked) == 1
+
+
+def test_a_grant_of_an_installation_that_was_replaced_during_a_wait_is_read_from_its_own_secret(
+    process: Renewing, server: FakeAuthorisationServer
+) -> None:
+    grant = grant_of(process)
+    server.grants("second-refresh")
+    fields = process.install_again("second-access", "second-refresh")
+    assert after_wait(process, grant).endpoint.auth == "second-access"
+    assert fields.secret_arn == process.record().secret_arn
+
+
+@pytest.mark.parametrize("state", [PortalState.UNINSTALLED, PortalState.REAUTHORISE])
+def test_a_portal_that_closed_with_another_pair_during_a_wait_is_said_to_be_closed(
+    process: Renewing, state: PortalState
+) -> None:
+    grant = grant_of(process)
+    process.portals.save(replace(process.record(), token_version=str(uuid.uuid4()), state=state))
+    with pytest.raises(ChatLookupError):
+        after_wait(process, grant)
+
+
+@pytest.mark.parametrize(
+    ("passed", "seconds", "waits"),
+    [(0, 3, True), (LIFETIME - 30, 3, False), (LIFETIME + 1, 3, True)],
+    ids=["refused before its time", "about to end", "expired"],
+)
+def test_a_grant_that_is_being_renewed_is_waited_for_unless_it_serves_still(
+    process: Renewing, stores: Stores, clock: ManualClock, passed: float, seconds: float, waits: bool
+) -> None:
+    grant = grant_of(process)
+    clock.advance(passed)
+    held(process, stores, seconds=seconds)
+    began = clock.now()
+    assert (after_wait(process, grant).endpoint.auth == "issued-access-1") is waits
+    assert (clock.now() - began >= seconds) is waits
+
+
+def test_a_record_that_cannot_be_read_after_a_wait_costs_no_call(
+    process: Renewing, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant = grant_of(process)
+    portal = process.record()
+
+    def throttled(**_: object) -> object:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
+
+    monkeypatch.setattr(stores.dynamodb, "get_item", throttled)
+    deadline = Deadline.after(10, process.clock, end=FUNCTION)
+    assert process.tokens.after_wait(portal, grant, deadline) is grant
+
+
+# -- only copies -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unsaved(process: Renewing, stores: Stores, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Renewing:
+    """The process, after Secrets Manager failed between the proof of the place and the save."""
+    works = stores.secrets.put_secret_value
+
+    def fails(**arguments: Any) -> object:
+        if "VersionStages" not in arguments:
+            raise ClientError({"Error": {"Code": "InternalServiceError"}}, "PutSecretValue")
+        return works(**arguments)
+
+    clock.advance(LIFETIME)
+    with monkeypatch.context() as patch:
+        patch.setattr(stores.secrets, "put_secret_value", fails)
+        with pytest.raises(StoreUnavailable):
+            grant_of(process)
+        process.tokens.bring_in()
+    return process
+
+
+@pytest.mark.parametrize("judged", [False, True])
+def test_a_pair_that_could_not_be_saved_is_brought_in_at_the_next_invocation_whatever_the_portals_state(
+    unsaved: Renewing, clock: ManualClock, server: FakeAuthorisationServer, judged: bool
+) -> None:
+    clock.advance(61)
+    if judged:
+        with pytest.raises(PortalReauthorise):
+            grant_of(unsaved.another())
+        assert unsaved.record().state is PortalState.REAUTHORISE
+    unsaved.tokens.bring_in()
+    assert unsaved.record().state is PortalState.ACTIVE
+    assert grant_of(unsaved.another()).endpoint.auth == "issued-access-1"
+    assert len(server.asked) == 1 + judged
+
+
+@pytest.mark.parametrize("meanwhile", ["forgotten", "installed anew"])
+def test_an_only_copy_that_no_portal_needs_any_more_is_dropped(
+    unsaved: Renewing, clock: ManualClock, server: FakeAuthorisationServer, meanwhile: str
+) -> None:
+    clock.advance(61)
+    if meanwhile == "forgotten":
+        unsaved.portals.delete(unsaved.record())
+    else:
+        server.grants("second-refresh")
+        unsaved.install_again("second-access", "second-refresh")
+    for _ in range(2):
+        unsaved.tokens.bring_in()
+    if meanwhile == "installed anew":
+        assert grant_of(unsaved).endpoint.auth == "second-access"
+    assert unsaved.vault.only_copies() == []
+
+
+def test_what_cannot_be_brought_in_stops_no_invocation_and_is_kept(
+    unsaved: Renewing, stores: Stores, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.advance(61)
+
+    def throttled(**_: object) -> object:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+    for name in ("get_item", "update_item"):
+        with monkeypatch.context() as patch:
+            patch.setattr(stores.dynamodb, name, throttled)
+            unsaved.tokens.bring_in()
+        clock.advance(6)
+    pointer = unsaved.record().token_version
+    unsaved.tokens.bring_in()
+    assert unsaved.record().token_version != pointer
+    assert grant_of(unsaved.another()).endpoint.auth == "issued-access-1"
+
+
 # -- renewal -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_pair_that_serves_still_is_renewed_where_that_is_asked_for(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
-    process.tokens.check(process.record(), Deadline.after(10, clock))
+    process.tokens.check(process.record(), Deadline.after(10, clock, end=FUNCTION))
     assert len(server.asked) == 1
     assert grant_of(process).endpoint.auth == "issued-access-1"
 
@@ -147,8 +341,8 @@ def test_what_was_renewed_already_is_not_renewed_again(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     before = process.record()
-    process.tokens.check(before, Deadline.after(10, clock))
-    renewed = process.another().tokens.renewed(before, before.token_version, Deadline.after(10, clock))
+    process.tokens.check(before, Deadline.after(10, clock, end=FUNCTION))
+    renewed = process.another().tokens.renewed(before, before.token_version, Deadline.after(10, clock, end=FUNCTION))
     assert renewed.endpoint.auth == "issued-access-1"
     assert len(server.asked) == 1
 
@@ -164,7 +358,7 @@ def test_nothing_is_renewed_for_a_portal_that_left(
         process.portals.save(replace(before, state=PortalState.UNINSTALLED))
     clock.advance(LIFETIME)
     with pytest.raises(PortalNotInstalled):
-        process.tokens.grant(before, Deadline.after(10, clock))
+        process.tokens.grant(before, Deadline.after(10, clock, end=FUNCTION))
     assert server.asked == []
 
 
@@ -175,7 +369,7 @@ def test_whoever_remembers_the_portal_finds_out_at_once_what_a_renewal_did_to_it
     remembered = process.portals.get(MEMBER_ID)
     server.failure = BitrixError("PAYMENT_REQUIRED", 401, method="oauth/token")
     with pytest.raises(ChatLookupError):
-        process.tokens.grant(remembered, Deadline.after(10, clock))
+        process.tokens.grant(remembered, Deadline.after(10, clock, end=FUNCTION))
     with pytest.raises(ChatLookupError):
         process.portals.get(MEMBER_ID)
     assert len(server.asked) == 1

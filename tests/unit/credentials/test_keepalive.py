@@ -1,5 +1,6 @@
 """Refresh tokens that would lapse are renewed, spread over the days, and never twice on one."""
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.credentials.keepalive import A_DAY, LAPSES_AFTER, RENEWED_BEFORE, SPREAD_DAYS, is_due
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
+from chat_lookup.portals.updates import PortalFacts
 from functions.keepalive import app
-from tests.support.fakes import CLIENT_ID, FakeAuthorisationServer, ManualClock, Output, lambda_context
+from tests.support.fakes import CLIENT_ID, FakeAuthorisationServer, ManualClock, Output, Stores, lambda_context
 from tests.support.in_process_service import Service, install
 
 if TYPE_CHECKING:
@@ -62,11 +64,33 @@ def test_a_pair_that_would_lapse_is_renewed(
 
 def test_nobody_else_is_asked(add: "Callable[..., Portal]", service: Service, server: FakeAuthorisationServer) -> None:
     add(NAMES[0], days=100)
-    add(NAMES[1], state=PortalState.REAUTHORISE)
+    add(NAMES[1], days=100, state=PortalState.REFUSED)
     add(NAMES[2], state=PortalState.UNINSTALLED)
     install(service)  # by webhook
     assert run() == counts()
     assert server.asked == []
+
+
+def test_a_stopped_portal_keeps_its_grant_alive_and_stays_stopped(
+    add: "Callable[..., Portal]", service: Service, output: Output
+) -> None:
+    portal = add(NAMES[0])
+    service.portals.states.stop(portal)
+    assert run() == counts(renewed=1)
+    renewed = service.portals.named(portal.member_id)
+    assert renewed.token_version != portal.token_version
+    assert renewed.state is PortalState.STOPPED
+    assert output.metric("PortalRecoveries") == 0
+
+
+@pytest.mark.parametrize("state", [PortalState.UNPAID, PortalState.MISCONFIGURED, PortalState.REFUSED])
+def test_a_closed_portal_that_the_round_opens_is_a_recovery(
+    add: "Callable[..., Portal]", service: Service, output: Output, state: PortalState
+) -> None:
+    portal = add(NAMES[0], state=state)
+    assert run() == counts(renewed=1)
+    assert service.portals.named(portal.member_id).state is PortalState.ACTIVE
+    assert output.metric("PortalRecoveries", state=state) == 1
 
 
 def test_a_portal_is_asked_once_a_day(
@@ -117,6 +141,78 @@ def test_portals_for_which_no_time_is_left_are_postponed_and_counted(
     assert output.values("KeepaliveRuns", outcome="postponed") == [1] * 5
     assert server.asked == []
     assert run() == counts(renewed=5)  # on the same day: no portal was asked before
+
+
+# -- a second opinion --------------------------------------------------------------------------------------------------
+
+
+def test_a_grant_that_was_judged_dead_is_tried_once_an_hour_for_a_day(
+    add: "Callable[..., Portal]", server: FakeAuthorisationServer, clock: ManualClock, output: Output
+) -> None:
+    add(NAMES[0], days=1, state=PortalState.REAUTHORISE)
+    server.failure = BitrixError("invalid_grant", 400, method="oauth/token")
+    asked_at = []
+    for _ in range(3 * 24 * 4):
+        before = len(server.asked)
+        run()
+        asked_at += [clock.now()] * (len(server.asked) - before)
+        clock.advance(900)
+    assert len(asked_at) == 24
+    assert all(later - sooner == pytest.approx(3600, abs=301) for sooner, later in itertools.pairwise(asked_at))
+    assert asked_at[-1] - asked_at[0] < A_DAY
+    assert output.metric("KeepaliveRuns", outcome="refused") == 24
+    assert output.metric("TokenRefreshes", outcome="dead") == 0
+
+
+def test_a_grant_that_lives_after_all_opens_its_portal(
+    add: "Callable[..., Portal]", service: Service, server: FakeAuthorisationServer, clock: ManualClock, output: Output
+) -> None:
+    add(NAMES[0], days=1, state=PortalState.REAUTHORISE, state_code="invalid_grant")
+    server.failure = BitrixError("HTTP_5XX", 503, method="oauth/token")
+    assert run() == counts(refused=1)  # there is an hour to the next round, and the alarm is for what would lapse
+    server.failure = None
+    clock.advance(3600)
+    assert run() == counts(renewed=1)
+    portal = service.portals.read(NAMES[0])
+    assert portal is not None
+    assert (portal.state, portal.token_version) != (PortalState.REAUTHORISE, portal.opinion_of)
+    assert output.metric("TokenRefreshes", outcome="refreshed") == 1
+
+
+def test_a_grant_that_is_judged_dead_anew_gets_its_day_anew(
+    add: "Callable[..., Portal]", service: Service, server: FakeAuthorisationServer, clock: ManualClock
+) -> None:
+    add(NAMES[0], days=1, state=PortalState.REAUTHORISE)
+    run()
+    renewed = service.portals.read(NAMES[0])
+    assert renewed is not None
+    assert renewed.state is PortalState.ACTIVE
+    clock.advance(2 * A_DAY)
+    service.portals.states.close(renewed, PortalState.REAUTHORISE, "authorization_error")
+    server.failure = BitrixError("invalid_grant", 400, method="oauth/token")
+    before = len(server.asked)
+    run()
+    assert len(server.asked) == before + 1
+
+
+def test_what_would_lapse_has_its_turn_before_what_seems_dead(
+    add: "Callable[..., Portal]", server: FakeAuthorisationServer
+) -> None:
+    for name in NAMES[:4]:
+        add(name, state=PortalState.REAUTHORISE)
+    add(NAMES[4])
+    assert run()["renewed"] == 5
+    assert server.asked[0][2] == f"refresh-{NAMES[4]}"
+
+
+def test_two_rounds_at_once_ask_a_second_opinion_once(
+    add: "Callable[..., Portal]", service: Service, stores: Stores, clock: ManualClock
+) -> None:
+    portal = add(NAMES[0], state=PortalState.REAUTHORISE)
+    facts = PortalFacts(stores.dynamodb, stores.portal_table, service.portals)
+    assert facts.asked_again(portal, clock.now())
+    assert facts.asked_again(portal, clock.now())  # its own answer was lost
+    assert not facts.asked_again(portal, clock.now() + 1)
 
 
 def test_portals_of_one_day_are_spread_over_many() -> None:

@@ -6,7 +6,17 @@ import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
-from chat_lookup.credentials.renewal import LEASE, OUTAGE_PAUSE, PATIENCE, renew
+from chat_lookup.credentials.renewal import (
+    CREDIT,
+    LEASE,
+    LEAST_TO_BEGIN,
+    LEAST_TO_SAVE,
+    OUTAGE_PAUSE,
+    PATIENCE,
+    UNSAVED_FOR,
+    Pointer,
+    renew,
+)
 from chat_lookup.errors import (
     ChatLookupError,
     PortalBlocked,
@@ -18,7 +28,11 @@ from chat_lookup.errors import (
 )
 from chat_lookup.portals.portal import PortalState
 from tests.support.interleaving import Stage
-from tests.support.tokens.renewal_model import Portal, Process, kill_after, renewed_alone, runs_out, starts
+from tests.support.tokens.renewal_model import Portal, Process, brings_in, kill_after, renewed_alone, runs_out, starts
+
+DAY = 24 * 3600.0
+QUOTA = 100
+"""Versions of one secret that Secrets Manager keeps, all that were made within a day among them."""
 
 
 @pytest.fixture
@@ -42,36 +56,36 @@ def test_a_pair_that_somebody_renewed_already_is_not_renewed_again(portal: Porta
     assert portal.outcomes == ["refreshed"]
 
 
-@pytest.mark.parametrize(
-    ("point", "outcome"), [("claimed", "refreshed"), ("saved", "adopted"), ("switched", "refreshed")]
-)
-def test_process_that_dies_at_a_step_costs_no_more_than_the_lease(portal: Portal, point: str, outcome: str) -> None:
+STEPS = ["claimed", "reserved", "asking", "refreshed", "saved", "switched"]
+"""What a holder has done when its process is killed."""
+LOST = "refreshed"
+"""The one step after which the only pair that lives is in the process alone."""
+
+
+@pytest.mark.parametrize("point", STEPS)
+def test_a_process_that_is_killed_costs_the_lease_and_the_grant_only_if_it_alone_has_the_pair(
+    portal: Portal, point: str
+) -> None:
     kill_after(portal, starts(portal, "victim"), point)
-    portal.stage.time += LEASE + 0.1
+    portal.stage.time += LEASE + 1
     actor = renewed_alone(portal, refused="v1")
-    assert actor.result == portal.expect().version != "v1"
-    assert portal.pointed == [1, 2]
-    assert portal.asked == [1]
-    assert portal.outcomes == [outcome]
-
-
-def test_process_that_dies_between_refresh_and_save_costs_the_grant_and_no_process_loops(portal: Portal) -> None:
-    kill_after(portal, starts(portal, "victim"), "refreshed")
-    portal.stage.time += LEASE + 0.1
-    actor = renewed_alone(portal)
-    assert isinstance(actor.error, PortalReauthorise)
-    assert actor.error.portal_error == "invalid_grant"
-    assert portal.expect().state is PortalState.REAUTHORISE
-    again = renewed_alone(portal)
-    assert isinstance(again.error, PortalReauthorise)
-    assert portal.asked == [1, 1]
-    assert portal.outcomes == ["dead"]
+    if point == LOST:
+        assert isinstance(actor.error, PortalReauthorise)
+        assert actor.error.portal_error == "invalid_grant"
+        assert (portal.expect().state, portal.outcomes) == (PortalState.REAUTHORISE, ["lost"])
+        assert isinstance(renewed_alone(portal).error, PortalReauthorise)
+        assert portal.asked == [1, 1]
+    else:
+        assert actor.result == portal.expect().version != "v1"
+        assert portal.pointed == [1, 2]
+        assert portal.asked == [1]
+        assert portal.outcomes == ["adopted" if point == "saved" else "refreshed"]
 
 
 def test_saved_pair_that_is_not_readable_yet_is_waited_for_before_the_grant_is_counted_as_dead(portal: Portal) -> None:
     portal.lag = LEASE + 5.0
     kill_after(portal, starts(portal, "victim"), "saved")
-    portal.stage.time += LEASE + 0.1
+    portal.stage.time += LEASE + 1
     actor = renewed_alone(portal)
     assert actor.result == portal.expect().version != "v1"
     assert portal.expect().state is PortalState.ACTIVE
@@ -90,8 +104,7 @@ def test_refusal_of_a_grant_is_final_only_after_patience(portal: Portal) -> None
 
 def test_patience_counts_from_the_first_refusal_in_whatever_process(portal: Portal) -> None:
     portal.alive = 0
-    deadline = Deadline.after(4, portal.stage)
-    first = portal.stage.start("short of time", lambda: renew(Process(portal), "v1", deadline))
+    first = starts(portal, "short of time", seconds=4)
     runs_out(portal)
     assert isinstance(first.error, PortalUnavailable)
     assert portal.expect().state is PortalState.ACTIVE
@@ -106,7 +119,7 @@ def test_a_holder_whose_lock_lapsed_while_he_saved_still_brings_his_pair_in(port
     slow = starts(portal, "slow")
     while portal.issued == 1:
         portal.stage.advance(slow)
-    portal.stage.time += LEASE + 0.1
+    portal.stage.time += LEASE + 1
     other = starts(portal, "other")
     while not portal.expect().refused_at:
         portal.stage.ready()
@@ -127,7 +140,7 @@ def test_a_pair_that_could_not_be_saved_is_brought_in_by_the_next_in_that_proces
     runs_out(portal)
     assert second.result == portal.expect().version != "v1"
     assert portal.asked == [1]
-    assert portal.outcomes == ["adopted"]
+    assert portal.outcomes == ["failed", "adopted"]
 
 
 def test_the_only_copy_of_a_pair_is_brought_in_while_another_process_finds_the_former_one_spent(
@@ -137,7 +150,7 @@ def test_the_only_copy_of_a_pair_is_brought_in_while_another_process_finds_the_f
     process = Process(portal)
     starts(portal, "first", process)
     runs_out(portal)
-    portal.stage.time += LEASE + 0.1
+    portal.stage.time += UNSAVED_FOR + 1
     other = starts(portal, "other")
     while not portal.expect().refused_at:
         portal.stage.ready()
@@ -155,11 +168,295 @@ def test_a_process_with_the_only_copy_of_a_pair_never_asks_with_the_former_one(p
         actor = starts(portal, "again", process)
         runs_out(portal)
         assert isinstance(actor.error, StoreUnavailable)
-        portal.stage.time += LEASE + 0.1
+        portal.stage.time += LEASE + 1
     actor = starts(portal, "at last", process)
     runs_out(portal)
     assert actor.result == portal.expect().version != "v1"
     assert portal.asked == [1]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 30.0, UNSAVED_FOR - 11])
+def test_while_one_process_has_the_only_copy_no_other_asks_with_the_pair_that_is_spent(
+    portal: Portal, seconds: float
+) -> None:
+    portal.saving_fails = 1
+    process = Process(portal)
+    starts(portal, "first", process)
+    runs_out(portal)
+    portal.stage.time += seconds
+    assert isinstance(renewed_alone(portal).error, PortalUnavailable)
+    brings_in(portal, process)
+    runs_out(portal)
+    assert renewed_alone(portal, refused="v1").result == portal.expect().version != "v1"
+    assert portal.asked == [1]
+
+
+def test_the_only_copy_of_a_pair_opens_a_portal_again_that_another_process_has_closed(portal: Portal) -> None:
+    portal.saving_fails = 1
+    process = Process(portal)
+    starts(portal, "first", process)
+    runs_out(portal)
+    portal.stage.time += UNSAVED_FOR + 1
+    assert isinstance(renewed_alone(portal).error, PortalReauthorise)
+    assert portal.outcomes[-1] == "lost"
+    portal.stage.time += 3600
+    brings_in(portal, process)
+    runs_out(portal)
+    assert portal.expect().state is PortalState.ACTIVE
+    assert portal.pointed == [1, 2]
+
+
+def test_a_process_with_the_only_copy_brings_it_in_when_it_renews_before_the_portals_state_refuses_it(
+    portal: Portal,
+) -> None:
+    portal.saving_fails = 1
+    process = Process(portal)
+    starts(portal, "first", process)
+    runs_out(portal)
+    portal.record = replace(portal.expect(), state=PortalState.REAUTHORISE)
+    actor = starts(portal, "again", process)
+    runs_out(portal)
+    assert actor.result == portal.expect().version != "v1"
+    assert portal.expect().state is PortalState.ACTIVE
+
+
+@pytest.mark.parametrize("meanwhile", ["installed anew", "uninstalled", "forgotten"])
+def test_the_only_copy_of_a_former_installations_pair_changes_nothing(portal: Portal, meanwhile: str) -> None:
+    portal.saving_fails = 1
+    process = Process(portal)
+    starts(portal, "first", process)
+    runs_out(portal)
+    uninstalled = replace(portal.expect(), state=PortalState.UNINSTALLED)
+    portal.record = {"installed anew": Pointer("i2"), "uninstalled": uninstalled}.get(meanwhile)
+    before = portal.record
+    brings_in(portal, process)
+    runs_out(portal)
+    assert portal.record == before
+
+
+# -- what is proved before a token is spent ----------------------------------------------------------------------------
+
+
+def test_while_nothing_can_be_saved_no_token_is_spent(portal: Portal) -> None:
+    portal.reserving_fails = 3
+    for _ in range(3):
+        assert isinstance(renewed_alone(portal).error, StoreUnavailable)
+        assert portal.expect().lock_until <= portal.stage.now() + OUTAGE_PAUSE
+    assert portal.asked == []
+    assert renewed_alone(portal).result == portal.expect().version != "v1"
+    assert portal.outcomes == ["failed"] * 3 + ["refreshed"]
+
+
+def test_a_holder_that_did_not_run_while_its_lock_lapsed_does_not_spend_the_token(portal: Portal) -> None:
+    frozen = starts(portal, "frozen")
+    while not portal.reserved:
+        portal.stage.advance(frozen)
+    portal.stage.time += LEASE + 1
+    other = starts(portal, "other")
+    while portal.expect().lock_owner in ("", "id1"):
+        portal.stage.advance(other)
+    runs_out(portal)
+    assert isinstance(frozen.error, PortalUnavailable)
+    assert other.result == portal.expect().version
+    assert portal.asked == [1]
+
+
+@pytest.mark.parametrize(("function", "begins"), [(11.0, False), (LEAST_TO_BEGIN + 1.5, True), (300.0, True)])
+@pytest.mark.parametrize("seconds", [0.5, 10.0])
+def test_a_process_takes_the_lock_only_while_its_function_has_the_time_whatever_its_callers_deadline(
+    portal: Portal, function: float, begins: bool, seconds: float
+) -> None:
+    actor = starts(portal, "holder", seconds=seconds, function=function)
+    runs_out(portal)
+    assert isinstance(actor.error, PortalUnavailable) is not begins
+    assert portal.asked == [1] * begins
+
+
+# -- a slow authorisation server ---------------------------------------------------------------------------------------
+
+DOORS = {
+    "/rest that waited 5 s": (2.5, 24.0),
+    "a look-up": (10.0, 29.0),
+    "a look-up that waited 2 s": (8.0, 27.0),
+    "a look-up that waited 6 s": (4.0, 23.0),
+    "a batch that has 17 s behind it": (8.0, 12.0 + 1.1),
+    "the direct function": (59.0, 60.0),
+    "the worker": (29.0, 30.0),
+    "the keepalive": (38.0, 300.0),
+}
+"""Seconds that a caller has, and its function."""
+
+
+@pytest.mark.parametrize(("seconds", "function"), DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("takes", [4.0, 8.0, 15.0, 25.0])
+def test_a_slow_authorisation_server_costs_no_grant_that_the_functions_time_can_keep(
+    portal: Portal, takes: float, seconds: float, function: float
+) -> None:
+    portal.server_takes = takes
+    began = portal.stage.now()
+    holder = starts(portal, "holder", seconds=seconds, function=function)
+    portal.stage.advance(holder)
+    waiting = [starts(portal, f"w{number}", seconds=10.0, function=29.0) for number in range(3)]
+    runs_out(portal)
+    assert portal.stage.now() - began <= function
+    kept = takes <= min(function - 1, LEASE) - LEAST_TO_SAVE
+    if kept:
+        assert holder.result == portal.expect().version != "v1"
+        assert portal.outcomes == ["refreshed"]
+    else:
+        assert isinstance(holder.error, PortalUnavailable)
+        assert portal.outcomes[0] == "lost"
+    for each in waiting:
+        assert each.result == portal.expect().version or isinstance(each.error, PortalUnavailable)
+        assert each.result is None or takes < 10
+    portal.server_takes = 0
+    portal.stage.time += OUTAGE_PAUSE + 0.1
+    after = renewed_alone(portal, refused="v1")
+    assert (after.error is None) is kept
+
+
+def test_callers_that_wait_for_the_holder_leave_at_their_deadlines(portal: Portal) -> None:
+    portal.server_takes = 20
+    holder = starts(portal, "holder")
+    began = portal.stage.now()
+    portal.stage.advance(holder)
+    left: list[float] = []
+
+    def caller() -> None:
+        try:
+            renew(Process(portal), "v1", Deadline.after(10, portal.stage, end=29))
+        finally:
+            left.append(portal.stage.now() - began)
+
+    for number in range(5):
+        portal.stage.start(f"w{number}", caller)
+    runs_out(portal)
+    assert len(left) == 5
+    assert max(left) <= 10
+    assert holder.result == portal.expect().version
+    assert portal.asked == [1]
+
+
+def test_a_caller_that_need_not_wait_goes_on_at_once(portal: Portal) -> None:
+    portal.server_takes = 5
+    holder = starts(portal, "holder")
+    while not portal.asked:
+        portal.stage.advance(holder)
+    began = portal.stage.now()
+    hasty = starts(portal, "hasty", waits=False)
+    while not hasty.done:
+        portal.stage.advance(hasty)
+    assert isinstance(hasty.error, PortalUnavailable)
+    assert portal.stage.now() == began
+    runs_out(portal)
+
+
+# -- an answer that was lost -------------------------------------------------------------------------------------------
+
+SILENCE = BitrixError("TIMEOUT", method="oauth/token")
+NOT_SENT = BitrixError("TIMEOUT", method="oauth/token", unreached=True)
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        (SILENCE, "lost"),
+        (BitrixError("TRANSPORT", method="oauth/token"), "lost"),
+        (BitrixError("HTTP_5XX", 504, method="oauth/token"), "lost"),
+        (BitrixError("PROTOCOL", 200, method="oauth/token"), "lost"),
+        (NOT_SENT, "failed"),
+        (BitrixError("TRANSPORT", method="oauth/token", unreached=True), "failed"),
+        (BitrixError("HTTP_5XX", 503, method="oauth/token"), "failed"),
+        (BitrixError("NOT_JSON", 200, method="oauth/token"), "failed"),
+    ],
+    ids=str,
+)
+def test_a_grant_that_is_dead_after_a_lost_answer_is_told_apart_from_one_that_died_by_itself(
+    portal: Portal, failure: BitrixError, outcome: str
+) -> None:
+    portal.refusal = failure
+    assert isinstance(renewed_alone(portal).error, PortalUnavailable)
+    assert portal.outcomes == [outcome]
+    assert (portal.expect().lost_at > 0) is (outcome == "lost")
+    assert portal.expect().state is PortalState.ACTIVE
+    portal.refusal = BitrixError("invalid_grant", 400, method="oauth/token")
+    portal.stage.time += OUTAGE_PAUSE + 0.1
+    assert isinstance(renewed_alone(portal).error, PortalReauthorise)
+    assert portal.outcomes == [outcome, "lost" if outcome == "lost" else "dead"]
+
+
+def test_a_lost_answer_to_a_request_that_the_server_never_took_is_forgotten_with_the_next_pair(portal: Portal) -> None:
+    portal.refusal = SILENCE
+    renewed_alone(portal)
+    portal.refusal = None
+    portal.stage.time += OUTAGE_PAUSE + 0.1
+    assert renewed_alone(portal).error is None
+    assert (portal.expect().lost_at, portal.expect().answer_lost) == (0.0, False)
+    assert portal.outcomes == ["lost", "refreshed"]
+
+
+# -- a second opinion --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def closed(portal: Portal) -> Portal:
+    """The same, after its grant was judged dead although the server only erred."""
+    portal.refusal = BitrixError("invalid_grant", 400, method="oauth/token")
+    renewed_alone(portal)
+    assert portal.expect().state is PortalState.REAUTHORISE
+    portal.asked.clear()
+    portal.outcomes.clear()
+    return portal
+
+
+def test_a_dead_grant_gets_a_second_opinion_where_that_is_asked_for_and_by_one_call(closed: Portal) -> None:
+    before = closed.stage.now()
+    actor = starts(closed, "keepalive", again=True)
+    runs_out(closed)
+    assert isinstance(actor.error, PortalReauthorise)
+    assert (closed.asked, closed.outcomes) == ([1], [])
+    assert closed.stage.now() == before
+    assert closed.expect().state is PortalState.REAUTHORISE
+
+
+def test_a_grant_that_lives_after_all_opens_the_portal(closed: Portal) -> None:
+    closed.refusal = None
+    actor = starts(closed, "keepalive", again=True)
+    runs_out(closed)
+    assert actor.result == closed.expect().version != "v1"
+    assert (closed.expect().state, closed.outcomes) == (PortalState.ACTIVE, ["refreshed"])
+
+
+# -- the quota of versions ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("every", [1.0, 60.0, 600.0, 1800.0, 3540.0])
+def test_however_often_a_pair_is_refused_fewer_versions_are_made_than_secrets_manager_keeps(
+    portal: Portal, every: float
+) -> None:
+    del portal
+    pointer, made, now = Pointer("v1"), list[float](), 1_000_000.0
+    while now < 1_000_000.0 + 3 * DAY:
+        if pointer.spared_until(now) is None:
+            made.append(now)
+            pointer = replace(pointer, charged_until=pointer.charged(now))
+        now += every
+    versions = [2 * sum(1 for each in made if start <= each < start + DAY) for start in made]
+    assert max(versions) <= QUOTA - 8  # which leaves room for installations, and those that could not be pointed to
+    if every >= 2400:
+        assert len(made) >= 3 * DAY / every  # whoever renews when a pair expires is never held up
+
+
+def test_a_pair_that_was_renewed_too_often_is_left_alone_for_a_while_and_no_call_is_made(portal: Portal) -> None:
+    for _ in range(CREDIT + 1):
+        assert renewed_alone(portal).error is None
+    asked = len(portal.asked)
+    refused = renewed_alone(portal).error
+    assert isinstance(refused, PortalUnavailable)
+    assert refused.retry_after is not None
+    assert len(portal.asked) == asked
+    portal.stage.time += refused.retry_after
+    assert renewed_alone(portal).error is None
 
 
 @pytest.mark.parametrize(
@@ -195,8 +492,8 @@ def test_error_that_one_process_received_is_not_asked_for_by_those_that_wait_and
         ("invalid_grant", 400, PortalReauthorise, PortalState.REAUTHORISE, "dead"),
         ("bad_verification_code", 400, PortalReauthorise, PortalState.REAUTHORISE, "dead"),
         ("HTTP_5XX", 502, PortalUnavailable, PortalState.ACTIVE, "failed"),
-        ("TIMEOUT", 0, PortalUnavailable, PortalState.ACTIVE, "failed"),
-        ("TRANSPORT", 0, PortalUnavailable, PortalState.ACTIVE, "failed"),
+        ("TIMEOUT", 0, PortalUnavailable, PortalState.ACTIVE, "lost"),
+        ("TRANSPORT", 0, PortalUnavailable, PortalState.ACTIVE, "lost"),
     ],
 )
 def test_each_error_of_the_authorisation_server_leads_to_its_state_and_outcome(

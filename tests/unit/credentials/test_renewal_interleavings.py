@@ -29,6 +29,14 @@ def the_lease_lapses(portal: Portal, _: Actor) -> None:
     portal.stage.time += LEASE + 1
 
 
+def the_server_is_slow_or_fast(portal: Portal, _: Actor) -> None:
+    portal.server_takes = 0.0 if portal.server_takes else 6.0
+
+
+def no_place_can_be_proved(portal: Portal, _: Actor) -> None:
+    portal.reserving_fails += 1
+
+
 def another_comes(portal: Portal, _: Actor) -> None:
     starts(portal, f"late{len(portal.stage.actors)}", refused=portal.expect().version)
 
@@ -57,6 +65,8 @@ HAPPENS: Mapping[Callable[[Portal, Actor], None], int] = {
     is_installed_anew: 1,
     is_uninstalled: 1,
     the_server_fails_or_recovers: 1,
+    the_server_is_slow_or_fast: 1,
+    no_place_can_be_proved: 1,
 }
 """What may happen next, and how often in comparison."""
 
@@ -98,7 +108,7 @@ def holds(
     moved = len(portal.pointed) - 1 - happened[is_installed_anew]
     assert portal.outcomes.count("refreshed") + portal.outcomes.count("adopted") >= moved
     if portal.expect().state is PortalState.REAUTHORISE:
-        assert "dead" in portal.outcomes
+        assert {"dead", "lost"} & set(portal.outcomes)
     # Nor is the grant lost without one of these.
     if not excuses:
         assert portal.expect().state is not PortalState.REAUTHORISE

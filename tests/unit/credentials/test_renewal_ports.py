@@ -1,14 +1,17 @@
 """What the renewal of a portal's tokens counts: its outcome, the age of the pair, and each error of the server."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
+from chat_lookup.credentials.renewal import OUTAGE_PAUSE
 from chat_lookup.errors import ChatLookupError, StoreUnavailable
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.fakes import FakeAuthorisationServer, FakeBitrix24, ManualClock, Output, Stores
-from tests.support.tokens.renewal_scene import Renewing, build
+from tests.support.tokens.renewal_scene import FUNCTION, Renewing, build
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def renew(process: Renewing) -> ChatLookupError | None:
     """Renew the portal's pair, as one invocation; the error that the caller gets, if there is one."""
     with process.telemetry.invocation("test"):
         try:
-            process.tokens.check(process.record(), Deadline.after(20, process.clock))
+            process.tokens.check(process.record(), Deadline.after(20, process.clock, end=FUNCTION))
         except ChatLookupError as error:
             return error
     return None
@@ -45,6 +48,7 @@ def renew(process: Renewing) -> ChatLookupError | None:
         ("PAYMENT_REQUIRED", 401, "unpaid"),
         ("wrong_client", 200, "failed"),
         ("HTTP_5XX", 502, "failed"),
+        ("TIMEOUT", 0, "lost"),
     ],
 )
 def test_outcome_of_a_renewal_is_counted(
@@ -56,19 +60,37 @@ def test_outcome_of_a_renewal_is_counted(
     assert output.values("TokenRefreshes") == [1]
 
 
-def test_pair_that_could_not_be_saved_at_first_is_counted_as_adopted_when_it_is_saved(
-    process: Renewing, stores: Stores, output: Output, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("spent", [False, True])
+def test_store_that_cannot_be_written_is_counted_as_failed_and_its_pair_as_adopted_when_it_is_saved(
+    process: Renewing, stores: Stores, output: Output, monkeypatch: pytest.MonkeyPatch, spent: bool
 ) -> None:
-    def fail(**_: object) -> None:
+    works = stores.secrets.put_secret_value
+
+    def fail(**arguments: Any) -> object:
+        if spent and "VersionStages" in arguments:
+            return works(**arguments)  # the proof that a successor can be written, before the token is spent
         raise EndpointConnectionError(endpoint_url="https://secretsmanager.example")
 
     with monkeypatch.context() as outage:
         outage.setattr(stores.secrets, "put_secret_value", fail)
         assert isinstance(renew(process), StoreUnavailable)
-    assert output.values("TokenRefreshes") == []
+    assert output.values("TokenRefreshes", outcome="failed") == [1]
     assert renew(process) is None
-    assert output.values("TokenRefreshes", outcome="adopted") == [1]
-    assert output.values("TokenRefreshes") == [1]
+    assert output.values("TokenRefreshes", outcome="adopted" if spent else "refreshed") == [1]
+    assert len(output.values("TokenRefreshes")) == 2
+
+
+def test_grant_that_is_dead_after_a_lost_answer_is_counted_as_lost(
+    process: Renewing, server: FakeAuthorisationServer, output: Output
+) -> None:
+    server.seconds = 60
+    assert renew(process) is not None
+    assert output.values("TokenRefreshes", outcome="lost") == [1]
+    server.seconds = 0
+    process.clock.advance(OUTAGE_PAUSE + 0.1)
+    assert renew(process) is not None
+    assert output.values("TokenRefreshes", outcome="lost") == [1, 1]
+    assert output.values("TokenRefreshes", outcome="dead") == []
 
 
 def test_age_of_a_pair_is_counted_when_it_is_renewed(process: Renewing, clock: ManualClock, output: Output) -> None:

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chat_lookup.clock import Deadline
-from chat_lookup.credentials.secret_store import Vault
+from chat_lookup.credentials.secret_store import RESERVED, Vault
 from chat_lookup.errors import ServiceMisconfigured, StoreUnavailable
 from chat_lookup.observability.redaction import MASK, Redactor
 from tests.support.fakes import ManualClock, Stores
@@ -204,6 +204,137 @@ def test_the_only_copy_of_a_version_is_kept_and_saved_before_it_is_read(
     assert vault.read(arn, version) == NEXT
     assert not vault.unsaved(arn, version)
     assert elsewhere.read(arn, version) == NEXT
+
+
+# -- the place for a successor -----------------------------------------------------------------------------------------
+
+OVER_QUOTA = refusal("LimitExceededException")
+
+
+def versions_of(stores: Stores, arn: str) -> dict[str, list[str]]:
+    return stores.secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
+
+
+def test_a_place_that_is_proved_again_and_again_makes_one_version_and_leaves_the_newest_where_it_was(
+    stores: Stores, vault: Vault, elsewhere: Vault, deadline: Deadline
+) -> None:
+    arn, version = vault.create("portal", PAIR)
+    for each in (vault, elsewhere) * 50:
+        each.reserve(arn, version, deadline)
+    assert len(versions_of(stores, arn)) == 2
+    assert elsewhere.newest(arn) == (version, PAIR)
+    assert versions_of(stores, arn)[version] == ["AWSCURRENT"]
+
+
+def test_the_place_is_proved_anew_for_each_successor(stores: Stores, vault: Vault, deadline: Deadline) -> None:
+    arn, version = vault.create("portal", PAIR)
+    vault.reserve(arn, version, deadline)
+    second = str(uuid.uuid4())
+    vault.save(arn, second, NEXT, deadline)
+    vault.reserve(arn, second, deadline)
+    assert [stages for stages in versions_of(stores, arn).values() if RESERVED in stages] == [[RESERVED]]
+    assert vault.newest(arn) == (second, NEXT)
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "most"),
+    [
+        (refusal("InternalServiceError"), StoreUnavailable, 30),
+        (NO_ANSWER, StoreUnavailable, 30),
+        (OVER_QUOTA, StoreUnavailable, 1),
+        (refusal("AccessDeniedException"), ServiceMisconfigured, 1),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_said_within_the_deadline(
+    vault: Vault,
+    fails: Callable[..., list[int]],
+    clock: ManualClock,
+    deadline: Deadline,
+    failure: Exception,
+    error: type[Exception],
+    most: int,
+) -> None:
+    arn, version = vault.create("portal", PAIR)
+    made = fails("put_secret_value", failure)
+    with pytest.raises(error) as raised:
+        vault.reserve(arn, version, deadline)
+    assert raised.value.__suppress_context__
+    assert 1 <= made[0] <= most
+    assert clock.now() <= deadline.at
+
+
+def test_a_place_is_proved_as_soon_as_it_can_be(
+    vault: Vault, fails: Callable[..., list[int]], deadline: Deadline
+) -> None:
+    arn, version = vault.create("portal", PAIR)
+    made = fails("put_secret_value", refusal("ThrottlingException"), times=2)
+    vault.reserve(arn, version, deadline)
+    assert made == [3]
+
+
+def test_where_the_quota_of_versions_is_reached_a_save_is_not_repeated_before_ten_minutes_have_passed(
+    vault: Vault, fails: Callable[..., list[int]], clock: ManualClock, deadline: Deadline
+) -> None:
+    arn, former = vault.create("portal", PAIR)
+    version = str(uuid.uuid4())
+    made = fails("put_secret_value", OVER_QUOTA, times=1)
+    with pytest.raises(StoreUnavailable):
+        vault.save(arn, version, NEXT, deadline, former=former)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            vault.read(arn, version)
+        assert vault.only_copies() == []
+    assert made == [1]
+    clock.advance(601)
+    assert [(copy.version, copy.former) for copy in vault.only_copies()] == [(version, former)]
+    assert vault.read(arn, version) == NEXT
+    assert made == [2]
+
+
+# -- only copies -------------------------------------------------------------------------------------------------------
+
+
+def test_an_only_copy_is_offered_from_time_to_time_until_it_is_saved(
+    vault: Vault, fails: Callable[..., list[int]], clock: ManualClock, deadline: Deadline
+) -> None:
+    arn, former = vault.create("portal", PAIR)
+    version = str(uuid.uuid4())
+    made = fails("put_secret_value", NO_ANSWER, times=40)
+    with pytest.raises(StoreUnavailable):
+        vault.save(arn, version, NEXT, deadline, former=former)
+    assert vault.only_copies() == []
+    clock.advance(6)
+    (copy,) = vault.only_copies()
+    assert (copy.arn, copy.version, copy.former, copy.fields) == (arn, version, former, NEXT)
+    assert not any(secret in repr(copy) for secret in NEXT.values())
+    made[0] = 40
+    vault.read(arn, version)
+    assert vault.only_copies() == []
+    assert not vault.unsaved(arn, version)
+
+
+def test_an_only_copy_that_is_dropped_is_gone(
+    vault: Vault, fails: Callable[..., list[int]], clock: ManualClock, deadline: Deadline
+) -> None:
+    arn, former = vault.create("portal", PAIR)
+    version = str(uuid.uuid4())
+    fails("put_secret_value", NO_ANSWER)
+    with pytest.raises(StoreUnavailable):
+        vault.save(arn, version, NEXT, deadline, former=former)
+    vault.drop(arn, version)
+    clock.advance(6)
+    assert vault.only_copies() == []
+    assert not vault.unsaved(arn, version)
+
+
+def test_only_so_many_copies_are_kept(vault: Vault, fails: Callable[..., list[int]], clock: ManualClock) -> None:
+    fails("put_secret_value", OVER_QUOTA)
+    for number in range(510):
+        with pytest.raises(StoreUnavailable):
+            vault.save(f"arn{number}", "v", PAIR, Deadline.after(0, clock))
+    clock.advance(601)
+    assert len(vault.only_copies()) == 500
+    assert vault.unsaved("arn509", "v")
 
 
 # -- wiping ------------------------------------------------------------------------------------------------------------

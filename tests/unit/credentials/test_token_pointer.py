@@ -140,6 +140,7 @@ def test_a_repeated_switch_leaves_the_lock_of_whoever_renews_the_new_version(poi
 REPEATED: dict[str, Callable[[Pointers], object]] = {
     "claim": lambda pointers: pointers.claim(MEMBER_ID, Pointer("v1"), "me", 100.0, ("v2",)),
     "release": lambda pointers: pointers.release(MEMBER_ID, "me", ("v2",), 60.0),
+    "asking": lambda pointers: pointers.asking(MEMBER_ID, "v1", "me"),
     "refused": lambda pointers: pointers.refused(MEMBER_ID, "v1", 50.0, "invalid_grant"),
     "close": lambda pointers: pointers.close(MEMBER_ID, "v1", PortalState.REAUTHORISE, "invalid_grant", 0.0),
     "switch": lambda pointers: switched(pointers, "v1", "v2"),
@@ -153,6 +154,46 @@ def test_a_write_whose_answer_was_lost_says_the_same_when_it_is_repeated(
     first, after = write(pointers), standing(pointers)
     assert write(pointers) == first
     assert standing(pointers) == after
+
+
+# -- who asks, and what was lost ---------------------------------------------------------------------------------------
+
+
+def test_only_the_holder_of_the_lock_may_spend_the_pair_that_is_true(pointers: Pointers) -> None:
+    assert claimed(pointers, "holder", 100.0, "v2")
+    assert not pointers.asking(MEMBER_ID, "v1", "another")
+    assert not pointers.asking(MEMBER_ID, "v0", "holder")
+    assert not standing(pointers).answer_lost
+    assert pointers.asking(MEMBER_ID, "v1", "holder")
+    assert standing(pointers).answer_lost  # unless the holder comes back with it
+
+
+def test_a_lock_that_lapsed_while_its_holder_asked_leaves_word_of_a_lost_answer(pointers: Pointers) -> None:
+    assert claimed(pointers, "dead", 100.0, "v2")
+    assert pointers.asking(MEMBER_ID, "v1", "dead")
+    assert claimed(pointers, "heir", 200.0, "v2", "v3")
+    pointers.release(MEMBER_ID, "heir", ("v2",), 201.0)
+    assert standing(pointers).lost_at == 100.0
+    assert standing(pointers).answer_lost
+
+
+@pytest.mark.parametrize("lost_at", [0.0, 55.5])
+def test_a_holder_that_comes_back_says_itself_whether_the_answer_was_lost(pointers: Pointers, lost_at: float) -> None:
+    assert claimed(pointers, "holder", 100.0, "v2")
+    assert pointers.asking(MEMBER_ID, "v1", "holder")
+    pointers.release(MEMBER_ID, "holder", (), 60.0, lost_at=lost_at)
+    assert claimed(pointers, "next", 200.0, "v3")
+    assert (standing(pointers).lost_at, standing(pointers).answer_lost) == (lost_at, lost_at > 0)
+
+
+def test_the_switch_keeps_account_of_the_days_renewals_and_nothing_of_what_was_lost(pointers: Pointers) -> None:
+    assert claimed(pointers, "holder", 100.0, "v2")
+    assert pointers.asking(MEMBER_ID, "v1", "holder")
+    pointers.release(MEMBER_ID, "holder", (), 60.0, lost_at=55.0)
+    assert pointers.switch(MEMBER_ID, "v1", "v2", "acme.bitrix24.com", 70.0, charged_until=2470.0)
+    assert standing(pointers) == Pointer("v2", charged_until=2470.0)
+    assert switched(pointers, "v2", "v3")  # by an operator, who restores a record: that makes no version
+    assert standing(pointers) == Pointer("v3", charged_until=2470.0)
 
 
 def test_only_the_first_refusal_is_noted_and_only_of_the_version_that_stands(pointers: Pointers) -> None:

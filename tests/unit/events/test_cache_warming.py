@@ -210,9 +210,9 @@ def test_without_a_bot_nobody_asks(worker: Worker) -> None:
     assert worker.learns() is None
 
 
-@pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.RENAMED])
+@pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.RENAMED, PortalState.STOPPED])
 def test_a_portal_that_admits_nothing_is_not_asked_but_its_events_teach(worker: Worker, state: PortalState) -> None:
-    worker.portal = replace(worker.portal, state=state)
+    worker.portal = replace(worker.portal, state=state, retry_at=worker.service.clock.now() + 60)
     assert worker.learns() is None
     assert worker.learns(BOUND) == DEAL
     assert worker.service.bitrix24.calls == []

@@ -34,10 +34,14 @@ def outcome(body: bytes, content_type: str = FORM_TYPE) -> Arrived | FormRefused
 
 
 def read(body: bytes, content_type: str) -> Arrived | FormRefused | EventUnreadable:
+    """All that is ever read of it."""
     try:
-        return decode(body, content_type)
+        came = decode(body, content_type)
     except (FormRefused, EventUnreadable) as error:
         return error
+    assert came.event.name == came.name
+    assert came.identity
+    return came
 
 
 # The "x" at the end of a name keeps it from being a credential's.
@@ -87,7 +91,11 @@ HOSTILE: tuple[tuple[str, Bound | dict[str, object]], ...] = (
     ("data[" + "x" * 201 + "]=1", Bound.KEY_LENGTH),
     ("data[x]=%FF", Bound.ENCODING),
     ("&".join(f"data[{each}]=1" for each in range(5000)), Bound.FIELDS),
+    ("&".join(f"data[{each}][x]=1" for each in range(801)), Bound.MAPS),
+    ("&".join(f"data[%41{each}]=1" for each in range(1001)), Bound.ESCAPES),
+    ("data[9223372036854775807]=a&data[]=b", Bound.INDEX),
     ("data[]=a&data[]=b", {"0": "a", "1": "b"}),
+    ("data[-5]=a&data[]=b&data[ ]=c", {"-5": "a", "-4": "b", "-3": "c"}),
     ("data[][]=a&data[][]=b", {"0": {"0": "a"}, "1": {"0": "b"}}),
     ("data[0]=a&data[1]=b&data[2]=c", {"0": "a", "1": "b", "2": "c"}),
     ("data[2]=a&data[]=b&data[0]=c", {"2": "a", "3": "b", "0": "c"}),

@@ -13,8 +13,10 @@ from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import StoreUnavailable
 from chat_lookup.events.model import BotEvent, EventCommand, EventMessage, Record
-from chat_lookup.events.publisher import LARGEST_ENTRY, Publisher, detail_of
+from chat_lookup.events.publisher import LARGEST_ENTRY, Publisher, detail_of, recovery_detail
+from chat_lookup.observability.metrics import CLOSED
 from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.recovery import Recovery
 from tests.support.events.bot_questions import CHATID, GROUP, command, message, record_of
 from tests.support.events.event_arrival import Wire
 from tests.support.fakes import MEMBER_ID, Output, Stores
@@ -98,19 +100,48 @@ def test_texts_stand_beside_what_they_belong_to() -> None:
 
 def test_the_document_names_every_field_and_no_other() -> None:
     fields = {"data", "text_cut"} | detail(message(TEXT)).keys()
-    table = DOCUMENT[DOCUMENT.index("## `detail`") :]
-    named = {
-        name.strip("` ")
-        for line in table.splitlines()
-        if line.startswith("| `")
-        for name in line.split("|")[1].split(",")
-    }
-    assert named == fields
+    assert documented("## `detail`", "## `portal.recovered`") == fields
     example = json.loads(DOCUMENT.split("```json\n")[1].split("```")[0])
     assert list(example) == [name for name in detail(message(TEXT)) if name in example]
     assert example.keys() == detail(message(TEXT)).keys()
     for part in ("chat", "entity", "user", "message", "portal"):
         assert example[part].keys() == detail(message(TEXT))[part].keys()
+
+
+def documented(start: str, end: str = "\0") -> set[str]:
+    """The fields in the first column of the document's tables, from one heading to another."""
+    section = DOCUMENT[DOCUMENT.index(start) :].partition(end)[0]
+    lines = (line for line in section.splitlines() if line.startswith("| `"))
+    return {name.strip("` ") for line in lines for name in line.split("|")[1].split(",")}
+
+
+def test_a_recovery_has_the_fields_that_the_document_names() -> None:
+    recovery = Recovery("r" * 32, MEMBER_ID, DOMAIN, "unpaid", "PAYMENT_REQUIRED", 1_763_000_000.5)
+    told = json.loads(recovery_detail(recovery))
+    assert documented("## `portal.recovered`") == set(told)
+    example = json.loads(DOCUMENT.split("```json\n")[2].split("```")[0])
+    assert list(example) == list(told)
+    assert told["portal"] == {"member_id": MEMBER_ID, "domain": DOMAIN}
+    assert (told["state"], told["portal_error"], told["recovered_at"]) == (
+        "unpaid",
+        "PAYMENT_REQUIRED",
+        1_763_000_000.5,
+    )
+    assert json.loads(recovery_detail(replace(recovery, code="")))["portal_error"] is None
+
+
+def test_every_state_that_a_recovery_may_have_is_documented() -> None:
+    section = DOCUMENT[DOCUMENT.index("## `portal.recovered`") :]
+    assert [state for state in CLOSED if f"`{state}`" not in section] == []
+
+
+def test_a_recovery_goes_on_the_bus_under_its_own_name(telemetry: Telemetry) -> None:
+    recovery = Recovery("r" * 32, MEMBER_ID, DOMAIN, "unpaid", "", 1_763_000_000.5)
+    wire = Wire((200, ADMITTED))
+    assert publisher_on(wire, telemetry).publish_recovery(recovery)
+    (entry,) = wire.bodies[0]["Entries"]
+    assert (entry["Source"], entry["DetailType"]) == ("bitrix24.chat", "portal.recovered")
+    assert not publisher_on(wire, telemetry, bus="").publish_recovery(recovery)
 
 
 def test_half_an_emoji_does_not_cost_the_event() -> None:

@@ -7,12 +7,13 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.clock import Deadline
 from chat_lookup.errors import StoreUnavailable
 from chat_lookup.events.model import BotEvent, EventMessage, Record
 from chat_lookup.events.queue import EventQueue, Way
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.events.event_arrival import TEXT, Outcome, Wire, lambda_on, sqs_on
-from tests.support.fakes import MEMBER_ID, Output
+from tests.support.fakes import MEMBER_ID, ManualClock, Output
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -49,7 +50,7 @@ class Handing:
 
     def put(self, record: Record = RECORD) -> Way:
         with self._telemetry.invocation("request"):
-            return self._queue.put(record)
+            return self._queue.put(record, Deadline.after(10, ManualClock()))
 
     def _lambda(self) -> "LambdaClient":
         self.clients += 1

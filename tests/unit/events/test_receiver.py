@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 import pytest
 
 from chat_lookup.bitrix24.event_names import KINDS, EventKind
-from chat_lookup.clock import Clock
+from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import BodyTooLarge, ChatLookupError, EventRejected, InvalidRequest, StoreUnavailable
 from chat_lookup.events.model import Record
 from chat_lookup.events.queue import EventQueue
@@ -50,10 +50,11 @@ class Receiver:
         origin = Origin(Portals(stores.dynamodb, stores.portal_table, clock), clock)
         self._receiving = Receiving(origin, queue, telemetry, clock)
         self._telemetry = telemetry
+        self._clock = clock
 
     def receive(self, body: bytes, content_type: str = FORM, request_id: str = "request-1") -> None:
         with self._telemetry.invocation("request", request_id=request_id):
-            self._receiving.receive(body, content_type, request_id)
+            self._receiving.receive(body, content_type, request_id, Deadline.after(10, self._clock))
 
     @property
     def records(self) -> list[Record]:
@@ -186,6 +187,15 @@ def test_the_token_of_another_portal_is_refused(receiver: Receiver, output: Outp
     with pytest.raises(EventRejected):
         receiver.receive(body_of({"auth[application_token]": OTHER_TOKEN}))
     assert output.metric("EventsRejected", reason="wrong_token") == 1
+
+
+def test_the_text_of_an_event_is_read_after_its_proof(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stripped(*_: object) -> NoReturn:
+        raise AssertionError("read before the proof")
+
+    monkeypatch.setattr("chat_lookup.events.decoder.without_credentials", stripped)
+    with pytest.raises(EventRejected):
+        receiver.receive(body_of({"auth[application_token]": OTHER_TOKEN}))
 
 
 def test_an_event_of_a_portal_that_is_uninstalled_is_refused(

@@ -13,9 +13,10 @@ from chat_lookup.errors import InvalidRequest, PortalBusy, ServiceMisconfigured,
 from chat_lookup.events.model import Record
 from chat_lookup.events.sqs_batch import LEAST_FOR_A_RECORD, Batches, NoTimeLeft
 from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.recovery import Recovery
 from tests.support.events.bot_questions import message
 from tests.support.events.queue_worker import failed, messages
-from tests.support.fakes import ManualClock, Output, lambda_context
+from tests.support.fakes import MEMBER_ID, ManualClock, Output, lambda_context
 
 SECRET = "what a secret deal"
 
@@ -29,6 +30,7 @@ class FakeWorker:
 
     def __init__(self, clock: ManualClock, telemetry: Telemetry) -> None:
         self.worked: list[str] = []
+        self.announced: list[Recovery] = []
         self.failures: dict[str, Exception] = {}
         self.seconds = 0.0
         self.start: Exception | None = None
@@ -47,6 +49,11 @@ class FakeWorker:
             raise self.failures[record.event_id]
         self.worked.append(record.event_id)
 
+    def announce(self, recovery: Recovery) -> None:
+        if recovery.event_id in self.failures:
+            raise self.failures[recovery.event_id]
+        self.announced.append(recovery)
+
     def run(self, event: object, seconds: float = 29) -> dict[str, object]:
         return self._batches.run(event, lambda_context(), Deadline.after(seconds, self._clock))
 
@@ -63,6 +70,15 @@ def worker(clock: ManualClock, telemetry: Telemetry) -> FakeWorker:
 def test_what_was_worked_does_not_come_again(worker: FakeWorker) -> None:
     assert worker.run_all("a", "b", "c") == []
     assert worker.worked == ["a", "b", "c"]
+
+
+def test_a_portal_that_is_open_again_is_announced_between_the_events(worker: FakeWorker) -> None:
+    recovery = Recovery("r", MEMBER_ID, "acme.bitrix24.com", "unpaid", "PAYMENT_REQUIRED", 1_763_000_000.0)
+    event = messages(record("a").to_json(), recovery.to_json(), record("b").to_json())
+    assert failed(worker.run(event)) == []
+    assert (worker.worked, worker.announced) == (["a", "b"], [recovery])
+    worker.failures = {"r": StoreUnavailable()}
+    assert failed(worker.run(event)) == ["1"]
 
 
 def test_only_those_that_failed_come_again(worker: FakeWorker) -> None:

@@ -8,7 +8,6 @@ import pytest
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.errors import EventRejected, RejectionReason
 from chat_lookup.events.decoder import Arrived
-from chat_lookup.events.model import BotEvent
 from chat_lookup.events.verification import Origin
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.portal import Portal, PortalState
@@ -45,7 +44,7 @@ def reads(stores: Stores, origin: Origin) -> Iterator[list[str]]:
 
 
 def arrived(token: str = TOKEN, member_id: str = MEMBER_ID, domain: str = "") -> Arrived:
-    return Arrived(BotEvent("ONIMBOTMESSAGEADD", EventKind.MESSAGE_ADD), member_id, domain, token, "identity")
+    return Arrived("ONIMBOTMESSAGEADD", EventKind.MESSAGE_ADD, member_id, domain, token, {}, frozenset())
 
 
 def refused(origin: Origin, token: str = TOKEN, member_id: str = MEMBER_ID, domain: str = "") -> str:

@@ -13,6 +13,7 @@ from chat_lookup.events.model import BotEvent, Record
 from chat_lookup.events.publisher import Publisher
 from chat_lookup.events.worker import Working
 from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.recovery import Recovery
 from chat_lookup.portals.updates import PortalFacts
 from tests.support.events.bot_questions import BOT, GROUP, OPEN_LINE, BadDay, message, record_of
 from tests.support.events.queue_worker import FakeBus
@@ -55,6 +56,10 @@ class Worker:
             Publisher(self.bus.client, "default", service.telemetry, with_text=False),
             service.telemetry,
         )
+
+    def announce(self, recovery: Recovery) -> None:
+        with self.service.telemetry.invocation("event"):
+            self._working.announce(recovery)
 
     def work(self, record: Record) -> None:
         with self.service.telemetry.invocation("event"):
@@ -174,7 +179,7 @@ def test_events_of_a_portal_that_is_gone_are_dropped(
     worker: Worker, service: Service, portal: Portal, output: Output, installed: bool
 ) -> None:
     if installed:
-        service.portals.change(portal, state={"S": PortalState.UNINSTALLED})
+        service.portals.states.change(portal, state={"S": PortalState.UNINSTALLED})
     else:
         service.portals.delete(portal)
     worker.work(message("hello", chat=BOUND))
@@ -189,10 +194,33 @@ def test_a_purge_between_two_events_is_seen(worker: Worker, service: Service, po
     assert service.cache.get(MEMBER_ID, generation, DEAL) is not None
 
 
+def test_events_of_a_stopped_portal_are_published_and_nothing_is_asked_of_it(
+    worker: Worker, service: Service, portal: Portal
+) -> None:
+    service.portals.states.stop(portal)
+    worker.work(message("hello", chat=GROUP))
+    worker.work(message("hello", chat=BOUND))
+    assert len(worker.bus.details) == 2
+    assert worker.bus.details[0]["entity"] is None
+    assert service.bitrix24.calls == []
+
+
+def test_a_portal_that_is_open_again_is_announced_whatever_became_of_it_since(
+    worker: Worker, service: Service, portal: Portal, output: Output
+) -> None:
+    service.portals.delete(portal)
+    worker.announce(Recovery("r" * 32, MEMBER_ID, "acme.bitrix24.com", "unpaid", "PAYMENT_REQUIRED", 1_763_000_000.0))
+    assert [detail["state"] for detail in worker.bus.details] == ["unpaid"]
+    assert (output.lines[0]["recovered"], output.lines[0]["published"]) == (MEMBER_ID, True)
+    worker.bus.down = True
+    with pytest.raises(StoreUnavailable):
+        worker.announce(Recovery("r" * 32, MEMBER_ID, "acme.bitrix24.com", "unpaid", "", 1_763_000_000.0))
+
+
 def test_a_portal_that_admits_nothing_still_teaches_and_is_published(
     worker: Worker, service: Service, portal: Portal
 ) -> None:
-    service.portals.close(portal, PortalState.REAUTHORISE, "invalid_grant")
+    service.portals.states.close(portal, PortalState.REAUTHORISE, "invalid_grant")
     worker.work(message("hello", chat=BOUND))
     assert service.cache.get(MEMBER_ID, portal.generation, DEAL) is not None
     assert len(worker.bus.details) == 1

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from chat_lookup.bootstrap.services import Services
-from chat_lookup.errors import ChatLookupError, InvalidRequest, PortalBusy, PortalNotInstalled, PortalUnavailable
+from chat_lookup.errors import (
+    ChatLookupError,
+    DeadlineReached,
+    InvalidRequest,
+    PortalBusy,
+    PortalNotInstalled,
+    PortalUnavailable,
+)
 from chat_lookup.portals.portal import Portal
 from functions.direct import app
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, Output, lambda_context
@@ -185,7 +192,11 @@ def test_what_the_time_left_does_not_suffice_for_is_told_by_pair(bitrix24: FakeB
     assert (output.metric("Lookups", source="portal"), output.metric("Lookups", source="none")) == (150, 50)
 
 
-def test_an_invocation_without_time_calls_nobody(bitrix24: FakeBitrix24) -> None:
-    with pytest.raises(PortalBusy):
-        invoke(PAIR, seconds=0.5)
+@pytest.mark.parametrize("seconds", [0.2, 0.5, 1.0, 1.5, 2.0])
+def test_an_invocation_without_time_calls_nobody_and_says_so(bitrix24: FakeBitrix24, seconds: float) -> None:
+    for event in (PAIR, PAIR | {"expand": "chat"}):
+        with pytest.raises(DeadlineReached):
+            invoke(event, seconds=seconds)
+    for each in invoke({"lookups": [PAIR]}, seconds=seconds)["results"]:
+        assert each["problem"]["type"].endswith(":deadline")
     assert bitrix24.calls == []

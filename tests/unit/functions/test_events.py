@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chat_lookup.bootstrap import aws_clients, process
+from chat_lookup.clock import Deadline
 from chat_lookup.events.model import Record
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.store import Portals
@@ -144,4 +145,4 @@ def test_json_is_known_by_its_header_in_any_case(deployed: Deployed, name: str) 
 
 
 def test_the_function_has_this_one_route() -> None:
-    assert app.routes().keys() == {ROUTE}
+    assert app.routes(Deadline.after(10, ManualClock())).keys() == {ROUTE}

@@ -140,7 +140,7 @@ def test_an_address_that_is_set_comes_first(
     settled: Services, bitrix24: FakeBitrix24, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PUBLIC_URL", "https://chats.acme.example/")
-    process.services.cache_clear()
+    process.built.cache_clear()
     invoke(frame())
     assert settled.portals.get(MEMBER_ID).public_url == "https://chats.acme.example"
     handlers = {call.params["handler"] for call in bitrix24.calls if call.method == "event.bind"}

@@ -59,6 +59,21 @@ def test_either_header_brings_the_key_in_any_case(key: str, bitrix24: FakeBitrix
         assert http("GET /v1/chats", PAIR, headers=headers)["statusCode"] == 200
 
 
+def test_look_ups_of_a_stopped_portal_are_refused_without_a_moment_to_come_back(
+    key: str, portal: Portal, booted: Services, bitrix24: FakeBitrix24
+) -> None:
+    booted.portals.states.stop(portal)
+    for route, query in GUARDED:
+        response = http(route, query, key=key, pathParameters={"chat_id": "7"})
+        problem = refused(response, 503, "portal-stopped")
+        assert "retry-after" not in response["headers"]
+        assert "retry_after" not in problem
+    assert bitrix24.calls == []
+    booted.portals.states.start(portal)
+    bitrix24.answers("im.chat.get", 7)
+    assert http("GET /v1/chats", PAIR, key=key)["statusCode"] == 200
+
+
 # -- the rest ----------------------------------------------------------------------------------------------------------
 
 

@@ -1,11 +1,13 @@
 """/rest as its clients meet it: what a look-up answers, in which shape and how late, and whose key opens it."""
 
+import json
+
 import pytest
 
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import FakeBitrix24, Output
-from tests.support.rest_function import DEAL, FORM, answered, asked, event, refused
+from tests.support.rest_function import DEAL, FORM, JSON, answered, asked, event, refused
 
 FOUND = {"ID": 1437}
 
@@ -23,6 +25,7 @@ def test_the_key_stands_in_the_address_or_as_auth(key: str, bitrix24: FakeBitrix
         event(f"42/{key}/im.chat.get.json", body=pair, content_type=FORM, as_base64=True),
         event("im.chat.get", f"{pair}&auth={key}", verb="GET"),
         event("im.chat.get", body=f"{pair}&AUTH={key}", content_type=FORM),
+        event("im.chat.get", body=f"{pair}&access_token={key}", content_type=FORM),
     ):
         assert answered(request)[1]["result"] == FOUND
 
@@ -39,6 +42,50 @@ def test_without_a_key_of_ours_nothing_is_told_and_nobody_asked(
     )
     assert refused(other, method) == (403, "insufficient_scope")
     assert bitrix24.calls == []
+
+
+LONG = "1" * 5_000
+HOSTILE = {
+    "a key of many digits": f"a[{LONG}]=1&a[]=2",
+    "many indexes after many digits": f"a[{LONG[:4_299]}]=1&" + "a[]=1&" * 300,
+    "very many indexes": "a[][]=1&" * 1_000,
+    "depth": "a" + "[]" * 100_000 + "=1",
+    "brackets": "[" * 100_000,
+    "bytes of no encoding": "auth=%ff&%ff=%ff",
+    "JSON of many digits": '{"a":' + LONG + "}",
+    "deep JSON": '{"a":' + "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("content_type", [FORM, JSON, "multipart/form-data; boundary=x", ""])
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_no_body_ends_in_a_fault_with_or_without_a_key(
+    key: str, bitrix24: FakeBitrix24, output: Output, body: str, content_type: str
+) -> None:
+    bitrix24.answers("im.chat.get", FOUND)
+    for proxy, query in (("im.chat.get", ""), ("im.chat.get", body[:8_000]), ("1/wrong/im.chat.get", "")):
+        status, answer = answered(event(proxy, query, body=body, content_type=content_type))
+        assert (status, answer["error"]) == (403, "INVALID_CREDENTIALS")
+    status, answer = answered(event(f"1/{key}/im.chat.get", body=body, content_type=content_type, as_base64=True))
+    assert (status, answer["result"]) == (200, None)
+    assert "ERROR" not in output.text
+
+
+def test_a_key_in_the_address_is_proved_before_the_body_is_read(key: str) -> None:
+    unreadable = {"body": "!", "isBase64Encoded": True}
+    assert answered(event("1/a-key-that-is-unknown/batch") | unreadable)[0] == 403
+    assert answered(event(f"1/{key}/batch") | unreadable)[0] == 400
+
+
+def test_of_two_keys_in_a_large_body_the_one_at_its_top_level_counts(
+    booted: Services, key: str, bitrix24: FakeBitrix24, portal: Portal
+) -> None:
+    bitrix24.answers("im.chat.get", FOUND)
+    other, _ = booted.keys.create(portal.member_id, "other", ["lookup"], None)
+    many = list(range(5_000))
+    for first, second, status in ((key, key, 200), (key, other, 403), (key, "unknown-0123456789", 403)):
+        body = json.dumps({"a": {"auth": first}, "b": many, "auth": second, **DEAL})
+        assert answered(event("im.chat.get", body=body, content_type=JSON))[0] == status
 
 
 def test_a_key_is_in_no_line_whatever_becomes_of_the_request(

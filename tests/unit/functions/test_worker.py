@@ -95,7 +95,7 @@ def test_texts_are_published_only_if_a_setting_says_so(
 ) -> None:
     app.handler(messages(record(service, chat=BOUND)), lambda_context())
     monkeypatch.setenv("PUBLISH_TEXT", "true")
-    process.services.cache_clear()
+    process.built.cache_clear()
     app.handler(messages(record(service, chat=BOUND)), lambda_context())
     assert [SECRET in json.dumps(each) for each in bus.details] == [False, True]
 

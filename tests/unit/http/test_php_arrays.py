@@ -24,7 +24,20 @@ from chat_lookup.http import php_arrays
         ("a%5Bb%5D=1", {"a": {"b": "1"}}),
         ("a[b=1", {"a_b": "1"}),
         ("a[b]c=1", {"a": {"b": "1"}}),
-        ("[a]=1", {"_a]": "1"}),
+        ("a[b.c d[e=1", {"a_b_c_d_e": "1"}),
+        ("a[b][c=1", {"a": {"b": "1"}}),
+        ("a[[b]=1&a[]]=2", {"a": {"[b": "1", "0": "2"}}),
+        ("[a]=1& [a]=1&[=1", {}),
+        ("a[ ]=1&a[%09]=2&a[  ]=3", {"a": {"0": "1", "1": "2", "  ": "3"}}),
+        ("%09=1", {"\t": "1"}),
+        ("a%00b=1&b[c%00]=2&%00=3", {"a": "1", "b_c": "2"}),
+        ("a[-5]=x&a[]=y&a[-7]=z&a[]=w", {"a": {"-5": "x", "-4": "y", "-7": "z", "-3": "w"}}),
+        ("a[01]=x&a[-0]=y&a[]=z", {"a": {"01": "x", "-0": "y", "0": "z"}}),
+        (f"a[{2**63 - 1}]=x&a[]=y&a[][z]=w", {"a": {str(2**63 - 1): "x"}}),
+        (f"a[{2**63}]=x&a[-{2**63 + 1}]=y&a[]=z", {"a": {str(2**63): "x", str(-(2**63) - 1): "y", "0": "z"}}),
+        (f"a[-{2**63}]=x&a[]=y", {"a": {str(-(2**63)): "x", str(-(2**63) + 1): "y"}}),
+        ("__Host-a=1& __Secure-b=2&__Host-a[__Host-b]=3", {"__Host-a": {"__Host-b": "3"}, "__Secure-b": "2"}),
+        ("..Host-a=1&_ Secure-b=2&a[__Host-b][c]=3&b[c][__Secure-d]=4", {"a": {}, "b": {"c": {}}}),
         ("a.b=1&c d=2", {"a_b": "1", "c_d": "2"}),
         ("  a=1", {"a": "1"}),
         ("a=1&a[b]=2", {"a": {"b": "2"}}),
@@ -42,7 +55,15 @@ def test_no_query_is_refused(query: str) -> None:
 
 def test_beyond_phps_bounds_nothing_is_read() -> None:
     assert len(php_arrays.decode_query("&".join(f"a{number}=1" for number in range(1_500)))) == 1_000
-    assert php_arrays.decode_query("a" + "[b]" * 64 + "=1&c=2") == {"c": "2"}
+    deepest = "a" + "[b]" * 64
+    assert php_arrays.decode_query(f"{deepest}=1").keys() == {"a"}
+    for deeper in (f"{deepest}[]=1", f"{deepest}[b][b]=1", f"{deepest}[=1", "a" + "[b]" * 100_000 + "=1"):
+        assert php_arrays.decode_query(f"a[x]=1&{deeper}&c=2") == {"c": "2"}
+
+
+def test_a_name_is_of_the_variable_that_php_makes_of_it() -> None:
+    names = ["auth", "  auth", "auth\0x", "auth[x]", "auth[x", "[auth]", "a.u th", "..Host-a", ""]
+    assert [php_arrays.variable(name) for name in names] == ["auth"] * 4 + ["auth_x", "", "a_u_th", "", ""]
 
 
 @pytest.mark.parametrize(

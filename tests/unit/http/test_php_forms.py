@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chat_lookup.http.php_forms import Bound, Form, FormRefused, FormValue, Limits, decode, decode_query
 
 NAMES = st.text(st.characters(exclude_characters="[]", exclude_categories=["Cs"]), min_size=1, max_size=8)
-KEYS = NAMES | st.integers(0, 999).map(str)
+KEYS = NAMES.filter(lambda name: name not in tuple(" \t\n\v\f\r")) | st.integers(0, 999).map(str)
 VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -22,7 +22,7 @@ ANY_JSON = st.recursive(
 )
 TREES = st.recursive(VALUES, lambda inner: st.dictionaries(KEYS, inner, min_size=1, max_size=4), max_leaves=20)
 FORMS = st.dictionaries(NAMES, TREES, max_size=4)
-WIDE = Limits(size=10**9, fields=10**9, depth=10**9, key_length=10**9)
+WIDE = Limits(size=10**9, fields=10**9, maps=10**9, depth=10**9, key_length=10**9, escapes=10**9, values=10**9)
 
 JSON = "application/json"
 
@@ -93,6 +93,9 @@ def test_an_event_is_read_as_the_documents_show_it() -> None:
         ("a[0]=x&a[1]=y", {"a": {"0": "x", "1": "y"}}),
         ("a[01]=x&a[]=y", {"a": {"01": "x", "0": "y"}}),
         ("a[99999999999999999999]=x&a[]=y", {"a": {"99999999999999999999": "x", "0": "y"}}),
+        ("a[-5]=x&a[]=y&a[ ]=z", {"a": {"-5": "x", "-4": "y", "-3": "z"}}),
+        ("a[-0]=x&a[%09]=y&a[  ]=z", {"a": {"-0": "x", "0": "y", "  ": "z"}}),
+        ("a[9223372036854775806]=x&a[]=y", {"a": {"9223372036854775806": "x", "9223372036854775807": "y"}}),
         ("a.b c=1", {"a.b c": "1"}),
         ("a[b.c d]=1", {"a": {"b.c d": "1"}}),
         ("a=x+y%2Bz&b=%D0%B9&c=й", {"a": "x y+z", "b": "й", "c": "й"}),
@@ -121,6 +124,11 @@ def test_brackets_that_do_not_match_are_refused(name: str) -> None:
     assert _refused(f"x=1&{name}=1") is _refused(f"a[c]=1&a[b][c]=1&{name}=1") is Bound.NAME
 
 
+@pytest.mark.parametrize("body", ["a[9223372036854775807]=1&a[]=2", "a[9223372036854775807]=1&a[][b]=2"])
+def test_an_array_that_has_no_next_index_is_refused(body: str) -> None:
+    assert _refused(body) is Bound.INDEX
+
+
 @pytest.mark.parametrize("body", [b"a=%FF", b"%C3=1", b"a=\xff", b"a=%ED%A0%80", b"a=%C3\xa9", b'{"a":"\xff"}'])
 def test_what_is_not_utf_8_is_refused(body: bytes) -> None:
     assert _refused(body, JSON if body.startswith(b"{") else "") is Bound.ENCODING
@@ -139,6 +147,7 @@ def test_half_a_surrogate_pair_is_no_text(body: bytes) -> None:
          {"a": "1", "b": "-1.50", "c": "1e400", "d": "1", "e": "0", "f": ""}),
         ('{"a":["x",{"y":"z"}],"b":[],"c":{},"d":{"e":{}}}', {"a": {"0": "x", "1": {"y": "z"}}}),
         ('{"a":1,"a":2}', {"a": "2"}),
+        ('{"":1,"5":2,"a":{"":{"x":1,"y":2}}}', {"0": "1", "5": "2", "a": {"0": {"x": "1", "y": "2"}}}),
         ('{"567":{"BOT_ID":567}}', {"567": {"BOT_ID": "567"}}),
         (' {"a":"\\ud83d\\ude00"} ', {"a": "😀"}),
         ('{"a":' + "9" * 50_000 + "}", {"a": "9" * 50_000}),
@@ -151,11 +160,16 @@ def test_json_is_read_as_if_php_had_sent_it_as_a_form(body: str, form: Form) -> 
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b"[]", b'"a"', b"null", b"a=1", b'{"a":NaN}', b'{"a":-Infinity}', b"[" * 500_000, b'{"a":' * 150_000,
+        b"", b"{", b"[]", b'"a"', b"null", b"a=1", b'{"a":NaN}', b'{"a":-Infinity}', b"[" * 3_000, b'{"a":' * 3_000,
     ],
 )  # fmt: skip
 def test_what_is_no_object_of_json_is_refused_where_json_is_said(body: bytes) -> None:
     assert _refused(body, "application/problem+json") is Bound.JSON
+
+
+@pytest.mark.parametrize("body", [b"[" * 500_000, b'{"a":' * 150_000, b'{"a":[' + b"{}," * 3_000, b"," * 10_000])
+def test_json_of_more_values_than_are_read_is_not_parsed(body: bytes) -> None:
+    assert _refused(body, JSON) is Bound.FIELDS
 
 
 def test_json_counts_as_json_only_where_the_content_type_says_so() -> None:
@@ -172,6 +186,9 @@ def test_json_counts_as_json_only_where_the_content_type_says_so() -> None:
         ({"depth": 1}, b"a=1", b"a[]=1", Bound.DEPTH),
         ({"key_length": 3}, b"abc[abc]=1", b"abc[abcd]=1", Bound.KEY_LENGTH),
         ({"key_length": 3}, b"%D0%B9bc=1", b"abcd=1", Bound.KEY_LENGTH),
+        ({"escapes": 2}, b"%41%42=1", b"%41=1&%42=2&%43=3", Bound.ESCAPES),
+        ({"maps": 2}, b"a[b][c]=1", b"a[b][c][d]=1", Bound.MAPS),
+        ({"values": 2}, b'{"a":{"b":1}}', b'{"a":{"b":1},"c":1}', Bound.FIELDS),
         ({"size": 7}, b'{"a":1}', b'{"a":12}', Bound.SIZE),
         ({"fields": 2}, b'{"a":1,"b":2}', b'{"a":[1,2,3]}', Bound.FIELDS),
         ({"depth": 3}, b'{"a":{"b":{"c":1}}}', b'{"a":{"b":{"c":{"d":1}}}}', Bound.DEPTH),

@@ -7,7 +7,7 @@ import pytest
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal, PortalState
 from functions.install import app
-from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, lambda_context
+from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, Output, lambda_context
 from tests.support.portals.first_contact import Changes, frame
 
 HEALED = "The connection to this portal is restored."
@@ -49,16 +49,41 @@ def test_while_all_is_well_nobody_is_asked(
 def test_what_no_visitor_can_heal_is_told(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, state: PortalState, sentence: str
 ) -> None:
-    settled.portals.close(portal, state, "X")
+    settled.portals.states.close(portal, state, "X")
     assert sentence in visit()["body"]
     assert server.asked == []
+
+
+def test_a_stopped_portal_is_installed_by_no_visit_and_no_offer_is_spent(
+    settled: Services, portal: Portal, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
+) -> None:
+    settled.portals.states.stop(portal)
+    calls = len(bitrix24.calls)
+    server.grants("offered-refresh")
+    assert (visit()["statusCode"], "has stopped it" in visit()["body"]) == (200, True)
+    answer = app.handler(frame(), lambda_context())
+    assert (answer["statusCode"], "has stopped it" in answer["body"]) == (503, True)
+    assert "retry-after" not in answer["headers"]
+    assert (server.asked, len(bitrix24.calls)) == ([], calls)
+    settled.portals.states.start(portal)
+    assert app.handler(frame(), lambda_context())["statusCode"] == 200
+
+
+@pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.UNPAID, PortalState.REFUSED])
+def test_an_installation_into_a_closed_portal_is_a_recovery(
+    settled: Services, portal: Portal, server: FakeAuthorisationServer, output: Output, state: PortalState
+) -> None:
+    settled.portals.states.close(portal, state, "CODE")
+    server.grants("offered-refresh")
+    assert app.handler(frame(), lambda_context())["statusCode"] == 200
+    assert output.metric("PortalRecoveries", state=state) == 1
 
 
 @pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.UNINSTALLED])
 def test_an_administrators_visit_heals(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, state: PortalState
 ) -> None:
-    settled.portals.close(portal, state, "invalid_grant")
+    settled.portals.states.close(portal, state, "invalid_grant")
     server.grants("visitors-refresh", user_id=5)
     answer = visit()
     assert (answer["statusCode"], HEALED in answer["body"]) == (200, True)
@@ -70,7 +95,7 @@ def test_an_administrators_visit_heals(
 def test_anybody_elses_visit_does_not_and_he_is_told_to_ask_one(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
-    settled.portals.close(portal, PortalState.REAUTHORISE, "invalid_grant")
+    settled.portals.states.close(portal, PortalState.REAUTHORISE, "invalid_grant")
     before = read(settled)
     server.grants("visitors-refresh", user_id=7)
     bitrix24.answers("profile", {"ID": "7", "ADMIN": False})

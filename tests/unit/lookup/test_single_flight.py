@@ -4,7 +4,7 @@ import pytest
 
 from chat_lookup.cache.leases import LEASE, Lease, Standing
 from chat_lookup.cache.rows import FRESH_POSITIVE, Row
-from chat_lookup.errors import ChatNotAccessible, PortalBlocked, PortalBusy, PortalUnavailable
+from chat_lookup.errors import ChatNotAccessible, DeadlineReached, PortalBlocked, PortalBusy, PortalUnavailable
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.interleaving import Actor, Stage
 from tests.support.stores.unknown_pair import CHAT, Portal, answered, runs_out
@@ -256,3 +256,14 @@ def test_whoever_can_no_longer_see_the_row_asks_for_himself(stage: Stage, portal
     runs_out(stage)
     assert [got(caller) for caller in callers] == [(CHAT, "portal")] * 2
     assert portal.calls == 2
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.0, -0.8])
+def test_whoever_comes_without_time_does_not_wait_and_is_told_so(stage: Stage, portal: Portal, seconds: float) -> None:
+    portal.takes = 2.0
+    holder = portal.begin("holder")
+    until_the_portal_is_called(stage, portal)
+    late = portal.begin("late", seconds=seconds)
+    runs_out(stage)
+    assert got(holder) == (CHAT, "portal")
+    assert isinstance(late.error, DeadlineReached)

@@ -12,6 +12,7 @@ from chat_lookup.errors import (
     PortalNotInstalled,
     PortalReauthorise,
 )
+from chat_lookup.portals.failures import FIRST_LOOK
 from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.store import Portals
 from tests.support.fakes import MEMBER_ID, ManualClock
@@ -122,13 +123,15 @@ def test_remembering_a_refused_scope_does_not_prolong_what_else_is_remembered(
         (PortalState.REAUTHORISE, PortalReauthorise),
         (PortalState.UNPAID, PortalBlocked),
         (PortalState.RENAMED, PortalMisconfigured),
+        (PortalState.MISCONFIGURED, PortalMisconfigured),
+        (PortalState.REFUSED, PortalReauthorise),
     ],
 )
 def test_a_portal_that_admits_nothing_is_told_apart_by_its_state_with_the_portals_code(
-    portals: Portals, elsewhere: Portals, clock: ManualClock, state: PortalState, error: type[ChatLookupError]
+    portals: Portals, elsewhere: Portals, state: PortalState, error: type[ChatLookupError]
 ) -> None:
     portal = portals.save(ACME)
-    portals.close(portal, state, "THE_CODE", retry_at=clock.now() + 600)
+    portals.states.close(portal, state, "THE_CODE")
     for each in (portals, elsewhere):
         with pytest.raises(error) as raised:
             each.find("acme.bitrix24.com")
@@ -137,15 +140,15 @@ def test_a_portal_that_admits_nothing_is_told_apart_by_its_state_with_the_portal
 
 def test_a_portal_that_is_not_paid_is_tried_again_when_it_is_time(portals: Portals, clock: ManualClock) -> None:
     portal = portals.save(ACME)
-    portals.close(portal, PortalState.UNPAID, "PAYMENT_REQUIRED", retry_at=clock.now() + 600)
+    portals.states.close(portal, PortalState.UNPAID, "PAYMENT_REQUIRED")
     with pytest.raises(PortalBlocked) as raised:
         portals.get(MEMBER_ID)
-    assert raised.value.retry_after == pytest.approx(600)
-    clock.advance(601)
+    assert raised.value.retry_after == pytest.approx(FIRST_LOOK)
+    clock.advance(FIRST_LOOK)
     assert portals.get(MEMBER_ID).member_id == MEMBER_ID
 
 
 def test_adding_a_portal_again_opens_it(portals: Portals) -> None:
-    portals.close(portals.save(ACME), PortalState.RENAMED, "PORTAL_RENAMED")
+    portals.states.close(portals.save(ACME), PortalState.RENAMED, "PORTAL_RENAMED")
     portals.save(replace(ACME, token_version="version-2"))
     assert portals.get(MEMBER_ID).state is PortalState.ACTIVE

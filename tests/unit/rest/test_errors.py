@@ -29,6 +29,7 @@ def test_texts_and_statuses_are_those_that_the_local_portal_has_from_the_documen
         (errors.PortalUnavailable(), 503, "INTERNAL_SERVER_ERROR"),
         (errors.StoreUnavailable(), 503, "INTERNAL_SERVER_ERROR"),
         (errors.DeadlineReached(), 503, "INTERNAL_SERVER_ERROR"),
+        (errors.PortalStopped(), 503, "OVERLOAD_LIMIT"),
         (errors.PortalReauthorise(), 403, "INVALID_CREDENTIALS"),
         (errors.PortalMisconfigured(), 403, "INVALID_CREDENTIALS"),
         (errors.PortalNotInstalled(), 401, "ERROR_OAUTH"),
@@ -59,7 +60,8 @@ def said(code: str, status: int, text: str = "as the portal says it", *, webhook
     return for_caller(BitrixError(code, status, method="im.chat.get", description=text, webhook=webhook), now=0.0)
 
 
-NAMED_BY_US = {"PORTAL_RENAMED", "NOT_JSON", "HTTP_4XX", "HTTP_5XX"}
+# OTHER is a name of ours as well, for the codes that no row knows.
+NAMED_BY_US = {"PORTAL_RENAMED", "NOT_JSON", "HTTP_4XX", "HTTP_5XX", "OTHER"}
 NAMED_BY_PORTALS = [
     row
     for row in ROWS
@@ -82,6 +84,12 @@ def test_no_code_that_clients_refresh_at_ever_leaves() -> None:
         for spelling in (code, code.upper()):
             for error in (said(spelling, 401), said(spelling, 401, webhook=True)):
                 assert refusal(error).code.casefold() not in LEADS_TO_REFRESHING
+
+
+@pytest.mark.parametrize("webhook", [True, False])
+def test_an_unknown_code_under_401_is_a_passing_fault_at_which_no_client_refreshes(webhook: bool) -> None:
+    told = refusal(said("CONNECTION_ERROR", 401, "Error connecting to authorization server", webhook=webhook))
+    assert (told.status, told.code) == (503, _FAULT)
 
 
 def test_an_unknown_code_of_the_portals_keeps_its_status_and_its_text() -> None:

@@ -36,7 +36,7 @@ def test_a_portal_can_be_set_to_answer_the_bare_number(
 ) -> None:
     bitrix24.answers("im.chat.get", 1437)
     assert result(key, "im.chat.get", DEAL) == FOUND
-    service.portals.change(portal, result_form={"S": ResultForm.INT})
+    service.portals.states.change(portal, result_form={"S": ResultForm.INT})
     booted.portals.forget(portal.member_id)
     assert result(key, "im.chat.get", DEAL) == 1437
     assert install(service).result_form is ResultForm.INT, "an installation leaves it alone"

@@ -1,5 +1,7 @@
 """What is asked in the platform's own format, read from each form in which a request can come."""
 
+import json
+
 import pytest
 
 from chat_lookup.errors import BodyTooLarge, InvalidRequest
@@ -87,20 +89,57 @@ def test_what_stands_in_the_body_goes_before_the_query() -> None:
     assert requests.read(asked).call.params == {"ENTITY_ID": 13, "a": "2"}
 
 
-@pytest.mark.parametrize("name", ["auth", "AUTH", "Auth"])
+@pytest.mark.parametrize("name", ["auth", "AUTH", "Auth", "access_token", "ACCESS_TOKEN"])
 def test_a_key_among_the_parameters_opens_and_is_none_of_them(name: str) -> None:
+    part = f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\nk3y\r\n'.encode()
     for asked in (
         event("im.chat.get", f"{name}=k3y&{QUERY}", verb="GET"),
         event("im.chat.get", body=f"{name}=k3y&{QUERY}", content_type=FORM),
         event("im.chat.get", QUERY, body=f'{{"{name}": "k3y"}}', content_type=JSON),
+        event("im.chat.get", body=part + MULTIPART, content_type="multipart/form-data; boundary=x"),
     ):
         request = requests.read(asked)
         assert (request.key, request.call.params) == ("k3y", PAIR)
+        assert requests.key_of(asked) == "k3y"
 
 
 def test_a_key_in_the_address_goes_before_one_among_the_parameters() -> None:
-    request = requests.read(event("1/k3y/im.chat.get", "auth=another"))
+    asked = event("1/k3y/im.chat.get", "auth=another")
+    request = requests.read(asked)
     assert (request.key, request.call.params) == ("k3y", {})
+    assert requests.key_of(asked) == "k3y"
+
+
+def test_a_key_in_the_body_goes_before_one_in_the_query() -> None:
+    asked = event("im.chat.get", "auth=another", body=b"auth=k3y", content_type=FORM)
+    assert requests.key_of(asked) == requests.read(asked).key == "k3y"
+
+
+def test_a_request_without_a_key_has_none() -> None:
+    asked = event("im.chat.get", QUERY, body=QUERY, content_type=FORM)
+    assert requests.key_of(asked) is requests.read(asked).key is None
+
+
+@pytest.mark.parametrize("body", ["!", "A" * 2_000_000])
+def test_a_key_in_the_address_is_read_without_a_look_at_the_body(body: str) -> None:
+    asked = event("1/k3y/batch") | {"body": body, "isBase64Encoded": True}
+    assert requests.key_of(asked) == "k3y"
+    with pytest.raises((InvalidRequest, BodyTooLarge)):
+        requests.read(asked)
+
+
+@pytest.mark.parametrize(
+    "name", ["auth", " auth", "auth\0x", "AUTH", "auth[x]", "access_token", "access.token", " Access token"]
+)
+def test_no_parameter_that_the_portal_would_read_as_a_token_is_passed_on(name: str) -> None:
+    assert requests.call_of("profile", {name: "x", "a": "1"}).params == {"a": "1"}
+    asked = event("1/k3y/profile", body=json.dumps({name: "x", "a": "1"}), content_type=JSON)
+    assert requests.read(asked).call.params == {"a": "1"}
+
+
+@pytest.mark.parametrize("name", ["author", "auth[x", "[auth]", "authorization", "a"])
+def test_a_parameter_of_another_name_is_passed_on(name: str) -> None:
+    assert requests.call_of("profile", {name: "x"}).params == {name: "x"}
 
 
 def test_nothing_that_opens_a_portal_is_shown() -> None:

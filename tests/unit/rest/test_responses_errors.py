@@ -8,7 +8,8 @@ from botocore.exceptions import ReadTimeoutError
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.fakes import FakeBitrix24, ManualClock, Output
+from functions.rest import app
+from tests.support.fakes import FakeBitrix24, ManualClock, Output, lambda_context
 from tests.support.in_process_service import Service, install
 from tests.support.rest_function import DEAL, answered, asked, command, event, refused, result
 
@@ -65,6 +66,7 @@ def test_where_no_slot_comes_in_time_nothing_is_asked_and_clients_may_come_again
         (PortalState.UNPAID, "PAYMENT_REQUIRED", (401, "PAYMENT_REQUIRED")),
         (PortalState.REFUSED, "expired_token", (503, "INTERNAL_SERVER_ERROR")),
         (PortalState.RENAMED, "", (403, "INVALID_CREDENTIALS")),
+        (PortalState.STOPPED, "", (503, "OVERLOAD_LIMIT")),
     ],
 )
 def test_a_portal_that_admits_nothing_is_told_with_a_code_of_the_platforms(
@@ -73,6 +75,27 @@ def test_a_portal_that_admits_nothing_is_told_with_a_code_of_the_platforms(
     portal = install(service, state=state, state_code=code, retry_at=clock.now() + 60)
     key = booted.keys.create(portal.member_id, "shop", ["rest"], None)[0]
     assert refused(key, "im.chat.get", DEAL) == told
+
+
+def test_a_stopped_portal_is_told_in_our_words_and_without_a_moment_to_come_back(
+    service: Service, booted: Services
+) -> None:
+    portal = service.portals.states.stop(install(service))
+    key = booted.keys.create(portal.member_id, "shop", ["rest"], None)[0]
+    response = app.handler(event(f"1/{key}/im.chat.get"), lambda_context())
+    assert (response["statusCode"], "retry-after" in response["headers"]) == (503, False)
+    assert json.loads(response["body"])["error_description"] == "An operator has stopped the calls to this portal"
+
+
+def test_an_outage_under_401_is_a_passing_fault_with_stale_answers_and_no_refresh(
+    key: str, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    bitrix24.answers("im.chat.get", FOUND)
+    assert result(key, "im.chat.get", DEAL) == FOUND
+    bitrix24.fails("im.chat.get", "CONNECTION_ERROR", 401)
+    clock.advance(27 * 3600)
+    assert result(key, "im.chat.get", DEAL) == FOUND
+    assert refused(key, "im.chat.get", {**DEAL, "ENTITY_ID": "DEAL|1"}) == (503, "INTERNAL_SERVER_ERROR")
 
 
 def test_a_store_that_fails_is_a_passing_fault(

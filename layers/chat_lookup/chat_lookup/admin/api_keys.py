@@ -27,7 +27,7 @@ class AdminKeys:
         }
 
     def _create(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        portal = self._portals.find(fields.optional_text("portal"))
+        portal = self._portals.named(fields.optional_text("portal"))
         label = fields.text("label")
         scopes = fields.optional_texts("scopes") or ["lookup"]
         passthrough = fields.optional_texts("passthrough") or []
@@ -39,12 +39,12 @@ class AdminKeys:
         return {"key": key, **key_shown(kept)}
 
     def _list(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        portal = self._portals.find(fields.optional_text("portal"))
+        portal = self._portals.named(fields.optional_text("portal"))
         fields.nothing_else()
         return {"keys": [key_shown(key) for key in self._keys.of(portal.member_id)]}
 
     def _revoke(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        portal = self._portals.find(fields.optional_text("portal"))
+        portal = self._portals.named(fields.optional_text("portal"))
         key_id = fields.text("key_id")
         fields.nothing_else()
         return {"revoked": key_shown(self._keys.revoke(portal.member_id, key_id))}

@@ -1,4 +1,7 @@
-"""Operators' commands about portals: portals, portal.set, portal.rebind, portal.forget, cache.purge."""
+"""Operators' commands about portals: list, set, stop, start, rebind and forget them, and purge their cached answers.
+
+Each works in every state of a portal: what a state keeps from callers is none of an operator's business.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -10,7 +13,8 @@ from chat_lookup.config import is_public_url
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.install.installation import Installation
-from chat_lookup.portals.portal import PortalKind, ResultForm
+from chat_lookup.portals.portal import PortalKind, PortalState, ResultForm
+from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
 
@@ -21,18 +25,27 @@ class AdminPortals:
     """The commands by their names."""
 
     def __init__(
-        self, portals: Portals, facts: PortalFacts, installation: Installation, forgetting: Forgetting, clock: Clock
+        self,
+        portals: Portals,
+        facts: PortalFacts,
+        installation: Installation,
+        forgetting: Forgetting,
+        recoveries: Recoveries,
+        clock: Clock,
     ) -> None:
         self._portals = portals
         self._facts = facts
         self._installation = installation
         self._forgetting = forgetting
+        self._recoveries = recoveries
         self._clock = clock
         self.commands = {
             "portals": self._list,
             "portal.set": self._set,
             "portal.rebind": self._rebind,
             "portal.forget": self._forget,
+            "portal.stop": self._stop,
+            "portal.start": self._start,
             "cache.purge": self._purge,
         }
 
@@ -69,6 +82,9 @@ class AdminPortals:
             raise InvalidRequest("portal: an inbound webhook can bind no events; install the application instead")
         if not is_public_url(public_url):
             raise InvalidRequest("public_url must be the service's own address: https://host, without a path")
+        if self._portals.states.waits(portal):
+            # The operator need not wait until the next look is due.
+            portal = self._portals.states.start(portal)
         installed = self._installation.rebind(portal, public_url, deadline)
         remarks = [remark.value for remark in installed.remarks]
         return {**portal_shown(installed.portal, self._clock.now()), "remarks": remarks}
@@ -79,8 +95,23 @@ class AdminPortals:
         fields.nothing_else()
         return self._forgetting.forget(portal)
 
+    def _stop(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        """Stop all calls to a portal; its grant is renewed still, its events are taken and published."""
+        portal = self._portals.named(fields.text("portal"))
+        fields.nothing_else()
+        return portal_shown(self._portals.states.stop(portal), self._clock.now())
+
+    def _start(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        """End a stop. A portal that is closed besides is looked at by the next caller, a renamed one a week more."""
+        portal = self._portals.named(fields.text("portal"))
+        fields.nothing_else()
+        started = self._portals.states.start(portal)
+        if portal.state is PortalState.STOPPED:
+            self._recoveries.tell(portal, PortalState.STOPPED, "")
+        return portal_shown(started, self._clock.now())
+
     def _purge(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        portal = self._portals.find(fields.optional_text("portal"))
+        portal = self._portals.named(fields.optional_text("portal"))
         fields.nothing_else()
         return {"member_id": portal.member_id, "generation": self._portals.raise_generation(portal.member_id)}
 

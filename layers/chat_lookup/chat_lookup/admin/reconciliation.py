@@ -11,7 +11,9 @@ from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant, Tokens
 from chat_lookup.credentials.token_pointer import Pointers
 from chat_lookup.http.json_fields import Fields
+from chat_lookup.portals.failures import ASKED_AGAIN
 from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
 
@@ -21,11 +23,20 @@ _LEAST_FOR_ONE: Final = 3.0
 class Restoring:
     """Safe to repeat: what agrees with its secret is only read."""
 
-    def __init__(self, portals: Portals, facts: PortalFacts, tokens: Tokens, pointers: Pointers, clock: Clock) -> None:
+    def __init__(
+        self,
+        portals: Portals,
+        facts: PortalFacts,
+        tokens: Tokens,
+        pointers: Pointers,
+        recoveries: Recoveries,
+        clock: Clock,
+    ) -> None:
         self._portals = portals
         self._facts = facts
         self._tokens = tokens
         self._pointers = pointers
+        self._recoveries = recoveries
         self._clock = clock
 
     def reconcile(self, deadline: Deadline) -> dict[str, object]:
@@ -60,6 +71,8 @@ class Restoring:
             portal.member_id, portal.token_version, newest.version, host, portal.refreshed_at, former=portal.domain
         )
         self._portals.forget(portal.member_id)
+        if portal.state in ASKED_AGAIN:
+            self._recoveries.tell(portal, portal.state, portal.state_code)
         if host != portal.domain:
             self._portals.moved(replace(portal, domain=host))
 

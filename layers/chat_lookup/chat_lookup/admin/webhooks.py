@@ -15,7 +15,7 @@ from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import hashed
-from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.failures import ASKED_AGAIN, for_caller
 from chat_lookup.portals.portal import (
     DEFAULT_BURST,
     DEFAULT_RATE,
@@ -24,6 +24,7 @@ from chat_lookup.portals.portal import (
     PortalState,
     member_id_of_webhook,
 )
+from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
 
 _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -34,12 +35,19 @@ class AdminWebhooks:
     """The command by its name."""
 
     def __init__(
-        self, portals: Portals, tokens: Tokens, calls: PortalCalls, telemetry: Telemetry, clock: Clock
+        self,
+        portals: Portals,
+        tokens: Tokens,
+        calls: PortalCalls,
+        telemetry: Telemetry,
+        recoveries: Recoveries,
+        clock: Clock,
     ) -> None:
         self._portals = portals
         self._tokens = tokens
         self._calls = calls
         self._telemetry = telemetry
+        self._recoveries = recoveries
         self._clock = clock
         self.commands = {
             "portal.add_webhook": self._add,
@@ -76,9 +84,13 @@ class AdminWebhooks:
         )
         # The portal admits the webhook before anything is kept, so that a mistyped one leaves no trace.
         scopes = self._scopes(portal, Grant(endpoint, "", bot_token), deadline)
-        arn, version = self._store(member_id, url, bot_token, deadline)
+        before = self._portals.read(member_id)
+        arn, version = self._store(before, url, bot_token, deadline)
         portal = replace(portal, secret_arn=arn, token_version=version, scopes=scopes)
-        return portal_shown(self._portals.save(portal, default=default), self._clock.now())
+        saved = self._portals.save(portal, default=default)
+        if before is not None and before.state in ASKED_AGAIN:
+            self._recoveries.tell(before, before.state, before.state_code)
+        return portal_shown(saved, self._clock.now())
 
     def _secret(self, fields: Fields, name: str) -> str | None:
         """A field that no line may ever show."""
@@ -99,8 +111,7 @@ class AdminWebhooks:
             raise InvalidRequest("webhook_url: the webhook grants neither im nor imbot; a look-up needs one of them")
         return scopes
 
-    def _store(self, member_id: str, url: str, bot_token: str | None, deadline: Deadline) -> tuple[str, str]:
-        before = self._portals.read(member_id)
+    def _store(self, before: Portal | None, url: str, bot_token: str | None, deadline: Deadline) -> tuple[str, str]:
         if before is None or before.kind is not PortalKind.WEBHOOK or before.state is PortalState.UNINSTALLED:
             return self._tokens.keep_webhook(url, bot_token)
         return before.secret_arn, self._tokens.replace_webhook(before.secret_arn, url, bot_token, deadline)

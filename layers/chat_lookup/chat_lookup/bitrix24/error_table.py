@@ -118,6 +118,9 @@ _CONFIG, _CALLER, _NOT_FOUND = ErrorClass.CONFIG, ErrorClass.CALLER, ErrorClass.
 _V2: Final = (400, 403)
 """The pages of imbot.v2 never say which of the two (bitrix24.md 1.3)."""
 
+_WHATEVER: Final = (*range(400, 600), *range(400))
+"""Every status: these rows stand before those of a wider family that have the same one."""
+
 _PREFIX: Final[Mapping[Where, str]] = {Where.REST3: "BITRIX_REST_V3_EXCEPTION_"}
 
 # fmt: off
@@ -131,8 +134,11 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("PAYMENT_REQUIRED", _PORTAL, (401,), "trial or paid period is over"),
         ("NOT_INSTALLED", _UNINSTALLED, (401,), "application removed"),
         ("NO_AUTH_FOUND", _PORTAL, (401,), "app.info with a bad token"),
-        ("HTTP_4XX NOT_JSON", _PORTAL, (404,), "portal not found"),
-        ("HTTP_5XX", _RETRY, (), "server trouble"),
+        ("HTTP_4XX", _PORTAL, (404,), "portal not found"),
+        ("OTHER HTTP_4XX", _RETRY, (429,), "too many requests: of all portals, not of this one"),
+        ("HTTP_5XX NOT_JSON", _RETRY, (), "server trouble, or a page in front of the server"),
+        # What the server's documents do not name says nothing about our grant or keys (bitrix24.md 3.6).
+        ("100 0 EMPTY ERROR_CORE OTHER HTTP_4XX", _RETRY, _WHATEVER, "an answer that means nothing there"),
     ),
     Where.APP_INFO: (
         ("ACCESS_DENIED", _CONFIG, (400,), "not an application's context"),
@@ -259,17 +265,19 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("INVALID_ARG_VALUE ERROR_ARGUMENT", _CALLER, (400,), "bad or missing argument"),
         ("NOT_FOUND ERROR_NOT_FOUND ERROR_ENTITY_NOT_FOUND", _NOT_FOUND, (404, 400), "entity missing"),
         ("100 0 EMPTY ERROR_CORE", _CALLER, (400,), "legacy code for anything"),
+        ("100 0 EMPTY ERROR_CORE", _LIMIT, (429,), "too many requests"),
         ("ERROR_UNKNOWN_ADD_TASK_ERROR", _CALLER, (400,), "a task of a group with two chats (bitrix24.md 1.8)"),
         ("PORTAL_RENAMED", _PORTAL, (302,), "the portal has a new address"),
         ("TRANSPORT TIMEOUT", _RETRY, (), "no answer came"),
-        ("NOT_JSON", _CONFIG, tuple(range(400, 500)), "whatever answers there, it is not the REST API"),
+        # A page in front of the portal, under whatever status: maintenance, a login, a proxy's refusal.
         ("NOT_JSON PROTOCOL", _RETRY, (), "an answer that cannot be understood"),
         ("ADDRESS_REFUSED", _CONFIG, (), "the portal's host has no public address"),
         # Without a code that a row knows, the status decides (bitrix24.md 7.2, point 5).
-        ("OTHER HTTP_4XX", _REFRESH, (401,), "not authorised"),
+        # Under 401 that is an outage and never a dead token: those have documented codes.
+        ("OTHER HTTP_4XX", _RETRY, (401,), "not authorised, for a reason that is not documented"),
         ("OTHER HTTP_4XX", _OBJECT, (403,), "no access"),
         ("OTHER HTTP_4XX", _CONFIG, (404,), "no such address or method"),
-        ("OTHER HTTP_4XX", _RETRY, (429,), "too many requests"),
+        ("OTHER HTTP_4XX", _LIMIT, (429,), "too many requests (7.2, points 3 and 5)"),
         ("OTHER", _RETRY, tuple(range(500, 600)), "server trouble"),
         ("OTHER HTTP_4XX", _CALLER, (), "refused"),
         ("HTTP_5XX", _RETRY, (), "server trouble"),

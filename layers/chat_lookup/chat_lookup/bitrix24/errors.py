@@ -1,5 +1,6 @@
 """What went wrong between us and a portal: one exception, classified by the table (bitrix24.md 7.2, design 6)."""
 
+import re
 from typing import Final
 
 from chat_lookup.bitrix24.error_table import ROWS, ErrorClass, ErrorRow, Where, belongs
@@ -9,11 +10,20 @@ __all__ = ["METRIC_CODES", "ROWS", "BitrixError", "ErrorClass", "ErrorRow", "Whe
 METRIC_CODES: Final[frozenset[str]] = frozenset(row.code for row in ROWS)
 """Every value that the metric dimension `code` may take; `OTHER` among them."""
 
+_SPENT: Final = "OPERATION_TIME_LIMIT"
 _LONGEST_CODE: Final = 64
 _LONGEST_DESCRIPTION: Final = 500
 
 _TOKENS_ONLY: Final = frozenset({ErrorClass.REFRESH, ErrorClass.REAUTHORISE})
 _METHODS_ONLY: Final = frozenset({ErrorClass.REFRESH, ErrorClass.OBJECT, ErrorClass.CALLER, ErrorClass.NOT_FOUND})
+
+_OTHER: Final = "OTHER"
+_PLAN_ENDED: Final = re.compile(r"(?i)licen[sc]e|portal_blocked|payment|subscription|tariff")
+"""An undocumented code with one of these words in it speaks of the portal's plan, as PAYMENT_REQUIRED does."""
+_ACCESS_DENIED: Final = "ACCESS_DENIED"
+_NO_USER: Final = re.compile(r"(?i)can.{0,5}t be authori[sz]ed")
+"""ACCESS_DENIED with such a text is about the user of the grant, not about the plan: the one code whose text counts
+(bitrix24.md 7.0). "Current user can't be authorized in this context", with the apostrophe as HTML, too."""
 
 
 def _by_code() -> dict[str, list[ErrorRow]]:
@@ -34,7 +44,17 @@ def classify(method: str, code: str, status: int) -> ErrorRow:
     """
     method = method.casefold()
     known = [row for row in _BY_CODE.get(code.strip().casefold() or "empty", ()) if row.covers(method)]
-    return min(known or _BY_CODE["other"], key=lambda row: _mismatch(row, status))
+    others = [row for row in _BY_CODE["other"] if row.covers(method)]
+    return min(known or others, key=lambda row: _mismatch(row, status))
+
+
+def _class_of(row: ErrorRow, code: str, description: str) -> ErrorClass:
+    """The row's class, but for what only the code's words or the text tell."""
+    if row.code == _OTHER and _PLAN_ENDED.search(code):
+        return ErrorClass.PORTAL
+    if row.code == _ACCESS_DENIED and row.error_class is ErrorClass.PORTAL and _NO_USER.search(description):
+        return ErrorClass.REAUTHORISE
+    return row.error_class
 
 
 def _mismatch(row: ErrorRow, status: int) -> int:
@@ -48,8 +68,10 @@ class BitrixError(Exception):
 
     `code` is the portal's own, as sent (at most 64 characters), or the name of a row of ours; `metric_code` is one of
     `METRIC_CODES`; `status` is HTTP's, 0 where there was none; `description` is for the log only; `reset_at` is the
-    Unix time at which an operating budget is freed, if the portal named it (bitrix24.md 6.2). `unreached` says that no
-    connection came about: whatever was asked, it was not done.
+    Unix time at which an operating budget is freed, if the portal named it (bitrix24.md 6.2), and `retry_at` the one
+    before which it does not want to be asked again (`Retry-After`). `unreached` says that no connection came about:
+    whatever was asked, it was not done. `too_many` says that the portal refused the request for the number of requests,
+    in whatever form: it was not done either (bitrix24.md 6.1, 7.2).
 
     What makes no sense where it was said is a matter of configuration. With `webhook=True` that is a bad token: there
     is nothing to refresh or to grant again. From the authorisation server it is whatever speaks of a method's call.
@@ -65,14 +87,19 @@ class BitrixError(Exception):
         reset_at: float | None = None,
         webhook: bool = False,
         unreached: bool = False,
+        retry_at: float | None = None,
     ) -> None:
         row = classify(method, code, status)
         self.code = code[:_LONGEST_CODE]
         self.metric_code = row.code
         self.status = status
-        self.error_class = ErrorClass.CONFIG if row.error_class in _senseless(method, webhook) else row.error_class
+        error_class = _class_of(row, code, description)
+        self.error_class = ErrorClass.CONFIG if error_class in _senseless(method, webhook) else error_class
         self.description = description[:_LONGEST_DESCRIPTION]
         self.reset_at = reset_at
+        self.retry_at = retry_at
+        # The other limit speaks of one method's seconds, and of no other request (6.2).
+        self.too_many = self.error_class is ErrorClass.LIMIT and row.code != _SPENT
         self.unreached = unreached
         super().__init__(f"{self.metric_code}, status {status}: {row.meaning}")
 

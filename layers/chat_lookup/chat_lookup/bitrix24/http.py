@@ -3,11 +3,16 @@
 What keeps a reply from coming is told in words of ours, which quote nothing: urllib3's exceptions hold the URL.
 """
 
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Final
 
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
-from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as TimeOut
 
 from chat_lookup.bitrix24.address_guard import AddressRefused, Gate
@@ -19,6 +24,11 @@ from chat_lookup.clock import Clock, Deadline
 USER_AGENT: Final = "bitrix24-chat-lookup/0.1.0"
 READ_SECONDS: Final = 10.0
 
+LONGEST_RETRY_AFTER: Final = 600.0
+"""Seconds of a `Retry-After` that are believed: as long as the circuit's longest pause. One odd answer, of a proxy in
+front of the portal, must not close a portal for longer (design 10)."""
+
+_SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
 _CONNECT_SECONDS: Final = 3.0
 _LARGEST_BODY: Final = 1024 * 1024
 
@@ -27,14 +37,16 @@ _Failure = tuple[str, str]
 
 _LATE: Final[_Failure] = ("TIMEOUT", "no answer in time")
 
-_NO_ADDRESS, _NO_CONNECTION = "dns", "connect"
-_UNREACHED: Final = frozenset({_NO_ADDRESS, _NO_CONNECTION})
+_NO_ADDRESS, _NO_CONNECTION, _NO_TIME = "dns", "connect", "no time left"
+_OVER: Final[_Failure] = ("TIMEOUT", _NO_TIME)
+_UNREACHED: Final = frozenset({_NO_ADDRESS, _NO_CONNECTION, _NO_TIME})
 """Descriptions of what ended before there was a connection."""
 
 _FAILURES: Final[tuple[tuple[type[Exception], _Failure], ...]] = (
     (AddressRefused, ("ADDRESS_REFUSED", "no public address")),
     (NameResolutionError, ("TRANSPORT", _NO_ADDRESS)),
     (NewConnectionError, ("TRANSPORT", _NO_CONNECTION)),
+    (ConnectTimeoutError, ("TIMEOUT", _NO_CONNECTION)),
     (TimeOut, _LATE),
     (SSLError, ("TRANSPORT", "tls")),
     (HTTPError, ("TRANSPORT", "connection broken")),
@@ -66,9 +78,11 @@ class Wire:
         self._ca_pem = ca_pem
         self._headers = {"Accept": "application/json", "User-Agent": user_agent}
 
-    def get(self, url: str, method: str, deadline: Deadline) -> Reply | BitrixError:
+    def get(
+        self, url: str, method: str, deadline: Deadline, *, read_seconds: float = READ_SECONDS
+    ) -> Reply | BitrixError:
         """The reply to a GET, or what kept it from coming. `method` names the call in the error."""
-        return self._send("GET", url, method, deadline, READ_SECONDS, self._headers, None)
+        return self._send("GET", url, method, deadline, read_seconds, self._headers, None)
 
     def post(
         self,
@@ -100,7 +114,7 @@ class Wire:
     ) -> Reply | BitrixError:
         seconds = deadline.left()
         if seconds <= 0:
-            return _failed(_LATE, method)
+            return _failed(_OVER, method)
         try:
             response = self._pool.urlopen(
                 verb,
@@ -109,10 +123,11 @@ class Wire:
                 retries=False,
                 headers=headers,
                 body=body,
-                timeout=Timeout(total=seconds, connect=_CONNECT_SECONDS, read=read_seconds),
+                timeout=Timeout(total=seconds, connect=_CONNECT_SECONDS, read=min(seconds, read_seconds)),
                 preload_content=False,
             )
-            return Reply(response.status, _body_of(response), response.headers.get("Location", ""))
+            body, received = _body_of(response), response.headers
+            return Reply(response.status, body, received.get("Location", ""), retry_at(received, self._clock.now()))
         except (HTTPError, AddressRefused) as error:
             return _failed(next(failure for kind, failure in _FAILURES if isinstance(error, kind)), method)
 
@@ -120,6 +135,32 @@ class Wire:
     def _pool(self) -> PoolManager:
         """Made for the first request: reading the system's authorities takes a while, a cached answer needs none."""
         return pool_of(self._gate, self._clock, self._ca_pem)
+
+
+def retry_at(headers: Mapping[str, str], now: float) -> float | None:
+    """The moment that a `Retry-After` names (Unix time by our clock): seconds, or any of HTTP's three forms of a date.
+
+    None without one, and for one that cannot be read. At most `LONGEST_RETRY_AFTER` from `now`, and not before it.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(text):
+        seconds = float(text)
+    else:
+        until = _date(text)
+        if until is None:
+            return None
+        # Both dates are the sender's, so that a clock that differs from ours does not count.
+        sent = _date(headers.get("Date", ""))
+        seconds = until - (now if sent is None else sent)
+    return now + min(max(0.0, seconds), LONGEST_RETRY_AFTER)
+
+
+def _date(text: str) -> float | None:
+    with suppress(ValueError, TypeError, OverflowError, IndexError):
+        moment = parsedate_to_datetime(text)
+        # HTTP's dates are all UTC (RFC 9110 5.6.7); one of its forms does not say so.
+        return (moment if moment.tzinfo else datetime.combine(moment.date(), moment.time(), UTC)).timestamp()
+    return None
 
 
 def _failed(failure: _Failure, method: str) -> BitrixError:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 from urllib.parse import quote_plus, urlencode
 
 from chat_lookup.bitrix24.endpoints import (
     DEFAULT_SERVER,
     SERVERS,
-    TOKEN,
     is_server,
     is_token,
     portal_endpoint,
@@ -22,8 +22,12 @@ from chat_lookup.clock import Clock, Deadline
 
 METHOD: Final = "oauth/token"
 """How asking for a pair is called in errors and metrics."""
+_SENDABLE: Final = re.compile(r"(?! )[ -~]{1,4096}(?<! )")
+"""What the server issued is kept and sent back as it came."""
 _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
+LIFETIME: Final = 3600.0
+"""Seconds that an access token lives where the answer does not say (bitrix24.md 3.4)."""
 _LONGEST_LIFE: Final = 24 * 3600.0
 """An hour is documented; what a server's clock or units say beyond a day is not believed."""
 _STATUS: Final = re.compile(r"[A-Za-z]{1,8}")
@@ -57,47 +61,97 @@ def pair_from(
     local_hosts: frozenset[str],
     portals: frozenset[str] = frozenset(),
 ) -> TokenPair | BitrixError:
-    """The pair in an answer of `server` to what was asked at `asked_at` (Unix time by our clock).
+    """A portal's first pair, in an answer of `server` to what was asked at `asked_at` (Unix time by our clock).
 
     `local_hosts` may be servers and portals, `portals` only the latter, whatever their names and ports.
 
     An error instead if a field is missing or not what it should be: PROTOCOL, or ADDRESS_REFUSED for the portal's
     address. `domain` is not read: here it names the authorisation server (bitrix24.md 3.5).
     """
-    access_token = _matching(TOKEN, answer.get("access_token"))
-    refresh_token = _matching(TOKEN, answer.get("refresh_token"))
+    access_token, refresh_token = _token(answer.get("access_token")), _token(answer.get("refresh_token"))
     member_id = _matching(_MEMBER_ID, answer.get("member_id"))
-    expires_at = _expiry(answer, asked_at)
     client_endpoint = answer.get("client_endpoint")
-    if not (access_token and refresh_token and member_id and expires_at and isinstance(client_endpoint, str)):
+    if not (access_token and refresh_token and member_id and isinstance(client_endpoint, str)):
         return BitrixError("PROTOCOL", 200, method=METHOD, description="a field is missing or malformed")
-    endpoint = portal_endpoint(client_endpoint, local_hosts | portals)
+    endpoint = _portal_endpoint(client_endpoint, local_hosts | portals)
     if endpoint is None:
         return BitrixError("ADDRESS_REFUSED", 200, method=METHOD, description="not the address of a portal")
-    named = answer.get("server_endpoint")
     return TokenPair(
         access_token=access_token,
         refresh_token=refresh_token,
-        expires_at=expires_at,
+        expires_at=_expiry(answer, asked_at),
         member_id=member_id,
         client_endpoint=endpoint,
-        # A stray server (bitrix24.md 3.2) must not cost the pair: the one that just answered renews it, too.
-        server=(server_in(named, local_hosts) if isinstance(named, str) else None) or server,
+        server=_server(answer, server, local_hosts),
         user_id=_number(answer.get("user_id")),
         scopes=_scopes(answer.get("scope")),
         status=_matching(_STATUS, answer.get("status")) or "",
     )
 
 
-def _expiry(answer: Mapping[str, object], asked_at: float) -> float | None:
-    """From `expires_in`, because then one clock decides, ours; else from `expires`. Integers, or strings of digits."""
-    lifetime = _number(answer.get("expires_in"))
-    expires = asked_at + lifetime if lifetime else _number(answer.get("expires"))
-    return min(float(expires), asked_at + _LONGEST_LIFE) if expires else None
+def successor(
+    former: TokenPair,
+    answer: Mapping[str, object],
+    server: str,
+    asked_at: float,
+    local_hosts: frozenset[str],
+    portals: frozenset[str] = frozenset(),
+) -> TokenPair | BitrixError:
+    """The pair that `former` was spent for; the rest as for `pair_from`.
+
+    A field that is missing or malformed keeps the former pair's value, because the one token that came must not be lost
+    for it (bitrix24.md 3.4, 3.5). A pair that came without an access token has expired when it comes. PROTOCOL only if
+    neither token came.
+    """
+    access_token, refresh_token = _token(answer.get("access_token")), _token(answer.get("refresh_token"))
+    if not (access_token or refresh_token):
+        return BitrixError("PROTOCOL", 200, method=METHOD, description="both tokens are missing or malformed")
+    return TokenPair(
+        access_token=access_token or former.access_token,
+        refresh_token=refresh_token or former.refresh_token,
+        expires_at=_expiry(answer, asked_at) if access_token else asked_at,
+        member_id=_matching(_MEMBER_ID, answer.get("member_id")) or former.member_id,
+        client_endpoint=_portal_endpoint(answer.get("client_endpoint"), local_hosts | portals)
+        or former.client_endpoint,
+        server=_server(answer, server, local_hosts),
+        user_id=_number(answer.get("user_id")) or former.user_id,
+        scopes=_scopes(answer.get("scope")) or former.scopes,
+        status=_matching(_STATUS, answer.get("status")) or former.status,
+    )
+
+
+def _server(answer: Mapping[str, object], asked: str, local_hosts: frozenset[str]) -> str:
+    """A stray server (bitrix24.md 3.2) must not cost the pair: the one that just answered renews it, too."""
+    named = answer.get("server_endpoint")
+    return (server_in(named, local_hosts) if isinstance(named, str) else None) or asked
+
+
+def _token(value: object) -> str | None:
+    """A token in an answer, without the white space around it: it is opaque, and kept however odd it looks."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if _SENDABLE.fullmatch(text) else None
+
+
+def _portal_endpoint(value: object, hosts: frozenset[str]) -> str | None:
+    """The portal's address in its one form, where the answer has it without the last slash or with another scheme."""
+    if not isinstance(value, str):
+        return None
+    scheme, mark, rest = value.strip().rpartition("://")
+    is_plain = mark and scheme.lower() in ("http", "https")
+    return portal_endpoint(f"https://{rest.rstrip('/')}/" if is_plain else value, hosts)
+
+
+def _expiry(answer: Mapping[str, object], asked_at: float) -> float:
+    """From `expires_in`, because then one clock decides, ours; else from `expires`; else an hour, as documented."""
+    lifetime, expires = _number(answer.get("expires_in")), _number(answer.get("expires")) or 0
+    at = asked_at + lifetime if lifetime else float(expires)
+    return min(at if at > asked_at else asked_at + LIFETIME, asked_at + _LONGEST_LIFE)
 
 
 def _number(value: object) -> int | None:
-    """A positive whole number, also as a string of digits."""
+    """A positive whole number: an integer, a float without a fraction, or a string of digits (bitrix24.md 3.5)."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
     digits = _matching(_NUMBER, str(value) if type(value) is int else value)
     return int(digits or 0) or None
 
@@ -117,6 +171,7 @@ __all__ = ["DEFAULT_SERVER", "METHOD", "SERVERS", "Application", "AuthorisationS
 _GRANT_FIELDS: Final[Mapping[str, str]] = {"refresh_token": "refresh_token", "authorization_code": "code"}
 """Where each type of grant goes."""
 
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _POST_NOT_ADMITTED: Final = 405
 _PERHAPS_NOT_ADMITTED: Final = frozenset({400, 404})
 _SAYS_NOTHING: Final = frozenset({"OTHER", "EMPTY", "HTTP_4XX", "NOT_JSON", "invalid_request"})
@@ -155,39 +210,50 @@ class AuthorisationServer:
             raise _unknown_server()
         return server
 
-    def refresh(self, server: str, application: Application, refresh_token: str, deadline: Deadline) -> TokenPair:
-        """A new pair for a refresh token, which is spent by it (bitrix24.md 3.4).
+    def refresh(
+        self,
+        server: str,
+        application: Application,
+        refresh_token: str,
+        deadline: Deadline,
+        former: TokenPair | None = None,
+    ) -> TokenPair:
+        """A new pair for a refresh token, which is spent by it (bitrix24.md 3.4); `former` is the pair that it is of.
 
+        Waits for the answer to the deadline: a pair may be issued as long as that takes.
         Raises `BitrixError` of the authorisation server's family, PROTOCOL if the answer is none of its kind.
         """
-        outcome = self._ask(server, _Form(application, "refresh_token", refresh_token), deadline)
-        del refresh_token  # a traceback that shows variables must not show this one
+        outcome = self._ask(server, _Form(application, "refresh_token", refresh_token), deadline, former)
+        del refresh_token, former  # a traceback that shows variables must not show these
         return _settled(outcome)
 
     def exchange(self, server: str, application: Application, code: str, deadline: Deadline) -> TokenPair:
         """The first pair, for a code that lives 30 s (bitrix24.md 3.3). Raises as `refresh` does."""
-        outcome = self._ask(server, _Form(application, "authorization_code", code), deadline)
+        outcome = self._ask(server, _Form(application, "authorization_code", code), deadline, None)
         del code  # as above
         return _settled(outcome)
 
-    def _ask(self, server: str, form: "_Form", deadline: Deadline) -> TokenPair | BitrixError:
+    def _ask(self, server: str, form: "_Form", deadline: Deadline, former: TokenPair | None) -> TokenPair | BitrixError:
         if not is_server(server, self._wire.local_hosts):
             return _unknown_server()
-        if not is_token(form.grant):
+        if not (is_token(form.grant) if former is None else _SENDABLE.fullmatch(form.grant)):
             return BitrixError("invalid_grant", method=METHOD, description="cannot be one: not asked")
         if not (is_token(form.application.client_id) and is_token(form.application.client_secret)):
             return BitrixError("invalid_client", method=METHOD, description="cannot be keys: not asked")
         url = f"https://{server}/oauth/token/"
         asked_at = self._clock.now()
-        reply = self._wire.post(url, form.encoded, "application/x-www-form-urlencoded", METHOD, deadline)
+        reply = self._wire.post(url, form.encoded, _FORM_TYPE, METHOD, deadline, read_seconds=inf)
         answer = _read(reply, form)
         if isinstance(answer, BitrixError) and _says_that_post_is_not_admitted(answer):
             # The documented way (bitrix24.md 3.4), and the second choice: it puts secrets into a URL.
             asked_at = self._clock.now()
-            answer = _read(self._wire.get(f"{url}?{form.encoded}", METHOD, deadline), form)
+            answer = _read(self._wire.get(f"{url}?{form.encoded}", METHOD, deadline, read_seconds=inf), form)
         if isinstance(answer, BitrixError):
             return answer
-        return pair_from(answer, server, asked_at, self._wire.local_hosts, self._wire.portals)
+        hosts = self._wire.local_hosts, self._wire.portals
+        if former is not None:
+            return successor(former, answer, server, asked_at, *hosts)
+        return pair_from(answer, server, asked_at, *hosts)
 
 
 @dataclass(frozen=True, slots=True)

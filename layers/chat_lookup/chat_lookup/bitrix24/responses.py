@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from chat_lookup.bitrix24.errors import BitrixError
 
@@ -13,6 +13,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TOO_MANY_REQUESTS: Final = 429
 _NOT_JSON: Final = object()
 _PAGES: Final = frozenset({"next", "total"})
+_USUAL_PORTS: Final = frozenset({80, 443})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +40,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came over the wire: HTTP's status, the body, and where a redirect points to.
+    """What came over the wire: HTTP's status, the body, where a redirect points to, and what `Retry-After` names.
 
-    A portal may quote our secret in the latter two: `repr` leaves them out.
+    A portal may quote our secret in the body and in the redirect: `repr` leaves them out. `retry_at` is Unix time.
     """
 
     status: int
     body: bytes = field(repr=False)
     location: str = field(default="", repr=False)
+    retry_at: float | None = field(default=None, repr=False)
 
 
 class Asked(Protocol):
-    """Who was asked, as far as errors go: an `Endpoint`, for one."""
+    """What was asked, as far as errors go: an `Endpoint`, for one."""
 
     @property
     def is_webhook(self) -> bool: ...
@@ -60,19 +62,29 @@ class Asked(Protocol):
         ...
 
 
-def read_reply(reply: Reply, asked: Asked, method: str, elapsed: float) -> Answer | BitrixError:
+class AskedPortal(Asked, Protocol):
+    """A portal that was asked at `base_url` followed by the method's name."""
+
+    @property
+    def base_url(self) -> str: ...
+
+
+def read_reply(reply: Reply, asked: AskedPortal, method: str, elapsed: float) -> Answer | BitrixError:
     """The answer in a reply, or the error that it is, in the order of bitrix24.md 7.2.
 
     Errors are returned: whoever raises them has none of the reply among his local variables.
     """
     if reply.status in _REDIRECTS:
-        # Never followed: the webhook's code would go to a host that nobody proved (bitrix24.md 9, row 20).
-        return _error("PORTAL_RENAMED", reply.status, asked, method, description=_new_host(reply.location))
+        # Never followed: the webhook's code would go to a host that nothing proves (bitrix24.md 9, row 20).
+        new_host = _new_host(reply.location, asked.base_url + method)
+        if new_host is None:
+            return _error("NOT_JSON", reply.status, asked, method, description="a redirect to another page")
+        return _error("PORTAL_RENAMED", reply.status, asked, method, description=f"moved to {new_host}")
     body = read_object(reply, asked, method)
     if isinstance(body, BitrixError):
         return body
     if "result" not in body:
-        return _error("PROTOCOL", reply.status, asked, method)
+        return _error("PROTOCOL", reply.status, asked, method, retry_at=reply.retry_at)
     pages = {name: value for name, value in body.items() if name in _PAGES}
     return Answer(body["result"], operating_time(body.get("time")), elapsed, pages)
 
@@ -81,15 +93,18 @@ def read_object(reply: Reply, asked: Asked, method: str) -> dict[str, object] | 
     """The JSON object that came under a status of success and names no error, or the error that the reply is."""
     body = _decoded(reply.body)
     if isinstance(body, dict):
-        error = error_in(body, reply.status, asked, method)
+        error = error_in(body, reply.status, asked, method, retry_at=reply.retry_at)
         if error is not None:
             return error
         if reply.status < 300:  # noqa: PLR2004 - HTTP's classes of statuses
             return body
-    return _error(_codeless(reply.status, is_json=body is not _NOT_JSON), reply.status, asked, method)
+    code = _codeless(reply.status, is_json=body is not _NOT_JSON)
+    return _error(code, reply.status, asked, method, retry_at=reply.retry_at)
 
 
-def error_in(body: Mapping[str, object], status: int, asked: Asked, method: str) -> BitrixError | None:
+def error_in(
+    body: Mapping[str, object], status: int, asked: Asked, method: str, *, retry_at: float | None = None
+) -> BitrixError | None:
     """The error that a decoded body carries under any status, or one command's within a batch; None without one.
 
     `error` may be text, a number, empty, or REST 3's object (bitrix24.md 7.0).
@@ -106,6 +121,7 @@ def error_in(body: Mapping[str, object], status: int, asked: Asked, method: str)
         method,
         description=message if isinstance(message, str) else "",
         reset_at=operating_time(body.get("time")).reset_at,
+        retry_at=retry_at,
     )
 
 
@@ -121,7 +137,14 @@ def operating_time(time: object) -> OperatingTime:
 
 
 def _error(
-    code: str, status: int, asked: Asked, method: str, *, description: str = "", reset_at: float | None = None
+    code: str,
+    status: int,
+    asked: Asked,
+    method: str,
+    *,
+    description: str = "",
+    reset_at: float | None = None,
+    retry_at: float | None = None,
 ) -> BitrixError:
     return BitrixError(
         asked.redacted(code),
@@ -130,6 +153,7 @@ def _error(
         description=asked.redacted(description),
         reset_at=reset_at,
         webhook=asked.is_webhook,
+        retry_at=retry_at,
     )
 
 
@@ -160,9 +184,19 @@ def _seconds(value: object) -> float | None:
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def _new_host(location: str) -> str:
+def _new_host(location: str, url: str) -> str | None:
+    """The host that a renamed portal has now: the redirect leads to another one, and to the same path there.
+
+    None for any other redirect: a login, a maintenance page or a cookie check in front of the portal (bitrix24.md 2.4).
+    """
     try:
-        host = urlsplit(location).hostname
+        moved, asked = urlsplit(location), urlsplit(url)
+        other_host = _host_and_port(moved) != _host_and_port(asked)
     except ValueError:
-        host = None
-    return f"moved to {host}" if host else "moved"
+        return None
+    return moved.hostname if other_host and moved.path == asked.path else None
+
+
+def _host_and_port(url: SplitResult) -> tuple[str | None, int | None]:
+    """The port only where it is none of the usual ones. Raises `ValueError` for a port that is none."""
+    return url.hostname, None if url.port in _USUAL_PORTS else url.port

@@ -1,4 +1,4 @@
-"""The objects behind operators' commands and the daily check, built upon the core at the first of them."""
+"""The objects behind operators' commands and the keepalive, built upon the core at the first of them."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class AdminServices:
 def build(parts: Core, install: InstallServices) -> AdminServices:
     """Build everything. Calls nothing."""
     settings, clock, telemetry = parts.settings, parts.clock, parts.telemetry
-    portals, tokens = parts.portals, parts.tokens
+    portals, tokens, recoveries = parts.portals, parts.tokens, parts.recoveries
     facts = PortalFacts(parts.clients.dynamodb, settings.portal_table, portals)
     pointers = Pointers(parts.clients.dynamodb, settings.portal_table)
     redrive = Redrive(parts.clients.sqs, settings.dead_letter_queue_url, settings.event_queue_url, telemetry)
@@ -36,10 +36,10 @@ def build(parts: Core, install: InstallServices) -> AdminServices:
     commands = Admin(
         telemetry,
         AdminApplications(parts.applications, telemetry, portal_hosts=install.portal_hosts),
-        AdminPortals(portals, facts, install.installation, forgetting, clock),
-        AdminWebhooks(portals, tokens, parts.calls, telemetry, clock),
+        AdminPortals(portals, facts, install.installation, forgetting, recoveries, clock),
+        AdminWebhooks(portals, tokens, parts.calls, telemetry, recoveries, clock),
         AdminKeys(portals, parts.keys, telemetry, clock),
         AdminEvents(redrive),
-        AdminRestoring(Restoring(portals, facts, tokens, pointers, clock)),
+        AdminRestoring(Restoring(portals, facts, tokens, pointers, recoveries, clock)),
     )
-    return AdminServices(commands=commands, keepalive=Keepalive(portals, facts, tokens, telemetry, clock))
+    return AdminServices(commands=commands, keepalive=Keepalive(portals, facts, tokens, telemetry, recoveries, clock))

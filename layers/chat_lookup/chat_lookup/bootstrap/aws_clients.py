@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 from chat_lookup.config import Settings
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from botocore.config import Config
     from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,19 +19,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """With one service of AWS: seconds to connect and for one answer, and how often it is asked."""
+    """With one service of AWS: seconds to connect and for one answer, and how often it is asked.
+
+    `in_silence` is for one answer of a service that has just let a call run into its time-out. Beyond these counts the
+    deadline in force where a call is made (`aws_deadlines`).
+    """
 
     connect: float = 1.0
-    read: float = 3.0
+    read: float = 2.0
     attempts: int = 3
+    in_silence: float = 0.3
 
 
 USUAL: Final = Patience()
-"""Short, so that one lost packet does not eat a look-up's ten seconds."""
-SLOW: Final = Patience(read=5.0)
-HASTY: Final = Patience(connect=0.5, read=1.0, attempts=2)
-LAST: Final = Patience(connect=0.5, read=1.0, attempts=1)
-"""Where an event waits: the store, the queue and what stands in for the queue have ten seconds together."""
+"""Short, so that one lost packet does not eat a look-up's ten seconds, and that a store which is silent leaves time to
+ask the portal: a look-up makes some eight calls to it."""
+SLOW: Final = Patience(read=5.0, in_silence=1.0)
+HASTY: Final = Patience(connect=0.5, read=1.0)
+PERSISTENT: Final = Patience(connect=0.5, read=1.0, attempts=5)
+"""Where an event waits: the store, the queue and what stands in for the queue have ten seconds together. No portal
+sends it again, so that a store which refuses within milliseconds is asked more often."""
+
+_ELDER_PAUSE: Final = 0.05
+_NEWER_PAUSE: Final = 1.0
+"""Seconds that a throttled call waits at the most before its second attempt, by botocore's two modes."""
 
 
 @cache
@@ -56,27 +68,35 @@ def _config(patience: Patience, mode: Literal["standard", "legacy"] = "standard"
 
 def dynamodb(settings: Settings, patience: Patience = USUAL) -> "DynamoDBClient":
     # A throttled call is repeated after up to 50 and 100 ms in the elder mode, 1 and 2 s in the newer: too long for us.
-    elder = _config(patience, "legacy")
-    client = session().create_client("dynamodb", endpoint_url=settings.endpoint_url, config=elder)
-    return cast("DynamoDBClient", client)
+    return cast("DynamoDBClient", _client("dynamodb", settings, patience, "legacy"))
 
 
 def secrets(settings: Settings) -> "SecretsManagerClient":
-    slow = _config(SLOW)
-    client = session().create_client("secretsmanager", endpoint_url=settings.endpoint_url, config=slow)
-    return cast("SecretsManagerClient", client)
+    return cast("SecretsManagerClient", _client("secretsmanager", settings, SLOW))
 
 
 def sqs(settings: Settings, patience: Patience = USUAL) -> "SQSClient":
-    client = session().create_client("sqs", endpoint_url=settings.endpoint_url, config=_config(patience))
-    return cast("SQSClient", client)
+    return cast("SQSClient", _client("sqs", settings, patience))
 
 
 def lambda_(settings: Settings) -> "LambdaClient":
-    client = session().create_client("lambda", endpoint_url=settings.endpoint_url, config=_config(LAST))
-    return cast("LambdaClient", client)
+    return cast("LambdaClient", _client("lambda", settings, HASTY))
 
 
 def bus(settings: Settings) -> "EventBridgeClient":
-    client = session().create_client("events", endpoint_url=settings.endpoint_url, config=_config(USUAL))
-    return cast("EventBridgeClient", client)
+    return cast("EventBridgeClient", _client("events", settings, USUAL))
+
+
+def _client(
+    service: str, settings: Settings, patience: Patience, mode: Literal["standard", "legacy"] = "standard"
+) -> "BaseClient":
+    from chat_lookup.bootstrap import aws_deadlines  # noqa: PLC0415 - it brings urllib3, as botocore's clients do
+
+    client = session().create_client(service, endpoint_url=settings.endpoint_url, config=_config(patience, mode))
+    aws_deadlines.bind(
+        client,
+        read=patience.read,
+        read_in_silence=patience.in_silence,
+        first_pause=_ELDER_PAUSE if mode == "legacy" else _NEWER_PAUSE,
+    )
+    return client

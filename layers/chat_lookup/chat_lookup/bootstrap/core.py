@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chat_lookup.bitrix24.client import Bitrix24Client
 from chat_lookup.bitrix24.oauth import AuthorisationServer
+from chat_lookup.bootstrap.recoveries import QueuedRecoveries
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.calls.circuit_breaker import Circuit
 from chat_lookup.calls.executor import Attempts
@@ -23,6 +24,7 @@ from chat_lookup.credentials.token_pointer import Pointers
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.api_keys import Keys
 from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Core:
     operating: Operating
     calls: PortalCalls
     cache: Cache
+    recoveries: Recoveries
 
 
 def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) -> Core:
@@ -85,7 +88,9 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
     limiter = Limiter(dynamodb, settings.cache_table, clock)
     operating = Operating(dynamodb, settings.cache_table, clock)
     circuit = Circuit(dynamodb, settings.cache_table, clock)
-    attempts = Attempts(client, limiter, circuit, operating, RetryPolicy(SystemRandom().random), told, clock)
+    recoveries = QueuedRecoveries(clients.sqs, settings.event_queue_url, told, clock)
+    policy = RetryPolicy(SystemRandom().random)
+    attempts = Attempts(client, limiter, circuit, operating, policy, told, recoveries, clock)
     return Core(
         settings=settings,
         clients=clients,
@@ -98,6 +103,7 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
         tokens=tokens,
         limiter=limiter,
         operating=operating,
-        calls=PortalCalls(tokens, portals, attempts, clock),
+        calls=PortalCalls(tokens, portals, attempts, recoveries, clock),
         cache=Cache(dynamodb, settings.cache_table, clock, SystemRandom()),
+        recoveries=recoveries,
     )

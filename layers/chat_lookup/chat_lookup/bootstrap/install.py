@@ -56,7 +56,7 @@ def build(parts: Core) -> InstallServices:
     )
     registering = Registering(Bots(calls), Bindings(calls), told)
     turns = Turns(parts.clients.dynamodb, settings.cache_table, clock)
-    installation = Installation(proof, turns, tokens, portals, facts, calls, registering, told, clock)
+    installation = Installation(proof, turns, tokens, portals, facts, calls, registering, told, parts.recoveries, clock)
     return InstallServices(
         installation=installation,
         events=ApplicationEvents(

@@ -34,9 +34,19 @@ def telemetry() -> Telemetry:
     )
 
 
-@cache
 def services() -> "Services":
-    """Everything else, once per process. Raises `ServiceMisconfigured`, and tries again at the next invocation then."""
+    """Everything else. What this process alone has of a portal's tokens is brought in before anything uses them.
+
+    Raises as `built`.
+    """
+    everything = built()
+    everything.bring_in()
+    return everything
+
+
+@cache
+def built() -> "Services":
+    """Everything, once per process. Raises `ServiceMisconfigured`, and tries again at the next invocation then."""
     from chat_lookup.bootstrap.core import Clients  # noqa: PLC0415 - the events function does without all of this
     from chat_lookup.bootstrap.services import build  # noqa: PLC0415 - as above
 
@@ -59,7 +69,7 @@ def receiving() -> "Receiving":
     from chat_lookup.portals.store import Portals  # noqa: PLC0415 - as above
 
     settings = config.from_environ(os.environ)
-    portals = Portals(aws_clients.dynamodb(settings, aws_clients.HASTY), settings.portal_table, clock)
+    portals = Portals(aws_clients.dynamodb(settings, aws_clients.PERSISTENT), settings.portal_table, clock)
     queue = EventQueue(
         aws_clients.sqs(settings, aws_clients.HASTY),
         settings.event_queue_url,

@@ -32,6 +32,7 @@ class Services:
     portals: Portals
     keys: Keys
     lookup: Lookup
+    bring_in: "Callable[[], None]"
     many: "Callable[[], Many]"
     rest: "Callable[[], RestMethods]"
     install: "Callable[[], InstallServices]"
@@ -56,6 +57,7 @@ def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clo
         portals=parts.portals,
         keys=parts.keys,
         lookup=lookup,
+        bring_in=parts.tokens.bring_in,
         many=many,
         rest=cache(partial(_rest, parts, lookup, many)),
         install=install,

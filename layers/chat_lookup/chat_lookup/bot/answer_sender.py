@@ -5,7 +5,7 @@ Methods and fields: the vendor's pages imbot-message-add, imbot-command-answer, 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -13,7 +13,7 @@ from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.portals.failures import for_caller
-from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.portal import Portal
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,6 @@ class Saying:
         Whatever is raised here, an error of ours or of a store, means that surely nothing was said.
         """
         method, params_of = _METHODS[place.api, place.command_id is not None]
-        # As if the portal were known to be open: else that would be written after the call, and could fail there.
-        portal = replace(portal, state=PortalState.ACTIVE)
         try:
             self._calls.call(portal, method, params_of(place, sentence), deadline)
         except BitrixError as error:

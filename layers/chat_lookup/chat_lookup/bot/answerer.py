@@ -14,7 +14,14 @@ from chat_lookup.bot.employees import People
 from chat_lookup.bot.questions import Question, ThisChat, WhichChat, answer_to, questions_in
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.clock import Clock, Deadline
-from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalBusy, PortalUnavailable, StoreUnavailable
+from chat_lookup.errors import (
+    ChatLookupError,
+    PortalBlocked,
+    PortalBusy,
+    PortalStopped,
+    PortalUnavailable,
+    StoreUnavailable,
+)
 from chat_lookup.events.model import BotEvent, EventChat, EventUser, Record
 from chat_lookup.languages import language_of
 from chat_lookup.lookup.find import Lookup
@@ -103,7 +110,7 @@ class Answering:
                 delivery = self._saying.say(portal, place, sentence, deadline)
         except (ChatLookupError, *_STORES) as error:
             self._claims.release(claim)
-            if isinstance(error, PortalBlocked):
+            if isinstance(error, PortalBlocked | PortalStopped):
                 return Outcome.CLOSED
             raise
         if delivery is not None:

@@ -1,6 +1,7 @@
 """Who is an employee of the portal: the bot answers nobody else (no guests, clients of open lines, bots)."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from chat_lookup.clock import Clock, Deadline
 from chat_lookup.dynamodb import number, read_number, read_whole, text
 from chat_lookup.errors import ChatLookupError, PortalBusy, StoreUnavailable
 from chat_lookup.events.model import EventUser
+from chat_lookup.observability.aws_failures import FAILED
 from chat_lookup.portals.portal import Portal
 from chat_lookup.ttl_cache import Memory
 
@@ -56,13 +58,16 @@ class People:
             return False
         # With the generation, as cached chats have it: after an uninstallation nobody's word holds on.
         key = f"PERSON#{portal.member_id}#{portal.generation}#{user.user_id}"
-        word = self._memory.recall(key, lambda: self._kept(key))
+        word = self._known(key)
         if word is None or not 0 <= self._clock.now() - word.asked_at < KEPT:
             employee = self._asked(portal, user.user_id, deadline)
             if employee is None:
                 return False
             word = _Word(employee, self._clock.now())
-            self._keep(key, word)
+            self._memory.put(key, word)
+            # The portal's word serves, whether or not the cache takes it.
+            with suppress(*FAILED):
+                self._keep(key, word)
         return word.employee
 
     def _asked(self, portal: Portal, user_id: int, deadline: Deadline) -> bool | None:
@@ -72,6 +77,13 @@ class People:
         except (PortalBusy, StoreUnavailable):
             raise
         except (BitrixError, ChatLookupError):
+            return None
+
+    def _known(self, key: str) -> _Word | None:
+        """What is remembered or cached of somebody; None, too, where the cache cannot be read."""
+        try:
+            return self._memory.recall(key, lambda: self._kept(key))
+        except FAILED:
             return None
 
     def _kept(self, key: str) -> _Word | None:
@@ -88,7 +100,6 @@ class People:
             "expires_at": number(int(word.asked_at + KEPT)),
         }
         self._dynamodb.put_item(TableName=self._table, Item=item)
-        self._memory.put(key, word)
 
 
 def _employed(result: object, user_id: int) -> bool:

@@ -89,6 +89,11 @@ _FAILURES: Final[Mapping[str, tuple[str, str, str]]] = {
         "Das Portal lässt keine Anfragen zu: Der Tarif enthält sie nicht oder ist nicht bezahlt.",
         "Портал не принимает запросы: тариф их не включает или не оплачен.",
     ),
+    "portal-stopped": (
+        "The service is stopped for this portal by whoever runs it.",
+        "Der Dienst ist für dieses Portal vom Betreiber angehalten.",
+        "Сервис для этого портала остановлен его администратором.",
+    ),
     "portal-reauthorise": (
         "The connection to the portal is lost. An administrator restores it by opening the application once.",
         "Die Verbindung zum Portal ist unterbrochen, bis ein Administrator die Anwendung einmal öffnet.",

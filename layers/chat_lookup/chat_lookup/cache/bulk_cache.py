@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -10,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.rows import Row, cache_key, from_item
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import TO_ANSWER, Clock, Deadline
 from chat_lookup.dynamodb import read_text, text
 from chat_lookup.entity import EntityRef
 
@@ -49,7 +51,8 @@ class CachePages:
         """
 
         pages = [refs[start : start + PAGE] for start in range(0, len(refs), PAGE)]
-        reading = [self._pool.submit(self._page, member_id, generation, page) for page in pages]
+        # With what is in force where they are begun: a deadline binds the calls of these threads, too.
+        reading = [self._pool.submit(copy_context().run, self._page, member_id, generation, page) for page in pages]
         known: dict[EntityRef, Row] = {}
         unread = len(refs)
         for rows, read in _results(reading, deadline):
@@ -61,7 +64,8 @@ class CachePages:
         self, member_id: str, generation: int, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float
     ) -> Future[Row]:
         """Begin to keep what the portal said, as `Cache.put` does; `finish` waits for it."""
-        return self._pool.submit(self._cache.put, member_id, generation, ref, chat_id, method=method, asked_at=asked_at)
+        put = partial(self._cache.put, member_id, generation, ref, chat_id, method=method, asked_at=asked_at)
+        return self._pool.submit(copy_context().run, put)
 
     def finish(self, puts: Sequence[Future[Row]], deadline: Deadline) -> int:
         """Wait until all is kept, or the deadline has come. Answers how many were not: they are asked for again."""
@@ -89,7 +93,7 @@ class CachePages:
 
 def _results(begun: Sequence[Future[Done]], deadline: Deadline) -> list[Done]:
     """What was done in time and did not fail for the store's sake."""
-    done, late = wait(begun, timeout=deadline.left())
+    done, late = wait(begun, timeout=max(0.0, deadline.left() - TO_ANSWER))
     for each in late:
         each.cancel()
     results: list[Done] = []

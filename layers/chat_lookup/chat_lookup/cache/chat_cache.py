@@ -51,17 +51,26 @@ class Cache:
     def put(
         self, member_id: str, generation: int, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float
     ) -> Row:
-        """Keep what the portal said at `asked_at`, unless a later answer stands already. Returns the row as made.
+        """Keep what the portal said at `asked_at`, unless a later answer stands already. Returns the row as made."""
+        row = self.answered(ref, chat_id, method=method, asked_at=asked_at)
+        self.keep(member_id, generation, row)
+        return row
+
+    def answered(self, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float) -> Row:
+        """The row of what the portal said at `asked_at`, not stored."""
+        fresh, usable = (FRESH_POSITIVE, USABLE_POSITIVE) if chat_id is not None else (FRESH_NEGATIVE, FRESH_NEGATIVE)
+        spread = 1 + self._random.uniform(-SPREAD, SPREAD)
+        return Row(ref, chat_id, method, PORTAL, asked_at, asked_at + fresh * spread, asked_at + usable * spread)
+
+    def keep(self, member_id: str, generation: int, row: Row) -> None:
+        """Store a row of what the portal said, unless a later answer stands already.
 
         An id displaces what an event hinted since, if nothing later was there before (`stood_at`, see `event_hints`); a
         null does not: the chat may be new.
         Repeating the write is harmless: its condition admits our own earlier success (design 4).
         """
-        fresh, usable = (FRESH_POSITIVE, USABLE_POSITIVE) if chat_id is not None else (FRESH_NEGATIVE, FRESH_NEGATIVE)
-        spread = 1 + self._random.uniform(-SPREAD, SPREAD)
-        row = Row(ref, chat_id, method, PORTAL, asked_at, asked_at + fresh * spread, asked_at + usable * spread)
         admitted = "attribute_not_exists(asked_at) OR asked_at <= :asked_at OR asked_at > :ahead"
-        if chat_id is not None:
+        if row.chat_id is not None:
             admitted += " OR stood_at <= :asked_at"
         try:
             self._dynamodb.put_item(
@@ -76,7 +85,6 @@ class Cache:
         except ClientError as error:
             if not condition_failed(error):
                 raise
-        return row
 
     def forget(self, member_id: str, generation: int, ref: EntityRef) -> None:
         """Forget one answer, whichever stands. A mark stays, so that one asked for earlier cannot come back."""

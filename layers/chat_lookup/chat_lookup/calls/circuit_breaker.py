@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.circuit_state import (
+    IN_A_ROW,
     State,
     answered,
     failed,
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
 
     from chat_lookup.dynamodb import Item
 
+SIGN_FOR: Final = 15.0
+"""Seconds for which the right to ask for a second sign is one process's: a call, and then a pause."""
 REMEMBERED_FOR: Final = 5.0
 """Seconds in which a process may not know yet what another one found out."""
 _KEPT: Final = 24 * 3600
-_TRIES: Final = 5
+_TRIES: Final = 2 * IN_A_ROW
+"""Who loses so often to others that failed, too, finds the circuit open: no failure of the same moment is lost."""
 _CLOSED: Final = State()
 
 
@@ -75,20 +79,58 @@ class Circuit:
         _refuse_if_held_back(standing.state, now)
         return standing.state
 
-    def learn(self, member_id: str, entered: State, error: BitrixError | None) -> None:
-        """What came of a call: the error that `shuts`, or None if the portal answered. Writes only what is news."""
+    def is_open(self, member_id: str) -> bool:
+        """Whether the portal is called by probes only, one of which may be due."""
+        return bool(self._seen(member_id).state.code)
+
+    def claim_sign(self, member_id: str) -> bool:
+        """Whether this process may ask the portal for a second sign: of all that saw a first one, one may, and none
+        again for a while. None may while the store does not answer: nothing is closed on one sign.
+        """
+        now, owner = self._clock.now(), uuid.uuid4().hex
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": text(f"SIGN#{member_id}"),
+                    "owner": text(owner),
+                    "until": number(now + SIGN_FOR),
+                    "expires_at": number(int(now) + _KEPT),
+                },
+                # The second bound is for a clock that ran ahead; our own name, for a response lost after the commit.
+                ConditionExpression="attribute_not_exists(pk) OR #until <= :now OR #until > :absurd OR #owner = :owner",
+                ExpressionAttributeNames={"#until": "until", "#owner": "owner"},
+                ExpressionAttributeValues={
+                    ":now": number(now),
+                    ":absurd": number(now + 2 * SIGN_FOR),
+                    ":owner": text(owner),
+                },
+            )
+        except (ClientError, BotoCoreError):
+            return False
+        return True
+
+    def learn(self, member_id: str, entered: State, error: BitrixError | None) -> bool:
+        """What came of a call: the error that `shuts`, or None if the portal answered. Writes only what is news.
+
+        Whether the portal, which was not called until now, is called again.
+        """
         now = self._clock.now()
         if error is not None:
             self._change(member_id, lambda state: failed(state, error, now))
-        elif entered != State():
-            self._change(member_id, lambda state: answered(state, entered))
+            return False
+        if entered == State():
+            return False
+        return self._change(member_id, lambda state: answered(state, entered)) and entered.code != ""
 
-    def _change(self, member_id: str, transition: Callable[[State], State]) -> None:
+    def _change(self, member_id: str, transition: Callable[[State], State]) -> bool:
+        """Whether the state was written."""
         seen: _Stored | None = self._seen(member_id)
         for _ in range(_TRIES):
             if seen is None or transition(seen.state) == seen.state:
-                return
+                break
             seen = self._swap(member_id, seen, transition(seen.state))
+        return seen is None
 
     def _seen(self, member_id: str) -> _Stored:
         return self._memory.recall(member_id, lambda: self._read(member_id)) or _Stored()
@@ -97,7 +139,8 @@ class Circuit:
         try:
             found = self._dynamodb.get_item(TableName=self._table, Key=_key(member_id), ConsistentRead=True)
         except (ClientError, BotoCoreError):
-            return None
+            # Remembered like an answer: a store that hangs is not waited for again before each step of a call.
+            return _Stored()
         return _from_item(found.get("Item", {}))
 
     def _swap(self, member_id: str, seen: _Stored, state: State) -> _Stored | None:

@@ -9,6 +9,8 @@ from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 FIRST_PAUSE: Final = 30.0
 LONGEST_PAUSE: Final = 600.0
 """Seconds until the first probe, and at most between two of them; each pause is twice the one before."""
+SHORTEST_PAUSE: Final = 10.0
+"""Seconds until the first probe of a portal that named a time for it (`Retry-After`), at least."""
 IN_A_ROW: Final = 5
 WITHIN: Final = 60.0
 """So many calls in a row without an answer, begun within so many seconds, and the portal counts as down."""
@@ -49,12 +51,20 @@ def shuts(method: str, error: BitrixError) -> bool:
 
     ACCESS_DENIED does if no user is denied the method itself: else one who is could shut the portal to everybody.
     """
-    plan = error.metric_code == _PLAN and method in _OPEN_TO_ALL
+    plan = error.metric_code == _PLAN and error.error_class is ErrorClass.PORTAL and method in _OPEN_TO_ALL
     return error.metric_code in _SHUTTING.get(error.error_class, ()) or plan
 
 
 def _opened(error: BitrixError, now: float) -> State:
-    return State(code=error.code, status=error.status, probe_at=now + pause(0))
+    return State(code=error.code, status=error.status, probe_at=_first_probe(error, now))
+
+
+def _first_probe(error: BitrixError, now: float) -> float:
+    """As the portal named it, within bounds: what is a block by hand is none that ends in seconds (bitrix24.md 6.3)."""
+    if error.retry_at is None:
+        return now + FIRST_PAUSE
+    least = FIRST_PAUSE if error.error_class is ErrorClass.PORTAL else SHORTEST_PAUSE
+    return now + min(LONGEST_PAUSE, max(least, error.retry_at - now))
 
 
 def pause(probes: int) -> float:
@@ -73,8 +83,9 @@ def failed(state: State, error: BitrixError, now: float) -> State:
         return replace(state, code=error.code, status=error.status) if state.code else _opened(error, now)
     if state.code:
         return state
-    in_time = state.failures > 0 and 0 <= now - state.since < WITHIN
-    failures, since = (state.failures + 1, state.since) if in_time else (1, now)
+    # Either may be the earlier one: they come from threads and processes whose clocks differ.
+    in_time = state.failures > 0 and abs(now - state.since) < WITHIN
+    failures, since = (state.failures + 1, min(now, state.since)) if in_time else (1, now)
     return _opened(error, now) if failures >= IN_A_ROW else State(failures=failures, since=since)
 
 

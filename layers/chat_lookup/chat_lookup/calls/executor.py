@@ -5,31 +5,36 @@ hear what came of it, and the retry policy whether there is another (design 5, P
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.bitrix24.batch import Outcome
 from chat_lookup.bitrix24.client import Answer, Bitrix24Client
-from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.errors import BitrixError, ErrorClass, classify
 from chat_lookup.calls.circuit_breaker import Circuit
 from chat_lookup.calls.circuit_state import State, shuts
 from chat_lookup.calls.gcra import Pace, Share
 from chat_lookup.calls.operating_time import Operating
 from chat_lookup.calls.rate_limiter import Limiter
-from chat_lookup.calls.requests import SPENT, Answered, OnSlot, Request
+from chat_lookup.calls.requests import SPENT, Answered, OnSlot, Opened, Request
 from chat_lookup.calls.retry_policy import RetryPolicy
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant
+from chat_lookup.observability.aws_failures import FAILED, code_of
+from chat_lookup.observability.metrics import METHODS
 from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.failures import passing
 from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.recovery import BLOCKED, UNREACHABLE, Recoveries
 
 LEAST_FOR_A_CALL: Final = 1.0
 """Seconds that are left for a call when its slot comes: a slot at the very end would be wasted."""
 LEFT_AFTER_A_CALL: Final = 0.5
 """Seconds that a call leaves of the caller's time, for what is written after it."""
-_TOO_MANY: Final = "QUERY_LIMIT_EXCEEDED"
 _TOO_MANY_REQUESTS: Final = 429
+OWN_METHODS: Final = frozenset(each.casefold() for each in METHODS)
+"""What the service itself calls, folded: no other method teaches anything but limits (design 10, Closing)."""
 
 
 class Attempts:
@@ -43,6 +48,7 @@ class Attempts:
         operating: Operating,
         policy: RetryPolicy,
         telemetry: Telemetry,
+        recoveries: Recoveries,
         clock: Clock,
     ) -> None:
         self._client = client
@@ -51,7 +57,20 @@ class Attempts:
         self._operating = operating
         self._policy = policy
         self._telemetry = telemetry
+        self._recoveries = recoveries
         self._clock = clock
+
+    def is_shut(self, portal: Portal) -> bool:
+        """Whether only a probe is let through to the portal."""
+        return self._circuit.is_open(portal.member_id)
+
+    def shut(self, portal: Portal, error: BitrixError) -> None:
+        """Stop the calls to a portal that shuts everything out, as two signs say."""
+        self._circuit.learn(portal.member_id, State(), error)
+
+    def claim_sign(self, portal: Portal) -> bool:
+        """Whether this process may ask for a second sign."""
+        return self._circuit.claim_sign(portal.member_id)
 
     def stopped(self, portal: Portal, method: str) -> BitrixError | None:
         """What the portal would answer to a method whose operating time is spent, known without asking; else None.
@@ -60,13 +79,18 @@ class Attempts:
         `PortalUnavailable` where the portal is not called at all.
         """
         self._circuit.check(portal.member_id)
-        until = self._operating.stopped_until(portal.member_id, method)
+        try:
+            until = self._operating.stopped_until(portal.member_id, method)
+        except FAILED as error:
+            # As of the circuit: what the store does not say, the portal does.
+            self._telemetry.note(level=logging.WARNING, cache_error=code_of(error))
+            return None
         return None if until is None else BitrixError(SPENT, _TOO_MANY_REQUESTS, method=method, reset_at=until)
 
     def make(
         self,
         request: Request[Answered],
-        grant: Grant,
+        opened: Opened,
         portal: Portal,
         deadline: Deadline,
         share: Share,
@@ -74,45 +98,58 @@ class Attempts:
     ) -> Answered:
         """Make a request in the portal's pace, and again where the policy and the time left allow it.
 
-        Raises the last attempt's `BitrixError`; `PortalBusy` where no slot lies before the deadline, `PortalBlocked`
-        and `PortalUnavailable` where the portal is not called: nothing that this request asks for was done then.
+        `opened` is asked for the grant when the slot has come. Raises what it raises, and the last attempt's
+        `BitrixError`; `PortalBusy` where no slot lies before the deadline, `PortalBlocked` and `PortalUnavailable`
+        where the portal is not called: nothing that this request asks for was done then.
         """
         attempt = 1
         while True:
-            self._wait(portal, deadline, share, on_slot)
-            entered = self._circuit.enter(portal.member_id)
+            grant = opened(self._wait(portal, deadline, share, on_slot))
+            # A probe is for the service's own calls: a method that is slow by itself would use them all up.
+            entered = self._circuit.enter(portal.member_id) if request.teaches else State()
             try:
                 answered = self._sent(request, grant, deadline)
             except BitrixError as error:
-                self._learn(portal, entered, [(request.name, error)])
+                self._learn(portal, request, entered, [(request.name, error)])
                 pause = self._policy.pause(attempt)
                 again = all(self._policy.may(error, method, attempt) for method in request.methods)
-                if not again or not request.repeatable(error) or deadline.left() < pause + LEAST_FOR_A_CALL:
+                if not again or not request.repeatable(error) or not self._in_time(error, pause, deadline):
                     raise
             else:
-                self._learn(portal, entered, list(request.outcomes(answered)))
+                self._learn(portal, request, entered, list(request.outcomes(answered)))
                 return answered
             attempt += 1
             self._telemetry.note(attempts=attempt)
             self._clock.sleep(pause)
 
     def once(self, request: Request[Answered], grant: Grant, portal: Portal, deadline: Deadline) -> Answered:
-        """Make a request once, with a grant that is not the portal's own. Raises as `make`.
+        """Make a request once, and learn nothing from it but the pace. Raises as `make`.
 
-        Nothing follows from what comes of it: else whoever has some token could stop the calls of all the others.
+        With a grant that is not the portal's own: nothing but the pace follows from what comes of it, else the owner of
+        any token could stop the calls of all the others. The portal's limit is one for all tokens (bitrix24.md 6.1).
+        And for a second sign, which `closing` judges.
         """
         self._wait(portal, deadline, Share.INTERACTIVE, None)
         try:
             return self._sent(request, grant, deadline)
         except BitrixError as error:
             self._telemetry.portal_error(error)
+            with self._failing_none():
+                self._learn_pace(portal, error)
             raise
 
-    def _wait(self, portal: Portal, deadline: Deadline, share: Share, on_slot: OnSlot | None) -> None:
+    def _in_time(self, error: BitrixError, pause: float, deadline: Deadline) -> bool:
+        """Whether there is time for another attempt: after the pause, and not before the portal wants to be asked."""
+        named = 0.0 if error.retry_at is None else error.retry_at - self._clock.now()
+        return deadline.left() >= max(pause, named) + LEAST_FOR_A_CALL
+
+    def _wait(self, portal: Portal, deadline: Deadline, share: Share, on_slot: OnSlot | None) -> float:
+        """Seconds until the slot came, which is now."""
         self._circuit.check(portal.member_id)
         sooner = deadline.sooner(LEAST_FOR_A_CALL)
         waited = self._limiter.wait(portal.member_id, _pace(portal), share, sooner, on_slot=on_slot)
         self._telemetry.count("LimiterWait", waited * 1000)
+        return waited
 
     def _sent(self, request: Request[Answered], grant: Grant, deadline: Deadline) -> Answered:
         self._telemetry.count("PortalCalls", method=request.name)
@@ -121,26 +158,56 @@ class Attempts:
         self._telemetry.count("PortalLatency", (self._clock.now() - started) * 1000)
         return answered
 
-    def _learn(self, portal: Portal, entered: State, outcomes: list[tuple[str, Outcome]]) -> None:
+    def _learn(
+        self, portal: Portal, request: Request[Answered], entered: State, outcomes: list[tuple[str, Outcome]]
+    ) -> None:
         """Pass on what came of an attempt. It fails nobody: what the portal said stands, and a message may be sent."""
         errors = [(method, outcome) for method, outcome in outcomes if isinstance(outcome, BitrixError)]
         for _, error in errors:
             self._telemetry.portal_error(error)
         member_id = portal.member_id
-        try:
-            shut_by = next((error for method, error in errors if shuts(method, error)), None)
-            self._circuit.learn(member_id, entered, shut_by)
+        with self._failing_none():
+            if request.teaches:
+                self._learn_whether_it_answers(portal, entered, errors)
             for _, error in errors:
-                if error.metric_code == _TOO_MANY:
-                    self._limiter.refused(member_id, _pace(portal), error.reset_at)
+                self._learn_pace(portal, error)
             # Of each method the last answer: its counters hold those before it. Then what was refused, which came last.
             for method, answer in {method: each for method, each in outcomes if isinstance(each, Answer)}.items():
                 time = answer.time
                 self._operating.note(member_id, method, time.operating, time.reset_at, duration=time.duration)
             for method, error in {method: each for method, each in errors if each.metric_code == SPENT}.items():
-                self._operating.stop(member_id, method, error.reset_at)
-        except (ClientError, BotoCoreError) as error:
+                self._operating.stop(member_id, method, error.reset_at if error.retry_at is None else error.retry_at)
+
+    def _learn_pace(self, portal: Portal, error: BitrixError) -> None:
+        """A refusal for too many requests, and an outage that names its end, keep all callers back for a while."""
+        if error.too_many:
+            self._limiter.refused(portal.member_id, _pace(portal), error.retry_at)
+        elif error.error_class is ErrorClass.RETRY and error.retry_at is not None:
+            self._limiter.closed(portal.member_id, _pace(portal), error.retry_at)
+
+    @contextmanager
+    def _failing_none(self) -> Iterator[None]:
+        try:
+            yield
+        except FAILED as error:
             self._telemetry.note(level=logging.WARNING, unlearned=type(error).__name__)
+
+    def _learn_whether_it_answers(self, portal: Portal, entered: State, errors: list[tuple[str, BitrixError]]) -> None:
+        """What is undecided teaches nothing: a page in front of the portal, which may be about what was asked; and,
+        while the portal is called, its own word that it admits nothing, for which there is no second sign yet.
+        """
+        shut_by = next((error for method, error in errors if shuts(method, error)), None)
+        undecided = any(_by_another(error) for _, error in errors)
+        if shut_by is not None and shut_by.error_class is ErrorClass.PORTAL and not entered.code:
+            undecided = True
+        if not undecided and self._circuit.learn(portal.member_id, entered, shut_by):
+            blocked = classify("", entered.code, entered.status).error_class is ErrorClass.PORTAL
+            self._recoveries.tell(portal, BLOCKED if blocked else UNREACHABLE, entered.code)
+
+
+def _by_another(error: BitrixError) -> bool:
+    """Whether something in front of the portal refused a request in its place, under a status of its own."""
+    return error.error_class is ErrorClass.RETRY and 400 <= error.status < 500 and passing(error)  # noqa: PLR2004
 
 
 def _pace(portal: Portal) -> Pace:

@@ -6,31 +6,64 @@ from typing import Final, TypeVar
 
 from chat_lookup.bitrix24.batch import BATCH, Outcome
 from chat_lookup.bitrix24.client import Answer, Command
-from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
-from chat_lookup.calls.executor import Attempts
+from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls.closing import LOOK, RENAMED, Closing, Refused, heals_by_renewal, shuts_out, state_told_by
+from chat_lookup.calls.executor import OWN_METHODS, Attempts
 from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.requests import Batch, OnSlot, Single
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant, Tokens
 from chat_lookup.errors import ChatLookupError
+from chat_lookup.portals.failures import answer
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
+from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
 
 Answered = TypeVar("Answered")
 
-_RENAMED: Final = "PORTAL_RENAMED"
-_UNPAID: Final = "PAYMENT_REQUIRED"
-UNPAID_FOR: Final = 3600.0
-REFUSED_FOR: Final = 60.0
+AFTER_RENEWAL: Final = 5.0
+"""Seconds that the request that renewed the tokens has at the least for its own call."""
+
+
+class Opening:
+    """What opens a portal for one request: read anew after a wait, because others renew it meanwhile."""
+
+    def __init__(self, tokens: Tokens, portal: Portal, grant: Grant, deadline: Deadline) -> None:
+        self.portal = portal
+        self.grant = grant
+        self._tokens = tokens
+        self._deadline = deadline
+
+    @property
+    def deadline(self) -> Deadline:
+        """The caller's; the one request that renewed the grant may come later (docs/decisions/013)."""
+        return self._deadline.at_least(AFTER_RENEWAL) if self.grant.late else self._deadline
+
+    @property
+    def seen(self) -> Portal:
+        """The record with the version of the grant in use: what is learned with it, is learned of that."""
+        return replace(self.portal, token_version=self.grant.version)
+
+    def after(self, waited: float) -> Grant:
+        """The grant for a request that waited so many seconds for its slot."""
+        if waited > 0:
+            self.grant = self._tokens.after_wait(self.portal, self.grant, self._deadline)
+        return self.grant
+
+
+Ask = Callable[[Opening], Answered]
 
 
 class PortalCalls:
     """Calls to portals: within their pace, and not at all while they admit nothing (design 5, Pace)."""
 
-    def __init__(self, tokens: Tokens, portals: Portals, attempts: Attempts, clock: Clock) -> None:
+    def __init__(
+        self, tokens: Tokens, portals: Portals, attempts: Attempts, recoveries: Recoveries, clock: Clock
+    ) -> None:
         self._tokens = tokens
         self._portals = portals
         self._attempts = attempts
+        self._closing = Closing(portals.states, attempts, recoveries)
         self._clock = clock
 
     def call(
@@ -42,18 +75,29 @@ class PortalCalls:
         *,
         share: Share = Share.INTERACTIVE,
         on_slot: OnSlot | None = None,
+        teaches: bool = True,
     ) -> Answer:
         """Ask the portal, when its pace allows; once more if its tokens had to be renewed for that.
 
-        `on_slot` is told, before each wait, when the slot is (Unix seconds). Raises `BitrixError` for what the portal
+        `on_slot` is told, before each wait, when the slot is (Unix seconds). With `teaches` the call is the service's
+        own, and what comes of it may close the portal or open it; else it is a caller's, and teaches limits only.
+
+        Raises `BitrixError` for what the portal
         answered or failed to, OPERATION_TIME_LIMIT also without asking while that is known; `PortalBusy` when no slot
         lies before the deadline, `PortalBlocked` or `PortalUnavailable` while the portal is not called at all; and
         what `Tokens.grant` and `Tokens.renewed` raise.
         """
-        request = Single(Command(method, params))
+        teaches = teaches and method.casefold() in OWN_METHODS
+        request = Single(Command(method, params), teaches)
         self._raise_if_stopped(portal, method)
         return self._granted(
-            portal, deadline, lambda grant, seen: self._attempts.make(request, grant, seen, deadline, share, on_slot)
+            portal,
+            deadline,
+            lambda opening: self._attempts.make(
+                request, opening.after, opening.portal, opening.deadline, share, on_slot
+            ),
+            method,
+            teaches=teaches,
         )
 
     def batch(
@@ -64,6 +108,7 @@ class PortalCalls:
         *,
         share: Share = Share.INTERACTIVE,
         on_slot: OnSlot | None = None,
+        teaches: bool = True,
     ) -> tuple[Outcome, ...]:
         """Up to fifty calls in one request, which is one unit of the pace. What became of each, in their order.
 
@@ -71,25 +116,26 @@ class PortalCalls:
         asked again after its renewal, in a request of their own. Raises what `call` raises for a batch that failed as a
         whole, and `ValueError` for commands that `bitrix24.batch.encoded` refuses.
         """
+        teaches = teaches and all(command.method.casefold() in OWN_METHODS for command in commands)
         self._raise_if_stopped(portal, BATCH)
         stopped = {method: self._attempts.stopped(portal, method) for method in {each.method for each in commands}}
         outcomes: dict[int, Outcome] = {
             place: stopped[command.method] for place, command in enumerate(commands) if stopped[command.method]
         }
 
-        def ask(grant: Grant, seen: Portal) -> None:
+        def ask(opening: Opening) -> None:
             asked = [place for place in range(len(commands)) if not _settled(outcomes, place)]
-            request = Batch(tuple(commands[place] for place in asked))
-            answered = self._attempts.make(request, grant, seen, deadline, share, on_slot)
+            request = Batch(tuple(commands[place] for place in asked), teaches)
+            answered = self._attempts.make(request, opening.after, opening.portal, opening.deadline, share, on_slot)
             outcomes.update(zip(asked, answered.outcomes, strict=True))
-            refusal = next((each for each in answered.outcomes if isinstance(each, BitrixError) and _lasts(each)), None)
-            if refusal is not None:
-                # As if the whole batch had been refused: the tokens are renewed, or the portal is marked.
-                raise refusal
+            for place, outcome in zip(asked, answered.outcomes, strict=True):
+                if isinstance(outcome, BitrixError) and _lasts(commands[place].method, outcome):
+                    # As if the whole batch had been refused: the tokens are renewed, or the portal is marked.
+                    raise outcome
 
         if len(outcomes) < len(commands):
             try:
-                self._granted(portal, deadline, ask)
+                self._granted(portal, deadline, ask, BATCH, teaches=teaches)
             except (BitrixError, ChatLookupError):
                 if len(outcomes) < len(commands):
                     raise
@@ -109,57 +155,96 @@ class PortalCalls:
         if stopped is not None:
             raise stopped
 
-    def _granted(self, portal: Portal, deadline: Deadline, ask: Callable[[Grant, Portal], Answered]) -> Answered:
-        """Ask with what opens the portal now, and with what opens it next if that was refused; mark what lasts."""
-        portal = self._portals.probed(portal)
-        grant = self._tokens.grant(portal, deadline)
-        seen = replace(portal, token_version=grant.version)
+    def _granted(
+        self, portal: Portal, deadline: Deadline, ask: Ask[Answered], method: str, *, teaches: bool
+    ) -> Answered:
+        """Ask with what opens the portal now; a portal that is closed is looked at before, if that is due."""
+        if portal.state is PortalState.STOPPED:
+            raise answer(portal.state, portal.state_code)
+        if self._portals.states.due(portal) or (not teaches and self._attempts.is_shut(portal)):
+            portal = self._looked_at(portal, deadline)
+        return self._asked(portal, deadline, ask, method, teaches=teaches)
+
+    def _looked_at(self, portal: Portal, deadline: Deadline) -> Portal:
+        """The record of a portal that is found open again, by this process or by another one.
+
+        One call does so at a time. Raises what the portal's state says where it is as it was.
+        """
+        closed = self._portals.states.probed(portal)
+        if closed.state is PortalState.ACTIVE and portal.state is not PortalState.ACTIVE:
+            return closed
+        look = Single(Command(LOOK, {}))
         try:
-            answer = ask(grant, seen)
-        except BitrixError as error:
-            if grant.expires_at is None or not _heals_by_renewal(error):
-                self._close(seen, error)
+            self._asked(
+                closed,
+                deadline,
+                lambda opening: self._attempts.make(
+                    look, opening.after, opening.portal, opening.deadline, Share.INTERACTIVE, None
+                ),
+                LOOK,
+                teaches=True,
+            )
+        except BitrixError:
+            if closed.state is PortalState.ACTIVE:
                 raise
-            refused = error
-        else:
-            if portal.state is not PortalState.ACTIVE:
-                self._portals.reopen(seen)
-            return answer
-        newer = self._tokens.renewed(portal, grant.version, deadline)
-        seen = replace(portal, token_version=newer.version)
-        if refused.metric_code == _RENAMED and newer.endpoint.host == grant.endpoint.host:
-            # The authorisation server knows no other address: following the redirect is nobody's right (2.4).
-            self._close(seen, refused)
-            raise refused
+            current = self._portals.read(closed.member_id)
+            if current is None or current.state is not PortalState.ACTIVE:
+                raise answer(closed.state, closed.state_code, closed.retry_at - self._clock.now()) from None
+        return self._portals.get(closed.member_id)
+
+    def _asked(self, portal: Portal, deadline: Deadline, ask: Ask[Answered], method: str, *, teaches: bool) -> Answered:
+        """Ask with what opens the portal now, and with what opens it next if that was refused; mark what lasts."""
+        opening = Opening(self._tokens, portal, self._tokens.grant(portal, deadline), deadline)
         try:
-            return ask(newer, seen)
+            answered = ask(opening)
         except BitrixError as error:
-            self._close(seen, error)
+            met, grant = opening.seen, opening.grant
+            found = met if grant.version == portal.token_version else replace(met, state=PortalState.ACTIVE)
+            refused = Refused(found, grant, method, error, teaches)
+        else:
+            if teaches:
+                self._closing.answered(opening.seen)
+            return answered
+        newer = self._newer(refused, deadline)
+        if newer is None:
+            self._closing.refused(refused, deadline)
+            raise refused.error
+        return self._asked_again(refused, newer, deadline, ask, portal)
+
+    def _newer(self, refused: Refused, deadline: Deadline) -> Grant | None:
+        """The grant to try where one was refused. None if there is no other, or the portal may not be renewed now."""
+        portal, grant = refused.portal, refused.grant
+        if grant.expires_at is None or not heals_by_renewal(refused.error):
+            return None
+        if not refused.teaches and not self._closing.confirmed(refused, deadline):
+            return None
+        if not self._portals.states.may_renew(portal, grant.version):
+            return None
+        return self._tokens.renewed(portal, grant.version, deadline)
+
+    def _asked_again(
+        self, refused: Refused, newer: Grant, deadline: Deadline, ask: Ask[Answered], portal: Portal
+    ) -> Answered:
+        """Ask once more, with a grant that was renewed: by that, the record says, the portal is active."""
+        opening = Opening(self._tokens, replace(refused.portal, state=PortalState.ACTIVE), newer, deadline)
+        try:
+            if refused.error.metric_code == RENAMED and newer.endpoint.host == refused.grant.endpoint.host:
+                # The authorisation server knows no other address, and redirects are not followed (bitrix24.md 2.4).
+                raise refused.error
+            answered = ask(opening)
+        except BitrixError as error:
+            self._closing.refused(replace(refused, portal=opening.seen, grant=opening.grant, error=error), deadline)
             raise
-
-    def _close(self, portal: Portal, error: BitrixError) -> None:
-        """Mark the portal where an error says that nothing will be admitted until its state changes."""
-        if error.error_class is ErrorClass.REAUTHORISE:
-            self._portals.close(portal, PortalState.REAUTHORISE, error.code)
-        elif error.metric_code == _UNPAID:
-            self._portals.close(portal, PortalState.UNPAID, error.code, retry_at=self._clock.now() + UNPAID_FOR)
-        elif _heals_by_renewal(error) and portal.kind is PortalKind.OAUTH:
-            # The renewal did not help. The vendor threatens to block who refreshes at every call (bitrix24.md 3.4).
-            self._portals.close(portal, PortalState.REFUSED, error.code, retry_at=self._clock.now() + REFUSED_FOR)
-        elif error.metric_code == _RENAMED:
-            self._portals.close(portal, PortalState.RENAMED, "")
+        if refused.teaches:
+            self._closing.answered(replace(portal, token_version=newer.version))
+        return answered
 
 
-def _heals_by_renewal(error: BitrixError) -> bool:
-    """Expired and unknown tokens; and a renamed portal, whose new address comes with a new pair (bitrix24.md 2.4)."""
-    return error.error_class is ErrorClass.REFRESH or error.metric_code == _RENAMED
-
-
-def _lasts(error: BitrixError) -> bool:
-    """Whether an error says something of our grant, whatever was asked with it."""
-    return _heals_by_renewal(error) or error.error_class is ErrorClass.REAUTHORISE or error.metric_code == _UNPAID
+def _lasts(method: str, error: BitrixError) -> bool:
+    """Whether an error says something of our grant or of the whole portal, whatever was asked with it."""
+    return heals_by_renewal(error) or state_told_by(error, PortalKind.OAUTH) is not None or shuts_out(method, error)
 
 
 def _settled(outcomes: Mapping[int, Outcome], place: int) -> bool:
     outcome = outcomes.get(place)
-    return place in outcomes and not (isinstance(outcome, BitrixError) and _heals_by_renewal(outcome))
+    return place in outcomes and not (isinstance(outcome, BitrixError) and heals_by_renewal(outcome))

@@ -14,6 +14,8 @@ Answered = TypeVar("Answered")
 _TOO_SLOW: Final = "TIMEOUT"
 OnSlot = Callable[[float], None]
 """Told the moment of a slot, Unix seconds, when it is reserved."""
+Opened = Callable[[float], Grant]
+"""What opens the portal for a request, given the seconds that it waited for its slot."""
 SPENT: Final = "OPERATION_TIME_LIMIT"
 
 
@@ -25,6 +27,11 @@ class Request(Protocol[Answered]):
 
     @property
     def methods(self) -> tuple[str, ...]: ...
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the service itself asks: what comes of other requests teaches the portal's limits, and no more."""
+        ...
 
     def repeatable(self, error: BitrixError) -> bool:
         """Whether it may be sent again as it is."""
@@ -42,6 +49,7 @@ class Single:
     """One call."""
 
     command: Command
+    teaches: bool = True
 
     @property
     def name(self) -> str:
@@ -66,6 +74,7 @@ class Batch:
     """Up to fifty calls in one request."""
 
     commands: tuple[Command, ...]
+    teaches: bool = True
 
     @property
     def name(self) -> str:

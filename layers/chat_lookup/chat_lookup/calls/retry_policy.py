@@ -15,8 +15,6 @@ READS: Final = frozenset(
 )  # fmt: skip
 """Methods that change nothing, folded: whether an attempt was carried out does not matter to the next one."""
 
-_NOTHING_DONE: Final = "QUERY_LIMIT_EXCEEDED"
-
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -35,12 +33,12 @@ class RetryPolicy:
         """Whether a call of `method` may be made again after its attempt number `attempt` (from 1) ended in `error`.
 
         Reads may after whatever the table calls RETRY; what only looks like it, OVERLOAD_LIMIT or PORTAL_DELETED, is of
-        another class there. Any method may once after a refusal for too many requests: that did nothing. A batch may
-        if each method in it may.
+        another class there. Any method may once after a refusal for too many requests, in whatever form: that did
+        nothing. A batch may if each method in it may.
         """
         if attempt >= self.attempts:
             return False
-        if error.metric_code == _NOTHING_DONE:
+        if error.too_many:
             return attempt == 1
         return error.error_class is ErrorClass.RETRY and method.casefold() in READS
 

@@ -2,16 +2,18 @@
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.bitrix24.client import Endpoint
 from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.clock import Clock, Deadline
-from chat_lookup.credentials.renewal import World, renew
+from chat_lookup.credentials.renewal import World, bring_in, renew
 from chat_lookup.credentials.secret_store import Fields, Vault
-from chat_lookup.errors import ChatLookupError, PortalMisconfigured
-from chat_lookup.portals.portal import Portal, PortalKind
+from chat_lookup.errors import ChatLookupError, PortalMisconfigured, PortalNotInstalled, ServiceMisconfigured
+from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 from chat_lookup.portals.store import Portals
 
 EARLY: Final = 60.0
@@ -26,6 +28,8 @@ class Grant:
     version: str
     bot_token: str | None = None
     expires_at: float | None = None
+    late: bool = False
+    """Whether the request that has it renewed it: it may be answered later than its caller asked for."""
 
     def __repr__(self) -> str:
         return f"Grant({self.endpoint.host})"
@@ -41,38 +45,92 @@ class Tokens:
         self._clock = clock
 
     def grant(self, portal: Portal, deadline: Deadline) -> Grant:
-        """What opens this portal now. A pair about to expire is renewed first; while that fails it serves to its end.
+        """What opens this portal now. A pair about to expire is renewed first; while that fails, or another process is
+        at it, it serves to its end.
 
         Raises `StoreUnavailable`, `PortalMisconfigured`, and what `renewed` raises.
         """
         grant = self._read(portal, portal.token_version, deadline)
-        if grant.expires_at is None or self._clock.now() < grant.expires_at - EARLY:
+        if not self._ends_soon(grant):
             return grant
         try:
-            return self.renewed(portal, grant.version, deadline)
+            return self._renewed(portal, grant.version, deadline, waits=not self._lives(grant))
         except ChatLookupError as error:
-            if error.retryable and self._clock.now() < grant.expires_at:
+            passing = error.retryable or isinstance(error, ServiceMisconfigured)
+            if passing and self._lives(grant):
                 return grant
             raise
 
+    def after_wait(self, portal: Portal, grant: Grant, deadline: Deadline) -> Grant:
+        """The grant for a request that waited for its turn: others may have renewed it meanwhile, or be about to.
+
+        One read, consistent; where that fails, the grant that there is. Raises what `renewed` raises.
+        """
+        if grant.expires_at is None:
+            return grant
+        try:
+            seen = self._world_of(portal).pointer()
+        except (ClientError, BotoCoreError):
+            return grant
+        if seen is not None and seen.version == grant.version:
+            # A lock on a pair that has its hour before it means that the portal refused it: to ask with it is in vain.
+            refused = seen.lock_until > self._clock.now() and not (self._ends_soon(grant) and self._lives(grant))
+            return self.renewed(portal, grant.version, deadline) if refused else grant
+        self._portals.forget(portal.member_id)
+        current = self._portals.get(portal.member_id)
+        return self._read(current, current.token_version, deadline)
+
     def renewed(self, portal: Portal, refused: str, deadline: Deadline) -> Grant:
-        """A grant newer than version `refused`, which expired or was refused: renewed by us, or by somebody else.
+        """A grant newer than version `refused`, which expired or was refused: renewed by us, or by another process.
 
         Raises `PortalReauthorise`, `PortalNotInstalled`, `PortalBlocked`, `PortalUnavailable`, `StoreUnavailable`.
         """
+        return self._renewed(portal, refused, deadline)
+
+    def check(self, portal: Portal, deadline: Deadline, *, again: bool = False) -> None:
+        """Renew a pair although it serves still, so that a refresh token used by nobody does not lapse (keepalive); or
+        `again`, although the grant was judged dead. Raises as `renewed`.
+        """
+        self._renewed(portal, portal.token_version, deadline, again=again)
+
+    def bring_in(self) -> None:
+        """Save, and point to, the pairs that this process alone has, which could not be saved: for the start of an
+        invocation, before a portal is refused for want of one. What fails again is kept for the next.
+        """
+        for copy in self._vault.only_copies():
+            member_id = copy.fields.get("member_id", "")
+            try:
+                portal = self._portals.read(member_id)
+                if portal is None or portal.secret_arn != copy.arn or not copy.former:
+                    self._vault.drop(copy.arn, copy.version)
+                else:
+                    bring_in(self._world_of(portal), copy.former, copy.version)
+            except (ChatLookupError, ClientError, BotoCoreError):
+                self._vault.keep(copy)
+            finally:
+                self._portals.forget(member_id)
+
+    def _renewed(
+        self, portal: Portal, refused: str, deadline: Deadline, *, waits: bool = True, again: bool = False
+    ) -> Grant:
         try:
-            version = renew(self._world_of(portal), refused, deadline)
+            version, here = renew(self._world_of(portal), refused, deadline, waits=waits, again=again)
         finally:
             # Whatever came of it, the record says more now than what is remembered of it.
             self._portals.forget(portal.member_id)
-        current = self._portals.get(portal.member_id)
+        # Whatever its state besides: a portal that an operator stopped keeps its grant alive.
+        current = self._portals.read(portal.member_id)
+        if current is None or current.state is PortalState.UNINSTALLED:
+            raise PortalNotInstalled
         if current.domain != portal.domain:
             self._portals.moved(current)
-        return self._read(current, version, deadline)
+        return replace(self._read(current, version, deadline), late=here)
 
-    def check(self, portal: Portal, deadline: Deadline) -> None:
-        """Renew a pair although it serves still: so that a refresh token used by nobody does not lapse (keepalive)."""
-        self.renewed(portal, portal.token_version, deadline)
+    def _lives(self, grant: Grant) -> bool:
+        return grant.expires_at is not None and self._clock.now() < grant.expires_at
+
+    def _ends_soon(self, grant: Grant) -> bool:
+        return grant.expires_at is not None and self._clock.now() >= grant.expires_at - EARLY
 
     def keep(self, pair: TokenPair, client_id: str) -> tuple[str, str]:
         """Keep the first pair of an installation in a secret of its own. Answers its ARN and version."""

@@ -46,8 +46,8 @@ class PortalWorld:
     def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
         return self._pointers.claim(self._portal.member_id, seen, owner, until, pending)
 
-    def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0) -> None:
-        self._pointers.release(self._portal.member_id, owner, pending, until)
+    def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0, *, lost_at: float = 0.0) -> None:
+        self._pointers.release(self._portal.member_id, owner, pending, until, lost_at=lost_at)
 
     def pair(self, version: str) -> TokenPair | None:
         fields = self._vault.read(self._portal.secret_arn, version)
@@ -59,33 +59,50 @@ class PortalWorld:
     def unsaved(self, versions: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(version for version in versions if self._vault.unsaved(self._portal.secret_arn, version))
 
-    def refresh(self, pair: TokenPair, deadline: Deadline) -> TokenPair:
+    def reserve(self, version: str, deadline: Deadline) -> None:
+        self._vault.reserve(self._portal.secret_arn, version, deadline)
+
+    def keys(self) -> Sequence[Application]:
+        return self._applications(self._portal.client_id)
+
+    def asking(self, version: str, owner: str) -> bool:
+        return self._pointers.asking(self._portal.member_id, version, owner)
+
+    def refresh(self, pair: TokenPair, keys: Sequence[Application], deadline: Deadline) -> TokenPair:
         """Ask with the application's keys, and with its former ones where a rotated secret is not known yet."""
         self._telemetry.count("TokenAge", self._clock.now() - self._portal.refreshed_at)
 
         def ask(application: Application) -> TokenPair:
             try:
-                return self._server.refresh(pair.server, application, pair.refresh_token, deadline)
+                return self._server.refresh(pair.server, application, pair.refresh_token, deadline, pair)
             except BitrixError as error:
                 self._telemetry.portal_error(error)
                 raise
 
-        renewed = newest_first(self._applications(self._portal.client_id), ask)
-        if renewed.member_id != self._portal.member_id:
+        renewed = newest_first(keys, ask)
+        if renewed.member_id.casefold() != self._portal.member_id.casefold():
             # Whatever this is, it is not this portal's: neither kept nor used.
             raise BitrixError("PROTOCOL", 200, method=METHOD, description="a pair of another portal")
         self._telemetry.redactor.register(renewed.access_token)
         self._telemetry.redactor.register(renewed.refresh_token)
         return renewed
 
-    def save(self, version: str, pair: TokenPair, deadline: Deadline) -> None:
-        self._vault.save(self._portal.secret_arn, version, fields_of(pair, self._portal.client_id), deadline)
+    def save(self, former: str, version: str, pair: TokenPair, deadline: Deadline) -> None:
+        fields = fields_of(pair, self._portal.client_id)
+        self._vault.save(self._portal.secret_arn, version, fields, deadline, former=former)
 
-    def switch(self, old: str, new: str, pair: TokenPair) -> bool:
+    def switch(self, seen: Pointer, new: str, pair: TokenPair) -> bool:
         # The server names where the portal is now: a renamed one is found again here (bitrix24.md 2.4).
-        domain = urlsplit(pair.client_endpoint).netloc
-        former = self._portal.domain
-        return self._pointers.switch(self._portal.member_id, old, new, domain, self._clock.now(), former=former)
+        domain, now = urlsplit(pair.client_endpoint).netloc, self._clock.now()
+        return self._pointers.switch(
+            self._portal.member_id,
+            seen.version,
+            new,
+            domain,
+            now,
+            former=self._portal.domain,
+            charged_until=seen.charged(now),
+        )
 
     def refused(self, version: str, at: float, code: str) -> None:
         self._pointers.refused(self._portal.member_id, version, at, code)
@@ -97,4 +114,5 @@ class PortalWorld:
         return str(uuid.uuid4())
 
     def told(self, outcome: str) -> None:
+        self._telemetry.note(token_refresh=outcome)
         self._telemetry.count("TokenRefreshes", outcome=outcome)

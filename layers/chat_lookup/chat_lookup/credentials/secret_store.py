@@ -7,12 +7,13 @@ Secrets Manager is only eventually consistent: a version just written may not be
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import TO_ANSWER, Clock, Deadline, bound_by
 from chat_lookup.errors import ServiceMisconfigured, StoreUnavailable
+from chat_lookup.observability.aws_failures import FAILED, code_of, translated
 from chat_lookup.observability.redaction import Redactor
 from chat_lookup.ttl_cache import Memory
 
@@ -27,15 +28,47 @@ _STEP: Final = 0.2
 _A_DAY: Final = 24 * 3600.0
 _LEAST_TO_SAVE: Final = 2.0
 """Seconds that saving may always take: an unsaved refresh token means a re-installation (design 5)."""
+RESERVED: Final = "chat-lookup-reserved"
+"""The stage of the version that proves a secret to be writable: AWSCURRENT stays with the newest pair."""
+_QUOTA: Final = "LimitExceededException"
+"""A hundred versions within a day: to repeat the write, or to make more, would only keep it reached."""
+_TRIED_AGAIN_AFTER: Final = 5.0
+_QUOTA_TRIED_AGAIN_AFTER: Final = 600.0
+"""Seconds: Secrets Manager asks for no more than one write in ten minutes there."""
+_MOST_UNSAVED: Final = 500
 _PUBLIC: Final = frozenset(
     {"expires_at", "client_endpoint", "server", "user_id", "client_id", "member_id", "scopes", "status", "kind"}
 )
+
+_GONE: Final = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
+"""What Secrets Manager says of a secret that is not there, and of one that is being deleted."""
+_DENIED: Final = "The service may not use its secrets in Secrets Manager"
 
 
 class _Key(TypedDict, total=False):
     """An argument that may be missing, but not empty."""
 
     KmsKeyId: str
+
+
+class OnlyCopy(NamedTuple):
+    """A version that this process got and could not save: nobody else has what is in it."""
+
+    arn: str
+    version: str
+    former: str
+    """The version that it is the successor of."""
+    fields: Fields
+    try_at: float = 0.0
+    """When the process should try to save it next, before it is asked for it."""
+    over_quota: bool = False
+
+    def is_over_quota(self, now: float) -> bool:
+        """Whether a write would be refused whoever asks for it."""
+        return self.over_quota and now < self.try_at
+
+    def __repr__(self) -> str:
+        return f"OnlyCopy({self.version})"
 
 
 class Vault:
@@ -53,7 +86,7 @@ class Vault:
         self._clock = clock
         self._redactor = redactor
         self._memory: Memory[tuple[str, str], Fields] = Memory(clock, seconds=_A_DAY, limit=500)
-        self._unsaved: Memory[tuple[str, str], Fields] = Memory(clock, seconds=_A_DAY, limit=500)
+        self._unsaved: dict[tuple[str, str], OnlyCopy] = {}
 
     def read(self, arn: str, version: str) -> Fields | None:
         """A version of a secret, or None while there is none of that name. Raises `StoreUnavailable`.
@@ -61,8 +94,8 @@ class Vault:
         One that this process could not save before is saved first: who reads a version may point to it.
         """
         unsaved = self._unsaved.get((arn, version))
-        if unsaved is not None:
-            self.save(arn, version, unsaved, Deadline.after(_LEAST_TO_SAVE, self._clock))
+        if unsaved is not None and (unsaved.is_over_quota(self._clock.now()) or self._put(unsaved) is not None):
+            raise StoreUnavailable
         fields = self._memory.get((arn, version))
         if fields is not None:
             return fields
@@ -100,38 +133,84 @@ class Vault:
                 ClientRequestToken=version,
                 **self._key,
             )
-        except ClientError as error:
-            raise _failed(error) from None
-        except BotoCoreError:
-            raise StoreUnavailable from None
+        except FAILED as error:
+            raise translated(error, _DENIED) from None
         self._remember(answer["ARN"], version, fields)
         return answer["ARN"], version
 
-    def save(self, arn: str, version: str, fields: Fields, deadline: Deadline) -> None:
-        """Write a version under our own name for it, so that repeating is harmless; tried to the deadline.
+    def reserve(self, arn: str, former: str, deadline: Deadline) -> None:
+        """Prove that a successor of version `former` can be written, before anything is spent for it.
 
-        Raises `StoreUnavailable` when it could not be written; this process keeps it then, for the next `read`.
+        One version for each `former`, however often this is repeated: Secrets Manager keeps no second one of the same
+        name and content, and so no outage makes versions. Raises `StoreUnavailable` or `ServiceMisconfigured`.
         """
-        last = max(deadline.at, self._clock.now() + _LEAST_TO_SAVE)
+        version = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{arn} {former}"))
         while True:
             try:
                 self._secrets.put_secret_value(
-                    SecretId=arn, SecretString=json.dumps(dict(fields)), ClientRequestToken=version
+                    SecretId=arn,
+                    SecretString=json.dumps({"reserved": former}),
+                    ClientRequestToken=version,
+                    VersionStages=[RESERVED],
                 )
-            except (ClientError, BotoCoreError):
-                if self._clock.now() + _STEP >= last:
-                    self._register(fields)
-                    self._unsaved.put((arn, version), dict(fields))
-                    raise StoreUnavailable from None
+            except FAILED as error:
+                failure = translated(error, _DENIED)
+                if isinstance(failure, ServiceMisconfigured) or _is_quota(error) or deadline.left() <= _STEP:
+                    raise failure from None
                 self._clock.sleep(_STEP)
             else:
-                self._unsaved.forget((arn, version))
-                self._remember(arn, version, fields)
                 return
+
+    def save(self, arn: str, version: str, fields: Fields, deadline: Deadline, *, former: str = "") -> None:
+        """Write a version under our own name for it, so that repeating is harmless; tried to the deadline.
+
+        `former` is the version that it is the successor of, if it is one.
+        Raises `StoreUnavailable` when it could not be written; this process keeps it then, for the next `read` and for
+        whoever asks for the `only_copies`.
+        """
+        last = max(deadline.at, self._clock.now() + _LEAST_TO_SAVE)
+        copy = OnlyCopy(arn, version, former, dict(fields))
+        # In the time of the saving, which is not its caller's (design 10).
+        with bound_by(Deadline(last + TO_ANSWER, self._clock)):
+            while (error := self._put(copy)) is not None:
+                if self._clock.now() + _STEP >= last or _is_quota(error):
+                    raise StoreUnavailable from None
+                self._clock.sleep(_STEP)
+
+    def _put(self, copy: OnlyCopy) -> Exception | None:
+        """Write a version once, or keep it. Why it could not be written, if so."""
+        key = copy.arn, copy.version
+        try:
+            self._secrets.put_secret_value(
+                SecretId=copy.arn, SecretString=json.dumps(dict(copy.fields)), ClientRequestToken=copy.version
+            )
+        except FAILED as error:
+            self._register(copy.fields)
+            self.keep(copy, over_quota=_is_quota(error))
+            return error
+        self._unsaved.pop(key, None)
+        self._remember(copy.arn, copy.version, copy.fields)
+        return None
 
     def unsaved(self, arn: str, version: str) -> bool:
         """Whether this process has the only copy of a version: it could not be saved yet."""
-        return self._unsaved.get((arn, version)) is not None
+        return (arn, version) in self._unsaved
+
+    def only_copies(self) -> list[OnlyCopy]:
+        """What this process could not save yet and should try to now."""
+        now = self._clock.now()
+        return [copy for copy in list(self._unsaved.values()) if copy.try_at <= now]
+
+    def keep(self, copy: OnlyCopy, *, over_quota: bool = False) -> None:
+        """Have a version among the `only_copies` again, after a pause."""
+        pause = _QUOTA_TRIED_AGAIN_AFTER if over_quota else _TRIED_AGAIN_AFTER
+        self._unsaved[copy.arn, copy.version] = copy._replace(try_at=self._clock.now() + pause, over_quota=over_quota)
+        while len(self._unsaved) > _MOST_UNSAVED:
+            del self._unsaved[next(iter(self._unsaved))]
+
+    def drop(self, arn: str, version: str) -> None:
+        """Let go of an only copy that nobody needs any more."""
+        self._unsaved.pop((arn, version), None)
 
     def wipe(self, arn: str) -> None:
         """Overwrite a secret, then delete it; one that is gone already is fine. Raises `StoreUnavailable`."""
@@ -139,21 +218,20 @@ class Vault:
             self._secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"wiped": "yes"}))
             self._secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
         except ClientError as error:
-            if _code(error) not in ("ResourceNotFoundException", "InvalidRequestException"):
-                raise _failed(error) from None
-        except BotoCoreError:
-            raise StoreUnavailable from None
+            if code_of(error) not in _GONE:
+                raise translated(error, _DENIED) from None
+        except BotoCoreError as error:
+            raise translated(error) from None
 
     def _answer(self, ask: "Callable[[], GetSecretValueResponseTypeDef]") -> "GetSecretValueResponseTypeDef | None":
         try:
             return ask()
         except ClientError as error:
-            # Of a secret that is being deleted Secrets Manager says InvalidRequestException.
-            if _code(error) in ("ResourceNotFoundException", "InvalidRequestException"):
+            if code_of(error) in _GONE:
                 return None
-            raise _failed(error) from None
-        except BotoCoreError:
-            raise StoreUnavailable from None
+            raise translated(error, _DENIED) from None
+        except BotoCoreError as error:
+            raise translated(error) from None
 
     def _heard(self, arn: str, answer: "GetSecretValueResponseTypeDef") -> tuple[str, Fields]:
         fields = self._parsed(answer["SecretString"])
@@ -189,11 +267,5 @@ def register_webhook(redactor: Redactor, url: str) -> None:
     redactor.register(url.rstrip("/").rpartition("/")[2])
 
 
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _failed(error: ClientError) -> StoreUnavailable | ServiceMisconfigured:
-    if _code(error) in ("AccessDeniedException", "UnrecognizedClientException"):
-        return ServiceMisconfigured("The service may not use its secrets in Secrets Manager")
-    return StoreUnavailable()
+def _is_quota(error: BaseException | None) -> bool:
+    return isinstance(error, ClientError) and code_of(error) == _QUOTA

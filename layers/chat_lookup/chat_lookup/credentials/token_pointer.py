@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _LOCK = "lock_owner, lock_until"
 _LAPSED = "lock_until = :lapsed"
 _FREE = f"(attribute_not_exists(lock_until) OR {_LAPSED})"
-_TRACES = "pending, refused_at, refused_code"
+_TRACES = "pending, refused_at, refused_code, asking, lost_at"
+_CLOSING = "state_code, retry_at, looks, closed_at"
 
 
 class Pointers:
@@ -47,14 +48,21 @@ class Pointers:
             pending=tuple((read_text(item, "pending") or "").split()),
             refused_at=read_number(item, "refused_at") or 0.0,
             refused_code=read_text(item, "refused_code") or "",
+            asking=read_text(item, "asking") or "",
+            lost_at=read_number(item, "lost_at") or 0.0,
+            charged_until=read_number(item, "charged_until") or 0.0,
         )
 
     def claim(self, member_id: str, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
-        """Take the lock as it was `seen`: whoever had it meanwhile may have left a version in `pending`."""
+        """Take the lock as it was `seen`: whoever had it meanwhile may have left a version in `pending`.
+
+        A holder that was asking when its lock lapsed got an answer that nobody has: that is noted.
+        """
         free = _LAPSED if seen.lock_until else _FREE
         standing = self._update(
             member_id,
-            "SET lock_owner = :owner, lock_until = :until, pending = :pending",
+            "SET lock_owner = :owner, lock_until = :until, pending = :pending"
+            + (", lost_at = :lapsed" if seen.answer_lost and not seen.lost_at else ""),
             f"token_version = :version AND ({free} OR lock_owner = :owner)",
             {
                 ":owner": text(owner),
@@ -66,17 +74,39 @@ class Pointers:
         )
         return standing is None
 
-    def release(self, member_id: str, owner: str, pending: tuple[str, ...], until: float) -> None:
-        """Give the lock back, or let it lapse at a moment, if it is ours still."""
+    def release(
+        self, member_id: str, owner: str, pending: tuple[str, ...], until: float, *, lost_at: float = 0.0
+    ) -> None:
+        """Give the lock back, or let it lapse at a moment, if it is ours still; note an answer that was lost."""
         self._update(
             member_id,
-            "SET pending = :pending, lock_until = :until REMOVE lock_owner",
+            "SET pending = :pending, lock_until = :until"
+            + (", lost_at = :lost_at" if lost_at else "")
+            + " REMOVE lock_owner",
             "lock_owner = :owner",
-            {":owner": text(owner), ":pending": text(" ".join(pending)), ":until": number(until)},
+            {
+                ":owner": text(owner),
+                ":pending": text(" ".join(pending)),
+                ":until": number(until),
+                **({":lost_at": number(lost_at)} if lost_at else {}),
+            },
         )
 
-    def switch(self, member_id: str, old: str, new: str, domain: str, now: float, *, former: str = "") -> bool:
-        """Move the pointer; whether it names `new` now. `former` is the domain that the portal was known by so far.
+    def asking(self, member_id: str, version: str, owner: str) -> bool:
+        """Note that the holder of the lock is about to spend the pair behind `version`; whether it holds it still."""
+        standing = self._update(
+            member_id,
+            "SET asking = :owner",
+            "token_version = :version AND lock_owner = :owner",
+            {":owner": text(owner), ":version": text(version)},
+        )
+        return standing is None
+
+    def switch(
+        self, member_id: str, old: str, new: str, domain: str, now: float, *, former: str = "", charged_until: float = 0
+    ) -> bool:
+        """Move the pointer; whether it names `new` now. `former` is the domain that the portal was known by so far,
+        `charged_until` what the renewals of the day have used up (`renewal.charged`).
 
         Whoever got the successor of a pair may do so, lock or no lock: there is but one. Where it names `new` already
         nothing is written: a lock there is somebody's who renews that one.
@@ -84,8 +114,10 @@ class Pointers:
         renamed = former not in ("", domain)
         standing = self._update(
             member_id,
-            f"SET token_version = :new, #state = :active, #domain = :domain, refreshed_at = :now "
-            f"REMOVE {_LOCK}, {_TRACES}, state_code, retry_at" + (" ADD former_domains :former" if renamed else ""),
+            "SET token_version = :new, #state = :active, #domain = :domain, refreshed_at = :now"
+            + (", charged_until = :charged" if charged_until else "")
+            + f" REMOVE {_LOCK}, {_TRACES}, {_CLOSING}"
+            + (" ADD former_domains :former" if renamed else ""),
             "token_version = :old AND #state <> :uninstalled",
             {
                 ":new": text(new),
@@ -95,6 +127,7 @@ class Pointers:
                 ":domain": text(domain),
                 ":now": number(now),
                 **({":former": {"SS": [former]}} if renamed else {}),
+                **({":charged": number(charged_until)} if charged_until else {}),
             },
             names={"#state": "state", "#domain": "domain"},
         )

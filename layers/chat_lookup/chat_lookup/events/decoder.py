@@ -8,11 +8,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 from chat_lookup.bitrix24.event_names import KINDS, EventKind
 from chat_lookup.events import v1, v2
-from chat_lookup.events.model import BotEvent, EventUser
+from chat_lookup.events.model import MOST_BOTS, BotEvent, EventUser
 from chat_lookup.events.token_stripping import secrets_in, without_credentials
 from chat_lookup.http import php_forms
 from chat_lookup.http.php_form_fields import inner, number, text
@@ -29,22 +30,6 @@ _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _DOMAIN: Final = re.compile(r"[a-z0-9.-]{1,253}(?::[0-9]{1,5})?", re.ASCII)
 _ENDPOINT: Final = re.compile(r"(?i:https?)://([^/?#@\\]+)/.*", re.DOTALL)
 _USUAL_PORT: Final = ":443"
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """An event as it came, not proved yet: what it says happened, and what it says of the portal that it is from.
-
-    `member_id` and `domain` (`host` or `host:port`, in lower case) only serve to find the portal and may be empty.
-    `application_token` is the one at the top level and nobody else's. `identity` is a hash of all that the event says,
-    the same whenever the same event is sent.
-    """
-
-    event: BotEvent
-    member_id: str
-    domain: str
-    application_token: str = field(repr=False)
-    identity: str
 
 
 class EventUnreadable(ValueError):
@@ -68,6 +53,48 @@ _VERSIONS: Final[tuple[tuple[str, _Version], ...]] = (
 """By the beginning of an event's name; the first that fits. Unknown ones of a bot are read like their neighbours."""
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """An event as it came, not proved yet: what it says of itself and of the portal that it is from.
+
+    `member_id` and `domain` (`host` or `host:port`, in lower case) only serve to find the portal and may be empty.
+    `application_token` is the one at the top level and no other.
+    """
+
+    name: str
+    kind: EventKind
+    member_id: str
+    domain: str
+    application_token: str = field(repr=False)
+    form: Form = field(repr=False)
+    secrets: frozenset[str] = field(repr=False)
+
+    @cached_property
+    def event(self) -> BotEvent:
+        """What the event says happened. It is read from the form at its first use: after the proof."""
+        data = self._data
+        event = _version(self.name).read(self.name, self.kind, data)
+        return replace(
+            event,
+            user=event.user or _user(inner(self.form, "auth")),
+            sent_at=number(self._clean, "ts"),
+            data=data if self.kind is EventKind.OTHER else {},
+        )
+
+    @cached_property
+    def identity(self) -> str:
+        """A hash of all that the event says, the same whenever the same event is sent."""
+        return _identity(self.event, self._data)
+
+    @property
+    def _data(self) -> Form:
+        return inner(self._clean, "data")
+
+    @cached_property
+    def _clean(self) -> Form:
+        return without_credentials(self.form, self.secrets)
+
+
 def decode(body: bytes, content_type: str = "") -> Arrived:
     """Read an event from a form, or from JSON where the content type says so; unknown events, too.
 
@@ -77,25 +104,21 @@ def decode(body: bytes, content_type: str = "") -> Arrived:
     secrets = secrets_in(form)
     if len(secrets) > _MOST_SECRETS:
         raise EventUnreadable("more credentials than an event has")
-    clean = without_credentials(form, secrets)
-    name = _name(clean)
-    version = next(version for beginning, version in _VERSIONS if name.startswith(beginning))
-    data, auth = inner(clean, "data"), inner(form, "auth")
-    event = version.read(name, KINDS.get(name, EventKind.OTHER), data)
-    event = replace(
-        event,
-        user=event.user or _user(auth),
-        sent_at=number(clean, "ts"),
-        data=data if event.kind is EventKind.OTHER else {},
-    )
-    blocks = (auth, *version.bot_blocks(inner(form, "data")))
+    name, auth = _name(form), inner(form, "auth")
+    blocks = (auth, *_version(name).bot_blocks(inner(form, "data"))[:MOST_BOTS])
     return Arrived(
-        event=event,
+        name=name,
+        kind=KINDS.get(name, EventKind.OTHER),
         member_id=_first(map(_member_id, blocks)),
         domain=_first(map(_domain, blocks)),
         application_token=text(auth, "application_token"),
-        identity=_identity(event, data),
+        form=form,
+        secrets=secrets,
     )
+
+
+def _version(name: str) -> _Version:
+    return next(version for beginning, version in _VERSIONS if name.startswith(beginning))
 
 
 def _name(form: Form) -> str:

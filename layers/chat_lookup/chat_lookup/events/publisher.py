@@ -13,11 +13,13 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import StoreUnavailable
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser, Record
 from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.recovery import Recovery
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
 SOURCE: Final = "bitrix24.chat"
+RECOVERED: Final = "portal.recovered"
 LARGEST_ENTRY: Final = 256 * 1024 - 1
 """Bytes of an entry: EventBridge wants less than 256 KB (its user guide, "PutEvents event entry size")."""
 _TIME: Final = 14
@@ -42,9 +44,15 @@ class Publisher:
         """
         if not self._bus:
             return False
-        error = self._put(
-            record.event.name, detail_of(record, domain, ref, with_text=self._with_text), record.received_at
-        )
+        detail = detail_of(record, domain, ref, with_text=self._with_text)
+        return self._published(record.event.name, detail, record.received_at)
+
+    def publish_recovery(self, recovery: Recovery) -> bool:
+        """Publish that a portal which was closed is open again. Returns and raises as `publish`."""
+        return bool(self._bus) and self._published(RECOVERED, recovery_detail(recovery), recovery.recovered_at)
+
+    def _published(self, name: str, detail: str, at: float) -> bool:
+        error = self._put(name, detail, at)
         if error is not None:
             # The code only: a message may quote the entry.
             self._telemetry.note(bus_error=error)
@@ -87,6 +95,19 @@ def detail_of(record: Record, domain: str, ref: EntityRef | None, *, with_text: 
     left = text.encode(errors="replace")[: -over - len(_json(_CUT))].decode(errors="ignore")
     shorter = _json(bare | _words(record.event, left) | _CUT)
     return shorter if len(shorter.encode()) <= room else _json(bare | _CUT)
+
+
+def recovery_detail(recovery: Recovery) -> str:
+    """The detail of `portal.recovered` as JSON."""
+    return _json(
+        {
+            "event_id": recovery.event_id,
+            "portal": {"member_id": recovery.member_id, "domain": recovery.domain},
+            "state": recovery.state,
+            "portal_error": recovery.code or None,
+            "recovered_at": recovery.recovered_at,
+        }
+    )
 
 
 def _without_words(record: Record, domain: str, ref: EntityRef | None) -> dict[str, object]:

@@ -5,17 +5,21 @@ import logging
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
+from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.errors import StoreUnavailable
 from chat_lookup.events.model import Record
+from chat_lookup.observability.aws_failures import code_of
 from chat_lookup.observability.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
+
+
+FOR_THE_WORKER: Final = 2.0
+"""Seconds that the queue leaves to what stands in for it."""
 
 
 class Way(StrEnum):
@@ -44,17 +48,18 @@ class EventQueue:
         self._telemetry = telemetry
         self._ways: Mapping[Way, Callable[[str], None]] = {Way.QUEUE: self._send, Way.WORKER: self._invoke}
 
-    def put(self, record: Record) -> Way:
+    def put(self, record: Record, deadline: Deadline) -> Way:
         """Hand a record on by the first way that takes it; perhaps by both, where an answer was lost.
 
-        Raises `StoreUnavailable` if none does.
+        Raises `StoreUnavailable` if none does in time.
         """
         text = record.to_json()
         for way, hand_on in self._ways.items():
             try:
-                hand_on(text)
+                with bound_by(deadline.sooner(FOR_THE_WORKER) if way is Way.QUEUE else deadline):
+                    hand_on(text)
             except Exception as error:  # noqa: BLE001 - whatever it was, nobody sends the event again
-                self._telemetry.note(level=logging.WARNING, **{f"{way}_error": _code(error)})
+                self._telemetry.note(level=logging.WARNING, **{f"{way}_error": code_of(error)})
             else:
                 return way
         raise StoreUnavailable(retry_after=1)
@@ -69,9 +74,3 @@ class EventQueue:
     @cached_property
     def _lambda(self) -> "LambdaClient":
         return self._make_lambda_client()
-
-
-def _code(error: Exception) -> str:
-    """What is logged of a failure. Its text is not: it may quote what was sent."""
-    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
-    return code or type(error).__name__

@@ -4,7 +4,7 @@ import logging
 from typing import Final
 
 from chat_lookup.bitrix24.event_names import KINDS, EventKind
-from chat_lookup.clock import Clock
+from chat_lookup.clock import Clock, Deadline, bound_by
 from chat_lookup.errors import BodyTooLarge, EventRejected, InvalidRequest, RejectionReason, StoreUnavailable
 from chat_lookup.events.decoder import Arrived, EventUnreadable, decode
 from chat_lookup.events.model import Record, event_id
@@ -14,6 +14,8 @@ from chat_lookup.http.php_forms import Bound, FormRefused
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
 
+FOR_THE_QUEUE: Final = 5.0
+"""Seconds that the proof leaves for handing an event on."""
 LOST: Final = "EventsLost"
 """The metric, and the message of the line that tells more."""
 
@@ -27,20 +29,22 @@ class Receiving:
         self._telemetry = telemetry
         self._clock = clock
 
-    def receive(self, body: bytes, content_type: str, request_id: str) -> None:
+    def receive(self, body: bytes, content_type: str, request_id: str, deadline: Deadline) -> None:
         """Queue the event in a body, unless it is one of the application's life: those are heard elsewhere.
 
-        Raises `InvalidRequest`, `BodyTooLarge`, `EventRejected`. An event that is lost because a store does not answer
-        is counted and told as such before the store's failure goes on, or `StoreUnavailable` in its place.
+        Ends by the deadline. Raises `InvalidRequest`, `BodyTooLarge`, `EventRejected`. An event that is lost because a
+        store does not answer is counted and told as such before the store's failure goes on, or `StoreUnavailable` in
+        its place.
         """
         received_at = self._clock.now()
         arrived = self._read(body, content_type)
-        if arrived.event.kind is EventKind.APPLICATION:
+        if arrived.kind is EventKind.APPLICATION:
             self._reject(RejectionReason.WRONG_ADDRESS, arrived)
             return
-        portal = self._prove(arrived)
+        with bound_by(deadline.sooner(FOR_THE_QUEUE)):
+            portal = self._prove(arrived)
         identity = event_id(portal.member_id, arrived.identity)
-        self._hand_on(Record(identity, portal.member_id, received_at, request_id, arrived.event))
+        self._hand_on(Record(identity, portal.member_id, received_at, request_id, arrived.event), deadline)
 
     def _read(self, body: bytes, content_type: str) -> Arrived:
         try:
@@ -67,7 +71,7 @@ class Receiving:
             self._lose()
             raise
 
-    def _hand_on(self, record: Record) -> None:
+    def _hand_on(self, record: Record, deadline: Deadline) -> None:
         event = record.event
         facts: dict[str, object] = {"event": event.name, "portal": record.member_id, "event_id": record.event_id}
         if event.chat and event.chat.chat_id:
@@ -75,7 +79,7 @@ class Receiving:
         self._telemetry.note(level=logging.INFO, **facts)
         self._telemetry.count("EventsReceived", event=event.name)
         try:
-            self._telemetry.note(queued_by=self._queue.put(record))
+            self._telemetry.note(queued_by=self._queue.put(record, deadline))
         except StoreUnavailable:
             self._lose()
             raise
@@ -92,8 +96,8 @@ class Receiving:
 def _claims(arrived: Arrived) -> dict[str, object]:
     """What may be logged of an event that nobody has proved."""
     claims: dict[str, object] = {}
-    if arrived.event.name in KINDS:
-        claims["event"] = arrived.event.name
+    if arrived.name in KINDS:
+        claims["event"] = arrived.name
     if arrived.member_id:
         claims["claimed_portal"] = arrived.member_id
     return claims

@@ -9,6 +9,7 @@ from chat_lookup.errors import ChatLookupError, InvalidRequest
 from chat_lookup.events.model import Record, RecordUnreadable
 from chat_lookup.observability import invocation
 from chat_lookup.observability.telemetry import Telemetry
+from chat_lookup.portals.recovery import Recovery, recovery_in
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -21,6 +22,10 @@ class Worker(Protocol):
     """Works one record; raises where it has to come again."""
 
     def work(self, record: Record, deadline: Deadline) -> None: ...
+
+    def announce(self, recovery: Recovery) -> None:
+        """The same for a portal that is open again."""
+        ...
 
 
 class NoTimeLeft(ChatLookupError):
@@ -56,7 +61,12 @@ class Batches:
         """One record with a log line of its own. Raises our own errors only, as `invocation.invoke` does."""
 
         def worked() -> dict[str, object]:
-            record = self._read(text())
+            message = text()
+            recovery = recovery_in(message)
+            if recovery is not None:
+                self._worker().announce(recovery)
+                return {}
+            record = self._read(message)
             # Whatever becomes of it now, one request id finds it all, from the event's arrival on.
             self._telemetry.note(request_id=record.request_id)
             if deadline.left() < LEAST_FOR_A_RECORD:

@@ -29,7 +29,11 @@ def secrets_in(form: Form) -> frozenset[str]:
 
     Only what is a credential by its own name: `auth` also holds the portal's domain, and links have that in them.
     """
-    return frozenset(secret for secret in _secrets(form) if len(secret) >= _SHORTEST_SECRET)
+    fields = _fields(form)
+    # In one piece: this is done before an event is proved, and each name alone takes three times as long.
+    names = _folded(_BETWEEN.join(name for name, _ in fields)).split(_BETWEEN)
+    secrets = (secret for name, (_, secret) in zip(names, fields, strict=False) if _is_of_secret(name))
+    return frozenset(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
 def without_credentials(form: Form, secrets: Iterable[str]) -> Form:
@@ -42,12 +46,15 @@ def without_credentials(form: Form, secrets: Iterable[str]) -> Form:
     return _refilled(stripped, iter(masked.split(_BETWEEN)))
 
 
-def _secrets(form: Form) -> Iterator[str]:
+def _fields(form: Form) -> list[tuple[str, str]]:
+    """The last key of each text, with the text."""
+    fields: list[tuple[str, str]] = []
     for name, value in form.items():
         if isinstance(value, dict):
-            yield from _secrets(value)
-        elif _is_secret(name):
-            yield value
+            fields += _fields(value)
+        else:
+            fields.append((name, value))
+    return fields
 
 
 def _stripped(form: Form) -> Form:
@@ -71,7 +78,10 @@ def _refilled(form: Form, texts: Iterator[str]) -> Form:
 
 @lru_cache(_NAMES_KEPT)
 def _is_secret(name: str) -> bool:
-    folded = _folded(name)
+    return _is_of_secret(_folded(name))
+
+
+def _is_of_secret(folded: str) -> bool:
     return folded in _SECRET_NAMES or folded.endswith(_SECRET_ENDINGS)
 
 

@@ -16,6 +16,7 @@ from chat_lookup.events.model import Record
 from chat_lookup.events.publisher import Publisher
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.recovery import Recovery
 from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
 
@@ -62,6 +63,11 @@ class Working:
         finally:
             # Once more: on the way a look-up noted the chat that somebody asked for.
             self._tell(record)
+
+    def announce(self, recovery: Recovery) -> None:
+        """Publish that a portal is open again. Raises where the message has to come again."""
+        self._telemetry.note(recovered=recovery.member_id, recovered_from=recovery.state, event_id=recovery.event_id)
+        self._telemetry.note(published=self._publisher.publish_recovery(recovery))
 
     def _effects(self, portal: Portal, record: Record, deadline: Deadline) -> None:
         effects = _Effects(self._telemetry)

@@ -5,37 +5,46 @@ it: a client may depend on that. Bounds are PHP's own, and what goes beyond them
 """
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final, NoReturn
 from urllib.parse import unquote_plus
 
+from chat_lookup.http.php_keys import PhpArray, key_between
+
 Array = dict[str, object]
 """PHP's one kind of array: an ordered map, whether its keys are names or numbers."""
 
-_MOST_VARIABLES: Final = 1000
+MOST_VARIABLES: Final = 1000
 _DEEPEST: Final = 64
-_BRACKETED: Final = re.compile(r"(.[^\[]*)((?:\[[^\]]*\])+)", re.DOTALL)
-_KEY: Final = re.compile(r"\[([^\]]*)\]")
-_NOT_IN_NAMES: Final = re.compile(r"[ .\[]")
-"""Once, variables were made of parameters; PHP still puts an underscore in the place of these."""
+_FORBIDDEN: Final = ("__Host-", "__Secure-")
+"""Beginnings of names that no other name may become by its underscores: they mean something in cookies."""
 
 
 def decode_query(text: str) -> Array:
     """A query, or a form's body: `a[b][]=c` is `{"a": {"b": {"0": "c"}}}`."""
-    parts = (part.partition("=") for part in text.split("&") if part)
-    return decode_pairs((_unquoted(name), _unquoted(value)) for name, _, value in parts)
+    pairs = (part.partition("=") for part in variables(text))
+    return decode_pairs((_unquoted(name), _unquoted(value)) for name, _, value in pairs)
+
+
+def variables(text: str) -> Iterable[str]:
+    """The variables of a query as they are written, as many as PHP reads."""
+    return islice(filter(None, text.split("&")), MOST_VARIABLES)
 
 
 def decode_pairs(pairs: Iterable[tuple[str, str]]) -> Array:
     """Names and values, brackets in the names unfolded; of names that repeat the last one counts."""
-    array: Array = {}
-    for name, value in islice(pairs, _MOST_VARIABLES):
-        way = _way(name.lstrip(" "))
-        if len(way) <= _DEEPEST:
-            _put(array, way, value)
+    array: PhpArray[object] = PhpArray()
+    for name, value in islice(pairs, MOST_VARIABLES):
+        root, keys = _way(name)
+        if root:
+            _put(array, (root, *keys), value, _not_below(name))
     return array
+
+
+def variable(name: str) -> str:
+    """The variable that PHP makes of a name, brackets aside: ` a` and `a\0b` are `a`. Empty where it makes none."""
+    return _way(name)[0]
 
 
 def decode_json(body: bytes) -> Array:
@@ -83,31 +92,76 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _unquoted(written: str) -> str:
-    return unquote_plus(written, errors="replace")
+def _unquoted(text: str) -> str:
+    return unquote_plus(text, errors="replace")
 
 
-def _way(name: str) -> list[str]:
-    """`a[b][]` is `["a", "b", ""]`; a bracket that nobody closes is none."""
-    found = _BRACKETED.match(name)
-    if found is None:
-        return [_NOT_IN_NAMES.sub("_", name)] if name else []
-    return [_NOT_IN_NAMES.sub("_", found[1]), *_KEY.findall(found[2])]
+def _way(name: str) -> tuple[str, Sequence[str]]:
+    """The variable and the keys below: `a[b][]` is `a` and `["b", ""]`, as PHP reads names that are well formed or not.
+
+    A name ends at a NUL, and what follows the last bracket that is closed is left out. More than PHP's 64 keys are not
+    read to the end.
+    """
+    name = name.partition("\0")[0].lstrip(" ")
+    root, bracket, _ = name.partition("[")
+    if not root:
+        return "", ()
+    forbidden = _not_below(name)
+    keys = _keys(name, len(root) + 1, forbidden) if bracket else []
+    variable = _mangled(root if keys or not bracket else name)
+    return ("", ()) if variable.startswith(forbidden) else (variable, keys)
 
 
-def _put(array: Array, way: list[str], value: str) -> None:
-    for position, written in enumerate(way, start=1):
-        key = written or _next_index(array)
-        if position == len(way):
-            array[key] = value
+def _not_below(name: str) -> tuple[str, ...]:
+    """What no variable or key of this name may begin with."""
+    name = name.lstrip(" ")
+    return tuple(beginning for beginning in _FORBIDDEN if not name.startswith(beginning))
+
+
+def _mangled(name: str) -> str:
+    """Once, variables of programs were made of parameters; PHP still puts an underscore in the place of these."""
+    return name.replace(" ", "_").replace(".", "_").replace("[", "_")
+
+
+def _keys(name: str, start: int, forbidden: tuple[str, ...]) -> list[str]:
+    """What is between brackets, of which the first opens before `start`: none if that one is not closed.
+
+    A forbidden key is the last one.
+    """
+    keys: list[str] = []
+    while start and len(keys) <= _DEEPEST:
+        end = name.find("]", start)
+        if end < 0:
+            # One too many counts, closed or not.
+            return [*keys, ""] if len(keys) == _DEEPEST else keys
+        keys.append(key_between(name[start:end]))
+        start = end + 2 if name.startswith("[", end + 1) and not keys[-1].startswith(forbidden) else 0
+    return keys
+
+
+def _put(array: PhpArray[object], way: Sequence[str], value: str, forbidden: tuple[str, ...]) -> None:
+    """Set a value; nothing where a key is forbidden, or an array on the way has no next index left."""
+    inner = array
+    for name in way[: min(len(way) - 1, _DEEPEST)]:
+        found = _inner(inner, name, forbidden)
+        if found is None:
             return
-        inner = array.get(key)
-        if not isinstance(inner, dict):
-            inner = array[key] = {}
-        array = inner
+        inner = found
+    if len(way) - 1 > _DEEPEST:
+        # Not the deep value alone: the whole variable is gone, whatever it held.
+        del array[way[0]]
+        return
+    key = None if way[-1].startswith(forbidden) else inner.key(way[-1])
+    if key is not None:
+        inner[key] = value
 
 
-def _next_index(array: Array) -> str:
-    """The number that an empty pair of brackets stands for: one more than the largest."""
-    numbers = (int(key) for key in array if key.isascii() and key.isdecimal() and str(int(key)) == key)
-    return str(max(numbers, default=-1) + 1)
+def _inner(array: PhpArray[object], name: str, forbidden: tuple[str, ...]) -> PhpArray[object] | None:
+    """The array under a key of another, made where there is none; None where there can be none."""
+    key = None if name.startswith(forbidden) else array.key(name)
+    if key is None:
+        return None
+    found = array.get(key)
+    if not isinstance(found, PhpArray):
+        found = array[key] = PhpArray()
+    return found

@@ -5,31 +5,45 @@ JSON, which a sample of the documents shows for the same events, is read to the 
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NoReturn, TypeAlias
 
+from chat_lookup.http.php_keys import PhpArray, key_between
+
 FormValue: TypeAlias = "str | Form"
 Form: TypeAlias = dict[str, "FormValue"]
 """Lists and maps alike: PHP has one array for both, and maps by id must not become lists (bitrix24.md 5.2)."""
 
-_NAME: Final = re.compile(r"[^\[\]]+(?:\[[^\[\]]*\])*")
 _OFTEN_ESCAPED: Final = (("%5B", "["), ("%5D", "]"), ("%2F", "/"), ("%3A", ":"), ("%2C", ","), ("%7C", "|"))
 """What PHP escapes in names, addresses and ids. None of it separates fields or begins an escape."""
 _ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+_LONGEST_ESCAPE: Final = 12
+"""Of one character: four bytes of UTF-8."""
+_BEFORE_VALUES: Final = (",", "[", "{")
+_TO_A_VALUE: Final = 8
+"""Commas and brackets for each value of a JSON body, with those in texts."""
+_HALVES: Final = ("\\ud", "\\uD")
+"""Half of a pair begins so in JSON; it is the only way in which a body of UTF-8 can hold one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds: `size` in bytes, `fields` with a value, `depth` of nesting, `key_length` in characters."""
+    """Bounds of a body: `size` in bytes; `fields` with a value; `maps` that lead to them, without those that a
+    neighbour led to; `depth` of nesting; `key_length` in characters; `escapes` in all names together, without those
+    that PHP writes often; `values` in JSON, fewer than fields: of a form these cost bytes, there next to nothing
+    (docs/decisions/012).
+    """
 
     size: int = 1024 * 1024
     fields: int = 1000
+    maps: int = 800
     depth: int = 8
     key_length: int = 200
+    escapes: int = 1000
+    values: int = 400
 
 
 LIMITS: Final = Limits()
@@ -41,11 +55,14 @@ class Bound(StrEnum):
 
     SIZE = "too many bytes"
     FIELDS = "too many fields"
+    MAPS = "too many maps of fields"
     DEPTH = "nested too deep"
     KEY_LENGTH = "a name is too long"
+    ESCAPES = "too many escapes in names"
     ENCODING = "not UTF-8"
     NAME = "brackets in a name do not match"
     CONFLICT = "a name stands for a value and for a map"
+    INDEX = "an array has no next index"
     JSON = "not an object of JSON"
 
 
@@ -76,114 +93,180 @@ def decode_query(query: str, *, limits: Limits = LIMITS) -> Form:
     return decode(query.encode(), limits=limits)
 
 
-class _Map(dict[str, FormValue]):
-    """An array of PHP: it knows the number that an empty pair of brackets stands for."""
+class _Map(PhpArray[FormValue]):
+    """A form, or a map in it."""
 
-    __slots__ = ("_next",)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._next = 0
+class _Unfolding:
+    """The maps that the names of one form unfold to, within bounds."""
 
-    def key(self, written: str) -> str:
-        key = written or str(self._next)
-        if key[0].isdecimal() and _INDEX.fullmatch(key):
-            self._next = max(self._next, int(key) + 1)
-        return key
+    def __init__(self, limits: Limits) -> None:
+        self.form = _Map()
+        self._limits = limits
+        self._maps_left = limits.maps
+        self._escapes_left = limits.escapes
+        self._longest = limits.depth * (limits.key_length * _LONGEST_ESCAPE + len("[]"))
+        self._known: dict[str, _Map] = {}
+        """Maps by their names as they are written, without a look at their keys."""
 
-    def at(self, way: Iterable[str]) -> "_Map":
-        """The array at the end of a way through arrays, made where it is missing."""
-        array = self
-        for written in way:
-            found = array.get(written)
-            if found is None:
-                found = array[array.key(written)] = _Map()
-            if not isinstance(found, _Map):
-                raise FormRefused(Bound.CONFLICT)
-            array = found
-        return array
-
-    def put(self, key: str, value: str) -> None:
-        if isinstance(self.get(key), _Map):
+    def put(self, name: str, value: str) -> None:
+        """Set a field. Its map is looked for by the whole name above the last key, which a neighbour has made known."""
+        above, bracket, last = name.rpartition("[")
+        if bracket:
+            array = self._known.get(above)
+            if array is None:
+                array = self._map(above)
+            key = self._between(last)
+            if not key or array.numbered:
+                key = _key(array, key)
+        else:
+            array, key = self.form, self._root(name)
+        if isinstance(array.get(key), _Map):
             raise FormRefused(Bound.CONFLICT)
-        self[key] = value
+        array[key] = value
+
+    def unquoted(self, name: str) -> str:
+        """A name without escapes."""
+        self._escapes_left -= name.count("%")
+        if self._escapes_left < 0:
+            raise FormRefused(Bound.ESCAPES)
+        if len(name) > self._longest:
+            raise FormRefused(Bound.KEY_LENGTH)
+        return _unquoted(name)
+
+    def _root(self, name: str) -> str:
+        """The variable before brackets. PHP repairs names (`a.b`, `a[b`); here they stay, or are refused."""
+        if not name or "]" in name:
+            raise FormRefused(Bound.NAME)
+        if len(name) > self._limits.key_length:
+            raise FormRefused(Bound.KEY_LENGTH)
+        return name
+
+    def _between(self, rest: str) -> str:
+        """The key before the closing bracket at the end."""
+        key = rest[:-1]
+        if not rest.endswith("]") or "]" in key:
+            raise FormRefused(Bound.NAME)
+        if len(key) > self._limits.key_length:
+            raise FormRefused(Bound.KEY_LENGTH)
+        return key_between(key)
+
+    def _map(self, name: str) -> _Map:
+        """The map that a name leads to, made where it is missing. It is known from here on."""
+        if name.count("[") + 1 >= self._limits.depth:
+            raise FormRefused(Bound.DEPTH)
+        above, _, last = name.rpartition("[")
+        array = self._known.get(above)
+        if array is not None:
+            return self._inner(array, self._between(last), name)
+        root, *rest = name.split("[")
+        keys = [self._root(root), *map(self._between, rest)]
+        array, last_key = self.form, keys.pop()
+        for key in keys:
+            array = self._inner(array, key)
+        if above and "" not in keys:
+            self._known[above] = array
+        return self._inner(array, last_key, "" if "" in keys else name)
+
+    def _inner(self, array: _Map, key: str, name: str = "") -> _Map:
+        """The map under a key of another, made where it is missing. It is known from here on if it has a name."""
+        self._maps_left -= 1
+        if self._maps_left < 0:
+            raise FormRefused(Bound.MAPS)
+        found = array.get(key) if key else None
+        if found is None:
+            if not key or array.numbered:
+                # Another map each time, which has no name.
+                key, name = _key(array, key), name if key else ""
+            found = array[key] = _Map()
+        elif not isinstance(found, _Map):
+            raise FormRefused(Bound.CONFLICT)
+        if name:
+            self._known[name] = found
+        return found
+
+
+def _key(array: _Map, name: str) -> str:
+    key = array.key(name)
+    if key is None:
+        raise FormRefused(Bound.INDEX)
+    return key
 
 
 def _from_form(text: str, limits: Limits) -> Form:
     if text.count("&") >= limits.fields:
         raise FormRefused(Bound.FIELDS)
-    # All at once these cost a tenth of what they cost one by one.
-    for escaped, plain in _OFTEN_ESCAPED:
-        text = text.replace(escaped, plain)
-    form = _Map()
-    arrays: dict[str, _Map] = {}
+    if "%" in text:
+        # All at once these cost a tenth of what they cost one by one.
+        for escaped, plain in _OFTEN_ESCAPED:
+            text = text.replace(escaped, plain)
+    unfolding = _Unfolding(limits)
     for part in text.split("&"):
         name, _, value = part.partition("=")
         if not name:
             continue
         if "%" in part or "+" in part:
-            name, value = _unquoted(name), _unquoted(value)
-        # Most names have a neighbour that was read before; only their last key is new.
-        above, _, last = name.rpartition("[")
-        array, key = arrays.get(above), last[:-1]
-        if array is None or last != f"{key}]" or not key.isidentifier() or len(key) > limits.key_length:
-            array, key = _place(name, form, arrays, limits)
-        array.put(key, value)
-    return form
-
-
-def _place(name: str, form: _Map, arrays: dict[str, _Map], limits: Limits) -> tuple[_Map, str]:
-    """The array that a name leads to, and the key there; kept for the names that follow."""
-    *way, last = _way(name, limits)
-    array = form.at(way)
-    # Empty brackets name another array each time.
-    if way and "" not in way:
-        arrays[name.rpartition("[")[0]] = array
-    return array, array.key(last)
-
-
-def _way(name: str, limits: Limits) -> list[str]:
-    """`a[b][]` is `["a", "b", ""]`. PHP repairs names (`a.b`, `a[b`); here they stay, or are refused."""
-    if name.count("[") >= limits.depth:
-        raise FormRefused(Bound.DEPTH)
-    if not _NAME.fullmatch(name):
-        raise FormRefused(Bound.NAME)
-    return _bounded(name.replace("]", "").split("["), limits)
-
-
-def _bounded(way: list[str], limits: Limits) -> list[str]:
-    if max(map(len, way)) > limits.key_length:
-        raise FormRefused(Bound.KEY_LENGTH)
-    return way
+            name, value = unfolding.unquoted(name), _unquoted(value)
+        unfolding.put(name, value)
+    return unfolding.form
 
 
 def _from_json(text: str, limits: Limits) -> Form:
-    parsed = _parsed(text)
+    parsed = _parsed(text, limits)
     if not isinstance(parsed, dict):
         raise FormRefused(Bound.JSON)
-    form = _Map()
-    for count, (way, value) in enumerate(_leaves(parsed, [], limits)):
-        if count >= limits.fields:
+    reading = _JsonReading(limits, may_hold_halves=any(half in text for half in _HALVES))
+    return reading.map_of(parsed)
+
+
+class _JsonReading:
+    """The maps of one JSON body, within bounds."""
+
+    def __init__(self, limits: Limits, *, may_hold_halves: bool) -> None:
+        self._limits = limits
+        self._left = min(limits.fields, limits.values)
+        self._may_hold_halves = may_hold_halves
+
+    def map_of(self, value: Mapping[str, object], depth: int = 0) -> _Map:
+        """The map of an object or list, `depth` levels down."""
+        if value and depth >= self._limits.depth:
+            raise FormRefused(Bound.DEPTH)
+        made = _Map()
+        for name, each in value.items():
+            self._count(name)
+            read = self._value(each, depth + 1)
+            if read or isinstance(read, str):
+                _put(made, name, read)
+        return made
+
+    def _value(self, value: object, depth: int) -> FormValue:
+        if isinstance(value, list):
+            value = {str(position): item for position, item in enumerate(value)}
+        return self.map_of(value, depth) if isinstance(value, dict) else self._text(value)
+
+    def _count(self, name: str) -> None:
+        self._left -= 1
+        if self._left < 0:
             raise FormRefused(Bound.FIELDS)
-        if not all(map(_is_text, (*way, value))):
+        if len(name) > self._limits.key_length:
+            raise FormRefused(Bound.KEY_LENGTH)
+        self._check(name)
+
+    def _text(self, value: object) -> str:
+        text = value if isinstance(value, str) else _CASTS.get(value, "")
+        self._check(text)
+        return text
+
+    def _check(self, text: str) -> None:
+        if self._may_hold_halves and not _is_text(text):
             raise FormRefused(Bound.ENCODING)
-        *above, last = _bounded(way, limits)
-        array = form.at(above)
-        array.put(array.key(last), value)
-    return form
 
 
-def _leaves(value: object, way: list[str], limits: Limits) -> Iterator[tuple[list[str], str]]:
-    """Each value with its way."""
-    if isinstance(value, list):
-        value = {str(position): item for position, item in enumerate(value)}
-    if not isinstance(value, dict):
-        yield way, _CASTS.get(value, str(value))
-        return
-    if value and len(way) >= limits.depth:
-        raise FormRefused(Bound.DEPTH)
-    for key, item in value.items():
-        yield from _leaves(item, [*way, key], limits)
+def _put(array: _Map, name: str, value: FormValue) -> None:
+    key = _key(array, name)
+    if key in array and (isinstance(value, dict) or isinstance(array[key], dict)):
+        raise FormRefused(Bound.CONFLICT)
+    array[key] = value
 
 
 _CASTS: Final[Mapping[object, str]] = {True: "1", False: "0", None: ""}
@@ -194,7 +277,10 @@ _CASTS: Final[Mapping[object, str]] = {True: "1", False: "0", None: ""}
 # and it holds the whole text with the tokens in it.
 
 
-def _parsed(text: str) -> object:
+def _parsed(text: str, limits: Limits) -> object:
+    # There are no more values than these. Commas and brackets in texts count as well: to leave them out takes a parser.
+    if sum(map(text.count, _BEFORE_VALUES)) > _TO_A_VALUE * limits.values:
+        raise FormRefused(Bound.FIELDS)
     with suppress(ValueError, RecursionError):
         return json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
     raise FormRefused(Bound.JSON)
@@ -214,8 +300,12 @@ def _text(body: bytes) -> str:
 def _unquoted(text: str) -> str:
     """The same as `unquote_plus`, a run of escapes at a time."""
     text = text.replace("+", " ")
-    with suppress(UnicodeDecodeError):
+    if "%" not in text:
+        return text
+    try:
         return _ESCAPES.sub(_unescaped, text)
+    except UnicodeDecodeError:
+        pass
     raise FormRefused(Bound.ENCODING)
 
 

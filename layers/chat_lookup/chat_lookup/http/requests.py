@@ -13,6 +13,8 @@ Event = Mapping[str, Any]
 
 _LONGEST_QUERY: Final = 16_384
 _MOST_PARAMETERS: Final = 50
+_LONGEST_PARAMETER: Final = 64
+"""Of a parameter's name as it is written: none that is known is half as long, and escapes take their time to read."""
 _NAME: Final = re.compile(r"[A-Za-z_]{1,30}")
 
 
@@ -120,6 +122,8 @@ def _query(raw: str) -> dict[str, list[str]]:
     query: dict[str, list[str]] = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
+        if len(name) > _LONGEST_PARAMETER:
+            raise InvalidRequest(f"The query holds a name of more than {_LONGEST_PARAMETER} characters")
         query.setdefault(_decoded(name), []).append(_decoded(value))
     return query
 

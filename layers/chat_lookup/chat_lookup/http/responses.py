@@ -43,7 +43,7 @@ def problem(error: ChatLookupError) -> dict[str, object]:
 def error_response(error: ChatLookupError, request_id: str) -> Response:
     """The one way from an error to a response."""
     headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
-    if error.status in (429, 503):
+    if error.status in (429, 503) and error.retryable:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1)))
     if error.status == 401:  # noqa: PLR2004
         headers["www-authenticate"] = "Bearer"

@@ -19,8 +19,9 @@ from chat_lookup.install.proof import Proof, Proved
 from chat_lookup.install.registration import Registering, Remark
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import hashed
-from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.failures import ASKED_AGAIN, for_caller
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
+from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
 
@@ -49,6 +50,7 @@ class Installation:
         calls: PortalCalls,
         registering: Registering,
         telemetry: Telemetry,
+        recoveries: Recoveries,
         clock: Clock,
     ) -> None:
         self._proof = proof
@@ -59,6 +61,7 @@ class Installation:
         self._calls = calls
         self._registering = registering
         self._telemetry = telemetry
+        self._recoveries = recoveries
         self._clock = clock
 
     def install(self, offer: Offer, public_url: str, source: str, deadline: Deadline) -> Installed:
@@ -110,9 +113,12 @@ class Installation:
                 application_tokens=portal.application_tokens or before.application_tokens,
             )
         try:
-            return self._portals.save(portal)
+            saved = self._portals.save(portal)
         finally:
             self._wipe_unnamed(proved.member_id, {arn, before.secret_arn if before else arn})
+        if before is not None and before.state in ASKED_AGAIN:
+            self._recoveries.tell(before, before.state, before.state_code)
+        return saved
 
     def _furnished(self, portal: Portal, deadline: Deadline) -> Installed:
         """What the portal can do, and what we need in it, in the record."""
@@ -143,6 +149,7 @@ _SENTENCES: Final[Mapping[PortalState, str]] = {
     PortalState.ACTIVE: "active",
     PortalState.UNPAID: "unpaid",
     PortalState.MISCONFIGURED: "misconfigured",
+    PortalState.STOPPED: "portal-stopped",
 }
 """What a visitor reads (`page_texts`). All other states need a new grant."""
 

@@ -156,6 +156,11 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
         "Das Portal lässt keine Anfragen zu: Der Tarif enthält sie nicht oder ist nicht bezahlt.",
         "Портал не принимает запросы: тариф их не включает или не оплачен.",
     ),
+    "portal-stopped": (
+        "Whoever runs the service has stopped it for this portal. Open the application again when it is started.",
+        "Der Betreiber hat den Dienst für dieses Portal angehalten. Öffnen Sie die Anwendung, wenn er wieder läuft.",
+        "Сервис для этого портала остановлен его администратором. Откройте приложение, когда он снова заработает.",
+    ),
     "store-unavailable": (
         "The service cannot reach its own store. Open the application again in a few minutes.",
         "Der Dienst erreicht seinen eigenen Speicher nicht. Öffnen Sie die Anwendung in einigen Minuten erneut.",

@@ -21,8 +21,8 @@ from chat_lookup.install.attempt_limiter import Strangers
 from chat_lookup.install.offers import Offer
 from chat_lookup.install.page_texts import refused
 from chat_lookup.observability.telemetry import Telemetry
-from chat_lookup.portals.failures import for_caller
-from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.failures import answer, for_caller
+from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.store import Portals
 
 _PASSING: Final = frozenset({ErrorClass.RETRY, ErrorClass.LIMIT, ErrorClass.PORTAL})
@@ -85,6 +85,9 @@ class Proof:
             raise refused(RefusalReason.NO_REFRESH_TOKEN)
         self._check_member(offer.member_id)
         known = self._portals.read(offer.member_id) if offer.member_id else None
+        if known is not None and known.state is PortalState.STOPPED:
+            # Nothing is asked of a portal that an operator stopped; the offer stays good for when it is started.
+            raise answer(known.state, known.state_code)
         server = self._server_for(offer, known)
         client_id = self._application_for(offer, known)
         self._strangers.admit(source)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Final, Generic, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat_lookup.bitrix24.batch import BATCH, MOST_COMMANDS, Outcome
 from chat_lookup.bitrix24.client import Answer, Command
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
@@ -20,8 +18,9 @@ from chat_lookup.calls.executor import LEAST_FOR_A_CALL
 from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
-from chat_lookup.errors import ChatLookupError, DeadlineReached, PortalBusy, StoreUnavailable
+from chat_lookup.errors import ChatLookupError, DeadlineReached, PortalBusy
 from chat_lookup.lookup.plan import Finding, Inquiry, Rights
+from chat_lookup.observability.aws_failures import FAILED, translated
 from chat_lookup.portals.failures import for_caller
 
 Key = TypeVar("Key", bound=Hashable)
@@ -29,7 +28,6 @@ Key = TypeVar("Key", bound=Hashable)
 _TRIES: Final = 3
 """How often a call is sent in requests that leave it without an answer of its own."""
 _TOO_SLOW: Final = "TIMEOUT"
-_TOO_MANY: Final = "QUERY_LIMIT_EXCEEDED"
 _OK: Final = 200
 _AT_ONCE: Final = 1.0
 """Seconds after which to come back where nothing stands in the way but our own time."""
@@ -182,8 +180,8 @@ class Rounds(Generic[Key, Finding]):
             failure = for_caller(error, self._clock.now())
         except ChatLookupError as error:
             failure = error
-        except (ClientError, BotoCoreError):
-            failure = StoreUnavailable(retry_after=1)
+        except FAILED as error:
+            failure = translated(error)
         else:
             yield from self._answered(group, outcomes, sent_at)
             return
@@ -198,7 +196,7 @@ class Rounds(Generic[Key, Finding]):
         try:
             return [self._calls.call(portal, command.method, command.params, self._deadline, share=self._share)]
         except BitrixError as error:
-            if error.metric_code == _TOO_MANY:
+            if error.too_many:
                 raise
             return [error]
 
@@ -217,7 +215,8 @@ class Rounds(Generic[Key, Finding]):
     def _again(self, group: Sequence[_Open[Key, Finding]], error: BitrixError) -> bool:
         """Whether a request is to be repeated: in smaller ones if it took too long, in its turn if it came too soon."""
         tried = max(each.unanswered for each in group) + 1
-        if error.metric_code not in (_TOO_SLOW, _TOO_MANY) or tried >= _TRIES or self._out_of_time():
+        passing = error.too_many or error.metric_code == _TOO_SLOW
+        if not passing or tried >= _TRIES or self._out_of_time(error.retry_at):
             return False
         if error.metric_code == _TOO_SLOW:
             self._size = max(1, len(group) // 2)
@@ -233,5 +232,7 @@ class Rounds(Generic[Key, Finding]):
         else:
             self._late = seconds
 
-    def _out_of_time(self) -> bool:
-        return self._deadline.left() <= LEAST_FOR_A_CALL
+    def _out_of_time(self, not_before: float | None) -> bool:
+        """Whether no other request fits in; the portal may have named a moment before which it refuses any."""
+        named = 0.0 if not_before is None else not_before - self._clock.now()
+        return self._deadline.left() <= max(0.0, named) + LEAST_FOR_A_CALL

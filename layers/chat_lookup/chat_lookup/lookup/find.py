@@ -1,5 +1,9 @@
-"""The use case: entity in, chat id out. From memory, the cache or the portal, or stale when the portal fails."""
+"""The use case: entity in, chat id out. From memory, the cache or the portal, or stale when the portal fails.
 
+The cache may fail without failing a look-up: what cannot be read is asked for, what cannot be written is returned.
+"""
+
+import logging
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -17,6 +21,7 @@ from chat_lookup.lookup.model import Found, Options
 from chat_lookup.lookup.plan import last_word
 from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.lookup.single_flight import Misses, Turn
+from chat_lookup.observability.aws_failures import FAILED, code_of
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import for_caller
 from chat_lookup.portals.portal import Portal
@@ -100,7 +105,7 @@ class Lookup:
         """The row that answers, and its source."""
         key, now, row = (portal.member_id, portal.generation, ref), self._clock.now(), None
         if not options.fresh:
-            row = self._memory.recall(key, lambda: self._cache.get(*key))
+            row = self._known(key)
             if row is not None and row.fresh(now):
                 return row, "event" if row.source == "event" else "cache"
         # By whichever clock: what is fresh for this caller was asked for after he came.
@@ -109,6 +114,14 @@ class Lookup:
         if source != "stale":
             self._memory.put(key, row)
         return row, source
+
+    def _known(self, key: tuple[str, int, EntityRef]) -> Row | None:
+        """What is remembered or cached of a pair; None, too, where the cache cannot be read."""
+        try:
+            return self._memory.recall(key, lambda: self._cache.get(*key))
+        except FAILED as error:
+            self._telemetry.note(level=logging.WARNING, cache_read_failures=1, cache_error=code_of(error))
+            return None
 
     def _ask(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline, turn: Turn) -> Row:
         try:
@@ -121,9 +134,13 @@ class Lookup:
         if said.chat_id is None and not last_word(ref, options.method):
             # One method's null, kept, would be told to those who left the choice to us.
             raise ChatNotFound(hint=hint(ref))
-        return self._cache.put(
-            portal.member_id, portal.generation, ref, said.chat_id, method=said.method, asked_at=turn.asked_at
-        )
+        row = self._cache.answered(ref, said.chat_id, method=said.method, asked_at=turn.asked_at)
+        try:
+            self._cache.keep(portal.member_id, portal.generation, row)
+        except FAILED as error:
+            turn.kept = False
+            self._telemetry.note(level=logging.WARNING, cache_write_failures=1, cache_error=code_of(error))
+        return row
 
     def _expanded(self, portal: Portal, found: Found, options: Options, deadline: Deadline) -> Found:
         """The same with details, or with null where they are refused: that never fails the look-up."""
@@ -145,9 +162,17 @@ class Lookup:
             raise for_caller(error, self._clock.now()) from None
 
     def _not_accessible(self, portal: Portal, chat_id: int, error: BitrixError) -> ChatNotAccessible:
-        ref = self._cache.entity_of(portal.member_id, portal.generation, chat_id)
+        ref = self._pair_of(portal, chat_id)
         known = {"entity_type": ref.entity_type, "entity_id": ref.entity_id} if ref else None
         return ChatNotAccessible(portal_error=error.code, extra={"chat_id": chat_id, "known": known})
+
+    def _pair_of(self, portal: Portal, chat_id: int) -> EntityRef | None:
+        """The pair that the cache knows for a chat; None, too, where it cannot be read."""
+        try:
+            return self._cache.entity_of(portal.member_id, portal.generation, chat_id)
+        except FAILED as error:
+            self._telemetry.note(level=logging.WARNING, cache_read_failures=1, cache_error=code_of(error))
+            return None
 
 
 def _check_token(user_token: str | None) -> None:

@@ -16,7 +16,7 @@ from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
-from chat_lookup.errors import ChatLookupError, ChatNotFound, DeadlineReached
+from chat_lookup.errors import ChatLookupError, ChatNotFound
 from chat_lookup.lookup.batch_runner import Ended, Rounds
 from chat_lookup.lookup.model import Found, Options, Said
 from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights, last_word, most_calls
@@ -29,8 +29,6 @@ FEW: Final = 3 * MOST_COMMANDS
 """Up to so many pairs to ask for are like a caller who waits; more is bulk work, which stands in nobody's way."""
 _DETAILS: Final = 1
 """Calls for a chat's details: further ones are made only where the first is refused."""
-_STALE_FOR: Final = (*STALE_FOR, DeadlineReached)
-
 Outcome: TypeAlias = Found | ChatLookupError
 
 
@@ -99,7 +97,7 @@ class Many:
             if isinstance(ended.finding, Said):
                 said = ended.finding
                 yield ref, self._told(ref, said.chat_id, said.method, PORTAL, ended.asked_at), PORTAL
-            elif isinstance(ended.finding, _STALE_FOR) and row is not None and row.usable(self._clock.now()):
+            elif isinstance(ended.finding, STALE_FOR) and row is not None and row.usable(self._clock.now()):
                 yield ref, self._told(ref, row.chat_id, row.method, "stale", row.asked_at), "stale"
             else:
                 yield ref, ended.finding, "none"
@@ -107,7 +105,7 @@ class Many:
     def _known(self, portal: Portal, pairs: Sequence[EntityRef], deadline: Deadline) -> Mapping[EntityRef, Row]:
         rows, unread = self._pages.read(portal.member_id, portal.generation, pairs, deadline)
         if unread:
-            self._telemetry.note(level=logging.WARNING, unread=unread)
+            self._telemetry.note(level=logging.WARNING, cache_read_failures=unread)
         return rows
 
     def _asked(
@@ -125,7 +123,7 @@ class Many:
             yield ended
         unkept = self._pages.finish(kept, deadline)
         if unkept:
-            self._telemetry.note(level=logging.WARNING, unkept=unkept)
+            self._telemetry.note(level=logging.WARNING, cache_write_failures=unkept)
 
     def _expanded(
         self, rights: Rights, outcomes: Mapping[EntityRef, Outcome], options: Options, deadline: Deadline

@@ -5,6 +5,7 @@ the same one is made alone (`plan_runner`) or in batches beside others (`batch_r
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from typing import Final, TypeAlias, TypeVar
 
 from chat_lookup.bitrix24.client import Answer, Command
@@ -13,6 +14,7 @@ from chat_lookup.bitrix24.results import ChatDetails, chat_id_from, details_from
 from chat_lookup.entity import EntityRef, other_name
 from chat_lookup.errors import PortalMisconfigured
 from chat_lookup.lookup.model import Method, Said
+from chat_lookup.observability.aws_failures import FAILED
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.store import Portals
@@ -59,7 +61,9 @@ class Rights:
         """Remember that the portal refused a scope."""
         if scope not in self._lacking:
             self._lacking.add(scope)
-            self.portal = self._portals.lacks_scope(self.portal, scope)
+            # What the store does not take, the next look-up finds out again.
+            with suppress(*FAILED):
+                self.portal = self._portals.lacks_scope(self.portal, scope)
 
 
 def most_calls(ref: EntityRef, method: Method) -> int:

@@ -8,14 +8,13 @@ from functools import partial
 from random import Random
 from typing import Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat_lookup.cache.leases import LEASE, Lease, Standing, Wanted
 from chat_lookup.cache.rows import EVENT, PORTAL, Row
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import (
     ChatLookupError,
     ChatNotAccessible,
+    DeadlineReached,
     PortalBlocked,
     PortalBusy,
     PortalMisconfigured,
@@ -25,9 +24,10 @@ from chat_lookup.errors import (
     PortalUnavailable,
     StoreUnavailable,
 )
+from chat_lookup.observability.aws_failures import FAILED, no_time_left
 from chat_lookup.observability.telemetry import Telemetry
 
-STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked, StoreUnavailable)
+STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked, StoreUnavailable, DeadlineReached)
 """Failures that pass: the last known answer serves meanwhile. Where the portal took a right away, it does not."""
 _FIRST_STEP: Final = 0.05
 _GROWTH: Final = 1.6
@@ -67,10 +67,14 @@ class LeaseStore(Protocol):
 
 
 class Turn:
-    """Somebody's turn to ask the portal. `asked_at` is when he does, as far as is known yet (Unix seconds)."""
+    """Somebody's turn to ask the portal. `asked_at` is when he does, as far as is known yet (Unix seconds).
+
+    `kept` is whether the answer was stored, which ends the lease.
+    """
 
     def __init__(self, began: float, extend: Callable[[float], None] | None = None) -> None:
         self.asked_at = began
+        self.kept = True
         self._began = began
         self._until = began + LEASE
         self._extend = extend
@@ -100,13 +104,14 @@ class Misses:
 
         `known` is what was read of the pair before; `ask` asks the portal and stores its answer. Whoever waited for
         another's answer has it from the portal, too. Raises what `ask` raises, what the portal said to him who was
-        waited for, `PortalBusy` where his slot lies past the deadline, or `PortalUnavailable` when that comes.
+        waited for, `PortalBusy` where his slot lies past the deadline, or `PortalUnavailable` when that comes; where
+        there was no time to wait at all, what `no_time_left` says.
         """
         owner, watched, step = uuid.uuid4().hex, Lease(), _FIRST_STEP
         while True:
             try:
                 standing = self._look(wanted, owner, watched)
-            except (ClientError, BotoCoreError) as error:
+            except FAILED as error:
                 # Without a lease the portal may be asked twice, which is better than not at all.
                 self._telemetry.note(level=logging.WARNING, unleased=type(error).__name__)
                 return self._or_stale(wanted, known, lambda: ask(Turn(self._clock.now())))
@@ -117,6 +122,8 @@ class Misses:
                 return self._or_stale(wanted, row, partial(self._leased, wanted, owner, ask))
             if row is not None and wanted.may_be_stale(row, now):
                 return row, "stale"
+            if not watched.owner and deadline.left() <= _TOO_LATE:
+                raise no_time_left()
             watched = standing.lease
             self._wait(watched, step * self._random.uniform(*_JITTER), deadline)
             step = min(step * _GROWTH, _LONGEST_STEP)
@@ -145,10 +152,13 @@ class Misses:
         """Ask as the holder. The answer ends the lease; where a later one stands already, that serves who waits."""
         turn = Turn(self._clock.now(), lambda until: self._leases.extend(wanted, owner, until))
         try:
-            return ask(turn)
+            row = ask(turn)
         except BaseException as error:
             self._leases.release(wanted, owner, _shareable(error, wanted.how))
             raise
+        if not turn.kept:
+            self._leases.release(wanted, owner)
+        return row
 
     def _or_stale(self, wanted: Wanted, known: Row | None, asked: Callable[[], Row]) -> tuple[Row, str]:
         try:

@@ -1,11 +1,13 @@
 """The frame of an invocation: no foreign exception gets past it, and one of ours with a safe message only."""
 
 import logging
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from chat_lookup.clock import Clock, Deadline
-from chat_lookup.errors import ChatLookupError, StoreUnavailable
+from chat_lookup.clock import LAST_SECOND, Clock, Deadline
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.observability.aws_failures import FAILED, OutOfTime, translated
 from chat_lookup.observability.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -45,15 +47,18 @@ def invoke(
             failure = error
         except Exception as error:  # noqa: BLE001 - as above
             failure = _unexpected(error, telemetry)
+    if failure.retry_after is not None:
+        # The message is all that the caller of a function gets beside the class's name.
+        failure.args = (f"{failure}; try again in {max(1, math.ceil(failure.retry_after))} s",)
     # A fresh raise: the frames and causes of the first one stay behind.
     failure.__context__ = None
     raise failure.with_traceback(None) from None
 
 
 def time_left(context: "LambdaContext", clock: Clock, *, at_most: float = float("inf")) -> Deadline:
-    """The moment by which to answer: what Lambda leaves less a second, or sooner."""
-    left = context.get_remaining_time_in_millis() / 1000 - 1
-    return Deadline.after(min(left, at_most), clock)
+    """The moment by which to answer: what Lambda leaves less a second, or sooner; with the function's own end."""
+    left = context.get_remaining_time_in_millis() / 1000
+    return Deadline.after(min(left - LAST_SECOND, at_most), clock, end=left)
 
 
 def _note(error: ChatLookupError, telemetry: Telemetry) -> None:
@@ -62,9 +67,8 @@ def _note(error: ChatLookupError, telemetry: Telemetry) -> None:
 
 
 def _unexpected(error: Exception, telemetry: Telemetry) -> ChatLookupError:
-    telemetry.fault("unexpected error", error)
-    # By name: the stores' exceptions need no import here, and whatever they are, asking again later may do.
-    from_store = type(error).__module__.startswith("botocore")
-    failure = StoreUnavailable(retry_after=1) if from_store else ChatLookupError()
+    if not isinstance(error, OutOfTime):
+        telemetry.fault("unexpected error", error)
+    failure = translated(error) if isinstance(error, FAILED) else ChatLookupError()
     _note(failure, telemetry)
     return failure

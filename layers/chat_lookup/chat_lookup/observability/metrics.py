@@ -24,6 +24,10 @@ METHODS: Final = frozenset(
     }
 )  # fmt: skip
 REJECTIONS: Final = frozenset({*map(str, RefusalReason), *map(str, RejectionReason), "unknown_event", "late"})
+CLOSED: Final = frozenset(
+    {"reauthorise", "refused", "unpaid", "misconfigured", "renamed", "stopped", "blocked", "unreachable"}
+)
+"""How a portal was closed that is open again: the states that end, and the two ends of its circuit."""
 SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
 
@@ -47,9 +51,10 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "PortalLatency": (Metric(MetricUnit.Milliseconds),),
     "LimiterWait": (Metric(MetricUnit.Milliseconds),),
     "TokenRefreshes": (
-        Metric(MetricUnit.Count, "outcome", frozenset({"refreshed", "adopted", "dead", "unpaid", "failed"})),
+        Metric(MetricUnit.Count, "outcome", frozenset({"refreshed", "adopted", "dead", "lost", "unpaid", "failed"})),
     ),
     "KeepaliveRuns": (Metric(MetricUnit.Count, "outcome", frozenset({"renewed", "refused", "failed", "postponed"})),),
+    "PortalRecoveries": (Metric(MetricUnit.Count, "state", CLOSED),),
     "EventsReceived": (Metric(MetricUnit.Count, "event", frozenset(KINDS)),),
     "EventsRejected": (Metric(MetricUnit.Count, "reason", REJECTIONS),),
     "EventsLost": (Metric(MetricUnit.Count),),

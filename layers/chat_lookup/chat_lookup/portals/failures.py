@@ -14,6 +14,7 @@ from chat_lookup.errors import (
     PortalNotInstalled,
     PortalReauthorise,
     PortalRefused,
+    PortalStopped,
     PortalUnavailable,
     Verbatim,
 )
@@ -62,7 +63,9 @@ def for_caller(error: BitrixError, now: float) -> ChatLookupError:
     """The error that a caller sees for what a portal did: by class, with the portal's code; its text is for `/rest`."""
     kind = _WHAT_THE_CALLER_GETS[error.error_class]
     retry_after = _RETRY_AFTER.get(error.error_class)
-    if error.reset_at is not None and error.reset_at > now:
+    if error.retry_at is not None:
+        retry_after = max(1.0, min(error.retry_at - now, _LONGEST_BLOCK))
+    elif error.reset_at is not None and error.reset_at > now:
         retry_after = min(error.reset_at - now, _LONGEST_BLOCK)
     if error.code in _WHAT_HAPPENED:
         return kind(_WHAT_HAPPENED[error.code], retry_after=retry_after)
@@ -70,10 +73,16 @@ def for_caller(error: BitrixError, now: float) -> ChatLookupError:
     return kind(portal_error=error.code, retry_after=retry_after, verbatim=verbatim)
 
 
+_OUTAGES: Final = frozenset({"NOT_JSON", "OTHER", "HTTP_4XX"})
+"""Where the class is RETRY these come from something in front of the portal, whatever the status (bitrix24.md 7.2)."""
+
+
 def passing(error: BitrixError) -> bool:
     """Whether a failure says nothing about what was asked: no answer came, or only that a limit is used up."""
+    if error.error_class is not ErrorClass.RETRY:
+        return error.error_class is ErrorClass.LIMIT
     named = 200 <= error.status < 500  # noqa: PLR2004 - the portal answered, and meant what was asked
-    return error.error_class is ErrorClass.LIMIT or (error.error_class is ErrorClass.RETRY and not named)
+    return not named or error.metric_code in _OUTAGES
 
 
 _ANSWERS: Final[Mapping[PortalState, tuple[type[ChatLookupError], str]]] = {
@@ -92,16 +101,47 @@ _ANSWERS: Final[Mapping[PortalState, tuple[type[ChatLookupError], str]]] = {
         PortalMisconfigured,
         "The portal has a new address; give the webhook's new URL with the command portal.add_webhook",
     ),
+    PortalState.STOPPED: (PortalStopped, ""),
 }
-ASKED_AGAIN: Final = frozenset({PortalState.UNPAID, PortalState.MISCONFIGURED, PortalState.REFUSED})
-"""States that end by themselves, so that the next call after `retry_at` may find out."""
+ASKED_AGAIN: Final = frozenset(
+    {
+        PortalState.UNPAID,
+        PortalState.MISCONFIGURED,
+        PortalState.REFUSED,
+        PortalState.REAUTHORISE,
+        PortalState.RENAMED,
+    }
+)
+"""States that end by themselves: the next caller after `retry_at` looks whether it is over (design 10, Closing)."""
+FIRST_LOOK: Final = 60.0
+LONGEST_PAUSE: Final = 3600.0
+"""Seconds until the first look, and at most between two of them; each pause is twice the one before."""
+RENAMED_FOR: Final = 7 * 24 * 3600.0
+"""Seconds for which the former address of a portal is looked at; after that only on the command portal.start."""
+NEVER: Final = 1e10
+"""A moment (Unix time) that no process of this service sees."""
+_DOUBLED: Final = 6
 _LATER: Final = 300.0
+
+
+def pause(looks: int) -> float:
+    """Seconds until the next look at a closed portal, after so many of them."""
+    return min(LONGEST_PAUSE, FIRST_LOOK * 2.0 ** min(looks, _DOUBLED))
+
+
+def next_look(state: PortalState, looks: int, closed_at: float, now: float) -> float:
+    """When a closed portal is looked at once more after its look number `looks` (from 1), which is made `now`."""
+    over = state is PortalState.RENAMED and now >= closed_at + RENAMED_FOR
+    return NEVER if over else now + pause(looks)
 
 
 def answer(state: PortalState, code: str, retry_after: float = _LATER) -> ChatLookupError:
     """The error for a portal in a state that admits nothing, with the portal's own `code` that led to it."""
     kind, detail = _ANSWERS[state]
-    return kind(detail, portal_error=code.strip("-") or None, retry_after=retry_after)
+    if state is PortalState.STOPPED:
+        # Nothing but an operator's command ends it: no moment to come back can be named.
+        return kind(detail)
+    return kind(detail, portal_error=code.strip("-") or None, retry_after=min(retry_after, LONGEST_PAUSE))
 
 
 def refusal(state: PortalState, code: str, retry_at: float, now: float) -> ChatLookupError | None:

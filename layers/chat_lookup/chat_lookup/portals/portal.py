@@ -18,6 +18,9 @@ DEFAULT_BURST: Final = 50
 
 RECORD: Final = "RECORD"
 """The sort key of a portal's record; its keys' entries stand beside it."""
+STOPPED: Final = "stopped"
+"""The field that an operator's portal.stop writes. Beside `state`, which renewals and installations write: no writer of
+that ends a stop."""
 
 
 class PortalKind(StrEnum):
@@ -35,13 +38,15 @@ class PortalState(StrEnum):
     REAUTHORISE = "reauthorise"
     """The grant is dead; an administrator's visit to the application heals it."""
     UNPAID = "unpaid"
-    """The application or the plan is not paid; asked again when `retry_at` has come."""
+    """The application or the plan is not paid."""
     MISCONFIGURED = "misconfigured"
-    """The authorisation server refuses our application's keys; asked again when `retry_at` has come."""
+    """The authorisation server refuses our application's keys."""
     REFUSED = "refused"
-    """The portal refuses even tokens that were just renewed; asked again when `retry_at` has come."""
+    """The portal refuses even tokens that were just renewed."""
     RENAMED = "renamed"
     """A webhook's portal has a new address, which cannot be proved: its URL has to be given again (9, row 20)."""
+    STOPPED = "stopped"
+    """An operator stopped it, and an operator starts it again. The record keeps the state beneath, which goes on."""
 
 
 class ResultForm(StrEnum):
@@ -65,6 +70,17 @@ class Portal:
     state_code: str = ""
     """The portal's own code that led to the state."""
     retry_at: float = 0.0
+    """When a closed portal is looked at next (Unix time); 0 for at once."""
+    looks: int = 0
+    """How often it was looked at since it closed."""
+    closed_at: float = 0.0
+    """When it closed (Unix time)."""
+    renewed_from: str = ""
+    """The version of the secret that was last renewed because the portal refused it."""
+    renewals: int = 0
+    """How many such renewals were of no use, the last one included."""
+    renew_at: float = 0.0
+    """No other refusal is followed by a renewal before this moment (Unix time)."""
     scopes: frozenset[str] | None = None
     """What the portal grants; None where it would not say."""
     generation: int = 1
@@ -94,6 +110,11 @@ class Portal:
     former_domains: frozenset[str] = frozenset()
     """Its hosts before it was renamed: links to them are still about, and in people's messages."""
     result_form: ResultForm = ResultForm.OBJECT
+    opinion_of: str = ""
+    """The `token_version` of which a second opinion was asked for, after the grant was judged dead."""
+    opinion_from: float = 0.0
+    opinion_at: float = 0.0
+    """When that was asked for first and last, Unix seconds."""
 
     def grants(self, scope: str) -> bool:
         """Whether a scope may be tried: granted, or not known."""
@@ -126,9 +147,11 @@ def to_item(portal: Portal) -> "dict[str, UniversalAttributeValueTypeDef]":
         **record_key(portal.member_id),
         "secret_arn": text(portal.secret_arn),
         "token_version": text(portal.token_version),
-        "state": text(portal.state),
+        "state": text(PortalState.ACTIVE if portal.state is PortalState.STOPPED else portal.state),
         "generation": number(portal.generation),
     }
+    if portal.state is PortalState.STOPPED:
+        item[STOPPED] = {"BOOL": True}
     for name in _TEXTS:
         if getattr(portal, name):
             item[name] = text(str(getattr(portal, name)))
@@ -143,10 +166,11 @@ def to_item(portal: Portal) -> "dict[str, UniversalAttributeValueTypeDef]":
 
 _TEXTS: Final = (
     "member_id", "domain", "kind", "state_code", "paced_by", "bot_api", "client_id", "server", "public_url",
-    "result_form",
+    "result_form", "renewed_from", "opinion_of",
 )  # fmt: skip
 _NUMBERS: Final = (
-    "retry_at", "rate", "burst", "bot_id", "bot_revision", "command_id", "owner_id", "refreshed_at", "created_at",
+    "retry_at", "looks", "closed_at", "renewals", "renew_at", "rate", "burst", "bot_id", "bot_revision", "command_id",
+    "owner_id", "refreshed_at", "created_at", "opinion_from", "opinion_at",
 )  # fmt: skip
 _SETS: Final = ("scopes", "application_tokens", "former_domains")
 
@@ -161,9 +185,14 @@ def from_item(item: "Item") -> Portal:
         secret_arn=read("secret_arn"),
         token_version=read("token_version"),
         kind=PortalKind(read("kind") or PortalKind.WEBHOOK),
-        state=PortalState(read("state") or PortalState.ACTIVE),
+        state=_state_of(item),
         state_code=read("state_code"),
         retry_at=read_number(item, "retry_at") or 0.0,
+        looks=read_whole(item, "looks") or 0,
+        closed_at=read_number(item, "closed_at") or 0.0,
+        renewed_from=read("renewed_from"),
+        renewals=read_whole(item, "renewals") or 0,
+        renew_at=read_number(item, "renew_at") or 0.0,
         scopes=read_set(item, "scopes"),
         generation=read_whole(item, "generation") or 1,
         rate=read_number(item, "rate") or DEFAULT_RATE,
@@ -182,4 +211,13 @@ def from_item(item: "Item") -> Portal:
         created_at=read_number(item, "created_at") or 0.0,
         former_domains=read_set(item, "former_domains") or frozenset(),
         result_form=ResultForm(read("result_form") or ResultForm.OBJECT),
+        opinion_of=read("opinion_of"),
+        opinion_from=read_number(item, "opinion_from") or 0.0,
+        opinion_at=read_number(item, "opinion_at") or 0.0,
     )
+
+
+def _state_of(item: "Item") -> PortalState:
+    """A stop covers every state but that of a portal in which nothing is installed."""
+    state = PortalState(read_text(item, "state") or PortalState.ACTIVE)
+    return PortalState.STOPPED if STOPPED in item and state is not PortalState.UNINSTALLED else state

@@ -1,7 +1,6 @@
 """The portal records in PortalTable: `pk=PORTAL#<member_id>`, with an item for each domain and one default."""
 
 import re
-import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -9,20 +8,19 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from chat_lookup.clock import Clock
-from chat_lookup.dynamodb import condition_failed, number, old_item, read_text, read_whole, text, transaction_failed
+from chat_lookup.dynamodb import condition_failed, number, read_text, read_whole, text, transaction_failed
 from chat_lookup.errors import PortalNotInstalled, PortalUnavailable
 from chat_lookup.portals.default_portal import DefaultPortal
-from chat_lookup.portals.failures import ASKED_AGAIN, refusal
+from chat_lookup.portals.failures import refusal
 from chat_lookup.portals.portal import RECORD, Portal, PortalState, from_item, pk_sk, record_key, to_item
+from chat_lookup.portals.states import States
 from chat_lookup.ttl_cache import Memory
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UniversalAttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _TRIES: Final = 5
-PROBED_FOR: Final = 30.0
-"""Seconds that one call is given to find out whether a closed portal is open again."""
 _NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}")
 """A member id, or a host with its port; all else cannot name a portal, and may be no key of the table either."""
 
@@ -36,6 +34,7 @@ class Portals:
         self._clock = clock
         self._default = DefaultPortal(dynamodb, table)
         self._memory: Memory[str, Portal] = Memory(clock)
+        self.states = States(dynamodb, table, clock, self.read, self._memory.forget)
 
     def get(self, member_id: str) -> Portal:
         """The record of a portal that may be asked. Raises `PortalNotInstalled`, or what its state says."""
@@ -79,10 +78,12 @@ class Portals:
             return self.get(name)
         return self.get(self.member_id_of(name.lower()) or name)
 
-    def named(self, name: str) -> Portal:
-        """The same for operators: the record as it stands now, whatever its state. Raises `PortalNotInstalled`."""
+    def named(self, name: str | None) -> Portal:
+        """The same for operators: the record as it is stored now, whatever its state. Raises `PortalNotInstalled`."""
         portal = None
-        if _NAME.fullmatch(name):
+        if not name:
+            portal = self.read(self._default.member_id())
+        elif _NAME.fullmatch(name):
             portal = self.read(self.member_id_of(name.lower()) or name)
         if portal is None:
             raise PortalNotInstalled
@@ -101,8 +102,8 @@ class Portals:
     def save(self, portal: Portal, *, default: bool = False) -> Portal:
         """Write a whole record with its domain: a portal that is added or installed, again or for the first time.
 
-        Keeps when it was first made and the form of its results, and raises its generation if it stood before, so that
-        nothing older is served.
+        Keeps when it was first made, the form of its results and an operator's stop, and raises its generation if it
+        stood before, so that nothing older is served.
         The first portal becomes the default one; with a second there is none, unless `default` chose one.
         """
         for _ in range(_TRIES):
@@ -120,6 +121,8 @@ class Portals:
                     former_domains=former,
                     result_form=before.result_form,
                 )
+                if before.state is PortalState.STOPPED:
+                    portal = replace(portal, state=PortalState.STOPPED)
             try:
                 self._dynamodb.transact_write_items(TransactItems=self._writes(portal, before, default=default))
             except ClientError as error:
@@ -130,87 +133,12 @@ class Portals:
                 return portal
         raise PortalUnavailable("The portal's record is being written by others at this moment", retry_after=1)
 
-    def change(self, portal: Portal, **fields: "UniversalAttributeValueTypeDef") -> bool:
-        """Set some fields of a record, if it still stands with this `token_version`; whether it did.
-
-        The condition keeps a slow process from writing what it learned of a former installation into the next, and
-        from opening one that was uninstalled meanwhile.
-        """
-        assignments = ", ".join(f"#{name} = :{name}" for name in fields)
-        try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=record_key(portal.member_id),
-                UpdateExpression=f"SET {assignments}",
-                ConditionExpression="token_version = :version AND #state <> :uninstalled",
-                ExpressionAttributeNames={"#state": "state", **{f"#{name}": name for name in fields}},
-                ExpressionAttributeValues={
-                    **{f":{name}": value for name, value in fields.items()},
-                    ":version": text(portal.token_version),
-                    ":uninstalled": text(PortalState.UNINSTALLED),
-                },
-            )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
-            return False
-        finally:
-            self._memory.forget(portal.member_id)
-        return True
-
-    def close(self, portal: Portal, state: PortalState, code: str, *, retry_at: float = 0.0) -> None:
-        """Mark a portal that admits nothing until its state changes: `portal` is the record that was seen so."""
-        self.change(portal, state=text(state), state_code=text(code or "-"), retry_at=number(retry_at))
-
-    def reopen(self, portal: Portal) -> None:
-        """Mark a portal as active again after it answered."""
-        self.change(portal, state=text(PortalState.ACTIVE), state_code=text("-"), retry_at=number(0))
-
-    def probed(self, portal: Portal) -> Portal:
-        """The record, if this caller may find out whether the portal is open again: of all that come when that is due,
-        in whatever process, one may. A portal that is open is not read. Raises what its state says.
-        """
-        now = self._clock.now()
-        if portal.state not in ASKED_AGAIN or now < portal.retry_at:
-            return portal
-        try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=record_key(portal.member_id),
-                UpdateExpression="SET retry_at = :until, probed_by = :me",
-                # Our own name is admitted, too: a response may be lost after the commit (design 4).
-                ConditionExpression="#state = :state AND (retry_at = :due OR probed_by = :me)",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues={
-                    ":until": number(now + PROBED_FOR),
-                    ":me": text(uuid.uuid4().hex),
-                    ":state": text(portal.state),
-                    ":due": number(portal.retry_at),
-                },
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
-            standing = old_item(error)
-            if not standing:
-                raise PortalNotInstalled from None
-            current = from_item(standing)
-            refused = refusal(current.state, current.state_code, current.retry_at, now)
-            if refused is not None:
-                raise refused from None
-            return current
-        finally:
-            self._memory.forget(portal.member_id)
-        return from_item(answer["Attributes"])
-
     def lacks_scope(self, portal: Portal, scope: str) -> Portal:
         """Remember that the portal refused a scope, so that the next look-up does not try it."""
         if portal.scopes is None or scope not in portal.scopes:
             return portal
         left = portal.scopes - {scope}
-        if left and self.change(portal, scopes={"SS": sorted(left)}):
+        if left and self.states.change(portal, scopes={"SS": sorted(left)}):
             return replace(portal, scopes=left)
         return portal
 

@@ -14,7 +14,7 @@ from chat_lookup.portals.store import Portals
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef, UpdateItemInputTypeDef
 
 
 class PortalFacts:
@@ -62,6 +62,25 @@ class PortalFacts:
             {"#day": "kept_on"},
         )
 
+    def asked_again(self, portal: Portal, now: float) -> bool:
+        """Note that a second opinion on the pair of `portal` is asked for now; False if another process did so since
+        the record was read, or the pair is another.
+        """
+        first = portal.opinion_from if portal.opinion_of == portal.token_version else now
+        return self._update(
+            portal,
+            "SET opinion_of = :version, opinion_from = :first, opinion_at = :now",
+            "secret_arn = :arn AND token_version = :version AND "
+            "(attribute_not_exists(opinion_at) OR opinion_at = :seen OR opinion_at = :now)",
+            {
+                ":version": text(portal.token_version),
+                ":first": number(first),
+                ":now": number(now),
+                ":seen": number(portal.opinion_at),
+            },
+            {},
+        )
+
     def _update(
         self,
         portal: Portal,
@@ -70,15 +89,17 @@ class PortalFacts:
         values: "dict[str, UniversalAttributeValueTypeDef]",
         names: dict[str, str],
     ) -> bool:
+        update: UpdateItemInputTypeDef = {
+            "TableName": self._table,
+            "Key": record_key(portal.member_id),
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": {**values, ":arn": text(portal.secret_arn)},
+        }
+        if names:
+            update["ExpressionAttributeNames"] = names
         try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=record_key(portal.member_id),
-                UpdateExpression=expression,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues={**values, ":arn": text(portal.secret_arn)},
-            )
+            self._dynamodb.update_item(**update)
         except ClientError as error:
             if not condition_failed(error):
                 raise

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Clock
 from chat_lookup.errors import (
@@ -21,9 +19,11 @@ from chat_lookup.errors import (
     PortalMisconfigured,
     PortalNotInstalled,
     PortalReauthorise,
+    PortalStopped,
+    PortalUnavailable,
     ScopeMissing,
-    StoreUnavailable,
 )
+from chat_lookup.observability.aws_failures import FAILED, OutOfTime, translated
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import for_caller
 
@@ -35,13 +35,14 @@ _TOO_MANY: Final = "QUERY_LIMIT_EXCEEDED"
 _FAULT: Final = "INTERNAL_SERVER_ERROR"
 _BAD_VALUE: Final = "INVALID_ARG_VALUE"
 _SCOPE: Final = "insufficient_scope"
+_STOPPED: Final = "OVERLOAD_LIMIT"
 
 DOCUMENTED: Final[Mapping[str, tuple[int, str]]] = {
     _FAULT: (500, "Internal server error"),
     "ERROR_UNEXPECTED_ANSWER": (500, "Server returned an unexpected response"),
     "PORTAL_DELETED": (500, "Portal was deleted"),
     _TOO_MANY: (503, "Too many requests"),
-    "OVERLOAD_LIMIT": (503, "REST API is blocked due to overload"),
+    _STOPPED: (503, "REST API is blocked due to overload"),
     "OPERATION_TIME_LIMIT": (429, "Method is blocked due to operation time limit."),
     NOT_IN_A_BATCH: (405, "Method is not allowed for batch usage"),
     METHOD_NOT_FOUND: (404, "Method not found!"),
@@ -63,6 +64,7 @@ _FOLDED: Final = {code.casefold(): (code, *row) for code, row in DOCUMENTED.item
 _ERROR: Final = 400
 """HTTP's least status of an error."""
 _TRY_AGAIN: Final = 503
+_UNAUTHORISED: Final = 401
 
 _OF_TOKENS: Final = frozenset({"expired_token", "invalid_token", "no_auth_found"})
 """Folded codes at which clients refresh or ask again: the portal's with our token, which is none of theirs."""
@@ -80,11 +82,13 @@ _OURS: Final[Mapping[type[ChatLookupError], str]] = {
     ScopeMissing: _SCOPE,
     PortalNotInstalled: "ERROR_OAUTH",
     PortalBusy: _TOO_MANY,
+    # Blocked by hand: what SDKs do not repeat although it is a 503.
+    PortalStopped: _STOPPED,
     InvalidRequest: _BAD_VALUE,
     BodyTooLarge: _BAD_VALUE,
 }
 """What is told where no portal said anything; all else is a fault of ours, 503 if it passes by itself."""
-_TOLD_IN_OUR_WORDS: Final = (InvalidRequest, BodyTooLarge)
+_TOLD_IN_OUR_WORDS: Final = (InvalidRequest, BodyTooLarge, PortalStopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,9 @@ def refusal(error: ChatLookupError) -> Refusal:
     if code in _OF_TOKENS and isinstance(error, PortalReauthorise):
         # Renewing it is our part, and tried again soon.
         return _fault(error)
+    if isinstance(error, PortalUnavailable) and error.verbatim is not None and error.verbatim.status == _UNAUTHORISED:
+        # An outage in front of the portal; word for word, clients would refresh at it.
+        return _fault(error)
     if code in _OF_TOKENS or code in _OF_GRANTS:
         return Refusal(_CREDENTIALS, *DOCUMENTED[_CREDENTIALS], of_all=True)
     if code is None or (error.verbatim is None and code not in _FOLDED and type(error) in _OURS):
@@ -152,7 +159,7 @@ def _fault(error: ChatLookupError) -> Refusal:
     return Refusal(_FAULT, _TRY_AGAIN if error.retryable else status, text, of_all=True, retry_after=error.retry_after)
 
 
-FAILURES: Final = (ChatLookupError, BitrixError, ClientError, BotoCoreError)
+FAILURES: Final = (ChatLookupError, BitrixError, *FAILED)
 """All that may come of asking. In a batch each stays with its command, so that nothing done before is forgotten."""
 
 
@@ -168,6 +175,7 @@ class RestFailures:
         if isinstance(error, BitrixError):
             error = for_caller(error, self._clock.now())
         elif not isinstance(error, ChatLookupError):
-            self._telemetry.fault("a store failed", error)
-            error = StoreUnavailable(retry_after=1)
+            if not isinstance(error, OutOfTime):
+                self._telemetry.fault("a store failed", error)
+            error = translated(error)
         return refusal(error)

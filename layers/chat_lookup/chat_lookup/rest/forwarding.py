@@ -39,11 +39,12 @@ class Forwarding:
         self, portal: Portal, commands: Sequence[Command], deadline: Deadline, *, changing: bool
     ) -> list[Outcome]:
         """The outcomes in order. `changing` commands may do something: none of them is made twice, here or by others.
+        Nor do they teach: what a method of a caller's choice answers says nothing about the portal (design 10).
 
         Several go in one request, which the portal counts as one.
         """
         began = self._clock.now()
-        answered = self._asked(portal, commands, deadline)
+        answered = self._asked(portal, commands, deadline, teaches=not changing)
         finished = self._clock.now()
 
         def outcome(each: _Answered) -> Outcome:
@@ -55,18 +56,20 @@ class Forwarding:
 
         return [outcome(each) for each in answered]
 
-    def _asked(self, portal: Portal, commands: Sequence[Command], deadline: Deadline) -> Sequence[_Answered]:
+    def _asked(
+        self, portal: Portal, commands: Sequence[Command], deadline: Deadline, *, teaches: bool
+    ) -> Sequence[_Answered]:
         if len(commands) > 1 and all(command.batchable for command in commands):
             try:
-                outcomes = self._calls.batch(portal, commands, deadline)
+                outcomes = self._calls.batch(portal, commands, deadline, teaches=teaches)
             except FAILURES as error:
                 return [error] * len(commands)
             return [_NEVER_RUN if outcome is None else outcome for outcome in outcomes]
-        return [self._asked_alone(portal, command, deadline) for command in commands]
+        return [self._asked_alone(portal, command, deadline, teaches=teaches) for command in commands]
 
-    def _asked_alone(self, portal: Portal, command: Command, deadline: Deadline) -> _Answered:
+    def _asked_alone(self, portal: Portal, command: Command, deadline: Deadline, *, teaches: bool) -> _Answered:
         try:
-            return self._calls.call(portal, command.method, command.params, deadline)
+            return self._calls.call(portal, command.method, command.params, deadline, teaches=teaches)
         except FAILURES as error:
             return error
 

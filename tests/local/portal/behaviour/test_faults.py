@@ -1,5 +1,7 @@
 """Faults strike as told: by method, a number of times, and by a draw that repeats itself."""
 
+import json
+
 import pytest
 
 from local.portal.behaviour.faults import Fault, FaultPlan
@@ -99,6 +101,18 @@ def test_a_body_is_sent_as_it_stands_under_the_type_that_fits_it() -> None:
     assert Fault(GET, body="").shape(usual).body == b""
 
 
+def test_fields_change_the_usual_answer_and_null_takes_one_away() -> None:
+    reply = Fault(GET, fields=(("result", None), ("next", 50))).shape(usual)
+    told = json.loads(usual().body)
+    assert json.loads(reply.body) == {**{name: told[name] for name in told if name != "result"}, "next": 50}
+    assert (reply.status, reply.error) == (usual().status, None)
+
+
+def test_fields_leave_an_error_as_it_is() -> None:
+    refused = rest_wire.failure(401, "expired_token", "The access token provided has expired.")
+    assert Fault(GET, fields=(("error", None),)).shape(lambda: refused).body == refused.body
+
+
 def test_a_delay_keeps_the_usual_answer() -> None:
     reply = Fault(GET, delay_ms=1500).shape(usual)
     assert (reply.body, reply.delay_s) == (usual().body, 1.5)
@@ -115,6 +129,8 @@ def test_a_delay_keeps_the_usual_answer() -> None:
         ({"method": GET, "status": 500, "probability": 1.1}, '"probability"'),
         ({"method": GET, "delay_ms": 60_001}, '"delay_ms"'),
         ({"method": GET, "drop": 1}, '"drop"'),
+        ({"method": GET, "fields": ["result"]}, '"fields"'),
+        ({"method": GET, "fields": {}}, "must do something"),
         ({"method": GET, "status": 500, "times": 0}, '"times"'),
         ("im.chat.get", "JSON object"),
     ],

@@ -1,0 +1,98 @@
+"""A key among the parameters of a request, searched for before they are read (docs/decisions/012).
+
+A search unfolds and keeps nothing, and may cost a caller without a key no more than the bytes that came. What is found
+is a key to be proved; which one counts, and for which call, is known when the whole is read.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+from urllib.parse import unquote_plus
+
+from chat_lookup.http import php_arrays
+from chat_lookup.rest import multipart
+
+_OPENING: Final = ("auth", "access_token")
+"""Parameters that hold a key, in any case: as the platform names a token in a request (design 3.2), and as OAuth does.
+The first of both counts."""
+_LONGEST: Final = 128
+"""Of a key in characters (chat_lookup.portals.api_keys)."""
+_ESCAPED: Final = 3
+"""Characters of a form for one of a key at most."""
+
+
+def _spelled(name: str) -> str:
+    """A pattern of all that PHP reads as a name: as it is, escaped, and with what becomes an underscore."""
+    letters = (f"(?:{letter}|%{ord(letter):X}|%{ord(letter.upper()):X})" for letter in name.replace("_", " "))
+    return "".join("(?:[_. +]|%(?:5F|2E|20))" if letter.startswith("(?: ") else letter for letter in letters)
+
+
+_PARAMETER: Final = re.compile(
+    rf"(?ai)(?:[ +]|%20)*({'|'.join(map(_spelled, _OPENING))})"
+    r"(?:(?:\0|%00)[^=]*)?(?:=|\Z)",
+)
+_IN_HEAD: Final = re.compile(rb'(?i)name="[ ]*(?:auth|access[_. ]token)["\0]')
+_BEFORE_VALUES: Final = (b",", b"[", b"{")
+_FEW_VALUES: Final = 4096
+_MEMBER: Final = re.compile(rb'\s*:\s*"([A-Za-z0-9_-]{16,128})"')
+_MOST_MEMBERS: Final = 16
+
+
+def in_form(text: str) -> str | None:
+    """The key in a query or a form's body, escaped or not; its bytes may be of any encoding."""
+    found: dict[str, str] = {}
+    for part in php_arrays.variables(text):
+        name = _PARAMETER.match(part)
+        if name is not None:
+            variable = unquote_plus(name[1]).replace(" ", "_").replace(".", "_")
+            found[variable] = part[name.end() : name.end() + _ESCAPED * _LONGEST + 1]
+    return among({variable: unquote_plus(value) for variable, value in found.items()})
+
+
+def in_parts(content_type: str, body: bytes) -> str | None:
+    """The key in a form in parts."""
+    found: dict[str, str] = {}
+    for head, content in multipart.parts(content_type, body):
+        # To read a name takes longer than to see that none of these is in its head.
+        name = multipart.name_of(head) if _IN_HEAD.search(head) else None
+        if name is not None and opens(name):
+            found[php_arrays.variable(name)] = content[: _LONGEST + 1].decode("latin-1")
+    return among(found)
+
+
+def in_json(body: bytes) -> str | None:
+    """The key in a JSON body: at its top level, or in a large one wherever there is one."""
+    if sum(map(body.count, _BEFORE_VALUES)) > _FEW_VALUES:
+        return next(_members(body), None)
+    try:
+        # Numbers stay as they are written: to read one of many digits takes the square of their number.
+        parsed = json.loads(body, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return None
+    return among(parsed) if isinstance(parsed, dict) else None
+
+
+def among(params: Mapping[str, object]) -> str | None:
+    """The key among parameters that were read; None without one."""
+    folded = php_arrays.folded(params)
+    return next((key for name in _OPENING if (key := php_arrays.text(folded.get(name)))), None)
+
+
+def opens(name: str) -> bool:
+    """Whether PHP reads a name, however it is written, as that of a parameter that holds a key."""
+    return php_arrays.variable(name).lower() in _OPENING
+
+
+def _members(body: bytes) -> Iterator[str]:
+    """The values of members by these names that may be keys, of the first few."""
+    folded = body.lower()
+    for name in _OPENING:
+        written, at = f'"{name}"'.encode(), -1
+        for _ in range(_MOST_MEMBERS):
+            at = folded.find(written, at + 1)
+            if at < 0:
+                break
+            value = _MEMBER.match(body, at + len(written))
+            if value is not None and body[at - 1 : at] != b"\\":
+                yield value[1].decode()

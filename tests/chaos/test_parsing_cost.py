@@ -1,0 +1,138 @@
+"""What a stranger sends costs no more than a small multiple of its bytes until a key or a token is proved."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from random import Random
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl
+
+import pytest
+
+from chat_lookup.errors import BodyTooLarge, InstallationRefused, InvalidRequest
+from chat_lookup.events import decoder
+from chat_lookup.events.decoder import EventUnreadable
+from chat_lookup.http.php_forms import FormRefused
+from chat_lookup.http.requests import request_from
+from chat_lookup.install import offers
+from chat_lookup.rest import requests
+from tests.chaos.parsing_inputs import LARGEST, USUAL, bodies
+from tests.support import rest_function
+
+COUNT: Final = int(os.environ.get("PARSING_INPUTS", "500"))
+"""50,000 are what the bound is held to; a hundredth by default. Of bodies up to 1 MB, a hundredth of these."""
+SEED: Final = int(os.environ.get("PARSING_SEED", "20261129"))
+
+TIMES: Final = 20
+BESIDES: Final = 0.002
+"""Seconds of CPU that any body may cost, and how many times what `parse_qsl` takes of it."""
+TRIES: Final = 15
+
+FORM: Final = rest_function.FORM
+JSON: Final = rest_function.JSON
+PARTS: Final = "multipart/form-data; boundary=x"
+
+pytestmark = pytest.mark.timeout(120 + COUNT / 5)
+
+Parser = Callable[[], object]
+
+
+def key_in_body(body: bytes, content_type: str) -> Parser:
+    event = rest_function.event("batch", body=body, content_type=content_type, as_base64=True)
+    return lambda: requests.key_of(event)
+
+
+def key_in_query(body: bytes) -> Parser:
+    event = rest_function.event("batch", body.decode("latin-1"), verb="GET")
+    return lambda: requests.key_of(event)
+
+
+def key_in_path(body: bytes) -> Parser:
+    event = rest_function.event(body.decode("latin-1"), body=b"a[]=1", content_type=FORM)
+    return lambda: requests.key_of(event)
+
+
+def native_query(body: bytes) -> Parser:
+    """Every route but /rest's begins so."""
+    event = rest_function.event("", body.decode("latin-1"), verb="GET")
+    return lambda: request_from(event)
+
+
+def event_of_a_portal(body: bytes, content_type: str) -> Parser:
+    return lambda: decoder.decode(body, content_type)
+
+
+def installation(body: bytes, content_type: str) -> Parser:
+    """Both addresses, the installer's and the page's, begin so."""
+    event = rest_function.event("", body=body, content_type=content_type, as_base64=True)
+
+    def read() -> object:
+        request = request_from(event)
+        return offers.arrival(request.query, request.body, request.headers["content-type"])
+
+    return read
+
+
+def parsers(body: bytes) -> Iterator[tuple[str, Parser]]:
+    """All that reads what is not proved yet."""
+    for content_type in (FORM, JSON, PARTS):
+        yield f"/rest, body as {content_type}", key_in_body(body, content_type)
+    yield "/rest, query", key_in_query(body)
+    yield "/rest, path", key_in_path(body)
+    yield "/v1, query", native_query(body)
+    for content_type in (FORM, JSON):
+        yield f"events, {content_type}", event_of_a_portal(body, content_type)
+        yield f"install and page, {content_type}", installation(body, content_type)
+
+
+def run(parser: Parser) -> None:
+    """Whatever else a parser raises would be answered 500: only these are refusals."""
+    with suppress(BodyTooLarge, InvalidRequest, InstallationRefused, FormRefused, EventUnreadable):
+        parser()
+
+
+def cpu_of(work: Parser) -> float:
+    started = time.process_time()
+    run(work)
+    return time.process_time() - started
+
+
+class Cost(NamedTuple):
+    """A parser's CPU time as a part of its bound, the best of several where it is more than half of it."""
+
+    share: float
+    parser: str
+    body: bytes
+
+    def __str__(self) -> str:
+        return f"{self.share:.2f} of the bound: {self.parser}, {len(self.body)} bytes, {self.body[:120]!r}"
+
+
+def cost_of(name: str, parser: Parser, body: bytes, reference: Parser) -> Cost:
+    cpu, unit = cpu_of(parser), cpu_of(reference)
+    for _ in range(TRIES):
+        if cpu < (TIMES * unit + BESIDES) / 2:
+            break
+        cpu, unit = min(cpu, cpu_of(parser)), min(unit, cpu_of(reference))
+    return Cost(cpu / (TIMES * unit + BESIDES), name, body)
+
+
+def costs(count: int, largest: int, smallest: int) -> Iterator[Cost]:
+    for body in bodies(Random(SEED + largest), count, largest, smallest):  # noqa: S311 - not for secrets
+        text = body.decode("latin-1")
+        for name, parser in parsers(body):
+            yield cost_of(name, parser, body, lambda text=text: parse_qsl(text))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("count", "smallest", "largest"),
+    [(COUNT, 20, USUAL), (max(5, COUNT // 100), USUAL, LARGEST)],
+    ids=["up to 64 KB", "up to 1 MB"],
+)
+def test_a_parser_before_a_proof_costs_at_most_20_times_parse_qsl_and_2_ms(
+    count: int, smallest: int, largest: int
+) -> None:
+    dearest = sorted(costs(count, largest, smallest), reverse=True)[:10]
+    print(f"seed {SEED}, {count} bodies of {smallest} to {largest} bytes; the dearest:", *dearest, sep="\n  ")  # noqa: T201
+    assert dearest[0].share <= 1, f"seed {SEED}: {dearest[0]}"

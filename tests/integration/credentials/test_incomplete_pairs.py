@@ -1,0 +1,79 @@
+"""Answers of the authorisation server that lack a field, after it has spent the token: what came is kept."""
+
+import pytest
+
+from chat_lookup.credentials.renewal import OUTAGE_PAUSE
+from tests.support.portals.unknown_portal import Stage
+from tests.support.reply_checks import counted, found, problem
+
+MINOR: dict[str, dict[str, object]] = {
+    "no member_id": {"member_id": None},
+    "an odd member_id": {"member_id": 17},
+    "no expires_in": {"expires_in": None},
+    "no time at all": {"expires_in": None, "expires": None},
+    "expires_in 0": {"expires_in": 0},
+    "expires_in as a text": {"expires_in": "3600"},
+    "expires_in with a fraction": {"expires_in": 3600.0},
+    "expires_in that is no number": {"expires_in": "an hour", "expires": "soon"},
+    "no client_endpoint": {"client_endpoint": None},
+    "a client_endpoint with a folder": {"client_endpoint": "https://acme.example/folder/rest/"},
+    "a Cyrillic client_endpoint": {"client_endpoint": "https://портал.рф/rest/"},
+    "a private client_endpoint": {"client_endpoint": "https://10.0.0.1/rest/"},
+    "no server_endpoint": {"server_endpoint": None},
+    "a stray server_endpoint": {"server_endpoint": "https://oauth.bitrix24.info/rest/"},
+    "no scope": {"scope": None},
+    "no status": {"status": None},
+    "no user_id": {"user_id": None},
+    "nothing but the tokens": dict.fromkeys(
+        ("member_id", "expires_in", "expires", "client_endpoint", "server_endpoint", "scope", "status", "user_id")
+    ),
+}
+"""What is changed in the answer; null: the field is missing."""
+
+
+@pytest.fixture
+def key(stage: Stage) -> str:
+    """A key of the portal, which is installed by OAuth and whose token has just expired."""
+    assert stage.contact().status == 200
+    key = stage.key()
+    stage.tell("/reset", {})
+    stage.tell("/expire_tokens", {})
+    stage.service.mark()
+    return key
+
+
+@pytest.mark.parametrize("changes", MINOR.values(), ids=MINOR)
+def test_a_pair_that_lacks_a_minor_field_serves_and_is_renewed_like_any_other(
+    stage: Stage, key: str, changes: dict[str, object]
+) -> None:
+    stage.answers("oauth/token", fields=changes, times=1)
+    assert found(stage.look_up(key, fresh="true"))["chat_id"] == 1437
+    stage.tell("/expire_tokens", {})
+    stage.service.cold_start()
+    assert found(stage.look_up(key, fresh="true"))["chat_id"] == 1437
+    assert counted(stage.service, "TokenRefreshes", outcome="refreshed") == 2
+    assert stage.state == "active"
+    assert stage.calls().count("oauth/token") == 2
+
+
+def test_a_pair_without_a_refresh_token_serves_for_its_hour(stage: Stage, key: str) -> None:
+    stage.answers("oauth/token", fields={"refresh_token": None}, times=1)
+    assert found(stage.look_up(key, fresh="true"))["chat_id"] == 1437
+    stage.service.cold_start()
+    assert found(stage.look_up(key, fresh="true"))["chat_id"] == 1437
+    assert stage.calls().count("oauth/token") == 1
+
+
+def test_a_pair_without_an_access_token_is_renewed_with_the_refresh_token_that_came(stage: Stage, key: str) -> None:
+    stage.answers("oauth/token", fields={"access_token": None}, times=1)
+    problem(stage.look_up(key, fresh="true"), 503, "portal-unavailable")
+    stage.service.clock.advance(OUTAGE_PAUSE)
+    stage.service.cold_start()
+    assert found(stage.look_up(key, fresh="true"))["chat_id"] == 1437
+    assert stage.calls().count("oauth/token") == 2
+
+
+def test_a_pair_of_another_portal_is_neither_kept_nor_used(stage: Stage, key: str) -> None:
+    stage.answers("oauth/token", fields={"member_id": "0" * 32}, times=1)
+    problem(stage.look_up(key, fresh="true"), 503, "portal-unavailable")
+    assert counted(stage.service, "TokenRefreshes", outcome="lost") == 1

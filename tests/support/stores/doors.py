@@ -1,0 +1,281 @@
+"""The doors of the service, each as its callers meet it, over an application that is installed in one portal."""
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, cast
+from urllib.parse import urlencode
+
+import moto.backends as moto_backends
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from chat_lookup.bootstrap import aws_deadlines, process
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.events.model import Record
+from functions.admin import app as admin_app
+from functions.direct import app as direct_app
+from functions.events import app as events_app
+from functions.install import app as install_app
+from functions.keepalive import app as keepalive_app
+from functions.rest import app as rest_app
+from functions.worker import app as worker_app
+from tests.support.events import event_arrival
+from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock
+from tests.support.fakes import lambda_context as context
+from tests.support.lookup_function import PAIR, http
+from tests.support.portals import first_contact
+
+A_DAY: Final = 86_400.0
+DEAL: Final = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
+LEAD: Final = {"entity_type": "CRM", "entity_id": "LEAD|13"}
+NOWHERE: Final = {"entity_type": "CRM", "entity_id": "DEAL|404"}
+SAY: Final = "imbot.v2.Chat.Message.send"
+SCOPES: Final = ["lookup", "details", "rest"]
+_BACKENDS: Final = ("dynamodb", "secretsmanager")
+Knock = Callable[["House"], str]
+
+
+@dataclass(slots=True)
+class House:
+    """One process and its stores. `key` opens the API; `saved` is what the stores and the server held at a moment."""
+
+    clock: ManualClock
+    bitrix24: FakeBitrix24
+    server: FakeAuthorisationServer
+    key: str = ""
+    hooks: list[aws_deadlines.Hooks] = field(default_factory=list)
+    """Of its clients, which are made once: to make one takes longer than all that it is then asked."""
+    saved: dict[str, Any] = field(default_factory=dict)
+    queued: str = ""
+
+    def installed(self) -> None:
+        """An operator adds the application, an administrator installs it, and a key is made."""
+        add = {"command": "apps.add", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "kind": "local"}
+        self.admin(add | {"domain": first_contact.DOMAIN})
+        first_contact.answer_as_a_portal(self.bitrix24)
+        for method in ("im.chat.get", "imbot.chat.get"):
+            self.bitrix24.answers_by(method, _chat_of)
+        chat = {"id": 1437, "name": "Tyres", "owner": 1, "userCounter": 3, "entityType": "CRM", "entityId": "DEAL|1663"}
+        self.bitrix24.answers("imbot.v2.Chat.get", {"chat": chat})
+        self.bitrix24.answers(SAY, {"id": 7})
+        self.bitrix24.answers(
+            "im.dialog.get", {"id": 1437, "name": "Tyres", "entity_type": "CRM", "entity_id": "DEAL|1663"}
+        )
+        self.server.grants("offered-refresh")
+        assert install_app.handler(first_contact.frame(), context())["statusCode"] == 200
+        self.key = str(
+            self.admin({"command": "keys.create", "portal": MEMBER_ID, "label": "x", "scopes": SCOPES})["key"]
+        )
+
+    def admin(self, command: Mapping[str, object]) -> dict[str, object]:
+        return admin_app.handler(command, context(60))
+
+    def save(self) -> None:
+        grants = dict(self.server._grants)
+        self.saved = {"grants": grants, **{name: copy.deepcopy(_state(name)) for name in _BACKENDS}}
+
+    def restore(self) -> None:
+        """As it was saved, in a process that remembers nothing."""
+        self.server._grants = dict(self.saved["grants"])
+        for name in _BACKENDS:
+            state = _state(name)
+            state.clear()
+            state.update(copy.deepcopy(self.saved[name]))
+        self.cold_start()
+
+    def cold_start(self) -> None:
+        """A process that remembers nothing."""
+        for hooks in self.hooks:
+            hooks._silent_until = 0.0
+        process.built.cache_clear()
+        process.receiving.cache_clear()
+
+
+def _state(service: str) -> dict[str, Any]:
+    backend = cast("Any", moto_backends).get_backend(service)[DEFAULT_ACCOUNT_ID]["us-east-1"]
+    return cast("dict[str, Any]", backend.tables if service == "dynamodb" else backend.secrets)
+
+
+def _chat_of(params: Mapping[str, object]) -> object:
+    return None if params["ENTITY_ID"] == NOWHERE["entity_id"] else {"ID": 1437}
+
+
+# -- what callers do and are answered ----------------------------------------------------------------------------------
+
+
+def _told(response: Mapping[str, Any]) -> str:
+    """A status, and a problem's code or the outcomes of a batch."""
+    told = str(response["statusCode"])
+    body = json.loads(response["body"]) if response["body"].startswith("{") else {}
+    if "results" in body:
+        return f"{told} {_outcomes(body['results'])}"
+    return f"{told} {body['type'].rpartition(':')[2]}" if "type" in body else told
+
+
+def _outcomes(results: list[Mapping[str, Any]]) -> str:
+    return ",".join(each["problem"]["type"].rpartition(":")[2] if "problem" in each else "found" for each in results)
+
+
+def _get(query: str) -> Knock:
+    return lambda house: _told(http("GET /v1/chats", query, key=house.key))
+
+
+def _reverse(house: House) -> str:
+    return _told(http("GET /v1/chats/{chat_id}", key=house.key, pathParameters={"chat_id": "1437"}))
+
+
+def _delete(house: House) -> str:
+    return _told(http("DELETE /v1/chats", PAIR, key=house.key))
+
+
+def _batch(house: House) -> str:
+    body = json.dumps({"lookups": [DEAL, LEAD, NOWHERE]})
+    return _told(http("POST /v1/chats/batch", key=house.key, body=body))
+
+
+def _rest(method: str, params: Mapping[str, str]) -> Knock:
+    def knock(house: House) -> str:
+        event = first_contact.http(f"POST /rest/1/{house.key}/{method}", body=urlencode(params))
+        event |= {"routeKey": "ANY /rest/{proxy+}", "pathParameters": {"proxy": f"1/{house.key}/{method}"}}
+        response = rest_app.handler(event, context())
+        body = json.loads(response["body"])
+        told = body["result"]["result_error"] if method == "batch" and "result" in body else body.get("error", "")
+        errors = ",".join(sorted({each["error"] for each in told.values()})) if isinstance(told, dict) else told or ""
+        return f"{response['statusCode']} {errors}".strip()
+
+    return knock
+
+
+def _raised(work: Callable[[], Any]) -> str:
+    try:
+        answer = work()
+    except ChatLookupError as error:
+        return error.code
+    if "results" in answer:
+        return _outcomes(answer["results"])
+    return f"chat {answer['chat_id']}" if "chat_id" in answer else "done"
+
+
+def _direct(event: Mapping[str, object]) -> Knock:
+    return lambda _: _raised(lambda: direct_app.handler(event, context(29)))
+
+
+def _event(_: House) -> str:
+    event = first_contact.http("POST /bitrix24/events", body=event_arrival.body_of().decode())
+    return _told(events_app.handler(event, context(15)))
+
+
+def _worker(house: House) -> str:
+    sent = house.bitrix24.methods.count(SAY)
+    event = {"Records": [{"messageId": "m-1", "body": house.queued}]}
+    failed = cast("list[object]", worker_app.handler(event, context(30))["batchItemFailures"])
+    return f"{len(failed)} failed, {house.bitrix24.methods.count(SAY) - sent} sent"
+
+
+def _install(house: House) -> str:
+    house.server.grants("offered-refresh")
+    return _told(install_app.handler(first_contact.frame(), context()))
+
+
+def _visit(house: House) -> str:
+    house.server.grants("offered-refresh")
+    return _told(install_app.handler(first_contact.frame("app"), context()))
+
+
+def _keepalive(_: House) -> str:
+    counts = _keepalive_counts()
+    return counts if isinstance(counts, str) else ",".join(name for name, count in counts.items() if count)
+
+
+def _keepalive_counts() -> Mapping[str, Any] | str:
+    try:
+        return keepalive_app.handler({}, context(300))
+    except ChatLookupError as error:
+        return error.code
+
+
+def _admin(_: House) -> str:
+    return ",".join(_raised(partial(admin_app.handler, command, context(60))) for command in COMMANDS)
+
+
+# -- the doors ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """`seconds` are promised, and `usual` is what is answered while all is well; `prepare` comes before.
+
+    Whoever `looks_up` is answered whatever becomes of the cache. `again` is asked when all is well again.
+    """
+
+    seconds: float
+    usual: str
+    knock: Knock
+    looks_up: bool = True
+    prepare: Knock = lambda _: ""
+    again: tuple[Knock, str] | None = None
+
+
+def _filled(house: House) -> str:
+    return _get(PAIR)(house)
+
+
+def _arrived(house: House) -> str:
+    portal = process.services().portals.get(MEMBER_ID)
+    named = {**event_arrival.EVENT, "data[bot][id]": str(portal.bot_id), "data[message][text]": "deal 1663"}
+    house.queued = _record(urlencode(named).encode(), house.clock.now())
+    return house.queued
+
+
+def _record(body: bytes, now: float) -> str:
+    from chat_lookup.events.decoder import decode  # noqa: PLC0415 - what the receiver does
+
+    event = decode(body, event_arrival.FORM).event
+    return Record("e" * 32, MEMBER_ID, now, "request-1", event).to_json()
+
+
+def _an_hour(house: House) -> str:
+    house.clock.advance(3600)
+    return ""
+
+
+def _half_a_year(house: House) -> str:
+    house.clock.advance(165 * A_DAY)
+    return ""
+
+
+BATCH: Final = {"cmd[a]": "im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663", "cmd[b]": "im.dialog.get?DIALOG_ID=7"}
+COMMANDS: Final[tuple[Mapping[str, object], ...]] = (
+    {"command": "portals"},
+    {"command": "keys.list", "portal": MEMBER_ID},
+    {"command": "apps.list"},
+    {"command": "portal.set", "portal": MEMBER_ID, "burst": 100},
+    {"command": "cache.purge", "portal": MEMBER_ID},
+)
+FOUND: Final = (_get(PAIR), "200")
+DOORS: Final[Mapping[str, Door]] = {
+    "hit": Door(10, "200", _get(PAIR), prepare=_filled),
+    "miss": Door(10, "200", _get(PAIR)),
+    "negative": Door(10, "404 chat-not-found", _get("entity_type=CRM&entity_id=DEAL%7C404")),
+    "fresh": Door(10, "200", _get(f"{PAIR}&fresh=true"), prepare=_filled),
+    "expand": Door(10, "200", _get(f"{PAIR}&expand=chat")),
+    "reverse": Door(10, "200", _reverse),
+    "delete": Door(10, "204", _delete, looks_up=False, prepare=_filled),
+    "batch": Door(25, "200 found,found,chat-not-found", _batch),
+    "rest": Door(8, "200", _rest("im.chat.get", {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"})),
+    "rest batch": Door(8, "200", _rest("batch", BATCH)),
+    "direct": Door(28, "chat 1437", _direct(DEAL)),
+    "direct, many": Door(28, "found,found,chat-not-found", _direct({"lookups": [DEAL, LEAD, NOWHERE]})),
+    # The one request that renews may be late (design 10).
+    "look-up that renews": Door(29, "200", _get(PAIR), prepare=_an_hour),
+    "receiver": Door(10, "200", _event, looks_up=False),
+    "worker": Door(
+        29, "0 failed, 1 sent", _worker, looks_up=False, prepare=_arrived, again=(_worker, "0 failed, 0 sent")
+    ),
+    "install": Door(26, "200", _install, looks_up=False),
+    "visit": Door(26, "200", _visit, looks_up=False),
+    "keepalive": Door(299, "renewed", _keepalive, looks_up=False, prepare=_half_a_year, again=FOUND),
+    "admin": Door(5 * 59, "done,done,done,done,done", _admin, looks_up=False),
+}

@@ -1,0 +1,198 @@
+"""Every call to AWS of every door, hanging, throttled, denied, failing: in time, with the true reason, nothing lost."""
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from itertools import product
+from typing import Final
+
+import pytest
+
+from chat_lookup.bootstrap import aws_clients, aws_deadlines, core, process
+from chat_lookup.errors import DeadlineReached
+from chat_lookup.observability.telemetry import Telemetry
+from functions.direct import app as direct_app
+from tests.support.fakes import (
+    MEMBER_ID,
+    FakeAuthorisationServer,
+    FakeBitrix24,
+    ManualClock,
+    Output,
+    Stores,
+    lambda_context,
+)
+from tests.support.lookup_function import PAIR, body, http
+from tests.support.stores.aws_faults import Call, Fault, FaultyAws
+from tests.support.stores.doors import DEAL, DOORS, Door, House
+
+ENVIRONMENT: Final = {
+    "SECRET_PREFIX": "unit",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "EVENT_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/events",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead",
+    "WORKER_FUNCTION": "stack-WorkerFunction-1",
+    "EVENT_BUS": "events",
+}
+OF_EACH_SERVICE: Final = frozenset({"miss", "receiver", "worker"})
+REFUSED: Final = frozenset({Fault.DENIED, Fault.KEY_DENIED})
+
+
+@pytest.fixture
+def aws(clock: ManualClock) -> Iterator[FaultyAws]:
+    faulty = FaultyAws(clock)
+    with faulty.between():
+        yield faulty
+
+
+@pytest.fixture
+def house(
+    stores: Stores,
+    clock: ManualClock,
+    bitrix24: FakeBitrix24,
+    telemetry: Telemetry,
+    aws: FaultyAws,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[House]:
+    tables = {"PORTAL_TABLE": stores.portal_table, "CACHE_TABLE": stores.cache_table}
+    for name, value in (ENVIRONMENT | tables).items():
+        monkeypatch.setenv(name, value)
+    server = FakeAuthorisationServer(clock)
+    monkeypatch.setattr(process, "clock", clock)
+    monkeypatch.setattr(process, "telemetry", lambda: telemetry)
+    monkeypatch.setattr(core, "Bitrix24Client", lambda *_, **__: bitrix24)
+    monkeypatch.setattr(core, "AuthorisationServer", lambda *_: server)
+    aws_clients.session.cache_clear()
+    found = House(clock, bitrix24, server)
+    monkeypatch.setattr(aws_clients, "_client", cache(aws_clients._client))
+    monkeypatch.setattr(aws_deadlines, "Hooks", partial(remembered, found, aws_deadlines.Hooks))
+    found.cold_start()
+    found.installed()
+    aws.seen.clear()
+    yield found
+    found.cold_start()
+    aws_clients.session.cache_clear()
+
+
+def remembered(house: House, made: type[aws_deadlines.Hooks], *given: float) -> aws_deadlines.Hooks:
+    house.hooks.append(made(*given))
+    return house.hooks[-1]
+
+
+def of(services: set[str], call: Call) -> bool:
+    return call.service in services
+
+
+def strikes_of(seen: list[Call], door: Door) -> dict[str, tuple[Callable[[Call], bool], bool]]:
+    """What may fail by itself or together, by name; and whether it is of the cache alone."""
+    strikes: dict[str, tuple[Callable[[Call], bool], bool]] = {
+        str(each): (each.__eq__, each.on_the_cache) for each in dict.fromkeys(seen)
+    }
+    for service in dict.fromkeys(each.service for each in seen):
+        strikes[f"all of {service}"] = partial(of, {service}), False
+    if door.looks_up:
+        strikes["all of the cache"] = (lambda call: call.on_the_cache), True
+    return strikes
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    # A denied key is translated like a denied role: one door for each service shows it.
+    [(name, fault) for name in DOORS for fault in Fault if fault is not Fault.KEY_DENIED or name in OF_EACH_SERVICE],
+)
+def test_a_door_answers_in_time_and_with_the_true_reason_whatever_aws_does(
+    name: str, fault: Fault, house: House, aws: FaultyAws, clock: ManualClock
+) -> None:
+    door = DOORS[name]
+    door.prepare(house)
+    house.save()
+    house.cold_start()
+    aws.seen.clear()
+    assert door.knock(house) == door.usual
+    seen = list(aws.seen)
+    wrong = []
+    for what, (strikes, cache_alone) in strikes_of(seen, door).items():
+        house.restore()
+        began = clock.now()
+        with aws.failing(fault, strikes):
+            told = door.knock(house)
+        took = clock.now() - began
+        if took > door.seconds or told not in answers(door, fault, told_anyway=door.looks_up and cache_alone):
+            wrong.append(f"{what}: {told!r} after {took:.1f} s")
+        # Past every lease and lock; the process remembers what it could not store.
+        clock.advance(61)
+        knock, usual = door.again or (door.knock, door.usual)
+        again = knock(house)
+        if again not in (usual, door.usual):
+            wrong.append(f"{what}: {again!r} when all was well again, after {told!r}")
+    assert wrong == [], "\n".join(wrong)
+
+
+def answers(door: Door, fault: Fault, *, told_anyway: bool) -> set[str]:
+    """What is right under a fault: the usual answer, or else the true reason."""
+    if told_anyway:
+        return {door.usual}
+    code = "service-misconfigured" if fault in REFUSED else "store-unavailable"
+    status = 500 if fault in REFUSED else 503
+    in_batches = {"found,found,chat-not-found", ",".join([code] * 3)}
+    return {
+        door.usual,
+        code,
+        f"{status} {code}",
+        f"{status} INTERNAL_SERVER_ERROR",  # in the platform's own format
+        f"{status}",  # a page
+        "200 INTERNAL_SERVER_ERROR",  # of a command in a batch
+        "failed",  # of one portal in the daily round, for which the line has the reason
+        *({f"200 {each}" for each in in_batches} | in_batches),
+        *{f"1 failed, {sent} sent" for sent in (0, 1)},  # the event comes again
+        *({",".join(each) for each in product(("done", code), repeat=5)} if door is DOORS["admin"] else ()),
+    }
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_the_bot_answers_once_though_the_cache_of_chats_fails(
+    fault: Fault, house: House, aws: FaultyAws, clock: ManualClock
+) -> None:
+    door = DOORS["worker"]
+    door.prepare(house)
+    house.save()
+    for action in ("GetItem", "UpdateItem", "PutItem"):
+        house.restore()
+        with aws.failing(fault, Call("dynamodb", action, "CacheTable CHAT").__eq__):
+            assert door.knock(house).endswith("1 sent")
+        clock.advance(61)
+        assert door.knock(house) == "0 failed, 0 sent"
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_an_event_that_no_store_and_no_queue_takes_is_counted_as_lost(
+    fault: Fault, house: House, aws: FaultyAws, output: Output
+) -> None:
+    receiver = DOORS["receiver"]
+    assert receiver.knock(house) == receiver.usual
+    for lost, service in enumerate(("dynamodb", "sqs"), start=1):
+        house.cold_start()
+        with aws.failing(fault, partial(of, {service, "lambda"})):
+            assert receiver.knock(house).startswith("50")
+        assert output.metric("EventsLost") == lost
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_what_the_cache_does_not_take_is_counted_on_the_line(
+    fault: Fault, house: House, aws: FaultyAws, output: Output
+) -> None:
+    for name, unkept in (("miss", 1), ("batch", 3), ("rest", 1), ("direct", 1)):
+        house.clock.advance(61)
+        house.admin({"command": "cache.purge", "portal": MEMBER_ID})
+        house.cold_start()
+        with aws.failing(fault, Call("dynamodb", "PutItem", "CacheTable CHAT").__eq__):
+            assert DOORS[name].knock(house) == DOORS[name].usual
+        assert output.lines[-1]["cache_write_failures"] == unkept
+
+
+def test_a_look_up_that_has_no_time_says_so_at_every_door(house: House) -> None:
+    for seconds in (0.2, 0.7, 1.2, 1.5):
+        house.cold_start()
+        told = http("GET /v1/chats", PAIR, key=house.key, seconds=seconds)
+        assert (told["statusCode"], body(told)["type"].rpartition(":")[2]) == (503, "deadline")
+        assert told["headers"]["retry-after"] == "1"
+        with pytest.raises(DeadlineReached):
+            direct_app.handler(DEAL, lambda_context(seconds))

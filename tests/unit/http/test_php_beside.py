@@ -1,0 +1,85 @@
+"""Both parsers of forms beside PHP's own, on the same bodies: where they differ, and why."""
+
+import os
+import re
+from collections import Counter
+from random import Random
+from typing import Final
+from urllib.parse import unquote_plus
+
+import pytest
+
+from chat_lookup.http import php_arrays, php_forms
+from chat_lookup.http.php_forms import Bound, FormRefused, Limits
+from tests.unit.http.php_bodies import Tree, bodies, in_order, read_by_php
+
+COUNT: Final = int(os.environ.get("PHP_BODIES", "20000"))
+SEED: Final = int(os.environ.get("PHP_SEED", "20261129"))
+DEEP: Final = Limits(depth=65)
+"""As deep as PHP reads."""
+
+DIFFERENCES: Final = {
+    "a name holds what PHP puts an underscore for": (
+        "`a.b` and `a b` are `a_b` to PHP. Portals send names of arrays, which hold neither; what they wrote stays."
+    ),
+    "a name begins with a blank": "PHP leaves it out. No portal writes one.",
+    "a name holds a NUL": "PHP ends the name there. No portal writes one, and nothing here reads such a name.",
+    "a name begins as those of guarded cookies": "PHP passes over `a[__Host-b]`. It is a key like others here.",
+}
+"""By class: why `php_forms` reads a body in another way than PHP does. `php_arrays` has none."""
+
+REFUSED: Final = {
+    Bound.NAME: "Brackets that do not match: PHP makes some name of them, and guesses may be wrong before a proof.",
+    Bound.CONFLICT: "PHP takes the last one; an event in which a name is a value and a map is no portal's.",
+    Bound.INDEX: "PHP leaves out what follows the largest integer; nothing is left out of what has to be proved.",
+    Bound.ENCODING: "PHP keeps bytes of no encoding. All that is read here is text.",
+    Bound.DEPTH: "PHP leaves the whole variable out.",
+}
+"""By bound: why `php_forms` refuses a body that PHP reads."""
+
+
+@pytest.fixture(scope="module")
+def read() -> list[tuple[str, Tree]]:
+    print(f"seed {SEED}, {COUNT} bodies")  # noqa: T201 - to have the same ones again
+    written = list(bodies(Random(SEED), COUNT))  # noqa: S311 - not for secrets
+    return list(zip(written, read_by_php(written), strict=True))
+
+
+def names(body: str) -> list[str]:
+    return [unquote_plus(part.partition("=")[0]) for part in body.split("&") if part.partition("=")[0]]
+
+
+def differences(body: str) -> set[str]:
+    """The classes to which a body belongs."""
+    classes = {
+        "a name holds what PHP puts an underscore for": any(re.match(r"[^\[]*[ .]", name) for name in names(body)),
+        "a name begins with a blank": any(name.startswith(" ") for name in names(body)),
+        "a name holds a NUL": any("\0" in name for name in names(body)),
+        "a name begins as those of guarded cookies": "__Host-" in body or "__Secure-" in body,
+    }
+    assert classes.keys() == DIFFERENCES.keys()
+    return {each for each, holds in classes.items() if holds}
+
+
+def test_what_clients_send_is_read_as_php_reads_it(read: list[tuple[str, Tree]]) -> None:
+    differ = [body for body, tree in read if in_order(php_arrays.decode_query(body)) != in_order(tree)]
+    assert differ == [], f"seed {SEED}"
+
+
+def test_what_portals_send_is_read_as_php_reads_it_or_refused_or_differs_for_a_reason(
+    read: list[tuple[str, Tree]],
+) -> None:
+    found: Counter[str] = Counter()
+    for body, tree in read:
+        try:
+            form = php_forms.decode(body.encode(), limits=DEEP)
+        except FormRefused as error:
+            found[error.bound] += 1
+            continue
+        if in_order(form) == in_order(tree):
+            found["the same"] += 1
+            continue
+        assert differences(body), f"seed {SEED}: {body!r} is {form}, and {tree} to PHP"
+        found.update(differences(body))
+    print(dict(found))  # noqa: T201 - the figures of the run
+    assert found.keys() == {"the same", *DIFFERENCES, *REFUSED}, "each class is met, and no bound without a reason"
