@@ -1,12 +1,14 @@
 """One refresh at a time over sixteen processes, on the real engine: whoever dies, and however bad AWS's day is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from chat_lookup.credentials.renewal import LEASE, PATIENCE
+from chat_lookup.clock import SKEW
+from chat_lookup.credentials.renewal import LEASE, OUTAGE_PAUSE, PATIENCE, UNSAVED_FOR
+from chat_lookup.portals.failures import FIRST_LOOK
 from chat_lookup.portals.portal import PortalState
 from local.aws.embedded import EmbeddedAws
 from tests.support.stores.tables import Tables
@@ -89,23 +91,20 @@ def test_no_process_prints_a_token_that_it_had_or_got(scene: Scene) -> None:
 @any_day
 @pytest.mark.parametrize("death", ["before the refresh", "before the switch"])
 def test_a_death_with_the_lock_in_hand_costs_no_more_than_the_lease(scene: Scene, day: Day, death: str) -> None:
-    crowd = scene.begin(day=day, death=death)
-    scene.an_hour_passes()
-    left = all_but_one(crowd)
-    scene.probe.clock.advance(LEASE)
-    assert {process.outcome() for process in left} < set(all_found())
+    left = outlived(scene, scene.begin(day=day, death=death))
+    assert set(together(left)) < set(all_found())
     assert scene.refreshes == 1
     assert scene.still_connected(left[0])
 
 
-def test_who_has_less_time_than_the_lease_is_told_when_to_come_again(scene: Scene) -> None:
-    crowd = scene.begin(death="before the refresh", seconds=10)
+def outlived(scene: Scene, crowd: Sequence[Process]) -> list[Process]:
+    """Lets one die while it holds the lock: the others wait to their deadline. Returns those, past the lease."""
     scene.an_hour_passes()
     left = all_but_one(crowd)
-    scene.probe.clock.advance(LEASE)
+    scene.probe.clock.advance(DIRECT)
     assert {process.outcome() for process in left} == {Outcome(None, "portal-unavailable", 2)}
-    assert together(left) == all_found(CROWD - 1)
-    assert scene.refreshes == 1
+    scene.probe.clock.advance(LEASE + SKEW - DIRECT)
+    return left
 
 
 @any_day
@@ -121,19 +120,19 @@ def test_a_death_after_the_switch_costs_nothing(scene: Scene, day: Day) -> None:
 
 @any_day
 def test_a_death_between_refresh_and_save_costs_the_grant_and_nobody_asks_in_a_loop(scene: Scene, day: Day) -> None:
-    crowd = scene.begin(day=day, death="before the save")
-    scene.an_hour_passes()
-    left = all_but_one(crowd)
-    scene.probe.clock.advance(LEASE)
+    left = outlived(scene, scene.begin(day=day, death="before the save"))
+    for number, process in enumerate(left):
+        process.ask(f"DEAL|{number}")
     happens(lambda: scene.refreshes > 1)
     scene.probe.clock.advance(PATIENCE)
-    lost = Outcome(None, "portal-reauthorise", 300, "invalid_grant")
-    assert {process.outcome() for process in left} == {lost}
+    lost = {("portal-reauthorise", "invalid_grant")}
+    assert {(told.problem, told.portal_error) for told in (process.outcome() for process in left)} == lost
     assert scene.state is PortalState.REAUTHORISE
-    scene.probe.clock.advance(60)
-    assert set(together(left)) == {lost}
+    scene.probe.clock.advance(FIRST_LOOK / 2)
+    assert {(told.problem, told.portal_error) for told in together(left)} == lost
     # One brought the pair that was lost, one found out.
     assert scene.refreshes == 2
+    assert '"lost"' in "".join(process.log for process in left)
 
 
 # -- the authorisation server refuses ----------------------------------------------------------------------------------
@@ -172,13 +171,25 @@ def test_saving_that_fails_twice_and_then_works_loses_nothing(scene: Scene) -> N
 
 
 def unsaved_by(scene: Scene, process: Process) -> None:
-    """Lets a process get a pair that it cannot save before its deadline."""
-    scene.aws.down = {"PutSecretValue"}
+    """Lets a process get a pair that it cannot save before its lease ends: the store fails once it has asked."""
+    scene.slow_server()
     scene.an_hour_passes()
     process.ask("DEAL|0")
     happens(lambda: scene.refreshes == 1)
-    scene.probe.clock.advance(DIRECT)
+    scene.aws.down = {"PutSecretValue"}
+    scene.probe.clock.advance(LEASE - 3)
     assert process.outcome().problem == "store-unavailable"
+
+
+def test_a_store_that_takes_no_pair_keeps_the_token_from_being_spent(scene: Scene) -> None:
+    (process,) = scene.begin(1)
+    scene.an_hour_passes()
+    scene.aws.down = {"PutSecretValue"}
+    assert process.look_up("DEAL|0").problem == "store-unavailable"
+    assert scene.refreshes == 0
+    scene.aws.down.clear()
+    scene.probe.clock.advance(OUTAGE_PAUSE)
+    assert process.look_up("DEAL|0") == Outcome(FIRST_CHAT)
 
 
 def test_a_pair_that_could_not_be_saved_in_time_is_kept_and_saved_by_a_later_look_up(scene: Scene) -> None:
@@ -196,9 +207,11 @@ def test_the_only_copy_of_a_pair_is_brought_in_although_another_process_is_told_
 ) -> None:
     process, other = scene.begin(2)
     unsaved_by(scene, process)
+    assert other.look_up("DEAL|1").problem == "portal-unavailable"
+    scene.probe.clock.advance(UNSAVED_FOR)
+    scene.aws.down.clear()
     other.ask("DEAL|1")
     happens(lambda: scene.refreshes > 1)
-    scene.aws.down.clear()
     assert process.look_up("DEAL|0") == Outcome(FIRST_CHAT)
     assert other.outcome() == Outcome(FIRST_CHAT + 1)
     assert scene.still_connected(other)

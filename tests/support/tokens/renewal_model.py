@@ -9,7 +9,7 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import Application, TokenPair
 from chat_lookup.clock import Deadline
 from chat_lookup.credentials.renewal import Pointer, bring_in, renew
-from chat_lookup.errors import StoreUnavailable
+from chat_lookup.errors import DeadlineReached, StoreUnavailable
 from chat_lookup.portals.portal import PortalState
 from tests.support.interleaving import Actor, Stage
 
@@ -38,6 +38,7 @@ class Portal:
     pointed: list[int] = field(default_factory=lambda: [1])
     refusal: BitrixError | None = None
     saving_fails: int = 0
+    releasing_fails: int = 0
     reserving_fails: int = 0
     reserved: list[str] = field(default_factory=list)
     server_takes: float = 0.0
@@ -77,6 +78,9 @@ class Process:
 
     def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0, *, lost_at: float = 0.0) -> None:
         self.portal.stage.step()
+        if self.portal.releasing_fails:
+            self.portal.releasing_fails -= 1
+            raise DeadlineReached
         record = self.portal.record
         if record is not None and record.lock_owner == owner:
             self.portal.record = replace(

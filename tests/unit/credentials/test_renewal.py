@@ -130,8 +130,11 @@ def test_a_holder_whose_lock_lapsed_while_he_saved_still_brings_his_pair_in(port
     assert portal.pointed == [1, 2]
 
 
-def test_a_pair_that_could_not_be_saved_is_brought_in_by_the_next_in_that_process(portal: Portal) -> None:
-    portal.saving_fails = 1
+@pytest.mark.parametrize("releasing_fails", [0, 1])
+def test_a_pair_that_could_not_be_saved_is_brought_in_by_the_next_in_that_process(
+    portal: Portal, releasing_fails: int
+) -> None:
+    portal.saving_fails, portal.releasing_fails = 1, releasing_fails
     process = Process(portal)
     first = starts(portal, "first", process)
     runs_out(portal)

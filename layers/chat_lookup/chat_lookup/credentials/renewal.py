@@ -11,6 +11,7 @@ within the time that Secrets Manager may lag.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -318,7 +319,9 @@ class _Holder:
         except StoreUnavailable:
             # Only this process can go on; the others would ask with a pair that is spent.
             now = self.mine.clock.now()
-            world.release(self.owner, (*seen.pending, version), now + UNSAVED_FOR, lost_at=now)
+            # A lock that cannot be given a longer life lapses with the lease; the reason stays the pair's.
+            with suppress(ChatLookupError):
+                world.release(self.owner, (*seen.pending, version), now + UNSAVED_FOR, lost_at=now)
             world.told("failed")
             raise
         if not world.switch(seen, version, renewed):
