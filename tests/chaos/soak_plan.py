@@ -12,8 +12,8 @@ from chat_lookup.portals.store import Portals
 METHOD: Final = "im.chat.get"
 SHARE_OF_TROUBLE: Final = 0.2
 """Of the calls to a portal, so many go wrong."""
-_NOT_A_PORTALS: Final = "ADDRESS_REFUSED"
-"""What we refuse to call answers nothing."""
+_NOT_FAULTS: Final = frozenset({"ADDRESS_REFUSED", "PORTAL_RENAMED"})
+"""What we refuse to call answers nothing; and who moves, moves for good (test_renamed_portals)."""
 _USUAL_STATUS: Final[Mapping[str, int]] = {"HTTP_4XX": 400, "HTTP_5XX": 500, "OTHER": 400}
 """Of rows that hold for any status; else it is 200."""
 _PAGE: Final = "<html><body>Something else answers here</body></html>"
@@ -24,15 +24,14 @@ _FORMS: Final[Mapping[str, Mapping[str, object]]] = {
     "PROTOCOL": {"body": {"time": {}}},
     "HTTP_4XX": {"body": {}},
     "HTTP_5XX": {"body": {}},
-    "PORTAL_RENAMED": {"body": "", "headers": {"Location": "https://acme.example/rest/"}},
     "EMPTY": {"error": ""},
     "OTHER": {"error": "NEVER_HEARD_OF"},
 }
 """What is sent where our own name stands for it; of all others the code is."""
 _LASTING_CODES: Final = frozenset(
     {
-        "OVERLOAD_LIMIT", "PORTAL_DELETED", "ACCESS_DENIED", "PAYMENT_REQUIRED", "PORTAL_RENAMED", "TIMEOUT",
-        "insufficient_scope", "ERROR_METHOD_NOT_FOUND",
+        "OVERLOAD_LIMIT", "PORTAL_DELETED", "ACCESS_DENIED", "PAYMENT_REQUIRED", "TIMEOUT", "insufficient_scope",
+        "ERROR_METHOD_NOT_FOUND",
     }
 )  # fmt: skip
 _LASTING_CLASSES: Final = frozenset({ErrorClass.REFRESH, ErrorClass.REAUTHORISE, ErrorClass.LIMIT})
@@ -68,10 +67,11 @@ def _troubles(rows: Sequence[ErrorRow]) -> Iterator[Trouble]:
 
 TROUBLES: Final[tuple[Trouble, ...]] = (
     *_troubles(
-        [row for row in ROWS if row.covers(METHOD) and row.where is not Where.REST3 and row.code != _NOT_A_PORTALS]
+        [row for row in ROWS if row.covers(METHOD) and row.where is not Where.REST3 and row.code not in _NOT_FAULTS]
     ),
     Trouble("TRANSPORT", {"truncate": 20}),
     Trouble("NOT_JSON", {"body": '{"result":{"ID":14'}, 200),
+    Trouble("NOT_JSON", {"status": 302, "body": "", "headers": {"Location": "https://acme.example/login"}}, 302),
     Trouble("PROTOCOL", {"body": {"result": {"ID": "none of yours"}}}, 200),
     Trouble("", {"delay_ms": 250}),
 )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
@@ -47,6 +47,7 @@ class Service:
         # After the installation: what a test changes of portals, keys and remembered capabilities is taken back.
         self._portals = self._dynamodb.scan(TableName="PortalTable")["Items"]
         self._scopes = self.admin("portals")["portals"][0]["scopes"]
+        self._host = urlsplit(stack.target.local.portal_url).hostname
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
         """GET with the stack's key, or with the given headers and without the key."""
@@ -132,6 +133,7 @@ class Service:
         self.control("/reset", {})
         self.control("/shape", {"result": "object"})
         self.control("/scopes", {"scopes": self._scopes})
+        self.control("/rename", {"host": self._host})
         empty(self._dynamodb, "CacheTable", "pk")
         self.restore_portals()
         self.cold_start()

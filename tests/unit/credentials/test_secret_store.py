@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chat_lookup.clock import Deadline
+from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.credentials.secret_store import RESERVED, Vault
 from chat_lookup.errors import ServiceMisconfigured, StoreUnavailable
 from chat_lookup.observability.redaction import MASK, Redactor
@@ -98,6 +98,15 @@ def test_a_version_that_is_not_there_is_none_and_is_asked_for_again(
     assert elsewhere.read(arn, later) is None
     vault.save(arn, later, NEXT, deadline)
     assert elsewhere.read(arn, later) == NEXT
+
+
+def test_a_version_that_does_not_come_in_time_is_the_stores_failure_and_not_the_callers(
+    vault: Vault, clock: ManualClock, deadline: Deadline
+) -> None:
+    arn, _ = vault.create("portal", PAIR)
+    with bound_by(deadline), pytest.raises(StoreUnavailable):
+        vault.read_soon(arn, str(uuid.uuid4()), deadline)
+    assert 0 <= deadline.left() < 1
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "InvalidRequestException"])
