@@ -10,6 +10,7 @@ import urllib3
 
 from local.aws import lambda_runtime
 from local.aws.event_bus import Entry
+from local.portal.server import LocalPortal
 from local.stack import LocalStack
 from tests.support.events.queue_scene import eventually, left
 
@@ -47,7 +48,7 @@ class Service:
         # After the installation: what a test changes of portals, keys and remembered capabilities is taken back.
         self._portals = self._dynamodb.scan(TableName="PortalTable")["Items"]
         self._scopes = self.admin("portals")["portals"][0]["scopes"]
-        self._host = urlsplit(stack.target.local.portal_url).hostname
+        self._host = urlsplit(self.portal.portal_url).hostname
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
         """GET with the stack's key, or with the given headers and without the key."""
@@ -72,12 +73,16 @@ class Service:
         """Invoke the admin function; raises what it raises."""
         return self.stack.backend.functions.invoke("AdminFunction", {"command": command, **fields})
 
+    @property
+    def portal(self) -> LocalPortal:
+        """The local portal that the stack calls."""
+        assert self.stack.target.local is not None
+        return self.stack.target.local
+
     def control(self, path: str, body: object = None) -> Any:
         """POST to the portal's control, or GET where there is no body."""
-        portal = self.stack.target.local
-        assert portal is not None
         method, sent = ("GET", None) if body is None else ("POST", json.dumps(body))
-        response = self._http.request(method, portal.control_url + path, body=sent)
+        response = self._http.request(method, self.portal.control_url + path, body=sent)
         assert response.status == 200, response.data.decode()
         return response.json()
 

@@ -1,5 +1,7 @@
 """A portal that got a new address: by OAuth it is found again, by webhook it says what to do."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from tests.support.portals.unknown_portal import Stage
@@ -29,9 +31,12 @@ def test_an_installed_portal_is_found_at_its_new_address_by_one_refresh(stage: S
     assert record["former_domains"]["SS"] == [former]
 
 
-@pytest.mark.parametrize("location", ["https://127.0.0.1:9/rest/", "https://acme.example/rest/"])
-def test_a_webhooks_portal_is_not_followed_and_the_answer_says_what_to_do(service: Service, location: str) -> None:
-    service.control("/faults", {"method": "im.chat.get", "status": 302, "body": "", "headers": {"Location": location}})
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "acme.example"])
+def test_a_webhooks_portal_is_not_followed_and_the_answer_says_what_to_do(service: Service, host: str) -> None:
+    path = urlsplit(service.portal.webhook_url).path
+    for method in ("im.chat.get", "profile"):
+        moved = {"Location": f"https://{host}{path}{method}"}
+        service.control("/faults", {"method": method, "status": 302, "body": "", "headers": moved})
     body = problem(service.look_up("CRM", "DEAL|1663"), 503, "portal-blocked")
     assert "new address" in body["detail"]
 

@@ -101,7 +101,7 @@ def test_a_version_that_is_not_there_is_none_and_is_asked_for_again(
 
 
 def test_a_version_that_does_not_come_in_time_is_the_stores_failure_and_not_the_callers(
-    vault: Vault, clock: ManualClock, deadline: Deadline
+    vault: Vault, deadline: Deadline
 ) -> None:
     arn, _ = vault.create("portal", PAIR)
     with bound_by(deadline), pytest.raises(StoreUnavailable):
