@@ -82,7 +82,8 @@ def test_who_deploys_without_a_file_of_parameters_has_a_stamp_of_the_settings_to
 
 def test_the_layer_keeps_the_models_of_the_services_that_the_package_uses_and_no_others() -> None:
     source = (PACKAGE / "bootstrap" / "aws_clients.py").read_text("utf-8")
-    assert sorted(SERVICES) == sorted(re.findall(r"create_client\(\s*\"([a-z]+)\"", source))
+    assert sorted(SERVICES) == sorted(re.findall(r"\b_client\(\"([a-z]+)\"", source))
+    assert source.count("create_client(") == 1, "only _client makes clients"
 
 
 @pytest.mark.parametrize("service", SERVICES)
