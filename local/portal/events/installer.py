@@ -89,7 +89,7 @@ class Installer:
             context, user = self._state.context_of(client_id), self._state.user(user_id)
             finished = context.installation.finished
             if not (finished or user.admin):
-                raise Impossible("the application is not fully installed yet, and this user is no administrator")
+                raise Impossible("the application is not fully installed yet, and this user is not an administrator")
             url = context.application.app_url if finished else context.application.install_url
             message = self._first_contact("interface", context, user_id, url, manner)
         sent = self._courier.deliver([message], send=manner.send)

@@ -96,7 +96,7 @@ def _unquote(value: str) -> str:
 
 
 def _keys(name: str) -> list[str]:
-    """The path into the array: `a[b][]` is `["a", "b", ""]`. A bracket that is never closed is no bracket."""
+    """The path into the array: `a[b][]` is `["a", "b", ""]`. A bracket that is never closed is not a bracket."""
     name = name.lstrip(" ")
     start = name.find("[", 1)
     if start < 0 or "]" not in name[start:]:

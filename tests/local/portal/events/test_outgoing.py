@@ -79,7 +79,7 @@ def test_v1_personal_message_has_the_users_id_as_dialog_id_and_no_chat_id(v1: Bo
 
 
 def test_v1_command_has_the_documented_fields(v1: BotProbe) -> None:
-    reply = v1.say("/chatid DEAL|1663", 1437)  # the bot is no member there
+    reply = v1.say("/chatid DEAL|1663", 1437)  # the bot is not a member there
     event = only(v1)
     assert event["event"] == "ONIMCOMMANDADD"
     data, number = event["data"], str(v1.command_id)
