@@ -116,7 +116,7 @@ class Installer:
         return Outcome(self._courier.deliver(messages, send=manner.send), context.installation.finished)
 
     def uninstall(self, client_id: str = "", *, clean: bool = True, manner: Manner = _USUAL) -> Outcome:
-        """Removes the application: tokens and handlers are dead before ONAPPUNINSTALL is sent (4.7)."""
+        """Removes the application: tokens and handlers are invalid before ONAPPUNINSTALL is sent (4.7)."""
         with self._state.lock:
             context = self._state.context_of(client_id)
             handlers = self._handlers(context, "ONAPPUNINSTALL", manner)
