@@ -1,1 +1,1 @@
-"""Everything that runs on a developer's own machine instead of in the cloud (design 3.6)."""
+"""Everything that runs on a developer's machine instead of in the cloud (design 3.6)."""

@@ -1,8 +1,8 @@
-"""The credentials that everybody knows: they open the demo portal of a local run, and nothing anywhere else.
+"""Public credentials: they open the demo portal of a local run, and nothing else.
 
-The samples in `events/` carry them, so that `sam local invoke LookupFunction -e events/lookup-http.json` works as it
-stands, and `-e events/install-frame.json` installs the application as often as one likes. Only the embedded stores of
-a local run ever hold the key's hash, and only the local portal knows the tokens.
+The samples in `events/` carry them, so that `sam local invoke LookupFunction -e events/lookup-http.json` works
+unchanged, and `-e events/install-frame.json` installs the application any number of times. Only the embedded stores of
+a local run contain the key's hash, and only the local portal accepts the tokens.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class DemoGrant:
-    """What the samples say of a portal: its member id, the application token of its first installation, and the tokens
-    of its administrator. None of them is a secret."""
+    """A portal in the samples: its member id, the application token of its first installation, and the tokens of its
+    administrator. None of them is a secret."""
 
     member_id: str
     application_token: str

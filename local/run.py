@@ -1,4 +1,4 @@
-"""`make run`: starts the whole service on this machine, shows a look-up and the bot, says what it did, and stays up."""
+"""`make run`: starts the whole service on this machine, shows a look-up and the bot, prints a summary, stays up."""
 
 import json
 import os
@@ -32,14 +32,14 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "ENTITY_TYPE": "CRM",
     "ENTITY_ID": "DEAL|1663",
 }
-"""What the environment, and so `make run NAME=value`, may say; an empty value is none."""
+"""The variables of the environment, and so of `make run NAME=value`; an empty value counts as not set."""
 
 _HIGHEST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """How to run: a stack, the path of the look-up, and whether to end after what is shown."""
+class RunOptions:
+    """The options of a run: a stack, the path of the look-up, and whether to end after the demonstration."""
 
     settings: Settings
     path: str
@@ -47,7 +47,7 @@ class Wish:
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Run until Ctrl-C or SIGTERM, or only to show what works. Answers the exit status."""
+    """Runs until Ctrl-C or SIGTERM, or only until the demonstration ends. Returns the exit status."""
     # Handlers of our own: a shell starts background processes with SIGINT ignored.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.default_int_handler)
@@ -64,45 +64,45 @@ def main(environ: Mapping[str, str]) -> int:
         return 0
 
 
-def read(environ: Mapping[str, str]) -> Wish:
-    """Read the wish from the environment. Raises StartError."""
-    said = {name: environ.get(name) or default for name, default in DEFAULTS.items()}
-    webhook_url = said["WEBHOOK_URL"] or _content("WEBHOOK_FILE", said["WEBHOOK_FILE"]).strip()
+def read(environ: Mapping[str, str]) -> RunOptions:
+    """Reads the options from the environment. Raises StartError."""
+    values = {name: environ.get(name) or default for name, default in DEFAULTS.items()}
+    webhook_url = values["WEBHOOK_URL"] or _content("WEBHOOK_FILE", values["WEBHOOK_FILE"]).strip()
     settings = Settings(
-        state_dir=Path(said["STATE_DIR"]).resolve(),
-        bind=said["BIND"],
-        portal_host=said["PORTAL_HOST"],
-        api_port=_port("API_PORT", said["API_PORT"]),
-        api_https_port=_port("API_HTTPS_PORT", said["API_HTTPS_PORT"]),
-        portal_port=_port("PORTAL_PORT", said["PORTAL_PORT"]),
+        state_dir=Path(values["STATE_DIR"]).resolve(),
+        bind=values["BIND"],
+        portal_host=values["PORTAL_HOST"],
+        api_port=_port("API_PORT", values["API_PORT"]),
+        api_https_port=_port("API_HTTPS_PORT", values["API_HTTPS_PORT"]),
+        portal_port=_port("PORTAL_PORT", values["PORTAL_PORT"]),
         webhook_url=webhook_url or None,
-        ca_pem=_content("CA_FILE", said["CA_FILE"]),
-        dynamodb_url=said["DYNAMODB_URL"] or None,
-        environment={"LOG_LEVEL": said["LOG_LEVEL"]},
+        ca_pem=_content("CA_FILE", values["CA_FILE"]),
+        dynamodb_url=values["DYNAMODB_URL"] or None,
+        environment={"LOG_LEVEL": values["LOG_LEVEL"]},
     )
-    pair = {"entity_type": said["ENTITY_TYPE"], "entity_id": said["ENTITY_ID"]}
-    return Wish(settings, "/v1/chats?" + urlencode(pair), once=said["ONCE"] not in ("", "0"))
+    pair = {"entity_type": values["ENTITY_TYPE"], "entity_id": values["ENTITY_ID"]}
+    return RunOptions(settings, "/v1/chats?" + urlencode(pair), once=values["ONCE"] not in ("", "0"))
 
 
-def run(wish: Wish) -> int:
-    """Start, show, tell, and stay. Raises like `running`."""
+def run(options: RunOptions) -> int:
+    """Starts the stack, shows a look-up and the bot, prints the addresses, and waits. Raises like `running`."""
     console = sys.stdout  # while a function runs, sys.stdout is the function's
 
-    def say(text: str) -> None:
+    def show(text: str) -> None:
         print(text, file=console, flush=True)
 
-    run_file, env_file = (wish.settings.state_dir / name for name in ("run.json", "env.json"))
+    run_file, env_file = (options.settings.state_dir / name for name in ("run.json", "env.json"))
     for left_over in (run_file, env_file):
         left_over.unlink(missing_ok=True)
-    with running(wish.settings) as stack:
-        say(introduction(stack))
-        worked = [look_up(stack, wish.path, say), talk(stack, say)]
-        if wish.once:
+    with running(options.settings) as stack:
+        show(introduction(stack))
+        worked = [look_up(stack, options.path, show), talk(stack, show)]
+        if options.once:
             return 0 if all(worked) else 1
         try:
             write_private(env_file, {"Parameters": stack.container_variables()})
             write_private(run_file, facts(stack))
-            say(what_next(stack, wish.path, run_file))
+            show(what_next(stack, options.path, run_file))
             signal.pause()
         finally:
             for written in (run_file, env_file):
@@ -111,7 +111,7 @@ def run(wish: Wish) -> int:
 
 
 def facts(stack: LocalStack) -> dict[str, str | None]:
-    """What `run.json` holds (design 3.6). Another portal's webhook stays in the one file that it came from."""
+    """The content of `run.json` (design 3.6). Another portal's webhook stays in its own file only."""
     ours = stack.target.local
     return {
         "api_url": stack.addresses.api_url,
@@ -127,7 +127,7 @@ def facts(stack: LocalStack) -> dict[str, str | None]:
 
 
 def write_private(path: Path, content: object) -> None:
-    """Write JSON at once, so that whoever waits for the file never sees half of it; readable by its owner only."""
+    """Writes JSON in one step, so that no reader sees half of the file; readable by its owner only."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(descriptor, "w") as file:
         json.dump(content, file, indent=2)

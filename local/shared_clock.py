@@ -1,4 +1,4 @@
-"""One clock for all processes of a local run, which can be put forward."""
+"""One clock for all processes of a local run, which can be advanced."""
 
 import fcntl
 import math
@@ -11,7 +11,7 @@ from pathlib import Path
 
 _OFFSET = struct.Struct("<d")
 
-# Nobody tells a sleeper that the clock was moved: it looks again this often. Short enough to seem immediate, long
+# A sleeping thread is not notified when the clock moves, so it checks this often. Short enough to seem immediate, long
 # enough that hundreds of waiting threads do not keep a core busy.
 _LOOK_AGAIN_S = 0.05
 
@@ -20,8 +20,8 @@ class SharedClock:
     """Implements `chat_lookup.clock.Clock`: the real time plus an offset, in seconds.
 
     The offset is one double in a memory-mapped file, so that the portal, the stores and every worker process of a run
-    see a moved clock in the same instant and without a system call: tokens expire, buckets leak and caches go stale
-    together. A message to each process would reach one before the other, and what is tested is just that order.
+    see a moved clock at the same moment and without a system call: tokens expire, buckets leak and caches go stale
+    together. A message to each process would reach one before the other, and tests depend on that order.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,13 +35,13 @@ class SharedClock:
             os.close(descriptor)
 
     def now(self) -> float:
-        """Unix time in seconds, as everybody who shares the file sees it."""
+        """Unix time in seconds, the same for all processes that share the file."""
         return time.time() + self._offset()
 
     def sleep(self, seconds: float) -> None:
-        """Waits until the moment `seconds` from now, which may come sooner because the clock is put forward.
+        """Waits until the moment `seconds` from now, which may come sooner because the clock is advanced.
 
-        Never waits longer than `seconds` of real time: a clock that is set back must not strand its sleepers.
+        Never waits longer than `seconds` of real time: a clock that is set back must not block sleeping threads.
         """
         moment = self.now() + seconds
         latest = time.monotonic() + seconds
@@ -49,13 +49,13 @@ class SharedClock:
             time.sleep(min(left, _LOOK_AGAIN_S))
 
     def advance(self, seconds: float) -> None:
-        """Puts the clock forward for everybody. Raises ValueError for a negative or infinite step."""
+        """Advances the clock for all processes. Raises ValueError for a negative or infinite step."""
         if not (math.isfinite(seconds) and seconds >= 0):
             raise ValueError("the clock only goes forward, by a finite number of seconds")
         self._change(lambda offset: offset + seconds)
 
     def reset(self) -> None:
-        """Back to the real time, for everybody."""
+        """Resets the clock to the real time, for all processes."""
         self._change(lambda _: 0.0)
 
     def _offset(self) -> float:

@@ -28,29 +28,29 @@ from local.template.reader import Template
 ROOT: Final = Path(__file__).resolve().parents[1]
 APPLICATION_SCOPES: Final = ("im", "imbot", "imopenlines", "task")
 KEY_SCOPES: Final = ("details", "lookup", "rest")
-_HERE: Final = "127.0.0.1"
+_LOOPBACK: Final = "127.0.0.1"
 _HTTPS_PORT: Final = 443
-_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with only
+_ALL_INTERFACES: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with only
 
 
 class StartError(Exception):
-    """The stack cannot start as it was asked to; the message says what to change."""
+    """The stack cannot start with these settings; the message names what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a stack is to be. Port 0 is a free one; `bind` is where everything listens but the portal's control.
+    """The settings of a stack. Port 0 is a free one; everything but the portal's control listens on `bind`.
 
-    `portal_host` is this machine's name for whoever calls the local portal. With a `webhook_url` that portal is used
-    and none is started, and `ca_pem` is one more authority to trust. `dynamodb_url` is another engine for the tables.
-    `environment` replaces values of variables that the functions declare. `by_webhook` has the local portal reached by
-    its inbound webhook; else the application is installed in it as in any portal. `retry_pauses_s` is how long an
-    asynchronous invocation that failed waits for its next try.
+    `portal_host` is this machine's name for callers of the local portal. With a `webhook_url` that portal is used and
+    none is started, and `ca_pem` is one more authority to trust. `dynamodb_url` is another engine for the tables.
+    `environment` replaces values of variables that the functions declare. With `by_webhook` the local portal is reached
+    by its inbound webhook; otherwise the application is installed in it as in any portal. `retry_pauses_s` are the
+    pauses before the retries of a failed asynchronous invocation.
     """
 
     state_dir: Path
-    bind: str = _HERE
-    portal_host: str = _HERE
+    bind: str = _LOOPBACK
+    portal_host: str = _LOOPBACK
     api_port: int = 0
     api_https_port: int = 0
     portal_port: int = 0
@@ -64,7 +64,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The portal that is looked up in. `local` is None where it is another one than ours."""
+    """The portal of the look-ups. `local` is None where it is not the local portal."""
 
     local: LocalPortal | None
     endpoint: Endpoint
@@ -72,7 +72,7 @@ class Target:
 
     @property
     def url(self) -> str:
-        """Its address, without what opens it."""
+        """Its address, without the webhook's secret."""
         return f"https://{self.endpoint.host}"
 
 
@@ -83,13 +83,13 @@ class Backend:
     aws: EmbeddedAws
     functions: Functions
     variables: Mapping[str, str]
-    """What the functions' environment says, apart from Lambda's own variables."""
+    """The functions' environment, without Lambda's own variables."""
     log_file: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the API answers, and the certificate that its HTTPS address needs."""
+    """The addresses of the API, and the certificate for its HTTPS address."""
 
     api_url: str
     api_https_url: str
@@ -98,7 +98,7 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class LocalStack:
-    """A stack that answers, with the portal installed; `api_key` opens the API."""
+    """A running stack with the portal installed; `api_key` is a key of the API."""
 
     settings: Settings
     clock: SharedClock
@@ -109,17 +109,17 @@ class LocalStack:
     api_key: str = field(repr=False)
 
     def container_variables(self) -> dict[str, str]:
-        """The functions' variables, with values that hold inside a container on this machine."""
+        """The functions' variables, with values that are valid inside a container on this machine."""
         aws_url = self.backend.aws.url(self.settings.portal_host)
         return {**self.backend.variables, **_reached_at(aws_url, self.backend.functions.template)}
 
 
 @contextmanager
 def running(settings: Settings) -> Iterator[LocalStack]:
-    """Start a stack, install the portal, and stop everything at the end.
+    """Starts a stack, installs the portal, and stops everything at the end.
 
-    A process has room for one at a time: moto's stores, the environment and the logger belong to the process.
-    Raises StartError, TemplateError, and what the admin function says of the webhook (ChatLookupError).
+    A process can run one stack at a time: moto's stores, the environment and the logger belong to the process.
+    Raises StartError, TemplateError, and the admin function's error for the webhook (ChatLookupError).
     """
     with ExitStack() as closing:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def _target(settings: Settings, clock: SharedClock, closing: ExitStack) -> Targe
     if settings.webhook_url:
         try:
             return Target(None, Endpoint.from_webhook(settings.webhook_url), settings.ca_pem)
-        except ValueError as error:  # whose message quotes nothing of the URL
+        except ValueError as error:  # its message quotes nothing of the URL
             raise StartError(f"The webhook's URL: {error}") from None
     with _listening(settings.bind, settings.portal_port, "PORTAL_PORT"):
         portal = LocalPortal(
@@ -148,14 +148,14 @@ def _target(settings: Settings, clock: SharedClock, closing: ExitStack) -> Targe
             demo=DEMO_GRANT,
         )
     _start(portal, closing)
-    if settings.portal_host != _HERE:
-        address = _HERE if settings.bind in _EVERYWHERE else settings.bind
+    if settings.portal_host != _LOOPBACK:
+        address = _LOOPBACK if settings.bind in _ALL_INTERFACES else settings.bind
         closing.enter_context(resolving(settings.portal_host, address))
     return Target(portal, Endpoint.from_webhook(portal.webhook_url), portal.ca_pem)
 
 
 def _backend(settings: Settings, clock: SharedClock, target: Target, closing: ExitStack) -> Backend:
-    # Another engine may have tables of others, even of another stack.
+    # Another engine may contain other tables, even those of another stack.
     suffix = f"-{secrets.token_hex(4)}" if settings.dynamodb_url else ""
     template = Template.load(ROOT / "template.yaml", table_suffix=suffix)
     with _listening(settings.bind, 0, "BIND"):
@@ -178,7 +178,7 @@ def _backend(settings: Settings, clock: SharedClock, target: Target, closing: Ex
 
 
 def _serve_functions(settings: Settings, clock: SharedClock, backend: Backend, closing: ExitStack) -> None:
-    """What brings events to the functions other than the API: their names, and the queues before them."""
+    """Starts the event sources other than the API: invocations by name, and the queues of the functions."""
     aws, invoked = backend.aws, backend.functions
     sqs = aws.sqs()
 
@@ -192,7 +192,7 @@ def _serve_functions(settings: Settings, clock: SharedClock, backend: Backend, c
 
 
 def _reached_at(aws_url: str, template: Template) -> dict[str, str]:
-    """The functions' variables that say where the stores are."""
+    """The functions' variables with the addresses of the stores."""
     queues = {variable: queue_url(aws_url, queue) for variable, queue in template.queue_variables().items()}
     return {"AWS_ENDPOINT_URL": aws_url, **queues}
 
@@ -210,7 +210,7 @@ def _addresses(settings: Settings, clock: SharedClock, backend: Backend, closing
 
 
 def _install(settings: Settings, target: Target, invoked: Functions, addresses: Addresses) -> tuple[str, str]:
-    """Install the portal; answers its member id and a key. Ours has the sample events' key, too."""
+    """Installs the portal; returns its member id and a key. The local portal also gets the sample events' key."""
     if target.local is None or settings.by_webhook:
         known = {"member_id": target.local.member_id} if target.local else {}
         webhook = {"command": "portal.add_webhook", "webhook_url": target.endpoint.base_url, "default": True, **known}
@@ -227,7 +227,7 @@ def _install(settings: Settings, target: Target, invoked: Functions, addresses: 
 
 
 def _through_the_flow(portal: LocalPortal, invoked: Functions, addresses: Addresses) -> str:
-    """What an operator and an administrator do: give the application's keys to the service, and install it."""
+    """What an operator and an administrator do: add the application's keys to the service, and install it."""
     card = portal.applications.add(service_url=addresses.api_https_url, scopes=APPLICATION_SCOPES)
     keys = {"client_id": card.client_id, "client_secret": card.client_secret}
     _answer(invoked, {"command": "apps.add", "kind": "local", "domain": portal.domain, **keys})
@@ -240,12 +240,12 @@ def _through_the_flow(portal: LocalPortal, invoked: Functions, addresses: Addres
 def _answer(invoked: Functions, command: Mapping[str, object]) -> Mapping[str, object]:
     answer = invoked.invoke("AdminFunction", command)
     if not isinstance(answer, dict):
-        raise StartError(f"The admin function gave no object to {command['command']}")
+        raise StartError(f"The admin function returned no object for {command['command']}")
     return answer
 
 
 def _exempt(endpoint: Endpoint) -> str:
-    """`host:port` of the portal if its address is private: whoever started this run named it himself."""
+    """`host:port` of the portal if its address is private: the user who started this run named it."""
     parts = urlsplit(endpoint.base_url)
     host = parts.hostname or ""
     return f"{host}:{parts.port or _HTTPS_PORT}" if is_private(host) else ""
@@ -264,7 +264,7 @@ def _start(part: _Part, closing: ExitStack) -> None:
 
 @contextmanager
 def _listening(bind: str, port: int, variable: str) -> Iterator[None]:
-    """Says of an address that cannot be had which variable chooses another."""
+    """Raises StartError for an unavailable address, with the variable that chooses another."""
     try:
         yield
     except OSError as error:

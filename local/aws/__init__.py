@@ -1,1 +1,1 @@
-"""The embedded stand-ins for AWS: stores, queues, the event bus, Lambda and API Gateway."""
+"""The embedded replacements for AWS: stores, queues, the event bus, Lambda and API Gateway."""

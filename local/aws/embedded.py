@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 CREDENTIALS: Mapping[str, str] = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-# What a process of the local run has instead of all AWS_* variables of its user: whatever goes wrong, no call falls
-# through to a real account. An empty configuration also has no profile that ignores the endpoint.
+# What a process of the local run has instead of all AWS_* variables of its user: in no case does a call reach a real
+# account. An empty configuration also has no profile that ignores the endpoint.
 ENVIRONMENT: Mapping[str, str] = {
     **CREDENTIALS,
     "AWS_REGION": REGION,
@@ -33,15 +33,15 @@ ENVIRONMENT: Mapping[str, str] = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "NO_PROXY": "*",  # botocore would ask a proxy for this machine's own address
     "no_proxy": "*",
-    "MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR": "false",  # once a minute, as the cloud has it, is not often enough
+    "MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR": "false",  # once a minute, as in the cloud, is not often enough
 }
 
 
 class EmbeddedAws:
     """The stores of a local run, with the template's tables and queues in them; they are gone with the process.
 
-    moto keeps its stores per process and region. `dynamodb_url` puts another engine in the place of moto's tables,
-    DynamoDB Local say, behind the same address. The port is bound at once (OSError if it is taken).
+    moto keeps its stores per process and region. `dynamodb_url` replaces moto's tables by another engine, for
+    example DynamoDB Local, behind the same address. The port is bound at once (OSError if it is taken).
     """
 
     def __init__(
@@ -67,15 +67,15 @@ class EmbeddedAws:
         return self._server.url()
 
     def url(self, host: str) -> str:
-        """The same address as others reach it: by the name that this machine has for them."""
+        """The same address with another host, by which containers reach this machine."""
         return self._server.url(host)
 
     def queue_url(self, name: str) -> str:
-        """One of the template's queues, as `QueueUrl` says it."""
+        """The `QueueUrl` of one of the template's queues."""
         return queue_url(self.endpoint_url, name)
 
     def start(self) -> None:
-        """Serve, and make the tables and queues."""
+        """Starts the server, and creates the tables and queues."""
         self._server.start()
         dynamodb, sqs = self.dynamodb(), self.sqs()
         for table in self._template.tables:
@@ -86,7 +86,7 @@ class EmbeddedAws:
             self._queues.append(queue.name)
 
     def stop(self) -> None:
-        """Drop tables, queues and the address: the next one in this process, or on this engine, begins afresh."""
+        """Deletes tables and queues and stops the server: the next one in this process or engine starts empty."""
         self.end_waiting()
         dynamodb, sqs = self.dynamodb(), self.sqs()
         while self._tables:
@@ -96,20 +96,20 @@ class EmbeddedAws:
         self._server.stop()
 
     def serve_functions(self, invocations: "WSGIApplication") -> None:
-        """Be Lambda, too: what invokes functions by name."""
+        """Serves Lambda, too: `invocations` invokes functions by name."""
         self._services.invocations = invocations
 
     def end_waiting(self) -> None:
-        """Whoever waits for messages of a queue, or for an event, is told that there is none, so that all can stop."""
+        """Ends all waits for messages and events without a result, so that all threads can stop."""
         self._services.queues.end_waiting()
         self._services.bus.end_waiting()
 
     def published(self) -> tuple[Entry, ...]:
-        """The latest entries that the event bus admitted, the newest last; also at `/_published`, as JSON."""
+        """The latest entries that the event bus accepted, the newest last; also at `/_published`, as JSON."""
         return self._services.bus.entries()
 
     def empty_queues(self) -> None:
-        """Drop every message, and forget what was published."""
+        """Deletes every message and all published entries."""
         sqs = self.sqs()
         for queue in self._queues:
             sqs.purge_queue(QueueUrl=self.queue_url(queue))
@@ -132,7 +132,7 @@ class EmbeddedAws:
         return {**queue.attributes, "RedrivePolicy": json.dumps(policy)}
 
     def _client(self, service: str) -> object:
-        """A client of one service, made once: that takes a while, and threads may share it."""
+        """A client of one service, created once: that is slow, and threads may share it."""
         if service not in self._clients:
             self._clients[service] = self._session.create_client(
                 service,

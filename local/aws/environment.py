@@ -1,4 +1,4 @@
-"""The environment of the functions, put in the place of the user's own while a local run lasts."""
+"""The environment of the functions, which replaces the user's own during a local run."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from local.template.reader import Template, TemplateError
 
 
 def variables(template: Template, filled: Mapping[str, str]) -> dict[str, str]:
-    """Every variable that the functions declare, with the values of `filled` in the place of the template's.
+    """Every variable that the functions declare, with the values of `filled` instead of the template's.
 
     Raises TemplateError for a value that no function declares, or that functions declare differently: in a container
     it would be missing or different, and here they share one process.
@@ -26,7 +26,7 @@ def variables(template: Template, filled: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def replaced(values: Mapping[str, str]) -> Iterator[None]:
-    """Inside, the process has `values` and the local run's own AWS settings, and none of its user's AWS variables."""
+    """Inside, the process has `values` and the local run's own AWS settings, and none of the user's AWS variables."""
     before = dict(os.environ)
     for name in [name for name in before if name.startswith("AWS_")]:
         del os.environ[name]

@@ -1,4 +1,4 @@
-"""What was published on an event bus, kept so that it can be looked at: a real bus shows nobody what passed."""
+"""The entries published on an event bus, stored so that they can be read: a real bus does not show its entries."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ _LONGEST_WAIT_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of PutEvents that the bus admitted."""
+    """One entry of PutEvents that the bus accepted."""
 
     bus: str
     source: str
@@ -28,7 +28,7 @@ class Entry:
 
 
 class EventBus:
-    """WSGI: EventBridge, and beside it the latest entries that it admitted."""
+    """WSGI: EventBridge, and the latest entries that it accepted."""
 
     def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
@@ -53,7 +53,7 @@ class EventBus:
         self._entries.clear()
 
     def end_waiting(self) -> None:
-        """Whoever waits for an entry is shown at once what there is, from now on."""
+        """Answers waiting and later requests for entries at once, from now on."""
         with self._changed:
             self._ending = True
             self._changed.notify_all()

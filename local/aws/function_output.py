@@ -1,4 +1,4 @@
-"""What functions print, kept in a file as CloudWatch Logs keeps it: log lines and metrics, one JSON object per line."""
+"""What functions print, stored in a file as in CloudWatch Logs: log lines and metrics, one JSON object per line."""
 
 import io
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 class FunctionOutput(io.TextIOBase):
-    """A stream that writes whole lines to `path`, whichever threads print at once; the file is new and its owner's.
+    """A stream that writes whole lines to `path` from any threads at once; the file is new, for its owner only.
 
     Lambda gives each function a standard output of its own. Here functions are threads among others, so `sys.stdout`
-    is this stream while any of them runs. Powertools' logger keeps the stream that it first met, so the object lives
-    as long as the process.
+    is this stream while any of them runs. Powertools' logger keeps its first stream, so the object lives as long as
+    the process.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,7 +29,7 @@ class FunctionOutput(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Keep what is no whole line yet; append the lines, each in one piece."""
+        """Buffers an incomplete line; appends complete lines, each in one write."""
         lines, newline, rest = (getattr(self._unfinished, "text", "") + text).rpartition("\n")
         self._unfinished.text = rest
         if newline:
@@ -48,6 +48,6 @@ class FunctionOutput(io.TextIOBase):
         finally:
             with self._switching:
                 self._running -= 1
-                # A test runner may have put its own stream there meanwhile: then it is not ours to restore.
+                # A test runner may have set its own stream meanwhile: then it must not be replaced.
                 if self._running == 0 and sys.stdout is self:
                     sys.stdout = self._terminal

@@ -1,4 +1,4 @@
-"""The HTTP API in front of the functions, as API Gateway is: the template's routes, its limits, its own answers."""
+"""The HTTP API in front of the functions, like API Gateway: the template's routes, its limits, its own answers."""
 
 import json
 import re
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PHRASES: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
 LARGEST_BODY = 10 * 1024 * 1024  # the gateway's quota
 Invoke = Callable[[str, object], object]
-"""Invokes a function by its logical id with an event; raises whatever the function raises."""
+"""Invokes a function by its logical id with an event; raises what the function raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class HttpApi:
         call = Call(route.key, parameters, request_id, self.clock.now())
         try:
             return answer(self.invoke(route.function, event(environ, body, call)))
-        except Exception:  # noqa: BLE001 - a function's failure is in its log; the caller learns no more of it
+        except Exception:  # noqa: BLE001 - a function's failure is in its log; the caller gets no details
             return _own(500, "Internal Server Error")
 
 
@@ -55,7 +55,7 @@ def match(routes: Sequence[Route], method: str, path: str) -> tuple[Route, dict[
     """The route that the gateway chooses, and its path parameters; None if there is not even a `$default`.
 
     A literal part goes before a parameter and that before a greedy one, a method of its own before ANY, `$default`
-    last; a path that exists for other methods only is a case for `$default`.
+    last; a path that exists for other methods only goes to `$default`.
     """
     for route in sorted(routes, key=_precedence):
         if route.path == DEFAULT_ROUTE:

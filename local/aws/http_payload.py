@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 # All other bodies arrive in base64, forms and those without a type included: tried against the real gateway by
-# https://github.com/ministackorg/ministack/pull/766, since its documents do not say it.
+# https://github.com/ministackorg/ministack/pull/766, since its documents do not define it.
 TEXT_TYPES = frozenset({"application/javascript", "application/json", "application/xml"})
 _STATUSES = range(100, 600)
 
 
 class AnswerError(Exception):
-    """A function's answer is none that the gateway can send."""
+    """The gateway cannot send this answer of a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ def event(environ: "WSGIEnvironment", body: bytes, call: Call) -> dict[str, obje
 
 
 def raw_path(environ: "WSGIEnvironment") -> str:
-    """The path, decoded: the gateway hands it over so."""
+    """The path, decoded, as the gateway passes it."""
     return str(environ["PATH_INFO"]).encode("latin-1").decode("utf-8", errors="replace")
 
 
 def answer(result: object) -> Answer:
-    """The response that a function's result stands for; without a `statusCode` the whole result is a JSON body.
+    """The response for a function's result; without a `statusCode` the whole result is a JSON body.
 
     Raises AnswerError where the gateway answers 500.
     """
@@ -80,9 +80,9 @@ def answer(result: object) -> Answer:
         return Answer(200, (("content-type", "application/json"),), text.encode())
     status, headers = result["statusCode"], result.get("headers") or {}
     if isinstance(status, bool) or not isinstance(status, int) or status not in _STATUSES:
-        raise AnswerError("statusCode is no HTTP status")
+        raise AnswerError("statusCode is not an HTTP status")
     if not isinstance(headers, dict):
-        raise AnswerError("headers is no object")
+        raise AnswerError("headers is not an object")
     named = {"content-type": "text/plain;charset=utf-8"} | {name.lower(): str(value) for name, value in headers.items()}
     cookies = tuple(("set-cookie", str(cookie)) for cookie in result.get("cookies") or ())
     return Answer(status, (*named.items(), *cookies), _decoded(result))
@@ -143,7 +143,7 @@ def _body(content_type: str, body: bytes) -> dict[str, object]:
 def _decoded(result: Mapping[str, object]) -> bytes:
     body = result.get("body") or ""
     if not isinstance(body, str):
-        raise AnswerError("body is no text")
+        raise AnswerError("body is not text")
     if not result.get("isBase64Encoded"):
         return body.encode()
     try:

@@ -1,4 +1,4 @@
-"""Lambda's own address: functions are invoked by name, as an SDK does it, and wait for nobody if they are told so."""
+"""Lambda's own API: invokes functions by name, as an SDK does, synchronously or asynchronously."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ _ENDS_WITHIN_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One that nobody waits for."""
+    """An asynchronous invocation."""
 
     function: str
     payload: object
@@ -33,8 +33,8 @@ class Invocation:
 class Invocations:
     """WSGI: Lambda's Invoke, `/2015-03-31/functions/NAME/invocations`.
 
-    `RequestResponse` answers what the function answers. `Event` answers 202 at once; a function that fails is tried
-    again as often as the template says, and then `deliver` puts a record of it into the queue that the template names.
+    `RequestResponse` answers what the function answers. `Event` answers 202 at once; a failed function is retried as
+    often as the template defines, and then `deliver` sends a record of it to the queue that the template names.
     """
 
     def __init__(
@@ -45,11 +45,13 @@ class Invocations:
         pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
         self._functions = functions
-        self._called = {called: name for name, each in functions.template.functions.items() for called in each.called()}
+        self._by_name = {
+            called: name for name, each in functions.template.functions.items() for called in each.called()
+        }
         self._deliver = deliver
         self._clock = clock
         self._pauses_s = pauses_s
-        self._room = threading.BoundedSemaphore(AT_A_TIME)
+        self._free = threading.BoundedSemaphore(AT_A_TIME)
         self._threads: list[threading.Thread] = []
         self._starting = threading.Lock()
         self._ending = threading.Event()
@@ -62,14 +64,14 @@ class Invocations:
         return [body]
 
     def stop(self) -> None:
-        """Tries nothing again, and waits a while for what runs."""
+        """Ends all retries, and waits a while for running invocations."""
         self._ending.set()
         for thread in self._threads:
             thread.join(_ENDS_WITHIN_S)
 
     def _answer(self, environ: "WSGIEnvironment", request_id: str) -> tuple[str, Mapping[str, str], bytes]:
         called = environ["PATH_INFO"].split("/")[-2]
-        name = self._called.get(called)
+        name = self._by_name.get(called)
         if name is None:
             return _refusal("404 Not Found", "ResourceNotFoundException", f"Function not found: {function_arn(called)}")
         try:
@@ -81,7 +83,7 @@ class Invocations:
             return "202 Accepted", {}, b""
         try:
             return "200 OK", {}, json.dumps(self._functions.invoke(name, payload)).encode()
-        except Exception as error:  # noqa: BLE001 - whatever a function raises is its answer
+        except Exception as error:  # noqa: BLE001 - any exception of a function is its answer
             return "200 OK", {"X-Amz-Function-Error": "Unhandled"}, json.dumps(failure(error)).encode()
 
     def _start(self, invocation: Invocation) -> None:
@@ -92,7 +94,7 @@ class Invocations:
             thread.start()
 
     def _run(self, invocation: Invocation) -> None:
-        """All tries of one; what Lambda keeps in a queue of its own is a thread here."""
+        """All attempts of one invocation; Lambda stores it in a queue of its own, here it is a thread."""
         function = self._functions.template.functions[invocation.function]
         settings = function.asynchronous
         failed: dict[str, object] = {}
@@ -100,9 +102,9 @@ class Invocations:
             if self._ending.wait(pause_s):
                 return
             try:
-                with self._room:
+                with self._free:
                     self._functions.invoke(invocation.function, invocation.payload)
-            except Exception as error:  # noqa: BLE001 - whatever a function raises, it is tried again
+            except Exception as error:  # noqa: BLE001 - any exception of a function causes a retry
                 failed = failure(error)
             else:
                 return
@@ -114,7 +116,7 @@ class Invocations:
     def _record(
         self, invocation: Invocation, arn: str, tries: int, failed: Mapping[str, object]
     ) -> Mapping[str, object]:
-        """What a destination is told (docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html)."""
+        """What a destination receives (docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html)."""
         now = datetime.fromtimestamp(self._clock.now(), UTC)
         return {
             "version": "1.0",
@@ -132,5 +134,5 @@ class Invocations:
 
 
 def _refusal(status: str, kind: str, message: str) -> tuple[str, Mapping[str, str], bytes]:
-    """As Lambda refuses what it invokes nothing for."""
+    """Lambda's answer to a request that invokes no function."""
     return status, {"x-amzn-ErrorType": kind}, json.dumps({"Type": "User", "Message": message}).encode()

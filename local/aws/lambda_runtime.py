@@ -18,11 +18,11 @@ from local.template.reader import Function, Template
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """What Lambda tells a handler about its invocation; the attributes that Powertools and the handlers read."""
+    """A handler's information about its invocation; the attributes that Powertools and the handlers read."""
 
     function: Function
     aws_request_id: str
-    # Lambda's own time runs on, however often the clock of portal and service is put forward.
+    # By the machine's time, which the clock of portal and service does not move.
     _ends_at: float
     function_version: str = LATEST
     log_stream_name: str = "local"
@@ -56,8 +56,8 @@ Handler = Callable[[object, LambdaContext], object]
 class Functions:
     """Loads each handler at its first invocation, as a cold start does. What it prints goes to `output`.
 
-    Events and answers pass through JSON, as they do in the cloud. Beyond its time a function is not killed: threads
-    cannot be; the handlers watch their deadline themselves.
+    Events and answers pass through JSON, as in the cloud. A function is not killed at its timeout, since threads cannot
+    be: the handlers check their deadline themselves.
     """
 
     template: Template
@@ -66,7 +66,7 @@ class Functions:
     _loading: threading.Lock = field(default_factory=threading.Lock)
 
     def invoke(self, logical_id: str, event: object) -> object:
-        """Invoke a function; raises what its handler raises, after the traceback is logged as Lambda logs it."""
+        """Invokes a function; raises what its handler raises, after it logs the traceback as Lambda does."""
         function = self.template.functions[logical_id]
         request_id = str(uuid.uuid4())
         with self.output.capturing():
@@ -90,7 +90,7 @@ class Functions:
 
 
 def failure(error: Exception) -> dict[str, object]:
-    """What Lambda tells of an exception that a handler raised."""
+    """Lambda's report of an exception that a handler raised."""
     return {
         "errorType": type(error).__name__,
         "errorMessage": str(error),
@@ -99,12 +99,12 @@ def failure(error: Exception) -> dict[str, object]:
 
 
 def _load(function: Function) -> Handler:
-    """Import a handler under a name of its own: every function's module is called `app`."""
+    """Imports a handler under a name of its own: every function's module is named `app`."""
     module_name, _, attribute = function.handler.rpartition(".")
     path = (function.code_uri / module_name.replace(".", "/")).with_suffix(".py")
     spec = importlib.util.spec_from_file_location(f"{module_name}_of_{function.logical_id}", path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no module")
+        raise ImportError(f"{path} is not a module")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     handler: Handler = getattr(module, attribute)
@@ -112,7 +112,7 @@ def _load(function: Function) -> Handler:
 
 
 def put_clock(clock: Clock) -> None:
-    """Have the service tell its time by `clock`, and build everything anew with it."""
+    """Makes the service use `clock`, and rebuild its objects with it."""
     from chat_lookup.bootstrap import process  # noqa: PLC0415 - it may only be imported in the functions' environment
 
     process.clock = clock
@@ -120,7 +120,7 @@ def put_clock(clock: Clock) -> None:
 
 
 def forget() -> None:
-    """Make the next invocation find a process without memory, as a cold start does. The logger stays."""
+    """Clears the process's memory: the next invocation is a cold start. The logger stays."""
     from chat_lookup.bootstrap import process  # noqa: PLC0415 - as above
 
     process.built.cache_clear()
@@ -129,7 +129,7 @@ def forget() -> None:
 
 
 def write_stamp(layers: Path, task_root: Path) -> None:
-    """Put the layer's stamp where a built function has it: `layer-stamp` in its own folder (LAMBDA_TASK_ROOT)."""
+    """Writes the layer's stamp where a built function has it: `layer-stamp` in its own folder (LAMBDA_TASK_ROOT)."""
     spec = importlib.util.spec_from_file_location("layer_stamp", layers / "stamp.py")
     if spec is None or spec.loader is None:
         raise ImportError("layers/stamp.py is missing")

@@ -1,4 +1,4 @@
-"""moto's services, one request at a time: it checks and writes in two steps, and what comes between is lost."""
+"""moto's services, one request at a time: moto checks and writes in two steps, and a write between them is lost."""
 
 import io
 import json
@@ -13,48 +13,48 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-_LONGEST_WAIT_S: Final = 20.0  # as SQS has it
-_LOOK_AGAIN_S: Final = 1.0  # a message whose visibility time-out ends tells nobody
+_LONGEST_WAIT_S: Final = 20.0  # as in SQS
+_CHECK_AGAIN_S: Final = 1.0  # the end of a visibility time-out notifies no thread
 
 
 class OneAtATime:
-    """WSGI: each request is answered before the next one begins; applications may share a turn."""
+    """WSGI: answers each request before the next one begins; applications may share a lock."""
 
-    def __init__(self, app: "WSGIApplication", turn: "AbstractContextManager[object]") -> None:
+    def __init__(self, app: "WSGIApplication", lock: "AbstractContextManager[object]") -> None:
         self._app = app
-        self._turn = turn
+        self._lock = lock
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        with self._turn:
+        with self._lock:
             return list(self._app(environ, start_response))
 
 
 class Queues:
-    """WSGI: SQS, one request at a time. Whoever waits for messages gives up the turn meanwhile; moto would keep it.
+    """WSGI: SQS, one request at a time. A request that waits for messages releases the lock; moto would hold it.
 
     Messages become visible again by the machine's own time, which is moto's: the clock of a run does not move it.
     """
 
-    def __init__(self, app: "WSGIApplication", turn: threading.Condition) -> None:
+    def __init__(self, app: "WSGIApplication", lock: threading.Condition) -> None:
         self._app = app
-        self._turn = turn
+        self._lock = lock
         self._ending = False
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         body, wait_s = environ["wsgi.input"].read(), 0.0
         if environ["HTTP_X_AMZ_TARGET"] == "AmazonSQS.ReceiveMessage":
             body, wait_s = _without_wait(body)
-        with self._turn:
+        with self._lock:
             answer = self._answer(environ, body, time.monotonic() + wait_s)
-            self._turn.notify_all()
+            self._lock.notify_all()
         start_response(answer.status, answer.headers)
         return [answer.body]
 
     def end_waiting(self) -> None:
-        """Whoever waits for messages is told at once that there are none, from now on."""
-        with self._turn:
+        """Ends waiting and later requests for messages at once, from now on."""
+        with self._lock:
             self._ending = True
-            self._turn.notify_all()
+            self._lock.notify_all()
 
     def _answer(self, environ: "WSGIEnvironment", body: bytes, until: float) -> Response:
         sent = {**environ, "CONTENT_LENGTH": str(len(body))}
@@ -63,7 +63,7 @@ class Queues:
             left = until - time.monotonic()
             if left <= 0 or self._ending or answer.body != b"{}":
                 return answer
-            self._turn.wait(min(left, _LOOK_AGAIN_S))
+            self._lock.wait(min(left, _CHECK_AGAIN_S))
 
 
 def _without_wait(body: bytes) -> tuple[bytes, float]:
@@ -72,7 +72,7 @@ def _without_wait(body: bytes) -> tuple[bytes, float]:
         request = json.loads(body)
         wait_s = float(request.get("WaitTimeSeconds") or 0)
     except (ValueError, TypeError, AttributeError):
-        return body, 0.0  # moto says what is wrong with it
+        return body, 0.0  # moto refuses it
     if not 0 <= wait_s <= _LONGEST_WAIT_S:
         return body, 0.0  # as above
     return json.dumps({**request, "WaitTimeSeconds": 0}).encode(), wait_s

@@ -1,4 +1,4 @@
-"""Event source mappings: what stands in a queue is brought to the function that the template names for it."""
+"""Event source mappings: the messages of a queue go to the function that the template names for it."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,10 +22,10 @@ _ENDS_WITHIN_S: Final = 5.0
 
 @dataclass(slots=True)
 class EventSources:
-    """One thread for each source, which works one batch at a time.
+    """One thread for each source, which processes one batch at a time.
 
-    What failed stays in its queue and is seen again after the visibility time-out that the template says, as in the
-    cloud; that is the machine's own time, which the clock of a run does not move.
+    A failed message stays in its queue and is received again after the template's visibility time-out, as in the cloud;
+    that is the machine's own time, which the clock of a run does not move.
     """
 
     sources: Sequence[EventSource]
@@ -41,7 +41,7 @@ class EventSources:
             thread.start()
 
     def stop(self) -> None:
-        """Ends at once where nothing is worked, else waits a while for it."""
+        """Ends idle threads at once, and waits a while for the others."""
         self._ending.set()
         self.aws.end_waiting()
         for thread in self._threads:
@@ -61,13 +61,13 @@ class EventSources:
                 if messages := received.get("Messages"):
                     self._work(source, messages, sqs, url)
             except (BotoCoreError, ClientError):
-                # Somebody took the queue away, for a test say; it may be there again.
+                # The queue was deleted, for example by a test; it may be created again.
                 self._ending.wait(_AFTER_A_FAILURE_S)
 
     def _work(self, source: EventSource, messages: Sequence["MessageTypeDef"], sqs: "SQSClient", url: str) -> None:
         try:
             answer = self.invoke(source.function, sqs_event(messages, source.queue))
-        except Exception:  # noqa: BLE001 - it stands in the function's log; the whole batch comes again
+        except Exception:  # noqa: BLE001 - it is in the function's log; the whole batch is received again
             return
         sent = [message["MessageId"] for message in messages]
         again = failed(answer, sent) if source.reports_failures else frozenset[str]()
@@ -82,7 +82,7 @@ class EventSources:
 
 
 def sqs_event(messages: Iterable["MessageTypeDef"], queue: str) -> Mapping[str, object]:
-    """What a function is invoked with (docs.aws.amazon.com/lambda/latest/dg/with-sqs.html)."""
+    """The event that a function is invoked with (docs.aws.amazon.com/lambda/latest/dg/with-sqs.html)."""
     return {
         "Records": [
             {
@@ -104,9 +104,9 @@ def sqs_event(messages: Iterable["MessageTypeDef"], queue: str) -> Mapping[str, 
 
 
 def failed(answer: object, sent: Sequence[str]) -> frozenset[str]:
-    """The message ids that a function reports as failed; all that were sent, if its report cannot be read.
+    """The message ids that a function reports as failed; all that were sent if its report cannot be read.
 
-    Nothing at all is success (docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html).
+    An empty answer is success (docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html).
     """
     everything = frozenset(sent)
     if answer is None:
@@ -121,7 +121,7 @@ def failed(answer: object, sent: Sequence[str]) -> frozenset[str]:
 
 
 def _attribute(value: "MessageAttributeValueOutputTypeDef") -> Mapping[str, object]:
-    """A message's own attribute. Bytes are left out: nobody sends any."""
+    """A message's own attribute. Bytes are left out: no sender uses them."""
     return {
         "stringValue": value.get("StringValue"),
         "stringListValues": [],

@@ -1,4 +1,4 @@
-"""The services of AWS that the functions use, behind one address: moto's, another engine's, our own."""
+"""The services of AWS that the functions use, behind one address: moto's, another engine's, local ones."""
 
 import re
 import threading
@@ -29,14 +29,14 @@ class Services:
     """WSGI: hands each request to the service that it names, and refuses all others.
 
     moto has many more, some of which run containers or serve files: the address may be open to a network
-    (BIND=0.0.0.0), so nothing is served that the functions do not use. `invocations` is Lambda, as soon as there are
+    (BIND=0.0.0.0), so nothing is served that the functions do not use. `invocations` is Lambda, once there are
     functions.
     """
 
     def __init__(self, dynamodb_url: str | None) -> None:
-        turn = threading.Condition()  # one for both: a rule of the bus may put its events into a queue
-        self.queues = Queues(_Moto("sqs"), turn)
-        self.bus = EventBus(OneAtATime(_Moto("events"), turn))
+        lock = threading.Condition()  # one for both: a rule of the bus may send its events to a queue
+        self.queues = Queues(_Moto("sqs"), lock)
+        self.bus = EventBus(OneAtATime(_Moto("events"), lock))
         self.invocations: WSGIApplication | None = None
         # By the first part of the header X-Amz-Target.
         self._by_target: Mapping[str, WSGIApplication] = {
@@ -56,8 +56,8 @@ class Services:
             return self._by_target.get(str(target).partition(".")[0])
         if environ["PATH_INFO"] == PUBLISHED and environ["REQUEST_METHOD"] == "GET":
             return self.bus.show
-        # Whatever uses an SDK signs. A page in a browser cannot say so without asking first, and is refused then: no
-        # page may invoke the functions of operators.
+        # Every SDK signs. A page in a browser cannot send that header without a preflight, which is refused: no page
+        # may invoke the functions of operators.
         signed = str(environ.get("HTTP_AUTHORIZATION", "")).startswith("AWS4-HMAC-SHA256 ")
         return self.invocations if signed and _INVOCATIONS.fullmatch(environ["PATH_INFO"]) else None
 
@@ -69,7 +69,7 @@ def _refused(_: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[
 
 
 class _Moto:
-    """WSGI: one of moto's services, made at its first request. moto's own dispatcher would serve them all."""
+    """WSGI: one of moto's services, created at its first request. moto's own dispatcher would serve them all."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -79,7 +79,7 @@ class _Moto:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         with self._making:
             if self._app is None:
-                from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415 - it costs a while
+                from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415 - the import is slow
 
                 app = create_backend_app(self._service)  # type: ignore[arg-type]  # a Literal of all services
                 self._app = cast("WSGIApplication", app)
@@ -87,7 +87,7 @@ class _Moto:
 
 
 class _Elsewhere:
-    """WSGI: passes a request on to another engine, unchanged, and its answer back."""
+    """WSGI: passes a request unchanged to another engine, and returns its answer."""
 
     def __init__(self, url: str) -> None:
         self._url = url

@@ -1,4 +1,4 @@
-"""A certificate authority of one's own, for servers that only this machine shall trust."""
+"""A local certificate authority, for servers that only this machine trusts."""
 
 import fcntl
 import hashlib
@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chat_lookup.clock import Clock, SystemClock
 
-# How a local server may be called: host.docker.internal is this machine, seen from a container.
+# The names of a local server: host.docker.internal is this machine, seen from a container.
 LOCAL_NAMES = ("127.0.0.1", "::1", "localhost", "host.docker.internal")
 
 _CA_LIFE = timedelta(days=3650)
@@ -28,7 +28,7 @@ _REAL_TIME = SystemClock()
 
 
 class Authority:
-    """An authority kept in `folder`: made once, used again, renewed when it is about to expire.
+    """An authority stored in `folder`: created once, reused, renewed when it is about to expire.
 
     `ca_file` and `ca_pem` are what a client trusts. Keys are readable by their owner only. They are elliptic: a run
     makes several, and RSA keys would take seconds. The certificates pass OpenSSL's strict checks, which Python applies
@@ -51,7 +51,7 @@ class Authority:
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def server_context(self, names: Sequence[str] = LOCAL_NAMES) -> ssl.SSLContext:
-        """A context for a server that is called by any of `names` (host names and IP addresses)."""
+        """A context for a server with these `names` (host names and IP addresses)."""
         if not names:
             raise ValueError("a server certificate needs at least one name")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -70,7 +70,7 @@ class Authority:
         return key, certificate
 
     def _read_or_make_server(self, names: tuple[str, ...]) -> Path:
-        # The authority is part of the name: what a former one signed is never served again.
+        # The authority is part of the name: what a former authority signed is never served again.
         mark = hashlib.sha256("\n".join((self.ca_pem, *names)).encode()).hexdigest()[:16]
         path = self._folder / f"server-{mark}.pem"
         if not self._usable(path):
@@ -166,7 +166,7 @@ def _pem(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> byte
 
 
 def _write(path: Path, content: bytes, *, mode: int) -> None:
-    """Replaces a file at once: no reader sees half of it, and no other user ever sees a key."""
+    """Replaces a file in one step: no reader sees half of it, and no other user ever sees a key."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent)  # readable by its owner only
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

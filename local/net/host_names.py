@@ -8,7 +8,7 @@ from chat_lookup.bitrix24.address_guard import is_public
 
 
 def is_private(host: str) -> bool:
-    """Whether a host has an address that is not public; a host that nobody knows has none."""
+    """Whether a host has an address that is not public; an unknown host has none."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -18,11 +18,11 @@ def is_private(host: str) -> bool:
 
 @contextmanager
 def resolving(name: str, address: str) -> Iterator[None]:
-    """Inside, this process finds `name` at `address`; every other name as ever.
+    """Inside, this process resolves `name` to `address`, and every other name as usual.
 
     For `PORTAL_HOST=host.docker.internal`: containers reach the local portal by that name, so its webhook is stored
     with it, and the functions that run in this process must reach it by the same name. Where Docker itself did not
-    write the name into the hosts file, no resolver knows it.
+    write the name into the hosts file, no resolver finds it.
     """
     ask = socket.getaddrinfo
 

@@ -31,7 +31,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None,
 
 
 class ConnectionCut(Exception):
-    """Raised by an application to end the connection without an answer, as a crashed server does."""
+    """Raised by an application to end the connection without an answer, like a crashed server."""
 
 
 class HttpServer:
@@ -87,14 +87,14 @@ class _Server(ThreadingMixIn, TCPServer):
         super().__init__((host, port), _Handler)
 
     def finish_request(self, request: "socket.socket | tuple[bytes, socket.socket]", client_address: object) -> None:
-        """Runs in the connection's own thread, and so does the handshake: a client that connects and says nothing
-        keeps nobody else waiting."""
+        """Runs in the connection's own thread, and so does the handshake: a client that connects and sends nothing
+        does not block others."""
         if not isinstance(request, socket.socket):
-            raise TypeError("this server speaks TCP")
+            raise TypeError("this server supports TCP only")
         request.settimeout(_HANDSHAKE_S)
         with contextlib.suppress(OSError), self._secured(request) as connection, self._remembered(connection):
             if isinstance(connection, ssl.SSLSocket):
-                connection.do_handshake()  # a failure here is the client's affair
+                connection.do_handshake()  # a failure here is the client's
             _Handler(connection, client_address, self)
 
     def _secured(self, connection: socket.socket) -> socket.socket:
@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionCut:
             self.close_connection = True
             return
-        except Exception:  # noqa: BLE001 - the last line: an application's fault must not take the server down
+        except Exception:  # noqa: BLE001 - an application's error must not stop the server
             _log_failure("the application failed")
             response = Response("500 Internal Server Error", [("Content-Type", "text/plain")], b"Internal Server Error")
         self._send(response)
@@ -190,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
         for name in self.headers:
             if "_" in name:
-                continue  # would pass for its namesake with a hyphen
+                continue  # would look like the same name with a hyphen
             key = name.upper().replace("-", "_")
             if key == "CONTENT_TYPE":
                 environ[key] = self.headers[name]
@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         if announced is None and not bodiless:
             self.send_header("Content-Length", str(len(response.body)))
         if announced is not None and not bodiless and announced != str(len(response.body)):
-            self.close_connection = True  # an answer cut short, or one that overflows: what follows could not be read
+            self.close_connection = True  # an answer that is too short or too long: the next one could not be read
         self.end_headers()
         if not bodiless:
             self.wfile.write(response.body)
@@ -217,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Response:
-    """What a WSGI application answered, whole."""
+    """The whole answer of a WSGI application."""
 
     def __init__(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
         self.status = status

@@ -1,4 +1,4 @@
-"""The local portal as a whole: its addresses, its authority, and starting and stopping."""
+"""The local portal as a whole: its addresses, its authority, its start and stop."""
 
 import secrets
 import threading
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 _WEBHOOK_SCOPES = frozenset({"im", "imbot", "imopenlines", "task"})
-_REACHABLE = ("127.0.0.1", "localhost")  # this machine's names wherever it is; the portal may be renamed to either
+_REACHABLE = ("127.0.0.1", "localhost")  # this machine's names in every network; the portal may be renamed to either
 
 
 class LocalPortal:
     """A Bitrix24 portal on this machine, with its authorisation server beside it on the same port: HTTPS with a
-    certificate of its own making, chats of the documents' samples.
+    certificate of its own authority, chats of the documents' samples.
 
-    `state_dir` keeps the authority, everything else is in memory. `clock` is shared with whoever shall see the time
-    that the portal sees. `bind` and `port` say where it listens (port 0: a free one), `host` by which name it is
-    called in the addresses given out. With `demo` the portal is the one that the sample events speak of.
+    `state_dir` stores the authority, everything else is in memory. `clock` is shared with all that must have the
+    portal's time. It listens on `bind` and `port` (port 0: a free one); `host` is its name in the addresses that it
+    gives out. With `demo` it is the portal of the sample events.
 
     The control address is plain HTTP, so that curl needs no authority, and is bound to this machine only, whatever
     `bind` is.
@@ -99,7 +99,7 @@ class LocalPortal:
 
     @property
     def local_hosts(self) -> frozenset[str]:
-        """Every `host:port` under which this portal and its authorisation server may be found, renamed or not."""
+        """Every `host:port` under which this portal and its authorisation server can be reached, renamed or not."""
         identity = self._state.identity
         return frozenset({identity.server_domain, *map(identity.under, _REACHABLE)})
 
@@ -131,7 +131,7 @@ class LocalPortal:
         self._control.start()
 
     def stop(self) -> None:
-        """Ends both servers; a reply that is being held back is not sent any more."""
+        """Ends both servers; a delayed reply is not sent any more."""
         self._stopping.set()
         self._portal.stop()
         self._control.stop()
@@ -148,7 +148,7 @@ class LocalPortal:
 
     def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         reply = self._reply(environ)
-        # Real time: the caller's patience is not moved with the clock.
+        # Real time: a caller's timeout does not move with the clock.
         stopped = reply.delay_s > 0 and self._stopping.wait(reply.delay_s)
         if reply.drop or stopped:
             raise ConnectionCut

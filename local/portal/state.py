@@ -1,4 +1,4 @@
-"""Everything that the portal and its authorisation server know, under one lock."""
+"""The whole state of the portal and its authorisation server, under one lock."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -20,10 +20,10 @@ from local.portal.protocol import rest_wire
 
 
 class State:
-    """`lock` is held by whoever reads or changes what is in here.
+    """The caller must hold `lock` to read or change the state.
 
-    One lock and no finer ones: a decision about limits or tokens and what follows from it must not be torn apart, and
-    each takes microseconds. Nothing is sent while it is held.
+    One lock and no finer ones: a decision about limits or tokens and its consequences must be one step, and each takes
+    microseconds. Nothing is sent while it is held.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class State:
         self.calls = CallLog()
 
     def reset(self) -> None:
-        """Forgets calls, faults and messages, and puts the plan back; everything else stays."""
+        """Drops calls, faults and messages, and restores the default plan; everything else stays."""
         self.plan = Plan()
         self.faults.clear()
         self.calls.clear()
@@ -63,20 +63,20 @@ class State:
         return context
 
     def user(self, user_id: int) -> User:
-        """Somebody who works here. Raises Impossible."""
+        """An active user. Raises Impossible."""
         users = self.content.users
         if user_id not in users or not users[user_id].active:
             active = ", ".join(str(user.id) for user in users.values() if user.active)
-            raise Impossible(f"no such user works here; there are {active}")
+            raise Impossible(f"no such user; active users are {active}")
         return users[user_id]
 
     def issue(self, context: Context, user_id: int, lifetime: float = ACCESS_S) -> Pair:
-        """Tokens for somebody who works here. Raises Impossible."""
+        """Tokens for an active user. Raises Impossible."""
         return self.tokens.issue(context.installation, self.user(user_id).id, self.clock.now(), lifetime)
 
     def demonstrated(self, refresh_token: str, client_id: str) -> Pair | None:
-        """For the refresh token in the sample events a pair of the administrator's own, anew each time that it comes:
-        the samples are to work more than once."""
+        """For the refresh token in the sample events a new pair of the administrator, each time that it is sent: the
+        samples must work more than once."""
         context = self.installed(client_id)
         if context is None or self.demo is None or refresh_token != self.demo.refresh_token:
             return None
@@ -85,7 +85,7 @@ class State:
     def recorded(
         self, name: str, params: Mapping[str, object], decide: Callable[[float], rest_wire.Reply]
     ) -> rest_wire.Reply:
-        """Decides on a request at this moment, under the lock, and writes it down."""
+        """Decides on a request at this moment, under the lock, and records it."""
         with self.lock:
             at = self.clock.now()
             reply = decide(at)
@@ -93,7 +93,7 @@ class State:
         return reply
 
     def secrets(self) -> set[str]:
-        """Whatever must not be shown, wherever a caller put it."""
+        """All secrets, which must not be shown wherever a caller put them."""
         found = {self.webhook.code, *self.tokens.issued}
         found |= {bot.token for bot in self.content.bots.values()}
         found |= {application.client_secret for application in self.applications.all()}

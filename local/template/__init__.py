@@ -1,1 +1,1 @@
-"""template.yaml as the local run reads it: resources, functions, queues, intrinsic functions."""
+"""Reads template.yaml for the local run: resources, functions, queues, intrinsic functions."""

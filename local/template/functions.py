@@ -1,4 +1,4 @@
-"""What `template.yaml` says of one function, and what whoever invokes it may call it."""
+"""One function as `template.yaml` defines it, and the names that it can be invoked by."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ LATEST = "$LATEST"
 class Function:
     """One function: `timeout` in seconds, `memory_size` in MB, `environment` is the Globals' and its own, resolved.
 
-    A queue stands in the environment by its name: where it is reached is known when the stores are (`queue_variables`).
-    `alias` is what callers go through; there is one version only here.
+    The environment contains the name of a queue: its URL is known once the stores are (`queue_variables`).
+    Callers use `alias`; there is one version only here.
     """
 
     logical_id: str
@@ -29,7 +29,7 @@ class Function:
     alias: str = ""
 
     def called(self) -> Iterator[str]:
-        """What whoever invokes it may call it: by name or ARN, as it is or through its alias."""
+        """The names that it can be invoked by: name or ARN, each with and without its alias."""
         for qualifier in {"", LATEST, self.alias}:
             yield qualified(self.logical_id, qualifier)
             yield function_arn(self.logical_id, qualifier)
@@ -46,12 +46,12 @@ def qualified(name: str, qualifier: str) -> str:
 
 
 def alias_of(properties: Mapping[str, object]) -> str:
-    """The alias that SAM keeps on a function's newest version; empty for none."""
+    """The alias that SAM sets to a function's newest version; empty for none."""
     return str(properties.get("AutoPublishAlias", ""))
 
 
 def aliases(resources: Mapping[str, Mapping[str, object]], shared: Mapping[str, object]) -> dict[str, str]:
-    """What `Ref` of `LogicalId.Alias` gives, for each function; `shared` is what the Globals say of all."""
+    """The value of `Ref` of `LogicalId.Alias` for each function; `shared` are the Globals of all functions."""
     functions = {
         name: {**shared, **mapping(each.get("Properties", {}), name)}
         for name, each in resources.items()

@@ -1,4 +1,4 @@
-"""CloudFormation's own words in a template: its short tags, and what they refer to on this machine."""
+"""CloudFormation's intrinsic functions in a template: the short tags, and their values on this machine."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,15 +18,15 @@ PSEUDO_PARAMETERS: Mapping[str, str] = {
 
 
 class TemplateError(Exception):
-    """The template says something that the local run cannot follow."""
+    """The template contains something that the local run does not support."""
 
 
 class Intrinsics:
-    """Resolves the values of one template, as far as the local run follows them.
+    """Resolves the values of one template, as far as the local run supports them.
 
-    `names` is what `Ref` gives for a resource, `attributes` what `Fn::GetAtt` gives for `LogicalId.Attribute`;
-    `conditions` are the template's own. A parameter has its default. Every method takes the value's place and raises
-    TemplateError with it.
+    `names` are the values of `Ref` for a resource, `attributes` those of `Fn::GetAtt` for `LogicalId.Attribute`;
+    `conditions` are the template's own. A parameter has its default. Every method takes the value's place in the
+    template and raises TemplateError with it.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Intrinsics:
         self._names = {**names, **PSEUDO_PARAMETERS}
         self._attributes = attributes
         self._conditions = conditions
-        self._followed: Mapping[str, Callable[[object, str], object]] = {
+        self._supported: Mapping[str, Callable[[object, str], object]] = {
             "Ref": self._reference,
             "Fn::Sub": self._substituted,
             "Fn::GetAtt": self._attribute,
@@ -53,14 +53,14 @@ class Intrinsics:
             return [self.plain(each, place) for each in value]
         if not isinstance(value, dict):
             return value
-        if len(value) == 1 and (name := next(iter(value))) in self._followed:
-            return self._followed[name](value[name], place)
+        if len(value) == 1 and (name := next(iter(value))) in self._supported:
+            return self._supported[name](value[name], place)
         if unknown := [name for name in value if name.startswith("Fn::") or name in ("Ref", "Condition")]:
-            raise TemplateError(f"{place}: the local run does not follow {', '.join(unknown)}")
+            raise TemplateError(f"{place}: the local run does not support {', '.join(unknown)}")
         return {name: self.plain(each, place) for name, each in value.items()}
 
     def text(self, value: object, place: str) -> str:
-        """The value as text; truth is `true` or `false`, as CloudFormation writes it into the environment."""
+        """The value as text; a boolean is `true` or `false`, as CloudFormation writes it into the environment."""
         plain = self.plain(value, place)
         if isinstance(plain, bool):
             return str(plain).lower()
@@ -80,20 +80,20 @@ class Intrinsics:
             parameter = mapping(self._parameters[str(name)], f"Parameters.{name}")
             return self.text(parameter.get("Default"), f"{place}: the default of parameter {name}")
         if name not in self._names:
-            raise TemplateError(f"{place} refers to {name}, which is not there")
+            raise TemplateError(f"{place} refers to {name}, which does not exist")
         return self._names[str(name)]
 
     def _substituted(self, pattern: object, place: str) -> str:
         if not isinstance(pattern, str):
-            raise TemplateError(f"{place}: the local run follows Fn::Sub with one text only")
-        # "${!Literal}" stands for "${Literal}" and is none of ours.
+            raise TemplateError(f"{place}: the local run supports Fn::Sub with one text only")
+        # "${!Literal}" is an escaped "${Literal}".
         filled = re.sub(r"\$\{([^!}]+)\}", lambda found: self._reference(found[1], place), pattern)
         return filled.replace("${!", "${")
 
     def _attribute(self, named: object, place: str) -> str:
         path = ".".join(map(str, named)) if isinstance(named, list) else str(named)
         if path not in self._attributes:
-            raise TemplateError(f"{place}: the local run does not follow Fn::GetAtt of {path}")
+            raise TemplateError(f"{place}: the local run does not support Fn::GetAtt of {path}")
         return self._attributes[path]
 
     def _chosen(self, choice: object, place: str) -> object:
@@ -103,7 +103,7 @@ class Intrinsics:
         raise TemplateError(f"{place}: Fn::If takes a condition and two values")
 
     def holds(self, condition: object, place: str) -> bool:
-        """Whether a condition holds: one of the template's by its name, or one as it is written there."""
+        """Whether a condition holds: one of the template's by its name, or an inline one."""
         match condition:
             case {"Condition": str(name)} if name in self._conditions:
                 return self.holds(self._conditions[name], f"Conditions.{name}")
@@ -115,7 +115,7 @@ class Intrinsics:
                 return all(self.holds(each, place) for each in inner)
             case {"Fn::Or": [*inner]}:
                 return any(self.holds(each, place) for each in inner)
-        raise TemplateError(f"{place}: the local run does not follow the condition {condition}")
+        raise TemplateError(f"{place}: the local run does not support the condition {condition}")
 
 
 def parsed(text: str) -> object:
@@ -132,9 +132,9 @@ def mapping(value: object, place: str) -> dict[str, object]:
 
 
 def admit(properties: Mapping[str, object], admitted: frozenset[str], place: str) -> None:
-    """Raises TemplateError for properties that the local run would overlook."""
+    """Raises TemplateError for properties that the local run would ignore."""
     if unknown := sorted(properties.keys() - admitted):
-        raise TemplateError(f"{place}: the local run does not know {', '.join(unknown)}")
+        raise TemplateError(f"{place}: the local run does not support {', '.join(unknown)}")
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,4 +1,4 @@
-"""What `template.yaml` says of queues and of the functions behind them."""
+"""Queues as `template.yaml` defines them, and the functions that process their messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ QUEUE_PROPERTIES_OF_THE_CLOUD = frozenset(
     }
 )
 SOURCE_PROPERTIES = frozenset({"BatchSize", "FunctionResponseTypes", "Queue"})
-# How many batches the cloud works at a time; one is worked at a time here.
+# How many batches the cloud processes at a time; the local run processes one.
 SOURCE_PROPERTIES_OF_THE_CLOUD = frozenset({"ScalingConfig"})
 LARGEST_BATCH = 10
-"""What one receive gives; the cloud puts several together for more."""
+"""The most messages of one receive; the cloud combines several for more."""
 INVOKE_PROPERTIES = frozenset({"DestinationConfig", "MaximumRetryAttempts"})
 RETRIES = 2
 """Lambda's own, of an asynchronous invocation that fails."""
@@ -51,14 +51,14 @@ class EventSource:
 
 @dataclass(frozen=True, slots=True)
 class Asynchronous:
-    """What becomes of an asynchronous invocation that fails: so many more tries, then a record of it for a queue."""
+    """What follows a failed asynchronous invocation: `retries`, then a record of it for a queue."""
 
     retries: int = RETRIES
     on_failure: str | None = None
 
 
 def arn_of(name: str) -> str:
-    """What `Fn::GetAtt` of a queue's `Arn` gives; only read again in this module, since regions of stores differ."""
+    """The value of `Fn::GetAtt` of a queue's `Arn`; only this module reads it, since regions of stores differ."""
     return _ARN + name
 
 
@@ -82,10 +82,10 @@ def read_source(function: str, properties: Mapping[str, object], intrinsics: Int
     admit(properties, SOURCE_PROPERTIES | SOURCE_PROPERTIES_OF_THE_CLOUD, place)
     size = intrinsics.number(properties.get("BatchSize", LARGEST_BATCH), f"{place}.BatchSize")
     if not 1 <= size <= LARGEST_BATCH:
-        raise TemplateError(f"{place}: the local run has batches of 1 to {LARGEST_BATCH}")
+        raise TemplateError(f"{place}: the local run supports batches of 1 to {LARGEST_BATCH}")
     reports = properties.get("FunctionResponseTypes", [])
     if reports not in ([], ["ReportBatchItemFailures"]):
-        raise TemplateError(f"{place}: the local run knows ReportBatchItemFailures only")
+        raise TemplateError(f"{place}: the local run supports ReportBatchItemFailures only")
     return EventSource(function, _queue(properties.get("Queue"), intrinsics, place), size, bool(reports))
 
 
@@ -105,5 +105,5 @@ def _queue(arn: object, intrinsics: Intrinsics, place: str) -> str:
     """The name of the queue that an ARN names."""
     named = intrinsics.text(arn, place)
     if not named.startswith(_ARN):
-        raise TemplateError(f"{place}: the local run knows the template's own queues only")
+        raise TemplateError(f"{place}: the local run supports the template's own queues only")
     return named.removeprefix(_ARN)

@@ -1,8 +1,8 @@
-"""What `template.yaml` says of functions, routes, tables and queues, for the local run: one source, so that the two
-cannot drift.
+"""Reads functions, routes, tables and queues from `template.yaml` for the local run: one source, so that the two
+cannot differ.
 
-Whatever must be read and is not understood (a resource, an event, an intrinsic, a table's property) is a
-`TemplateError` that names the place: a local run that quietly left something out would prove nothing.
+What is not supported (a resource, an event, an intrinsic, a table's property) raises a `TemplateError` that names the
+place: a local run that left something out without an error would prove nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ __all__ = ["ACCOUNT", "DEFAULT_ROUTE", "REGION", "Function", "Route", "Template"
 
 DEFAULT_ROUTE = "$default"
 
-# Resources that change nothing in what a request meets on this machine.
+# Resources that have no effect on a request on this machine.
 WITHOUT_LOCAL_EFFECT = (
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::DomainName",
@@ -40,7 +40,7 @@ WITHOUT_LOCAL_EFFECT = (
     "AWS::SQS::QueuePolicy",
     "AWS::Serverless::LayerVersion",
 )
-# Nobody is woken on this machine: whatever runs on a schedule is invoked by hand.
+# There are no schedules on this machine: scheduled functions are invoked by hand.
 EVENTS_WITHOUT_LOCAL_EFFECT = frozenset({"Schedule"})
 TABLE_PROPERTIES = frozenset({"AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema"})
 # Safety and billing of the real table. Its name, too: a local table is named by its logical id (design 3.6).
@@ -55,7 +55,7 @@ TABLE_PROPERTIES_OF_THE_CLOUD = frozenset(
         "TimeToLiveSpecification",
     }
 )
-# Either would give the API routes, or its events a form, that this module does not see.
+# Either would define routes, or a form of events, that this module does not read.
 API_PROPERTIES_REFUSED = frozenset({"DefinitionBody", "DefinitionUri"})
 ROUTE_PROPERTIES = frozenset({"ApiId", "Method", "Path", "PayloadFormatVersion", "TimeoutInMillis"})
 
@@ -70,7 +70,7 @@ class Route:
 
     @property
     def key(self) -> str:
-        """As the gateway calls it in `routeKey`."""
+        """The route's `routeKey` in the gateway's events."""
         return DEFAULT_ROUTE if self.path == DEFAULT_ROUTE else f"{self.method} {self.path}"
 
 
@@ -88,7 +88,7 @@ class Template:
     def load(cls, path: Path, *, table_suffix: str = "") -> "Template":
         """Read a template file; tables are named by their logical ids and the suffix, which also go into `Ref`.
 
-        Raises TemplateError where the template cannot be followed.
+        Raises TemplateError where the template is not supported.
         """
         document = mapping(_parsed_once(path.read_text("utf-8")), path.name)
         return _Reader(document, path.parent, table_suffix).template()
@@ -153,9 +153,9 @@ class _Reader:
             if kind.startswith(WITHOUT_LOCAL_EFFECT):
                 continue
             if kind not in self._readers:
-                raise TemplateError(f"{logical_id}: the local run has no {kind}")
+                raise TemplateError(f"{logical_id}: the local run does not support {kind}")
             if "Condition" in resource:
-                raise TemplateError(f"{logical_id}: the local run does not follow conditions on a {kind}")
+                raise TemplateError(f"{logical_id}: the local run does not support conditions on a {kind}")
             self._readers[kind](logical_id, mapping(resource.get("Properties", {}), logical_id))
         return Template(
             self._functions, tuple(self._routes), tuple(self._tables), tuple(self._queues), tuple(self._sources)
@@ -186,13 +186,13 @@ class _Reader:
             self._sources.append(read_source(function, properties, self._intrinsics, place))
             return
         if event.get("Type") != "HttpApi":
-            raise TemplateError(f"{place}: the local run has no events of type {event.get('Type')}")
+            raise TemplateError(f"{place}: the local run does not support events of type {event.get('Type')}")
         self._read_route(place, function, properties)
 
     def _read_route(self, place: str, function: str, properties: Mapping[str, object]) -> None:
         admit(properties, ROUTE_PROPERTIES, place)
         if str(properties.get("PayloadFormatVersion", "2.0")) != "2.0":
-            raise TemplateError(f"{place}: the local run speaks payload format 2.0 only")
+            raise TemplateError(f"{place}: the local run supports payload format 2.0 only")
         # SAM's own rule: an event that gives neither path nor method is the default route.
         path = self._intrinsics.text(properties.get("Path", DEFAULT_ROUTE), f"{place}.Path")
         method = self._intrinsics.text(properties.get("Method", "ANY"), f"{place}.Method").upper()
@@ -216,7 +216,7 @@ class _Reader:
     @staticmethod
     def _read_api(logical_id: str, properties: Mapping[str, object]) -> None:
         if refused := properties.keys() & API_PROPERTIES_REFUSED:
-            raise TemplateError(f"{logical_id}: routes stand with the functions, not in {', '.join(sorted(refused))}")
+            raise TemplateError(f"{logical_id}: routes belong to the functions, not to {', '.join(sorted(refused))}")
 
     def _variables(self, properties: Mapping[str, object], place: str) -> dict[str, str]:
         environment = mapping(properties.get("Environment", {}), f"{place}.Environment")

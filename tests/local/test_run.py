@@ -1,4 +1,4 @@
-"""`make run` as its user meets it: a process with an output, files and an exit status."""
+"""`make run` as its user sees it: a process with an output, files and an exit status."""
 
 import json
 import signal
@@ -49,7 +49,7 @@ def webhook_file(portal: LocalPortal) -> str:
     return str(portal.ca_file.parents[1] / "webhook")
 
 
-def test_a_run_that_only_shows_prints_a_look_up_and_the_bots_answer_and_ends_well(tmp_path: Path) -> None:
+def test_run_with_once_prints_a_look_up_and_the_bots_answer_and_exits_with_0(tmp_path: Path) -> None:
     run = once(tmp_path)
 
     assert (run.returncode, run.stderr) == (0, "")
@@ -60,14 +60,14 @@ def test_a_run_that_only_shows_prints_a_look_up_and_the_bots_answer_and_ends_wel
     assert not (tmp_path / "run.json").exists()
 
 
-def test_a_run_for_a_look_up_that_fails_ends_badly(tmp_path: Path) -> None:
+def test_run_with_once_exits_with_1_if_the_look_up_fails(tmp_path: Path) -> None:
     run = once(tmp_path, ENTITY_ID="DEAL|404")
 
     assert run.returncode == 1
     assert "chat-not-found" in run.stdout
 
 
-def test_when_all_is_ready_every_address_is_in_a_file_that_only_its_owner_reads(stack: Running) -> None:
+def test_run_file_has_every_address_and_is_readable_by_its_owner_only(stack: Running) -> None:
     run_file = stack.state_dir / "run.json"
 
     assert stack.facts.keys() == FACTS
@@ -76,27 +76,27 @@ def test_when_all_is_ready_every_address_is_in_a_file_that_only_its_owner_reads(
     assert stat.S_IMODE(stack.state_dir.joinpath("log.jsonl").stat().st_mode) == 0o600
 
 
-def test_the_curl_line_works_as_it_is_printed(stack: Running) -> None:
+def test_curl_line_works_as_printed(stack: Running) -> None:
     (line,) = [line for line in stack.said.read_text().splitlines() if line.lstrip().startswith("curl ")]
     answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, timeout=20)
 
     assert json.loads(answer.stdout)["chat_id"] == 1437
 
 
-def test_the_api_answers_over_https_to_whoever_trusts_the_authority(stack: Running) -> None:
+def test_api_answers_over_https_to_a_client_that_trusts_the_authority(stack: Running) -> None:
     answer = stack.get(LOOK_UP, base=stack.facts["api_https_url"], ca_certs=stack.facts["ca_file"])
 
     assert answer["chat_id"] == 1437
 
 
-def test_what_was_published_of_the_talk_with_the_bot_can_be_seen(stack: Running) -> None:
+def test_published_event_of_the_question_to_the_bot_can_be_read(stack: Running) -> None:
     published = stack.get("/_published", base=stack.facts["aws_endpoint_url"])
 
     assert [entry["detail_type"] for entry in published] == ["ONIMBOTV2MESSAGEADD"]
     assert published[0]["detail"]["event_id"]
 
 
-def test_nothing_that_is_printed_or_logged_holds_the_webhook_or_the_key(stack: Running) -> None:
+def test_output_and_log_contain_neither_webhook_nor_key(stack: Running) -> None:
     code = stack.facts["webhook_url"].rstrip("/").rpartition("/")[2]
     stack.get(LOOK_UP)
 
@@ -106,7 +106,7 @@ def test_nothing_that_is_printed_or_logged_holds_the_webhook_or_the_key(stack: R
     assert DEMO_KEY not in (stack.state_dir / "log.jsonl").read_text()
 
 
-def test_the_log_lines_of_the_functions_stand_in_the_log_and_not_in_the_output(stack: Running) -> None:
+def test_log_lines_of_the_functions_are_in_the_log_and_not_in_the_output(stack: Running) -> None:
     stack.get("/health")
 
     assert "_aws" not in stack.said.read_text()
@@ -114,18 +114,18 @@ def test_the_log_lines_of_the_functions_stand_in_the_log_and_not_in_the_output(s
     assert any(line.get("route") == "GET /health" for line in lines)
 
 
-def test_containers_are_told_every_declared_variable(stack: Running) -> None:
-    told = json.loads((stack.state_dir / "env.json").read_text())["Parameters"]
+def test_env_file_has_every_declared_variable(stack: Running) -> None:
+    variables = json.loads((stack.state_dir / "env.json").read_text())["Parameters"]
 
-    assert told.keys() == Template.load(ROOT / "template.yaml").declared()
-    assert (told["PORTAL_TABLE"], told["CACHE_TABLE"]) == ("PortalTable", "CacheTable")
-    assert told["EVENT_QUEUE_URL"] == stack.facts["aws_endpoint_url"] + "/123456789012/EventQueue"
-    assert stack.facts["portal_url"].removeprefix("https://") in told["LOCAL_HOSTS"].split(",")
-    assert "BEGIN CERTIFICATE" in told["CA_PEM"]
+    assert variables.keys() == Template.load(ROOT / "template.yaml").declared()
+    assert (variables["PORTAL_TABLE"], variables["CACHE_TABLE"]) == ("PortalTable", "CacheTable")
+    assert variables["EVENT_QUEUE_URL"] == stack.facts["aws_endpoint_url"] + "/123456789012/EventQueue"
+    assert stack.facts["portal_url"].removeprefix("https://") in variables["LOCAL_HOSTS"].split(",")
+    assert "BEGIN CERTIFICATE" in variables["CA_PEM"]
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_well_when_it_is_told_to_and_takes_its_files_with_it(by: signal.Signals, tmp_path: Path) -> None:
+def test_run_exits_with_0_on_a_signal_and_deletes_its_files(by: signal.Signals, tmp_path: Path) -> None:
     with staying(tmp_path) as running:
         assert running.stop(by) == 0
 
@@ -134,7 +134,7 @@ def test_it_ends_well_when_it_is_told_to_and_takes_its_files_with_it(by: signal.
 
 
 @pytest.mark.parametrize("variable", ["API_PORT", "API_HTTPS_PORT", "PORTAL_PORT"])
-def test_a_port_that_is_taken_is_told_with_the_variable_that_chooses_another(variable: str, tmp_path: Path) -> None:
+def test_taken_port_is_reported_with_the_variable_that_chooses_another(variable: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         run = once(tmp_path, **{variable: port})
@@ -147,7 +147,7 @@ def test_a_port_that_is_taken_is_told_with_the_variable_that_chooses_another(var
 
 
 @pytest.mark.parametrize(
-    ("said", "complaint"),
+    ("values", "error"),
     [
         ({"API_PORT": "many"}, "API_PORT must be a port, 0 to 65535 (0 takes a free one)\n"),
         ({"WEBHOOK_FILE": "nowhere"}, "WEBHOOK_FILE=nowhere cannot be read: No such file or directory\n"),
@@ -155,17 +155,17 @@ def test_a_port_that_is_taken_is_told_with_the_variable_that_chooses_another(var
         ({"WEBHOOK_URL": "https://portal.example/secret/"}, "The webhook's URL: the address must have the form"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_line(said: dict[str, str], complaint: str, tmp_path: Path) -> None:
-    run = once(tmp_path, **said)
+def test_start_error_is_reported_in_one_line(values: dict[str, str], error: str, tmp_path: Path) -> None:
+    run = once(tmp_path, **values)
 
     assert (run.returncode, run.stdout) == (1, "")
-    assert run.stderr.startswith(complaint)
+    assert run.stderr.startswith(error)
     assert run.stderr.count("\n") == 1
 
 
-def test_another_portal_is_used_by_the_webhook_in_a_file(another_portal: LocalPortal, tmp_path: Path) -> None:
-    said = {"WEBHOOK_FILE": webhook_file(another_portal), "CA_FILE": str(another_portal.ca_file)}
-    with staying(tmp_path, **said) as running:
+def test_another_portal_is_used_with_the_webhook_in_a_file(another_portal: LocalPortal, tmp_path: Path) -> None:
+    values = {"WEBHOOK_FILE": webhook_file(another_portal), "CA_FILE": str(another_portal.ca_file)}
+    with staying(tmp_path, **values) as running:
         assert running.get(LOOK_UP)["chat_id"] == 1437
         assert running.facts["portal_url"] == another_portal.portal_url
         assert running.facts["control_url"] is None
@@ -173,11 +173,11 @@ def test_another_portal_is_used_by_the_webhook_in_a_file(another_portal: LocalPo
         code = another_portal.webhook_url.rstrip("/").rpartition("/")[2]
         for file in (running.said, tmp_path / "log.jsonl", tmp_path / "run.json", tmp_path / "env.json"):
             assert code not in file.read_text()
-        # The key that everybody knows opens demo portals only.
+        # The public demo key opens demo portals only.
         assert running.get(LOOK_UP, {"X-Api-Key": DEMO_KEY})["status"] == 401
 
 
-def test_no_such_chat_is_an_answer_where_the_portal_is_not_ours(another_portal: LocalPortal, tmp_path: Path) -> None:
+def test_missing_chat_counts_as_success_in_another_portal(another_portal: LocalPortal, tmp_path: Path) -> None:
     run = once(
         tmp_path, WEBHOOK_URL=another_portal.webhook_url, CA_FILE=str(another_portal.ca_file), ENTITY_ID="DEAL|404"
     )
@@ -186,9 +186,7 @@ def test_no_such_chat_is_an_answer_where_the_portal_is_not_ours(another_portal: 
     assert "chat-not-found" in run.stdout
 
 
-def test_a_portal_with_an_authority_that_nobody_named_is_not_trusted(
-    another_portal: LocalPortal, tmp_path: Path
-) -> None:
+def test_portal_with_an_unknown_authority_is_not_trusted(another_portal: LocalPortal, tmp_path: Path) -> None:
     run = once(tmp_path, WEBHOOK_FILE=webhook_file(another_portal))
 
     assert run.returncode == 1
@@ -196,11 +194,11 @@ def test_a_portal_with_an_authority_that_nobody_named_is_not_trusted(
     assert another_portal.webhook_url not in run.stderr
 
 
-def test_for_containers_the_portal_has_the_name_that_they_know(tmp_path: Path) -> None:
+def test_portal_uses_the_configured_host_for_containers(tmp_path: Path) -> None:
     with staying(tmp_path, PORTAL_HOST="host.docker.internal") as running:
-        told = json.loads((tmp_path / "env.json").read_text())["Parameters"]
+        variables = json.loads((tmp_path / "env.json").read_text())["Parameters"]
 
         assert running.facts["portal_url"].startswith("https://host.docker.internal:")
-        assert told["AWS_ENDPOINT_URL"].startswith("http://host.docker.internal:")
-        assert running.facts["portal_url"].removeprefix("https://") in told["LOCAL_HOSTS"].split(",")
+        assert variables["AWS_ENDPOINT_URL"].startswith("http://host.docker.internal:")
+        assert running.facts["portal_url"].removeprefix("https://") in variables["LOCAL_HOSTS"].split(",")
         assert running.get(LOOK_UP)["chat_id"] == 1437

@@ -28,20 +28,20 @@ def control(stack: Running, path: str, body: object) -> Any:
     return response.json()
 
 
-def test_they_have_no_address_or_key_in_common_but_each_its_own_demo_portal(stacks: Pair) -> None:
+def test_two_stacks_share_no_address_and_no_key(stacks: Pair) -> None:
     one, other = stacks
 
     assert set(one.facts.values()) & set(other.facts.values()) == {DEMO_GRANT.member_id}
 
 
-def test_the_key_of_one_opens_nothing_in_the_other(stacks: Pair) -> None:
+def test_key_of_one_stack_is_refused_by_the_other(stacks: Pair) -> None:
     one, other = stacks
 
     assert one.get(DEAL)["chat_id"] == 1437
     assert one.get(DEAL, {"X-Api-Key": other.facts["api_key"]})["status"] == 401
 
 
-def test_a_chat_of_one_portal_is_unknown_in_the_other(stacks: Pair) -> None:
+def test_chat_of_one_portal_is_unknown_in_the_other(stacks: Pair) -> None:
     one, other = stacks
     path = "/v1/chats?entity_type=OWN&entity_id=only-here"
     made = control(one, "/chats", {"entity_type": "OWN", "entity_id": "only-here"})
@@ -50,7 +50,7 @@ def test_a_chat_of_one_portal_is_unknown_in_the_other(stacks: Pair) -> None:
     assert other.get(path)["status"] == 404
 
 
-def test_what_one_has_cached_the_other_asks_for_itself(stacks: Pair) -> None:
+def test_cache_of_one_stack_is_not_used_by_the_other(stacks: Pair) -> None:
     one, other = stacks
     path = "/v1/chats?entity_type=SONET_GROUP&entity_id=133"
 
@@ -61,7 +61,7 @@ def test_what_one_has_cached_the_other_asks_for_itself(stacks: Pair) -> None:
     ]
 
 
-def test_a_clock_that_is_put_forward_is_put_forward_for_one(stacks: Pair) -> None:
+def test_clock_is_advanced_for_one_stack_only(stacks: Pair) -> None:
     one, other = stacks
     path = "/v1/chats?entity_type=TASKS_TASK&entity_id=8293"
     for stack in stacks:
@@ -72,7 +72,7 @@ def test_a_clock_that_is_put_forward_is_put_forward_for_one(stacks: Pair) -> Non
     assert other.get(path)["age_seconds"] < HOUR
 
 
-def test_a_fault_of_one_portal_leaves_the_other_well(stacks: Pair) -> None:
+def test_fault_of_one_portal_does_not_affect_the_other(stacks: Pair) -> None:
     one, other = stacks
     path = "/v1/chats?entity_type=CHAT&entity_id=13&fresh=true"
     control(one, "/faults", {"method": "*", "drop": True})

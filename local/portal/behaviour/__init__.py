@@ -1,1 +1,1 @@
-"""How the portal misbehaves on request: faults, limits, shapes; and the log of its calls."""
+"""What can be configured in the portal's behaviour: faults, limits, shapes; and the log of its calls."""

@@ -1,11 +1,11 @@
-"""The list of calls that reached the portal, for whoever asks what was sent."""
+"""The list of calls that the portal received, for tests and people who check what was sent."""
 
 import re
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-_MOST_CALLS = 100_000  # the oldest are forgotten then: a portal may run for days
+_MOST_CALLS = 100_000  # then the oldest are dropped: a portal may run for days
 MASK = "***"
 
 _SECRET_NAMES = frozenset(
@@ -53,7 +53,7 @@ class CallLog:
 
 
 def _mask(value: object, secrets: Collection[str]) -> object:
-    """Masks by name, as the value of a query (commands of a batch), and wherever a known secret turns up."""
+    """Masks by name, in the values of a query (commands of a batch), and every known secret in any text."""
     if isinstance(value, Mapping):
         return {
             str(_mask(name, secrets)): MASK if str(name).lower() in _SECRET_NAMES else _mask(item, secrets)

@@ -1,4 +1,4 @@
-"""Misbehaviour on demand: what the portal does instead of answering, told in advance and repeatable."""
+"""Faults on demand: what the portal does instead of its usual answer, defined in advance and repeatable."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ LONGEST_DELAY_MS = 60_000  # no request lasts longer (bitrix24.md 6.3)
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What happens to calls of `method` (folded, or `*` for every request to the portal; its authorisation server is
-    another machine, so that `oauth/token` and `oauth/app.info` are meant by their names only).
+    another machine, so that `oauth/token` and `oauth/app.info` are matched by their names only).
 
-    It answers with `body` as it stands, with an error body of code `error`, or with a page of `status`; or else the
-    usual answer, late (`delay_ms`, real milliseconds), cut short (`truncate`, bytes that are sent) or with other values
+    It answers with `body` unchanged, with an error body of code `error`, or with a page of `status`; or else the usual
+    answer, late (`delay_ms`, real milliseconds), cut short (`truncate`, bytes that are sent) or with other values
     in some `fields` of its object (null: without them). `drop` ends the connection. At most `times` times, and with
     `probability`.
     """
@@ -41,7 +41,7 @@ class Fault:
     seed: str = ""
 
     def shape(self, usual: Callable[[], rest_wire.Reply], *, v3: bool = False) -> rest_wire.Reply:
-        """The reply with this fault in it; `usual` is asked only where the fault has no answer of its own."""
+        """The reply with this fault in it; `usual` is called only where the fault has no answer of its own."""
         reply = self._own_answer(v3=v3) or (rest_wire.Reply(0, b"") if self.drop else self._changed(usual()))
         return replace(
             reply,
@@ -53,11 +53,11 @@ class Fault:
         )
 
     def _changed(self, usual: rest_wire.Reply) -> rest_wire.Reply:
-        """The usual answer with other values in its fields; what the answer says has happened has happened."""
+        """The usual answer with other values in its fields; the call itself has had its usual effect."""
         if not self.fields or usual.error is not None:
             return usual
-        told = {**json.loads(usual.body), **dict(self.fields)}
-        body = {name: value for name, value in told.items() if value is not None}
+        values = {**json.loads(usual.body), **dict(self.fields)}
+        body = {name: value for name, value in values.items() if value is not None}
         return replace(usual, body=rest_wire.encode(body))
 
     def refusal(self) -> Refused | None:
@@ -80,40 +80,40 @@ class Fault:
 
 @dataclass(slots=True)
 class _Armed:
-    """A fault at work: how often it struck, and how often the same call came."""
+    """An active fault: how often it was applied, and how often the same call came."""
 
     fault: Fault
     number: int
-    struck: int = 0
+    applied: int = 0
     seen: Counter[bytes] = field(default_factory=Counter)
 
-    def strikes(self, method: str, params: Mapping[str, object]) -> bool:
-        if self.struck == self.fault.times or not self._drawn(method, params):
+    def applies(self, method: str, params: Mapping[str, object]) -> bool:
+        if self.applied == self.fault.times or not self._drawn(method, params):
             return False
-        self.struck += 1
+        self.applied += 1
         return True
 
     def _drawn(self, method: str, params: Mapping[str, object]) -> bool:
-        """Decided by the seed, the call and how often it came, and by nothing else: neither by the order in which
-        threads arrive nor by the credential that came along. So the same seed gives the same day again."""
+        """Depends on the seed, the call and how often it came, and on nothing else: neither on the order in which
+        threads arrive nor on the credential of the call. So the same seed gives the same faults again."""
         if self.fault.probability >= 1:
             return True
-        told = {name: value for name, value in params.items() if name.lower() not in _CREDENTIALS}
-        call = hashlib.sha256(json.dumps([method, told], sort_keys=True).encode()).digest()
+        drawn_by = {name: value for name, value in params.items() if name.lower() not in _CREDENTIALS}
+        call = hashlib.sha256(json.dumps([method, drawn_by], sort_keys=True).encode()).digest()
         self.seen[call] += 1
         draw = json.dumps([self.fault.seed, self.number, call.hex(), self.seen[call]])
         return int.from_bytes(hashlib.sha256(draw.encode()).digest()[:8]) / 2**64 < self.fault.probability
 
 
 class FaultPlan:
-    """All faults in force; the first one that fits a call strikes."""
+    """All active faults; the first one that matches a call is applied."""
 
     def __init__(self) -> None:
         self._armed: list[_Armed] = []
         self._count = 0
 
     def arm(self, faults: Sequence[Fault]) -> None:
-        """Adds faults: among themselves in their order, before those that were told earlier."""
+        """Adds faults in their order, before those that were added earlier."""
         numbered = [_Armed(fault, self._count + position) for position, fault in enumerate(faults)]
         self._count += len(faults)
         self._armed[:0] = numbered
@@ -123,21 +123,21 @@ class FaultPlan:
         self._count = 0
 
     def of_request(self, method: str, params: Mapping[str, object]) -> Fault | None:
-        """The fault that strikes a whole request."""
+        """The fault for a whole request."""
         return self._first(method.lower(), params, _any)
 
     def of_authorisation(self, method: str, params: Mapping[str, object]) -> Fault | None:
-        """The fault that strikes a request to the authorisation server."""
+        """The fault for a request to the authorisation server."""
         return self._first(method, params, lambda fault: fault.method != EVERY_METHOD)
 
     def of_inner_call(self, method: str, params: Mapping[str, object]) -> Fault | None:
-        """The fault that strikes one call inside a batch: only one told for that method, with an error or a delay."""
+        """The fault for one call inside a batch: only one defined for that method, with an error or a delay."""
         return self._first(method.lower(), params, lambda fault: fault.method != EVERY_METHOD and _fits_inside(fault))
 
     def _first(self, method: str, params: Mapping[str, object], fits: Callable[[Fault], bool]) -> Fault | None:
         for armed in self._armed:
             fault = armed.fault
-            if fault.method in (method, EVERY_METHOD) and fits(fault) and armed.strikes(method, params):
+            if fault.method in (method, EVERY_METHOD) and fits(fault) and armed.applies(method, params):
                 return fault
         return None
 

@@ -8,7 +8,7 @@ _WINDOW_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the portal's owner pays for; the default is every plan but Enterprise.
+    """The limits of a tariff; the default is every plan but Enterprise.
 
     `rate`: requests a second that leak out of the bucket. `burst`: requests that it holds. `operating_limit`: seconds
     of work of one method in ten minutes, None for no limit (480 is the documents' example). `operating_cost_ms`: what
@@ -31,7 +31,7 @@ class LeakyBucket:
     def pour(self, now: float, plan: Plan) -> "LeakyBucket | None":
         """The bucket after one more request, or None if it would run over.
 
-        A refused request adds nothing: else a client that keeps asking would never be let in again.
+        A refused request adds nothing: otherwise a client that keeps asking would never be admitted again.
         """
         leaked = max(0.0, now - self.at) * plan.rate
         level = max(0.0, self.level - leaked) + 1.0
@@ -59,7 +59,7 @@ class OperatingTime:
         return sum(spent for _, spent in self._live(now))
 
     def reset_at(self, now: float) -> float:
-        """When the oldest minute that still counts is forgotten (Unix time)."""
+        """When the oldest minute that still counts is dropped (Unix time)."""
         live = self._live(now)
         return (live[0][0] if live else now) + _WINDOW_S
 

@@ -1,4 +1,4 @@
-"""Where the documents contradict each other, or portals differ: what this one does."""
+"""What this portal does where the documents contradict each other, or portals differ."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,8 +8,8 @@ from typing import Literal
 class Shape:
     """Where the documents contradict each other, or portals differ.
 
-    `result`: what a look-up answers. `bot_api`: a portal of `v1` knows no `imbot.v2` yet. `oauth_post`: whether the
-    authorisation server admits POST beside the documented GET. `frame`: an `old` portal's frame POST lacks the three
+    `result`: what a look-up returns. `bot_api`: a portal of `v1` has no `imbot.v2` yet. `oauth_post`: whether the
+    authorisation server accepts POST beside the documented GET. `frame`: an `old` portal's frame POST lacks the three
     fields that are documented only since 2026-08-20 (bitrix24.md 4.1). `bindings`: whether event handlers `vanish` or
     `stay` when the application is updated (event-bind.md, its English and its newer Russian page).
     `entity_id_in_events`: whether chats in the events of v2 name their entity's id, which samples leave out and

@@ -1,4 +1,4 @@
-"""A chat as the portal keeps it."""
+"""A chat as the portal stores it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ class Chat:
         return _MESSAGE_TYPES.get(self.type, "C")
 
     def dialog_id(self, member_id: int) -> str:
-        """What a member calls it: a personal chat goes by the other one's id (bitrix24.md 5.6)."""
+        """The chat's dialog id for a member: for a personal chat the id of the other one (bitrix24.md 5.6)."""
         others = self.members - {member_id}
         return str(min(others)) if self.private and others else f"chat{self.id}"
 

@@ -23,7 +23,7 @@ def moment(at: float) -> str:
 
 
 def time(start: float, finish: float, billed_s: float = 0.0) -> dict[str, object]:
-    """The `time` of an answer (bitrix24.md 2.5). What is billed without being spent is told as if it had been."""
+    """The `time` of an answer (bitrix24.md 2.5). Time that is billed and not spent is included."""
     finish = max(finish, start + billed_s)
     return {
         "start": start,

@@ -1,4 +1,4 @@
-"""What is in the portal: users, bots with their commands, chats with their messages, and handlers of applications."""
+"""The portal's content: users, bots with their commands, chats with their messages, handlers of applications."""
 
 import itertools
 import re
@@ -35,11 +35,11 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """A bot is a user, too: `id` is its user id, and its name stands there.
+    """A bot is a user, too: `id` is its user id, and the user has its name.
 
-    It belongs to the application `client_id`; where a webhook registered it, to whoever knows `token`. `api` says
-    which one registered it, and so in which form it hears of events (bitrix24.md 5.8); `handlers` are the addresses
-    by the event's name.
+    It belongs to the application `client_id`; where a webhook registered it, to the caller that has `token`. `api` is
+    the API that registered it, and so the form of its events (bitrix24.md 5.8); `handlers` are the addresses by the
+    event's name.
     """
 
     id: int
@@ -72,8 +72,8 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One handler of an application's event (bitrix24.md 1.15). `auth_type` is whose token rides along, 0: the user's
-    whose action it was."""
+    """One handler of an application's event (bitrix24.md 1.15). `auth_type` is the user whose token the event carries,
+    0 for the user who acted."""
 
     number: int
     event: str
@@ -83,7 +83,7 @@ class Binding:
 
 
 class Content:
-    """Users, bots and chats by their ids, chats also by their pair. Whoever uses it holds the portal's lock."""
+    """Users, bots and chats by their ids, chats also by their pair. The caller must hold the portal's lock."""
 
     def __init__(self) -> None:
         self.users: dict[int, User] = {}
@@ -102,19 +102,19 @@ class Content:
         return next(number for number in self._ids if number not in self.chats and number not in self.users)
 
     def next_number(self) -> int:
-        """A number for what is counted by itself: commands and bindings."""
+        """A number for commands and bindings, which are counted apart from the ids."""
         return next(self._numbers)
 
     def add_user(self, user: User) -> None:
         self.users[user.id] = user
 
     def add_bot(self, bot: Bot, name: str, last_name: str = "", work_position: str = "") -> None:
-        """Adds a bot, or puts it in the place of the one with its id."""
+        """Adds a bot, or replaces the one with its id."""
         self.bots[bot.id] = bot
         self.add_user(User(bot.id, name, last_name, work_position=work_position, kind="bot"))
 
     def remove_bot(self, bot: Bot) -> None:
-        """Its user stays, as everybody's does, but is no longer active."""
+        """Its user stays, as every user does, but is no longer active."""
         del self.bots[bot.id]
         self.commands = {number: each for number, each in self.commands.items() if each.bot_id != bot.id}
         self.add_user(replace(self.users[bot.id], active=False))
@@ -123,21 +123,21 @@ class Content:
         return [command for command in self.commands.values() if command.bot_id == bot.id]
 
     def handlers_of(self, client_id: str, event: str) -> list[Binding]:
-        """Who hears of an application's event: its bots (under the number 0) and its bindings, each address once."""
+        """The handlers of an application's event: its bots (number 0) and its bindings, each address once."""
         bots = (bot for bot in self.bots.values() if bot.client_id == client_id and event in bot.handlers)
-        heard = [Binding(0, event, bot.handlers[event]) for bot in bots]
+        of_bots = [Binding(0, event, bot.handlers[event]) for bot in bots]
         bound = [each for each in self.bindings.get(client_id, []) if each.event == event and not each.offline]
-        return list({each.handler: each for each in (*heard, *bound)}.values())
+        return list({each.handler: each for each in (*of_bots, *bound)}.values())
 
     def forget_handlers(self, client_id: str) -> None:
-        """An application's handlers vanish with it; its bots stay, and are not heard any more (bitrix24.md 9, 14)."""
+        """An application's handlers vanish with it; its bots stay, but get no more events (bitrix24.md 9, 14)."""
         self.bindings.pop(client_id, None)
         for bot in [bot for bot in self.bots.values() if bot.client_id == client_id]:
             self.bots[bot.id] = replace(bot, handlers={})
 
     def put_chat(self, chat: Chat) -> None:
-        """Adds a chat, or puts it in the place of the one with its id, and is as old as that if it keeps its pair.
-        Members who are nobody yet become users."""
+        """Adds a chat, or replaces the one with its id and keeps its age if the pair stays. Members who are not users
+        yet become users."""
         former, pair = self.chats.get(chat.id), (chat.entity_type, chat.entity_id)
         if former is None or (former.entity_type, former.entity_id) != pair:
             if former:
@@ -150,7 +150,7 @@ class Content:
             self.add_user(User(member, "User", str(member)))
 
     def personal_chat(self, user_id: int, bot_id: int, now: float) -> Chat:
-        """The chat of a user with a bot, made now if they have none."""
+        """The chat of a user with a bot, created now if they have none."""
         members = frozenset({user_id, bot_id})
         if members not in self._personal:
             title = self.users[user_id].full_name
@@ -158,7 +158,7 @@ class Content:
         return self.chats[self._personal[members]]
 
     def dialog(self, dialog_id: str, member_id: int) -> Chat | None:
-        """The chat that a member calls so: `chat<id>`, or the id of whom it has a personal chat with."""
+        """The chat with this dialog id for a member: `chat<id>`, or the id of the other one in a personal chat."""
         found = _DIALOG.fullmatch(dialog_id)
         if found is None:
             return None
@@ -168,7 +168,7 @@ class Content:
         return chat if chat and member_id in chat.members else None
 
     def bound_to(self, entity_type: str, entity_id: str) -> Chat | None:
-        """The chat that carries exactly this pair; the youngest, if several do (bitrix24.md 1.1: unspecified)."""
+        """The chat that has exactly this pair; the youngest, if several do (bitrix24.md 1.1: unspecified)."""
         ids = self._by_pair.get((entity_type, entity_id))
         return self.chats[ids[-1]] if ids else None
 

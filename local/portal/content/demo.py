@@ -1,4 +1,4 @@
-"""What a new portal holds: the documents' examples, under the ids that they have there, and users of each kind."""
+"""What a new portal contains: the documents' examples with their ids, and users of each kind."""
 
 from chat_lookup.clock import Clock
 from local.portal.content.chat import Chat
@@ -30,9 +30,9 @@ def demo_content(clock: Clock) -> Content:
     employees = (ADMIN, *EMPLOYEES)
     for user in (*employees, *_ALSO_IN.values(), GUEST, OTHER_BOT):
         content.add_user(user)
-    everybody = frozenset(user.id for user in employees)
+    employee_ids = frozenset(user.id for user in employees)
     for chat_id, title, entity_type, entity_id, data in _CHATS:
-        members = everybody | {_ALSO_IN[chat_id].id} if chat_id in _ALSO_IN else everybody
+        members = employee_ids | {_ALSO_IN[chat_id].id} if chat_id in _ALSO_IN else employee_ids
         chat = Chat(chat_id, title, ADMIN.id, members, entity_type, entity_id, data, created_at=clock.now())
         content.put_chat(chat)
     return content

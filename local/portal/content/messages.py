@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_MOST: Final = 100_000  # the oldest are forgotten then: a portal may run for days
+_MOST: Final = 100_000  # then the oldest are dropped: a portal may run for days
 _FIRST_ID: Final = 100_001  # above the ids that the documents' samples use
 LONGEST_TEXT: Final = 20_000
 _CUT_OFF: Final = " (...)"
@@ -14,8 +14,9 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}")
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """`at` is Unix time. Of a bot's message, `method` is how it came, and `answer_to` the message with the command that
-    it answers. `commands` are those given in a user's message: their bots may answer it anywhere (command-answer.md).
+    """`at` is Unix time. Of a bot's message, `method` is the one that added it, and `answer_to` the message with the
+    command that it answers. `commands` are those given in a user's message: their bots may answer it anywhere
+    (command-answer.md).
     """
 
     id: int
@@ -29,7 +30,7 @@ class ChatMessage:
 
 
 class ChatMessages:
-    """The messages by their ids, oldest first. Whoever uses it holds the portal's lock."""
+    """The messages by their ids, oldest first. The caller must hold the portal's lock."""
 
     def __init__(self) -> None:
         self._by_id: dict[int, ChatMessage] = {}
@@ -56,5 +57,5 @@ class ChatMessages:
 
 
 def cut(text: str) -> str:
-    """A text as it is kept: what is too long loses its end (chat-message-send.md)."""
+    """A text as it is stored: a text that is too long is cut off (chat-message-send.md)."""
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + _CUT_OFF

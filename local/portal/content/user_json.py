@@ -10,7 +10,7 @@ from local.portal.content.content import Bot, User, UserKind
 
 @dataclass(frozen=True, slots=True)
 class _Traits:
-    """What the flags of a kind of user say; `login` is the documents' external authorisation."""
+    """The flags of a kind of user; `login` is the documents' external authorisation."""
 
     type: str
     login: str = "default"
@@ -21,8 +21,9 @@ class _Traits:
     departments: tuple[int, ...] = ()
 
 
-# Whoever is no employee is an extranet user to the messenger, too, but for bots (imopenlines-session-history-get.md
-# shows a customer of a line); there is no type of their own for customers and guests (entities.md).
+# To the messenger, every user who is not an employee is an extranet user, too, but for bots
+# (imopenlines-session-history-get.md shows a customer of a line); customers and guests have no type of their own
+# (entities.md).
 _TRAITS: Final[Mapping[UserKind, _Traits]] = {
     "employee": _Traits("employee", departments=(1,)),
     "extranet": _Traits("extranet", extranet=True),
@@ -33,7 +34,7 @@ _TRAITS: Final[Mapping[UserKind, _Traits]] = {
 
 
 def bot_in_brief(bot: Bot) -> dict[str, object]:
-    """A bot as everybody sees it (bot-get.md)."""
+    """A bot as every caller sees it (bot-get.md)."""
     return {
         "id": bot.id,
         "code": bot.code,
@@ -53,7 +54,7 @@ def bot(bot: Bot, commands: int) -> dict[str, object]:
 
 
 def user_v2(user: User) -> dict[str, object]:
-    """A user as `imbot.v2` shows him, bots included (entities.md)."""
+    """A user as `imbot.v2` shows it, bots included (entities.md)."""
     traits = _TRAITS[user.kind]
     return {
         "id": user.id,
@@ -81,7 +82,7 @@ def user_v2(user: User) -> dict[str, object]:
 
 
 def im_user(user: User) -> dict[str, object]:
-    """A user as the messenger's older methods show him (im-user-get.md; `type` as in entities.md)."""
+    """A user as the messenger's older methods show it (im-user-get.md; `type` as in entities.md)."""
     traits = _TRAITS[user.kind]
     return {
         "id": user.id,
@@ -112,7 +113,7 @@ def im_user(user: User) -> dict[str, object]:
 
 
 def event_user_v1(user: User) -> dict[str, str]:
-    """A user in the events of v1, with all that any of them shows of him (bitrix24.md 5.4)."""
+    """A user in the events of v1, with every field that any of them has (bitrix24.md 5.4)."""
     traits = _TRAITS[user.kind]
     flags = {"BOT": traits.bot, "CONNECTOR": traits.connector, "NETWORK": traits.network, "EXTRANET": traits.extranet}
     return {

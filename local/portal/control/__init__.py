@@ -1,1 +1,1 @@
-"""The control address, by which tests and people play the portal."""
+"""The control address, by which tests and people control the portal."""

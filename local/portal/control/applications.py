@@ -64,7 +64,7 @@ class ApplicationControl:
         return {"scopes": sorted(scopes)}
 
     def _restrict(self, _: Query, body: object) -> object:
-        """Only these users may use the application; null admits everybody again."""
+        """Only these users may use the application; null admits all users again."""
         fields = Fields(body)
         context = self._state.context_of(fields.text("client_id", ""))
         admitted = fields.wholes_or_null("user_ids")
@@ -74,7 +74,7 @@ class ApplicationControl:
         return {"user_ids": admitted}
 
     def _grant(self, _: Query, body: object) -> object:
-        """The tokens of a user, as he sees them in a frame."""
+        """The tokens of a user, as a frame gets them."""
         fields = Fields(body)
         context = self._state.context_of(fields.text("client_id", ""))
         user_id = fields.whole("user_id", 1)
@@ -94,19 +94,19 @@ class ApplicationControl:
         }
 
     def _expire(self, _: Query, body: object) -> object:
-        """Access tokens end now, of one application or user if they are named; with `refresh` refresh tokens, too."""
+        """Expires access tokens, of one application or user if they are named; with `refresh` refresh tokens, too."""
         fields = Fields(body)
         client_id, user_id = fields.text("client_id", ""), fields.whole("user_id", 0)
         refresh = fields.flag("refresh", default=False)
         fields.finish()
 
-        def meant(pair: Pair) -> bool:
+        def matches(pair: Pair) -> bool:
             return client_id in ("", pair.client_id) and user_id in (0, pair.user_id)
 
-        return {"expired": self._state.tokens.expire(meant, refresh=refresh)}
+        return {"expired": self._state.tokens.expire(matches, refresh=refresh)}
 
     def _installs(self, _: Query, __: object) -> object:
-        """What is installed and bound. An application token is shown as its SHA-256, which is all that may be kept."""
+        """What is installed and bound. An application token is shown as its SHA-256: no more of it may be stored."""
         content = self._state.content
         return [
             {

@@ -1,10 +1,10 @@
-"""Control of what is said in chats: users who write to bots, and what bots answered."""
+"""Control of the conversation in chats: users who write to bots, and what bots answered."""
 
 from local.portal.content.demo import ADMIN
 from local.portal.control.deliveries import answer_to
 from local.portal.control.fields import Fields
 from local.portal.control.routes import Query, Route
-from local.portal.events.conversation import Conversation, Told
+from local.portal.events.conversation import Conversation, ConversationResult
 from local.portal.events.outgoing import LANGUAGE
 from local.portal.state import State
 
@@ -27,19 +27,19 @@ class ConversationControl:
     def _say(self, _: Query, body: object) -> object:
         fields = Fields(body)
         text = fields.text("text", shortest=1)
-        chat_id, user_id, bot_id, language = _who(fields)
+        chat_id, user_id, bot_id, language = _target(fields)
         fields.finish()
-        told = self._conversation.say(text, chat_id, user_id=user_id, bot_id=bot_id, language=language)
-        return {"message_id": told.message_id, **_shown(told)}
+        result = self._conversation.say(text, chat_id, user_id=user_id, bot_id=bot_id, language=language)
+        return {"message_id": result.message_id, **_shown(result)}
 
     def _join(self, _: Query, body: object) -> object:
         fields = Fields(body)
-        chat_id, user_id, bot_id, language = _who(fields)
+        chat_id, user_id, bot_id, language = _target(fields)
         fields.finish()
         return _shown(self._conversation.join(chat_id, user_id=user_id, bot_id=bot_id, language=language))
 
     def _messages(self, _: Query, __: object) -> object:
-        """What bots wrote, the newest last; `answer_to` is the message with the command that one answers."""
+        """What bots wrote, the newest last; `answer_to` is the message whose command it answers."""
         content = self._state.content
         return [
             {
@@ -56,13 +56,13 @@ class ConversationControl:
         ]
 
 
-def _who(fields: Fields) -> tuple[int | None, int, int | None, str]:
+def _target(fields: Fields) -> tuple[int | None, int, int | None, str]:
     chat_id = fields.whole("chat_id") if fields.has("chat_id") else None
     bot_id = fields.whole("bot_id") if fields.has("bot_id") else None
     return chat_id, fields.whole("user_id", ADMIN.id), bot_id, fields.text("language", LANGUAGE)
 
 
-def _shown(told: Told) -> dict[str, object]:
+def _shown(result: ConversationResult) -> dict[str, object]:
     """The chat, and each event with its answer."""
-    sent = [{"event": each.message.event, **answer_to(each)} for each in told.sent]
-    return {"chat_id": told.chat_id, "sent": sent}
+    sent = [{"event": each.message.event, **answer_to(each)} for each in result.sent]
+    return {"chat_id": result.chat_id, "sent": sent}

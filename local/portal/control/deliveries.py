@@ -1,4 +1,4 @@
-"""Control of what the portal sends to a service: installing, visiting, updating, uninstalling, events."""
+"""Control of what the portal sends to a service: install, visit, update, uninstall, events."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -13,8 +13,8 @@ _KINDS = ("interface", "event", "code")
 
 
 class SendingControl:
-    """In every body, `client_id` may be left out where there is one application only; `path`, `fields` and `send` say
-    how a message is to differ from the usual one (`installer.Manner`)."""
+    """In every body, `client_id` may be left out where there is one application only; `path`, `fields` and `send`
+    define how a message differs from the usual one (`installer.Manner`)."""
 
     def __init__(self, installer: Installer, courier: Courier) -> None:
         self._installer = installer
@@ -35,7 +35,7 @@ class SendingControl:
         kind = cast(Kind, fields.one_of("kind", _KINDS)) if fields.has("kind") else None
         service_url = fields.text("service_url", "")
         fields.finish()
-        return _told(
+        return _outcome(
             self._installer.install(client_id, kind=kind, user_id=user_id, service_url=service_url, manner=manner)
         )
 
@@ -43,22 +43,22 @@ class SendingControl:
         fields = Fields(body)
         client_id, user_id, manner = _client_id(fields), fields.whole("user_id", 1), _manner(fields)
         fields.finish()
-        return _told(self._installer.visit(client_id, user_id=user_id, manner=manner))
+        return _outcome(self._installer.visit(client_id, user_id=user_id, manner=manner))
 
     def _update(self, _: Query, body: object) -> object:
         fields = Fields(body)
         client_id, user_id, manner = _client_id(fields), fields.whole("user_id", 1), _manner(fields)
         fields.finish()
-        return _told(self._installer.update(client_id, user_id=user_id, manner=manner))
+        return _outcome(self._installer.update(client_id, user_id=user_id, manner=manner))
 
     def _uninstall(self, _: Query, body: object) -> object:
         fields = Fields(body)
         client_id, clean, manner = _client_id(fields), fields.flag("clean", default=True), _manner(fields)
         fields.finish()
-        return _told(self._installer.uninstall(client_id, clean=clean, manner=manner))
+        return _outcome(self._installer.uninstall(client_id, clean=clean, manner=manner))
 
     def _emit(self, _: Query, body: object) -> object:
-        """An event with its data, for all that hear of it; or a text just as it stands, for them or for a path."""
+        """An event with its data, for all its handlers; or a text unchanged, for the handlers or for a path."""
         fields = Fields(body)
         client_id = _client_id(fields)
         if fields.has("raw"):
@@ -87,16 +87,16 @@ def _path(fields: Fields) -> str:
 
 def _manner(fields: Fields) -> Manner:
     path, send = _path(fields), fields.flag("send", default=True)
-    told = Fields(fields.take("fields", {}), '"fields"')
-    return Manner(path, {name: told.text_or_null(name) for name in told.names()}, send)
+    values = Fields(fields.take("fields", {}), '"fields"')
+    return Manner(path, {name: values.text_or_null(name) for name in values.names()}, send)
 
 
-def _told(outcome: Outcome) -> object:
+def _outcome(outcome: Outcome) -> object:
     return {"finished": outcome.finished, "why": outcome.why, **_answers(outcome.sent)}
 
 
 def _answers(sent: tuple[Sent, ...]) -> dict[str, object]:
-    """Status and body of the first answer, and every message with its own; what was not sent is shown in full."""
+    """Status and body of the first answer, and each message with its status; unsent messages are shown in full."""
     first = sent[0].answer if sent else None
     return {
         "status": first.status if first else None,
@@ -106,7 +106,7 @@ def _answers(sent: tuple[Sent, ...]) -> dict[str, object]:
 
 
 def answer_to(sent: Sent) -> dict[str, object]:
-    """One message with what came back."""
+    """One message with its answer."""
     message = sent.message
     if sent.answer:
         return {"verb": message.verb, "url": message.url.partition("?")[0], "status": sent.answer.status}

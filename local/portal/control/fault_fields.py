@@ -1,4 +1,4 @@
-"""A fault as it is told over the control address."""
+"""Reads a fault from a control request."""
 
 import json
 
@@ -34,7 +34,7 @@ def read_fault(value: object) -> Fault:
 
 
 def _body(fields: Fields) -> str | None:
-    """A text is sent as it stands, anything else as JSON."""
+    """A text is sent unchanged, anything else as JSON."""
     if not fields.has("body"):
         return None
     body = fields.take("body", "")
@@ -42,7 +42,7 @@ def _body(fields: Fields) -> str | None:
 
 
 def _changes(fields: Fields) -> tuple[tuple[str, object], ...]:
-    """Any JSON for each name; null takes the field away."""
+    """Any JSON for each name; null removes the field."""
     changes = Fields(fields.take("fields", {}), '"fields"')
     return tuple((name, changes.take(name, None)) for name in changes.names())
 

@@ -1,4 +1,4 @@
-"""Reading the JSON body of a control request, field by field; a fault in it is named."""
+"""Reads the JSON body of a control request field by field; an error names the field."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 
 class ControlError(Exception):
-    """A control request that makes no sense; the message names what is wrong with it."""
+    """An invalid control request; the message names what is wrong with it."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -14,7 +14,7 @@ class ControlError(Exception):
 
 
 class Fields:
-    """One JSON object. Each reader takes a field out; `finish` complains about those that nobody asked for."""
+    """One JSON object. Each reader takes a field out; `finish` refuses those that no reader asked for."""
 
     def __init__(self, value: object, what: str = "the body") -> None:
         if not isinstance(value, Mapping):

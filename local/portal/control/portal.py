@@ -1,4 +1,4 @@
-"""Control of the portal itself: what is in it, how it behaves, and what reached it."""
+"""Control of the portal itself: its content, its behaviour, and the calls that it received."""
 
 import secrets
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from local.portal.methods.bots_v2 import LONGEST_TOKEN
 from local.portal.rest.dispatcher import Rest
 from local.portal.state import State
 
-_LONGEST_ENTITY = 10_000  # nobody documents one (bitrix24.md 8)
+_LONGEST_ENTITY = 10_000  # none is documented (bitrix24.md 8)
 _MOST_ADVANCE_S = 10 * 365 * 86_400
 _SHAPES = {
     "result": ("object", "int"),
@@ -28,7 +28,7 @@ _SHAPES = {
 
 
 class PortalControl:
-    """`names` are the hosts that the portal's certificate holds, and so those that it can be renamed to."""
+    """`names` are the hosts in the portal's certificate, and so those that it can be renamed to."""
 
     def __init__(self, state: State, rest: Rest, clock: MovableClock, names: Collection[str]) -> None:
         self._state = state
@@ -71,7 +71,7 @@ class PortalControl:
         return {"chat_id": chat.id}
 
     def _add_user(self, _: Query, body: object) -> object:
-        """Adds somebody of any kind, or changes who he is."""
+        """Adds a user of any kind, or changes one."""
         fields, content = Fields(body), self._state.content
         user = User(
             id=fields.whole("user_id", 0) or content.free_id(),
@@ -85,7 +85,7 @@ class PortalControl:
         return {"user_id": user.id}
 
     def _deactivate(self, _: Query, body: object) -> object:
-        """A user leaves, and with him every token that is his; with `active` he comes back."""
+        """Deactivates a user, and with it every token of that user; `active` reactivates both."""
         fields = Fields(body)
         user_id, active = fields.whole("user_id"), fields.flag("active", default=False)
         fields.finish()
@@ -96,7 +96,7 @@ class PortalControl:
         return {"user_id": user_id, "active": active}
 
     def _add_bot(self, _: Query, body: object) -> object:
-        """A bot as a webhook registers one."""
+        """Adds a bot as a webhook registers one."""
         fields, content = Fields(body), self._state.content
         bot = Bot(
             id=fields.whole("bot_id", 0) or content.free_id(),
@@ -131,7 +131,7 @@ class PortalControl:
         return self._state.calls.listed(self._state.secrets(), query.get("method"))
 
     def _faults(self, _: Query, body: object) -> object:
-        """One fault or a list of them joins those in force; an empty list ends them all."""
+        """Adds one fault or a list of faults; an empty list ends all faults."""
         items = body if isinstance(body, list) else [body]
         faults = [fault_fields.read_fault(item) for item in items]
         if not faults:
@@ -141,15 +141,15 @@ class PortalControl:
 
     def _plan(self, _: Query, body: object) -> object:
         fields, plan = Fields(body), self._state.plan
-        told = Plan(
+        changed = Plan(
             rate=fields.number("rate", plan.rate),
             burst=fields.number("burst", plan.burst, least=1),
             operating_limit=fields.number_or_null("operating_limit", plan.operating_limit),
             operating_cost_ms=fields.number("operating_cost_ms", plan.operating_cost_ms),
         )
         fields.finish()
-        self._state.plan = told
-        return asdict(told)
+        self._state.plan = changed
+        return asdict(changed)
 
     def _advance(self, _: Query, body: object) -> object:
         fields = Fields(body)
@@ -159,14 +159,14 @@ class PortalControl:
         return {"now": self._clock.now()}
 
     def _shape(self, _: Query, body: object) -> object:
-        """What is given changes, the rest stays."""
+        """Changes the given fields only."""
         fields, shape = Fields(body), self._state.shape
-        told = {name: fields.one_of(name, choices) for name, choices in _SHAPES.items() if fields.has(name)}
+        given = {name: fields.one_of(name, choices) for name, choices in _SHAPES.items() if fields.has(name)}
         oauth_post = fields.flag("oauth_post", default=shape.oauth_post)
         entity_id = fields.flag("entity_id_in_events", default=shape.entity_id_in_events)
         fields.finish()
         flags = {"oauth_post": oauth_post, "entity_id_in_events": entity_id}
-        self._state.shape = Shape(**{**asdict(shape), **told, **flags})
+        self._state.shape = Shape(**{**asdict(shape), **given, **flags})
         return asdict(self._state.shape)
 
     def _rename(self, _: Query, body: object) -> object:

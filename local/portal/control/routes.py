@@ -1,4 +1,4 @@
-"""The way to play with the portal: JSON in and out, on an address of its own (design 3.6)."""
+"""The control interface of the portal: JSON in and out, on an address of its own (design 3.6)."""
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -20,7 +20,7 @@ Query = Mapping[str, str]
 
 
 class MovableClock(Clock, Protocol):
-    """A clock that can be put forward and back to the real time."""
+    """A clock that can be advanced, and reset to the real time."""
 
     def advance(self, seconds: float) -> None: ...
 
@@ -29,8 +29,8 @@ class MovableClock(Clock, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`run` takes the query and the body and gives the answer. It runs under the portal's lock, unless it `sends`: what
-    is sent comes back as calls, which need the lock."""
+    """`run` takes the query and the body and returns the answer. It runs under the portal's lock, unless it `sends`:
+    what is sent causes calls from the service, which need the lock."""
 
     verb: str
     path: str

@@ -1,1 +1,1 @@
-"""Events, as the portal makes and delivers them, and the installation of an application."""
+"""Events that the portal makes and delivers, and the installation of an application."""

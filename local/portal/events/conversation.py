@@ -1,4 +1,4 @@
-"""What users do in chats, and who is told of it (bitrix24.md 5)."""
+"""What users do in chats, and the events that bots get for it (bitrix24.md 5)."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from local.portal.events import mentions
 from local.portal.events.bot_events import Announcer
 from local.portal.events.courier import Courier, Sent
 from local.portal.events.outgoing import LANGUAGE
-from local.portal.events.scene import Commanding, Deed, Joining, Speaking
+from local.portal.events.scene import Action, Commanding, Joining, Speaking
 from local.portal.oauth.applications import Impossible
 from local.portal.state import State
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What came of a deed: the chat, the message if there was one, and who was told, with the answers."""
+class ConversationResult:
+    """The result of an action: the chat, the message if there was one, and the events that were sent, with answers."""
 
     chat_id: int
     sent: tuple[Sent, ...]
@@ -40,17 +40,17 @@ class Conversation:
         user_id: int = ADMIN.id,
         bot_id: int | None = None,
         language: str = LANGUAGE,
-    ) -> Told:
-        """A user writes into a chat that he is in, without one into his personal chat with the bot, which is made at
-        need: the commands in the text first, then the message, to the bots that hear of it."""
+    ) -> ConversationResult:
+        """A user writes into a chat as its member; without a chat, into the personal chat with the bot, which is made
+        if needed. The commands in the text are sent first, then the message, each to the bots that receive it."""
         with self._state.lock:
             user = self._state.user(user_id)
             chat = self._personal(user, bot_id) if chat_id is None else self._chat(chat_id)
             if not (user.id in chat.members or (chat.open_to_all and user.kind == "employee")):
                 raise Impossible("this user is not in the chat")
-            message, deeds = self._written(text, chat, user)
-            messages = self._announcer.events(chat, user, language, deeds)
-        return Told(chat.id, self._courier.deliver(messages), message.id)
+            message, actions = self._written(text, chat, user)
+            messages = self._announcer.events(chat, user, language, actions)
+        return ConversationResult(chat.id, self._courier.deliver(messages), message.id)
 
     def join(
         self,
@@ -59,9 +59,9 @@ class Conversation:
         user_id: int = ADMIN.id,
         bot_id: int | None = None,
         language: str = LANGUAGE,
-    ) -> Told:
-        """A user adds the bot to a chat, or without one opens his personal chat with it. Where it is already, nobody is
-        told."""
+    ) -> ConversationResult:
+        """A user adds the bot to a chat; without a chat, opens the personal chat with it. No event is sent where the
+        bot is a member already."""
         with self._state.lock:
             content, user, bot = self._state.content, self._state.user(user_id), self._bot(bot_id)
             known = len(content.chats)
@@ -71,10 +71,10 @@ class Conversation:
                 chat = chat.with_member(bot.id)
                 content.put_chat(chat)
             messages = self._announcer.events(chat, user, language, [(bot, Joining())] if new else [])
-        return Told(chat.id, self._courier.deliver(messages))
+        return ConversationResult(chat.id, self._courier.deliver(messages))
 
-    def _written(self, text: str, chat: Chat, user: User) -> tuple[ChatMessage, list[tuple[Bot, Deed]]]:
-        """The message, kept, and what it is to each bot that it concerns."""
+    def _written(self, text: str, chat: Chat, user: User) -> tuple[ChatMessage, list[tuple[Bot, Action]]]:
+        """The stored message, and the action that it is for each bot that receives it."""
         content = self._state.content
         text = cut(mentions.with_mentions(text, chat, content))
         given, named = list(mentions.commands(text, chat, user, content)), mentions.mentioned(text, content)
@@ -87,10 +87,10 @@ class Conversation:
             commands=frozenset(command.id for command, _ in given),
         )
         content.messages.put(message)
-        heard = [bot for bot in content.bots.values() if mentions.hears(bot, chat, message, named)]
+        receivers = [bot for bot in content.bots.values() if mentions.receives(bot, chat, message, named)]
         return message, [
             *((content.bots[command.bot_id], Commanding(message, command, params)) for command, params in given),
-            *((bot, Speaking(message, named)) for bot in heard),
+            *((bot, Speaking(message, named)) for bot in receivers),
         ]
 
     def _chat(self, chat_id: int) -> Chat:

@@ -1,4 +1,4 @@
-"""Who hears of an application's events, and bringing it to them."""
+"""The handlers of an application's events, and the delivery to them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from local.portal.state import State
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message and what came back; no answer where it was only to be written."""
+    """A message and its answer; no answer where the message was written only."""
 
     message: Message
     answer: Answer | None = None
@@ -29,13 +29,13 @@ class Courier:
         self._state = state
         self._delivery = delivery
 
-    def hearers(self, context: Context, event: str) -> list[Binding]:
-        """Who hears of an event."""
+    def handlers(self, context: Context, event: str) -> list[Binding]:
+        """The bindings that receive an event."""
         bound = self._state.content.handlers_of(context.client_id, event)
         return [binding for binding in bound if self.reaches(context, binding.handler)]
 
     def reaches(self, context: Context, handler: str) -> bool:
-        """Whether a handler is told anything: not until the installation is finished (bitrix24.md 4.2), and only if it
+        """Whether a handler receives anything: not until the installation is finished (bitrix24.md 4.2), and only if it
         is the application's own service."""
         return context.installation.finished and context.application.serves(handler)
 
@@ -45,32 +45,32 @@ class Courier:
     def events(
         self,
         context: Context,
-        hearers: Sequence[Binding],
+        bindings: Sequence[Binding],
         data: Mapping[str, object],
         pair: Pair | None = None,
         fields: Fields | None = None,
     ) -> list[Message]:
-        """One event for each that hears of it, with a user's tokens or without any."""
+        """One event for each binding, with a user's tokens or without any."""
         writer = self.writer(context)
-        return [writer.event(binding, data, pair, fields or {}) for binding in hearers]
+        return [writer.event(binding, data, pair, fields or {}) for binding in bindings]
 
     def deliver(self, messages: Sequence[Message], *, send: bool = True) -> tuple[Sent, ...]:
-        """Sends messages one after the other, or only hands them back."""
+        """Sends messages one after the other, or only returns them."""
         return tuple(Sent(message, self._delivery.send(message) if send else None) for message in messages)
 
     def emit(
         self, client_id: str, event: str, data: Mapping[str, object], user_id: int | None = None
     ) -> tuple[Sent, ...]:
-        """Sends an event to all that hear of it, with tokens of the user whose doing it is, if there is one."""
+        """Sends an event to all its handlers, with tokens of the user who acted, if there is one."""
         with self._state.lock:
             context = self._state.context_of(client_id)
             pair = None if user_id is None else self._state.issue(context, user_id)
-            messages = self.events(context, self.hearers(context, event.upper()), data, pair)
+            messages = self.events(context, self.handlers(context, event.upper()), data, pair)
         return self.deliver(messages)
 
     def emit_raw(self, client_id: str, raw: str, path: str = "", content_type: str = FORM_TYPE) -> tuple[Sent, ...]:
-        """Sends a text as it stands, but for `{{member_id}}` and `{{application_token}}`: to a path of the service,
-        or without one to all that hear of the event that it names."""
+        """Sends a text unchanged but for `{{member_id}}` and `{{application_token}}`: to a path of the service, or
+        without a path to all handlers of the event that it names."""
         with self._state.lock:
             context = self._state.context_of(client_id)
             text = raw.replace("{{member_id}}", self._state.identity.member_id)
@@ -79,8 +79,8 @@ class Courier:
         return self.deliver([Message("POST", url, text, content_type) for url in urls])
 
     def _named_by(self, context: Context, text: str) -> list[str]:
-        said = json_object(text.encode()) or php.decode_query(text)
-        event = php.text(said.get("event")).upper()
+        fields = json_object(text.encode()) or php.decode_query(text)
+        event = php.text(fields.get("event")).upper()
         if not event:
-            raise Impossible("the text names no event; say which path it is for")
-        return [binding.handler for binding in self.hearers(context, event)]
+            raise Impossible("the text names no event; give the path that it is for")
+        return [binding.handler for binding in self.handlers(context, event)]

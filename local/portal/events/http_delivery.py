@@ -1,4 +1,4 @@
-"""How the portal reaches a service: one attempt, as the real one makes (bitrix24.md 5.1)."""
+"""How the portal reaches a service: with one attempt, as the real portal does (bitrix24.md 5.1)."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ _USER_AGENT: Final = "Bitrix24 Webhook Engine"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the service answered, cut off where it gets long; no status if nothing came."""
+    """What the service answered, cut off at the size limit; no status if no answer came."""
 
     status: int | None
     content_type: str = ""

@@ -1,4 +1,4 @@
-"""Whether an installer's page ends the installation, as a browser that shows it would find out (bitrix24.md 4.2)."""
+"""Whether an installer's page ends the installation, as a browser that shows it would find (bitrix24.md 4.2)."""
 
 import re
 from html.parser import HTMLParser
@@ -14,7 +14,7 @@ _CALL: Final = re.compile(r"\bBX24\s*\.\s*installFinish\s*\(")
 def why_unfinished(answer: Answer) -> str:
     """Why this answer does not end the installation; empty if it does.
 
-    The call has to stand in a script of the page, and the page has to load the vendor's library: without that, a
+    A script of the page has to contain the call, and the page has to load the vendor's library: without that, a
     browser finds no BX24, and the application stays uninstalled.
     """
     if answer.status is None:
@@ -22,7 +22,7 @@ def why_unfinished(answer: Answer) -> str:
     if answer.status != HTTPStatus.OK:
         return f"the service answered {answer.status}"
     if not answer.content_type.lower().startswith("text/html"):
-        return "the answer is no HTML"
+        return "the answer is not HTML"
     scripts = _Scripts()
     scripts.feed(answer.body)
     scripts.close()

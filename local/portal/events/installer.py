@@ -1,4 +1,4 @@
-"""How an application gets into the portal, and out of it again (bitrix24.md 4)."""
+"""How an application is installed in the portal, and removed again (bitrix24.md 4)."""
 
 import secrets
 from dataclasses import dataclass, field, replace
@@ -18,8 +18,8 @@ Kind = Literal["interface", "event", "code"]
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a message goes out: to another `path` of the service than usual, with some `fields` saying something else, or
-    with `send` off only on paper."""
+    """How a message is sent: to another `path` of the service than usual, with other values in some `fields`; with
+    `send` off it is written only."""
 
     path: str = ""
     fields: Fields = field(default_factory=dict)
@@ -31,8 +31,8 @@ _USUAL: Final = Manner()
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was sent, the most important thing first. `finished`: whether the application counts as installed now; and
-    if it does not, `why`."""
+    """What was sent, the most important message first. `finished`: whether the application counts as installed now; if
+    it does not, `why`."""
 
     sent: tuple[Sent, ...]
     finished: bool
@@ -47,8 +47,7 @@ class Outcome:
 class Installer:
     """Does what people in the portal do with an application. All methods raise Impossible.
 
-    `client_id` may be left empty where there is one application only. What a method changes, it changes before it
-    sends.
+    `client_id` may be left empty where there is one application only. A method makes its changes before it sends.
     """
 
     def __init__(self, state: State, courier: Courier) -> None:
@@ -64,12 +63,12 @@ class Installer:
         service_url: str = "",
         manner: Manner = _USUAL,
     ) -> Outcome:
-        """Installs an application as its card says, or in another `kind` of way; opens the installer's page once more
-        if it is installed already.
+        """Installs an application as its card defines, or as another `kind`; opens the installer's page once more if it
+        is installed already.
 
         `interface`: the installer's page in a frame, which has to end the installation. `event`: ONAPPINSTALL, and the
         application is installed at once. `code`: likewise, but the user comes back with an authorisation code, to the
-        application's address (bitrix24.md 9, row 13). `service_url` moves the card's addresses to another host before.
+        application's address (bitrix24.md 9, row 13). `service_url` first moves the card's addresses to another host.
         """
         with self._state.lock:
             application = self._card(client_id, service_url)
@@ -84,27 +83,27 @@ class Installer:
         return self._concluded(context, user_id, sent)
 
     def visit(self, client_id: str = "", *, user_id: int = 1, manner: Manner = _USUAL) -> Outcome:
-        """A user opens the application in its frame. Until it is finished, an administrator sees the installer's page
-        there, and everybody else is turned away (installation-finish.md)."""
+        """A user opens the application in its frame. Until the installation is finished, an administrator sees the
+        installer's page there, and every other user is refused (installation-finish.md)."""
         with self._state.lock:
             context, user = self._state.context_of(client_id), self._state.user(user_id)
             finished = context.installation.finished
             if not (finished or user.admin):
-                raise Impossible("the application is not fully installed yet, and this user is no administrator")
+                raise Impossible("the application is not fully installed yet, and this user is not an administrator")
             url = context.application.app_url if finished else context.application.install_url
             message = self._first_contact("interface", context, user_id, url, manner)
         sent = self._courier.deliver([message], send=manner.send)
         return self._concluded(context, user_id, sent)
 
     def update(self, client_id: str = "", *, user_id: int = 1, manner: Manner = _USUAL) -> Outcome:
-        """The next version with its new application token: ONAPPUPDATE to who is bound to it, or where nobody is and
-        there is no interface, to where ONAPPINSTALL went (bitrix24.md 4.6, 9, row 14)."""
+        """The next version with its new application token: ONAPPUPDATE to its handlers; without handlers and without an
+        interface, to the address of ONAPPINSTALL (bitrix24.md 4.6, 9, row 14)."""
         with self._state.lock:
             former = self._state.context_of(client_id)
             application, pair = former.application, self._state.issue(former, user_id)
-            hearers = self._hearers(former, "ONAPPUPDATE", manner)
-            if not (hearers or application.interface):
-                hearers = [Binding(0, "ONAPPUPDATE", application.install_url)]
+            handlers = self._handlers(former, "ONAPPUPDATE", manner)
+            if not (handlers or application.interface):
+                handlers = [Binding(0, "ONAPPUPDATE", application.install_url)]
             context = Context(application, self._state.installations.update(former.installation))
             if self._state.shape.bindings == "vanish":
                 self._state.content.forget_handlers(application.client_id)
@@ -113,16 +112,16 @@ class Installer:
                 "PREVIOUS_VERSION": str(former.installation.version),
                 "LANGUAGE_ID": LANGUAGE,
             }
-            messages = self._courier.events(context, hearers, data, pair, manner.fields)
+            messages = self._courier.events(context, handlers, data, pair, manner.fields)
         return Outcome(self._courier.deliver(messages, send=manner.send), context.installation.finished)
 
     def uninstall(self, client_id: str = "", *, clean: bool = True, manner: Manner = _USUAL) -> Outcome:
-        """Takes the application out: tokens and handlers are dead before ONAPPUNINSTALL is on its way (4.7)."""
+        """Removes the application: tokens and handlers are invalid before ONAPPUNINSTALL is sent (4.7)."""
         with self._state.lock:
             context = self._state.context_of(client_id)
-            hearers = self._hearers(context, "ONAPPUNINSTALL", manner)
+            handlers = self._handlers(context, "ONAPPUNINSTALL", manner)
             data = {"LANGUAGE_ID": LANGUAGE, "CLEAN": "1" if clean else "0"}
-            messages = self._courier.events(context, hearers, data, fields=manner.fields)
+            messages = self._courier.events(context, handlers, data, fields=manner.fields)
             self._state.installations.remove(context.client_id)
             self._state.content.forget_handlers(context.client_id)
         return Outcome(self._courier.deliver(messages, send=manner.send), finished=False, why="uninstalled")
@@ -133,16 +132,16 @@ class Installer:
             application = application.moved(service_url)
             self._state.applications.put(application)
         if not application.install_url:
-            raise Impossible("the application's card has no address; say at which service_url it is served")
+            raise Impossible("the application's card has no address; give the service_url that it is served at")
         return application
 
-    def _hearers(self, context: Context, event: str, manner: Manner) -> list[Binding]:
+    def _handlers(self, context: Context, event: str, manner: Manner) -> list[Binding]:
         if manner.path:
             return [Binding(0, event, context.application.at(manner.path))]
-        return self._courier.hearers(context, event)
+        return self._courier.handlers(context, event)
 
     def _first_contact(self, kind: Kind, context: Context, user_id: int, url: str, manner: Manner) -> Message:
-        """What a user's browser or the portal sends, with a right of its own to that user's tokens."""
+        """What a user's browser or the portal sends, with tokens of that user made for this message."""
         writer = self._courier.writer(context)
         url, fields = context.application.at(manner.path) if manner.path else url, manner.fields
         if kind == "code":
@@ -154,7 +153,7 @@ class Installer:
         return writer.event(Binding(0, "ONAPPINSTALL", url), _installed(context), pair, fields)
 
     def _concluded(self, context: Context, user_id: int, sent: tuple[Sent, ...]) -> Outcome:
-        """Ends the installation if the page that came back does; whoever is bound to ONAPPINSTALL hears of it now."""
+        """Ends the installation if the returned page does; the handlers of ONAPPINSTALL get their event now."""
         answer = sent[0].answer
         if context.installation.finished or answer is None:
             return Outcome(sent, context.installation.finished)
@@ -167,8 +166,8 @@ class Installer:
             if current.finished:
                 return Outcome(sent, finished=True)
             context = Context(context.application, self._state.installations.put(replace(current, finished=True)))
-            hearers, pair = self._courier.hearers(context, "ONAPPINSTALL"), self._state.issue(context, user_id)
-            messages = self._courier.events(context, hearers, _installed(context), pair)
+            handlers, pair = self._courier.handlers(context, "ONAPPINSTALL"), self._state.issue(context, user_id)
+            messages = self._courier.events(context, handlers, _installed(context), pair)
         return Outcome((*sent, *self._courier.deliver(messages)), finished=True)
 
 

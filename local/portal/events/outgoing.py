@@ -15,13 +15,13 @@ FORM_TYPE: Final = "application/x-www-form-urlencoded"
 LANGUAGE: Final = "en"  # the portal's
 
 Fields = Mapping[str, str | None]
-"""What is to be said otherwise than usual, by the name on the wire (`auth[member_id]`); None leaves a field out."""
+"""Values that differ from the usual ones, by the name on the wire (`auth[member_id]`); None leaves a field out."""
 _AS_USUAL: Final[Fields] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One request of the portal's, ready to be sent; `event` is the one that it tells of, if any."""
+    """One request of the portal, ready to be sent; `event` is the event that it reports, if any."""
 
     verb: str
     url: str = field(repr=False)
@@ -77,7 +77,7 @@ class Writer:
         return Message("GET", f"{url}?{_encoded(query, fields)}")
 
     def event(self, binding: Binding, data: Mapping[str, object], pair: Pair | None, fields: Fields) -> Message:
-        """An event in PHP's form encoding (5.2), to who hears of it; the number 0 stands for no binding.
+        """An event in PHP's form encoding (5.2), for one handler; the number 0 means no binding.
 
         With a user's tokens, or without them: then the application token is the only proof (4.7).
         """
@@ -98,7 +98,7 @@ class Writer:
         return Message("POST", binding.handler, _encoded(dict(php.flat(tree)), fields), event=binding.event)
 
     def portal_auth(self) -> dict[str, str]:
-        """What every `auth` has: whose event it is, and the proof of it (5.2)."""
+        """What every `auth` contains: the portal of the event, and the proof of it (5.2)."""
         return {
             "domain": self.identity.domain,
             "server_endpoint": self.identity.server_endpoint,
@@ -108,7 +108,7 @@ class Writer:
         }
 
     def full_auth(self, pair: Pair, *, refresh: bool = True) -> dict[str, str]:
-        """The same with somebody's tokens, as events of bots have it; some of them lack the refresh token (5.2)."""
+        """The same with a user's or bot's tokens, as events of bots have it; some lack the refresh token (5.2)."""
         return {
             **self.portal_auth(),
             "access_token": pair.access_token,
@@ -121,7 +121,7 @@ class Writer:
         }
 
     def _tokens(self, event: str, pair: Pair) -> dict[str, str]:
-        """What a user's doing adds to `auth`; ONAPPINSTALL spells its scopes with blanks (3.5)."""
+        """What a user's action adds to `auth`; ONAPPINSTALL separates its scopes by blanks (3.5)."""
         return {
             "scope": self.context.scope.replace(",", " ") if event == "ONAPPINSTALL" else self.context.scope,
             "status": self.context.application.status,
@@ -135,5 +135,5 @@ class Writer:
 
 
 def _encoded(usual: Fields, fields: Fields) -> str:
-    said = {**usual, **fields}
-    return php.encode((name, value) for name, value in said.items() if value is not None)
+    values = {**usual, **fields}
+    return php.encode((name, value) for name, value in values.items() if value is not None)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from local.portal.content import user_json
-from local.portal.events.scene import Commanding, Deed, Joining, Scene, Speaking
+from local.portal.events.scene import Action, Commanding, Joining, Scene, Speaking
 
-NAMES: Final[Mapping[type[Deed], str]] = {
+NAMES: Final[Mapping[type[Action], str]] = {
     Speaking: "ONIMBOTMESSAGEADD",
     Commanding: "ONIMCOMMANDADD",
     Joining: "ONIMBOTJOINCHAT",
 }
-_UNBOUND: Final = "THREAD"  # what an ordinary group says it belongs to (bitrix24.md 1.20)
+_UNBOUND: Final = "THREAD"  # the entity type of an ordinary group (bitrix24.md 1.20)
 _USER_OF_JOIN: Final = ("ID", "NAME", "FIRST_NAME", "LAST_NAME", "WORK_POSITION", "GENDER")
 _USER_OF_COMMAND: Final = ("ID", "NAME", "FIRST_NAME", "LAST_NAME", "GENDER")
 _INTERNALS: Final[Mapping[str, str]] = {
@@ -35,20 +35,20 @@ _Fields = Mapping[str, object]
 
 
 def data(scene: Scene, bot_auth: Mapping[str, str]) -> _Fields:
-    """The event's `data`; the bot's tokens stand in it twice, by themselves and under `AUTH`."""
+    """The event's `data`; it contains the bot's tokens twice, at the top of their block and under `AUTH`."""
     block = {**bot_auth, "AUTH": bot_auth, "BOT_ID": str(scene.bot.id), "BOT_CODE": scene.bot.code}
     user = user_json.event_user_v1(scene.user)
-    match scene.deed:
+    match scene.action:
         case Joining():
             user = {name: user[name] for name in _USER_OF_JOIN}
             return {"BOT": {str(scene.bot.id): block}, "PARAMS": _joining(scene), "USER": user}
         case Speaking():
-            return {"BOT": {str(scene.bot.id): block}, "PARAMS": _speaking(scene, scene.deed), "USER": user}
+            return {"BOT": {str(scene.bot.id): block}, "PARAMS": _speaking(scene, scene.action), "USER": user}
         case Commanding():
             user = {name: user[name] for name in _USER_OF_COMMAND}
-            command = {**block, **_command(scene.deed)}
-            number = str(scene.deed.command.id)
-            return {"COMMAND": {number: command}, "PARAMS": _commanding(scene, scene.deed), "USER": user}
+            command = {**block, **_command(scene.action)}
+            number = str(scene.action.command.id)
+            return {"COMMAND": {number: command}, "PARAMS": _commanding(scene, scene.action), "USER": user}
 
 
 def _joining(scene: Scene) -> _Fields:
@@ -72,53 +72,59 @@ def _joining(scene: Scene) -> _Fields:
     }
 
 
-def _speaking(scene: Scene, deed: Speaking) -> _Fields:
-    text, bot_id = deed.message.text, scene.bot.id
-    told = {
+def _speaking(scene: Scene, action: Speaking) -> _Fields:
+    text, bot_id = action.message.text, scene.bot.id
+    spoken = {
         "COMMAND_CONTEXT": "TEXTAREA",
         "CHAT_USER_COUNT": str(len(scene.chat.members)),
         "PLATFORM_CONTEXT": "web",
         "TO_USER_ID": str(bot_id),
     }
     if scene.chat.private:
-        return {**_message(scene, deed, text), **_INTERNALS, **told}
+        return {**_message(scene, action, text), **_INTERNALS, **spoken}
     mentions = {
-        "MENTIONED_LIST": {str(mentioned): str(mentioned) for mentioned in sorted(deed.mentioned)},
+        "MENTIONED_LIST": {str(mentioned): str(mentioned) for mentioned in sorted(action.mentioned)},
         "MESSAGE_ORIGINAL": text,
     }
-    return {**_message(scene, deed, _without_mention(text, bot_id)), **_group(scene), **_INTERNALS, **told, **mentions}
-
-
-def _commanding(scene: Scene, deed: Commanding) -> _Fields:
-    told = {**_message(scene, deed, deed.message.text), **_INTERNALS, "SKIP_USER_CHECK": "Y", "RECENT_ADD": "Y"}
-    if scene.chat.private:
-        return {**told, "TO_USER_ID": str(scene.bot.id)}
-    there = {str(bot_id): str(bot_id) for bot_id in scene.bots}
-    return {**told, **_group(scene), "CHAT_PARENT_ID": "0", "CHAT_PARENT_MID": "0", "BOT_IN_CHAT": there}
-
-
-def _command(deed: Commanding) -> _Fields:
     return {
-        "COMMAND": deed.command.name,
-        "COMMAND_ID": str(deed.command.id),
-        "COMMAND_PARAMS": deed.params,
-        "COMMAND_CONTEXT": "TEXTAREA",
-        "MESSAGE_ID": str(deed.message.id),
+        **_message(scene, action, _without_mention(text, bot_id)),
+        **_group(scene),
+        **_INTERNALS,
+        **spoken,
+        **mentions,
     }
 
 
-def _message(scene: Scene, deed: Speaking | Commanding, text: str) -> _Fields:
-    """What every message is told by, in a personal chat as well, which has no `CHAT_ID`."""
+def _commanding(scene: Scene, action: Commanding) -> _Fields:
+    common = {**_message(scene, action, action.message.text), **_INTERNALS, "SKIP_USER_CHECK": "Y", "RECENT_ADD": "Y"}
+    if scene.chat.private:
+        return {**common, "TO_USER_ID": str(scene.bot.id)}
+    there = {str(bot_id): str(bot_id) for bot_id in scene.bots}
+    return {**common, **_group(scene), "CHAT_PARENT_ID": "0", "CHAT_PARENT_MID": "0", "BOT_IN_CHAT": there}
+
+
+def _command(action: Commanding) -> _Fields:
+    return {
+        "COMMAND": action.command.name,
+        "COMMAND_ID": str(action.command.id),
+        "COMMAND_PARAMS": action.params,
+        "COMMAND_CONTEXT": "TEXTAREA",
+        "MESSAGE_ID": str(action.message.id),
+    }
+
+
+def _message(scene: Scene, action: Speaking | Commanding, text: str) -> _Fields:
+    """The fields of every message, those in a personal chat included, which has no `CHAT_ID`."""
     return {
         "MESSAGE": text,
-        "TEMPLATE_ID": str(uuid.uuid5(uuid.NAMESPACE_OID, str(deed.message.id))),
+        "TEMPLATE_ID": str(uuid.uuid5(uuid.NAMESPACE_OID, str(action.message.id))),
         "MESSAGE_TYPE": scene.chat.message_type,
         "FROM_USER_ID": str(scene.user.id),
         "DIALOG_ID": scene.dialog_id,
         "TO_CHAT_ID": str(scene.chat.id),
         "AUTHOR_ID": str(scene.user.id),
         "SYSTEM": "N",
-        "MESSAGE_ID": str(deed.message.id),
+        "MESSAGE_ID": str(action.message.id),
         "CHAT_TYPE": scene.chat.message_type,
         "LANGUAGE": scene.language,
     }

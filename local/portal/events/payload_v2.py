@@ -1,6 +1,6 @@
 """Events of bots in the form of v2: fields of the documents' samples and objects (bitrix24.md 5.6, 5.7).
 
-Nobody says whether a mention is taken out of the text here, as v1 does: it stands.
+No document states whether a mention is taken out of the text here, as v1 does: it is left in.
 """
 
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from typing import Final
 
 from local.portal.content import chat_json, user_json
 from local.portal.content.messages import ChatMessage
-from local.portal.events.scene import Commanding, Deed, Joining, Scene, Speaking
+from local.portal.events.scene import Action, Commanding, Joining, Scene, Speaking
 
-NAMES: Final[Mapping[type[Deed], str]] = {
+NAMES: Final[Mapping[type[Action], str]] = {
     Speaking: "ONIMBOTV2MESSAGEADD",
     Commanding: "ONIMBOTV2COMMANDADD",
     Joining: "ONIMBOTV2JOINCHAT",
 }
-# What depends on who looks, and what only answers to methods have (entities.md).
+# What depends on the user who looks, and what only the results of methods have (entities.md).
 _NOT_IN_EVENTS: Final = frozenset(
     {
         "role",
@@ -40,18 +40,18 @@ _Fields = Mapping[str, object]
 def data(scene: Scene, bot_auth: Mapping[str, str], *, entity_id: bool) -> _Fields:
     """The event's `data`; with `entity_id` the chat names its entity's id, and links to it."""
     bot = {"id": scene.bot.id, "code": scene.bot.code, "auth": bot_auth}
-    told = {
+    common = {
         "chat": _chat(scene, frozenset() if entity_id else _ENTITY_ID),
         "user": _without_nulls(user_json.user_v2(scene.user)),
         "language": scene.language,
     }
-    match scene.deed:
+    match scene.action:
         case Joining():
-            return {"bot": bot, "dialogId": scene.dialog_id, **told}
+            return {"bot": bot, "dialogId": scene.dialog_id, **common}
         case Speaking():
-            return {"bot": bot, "message": _message(scene.deed.message), **told}
+            return {"bot": bot, "message": _message(scene.action.message), **common}
         case Commanding():
-            return {"bot": bot, "command": _command(scene.deed), "message": _message(scene.deed.message), **told}
+            return {"bot": bot, "command": _command(scene.action), "message": _message(scene.action.message), **common}
 
 
 def _message(message: ChatMessage) -> _Fields:
@@ -70,9 +70,9 @@ def _message(message: ChatMessage) -> _Fields:
     }
 
 
-def _command(deed: Commanding) -> _Fields:
-    command = deed.command
-    return {"id": command.id, "command": f"/{command.name}", "params": deed.params, "context": "textarea"}
+def _command(action: Commanding) -> _Fields:
+    command = action.command
+    return {"id": command.id, "command": f"/{command.name}", "params": action.params, "context": "textarea"}
 
 
 def _chat(scene: Scene, left_out: frozenset[str]) -> _Fields:

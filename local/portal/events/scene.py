@@ -1,4 +1,4 @@
-"""What happens in a chat, as one bot hears of it."""
+"""What happens in a chat, as one bot receives it."""
 
 from dataclasses import dataclass
 
@@ -29,23 +29,23 @@ class Commanding:
     params: str
 
 
-Deed = Joining | Speaking | Commanding
+Action = Joining | Speaking | Commanding
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One deed of a user in a chat. `language` is the portal's (bitrix24.md 9, row 24). `outsiders`: whether anybody in
-    the chat is from outside the company; `bots` are those in it."""
+    """One action of a user in a chat. `language` is the portal's (bitrix24.md 9, row 24). `outsiders`: whether a member
+    of the chat is from outside the company; `bots` are the bots in it."""
 
     bot: Bot
     chat: Chat
     user: User
-    deed: Deed
+    action: Action
     language: str
     outsiders: bool
     bots: tuple[int, ...]
 
     @property
     def dialog_id(self) -> str:
-        """What the bot calls the chat."""
+        """The chat's dialog id for the bot."""
         return self.chat.dialog_id(self.bot.id)

@@ -1,6 +1,6 @@
-"""Methods by which bots speak, both versions (bitrix24.md 1.13, 1.14, 9 row 16).
+"""Methods by which bots write messages, both versions (bitrix24.md 1.13, 1.14, 9 row 16).
 
-Of v1's ways to name a dialog, `FROM_USER_ID` with `TO_USER_ID` is not known here.
+Of v1's ways to name a dialog, `FROM_USER_ID` with `TO_USER_ID` is not supported here.
 """
 
 import re
@@ -22,7 +22,7 @@ _DIALOG = re.compile(rf"(chat)?{_NUMBER.pattern}")
 
 
 def add(call: Call) -> object:
-    """A message's id; into a chat that the bot is in, else it is not added (imbot-message-add.md)."""
+    """Adds a message to a chat with the bot and returns its id; refuses other chats (imbot-message-add.md)."""
     bot, dialog_id, text = bot_v1(call), call.text("DIALOG_ID"), call.text("MESSAGE").strip()
     if not _DIALOG.fullmatch(dialog_id):
         raise Refused("DIALOG_ID_EMPTY")
@@ -31,11 +31,11 @@ def add(call: Call) -> object:
     chat = _chat(call, bot, dialog_id)
     if chat is None:
         raise Refused(*_NOT_ADDED)
-    return _kept(call, bot, chat, text, _ADD)
+    return _stored(call, bot, chat, text, _ADD)
 
 
 def add_v2(call: Call) -> object:
-    """The same in v2: ACCESS_DENIED where the bot is no member (chat-message-send.md)."""
+    """The same in v2: ACCESS_DENIED where the bot is not a member (chat-message-send.md)."""
     bot, fields = bot_v2(call), call.array("fields")
     text = php.text(fields.get("message"))
     chat = _chat(call, bot, call.text("dialogId"))
@@ -43,7 +43,7 @@ def add_v2(call: Call) -> object:
         raise Refused("ACCESS_DENIED", 403, "Access denied")
     if not (text.strip() or php.entries(fields.get("attach"))):
         raise Refused("EMPTY_MESSAGE")
-    return {"id": _kept(call, bot, chat, text, _ADD_V2), "uuidMap": php.as_json({})}
+    return {"id": _stored(call, bot, chat, text, _ADD_V2), "uuidMap": php.as_json({})}
 
 
 def answer(call: Call) -> object:
@@ -57,11 +57,11 @@ def answer(call: Call) -> object:
     if message is None:
         raise Refused(*_NOT_ADDED)
     bot, chat = call.content.bots[command.bot_id], call.content.chats[message.chat_id]
-    return _kept(call, bot, chat, text, _ANSWER, message.id)
+    return _stored(call, bot, chat, text, _ANSWER, message.id)
 
 
 def answer_v2(call: Call) -> object:
-    """The same in v2, where whatever is wrong with it has one code (command-answer.md)."""
+    """The same in v2, which has one code for every error (command-answer.md)."""
     bot, text = bot_v2(call), php.text(call.array("fields").get("message"))
     command_id = next((each.id for each in call.content.commands_of(bot) if str(each.id) == call.text("commandId")), 0)
     message = _with_command(call, call.text("messageId"), command_id)
@@ -70,12 +70,12 @@ def answer_v2(call: Call) -> object:
     chat = call.content.chats[message.chat_id]
     if chat.dialog_id(bot.id) != call.text("dialogId"):
         raise Refused("COMMAND_ANSWER_FAILED")
-    _kept(call, bot, chat, text, _ANSWER_V2, message.id)
+    _stored(call, bot, chat, text, _ANSWER_V2, message.id)
     return {"result": True}
 
 
 def _chat(call: Call, bot: Bot, dialog_id: str) -> Chat | None:
-    """The chat if the bot is in it; the one with a user is made at need (chat-bots-v2/index.md)."""
+    """The chat if the bot is a member; the personal chat with a user is made if needed (chat-bots-v2/index.md)."""
     user = call.content.users.get(int(dialog_id)) if _NUMBER.fullmatch(dialog_id) else None
     if user and user.active and user.id != bot.id:
         return call.content.personal_chat(user.id, bot.id, call.now)
@@ -104,7 +104,7 @@ def _with_command(call: Call, message_id: str, command_id: int) -> ChatMessage |
     return message if message and command_id in message.commands else None
 
 
-def _kept(call: Call, bot: Bot, chat: Chat, text: str, method: str, answer_to: int | None = None) -> int:
+def _stored(call: Call, bot: Bot, chat: Chat, text: str, method: str, answer_to: int | None = None) -> int:
     messages = call.content.messages
     message = ChatMessage(messages.next_id(), call.now, chat.id, bot.id, cut(text), method, answer_to)
     messages.put(message)

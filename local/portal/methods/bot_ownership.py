@@ -1,4 +1,4 @@
-"""Whose bot it is: the application's that registered it, or the webhook's that knows its token."""
+"""The owner of a bot: the application that registered it, or the webhook that has its token."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from local.portal.protocol.errors import Refused
 
 
 def owns(grant: Grant, bot: Bot, token: str) -> bool:
-    """Whether a bot is the caller's. An application needs no token (bitrix24.md 1.3); it is a webhook's only proof."""
+    """Whether the caller owns a bot. An application needs no token (bitrix24.md 1.3); a webhook's only proof is one."""
     if grant.client_id:
         return bot.client_id == grant.client_id
     return not bot.client_id and bot.token == token
@@ -49,7 +49,7 @@ def token_v1(call: Call) -> str:
 
 
 def bot_v1(call: Call) -> Bot:
-    """The caller's bot named by `BOT_ID`, or his first one; raises Refused (bitrix24.md 1.6)."""
+    """The caller's bot named by `BOT_ID`, or the caller's first one; raises Refused (bitrix24.md 1.6)."""
     token, bot_id = token_v1(call), call.text("BOT_ID")
     bot = _named(call, bot_id) if bot_id else next(own_bots(call, token), None)
     if bot is None:

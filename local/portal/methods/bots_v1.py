@@ -9,7 +9,7 @@ from local.portal.methods.call import Call, Method
 from local.portal.protocol import handler_urls, php
 from local.portal.protocol.errors import Refused
 
-# Field of a registration: the event that its address hears of.
+# Field of a registration: the event that its address receives.
 _HANDLERS: Mapping[str, str] = {
     "EVENT_MESSAGE_ADD": "ONIMBOTMESSAGEADD",
     "EVENT_MESSAGE_UPDATE": "ONIMBOTMESSAGEUPDATE",
@@ -25,7 +25,7 @@ _MOST_BOTS = 5
 
 
 def register(call: Call) -> object:
-    """A new bot's id, or that of the caller's own of that code just as it is."""
+    """The id of a new bot, or of the caller's bot with that code, which stays unchanged."""
     token, code = token_v1(call), call.text("CODE")
     if not code:
         raise Refused("CODE_ERROR")
@@ -68,11 +68,11 @@ def update(call: Call) -> object:
     properties = php.entries(fields.get("PROPERTIES"))
     if not (addresses or code or properties):
         raise Refused("WRONG_REQUEST", 400, "Update fields can't be empty")
-    heard = {_HANDLERS[name]: url for name, url in addresses.items()}
+    handlers = {_HANDLERS[name]: url for name, url in addresses.items()}
     user = call.content.users[bot.id]
     name, last_name, position = _properties(properties)
     call.content.add_bot(
-        replace(bot, code=code or bot.code, handlers={**bot.handlers, **heard}),
+        replace(bot, code=code or bot.code, handlers={**bot.handlers, **handlers}),
         name or user.name,
         last_name or user.last_name,
         position or user.work_position,
@@ -101,7 +101,7 @@ def listed(call: Call) -> object:
 
 
 def register_command(call: Call) -> object:
-    """A new command's id, or that of the bot's own of that name just as it is."""
+    """The id of a new command, or of the bot's command with that name, which stays unchanged."""
     bot, name, url = bot_v1(call), call.text("COMMAND").removeprefix("/"), call.text("EVENT_COMMAND_ADD")
     if not name:
         raise Refused("COMMAND_ERROR")
@@ -139,7 +139,7 @@ def update_command(call: Call) -> object:
 
 
 def _addresses(fields: Mapping[str, object]) -> dict[str, str]:
-    """The addresses that are given, by their fields; `EVENT_HANDLER` stands for all of them."""
+    """The given addresses by their fields; `EVENT_HANDLER` is the default of all of them."""
     folded = {name.upper(): php.text(value) for name, value in fields.items()}
     common = folded.get("EVENT_HANDLER", "")
     found = {name: folded.get(name) or common for name in _HANDLERS}

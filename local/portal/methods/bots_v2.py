@@ -31,7 +31,7 @@ _FLAGS: Mapping[str, str] = {"isHidden": "hidden", "isReactionsEnabled": "reacti
 
 
 def register(call: Call) -> object:
-    """A new bot, or the caller's own of that code just as it is: registering again changes nothing."""
+    """A new bot, or the caller's bot with that code: registering again changes nothing."""
     fields = call.array("fields")
     token, code = _token(call, fields), php.text(fields.get("code"))
     name, last_name, position = _properties(fields)
@@ -64,7 +64,7 @@ def update(call: Call) -> object:
 
 
 def get(call: Call) -> object:
-    """A bot by id or code; others than its owner see less of it (bot-get.md)."""
+    """A bot by id or code; callers other than its owner get fewer fields (bot-get.md)."""
     token, bot_id, code = token_v2(call), call.text("botId"), call.text("code")
     if not (bot_id or code):
         raise Refused("PARAMS_REQUIRED")
@@ -150,8 +150,8 @@ def _shown(call: Call, bot: Bot, *, whole: bool = True) -> object:
 
 
 def _whole(call: Call, name: str, default: int) -> int:
-    said = call.text(name)
-    return int(said) if said.isascii() and said.isdigit() else default
+    text = call.text(name)
+    return int(text) if text.isascii() and text.isdigit() else default
 
 
 _ROWS: tuple[tuple[str, Callable[[Call], object]], ...] = (

@@ -1,4 +1,4 @@
-"""One call of one method: the grant, the parameters, and what the method may see."""
+"""One call of one method: the grant, the parameters, and what the method may read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from local.portal.protocol import php
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`params` as they came; `catalogue` is every method's scope."""
+    """`params` as received; `catalogue` maps each method to its scope."""
 
     grant: Grant
     content: Content
@@ -23,7 +23,7 @@ class Call:
     def param(self, name: str) -> object:
         """A parameter by its name in any case (bitrix24.md 1.1), None if it is missing.
 
-        Of several that differ in case only the last one counts, as PHP's `array_change_key_case` has it.
+        Of several that differ in case only, the last one counts, as in PHP's `array_change_key_case`.
         """
         return {key.lower(): value for key, value in self.params.items()}.get(name.lower())
 
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`run` gives the result as JSON, or raises Refused."""
+    """`run` returns the result as JSON, or raises Refused."""
 
     name: str
     scope: str

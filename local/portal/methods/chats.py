@@ -1,4 +1,4 @@
-"""Methods that find a chat by its entity, and that make one."""
+"""Methods that find a chat by its entity, and that create one."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from local.portal.protocol.errors import Refused
 
 
 def chat_get(call: Call) -> object:
-    """Entity to chat id; null for an unknown pair and for bad input alike, and nobody asks for membership.
+    """Entity to chat id; null for an unknown pair and for bad input alike; membership is not checked.
 
     One handler for both methods, as in the product (bitrix24.md 1.0, 1.1). Pairs are matched as given: case and every
     character count (1.20).
@@ -25,7 +25,7 @@ def chat_get(call: Call) -> object:
 
 
 def im_chat_add(call: Call) -> object:
-    """A new chat of the caller; has no errors of its own (bitrix24.md 1.8), so odd members are passed over."""
+    """A new chat of the caller; has no errors of its own (bitrix24.md 1.8), so invalid members are ignored."""
     return _add(call, owner_id=call.grant.user_id)
 
 

@@ -14,7 +14,7 @@ _LANGUAGE = "en"  # the portal's
 
 
 def register(call: Call) -> object:
-    """A new command, or the bot's own of that name just as it is: registering again changes nothing."""
+    """A new command, or the bot's command with that name: registering again changes nothing."""
     bot = bot_v2(call)
     fields = call.array("fields") or dict(call.params)  # flat ones are read until 2026-09-30 (command-register.md)
     name = _name(fields, "COMMAND_REQUIRED")
@@ -96,10 +96,10 @@ def _changed(command: Command, fields: Mapping[str, object]) -> Command:
     )
 
 
-def _merged(known: Mapping[str, str], told: Mapping[str, object]) -> Mapping[str, str]:
-    """Translations: told ones replace, null ones remove, all others stay (command-update.md)."""
-    kept = {language: text for language, text in known.items() if language not in told}
-    return kept | {language: php.text(text) for language, text in told.items() if text is not None}
+def _merged(known: Mapping[str, str], given: Mapping[str, object]) -> Mapping[str, str]:
+    """Translations: given ones replace, null ones remove, all others stay (command-update.md)."""
+    kept = {language: text for language, text in known.items() if language not in given}
+    return kept | {language: php.text(text) for language, text in given.items() if text is not None}
 
 
 def _translated(texts: Mapping[str, str]) -> str:

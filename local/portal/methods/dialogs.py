@@ -1,4 +1,4 @@
-"""Methods that give a chat's details: to its members only."""
+"""Methods that return a chat's details, to its members only."""
 
 import re
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def imbot_v2_chat_get(call: Call) -> object:
 
 
 def imopenlines_dialog_get(call: Call) -> object:
-    """An open line's chat by any of four parameters; ACCESS_ERROR with 400 for whatever fails (bitrix24.md 1.19)."""
+    """An open line's chat by any of four parameters; ACCESS_ERROR with 400 for every failure (bitrix24.md 1.19)."""
     chat = _line(call)
     if chat is None or chat.entity_type != "LINES" or not _may_see_line(call, chat):
         raise Refused("ACCESS_ERROR", 400)
@@ -75,14 +75,14 @@ def _may_see_line(call: Call, chat: Chat) -> bool:
 
 
 def _details(call: Call, chat: Chat | None, dialog_id: str) -> dict[str, object]:
-    """Refused to whoever is not in the chat; that there is none is not told apart."""
+    """The details for a member; other users get the same refusal as for a chat that does not exist."""
     if chat is None or call.grant.user_id not in chat.members:
         raise Refused("ACCESS_ERROR")
     return chat_json.dialog(chat, dialog_id, call.grant.user_id)
 
 
 def _private_chat(user: User, caller_id: int) -> Chat:
-    """The personal chat with a user, who stands for it: its id is his."""
+    """The personal chat with a user, represented by the user: it has the user's id."""
     return Chat(user.id, user.full_name, user.id, frozenset({user.id, caller_id}), private=True)
 
 

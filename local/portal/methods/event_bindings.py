@@ -58,14 +58,14 @@ def get(call: Call) -> object:
 
 
 def unbind(call: Call) -> object:
-    """Removes the handlers that fit what is given; for administrators (event-unbind.md)."""
+    """Removes the handlers that match the parameters; for administrators (event-unbind.md)."""
     client_id = _application(call)
     if not _is_admin(call):
         raise Refused("ACCESS_DENIED", 403, "Access denied! Administrator access rights required")
     event, handler, offline = _needed(call, "EVENT").upper(), call.text("HANDLER"), _is_offline(call)
     auth_type = call.param("AUTH_TYPE")
 
-    def goes(binding: Binding) -> bool:
+    def matches(binding: Binding) -> bool:
         return (
             binding.event == event
             and binding.offline == offline
@@ -74,7 +74,7 @@ def unbind(call: Call) -> object:
         )
 
     bound = call.content.bindings.get(client_id, [])
-    left = [binding for binding in bound if not goes(binding)]
+    left = [binding for binding in bound if not matches(binding)]
     call.content.bindings[client_id] = left
     return {"count": len(bound) - len(left)}
 
@@ -104,9 +104,9 @@ def _is_offline(call: Call) -> bool:
 
 
 def _auth_type(call: Call) -> int:
-    """Whose token rides along: an administrator may name anybody, all others are bound to themselves."""
-    said = call.text("AUTH_TYPE")
-    named = int(said) if said.isascii() and said.isdigit() else 0
+    """The user whose token an event carries: an administrator may name any user, all others get their own."""
+    text = call.text("AUTH_TYPE")
+    named = int(text) if text.isascii() and text.isdigit() else 0
     if _is_admin(call):
         return named
     if named not in (0, call.grant.user_id):

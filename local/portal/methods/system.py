@@ -11,12 +11,12 @@ from local.portal.protocol.errors import Refused
 # What a webhook or an application can be granted here; the names are the documents'.
 SCOPES = ("crm", "im", "imbot", "imopenlines", "placement", "task", "tasks", "user", "user_basic", "user_brief")
 
-# Kinds of entity that a task's chat may carry: of the new card, then of the old one (bitrix24.md 1.20).
+# Entity types that a task's chat may have: of the new card, then of the old one (bitrix24.md 1.20).
 _TASK_ENTITIES = ("TASKS_TASK", "TASKS")
 
 
 def app_info(call: Call) -> object:
-    """The application that asks, as it is installed; a webhook is refused with 400 (bitrix24.md 1.16)."""
+    """The calling application, as it is installed; a webhook is refused with 400 (bitrix24.md 1.16)."""
     context = call.grant.context
     if context is None:
         raise Refused("ACCESS_DENIED", 400, "Access denied! Application context required")
@@ -37,7 +37,7 @@ def app_info(call: Call) -> object:
 
 
 def scope(call: Call) -> object:
-    """The scopes of the caller, or with `full` all that there are."""
+    """The scopes of the caller, or with `full` all scopes."""
     if not php.is_empty(call.text("full")):
         return list(SCOPES)
     return sorted(call.grant.scopes)

@@ -1,4 +1,4 @@
-"""Methods about users: who calls, and who somebody is."""
+"""Methods about users: the caller, and any user by id."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from local.portal.protocol.errors import Refused
 
 
 def profile(call: Call) -> object:
-    """The caller (bitrix24.md 1.17): his id is a string; nothing of him if he is no longer active."""
+    """The caller (bitrix24.md 1.17), whose id is a string; an empty list if the user is no longer active."""
     user = call.content.users[call.grant.user_id]
     if not user.active:
         return []
@@ -24,7 +24,7 @@ def profile(call: Call) -> object:
 
 
 def current(call: Call) -> object:
-    """The caller again, for those who were granted a scope of users; nobody learns here whether he is an
+    """The caller again, for grants with a scope of users; the answer does not contain whether the caller is an
     administrator."""
     user = call.content.users[call.grant.user_id]
     return {
@@ -40,9 +40,9 @@ def current(call: Call) -> object:
 
 
 def im_user_get(call: Call) -> object:
-    """Somebody as the messenger shows him, the caller unless `ID` says otherwise (im-user-get.md)."""
-    said = call.text("ID") or str(call.grant.user_id)
-    user = call.content.users.get(int(said)) if said.isascii() and said.isdigit() else None
+    """A user as the messenger shows it, by `ID` or else the caller (im-user-get.md)."""
+    text = call.text("ID") or str(call.grant.user_id)
+    user = call.content.users.get(int(text)) if text.isascii() and text.isdigit() else None
     if user is None:
         raise Refused("USER_NOT_EXISTS")
     return user_json.im_user(user)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 Kind = Literal["local", "market"]
 
-# Where a card points unless it says otherwise: the service's own addresses.
+# The default paths of a card: the service's own.
 INSTALL_PATH: Final = "/bitrix24/install"
 APP_PATH: Final = "/bitrix24/app"
 
@@ -18,15 +18,15 @@ _ID_PREFIX: Final = {"local": "local", "market": "app"}
 
 
 class Impossible(Exception):
-    """What was asked of the portal cannot be done as it stands; the message says why."""
+    """The portal cannot do what was requested in its present state; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One card. `interface` says whether users open it in a frame, at `app_url`; `status` is its letter.
+    """One card. `interface`: whether users open it in a frame, at `app_url`; `status` is its letter.
 
-    A local application's keys hold in its portal only; a market application has the same ones in every portal, so it
-    is added to each with its `client_id` and secret.
+    A local application's keys are valid in its portal only; a market application has the same keys in every portal, so
+    it is added to each with its `client_id` and secret.
     """
 
     client_id: str
@@ -43,7 +43,7 @@ class Application:
         return _origin(self.install_url) + path
 
     def serves(self, url: str) -> bool:
-        """Whether an address is on a host that the card names. Nothing is ever sent to another one."""
+        """Whether an address is on a host that the card names. Nothing is ever sent to another host."""
         return _origin(url) in (_origin(self.install_url), _origin(self.app_url))
 
     def moved(self, service_url: str) -> "Application":
@@ -54,7 +54,7 @@ class Application:
 
 
 def _origin(url: str) -> str:
-    """Scheme and host of an address; of what is none, nothing that any card has."""
+    """Scheme and host of an address; an invalid address is returned unchanged, and equals no card's."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -81,7 +81,7 @@ class Applications:
         client_secret: str = "",
         status: str = "",
     ) -> Application:
-        """Adds a card, or puts it in the place of the one with its `client_id`; keys are made up where none are given.
+        """Adds a card, or replaces the one with its `client_id`; keys are generated where none are given.
 
         `service_url` is the service's address without a path (`http://127.0.0.1:3000`), from which both addresses of
         the card follow unless they are given.
@@ -110,7 +110,7 @@ class Applications:
         return self._by_id.get(client_id)
 
     def named(self, client_id: str = "") -> Application:
-        """The application with this id, or without one the only application there is. Raises Impossible."""
+        """The application with this id, or without an id the only application. Raises Impossible."""
         if client_id in self._by_id:
             return self._by_id[client_id]
         if not client_id and len(self._by_id) == 1:
@@ -122,7 +122,7 @@ class Applications:
         return list(self._by_id.values())
 
     def rotate_secret(self, client_id: str) -> str:
-        """Gives an application a new secret, which it returns; the former one is refused from now on."""
+        """Gives an application a new secret and returns it; the former one is refused from now on."""
         application = replace(self.named(client_id), client_secret=secrets.token_urlsafe(37))
         self.put(application)
         return application.client_secret

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from local.portal.oauth.installations import Context
 
-BASIC = "basic"  # the scope that everybody has
+BASIC = "basic"  # the scope that every grant has
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a credential allows. `account` is whose operating time a call uses up; a webhook has no `context`."""
+    """What a credential allows. `account` is charged with the operating time of a call; a webhook has no `context`."""
 
     account: str
     user_id: int
@@ -22,5 +22,5 @@ class Grant:
         return self.context.client_id if self.context else ""
 
     def allows(self, scope: str) -> bool:
-        """Whether a method's scope is granted; of several ones, between blanks, any will do."""
+        """Whether a method's scope is granted; of several scopes, separated by blanks, any one suffices."""
         return scope == BASIC or not self.scopes.isdisjoint(scope.split())

@@ -1,4 +1,4 @@
-"""Who the portal is, and by which addresses it and its authorisation server are called."""
+"""The portal's member_id, and the addresses of the portal and of its authorisation server."""
 
 from urllib.parse import urlsplit
 
@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 class Identity:
     """`member_id` never changes; the portal's host may (bitrix24.md 2.4), while the authorisation server keeps its own.
 
-    Both answer on one port here. That is why a renamed portal is told by the host that a request names: under its
-    former one, only the authorisation server is at home.
+    Both answer on one port here, so a renamed portal is recognised by the host that a request names: under its former
+    host, only the authorisation server answers.
     """
 
     def __init__(self, member_id: str, host: str, port: int) -> None:
@@ -19,7 +19,7 @@ class Identity:
 
     @property
     def domain(self) -> str:
-        """The portal's `host:port` of today."""
+        """The portal's present `host:port`."""
         return self.under(self._host)
 
     @property
@@ -40,7 +40,7 @@ class Identity:
         return f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}"
 
     def rename(self, host: str) -> None:
-        """From now on the portal is called `host`; its former names lead there."""
+        """Renames the portal to `host`; its former names redirect there."""
         self._former.add(self._host)
         self._former.discard(host)
         self._host = host

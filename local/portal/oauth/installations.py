@@ -1,4 +1,4 @@
-"""Which applications are installed in the portal, and how far (bitrix24.md 4)."""
+"""The applications that are installed in the portal, and whether they are finished (bitrix24.md 4)."""
 
 import itertools
 import secrets
@@ -9,8 +9,8 @@ from local.portal.oauth.applications import Application
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One installation of an application by `user_id`. `number` is the portal's own id of it: who installs again after
-    an uninstall gets another. Until it is `finished`, no event is delivered (bitrix24.md 4.2).
+    """One installation of an application by `user_id`. `number` is the portal's own id of it: another one after each
+    uninstall. Until it is `finished`, no event is delivered (bitrix24.md 4.2).
 
     `admitted` are the users that may use the application, None for all.
     """
@@ -37,14 +37,14 @@ class Context:
 
     @property
     def scope(self) -> str:
-        """The scopes as most places spell them: with commas (bitrix24.md 3.5)."""
+        """The scopes as most places write them: with commas (bitrix24.md 3.5)."""
         return ",".join(sorted(self.application.scopes))
 
 
 class Installations:
-    """The installations by client id. Whoever uses it holds the portal's lock.
+    """The installations by client id. The caller must hold the portal's lock.
 
-    `application_token` is the first one's; without it that is made up like all others.
+    `application_token` is the one of the first installation; without it that is generated like all others.
     """
 
     def __init__(self, application_token: str = "") -> None:

@@ -10,12 +10,12 @@ from local.portal.oauth.installations import Installation
 ACCESS_S: Final = 3_600.0
 REFRESH_S: Final = 180 * 86_400.0
 CODE_S: Final = 30.0
-_LONG_AGO: Final = 0.0  # a clock that is set back must not bring an ended token to life
+_LONG_AGO: Final = 0.0  # a clock that is set back must not make an expired token valid
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What one user granted one installation; both ends are Unix times."""
+    """What one user granted one installation; both expiry times are Unix times."""
 
     client_id: str
     installation: int
@@ -28,7 +28,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The right to one pair, for half a minute."""
+    """An authorisation code: the right to one pair, for half a minute."""
 
     client_id: str
     installation: int
@@ -37,10 +37,10 @@ class Code:
 
 
 class Tokens:
-    """All that was issued. Whoever uses it holds the portal's lock.
+    """All tokens and codes that were issued. The caller must hold the portal's lock.
 
-    A refresh token is good once and dies as it is used: nobody documents that, but everybody has to reckon with it
-    (bitrix24.md 3.4). Its access token lives on to its end.
+    A refresh token is valid for one use: this is not documented, but every client has to expect it (bitrix24.md 3.4).
+    Its access token stays valid until it expires.
     """
 
     def __init__(self) -> None:
@@ -49,15 +49,15 @@ class Tokens:
         self._codes: dict[str, Code] = {}
         self._in_events: dict[tuple[str, int, int], str] = {}
         self.issued: set[str] = set()
-        """Every secret ever handed out, so that the list of calls can mask it."""
+        """Every secret ever issued, so that the list of calls can mask it."""
 
     def issue(self, installation: Installation, user_id: int, now: float, lifetime: float) -> Pair:
-        """A first pair for a user, as each opening of the application in a frame gives him one."""
+        """A new pair for a user, as each opening of the application in a frame issues one."""
         return self._add(installation.client_id, installation.number, user_id, now, lifetime)
 
     def of_event(self, installation: Installation, user_id: int, now: float) -> Pair:
-        """The pair that a user's events carry: the same one until half of its time is over, as there may be thousands
-        of them, or until it was renewed or ended."""
+        """The pair that a user's events carry: the same one until half of its lifetime is over, as there may be
+        thousands of events, or until it was renewed or expired."""
         key = (installation.client_id, installation.number, user_id)
         pair = self._by_refresh.get(self._in_events.get(key, ""))
         if pair is None or pair.expires_at < now + ACCESS_S / 2:
@@ -70,12 +70,12 @@ class Tokens:
         return self._by_access.get(access_token)
 
     def of_refresh(self, refresh_token: str, now: float) -> Pair | None:
-        """The pair that a refresh token may renew; None if it was used, has expired or never was."""
+        """The pair that a refresh token may renew; None if it was used, has expired or was never issued."""
         pair = self._by_refresh.get(refresh_token)
         return pair if pair and now < pair.refreshable_until else None
 
     def renew(self, former: Pair, now: float) -> Pair:
-        """The pair in the place of another one, whose refresh token is dead from now on."""
+        """Replaces a pair by a new one; the former refresh token is invalid from now on."""
         del self._by_refresh[former.refresh_token]
         return self._add(former.client_id, former.installation, former.user_id, now)
 
@@ -86,18 +86,18 @@ class Tokens:
         return code
 
     def of_code(self, code: str, now: float) -> Code | None:
-        """What a code stands for; None if it was used, is too old or never was."""
+        """What a code grants; None if it was used, has expired or was never issued."""
         found = self._codes.get(code)
         return found if found and now < found.expires_at else None
 
     def exchange(self, code: str, now: float) -> Pair:
-        """The pair for a code that `of_code` knows, which is spent by it."""
+        """The pair for a code that `of_code` returned; the code cannot be used again."""
         found = self._codes.pop(code)
         return self._add(found.client_id, found.installation, found.user_id, now)
 
-    def expire(self, meant: Callable[[Pair], bool], *, refresh: bool) -> int:
-        """Ends the access tokens of the pairs that are meant, with `refresh` their refresh tokens, too; counts them."""
-        found = [pair for pair in self._by_access.values() if meant(pair)]
+    def expire(self, matches: Callable[[Pair], bool], *, refresh: bool) -> int:
+        """Expires the access tokens of matching pairs, with `refresh` their refresh tokens, too; returns the count."""
+        found = [pair for pair in self._by_access.values() if matches(pair)]
         for pair in found:
             ended = replace(pair, expires_at=_LONG_AGO)
             if refresh:

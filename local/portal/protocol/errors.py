@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-# code: (HTTP status, text). Also those that only a fault brings about: who asks for one by its code gets it as
-# documented, without looking the rest up.
+# code: (HTTP status, text). Also those that only a fault causes: a fault defined by its code alone gets the documented
+# status and text.
 DOCUMENTED: Mapping[str, tuple[int, str]] = {
     "INTERNAL_SERVER_ERROR": (500, "Internal server error"),
     "ERROR_UNEXPECTED_ANSWER": (500, "Server returned an unexpected response"),
@@ -98,7 +98,7 @@ _UNDOCUMENTED = (400, "")
 
 
 def documented(code: str) -> tuple[int, str]:
-    """Status and text of a code in any case; 400 without text for one that no document names."""
+    """Status and text of a code in any case; 400 without text for an undocumented code."""
     return _FOLDED.get(code.lower(), _UNDOCUMENTED)
 
 

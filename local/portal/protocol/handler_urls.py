@@ -4,10 +4,10 @@ from urllib.parse import urlsplit
 
 
 def fault_of(url: str) -> str | None:
-    """The code of what is wrong with a handler's address, None if nothing is.
+    """The error code for a handler's address, None if the address is valid.
 
-    It is http or https, and its host has a dot: hence `http://127.0.0.1:3000` will do and `http://localhost:3000` will
-    not.
+    It must be http or https, and its host must have a dot: hence `http://127.0.0.1:3000` is valid and
+    `http://localhost:3000` is not.
     """
     try:
         parts = urlsplit(url)

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus, unquote_plus
 PhpValue: TypeAlias = "str | PhpArray"
 PhpArray: TypeAlias = dict[str, "PhpValue"]
 
-# php.ini's own limits: what goes beyond them is left out in silence.
+# php.ini's own limits: what exceeds them is left out without an error.
 _MOST_VARIABLES = 1000
 _DEEPEST_NESTING = 64
 
@@ -45,7 +45,7 @@ def as_json(array: Mapping[str, object]) -> dict[str, object] | list[object]:
 
 
 def text(value: object) -> str:
-    """A value of JSON as PHP casts it to a string; arrays and null give an empty one."""
+    """A value of JSON as PHP casts it to a string; arrays and null become an empty one."""
     if isinstance(value, bool):
         return "1" if value else ""
     if isinstance(value, float) and value.is_integer():
@@ -79,7 +79,7 @@ def flat(array: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, s
 
 
 def entries(value: object) -> dict[str, object]:
-    """An array that came as JSON's object or list, or as a form, by its keys; anything else is no array: empty."""
+    """An array that came as JSON's object or list, or as a form, by its keys; anything else gives an empty one."""
     if isinstance(value, Mapping):
         return {str(key): item for key, item in value.items()}
     if isinstance(value, list):
@@ -96,7 +96,7 @@ def _unquote(value: str) -> str:
 
 
 def _keys(name: str) -> list[str]:
-    """The way into the array: `a[b][]` is `["a", "b", ""]`. A bracket that is never closed is no bracket."""
+    """The path into the array: `a[b][]` is `["a", "b", ""]`. A bracket that is never closed is not a bracket."""
     name = name.lstrip(" ")
     start = name.find("[", 1)
     if start < 0 or "]" not in name[start:]:
@@ -110,7 +110,7 @@ def _keys(name: str) -> list[str]:
 
 
 def _variable(name: str) -> str:
-    """The first part as a name: once, variables were made of them, and names of variables have no such characters."""
+    """The first part as a name: early PHP made variables of them, and a variable's name has no such characters."""
     return re.sub(r"[ .\[]", "_", name)
 
 

@@ -1,4 +1,4 @@
-"""The portal's REST format: what a request says, and what an answer looks like (bitrix24.md 2)."""
+"""The portal's REST format: how a request is read, and how an answer is written (bitrix24.md 2)."""
 
 import io
 import json
@@ -25,8 +25,8 @@ _PATH = re.compile(r"/rest/(?P<v3>api/)?(?:(?P<user>[0-9]{1,19})/(?P<code>[^/]+)
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """`method` as sent, without suffix; `user` and `code` are those of a webhook's address, else empty. `json` tells
-    that the body said it was JSON. `host` is the host that was meant, `uri` path and query as they were sent."""
+    """`method` as sent, without suffix; `user` and `code` are those of a webhook's address, else empty. `json`:
+    whether the Content-Type was JSON. `host` is the Host header, `uri` path and query as they were sent."""
 
     method: str
     user: str = ""
@@ -54,7 +54,7 @@ class Reply:
 
 
 def read(environ: "WSGIEnvironment") -> RestRequest | None:
-    """The REST request, or None if the address is none of REST's."""
+    """The REST request, or None if the address is not a REST address."""
     found = _PATH.fullmatch(environ["PATH_INFO"])
     if not found:
         return None
@@ -71,7 +71,7 @@ def read(environ: "WSGIEnvironment") -> RestRequest | None:
 
 
 def parameters(environ: "WSGIEnvironment") -> dict[str, object]:
-    """What the query and the body say; the body is read by this, and has the last word."""
+    """The parameters in the query and the body; this reads the body, whose values replace those of the query."""
     return {**php.decode_query(environ.get("QUERY_STRING", "")), **_body(environ)}
 
 
@@ -92,7 +92,7 @@ def failure(status: int, code: str, description: str, *, v3: bool = False) -> Re
 
 
 def status_line(status: int) -> str:
-    """The status as WSGI wants it; a fault may name one that HTTP does not know."""
+    """The status as WSGI expects it; a fault may name one that HTTP does not define."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -105,14 +105,14 @@ def encode(value: object) -> bytes:
 
 
 def page(status: int, text: str = "") -> Reply:
-    """A page for people's eyes, with what the status means unless it has something else to say."""
+    """A page for people, with the meaning of the status unless another text is given."""
     heading = text or status_line(status)
     html = f"<html><head><title>{heading}</title></head><body><h1>{heading}</h1></body></html>"
     return Reply(status, html.encode(), HTML_TYPE)
 
 
 def not_allowed(*verbs: str) -> Reply:
-    """The page for another verb than these."""
+    """The page for a verb that is not among these."""
     return replace(page(405), headers=(("Allow", ", ".join(verbs)),))
 
 
@@ -137,7 +137,7 @@ def _body(environ: "WSGIEnvironment") -> Mapping[str, object]:
 
 
 def json_object(content: bytes) -> dict[str, object]:
-    """The parameters in a JSON body; to PHP, what is no JSON has none."""
+    """The parameters in a JSON body; PHP reads none from a body that is not JSON."""
     try:
         value = json.loads(content, parse_constant=_no_json)
     except (ValueError, RecursionError):
@@ -146,5 +146,5 @@ def json_object(content: bytes) -> dict[str, object]:
 
 
 def _no_json(constant: str) -> NoReturn:
-    """NaN and Infinity, which Python alone reads."""
+    """Refuses NaN and Infinity, which only Python reads."""
     raise ValueError(constant)

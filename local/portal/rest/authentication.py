@@ -1,4 +1,4 @@
-"""Who calls: a webhook by its address, or an application by an access token (bitrix24.md 2.1, 2.2)."""
+"""Authenticates a caller: a webhook by its address, an application by an access token (bitrix24.md 2.1, 2.2)."""
 
 from local.portal.oauth.grant import Grant
 from local.portal.protocol import php
@@ -8,7 +8,7 @@ from local.portal.state import State
 
 
 def authorise(state: State, request: RestRequest, now: float) -> Grant:
-    """The grant that a request brings along. Raises Refused.
+    """The grant of a request. Raises Refused.
 
     A wrong webhook code is INVALID_CREDENTIALS, here with the status of the method pages, 401, and not the 403 of the
     shared table (bitrix24.md 7.1 has both); a request with neither code nor a known token has no authorisation.
@@ -21,7 +21,7 @@ def authorise(state: State, request: RestRequest, now: float) -> Grant:
 
 
 def _of_token(state: State, access_token: str, now: float) -> Grant:
-    """The grant of an access token: for the application that is installed now, and for a user who still works here."""
+    """The grant of an access token: for the application that is installed now, and for an active user."""
     pair = state.tokens.of_access(access_token)
     if pair is None:
         raise Refused("NO_AUTH_FOUND")

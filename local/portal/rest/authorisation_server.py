@@ -24,16 +24,16 @@ _Params = Mapping[str, object]
 
 
 def is_app_info(request: rest_wire.RestRequest) -> bool:
-    """Whether an `app.info` is meant for the authorisation server and not for the portal.
+    """Whether an `app.info` is for the authorisation server and not for the portal.
 
-    Both answer at the same address here. They are told apart by where the token is: in a query or a form, as the
+    Both answer at the same address here. The place of the token distinguishes them: in a query or a form, as the
     documents write it for the authorisation server (bitrix24.md 1.16), or in a JSON body, as for every other method.
     """
     return request.method.lower() == "app.info" and not (request.code or request.v3 or request.json)
 
 
 class Authorisation:
-    """Issues tokens to applications that prove themselves by their secret."""
+    """Issues tokens to applications that authenticate by their secret."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -54,7 +54,7 @@ class Authorisation:
         return self._answered(ISSUING, params, usual)
 
     def app_info(self, params: _Params) -> rest_wire.Reply:
-        """`app.info` in the authorisation server's shape: whose token it is, and of which portal."""
+        """`app.info` in the authorisation server's shape: the application, user and portal of a token."""
 
         def usual(now: float) -> rest_wire.Reply:
             pair = self._state.tokens.of_access(php.text(params.get("auth")))
@@ -69,7 +69,7 @@ class Authorisation:
 
     def authorize(self, query: _Params) -> rest_wire.Reply:
         """`/oauth/authorize/` on the portal: sends the browser of a user, `user_id` or else the administrator's, to the
-        application with a code. What is wrong is told to the user, and nobody else (3.3)."""
+        application with a code. An error is shown to the user only (3.3)."""
 
         def usual(now: float) -> rest_wire.Reply:
             context = self._state.installed(php.text(query.get("client_id")))
@@ -83,7 +83,7 @@ class Authorisation:
         return self._answered(AUTHORISING, query, usual)
 
     def _answered(self, name: str, params: _Params, usual: Callable[[float], rest_wire.Reply]) -> rest_wire.Reply:
-        """The answer, or what a fault makes of it; nothing here fills the portal's bucket."""
+        """The answer, or a fault's reply instead; no request here fills the portal's bucket."""
 
         def settled(now: float) -> rest_wire.Reply:
             try:
@@ -98,7 +98,7 @@ class Authorisation:
         return self._state.recorded(name, params, decided)
 
     def _proved(self, params: _Params) -> Application:
-        """The application that the keys belong to."""
+        """The application with these keys."""
         client_id, secret = (php.text(params.get(name)) for name in ("client_id", "client_secret"))
         if not (client_id and secret):
             raise Refused("invalid_request", 400, "client_id and client_secret are needed")
@@ -137,7 +137,7 @@ class Authorisation:
         return context
 
     def _issued(self, context: Context, pair: Pair) -> dict[str, object]:
-        """The answer (3.3). Mind that `domain` is the authorisation server's here (3.5)."""
+        """The answer (3.3). Note that `domain` is the authorisation server's here (3.5)."""
         identity = self._state.identity
         return {
             "access_token": pair.access_token,
@@ -173,8 +173,8 @@ class Authorisation:
 
 
 def _number(params: _Params, name: str, default: int) -> int:
-    said = php.text(params.get(name))
-    return int(said) if said.isascii() and said.isdigit() else default
+    text = php.text(params.get(name))
+    return int(text) if text.isascii() and text.isdigit() else default
 
 
 def _needed(params: _Params, name: str) -> str:
@@ -185,7 +185,7 @@ def _needed(params: _Params, name: str) -> str:
 
 
 def _check_scope(application: Application, params: _Params) -> None:
-    """Whoever asks for scopes may ask for the card's only."""
+    """Refuses requested scopes that are not on the card."""
     asked = php.text(params.get("scope")).replace(",", " ").split()
     if not application.scopes.issuperset(asked):
         raise Refused("invalid_scope")

@@ -13,14 +13,14 @@ Time = Mapping[str, object]
 Perform = Callable[[str, Mapping[str, object]], tuple[object, Time]]
 
 _REFERENCE = re.compile(r"\$result((?:\[[^\[\]]*\])+)")
-_WORDLESS = frozenset({"insufficient_scope"})  # its text is empty inside a batch (batch.md)
+_WITHOUT_TEXT = frozenset({"insufficient_scope"})  # its text is empty inside a batch (batch.md)
 
 
 def run(params: Mapping[str, object], perform: Perform) -> dict[str, object]:
-    """Runs the commands of `cmd` in order through `perform`, which gives (result, time) or raises Refused.
+    """Runs the commands of `cmd` in order through `perform`, which returns (result, time) or raises Refused.
 
-    A failing command does not fail the others; with `halt` none is run after it, so that its key is found nowhere.
-    Commands past the fiftieth are refused one by one.
+    A failing command does not fail the others; with `halt` no command runs after it, so that later keys are in no
+    container. Commands past the fiftieth are refused one by one.
     """
     folded = {name.lower(): value for name, value in params.items()}
     halt = not php.is_empty(php.text(folded.get("halt")))
@@ -31,7 +31,7 @@ def run(params: Mapping[str, object], perform: Perform) -> dict[str, object]:
         try:
             results[key], times[key] = _one(position, php.text(command), results, perform)
         except Refused as refused:
-            description = "" if refused.code in _WORDLESS else refused.description
+            description = "" if refused.code in _WITHOUT_TEXT else refused.description
             errors[key] = {"error": refused.code, "error_description": description}
             if halt:
                 break
@@ -55,7 +55,7 @@ def _one(position: int, command: str, results: Mapping[str, object], perform: Pe
 
 
 def _resolve(value: object, results: Mapping[str, object]) -> object:
-    """Puts earlier results in the place of `$result[key][field]`: whole if it is all there is, else as text."""
+    """Replaces `$result[key][field]` by the earlier result: by its value if it is all there is, else by its text."""
     if isinstance(value, dict):
         return {key: _resolve(item, results) for key, item in value.items()}
     if not isinstance(value, str):
@@ -66,7 +66,7 @@ def _resolve(value: object, results: Mapping[str, object]) -> object:
 
 
 def _look_up(path: str, results: Mapping[str, object]) -> object:
-    """The value under `[key][field]…`, None where the way ends early."""
+    """The value under `[key][field]…`, None where the path ends early."""
     value: object = results
     for key in path[1:-1].split("]["):
         value = php.entries(value).get(key)

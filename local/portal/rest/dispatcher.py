@@ -23,8 +23,8 @@ from local.portal.protocol.errors import Refused
 from local.portal.rest import authentication, batch
 from local.portal.state import State
 
-_ROOMS = (event_bindings, bot_messages, bots_v2, bots_v1, chats, commands_v2, dialogs, system, users)
-_METHODS: Mapping[str, Method] = {method.name.lower(): method for room in _ROOMS for method in room.METHODS}
+_MODULES = (event_bindings, bot_messages, bots_v2, bots_v1, chats, commands_v2, dialogs, system, users)
+_METHODS: Mapping[str, Method] = {method.name.lower(): method for module in _MODULES for method in module.METHODS}
 _METHODS_V3: Mapping[str, Method] = {method.name.lower(): method for method in system.METHODS_V3}
 _BATCH = "batch"
 _V2 = "imbot.v2."  # whose samples have no operating time (bitrix24.md 2.5), and which some portals lack
@@ -33,7 +33,7 @@ _CATALOGUE_V1: Mapping[str, str] = {name: scope for name, scope in _CATALOGUE.it
 
 
 class Rest:
-    """The portal as its callers meet it, and what their calls have used up."""
+    """Answers REST calls, and counts what they have used up of the limits."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -41,20 +41,20 @@ class Rest:
         self._operating: dict[tuple[str, str], OperatingTime] = {}
 
     def reset(self) -> None:
-        """Forgets what was used up."""
+        """Resets the limits."""
         self._bucket = LeakyBucket()
         self._operating.clear()
 
     def answer(self, request: rest_wire.RestRequest) -> rest_wire.Reply:
-        """Decides on a request and writes it down; the reply is the caller's to send, late or not at all if it says
-        so."""
+        """Decides on a request and records it. The caller sends the reply, late or not at all as the reply's fields
+        define."""
         name = _documented_name(request.method)
         return self._state.recorded(name, request.params, lambda now: self._within_limits(request, now))
 
     def _within_limits(self, request: rest_wire.RestRequest, now: float) -> rest_wire.Reply:
-        """Limits come before all else, and what is told to fail counts, too: each request is one (bitrix24.md 6.1).
+        """Checks the limits first; requests that a fault makes fail count, too (bitrix24.md 6.1).
 
-        Under a name that the portal has left nothing is counted, nothing read: it only tells the new one (2.4).
+        Under a former host of the portal nothing is counted or read: the answer is a redirect to the new one (2.4).
         """
         identity = self._state.identity
         if identity.has_left(request.host):
@@ -104,7 +104,7 @@ class Rest:
         spent = self._operating.get(account, OperatingTime())
         limit = self._state.plan.operating_limit
         if limit is not None and spent.spent_ms(now) >= limit * 1000:
-            raise Refused("OPERATION_TIME_LIMIT")  # the call that crosses the line completes, the next one is refused
+            raise Refused("OPERATION_TIME_LIMIT")  # the call that exceeds the limit completes, the next one is refused
         cost_ms = self._state.plan.operating_cost_ms
         charged = self._operating[account] = spent.charge(now, cost_ms)
         shape = self._state.shape
@@ -130,7 +130,7 @@ def _granted(grant: Grant, name: str, shape: Shape, *, v3: bool) -> Method:
 
 
 def _documented_name(name: str) -> str:
-    """A method as the documents spell it, so that one call has one name in the list; an unknown one as it was sent."""
+    """A method's documented spelling, so that one call has one name in the list; an unknown one as it was sent."""
     folded = name.lower()
     method = _METHODS.get(folded)
     return method.name if method else _BATCH if folded == _BATCH else name

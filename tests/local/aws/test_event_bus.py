@@ -1,4 +1,4 @@
-"""What was published on the embedded event bus can be seen, and goes where rules send it."""
+"""Entries published on the embedded event bus can be read, and go to the targets of rules."""
 
 import json
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def bus(stores: Scene) -> "EventBridgeClient":
     return cast("EventBridgeClient", made)
 
 
-def test_entries_that_are_admitted_are_kept_in_their_order(bus: "EventBridgeClient", stores: Scene) -> None:
+def test_accepted_entries_are_stored_in_their_order(bus: "EventBridgeClient", stores: Scene) -> None:
     details = [{"event_id": str(number), "text": "Größe"} for number in range(3)]
     bus.put_events(Entries=[{**GOOD, "Detail": json.dumps(each)} for each in details])
 
@@ -42,14 +42,14 @@ def test_entries_that_are_admitted_are_kept_in_their_order(bus: "EventBridgeClie
     )
 
 
-def test_an_entry_that_is_refused_is_not_among_them(bus: "EventBridgeClient", stores: Scene) -> None:
+def test_refused_entry_is_not_stored(bus: "EventBridgeClient", stores: Scene) -> None:
     answer = bus.put_events(Entries=[{**GOOD, "Detail": "{"}, {**GOOD, "Detail": "{}"}])
 
     assert answer["FailedEntryCount"] == 1
     assert [entry.detail for entry in stores.aws.published()] == [{}]
 
 
-def test_whoever_waits_for_one_more_is_shown_it_when_it_comes(bus: "EventBridgeClient", stores: Scene) -> None:
+def test_waiting_request_is_answered_when_the_next_entry_comes(bus: "EventBridgeClient", stores: Scene) -> None:
     bus.put_events(Entries=[{**GOOD, "Detail": '{"event_id": "1"}'}])
     url = stores.aws.endpoint_url + "/_published?beyond=1"
     with ThreadPoolExecutor(1) as elsewhere:
@@ -58,7 +58,7 @@ def test_whoever_waits_for_one_more_is_shown_it_when_it_comes(bus: "EventBridgeC
         assert [entry["detail"]["event_id"] for entry in shown.result().json()] == ["1", "2"]
 
 
-def test_whoever_waits_in_vain_is_shown_what_there_is_when_all_stop(stores: Scene) -> None:
+def test_waiting_request_is_answered_with_the_stored_entries_at_the_stop(stores: Scene) -> None:
     url = stores.aws.endpoint_url + "/_published?beyond=0"
     with ThreadPoolExecutor(1) as elsewhere:
         shown = elsewhere.submit(urllib3.request, "GET", url, retries=False)
@@ -66,7 +66,7 @@ def test_whoever_waits_in_vain_is_shown_what_there_is_when_all_stop(stores: Scen
         assert shown.result().json() == []
 
 
-def test_they_are_shown_to_players_and_other_processes(bus: "EventBridgeClient", stores: Scene) -> None:
+def test_entries_are_shown_as_json_over_http(bus: "EventBridgeClient", stores: Scene) -> None:
     bus.put_events(Entries=[{**GOOD, "Detail": '{"event_id": "1"}'}])
     shown = urllib3.request("GET", stores.aws.endpoint_url + "/_published", retries=False)
 
@@ -83,14 +83,14 @@ def test_they_are_shown_to_players_and_other_processes(bus: "EventBridgeClient",
     )
 
 
-def test_they_are_forgotten_with_the_messages_of_the_queues(bus: "EventBridgeClient", stores: Scene) -> None:
+def test_entries_are_deleted_with_the_messages_of_the_queues(bus: "EventBridgeClient", stores: Scene) -> None:
     bus.put_events(Entries=[{**GOOD, "Detail": "{}"}])
     stores.aws.empty_queues()
 
     assert stores.aws.published() == ()
 
 
-def test_a_rule_brings_them_into_a_queue(bus: "EventBridgeClient", stores: Scene) -> None:
+def test_rule_sends_entries_to_a_queue(bus: "EventBridgeClient", stores: Scene) -> None:
     bus.put_rule(Name=RULE, EventPattern=json.dumps({"source": ["bitrix24.chat"]}))
     arn = f"arn:aws:sqs:{REGION}:123456789012:{stores.dead}"
     bus.put_targets(Rule=RULE, Targets=[{"Id": "queue", "Arn": arn}])

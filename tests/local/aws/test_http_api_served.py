@@ -1,4 +1,4 @@
-"""The local API chooses routes, and answers by itself, as API Gateway's HTTP API does."""
+"""The local API chooses routes, and sends its own answers, as API Gateway's HTTP API does."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,7 +40,7 @@ def chosen(method: str, path: str) -> tuple[str, dict[str, str]]:
         ("GET", "/files/a/head", "Head", {"name": "a"}),
     ],
 )
-def test_the_more_exact_route_goes_first(method: str, path: str, function: str, parameters: dict[str, str]) -> None:
+def test_more_exact_route_goes_first(method: str, path: str, function: str, parameters: dict[str, str]) -> None:
     assert chosen(method, path) == (function, parameters)
 
 
@@ -57,7 +57,7 @@ def test_the_more_exact_route_goes_first(method: str, path: str, function: str, 
         ("GET", "/files"),
     ],
 )
-def test_what_no_route_takes_goes_to_the_default_one_wrong_verbs_too(method: str, path: str) -> None:
+def test_unmatched_path_or_verb_goes_to_the_default_route(method: str, path: str) -> None:
     assert chosen(method, path) == ("Fallback", {})
 
 
@@ -92,7 +92,7 @@ def ask(base: str) -> Ask:
     return lambda method, path, **options: pool.request(method, base + path, **options)
 
 
-def test_a_request_becomes_one_event_and_its_answer_the_response(ask: Ask, invoked: Invoked) -> None:
+def test_request_becomes_one_event_and_its_answer_the_response(ask: Ask, invoked: Invoked) -> None:
     response = ask("GET", "/things/caf%C3%A9?a=%7C&a=2", headers={"X-API-Key": "k"})
 
     ((function, event),) = invoked
@@ -102,7 +102,7 @@ def test_a_request_becomes_one_event_and_its_answer_the_response(ask: Ask, invok
     assert (response.status, response.headers["x-seen"], response.data) == (203, "Reader", b"nothing")
 
 
-def test_the_response_names_the_request_id_that_the_function_was_given(ask: Ask, invoked: Invoked) -> None:
+def test_response_has_the_request_id_of_the_event(ask: Ask, invoked: Invoked) -> None:
     response = ask("GET", "/things")
 
     assert response.headers["apigw-requestid"] == invoked[0][1]["requestContext"]["requestId"]
@@ -124,24 +124,24 @@ def test_head_reaches_the_default_route_and_has_no_body(ask: Ask, invoked: Invok
 
 
 @pytest.mark.parametrize("path", ["/things/7", "/things/special"])
-def test_a_function_that_fails_or_answers_nonsense_is_a_500_that_tells_nothing(path: str, ask: Ask) -> None:
+def test_failing_function_or_invalid_answer_is_a_500_without_details(path: str, ask: Ask) -> None:
     response = ask("POST", path, body=b"{}")
 
     assert (response.status, response.json()) == (500, {"message": "Internal Server Error"})
 
 
-def test_a_body_over_the_gateways_quota_is_refused_before_any_function(ask: Ask, invoked: Invoked) -> None:
+def test_body_over_the_gateways_quota_is_refused_before_any_function(ask: Ask, invoked: Invoked) -> None:
     response = ask("GET", "/things", body=bytes(LARGEST_BODY + 1))
 
     assert (response.status, response.json()) == (413, {"message": "Request Entity Too Large"})
     assert not invoked
 
 
-def test_a_body_of_just_the_quota_arrives_whole(ask: Ask) -> None:
+def test_body_of_exactly_the_quota_arrives_whole(ask: Ask) -> None:
     response = ask("GET", "/things", body=b"x" * LARGEST_BODY, headers={"Content-Type": "text/plain"})
 
     assert len(response.data) == LARGEST_BODY
 
 
-def test_without_a_default_route_the_gateway_answers_404_itself() -> None:
+def test_no_route_matches_without_a_default_route() -> None:
     assert match(ROUTES[1:], "GET", "/nowhere") is None

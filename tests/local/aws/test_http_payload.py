@@ -1,4 +1,4 @@
-"""The local API speaks API Gateway's payload format 2.0 as the real one does."""
+"""The local API uses API Gateway's payload format 2.0 as the real one does."""
 
 import base64
 from typing import Any
@@ -26,7 +26,7 @@ def made(body: bytes = b"", **changed: str) -> dict[str, Any]:
     return event({**ENVIRON, **changed}, body, CALL)
 
 
-def test_the_path_arrives_decoded_and_the_query_as_it_was_sent() -> None:
+def test_path_arrives_decoded_and_query_as_sent() -> None:
     assert made()["rawPath"] == "/things/Ñ"
     assert made()["rawQueryString"] == "a=1&b=%7C&a=2&empty="
 
@@ -36,12 +36,12 @@ def test_parameters_arrive_decoded_with_repeated_ones_joined_by_commas() -> None
     assert made()["pathParameters"] == {"id": "7"}
 
 
-def test_header_names_are_in_small_letters_and_cookies_stand_apart() -> None:
+def test_header_names_are_in_lower_case_and_cookies_are_separate() -> None:
     assert made()["headers"] == {"host": "api.example:3000", "user-agent": "probe/1", "x-repeated": "one,two"}
     assert made()["cookies"] == ["a=1", "b=2"]
 
 
-def test_the_context_tells_route_time_and_caller() -> None:
+def test_context_has_route_time_and_caller() -> None:
     context = made()["requestContext"]
 
     assert (context["routeKey"], context["requestId"], context["stage"]) == (
@@ -59,7 +59,7 @@ def test_the_context_tells_route_time_and_caller() -> None:
     }
 
 
-def test_what_a_request_does_not_have_its_event_does_not_have() -> None:
+def test_event_has_no_field_for_what_the_request_does_not_have() -> None:
     bare = event(
         {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": ""}, b"", Call("$default", {}, "request-1", 0.0)
     )
@@ -85,26 +85,31 @@ def test_forms_and_everything_else_arrive_in_base64(content_type: str) -> None:
     assert (base64.b64decode(arrived["body"]), arrived["isBase64Encoded"]) == (b"a=1\xff", True)
 
 
-def test_a_response_is_sent_as_the_function_says_with_each_cookie_in_a_header() -> None:
-    said = answer(
+def test_response_has_the_functions_status_and_headers_with_each_cookie_in_a_header() -> None:
+    response = answer(
         {"statusCode": 201, "headers": {"Content-Type": "text/html", "X-N": 5}, "cookies": ["a=1", "b=2"], "body": "ü"}
     )
 
-    assert (said.status, said.body) == (201, "ü".encode())
-    assert said.headers == (("content-type", "text/html"), ("x-n", "5"), ("set-cookie", "a=1"), ("set-cookie", "b=2"))
+    assert (response.status, response.body) == (201, "ü".encode())
+    assert response.headers == (
+        ("content-type", "text/html"),
+        ("x-n", "5"),
+        ("set-cookie", "a=1"),
+        ("set-cookie", "b=2"),
+    )
 
 
-def test_a_response_in_base64_is_decoded() -> None:
+def test_response_in_base64_is_decoded() -> None:
     assert answer({"statusCode": 200, "body": "/w==", "isBase64Encoded": True}).body == b"\xff"
 
 
 @pytest.mark.parametrize(
     ("result", "body"), [({"chat_id": 10}, b'{"chat_id": 10}'), ("plain", b"plain"), (None, b"null"), ([1], b"[1]")]
 )
-def test_an_answer_without_a_status_is_the_body_of_a_200(result: object, body: bytes) -> None:
-    said = answer(result)
+def test_answer_without_a_status_is_the_body_of_a_200(result: object, body: bytes) -> None:
+    response = answer(result)
 
-    assert (said.status, said.headers, said.body) == (200, (("content-type", "application/json"),), body)
+    assert (response.status, response.headers, response.body) == (200, (("content-type", "application/json"),), body)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +123,6 @@ def test_an_answer_without_a_status_is_the_body_of_a_200(result: object, body: b
         {"statusCode": 200, "body": "no base64!", "isBase64Encoded": True},
     ],
 )
-def test_an_answer_that_the_gateway_cannot_send_is_refused(result: object) -> None:
+def test_answer_that_the_gateway_cannot_send_is_refused(result: object) -> None:
     with pytest.raises(AnswerError):
         answer(result)

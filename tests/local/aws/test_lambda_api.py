@@ -1,4 +1,4 @@
-"""Functions invoked by name through an SDK: answered, or worked behind the caller's back with Lambda's retries."""
+"""Functions invoked by name through an SDK: synchronously, or asynchronously with Lambda's retries."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ from tests.support.events.queue_scene import REGION, Scene, eventually, scene
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-# Fails as often as it is told, and notes each try.
+# Fails as often as the event demands, and notes each attempt.
 HANDLER = """
 import pathlib
 
@@ -73,7 +73,7 @@ def in_background(client: "LambdaClient", **event: object) -> Any:
     return client.invoke(FunctionName="Worker", InvocationType="Event", Payload=json.dumps(event).encode())
 
 
-def test_whoever_waits_is_given_the_answer(client: "LambdaClient", notes: Path) -> None:
+def test_synchronous_invocation_returns_the_answer(client: "LambdaClient", notes: Path) -> None:
     answer = client.invoke(FunctionName="Worker", Payload=json.dumps({"notes": str(notes)}).encode())
 
     assert "FunctionError" not in answer
@@ -81,36 +81,36 @@ def test_whoever_waits_is_given_the_answer(client: "LambdaClient", notes: Path) 
 
 
 @pytest.mark.parametrize("called", ["Worker:live", "arn:aws:lambda:us-east-1:123456789012:function:Worker:live"])
-def test_a_function_answers_to_its_alias_and_its_arn(client: "LambdaClient", notes: Path, called: str) -> None:
+def test_function_is_invoked_by_its_alias_and_its_arn(client: "LambdaClient", notes: Path, called: str) -> None:
     client.invoke(FunctionName=called, Payload=json.dumps({"notes": str(notes)}).encode())
 
     assert tries(notes) == 1
 
 
-def test_whoever_waits_is_told_of_a_failure_and_nothing_is_tried_again(client: "LambdaClient", notes: Path) -> None:
+def test_synchronous_invocation_returns_the_failure_and_is_not_retried(client: "LambdaClient", notes: Path) -> None:
     event = {"notes": str(notes), "failures": 1}
     answer = client.invoke(FunctionName="Worker", Payload=json.dumps(event).encode())
 
     assert answer["FunctionError"] == "Unhandled"
-    told = json.loads(answer["Payload"].read())
-    assert (told["errorType"], told["errorMessage"]) == ("ValueError", "broken")
+    failure = json.loads(answer["Payload"].read())
+    assert (failure["errorType"], failure["errorMessage"]) == ("ValueError", "broken")
     assert tries(notes) == 1
 
 
-def test_whoever_does_not_wait_is_answered_before_it_is_done(client: "LambdaClient", notes: Path) -> None:
+def test_asynchronous_invocation_is_answered_before_it_ends(client: "LambdaClient", notes: Path) -> None:
     assert in_background(client, notes=str(notes))["StatusCode"] == 202
 
     eventually(lambda: tries(notes) == 1)
 
 
-def test_what_fails_is_tried_twice_more(client: "LambdaClient", notes: Path, stores: Scene) -> None:
+def test_failed_asynchronous_invocation_is_retried_twice(client: "LambdaClient", notes: Path, stores: Scene) -> None:
     in_background(client, notes=str(notes), failures=2)
     eventually(lambda: tries(notes) == 3)
 
     assert stores.left(stores.dead) == 0
 
 
-def test_what_fails_three_times_goes_to_the_queue_that_the_template_names(
+def test_third_failure_sends_a_record_to_the_queue_that_the_template_names(
     client: "LambdaClient", notes: Path, stores: Scene
 ) -> None:
     event = {"notes": str(notes), "failures": 9}
@@ -130,7 +130,7 @@ def test_what_fails_three_times_goes_to_the_queue_that_the_template_names(
     assert tries(notes) == 3
 
 
-def test_a_retry_that_is_due_much_later_does_not_keep_anybody_from_ending(
+def test_pending_retry_does_not_delay_the_stop(
     stores: Scene, tmp_path: Path, notes: Path, client: "LambdaClient"
 ) -> None:
     functions = Functions(stores.template, FunctionOutput(tmp_path / "other.jsonl"))
@@ -144,18 +144,18 @@ def test_a_retry_that_is_due_much_later_does_not_keep_anybody_from_ending(
     assert not [thread for thread in threading.enumerate() if thread.name == "invocation of Worker"]
 
 
-def test_a_function_that_is_not_there_is_refused(client: "LambdaClient") -> None:
-    with pytest.raises(client.exceptions.ResourceNotFoundException, match=r":function:Nobody$"):
-        client.invoke(FunctionName="Nobody")
+def test_unknown_function_is_refused(client: "LambdaClient") -> None:
+    with pytest.raises(client.exceptions.ResourceNotFoundException, match=r":function:Unknown$"):
+        client.invoke(FunctionName="Unknown")
 
 
-def test_a_payload_that_is_no_json_is_refused(client: "LambdaClient", notes: Path) -> None:
+def test_payload_that_is_not_json_is_refused(client: "LambdaClient", notes: Path) -> None:
     with pytest.raises(client.exceptions.InvalidRequestContentException):
         client.invoke(FunctionName="Worker", InvocationType="Event", Payload=b"{")
     assert tries(notes) == 0
 
 
-def test_a_page_in_a_browser_invokes_nothing(stores: Scene, invocations: Invocations, notes: Path) -> None:
+def test_unsigned_request_invokes_nothing(stores: Scene, invocations: Invocations, notes: Path) -> None:
     assert invocations
     url = f"{stores.aws.endpoint_url}/2015-03-31/functions/Worker/invocations"
     answer = urllib3.request("POST", url, json={"notes": str(notes)}, retries=False)

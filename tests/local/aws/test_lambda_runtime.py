@@ -1,4 +1,4 @@
-"""Functions in this process are invoked as Lambda invokes them, and what they print is kept apart."""
+"""Functions in this process are invoked as Lambda invokes them, and their output goes to a file."""
 
 import json
 import sys
@@ -20,9 +20,9 @@ import json
 LOADED = []
 
 def handler(event, context):
-    if event.get("say"):
+    if event.get("print"):
         for _ in range(20):
-            print(json.dumps({"said": event["say"]}))
+            print(json.dumps({"printed": event["print"]}))
     if event.get("fail"):
         raise ValueError(event["fail"])
     if event.get("odd"):
@@ -51,22 +51,22 @@ def invoked(tmp_path: Path) -> Functions:
 
 
 def answer(invoked: Functions, name: str, **event: object) -> dict[str, Any]:
-    said = invoked.invoke(name, event)
-    assert isinstance(said, dict)
-    return said
+    result = invoked.invoke(name, event)
+    assert isinstance(result, dict)
+    return result
 
 
 def logged(tmp_path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
 
 
-def test_a_handler_is_told_what_lambda_tells(invoked: Functions) -> None:
-    said = answer(invoked, "First")
+def test_handler_gets_the_context_that_lambda_passes(invoked: Functions) -> None:
+    result = answer(invoked, "First")
 
-    assert (said["name"], said["memory"]) == ("First", 512)
-    assert said["arn"].startswith("arn:aws:lambda:")
-    assert 28_000 < said["left"] <= 29_000
-    assert said["request_id"] != answer(invoked, "First")["request_id"]
+    assert (result["name"], result["memory"]) == ("First", 512)
+    assert result["arn"].startswith("arn:aws:lambda:")
+    assert 28_000 < result["left"] <= 29_000
+    assert result["request_id"] != answer(invoked, "First")["request_id"]
 
 
 def test_events_and_answers_pass_through_json(invoked: Functions) -> None:
@@ -75,11 +75,11 @@ def test_events_and_answers_pass_through_json(invoked: Functions) -> None:
         invoked.invoke("First", {"odd": True})
 
 
-def test_a_function_keeps_its_module_between_invocations_and_shares_it_with_no_other(invoked: Functions) -> None:
+def test_function_keeps_its_own_module_between_invocations(invoked: Functions) -> None:
     assert [answer(invoked, name)["times"] for name in ("First", "First", "Second")] == [1, 2, 1]
 
 
-def test_a_failure_is_raised_and_logged_with_its_trace(invoked: Functions, tmp_path: Path) -> None:
+def test_failure_is_raised_and_logged_with_its_trace(invoked: Functions, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="broken"):
         invoked.invoke("First", {"fail": "broken"})
 
@@ -88,19 +88,19 @@ def test_a_failure_is_raised_and_logged_with_its_trace(invoked: Functions, tmp_p
     assert any("in handler" in entry for entry in line["stackTrace"])
 
 
-def test_what_many_functions_print_at_once_stays_in_whole_lines_and_off_the_terminal(
+def test_concurrent_output_of_functions_stays_in_whole_lines_and_off_the_terminal(
     invoked: Functions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal = sys.stdout
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda number: invoked.invoke("First", {"say": number}), range(1, 25)))
+        list(threads.map(lambda number: invoked.invoke("First", {"print": number}), range(1, 25)))
 
-    assert sorted(line["said"] for line in logged(tmp_path)) == sorted(20 * list(range(1, 25)))
+    assert sorted(line["printed"] for line in logged(tmp_path)) == sorted(20 * list(range(1, 25)))
     assert sys.stdout is terminal
     assert capsys.readouterr().out == ""
 
 
-def test_the_stamp_of_the_layer_is_written_where_a_function_looks_for_it(tmp_path: Path) -> None:
+def test_stamp_of_the_layer_is_written_where_a_function_reads_it(tmp_path: Path) -> None:
     layers = ROOT / "layers"
     lambda_runtime.write_stamp(layers, tmp_path / "task")
 

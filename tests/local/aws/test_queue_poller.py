@@ -8,11 +8,11 @@ SENT = ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"batchItemFailures": None}, {"batchItemFailures": []}])
-def test_an_answer_that_names_nothing_is_success(answer: object) -> None:
+def test_answer_without_failures_is_success(answer: object) -> None:
     assert failed(answer, SENT) == frozenset()
 
 
-def test_what_is_named_failed_and_the_rest_did_not() -> None:
+def test_only_named_messages_have_failed() -> None:
     assert failed({"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "c"}]}, SENT) == {"a", "c"}
 
 
@@ -30,11 +30,11 @@ def test_what_is_named_failed_and_the_rest_did_not() -> None:
         {"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "of another batch"}]},
     ],
 )
-def test_an_answer_that_cannot_be_read_fails_the_whole_batch(answer: object) -> None:
+def test_invalid_answer_fails_the_whole_batch(answer: object) -> None:
     assert failed(answer, SENT) == set(SENT)
 
 
-def test_attributes_of_a_message_are_written_as_lambda_writes_them() -> None:
+def test_sqs_event_has_lambdas_fields_for_a_message() -> None:
     message = {
         "MessageId": "1",
         "ReceiptHandle": "handle",

@@ -1,4 +1,4 @@
-"""Queues of the local run: what is sent is worked, what fails comes again, and what fails for good waits apart."""
+"""Queues of the local run: messages are processed, failed ones are received again, and end as dead letters."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def bodies(event: Any) -> list[str]:
     return [record["body"] for record in event["Records"]]
 
 
-def test_a_message_reaches_the_function_as_lambda_brings_it_and_is_gone(stores: Scene) -> None:
+def test_message_reaches_the_function_in_lambdas_form_and_is_deleted(stores: Scene) -> None:
     seen = Noted()
     stores.send("one")
     with working(stores, seen.add):
@@ -54,7 +54,7 @@ def test_a_message_reaches_the_function_as_lambda_brings_it_and_is_gone(stores: 
     assert len(record["md5OfBody"]) == 32
 
 
-def test_a_message_that_arrives_while_the_source_waits_is_brought_at_once(stores: Scene) -> None:
+def test_message_that_arrives_while_the_source_waits_is_received_at_once(stores: Scene) -> None:
     seen = Noted()
     with working(stores, seen.add):
         stores.send("first")
@@ -63,7 +63,7 @@ def test_a_message_that_arrives_while_the_source_waits_is_brought_at_once(stores
         seen.until(2)
 
 
-def test_a_batch_is_no_larger_than_the_template_says(tmp_path: Path) -> None:
+def test_batch_is_not_larger_than_the_templates_batch_size(tmp_path: Path) -> None:
     seen = Noted()
     with scene(tmp_path, batch=3) as stores:
         stores.send(*"abcdefg")
@@ -74,7 +74,7 @@ def test_a_batch_is_no_larger_than_the_template_says(tmp_path: Path) -> None:
     assert {each for each in seen.things if isinstance(each, str)} == set("abcdefg")
 
 
-def test_only_what_the_function_reports_as_failed_stays(stores: Scene) -> None:
+def test_only_messages_reported_as_failed_stay(stores: Scene) -> None:
     def work(event: Any) -> object:
         failed = [record["messageId"] for record in event["Records"] if record["body"] == "bad"]
         return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
@@ -84,7 +84,7 @@ def test_only_what_the_function_reports_as_failed_stays(stores: Scene) -> None:
         eventually(lambda: stores.left(stores.work) == 1)
 
 
-def test_a_function_that_raises_fails_the_whole_batch(stores: Scene) -> None:
+def test_function_that_raises_fails_the_whole_batch(stores: Scene) -> None:
     seen = Noted()
 
     def work(event: Any) -> object:
@@ -98,7 +98,7 @@ def test_a_function_that_raises_fails_the_whole_batch(stores: Scene) -> None:
     assert stores.left(stores.work) == 2
 
 
-def test_what_fails_five_times_waits_in_the_dead_letter_queue(tmp_path: Path) -> None:
+def test_message_that_fails_five_times_goes_to_the_dead_letter_queue(tmp_path: Path) -> None:
     tries = Noted()
 
     def work(event: Any) -> object:
@@ -117,7 +117,7 @@ def test_what_fails_five_times_waits_in_the_dead_letter_queue(tmp_path: Path) ->
         assert stores.left(stores.work) == 0
 
 
-def test_a_message_whose_visibility_is_ended_comes_again(stores: Scene) -> None:
+def test_message_is_received_again_when_its_visibility_timeout_ends(stores: Scene) -> None:
     stores.send("again")
     (message,) = stores.received(stores.work)
     url = stores.aws.queue_url(stores.work)
@@ -128,7 +128,7 @@ def test_a_message_whose_visibility_is_ended_comes_again(stores: Scene) -> None:
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
 
 
-def test_who_waits_for_messages_holds_nobody_up(stores: Scene) -> None:
+def test_waiting_receive_does_not_block_a_send(stores: Scene) -> None:
     with ThreadPoolExecutor(1) as waiting:
         received = waiting.submit(stores.received, stores.work, 20)
         stores.send("here")
@@ -137,7 +137,7 @@ def test_who_waits_for_messages_holds_nobody_up(stores: Scene) -> None:
 
 
 @pytest.mark.usefixtures("often_interrupted")
-def test_of_many_who_receive_each_message_goes_to_one(stores: Scene) -> None:
+def test_each_message_goes_to_one_of_many_receivers(stores: Scene) -> None:
     numbers = [str(number) for number in range(120)]
 
     def receive(_: int) -> list[str]:
@@ -150,7 +150,7 @@ def test_of_many_who_receive_each_message_goes_to_one(stores: Scene) -> None:
     assert sorted(received) == sorted(numbers)
 
 
-def test_a_source_that_waits_ends_promptly(stores: Scene) -> None:
+def test_waiting_source_stops_at_once(stores: Scene) -> None:
     seen = Noted()
     with working(stores, seen.add) as sources:
         stores.send("awake")
@@ -160,7 +160,7 @@ def test_a_source_that_waits_ends_promptly(stores: Scene) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == f"source {stores.work}"]
 
 
-def test_a_queue_that_is_taken_away_and_made_again_is_read_again(stores: Scene) -> None:
+def test_deleted_and_recreated_queue_is_read_again(stores: Scene) -> None:
     seen = Noted()
     with working(stores, seen.add):
         stores.sqs.delete_queue(QueueUrl=stores.aws.queue_url(stores.work))
@@ -169,7 +169,7 @@ def test_a_queue_that_is_taken_away_and_made_again_is_read_again(stores: Scene) 
         seen.until(1)
 
 
-def test_two_stores_at_once_in_one_process_empty_their_own_queues_only(stores: Scene, tmp_path: Path) -> None:
+def test_two_stores_in_one_process_empty_their_own_queues_only(stores: Scene, tmp_path: Path) -> None:
     with scene(tmp_path) as others:
         others.send("theirs")
         stores.send("ours")

@@ -24,7 +24,7 @@ def client(aws: EmbeddedAws, service: str) -> Any:
     return Session().create_client(service, endpoint_url=aws.endpoint_url, region_name="eu-central-1")
 
 
-def test_the_tables_are_the_templates(embedded_aws: EmbeddedAws) -> None:
+def test_tables_are_those_of_the_template(embedded_aws: EmbeddedAws) -> None:
     dynamodb = embedded_aws.dynamodb()
 
     assert set(dynamodb.list_tables()["TableNames"]) == {"PortalTable", "CacheTable"}
@@ -33,7 +33,7 @@ def test_the_tables_are_the_templates(embedded_aws: EmbeddedAws) -> None:
     assert [index.get("IndexName") for index in cache["GlobalSecondaryIndexes"]] == ["by_chat"]
 
 
-def test_secrets_are_kept_by_version(embedded_aws: EmbeddedAws) -> None:
+def test_secrets_are_stored_by_version(embedded_aws: EmbeddedAws) -> None:
     secrets = embedded_aws.secrets()
     first = secrets.create_secret(Name="chat-lookup/portal/versions", SecretString="one")
     secrets.put_secret_value(SecretId=first["ARN"], SecretString="two")
@@ -42,7 +42,7 @@ def test_secrets_are_kept_by_version(embedded_aws: EmbeddedAws) -> None:
     assert read["SecretString"] == "one"
 
 
-def test_an_event_bus_is_there(embedded_aws: EmbeddedAws) -> None:
+def test_default_event_bus_exists(embedded_aws: EmbeddedAws) -> None:
     assert [bus["Name"] for bus in client(embedded_aws, "events").list_event_buses()["EventBuses"]] == ["default"]
 
 
@@ -56,7 +56,7 @@ def test_an_event_bus_is_there(embedded_aws: EmbeddedAws) -> None:
         ("/", {"X-Amz-Target": "AWSCognitoIdentityService.GetId"}),
     ],
 )
-def test_whatever_the_functions_do_not_use_is_refused(
+def test_services_that_the_functions_do_not_use_are_refused(
     path: str, headers: dict[str, str], embedded_aws: EmbeddedAws
 ) -> None:
     url = embedded_aws.endpoint_url + path
@@ -65,7 +65,7 @@ def test_whatever_the_functions_do_not_use_is_refused(
     assert (refused.status, refused.json()) == (400, {"__type": "UnknownOperationException"})
 
 
-def test_no_page_in_a_browser_may_ask(embedded_aws: EmbeddedAws) -> None:
+def test_preflight_of_a_browser_is_refused(embedded_aws: EmbeddedAws) -> None:
     preflight = urllib3.request(
         "OPTIONS",
         embedded_aws.endpoint_url,
@@ -122,7 +122,7 @@ def claims_won(tables: Tables) -> int:
 
 
 @pytest.mark.usefixtures("often_interrupted")
-def test_of_many_claims_to_one_item_a_single_one_wins(tables: Tables) -> None:
+def test_only_one_of_many_claims_to_an_item_succeeds(tables: Tables) -> None:
     assert claims_won(tables) == 1
 
 
@@ -139,23 +139,21 @@ def in_front_of_another(embedded_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
     front.stop()
 
 
-def test_another_engine_takes_the_place_of_the_tables_only(
-    in_front_of_another: EmbeddedAws, embedded_aws: EmbeddedAws
-) -> None:
+def test_another_engine_replaces_the_tables_only(in_front_of_another: EmbeddedAws, embedded_aws: EmbeddedAws) -> None:
     in_front_of_another.dynamodb().put_item(TableName="CacheTable-elsewhere", Item={"pk": {"S": "ü"}})
 
     assert embedded_aws.dynamodb().scan(TableName="CacheTable-elsewhere")["Items"] == [{"pk": {"S": "ü"}}]
     assert client(in_front_of_another, "events").list_event_buses()["EventBuses"]
 
 
-def test_errors_of_another_engine_arrive_as_it_said_them(in_front_of_another: EmbeddedAws) -> None:
+def test_errors_of_another_engine_arrive_unchanged(in_front_of_another: EmbeddedAws) -> None:
     dynamodb = in_front_of_another.dynamodb()
 
     with pytest.raises(dynamodb.exceptions.ResourceNotFoundException):
         dynamodb.scan(TableName="Nowhere")
 
 
-def test_stores_that_stop_leave_no_tables_behind(embedded_aws: EmbeddedAws) -> None:
+def test_stop_of_the_stores_deletes_their_tables(embedded_aws: EmbeddedAws) -> None:
     passing = EmbeddedAws(only_tables("-passing"), region="eu-central-1")
     passing.start()
     passing.stop()
@@ -163,7 +161,7 @@ def test_stores_that_stop_leave_no_tables_behind(embedded_aws: EmbeddedAws) -> N
     assert not [name for name in embedded_aws.dynamodb().list_tables()["TableNames"] if "passing" in name]
 
 
-def test_the_users_own_aws_settings_do_not_reach_the_functions_and_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_aws_settings_do_not_reach_the_functions_and_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"AWS_PROFILE": "production", "AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.example"}.items():
         monkeypatch.setenv(name, value)
 

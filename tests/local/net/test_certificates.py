@@ -1,4 +1,4 @@
-"""The authority of a local run: accepted by strict clients, kept, renewed and kept secret."""
+"""The authority of a local run: accepted by strict clients, stored, renewed, its keys secret."""
 
 import socket
 import ssl
@@ -18,7 +18,7 @@ DAY = 86_400.0
 
 @dataclass
 class FixedClock:
-    """A clock for certificates that shall have been made at another time."""
+    """A clock for certificates that are created at another time."""
 
     at: float
 
@@ -55,7 +55,7 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "::1", "localhost", "host.docker.internal"])
-def test_a_strict_client_accepts_every_local_name(authority: Authority, name: str) -> None:
+def test_strict_client_accepts_every_local_name(authority: Authority, name: str) -> None:
     server = HttpServer(hello, ssl_context=authority.server_context())
     server.start()
     try:
@@ -71,14 +71,14 @@ def test_another_name_and_another_authority_are_refused(authority: Authority, tm
         assert shake_hands(server, strict(authority.ca_pem), "portal.example")
         with pytest.raises(ssl.SSLCertVerificationError):
             shake_hands(server, strict(authority.ca_pem), "localhost")
-        stranger = Authority(tmp_path / "another")
+        foreign = Authority(tmp_path / "another")
         with pytest.raises(ssl.SSLCertVerificationError):
-            shake_hands(server, strict(stranger.ca_pem), "portal.example")
+            shake_hands(server, strict(foreign.ca_pem), "portal.example")
     finally:
         server.stop()
 
 
-def test_an_authority_is_made_once_and_its_certificates_are_used_again(tmp_path: Path) -> None:
+def test_authority_is_created_once_and_its_certificates_are_reused(tmp_path: Path) -> None:
     first = Authority(tmp_path)
     first.server_context()
     files = {path: path.read_bytes() for path in tmp_path.iterdir()}
@@ -96,7 +96,7 @@ def test_keys_are_readable_by_their_owner_only(authority: Authority) -> None:
     assert b"PRIVATE KEY" not in authority.ca_file.read_bytes()
 
 
-def test_what_is_about_to_expire_is_made_anew(tmp_path: Path) -> None:
+def test_certificates_that_are_about_to_expire_are_renewed(tmp_path: Path) -> None:
     clock = FixedClock(1_700_000_000.0)
     first = Authority(tmp_path, clock)
     first.server_context()
@@ -113,13 +113,13 @@ def test_what_is_about_to_expire_is_made_anew(tmp_path: Path) -> None:
     assert Authority(tmp_path, clock).ca_pem != first.ca_pem
 
 
-def test_a_damaged_key_is_replaced(tmp_path: Path) -> None:
+def test_damaged_key_is_replaced(tmp_path: Path) -> None:
     first = Authority(tmp_path)
     (tmp_path / "ca-key.pem").write_text("damaged")
     assert Authority(tmp_path).ca_pem != first.ca_pem
 
 
-def test_runs_that_start_at_once_agree_on_one_authority(tmp_path: Path) -> None:
+def test_concurrent_runs_use_one_authority(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as runs:
         made = list(runs.map(lambda _: Authority(tmp_path).ca_pem, range(8)))
     assert len(set(made)) == 1

@@ -13,7 +13,7 @@ from tests.support.repository import ROOT
 
 HOUR = 3_600.0
 
-# Prints the time, puts the clock forward by an hour, and prints the time when it is told to.
+# Advances the clock by some seconds, and prints the time after a line on its standard input.
 OTHER_PROCESS = """
 import sys, pathlib
 from local.shared_clock import SharedClock
@@ -30,7 +30,7 @@ def clock(tmp_path: Path) -> SharedClock:
     return SharedClock(tmp_path / "clock")
 
 
-def test_a_clock_moves_forward_for_every_process_at_once(clock: SharedClock, tmp_path: Path) -> None:
+def test_clock_moves_forward_for_every_process_at_once(clock: SharedClock, tmp_path: Path) -> None:
     real = clock.now()
     with subprocess.Popen(
         [sys.executable, "-c", OTHER_PROCESS, str(tmp_path / "clock"), str(HOUR)],
@@ -44,11 +44,11 @@ def test_a_clock_moves_forward_for_every_process_at_once(clock: SharedClock, tmp
         assert process.stdout.readline() == "ready\n"
         assert clock.now() >= real + HOUR
         clock.advance(HOUR)
-        told, _ = process.communicate("\n")
-    assert float(told) >= real + 2 * HOUR
+        printed, _ = process.communicate("\n")
+    assert float(printed) >= real + 2 * HOUR
 
 
-def test_none_of_many_advances_at_once_is_lost(clock: SharedClock) -> None:
+def test_no_concurrent_advance_is_lost(clock: SharedClock) -> None:
     before = clock.now()
     with ThreadPoolExecutor(16) as movers:
         list(movers.map(lambda _: clock.advance(HOUR), range(200)))
@@ -57,7 +57,7 @@ def test_none_of_many_advances_at_once_is_lost(clock: SharedClock) -> None:
     assert clock.now() < before + HOUR
 
 
-def test_a_sleeper_wakes_when_the_clock_is_put_past_its_moment(clock: SharedClock) -> None:
+def test_sleep_ends_when_the_clock_is_advanced_past_it(clock: SharedClock) -> None:
     woken = threading.Event()
 
     def sleep() -> None:
@@ -70,7 +70,7 @@ def test_a_sleeper_wakes_when_the_clock_is_put_past_its_moment(clock: SharedCloc
     assert woken.wait(10)
 
 
-def test_a_clock_that_is_set_back_strands_no_sleeper(clock: SharedClock) -> None:
+def test_sleep_ends_although_the_clock_is_set_back(clock: SharedClock) -> None:
     clock.advance(1_000 * HOUR)
     falling_asleep, woken = threading.Event(), threading.Event()
 
@@ -87,6 +87,6 @@ def test_a_clock_that_is_set_back_strands_no_sleeper(clock: SharedClock) -> None
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("inf"), float("nan")])
-def test_a_clock_goes_neither_back_nor_to_infinity(clock: SharedClock, seconds: float) -> None:
+def test_clock_refuses_negative_and_infinite_steps(clock: SharedClock, seconds: float) -> None:
     with pytest.raises(ValueError, match="forward"):
         clock.advance(seconds)

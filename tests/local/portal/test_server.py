@@ -1,4 +1,4 @@
-"""The HTTP server under the local run: what a client sends arrives, and what fails fails cleanly."""
+"""The HTTP server of the local run: requests arrive unchanged, and failures are handled."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ SECRET = "planted-secret"
 
 
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    """Tells what it was asked; some addresses misbehave."""
+    """Returns the request that it received; some paths fail."""
     path = environ["PATH_INFO"]
     if path == "/cut":
         raise ConnectionCut
@@ -62,13 +62,13 @@ def test_verb_path_query_and_body_arrive(server: HttpServer, client: urllib3.Poo
     assert (asked["raw"], asked["body"]) == ("/a%20%D0%B9%2Fb?x=%7C&y", "text")
 
 
-def test_a_body_in_chunks_arrives_whole(server: HttpServer, client: urllib3.PoolManager) -> None:
+def test_chunked_body_arrives_whole(server: HttpServer, client: urllib3.PoolManager) -> None:
     parts = iter([b"one ", b"two ", b"x" * 100_000])
     asked = client.request("POST", server.url(), body=parts, chunked=True).json()
     assert asked["body"] == "one two " + "x" * 100_000
 
 
-def test_repeated_headers_are_joined_and_underscored_names_are_no_namesakes(
+def test_repeated_headers_are_joined_and_underscored_names_are_ignored(
     server: HttpServer, client: urllib3.PoolManager
 ) -> None:
     headers = urllib3.HTTPHeaderDict([("X-Key", "a"), ("X-Key", "b"), ("X_Key", "forged")])
@@ -83,18 +83,18 @@ def test_answers_without_a_body_leave_the_connection_usable(server: HttpServer, 
     assert client.connection_from_url(server.url()).num_connections == 1
 
 
-def test_a_body_that_is_too_large_is_refused(server: HttpServer) -> None:
+def test_body_that_is_too_large_is_refused(server: HttpServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_cut_connection_has_no_answer(server: HttpServer, client: urllib3.PoolManager) -> None:
+def test_cut_connection_has_no_answer(server: HttpServer, client: urllib3.PoolManager) -> None:
     with pytest.raises(urllib3.exceptions.ProtocolError):
         client.request("GET", server.url() + "/cut")
 
 
-def test_a_failing_application_is_a_500_and_its_message_is_told_nobody(
+def test_failing_application_is_a_500_without_its_message_in_answer_and_log(
     server: HttpServer, client: urllib3.PoolManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG, logger="local.net.http_server"):
@@ -105,12 +105,12 @@ def test_a_failing_application_is_a_500_and_its_message_is_told_nobody(
     assert SECRET not in caplog.text
 
 
-def test_a_taken_port_is_told_at_once(server: HttpServer) -> None:
+def test_taken_port_is_reported_at_once(server: HttpServer) -> None:
     with pytest.raises(OSError, match="in use"):
         HttpServer(application, port=server.port)
 
 
-def test_stopping_closes_connections_that_are_kept_alive_and_frees_the_port(client: urllib3.PoolManager) -> None:
+def test_stop_closes_kept_alive_connections_and_frees_the_port(client: urllib3.PoolManager) -> None:
     before = set(threading.enumerate())
     server = HttpServer(application)
     server.start()
@@ -127,7 +127,7 @@ def test_stopping_closes_connections_that_are_kept_alive_and_frees_the_port(clie
     HttpServer(application, port=port).stop()
 
 
-def test_an_address_is_told_under_any_name() -> None:
+def test_url_uses_any_given_host() -> None:
     for host, url in (("127.0.0.1", "http://127.0.0.1"), ("0.0.0.0", "http://127.0.0.1"), ("::1", "http://[::1]")):  # noqa: S104 - what containers reach
         server = HttpServer(application, host=host)
         assert server.url() == f"{url}:{server.port}"

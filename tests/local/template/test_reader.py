@@ -1,4 +1,4 @@
-"""What the local run takes from the template, and what it refuses to overlook."""
+"""What the local run reads from the template, and what it refuses because it does not support it."""
 
 from pathlib import Path
 
@@ -91,14 +91,14 @@ def load(folder: Path, text: str, table_suffix: str = "") -> Template:
     return Template.load(path, table_suffix=table_suffix)
 
 
-def test_a_function_has_its_own_properties_and_the_globals(tmp_path: Path) -> None:
+def test_function_has_its_own_properties_and_the_globals(tmp_path: Path) -> None:
     function = load(tmp_path, SMALL).functions["Answering"]
 
     assert (function.code_uri, function.handler) == (tmp_path / "functions/answering", "app.handler")
     assert (function.timeout, function.memory_size) == (29.0, 512)
 
 
-def test_variables_of_a_function_go_before_the_globals_and_references_are_resolved(tmp_path: Path) -> None:
+def test_variables_of_a_function_override_the_globals_and_references_are_resolved(tmp_path: Path) -> None:
     assert load(tmp_path, SMALL).functions["Answering"].environment == {
         "TABLE": "Things",
         "LEVEL": "DEBUG",
@@ -108,20 +108,20 @@ def test_variables_of_a_function_go_before_the_globals_and_references_are_resolv
     }
 
 
-def test_routes_come_from_the_functions_events_and_one_without_a_path_is_the_default(tmp_path: Path) -> None:
+def test_routes_are_events_of_the_functions_and_one_without_a_path_is_the_default(tmp_path: Path) -> None:
     routes = load(tmp_path, SMALL).routes
 
     assert routes == (Route("GET", "/things/{id}", "Answering"), Route("ANY", "$default", "Answering"))
     assert [route.key for route in routes] == ["GET /things/{id}", "$default"]
 
 
-def test_a_schedule_is_no_route_and_nothing_to_complain_of(tmp_path: Path) -> None:
+def test_schedule_is_ignored(tmp_path: Path) -> None:
     without = SMALL.replace("Daily: {Type: Schedule, Properties: {Schedule: rate(1 day)}}", "")
 
     assert load(tmp_path, SMALL).routes == load(tmp_path, without).routes
 
 
-def test_a_table_is_named_by_its_logical_id_and_leaves_out_what_only_the_cloud_has(tmp_path: Path) -> None:
+def test_table_is_named_by_its_logical_id_without_properties_of_the_cloud(tmp_path: Path) -> None:
     assert load(tmp_path, SMALL).tables == (
         {
             "TableName": "Things",
@@ -132,7 +132,7 @@ def test_a_table_is_named_by_its_logical_id_and_leaves_out_what_only_the_cloud_h
     )
 
 
-def test_a_suffix_of_the_tables_also_reaches_the_functions(tmp_path: Path) -> None:
+def test_suffix_of_the_tables_also_reaches_the_functions(tmp_path: Path) -> None:
     template = load(tmp_path, SMALL, table_suffix="-7")
 
     assert template.tables[0]["TableName"] == "Things-7"
@@ -151,23 +151,25 @@ Conditions:
 @pytest.mark.parametrize(
     ("condition", "chosen"), [("Quiet", "other"), ("Loud", "Things"), ("Both", "other"), ("Either", "Things")]
 )
-def test_a_condition_holds_for_the_defaults_of_the_parameters(condition: str, chosen: str, tmp_path: Path) -> None:
+def test_condition_is_evaluated_with_the_defaults_of_the_parameters(
+    condition: str, chosen: str, tmp_path: Path
+) -> None:
     choosing = SMALL.replace("!Ref Things", f"!If [{condition}, !Ref Things, other]") + CONDITIONS
 
     assert load(tmp_path, choosing).functions["Answering"].environment["TABLE"] == chosen
 
 
 @pytest.mark.parametrize(
-    ("said", "instead", "complaint"),
+    ("text", "instead", "error"),
     [
-        ("!Ref Things", "!If [Odd, a, b]", "Globals.TABLE: the local run does not follow the condition .*Odd"),
+        ("!Ref Things", "!If [Odd, a, b]", "Globals.TABLE: the local run does not support the condition .*Odd"),
         ("!Ref Things", "!If [Odd, a]", "Globals.TABLE: Fn::If takes a condition and two values"),
-        ("AWS::DynamoDB::Table", "AWS::Kinesis::Stream", "Things: the local run has no AWS::Kinesis::Stream"),
-        ("BillingMode:", "StreamSpecification:", "Things: the local run does not know StreamSpecification"),
-        ("{Type: HttpApi}", "{Type: Api}", "Answering.Events.Rest: the local run has no events of type Api"),
-        ("Method: get", "Method: get, Auth: {}", "Answering.Events.Get: the local run does not know Auth"),
+        ("AWS::DynamoDB::Table", "AWS::Kinesis::Stream", "Things: the local run does not support AWS::Kinesis::Stream"),
+        ("BillingMode:", "StreamSpecification:", "Things: the local run does not support StreamSpecification"),
+        ("{Type: HttpApi}", "{Type: Api}", "Answering.Events.Rest: the local run does not support events of type Api"),
+        ("Method: get", "Method: get, Auth: {}", "Answering.Events.Get: the local run does not support Auth"),
         ("Method: get", "Method: get, PayloadFormatVersion: '1.0'", "Answering.Events.Get: .*payload format 2.0 only"),
-        ("!Ref Things", "!GetAtt Things.Arn", "Globals.TABLE: the local run does not follow Fn::GetAtt of Things.Arn"),
+        ("!Ref Things", "!GetAtt Things.Arn", "Globals.TABLE: the local run does not support Fn::GetAtt of Things.Arn"),
         ("!Ref Things", "!Ref Nothing", "Globals.TABLE refers to Nothing"),
         ("!Ref Things", "[a, b]", "Globals.TABLE is not text"),
         ("Default: INFO", "Description: none", "Globals.LEVEL: the default of parameter LogLevel is not text"),
@@ -175,50 +177,50 @@ def test_a_condition_holds_for_the_defaults_of_the_parameters(condition: str, ch
         ("CodeUri: functions/answering", "Description: none", "Answering.CodeUri is not text"),
     ],
 )
-def test_what_it_would_have_to_read_and_does_not_understand_is_an_error_that_names_the_place(
-    said: str, instead: str, complaint: str, tmp_path: Path
+def test_unsupported_content_is_an_error_that_names_the_place(
+    text: str, instead: str, error: str, tmp_path: Path
 ) -> None:
-    assert said in SMALL
-    with pytest.raises(TemplateError, match=complaint):
-        load(tmp_path, SMALL.replace(said, instead))
+    assert text in SMALL
+    with pytest.raises(TemplateError, match=error):
+        load(tmp_path, SMALL.replace(text, instead))
 
 
-def test_an_api_with_routes_of_its_own_is_refused(tmp_path: Path) -> None:
+def test_api_with_its_own_routes_is_refused(tmp_path: Path) -> None:
     api = "  Edge:\n    Type: AWS::Serverless::HttpApi\n    Properties: {DefinitionUri: api.yaml}\n"
 
-    with pytest.raises(TemplateError, match="Edge: routes stand with the functions, not in DefinitionUri"):
+    with pytest.raises(TemplateError, match="Edge: routes belong to the functions, not to DefinitionUri"):
         load(tmp_path, SMALL + api)
 
 
-def test_a_queue_is_named_by_its_logical_id_and_knows_where_its_dead_letters_go(tmp_path: Path) -> None:
+def test_queue_is_named_by_its_logical_id_and_has_its_dead_letter_queue(tmp_path: Path) -> None:
     assert load(tmp_path, QUEUED).queues == (
         Queue("Work", {"VisibilityTimeout": "180"}, dead_letters="Dead", receives=5),
         Queue("Dead", {"MessageRetentionPeriod": "1209600"}),
     )
 
 
-def test_a_queue_before_a_function_is_its_source(tmp_path: Path) -> None:
+def test_queue_of_a_function_is_its_event_source(tmp_path: Path) -> None:
     whole = QUEUED.replace("            FunctionResponseTypes: [ReportBatchItemFailures]\n", "")
 
     assert load(tmp_path, QUEUED).sources == (EventSource("Working", "Work", 5, reports_failures=True),)
     assert load(tmp_path, whole).sources == (EventSource("Working", "Work", 5, reports_failures=False),)
 
 
-def test_a_function_knows_what_becomes_of_invocations_that_fail(tmp_path: Path) -> None:
+def test_function_has_the_settings_of_failed_invocations(tmp_path: Path) -> None:
     functions = load(tmp_path, QUEUED).functions
 
     assert functions["Working"].asynchronous == Asynchronous(retries=1, on_failure="Dead")
     assert functions["Taking"].asynchronous == Asynchronous(retries=2, on_failure=None)
 
 
-def test_variables_that_hold_a_queue_are_known_so_that_its_url_can_be_put_in(tmp_path: Path) -> None:
+def test_variables_that_name_a_queue_are_known_for_its_url(tmp_path: Path) -> None:
     template = load(tmp_path, QUEUED)
 
     assert template.queue_variables() == {"QUEUE_URL": "Work"}
     assert template.functions["Taking"].environment["WORKER"] == "Working"
 
 
-def test_a_function_is_named_with_its_alias_and_called_with_it_or_without(tmp_path: Path) -> None:
+def test_function_is_named_with_its_alias_and_can_be_invoked_with_or_without_it(tmp_path: Path) -> None:
     aliased = QUEUED.replace("!Ref Working", "!Ref Working.Alias") + "Globals: {Function: {AutoPublishAlias: live}}\n"
     functions = load(tmp_path, aliased).functions
 
@@ -230,29 +232,29 @@ def test_a_function_is_named_with_its_alias_and_called_with_it_or_without(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("said", "instead", "complaint"),
+    ("text", "instead", "error"),
     [
-        ("!Ref Working", "!Ref Working.Alias", "Taking.WORKER refers to Working.Alias, which is not there"),
-        ("SqsManagedSseEnabled: true", "FifoQueue: true", "Work: the local run does not know FifoQueue"),
+        ("!Ref Working", "!Ref Working.Alias", "Taking.WORKER refers to Working.Alias, which does not exist"),
+        ("SqsManagedSseEnabled: true", "FifoQueue: true", "Work: the local run does not support FifoQueue"),
         ("!GetAtt Dead.Arn", "arn:aws:sqs:eu-west-1:1:Dead", "Work.RedrivePolicy: .*own queues only"),
-        ("maxReceiveCount", "maxReceives", "Work.RedrivePolicy: the local run does not know maxReceives"),
+        ("maxReceiveCount", "maxReceives", "Work.RedrivePolicy: the local run does not support maxReceives"),
         ("Default: 5", "Default: many", "Work.RedrivePolicy.maxReceiveCount is not a whole number"),
         ("!GetAtt Work.Arn", "!GetAtt Work.QueueName", "Working.Events.Queue: .*Fn::GetAtt of Work.QueueName"),
-        ("BatchSize: 5", "BatchSize: 11", "Working.Events.Queue: the local run has batches of 1 to 10"),
-        ("BatchSize: 5", "FilterCriteria: {}", "Working.Events.Queue: the local run does not know FilterCriteria"),
+        ("BatchSize: 5", "BatchSize: 11", "Working.Events.Queue: the local run supports batches of 1 to 10"),
+        ("BatchSize: 5", "FilterCriteria: {}", "Working.Events.Queue: the local run does not support FilterCriteria"),
         ("[ReportBatchItemFailures]", "[Others]", "Working.Events.Queue: .*ReportBatchItemFailures only"),
-        ("OnFailure:", "OnSuccess:", "Working.EventInvokeConfig: the local run does not know OnSuccess"),
+        ("OnFailure:", "OnSuccess:", "Working.EventInvokeConfig: the local run does not support OnSuccess"),
     ],
 )
-def test_what_is_said_of_queues_and_not_understood_is_an_error_that_names_the_place(
-    said: str, instead: str, complaint: str, tmp_path: Path
+def test_unsupported_content_of_queues_is_an_error_that_names_the_place(
+    text: str, instead: str, error: str, tmp_path: Path
 ) -> None:
-    assert said in QUEUED
-    with pytest.raises(TemplateError, match=complaint):
-        load(tmp_path, QUEUED.replace(said, instead))
+    assert text in QUEUED
+    with pytest.raises(TemplateError, match=error):
+        load(tmp_path, QUEUED.replace(text, instead))
 
 
-def test_the_environment_is_filled_by_name_and_a_name_that_no_function_declares_is_refused(tmp_path: Path) -> None:
+def test_environment_is_filled_by_name_and_an_undeclared_name_is_refused(tmp_path: Path) -> None:
     template = load(tmp_path, SMALL)
 
     assert environment.variables(template, {"OWN": "another"})["OWN"] == "another"
@@ -260,7 +262,7 @@ def test_the_environment_is_filled_by_name_and_a_name_that_no_function_declares_
         environment.variables(template, {"MISSING": "1"})
 
 
-def test_functions_that_want_different_values_of_one_variable_cannot_share_a_process(tmp_path: Path) -> None:
+def test_functions_with_different_values_of_one_variable_cannot_share_a_process(tmp_path: Path) -> None:
     second = SMALL.partition("  Answering:")[2].partition("  Logs:")[0].replace("OWN: mine", "OWN: yours")
     template = load(tmp_path, SMALL + "  Second:" + second)
 
@@ -269,7 +271,7 @@ def test_functions_that_want_different_values_of_one_variable_cannot_share_a_pro
     assert environment.variables(template, {"OWN": "the same"})["OWN"] == "the same"
 
 
-def test_the_projects_own_template_is_understood() -> None:
+def test_projects_own_template_is_supported() -> None:
     template = Template.load(ROOT / "template.yaml")
 
     assert "GET /v1/chats" in {route.key for route in template.routes}

@@ -1,4 +1,4 @@
-"""The list of calls never shows a secret, wherever a caller put it."""
+"""The list of calls never shows a secret, in whatever place a caller put it."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ def listed(params: Mapping[str, object], method: str = "im.chat.get") -> list[di
     return log.listed((CODE, TOKEN))
 
 
-def test_credentials_are_masked_by_their_names_in_any_case_and_depth() -> None:
+def test_credentials_are_masked_by_name_in_any_case_and_depth() -> None:
     params = {"AUTH": "x", "botToken": "y", "inner": [{"Client_Id": "z"}], "ENTITY_ID": "DEAL|1663"}
     assert listed(params)[0]["params"] == {
         "AUTH": MASK,
@@ -24,20 +24,20 @@ def test_credentials_are_masked_by_their_names_in_any_case_and_depth() -> None:
     }
 
 
-def test_credentials_are_masked_inside_the_commands_of_a_batch() -> None:
+def test_credentials_are_masked_inside_batch_commands() -> None:
     command = "imbot.v2.Chat.get?botId=1&botToken=abc&dialogId=chat1&auth=def"
     masked = listed({"cmd": {"a": command}}, "batch")[0]["params"]
     assert masked == {"cmd": {"a": f"imbot.v2.Chat.get?botId=1&botToken={MASK}&dialogId=chat1&auth={MASK}"}}
 
 
-def test_a_known_secret_is_masked_wherever_it_turns_up() -> None:
+def test_known_secret_is_masked_in_every_place() -> None:
     params = {"ENTITY_ID": f"a{CODE}b", TOKEN: "name", "deep": {"list": [TOKEN]}}
     shown = json.dumps(listed(params, method=CODE))
     assert CODE not in shown
     assert TOKEN not in shown
 
 
-def test_the_list_is_of_one_method_on_demand_whatever_its_case() -> None:
+def test_call_list_can_be_filtered_by_method_in_any_case() -> None:
     log = CallLog()
     for method in ("im.chat.get", "batch", "im.chat.get"):
         log.add(RecordedCall(at=1.0, method=method, params={}, status=200, error=None))

@@ -23,7 +23,7 @@ def admitted(gaps: list[float], plan: Plan) -> list[float]:
 
 
 @given(GAPS, PLANS)
-def test_no_stretch_of_time_admits_more_than_the_burst_and_what_leaked(gaps: list[float], plan: Plan) -> None:
+def test_no_period_admits_more_than_the_burst_and_what_leaked(gaps: list[float], plan: Plan) -> None:
     moments = admitted(gaps, plan)
     for first in range(len(moments)):
         for last in range(first, len(moments)):
@@ -32,24 +32,24 @@ def test_no_stretch_of_time_admits_more_than_the_burst_and_what_leaked(gaps: lis
 
 
 @given(GAPS, PLANS)
-def test_a_caller_that_keeps_to_the_rate_is_never_refused(gaps: list[float], plan: Plan) -> None:
+def test_caller_within_the_rate_is_never_refused(gaps: list[float], plan: Plan) -> None:
     slow = [gap + 1 / plan.rate + ROUNDING for gap in gaps]
     assert len(admitted(slow, plan)) == len(slow)
 
 
-def test_a_full_bucket_takes_exactly_its_burst_and_then_one_for_each_interval() -> None:
+def test_bucket_admits_exactly_its_burst_and_then_one_request_per_interval() -> None:
     plan = Plan(rate=2, burst=50)
     assert len(admitted([0.0] * 80, plan)) == 50
     assert len(admitted([0.0] * 80 + [0.5] * 10, plan)) == 60
 
 
-def test_a_client_that_keeps_asking_is_let_in_again_because_refusals_do_not_fill_the_bucket() -> None:
+def test_client_that_keeps_asking_is_admitted_again_since_refusals_do_not_fill_the_bucket() -> None:
     plan = Plan(rate=2, burst=50)
     moments = admitted([0.0] * 50 + [0.0625] * 24, plan)
     assert len(moments) == 53
 
 
-def test_a_clock_that_is_set_back_does_not_empty_the_bucket() -> None:
+def test_clock_that_is_set_back_does_not_empty_the_bucket() -> None:
     plan = Plan(rate=1, burst=1)
     full = LeakyBucket().pour(START, plan)
     assert full is not None
@@ -57,7 +57,7 @@ def test_a_clock_that_is_set_back_does_not_empty_the_bucket() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 200), st.floats(0, 5_000)), min_size=1, max_size=60))
-def test_a_call_counts_for_nine_minutes_at_least_and_for_ten_at_most(calls: list[tuple[float, float]]) -> None:
+def test_call_counts_for_nine_minutes_at_least_and_ten_at_most(calls: list[tuple[float, float]]) -> None:
     used, now, charged = OperatingTime(), START, []
     for gap, cost in calls:
         now += gap
@@ -70,7 +70,7 @@ def test_a_call_counts_for_nine_minutes_at_least_and_for_ten_at_most(calls: list
 
 
 @given(st.lists(st.tuples(st.floats(0, 200), st.floats(0, 5_000)), min_size=1, max_size=60))
-def test_at_the_reset_the_oldest_minute_is_forgotten(calls: list[tuple[float, float]]) -> None:
+def test_oldest_minute_is_dropped_at_the_reset_time(calls: list[tuple[float, float]]) -> None:
     used, now = OperatingTime(), START
     for gap, cost in calls:
         now += gap

@@ -20,7 +20,7 @@ def probe(tmp_path: Path) -> Iterator[PortalProbe]:
         yield probe
 
 
-def test_a_full_bucket_refuses_and_leaks_as_time_goes_by(probe: PortalProbe) -> None:
+def test_full_bucket_refuses_until_it_has_leaked(probe: PortalProbe) -> None:
     probe.tell("/plan", SLOW_LEAK)
     statuses = [probe.call("im.chat.get", **PAIR)[0] for _ in range(7)]
     assert statuses == [200] * 5 + [503] * 2
@@ -29,7 +29,7 @@ def test_a_full_bucket_refuses_and_leaks_as_time_goes_by(probe: PortalProbe) -> 
     assert [probe.call("profile")[0] for _ in range(3)] == [200, 200, 503]
 
 
-def test_a_refused_call_is_in_the_list_of_calls(probe: PortalProbe) -> None:
+def test_refused_call_is_in_the_list_of_calls(probe: PortalProbe) -> None:
     probe.tell("/plan", {"rate": 0.001, "burst": 1})
     probe.call("profile")
     probe.call("im.chat.get", **PAIR)
@@ -39,7 +39,7 @@ def test_a_refused_call_is_in_the_list_of_calls(probe: PortalProbe) -> None:
     ]
 
 
-def test_a_rejected_call_fills_the_bucket_like_any_other(probe: PortalProbe) -> None:
+def test_rejected_call_fills_the_bucket_like_any_other(probe: PortalProbe) -> None:
     probe.tell("/plan", {"rate": 0.001, "burst": 2})
     assert probe.error("im.nothing") == (404, "ERROR_METHOD_NOT_FOUND")
     assert probe.error("app.info") == (400, "ACCESS_DENIED")
@@ -54,13 +54,13 @@ def test_two_hundred_callers_at_once_get_exactly_the_burst(probe: PortalProbe) -
     assert len(probe.calls("im.chat.get")) == 200
 
 
-def test_a_batch_of_fifty_is_one_request(probe: PortalProbe) -> None:
+def test_batch_of_fifty_is_one_request(probe: PortalProbe) -> None:
     probe.tell("/plan", {"rate": 0.001, "burst": 2})
     assert len(probe.result("batch", cmd=[COMMAND] * 50)["result"]) == 50
     assert probe.call("profile")[0] == 200
 
 
-def test_operating_time_adds_up_per_method_and_is_refused_when_spent(probe: PortalProbe) -> None:
+def test_operating_time_adds_up_per_method_and_calls_are_refused_at_the_limit(probe: PortalProbe) -> None:
     probe.tell("/plan", {"rate": 1000, "burst": 1000, "operating_limit": 1, "operating_cost_ms": 400})
     spent = [probe.call("im.chat.get", **PAIR)[1]["time"]["operating"] for _ in range(3)]
     assert spent == [0.4, 0.8, 1.2]
@@ -68,7 +68,7 @@ def test_operating_time_adds_up_per_method_and_is_refused_when_spent(probe: Port
     assert probe.result("imbot.chat.get", **PAIR) == {"ID": 1437}
 
 
-def test_operating_time_is_given_back_at_its_reset(probe: PortalProbe) -> None:
+def test_operating_time_is_free_again_at_its_reset(probe: PortalProbe) -> None:
     probe.tell("/plan", {"operating_limit": 1, "operating_cost_ms": 1000})
     time = probe.call("im.chat.get", **PAIR)[1]["time"]
     assert probe.error("im.chat.get", **PAIR) == (429, "OPERATION_TIME_LIMIT")
@@ -79,7 +79,7 @@ def test_operating_time_is_given_back_at_its_reset(probe: PortalProbe) -> None:
     assert probe.result("im.chat.get", **PAIR) == {"ID": 1437}
 
 
-def test_the_cost_of_a_call_shows_in_its_duration_but_is_not_waited_for(probe: PortalProbe) -> None:
+def test_cost_of_a_call_is_in_its_duration_but_takes_no_real_time(probe: PortalProbe) -> None:
     probe.tell("/plan", {"operating_cost_ms": 60_000})
     time = probe.call("im.chat.get", **PAIR)[1]["time"]
     assert time["duration"] >= 60
@@ -87,7 +87,7 @@ def test_the_cost_of_a_call_shows_in_its_duration_but_is_not_waited_for(probe: P
     assert probe.clock.now() < time["finish"]
 
 
-def test_inside_a_batch_each_call_is_billed_and_refused_on_its_own_under_200(probe: PortalProbe) -> None:
+def test_each_call_inside_a_batch_is_billed_and_refused_separately_with_status_200(probe: PortalProbe) -> None:
     probe.tell("/plan", {"operating_limit": 1, "operating_cost_ms": 400})
     found = probe.result("batch", cmd={f"c{number}": COMMAND for number in range(5)} | {"p": "profile"})
     assert list(found["result"]) == ["c0", "c1", "c2", "p"]
@@ -96,7 +96,7 @@ def test_inside_a_batch_each_call_is_billed_and_refused_on_its_own_under_200(pro
     assert probe.error("im.chat.get", **PAIR) == (429, "OPERATION_TIME_LIMIT")
 
 
-def test_no_limit_is_no_limit(probe: PortalProbe) -> None:
+def test_null_operating_limit_refuses_nothing(probe: PortalProbe) -> None:
     plan = probe.tell("/plan", {"operating_limit": None, "operating_cost_ms": 1_000_000})
     assert plan["operating_limit"] is None
     assert probe.tell("/plan", {"burst": 60})["operating_limit"] is None
@@ -104,7 +104,7 @@ def test_no_limit_is_no_limit(probe: PortalProbe) -> None:
         assert probe.result("im.chat.get", **PAIR) == {"ID": 1437}
 
 
-def test_a_reset_gives_back_plan_time_and_what_was_used_up(probe: PortalProbe) -> None:
+def test_reset_restores_plan_clock_and_used_limits(probe: PortalProbe) -> None:
     real = probe.clock.now()
     probe.tell("/plan", SLOW_LEAK)
     probe.tell("/clock", {"advance_s": 100_000})

@@ -1,4 +1,4 @@
-"""The messages that a portal keeps, and the chats that users have with bots."""
+"""The messages that a portal stores, and the chats that users have with bots."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def put(messages: ChatMessages, method: str = "") -> ChatMessage:
     return message
 
 
-def test_a_message_is_found_by_its_id_as_parameters_give_it() -> None:
+def test_message_is_found_by_its_id_as_a_parameter_gives_it() -> None:
     messages = ChatMessages()
     message = put(messages)
     assert messages.get(str(message.id)) == message
@@ -22,25 +22,25 @@ def test_a_message_is_found_by_its_id_as_parameters_give_it() -> None:
         assert messages.get(wrong) is None
 
 
-def test_only_what_bots_wrote_is_listed_the_newest_last() -> None:
+def test_only_messages_of_bots_are_listed_newest_last() -> None:
     messages = ChatMessages()
     first, _, last = (put(messages, method) for method in ("send", "", "answer"))
     assert messages.of_bots() == [first, last]
 
 
-def test_the_oldest_messages_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oldest_messages_are_dropped_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat_messages, "_MOST", 2)
     messages = ChatMessages()
     kept = [put(messages, "send") for _ in range(5)]
     assert messages.of_bots() == kept[3:]
 
 
-def test_a_text_is_cut_where_it_gets_too_long() -> None:
+def test_text_above_the_limit_is_cut() -> None:
     assert cut("x" * 20_000) == "x" * 20_000
     assert cut("x" * 30_000) == "x" * 20_000 + " (...)"
 
 
-def test_a_user_has_one_chat_with_a_bot_that_each_calls_by_the_other() -> None:
+def test_user_and_bot_have_one_personal_chat_with_the_other_ones_id_as_dialog_id() -> None:
     content = Content()
     content.add_user(User(1, "Anna"))
     content.add_bot(Bot(50, "bot"), "Bot")
@@ -50,7 +50,7 @@ def test_a_user_has_one_chat_with_a_bot_that_each_calls_by_the_other() -> None:
     assert content.dialog("1", 50) == content.dialog("50", 1) == content.dialog(f"chat{chat.id}", 1) == chat
 
 
-def test_a_chat_that_somebody_joins_is_none_the_younger() -> None:
+def test_chat_keeps_its_age_when_a_member_joins() -> None:
     content = Content()
     for chat_id in (7, 8):
         content.put_chat(Chat(chat_id, "Deal", 1, frozenset({1}), "CRM", "DEAL|5"))
@@ -60,7 +60,7 @@ def test_a_chat_that_somebody_joins_is_none_the_younger() -> None:
     assert content.bound_to("CRM", "DEAL|5") == content.chats[7]
 
 
-def test_a_dialog_is_shown_to_its_members_only() -> None:
+def test_dialog_is_shown_to_its_members_only() -> None:
     content = Content()
     content.put_chat(Chat(7, "Group", 1, frozenset({1, 2})))
     assert content.dialog("chat7", 2) is not None

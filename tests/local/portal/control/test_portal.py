@@ -15,11 +15,11 @@ def probe(tmp_path: Path) -> Iterator[ApplicationProbe]:
         yield probe
 
 
-def test_the_former_address_only_tells_the_new_one(probe: ApplicationProbe) -> None:
+def test_former_address_only_redirects_to_the_new_one(probe: ApplicationProbe) -> None:
     granted = probe.grant()
     former = probe.portal.portal_url
-    told = probe.tell("/rename", {"host": "localhost"})
-    assert told["portal_url"] == probe.portal.portal_url == former.replace("127.0.0.1", "localhost")
+    reply = probe.tell("/rename", {"host": "localhost"})
+    assert reply["portal_url"] == probe.portal.portal_url == former.replace("127.0.0.1", "localhost")
     url = f"{former}/rest/profile?a=b%7C"
     moved = probe.http.request("POST", url, json={"auth": granted["access_token"]}, redirect=False)
     assert (moved.status, moved.headers["Location"]) == (302, f"{probe.portal.portal_url}/rest/profile?a=b%7C")
@@ -27,7 +27,7 @@ def test_the_former_address_only_tells_the_new_one(probe: ApplicationProbe) -> N
     assert [(call["method"], call["status"]) for call in probe.calls()] == [("profile", 302), ("profile", 200)]
 
 
-def test_the_authorisation_server_stays_where_it_is_and_names_the_new_address(probe: ApplicationProbe) -> None:
+def test_authorisation_server_keeps_its_address_and_names_the_portals_new_one(probe: ApplicationProbe) -> None:
     token = probe.grant()["refresh_token"]
     before = probe.portal.server_domain
     probe.tell("/rename", {"host": "localhost"})
@@ -39,20 +39,20 @@ def test_the_authorisation_server_stays_where_it_is_and_names_the_new_address(pr
     assert info.json()["result"]["install"]["domain"] == probe.portal.domain
 
 
-def test_a_webhook_is_redirected_with_its_code(probe: ApplicationProbe) -> None:
+def test_webhook_is_redirected_with_its_code(probe: ApplicationProbe) -> None:
     former = probe.portal.webhook_url
     probe.tell("/rename", {"host": "localhost"})
     moved = probe.http.request("GET", former + "profile", redirect=False)
     assert (moved.status, moved.headers["Location"]) == (302, probe.portal.webhook_url + "profile")
 
 
-def test_what_is_sent_names_the_new_address(probe: ApplicationProbe) -> None:
+def test_sent_requests_name_the_new_address(probe: ApplicationProbe) -> None:
     probe.tell("/rename", {"host": "localhost"})
     probe.tell("/visit", {})
     assert probe.service.received[-1].query["DOMAIN"] == probe.portal.domain
 
 
-def test_a_portal_can_go_back_to_where_it_was(probe: ApplicationProbe) -> None:
+def test_portal_can_be_renamed_back(probe: ApplicationProbe) -> None:
     first = probe.portal.portal_url
     for host in ("localhost", "127.0.0.1"):
         probe.tell("/rename", {"host": host})
@@ -62,7 +62,7 @@ def test_a_portal_can_go_back_to_where_it_was(probe: ApplicationProbe) -> None:
     assert probe.http.request("GET", f"{second}/rest/profile", redirect=False).status == 302
 
 
-def test_every_address_that_it_may_have_is_known_in_advance(probe: ApplicationProbe) -> None:
+def test_every_possible_address_of_the_portal_is_known_in_advance(probe: ApplicationProbe) -> None:
     known = probe.portal.local_hosts
     for host in ("127.0.0.1", "localhost"):
         probe.tell("/rename", {"host": host})
@@ -70,7 +70,7 @@ def test_every_address_that_it_may_have_is_known_in_advance(probe: ApplicationPr
     assert probe.portal.server_domain in known
 
 
-def test_it_is_renamed_to_names_of_its_certificate_only(probe: ApplicationProbe) -> None:
+def test_portal_can_be_renamed_to_names_of_its_certificate_only(probe: ApplicationProbe) -> None:
     response = probe.http.request("POST", probe.portal.control_url + "/rename", json={"host": "acme.example"})
     assert response.status == 400
     assert "localhost" in response.json()["error"]

@@ -1,4 +1,4 @@
-"""The control address: understood or refused by name, and reachable from nowhere else."""
+"""The control address: requests are accepted, or refused by name; it is reachable from this machine only."""
 
 import json
 from collections.abc import Iterator
@@ -66,27 +66,27 @@ def refusal(probe: PortalProbe, verb: str, path: str, body: object = None) -> tu
         ("POST", "/reset", {"hard": True}, 400, "hard"),
     ],
 )
-def test_a_control_request_that_makes_no_sense_is_refused_and_the_fault_named(
+def test_invalid_control_request_is_refused_with_the_name_of_the_error(
     probe: PortalProbe, verb: str, path: str, body: object, status: int, named: str
 ) -> None:
-    told_status, told = refusal(probe, verb, path, body)
-    assert told_status == status
-    assert named in told
+    refused_status, error = refusal(probe, verb, path, body)
+    assert refused_status == status
+    assert named in error
 
 
-def test_a_refused_list_of_faults_arms_none_of_them(probe: PortalProbe) -> None:
+def test_refused_list_of_faults_adds_none_of_them(probe: PortalProbe) -> None:
     probe.tell("/reset", {})
     refusal(probe, "POST", "/faults", [{"method": "*", "status": 500}, {"method": "*"}])
     assert probe.call("profile")[0] == 200
 
 
-def test_a_refused_plan_changes_nothing(probe: PortalProbe) -> None:
+def test_refused_plan_changes_nothing(probe: PortalProbe) -> None:
     probe.tell("/reset", {})
     refusal(probe, "POST", "/plan", {"burst": 1, "unknown": 1})
     assert probe.tell("/plan", {}) == {"rate": 2, "burst": 50, "operating_limit": 480, "operating_cost_ms": 0}
 
 
-def test_an_empty_list_ends_all_faults(probe: PortalProbe) -> None:
+def test_empty_list_ends_all_faults(probe: PortalProbe) -> None:
     probe.tell("/reset", {})
     probe.tell("/faults", {"method": "*", "status": 500})
     assert probe.http.request("GET", probe.portal.webhook_url + "profile").status == 500
@@ -94,7 +94,7 @@ def test_an_empty_list_ends_all_faults(probe: PortalProbe) -> None:
     assert probe.call("profile")[0] == 200
 
 
-def test_the_list_of_calls_shows_what_was_sent_and_no_secret(probe: PortalProbe) -> None:
+def test_list_of_calls_shows_what_was_sent_and_no_secret(probe: PortalProbe) -> None:
     probe.tell("/reset", {})
     code = probe.portal.webhook_url.split("/")[-2]
     token = probe.tell("/bots", {})["bot_token"]
@@ -109,7 +109,7 @@ def test_the_list_of_calls_shows_what_was_sent_and_no_secret(probe: PortalProbe)
     assert all(call["at"] <= probe.clock.now() for call in calls)
 
 
-def test_a_reset_keeps_chats_and_shape(probe: PortalProbe) -> None:
+def test_reset_keeps_chats_and_shape(probe: PortalProbe) -> None:
     chat_id = probe.tell("/chats", {"entity_type": "CRM", "entity_id": "COMPANY|7"})["chat_id"]
     probe.tell("/shape", {"result": "int"})
     probe.tell("/reset", {})
@@ -117,17 +117,17 @@ def test_a_reset_keeps_chats_and_shape(probe: PortalProbe) -> None:
     probe.tell("/shape", {"result": "object"})
 
 
-def test_the_clock_moves_for_everybody_who_shares_it(probe: PortalProbe) -> None:
+def test_clock_moves_for_all_that_share_it(probe: PortalProbe) -> None:
     before = probe.clock.now()
-    told = probe.tell("/clock", {"advance_s": 3_600})["now"]
-    assert told >= before + 3_600
-    assert probe.clock.now() >= told
-    assert probe.call("profile")[1]["time"]["start"] >= told
+    moved = probe.tell("/clock", {"advance_s": 3_600})["now"]
+    assert moved >= before + 3_600
+    assert probe.clock.now() >= moved
+    assert probe.call("profile")[1]["time"]["start"] >= moved
     probe.tell("/reset", {})
-    assert probe.clock.now() < told
+    assert probe.clock.now() < moved
 
 
-def test_the_portals_addresses_are_told_under_the_name_asked_for(tmp_path: Path) -> None:
+def test_portals_addresses_use_the_configured_host(tmp_path: Path) -> None:
     portal = LocalPortal(tmp_path, SharedClock(tmp_path / "clock"), bind="0.0.0.0", host="host.docker.internal")  # noqa: S104 - what containers reach
     try:
         assert portal.portal_url.startswith("https://host.docker.internal:")

@@ -1,4 +1,4 @@
-"""Whether a page ends an installation: what a browser would find out, without one."""
+"""Whether a page ends an installation, decided as a browser would, but without a browser."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def why(body: str, status: int | None = 200, content_type: str = "text/html; cha
         f'{LIBRARY}<script nonce="abc">if (a < b) {{ BX24.installFinish(); }}</script>',
     ],
 )
-def test_a_page_with_library_and_call_ends_it(page: str) -> None:
+def test_page_with_library_and_call_ends_the_installation(page: str) -> None:
     assert why(page) == ""
 
 
@@ -38,11 +38,11 @@ def test_a_page_with_library_and_call_ends_it(page: str) -> None:
         ('<script src="//api.bitrix24.com.evil.example/api/v1/"></script>' + CALL, "library"),
     ],
 )
-def test_a_page_that_lacks_one_of_them_does_not(page: str, reason: str) -> None:
+def test_page_without_library_or_call_does_not_end_the_installation(page: str, reason: str) -> None:
     assert reason in why(page)
 
 
-def test_only_a_page_that_is_shown_counts() -> None:
+def test_only_an_html_page_with_status_200_counts() -> None:
     assert "500" in why(LIBRARY + CALL, status=500)
     assert "HTML" in why(LIBRARY + CALL, content_type="text/plain")
     assert "did not answer" in why(LIBRARY + CALL, status=None)

@@ -1,4 +1,4 @@
-"""Installing, opening, updating and removing an application, as a service meets it (bitrix24.md 4)."""
+"""Installing, opening, updating and removing an application, as a service receives it (bitrix24.md 4)."""
 
 import hashlib
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def finishing(_: Received) -> Page:
 
 
 def install(probe: ApplicationProbe) -> Received:
-    """Installs to the end; what was sent first."""
+    """Installs to the end; returns the first request that was sent."""
     probe.service.answer = finishing
     assert probe.tell("/install", {})["finished"] is True
     return probe.service.received[0]
@@ -75,7 +75,7 @@ def token_hash(probe: ApplicationProbe) -> str:
     return found
 
 
-def test_an_interface_is_opened_by_a_post_with_a_query_and_a_form(probe: ApplicationProbe) -> None:
+def test_interface_is_opened_by_a_post_with_a_query_and_a_form(probe: ApplicationProbe) -> None:
     sent = install(probe)
     assert (sent.verb, sent.path) == ("POST", "/bitrix24/install")
     assert sent.content_type == "application/x-www-form-urlencoded"
@@ -91,7 +91,7 @@ def test_an_interface_is_opened_by_a_post_with_a_query_and_a_form(probe: Applica
     assert probe.refresh(sent.form["REFRESH_ID"])[1]["user_id"] == 1
 
 
-def test_an_older_portal_sends_three_fields_less(probe: ApplicationProbe) -> None:
+def test_older_portal_sends_three_fields_less(probe: ApplicationProbe) -> None:
     probe.tell("/shape", {"frame": "old"})
     assert install(probe).form.keys() == FRAME
 
@@ -102,17 +102,17 @@ def test_an_older_portal_sends_three_fields_less(probe: ApplicationProbe) -> Non
         (Page("<html></html>"), "no script"),
         (Page(f"<html>{LIBRARY}<p>BX24.installFinish()</p></html>"), "no script"),
         (Page("<script>BX24.installFinish();</script>"), "library"),
-        (Page(FINISHING, content_type="application/json"), "no HTML"),
+        (Page(FINISHING, content_type="application/json"), "not HTML"),
         (Page(FINISHING, status=403), "403"),
         (Page(status=302, headers=(("Location", "/elsewhere"),)), "302"),
     ],
 )
-def test_an_installation_is_not_finished_unless_the_page_ends_it(probe: ApplicationProbe, page: Page, why: str) -> None:
+def test_installation_is_not_finished_unless_the_page_ends_it(probe: ApplicationProbe, page: Page, why: str) -> None:
     probe.service.answer = lambda _: page
-    told = probe.tell("/install", {})
-    assert told["finished"] is False
-    assert why in told["why"]
-    assert (told["status"], told["body"]) == (page.status, page.body)
+    reply = probe.tell("/install", {})
+    assert reply["finished"] is False
+    assert why in reply["why"]
+    assert (reply["status"], reply["body"]) == (page.status, page.body)
     assert [each.path for each in probe.service.received] == ["/bitrix24/install"]
     assert probe.ask("/installs")[0]["finished"] is False
     assert probe.result_with(probe.grant()["access_token"], "app.info")["INSTALLED"] is False
@@ -126,7 +126,7 @@ def test_no_event_is_delivered_before_the_installation_is_finished(probe: Applic
     assert probe.service.events() == []
 
 
-def test_the_service_may_call_the_portal_before_it_answers(probe: ApplicationProbe) -> None:
+def test_service_may_call_the_portal_before_it_answers(probe: ApplicationProbe) -> None:
     found: list[Any] = []
 
     def bind_and_finish(sent: Received) -> Page:
@@ -139,16 +139,16 @@ def test_the_service_may_call_the_portal_before_it_answers(probe: ApplicationPro
         return Page(FINISHING)
 
     probe.service.answer = bind_and_finish
-    told = probe.tell("/install", {})
-    assert told["finished"] is True
+    reply = probe.tell("/install", {})
+    assert reply["finished"] is True
     assert found == [True, True, True, False]
     assert probe.service.events() == ["ONAPPINSTALL"]
-    assert [each["status"] for each in told["sent"]] == [200, 200]
+    assert [each["status"] for each in reply["sent"]] == [200, 200]
     bound = probe.ask("/installs")[0]["bindings"]
     assert [each["event"] for each in bound] == ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"]
 
 
-def test_opening_the_installer_again_is_the_same_installation(probe: ApplicationProbe) -> None:
+def test_opening_the_installer_again_continues_the_same_installation(probe: ApplicationProbe) -> None:
     first = install(probe)
     with ThreadPoolExecutor(4) as visitors:
         answers = list(visitors.map(lambda _: probe.tell("/install", {})["finished"], range(4)))
@@ -159,17 +159,17 @@ def test_opening_the_installer_again_is_the_same_installation(probe: Application
     assert len(probe.ask("/installs")) == 1
 
 
-def test_a_user_opens_the_application_with_tokens_of_his_own(probe: ApplicationProbe) -> None:
+def test_user_opens_the_application_with_tokens_of_the_user(probe: ApplicationProbe) -> None:
     install(probe)
-    told = probe.tell("/visit", {"user_id": 2})
-    assert told["status"] == 200
+    reply = probe.tell("/visit", {"user_id": 2})
+    assert reply["status"] == 200
     sent = probe.service.received[-1]
     assert (sent.verb, sent.path) == ("POST", "/bitrix24/app")
     assert probe.result_with(sent.form["AUTH_ID"], "profile")["ADMIN"] is False
     assert probe.refresh(sent.form["REFRESH_ID"])[1]["user_id"] == 2
 
 
-def test_until_the_installation_is_finished_an_administrator_sees_the_installer_and_others_nothing(
+def test_unfinished_installation_shows_the_installer_to_administrators_only(
     probe: ApplicationProbe,
 ) -> None:
     assert probe.refused("/visit", {"user_id": 1}) == "the application is not installed"
@@ -182,9 +182,9 @@ def test_until_the_installation_is_finished_an_administrator_sees_the_installer_
     assert probe.service.received[-1].path == "/bitrix24/app"
 
 
-def test_without_an_interface_the_application_is_installed_by_an_event(script: ApplicationProbe) -> None:
-    told = script.tell("/install", {"user_id": 1})
-    assert (told["status"], told["finished"]) == (200, True)
+def test_application_without_an_interface_is_installed_by_an_event(script: ApplicationProbe) -> None:
+    reply = script.tell("/install", {"user_id": 1})
+    assert (reply["status"], reply["finished"]) == (200, True)
     sent = script.service.received[0]
     assert (sent.verb, sent.path, sent.query) == ("POST", "/bitrix24/install", {})
     assert sent.body.startswith("event=ONAPPINSTALL&data%5BVERSION%5D=1&data%5BACTIVE%5D=Y&")
@@ -197,15 +197,15 @@ def test_without_an_interface_the_application_is_installed_by_an_event(script: A
     assert script.refresh(auth["refresh_token"])[1]["user_id"] == 1
 
 
-def test_an_application_without_interface_is_installed_whatever_it_answers(script: ApplicationProbe) -> None:
+def test_application_without_an_interface_is_installed_whatever_it_answers(script: ApplicationProbe) -> None:
     script.service.answer = lambda _: Page(status=500)
     assert script.tell("/install", {})["finished"] is True
     assert script.result_with(script.grant()["access_token"], "app.info")["INSTALLED"] is True
 
 
-def test_a_user_may_come_back_with_a_code_instead(script: ApplicationProbe) -> None:
-    told = script.tell("/install", {"kind": "code", "user_id": 3, "fields": {"state": "mine"}})
-    assert told["finished"] is True
+def test_installation_by_code_returns_the_user_with_a_code(script: ApplicationProbe) -> None:
+    reply = script.tell("/install", {"kind": "code", "user_id": 3, "fields": {"state": "mine"}})
+    assert reply["finished"] is True
     sent = script.service.received[0]
     assert (sent.verb, sent.path, sent.form) == ("GET", "/bitrix24/app", {})
     code = sent.query.pop("code")
@@ -220,7 +220,7 @@ def test_a_user_may_come_back_with_a_code_instead(script: ApplicationProbe) -> N
     assert script.result_with(pair["access_token"], "profile")["ID"] == "3"
 
 
-def test_a_message_can_be_told_to_say_something_else_and_to_go_elsewhere_on_the_same_host(
+def test_message_can_have_other_fields_and_another_path_on_the_same_host(
     probe: ApplicationProbe,
 ) -> None:
     fields = {"DOMAIN": "other.example", "member_id": "forged", "APPLICATION_TOKEN": None, "EXTRA": "~ é"}
@@ -232,7 +232,7 @@ def test_a_message_can_be_told_to_say_something_else_and_to_go_elsewhere_on_the_
     assert "EXTRA=%7E+%C3%A9" in sent.body
 
 
-def test_an_events_fields_are_named_as_they_are_on_the_wire(script: ApplicationProbe) -> None:
+def test_fields_of_an_event_are_named_as_on_the_wire(script: ApplicationProbe) -> None:
     fields = {"auth[member_id]": "forged", "auth[refresh_token]": None, "data[VERSION]": "9"}
     script.tell("/install", {"fields": fields})
     form = script.service.received[0].form
@@ -240,23 +240,23 @@ def test_an_events_fields_are_named_as_they_are_on_the_wire(script: ApplicationP
     assert "refresh_token" not in form["auth"]
 
 
-def test_a_message_can_be_written_without_being_sent(probe: ApplicationProbe) -> None:
-    told = probe.tell("/install", {"send": False})
-    assert (told["status"], told["finished"], probe.service.received) == (None, False, [])
-    written = told["sent"][0]
+def test_message_can_be_written_without_being_sent(probe: ApplicationProbe) -> None:
+    reply = probe.tell("/install", {"send": False})
+    assert (reply["status"], reply["finished"], probe.service.received) == (None, False, [])
+    written = reply["sent"][0]
     assert written["url"].startswith(probe.service.url + "/bitrix24/install?DOMAIN=")
     form = decode_query(written["body"])
     assert probe.refresh(str(form["REFRESH_ID"]))[0] == 200
 
 
-def test_the_same_in_python_needs_no_control_address(probe: ApplicationProbe) -> None:
+def test_installer_can_be_used_in_python_without_the_control_address(probe: ApplicationProbe) -> None:
     probe.service.answer = finishing
     outcome = probe.portal.installer.install(probe.application.client_id)
     assert (outcome.finished, outcome.answer.status) == (True, 200)
     assert outcome.answer.body == FINISHING
 
 
-def test_an_update_brings_a_new_application_token_and_takes_the_bindings_away(probe: ApplicationProbe) -> None:
+def test_update_changes_the_application_token_and_removes_the_bindings(probe: ApplicationProbe) -> None:
     first = install(probe)
     bind(probe, "ONAPPUPDATE", "ONAPPUNINSTALL")
     granted = probe.grant()
@@ -272,7 +272,7 @@ def test_an_update_brings_a_new_application_token_and_takes_the_bindings_away(pr
     assert probe.tell("/update", {})["sent"] == []
 
 
-def test_in_some_portals_bindings_outlive_an_update(probe: ApplicationProbe) -> None:
+def test_bindings_stay_after_an_update_if_the_shape_is_stay(probe: ApplicationProbe) -> None:
     install(probe)
     probe.tell("/shape", {"bindings": "stay"})
     bind(probe, "ONAPPUPDATE")
@@ -283,34 +283,34 @@ def test_in_some_portals_bindings_outlive_an_update(probe: ApplicationProbe) -> 
     assert probe.error_with(token, "event.bind", event="ONAPPUPDATE", handler=handler) == (400, "ERROR_CORE")
 
 
-def test_without_an_interface_an_update_is_told_where_the_installation_was(script: ApplicationProbe) -> None:
+def test_update_without_an_interface_is_sent_to_the_installation_address(script: ApplicationProbe) -> None:
     script.tell("/install", {})
     assert script.tell("/update", {})["status"] == 200
     assert script.service.events() == ["ONAPPINSTALL", "ONAPPUPDATE"]
 
 
-@pytest.mark.parametrize(("clean", "said"), [(True, "1"), (False, "0")])
-def test_an_uninstall_is_told_without_tokens_to_who_is_bound_to_it(
-    script: ApplicationProbe, clean: bool, said: str
+@pytest.mark.parametrize(("clean", "flag"), [(True, "1"), (False, "0")])
+def test_uninstall_event_is_sent_without_tokens_to_its_handlers(
+    script: ApplicationProbe, clean: bool, flag: str
 ) -> None:
     script.tell("/install", {})
     bind(script, "ONAPPUNINSTALL")
     mine = token_hash(script)
     assert script.tell("/uninstall", {"clean": clean})["status"] == 200
     form = script.service.received[-1].form
-    assert (form["event"], form["data"]) == ("ONAPPUNINSTALL", {"LANGUAGE_ID": "en", "CLEAN": said})
+    assert (form["event"], form["data"]) == ("ONAPPUNINSTALL", {"LANGUAGE_ID": "en", "CLEAN": flag})
     assert form["auth"].keys() == {"domain", "server_endpoint", "client_endpoint", "member_id", "application_token"}
     assert hashlib.sha256(form["auth"]["application_token"].encode()).hexdigest() == mine
     assert script.ask("/installs") == []
 
 
-def test_an_uninstall_that_nobody_is_bound_to_is_silent(script: ApplicationProbe) -> None:
+def test_uninstall_without_handlers_sends_nothing(script: ApplicationProbe) -> None:
     script.tell("/install", {})
     assert script.tell("/uninstall", {})["sent"] == []
     assert script.service.events() == ["ONAPPINSTALL"]
 
 
-def test_an_uninstall_may_arrive_after_a_new_installation(script: ApplicationProbe) -> None:
+def test_uninstall_event_may_arrive_after_a_new_installation(script: ApplicationProbe) -> None:
     script.tell("/install", {})
     bind(script, "ONAPPUNINSTALL")
     late = script.tell("/uninstall", {"send": False})["sent"][0]["body"]
@@ -321,13 +321,13 @@ def test_an_uninstall_may_arrive_after_a_new_installation(script: ApplicationPro
     assert len(script.ask("/installs")) == 1
 
 
-def test_an_event_goes_to_all_that_are_bound_to_it(script: ApplicationProbe) -> None:
+def test_event_is_sent_to_all_its_handlers(script: ApplicationProbe) -> None:
     script.tell("/install", {})
     token = script.grant()["access_token"]
     for path in ("/one", "/other"):
         script.result_with(token, "event.bind", event="onAppTest", handler=script.service.url + path)
-    told = script.tell("/emit", {"event": "onapptest", "data": {"QUERY": {"any": "data"}, "NONE": None}, "user_id": 2})
-    assert [each["status"] for each in told["sent"]] == [200, 200]
+    reply = script.tell("/emit", {"event": "onapptest", "data": {"QUERY": {"any": "data"}, "NONE": None}, "user_id": 2})
+    assert [each["status"] for each in reply["sent"]] == [200, 200]
     sent = script.service.received[-2:]
     assert [each.path for each in sent] == ["/one", "/other"]
     assert sent[0].form["data"] == {"QUERY": {"any": "data"}}
@@ -341,7 +341,7 @@ def test_an_event_goes_to_all_that_are_bound_to_it(script: ApplicationProbe) -> 
         ('{"event":"ONAPPTEST","auth":{"member_id":"{{member_id}}"},"t":"{{application_token}}"}', "application/json"),
     ],
 )
-def test_a_raw_text_is_sent_as_it_stands_with_both_placeholders_filled(
+def test_raw_text_is_sent_unchanged_with_both_placeholders_filled(
     script: ApplicationProbe, raw: str, content_type: str | None
 ) -> None:
     script.tell("/install", {})
@@ -356,44 +356,44 @@ def test_a_raw_text_is_sent_as_it_stands_with_both_placeholders_filled(
 
 
 def test_nothing_is_sent_to_a_host_that_is_not_on_the_card(script: ApplicationProbe) -> None:
-    with RecordingService() as stranger:
+    with RecordingService() as foreign:
         script.tell("/install", {})
         token = script.grant()["access_token"]
-        script.result_with(token, "event.bind", event="ONAPPTEST", handler=stranger.url + "/bitrix24/install")
+        script.result_with(token, "event.bind", event="ONAPPTEST", handler=foreign.url + "/bitrix24/install")
         assert script.tell("/emit", {"event": "ONAPPTEST"})["sent"] == []
-        script.service.answer = lambda _: Page(status=302, headers=(("Location", stranger.url),))
+        script.service.answer = lambda _: Page(status=302, headers=(("Location", foreign.url),))
         assert script.tell("/install", {})["status"] == 302
-        body = {"raw": "event=X", "path": f"@{stranger.url.removeprefix('http://')}/"}
+        body = {"raw": "event=X", "path": f"@{foreign.url.removeprefix('http://')}/"}
         response = script.http.request("POST", script.portal.control_url + "/emit", json=body)
         assert response.status == 400
-        assert stranger.received == []
+        assert foreign.received == []
 
 
-def test_a_service_may_speak_https_with_a_certificate_of_the_same_authority(
+def test_service_may_use_https_with_a_certificate_of_the_same_authority(
     script: ApplicationProbe, tmp_path: Path
 ) -> None:
     own = Authority(script.portal.ca_file.parent)
     with RecordingService(tls=own.server_context()) as service:
         assert script.tell("/install", {"service_url": service.url})["status"] == 200
         assert service.events() == ["ONAPPINSTALL"]
-    with RecordingService(tls=Authority(tmp_path).server_context()) as stranger:
-        assert script.tell("/install", {"service_url": stranger.url})["status"] is None
-        assert stranger.received == []
+    with RecordingService(tls=Authority(tmp_path).server_context()) as foreign:
+        assert script.tell("/install", {"service_url": foreign.url})["status"] is None
+        assert foreign.received == []
 
 
-def test_a_service_that_is_not_there_is_no_answer(probe: ApplicationProbe) -> None:
+def test_unreachable_service_leaves_the_installation_unfinished(probe: ApplicationProbe) -> None:
     with RecordingService() as gone:
         url = gone.url
-    told = probe.tell("/install", {"service_url": url})
-    assert (told["status"], told["why"]) == (None, "the service did not answer")
+    reply = probe.tell("/install", {"service_url": url})
+    assert (reply["status"], reply["why"]) == (None, "the service did not answer")
 
 
-def test_a_long_answer_is_cut_off(probe: ApplicationProbe) -> None:
+def test_long_answer_is_cut_off(probe: ApplicationProbe) -> None:
     probe.service.answer = lambda _: Page("x" * 1_000_000)
     assert len(probe.tell("/install", {})["body"]) == 64 * 1024
 
 
-def test_what_cannot_be_done_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_impossible_request_is_refused_with_the_reason(tmp_path: Path) -> None:
     with ApplicationProbe(tmp_path) as probe:
         assert "no such user" in probe.refused("/install", {"user_id": 99})
         for path in ("/visit", "/update", "/uninstall"):

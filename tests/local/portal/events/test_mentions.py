@@ -1,4 +1,4 @@
-"""Which bots a text concerns, whatever it is made of."""
+"""Which bots and commands a text addresses."""
 
 import pytest
 from hypothesis import given
@@ -31,7 +31,7 @@ def given_in(text: str, content: Content, kind: str = "employee") -> list[tuple[
     return [(command.id, params) for command, params in mentions.commands(text, CHAT, user, content)]
 
 
-def test_the_longest_name_that_fits_is_the_one_that_is_meant(content: Content) -> None:
+def test_longest_matching_name_becomes_the_mention(content: Content) -> None:
     text = mentions.with_mentions("@Chat Lookup and @Chat, not @Chatty", CHAT, content)
     assert text == f"[USER={LONGER}]Chat Lookup[/USER] and [USER={BOT}]Chat[/USER], not @Chatty"
     assert mentions.mentioned(text, content) == {BOT, LONGER}
@@ -41,7 +41,7 @@ def test_only_bots_in_the_chat_can_be_mentioned_by_name(content: Content) -> Non
     assert mentions.with_mentions("@Other", CHAT, content) == "@Other"
 
 
-def test_a_name_is_no_pattern_and_a_mention_no_template(content: Content) -> None:
+def test_name_is_not_a_pattern_and_mention_not_a_template(content: Content) -> None:
     content.add_bot(Bot(BOT, "odd"), r"\1 (.*)")
     assert mentions.with_mentions(r"@\1 (.*) hi", CHAT, content) == rf"[USER={BOT}]\1 (.*)[/USER] hi"
 
@@ -58,7 +58,7 @@ def test_a_name_is_no_pattern_and_a_mention_no_template(content: Content) -> Non
         ("/open\n/chatid a", [(4, ""), (1, "a"), (2, "a")]),
     ],
 )
-def test_each_line_may_give_a_command_to_every_bot_that_has_it_here(
+def test_each_line_may_give_a_command_to_every_bot_that_has_it(
     content: Content, text: str, expected: list[tuple[int, str]]
 ) -> None:
     assert given_in(text, content) == expected
@@ -70,7 +70,7 @@ def test_outsiders_have_the_commands_that_support_them(content: Content, kind: s
 
 
 @given(text=st.text(alphabet=st.sampled_from("@/[]=\n USERChat50 k\\")))
-def test_no_text_is_too_odd_to_be_heard(text: str) -> None:
+def test_any_text_is_parsed(text: str) -> None:
     found = Content()
     found.add_bot(Bot(BOT, "chat"), "Chat")
     found.commands = {1: Command(1, BOT, "Chat", {}, {})}

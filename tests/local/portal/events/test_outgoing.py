@@ -39,7 +39,7 @@ USER_V2 = {
 
 
 def only(probe: BotProbe) -> dict[str, Any]:
-    """The one event that came."""
+    """The only event that was received."""
     (event,) = probe.told()
     return event
 
@@ -48,9 +48,9 @@ def mention(probe: BotProbe, text: str = "status?") -> str:
     return f"[USER={probe.bot_id}]{NAME}[/USER], {text}"
 
 
-def test_a_group_message_in_v1(v1: BotProbe) -> None:
+def test_v1_group_message_has_the_documented_fields(v1: BotProbe) -> None:
     chat_id = v1.chat_with_bot(members=(1, 2))
-    said = v1.say(mention(v1), chat_id)
+    reply = v1.say(mention(v1), chat_id)
     request = v1.service.received[0]
     assert (request.verb, request.path) == ("POST", "/bitrix24/events")
     assert request.content_type == "application/x-www-form-urlencoded"
@@ -66,20 +66,20 @@ def test_a_group_message_in_v1(v1: BotProbe) -> None:
     assert (params["MENTIONED_LIST"], params["TO_USER_ID"]) == ({bot_id: bot_id}, bot_id)
     assert (params["CHAT_ID"], params["TO_CHAT_ID"], params["DIALOG_ID"]) == (*[str(chat_id)] * 2, f"chat{chat_id}")
     assert (params["CHAT_ENTITY_TYPE"], params["CHAT_ENTITY_ID"]) == ("CRM", "DEAL|500")
-    assert (params["MESSAGE_ID"], params["MESSAGE_TYPE"], params["LANGUAGE"]) == (str(said["message_id"]), "C", "en")
+    assert (params["MESSAGE_ID"], params["MESSAGE_TYPE"], params["LANGUAGE"]) == (str(reply["message_id"]), "C", "en")
 
 
-def test_a_personal_message_in_v1_has_the_users_id_as_its_dialog_and_no_chat_id(v1: BotProbe) -> None:
-    said = v1.say("Hi", user_id=2, language="de")
+def test_v1_personal_message_has_the_users_id_as_dialog_id_and_no_chat_id(v1: BotProbe) -> None:
+    reply = v1.say("Hi", user_id=2, language="de")
     data = only(v1)["data"]
     assert data["PARAMS"].keys() == MESSAGE | SPOKEN
     params = data["PARAMS"]
-    assert (params["DIALOG_ID"], params["TO_CHAT_ID"], params["CHAT_TYPE"]) == ("2", str(said["chat_id"]), "P")
+    assert (params["DIALOG_ID"], params["TO_CHAT_ID"], params["CHAT_TYPE"]) == ("2", str(reply["chat_id"]), "P")
     assert (params["MESSAGE"], params["LANGUAGE"], data["USER"]["NAME"]) == ("Hi", "de", "John Smith")
 
 
-def test_a_command_in_v1(v1: BotProbe) -> None:
-    said = v1.say("/chatid DEAL|1663", 1437)  # the bot is no member there
+def test_v1_command_has_the_documented_fields(v1: BotProbe) -> None:
+    reply = v1.say("/chatid DEAL|1663", 1437)  # the bot is not a member there
     event = only(v1)
     assert event["event"] == "ONIMCOMMANDADD"
     data, number = event["data"], str(v1.command_id)
@@ -88,21 +88,21 @@ def test_a_command_in_v1(v1: BotProbe) -> None:
     command = data["COMMAND"][number]
     assert command.keys() == BLOCK | of_command
     assert (command["COMMAND"], command["COMMAND_PARAMS"]) == ("chatid", "DEAL|1663")
-    assert (command["COMMAND_ID"], command["MESSAGE_ID"]) == (number, str(said["message_id"]))
+    assert (command["COMMAND_ID"], command["MESSAGE_ID"]) == (number, str(reply["message_id"]))
     added = {"SKIP_USER_CHECK", "RECENT_ADD", "CHAT_PARENT_ID", "CHAT_PARENT_MID"}
     assert data["PARAMS"].keys() == MESSAGE | GROUP | added
     assert data["PARAMS"]["MESSAGE"] == "/chatid DEAL|1663"
     assert data["USER"].keys() == USER
 
 
-def test_a_command_in_v1_names_the_bots_that_are_in_the_chat(v1: BotProbe) -> None:
+def test_v1_command_names_the_bots_in_the_chat(v1: BotProbe) -> None:
     v1.say("/chatid", v1.chat_with_bot())
     assert only(v1)["data"]["PARAMS"]["BOT_IN_CHAT"] == {str(v1.bot_id): str(v1.bot_id)}
 
 
-def test_a_joining_in_v1_warms_without_a_mention(v1: BotProbe) -> None:
-    told = v1.tell("/join", {"chat_id": 1437, "user_id": 2})
-    assert (told["chat_id"], told["sent"][0]["event"], told["sent"][0]["status"]) == (1437, "ONIMBOTJOINCHAT", 200)
+def test_v1_join_has_the_chats_entity(v1: BotProbe) -> None:
+    reply = v1.tell("/join", {"chat_id": 1437, "user_id": 2})
+    assert (reply["chat_id"], reply["sent"][0]["event"], reply["sent"][0]["status"]) == (1437, "ONIMBOTJOINCHAT", 200)
     event = only(v1)
     params = event["data"]["PARAMS"]
     entity = {"CHAT_ENTITY_TYPE", "CHAT_ENTITY_ID"}
@@ -113,13 +113,13 @@ def test_a_joining_in_v1_warms_without_a_mention(v1: BotProbe) -> None:
     assert event["auth"].keys() == ALWAYS | TOKENS  # without a refresh token
 
 
-def test_an_ordinary_group_is_a_thread_without_an_id_in_v1(v1: BotProbe) -> None:
+def test_v1_ordinary_group_is_a_thread_without_an_entity_id(v1: BotProbe) -> None:
     v1.tell("/join", {"chat_id": v1.result("im.chat.add", USERS=[2])})
     params = only(v1)["data"]["PARAMS"]
     assert (params["CHAT_ENTITY_TYPE"], params["CHAT_ENTITY_ID"]) == ("THREAD", "")
 
 
-def test_opening_the_personal_chat_is_a_joining_too_the_first_time(v1: BotProbe) -> None:
+def test_v1_first_opening_of_the_personal_chat_is_a_join(v1: BotProbe) -> None:
     v1.tell("/join", {"user_id": 3})
     params = only(v1)["data"]["PARAMS"]
     assert params.keys() == {
@@ -129,7 +129,7 @@ def test_opening_the_personal_chat_is_a_joining_too_the_first_time(v1: BotProbe)
     assert v1.tell("/join", {"user_id": 3})["sent"] == []
 
 
-def test_v1_carries_the_tokens_of_user_and_bot_everywhere_that_the_samples_do(v1: BotProbe) -> None:
+def test_v1_has_the_tokens_of_user_and_bot_as_in_the_samples(v1: BotProbe) -> None:
     v1.say("Hi", user_id=2)
     event = only(v1)
     auth, block = event["auth"], event["data"]["BOT"][str(v1.bot_id)]
@@ -143,12 +143,12 @@ def test_v1_carries_the_tokens_of_user_and_bot_everywhere_that_the_samples_do(v1
 
 
 @pytest.mark.parametrize("user_id", [5, 6, 744])
-def test_no_application_has_tokens_of_guests_bots_and_customers(v1: BotProbe, user_id: int) -> None:
+def test_v1_has_no_tokens_of_guests_bots_and_customers(v1: BotProbe, user_id: int) -> None:
     v1.say("Hi", user_id=user_id)
     assert only(v1)["auth"].keys() == ALWAYS
 
 
-def test_tokens_in_events_are_the_same_ones_until_half_of_their_time_is_over(v1: BotProbe) -> None:
+def test_tokens_in_events_are_reused_until_half_of_their_lifetime(v1: BotProbe) -> None:
     def tokens() -> tuple[str, str]:
         v1.say("Hi")
         event = only(v1)
@@ -164,9 +164,9 @@ def test_tokens_in_events_are_the_same_ones_until_half_of_their_time_is_over(v1:
     assert (third[0] != second[0], third[1] == second[1]) == (True, True)
 
 
-def test_a_group_message_in_v2(v2: BotProbe) -> None:
+def test_v2_group_message_has_the_documented_fields(v2: BotProbe) -> None:
     chat_id = v2.chat_with_bot()
-    said = v2.say(mention(v2), chat_id)
+    reply = v2.say(mention(v2), chat_id)
     event = only(v2)
     assert event.keys() == {"event", "data", "ts", "auth"}
     assert event["event"] == "ONIMBOTV2MESSAGEADD"
@@ -175,7 +175,7 @@ def test_a_group_message_in_v2(v2: BotProbe) -> None:
     assert data["message"].keys() == MESSAGE_V2 | {"forward"}
     assert data["chat"].keys() >= CHAT_V2
     assert data["user"].keys() >= USER_V2
-    assert data["message"]["id"] == str(said["message_id"])
+    assert data["message"]["id"] == str(reply["message_id"])
     assert (data["message"]["chatId"], data["message"]["authorId"]) == (str(chat_id), "1")
     assert data["message"]["text"] == mention(v2)
     assert (data["chat"]["dialogId"], data["chat"]["messageType"]) == (f"chat{chat_id}", "C")
@@ -183,7 +183,7 @@ def test_a_group_message_in_v2(v2: BotProbe) -> None:
     assert (data["chat"]["backgroundId"], data["chat"]["isNew"]) == ("", "0")
 
 
-def test_v2_has_the_bots_tokens_in_one_place_and_no_users(v2: BotProbe) -> None:
+def test_v2_has_the_bots_tokens_in_one_place_and_no_users_tokens(v2: BotProbe) -> None:
     v2.say("Hi", user_id=2)
     event = only(v2)
     bot = event["data"]["bot"]
@@ -194,21 +194,21 @@ def test_v2_has_the_bots_tokens_in_one_place_and_no_users(v2: BotProbe) -> None:
     assert v2.result_with(bot["auth"]["access_token"], "profile")["ID"] == str(v2.bot_id)
 
 
-def test_a_chat_in_v2_has_nothing_that_depends_on_who_looks(v2: BotProbe) -> None:
+def test_v2_chat_has_no_field_that_depends_on_the_viewer(v2: BotProbe) -> None:
     v2.say("Hi")
     chat = only(v2)["data"]["chat"]
     assert not chat.keys() & {"role", "muteList", "dateCreate", "lastMessageId", "managerList", "userCounter", "public"}
 
 
-def test_a_personal_chat_in_v2_goes_by_the_users_id(v2: BotProbe) -> None:
-    said = v2.say("Hi", user_id=3)
+def test_v2_personal_chat_has_the_users_id_as_dialog_id(v2: BotProbe) -> None:
+    reply = v2.say("Hi", user_id=3)
     chat = only(v2)["data"]["chat"]
-    assert (chat["id"], chat["dialogId"], chat["type"]) == (str(said["chat_id"]), "3", "private")
-    assert v2.say("Hi again", user_id=3)["chat_id"] == said["chat_id"]
-    assert v2.result("imbot.v2.Chat.get", botId=v2.bot_id, dialogId="3")["chat"]["id"] == said["chat_id"]
+    assert (chat["id"], chat["dialogId"], chat["type"]) == (str(reply["chat_id"]), "3", "private")
+    assert v2.say("Hi again", user_id=3)["chat_id"] == reply["chat_id"]
+    assert v2.result("imbot.v2.Chat.get", botId=v2.bot_id, dialogId="3")["chat"]["id"] == reply["chat_id"]
 
 
-def test_a_command_in_v2(v2: BotProbe) -> None:
+def test_v2_command_has_the_documented_fields(v2: BotProbe) -> None:
     v2.say("/chatid  DEAL|1663 ", 1437)
     event = only(v2)
     assert event["event"] == "ONIMBOTV2COMMANDADD"
@@ -223,16 +223,16 @@ def test_a_command_in_v2(v2: BotProbe) -> None:
     assert data["message"]["text"] == "/chatid  DEAL|1663 "
 
 
-def test_a_joining_in_v2(v2: BotProbe) -> None:
-    told = v2.tell("/join", {"chat_id": 1437, "bot_id": v2.bot_id, "language": "ru"})
-    assert [each["event"] for each in told["sent"]] == ["ONIMBOTV2JOINCHAT"]
+def test_v2_join_has_the_documented_fields(v2: BotProbe) -> None:
+    reply = v2.tell("/join", {"chat_id": 1437, "bot_id": v2.bot_id, "language": "ru"})
+    assert [each["event"] for each in reply["sent"]] == ["ONIMBOTV2JOINCHAT"]
     data = only(v2)["data"]
     assert data.keys() == {"bot", "dialogId", "chat", "user", "language"}
     assert (data["dialogId"], data["language"], data["user"]["id"]) == ("chat1437", "ru", "1")
     assert v2.result("imbot.v2.Chat.get", botId=v2.bot_id, dialogId="chat1437")["chat"]["id"] == 1437
 
 
-def test_v2_names_the_entitys_id_only_where_the_portal_is_of_that_shape(v2: BotProbe) -> None:
+def test_v2_has_the_entity_id_only_with_the_shape_for_it(v2: BotProbe) -> None:
     chat_id = v2.chat_with_bot()
     v2.say(mention(v2), chat_id)
     body = v2.service.received[0].body
@@ -243,7 +243,7 @@ def test_v2_names_the_entitys_id_only_where_the_portal_is_of_that_shape(v2: BotP
     assert only(v2)["data"]["chat"]["entityId"] == "DEAL|500"
 
 
-def test_v2_may_say_no_more_at_the_top_than_domain_and_application_token(v2: BotProbe) -> None:
+def test_v2_top_auth_may_have_domain_and_application_token_only(v2: BotProbe) -> None:
     assert v2.tell("/shape", {"auth_in_events": "brief"})["auth_in_events"] == "brief"
     v2.say("Hi")
     event = only(v2)
@@ -251,14 +251,14 @@ def test_v2_may_say_no_more_at_the_top_than_domain_and_application_token(v2: Bot
     assert event["data"]["bot"]["auth"]["member_id"] == v2.portal.member_id
 
 
-def test_v1_always_says_everything(v1: BotProbe) -> None:
+def test_v1_ignores_the_shapes_of_v2(v1: BotProbe) -> None:
     v1.tell("/shape", {"auth_in_events": "brief", "entity_id_in_events": False})
     v1.say(mention(v1), v1.chat_with_bot())
     event = only(v1)
     assert (event["auth"].keys(), event["data"]["PARAMS"]["CHAT_ENTITY_ID"]) == (WITH_REFRESH, "DEAL|500")
 
 
-def test_what_any_text_says_arrives_unchanged(v2: BotProbe) -> None:
+def test_text_arrives_unchanged(v2: BotProbe) -> None:
     text = "a&b=c [d]+e% Привет 👋\nauth[application_token]=x"
     v2.say(text)
     body = v2.service.received[0].body

@@ -1,4 +1,4 @@
-"""What bots say: four methods, who may say what where, and what is kept of it (bitrix24.md 1.13, 1.14, 9 row 16)."""
+"""Messages of bots: four methods, their permissions, and what is stored (bitrix24.md 1.13, 1.14, 9 row 16)."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def answer(probe: BotProbe, message_id: int, dialog_id: str, text: str = "chat 1
     return {**send(probe, dialog_id, text), "commandId": probe.command_id, "messageId": message_id}
 
 
-def test_a_bot_writes_to_a_user_and_to_a_chat_that_it_is_in(v2: BotProbe) -> None:
+def test_v2_bot_writes_to_a_user_and_to_its_chat(v2: BotProbe) -> None:
     chat_id = v2.chat_with_bot()
     personal = v2.result(SEND, **send(v2, "2", "Hi John"))
     group = v2.result(SEND, **send(v2, f"chat{chat_id}", "Hi all"))
@@ -31,50 +31,50 @@ def test_a_bot_writes_to_a_user_and_to_a_chat_that_it_is_in(v2: BotProbe) -> Non
     assert first["chat_id"] == v2.say("Hi", user_id=2)["chat_id"]
 
 
-def test_what_a_bot_says_is_no_event_to_it(v2: BotProbe) -> None:
+def test_v2_bot_gets_no_event_for_its_own_message(v2: BotProbe) -> None:
     v2.result(SEND, **send(v2, "2", "/chatid deal 5"))
     v2.result(SEND, **send(v2, f"chat{v2.chat_with_bot()}", f"[USER={v2.bot_id}]me[/USER]"))
     assert v2.told() == []
 
 
 @pytest.mark.parametrize("dialog_id", ["chat1437", "chat999999", "999999", "", "sg133", "9" * 5000])
-def test_a_bot_that_is_no_member_is_denied(v2: BotProbe, dialog_id: str) -> None:
+def test_v2_message_of_a_bot_that_is_not_a_member_is_denied(v2: BotProbe, dialog_id: str) -> None:
     assert v2.error(SEND, **send(v2, dialog_id)) == (403, "ACCESS_DENIED")
     assert v2.messages() == []
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
-def test_an_empty_message_is_refused_unless_something_is_attached(v2: BotProbe, text: str) -> None:
+def test_v2_empty_message_is_refused_unless_it_has_an_attachment(v2: BotProbe, text: str) -> None:
     assert v2.error(SEND, **send(v2, "2", text)) == (400, "EMPTY_MESSAGE")
     assert v2.error(SEND, botId=v2.bot_id, dialogId="2") == (400, "EMPTY_MESSAGE")
     attached = {"message": text, "attach": [{"MESSAGE": "table"}]}
     assert v2.result(SEND, botId=v2.bot_id, dialogId="2", fields=attached)["id"] > 0
 
 
-def test_a_text_that_is_too_long_loses_its_end(v2: BotProbe) -> None:
+def test_v2_text_above_the_limit_is_cut(v2: BotProbe) -> None:
     v2.result(SEND, **send(v2, "2", "x" * 20_001))
     assert v2.messages()[0]["text"] == "x" * 20_000 + " (...)"
 
 
 @pytest.mark.parametrize("method", [SEND, ANSWER])
-def test_v2_refuses_other_peoples_bots(v2: BotProbe, method: str) -> None:
-    told = answer(v2, v2.say("/chatid")["message_id"], "1")
-    stranger = v2.another_application()
-    assert v2.error_with(stranger, method, **told) == (403, "BOT_OWNERSHIP_ERROR")
-    assert v2.error(method, **{**told, "botId": ""}) == (400, "BOT_ID_REQUIRED")
-    assert v2.error(method, **{**told, "botId": 99_999}) == (400, "BOT_NOT_FOUND")
+def test_v2_refuses_bots_of_other_applications(v2: BotProbe, method: str) -> None:
+    params = answer(v2, v2.say("/chatid")["message_id"], "1")
+    foreign = v2.another_application()
+    assert v2.error_with(foreign, method, **params) == (403, "BOT_OWNERSHIP_ERROR")
+    assert v2.error(method, **{**params, "botId": ""}) == (400, "BOT_ID_REQUIRED")
+    assert v2.error(method, **{**params, "botId": 99_999}) == (400, "BOT_NOT_FOUND")
 
 
-def test_a_webhook_proves_itself_by_the_bots_token(v2: BotProbe) -> None:
+def test_v2_webhook_needs_the_bots_token(v2: BotProbe) -> None:
     bot = v2.tell("/bots", {})
-    told = {**send(v2, "2"), "botId": bot["bot_id"]}
+    params = {**send(v2, "2"), "botId": bot["bot_id"]}
     by_webhook = v2.portal.webhook_url + SEND
-    assert v2.http.request("POST", by_webhook, json=told).json()["error"] == "BOT_TOKEN_NOT_SPECIFIED"
-    proved = v2.http.request("POST", by_webhook, json={**told, "botToken": bot["bot_token"]})
+    assert v2.http.request("POST", by_webhook, json=params).json()["error"] == "BOT_TOKEN_NOT_SPECIFIED"
+    proved = v2.http.request("POST", by_webhook, json={**params, "botToken": bot["bot_token"]})
     assert proved.json()["result"]["id"] == v2.messages()[0]["message_id"]
 
 
-def test_a_command_is_answered_where_the_bot_is_no_member(v2: BotProbe) -> None:
+def test_v2_command_is_answered_where_the_bot_is_not_a_member(v2: BotProbe) -> None:
     message_id = v2.say("/chatid", 1437)["message_id"]
     assert v2.error(SEND, **send(v2, "chat1437")) == (403, "ACCESS_DENIED")
     assert v2.result(ANSWER, **answer(v2, message_id, "chat1437")) == {"result": True}
@@ -83,20 +83,20 @@ def test_a_command_is_answered_where_the_bot_is_no_member(v2: BotProbe) -> None:
     assert (kept["author_id"], kept["method"], kept["text"]) == (v2.bot_id, ANSWER, "chat 1437")
 
 
-def test_a_command_in_a_personal_chat_is_answered_by_the_users_id(v2: BotProbe) -> None:
+def test_v2_command_in_a_personal_chat_is_answered_by_the_users_id(v2: BotProbe) -> None:
     message_id = v2.say("/chatid deal 5", user_id=3)["message_id"]
     assert v2.result(ANSWER, **answer(v2, message_id, "3")) == {"result": True}
     assert v2.messages()[0]["dialog_id"] == "3"
 
 
-def test_an_answer_given_twice_is_seen_twice(v2: BotProbe) -> None:
+def test_v2_answer_sent_twice_is_stored_twice(v2: BotProbe) -> None:
     message_id = v2.say("/chatid", 1437)["message_id"]
     for _ in range(2):
         v2.result(ANSWER, **answer(v2, message_id, "chat1437"))
     assert [each["answer_to"] for each in v2.messages()] == [message_id] * 2
 
 
-def test_v2_has_one_code_for_every_answer_that_makes_no_sense(v2: BotProbe) -> None:
+def test_v2_has_one_code_for_every_invalid_answer(v2: BotProbe) -> None:
     with_command, without = (v2.say(text, 1437)["message_id"] for text in ("/chatid", "chatid"))
     good = answer(v2, with_command, "chat1437")
     wrongs: tuple[dict[str, object], ...] = (
@@ -116,7 +116,7 @@ def test_v2_has_one_code_for_every_answer_that_makes_no_sense(v2: BotProbe) -> N
     assert v2.messages() == []
 
 
-def test_v1_writes_to_a_user_and_to_a_chat_and_answers_with_a_bare_number(v1: BotProbe) -> None:
+def test_v1_writes_to_a_user_and_to_a_chat_and_returns_a_number(v1: BotProbe) -> None:
     chat_id = v1.chat_with_bot()
     first = v1.result(ADD, BOT_ID=v1.bot_id, DIALOG_ID="2", MESSAGE=" Hi John\n")
     second = v1.result(ADD, DIALOG_ID=f"chat{chat_id}", MESSAGE="Hi all")  # the application's first bot
@@ -124,7 +124,7 @@ def test_v1_writes_to_a_user_and_to_a_chat_and_answers_with_a_bare_number(v1: Bo
     assert kept == [(first, "2", "Hi John", ADD), (second, f"chat{chat_id}", "Hi all", ADD)]
 
 
-def test_v1_refuses_what_is_not_in_order(v1: BotProbe) -> None:
+def test_v1_refuses_invalid_messages(v1: BotProbe) -> None:
     good = {"BOT_ID": v1.bot_id, "DIALOG_ID": "2", "MESSAGE": "Hi"}
     for wrong, error in (
         ({"BOT_ID": 99_999}, "BOT_ID_ERROR"),
@@ -142,7 +142,7 @@ def test_v1_refuses_what_is_not_in_order(v1: BotProbe) -> None:
 
 
 @pytest.mark.parametrize("by_name", [False, True])
-def test_v1_answers_a_command_where_the_bot_is_no_member(v1: BotProbe, by_name: bool) -> None:
+def test_v1_answers_a_command_where_the_bot_is_not_a_member(v1: BotProbe, by_name: bool) -> None:
     message_id = v1.say("/chatid", 1437)["message_id"]
     named = {"COMMAND": "chatid"} if by_name else {"COMMAND_ID": v1.command_id}
     answered = v1.result(ANSWER_V1, **named, MESSAGE_ID=message_id, MESSAGE="chat 1437")
@@ -151,7 +151,7 @@ def test_v1_answers_a_command_where_the_bot_is_no_member(v1: BotProbe, by_name: 
     assert (kept["author_id"], kept["method"]) == (v1.bot_id, ANSWER_V1)
 
 
-def test_v1_names_what_is_wrong_with_an_answer(v1: BotProbe) -> None:
+def test_v1_has_a_code_for_each_invalid_answer(v1: BotProbe) -> None:
     good = {"COMMAND_ID": v1.command_id, "MESSAGE_ID": v1.say("/chatid", 1437)["message_id"], "MESSAGE": "chat 1437"}
     for wrong, error in (
         ({"COMMAND_ID": 99_999}, "COMMAND_ID_ERROR"),
@@ -164,20 +164,18 @@ def test_v1_names_what_is_wrong_with_an_answer(v1: BotProbe) -> None:
         ({"MESSAGE_ID": v1.say("chatid", 1437)["message_id"]}, "WRONG_REQUEST"),
     ):
         assert v1.error(ANSWER_V1, **{**good, **wrong}) == (400, error), wrong
-    stranger = v1.another_application()
-    assert v1.error_with(stranger, ANSWER_V1, **good) == (403, "APP_ID_ERROR")
-    assert (
-        v1.error_with(stranger, ANSWER_V1, **{**good, "COMMAND_ID": "", "COMMAND": "chatid"})[1] == "COMMAND_ID_ERROR"
-    )
+    foreign = v1.another_application()
+    assert v1.error_with(foreign, ANSWER_V1, **good) == (403, "APP_ID_ERROR")
+    assert v1.error_with(foreign, ANSWER_V1, **{**good, "COMMAND_ID": "", "COMMAND": "chatid"})[1] == "COMMAND_ID_ERROR"
 
 
-def test_the_methods_of_either_version_serve_the_bots_of_the_other(v2: BotProbe) -> None:
+def test_methods_of_v1_serve_bots_of_v2(v2: BotProbe) -> None:
     message_id = v2.say("/chatid", 1437)["message_id"]
     assert v2.result(ADD, BOT_ID=v2.bot_id, DIALOG_ID="2", MESSAGE="Hi") > 0
     assert v2.result(ANSWER_V1, COMMAND_ID=v2.command_id, MESSAGE_ID=message_id, MESSAGE="Hi") > 0
 
 
-def test_a_reset_forgets_the_messages_and_no_id_comes_twice(v2: BotProbe) -> None:
+def test_reset_deletes_the_messages_and_no_id_is_reused(v2: BotProbe) -> None:
     message_id = v2.say("/chatid", 1437)["message_id"]
     last = v2.result(SEND, **send(v2, "2"))["id"]
     v2.tell("/reset", {})
@@ -186,7 +184,7 @@ def test_a_reset_forgets_the_messages_and_no_id_comes_twice(v2: BotProbe) -> Non
     assert v2.result(SEND, **send(v2, "2"))["id"] > last
 
 
-def test_faults_and_limits_hold_for_these_methods_as_for_all(v2: BotProbe) -> None:
+def test_faults_apply_to_message_methods(v2: BotProbe) -> None:
     v2.tell("/faults", {"method": SEND, "error": "QUERY_LIMIT_EXCEEDED", "times": 1})
     assert v2.error(SEND, **send(v2, "2")) == (503, "QUERY_LIMIT_EXCEEDED")
     assert v2.messages() == []

@@ -20,9 +20,7 @@ def v1(code: str = "lookup_v1", **more: object) -> dict[str, Any]:
     return {"CODE": code, "EVENT_HANDLER": HANDLER, "PROPERTIES": {"NAME": "Lookup"}, **more}
 
 
-def test_the_first_version_answers_with_a_bare_number_and_likewise_changes_nothing_the_second_time(
-    probe: ApplicationProbe, token: str
-) -> None:
+def test_v1_register_returns_a_number_and_changes_nothing_the_second_time(probe: ApplicationProbe, token: str) -> None:
     bot_id = probe.result_with(token, "imbot.register", **v1())
     assert probe.result_with(token, "imbot.register", **v1(EVENT_HANDLER="https://other.example/")) == bot_id
     bot = probe.bot(bot_id)
@@ -36,7 +34,7 @@ def test_the_first_version_answers_with_a_bare_number_and_likewise_changes_nothi
 
 
 @pytest.mark.parametrize(
-    ("told", "error"),
+    ("change", "error"),
     [
         ({"CODE": ""}, "CODE_ERROR"),
         ({"PROPERTIES": {}}, "NAME_ERROR"),
@@ -45,33 +43,33 @@ def test_the_first_version_answers_with_a_bare_number_and_likewise_changes_nothi
         ({"EVENT_BOT_DELETE": "nowhere"}, "EVENT_BOT_DELETE_ERROR"),
     ],
 )
-def test_the_first_version_refuses_what_is_not_in_order(
-    probe: ApplicationProbe, token: str, told: dict[str, object], error: str
+def test_v1_refuses_an_invalid_registration(
+    probe: ApplicationProbe, token: str, change: dict[str, object], error: str
 ) -> None:
-    assert probe.error_with(token, "imbot.register", **{**v1(), **told}) == (400, error)
+    assert probe.error_with(token, "imbot.register", **{**v1(), **change}) == (400, error)
 
 
-def test_the_first_version_admits_five_bots(probe: ApplicationProbe, token: str) -> None:
+def test_v1_allows_five_bots(probe: ApplicationProbe, token: str) -> None:
     for number in range(5):
         probe.result_with(token, "imbot.register", **v1(f"many_{number}"))
     assert probe.error_with(token, "imbot.register", **v1("one_more")) == (400, "MAX_COUNT_ERROR")
 
 
-def test_the_first_versions_bots_are_owned_as_well(probe: ApplicationProbe, token: str) -> None:
-    stranger = probe.another_application()
+def test_v1_bot_can_be_changed_by_its_owner_only(probe: ApplicationProbe, token: str) -> None:
+    foreign = probe.another_application()
     bot_id = probe.result_with(token, "imbot.register", **v1())
     change = {"BOT_ID": bot_id, "FIELDS": {"CODE": "mine"}}
-    assert probe.error_with(stranger, "imbot.update", **change) == (403, "APP_ID_ERROR")
-    assert probe.error_with(stranger, "imbot.register", **v1()) == (400, "WRONG_REQUEST")
+    assert probe.error_with(foreign, "imbot.update", **change) == (403, "APP_ID_ERROR")
+    assert probe.error_with(foreign, "imbot.register", **v1()) == (400, "WRONG_REQUEST")
     assert probe.error("imbot.update", **change) == (403, "ACCESS_DENIED")
     assert probe.error_with(token, "imbot.update", BOT_ID=99999) == (400, "BOT_ID_ERROR")
     assert probe.error_with(token, "imbot.update", BOT_ID=bot_id) == (400, "WRONG_REQUEST")
     assert probe.result_with(token, "imbot.unregister", BOT_ID=bot_id) is True
 
 
-def test_the_first_version_registers_commands_with_an_address_of_their_own(probe: ApplicationProbe, token: str) -> None:
+def test_v1_registers_commands_with_their_own_address(probe: ApplicationProbe, token: str) -> None:
     bot_id = probe.result_with(token, "imbot.register", **v1())
-    told = {
+    params = {
         "BOT_ID": bot_id,
         "COMMAND": "find",
         "EVENT_COMMAND_ADD": HANDLER,
@@ -82,9 +80,9 @@ def test_the_first_version_registers_commands_with_an_address_of_their_own(probe
         ("EVENT_COMMAND_ADD", "EVENT_COMMAND_ADD_ERROR"),
         ("LANG", "LANG_ERROR"),
     ):
-        assert probe.error_with(token, "imbot.command.register", **{**told, missing: ""}) == (400, error)
-    command_id = probe.result_with(token, "imbot.command.register", **told, COMMON="Y")
-    assert probe.result_with(token, "imbot.command.register", **told) == command_id
+        assert probe.error_with(token, "imbot.command.register", **{**params, missing: ""}) == (400, error)
+    command_id = probe.result_with(token, "imbot.command.register", **params, COMMON="Y")
+    assert probe.result_with(token, "imbot.command.register", **params) == command_id
     change = {"EVENT_COMMAND_ADD": "https://other.example/", "HIDDEN": "Y"}
     assert probe.result_with(token, "imbot.command.update", COMMAND_ID=command_id, FIELDS=change) is True
     bot = probe.bot(bot_id)

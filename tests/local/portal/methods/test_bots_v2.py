@@ -26,7 +26,7 @@ def in_webhook_mode(url: str = HANDLER) -> dict[str, str]:
     return {"eventMode": "webhook", "webhookUrl": url}
 
 
-def test_a_bot_is_registered_as_a_user_of_its_own(probe: ApplicationProbe, token: str) -> None:
+def test_bot_is_registered_with_its_own_user(probe: ApplicationProbe, token: str) -> None:
     result = probe.result_with(token, "imbot.v2.Bot.register", fields=fields())
     bot = result["bot"]
     assert (bot["code"], bot["type"], bot["eventMode"], bot["moduleId"]) == ("lookup_bot", "bot", "fetch", "rest")
@@ -36,7 +36,7 @@ def test_a_bot_is_registered_as_a_user_of_its_own(probe: ApplicationProbe, token
     assert probe.result_with(token, "im.user.get", ID=bot["id"])["bot"] is True
 
 
-def test_registering_again_changes_nothing_and_updating_does(probe: ApplicationProbe, token: str) -> None:
+def test_registering_a_bot_again_changes_nothing_and_updating_does(probe: ApplicationProbe, token: str) -> None:
     bot = probe.result_with(token, "imbot.v2.Bot.register", fields=fields())["bot"]
     again = fields(**in_webhook_mode(), properties={"name": "Renamed"}, isHidden=True)
     result = probe.result_with(token, "imbot.v2.Bot.register", fields=again)
@@ -49,8 +49,8 @@ def test_registering_again_changes_nothing_and_updating_does(probe: ApplicationP
 
 
 def test_webhook_mode_subscribes_to_all_eight_events_at_once(probe: ApplicationProbe, token: str) -> None:
-    told = fields(**in_webhook_mode())
-    bot = probe.result_with(token, "imbot.v2.Bot.register", fields=told)["bot"]
+    sent = fields(**in_webhook_mode())
+    bot = probe.result_with(token, "imbot.v2.Bot.register", fields=sent)["bot"]
     handlers = probe.bot(bot["id"])["handlers"]
     assert len(handlers) == 8
     assert set(handlers.values()) == {HANDLER}
@@ -59,35 +59,35 @@ def test_webhook_mode_subscribes_to_all_eight_events_at_once(probe: ApplicationP
     assert probe.bot(bot["id"])["handlers"] == {}
 
 
-def test_a_bot_outlives_its_application_but_its_subscriptions_do_not(probe: ApplicationProbe, token: str) -> None:
-    told = fields(**in_webhook_mode())
-    bot = probe.result_with(token, "imbot.v2.Bot.register", fields=told)["bot"]
+def test_bot_stays_after_the_uninstall_but_its_subscriptions_do_not(probe: ApplicationProbe, token: str) -> None:
+    sent = fields(**in_webhook_mode())
+    bot = probe.result_with(token, "imbot.v2.Bot.register", fields=sent)["bot"]
     probe.tell("/uninstall", {})
     probe.tell("/install", {})
     token = probe.grant()["access_token"]
-    again = probe.result_with(token, "imbot.v2.Bot.register", fields=told)["bot"]
+    again = probe.result_with(token, "imbot.v2.Bot.register", fields=sent)["bot"]
     assert again["id"] == bot["id"]
     assert probe.bot(bot["id"])["handlers"] == {}
     probe.result_with(token, "imbot.v2.Bot.update", botId=bot["id"], fields=in_webhook_mode())
     assert set(probe.bot(bot["id"])["handlers"].values()) == {HANDLER}
 
 
-def test_a_bot_is_another_applications_business_only_so_far(probe: ApplicationProbe, token: str) -> None:
-    stranger = probe.another_application()
+def test_bot_of_another_application_can_be_read_in_brief_but_not_changed(probe: ApplicationProbe, token: str) -> None:
+    foreign = probe.another_application()
     bot = probe.result_with(token, "imbot.v2.Bot.register", fields=fields())["bot"]
-    assert probe.error_with(stranger, "imbot.v2.Bot.register", fields=fields()) == (400, "BOT_CODE_ALREADY_TAKEN")
+    assert probe.error_with(foreign, "imbot.v2.Bot.register", fields=fields()) == (400, "BOT_CODE_ALREADY_TAKEN")
     for method in ("Bot.update", "Bot.unregister", "Command.register", "Command.list", "Chat.get"):
-        refused = probe.error_with(stranger, f"imbot.v2.{method}", botId=bot["id"], fields={})
+        refused = probe.error_with(foreign, f"imbot.v2.{method}", botId=bot["id"], fields={})
         assert refused == (403, "BOT_OWNERSHIP_ERROR")
-    seen = probe.result_with(stranger, "imbot.v2.Bot.get", code="lookup_bot")["bot"]
+    seen = probe.result_with(foreign, "imbot.v2.Bot.get", code="lookup_bot")["bot"]
     assert seen["id"] == bot["id"]
     assert "eventMode" not in seen
-    assert probe.result_with(stranger, "imbot.v2.Bot.list")["bots"] == []
+    assert probe.result_with(foreign, "imbot.v2.Bot.list")["bots"] == []
     assert probe.error("imbot.v2.Bot.update", botId=bot["id"], botToken="guess") == (403, "BOT_OWNERSHIP_ERROR")
 
 
 @pytest.mark.parametrize(
-    ("told", "error"),
+    ("changes", "error"),
     [
         ({"code": ""}, "BOT_CODE_REQUIRED"),
         ({"properties": {}}, "BOT_PROPERTIES_REQUIRED"),
@@ -97,10 +97,10 @@ def test_a_bot_is_another_applications_business_only_so_far(probe: ApplicationPr
         ({"eventMode": "webhook", "webhookUrl": "ftp://service.example/"}, "BOT_INVALID_CALLBACK"),
     ],
 )
-def test_a_registration_that_is_not_in_order_is_refused(
-    probe: ApplicationProbe, token: str, told: dict[str, object], error: str
+def test_invalid_registration_is_refused(
+    probe: ApplicationProbe, token: str, changes: dict[str, object], error: str
 ) -> None:
-    assert probe.error_with(token, "imbot.v2.Bot.register", fields={**fields(), **told}) == (400, error)
+    assert probe.error_with(token, "imbot.v2.Bot.register", fields={**fields(), **changes}) == (400, error)
     assert probe.result_with(token, "imbot.v2.Bot.list")["bots"] == []
 
 
@@ -110,17 +110,17 @@ def test_a_registration_that_is_not_in_order_is_refused(
         ("imbot.v2.Bot.update", {}, "BOT_ID_REQUIRED"),
         ("imbot.v2.Bot.update", {"botId": 99999}, "BOT_NOT_FOUND"),
         ("imbot.v2.Bot.get", {}, "PARAMS_REQUIRED"),
-        ("imbot.v2.Bot.get", {"code": "nobody"}, "BOT_NOT_FOUND"),
+        ("imbot.v2.Bot.get", {"code": "unknown"}, "BOT_NOT_FOUND"),
         ("imbot.v2.Command.register", {"botId": 99999}, "BOT_NOT_FOUND"),
     ],
 )
-def test_a_bot_that_is_not_named_or_not_there_is_refused(
+def test_missing_or_unknown_bot_is_refused(
     probe: ApplicationProbe, token: str, method: str, params: dict[str, object], error: str
 ) -> None:
     assert probe.error_with(token, method, **params) == (400, error)
 
 
-def test_a_webhook_registers_with_a_token_that_it_needs_from_then_on(probe: ApplicationProbe) -> None:
+def test_webhook_registers_with_a_token_that_later_calls_need(probe: ApplicationProbe) -> None:
     code = f"webhook_bot_{next(_codes)}"
     assert probe.error("imbot.v2.Bot.register", fields=fields(code)) == (400, "BOT_TOKEN_NOT_SPECIFIED")
     long = fields(code, botToken="x" * 41)
@@ -131,7 +131,7 @@ def test_a_webhook_registers_with_a_token_that_it_needs_from_then_on(probe: Appl
     assert probe.result("imbot.v2.Bot.unregister", botId=bot["id"], botToken="mine") is True
 
 
-def test_lists_come_in_pages_and_by_type(probe: ApplicationProbe, token: str) -> None:
+def test_bots_are_listed_in_pages_and_by_type(probe: ApplicationProbe, token: str) -> None:
     for number in range(3):
         kind = "supervisor" if number == 1 else "bot"
         probe.result_with(token, "imbot.v2.Bot.register", fields=fields(f"page_{number}", type=kind))
@@ -143,7 +143,7 @@ def test_lists_come_in_pages_and_by_type(probe: ApplicationProbe, token: str) ->
     assert [bot["code"] for bot in found["bots"]] == ["page_1"]
 
 
-def test_an_unregistered_bot_is_gone_with_its_commands(probe: ApplicationProbe, token: str) -> None:
+def test_unregistered_bot_is_removed_with_its_commands(probe: ApplicationProbe, token: str) -> None:
     bot = probe.result_with(token, "imbot.v2.Bot.register", fields=fields())["bot"]
     command = {"command": "find", "title": {"en": "Find"}}
     probe.result_with(token, "imbot.v2.Command.register", botId=bot["id"], fields=command)
@@ -154,9 +154,14 @@ def test_an_unregistered_bot_is_gone_with_its_commands(probe: ApplicationProbe, 
 
 def test_registering_a_command_again_changes_nothing_and_updating_does(probe: ApplicationProbe, token: str) -> None:
     bot = probe.result_with(token, "imbot.v2.Bot.register", fields=fields())["bot"]
-    told = {"command": "find", "title": {"en": "Find", "de": "Finden"}, "params": {"en": "deal"}, "common": True}
+    command_fields = {
+        "command": "find",
+        "title": {"en": "Find", "de": "Finden"},
+        "params": {"en": "deal"},
+        "common": True,
+    }
     own = {"botId": bot["id"]}
-    command = probe.result_with(token, "imbot.v2.Command.register", **own, fields=told)["command"]
+    command = probe.result_with(token, "imbot.v2.Command.register", **own, fields=command_fields)["command"]
     assert command == {
         "id": command["id"],
         "botId": bot["id"],
@@ -165,7 +170,7 @@ def test_registering_a_command_again_changes_nothing_and_updating_does(probe: Ap
         "hidden": False,
         "extranetSupport": False,
     }
-    again = probe.result_with(token, "imbot.v2.Command.register", **own, fields={**told, "common": "N"})
+    again = probe.result_with(token, "imbot.v2.Command.register", **own, fields={**command_fields, "common": "N"})
     assert again["command"] == command
     change = {"title": {"en": None, "de": "Suchen"}, "hidden": "Y"}
     updated = probe.result_with(token, "imbot.v2.Command.update", **own, commandId=command["id"], fields=change)
@@ -179,21 +184,21 @@ def test_registering_a_command_again_changes_nothing_and_updating_does(probe: Ap
 
 
 @pytest.mark.parametrize(
-    ("told", "error"),
+    ("changes", "error"),
     [
         ({}, "COMMAND_REQUIRED"),
         ({"command": ["find"]}, "COMMAND_NAME_INVALID"),
         ({"command": "find"}, "COMMAND_TITLE_REQUIRED"),
     ],
 )
-def test_a_command_that_is_not_in_order_is_refused(
-    probe: ApplicationProbe, token: str, told: dict[str, object], error: str
+def test_invalid_command_is_refused(
+    probe: ApplicationProbe, token: str, changes: dict[str, object], error: str
 ) -> None:
     bot = probe.result_with(token, "imbot.v2.Bot.register", fields=fields())["bot"]
-    assert probe.error_with(token, "imbot.v2.Command.register", botId=bot["id"], fields=told) == (400, error)
+    assert probe.error_with(token, "imbot.v2.Command.register", botId=bot["id"], fields=changes) == (400, error)
 
 
-def test_a_command_keeps_its_name_to_itself(probe: ApplicationProbe, token: str) -> None:
+def test_command_name_must_be_unique_per_bot(probe: ApplicationProbe, token: str) -> None:
     bot = probe.result_with(token, "imbot.v2.Bot.register", fields=fields())["bot"]
     own = {"botId": bot["id"]}
     ids = [
@@ -206,7 +211,7 @@ def test_a_command_keeps_its_name_to_itself(probe: ApplicationProbe, token: str)
     assert probe.error_with(token, "imbot.v2.Command.update", **own, **unknown) == (400, "COMMAND_NOT_FOUND")
 
 
-def test_an_older_portal_knows_the_first_version_only(probe: ApplicationProbe, token: str) -> None:
+def test_older_portal_has_the_v1_methods_only(probe: ApplicationProbe, token: str) -> None:
     assert probe.result_with(token, "imbot.v2.Revision.get")["rest"] == 36
     probe.tell("/shape", {"bot_api": "v1"})
     for method in ("imbot.v2.Revision.get", "imbot.v2.Bot.register", "imbot.v2.Chat.get"):
@@ -217,10 +222,10 @@ def test_an_older_portal_knows_the_first_version_only(probe: ApplicationProbe, t
     assert asked == {"isExisting": True, "isAvailable": True}
 
 
-def test_a_bot_of_an_application_needs_no_token_to_see_its_chats(probe: ApplicationProbe, token: str) -> None:
+def test_bot_of_an_application_needs_no_token_to_read_its_chats(probe: ApplicationProbe, token: str) -> None:
     bot = probe.result_with(token, "imbot.v2.Bot.register", fields=fields())["bot"]
-    told = {"entity_type": "CRM", "entity_id": "DEAL|9", "members": [1, bot["id"]]}
-    chat_id = probe.tell("/chats", told)["chat_id"]
+    chat_fields = {"entity_type": "CRM", "entity_id": "DEAL|9", "members": [1, bot["id"]]}
+    chat_id = probe.tell("/chats", chat_fields)["chat_id"]
     chat = probe.result_with(token, "imbot.v2.Chat.get", botId=bot["id"], dialogId=f"chat{chat_id}")["chat"]
     assert (chat["id"], chat["entityId"]) == (chat_id, "DEAL|9")
     made = probe.result_with(token, "imbot.chat.add", ENTITY_TYPE="OPEN", ENTITY_ID="14")

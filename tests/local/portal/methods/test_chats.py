@@ -37,7 +37,7 @@ def probe(shared_probe: PortalProbe) -> PortalProbe:
         ("SONET_GROUP", "133", 1103),
     ],
 )
-def test_the_documents_pairs_have_chats(
+def test_documented_pairs_have_chats(
     probe: PortalProbe, method: str, entity_type: str, entity_id: object, chat_id: int
 ) -> None:
     assert probe.result(method, ENTITY_TYPE=entity_type, ENTITY_ID=entity_id) == {"ID": chat_id}
@@ -60,33 +60,33 @@ def test_the_documents_pairs_have_chats(
         {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663 "},
     ],
 )
-def test_an_unknown_pair_and_bad_input_are_null_alike(
+def test_unknown_pair_and_bad_input_both_return_null(
     probe: PortalProbe, method: str, params: dict[str, object]
 ) -> None:
     assert probe.result(method, **params) is None
 
 
 @pytest.mark.parametrize("method", LOOKUPS)
-def test_the_older_shape_of_the_result_is_a_bare_number(probe: PortalProbe, method: str) -> None:
+def test_older_shape_of_the_result_is_a_number(probe: PortalProbe, method: str) -> None:
     probe.tell("/shape", {"result": "int"})
     assert probe.result(method, ENTITY_TYPE="CRM", ENTITY_ID="LEAD|13") == 10
     assert probe.result(method, ENTITY_TYPE="CRM", ENTITY_ID="LEAD|14") is None
 
 
-def test_any_text_can_be_bound_and_is_matched_character_by_character(probe: PortalProbe) -> None:
+def test_any_text_can_be_an_entity_id_and_is_matched_exactly(probe: PortalProbe) -> None:
     odd = "telegrambot|2|Пётр 😀 +%2B&=|744"
-    told = probe.tell("/chats", {"entity_type": "LINES", "entity_id": odd})
-    assert probe.result("im.chat.get", ENTITY_TYPE="LINES", ENTITY_ID=odd) == {"ID": told["chat_id"]}
+    made = probe.tell("/chats", {"entity_type": "LINES", "entity_id": odd})
+    assert probe.result("im.chat.get", ENTITY_TYPE="LINES", ENTITY_ID=odd) == {"ID": made["chat_id"]}
 
 
-def test_a_chat_is_found_by_who_is_no_member_but_shows_its_details_to_members_only(probe: PortalProbe) -> None:
+def test_chat_is_found_by_non_members_but_its_details_are_for_members_only(probe: PortalProbe) -> None:
     chat_id = probe.tell("/chats", {"entity_type": "CRM", "entity_id": "DEAL|7", "members": [2, 3]})["chat_id"]
     assert probe.result("im.chat.get", ENTITY_TYPE="CRM", ENTITY_ID="DEAL|7") == {"ID": chat_id}
     for method in ("im.dialog.get", "imbot.dialog.get"):
         assert probe.error(method, DIALOG_ID=f"chat{chat_id}") == (403, "ACCESS_ERROR")
 
 
-def test_a_dialog_has_the_documented_fields(probe: PortalProbe) -> None:
+def test_dialog_has_the_documented_fields(probe: PortalProbe) -> None:
     dialog = probe.result("im.dialog.get", DIALOG_ID="chat1437")
     assert dialog["id"] == 1437
     assert (dialog["entity_type"], dialog["entity_id"], dialog["type"]) == ("CRM", "DEAL|1663", "crm")
@@ -95,7 +95,7 @@ def test_a_dialog_has_the_documented_fields(probe: PortalProbe) -> None:
     assert probe.result("imbot.dialog.get", DIALOG_ID="chat1437") == dialog
 
 
-def test_a_groups_alias_and_a_users_id_are_dialogs_too(probe: PortalProbe) -> None:
+def test_group_alias_and_user_id_are_dialog_ids_too(probe: PortalProbe) -> None:
     assert probe.result("im.dialog.get", DIALOG_ID="sg133")["id"] == 1103
     private = probe.result("im.dialog.get", DIALOG_ID="2")
     assert (private["type"], private["name"], private["message_type"]) == ("private", "John Smith", "P")
@@ -113,27 +113,25 @@ def test_a_groups_alias_and_a_users_id_are_dialogs_too(probe: PortalProbe) -> No
         ("imbot.dialog.get", "sg133", (400, "DIALOG_ID_EMPTY")),
     ],
 )
-def test_a_dialog_that_is_not_there_is_refused(
-    probe: PortalProbe, method: str, dialog_id: str, answer: tuple[int, str]
-) -> None:
+def test_unknown_dialog_is_refused(probe: PortalProbe, method: str, dialog_id: str, answer: tuple[int, str]) -> None:
     assert probe.error(method, DIALOG_ID=dialog_id) == answer
 
 
-def test_a_second_chat_of_a_group_is_found_by_the_pair_while_the_alias_keeps_the_first(probe: PortalProbe) -> None:
+def test_second_chat_of_a_group_is_found_by_the_pair_and_the_first_by_the_alias(probe: PortalProbe) -> None:
     first = probe.tell("/chats", {"entity_type": "SONET_GROUP", "entity_id": "77"})["chat_id"]
     second = probe.result("im.chat.add", TYPE="CHAT", ENTITY_TYPE="SONET_GROUP", ENTITY_ID="77")
     assert probe.result("im.chat.get", ENTITY_TYPE="SONET_GROUP", ENTITY_ID="77") == {"ID": second}
     assert probe.result("im.dialog.get", DIALOG_ID="sg77")["id"] == first
 
 
-def test_a_chat_that_is_put_again_leaves_its_former_pair(probe: PortalProbe) -> None:
+def test_chat_with_a_new_pair_is_not_found_by_the_former_one(probe: PortalProbe) -> None:
     chat_id = probe.tell("/chats", {"entity_type": "CRM", "entity_id": "LEAD|70"})["chat_id"]
     probe.tell("/chats", {"chat_id": chat_id, "entity_type": "CRM", "entity_id": "LEAD|71"})
     assert probe.result("im.chat.get", ENTITY_TYPE="CRM", ENTITY_ID="LEAD|70") is None
     assert probe.result("im.chat.get", ENTITY_TYPE="CRM", ENTITY_ID="LEAD|71") == {"ID": chat_id}
 
 
-def test_chats_are_made_by_users_and_by_bots(probe: PortalProbe) -> None:
+def test_chats_are_created_by_users_and_by_bots(probe: PortalProbe) -> None:
     own = probe.result("im.chat.add", USERS=[2, "3", 99999], TITLE="Hall", ENTITY_TYPE="OPEN", ENTITY_ID="13")
     dialog = probe.result("im.dialog.get", DIALOG_ID=f"chat{own}")
     assert (dialog["name"], dialog["user_counter"], dialog["owner"]) == ("Hall", 3, 1)
@@ -147,18 +145,20 @@ def test_chats_are_made_by_users_and_by_bots(probe: PortalProbe) -> None:
     ("params", "answer"),
     [
         ({}, (403, "ACCESS_DENIED")),
-        ({"CLIENT_ID": "nobody's"}, (400, "BOT_ID_ERROR")),
-        ({"CLIENT_ID": "nobody's", "BOT_ID": 551}, (403, "APP_ID_ERROR")),
+        ({"CLIENT_ID": "unknown"}, (400, "BOT_ID_ERROR")),
+        ({"CLIENT_ID": "unknown", "BOT_ID": 551}, (403, "APP_ID_ERROR")),
         ({"CLIENT_ID": "mine", "BOT_ID": 551, "USERS": "2"}, (400, "INVALID_FORMAT")),
         ({"CLIENT_ID": "mine", "BOT_ID": 551, "USERS": ["x"]}, (400, "INVALID_FORMAT")),
     ],
 )
-def test_a_bots_chat_needs_its_owner(probe: PortalProbe, params: dict[str, object], answer: tuple[int, str]) -> None:
+def test_chat_of_a_bot_can_be_created_by_its_owner_only(
+    probe: PortalProbe, params: dict[str, object], answer: tuple[int, str]
+) -> None:
     probe.tell("/bots", {"bot_id": 551, "bot_token": "mine"})
     assert probe.error("imbot.chat.add", **params) == answer
 
 
-def test_a_bot_sees_the_chats_that_it_is_in(probe: PortalProbe) -> None:
+def test_bot_reads_the_chats_that_it_is_a_member_of(probe: PortalProbe) -> None:
     bot = probe.tell("/bots", {})
     own = {"botId": bot["bot_id"], "botToken": bot["bot_token"]}
     chat_id = probe.tell("/chats", {"entity_type": "CRM", "entity_id": "DEAL|9", "members": [1, bot["bot_id"]]})[
@@ -179,7 +179,9 @@ def test_a_bot_sees_the_chats_that_it_is_in(probe: PortalProbe) -> None:
         ({"botId": 552, "botToken": "other"}, (403, "BOT_OWNERSHIP_ERROR")),
     ],
 )
-def test_a_bot_must_prove_itself(probe: PortalProbe, params: dict[str, object], answer: tuple[int, str]) -> None:
+def test_bot_method_needs_the_bots_id_and_token(
+    probe: PortalProbe, params: dict[str, object], answer: tuple[int, str]
+) -> None:
     probe.tell("/bots", {"bot_id": 552, "bot_token": "mine"})
     assert probe.error("imbot.v2.Chat.get", dialogId="chat1437", **params) == answer
 
@@ -194,17 +196,17 @@ def test_a_bot_must_prove_itself(probe: PortalProbe, params: dict[str, object], 
         {"SESSION_ID": 343},
     ],
 )
-def test_an_open_line_is_found_by_any_of_its_names(probe: PortalProbe, params: dict[str, object]) -> None:
+def test_open_line_is_found_by_any_of_its_parameters(probe: PortalProbe, params: dict[str, object]) -> None:
     dialog = probe.result("imopenlines.dialog.get", **params)
     assert (dialog["id"], dialog["entity_type"], dialog["message_type"]) == (1764, "LINES", "L")
 
 
 @pytest.mark.parametrize("params", [{}, {"USER_CODE": "x|1|2|3"}, {"CHAT_ID": 1437}, {"SESSION_ID": 1}])
-def test_what_is_no_open_line_is_an_access_error_with_400(probe: PortalProbe, params: dict[str, object]) -> None:
+def test_unknown_open_line_is_an_access_error_with_400(probe: PortalProbe, params: dict[str, object]) -> None:
     assert probe.error("imopenlines.dialog.get", **params) == (400, "ACCESS_ERROR")
 
 
-def test_a_task_names_its_chat_in_both_formats(probe: PortalProbe) -> None:
+def test_task_names_its_chat_in_both_formats(probe: PortalProbe) -> None:
     task = probe.result("tasks.task.get", taskId=8293, select=["CHAT_ID"])["task"]
     assert (task["id"], task["chatId"]) == ("8293", 1582)
     assert probe.result("tasks.task.get", taskId=1) == []
@@ -218,7 +220,7 @@ def test_a_task_names_its_chat_in_both_formats(probe: PortalProbe) -> None:
     assert unknown.json()["error"]["code"] == "BITRIX_REST_V3_EXCEPTION_ENTITYNOTFOUNDEXCEPTION"
 
 
-def test_the_portal_tells_about_itself(probe: PortalProbe) -> None:
+def test_profile_scope_and_app_info_describe_the_webhook(probe: PortalProbe) -> None:
     profile = probe.result("profile")
     assert (profile["ID"], profile["ADMIN"]) == ("1", True)
     assert probe.result("scope") == ["im", "imbot", "imopenlines", "task", "tasks"]
@@ -238,14 +240,14 @@ def test_the_portal_tells_about_itself(probe: PortalProbe) -> None:
         ({}, False, False),
     ],
 )
-def test_a_methods_existence_and_availability_can_be_asked(
+def test_method_get_returns_existence_and_availability(
     probe: PortalProbe, params: dict[str, object], exists: bool, available: bool
 ) -> None:
     probe.tell("/scopes", {"scopes": ["im"]})
     assert probe.result("method.get", **params) == {"isExisting": exists, "isAvailable": available}
 
 
-def test_a_scope_that_was_not_granted_is_missed_and_can_be_granted(probe: PortalProbe) -> None:
+def test_missing_scope_is_refused_until_it_is_granted(probe: PortalProbe) -> None:
     probe.tell("/scopes", {"scopes": ["imbot"]})
     pair = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
     assert probe.error("im.chat.get", **pair) == (403, "insufficient_scope")
@@ -255,7 +257,7 @@ def test_a_scope_that_was_not_granted_is_missed_and_can_be_granted(probe: Portal
     assert probe.result("im.chat.get", **pair) == {"ID": 1437}
 
 
-def test_every_chat_is_gone_with_the_portal_because_nothing_but_the_authority_is_kept(tmp_path: Path) -> None:
+def test_portal_stores_the_authority_only_and_no_chats(tmp_path: Path) -> None:
     with PortalProbe(tmp_path) as first:
         first.tell("/chats", {"entity_type": "CRM", "entity_id": "DEAL|9"})
         pem = first.portal.ca_pem

@@ -5,7 +5,7 @@ import pytest
 from tests.support.portals.portal_service import ApplicationProbe
 
 HANDLER = "https://service.example/bitrix24/install"
-TOLD = {"event": "ONAPPUNINSTALL", "handler": HANDLER}
+BINDING = {"event": "ONAPPUNINSTALL", "handler": HANDLER}
 
 
 @pytest.fixture
@@ -15,32 +15,32 @@ def token(probe: ApplicationProbe) -> str:
     return access_token
 
 
-def test_what_is_bound_is_listed_and_bound_once(probe: ApplicationProbe, token: str) -> None:
-    assert probe.result_with(token, "event.bind", **TOLD) is True
+def test_handler_is_listed_and_can_be_bound_once(probe: ApplicationProbe, token: str) -> None:
+    assert probe.result_with(token, "event.bind", **BINDING) is True
     status, body = probe.call_with(token, "event.bind", EVENT="onAppUninstall", HANDLER=HANDLER)
     assert (status, body) == (
         400,
         {"error": "ERROR_CORE", "error_description": "Unable to set event handler: Handler already binded"},
     )
-    assert probe.result_with(token, "event.bind", **{**TOLD, "event": "ONAPPUPDATE"}) is True
+    assert probe.result_with(token, "event.bind", **{**BINDING, "event": "ONAPPUPDATE"}) is True
     assert probe.result_with(token, "event.get") == [
         {"event": "ONAPPUNINSTALL", "handler": HANDLER, "auth_type": "0", "offline": 0},
         {"event": "ONAPPUPDATE", "handler": HANDLER, "auth_type": "0", "offline": 0},
     ]
 
 
-def test_what_is_unbound_can_be_bound_again(probe: ApplicationProbe, token: str) -> None:
+def test_unbound_handler_can_be_bound_again(probe: ApplicationProbe, token: str) -> None:
     for handler in (HANDLER, HANDLER + "2"):
-        probe.result_with(token, "event.bind", **{**TOLD, "handler": handler})
-    assert probe.result_with(token, "event.unbind", **TOLD) == {"count": 1}
-    assert probe.result_with(token, "event.unbind", **TOLD) == {"count": 0}
-    assert probe.result_with(token, "event.bind", **TOLD) is True
+        probe.result_with(token, "event.bind", **{**BINDING, "handler": handler})
+    assert probe.result_with(token, "event.unbind", **BINDING) == {"count": 1}
+    assert probe.result_with(token, "event.unbind", **BINDING) == {"count": 0}
+    assert probe.result_with(token, "event.bind", **BINDING) is True
     assert probe.result_with(token, "event.unbind", event="ONAPPUNINSTALL") == {"count": 2}
     assert probe.result_with(token, "event.get") == []
 
 
 @pytest.mark.parametrize(
-    ("told", "error"),
+    ("change", "error"),
     [
         ({"event": ""}, "ERROR_ARGUMENT"),
         ({"handler": ""}, "ERROR_ARGUMENT"),
@@ -52,30 +52,28 @@ def test_what_is_unbound_can_be_bound_again(probe: ApplicationProbe, token: str)
         ({"handler": "http://[service.example"}, "ERROR_WRONG_HANDLER_URL"),
     ],
 )
-def test_a_binding_that_is_not_in_order_is_refused(
-    probe: ApplicationProbe, token: str, told: dict[str, str], error: str
-) -> None:
-    assert probe.error_with(token, "event.bind", **{**TOLD, **told}) == (400, error)
+def test_invalid_binding_is_refused(probe: ApplicationProbe, token: str, change: dict[str, str], error: str) -> None:
+    assert probe.error_with(token, "event.bind", **{**BINDING, **change}) == (400, error)
     assert probe.result_with(token, "event.get") == []
 
 
 @pytest.mark.parametrize("method", ["event.bind", "event.get", "event.unbind"])
-def test_a_webhook_binds_nothing(probe: ApplicationProbe, method: str) -> None:
-    assert probe.error(method, **TOLD) == (403, "WRONG_AUTH_TYPE")
+def test_webhook_cannot_bind_handlers(probe: ApplicationProbe, method: str) -> None:
+    assert probe.error(method, **BINDING) == (403, "WRONG_AUTH_TYPE")
 
 
-def test_an_ordinary_user_binds_for_himself_only_and_unbinds_nothing(probe: ApplicationProbe) -> None:
+def test_ordinary_user_binds_with_the_own_token_only_and_cannot_unbind(probe: ApplicationProbe) -> None:
     token = probe.grant(2)["access_token"]
-    assert probe.error_with(token, "event.bind", **TOLD, auth_type=1) == (403, "ACCESS_DENIED")
-    assert probe.error_with(token, "event.bind", **TOLD, event_type="offline") == (403, "ACCESS_DENIED")
-    assert probe.result_with(token, "event.bind", **TOLD) is True
+    assert probe.error_with(token, "event.bind", **BINDING, auth_type=1) == (403, "ACCESS_DENIED")
+    assert probe.error_with(token, "event.bind", **BINDING, event_type="offline") == (403, "ACCESS_DENIED")
+    assert probe.result_with(token, "event.bind", **BINDING) is True
     assert probe.result_with(token, "event.get")[0]["auth_type"] == "2"
-    assert probe.error_with(token, "event.unbind", **TOLD) == (403, "ACCESS_DENIED")
+    assert probe.error_with(token, "event.unbind", **BINDING) == (403, "ACCESS_DENIED")
 
 
-def test_an_offline_binding_is_listed_and_not_called(probe: ApplicationProbe, token: str) -> None:
+def test_offline_binding_is_listed_and_not_called(probe: ApplicationProbe, token: str) -> None:
     handler = probe.service.url + "/bitrix24/install"
-    told = {"event": "ONAPPTEST", "handler": handler, "event_type": "offline"}
-    assert probe.result_with(token, "event.bind", **told) is True
+    binding = {"event": "ONAPPTEST", "handler": handler, "event_type": "offline"}
+    assert probe.result_with(token, "event.bind", **binding) is True
     assert probe.result_with(token, "event.get")[0]["offline"] == 1
     assert probe.tell("/emit", {"event": "ONAPPTEST"})["sent"] == []

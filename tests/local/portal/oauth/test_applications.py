@@ -1,4 +1,4 @@
-"""Cards of applications: keys of their own, and one host that anything is sent to."""
+"""Cards of applications: their keys, and the only host that anything is sent to."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from local.portal.protocol import handler_urls
 SERVICE = "http://127.0.0.1:3000"
 
 
-def test_keys_are_made_up_and_shown_by_nobody() -> None:
+def test_keys_are_generated_and_not_in_the_repr() -> None:
     applications = Applications()
     local, market = applications.add(service_url=SERVICE), applications.add(kind="market")
     assert local.client_id.startswith("local.")
@@ -18,7 +18,7 @@ def test_keys_are_made_up_and_shown_by_nobody() -> None:
     assert (local.status, market.status) == ("L", "F")
 
 
-def test_the_only_application_need_not_be_named() -> None:
+def test_only_application_is_the_default() -> None:
     applications = Applications()
     with pytest.raises(Impossible, match="none"):
         applications.named()
@@ -31,7 +31,7 @@ def test_the_only_application_need_not_be_named() -> None:
     assert applications.named("one") is first
 
 
-def test_a_rotated_secret_is_another_one() -> None:
+def test_rotated_secret_differs_from_the_former_one() -> None:
     applications = Applications()
     before = applications.add(service_url=SERVICE)
     secret = applications.rotate_secret(before.client_id)
@@ -57,11 +57,11 @@ def test_a_rotated_secret_is_another_one() -> None:
         ("", False),
     ],
 )
-def test_only_its_own_host_is_served(url: str, served: bool) -> None:
+def test_application_serves_its_own_host_only(url: str, served: bool) -> None:
     assert Applications().add(service_url=SERVICE).serves(url) is served
 
 
-def test_a_card_may_name_two_hosts_and_keeps_its_paths_when_it_moves() -> None:
+def test_card_may_name_two_hosts_and_keeps_its_paths_when_it_moves() -> None:
     card = Applications().add(install_url="https://one.example/setup", app_url="https://two.example/page")
     assert card.serves("https://one.example/x")
     assert card.serves("https://two.example/x")
@@ -83,5 +83,5 @@ def test_a_card_may_name_two_hosts_and_keeps_its_paths_when_it_moves() -> None:
         ("", "ERROR_UNSUPPORTED_PROTOCOL"),
     ],
 )
-def test_an_event_handlers_address_is_checked_as_the_portal_checks_it(url: str, fault: str | None) -> None:
+def test_handler_address_is_checked_as_the_portal_does(url: str, fault: str | None) -> None:
     assert handler_urls.fault_of(url) == fault

@@ -1,4 +1,4 @@
-"""Tokens of the authorisation server over any course of events: a refresh token is good once, and in its time."""
+"""Tokens of the authorisation server in any order of operations: a refresh token is valid once, until it expires."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
@@ -10,7 +10,7 @@ INSTALLATION = Installation(1, "local.1", 1, "application token")
 
 
 class TokenLife(RuleBasedStateMachine):
-    """A model beside it: which pairs may be renewed, and until when."""
+    """Compares `Tokens` with a model: which pairs may be renewed, and until when."""
 
     pairs = Bundle("pairs")
     codes = Bundle("codes")
@@ -46,7 +46,7 @@ class TokenLife(RuleBasedStateMachine):
         return self._issued(renewed)
 
     @rule(target=codes, user_id=st.integers(1, 3))
-    def hand_out_a_code(self, user_id: int) -> tuple[str, float]:
+    def issue_a_code(self, user_id: int) -> tuple[str, float]:
         return self.tokens.new_code(INSTALLATION, user_id, self.now), self.now + CODE_S
 
     @rule(target=pairs, code=consumes(codes))

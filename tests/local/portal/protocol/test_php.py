@@ -1,4 +1,4 @@
-"""Parameters as PHP reads them: what a client encodes arrives, and hostile input harms nobody."""
+"""Parameters as PHP reads them: encoded values arrive, and hostile input does no harm."""
 
 from collections.abc import Iterator
 from urllib.parse import quote_plus
@@ -30,12 +30,12 @@ def flattened(tree: PhpArray, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 @given(ARRAYS)
-def test_whatever_php_encodes_is_decoded_to_the_same_tree(tree: PhpArray) -> None:
+def test_encoded_tree_is_decoded_to_the_same_tree(tree: PhpArray) -> None:
     assert decode_query(http_build_query(tree)) == tree
 
 
 @given(ARRAYS)
-def test_whatever_is_written_as_php_writes_it_is_read_back(tree: PhpArray) -> None:
+def test_written_array_is_read_back(tree: PhpArray) -> None:
     assert decode_query(encode(flat(tree))) == tree
 
 
@@ -60,12 +60,12 @@ def test_nulls_and_empty_arrays_are_left_out_and_lists_are_numbered() -> None:
         (None, False),
     ],
 )
-def test_flags_come_in_many_spellings(value: object, flag: bool) -> None:
+def test_flag_may_be_written_in_many_ways(value: object, flag: bool) -> None:
     assert is_true(value) is flag
 
 
 @given(st.text(st.sampled_from("ab01[]=&%+. é%5B%5D"), max_size=200))
-def test_arbitrary_input_gives_an_array_of_texts(query: str) -> None:
+def test_arbitrary_input_becomes_an_array_of_texts(query: str) -> None:
     assert only_texts(decode_query(query))
 
 
@@ -91,11 +91,11 @@ def only_texts(value: PhpValue) -> bool:
         ("a=x+y%2Bz&b=%D0%B9", {"a": "x y+z", "b": "й"}),
     ],
 )
-def test_the_odd_cases_are_read_as_parse_str_reads_them(query: str, array: PhpArray) -> None:
+def test_edge_cases_are_read_as_parse_str_reads_them(query: str, array: PhpArray) -> None:
     assert decode_query(query) == array
 
 
-def test_what_exceeds_phps_own_limits_is_left_out() -> None:
+def test_variables_above_phps_limits_are_left_out() -> None:
     many = decode_query("&".join(f"v{number}=1" for number in range(2_000)))
     assert len(many) == 1_000
     assert decode_query("a" + "[b]" * 64 + "=1&c=2") == {"c": "2"}
@@ -111,7 +111,7 @@ def test_what_exceeds_phps_own_limits_is_left_out() -> None:
         ({"x": None}, {"x": None}),
     ],
 )
-def test_an_array_is_a_list_only_if_its_keys_count_up_from_zero(array: dict[str, object], written: object) -> None:
+def test_array_is_a_list_only_if_its_keys_count_up_from_zero(array: dict[str, object], written: object) -> None:
     assert as_json(array) == written
 
 

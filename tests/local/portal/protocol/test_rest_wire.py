@@ -1,4 +1,4 @@
-"""How requests may be written and what stands around an answer (bitrix24.md 2)."""
+"""How requests may be written, and what an answer contains besides its result (bitrix24.md 2)."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -49,11 +49,11 @@ def test_parameters_are_read_from_multipart_forms(probe: PortalProbe) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", "7", '"text"', "[" * 100_000])
-def test_a_body_that_is_no_object_is_a_call_without_parameters(probe: PortalProbe, body: str) -> None:
+def test_body_that_is_not_an_object_is_a_call_without_parameters(probe: PortalProbe, body: str) -> None:
     assert result(probe, "POST", "im.chat.get", body, "application/json") is None
 
 
-def test_an_answer_carries_its_time(probe: PortalProbe) -> None:
+def test_answer_contains_its_time(probe: PortalProbe) -> None:
     time = probe.call("im.chat.get", **PAIR)[1]["time"]
     assert time["finish"] >= time["start"]
     assert time["operating"] == 0
@@ -61,7 +61,7 @@ def test_an_answer_carries_its_time(probe: PortalProbe) -> None:
     assert time["date_start"].endswith("+00:00")
 
 
-def test_a_refusal_has_a_code_and_a_text_and_no_result(probe: PortalProbe) -> None:
+def test_refusal_has_a_code_and_a_text_and_no_result(probe: PortalProbe) -> None:
     status, body = probe.call("im.nothing.get")
     assert status == 404
     assert body == {"error": "ERROR_METHOD_NOT_FOUND", "error_description": "Method not found!"}
@@ -76,7 +76,7 @@ def test_a_refusal_has_a_code_and_a_text_and_no_result(probe: PortalProbe) -> No
         ("/rest/profile?auth=sometoken", (401, "NO_AUTH_FOUND")),
     ],
 )
-def test_a_call_without_the_right_code_is_refused(probe: PortalProbe, address: str, answer: tuple[int, str]) -> None:
+def test_call_without_the_right_code_is_refused(probe: PortalProbe, address: str, answer: tuple[int, str]) -> None:
     code = probe.portal.webhook_url.split("/")[-2]
     response = probe.http.request("GET", probe.portal.portal_url + address.format(code=code))
     assert (response.status, response.json()["error"]) == answer
@@ -85,13 +85,13 @@ def test_a_call_without_the_right_code_is_refused(probe: PortalProbe, address: s
 @pytest.mark.parametrize(
     "address", ["/", "/rest/", "/rest/1/code/", "/rest/x/code/profile", "/calls", "/_control/calls"]
 )
-def test_an_address_that_is_none_of_rests_is_a_page_that_was_not_found(probe: PortalProbe, address: str) -> None:
+def test_address_outside_rest_is_a_page_with_404(probe: PortalProbe, address: str) -> None:
     response = probe.http.request("GET", probe.portal.portal_url + address)
     assert response.status == 404
     assert response.headers["Content-Type"].startswith("text/html")
 
 
-def test_rest_3_knows_its_own_methods_only_and_has_errors_that_are_objects(probe: PortalProbe) -> None:
+def test_rest_3_has_its_own_methods_only_and_errors_that_are_objects(probe: PortalProbe) -> None:
     address = probe.portal.webhook_url.replace("/rest/", "/rest/api/")
     unknown = probe.http.request("POST", address + "im.chat.get", json=PAIR)
     assert unknown.status == 404
@@ -100,7 +100,7 @@ def test_rest_3_knows_its_own_methods_only_and_has_errors_that_are_objects(probe
     assert without_scope.json()["error"]["code"] == "BITRIX_REST_V3_EXCEPTION_INSUFFICIENTSCOPEEXCEPTION"
 
 
-def test_a_batch_answers_each_command_and_follows_references(probe: PortalProbe) -> None:
+def test_batch_answers_each_command_and_resolves_references(probe: PortalProbe) -> None:
     found = probe.result(
         "batch",
         halt=0,
@@ -121,7 +121,7 @@ def test_a_batch_answers_each_command_and_follows_references(probe: PortalProbe)
     assert found["result_time"]["chat"]["operating"] == 0
 
 
-def test_a_batch_in_a_query_is_encoded_twice(probe: PortalProbe) -> None:
+def test_batch_in_a_query_is_encoded_twice(probe: PortalProbe) -> None:
     command = quote(f"im.chat.get?{FORM}", safe="")
     assert "%257C" in command
     for name in ("cmd[a]", "cmd[]"):

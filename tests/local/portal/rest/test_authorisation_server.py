@@ -24,7 +24,7 @@ def code_of(probe: ApplicationProbe, user_id: int = 1) -> str:
 
 
 @pytest.mark.parametrize("verb", ["POST", "GET"])
-def test_a_refresh_answers_with_the_documented_fields(probe: ApplicationProbe, verb: str) -> None:
+def test_refresh_returns_the_documented_fields(probe: ApplicationProbe, verb: str) -> None:
     granted = probe.grant(2)
     before = probe.clock.now()
     form = {**probe.keys(), "grant_type": "refresh_token", "refresh_token": granted["refresh_token"]}
@@ -45,7 +45,7 @@ def test_a_refresh_answers_with_the_documented_fields(probe: ApplicationProbe, v
     }
 
 
-def test_a_refresh_token_is_dead_as_soon_as_it_is_used(probe: ApplicationProbe) -> None:
+def test_refresh_token_is_invalid_once_it_is_used(probe: ApplicationProbe) -> None:
     first = probe.grant()
     status, second = probe.refresh(first["refresh_token"])
     assert status == 200
@@ -58,7 +58,7 @@ def test_a_refresh_token_is_dead_as_soon_as_it_is_used(probe: ApplicationProbe) 
         assert probe.result_with(access_token, "profile")["ID"] == "1"
 
 
-def test_sixteen_refreshes_of_one_token_at_once_give_one_pair(probe: ApplicationProbe) -> None:
+def test_sixteen_concurrent_refreshes_of_one_token_return_one_pair(probe: ApplicationProbe) -> None:
     granted = probe.grant()
     with ThreadPoolExecutor(16) as callers:
         answers = list(callers.map(lambda _: probe.refresh(granted["refresh_token"])[0], range(16)))
@@ -66,7 +66,7 @@ def test_sixteen_refreshes_of_one_token_at_once_give_one_pair(probe: Application
     assert len([call for call in probe.calls("oauth/token") if call["status"] == 200]) == 1
 
 
-def test_an_access_token_lives_an_hour_and_a_refresh_token_half_a_year(probe: ApplicationProbe) -> None:
+def test_access_token_expires_after_an_hour_and_refresh_token_after_half_a_year(probe: ApplicationProbe) -> None:
     granted = probe.grant()
     probe.tell("/clock", {"advance_s": HOUR - 60})
     assert probe.result_with(granted["access_token"], "profile")["ID"] == "1"
@@ -79,7 +79,7 @@ def test_an_access_token_lives_an_hour_and_a_refresh_token_half_a_year(probe: Ap
     assert probe.refresh(renewed["refresh_token"])[1]["error"] == "invalid_grant"
 
 
-def test_a_code_is_good_once_and_for_half_a_minute(probe: ApplicationProbe) -> None:
+def test_code_is_valid_once_and_for_half_a_minute(probe: ApplicationProbe) -> None:
     form = {**probe.keys(), "grant_type": "authorization_code"}
     code = code_of(probe, user_id=3)
     status, pair = probe.token(**form, code=code)
@@ -102,7 +102,7 @@ def test_a_code_is_good_once_and_for_half_a_minute(probe: ApplicationProbe) -> N
     assert probe.token(**form, code=late)[1]["error"] == "invalid_grant"
 
 
-def test_the_portals_page_sends_the_browser_to_the_application(probe: ApplicationProbe) -> None:
+def test_authorize_page_redirects_the_browser_to_the_application(probe: ApplicationProbe) -> None:
     url = f"{probe.portal.portal_url}/oauth/authorize/"
     fields = {"client_id": probe.application.client_id, "state": "a b&c"}
     response = probe.http.request("GET", url, fields=fields, redirect=False)
@@ -120,7 +120,7 @@ def test_the_portals_page_sends_the_browser_to_the_application(probe: Applicatio
 
 
 @pytest.mark.parametrize("fields", [{}, {"client_id": "app.unknown"}, {"user_id": "99"}])
-def test_what_is_wrong_on_that_page_is_told_the_user_and_nobody_else(
+def test_authorize_page_shows_an_error_to_the_user_without_a_redirect(
     probe: ApplicationProbe, fields: dict[str, str]
 ) -> None:
     if "user_id" in fields:
@@ -145,21 +145,21 @@ def test_what_is_wrong_on_that_page_is_told_the_user_and_nobody_else(
         ({"scope": "im imbot"}, 200, None),
     ],
 )
-def test_requests_that_are_not_in_order_get_the_documented_error(
+def test_invalid_token_request_gets_the_documented_error(
     probe: ApplicationProbe, change: dict[str, str], status: int, error: str | None
 ) -> None:
     answered, body = probe.refresh(**{"refresh_token": probe.grant()["refresh_token"], **change})
     assert (answered, body.get("error")) == (status, error)
 
 
-def test_a_refused_request_spends_no_token(probe: ApplicationProbe) -> None:
+def test_refused_request_does_not_use_up_the_token(probe: ApplicationProbe) -> None:
     token = probe.grant()["refresh_token"]
     for change in ({"client_secret": "wrong"}, {"scope": "crm"}, {"grant_type": "authorization_code"}):
         assert "error" in probe.refresh(token, **change)[1]
     assert probe.refresh(token)[0] == 200
 
 
-def test_another_applications_token_is_no_grant_of_ours(tmp_path: Path) -> None:
+def test_token_of_another_application_is_refused(tmp_path: Path) -> None:
     with ApplicationProbe(tmp_path) as probe:
         other = probe.tell("/applications", {"service_url": probe.service.url, "interface": False})
         probe.tell("/install", {"client_id": other["client_id"]})
@@ -168,7 +168,7 @@ def test_another_applications_token_is_no_grant_of_ours(tmp_path: Path) -> None:
         assert probe.refresh(token, **other)[0] == 200
 
 
-def test_where_only_get_is_admitted_a_post_is_answered_405(probe: ApplicationProbe) -> None:
+def test_post_is_answered_405_if_only_get_is_allowed(probe: ApplicationProbe) -> None:
     probe.tell("/shape", {"oauth_post": False})
     token = probe.grant()["refresh_token"]
     form = {**probe.keys(), "grant_type": "refresh_token", "refresh_token": token}
@@ -190,7 +190,9 @@ def test_where_only_get_is_admitted_a_post_is_answered_405(probe: ApplicationPro
         ("insufficient_scope", 403),
     ],
 )
-def test_any_of_its_errors_comes_on_demand(probe: ApplicationProbe, error: str, status: int) -> None:
+def test_fault_can_return_any_error_of_the_authorisation_server(
+    probe: ApplicationProbe, error: str, status: int
+) -> None:
     token = probe.grant()["refresh_token"]
     probe.tell("/faults", {"method": "oauth/token", "error": error, "times": 1})
     answered, body = probe.refresh(token)
@@ -198,7 +200,7 @@ def test_any_of_its_errors_comes_on_demand(probe: ApplicationProbe, error: str, 
     assert probe.refresh(token)[0] == 200
 
 
-def test_an_outage_of_the_portal_is_none_of_the_authorisation_server_and_the_other_way_round(
+def test_outages_of_portal_and_authorisation_server_are_independent(
     probe: ApplicationProbe,
 ) -> None:
     granted = probe.grant()
@@ -211,7 +213,7 @@ def test_an_outage_of_the_portal_is_none_of_the_authorisation_server_and_the_oth
     assert probe.result_with(granted["access_token"], "profile")["ID"] == "1"
 
 
-def test_refreshing_fills_no_bucket(probe: ApplicationProbe) -> None:
+def test_refresh_does_not_fill_the_bucket(probe: ApplicationProbe) -> None:
     probe.tell("/plan", {"rate": 0.001, "burst": 1})
     token = probe.grant()["refresh_token"]
     for _ in range(5):
@@ -219,14 +221,14 @@ def test_refreshing_fills_no_bucket(probe: ApplicationProbe) -> None:
     assert probe.result("profile")["ID"] == "1"
 
 
-def test_a_new_secret_replaces_the_former_one(probe: ApplicationProbe) -> None:
+def test_new_secret_replaces_the_former_one(probe: ApplicationProbe) -> None:
     token = probe.grant()["refresh_token"]
-    told = probe.tell("/rotate_secret", {})
+    new_keys = probe.tell("/rotate_secret", {})
     assert probe.refresh(token)[1]["error"] == "invalid_client"
-    assert probe.refresh(token, **told)[0] == 200
+    assert probe.refresh(token, **new_keys)[0] == 200
 
 
-def test_the_list_of_calls_names_what_was_asked_and_shows_no_secret(probe: ApplicationProbe) -> None:
+def test_list_of_calls_names_the_requests_and_shows_no_secret(probe: ApplicationProbe) -> None:
     probe.tell("/reset", {})
     granted = probe.grant()
     pair = probe.refresh(granted["refresh_token"])[1]
@@ -247,7 +249,7 @@ def test_the_list_of_calls_names_what_was_asked_and_shows_no_secret(probe: Appli
             assert secret not in shown
 
 
-def test_app_info_has_one_shape_at_the_authorisation_server_and_another_at_the_portal(
+def test_app_info_has_different_shapes_at_authorisation_server_and_portal(
     probe: ApplicationProbe,
 ) -> None:
     token = probe.grant(2)["access_token"]
@@ -282,7 +284,7 @@ def test_app_info_refuses_a_bad_token(probe: ApplicationProbe) -> None:
     assert error(token) == (401, "NOT_INSTALLED")
 
 
-def test_a_token_of_one_portal_is_nothing_in_another(tmp_path: Path) -> None:
+def test_token_of_one_portal_is_invalid_in_another(tmp_path: Path) -> None:
     with ApplicationProbe(tmp_path / "one") as one, ApplicationProbe(tmp_path / "other") as other:
         keys = {"client_id": "app.market", "client_secret": "market-secret"}
         for probe in (one, other):

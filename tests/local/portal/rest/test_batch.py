@@ -39,7 +39,7 @@ def test_every_command_ends_in_exactly_one_of_result_and_error(commands: dict[st
 
 
 @given(st.dictionaries(KEYS, st.sampled_from(["echo?a=1", "fail"]), max_size=30))
-def test_with_halt_nothing_is_found_of_what_follows_the_first_error(commands: dict[str, str]) -> None:
+def test_with_halt_no_command_after_the_first_error_is_run(commands: dict[str, str]) -> None:
     result = run(commands, halt=1)
     keys = list(commands)
     first_error = next((number for number, key in enumerate(keys) if commands[key] == "fail"), len(keys))
@@ -48,35 +48,35 @@ def test_with_halt_nothing_is_found_of_what_follows_the_first_error(commands: di
 
 
 @given(st.dictionaries(KEYS, st.text(st.characters(exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=5))
-def test_values_encoded_once_inside_a_command_arrive_unharmed(values: dict[str, str]) -> None:
+def test_values_encoded_once_inside_a_command_arrive_unchanged(values: dict[str, str]) -> None:
     query = "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in values.items())
     assume("$result[" not in "".join(values.values()))
     assert part(run({"a": f"echo?{query}"}), "result")["a"] == values
 
 
-def test_a_reference_that_is_the_whole_value_is_replaced_by_the_value_itself() -> None:
+def test_reference_as_the_whole_value_is_replaced_by_the_value_itself() -> None:
     result = run({"a": "echo?list[]=x&list[]=y", "b": "echo?copy=$result[a][list]"})
     assert part(result, "result")["b"] == {"copy": {"0": "x", "1": "y"}}
 
 
-def test_a_reference_inside_a_longer_value_is_replaced_by_its_text() -> None:
+def test_reference_inside_a_longer_value_is_replaced_by_its_text() -> None:
     result = run({"a": "echo?ID=1437", "b": "echo?DIALOG_ID=chat$result[a][ID]"})
     assert part(result, "result")["b"] == {"DIALOG_ID": "chat1437"}
 
 
-def test_a_reference_into_nothing_is_empty() -> None:
+def test_reference_to_a_missing_result_is_empty() -> None:
     result = run({"b": "echo?whole=$result[a][ID]&inside=chat$result[a][ID]"})
     assert part(result, "result")["b"] == {"whole": None, "inside": "chat"}
 
 
-def test_commands_past_the_fiftieth_are_refused_one_by_one() -> None:
+def test_commands_after_the_fiftieth_are_refused_one_by_one() -> None:
     result = run([f"echo?n={number}" for number in range(53)])
     assert len(part(result, "result")) == 50
     codes = {key: error["error"] for key, error in part(result, "result_error").items()}
     assert codes == dict.fromkeys(("50", "51", "52"), "ERROR_BATCH_LENGTH_EXCEEDED")
 
 
-def test_a_batch_inside_a_batch_is_refused_under_any_spelling() -> None:
+def test_batch_inside_a_batch_is_refused_in_any_spelling() -> None:
     result = run({"a": "batch?cmd[x]=echo", "b": "BATCH.json"})
     codes = {error["error"] for error in part(result, "result_error").values()}
     assert codes == {"ERROR_BATCH_METHOD_NOT_ALLOWED"}
@@ -90,7 +90,7 @@ def test_containers_are_lists_for_a_list_objects_for_names_and_lists_when_empty(
         assert all(container == [] for container in nothing.values())
 
 
-def test_a_missing_scope_has_no_text_inside_a_batch() -> None:
+def test_missing_scope_has_no_text_inside_a_batch() -> None:
     def refuse(_: str, __: Mapping[str, object]) -> tuple[object, batch.Time]:
         raise Refused("insufficient_scope")
 
