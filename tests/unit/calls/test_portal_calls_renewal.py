@@ -207,7 +207,7 @@ def test_refusals_renew_a_portal_once_in_ten_minutes_even_with_successes_between
 
 
 @pytest.mark.parametrize("age", [0.0, 30.0, LIFETIME / 2])
-def test_the_first_refusal_renews_at_once_whatever_the_tokens_age(
+def test_first_refusal_renews_at_once_at_any_age_of_the_token(
     process: Renewing,
     portal: Portal,
     bitrix24: TokenedPortal,
@@ -258,7 +258,7 @@ def test_authorisation_server_that_has_no_other_address_is_not_asked_at_every_ca
         process.portals.get(MEMBER_ID)
 
 
-# -- what refusals leave behind ----------------------------------------------------------------------------------------
+# -- the state after a refusal -----------------------------------------------------------------------------------------
 
 REFUSALS = [
     ("authorization_error", 401, PortalState.REAUTHORISE, PortalReauthorise),
@@ -268,7 +268,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("code", "status", "state", "error"), REFUSALS)
 @pytest.mark.parametrize("renewed", ["", "before the call", "after the call"])
-def test_a_portal_that_admits_nothing_any_more_is_marked_however_new_the_token_is(
+def test_portal_that_admits_nothing_any_more_is_marked_at_any_age_of_the_token(
     process: Renewing,
     portal: Portal,
     bitrix24: TokenedPortal,

@@ -329,7 +329,7 @@ def test_processes_that_still_use_the_former_pace_neither_lose_nor_gain_a_slot(
     assert used == pytest.approx(80, abs=0.1)
 
 
-def test_a_pause_stays_as_long_as_it_was_whatever_the_pace(stores: Stores, clock: OthersGoOn) -> None:
+def test_pause_keeps_its_length_after_a_change_of_pace(stores: Stores, clock: OthersGoOn) -> None:
     process(stores, clock).refused(MEMBER_ID, Pace(2, 50), clock.now() + 20)
     assert 20 <= wait(process(stores, clock), clock, Pace(100, 50), patience=30) <= 20.5
 

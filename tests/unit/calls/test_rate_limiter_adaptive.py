@@ -191,7 +191,7 @@ def test_a_later_end_counts_and_the_pace_is_halved_once(stores: Stores, clock: O
     assert [wait(each, clock, patience=30) for each in (one, another)] == pytest.approx([20, 21], abs=TINY)
 
 
-def test_a_portal_out_of_service_is_left_alone_until_its_end_and_then_called_at_the_pace_as_it_was(
+def test_portal_out_of_service_is_not_called_until_its_end_and_then_at_the_pace_as_it_was(
     stores: Stores, clock: OthersGoOn
 ) -> None:
     process(stores, clock).closed(MEMBER_ID, USUAL, clock.now() + 20)

@@ -89,7 +89,7 @@ def test_only_errors_that_the_table_calls_retryable_are_retried(
 
 
 @given(st.lists(st.tuples(CODES, STATUSES), max_size=10), CALLED, st.integers(1, 6))
-def test_however_calls_fail_there_are_no_more_attempts_than_allowed(
+def test_number_of_attempts_never_exceeds_the_allowed_one(
     failures: list[tuple[str, int]], method: str, attempts: int
 ) -> None:
     policy = RetryPolicy(random=random.random, attempts=attempts)

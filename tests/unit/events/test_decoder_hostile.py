@@ -164,7 +164,7 @@ def test_arbitrary_bytes_are_a_model_or_a_refusal(body: bytes) -> None:
 
 
 GARBAGE: dict[str, tuple[bytes, bytes, str]] = {
-    # What it begins with, what it repeats, and as what it is sent.
+    # The beginning, the repeated unit, and the content type.
     "opening brackets": (b"", b"[", FORM_TYPE),
     "closing brackets": (b"", b"]", FORM_TYPE),
     "ampersands": (b"", b"&", FORM_TYPE),
