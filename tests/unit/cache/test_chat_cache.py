@@ -86,7 +86,7 @@ def test_times_are_spread_by_a_tenth_at_most(
     assert row.usable_until - asked_at == pytest.approx(usable * factor)
 
 
-def test_what_was_stored_together_does_not_lapse_together(stores: Stores, clock: ManualClock) -> None:
+def test_rows_stored_together_do_not_expire_together(stores: Stores, clock: ManualClock) -> None:
     cache = Cache(stores.dynamodb, stores.cache_table, clock, SystemRandom())
     refs = [EntityRef("CRM", f"DEAL|{number}") for number in range(1, 41)]
     rows = [cache.put(MEMBER_ID, 1, ref, 7, method="im.chat.get", asked_at=clock.now()) for ref in refs]

@@ -268,11 +268,11 @@ class ReadBefore(Cache):
 
 
 @pytest.mark.parametrize(
-    ("seen", "stored", "heard"),
+    ("seen", "stored", "outcome"),
     [(None, 1, Heard.CONTRADICTED), (None, 2, Heard.KNOWN), (2, None, Heard.FILLED), (2, 1, Heard.CONTRADICTED)],
 )
 def test_row_written_after_the_read_is_evaluated_again(
-    stores: Stores, rows: Rows, clock: ManualClock, seen: int | None, stored: int | None, heard: Heard
+    stores: Stores, rows: Rows, clock: ManualClock, seen: int | None, stored: int | None, outcome: Heard
 ) -> None:
     overtaken = ReadBefore(stores.dynamodb, stores.cache_table, clock, FixedRandom())
     if seen is not None:
@@ -282,5 +282,5 @@ def test_row_written_after_the_read_is_evaluated_again(
     rows.store_reply(stored)
     clock.advance(1)
     hearing = Hearing(overtaken, stores.dynamodb, stores.cache_table, clock, FixedRandom())
-    assert hearing.heard(MEMBER_ID, 1, DEAL, 2, clock.now()) is heard
+    assert hearing.heard(MEMBER_ID, 1, DEAL, 2, clock.now()) is outcome
     assert rows.row.chat_id == (stored or 2)

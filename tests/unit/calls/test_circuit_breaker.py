@@ -18,7 +18,7 @@ Process = Callable[[], Circuit]
 
 @pytest.fixture
 def process(stores: Stores, clock: ManualClock) -> Process:
-    """One more process upon the same store."""
+    """One more process with the same store."""
     return lambda: Circuit(stores.dynamodb, stores.cache_table, clock)
 
 
@@ -159,7 +159,7 @@ def test_store_failure_refuses_no_caller(stores: Stores, clock: ManualClock, pro
     assert admitted(circuit) == [False]
 
 
-def test_a_claim_that_is_sent_again_after_its_answer_was_lost_holds(stores: Stores, clock: ManualClock) -> None:
+def test_claim_that_is_repeated_after_a_lost_response_holds(stores: Stores, clock: ManualClock) -> None:
     circuit = Circuit(BadDay(stores.dynamodb, repeats=True).client, stores.cache_table, clock)
     open_by(circuit)
     clock.advance(FIRST_PAUSE + 1)

@@ -22,7 +22,7 @@ GLOBEX = Portal("f" * 32, "globex.bitrix24.com", "arn:other", "v", application_t
 
 @pytest.fixture
 def portals(stores: Stores, clock: ManualClock) -> Portals:
-    """The portals as the function has them that installs: two are installed."""
+    """The portals of the function that installs: two are installed."""
     found = Portals(stores.dynamodb, stores.portal_table, clock)
     found.save(PORTAL)
     found.save(GLOBEX)
