@@ -79,7 +79,7 @@ def test_several_commands_in_one_message_are_read_in_their_order() -> None:
         "100": block("100", "/ChatID", BOT_ID="568"),
         "101": {"COMMAND": "bare"},
         "x": {"COMMAND": "without a number"},
-        "0": {"COMMAND": "nought"},
+        "0": {"COMMAND": "zero"},
         "102": block("102", ""),
         "103": block("103", "two words"),
         "104": "no map",
