@@ -1,4 +1,4 @@
-"""What the cache learn from an event, and when the portal is asked for an entity that the event omits."""
+"""What the cache learns from an event, and when the portal is asked for an entity that the event omits."""
 
 from dataclasses import replace
 from typing import Any
