@@ -1,4 +1,4 @@
-"""Rows by the page: within DynamoDB's limits, whatever it leaves undone, and never longer than there is time."""
+"""Rows by the page: within DynamoDB's limits, with unprocessed keys read again, and never past the deadline."""
 
 import threading
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ THROTTLED = ClientError({"Error": {"Code": "ProvisionedThroughputExceededExcepti
 
 
 class Watched:
-    """DynamoDB, that leaves keys unprocessed or fails as told, and counts who is in it at a time."""
+    """DynamoDB that leaves keys unprocessed or fails as the test sets it, and counts parallel writes."""
 
     def __init__(self, stores: Stores) -> None:
         self._dynamodb = stores.dynamodb
@@ -28,9 +28,9 @@ class Watched:
         self.most_inside = 0
         self.pages: list[int] = []
         self.takes = PAGE
-        """Keys of a page that are processed; the others are left over."""
+        """Keys of a page that are processed; the others are returned as unprocessed."""
         self.failing: set[str] = set()
-        """Pages that hold one of these keys fail."""
+        """Pages that contain one of these keys fail."""
         self.held = threading.Event()
         self.held.set()
 
@@ -83,7 +83,7 @@ def read(pages: CachePages, clock: ManualClock) -> tuple[set[EntityRef], int]:
     return set(rows), unread
 
 
-def test_what_was_kept_side_by_side_is_read_by_the_page(
+def test_rows_written_in_parallel_are_read_by_the_page(
     pages: CachePages, dynamodb: Watched, clock: ManualClock
 ) -> None:
     assert keep(pages, clock, *REFS[::3]) == 0
@@ -91,7 +91,7 @@ def test_what_was_kept_side_by_side_is_read_by_the_page(
     assert sorted(dynamodb.pages) == [50, 100, 100, 100]
 
 
-def test_keys_that_are_left_over_are_read_after_pauses_that_grow(
+def test_unprocessed_keys_are_read_after_growing_pauses(
     pages: CachePages, dynamodb: Watched, clock: ManualClock
 ) -> None:
     keep(pages, clock, *REFS)
@@ -101,7 +101,7 @@ def test_keys_that_are_left_over_are_read_after_pauses_that_grow(
     assert sorted(clock.slept) == pytest.approx([0.025] * 4 + [0.05] * 3 + [0.1] * 3)
 
 
-def test_what_is_left_over_to_the_end_counts_as_unread(
+def test_keys_left_unprocessed_to_the_end_count_as_unread(
     pages: CachePages, dynamodb: Watched, clock: ManualClock
 ) -> None:
     keep(pages, clock, *REFS)
@@ -110,14 +110,14 @@ def test_what_is_left_over_to_the_end_counts_as_unread(
     assert (len(known), unread) == (200, 150)
 
 
-def test_a_page_that_fails_costs_no_other(pages: CachePages, dynamodb: Watched, clock: ManualClock) -> None:
+def test_failed_page_costs_no_other_page(pages: CachePages, dynamodb: Watched, clock: ManualClock) -> None:
     keep(pages, clock, *REFS)
     dynamodb.failing = {key(REFS[0])}
     known, unread = read(pages, clock)
     assert (known, unread) == (set(REFS[100:]), 100)
 
 
-def test_what_is_not_kept_is_counted_and_costs_no_other(
+def test_failed_write_is_counted_and_costs_no_other_write(
     pages: CachePages, dynamodb: Watched, clock: ManualClock
 ) -> None:
     dynamodb.failing = {key(REFS[0]), key(REFS[1])}
@@ -126,7 +126,7 @@ def test_what_is_not_kept_is_counted_and_costs_no_other(
     assert read(pages, clock)[0] == set(REFS[2:10])
 
 
-def test_so_many_writes_are_under_way_at_a_time_and_nobody_waits_longer_than_there_is_time(
+def test_parallel_writes_are_limited_and_finish_ends_at_the_deadline(
     pages: CachePages, dynamodb: Watched, clock: ManualClock
 ) -> None:
     dynamodb.held.clear()
@@ -137,7 +137,7 @@ def test_so_many_writes_are_under_way_at_a_time_and_nobody_waits_longer_than_the
     assert sum(put.cancelled() for put in puts) == 40 - AT_ONCE
 
 
-def test_a_mistake_of_ours_is_not_taken_for_the_stores(
+def test_programming_error_is_not_taken_for_a_store_failure(
     pages: CachePages, dynamodb: Watched, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(**_: object) -> None:

@@ -1,4 +1,4 @@
-"""Chat ids in CacheTable: every time compared on read, and no answer displaced by one that was asked for earlier."""
+"""Chat ids in CacheTable: every time compared on read, and no reply replaced by one that was requested earlier."""
 
 from random import SystemRandom
 from statistics import mean
@@ -37,11 +37,11 @@ def chat_id(cache: Cache, ref: EntityRef = DEAL, generation: int = 1) -> int | N
 # -- times -------------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_never_asked_for_is_not_known(cache: Cache) -> None:
+def test_row_is_absent_before_the_first_reply(cache: Cache) -> None:
     assert cache.get(MEMBER_ID, 1, DEAL) is None
 
 
-def test_a_row_is_read_as_it_was_made(cache: Cache, clock: ManualClock) -> None:
+def test_row_is_read_as_it_was_written(cache: Cache, clock: ManualClock) -> None:
     made = cache.put(MEMBER_ID, 1, DEAL, 1437, method="imbot.chat.get", asked_at=clock.now())
     read = cache.get(MEMBER_ID, 1, DEAL)
     assert read is not None
@@ -63,7 +63,7 @@ def test_a_row_is_read_as_it_was_made(cache: Cache, clock: ManualClock) -> None:
         (None, FRESH_NEGATIVE + 1, False, False),
     ],
 )
-def test_positive_answers_hold_for_a_day_and_serve_a_week_and_negative_ones_hold_a_minute(
+def test_positive_reply_is_fresh_for_a_day_and_usable_for_a_week_and_negative_one_fresh_for_a_minute(
     cache: Cache, clock: ManualClock, chat_id: int | None, seconds: float, fresh: bool, usable: bool
 ) -> None:
     put(cache, chat_id, asked_at=clock.now())
@@ -86,7 +86,7 @@ def test_times_are_spread_by_a_tenth_at_most(
     assert row.usable_until - asked_at == pytest.approx(usable * factor)
 
 
-def test_what_was_stored_together_does_not_lapse_together(stores: Stores, clock: ManualClock) -> None:
+def test_rows_stored_together_do_not_expire_together(stores: Stores, clock: ManualClock) -> None:
     cache = Cache(stores.dynamodb, stores.cache_table, clock, SystemRandom())
     refs = [EntityRef("CRM", f"DEAL|{number}") for number in range(1, 41)]
     rows = [cache.put(MEMBER_ID, 1, ref, 7, method="im.chat.get", asked_at=clock.now()) for ref in refs]
@@ -95,7 +95,7 @@ def test_what_was_stored_together_does_not_lapse_together(stores: Stores, clock:
     assert mean(lasts) == pytest.approx(FRESH_POSITIVE, rel=0.05)
 
 
-def test_garbage_is_collected_only_after_the_last_use(stores: Stores, cache: Cache, clock: ManualClock) -> None:
+def test_row_is_removed_only_after_its_usable_time(stores: Stores, cache: Cache, clock: ManualClock) -> None:
     put(cache, 1437, asked_at=clock.now())
     (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
     assert float(item["expires_at"]["N"]) > clock.now() + USABLE_POSITIVE
@@ -108,12 +108,12 @@ refs = st.builds(
 )
 
 
-# -- which answer stands -----------------------------------------------------------------------------------------------
+# -- which reply is stored ---------------------------------------------------------------------------------------------
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(answers=st.lists(st.tuples(st.integers(0, 20), st.one_of(st.none(), st.integers(1, 9))), min_size=1, max_size=6))
-def test_the_answer_that_was_asked_for_last_stands_in_whatever_order_they_arrive(
+def test_reply_requested_last_is_stored_in_any_order_of_arrival(
     cache: Cache, clock: ManualClock, answers: list[tuple[int, int | None]]
 ) -> None:
     began = clock.now()
@@ -122,7 +122,7 @@ def test_the_answer_that_was_asked_for_last_stands_in_whatever_order_they_arrive
     for after, found in answers:
         put(cache, found, asked_at=began + after, ref=ref)
     last = max(after for after, _ in answers)
-    # Of several that were asked for at the same moment the one that arrived last stands.
+    # Of several requested at the same moment the one that arrived last is stored.
     assert chat_id(cache, ref) == [found for after, found in answers if after == last][-1]
     clock.advance(1)
 
@@ -134,7 +134,7 @@ def test_repeating_a_write_whose_response_was_lost_is_harmless(cache: Cache, clo
     assert chat_id(cache) == 1437
 
 
-def test_a_row_from_a_clock_that_ran_ahead_is_not_used_and_gives_way(cache: Cache, clock: ManualClock) -> None:
+def test_row_from_a_clock_that_ran_ahead_is_not_used_and_is_replaced(cache: Cache, clock: ManualClock) -> None:
     put(cache, 1, asked_at=clock.now() + CLOCKS_APART + 3600)
     assert chat_id(cache) is None
     put(cache, 2, asked_at=clock.now())
@@ -146,10 +146,10 @@ def test_a_row_from_a_clock_that_is_a_little_ahead_is_used(cache: Cache, clock: 
     assert chat_id(cache) == 1
 
 
-# -- forgetting --------------------------------------------------------------------------------------------------------
+# -- forget ------------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_forgotten_is_neither_fresh_nor_usable(cache: Cache, clock: ManualClock) -> None:
+def test_forgotten_row_is_neither_fresh_nor_usable(cache: Cache, clock: ManualClock) -> None:
     put(cache, 1437, asked_at=clock.now())
     cache.forget(MEMBER_ID, 1, DEAL)
     row = cache.get(MEMBER_ID, 1, DEAL)
@@ -157,7 +157,7 @@ def test_what_was_forgotten_is_neither_fresh_nor_usable(cache: Cache, clock: Man
     assert cache.entity_of(MEMBER_ID, 1, 1437) is None
 
 
-def test_an_answer_asked_for_before_the_forgetting_cannot_come_back(cache: Cache, clock: ManualClock) -> None:
+def test_reply_requested_before_a_forget_is_not_stored(cache: Cache, clock: ManualClock) -> None:
     asked_at = clock.now()
     clock.advance(2)
     cache.forget(MEMBER_ID, 1, DEAL)
@@ -166,20 +166,20 @@ def test_an_answer_asked_for_before_the_forgetting_cannot_come_back(cache: Cache
     assert chat_id(cache) is None
 
 
-def test_an_answer_asked_for_after_the_forgetting_is_kept(cache: Cache, clock: ManualClock) -> None:
+def test_reply_requested_after_a_forget_is_stored(cache: Cache, clock: ManualClock) -> None:
     cache.forget(MEMBER_ID, 1, DEAL)
     clock.advance(0.001)
     put(cache, 1437, asked_at=clock.now())
     assert chat_id(cache) == 1437
 
 
-def test_forgetting_holds_against_a_row_from_a_clock_that_is_a_little_ahead(cache: Cache, clock: ManualClock) -> None:
+def test_forget_applies_to_a_row_from_a_clock_that_is_a_little_ahead(cache: Cache, clock: ManualClock) -> None:
     put(cache, 1437, asked_at=clock.now() + 10)
     cache.forget(MEMBER_ID, 1, DEAL)
     assert chat_id(cache) is None
 
 
-def test_forgetting_touches_no_other_pair(cache: Cache, clock: ManualClock) -> None:
+def test_forget_leaves_other_pairs_unchanged(cache: Cache, clock: ManualClock) -> None:
     other = EntityRef("CRM", "DEAL|7")
     put(cache, 1, asked_at=clock.now())
     put(cache, 2, asked_at=clock.now(), ref=other)
@@ -187,7 +187,7 @@ def test_forgetting_touches_no_other_pair(cache: Cache, clock: ManualClock) -> N
     assert chat_id(cache, other) == 2
 
 
-def test_the_mark_of_a_forgotten_answer_outlives_any_request(stores: Stores, cache: Cache, clock: ManualClock) -> None:
+def test_mark_of_a_forget_outlives_any_request(stores: Stores, cache: Cache, clock: ManualClock) -> None:
     cache.forget(MEMBER_ID, 1, DEAL)
     (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
     assert float(item["expires_at"]["N"]) >= clock.now() + HOUR - 1
@@ -210,7 +210,7 @@ def test_the_entity_of_a_chat_is_not_known_to_another_portal_generation_or_chat(
     assert cache.entity_of(MEMBER_ID, 1, 143) is None
 
 
-def test_an_entity_that_was_bound_to_another_chat_since_is_not_named(cache: Cache, clock: ManualClock) -> None:
+def test_entity_bound_to_another_chat_since_is_not_returned(cache: Cache, clock: ManualClock) -> None:
     put(cache, 1437, asked_at=clock.now())
     clock.advance(1)
     put(cache, 2000, asked_at=clock.now())
@@ -218,14 +218,14 @@ def test_an_entity_that_was_bound_to_another_chat_since_is_not_named(cache: Cach
     assert cache.entity_of(MEMBER_ID, 1, 2000) == DEAL
 
 
-def test_an_entity_that_lost_its_chat_is_not_named(cache: Cache, clock: ManualClock) -> None:
+def test_entity_that_lost_its_chat_is_not_returned(cache: Cache, clock: ManualClock) -> None:
     put(cache, 1437, asked_at=clock.now())
     clock.advance(1)
     put(cache, None, asked_at=clock.now())
     assert cache.entity_of(MEMBER_ID, 1, 1437) is None
 
 
-def test_an_entity_is_not_named_after_its_time_although_garbage_is_collected_hours_late(
+def test_entity_is_not_returned_after_its_usable_time_although_its_row_is_removed_hours_later(
     cache: Cache, clock: ManualClock
 ) -> None:
     put(cache, 1437, asked_at=clock.now())
@@ -233,7 +233,7 @@ def test_an_entity_is_not_named_after_its_time_although_garbage_is_collected_hou
     assert cache.entity_of(MEMBER_ID, 1, 1437) is None
 
 
-def test_a_row_past_its_time_does_not_hide_another_of_the_same_chat(cache: Cache, clock: ManualClock) -> None:
+def test_row_past_its_usable_time_does_not_hide_another_of_the_same_chat(cache: Cache, clock: ManualClock) -> None:
     others = [EntityRef("CHAT", f"old {number}") for number in range(5)]
     for ref in others:
         put(cache, 1437, asked_at=clock.now(), ref=ref)
@@ -242,6 +242,6 @@ def test_a_row_past_its_time_does_not_hide_another_of_the_same_chat(cache: Cache
     assert cache.entity_of(MEMBER_ID, 1, 1437) == DEAL
 
 
-def test_an_entity_from_a_clock_that_ran_ahead_is_not_named(cache: Cache, clock: ManualClock) -> None:
+def test_entity_from_a_clock_that_ran_ahead_is_not_returned(cache: Cache, clock: ManualClock) -> None:
     put(cache, 1437, asked_at=clock.now() + 2 * CLOCKS_APART)
     assert cache.entity_of(MEMBER_ID, 1, 1437) is None

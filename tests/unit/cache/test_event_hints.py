@@ -1,4 +1,4 @@
-"""What an event does to a row of the cache: it fills, confirms or makes stale, and never moves a usable row's id."""
+"""What an event does to a cache row: it fills, confirms or marks it stale, and never changes the id of a usable row."""
 
 from dataclasses import replace
 
@@ -31,19 +31,19 @@ def rows(cache: Cache, hearing: Hearing, clock: ManualClock) -> "Rows":
 
 
 class Rows:
-    """The one row of a deal, written and read in a few words."""
+    """Writes and reads the one row of a deal."""
 
     def __init__(self, cache: Cache, hearing: Hearing, clock: ManualClock) -> None:
         self.cache = cache
         self.hearing = hearing
         self.clock = clock
 
-    def says(self, chat_id: int | None, *, ago: float = 0) -> None:
-        """The portal answers what it was asked for so long ago."""
+    def store_reply(self, chat_id: int | None, *, ago: float = 0) -> None:
+        """Store the portal's reply to a request that was made `ago` seconds before."""
         self.cache.put(MEMBER_ID, 1, DEAL, chat_id, method="im.chat.get", asked_at=self.clock.now() - ago)
 
-    def hears(self, chat_id: int, *, ago: float = 0) -> Heard:
-        """An event is worked that was received so long ago."""
+    def learn(self, chat_id: int, *, ago: float = 0) -> Heard:
+        """Process an event that was received `ago` seconds before."""
         return self.hearing.heard(MEMBER_ID, 1, DEAL, chat_id, self.clock.now() - ago)
 
     @property
@@ -53,8 +53,8 @@ class Rows:
         return row
 
     @property
-    def stands(self) -> tuple[int | None, str, bool]:
-        """The id, who said it, and whether it is served without asking."""
+    def stored(self) -> tuple[int | None, str, bool]:
+        """The id, its source, and whether it is served without a call."""
         row = self.row
         return row.chat_id, row.source, row.fresh(self.clock.now())
 
@@ -62,9 +62,9 @@ class Rows:
 # -- filling -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_event_fills_what_was_never_asked_for(rows: Rows, clock: ManualClock) -> None:
-    assert rows.hears(1437) is Heard.FILLED
-    assert rows.stands == (1437, "event", True)
+def test_event_fills_missing_row(rows: Rows, clock: ManualClock) -> None:
+    assert rows.learn(1437) is Heard.FILLED
+    assert rows.stored == (1437, "event", True)
     assert rows.row.asked_at == pytest.approx(clock.now())
     clock.advance(FRESH_HEARD + 1)
     assert (rows.row.fresh(clock.now()), rows.row.usable(clock.now())) == (False, True)
@@ -72,61 +72,61 @@ def test_an_event_fills_what_was_never_asked_for(rows: Rows, clock: ManualClock)
     assert not rows.row.usable(clock.now())
 
 
-def test_an_event_fills_what_was_not_found(rows: Rows, clock: ManualClock) -> None:
-    rows.says(None)
+def test_event_fills_negative_row(rows: Rows, clock: ManualClock) -> None:
+    rows.store_reply(None)
     clock.advance(1)
-    assert rows.hears(1437) is Heard.FILLED
-    assert rows.stands == (1437, "event", True)
+    assert rows.learn(1437) is Heard.FILLED
+    assert rows.stored == (1437, "event", True)
 
 
-def test_an_event_fills_what_is_past_its_use(rows: Rows, clock: ManualClock) -> None:
-    rows.says(1)
+def test_event_fills_row_that_is_no_longer_usable(rows: Rows, clock: ManualClock) -> None:
+    rows.store_reply(1)
     clock.advance(USABLE_POSITIVE + 1)
-    assert rows.hears(2) is Heard.FILLED
-    assert rows.stands == (2, "event", True)
+    assert rows.learn(2) is Heard.FILLED
+    assert rows.stored == (2, "event", True)
 
 
-def test_an_event_fills_what_was_forgotten_before(rows: Rows, clock: ManualClock) -> None:
+def test_event_fills_forgotten_row(rows: Rows, clock: ManualClock) -> None:
     rows.cache.forget(MEMBER_ID, 1, DEAL)
     clock.advance(1)
-    assert rows.hears(2) is Heard.FILLED
+    assert rows.learn(2) is Heard.FILLED
 
 
-def test_an_event_fills_a_row_from_a_clock_that_ran_ahead(rows: Rows) -> None:
-    rows.says(1, ago=-2 * CLOCKS_APART)
-    assert rows.hears(2) is Heard.FILLED
-    assert rows.stands == (2, "event", True)
+def test_event_fills_row_from_a_clock_that_ran_ahead(rows: Rows) -> None:
+    rows.store_reply(1, ago=-2 * CLOCKS_APART)
+    assert rows.learn(2) is Heard.FILLED
+    assert rows.stored == (2, "event", True)
 
 
-def test_the_entity_of_a_chat_that_an_event_named_is_known(rows: Rows) -> None:
-    rows.hears(1437)
+def test_entity_of_a_chat_is_known_after_an_event(rows: Rows) -> None:
+    rows.learn(1437)
     assert rows.cache.entity_of(MEMBER_ID, 1, 1437) == DEAL
 
 
 # -- confirming --------------------------------------------------------------------------------------------------------
 
 
-def test_an_event_makes_a_stale_row_fresh_for_an_hour(rows: Rows, clock: ManualClock) -> None:
-    rows.says(1437)
+def test_event_makes_stale_row_fresh_for_an_hour(rows: Rows, clock: ManualClock) -> None:
+    rows.store_reply(1437)
     before = rows.row
     clock.advance(2 * DAY)
-    assert rows.hears(1437) is Heard.CONFIRMED
+    assert rows.learn(1437) is Heard.CONFIRMED
     assert rows.row == replace(before, fresh_until=rows.row.fresh_until)
     assert rows.row.fresh_until == pytest.approx(clock.now() + FRESH_HEARD)
 
 
-def test_an_event_that_says_what_is_known_changes_nothing(rows: Rows, clock: ManualClock) -> None:
-    rows.says(1437)
+def test_event_with_the_stored_id_leaves_a_fresh_row_unchanged(rows: Rows, clock: ManualClock) -> None:
+    rows.store_reply(1437)
     before = rows.row
     clock.advance(1)
-    assert rows.hears(1437) is Heard.KNOWN
+    assert rows.learn(1437) is Heard.KNOWN
     assert rows.row == before
 
 
-def test_nothing_is_fresh_beyond_its_use(rows: Rows, clock: ManualClock) -> None:
-    rows.says(1437)
+def test_event_does_not_make_a_row_fresh_beyond_its_usable_time(rows: Rows, clock: ManualClock) -> None:
+    rows.store_reply(1437)
     clock.advance(USABLE_POSITIVE - FRESH_HEARD / 2)
-    assert rows.hears(1437) is Heard.KNOWN
+    assert rows.learn(1437) is Heard.KNOWN
     assert not rows.row.fresh(clock.now())
 
 
@@ -134,153 +134,153 @@ def test_nothing_is_fresh_beyond_its_use(rows: Rows, clock: ManualClock) -> None
 
 
 @pytest.mark.parametrize("seconds", [1.0, 2 * DAY])
-def test_an_event_of_another_chat_leaves_the_id_and_makes_the_row_stale(
+def test_event_with_another_id_keeps_the_stored_id_and_marks_the_row_stale(
     rows: Rows, clock: ManualClock, seconds: float
 ) -> None:
-    rows.says(1)
+    rows.store_reply(1)
     clock.advance(seconds)
-    assert rows.hears(2) is Heard.CONTRADICTED
-    assert rows.stands == (1, "portal", False)
+    assert rows.learn(2) is Heard.CONTRADICTED
+    assert rows.stored == (1, "portal", False)
     assert rows.row.usable(clock.now())
 
 
-def test_of_two_events_the_first_ones_id_stays_and_the_portal_is_asked(rows: Rows, clock: ManualClock) -> None:
-    rows.hears(1)
-    clock.advance(1)
-    assert rows.hears(2) is Heard.CONTRADICTED
-    assert rows.stands == (1, "event", False)
-
-
-# -- what comes late ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("said", [1, 2, None])
-def test_an_event_says_nothing_of_what_was_asked_for_after_it_was_received(
-    rows: Rows, clock: ManualClock, said: int | None
+def test_second_event_with_another_id_keeps_the_first_id_and_marks_the_row_stale(
+    rows: Rows, clock: ManualClock
 ) -> None:
-    rows.says(said)
+    rows.learn(1)
+    clock.advance(1)
+    assert rows.learn(2) is Heard.CONTRADICTED
+    assert rows.stored == (1, "event", False)
+
+
+# -- late events -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chat_id", [1, 2, None])
+def test_event_received_before_the_request_changes_nothing(rows: Rows, clock: ManualClock, chat_id: int | None) -> None:
+    rows.store_reply(chat_id)
     before = rows.row
     clock.advance(1)
-    assert rows.hears(2, ago=10) is Heard.LATE
+    assert rows.learn(2, ago=10) is Heard.LATE
     assert rows.row == before
 
 
-def test_an_event_from_before_a_forgetting_does_not_bring_back_what_was_forgotten(
-    rows: Rows, clock: ManualClock
-) -> None:
+def test_event_received_before_a_forget_does_not_restore_the_row(rows: Rows, clock: ManualClock) -> None:
     rows.cache.forget(MEMBER_ID, 1, DEAL)
     clock.advance(1)
-    assert rows.hears(1437, ago=10) is Heard.LATE
+    assert rows.learn(1437, ago=10) is Heard.LATE
     assert rows.row.chat_id is None
 
 
-def test_an_event_that_lay_for_some_hours_fills_a_row_that_serves_only_while_the_portal_fails(
+def test_event_received_hours_ago_fills_a_stale_row_that_serves_only_while_the_portal_fails(
     rows: Rows, clock: ManualClock
 ) -> None:
-    assert rows.hears(1437, ago=5 * HOUR) is Heard.FILLED
+    assert rows.learn(1437, ago=5 * HOUR) is Heard.FILLED
     assert (rows.row.fresh(clock.now()), rows.row.usable(clock.now())) == (False, True)
 
 
-def test_an_event_that_lay_for_more_than_a_week_tells_nothing(rows: Rows, cache: Cache) -> None:
-    assert rows.hears(1437, ago=USABLE_POSITIVE + 1) is Heard.LATE
+def test_event_received_more_than_a_week_ago_is_ignored(rows: Rows, cache: Cache) -> None:
+    assert rows.learn(1437, ago=USABLE_POSITIVE + 1) is Heard.LATE
     assert cache.get(MEMBER_ID, 1, DEAL) is None
 
 
-def test_an_event_from_a_clock_that_runs_ahead_counts_as_of_now(rows: Rows, clock: ManualClock) -> None:
-    assert rows.hears(1437, ago=-3600) is Heard.FILLED
+def test_event_from_a_clock_that_runs_ahead_counts_as_received_now(rows: Rows, clock: ManualClock) -> None:
+    assert rows.learn(1437, ago=-3600) is Heard.FILLED
     assert rows.row.asked_at == pytest.approx(clock.now())
 
 
-# -- the portal's word -------------------------------------------------------------------------------------------------
+# -- replies of the portal ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ago", [0.0, 5.0])
-def test_an_id_from_the_portal_displaces_what_an_event_told_whenever_it_was_asked_for(
+def test_id_from_the_portal_replaces_id_from_an_event_whenever_it_was_requested(
     rows: Rows, clock: ManualClock, ago: float
 ) -> None:
     clock.advance(10)
-    rows.hears(2, ago=2)
-    rows.says(1, ago=ago)
-    assert rows.stands == (1, "portal", True)
+    rows.learn(2, ago=2)
+    rows.store_reply(1, ago=ago)
+    assert rows.stored == (1, "portal", True)
 
 
-def test_a_null_asked_for_before_the_event_does_not_hide_the_new_chat(rows: Rows, clock: ManualClock) -> None:
-    rows.hears(2)
+def test_null_requested_before_the_event_does_not_replace_its_id(rows: Rows, clock: ManualClock) -> None:
+    rows.learn(2)
     clock.advance(1)
-    rows.says(None, ago=5)
-    assert rows.stands == (2, "event", True)
+    rows.store_reply(None, ago=5)
+    assert rows.stored == (2, "event", True)
 
 
-def test_a_null_asked_for_after_the_event_stands(rows: Rows, clock: ManualClock) -> None:
-    rows.hears(2)
+def test_null_requested_after_the_event_replaces_its_id(rows: Rows, clock: ManualClock) -> None:
+    rows.learn(2)
     clock.advance(1)
-    rows.says(None)
+    rows.store_reply(None)
     assert rows.row.chat_id is None
 
 
-@pytest.mark.parametrize("last_word", ["forgotten", "not found"])
-def test_no_earlier_answer_comes_back_through_an_event_in_between(
-    rows: Rows, clock: ManualClock, last_word: str
+@pytest.mark.parametrize("last_write", ["forgotten", "not found"])
+def test_reply_requested_before_a_forget_or_null_does_not_replace_the_id_of_a_later_event(
+    rows: Rows, clock: ManualClock, last_write: str
 ) -> None:
-    if last_word == "forgotten":
+    if last_write == "forgotten":
         rows.cache.forget(MEMBER_ID, 1, DEAL)
     else:
-        rows.says(None)
+        rows.store_reply(None)
     clock.advance(1)
-    rows.hears(2)
-    rows.says(1, ago=5)
-    assert rows.stands == (2, "event", True)
+    rows.learn(2)
+    rows.store_reply(1, ago=5)
+    assert rows.stored == (2, "event", True)
 
 
-# -- once more ---------------------------------------------------------------------------------------------------------
+# -- repeated events ---------------------------------------------------------------------------------------------------
 
 
-def test_the_same_event_once_more_changes_nothing(rows: Rows, clock: ManualClock) -> None:
+def test_repeated_event_changes_nothing(rows: Rows, clock: ManualClock) -> None:
     for before, chat_id in ((None, 2), (2, 2), (1, 2)):
         rows.cache.forget(MEMBER_ID, 1, DEAL)
         if before is not None:
-            rows.says(before)
+            rows.store_reply(before)
             clock.advance(2 * DAY if before == chat_id else 1)
         clock.advance(1)
-        rows.hears(chat_id)
+        rows.learn(chat_id)
         after = rows.row
         clock.advance(30)
-        assert rows.hears(chat_id, ago=30) in (Heard.KNOWN, Heard.CONTRADICTED)
+        assert rows.learn(chat_id, ago=30) in (Heard.KNOWN, Heard.CONTRADICTED)
         assert rows.row == after
 
 
-def test_portals_and_generations_hear_nothing_of_each_other(rows: Rows, hearing: Hearing, clock: ManualClock) -> None:
-    rows.hears(1)
+def test_events_of_other_portals_and_generations_leave_the_row_unchanged(
+    rows: Rows, hearing: Hearing, clock: ManualClock
+) -> None:
+    rows.learn(1)
     assert hearing.heard(MEMBER_ID, 2, DEAL, 2, clock.now()) is Heard.FILLED
     assert hearing.heard("f" * 32, 1, DEAL, 3, clock.now()) is Heard.FILLED
-    assert rows.stands == (1, "event", True)
+    assert rows.stored == (1, "event", True)
 
 
 class ReadBefore(Cache):
-    """A read that others overtake before its reader writes: it tells what stood then."""
+    """A read that is outdated before its reader writes: it returns the row as it was."""
 
     seen: Row | None = None
 
     def get(self, member_id: str, generation: int, ref: EntityRef, *, consistent: bool = False) -> Row | None:
         del member_id, generation, ref
-        assert consistent, "a read that lags behind might tell of nothing to write where there is"
+        assert consistent, "an eventually consistent read could hide a needed write"
         return self.seen
 
 
 @pytest.mark.parametrize(
-    ("stood", "stands", "heard"),
+    ("seen", "stored", "outcome"),
     [(None, 1, Heard.CONTRADICTED), (None, 2, Heard.KNOWN), (2, None, Heard.FILLED), (2, 1, Heard.CONTRADICTED)],
 )
-def test_what_others_wrote_since_the_read_is_weighed_anew(
-    stores: Stores, rows: Rows, clock: ManualClock, stood: int | None, stands: int | None, heard: Heard
+def test_row_written_after_the_read_is_evaluated_again(
+    stores: Stores, rows: Rows, clock: ManualClock, seen: int | None, stored: int | None, outcome: Heard
 ) -> None:
     overtaken = ReadBefore(stores.dynamodb, stores.cache_table, clock, FixedRandom())
-    if stood is not None:
-        rows.says(stood)
+    if seen is not None:
+        rows.store_reply(seen)
         overtaken.seen = rows.row
     clock.advance(2 * DAY)
-    rows.says(stands)
+    rows.store_reply(stored)
     clock.advance(1)
     hearing = Hearing(overtaken, stores.dynamodb, stores.cache_table, clock, FixedRandom())
-    assert hearing.heard(MEMBER_ID, 1, DEAL, 2, clock.now()) is heard
-    assert rows.row.chat_id == (stands or 2)
+    assert hearing.heard(MEMBER_ID, 1, DEAL, 2, clock.now()) is outcome
+    assert rows.row.chat_id == (stored or 2)

@@ -1,4 +1,4 @@
-"""Any order of answers, events and forgettings, asked for or received at any time: what the rules promise holds."""
+"""The cache's rules hold for any order of replies, events and forget calls, requested or received at any time."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,11 +19,11 @@ from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 
 CHATS = st.integers(1, 3)
 AGO = st.sampled_from([0.0, 1.0, 5.0, 29.0])
-"""Seconds that an answer may have been on its way, or an event in the queue."""
+"""Seconds that a reply may have been under way, or an event in the queue."""
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """One pair. Beside the table stands what the portal, or a forgetting, said last by the time of asking."""
+    """One pair. The model keeps the latest reply of the portal, or a forget call, by the time of the request."""
 
     pairs = 0
 
@@ -37,64 +37,64 @@ class AnyOrder(RuleBasedStateMachine):
     def begin(self) -> None:
         AnyOrder.pairs += 1
         self._ref = EntityRef("CRM", f"DEAL|{AnyOrder.pairs}")
-        self._last_word: tuple[float, int | None] | None = None
-        self._heard_of: set[int] = set()
+        self._latest: tuple[float, int | None] | None = None
+        self._event_ids: set[int] = set()
 
     def _row(self) -> Row | None:
         return self._cache.get(MEMBER_ID, 1, self._ref)
 
-    def _said(self, at: float, chat_id: int | None) -> None:
-        if self._last_word is None or at >= self._last_word[0]:
-            self._last_word = (at, chat_id)
+    def _note_reply(self, at: float, chat_id: int | None) -> None:
+        if self._latest is None or at >= self._latest[0]:
+            self._latest = (at, chat_id)
 
     @rule(chat_id=st.none() | CHATS, ago=AGO)
-    def the_portal_answers(self, chat_id: int | None, ago: float) -> None:
+    def portal_replies(self, chat_id: int | None, ago: float) -> None:
         at = self._clock.now() - ago
         self._cache.put(MEMBER_ID, 1, self._ref, chat_id, method="im.chat.get", asked_at=at)
-        self._said(at, chat_id)
+        self._note_reply(at, chat_id)
 
     @rule(chat_id=CHATS, ago=AGO)
-    def an_event_is_worked(self, chat_id: int, ago: float) -> None:
+    def event_is_processed(self, chat_id: int, ago: float) -> None:
         before = self._row()
         self._hearing.heard(MEMBER_ID, 1, self._ref, chat_id, self._clock.now() - ago)
-        self._heard_of.add(chat_id)
+        self._event_ids.add(chat_id)
         after = self._row()
         if before is not None and before.usable(self._clock.now()):
             assert after is not None
             assert (after.chat_id, after.source) == (before.chat_id, before.source)
 
     @rule()
-    def somebody_forgets(self) -> None:
+    def row_is_forgotten(self) -> None:
         self._cache.forget(MEMBER_ID, 1, self._ref)
-        self._said(self._clock.now(), None)
+        self._note_reply(self._clock.now(), None)
 
     @rule(seconds=st.sampled_from([0.001, 2.0, 40.0, HOUR, FRESH_POSITIVE]))
     def time_passes(self, seconds: float) -> None:
         self._clock.advance(seconds)
 
-    @precondition(lambda self: self._last_word is not None and self._last_word[1] is not None)
+    @precondition(lambda self: self._latest is not None and self._latest[1] is not None)
     @invariant()
-    def an_id_that_the_portal_gave_last_stands_while_it_may_be_served(self) -> None:
+    def latest_id_of_the_portal_is_stored_while_it_is_usable(self) -> None:
         row = self._row()
         assert row is not None
-        assert self._last_word is not None
-        asked_at, chat_id = self._last_word
+        assert self._latest is not None
+        asked_at, chat_id = self._latest
         if self._clock.now() < asked_at + 6 * FRESH_POSITIVE:
             assert (row.source, row.chat_id) == ("portal", chat_id)
 
     @invariant()
-    def no_id_is_served_that_nobody_said_last(self) -> None:
+    def stored_id_comes_from_an_event_or_from_the_latest_reply(self) -> None:
         row = self._row()
         if row is None or row.chat_id is None:
             return
         if row.source == "event":
-            assert row.chat_id in self._heard_of
+            assert row.chat_id in self._event_ids
         else:
-            assert self._last_word is not None
-            assert row.chat_id == self._last_word[1]
+            assert self._latest is not None
+            assert row.chat_id == self._latest[1]
 
 
-def test_no_order_of_answers_and_events_breaks_what_the_rules_promise(stores: Stores) -> None:
+def test_cache_rules_hold_for_any_order_of_replies_and_events(stores: Stores) -> None:
     class OnTheseStores(AnyOrder):
         def __init__(self) -> None:
             super().__init__(stores)

@@ -1,4 +1,4 @@
-"""Leases on rows of CacheTable: who gets one, what the loser is told, and what readers and events see of them."""
+"""Leases on rows of CacheTable: which claim gets one, what the others return, and what readers and events see."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def hearing(cache: Cache, stores: Stores, clock: ManualClock) -> Hearing:
     return Hearing(cache, stores.dynamodb, stores.cache_table, clock, FixedRandom())
 
 
-def answer(cache: Cache, chat_id: int | None, asked_at: float) -> None:
+def store_reply(cache: Cache, chat_id: int | None, asked_at: float) -> None:
     cache.put(MEMBER_ID, 1, DEAL, chat_id, method="im.chat.get", asked_at=asked_at)
 
 
@@ -39,7 +39,7 @@ def fresh_since(moment: float) -> Wanted:
 # -- claiming ----------------------------------------------------------------------------------------------------------
 
 
-def test_whoever_comes_first_has_the_lease_and_the_next_is_told_whose_it_is(leases: Leases, clock: ManualClock) -> None:
+def test_first_claim_gets_the_lease_and_the_next_returns_its_owner(leases: Leases, clock: ManualClock) -> None:
     first = leases.claim(WANTED, "first").lease
     assert first.owner == "first"
     assert first.until == pytest.approx(clock.now() + LEASE)
@@ -47,35 +47,33 @@ def test_whoever_comes_first_has_the_lease_and_the_next_is_told_whose_it_is(leas
     assert leases.read(WANTED).lease == first
 
 
-def test_a_claim_that_is_sent_again_after_its_answer_was_lost_holds(leases: Leases) -> None:
+def test_repeated_claim_after_a_lost_response_returns_the_same_lease(leases: Leases) -> None:
     assert leases.claim(WANTED, "first").lease == leases.claim(WANTED, "first").lease
 
 
-def test_a_claim_tells_the_row_that_stands_whether_it_holds_or_not(
+def test_claim_returns_the_stored_row_whether_it_gets_the_lease_or_not(
     leases: Leases, cache: Cache, clock: ManualClock
 ) -> None:
-    answer(cache, 1437, clock.now() - 2 * FRESH_POSITIVE)
+    store_reply(cache, 1437, clock.now() - 2 * FRESH_POSITIVE)
     for owner in ("first", "second"):
         row = leases.claim(WANTED, owner).row
         assert row is not None
         assert row.chat_id == 1437
 
 
-def test_where_an_answer_stands_that_serves_nothing_is_claimed(
-    leases: Leases, cache: Cache, clock: ManualClock
-) -> None:
-    answer(cache, 1437, clock.now())
-    standing = leases.claim(WANTED, "late")
-    assert standing.lease.owner == ""
-    assert WANTED.served_by(standing.row, clock.now())
+def test_claim_gets_no_lease_if_a_stored_reply_satisfies_it(leases: Leases, cache: Cache, clock: ManualClock) -> None:
+    store_reply(cache, 1437, clock.now())
+    stored = leases.claim(WANTED, "late")
+    assert stored.lease.owner == ""
+    assert WANTED.served_by(stored.row, clock.now())
 
 
-def test_a_row_from_a_clock_that_ran_ahead_serves_nobody(leases: Leases, cache: Cache, clock: ManualClock) -> None:
-    answer(cache, 1437, clock.now() + 2 * CLOCKS_APART)
+def test_row_from_a_clock_that_ran_ahead_satisfies_no_claim(leases: Leases, cache: Cache, clock: ManualClock) -> None:
+    store_reply(cache, 1437, clock.now() + 2 * CLOCKS_APART)
     assert leases.claim(WANTED, "first").lease.owner == "first"
 
 
-def test_a_lease_ends_only_when_it_is_over_by_every_clock(leases: Leases, clock: ManualClock) -> None:
+def test_lease_expires_only_when_it_is_over_by_every_clock(leases: Leases, clock: ManualClock) -> None:
     leases.claim(WANTED, "dead")
     clock.advance(LEASE + SKEW - 0.01)
     assert leases.claim(WANTED, "heir").lease.owner == "dead"
@@ -83,39 +81,41 @@ def test_a_lease_ends_only_when_it_is_over_by_every_clock(leases: Leases, clock:
     assert leases.claim(WANTED, "heir").lease.owner == "heir"
 
 
-def test_a_lease_from_a_clock_that_ran_ahead_keeps_nobody(leases: Leases, clock: ManualClock) -> None:
+def test_lease_from_a_clock_that_ran_ahead_blocks_no_claim(leases: Leases, clock: ManualClock) -> None:
     leases.claim(WANTED, "wrong")
     leases.extend(WANTED, "wrong", clock.now() + 2 * LONGEST)
     assert leases.claim(WANTED, "right").lease.owner == "right"
 
 
-def test_pairs_portals_and_generations_are_leased_apart(leases: Leases) -> None:
+def test_pairs_portals_and_generations_have_separate_leases(leases: Leases) -> None:
     leases.claim(WANTED, "first")
     assert leases.claim(Wanted(MEMBER_ID, 2, DEAL), "second").lease.owner == "second"
     assert leases.claim(Wanted("f" * 32, 1, DEAL), "third").lease.owner == "third"
 
 
-# -- wanting it fresh --------------------------------------------------------------------------------------------------
+# -- fresh queries -----------------------------------------------------------------------------------------------------
 
 
-def test_what_was_asked_for_before_does_not_serve_who_wants_it_fresh(
+def test_fresh_query_is_not_satisfied_by_a_reply_requested_before(
     leases: Leases, cache: Cache, clock: ManualClock
 ) -> None:
-    answer(cache, 1437, clock.now())
+    store_reply(cache, 1437, clock.now())
     assert leases.claim(fresh_since(clock.now() + 1), "first").lease.owner == "first"
 
 
-def test_what_was_asked_for_since_does(leases: Leases, cache: Cache, clock: ManualClock) -> None:
-    answer(cache, 1437, clock.now())
+def test_fresh_query_is_satisfied_by_a_reply_requested_since(leases: Leases, cache: Cache, clock: ManualClock) -> None:
+    store_reply(cache, 1437, clock.now())
     assert leases.claim(fresh_since(clock.now() - 1), "first").lease.owner == ""
 
 
-def test_what_an_event_told_since_does_not(leases: Leases, hearing: Hearing, clock: ManualClock) -> None:
+def test_fresh_query_is_not_satisfied_by_an_event_received_since(
+    leases: Leases, hearing: Hearing, clock: ManualClock
+) -> None:
     hearing.heard(MEMBER_ID, 1, DEAL, 1437, clock.now())
     assert leases.claim(fresh_since(clock.now() - 1), "first").lease.owner == "first"
 
 
-def test_nor_does_the_mark_that_a_forgetting_leaves(leases: Leases, cache: Cache, clock: ManualClock) -> None:
+def test_fresh_query_is_not_satisfied_by_the_mark_of_a_forget(leases: Leases, cache: Cache, clock: ManualClock) -> None:
     cache.forget(MEMBER_ID, 1, DEAL)
     assert leases.claim(fresh_since(clock.now() - 1), "first").lease.owner == "first"
 
@@ -123,7 +123,7 @@ def test_nor_does_the_mark_that_a_forgetting_leaves(leases: Leases, cache: Cache
 # -- extending and ending ----------------------------------------------------------------------------------------------
 
 
-def test_a_lease_can_be_extended_by_its_owner_only(leases: Leases, clock: ManualClock) -> None:
+def test_lease_is_extended_by_its_owner_only(leases: Leases, clock: ManualClock) -> None:
     leases.claim(WANTED, "first")
     leases.extend(WANTED, "second", clock.now() + 50)
     assert leases.read(WANTED).lease.until == pytest.approx(clock.now() + LEASE)
@@ -132,23 +132,23 @@ def test_a_lease_can_be_extended_by_its_owner_only(leases: Leases, clock: Manual
     assert leases.claim(WANTED, "second").lease.owner == "first"
 
 
-def test_the_answer_ends_the_lease(leases: Leases, cache: Cache, clock: ManualClock) -> None:
+def test_stored_reply_ends_the_lease(leases: Leases, cache: Cache, clock: ManualClock) -> None:
     leases.claim(WANTED, "first")
-    answer(cache, 1437, clock.now())
-    standing = leases.read(WANTED)
-    assert standing.lease.owner == ""
-    assert WANTED.served_by(standing.row, clock.now())
+    store_reply(cache, 1437, clock.now())
+    stored = leases.read(WANTED)
+    assert stored.lease.owner == ""
+    assert WANTED.served_by(stored.row, clock.now())
 
 
-def test_a_lease_that_is_released_is_free_at_once_and_says_what_the_portal_said(leases: Leases) -> None:
+def test_released_lease_is_free_at_once_and_contains_the_failure(leases: Leases) -> None:
     leases.claim(WANTED, "first")
-    leases.release(WANTED, "first", "what the portal said")
-    assert leases.read(WANTED).lease.failure == "what the portal said"
+    leases.release(WANTED, "first", "the portal's error")
+    assert leases.read(WANTED).lease.failure == "the portal's error"
     next_one = leases.claim(WANTED, "second").lease
     assert (next_one.owner, next_one.failure) == ("second", "")
 
 
-def test_whose_lease_was_taken_over_releases_nothing(leases: Leases, clock: ManualClock) -> None:
+def test_release_by_the_former_owner_of_a_lease_changes_nothing(leases: Leases, clock: ManualClock) -> None:
     leases.claim(WANTED, "slow")
     clock.advance(LEASE + SKEW + 0.1)
     taken_over = leases.claim(WANTED, "heir").lease
@@ -156,7 +156,7 @@ def test_whose_lease_was_taken_over_releases_nothing(leases: Leases, clock: Manu
     assert leases.read(WANTED).lease == taken_over
 
 
-def test_stores_in_trouble_fail_neither_extending_nor_releasing(
+def test_store_failures_are_not_raised_by_extend_and_release(
     stores: Stores, clock: ManualClock, leases: Leases
 ) -> None:
     broken = Leases(stores.dynamodb, "NoSuchTable", clock)
@@ -184,17 +184,17 @@ def test_an_event_fills_a_row_that_has_only_a_lease(
     assert (row.chat_id, row.source) == (1437, "event")
 
 
-def test_whoever_forgets_frees_the_pair_for_asking_anew(leases: Leases, cache: Cache, clock: ManualClock) -> None:
+def test_forget_frees_the_pair_for_a_new_claim(leases: Leases, cache: Cache, clock: ManualClock) -> None:
     leases.claim(WANTED, "first")
     asked_at = clock.now()
     clock.advance(0.1)
     cache.forget(MEMBER_ID, 1, DEAL)
-    answer(cache, 1437, asked_at)  # asked for before it was forgotten
+    store_reply(cache, 1437, asked_at)  # requested before the forget
     assert leases.claim(WANTED, "second").lease.owner == "second"
 
 
-def test_a_lease_changes_nothing_of_the_row(leases: Leases, cache: Cache, clock: ManualClock) -> None:
-    answer(cache, 1437, clock.now() - 2 * FRESH_POSITIVE)
+def test_lease_leaves_the_rest_of_the_row_unchanged(leases: Leases, cache: Cache, clock: ManualClock) -> None:
+    store_reply(cache, 1437, clock.now() - 2 * FRESH_POSITIVE)
     before = cache.get(MEMBER_ID, 1, DEAL)
     leases.claim(WANTED, "first")
     leases.extend(WANTED, "first", clock.now() + 10)
@@ -204,7 +204,7 @@ def test_a_lease_changes_nothing_of_the_row(leases: Leases, cache: Cache, clock:
     assert cache.get(MEMBER_ID, 1, DEAL) == before
 
 
-def test_a_lease_that_nothing_followed_is_garbage_within_hours(
+def test_lease_without_a_reply_expires_in_the_table_within_hours(
     stores: Stores, leases: Leases, clock: ManualClock
 ) -> None:
     leases.claim(WANTED, "first")

@@ -1,4 +1,4 @@
-"""Any order of claims, answers, events, forgettings and deaths, by clocks that differ: what leases promise holds."""
+"""The rules of leases hold for any order of claims, replies, events, forget calls and crashes, by differing clocks."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -43,7 +43,7 @@ class Process:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """One pair and three processes. What a process holds is known here, whatever the table says."""
+    """One pair and three processes. The model keeps what each process holds, independent of the table."""
 
     pairs = 0
 
@@ -61,7 +61,7 @@ class AnyOrder(RuleBasedStateMachine):
     def _holders(self) -> list[Process]:
         return [each for each in self._processes if each.owner and self._true.now() <= each.until]
 
-    def _everybody_lets_go(self) -> None:
+    def _release_all(self) -> None:
         for process in self._processes:
             process.owner = ""
 
@@ -73,14 +73,14 @@ class AnyOrder(RuleBasedStateMachine):
         process.claims += 1
         owner = f"{which}.{process.claims}"
         others = [each for each in self._holders() if each is not process]
-        standing = process.leases.claim(wanted, owner)
-        served = wanted.served_by(standing.row, now)
-        if standing.lease.owner == owner:
-            assert not others, "two hold the lease"
-            assert not served, "what was there already is asked for"
+        stored = process.leases.claim(wanted, owner)
+        served = wanted.served_by(stored.row, now)
+        if stored.lease.owner == owner:
+            assert not others, "two processes hold the lease"
+            assert not served, "a stored reply is requested again"
             process.owner, process.until, process.asked_at = owner, self._true.now() + LEASE, now
         else:
-            assert served or not standing.lease.free(now), "nobody holds it, and it was not given"
+            assert served or not stored.lease.free(now), "the lease was free, but not given"
 
     @rule(which=PROCESSES, ahead=st.sampled_from([1.0, 10.0]))
     def extends(self, which: int, ahead: float) -> None:
@@ -103,24 +103,24 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(which=PROCESSES, chat_id=st.none() | st.integers(1, 3))
     def answers(self, which: int, chat_id: int | None) -> None:
-        """Perhaps long after the lease: the portal was slow."""
+        """Perhaps long after the end of the lease: the portal was slow."""
         process = self._processes[which]
         if process.owner:
             process.cache.put(MEMBER_ID, 1, self._ref, chat_id, method="im.chat.get", asked_at=process.asked_at)
-            self._everybody_lets_go()
+            self._release_all()
             row = process.cache.get(MEMBER_ID, 1, self._ref)
             assert row is not None
             assert row.asked_at >= process.asked_at - 1e-5
 
     @rule(which=PROCESSES, chat_id=st.integers(1, 3))
-    def hears(self, which: int, chat_id: int) -> None:
+    def learns(self, which: int, chat_id: int) -> None:
         process = self._processes[which]
         process.hearing.heard(MEMBER_ID, 1, self._ref, chat_id, process.clock.now())
 
     @rule(which=PROCESSES)
     def forgets(self, which: int) -> None:
         self._processes[which].cache.forget(MEMBER_ID, 1, self._ref)
-        self._everybody_lets_go()
+        self._release_all()
 
     @rule(seconds=st.sampled_from([0.001, 0.5, LEASE - 0.2, LEASE + 1, FRESH_POSITIVE]))
     def time_passes(self, seconds: float) -> None:
@@ -132,7 +132,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert row is None or (row.source in ("portal", "event", "forgotten") and row.asked_at >= self._begun - 1)
 
 
-def test_no_order_of_claims_and_answers_breaks_what_leases_promise(stores: Stores) -> None:
+def test_lease_rules_hold_for_any_order_of_claims_and_replies(stores: Stores) -> None:
     class OnTheseStores(AnyOrder):
         def __init__(self) -> None:
             super().__init__(stores)

@@ -1,4 +1,4 @@
-"""A row's key and the pair that stands in it: no two pairs, portals or generations share a row."""
+"""A row's key and the pair stored in it: no two pairs, portals or generations share a row."""
 
 import pytest
 from hypothesis import given
@@ -33,7 +33,7 @@ def chat_id(cache: Cache, ref: EntityRef = DEAL, generation: int = 1) -> int | N
     return row.chat_id if row else None
 
 
-def test_pairs_that_differ_only_in_where_a_separator_stands_never_share_a_row(
+def test_pairs_that_differ_only_in_the_position_of_a_separator_never_share_a_row(
     stores: Stores, cache: Cache, clock: ManualClock
 ) -> None:
     pairs = [("A#B", "C"), ("A", "B#C"), ("A|B", "C"), ("A", "B|C"), ('A","B', "C"), ("A", 'B","C'), ("AB", "C")]
@@ -62,7 +62,7 @@ def test_portals_and_generations_never_share_a_row(cache: Cache, clock: ManualCl
     assert cache_key("a", 11, DEAL) != cache_key("a#1", 1, DEAL)
 
 
-def test_the_longest_emoji_are_stored_and_stay_below_the_limits_of_keys(
+def test_pair_of_the_longest_emoji_is_stored_within_the_limits_of_keys(
     stores: Stores, cache: Cache, clock: ManualClock
 ) -> None:
     put(cache, 1437, asked_at=clock.now(), ref=EMOJI)
@@ -73,7 +73,7 @@ def test_the_longest_emoji_are_stored_and_stay_below_the_limits_of_keys(
         assert len(item[name]["S"].encode()) < LONGEST_KEY / 8
 
 
-def test_a_row_that_speaks_of_another_pair_is_not_believed(stores: Stores, cache: Cache, clock: ManualClock) -> None:
+def test_row_with_another_pair_than_its_key_is_ignored(stores: Stores, cache: Cache, clock: ManualClock) -> None:
     put(cache, 1437, asked_at=clock.now())
     stores.dynamodb.update_item(
         TableName=stores.cache_table,

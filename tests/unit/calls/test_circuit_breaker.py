@@ -1,4 +1,4 @@
-"""While a portal admits nothing it is not called, but for one probe at a time; and what is no such failure is none."""
+"""A portal that admits nothing is not called, except by one probe at a time; other failures do not open the circuit."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Process = Callable[[], Circuit]
 
 @pytest.fixture
 def process(stores: Stores, clock: ManualClock) -> Process:
-    """One more process upon the same store."""
+    """One more process with the same store."""
     return lambda: Circuit(stores.dynamodb, stores.cache_table, clock)
 
 
@@ -47,7 +47,7 @@ def _enters(circuit: Circuit) -> bool:
 # -- one portal, some processes ----------------------------------------------------------------------------------------
 
 
-def test_a_portal_that_shut_one_process_out_is_called_by_none(process: Process, clock: ManualClock) -> None:
+def test_portal_that_blocked_one_process_is_called_by_none(process: Process, clock: ManualClock) -> None:
     first, second, third = process(), process(), process()
     assert admitted(second) == [True]
     open_by(first)
@@ -69,7 +69,7 @@ def test_when_a_probe_is_due_one_process_takes_it(process: Process, clock: Manua
         assert admitted(*processes) == [True, False, False, False]
 
 
-def test_an_answer_to_the_probe_lets_everybody_in(process: Process, clock: ManualClock) -> None:
+def test_successful_probe_admits_every_process(process: Process, clock: ManualClock) -> None:
     first, second = process(), process()
     open_by(first)
     clock.advance(FIRST_PAUSE + 1)
@@ -81,7 +81,7 @@ def test_an_answer_to_the_probe_lets_everybody_in(process: Process, clock: Manua
     assert admitted(first, second) == [True, True]
 
 
-def test_a_probe_that_never_tells_is_followed_by_another_in_time(process: Process, clock: ManualClock) -> None:
+def test_probe_without_an_outcome_is_followed_by_another_in_time(process: Process, clock: ManualClock) -> None:
     first, second = process(), process()
     open_by(first)
     clock.advance(FIRST_PAUSE + 1)
@@ -99,7 +99,7 @@ def test_failures_of_all_processes_are_one_row(process: Process) -> None:
         process().enter(MEMBER_ID)
 
 
-def test_failures_of_processes_that_know_nothing_of_each_other_all_count(process: Process, clock: ManualClock) -> None:
+def test_failures_of_separate_processes_all_count(process: Process, clock: ManualClock) -> None:
     processes = [process() for _ in range(IN_A_ROW)]
     entered = [each.enter(MEMBER_ID) for each in processes]
     for each, state in zip(processes, entered, strict=True):
@@ -109,7 +109,7 @@ def test_failures_of_processes_that_know_nothing_of_each_other_all_count(process
         process().enter(MEMBER_ID)
 
 
-def test_another_portal_is_another_matter(circuit: Circuit) -> None:
+def test_circuit_of_one_portal_does_not_affect_another(circuit: Circuit) -> None:
     open_by(circuit)
     assert circuit.enter("another") == State()
 
@@ -122,7 +122,7 @@ def test_another_portal_is_another_matter(circuit: Circuit) -> None:
     ],
     ids=["overload", "plan"],
 )
-def test_callers_are_told_why_and_until_when(
+def test_refused_caller_gets_the_error_code_and_the_time_to_retry_after(
     circuit: Circuit, clock: ManualClock, error: BitrixError, kind: type[ChatLookupError], code: str
 ) -> None:
     open_by(circuit, error)
@@ -147,7 +147,7 @@ def test_a_portal_that_answers_costs_no_write_and_few_reads(stores: Stores, cloc
 # -- a store that fails ------------------------------------------------------------------------------------------------
 
 
-def test_a_store_that_does_not_answer_shuts_nobody_out(stores: Stores, clock: ManualClock, process: Process) -> None:
+def test_store_failure_refuses_no_caller(stores: Stores, clock: ManualClock, process: Process) -> None:
     open_by(process())
     store = BadDay(stores.dynamodb)
     store.down |= {"get_item", "put_item"}
@@ -159,7 +159,7 @@ def test_a_store_that_does_not_answer_shuts_nobody_out(stores: Stores, clock: Ma
     assert admitted(circuit) == [False]
 
 
-def test_a_claim_that_is_sent_again_after_its_answer_was_lost_holds(stores: Stores, clock: ManualClock) -> None:
+def test_claim_that_is_repeated_after_a_lost_response_holds(stores: Stores, clock: ManualClock) -> None:
     circuit = Circuit(BadDay(stores.dynamodb, repeats=True).client, stores.cache_table, clock)
     open_by(circuit)
     clock.advance(FIRST_PAUSE + 1)
@@ -169,7 +169,7 @@ def test_a_claim_that_is_sent_again_after_its_answer_was_lost_holds(stores: Stor
     assert circuit.enter(MEMBER_ID) == State()
 
 
-def test_a_row_of_a_clock_that_ran_wrong_holds_nobody_back(process: Process, clock: ManualClock) -> None:
+def test_row_of_a_clock_that_ran_wrong_refuses_no_caller(process: Process, clock: ManualClock) -> None:
     clock.advance(24 * 3600)
     open_by(process())
     clock.advance(-24 * 3600)

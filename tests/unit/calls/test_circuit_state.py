@@ -1,4 +1,4 @@
-"""What follows from what came of a call, for a portal's circuit: when it opens, for how long, and what closes it."""
+"""A portal's circuit after the outcome of a call: when it opens, for how long, and what closes it."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ NOW = 1_763_000_000.0
         ("im.chat.get", "BRAND_NEW", 503, False),
     ],
 )
-def test_only_what_speaks_of_the_whole_portal_shuts(method: str, code: str, status: int, shut: bool) -> None:
+def test_only_errors_of_the_whole_portal_open_the_circuit(method: str, code: str, status: int, shut: bool) -> None:
     assert shuts(method, BitrixError(code, status, method=method)) is shut
 
 
@@ -59,7 +59,7 @@ def test_pauses_double_from_half_a_minute_to_ten_and_stay_there_for_years() -> N
     assert pause(100_000) == LONGEST_PAUSE
 
 
-def test_calls_without_an_answer_shut_after_some_in_a_row_within_a_minute() -> None:
+def test_circuit_opens_after_some_failures_in_a_row_within_a_minute() -> None:
     state = State()
     for number in range(IN_A_ROW):
         assert not state.code
@@ -67,14 +67,14 @@ def test_calls_without_an_answer_shut_after_some_in_a_row_within_a_minute() -> N
     assert (state.code, state.probe_at) == ("TRANSPORT", NOW + IN_A_ROW - 1 + FIRST_PAUSE)
 
 
-def test_calls_that_fail_now_and_then_shut_nothing() -> None:
+def test_occasional_failures_do_not_open_the_circuit() -> None:
     state = State()
     for number in range(10 * IN_A_ROW):
         state = failed(state, SILENT, NOW + number * WITHIN / (IN_A_ROW - 1))
         assert not state.code
 
 
-def test_an_answer_between_them_begins_the_row_anew() -> None:
+def test_success_restarts_the_count_of_failures() -> None:
     state = State()
     for number in range(10 * IN_A_ROW):
         entered = state
@@ -84,7 +84,7 @@ def test_an_answer_between_them_begins_the_row_anew() -> None:
         assert not state.code
 
 
-def test_who_comes_back_from_before_it_shut_neither_opens_it_nor_lengthens_its_pause() -> None:
+def test_outcome_of_a_call_from_before_the_circuit_opened_neither_closes_it_nor_lengthens_its_pause() -> None:
     before = State()
     shut = failed(before, SHUT, NOW)
     assert failed(shut, SHUT, NOW + 1) == shut
@@ -95,7 +95,7 @@ def test_who_comes_back_from_before_it_shut_neither_opens_it_nor_lengthens_its_p
     assert answered(latest, latest) == State()
 
 
-def test_a_probe_that_finds_another_reason_tells_that_one_from_then_on() -> None:
+def test_probe_with_another_error_replaces_the_code_of_the_circuit() -> None:
     shut = probed(failed(State(), SHUT, NOW), NOW + 30)
     assert failed(shut, BitrixError("PORTAL_DELETED", 500), NOW + 31) == replace(
         shut, code="PORTAL_DELETED", status=500
@@ -103,7 +103,7 @@ def test_a_probe_that_finds_another_reason_tells_that_one_from_then_on() -> None
 
 
 @given(arrivals=st.lists(st.floats(min_value=0, max_value=400), max_size=80))
-def test_however_callers_come_a_portal_that_stays_shut_hears_of_few(arrivals: list[float]) -> None:
+def test_portal_that_stays_blocked_gets_few_calls_at_any_arrivals(arrivals: list[float]) -> None:
     state, now, calls = State(), NOW, 0
     for gap in arrivals:
         now += gap

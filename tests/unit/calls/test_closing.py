@@ -1,4 +1,4 @@
-"""What closes a portal is said twice; methods that keys let pass close nothing; a closed portal is looked at."""
+"""A portal closes at the second sign; methods that keys let pass close nothing; a closed portal gets looks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -115,7 +115,7 @@ def test_a_method_that_is_always_odd_costs_one_profile_in_a_while(
     assert state_of(service) is PortalState.ACTIVE
 
 
-def test_without_a_slot_for_a_second_sign_nothing_is_closed(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_portal_is_not_closed_without_a_slot_for_the_second_sign(service: Service, bitrix24: FakeBitrix24) -> None:
     portal = install(service, rate=0.1, burst=1)
     bitrix24.refuses("PAYMENT_REQUIRED", 401)
     with pytest.raises(BitrixError):
@@ -124,7 +124,7 @@ def test_without_a_slot_for_a_second_sign_nothing_is_closed(service: Service, bi
     assert state_of(service) is PortalState.ACTIVE
 
 
-def test_while_the_store_does_not_answer_nothing_is_closed(
+def test_portal_is_not_closed_while_the_store_fails(
     stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, service: Service, portal: Portal
 ) -> None:
     bad_day = BadDay(stores.dynamodb)
@@ -160,7 +160,7 @@ def test_a_profile_that_is_refused_is_confirmed_by_another_method(
     [*[(code, status) for code, status, _ in SIGNS], *SHUTS, ("TIMEOUT", 0), ("authorization_error", 401), ("X", 401)],
 )
 @pytest.mark.parametrize("method", [PASSED, READ])
-def test_what_a_passed_method_answers_is_its_callers_error_alone(
+def test_error_of_a_passed_method_affects_its_caller_only(
     service: Service, call: Call, bitrix24: FakeBitrix24, code: str, status: int, method: str
 ) -> None:
     bitrix24.refuses(code, status)
@@ -172,9 +172,7 @@ def test_what_a_passed_method_answers_is_its_callers_error_alone(
     assert call() == 1437
 
 
-def test_no_other_method_than_the_services_own_teaches_whatever_its_caller_says(
-    service: Service, call: Call, bitrix24: FakeBitrix24
-) -> None:
+def test_only_the_services_own_methods_can_close_a_portal(service: Service, call: Call, bitrix24: FakeBitrix24) -> None:
     assert PASSED not in OWN_METHODS
     bitrix24.refuses("PAYMENT_REQUIRED", 401)
     deadline = Deadline.after(10, service.clock)
@@ -185,7 +183,7 @@ def test_no_other_method_than_the_services_own_teaches_whatever_its_caller_says(
     assert state_of(service) is PortalState.ACTIVE
 
 
-def test_a_passed_method_teaches_limits(call: Call, bitrix24: FakeBitrix24) -> None:
+def test_limits_are_learned_from_a_passed_method(call: Call, bitrix24: FakeBitrix24) -> None:
     bitrix24.fails(PASSED, "OPERATION_TIME_LIMIT", 429)
     for _ in range(3):
         with pytest.raises(BitrixError, match="OPERATION_TIME_LIMIT"):
@@ -236,7 +234,7 @@ def test_every_closed_state_is_looked_at_after_a_minute_and_then_after_twice_as_
 
 
 @pytest.mark.parametrize("state", CLOSED)
-def test_a_portal_that_answers_a_look_is_open_and_tells_so_once(
+def test_portal_that_answers_a_look_opens_and_its_recovery_is_reported_once(
     service: Service, another_process: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24, state: PortalState
 ) -> None:
     service.portals.states.close(portal, state, "CODE")
@@ -248,7 +246,7 @@ def test_a_portal_that_answers_a_look_is_open_and_tells_so_once(
     assert another_process.recoveries.told == []
 
 
-def test_a_portal_that_answers_profile_is_open_whatever_it_says_to_the_call_that_came(
+def test_portal_that_answers_profile_opens_even_if_the_callers_method_fails(
     service: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     service.portals.states.close(portal, PortalState.UNPAID, "PAYMENT_REQUIRED")
@@ -273,7 +271,7 @@ def test_a_refusal_with_a_documented_code_of_another_kind_shows_that_the_grant_i
     ("code", "status"),
     [("PAYMENT_REQUIRED", 401), ("SOMETHING_NEW", 403), ("NOT_JSON", 403), ("QUERY_LIMIT_EXCEEDED", 503), ("X", 401)],
 )
-def test_a_look_that_shows_nothing_leaves_the_portal_closed_and_its_caller_with_the_states_answer(
+def test_look_that_shows_nothing_leaves_the_portal_closed_and_raises_the_error_of_the_state(
     service: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24, code: str, status: int
 ) -> None:
     service.portals.states.close(portal, PortalState.UNPAID, "PAYMENT_REQUIRED")
@@ -324,7 +322,7 @@ def test_a_passed_method_waits_for_a_look_by_profile_too(
 
 
 @pytest.mark.parametrize(("code", "status", "state"), [("OVERLOAD_LIMIT", 503, BLOCKED), ("TRANSPORT", 0, UNREACHABLE)])
-def test_a_portal_that_is_called_again_tells_so(
+def test_recovery_is_reported_when_a_portal_is_called_again(
     service: Service, call: Call, bitrix24: FakeBitrix24, code: str, status: int, state: str
 ) -> None:
     bitrix24.refuses(code, status)
@@ -338,7 +336,7 @@ def test_a_portal_that_is_called_again_tells_so(
 
 
 @pytest.mark.parametrize(("code", "status"), [("NOT_JSON", 403), ("SOMETHING_NEW", 401)])
-def test_a_page_that_may_be_about_what_was_asked_neither_opens_the_circuit_nor_closes_it(
+def test_reply_that_may_concern_one_method_only_neither_opens_nor_closes_the_circuit(
     service: Service, call: Call, bitrix24: FakeBitrix24, code: str, status: int
 ) -> None:
     bitrix24.fails(READ, code, status)
@@ -361,7 +359,7 @@ def test_a_page_that_may_be_about_what_was_asked_neither_opens_the_circuit_nor_c
 # -- a stop ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_stopped_portal_is_asked_nothing_and_no_look_ends_the_stop(
+def test_stopped_portal_is_not_called_and_no_look_ends_the_stop(
     service: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24, output: Output
 ) -> None:
     del output

@@ -1,4 +1,4 @@
-"""Whatever a portal answers: one odd answer closes it for no caller, and every closed portal opens by itself.
+"""Random answers of a portal: one odd answer closes it for no caller, and every closed portal opens by itself.
 
 ANSWERS=10000 SEED=1 pytest tests/unit/calls/test_closing_random_answers.py
 """
@@ -41,7 +41,7 @@ Ask = Callable[[], object]
 
 
 class Scene:
-    """One portal and the processes that call it; `recoveries` is what they tell."""
+    """One portal and the processes that call it; `process.recoveries` contains the recoveries that they report."""
 
     def __init__(self, process: Renewing, portal: AnsweringPortal) -> None:
         self.process = process
@@ -72,12 +72,12 @@ class Scene:
     def state(self) -> PortalState:
         return self.process.record().state
 
-    def odd(self, said: Said | None) -> None:
-        """Have the methods that are asked for here answer so; `profile` and `scope` are well."""
-        self.portal.odd = {} if said is None else dict.fromkeys((READ, BATCH, PASSED), said)
+    def odd(self, answer: Said | None) -> None:
+        """Make the methods called here return this answer; `profile` and `scope` succeed."""
+        self.portal.odd = {} if answer is None else dict.fromkeys((READ, BATCH, PASSED), answer)
 
     def opens_within(self, seconds: float) -> bool:
-        """Whether a caller who comes once a minute is answered in that time."""
+        """Whether a caller that tries once a minute gets an answer in that time."""
         end = self.clock.now() + seconds
         while self.clock.now() <= end:
             with suppress(*REFUSALS):
@@ -85,10 +85,10 @@ class Scene:
             self.clock.advance(FIRST_LOOK)
         return False
 
-    def error_of(self, said: Said) -> BitrixError | None:
+    def error_of(self, answer: Said) -> BitrixError | None:
         """What one answer is read as, at the portal's own address."""
         endpoint = self.process.tokens.grant(self.process.record(), self._deadline()).endpoint
-        outcome = read_reply(said.reply_to(endpoint, READ), endpoint, READ, 0.0)
+        outcome = read_reply(answer.reply_to(endpoint, READ), endpoint, READ, 0.0)
         return outcome if isinstance(outcome, BitrixError) else None
 
 
@@ -120,20 +120,20 @@ def test_the_answers_are_read_as_errors_of_every_class() -> None:
 def test_one_odd_answer_closes_the_portal_for_no_caller(scene: Scene) -> None:
     random = Random(SEED)  # noqa: S311 - no secret
     for number in range(ONE_ODD):
-        said = any_answer(random)
+        answer = any_answer(random)
         asked, ask = len(scene.process.server.asked), random.choice(kinds(scene))
-        scene.odd(said)
+        scene.odd(answer)
         with suppress(*REFUSALS):
             ask()
-        error = scene.error_of(said)
+        error = scene.error_of(answer)
         scene.odd(None)
-        told = f"answer {number} of seed {SEED}: {said}"
-        assert scene.state is PortalState.ACTIVE, told
+        message = f"answer {number} of seed {SEED}: {answer}"
+        assert scene.state is PortalState.ACTIVE, message
         refreshed = len(scene.process.server.asked) > asked
-        assert not refreshed or (error is not None and may_refresh(error)), told
+        assert not refreshed or (error is not None and may_refresh(error)), message
         # A limit, which is no closing, may hold a caller back for ten minutes; by then the pair may be renewed again.
         scene.clock.advance(RENEWED_EVERY)
-        assert scene.single() == WELL, told
+        assert scene.single() == WELL, message
     assert scene.process.recoveries.told == []
 
 
@@ -141,40 +141,40 @@ def may_refresh(error: BitrixError) -> bool:
     return error.error_class is ErrorClass.REFRESH or error.metric_code == "PORTAL_RENAMED"
 
 
-def test_whatever_a_portal_answers_to_everything_it_opens_by_itself_once_it_is_well(scene: Scene) -> None:
+def test_portal_opens_by_itself_after_odd_answers_to_every_method(scene: Scene) -> None:
     random = Random(SEED + 1)  # noqa: S311 - no secret
     closed: Counter[str] = Counter()
-    told: list[tuple[str, str, str]] = scene.process.recoveries.told
+    recovered: list[tuple[str, str, str]] = scene.process.recoveries.told
     for number in range(EVERYTHING_ODD):
-        scene.portal.everything = said = any_answer(random)
+        scene.portal.everything = answer = any_answer(random)
         for ask in (scene.single, random.choice(kinds(scene)), scene.single):
             with suppress(*REFUSALS):
                 ask()
             scene.clock.advance(random.choice([0, FIRST_LOOK, RENEWED_EVERY]))
-        before, state = len(told), scene.state
+        before, state = len(recovered), scene.state
         closed[state] += 1
         scene.portal.everything = None
-        message = f"answer {number} of seed {SEED + 1}: {said}; it was {state}"
-        # The longest pause, of state or circuit, and the minute of the caller who comes then.
+        message = f"answer {number} of seed {SEED + 1}: {answer}; it was {state}"
+        # The longest pause, of state or circuit, and the minute until the caller tries again.
         assert scene.opens_within(LONGEST_PAUSE + FIRST_LOOK), message
         assert scene.state is PortalState.ACTIVE, message
         if state is not PortalState.ACTIVE:
-            assert [state for _, state, _ in told[before:]] == [state], message
+            assert [state for _, state, _ in recovered[before:]] == [state], message
         scene.clock.advance(RENEWED_EVERY)
     print(f"seed {SEED + 1}: states that {EVERYTHING_ODD} answers led to: {dict(closed)}")  # noqa: T201 - the figures
     assert len(closed) > 1, closed
 
 
-def test_a_method_that_a_key_lets_pass_closes_nothing_whatever_everything_answers(scene: Scene) -> None:
+def test_passed_method_closes_nothing_for_any_answer(scene: Scene) -> None:
     random = Random(SEED + 2)  # noqa: S311 - no secret
     for number in range(PASSED_ODD):
-        scene.portal.everything = said = any_answer(random)
+        scene.portal.everything = answer = any_answer(random)
         for _ in range(6):
             with suppress(*REFUSALS):
                 scene.passed()
         scene.portal.everything = None
-        told = f"answer {number} of seed {SEED + 2}: {said}"
-        assert scene.state is PortalState.ACTIVE, told
+        message = f"answer {number} of seed {SEED + 2}: {answer}"
+        assert scene.state is PortalState.ACTIVE, message
         scene.clock.advance(RENEWED_EVERY)
-        assert scene.single() == WELL, told
+        assert scene.single() == WELL, message
     assert scene.process.recoveries.told == []

@@ -1,4 +1,4 @@
-"""What fails in passing is tried again where that is safe, and every attempt teaches the service something."""
+"""Temporary failures are retried where that is safe, and the service learns from every attempt."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -20,7 +20,7 @@ WRITE = "imbot.v2.Chat.Message.send"
 
 
 def failing(bitrix24: FakeBitrix24, method: str, *codes: tuple[str, int]) -> None:
-    """Have a method end in these errors, one after the other, and answer after that."""
+    """Make a method raise these errors, one after the other, and return a result after that."""
     left: Iterator[tuple[str, int]] = iter(codes)
 
     def reply(_: Mapping[str, object]) -> object:
@@ -53,7 +53,7 @@ PASSING = [("TRANSPORT", 0), ("TIMEOUT", 0), ("HTTP_5XX", 502), ("INTERNAL_SERVE
 
 
 @pytest.mark.parametrize("error", PASSING, ids=str)
-def test_a_read_that_fails_in_passing_is_made_again(
+def test_read_is_retried_after_temporary_failures(
     call: Call, bitrix24: FakeBitrix24, output: Output, error: tuple[str, int]
 ) -> None:
     failing(bitrix24, READ, error, error)
@@ -63,7 +63,7 @@ def test_a_read_that_fails_in_passing_is_made_again(
     assert output.lines[0]["attempts"] == 3
 
 
-def test_the_third_failure_is_the_callers(call: Call, bitrix24: FakeBitrix24) -> None:
+def test_third_failure_is_raised_to_the_caller(call: Call, bitrix24: FakeBitrix24) -> None:
     failing(bitrix24, READ, ("TRANSPORT", 0), ("TIMEOUT", 0), ("HTTP_5XX", 502))
     with pytest.raises(BitrixError, match="HTTP_5XX"):
         call()
@@ -71,7 +71,7 @@ def test_the_third_failure_is_the_callers(call: Call, bitrix24: FakeBitrix24) ->
 
 
 @pytest.mark.parametrize("error", PASSING, ids=str)
-def test_a_write_that_may_have_been_done_is_not_made_again(
+def test_write_that_may_have_been_done_is_not_retried(
     call: Call, bitrix24: FakeBitrix24, error: tuple[str, int]
 ) -> None:
     failing(bitrix24, WRITE, error)
@@ -81,7 +81,7 @@ def test_a_write_that_may_have_been_done_is_not_made_again(
 
 
 @pytest.mark.parametrize("method", [READ, WRITE])
-def test_what_came_too_often_is_sent_once_more_after_a_pause_of_everybodys(
+def test_call_refused_for_too_many_requests_is_retried_once_after_a_pause_of_all_processes(
     call: Call, bitrix24: FakeBitrix24, another_process: Service, portal: Portal, clock: ManualClock, method: str
 ) -> None:
     failing(bitrix24, method, ("QUERY_LIMIT_EXCEEDED", 503))
@@ -95,7 +95,7 @@ def test_what_came_too_often_is_sent_once_more_after_a_pause_of_everybodys(
     assert clock.now() - began > 1
 
 
-def test_what_comes_too_often_twice_is_the_callers(call: Call, bitrix24: FakeBitrix24) -> None:
+def test_second_refusal_for_too_many_requests_is_raised_to_the_caller(call: Call, bitrix24: FakeBitrix24) -> None:
     failing(bitrix24, READ, *[("QUERY_LIMIT_EXCEEDED", 503)] * 3)
     with pytest.raises(BitrixError, match="QUERY_LIMIT_EXCEEDED"):
         call(seconds=60)
@@ -105,7 +105,7 @@ def test_what_comes_too_often_twice_is_the_callers(call: Call, bitrix24: FakeBit
 @pytest.mark.parametrize(
     "error", [("OVERLOAD_LIMIT", 503), ("PORTAL_DELETED", 500), ("ACCESS_ERROR", 403), ("INVALID_ARG_VALUE", 400)]
 )
-def test_what_only_looks_as_if_it_passed_is_not_tried_again(
+def test_permanent_failure_that_looks_temporary_is_not_retried(
     call: Call, bitrix24: FakeBitrix24, error: tuple[str, int]
 ) -> None:
     failing(bitrix24, READ, error)
@@ -114,7 +114,7 @@ def test_what_only_looks_as_if_it_passed_is_not_tried_again(
     assert bitrix24.methods.count(READ) == 1
 
 
-def test_without_time_left_for_it_there_is_no_other_attempt(call: Call, bitrix24: FakeBitrix24) -> None:
+def test_call_is_not_retried_without_time_for_another_attempt(call: Call, bitrix24: FakeBitrix24) -> None:
     bitrix24.seconds = 4
     failing(bitrix24, READ, *[("TIMEOUT", 0)] * 3)
     with pytest.raises(BitrixError, match="TIMEOUT"):
@@ -125,17 +125,17 @@ def test_without_time_left_for_it_there_is_no_other_attempt(call: Call, bitrix24
 def test_each_attempt_waits_for_a_slot_of_its_own(service: Service, bitrix24: FakeBitrix24, clock: ManualClock) -> None:
     portal = install(service, rate=0.5, burst=1)
     failing(bitrix24, READ, ("TRANSPORT", 0), ("TRANSPORT", 0))
-    told: list[float] = []
-    service.calls.call(portal, READ, {}, Deadline.after(10, clock), on_slot=told.append)
+    slots: list[float] = []
+    service.calls.call(portal, READ, {}, Deadline.after(10, clock), on_slot=slots.append)
     began = bitrix24.calls[0].at
     assert [called.at - began for called in bitrix24.calls] == pytest.approx([0, 2, 4], abs=0.01)
-    assert told == pytest.approx([called.at for called in bitrix24.calls], abs=0.01)
+    assert slots == pytest.approx([called.at for called in bitrix24.calls], abs=0.01)
 
 
-# -- what an attempt teaches -------------------------------------------------------------------------------------------
+# -- what is learned from an attempt -----------------------------------------------------------------------------------
 
 
-def test_a_portal_that_shuts_us_out_is_asked_again_by_itself(
+def test_portal_that_blocks_the_service_is_called_again_after_the_pause(
     call: Call, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers(READ, 1437)
@@ -152,7 +152,7 @@ def test_a_portal_that_shuts_us_out_is_asked_again_by_itself(
     assert call() == 1437
 
 
-def test_a_portal_that_is_down_is_left_alone_after_a_look_up_or_two(
+def test_portal_that_is_down_is_not_called_after_a_look_up_or_two(
     call: Call, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     failing(bitrix24, READ, *[("TRANSPORT", 0)] * 5)
@@ -164,7 +164,7 @@ def test_a_portal_that_is_down_is_left_alone_after_a_look_up_or_two(
     assert call() == 1437
 
 
-def test_a_slot_that_came_after_the_portal_shut_is_not_used(
+def test_slot_that_came_after_the_circuit_opened_is_not_used(
     service: Service, another_process: Service, bitrix24: FakeBitrix24
 ) -> None:
     portal = install(service, rate=0.2, burst=1)
@@ -180,7 +180,7 @@ def test_a_slot_that_came_after_the_portal_shut_is_not_used(
     assert bitrix24.methods == [READ, "profile"]
 
 
-def test_a_method_whose_time_is_spent_is_refused_without_asking_until_its_reset(
+def test_method_out_of_operating_time_is_refused_without_a_call_until_its_reset(
     call: Call, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.fails(READ, "OPERATION_TIME_LIMIT", 429, reset_at=clock.now() + 300)
@@ -197,7 +197,7 @@ def test_a_method_whose_time_is_spent_is_refused_without_asking_until_its_reset(
     assert [call(), call()] == [1437, 1437]
 
 
-def test_while_its_time_stays_spent_a_method_is_asked_once_a_minute(
+def test_method_that_stays_out_of_operating_time_is_called_once_a_minute(
     call: Call, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.fails(READ, "OPERATION_TIME_LIMIT", 429)
@@ -208,15 +208,15 @@ def test_while_its_time_stays_spent_a_method_is_asked_once_a_minute(
     assert len(bitrix24.calls) <= 600 / BUCKET + 1
 
 
-# -- what is learned fails nobody --------------------------------------------------------------------------------------
+# -- a failure to store what was learned -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fate", ["down", "lost"])
+@pytest.mark.parametrize("failure", ["down", "lost"])
 @pytest.mark.parametrize("code", ["", "OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT", "TRANSPORT"])
-def test_a_store_that_fails_after_the_call_changes_nothing_of_what_came_of_it(
-    stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, service: Service, fate: str, code: str
+def test_store_failure_after_the_call_does_not_change_its_outcome(
+    stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, service: Service, failure: str, code: str
 ) -> None:
-    """Else a message that was sent would be taken for unsent, and sent again."""
+    """Otherwise a message that was sent would be taken for unsent, and sent again."""
     portal = install(service)
     store = BadDay(stores.dynamodb)
     process = build(
@@ -227,7 +227,7 @@ def test_a_store_that_fails_after_the_call_changes_nothing_of_what_came_of_it(
     )
 
     def reply(_: Mapping[str, object]) -> object:
-        getattr(store, fate).update({"get_item", "put_item", "update_item"})
+        getattr(store, failure).update({"get_item", "put_item", "update_item"})
         if code:
             raise BitrixError(code, method=WRITE)
         return 7
@@ -245,10 +245,10 @@ def test_a_store_that_fails_after_the_call_changes_nothing_of_what_came_of_it(
 @pytest.mark.parametrize(
     "error", [("ACCESS_DENIED", 403), ("OVERLOAD_LIMIT", 503), ("OPERATION_TIME_LIMIT", 429), ("TRANSPORT", 0)]
 )
-def test_a_grant_that_is_not_the_portals_own_is_tried_once_and_stops_nobody(
+def test_grant_that_is_not_the_portals_own_is_tried_once_and_stops_no_other_caller(
     service: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24, error: tuple[str, int]
 ) -> None:
-    """Else anybody with some token, a guest of the portal's, could stop the look-ups of all the others."""
+    """Otherwise a user with any token, such as a guest of the portal, could stop the look-ups of all others."""
     deadline = Deadline.after(10, service.clock)
     theirs = service.tokens.grant(portal, deadline)
     failing(bitrix24, "profile", *[error] * 6)
@@ -259,7 +259,7 @@ def test_a_grant_that_is_not_the_portals_own_is_tried_once_and_stops_nobody(
     assert call("profile") == 1437
 
 
-def test_nor_is_it_used_while_the_portal_is_not_called(
+def test_grant_that_is_not_the_portals_own_is_not_used_while_the_circuit_is_open(
     service: Service, call: Call, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     deadline = Deadline.after(10, service.clock)
@@ -274,7 +274,7 @@ def test_nor_is_it_used_while_the_portal_is_not_called(
 # -- portals whose state ends by itself --------------------------------------------------------------------------------
 
 
-def test_of_all_who_come_when_an_unpaid_portal_is_due_one_finds_out(
+def test_one_of_all_callers_makes_the_look_when_an_unpaid_portal_is_due(
     service: Service, another_process: Service, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     portal = install(service, state=PortalState.UNPAID, retry_at=clock.now() - 1)
@@ -297,7 +297,7 @@ def test_of_all_who_come_when_an_unpaid_portal_is_due_one_finds_out(
     assert another_process.calls.call(portal, READ, {}, Deadline.after(10, clock)).result == 1437
 
 
-def test_the_right_to_find_out_is_had_although_its_answer_was_lost(
+def test_claim_of_a_look_holds_although_its_response_was_lost(
     stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, service: Service
 ) -> None:
     portal = install(service, state=PortalState.UNPAID, retry_at=clock.now() - 1)
@@ -330,7 +330,7 @@ def test_a_look_that_fails_is_followed_by_another_when_that_is_due(
     assert service.portals.get(portal.member_id).state is PortalState.ACTIVE
 
 
-def test_a_portal_in_a_state_is_busy_like_any_other(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_portal_without_a_slot_is_busy(service: Service, bitrix24: FakeBitrix24) -> None:
     portal = install(service, rate=0.1, burst=1)
     bitrix24.answers(READ, 1437)
     service.calls.call(portal, READ, {}, Deadline.after(2, service.clock))

@@ -26,7 +26,7 @@ def attempts(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemet
 
 
 def make(attempts: Attempts, telemetry: Telemetry, clock: ManualClock, *, once: bool = False) -> None:
-    """Make the request, as one invocation, whatever comes of it."""
+    """Make the request, as one invocation, and ignore its outcome."""
     deadline = Deadline.after(10, clock)
     with telemetry.invocation("test"):
         try:

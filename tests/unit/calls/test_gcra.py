@@ -1,4 +1,4 @@
-"""The arithmetic of the shared pace: pure functions, from what is reserved to who may call when."""
+"""The arithmetic of the shared pace: pure functions, from reservations to the slots of callers."""
 
 import itertools
 
@@ -50,7 +50,7 @@ def test_no_window_holds_more_slots_than_the_burst_and_what_leaks_meanwhile(
 
 
 @given(paces, shares, st.lists(st.tuples(st.floats(0, 5), waits), max_size=60))
-def test_within_a_class_whoever_comes_first_calls_first(
+def test_slots_within_a_class_are_in_the_order_of_arrival(
     pace: Pace, share: Share, arrivals: list[tuple[float, float]]
 ) -> None:
     slots = [slot for _, slot, _ in reserved(pace, [(pause, share, patience) for pause, patience in arrivals])]
@@ -67,7 +67,7 @@ def test_no_slot_lies_in_the_past_or_beyond_the_patience_of_its_class(
 
 
 @given(paces, st.floats(0, 30))
-def test_bulk_leaves_a_fifth_of_the_burst_to_those_who_wait(pace: Pace, patience: float) -> None:
+def test_bulk_leaves_a_fifth_of_the_burst_to_interactive_callers(pace: Pace, patience: float) -> None:
     bulk_share = max(1, int(usable(pace) * BULK_SHARE))
     slots = reserved(pace, [(0.0, Share.BULK, patience)] * 400 + [(0.0, Share.INTERACTIVE, TINY)] * 400)
     taken = sum(1 for _, _, share in slots if share is Share.BULK)
@@ -79,7 +79,7 @@ def test_bulk_leaves_a_fifth_of_the_burst_to_those_who_wait(pace: Pace, patience
 
 @given(paces)
 def test_bulk_takes_a_burst_in_steps_and_its_last_slot_is_no_later_for_that(pace: Pace) -> None:
-    """The steps are short against the time in which slots come back, and those who wait know none."""
+    """The steps are short against the time in which slots come back, and interactive callers have none."""
     slots = [slot for _, slot, _ in reserved(pace, [(0.0, Share.BULK, 30.0)] * 400)]
     apart = [after - before for before, after in itertools.pairwise(slots)]
     step = pace.interval * BULK_SPREAD
@@ -90,7 +90,7 @@ def test_bulk_takes_a_burst_in_steps_and_its_last_slot_is_no_later_for_that(pace
 
 
 @given(paces, shares, st.floats(0, 120), waits)
-def test_a_refused_caller_is_told_the_very_moment_from_which_he_would_be_admitted(
+def test_refused_caller_gets_the_earliest_time_of_its_admission(
     pace: Pace, share: Share, ahead: float, patience: float
 ) -> None:
     tat = NOW + pace.reach(share) + ahead

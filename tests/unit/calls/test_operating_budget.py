@@ -36,7 +36,7 @@ class Portal:
 
 
 class Bulk:
-    """Processes that share out so many calls. What they do lies in a queue of moments, and the clock follows it."""
+    """Processes that share so many calls. Their actions are in a queue by time, and the clock follows it."""
 
     def __init__(self, stores: Stores, clock: ManualClock, portal: Portal, calls: int) -> None:
         self._clock = clock
@@ -52,7 +52,7 @@ class Bulk:
             self._at(clock.now(), self._begin(process))
 
     def seconds(self) -> float:
-        """Work everything off; how long it took."""
+        """Make all the calls; returns the seconds it took."""
         began = self._clock.now()
         while self._queue:
             moment, _, act = heapq.heappop(self._queue)
@@ -102,7 +102,7 @@ class Bulk:
 
 
 def least_seconds(plan: Plan, calls: int) -> float:
-    """What the plan allows whoever knows the portal's count: its share of the burst, then a batch at each slot."""
+    """What the plan allows a caller that knows the count: its share of the burst, then a batch at each slot."""
     portal, clock = Portal(plan), ManualClock()
     began, pace, tat = clock.now(), Pace(plan.rate, int(plan.burst)), 0.0
     while calls > 0:
@@ -131,7 +131,7 @@ def test_bulk_never_meets_the_operating_limit_and_ends_soon_after_what_it_allows
     assert seconds <= least * 1.10
 
 
-def test_whoever_knows_nothing_of_operating_time_meets_its_limit(stores: Stores, clock: ManualClock) -> None:
+def test_bulk_meets_an_operating_limit_that_is_below_the_assumed_one(stores: Stores, clock: ManualClock) -> None:
     portal = Portal(Plan(operating_limit=120, operating_cost_ms=20))  # far less than is assumed
     Bulk(stores, clock, portal, 20_000).seconds()
     assert portal.refused > 0

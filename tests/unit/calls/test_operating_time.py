@@ -1,4 +1,4 @@
-"""Operating time: what the processes know of it together, and when a method that was refused is asked again."""
+"""Operating time: the figures that processes share, and when a refused method is called again."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,12 +59,14 @@ def process(stores: Stores, clock: ManualClock, dynamodb: Counting | None = None
 # -- the budget --------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_known_is_nothing_used(one: Operating) -> None:
+def test_budget_is_whole_if_nothing_is_known(one: Operating) -> None:
     assert one.budget(MEMBER_ID, IM).left == ALL
     assert one.budget(MEMBER_ID, IM).calls(50) == 50
 
 
-def test_what_one_process_was_told_every_process_knows(one: Operating, another: Operating, clock: ManualClock) -> None:
+def test_figures_that_one_process_notes_are_known_to_every_process(
+    one: Operating, another: Operating, clock: ManualClock
+) -> None:
     one.note(MEMBER_ID, IM, 100.0, clock.now() + 500, duration=0.25)
     budget = another.budget(MEMBER_ID, IM)
     assert budget.left == ALL - 100
@@ -82,7 +84,7 @@ def test_bulk_stops_before_the_portal_refuses(one: Operating, clock: ManualClock
     assert one.budget(MEMBER_ID, IM).calls(50) == 0
 
 
-def test_when_some_of_it_came_back_a_small_request_finds_out_how_much(one: Operating, clock: ManualClock) -> None:
+def test_small_request_is_allowed_after_the_reset_to_measure_the_budget(one: Operating, clock: ManualClock) -> None:
     one.note(MEMBER_ID, IM, 470.0, clock.now() + 300, duration=0.1)
     clock.advance(301.1)
     budget = one.budget(MEMBER_ID, IM)
@@ -91,14 +93,14 @@ def test_when_some_of_it_came_back_a_small_request_finds_out_how_much(one: Opera
     assert one.budget(MEMBER_ID, IM).left == ALL - 200
 
 
-def test_if_nothing_came_back_after_all_bulk_waits_on(one: Operating, another: Operating, clock: ManualClock) -> None:
+def test_bulk_waits_on_if_the_reset_returned_no_time(one: Operating, another: Operating, clock: ManualClock) -> None:
     one.note(MEMBER_ID, IM, 470.0, clock.now() + 300)
     clock.advance(301.1)
     one.note(MEMBER_ID, IM, 471.0, clock.now() + 60)
     assert another.budget(MEMBER_ID, IM).calls(50) == 0
 
 
-def test_a_portal_that_names_no_reset_is_asked_again_a_minute_later(one: Operating, clock: ManualClock) -> None:
+def test_portal_that_names_no_reset_is_called_again_a_minute_later(one: Operating, clock: ManualClock) -> None:
     one.note(MEMBER_ID, IM, 470.0, None)
     clock.advance(59)
     assert one.budget(MEMBER_ID, IM).calls(50) == 0
@@ -106,15 +108,13 @@ def test_a_portal_that_names_no_reset_is_asked_again_a_minute_later(one: Operati
     assert one.budget(MEMBER_ID, IM).calls(50) == 50
 
 
-def test_a_reset_that_is_named_beyond_all_reason_does_not_stop_bulk_for_ever(
-    one: Operating, clock: ManualClock
-) -> None:
+def test_absurdly_late_reset_does_not_stop_bulk_for_ever(one: Operating, clock: ManualClock) -> None:
     one.note(MEMBER_ID, IM, 470.0, clock.now() * 1000)
     clock.advance(602)
     assert one.budget(MEMBER_ID, IM).calls(50) == 50
 
 
-def test_after_ten_minutes_nothing_of_it_counts(one: Operating, clock: ManualClock) -> None:
+def test_figures_expire_after_ten_minutes(one: Operating, clock: ManualClock) -> None:
     one.note(MEMBER_ID, IM, 300.0, clock.now() + 600)
     clock.advance(600.1)
     assert one.budget(MEMBER_ID, IM).left == ALL
@@ -133,13 +133,11 @@ def test_after_ten_minutes_nothing_of_it_counts(one: Operating, clock: ManualClo
         (-3, 0, 0),
     ],
 )
-def test_a_request_holds_so_many_calls_as_fit_into_two_seconds_and_into_what_is_left(
-    left: float, cost: float, calls: int
-) -> None:
+def test_calls_of_a_request_fit_into_two_seconds_and_into_the_budget(left: float, cost: float, calls: int) -> None:
     assert Budget(left, 0.0, cost).calls(50) == calls
 
 
-def test_what_a_call_costs_is_measured_again_and_again(one: Operating) -> None:
+def test_cost_of_a_call_follows_new_measurements(one: Operating) -> None:
     for _ in range(40):
         one.note(MEMBER_ID, IM, None, None, duration=0.5)
     for _ in range(40):
@@ -147,7 +145,7 @@ def test_what_a_call_costs_is_measured_again_and_again(one: Operating) -> None:
     assert one.budget(MEMBER_ID, IM).cost == pytest.approx(0.1, abs=0.01)
 
 
-# -- what it costs -----------------------------------------------------------------------------------------------------
+# -- cost in the table -------------------------------------------------------------------------------------------------
 
 
 def test_small_sums_are_never_written(one: Operating, dynamodb: Counting, clock: ManualClock) -> None:
@@ -166,7 +164,7 @@ def test_a_window_full_of_work_costs_a_write_for_each_two_seconds_of_it(
     assert 230 <= dynamodb.writes <= 240
 
 
-def test_a_process_asks_for_stops_every_few_seconds_and_not_with_every_call(
+def test_stop_is_read_every_few_seconds_and_not_at_every_call(
     one: Operating, dynamodb: Counting, clock: ManualClock
 ) -> None:
     for _ in range(60):
@@ -175,7 +173,7 @@ def test_a_process_asks_for_stops_every_few_seconds_and_not_with_every_call(
     assert dynamodb.reads <= 3
 
 
-def test_figures_that_a_portal_omits_are_not_missed(one: Operating, dynamodb: Counting) -> None:
+def test_reply_without_figures_changes_nothing(one: Operating, dynamodb: Counting) -> None:
     one.note(MEMBER_ID, IM, None, None)
     assert dynamodb.writes == 0
     assert one.budget(MEMBER_ID, IM).left == ALL
@@ -200,7 +198,7 @@ def test_the_reset_that_the_error_names_counts_first(one: Operating, clock: Manu
     assert one.stop(MEMBER_ID, IM, clock.now() + 30) == pytest.approx(clock.now() + 31)
 
 
-def test_bulk_may_be_the_one_who_tries_when_a_stop_is_over(one: Operating, clock: ManualClock) -> None:
+def test_bulk_may_make_the_trial_call_when_a_stop_is_over(one: Operating, clock: ManualClock) -> None:
     one.note(MEMBER_ID, IM, 480.0, clock.now() + 400)
     one.stop(MEMBER_ID, IM, clock.now() + 30)
     clock.advance(31.1)
@@ -208,7 +206,7 @@ def test_bulk_may_be_the_one_who_tries_when_a_stop_is_over(one: Operating, clock
 
 
 @pytest.mark.parametrize("named", [None, -5.0, 1e9])
-def test_without_a_credible_reset_a_minute_passes(one: Operating, clock: ManualClock, named: float | None) -> None:
+def test_stop_without_a_credible_reset_lasts_a_minute(one: Operating, clock: ManualClock, named: float | None) -> None:
     reset_at = None if named is None else clock.now() + named
     assert one.stop(MEMBER_ID, IM, reset_at) == pytest.approx(clock.now() + 60)
 
@@ -222,22 +220,22 @@ def test_a_process_that_found_no_stop_learns_of_one_within_three_seconds(
     assert another.stopped_until(MEMBER_ID, IM) is not None
 
 
-def test_when_it_is_due_one_caller_tries_and_his_answer_lets_all_in(
+def test_one_caller_tries_when_the_stop_is_over_and_its_success_admits_all(
     stores: Stores, one: Operating, clock: ManualClock
 ) -> None:
     one.stop(MEMBER_ID, IM)
     crowd = [process(stores, clock) for _ in range(5)]
     clock.advance(60.1)
-    told = [each.stopped_until(MEMBER_ID, IM) for each in crowd]
-    assert told[0] is None
-    assert told[1:] == pytest.approx([clock.now() + 60] * 4)
+    stops = [each.stopped_until(MEMBER_ID, IM) for each in crowd]
+    assert stops[0] is None
+    assert stops[1:] == pytest.approx([clock.now() + 60] * 4)
     crowd[0].note(MEMBER_ID, IM, 3.0, clock.now() + 600)
     clock.advance(3.1)
     assert [each.stopped_until(MEMBER_ID, IM) for each in crowd] == [None] * 5
 
 
 @pytest.mark.parametrize("operating", [None, 0.0, 1.0])
-def test_an_answer_without_figures_lets_all_in_too(
+def test_success_without_figures_admits_all_too(
     one: Operating, another: Operating, clock: ManualClock, operating: float | None
 ) -> None:
     one.stop(MEMBER_ID, IM)
@@ -248,7 +246,7 @@ def test_an_answer_without_figures_lets_all_in_too(
     assert one.stopped_until(MEMBER_ID, IM) is None
 
 
-def test_a_try_that_is_refused_again_stops_the_method_for_another_minute(
+def test_refused_trial_stops_the_method_for_another_minute(
     one: Operating, another: Operating, clock: ManualClock
 ) -> None:
     one.stop(MEMBER_ID, IM)
@@ -259,7 +257,7 @@ def test_a_try_that_is_refused_again_stops_the_method_for_another_minute(
         assert another.stopped_until(MEMBER_ID, IM) == pytest.approx(clock.now() + 60)
 
 
-def test_an_answer_that_was_under_way_when_the_method_was_stopped_does_not_let_anybody_in(
+def test_reply_that_was_under_way_when_the_method_was_stopped_does_not_end_the_stop(
     one: Operating, another: Operating, clock: ManualClock
 ) -> None:
     one.stop(MEMBER_ID, IM)
@@ -269,7 +267,7 @@ def test_an_answer_that_was_under_way_when_the_method_was_stopped_does_not_let_a
     assert another.stopped_until(MEMBER_ID, IM) is not None
 
 
-def test_if_the_one_who_tries_dies_another_tries_a_minute_later(
+def test_another_process_tries_a_minute_later_if_the_first_dies(
     one: Operating, another: Operating, clock: ManualClock
 ) -> None:
     one.stop(MEMBER_ID, IM)
@@ -281,7 +279,7 @@ def test_if_the_one_who_tries_dies_another_tries_a_minute_later(
     assert another.stopped_until(MEMBER_ID, IM) is None
 
 
-def test_whose_claim_is_written_twice_still_has_the_right_to_try(stores: Stores, clock: ManualClock) -> None:
+def test_claim_that_is_written_twice_still_allows_the_trial(stores: Stores, clock: ManualClock) -> None:
     loses = process(stores, clock, Counting(stores.dynamodb, loses=True))
     loses.stop(MEMBER_ID, IM)
     clock.advance(60.1)
@@ -289,7 +287,7 @@ def test_whose_claim_is_written_twice_still_has_the_right_to_try(stores: Stores,
     assert process(stores, clock).stopped_until(MEMBER_ID, IM) is not None
 
 
-def test_a_stop_from_a_clock_that_ran_wrong_stops_nobody(stores: Stores, one: Operating, clock: ManualClock) -> None:
+def test_stop_from_a_clock_that_ran_wrong_stops_no_caller(stores: Stores, one: Operating, clock: ManualClock) -> None:
     stores.dynamodb.put_item(
         TableName=stores.cache_table,
         Item={"pk": {"S": f"OPERATING#{MEMBER_ID}#{IM}"}, "stopped_until": {"N": str(clock.now() + 1e6)}},
@@ -304,8 +302,8 @@ def test_the_figures_of_the_last_answer_are_remembered_while_they_count(
     one.note(MEMBER_ID, "im.chat.get", 0.5, clock.now() + 600, duration=0.1)
     one.note(MEMBER_ID, "im.chat.get", 0.75, clock.now() + 600, duration=0.1)
     one.note(MEMBER_ID, "im.chat.get", None, None)
-    told = one.last_told(MEMBER_ID, "im.chat.get")
-    assert told == OperatingTime(0.75, clock.now() + 600, 0.1)
+    figures = one.last_told(MEMBER_ID, "im.chat.get")
+    assert figures == OperatingTime(0.75, clock.now() + 600, 0.1)
     assert another.last_told(MEMBER_ID, "im.chat.get") is None, "no process reads for it"
     clock.advance(601)
     assert one.last_told(MEMBER_ID, "im.chat.get") is None

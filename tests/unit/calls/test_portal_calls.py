@@ -1,4 +1,4 @@
-"""Every call to a portal: inside its pace and its deadline, counted, and with nothing of it lost."""
+"""Every call to a portal: within its pace and its deadline, counted, and with its failures logged."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_a_call_is_counted_with_its_wait_and_its_latency(
     assert output.values("PortalErrors") == []
 
 
-def test_a_failure_is_counted_by_code_and_by_class_and_told_on_the_line(
+def test_failure_is_counted_by_code_and_by_class_and_logged(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline, output: Output
 ) -> None:
     bitrix24.fails("im.chat.get", "Access_Error", 403)
@@ -57,7 +57,7 @@ def test_a_failure_is_counted_by_code_and_by_class_and_told_on_the_line(
     assert line["portal_said"] == "what the portal said"
 
 
-def test_a_code_that_no_row_knows_is_other_in_the_metric_and_whole_on_the_line(
+def test_code_without_a_row_is_other_in_the_metric_and_whole_in_the_log(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline, output: Output
 ) -> None:
     bitrix24.fails("im.chat.get", "BRAND_NEW_CODE", 400)
@@ -105,7 +105,7 @@ def test_a_call_is_made_only_while_there_is_time_for_an_answer(
     assert len(bitrix24.calls) == 1
 
 
-def test_only_the_bots_own_methods_are_told_the_bots_token(
+def test_only_the_bots_own_methods_get_the_bots_token(
     service: Service, bitrix24: FakeBitrix24, deadline: Deadline
 ) -> None:
     arn, version = service.tokens.keep_webhook(WEBHOOK_URL, "b0tt0ken-b0tt0ken")
@@ -116,7 +116,7 @@ def test_only_the_bots_own_methods_are_told_the_bots_token(
     assert ["botToken" in called.params for called in bitrix24.calls] == [False, False, True]
 
 
-def test_no_line_metric_or_error_holds_the_webhooks_code(
+def test_no_log_line_metric_or_error_contains_the_webhooks_code(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline, output: Output
 ) -> None:
     bitrix24.fails("im.chat.get", f"code {WEBHOOK_CODE}", 400)
@@ -136,7 +136,7 @@ def test_no_line_metric_or_error_holds_the_webhooks_code(
         ("PORTAL_RENAMED", 302, PortalState.RENAMED, PortalMisconfigured),
     ],
 )
-def test_a_failure_that_lasts_marks_the_portal_and_the_next_caller_is_told_without_a_call(
+def test_permanent_failure_marks_the_portal_and_the_next_caller_fails_without_a_call(
     service: Service,
     portal: Portal,
     bitrix24: FakeBitrix24,
@@ -161,7 +161,7 @@ def test_a_failure_that_lasts_marks_the_portal_and_the_next_caller_is_told_witho
     ("code", "status", "attempts"),
     [("QUERY_LIMIT_EXCEEDED", 503, 2), ("ACCESS_ERROR", 403, 1), ("expired_token", 401, 1), ("X", 500, 3)],
 )
-def test_a_failure_that_passes_leaves_the_portal_open(
+def test_temporary_failure_leaves_the_portal_open(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline, code: str, status: int, attempts: int
 ) -> None:
     bitrix24.fails("im.chat.get", code, status)

@@ -1,4 +1,4 @@
-"""Calls to a portal that is opened by tokens: refused ones are renewed once, and no refusal starts a loop."""
+"""Calls to a portal with tokens: a refused token is renewed once, and no refusal starts a loop."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -40,7 +40,7 @@ class TokenedPortal(FakeBitrix24):
         endpoint = self.calls[-1].endpoint
         code = self.refused.get(endpoint.auth) or self.refused.get(endpoint.host)
         if code:
-            raise BitrixError(*code, method=self.calls[-1].method, description="what the portal said")
+            raise BitrixError(*code, method=self.calls[-1].method, description="description by the portal")
         return CHAT
 
     @property
@@ -107,7 +107,7 @@ def test_a_token_is_renewed_a_minute_before_its_end_without_asking_the_portal_wi
     assert bitrix24.tokens == [FIRST_ACCESS, "issued-access-1"]
 
 
-def test_who_was_refused_a_token_that_another_has_renewed_uses_the_others(
+def test_process_refused_for_a_token_that_another_has_renewed_uses_the_new_one(
     process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer
 ) -> None:
     other = process.another()
@@ -132,7 +132,7 @@ def test_who_was_refused_a_token_that_another_has_renewed_uses_the_others(
         ("NOT_JSON", 302),
     ],
 )
-def test_what_is_not_about_the_token_renews_nothing(
+def test_error_that_is_not_about_the_token_renews_nothing(
     process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer, code: str, status: int
 ) -> None:
     bitrix24.refused[FIRST_ACCESS] = (code, status)
@@ -146,7 +146,7 @@ def test_what_is_not_about_the_token_renews_nothing(
 # -- no loop -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_portal_that_refuses_the_renewed_token_too_is_left_alone_until_the_next_look(
+def test_portal_that_refuses_the_renewed_token_too_is_not_called_until_the_next_look(
     process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     bitrix24.refused["acme.bitrix24.com"] = ("invalid_token", 401)
@@ -192,7 +192,7 @@ def test_a_portal_that_never_accepts_a_token_costs_a_refresh_after_10_20_40_minu
 
 
 @pytest.mark.usefixtures("portal")
-def test_because_of_refusals_a_portal_is_renewed_once_in_ten_minutes_whatever_answers_come_between(
+def test_refusals_renew_a_portal_once_in_ten_minutes_even_with_successes_between(
     process: Renewing, bitrix24: TokenedPortal, server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     """A portal that takes each token for a minute, and refuses it from then on."""
@@ -207,7 +207,7 @@ def test_because_of_refusals_a_portal_is_renewed_once_in_ten_minutes_whatever_an
 
 
 @pytest.mark.parametrize("age", [0.0, 30.0, LIFETIME / 2])
-def test_the_first_refusal_renews_at_once_whatever_the_tokens_age(
+def test_first_refusal_renews_at_once_at_any_age_of_the_token(
     process: Renewing,
     portal: Portal,
     bitrix24: TokenedPortal,
@@ -236,7 +236,7 @@ def test_an_outage_of_the_authorisation_server_does_not_use_up_the_renewal(
 # -- a new address -----------------------------------------------------------------------------------------------------
 
 
-def test_a_renamed_portal_is_found_where_the_authorisation_server_says_and_the_redirect_is_not_followed(
+def test_renamed_portal_is_called_at_the_authorisation_servers_address_and_not_at_the_redirects(
     process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer
 ) -> None:
     bitrix24.refused["acme.bitrix24.com"] = ("PORTAL_RENAMED", 302)
@@ -246,7 +246,7 @@ def test_a_renamed_portal_is_found_where_the_authorisation_server_says_and_the_r
     assert process.record().domain == "acme-group.bitrix24.com"
 
 
-def test_where_the_authorisation_server_knows_no_other_address_nobody_asks_it_at_every_call(
+def test_authorisation_server_that_has_no_other_address_is_not_asked_at_every_call(
     process: Renewing, portal: Portal, bitrix24: TokenedPortal, server: FakeAuthorisationServer
 ) -> None:
     bitrix24.refused["acme.bitrix24.com"] = ("PORTAL_RENAMED", 302)
@@ -258,7 +258,7 @@ def test_where_the_authorisation_server_knows_no_other_address_nobody_asks_it_at
         process.portals.get(MEMBER_ID)
 
 
-# -- what refusals leave behind ----------------------------------------------------------------------------------------
+# -- the state after a refusal -----------------------------------------------------------------------------------------
 
 REFUSALS = [
     ("authorization_error", 401, PortalState.REAUTHORISE, PortalReauthorise),
@@ -268,7 +268,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("code", "status", "state", "error"), REFUSALS)
 @pytest.mark.parametrize("renewed", ["", "before the call", "after the call"])
-def test_a_portal_that_admits_nothing_any_more_is_marked_however_new_the_token_is(
+def test_portal_that_admits_nothing_any_more_is_marked_at_any_age_of_the_token(
     process: Renewing,
     portal: Portal,
     bitrix24: TokenedPortal,
@@ -304,7 +304,7 @@ def test_a_portal_that_was_unpaid_and_answers_again_is_open_again(
 
 
 @pytest.mark.parametrize("code", ["", "PAYMENT_REQUIRED", "authorization_error"])
-def test_whatever_a_slow_call_learns_a_portal_that_was_uninstalled_meanwhile_stays_so(
+def test_outcome_of_a_slow_call_does_not_reopen_a_portal_that_was_uninstalled_meanwhile(
     process: Renewing, stores: Stores, bitrix24: TokenedPortal, clock: ManualClock, code: str
 ) -> None:
     portal = process.install(state=PortalState.UNPAID, retry_at=clock.now() + 60)
@@ -337,7 +337,7 @@ def test_whatever_a_slow_call_learns_a_portal_that_was_uninstalled_meanwhile_sta
         ("HTTP_5XX", 502, PortalUnavailable),
     ],
 )
-def test_what_keeps_a_token_from_being_renewed_is_what_the_caller_is_told(
+def test_reason_for_a_failed_renewal_is_raised_to_the_caller(
     process: Renewing,
     portal: Portal,
     bitrix24: TokenedPortal,
@@ -355,7 +355,7 @@ def test_what_keeps_a_token_from_being_renewed_is_what_the_caller_is_told(
     assert output.metric("PortalErrors", code=code) == 1
 
 
-def test_no_token_is_printed_whatever_comes_of_it(
+def test_no_token_is_logged_at_success_or_failure(
     process: Renewing, portal: Portal, bitrix24: TokenedPortal, output: Output
 ) -> None:
     bitrix24.refused[FIRST_ACCESS] = ("expired_token", 401)
@@ -368,7 +368,7 @@ def test_no_token_is_printed_whatever_comes_of_it(
         assert token not in output.text
 
 
-def test_what_a_renewal_was_is_counted(
+def test_outcome_of_a_renewal_is_counted(
     process: Renewing, portal: Portal, bitrix24: TokenedPortal, clock: ManualClock, output: Output
 ) -> None:
     clock.advance(500)

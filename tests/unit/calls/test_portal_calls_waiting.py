@@ -59,7 +59,7 @@ class Crowd:
 
 
 def crowd(stores: Stores, telemetry: Telemetry, *, dead: bool, used: int, server_takes: float) -> Crowd:
-    """What comes of 24 callers with 10 s each, after so many calls of the bucket were used."""
+    """The outcome of 24 callers with 10 s each, after so many calls of the bucket were used."""
     stage = Stage()
     clock, bitrix24 = cast("ManualClock", stage), BusyPortal(stage)
     server = FakeAuthorisationServer(clock)
@@ -89,7 +89,7 @@ def calls(stage: Stage, process: Renewing) -> Actor:
 
 
 def runs(stage: Stage) -> None:
-    """Each goes on as soon as its time has come, until all have ended."""
+    """Run each process as soon as its time has come, until all have ended."""
     while ready := stage.ready():
         stage.advance(ready[0])
 

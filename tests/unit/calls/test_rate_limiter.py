@@ -66,7 +66,7 @@ def wait(
 def until_refused(
     limiter: Limiter, clock: OthersGoOn, *, share: Share = Share.INTERACTIVE, patience: float = 10
 ) -> list[float]:
-    """Reserve until no slot is left; answers how long each had to wait."""
+    """Reserve until no slot is left; returns how long each had to wait."""
     waited: list[float] = []
     with suppress(PortalBusy):
         while True:
@@ -87,7 +87,7 @@ def test_a_burst_is_admitted_at_once_and_then_one_each_interval(stores: Stores, 
     assert waited[9:] == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.5, 3.0], abs=TINY)
 
 
-def test_whoever_waits_sleeps_for_exactly_as_long_as_he_is_told(stores: Stores, clock: OthersGoOn) -> None:
+def test_wait_sleeps_for_exactly_the_time_that_it_returns(stores: Stores, clock: OthersGoOn) -> None:
     limiter = process(stores, clock)
     for _ in range(3):
         waited = wait(limiter, clock, Pace(2, 1))
@@ -95,7 +95,7 @@ def test_whoever_waits_sleeps_for_exactly_as_long_as_he_is_told(stores: Stores, 
     assert waited == pytest.approx(1.0, abs=TINY)
 
 
-def test_processes_that_know_nothing_of_each_other_keep_one_pace(stores: Stores, clock: OthersGoOn) -> None:
+def test_processes_that_share_only_the_table_keep_one_pace(stores: Stores, clock: OthersGoOn) -> None:
     processes = [process(stores, clock) for _ in range(5)]
     waited = [wait(each, clock, Pace(2, 10)) for _ in range(5) for each in processes]
     assert waited == pytest.approx([max(0.0, (number - 8) * 0.5) for number in range(25)], abs=0.01)
@@ -108,7 +108,7 @@ def test_portals_do_not_wait_for_each_other(stores: Stores, clock: OthersGoOn) -
     assert limiter.wait("b", Pace(2, 1), Share.INTERACTIVE, deadline) == 0
 
 
-def test_after_a_pause_the_whole_burst_is_there_again_and_no_more(stores: Stores, clock: OthersGoOn) -> None:
+def test_whole_burst_and_no_more_is_available_after_a_pause(stores: Stores, clock: OthersGoOn) -> None:
     limiter = process(stores, clock)
     for _ in range(9):
         wait(limiter, clock, Pace(2, 10))
@@ -116,7 +116,7 @@ def test_after_a_pause_the_whole_burst_is_there_again_and_no_more(stores: Stores
     assert [wait(limiter, clock, Pace(2, 10)) for _ in range(10)] == [0.0] * 9 + [pytest.approx(0.5, abs=TINY)]
 
 
-def test_no_slot_is_given_beyond_the_deadline(stores: Stores, clock: OthersGoOn) -> None:
+def test_no_slot_is_reserved_beyond_the_deadline(stores: Stores, clock: OthersGoOn) -> None:
     limiter = process(stores, clock)
     pace = Pace(2, 1)
     assert wait(limiter, clock, pace, patience=1.2) == 0.0
@@ -124,27 +124,25 @@ def test_no_slot_is_given_beyond_the_deadline(stores: Stores, clock: OthersGoOn)
     assert wait(limiter, clock, pace, patience=1.2) == pytest.approx(1.0, abs=TINY)
     with pytest.raises(PortalBusy) as raised:
         wait(limiter, clock, pace, patience=1.2)
-    assert raised.value.retry_after == pytest.approx(1.0)  # never less than a second is told
+    assert raised.value.retry_after == pytest.approx(1.0)  # at least a second is returned
 
 
-def test_a_refusal_says_when_to_come_back_and_then_it_is_true(stores: Stores, clock: OthersGoOn) -> None:
+def test_slot_is_available_at_the_time_that_a_refusal_names(stores: Stores, clock: OthersGoOn) -> None:
     limiter = process(stores, clock)
     until_refused(limiter, clock, patience=4)
     with pytest.raises(PortalBusy) as raised:
         wait(limiter, clock, patience=0.5)
-    told = raised.value.retry_after
-    assert told is not None
-    assert told > 3
-    clock.advance(told - 0.1)
+    retry_after = raised.value.retry_after
+    assert retry_after is not None
+    assert retry_after > 3
+    clock.advance(retry_after - 0.1)
     with pytest.raises(PortalBusy):
         wait(limiter, clock, patience=0.5)
     clock.advance(0.11)
     assert wait(limiter, clock, patience=0.5) <= 0.5
 
 
-def test_whoever_was_refused_is_refused_again_without_a_write(
-    stores: Stores, clock: OthersGoOn, dynamodb: Counting
-) -> None:
+def test_second_refusal_of_a_process_costs_no_write(stores: Stores, clock: OthersGoOn, dynamodb: Counting) -> None:
     limiter = process(stores, clock, dynamodb)
     for _ in range(3):
         wait(limiter, clock, Pace(2, 1))
@@ -165,7 +163,7 @@ def test_a_refusal_reserves_nothing(stores: Stores, clock: OthersGoOn) -> None:
 
 
 @pytest.mark.parametrize("before", [0, 1, 3])
-def test_whose_time_is_up_is_refused_and_reserves_nothing(
+def test_caller_past_the_deadline_is_refused_and_reserves_nothing(
     stores: Stores, clock: OthersGoOn, dynamodb: Counting, before: int
 ) -> None:
     limiter = process(stores, clock, dynamodb)
@@ -223,7 +221,7 @@ def test_an_interactive_caller_is_admitted_at_once_while_bulk_takes_all_it_may(
 def test_the_first_interactive_caller_after_a_quiet_minute_waits_a_second_and_a_half_at_most_and_no_other_waits(
     stores: Stores, clock: OthersGoOn
 ) -> None:
-    """One question every two seconds, while eight processes of bulk work take whatever they may have."""
+    """One question every two seconds, while eight processes of bulk work take all they may have."""
     bulk, person = [process(stores, clock) for _ in range(8)], process(stores, clock)
     waited = []
     for _ in range(20):
@@ -257,9 +255,7 @@ def test_after_a_minute_without_an_interactive_caller_bulk_takes_the_reserve_aga
     assert len(until_refused(process(stores, clock), clock, share=Share.BULK)) == 45 + 2
 
 
-def test_bulk_leaves_the_reserve_alone_while_the_portal_has_refused_a_call_of_late(
-    stores: Stores, clock: OthersGoOn
-) -> None:
+def test_bulk_does_not_use_the_reserve_after_a_recent_refusal(stores: Stores, clock: OthersGoOn) -> None:
     """Another application uses the burst, too, and would be refused for ours."""
     limiter = process(stores, clock)
     limiter.refused(MEMBER_ID, USUAL)
@@ -296,7 +292,7 @@ def test_after_a_change_of_pace_what_was_used_counts_in_requests(
     assert waited == pytest.approx(expected, abs=TINY)
 
 
-def test_a_portal_that_is_throttled_by_hand_is_called_at_its_new_pace_soon_however_much_was_used_before(
+def test_portal_throttled_by_an_operator_is_called_at_its_new_pace_soon_after_any_use(
     stores: Stores, clock: OthersGoOn
 ) -> None:
     """One call in ten seconds, as the runbook has it: a bucket of one is full with one."""
@@ -317,7 +313,7 @@ def test_callers_that_wait_for_their_slots_already_count_after_a_change_of_pace(
     assert wait(limiter, clock, slow, patience=60) == pytest.approx(10 * (1 + 3), abs=TINY)
 
 
-def test_processes_that_still_go_by_the_former_pace_neither_lose_a_slot_nor_find_one_too_many(
+def test_processes_that_still_use_the_former_pace_neither_lose_nor_gain_a_slot(
     stores: Stores, clock: OthersGoOn
 ) -> None:
     """A process remembers a portal's record for up to thirty seconds."""
@@ -333,14 +329,12 @@ def test_processes_that_still_go_by_the_former_pace_neither_lose_a_slot_nor_find
     assert used == pytest.approx(80, abs=0.1)
 
 
-def test_a_pause_stays_as_long_as_it_was_whatever_the_pace(stores: Stores, clock: OthersGoOn) -> None:
+def test_pause_keeps_its_length_after_a_change_of_pace(stores: Stores, clock: OthersGoOn) -> None:
     process(stores, clock).refused(MEMBER_ID, Pace(2, 50), clock.now() + 20)
     assert 20 <= wait(process(stores, clock), clock, Pace(100, 50), patience=30) <= 20.5
 
 
-def test_a_row_of_a_former_version_which_keeps_no_rate_counts_at_the_pace_of_today(
-    stores: Stores, clock: OthersGoOn
-) -> None:
+def test_row_of_a_former_version_without_a_rate_counts_at_the_current_pace(stores: Stores, clock: OthersGoOn) -> None:
     put_tat(stores, clock.now() + 22.5)
     limiter = process(stores, clock)
     assert [wait(limiter, clock) for _ in range(2)] == pytest.approx([0.5, 1.0], abs=TINY)
@@ -351,7 +345,7 @@ def test_a_row_of_a_former_version_which_keeps_no_rate_counts_at_the_pace_of_tod
 
 
 @pytest.mark.parametrize("ahead", [103, 600, 3599, 2 * 24 * 3600])
-def test_a_clock_that_runs_ahead_keeps_no_caller_out_for_longer_than_a_full_row_of_callers_would(
+def test_clock_that_runs_ahead_delays_no_caller_longer_than_a_full_queue_would(
     stores: Stores, clock: OthersGoOn, ahead: float
 ) -> None:
     wrong = OthersGoOn(clock.now() + ahead)
@@ -361,14 +355,14 @@ def test_a_clock_that_runs_ahead_keeps_no_caller_out_for_longer_than_a_full_row_
 
 
 @given(st.floats(0, 7200))
-def test_no_clock_ahead_is_believed_for_longer_than_some_hundred_seconds(ahead: float) -> None:
+def test_row_of_a_clock_ahead_counts_for_no_longer_than_some_hundred_seconds(ahead: float) -> None:
     seen = Standing(tat=NOW + ahead, rate=2.0).credible(USUAL, NOW)
     assert seen.tat is None or seen.tat <= NOW + 102 + TINY
 
 
 @pytest.mark.parametrize("pause", [Limiter.refused, Limiter.closed])
 @pytest.mark.parametrize("ahead", [61, 600, 3599])
-def test_nor_does_a_pause_that_such_a_clock_wrote(
+def test_pause_written_by_a_clock_that_runs_ahead_delays_no_caller_longer_than_its_bound(
     stores: Stores, clock: OthersGoOn, ahead: float, pause: Callable[[Limiter, str, Pace, float], None]
 ) -> None:
     wrong = OthersGoOn(clock.now() + ahead)
@@ -385,7 +379,9 @@ def test_a_row_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Sto
     assert wait(process(stores, clock), clock, Pace(2, 1)) == pytest.approx(0.5, abs=TINY)
 
 
-def test_a_process_that_saw_such_a_row_before_is_not_blocked_either(stores: Stores, clock: OthersGoOn) -> None:
+def test_process_that_saw_the_row_before_is_not_blocked_by_a_clock_that_ran_wrong(
+    stores: Stores, clock: OthersGoOn
+) -> None:
     limiter = process(stores, clock)
     put_tat(stores, clock.now() + 100)
     with pytest.raises(PortalBusy):
@@ -411,16 +407,16 @@ def test_a_full_bucket_is_never_absurd(pace: Pace, ahead: float) -> None:
 
 
 @pytest.mark.parametrize("parts_of_a_microsecond", [-0.4, -0.2, 0.0, 0.2, 0.4])
-def test_whoever_comes_in_the_same_microsecond_as_the_row_is_not_kept_out_by_rounding(
+def test_caller_in_the_same_microsecond_as_the_row_is_not_refused_by_rounding(
     stores: Stores, parts_of_a_microsecond: float
 ) -> None:
-    moment = 1_000_000.0  # early enough for a float to tell parts of a microsecond
+    moment = 1_000_000.0  # early enough for a float to represent parts of a microsecond
     put_tat(stores, moment)
     clock = OthersGoOn(moment + parts_of_a_microsecond * 1e-6)
     assert wait(process(stores, clock), clock) == pytest.approx(0.0, abs=TINY)
 
 
-def test_the_row_says_when_it_is_garbage(stores: Stores, clock: OthersGoOn) -> None:
+def test_row_has_an_expiry_time(stores: Stores, clock: OthersGoOn) -> None:
     wait(process(stores, clock), clock)
     (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
     assert item["expires_at"]["N"].isdecimal()

@@ -1,4 +1,4 @@
-"""What the pace learns from a refusal by the portal, and who may wait for it."""
+"""How a refusal by the portal changes the pace, and how many callers may wait."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -38,7 +38,7 @@ class Counting:
 
 
 class Meanwhile(ManualClock):
-    """While somebody sleeps on it for the first time, something happens."""
+    """Calls `happens` when a process sleeps on it for the first time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ def between_slots(limiter: Limiter, clock: ManualClock) -> float:
     return waited[-1] - waited[-2]
 
 
-def test_after_a_refusal_everybody_pauses_and_goes_on_at_half_the_pace_without_a_burst(
+def test_all_processes_pause_after_a_refusal_and_continue_at_half_the_pace_without_a_burst(
     stores: Stores, clock: OthersGoOn
 ) -> None:
     one, another = process(stores, clock), process(stores, clock)
@@ -114,7 +114,7 @@ def test_several_refusals_at_once_count_as_one(stores: Stores, clock: OthersGoOn
     assert waited == pytest.approx([3.75, 4.75, 5.75, 6.75, 7.75], abs=TINY)
 
 
-def test_refused_again_the_pace_is_halved_again_but_never_below_a_quarter(stores: Stores, clock: OthersGoOn) -> None:
+def test_pace_is_halved_at_each_refusal_but_never_below_a_quarter(stores: Stores, clock: OthersGoOn) -> None:
     limiter = process(stores, clock)
     pauses = []
     for _ in range(4):
@@ -135,7 +135,7 @@ def test_a_caller_whose_deadline_comes_before_the_end_of_a_pause_gets_that_end(
     assert raised.value.retry_after == pytest.approx(3.5, abs=TINY)
 
 
-def test_after_a_pause_bulk_lets_those_who_wait_go_first(stores: Stores, clock: OthersGoOn) -> None:
+def test_interactive_callers_precede_bulk_after_a_pause(stores: Stores, clock: OthersGoOn) -> None:
     limiter = process(stores, clock)
     limiter.refused(MEMBER_ID, USUAL)
     clock.advance(4)
@@ -154,14 +154,14 @@ def test_a_lowered_pace_stays_for_a_minute_and_then_comes_back_by_itself(stores:
     assert apart == pytest.approx([1.0, 2 / 3, 0.5], abs=0.01)
 
 
-def test_a_portal_that_names_the_end_of_its_refusal_is_left_alone_until_then(stores: Stores, clock: OthersGoOn) -> None:
+def test_portal_that_names_the_end_of_its_refusal_is_not_called_until_then(stores: Stores, clock: OthersGoOn) -> None:
     limiter = process(stores, clock)
     limiter.refused(MEMBER_ID, USUAL, clock.now() + 20)
     assert wait(limiter, clock, patience=30) == pytest.approx(20, abs=TINY)
 
 
 @pytest.mark.parametrize("pause", [Limiter.refused, Limiter.closed])
-def test_no_portal_keeps_its_callers_longer_than_ten_minutes_whatever_it_asks_for(
+def test_pause_that_a_portal_names_lasts_ten_minutes_at_most(
     stores: Stores, clock: OthersGoOn, pause: Callable[[Limiter, str, Pace, float], None]
 ) -> None:
     limiter = process(stores, clock)
@@ -191,7 +191,7 @@ def test_a_later_end_counts_and_the_pace_is_halved_once(stores: Stores, clock: O
     assert [wait(each, clock, patience=30) for each in (one, another)] == pytest.approx([20, 21], abs=TINY)
 
 
-def test_a_portal_out_of_service_is_left_alone_until_its_end_and_then_called_at_the_pace_as_it_was(
+def test_portal_out_of_service_is_not_called_until_its_end_and_then_at_the_pace_as_it_was(
     stores: Stores, clock: OthersGoOn
 ) -> None:
     process(stores, clock).closed(MEMBER_ID, USUAL, clock.now() + 20)
@@ -220,7 +220,7 @@ def test_slots_that_are_reserved_far_ahead_are_not_given_up_for_a_short_pause(
     assert wait(limiter, clock, Pace(2, 1), patience=20) == pytest.approx(last + 0.5, abs=TINY)
 
 
-# -- whoever sleeps while it happens -----------------------------------------------------------------------------------
+# -- refusals while a process sleeps -----------------------------------------------------------------------------------
 
 
 def asleep(stores: Stores, clock: Meanwhile, pace: Pace) -> Limiter:
@@ -231,7 +231,7 @@ def asleep(stores: Stores, clock: Meanwhile, pace: Pace) -> Limiter:
     return limiter
 
 
-def test_whoever_slept_while_another_was_refused_waits_for_the_pause_to_end(
+def test_sleeping_process_waits_for_the_end_of_a_pause_after_another_was_refused(
     stores: Stores, meanwhile: Meanwhile
 ) -> None:
     pace = Pace(2, 1)
@@ -243,9 +243,7 @@ def test_whoever_slept_while_another_was_refused_waits_for_the_pause_to_end(
     assert meanwhile.now() == pytest.approx(began + waited, abs=TINY)
 
 
-def test_whoever_slept_while_another_was_refused_gives_up_if_the_pause_ends_too_late_for_him(
-    stores: Stores, meanwhile: Meanwhile
-) -> None:
+def test_sleeping_process_is_refused_if_the_pause_ends_after_its_deadline(stores: Stores, meanwhile: Meanwhile) -> None:
     pace = Pace(2, 1)
     limiter, other = asleep(stores, meanwhile, pace), process(stores, meanwhile)
     meanwhile.happens = lambda: other.refused(MEMBER_ID, pace)
@@ -254,7 +252,7 @@ def test_whoever_slept_while_another_was_refused_gives_up_if_the_pause_ends_too_
     assert raised.value.retry_after == pytest.approx(3.0, abs=TINY)  # the pause began a second ago
 
 
-def test_bulk_that_slept_between_two_steps_of_a_burst_hears_of_a_refusal_before_it_calls(
+def test_bulk_that_slept_between_two_steps_of_a_burst_learns_of_a_refusal_before_it_calls(
     stores: Stores, meanwhile: Meanwhile
 ) -> None:
     limiter, other = process(stores, meanwhile), process(stores, meanwhile)
@@ -264,13 +262,13 @@ def test_bulk_that_slept_between_two_steps_of_a_burst_hears_of_a_refusal_before_
         wait(limiter, meanwhile, share=Share.BULK)
 
 
-def test_whoever_calls_at_once_pays_for_no_look_at_the_row(stores: Stores, clock: OthersGoOn) -> None:
+def test_call_without_a_wait_costs_no_read_of_the_row(stores: Stores, clock: OthersGoOn) -> None:
     dynamodb = Counting(stores.dynamodb)
     limiter = process(stores, clock, dynamodb)
     assert [wait(limiter, clock) for _ in range(45)] == [0.0] * 45
     assert dynamodb.reads == 0
     assert wait(limiter, clock, patience=30) <= USUAL.interval
-    assert dynamodb.reads == 0  # nobody had a turn meanwhile
+    assert dynamodb.reads == 0  # no other process reserved meanwhile
     assert wait(limiter, clock, patience=30) > USUAL.interval
     assert dynamodb.reads == 1
 
@@ -279,7 +277,7 @@ def test_whoever_calls_at_once_pays_for_no_look_at_the_row(stores: Stores, clock
 
 
 @pytest.mark.parametrize("lowered", [False, True])
-def test_so_many_wait_and_no_more_however_patient_they_are(stores: Stores, clock: OthersGoOn, lowered: bool) -> None:
+def test_number_of_waiting_callers_is_bounded_at_any_patience(stores: Stores, clock: OthersGoOn, lowered: bool) -> None:
     limiter = process(stores, clock)
     if lowered:
         limiter.refused(MEMBER_ID, USUAL)

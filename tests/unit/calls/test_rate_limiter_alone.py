@@ -1,4 +1,4 @@
-"""While the shared row cannot be had, a process paces itself, and says which of all reasons left no time."""
+"""While the shared row is unavailable, a process paces itself, and raises the reason that left no time."""
 
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -20,7 +20,7 @@ ALONE = 1 / (USUAL.rate * LEAST)
 
 
 class Throttled:
-    """A table that takes nothing, and lets nothing be read."""
+    """A table that refuses every write and every read."""
 
     def update_item(self, **_: Any) -> NoReturn:
         raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
@@ -44,9 +44,7 @@ def test_the_first_caller_goes_at_once_and_each_further_one_a_quarter_of_the_pac
     assert [wait(limiter, clock, share=share) for _ in range(3)] == [0, pytest.approx(ALONE), pytest.approx(ALONE)]
 
 
-def test_whoever_has_no_time_for_that_is_told_that_the_store_does_not_answer(
-    limiter: Limiter, clock: ManualClock
-) -> None:
+def test_caller_without_time_for_the_slower_pace_gets_store_unavailable(limiter: Limiter, clock: ManualClock) -> None:
     wait(limiter, clock)
     with pytest.raises(StoreUnavailable) as raised:
         wait(limiter, clock, seconds=0.5)

@@ -51,7 +51,7 @@ class LeakyBucket:
 
 
 class Apart:
-    """A clock that differs from the true one. Whoever sleeps on it holds nobody up."""
+    """A clock that differs from the true one. Sleeping on it delays no other process."""
 
     def __init__(self, true: OthersGoOn, seconds: float) -> None:
         self._true = true
@@ -65,7 +65,7 @@ class Apart:
 
 
 class Interleaving(RuleBasedStateMachine):
-    """Several processes reserve on one table; whoever got a slot is taken to call exactly then, unless he dies."""
+    """Several processes reserve on one table; a process that got a slot calls exactly then, unless it dies."""
 
     portals = 0
 
@@ -74,7 +74,7 @@ class Interleaving(RuleBasedStateMachine):
         self._stores = stores
         self._true = OthersGoOn()
         self._slots: list[float] = []
-        self._told: list[float] = []
+        self._retry_after: list[float] = []
         self._paused_until = 0.0
 
     @initialize(
@@ -109,7 +109,7 @@ class Interleaving(RuleBasedStateMachine):
             try:
                 waited = self._reserve(number, share, patience)
             except (PortalBusy, PortalUnavailable) as busy:
-                self._told.append(busy.retry_after or 0.0)
+                self._retry_after.append(busy.retry_after or 0.0)
                 return
             assert waited <= (min(patience, BULK_PATIENCE) if share is Share.BULK else patience) + TINY
             slot = self._true.now() + waited
@@ -121,13 +121,13 @@ class Interleaving(RuleBasedStateMachine):
         try:
             self._reserve(number, Share.INTERACTIVE, MOST_PATIENT)
         except (PortalBusy, PortalUnavailable) as busy:
-            self._told.append(busy.retry_after or 0.0)
+            self._retry_after.append(busy.retry_after or 0.0)
         self._processes[number] = self._new_process(number)
 
     @rule(number=st.integers(0, PROCESSES - 1))
     def the_portal_refuses(self, number: int) -> None:
         self._processes[number].refused(self._member_id, self._pace)
-        # One that comes during the pause after another counts with that.
+        # A refusal during the pause after another counts as that one.
         if self._true.now() > self._paused_until + self._pause(LEAST):
             self._paused_until = self._true.now() + self._pause(0.5)
 
@@ -141,12 +141,12 @@ class Interleaving(RuleBasedStateMachine):
     @precondition(lambda self: self._pace.rate < FASTEST)
     @rule()
     def the_portal_gets_a_faster_pace(self) -> None:
-        """Some process may go by the former one yet, and it knows the row as it was."""
+        """Some process may still use the former pace, and it remembers the row as it was."""
         self._bucket = LeakyBucket(self._pace.rate, (FASTEST, self._true.now()))
         self._pace = Pace(FASTEST, self._pace.burst)
 
     def _pause(self, factor: float) -> float:
-        """How long a refusal keeps everybody, if that is what it leaves of the pace."""
+        """Seconds that a refusal pauses all processes, if this factor is what it leaves of the pace."""
         return max(2.0, 1 / self._pace.rate) / factor
 
     @rule(seconds=st.one_of(st.floats(0.001, 20), st.floats(20, 400)))
@@ -154,7 +154,7 @@ class Interleaving(RuleBasedStateMachine):
         self._true.advance(seconds)
 
     @rule()
-    def after_a_quiet_time_everybody_is_let_in(self) -> None:
+    def every_process_gets_a_slot_after_a_quiet_time(self) -> None:
         self._true.advance(max(0.0, self._paused_until - self._true.now()))
         self._true.advance(MOST_PATIENT + self._pause(LEAST) + self._pace.reach(Share.INTERACTIVE) + SKEW)
         patience = PROCESSES / (self._pace.rate * LEAST) + 1
@@ -162,8 +162,8 @@ class Interleaving(RuleBasedStateMachine):
             self._slots.append(self._true.now() + self._reserve(number, Share.INTERACTIVE, patience))
 
     @invariant()
-    def whoever_is_refused_is_told_when_to_come_back(self) -> None:
-        assert all(1 <= seconds < 3600 for seconds in self._told)
+    def refused_caller_gets_a_time_to_retry_after(self) -> None:
+        assert all(1 <= seconds < 3600 for seconds in self._retry_after)
 
     @invariant()
     def the_level_never_passes_the_burst(self) -> None:
@@ -179,7 +179,7 @@ def test_no_interleaving_of_processes_overfills_the_portals_bucket_or_starves_on
     run_state_machine_as_test(OnTheseStores, settings=settings(max_examples=50, stateful_step_count=20, deadline=None))
 
 
-def test_the_bucket_of_this_test_itself_counts_as_the_platform_says() -> None:
+def test_leaky_bucket_of_this_test_counts_as_the_platform_documents() -> None:
     assert LeakyBucket(2).highest_level([0.0] * 50) == 50
     assert LeakyBucket(2).highest_level([0.0, 0.5, 1.0, 1.5]) == 1
     assert LeakyBucket(2).highest_level([0.0, 0.25]) == 1.5

@@ -1,4 +1,4 @@
-"""Many calls in one request: one unit of the pace, an outcome for each, and every outcome heard."""
+"""Many calls in one request: one slot of the pace, an outcome for each, and each outcome is used."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -22,13 +22,13 @@ def pairs(*ids: int, method: str = READ) -> list[Command]:
     return [Command(method, {"ENTITY_TYPE": "CRM", "ENTITY_ID": f"DEAL|{each}"}) for each in ids]
 
 
-def told(outcomes: Sequence[Outcome]) -> list[object]:
+def results_of(outcomes: Sequence[Outcome]) -> list[object]:
     """Results, and the codes of errors."""
     return [each.result if isinstance(each, Answer) else each and each.metric_code for each in outcomes]
 
 
 def by_id(code_of: Callable[[int], str]) -> Callable[[Mapping[str, object]], object]:
-    """Answers a deal with a thousand times its number, or refuses with the code that it has."""
+    """Returns a thousand times the number of a deal, or raises the error code of that deal."""
 
     def reply(params: Mapping[str, object]) -> object:
         number = int(str(params["ENTITY_ID"]).removeprefix("DEAL|"))
@@ -49,7 +49,7 @@ def batch(service: Service, output: Output) -> Batch:
 
     def make(commands: list[Command], seconds: float = 25) -> list[object]:
         with service.telemetry.invocation("test"):
-            return told(service.calls.batch(portal, commands, Deadline.after(seconds, service.clock)))
+            return results_of(service.calls.batch(portal, commands, Deadline.after(seconds, service.clock)))
 
     return make
 
@@ -71,25 +71,25 @@ def test_a_batch_takes_one_slot(service: Service, bitrix24: FakeBitrix24, clock:
     assert second - first == pytest.approx(2, abs=0.01)
 
 
-def test_a_bots_methods_are_told_its_token_inside_a_batch_too(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_methods_of_a_bot_get_its_token_in_a_batch_too(service: Service, bitrix24: FakeBitrix24) -> None:
     arn, version = service.tokens.keep_webhook(WEBHOOK_URL, "b0tt0ken-b0tt0ken")
     portal = install(service, secret_arn=arn, token_version=version)
     bitrix24.answers(READ, None)
     bitrix24.answers_by("imbot.v2.Chat.get", lambda params: params["botToken"])
     commands = [*pairs(1), Command("imbot.v2.Chat.get", {"dialogId": "chat7"})]
     outcomes = service.calls.batch(portal, commands, Deadline.after(25, service.clock))
-    assert told(outcomes) == [None, "b0tt0ken-b0tt0ken"]
+    assert results_of(outcomes) == [None, "b0tt0ken-b0tt0ken"]
 
 
 # -- failures ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_of_reads_that_fails_in_passing_is_made_again(batch: Batch, bitrix24: FakeBitrix24) -> None:
+def test_batch_of_reads_is_retried_after_temporary_failures(batch: Batch, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(READ, 7)
-    fates = iter([BitrixError("TRANSPORT"), BitrixError("HTTP_5XX", 502)])
+    errors = iter([BitrixError("TRANSPORT"), BitrixError("HTTP_5XX", 502)])
 
     def reply(_: Mapping[str, object]) -> object:
-        for error in fates:
+        for error in errors:
             raise error
         return None
 
@@ -103,7 +103,7 @@ def test_a_batch_of_reads_that_fails_in_passing_is_made_again(batch: Batch, bitr
     [("TRANSPORT", Command("imbot.message.add", {})), ("TIMEOUT", Command(READ, {}))],
     ids=["a write in it", "too slow as it is"],
 )
-def test_a_batch_that_would_do_harm_or_no_better_is_not(
+def test_batch_with_a_write_or_after_a_timeout_is_not_retried(
     batch: Batch, bitrix24: FakeBitrix24, code: str, command: Command
 ) -> None:
     bitrix24.fails("batch", code, 0)
@@ -114,7 +114,7 @@ def test_a_batch_that_would_do_harm_or_no_better_is_not(
 
 @pytest.mark.parametrize("code", ["OVERLOAD_LIMIT", "PORTAL_DELETED", "ACCESS_DENIED"])
 @pytest.mark.parametrize("whole", [True, False], ids=["the batch", "a call in it"])
-def test_a_portal_that_shuts_us_out_in_a_batch_is_left_alone(
+def test_portal_that_blocks_the_service_in_a_batch_is_not_called_again(
     batch: Batch, bitrix24: FakeBitrix24, code: str, whole: bool
 ) -> None:
     bitrix24.fails("profile", code, 403)
@@ -147,9 +147,7 @@ def test_one_sign_in_a_batch_closes_nothing(batch: Batch, bitrix24: FakeBitrix24
 # -- operating time ----------------------------------------------------------------------------------------------------
 
 
-def test_a_method_that_is_stopped_is_not_asked_in_a_batch_and_the_others_are(
-    batch: Batch, bitrix24: FakeBitrix24
-) -> None:
+def test_stopped_method_is_left_out_of_a_batch_and_the_others_are_sent(batch: Batch, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by(READ, by_id(lambda number: "OPERATION_TIME_LIMIT" if number > 1 else ""))
     bitrix24.answers("imbot.chat.get", 8)
     assert batch(pairs(1, 2, 3)) == [1000, "OPERATION_TIME_LIMIT", "OPERATION_TIME_LIMIT"]
@@ -161,7 +159,7 @@ def test_a_method_that_is_stopped_is_not_asked_in_a_batch_and_the_others_are(
     assert len(bitrix24.calls) == 2
 
 
-def test_where_the_batch_itself_is_billed_it_is_stopped_as_a_whole(batch: Batch, bitrix24: FakeBitrix24) -> None:
+def test_batch_that_is_itself_out_of_operating_time_is_stopped_as_a_whole(batch: Batch, bitrix24: FakeBitrix24) -> None:
     bitrix24.fails("batch", "OPERATION_TIME_LIMIT", 429)
     for _ in range(2):
         with pytest.raises(BitrixError, match="OPERATION_TIME_LIMIT"):
@@ -169,7 +167,7 @@ def test_where_the_batch_itself_is_billed_it_is_stopped_as_a_whole(batch: Batch,
     assert len(bitrix24.calls) == 1
 
 
-def test_what_calls_cost_is_known_to_the_budget(service: Service, bitrix24: FakeBitrix24, clock: ManualClock) -> None:
+def test_cost_of_the_calls_is_noted_in_the_budget(service: Service, bitrix24: FakeBitrix24, clock: ManualClock) -> None:
     portal = install(service)
     before = service.operating.budget(portal.member_id, READ).left
     bitrix24.answers(READ, 7)
@@ -201,52 +199,46 @@ def refusing_tokens(bitrix24: FakeBitrix24, code: str, *, of: Callable[[int], bo
     )
 
 
-def test_calls_that_are_refused_for_the_token_are_asked_again_with_the_next_one(
-    process: Renewing, bitrix24: FakeBitrix24
-) -> None:
+def test_calls_refused_for_the_token_are_retried_with_the_next_one(process: Renewing, bitrix24: FakeBitrix24) -> None:
     portal = process.install()
     refusing_tokens(bitrix24, "expired_token", of=lambda number: number > 1, good="issued-access-1")
     outcomes = process.calls.batch(portal, pairs(1, 2, 3), Deadline.after(25, process.clock))
-    assert told(outcomes) == [1000, 2000, 3000]
+    assert results_of(outcomes) == [1000, 2000, 3000]
     assert [called.endpoint.auth for called in bitrix24.calls] == [FIRST_ACCESS, "issued-access-1"]
     again = bitrix24.calls[1].params["cmd"]
     assert isinstance(again, list)
     assert [command.params["ENTITY_ID"] for command in again] == ["DEAL|2", "DEAL|3"]
 
 
-def test_calls_that_are_refused_with_the_next_token_too_keep_their_refusal_and_the_others_their_answer(
+def test_calls_refused_with_the_next_token_too_keep_their_error_and_the_others_their_result(
     process: Renewing, bitrix24: FakeBitrix24
 ) -> None:
     portal = process.install()
     refusing_tokens(bitrix24, "expired_token", of=lambda number: number == 2, good="none")
     outcomes = process.calls.batch(portal, pairs(1, 2), Deadline.after(25, process.clock))
-    assert told(outcomes) == [1000, "expired_token"]
+    assert results_of(outcomes) == [1000, "expired_token"]
     assert bitrix24.methods == ["batch", "batch", "profile"]
     assert process.record().state is PortalState.REFUSED
 
 
-def test_a_grant_that_cannot_be_renewed_costs_only_what_it_was_needed_for(
-    process: Renewing, bitrix24: FakeBitrix24
-) -> None:
+def test_grant_that_cannot_be_renewed_costs_only_the_refused_calls(process: Renewing, bitrix24: FakeBitrix24) -> None:
     portal = process.install()
     process.server.failure = BitrixError("HTTP_5XX", 502, method="oauth/token")
     refusing_tokens(bitrix24, "expired_token", of=lambda number: number == 2, good="none")
     outcomes = process.calls.batch(portal, pairs(1, 2), Deadline.after(25, process.clock))
-    assert told(outcomes) == [1000, "expired_token"]
+    assert results_of(outcomes) == [1000, "expired_token"]
 
 
-def test_a_dead_grant_that_shows_in_a_call_marks_the_portal(process: Renewing, bitrix24: FakeBitrix24) -> None:
+def test_dead_grant_that_one_call_reports_marks_the_portal(process: Renewing, bitrix24: FakeBitrix24) -> None:
     portal = process.install()
     refusing_tokens(bitrix24, "authorization_error", of=lambda _: True, good="none")
     outcomes = process.calls.batch(portal, pairs(1), Deadline.after(25, process.clock))
-    assert told(outcomes) == ["authorization_error"]
+    assert results_of(outcomes) == ["authorization_error"]
     with pytest.raises(PortalReauthorise):
         process.portals.get(portal.member_id)
 
 
-def test_a_batch_that_is_refused_for_the_token_as_a_whole_is_sent_again(
-    process: Renewing, bitrix24: FakeBitrix24
-) -> None:
+def test_batch_refused_for_the_token_as_a_whole_is_retried(process: Renewing, bitrix24: FakeBitrix24) -> None:
     portal = process.install()
 
     def reply(_: Mapping[str, object]) -> object:
@@ -256,5 +248,5 @@ def test_a_batch_that_is_refused_for_the_token_as_a_whole_is_sent_again(
 
     bitrix24.answers_by("batch", reply)
     bitrix24.answers(READ, 7)
-    assert told(process.calls.batch(portal, pairs(1, 2), Deadline.after(25, process.clock))) == [7, 7]
+    assert results_of(process.calls.batch(portal, pairs(1, 2), Deadline.after(25, process.clock))) == [7, 7]
     assert len(bitrix24.calls) == 2

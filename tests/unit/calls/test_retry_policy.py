@@ -1,4 +1,4 @@
-"""Which failed calls may be made again: reads only, never too often, and never after what only looks like it."""
+"""Which failed calls may be retried: reads only, never too often, and never after an error that looks retryable."""
 
 import random
 
@@ -27,10 +27,10 @@ def may(code: str, status: int = 0, method: str = "im.chat.get", attempt: int = 
     ("code", "status"),
     [
         ("TRANSPORT", 0), ("TIMEOUT", 0), ("HTTP_5XX", 502), ("NOT_JSON", 200), ("PROTOCOL", 200),
-        ("INTERNAL_SERVER_ERROR", 500), ("ERROR_UNEXPECTED_ANSWER", 500), ("NEVER_HEARD_OF", 503),
+        ("INTERNAL_SERVER_ERROR", 500), ("ERROR_UNEXPECTED_ANSWER", 500), ("UNKNOWN_CODE", 503),
     ],
 )  # fmt: skip
-def test_a_read_is_tried_three_times_where_the_next_attempt_may_succeed(code: str, status: int) -> None:
+def test_read_is_tried_three_times_where_the_next_attempt_may_succeed(code: str, status: int) -> None:
     assert [may(code, status, attempt=attempt) for attempt in (1, 2, 3)] == [True, True, False]
 
 
@@ -41,7 +41,7 @@ def test_a_read_is_tried_three_times_where_the_next_attempt_may_succeed(code: st
         ("ACCESS_DENIED", 403), ("PORTAL_RENAMED", 302), ("ADDRESS_REFUSED", 0), ("insufficient_scope", 403),
     ],
 )  # fmt: skip
-def test_what_only_looks_retryable_is_not_tried_again(code: str, status: int) -> None:
+def test_permanent_error_that_looks_retryable_is_not_retried(code: str, status: int) -> None:
     assert not may(code, status)
 
 
@@ -53,9 +53,7 @@ def test_what_only_looks_retryable_is_not_tried_again(code: str, status: int) ->
         ("", 429), ("0", 429),
     ],
 )  # fmt: skip
-def test_a_refusal_for_too_many_requests_did_nothing_and_is_tried_once_more(
-    method: str, code: str, status: int
-) -> None:
+def test_refusal_for_too_many_requests_had_no_effect_and_is_retried_once(method: str, code: str, status: int) -> None:
     tries = [may(code, status, method, attempt) for attempt in (1, 2, 3)]
 
     assert tries == [True, False, False]
@@ -66,7 +64,7 @@ def test_methods_are_known_in_any_case(method: str) -> None:
     assert may("TRANSPORT", method=method)
 
 
-def test_every_method_that_changes_something_is_told_from_those_that_read() -> None:
+def test_methods_that_write_are_distinguished_from_those_that_read() -> None:
     changing = {"bind", "unbind", "register", "unregister", "update", "add", "send", "answer"}
 
     assert {method.rpartition(".")[2] for method in WRITES} <= changing | {"batch"}
@@ -74,16 +72,16 @@ def test_every_method_that_changes_something_is_told_from_those_that_read() -> N
 
 
 @given(CODES, STATUSES, st.sampled_from([*WRITES, "batch", "crm.deal.add", "no.such.method"]), ATTEMPTS)
-def test_what_may_change_something_is_never_tried_again_unless_it_surely_did_nothing(
-    code: str, status: int, method: str, attempt: int
-) -> None:
+def test_write_is_retried_only_if_it_surely_had_no_effect(code: str, status: int, method: str, attempt: int) -> None:
     error = BitrixError(code, status, method=method)
 
     assert not POLICY.may(error, method, attempt) or error.too_many
 
 
 @given(CODES, STATUSES, CALLED, ATTEMPTS)
-def test_only_what_the_table_calls_retryable_is_tried_again(code: str, status: int, method: str, attempt: int) -> None:
+def test_only_errors_that_the_table_calls_retryable_are_retried(
+    code: str, status: int, method: str, attempt: int
+) -> None:
     error = BitrixError(code, status, method=method)
 
     if POLICY.may(error, method, attempt):
@@ -91,7 +89,7 @@ def test_only_what_the_table_calls_retryable_is_tried_again(code: str, status: i
 
 
 @given(st.lists(st.tuples(CODES, STATUSES), max_size=10), CALLED, st.integers(1, 6))
-def test_however_calls_fail_there_are_no_more_attempts_than_allowed(
+def test_number_of_attempts_never_exceeds_the_allowed_one(
     failures: list[tuple[str, int]], method: str, attempts: int
 ) -> None:
     policy = RetryPolicy(random=random.random, attempts=attempts)

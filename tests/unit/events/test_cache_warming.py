@@ -1,4 +1,4 @@
-"""What an event teaches the cache, and whom it asks where the event does not say which entity the chat has."""
+"""What the cache learns from an event, and when the portal is asked for an entity that the event omits."""
 
 from dataclasses import replace
 from typing import Any
@@ -34,7 +34,7 @@ def portal(service: Service) -> Portal:
 
 
 class Worker:
-    """One process that warms."""
+    """One process that warms the cache."""
 
     def __init__(self, service: Service, stores: Stores, portal: Portal) -> None:
         self.service = service
@@ -42,12 +42,12 @@ class Worker:
         hearing = Hearing(service.cache, stores.dynamodb, stores.cache_table, service.clock, FixedRandom())
         self.warming = Warming(service.cache, hearing, service.calls, service.telemetry, service.clock)
 
-    def learns(self, chat: EventChat | None = GROUP, *, seconds: float = 25, **fields: Any) -> EntityRef | None:
-        """Work an event that was received just now."""
+    def learn(self, chat: EventChat | None = GROUP, *, seconds: float = 25, **fields: Any) -> EntityRef | None:
+        """Process an event that was received just now."""
         record = message("hello", chat=chat, **fields)  # type: ignore[arg-type]  # None is for events without one
-        return self.learns_from(replace(record, received_at=self.service.clock.now()), seconds)
+        return self.learn_from(replace(record, received_at=self.service.clock.now()), seconds)
 
-    def learns_from(self, record: Record, seconds: float = 25) -> EntityRef | None:
+    def learn_from(self, record: Record, seconds: float = 25) -> EntityRef | None:
         with self.service.telemetry.invocation("test"):
             return self.warming.learn(self.portal, record, Deadline.after(seconds, self.service.clock))
 
@@ -59,42 +59,42 @@ def worker(service: Service, stores: Stores, portal: Portal) -> Worker:
 
 @pytest.fixture
 def other(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, worker: Worker) -> Worker:
-    """Another process upon the same stores."""
+    """Another process with the same stores."""
     return Worker(build(stores, clock, bitrix24, worker.service.telemetry), stores, worker.portal)
 
 
-# -- the event says it -------------------------------------------------------------------------------------------------
+# -- the event contains the entity -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
-def test_a_look_up_after_the_event_asks_nobody(worker: Worker, service: Service, portal: Portal, api: str) -> None:
-    assert worker.learns(BOUND, api=api) == DEAL
+def test_look_up_after_the_event_makes_no_call(worker: Worker, service: Service, portal: Portal, api: str) -> None:
+    assert worker.learn(BOUND, api=api) == DEAL
     found = find(service, portal)
     assert (found.chat_id, found.source) == (1437, "event")
     assert service.bitrix24.calls == []
 
 
 @pytest.mark.parametrize("kind", sorted(WARMING_KINDS))
-def test_whatever_happens_in_a_chat_says_which_entity_it_has(worker: Worker, kind: EventKind) -> None:
-    assert worker.learns(BOUND, kind=kind) == DEAL
+def test_entity_is_learned_from_every_kind_of_event_in_a_chat(worker: Worker, kind: EventKind) -> None:
+    assert worker.learn(BOUND, kind=kind) == DEAL
 
 
 def test_an_open_line_is_an_entity_too(worker: Worker, output: Output) -> None:
-    assert worker.learns(OPEN_LINE) == EntityRef("LINES", "livechat|22|1775|599")
+    assert worker.learn(OPEN_LINE) == EntityRef("LINES", "livechat|22|1775|599")
     assert output.lines[-1]["warmed"] == "filled"
     assert "livechat" not in output.text
 
 
-def test_what_the_event_says_holds_from_when_it_was_received(worker: Worker, clock: ManualClock) -> None:
+def test_learned_row_is_fresh_from_the_time_when_the_event_was_received(worker: Worker, clock: ManualClock) -> None:
     record = replace(message("hello", chat=BOUND), received_at=clock.now())
     clock.advance(FRESH_HEARD / 2)
-    worker.learns_from(record)
+    worker.learn_from(record)
     row = worker.service.cache.get(MEMBER_ID, worker.portal.generation, DEAL)
     assert row is not None
     assert row.fresh_until == pytest.approx(clock.now() + FRESH_HEARD / 2)
 
 
-# -- it says nothing ---------------------------------------------------------------------------------------------------
+# -- the event contains no entity --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -111,33 +111,33 @@ def test_what_the_event_says_holds_from_when_it_was_received(worker: Worker, clo
 def test_without_a_chat_that_may_have_an_entity_nothing_is_learned(
     worker: Worker, stores: Stores, chat: EventChat | None
 ) -> None:
-    assert worker.learns(chat) is None
+    assert worker.learn(chat) is None
     assert worker.service.bitrix24.calls == []
     assert "CHAT#" not in str(stores.dynamodb.scan(TableName=stores.cache_table)["Items"])
 
 
 @pytest.mark.parametrize("kind", [EventKind.APPLICATION, EventKind.OTHER])
-def test_events_that_are_none_of_a_bots_chats_teach_nothing(worker: Worker, kind: EventKind) -> None:
-    assert worker.learns(BOUND, kind=kind) is None
+def test_nothing_is_learned_from_events_outside_a_bots_chats(worker: Worker, kind: EventKind) -> None:
+    assert worker.learn(BOUND, kind=kind) is None
 
 
 @pytest.mark.parametrize(
     ("entity_type", "entity_id"),
     [("THREAD", ""), ("", "DEAL|1663"), ("CRM", "0"), ("CRM", "x" * 256), ("CRM", "DEAL\x001")],
 )
-def test_half_a_pair_or_one_that_carries_no_chat_is_no_entity(worker: Worker, entity_type: str, entity_id: str) -> None:
-    assert worker.learns(replace(GROUP, entity_type=entity_type, entity_id=entity_id), api="v1") is None
+def test_incomplete_or_invalid_pair_is_no_entity(worker: Worker, entity_type: str, entity_id: str) -> None:
+    assert worker.learn(replace(GROUP, entity_type=entity_type, entity_id=entity_id), api="v1") is None
     assert worker.service.bitrix24.calls == []
 
 
 # -- the portal is asked -----------------------------------------------------------------------------------------------
 
 
-def test_where_v2_leaves_the_entity_out_the_chat_is_asked_for_once(
+def test_chat_is_requested_once_if_v2_omits_the_entity(
     worker: Worker, service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers(CHAT_GET, shown())
-    assert [worker.learns() for _ in range(3)] == [DEAL] * 3
+    assert [worker.learn() for _ in range(3)] == [DEAL] * 3
     assert [(call.method, call.params) for call in bitrix24.calls] == [
         (CHAT_GET, {"botId": BOT, "dialogId": "chat1437"})
     ]
@@ -146,29 +146,29 @@ def test_where_v2_leaves_the_entity_out_the_chat_is_asked_for_once(
 
 def test_another_process_finds_the_entity_in_the_cache(worker: Worker, other: Worker, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(CHAT_GET, shown())
-    assert (worker.learns(), other.learns()) == (DEAL, DEAL)
+    assert (worker.learn(), other.learn()) == (DEAL, DEAL)
     assert len(bitrix24.calls) == 1
 
 
-def test_a_chat_that_a_look_up_found_is_not_asked_for_and_not_confirmed_by_itself(
+def test_chat_that_a_look_up_found_is_neither_requested_nor_confirmed_by_itself(
     worker: Worker, service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
     find(service, portal)
     before = service.cache.get(MEMBER_ID, portal.generation, DEAL)
-    assert worker.learns() == DEAL
+    assert worker.learn() == DEAL
     assert service.cache.get(MEMBER_ID, portal.generation, DEAL) == before
     assert bitrix24.methods == ["im.chat.get"]
 
 
-def test_what_was_found_long_ago_is_asked_for_anew_and_confirmed(
+def test_stale_row_is_requested_again_and_confirmed(
     worker: Worker, service: Service, portal: Portal, clock: ManualClock, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
     bitrix24.answers(CHAT_GET, shown())
     find(service, portal)
     clock.advance(2 * FRESH_POSITIVE)
-    assert worker.learns() == DEAL
+    assert worker.learn() == DEAL
     assert find(service, portal).source == "cache"
     assert bitrix24.methods == ["im.chat.get", CHAT_GET]
 
@@ -180,41 +180,41 @@ def test_a_chat_without_an_entity_is_remembered_as_such(
     worker: Worker, bitrix24: FakeBitrix24, clock: ManualClock, answer: object
 ) -> None:
     bitrix24.answers(CHAT_GET, answer)
-    assert [worker.learns() for _ in range(3)] == [None] * 3
+    assert [worker.learn() for _ in range(3)] == [None] * 3
     assert len(bitrix24.calls) == 1
     clock.advance(REMEMBERED_FOR)
-    worker.learns()
+    worker.learn()
     assert len(bitrix24.calls) == 2
 
 
-def test_a_purge_forgets_what_was_remembered(worker: Worker, bitrix24: FakeBitrix24) -> None:
+def test_purge_clears_remembered_chats(worker: Worker, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(CHAT_GET, shown())
-    worker.learns()
+    worker.learn()
     worker.portal = replace(worker.portal, generation=worker.portal.generation + 1)
-    worker.learns()
+    worker.learn()
     assert len(bitrix24.calls) == 2
 
 
 @pytest.mark.parametrize(
     "fields",
     [{"api": "v1"}, {"bot_ids": (7,)}, {"bot_ids": ()}],
-    ids=["v1 says it if there is one", "another bot's event", "no bot's"],
+    ids=["v1 contains it if there is one", "another bot's event", "no bot's"],
 )
-def test_only_our_own_bot_of_v2_asks(worker: Worker, fields: dict[str, Any]) -> None:
-    assert worker.learns(**fields) is None
+def test_chat_is_requested_only_for_an_event_of_the_portals_own_v2_bot(worker: Worker, fields: dict[str, Any]) -> None:
+    assert worker.learn(**fields) is None
     assert worker.service.bitrix24.calls == []
 
 
-def test_without_a_bot_nobody_asks(worker: Worker) -> None:
+def test_chat_is_not_requested_without_a_bot(worker: Worker) -> None:
     worker.portal = replace(worker.portal, bot_id=None)
-    assert worker.learns() is None
+    assert worker.learn() is None
 
 
 @pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.RENAMED, PortalState.STOPPED])
-def test_a_portal_that_admits_nothing_is_not_asked_but_its_events_teach(worker: Worker, state: PortalState) -> None:
+def test_closed_portal_is_not_called_but_its_events_are_learned(worker: Worker, state: PortalState) -> None:
     worker.portal = replace(worker.portal, state=state, retry_at=worker.service.clock.now() + 60)
-    assert worker.learns() is None
-    assert worker.learns(BOUND) == DEAL
+    assert worker.learn() is None
+    assert worker.learn(BOUND) == DEAL
     assert worker.service.bitrix24.calls == []
 
 
@@ -222,11 +222,11 @@ def test_a_portal_that_admits_nothing_is_not_asked_but_its_events_teach(worker: 
 
 
 @pytest.mark.parametrize("code", ["ACCESS_DENIED", "BOT_NOT_FOUND", "insufficient_scope"])
-def test_a_refusal_costs_the_entity_only_and_is_not_asked_for_again(
+def test_refused_chat_has_no_entity_and_is_not_requested_again(
     worker: Worker, bitrix24: FakeBitrix24, output: Output, code: str
 ) -> None:
     bitrix24.fails(CHAT_GET, code, 403)
-    assert [worker.learns() for _ in range(2)] == [None, None]
+    assert [worker.learn() for _ in range(2)] == [None, None]
     assert len(bitrix24.calls) == 1
     assert output.lines[0]["unresolved"] == output.lines[0]["portal_error"] == code
 
@@ -234,50 +234,52 @@ def test_a_refusal_costs_the_entity_only_and_is_not_asked_for_again(
 @pytest.mark.parametrize(
     ("code", "status"), [("TRANSPORT", 0), ("TIMEOUT", 0), ("HTTP_5XX", 502), ("QUERY_LIMIT_EXCEEDED", 503)]
 )
-def test_after_a_failure_that_passes_the_next_event_asks_again(
+def test_chat_is_requested_again_at_the_next_event_after_a_temporary_failure(
     worker: Worker, bitrix24: FakeBitrix24, clock: ManualClock, code: str, status: int
 ) -> None:
     bitrix24.fails(CHAT_GET, code, status)
-    assert worker.learns() is None
+    assert worker.learn() is None
     bitrix24.answers(CHAT_GET, shown())
     clock.advance(60)  # the pause after a refusal is over
-    assert worker.learns() == DEAL
+    assert worker.learn() == DEAL
 
 
 def test_an_answer_that_cannot_be_read_is_counted(worker: Worker, bitrix24: FakeBitrix24, output: Output) -> None:
     bitrix24.answers(CHAT_GET, "<html>")
-    assert worker.learns() is None
+    assert worker.learn() is None
     assert output.metric("PortalErrors", code="PROTOCOL") == 1
 
 
-def test_it_never_stands_in_front_of_somebody_who_waits(
+def test_chat_is_not_requested_while_interactive_callers_use_the_burst(
     worker: Worker, service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock, output: Output
 ) -> None:
     bitrix24.answers("im.chat.get", None)
-    for number in range(45):  # all that the burst holds for those who wait
+    for number in range(45):  # all that the burst holds for interactive callers
         service.calls.call(portal, "im.chat.get", {"ENTITY_ID": number}, Deadline.after(10, clock))
-    assert worker.learns() is None
+    assert worker.learn() is None
     assert CHAT_GET not in bitrix24.methods
     assert output.lines[-1]["unresolved"] == "portal-busy"
 
 
-def test_it_waits_for_a_slow_portal_no_longer_than_five_seconds(worker: Worker, bitrix24: FakeBitrix24) -> None:
+def test_request_of_a_chat_ends_within_five_seconds(worker: Worker, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(CHAT_GET, shown())
-    worker.learns(seconds=25)
+    worker.learn(seconds=25)
     assert bitrix24.deadlines == [pytest.approx(4.5, abs=0.1)]  # and half a second for what is written after it
 
 
-def test_a_store_that_fails_lets_the_record_come_again(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_failure_is_raised_so_that_the_record_comes_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def down(*_: object) -> None:
         raise StoreUnavailable
 
     monkeypatch.setattr(worker.service.tokens, "grant", down)
     with pytest.raises(StoreUnavailable):
-        worker.learns()
+        worker.learn()
 
 
-def test_what_is_past_its_use_when_it_is_worked_teaches_nothing(worker: Worker, clock: ManualClock) -> None:
+def test_event_processed_after_its_usable_time_fills_no_row(worker: Worker, clock: ManualClock) -> None:
     record = replace(message("hello", chat=BOUND), received_at=clock.now())
     clock.advance(USABLE_POSITIVE + 1)
-    assert worker.learns_from(record) == DEAL
+    assert worker.learn_from(record) == DEAL
     assert worker.service.cache.get(MEMBER_ID, worker.portal.generation, DEAL) is None

@@ -1,4 +1,4 @@
-"""The chat of an event, and its entity, wherever the documents say them in two ways (bitrix24.md 5.9)."""
+"""The chat of an event and its entity where the documents describe them in two ways (bitrix24.md 5.9)."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def chat(name: str, *changes: Changes) -> EventChat:
         (JOIN_V2, {"data.chat": None, "data.dialogId": "27"}, None),
     ],
 )
-def test_a_chat_is_told_by_its_number_and_by_a_dialog_only_if_that_is_a_chats(
+def test_chat_id_is_read_from_the_number_or_from_the_dialog_id_of_a_chat(
     name: str, changes: Changes, chat_id: int | None
 ) -> None:
     assert chat(name, changes).chat_id == chat_id
@@ -55,7 +55,7 @@ def test_a_chat_is_told_by_its_number_and_by_a_dialog_only_if_that_is_a_chats(
 @pytest.mark.parametrize(
     "number", ["", "0", "-5", "+5", "1.5", "5e3", " 5", "5 ", "x", "0x10", "٥", "1" * 16, "9" * 500]
 )
-def test_what_is_no_number_of_the_platform_is_not_told(number: str) -> None:
+def test_text_that_is_no_number_of_the_platform_is_ignored(number: str) -> None:
     assert chat(ADD, params(CHAT_ID=number, TO_CHAT_ID=number, DIALOG_ID="sg133")).chat_id is None
     assert event(ADD, {"data.PARAMS.MESSAGE_ID": number, "ts": number}).sent_at is None
 
@@ -74,7 +74,7 @@ def test_what_is_no_number_of_the_platform_is_not_told(number: str) -> None:
         (ADD_V2, in_chat(type="chat", messageType="C", dialogId="27"), True),
     ],
 )
-def test_a_personal_chat_is_told_by_its_type_or_by_the_user_in_its_dialog(
+def test_personal_chat_is_recognised_by_its_type_or_by_the_user_in_its_dialog_id(
     name: str,
     changes: Changes,
     personal: bool,
@@ -97,7 +97,7 @@ def test_a_personal_chat_is_told_by_its_type_or_by_the_user_in_its_dialog(
         (ADD_V2, in_chat(type="chat", messageType="C", entityType="CRM"), False),
     ],
 )
-def test_a_customers_chat_is_told_by_any_of_its_signs(name: str, changes: Changes, open_line: bool) -> None:
+def test_chat_with_a_customer_is_recognised_by_any_of_its_signs(name: str, changes: Changes, open_line: bool) -> None:
     assert chat(name, changes).open_line is open_line
 
 
@@ -108,25 +108,27 @@ def test_a_customers_chat_is_told_by_any_of_its_signs(name: str, changes: Change
         ("CRM", "0"), ("0", "DEAL|1663"), ("CRM", "D" * 256), ("CRM", "DEAL\n1663"),
     ],
 )  # fmt: skip
-def test_half_a_pair_is_none(entity_type: str | None, entity_id: str | None) -> None:
+def test_incomplete_or_invalid_pair_is_ignored(entity_type: str | None, entity_id: str | None) -> None:
     v1 = chat(ADD, params(CHAT_ENTITY_TYPE=entity_type, CHAT_ENTITY_ID=entity_id))
     v2 = chat(ADD_V2, in_chat(entityType=entity_type, entityId=entity_id))
     assert (v1.entity_type, v1.entity_id, v2.entity_type, v2.entity_id) == ("", "", "", "")
 
 
-def test_a_pair_is_kept_to_the_last_character() -> None:
+def test_pair_is_kept_to_the_last_character() -> None:
     pair = (" Crm", "deal|1663 ")
     v1 = chat(ADD, params(CHAT_ENTITY_TYPE=pair[0], CHAT_ENTITY_ID=pair[1]))
     v2 = chat(ADD_V2, in_chat(entityType=pair[0], entityId=pair[1]))
     assert (v1.entity_type, v1.entity_id) == (v2.entity_type, v2.entity_id) == pair
 
 
-def test_what_a_link_says_of_an_entity_is_not_the_chats() -> None:
+def test_entity_of_a_link_is_not_the_entity_of_the_chat() -> None:
     context = {"entityType": "CRM", "entityId": "DEAL|1663", "chat": {"entityType": "CRM", "entityId": "DEAL|1663"}}
-    told = chat(JOIN_V2, {"event": "ONIMBOTV2CONTEXTGET", "data.context": context}, in_chat(entityType="", entityId=""))
-    assert (told.chat_id, told.entity_type, told.entity_id) == (1777, "", "")
+    found = chat(
+        JOIN_V2, {"event": "ONIMBOTV2CONTEXTGET", "data.context": context}, in_chat(entityType="", entityId="")
+    )
+    assert (found.chat_id, found.entity_type, found.entity_id) == (1777, "", "")
 
 
 @pytest.mark.parametrize("changes", [params(DIALOG_ID="chat1439; drop"), params(DIALOG_ID="x" * 300)])
-def test_a_dialog_id_is_one_or_is_not_told(changes: Changes) -> None:
+def test_invalid_dialog_id_is_ignored(changes: Changes) -> None:
     assert chat(ADD, changes).dialog_id == ""

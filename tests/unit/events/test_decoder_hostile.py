@@ -1,4 +1,4 @@
-"""Whatever arrives at the events' address is a model or a clean refusal, and takes no longer than its size is worth."""
+"""Every body that arrives at the events' address is a model or a clean refusal, in a time bounded by its size."""
 
 import json
 import random
@@ -23,7 +23,7 @@ MEGABYTE = LIMITS.size
 
 
 def outcome(body: bytes, content_type: str = FORM_TYPE) -> Arrived | FormRefused | EventUnreadable:
-    """What becomes of a body. Anything else that is raised is a failure, and so is what the queue cannot take."""
+    """The result for a body. Any other exception is a failure, and so is an event that the queue cannot take."""
     came = read(body, content_type)
     if isinstance(came, Arrived):
         queued = Record("e", "m", 1.0, "r", came.event).to_json()
@@ -34,7 +34,7 @@ def outcome(body: bytes, content_type: str = FORM_TYPE) -> Arrived | FormRefused
 
 
 def read(body: bytes, content_type: str) -> Arrived | FormRefused | EventUnreadable:
-    """All that is ever read of it."""
+    """Decode a body as the service does."""
     try:
         came = decode(body, content_type)
     except (FormRefused, EventUnreadable) as error:
@@ -69,7 +69,7 @@ def as_sent(value: Any) -> Any:
 
 
 @given(TREES)
-def test_whatever_php_encodes_is_told_as_it_was(tree: Mapping[str, object]) -> None:
+def test_data_that_php_encodes_is_decoded_unchanged(tree: Mapping[str, object]) -> None:
     body = php.encode(php.flat({"event": "ONX", "data": tree})).encode()
     came = outcome(body)
     assert isinstance(came, Arrived)
@@ -119,11 +119,11 @@ def test_hostile_names_are_refused_by_the_bound_that_they_break_or_read_as_php_w
         assert (came.event.data, came.event.kind) == (result, EventKind.OTHER)
 
 
-def test_what_messages_bring_along_is_neither_too_deep_nor_too_much() -> None:
+def test_attachments_and_mentions_of_messages_stay_within_the_bounds() -> None:
     attached = {"ATTACH": [{"BLOCKS": [{"GRID": [{"NAME": "a", "VALUE": {"x": {"y": {"z": "b"}}}}]}]}]}
     everybody = {str(each): str(each) for each in range(3000)}
-    told = decode(encoded(sample("v2-message-add", {"data.message.params": attached})), FORM_TYPE)
-    assert told.event == decode(encoded(sample("v2-message-add")), FORM_TYPE).event
+    attaching = decode(encoded(sample("v2-message-add", {"data.message.params": attached})), FORM_TYPE)
+    assert attaching.event == decode(encoded(sample("v2-message-add")), FORM_TYPE).event
     mentioned = decode(encoded(sample("v1-message-add-group", {"data.PARAMS.MENTIONED_LIST": everybody})), FORM_TYPE)
     assert mentioned.event == decode(encoded(sample("v1-message-add-group")), FORM_TYPE).event
 
@@ -164,7 +164,7 @@ def test_arbitrary_bytes_are_a_model_or_a_refusal(body: bytes) -> None:
 
 
 GARBAGE: dict[str, tuple[bytes, bytes, str]] = {
-    # What it begins with, what it repeats, and as what it is sent.
+    # The beginning, the repeated unit, and the content type.
     "opening brackets": (b"", b"[", FORM_TYPE),
     "closing brackets": (b"", b"]", FORM_TYPE),
     "ampersands": (b"", b"&", FORM_TYPE),
@@ -209,7 +209,7 @@ def test_a_megabyte_of_random_bytes_is_refused(seed: int) -> None:
 
 
 @pytest.mark.parametrize("content_type", [FORM_TYPE, JSON])
-def test_more_than_a_megabyte_is_not_looked_at(content_type: str) -> None:
+def test_body_above_a_megabyte_is_refused_by_its_size(content_type: str) -> None:
     came = outcome(b"{" * (MEGABYTE + 1), content_type)
     assert isinstance(came, FormRefused)
     assert came.bound is Bound.SIZE
@@ -237,7 +237,7 @@ def test_the_time_that_garbage_takes_grows_no_faster_than_its_size(kind: str) ->
 
 
 def test_texts_that_nearly_hold_a_secret_do_not_take_long_to_read() -> None:
-    """Whoever forges an event chooses the secrets, too, and it is read before it is proved."""
+    """A forger chooses the secrets, too, and the event is read before it is proved."""
     secrets = [f"auth[{each}][token]={'a' * 600}{each:03d}{'a' * 600}" for each in range(40)]
 
     def body(letter: str) -> bytes:

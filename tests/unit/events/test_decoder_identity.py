@@ -1,4 +1,4 @@
-"""What makes an event the same when it is sent again, and that no credential gets past the decoder in it."""
+"""The identity of an event that is sent again, and the removal of every credential by the decoder."""
 
 import json
 
@@ -45,12 +45,12 @@ def _renewed(key: str, value: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_event_is_the_same_however_its_tokens_were_renewed(name: str) -> None:
+def test_event_has_the_same_identity_after_its_tokens_were_renewed(name: str) -> None:
     assert decode(encoded(sent_again(name)), FORM_TYPE).identity == identity(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_when_it_was_sent_counts_only_for_what_names_no_message(name: str) -> None:
+def test_time_of_sending_is_part_of_the_identity_only_without_a_message(name: str) -> None:
     later = decode(encoded(sent_again(name, ts="1999999999")), FORM_TYPE)
     without_a_message = name in (JOIN, JOIN_V2, DELETED, DELETED_V2)
     assert (later.identity != identity(name)) is without_a_message
@@ -63,12 +63,12 @@ def test_when_it_was_sent_counts_only_for_what_names_no_message(name: str) -> No
         (ADD, {"data.PARAMS.MESSAGE": "another text"}),
         (ADD, {"data.PARAMS.MESSAGE_ID": "84352"}),
         (ADD, {"data.PARAMS.CHAT_ENTITY_ID": "DEAL|1664"}),
-        (ADD, {"data.PARAMS.UNHEARD_OF": "x"}),
+        (ADD, {"data.PARAMS.UNKNOWN_FIELD": "x"}),
         (ADD_V2, {"data.bot.id": "457"}),
         (COMMAND, {"data.COMMAND.99.COMMAND_PARAMS": "LEAD|13"}),
     ],
 )
-def test_whatever_else_it_says_makes_it_another_event(name: str, changes: Changes) -> None:
+def test_any_other_change_makes_it_another_event(name: str, changes: Changes) -> None:
     assert identity(name, changes) != identity(name)
 
 
@@ -90,10 +90,10 @@ def test_no_credential_gets_past_the_decoder_in_any_field(name: str) -> None:
         }
 
     for unknown in (False, True):
-        told = decode(
+        decoded = decode(
             encoded(tree | {"data": filled(tree["data"]), "event": "ONIMBOTNEWS" if unknown else tree["event"]})
         ).event
-        record = Record("e" * 32, MEMBER_ID, 1771940028.0, "request-1", told).to_json()
+        record = Record("e" * 32, MEMBER_ID, 1771940028.0, "request-1", decoded).to_json()
         tokens = {value for value in _tokens(tree) if len(value) >= 6}
         assert tokens
         assert not [token for token in tokens if token in record]
@@ -107,11 +107,11 @@ def _tokens(tree: Tree) -> set[str]:
 
 
 def test_a_link_to_the_portal_in_a_message_stays_as_it_is() -> None:
-    # `auth` has the domain and the member id in it, which are nobody's secret.
+    # `auth` contains the domain and the member id, which are not secret.
     link = f"https://{DOMAIN}/crm/deal/details/1663/?m={MEMBER_ID}&IFRAME=Y im,imbot 1771943628"
-    told = event(ADD, {"data.PARAMS.MESSAGE": link}).message
-    assert told is not None
-    assert told.text == link
+    message = event(ADD, {"data.PARAMS.MESSAGE": link}).message
+    assert message is not None
+    assert message.text == link
 
 
 def test_more_credentials_than_any_event_has_are_refused_before_they_cost_time() -> None:

@@ -1,4 +1,4 @@
-"""The people, messages and commands of an event where the documents leave something out, or say it in two ways."""
+"""Users, messages and commands of an event where the documents omit something or describe it in two ways."""
 
 import json
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ def params(**changes: object) -> Changes:
         (JOIN, {"data.USER": None, "data.PARAMS.USER_ID": "31"}, 31),
         (ADD_V2, {"data.user": None, "data.message.authorId": "32"}, 32),
         (ADD_V2, {"data.user": None, "data.message.authorId": "0"}, None),
-        # The author of a message is not who reacted to it, nor who pressed a button under it.
+        # The author of a message is neither the user who reacted to it nor the one who pressed a button under it.
         (ADD_V2, {"data.user": None, "event": "ONIMBOTV2REACTIONCHANGE"}, None),
         (COMMAND_V2, {"data.user": None}, None),
         (JOIN_V2, {"data.user": None}, None),
     ],
 )
-def test_whose_doing_it_was_is_told_elsewhere_if_there_is_no_user(
+def test_user_is_read_from_other_fields_if_there_is_no_user_block(
     name: str, changes: Changes, user_id: int | None
 ) -> None:
     assert event(name, changes).user == (EventUser(user_id) if user_id else None)
@@ -56,7 +56,9 @@ def test_whose_doing_it_was_is_told_elsewhere_if_there_is_no_user(
         (DELETE_V2, {"data.message": {"id": "789", "text": "what it was"}}, EventMessage(789)),
     ],
 )
-def test_a_message_is_what_is_told_of_it(name: str, changes: Changes, message: EventMessage | None) -> None:
+def test_message_is_read_from_the_fields_that_are_given(
+    name: str, changes: Changes, message: EventMessage | None
+) -> None:
     assert event(name, changes).message == message
 
 
@@ -71,32 +73,32 @@ def block(command_id: str, command: str, **fields: object) -> dict[str, object]:
     return {"COMMAND_ID": command_id, "COMMAND": command, "BOT_ID": "567", **fields}
 
 
-def test_several_commands_in_one_message_are_told_in_their_order() -> None:
+def test_several_commands_in_one_message_are_read_in_their_order() -> None:
     blocks = {
         "99": block("99", "find", COMMAND_PARAMS="DEAL|1663"),
         "100": block("100", "/ChatID", BOT_ID="568"),
         "101": {"COMMAND": "bare"},
         "x": {"COMMAND": "without a number"},
-        "0": {"COMMAND": "nought"},
+        "0": {"COMMAND": "zero"},
         "102": block("102", ""),
         "103": block("103", "two words"),
         "104": "no map",
     }
-    told = event(COMMAND, {"data.COMMAND": blocks})
-    assert told.commands == (
+    decoded = event(COMMAND, {"data.COMMAND": blocks})
+    assert decoded.commands == (
         EventCommand(99, "find", "DEAL|1663"),
         EventCommand(100, "chatid"),
         EventCommand(101, "bare"),
     )
-    assert told.bot_ids == (567, 568)
+    assert decoded.bot_ids == (567, 568)
 
 
 @pytest.mark.parametrize("fields", [{"id": None}, {"command": None}, {"command": "/"}, {"command": "a b"}])
-def test_a_command_without_a_number_or_a_name_is_none(fields: Mapping[str, object]) -> None:
+def test_command_without_a_number_or_a_name_is_ignored(fields: Mapping[str, object]) -> None:
     assert event(COMMAND_V2, {f"data.command.{name}": value for name, value in fields.items()}).commands == ()
 
 
-def test_several_bots_of_one_application_are_all_told() -> None:
+def test_all_bots_of_one_application_are_read() -> None:
     assert event(ADD, {"data.BOT.7": {"BOT_ID": "7"}, "data.BOT.x": {"BOT_ID": "8"}}).bot_ids == (567, 7, 8)
 
 
@@ -121,25 +123,25 @@ def test_missing_empty_and_null_are_alike(name: str) -> None:
     tree = sample(name, {"data.BOT": None})  # the ids of whose bots are keys
     missing = {"event": tree["event"]}
     empty, null = (missing | {"data": emptied(tree["data"], each), "auth": each, "ts": each} for each in ("", None))
-    told = decode(encoded(missing), FORM_TYPE).event
-    assert (told.chat, told.user, told.message, told.bot_ids, told.commands) == (None, None, None, (), ())
-    assert decode(encoded(empty), FORM_TYPE).event == told
-    assert decode(encoded(null), FORM_TYPE).event == told
-    assert decode(json.dumps(null).encode(), "application/json").event == told
+    found = decode(encoded(missing), FORM_TYPE).event
+    assert (found.chat, found.user, found.message, found.bot_ids, found.commands) == (None, None, None, (), ())
+    assert decode(encoded(empty), FORM_TYPE).event == found
+    assert decode(encoded(null), FORM_TYPE).event == found
+    assert decode(json.dumps(null).encode(), "application/json").event == found
 
 
 @pytest.mark.parametrize("name", [ADD, ADD_V2])
 @pytest.mark.parametrize("odd", ["text", ["a", "b"], {"0": {"0": "x"}}])
-def test_a_text_where_a_map_belongs_and_the_other_way_round_is_not_told(name: str, odd: object) -> None:
+def test_text_in_place_of_a_map_and_map_in_place_of_a_text_are_ignored(name: str, odd: object) -> None:
     data = dict.fromkeys(sample(name)["data"], odd)
-    told = event(name, {"data": data})
-    assert (told.kind, told.chat, told.message, told.commands) == (EventKind.MESSAGE_ADD, None, None, ())
+    decoded = event(name, {"data": data})
+    assert (decoded.kind, decoded.chat, decoded.message, decoded.commands) == (EventKind.MESSAGE_ADD, None, None, ())
 
 
-def test_a_message_is_cut_where_the_platform_cuts_it() -> None:
-    told = event(ADD, params(MESSAGE="ж" * 20_001)).message
-    assert told is not None
-    assert told.text == "ж" * 20_000
+def test_message_is_cut_at_the_platforms_limit() -> None:
+    message = event(ADD, params(MESSAGE="ж" * 20_001)).message
+    assert message is not None
+    assert message.text == "ж" * 20_000
 
 
 def test_the_largest_event_fits_into_the_queue() -> None:
@@ -150,10 +152,10 @@ def test_the_largest_event_fits_into_the_queue() -> None:
         "data.COMMAND": blocks, "data.BOT": bots,
         **params(MESSAGE="\x01" * 30_000, CHAT_ENTITY_TYPE="𝄞" * 255, CHAT_ENTITY_ID="𝄞" * 255, LANGUAGE="x" * 50),
     }  # fmt: skip
-    told = event(COMMAND, longest)
-    text = Record("e" * 32, "m" * 64, 1.0e9, "request-1", told).to_json()
-    assert told.commands
-    assert told.chat is not None
-    assert told.chat.entity_id == "𝄞" * 255
-    assert Record.from_json(text).event == told
+    decoded = event(COMMAND, longest)
+    text = Record("e" * 32, "m" * 64, 1.0e9, "request-1", decoded).to_json()
+    assert decoded.commands
+    assert decoded.chat is not None
+    assert decoded.chat.entity_id == "𝄞" * 255
+    assert Record.from_json(text).event == decoded
     assert len(text.encode()) <= LARGEST_RECORD

@@ -17,7 +17,7 @@ DEAL_CHAT = EventChat(1439, "chat1439", "C", entity_type="CRM", entity_id="DEAL|
 LINE = EventChat(1777, "chat1777", "L", open_line=True, entity_type="LINES", entity_id="telegrambot|2|209607941|744")
 LINE_V2 = EventChat(1777, "chat1777", "lines", open_line=True, entity_type="LINES", entity_id="livechat|22|1775|599")
 EMPLOYEE = EventUser(27, employee=True)
-SOMEBODY = EventUser(27)
+USER = EventUser(27)
 EXPECTED = {
     "v1-message-add-group": BotEvent(
         "ONIMBOTMESSAGEADD", EventKind.MESSAGE_ADD, "v1", (567,), DEAL_CHAT, EMPLOYEE,
@@ -28,21 +28,21 @@ EXPECTED = {
         EventMessage(84331, "Hi", 27), language="en", sent_at=1771940028,
     ),
     "v1-message-update": BotEvent(
-        "ONIMBOTMESSAGEUPDATE", EventKind.MESSAGE_UPDATE, "v1", (567,), DEAL_CHAT, SOMEBODY,
+        "ONIMBOTMESSAGEUPDATE", EventKind.MESSAGE_UPDATE, "v1", (567,), DEAL_CHAT, USER,
         EventMessage(84537, "status now?", 27), language="en", sent_at=1771940328,
     ),
     "v1-message-delete": BotEvent(
-        "ONIMBOTMESSAGEDELETE", EventKind.MESSAGE_DELETE, "v1", (567,), DEAL_CHAT, SOMEBODY,
+        "ONIMBOTMESSAGEDELETE", EventKind.MESSAGE_DELETE, "v1", (567,), DEAL_CHAT, USER,
         EventMessage(84537, "", 27), language="en", sent_at=1771940400,
     ),
     "v1-join": BotEvent(
-        "ONIMBOTJOINCHAT", EventKind.JOIN, "v1", (567,), LINE, SOMEBODY, language="en", sent_at=1771940500,
+        "ONIMBOTJOINCHAT", EventKind.JOIN, "v1", (567,), LINE, USER, language="en", sent_at=1771940500,
     ),
     "v1-bot-delete": BotEvent(
-        "ONIMBOTDELETE", EventKind.BOT_DELETE, "v1", (567,), user=SOMEBODY, sent_at=1771940600,
+        "ONIMBOTDELETE", EventKind.BOT_DELETE, "v1", (567,), user=USER, sent_at=1771940600,
     ),
     "v1-command": BotEvent(
-        "ONIMCOMMANDADD", EventKind.COMMAND, "v1", (567,), DEAL_CHAT, SOMEBODY,
+        "ONIMCOMMANDADD", EventKind.COMMAND, "v1", (567,), DEAL_CHAT, USER,
         EventMessage(84360, "/find DEAL|1663", 27), (EventCommand(99, "find", "DEAL|1663"),),
         language="en", sent_at=1771940700,
     ),
@@ -99,7 +99,7 @@ DESCRIBED: tuple[tuple[str, dict[str, object], BotEvent], ...] = (
         "v1-join",
         {"event": "ONIMBOTCONTEXTGET"},
         BotEvent(
-            "ONIMBOTCONTEXTGET", EventKind.CONTEXT, "v1", (567,), LINE, SOMEBODY, language="en", sent_at=1771940500,
+            "ONIMBOTCONTEXTGET", EventKind.CONTEXT, "v1", (567,), LINE, USER, language="en", sent_at=1771940500,
         ),
     ),
 )  # fmt: skip
@@ -121,19 +121,19 @@ def test_a_sample_is_read_from_the_bytes_on_the_wire(name: str) -> None:
 
 @pytest.mark.parametrize("is_base64", [False, True], ids=["plain", "base64"])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_gateways_two_ways_of_handing_on_a_body_make_no_difference(name: str, is_base64: bool) -> None:
+def test_plain_and_base64_body_of_the_gateway_are_decoded_alike(name: str, is_base64: bool) -> None:
     request = request_from(http("POST /bitrix24/events", body=wire(name).decode(), is_base64=is_base64))
     assert decode(request.body, request.headers["content-type"]) == decode(wire(name), FORM_TYPE)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_json_says_the_same_as_the_form(name: str) -> None:
+def test_json_and_form_are_decoded_to_the_same_event(name: str) -> None:
     body = json.dumps(sample(name)).encode()
     assert decode(body, "application/json; charset=utf-8") == decode(wire(name), FORM_TYPE)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("v2")])
-def test_json_may_have_the_types_that_a_form_has_not(name: str) -> None:
+def test_json_types_that_a_form_does_not_have_are_accepted(name: str) -> None:
     def typed(value: object) -> object:
         if isinstance(value, dict):
             return {key: (False if each == "0" else typed(each)) for key, each in value.items()}
@@ -153,15 +153,15 @@ def test_every_event_of_a_bot_that_is_documented_is_expected_here() -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLE_EVENTS)
-def test_a_sample_for_an_invocation_names_its_event_and_tells_all_that_this_has(name: str) -> None:
+def test_sample_for_an_invocation_is_named_after_its_event_and_has_all_its_fields(name: str) -> None:
     request = request_from(SAMPLE_EVENTS[name])
-    told = decode(request.body, request.headers["content-type"]).event
-    assert name.removeprefix(f"bot-{told.api}-").replace("-", "_") == told.kind.value.removeprefix("bot_")
-    assert told.kind is EventKind.BOT_DELETE or (told.chat and told.chat.chat_id and told.user and told.language)
-    assert (told.message is None) == (told.kind in (EventKind.BOT_DELETE, EventKind.JOIN, EventKind.CONTEXT))
+    found = decode(request.body, request.headers["content-type"]).event
+    assert name.removeprefix(f"bot-{found.api}-").replace("-", "_") == found.kind.value.removeprefix("bot_")
+    assert found.kind is EventKind.BOT_DELETE or (found.chat and found.chat.chat_id and found.user and found.language)
+    assert (found.message is None) == (found.kind in (EventKind.BOT_DELETE, EventKind.JOIN, EventKind.CONTEXT))
 
 
 def test_every_event_of_a_bot_that_is_documented_in_full_has_a_sample_for_an_invocation() -> None:
-    told = {decode(request_from(each).body, FORM_TYPE).event.name for each in SAMPLE_EVENTS.values()}
+    sampled = {decode(request_from(each).body, FORM_TYPE).event.name for each in SAMPLE_EVENTS.values()}
     documented = {name for name in KINDS if name.startswith(("ONIMBOT", "ONIMCOMMAND"))}
-    assert told == documented - {"ONIMBOTCONTEXTGET"}  # a page that is nowhere linked and shows no fields
+    assert sampled == documented - {"ONIMBOTCONTEXTGET"}  # a page that is nowhere linked and shows no fields

@@ -1,4 +1,4 @@
-"""A record says the same when it comes back from the queue, fits into it, and is known for what it is."""
+"""A record is read from the queue as it was written, fits into it, and is validated."""
 
 import json
 import re
@@ -46,30 +46,30 @@ EVENTS = st.builds(
 )
 
 
-def record(told: BotEvent) -> Record:
-    return Record(event_id(MEMBER_ID, "identity"), MEMBER_ID, 1771940028.25, "request-1", told)
+def record(bot_event: BotEvent) -> Record:
+    return Record(event_id(MEMBER_ID, "identity"), MEMBER_ID, 1771940028.25, "request-1", bot_event)
 
 
 @given(EVENTS)
-def test_a_record_comes_back_as_it_went(told: BotEvent) -> None:
-    went = record(told)
+def test_record_is_read_back_as_it_was_written(bot_event: BotEvent) -> None:
+    went = record(bot_event)
     assert Record.from_json(went.to_json()) == went
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_sample_comes_back_as_it_went(name: str) -> None:
+def test_every_sample_is_read_back_as_it_was_written(name: str) -> None:
     went = record(event(name))
     assert Record.from_json(went.to_json()) == went
 
 
-def said(text: str) -> BotEvent:
+def message_event(text: str) -> BotEvent:
     return BotEvent("ONIMBOTMESSAGEADD", EventKind.MESSAGE_ADD, message=EventMessage(1, text))
 
 
 @pytest.mark.parametrize("text", ["\x00\x01\x1f", "\ufffe\uffff", "\ud7ff\ue000\ufffd😀\U0010ffff", '"\\\n'])
-def test_the_queue_takes_every_character_of_a_record(text: str) -> None:
-    written = record(said(text)).to_json()
-    assert re.fullmatch("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*", written)  # what SQS admits
+def test_written_record_contains_only_characters_that_sqs_accepts(text: str) -> None:
+    written = record(message_event(text)).to_json()
+    assert re.fullmatch("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*", written)  # what SQS accepts
     came = Record.from_json(written).event.message
     assert came is not None
     assert came.text == text.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
@@ -77,7 +77,7 @@ def test_the_queue_takes_every_character_of_a_record(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "kept"),
-    # Of a quote an invocation of the worker makes four bytes, in which the record is a text inside of JSON.
+    # An invocation of the worker turns a quote into four bytes: the record is a text inside JSON there.
     [
         ("ж" * 1000, True),
         ("ж" * (LARGEST_RECORD // 2), False),
@@ -85,7 +85,7 @@ def test_the_queue_takes_every_character_of_a_record(text: str) -> None:
         ('"' * (LARGEST_RECORD // 4), False),
     ],
 )
-def test_data_that_queue_or_worker_cannot_take_is_left_out_and_nothing_else(text: str, kept: bool) -> None:
+def test_only_data_too_large_for_queue_or_worker_is_left_out(text: str, kept: bool) -> None:
     went = record(BotEvent("ONX", EventKind.OTHER, user=EventUser(27), sent_at=1, data={"x": text}))
     written = went.to_json()
     came = Record.from_json(written)
@@ -94,12 +94,12 @@ def test_data_that_queue_or_worker_cannot_take_is_left_out_and_nothing_else(text
     assert (came.event.user, came.event.sent_at, came.event_id) == (EventUser(27), 1, went.event_id)
 
 
-def test_no_text_of_a_message_shows_when_a_record_is_printed() -> None:
-    told = BotEvent(
+def test_texts_of_a_message_are_hidden_in_the_repr_of_a_record() -> None:
+    bot_event = BotEvent(
         "ONX", EventKind.OTHER, message=EventMessage(1, "private"), commands=(EventCommand(1, "find", "private"),),
         data={"x": "private"},
     )  # fmt: skip
-    assert "private" not in repr(record(told))
+    assert "private" not in repr(record(bot_event))
 
 
 def changed(**fields: Any) -> str:
@@ -109,25 +109,25 @@ def changed(**fields: Any) -> str:
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", "1", '"x"', "{}", '{"version":1}', "[" * 100_000, changed(version=2), changed(version="1"),
-     changed(event=None), changed(event={}), changed(event={"name": "x", "kind": "unheard of"}), changed(event=[])],
+     changed(event=None), changed(event={}), changed(event={"name": "x", "kind": "unknown kind"}), changed(event=[])],
     ids=str.__len__,
 )  # fmt: skip
-def test_what_is_no_record_is_unreadable_and_nothing_of_it_is_quoted(text: str) -> None:
+def test_invalid_record_is_unreadable_and_is_not_quoted(text: str) -> None:
     with pytest.raises(RecordUnreadable) as raised:
         Record.from_json(text)
     assert (raised.value.__context__, raised.value.__cause__) == (None, None)
     assert "DEAL" not in str(raised.value)
 
 
-def test_a_record_of_a_function_that_is_newer_or_older_is_read_as_far_as_it_is_known() -> None:
+def test_record_of_a_newer_or_older_function_is_read_with_its_known_fields() -> None:
     whole = json.loads(record(event("v1-command")).to_json())
     del whole["event"]["language"], whole["event"]["chat"]["personal"]
-    newer = {**whole, "unheard_of": 1, "event": {**whole["event"], "unheard_of": [1]}}
+    newer = {**whole, "unknown_field": 1, "event": {**whole["event"], "unknown_field": [1]}}
     came = Record.from_json(json.dumps(newer))
     assert (came.event.language, came.event.commands) == ("", event("v1-command").commands)
 
 
-def test_an_events_id_depends_on_the_portal_and_on_what_it_says() -> None:
+def test_event_id_depends_on_the_portal_and_on_the_identity() -> None:
     ids = {event_id("a", "b"), event_id("a", "c"), event_id("b", "b"), event_id("ab", ""), event_id("", "ab")}
     assert len(ids) == 5
     assert event_id("a", "b") == event_id("a", "b")

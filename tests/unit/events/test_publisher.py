@@ -1,4 +1,4 @@
-"""What goes on the bus: normalised, without texts unless asked for, never too large, and never lost in silence."""
+"""Entries on the bus: normalised, without texts unless configured, never too large, and never lost without an error."""
 
 import json
 from dataclasses import replace
@@ -51,10 +51,10 @@ def publisher_on(wire: Wire, telemetry: Telemetry, bus: str = "default") -> Publ
     return Publisher(cast("EventBridgeClient", client), bus, telemetry, with_text=False)
 
 
-# -- what it says ------------------------------------------------------------------------------------------------------
+# -- content -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_event_says_where_what_and_who() -> None:
+def test_detail_contains_portal_chat_entity_user_and_message() -> None:
     record = message(TEXT, chat=replace(GROUP, entity_type="CRM", entity_id="DEAL|1663"), sent_at=1_762_999_999)
     assert detail(record) == {
         "event_id": record.event_id,
@@ -75,26 +75,26 @@ def test_an_event_says_where_what_and_who() -> None:
     }
 
 
-def test_the_entity_is_the_one_that_was_found_out() -> None:
+def test_detail_contains_the_resolved_entity() -> None:
     assert detail(message(chat=GROUP), DEAL)["entity"] == {"entity_type": "CRM", "entity_id": "DEAL|1663"}
     assert detail(message(chat=GROUP), None)["entity"] is None
 
 
-def test_what_an_event_does_not_have_is_null() -> None:
-    told = detail(record_of(BotEvent("ONIMBOTDELETE", EventKind.BOT_DELETE, api="v1", bot_ids=(456,))), None)
-    assert [told[name] for name in ("chat", "entity", "user", "message", "sent_at")] == [None] * 5
+def test_fields_that_an_event_does_not_have_are_null() -> None:
+    published = detail(record_of(BotEvent("ONIMBOTDELETE", EventKind.BOT_DELETE, api="v1", bot_ids=(456,))), None)
+    assert [published[name] for name in ("chat", "entity", "user", "message", "sent_at")] == [None] * 5
 
 
 @pytest.mark.parametrize("record", [message(TEXT), command(TEXT), record_of(UNKNOWN)], ids=lambda each: each.event.kind)
-def test_what_people_wrote_goes_along_only_if_asked_for(record: Record) -> None:
+def test_texts_of_users_are_published_only_if_configured(record: Record) -> None:
     assert "secret" not in json.dumps(detail(record))
     assert "secret" in json.dumps(detail(record, with_text=True))
 
 
-def test_texts_stand_beside_what_they_belong_to() -> None:
-    told = detail(command(TEXT), with_text=True)
-    assert told["message"]["text"] == f"/chatid {TEXT}"
-    assert told["commands"] == [{"command_id": 78, "name": "chatid", "params": TEXT}]
+def test_texts_are_fields_of_the_message_and_the_command() -> None:
+    published = detail(command(TEXT), with_text=True)
+    assert published["message"]["text"] == f"/chatid {TEXT}"
+    assert published["commands"] == [{"command_id": 78, "name": "chatid", "params": TEXT}]
     assert detail(record_of(UNKNOWN), with_text=True)["data"] == UNKNOWN.data
 
 
@@ -117,12 +117,12 @@ def documented(start: str, end: str = "\0") -> set[str]:
 
 def test_a_recovery_has_the_fields_that_the_document_names() -> None:
     recovery = Recovery("r" * 32, MEMBER_ID, DOMAIN, "unpaid", "PAYMENT_REQUIRED", 1_763_000_000.5)
-    told = json.loads(recovery_detail(recovery))
-    assert documented("## `portal.recovered`") == set(told)
+    published = json.loads(recovery_detail(recovery))
+    assert documented("## `portal.recovered`") == set(published)
     example = json.loads(DOCUMENT.split("```json\n")[2].split("```")[0])
-    assert list(example) == list(told)
-    assert told["portal"] == {"member_id": MEMBER_ID, "domain": DOMAIN}
-    assert (told["state"], told["portal_error"], told["recovered_at"]) == (
+    assert list(example) == list(published)
+    assert published["portal"] == {"member_id": MEMBER_ID, "domain": DOMAIN}
+    assert (published["state"], published["portal_error"], published["recovered_at"]) == (
         "unpaid",
         "PAYMENT_REQUIRED",
         1_763_000_000.5,
@@ -144,25 +144,25 @@ def test_a_recovery_goes_on_the_bus_under_its_own_name(telemetry: Telemetry) -> 
     assert not publisher_on(wire, telemetry, bus="").publish_recovery(recovery)
 
 
-def test_half_an_emoji_does_not_cost_the_event() -> None:
+def test_half_an_emoji_is_replaced_and_does_not_fail_the_event() -> None:
     assert detail(message("\ud83d!"), with_text=True)["message"]["text"] == "?!"
 
 
-# -- how large it is ---------------------------------------------------------------------------------------------------
+# -- size --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unit", ["x", "😀", '"', "\x01", "я\n"])
-def test_a_text_that_is_too_large_is_cut_to_what_the_bus_takes(unit: str) -> None:
+def test_text_that_is_too_large_is_cut_to_the_limit_of_the_bus(unit: str) -> None:
     record = message(unit * (300_000 // len(unit)))
     assert record.event.message is not None
     cut = detail_of(record, DOMAIN, DEAL, with_text=True)
     assert size(record, cut) <= LARGEST_ENTRY
-    told = json.loads(cut)
-    assert told["text_cut"] is True
-    assert record.event.message.text.startswith(told["message"]["text"])
+    published = json.loads(cut)
+    assert published["text_cut"] is True
+    assert record.event.message.text.startswith(published["message"]["text"])
 
 
-def test_no_more_of_a_plain_text_is_cut_than_must_be() -> None:
+def test_plain_text_is_cut_to_exactly_the_limit_of_the_bus() -> None:
     record = message("x" * 300_000)
     assert size(record, detail_of(record, DOMAIN, DEAL, with_text=True)) == LARGEST_ENTRY - 1
 
@@ -174,10 +174,10 @@ def test_one_byte_too_many_is_cut_and_one_less_is_not() -> None:
     assert detail(message("x" * (room + 1)), with_text=True)["text_cut"] is True
 
 
-def test_an_event_that_is_too_large_without_its_message_goes_without_texts() -> None:
+def test_event_too_large_without_its_message_is_published_without_texts() -> None:
     large = replace(UNKNOWN, data={"what": "x" * 300_000}, message=EventMessage(7, "hello"))
-    told = detail(record_of(large), with_text=True)
-    assert told == detail(record_of(large)) | {"text_cut": True}
+    published = detail(record_of(large), with_text=True)
+    assert published == detail(record_of(large)) | {"text_cut": True}
 
 
 @settings(max_examples=50, deadline=None)
@@ -186,7 +186,7 @@ def test_an_event_that_is_too_large_without_its_message_goes_without_texts() -> 
     params=st.text(max_size=50),
     times=st.integers(1, 12_000),
 )
-def test_no_text_whatever_makes_an_entry_too_large_or_unreadable(text: str, params: str, times: int) -> None:
+def test_no_text_makes_an_entry_too_large_or_unreadable(text: str, params: str, times: int) -> None:
     record = message(text * times, commands=(EventCommand(1, "chatid", params * 100), CHATID))
     written = detail_of(record, DOMAIN, DEAL, with_text=True)
     assert size(record, written) <= LARGEST_ENTRY
@@ -196,8 +196,8 @@ def test_no_text_whatever_makes_an_entry_too_large_or_unreadable(text: str, para
 # -- the bus -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_entry_arrives_at_whoever_follows_the_bus(stores: Stores, telemetry: Telemetry) -> None:
-    del stores  # moto's, of which the bus is one
+def test_entry_arrives_at_a_subscriber_of_the_bus(stores: Stores, telemetry: Telemetry) -> None:
+    del stores  # moto's tables; the bus is moto's, too
     session = Session()
     bus = cast("EventBridgeClient", session.create_client("events", region_name="us-east-1"))
     sqs = cast("SQSClient", session.create_client("sqs", region_name="us-east-1"))
@@ -224,7 +224,7 @@ def test_the_time_of_an_entry_is_when_the_event_was_received(telemetry: Telemetr
     assert entry["EventBusName"] == "default"
 
 
-def test_an_entry_that_the_bus_does_not_take_fails_and_is_not_quoted(telemetry: Telemetry, output: Output) -> None:
+def test_entry_refused_by_the_bus_raises_and_is_not_quoted(telemetry: Telemetry, output: Output) -> None:
     refused = {"ErrorCode": "ThrottlingException", "ErrorMessage": f"slow down with {TEXT}"}
     publisher = publisher_on(Wire((200, {"FailedEntryCount": 1, "Entries": [refused]})), telemetry)
     with telemetry.invocation("test"), pytest.raises(StoreUnavailable) as raised:

@@ -1,4 +1,4 @@
-"""A record is handed to the queue, else to the worker itself; if neither takes it, that is said aloud."""
+"""A record is sent to the queue, else to the worker itself; if both refuse it, an error is raised."""
 
 import traceback
 from typing import TYPE_CHECKING
@@ -39,8 +39,8 @@ FAILURES: dict[str, Outcome] = {
 """By the name under which each is logged."""
 
 
-class Handing:
-    """An event queue between two wires; `clients` counts how often a client for Lambda was made."""
+class Handover:
+    """An event queue between two wires; `clients` counts the Lambda clients that were made."""
 
     def __init__(self, telemetry: Telemetry, queue: Outcome = TAKEN, worker: Outcome = INVOKED) -> None:
         self.sqs, self.worker = Wire(queue), Wire(worker)
@@ -58,28 +58,30 @@ class Handing:
 
 
 @pytest.fixture
-def handing(telemetry: Telemetry) -> Handing:
-    return Handing(telemetry)
+def handover(telemetry: Telemetry) -> Handover:
+    return Handover(telemetry)
 
 
-def test_a_record_stands_in_the_queue_as_its_own_text(handing: Handing) -> None:
-    assert handing.put() is Way.QUEUE
-    (sent,) = handing.sqs.bodies
+def test_message_in_the_queue_is_the_json_of_the_record(handover: Handover) -> None:
+    assert handover.put() is Way.QUEUE
+    (sent,) = handover.sqs.bodies
     assert sent == {"QueueUrl": QUEUE_URL, "MessageBody": RECORD.to_json()}
     assert Record.from_json(sent["MessageBody"]) == RECORD
 
 
-def test_while_the_queue_takes_them_nobody_turns_to_the_worker(handing: Handing) -> None:
+def test_worker_is_not_invoked_while_the_queue_accepts_records(handover: Handover) -> None:
     for _ in range(3):
-        handing.put()
-    assert (handing.clients, handing.worker.sent) == (0, [])
+        handover.put()
+    assert (handover.clients, handover.worker.sent) == (0, [])
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_what_the_queue_refuses_the_worker_is_invoked_with(handing: Handing, output: Output, failure: str) -> None:
-    handing.sqs.outcome = FAILURES[failure]
-    assert handing.put() is Way.WORKER
-    (request,), (sent,) = handing.worker.sent, handing.worker.bodies
+def test_worker_is_invoked_with_a_record_that_the_queue_refuses(
+    handover: Handover, output: Output, failure: str
+) -> None:
+    handover.sqs.outcome = FAILURES[failure]
+    assert handover.put() is Way.WORKER
+    (request,), (sent,) = handover.worker.sent, handover.worker.bodies
     assert request.url.endswith(f"/functions/{WORKER}/invocations")
     assert request.headers["X-Amz-Invocation-Type"] in ("Event", b"Event")  # answered before it has run
     assert sent == {"record": RECORD.to_json()}
@@ -87,35 +89,35 @@ def test_what_the_queue_refuses_the_worker_is_invoked_with(handing: Handing, out
     assert (line["level"], line["queue_error"]) == ("WARNING", failure)
 
 
-def test_the_client_for_the_worker_is_made_once(handing: Handing) -> None:
-    handing.sqs.outcome = FAILURES["InternalFailure"]
+def test_the_client_for_the_worker_is_made_once(handover: Handover) -> None:
+    handover.sqs.outcome = FAILURES["InternalFailure"]
     for _ in range(3):
-        handing.put()
-    assert (handing.clients, len(handing.worker.sent)) == (1, 3)
+        handover.put()
+    assert (handover.clients, len(handover.worker.sent)) == (1, 3)
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_what_nobody_takes_is_an_error_of_ours_without_a_trace_of_the_event(
-    handing: Handing, output: Output, failure: str
+def test_record_that_both_refuse_raises_without_a_trace_of_the_event(
+    handover: Handover, output: Output, failure: str
 ) -> None:
-    handing.sqs.outcome = handing.worker.outcome = FAILURES[failure]
+    handover.sqs.outcome = handover.worker.outcome = FAILURES[failure]
     with pytest.raises(StoreUnavailable) as raised:
-        handing.put()
+        handover.put()
     assert raised.value.__context__ is None
     assert TEXT not in "".join(traceback.format_exception(raised.value)) + str(output.lines)
     assert output.lines[0]["worker_error"] == failure
 
 
-def test_a_queue_that_is_well_again_is_used_again(handing: Handing) -> None:
-    handing.sqs.outcome = FAILURES["InternalFailure"]
-    ways = [handing.put()]
-    handing.sqs.outcome = TAKEN
-    assert [*ways, handing.put()] == [Way.WORKER, Way.QUEUE]
+def test_queue_is_used_again_after_it_recovered(handover: Handover) -> None:
+    handover.sqs.outcome = FAILURES["InternalFailure"]
+    ways = [handover.put()]
+    handover.sqs.outcome = TAKEN
+    assert [*ways, handover.put()] == [Way.WORKER, Way.QUEUE]
 
 
-def test_each_record_is_tried_once_with_each(handing: Handing) -> None:
-    # How often a client repeats by itself is said where it is made; here nothing waits.
-    handing.sqs.outcome = handing.worker.outcome = FAILURES["InternalFailure"]
+def test_record_is_sent_once_to_the_queue_and_once_to_the_worker(handover: Handover) -> None:
+    # The number of a client's own retries is set where it is made; here nothing waits.
+    handover.sqs.outcome = handover.worker.outcome = FAILURES["InternalFailure"]
     with pytest.raises(StoreUnavailable):
-        handing.put()
-    assert (len(handing.sqs.sent), len(handing.worker.sent)) == (1, 1)
+        handover.put()
+    assert (len(handover.sqs.sent), len(handover.worker.sent)) == (1, 1)

@@ -1,4 +1,4 @@
-"""Every event that arrives is queued without its tokens, or refused for a reason, or told as lost; and counted."""
+"""Every event that arrives is queued without its tokens, refused with a reason, or reported as lost; and counted."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ TOO_MUCH = 1024 * 1024 + 1
 
 
 class Receiver:
-    """The use case upon moto's tables; what it hands on is seen in the requests to the queue and to the worker."""
+    """The use case on moto's tables; its output is read from the requests to the queue and to the worker."""
 
     def __init__(self, stores: Stores, clock: Clock, telemetry: Telemetry) -> None:
         self.queue, self.worker = Wire((200, {"MessageId": "m-1"})), Wire((202, {}))
@@ -77,7 +77,7 @@ def reads(stores: Stores, receiver: Receiver) -> Iterator[list[str]]:
         yield keys
 
 
-# -- what is taken -----------------------------------------------------------------------------------------------------
+# -- queued events -----------------------------------------------------------------------------------------------------
 
 
 def test_a_proved_event_is_queued_with_its_portal_its_time_and_its_request(
@@ -102,14 +102,12 @@ def test_an_event_in_json_is_the_same_event(receiver: Receiver) -> None:
     assert record.event.message.message_id == 789
 
 
-def test_the_line_of_an_event_says_which_it_was_and_never_what_somebody_wrote(
-    receiver: Receiver, output: Output
-) -> None:
+def test_log_line_identifies_the_event_and_never_contains_its_text(receiver: Receiver, output: Output) -> None:
     receiver.receive(body_of())
     (line,) = output.lines
     (record,) = receiver.records
-    told = {name: line[name] for name in ("event", "portal", "event_id", "chat_id", "queued_by")}
-    assert told == {
+    logged = {name: line[name] for name in ("event", "portal", "event_id", "chat_id", "queued_by")}
+    assert logged == {
         "event": "ONIMBOTV2MESSAGEADD",
         "portal": MEMBER_ID,
         "event_id": record.event_id,
@@ -121,13 +119,13 @@ def test_the_line_of_an_event_says_which_it_was_and_never_what_somebody_wrote(
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind is not EventKind.APPLICATION])
-def test_every_event_of_a_bot_is_taken_and_counted_by_its_name(receiver: Receiver, output: Output, name: str) -> None:
+def test_every_event_of_a_bot_is_queued_and_counted_by_its_name(receiver: Receiver, output: Output, name: str) -> None:
     receiver.receive(body_of({"event": name}))
     assert [record.event.kind for record in receiver.records] == [KINDS[name]]
     assert output.metric("EventsReceived", event=name) == 1
 
 
-def test_an_event_that_nobody_knows_is_taken_too(receiver: Receiver, output: Output) -> None:
+def test_unknown_event_is_queued_too(receiver: Receiver, output: Output) -> None:
     receiver.receive(body_of({"event": "ONIMBOTV9DREAM"}))
     (record,) = receiver.records
     assert (record.event.name, record.event.kind) == ("ONIMBOTV9DREAM", EventKind.OTHER)
@@ -136,7 +134,7 @@ def test_an_event_that_nobody_knows_is_taken_too(receiver: Receiver, output: Out
 
 @pytest.mark.parametrize("name", ["ONIMBOTV2MESSAGEADD", "ONIMBOTV9DREAM"])
 @pytest.mark.parametrize("way", ["queue", "worker"])
-def test_no_token_gets_into_the_queue_or_to_the_worker(receiver: Receiver, name: str, way: str) -> None:
+def test_no_token_is_sent_to_the_queue_or_to_the_worker(receiver: Receiver, name: str, way: str) -> None:
     if way == "worker":
         receiver.queue.outcome = AWAY
     receiver.receive(body_of({"event": name}))
@@ -159,7 +157,7 @@ def test_the_same_event_of_another_portal_has_another_id(receiver: Receiver) -> 
     assert first.event_id != second.event_id
 
 
-def test_an_event_that_names_a_domain_only_is_its_portals(receiver: Receiver) -> None:
+def test_event_that_names_only_a_domain_belongs_to_its_portal(receiver: Receiver) -> None:
     brief = {"auth[member_id]": None, "data[bot][auth][member_id]": None}
     receiver.receive(body_of())
     receiver.receive(body_of(brief))
@@ -167,7 +165,7 @@ def test_an_event_that_names_a_domain_only_is_its_portals(receiver: Receiver) ->
     assert len({record.event_id for record in receiver.records}) == 1
 
 
-# -- what is not -------------------------------------------------------------------------------------------------------
+# -- refused events ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("changes", "reason"), FORGERIES.values(), ids=FORGERIES.keys())
@@ -176,7 +174,7 @@ def test_a_forged_event_is_refused_counted_by_its_reason_and_not_queued(
 ) -> None:
     with pytest.raises(EventRejected) as raised:
         receiver.receive(body_of(changes))
-    assert reason not in raised.value.detail  # nobody is told how far he came
+    assert reason not in raised.value.detail  # a forger must not learn which check failed
     assert output.metric("EventsRejected", reason=reason) == 1
     assert output.metric("EventsReceived") == 0
     assert len(reads) <= 1
@@ -189,7 +187,7 @@ def test_the_token_of_another_portal_is_refused(receiver: Receiver, output: Outp
     assert output.metric("EventsRejected", reason="wrong_token") == 1
 
 
-def test_the_text_of_an_event_is_read_after_its_proof(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_of_an_event_is_read_only_after_its_proof(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     def stripped(*_: object) -> NoReturn:
         raise AssertionError("read before the proof")
 
@@ -209,7 +207,7 @@ def test_an_event_of_a_portal_that_is_uninstalled_is_refused(
 
 @pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "onappuninstall"])
 @pytest.mark.parametrize("token", [TOKEN, "made-up", None])
-def test_an_event_of_the_applications_life_is_passed_over_unread(
+def test_event_of_the_applications_lifecycle_is_ignored_unread(
     receiver: Receiver, reads: list[str], output: Output, name: str, token: str | None
 ) -> None:
     receiver.receive(body_of({"event": name, "auth[application_token]": token}))
@@ -231,7 +229,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
-def test_what_is_no_event_is_malformed(receiver: Receiver, reads: list[str], output: Output, body: bytes) -> None:
+def test_body_that_is_no_event_is_malformed(receiver: Receiver, reads: list[str], output: Output, body: bytes) -> None:
     with pytest.raises(InvalidRequest):
         receiver.receive(body)
     assert output.metric("EventsRejected", reason="malformed") == 1
@@ -245,7 +243,7 @@ def test_more_than_a_megabyte_is_too_large(receiver: Receiver, output: Output) -
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "logged"),
     [
         (
             body_of({"auth[application_token]": "canary-t0ken"}),
@@ -262,34 +260,34 @@ def test_more_than_a_megabyte_is_too_large(receiver: Receiver, output: Output) -
         (b"event=CANARY%20canary&canary=canary", {"rejected": "malformed"}),
     ],
 )
-def test_of_a_rejected_event_little_is_logged(
-    receiver: Receiver, output: Output, body: bytes, told: dict[str, str]
+def test_rejected_event_is_logged_with_reason_and_valid_names_only(
+    receiver: Receiver, output: Output, body: bytes, logged: dict[str, str]
 ) -> None:
     with pytest.raises(ChatLookupError):
         receiver.receive(body)
     (line,) = output.lines
     usual = {"level", "message", "timestamp", "service", "request_id"}
-    assert {name: value for name, value in line.items() if name not in usual} == told
+    assert {name: value for name, value in line.items() if name not in usual} == logged
     assert "canary" not in output.text.lower()
 
 
 @pytest.mark.parametrize("token", ["request", "EventsRejected", MEMBER_ID, "claimed_portal", '"level":"'])
-def test_nobody_can_have_words_of_ours_masked_by_sending_them_as_a_token(
+def test_words_of_the_log_are_not_masked_if_a_sender_uses_them_as_a_token(
     receiver: Receiver, telemetry: Telemetry, stores: Stores, clock: ManualClock, token: str
 ) -> None:
     with pytest.raises(EventRejected):
         receiver.receive(body_of({"auth[application_token]": token}))
-    # Nor by installing with such a one: the authorisation server issues no application tokens.
+    # Not even after an installation with one: the authorisation server issues no application tokens.
     chosen = replace(PORTAL, application_tokens=frozenset({hashed(token)}))
     Portals(stores.dynamodb, stores.portal_table, clock).save(chosen)
     receiver.receive(body_of({"auth[application_token]": token}))
     assert telemetry.redactor.clean(token) == token
 
 
-# -- what is lost ------------------------------------------------------------------------------------------------------
+# -- lost events -------------------------------------------------------------------------------------------------------
 
 
-def test_what_the_queue_refuses_goes_to_the_worker(receiver: Receiver, output: Output) -> None:
+def test_record_refused_by_the_queue_is_sent_to_the_worker(receiver: Receiver, output: Output) -> None:
     receiver.queue.outcome = AWAY
     receiver.receive(body_of())
     (sent,) = receiver.worker.bodies
@@ -299,7 +297,7 @@ def test_what_the_queue_refuses_goes_to_the_worker(receiver: Receiver, output: O
     assert output.metric("EventsLost") == 0
 
 
-def test_an_event_that_nobody_takes_is_told_as_lost_without_its_text(receiver: Receiver, output: Output) -> None:
+def test_event_that_is_not_queued_is_reported_lost_without_its_text(receiver: Receiver, output: Output) -> None:
     receiver.queue.outcome = receiver.worker.outcome = AWAY
     with pytest.raises(StoreUnavailable):
         receiver.receive(body_of(), request_id="request-7")
@@ -316,7 +314,7 @@ Failure = Callable[[], Exception]
 
 
 @pytest.mark.parametrize("failure", [TimeoutError, ValueError])
-def test_an_event_that_cannot_be_verified_is_lost_too(
+def test_event_that_cannot_be_verified_is_reported_lost_too(
     receiver: Receiver, stores: Stores, output: Output, monkeypatch: pytest.MonkeyPatch, failure: Failure
 ) -> None:
     def fail(**_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Messages of the queue, each with a fate of its own: those that failed are named, so that only they come again."""
+"""Messages of the queue, each with its own outcome: failed ones are reported, so that only they come again."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def record(event_id: str) -> Record:
 
 
 class FakeWorker:
-    """Keeps what it worked; what a test names fails or takes its time."""
+    """Records the events it processed; those that a test names fail or take time."""
 
     def __init__(self, clock: ManualClock, telemetry: Telemetry) -> None:
         self.worked: list[str] = []
@@ -58,7 +58,7 @@ class FakeWorker:
         return self._batches.run(event, lambda_context(), Deadline.after(seconds, self._clock))
 
     def run_all(self, *event_ids: str, seconds: float = 29) -> list[str]:
-        """Work a message for each of these events; the ids of those that come again."""
+        """Process a message for each of these events; returns the ids of those that come again."""
         return failed(self.run(messages(*(record(each).to_json() for each in event_ids)), seconds))
 
 
@@ -67,7 +67,7 @@ def worker(clock: ManualClock, telemetry: Telemetry) -> FakeWorker:
     return FakeWorker(clock, telemetry)
 
 
-def test_what_was_worked_does_not_come_again(worker: FakeWorker) -> None:
+def test_processed_messages_do_not_come_again(worker: FakeWorker) -> None:
     assert worker.run_all("a", "b", "c") == []
     assert worker.worked == ["a", "b", "c"]
 
@@ -81,18 +81,18 @@ def test_a_portal_that_is_open_again_is_announced_between_the_events(worker: Fak
     assert failed(worker.run(event)) == ["1"]
 
 
-def test_only_those_that_failed_come_again(worker: FakeWorker) -> None:
+def test_only_failed_messages_come_again(worker: FakeWorker) -> None:
     worker.failures = {"b": PortalBusy(), "d": StoreUnavailable()}
     assert worker.run_all("a", "b", "c", "d") == ["1", "3"]
     assert worker.worked == ["a", "c"]
 
 
-def test_a_batch_of_which_all_failed_is_named_message_by_message_too(worker: FakeWorker) -> None:
+def test_batch_in_which_all_failed_is_reported_message_by_message_too(worker: FakeWorker) -> None:
     worker.failures = dict.fromkeys("ab", PortalBusy())
     assert worker.run_all("a", "b") == ["0", "1"]
 
 
-def test_one_batch_knows_nothing_of_the_one_before(worker: FakeWorker) -> None:
+def test_failures_of_one_batch_are_not_reported_for_the_next(worker: FakeWorker) -> None:
     worker.failures = {"a": PortalBusy()}
     assert worker.run_all("a") == ["0"]
     worker.failures = {}
@@ -100,9 +100,7 @@ def test_one_batch_knows_nothing_of_the_one_before(worker: FakeWorker) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "hello", "[]", '{"version": 99}', "{" * 100_000, '{"record": "x"}'])
-def test_a_message_that_no_function_of_ours_wrote_fails_by_itself(
-    worker: FakeWorker, output: Output, body: str
-) -> None:
+def test_message_that_is_no_record_fails_alone(worker: FakeWorker, output: Output, body: str) -> None:
     event = messages(record("a").to_json(), body, record("c").to_json())
     assert failed(worker.run(event)) == ["1"]
     assert worker.worked == ["a", "c"]
@@ -111,33 +109,33 @@ def test_a_message_that_no_function_of_ours_wrote_fails_by_itself(
     assert "record" in str(line["detail"])
 
 
-def test_a_message_without_a_body_fails_by_itself(worker: FakeWorker) -> None:
+def test_message_without_a_body_fails_alone(worker: FakeWorker) -> None:
     event: Any = messages("", record("b").to_json())
     del event["Records"][0]["body"]
     assert failed(worker.run(event)) == ["0"]
     assert worker.worked == ["b"]
 
 
-def test_a_foreign_exception_is_one_of_ours_outside_and_quotes_no_text(worker: FakeWorker, output: Output) -> None:
+def test_foreign_exception_is_translated_and_quotes_no_text(worker: FakeWorker, output: Output) -> None:
     worker.failures = {"a": EndpointConnectionError(endpoint_url="https://dynamodb.example")}
     assert worker.run_all("a") == ["0"]
     assert output.lines[-1]["problem"] == "store-unavailable"
     assert SECRET not in output.text
 
 
-def test_each_record_has_a_line_of_its_own(worker: FakeWorker, output: Output) -> None:
+def test_each_record_has_its_own_log_line(worker: FakeWorker, output: Output) -> None:
     worker.run_all("a", "b")
     assert [line["message"] for line in output.lines] == ["event", "event"]
 
 
-def test_records_that_find_too_little_time_are_handed_back_unworked(worker: FakeWorker, output: Output) -> None:
+def test_records_without_enough_time_come_again_unprocessed(worker: FakeWorker, output: Output) -> None:
     worker.seconds = 10
     assert worker.run_all("a", "b", "c", "d", seconds=21) == ["2", "3"]
     assert worker.worked == ["a", "b"]
     assert [line.get("problem") for line in output.lines] == [None, None, NoTimeLeft.code, NoTimeLeft.code]
 
 
-def test_a_start_that_failed_brings_every_message_back_and_is_told(worker: FakeWorker, output: Output) -> None:
+def test_failed_start_makes_every_message_come_again_and_is_logged(worker: FakeWorker, output: Output) -> None:
     worker.start = ServiceMisconfigured("CACHE_TABLE is not set")
     assert worker.run_all("a", "b") == ["0", "1"]
     assert [line["detail"] for line in output.lines] == ["CACHE_TABLE is not set"] * 2
@@ -146,18 +144,18 @@ def test_a_start_that_failed_brings_every_message_back_and_is_told(worker: FakeW
 # -- invoked with one record, where the queue refused it ---------------------------------------------------------------
 
 
-def test_a_record_by_itself_is_worked(worker: FakeWorker) -> None:
+def test_single_record_is_processed(worker: FakeWorker) -> None:
     assert worker.run({"record": record("a").to_json()}) == {}
     assert worker.worked == ["a"]
 
 
-def test_a_record_by_itself_that_fails_raises_so_that_lambda_repeats_it(worker: FakeWorker) -> None:
+def test_single_record_that_fails_raises_so_that_lambda_retries_it(worker: FakeWorker) -> None:
     worker.failures = {"a": PortalBusy()}
     with pytest.raises(PortalBusy):
         worker.run({"record": record("a").to_json()})
 
 
-def test_what_is_raised_hangs_on_to_nothing_of_the_record(worker: FakeWorker) -> None:
+def test_raised_error_contains_nothing_of_the_record(worker: FakeWorker) -> None:
     worker.failures = {"a": ValueError(SECRET)}
     with pytest.raises(Exception, match="Something failed inside") as raised:
         worker.run({"record": record("a").to_json()})

@@ -1,4 +1,4 @@
-"""Credentials are known by their names in every spelling, and by their values wherever else these stand."""
+"""Credentials are recognised by their names in every spelling, and by their values in every other field."""
 
 import pytest
 
@@ -18,38 +18,38 @@ def cleaned(form: Form) -> Form:
         "password", "sessid",
     ],
 )  # fmt: skip
-def test_a_credential_is_taken_out_and_its_value_masked_elsewhere(name: str) -> None:
+def test_credential_is_removed_and_its_value_masked_elsewhere(name: str) -> None:
     form: Form = {"a": {name: "s3cret", "text": "it is s3cret, s3cret!"}, "b": "xs3cretx"}
     assert cleaned(form) == {"a": {"text": "it is ***, ***!"}, "b": "x***x"}
 
 
 @pytest.mark.parametrize("name", ["expires", "expires_in", "EXPIRES_IN", "AUTH_EXPIRES"])
-def test_what_goes_with_a_token_is_taken_out_but_is_no_secret(name: str) -> None:
+def test_expiry_of_a_token_is_removed_but_not_masked(name: str) -> None:
     assert cleaned({name: "1771943628", "text": "1771943628"}) == {"text": "1771943628"}
 
 
 @pytest.mark.parametrize("name", ["author", "AUTHOR_ID", "authorId", "member_id", "user_id", "domain", "TOKENS", "id"])
-def test_what_only_sounds_like_a_credential_stays(name: str) -> None:
+def test_field_with_a_name_like_a_credentials_is_kept(name: str) -> None:
     assert cleaned({name: "abcdefg", "text": "abcdefg"}) == {name: "abcdefg", "text": "abcdefg"}
 
 
-def test_a_whole_block_goes_and_only_its_credentials_are_masked() -> None:
+def test_whole_block_is_removed_and_only_its_credentials_are_masked() -> None:
     auth: Form = {"domain": "acme.bitrix24.com", "access_token": "t0ken-1", "x": {"token": "t0ken-2"}}
     form: Form = {"bot": {"id": "456", "auth": auth}, "text": "t0ken-1 t0ken-2 acme.bitrix24.com"}
     assert cleaned(form) == {"bot": {"id": "456"}, "text": "*** *** acme.bitrix24.com"}
 
 
-def test_a_credential_that_begins_like_another_leaves_nothing_of_itself() -> None:
+def test_credential_that_begins_like_another_is_masked_whole() -> None:
     form: Form = {"a_token": "s3cret", "b_token": "s3cret-and-longer", "text": "s3cret-and-longer s3cret"}
     assert cleaned(form) == {"text": "*** ***"}
 
 
-def test_a_value_as_short_as_a_word_is_taken_out_but_not_masked() -> None:
+def test_value_as_short_as_a_word_is_removed_but_not_masked() -> None:
     assert cleaned({"token": "short", "text": "a short text"}) == {"text": "a short text"}
     assert cleaned({"token": "", "text": "all of it"}) == {"text": "all of it"}
 
 
-def test_the_form_itself_stays_as_it_is() -> None:
+def test_input_form_is_not_changed() -> None:
     form: Form = {"auth": {"access_token": "s3cret"}, "text": "s3cret"}
     cleaned(form)
     assert form == {"auth": {"access_token": "s3cret"}, "text": "s3cret"}

@@ -1,4 +1,4 @@
-"""What only events of bots of version 1 say: four flags that tell an employee."""
+"""Fields of version 1 events only: the four flags by which an employee is recognised."""
 
 from collections.abc import Mapping
 
@@ -26,10 +26,10 @@ ADD, UPDATE, JOIN, COMMAND = "v1-message-add-group", "v1-message-update", "v1-jo
         (dict.fromkeys(("IS_BOT", "IS_CONNECTOR", "IS_NETWORK", "IS_EXTRANET")), None),
     ],
 )
-def test_an_employee_is_who_has_none_of_the_four_flags(flags: Mapping[str, object], employee: bool | None) -> None:
+def test_employee_has_none_of_the_four_flags(flags: Mapping[str, object], employee: bool | None) -> None:
     user = event(ADD, {f"data.USER.{name}": value for name, value in flags.items()}).user
     assert user == EventUser(27, employee)
 
 
-def test_nobody_is_an_employee_by_the_flags_of_somebody_unnamed() -> None:
+def test_flags_of_a_user_without_an_id_are_ignored() -> None:
     assert event(ADD, {"data.USER.ID": None}).user == EventUser(27)

@@ -1,4 +1,4 @@
-"""What only events of bots of version 2 say: a user's type."""
+"""Fields of version 2 events only: the type of a user."""
 
 from collections.abc import Mapping
 
@@ -28,6 +28,6 @@ ADD_V2, JOIN_V2, DELETE_V2, COMMAND_V2 = "v2-message-add", "v2-join", "v2-messag
         ({"extranet": None, "bot": None, "connector": None}, True),
     ],
 )
-def test_an_employee_of_version_2_is_whose_type_says_so(fields: Mapping[str, object], employee: bool | None) -> None:
+def test_employee_of_version_2_is_recognised_by_the_type(fields: Mapping[str, object], employee: bool | None) -> None:
     user = event(ADD_V2, {f"data.user.{name}": value for name, value in fields.items()}).user
     assert user == EventUser(27, employee)

@@ -1,4 +1,4 @@
-"""An event comes from the portal whose application token stands at its top level; to find that out costs one read."""
+"""An event belongs to the portal of the application token at its top level; the check costs one read."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,13 +16,13 @@ from tests.support.events.event_arrival import DOMAIN, PORTAL, TOKEN, reads_of
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
 
 OTHER_TOKEN, NEXT_TOKEN = "t0ken-of-globex", "t0ken-after-reinstallation"
-NOBODY = "0" * 32
+NO_PORTAL = "0" * 32
 GLOBEX = Portal("f" * 32, "globex.bitrix24.com", "arn:other", "v", application_tokens=frozenset({hashed(OTHER_TOKEN)}))
 
 
 @pytest.fixture
 def portals(stores: Stores, clock: ManualClock) -> Portals:
-    """The portals as the function has them that installs: two are installed."""
+    """The portals of the function that installs: two are installed."""
     found = Portals(stores.dynamodb, stores.portal_table, clock)
     found.save(PORTAL)
     found.save(GLOBEX)
@@ -31,7 +31,7 @@ def portals(stores: Stores, clock: ManualClock) -> Portals:
 
 @pytest.fixture
 def origin(stores: Stores, portals: Portals, clock: ManualClock) -> Origin:
-    """A process of its own upon the same stores."""
+    """Another process with the same stores."""
     del portals
     return Origin(Portals(stores.dynamodb, stores.portal_table, clock), clock)
 
@@ -58,10 +58,10 @@ def reinstalled(portals: Portals, token: str = NEXT_TOKEN) -> None:
     portals.save(replace(PORTAL, secret_arn="arn:next", application_tokens=frozenset({hashed(token)})))
 
 
-# -- what is proved ----------------------------------------------------------------------------------------------------
+# -- accepted events ---------------------------------------------------------------------------------------------------
 
 
-def test_the_token_of_the_named_portal_proves_an_event(origin: Origin) -> None:
+def test_token_of_the_named_portal_proves_an_event(origin: Origin) -> None:
     assert origin.portal_of(arrived()).member_id == MEMBER_ID
     assert origin.portal_of(arrived(OTHER_TOKEN, GLOBEX.member_id)).member_id == GLOBEX.member_id
 
@@ -73,23 +73,23 @@ def test_each_token_of_a_portal_proves_its_events(origin: Origin, portals: Porta
 
 
 @pytest.mark.parametrize("state", [each for each in PortalState if each is not PortalState.UNINSTALLED])
-def test_a_portal_that_cannot_be_called_may_still_say_what_happens(
+def test_event_of_a_portal_that_cannot_be_called_is_accepted(
     origin: Origin, portals: Portals, state: PortalState
 ) -> None:
     portals.save(replace(PORTAL, state=state))
     assert origin.portal_of(arrived()).state is state
 
 
-# -- what is not -------------------------------------------------------------------------------------------------------
+# -- rejected events ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("token", "member_id", "reason", "cost"),
     [
         ("", MEMBER_ID, RejectionReason.MISSING_TOKEN, 0),
-        ("", NOBODY, RejectionReason.MISSING_TOKEN, 0),
+        ("", NO_PORTAL, RejectionReason.MISSING_TOKEN, 0),
         (TOKEN, "", RejectionReason.UNKNOWN_PORTAL, 0),
-        (TOKEN, NOBODY, RejectionReason.UNKNOWN_PORTAL, 1),
+        (TOKEN, NO_PORTAL, RejectionReason.UNKNOWN_PORTAL, 1),
         ("made-up", MEMBER_ID, RejectionReason.WRONG_TOKEN, 1),
         (OTHER_TOKEN, MEMBER_ID, RejectionReason.WRONG_TOKEN, 1),
         (TOKEN, GLOBEX.member_id, RejectionReason.WRONG_TOKEN, 1),
@@ -103,27 +103,27 @@ def test_a_forged_event_is_refused_and_costs_one_read_at_most(
     assert len(reads) == cost
 
 
-def test_a_portal_without_a_token_believes_nobody(origin: Origin, portals: Portals) -> None:
+def test_portal_without_a_token_rejects_every_event(origin: Origin, portals: Portals) -> None:
     portals.save(replace(PORTAL, application_tokens=frozenset()))
     assert refused(origin, "made-up") == RejectionReason.WRONG_TOKEN
     assert refused(origin, "") == RejectionReason.MISSING_TOKEN
 
 
-def test_a_domain_does_not_help_where_a_member_id_names_nobody(origin: Origin, reads: list[str]) -> None:
-    assert refused(origin, member_id=NOBODY, domain=DOMAIN) == RejectionReason.UNKNOWN_PORTAL
-    assert reads == [f"PORTAL#{NOBODY}"]
+def test_domain_is_not_used_if_the_member_id_is_unknown(origin: Origin, reads: list[str]) -> None:
+    assert refused(origin, member_id=NO_PORTAL, domain=DOMAIN) == RejectionReason.UNKNOWN_PORTAL
+    assert reads == [f"PORTAL#{NO_PORTAL}"]
 
 
-def test_an_uninstalled_portal_is_told_apart_only_for_whoever_has_its_token(origin: Origin, portals: Portals) -> None:
+def test_uninstalled_portal_is_reported_only_to_a_caller_with_its_token(origin: Origin, portals: Portals) -> None:
     portals.save(replace(PORTAL, state=PortalState.UNINSTALLED))
     assert refused(origin) == RejectionReason.NOT_INSTALLED
     assert refused(origin, "made-up") == RejectionReason.WRONG_TOKEN
 
 
-# -- what is remembered ------------------------------------------------------------------------------------------------
+# -- remembered portals ------------------------------------------------------------------------------------------------
 
 
-def test_a_portal_that_proved_one_event_costs_nothing_for_half_a_minute(
+def test_portal_of_a_proved_event_is_remembered_for_half_a_minute(
     origin: Origin, reads: list[str], clock: ManualClock
 ) -> None:
     for _ in range(6):
@@ -135,7 +135,7 @@ def test_a_portal_that_proved_one_event_costs_nothing_for_half_a_minute(
     assert len(reads) == 2
 
 
-def test_forgeries_do_not_make_a_portal_forgotten(origin: Origin, reads: list[str]) -> None:
+def test_portal_stays_remembered_after_forged_events(origin: Origin, reads: list[str]) -> None:
     origin.portal_of(arrived())
     for number in range(10):
         refused(origin, f"made-up-{number}")
@@ -144,27 +144,25 @@ def test_forgeries_do_not_make_a_portal_forgotten(origin: Origin, reads: list[st
     assert reads == []
 
 
-def test_a_name_that_was_unknown_a_moment_ago_costs_nothing(
-    origin: Origin, reads: list[str], clock: ManualClock
-) -> None:
+def test_unknown_member_id_is_remembered_for_five_seconds(origin: Origin, reads: list[str], clock: ManualClock) -> None:
     for _ in range(5):
-        assert refused(origin, member_id=NOBODY) == RejectionReason.UNKNOWN_PORTAL
+        assert refused(origin, member_id=NO_PORTAL) == RejectionReason.UNKNOWN_PORTAL
         clock.advance(0.99)
     assert len(reads) == 1
 
 
-def test_a_flood_in_the_name_of_an_unknown_portal_does_not_keep_it_unknown(
+def test_member_id_becomes_known_during_a_flood_of_events_in_its_name(
     origin: Origin, portals: Portals, clock: ManualClock
 ) -> None:
     for _ in range(4):
-        refused(origin, member_id=NOBODY)
+        refused(origin, member_id=NO_PORTAL)
         clock.advance(1)
-    portals.save(replace(PORTAL, member_id=NOBODY, domain="new.bitrix24.com"))
+    portals.save(replace(PORTAL, member_id=NO_PORTAL, domain="new.bitrix24.com"))
     clock.advance(1.01)
-    assert origin.portal_of(arrived(member_id=NOBODY)).member_id == NOBODY
+    assert origin.portal_of(arrived(member_id=NO_PORTAL)).member_id == NO_PORTAL
 
 
-def test_a_flood_of_unknown_names_does_not_make_a_known_portal_forgotten(
+def test_known_portal_stays_remembered_in_a_flood_of_unknown_member_ids(
     origin: Origin, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     origin.portal_of(arrived())
@@ -177,23 +175,21 @@ def test_a_flood_of_unknown_names_does_not_make_a_known_portal_forgotten(
 # -- installations -----------------------------------------------------------------------------------------------------
 
 
-def test_the_token_of_a_new_installation_is_admitted_at_once(origin: Origin, portals: Portals) -> None:
+def test_token_of_a_new_installation_is_accepted_at_once(origin: Origin, portals: Portals) -> None:
     origin.portal_of(arrived())
     reinstalled(portals)
     assert origin.portal_of(arrived(NEXT_TOKEN)).secret_arn == "arn:next"
     assert refused(origin) == RejectionReason.WRONG_TOKEN
 
 
-def test_the_token_of_a_former_installation_is_refused(origin: Origin, portals: Portals, clock: ManualClock) -> None:
+def test_token_of_a_former_installation_is_refused(origin: Origin, portals: Portals, clock: ManualClock) -> None:
     origin.portal_of(arrived())
     reinstalled(portals)
     clock.advance(30.1)
     assert refused(origin) == RejectionReason.WRONG_TOKEN
 
 
-def test_a_portal_that_was_uninstalled_a_moment_ago_and_comes_back_is_admitted_at_once(
-    origin: Origin, portals: Portals
-) -> None:
+def test_portal_reinstalled_just_after_its_uninstallation_is_accepted_at_once(origin: Origin, portals: Portals) -> None:
     portals.save(replace(PORTAL, state=PortalState.UNINSTALLED))
     assert refused(origin) == RejectionReason.NOT_INSTALLED
     reinstalled(portals, TOKEN)
@@ -203,35 +199,33 @@ def test_a_portal_that_was_uninstalled_a_moment_ago_and_comes_back_is_admitted_a
 # -- events that name a domain only (bitrix24.md 5.6) ------------------------------------------------------------------
 
 
-def test_without_a_member_id_the_domain_names_the_portal_at_one_read_more(origin: Origin, reads: list[str]) -> None:
+def test_domain_names_the_portal_at_one_more_read_if_there_is_no_member_id(origin: Origin, reads: list[str]) -> None:
     for _ in range(3):
         assert origin.portal_of(arrived(member_id="", domain=DOMAIN)).member_id == MEMBER_ID
     assert reads == [f"DOMAIN#{DOMAIN}", f"PORTAL#{MEMBER_ID}"]
 
 
-def test_a_domain_that_was_unknown_a_moment_ago_costs_nothing(
-    origin: Origin, reads: list[str], clock: ManualClock
-) -> None:
+def test_unknown_domain_is_remembered_for_five_seconds(origin: Origin, reads: list[str], clock: ManualClock) -> None:
     for _ in range(3):
-        assert refused(origin, member_id="", domain="nobody.bitrix24.com") == RejectionReason.UNKNOWN_PORTAL
+        assert refused(origin, member_id="", domain="unknown.bitrix24.com") == RejectionReason.UNKNOWN_PORTAL
     assert len(reads) == 1
     clock.advance(5.1)
-    refused(origin, member_id="", domain="nobody.bitrix24.com")
+    refused(origin, member_id="", domain="unknown.bitrix24.com")
     assert len(reads) == 2
 
 
 @pytest.mark.parametrize("token", ["made-up", OTHER_TOKEN])
-def test_a_domain_proves_nothing(origin: Origin, token: str) -> None:
+def test_domain_without_the_portals_token_proves_nothing(origin: Origin, token: str) -> None:
     assert refused(origin, token, "", DOMAIN) == RejectionReason.WRONG_TOKEN
 
 
-def test_a_domain_that_became_another_portals_is_that_portals_at_once(origin: Origin, portals: Portals) -> None:
+def test_domain_that_became_another_portals_names_that_portal_at_once(origin: Origin, portals: Portals) -> None:
     origin.portal_of(arrived(member_id="", domain=DOMAIN))
     portals.save(replace(GLOBEX, domain=DOMAIN))
     assert origin.portal_of(arrived(OTHER_TOKEN, "", DOMAIN)).member_id == GLOBEX.member_id
 
 
-def test_who_calls_himself_as_a_domain_is_named_does_not_make_that_unknown(origin: Origin, portals: Portals) -> None:
+def test_member_id_equal_to_a_domain_does_not_make_the_domain_unknown(origin: Origin, portals: Portals) -> None:
     portals.save(replace(PORTAL, domain="intranet"))
     assert refused(origin, member_id="intranet") == RejectionReason.UNKNOWN_PORTAL
     assert origin.portal_of(arrived(member_id="", domain="intranet")).member_id == MEMBER_ID

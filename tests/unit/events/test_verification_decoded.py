@@ -1,4 +1,4 @@
-"""Which portal an event says it is from, and what is read of events that nobody knows."""
+"""Which portal an event names, and what is read of unknown events."""
 
 import pytest
 
@@ -26,7 +26,7 @@ ELSEWHERE: Tree = {"member_id": "elsewhere", "domain": "elsewhere.bitrix24.com",
     ("name", "block"),
     [(ADD, "data.BOT"), (COMMAND, "data.COMMAND"), (ADD_V2, "data.bot.auth")],
 )
-def test_the_top_level_names_the_portal_and_a_bots_block_only_where_that_says_nothing(name: str, block: str) -> None:
+def test_portal_is_read_from_a_bots_block_only_if_the_top_level_names_none(name: str, block: str) -> None:
     inside: Tree = ELSEWHERE if name == ADD_V2 else {"7": ELSEWHERE}
     contradicting = arrived(name, {block: inside})
     assert (contradicting.member_id, contradicting.domain) == (MEMBER_ID, DOMAIN)
@@ -38,11 +38,11 @@ def test_the_top_level_names_the_portal_and_a_bots_block_only_where_that_says_no
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("auth", [None, "", {"member_id": MEMBER_ID}, {"application_token": ""}])
-def test_a_nested_application_token_proves_nothing(name: str, auth: object) -> None:
+def test_nested_application_token_is_ignored(name: str, auth: object) -> None:
     assert arrived(name, {"auth": auth}).application_token == ""
 
 
-def test_version_2_may_say_no_more_than_domain_and_token() -> None:
+def test_event_of_version_2_may_contain_only_domain_and_token() -> None:
     least = {"auth": {"domain": DOMAIN, "application_token": APPLICATION_TOKEN}}
     bare = arrived(ADD_V2, least | {"data.bot.auth": None})
     assert (bare.member_id, bare.domain, bare.application_token) == ("", DOMAIN, APPLICATION_TOKEN)
@@ -67,16 +67,16 @@ def test_version_2_may_say_no_more_than_domain_and_token() -> None:
         ({"domain": {"0": DOMAIN}}, ""),
     ],
 )
-def test_a_domain_is_a_host_or_is_not_told(auth: Tree, domain: str) -> None:
+def test_domain_that_is_not_a_host_is_ignored(auth: Tree, domain: str) -> None:
     assert arrived(ADD_V2, {"auth": auth, "data.bot.auth": None}).domain == domain
 
 
 @pytest.mark.parametrize("member_id", ["", "a b", "a/b", "ä", "m" * 65, {"0": MEMBER_ID}])
-def test_a_member_id_is_one_or_is_not_told(member_id: object) -> None:
+def test_invalid_member_id_is_ignored(member_id: object) -> None:
     assert arrived(ADD_V2, {"auth.member_id": member_id, "data.bot.auth": None}).member_id == ""
 
 
-def test_an_application_token_does_not_show_when_printed() -> None:
+def test_application_token_is_hidden_in_the_repr() -> None:
     assert APPLICATION_TOKEN not in repr(arrived(ADD))
 
 
@@ -88,7 +88,7 @@ UNKNOWN: Tree = {
 }
 
 
-def test_an_event_that_nobody_knows_is_kept_as_it_came() -> None:
+def test_unknown_event_keeps_its_data_without_tokens() -> None:
     came = decode(encoded(UNKNOWN), FORM_TYPE)
     assert came.event == BotEvent(
         "ONCRMDEALADD",
@@ -104,11 +104,16 @@ def test_an_event_that_nobody_knows_is_kept_as_it_came() -> None:
     ("name", "unknown", "api"),
     [(ADD, "ONIMBOTNEWSADD", "v1"), (COMMAND, "ONIMCOMMANDNEWS", "v1"), (ADD_V2, "ONIMBOTV2NEWS", "v2")],
 )
-def test_a_bots_event_that_nobody_knows_is_read_like_its_neighbours(name: str, unknown: str, api: str) -> None:
-    told, known = event(name, {"event": unknown}), event(name)
-    assert (told.kind, told.api, told.name) == (EventKind.OTHER, api, unknown)
-    assert (told.chat, told.message, told.bot_ids, told.user) == (known.chat, known.message, known.bot_ids, known.user)
-    assert told.data
+def test_unknown_bot_event_is_read_like_a_known_one(name: str, unknown: str, api: str) -> None:
+    decoded, known = event(name, {"event": unknown}), event(name)
+    assert (decoded.kind, decoded.api, decoded.name) == (EventKind.OTHER, api, unknown)
+    assert (decoded.chat, decoded.message, decoded.bot_ids, decoded.user) == (
+        known.chat,
+        known.message,
+        known.bot_ids,
+        known.user,
+    )
+    assert decoded.data
     assert not known.data
 
 
@@ -117,7 +122,7 @@ def test_a_bots_event_that_nobody_knows_is_read_like_its_neighbours(name: str, u
     ["", "data[x]=1", "event=", "event[]=ONIMBOTMESSAGEADD", "event=ON+IM", "event=ON-IM", "event=%D0%9E%D0%9D",
      "event=ON%C4%B1MBOTDELETE", "event=" + "X" * 101, "event=ONX%0A"],
 )  # fmt: skip
-def test_what_names_no_event_is_unreadable(body: str) -> None:
+def test_body_without_a_valid_event_name_is_unreadable(body: str) -> None:
     with pytest.raises(EventUnreadable) as raised:
         decode(body.encode(), FORM_TYPE)
     assert raised.value.__context__ is None

@@ -1,4 +1,4 @@
-"""One record's effects: each has its turn whatever became of the others, and a failure brings the record back."""
+"""Effects of one record: each runs even if others fail, and a failure makes the record come again."""
 
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +26,7 @@ SECRET = "what a secret deal"
 
 @dataclass
 class FakeAnswers:
-    """At the port of the bot: keeps which portal and event it was asked about."""
+    """At the port of the bot: records the portals and events it was called with."""
 
     asked: list[tuple[Portal, Record]] = field(default_factory=list)
     failure: Exception | None = None
@@ -40,7 +40,7 @@ class FakeAnswers:
 
 
 class Worker:
-    """A worker upon the stores of the test."""
+    """A worker with the stores of the test."""
 
     def __init__(self, service: Service, stores: Stores) -> None:
         self.service = service
@@ -90,7 +90,7 @@ def test_an_event_is_answered_learned_from_and_published(worker: Worker, portal:
     assert published["portal"] == {"member_id": MEMBER_ID, "domain": "acme.bitrix24.com"}
 
 
-def test_an_entity_that_was_asked_for_is_published_too(worker: Worker) -> None:
+def test_requested_entity_is_published_too(worker: Worker) -> None:
     worker.service.bitrix24.answers(
         "imbot.v2.Chat.get", {"chat": {"id": 1437, "entityType": "CRM", "entityId": "DEAL|1663"}}
     )
@@ -98,7 +98,7 @@ def test_an_entity_that_was_asked_for_is_published_too(worker: Worker) -> None:
     assert worker.bus.details[0]["entity"] == {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 
 
-def test_one_line_tells_what_became_of_an_event(worker: Worker, output: Output) -> None:
+def test_one_log_line_contains_the_outcome_of_an_event(worker: Worker, output: Output) -> None:
     record = message(SECRET, chat=BOUND)
     worker.work(record)
     (line,) = output.lines
@@ -116,7 +116,7 @@ def test_one_line_tells_what_became_of_an_event(worker: Worker, output: Output) 
     assert SECRET not in output.text
 
 
-def test_a_customers_number_is_in_no_line(worker: Worker, output: Output) -> None:
+def test_number_of_a_customer_is_in_no_log_line(worker: Worker, output: Output) -> None:
     worker.work(message("hello", chat=OPEN_LINE))
     assert "livechat" not in output.text
     assert str(output.lines[0]["entity_id"]).startswith("sha256:")
@@ -125,7 +125,7 @@ def test_a_customers_number_is_in_no_line(worker: Worker, output: Output) -> Non
 # -- failures ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_failing_answer_keeps_nothing_else_from_happening(
+def test_failed_answer_does_not_prevent_learning_and_publishing(
     worker: Worker, portal: Portal, service: Service, output: Output
 ) -> None:
     worker.answers.failure = PortalBusy(retry_after=1)
@@ -137,7 +137,7 @@ def test_a_failing_answer_keeps_nothing_else_from_happening(
     assert (line["answer"], line["answer_failure"], line["published"]) == ("failed", "PortalBusy", True)
 
 
-def test_a_failing_cache_keeps_nothing_else_from_happening(worker: Worker) -> None:
+def test_failed_cache_does_not_prevent_answering_and_publishing(worker: Worker) -> None:
     worker.store.down = {"update_item"}
     with pytest.raises(Exception, match="Could not connect"):
         worker.work(message("hello", chat=BOUND))
@@ -145,7 +145,7 @@ def test_a_failing_cache_keeps_nothing_else_from_happening(worker: Worker) -> No
     assert worker.bus.details[0]["entity"] == {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 
 
-def test_a_failing_bus_brings_the_record_back(worker: Worker, portal: Portal, service: Service) -> None:
+def test_failed_bus_makes_the_record_come_again(worker: Worker, portal: Portal, service: Service) -> None:
     worker.bus.down = True
     with pytest.raises(StoreUnavailable):
         worker.work(message("hello", chat=BOUND))
@@ -194,7 +194,7 @@ def test_a_purge_between_two_events_is_seen(worker: Worker, service: Service, po
     assert service.cache.get(MEMBER_ID, generation, DEAL) is not None
 
 
-def test_events_of_a_stopped_portal_are_published_and_nothing_is_asked_of_it(
+def test_events_of_a_stopped_portal_are_published_without_a_call(
     worker: Worker, service: Service, portal: Portal
 ) -> None:
     service.portals.states.stop(portal)
@@ -205,7 +205,7 @@ def test_events_of_a_stopped_portal_are_published_and_nothing_is_asked_of_it(
     assert service.bitrix24.calls == []
 
 
-def test_a_portal_that_is_open_again_is_announced_whatever_became_of_it_since(
+def test_recovery_of_a_portal_is_announced_even_if_its_record_is_deleted(
     worker: Worker, service: Service, portal: Portal, output: Output
 ) -> None:
     service.portals.delete(portal)
@@ -217,9 +217,7 @@ def test_a_portal_that_is_open_again_is_announced_whatever_became_of_it_since(
         worker.announce(Recovery("r" * 32, MEMBER_ID, "acme.bitrix24.com", "unpaid", "", 1_763_000_000.0))
 
 
-def test_a_portal_that_admits_nothing_still_teaches_and_is_published(
-    worker: Worker, service: Service, portal: Portal
-) -> None:
+def test_events_of_a_closed_portal_are_learned_and_published(worker: Worker, service: Service, portal: Portal) -> None:
     service.portals.states.close(portal, PortalState.REAUTHORISE, "invalid_grant")
     worker.work(message("hello", chat=BOUND))
     assert service.cache.get(MEMBER_ID, portal.generation, DEAL) is not None
@@ -234,7 +232,7 @@ def deletion(bot_id: int, name: str = "ONIMBOTV2DELETE") -> Record:
 
 
 @pytest.mark.parametrize("name", ["ONIMBOTDELETE", "ONIMBOTV2DELETE"])
-def test_a_deleted_bot_is_in_the_record_no_more(
+def test_deleted_bot_is_removed_from_the_portals_record(
     worker: Worker, service: Service, portal: Portal, output: Output, name: str
 ) -> None:
     worker.work(deletion(BOT, name))
@@ -245,7 +243,9 @@ def test_a_deleted_bot_is_in_the_record_no_more(
     assert len(worker.bus.details) == 1
 
 
-def test_the_end_of_another_bot_says_nothing_of_ours(worker: Worker, service: Service, portal: Portal) -> None:
+def test_deletion_of_another_bot_leaves_the_portals_record_unchanged(
+    worker: Worker, service: Service, portal: Portal
+) -> None:
     worker.work(deletion(BOT - 1))
     assert service.portals.read(portal.member_id) == portal
 
