@@ -120,7 +120,7 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
     **_FAILURES,
     "help": (
         "Send a link to a deal, lead, contact, company, smart process item, task or group, or its type and id: deal "
-        "1663, task 8293, CRM DEAL|1663. In a chat, /chatid tells that chat's id.",
+        "1663, task 8293, CRM DEAL|1663. In a chat, /chatid shows that chat's id.",
         "Senden Sie einen Link (Deal, Lead, Kontakt, Unternehmen, Smart-Prozess-Element, Aufgabe, Gruppe) oder Typ und "
         "ID des Objekts: Deal 1663, Aufgabe 8293, CRM DEAL|1663. In einem Chat nennt /chatid dessen ID.",
         "Пришлите ссылку на сделку, лид, контакт, компанию, элемент смарт-процесса, задачу или группу либо тип и "

@@ -1,4 +1,4 @@
-"""The arithmetic of the rate limiter: who may call when, what a refusal changes (design 5, Pace). Pure functions.
+"""The arithmetic of the rate limiter: the slot of each caller, the effect of a refusal (design 5, Pace). Pure.
 
 GCRA: a row holds a theoretical arrival time `tat`. With interval T = 1/rate and a usable burst of B, a caller that
 moves `tat` on by T holds the slot `tat - (B-1)*T` of the former `tat`: it sleeps until then and calls.

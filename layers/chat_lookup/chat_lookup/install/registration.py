@@ -42,7 +42,7 @@ class Bots:
         self._calls = calls
 
     def register(self, portal: Portal, api: str, handler: str, deadline: Deadline) -> Bot:
-        """Register a bot with the event address `handler`, and its command. Raises `BitrixError`, and as `calls` does."""
+        """Register a bot with `handler` for its events, and its command. Raises `BitrixError`, and as `calls` does."""
 
         def ask(method: str, params: Mapping[str, object]) -> object:
             return self._calls.call(portal, method, params, deadline).result

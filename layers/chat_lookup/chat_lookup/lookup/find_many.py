@@ -33,7 +33,7 @@ Outcome: TypeAlias = Found | ChatLookupError
 
 
 class Many:
-    """Looks many chats up for one portal at a time, without leases: a batch costs the portal one request anyhow."""
+    """Looks many chats up for one portal at a time, without leases: a batch is one request in any case."""
 
     def __init__(
         self,

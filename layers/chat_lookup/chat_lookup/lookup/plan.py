@@ -90,8 +90,8 @@ class Inquiries:
     def chat(self, rights: Rights, ref: EntityRef, method: Method, bot_id: int | None) -> Inquiry[Said]:
         """The chat of the pair.
 
-        With `method=auto` a null is not final for LINES and TASK, for which other methods are called, too; nor for a
-        smart invoice, which has two names.
+        With `method=auto` a null is not final for LINES and TASK, for which other methods are called, too, and
+        for a smart invoice, which has two names.
         """
         if method is Method.AUTO and ref.entity_type == "TASK":
             return (yield from self._task(rights, ref, bot_id))
