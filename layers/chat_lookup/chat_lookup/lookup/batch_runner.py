@@ -213,7 +213,7 @@ class Rounds(Generic[Key, Finding]):
                 self._push([each])
 
     def _retried(self, group: Sequence[_Open[Key, Finding]], error: BitrixError) -> bool:
-        """Whether a request goes back into the queue: after a timeout in smaller batches, after a rate limit as it is."""
+        """Whether a request is queued again: after a timeout in smaller batches, after a rate limit unchanged."""
         tried = max(each.unanswered for each in group) + 1
         passing = error.too_many or error.metric_code == _TOO_SLOW
         if not passing or tried >= _TRIES or self._out_of_time(error.retry_at):
