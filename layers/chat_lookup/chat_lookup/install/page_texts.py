@@ -157,7 +157,7 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
         "Портал не принимает запросы: тариф их не включает или не оплачен.",
     ),
     "portal-stopped": (
-        "The operator has stopped the service for this portal. Open the application again when it is started.",
+        "The service's operator has stopped it for this portal. Open the application again when it is started.",
         "Der Betreiber hat den Dienst für dieses Portal angehalten. Öffnen Sie die Anwendung, wenn er wieder läuft.",
         "Сервис для этого портала остановлен его администратором. Откройте приложение, когда он снова заработает.",
     ),
