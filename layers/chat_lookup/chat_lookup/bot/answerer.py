@@ -65,7 +65,7 @@ class Answering:
         cache: Cache,
         people: People,
         claims: Claims,
-        saying: Saying,
+        sender: Saying,
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
@@ -73,7 +73,7 @@ class Answering:
         self._cache = cache
         self._people = people
         self._claims = claims
-        self._saying = saying
+        self._sender = sender
         self._telemetry = telemetry
         self._clock = clock
 
@@ -107,7 +107,7 @@ class Answering:
             state = self._claims.take(claim)
             if state is Standing.OURS:
                 sentence = self._sentence(portal, event, question, deadline)
-                delivery = self._saying.say(portal, place, sentence, deadline)
+                delivery = self._sender.say(portal, place, sentence, deadline)
         except (ChatLookupError, *_STORES) as error:
             self._claims.release(claim)
             if isinstance(error, PortalBlocked | PortalStopped):
