@@ -56,7 +56,7 @@ class Closing:
     def refused(self, refused: Refused, deadline: Deadline) -> None:
         """Close the portal, if the error is a sign that it accepts no calls and a second sign confirms that.
 
-        A failing store is ignored, so that the caller gets the portal's error: the next call meets the same.
+        A failing store is ignored, so that the caller gets the portal's error: the next call ends in the same.
         """
         if refused.teaches:
             with suppress(*FAILED):

@@ -1,4 +1,4 @@
-"""Runs inquiries in parallel: their next calls go into batches, until all have ended or time is up (design 5, Many).
+"""Runs many inquiries at once: their next calls go into batches, until all have ended or time is up (design 5, Many).
 
 One request after the other: the vendor warns of parallel bursts (bitrix24.md 6.1).
 """
