@@ -82,7 +82,7 @@ class PortalCalls:
         `on_slot` receives, before each wait, the moment of the slot (Unix seconds). With `teaches` the call is the
         service's own, and its outcome may close the portal or open it; else it is a caller's, and teaches limits only.
 
-        Raises `BitrixError` for the portal's errors and failures, OPERATION_TIME_LIMIT also without a call while that is
+        Raises `BitrixError` for the portal's errors and failures, OPERATION_TIME_LIMIT also without a call while it is
         known; `PortalBusy` when no slot lies before the deadline, `PortalBlocked` or `PortalUnavailable` while the
         portal is not called at all; and what `Tokens.grant` and `Tokens.renewed` raise.
         """
