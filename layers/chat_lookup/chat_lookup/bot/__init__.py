@@ -1,1 +1,1 @@
-"""What the bot understands and answers."""
+"""The bot: its questions and its answers."""

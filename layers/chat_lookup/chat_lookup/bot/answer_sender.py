@@ -1,4 +1,4 @@
-"""Has the bot say something, by the methods of its API, and tells what became of it.
+"""Sends the bot's answers, by the methods of its API, and returns the outcome.
 
 Methods and fields: the vendor's pages imbot-message-add, imbot-command-answer, chat-message-send, command-answer
 (bitrix24.md 1.13, 1.14 and 9, row 16).
@@ -18,9 +18,9 @@ from chat_lookup.portals.portal import Portal
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a bot answers: which message, in which dialog. `api` is the version that the message came in.
+    """Where a bot answers: the message and its dialog. `api` is the version of the message's event.
 
-    With a `command_id` by the method for answers to commands, which works where the bot is no member, too.
+    With a `command_id` it answers by the method for commands, which works where the bot is no member, too.
     """
 
     api: str
@@ -29,21 +29,21 @@ class Place:
     message_id: int
     command_id: int | None
     open_line: bool
-    """A customer listens there, and must not get it."""
+    """A customer reads there, and must not receive the answer."""
 
 
 class Delivery(StrEnum):
-    """What became of an answer that was sent."""
+    """The outcome of sending an answer."""
 
     SAID = "said"
     DOUBTFUL = "doubtful"
-    """Nothing tells whether it was said. Sending it again may say it twice (bitrix24.md 1.13)."""
+    """It may have been sent. Sending it again may duplicate it (bitrix24.md 1.13)."""
     REFUSED = "refused"
-    """It was not said, nor would it be if it were sent again."""
+    """It was not sent, and a retry would fail, too."""
 
 
 class Saying:
-    """Sends answers, each of them once."""
+    """Sends answers, each once."""
 
     def __init__(self, calls: PortalCalls, clock: Clock) -> None:
         self._calls = calls
@@ -52,13 +52,13 @@ class Saying:
     def say(self, portal: Portal, place: Place, sentence: str, deadline: Deadline) -> Delivery:
         """Send an answer when the portal's pace allows. `sentence` is BB code, at most 20,000 characters.
 
-        Whatever is raised here, an error of ours or of a store, means that surely nothing was said.
+        If it raises, whatever the error, nothing was sent.
         """
         method, params_of = _METHODS[place.api, place.command_id is not None]
         try:
             self._calls.call(portal, method, params_of(place, sentence), deadline)
         except BitrixError as error:
-            if _surely_unsaid(error):
+            if _surely_unsent(error):
                 raise for_caller(error, self._clock.now()) from None
             return Delivery.DOUBTFUL if error.error_class is ErrorClass.RETRY else Delivery.REFUSED
         return Delivery.SAID
@@ -67,8 +67,8 @@ class Saying:
 _TOO_MANY_REQUESTS: Final = 429
 
 
-def _surely_unsaid(error: BitrixError) -> bool:
-    """Whether the portal did not even begin, for want of a connection or of room within its limits."""
+def _surely_unsent(error: BitrixError) -> bool:
+    """Whether the portal did not run the call: there was no connection, or a limit was used up."""
     return error.unreached or error.error_class is ErrorClass.LIMIT or error.status == _TOO_MANY_REQUESTS
 
 
@@ -116,5 +116,5 @@ _METHODS: Final[Mapping[tuple[str, bool], tuple[str, Callable[[Place, str], _Par
     ("v2", False): ("imbot.v2.Chat.Message.send", _message_v2),
     ("v2", True): ("imbot.v2.Command.answer", _command_v2),
 }
-"""By API, and by whether a command is answered. No page of answers to commands knows a way past an open line's
-connector; system messages, by the product's source, never take it."""
+"""By API, and by whether a command is answered. No page about answers to commands has a parameter to skip an open
+line's connector; by the product's source, system messages never go to it."""

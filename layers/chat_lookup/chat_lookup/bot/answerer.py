@@ -1,4 +1,4 @@
-"""The use case: an employee asks the bot something, and is answered once at most (design 5, Events)."""
+"""The use case: an employee asks the bot, which answers once at most (design 5, Events)."""
 
 import logging
 from collections.abc import Callable
@@ -31,19 +31,19 @@ from chat_lookup.portals.failures import refusal
 from chat_lookup.portals.portal import Portal
 
 _PASSING: Final = (PortalBusy, PortalUnavailable, StoreUnavailable)
-"""What is not told to whoever asked: the record comes again instead."""
+"""Errors that are not answered to the user: the record is retried instead."""
 _STORES: Final = (ClientError, BotoCoreError)
 _TOO_LATE: Final = KEPT - 24 * 3600
-"""Seconds after which a question is left alone: nobody knew any more whether it was answered."""
+"""Seconds after which a question is not answered: its claim expires, which would show an earlier answer."""
 
 
 class Outcome(StrEnum):
-    """What became of a question, for the log line."""
+    """The outcome of a question, for the log line."""
 
     SILENT = "silent"
     ANSWERED = "answered"
     UNSENT = "unsent"
-    """It is given up: an answer may have gone out, but none can be sent without the risk of a second one."""
+    """Given up: an answer may have been sent, and another could be a duplicate."""
     IN_PROGRESS = Standing.IN_PROGRESS.value
     SETTLED = Standing.SETTLED.value
     LATE = "late"
@@ -51,13 +51,13 @@ class Outcome(StrEnum):
 
 
 class AnswerInProgress(ChatLookupError):
-    """Another worker is at it, or died at it a moment ago: by the time that the record comes again it is settled."""
+    """Another worker answers, or died doing so a moment ago: when the record is retried the claim is settled."""
 
     code, title, status, retryable = "answer-in-progress", "Another worker is answering this message", 503, True
 
 
 class Answering:
-    """Answers what events ask of our bot."""
+    """Answers the questions of events to our bot."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Answering:
         cache: Cache,
         people: People,
         claims: Claims,
-        saying: Saying,
+        sender: Saying,
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
@@ -73,15 +73,15 @@ class Answering:
         self._cache = cache
         self._people = people
         self._claims = claims
-        self._saying = saying
+        self._sender = sender
         self._telemetry = telemetry
         self._clock = clock
 
     def answer(self, portal: Portal, record: Record, deadline: Deadline) -> str:
-        """Answer the event if it asks something, and tell the outcome; of each question, if it asks several.
+        """Answer the event's questions, and return the outcome; of each question, if there are several.
 
-        Raises where the record has to come again: `PortalBusy`, `PortalUnavailable`, `AnswerInProgress`, and a store's
-        failures. What was not sent then may be sent when it does.
+        Raises where the record has to be retried: `PortalBusy`, `PortalUnavailable`, `AnswerInProgress`, and a store's
+        failures. The retry may send what was not sent then.
         """
         event = record.event
         questions = _questions(portal, event)
@@ -100,14 +100,14 @@ class Answering:
         return ",".join(outcomes)
 
     def _once(self, portal: Portal, event: BotEvent, question: Question, place: Place, deadline: Deadline) -> Outcome:
-        """Answer one question, unless that was tried before."""
+        """Answer one question, unless that was attempted before."""
         claim = Claim.to(portal.member_id, place.bot_id, _named(place))
         delivery = None
         try:
-            standing = self._claims.take(claim)
-            if standing is Standing.OURS:
+            state = self._claims.take(claim)
+            if state is Standing.OURS:
                 sentence = self._sentence(portal, event, question, deadline)
-                delivery = self._saying.say(portal, place, sentence, deadline)
+                delivery = self._sender.say(portal, place, sentence, deadline)
         except (ChatLookupError, *_STORES) as error:
             self._claims.release(claim)
             if isinstance(error, PortalBlocked | PortalStopped):
@@ -115,10 +115,10 @@ class Answering:
             raise
         if delivery is not None:
             return self._settled(claim, delivery)
-        return self._given_up(claim) if standing is Standing.DIED else Outcome(standing.value)
+        return self._given_up(claim) if state is Standing.DIED else Outcome(state.value)
 
     def _settled(self, claim: Claim, delivery: Delivery) -> Outcome:
-        """Write down what became of an answer."""
+        """Store the outcome of an answer."""
         self._telemetry.note(delivery=delivery)
         if delivery is not Delivery.SAID:
             return self._given_up(claim)
@@ -126,27 +126,27 @@ class Answering:
         return Outcome.ANSWERED
 
     def _given_up(self, claim: Claim) -> Outcome:
-        """Count it, then mark it: whoever dies in between leaves a claim that is found dead and counted."""
+        """Count it, then mark it: a worker that dies in between leaves a dead claim, which is counted."""
         self._telemetry.count_at_once("AnswersUnsent")
         self._telemetry.note(level=logging.WARNING)
         self._mark(self._claims.unsent, claim)
         return Outcome.UNSENT
 
     def _mark(self, settle: Callable[[Claim], None], claim: Claim) -> None:
-        """What was said was said, and what is given up is: nothing would be mended if the record came again."""
+        """Mark the claim, and log a store's failure: a retry of the record could not change the outcome."""
         try:
             settle(claim)
         except _STORES as error:
-            self._telemetry.fault("the fate of an answer could not be written down", error)
+            self._telemetry.fault("the outcome of an answer could not be stored", error)
 
     def _sentence(self, portal: Portal, event: BotEvent, question: Question, deadline: Deadline) -> str:
-        """What is to be said. Raises what passes; other failures are told."""
+        """The answer's text. Raises temporary failures; others are answered."""
         outcome: Found | ChatLookupError | None = None
         try:
             if isinstance(question, WhichChat):
                 outcome = self._lookup.find(portal, question.ref, Options(), deadline)
             elif isinstance(question, ThisChat) and question.ref is None and event.api == "v2":
-                # What an event of v1 leaves out is not there; one of v2 may be silent (bitrix24.md 8, row 17).
+                # An event of v1 without an entity means none; one of v2 may leave it out (bitrix24.md 8, row 17).
                 question = replace(question, ref=self._lookup.reverse(portal, question.chat_id, deadline).ref)
         except _PASSING:
             raise
@@ -159,7 +159,7 @@ class Answering:
 
 
 def _questions(portal: Portal, event: BotEvent) -> list[tuple[Question, Place]]:
-    """What the event asks of our own bot, and where. Without a message's id nothing can be answered once only."""
+    """The event's questions to our own bot, and where to answer. Without a message's id an answer could repeat."""
     message_id = event.message.message_id if event.message else None
     if portal.bot_id is None or portal.bot_id not in event.bot_ids or event.chat is None or message_id is None:
         return []
@@ -171,12 +171,12 @@ def _questions(portal: Portal, event: BotEvent) -> list[tuple[Question, Place]]:
 
 
 def _dialog_id(chat: EventChat, user: EventUser | None) -> str:
-    """As the bot names the dialog: a personal one by its user (bitrix24.md 5.6)."""
+    """The dialog's id for the bot: of a personal one the user's id (bitrix24.md 5.6)."""
     if chat.dialog_id:
         return chat.dialog_id
     return f"{user.user_id}" if chat.personal and user else f"chat{chat.chat_id}"
 
 
 def _named(place: Place) -> str:
-    """The name that an answer is claimed by: each command of a message has one of its own."""
+    """The name of an answer's claim: each command of a message has its own."""
     return f"{place.message_id}" if place.command_id is None else f"{place.message_id}#{place.command_id}"

@@ -1,4 +1,4 @@
-"""Reads an entity out of what a person wrote: `deal 1663`, `CRM DEAL|1663`, or a link of the portal.
+"""Reads an entity from a user's text: `deal 1663`, `CRM DEAL|1663`, or a link of the portal.
 
 Forms and conventions: bitrix24.md 1.20 and 9, rows 23 and 25; the routes of spaces are those of the product's source.
 """
@@ -25,12 +25,12 @@ _WORDS: Final[Mapping[str, str]] = {
     "GROUP": "group groups workgroup workgroups project projects sonet_group sg gruppe gruppen arbeitsgruppe projekt "
     "projekte группа группы группе группу группой групп проект проекта проекту проектом проекте проекты проектов",
 }
-"""What people call an object, in the languages that the bot speaks; `sg133` is a group's dialog (bitrix24.md 1.20)."""
+"""Users' names of an object, in the languages of the bot; `sg133` is a group's dialog (bitrix24.md 1.20)."""
 _KIND_OF: Final[Mapping[str, str]] = {word: kind for kind, words in _WORDS.items() for word in words.split()}
 
 _TYPES: Final = frozenset({"TASKS_TASK", "TASKS", "TASK", "CALENDAR", "SONET_GROUP", "THREAD", "CHAT", "OPEN"})
 _OPAQUE_TYPES: Final = frozenset({"LIVECHAT", "CALL", "MAIL", "VIDEOCONF", "ANNOUNCEMENT", "AI_ASSISTANT_PRIVATE"})
-"""The platform's own names, taken as they stand and in capitals only: `call 5` and `open 3` are plain English."""
+"""The platform's own names, unchanged and in capitals only: `call 5` and `open 3` are plain English."""
 
 _BY_NUMBER: Final[Mapping[str, str]] = {"TASK": "TASK", "GROUP": "SONET_GROUP"}
 """Kinds whose id is the number alone. TASK is for both generations of the task's card, which `lookup.plan` tries."""
@@ -42,7 +42,7 @@ _CRM_TYPES: Final[Mapping[str, str]] = {
 }
 
 _NUMBER: Final = r"0{0,9}(?P<number>[1-9][0-9]{0,17})"
-"""An id. Ids fit into 64 bits; none is 0, which links have for an object that is only being made."""
+"""An id. Ids fit into 64 bits; none is 0, which links contain for a new object."""
 
 _PATHS: Final = tuple(
     (re.compile(f"(?i:{path}){_NUMBER}(?!\\w)"), kind)
@@ -54,10 +54,10 @@ _PATHS: Final = tuple(
         (r"/(?:workgroups|spaces)/group/", "GROUP"),
     )
 )
-"""Paths of the portal, wherever they begin: there are /extranet/… and, self-hosted, sites in folders."""
+"""Paths of the portal, with any prefix: there are /extranet/… and, self-hosted, sites in folders."""
 
 _LINK: Final = (
-    # The label of a link says nothing: where it leads decides.
+    # A link's target decides, not its label.
     r"(?is:\[URL=(?P<target>[^\]\s]*)\].*?(?:\[/URL\]|\Z))"
     r"|(?P<link>(?:(?<!\w)[A-Za-z][A-Za-z0-9+.-]{0,15}://|(?<![\w.@/-])(?=[\w-]+[.:])[\w.-]+(?::[0-9]{1,5})?/)"
     r"[^\s<>\"«»\[\]]*)"
@@ -66,7 +66,7 @@ _OPEN_LINE: Final = (
     r"(?<!\w)(?i:LINES[\s:|]{1,3}(?:imol\|)?|imol\|)"
     r"(?P<line>[^\s|\[\]]{1,60}\|[0-9]{1,18}\|[^|\[\]\r\n]{1,120}\|[\w-]{1,40})(?![\w|-])"
 )
-"""A user code of four parts; the third, the outside chat's, may hold anything but the separator."""
+"""A user code of four parts; the third, the outside chat's, may contain anything but the separator."""
 _OPAQUE: Final = (
     rf"(?<!\w)(?P<type>{'|'.join(sorted(_OPAQUE_TYPES))})[\s:|]{{1,3}}(?=[^\s0-9]{{0,254}}[0-9])"
     r"(?P<opaque>[^\s\[\]]{0,254}[^\s\[\].,;:!?])[.,;:!?]{0,9}(?!\S)"
@@ -78,7 +78,7 @@ _NAMED: Final = (
     rf"{_NUMBER}(?![\w%|]|[.,:/-][0-9])"
 )
 _PART: Final = re.compile("|".join((_LINK, _OPEN_LINE, _OPAQUE, _NAMED)))
-"""All that is read. Each repetition is bounded or ends at what it cannot hold, so that no text takes long."""
+"""All forms. Each repetition is bounded or ends at a character outside its class, so that no text takes long."""
 
 _ADDRESS: Final = re.compile(r"(?i:https?://|//)?(?P<host>[^/?#\\]*)(?P<path>[^?#]*)")
 
@@ -87,7 +87,7 @@ def entity_in(text: str, hosts: Collection[str]) -> EntityRef | None:
     """The first entity that a text names or links to; None if it names none.
 
     `hosts` are the addresses of the portal, each with its port if that is not the usual one. Links of other hosts are
-    passed over with all that is in them: their ids mean nothing here. Of the text `READ` characters are read.
+    ignored as a whole: their ids mean nothing here. Of the text `READ` characters are read.
     """
     ours = {_folded(host) for host in hosts}
     head = text if len(text) <= READ else text[:READ].rpartition(" ")[0]  # a number that is cut would be another one
@@ -113,7 +113,7 @@ def _read(part: re.Match[str], ours: Collection[str]) -> EntityRef | None:
 
 
 def _linked(address: str, ours: Collection[str]) -> EntityRef | None:
-    """What a link leads to. One without a host, which only the portal's own messages have, leads into the portal."""
+    """The entity of a link. One without a host, which only the portal's own messages contain, is the portal's."""
     found = _ADDRESS.match(address)
     if found is None or (found["host"] and _folded(found["host"]) not in ours):
         return None
@@ -139,7 +139,7 @@ def _pair(kind: str, number: str) -> EntityRef:
 
 
 def _folded(host: str) -> str:
-    """A host as it can be compared: without the usual ports, in ASCII, as browsers show names of both kinds."""
+    """A host in comparable form: without the usual ports, in ASCII, as browsers show names in both forms."""
     host = host.strip().casefold().removesuffix(":443").removesuffix(":80").rstrip(".")
     if not host.isascii():
         with suppress(UnicodeError):

@@ -1,6 +1,6 @@
-"""What the bot answers. Pure: from an event to what it asks, and from the outcome to a sentence (design 5, Events).
+"""Reads an event's questions, and makes the answer of an outcome. Pure functions (design 5, Events).
 
-Whether the bot is ours and whether an employee asks is not decided here.
+Whether the bot is ours and the user an employee is checked elsewhere.
 """
 
 import re
@@ -28,7 +28,7 @@ class WhichChat:
 
 @dataclass(frozen=True, slots=True)
 class ThisChat:
-    """Which chat is this? `ref` is its entity as far as the event tells it: v2 may not (bitrix24.md 8, row 17)."""
+    """Which chat is this? `ref` is its entity if the event contains it: v2 may not (bitrix24.md 8, row 17)."""
 
     chat_id: int
     ref: EntityRef | None
@@ -44,22 +44,22 @@ Question = WhichChat | ThisChat | Help
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, and the command that asked it: it is answered by the command's own method. None for a message."""
+    """A question, and its command, which is answered by a method of its own. None for a message."""
 
     question: Question
     command: EventCommand | None = None
 
 
 _ADDRESSING: Final = re.compile(r"(?:\[USER=[0-9]{1,18}\][^\[]{0,255}\[/USER\]|[\s,:;])*")
-"""What stands before the text of who mentions the bot; the portal takes the mention away, perhaps (bitrix24.md 5.5)."""
+"""The mention of the bot before a message's text, which the portal may remove (bitrix24.md 5.5)."""
 _COMMANDING: Final = re.compile(rf"(?i)\A/|\s/{COMMAND}\b")
-"""A text that brings a command's own event, perhaps beside that of the message (bitrix24.md 5.7 and 9, row 7)."""
+"""A text for which the portal sends a command event, perhaps besides the message's (bitrix24.md 5.7 and 9, row 7)."""
 
 
 def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[Asked, ...]:
-    """What an event asks of the bot; nothing where the bot is silent. `hosts` are the portal's, as in `entity_in`.
+    """The questions of an event; empty where the bot does not answer. `hosts` are the portal's, as in `entity_in`.
 
-    A message asks one thing at most, an event of v1 may bring several commands.
+    A message has one question at most, an event of v1 may contain several commands.
     """
     message, chat = event.message, event.chat
     if chat is None or (message is not None and (message.system or message.author_id in (0, *event.bot_ids))):
@@ -74,10 +74,10 @@ def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[Asked, ...]:
 
 
 def answer_to(question: Question, outcome: Found | ChatLookupError | None, language: Language, domain: str) -> str:
-    """The sentence that answers, BB code in one line.
+    """The answer, BB code in one line.
 
-    `outcome` is what looking up a `WhichChat` found or failed with, and why the entity of a `ThisChat` is not known,
-    if so. `domain` is the portal's, for the link that opens the chat.
+    `outcome` is the result or error of a `WhichChat`'s look-up, and for a `ThisChat` the error for which its entity is
+    unknown, if so. `domain` is the portal's, for the link that opens the chat.
     """
     match question, outcome:
         case WhichChat(ref), Found(chat_id=chat_id):
@@ -92,7 +92,7 @@ def answer_to(question: Question, outcome: Found | ChatLookupError | None, langu
 
 
 def _commanded(params: str, chat: EventChat, hosts: Collection[str]) -> Question:
-    """The command with a text asks as that text would in a personal chat; alone it asks for the chat it stands in."""
+    """A command with a text is read like that text in a personal chat; without one it asks for the current chat."""
     if not params and not chat.personal and chat.chat_id is not None:
         return ThisChat(chat.chat_id, _ref_of(chat))
     return _entity(params, hosts) or Help()
@@ -103,7 +103,7 @@ def _written(text: str, chat: EventChat, hosts: Collection[str]) -> Question | N
         return None
     if chat.personal:
         return _entity(text, hosts) or Help()
-    # In an open line the guest would read the answer; in a group talk with the bot's name in it is no question.
+    # In an open line the guest would read the answer; in a group a text without an entity is no question.
     return None if chat.open_line else _entity(text, hosts)
 
 

@@ -1,6 +1,6 @@
-"""What the bot says, in English, German and Russian: ids and links, never a title.
+"""The bot's texts, in English, German and Russian: ids and links, never a title.
 
-Messages are BB code (bitrix24.md 1.13, 1.14): what is quoted from elsewhere can open no tag.
+Messages are BB code (bitrix24.md 1.13, 1.14): quoted values cannot open a tag.
 """
 
 from collections.abc import Mapping
@@ -11,33 +11,33 @@ from chat_lookup.languages import Language
 
 
 def help_line(language: Language) -> str:
-    """What can be asked."""
-    return _said("help", language)
+    """The questions that the bot answers."""
+    return _text("help", language)
 
 
 def found(ref: EntityRef, chat_id: int, domain: str, language: Language) -> str:
     """The chat of an entity, with a link that opens it; `domain` is the portal's, with its port if it has one."""
-    return _said("found", language, pair=_pair(ref), chat_id=chat_id, domain=domain)
+    return _text("found", language, pair=_pair(ref), chat_id=chat_id, domain=domain)
 
 
 def not_found(ref: EntityRef, language: Language) -> str:
-    """That there is no chat, and why that may be."""
-    return _said(_NOT_FOUND.get(ref.entity_type, "no-chat"), language, pair=_pair(ref))
+    """The text for an entity without a chat, with possible reasons."""
+    return _text(_NOT_FOUND.get(ref.entity_type, "no-chat"), language, pair=_pair(ref))
 
 
 def this_chat(chat_id: int, ref: EntityRef | None, language: Language, *, shown: bool = True) -> str:
-    """The ids of the chat in which it is said, and its entity if it has one; `shown` is False where nobody knows."""
+    """The ids of the current chat, and its entity if it has one; `shown` is False where that is unknown."""
     if ref is None:
-        return _said("this-chat-alone" if shown else "this-chat-hidden", language, chat_id=chat_id)
-    return _said("this-chat", language, pair=_pair(ref), chat_id=chat_id)
+        return _text("this-chat-alone" if shown else "this-chat-hidden", language, chat_id=chat_id)
+    return _text("this-chat", language, pair=_pair(ref), chat_id=chat_id)
 
 
 def failed(code: str, language: Language) -> str:
-    """Why there is no answer, by the code of an error of ours; a general sentence for a code without its own."""
-    return _said(code if code in _FAILURES else "internal-error", language)
+    """The text for an error of ours, by its code; a general one for a code without its own."""
+    return _text(code if code in _FAILURES else "internal-error", language)
 
 
-def _said(key: str, language: Language, **facts: str | int) -> str:
+def _text(key: str, language: Language, **facts: str | int) -> str:
     sentence = _SENTENCES[key][_COLUMN[language]]
     return sentence.format(**{name: _plain(str(fact)) for name, fact in facts.items()})
 
@@ -47,7 +47,7 @@ def _pair(ref: EntityRef) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that is only text: anyone may bind a chat to any pair (bitrix24.md 9, row 8), one with tags or lines too."""
+    """Text without tags and line breaks: any user may bind a chat to a pair that has them (bitrix24.md 9, row 8)."""
     return "".join(character if character.isprintable() else " " for character in text.translate(_NO_TAGS))
 
 
@@ -90,7 +90,7 @@ _FAILURES: Final[Mapping[str, tuple[str, str, str]]] = {
         "Портал не принимает запросы: тариф их не включает или не оплачен.",
     ),
     "portal-stopped": (
-        "The service is stopped for this portal by whoever runs it.",
+        "The operator of the service has stopped it for this portal.",
         "Der Dienst ist für dieses Portal vom Betreiber angehalten.",
         "Сервис для этого портала остановлен его администратором.",
     ),
@@ -120,7 +120,7 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
     **_FAILURES,
     "help": (
         "Send a link to a deal, lead, contact, company, smart process item, task or group, or its type and id: deal "
-        "1663, task 8293, CRM DEAL|1663. In a chat, /chatid tells that chat's id.",
+        "1663, task 8293, CRM DEAL|1663. In a chat, /chatid shows that chat's id.",
         "Senden Sie einen Link (Deal, Lead, Kontakt, Unternehmen, Smart-Prozess-Element, Aufgabe, Gruppe) oder Typ und "
         "ID des Objekts: Deal 1663, Aufgabe 8293, CRM DEAL|1663. In einem Chat nennt /chatid dessen ID.",
         "Пришлите ссылку на сделку, лид, контакт, компанию, элемент смарт-процесса, задачу или группу либо тип и "
@@ -152,12 +152,12 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
         "{pair}: чата для этого объекта нет.",
     ),
     "no-crm-chat": (
-        "{pair}: no chat yet. The portal makes it when somebody first opens the chat in the object's card.",
+        "{pair}: no chat yet. The portal creates it when a user first opens the chat in the object's card.",
         "{pair}: noch kein Chat. Das Portal legt ihn an, sobald ihn jemand in der Karte des Objekts öffnet.",
         "{pair}: чата пока нет. Портал создаёт его, когда кто-то впервые открывает чат в карточке объекта.",
     ),
     "no-task-chat": (
-        "{pair}: no chat. There is no such task, or nobody has opened its chat yet.",
+        "{pair}: no chat. There is no such task, or no user has opened its chat yet.",
         "{pair}: kein Chat. Es gibt diese Aufgabe nicht, oder niemand hat ihren Chat bisher geöffnet.",
         "{pair}: чата нет. Такой задачи не существует, или её чат ещё никто не открывал.",
     ),

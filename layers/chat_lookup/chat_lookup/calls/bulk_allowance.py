@@ -1,4 +1,4 @@
-"""How much bulk work may ask in its next request, for the sake of operating time (design 5, Many; bitrix24.md 6.2)."""
+"""How many calls operating time allows in the next request of bulk work (design 5, Many; bitrix24.md 6.2)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from chat_lookup.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """So many `calls`; if there is room for none, it may be asked again after `wait` seconds."""
+    """Room for `calls` calls; if there is none, the caller may retry after `wait` seconds."""
 
     calls: int
     wait: float = 0.0
 
 
 class Allowance:
-    """Reads what is left of the methods' operating time, and of the method `batch`, which some portals bill instead."""
+    """Reads the operating time left to the methods, and to the method `batch`, which some portals bill instead."""
 
     def __init__(self, operating: Operating, clock: Clock) -> None:
         self._operating = operating
@@ -39,8 +39,8 @@ class Allowance:
         return Room(min((each.calls(most) for each in budgets), default=most))
 
     def _budget(self, member_id: str, method: str) -> Budget | None:
-        """What is left of a method; None while it is stopped: its calls are answered without being asked then, so that
-        another method may stand in."""
+        """The budget of a method; None while it is stopped: its calls are answered without a request then, so that
+        another method may serve as fallback."""
         budget = self._operating.budget(member_id, method)
         stopped = budget.left <= 0 and self._operating.stopped_until(member_id, method) is not None
         return None if stopped else budget

@@ -1,7 +1,7 @@
 """What closes a portal, and what opens it: evidence about the portal, never one odd answer (design 10, Closing).
 
-A first sign is what a call of the service's own ended in. The second is `profile`, asked once by one process; the
-others go on as before meanwhile. Methods that keys let pass give no sign.
+A first sign is the error of one of the service's own calls. The second is that of `profile`, called once by one
+process; the others continue meanwhile. Methods that keys let pass give no sign.
 """
 
 from contextlib import suppress
@@ -22,7 +22,7 @@ from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.states import States
 
 LOOK: Final = "profile"
-"""Admitted to every grant, and costs a portal nothing (bitrix24.md 1.17); it shows whether the portal admits ours."""
+"""Allowed to every grant, at no cost for the portal (bitrix24.md 1.17); shows whether the portal accepts ours."""
 _SECOND_LOOK: Final = "scope"
 RENAMED: Final = "PORTAL_RENAMED"
 _UNPAID: Final = "PAYMENT_REQUIRED"
@@ -32,10 +32,10 @@ _UNDOCUMENTED: Final = frozenset({"OTHER", "HTTP_4XX", "EMPTY"})
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A call that ended in an error: which, with what grant, and whether it may give a sign.
+    """A call that ended in an error: the error, the grant, and whether it may give a sign.
 
-    `portal` is the record that the call met, with the version of the grant's secret: active, if the grant was renewed
-    for the call.
+    `portal` is the record at the time of the call, with the version of the grant's secret: active, if the grant was
+    renewed for the call.
     """
 
     portal: Portal
@@ -46,7 +46,7 @@ class Refused:
 
 
 class Closing:
-    """Judges what calls end in."""
+    """Closes and opens portals by the outcomes of calls."""
 
     def __init__(self, states: States, attempts: Attempts, recoveries: Recoveries) -> None:
         self._states = states
@@ -54,9 +54,9 @@ class Closing:
         self._recoveries = recoveries
 
     def refused(self, refused: Refused, deadline: Deadline) -> None:
-        """Close the portal, if the error is a sign that it admits nothing and a second sign says the same.
+        """Close the portal, if the error is a sign that it accepts no calls and a second sign confirms that.
 
-        What the portal answered is returned even if the store does not take the mark: the next call meets the same.
+        A failing store is ignored, so that the caller gets the portal's error: the next call ends in the same.
         """
         if refused.teaches:
             with suppress(*FAILED):
@@ -64,7 +64,7 @@ class Closing:
 
     def _judge(self, refused: Refused, deadline: Deadline) -> None:
         portal, error = refused.portal, refused.error
-        state = state_told_by(error, portal.kind)
+        state = state_signalled_by(error, portal.kind)
         if portal.state is not PortalState.ACTIVE and _admits(error):
             self.answered(portal)
         elif state is not None:
@@ -80,7 +80,7 @@ class Closing:
     def confirmed(self, refused: Refused, deadline: Deadline) -> bool:
         """Whether a second call, of another method and with the same grant, is refused in the same way.
 
-        False, too, where another process asks or asked just now, and where the time does not suffice to ask.
+        False, too, where another process makes or just made that call, and where there is no time left for it.
         """
         if not self._attempts.claim_sign(refused.portal):
             return False
@@ -94,7 +94,7 @@ class Closing:
         return False
 
     def answered(self, portal: Portal) -> None:
-        """Open a portal that was closed and answers; `portal` is the record as it was closed."""
+        """Open a closed portal that replies; `portal` is the record as it was closed."""
         if portal.state is PortalState.ACTIVE:
             return
         with suppress(*FAILED):
@@ -107,8 +107,8 @@ def heals_by_renewal(error: BitrixError) -> bool:
     return error.error_class is ErrorClass.REFRESH or error.metric_code == RENAMED
 
 
-def state_told_by(error: BitrixError, kind: PortalKind) -> PortalState | None:
-    """The state of a portal that an error is a sign of. What renewals heal is one where a renewal did not help."""
+def state_signalled_by(error: BitrixError, kind: PortalKind) -> PortalState | None:
+    """The state that an error is a sign of. Errors that a renewal heals are one if the renewal did not help."""
     if error.error_class is ErrorClass.REAUTHORISE:
         return PortalState.REAUTHORISE
     if error.metric_code == _UNPAID and error.error_class is ErrorClass.PORTAL:
@@ -119,16 +119,16 @@ def state_told_by(error: BitrixError, kind: PortalKind) -> PortalState | None:
 
 
 def shuts_out(method: str, error: BitrixError) -> bool:
-    """Whether the portal itself says that it admits nothing, by which its circuit opens."""
+    """Whether a portal's own code refuses all calls, which opens its circuit."""
     return error.error_class is ErrorClass.PORTAL and shuts(method, error)
 
 
 def _admits(error: BitrixError) -> bool:
-    """Whether the portal refused one call, with a documented code, and by that admits the grant."""
+    """Whether the portal refused one call with a documented code, and so accepts the grant."""
     return error.error_class in _ANSWERS and error.status > 0 and error.metric_code not in _UNDOCUMENTED
 
 
 def _alike(refused: Refused, method: str, second: BitrixError) -> bool:
     kind = refused.portal.kind
-    state = state_told_by(refused.error, kind)
-    return state_told_by(second, kind) is state if state is not None else shuts_out(method, second)
+    state = state_signalled_by(refused.error, kind)
+    return state_signalled_by(second, kind) is state if state is not None else shuts_out(method, second)

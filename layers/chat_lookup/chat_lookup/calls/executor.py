@@ -1,7 +1,7 @@
 """One request to a portal with a grant at hand: its slot, its attempts, and what the service learns from each of them.
 
-Before an attempt: is the portal called at all, whose turn is it. After it: the circuit, the pace and the operating time
-hear what came of it, and the retry policy whether there is another (design 5, Pace, and 6).
+Before an attempt it checks the circuit breaker and waits for a slot. After it circuit breaker, rate limiter and
+operating time receive the outcome, and the retry policy decides on another attempt (design 5, Pace, and 6).
 """
 
 import logging
@@ -29,12 +29,12 @@ from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.recovery import BLOCKED, UNREACHABLE, Recoveries
 
 LEAST_FOR_A_CALL: Final = 1.0
-"""Seconds that are left for a call when its slot comes: a slot at the very end would be wasted."""
+"""Seconds that must be left for a call when its slot comes: a slot at the very end would be wasted."""
 LEFT_AFTER_A_CALL: Final = 0.5
-"""Seconds that a call leaves of the caller's time, for what is written after it."""
+"""Seconds of the caller's deadline that a call leaves, for the writes after it."""
 _TOO_MANY_REQUESTS: Final = 429
 OWN_METHODS: Final = frozenset(each.casefold() for each in METHODS)
-"""What the service itself calls, folded: no other method teaches anything but limits (design 10, Closing)."""
+"""Methods that the service itself calls, folded: others teach nothing but limits (design 10, Closing)."""
 
 
 class Attempts:
@@ -65,24 +65,24 @@ class Attempts:
         return self._circuit.is_open(portal.member_id)
 
     def shut(self, portal: Portal, error: BitrixError) -> None:
-        """Stop the calls to a portal that shuts everything out, as two signs say."""
+        """Open the circuit of a portal that refuses all calls, as two signs show."""
         self._circuit.learn(portal.member_id, State(), error)
 
     def claim_sign(self, portal: Portal) -> bool:
-        """Whether this process may ask for a second sign."""
+        """Whether this process may call for a second sign."""
         return self._circuit.claim_sign(portal.member_id)
 
     def stopped(self, portal: Portal, method: str) -> BitrixError | None:
-        """What the portal would answer to a method whose operating time is spent, known without asking; else None.
+        """The error that the portal would return for a method whose operating time is spent; else None.
 
-        None is said to one caller when the time has come to try it: he has to go on. Raises `PortalBlocked` and
-        `PortalUnavailable` where the portal is not called at all.
+        When a retry is due, one caller receives None and has to call. Raises `PortalBlocked` and `PortalUnavailable`
+        where the portal is not called at all.
         """
         self._circuit.check(portal.member_id)
         try:
             until = self._operating.stopped_until(portal.member_id, method)
         except FAILED as error:
-            # As of the circuit: what the store does not say, the portal does.
+            # As with the circuit: without the store, the portal itself answers.
             self._telemetry.note(level=logging.WARNING, cache_error=code_of(error))
             return None
         return None if until is None else BitrixError(SPENT, _TOO_MANY_REQUESTS, method=method, reset_at=until)
@@ -98,9 +98,9 @@ class Attempts:
     ) -> Answered:
         """Make a request in the portal's pace, and again where the policy and the time left allow it.
 
-        `opened` is asked for the grant when the slot has come. Raises what it raises, and the last attempt's
+        `opened` returns the grant when the slot has come. Raises what it raises, and the last attempt's
         `BitrixError`; `PortalBusy` where no slot lies before the deadline, `PortalBlocked` and `PortalUnavailable`
-        where the portal is not called: nothing that this request asks for was done then.
+        where the portal is not called: the request was not sent then.
         """
         attempt = 1
         while True:
@@ -125,26 +125,26 @@ class Attempts:
     def once(self, request: Request[Answered], grant: Grant, portal: Portal, deadline: Deadline) -> Answered:
         """Make a request once, and learn nothing from it but the pace. Raises as `make`.
 
-        With a grant that is not the portal's own: nothing but the pace follows from what comes of it, else the owner of
-        any token could stop the calls of all the others. The portal's limit is one for all tokens (bitrix24.md 6.1).
-        And for a second sign, which `closing` judges.
+        For a grant that is not the portal's own: its outcome changes nothing but the pace, else the owner of any token
+        could stop all other calls. The portal's limit is one for all tokens (bitrix24.md 6.1). And for a second sign,
+        which `closing` evaluates.
         """
         self._wait(portal, deadline, Share.INTERACTIVE, None)
         try:
             return self._sent(request, grant, deadline)
         except BitrixError as error:
             self._telemetry.portal_error(error)
-            with self._failing_none():
+            with self._store_failures_ignored():
                 self._learn_pace(portal, error)
             raise
 
     def _in_time(self, error: BitrixError, pause: float, deadline: Deadline) -> bool:
-        """Whether there is time for another attempt: after the pause, and not before the portal wants to be asked."""
+        """Whether there is time for another attempt after the pause, and after the moment that the portal named."""
         named = 0.0 if error.retry_at is None else error.retry_at - self._clock.now()
         return deadline.left() >= max(pause, named) + LEAST_FOR_A_CALL
 
     def _wait(self, portal: Portal, deadline: Deadline, share: Share, on_slot: OnSlot | None) -> float:
-        """Seconds until the slot came, which is now."""
+        """Sleep until the slot, and return the seconds waited."""
         self._circuit.check(portal.member_id)
         sooner = deadline.sooner(LEAST_FOR_A_CALL)
         waited = self._limiter.wait(portal.member_id, _pace(portal), share, sooner, on_slot=on_slot)
@@ -161,17 +161,17 @@ class Attempts:
     def _learn(
         self, portal: Portal, request: Request[Answered], entered: State, outcomes: list[tuple[str, Outcome]]
     ) -> None:
-        """Pass on what came of an attempt. It fails nobody: what the portal said stands, and a message may be sent."""
+        """Pass on an attempt's outcome. Never raises: the portal's reply is final, and a message may have been sent."""
         errors = [(method, outcome) for method, outcome in outcomes if isinstance(outcome, BitrixError)]
         for _, error in errors:
             self._telemetry.portal_error(error)
         member_id = portal.member_id
-        with self._failing_none():
+        with self._store_failures_ignored():
             if request.teaches:
-                self._learn_whether_it_answers(portal, entered, errors)
+                self._learn_availability(portal, entered, errors)
             for _, error in errors:
                 self._learn_pace(portal, error)
-            # Of each method the last answer: its counters hold those before it. Then what was refused, which came last.
+            # Each method's last reply: its counters contain those before it. Then the refusal, which came last.
             for method, answer in {method: each for method, each in outcomes if isinstance(each, Answer)}.items():
                 time = answer.time
                 self._operating.note(member_id, method, time.operating, time.reset_at, duration=time.duration)
@@ -179,25 +179,25 @@ class Attempts:
                 self._operating.stop(member_id, method, error.reset_at if error.retry_at is None else error.retry_at)
 
     def _learn_pace(self, portal: Portal, error: BitrixError) -> None:
-        """A refusal for too many requests, and an outage that names its end, keep all callers back for a while."""
+        """A refusal for too many requests, and an outage that names its end, pause all callers for a while."""
         if error.too_many:
             self._limiter.refused(portal.member_id, _pace(portal), error.retry_at)
         elif error.error_class is ErrorClass.RETRY and error.retry_at is not None:
             self._limiter.closed(portal.member_id, _pace(portal), error.retry_at)
 
     @contextmanager
-    def _failing_none(self) -> Iterator[None]:
+    def _store_failures_ignored(self) -> Iterator[None]:
         try:
             yield
         except FAILED as error:
             self._telemetry.note(level=logging.WARNING, unlearned=type(error).__name__)
 
-    def _learn_whether_it_answers(self, portal: Portal, entered: State, errors: list[tuple[str, BitrixError]]) -> None:
-        """What is undecided teaches nothing: a page in front of the portal, which may be about what was asked; and,
-        while the portal is called, its own word that it admits nothing, for which there is no second sign yet.
+    def _learn_availability(self, portal: Portal, entered: State, errors: list[tuple[str, BitrixError]]) -> None:
+        """Update the circuit, but not by undecided outcomes: an error page from a proxy in front of the portal, which
+        may concern this request only; and, while the circuit is closed, a refusal of all calls without a second sign.
         """
         shut_by = next((error for method, error in errors if shuts(method, error)), None)
-        undecided = any(_by_another(error) for _, error in errors)
+        undecided = any(_from_proxy(error) for _, error in errors)
         if shut_by is not None and shut_by.error_class is ErrorClass.PORTAL and not entered.code:
             undecided = True
         if not undecided and self._circuit.learn(portal.member_id, entered, shut_by):
@@ -205,8 +205,8 @@ class Attempts:
             self._recoveries.tell(portal, BLOCKED if blocked else UNREACHABLE, entered.code)
 
 
-def _by_another(error: BitrixError) -> bool:
-    """Whether something in front of the portal refused a request in its place, under a status of its own."""
+def _from_proxy(error: BitrixError) -> bool:
+    """Whether something in front of the portal refused the request, with a status of its own."""
     return error.error_class is ErrorClass.RETRY and 400 <= error.status < 500 and passing(error)  # noqa: PLR2004
 
 

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from chat_lookup.bitrix24.batch import BATCH, Outcome
 from chat_lookup.bitrix24.client import Answer, Command
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.calls.closing import LOOK, RENAMED, Closing, Refused, heals_by_renewal, shuts_out, state_told_by
+from chat_lookup.calls.closing import LOOK, RENAMED, Closing, Refused, heals_by_renewal, shuts_out, state_signalled_by
 from chat_lookup.calls.executor import OWN_METHODS, Attempts
 from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.requests import Batch, OnSlot, Single
@@ -22,11 +22,11 @@ from chat_lookup.portals.store import Portals
 Answered = TypeVar("Answered")
 
 AFTER_RENEWAL: Final = 5.0
-"""Seconds that the request that renewed the tokens has at the least for its own call."""
+"""Seconds that a request that renewed the tokens has at least for its own call."""
 
 
 class Opening:
-    """What opens a portal for one request: read anew after a wait, because others renew it meanwhile."""
+    """The grant of one request: read anew after a wait, because other processes may have renewed it."""
 
     def __init__(self, tokens: Tokens, portal: Portal, grant: Grant, deadline: Deadline) -> None:
         self.portal = portal
@@ -41,7 +41,7 @@ class Opening:
 
     @property
     def seen(self) -> Portal:
-        """The record with the version of the grant in use: what is learned with it, is learned of that."""
+        """The record with the version of the grant in use, to which the call's outcome applies."""
         return replace(self.portal, token_version=self.grant.version)
 
     def after(self, waited: float) -> Grant:
@@ -55,7 +55,7 @@ Ask = Callable[[Opening], Answered]
 
 
 class PortalCalls:
-    """Calls to portals: within their pace, and not at all while they admit nothing (design 5, Pace)."""
+    """Calls portals: within their pace, and not at all while they accept no calls (design 5, Pace)."""
 
     def __init__(
         self, tokens: Tokens, portals: Portals, attempts: Attempts, recoveries: Recoveries, clock: Clock
@@ -77,15 +77,14 @@ class PortalCalls:
         on_slot: OnSlot | None = None,
         teaches: bool = True,
     ) -> Answer:
-        """Ask the portal, when its pace allows; once more if its tokens had to be renewed for that.
+        """Call the portal, when its pace allows; once more if its tokens had to be renewed.
 
-        `on_slot` is told, before each wait, when the slot is (Unix seconds). With `teaches` the call is the service's
-        own, and what comes of it may close the portal or open it; else it is a caller's, and teaches limits only.
+        `on_slot` receives, before each wait, the moment of the slot (Unix seconds). With `teaches` the call is the
+        service's own, and its outcome may close the portal or open it; else it is a caller's, and teaches limits only.
 
-        Raises `BitrixError` for what the portal
-        answered or failed to, OPERATION_TIME_LIMIT also without asking while that is known; `PortalBusy` when no slot
-        lies before the deadline, `PortalBlocked` or `PortalUnavailable` while the portal is not called at all; and
-        what `Tokens.grant` and `Tokens.renewed` raise.
+        Raises `BitrixError` for the portal's errors and failures, OPERATION_TIME_LIMIT also without a call while it is
+        known; `PortalBusy` when no slot lies before the deadline, `PortalBlocked` or `PortalUnavailable` while the
+        portal is not called at all; and what `Tokens.grant` and `Tokens.renewed` raise.
         """
         teaches = teaches and method.casefold() in OWN_METHODS
         request = Single(Command(method, params), teaches)
@@ -110,11 +109,11 @@ class PortalCalls:
         on_slot: OnSlot | None = None,
         teaches: bool = True,
     ) -> tuple[Outcome, ...]:
-        """Up to fifty calls in one request, which is one unit of the pace. What became of each, in their order.
+        """Up to fifty calls in one request, which is one unit of the pace. Returns the outcomes, in order.
 
-        Those whose method is stopped are answered without being asked, and those that were refused for the token are
-        asked again after its renewal, in a request of their own. Raises what `call` raises for a batch that failed as a
-        whole, and `ValueError` for commands that `bitrix24.batch.encoded` refuses.
+        Calls of a stopped method are answered without a request, and calls refused for the token are repeated after its
+        renewal, in a request of their own. Raises what `call` raises for a batch that failed as a whole, and
+        `ValueError` for commands that `bitrix24.batch.encoded` refuses.
         """
         teaches = teaches and all(command.method.casefold() in OWN_METHODS for command in commands)
         self._raise_if_stopped(portal, BATCH)
@@ -130,7 +129,7 @@ class PortalCalls:
             outcomes.update(zip(asked, answered.outcomes, strict=True))
             for place, outcome in zip(asked, answered.outcomes, strict=True):
                 if isinstance(outcome, BitrixError) and _lasts(commands[place].method, outcome):
-                    # As if the whole batch had been refused: the tokens are renewed, or the portal is marked.
+                    # As for a refused batch: the tokens are renewed, or the portal is closed.
                     raise outcome
 
         if len(outcomes) < len(commands):
@@ -144,9 +143,9 @@ class PortalCalls:
     def call_with(
         self, grant: Grant, portal: Portal, method: str, params: Mapping[str, object], deadline: Deadline
     ) -> Answer:
-        """One call with a grant at hand: for a portal whose secret is not kept yet, or with a user's own token.
+        """One call with a grant at hand: for a portal whose secret is not stored yet, or with a user's own token.
 
-        Raises as `call`. Its failure says nothing about the portal's own grant, and is not tried again.
+        Raises as `call`. Its failure does not concern the portal's own grant, and is not retried.
         """
         return self._attempts.once(Single(Command(method, params)), grant, portal, deadline)
 
@@ -158,7 +157,7 @@ class PortalCalls:
     def _granted(
         self, portal: Portal, deadline: Deadline, ask: Ask[Answered], method: str, *, teaches: bool
     ) -> Answered:
-        """Ask with what opens the portal now; a portal that is closed is looked at before, if that is due."""
+        """Call with the current grant; a closed portal is looked at first, if that is due."""
         if portal.state is PortalState.STOPPED:
             raise answer(portal.state, portal.state_code)
         if self._portals.states.due(portal) or (not teaches and self._attempts.is_shut(portal)):
@@ -166,9 +165,9 @@ class PortalCalls:
         return self._asked(portal, deadline, ask, method, teaches=teaches)
 
     def _looked_at(self, portal: Portal, deadline: Deadline) -> Portal:
-        """The record of a portal that is found open again, by this process or by another one.
+        """The record of a portal that is open again, as found by this process or another one.
 
-        One call does so at a time. Raises what the portal's state says where it is as it was.
+        One call looks at a time. Raises the error of the portal's state where that is unchanged.
         """
         closed = self._portals.states.probed(portal)
         if closed.state is PortalState.ACTIVE and portal.state is not PortalState.ACTIVE:
@@ -193,7 +192,7 @@ class PortalCalls:
         return self._portals.get(closed.member_id)
 
     def _asked(self, portal: Portal, deadline: Deadline, ask: Ask[Answered], method: str, *, teaches: bool) -> Answered:
-        """Ask with what opens the portal now, and with what opens it next if that was refused; mark what lasts."""
+        """Call with the current grant, and with a renewed one if it is refused; a lasting error closes the portal."""
         opening = Opening(self._tokens, portal, self._tokens.grant(portal, deadline), deadline)
         try:
             answered = ask(opening)
@@ -212,7 +211,7 @@ class PortalCalls:
         return self._asked_again(refused, newer, deadline, ask, portal)
 
     def _newer(self, refused: Refused, deadline: Deadline) -> Grant | None:
-        """The grant to try where one was refused. None if there is no other, or the portal may not be renewed now."""
+        """The grant to try after a refused one. None if there is no other, or the portal may not be renewed now."""
         portal, grant = refused.portal, refused.grant
         if grant.expires_at is None or not heals_by_renewal(refused.error):
             return None
@@ -225,11 +224,11 @@ class PortalCalls:
     def _asked_again(
         self, refused: Refused, newer: Grant, deadline: Deadline, ask: Ask[Answered], portal: Portal
     ) -> Answered:
-        """Ask once more, with a grant that was renewed: by that, the record says, the portal is active."""
+        """Call once more with a renewed grant: a renewal makes the portal's record active."""
         opening = Opening(self._tokens, replace(refused.portal, state=PortalState.ACTIVE), newer, deadline)
         try:
             if refused.error.metric_code == RENAMED and newer.endpoint.host == refused.grant.endpoint.host:
-                # The authorisation server knows no other address, and redirects are not followed (bitrix24.md 2.4).
+                # The authorisation server names no other address, and redirects are not followed (bitrix24.md 2.4).
                 raise refused.error
             answered = ask(opening)
         except BitrixError as error:
@@ -241,8 +240,10 @@ class PortalCalls:
 
 
 def _lasts(method: str, error: BitrixError) -> bool:
-    """Whether an error says something of our grant or of the whole portal, whatever was asked with it."""
-    return heals_by_renewal(error) or state_told_by(error, PortalKind.OAUTH) is not None or shuts_out(method, error)
+    """Whether an error concerns our grant or the whole portal, whatever method was called."""
+    return (
+        heals_by_renewal(error) or state_signalled_by(error, PortalKind.OAUTH) is not None or shuts_out(method, error)
+    )
 
 
 def _settled(outcomes: Mapping[int, Outcome], place: int) -> bool:

@@ -1,4 +1,4 @@
-"""What can be asked of a portal: one call, or several in one batch."""
+"""The requests to a portal: one call, or several in one batch."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from chat_lookup.credentials.grants import Grant
 Answered = TypeVar("Answered")
 _TOO_SLOW: Final = "TIMEOUT"
 OnSlot = Callable[[float], None]
-"""Told the moment of a slot, Unix seconds, when it is reserved."""
+"""Receives the moment of a slot, Unix seconds, when it is reserved."""
 Opened = Callable[[float], Grant]
-"""What opens the portal for a request, given the seconds that it waited for its slot."""
+"""Returns the grant for a request, given the seconds that it waited for its slot."""
 SPENT: Final = "OPERATION_TIME_LIMIT"
 
 
 class Request(Protocol[Answered]):
-    """What one request asks for. `name` is what is counted, `methods` are those that it runs."""
+    """One request. `name` is the dimension of its metrics, `methods` are those that it runs."""
 
     @property
     def name(self) -> str: ...
@@ -30,17 +30,17 @@ class Request(Protocol[Answered]):
 
     @property
     def teaches(self) -> bool:
-        """Whether the service itself asks: what comes of other requests teaches the portal's limits, and no more."""
+        """Whether the request is the service's own: the outcome of others teaches the portal's limits only."""
         ...
 
     def repeatable(self, error: BitrixError) -> bool:
-        """Whether it may be sent again as it is."""
+        """Whether it may be sent again unchanged."""
         ...
 
     def send(self, client: Bitrix24Client, grant: Grant, deadline: Deadline) -> Answered: ...
 
     def outcomes(self, answered: Answered) -> Iterator[tuple[str, Outcome]]:
-        """What came of each method that ran, in order."""
+        """The outcome of each method that ran, in order."""
         ...
 
 
@@ -85,7 +85,7 @@ class Batch:
         return tuple(dict.fromkeys(command.method for command in self.commands))
 
     def repeatable(self, error: BitrixError) -> bool:
-        """What took too long is for whoever made it to divide into smaller ones (design 5, Many)."""
+        """Not after a timeout: the caller divides the batch into smaller ones (design 5, Many)."""
         return error.metric_code != _TOO_SLOW
 
     def send(self, client: Bitrix24Client, grant: Grant, deadline: Deadline) -> BatchAnswer:

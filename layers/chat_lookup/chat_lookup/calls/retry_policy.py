@@ -1,4 +1,4 @@
-"""Which failed calls may be made again, and after which pause (design 6)."""
+"""Which failed calls may be retried, and after which pause (design 6)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ READS: Final = frozenset(
         "tasks.task.get",
     }
 )  # fmt: skip
-"""Methods that change nothing, folded: whether an attempt was carried out does not matter to the next one."""
+"""Methods that change nothing, folded: a retry is safe even if the former attempt was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """At most `attempts` attempts of one call, with pauses of full jitter between them.
 
-    `random` answers numbers from 0 up to 1. Pauses are drawn from nothing up to a bound that begins at `base` seconds
-    and doubles up to `cap`. Each attempt takes a slot of the limiter's, and the time left is the caller's to look at.
+    `random` returns numbers from 0 up to 1. Pauses are drawn from nothing up to a bound that begins at `base` seconds
+    and doubles up to `cap`. Each attempt takes a slot of the rate limiter; the caller checks the time left.
     """
 
     random: Callable[[], float]
@@ -30,10 +30,10 @@ class RetryPolicy:
     cap: float = 3.0
 
     def may(self, error: BitrixError, method: str, attempt: int) -> bool:
-        """Whether a call of `method` may be made again after its attempt number `attempt` (from 1) ended in `error`.
+        """Whether a call of `method` may be retried after its attempt number `attempt` (from 1) ended in `error`.
 
-        Reads may after whatever the table calls RETRY; what only looks like it, OVERLOAD_LIMIT or PORTAL_DELETED, is of
-        another class there. Any method may once after a refusal for too many requests, in whatever form: that did
+        Reads may after any error of the class RETRY; errors that only look like it, OVERLOAD_LIMIT or PORTAL_DELETED,
+        have another class. Any method may once after a refusal for too many requests, in whatever form: that did
         nothing. A batch may if each method in it may.
         """
         if attempt >= self.attempts:
@@ -43,5 +43,5 @@ class RetryPolicy:
         return error.error_class is ErrorClass.RETRY and method.casefold() in READS
 
     def pause(self, attempt: int) -> float:
-        """Seconds to wait after attempt number `attempt`, besides those that the limiter asks for."""
+        """Seconds to wait after attempt number `attempt`, besides the wait for a slot."""
         return self.random() * min(self.cap, self.base * 2.0 ** (attempt - 1))

@@ -1,1 +1,1 @@
-"""A portal's events: decode, verify, queue, work off, publish."""
+"""A portal's events: decode, verify, queue, process, publish."""

@@ -1,4 +1,4 @@
-"""Which entity the chat of an event belongs to, and the cache taught by it (design 5, Events; bitrix24.md 5.9)."""
+"""Finds the entity of an event's chat, and stores a hint in the cache (design 5, Events; bitrix24.md 5.9)."""
 
 from typing import Final
 
@@ -20,18 +20,18 @@ from chat_lookup.ttl_cache import Memory
 
 CHAT_GET: Final = "imbot.v2.Chat.get"
 REMEMBERED_FOR: Final = 600.0
-"""Seconds that a process does not ask for the same chat again, whatever the portal said of it."""
+"""Seconds for which a process does not call for the same chat again, whatever the portal replied."""
 _PATIENCE: Final = 5.0
-"""Seconds for asking: other events wait behind this one, and nobody for the answer."""
-_TELLS_NOTHING: Final = frozenset({EventKind.APPLICATION, EventKind.OTHER})
-"""Events whose fields are no statement about a chat and its entity, or none that we know to read."""
+"""Seconds for the call: other events wait behind this one, and no user waits for the result."""
+_WITHOUT_ENTITY: Final = frozenset({EventKind.APPLICATION, EventKind.OTHER})
+"""Events whose fields name no chat with an entity, or none that the decoder reads."""
 
 _Chat = tuple[str, int, int]
 """Portal, generation and chat id."""
 
 
 class Warming:
-    """Teaches the cache the chats that events name."""
+    """Stores hints for the chats that events name."""
 
     def __init__(self, cache: Cache, hearing: Hearing, calls: PortalCalls, telemetry: Telemetry, clock: Clock) -> None:
         self._cache = cache
@@ -39,30 +39,30 @@ class Warming:
         self._calls = calls
         self._telemetry = telemetry
         self._clock = clock
-        # A tuple of at most one: that a chat has no entity is worth remembering, too.
+        # A tuple of at most one: empty for a chat without an entity.
         self._asked: Memory[_Chat, tuple[EntityRef, ...]] = Memory(clock, seconds=REMEMBERED_FOR)
 
     def learn(self, portal: Portal, record: Record, deadline: Deadline) -> EntityRef | None:
-        """The entity of the event's chat, taught to the cache where the event or the portal says it; None without one.
+        """The entity of the event's chat, None without one; a hint is stored where the event or the portal names it.
 
-        What the portal refuses or fails to say costs the entity and no more. Raises what our own stores raise.
+        If the portal refuses or fails, the result is None and nothing else fails. Raises what our own stores raise.
         """
         event, chat_id = record.event, _chat_of(record.event)
         ref = entity_named(event)
         if chat_id is None:
             return None
         if ref is not None:
-            self._teach(portal, ref, chat_id, record.received_at)
+            self._store_hint(portal, ref, chat_id, record.received_at)
         elif _shown_to_us(portal, event):
             ref = self._resolved(portal, chat_id, deadline)
         return ref
 
     def _resolved(self, portal: Portal, chat_id: int, deadline: Deadline) -> EntityRef | None:
-        """The entity of a chat that the event does not name: as remembered, as cached, else as the portal says."""
+        """The entity of a chat that the event does not name: from memory, the cache, or the portal."""
         key = (portal.member_id, portal.generation, chat_id)
         known = self._asked.get(key)
         if known is None:
-            # What the cache knows is taught to nobody: the event did not confirm it.
+            # No hint for a cached entity: the event did not confirm it.
             ref = self._cache.entity_of(*key, fresh=True)
             known = (ref,) if ref else self._ask(portal, chat_id, deadline)
             if known is not None:
@@ -70,7 +70,7 @@ class Warming:
         return known[0] if known else None
 
     def _ask(self, portal: Portal, chat_id: int, deadline: Deadline) -> tuple[EntityRef, ...] | None:
-        """One call in the background share. None where asking again later may bring more."""
+        """One call in the bulk share. None where a later call may find more."""
         now = self._clock.now()
         if refusal(portal.state, portal.state_code, portal.retry_at, now) is not None:
             return None
@@ -87,7 +87,7 @@ class Warming:
         ref = _pair(chat.entity_type, chat.entity_id)
         if ref is None or chat.chat_id != chat_id:
             return ()
-        self._teach(portal, ref, chat_id, now)
+        self._store_hint(portal, ref, chat_id, now)
         return (ref,)
 
     def _details(self, portal: Portal, chat_id: int, deadline: Deadline) -> ChatDetails:
@@ -99,9 +99,9 @@ class Warming:
             self._telemetry.portal_error(error)
             raise
 
-    def _teach(self, portal: Portal, ref: EntityRef, chat_id: int, heard_at: float) -> None:
-        heard = self._hearing.heard(portal.member_id, portal.generation, ref, chat_id, heard_at)
-        self._telemetry.note(warmed=heard.value)
+    def _store_hint(self, portal: Portal, ref: EntityRef, chat_id: int, at: float) -> None:
+        outcome = self._hearing.heard(portal.member_id, portal.generation, ref, chat_id, at)
+        self._telemetry.note(warmed=outcome.value)
 
 
 def entity_named(event: BotEvent) -> EntityRef | None:
@@ -110,13 +110,13 @@ def entity_named(event: BotEvent) -> EntityRef | None:
 
 
 def _chat_of(event: BotEvent) -> int | None:
-    """The chat that an event speaks of, if that may belong to an entity; a personal one never does."""
+    """The chat of an event, if it may belong to an entity; a personal one never does."""
     chat = event.chat
-    return None if chat is None or chat.personal or event.kind in _TELLS_NOTHING else chat.chat_id
+    return None if chat is None or chat.personal or event.kind in _WITHOUT_ENTITY else chat.chat_id
 
 
 def _shown_to_us(portal: Portal, event: BotEvent) -> bool:
-    """Whether our bot heard it: v2 may leave out the entity, and shows the chat to the bot (bitrix24.md 5.9)."""
+    """Whether our bot received it: v2 may leave out the entity, and shows the chat to the bot (bitrix24.md 5.9)."""
     return event.api == "v2" and portal.bot_id is not None and portal.bot_id in event.bot_ids
 
 

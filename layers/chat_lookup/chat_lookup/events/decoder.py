@@ -1,6 +1,6 @@
-"""Every event that can arrive at /bitrix24/events, from its bytes to the one model (bitrix24.md 5).
+"""Decodes every event that can arrive at /bitrix24/events, from its bytes to the one model (bitrix24.md 5).
 
-Everything here is somebody's word until the portal's application token has been compared (5.3).
+Nothing here is proved until the portal's application token has been compared (5.3).
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from chat_lookup.http.php_form_fields import inner, number, text
 from chat_lookup.http.php_forms import Form, Limits
 
 LIMITS: Final = Limits(fields=5000, depth=24)
-"""1 MB, and room for what messages bring along: attachments nest deep (`message.params`), and a group's mention of
-everybody takes a field for each."""
+"""1 MB, with room for attachments, which nest deep (`message.params`), and for a mention of a whole group, which takes
+a field for each member."""
 _MOST_SECRETS: Final = 40
 """An application has at most five bots in a portal; each one's block has four."""
 
@@ -50,12 +50,12 @@ _VERSIONS: Final[tuple[tuple[str, _Version], ...]] = (
     ("ONIMCOMMAND", _Version(v1.read, v1.bot_blocks)),
     ("", _Version(lambda name, kind, _: BotEvent(name, kind), lambda _: ())),
 )
-"""By the beginning of an event's name; the first that fits. Unknown ones of a bot are read like their neighbours."""
+"""By the beginning of an event's name; the first that fits. Unknown bot events are read like those of their API."""
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """An event as it came, not proved yet: what it says of itself and of the portal that it is from.
+    """An event as received, not proved yet: its unverified name, and its portal's.
 
     `member_id` and `domain` (`host` or `host:port`, in lower case) only serve to find the portal and may be empty.
     `application_token` is the one at the top level and no other.
@@ -71,7 +71,7 @@ class Arrived:
 
     @cached_property
     def event(self) -> BotEvent:
-        """What the event says happened. It is read from the form at its first use: after the proof."""
+        """The event's content. It is read from the form at its first use: after the proof."""
         data = self._data
         event = _version(self.name).read(self.name, self.kind, data)
         return replace(
@@ -83,7 +83,7 @@ class Arrived:
 
     @cached_property
     def identity(self) -> str:
-        """A hash of all that the event says, the same whenever the same event is sent."""
+        """A hash of the event's content, the same for every delivery of the same event."""
         return _identity(self.event, self._data)
 
     @property
@@ -96,9 +96,9 @@ class Arrived:
 
 
 def decode(body: bytes, content_type: str = "") -> Arrived:
-    """Read an event from a form, or from JSON where the content type says so; unknown events, too.
+    """Read an event from a form, or from JSON by the content type; unknown events, too.
 
-    Raises `FormRefused` for what cannot be read within its bounds, `EventUnreadable` for what is no event.
+    Raises `FormRefused` for a body that cannot be read within its bounds, `EventUnreadable` for one that is no event.
     """
     form = php_forms.decode(body, content_type, limits=LIMITS)
     secrets = secrets_in(form)
@@ -129,7 +129,7 @@ def _name(form: Form) -> str:
 
 
 def _user(auth: Form) -> EventUser | None:
-    """Whose tokens came along: whose doing it was, where nothing else says so."""
+    """The user of the tokens in `auth`: the user of the event, where no other field names one."""
     user_id = number(auth, "user_id")
     return EventUser(user_id) if user_id else None
 
@@ -150,9 +150,9 @@ def _domain(auth: Form) -> str:
 
 
 def _identity(event: BotEvent, data: Form) -> str:
-    """A hash of the event without its credentials, which another sending of it renews, and without its number of a
-    handler. What names no message may happen again in the same words, so its time of sending counts (design 5).
+    """A hash of the event without its credentials, which each delivery renews, and without the number of its handler.
+    An event without a message may repeat with the same content, so its time of sending counts (design 5).
     """
     named = event.message is not None and event.message.message_id is not None
-    said = [event.name, data, None if named else event.sent_at]
-    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    content = [event.name, data, None if named else event.sent_at]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Bot events as everything behind the edge sees them: one model for v1 and v2, no token in it (design 5, Events).
+"""Bot events after decoding: one model for v1 and v2, without tokens (design 5, Events).
 
 Decoded in `decoder`; written into the queue and read from it as a `Record`.
 """
@@ -16,18 +16,18 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest
 
 VERSION: Final = 1
-"""Of a record's form. A later one that an older worker could not read would get another number."""
+"""Of a record's JSON. A format that an older worker cannot read gets another number."""
 LARGEST_RECORD: Final = 240 * 1024
 """Bytes of a record in either: a queue's message and an asynchronous invocation take 256 KB each, in all."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventChat:
-    """The chat that it happened in, as far as the event says. Empty texts are what the event does not tell.
+    """The chat of the event, as far as the event names it. Empty texts are fields that the event does not contain.
 
     `type` is as sent: a letter in v1 (`C`, `P`, `L`, bitrix24.md 5.4), a word in v2 (`chat`, `lines`). `personal` is a
     dialog between a user and the bot; `dialog_id` is the user's id then. A `THREAD` without an id is no entity, and
-    neither part of the pair is told by itself.
+    neither part of the pair is stored alone.
     """
 
     chat_id: int | None = None
@@ -41,7 +41,7 @@ class EventChat:
 
 @dataclass(frozen=True, slots=True)
 class EventUser:
-    """Whose doing it was. `employee` is None where the event does not say."""
+    """The user that caused the event. `employee` is None where the event contains no flag."""
 
     user_id: int
     employee: bool | None = None
@@ -49,7 +49,7 @@ class EventUser:
 
 @dataclass(frozen=True, slots=True)
 class EventMessage:
-    """A message; `text` without the mention of the bot. `author_id` 0 is the system's own."""
+    """A message; `text` without the mention of the bot. `author_id` 0 is the system."""
 
     message_id: int | None = None
     text: str = field(default="", repr=False)
@@ -59,7 +59,7 @@ class EventMessage:
 
 @dataclass(frozen=True, slots=True)
 class EventCommand:
-    """A command that was given to the bot: `name` without its slash, `params` what stood behind it."""
+    """A command to the bot: `name` without its slash, `params` the text after it."""
 
     command_id: int
     name: str
@@ -68,9 +68,9 @@ class EventCommand:
 
 @dataclass(frozen=True, slots=True)
 class BotEvent:
-    """One event. `api` is v1 or v2, empty for what belongs to neither; `sent_at` Unix seconds, None if not told.
+    """One event. `api` is v1 or v2, empty for events of neither; `sent_at` in Unix seconds, None if missing.
 
-    `data` is the whole event as it came, without any credential, for kinds that the fields do not exhaust (OTHER).
+    `data` is the whole event as received, without credentials, for the kind without fields of its own (OTHER).
     """
 
     name: str
@@ -90,8 +90,8 @@ class BotEvent:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An event that is proved, as it stands in the queue: of which portal, when it came (Unix seconds), by which
-    request. `event_id` is the same for every sending of the same event (design 5)."""
+    """A proved event as stored in the queue, with its portal, its arrival (Unix seconds) and its request. `event_id` is
+    the same for every delivery of the same event (design 5)."""
 
     event_id: str
     member_id: str
@@ -100,7 +100,7 @@ class Record:
     event: BotEvent
 
     def to_json(self) -> str:
-        """The record as text for the queue, in at most `LARGEST_RECORD` bytes of UTF-8, also as a text inside of JSON.
+        """The record as text for the queue, in at most `LARGEST_RECORD` bytes of UTF-8, also as a text inside JSON.
 
         `data` is left out where it would take more: everything else is bounded by `decoder`.
         """
@@ -116,7 +116,7 @@ class Record:
             given = json.loads(text)
             if given["version"] == VERSION:
                 return _built(cls, given | {"event": _event_from(given["event"])})
-        # Here and not in an `except`, so that no text of a message hangs on to the error.
+        # Here and not in an `except`, so that the error contains no text of a message.
         raise RecordUnreadable("not a record of ours, or of another version")
 
 
@@ -125,7 +125,7 @@ class RecordUnreadable(ValueError):
 
 
 def event_id(member_id: str, identity: str) -> str:
-    """The stable id of a portal's event, 32 hexadecimal digits; `identity` is the hash of what it says."""
+    """The stable id of a portal's event, 32 hexadecimal digits; `identity` is the hash of its content."""
     return hashlib.sha256(f"{member_id}:{identity}".encode()).hexdigest()[:32]
 
 
@@ -139,7 +139,7 @@ _Part = TypeVar("_Part")
 
 
 def _built(part: type[_Part], given: Mapping[str, Any]) -> _Part:
-    """A dataclass from its fields; what it does not know is left out, what is missing has its default."""
+    """A dataclass from its fields; unknown ones are ignored, missing ones have their default."""
     known = {each.name for each in fields(part)}  # type: ignore[arg-type]  # dataclasses only
     return part(**{name: value for name, value in given.items() if name in known})
 
@@ -163,7 +163,7 @@ def _listed(value: Any) -> list[Any]:
 LONGEST_TEXT: Final = 20_000
 """Characters of a message (bitrix24.md 5.7)."""
 LONGEST_PARAMS: Final = 2_000
-"""Characters of what stands behind a command: room for a link with its tail."""
+"""Characters of the text after a command: room for a link with its query."""
 MOST_COMMANDS: Final = 5
 MOST_BOTS: Final = 100
 _DIALOG: Final = re.compile(r"[A-Za-z]{0,10}[0-9]{1,15}", re.ASCII)
@@ -173,16 +173,16 @@ _COMMAND: Final = re.compile(r"\S{1,100}")
 _PERSONAL: Final = frozenset({"P", "PRIVATE"})
 _OPEN_LINE: Final = frozenset({"L", "LINES"})
 _OPEN_LINE_ENTITIES: Final = frozenset({"LINES", "LIVECHAT"})
-"""The two ends of an open line: what a bot says there, a customer reads."""
+"""The two ends of an open line: a customer reads what a bot sends there."""
 
 
 def chat_from(
     chat_id: int | None, dialog_id: str, types: Sequence[str], entity_type: str, entity_id: str
 ) -> EventChat | None:
-    """The chat, None if nothing is told of it.
+    """The chat, None if the event contains nothing about it.
 
-    A dialog id names the chat only as `chat<id>`: a number is a user's (bitrix24.md 5.9). `types` are all that the
-    event calls it, in a letter or a word; the first is told.
+    A dialog id names the chat only as `chat<id>`: a number is a user's (bitrix24.md 5.9). `types` are all types in the
+    event, a letter or a word; the first is stored.
     """
     dialog = dialog_id if _DIALOG.fullmatch(dialog_id) else ""
     named = _CHATS_DIALOG.fullmatch(dialog)
@@ -201,14 +201,14 @@ def chat_from(
 
 
 def message_from(message_id: int | None, text: str, author_id: int | None, *, system: bool) -> EventMessage | None:
-    """The message, None if neither its id nor its text is told. What nobody wrote is the system's."""
+    """The message, None if it has neither id nor text. One without an author is the system's."""
     if message_id is None and not text:
         return None
     return EventMessage(message_id, text[:LONGEST_TEXT], author_id, system=system or author_id == 0)
 
 
 def command_from(command_id: int | None, name: str, params: str) -> EventCommand | None:
-    """The command, None for what has no id or no name. Version 2 sends the slash, version 1 does not (5.5, 5.7)."""
+    """The command, None without an id or a name. Version 2 sends the slash, version 1 does not (5.5, 5.7)."""
     name = name.removeprefix("/").lower()
     if not command_id or not _COMMAND.fullmatch(name):
         return None
@@ -216,12 +216,12 @@ def command_from(command_id: int | None, name: str, params: str) -> EventCommand
 
 
 def word(text: str) -> str:
-    """A text that is one short word of ASCII, else an empty one."""
+    """The text if it is one short word of ASCII, else an empty one."""
     return text if _WORD.fullmatch(text) else ""
 
 
 def _entity(entity_type: str, entity_id: str) -> EntityRef | None:
-    """The pair that the chat is bound to. An ordinary group chat is a THREAD without an id: no entity (5.9)."""
+    """The pair of the chat. An ordinary group chat is a THREAD without an id: no entity (5.9)."""
     try:
         return EntityRef(entity_type, entity_id)
     except InvalidRequest:

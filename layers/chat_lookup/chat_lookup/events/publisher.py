@@ -1,4 +1,4 @@
-"""Events handed on to the user's own systems, on an EventBridge bus: normalised, without tokens (docs/events.md)."""
+"""Publishes events to the user's own systems, on an EventBridge bus: normalised, without tokens (docs/events.md)."""
 
 import json
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ RECOVERED: Final = "portal.recovered"
 LARGEST_ENTRY: Final = 256 * 1024 - 1
 """Bytes of an entry: EventBridge wants less than 256 KB (its user guide, "PutEvents event entry size")."""
 _TIME: Final = 14
-"""Bytes that the time counts for, by the same page; texts count in UTF-8, and the bus's name not at all."""
+"""Bytes counted for the time, by the same page; texts count in UTF-8, and the bus's name not at all."""
 _CUT: Final[dict[str, object]] = {"text_cut": True}
 
 
 class Publisher:
-    """Puts events on the bus; on none where `bus` is empty. What people wrote goes along only `with_text`."""
+    """Puts events on the bus; on none where `bus` is empty. Texts that users wrote are included only `with_text`."""
 
     def __init__(self, client: "EventBridgeClient", bus: str, telemetry: Telemetry, *, with_text: bool) -> None:
         self._events = client
@@ -37,9 +37,9 @@ class Publisher:
         self._with_text = with_text
 
     def publish(self, record: Record, domain: str, ref: EntityRef | None) -> bool:
-        """Publish one event of the portal at `domain`, with its chat's entity; whether there is a bus for it.
+        """Publish one event of the portal at `domain`, with its chat's entity; returns whether there is a bus.
 
-        At least once: raises `StoreUnavailable` where the bus did not take it, so that it comes again under the same
+        At least once: raises `StoreUnavailable` where the bus refuses it, so that it is repeated under the same
         `event_id`.
         """
         if not self._bus:
@@ -48,7 +48,7 @@ class Publisher:
         return self._published(record.event.name, detail, record.received_at)
 
     def publish_recovery(self, recovery: Recovery) -> bool:
-        """Publish that a portal which was closed is open again. Returns and raises as `publish`."""
+        """Publish that a closed portal is open again. Returns and raises as `publish`."""
         return bool(self._bus) and self._published(RECOVERED, recovery_detail(recovery), recovery.recovered_at)
 
     def _published(self, name: str, detail: str, at: float) -> bool:
@@ -56,11 +56,11 @@ class Publisher:
         if error is not None:
             # The code only: a message may quote the entry.
             self._telemetry.note(bus_error=error)
-            raise StoreUnavailable("The event bus did not take an event", retry_after=1)
+            raise StoreUnavailable("The event bus did not accept an event", retry_after=1)
         return True
 
     def _put(self, name: str, detail: str, at: float) -> str | None:
-        """Put one entry on the bus; None if it was taken, else the code of what kept it from being."""
+        """Put one entry on the bus; None if it was accepted, else the error's code."""
         try:
             answer = self._events.put_events(
                 Entries=[
@@ -81,7 +81,7 @@ class Publisher:
 
 
 def detail_of(record: Record, domain: str, ref: EntityRef | None, *, with_text: bool) -> str:
-    """The entry's detail as JSON, in as many bytes as an entry has for it: of what is too much, people's words go."""
+    """The entry's detail as JSON, within the size of an entry: users' texts are cut first."""
     room = LARGEST_ENTRY - _TIME - len(f"{SOURCE}{record.event.name}".encode())
     bare = _without_words(record, domain, ref)
     if not with_text:
@@ -91,7 +91,7 @@ def detail_of(record: Record, domain: str, ref: EntityRef | None, *, with_text: 
     over = len(whole.encode()) - room
     if over <= 0:
         return whole
-    # In JSON a text takes as many bytes as in UTF-8, or more: what is cut off here makes room enough.
+    # In JSON a text takes as many bytes as in UTF-8, or more: the cut here is large enough.
     left = text.encode(errors="replace")[: -over - len(_json(_CUT))].decode(errors="ignore")
     shorter = _json(bare | _words(record.event, left) | _CUT)
     return shorter if len(shorter.encode()) <= room else _json(bare | _CUT)
@@ -111,7 +111,7 @@ def recovery_detail(recovery: Recovery) -> str:
 
 
 def _without_words(record: Record, domain: str, ref: EntityRef | None) -> dict[str, object]:
-    """All that the event is, but nothing that a person wrote."""
+    """All of the event but the texts that a user wrote."""
     event = record.event
     return {
         "event_id": record.event_id,
@@ -119,7 +119,7 @@ def _without_words(record: Record, domain: str, ref: EntityRef | None) -> dict[s
         "kind": event.kind.value,
         "api": event.api,
         "bot_ids": list(event.bot_ids),
-        # The pair that the event names, if it does, is the entity; else that one was asked for.
+        # The entity is the pair that the event names; without one it was looked up.
         "chat": _fields(event.chat, "entity_type", "entity_id"),
         "entity": _fields(ref),
         "user": _fields(event.user),
@@ -134,7 +134,7 @@ def _without_words(record: Record, domain: str, ref: EntityRef | None) -> dict[s
 
 
 def _words(event: BotEvent, text: str) -> dict[str, object]:
-    """The parts of the detail that people's words stand in, with `text` for the message's."""
+    """The parts of the detail that contain users' texts, with `text` for the message's."""
     words: dict[str, object] = {"commands": [_fields(command) for command in event.commands]}
     if event.message is not None:
         words["message"] = _fields(replace(event.message, text=text))
@@ -151,6 +151,6 @@ def _fields(part: EntityRef | EventChat | EventUser | EventMessage | EventComman
 
 
 def _json(detail: Mapping[str, object]) -> str:
-    # Half an emoji, which JSON can hold and UTF-8 cannot, would cost the event.
+    # Half an emoji, which JSON can contain and UTF-8 cannot, would lose the event.
     text = json.dumps(detail, ensure_ascii=False, separators=(",", ":"))
     return text.encode(errors="replace").decode()

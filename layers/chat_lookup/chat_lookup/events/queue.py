@@ -1,4 +1,4 @@
-"""From here on an event is not lost: the queue has it, or else the worker itself (design 5, Events)."""
+"""Stores an event so that it is not lost: in the queue, else as an invocation of the worker (design 5, Events)."""
 
 import json
 import logging
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 FOR_THE_WORKER: Final = 2.0
-"""Seconds that the queue leaves to what stands in for it."""
+"""Seconds that the queue leaves to its fallback."""
 
 
 class Way(StrEnum):
-    """Who took a record."""
+    """What accepted a record."""
 
     QUEUE = "queue"
     WORKER = "worker"
-    """Lambda keeps what the worker is to be invoked with, and repeats it."""
+    """Lambda stores the payload of the worker's invocation, and retries it."""
 
 
 class EventQueue:
-    """Hands records on. `lambda_client` is called when the queue first refuses: until then nobody pays for it."""
+    """Sends records. `lambda_client` is called when the queue first fails: no cold start pays for it before."""
 
     def __init__(
         self,
@@ -49,16 +49,16 @@ class EventQueue:
         self._ways: Mapping[Way, Callable[[str], None]] = {Way.QUEUE: self._send, Way.WORKER: self._invoke}
 
     def put(self, record: Record, deadline: Deadline) -> Way:
-        """Hand a record on by the first way that takes it; perhaps by both, where an answer was lost.
+        """Send a record by the first way that accepts it; perhaps by both, where a response was lost.
 
         Raises `StoreUnavailable` if none does in time.
         """
         text = record.to_json()
-        for way, hand_on in self._ways.items():
+        for way, send in self._ways.items():
             try:
                 with bound_by(deadline.sooner(FOR_THE_WORKER) if way is Way.QUEUE else deadline):
-                    hand_on(text)
-            except Exception as error:  # noqa: BLE001 - whatever it was, nobody sends the event again
+                    send(text)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the portal does not send the event again
                 self._telemetry.note(level=logging.WARNING, **{f"{way}_error": code_of(error)})
             else:
                 return way

@@ -1,4 +1,4 @@
-"""One event of a portal: read, proved, stripped of its tokens and queued. Nothing else happens while it waits."""
+"""Receives one event of a portal: reads, proves, strips its tokens, queues it. No other work while the portal waits."""
 
 import logging
 from typing import Final
@@ -15,13 +15,13 @@ from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
 
 FOR_THE_QUEUE: Final = 5.0
-"""Seconds that the proof leaves for handing an event on."""
+"""Seconds that the proof leaves for queueing an event."""
 LOST: Final = "EventsLost"
-"""The metric, and the message of the line that tells more."""
+"""The metric, and the message of the log line with the details."""
 
 
 class Receiving:
-    """Takes events in. Every one is counted: as received, or as rejected with a reason, and besides as lost."""
+    """Receives events. Every one is counted: as received or as rejected with a reason, and also if it is lost."""
 
     def __init__(self, origin: Origin, queue: EventQueue, telemetry: Telemetry, clock: Clock) -> None:
         self._origin = origin
@@ -30,11 +30,11 @@ class Receiving:
         self._clock = clock
 
     def receive(self, body: bytes, content_type: str, request_id: str, deadline: Deadline) -> None:
-        """Queue the event in a body, unless it is one of the application's life: those are heard elsewhere.
+        """Queue the event in a body, unless it is an application event: those are received elsewhere.
 
         Ends by the deadline. Raises `InvalidRequest`, `BodyTooLarge`, `EventRejected`. An event that is lost because a
-        store does not answer is counted and told as such before the store's failure goes on, or `StoreUnavailable` in
-        its place.
+        store does not respond is counted and logged as such before the store's failure is raised, or
+        `StoreUnavailable` in its place.
         """
         received_at = self._clock.now()
         arrived = self._read(body, content_type)
@@ -44,7 +44,7 @@ class Receiving:
         with bound_by(deadline.sooner(FOR_THE_QUEUE)):
             portal = self._prove(arrived)
         identity = event_id(portal.member_id, arrived.identity)
-        self._hand_on(Record(identity, portal.member_id, received_at, request_id, arrived.event), deadline)
+        self._queue_record(Record(identity, portal.member_id, received_at, request_id, arrived.event), deadline)
 
     def _read(self, body: bytes, content_type: str) -> Arrived:
         try:
@@ -66,12 +66,12 @@ class Receiving:
             self._reject(error.reason, arrived)
             raise
         except Exception:
-            # True or not, nobody sends it again.
+            # Proved or not, the portal does not send it again.
             self._telemetry.note(level=logging.INFO, **_claims(arrived))
             self._lose()
             raise
 
-    def _hand_on(self, record: Record, deadline: Deadline) -> None:
+    def _queue_record(self, record: Record, deadline: Deadline) -> None:
         event = record.event
         facts: dict[str, object] = {"event": event.name, "portal": record.member_id, "event_id": record.event_id}
         if event.chat and event.chat.chat_id:
@@ -94,7 +94,7 @@ class Receiving:
 
 
 def _claims(arrived: Arrived) -> dict[str, object]:
-    """What may be logged of an event that nobody has proved."""
+    """The fields of an unproved event that may be logged."""
     claims: dict[str, object] = {}
     if arrived.name in KINDS:
         claims["event"] = arrived.name

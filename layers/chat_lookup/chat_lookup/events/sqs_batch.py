@@ -1,4 +1,4 @@
-"""What the worker is invoked with: messages of the queue, each with a fate of its own, or one record by itself."""
+"""The worker's invocations: messages of the queue, each with its own outcome, or one record alone."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 LEAST_FOR_A_RECORD: Final = 2.0
-"""Seconds without which a record is handed back unworked: it would be left half done."""
+"""With fewer seconds left a record is not processed but retried: it would be left half done."""
 
 
 class Worker(Protocol):
-    """Works one record; raises where it has to come again."""
+    """Processes one record; raises where it has to be retried."""
 
     def work(self, record: Record, deadline: Deadline) -> None: ...
 
@@ -33,16 +33,16 @@ class NoTimeLeft(ChatLookupError):
 
 
 class Batches:
-    """Takes an invocation's event apart. `worker` is called for each record, so that a failing start is told, too."""
+    """Splits an invocation's event. `worker` is called for each record, so that a failing start is logged, too."""
 
     def __init__(self, worker: Callable[[], Worker], telemetry: Telemetry) -> None:
         self._worker = worker
         self._telemetry = telemetry
 
     def run(self, event: object, context: "LambdaContext", deadline: Deadline) -> dict[str, object]:
-        """Work every message of the queue, and name those that failed: they come again, in the end as dead letters.
+        """Process every message of the queue, and return those that failed: SQS retries them, then dead-letters them.
 
-        `{"record": "…"}`, an asynchronous invocation's, raises instead, so that Lambda repeats it.
+        `{"record": "…"}`, of an asynchronous invocation, raises instead, so that Lambda retries it.
         """
         if not isinstance(event, dict) or "Records" not in event:
             return self._work(context, deadline, lambda: _record_alone(event))
@@ -50,7 +50,7 @@ class Batches:
         return {"batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in failed]}
 
     def _worked(self, message: Mapping[str, str], context: "LambdaContext", deadline: Deadline) -> bool:
-        """Whether a message was worked. Powertools has the same, which took a third of the worker's import."""
+        """Whether a message was processed. Powertools has the same, which took a third of the worker's import."""
         try:
             self._work(context, deadline, lambda: message["body"])
         except ChatLookupError:
@@ -67,7 +67,7 @@ class Batches:
                 self._worker().announce(recovery)
                 return {}
             record = self._read(message)
-            # Whatever becomes of it now, one request id finds it all, from the event's arrival on.
+            # The request id of the event's arrival finds all its log lines.
             self._telemetry.note(request_id=record.request_id)
             if deadline.left() < LEAST_FOR_A_RECORD:
                 raise NoTimeLeft

@@ -1,7 +1,7 @@
-"""Taking credentials out of what a portal sends: by their names, and by their values wherever else these stand.
+"""Removes credentials from a portal's events: by their names, and by their values in other fields.
 
-Every bot's block repeats its tokens, some of them twice (bitrix24.md 5.4), and nobody needs them who has verified the
-event. Names are compared without case and underscores: the documents spell them in every way.
+Every bot's block repeats its tokens, some of them twice (bitrix24.md 5.4), and a verified event needs none of them.
+Names are compared without case and underscores: the documents spell them in every way.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,22 +15,22 @@ MASK: Final = "***"
 _SECRET_NAMES: Final = frozenset({"auth", "authid", "refreshid", "clientid", "sessid"})
 _SECRET_ENDINGS: Final = ("token", "secret", "password")
 _COMPANIONS: Final = frozenset({"expires", "expiresin", "authexpires"})
-"""Not secret, but of a token: another one's when the same event is sent again."""
+"""Not secret, but about a token: different when the same event is sent again."""
 _SHORTEST_SECRET: Final = 6
 """A shorter text is a part of ordinary words."""
 _NAMES_KEPT: Final = 1000
-"""Names of fields that are known from the event before: it had nearly the same."""
+"""Cached names of fields: most events have nearly the same."""
 _BETWEEN: Final = "\ud800"
-"""Half of a surrogate pair: no text that was decoded holds it."""
+"""Half of a surrogate pair: no decoded text contains it."""
 
 
 def secrets_in(form: Form) -> frozenset[str]:
-    """The values of all credentials, without those too short to be told from ordinary text.
+    """The values of all credentials, without those too short to differ from ordinary text.
 
-    Only what is a credential by its own name: `auth` also holds the portal's domain, and links have that in them.
+    Only fields that are a credential by their own name: `auth` also contains the portal's domain, and so do links.
     """
     fields = _fields(form)
-    # In one piece: this is done before an event is proved, and each name alone takes three times as long.
+    # In one string: this runs before an event is proved, and each name alone takes three times as long.
     names = _folded(_BETWEEN.join(name for name, _ in fields)).split(_BETWEEN)
     secrets = (secret for name, (_, secret) in zip(names, fields, strict=False) if _is_of_secret(name))
     return frozenset(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
@@ -39,7 +39,7 @@ def secrets_in(form: Form) -> frozenset[str]:
 def without_credentials(form: Form, secrets: Iterable[str]) -> Form:
     """The form without the fields of credentials and without `auth` blocks, `secrets` masked in the texts left."""
     stripped = _stripped(form)
-    # In one piece: in many short texts the search for what nearly matches takes twenty times as long.
+    # In one string: the search in many short texts takes twenty times as long.
     masked = _BETWEEN.join(_texts(stripped))
     for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
         masked = masked.replace(secret, MASK)
@@ -59,7 +59,9 @@ def _fields(form: Form) -> list[tuple[str, str]]:
 
 def _stripped(form: Form) -> Form:
     return {
-        name: _stripped(value) if isinstance(value, dict) else value for name, value in form.items() if not _goes(name)
+        name: _stripped(value) if isinstance(value, dict) else value
+        for name, value in form.items()
+        if not _is_removed(name)
     }
 
 
@@ -86,7 +88,7 @@ def _is_of_secret(folded: str) -> bool:
 
 
 @lru_cache(_NAMES_KEPT)
-def _goes(name: str) -> bool:
+def _is_removed(name: str) -> bool:
     return _is_secret(name) or _folded(name) in _COMPANIONS
 
 

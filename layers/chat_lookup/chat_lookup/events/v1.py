@@ -21,11 +21,11 @@ from chat_lookup.http.php_forms import Form
 
 API: Final = "v1"
 
-_STRANGERS: Final = ("IS_BOT", "IS_CONNECTOR", "IS_NETWORK", "IS_EXTRANET")
+_NOT_EMPLOYEES: Final = ("IS_BOT", "IS_CONNECTOR", "IS_NETWORK", "IS_EXTRANET")
 
 
 def read(name: str, kind: EventKind, data: Form) -> BotEvent:
-    """The event in `data`, as far as it is told."""
+    """The event in `data`, as far as its fields are present."""
     params = inner(data, "PARAMS")
     return BotEvent(
         name=name,
@@ -41,19 +41,19 @@ def read(name: str, kind: EventKind, data: Form) -> BotEvent:
 
 
 def bot_blocks(data: Form) -> list[Form]:
-    """What the event says of each bot that it is for. A command's block stands for its bot's."""
+    """The event's block of each bot that it is for. A command's block replaces its bot's."""
     return [*maps(inner(data, "BOT")), *maps(inner(data, "COMMAND"))]
 
 
 def _bot_ids(data: Form) -> tuple[int, ...]:
-    # A deleted bot has no block, its id stands alone.
+    # A deleted bot has no block, only an id.
     ids = [*map(whole, inner(data, "BOT")), *(number(block, "BOT_ID") for block in (*bot_blocks(data), data))]
     return tuple(dict.fromkeys(bot_id for bot_id in ids if bot_id))[:MOST_BOTS]
 
 
 def _chat(params: Form) -> EventChat | None:
     return chat_from(
-        # A personal chat has its number in TO_CHAT_ID only.
+        # A personal chat has its id in TO_CHAT_ID only.
         number(params, "CHAT_ID", "TO_CHAT_ID"),
         text(params, "DIALOG_ID"),
         (text(params, "CHAT_TYPE"), text(params, "MESSAGE_TYPE")),
@@ -65,15 +65,15 @@ def _chat(params: Form) -> EventChat | None:
 def _user(user: Form, params: Form) -> EventUser | None:
     user_id = number(user, "ID")
     if user_id is None:
-        # Edits and deletions in groups name no user; an invitation's is in USER_ID.
+        # Edits and deletions in groups name no user; an invitation names it in USER_ID.
         user_id = number(params, "FROM_USER_ID", "AUTHOR_ID", "USER_ID")
         return EventUser(user_id) if user_id else None
     return EventUser(user_id, _employee(user))
 
 
 def _employee(user: Form) -> bool | None:
-    """Invitations and commands come without the flags (5.4): then it is not known."""
-    flags = [flag(user, name) for name in _STRANGERS]
+    """Invitations and commands have no flags (5.4): None then."""
+    flags = [flag(user, name) for name in _NOT_EMPLOYEES]
     if any(flags):
         return False
     return None if None in flags else True
@@ -85,7 +85,7 @@ def _message(kind: EventKind, data: Form, params: Form) -> EventMessage | None:
         message_id = next((number(block, "MESSAGE_ID") for block in maps(inner(data, "COMMAND"))), None)
     return message_from(
         message_id,
-        # With a deletion comes a notice in its place, in the portal's language.
+        # A deletion contains a notice instead, in the portal's language.
         "" if kind is EventKind.MESSAGE_DELETE else text(params, "MESSAGE"),
         number(params, "AUTHOR_ID", "FROM_USER_ID", least=0),
         system=flag(params, "SYSTEM") is True,

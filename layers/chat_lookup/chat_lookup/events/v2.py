@@ -19,14 +19,14 @@ from chat_lookup.http.php_forms import Form
 
 API: Final = "v2"
 
-_STRANGERS: Final = ("extranet", "bot", "connector", "network")
+_NOT_EMPLOYEES: Final = ("extranet", "bot", "connector", "network")
 _EMPLOYEE: Final = "employee"
 _BY_THE_AUTHOR: Final = frozenset({EventKind.MESSAGE_ADD, EventKind.MESSAGE_UPDATE})
-"""Where the message's author did it: reactions, and commands from a keyboard, are somebody else's."""
+"""Events caused by the message's author: reactions, and commands from a keyboard, are another user's."""
 
 
 def read(name: str, kind: EventKind, data: Form) -> BotEvent:
-    """The event in `data`, as far as it is told. `context` is a link's and tells nothing of the chat (5.7)."""
+    """The event in `data`, as far as its fields are present. `context` is a link's, not the chat's (5.7)."""
     bot_id = number(inner(data, "bot"), "id")
     message = _message(kind, data)
     return BotEvent(
@@ -45,7 +45,7 @@ def read(name: str, kind: EventKind, data: Form) -> BotEvent:
 
 
 def bot_blocks(data: Form) -> list[Form]:
-    """What the event says of the bot that it is for: there is only one."""
+    """The event's block of its bot: there is only one."""
     return [inner(data, "bot", "auth")]
 
 
@@ -72,8 +72,8 @@ def _author(kind: EventKind, message: EventMessage | None) -> EventUser | None:
 
 
 def _employee(user: Form) -> bool | None:
-    """`type` has the last word: users by e-mail have no flag of their own."""
-    if any(flag(user, name) for name in _STRANGERS):
+    """`type` decides where no flag is set: users by e-mail have no flag of their own."""
+    if any(flag(user, name) for name in _NOT_EMPLOYEES):
         return False
     kind = text(user, "type")
     return kind == _EMPLOYEE if kind else None
@@ -90,5 +90,5 @@ def _message(kind: EventKind, data: Form) -> EventMessage | None:
 
 
 def _commands(command: Form) -> tuple[EventCommand, ...]:
-    told = command_from(number(command, "id"), text(command, "command"), text(command, "params"))
-    return (told,) if told else ()
+    decoded = command_from(number(command, "id"), text(command, "command"), text(command, "params"))
+    return (decoded,) if decoded else ()

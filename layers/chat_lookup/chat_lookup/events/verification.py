@@ -1,4 +1,4 @@
-"""Which portal does an event come from? Its application token says so, and nothing else does (bitrix24.md 5.3)."""
+"""Verifies which portal an event comes from: by its application token, and nothing else (bitrix24.md 5.3)."""
 
 from typing import Final
 
@@ -11,16 +11,16 @@ from chat_lookup.portals.store import Portals
 from chat_lookup.ttl_cache import Memory
 
 _UNKNOWN_S: Final = 5.0
-"""A portal that was not known is asked for again so soon: it may have been installed meanwhile."""
+"""Seconds after which an unknown portal is read again: it may have been installed meanwhile."""
 _DOMAIN: Final = "@"
-"""Begins the name of a portal of which only the domain came; no member id has it."""
+"""Prefix of the name of a portal of which the event contains the domain only; no member id has it."""
 
 
 class Origin:
-    """Proves where events come from, at the price of one read at most where a member id came, else of two.
+    """Verifies the portal of events, with at most one read where the event contains a member id, else two.
 
-    A record that proved an event is remembered for 30 s. One that does not prove the next is read anew: the token is
-    another one after each installation.
+    A record that proved an event is remembered for 30 s. One that does not prove the next is read anew: each
+    installation has a new token.
     """
 
     def __init__(self, portals: Portals, clock: Clock) -> None:
@@ -29,8 +29,8 @@ class Origin:
         self._unknown: Memory[str, bool] = Memory(clock, seconds=_UNKNOWN_S)
 
     def portal_of(self, arrived: Arrived) -> Portal:
-        """The portal whose token came at the top level. Raises `EventRejected` with a `RejectionReason`."""
-        # A domain may be another portal's by now, so it is asked for only without a member id (bitrix24.md 5.6).
+        """The portal of the token at the top level. Raises `EventRejected` with a `RejectionReason`."""
+        # A domain may be another portal's by now, so it is read only without a member id (bitrix24.md 5.6).
         name = arrived.member_id or _DOMAIN + arrived.domain
         if not arrived.application_token:
             raise EventRejected(RejectionReason.MISSING_TOKEN)

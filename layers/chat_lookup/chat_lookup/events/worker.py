@@ -1,7 +1,7 @@
-"""The use case behind the queue: what one event brings about (design 5, Events).
+"""The use case behind the queue: the effects of one event (design 5, Events).
 
-The effects differ in kind, and each is safe to repeat in its own way: the cache by version, publishing under a stable
-id, an answer by its claim. So a record of which one effect failed simply comes again.
+Each effect is safe to repeat in its own way: the cache by version, publishing under a stable id, an answer by its
+claim. So a record of which one effect failed is simply retried.
 """
 
 import logging
@@ -24,13 +24,13 @@ Result = TypeVar("Result")
 
 
 class Answers(Protocol):
-    """Answers what an event asks of our bot, once at most, and tells the outcome."""
+    """Answers an event's questions to our bot, once at most, and returns the outcome."""
 
     def answer(self, portal: Portal, record: Record, deadline: Deadline) -> str: ...
 
 
 class Working:
-    """Works one record at a time."""
+    """Processes one record at a time."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class Working:
         self._telemetry = telemetry
 
     def work(self, record: Record, deadline: Deadline) -> None:
-        """Do all that the event asks for, and note each outcome on the invocation's line.
+        """Run all effects of the event, and note each outcome on the invocation's log line.
 
-        Every effect is tried; raises the first failure after that, where the record has to come again.
+        Every effect is tried; then the first failure is raised, so that the record is retried.
         """
-        self._tell(record)
+        self._note_event(record)
         portal = self._portals.heard_by(record.member_id, record.event.bot_ids)
         if portal is None or portal.state is PortalState.UNINSTALLED:
             self._telemetry.note(outcome="not_installed")
@@ -61,11 +61,11 @@ class Working:
         try:
             self._effects(portal, record, deadline)
         finally:
-            # Once more: on the way a look-up noted the chat that somebody asked for.
-            self._tell(record)
+            # Once more: a look-up overwrote the chat with the one that a user asked for.
+            self._note_event(record)
 
     def announce(self, recovery: Recovery) -> None:
-        """Publish that a portal is open again. Raises where the message has to come again."""
+        """Publish that a portal is open again. Raises where the message has to be retried."""
         self._telemetry.note(recovered=recovery.member_id, recovered_from=recovery.state, event_id=recovery.event_id)
         self._telemetry.note(published=self._publisher.publish_recovery(recovery))
 
@@ -82,8 +82,8 @@ class Working:
         if effects.failures:
             raise effects.failures[0]
 
-    def _tell(self, record: Record) -> None:
-        """What the line says of the event itself."""
+    def _note_event(self, record: Record) -> None:
+        """Note the event's own fields on the log line."""
         chat = record.event.chat
         self._telemetry.note(
             event=record.event.name,
@@ -93,7 +93,7 @@ class Working:
         )
 
     def _without_deleted_bot(self, portal: Portal, record: Record) -> Portal:
-        """The portal without our bot, if that is what the event says; an earlier bot's end says nothing of this one."""
+        """The portal, without our bot if the event reports its deletion; the deletion of an earlier bot is ignored."""
         deleted = record.event.kind is EventKind.BOT_DELETE and portal.bot_id in record.event.bot_ids
         if not deleted:
             return portal
@@ -104,7 +104,7 @@ class Working:
 
 
 class _Effects:
-    """Things to do, none of which keeps the next from being done."""
+    """Effects that run one after the other, even if one fails."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
@@ -113,7 +113,7 @@ class _Effects:
     def attempt(self, name: str, effect: Callable[[], Result], otherwise: Result) -> Result:
         try:
             return effect()
-        except Exception as error:  # noqa: BLE001 - it is raised when the others have had their turn
+        except Exception as error:  # noqa: BLE001 - it is raised after the other effects
             self.failures.append(error)
             self._telemetry.note(level=logging.WARNING, **{f"{name}_failure": type(error).__name__})
             return otherwise

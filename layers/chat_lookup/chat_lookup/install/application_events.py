@@ -1,4 +1,4 @@
-"""Events of the application's own life, which are bound to our address of installation (bitrix24.md 4.4 to 4.7)."""
+"""Events of the application itself, which are bound to our address of installation (bitrix24.md 4.4 to 4.7)."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,12 +9,12 @@ from chat_lookup.install.offers import ApplicationEvent, Offer, offer_of_event
 from chat_lookup.install.uninstallation import Uninstallation
 from chat_lookup.observability.telemetry import Telemetry
 
-_Hear = Callable[[Offer, str, str, Deadline], None]
-"""With our own address, and the address that the event came from."""
+_Handler = Callable[[Offer, str, str, Deadline], None]
+"""Receives the offer, our own address, the address that the event came from, and the deadline."""
 
 
 class ApplicationEvents:
-    """Hears them. An event is anybody's word, too: it counts for nothing before it is proved."""
+    """Receives application events. An event has no effect before it is proved."""
 
     def __init__(
         self,
@@ -28,24 +28,24 @@ class ApplicationEvents:
         self._uninstallation = uninstallation
         self._telemetry = telemetry
         self._portal_hosts = portal_hosts
-        self._hear: Mapping[str, _Hear] = {
+        self._handlers: Mapping[str, _Handler] = {
             "ONAPPINSTALL": self._install,
             "ONAPPUPDATE": self._install,
             "ONAPPUNINSTALL": self._uninstall,
         }
 
     def hear(self, event: ApplicationEvent, public_url: str, source: str, deadline: Deadline) -> None:
-        """Do what an event says, if it is proved; others than these are passed over, and counted.
+        """Handle an event, if it is proved; unknown events are ignored, and counted.
 
         Raises as `Installation.install` and `Uninstallation.uninstall` do.
         """
-        hear = self._hear.get(event.name)
-        if hear is None:
+        handler = self._handlers.get(event.name)
+        if handler is None:
             self._reject("unknown_event")
             return
         self._telemetry.note(event=event.name)
         try:
-            hear(offer_of_event(event, self._portal_hosts), public_url, source, deadline)
+            handler(offer_of_event(event, self._portal_hosts), public_url, source, deadline)
         except InstallationRefused as error:
             self._reject(error.reason)
             raise

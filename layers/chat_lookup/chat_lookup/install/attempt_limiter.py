@@ -1,4 +1,4 @@
-"""The pace of those who prove nothing yet: before anything is called for them (design 5, Trust)."""
+"""The rate limit of unproved requests, checked before any call is made for them (design 5, Trust)."""
 
 from typing import Final
 
@@ -8,14 +8,14 @@ from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import PortalBusy, TooManyAttempts
 
 _OF_ONE_ADDRESS: Final = Pace(rate=0.5, burst=30)
-"""Ample for an administrator; for the vendor's queue, too, which brings events of many portals from few addresses."""
+"""Enough for an administrator; for the vendor's queue, too, which sends events of many portals from few addresses."""
 _OF_ALL: Final = Pace(rate=5.0, burst=100)
 _AT_ONCE: Final = 0.1
-"""Seconds: whoever finds no slot now is sent away, not kept waiting."""
+"""Seconds: a request without a free slot now is refused, it does not wait."""
 
 
 class Strangers:
-    """Admits so many unproved requests from one address, and so many from all."""
+    """Limits unproved requests, per address and in total."""
 
     def __init__(self, limiter: Limiter, clock: Clock) -> None:
         self._limiter = limiter
@@ -24,7 +24,7 @@ class Strangers:
     def admit(self, source: str) -> None:
         """Count one request from this address. Raises `TooManyAttempts`.
 
-        The address comes first: whoever floods from one of them does not use up what there is for all.
+        The address comes first: a flood from one address does not use up the limit of all.
         """
         try:
             # No member id has a blank, so these cannot be a portal's.

@@ -1,4 +1,4 @@
-"""What a portal can do for us, asked once when the application is installed there (design 5, Which method)."""
+"""Reads a portal's capabilities, once when the application is installed (design 5, Which method)."""
 
 import re
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ _SCOPE: Final = re.compile(r"[a-z0-9_.]{1,64}")
 _MOST_SCOPES: Final = 200
 _ENTERPRISE: Final = "ent"
 _ENTERPRISE_PACE: Final = (5.0, 250)
-"""Requests a second and at once of the largest plan (bitrix24.md 6.1); the plan's family tells it (1.16)."""
+"""Requests a second and at once of the largest plan (bitrix24.md 6.1); recognised by the plan's family (1.16)."""
 
 _BOT_METHODS: Final = (("v2", "imbot.v2.bot.register"), ("v1", "imbot.register"))
-"""The families of bot methods, the better one first; `method.get` wants lower case (bitrix24.md 1.17)."""
+"""The families of bot methods, the better one first; `method.get` needs lower case (bitrix24.md 1.17)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """`scopes` is None where the portal would not say; `bot_api` is empty where no bot can be registered."""
+    """`scopes` is None where the portal refused them; `bot_api` is empty where no bot can be registered."""
 
     scopes: frozenset[str] | None
     bot_api: str
@@ -33,7 +33,7 @@ class Capabilities:
 
 
 def probe(calls: PortalCalls, portal: Portal, deadline: Deadline) -> Capabilities:
-    """Ask the portal. Raises `PortalUnavailable` and its like where it does not answer; a refusal is an answer."""
+    """Call the portal. Raises as `PortalCalls.call` where it does not reply; a refusal is a result."""
 
     def asked(method: str, params: Mapping[str, object]) -> object:
         try:

@@ -1,4 +1,4 @@
-"""An installation: proved, stored, and what we need in the portal registered there. Doing it again changes nothing."""
+"""An installation: proved, stored, our bot and bindings registered in the portal. Repeating it changes nothing."""
 
 import logging
 from collections.abc import Mapping
@@ -31,14 +31,14 @@ _REGISTERED: Final = ("bot_id", "bot_api", "command_id", "public_url")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A portal's record, and what is missing from its installation."""
+    """A portal's record, and remarks on what is missing from its installation."""
 
     portal: Portal
     remarks: tuple[Remark, ...]
 
 
 class Installation:
-    """Installs the application in portals, and registers it anew in those where it is installed."""
+    """Installs the application in portals, and registers it anew in installed ones."""
 
     def __init__(
         self,
@@ -67,9 +67,9 @@ class Installation:
     def install(self, offer: Offer, public_url: str, source: str, deadline: Deadline) -> Installed:
         """Install by an offer that came from the address `source`; our own address is `public_url`.
 
-        For an installation, an update and a visit that heals alike: each brings a grant, and each is proved (design 5).
-        Raises `InstallationRefused`, `TooManyAttempts`, `InstallationInProgress`, and what failures of the portal and
-        the stores mean.
+        For an installation, an update and a visit that heals alike: each has a grant, and each is proved (design 5).
+        Raises `InstallationRefused`, `TooManyAttempts`, `InstallationInProgress`, and the errors of the portal and the
+        stores.
         """
         proved = self._proof.of(offer, source, deadline)
         with self._turns.of(proved.member_id, deadline):
@@ -77,12 +77,12 @@ class Installation:
             return self._furnished(portal, deadline)
 
     def rebind(self, portal: Portal, public_url: str, deadline: Deadline) -> Installed:
-        """Register everything anew, at another address of ours perhaps (operators' command). Raises like `install`."""
+        """Register everything anew, perhaps at another address of ours (operators' command). Raises as `install`."""
         with self._turns.of(portal.member_id, deadline):
             return self._furnished(replace(portal, public_url=public_url or portal.public_url), deadline)
 
     def _stored(self, proved: Proved, application_token: str, public_url: str) -> Portal:
-        """Keep the pair in a secret of its own, then have the record name it; the former secret goes last."""
+        """Store the pair in a secret of its own, then its name in the record; the former secret is deleted last."""
         before = self._portals.read(proved.member_id)
         pair = proved.pair
         arn, version = self._tokens.keep(pair, proved.client_id)
@@ -109,7 +109,7 @@ class Installation:
                 bot_id=before.bot_id,
                 bot_api=before.bot_api,
                 command_id=before.command_id,
-                # A portal that sends no application token yet still has the one that it had (bitrix24.md 4.1).
+                # A portal that sends no application token keeps its former one (bitrix24.md 4.1).
                 application_tokens=portal.application_tokens or before.application_tokens,
             )
         try:
@@ -121,7 +121,7 @@ class Installation:
         return saved
 
     def _furnished(self, portal: Portal, deadline: Deadline) -> Installed:
-        """What the portal can do, and what we need in it, in the record."""
+        """Read the portal's capabilities, register bot and bindings, and store both in the record."""
         try:
             can = probe(self._calls, portal, deadline)
             portal = replace(portal, scopes=can.scopes or portal.scopes, bot_revision=can.bot_revision)
@@ -135,13 +135,13 @@ class Installation:
         return Installed(registered.portal, registered.remarks)
 
     def _wipe_unnamed(self, member_id: str, arns: set[str]) -> None:
-        """Do away with the secrets that the record does not name: the former one, or ours if saving failed."""
+        """Delete the secrets that the record does not name: the former one, or ours if saving failed."""
         try:
             named = self._portals.read(member_id)
             for arn in arns - ({named.secret_arn} if named else set()):
                 self._tokens.wipe(arn)
         except (ChatLookupError, ClientError, BotoCoreError):
-            # The portal works without this; whoever reads the log can do it by hand.
+            # The portal works without this; an operator can delete them by hand, as the log line names them.
             self._telemetry.note(level=logging.WARNING, secrets_left=sorted(arns))
 
 
@@ -151,11 +151,11 @@ _SENTENCES: Final[Mapping[PortalState, str]] = {
     PortalState.MISCONFIGURED: "misconfigured",
     PortalState.STOPPED: "portal-stopped",
 }
-"""What a visitor reads (`page_texts`). All other states need a new grant."""
+"""The keys of a visitor's page (`page_texts`). All other states need a new grant."""
 
 
 class Visits:
-    """Visits to the page inside the portal. Nothing is asked of anybody while all is well."""
+    """Visits to the page inside the portal. An active portal is not called."""
 
     def __init__(self, installation: Installation, portals: Portals) -> None:
         self._installation = installation
@@ -164,8 +164,8 @@ class Visits:
     def receive(self, offer: Offer, public_url: str, source: str, deadline: Deadline) -> tuple[str, ...]:
         """The keys of the sentences for the visitor.
 
-        A portal that is not known, closed to us, or has another address now needs a new grant: the visitor's, if he is
-        an administrator. Raises as `Installation.install` does.
+        A portal that is unknown, closed, or has another address now needs a new grant: the visitor's, if that is an
+        administrator. Raises as `Installation.install` does.
         """
         portal = self._portals.read(offer.member_id) if offer.member_id else None
         sentence = _SENTENCES.get(portal.state) if portal and portal.domain == offer.domain else None

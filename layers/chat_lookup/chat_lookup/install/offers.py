@@ -1,6 +1,6 @@
-"""What arrives when the application is installed, opened or removed, read once and with bounds (bitrix24.md 4).
+"""Reads the requests that install, open or remove the application, once and with bounds (bitrix24.md 4).
 
-Everything here is somebody's word. Nothing of it is called or stored before `proof` has asked the authorisation server.
+Nothing here is proved. Nothing of it is called or stored before `proof` has called the authorisation server.
 """
 
 import re
@@ -15,7 +15,7 @@ from chat_lookup.install.page_texts import refused
 from chat_lookup.languages import Language, language_of
 
 _LIMITS: Final = Limits(size=64 * 1024, fields=200, depth=6)
-"""Far above any first contact: a frame sends a dozen fields, an event two dozen (bitrix24.md 4.1, 4.4)."""
+"""Far above any real request: a frame sends a dozen fields, an event two dozen (bitrix24.md 4.1, 4.4)."""
 
 _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EVENT: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -26,9 +26,9 @@ _USUAL_PORT: Final = ":443"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A grant that somebody offers, for the portal at `domain` (`host` or `host:port`).
+    """A grant offered by a request, not proved yet, for the portal at `domain` (`host` or `host:port`).
 
-    `refresh_token` and `code` are two ways to a pair of tokens, and either may be empty. So may `member_id`,
+    `refresh_token` and `code` are each exchanged for a pair of tokens, and either may be empty. So may `member_id`,
     `server_endpoint` and `application_token`: older portals do not send them (bitrix24.md 4.1).
     """
 
@@ -50,18 +50,18 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationEvent:
-    """ONAPPINSTALL, ONAPPUPDATE, ONAPPUNINSTALL, or whatever else calls itself an event; `name` in upper case."""
+    """ONAPPINSTALL, ONAPPUPDATE, ONAPPUNINSTALL, or any other body with an event's name; `name` in upper case."""
 
     name: str
     auth: Mapping[str, str] = field(repr=False)
 
 
 def arrival(query: Mapping[str, Sequence[str]], body: bytes, content_type: str) -> Visit | ApplicationEvent:
-    """What a POST is. Raises `InstallationRefused` for what is neither of the two."""
+    """The visit or the event in a POST. Raises `InstallationRefused` for a body that is neither."""
     try:
         form = decode(body, content_type, limits=_LIMITS)
     except FormRefused:
-        # Not chained: the foreign error knows which bound was broken, and nobody here needs that.
+        # Not chained: the error names the broken bound, which is not needed here.
         form = {}
     event = form.get("event")
     if isinstance(event, str) and _EVENT.fullmatch(event):
@@ -86,7 +86,7 @@ def offer_of_visit(visit: Visit, portal_hosts: frozenset[str]) -> Offer:
 
 
 def offer_of_event(event: ApplicationEvent, portal_hosts: frozenset[str]) -> Offer:
-    """The offer in an event's `auth`, in which two fields name the portal. Raises `InstallationRefused`."""
+    """The offer in an event's `auth`, of which two fields name the portal. Raises `InstallationRefused`."""
     auth = event.auth
     endpoint = auth.get("client_endpoint", "")
     named = portal_endpoint(endpoint, portal_hosts) if endpoint else None
@@ -121,7 +121,7 @@ def offer_of_code(query: Mapping[str, Sequence[str]], domain: str) -> Offer:
 
 
 def admitted_domain(domain: str, portal_hosts: frozenset[str]) -> str | None:
-    """A portal's `host`, or `host:port` for local ones, in lower case; None for what no portal can be called."""
+    """A portal's `host`, or `host:port` for local ones, in lower case; None if it cannot be a portal's.""" ""
     domain = domain.lower().removesuffix(_USUAL_PORT)
     return domain if portal_endpoint(f"https://{domain}/rest/", portal_hosts) else None
 
@@ -155,7 +155,7 @@ def _token(fields: Mapping[str, str], name: str) -> str:
 
 
 def _texts(value: "FormValue | None") -> dict[str, str]:
-    """The texts of a map, their names in lower case; what is nested deeper is nobody's here."""
+    """The texts of a map, their names in lower case; nested maps are ignored."""
     if not isinstance(value, dict):
         return {}
     return {name.lower(): text for name, text in value.items() if isinstance(text, str)}

@@ -1,4 +1,4 @@
-"""What the pages inside the portal say, in English, German and Russian. Written by us: nothing that came is quoted."""
+"""The texts of the pages inside the portal, in English, German and Russian. Nothing of a request is quoted."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,7 +8,7 @@ from chat_lookup.languages import Language
 
 
 def said(key: str, language: Language) -> str:
-    """The sentences for a refusal's reason, a problem's code, a state or a remark; a general one for any other key."""
+    """The text for a refusal's reason, a problem's code, a state or a remark; a general one for any other key."""
     return _SENTENCES.get(key, _SENTENCES["internal-error"])[_COLUMN[language]]
 
 
@@ -37,16 +37,16 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
         "Связь с этим порталом восстановлена.",
     ),
     "unpaid": (
-        "The portal says that the application or its plan is not paid; look-ups pause until it is.",
+        "The portal reports that the application or its plan is not paid; look-ups pause until it is.",
         "Das Portal meldet, dass die Anwendung oder der Tarif nicht bezahlt ist; bis dahin ruhen die Abfragen.",
         "Портал сообщает, что приложение или тариф не оплачены; до оплаты запросы приостановлены.",
     ),
     "misconfigured": (
-        "The authorisation server does not accept the application's keys. Whoever runs the service has to renew them.",
+        "The authorisation server does not accept the application's keys. The service's operator has to renew them.",
         "Der Autorisierungsserver akzeptiert die Schlüssel der Anwendung nicht. Der Betreiber muss sie erneuern.",
         "Сервер авторизации не принимает ключи приложения. Их должен обновить тот, кто обслуживает сервис.",
     ),
-    # Remarks upon a finished installation.
+    # Remarks on a finished installation.
     "no_chat_scope": (
         "Chats cannot be looked up: grant the application the permission Chat and notifications (im), then open it "
         "again.",
@@ -76,27 +76,27 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
         "То, что прислал портал, не удаётся прочитать. Закройте страницу и откройте приложение снова.",
     ),
     "server": (
-        "The portal names an authorisation server that is not known here. Ask whoever runs the service.",
+        "The portal names an authorisation server that is not known here. Ask the service's operator.",
         "Das Portal nennt einen Autorisierungsserver, der hier nicht bekannt ist. Fragen Sie den Betreiber.",
         "Портал называет неизвестный здесь сервер авторизации. Обратитесь к тому, кто обслуживает сервис.",
     ),
     "application": (
-        "No application is set up here for this portal. Whoever runs the service adds it with the command apps.add.",
+        "No application is set up here for this portal. The service's operator adds it with the command apps.add.",
         "Für dieses Portal ist hier keine Anwendung eingerichtet. Der Betreiber ergänzt sie mit dem Befehl apps.add.",
         "Для этого портала здесь не настроено приложение. Его добавляет администратор сервиса командой apps.add.",
     ),
     "keys": (
-        "The authorisation server does not accept the application's keys. Whoever runs the service has to check them.",
+        "The authorisation server does not accept the application's keys. The service's operator has to check them.",
         "Der Autorisierungsserver akzeptiert die Schlüssel der Anwendung nicht. Der Betreiber muss sie prüfen.",
         "Сервер авторизации не принимает ключи приложения. Их должен проверить тот, кто обслуживает сервис.",
     ),
     "member": (
-        "This portal is not among those that may install the application. Ask whoever runs the service.",
+        "This portal is not among those that may install the application. Ask the service's operator.",
         "Dieses Portal gehört nicht zu denen, die die Anwendung installieren dürfen. Fragen Sie den Betreiber.",
         "Этот портал не входит в число тех, кому можно установить приложение. Обратитесь к администратору сервиса.",
     ),
     "no_refresh_token": (
-        "The portal sent no refresh token, and nothing can be kept without. Open the application in the portal again.",
+        "The portal sent no refresh token, so nothing can be stored. Open the application in the portal again.",
         "Das Portal hat kein Refresh-Token gesendet, ohne das nichts bleibt. Öffnen Sie die Anwendung dort erneut.",
         "Портал не прислал refresh-токен, без него подключение не сохранить. Откройте приложение на портале ещё раз.",
     ),
@@ -129,7 +129,7 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
         "Das Anwendungstoken gehört nicht zu diesem Portal.",
         "Токен приложения не принадлежит этому порталу.",
     ),
-    # Problems that pass.
+    # Temporary problems.
     "too-many-attempts": (
         "There were too many attempts. Wait a minute, then open the application again.",
         "Es gab zu viele Versuche. Warten Sie eine Minute und öffnen Sie die Anwendung dann erneut.",
@@ -157,7 +157,7 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
         "Портал не принимает запросы: тариф их не включает или не оплачен.",
     ),
     "portal-stopped": (
-        "Whoever runs the service has stopped it for this portal. Open the application again when it is started.",
+        "The service's operator has stopped it for this portal. Open the application again when it is started.",
         "Der Betreiber hat den Dienst für dieses Portal angehalten. Öffnen Sie die Anwendung, wenn er wieder läuft.",
         "Сервис для этого портала остановлен его администратором. Откройте приложение, когда он снова заработает.",
     ),
@@ -167,7 +167,7 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
         "Сервис не может обратиться к своему хранилищу. Откройте приложение снова через несколько минут.",
     ),
     "internal-error": (
-        "Something failed inside the service. Open the application again; if it fails again, ask whoever runs it.",
+        "Something failed inside the service. Open the application again; if it fails again, ask the operator.",
         "Im Dienst ist ein Fehler aufgetreten. Öffnen Sie die Anwendung erneut; bleibt er, fragen Sie den Betreiber.",
         "В сервисе произошла ошибка. Откройте приложение снова; если она повторится, обратитесь к администратору "
         "сервиса.",

@@ -1,4 +1,4 @@
-"""The pages that the service shows in a browser: sentences, and the one step that finishes an installation."""
+"""The pages of the service in a browser: sentences, and the one step that finishes an installation."""
 
 import hashlib
 import math
@@ -15,7 +15,7 @@ from chat_lookup.languages import Language
 _VENDOR: Final = "https://api.bitrix24.com"
 _LIBRARY: Final = f"{_VENDOR}/api/v1/"
 _FINISH: Final = "BX24.init(function(){BX24.installFinish();});"
-"""Until the portal hears this, no event is delivered (bitrix24.md 4.2). A constant: nothing that came is in it."""
+"""The portal delivers no event before this call (bitrix24.md 4.2). A constant: it contains nothing of a request."""
 _STYLE: Final = "body{font:16px/1.5 sans-serif;max-width:40em;margin:3em auto;padding:0 1em;color:#333}"
 
 
@@ -25,7 +25,7 @@ def page(language: Language, keys: Sequence[str], *, finish: bool = False, statu
 
 
 def failure(language: Language, error: ChatLookupError) -> Response:
-    """What failed, and what to do about it. It never finishes an installation."""
+    """A page of the failure, and what to do about it. It never finishes an installation."""
     key = error.reason if isinstance(error, InstallationRefused) else error.code
     response = _html(error.status, language, [said(key, language)], finish=False)
     if error.retry_after is not None:
@@ -34,12 +34,12 @@ def failure(language: Language, error: ChatLookupError) -> Response:
 
 
 def redirect(url: str) -> Response:
-    """Send a browser on. `url` is ours, or was checked."""
+    """Redirect a browser. `url` is ours, or was checked."""
     return {"statusCode": 302, "headers": {"location": url, "cache-control": "no-store"}, "body": ""}
 
 
 def _html(status: int, language: Language, sentences: Sequence[str], *, finish: bool) -> Response:
-    said_so = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
     title = escape(said("title", language))
     script = f'<script src="{_LIBRARY}"></script><script>{_FINISH}</script>' if finish else ""
     return {
@@ -53,13 +53,13 @@ def _html(status: int, language: Language, sentences: Sequence[str], *, finish: 
         },
         "body": (
             f'<!DOCTYPE html><html lang="{language.value}"><head><meta charset="utf-8"><title>{title}</title>'
-            f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{said_so}{script}</body></html>"
+            f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{paragraphs}{script}</body></html>"
         ),
     }
 
 
 def _hash(inline: str) -> str:
-    """A source expression that admits exactly this inline text."""
+    """A source expression that allows exactly this inline text."""
     return f"'sha256-{b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
 
 
@@ -70,7 +70,7 @@ _POLICY: Final = "; ".join(
         f"style-src {_hash(_STYLE)}",
         "base-uri 'none'",
         "form-action 'none'",
-        # The page lives in a frame of the portal, whose address is not known beforehand.
+        # The page is shown in a frame of the portal, whose address is not known beforehand.
         "frame-ancestors https:",
     )
 )

@@ -1,7 +1,7 @@
-"""Is it true? The authorisation server says whose grant was offered, and the portal whether he is an administrator.
+"""Proves an offer: the authorisation server names its portal and user, the portal whether that is an administrator.
 
-Nothing that a request says is called before it is proved (design 5, Trust): the offered token goes to a server on the
-closed list, and only the host which that server names in its answer is called.
+No address of a request is called before it is proved (design 5, Trust): the offered token goes to a server on the
+closed list, and only the host which that server names in its reply is called.
 """
 
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.store import Portals
 
 _PASSING: Final = frozenset({ErrorClass.RETRY, ErrorClass.LIMIT, ErrorClass.PORTAL})
-"""What says nothing about the offer: the portal or the server is in no state to answer."""
+"""Errors that do not concern the offer: the portal or the server cannot reply now."""
 _NOT_ISSUED: Final = {ErrorClass.REAUTHORISE: RefusalReason.GRANT, ErrorClass.UNINSTALLED: RefusalReason.GRANT}
 _NO_ADDRESS: Final = "ADDRESS_REFUSED"
-"""The portal's host is none that may be called: a private address, or no ordinary name."""
+"""The portal's host may not be called: a private address, or no ordinary name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Proved:
 
 
 class Proof:
-    """Turns offers into proved pairs. Nothing is stored, whatever comes of it."""
+    """Turns offers into proved pairs. Nothing is stored, whatever the outcome."""
 
     def __init__(
         self,
@@ -76,9 +76,9 @@ class Proof:
         self._members = members
 
     def of(self, offer: Offer, source: str, deadline: Deadline) -> Proved:
-        """Prove an offer that came from the address `source`; it is spent by that.
+        """Prove an offer that came from the address `source`, which spends it.
 
-        Raises `InstallationRefused`, `TooManyAttempts`, and what the portal's or the server's failure means.
+        Raises `InstallationRefused`, `TooManyAttempts`, and the portal's or the server's failure as an error of ours.
         """
         # What costs nothing comes first, then the limiter, then what costs a request (design 5).
         if not (offer.refresh_token or offer.code):
@@ -86,7 +86,7 @@ class Proof:
         self._check_member(offer.member_id)
         known = self._portals.read(offer.member_id) if offer.member_id else None
         if known is not None and known.state is PortalState.STOPPED:
-            # Nothing is asked of a portal that an operator stopped; the offer stays good for when it is started.
+            # A portal that an operator stopped is not called; the offer stays valid until it is started.
             raise answer(known.state, known.state_code)
         server = self._server_for(offer, known)
         client_id = self._application_for(offer, known)
@@ -104,7 +104,7 @@ class Proof:
             raise refused(RefusalReason.MEMBER)
 
     def _application_for(self, offer: Offer, known: Portal | None) -> str:
-        """The one application whose keys are tried. A portal that has a new address keeps the one it had."""
+        """The one application whose keys are tried. A portal with a new address keeps its former one."""
         if known and known.client_id and known.domain != offer.domain:
             return known.client_id
         client_id = self._applications.for_portal(offer.domain)
@@ -113,7 +113,7 @@ class Proof:
         return client_id
 
     def _server_for(self, offer: Offer, known: Portal | None) -> str:
-        """The server to ask: the one that is named, if it is known; else the one that this portal had; else the usual.
+        """The server to call: the named one, if it is known; else this portal's former one; else the default.
 
         A portal on a developer's machine is its own authorisation server (design 3.6).
         """
@@ -140,14 +140,14 @@ class Proof:
         except BitrixError as error:
             self._telemetry.portal_error(error)
             raise self._failure(error, _NOT_ISSUED.get(error.error_class, RefusalReason.KEYS)) from None
-        # What was offered is kept out of errors where it is sent. Whoever could have the redactor mask it might offer
-        # words of our own, and have those masked in every line.
+        # The offered token is kept out of errors where it is sent. If the redactor masked it, an attacker could offer
+        # words of our own, which would be masked in every line.
         for issued in (pair.access_token, pair.refresh_token):
             self._telemetry.redactor.register(issued)
         return pair
 
     def _check_administrator(self, proved: Proved, deadline: Deadline) -> None:
-        """Any user has tokens of his own, and can read them in a frame (bitrix24.md 9, row 2)."""
+        """Any user has tokens, and can read them in a frame (bitrix24.md 9, row 2)."""
         grant = Grant(Endpoint(proved.pair.client_endpoint, proved.pair.access_token), "")
         portal = Portal(proved.member_id, proved.domain, "", "")
         try:

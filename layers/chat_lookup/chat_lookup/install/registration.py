@@ -1,4 +1,4 @@
-"""What the service registers in a portal: its bot with the command, and the bindings of the application's events."""
+"""Registers in a portal: the bot with its command, and the bindings of the application's events."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from chat_lookup.portals.portal import Portal
 
 _NAME: Final = "Chat Lookup"
 _TAKEN: Final = frozenset({"BOT_CODE_ALREADY_TAKEN", "WRONG_REQUEST"})
-"""How v2 and v1 say that a bot of another application has the code."""
+"""The codes of v2 and v1 for a bot code that another application uses."""
 _POSITION: Final = "Finds the chat of a deal, a task, a group or an open line"
 _TITLES: Final = {
     "en": "Find the chat of an object, by its link or its type and id",
@@ -36,13 +36,13 @@ class Bot:
 
 
 class Bots:
-    """Registers the bot, each write once: what did not come through is left to the next installation."""
+    """Registers the bot, each write once: a failed write is left to the next installation."""
 
     def __init__(self, calls: PortalCalls) -> None:
         self._calls = calls
 
     def register(self, portal: Portal, api: str, handler: str, deadline: Deadline) -> Bot:
-        """Have a bot that sends its events to `handler`, and its command. Raises `BitrixError`, and as `calls` does."""
+        """Register a bot with `handler` for its events, and its command. Raises `BitrixError`, and as `calls` does."""
 
         def ask(method: str, params: Mapping[str, object]) -> object:
             return self._calls.call(portal, method, params, deadline).result
@@ -53,7 +53,7 @@ class Bots:
         except BitrixError as error:
             if error.metric_code not in _TAKEN:
                 raise
-        # A deleted application leaves its bot behind, and who adds it anew gets other keys (bitrix24.md 3.1).
+        # A deleted application leaves its bot behind, and has other keys when it is added anew (bitrix24.md 3.1).
         return register(ask, f"{CODE}_{hashlib.sha256(portal.client_id.encode()).hexdigest()[:8]}", handler)
 
 
@@ -63,7 +63,7 @@ _Ask = Callable[[str, Mapping[str, object]], object]
 def _register_v2(ask: _Ask, code: str, handler: str) -> Bot:
     fields = {
         "properties": {"name": _NAME, "workPosition": _POSITION},
-        # Without being asked for, no event is sent at all (bitrix24.md 1.10).
+        # Without this no event is sent at all (bitrix24.md 1.10).
         "eventMode": "webhook",
         "webhookUrl": handler,
     }
@@ -74,7 +74,7 @@ def _register_v2(ask: _Ask, code: str, handler: str) -> Bot:
     method = "imbot.v2.Command.register"
     command = {"command": COMMAND, "common": True, "hidden": False, "extranetSupport": False, **texts}
     command_id = _inner_id(method, ask(method, {"botId": bot_id, "fields": command}), "command")
-    # The page of this method wants Y and N where the one above has true and false.
+    # The page of this method has Y and N where the one above has true and false.
     changes = {"common": "Y", "hidden": "N", "extranetSupport": "N", **texts}
     ask("imbot.v2.Command.update", {"botId": bot_id, "commandId": command_id, "fields": changes})
     return Bot("v2", bot_id, command_id)
@@ -119,26 +119,26 @@ _MOST_HANDLERS: Final = 1_000
 
 
 class Bindings:
-    """Binds what is not bound yet: a second time is an error without a code of its own (bitrix24.md 1.15)."""
+    """Binds events that are not bound yet: a second time is an error without a code of its own (bitrix24.md 1.15)."""
 
     def __init__(self, calls: PortalCalls) -> None:
         self._calls = calls
 
     def bind(self, portal: Portal, handler: str, deadline: Deadline) -> bool:
-        """Have each event sent to `handler`, and to no other address of ours; whether the portal agreed.
+        """Bind each event to `handler`, and to no other address of ours; returns whether the portal accepted.
 
-        Raises `BitrixError` where the portal does not answer, and as `calls` does.
+        Raises `BitrixError` where the portal does not reply, and as `calls` does.
         """
         bound = self._bound(portal, deadline)
-        agreed = True
+        accepted = True
         for event in EVENTS:
             if (event, handler) not in bound:
-                agreed &= self._agreed(portal, "event.bind", event, handler, deadline)
+                accepted &= self._accepted(portal, "event.bind", event, handler, deadline)
         for event, former in sorted(bound):
             if event in EVENTS and former != handler:
-                # Who moved to a new address would else be called at the old one, too.
-                self._agreed(portal, "event.unbind", event, former, deadline)
-        return agreed
+                # Else a service that moved would be called at its old address, too.
+                self._accepted(portal, "event.unbind", event, former, deadline)
+        return accepted
 
     def _bound(self, portal: Portal, deadline: Deadline) -> frozenset[tuple[str, str]]:
         """Each event with its handler, of this application alone (event-get.md)."""
@@ -155,7 +155,7 @@ class Bindings:
             if isinstance(each, dict) and str(each.get("offline") or 0) == "0"
         )
 
-    def _agreed(self, portal: Portal, method: str, event: str, handler: str, deadline: Deadline) -> bool:
+    def _accepted(self, portal: Portal, method: str, event: str, handler: str, deadline: Deadline) -> bool:
         try:
             result = self._calls.call(portal, method, {"event": event, "handler": handler}, deadline).result
         except BitrixError as error:
@@ -170,7 +170,7 @@ EVENTS_PATH = "/bitrix24/events"
 
 
 class Remark(StrEnum):
-    """What is missing from an installation that works all the same; each has its sentence in `page_texts`."""
+    """Parts missing from an installation that works without them; each has its sentence in `page_texts`."""
 
     NO_CHAT_SCOPE = "no_chat_scope"
     NO_BOT_SCOPE = "no_bot_scope"
@@ -180,14 +180,14 @@ class Remark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A portal with what is registered in it now, to be written into its record, and what is missing."""
+    """A portal with its bot and command, to be written into its record, and remarks on what is missing."""
 
     portal: Portal
     remarks: tuple[Remark, ...]
 
 
 class Registering:
-    """Registers everything anew at an address: each time the same, so that doing it twice changes nothing."""
+    """Registers everything anew at an address. Idempotent."""
 
     def __init__(self, bots: Bots, bindings: Bindings, telemetry: Telemetry) -> None:
         self._bots = bots
@@ -197,8 +197,8 @@ class Registering:
     def register(self, portal: Portal, bot_api: str, deadline: Deadline) -> Registered:
         """Register bot and bindings at the record's `public_url`; `bot_api` is empty where there can be no bot.
 
-        Raises `BitrixError` where the portal does not answer, and as `PortalCalls.call` does. What it refuses is
-        only a remark: look-ups need neither.
+        Raises `BitrixError` where the portal does not reply, and as `PortalCalls.call` does. A refusal is only a
+        remark: look-ups need neither.
         """
         remarks = []
         if not (portal.grants("im") or portal.grants("imbot")):

@@ -1,7 +1,7 @@
-"""ONAPPUNINSTALL: the portal is marked, its secret overwritten and deleted, its cached answers out of reach.
+"""ONAPPUNINSTALL: marks the portal, overwrites and deletes its secret, makes its cached answers unreachable.
 
 The event carries no tokens: the application token is its only proof (bitrix24.md 4.7). It may come late, after a new
-installation (9, row 17), so it wipes only what the portal itself no longer honours (design 5, Trust).
+installation (9, row 17), so it wipes only a grant that the portal itself no longer accepts (design 5, Trust).
 """
 
 from typing import Final
@@ -28,11 +28,11 @@ from chat_lookup.portals.updates import PortalFacts
 
 _REFUSED_BY_PORTAL: Final = frozenset({ErrorClass.UNINSTALLED, ErrorClass.REAUTHORISE, ErrorClass.REFRESH})
 _REFUSED_BY_SERVER: Final = (PortalNotInstalled, PortalReauthorise, PortalMisconfigured)
-"""Keys are refused, too: those of a deleted local application are no longer valid (bitrix24.md 3.1)."""
+"""Refused keys, too: those of a deleted local application are no longer valid (bitrix24.md 3.1)."""
 
 
 class Uninstallation:
-    """Believes an uninstall event, if the stored grant says the same."""
+    """Accepts an uninstall event, if the portal refuses the stored grant."""
 
     def __init__(
         self,
@@ -51,9 +51,9 @@ class Uninstallation:
         self._clock = clock
 
     def uninstall(self, offer: Offer, deadline: Deadline) -> bool:
-        """Whether the portal was wiped. False for a late event: the stored grant is honoured still.
+        """Returns whether the portal was wiped. False for a late event: the stored grant is still accepted.
 
-        Raises `InstallationRefused` for what is not proved, and what the portal's failure means if it does not say.
+        Raises `InstallationRefused` for an unproved event, and the portal's failure as an error of ours.
         """
         portal = self._portals.read(offer.member_id) if offer.member_id else None
         if portal is None or not proves(offer.application_token, portal):
@@ -62,7 +62,7 @@ class Uninstallation:
         if portal.state is not PortalState.UNINSTALLED and not self._is_refused(portal, deadline):
             return False
         if not self._facts.uninstalled(portal):
-            # Installed anew at this very moment: the new secret is none of this event's business.
+            # Installed anew at this very moment: the event does not concern the new secret.
             return False
         self._tokens.wipe(portal.secret_arn)
         return True

@@ -1,4 +1,4 @@
-"""Inquiries side by side: what they ask next goes into batches, until all have ended or time is up (design 5, Many).
+"""Runs many inquiries at once: their next calls go into batches, until all have ended or time is up (design 5, Many).
 
 One request after the other: the vendor warns of parallel bursts (bitrix24.md 6.1).
 """
@@ -26,16 +26,16 @@ from chat_lookup.portals.failures import for_caller
 Key = TypeVar("Key", bound=Hashable)
 
 _TRIES: Final = 3
-"""How often a call is sent in requests that leave it without an answer of its own."""
+"""How often a call is sent in requests that return no reply for it."""
 _TOO_SLOW: Final = "TIMEOUT"
 _OK: Final = 200
 _AT_ONCE: Final = 1.0
-"""Seconds after which to come back where nothing stands in the way but our own time."""
+"""Seconds after which the caller may retry where only the deadline ended the work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended(Generic[Key, Finding]):
-    """What an inquiry came to. `asked_at` is when its first call was sent, or would have been (Unix seconds)."""
+    """The result of an inquiry. `asked_at` is when its first call was sent, or would have been (Unix seconds)."""
 
     key: Key
     finding: Finding | ChatLookupError
@@ -44,23 +44,23 @@ class Ended(Generic[Key, Finding]):
 
 @dataclass(slots=True)
 class _Open(Generic[Key, Finding]):
-    """An inquiry that has not ended; with a `command`, it waits for the answer to that."""
+    """An inquiry that has not ended; with a `command`, it waits for the reply to that."""
 
     key: Key
     inquiry: Inquiry[Finding]
     left: int
-    """Calls that it may still take, one after the other."""
+    """Calls that it may still make, one after the other."""
     command: Command | None = None
     answer: Answer | BitrixError | None = None
     asked_at: float = 0.0
     unanswered: int = 0
 
     def advance(self, now: float) -> Ended[Key, Finding] | None:
-        """Go on until there is something to ask, or to the end."""
+        """Run until the next call, or to the end."""
         finding: Finding | ChatLookupError
         try:
             if self.command is None:
-                # An inquiry takes nothing before its first call.
+                # A generator accepts no value before its first `yield`.
                 self.command = next(self.inquiry) if self.answer is None else self.inquiry.send(self.answer)
         except StopIteration as end:
             finding = end.value
@@ -72,10 +72,10 @@ class _Open(Generic[Key, Finding]):
             return None
         return Ended(self.key, finding, self.asked_at or now)
 
-    def told(self, outcome: Outcome, sent_at: float, *, alone: bool) -> bool:
-        """Take what came of the command; False if it is to be sent again: it was never run, or failed in passing.
+    def receive(self, outcome: Outcome, sent_at: float, *, alone: bool) -> bool:
+        """Store the command's outcome; False if it is to be sent again: it was never run, or failed temporarily.
 
-        A call that was made `alone` was repeated already, as often as it may be.
+        A call that was made `alone` was already retried, as often as it may be.
         """
         self.asked_at = self.asked_at or sent_at
         failed = isinstance(outcome, BitrixError) and outcome.error_class is ErrorClass.RETRY
@@ -89,7 +89,7 @@ class _Open(Generic[Key, Finding]):
 
 
 class Rounds(Generic[Key, Finding]):
-    """One portal's inquiries. In the bulk share it waits for slots, and for operating time, as long as it may."""
+    """Runs one portal's inquiries. In the bulk share it waits for slots and operating time until the deadline."""
 
     def __init__(
         self,
@@ -107,33 +107,33 @@ class Rounds(Generic[Key, Finding]):
         self._share = share
         self._deadline = deadline
         self._queue: list[tuple[int, int, _Open[Key, Finding]]] = []
-        """A heap. Those come first that may take the most calls yet: so that no few of them are left to go on alone."""
+        """A heap, inquiries with the most calls left first: so that the last batches are not small ones."""
         self._numbers = itertools.count()
-        self._alone: deque[_Open[Key, Finding]] = deque()
-        """Those whose call no batch carries."""
+        self._unbatchable: deque[_Open[Key, Finding]] = deque()
+        """Inquiries whose call is not allowed in a batch."""
         self._size = MOST_COMMANDS
-        self._took = 0.0
-        """Seconds of the last request: without as many there is no use in another."""
-        self._late: float | None = None
-        """Seconds after which to come back, once nothing more can be asked in time."""
+        self._slowest = 0.0
+        """Seconds that the last request took: with less time left no other is sent."""
+        self._retry_after: float | None = None
+        """Seconds after which the caller may retry; set when no other request fits before the deadline."""
 
     def run(
         self, inquiries: Mapping[Key, Inquiry[Finding]], most_calls: Callable[[Key], int]
     ) -> Iterator[Ended[Key, Finding]]:
         """Every inquiry as it ends: with its finding, its own failure, or that of the request that it was part of.
 
-        Those that time leaves undone end in `DeadlineReached`. `most_calls` tells of each how many calls it may take.
+        Inquiries not ended by the deadline end in `DeadlineReached`. `most_calls` returns how many calls each may make.
         """
         self._push([_Open(key, inquiry, most_calls(key)) for key, inquiry in inquiries.items()])
-        while (self._queue or self._alone) and self._late is None:
+        while (self._queue or self._unbatchable) and self._retry_after is None:
             yield from self._send(self._affordable((yield from self._next())))
-        for each in (*(each for _, _, each in self._queue), *self._alone):
-            yield Ended(each.key, DeadlineReached(retry_after=self._late), self._clock.now())
+        for each in (*(each for _, _, each in self._queue), *self._unbatchable):
+            yield Ended(each.key, DeadlineReached(retry_after=self._retry_after), self._clock.now())
 
     def _next(self) -> Generator[Ended[Key, Finding], None, list[_Open[Key, Finding]]]:
-        """Those that make up the next request. Yields those that end before they have anything to ask."""
-        if self._alone:
-            return [self._alone.popleft()]
+        """The inquiries of the next request. Yields those that end without another call."""
+        if self._unbatchable:
+            return [self._unbatchable.popleft()]
         group: list[_Open[Key, Finding]] = []
         while self._queue and len(group) < self._size:
             *_, each = heappop(self._queue)
@@ -141,7 +141,7 @@ class Rounds(Generic[Key, Finding]):
             if ended is not None:
                 yield ended
             elif each.command is not None:
-                (group if each.command.batchable else self._alone).append(each)
+                (group if each.command.batchable else self._unbatchable).append(each)
         return group
 
     def _push(self, opened: Iterable[_Open[Key, Finding]]) -> None:
@@ -149,7 +149,7 @@ class Rounds(Generic[Key, Finding]):
             heappush(self._queue, (-each.left, next(self._numbers), each))
 
     def _affordable(self, group: list[_Open[Key, Finding]]) -> list[_Open[Key, Finding]]:
-        """As many of them as bulk work may ask now for the sake of operating time; the rest has to wait its turn."""
+        """As many of them as operating time allows bulk work to call now; the rest goes back into the queue."""
         if self._share is not Share.BULK or not group:
             return group
         methods = (each.command.method for each in group if each.command)
@@ -162,9 +162,9 @@ class Rounds(Generic[Key, Finding]):
     def _send(self, group: Sequence[_Open[Key, Finding]]) -> Iterator[Ended[Key, Finding]]:
         if not group:
             return
-        if self._deadline.left() < self._took:
+        if self._deadline.left() < self._slowest:
             self._push(group)
-            self._late = _AT_ONCE
+            self._retry_after = _AT_ONCE
             return
         sent_at = self._clock.now()
         failure: ChatLookupError
@@ -175,7 +175,7 @@ class Rounds(Generic[Key, Finding]):
             self._wait(busy.retry_after or _AT_ONCE)
             return
         except BitrixError as error:
-            if self._again(group, error):
+            if self._retried(group, error):
                 return
             failure = for_caller(error, self._clock.now())
         except ChatLookupError as error:
@@ -183,12 +183,12 @@ class Rounds(Generic[Key, Finding]):
         except FAILED as error:
             failure = translated(error)
         else:
-            yield from self._answered(group, outcomes, sent_at)
+            yield from self._receive(group, outcomes, sent_at)
             return
         yield from (Ended(each.key, failure, sent_at) for each in group)
 
     def _outcomes(self, commands: Sequence[Command]) -> Sequence[Outcome]:
-        """What became of each; raises for a request that failed as a whole."""
+        """The outcome of each command; raises for a request that failed as a whole."""
         portal = self._rights.portal
         if len(commands) > 1:
             return self._calls.batch(portal, commands, self._deadline, share=self._share)
@@ -200,20 +200,20 @@ class Rounds(Generic[Key, Finding]):
                 raise
             return [error]
 
-    def _answered(
+    def _receive(
         self, group: Sequence[_Open[Key, Finding]], outcomes: Sequence[Outcome], sent_at: float
     ) -> Iterator[Ended[Key, Finding]]:
-        self._took = max((each.elapsed for each in outcomes if isinstance(each, Answer)), default=self._took)
+        self._slowest = max((each.elapsed for each in outcomes if isinstance(each, Answer)), default=self._slowest)
         for each, outcome in zip(group, outcomes, strict=True):
-            answered = each.told(outcome, sent_at, alone=len(group) == 1)
-            ended = each.advance(self._clock.now()) if answered else None
+            received = each.receive(outcome, sent_at, alone=len(group) == 1)
+            ended = each.advance(self._clock.now()) if received else None
             if ended is not None:
                 yield ended
             else:
                 self._push([each])
 
-    def _again(self, group: Sequence[_Open[Key, Finding]], error: BitrixError) -> bool:
-        """Whether a request is to be repeated: in smaller ones if it took too long, in its turn if it came too soon."""
+    def _retried(self, group: Sequence[_Open[Key, Finding]], error: BitrixError) -> bool:
+        """Whether a request is queued again: after a timeout in smaller batches, after a rate limit unchanged."""
         tried = max(each.unanswered for each in group) + 1
         passing = error.too_many or error.metric_code == _TOO_SLOW
         if not passing or tried >= _TRIES or self._out_of_time(error.retry_at):
@@ -226,13 +226,13 @@ class Rounds(Generic[Key, Finding]):
         return True
 
     def _wait(self, seconds: float) -> None:
-        """Wait until there is room, or for nothing if that comes too late. Who is no bulk work has waited already."""
+        """Sleep until there is room; end the run if that is too late, and for interactive work: it waited already."""
         if self._share is Share.BULK and seconds < self._deadline.left() - LEAST_FOR_A_CALL:
             self._clock.sleep(seconds)
         else:
-            self._late = seconds
+            self._retry_after = seconds
 
     def _out_of_time(self, not_before: float | None) -> bool:
-        """Whether no other request fits in; the portal may have named a moment before which it refuses any."""
+        """Whether no other request fits before the deadline; the portal may have named the earliest moment for one."""
         named = 0.0 if not_before is None else not_before - self._clock.now()
         return self._deadline.left() <= max(0.0, named) + LEAST_FOR_A_CALL

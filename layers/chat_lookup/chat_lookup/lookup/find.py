@@ -1,6 +1,7 @@
 """The use case: entity in, chat id out. From memory, the cache or the portal, or stale when the portal fails.
 
-The cache may fail without failing a look-up: what cannot be read is asked for, what cannot be written is returned.
+A failing cache fails no look-up: the portal is called for a row that cannot be read, and an answer that cannot be
+written is returned.
 """
 
 import logging
@@ -30,9 +31,9 @@ from chat_lookup.ttl_cache import Memory
 _TOKEN_REJECTED: Final = frozenset(
     {ErrorClass.REFRESH, ErrorClass.REAUTHORISE, ErrorClass.CONFIG, ErrorClass.UNINSTALLED, ErrorClass.CALLER}
 )
-"""Errors that, met with a caller's own token, are about that token."""
+"""Errors that concern the token, when the call was made with a caller's own token."""
 _USER_REFUSED: Final = frozenset({"user_access_error", "ALLOWED_ONLY_INTRANET_USER"})
-"""These say that the portal blocks whom we ask for: here, the token's user."""
+"""Codes by which the portal blocks the user of the request: here, the token's user."""
 
 
 class Lookup:
@@ -61,7 +62,7 @@ class Lookup:
                 raise ChatNotFound(hint=hint(ref))
             found = Found(ref, row.chat_id, source, row.method, max(0, int(self._clock.now() - row.asked_at)))
             if options.user_token is not None:
-                chat = self._as_seen_by(options.user_token, portal, found.chat_id, deadline)
+                chat = self._details_for(options.user_token, portal, found.chat_id, deadline)
                 found = replace(found, chat=chat, expanded=True) if options.expand else found
             elif options.expand:
                 found = self._expanded(portal, found, options, deadline)
@@ -77,12 +78,12 @@ class Lookup:
         """Which entity a chat belongs to, with its details; with `user_token` as that user sees it.
 
         Raises `ChatNotAccessible`, with the entity that the cache knows, where the portal shows the chat to no method
-        of ours: it does not tell a missing chat from a closed one (bitrix24.md 1.4).
+        of ours: it does not distinguish a missing chat from a closed one (bitrix24.md 1.4).
         """
         _check_token(user_token)
         self._telemetry.note(portal=portal.member_id, chat_id=chat_id)
         if user_token is not None:
-            chat = self._as_seen_by(user_token, portal, chat_id, deadline)
+            chat = self._details_for(user_token, portal, chat_id, deadline)
             return Found(_ref_of(chat), chat_id, "portal", "im.dialog.get", 0, chat, expanded=True)
         try:
             chat, method = self._asking.details(portal, chat_id, deadline, bot_id=None)
@@ -96,7 +97,7 @@ class Lookup:
         return Found(ref, chat_id, "portal", method, 0, chat, expanded=True)
 
     def forget(self, portal: Portal, ref: EntityRef) -> None:
-        """Forget one cached answer: here at once, everywhere within 30 s."""
+        """Delete one cached answer: in this process at once, in all others within 30 s."""
         self._telemetry.note(portal=portal.member_id, entity_type=ref.entity_type, entity_id=ref.loggable_id)
         self._cache.forget(portal.member_id, portal.generation, ref)
         self._memory.forget((portal.member_id, portal.generation, ref))
@@ -108,7 +109,7 @@ class Lookup:
             row = self._known(key)
             if row is not None and row.fresh(now):
                 return row, "event" if row.source == "event" else "cache"
-        # By whichever clock: what is fresh for this caller was asked for after he came.
+        # With any process's clock: only a call made after this request arrived is fresh for its caller.
         wanted = Wanted(*key, how=f"{options.method} {options.bot_id}", since=now + SKEW if options.fresh else None)
         row, source = self._misses.settle(wanted, row, partial(self._ask, portal, ref, options, deadline), deadline)
         if source != "stale":
@@ -116,7 +117,7 @@ class Lookup:
         return row, source
 
     def _known(self, key: tuple[str, int, EntityRef]) -> Row | None:
-        """What is remembered or cached of a pair; None, too, where the cache cannot be read."""
+        """The row of a pair, from memory or the cache; None, too, where the cache cannot be read."""
         try:
             return self._memory.recall(key, lambda: self._cache.get(*key))
         except FAILED as error:
@@ -125,16 +126,16 @@ class Lookup:
 
     def _ask(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline, turn: Turn) -> Row:
         try:
-            said = self._asking.chat_id(
+            reply = self._asking.chat_id(
                 portal, ref, deadline, method=options.method, bot_id=options.bot_id, on_slot=turn.on_slot
             )
         except BitrixError as error:
-            # Of a single pair not found is what NOT_FOUND says; the caller's answer needs no more than that.
+            # For a single pair NOT_FOUND means not found; the caller needs no more than that.
             raise for_caller(error, self._clock.now()) from None
-        if said.chat_id is None and not last_word(ref, options.method):
-            # One method's null, kept, would be told to those who left the choice to us.
+        if reply.chat_id is None and not last_word(ref, options.method):
+            # A stored null of one method would be returned to callers of `auto`, which tries others, too.
             raise ChatNotFound(hint=hint(ref))
-        row = self._cache.answered(ref, said.chat_id, method=said.method, asked_at=turn.asked_at)
+        row = self._cache.answered(ref, reply.chat_id, method=reply.method, asked_at=turn.asked_at)
         try:
             self._cache.keep(portal.member_id, portal.generation, row)
         except FAILED as error:
@@ -143,14 +144,14 @@ class Lookup:
         return row
 
     def _expanded(self, portal: Portal, found: Found, options: Options, deadline: Deadline) -> Found:
-        """The same with details, or with null where they are refused: that never fails the look-up."""
+        """The same with details, or with null where the portal refuses them: that never fails the look-up."""
         try:
             chat, _ = self._asking.details(portal, found.chat_id, deadline, bot_id=options.bot_id)
         except (BitrixError, ChatLookupError):
             return replace(found, expanded=True)
         return replace(found, chat=chat, expanded=True)
 
-    def _as_seen_by(self, user_token: str, portal: Portal, chat_id: int, deadline: Deadline) -> ChatDetails:
+    def _details_for(self, user_token: str, portal: Portal, chat_id: int, deadline: Deadline) -> ChatDetails:
         """The chat, if the user is in it. Raises `ChatNotAccessible` without the id, or `CallerTokenRejected`."""
         try:
             return self._asking.details_for(portal, chat_id, user_token, deadline)
@@ -167,7 +168,7 @@ class Lookup:
         return ChatNotAccessible(portal_error=error.code, extra={"chat_id": chat_id, "known": known})
 
     def _pair_of(self, portal: Portal, chat_id: int) -> EntityRef | None:
-        """The pair that the cache knows for a chat; None, too, where it cannot be read."""
+        """The cached pair of a chat; None, too, where the cache cannot be read."""
         try:
             return self._cache.entity_of(portal.member_id, portal.generation, chat_id)
         except FAILED as error:
@@ -177,11 +178,11 @@ class Lookup:
 
 def _check_token(user_token: str | None) -> None:
     if user_token is not None and not is_token(user_token):
-        raise CallerTokenRejected("What came along is no access token")
+        raise CallerTokenRejected("The value of X-Bitrix24-Token is no access token")
 
 
 def _ref_of(chat: ChatDetails) -> EntityRef | None:
-    """The pair that a chat carries, or None for one that belongs to no object."""
+    """The pair of a chat, or None for one that belongs to no object."""
     if not chat.entity_type or not chat.entity_id:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The use case for many pairs at once: each asked once, in as few requests as it takes (design 5, Many)."""
+"""The use case for many pairs at once: each is called once, in as few requests as possible (design 5, Many)."""
 
 import logging
 from collections import Counter
@@ -26,14 +26,14 @@ from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.store import Portals
 
 FEW: Final = 3 * MOST_COMMANDS
-"""Up to so many pairs to ask for are like a caller who waits; more is bulk work, which stands in nobody's way."""
+"""Up to so many missing pairs are interactive work; more is bulk work, which leaves room for other callers."""
 _DETAILS: Final = 1
 """Calls for a chat's details: further ones are made only where the first is refused."""
 Outcome: TypeAlias = Found | ChatLookupError
 
 
 class Many:
-    """Looks many chats up for one portal at a time, without leases: a batch costs the portal one request anyhow."""
+    """Looks many chats up for one portal at a time, without leases: a batch is one request in any case."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class Many:
     ) -> list[Outcome]:
         """One outcome for each of `refs`, in order. An item's failure is its own, and nothing is raised for it.
 
-        An error among `refs` (a pair that could not be read) passes through in its place. What could not be asked
-        before the deadline is `DeadlineReached`. The options' user token is none of this: no answer is bound to it.
+        An error among `refs` (a pair that could not be read) is returned in its place. A pair that could not be called
+        before the deadline is `DeadlineReached`. The options' user token is ignored: no answer is bound to it.
         """
         started = self._clock.now()
         pairs = list(dict.fromkeys(ref for ref in refs if isinstance(ref, EntityRef)))
@@ -81,7 +81,7 @@ class Many:
     def _settled(
         self, rights: Rights, pairs: Sequence[EntityRef], options: Options, deadline: Deadline
     ) -> Iterator[tuple[EntityRef, Outcome, str]]:
-        """Each pair with its outcome and the source of that, as they come."""
+        """Each pair with its outcome and its source, in the order in which they arrive."""
         rows = {} if options.fresh else self._known(rights.portal, pairs, deadline)
         now = self._clock.now()
         missing = []
@@ -89,46 +89,46 @@ class Many:
             row = rows.get(ref)
             if row is not None and row.fresh(now):
                 source = EVENT if row.source == EVENT else "cache"
-                yield ref, self._told(ref, row.chat_id, row.method, source, row.asked_at), source
+                yield ref, self._outcome(ref, row.chat_id, row.method, source, row.asked_at), source
             else:
                 missing.append(ref)
         for ended in self._asked(rights, missing, options, deadline):
             ref, row = ended.key, rows.get(ended.key)
             if isinstance(ended.finding, Said):
-                said = ended.finding
-                yield ref, self._told(ref, said.chat_id, said.method, PORTAL, ended.asked_at), PORTAL
+                reply = ended.finding
+                yield ref, self._outcome(ref, reply.chat_id, reply.method, PORTAL, ended.asked_at), PORTAL
             elif isinstance(ended.finding, STALE_FOR) and row is not None and row.usable(self._clock.now()):
-                yield ref, self._told(ref, row.chat_id, row.method, "stale", row.asked_at), "stale"
+                yield ref, self._outcome(ref, row.chat_id, row.method, "stale", row.asked_at), "stale"
             else:
                 yield ref, ended.finding, "none"
 
     def _known(self, portal: Portal, pairs: Sequence[EntityRef], deadline: Deadline) -> Mapping[EntityRef, Row]:
-        rows, unread = self._pages.read(portal.member_id, portal.generation, pairs, deadline)
-        if unread:
-            self._telemetry.note(level=logging.WARNING, cache_read_failures=unread)
+        rows, failures = self._pages.read(portal.member_id, portal.generation, pairs, deadline)
+        if failures:
+            self._telemetry.note(level=logging.WARNING, cache_read_failures=failures)
         return rows
 
     def _asked(
         self, rights: Rights, pairs: Sequence[EntityRef], options: Options, deadline: Deadline
     ) -> Iterator[Ended[EntityRef, Said]]:
-        """Ask the portal, those first that may take several requests; keep its answers while others are asked."""
+        """Call the portal, pairs that may need several requests first; write its replies while other calls run."""
         keep = partial(self._pages.put, rights.portal.member_id, rights.portal.generation)
         kept: list[Future[Row]] = []
         inquiries = {ref: self._inquiries.chat(rights, ref, options.method, options.bot_id) for ref in pairs}
         for ended in self._rounds(rights, inquiries, deadline, lambda ref: most_calls(ref, options.method)):
-            said = ended.finding
-            # One method's null, kept, would be told to those who left the choice to us.
-            if isinstance(said, Said) and (said.chat_id is not None or last_word(ended.key, options.method)):
-                kept.append(keep(ended.key, said.chat_id, method=said.method, asked_at=ended.asked_at))
+            reply = ended.finding
+            # A stored null of one method would be returned to callers of `auto`, which tries others, too.
+            if isinstance(reply, Said) and (reply.chat_id is not None or last_word(ended.key, options.method)):
+                kept.append(keep(ended.key, reply.chat_id, method=reply.method, asked_at=ended.asked_at))
             yield ended
-        unkept = self._pages.finish(kept, deadline)
-        if unkept:
-            self._telemetry.note(level=logging.WARNING, cache_write_failures=unkept)
+        failures = self._pages.finish(kept, deadline)
+        if failures:
+            self._telemetry.note(level=logging.WARNING, cache_write_failures=failures)
 
     def _expanded(
         self, rights: Rights, outcomes: Mapping[EntityRef, Outcome], options: Options, deadline: Deadline
     ) -> Mapping[EntityRef, Found]:
-        """What was found, with details, or with null where they are refused: that fails no look-up."""
+        """The chats found, with details, or with null where the portal refuses them: that fails no look-up."""
         found = {ref: each for ref, each in outcomes.items() if isinstance(each, Found)}
         inquiries = {ref: self._inquiries.details(rights, each.chat_id, options.bot_id) for ref, each in found.items()}
         return {
@@ -151,7 +151,7 @@ class Many:
         rounds = Rounds[EntityRef, Finding](self._calls, self._allowance, self._clock, rights, share, deadline)
         return rounds.run(inquiries, most_calls)
 
-    def _told(self, ref: EntityRef, chat_id: int | None, method: str, source: str, asked_at: float) -> Outcome:
+    def _outcome(self, ref: EntityRef, chat_id: int | None, method: str, source: str, asked_at: float) -> Outcome:
         if chat_id is None:
             return ChatNotFound(hint=hint(ref))
         return Found(ref, chat_id, source, method, max(0, int(self._clock.now() - asked_at)))

@@ -1,4 +1,4 @@
-"""What a look-up is asked for, and what it finds."""
+"""The options and the results of a look-up."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +8,7 @@ from chat_lookup.entity import EntityRef
 
 
 class Method(StrEnum):
-    """What a caller may ask for with `method=`."""
+    """The values of `method=`."""
 
     AUTO = "auto"
     IM = "im"
@@ -17,7 +17,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the portal answered: the chat's id or None, and the method that answered last."""
+    """The portal's reply: the chat's id or None, and the method that replied last."""
 
     chat_id: int | None
     method: str
@@ -25,7 +25,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to look up. `expand` asks for the chat's details too; `fresh` asks the portal whatever is cached.
+    """How to look up. `expand` adds the chat's details; `fresh` calls the portal whatever is cached.
 
     With `user_token`, a portal user's own access token, the answer is bound to what that user may see.
     """

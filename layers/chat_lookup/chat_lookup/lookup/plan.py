@@ -1,7 +1,8 @@
-"""What a portal is asked about one pair, call after call: im.chat.get, its elder, and the neighbours (design 5).
+"""The calls for one pair, one after the other: im.chat.get, the deprecated imbot.chat.get, fallback conventions of the
+same entity (design 5).
 
-An inquiry is a generator. It yields the call to make next, is sent what came of it, and returns what it found out: so
-the same one is made alone (`plan_runner`) or in batches beside others (`batch_runner`).
+An inquiry is a generator. It yields the next call, receives its outcome, and returns its finding: so the same one runs
+alone (`plan_runner`) or in batches with others (`batch_runner`).
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -34,15 +35,15 @@ _CHAT_GET: Final[Mapping[Method, tuple[tuple[str, str], ...]]] = {
 """Methods to try in order, each with the scope that it needs. Both find the same chats (bitrix24.md 1.0)."""
 
 _NOT_GRANTED: Final = frozenset({"insufficient_scope", "error_method_not_found"})
-"""Folded codes that say the portal lacks this method for us, so that another may do (bitrix24.md 1.3.2)."""
+"""Folded codes of a method that the portal does not grant us: another method may work (bitrix24.md 1.3.2)."""
 _SPENT: Final = "OPERATION_TIME_LIMIT"
-"""Stops one method and no other (bitrix24.md 6.2): another may do meanwhile."""
+"""Stops one method and no other (bitrix24.md 6.2): another may work meanwhile."""
 _CALLS: Final[Mapping[str, int]] = {"TASK": 3, "LINES": 2}
-"""How many calls it may take until a null is the last word, where it is more than one."""
+"""How many calls may be needed until a null is final, where it is more than one."""
 
 
 class Rights:
-    """What a portal grants, as far as it is known by now to all that is asked of it at once."""
+    """The scopes that a portal grants, shared by all inquiries of one look-up, which also record missing ones."""
 
     def __init__(self, portal: Portal, portals: Portals) -> None:
         self.portal = portal
@@ -50,7 +51,7 @@ class Rights:
         self._lacking: set[str] = set()
 
     def grants(self, scope: str) -> bool:
-        """Whether a scope may be tried: granted, or not known."""
+        """Whether a scope may be tried: granted, or unknown."""
         return scope not in self._lacking and self.portal.grants(scope)
 
     def knows(self, scope: str) -> bool:
@@ -61,18 +62,18 @@ class Rights:
         """Remember that the portal refused a scope."""
         if scope not in self._lacking:
             self._lacking.add(scope)
-            # What the store does not take, the next look-up finds out again.
+            # If the store refuses the write, the next look-up learns it again.
             with suppress(*FAILED):
                 self.portal = self._portals.lacks_scope(self.portal, scope)
 
 
 def most_calls(ref: EntityRef, method: Method) -> int:
-    """How many calls an inquiry may take one after the other, if all scopes are granted."""
+    """How many calls an inquiry may make one after the other, if all scopes are granted."""
     return _most_calls(ref) if method is Method.AUTO else 1
 
 
 def last_word(ref: EntityRef, method: Method) -> bool:
-    """Whether a null, asked for with this `method`, is what `auto` would have said too."""
+    """Whether a null found with this `method` is what `auto` would have returned, too."""
     return method is Method.AUTO or _most_calls(ref) == 1
 
 
@@ -81,29 +82,29 @@ def _most_calls(ref: EntityRef) -> int:
 
 
 class Inquiries:
-    """Makes inquiries. What they raise, `BitrixError` first of all, comes out where they are sent to."""
+    """Makes inquiries. Their errors, mostly `BitrixError`, are raised where the generator is resumed."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
 
     def chat(self, rights: Rights, ref: EntityRef, method: Method, bot_id: int | None) -> Inquiry[Said]:
-        """The chat that carries the pair.
+        """The chat of the pair.
 
-        With `method=auto` a null is not the last word for LINES and TASK: the methods that know those are asked too;
-        nor for a smart invoice, which has two names.
+        With `method=auto` a null is not final for LINES and TASK, for which other methods are called, too, and
+        for a smart invoice, which has two names.
         """
         if method is Method.AUTO and ref.entity_type == "TASK":
             return (yield from self._task(rights, ref, bot_id))
-        said = yield from self._chat_get(rights, ref, method, bot_id)
-        if said.chat_id is not None or method is not Method.AUTO:
-            return said
+        reply = yield from self._chat_get(rights, ref, method, bot_id)
+        if reply.chat_id is not None or method is not Method.AUTO:
+            return reply
         if ref.entity_type == "LINES":
-            return (yield from self._open_line(rights, ref, said))
+            return (yield from self._open_line(rights, ref, reply))
         other = other_name(ref)
-        return said if other is None else (yield from self._chat_get(rights, other, method, bot_id))
+        return reply if other is None else (yield from self._chat_get(rights, other, method, bot_id))
 
     def details(self, rights: Rights, chat_id: int, bot_id: int | None) -> Inquiry[tuple[ChatDetails, str]]:
-        """A chat's details, by the first method that gives them, and that method's name; else the last refusal."""
+        """A chat's details, by the first method that returns them, and its name. Raises the last refusal."""
         refusal: BitrixError | None = None
         for command in _details_commands(rights, chat_id, bot_id):
             try:
@@ -135,14 +136,14 @@ class Inquiries:
                 raise answer
             if lacking and (name, scope) != granted[-1]:
                 rights.lacks(scope)
-            # Of two refusals the one to tell is that which ends by itself.
+            # Of two refusals the temporary one is raised.
             refusal = answer if refusal is None or refusal.metric_code != _SPENT else refusal
         raise refusal or PortalMisconfigured(f"The portal grants no scope for {method}")
 
-    def _open_line(self, rights: Rights, ref: EntityRef, said: Said) -> Inquiry[Said]:
+    def _open_line(self, rights: Rights, ref: EntityRef, reply: Said) -> Inquiry[Said]:
         """imopenlines.dialog.get finds some that im.chat.get does not; its ACCESS_ERROR means not found (1.19)."""
         if not rights.knows("imopenlines"):
-            return said
+            return reply
         method = "imopenlines.dialog.get"
         answer = yield Command(method, {"USER_CODE": ref.entity_id})
         if isinstance(answer, BitrixError) and answer.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
@@ -150,14 +151,14 @@ class Inquiries:
         return Said(self.details_in(answer).chat_id, method)
 
     def _task(self, rights: Rights, ref: EntityRef, bot_id: int | None) -> Inquiry[Said]:
-        """A task's chat stands under TASKS_TASK (new card) or TASKS (old one); else the task itself names it (1.20)."""
-        said = Said(None, IM)
+        """A task's chat is found by TASKS_TASK (new card) or TASKS (old one); else the task itself names it (1.20)."""
+        reply = Said(None, IM)
         for entity_type in ("TASKS_TASK", "TASKS"):
-            said = yield from self._chat_get(rights, EntityRef(entity_type, ref.entity_id), Method.AUTO, bot_id)
-            if said.chat_id is not None:
-                return said
+            reply = yield from self._chat_get(rights, EntityRef(entity_type, ref.entity_id), Method.AUTO, bot_id)
+            if reply.chat_id is not None:
+                return reply
         if not rights.knows("task"):
-            return said
+            return reply
         method = "tasks.task.get"
         answer = yield Command(method, {"taskId": ref.entity_id, "select": ["ID", "CHAT_ID"]})
         not_found = (ErrorClass.OBJECT, ErrorClass.NOT_FOUND, ErrorClass.CALLER)
@@ -170,7 +171,7 @@ class Inquiries:
         return self._read(chat_id_from, result)
 
     def _read(self, decode: Callable[[object], Decoded], result: object) -> Decoded:
-        """Decode what came; what cannot be read is an error of the portal's like any other."""
+        """Decode a result; one that cannot be decoded is logged and counted as an error of the portal's."""
         try:
             return decode(result)
         except BitrixError as error:

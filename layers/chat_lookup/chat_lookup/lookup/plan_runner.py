@@ -1,4 +1,4 @@
-"""Asks a portal about one pair or chat: each call of an inquiry by itself, one after the other."""
+"""Runs an inquiry about one pair or chat: each call in a request of its own, one after the other."""
 
 from chat_lookup.bitrix24.client import Answer, Endpoint
 from chat_lookup.bitrix24.errors import BitrixError
@@ -16,7 +16,7 @@ from chat_lookup.portals.store import Portals
 
 
 class Asking:
-    """Asks a portal for a chat's id, and for its details, by whichever method it allows."""
+    """Calls a portal for a chat's id or its details, by the methods that it grants."""
 
     def __init__(self, calls: PortalCalls, portals: Portals, telemetry: Telemetry) -> None:
         self._calls = calls
@@ -33,25 +33,25 @@ class Asking:
         bot_id: int | None,
         on_slot: OnSlot | None = None,
     ) -> Said:
-        """The chat that carries the pair. `on_slot` is told of each call when its slot is.
+        """The chat of the pair. `on_slot` receives the moment of each call's slot.
 
         Raises `BitrixError`, and what `PortalCalls.call` raises.
         """
         rights = Rights(portal, self._portals)
-        return self._found_out(rights, self._inquiries.chat(rights, ref, method, bot_id), deadline, on_slot)
+        return self._run(rights, self._inquiries.chat(rights, ref, method, bot_id), deadline, on_slot)
 
     def details(
         self, portal: Portal, chat_id: int, deadline: Deadline, *, bot_id: int | None
     ) -> tuple[ChatDetails, str]:
-        """A chat's details, by the first method that gives them, and that method's name.
+        """A chat's details, by the first method that returns them, and that method's name.
 
         Raises the last refusal, as `BitrixError`, if none does.
         """
         rights = Rights(portal, self._portals)
-        return self._found_out(rights, self._inquiries.details(rights, chat_id, bot_id), deadline, None)
+        return self._run(rights, self._inquiries.details(rights, chat_id, bot_id), deadline, None)
 
     def details_for(self, portal: Portal, chat_id: int, user_token: str, deadline: Deadline) -> ChatDetails:
-        """A chat's details as one user of the portal sees them, asked with his own token.
+        """A chat's details as one user of the portal sees them, called with that user's own token.
 
         `im.chat.get` checks no membership; `im.dialog.get` does (bitrix24.md 9, row 5). Raises `BitrixError`.
         """
@@ -59,13 +59,11 @@ class Asking:
         answer = self._calls.call_with(grant, portal, "im.dialog.get", {"DIALOG_ID": f"chat{chat_id}"}, deadline)
         return self._inquiries.details_in(answer)
 
-    def _found_out(
-        self, rights: Rights, inquiry: Inquiry[Finding], deadline: Deadline, on_slot: OnSlot | None
-    ) -> Finding:
+    def _run(self, rights: Rights, inquiry: Inquiry[Finding], deadline: Deadline, on_slot: OnSlot | None) -> Finding:
         answer: Answer | BitrixError | None = None
         while True:
             try:
-                # An inquiry takes nothing before its first call.
+                # A generator accepts no value before its first `yield`.
                 command = inquiry.send(answer) if answer is not None else next(inquiry)
             except StopIteration as end:
                 finding: Finding = end.value

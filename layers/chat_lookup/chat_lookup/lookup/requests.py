@@ -1,4 +1,4 @@
-"""What callers ask: by a query or a JSON object over HTTP, and by direct invocation (design 3.1, 3.3)."""
+"""Reads callers' requests: a query or a JSON object over HTTP, and a direct invocation (design 3.1, 3.3)."""
 
 import json
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def many(request: Request) -> tuple[list[object], Options]:
 
 
 def cached(request: Request) -> EntityRef:
-    """The pair that DELETE /v1/chats forgets. Raises `InvalidRequest`."""
+    """The pair that DELETE /v1/chats deletes from the cache. Raises `InvalidRequest`."""
     request.only("entity_type", "entity_id")
     return EntityRef(request.required("entity_type"), request.required("entity_id"))
 
@@ -85,7 +85,7 @@ def method_named(name: str | None) -> Method:
 
 
 def options_in(fields: Fields) -> Options:
-    """How to look up, as far as both ways in have it."""
+    """The options that a batch over HTTP and a direct invocation have in common."""
     return Options(
         method=method_named(fields.optional_text("method")),
         bot_id=fields.optional_whole("bot_id", "BOT_ID"),
@@ -94,19 +94,19 @@ def options_in(fields: Fields) -> Options:
 
 
 def pair_in(fields: Fields) -> EntityRef:
-    """The pair in either spelling. The platform's own samples send ids as numbers too (bitrix24.md 1.1.1)."""
+    """The pair in either spelling. The platform's own samples send ids as numbers, too (bitrix24.md 1.1.1)."""
     return EntityRef(_text("entity_type", fields), _text("entity_id", fields))
 
 
 def lookups_in(value: object) -> list[object]:
-    """Many look-ups, each as it was given. Raises `InvalidRequest` for what is no list of an admitted length."""
+    """Many look-ups, each as it was given. Raises `InvalidRequest` for a value that is no list of 1 to 1,000 items."""
     if not isinstance(value, list) or not 0 < len(value) <= MOST_LOOKUPS:
         raise InvalidRequest(f"lookups must be a list of 1 to {MOST_LOOKUPS} pairs")
     return value
 
 
 def pair_or_error(lookup: object) -> EntityRef | ChatLookupError:
-    """The pair of one of many look-ups, or what is wrong with it: that fails no other."""
+    """The pair of one of many look-ups, or its error, which fails no other."""
     if not isinstance(lookup, Mapping):
         return InvalidRequest("A pair must be a JSON object")
     fields = Fields(lookup)

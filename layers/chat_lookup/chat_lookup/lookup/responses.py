@@ -1,4 +1,4 @@
-"""What a look-up's outcome looks like to callers, over HTTP and by direct invocation alike (design 3.1, 3.3)."""
+"""The JSON of a look-up's outcome, over HTTP and by direct invocation alike (design 3.1, 3.3)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from chat_lookup.lookup.model import Found
 
 
 def found_body(found: Found) -> dict[str, object]:
-    """The fields of a chat that was found (design 3.1); `chat` only where its details were asked for."""
+    """The fields of a chat that was found (design 3.1); `chat` only where the caller asked for its details."""
     body: dict[str, object] = {
         "entity_type": found.ref.entity_type if found.ref else None,
         "entity_id": found.ref.entity_id if found.ref else None,
@@ -31,7 +31,7 @@ def found_body(found: Found) -> dict[str, object]:
 
 
 def problem_body(entity_type: object, entity_id: object, error: ChatLookupError) -> dict[str, object]:
-    """One item that has no chat id, and why."""
+    """One item without a chat id, with its problem."""
     return {"entity_type": entity_type, "entity_id": entity_id, "chat_id": None, "problem": problem(error)}
 
 
@@ -44,7 +44,7 @@ def outcome_body(ref: EntityRef, outcome: Found | ChatLookupError) -> dict[str, 
 def results_body(
     lookups: Sequence[object], pairs: Sequence[EntityRef | ChatLookupError], outcomes: Sequence[Found | ChatLookupError]
 ) -> dict[str, object]:
-    """The answer to many look-ups, in their order, each with its own outcome."""
+    """The response to many look-ups, in their order, each with its own outcome."""
     return {
         "results": [
             outcome_body(pair, outcome) if isinstance(pair, EntityRef) else _as_given(lookup, pair)
@@ -54,7 +54,7 @@ def results_body(
 
 
 def _as_given(lookup: object, error: ChatLookupError) -> dict[str, object]:
-    """What was given in place of a pair, if it is text that an answer can hold; the problem says what is wrong."""
+    """The given fields in place of a pair, where they are printable text; the problem describes what is wrong."""
     given = lookup if isinstance(lookup, Mapping) else {}
     entity_type, entity_id = (
         value if isinstance(value, str) and value.isprintable() and len(value) <= LONGEST else None

@@ -1,4 +1,4 @@
-"""One miss is asked once, however many ask: one holds the lease and calls, the others take what he gets (design 5)."""
+"""Single flight: of all callers with the same miss the lease holder calls, the others read its row (design 5)."""
 
 import json
 import logging
@@ -28,16 +28,16 @@ from chat_lookup.observability.aws_failures import FAILED, no_time_left
 from chat_lookup.observability.telemetry import Telemetry
 
 STALE_FOR: Final = (PortalUnavailable, PortalBusy, PortalBlocked, StoreUnavailable, DeadlineReached)
-"""Failures that pass: the last known answer serves meanwhile. Where the portal took a right away, it does not."""
+"""Temporary failures: the last known answer is returned meanwhile. Not where the portal revoked a right."""
 _FIRST_STEP: Final = 0.05
 _GROWTH: Final = 1.6
 _LONGEST_STEP: Final = 0.5
 _JITTER: Final = (0.5, 1.5)
-"""Steps, in seconds, in which a loser looks for an answer; times a factor, so that not all look at once."""
+"""Pauses, in seconds, between two reads of a waiting caller; times a random factor, so that not all read at once."""
 _TOO_LATE: Final = 0.1
-"""Seconds before the deadline at which waiting ends: time to say so."""
+"""Seconds before the deadline at which waiting ends: time to respond."""
 _LATE_ENOUGH: Final = 0.5
-"""Seconds by which a slot must lie ahead for the lease to be extended: less is not worth the write."""
+"""Seconds by which the lease must grow to be extended: less is not worth the write."""
 _SHARED: Final[Mapping[str, type[ChatLookupError]]] = {
     kind.code: kind
     for kind in (
@@ -51,11 +51,13 @@ _SHARED: Final[Mapping[str, type[ChatLookupError]]] = {
         PortalUnavailable,
     )
 }
-"""Failures of one that are the failures of all who waited with him, if the portal said them."""
+"""Failures of the lease holder that fail all waiting callers, too, if the portal replied with them."""
+_ERROR: Final = "said"
+"""The field of a lease's stored failure that contains the error."""
 
 
 class LeaseStore(Protocol):
-    """Where leases are kept: `leases.Leases`."""
+    """The store of leases: `leases.Leases`."""
 
     def read(self, wanted: Wanted) -> Standing: ...
 
@@ -67,9 +69,9 @@ class LeaseStore(Protocol):
 
 
 class Turn:
-    """Somebody's turn to ask the portal. `asked_at` is when he does, as far as is known yet (Unix seconds).
+    """One caller's turn to call the portal. `asked_at` is the moment of the call, as far as known yet (Unix seconds).
 
-    `kept` is whether the answer was stored, which ends the lease.
+    `kept` is whether the row was stored, which ends the lease.
     """
 
     def __init__(self, began: float, extend: Callable[[float], None] | None = None) -> None:
@@ -80,7 +82,7 @@ class Turn:
         self._extend = extend
 
     def on_slot(self, at: float) -> None:
-        """Learn that a call waits for its slot, so that he who waits for it is not taken for dead."""
+        """Receive the moment of a call's slot; extends the lease, so that a waiting holder is not taken for dead."""
         if self.asked_at == self._began:
             self.asked_at = max(self._began, at)
         if self._extend is not None and at + LEASE > self._until + _LATE_ENOUGH:
@@ -89,7 +91,7 @@ class Turn:
 
 
 class Misses:
-    """Settles a miss: asks, or waits for whoever asks already."""
+    """Settles a miss: calls the portal, or waits for the lease holder."""
 
     def __init__(self, leases: LeaseStore, telemetry: Telemetry, clock: Clock, random: Random) -> None:
         self._leases = leases
@@ -102,54 +104,56 @@ class Misses:
     ) -> tuple[Row, str]:
         """The row that answers, and its source: portal, cache, event or stale.
 
-        `known` is what was read of the pair before; `ask` asks the portal and stores its answer. Whoever waited for
-        another's answer has it from the portal, too. Raises what `ask` raises, what the portal said to him who was
-        waited for, `PortalBusy` where his slot lies past the deadline, or `PortalUnavailable` when that comes; where
-        there was no time to wait at all, what `no_time_left` says.
+        `known` is the pair's row as read before; `ask` calls the portal and stores its reply. The source of a row that
+        the caller waited for is portal, too. Raises what `ask` raises, the portal's error to the lease holder,
+        `PortalBusy` where the holder's slot lies past the deadline, `PortalUnavailable` at the deadline, or the error
+        of `no_time_left` where there was no time to wait at all.
         """
         owner, watched, step = uuid.uuid4().hex, Lease(), _FIRST_STEP
         while True:
             try:
-                standing = self._look(wanted, owner, watched)
+                current = self._look(wanted, owner, watched)
             except FAILED as error:
-                # Without a lease the portal may be asked twice, which is better than not at all.
+                # Without a lease the portal may be called twice, which is better than not at all.
                 self._telemetry.note(level=logging.WARNING, unleased=type(error).__name__)
                 return self._or_stale(wanted, known, lambda: ask(Turn(self._clock.now())))
-            row, now = standing.row, self._clock.now()
+            row, now = current.row, self._clock.now()
             if row is not None and wanted.served_by(row, now):
                 return row, _source(row, waited=watched.owner != "")
-            if standing.lease.owner == owner:
+            if current.lease.owner == owner:
                 return self._or_stale(wanted, row, partial(self._leased, wanted, owner, ask))
             if row is not None and wanted.may_be_stale(row, now):
                 return row, "stale"
             if not watched.owner and deadline.left() <= _TOO_LATE:
                 raise no_time_left()
-            watched = standing.lease
+            watched = current.lease
             self._wait(watched, step * self._random.uniform(*_JITTER), deadline)
             step = min(step * _GROWTH, _LONGEST_STEP)
 
     def _look(self, wanted: Wanted, owner: str, watched: Lease) -> Standing:
-        """What stands now; and the lease claimed, unless he who is watched still holds it."""
+        """The stored row and lease; claims the lease, unless the watched holder still has it."""
         if watched.owner:
-            standing, now = self._leases.read(wanted), self._clock.now()
-            if standing.lease.owner == watched.owner and standing.lease.failure:
-                _raise_shared(standing.lease.failure, wanted.how)
-            if wanted.served_by(standing.row, now) or not standing.lease.free(now):
-                return standing
+            current, now = self._leases.read(wanted), self._clock.now()
+            if current.lease.owner == watched.owner and current.lease.failure:
+                _raise_shared(current.lease.failure, wanted.how)
+            if wanted.served_by(current.row, now) or not current.lease.free(now):
+                return current
         return self._leases.claim(wanted, owner)
 
     def _wait(self, lease: Lease, pause: float, deadline: Deadline) -> None:
-        """One step. No further than to where something can still be answered, and not at all for what comes later."""
+        """Sleep one step, at most until there is just time to respond. Raises if the holder's slot comes too late."""
         soon = max(1.0, lease.until - self._clock.now())
         if lease.until - LEASE > deadline.at:
-            raise PortalBusy("The portal is to be asked, but its limit leaves no room in time", retry_after=soon)
+            raise PortalBusy("The portal's rate limit has no free slot before the deadline", retry_after=soon)
         left = deadline.left() - _TOO_LATE
         if left <= 0:
-            raise PortalUnavailable("The portal is being asked, and has not answered in time", retry_after=soon)
+            raise PortalUnavailable(
+                "The portal has not answered another request for this pair in time", retry_after=soon
+            )
         self._clock.sleep(min(pause, left))
 
     def _leased(self, wanted: Wanted, owner: str, ask: Callable[[Turn], Row]) -> Row:
-        """Ask as the holder. The answer ends the lease; where a later one stands already, that serves who waits."""
+        """Call as the lease holder. Storing the row ends the lease; a later stored row answers waiting callers."""
         turn = Turn(self._clock.now(), lambda until: self._leases.extend(wanted, owner, until))
         try:
             row = ask(turn)
@@ -177,15 +181,15 @@ def _source(row: Row, *, waited: bool) -> str:
 
 
 def _shareable(error: BaseException, how: str) -> str:
-    """A failure as it is left for those who wait; empty for what only this attempt met: no slot, no connection."""
+    """A failure as stored for waiting callers; empty for what only this attempt met: no slot, no connection."""
     if not isinstance(error, ChatLookupError) or error.portal_error is None or error.code not in _SHARED:
         return ""
-    said = {"detail": error.detail, "portal_error": error.portal_error, "retry_after": error.retry_after}
-    return json.dumps({"how": how, "code": error.code, "said": said})
+    content = {"detail": error.detail, "portal_error": error.portal_error, "retry_after": error.retry_after}
+    return json.dumps({"how": how, "code": error.code, _ERROR: content})
 
 
 def _raise_shared(failure: str, how: str) -> None:
-    """Raise what the portal said to another, unless he asked in another way."""
+    """Raise the portal's error to the lease holder, unless that called with other options."""
     left = json.loads(failure)
     if left["how"] == how:
-        raise _SHARED[left["code"]](**left["said"])
+        raise _SHARED[left["code"]](**left[_ERROR])

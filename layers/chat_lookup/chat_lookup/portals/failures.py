@@ -1,4 +1,4 @@
-"""What a portal's failure means for whoever called: the one table from its class to an error of ours (design 6)."""
+"""Translates a portal's failures for the caller: the one table from their class to an error of ours (design 6)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -32,7 +32,7 @@ _WHAT_THE_CALLER_GETS: Final[Mapping[ErrorClass, type[ChatLookupError]]] = {
     ErrorClass.CALLER: PortalRefused,
     ErrorClass.NOT_FOUND: ChatNotFound,
 }
-"""Design 6: what the caller gets follows from the class."""
+"""Design 6: the caller's error follows from the class."""
 
 _RETRY_AFTER: Final[Mapping[ErrorClass, float]] = {
     ErrorClass.RETRY: 5,
@@ -42,25 +42,25 @@ _RETRY_AFTER: Final[Mapping[ErrorClass, float]] = {
     ErrorClass.REFRESH: 300,
     ErrorClass.REAUTHORISE: 300,
 }
-"""Seconds after which asking again is of use, where the portal does not say."""
+"""Seconds after which a retry is useful, where the portal names no moment."""
 _LONGEST_BLOCK: Final = 600.0
-"""Operating time is freed after ten minutes at the latest, whatever a portal's clock says (bitrix24.md 6.2)."""
+"""Operating time is freed after ten minutes at the latest, whatever moment a portal names (bitrix24.md 6.2)."""
 
 _WHAT_HAPPENED: Final[Mapping[str, str]] = {
     "TRANSPORT": "The connection to the portal failed",
     "TIMEOUT": "The portal did not answer in time",
-    "NOT_JSON": "What answered at the portal's address did not speak JSON",
-    "PROTOCOL": "The portal's answer could not be understood",
+    "NOT_JSON": "The server at the portal's address did not return JSON",
+    "PROTOCOL": "The portal's reply could not be decoded",
     "PORTAL_RENAMED": "The portal answers with a redirect: it has a new address, which must be given to the service",
     "ADDRESS_REFUSED": "The portal's host has no address that may be called",
     "HTTP_4XX": "The portal refused without naming an error",
     "HTTP_5XX": "The portal failed without naming an error",
 }
-"""Failures that are named by us: the portal said no code, so none is passed on as its own."""
+"""Failures with codes of ours: the portal returned no code, so none is passed on as its own."""
 
 
 def for_caller(error: BitrixError, now: float) -> ChatLookupError:
-    """The error that a caller sees for what a portal did: by class, with the portal's code; its text is for `/rest`."""
+    """The caller's error for a portal's failure: by class, with the portal's code; its text is for `/rest`."""
     kind = _WHAT_THE_CALLER_GETS[error.error_class]
     retry_after = _RETRY_AFTER.get(error.error_class)
     if error.retry_at is not None:
@@ -74,14 +74,14 @@ def for_caller(error: BitrixError, now: float) -> ChatLookupError:
 
 
 _OUTAGES: Final = frozenset({"NOT_JSON", "OTHER", "HTTP_4XX"})
-"""Where the class is RETRY these come from something in front of the portal, whatever the status (bitrix24.md 7.2)."""
+"""Codes that, in the class RETRY, come from a proxy in front of the portal, whatever the status (bitrix24.md 7.2)."""
 
 
 def passing(error: BitrixError) -> bool:
-    """Whether a failure says nothing about what was asked: no answer came, or only that a limit is used up."""
+    """Whether a failure is temporary and does not concern the call itself: no reply, or a limit is used up."""
     if error.error_class is not ErrorClass.RETRY:
         return error.error_class is ErrorClass.LIMIT
-    named = 200 <= error.status < 500  # noqa: PLR2004 - the portal answered, and meant what was asked
+    named = 200 <= error.status < 500  # noqa: PLR2004 - the portal replied, about this call
     return not named or error.metric_code in _OUTAGES
 
 
@@ -89,9 +89,9 @@ _ANSWERS: Final[Mapping[PortalState, tuple[type[ChatLookupError], str]]] = {
     PortalState.UNINSTALLED: (PortalNotInstalled, "The application was uninstalled from this portal"),
     PortalState.REAUTHORISE: (
         PortalReauthorise,
-        "The portal no longer honours our grant; an administrator must open the application in the portal once",
+        "The portal no longer accepts our grant; an administrator must open the application in the portal once",
     ),
-    PortalState.UNPAID: (PortalBlocked, "The portal says that the application or its plan is not paid"),
+    PortalState.UNPAID: (PortalBlocked, "The portal reports that the application or its plan is not paid"),
     PortalState.MISCONFIGURED: (
         PortalMisconfigured,
         "The authorisation server refuses the keys of our application; see the commands apps.list, apps.rotate_secret",
@@ -112,10 +112,10 @@ ASKED_AGAIN: Final = frozenset(
         PortalState.RENAMED,
     }
 )
-"""States that end by themselves: the next caller after `retry_at` looks whether it is over (design 10, Closing)."""
+"""States that may end by themselves: the next call after `retry_at` looks at the portal (design 10, Closing)."""
 FIRST_LOOK: Final = 60.0
 LONGEST_PAUSE: Final = 3600.0
-"""Seconds until the first look, and at most between two of them; each pause is twice the one before."""
+"""Seconds until the first look, and at most between two; each pause is twice the one before."""
 RENAMED_FOR: Final = 7 * 24 * 3600.0
 """Seconds for which the former address of a portal is looked at; after that only on the command portal.start."""
 NEVER: Final = 1e10
@@ -130,22 +130,22 @@ def pause(looks: int) -> float:
 
 
 def next_look(state: PortalState, looks: int, closed_at: float, now: float) -> float:
-    """When a closed portal is looked at once more after its look number `looks` (from 1), which is made `now`."""
+    """The moment of the next look at a closed portal, after its look number `looks` (from 1) at `now`."""
     over = state is PortalState.RENAMED and now >= closed_at + RENAMED_FOR
     return NEVER if over else now + pause(looks)
 
 
 def answer(state: PortalState, code: str, retry_after: float = _LATER) -> ChatLookupError:
-    """The error for a portal in a state that admits nothing, with the portal's own `code` that led to it."""
+    """The error for a portal in a closed state, with the portal's own `code` that led to it."""
     kind, detail = _ANSWERS[state]
     if state is PortalState.STOPPED:
-        # Nothing but an operator's command ends it: no moment to come back can be named.
+        # Only an operator's command ends it: no retry moment can be named.
         return kind(detail)
     return kind(detail, portal_error=code.strip("-") or None, retry_after=min(retry_after, LONGEST_PAUSE))
 
 
 def refusal(state: PortalState, code: str, retry_at: float, now: float) -> ChatLookupError | None:
-    """The same, or None for a portal that may be asked; `retry_at` and `now` are Unix times."""
+    """The same, or None for a portal that may be called; `retry_at` and `now` are Unix times."""
     if state not in _ANSWERS:
         return None
     if state not in ASKED_AGAIN:

@@ -1,4 +1,4 @@
-"""A portal that was closed and is open again: what is published of that, and the port by which it is passed on.
+"""A closed portal that is open again: the record that is published, and the port that queues it.
 
 The process that opens the portal queues the record; the worker publishes it as `portal.recovered` (docs/events.md).
 """
@@ -12,17 +12,17 @@ from chat_lookup.portals.portal import Portal
 
 BLOCKED: Final = "blocked"
 UNREACHABLE: Final = "unreachable"
-"""Beside the states of the record: how a portal was closed whose circuit was open (docs/runbook.md)."""
+"""Besides the states of the record: how a portal with an open circuit was closed (docs/runbook.md)."""
 _VERSION: Final = 1
 _KIND: Final = "portal.recovered"
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """`state` is how the portal was closed, `code` the portal's own that led to it, empty where it named none."""
+    """`state` is how the portal was closed, `code` the portal's code that led to it, empty if there was none."""
 
     event_id: str
-    """32 hexadecimal digits, the same for all processes that saw this one recovery."""
+    """32 hexadecimal digits, the same for all processes that found this recovery."""
     member_id: str
     domain: str
     state: str
@@ -30,12 +30,12 @@ class Recovery:
     recovered_at: float
 
     def to_json(self) -> str:
-        """The message of the queue."""
+        """The queue message."""
         return json.dumps({"version": _VERSION, "kind": _KIND, **asdict(self)}, separators=(",", ":"))
 
 
 class Recoveries(Protocol):
-    """Where a process tells that a portal is open again. It fails nobody."""
+    """Receives the portals that are open again. Never raises."""
 
     def tell(self, portal: Portal, state: str, code: str) -> None:
         """`portal` is the record as it was closed."""
@@ -43,14 +43,14 @@ class Recoveries(Protocol):
 
 
 def recovery_of(portal: Portal, state: str, code: str, now: float) -> Recovery:
-    """The record to queue. A circuit has no moment of closing: there the second stands for it."""
+    """The record to queue. A circuit stores no moment of closing: the current second replaces it."""
     closed = portal.closed_at or int(now)
     identity = hashlib.sha256(f"{_KIND}:{portal.member_id}:{state}:{closed:.6f}".encode()).hexdigest()[:32]
     return Recovery(identity, portal.member_id, portal.domain, state, code.strip("-"), now)
 
 
 def recovery_in(message: str) -> Recovery | None:
-    """The recovery that a message of the queue is; None for any other message."""
+    """The recovery in a queue message; None for any other message."""
     if _KIND not in message:
         return None
     try:
