@@ -1,4 +1,4 @@
-"""What tests run against: a whole stack, a portal, stores; one of each per process. The unit tests have their own."""
+"""Fixtures: a whole stack, a portal, stores; one of each per process. Unit tests have their own conftest.py."""
 
 import itertools
 import os
@@ -23,14 +23,14 @@ from tests.support.stores.tables import Tables, tables_in
 
 _counter = itertools.count()
 
-# On a busy machine examples are slow to make and to run: that is no finding about the code.
+# On a busy machine examples are slow to generate and to run: that is no failure of the code.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_account() -> Iterator[None]:
-    """None of the user's own AWS settings: a test that misses its stores must not find an account."""
+    """Remove the user's own AWS settings, so that a test without stores cannot reach an account."""
     with environment.replaced({}):
         yield
 
@@ -41,7 +41,7 @@ def output(capsys: pytest.CaptureFixture[str]) -> Output:
 
 
 class _Stdout:
-    """Whatever `sys.stdout` is at the moment of writing: pytest puts another in its place before the test begins."""
+    """Writes to the current `sys.stdout`: pytest replaces it before the test begins."""
 
     def write(self, text: str) -> int:
         return sys.stdout.write(text)
@@ -54,32 +54,32 @@ class _Stdout:
 def telemetry(monkeypatch: pytest.MonkeyPatch) -> Telemetry:
     with monkeypatch.context() as patched:
         patched.setattr(sys, "stdout", _Stdout())
-        # A name of its own: Powertools keeps one logger per service, with the output that it began with.
+        # A unique name: Powertools keeps one logger per service, with its first output.
         return Telemetry(service=f"unit-{next(_counter)}", namespace="ChatLookup", level="INFO")
 
 
 @pytest.fixture(scope="session")
 def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The process's one stack; tests take `service`, which begins afresh."""
+    """The process's only stack; tests use `service`, which resets it."""
     with (
         running(Settings(tmp_path_factory.mktemp("stack"), by_webhook=True)) as stack,
         pytest.MonkeyPatch.context() as environ,
     ):
-        # The world's authorities signed nothing here, and to read them takes half of each cold start.
+        # No public authority signed a certificate here, and reading them takes half of each cold start.
         environ.setenv("SSL_CERT_FILE", os.devnull)
         yield Service(stack)
 
 
 @pytest.fixture
 def service(running_service: Service) -> Service:
-    """Portal, stores, functions and API, as they were after the installation."""
+    """Portal, stores, functions and API, reset to their state after the installation."""
     running_service.reset()
     return running_service
 
 
 @pytest.fixture(scope="module")
 def one_stage(running_service: Service) -> Iterator[Stage]:
-    """The module's one stranger beside the stack; tests take `stage`, which begins afresh."""
+    """The module's unknown portal beside the stack; tests use `stage`, which resets it."""
     running_service.reset()
     with staged(running_service.stack) as stage:
         yield stage
@@ -94,7 +94,7 @@ def stage(one_stage: Stage) -> Stage:
 
 @pytest.fixture(scope="session")
 def embedded_aws() -> Iterator[EmbeddedAws]:
-    """Stores of their own, apart from the stack's: moto keeps them by region."""
+    """Stores apart from those of the stack: moto keeps them by region."""
     aws = EmbeddedAws(Template.load(ROOT / "template.yaml"), region="eu-central-1")
     aws.start()
     yield aws
@@ -103,7 +103,7 @@ def embedded_aws() -> Iterator[EmbeddedAws]:
 
 @pytest.fixture
 def tables(embedded_aws: EmbeddedAws) -> Tables:
-    """moto's tables, empty. Nothing that is said of concurrency is proved on them (design 3.6)."""
+    """moto's tables, empty. They prove nothing about concurrency (design 3.6)."""
     found = Tables(embedded_aws.endpoint_url, "eu-central-1", "PortalTable", "CacheTable")
     client = found.client()
     empty(client, found.portal, "pk", "sk")
@@ -113,7 +113,7 @@ def tables(embedded_aws: EmbeddedAws) -> Tables:
 
 @pytest.fixture
 def often_interrupted() -> Iterator[None]:
-    """Threads take turns so often that two steps which are not one are torn apart."""
+    """Switch threads so often that steps that are not atomic are interleaved."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -122,7 +122,7 @@ def often_interrupted() -> Iterator[None]:
 
 @pytest.fixture
 def real_tables() -> Iterator[Tables]:
-    """Tables in the vendor's own engine, DynamoDB Local, made for this test; skipped where there is none."""
+    """Tables in the vendor's own engine, DynamoDB Local, created for this test; skipped without that engine."""
     url = os.environ.get("DYNAMODB_LOCAL_URL")
     if not url:
         pytest.skip("DYNAMODB_LOCAL_URL names no DynamoDB Local")
@@ -132,14 +132,14 @@ def real_tables() -> Iterator[Tables]:
 
 @pytest.fixture(scope="module")
 def shared_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplicationProbe]:
-    """A portal alone, for a module's tests one after the other: they take `probe`, which begins afresh."""
+    """A portal without a stack, for all tests of a module; they use `probe`, which resets it."""
     with ApplicationProbe(tmp_path_factory.mktemp("portal")) as probe:
         yield probe
 
 
 @pytest.fixture(scope="module")
 def bot_probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProbe]:
-    """The same for tests of bots, which take `v1` or `v2`."""
+    """A portal for tests of bots, which use `v1` or `v2`."""
     with BotProbe(tmp_path_factory.mktemp("portal")) as probe:
         yield probe
 

@@ -1,7 +1,7 @@
-"""A day on which everything goes wrong, with secrets in every place that they may pass.
+"""A run in which everything fails, with secrets in every place that they may pass.
 
-test_no_secret_leaves.py runs it in a process of its own and searches all that it prints: the body of each error, each
-traceback, the log of every library at DEBUG. The secrets themselves are written to a file.
+test_no_secret_leaves.py runs it in a separate process and searches its output: the body of each error, each traceback,
+the log of every library at DEBUG. The secrets themselves are written to a file.
 
     python -m tests.chaos.canary_run STATE_DIR SECRETS_FILE
 """
@@ -26,18 +26,18 @@ BOT_TOKEN = "c4narybott0k3n0fap0rta1"
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
 EVENT = {"entity_type": "CRM", "entity_id": "DEAL|1663", "fresh": True}
 SECONDS = 3
-"""What a function has where the day waits for its end: one for the portal, one to begin a call in, one to answer."""
+"""Time-out of the functions that the run waits for: a second each for the portal, to start a call, and to answer."""
 
 
 @dataclass(frozen=True)
 class Day:
-    """What the steps of the day are made of."""
+    """What the steps of the run use."""
 
     service: Service
     url: str
     code: str
     hurried: Functions
-    """The same functions, with little time."""
+    """The same functions with a short time-out."""
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -47,7 +47,7 @@ class Day:
         return self.service.get(f"/v1/chats?{PAIR}&fresh=true{more}")
 
     def behaves(self, **fault: object) -> None:
-        """Have the portal do this from now on, and nothing that it was told before; nor is it held against it."""
+        """Set this fault in place of all former ones, and clear the stored and cached state of the portal."""
         self.service.control("/faults", [])
         if fault:
             self.service.control("/faults", {"method": "*", **fault})
@@ -60,7 +60,7 @@ Step = Callable[[Day], Iterator[object]]
 
 
 def planted_in_requests(day: Day) -> Iterator[object]:
-    """Every secret in every part of a request, with and without a valid key."""
+    """Each secret in each part of a request, with and without a valid key."""
     for secret in map(quote, day.secrets.values()):
         for key in ({"X-Api-Key": day.service.api_key}, {}):
             for path in (
@@ -83,7 +83,7 @@ def planted_in_requests(day: Day) -> Iterator[object]:
 
 
 def planted_in_events(day: Day) -> Iterator[object]:
-    """The same in what operators and state machines send."""
+    """Each secret in events of operators and state machines."""
     for secret in day.secrets.values():
         for event in (
             {"entity_type": "CRM", "entity_id": secret},
@@ -110,7 +110,7 @@ def planted_in_events(day: Day) -> Iterator[object]:
 
 
 def said_by_the_portal(day: Day) -> Iterator[object]:
-    """A portal that quotes what it was called with, and one that breaks off."""
+    """Portal answers that quote the request's secrets, and answers that break off."""
     every = ", ".join(day.secrets.values())
     for fault in (
         {"error": "ACCESS_DENIED", "error_description": every},
@@ -152,7 +152,7 @@ def broken_settings(day: Day) -> Iterator[object]:
 
 
 def stores_that_fail(day: Day) -> Iterator[object]:
-    """No store at all; a secret that says nothing; a secret that cannot be read."""
+    """No store at all; a secret with invalid content; a secret that cannot be read."""
     with replaced(day.service, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}):
         yield day.look_up()
     aws = day.service.stack.backend.aws
@@ -180,7 +180,7 @@ STEPS: tuple[Step, ...] = (
 
 @contextmanager
 def replaced(service: Service, variables: Mapping[str, str]) -> Iterator[None]:
-    """Inside, the functions start anew with other settings."""
+    """Inside, the functions are restarted with other settings."""
     before = {name: os.environ[name] for name in variables}
     os.environ.update(variables)
     service.cold_start()
@@ -192,20 +192,20 @@ def replaced(service: Service, variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def outcome_of(done: Any) -> str:
-    """What came of one action: of a request its status, of an invocation the error's name. Errors are printed whole."""
+    """The outcome of one action: a request's status or the name of an invocation's error; prints errors in full."""
     if isinstance(done, Reply):
         if done.status >= 400:
-            say(done.status, dict(done.headers), done.body.decode())
+            print_words(done.status, dict(done.headers), done.body.decode())
         return str(done.status)
     try:
         done()
-    except Exception as error:  # noqa: BLE001 - whatever a function raises is what Lambda shows
+    except Exception as error:  # noqa: BLE001 - Lambda reports any exception of a function
         traceback.print_exc()
         return type(error).__name__
     return "answered"
 
 
-def say(*words: object) -> None:
+def print_words(*words: object) -> None:
     sys.stdout.write(" ".join(map(str, words)) + "\n")
 
 
@@ -216,7 +216,7 @@ def hurried(stack: LocalStack) -> Functions:
 
 
 def main(state_dir: Path, secrets_file: Path) -> None:
-    # As loud as it can be: whatever library has something to say at DEBUG says it.
+    # The most detailed output: every library logs at DEBUG.
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     with running(Settings(state_dir, environment={"LOG_LEVEL": "DEBUG"}, by_webhook=True)) as stack:
         url, installed = stack.target.endpoint.base_url, Service(stack)
@@ -228,7 +228,7 @@ def main(state_dir: Path, secrets_file: Path) -> None:
         secrets_file.write_text(json.dumps(day.secrets))
         for step in STEPS:
             outcomes = [outcome_of(done) for done in step(day)]
-            say("OUTCOMES", step.__name__, *outcomes)
+            print_words("OUTCOMES", step.__name__, *outcomes)
 
 
 if __name__ == "__main__":

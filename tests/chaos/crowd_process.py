@@ -1,4 +1,4 @@
-"""A process in which many threads look the same pair up at once; built by `bootstrap`, and mortal.
+"""A process in which many threads look the same pair up at once; built by `bootstrap`; a test can kill it.
 
 `Crowd` is its handle in the test; `main` is what runs in it.
 """
@@ -27,7 +27,7 @@ from chat_lookup.observability import invocation
 from local.aws import environment
 from local.shared_clock import SharedClock
 from tests.support.fakes import lambda_context
-from tests.support.forked_process import STANDS, Forked, prepare
+from tests.support.forked_process import READY, Forked, prepare
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,7 +37,7 @@ _PATIENCE: Final = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a process is born with. With a `dynamodb_url` it reaches DynamoDB there, else where its environment says."""
+    """The settings of a process. `dynamodb_url` is the address of DynamoDB, in place of the environment's."""
 
     environment: Mapping[str, str]
     clock_file: Path
@@ -48,7 +48,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A pair of type CRM that `callers` want at once, each of whom has some seconds."""
+    """A pair of type CRM that `callers` look up at once, each within `seconds`."""
 
     entity_id: str
     callers: int = 1
@@ -58,7 +58,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one caller got: a chat, where from and by which method, or the name of the problem."""
+    """The outcome of one caller: a chat with its source and method, or the name of the problem."""
 
     chat_id: int | None = None
     source: str = ""
@@ -67,31 +67,31 @@ class Outcome:
 
 
 class Crowd(Forked):
-    """One process, and what it is asked."""
+    """One process and its look-ups."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(main, setting, patience=_PATIENCE)
 
     def ask(self, question: Question) -> None:
-        """Have its callers look the pair up; what they get is for `outcomes`."""
+        """Have its callers look the pair up; `outcomes` returns the results."""
         self.send(question)
 
     def outcomes(self) -> list[Outcome]:
-        """What came of the question; waits for it."""
+        """Wait for the outcomes of all callers."""
         return cast("list[Outcome]", self.received())
 
 
 def begin(settings: Sequence[Setting]) -> list[Crowd]:
-    """Processes that stand and wait for questions. They are forked from one that has imported all of this already."""
+    """Start processes that wait for questions. They are forked from one that has imported this code already."""
     prepare(__name__)
     crowds = [Crowd(setting) for setting in settings]
     for crowd in crowds:
-        crowd.stands()
+        crowd.wait_until_ready()
     return crowds
 
 
 def main(setting: Setting, pipe: Connection) -> None:
-    """Answer one question after the other, until nobody is there to ask."""
+    """Answer one question after the other until the pipe is closed."""
     sys.stdout = setting.log.open("w", buffering=1)
     process.clock = SharedClock(setting.clock_file)
     reached = aws_clients.dynamodb
@@ -99,7 +99,7 @@ def main(setting: Setting, pipe: Connection) -> None:
         reached = partial(_dynamodb, setting.dynamodb_url)
     with environment.replaced(setting.environment), mock.patch.object(aws_clients, "dynamodb", reached):
         process.services()
-        pipe.send(STANDS)
+        pipe.send(READY)
         with contextlib.suppress(EOFError):
             while True:
                 pipe.send(_looked_up(setting.member_id, pipe.recv()))
@@ -113,7 +113,7 @@ def _looked_up(member_id: str, question: Question) -> list[Outcome]:
 
 
 def _look_up(member_id: str, question: Question, together: Barrier) -> Outcome:
-    """What one caller gets: everything passes the edge that all functions share."""
+    """The outcome for one caller, by way of the entry code that all functions share."""
 
     def work() -> dict[str, object]:
         services, deadline = process.services(), Deadline.after(question.seconds, process.clock)
@@ -131,6 +131,6 @@ def _look_up(member_id: str, question: Question, together: Barrier) -> Outcome:
 
 
 def _dynamodb(url: str, _: object) -> "DynamoDBClient":
-    """A client that many threads may use at once; of the functions each has but one."""
+    """A client for many concurrent threads; a function has only one thread."""
     client = Session().create_client("dynamodb", endpoint_url=url, config=Config(max_pool_connections=64))
     return cast("DynamoDBClient", client)

@@ -1,4 +1,4 @@
-"""Bot events as API Gateway brings them: the documents' samples, with other ids in them (bitrix24.md 5.5, 5.7)."""
+"""Bot events as API Gateway passes them: the documents' samples with other ids (bitrix24.md 5.5, 5.7)."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ _MORE_OF_THE_CHAT: Final = ("entityData1", "entityData2", "entityData3", "parent
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A portal in which an application with a bot is installed; writes what it sends."""
+    """A portal with an application and its bot; builds the events that it sends."""
 
     member_id: str
     domain: str
@@ -30,7 +30,7 @@ class Sender:
     application_token: str = field(repr=False)
 
     def deal_message(self, api: Api, message_id: int, chat_id: int, deal: str, ts: int) -> str:
-        """Somebody mentions the bot in the chat of a deal, `deal` being its id as chats name it."""
+        """A user mentions the bot in the chat of a deal; `deal` is its id as chats name it."""
         changes = {
             "v1": {
                 **_group(chat_id, deal),
@@ -47,7 +47,7 @@ class Sender:
         return self._written(api, sample[api], changes[api], ts)
 
     def join(self, api: Api, chat_id: int, deal: str, ts: int) -> str:
-        """Somebody adds the bot to the chat of a deal."""
+        """A user adds the bot to the chat of a deal."""
         group = {**_group(chat_id, deal), "data[PARAMS][CHAT_TYPE]": "C", "data[PARAMS][MESSAGE_TYPE]": "C"}
         chat = {**_chat(chat_id, deal), "data[dialogId]": f"chat{chat_id}"}
         return self._written(api, f"{api}-join", group if api == "v1" else chat, ts)
@@ -93,7 +93,7 @@ class Sender:
 
 
 def http_event(body: str, *, is_base64: bool, request_id: str) -> Mapping[str, object]:
-    """The gateway's event of one POST; in the cloud it brings forms in base64, on this machine as they are."""
+    """The gateway's event of one POST; in the cloud forms come in base64, on this machine as plain text."""
     return {
         "version": "2.0",
         "routeKey": "POST /bitrix24/events",
@@ -107,7 +107,7 @@ def http_event(body: str, *, is_base64: bool, request_id: str) -> Mapping[str, o
 
 
 def _group(chat_id: int, deal: str) -> Mapping[str, str]:
-    """How events of v1 tell the chat of a deal."""
+    """The fields of a deal's chat in events of v1."""
     return {
         "data[PARAMS][CHAT_ID]": str(chat_id),
         "data[PARAMS][DIALOG_ID]": f"chat{chat_id}",
@@ -117,7 +117,7 @@ def _group(chat_id: int, deal: str) -> Mapping[str, str]:
 
 
 def _chat(chat_id: int, deal: str) -> Mapping[str, str]:
-    """The same in v2."""
+    """The fields of a deal's chat in events of v2."""
     return {
         "data[chat][id]": str(chat_id),
         "data[chat][dialogId]": f"chat{chat_id}",
@@ -131,7 +131,7 @@ def _chat(chat_id: int, deal: str) -> Mapping[str, str]:
 
 @cache
 def _fields(sample: str, former_bot: str, bot: str) -> Mapping[str, str]:
-    """A sample's fields by their names on the wire, in which another bot stands."""
+    """A sample's fields by their names on the wire, with another bot's id."""
     tree = json.loads((SAMPLES / f"{sample}.json").read_text("utf-8"))
     return {
         name.replace(f"[{former_bot}]", f"[{bot}]"): bot if value == former_bot else value

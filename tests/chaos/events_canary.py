@@ -1,7 +1,7 @@
-"""Bot events with a token in every place that one may have, on good days and bad ones, with everything at DEBUG.
+"""Bot events with a token in every possible place, with and without faults, and with all logs at DEBUG.
 
-test_events_no_token.py runs it in a process of its own and searches all that the functions print, send to AWS and leave
-behind. The tokens themselves, and what was sent and left, are written to files.
+test_events_no_token.py runs it in a separate process and searches all that the functions print, send to AWS and store.
+The tokens themselves, and what was sent and stored, are written to files.
 
     python -m tests.chaos.events_canary STATE_DIR FOLDER
 """
@@ -35,27 +35,27 @@ from tests.support.service import Service
 
 _TOKENS: Final = frozenset({"accesstoken", "refreshtoken", "applicationtoken", "authid", "refreshid"})
 _TEXTS: Final = ("[MESSAGE]", "[MESSAGE_ORIGINAL]", "[text]", "[params]", "[COMMAND_PARAMS]", "[name]", "[NAME]")
-"""Ends of fields in which people's words stand."""
+"""Ends of the names of fields with users' texts."""
 _ELSEWHERE: Final = ("data[AUTH_ID]", "data[REFRESH_ID]", "data[more][deep][ACCESS_TOKEN]", "data[auth][refreshToken]")
-"""Where no document has a token."""
+"""Fields that hold no token in the documents."""
 
 
 @dataclass
 class Tap:
-    """Everything that passes between portals, functions and AWS; `tokens` are those that came or were stored."""
+    """Records what passes between portals, functions and AWS; `tokens` are those received or stored."""
 
     tokens: set[str] = field(default_factory=set)
     sent: list[str] = field(default_factory=list)
-    """What the functions sent to AWS, but for Secrets Manager, whose part it is to know tokens."""
+    """The requests of the functions to AWS, except to Secrets Manager, which stores tokens."""
 
-    def heard(self, function: str, event: object) -> None:
-        """A function is invoked: with a portal's event, perhaps."""
+    def record_event(self, function: str, event: object) -> None:
+        """Record the tokens in the event of an invocation, if it is a portal's event."""
         if function == "EventsFunction" and isinstance(event, Mapping):
             body = base64.b64decode(event["body"]).decode() if event["isBase64Encoded"] else str(event["body"])
             self.tokens |= {value for name, value in _fields_of(body) if _is_token(name)}
 
-    def passed(self, request: AWSPreparedRequest) -> None:
-        """A function calls AWS."""
+    def record_request(self, request: AWSPreparedRequest) -> None:
+        """Record a function's request to AWS."""
         target = header(request, "X-Amz-Target")
         if not target.startswith("secretsmanager"):
             self.sent.append(f"{target} {request.url} {text(request)}")
@@ -65,7 +65,7 @@ class Tap:
 
 @dataclass(frozen=True)
 class Day:
-    """What the steps of the day are made of."""
+    """What the steps of the run use."""
 
     service: Service
 
@@ -74,7 +74,7 @@ class Day:
         return self.service.stack.backend.aws.queue_url("NoSuchQueue")
 
     def wait_for(self, events: int) -> None:
-        """Wait until the worker has been through so many since the last mark, one way or the other."""
+        """Wait until the worker has processed this many events since the last mark, with or without success."""
         eventually(lambda: sum(line.get("message") == "event" for line in self.service.logs()) >= events)
 
     def post(self, body: str, content_type: str = FORM) -> int:
@@ -82,12 +82,12 @@ class Day:
         return self.service.request("POST", "/bitrix24/events", headers, body.encode()).status
 
     def every_sample(self) -> Iterator[int]:
-        """Each sample once, with a token of its own in each place, and that of its sender among people's words."""
+        """Send each sample once, with its own token in each place, and the sender's token in users' texts."""
         for path in sorted(SAMPLES.glob("*.json")):
             yield self.post(self.planted(path))
 
     def planted(self, path: Path, **changes: str) -> str:
-        """A sample as the installed portal would send it."""
+        """A sample as the installed portal sends it, with planted tokens."""
         fields = dict(php.flat(json.loads(path.read_text("utf-8"))))
         fields |= {name: canary(f"{path.stem} {name}") for name in (*fields, *_ELSEWHERE) if _is_token(name)}
         word = canary(f"{path.stem} {_ELSEWHERE[0]}")
@@ -103,7 +103,7 @@ class Day:
 
 
 def samples(day: Day) -> Iterator[int]:
-    """As forms, as JSON, and under a name that nobody knows."""
+    """The samples as forms, as JSON, and under an unknown event name."""
     yield from day.every_sample()
     for path in sorted(SAMPLES.glob("*.json")):
         tree = php.decode_query(day.planted(path, **{"data[message][id]": "4711", "ts": "1771999999"}))
@@ -112,7 +112,7 @@ def samples(day: Day) -> Iterator[int]:
 
 
 def forgeries(day: Day) -> Iterator[int]:
-    """Events that nobody proves, with tokens of whoever wrote them; and bodies that cannot be read."""
+    """Events without proof, with the forger's own tokens; and bodies that cannot be read."""
     for path in sorted(SAMPLES.glob("*.json")):
         for name in ("auth[application_token]", "auth[member_id]"):
             yield day.post(day.planted(path, **{name: canary(f"forged {path.stem} {name}")[:32]}))
@@ -121,8 +121,8 @@ def forgeries(day: Day) -> Iterator[int]:
 
 
 def live(day: Day) -> Iterator[int]:
-    """What the local portal sends by itself while people use the bot."""
-    for said in (
+    """Events that the local portal itself sends while users use the bot."""
+    for reply in (
         day.service.say("deal 1663"),
         day.service.say("/chatid DEAL|1663"),
         day.service.say("hello"),
@@ -130,23 +130,23 @@ def live(day: Day) -> Iterator[int]:
         day.service.say("@Chat Lookup, deal 1663", chat_id=1437),
         day.service.say("/chatid", chat_id=1437),
     ):
-        yield from (each["status"] for each in said["sent"])
+        yield from (each["status"] for each in reply["sent"])
 
 
 def queue_that_refuses(day: Day) -> Iterator[int]:
-    """The worker is invoked by itself."""
+    """The queue fails; the worker is invoked directly."""
     with replaced(day.service, {"EVENT_QUEUE_URL": day.no_queue}):
         yield from day.every_sample()
 
 
 def all_refuses(day: Day) -> Iterator[int]:
-    """Events are lost."""
+    """The queue and the worker fail; events are lost."""
     with replaced(day.service, {"EVENT_QUEUE_URL": day.no_queue, "WORKER_FUNCTION": "NoSuchFunction"}):
         yield from day.every_sample()
 
 
 def worker_that_fails(day: Day) -> Iterator[int]:
-    """Nothing can be published, or learned: the worker tells why, with tracebacks."""
+    """The worker cannot publish or cache and logs the reason, with tracebacks."""
     for broken in ({"EVENT_BUS": "no-such-bus"}, {"CACHE_TABLE": "NoSuchTable"}):
         with replaced(day.service, broken):
             day.service.mark()
@@ -156,7 +156,7 @@ def worker_that_fails(day: Day) -> Iterator[int]:
 
 
 def store_that_fails(day: Day) -> Iterator[int]:
-    """Nobody can be proved."""
+    """The store fails, so no event can be proved."""
     with replaced(day.service, {"PORTAL_TABLE": "NoSuchTable"}):
         yield from day.every_sample()
 
@@ -173,12 +173,12 @@ STEPS: Final[tuple[Callable[[Day], Iterable[int]], ...]] = (
 
 
 def canary(place: str) -> str:
-    """A token that stands in one place and nowhere else."""
+    """The token of one place, different in each place."""
     return hashlib.sha256(place.encode()).hexdigest()[:48]
 
 
 def main(state_dir: Path, folder: Path) -> None:
-    # As loud as it can be: whatever library has something to say at DEBUG says it.
+    # The most detailed output: every library logs at DEBUG.
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     loud = {"LOG_LEVEL": "DEBUG", "PUBLISH_TEXT": "true"}
     with tapped() as tap, running(Settings(state_dir, environment=loud)) as stack:
@@ -196,18 +196,18 @@ def main(state_dir: Path, folder: Path) -> None:
 
 @contextmanager
 def tapped() -> Iterator[Tap]:
-    """Inside, everything that the functions hear and send is overheard."""
+    """Inside, all events and requests of the functions are recorded."""
     tap, invoke, send = Tap(), Functions.invoke, URLLib3Session.send
 
-    def heard(functions: Functions, logical_id: str, event: object) -> object:
-        tap.heard(logical_id, event)
+    def invoked(functions: Functions, logical_id: str, event: object) -> object:
+        tap.record_event(logical_id, event)
         return invoke(functions, logical_id, event)
 
-    def passed(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
-        tap.passed(request)
+    def carried(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
+        tap.record_request(request)
         return send(session, request)
 
-    with mock.patch.object(Functions, "invoke", heard), mock.patch.object(URLLib3Session, "send", passed):
+    with mock.patch.object(Functions, "invoke", invoked), mock.patch.object(URLLib3Session, "send", carried):
         yield tap
 
 
@@ -216,7 +216,7 @@ def _fields_of(body: str) -> Iterable[tuple[str, str]]:
 
 
 def _is_token(name: str) -> bool:
-    """Whether a field is called like a token, in any spelling."""
+    """Whether a field has the name of a token, in any spelling."""
     return name.rstrip("]").rpartition("[")[2].lower().replace("_", "") in _TOKENS
 
 

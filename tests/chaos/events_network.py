@@ -1,6 +1,6 @@
-"""The network between functions and AWS on a bad day: answers that are lost after the commit, requests refused.
+"""A faulty network between functions and AWS: answers lost after the commit, requests refused.
 
-It stands where a client's connection is, so that everything above it, the SDK's own repeating too, is as it is.
+It replaces the connection of a client, so that everything above it, the SDK's own retries included, is unchanged.
 """
 
 import json
@@ -23,14 +23,14 @@ _DYNAMODB: Final = "DynamoDB_20120810"
 _INVOKE: Final = "lambda.Invoke"
 _FIRST_TRY: Final = "attempt=1"
 _EVENT_ID: Final = re.compile(r'\\"event_id\\":\\"([0-9a-f]{32})')
-_REFUSAL: Final = json.dumps({"__type": "InternalFailure", "message": "the service is not well"}).encode()
+_REFUSAL: Final = json.dumps({"__type": "InternalFailure", "message": "set by the test"}).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """Shares of what goes wrong. `lost`: of all calls, whose first answer never comes. `refused_sends` and
-    `refused_invocations`: of messages to the queue and of invocations of the worker, however often they are tried.
-    `refused_entries`: of all events, which the bus takes at no time while this weather lasts.
+    """Shares of faults. `lost`: of all calls, whose first answer is lost. `refused_sends` and `refused_invocations`: of
+    messages to the queue and of invocations of the worker, at every attempt. `refused_entries`: of all events, which
+    the bus always refuses under this weather.
     """
 
     lost: float = 0.0
@@ -38,7 +38,7 @@ class Weather:
     refused_invocations: float = 0.0
     refused_entries: float = 0.0
 
-    def shuns(self, event_id: str) -> bool:
+    def refuses_entry(self, event_id: str) -> bool:
         """Whether the bus refuses this event."""
         return zlib.crc32(event_id.encode()) % 1000 < 1000 * self.refused_entries
 
@@ -47,17 +47,17 @@ FAIR: Final = Weather()
 
 
 class Network:
-    """`dynamodb_url` is where the tables are; every other service is where the functions look for AWS."""
+    """Carries requests: to `dynamodb_url` for the tables, to the functions' AWS endpoint for all other services."""
 
     def __init__(self, weather: Weather, dynamodb_url: str, seed: str) -> None:
         self._weather = weather
         self._dynamodb_url = dynamodb_url.encode()
-        # A row of chances for each, so that what is refused does not hang on how often something else is asked.
+        # One random sequence each, so that refusals of one kind do not depend on the number of other calls.
         self._losing, self._sending, self._invoking = (Random(f"{seed} {what}") for what in ("lost", "sent", "invoked"))  # noqa: S311 - repeatable
         self._refused: set[str] = set()
 
     def between(self) -> AbstractContextManager[None]:
-        """Inside, this process reaches AWS by this network and no other way."""
+        """Inside, this process reaches AWS only through this network."""
         return sending_by(self._send)
 
     def _send(self, go: Callable[[], AWSResponse], request: AWSPreparedRequest) -> AWSResponse:
@@ -81,25 +81,25 @@ class Network:
         if action == _INVOKE:
             return self._invoking.random() < weather.refused_invocations
         if action == "AWSEvents.PutEvents":
-            return any(map(weather.shuns, _EVENT_ID.findall(text(request))))
+            return any(map(weather.refuses_entry, _EVENT_ID.findall(text(request))))
         return False
 
 
 class _Body(BytesIO):
-    """What a response is read from."""
+    """The body of a response."""
 
     def stream(self, **_: object) -> Iterator[bytes]:
         yield self.read()
 
 
 def _invocation(request: AWSPreparedRequest) -> str:
-    """What all tries of one call have in common."""
+    """The id that all attempts of one call share."""
     return header(request, "amz-sdk-invocation-id")
 
 
 @contextmanager
 def sending_by(send: Callable[[Callable[[], AWSResponse], AWSPreparedRequest], AWSResponse]) -> Iterator[None]:
-    """Have `send` carry each request of botocore's; it is given what would have sent it, and the request."""
+    """Have `send` carry each request of botocore; it receives the original send function and the request."""
     real = URLLib3Session.send
 
     def carried(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
@@ -110,7 +110,7 @@ def sending_by(send: Callable[[Callable[[], AWSResponse], AWSPreparedRequest], A
 
 
 def header(request: AWSPreparedRequest, name: str) -> str:
-    """A header of a call; empty if it has none of that name."""
+    """A header of a call; empty if it is missing."""
     value = request.headers.get(name, "")
     return value.decode() if isinstance(value, bytes) else str(value)
 

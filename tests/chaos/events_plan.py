@@ -1,4 +1,4 @@
-"""What a portal sends in a run, and what has to come of it."""
+"""The events that a portal sends in a run, and their expected results."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -9,18 +9,18 @@ from typing import Any, Final
 from tests.chaos.events_bodies import APIS, Sender, http_event
 
 Key = tuple[str, int]
-"""What an event is, whichever way it is told: a message by its id, a joining by the id of its chat."""
+"""Identifies an event, however often it is sent: a message by its id, a join by the id of its chat."""
 EMPLOYEES: Final = (1, 2, 3)
 
-_QUESTIONS, _JOININGS = 0.15, 0.08
+_QUESTIONS, _JOINS = 0.15, 0.08
 """Shares of all events; the rest are messages in deals' chats."""
 _MESSAGES_OF_A_CHAT: Final = 6
 _CONTESTED: Final = 20
-"""Of so many deals of which events tell, the portal itself has named another chat for one."""
+"""For one of this many deals in events, the portal itself has named another chat."""
 _TWICE: Final = 20
-"""Of so many events one is sent a second time."""
+"""One of this many events is sent a second time."""
 _LATEST_REPEAT: Final = 200
-"""A second sending comes at most so many sendings after the first."""
+"""The most sendings between the first and the second sending of an event."""
 _SENT_AT: Final = 1_771_940_028
 _FIRST_CHAT, _FIRST_CHAT_OF_OTHERS = 1_000_000, 5_000_000
 _LINK: Final = re.compile(r"IM_DIALOG=chat([0-9]+)")
@@ -28,11 +28,11 @@ _LINK: Final = re.compile(r"IM_DIALOG=chat([0-9]+)")
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One thing that happens in the portal, in which a deal and its chat have a part.
+    """One event of the portal about a deal and its chat.
 
-    `body` is its event as it is sent, `again` as it would be sent a second time, at another moment; what names no
-    message would be another event then, and is the same to the second. Of a `question` the chat is the answer; in a
-    `contested` event it is another than the portal's own.
+    `body` is the event as it is sent, `again` as it is sent a second time, at another moment. An event without a
+    message is repeated unchanged, since at another moment it would be another event. The chat of a `question` is its
+    answer; that of a `contested` event differs from the portal's own.
     """
 
     key: Key
@@ -54,7 +54,7 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run's events; the same for the same seed and number."""
+    """The events of a run; they depend only on the seed and the number."""
 
     happenings: tuple[Happening, ...]
     sendings: tuple[Sending, ...]
@@ -71,23 +71,23 @@ class Plan:
 
     @property
     def contested(self) -> Mapping[str, int]:
-        """The deals that the portal was asked for before, each with the chat that it named."""
+        """The deals for which the portal was asked before the run, each with the chat that it named."""
         return {each.deal: _FIRST_CHAT_OF_OTHERS + each.chat_id for each in self.happenings if each.contested}
 
-    def heard(self, arrived: Collection[Key]) -> Mapping[str, int]:
-        """What the cache has to say of the deals of which events told: each with its chat."""
-        told = {each.deal: each.chat_id for each in self.happenings if each.key in arrived and not each.question}
-        return {**told, **self.contested}
+    def expected_hints(self, arrived: Collection[Key]) -> Mapping[str, int]:
+        """The expected cache rows of the deals in the arrived events: each deal with its chat."""
+        from_events = {each.deal: each.chat_id for each in self.happenings if each.key in arrived and not each.question}
+        return {**from_events, **self.contested}
 
 
 def key_of(detail: Mapping[str, Any]) -> Key:
-    """Which event a published one is."""
+    """The key of a published event."""
     message = detail["message"]
     return ("message", message["message_id"]) if message else ("join", detail["chat"]["chat_id"])
 
 
 def chats_named(text: str) -> list[int]:
-    """The chats that an answer of the bot links to."""
+    """The chats that a bot's answer links to."""
     return [int(number) for number in _LINK.findall(text)]
 
 
@@ -99,7 +99,7 @@ def _happening(sender: Sender, number: int, count: int, random: Random) -> Happe
         text = random.choice((f"deal {chat_id}", f"CRM DEAL|{chat_id}", f"Сделка {chat_id}"))
         body, again = (sender.question(api, number + 1, user, text, ts) for ts in (sent_at, sent_at + 3))
         return Happening(message, f"DEAL|{chat_id}", chat_id, body, again, question=True)
-    if share < _QUESTIONS + _JOININGS:
+    if share < _QUESTIONS + _JOINS:
         chat_id = _FIRST_CHAT + 2 * count + number
         body = sender.join(api, chat_id, f"DEAL|{chat_id}", sent_at)
         return Happening(("join", chat_id), f"DEAL|{chat_id}", chat_id, body, body)
@@ -110,7 +110,7 @@ def _happening(sender: Sender, number: int, count: int, random: Random) -> Happe
 
 
 def _sendings(happenings: Collection[Happening], random: Random) -> Iterator[Sending]:
-    """Every event in its turn; one of twenty once more, a while later."""
+    """Every event in order; one of twenty again, some sendings later."""
     turns = [(float(number), each, each.body) for number, each in enumerate(happenings)]
     turns += [
         (number + random.uniform(0, _LATEST_REPEAT), each, each.again)

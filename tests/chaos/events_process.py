@@ -1,4 +1,4 @@
-"""A process in which functions run as Lambda runs them: with a memory of its own, and mortal.
+"""A process in which functions run as Lambda runs them: with its own memory; a test can kill it.
 
 `Process` is its handle in the test; `main` is what runs in it.
 """
@@ -12,14 +12,14 @@ from typing import Final
 
 from chat_lookup.bootstrap import (
     process,
-    services,  # noqa: F401 - as said
+    services,  # noqa: F401 - see below
 )
 
-# Not used here, but by every function: the process that all are forked from is to have them.
-from chat_lookup.bot import answerer  # noqa: F401 - as said
+# Not used here, but by every function: the process that all are forked from has to import them.
+from chat_lookup.bot import answerer  # noqa: F401 - see above
 from chat_lookup.events import (
-    receiver,  # noqa: F401 - as said
-    worker,  # noqa: F401 - as said
+    receiver,  # noqa: F401 - see above
+    worker,  # noqa: F401 - see above
 )
 from local.aws import environment
 from local.aws.function_output import FunctionOutput
@@ -27,14 +27,14 @@ from local.aws.lambda_runtime import Functions
 from local.shared_clock import SharedClock
 from local.template.reader import Template
 from tests.chaos.events_network import Network, Weather
-from tests.support.forked_process import STANDS, Forked
+from tests.support.forked_process import READY, Forked
 
 _PATIENCE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a process is born with."""
+    """The settings of a process."""
 
     template: Template
     variables: Mapping[str, str]
@@ -46,7 +46,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an invocation: an answer, or the name of the exception that was raised."""
+    """The outcome of an invocation: an answer, or the name of the raised exception."""
 
     answer: object = None
     raised: str = ""
@@ -57,15 +57,15 @@ class Killed(Exception):
 
 
 class Process(Forked):
-    """One process, and what it is invoked with, one after the other. Its `name` tells its log from all others."""
+    """One process, which runs one invocation after the other. Its log has its `name`."""
 
     def __init__(self, setting: Setting, name: str) -> None:
         super().__init__(main, setting, name, patience=_PATIENCE)
 
     def invoke(self, function: str, event: object, killed_after: float | None = None) -> Outcome:
-        """Run a function and wait for it. Raises `Killed` if it takes longer than `killed_after` seconds."""
+        """Run a function and wait for it. Kills the process and raises `Killed` after `killed_after` seconds."""
         self.send((function, event))
-        if killed_after is not None and not self.says(killed_after):
+        if killed_after is not None and not self.has_message(killed_after):
             self.stop()
             raise Killed
         outcome = self.received()
@@ -74,14 +74,14 @@ class Process(Forked):
 
 
 def main(setting: Setting, name: str, pipe: Connection) -> None:
-    """Run what comes, until nobody is there any more."""
+    """Run each received invocation until the pipe is closed."""
     process.clock = SharedClock(setting.clock_file)
     functions = Functions(setting.template, FunctionOutput(setting.folder / f"{name}.jsonl"))
     network = Network(setting.weather, setting.dynamodb_url, name)
     with environment.replaced(setting.variables), network.between(), contextlib.suppress(EOFError):
         with functions.output.capturing():
-            process.working()  # whoever dies is to die at work, and not while it is built
-        pipe.send(STANDS)
+            process.working()  # built before the first invocation, so that a kill happens during one
+        pipe.send(READY)
         while True:
             pipe.send(_run(functions, *pipe.recv()))
 
@@ -89,5 +89,5 @@ def main(setting: Setting, name: str, pipe: Connection) -> None:
 def _run(functions: Functions, function: str, event: object) -> Outcome:
     try:
         return Outcome(functions.invoke(function, event))
-    except Exception as error:  # noqa: BLE001 - whatever a function raises is what Lambda sees
+    except Exception as error:  # noqa: BLE001 - Lambda reports any exception of a function
         return Outcome(raised=type(error).__name__)

@@ -1,4 +1,4 @@
-"""A portal with a bot, the queue, and the functions in processes of their own, on tables of the real engine."""
+"""A portal with a bot, the queue, and the functions in separate processes, on tables of the real engine."""
 
 import json
 import os
@@ -30,14 +30,14 @@ from tests.support.repository import ROOT
 from tests.support.stores.tables import Tables, tables_in
 
 REGION: Final = "eu-north-1"
-"""Queues and a bus apart from those of other tests: moto keeps them by region."""
+"""A region of its own, apart from the queues and the bus of other tests: moto keeps them by region."""
 APPLICATION_TOKEN: Final = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 _PACE: Final = {"rate": 1000, "burst": 100_000}
 
 
 @dataclass
 class Scene:
-    """`setting` is what processes are born with; `folder` has their logs."""
+    """A portal, AWS and the settings of processes, whose logs are in the folder of `setting`."""
 
     probe: PortalProbe
     aws: EmbeddedAws
@@ -48,11 +48,11 @@ class Scene:
     _numbers: Iterator[int] = field(default_factory=count)
 
     def processes(self, kind: str, weather: Weather) -> Callable[[], Process]:
-        """Begins processes that stand; their logs are named by their kind."""
+        """A function that starts a process and waits until it is ready; its log has the name of its kind."""
 
         def start() -> Process:
             process = Process(replace(self.setting, weather=weather), f"{kind} {next(self._numbers)}")
-            process.stands()
+            process.wait_until_ready()
             return process
 
         return start
@@ -62,7 +62,7 @@ class Scene:
         return Workers(self.aws, template, clock, random, self.processes("worker", weather), chances)
 
     def add_chats(self, plan: Plan) -> None:
-        """The portal has the chats that are asked for, and has been asked for those that events will contest."""
+        """Add the chats that users ask for to the portal, and the portal's answers for contested deals to the cache."""
         for question in plan.questions.values():
             pair = {"entity_type": "CRM", "entity_id": question.deal}
             self.probe.tell("/chats", {**pair, "chat_id": question.chat_id})
@@ -72,38 +72,38 @@ class Scene:
             cache.put(self.sender.member_id, self.generation, ref, chat_id, method="im.chat.get", asked_at=now)
 
     def redrive(self) -> Outcome:
-        """What an operator does when all is well again."""
+        """Redrive all dead letters, as an operator does after the faults."""
         process = self.processes("admin", FAIR)()
         try:
             return process.invoke("AdminFunction", {"command": "events.redrive", "limit": 10_000})
         finally:
             process.stop()
 
-    # --- what is left behind -------------------------------------------------------------------------------------
+    # --- results -------------------------------------------------------------------------------------------------
 
     def cached(self) -> Mapping[str, int]:
-        """The deals that the cache knows, each with its chat; 0 for what it takes for none."""
-        # Whoever died while he asked leaves a lease behind, and no row.
+        """The cached deals, each with its chat; 0 for a negative row."""
+        # A process that was killed while it asked leaves a lease without a row.
         rows = (item for item in self._items("CHAT#") if "asked_at" in item)
         return {row["entity_id"]["S"]: int(row.get("chat_id", {"N": "0"})["N"]) for row in rows}
 
     def claims(self) -> Mapping[int, str]:
-        """The messages whose answers were claimed, each with what became of it."""
+        """The messages whose answers were claimed, each with the state of its claim."""
         found = {item["pk"]["S"].rpartition("#")[2]: item["state"]["S"] for item in self._items("ANSWER#")}
         return {int(message): state for message, state in found.items()}
 
     def answers(self) -> list[dict[str, Any]]:
-        """What the bot said."""
+        """The bot's messages."""
         response = self.probe.http.request("GET", self.probe.portal.control_url + "/messages")
         messages: list[dict[str, Any]] = response.json()
         return messages
 
     def counted(self, metric: str) -> float:
-        """The sum of a metric over all that every process printed, those included that did not live to print all."""
+        """The sum of a metric over the output of all processes, killed ones included."""
         return sum(sum(blob[metric]) for blob in self._printed() if metric in blob)
 
     def lines(self, message: str) -> int:
-        """How many lines of the log have this message."""
+        """The number of log lines with this message."""
         return Counter(line.get("message") for line in self._printed())[message]
 
     def _items(self, prefix: str) -> Iterator[Mapping[str, Any]]:
@@ -117,7 +117,7 @@ class Scene:
 
 @contextmanager
 def running_scene(dynamodb_url: str, folder: Path) -> Iterator[Scene]:
-    """A portal whose application is installed, with a bot; nothing has happened yet."""
+    """A portal with an installed application and its bot, before any event."""
     prepare(events_process.__name__)
     template = Template.load(ROOT / "template.yaml")
     aws = EmbeddedAws(template, region=REGION)
@@ -151,7 +151,7 @@ def _installed(probe: PortalProbe, aws: EmbeddedAws, tables: Tables, template: T
     variables = {
         **environment.variables(template, filled),
         **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGION),
-        "SSL_CERT_FILE": os.devnull,  # the world's authorities signed nothing here, and reading them takes long
+        "SSL_CERT_FILE": os.devnull,  # no public authority signed a certificate here, and reading them takes long
     }
     sender = Sender(record.member_id, record.domain, bot_id, APPLICATION_TOKEN)
     logs = folder / "logs"
@@ -161,7 +161,7 @@ def _installed(probe: PortalProbe, aws: EmbeddedAws, tables: Tables, template: T
 
 
 def _bot(probe: PortalProbe, access_token: str) -> int:
-    """Register the application's bot; its id."""
+    """Register the application's bot; return its id."""
     fields = {"code": "chat_lookup", "properties": {"name": "Lookup"}, "eventMode": "fetch"}
     url = f"{probe.portal.portal_url}/rest/imbot.v2.Bot.register"
     answer = probe.http.request("POST", url, json={"auth": access_token, "fields": fields}).json()

@@ -1,5 +1,5 @@
-"""The worker as AWS runs it, in processes that die in the midst of their work; what brings work to them is the local
-run's own (`local.event_sources`, `local.invoking`)."""
+"""The worker as AWS runs it, in processes that are killed during their work; the local run's own code invokes them
+(`local.event_sources`, `local.invoking`)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 QUEUE: Final = "EventQueue"
 DEAD_LETTERS: Final = "DeadLetterQueue"
 VISIBILITY: Final = 180.0
-"""Seconds after which messages that were not deleted are seen again (template.yaml)."""
+"""Seconds after which messages that were not deleted are visible again (template.yaml)."""
 _LONGEST_S: Final = 600.0
 _FIRST_GUESS_S: Final = 0.2
 _AT_ONCE: Final = 10
@@ -36,24 +36,24 @@ _LOOK_AGAIN_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Chances:
-    """Shares of the worker's invocations: of those in which its process is to die, and of those whose messages are
-    delivered once more although they were worked."""
+    """Shares of the worker's invocations: those in which its process is killed, and those whose messages are delivered
+    again although they were processed."""
 
     death: float = 0.0
     repetition: float = 0.0
 
 
 class Failed(Exception):
-    """An invocation failed, as Lambda sees it."""
+    """A failed invocation, as Lambda reports it."""
 
 
 @dataclass
 class Workers:
-    """Processes, which `start` begins; `came_to` counts what became of their invocations.
+    """Worker processes, which `start` creates; `outcomes` counts the outcomes of their invocations.
 
-    What was not done comes again when `time_passes` is called, and not before: the visibility time-out is three
-    minutes of the machine's time. Invocations that nobody waits for are not repeated, for the same reason: they end in
-    the dead-letter queue at once.
+    Messages that were not processed are delivered again when `time_passes` is called, and not before: the visibility
+    time-out is three minutes of the machine's time. For the same reason asynchronous invocations are not retried: they
+    go to the dead-letter queue at once.
     """
 
     aws: EmbeddedAws
@@ -62,7 +62,7 @@ class Workers:
     random: Random
     start: Callable[[], Process]
     chances: Chances
-    came_to: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
     _idle: "Queue[Process]" = field(default_factory=Queue)
     _again: dict[str, str] = field(default_factory=dict)
     _unanswered: int = 0
@@ -72,8 +72,8 @@ class Workers:
 
     @contextmanager
     def at_work(self, count: int) -> Iterator[None]:
-        """Inside, messages and asynchronous invocations are worked by so many processes at a time."""
-        # Lambda's address asks no more of functions than that they can be invoked.
+        """Inside, `count` processes at a time process messages and asynchronous invocations."""
+        # The Lambda API calls only `invoke` of the functions.
         invocations = Invocations(cast(Functions, self), self._bury, self.clock, pauses_s=())
         self.aws.serve_functions(self._noted(invocations))
         with ExitStack() as closing:
@@ -88,22 +88,22 @@ class Workers:
             yield
 
     def renew(self, start: Callable[[], Process], chances: Chances) -> None:
-        """Put other processes in the place of these, when nothing is worked."""
+        """Replace all processes, while no message is in work."""
         self.start, self.chances = start, chances
         for _ in range(self._idle.qsize()):
             self._idle.get().stop()
             self._idle.put(self.start())
 
     def keep_up(self, most: int) -> None:
-        """Wait until no more messages than this can be seen: with thousands of them moto takes forever."""
-        self._until(lambda: standing(self.aws, QUEUE)[0] < most)
+        """Wait until fewer than `most` messages are visible: with thousands of them moto is too slow."""
+        self._until(lambda: message_counts(self.aws, QUEUE)[0] < most)
 
     def settle(self) -> None:
-        """Wait until nothing is left that can be worked now."""
+        """Wait until no message and no invocation can be processed now."""
         self._until(self._settled)
 
     def time_passes(self) -> bool:
-        """Three minutes later: what was not done is seen again. Whether there is anything."""
+        """Advance by the visibility time-out and make unprocessed messages visible; return whether there are any."""
         self.clock.advance(VISIBILITY)
         again, self._again = list(self._again.values()), {}
         for start in range(0, len(again), _AT_ONCE):
@@ -117,11 +117,11 @@ class Workers:
         return bool(again)
 
     def invoke(self, function: str, event: object) -> object:
-        """Run the worker in the first process that is free. Raises `Failed`, for a process that died, too."""
+        """Run the worker in the first free process. Raises `Failed`, also if the process was killed."""
         process = self._idle.get(timeout=_LONGEST_S)
         with self._lock:
             death, repetition = (self.random.random() < each for each in (self.chances.death, self.chances.repetition))
-            # At any moment of its work, and now and then only when that is done.
+            # At any moment of its work, or shortly after it.
             lifetime = self.random.uniform(0, 1.2 * self._usual_s) if death else None
         outcome, began = Outcome(raised="Runtime.ExitError"), self._machine.now()
         try:
@@ -129,63 +129,63 @@ class Workers:
         except Killed:
             process = self.start()
             with self._lock:
-                self.came_to["killed"] += 1
+                self.outcomes["killed"] += 1
         finally:
             self._idle.put(process)
         return self._passed_on(event, outcome, self._machine.now() - began, repetition=repetition)
 
     def _passed_on(self, event: object, outcome: Outcome, took_s: float, *, repetition: bool) -> object:
-        """The answer, if it reaches who asked; messages that come again are kept in mind."""
+        """Return the answer if it reaches the caller; record the messages that are delivered again."""
         handles = _handles(event)
         again = frozenset(handles) if outcome.raised or repetition else failed(outcome.answer, list(handles))
         with self._lock:
             self._again |= {name: handles[name] for name in again}
             if outcome.raised or (repetition and handles):
-                self.came_to["raised" if outcome.raised else "repeated"] += 1
+                self.outcomes["raised" if outcome.raised else "repeated"] += 1
                 raise Failed(outcome.raised)
-            self.came_to["handed back"] += len(again)
+            self.outcomes["handed back"] += len(again)
             self._usual_s = 0.9 * self._usual_s + 0.1 * took_s
             self._unanswered -= not handles
         return outcome.answer
 
     def _noted(self, invocations: "WSGIApplication") -> "WSGIApplication":
-        """Lambda's address, of which we know how much it has taken upon itself."""
+        """The Lambda API, with a count of the accepted invocations."""
 
         def invoked(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
             with self._lock:
                 self._unanswered += 1
-                self.came_to["invoked"] += 1
+                self.outcomes["invoked"] += 1
             return invocations(environ, start_response)
 
         return invoked
 
     def _bury(self, queue: str, record: str) -> None:
-        """An asynchronous invocation failed for the last time."""
+        """Send the record of a finally failed asynchronous invocation to the dead-letter queue."""
         self.aws.sqs().send_message(QueueUrl=self.aws.queue_url(queue), MessageBody=record)
         with self._lock:
             self._unanswered -= 1
-            self.came_to["buried"] += 1
+            self.outcomes["buried"] += 1
 
     def _until(self, happened: Callable[[], bool]) -> None:
-        """Waits, looking seldom: each look costs moto milliseconds that others need."""
+        """Wait for a condition, checking seldom: each check takes milliseconds of moto that the workers need."""
         deadline = Deadline.after(_LONGEST_S, self._machine)
         while not happened():
-            assert deadline.left() > 0, f"it did not happen: {self.came_to}"
+            assert deadline.left() > 0, f"the condition did not hold in time: {self.outcomes}"
             self._machine.sleep(_LOOK_AGAIN_S)
 
     def _settled(self) -> bool:
-        visible, hidden = standing(self.aws, QUEUE)
+        visible, hidden = message_counts(self.aws, QUEUE)
         with self._lock:
             return visible == self._unanswered == 0 and hidden == len(self._again)
 
 
-def standing(aws: EmbeddedAws, queue: str) -> tuple[int, int]:
-    """How many messages of a queue can be seen, and how many were received and not deleted yet."""
-    told = aws.sqs().get_queue_attributes(QueueUrl=aws.queue_url(queue), AttributeNames=["All"])["Attributes"]
-    return int(told["ApproximateNumberOfMessages"]), int(told["ApproximateNumberOfMessagesNotVisible"])
+def message_counts(aws: EmbeddedAws, queue: str) -> tuple[int, int]:
+    """The numbers of visible messages in a queue, and of those received but not deleted yet."""
+    attributes = aws.sqs().get_queue_attributes(QueueUrl=aws.queue_url(queue), AttributeNames=["All"])["Attributes"]
+    return int(attributes["ApproximateNumberOfMessages"]), int(attributes["ApproximateNumberOfMessagesNotVisible"])
 
 
 def _handles(event: object) -> dict[str, str]:
-    """The receipt handles of a batch by their messages' ids; of an asynchronous invocation none."""
+    """The receipt handles of a batch by message id; none for an asynchronous invocation."""
     records = event.get("Records", []) if isinstance(event, Mapping) else []
     return {record["messageId"]: record["receiptHandle"] for record in records}

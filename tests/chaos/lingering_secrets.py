@@ -1,4 +1,4 @@
-"""Secrets Manager as it is and moto is not: whoever was deleted is refused for days, by name and by ARN."""
+"""Behaviour of Secrets Manager that moto lacks: a deleted secret is refused for days, by name and by ARN."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 _ACTIONS: Final = ("CreateSecret", "GetSecretValue", "PutSecretValue", "DeleteSecret", "DescribeSecret")
 _REFUSED: Final = 400
-_SAID: Final = {
+_ERROR: Final = {
     "Code": "InvalidRequestException",
     "Message": "You can't perform this operation on the secret because it is scheduled for deletion.",
 }
 
 
 class LingeringSecrets:
-    """Stands between clients and moto; `gone` are the ARNs of all that was deleted since."""
+    """Refuses requests for deleted secrets, between clients and moto; `gone` lists the ARNs of deleted secrets."""
 
     def __init__(self) -> None:
         self.gone: list[str] = []
 
     def attach(self, client: "SecretsManagerClient") -> "SecretsManagerClient":
-        """The same client, which is told the truth from now on."""
+        """Make this client get the refusals from now on; return it."""
         for action in _ACTIONS:
             client.meta.events.register(f"before-parameter-build.secretsmanager.{action}", self._note)
             client.meta.events.register(f"before-call.secretsmanager.{action}", self._answer)  # type: ignore[arg-type]  # botocore takes what a handler returns for the answer
@@ -36,7 +36,7 @@ class LingeringSecrets:
         named = str(context["named"])
         if any(named in (arn, name_of(arn)) for arn in self.gone):
             metadata = {"HTTPStatusCode": _REFUSED, "HTTPHeaders": {}, "RetryAttempts": 0}
-            return AWSResponse("", _REFUSED, HTTPHeaders(), None), {"Error": _SAID, "ResponseMetadata": metadata}
+            return AWSResponse("", _REFUSED, HTTPHeaders(), None), {"Error": _ERROR, "ResponseMetadata": metadata}
         if model.name == "DeleteSecret":
             self.gone.append(named)
         return None

@@ -1,4 +1,4 @@
-"""Bodies that strangers send: brackets, digits, depth, escapes and blanks, in each form that is read before a proof."""
+"""Hostile bodies: brackets, digits, depth, escapes and blanks, in each format that is parsed before a proof."""
 
 import json
 import math
@@ -37,7 +37,7 @@ _PART_NAMES: Final = ("auth", "a", "a[b]", "a[]", "auth[x]", "%61uth", "access_t
 
 
 def bodies(rnd: Random, count: int, largest: int = USUAL, smallest: int = SMALLEST) -> Iterator[bytes]:
-    """So many bodies, their sizes as many between 20 and 200 bytes as between 2,000 and 20,000."""
+    """`count` bodies with log-uniform sizes: as many of 20 to 200 bytes as of 2,000 to 20,000."""
     shapes = (_fields, _fields, _fields, _run, _deep_name, _numbered, _json_list, _json_object, _json_deep, _parts)
     for _ in range(count):
         size = int(math.exp(rnd.uniform(math.log(smallest), math.log(largest))))
@@ -53,7 +53,7 @@ def _written(rnd: Random, pattern: str, position: int) -> str:
 
 
 def _fields(rnd: Random, size: int) -> str:
-    """Fields of a few shapes again and again, as many as have room."""
+    """Fields of a few shapes, repeated up to the size."""
     shapes = [rnd.choice(_NAMES) + rnd.choice(_KEYS) + rnd.choice(_ENDS) for _ in range(rnd.choice((1, 1, 2, 5)))]
     return rnd.choice(_BEGINNINGS) + _repeated(rnd, shapes, "&", size)
 
@@ -78,7 +78,7 @@ def _deep_name(rnd: Random, size: int) -> str:
 
 
 def _numbered(rnd: Random, size: int) -> str:
-    """One key of many digits, and then indexes that come after it."""
+    """One key of many digits, followed by implicit indexes."""
     return f"a[{_digits(rnd)}]=1&" + rnd.choice(("a[]=1&", "a[]&", "a[][]=&", "a[9][]=1&")) * (size // 4)
 
 

@@ -1,4 +1,4 @@
-"""A soak in one process: time that only the day moves, and chances that hang on a seed alone."""
+"""A soak in one process: only the run moves its clock, and the faults depend on the seed alone."""
 
 from collections.abc import Callable, Mapping
 from random import Random
@@ -41,7 +41,7 @@ LOOKUPS: Final = 120
 A_ROUND: Final = 10
 BETWEEN_ROUNDS: Final = 2.5 * 3600
 SECONDS: Final = 10.0
-"""What a look-up has."""
+"""Deadline of a look-up."""
 _LASTING: Final = 0.2
 """Of all troubles."""
 _A_STORE_TAKES: Final = 0.005
@@ -52,14 +52,14 @@ Outcome = tuple[int, str]
 
 
 class Chances:
-    """Draws what goes wrong, as soon as it is `foul`. Every draw is made in turn: the same seed, the same day."""
+    """Draws faults while `foul` is set. All draws use one sequence: the same seed gives the same run."""
 
     def __init__(self, seed: str) -> None:
         self.foul = False
         self._random = Random(seed)  # noqa: S311 - repeatable
 
     def trouble(self) -> Trouble | None:
-        """For one call to the portal: mostly none."""
+        """The trouble of one call to the portal, mostly none."""
         if not self.foul or self._random.random() > SHARE_OF_TROUBLE:
             return None
         return self._random.choice(LASTING if self._random.random() < _LASTING else NOISE)
@@ -70,14 +70,14 @@ class Chances:
         return self._random.choice(SERVER_TROUBLES)
 
     def blow(self) -> str:
-        """For one call to a store, with all that the SDK does to repeat it."""
+        """The fault of one call to a store, including the SDK's retries of it."""
         if not self.foul:
             return ""
         return self._random.choices(("", "throttled", "repeated", "lost"), (0.94, 0.02, 0.02, 0.02))[0]
 
 
 class FoulStore:
-    """A client of AWS, whose calls are refused, are carried out twice, or are carried out and not answered."""
+    """An AWS client whose calls are refused, executed twice, or executed without an answer."""
 
     def __init__(self, client: object, chances: Chances, clock: ManualClock) -> None:
         self._client = client
@@ -103,7 +103,7 @@ class FoulStore:
 
 
 class FoulServer(FakeAuthorisationServer):
-    """An authorisation server that does not always issue."""
+    """An authorisation server that sometimes fails."""
 
     chances: Chances
 
@@ -122,7 +122,7 @@ class FoulServer(FakeAuthorisationServer):
 
 
 class Day:
-    """One process, its portal and its stores, which are empty."""
+    """One process, its portal and its empty stores."""
 
     def __init__(self, stores: Stores, telemetry: Telemetry, patch: pytest.MonkeyPatch, seed: str) -> None:
         self.plan = Plan.of(LOOKUPS, A_ROUND, 1, seed)
@@ -148,16 +148,16 @@ class Day:
         self._key = built.keys.create(MEMBER_ID, "soak", ["lookup"], None)[0]
 
     def outcomes(self) -> list[Outcome]:
-        """What every look-up came to; each is looked at, too."""
-        told = []
+        """Run every look-up, check each, and return their outcomes."""
+        outcomes = []
         for number, questions in enumerate(self.plan.rounds):
             self._round = number
             self._chances.foul = False
             heal(self._portals, self._portal)
             self._clock.advance(BETWEEN_ROUNDS)
             self._chances.foul = True
-            told += [self._outcome(question) for question in questions]
-        return told
+            outcomes += [self._outcome(question) for question in questions]
+        return outcomes
 
     def _outcome(self, question: Question) -> Outcome:
         began, (deal,) = self._clock.now(), question.deals
@@ -171,7 +171,7 @@ class Day:
         return status, body["source"] if status == 200 else name_of(body)
 
     def _answer(self, params: Mapping[str, object]) -> object:
-        """What the portal says, or what keeps it from that."""
+        """The portal's answer, or its trouble."""
         trouble = self._chances.trouble()
         self._clock.advance(_A_PORTAL_TAKES)
         if trouble is not None:
@@ -183,7 +183,7 @@ class Day:
 
     def _clients(self, stores: Stores) -> Clients:
         def none() -> Any:
-            raise AssertionError("no look-up has to do with queues")
+            raise AssertionError("look-ups use no queues")
 
         dynamodb, secrets = (FoulStore(each, self._chances, self._clock) for each in (stores.dynamodb, stores.secrets))
         return Clients(cast("DynamoDBClient", dynamodb), cast("SecretsManagerClient", secrets), none, none)

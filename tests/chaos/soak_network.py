@@ -1,6 +1,6 @@
-"""The network between functions and their stores in a soak: calls that are refused, answers that are lost.
+"""A faulty network between functions and their stores in a soak: refused calls, lost answers.
 
-It stands where a client's connection is, so that the SDK's own repeating is as it is.
+It replaces the connection of a client, so that the SDK's own retries are unchanged.
 """
 
 import json
@@ -27,8 +27,7 @@ _BAD_REQUEST: Final = 400
 
 
 class Blow(StrEnum):
-    """What happens to one call: at its first try, or however often it is tried. What is lost is an answer, after the
-    commit."""
+    """The fault of one call, at its first attempt or at every attempt. A lost answer is lost after the commit."""
 
     THROTTLED = "throttled"
     THROTTLED_THROUGHOUT = "throttled throughout"
@@ -45,11 +44,11 @@ SHARES: Final[Mapping[str, Mapping[Blow, float]]] = {
     },
     SECRETS: dict.fromkeys(Blow, 0.05),
 }
-"""Of all calls to a service; a look-up that asks the portal makes half a dozen."""
+"""Shares of all calls to a service; a look-up that asks the portal makes about six."""
 
 
 class FoulNetwork:
-    """`dynamodb_url` is where the tables are; secrets are where the functions look for AWS."""
+    """Carries requests: to `dynamodb_url` for the tables, to the functions' AWS endpoint for secrets."""
 
     def __init__(self, dynamodb_url: str, seed: str) -> None:
         self.struck: Counter[tuple[str, Blow]] = Counter()
@@ -59,7 +58,7 @@ class FoulNetwork:
         self._lock = Lock()
 
     def between(self) -> AbstractContextManager[None]:
-        """Inside, this process reaches its stores by this network and no other way."""
+        """Inside, this process reaches its stores only through this network."""
         return sending_by(self._send)
 
     def _send(self, go: Callable[[], AWSResponse], request: AWSPreparedRequest) -> AWSResponse:
@@ -76,7 +75,7 @@ class FoulNetwork:
         return answer
 
     def _blow(self, service: str, invocation: str, *, first: bool) -> Blow | None:
-        """What strikes this try."""
+        """The fault of this attempt."""
         with self._lock:
             if not first:
                 return self._blows.get(invocation)
@@ -91,7 +90,7 @@ class FoulNetwork:
 
 
 class _Body(BytesIO):
-    """What a response is read from."""
+    """The body of a response."""
 
     def stream(self, **_: object) -> Iterator[bytes]:
         yield self.read()

@@ -1,4 +1,4 @@
-"""What is asked in a soak, what goes wrong meanwhile, and what may be answered; the same for the same seed."""
+"""The look-ups of a soak, the faults meanwhile, and the accepted answers; they depend only on the seed."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,11 +11,11 @@ from chat_lookup.portals.store import Portals
 
 METHOD: Final = "im.chat.get"
 SHARE_OF_TROUBLE: Final = 0.2
-"""Of the calls to a portal, so many go wrong."""
+"""Share of the calls to a portal that fail."""
 _NOT_FAULTS: Final = frozenset({"ADDRESS_REFUSED", "PORTAL_RENAMED"})
-"""What we refuse to call answers nothing; and who moves, moves for good (test_renamed_portals)."""
+"""A refused address is never called; and a renamed portal stays renamed (test_renamed_portals)."""
 _USUAL_STATUS: Final[Mapping[str, int]] = {"HTTP_4XX": 400, "HTTP_5XX": 500, "OTHER": 400}
-"""Of rows that hold for any status; else it is 200."""
+"""The status for rows that hold for any status; 200 for all others."""
 _PAGE: Final = "<html><body>Something else answers here</body></html>"
 _FORMS: Final[Mapping[str, Mapping[str, object]]] = {
     "TRANSPORT": {"drop": True},
@@ -25,9 +25,9 @@ _FORMS: Final[Mapping[str, Mapping[str, object]]] = {
     "HTTP_4XX": {"body": {}},
     "HTTP_5XX": {"body": {}},
     "EMPTY": {"error": ""},
-    "OTHER": {"error": "NEVER_HEARD_OF"},
+    "OTHER": {"error": "UNDOCUMENTED"},
 }
-"""What is sent where our own name stands for it; of all others the code is."""
+"""The faults behind our own names; for all other rows the portal sends the code."""
 _LASTING_CODES: Final = frozenset(
     {
         "OVERLOAD_LIMIT", "PORTAL_DELETED", "ACCESS_DENIED", "PAYMENT_REQUIRED", "TIMEOUT", "insufficient_scope",
@@ -41,8 +41,8 @@ _LASTING_CLASSES: Final = frozenset({ErrorClass.REFRESH, ErrorClass.REAUTHORISE,
 class Trouble:
     """One way in which a call goes wrong.
 
-    `code` is how it is counted, empty for what fails nothing; `fault` is what the local portal is told. What is
-    `lasting` changes how the next calls fare, too.
+    `code` is the code that is counted, empty if no call fails; `fault` is the setting for the local portal. A `lasting`
+    trouble affects later calls, too.
     """
 
     code: str
@@ -52,7 +52,7 @@ class Trouble:
 
     @property
     def said(self) -> str:
-        """The code that is sent, or our own name for what has none."""
+        """The code that is sent, or our own name for a trouble without one."""
         return str(self.fault.get("error", self.code))
 
 
@@ -75,23 +75,23 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
     Trouble("PROTOCOL", {"body": {"result": {"ID": "none of yours"}}}, 200),
     Trouble("", {"delay_ms": 250}),
 )
-"""Every code of the error table that a look-up can meet, answers that are cut, garbled and late."""
+"""Every code of the error table that a look-up can get; truncated, malformed and late answers."""
 SERVER_TROUBLES: Final[tuple[Trouble, ...]] = (
     *_troubles([row for row in ROWS if row.where is Where.AUTH_SERVER]),
     Trouble("TRANSPORT", {"drop": True}),
     Trouble("", {"delay_ms": 250}),
 )
-"""The same of the authorisation server. Its answers are not cut: a pair of tokens that nobody got is lost for good."""
+"""Troubles of the authorisation server. Its answers are not truncated: a pair that is not received is lost for good."""
 NOISE: Final[tuple[Trouble, ...]] = tuple(trouble for trouble in TROUBLES if not trouble.lasting)
-"""What may happen to any call at any time."""
+"""Troubles of any call at any time."""
 LASTING: Final[tuple[Trouble, ...]] = tuple(trouble for trouble in TROUBLES if trouble.lasting)
 _A_FEW: Final = 2
 
 
 def faults_of_a_round(struck: Collection[str], drawn: str) -> list[dict[str, object]]:
-    """What a local portal is told for a round, `drawn` being its seed: a few troubles once for certain, and noise.
+    """The faults of a local portal for a round with the seed `drawn`: a few troubles that are certain once, and noise.
 
-    Those come first whose codes have not `struck` yet.
+    Troubles whose codes have not `struck` yet come first.
     """
     random = Random(drawn)  # noqa: S311 - repeatable
     unmet = [each for each in TROUBLES if each.code not in struck]
@@ -101,20 +101,20 @@ def faults_of_a_round(struck: Collection[str], drawn: str) -> list[dict[str, obj
     soon = {"probability": 0.3, "seed": drawn}
     return [
         *({"method": "*", **each.fault, "times": 1} for each in certain if not each.lasting),
-        # What is lasting comes a little later: what follows hangs on it.
+        # A lasting trouble comes a little later, since it affects the calls after it.
         *({"method": "*", **each.fault, "times": 1, **soon} for each in certain if each.lasting),
-        # Some errors are taken for a word on how the request was sent, which is sent in another way then.
+        # After some errors the request is sent again in another form: two faults are needed.
         *({"method": "oauth/token", **each.fault, "times": 2} for each in issuing),
         *({"method": "*", **each.fault, **noise} for each in NOISE),
     ]
 
 
-# -- what is asked -----------------------------------------------------------------------------------------------------
+# -- look-ups ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request: some deals of a portal, in a batch if there are several. `key` opens the API."""
+    """One request: some deals of a portal, in a batch if there are several. `key` is an API key."""
 
     portal: int
     deals: tuple[int, ...]
@@ -128,9 +128,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The look-ups of a soak, in rounds; within a round no chat is made.
+    """The look-ups of a soak, in rounds; within a round no chat is created.
 
-    `made_in` tells in which round the chat of a deal is made; -1 before all, None never.
+    `made_in` is the round in which the chat of a deal is created; -1 before all, None never.
     """
 
     rounds: tuple[tuple[Question, ...], ...]
@@ -138,12 +138,12 @@ class Plan:
 
     @classmethod
     def of(cls, count: int, a_round: int, portals: int, seed: str, batches: float = 0.0) -> "Plan":
-        """`count` look-ups, of whose requests a share are `batches`; `a_round` is how many requests a round has."""
+        """`count` look-ups; `batches` is the share of batch requests, `a_round` the number of requests in a round."""
         random = Random(f"{seed} questions")  # noqa: S311 - repeatable
         deals, left, questions = max(10, count // 4), count, []
         while left > 0:
             size = 8 if random.random() < batches else 1
-            # Some deals are asked for often, most of them seldom.
+            # Some deals are looked up often, most of them seldom.
             numbers = tuple(int(deals * random.random() ** 2) for _ in range(min(size, left)))
             questions.append(Question(random.randrange(portals), numbers, random.random() < _FRESH))
             left -= len(numbers)
@@ -156,7 +156,7 @@ class Plan:
         return deal % len(self.rounds) if deal % 5 == 0 else -1
 
     def chat_of(self, portal: int, deal: int, number: int) -> int | None:
-        """What a portal says of a deal in a round: of no deal two portals say the same."""
+        """A portal's chat of a deal in a round; it differs between portals."""
         made_in = self.made_in(deal)
         return None if made_in is None or made_in > number else (portal + 1) * 1_000_000 + deal
 
@@ -168,12 +168,12 @@ def entity_id(deal: int) -> str:
     return f"DEAL|{deal}"
 
 
-# -- what people do ----------------------------------------------------------------------------------------------------
+# -- what users do -----------------------------------------------------------------------------------------------------
 
 
 def heal(portals: Portals, portal: Portal) -> None:
-    """Between two rounds somebody pays, opens or installs the application, tells a webhook's new address, and grants
-    what is missing; `portal` is the record that it began with. The pair of tokens is good: the server only said else.
+    """Between two rounds a user pays, opens or installs the application, gives a webhook's new address, and grants
+    missing scopes; `portal` is the first record. The pair of tokens stays valid: the server's errors were simulated.
     """
     record = portals.named(portal.member_id)
     if record.state in (PortalState.UNINSTALLED, PortalState.REAUTHORISE):
@@ -184,11 +184,11 @@ def heal(portals: Portals, portal: Portal) -> None:
         portals.states.change(record, scopes={"SS": sorted(portal.scopes or ())})
 
 
-# -- what may be answered ----------------------------------------------------------------------------------------------
+# -- accepted answers --------------------------------------------------------------------------------------------------
 
 
 def is_an_answer(outcome: Mapping[str, Any]) -> bool:
-    """Whether something is told of a pair: a chat, or that there is none. A portal's own code for that tells nothing:
+    """Whether the outcome is an answer: a chat, or that the pair has none. A portal's own code for the latter is none:
     it may be one of our troubles."""
     if outcome.get("chat_id") is not None:
         return True
@@ -197,7 +197,7 @@ def is_an_answer(outcome: Mapping[str, Any]) -> bool:
 
 
 def is_right(outcome: Mapping[str, Any], chat_id: int | None) -> bool:
-    """Whether what is told of a pair is true; a failure tells nothing."""
+    """Whether the answer for a pair is correct; a failure is no answer."""
     return not is_an_answer(outcome) or outcome.get("chat_id") == chat_id
 
 

@@ -1,4 +1,4 @@
-"""A process that answers many requests at a time, with a memory of its own and a bad network to its stores.
+"""A process that serves many requests at a time, with its own memory and a faulty network to its stores.
 
 `Process` is its handle in the test; `main` is what runs in it.
 """
@@ -29,7 +29,7 @@ _PATIENCE: Final = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a process is born with."""
+    """The settings of a process."""
 
     variables: Mapping[str, str]
     clock_file: Path
@@ -39,22 +39,22 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a request was answered, and how many seconds of the clock that took."""
+class Reply:
+    """The response to a request, and the seconds of the clock that it took."""
 
     status: int
     body: Mapping[str, Any]
     seconds: float
 
     def outcomes(self) -> Sequence[Mapping[str, Any]]:
-        """What was told of each pair; a request that failed as a whole tells the same of all."""
+        """The outcome of each pair; a request that failed as a whole has one for all."""
         if self.status != 200:
             return [{"chat_id": None, "problem": self.body}]
         return cast("Sequence[Mapping[str, Any]]", self.body.get("results", [self.body]))
 
 
 class Process(Forked):
-    """One process, and what it is asked."""
+    """One process and its requests."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(main, setting, patience=_PATIENCE)
@@ -62,12 +62,12 @@ class Process(Forked):
     def ask(self, questions: Sequence[Question]) -> None:
         self.send(questions)
 
-    def told(self) -> Sequence[Told]:
-        """What each question was answered; waits for it."""
-        return cast("Sequence[Told]", self.received())
+    def replies(self) -> Sequence[Reply]:
+        """Wait for the replies to all questions."""
+        return cast("Sequence[Reply]", self.received())
 
     def end(self) -> Counter[tuple[str, Blow]]:
-        """Stop it; what struck its calls to the stores."""
+        """Stop the process; return the faults of its calls to the stores."""
         self.send(None)
         struck = cast("Counter[tuple[str, Blow]]", self.received())
         self.stop()
@@ -75,13 +75,13 @@ class Process(Forked):
 
 
 def begin(settings: Sequence[Setting]) -> list[Process]:
-    """Processes that wait for questions. They are forked from one that has imported all of this already."""
+    """Start processes that wait for questions. They are forked from one that has imported this code already."""
     prepare(__name__)
     return [Process(setting) for setting in settings]
 
 
 def main(setting: Setting, pipe: Connection) -> None:
-    """Answer what comes, until nothing more is to come."""
+    """Answer each received list of questions until None is received."""
     process.clock = SharedClock(setting.clock_file)
     network = FoulNetwork(setting.dynamodb_url, setting.seed)
     with (
@@ -96,10 +96,10 @@ def main(setting: Setting, pipe: Connection) -> None:
         pipe.send(network.struck)
 
 
-def _asked(question: Question) -> Told:
+def _asked(question: Question) -> Reply:
     began = process.clock.now()
     response = _batch(question) if question.is_batch else _single(question)
-    return Told(response["statusCode"], lookup_function.body(response), process.clock.now() - began)
+    return Reply(response["statusCode"], lookup_function.body(response), process.clock.now() - began)
 
 
 def _single(question: Question) -> dict[str, Any]:

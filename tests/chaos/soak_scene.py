@@ -1,4 +1,4 @@
-"""Two portals, one that is installed by OAuth and one that is reached by webhook, and what a soak leaves behind."""
+"""Two portals, one installed by OAuth and one reached by webhook, and the results of a soak."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from local.aws.embedded import EmbeddedAws
 from local.template.reader import Template
 from tests.chaos.soak_network import Blow
 from tests.chaos.soak_plan import Plan, Question, entity_id, faults_of_a_round, heal
-from tests.chaos.soak_process import Process, Setting, Told, begin
+from tests.chaos.soak_process import Process, Reply, Setting, begin
 from tests.support.portals.oauth_installation import SCOPES, Stores, added, known
 from tests.support.portals.portal_probe import PortalProbe
 from tests.support.repository import ROOT
@@ -26,26 +26,26 @@ from tests.support.stores.tables import Tables, tables_in
 
 PROCESSES: Final = 4
 REGION: Final = "eu-central-1"
-"""Where the embedded stores of the tests keep secrets."""
+"""The region of the tests' embedded stores, which keep the secrets."""
 RATE: Final = 1000.0
 BURST: Final = 1000
-"""The plan of both portals, as they keep to it and as the service knows it."""
+"""The plan of both portals, as they enforce it and as the service stores it."""
 BETWEEN_ROUNDS: Final = 3 * 3600.0
-"""Seconds: whatever ends by itself has ended, tokens have expired, and after nine rounds answers are stale."""
+"""Seconds: temporary states and tokens have expired, and after nine rounds answers are stale."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question with the round in which it was asked, and what was answered."""
+    """A question, its round, and its reply."""
 
     question: Question
     round: int
-    told: Told
+    reply: Reply
 
 
 @dataclass
 class Soak:
-    """What came of a soak: every answer, what struck the stores' calls, and the processes' logs."""
+    """The results of a soak: every reply, the faults of the stores' calls, and the processes' logs."""
 
     plan: Plan
     asked: list[Asked] = field(default_factory=list)
@@ -53,11 +53,12 @@ class Soak:
     lines: list[Mapping[str, Any]] = field(default_factory=list)
 
     def outcomes(self) -> Iterator[tuple[Asked, int, Mapping[str, Any]]]:
-        """Each deal that was asked for, with what was told of it."""
+        """Each requested deal with its outcome."""
         for asked in self.asked:
-            told = asked.told.outcomes()
-            deals = asked.question.deals
-            for deal, outcome in zip(deals, told if len(told) == len(deals) else [*told] * len(deals), strict=True):
+            outcomes, deals = asked.reply.outcomes(), asked.question.deals
+            if len(outcomes) != len(deals):
+                outcomes = [*outcomes] * len(deals)
+            for deal, outcome in zip(deals, outcomes, strict=True):
                 yield asked, deal, outcome
 
     def counted(self, metric: str, dimension: str) -> Counter[str]:
@@ -71,13 +72,13 @@ class Soak:
 
 @dataclass
 class Printed:
-    """What a process prints, line by line."""
+    """The output of a process, line by line."""
 
     log: Path
     _read: int = 0
 
     def more(self) -> Iterator[Mapping[str, Any]]:
-        """The lines since the last time."""
+        """The lines since the last call."""
         with self.log.open("rb") as file:
             file.seek(self._read)
             yield from map(json.loads, file)
@@ -86,7 +87,7 @@ class Printed:
 
 @dataclass
 class Scene:
-    """The portals as the service knows them, each with a key to the API."""
+    """The stored portals, each with an API key."""
 
     probes: Sequence[PortalProbe]
     stores: Stores
@@ -96,7 +97,7 @@ class Scene:
     folder: Path
 
     def soak(self, plan: Plan, seed: str) -> Soak:
-        """Ask everything, round by round; between them time passes, people heal what they must, chats are made."""
+        """Send all questions, round by round; between rounds time passes, users repair portals, chats are created."""
         soak = Soak(plan)
         logs = [self.folder / f"process {number}.jsonl" for number in range(PROCESSES)]
         processes = begin([replace(self.setting, log=log, seed=f"{seed} {log.stem}") for log in logs])
@@ -119,7 +120,7 @@ class Scene:
         for process, share in zip(processes, shares, strict=True):
             process.ask(share)
         for process, share in zip(processes, shares, strict=True):
-            yield from (Asked(*each) for each in zip(share, [number] * len(share), process.told(), strict=True))
+            yield from (Asked(*each) for each in zip(share, [number] * len(share), process.replies(), strict=True))
 
     def _prepare(self, plan: Plan, number: int, seed: str, struck: Collection[str]) -> None:
         self.probes[0].clock.advance(BETWEEN_ROUNDS)
@@ -135,7 +136,7 @@ class Scene:
 
 @contextmanager
 def running_scene(dynamodb_url: str, aws: EmbeddedAws, folder: Path) -> Iterator[Scene]:
-    """Both portals, known to the service; secrets are in `aws`, tables in the real engine."""
+    """Both portals, stored in the service; secrets are in `aws`, tables in the real engine."""
     with PortalProbe(folder) as installed, PortalProbe(folder) as hooked, tables_in(dynamodb_url) as tables:
         probes = (installed, hooked)
         for probe in probes:
@@ -158,12 +159,12 @@ def _variables(tables: Tables, aws: EmbeddedAws, probes: Sequence[PortalProbe]) 
         "LOCAL_HOSTS": ",".join(host for probe in probes for host in probe.portal.local_hosts),
         "PORTAL_TABLE": tables.portal,
         "CACHE_TABLE": tables.cache,
-        **dict.fromkeys(("EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), ""),  # no look-up has to do with them
+        **dict.fromkeys(("EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), ""),  # look-ups do not use them
     }
     return {
         **environment.variables(Template.load(ROOT / "template.yaml"), filled),
         **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGION),
-        "SSL_CERT_FILE": os.devnull,  # the world's authorities signed nothing here, and reading them takes long
+        "SSL_CERT_FILE": os.devnull,  # no public authority signed a certificate here, and reading them takes long
     }
 
 

@@ -1,9 +1,8 @@
-"""Nothing that was accepted is lost and nothing is answered twice, whoever dies and whatever is sent twice.
+"""No accepted event is lost and no question is answered twice, even if workers are killed and events are sent twice.
 
-The events function and the worker run in processes of their own. The worker's are killed in the midst of their work,
-the queue refuses a part of the events, AWS's answers get lost after the commit, the bus refuses some events until the
-trouble is over; then an operator has the dead letters sent again, once. EVENTS is how many events there are, SEED what
-the chances hang on.
+The events function and the worker run in separate processes. Worker processes are killed during their work, the queue
+refuses a part of the events, AWS's answers are lost after the commit, the bus refuses some events until the faults end;
+then an operator redrives the dead letters once. EVENTS is the number of events, SEED the seed of all random choices.
 """
 
 import os
@@ -19,36 +18,36 @@ from local.aws.event_bus import Entry
 from tests.chaos.events_network import FAIR, Weather
 from tests.chaos.events_plan import Key, Plan, chats_named, key_of
 from tests.chaos.events_scene import Scene, running_scene
-from tests.chaos.events_workers import DEAD_LETTERS, QUEUE, Chances, Workers, standing
+from tests.chaos.events_workers import DEAD_LETTERS, QUEUE, Chances, Workers, message_counts
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.timeout(900)]
 
 EVENTS: Final = int(os.environ.get("EVENTS", "2000"))
 SEED: Final = int(os.environ.get("SEED", "1"))
 CHANCES: Final = Chances(death=min(0.25, 600 / EVENTS), repetition=0.02)
-"""Some sixty deaths, but no more than a worker can live with."""
+"""About sixty deaths, but few enough that the workers finish."""
 FOUL: Final = Weather(lost=0.02, refused_sends=0.05, refused_invocations=0.05, refused_entries=0.01)
 WORKERS: Final = 2
 AT_ONCE: Final = 10
 PAUSES: Final = 8
-"""How often three minutes pass while events still come: not often enough for the portal's tokens to expire."""
+"""How often three minutes pass while events are sent: not often enough for the portal's tokens to expire."""
 
 
 @dataclass(frozen=True)
 class Aftermath:
-    """What is left behind when all is done."""
+    """The state after the run."""
 
     seed: int
-    came_to: Counter[str]
-    """What became of the worker's invocations."""
+    worker_outcomes: Counter[str]
+    """Counts of the outcomes of the worker's invocations."""
     plan: Plan
     statuses: Mapping[Key, Sequence[int]]
-    """What each event's sendings were answered."""
+    """The response statuses of each event's sendings."""
     buried: int
-    """Dead letters before they were sent again."""
+    """Dead letters before the redrive."""
     redriven: object
     left: int
-    """Messages that stand in either queue at the end."""
+    """Messages in both queues at the end."""
     published: tuple[Entry, ...]
     cached: Mapping[str, int]
     claims: Mapping[int, str]
@@ -70,7 +69,7 @@ class Aftermath:
 
     @property
     def missing(self) -> set[int]:
-        """The messages whose questions came in and were not answered."""
+        """The messages whose questions were accepted and not answered."""
         answered = {chat_id for message in self.answers for chat_id in chats_named(message["text"])}
         asked = [each for each in self.plan.questions.values() if each.key in self.accepted]
         return {each.key[1] for each in asked if each.chat_id not in answered}
@@ -94,14 +93,14 @@ def aftermath(scene: Scene) -> Aftermath:
         statuses = sent(scene, plan, workers)
         while workers.time_passes():
             workers.settle()
-        buried = sum(standing(scene.aws, DEAD_LETTERS))
+        buried = sum(message_counts(scene.aws, DEAD_LETTERS))
         workers.renew(scene.processes("worker", FAIR), Chances())
         redriven = scene.redrive()
         workers.settle()
-        left = sum((*standing(scene.aws, QUEUE), *standing(scene.aws, DEAD_LETTERS)))
+        left = sum((*message_counts(scene.aws, QUEUE), *message_counts(scene.aws, DEAD_LETTERS)))
     return Aftermath(
         seed=SEED,
-        came_to=workers.came_to,
+        worker_outcomes=workers.outcomes,
         plan=plan,
         statuses=statuses,
         buried=buried,
@@ -118,7 +117,7 @@ def aftermath(scene: Scene) -> Aftermath:
 
 
 def sent(scene: Scene, plan: Plan, workers: Workers) -> Mapping[Key, Sequence[int]]:
-    """Sends everything to the events function, while it is worked; answers the statuses that came back."""
+    """Send all events to the events function while the workers run; return the response statuses."""
     statuses: dict[Key, list[int]] = defaultdict(list)
     process = scene.processes("events", FOUL)()
     for number, sending in enumerate(plan.sendings, 1):
@@ -135,35 +134,35 @@ def sent(scene: Scene, plan: Plan, workers: Workers) -> Mapping[Key, Sequence[in
     return statuses
 
 
-def test_all_went_wrong_that_should(aftermath: Aftermath) -> None:
-    """Lest nothing be shown by what nobody tried."""
+def test_each_planned_fault_of_events_happened(aftermath: Aftermath) -> None:
+    """Without the faults the other tests would prove nothing."""
     statuses = [status for each in aftermath.statuses.values() for status in each]
     assert set(statuses) == {200, 503}
     assert any(len(each) > 1 for each in aftermath.statuses.values())
-    assert min(aftermath.came_to[each] for each in ("killed", "repeated", "handed back", "invoked")) > 0
+    assert min(aftermath.worker_outcomes[each] for each in ("killed", "repeated", "handed back", "invoked")) > 0
     assert aftermath.buried > 0
 
 
-def test_what_is_lost_is_counted_and_nothing_else(aftermath: Aftermath) -> None:
+def test_each_lost_event_and_no_other_is_counted_as_lost(aftermath: Aftermath) -> None:
     refused = sum(each.count(503) for each in aftermath.statuses.values())
     assert (aftermath.lost, aftermath.lost_lines) == (refused, refused)
 
 
-def test_after_one_redrive_nothing_is_left_to_do(aftermath: Aftermath) -> None:
+def test_queues_are_empty_after_one_redrive(aftermath: Aftermath) -> None:
     assert aftermath.redriven == {"moved": aftermath.buried, "left": 0}
     assert aftermath.left == 0
 
 
-def test_every_row_of_the_cache_is_right(aftermath: Aftermath) -> None:
+def test_each_cached_row_has_the_expected_chat(aftermath: Aftermath) -> None:
     answered = {each.deal: each.chat_id for each in aftermath.plan.questions.values()}
     asked_for = {deal: chat_id for deal, chat_id in aftermath.cached.items() if deal in answered}
     assert asked_for.items() <= answered.items()
-    # What was taken for lost may have come through all the same: the answer to it was lost.
+    # An event reported as lost may have been stored: only the answer to it was lost.
     arrived = aftermath.accepted | aftermath.published_ids.keys()
-    assert dict(aftermath.cached) == {**asked_for, **aftermath.plan.heard(arrived)}
+    assert dict(aftermath.cached) == {**asked_for, **aftermath.plan.expected_hints(arrived)}
 
 
-def test_every_event_that_was_accepted_is_published_under_one_id(aftermath: Aftermath) -> None:
+def test_each_accepted_event_is_published_under_one_id(aftermath: Aftermath) -> None:
     ids = aftermath.published_ids
     assert aftermath.accepted - ids.keys() == set()
     assert ids.keys() - aftermath.statuses.keys() == set()
@@ -178,9 +177,9 @@ def test_no_question_is_answered_twice(aftermath: Aftermath) -> None:
     assert len(aftermath.answers) == named.total()
 
 
-def test_no_more_answers_are_missing_than_workers_died_and_each_is_counted(aftermath: Aftermath) -> None:
+def test_missing_answers_are_counted_and_at_most_as_many_as_killed_workers(aftermath: Aftermath) -> None:
     given_up = {message for message, state in aftermath.claims.items() if state == "unsent"}
     assert set(aftermath.claims.values()) <= {"answered", "unsent"}
-    # An answer that is given up may have gone out: nobody lived to tell.
+    # An answer that is given up may have been sent: its worker was killed before it could record that.
     assert aftermath.missing <= given_up
-    assert len(given_up) <= aftermath.unsent <= aftermath.came_to["killed"]
+    assert len(given_up) <= aftermath.unsent <= aftermath.worker_outcomes["killed"]

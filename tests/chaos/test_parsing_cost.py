@@ -1,4 +1,4 @@
-"""What a stranger sends costs no more than a small multiple of its bytes until a key or a token is proved."""
+"""An unproved request costs no more than a small multiple of its bytes until a key or a token is proved."""
 
 import os
 import time
@@ -21,12 +21,12 @@ from tests.chaos.parsing_inputs import LARGEST, USUAL, bodies
 from tests.support import rest_function
 
 COUNT: Final = int(os.environ.get("PARSING_INPUTS", "500"))
-"""50,000 are what the bound is held to; a hundredth by default. Of bodies up to 1 MB, a hundredth of these."""
+"""The bound is tested with 50,000 bodies; a hundredth by default. Of bodies up to 1 MB, a hundredth of these."""
 SEED: Final = int(os.environ.get("PARSING_SEED", "20261129"))
 
 TIMES: Final = 20
 BESIDES: Final = 0.002
-"""Seconds of CPU that any body may cost, and how many times what `parse_qsl` takes of it."""
+"""The bound: TIMES the CPU time of `parse_qsl`, plus these seconds."""
 TRIES: Final = 15
 
 FORM: Final = rest_function.FORM
@@ -54,7 +54,7 @@ def key_in_path(body: bytes) -> Parser:
 
 
 def native_query(body: bytes) -> Parser:
-    """Every route but /rest's begins so."""
+    """The first parser of every route but /rest's."""
     event = rest_function.event("", body.decode("latin-1"), verb="GET")
     return lambda: request_from(event)
 
@@ -64,7 +64,7 @@ def event_of_a_portal(body: bytes, content_type: str) -> Parser:
 
 
 def installation(body: bytes, content_type: str) -> Parser:
-    """Both addresses, the installer's and the page's, begin so."""
+    """The first parser of both addresses, the installer's and the page's."""
     event = rest_function.event("", body=body, content_type=content_type, as_base64=True)
 
     def read() -> object:
@@ -75,7 +75,7 @@ def installation(body: bytes, content_type: str) -> Parser:
 
 
 def parsers(body: bytes) -> Iterator[tuple[str, Parser]]:
-    """All that reads what is not proved yet."""
+    """All parsers that run before a proof."""
     for content_type in (FORM, JSON, PARTS):
         yield f"/rest, body as {content_type}", key_in_body(body, content_type)
     yield "/rest, query", key_in_query(body)
@@ -87,7 +87,7 @@ def parsers(body: bytes) -> Iterator[tuple[str, Parser]]:
 
 
 def run(parser: Parser) -> None:
-    """Whatever else a parser raises would be answered 500: only these are refusals."""
+    """Run a parser; only these exceptions are refusals, any other would be answered 500."""
     with suppress(BodyTooLarge, InvalidRequest, InstallationRefused, FormRefused, EventUnreadable):
         parser()
 
@@ -99,7 +99,7 @@ def cpu_of(work: Parser) -> float:
 
 
 class Cost(NamedTuple):
-    """A parser's CPU time as a part of its bound, the best of several where it is more than half of it."""
+    """A parser's CPU time as a share of its bound; above half of it, the best of several runs."""
 
     share: float
     parser: str
@@ -130,9 +130,9 @@ def costs(count: int, largest: int, smallest: int) -> Iterator[Cost]:
     [(COUNT, 20, USUAL), (max(5, COUNT // 100), USUAL, LARGEST)],
     ids=["up to 64 KB", "up to 1 MB"],
 )
-def test_a_parser_before_a_proof_costs_at_most_20_times_parse_qsl_and_2_ms(
+def test_parser_before_proof_costs_at_most_20_times_parse_qsl_plus_2_ms(
     count: int, smallest: int, largest: int
 ) -> None:
-    dearest = sorted(costs(count, largest, smallest), reverse=True)[:10]
-    print(f"seed {SEED}, {count} bodies of {smallest} to {largest} bytes; the dearest:", *dearest, sep="\n  ")  # noqa: T201
-    assert dearest[0].share <= 1, f"seed {SEED}: {dearest[0]}"
+    slowest = sorted(costs(count, largest, smallest), reverse=True)[:10]
+    print(f"seed {SEED}, {count} bodies of {smallest} to {largest} bytes; the slowest:", *slowest, sep="\n  ")  # noqa: T201
+    assert slowest[0].share <= 1, f"seed {SEED}: {slowest[0]}"

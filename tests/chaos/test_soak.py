@@ -1,6 +1,6 @@
-"""Thousands of look-ups on a very bad day: portals, stores and the network between them fail in every way there is.
+"""Thousands of look-ups while portals, stores and the network between them fail in every known way.
 
-LOOKUPS is how many there are, SEED what the chances hang on.
+LOOKUPS is the number of look-ups, SEED the seed of all random choices.
 """
 
 import os
@@ -33,7 +33,7 @@ EXPECTED: Final = {
     502: {"portal-misconfigured"},
     503: {"portal-unavailable", "portal-blocked", "portal-reauthorise", "store-unavailable", "deadline"},
 }
-"""Problems that a caller can do something about, by status."""
+"""Problems that callers can handle, by status."""
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def soak(tmp_path_factory: pytest.TempPathFactory, embedded_aws: EmbeddedAws) ->
         yield scene.soak(Plan.of(LOOKUPS, A_ROUND, PORTALS, SEED, BATCHES), SEED)
 
 
-def test_all_went_wrong_that_should(soak: Soak) -> None:
-    """Lest nothing be shown by what did not happen."""
+def test_each_planned_fault_of_the_soak_happened(soak: Soak) -> None:
+    """Without the faults the other tests would prove nothing."""
     errors, calls = soak.counted("PortalErrors", "code"), soak.counted("PortalCalls", "method")
     assert {each.code for each in (*TROUBLES, *SERVER_TROUBLES) if each.code} - errors.keys() == set()
     assert errors.total() >= SHARE_OF_TROUBLE * calls.total()
@@ -55,7 +55,7 @@ def test_all_went_wrong_that_should(soak: Soak) -> None:
     assert {"portal", "cache", "stale", "none"} <= sources.keys()
 
 
-def test_no_chat_is_wrong(soak: Soak) -> None:
+def test_each_answered_chat_is_correct(soak: Soak) -> None:
     wrong = [
         (asked.question, outcome)
         for asked, deal, outcome in soak.outcomes()
@@ -64,26 +64,26 @@ def test_no_chat_is_wrong(soak: Soak) -> None:
     assert wrong == []
 
 
-def test_enough_is_answered_to_go_wrong(soak: Soak) -> None:
-    """Lest it be right only because it is silent."""
-    told = [outcome for _, _, outcome in soak.outcomes()]
-    assert len(told) == LOOKUPS
-    assert sum(is_an_answer(outcome) for outcome in told) > LOOKUPS / 3
+def test_third_of_look_ups_at_least_is_answered(soak: Soak) -> None:
+    """Without answers none could be wrong."""
+    outcomes = [outcome for _, _, outcome in soak.outcomes()]
+    assert len(outcomes) == LOOKUPS
+    assert sum(is_an_answer(outcome) for outcome in outcomes) > LOOKUPS / 3
 
 
-def test_every_failure_is_one_that_callers_know(soak: Soak) -> None:
+def test_each_failure_has_a_problem_that_callers_can_handle(soak: Soak) -> None:
     problems = [outcome["problem"] for _, _, outcome in soak.outcomes() if outcome["chat_id"] is None]
     unknown = Counter(name_of(each) for each in problems if name_of(each) not in EXPECTED.get(each["status"], ()))
     assert unknown == {}
-    # DynamoDB's own failures reach the edge as they are, and are told by their module.
+    # DynamoDB's own failures reach the entry code unchanged and are recognised by their module.
     unexpected = [line for line in soak.lines if line.get("message") == "unexpected error"]
     assert [line for line in unexpected if "botocore" not in str(line.get("exception"))] == []
 
 
-def test_no_answer_is_later_than_its_deadline(soak: Soak) -> None:
+def test_no_reply_is_later_than_its_deadline(soak: Soak) -> None:
     late = [
-        (asked.told.seconds, asked.question, asked.told.status)
+        (asked.reply.seconds, asked.question, asked.reply.status)
         for asked in soak.asked
-        if asked.told.seconds > (BATCH_SECONDS if asked.question.is_batch else SECONDS) + LATE
+        if asked.reply.seconds > (BATCH_SECONDS if asked.question.is_batch else SECONDS) + LATE
     ]
     assert late == []

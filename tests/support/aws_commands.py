@@ -1,4 +1,4 @@
-"""Commands as a document prints them, read by the shell itself, and by botocore's models of the services."""
+"""Commands printed in documents, parsed by the shell itself and checked against botocore's service models."""
 
 import json
 import re
@@ -19,15 +19,15 @@ RECORDED: Final = ("aws", "sam", "make", "curl")
 _GLOBAL: Final = frozenset({"--query", "--output", "--region"})
 _BASH: Final = shutil.which("bash") or "bash"
 _PLACEHOLDER: Final = "arn:aws:service:eu-central-1:123456789012:what/it-was-asked-for"
-"""What each recorded command answers: long enough to be a name or an ARN of whatever is asked for next."""
+"""The output of each recorded command: long enough to be a name or an ARN in the next command."""
 
 
 class Odd(AssertionError):
-    """A command that its program would not understand."""
+    """A command that its program would reject."""
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """The fenced blocks of a language, wherever they are indented to."""
+    """The fenced blocks of a language, at any indentation."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.DOTALL | re.MULTILINE)
     return [re.sub(rf"^{indent}", "", body, flags=re.MULTILINE) for indent, body in found]
 
@@ -40,7 +40,7 @@ def inline(text: str) -> list[str]:
 
 
 def recorded(script: str, folder: Path) -> list[list[str]]:
-    """The commands that a script runs, in order, each as its words: nothing is run but the shell. Raises `Odd`."""
+    """The commands that a script runs, in order, each as its words; only the shell is run. Raises `Odd`."""
     record = folder / "record"
     record.write_bytes(b"")
     note = 'printf "%s\\0" "$@" >> "$RECORD"; printf "\\n\\0" >> "$RECORD"'
@@ -61,7 +61,7 @@ def recorded(script: str, folder: Path) -> list[list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class AwsCommand:
-    """One command of the AWS CLI, as its service would be asked."""
+    """One command of the AWS CLI, as the request to its service."""
 
     service: str
     operation: str
@@ -69,7 +69,7 @@ class AwsCommand:
 
 
 def read(words: Sequence[str]) -> AwsCommand:
-    """A command with what it asks, proved by the model of the service. Raises `Odd`."""
+    """A command with its parameters, checked against the model of the service. Raises `Odd`."""
     service, command, *rest = words
     session = Session()
     if service not in session.get_available_services():
@@ -93,7 +93,7 @@ def _waited_for(session: Session, service: str, name: str) -> str:
     waiters = session.get_waiter_model(service)
     named = {xform_name(each, "-"): each for each in waiters.waiter_names}
     if name not in named:
-        raise Odd(f"{service} has nothing to wait for of the name {name}")
+        raise Odd(f"{service} has no waiter {name}")
     return xform_name(waiters.get_waiter(named[name]).operation, "-")
 
 
@@ -107,7 +107,7 @@ def _params(operation: OperationModel, words: Sequence[str]) -> Iterator[tuple[s
         elif option.replace("--no-", "--") in members and not values:
             name, member = members[option.replace("--no-", "--")]
             if member.type_name != "boolean":
-                raise Odd(f"{option} wants a value")
+                raise Odd(f"{option} needs a value")
             yield name, not option.startswith("--no-")
         elif option in members:
             name, member = members[option]
@@ -136,14 +136,14 @@ def _value(shape: Shape, words: Sequence[str]) -> object:
     if isinstance(shape, ListShape) and words[0][:1] != "[":
         return [_value(shape.member, [word]) for word in words]
     if len(words) != 1:
-        raise Odd(f"one value is wanted, not {len(words)}")
+        raise Odd(f"one value is expected, not {len(words)}")
     (word,) = words
     if word[:1] in ("{", "["):
         return json.loads(word)
     if isinstance(shape, StructureShape):
         return dict(_field(shape, part) for part in word.split(","))
     if isinstance(shape, StringShape) and shape.enum and word not in shape.enum:
-        raise Odd(f"{word} is none of {', '.join(shape.enum)}")
+        raise Odd(f"{word} is not one of {', '.join(shape.enum)}")
     return _SCALARS.get(shape.type_name, str)(word)
 
 

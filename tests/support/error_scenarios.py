@@ -1,4 +1,4 @@
-"""How each row of the error table is brought about: what the portal is made to answer, and what request meets it."""
+"""How each row of the error table is produced: the fault of the portal, and the request that gets it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tests.support.portals.unknown_portal import Stage
 from tests.support.service import Reply, Service, empty
 
 BOT_ID = 343
-"""A bot of the portal, by which details are asked for."""
+"""A bot of the portal, used to request details."""
 
 LOOK_UP = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663&method=im&fresh=true"
 OPEN_LINE = "/v1/chats?entity_type=LINES&entity_id=telegrambot%7C2%7C404%7C404&fresh=true"
@@ -28,7 +28,7 @@ WAYS: dict[Where, tuple[str, tuple[str, ...]]] = {
     Where.V2: (WITH_DETAILS, ("imbot.v2.Chat.get",)),
     Where.V2_CHAT: (WITH_DETAILS, ("imbot.v2.Chat.get",)),
 }
-"""What meets the rows of a family: a request, and the methods that fail."""
+"""By family of rows, the request that gets their errors and the methods that fail."""
 
 NOT_ASKED: dict[Where, str] = {
     Where.APP_INFO: "app.info",
@@ -37,12 +37,12 @@ NOT_ASKED: dict[Where, str] = {
     Where.REGISTERING: "imbot.register",
     Where.USER_GET: "im.user.get",
 }
-"""Families that no look-up asks anything of; one method of each."""
+"""Families whose methods no look-up calls; one method of each."""
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What a portal does, and what that is to us; `said` is the code that it names, if it names one."""
+    """A fault of a portal and our classification of it; `said` is the code in the answer, if there is one."""
 
     fault: dict[str, object]
     said: str | None
@@ -51,7 +51,7 @@ class Trouble:
 
 
 NAMELESS = {
-    # To another path: a page in front of the portal. Of a renaming test_renamed_portals.py has its own.
+    # To another path: a page in front of the portal. test_renamed_portals.py covers renamed portals.
     "a redirect": Trouble({"status": 302, "body": "", "headers": {"Location": "https://new.bitrix24.com/"}},
                           None, "NOT_JSON", "retry"),
     "a cut connection": Trouble({"drop": True}, None, "TRANSPORT", "retry"),
@@ -77,8 +77,7 @@ NAMELESS = {
     "503 with a new code": Trouble({"status": 503, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "retry"),
     "200 with a new code": Trouble({"status": 200, "error": "BRAND_NEW"}, "BRAND_NEW", "OTHER", "caller"),
 }  # fmt: skip
-"""What has no code, an empty one, or one that no document knows. Silence, and what happens to TLS, have tests of their
-own in test_errors_of_connections.py."""
+"""Faults with no code, an empty one, or an undocumented one. test_errors_of_connections.py covers time-outs and TLS."""
 
 ELSEWHERE = {"TIMEOUT", "ADDRESS_REFUSED", "PORTAL_RENAMED"}
 OURS = {each.counted_as for each in NAMELESS.values()} | ELSEWHERE
@@ -89,7 +88,7 @@ CODED = [
     if row.where is not Where.AUTH_SERVER and row.code not in OURS
     for status in row.statuses or (400,)
 ]
-"""Each row with each of its statuses. The authorisation server is none of a webhook's."""
+"""Each row with each of its statuses. A webhook never calls the authorisation server."""
 
 
 def named(case: object) -> str:
@@ -97,17 +96,17 @@ def named(case: object) -> str:
 
 
 def heal(service: Service) -> None:
-    """Take back what a failing portal leaves behind, as a process that goes on serving does: without a cold start."""
+    """Remove what a failing portal leaves behind, without a cold start, as in a process that goes on serving."""
     service.control("/faults", [])
     service.restore_portals()
-    # Room in the portal's bucket, and nothing kept or remembered of the portal's state.
+    # Fill the portal's token bucket, and let cached states of the portal expire.
     empty(service.stack.backend.aws.dynamodb(), "CacheTable", "pk")
     service.clock.advance(31)
     service.mark()
 
 
 def looked_up(stage: Stage, key: str, error_class: str) -> Reply:
-    """The answer to a look-up, while which the time passes in which a dead grant is not believed yet."""
+    """The answer to a look-up; meanwhile the clock passes the time before a refused grant counts as dead."""
     if error_class != "reauthorise":
         return stage.look_up(key)
     with ThreadPoolExecutor(1) as beside:

@@ -1,4 +1,4 @@
-"""What stands in for the parts that a test cannot have: time, a portal, Lambda. One fake per port, shared by all."""
+"""Fakes of what a test cannot have: time, a portal, Lambda. One fake per port, shared by all tests."""
 
 import itertools
 import json
@@ -38,7 +38,7 @@ class Stores:
 
 
 class ManualClock:
-    """A clock that only a test moves; whoever sleeps on it moves it, too. `slept` tells how long each time."""
+    """A clock that only the test moves, by `advance` or by a sleep. `slept` lists the seconds of each sleep."""
 
     def __init__(self, now: float = 1_763_000_000.123456) -> None:
         self._now = now
@@ -57,14 +57,14 @@ class ManualClock:
 
 
 class OthersGoOn(ManualClock):
-    """Whoever sleeps on it holds nobody up: the others go on at the same moment."""
+    """A clock that a sleep does not move: other users of it go on at the same moment."""
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(max(0.0, seconds))
 
 
 class FixedRandom(Random):
-    """Draws the same share of any span, its middle by default."""
+    """Returns the same share of any interval, its middle by default."""
 
     def __init__(self, share: float = 0.5) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class FixedRandom(Random):
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """One call that reached the fake portal."""
+    """One call to the fake portal."""
 
     method: str
     params: Mapping[str, object]
@@ -86,7 +86,7 @@ class Called:
 
 @dataclass(slots=True)
 class FakeRecoveries:
-    """At the port of `Recoveries`: keeps how each portal was closed that is open again, and by which code."""
+    """Fake of `Recoveries`: records the former state and code of each portal that is open again."""
 
     told: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -99,46 +99,46 @@ Reply = Callable[[Mapping[str, object]], object]
 
 @dataclass(slots=True)
 class FakeBitrix24:
-    """At the port of `Bitrix24Client`: answers each method as it was told, and keeps what it was called with."""
+    """Fake of `Bitrix24Client`: answers each method as scripted and records the calls."""
 
     clock: ManualClock
     calls: list[Called] = field(default_factory=list)
     seconds: float = 0.0
-    """How long each call takes."""
+    """How long each call takes, in seconds."""
     deadlines: list[float] = field(default_factory=list)
-    """How much time each call was left."""
+    """How many seconds each call had left."""
     time: OperatingTime = field(default_factory=OperatingTime)
-    """What each call is said to have cost."""
+    """The operating time that each answer reports."""
     wire: None = None
-    """The client lends its connections to the authorisation server, which no webhook has to do with."""
+    """The client lends its connections to the authorisation server, which webhooks do not use."""
     _replies: dict[str, Reply] = field(default_factory=lambda: {"profile": lambda _: {"ID": "1", "ADMIN": True}})
     _refusal: tuple[str, int] | None = None
 
     def refuses(self, code: str, status: int) -> None:
-        """Have every method fail so, as of a portal that admits nothing."""
+        """Make every method fail with this error, as a closed portal does."""
         self._refusal = (code, status)
 
     def recovers(self) -> None:
-        """End that."""
+        """End the failure set by `refuses`."""
         self._refusal = None
 
     def _reply_of(self, method: str, params: Mapping[str, object]) -> object:
         if self._refusal is not None:
             raise BitrixError(*self._refusal, method=method, description="what the portal said", webhook=True)
         if method not in self._replies:
-            raise AssertionError(f"the test did not say what {method} answers")
+            raise AssertionError(f"the test sets no answer for {method}")
         return self._replies[method](params)
 
     def answers(self, method: str, result: object) -> None:
-        """Have a method answer with this result from now on."""
+        """Make a method return this result from now on."""
         self._replies[method] = lambda _: result
 
     def answers_by(self, method: str, reply: Reply) -> None:
-        """Have a method's result follow from its parameters."""
+        """Compute a method's result from its parameters."""
         self._replies[method] = reply
 
     def fails(self, method: str, code: str, status: int, *, reset_at: float | None = None) -> None:
-        """Have a method fail as a portal does that is reached by webhook."""
+        """Make a method fail as a portal reached by webhook does."""
 
         def fail(_: Mapping[str, object]) -> object:
             raise BitrixError(
@@ -155,7 +155,7 @@ class FakeBitrix24:
         return Answer(self._reply_of(method, params), self.time, self.seconds)
 
     def batch(self, endpoint: Endpoint, commands: Sequence[Command], deadline: Deadline) -> BatchAnswer:
-        """Each command has the outcome that its call would have; or the batch fails, if it was told to."""
+        """Each command has the outcome of its own call; or the batch fails, if the test set that."""
         self.calls.append(Called("batch", {"cmd": list(commands)}, endpoint, self.clock.now()))
         assert deadline.left() > 0, "a batch was called after the deadline"
         self.clock.advance(self.seconds)
@@ -172,7 +172,7 @@ class FakeBitrix24:
 
     @property
     def methods(self) -> list[str]:
-        """The names of the methods that were called, in order."""
+        """The names of the called methods, in order."""
         return [call.method for call in self.calls]
 
 
@@ -197,11 +197,11 @@ class Output:
         return [each for each in self._printed() if "_aws" in each]
 
     def metric(self, name: str, **dimensions: str) -> float:
-        """The sum of a metric over all blobs that carry these dimensions."""
+        """The sum of a metric over all blobs with these dimensions."""
         return sum(self.values(name, **dimensions))
 
     def values(self, name: str, **dimensions: str) -> list[float]:
-        """Every value of a metric, as `SampleCount` counts them, in all blobs that carry these dimensions."""
+        """Every value of a metric, as `SampleCount` counts them, in all blobs with these dimensions."""
         return [
             value
             for blob in self.blobs
@@ -211,7 +211,7 @@ class Output:
 
 
 def lambda_context(seconds_left: float = 29.0) -> "LambdaContext":
-    """What Lambda tells a handler: its request's id and the time that is left."""
+    """The context that Lambda passes to a handler: the request id and the time left."""
     context = SimpleNamespace(
         aws_request_id="c0ffee00-0000-4000-8000-000000000001",
         get_remaining_time_in_millis=lambda: int(seconds_left * 1000),
@@ -225,7 +225,7 @@ CLIENT_SECRET = "cl13nts3cr3tcl13nts3cr3t"
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a refresh token or a code is good for at the fake authorisation server."""
+    """The grant behind a refresh token or a code at the fake authorisation server."""
 
     member_id: str
     host: str
@@ -234,7 +234,7 @@ class Granted:
 
 
 class FakeAuthorisationServer(AuthorisationServer):
-    """At the port of `AuthorisationServer`: what it issues it takes back once, as the real one does."""
+    """Fake of `AuthorisationServer`: accepts each issued token once, as the real one does."""
 
     def __init__(self, clock: ManualClock, wire: object = None) -> None:
         super().__init__(clock, cast("Wire", wire or Wire(clock)))
@@ -244,7 +244,7 @@ class FakeAuthorisationServer(AuthorisationServer):
         self.secrets = {CLIENT_ID: CLIENT_SECRET}
         self.failure: BitrixError | None = None
         self.seconds = 0.0
-        """How long each answer takes: a pair is issued when the request comes, and lost if nobody waits for it."""
+        """Seconds that each answer takes: a pair is issued when the request arrives, and lost after the deadline."""
         self._grants: dict[str, Granted] = {}
         self._numbers = itertools.count(1)
 
@@ -252,7 +252,7 @@ class FakeAuthorisationServer(AuthorisationServer):
         self, token: str, *, member_id: str = MEMBER_ID, host: str = "acme.bitrix24.com", user_id: int = 1,
         client_id: str = CLIENT_ID,
     ) -> str:  # fmt: skip
-        """Let a refresh token, or a code, be good for one pair of this portal and user."""
+        """Make a refresh token, or a code, valid for one pair of this portal and user."""
         self._grants[token] = Granted(member_id, host, user_id, client_id)
         return token
 
@@ -264,7 +264,7 @@ class FakeAuthorisationServer(AuthorisationServer):
         deadline: Deadline,
         former: TokenPair | None = None,
     ) -> TokenPair:
-        del former  # whose fields an answer may lack: this one has all
+        del former  # supplies fields that an answer lacks: this answer has all
         self.asked.append((server, application.client_id, refresh_token))
         assert deadline.left() > 0, "asked after the deadline"
         if self.failure is not None:

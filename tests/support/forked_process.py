@@ -1,4 +1,4 @@
-"""Processes that a test may kill: forked from one that has imported all of it already, and reached by a pipe."""
+"""Processes that a test may kill: forked from one that has imported the code already, and connected by a pipe."""
 
 import multiprocessing
 import os
@@ -9,13 +9,13 @@ from multiprocessing import forkserver
 from typing import Any, Final
 from unittest import mock
 
-STANDS: Final = "ready"
-"""What a process says first if somebody waits until it stands."""
+READY: Final = "ready"
+"""The first message of a process that is waited for by `wait_until_ready`."""
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
 
 
 class Forked:
-    """One process: `main(*arguments, pipe)` runs in it, and whatever it says is there within `patience` seconds."""
+    """One process: runs `main(*arguments, pipe)` and sends each message within `patience` seconds."""
 
     def __init__(self, main: Callable[..., None], *arguments: object, patience: float) -> None:
         self._patience = patience
@@ -24,20 +24,20 @@ class Forked:
         self._process.start()
         theirs.close()
 
-    def stands(self) -> None:
-        """Wait until it says that it does."""
-        assert self.received() == STANDS
+    def wait_until_ready(self) -> None:
+        """Wait for the message `READY`."""
+        assert self.received() == READY
 
     def send(self, message: object) -> None:
         self._pipe.send(message)
 
-    def says(self, within: float) -> bool:
-        """Whether it says something within so many seconds."""
+    def has_message(self, within: float) -> bool:
+        """Whether the process sends a message within this many seconds."""
         return self._pipe.poll(within)
 
     def received(self) -> Any:
-        """What it says next. Raises `EOFError` if it died instead."""
-        assert self.says(self._patience), "the process says nothing"
+        """The next message. Raises `EOFError` if the process died instead."""
+        assert self.has_message(self._patience), "the process sends no message"
         try:
             return self._pipe.recv()
         except EOFError:
@@ -46,18 +46,18 @@ class Forked:
 
     @property
     def killed(self) -> bool:
-        """Whether it has ended by SIGKILL."""
+        """Whether the process was ended by SIGKILL."""
         return self._process.exitcode == -signal.SIGKILL
 
     def stop(self) -> None:
-        """Kill it where it stands, as nobody can who wants to clean up first."""
+        """Kill the process at once, without any clean-up."""
         self._process.kill()
         self._process.join(self._patience)
         self._pipe.close()
 
 
 def prepare(module: str) -> None:
-    """Start the process that all are forked from, with a module and all that it imports."""
+    """Start the fork server, with a module and its imports loaded."""
     _CONTEXT.set_forkserver_preload([module])
-    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # it begins with nothing
+    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # it starts with an empty path
         forkserver.ensure_running()

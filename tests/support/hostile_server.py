@@ -1,7 +1,8 @@
-"""A hostile server on loopback that would bear out any forgery, and a watch on every address that is reached for.
+"""A hostile server on loopback that confirms any forgery, and a record of every address that is connected to.
 
-The listener speaks TLS with a certificate that the functions trust, and answers as an authorisation server and as a
-portal whose every visitor is an administrator. Whoever asks it believes the forgery; hence that nobody asked is proof.
+The listener uses TLS with a certificate that the functions trust, and answers as an authorisation server and as a
+portal whose every user is an administrator. A function that asks it accepts the forgery; so no request proves that
+none was accepted.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from typing import Final
 from local.net.host_names import resolving
 
 MEMBER_ID: Final = "0bad0bad0bad0bad0bad0bad0bad0bad"
-"""The portal that the listener says it is."""
+"""The member_id that the listener returns."""
 
 HOSTILE_NAMES: Final[Mapping[str, str]] = {
     "metadata.attacker.example": "169.254.169.254",
@@ -28,16 +29,16 @@ HOSTILE_NAMES: Final[Mapping[str, str]] = {
     "nat64.attacker.example": "64:ff9b::a9fe:a9fe",
     "127.0.0.1.attacker.example": "127.0.0.1",
 }
-"""Ordinary names that lead to private addresses, each to its own."""
+"""Ordinary names that resolve to private addresses, each to its own."""
 
 _HERE: Final = ("127.0.0.1", "::1")
 _PATIENCE_S: Final = 5.0
 
 
 class Listener:
-    """Accepts on one port of 127.0.0.1 and of ::1, where there is one.
+    """Listens on one port of 127.0.0.1 and, where available, of ::1.
 
-    `heard` has an entry for every connection from its first moment on: what was asked, or nothing if nobody spoke.
+    `heard` has an entry for every connection from its start: the request, or an empty text if none was sent.
     """
 
     def __init__(self, context: ssl.SSLContext) -> None:
@@ -101,7 +102,7 @@ def listening(context: ssl.SSLContext) -> Iterator[Listener]:
 
 @contextlib.contextmanager
 def hostile_names() -> Iterator[None]:
-    """Inside, the attacker's name server answers for his names."""
+    """Inside, the attacker's names resolve."""
     with contextlib.ExitStack() as resolved:
         for name, address in HOSTILE_NAMES.items():
             resolved.enter_context(resolving(name, address))
@@ -110,20 +111,20 @@ def hostile_names() -> Iterator[None]:
 
 @dataclass(slots=True)
 class Reached:
-    """What this process reached for, as the interpreter itself reports it: names resolved, addresses connected to."""
+    """Names that this process resolved and addresses that it connected to, as the interpreter itself reports them."""
 
     names: set[str] = field(default_factory=set)
     addresses: set[str] = field(default_factory=set)
 
     def beyond(self, ports: Sequence[int]) -> set[str]:
-        """Names and addresses other than this machine's at these ports."""
+        """Names and addresses other than those of this machine at these ports."""
         own = {f"{host}:{port}" for host in (*_HERE, "localhost") for port in ports}
         return (self.addresses - own) | (self.names - own)
 
 
 @contextlib.contextmanager
 def watching() -> Iterator[Reached]:
-    """Inside, everything that any thread of this process reaches for is written down, whether or not it gets there."""
+    """Inside, each name and address that any thread of this process tries is recorded, reachable or not."""
     _hook_once()
     reached = Reached()
     _watches.append(reached)
@@ -138,13 +139,13 @@ _hooked: list[bool] = []
 
 
 def _hook_once() -> None:
-    # An audit hook stays for good, so there is one; it costs nothing to speak of while nobody watches.
+    # An audit hook cannot be removed, so there is one; it costs next to nothing while no watch is active.
     if not _hooked:
         _hooked.append(True)
-        sys.addaudithook(_heard)
+        sys.addaudithook(_record)
 
 
-def _heard(event: str, facts: tuple[object, ...]) -> None:
+def _record(event: str, facts: tuple[object, ...]) -> None:
     if not _watches:
         return
     if event == "socket.connect" and isinstance(facts[1], tuple):
@@ -158,13 +159,13 @@ def _heard(event: str, facts: tuple[object, ...]) -> None:
 
 def _bound_to_one_port() -> list[socket.socket]:
     first = socket.create_server((_HERE[0], 0))
-    with contextlib.suppress(OSError):  # a machine without IPv6 has no ::1 to be attacked by
+    with contextlib.suppress(OSError):  # a machine without IPv6 has no ::1
         return [first, socket.create_server((_HERE[1], first.getsockname()[1]), family=socket.AF_INET6)]
     return [first]
 
 
 def _received(connection: ssl.SSLSocket) -> tuple[str, str]:
-    """The request's head and body; what is missing of either never came."""
+    """The request's head and body, as far as they were received."""
     received = b""
     while b"\r\n\r\n" not in received and (more := connection.recv(65536)):
         received += more

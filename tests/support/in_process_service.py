@@ -1,4 +1,4 @@
-"""Builds the service's parts in a test's own process upon moto's stores, as `bootstrap` does; each is at hand."""
+"""Builds the service's parts in the test's own process on moto's stores, as `bootstrap` does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ DEAL = EntityRef("CRM", "DEAL|1663")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process. Two upon the same stores share nothing else, their memories least of all."""
+    """One process. Two on the same stores share nothing else, memory included."""
 
     clock: ManualClock
     bitrix24: FakeBitrix24
@@ -66,7 +66,7 @@ class Service:
 
 
 def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
-    """Build one process upon the stores."""
+    """Build one process on the stores."""
     portals = Portals(stores.dynamodb, stores.portal_table, clock)
     keys = Keys(stores.dynamodb, stores.portal_table, clock)
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
@@ -97,7 +97,7 @@ def attempts_by(
     operating: Operating | None = None,
     recoveries: FakeRecoveries | None = None,
 ) -> Attempts:
-    """What makes the calls of one process: its pauses before another attempt are half of the longest."""
+    """The call executor of one process; its pauses before a retry are half of the longest."""
     return Attempts(
         cast("Bitrix24Client", bitrix24),
         limiter or Limiter(stores.dynamodb, stores.cache_table, clock),
@@ -115,14 +115,14 @@ def _nothing_to_renew(_: Portal) -> NoReturn:
 
 
 def install(service: Service, **fields: Any) -> Portal:
-    """Store one more portal that is reached by webhook, with these fields of its record."""
+    """Store a portal that is reached by webhook, with these fields of its record."""
     arn, version = service.tokens.keep_webhook(WEBHOOK_URL, bot_token=None)
     portal = Portal(MEMBER_ID, "acme.bitrix24.com", arn, version, scopes=frozenset({"im", "imbot"}))
     return service.portals.save(replace(portal, **fields))
 
 
 def find(service: Service, portal: Portal, ref: EntityRef = DEAL, seconds: float = 10, **options: Any) -> Found:
-    """Look a pair up, as one invocation that has so many seconds."""
+    """Look a pair up, as one invocation with this many seconds."""
     deadline = Deadline.after(seconds, service.clock)
     with service.telemetry.invocation("test"):
         return service.lookup.find(portal, ref, Options(**options), deadline)
@@ -131,7 +131,7 @@ def find(service: Service, portal: Portal, ref: EntityRef = DEAL, seconds: float
 def find_many(
     service: Service, portal: Portal, refs: Sequence[EntityRef | ChatLookupError], seconds: float = 25, **options: Any
 ) -> list[Outcome]:
-    """Look many pairs up, as one invocation that has so many seconds."""
+    """Look many pairs up, as one invocation with this many seconds."""
     deadline = Deadline.after(seconds, service.clock)
     with service.telemetry.invocation("test"):
         return service.many.find(portal, refs, Options(**options), deadline)
@@ -140,7 +140,7 @@ def find_many(
 def ask(
     service: Service, portal: Portal, ref: EntityRef = DEAL, method: Method = Method.AUTO, bot_id: int | None = None
 ) -> Said:
-    """Ask the portal for a pair, whatever is cached."""
+    """Ask the portal for a pair, without the cache."""
     with service.telemetry.invocation("test"):
         return service.asking.chat_id(portal, ref, Deadline.after(10, service.clock), method=method, bot_id=bot_id)
 

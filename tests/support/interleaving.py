@@ -1,4 +1,4 @@
-"""Actors that run one step at a time, in an order that a test decides: every interleaving can be had, and repeated."""
+"""Actors that run one step at a time in an order set by the test: every interleaving is possible and repeatable."""
 
 import threading
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 
 class Killed(BaseException):
-    """The process died here: no `except Exception` of the code under test may survive it."""
+    """The process is killed here; not an `Exception`, so that the code under test does not catch it."""
 
 
 @dataclass(eq=False)
 class Actor:
-    """One process. It stops before each step, and goes on when it is given the turn."""
+    """One process. It stops before each step and continues when it gets the turn."""
 
     name: str
     wakes_at: float = 0.0
@@ -24,7 +24,7 @@ class Actor:
 
 
 class Stage:
-    """Runs actors, and is their clock: time moves only when everybody sleeps, or a step is said to take some."""
+    """Runs actors and is their clock: time moves only when all actors sleep, or when the test sets `time`."""
 
     def __init__(self) -> None:
         self.time = 1_000_000.0
@@ -41,7 +41,7 @@ class Stage:
             try:
                 if not actor.doomed:
                     actor.result = work()
-            except BaseException as error:  # noqa: BLE001 - whatever ended it is what the test looks at
+            except BaseException as error:  # noqa: BLE001 - the test checks the exception
                 actor.error = error
             actor.done = True
             actor.stopped.release()
@@ -50,7 +50,7 @@ class Stage:
         return actor
 
     def step(self) -> None:
-        """Called by an actor between two of its actions."""
+        """Stop until the next turn; an actor calls it between two of its actions."""
         actor: Actor = self._local.actor
         actor.stopped.release()
         actor.turn.acquire()
@@ -65,18 +65,18 @@ class Stage:
         self.step()
 
     def ready(self) -> list[Actor]:
-        """Who may go on now; time moves on to the next to wake if all sleep."""
+        """The actors that can continue now; if all sleep, time moves to the next wake-up."""
         living = [actor for actor in self.actors if not actor.done]
         if living and all(actor.wakes_at > self.time for actor in living):
             self.time = min(actor.wakes_at for actor in living)
         return [actor for actor in living if actor.wakes_at <= self.time]
 
     def advance(self, actor: Actor) -> None:
-        """Give one actor the turn, until it stops before its next step or ends."""
+        """Give one actor the turn until it stops before its next step or ends."""
         actor.turn.release()
         assert actor.stopped.acquire(timeout=10), f"{actor.name} hangs"
 
     def kill(self, actor: Actor) -> None:
-        """End an actor where it stands; whatever it had done stays done."""
+        """End an actor at its current step; its former actions keep their effect."""
         actor.doomed = True
         self.advance(actor)

@@ -1,4 +1,4 @@
-"""The look-up function as an HTTP API invokes it, and what comes back from it."""
+"""The look-up function as an HTTP API invokes it, and its response."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def body(response: dict[str, Any]) -> dict[str, Any]:
 
 
 def refused(response: dict[str, Any], status: int, code: str) -> dict[str, Any]:
-    """The problem document of a response, which must be one of this status and code."""
+    """The problem document of a response, which must have this status and code."""
     problem = body(response)
     assert response["headers"]["content-type"] == "application/problem+json"
     assert (response["statusCode"], problem["status"], problem["request_id"]) == (status, status, "request-1")

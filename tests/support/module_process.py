@@ -1,4 +1,4 @@
-"""Programs among the tests, each in a process of its own: for what only a whole process shows, such as its output."""
+"""Test programs that run in a process of their own, for what only a whole process shows, such as its output."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from tests.support.repository import ROOT
 
 
 def run_module(name: str, *arguments: Path, timeout: float = 100) -> subprocess.CompletedProcess[str]:
-    """Run a module of the tests, by its full name, to its end, within so many seconds. It has to end well."""
+    """Run a module of the tests, by its full name, to its end within `timeout` seconds. It must exit with 0."""
     done = subprocess.run(
         [sys.executable, "-m", name, *map(str, arguments)],
         cwd=ROOT,

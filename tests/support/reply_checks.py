@@ -1,4 +1,4 @@
-"""Checks of what a request leaves behind: its answer, its log line and its metrics, and what must hold of each."""
+"""Checks of a request's results: its response, its log line and its metrics."""
 
 import json
 from functools import cache
@@ -14,7 +14,7 @@ PROBLEM = "urn:bitrix24-chat-lookup:problem:"
 
 
 def problem(reply: Reply, status: int, name: str) -> dict[str, Any]:
-    """The document of an error, after all that every one must have was looked at (design 3.1, RFC 9457)."""
+    """The problem document of a reply, after a check of all required fields (design 3.1, RFC 9457)."""
     assert (reply.status, reply.headers.get("content-type")) == (status, "application/problem+json"), reply.body
     body: dict[str, Any] = reply.json
     conforms(body, "Problem")
@@ -28,7 +28,7 @@ def problem(reply: Reply, status: int, name: str) -> dict[str, Any]:
 
 
 def found(reply: Reply) -> dict[str, Any]:
-    """The chat that an answer names."""
+    """The chat in a reply."""
     assert (reply.status, reply.headers.get("content-type")) == (200, "application/json"), reply.body
     body: dict[str, Any] = reply.json
     conforms(body, "Chat")
@@ -37,7 +37,7 @@ def found(reply: Reply) -> dict[str, Any]:
 
 
 def conforms(body: object, schema: str) -> None:
-    """Assert that a body is as docs/openapi.yaml says, and has no field that it does not name."""
+    """Assert that a body conforms to docs/openapi.yaml and has no undocumented field."""
     properties = contract()["components"]["schemas"][schema]["properties"]
     assert isinstance(body, dict)
     assert body.keys() <= properties.keys()
@@ -46,7 +46,7 @@ def conforms(body: object, schema: str) -> None:
 
 @cache
 def contract() -> dict[str, Any]:
-    """The contract of the native API."""
+    """The OpenAPI document of the native API."""
     document: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text("utf-8"))
     return document
 
@@ -58,7 +58,7 @@ def _validator(schema: str) -> Draft202012Validator:
 
 
 def only_line(service: Service) -> dict[str, Any]:
-    """The one log line since the last mark; fails if there are more, or none."""
+    """The only log line since the last mark; fails if there are more, or none."""
     lines = service.logs()
     assert len(lines) == 1, json.dumps(lines, indent=2)
     return lines[0]

@@ -1,4 +1,4 @@
-"""The REST function as a client of Bitrix24's own format reaches it by way of the gateway."""
+"""The REST function as a client of Bitrix24's own format calls it through the gateway."""
 
 import base64
 import json
@@ -39,7 +39,7 @@ def event(
 
 
 def answered(event: Mapping[str, Any], seconds: float = 29) -> tuple[int, dict[str, Any]]:
-    """Status and body that the function answers an event with."""
+    """Invoke the function with an event; return the status and the body."""
     response = app.handler(event, lambda_context(seconds))
     assert response["headers"]["content-type"] == "application/json; charset=utf-8"
     body: dict[str, Any] = json.loads(response["body"])
@@ -47,19 +47,19 @@ def answered(event: Mapping[str, Any], seconds: float = 29) -> tuple[int, dict[s
 
 
 def asked(key: str, method: str, params: Mapping[str, object] | None = None) -> tuple[int, dict[str, Any]]:
-    """The same for a method with parameters in JSON, by an inbound webhook's address."""
+    """Call a method with parameters in JSON, by an inbound webhook's address; return the status and the body."""
     return answered(event(f"1/{key}/{method}", body=json.dumps(params or {}), content_type=JSON))
 
 
 def result(key: str, method: str, params: Mapping[str, object] | None = None) -> Any:
-    """The result of a method, which must have one."""
+    """The result of a method, which must succeed."""
     status, body = asked(key, method, params)
     assert (status, list(body)) == (200, ["result", "time"]), body
     return body["result"]
 
 
 def refused(key: str, method: str, params: Mapping[str, object] | None = None) -> tuple[int, str]:
-    """Status and code of a method's refusal."""
+    """Status and code of a method, which must fail."""
     status, body = asked(key, method, params)
     assert body.keys() == {"error", "error_description"}, body
     return status, body["error"]

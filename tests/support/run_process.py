@@ -1,4 +1,4 @@
-"""`make run` as a process of its own."""
+"""`make run` in a separate process."""
 
 import contextlib
 import json
@@ -19,18 +19,18 @@ from tests.support.repository import ROOT
 LONGEST_START_S = 60.0
 
 
-def environ(state_dir: Path, **said: str) -> dict[str, str]:
+def environ(state_dir: Path, **settings: str) -> dict[str, str]:
     ports = {"API_PORT": "0", "API_HTTPS_PORT": "0", "PORTAL_PORT": "0"}
     path = {"PYTHONPATH": f"{ROOT / 'layers/chat_lookup'}"}
-    return {**os.environ, **path, **ports, "STATE_DIR": str(state_dir), **said}
+    return {**os.environ, **path, **ports, "STATE_DIR": str(state_dir), **settings}
 
 
-def once(state_dir: Path, **said: str) -> subprocess.CompletedProcess[str]:
-    """Run for one look-up, to the end."""
+def once(state_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one look-up and exit."""
     return subprocess.run(
         [sys.executable, "-m", "local.run"],
         cwd=ROOT,
-        env=environ(state_dir, ONCE="1", **said),
+        env=environ(state_dir, ONCE="1", **settings),
         capture_output=True,
         text=True,
         timeout=LONGEST_START_S,
@@ -40,7 +40,7 @@ def once(state_dir: Path, **said: str) -> subprocess.CompletedProcess[str]:
 
 @dataclass
 class Running:
-    """A run that stays up; `said` is a file with what it printed."""
+    """A run that stays up; `said` is the file with its output."""
 
     process: subprocess.Popen[bytes]
     state_dir: Path
@@ -63,12 +63,12 @@ class Running:
 
 
 @contextlib.contextmanager
-def staying(state_dir: Path, **said: str) -> Iterator[Running]:
+def staying(state_dir: Path, **settings: str) -> Iterator[Running]:
     state_dir.mkdir(exist_ok=True)
-    output = state_dir / "said"
+    output = state_dir / "output"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.run"], cwd=ROOT, env=environ(state_dir, **said), stdout=file, stderr=file
+            [sys.executable, "-m", "local.run"], cwd=ROOT, env=environ(state_dir, **settings), stdout=file, stderr=file
         )
     try:
         run_file, deadline = state_dir / "run.json", Deadline.after(LONGEST_START_S, SystemClock())

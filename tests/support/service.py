@@ -1,4 +1,4 @@
-"""The service as a test meets it: a whole stack on this machine, put back to how it began before each test."""
+"""The service for a test: a whole stack on this machine, reset before each test."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ LONGEST_WAIT_S = 40.0
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP response. Header names are found in any case."""
+    """An HTTP response. Header names are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,7 +45,7 @@ class Service:
         self._http = urllib3.PoolManager(retries=False, timeout=LONGEST_WAIT_S)
         self._dynamodb = stack.backend.aws.dynamodb()
         self._mark = 0
-        # After the installation: what a test changes of portals, keys and remembered capabilities is taken back.
+        # Read after the installation: `reset` restores portals, keys and stored capabilities to this state.
         self._portals = self._dynamodb.scan(TableName="PortalTable")["Items"]
         self._scopes = self.admin("portals")["portals"][0]["scopes"]
         self._host = urlsplit(self.portal.portal_url).hostname
@@ -80,34 +80,34 @@ class Service:
         return self.stack.target.local
 
     def control(self, path: str, body: object = None) -> Any:
-        """POST to the portal's control, or GET where there is no body."""
+        """POST to the portal's control, or GET without a body."""
         method, sent = ("GET", None) if body is None else ("POST", json.dumps(body))
         response = self._http.request(method, self.portal.control_url + path, body=sent)
         assert response.status == 200, response.data.decode()
         return response.json()
 
     def calls(self, method: str | None = None) -> list[dict[str, Any]]:
-        """The requests that reached the portal, of one method or all."""
+        """The requests that the portal received, of one method or all."""
         found: list[dict[str, Any]] = self.control("/calls" + (f"?method={method}" if method else ""))
         return found
 
     def say(self, text: str, **more: object) -> Any:
-        """A user writes in the portal (`POST /say`), and every event of it is worked. Answers what the control did."""
-        said = self.control("/say", {"text": text, **more})
+        """Write as a user in the portal (`POST /say`) and process all its events; return the control's answer."""
+        answer = self.control("/say", {"text": text, **more})
         self.settle()
-        return said
+        return answer
 
     def messages(self) -> list[dict[str, Any]]:
-        """What bots wrote since the last reset."""
+        """The messages of bots since the last reset."""
         found: list[dict[str, Any]] = self.control("/messages")
         return found
 
     def published(self) -> tuple[Entry, ...]:
-        """What the event bus admitted since the last reset."""
+        """The entries that the event bus accepted since the last reset."""
         return self.stack.backend.aws.published()
 
     def settle(self) -> None:
-        """Wait until the worker is done with every event. Fails if one stays, because it failed."""
+        """Wait until the worker has processed every event. Fails if an event stays in the queue, because it failed."""
         eventually(lambda: left(self.stack.backend.aws, "EventQueue") == 0)
 
     def output(self) -> str:
@@ -125,15 +125,15 @@ class Service:
         return [line for line in self._lines() if "_aws" in line]
 
     def mark(self) -> None:
-        """Begin to read logs and metrics anew from here."""
+        """Ignore all logs and metrics printed before now."""
         self._mark = self.stack.backend.log_file.stat().st_size
 
     def cold_start(self) -> None:
-        """Lose what the process remembers; the stores keep what they have."""
+        """Clear the process's memory; the stores keep their content."""
         lambda_runtime.forget()
 
     def reset(self) -> None:
-        """As it was when the stack had started: portal, clock, tables, memory; chats that were added stay."""
+        """Reset portal, clock, tables and memory to the start of the stack; added chats stay."""
         self.stack.backend.aws.empty_queues()
         self.control("/reset", {})
         self.control("/shape", {"result": "object"})
@@ -145,7 +145,7 @@ class Service:
         self.mark()
 
     def restore_portals(self) -> None:
-        """Take back what was written of portals and keys. Most tests write nothing: one read finds that out."""
+        """Restore the items of portals and keys. Most tests write none, which one read shows."""
         present = self._dynamodb.scan(TableName="PortalTable", ConsistentRead=True)["Items"]
         for item in (each for each in present if each not in self._portals):
             self._dynamodb.delete_item(TableName="PortalTable", Key={name: item[name] for name in ("pk", "sk")})

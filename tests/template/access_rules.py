@@ -1,6 +1,6 @@
-"""House rules of access: whom policies let do what, and where a secret would stand for all to read.
+"""House rules of access: what policies allow, and where a secret would be readable.
 
-The docstring of each is what holds; it yields the places in a form of a template (`template_forms`) where it does not.
+The docstring of each is the rule; it yields the places in a form of a template (`template_forms`) that break it.
 """
 
 import re
@@ -20,12 +20,12 @@ from tests.template.reading import (
     texts,
 )
 
-# AWS has no resource for these: whoever may send traces, may send them all.
+# AWS has no resource for these: a permission to send traces covers all traces.
 FOR_ALL_RESOURCES = frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})
-# Secrets are made by the code, below a name of our own.
+# Secrets are created by the code, below a name of our own.
 BELOW_OUR_NAME = re.compile(r"[^*]*:secret:\$\{AWS::StackName}/(portal|application)/\*")
 NAMED_AS_SECRET = re.compile(r"secret|password|token|api_?key|credential", re.IGNORECASE)
-# A webhook's code, an API key, keys of AWS, a private key, a secret that CloudFormation would spell out, and any long
+# A webhook's code, an API key, keys of AWS, a private key, a secret that CloudFormation would resolve, and any long
 # word of letters and digits in which both alternate.
 SHAPED_AS_SECRET = re.compile(
     r"/rest/\d+/\w{8,}|clk_\w{8,}|A(KI|SI)A[0-9A-Z]{16}|-----BEGIN|\{\{resolve:|\b(?=\w*\d[a-zA-Z]+\d)[a-zA-Z0-9]{30,}\b"
@@ -40,7 +40,7 @@ def resource_of_a_statement(template: Template) -> Places:
             wide = re.search(r"[*?]", named) and not BELOW_OUR_NAME.fullmatch(named)
             if wide and not FOR_ALL_RESOURCES.issuperset(listed(statement.get("Action", "*"))):
                 yield f"{name}: {named}"
-        # Who may take on a role is a statement about that role, and names none.
+        # A statement on who may assume a role belongs to that role and names no resource.
         one = "Principal" in statement if "Resource" not in statement else not isinstance(statement["Resource"], list)
         if not one:
             yield f"{name}: none or many"
@@ -55,7 +55,7 @@ def action_of_a_statement(template: Template) -> Places:
 
 
 def public_access(template: Template) -> Places:
-    """Nobody is let in unnamed: no public principal, no service without its source, no function URL."""
+    """Every principal is named: no public principal, no service without its source, no function URL."""
     for name, statement in statements(template):
         anyone = {"*"} & {text for principal in listed(statement.get("Principal")) for text in texts(principal)}
         if statement["Effect"] == "Allow" and (anyone or "NotPrincipal" in statement):
@@ -67,7 +67,7 @@ def public_access(template: Template) -> Places:
 
 
 def policy_of_aws(template: Template) -> Places:
-    """No managed policy of AWS: each reaches further than this service."""
+    """No managed policy of AWS: each allows more than this service needs."""
     for name, role in of_type(template, ROLE):
         ours = (references(policy) & template["Resources"].keys() for policy in role.get("ManagedPolicyArns", []))
         if not all(ours):
@@ -75,16 +75,16 @@ def policy_of_aws(template: Template) -> Places:
 
 
 def tls_only(template: Template) -> Places:
-    """A queue refuses whatever does not come by TLS."""
+    """A queue refuses requests without TLS."""
     known: set[str] = set()
     for _, policy in of_type(template, "AWS::SQS::QueuePolicy"):
         for statement in policy["PolicyDocument"]["Statement"]:
-            if _refuses_what_is_not_tls(statement):
+            if _refuses_requests_without_tls(statement):
                 known |= references(policy["Queues"]) & references(statement["Resource"])
     yield from (name for name, _ in of_type(template, QUEUE) if name not in known)
 
 
-def _refuses_what_is_not_tls(statement: Mapping) -> bool:
+def _refuses_requests_without_tls(statement: Mapping) -> bool:
     everything = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*"}
     return everything.items() <= statement.items() and statement.get("Condition") == {
         "Bool": {"aws:SecureTransport": "false"}
@@ -103,6 +103,6 @@ def secret_by_name(template: Template) -> Places:
 
 def secret_by_shape(template: Template) -> Places:
     """Nothing in the template looks like a secret."""
-    # SAM ends the layer's logical id, and those of versions, in a hash.
+    # SAM appends a hash to the logical ids of the layer and of versions.
     words = (text for text in texts(template) if text not in template["Resources"])
     yield from (f"{text[:12]}..." for text in words if SHAPED_AS_SECRET.search(text))

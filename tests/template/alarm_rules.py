@@ -1,4 +1,4 @@
-"""What the template's alarms watch, and the rules that they keep: each rule tells the breaches in a template."""
+"""What the template's alarms watch, and the rules for them: each rule yields the breaches in a template."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from tests.template.known_metrics import OURS, STACK, Watched, access_log_fields
 from tests.template.reading import WRITTEN_FUNCTION, Mapping, Places, of_type
 
 NORMAL: Final = {
-    "object": "one chat or user is closed to us, the portal is well: its caller gets 403",
-    "not_found": "what was asked for does not exist: its caller gets 404",
+    "object": "one chat or user is not accessible, the portal works: its caller gets 403",
+    "not_found": "the requested object does not exist: its caller gets 404",
 }
-"""Classes of errors that are nobody's trouble but the caller's, each with the reason why no alarm watches it."""
-TOLD: Final = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+"""Classes of errors that concern the caller only, each with the reason why no alarm watches it."""
+NOTIFICATION: Final = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
 
 _MOST_METRICS: Final = 10
 _AN_HOUR: Final = 3600
@@ -31,7 +31,7 @@ def alarms(template: Mapping) -> dict[str, Mapping]:
 
 
 def watched_by(alarm: Mapping) -> list[Watched]:
-    """The metrics that an alarm looks at, the one it names or those that its expression computes with."""
+    """The metrics of an alarm: the one it names, or those in its expression."""
     if "Metrics" not in alarm:
         return [_watched(alarm, alarm.get("Statistic") or alarm["ExtendedStatistic"], alarm["Period"])]
     stats = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each]
@@ -44,7 +44,7 @@ def _watched(metric: Mapping, statistic: str, period: int) -> Watched:
 
 
 def alarms_for(blob: Mapping) -> set[str]:
-    """The alarms, by logical id, that watch a metric of a printed EMF blob, whatever the stack's name."""
+    """The alarms, by logical id, that watch a metric of a printed EMF blob, for any stack name."""
     (filed,) = blob["_aws"]["CloudWatchMetrics"]
     (names,) = filed["Dimensions"]
     dimensions = frozenset((name, STACK if name == "service" else blob[name]) for name in names)
@@ -62,34 +62,34 @@ def _everything_watched(template: Mapping) -> Set[Watched]:
 
 
 def is_named_and_explained(template: Mapping) -> Places:
-    """An alarm's name is its logical id, and its description ends in a section of the runbook."""
+    """An alarm's name is its logical id, and its description ends with a section of the runbook."""
     sections = anchors(ROOT / "docs" / "runbook.md")
     for name, alarm in alarms(template).items():
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name.removesuffix("Alarm")).lower()
         if not name.endswith("Alarm") or rendered(alarm["AlarmName"]) != f"{STACK}-{words}":
-            yield f"{name} is called {rendered(alarm['AlarmName'])}"
-        told = re.search(r"\S\. Runbook: docs/runbook\.md#([\w-]+)$", alarm["AlarmDescription"])
-        if not told or told[1] not in sections:
+            yield f"{name} has the name {rendered(alarm['AlarmName'])}"
+        link = re.search(r"\S\. Runbook: docs/runbook\.md#([\w-]+)$", alarm["AlarmDescription"])
+        if not link or link[1] not in sections:
             yield f"{name} names no section of the runbook"
 
 
-def is_told(template: Mapping) -> Places:
-    """The topic hears of an alarm's beginning and end, and missing data mean something."""
+def notifies_the_topic(template: Mapping) -> Places:
+    """The topic is notified of an alarm's beginning and end, and the meaning of missing data is set."""
     for name, alarm in alarms(template).items():
-        if (alarm.get("AlarmActions"), alarm.get("OKActions")) != (TOLD, TOLD):
-            yield f"{name} tells nobody"
+        if (alarm.get("AlarmActions"), alarm.get("OKActions")) != (NOTIFICATION, NOTIFICATION):
+            yield f"{name} does not notify the topic"
         if alarm.get("TreatMissingData") not in ("notBreaching", "breaching"):
-            yield f"{name} leaves open what missing data mean"
+            yield f"{name} does not set the meaning of missing data"
 
 
 def watches_what_exists(template: Mapping) -> Places:
-    """An alarm on a metric that nobody counts stays silent for ever."""
+    """An alarm on a metric that is never counted never goes off."""
     for name, alarm in alarms(template).items():
         yield from (f"{name} watches {each}" for each in watched_by(alarm) if not exists(each, template))
 
 
 def is_within_the_bounds_of_cloudwatch(template: Mapping) -> Places:
-    """One result of at most ten metrics of one period, each of them used, over no longer than is evaluated."""
+    """One result of at most ten metrics of one period, all of them used, within the longest time that is evaluated."""
     for name, alarm in alarms(template).items():
         watched = watched_by(alarm)
         periods = {each.period for each in watched}
@@ -114,7 +114,7 @@ def _watches(found: Set[Watched], namespace: str, name: str, **dimensions: str) 
 
 
 def every_function_is_watched(template: Mapping) -> Places:
-    """Errors at the alias by an alarm of its own, throttles, and the share of its time-out that it takes."""
+    """Each function has an alarm for errors at its alias, for throttles, and for the used share of its time-out."""
     found = _everything_watched(template)
     (shares,) = (str(each["Expression"]) for each in alarms(template)["NearTimeoutAlarm"]["Metrics"][:1])
     for function, properties in of_type(template, WRITTEN_FUNCTION):
@@ -126,11 +126,11 @@ def every_function_is_watched(template: Mapping) -> Places:
         if not _watches(found, "AWS/Lambda", "Throttles", FunctionName=own):
             yield f"throttles of {function}"
         if not re.search(rf"\b{short.lower()} / {properties['Timeout'] * 10}\b", shares):
-            yield f"the share of its time-out that {function} takes"
+            yield f"the used share of the time-out of {function}"
 
 
 def every_route_is_watched(template: Mapping) -> Places:
-    """Failures and the slowest hundredth; the unknown ones ($default) in the numbers of the whole API."""
+    """Each route has alarms for failures and the 99th percentile; unknown ones ($default) in those of the whole API."""
     found = _everything_watched(template)
     stage = {"ApiId": "${Api}", "Stage": "$default"}
     for _, function in of_type(template, WRITTEN_FUNCTION):
@@ -146,7 +146,7 @@ def every_route_is_watched(template: Mapping) -> Places:
 
 
 def every_error_is_watched(template: Mapping) -> Places:
-    """Each row of the table of errors, by its code or by its class, but for the classes that are normal."""
+    """Each row of the error table is watched by its code or its class, except for the normal classes."""
     found = {each for each in _everything_watched(template) if (each.namespace, each.name) == (OURS, "PortalErrors")}
     codes, classes = {each.value("code") for each in found}, {each.value("class") for each in found}
     for row in ROWS:
@@ -154,8 +154,8 @@ def every_error_is_watched(template: Mapping) -> Places:
             yield f"{row.code} ({row.where})"
 
 
-def nothing_is_lost_unseen(template: Mapping) -> Places:
-    """Whatever nobody sends again: events and answers; and the keepalive without which grants die."""
+def every_loss_is_watched(template: Mapping) -> Places:
+    """Events and answers that are not retried are watched; and the keepalive, without which grants expire."""
     found = _everything_watched(template)
     yield from (
         name
@@ -167,7 +167,7 @@ def nothing_is_lost_unseen(template: Mapping) -> Places:
 
 
 def counts_what_the_access_log_has(template: Mapping) -> Places:
-    """A metric made from the gateway's log reads fields that are in it, and a route that there is."""
+    """A metric filter of the gateway's log reads existing fields only."""
     fields = access_log_fields(template)
     for name, made in of_type(template, "AWS::Logs::MetricFilter"):
         read = set(re.findall(r"\$\.(\w+)", json.dumps(made)))
@@ -177,9 +177,9 @@ def counts_what_the_access_log_has(template: Mapping) -> Places:
 RULES: Final[dict[str, Callable[[Mapping], Places]]] = {
     rule.__name__: rule
     for rule in (
-        is_named_and_explained, is_told, watches_what_exists, is_within_the_bounds_of_cloudwatch,
+        is_named_and_explained, notifies_the_topic, watches_what_exists, is_within_the_bounds_of_cloudwatch,
         every_function_is_watched, every_route_is_watched, every_error_is_watched,
-        nothing_is_lost_unseen, counts_what_the_access_log_has,
+        every_loss_is_watched, counts_what_the_access_log_has,
     )
 }  # fmt: skip
-"""Each tells in words what breaks it; an unbroken template gives nothing."""
+"""Each yields a description of its breaches; nothing for a template that keeps the rule."""

@@ -1,6 +1,6 @@
-"""For each metric of ours that an alarm watches, the test that shows it counted where it arises.
+"""For each metric of ours that an alarm watches, the test that it is counted.
 
-An alarm on a metric that no line counts never goes off, and nothing else would fail. Metrics of AWS are AWS's to count.
+An alarm on a metric that no code counts never goes off, and no other test would fail. AWS counts its own metrics.
 """
 
 import ast
@@ -32,7 +32,7 @@ _UNSERVED: Final = (
 Tests = dict[str, dict[str, str]]
 """By alarm and metric, the node id of a test."""
 Rule = Callable[[Mapping, Tests], Places]
-"""Yields what is wrong with a table of a template's alarms."""
+"""Yields the errors in a table of a template's alarms."""
 
 ALARM_TESTS: Final[Tests] = {
     "QueryLimitAlarm": {"PortalErrors class=limit": _ATTEMPT, "LimiterWait": _WAIT},
@@ -64,7 +64,7 @@ ALARM_TESTS: Final[Tests] = {
 
 
 def has_a_test_for_each_metric(template: Mapping, tests: Tests) -> Places:
-    """The table names the alarms on metrics of ours and what each of them watches, no more and no less."""
+    """The table names exactly the alarms on metrics of ours and the metrics that each watches."""
     watched = {name: found for name, alarm in alarms(template).items() if (found := _of_ours(alarm))}
     for name in sorted(watched.keys() | tests.keys()):
         metrics, named = watched.get(name, {}).keys(), tests.get(name, {}).keys()
@@ -80,11 +80,11 @@ def names_tests_that_exist(_: Mapping, tests: Tests) -> Places:
 
 
 def names_tests_of_that_metric(template: Mapping, tests: Tests) -> Places:
-    """Each test spells the metric's name and the value of its dimension."""
-    spelled = {label: words for alarm in alarms(template).values() for label, words in _of_ours(alarm).items()}
+    """Each test contains the metric's name and the value of its dimension as texts."""
+    required = {label: words for alarm in alarms(template).values() for label, words in _of_ours(alarm).items()}
     for alarm, metric, node_id in _entries(tests):
         function = _function(node_id)
-        missing = spelled.get(metric, set()) - _constants(function) if function else set()
+        missing = required.get(metric, set()) - _constants(function) if function else set()
         yield from (f"{alarm}, {metric}: {node_id} does not name {word}" for word in sorted(missing))
 
 
@@ -118,7 +118,7 @@ def _function(node_id: str) -> ast.FunctionDef | None:
 
 @cache
 def _functions(path: Path) -> dict[str, ast.FunctionDef]:
-    """The functions of a module, read without running it; none where there is no module."""
+    """The functions of a module, parsed without running it; none if the file does not exist."""
     source = path.read_text("utf-8") if path.is_file() else ""
     return {each.name: each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef)}
 

@@ -1,7 +1,7 @@
-"""The house rules of template.yaml, and where a template breaks them.
+"""The house rules of template.yaml, and the places where a template breaks them.
 
-Each rule reads one form of the template (`template_forms`) and names the places of its breaches. What one form lacks
-(SAM's functions in the translated one, Lambda's in the written one) a rule finds in the other.
+Each rule reads one form of the template (`template_forms`) and yields the places of its breaches. Resources that one
+form lacks (SAM's functions in the translated one, Lambda's in the written one) are in the other.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.template.reading import Places
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A house rule: `sentence` is what holds, `breaches` yields the places in a form where it does not."""
+    """A house rule: `sentence` describes it, `breaches` yields the places in a form that break it."""
 
     name: str
     sentence: str
@@ -51,7 +51,7 @@ RULES = tuple(
 
 
 def breaches(template: Template) -> dict[Rule, set[str]]:
-    """Where the template breaks which rule: places, each with the form in which it was seen."""
+    """The broken rules with the places of their breaches, each place with its form."""
     found: dict[Rule, set[str]] = {}
     for (form, each), rule in product(forms(template), RULES):
         for place in rule.breaches(each):

@@ -1,4 +1,4 @@
-"""What the template's dashboard shows and its saved queries read, and the rules that both keep."""
+"""What the template's dashboard shows and its saved queries read, and the rules for both."""
 
 import ast
 import json
@@ -23,7 +23,7 @@ def _graphs(template: Mapping) -> Iterator[Mapping]:
 
 
 def shown(graph: Mapping) -> Iterator[Watched | str]:
-    """The metrics of a graph, those of a search with the value that it leaves open; what cannot be read as text."""
+    """The metrics of a graph, those of a search with an empty value for its free dimension; unknown rows as text."""
     for row in graph["metrics"]:
         match row:
             case [str(namespace), str(name), *dimensions, {**options}]:
@@ -31,7 +31,7 @@ def shown(graph: Mapping) -> Iterator[Watched | str]:
                 yield Watched(namespace, name, pairs, str(options.get("stat", graph.get("stat"))))
             case [{"expression": str(expression)}] if found := _SEARCH.fullmatch(expression):
                 namespace, *names = found[1].split(",")
-                # The term behind the name picks among the schema's dimensions, or it finds nothing.
+                # The term after the name must be one of the schema's dimensions, or the search finds nothing.
                 pairs = frozenset((name, found[4] if name == found[3] else "") for name in names)
                 yield Watched(namespace, found[2], pairs, found[5])
             case [{"expression": str(expression)}] if "SEARCH" not in expression:
@@ -41,7 +41,7 @@ def shown(graph: Mapping) -> Iterator[Watched | str]:
 
 
 def shows_what_exists(template: Mapping) -> Places:
-    """A graph of a metric that nobody counts stays empty for ever."""
+    """A graph of a metric that is never counted stays empty."""
     for graph in _graphs(template):
         for each in shown(graph):
             if isinstance(each, str) or not exists(each, template):
@@ -49,13 +49,13 @@ def shows_what_exists(template: Mapping) -> Places:
 
 
 def refers_to_what_exists(template: Mapping) -> Places:
-    """What CloudFormation fills in is a resource of the template."""
+    """Each reference is to a resource of the template."""
     for name, dashboard in of_type(template, "AWS::CloudWatch::Dashboard"):
         yield from (f"{name}: {each}" for each in references(dashboard) - template["Resources"].keys())
 
 
 def shows_each_function_and_its_memory(template: Mapping) -> Places:
-    """Gigabyte-seconds are those of the functions' memory, and no function is left out of any graph of theirs."""
+    """Gigabyte-seconds use the functions' memory, and each graph of functions has all of them."""
     functions = {f"${{{name}}}" for name, _ in of_type(template, WRITTEN_FUNCTION)}
     for graph in _graphs(template):
         of_lambda = {each.value("FunctionName") for each in shown(graph) if isinstance(each, Watched)} - {""}
@@ -68,7 +68,7 @@ def shows_each_function_and_its_memory(template: Mapping) -> Places:
 
 
 def _noted() -> set[str]:
-    """Every field that the code notes on its lines, by name, in `note`, `invocation` or in a mapping of fields."""
+    """Every field that the code writes to log lines, by name, in `note`, `invocation` or in a mapping of fields."""
     names: set[str] = set()
     for path in [*(ROOT / "layers").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -81,7 +81,7 @@ def _noted() -> set[str]:
 
 
 def reads_fields_that_are_written(template: Mapping) -> Places:
-    """A query for a field that no line has finds nothing."""
+    """Queries read only fields that a line has: another field finds nothing."""
     access_log = access_log_fields(template)
     written = _noted() | access_log | _OF_LOGS_INSIGHTS
     for name, query in of_type(template, "AWS::Logs::QueryDefinition"):
@@ -94,11 +94,11 @@ def reads_fields_that_are_written(template: Mapping) -> Places:
 
 
 def reads_logs_that_exist(template: Mapping) -> Places:
-    """Queries stand in a folder of the stack and name log groups of the template."""
+    """Queries are in a folder of the stack and name log groups of the template."""
     groups = dict(of_type(template, "AWS::Logs::LogGroup"))
     for name, query in of_type(template, "AWS::Logs::QueryDefinition"):
         if not query["Name"].get("Fn::Sub", "").startswith(f"{STACK}/"):
-            yield f"{name} is called {query['Name']}"
+            yield f"{name} has the name {query['Name']}"
         yield from (f"{name} reads {group}" for group in query["LogGroupNames"] if group.get("Ref") not in groups)
 
 
@@ -109,4 +109,4 @@ RULES: Final[dict[str, Callable[[Mapping], Places]]] = {
         reads_logs_that_exist,
     )
 }  # fmt: skip
-"""Each tells in words what breaks it; an unbroken template gives nothing."""
+"""Each yields a description of its breaches; nothing for a template that keeps the rule."""

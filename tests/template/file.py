@@ -1,4 +1,4 @@
-"""template.yaml as CloudFormation reads it, and what its policies let each function do."""
+"""template.yaml as CloudFormation reads it, and what its policies allow each function."""
 
 import re
 from typing import Any, cast
@@ -12,7 +12,7 @@ SECRETS = re.compile(
     r"arn:\$\{AWS::Partition}:secretsmanager:\$\{AWS::Region}:\$\{AWS::AccountId}:"
     r"secret:\$\{AWS::StackName}/(portal|application)/\*"
 )
-# What AWS does in a function's name, by the `Sid` of the statement.
+# What AWS does on a function's behalf, by the `Sid` of the statement.
 BY_AWS = frozenset({"Logs", "Traces", "Key", "Taking", "Failures"})
 
 Mapping = dict[str, Any]
@@ -35,24 +35,24 @@ def role_of(function: str) -> Mapping:
 
 
 def policies_of(function: str) -> list[Mapping]:
-    """The documents of a function's role: those that it shares, then its own."""
+    """The policy documents of a function's role: the shared ones, then its own."""
     role = role_of(function)
     shared = [RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"] for policy in role["ManagedPolicyArns"]]
     return [*shared, *(policy["PolicyDocument"] for policy in role["Policies"])]
 
 
 def statements_in(document: Mapping) -> list[Mapping]:
-    """The statements of a policy; one under a condition as if the condition held."""
+    """The statements of a policy; a conditional one as if its condition held."""
     return [each["Fn::If"][1] if "Fn::If" in each else each for each in document["Statement"]]
 
 
 def statements_of(function: str) -> list[Mapping]:
-    """Every statement that a function's role carries."""
+    """All statements of a function's role."""
     return [statement for document in policies_of(function) for statement in statements_in(document)]
 
 
 def asked_by_code(statement: Mapping) -> bool:
-    """Whether the function's own code asks for it, and not AWS in the function's name."""
+    """Whether the function's own code needs it, and not AWS on the function's behalf."""
     return statement["Sid"] not in BY_AWS
 
 
@@ -62,13 +62,13 @@ def actions_of(statement: Mapping) -> frozenset[str]:
 
 
 def allowed_by(document: Mapping) -> set[tuple[str, str]]:
-    """What a policy lets the code do: pairs of a store and an action."""
+    """What a policy allows the code: pairs of a store and an action."""
     asked = filter(asked_by_code, statements_in(document))
     return {(store_of(each), action) for each in asked for action in actions_of(each)}
 
 
 def store_of(statement: Mapping) -> str:
-    """What a statement is about: the logical id of a table, a queue or a function, `CacheTable/index/by_chat`,
+    """The store of a statement: the logical id of a table, a queue or a function, `CacheTable/index/by_chat`,
     `secrets/portal`, `secrets/application` or `EventBus`."""
     resource = statement["Resource"]
     assert isinstance(resource, dict), "one statement names one ARN"

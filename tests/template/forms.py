@@ -1,4 +1,4 @@
-"""What CloudFormation makes of a SAM template: translated, and with its conditions decided. No AWS is asked.
+"""A SAM template as CloudFormation deploys it: translated, and with its conditions decided. AWS is not called.
 
 As a program it prints template.yaml translated, as JSON.
 """
@@ -21,20 +21,20 @@ from tests.template.file import TEMPLATE
 
 Template = dict[str, Any]
 
-# What differs from the default where everything optional is chosen; a text that is empty by default gets some text.
+# Values other than the defaults when everything optional is chosen; a text that is empty by default gets some text.
 CHOSEN: Mapping[object, object] = {"": "chosen", "false": "true", 0: 1}
 NO_VALUE = {"Ref": "AWS::NoValue"}
-# The translator takes no folder of this machine: `sam deploy` puts an address of S3 in its place.
+# The translator accepts no local folder: `sam deploy` replaces it by an address of S3.
 SOURCES = ("CodeUri", "ContentUri")
 
 
 def translated(template: Template) -> Template:
-    """The template without SAM: every role, permission, version and stage that SAM makes stands in it."""
+    """The template without SAM: it contains every role, permission, version and stage that SAM creates."""
     uploaded = copy.deepcopy(template)
     for resource in uploaded["Resources"].values():
         for source in SOURCES & resource.get("Properties", {}).keys():
             resource["Properties"][source] = f"s3://uploads/{resource['Properties'][source]}"
-    # No managed policy is known by name: whoever names one gets it as it stands, which the house rules see.
+    # The map of managed policies is empty: a name stays as it is, so the house rules find it.
     translator = Translator(managed_policy_map={}, sam_parser=Parser(), boto_session=Session(region_name=REGION))
     plain: Template = translator.translate(uploaded, parameter_values={})
     return plain
@@ -42,17 +42,17 @@ def translated(template: Template) -> Template:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is chosen at a deployment: it decides the template's conditions."""
+    """The parameters of a deployment, which decide the template's conditions."""
 
     decides: Intrinsics
 
     @classmethod
     def of(cls, parameters: Mapping[str, object], conditions: Mapping[str, object]) -> "Deployment":
-        """With a value for each parameter."""
+        """A deployment with a value for each parameter."""
         return cls(Intrinsics({name: {"Default": value} for name, value in parameters.items()}, {}, {}, conditions))
 
     def kept(self, value: Any) -> Any:
-        """A value without `Fn::If`, and without what has no value then."""
+        """A value with each `Fn::If` decided and without `AWS::NoValue`."""
         match value:
             case {"Fn::If": [condition, chosen, otherwise]}:
                 return self.kept(chosen if self._holds(condition) else otherwise)
@@ -63,7 +63,7 @@ class Deployment:
         return value
 
     def settled(self, template: Template) -> Template:
-        """The template as it is deployed then."""
+        """The template as it is deployed."""
         there = {
             part: {
                 name: self.kept(each)
@@ -79,8 +79,8 @@ class Deployment:
 
 
 def forms(template: Template) -> Iterator[tuple[str, Template]]:
-    """The template in each form that its rules are to hold in, with the form's name: as it is written and as SAM
-    translates it, each by default and with everything optional chosen."""
+    """The template in each form that the rules check, with the form's name: as written and as translated by SAM, each
+    with the defaults and with everything optional chosen."""
     defaults = {name: each.get("Default", "chosen") for name, each in template["Parameters"].items()}
     everything = {name: CHOSEN.get(default, default) for name, default in defaults.items()}
     written = {"as written": template, "as translated": translated(template)}
@@ -90,6 +90,6 @@ def forms(template: Template) -> Iterator[tuple[str, Template]]:
 
 
 if __name__ == "__main__":
-    # The translator tells of its own metrics and switches.
+    # The translator logs its own metrics and feature toggles.
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     json.dump(translated(TEMPLATE), sys.stdout, indent=2)

@@ -1,4 +1,4 @@
-"""Which metrics there are, as CloudWatch files them: ours, those made from a log, and those of AWS that we look at."""
+"""All metrics, as CloudWatch stores them: ours, those made from a log, and those of AWS that we use."""
 
 import re
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ OF_AWS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One metric that an alarm or a graph looks at. A value that CloudFormation fills in reads `${LogicalId}`; one that
-    a search leaves open is empty."""
+    """One metric of an alarm or a graph. A value that CloudFormation fills in is `${LogicalId}`; the free value of a
+    search is empty."""
 
     namespace: str
     name: str
@@ -46,7 +46,7 @@ class Watched:
 
 
 def rendered(value: object) -> str:
-    """A template's value as text: `!Ref X` is `${X}`, `!GetAtt X.Y` is `${X.Y}`, `!Sub` is what stands there."""
+    """A template's value as text: `!Ref X` is `${X}`, `!GetAtt X.Y` is `${X.Y}`, `!Sub` is its text."""
     match value:
         case {"Ref": str(name)} | {"Fn::GetAtt": str(name)}:
             return f"${{{name}}}"
@@ -57,7 +57,7 @@ def rendered(value: object) -> str:
 
 
 def _filed(template: Mapping) -> Iterator[tuple[str, frozenset[str], dict[str, frozenset[str]]]]:
-    """Every metric of ours, its dimensions, and the values of those that have a closed set of them."""
+    """Every metric of ours, its dimensions, and the values of the dimensions with a closed set."""
     for name, metrics in METRICS.items():
         for metric in metrics:
             closed = {metric.dimension: metric.values | {OTHER, ""}} if metric.dimension else {}
@@ -69,7 +69,7 @@ def _filed(template: Mapping) -> Iterator[tuple[str, frozenset[str], dict[str, f
 
 
 def exists(watched: Watched, template: Mapping) -> bool:
-    """Whether anybody prints, or AWS counts, a metric with exactly these dimensions."""
+    """Whether our code or AWS counts a metric with exactly these dimensions."""
     names = frozenset(name for name, _ in watched.dimensions)
     if watched.namespace != OURS:
         return names in OF_AWS.get((watched.namespace, watched.name), ())

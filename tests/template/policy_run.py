@@ -1,6 +1,6 @@
-"""A year of one portal: all that the functions ask of AWS, with who asks.
+"""A year of one portal: all requests of the functions to AWS, each with its function.
 
-test_policies.py runs it in a process of its own and compares the list with the template's policies.
+test_policies.py runs it in a separate process and compares the list with the template's policies.
 
     python -m tests.template.policy_run STATE_DIR ASKED_FILE
 """
@@ -32,7 +32,7 @@ KEYS = {"client_id": "app.0123456789", "client_secret": "5ecret"}
 
 @dataclass
 class Recorder:
-    """Notes each request as (function, store, action), the store as tests/template/file.py calls it."""
+    """Records each request as (function, store, action), with the store named as in tests/template/file.py."""
 
     asked: set[tuple[str, str, str]] = field(default_factory=set)
     _by: ContextVar[str] = field(default_factory=lambda: ContextVar("by", default=""))
@@ -43,7 +43,7 @@ class Recorder:
         submit = ThreadPoolExecutor.submit
 
         def invoked(invoking: Functions, logical_id: str, event: object) -> object:
-            # In the cloud no function remembers what another one read; here they share one process.
+            # In the cloud functions share no memory; here they share one process.
             lambda_runtime.forget()
             before = self._by.set(logical_id)
             try:
@@ -57,7 +57,7 @@ class Recorder:
             return call(client, operation, params)
 
         def submitted(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
-            # What a function hands to threads of its own is asked by the function.
+            # Requests of a function's own threads count as the function's.
             return submit(pool, copy_context().run, work, *args, **named)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -93,12 +93,12 @@ STORES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "lambda": lambda params: str(params["FunctionName"]).removesuffix(":live").rpartition(":")[2],
     "events": lambda _: "EventBus",
 }
-# Actions that are not called as the operation is.
+# Actions with another name than the operation.
 ACTIONS = {"Invoke": "InvokeFunction", "SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
 
 
 def live(service: Service) -> None:
-    """What people, portals and operators do in that year; everything succeeds."""
+    """What users, portals and operators do in that year; everything succeeds."""
     operate(service)
     look_up(service)
     talk(service)
@@ -126,13 +126,13 @@ def operate(service: Service) -> None:
 
 
 def look_up(service: Service) -> None:
-    """With a token that serves, with one that has expired, a chat of which the portal says nothing, a closed portal."""
+    """Look up with a valid token, with an expired one, a chat that the portal does not show, and in a closed portal."""
     for _ in range(2):
         assert service.look_up(**PAIR).status == 200
         assert service.direct(OTHER_PAIR)["chat_id"] is not None
         assert service.get(f"/rest/1/{service.api_key}/im.dialog.get?DIALOG_ID=chat1437").status == 200
         service.control("/expire_tokens", {})
-        # Because of a refusal a portal is renewed once in ten minutes.
+        # After a refused token a portal's tokens are renewed once in ten minutes.
         service.control("/clock", {"advance_s": 601})
         service.admin("cache.purge", portal=service.member_id)
     assert service.look_up(**PAIR).status == 200
@@ -147,7 +147,7 @@ def look_up(service: Service) -> None:
 
 
 def close(service: Service) -> None:
-    """The portal says that it is not paid, twice."""
+    """The portal returns `PAYMENT_REQUIRED`, twice."""
     service.control("/faults", {"method": "*", "error": "PAYMENT_REQUIRED", "status": 401})
     assert service.look_up(**PAIR, fresh="true").status == 503
     service.control("/faults", [])
@@ -156,8 +156,8 @@ def close(service: Service) -> None:
 
 
 def talk(service: Service) -> None:
-    """A user writes to the bot, and again when the portal has no room for the answer; then the queue is away, and the
-    worker is invoked without it; one event is redriven."""
+    """A user writes to the bot, and again when the portal refuses the answer by its rate limit; then the queue is gone,
+    and the worker is invoked directly; one event is redriven."""
     service.say("deal 1663")
     service.mark()
     service.control("/faults", {"method": "imbot.v2.Chat.Message.send", "status": 429, "times": 2})
@@ -175,7 +175,7 @@ def talk(service: Service) -> None:
 
 
 def move(service: Service) -> None:
-    """The application is installed anew, and again when the portal has another host; somebody follows our link."""
+    """The application is installed again, and once more after the portal is renamed; a user follows our link."""
     close(service)
     assert service.control("/install", {})["finished"]
     service.control("/rename", {"host": "localhost"})
@@ -185,8 +185,8 @@ def move(service: Service) -> None:
 
 
 def leave(service: Service) -> None:
-    (heard,) = service.control("/uninstall", {})["sent"]
-    assert heard["status"] == 200
+    (sent,) = service.control("/uninstall", {})["sent"]
+    assert sent["status"] == 200
     (portal,) = service.admin("portals")["portals"]
     assert portal["state"] == "uninstalled"
     service.admin("portal.forget", portal=service.member_id)

@@ -1,4 +1,4 @@
-"""How rules read a template, whatever form it has: resources by type, statements, references, watched metrics."""
+"""How rules read a template in any form: resources by type, statements, references, watched metrics."""
 
 import re
 from collections.abc import Iterator
@@ -41,13 +41,13 @@ def texts(value: object) -> Iterator[str]:
 
 
 def statements(template: Mapping) -> Iterator[tuple[str, Mapping]]:
-    """Every statement of every policy, with the logical id of the resource that it stands at."""
+    """Every statement of every policy, with the logical id of its resource."""
     for name, resource in template["Resources"].items():
         yield from ((name, each) for each in mappings(resource) if "Effect" in each)
 
 
 def listed(value: Any) -> list[Any]:
-    """What may stand alone or in a list, as a list."""
+    """A single value or a list, as a list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -68,7 +68,7 @@ def references(value: object) -> set[str]:
 
 
 def watched(template: Mapping) -> Iterator[tuple[str, str, Mapping]]:
-    """Namespace, name and dimensions of every metric that some alarm watches, alone or in an expression."""
+    """Namespace, name and dimensions of every metric that an alarm watches, alone or in an expression."""
     for _, alarm in of_type(template, "AWS::CloudWatch::Alarm"):
         for metric in mappings(alarm):
             if "MetricName" in metric:

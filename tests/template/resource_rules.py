@@ -1,6 +1,6 @@
 """House rules of resources: functions and their logs, queues, tables, alarms, the edge, parameters.
 
-The docstring of each is what holds; it yields the places in a form of a template (`template_forms`) where it does not.
+The docstring of each is the rule; it yields the places in a form of a template (`template_forms`) that break it.
 """
 
 import math
@@ -21,15 +21,15 @@ from tests.template.reading import (
 )
 
 MEGABYTES = range(256, 1025)
-# By what invokes a function: the gateway gives up after 30 s, callers and the queue may wait a minute.
+# By what invokes a function: the gateway times out after 30 s, callers and the queue may wait a minute.
 SECONDS = {"HttpApi": 29, "SQS": 60, "invoked": 60, "Schedule": 300}
-# Metrics by which a queue tells that messages wait too long, or for an operator.
+# Metrics of a queue that show messages waiting too long, or for an operator.
 WAITING = frozenset({"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"})
 CORS = ("CorsConfiguration", "Cors", "x-amazon-apigateway-cors", "cors")
 
 
 def log_group(template: Template) -> Places:
-    """Every function writes to a log group of its own, and every log group forgets."""
+    """Every function writes to its own log group, and every log group has a retention."""
     groups = dict(of_type(template, "AWS::Logs::LogGroup"))
     yield from (name for name, group in groups.items() if "RetentionInDays" not in group)
     taken: set[str] = set()
@@ -60,7 +60,7 @@ def memory(template: Template) -> Places:
 
 
 def timeout(template: Template) -> Places:
-    """A function ends before whoever waits for it gives up."""
+    """A function's time-out is below that of its caller."""
     for name, function in of_type(template, WRITTEN_FUNCTION):
         waiting = {event["Type"] for event in function.get("Events", {}).values()} or {"invoked"}
         if function.get("Timeout", math.inf) > min(SECONDS[each] for each in waiting):
@@ -76,7 +76,7 @@ def errors_alarm(template: Template) -> Places:
 
 
 def queue_alarm(template: Template) -> Places:
-    """Every queue has an alarm for what waits in it."""
+    """Every queue has an alarm for its waiting messages."""
     alarmed = [dimensions.get("QueueName") for of, metric, dimensions in watched(template)
                if of == "AWS/SQS" and metric in WAITING]  # fmt: skip
     known = references(alarmed)
@@ -84,14 +84,14 @@ def queue_alarm(template: Template) -> Places:
 
 
 def missing_data(template: Template) -> Places:
-    """Every alarm says what missing data mean."""
+    """Every alarm sets the meaning of missing data."""
     for name, alarm in of_type(template, "AWS::CloudWatch::Alarm"):
         if "TreatMissingData" not in alarm:
             yield name
 
 
 def encryption(template: Template) -> Places:
-    """Queues, and tables that are kept, are encrypted."""
+    """Queues and retained tables are encrypted."""
     for name, queue in of_type(template, QUEUE):
         if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue:
             yield name
@@ -102,7 +102,7 @@ def encryption(template: Template) -> Places:
 
 
 def state(template: Template) -> Places:
-    """A table is kept and can be restored, or its items end by themselves."""
+    """A table is retained and can be restored, or its items expire."""
     for name, table in of_type(template, TABLE):
         resource = template["Resources"][name]
         kept = {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")} == {"Retain"}
@@ -119,14 +119,14 @@ def cors(template: Template) -> Places:
 
 
 def parameter(template: Template) -> Places:
-    """Every parameter is described and bounded."""
+    """Every parameter has a description and bounds."""
     for name, each in template["Parameters"].items():
         if not each.get("Description") or not each.keys() & {"AllowedValues", "AllowedPattern", "MaxValue"}:
             yield name
 
 
 def cycle(template: Template) -> Places:
-    """No resource waits for itself."""
+    """No resource depends on itself."""
     resources = template["Resources"]
     after = {
         name: (references(each) | set(listed(each.get("DependsOn", [])))) & resources.keys() - {name}

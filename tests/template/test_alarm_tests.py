@@ -1,4 +1,4 @@
-"""Every alarm on a metric of ours has a test of the place where that metric arises, and a gap in the table is found."""
+"""Every alarm on a metric of ours has a test that the metric is counted, and a gap in the table is found."""
 
 import copy
 from collections.abc import Callable
@@ -46,16 +46,16 @@ BREACHES: dict[str, list[Breach]] = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_table_of_alarms_and_their_tests_keeps_the_rule(rule: Rule) -> None:
+def test_table_of_alarm_tests_keeps_the_rule(rule: Rule) -> None:
     assert list(rule(TEMPLATE, ALARM_TESTS)) == []
 
 
 @pytest.mark.parametrize(("rule", "breach"), [(rule, breach) for rule in RULES for breach in BREACHES[rule.__name__]])
-def test_breach_of_the_rule_is_found_in_the_table(rule: Rule, breach: Breach) -> None:
+def test_breach_in_the_table_of_alarm_tests_is_found(rule: Rule, breach: Breach) -> None:
     template, table = copy.deepcopy((TEMPLATE, ALARM_TESTS))
     breach(template, table)
     assert list(rule(template, table)) != []
 
 
-def test_each_rule_of_the_table_has_breaches_to_find() -> None:
+def test_each_rule_of_the_table_has_breaches() -> None:
     assert BREACHES.keys() == {rule.__name__ for rule in RULES}

@@ -61,10 +61,10 @@ ROUTE = {"Type": "HttpApi", "Properties": {"ApiId": {"Ref": "Api"}, "Method": "P
 BREACHES: dict[str, list[Callable[[Resources], object]]] = {
     "is_named_and_explained": [
         _with("EventsLostAlarm", "AlarmName", "events-lost"),
-        _with("EventsLostAlarm", "AlarmDescription", "It happens. Runbook: docs/runbook.md#no-such-section"),
-        _with("EventsLostAlarm", "AlarmDescription", "It happens."),
+        _with("EventsLostAlarm", "AlarmDescription", "Events are lost. Runbook: docs/runbook.md#no-such-section"),
+        _with("EventsLostAlarm", "AlarmDescription", "Events are lost."),
     ],
-    "is_told": [
+    "notifies_the_topic": [
         _with("EventsLostAlarm", "AlarmActions", SILENT),
         _with("EventsLostAlarm", "OKActions", None),
         _with("EventsLostAlarm", "TreatMissingData", "missing"),
@@ -98,7 +98,7 @@ BREACHES: dict[str, list[Callable[[Resources], object]]] = {
         lambda resources: _of(resources, "LookupFunction")["Events"].update(New=ROUTE),
     ],
     "every_error_is_watched": [_without("PortalConfigAlarm"), _without("PortalRetryAlarm")],
-    "nothing_is_lost_unseen": [_without("EventsUnservedAlarm"), _without("KeepaliveMissedAlarm")],
+    "every_loss_is_watched": [_without("EventsUnservedAlarm"), _without("KeepaliveMissedAlarm")],
     "counts_what_the_access_log_has": [
         _with("EventsUnservedFilter", "FilterPattern", '{ $.path = "/bitrix24/events" }'),
     ],
@@ -122,19 +122,19 @@ SEEDED = [(rule, breach) for rule, breaches in BREACHES.items() for breach in br
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_the_template_keeps_the_rule(rule: str) -> None:
+def test_template_keeps_the_rule_of_alarms(rule: str) -> None:
     assert list(RULES[rule](TEMPLATE)) == []
 
 
 @pytest.mark.parametrize(("rule", "breach"), SEEDED, ids=[rule for rule, _ in SEEDED])
-def test_a_breach_of_the_rule_is_found(rule: str, breach: Callable[[Resources], object]) -> None:
+def test_breach_of_the_rule_of_alarms_is_found(rule: str, breach: Callable[[Resources], object]) -> None:
     template = copy.deepcopy(TEMPLATE)
     before = set(RULES[rule](template))
     breach(template["Resources"])
     assert set(RULES[rule](template)) - before
 
 
-def test_no_rule_is_without_a_breach_that_it_has_to_find() -> None:
+def test_each_rule_of_alarms_has_breaches() -> None:
     assert BREACHES.keys() == RULES.keys()
 
 
@@ -148,7 +148,7 @@ def test_no_rule_is_without_a_breach_that_it_has_to_find() -> None:
         ("ACCESS_ERROR", "im.chat.get", set()),
     ],
 )
-def test_the_alarms_of_an_error_are_found_by_what_is_printed_of_it(
+def test_alarms_of_an_error_are_found_by_its_printed_metrics(
     code: str, method: str, watching: set[str], telemetry: Telemetry, output: Output
 ) -> None:
     with telemetry.invocation("request"):
@@ -156,14 +156,14 @@ def test_the_alarms_of_an_error_are_found_by_what_is_printed_of_it(
     assert {name for blob in output.blobs for name in alarms_for(blob)} == watching
 
 
-def test_what_no_alarm_watches_has_none(telemetry: Telemetry, output: Output) -> None:
+def test_metric_without_alarm_has_no_alarms(telemetry: Telemetry, output: Output) -> None:
     with telemetry.invocation("request"):
         telemetry.count("Lookups", source="cache")
     (blob,) = output.blobs
     assert alarms_for(blob) == set()
 
 
-def test_a_route_is_slow_by_the_deadline_that_its_function_keeps() -> None:
+def test_latency_alarm_compares_each_route_with_the_deadline_of_its_function() -> None:
     def deadline(function: str, name: str) -> float:
         source = (ROOT / "functions" / function / "app.py").read_text("utf-8")
         return float(re.findall(rf"^{name} = ([\d.]+)$", source, re.MULTILINE)[0])
@@ -176,11 +176,11 @@ def test_a_route_is_slow_by_the_deadline_that_its_function_keeps() -> None:
     deadlines = {**dict.fromkeys(("find", "forget", "reverse", "health"), single), "batch": batch}
     deadlines |= dict.fromkeys(("opened", "posted"), rest)
     expression = _metrics(TEMPLATE["Resources"], "LookupLatencyAlarm")[0]["Expression"]
-    # Milliseconds by ten times the seconds are percent.
+    # Milliseconds divided by ten times the seconds are percent.
     assert expression == f"MAX([{', '.join(f'{route} / {seconds * 10:g}' for route, seconds in deadlines.items())}])"
 
 
-def test_the_dashboards_widgets_neither_overlap_nor_leave_the_grid() -> None:
+def test_dashboard_widgets_neither_overlap_nor_leave_the_grid() -> None:
     body = json.loads(TEMPLATE["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
     taken = [
         (x, y)

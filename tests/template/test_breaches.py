@@ -11,7 +11,7 @@ from tests.template.breaches import RULES, Rule, breaches
 from tests.template.file import TEMPLATE
 
 Seed = Callable[[Any], None]
-"""Breaks one rule in a template."""
+"""A change that breaks one rule in a template."""
 
 STATEMENT = "Resources.LookUpPolicy.Properties.PolicyDocument.Statement.0"
 DIRECT = "Resources.DirectFunction.Properties"
@@ -20,7 +20,7 @@ PORTALS = "Resources.PortalTable"
 
 
 def _holder(template: Any, path: str) -> tuple[Any, Any]:
-    """What holds the last name of a path, and that name or number."""
+    """The container of the last name of a path, and that name or number."""
     *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     return functools.reduce(lambda value, part: value[part], way, template), last
 
@@ -46,7 +46,7 @@ def resource(kind: str, **properties: object) -> Seed:
 
 
 def silent(*words: str) -> Seed:
-    """Without the alarms in which all these words stand."""
+    """Remove the alarms that contain all these words."""
 
     def seed(template: Any) -> None:
         for name, each in list(template["Resources"].items()):
@@ -105,7 +105,7 @@ SEEDS: dict[str, tuple[Seed, ...]] = {
     "missing_data": (drop("Resources.DeadLettersAlarm.Properties.TreatMissingData"),),
     "encryption": (
         put("Resources.EventQueue.Properties.SqsManagedSseEnabled", False),
-        drop("Resources.EventQueue.Properties.KmsMasterKeyId"),  # with a key of one's own there is no other
+        drop("Resources.EventQueue.Properties.KmsMasterKeyId"),  # with a KMS key of the operator there is no other
         drop(f"{PORTALS}.Properties.SSESpecification"),
     ),
     "tls_only": (
@@ -139,12 +139,12 @@ SEEDS: dict[str, tuple[Seed, ...]] = {
 }  # fmt: skip
 
 
-def test_the_template_keeps_every_rule() -> None:
+def test_template_keeps_every_house_rule() -> None:
     assert breaches(TEMPLATE) == {}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_breach_is_found_by_its_rule_and_by_no_other(rule: Rule) -> None:
+def test_breach_is_found_by_its_house_rule_and_by_no_other(rule: Rule) -> None:
     seeds = SEEDS[rule.name]
     for seed in seeds:
         broken = copy.deepcopy(TEMPLATE)
@@ -153,5 +153,5 @@ def test_a_breach_is_found_by_its_rule_and_by_no_other(rule: Rule) -> None:
         assert breaches(broken).keys() == {rule}
 
 
-def test_no_seed_is_without_a_rule() -> None:
+def test_each_house_rule_has_breaches() -> None:
     assert SEEDS.keys() == {rule.name for rule in RULES}

@@ -1,4 +1,4 @@
-"""The edges of the stack: under which address it is reached, over which connections, and how its functions start."""
+"""The edges of the stack: its addresses, its connections, and how its functions start."""
 
 import re
 from pathlib import Path
@@ -25,12 +25,12 @@ def translation() -> Mapping:
 
 
 def deployed(template: Mapping, **chosen: str) -> Mapping:
-    """The template as it is deployed with these parameters, and all others by default."""
+    """The template as deployed with these parameters and the defaults of all others."""
     defaults = {name: parameter.get("Default") for name, parameter in TEMPLATE["Parameters"].items()}
     return Deployment.of(defaults | chosen, TEMPLATE["Conditions"]).settled(template)
 
 
-def those_of_the_domain(stack: Mapping) -> set[str]:
+def domain_resources(stack: Mapping) -> set[str]:
     return {name for name, each in stack["Resources"].items() if each["Type"] in KINDS}
 
 
@@ -43,16 +43,16 @@ def those_of_the_domain(stack: Mapping) -> set[str]:
         (ZONE, set()),
     ],
 )
-def test_a_domain_is_made_when_one_is_named_and_its_record_where_a_zone_is(
+def test_domain_is_created_if_named_and_its_record_if_a_zone_is_named(
     translation: Mapping, chosen: dict[str, str], made: set[str]
 ) -> None:
     stack = deployed(translation, **chosen)
 
-    assert those_of_the_domain(stack) == made
+    assert domain_resources(stack) == made
     assert ("DomainTarget" in stack["Outputs"]) is ("ApiDomain" in made)
 
 
-def test_the_domain_leads_to_the_stage_of_the_api_over_current_tls_only(translation: Mapping) -> None:
+def test_domain_maps_to_the_stage_of_the_api_with_current_tls_only(translation: Mapping) -> None:
     resources = deployed(translation, **DOMAIN | ZONE)["Resources"]
     (configuration,) = resources["ApiDomain"]["Properties"]["DomainNameConfigurations"]
     mapping, alias = (resources[name]["Properties"] for name in ("ApiDomainMapping", "ApiDomainRecord"))
@@ -63,7 +63,7 @@ def test_the_domain_leads_to_the_stage_of_the_api_over_current_tls_only(translat
     assert alias["AliasTarget"]["DNSName"] == {"Fn::GetAtt": "ApiDomain.RegionalDomainName"}
 
 
-def test_the_gateways_own_address_stays_open_for_portals_that_were_installed_before(translation: Mapping) -> None:
+def test_address_of_the_gateway_stays_open_for_portals_installed_before_the_domain(translation: Mapping) -> None:
     resources = deployed(translation, **DOMAIN)["Resources"]
     (body,) = (each["Properties"]["Body"] for each in resources.values() if each["Type"] == "AWS::ApiGatewayV2::Api")
 
@@ -77,7 +77,7 @@ def test_the_gateways_own_address_stays_open_for_portals_that_were_installed_bef
         (DOMAIN, "https://${DomainName}"),
     ],
 )
-def test_the_outputs_name_the_address_to_use(translation: Mapping, chosen: dict[str, str], address: str) -> None:
+def test_outputs_name_the_address_to_use(translation: Mapping, chosen: dict[str, str], address: str) -> None:
     outputs = deployed(translation, **chosen)["Outputs"]
 
     assert outputs["ApiUrl"]["Value"] == {"Fn::Sub": address}
@@ -93,7 +93,7 @@ def test_the_outputs_name_the_address_to_use(translation: Mapping, chosen: dict[
         ("", "https://front.example.com", "https://front.example.com"),
     ],
 )
-def test_portals_store_the_domain_unless_another_address_is_told(
+def test_public_url_is_the_domain_unless_another_address_is_set(
     domain: str, public_url: str, stored: str, tmp_path: Path
 ) -> None:
     text = (ROOT / "template.yaml").read_text("utf-8")
@@ -114,14 +114,14 @@ def test_portals_store_the_domain_unless_another_address_is_told(
         ("HostedZoneId", ["", *ZONE.values()], ["/hostedzone/Z0123", "example.com"]),
     ],
 )  # fmt: skip
-def test_a_parameter_about_the_domain_admits_what_aws_does(name: str, admitted: list[str], refused: list[str]) -> None:
+def test_parameter_of_the_domain_admits_what_aws_admits(name: str, admitted: list[str], refused: list[str]) -> None:
     pattern = re.compile(TEMPLATE["Parameters"][name]["AllowedPattern"])
 
     assert all(pattern.fullmatch(value) for value in admitted)
     assert not any(pattern.fullmatch(value) for value in refused)
 
 
-def test_a_domain_without_a_certificate_is_refused_before_anything_is_made() -> None:
+def test_domain_without_certificate_is_refused_before_resources_are_created() -> None:
     rule = TEMPLATE["Rules"]["DomainHasCertificate"]
 
     assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "DomainName"}, ""]}]}
@@ -130,7 +130,7 @@ def test_a_domain_without_a_certificate_is_refused_before_anything_is_made() -> 
     ]
 
 
-def test_every_queue_refuses_what_does_not_come_over_tls() -> None:
+def test_every_queue_refuses_requests_without_tls() -> None:
     refused = set()
     for policy in of_type("AWS::SQS::QueuePolicy").values():
         (queue,), (statement,) = policy["Queues"], policy["PolicyDocument"]["Statement"]
@@ -141,7 +141,7 @@ def test_every_queue_refuses_what_does_not_come_over_tls() -> None:
     assert refused == of_type("AWS::SQS::Queue").keys()
 
 
-def test_dead_letters_come_from_the_queue_of_events_and_from_no_other() -> None:
+def test_dead_letter_queue_accepts_messages_of_the_event_queue_only() -> None:
     queues = of_type("AWS::SQS::Queue")
     named = queues["EventQueue"]["QueueName"]["Fn::Sub"]
 
@@ -152,13 +152,13 @@ def test_dead_letters_come_from_the_queue_of_events_and_from_no_other() -> None:
 
 
 @pytest.mark.parametrize(("chosen", "applied"), [("false", "None"), ("true", "PublishedVersions")])
-def test_functions_start_from_a_snapshot_where_that_is_chosen(translation: Mapping, chosen: str, applied: str) -> None:
+def test_functions_start_from_a_snapshot_if_that_is_chosen(translation: Mapping, chosen: str, applied: str) -> None:
     resources = deployed(translation, SnapStart=chosen)["Resources"]
 
     assert {resources[name]["Properties"]["SnapStart"]["ApplyOn"] for name in SNAPSHOTS} == {applied}
 
 
-def test_whoever_starts_from_a_snapshot_builds_what_a_request_needs_before_it_and_nobody_else_does() -> None:
+def test_functions_with_snapshot_and_no_others_build_their_services_before_it() -> None:
     builders = {
         f"{path.parent.name.title()}Function"
         for path in ROOT.glob("functions/*/app.py")

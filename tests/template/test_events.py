@@ -1,4 +1,4 @@
-"""The samples in events/ fit the template and the commands, every way in has one, and none holds a secret."""
+"""The samples in events/ match the template and the commands, every entry point has one, and none has a secret."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ ANSWERED_ALIKE = {
     "GET /bitrix24/events",
     "HEAD /bitrix24/events",
 }
-# Where `make run BIND=0.0.0.0 PORTAL_HOST=host.docker.internal` answers: what containers on this machine can reach.
+# The address of `make run BIND=0.0.0.0 PORTAL_HOST=host.docker.internal`, which containers on this machine can reach.
 PORTAL = f"host.docker.internal:{DEFAULTS['PORTAL_PORT']}"
 OWN_HOST = f"127.0.0.1:{DEFAULTS['API_HTTPS_PORT']}"
 ADMIN_EVENTS = {name: event for name, event in EVENTS.items() if name.startswith("admin-")}
@@ -42,7 +42,7 @@ def test_every_route_has_a_sample_of_the_payload_that_the_gateway_sends() -> Non
         assert event["requestContext"]["http"]["path"] == event["rawPath"]
 
 
-def test_every_command_of_operators_has_a_sample() -> None:
+def test_every_admin_command_has_a_sample() -> None:
     modules = (PACKAGE / "admin").glob("*.py")
     source = "\n".join(module.read_text("utf-8") for module in modules)
     commands = set(re.findall(r"\"([a-z._]+)\": self\.[a-z_]+,$", source, re.MULTILINE))
@@ -50,22 +50,22 @@ def test_every_command_of_operators_has_a_sample() -> None:
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_a_sample_holds_no_secret_but_those_that_everybody_knows(name: str) -> None:
+def test_sample_has_no_secret_except_the_published_demo_secrets(name: str) -> None:
     text = json.dumps(EVENTS[name])
     secret = EVENTS[name].get("client_secret")
     assert secret in (None, "SECRET-OF-THE-APPLICATION")
     assert set(re.findall(r"clk_[A-Za-z0-9_-]+", text)) <= {DEMO_KEY}
-    # A webhook's code is letters and digits; the sample has a word in its place that no portal would issue.
+    # A webhook's code is letters and digits; the sample has a word that no portal would issue.
     assert set(re.findall(r"/rest/\d+/([^/\"]+)", text)) <= {"CODE-OF-THE-WEBHOOK", DEMO_KEY}
 
 
 @pytest.mark.parametrize("name", ["lookup-http", "lookup-reverse", "forget-http"])
-def test_the_demo_key_opens_the_sample_requests(name: str) -> None:
+def test_sample_requests_have_the_demo_key(name: str) -> None:
     assert EVENTS[name]["headers"]["authorization"] == f"Bearer {DEMO_KEY}"
 
 
 @pytest.mark.parametrize("name", REST_EVENTS)
-def test_the_demo_key_opens_the_samples_in_the_platforms_own_format(name: str) -> None:
+def test_samples_in_the_platforms_own_format_have_the_demo_key(name: str) -> None:
     event = REST_EVENTS[name]
     assert event["rawPath"] == f"/rest/{event['pathParameters']['proxy']}"
     request = requests.read(event)
@@ -73,7 +73,7 @@ def test_the_demo_key_opens_the_samples_in_the_platforms_own_format(name: str) -
     assert request.call.folded in {*methods.LOOK_UPS, batch.BATCH}
 
 
-def test_each_way_to_ask_in_the_platforms_own_format_has_a_sample() -> None:
+def test_each_form_of_request_in_the_platforms_own_format_has_a_sample() -> None:
     ways = {
         (event["requestContext"]["http"]["method"], event["headers"].get("content-type"), event["rawPath"].count("/"))
         for event in REST_EVENTS.values()
@@ -86,19 +86,19 @@ def test_each_way_to_ask_in_the_platforms_own_format_has_a_sample() -> None:
     }
 
 
-def test_health_is_asked_without_a_key() -> None:
+def test_sample_of_health_has_no_key() -> None:
     assert "authorization" not in EVENTS["health-http"]["headers"]
 
 
 def form_of(event: dict[str, Any]) -> dict[str, str]:
-    """The form in an event's body, which the cloud's gateway always hands on as base64."""
+    """The form in an event's body, which the cloud's gateway always passes on as base64."""
     assert event["isBase64Encoded"] is True
     assert event["headers"]["content-type"] == "application/x-www-form-urlencoded"
     form = parse_qs(base64.b64decode(event["body"], validate=True).decode(), strict_parsing=True)
     return {name: value for name, (value,) in form.items()}
 
 
-def test_both_frames_have_every_field_that_the_platform_sends() -> None:
+def test_samples_of_frames_have_every_field_that_the_platform_sends() -> None:
     for name in ("install-frame", "app-frame"):
         assert EVENTS[name]["queryStringParameters"].keys() == {"DOMAIN", "PROTOCOL", "LANG", "APP_SID"}
         form = form_of(EVENTS[name])
@@ -110,7 +110,7 @@ def test_both_frames_have_every_field_that_the_platform_sends() -> None:
 
 
 @pytest.mark.parametrize(("name", "event"), [("install-event", "ONAPPINSTALL"), ("uninstall-event", "ONAPPUNINSTALL")])
-def test_events_of_the_application_name_themselves_and_an_uninstall_brings_no_tokens(name: str, event: str) -> None:
+def test_samples_of_application_events_have_their_name_and_tokens_except_at_uninstall(name: str, event: str) -> None:
     form = form_of(EVENTS[name])
     tokens = {"auth[access_token]", "auth[refresh_token]"}
     assert form["event"] == event
@@ -118,25 +118,25 @@ def test_events_of_the_application_name_themselves_and_an_uninstall_brings_no_to
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_what_a_portal_sends_comes_from_the_demo_portal_of_a_local_run_to_its_own_address(name: str) -> None:
+def test_samples_of_portal_requests_are_from_the_demo_portal_to_the_local_run(name: str) -> None:
     event, form = FORMS[name], form_of(FORMS[name])
-    said = {field.removeprefix("auth[").removesuffix("]").lower(): value for field, value in form.items()}
-    said |= {field.lower(): value for field, value in event.get("queryStringParameters", {}).items()}
-    assert (said["domain"], said["member_id"]) == (PORTAL, DEMO_GRANT.member_id)
-    assert said["server_endpoint"] == f"https://{PORTAL}/rest/"
-    assert said["application_token"] == DEMO_GRANT.application_token
+    sent = {field.removeprefix("auth[").removesuffix("]").lower(): value for field, value in form.items()}
+    sent |= {field.lower(): value for field, value in event.get("queryStringParameters", {}).items()}
+    assert (sent["domain"], sent["member_id"]) == (PORTAL, DEMO_GRANT.member_id)
+    assert sent["server_endpoint"] == f"https://{PORTAL}/rest/"
+    assert sent["application_token"] == DEMO_GRANT.application_token
     assert event["requestContext"]["domainName"] == OWN_HOST
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_no_portal_but_the_demo_portal_would_honour_a_token_in_a_sample(name: str) -> None:
+def test_tokens_in_samples_are_those_of_the_demo_portal(name: str) -> None:
     tokens = {
         value for field, value in form_of(FORMS[name]).items() if re.search(r"token|AUTH_ID|REFRESH_ID", field, re.I)
     }
     assert tokens <= {DEMO_GRANT.application_token, DEMO_GRANT.access_token, DEMO_GRANT.refresh_token}
 
 
-def test_the_query_of_a_sample_is_the_same_in_both_spellings() -> None:
+def test_query_of_a_sample_is_equal_as_text_and_as_parameters() -> None:
     for event in HTTP_EVENTS.values():
         query = {name: value for name, (value,) in parse_qs(event["rawQueryString"]).items()}
         assert query == event.get("queryStringParameters", {})

@@ -1,4 +1,4 @@
-"""Metrics that CloudWatch makes from lines of a log: which lines of the gateway's access log are counted, and how."""
+"""Metrics that CloudWatch makes from log lines: which lines of the gateway's access log are counted, and how."""
 
 import json
 import operator
@@ -19,7 +19,7 @@ OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 def access_log_line(**context: str) -> str:
-    """A line of the gateway's access log; what the request does not have is "-"."""
+    """A line of the gateway's access log; a field that the request does not have is "-"."""
     line: str = TEMPLATE["Resources"]["Api"]["Properties"]["AccessLogSettings"]["Format"]["Fn::Sub"]
     line = line.replace("${AWS::StackName}", STACK)
     return re.sub(r"\$context\.([\w.]+)", lambda found: context.get(found[1], "-"), line)
@@ -35,7 +35,7 @@ def matches(pattern: str, line: Mapping) -> bool:
 
 
 def _compares(value: object, name: str, wanted: object) -> bool:
-    """A number compares with numbers only, a text with texts only."""
+    """Numbers compare with numbers only, texts with texts only."""
     return type(value) is type(wanted) and OPERATORS[name](value, wanted)
 
 

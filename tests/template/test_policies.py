@@ -1,4 +1,4 @@
-"""The policies of the template are what the functions need: tried with a year of one portal."""
+"""The policies of the template are what the functions need: checked with a year of one portal."""
 
 import json
 
@@ -12,7 +12,7 @@ Grants = set[tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Grants]:
-    """What each function asked for."""
+    """The requests of each function to AWS."""
     folder = tmp_path_factory.mktemp("policies")
     run_module("tests.template.policy_run", folder, folder / "asked.json")
     found: dict[str, Grants] = {name: set() for name in FUNCTIONS}
@@ -22,14 +22,14 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Grants]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_may_do_all_that_it_does(asked: dict[str, Grants], function: str) -> None:
+def test_policies_allow_all_requests_of_the_function(asked: dict[str, Grants], function: str) -> None:
     assert asked[function]
     assert asked[function] <= granted(function)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_may_do_nothing_that_it_never_does(asked: dict[str, Grants], function: str) -> None:
-    # Whoever shares a policy needs it together: the direct function looks up by entity only.
+def test_policies_allow_nothing_that_the_functions_never_request(asked: dict[str, Grants], function: str) -> None:
+    # The functions of a shared policy need it together: the direct function looks up by entity only.
     for policy in policies_of(function):
         sharing = [name for name in FUNCTIONS if policy in policies_of(name)]
         assert allowed_by(policy) <= set().union(*(asked[name] for name in sharing))

@@ -1,4 +1,4 @@
-"""Roles, the key, and how new versions reach callers: what template.yaml and samconfig.toml say of them."""
+"""Roles, the key, and the shift to new versions in template.yaml and samconfig.toml."""
 
 import tomllib
 
@@ -29,14 +29,14 @@ SHIFTED = {
 
 
 def by_aws(function: str) -> dict[str, Mapping]:
-    """What AWS does in a function's name: its statements by their Sid."""
+    """What AWS does on a function's behalf: its statements by Sid."""
     return {each["Sid"]: each for each in statements_of(function) if not asked_by_code(each)}
 
 
 # -- roles -------------------------------------------------------------------------------------------------------------
 
 
-def test_every_function_has_a_role_of_its_own_that_lambda_alone_may_take() -> None:
+def test_every_function_has_its_own_role_that_only_lambda_may_assume() -> None:
     roles = [str(function["Role"]["Fn::GetAtt"]) for function in FUNCTIONS.values()]
     assert len(set(roles)) == len(FUNCTIONS)
     for function in FUNCTIONS:
@@ -45,15 +45,15 @@ def test_every_function_has_a_role_of_its_own_that_lambda_alone_may_take() -> No
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_writes_its_own_log_and_its_traces(function: str) -> None:
+def test_function_may_write_its_own_log_and_its_traces(function: str) -> None:
     allowed = by_aws(function)
     assert store_of(allowed["Logs"]) == FUNCTIONS[function]["LoggingConfig"]["LogGroup"]["Ref"]
-    # No CreateLogGroup: the groups are the template's, which has them forget.
+    # No CreateLogGroup: the template creates the groups, with a retention.
     assert actions_of(allowed["Logs"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
     assert actions_of(allowed["Traces"]) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
 
-def test_lambda_takes_messages_for_the_worker_and_puts_its_failures_away_and_for_nobody_else() -> None:
+def test_lambda_may_receive_messages_and_store_failures_for_the_worker_only() -> None:
     allowed = by_aws("WorkerFunction")
     assert allowed.keys() == BY_AWS
     (source,) = FUNCTIONS["WorkerFunction"]["Events"].values()
@@ -69,7 +69,7 @@ def test_lambda_takes_messages_for_the_worker_and_puts_its_failures_away_and_for
 # -- the key -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_of_ones_own_serves_for_everything_that_is_kept_and_none_is_needed() -> None:
+def test_optional_key_encrypts_all_stored_data() -> None:
     assert TEMPLATE["Parameters"]["KeyArn"]["Default"] == ""
     assert all(group["KmsKeyId"] == KEY for group in of_type("AWS::Logs::LogGroup").values())
     for queue in of_type("AWS::SQS::Queue").values():
@@ -82,7 +82,7 @@ def test_a_key_of_ones_own_serves_for_everything_that_is_kept_and_none_is_needed
     assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["KEY_ARN"] == {"Ref": "KeyArn"}
 
 
-def test_functions_may_use_that_key_alone_and_only_through_the_stores() -> None:
+def test_functions_may_use_that_key_only_and_only_through_the_stores() -> None:
     condition, statement, otherwise = RESOURCES["FunctionPolicy"]["Properties"]["PolicyDocument"]["Statement"][-1][
         "Fn::If"
     ]
@@ -96,7 +96,7 @@ def test_functions_may_use_that_key_alone_and_only_through_the_stores() -> None:
 # -- versions ----------------------------------------------------------------------------------------------------------
 
 
-def test_whoever_names_a_function_names_its_alias() -> None:
+def test_references_to_functions_name_the_alias() -> None:
     assert TEMPLATE["Globals"]["Function"]["AutoPublishAlias"] == "live"
     assert FUNCTIONS["EventsFunction"]["Environment"]["Variables"]["WORKER_FUNCTION"] == {"Ref": "WorkerFunction.Alias"}
     named = {name: each["Value"] for name, each in TEMPLATE["Outputs"].items() if "Function" in name}
@@ -105,7 +105,7 @@ def test_whoever_names_a_function_names_its_alias() -> None:
         assert named[name] == {"Fn::Sub": f"${{{name.removesuffix('Name')}}}:live"}
 
 
-def test_traffic_goes_over_to_a_new_version_slowly_where_it_comes_by_itself_and_back_when_it_errs() -> None:
+def test_traffic_of_invoked_functions_shifts_slowly_and_back_on_the_errors_alarm() -> None:
     assert SHIFTED.keys() == {"LookupFunction", "RestFunction", "InstallFunction", "EventsFunction", "WorkerFunction"}
     for name, preference in SHIFTED.items():
         alarm = f"{name.removesuffix('Function')}ErrorsAlarm"
@@ -114,7 +114,7 @@ def test_traffic_goes_over_to_a_new_version_slowly_where_it_comes_by_itself_and_
         assert dimensions == {"FunctionName": {"Ref": name}, "Resource": {"Fn::Sub": f"${{{name}}}:live"}}
 
 
-def test_codedeploy_may_move_the_aliases_of_those_functions_and_look_at_their_alarms_and_nothing_else() -> None:
+def test_codedeploy_may_only_update_the_aliases_of_those_functions_and_read_their_alarms() -> None:
     assert TEMPLATE["Globals"]["Function"]["DeploymentPreference"] == {
         "Type": {"Ref": "Deployment"},
         "Role": {"Fn::GetAtt": "DeploymentRole.Arn"},
@@ -131,7 +131,7 @@ def test_codedeploy_may_move_the_aliases_of_those_functions_and_look_at_their_al
     }
 
 
-def test_development_changes_at_once_and_a_tenth_of_the_callers_go_first_where_others_depend_on_it() -> None:
+def test_development_shifts_at_once_and_staging_and_production_a_tenth_first() -> None:
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
     chosen = {}
     for name in ("default", "dev", "staging", "prod"):

@@ -1,4 +1,4 @@
-"""What template.yaml and the code owe each other: policies, routes, variables, parameters, tables."""
+"""template.yaml and the code agree: policies, routes, variables, parameters, tables."""
 
 import ast
 import json
@@ -25,7 +25,7 @@ from tests.template.file import (
     store_of,
 )
 
-# Which modules ask which store: what they ask for is what the policies may grant, neither less nor more.
+# The modules that use each store: the policies grant exactly the actions that they call.
 ASKED_BY = {
     "PortalTable": (
         "portals/store", "portals/api_keys", "portals/default_portal", "portals/updates", "portals/states",
@@ -58,9 +58,9 @@ OF_SERVICE = {
 CLIENTS = {
     "_dynamodb": "dynamodb", "_secrets": "secretsmanager", "_sqs": "sqs", "_events": "events", "_lambda": "lambda",
 }  # fmt: skip
-# Actions that are not called as their method is.
+# Actions with another name than their method.
 ACTIONS = {"Invoke": "InvokeFunction", "SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
-# The one thing that an item of a transaction needs which its own name does not say.
+# The action that each kind of item in a transaction needs.
 OF_TRANSACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -82,7 +82,7 @@ def asked(module: str) -> set[str]:
         match node:
             case ast.Attribute(attr="transact_write_items"):
                 continue
-            # A client, or what makes one when there is something to do.
+            # A client, or a function that creates one on demand.
             case (
                 ast.Call(func=ast.Attribute(attr=method, value=ast.Attribute(attr=client)))
                 | ast.Call(func=ast.Attribute(attr=method, value=ast.Call(func=ast.Attribute(attr=client))))
@@ -97,13 +97,13 @@ def asked(module: str) -> set[str]:
 
 
 def _asked_of(statement: Mapping) -> str:
-    """The store of a statement as ASKED_BY has it: one module asks for all kinds of secrets."""
+    """The store of a statement as in ASKED_BY: one module uses all kinds of secrets."""
     store = store_of(statement)
     return "secrets" if store.startswith("secrets/") else store
 
 
 @pytest.mark.parametrize("statement", ALL_STATEMENTS, ids=lambda each: each["Sid"])
-def test_a_statement_allows_named_actions_on_one_named_resource(statement: Mapping) -> None:
+def test_statement_allows_named_actions_on_one_named_resource(statement: Mapping) -> None:
     assert statement["Effect"] == "Allow"
     assert _asked_of(statement) in ASKED_BY
     assert all(
@@ -112,13 +112,13 @@ def test_a_statement_allows_named_actions_on_one_named_resource(statement: Mappi
 
 
 @pytest.mark.parametrize("store", ASKED_BY)
-def test_policies_grant_what_the_code_asks_for_and_nothing_else(store: str) -> None:
+def test_policies_grant_exactly_the_actions_of_the_code(store: str) -> None:
     granted = {
         action for statement in ALL_STATEMENTS if _asked_of(statement) == store for action in actions_of(statement)
     }
     of_service = f"{OF_SERVICE[store]}:"
     needed = {each for module in ASKED_BY[store] for each in asked(module) if each.startswith(of_service)}
-    if store in ("EventQueue", "DeadLetterQueue"):  # redriven from the one into the other
+    if store in ("EventQueue", "DeadLetterQueue"):  # messages are redriven from one into the other
         sending = {"sqs:SendMessage"}
         needed = needed & sending if store == "EventQueue" else needed - sending
     if store.startswith("CacheTable"):  # the cache queries its index and nothing but its index
@@ -127,19 +127,19 @@ def test_policies_grant_what_the_code_asks_for_and_nothing_else(store: str) -> N
     assert granted == needed
 
 
-def test_every_module_that_asks_a_store_is_counted_among_those_that_do() -> None:
+def test_every_module_that_uses_a_store_is_listed() -> None:
     asking = {
         path.relative_to(PACKAGE).with_suffix("").as_posix()
         for path in PACKAGE.rglob("*.py")
         if re.search(r"import (DynamoDB|SecretsManager|SQS|EventBridge|Lambda)Client", path.read_text("utf-8"))
     }
-    # These make the clients and hand them on.
+    # These create the clients and pass them on.
     assert asking - {"bootstrap/aws_clients", "bootstrap/core"} == {
         module for modules in ASKED_BY.values() for module in modules
     }
 
 
-def test_whoever_looks_up_makes_no_key_and_no_secret_and_removes_none() -> None:
+def test_lookup_functions_may_neither_create_nor_delete_keys_and_secrets() -> None:
     for function in ("LookupFunction", "DirectFunction", "RestFunction"):
         allowed = {each["Sid"]: actions_of(each) for each in statements_of(function)}
         assert allowed["KeysAndPortals"] == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
@@ -147,15 +147,15 @@ def test_whoever_looks_up_makes_no_key_and_no_secret_and_removes_none() -> None:
         assert allowed["ApplicationSecrets"] == {"secretsmanager:GetSecretValue"}
 
 
-def test_no_level_can_be_chosen_at_which_lambda_would_drop_metrics() -> None:
+def test_log_level_at_which_lambda_drops_metrics_cannot_be_chosen() -> None:
     assert TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"] == ["DEBUG", "INFO"]
     assert TEMPLATE["Globals"]["Function"]["LoggingConfig"]["ApplicationLogLevel"] == {"Ref": "LogLevel"}
 
 
-def test_the_access_log_is_json_by_route_without_path_query_or_header() -> None:
+def test_access_log_is_json_with_the_route_and_without_path_query_or_header() -> None:
     (api,) = of_type("AWS::Serverless::HttpApi").values()
     format_: str = api["AccessLogSettings"]["Format"]["Fn::Sub"]
-    # A number, by which filters compare it: every request has one.
+    # A number, since filters compare numbers: every request has one.
     line: dict[str, str] = json.loads(format_.replace(":$context.status,", ':"a number",'))
     assert line.pop("status") == "a number"
     assert line.pop("service") == "${AWS::StackName}"
@@ -165,7 +165,7 @@ def test_the_access_log_is_json_by_route_without_path_query_or_header() -> None:
     assert not logged & {"$context.path", "$context.http.path", "$context.identity.userAgent"}
 
 
-def test_operators_commands_have_no_route_and_unknown_routes_are_answered() -> None:
+def test_admin_commands_have_no_route_and_unknown_routes_are_answered() -> None:
     template = Template.load(ROOT / "template.yaml")
     assert {route.function for route in template.routes} == {
         "LookupFunction", "RestFunction", "InstallFunction", "EventsFunction",
@@ -173,13 +173,13 @@ def test_operators_commands_have_no_route_and_unknown_routes_are_answered() -> N
     assert {route.key: route.function for route in template.routes}["$default"] == "LookupFunction"
 
 
-def test_a_path_that_holds_a_key_is_routed_by_its_beginning_which_is_all_that_the_access_log_has() -> None:
+def test_path_with_a_key_is_routed_by_its_prefix_so_the_access_log_has_no_key() -> None:
     routed = {route.key for route in Template.load(ROOT / "template.yaml").routes if route.path.startswith("/rest")}
     assert routed == {"GET /rest/{proxy+}", "POST /rest/{proxy+}"}
 
 
 @pytest.mark.parametrize("path", ["/bitrix24/install", "/bitrix24/app", "/bitrix24/events"])
-def test_the_vendor_can_probe_every_address_of_ours(path: str) -> None:
+def test_vendor_can_probe_every_address_of_ours(path: str) -> None:
     routed = {route.key for route in Template.load(ROOT / "template.yaml").routes}
     assert {f"GET {path}", f"HEAD {path}"} <= routed
 
@@ -189,7 +189,7 @@ def test_portals_and_browsers_post_to_both_pages() -> None:
     assert {"POST /bitrix24/install", "POST /bitrix24/app", "POST /bitrix24/events"} <= routed
 
 
-def test_events_have_no_limit_of_ours_and_look_ups_have() -> None:
+def test_rate_of_events_is_not_limited_and_that_of_look_ups_is() -> None:
     (api,) = of_type("AWS::Serverless::HttpApi").values()
     account = {"ThrottlingRateLimit": 10_000, "ThrottlingBurstLimit": 5_000}
     assert api["RouteSettings"] == {"POST /bitrix24/events": {"DetailedMetricsEnabled": True, **account}}
@@ -201,7 +201,7 @@ def test_events_have_no_limit_of_ours_and_look_ups_have() -> None:
     assert all(TEMPLATE["Parameters"][name]["Default"] <= 200 for name in ("RequestsPerSecond", "RequestBurst"))
 
 
-def test_look_ups_cannot_take_the_concurrency_that_is_kept_for_events() -> None:
+def test_concurrency_can_be_reserved_for_events_apart_from_look_ups() -> None:
     shares = {
         "EventsFunction": "EventsConcurrency",
         "LookupFunction": "LookupConcurrency",
@@ -210,13 +210,13 @@ def test_look_ups_cannot_take_the_concurrency_that_is_kept_for_events() -> None:
     for function, parameter in shares.items():
         condition, given, otherwise = FUNCTIONS[function]["ReservedConcurrentExecutions"]["Fn::If"]
         assert (given, otherwise) == ({"Ref": parameter}, {"Ref": "AWS::NoValue"})
-        # 0 would let none run.
+        # 0 would stop the function.
         assert TEMPLATE["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, 0]}]}
         assert TEMPLATE["Parameters"][parameter]["Default"] == 0
     assert all("ReservedConcurrentExecutions" not in FUNCTIONS[name] for name in FUNCTIONS.keys() - shares.keys())
 
 
-def test_whoever_takes_events_in_reads_the_portals_and_may_do_nothing_but_hand_them_on() -> None:
+def test_events_function_may_only_read_portals_and_pass_events_on() -> None:
     assert granted("EventsFunction") == {
         ("PortalTable", "dynamodb:GetItem"),
         ("EventQueue", "sqs:SendMessage"),
@@ -224,7 +224,7 @@ def test_whoever_takes_events_in_reads_the_portals_and_may_do_nothing_but_hand_t
     }
 
 
-def test_an_event_that_fails_five_times_waits_for_an_operator() -> None:
+def test_event_that_fails_five_times_goes_to_the_dead_letter_queue() -> None:
     queues = of_type("AWS::SQS::Queue")
     (source,) = FUNCTIONS["WorkerFunction"]["Events"].values()
     assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -232,22 +232,22 @@ def test_an_event_that_fails_five_times_waits_for_an_operator() -> None:
         "deadLetterTargetArn": {"Fn::GetAtt": "DeadLetterQueue.Arn"},
         "maxReceiveCount": 5,
     }
-    # As Lambda advises, so that no message comes again while it is being worked.
+    # As Lambda's documentation advises, so that no message is delivered again during its processing.
     assert queues["EventQueue"]["VisibilityTimeout"] == 6 * FUNCTIONS["WorkerFunction"]["Timeout"]
     assert queues["DeadLetterQueue"]["MessageRetentionPeriod"] > queues["EventQueue"]["MessageRetentionPeriod"]
     invoked = FUNCTIONS["WorkerFunction"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
     assert invoked == {"Type": "SQS", "Destination": {"Fn::GetAtt": "DeadLetterQueue.Arn"}}
 
 
-def test_the_keepalive_runs_once_an_hour_and_never_a_second_time_because_it_failed() -> None:
+def test_keepalive_runs_once_an_hour_and_is_not_retried_after_a_failure() -> None:
     (event,) = FUNCTIONS["KeepaliveFunction"]["Events"].values()
     assert (event["Type"], event["Properties"]["Schedule"]) == ("Schedule", "rate(1 hour)")
     assert FUNCTIONS["KeepaliveFunction"]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
 
 
-def test_every_variable_that_is_read_is_declared_and_every_declared_one_is_read() -> None:
+def test_declared_variables_are_exactly_those_that_the_code_reads() -> None:
     class Recorder(dict[str, str]):
-        """An environment that has nothing and remembers what it was asked for."""
+        """An empty environment that records the names that are read."""
 
         def get(self, name: str, default: Any = None) -> Any:
             read.add(name)
@@ -262,7 +262,7 @@ def test_every_variable_that_is_read_is_declared_and_every_declared_one_is_read(
     assert read - OF_LAMBDA == declared
 
 
-def test_what_serves_local_runs_only_is_empty_in_a_deployed_stack() -> None:
+def test_settings_of_local_runs_are_empty_in_a_deployed_stack() -> None:
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     assert TEMPLATE["Parameters"]["LocalHosts"]["Default"] == ""
     assert (variables["LOCAL_HOSTS"], variables["CA_PEM"], variables["AWS_ENDPOINT_URL"]) == (
@@ -272,7 +272,7 @@ def test_what_serves_local_runs_only_is_empty_in_a_deployed_stack() -> None:
     )
 
 
-def test_the_cache_ends_by_itself_and_can_be_asked_by_chat() -> None:
+def test_items_of_the_cache_expire_and_have_an_index_by_chat() -> None:
     table = of_type("AWS::DynamoDB::Table")["CacheTable"]
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     (index,) = table["GlobalSecondaryIndexes"]
@@ -297,7 +297,7 @@ def test_the_cache_ends_by_itself_and_can_be_asked_by_chat() -> None:
         ),
     ],
 )
-def test_a_parameter_about_portals_admits_what_the_functions_do(
+def test_parameter_of_portals_admits_the_values_that_the_functions_admit(
     name: str, admitted: list[str], refused: list[str]
 ) -> None:
     parameter = TEMPLATE["Parameters"][name]
@@ -312,7 +312,7 @@ def test_a_parameter_about_portals_admits_what_the_functions_do(
 
 
 @pytest.mark.parametrize("environment", ["default", "dev", "staging", "prod"])
-def test_each_environment_deploys_with_parameters_that_exist_and_lets_no_private_host_in(environment: str) -> None:
+def test_each_environment_deploys_with_existing_parameters_and_without_local_hosts(environment: str) -> None:
     settings = SETTINGS[environment]
     deploy = settings["deploy"]["parameters"]
     overridden = {override.split("=")[0] for override in deploy["parameter_overrides"]}
@@ -321,6 +321,6 @@ def test_each_environment_deploys_with_parameters_that_exist_and_lets_no_private
     assert settings["remote_invoke"]["parameters"]["stack_name"] == deploy["stack_name"]
 
 
-def test_environments_that_differ_in_name_differ_in_stack() -> None:
+def test_each_environment_has_its_own_stack() -> None:
     stacks = {SETTINGS[name]["deploy"]["parameters"]["stack_name"] for name in ("dev", "staging", "prod")}
     assert len(stacks) == 3

@@ -1,4 +1,4 @@
-"""Fixtures of the unit tests: moto's stores inside this process, the service built upon them, and no network at all."""
+"""Fixtures of the unit tests: moto's stores in this process, the service built on them, and no network."""
 
 import itertools
 import socket
@@ -94,7 +94,7 @@ def booted(
     telemetry: "Telemetry",
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator["Services"]:
-    """What `bootstrap` builds, where the handlers find it: a process of its own upon the same stores."""
+    """The services that `bootstrap` builds, where the handlers find them: a separate process on the same stores."""
     from chat_lookup.bootstrap import aws_clients, core, process  # noqa: PLC0415 - as above
 
     for name, value in (
@@ -115,7 +115,7 @@ def booted(
 
 @pytest.fixture
 def server(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> "FakeAuthorisationServer":
-    """The authorisation server of everything that is built after it."""
+    """The authorisation server of all services that are built after it."""
     from chat_lookup.bootstrap import core  # noqa: PLC0415 - as above
     from tests.support.fakes import FakeAuthorisationServer  # noqa: PLC0415 - as above
 
@@ -128,7 +128,7 @@ def server(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> "FakeAuthoris
 def settled(
     server: "FakeAuthorisationServer", booted: "Services", bitrix24: FakeBitrix24, clock: ManualClock
 ) -> "Services":
-    """The service with the keys of one portal's application, which is not installed there yet."""
+    """The service with the keys of one portal's application, which is not installed yet."""
     from chat_lookup.clock import Deadline  # noqa: PLC0415 - as above
     from chat_lookup.http.json_fields import Fields  # noqa: PLC0415 - as above
     from tests.support.portals import first_contact  # noqa: PLC0415 - as above

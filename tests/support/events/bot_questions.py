@@ -1,4 +1,4 @@
-"""People who ask the bot: events as they stand in the queue, the bot that answers them, and a store on a bad day."""
+"""Questions to the bot: records as the queue has them, the bot that answers them, and a failing store."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,15 +33,15 @@ SAYING = {
     ("v2", False): "imbot.v2.Chat.Message.send",
     ("v2", True): "imbot.v2.Command.answer",
 }
-"""The methods by which a bot says something: by API, and whether to a command."""
+"""The methods by which a bot sends a message, by API version and by whether it answers a command."""
 
 
 _WRITES = frozenset({"put_item", "update_item", "delete_item"})
 
 
 class BadDay:
-    """DynamoDB, where actions that a test names fail: `down` before the commit, `lost` after it; others `end` whoever
-    calls them.
+    """DynamoDB with failing actions: those in `down` fail before the commit, those in `lost` after it; those in `ends`
+    raise the given exception in their caller.
 
     With `repeats`, the first response to each write is lost, and botocore repeats the request as it always does.
     """
@@ -75,7 +75,7 @@ class BadDay:
 
 
 def message(text: str = "deal 1663", *, api: str = "v2", chat: EventChat = PERSONAL, **fields: Any) -> Record:
-    """A message to the bot, as a record of the queue; `fields` are the event's own where they differ."""
+    """A message to the bot, as a record of the queue; `fields` replace fields of the event."""
     event = BotEvent(
         name="ONIMBOTV2MESSAGEADD",
         kind=EventKind.MESSAGE_ADD,
@@ -90,7 +90,7 @@ def message(text: str = "deal 1663", *, api: str = "v2", chat: EventChat = PERSO
 
 
 def command(params: str = "", *, api: str = "v2", chat: EventChat = GROUP, **fields: Any) -> Record:
-    """The command /chatid, likewise."""
+    """The command /chatid, as a record of the queue."""
     given = {"kind": EventKind.COMMAND, "commands": (replace(CHATID, params=params),), **fields}
     return message(f"/chatid {params}".rstrip(), api=api, chat=chat, **given)
 
@@ -101,7 +101,7 @@ def record_of(event: BotEvent) -> Record:
 
 @dataclass(slots=True)
 class Bot:
-    """One worker as far as the bot is concerned, and the portal that it works for."""
+    """The bot part of one worker, and its portal."""
 
     service: Service
     answering: Answering
@@ -117,23 +117,23 @@ class Bot:
         return self.service.bitrix24
 
     def hears(self, record: Record) -> str:
-        """Work the record off; the outcome."""
+        """Process the record; return the outcome."""
         with self.service.telemetry.invocation("test"):
             return self.answering.answer(self.portal, record, Deadline.after(self.seconds, self.service.clock))
 
     @property
     def said(self) -> list[str]:
-        """Every sentence that reached the portal, whatever became of it there."""
+        """Every text that was sent to the portal, whether or not the call succeeded."""
         return [text_of(called.params) for called in self.bitrix24.calls if called.method in SAYING.values()]
 
 
 def text_of(params: Any) -> str:
-    """The sentence among the parameters of any of the four methods."""
+    """The text in the parameters of any of the four methods."""
     return str(params["MESSAGE"] if "MESSAGE" in params else params["fields"]["message"])
 
 
 def bot_in(service: Service, stores: Stores, portal: Portal) -> Bot:
-    """A worker's bot upon the stores; the portal takes whatever it says."""
+    """A worker's bot on the stores; the portal accepts every message of it."""
     for method in SAYING.values():
         service.bitrix24.answers(method, {"id": 1})
     store = BadDay(stores.dynamodb)
@@ -145,7 +145,7 @@ def bot_in(service: Service, stores: Stores, portal: Portal) -> Bot:
 
 
 def bot_by_a_deal(service: Service, stores: Stores, portal: Portal) -> Bot:
-    """The same in a portal where deal 1663 has the chat 1437, and nothing else has one."""
+    """`bot_in` with a portal where deal 1663 has the chat 1437 and no other pair has a chat."""
     bot = bot_in(service, stores, portal)
     bot.bitrix24.answers_by("im.chat.get", lambda params: {"ID": 1437} if params["ENTITY_ID"] == "DEAL|1663" else None)
     return bot

@@ -1,4 +1,4 @@
-"""A portal in which our bot stands, and people who write to it: on the stage of `unknown_portal`."""
+"""A portal with our bot, and users that write to it: on the stage of `unknown_portal`."""
 
 import urllib.parse
 from dataclasses import dataclass
@@ -19,31 +19,31 @@ _LONGEST_WAIT_S = 60.0
 
 @dataclass(slots=True)
 class Conversation:
-    """What is written there, and what the bot makes of it. `api` is the version that the bot was registered with."""
+    """Messages of users and answers of the bot. `api` is the version that the bot was registered with."""
 
     stage: Stage
     api: str
     bot_id: int
 
     def say(self, text: str, **more: object) -> dict[str, Any]:
-        """Write, to the bot itself unless `chat_id` says otherwise; answers what the portal's control did."""
-        said: dict[str, Any] = self.stage.tell("/say", {"text": text, **more})
-        return said
+        """Write to the bot, or in the chat `chat_id`; return the answer of the portal's control."""
+        answer: dict[str, Any] = self.stage.tell("/say", {"text": text, **more})
+        return answer
 
     def asks(self, text: str, **more: object) -> list[str]:
-        """Write, wait until every event of it is worked, and answer what the bot said since."""
+        """Write, wait until every event of it is processed, and return the bot's new messages."""
         known = len(self.messages())
         self.say(text, **more)
         self.stage.service.settle()
         return [message["text"] for message in self.messages()[known:]]
 
     def messages(self) -> list[dict[str, Any]]:
-        """What the bot said, oldest first."""
+        """The bot's messages, oldest first."""
         kept: list[dict[str, Any]] = self.stage.ask("/messages")
         return kept
 
     def until(self, number: int) -> list[dict[str, Any]]:
-        """Wait until the bot has said so much."""
+        """Wait until the bot has sent this many messages."""
         deadline = Deadline.after(_LONGEST_WAIT_S, SystemClock())
         while len(messages := self.messages()) < number:
             assert deadline.left() > 0, f"{len(messages)} of {number} answers came"
@@ -51,7 +51,7 @@ class Conversation:
         return messages
 
     def chat_with_bot(self, entity_type: str, entity_id: str, *members: int) -> int:
-        """A new chat of an entity, with our bot in it."""
+        """Create a chat of an entity with our bot in it; return its id."""
         pair = {"entity_type": entity_type, "entity_id": entity_id}
         chat_id: int = self.stage.tell("/chats", {**pair, "members": [ADMIN, self.bot_id, *members]})["chat_id"]
         return chat_id
@@ -61,20 +61,20 @@ class Conversation:
         return f"https://{self.stage.portal.domain}/online/?{urllib.parse.urlencode({'IM_DIALOG': f'chat{chat_id}'})}"
 
     def work(self, record: Record) -> object:
-        """Have the worker work a record, as an asynchronous invocation does; raises what it raises."""
+        """Have the worker process a record, as an asynchronous invocation does; raises what it raises."""
         return self.stage.service.stack.backend.functions.invoke("WorkerFunction", {"record": record.to_json()})
 
     def unsent(self) -> float:
-        """How many answers were counted as unsent."""
+        """The number of answers counted as unsent."""
         return sum(sum(blob["AnswersUnsent"]) for blob in self.stage.service.metrics() if "AnswersUnsent" in blob)
 
     def said_methods(self) -> list[str]:
-        """The methods by which the bot spoke, in order."""
+        """The methods by which the bot sent messages, in order."""
         return [method for method in self.stage.calls() if method in SAYING]
 
 
 def conversation(stage: Stage, api: str) -> Conversation:
-    """Install the application in a portal that knows bots of this version only, and has none of ours yet."""
+    """Install the application in a portal that supports bots of this version only and has none of ours yet."""
     _remove_bots(stage)
     stage.tell("/shape", {"bot_api": api})
     outcome = stage.portal.installer.install(stage.card.client_id)

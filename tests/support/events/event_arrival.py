@@ -1,4 +1,4 @@
-"""A bot event as a portal sends it, with all its tokens, and the queue that it ends in."""
+"""A bot event as a portal sends it, with all its tokens, and fake clients of the queue and the worker."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ EVENT: Mapping[str, str] = {
 
 
 def body_of(changes: Changes | None = None) -> bytes:
-    """The event's form with some other fields; None leaves one out."""
+    """The event's form with changes; None removes a field."""
     fields = {name: value for name, value in {**EVENT, **(changes or {})}.items() if value is not None}
     return urlencode(fields).encode()
 
@@ -87,13 +87,13 @@ FORGERIES: Mapping[str, tuple[Changes, str]] = {
     "no auth at all": (dict.fromkeys(name for name in EVENT if name.startswith("auth")), "missing_token"),
     "another portal's name": ({"auth[member_id]": "f" * 32}, "unknown_portal"),
 }
-"""What a forger changes who knows all but the token, or only some other one; and what it is refused for."""
+"""What a forger without the valid token changes, and the reason of the refusal."""
 
 
-# --- AWS as it answers, without a connection --------------------------------------------------------------------------
+# --- answers of AWS, without a connection -----------------------------------------------------------------------------
 
 Outcome = tuple[int, object] | Exception
-"""A status with a body, parsed or as bytes, or what goes wrong on the way."""
+"""A status with a body, parsed or as bytes, or the exception of a failed request."""
 
 
 class _Raw(BytesIO):
@@ -102,7 +102,7 @@ class _Raw(BytesIO):
 
 
 class Wire:
-    """Stands where a client's connection is: `outcome` is what every request meets, `sent` the requests."""
+    """Replaces the connection of a client: every request gets `outcome`; `sent` lists the requests."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -121,7 +121,7 @@ class Wire:
 
     @property
     def bodies(self) -> list[Any]:
-        """What was sent, parsed."""
+        """The bodies of the sent requests, parsed."""
         return [json.loads(cast("bytes", request.body)) for request in self.sent]
 
 
@@ -147,7 +147,7 @@ def _client(service: str, wire: Wire) -> Any:
 
 @contextmanager
 def reads_of(dynamodb: Any) -> Iterator[list[str]]:
-    """The partition keys that are read inside."""
+    """Yields the partition keys that are read inside."""
     keys: list[str] = []
 
     def note(params: dict[str, Any], **_: object) -> None:

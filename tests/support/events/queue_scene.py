@@ -1,4 +1,4 @@
-"""Stores with queues of a test's own template, and functions of its own behind them."""
+"""Stores with queues of a test's own template, and the test's own functions behind them."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ _numbers = count()
 
 @dataclass
 class Scene:
-    """The stores, and the queue that work arrives in."""
+    """The stores, and the queue that messages arrive in."""
 
     aws: EmbeddedAws
     template: Template
@@ -76,9 +76,9 @@ class Scene:
 
 
 def left(aws: EmbeddedAws, queue: str) -> int:
-    """How many messages stand in a queue, whether they can be seen or not."""
-    told = aws.sqs().get_queue_attributes(QueueUrl=aws.queue_url(queue), AttributeNames=["All"])["Attributes"]
-    return int(told["ApproximateNumberOfMessages"]) + int(told["ApproximateNumberOfMessagesNotVisible"])
+    """The number of messages in a queue, visible or not."""
+    attributes = aws.sqs().get_queue_attributes(QueueUrl=aws.queue_url(queue), AttributeNames=["All"])["Attributes"]
+    return int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesNotVisible"])
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def scene(folder: Path, visibility: int = 30, batch: int = 10) -> Iterator[Scene
 
 @dataclass
 class Noted:
-    """What was worked, in order; `until` waits for a number of them."""
+    """The processed items, in order; `until` waits for a number of them."""
 
     things: list[object] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -116,5 +116,5 @@ class Noted:
 def eventually(holds: Callable[[], bool]) -> None:
     deadline = Deadline.after(LONGEST_WAIT_S, SystemClock())
     while not holds():
-        assert deadline.left() > 0, "it never came about"
+        assert deadline.left() > 0, "the condition did not hold in time"
         deadline.clock.sleep(0.02)

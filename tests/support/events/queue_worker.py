@@ -1,4 +1,4 @@
-"""What stands around the worker: the event that Lambda makes of queued messages, its answer, and the bus behind it."""
+"""The surroundings of the worker: the event that Lambda makes of messages, the answer to it, and the event bus."""
 
 import json
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ def messages(*bodies: str) -> dict[str, object]:
 
 
 def failed(answer: dict[str, object]) -> list[str]:
-    """The ids of the messages that come again."""
+    """The ids of the messages that are delivered again."""
     assert answer.keys() == {"batchItemFailures"}
     failures: Any = answer["batchItemFailures"]
     return [each["itemIdentifier"] for each in failures]
@@ -37,7 +37,7 @@ def failed(answer: dict[str, object]) -> list[str]:
 
 @dataclass
 class FakeBus:
-    """At the port of EventBridge: keeps what it takes, and takes nothing while it is down."""
+    """Fake of EventBridge: records the events that it accepts, and accepts none while `down`."""
 
     details: list[dict[str, object]] = field(default_factory=list)
     down: bool = False

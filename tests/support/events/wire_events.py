@@ -1,4 +1,4 @@
-"""The documents' samples of bot events, as they are on the wire and as trees that a test may change (bitrix24.md 5)."""
+"""The documented samples of bot events, in wire format and as trees that a test can change (bitrix24.md 5)."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ APPLICATION_TOKEN: Final = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 
 Tree = dict[str, Any]
 Changes = Mapping[str, object]
-"""By the way to a field (`data.PARAMS.CHAT_ID`), what is there instead; None leaves it out."""
+"""New values by the path of a field (`data.PARAMS.CHAT_ID`); None removes the field."""
 
 
 def wire(name: str) -> bytes:
@@ -44,7 +44,7 @@ def encoded(tree: Mapping[str, object]) -> bytes:
 
 
 def arrived(name: str, changes: Changes | None = None) -> Arrived:
-    """What becomes of a sample with these changes."""
+    """The decoded sample with these changes."""
     return decode(encoded(sample(name, changes)), FORM_TYPE)
 
 

@@ -1,4 +1,4 @@
-"""A portal that answers with any bytes at all, read as the client reads them; and random answers for it."""
+"""A portal that answers with any bytes, read as the client reads them; and random answers for it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ WELL: Final = {"ID": 1437}
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One answer. `location` is a redirect's, in which {host} and {path} are those of the request."""
+    """One raw answer. `location` is that of a redirect; {host} and {path} in it are those of the request."""
 
     status: int
     body: bytes
@@ -33,7 +33,7 @@ class Said:
 
 @dataclass(slots=True)
 class AnsweringPortal(FakeBitrix24):
-    """Well, but for the methods that answer with what they are given here; `everything` goes before that."""
+    """Answers every call with success, except the methods in `odd`; `everything` overrides both."""
 
     odd: dict[str, Said] = field(default_factory=dict)
     everything: Said | None = None
@@ -41,8 +41,11 @@ class AnsweringPortal(FakeBitrix24):
     def call(self, endpoint: Endpoint, method: str, params: Mapping[str, object], deadline: Deadline) -> Answer:
         self.calls.append(Called(method, dict(params), endpoint, self.clock.now()))
         assert deadline.left() > 0, f"{method} was called after the deadline"
-        said = self.everything or self.odd.get(method)
-        reply = Reply(200, json.dumps({"result": WELL}).encode()) if said is None else said.reply_to(endpoint, method)
+        scripted = self.everything or self.odd.get(method)
+        if scripted is None:
+            reply = Reply(200, json.dumps({"result": WELL}).encode())
+        else:
+            reply = scripted.reply_to(endpoint, method)
         outcome = read_reply(reply, endpoint, method, 0.0)
         if isinstance(outcome, BitrixError):
             raise outcome
@@ -101,7 +104,7 @@ SIGNS: Final = (
     "PAYMENT_REQUIRED", "authorization_error", "expired_token", "NO_AUTH_FOUND", "invalid_token", "OVERLOAD_LIMIT",
     "PORTAL_DELETED", "ACCESS_DENIED",
 )  # fmt: skip
-"""What closes a portal, if it is said twice."""
+"""Codes that close a portal when it returns them twice."""
 _OF_SIGNS: Final = 0.4
 _PAGES: Final = (b"", b"<html>Maintenance</html>", b"Unauthorized", b"\xff\xfe", b"[" * 10_000, b"null", b"[]", b"{}")
 _LOCATIONS: Final = (
@@ -116,7 +119,12 @@ _LOCATIONS: Final = (
     "http://{host}{path}",
     "//login.example{path}",
 )
-_TEXTS: Final = ("", "what the portal said", "Current user can't be authorized in this context", "Too many requests")
+_TEXTS: Final = (
+    "",
+    "a description",
+    "Current user can't be authorized in this context",
+    "Too many requests",
+)
 
 
 def any_answer(random: Random) -> Said:

@@ -1,4 +1,4 @@
-"""What a portal sends when the application is installed, opened, updated or removed there (bitrix24.md 4)."""
+"""Requests that a portal sends when the application is installed, opened, updated or removed (bitrix24.md 4)."""
 
 import base64
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ Changes = Mapping[str, str | None]
 
 
 def changed(fields: Mapping[str, str], changes: Changes) -> dict[str, str]:
-    """The fields with some others; None leaves one out."""
+    """The fields with changes; None removes a field."""
     return {name: value for name, value in {**fields, **changes}.items() if value is not None}
 
 
@@ -99,7 +99,7 @@ def event_body(name: str, auth: Mapping[str, str]) -> str:
 
 
 def event(name: str, auth: Changes | None = None, *, is_base64: bool = False) -> dict[str, Any]:
-    """An event of the application's life, with all that `auth` usually says."""
+    """An event of the application's life cycle, with the usual fields in `auth` unless changed."""
     usual = UNINSTALL_AUTH if name == "ONAPPUNINSTALL" else EVENT_AUTH
     return http("POST /bitrix24/install", body=event_body(name, changed(usual, auth or {})), is_base64=is_base64)
 
@@ -114,7 +114,7 @@ def refusing(code: str, status: int) -> Reply:
 
 
 def answer_as_a_portal(bitrix24: FakeBitrix24, *, admin: bool = True) -> None:
-    """Have every method that an installation asks answer as a portal of today does."""
+    """Have every method that an installation calls answer as a current portal does."""
     for method, result in {
         "profile": {"ID": "1", "ADMIN": admin, "NAME": "Ada"},
         "scope": ["im", "imbot"],
@@ -133,6 +133,6 @@ def answer_as_a_portal(bitrix24: FakeBitrix24, *, admin: bool = True) -> None:
 
 
 def secret_arns(stores: Stores, kind: str = "portal") -> set[str]:
-    """Every secret of this kind; the stores keep those of former tests, too."""
+    """The ARNs of all secrets of this kind; the stores keep those of earlier tests, too."""
     pages = stores.secrets.get_paginator("list_secrets").paginate()
     return {secret["ARN"] for page in pages for secret in page["SecretList"] if f"/{kind}/" in secret["Name"]}

@@ -1,6 +1,6 @@
-"""A process of the install function, as Lambda runs one: started apart, with a memory of its own.
+"""A separate process of the install function with its own memory, as Lambda runs one.
 
-Reads events, one to a line; says `ready` once it stands, and each answer's status when it has it.
+Writes `ready` when the function is built; then reads events, one per line, and writes the status of each answer.
 """
 
 import json
@@ -19,15 +19,15 @@ READY = "ready"
 def main(clock_file: Path, log_file: Path) -> None:
     put_clock(SharedClock(clock_file))
     functions = Functions(Template.load(ROOT / "template.yaml"), FunctionOutput(log_file))
-    # Who only probes has it loaded and built.
+    # A probe loads and builds the function.
     functions.invoke("InstallFunction", {"routeKey": "HEAD /bitrix24/install"})
-    say(READY)
+    write_line(READY)
     for line in sys.stdin:
         answer = functions.invoke("InstallFunction", json.loads(line))
-        say(str(answer["statusCode"]) if isinstance(answer, dict) else "no answer")
+        write_line(str(answer["statusCode"]) if isinstance(answer, dict) else "no answer")
 
 
-def say(word: str) -> None:
+def write_line(word: str) -> None:
     sys.__stdout__.write(f"{word}\n")  # type: ignore[union-attr]  # a process started with pipes has one
     sys.__stdout__.flush()  # type: ignore[union-attr]
 

@@ -1,4 +1,4 @@
-"""An application installed in the local portal and known to the service, where it matters not how it came there."""
+"""An application installed in the local portal and stored in the service, without the install function."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ SCOPES = frozenset({"im", "imbot"})
 
 @dataclass(frozen=True)
 class Stores:
-    """Where the service keeps what it knows."""
+    """The stores of the service."""
 
     dynamodb: "DynamoDBClient"
     secrets: "SecretsManagerClient"
@@ -33,30 +33,30 @@ class Stores:
 
     @property
     def portals(self) -> Portals:
-        """The records, read anew."""
+        """The portal records, with an empty cache."""
         return Portals(self.dynamodb, self.portal_table, self.clock)
 
     @property
     def vault(self) -> Vault:
-        """The secrets, read anew."""
+        """The secrets, with an empty cache."""
         return Vault(self.secrets, "chat-lookup", self.clock, Redactor())
 
     def record(self, member_id: str) -> Portal:
-        """A portal's record as it stands now."""
+        """The stored record of a portal."""
         found = self.portals.read(member_id)
         assert found is not None
         return found
 
 
 def added(portal: LocalPortal) -> Application:
-    """An application with a card in the portal, installed there; nothing is sent to anybody."""
+    """Add an application to the portal and install it there; the portal sends nothing."""
     card = portal.applications.add(service_url="https://service.example", interface=False)
     assert portal.installer.install(card.client_id, manner=Manner(send=False)).finished
     return Application(card.client_id, card.client_secret)
 
 
 def known(stores: Stores, keys: Application, grant: dict[str, Any]) -> Portal:
-    """The record of a portal with this grant, as `/grants` of the portal's control shows it."""
+    """Store the portal of this grant, which is in the form of `/grants` of the portal's control; return its record."""
     applications = Applications(stores.dynamodb, stores.portal_table, stores.vault, stores.clock)
     applications.add(keys, ApplicationKind.LOCAL, grant["domain"])
     pair = TokenPair(

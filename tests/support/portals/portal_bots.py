@@ -1,4 +1,4 @@
-"""A portal with an application that has a bot of either version, for tests of what bots are told and what they say."""
+"""A portal with an application that has a bot of either version, for tests of bot events and bot methods."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class BotProbe(ApplicationProbe):
     command_id = 0
 
     def with_bot(self, api: str, *, common: bool = True, extranet: bool = False, kind: str = "") -> None:
-        """The application installed afresh, with nothing but one bot that has the command `/chatid`."""
+        """Install the application anew and register one bot with the command `/chatid`."""
         self.installed_afresh()
         self.access_token = self.grant()["access_token"]
         register = self._register_v2 if api == "v2" else self._register_v1
@@ -30,7 +30,7 @@ class BotProbe(ApplicationProbe):
         return self.tell("/say", {"text": text, **({"chat_id": chat_id} if chat_id else {}), **more})
 
     def told(self) -> list[dict[str, Any]]:
-        """The events that came since the last time, in order, as PHP decodes them."""
+        """The events received since the last call, in order, as PHP decodes them."""
         forms = [each.form for each in self.service.received]
         self.service.received.clear()
         return forms
@@ -38,7 +38,7 @@ class BotProbe(ApplicationProbe):
     def chat_with_bot(
         self, entity_type: str = "CRM", entity_id: str = "DEAL|500", members: tuple[int, ...] = (1,)
     ) -> int:
-        """A new group that the bot is in."""
+        """Create a group chat with the bot as a member; return its id."""
         pair = {"entity_type": entity_type, "entity_id": entity_id}
         chat_id: int = self.tell("/chats", {**pair, "members": [*members, self.bot_id]})["chat_id"]
         return chat_id
@@ -53,8 +53,8 @@ class BotProbe(ApplicationProbe):
         self.bot_id = self.result("imbot.v2.Bot.register", fields=fields)["bot"]["id"]
         flags = {"common": common, "extranetSupport": extranet}
         command = {"command": "chatid", "title": {"en": "Which chat?"}, **flags}
-        told = self.result("imbot.v2.Command.register", botId=self.bot_id, fields=command)
-        self.command_id = told["command"]["id"]
+        registered = self.result("imbot.v2.Command.register", botId=self.bot_id, fields=command)
+        self.command_id = registered["command"]["id"]
 
     def _register_v1(self, *, common: bool, extranet: bool, kind: str) -> None:
         handler, properties = self.service.url + PATH, {"NAME": NAME}

@@ -13,15 +13,15 @@ from local.shared_clock import SharedClock
 
 
 def until(happened: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Waits for something that happens in another thread; fails if it does not."""
+    """Wait until a condition set by another thread holds; fail after `within_s` seconds."""
     deadline = Deadline.after(within_s, SystemClock())
     while not happened():
-        assert deadline.left() > 0, "it did not happen"
+        assert deadline.left() > 0, "the condition did not hold in time"
         deadline.clock.sleep(0.01)
 
 
 class PortalProbe:
-    """A portal of its own, and both ways to talk to it."""
+    """A separate portal, with clients of its REST API and of its control."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = SharedClock(folder / "clock")
@@ -41,7 +41,7 @@ class PortalProbe:
         self.http.clear()
 
     def call(self, method: str, **params: object) -> tuple[int, Any]:
-        """One call by webhook, as JSON: status and decoded body."""
+        """Call a method by webhook, as JSON; return the status and the decoded body."""
         response = self.http.request("POST", self.portal.webhook_url + method, json=params)
         return response.status, response.json()
 
@@ -58,13 +58,13 @@ class PortalProbe:
         return status, body["error"]
 
     def tell(self, path: str, body: object) -> Any:
-        """A control request that must be understood."""
+        """POST to the portal's control; the request must succeed."""
         response = self.http.request("POST", self.portal.control_url + path, json=body)
         assert response.status == 200, response.data
         return response.json()
 
     def calls(self, method: str = "") -> list[dict[str, Any]]:
-        """What reached the portal."""
+        """The calls that the portal received, of one method or all."""
         query = f"?method={method}" if method else ""
         response = self.http.request("GET", self.portal.control_url + "/calls" + query)
         assert response.status == 200, response.data

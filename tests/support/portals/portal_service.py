@@ -1,4 +1,4 @@
-"""A service as the local portal meets one: it keeps what it was sent, and answers as it is told."""
+"""A service that the local portal sends requests to: it records them and returns scripted pages."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -36,7 +36,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Page:
-    """What the service answers."""
+    """A response of the service."""
 
     body: str = "ok"
     status: int = 200
@@ -46,7 +46,7 @@ class Page:
 
 @dataclass
 class RecordingService:
-    """`answer` is asked for each request, in the thread of the connection: it may call the portal meanwhile."""
+    """`answer` runs for each request, in the thread of the connection: it may call the portal meanwhile."""
 
     answer: Callable[[Received], Page] = field(default=lambda _: Page())
     tls: "ssl.SSLContext | None" = None
@@ -66,7 +66,7 @@ class RecordingService:
         self._server.stop()
 
     def events(self) -> list[str]:
-        """The names of the events that came, in order."""
+        """The names of the received events, in order."""
         return [each.form["event"] for each in self.received if "event" in each.form]
 
     def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -81,7 +81,7 @@ class RecordingService:
         )
         self.received.append(request)
         page = self.answer(request)
-        start_response(f"{page.status} Told", [("Content-Type", page.content_type), *page.headers])
+        start_response(f"{page.status} Scripted", [("Content-Type", page.content_type), *page.headers])
         return [page.body.encode()]
 
 
@@ -105,7 +105,7 @@ class ApplicationProbe(PortalProbe):
         super().__exit__(kind, error, trace)
 
     def afresh(self) -> Self:
-        """As it was in the beginning: limits, faults, shape, clock, users' activity, and nothing installed."""
+        """Reset limits, faults, shape, clock and users' activity, and uninstall everything."""
         self.tell("/reset", {})
         self.tell("/shape", asdict(Shape()))
         for user_id in (1, 2, 3):
@@ -120,7 +120,7 @@ class ApplicationProbe(PortalProbe):
         return self
 
     def installed_afresh(self) -> Self:
-        """The same with the application installed, and without the bots that it had."""
+        """`afresh`, then install the application and remove its former bots."""
         self.afresh().tell("/install", {})
         self.tell("/plan", {"rate": 1000, "burst": 1000})
         token = self.grant()["access_token"]
@@ -130,25 +130,25 @@ class ApplicationProbe(PortalProbe):
         return self
 
     def another_application(self) -> str:
-        """An administrator's access token of another application in the same portal."""
+        """Install another application in the same portal; return an administrator's access token of it."""
         other = self.portal.applications.add(service_url=self.service.url, interface=False)
         self.tell("/install", {"client_id": other.client_id})
         access_token: str = self.grant(client_id=other.client_id)["access_token"]
         return access_token
 
     def bot(self, bot_id: int) -> dict[str, Any]:
-        """What the control shows of a bot."""
+        """A bot as the control shows it."""
         found: dict[str, Any] = next(bot for bot in self.ask("/bots") if bot["bot_id"] == bot_id)
         return found
 
     def ask(self, path: str) -> Any:
-        """What a control address shows."""
+        """GET a path of the portal's control."""
         response = self.http.request("GET", self.portal.control_url + path)
         assert response.status == 200, response.data
         return response.json()
 
     def refused(self, path: str, body: object) -> str:
-        """The reason why a control request cannot be done now."""
+        """The reason that the control gives when it refuses a request with 409."""
         response = self.http.request("POST", self.portal.control_url + path, json=body)
         assert response.status == 409, response.data
         reason: str = response.json()["error"]
@@ -163,7 +163,7 @@ class ApplicationProbe(PortalProbe):
         return granted
 
     def call_with(self, access_token: str, method: str, **params: object) -> tuple[int, Any]:
-        """One call by access token, as JSON: status and decoded body."""
+        """Call a method by access token, as JSON; return the status and the decoded body."""
         url = f"{self.portal.portal_url}/rest/{method}"
         response = self.http.request("POST", url, json={**params, "auth": access_token}, redirect=False)
         return response.status, json.loads(response.data or b"null")
@@ -181,7 +181,7 @@ class ApplicationProbe(PortalProbe):
         return status, body["error"]
 
     def token(self, verb: str = "POST", **form: str) -> tuple[int, Any]:
-        """A request to the authorisation server: status and decoded body."""
+        """Send a request to the authorisation server; return the status and the decoded body."""
         url = f"https://{self.portal.server_domain}/oauth/token/"
         kind = {"encode_multipart": False} if verb == "POST" else {}
         response: urllib3.BaseHTTPResponse = self.http.request(verb, url, fields=form, **kind)  # type: ignore[arg-type]

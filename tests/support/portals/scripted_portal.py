@@ -1,4 +1,4 @@
-"""A TLS server on loopback that does as it is told, byte by byte: what a well-made one never does, too."""
+"""A TLS server on loopback that follows a script byte by byte, also where a correct server never would."""
 
 import contextlib
 import json
@@ -24,12 +24,12 @@ _DRIP_SECONDS = 0.02
 _FOLDER = tempfile.TemporaryDirectory(prefix="authority-")
 
 Script = Callable[[socket.socket, threading.Event], bool]
-"""Answers one request on a connection; the event says that the test is over. True keeps the connection open."""
+"""Answers one request on a connection; the event is set when the test is over. True keeps the connection open."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it arrived; the names of headers in lower case."""
+    """A received request; header names in lower case."""
 
     line: str
     headers: dict[str, str]
@@ -37,7 +37,7 @@ class Request:
 
 
 def answer(status: int = 200, body: object = None, headers: Sequence[str] = ()) -> Script:
-    """A whole answer: `body` as given if it is bytes, else as JSON."""
+    """A complete response: `body` as given if it is bytes, else as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     head = "".join(f"{line}\r\n" for line in (f"HTTP/1.1 {status} X", f"Content-Length: {len(content)}", *headers))
     return raw(head.encode() + b"\r\n" + content)
@@ -49,7 +49,7 @@ def result(value: object) -> Script:
 
 
 def raw(content: bytes, *, keep: bool = True) -> Script:
-    """These bytes and no others; then the connection is cut, unless it is kept."""
+    """Send exactly these bytes; close the connection unless `keep`."""
 
     def send(connection: socket.socket, over: threading.Event) -> bool:
         del over
@@ -60,19 +60,19 @@ def raw(content: bytes, *, keep: bool = True) -> Script:
 
 
 def cut(content: bytes = b"") -> Script:
-    """These bytes, then the end."""
+    """Send these bytes, then close the connection."""
     return raw(content, keep=False)
 
 
 def silence(connection: socket.socket, over: threading.Event) -> bool:
-    """Not a byte until the test is over."""
+    """Send nothing until the test is over."""
     del connection
     over.wait()
     return False
 
 
 def drip(head: bytes, drop: bytes) -> Script:
-    """`head` at once, then one `drop` after the other without an end."""
+    """Send `head` at once, then one `drop` after the other until the test is over."""
 
     def send(connection: socket.socket, over: threading.Event) -> bool:
         connection.sendall(head)
@@ -84,7 +84,7 @@ def drip(head: bytes, drop: bytes) -> Script:
 
 
 class ScriptedPortal:
-    """Answers request after request by its scripts; the last one stands for all that follow."""
+    """Answers each request by the next script; the last script answers all further requests."""
 
     def __init__(self, scripts: Sequence[Script], context: ssl.SSLContext | None) -> None:
         self.requests: list[Request] = []
@@ -101,13 +101,13 @@ class ScriptedPortal:
         return Endpoint.from_webhook(f"https://{host}:{self.port}/rest/1/{CODE}/")
 
     def hang_up(self) -> None:
-        """Cuts every open connection, as a server does with those that were idle for long."""
+        """Close every open connection, as a server does with connections idle for long."""
         for connection in self._open:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def stop(self) -> None:
-        """Takes no more connections and ends those that are open; may be called twice."""
+        """Accept no more connections and close the open ones; may be called twice."""
         self._over.set()
         with contextlib.suppress(OSError), self._listener:
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -123,7 +123,7 @@ class ScriptedPortal:
     def _serve(self, plain: socket.socket) -> None:
         with contextlib.suppress(OSError), plain:
             if self._context is None:
-                self._over.wait()  # takes the connection and never says a word of TLS
+                self._over.wait()  # accepts the connection and sends no TLS handshake
                 return
             with self._context.wrap_socket(plain, server_side=True) as connection:
                 self._open.append(connection)
@@ -155,7 +155,7 @@ def authority() -> Authority:
 
 @contextlib.contextmanager
 def scripted(*scripts: Script, names: Sequence[str] = LOCAL_NAMES, tls: bool = True) -> Iterator[ScriptedPortal]:
-    """A portal that runs for the length of a `with`; its certificate is for `names`."""
+    """A portal that runs inside the `with`; its certificate is for `names`."""
     portal = ScriptedPortal(scripts, authority().server_context(names) if tls else None)
     try:
         yield portal
@@ -164,18 +164,18 @@ def scripted(*scripts: Script, names: Sequence[str] = LOCAL_NAMES, tls: bool = T
 
 
 def client_of(portal: ScriptedPortal, clock: Clock | None = None) -> Bitrix24Client:
-    """A client that may call this portal and trusts its authority."""
+    """A client that may call this portal and trusts its certificate authority."""
     hosts = frozenset(f"{host}:{portal.port}" for host in ("127.0.0.1", "localhost"))
     return Bitrix24Client(clock or SystemClock(), local_hosts=hosts, ca_pem=authority().ca_pem)
 
 
 def soon(seconds: float = 30) -> Deadline:
-    """A deadline that only a call without end will meet."""
+    """A deadline that only an endless call reaches."""
     return Deadline.after(seconds, SystemClock())
 
 
 def no_name_server_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets every host be unknown, without asking a name server."""
+    """Make every host name unknown, without a DNS query."""
 
     def resolve(*_: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

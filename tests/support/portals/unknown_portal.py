@@ -1,7 +1,7 @@
-"""A portal that the service does not know yet, and the service that it turns to: the stage of first contacts.
+"""A portal that the service does not know yet, and the service that it contacts: the scene of first contacts.
 
-The service runs with its own portal installed, and admits this one's address as it admits the other's. Whatever else is
-named in a message is nobody's.
+The service runs with its own portal installed and accepts the addresses of both. Other hosts named in a message belong
+to no portal.
 """
 
 import contextlib
@@ -40,12 +40,12 @@ CHOSEN_TOKEN: Final = "c" * 32
 FORM: Final = "application/x-www-form-urlencoded"
 
 _COUNTERS: Final = ("LIMIT#", "CIRCUIT#", "OPERATING#")
-"""Items in which requests and failures are counted: the one thing that a refusal leaves behind."""
+"""Items that count requests and failures: the only items that a refusal may write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Everything that the stores hold, but for the limiter's counters."""
+    """The content of all stores, without the limiter's counters."""
 
     items: Sequence[str]
     secrets: Sequence[str]
@@ -53,7 +53,7 @@ class Kept:
 
 @dataclass(slots=True)
 class Stage:
-    """`portal` is the stranger, `card` the market application as it stands there, `listener` the forger's server."""
+    """`portal` is the unknown portal, `card` its market application, `listener` the forger's server."""
 
     service: Service
     portal: LocalPortal
@@ -68,24 +68,24 @@ class Stage:
     def contact(
         self, kind: Kind = "interface", *, user_id: int = ADMINISTRATOR, path: str = "", fields: Fields | None = None
     ) -> Answer:
-        """A first contact as the portal makes it, but for `fields`; what the service answered."""
+        """Make a first contact as the portal does, with `fields` changed; return the service's answer."""
         manner = Manner(path, fields or {})
         return self.portal.installer.install(self.card.client_id, kind=kind, user_id=user_id, manner=manner).answer
 
     def message(
         self, kind: Kind = "interface", *, user_id: int = ADMINISTRATOR, path: str = "", fields: Fields | None = None
     ) -> Message:
-        """The same, written and not sent."""
+        """The message of such a contact, not sent."""
         manner = Manner(path, fields or {}, send=False)
         outcome = self.portal.installer.install(self.card.client_id, kind=kind, user_id=user_id, manner=manner)
         return outcome.sent[0].message
 
     def event(self, name: str, *, user_id: int = ADMINISTRATOR, fields: Fields | None = None) -> Answer:
-        """An event of the application's life, with the user's tokens, sent to where such events are bound."""
+        """Send an event of the application's life cycle, with the user's tokens, to the address bound to it."""
         return self.contact("event", user_id=user_id, path=INSTALL, fields={**(fields or {}), "event": name})
 
     def send(self, message: Message) -> Answer:
-        """A message that was written before, as it stands."""
+        """Send a prepared message unchanged."""
         _, _, rest = message.url.partition("://")
         path = "/" + rest.partition("/")[2]
         return self.request(message.verb, path, message.body.encode() or None, message.content_type)
@@ -96,12 +96,12 @@ class Stage:
         return Answer(reply.status, reply.headers.get("Content-Type", ""), reply.body.decode())
 
     def link(self, portal: str = "") -> str:
-        """The `state` of a link that the service made, to this portal or another one."""
+        """The `state` of an installation link from the service, to this portal or another one."""
         reply = self.service.request("GET", f"{INSTALL}?portal={portal or self.portal.domain}", {})
         assert reply.status == 302, reply.body
         return reply.headers["Location"].rpartition("state=")[2]
 
-    # --- what the service answers in its name ----------------------------------------------------------------------
+    # --- requests to the service for this portal --------------------------------------------------------------------
 
     def key(self) -> str:
         """An API key of the portal."""
@@ -109,11 +109,11 @@ class Stage:
         return key
 
     def look_up(self, key: str, **options: str) -> Reply:
-        """The look-up of a deal's chat, 1437, unless `options` say otherwise."""
+        """Look up chat 1437 of a deal, unless `options` change the query."""
         query = urlencode({"entity_type": "CRM", "entity_id": "DEAL|1663", **options})
         return self.service.get(f"/v1/chats?{query}", {"X-Api-Key": key})
 
-    # --- what the portal and the stores know ---------------------------------------------------------------------
+    # --- state of the portal and the stores ----------------------------------------------------------------------
 
     def tell(self, path: str, body: object) -> Any:
         return self._control("POST", path, body)
@@ -122,25 +122,25 @@ class Stage:
         return self._control("GET", path, None)
 
     def grant(self, user_id: int = ADMINISTRATOR, client_id: str = "") -> dict[str, Any]:
-        """A user's own tokens, as he reads them in his browser."""
+        """The tokens of a user, as the user's browser has them."""
         if not client_id:
-            self.message()  # without an opened installation there is nobody to grant anything to
+            self.message()  # without an installation there is no application to issue tokens to
         asked = {"client_id": client_id or self.card.client_id, "user_id": user_id}
         granted: dict[str, Any] = self.tell("/grants", asked)
         return granted
 
     def another_card(self) -> str:
-        """The client id of another application that is installed in the portal."""
+        """Install another application in the portal; return its client id."""
         card = self.portal.applications.add(service_url=self.service.stack.addresses.api_https_url)
         self.portal.installer.install(card.client_id, manner=Manner(send=False))
         return card.client_id
 
     def answers(self, method: str, **fault: object) -> None:
-        """Have the portal, or its authorisation server (`oauth/token`), answer a method like this."""
+        """Make a method of the portal, or of its authorisation server (`oauth/token`), answer with this fault."""
         self.tell("/faults", {"method": method, **fault})
 
     def calls(self) -> list[str]:
-        """What was called of the portal and its authorisation server, in order."""
+        """The methods called at the portal and its authorisation server, in order."""
         return [call["method"] for call in self.ask("/calls")]
 
     def kept(self) -> Kept:
@@ -159,14 +159,14 @@ class Stage:
         return Kept(sorted(items), sorted(secrets))
 
     def registered(self) -> object:
-        """Bots and bindings in both portals."""
+        """The bots and event bindings of both portals."""
         return [
             (look("/bots"), {each["client_id"]: each["bindings"] for each in look("/installs") if each["bindings"]})
             for look in (self.ask, self.service.control)
         ]
 
     def record(self) -> Mapping[str, Any] | None:
-        """The portal's record in the store, as it stands."""
+        """The stored item of the portal's record."""
         key = {"pk": {"S": f"PORTAL#{self.portal.member_id}"}, "sk": {"S": "RECORD"}}
         return self.dynamodb.get_item(TableName="PortalTable", Key=key, ConsistentRead=True).get("Item")
 
@@ -186,7 +186,7 @@ class Stage:
         return state
 
     def becomes(self, state: str) -> None:
-        """Mark the portal's record with a state, as the renewal of its tokens would, and lose what is remembered."""
+        """Set the state in the portal's record, as a renewal of its tokens would, and clear the process's caches."""
         self.dynamodb.update_item(
             TableName="PortalTable",
             Key={"pk": {"S": f"PORTAL#{self.portal.member_id}"}, "sk": {"S": "RECORD"}},
@@ -198,7 +198,7 @@ class Stage:
 
     @property
     def own_ports(self) -> tuple[int, ...]:
-        """Ports at which this machine may be reached for: stores, API, portals, and their control."""
+        """Ports of this machine that the service may connect to: stores, API, portals, and their control."""
         stack, theirs = self.service.stack, self.service.stack.target.local
         assert theirs is not None
         urls = (
@@ -213,7 +213,7 @@ class Stage:
         return tuple(int(url.rpartition(":")[2]) for url in urls)
 
     def reset(self) -> None:
-        """The service as it began; the portal without faults, and nothing of it installed."""
+        """Reset the service, remove the portal's faults, and uninstall its applications."""
         self.tell("/reset", {})
         if record := self.record():
             self.secrets.delete_secret(SecretId=record["secret_arn"]["S"], ForceDeleteWithoutRecovery=True)
@@ -226,10 +226,9 @@ class Stage:
 
     @contextlib.contextmanager
     def untouched(self, calls: Sequence[str] = (), resolved: str = "") -> Iterator[None]:
-        """Inside, nothing is written, registered or reached for; the portal gets exactly these calls.
+        """Inside, nothing is stored, registered or connected to; the portal receives exactly these calls.
 
-        `resolved` may be asked of the resolver, if need be: a host that the authorisation server named. To ask where
-        somebody lives is not yet to call him.
+        `resolved` is a host that the authorisation server named; it may be resolved but not connected to.
         """
         before, registered, known = self.kept(), self.registered(), len(self.calls())
         with watching() as reached:
@@ -249,14 +248,14 @@ class Stage:
 
 
 def shown(answer: Answer) -> str:
-    """What somebody reads: a page's text, or the detail of a problem document."""
+    """The text that a user reads: that of a page, or the detail of a problem document."""
     if answer.content_type.startswith("application/problem+json"):
         return str(json.loads(answer.body)["detail"])
     return html.unescape(answer.body)
 
 
 def assert_refused(answer: Answer, reason: str) -> None:
-    """The answer says why, in words that are written for it, and ends no installation."""
+    """Assert a 403 with the text for `reason`, which does not finish an installation."""
     assert answer.status == 403, answer
     assert said(reason, Language.ENGLISH) in shown(answer)
     assert "installFinish" not in answer.body
@@ -264,7 +263,7 @@ def assert_refused(answer: Answer, reason: str) -> None:
 
 @contextlib.contextmanager
 def staged(stack: "LocalStack") -> Iterator[Stage]:
-    """A stage for the length of a `with`: a stranger's portal beside the stack's, and the forger's listener."""
+    """A stage inside the `with`: an unknown portal beside the stack's portal, and the forger's listener."""
     authority = Authority(stack.settings.state_dir / "authority")
     with (
         LocalPortal(stack.settings.state_dir, stack.clock) as portal,
@@ -280,7 +279,7 @@ def staged(stack: "LocalStack") -> Iterator[Stage]:
         # A market application has the same keys in every portal.
         ours.applications.put(card)
         service.admin("apps.add", kind="market", client_id=card.client_id, client_secret=card.client_secret)
-        # From here on, what the service goes back to holds the market application, too.
+        # From here on, a reset of the service keeps the market application, too.
         aws = stack.backend.aws
         yield Stage(Service(stack), portal, card, listener, aws.dynamodb(), aws.secrets())
         service.reset()

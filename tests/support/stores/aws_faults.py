@@ -1,4 +1,4 @@
-"""AWS between the service's clients and moto, on the run's clock: a call that hangs takes the time that it is given."""
+"""Faults of AWS, between the service's clients and moto, on the test's clock: a hanging call takes its time-out."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -51,12 +51,12 @@ _TAKEN: Final[Mapping[str, tuple[int, object]]] = {
     "lambda": (202, {}),
     "events": (200, {"FailedEntryCount": 0, "Entries": [{"EventId": "e-1"}]}),
 }
-"""What those services answer that moto has nothing behind."""
+"""Answers of the services that moto does not emulate here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One kind of call: `what` is the kind of the item, from its key, or the table, the secret's kind, the queue."""
+    """One kind of call: `what` is the table with the kind of item, from its key; or the secret's kind, or the queue."""
 
     service: str
     action: str
@@ -73,7 +73,7 @@ class Call:
 
 @dataclass(slots=True)
 class FaultyAws:
-    """What every client of the process sends by. `seen` are the calls in their order, each attempt apart."""
+    """Carries the requests of every client of the process. `seen` lists the calls in order, each attempt separately."""
 
     clock: ManualClock
     seen: list[Call] = field(default_factory=list)
@@ -82,7 +82,7 @@ class FaultyAws:
 
     @contextmanager
     def between(self) -> Iterator[None]:
-        """Inside, this stands between botocore and moto, and botocore's pauses pass on the run's clock."""
+        """Inside, requests pass here between botocore and moto, and botocore's pauses pass on the test's clock."""
         real = BotocoreStubber.__call__
 
         def sent(stubber: BotocoreStubber, event_name: str, request: AWSPreparedRequest, **more: Any) -> Any:
@@ -113,11 +113,11 @@ class FaultyAws:
 
     def _struck(self, call: Call, request: AWSPreparedRequest) -> AWSResponse:
         if self.fault is Fault.HANGING:
-            # What no deadline binds would hang for as long as botocore waits by default.
+            # A call without a time-out of its own hangs for botocore's default.
             self.clock.advance(cast("Any", request).context.get("read_timeout", 60.0))
             raise ReadTimeoutError(endpoint_url=request.url)
         status, code = _BY_SERVICE.get((call.service, self.fault)) or _JSON[self.fault]
-        return _response(request, status, {"__type": code, "message": "as the test says"}, code)
+        return _response(request, status, {"__type": code, "message": "set by the test"}, code)
 
 
 class _Raw(BytesIO):
@@ -150,7 +150,7 @@ def _secret(body: Mapping[str, Any]) -> str:
 
 
 def _item(body: Mapping[str, Any]) -> str:
-    """`CacheTable CHAT`: the table without the test's suffix, and the first part of the first item's key."""
+    """`CacheTable CHAT`: the table without the test's suffix and the first part of the first item's key."""
     if "TransactItems" in body:
         ((_, body),) = body["TransactItems"][0].items()
     if "RequestItems" in body:

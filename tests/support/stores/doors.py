@@ -1,4 +1,4 @@
-"""The doors of the service, each as its callers meet it, over an application that is installed in one portal."""
+"""The entry points of the service, each called as its callers do, with an application installed in one portal."""
 
 import copy
 import json
@@ -34,24 +34,24 @@ NOWHERE: Final = {"entity_type": "CRM", "entity_id": "DEAL|404"}
 SAY: Final = "imbot.v2.Chat.Message.send"
 SCOPES: Final = ["lookup", "details", "rest"]
 _BACKENDS: Final = ("dynamodb", "secretsmanager")
-Knock = Callable[["House"], str]
+EntryCall = Callable[["House"], str]
 
 
 @dataclass(slots=True)
 class House:
-    """One process and its stores. `key` opens the API; `saved` is what the stores and the server held at a moment."""
+    """One process and its stores. `key` is an API key; `saved` is a copy of the stores' and the server's content."""
 
     clock: ManualClock
     bitrix24: FakeBitrix24
     server: FakeAuthorisationServer
     key: str = ""
     hooks: list[aws_deadlines.Hooks] = field(default_factory=list)
-    """Of its clients, which are made once: to make one takes longer than all that it is then asked."""
+    """Hooks of the AWS clients, which are built once: building one takes longer than all of its calls."""
     saved: dict[str, Any] = field(default_factory=dict)
     queued: str = ""
 
     def installed(self) -> None:
-        """An operator adds the application, an administrator installs it, and a key is made."""
+        """Add the application, install it, and create an API key."""
         add = {"command": "apps.add", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "kind": "local"}
         self.admin(add | {"domain": first_contact.DOMAIN})
         first_contact.answer_as_a_portal(self.bitrix24)
@@ -77,7 +77,7 @@ class House:
         self.saved = {"grants": grants, **{name: copy.deepcopy(_state(name)) for name in _BACKENDS}}
 
     def restore(self) -> None:
-        """As it was saved, in a process that remembers nothing."""
+        """Restore the saved content, in a process with empty caches."""
         self.server._grants = dict(self.saved["grants"])
         for name in _BACKENDS:
             state = _state(name)
@@ -86,7 +86,7 @@ class House:
         self.cold_start()
 
     def cold_start(self) -> None:
-        """A process that remembers nothing."""
+        """Clear the caches of the process."""
         for hooks in self.hooks:
             hooks._silent_until = 0.0
         process.built.cache_clear()
@@ -102,50 +102,50 @@ def _chat_of(params: Mapping[str, object]) -> object:
     return None if params["ENTITY_ID"] == NOWHERE["entity_id"] else {"ID": 1437}
 
 
-# -- what callers do and are answered ----------------------------------------------------------------------------------
+# -- calls, each with its outcome as text ------------------------------------------------------------------------------
 
 
-def _told(response: Mapping[str, Any]) -> str:
-    """A status, and a problem's code or the outcomes of a batch."""
-    told = str(response["statusCode"])
+def _outcome(response: Mapping[str, Any]) -> str:
+    """The status, with a problem's code or the outcomes of a batch."""
+    status = str(response["statusCode"])
     body = json.loads(response["body"]) if response["body"].startswith("{") else {}
     if "results" in body:
-        return f"{told} {_outcomes(body['results'])}"
-    return f"{told} {body['type'].rpartition(':')[2]}" if "type" in body else told
+        return f"{status} {_outcomes(body['results'])}"
+    return f"{status} {body['type'].rpartition(':')[2]}" if "type" in body else status
 
 
 def _outcomes(results: list[Mapping[str, Any]]) -> str:
     return ",".join(each["problem"]["type"].rpartition(":")[2] if "problem" in each else "found" for each in results)
 
 
-def _get(query: str) -> Knock:
-    return lambda house: _told(http("GET /v1/chats", query, key=house.key))
+def _get(query: str) -> EntryCall:
+    return lambda house: _outcome(http("GET /v1/chats", query, key=house.key))
 
 
 def _reverse(house: House) -> str:
-    return _told(http("GET /v1/chats/{chat_id}", key=house.key, pathParameters={"chat_id": "1437"}))
+    return _outcome(http("GET /v1/chats/{chat_id}", key=house.key, pathParameters={"chat_id": "1437"}))
 
 
 def _delete(house: House) -> str:
-    return _told(http("DELETE /v1/chats", PAIR, key=house.key))
+    return _outcome(http("DELETE /v1/chats", PAIR, key=house.key))
 
 
 def _batch(house: House) -> str:
     body = json.dumps({"lookups": [DEAL, LEAD, NOWHERE]})
-    return _told(http("POST /v1/chats/batch", key=house.key, body=body))
+    return _outcome(http("POST /v1/chats/batch", key=house.key, body=body))
 
 
-def _rest(method: str, params: Mapping[str, str]) -> Knock:
-    def knock(house: House) -> str:
+def _rest(method: str, params: Mapping[str, str]) -> EntryCall:
+    def call(house: House) -> str:
         event = first_contact.http(f"POST /rest/1/{house.key}/{method}", body=urlencode(params))
         event |= {"routeKey": "ANY /rest/{proxy+}", "pathParameters": {"proxy": f"1/{house.key}/{method}"}}
         response = rest_app.handler(event, context())
         body = json.loads(response["body"])
-        told = body["result"]["result_error"] if method == "batch" and "result" in body else body.get("error", "")
-        errors = ",".join(sorted({each["error"] for each in told.values()})) if isinstance(told, dict) else told or ""
-        return f"{response['statusCode']} {errors}".strip()
+        error = body["result"]["result_error"] if method == "batch" and "result" in body else body.get("error", "")
+        codes = ",".join(sorted({each["error"] for each in error.values()})) if isinstance(error, dict) else error or ""
+        return f"{response['statusCode']} {codes}".strip()
 
-    return knock
+    return call
 
 
 def _raised(work: Callable[[], Any]) -> str:
@@ -158,13 +158,13 @@ def _raised(work: Callable[[], Any]) -> str:
     return f"chat {answer['chat_id']}" if "chat_id" in answer else "done"
 
 
-def _direct(event: Mapping[str, object]) -> Knock:
+def _direct(event: Mapping[str, object]) -> EntryCall:
     return lambda _: _raised(lambda: direct_app.handler(event, context(29)))
 
 
 def _event(_: House) -> str:
     event = first_contact.http("POST /bitrix24/events", body=event_arrival.body_of().decode())
-    return _told(events_app.handler(event, context(15)))
+    return _outcome(events_app.handler(event, context(15)))
 
 
 def _worker(house: House) -> str:
@@ -176,12 +176,12 @@ def _worker(house: House) -> str:
 
 def _install(house: House) -> str:
     house.server.grants("offered-refresh")
-    return _told(install_app.handler(first_contact.frame(), context()))
+    return _outcome(install_app.handler(first_contact.frame(), context()))
 
 
 def _visit(house: House) -> str:
     house.server.grants("offered-refresh")
-    return _told(install_app.handler(first_contact.frame("app"), context()))
+    return _outcome(install_app.handler(first_contact.frame("app"), context()))
 
 
 def _keepalive(_: House) -> str:
@@ -200,22 +200,22 @@ def _admin(_: House) -> str:
     return ",".join(_raised(partial(admin_app.handler, command, context(60))) for command in COMMANDS)
 
 
-# -- the doors ---------------------------------------------------------------------------------------------------------
+# -- the entry points --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """`seconds` are promised, and `usual` is what is answered while all is well; `prepare` comes before.
+    """An entry point. It has to answer within `seconds`; `usual` is its outcome without faults, after `prepare`.
 
-    Whoever `looks_up` is answered whatever becomes of the cache. `again` is asked when all is well again.
+    An entry point that `looks_up` answers even if the cache fails. `again` is called after the fault has ended.
     """
 
     seconds: float
     usual: str
-    knock: Knock
+    knock: EntryCall
     looks_up: bool = True
-    prepare: Knock = lambda _: ""
-    again: tuple[Knock, str] | None = None
+    prepare: EntryCall = lambda _: ""
+    again: tuple[EntryCall, str] | None = None
 
 
 def _filled(house: House) -> str:

@@ -1,4 +1,4 @@
-"""The template's tables in an engine that is there already: moto's, or DynamoDB Local."""
+"""The template's tables in a running engine: moto or DynamoDB Local."""
 
 import secrets
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The template's tables in some engine: plain text, so that a test may hand it to other processes."""
+    """Address and names of the template's tables in an engine; plain text, so that a test can pass it to processes."""
 
     endpoint_url: str
     region: str
@@ -31,7 +31,7 @@ class Tables:
 
 @contextmanager
 def tables_in(url: str) -> Iterator[Tables]:
-    """The template's tables in another engine, made anew, and gone at the end."""
+    """New tables of the template in another engine; they are deleted at the end."""
     suffix = f"-{secrets.token_hex(4)}"
     found = Tables(url, REGION, f"PortalTable{suffix}", f"CacheTable{suffix}")
     client = found.client()
@@ -45,7 +45,7 @@ def tables_in(url: str) -> Iterator[Tables]:
 
 
 def client_of(service: str, endpoint_url: str, region: str = REGION) -> object:
-    """A client of some engine that takes the place of AWS, as anybody makes one."""
+    """A plain botocore client of an engine used in place of AWS."""
     return Session().create_client(
         service,
         endpoint_url=endpoint_url,

@@ -1,4 +1,4 @@
-"""A pair that no store knows yet, and actors who all want it: the row in memory, and a portal that takes its time."""
+"""A pair that is not cached, and actors that all look it up: the row in memory, and a slow portal."""
 
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,7 @@ NOTHING = Standing(None, Lease())
 
 @dataclass(frozen=True, slots=True)
 class OwnClock:
-    """The clock of one actor, wrong by some tenths of a second."""
+    """The clock of one actor, off by `wrong_by` seconds."""
 
     stage: Stage
     wrong_by: float = 0.0
@@ -33,7 +33,7 @@ class OwnClock:
 
 @dataclass(slots=True)
 class Rows:
-    """What all actors share, as `Leases` keeps it; each read or write is one step of the actor who makes it."""
+    """The row that all actors share, as `Leases` stores it; each read or write is one step of an actor."""
 
     stage: Stage
     standing: Standing = NOTHING
@@ -43,7 +43,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The rows as one actor sees them, by his clock."""
+    """The row as one actor reads it, by the actor's own clock."""
 
     rows: Rows
     clock: OwnClock
@@ -61,9 +61,9 @@ class Seen:
 
     def claim(self, wanted: Wanted, owner: str) -> Standing:
         self._step()
-        now, stands = self.clock.now(), self.rows.standing
-        if not wanted.served_by(stands.row, now) and (stands.lease.free(now) or stands.lease.owner == owner):
-            self.rows.standing = replace(stands, lease=Lease(owner, now + LEASE))
+        now, stored = self.clock.now(), self.rows.standing
+        if not wanted.served_by(stored.row, now) and (stored.lease.free(now) or stored.lease.owner == owner):
+            self.rows.standing = replace(stored, lease=Lease(owner, now + LEASE))
         return self.rows.standing
 
     def extend(self, _: Wanted, owner: str, until: float) -> None:
@@ -81,7 +81,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Portal:
-    """Answers after `takes` seconds, in a slot that lies `ahead`; each call raises the next of `failures` first."""
+    """Answers after `takes` seconds, in a slot `ahead` seconds from now; each call raises the next of `failures`."""
 
     stage: Stage
     telemetry: Telemetry
@@ -97,7 +97,7 @@ class Portal:
     def begin(
         self, name: str, *, seconds: float = 10.0, wrong_by: float = 0.0, fresh: bool = False, how: str = ""
     ) -> Actor:
-        """Somebody looks the pair up."""
+        """Start an actor that looks the pair up."""
         clock = OwnClock(self.stage, wrong_by)
         misses = Misses(Seen(self.rows, clock), self.telemetry, clock, FixedRandom())
         deadline = Deadline.after(seconds, clock)
@@ -124,12 +124,12 @@ class Portal:
 
 
 def answered(at: float, chat_id: int | None = CHAT) -> Row:
-    """What the portal said at a moment."""
+    """The row of a portal's answer at a moment, Unix seconds."""
     return Row(DEAL, chat_id, "im.chat.get", "portal", at, at + FRESH_POSITIVE, at + FRESH_POSITIVE + HOUR)
 
 
 def runs_out(stage: Stage) -> None:
-    """Everybody goes on, in turn, until all have ended."""
+    """Run all actors in turn until all have ended."""
     while ready := stage.ready():
         for actor in ready:
             stage.advance(actor)

@@ -1,4 +1,4 @@
-"""AWS on a bad day, between processes and their stores: late reads, lost answers, failures."""
+"""A faulty proxy between processes and AWS: late reads, lost answers, failures."""
 
 import json
 import threading
@@ -46,9 +46,9 @@ class Day:
 
 
 class UnreliableAws:
-    """One address in front of DynamoDB and Secrets Manager; all goes well until a test says otherwise.
+    """One address in front of DynamoDB and Secrets Manager; it passes everything on until a test sets faults.
 
-    `day` is what sort of day it is. Actions named in `down` fail without effect.
+    `day` sets delays and lost answers. Actions named in `down` fail without effect.
     """
 
     def __init__(self, dynamodb_url: str, secrets_url: str, clock: Clock) -> None:
@@ -80,7 +80,7 @@ class UnreliableAws:
         return cast("SecretsManagerClient", self._client("secretsmanager"))
 
     def fail(self, action: str, times: int) -> None:
-        """Let an action fail as often as this: each time a client asks, however often it repeats that by itself."""
+        """Make this many calls of an action fail, each with all the retries that the client makes by itself."""
         self._failing[action] = times
 
     def _client(self, service: str) -> object:

@@ -1,4 +1,4 @@
-"""A portal's record, secret and authorisation server, and processes that step through a renewal action by action."""
+"""A model of a portal's record, secret and authorisation server, and processes that renew tokens step by step."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ def serial_of(pair: TokenPair) -> int:
 
 @dataclass
 class Portal:
-    """The record, the secret and the authorisation server, shared by all processes. Pair 1 is installed."""
+    """The record, the secret and the authorisation server, shared by all processes. Pair 1 is stored."""
 
     stage: Stage
     record: Pointer | None = field(default_factory=lambda: Pointer("v1"))
@@ -34,7 +34,7 @@ class Portal:
     issued: int = 1
     asked: list[int] = field(default_factory=list)
     judged: list[int] = field(default_factory=list)
-    """Those asked for while the server was in order: good, or spent."""
+    """The refresh tokens sent while the server worked, valid or used."""
     pointed: list[int] = field(default_factory=lambda: [1])
     refusal: BitrixError | None = None
     saving_fails: int = 0
@@ -42,9 +42,9 @@ class Portal:
     reserving_fails: int = 0
     reserved: list[str] = field(default_factory=list)
     server_takes: float = 0.0
-    """Seconds until the server's answer comes; the pair is issued when the request comes."""
+    """Seconds until the server's answer arrives; the pair is issued when the request arrives."""
     outcomes: list[str] = field(default_factory=list)
-    """How each renewal ended, in whatever process."""
+    """The outcome of each renewal, in all processes."""
     ids: int = 0
 
     def expect(self) -> Pointer:
@@ -53,7 +53,7 @@ class Portal:
 
 
 class Process:
-    """`renewal.World` as one process sees it: it may stop, and die, before and after each of these."""
+    """`renewal.World` of one process, which may stop or be killed before and after each method."""
 
     def __init__(self, portal: Portal, known: tuple[PortalState, float] = (PortalState.ACTIVE, 0.0)) -> None:
         self.portal = portal
@@ -198,31 +198,31 @@ def starts(
     waits: bool = True,
     again: bool = False,
 ) -> Actor:
-    """A process that found the pair behind `refused` expired and has `seconds` for it, in a function that has more."""
+    """Start a process that renews the expired pair of version `refused` within `seconds`; its function has more."""
     world = process or Process(portal)
     deadline = Deadline.after(seconds, portal.stage, end=function)
     return portal.stage.start(name, lambda: renew(world, refused, deadline, waits=waits, again=again).version)
 
 
 def brings_in(portal: Portal, process: Process, *, former: str = "v1") -> Actor:
-    """A process whose next invocation begins with what it could not save."""
+    """Start the next invocation of a process, which begins by saving its unsaved pair."""
     (version,) = process.unsaved(tuple(process.kept))
     return portal.stage.start("brings in", lambda: bring_in(process, former, version))
 
 
 def runs_out(portal: Portal) -> None:
-    """Everybody goes on in turn, until all have ended."""
+    """Run all processes in turn until all have ended."""
     for _ in range(20_000):
         ready = portal.stage.ready()
         if not ready:
             return
         for actor in ready:
             portal.stage.advance(actor)
-    pytest.fail("somebody never ends")
+    pytest.fail("a process never ends")
 
 
 def renewed_alone(portal: Portal, *, refused: str | None = None) -> Actor:
-    """One more process, with all the time it needs, after everything else."""
+    """Run one more process after all others, with enough time."""
     actor = starts(portal, "later", refused=refused or portal.expect().version)
     runs_out(portal)
     return actor
@@ -239,7 +239,7 @@ REACHED: Mapping[str, Callable[[Portal], bool]] = {
 
 
 def kill_after(portal: Portal, actor: Actor, condition: str) -> None:
-    """Let an actor run alone until the portal's history says that it got where it shall die."""
+    """Run an actor alone until the condition in `REACHED` holds, then kill it."""
     while not REACHED[condition](portal):
         portal.stage.ready()
         portal.stage.advance(actor)

@@ -1,4 +1,4 @@
-"""Builds what renews tokens upon moto's stores, as `bootstrap` does, with a portal that is installed by OAuth."""
+"""Builds the token renewal on moto's stores, as `bootstrap` does, with a portal that is installed by OAuth."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +35,7 @@ FIRST_REFRESH = "first-refresh"
 
 @dataclass(frozen=True)
 class Renewing:
-    """One process. Two upon the same stores and servers share nothing else, their memories least of all."""
+    """One process. Two on the same stores and servers share nothing else, memory included."""
 
     stores: Stores
     clock: ManualClock
@@ -82,13 +82,13 @@ class Renewing:
         return self.portals.save(Portal(MEMBER_ID, "acme.bitrix24.com", arn, version, **{**record, **fields}))
 
     def record(self) -> Portal:
-        """The portal's record as it stands now."""
+        """The stored record of the portal."""
         found = self.portals.read(MEMBER_ID)
         assert found is not None
         return found
 
     def call(self, portal: Portal, seconds: float = 10) -> object:
-        """Ask the portal for a chat, as one invocation that has so many seconds."""
+        """Call the portal for a chat, as one invocation with this many seconds."""
         deadline = Deadline.after(seconds, self.clock, end=FUNCTION)
         with self.telemetry.invocation("test"):
             return self.calls.call(portal, "im.chat.get", {}, deadline).result
@@ -101,7 +101,7 @@ def build(
     server: FakeAuthorisationServer,
     telemetry: Telemetry,
 ) -> Renewing:
-    """Build one process upon the stores."""
+    """Build one process on the stores."""
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
     applications = Applications(stores.dynamodb, stores.portal_table, vault, clock)
     portals = Portals(stores.dynamodb, stores.portal_table, clock)

@@ -1,4 +1,4 @@
-"""A process of the service as Lambda runs one: built by `bootstrap`, with a memory of its own, and mortal.
+"""A process of the service as Lambda runs one: built by `bootstrap`, with its own memory; a test can kill it.
 
 `Process` is its handle in the test; `main` is what runs in it.
 """
@@ -26,7 +26,7 @@ from chat_lookup.observability import invocation
 from local.aws import environment
 from local.shared_clock import SharedClock
 from tests.support.fakes import lambda_context
-from tests.support.forked_process import STANDS, Forked, prepare
+from tests.support.forked_process import READY, Forked, prepare
 
 DEATHS: Final = ("before the refresh", "before the save", "before the switch", "after the switch")
 DIRECT: Final = 28.0
@@ -38,9 +38,9 @@ _PATIENCE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a process is born with. It dies at `death`, one of `DEATHS`, if no other has died there before it.
+    """The settings of a process. It is killed at `death`, one of `DEATHS`, unless another process was killed there.
 
-    `seconds` is what it has for each look-up.
+    `seconds` is the time for each look-up.
     """
 
     environment: Mapping[str, str]
@@ -51,13 +51,13 @@ class Setting:
     seconds: float = DIRECT
 
     @property
-    def grave(self) -> Path:
-        return self.folder / "grave"
+    def death_marker(self) -> Path:
+        return self.folder / "death"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a look-up: a chat, or the name of the problem. Of a process that died, neither."""
+    """The outcome of a look-up: a chat, or the name of the problem; neither if the process died."""
 
     chat_id: int | None = None
     problem: str = ""
@@ -66,18 +66,18 @@ class Outcome:
 
 
 class Process(Forked):
-    """One process, and what it is asked."""
+    """One process and its look-ups."""
 
     def __init__(self, setting: Setting, name: str) -> None:
         self._log = setting.folder / f"{name}.log"
         super().__init__(main, setting, self._log, patience=_PATIENCE)
 
     def ask(self, entity_id: str) -> None:
-        """Have it look up this id, of type CRM, in the portal itself; the answer is for `outcome`."""
+        """Have it look up this id, of type CRM, in the portal itself; `outcome` returns the answer."""
         self.send(entity_id)
 
     def outcome(self) -> Outcome:
-        """What came of the question; waits for it."""
+        """Wait for the outcome of the look-up."""
         try:
             answer = self.received()
         except EOFError:
@@ -91,34 +91,34 @@ class Process(Forked):
 
     @property
     def log(self) -> str:
-        """Everything that it printed."""
+        """Everything that the process printed."""
         return self._log.read_text("utf-8")
 
 
 def start(setting: Setting, names: Sequence[str]) -> list[Process]:
-    """Processes that stand and wait for questions. They are forked from one that has imported all of this already."""
+    """Start processes that wait for look-ups. They are forked from one that has imported this code already."""
     prepare(__name__)
     processes = [Process(setting, name) for name in names]
     for each in processes:
-        each.stands()
+        each.wait_until_ready()
     return processes
 
 
 def main(setting: Setting, log: Path, pipe: Connection) -> None:
-    """Answer one question after the other, until nobody is there to ask."""
+    """Do one look-up after the other until the pipe is closed."""
     sys.stdout = log.open("w", buffering=1)
     process.clock = SharedClock(setting.clock_file)
-    mortal = _mortal(setting.death, setting.grave)
-    with environment.replaced(setting.environment), mock.patch.object(core, "PortalWorld", mortal):
+    world = _killed_at(setting.death, setting.death_marker)
+    with environment.replaced(setting.environment), mock.patch.object(core, "PortalWorld", world):
         process.services()
-        pipe.send(STANDS)
+        pipe.send(READY)
         with contextlib.suppress(EOFError):
             while True:
                 pipe.send(_look_up(setting, EntityRef("CRM", pipe.recv())))
 
 
 def _look_up(setting: Setting, ref: EntityRef) -> Outcome:
-    """What a caller gets: everything passes the edge that all functions share."""
+    """The outcome for a caller, by way of the entry code that all functions share."""
 
     def work() -> dict[str, object]:
         services, deadline = process.services(), Deadline.after(setting.seconds, process.clock, end=FUNCTION)
@@ -133,18 +133,18 @@ def _look_up(setting: Setting, ref: EntityRef) -> Outcome:
     return Outcome(found.chat_id)
 
 
-def _mortal(death: str, grave: Path) -> type[PortalWorld]:
-    """The world in which a process dies at `death`, as one does that is killed: nothing is cleaned up."""
+def _killed_at(death: str, marker: Path) -> type[PortalWorld]:
+    """A `PortalWorld` in which the process is killed at `death`, without any clean-up."""
 
     def die_if(here: str) -> None:
         if here == death:
             try:
-                grave.touch(exist_ok=False)
+                marker.touch(exist_ok=False)
             except FileExistsError:
                 return
             os.kill(os.getpid(), signal.SIGKILL)
 
-    class Mortal(PortalWorld):
+    class KilledWorld(PortalWorld):
         def refresh(self, pair: TokenPair, keys: Sequence[Application], deadline: Deadline) -> TokenPair:
             die_if(DEATHS[0])
             renewed = super().refresh(pair, keys, deadline)
@@ -157,4 +157,4 @@ def _mortal(death: str, grave: Path) -> type[PortalWorld]:
             die_if(DEATHS[3])
             return moved
 
-    return Mortal
+    return KilledWorld

@@ -1,4 +1,4 @@
-"""A portal with one pair of tokens, and the processes that all need it: shared stores, shared time, and bad days."""
+"""A portal with one pair of tokens, and processes that all need it: shared stores, shared clock, and faults."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ class Place:
 
 @dataclass
 class Scene:
-    """A portal whose application is installed, its stores behind an address that may misbehave, and processes."""
+    """A portal with its application installed, its stores behind a faulty proxy, and processes."""
 
     probe: PortalProbe
     aws: UnreliableAws
@@ -47,7 +47,7 @@ class Scene:
     def begin(
         self, count: int = CROWD, *, day: Day = A_GOOD_DAY, death: str = "", seconds: float = DIRECT
     ) -> list[Process]:
-        """That many new processes, which have some seconds for a look-up; one of them is to die at `death`."""
+        """Start `count` processes with `seconds` for each look-up; one of them is killed at `death`."""
         self.aws.day = day
         names = [f"process {len(self.processes) + number}" for number in range(count)]
         begun = start(replace(self.setting, death=death, seconds=seconds), names)
@@ -55,16 +55,16 @@ class Scene:
         return begun
 
     def an_hour_passes(self) -> None:
-        """The portal's tokens expire, as they do every hour."""
+        """Advance the clock by an hour, so that the portal's tokens expire."""
         self.probe.clock.advance(_AN_HOUR)
 
     def slow_server(self) -> None:
-        """A refresh takes long enough for everybody to come while it lasts."""
+        """Delay a refresh long enough that all processes call during it."""
         self.probe.tell("/faults", {"method": "oauth/token", "delay_ms": 400})
 
     @property
     def refreshes(self) -> int:
-        """How many requests the authorisation server saw."""
+        """The number of requests that the authorisation server received."""
         return len(self.probe.calls("oauth/token"))
 
     @property
@@ -72,7 +72,7 @@ class Scene:
         return self.stores.record(self.portal.member_id).state
 
     def still_connected(self, process: Process) -> bool:
-        """Whether the pair that is stored is the one that lives: it renews once more."""
+        """Whether the stored pair is the valid one: it is renewed once more."""
         before = self.refreshes
         self.an_hour_passes()
         return process.look_up("DEAL|0") == Outcome(FIRST_CHAT) and self.refreshes == before + 1
@@ -89,7 +89,7 @@ def running_place(folder: Path) -> Iterator[Place]:
 
 @contextmanager
 def running_scene(place: Place, tables: Tables, secrets_url: str, folder: Path) -> Iterator[Scene]:
-    """The portal as it began, with a new pair, which empty stores know; its processes end with it."""
+    """Reset the portal and store a new pair of it in empty stores; its processes end with the scene."""
     probe = place.probe
     probe.tell("/reset", {})
     with UnreliableAws(tables.endpoint_url, secrets_url, probe.clock) as aws:
@@ -101,9 +101,9 @@ def running_scene(place: Place, tables: Tables, secrets_url: str, folder: Path) 
             "LOCAL_HOSTS": ",".join(probe.portal.local_hosts),
             "PORTAL_TABLE": tables.portal,
             "CACHE_TABLE": tables.cache,
-            **dict.fromkeys(("EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), ""),  # no look-up has to do with them
+            **dict.fromkeys(("EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), ""),  # look-ups do not use them
         }
-        # The world's authorities signed nothing here, and to read them takes half of each start.
+        # No public authority signed a certificate here, and reading them takes half of each start.
         variables = environment.variables(Template.load(ROOT / "template.yaml"), filled) | {"SSL_CERT_FILE": os.devnull}
         scene = Scene(probe, aws, stores, record, Setting(variables, place.clock_file, record.member_id, folder))
         try:
@@ -114,7 +114,7 @@ def running_scene(place: Place, tables: Tables, secrets_url: str, folder: Path) 
 
 
 def together(processes: Sequence[Process]) -> list[Outcome]:
-    """What each gets when all look up at once, each a pair of its own."""
+    """The outcomes when all processes look up at once, each a pair of its own."""
     for number, process in enumerate(processes):
         process.ask(f"DEAL|{number}")
     return [process.outcome() for process in processes]
@@ -125,7 +125,7 @@ def all_found(count: int = CROWD) -> list[Outcome]:
 
 
 def all_but_one(processes: Sequence[Process]) -> list[Process]:
-    """Lets all look up at once until one has died, and answers who lives; their outcomes are still to come."""
+    """Have all look up at once until one is killed; return the others, whose outcomes are not received yet."""
     for number, process in enumerate(processes):
         process.ask(f"DEAL|{number}")
     happens(lambda: any(process.killed for process in processes))
@@ -135,5 +135,5 @@ def all_but_one(processes: Sequence[Process]) -> list[Process]:
 
 
 def happens(condition: Callable[[], bool]) -> None:
-    """Waits, longer than usual: sixteen processes share a small machine."""
+    """Wait longer than usual: sixteen processes share a small machine."""
     until(condition, within_s=30)

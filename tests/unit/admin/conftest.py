@@ -1,4 +1,4 @@
-"""A portal for operators' commands: added by its webhook, or installed with the application."""
+"""A portal for the admin commands: added by its webhook, or installed with the application."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.support.portals.first_contact import frame
 
 @pytest.fixture
 def added(booted: Services, bitrix24: FakeBitrix24) -> dict[str, Any]:
-    """A portal as the command makes it, carried out by what `bootstrap` built."""
+    """The answer of the command that adds a portal, run by the services that `bootstrap` built."""
     del booted
     bitrix24.answers("scope", ["im", "imbot", "crm"])
     return run(**ADD)
@@ -21,7 +21,7 @@ def added(booted: Services, bitrix24: FakeBitrix24) -> dict[str, Any]:
 
 @pytest.fixture
 def installed(settled: Services, server: FakeAuthorisationServer) -> Services:
-    """One portal, installed as portals are."""
+    """The services with one portal, installed by the install function."""
     server.grants("offered-refresh")
     assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
     return settled
