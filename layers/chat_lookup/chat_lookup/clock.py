@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 
 class Clock(Protocol):
-    """What tells the time and waits. Seconds everywhere; `now` is Unix time."""
+    """Returns the time and waits. Seconds everywhere; `now` is Unix time."""
 
     def now(self) -> float: ...
 
@@ -29,7 +29,7 @@ class SystemClock:
 
 
 LAST_SECOND: Final = 1.0
-"""Seconds before a function's end by which everything that it does is over: Lambda ends the process without a word."""
+"""Seconds before a function's end by which all its work must end: Lambda ends the process without notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Deadline:
     """One moment by which a whole operation must have answered, not a limit per attempt (style.md, b24api).
 
     `at` is the caller's moment; `function_end` is when Lambda ends the function, the last second of which is not used.
-    Without one the caller's moment is all the time there is. Only what must not be given up with its caller works until
+    Without one the caller's moment is the only limit. Only work that must not end with its caller's request runs until
     the function's end: the renewal of tokens (docs/decisions/013).
     """
 

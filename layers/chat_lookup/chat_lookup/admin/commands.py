@@ -1,4 +1,4 @@
-"""Operators' commands, by direct invocation only (design 3.5): one table, put together from rooms."""
+"""Operators' commands, by direct invocation only (design 3.5): one table of all commands."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -19,7 +19,7 @@ class Room(Protocol):
 
 
 class Admin:
-    """The commands: each takes its fields and answers a JSON object. Faults in the fields raise `InvalidRequest`."""
+    """The commands: each takes its fields and returns a JSON object. Faults in the fields raise `InvalidRequest`."""
 
     def __init__(self, telemetry: Telemetry, *rooms: Room) -> None:
         self._telemetry = telemetry

@@ -24,7 +24,7 @@ def no_content() -> Response:
 
 
 def problem(error: ChatLookupError) -> dict[str, object]:
-    """The facts of an error as RFC 9457 names them; in a batch they stand inside each item."""
+    """The members of a problem (RFC 9457); in a batch each item contains its own."""
     facts: dict[str, object] = {
         "type": PROBLEM_TYPE + error.code,
         "title": error.title,
