@@ -14,7 +14,7 @@ LONGEST = 255
 _CRM_KINDS = ("LEAD", "DEAL", "CONTACT", "COMPANY", "SMART_INVOICE")
 _CRM_ID = re.compile(r"(?:LEAD|DEAL|CONTACT|COMPANY|SMART_INVOICE|DYNAMIC_\d+)\|\d+")
 _SMART_INVOICE = {"DYNAMIC_31": "SMART_INVOICE", "SMART_INVOICE": "DYNAMIC_31"}
-"""What the CRM may call a smart invoice; no document says which it is (bitrix24.md 9, row 25)."""
+"""The CRM's two possible names of a smart invoice; no document states which applies (bitrix24.md 9, row 25)."""
 _INVOICE_ID = re.compile(r"(DYNAMIC_31|SMART_INVOICE)\|([0-9]{1,20})")
 _KNOWN_TYPES = frozenset(
     {

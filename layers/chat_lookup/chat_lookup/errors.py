@@ -1,7 +1,7 @@
 """The one root of our errors, and the errors that callers see.
 
 Each leaf is a row of the contract (design 3.1 and 6): `code` is the last part of the problem's `type` and stable,
-`status` is HTTP's, `retryable` says whether the same request may succeed later. Messages are written by us and safe
+`status` is HTTP's, `retryable` whether the same request may succeed later. Messages are written by us and safe
 to show: of a portal's error only the code is shown, in `portal_error`, never its text.
 """
 

@@ -38,8 +38,8 @@ class Redrive:
     def run(self, limit: int, deadline: Deadline) -> dict[str, object]:
         """Move at most `limit` messages before the deadline; returns the number moved, and about how many are left.
 
-        A message is deleted only after it was sent: after a crash in between it is processed twice, which is harmless. Raises
-        `ServiceMisconfigured` where the function has no queues.
+        A message is deleted only after it was sent: after a crash in between it is processed twice, which is harmless.
+        Raises `ServiceMisconfigured` where the function has no queues.
         """
         if not self._dead_letter_url or not self._queue_url:
             raise ServiceMisconfigured("DEAD_LETTER_QUEUE_URL and EVENT_QUEUE_URL are not set")

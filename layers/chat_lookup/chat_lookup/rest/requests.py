@@ -66,7 +66,7 @@ def read(event: Event) -> RestRequest:
 
 
 def call_of(written: str, params: Mapping[str, object]) -> RestCall:
-    """A call of a method as an address or a batch's command names it; `.json` is dropped, the response is always JSON."""
+    """A call of a method as an address or a batch's command names it; `.json` is dropped, responses are always JSON."""
     method = written[: -len(".json")] if written.lower().endswith(".json") else written
     # Our key must not reach the portal, and no other token may replace the portal's own, under any name that PHP reads
     # as such a parameter's.
