@@ -1,4 +1,4 @@
-"""Time as it is passed in: so that a test, or the local run, may move it."""
+"""The clock and deadlines, passed as arguments so that a test, or the local run, can move the time."""
 
 import math
 import time
@@ -87,19 +87,19 @@ CLOCKS_APART: Final = 60.0
 TO_ANSWER: Final = 0.2
 """Seconds before a deadline at which calls to AWS end: the response is written in them."""
 _LONG_IN_AWS: Final = 1.0
-"""Seconds of calls to AWS from which on these may be why no time is left."""
+"""Seconds of calls to AWS from which on these may be the cause when no time is left."""
 
 
 @dataclass(slots=True)
 class Bound:
-    """What every call to AWS keeps to (docs/decisions/015): a deadline, and how the time since `began` was spent."""
+    """The bound of every call to AWS (docs/decisions/015): a deadline, and how the time since `began` was spent."""
 
     deadline: Deadline
     began: float
     in_aws: float = 0.0
     """Seconds waited for AWS's answers."""
     to_connect: float = math.inf
-    """Seconds that the next connection may take, besides what its client allows."""
+    """Seconds that the next connection may take, in addition to its client's limit."""
 
     def left(self) -> float:
         """Seconds that calls to AWS may still take; never negative."""
@@ -128,5 +128,5 @@ def bound_by(deadline: Deadline) -> Iterator[None]:
 
 
 def bound() -> Bound | None:
-    """What calls to AWS keep to here; None outside of any invocation."""
+    """The bound of calls to AWS here; None outside of any invocation."""
     return _bound.get()

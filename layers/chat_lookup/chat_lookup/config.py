@@ -93,7 +93,7 @@ class _Reading:
     def required(self, name: str, pattern: re.Pattern[str]) -> str:
         if not self.environ.get(name):
             self.faults.append(f"{name} is not set")
-        return self._checked(name, pattern, "has characters or a length that are not admitted")
+        return self._checked(name, pattern, "has characters or a length that are not allowed")
 
     def optional(self, name: str, pattern: re.Pattern[str], form: str) -> str:
         """Empty where it is not set: no function declares all of them."""

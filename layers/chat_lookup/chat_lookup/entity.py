@@ -65,7 +65,7 @@ def _check(part: str, text: str) -> None:
         # PHP calls "0" empty: the portal would answer null whatever it holds (bitrix24.md 1.1, 8 row 27).
         raise InvalidRequest(f'{part} is "0", which the platform treats as not given')
     if len(text) > LONGEST:
-        raise InvalidRequest(f"{part} has {len(text)} characters, at most {LONGEST} are admitted")
+        raise InvalidRequest(f"{part} has {len(text)} characters, at most {LONGEST} are allowed")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise InvalidRequest(f"{part} has control characters or broken text")
 

@@ -54,21 +54,21 @@ class InvalidRequest(ChatLookupError):
 
 
 class BodyTooLarge(ChatLookupError):
-    code, title, status = "body-too-large", "The body has more bytes than are read here", 413
+    code, title, status = "body-too-large", "The body is too large", 413
 
 
 class KeyRejected(ChatLookupError):
-    code, title, status = "key-rejected", "No valid API key came with the request", 401
+    code, title, status = "key-rejected", "The request has no valid API key", 401
 
 
 class ScopeMissing(ChatLookupError):
-    code, title, status = "scope-missing", "The API key lacks the scope that this needs", 403
+    code, title, status = "scope-missing", "The API key lacks the required scope", 403
 
 
 class CallerTokenRejected(ChatLookupError):
     """The token that a caller sent beside the API key; the portal's own grant is not affected (design 3.1)."""
 
-    code, title, status = "caller-token-rejected", "The portal does not accept the token that came along", 401
+    code, title, status = "caller-token-rejected", "The portal does not accept the token that was sent", 401
 
 
 class RouteNotFound(ChatLookupError):
@@ -76,7 +76,7 @@ class RouteNotFound(ChatLookupError):
 
 
 class MethodNotAllowed(ChatLookupError):
-    code, title, status = "method-not-allowed", "This route does not answer that method", 405
+    code, title, status = "method-not-allowed", "This route does not support that method", 405
 
     def __init__(self, detail: str = "", *, allow: str) -> None:
         super().__init__(detail)
@@ -84,7 +84,7 @@ class MethodNotAllowed(ChatLookupError):
 
 
 class ChatNotFound(ChatLookupError):
-    code, title, status = "chat-not-found", "No chat carries this pair", 404
+    code, title, status = "chat-not-found", "No chat has this pair", 404
 
 
 class ChatNotAccessible(ChatLookupError):
@@ -131,19 +131,19 @@ class PortalRefused(ChatLookupError):
 
 
 class PortalMisconfigured(ChatLookupError):
-    code, title, status = "portal-misconfigured", "The portal's application, keys or scopes need mending", 502
+    code, title, status = "portal-misconfigured", "The portal's application, keys or scopes must be corrected", 502
 
 
 class PortalBusy(ChatLookupError):
-    code, title, status, retryable = "portal-busy", "The portal's request limit leaves no room in time", 429, True
+    code, title, status, retryable = "portal-busy", "The portal's request limit leaves no slot in time", 429, True
 
 
 class PortalUnavailable(ChatLookupError):
-    code, title, status, retryable = "portal-unavailable", "The portal gave no usable answer", 503, True
+    code, title, status, retryable = "portal-unavailable", "The portal sent no usable reply", 503, True
 
 
 class PortalBlocked(ChatLookupError):
-    code, title, status, retryable = "portal-blocked", "The portal does not admit any request now", 503, True
+    code, title, status, retryable = "portal-blocked", "The portal refuses every request now", 503, True
 
 
 class PortalStopped(ChatLookupError):
@@ -155,7 +155,7 @@ class PortalStopped(ChatLookupError):
 class DeadlineReached(ChatLookupError):
     """Look-ups not made before the deadline: some of many, or a single one that had no time left."""
 
-    code, title, status, retryable = "deadline", "The time was up before the portal could be asked", 503, True
+    code, title, status, retryable = "deadline", "The deadline passed before the portal was called", 503, True
 
 
 class PortalReauthorise(ChatLookupError):
@@ -170,14 +170,14 @@ class StoreUnavailable(ChatLookupError):
 
 
 class ServiceMisconfigured(ChatLookupError):
-    code, title, status = "service-misconfigured", "The service's own settings need mending", 500
+    code, title, status = "service-misconfigured", "The service's own settings must be corrected", 500
 
 
 class RefusalReason(StrEnum):
     """A closed set: each has its sentence in `install.page_texts`, and is a value of the metric EventsRejected."""
 
     FORM = "form"
-    """A field is missing, or not what it should be."""
+    """A field is missing or malformed."""
     SERVER = "server"
     """The authorisation server is unknown."""
     APPLICATION = "application"

@@ -74,7 +74,7 @@ class AdminPortals:
         return portal_shown(portal, self._clock.now())
 
     def _rebind(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
-        """Register bot and events anew, after a change of our own address for instance."""
+        """Register bot and events again, for example after a change of our own address."""
         portal = self._portals.named(fields.text("portal"))
         public_url = (fields.optional_text("public_url") or portal.public_url).rstrip("/")
         fields.nothing_else()

@@ -69,7 +69,7 @@ class AdminWebhooks:
         default = fields.optional_flag("default")
         fields.nothing_else()
         if member_id is not None and not _MEMBER_ID.fullmatch(member_id):
-            raise InvalidRequest("member_id has characters or a length that are not admitted")
+            raise InvalidRequest("member_id has characters or a length that are not allowed")
         if application_token and member_id is None:
             # Without it the member id is a substitute, which no event contains.
             raise InvalidRequest("application_token needs member_id, by which events name their portal")

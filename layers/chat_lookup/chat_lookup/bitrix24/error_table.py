@@ -34,7 +34,7 @@ class ErrorClass(StrEnum):
     CONFIG = "config"
     """Our application, its keys, scopes or code must be corrected."""
     CALLER = "caller"
-    """The input was refused, for good."""
+    """The input was refused; a retry cannot succeed."""
     NOT_FOUND = "not_found"
     """What was asked for does not exist."""
 

@@ -148,7 +148,7 @@ def _put(array: PhpArray[object], way: Sequence[str], value: str, forbidden: tup
             return
         inner = found
     if len(way) - 1 > _DEEPEST:
-        # Not the deep value alone: the whole variable is gone, whatever it held.
+        # Not the deep value alone: PHP drops the whole variable, whatever it holds.
         del array[way[0]]
         return
     key = None if way[-1].startswith(forbidden) else inner.key(way[-1])
@@ -157,7 +157,7 @@ def _put(array: PhpArray[object], way: Sequence[str], value: str, forbidden: tup
 
 
 def _inner(array: PhpArray[object], name: str, forbidden: tuple[str, ...]) -> PhpArray[object] | None:
-    """The array under a key of another, made where there is none; None where there can be none."""
+    """The array under a key of another, created if missing; None where there can be none."""
     key = None if name.startswith(forbidden) else array.key(name)
     if key is None:
         return None

@@ -41,7 +41,7 @@ def problem(error: ChatLookupError) -> dict[str, object]:
 
 
 def error_response(error: ChatLookupError, request_id: str) -> Response:
-    """The one way from an error to a response."""
+    """The response to an error; every error becomes a response here."""
     headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
     if error.status in (429, 503) and error.retryable:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1)))
