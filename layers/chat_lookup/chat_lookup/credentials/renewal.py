@@ -179,8 +179,8 @@ def renew(world: World, refused: str, deadline: Deadline, *, waits: bool = True,
             raise PortalNotInstalled
         if seen.version != refused:
             return Renewed(seen.version)
-        # A process with the only copy of the next pair needs no lock to save it, and must not wait for one: the pair of
-        # the holder is spent. The portal's state does not matter either: saving the pair makes it active again.
+        # A process with the only copy of the next pair needs no lock to save it, and must not wait for one: the holder
+        # has a spent pair. The portal's state does not matter either: the switch to the pair makes it active again.
         adopted = _adopt(world, seen, world.unsaved(seen.pending))
         if adopted is not None:
             return adopted
