@@ -57,7 +57,7 @@ class Figure:
         theirs: Sequence[float],
         target: float | None = None,
     ) -> "Figure":
-        """From values that were taken in turn: the first of ours beside the first of theirs, and so on.
+        """From values that were measured in turn: the first of ours with the first of theirs, and so on.
 
         A slow moment of the machine slows both of a pair. Raises ValueError where one has no partner.
         """

@@ -87,7 +87,7 @@ def answered(response: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def cpu_seconds_of(call: Callable[[], object], times: int) -> Callable[[], float]:
-    """A subject for `alternate`: makes a call so many times; the processor's seconds that one took of this thread."""
+    """A subject for `alternate`: makes a call `times` times; returns this thread's CPU seconds for one."""
 
     def timed() -> float:
         began = time.thread_time()

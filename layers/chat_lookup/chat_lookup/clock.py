@@ -47,7 +47,7 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float, clock: Clock, *, end: float | None = None) -> "Deadline":
-        """A deadline in so many seconds, in a function that ends in `end` seconds."""
+        """A deadline in `seconds`, in a function that ends in `end` seconds."""
         now = clock.now()
         return cls(now + seconds, clock, None if end is None else now + end)
 
@@ -65,7 +65,7 @@ class Deadline:
         return Deadline(min(self.at, self.clock.now() + seconds), self.clock, self.end)
 
     def sooner(self, seconds: float) -> "Deadline":
-        """A deadline that leaves so many seconds until this one."""
+        """A deadline `seconds` before this one."""
         return Deadline(self.at - seconds, self.clock, self.end)
 
     def of_function(self) -> "Deadline":
@@ -97,7 +97,7 @@ class Bound:
     deadline: Deadline
     began: float
     in_aws: float = 0.0
-    """Seconds waited for AWS's answers."""
+    """Seconds spent waiting for AWS."""
     to_connect: float = math.inf
     """Seconds that the next connection may take, in addition to its client's limit."""
 

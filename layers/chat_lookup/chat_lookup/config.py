@@ -44,7 +44,7 @@ class Settings:
     endpoint_url: str | None
     """Where AWS is emulated; None in production."""
     key_arn: str = ""
-    """The KMS key that new secrets are put under; empty for the one that Secrets Manager keeps."""
+    """The KMS key that encrypts new secrets; empty for the one that Secrets Manager manages."""
     event_queue_url: str = ""
     dead_letter_queue_url: str = ""
     worker_function: str = ""

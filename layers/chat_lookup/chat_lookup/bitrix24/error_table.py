@@ -85,7 +85,7 @@ recognised by the prefix of its codes, not by its methods.
 
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
-    """One code and what it means there. `code` is spelled as documented and serves as the metric's dimension.
+    """One code and its meaning in a family. `code` is spelled as documented and is the value of the metric's dimension.
 
     `statuses` are the documented ones, empty for any: they decide only where one code has two meanings.
     """

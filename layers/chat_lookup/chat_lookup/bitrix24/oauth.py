@@ -169,7 +169,7 @@ def _matching(pattern: re.Pattern[str], value: object) -> str | None:
 __all__ = ["DEFAULT_SERVER", "METHOD", "SERVERS", "Application", "AuthorisationServer", "TokenPair"]
 
 _GRANT_FIELDS: Final[Mapping[str, str]] = {"refresh_token": "refresh_token", "authorization_code": "code"}
-"""Where each type of grant goes."""
+"""The form field of each type of grant."""
 
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _POST_NOT_ADMITTED: Final = 405
@@ -228,7 +228,7 @@ class AuthorisationServer:
         return _settled(outcome)
 
     def exchange(self, server: str, application: Application, code: str, deadline: Deadline) -> TokenPair:
-        """The first pair, for a code that lives 30 s (bitrix24.md 3.3). Raises as `refresh` does."""
+        """The first pair, for a code that is valid for 30 s (bitrix24.md 3.3). Raises as `refresh` does."""
         outcome = self._ask(server, _Form(application, "authorization_code", code), deadline, None)
         del code  # as above
         return _settled(outcome)

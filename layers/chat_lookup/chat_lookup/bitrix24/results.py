@@ -12,7 +12,7 @@ _LONGEST_ID: Final = len(str(_LARGEST_ID))
 
 
 class ResultShape(StrEnum):
-    """The form in which a look-up's result came; the documents contradict each other (bitrix24.md 1.1.2)."""
+    """The form of a look-up's result; the documents contradict each other (bitrix24.md 1.1.2)."""
 
     OBJECT = "object"
     INT = "int"

@@ -36,7 +36,7 @@ class RestCall:
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """A call and the key that came with it."""
+    """A call and its key."""
 
     key: str | None = field(repr=False)
     call: RestCall
