@@ -45,7 +45,7 @@ class Request:
 
     @property
     def user_token(self) -> str | None:
-        """The access token of a portal's user, if the request has one: sent to the key's portal only, and never stored."""
+        """The access token of a portal's user, if one was sent: for the key's portal only, and never stored."""
         return self.headers.get("x-bitrix24-token")
 
     def only(self, *admitted: str) -> None:
