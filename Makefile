@@ -1,4 +1,4 @@
-# The verbs of this project; `make help` lists them. Each sets up what it needs by itself, in .venv and its like.
+# The commands of this project; `make help` lists them. Each sets up the environments that it needs (.venv and others).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -16,7 +16,7 @@ EVENT ?= events/direct-lookup.json
 ARCH ?= $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 
 export SAM_CLI_TELEMETRY := 0
-# `sam` and cfn-lint ask for a region even where they call nobody, and nobody is to look for credentials in vain.
+# `sam` and cfn-lint require a region even where they call no service; and no credentials are searched for.
 export AWS_DEFAULT_REGION ?= us-east-1
 export AWS_EC2_METADATA_DISABLED := true
 
@@ -26,7 +26,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 16
 
 # Variables, in the environment or behind `make run`: API_PORT API_HTTPS_PORT PORTAL_PORT STATE_DIR BIND PORTAL_HOST
-# ONCE WEBHOOK_FILE CA_FILE. `make` hands them on by itself. `exec`, so that Ctrl-C meets the program and no shell.
+# ONCE WEBHOOK_FILE CA_FILE. `make` passes them on. `exec`, so that Ctrl-C reaches the program and no shell.
 run: $(BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot
 	@PYTHONPATH=layers/chat_lookup exec $(BIN)/python -m local.run
 
@@ -57,7 +57,7 @@ build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers
 	@SAM=$(abspath $(SAM)) $(BIN)/pytest tests/e2e $(ARGS)
 
-# The runtime's client has an environment of its own. What is left out says so in the table.
+# The runtime's client has its own environment. The table lists figures that were left out.
 bench: $(BIN)/.ready $(BENCH_VENV)/bin/.ready build ## every figure beside its reference; ARGS=--quick to see that each can be taken; DYNAMODB_LOCAL_URL
 	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m benchmarks $(ARGS)
 
@@ -66,8 +66,8 @@ invoke: build ## FUNCTION=... EVENT=events/...: a function in a container, again
 	@$(SAM) local invoke $(FUNCTION) --event $(EVENT) --env-vars $(STATE_DIR)/env.json \
 	  --parameter-overrides Architecture=$(ARCH) --add-host host.docker.internal:host-gateway $(ARGS)
 
-# The operator's own region and account, whatever the lines above say to `sam` where it calls nobody. A stack that is up
-# to date already is no failure.
+# The operator's own region and account, not the settings above for `sam` without AWS. A stack that is already up to
+# date is no failure.
 deploy: OPERATOR := env -u AWS_EC2_METADATA_DISABLED $(if $(filter file,$(origin AWS_DEFAULT_REGION)),-u AWS_DEFAULT_REGION)
 deploy: known-environment $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: builds, then deploys by samconfig.toml
 	@$(SAM) build --config-env "$$ENV"
@@ -77,23 +77,23 @@ deploy: known-environment $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: builds
 .PHONY: known-environment
 known-environment:
 	@case "$${ENV:-}" in dev|staging|prod) ;; *) \
-	  echo "Which environment? make deploy ENV=dev|staging|prod; samconfig.toml says what each is" >&2; exit 1;; esac
+	  echo "Which environment? make deploy ENV=dev|staging|prod; samconfig.toml has the settings of each" >&2; exit 1;; esac
 
-# Variables as for `make run`: URL KEY ENTITY_TYPE ENTITY_ID BUILD_DIR. So the key is on no command line from here on.
+# Variables as for `make run`: URL KEY ENTITY_TYPE ENTITY_ID BUILD_DIR. So no further command line contains the key.
 smoke: $(BIN)/.ready ## URL=https://... KEY=...: whether a deployed service works, with the layer that is built here
 	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m tools.smoke
 
-clean: ## removes what the verbs made, but for the environments
+clean: ## removes what the commands made, except the environments
 	rm -rf .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# $(call pytest,FOLDER): in processes of its own, since the unit tests emulate the stores inside theirs. Where ARGS chose
-# no test of a folder, that is no failure.
+# $(call pytest,FOLDER): a run for each folder, since the unit tests emulate the stores in their processes. If ARGS
+# select no test of a folder, that is no failure.
 define pytest
 $(BIN)/pytest -n 2 --dist loadfile $(1) $(ARGS) || { status=$$?; [ $$status = 5 ] && [ -n '$(ARGS)' ]; }
 endef
 
 # --- environments: made once, brought up to date when their requirements change --------------------------------------
-# $(call environment,FOLDER,REQUIREMENTS): Python 3.13, as the functions run on, or what this machine has.
+# $(call environment,FOLDER,REQUIREMENTS): Python 3.13, as in the functions, or another version of this machine.
 define environment
 @test -x $(1)/bin/python || { \
   python="$$(layers/find-python 3.13 3.12 3.11 3.14)"; version="$$("$$python" --version)"; \

@@ -20,9 +20,9 @@ from benchmarks.timing import Figure
 
 GROUPS: Final[Mapping[str, Callable[[Setting], Sequence[Figure]]]] = {
     "cold start": starts.figures,
-    "one expired token": expired_token.figures,  # before others that fork: its processes start from what they import
+    "one expired token": expired_token.figures,  # before others that fork: its processes inherit what these import
     "bulk work": pairs.figures,
-    "bulk work beside a stranger": shared_pace.figures,
+    "bulk work beside another client": shared_pace.figures,
     "a person beside bulk work": person.figures,
     "warm look-ups": hits.figures,
     "warm misses": misses.figures,

@@ -1,4 +1,4 @@
-"""What a run of the benchmarks found: as a table for people, and as JSON that two runs can be compared by."""
+"""The results of a run of the benchmarks: as a table, and as JSON for comparing runs."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _MET: Final[Mapping[bool | None, str]] = {True: "met", False: "MISSED", None: ""
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All figures of a run; `left_out` says by group why some could not be taken. A quick run is no measurement."""
+    """All figures of a run; `left_out` has the reasons, by group, of those left out. A quick run is no measurement."""
 
     figures: Sequence[Figure]
     left_out: Mapping[str, str]
@@ -28,8 +28,8 @@ class Results:
 
 
 def table(results: Results) -> str:
-    """One line for each figure, under the reference that it is measured by."""
-    lines = ["Quick: each was taken once, to see that it can be. No figure here is a measurement."] * results.quick
+    """One line for each figure, under its reference."""
+    lines = ["Quick: each was taken once, to test the benchmarks. No figure here is a measurement."] * results.quick
     lines.append(_COLUMNS)
     reference = None
     for figure in results.figures:

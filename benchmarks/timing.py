@@ -1,6 +1,6 @@
-"""How everything here is timed: things in turn, in the same run, on one processor; medians, and how far they spread.
+"""Times subjects in turn, in the same run, on one processor; returns medians and quartiles.
 
-A machine is never the same twice, so no figure is a time: each is the ratio to something named that ran beside it.
+The speed of a machine varies, so no figure is a time: each is the ratio to a named reference in the same run.
 """
 
 import os
@@ -34,9 +34,9 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was measured, beside which reference, in which unit; `ratio` is the one over the other, pair by pair.
+    """A measurement, its reference, and their unit; `ratio` is the one over the other, pair by pair.
 
-    `target` is the most that the ratio's median may be; without one the figure is only told.
+    `target` is the most that the ratio's median may be; without one the figure is only reported.
     """
 
     name: str
@@ -57,9 +57,9 @@ class Figure:
         theirs: Sequence[float],
         target: float | None = None,
     ) -> "Figure":
-        """From values that were taken in turn: the first of ours beside the first of theirs, and so on.
+        """From values that were measured in turn: the first of ours with the first of theirs, and so on.
 
-        What slows the machine for a while slows both of a pair. Raises ValueError where one has no partner.
+        A slow moment of the machine slows both of a pair. Raises ValueError where one has no partner.
         """
         ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
         return cls(name, reference, unit, Spread.of(ours), Spread.of(theirs), Spread.of(ratios), target)
@@ -73,9 +73,9 @@ class Figure:
 def alternate(
     subjects: Mapping[str, Callable[[], Sample]], rounds: int, *, warm_up: int = 1
 ) -> dict[str, list[Sample]]:
-    """Call all subjects in turn, `rounds` times after `warm_up` rounds that do not count; what each call answered.
+    """Call all subjects in turn, `rounds` times after `warm_up` rounds that do not count; returns each call's result.
 
-    Every other round goes backwards, so that no subject always follows the same one.
+    Every other round runs backwards, so that no subject always follows the same one.
     """
     taken: dict[str, list[Sample]] = {name: [] for name in subjects}
     order = list(subjects)
@@ -88,7 +88,7 @@ def alternate(
 
 
 def seconds_of(call: Callable[[], object], times: int = 1) -> Callable[[], float]:
-    """A subject for `alternate`: makes a call so many times, and answers the seconds that one took on average."""
+    """A subject for `alternate`: makes a call `times` times, and returns the average seconds of one."""
 
     def timed() -> float:
         began = time.perf_counter()

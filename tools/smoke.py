@@ -1,7 +1,7 @@
-"""`make smoke`: asks a service what its callers and a portal ask, and compares its layer with the one built here.
+"""`make smoke`: sends a service the requests of callers and portals, and compares its layer with the one built here.
 
-The key comes by the environment, goes in a header to a host that has answered as this service does, and is printed
-nowhere, whatever answers there.
+The key comes from the environment, is sent in a header to a host that has answered like this service only, and is
+never printed, whatever the host answers.
 """
 
 import json
@@ -26,7 +26,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "ENTITY_ID": "DEAL|1",
     "BUILD_DIR": ".aws-sam/build",
 }
-"""What the environment, and so `make smoke NAME=value`, may say. A pair without a chat does as well as one with."""
+"""The variables of the environment, and so of `make smoke NAME=value`. The pair need not have a chat."""
 
 _STAMP: Final = "LookupFunction/layer-stamp"
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -35,32 +35,33 @@ _FORGED: Final = urlencode({"event": "SMOKE", "auth[member_id]": "smoke", "auth[
 _TIMEOUT: Final = urllib3.Timeout(connect=10, read=30)  # as long as the gateway waits for a function
 _LONGEST_LINE: Final = 500
 
-Say = Callable[[str], None]
+Print = Callable[[str], None]
 
 
 class SmokeError(Exception):
-    """What was asked for cannot be asked, or the answer is not the one of a service that works."""
+    """The settings are invalid, or the response is not that of a working service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP response; `said` is the JSON object in it, empty for anything else."""
+    """An HTTP response; `fields` is the JSON object in it, empty for anything else."""
 
     status: int
-    said: Mapping[str, object]
+    fields: Mapping[str, object]
     text: str
 
     def is_problem(self, status: int, code: str) -> bool:
-        return self.status == status and self.said.get("type") == PROBLEM_TYPE + code
+        return self.status == status and self.fields.get("type") == PROBLEM_TYPE + code
 
     def __str__(self) -> str:
-        told = [str(self.said[name]) for name in ("type", "detail", "portal_error", "request_id") if name in self.said]
-        return f"{self.status} {', '.join(told) or self.text}"
+        names = ("type", "detail", "portal_error", "request_id")
+        shown = [str(self.fields[name]) for name in names if name in self.fields]
+        return f"{self.status} {', '.join(shown) or self.text}"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A service by its address without a slash at the end, and the stamp of the layer built here, if one is."""
+    """A service: its address without a slash at the end, and the stamp of the layer built here, if there is one."""
 
     url: str
     key: str = field(repr=False)
@@ -70,7 +71,7 @@ class Target:
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Answer:
-        """One request, never sent anywhere else by a redirect. Raises SmokeError where no answer comes."""
+        """One request, without redirects. Raises SmokeError where no response comes."""
         try:
             response = urllib3.request(
                 method, self.url + path, headers=headers, body=body, timeout=_TIMEOUT, retries=False, redirect=False
@@ -80,15 +81,15 @@ class Target:
         return _answer(response.status, response.data)
 
     def look_up(self, headers: Mapping[str, str]) -> Answer:
-        """Past the cache: that it is filled says nothing of the portal."""
+        """A look-up that bypasses the cache: a cached answer would not test the portal."""
         return self.ask("GET", "/v1/chats?" + urlencode({**self.pair, "fresh": "true"}), headers)
 
 
 def health(target: Target) -> str:
-    """Answers the layer that runs."""
+    """Returns the stamp of the running layer."""
     answer = target.ask("GET", "/health")
-    layer = answer.said.get("layer")
-    if answer.status != HTTPStatus.OK or answer.said.get("status") != "ok" or not isinstance(layer, str):
+    layer = answer.fields.get("layer")
+    if answer.status != HTTPStatus.OK or answer.fields.get("status") != "ok" or not isinstance(layer, str):
         raise SmokeError(f"that is not this service, which is sent no key: {answer}")
     return layer
 
@@ -103,11 +104,11 @@ def same_layer(target: Target) -> str:
 
 
 def look_up(target: Target) -> str:
-    """With a chat or without: either way the key, the stores and the portal did what they have to."""
+    """With a chat or without: in both cases the key, the stores and the portal work."""
     answer = target.look_up({"X-Api-Key": target.key})
     pair = " ".join(target.pair.values())
-    if answer.status == HTTPStatus.OK and "chat_id" in answer.said:
-        return f"{pair} has chat {answer.said['chat_id']}"
+    if answer.status == HTTPStatus.OK and "chat_id" in answer.fields:
+        return f"{pair} has chat {answer.fields['chat_id']}"
     if answer.is_problem(404, "chat-not-found"):
         return f"{pair} has no chat"
     raise SmokeError(str(answer))
@@ -118,7 +119,7 @@ def without_key(target: Target) -> str:
 
 
 def forged_event(target: Target) -> str:
-    """Only the receiver itself refuses in these words, after it has read its table."""
+    """Only the receiver itself returns this problem, after it has read its table."""
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     return _refused(target.ask("POST", "/bitrix24/events", form, _FORGED), 403, "event-rejected")
 
@@ -130,11 +131,11 @@ CHECKS: Final[Mapping[str, Callable[[Target], str]]] = {
     "look-up without a key": without_key,
     "event that nothing proves": forged_event,
 }
-"""Every one is tried, but none after `health` where that fails: a wrong address is no place for the key."""
+"""All are run, but none after a failed `health`: the key must not be sent to a wrong address."""
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Answers the exit status: 0 if the service works."""
+    """Returns the exit status: 0 if the service works."""
     try:
         target = read(environ)
     except SmokeError as error:
@@ -144,26 +145,26 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def read(environ: Mapping[str, str]) -> Target:
-    """Whom to ask for what. Raises SmokeError."""
-    said = {name: environ.get(name) or default for name, default in DEFAULTS.items()}
-    url = said["URL"].removesuffix("/")
+    """Read the target from the environment. Raises SmokeError."""
+    settings = {name: environ.get(name) or default for name, default in DEFAULTS.items()}
+    url = settings["URL"].removesuffix("/")
     if not _ADDRESS.fullmatch(url):
         raise SmokeError("URL must be the service's address, https://host and no more; http on this machine only")
-    if not _KEY.fullmatch(said["KEY"]):
+    if not _KEY.fullmatch(settings["KEY"]):
         raise SmokeError("KEY must be a key of the service with the scope lookup (keys.create makes one)")
-    pair = {"entity_type": said["ENTITY_TYPE"], "entity_id": said["ENTITY_ID"]}
-    return Target(url, said["KEY"], pair, _built(Path(said["BUILD_DIR"])))
+    pair = {"entity_type": settings["ENTITY_TYPE"], "entity_id": settings["ENTITY_ID"]}
+    return Target(url, settings["KEY"], pair, _built(Path(settings["BUILD_DIR"])))
 
 
-def smoke(target: Target, say: Say) -> bool:
-    """Try one after another and tell each outcome; answers whether all were as they should be."""
+def smoke(target: Target, print_line: Print) -> bool:
+    """Run the checks one after another and print each outcome; returns whether all succeeded."""
     worked = True
     for name, check in CHECKS.items():
         try:
-            outcome, told = "ok", check(target)
+            outcome, detail = "ok", check(target)
         except SmokeError as error:
-            outcome, told, worked = "FAILED", str(error), False
-        say(f"{outcome:<6} {name}: {_shown(told, target.key)}")
+            outcome, detail, worked = "FAILED", str(error), False
+        print_line(f"{outcome:<6} {name}: {_shown(detail, target.key)}")
         if check is health and not worked:
             break
     return worked
@@ -177,10 +178,10 @@ def _refused(answer: Answer, status: int, code: str) -> str:
 
 def _answer(status: int, body: bytes) -> Answer:
     try:
-        said = json.loads(body)
+        decoded = json.loads(body)
     except ValueError:
-        said = None
-    return Answer(status, said if isinstance(said, dict) else {}, body.decode(errors="replace"))
+        decoded = None
+    return Answer(status, decoded if isinstance(decoded, dict) else {}, body.decode(errors="replace"))
 
 
 def _built(folder: Path) -> str | None:
@@ -189,7 +190,7 @@ def _built(folder: Path) -> str | None:
 
 
 def _shown(text: str, key: str) -> str:
-    """One line without the key, which a server may send back, and without what steers a terminal."""
+    """One line without the key, which a server may send back, and without control characters."""
     line = "".join(each if each.isprintable() else " " for each in text.replace(key, "(the key)"))
     return line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "..."
 

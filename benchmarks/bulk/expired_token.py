@@ -1,8 +1,8 @@
 """Fifty callers whose common token has just expired: how often it is renewed, and how many of them get no answer.
 
-Ours are processes of the service with a memory of each their own, as Lambda runs them. Those beside are threads that
-share one token of the vendor's SDK, which is the most that it can share. The authorisation server takes 400 ms for
-either, so that all come while the first renewal lasts.
+Ours are processes of the service with separate memory, as Lambda runs them. The reference is threads that share one
+token of the vendor's SDK, which is the most that it can share. The authorisation server takes 400 ms in both cases, so
+that all callers arrive during the first renewal.
 """
 
 import tempfile
@@ -37,7 +37,7 @@ _FEWER: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class _Renewed:
-    """What the authorisation server was asked for, and how many of the callers failed."""
+    """The number of refreshes at the authorisation server, and of callers that failed."""
 
     refreshes: int
     failures: int
@@ -64,7 +64,7 @@ def figures(setting: Setting) -> list[Figure]:
 
 @contextmanager
 def _scene(dynamodb_url: str, callers: int) -> Iterator[tuple[Place, Scene]]:
-    """A portal with a chat for each caller, and the service beside it with tokens of it."""
+    """A portal with a chat for each caller, and the service with tokens of it."""
     with ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
         closing.enter_context(environment.replaced({}))

@@ -1,10 +1,10 @@
-"""5,000 pairs by our pace, in one process and in eight, beside the plan's limit and the vendor's SDK on the same pairs.
+"""5,000 pairs by our rate limiter, in one process and in eight, beside the plan's limit and the vendor's SDK.
 
-The SDK has no pace: its `call_batches` sends one batch after the other and, refused for coming too soon, sleeps and
-comes again, twice at most; then it raises, and what it had got by then is lost. In one process that uses the burst to
-the last slot, with a refusal for every other batch from there on. Ours leaves 5 slots of 50 to chance while no
-interactive caller asks (`calls.gcra`): 2.5 seconds, where a portal answers in no time. A real one has work to do for
-fifty look-ups, so the same is played where it takes half a second: 10 ms for each (samples: 0 to 300; bitrix24.md 6.2).
+The SDK has no rate limiter: its `call_batches` sends one batch after the other; refused for too many requests, it
+sleeps and retries, twice at most; then it raises, and its results until then are lost. In one process that uses the
+burst to the last slot, with a refusal for every other batch after that. Ours leaves a margin of 5 slots of 50 while no
+interactive caller asks (`calls.gcra`): 2.5 seconds, where a portal answers at once. A real one has work to do for fifty
+look-ups, so the same is run where it takes half a second: 10 ms for each (samples: 0 to 300; bitrix24.md 6.2).
 """
 
 import itertools
@@ -24,16 +24,16 @@ from benchmarks.timing import Figure
 from tests.rest_corpus.sdk import of_webhook
 
 _LONGEST: Final = 1.12
-"""The time that all may take, over the physical limit."""
+"""The most time for all pairs, over the physical limit."""
 _ONE: Final = Scenario(processes=1)
 _EIGHT: Final = Scenario(processes=8)
 _SDK_IN_ONE: Final = "b24pysdk in 1 process"
 _SLOW: Final = "where a batch takes 0.5 s"
-_ALONE: Final = "nobody else asking"
+_ALONE: Final = "no other client"
 
 
 def _by_sdk(surroundings: Surroundings) -> Work:
-    """The vendor's way. Each process takes its share at once."""
+    """The vendor's SDK. Each process takes its share at once."""
     os.environ["REQUESTS_CA_BUNDLE"] = str(surroundings.ca_file)
     sdk, scenario = of_webhook(surroundings.webhook_url), surroundings.scenario
     share = math.ceil(scenario.batches / scenario.processes)
@@ -57,7 +57,7 @@ _WAYS: Final[Mapping[str, tuple[Scenario, Worker]]] = {
     f"8 processes, {_ALONE}, {_SLOW}": (replace(_EIGHT, batch_seconds=0.5), paced),
     f"{_SDK_IN_ONE} {_SLOW}": (replace(_ONE, batch_seconds=0.5), _by_sdk),
 }
-"""Each asks for the same pairs, one way after the other."""
+"""Each way asks for the same pairs, one way after the other."""
 _BESIDE_SDK: Final[Mapping[str, str]] = {
     f"1 process, {_ALONE}": _SDK_IN_ONE,
     f"8 processes, {_ALONE}": _SDK_IN_ONE,
@@ -67,7 +67,7 @@ _BESIDE_SDK: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Played:
-    """One way, and what came of it."""
+    """One way, and its outcome."""
 
     who: str
     ours: bool

@@ -1,8 +1,8 @@
-"""What a person waits who asks beside bulk work, as long as beside an idle portal but for the first question.
+"""A person's wait beside bulk work: after the first question as short as with an idle portal.
 
-Bulk work takes the interactive reserve while nobody asks, and gives it back with the first question (design 14): eight
-processes have used up all that they may when it comes. A portal takes 0.2 s for an answer (samples: 0 to 0.3;
-bitrix24.md 6.2), so that what this machine adds by being busy counts as what it would be there.
+Bulk work takes the interactive reserve while no interactive caller asks, and returns it with the first question (design
+14): eight processes have used all of their share when it comes. A portal takes 0.2 s for an answer (samples: 0 to 0.3;
+bitrix24.md 6.2), so that the load of this machine has the weight that it would have there.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ from benchmarks.timing import Figure
 _FIRST_SLOT: Final = 1.5
 """Seconds that the first question may wait for its slot."""
 _LONGEST: Final = 1.5
-"""What any other may take, over what it takes where nobody works."""
+"""The most time of any other question, over its time without bulk work."""
 _BESIDE_BULK: Final = Scenario(questions=11, asked_after=6.0, answer_seconds=0.2, batch_seconds=0.5)
 _IDLE: Final = Scenario(processes=0, batches=0, questions=11, answer_seconds=0.2)
 

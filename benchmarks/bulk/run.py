@@ -1,4 +1,4 @@
-"""Bulk work by one or more processes against the local portal in real time: what it took, and what was refused."""
+"""Bulk work by one or more processes against the local portal in real time: its duration, and its refusals."""
 
 import contextlib
 import multiprocessing
@@ -26,7 +26,7 @@ _CONTEXT: Final = multiprocessing.get_context("forkserver")
 
 
 def run(scenario: Scenario, dynamodb_url: str, folder: Path, worker: Worker = paced) -> Outcome:
-    """Play a scenario through, by our own workers or others, on tables of its own in a DynamoDB that is shared."""
+    """Run a scenario, by our own workers or others, on tables of its own in a shared DynamoDB."""
     with contextlib.ExitStack() as stack:
         portal = LocalPortal(folder, SharedClock(folder / "clock"))
         portal.start()
@@ -39,7 +39,7 @@ def run(scenario: Scenario, dynamodb_url: str, folder: Path, worker: Worker = pa
                 urllib3.request("POST", portal.control_url + "/faults", json=slow)
         tables = stack.enter_context(tables_in(dynamodb_url))
         surroundings = Surroundings(scenario, tables, portal.webhook_url, portal.ca_file)
-        stack.enter_context(_stranger(surroundings))
+        stack.enter_context(_other_client(surroundings))
         with _person(surroundings) as asked:
             answered, seconds = _work(surroundings, worker)
         calls = urllib3.request("GET", portal.control_url + "/calls?method=batch").json()
@@ -48,13 +48,13 @@ def run(scenario: Scenario, dynamodb_url: str, folder: Path, worker: Worker = pa
 
 
 def played(scenario: Scenario, dynamodb_url: str, worker: Worker = paced) -> Outcome:
-    """The same in a folder that is gone afterwards."""
+    """The same in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         return run(scenario, dynamodb_url, Path(folder), worker)
 
 
 def _work(surroundings: Surroundings, worker: Worker) -> tuple[int, float]:
-    """Start the processes and wait for them: pairs answered, and the seconds from their start to their last answer."""
+    """Start the processes and wait for them; returns the pairs answered, and the seconds until the last answer."""
     scenario = surroundings.scenario
     begin = _CONTEXT.Barrier(scenario.processes + 1)
     left = _CONTEXT.Value("i", scenario.batches)
@@ -72,16 +72,16 @@ def _work(surroundings: Surroundings, worker: Worker) -> tuple[int, float]:
 
 
 def _process(
-    surroundings: Surroundings, worker: Worker, begin: Barrier, left: "Synchronized[int]", told: "Connection"
+    surroundings: Surroundings, worker: Worker, begin: Barrier, left: "Synchronized[int]", results: "Connection"
 ) -> None:
-    """One process: works as soon as all stand, and tells how many pairs were answered."""
+    """One process: works as soon as all are ready, and sends the number of pairs answered."""
     work = worker(surroundings)
     begin.wait(60)
-    told.send(work(iter(lambda: _taken(left), 0)))
+    results.send(work(iter(lambda: _taken(left), 0)))
 
 
 def _taken(left: "Synchronized[int]") -> int:
-    """The number of a batch that nobody else takes; 0 when all are taken."""
+    """The number of a batch that no other process takes; 0 when all are taken."""
     with left.get_lock():
         number = left.value
         left.value = max(0, number - 1)
@@ -90,7 +90,7 @@ def _taken(left: "Synchronized[int]") -> int:
 
 @contextlib.contextmanager
 def _person(surroundings: Surroundings) -> Iterator[list[tuple[float, float]]]:
-    """A person who asks while we work, in a process of its own; what each question took is there at the end."""
+    """A person who asks during the work, in a separate process; at the end the list has the times of each question."""
     waits: list[tuple[float, float]] = []
     if not surroundings.scenario.questions:
         yield waits
@@ -107,13 +107,13 @@ def _person(surroundings: Surroundings) -> Iterator[list[tuple[float, float]]]:
         process.join()
 
 
-def _asks(surroundings: Surroundings, told: "Connection") -> None:
-    told.send(questions(surroundings))
+def _asks(surroundings: Surroundings, results: "Connection") -> None:
+    results.send(questions(surroundings))
 
 
 @contextlib.contextmanager
-def _stranger(surroundings: Surroundings) -> Iterator[None]:
-    """Somebody else who uses the portal's limit up while we work."""
+def _other_client(surroundings: Surroundings) -> Iterator[None]:
+    """Another client that uses up the portal's limit during the work."""
     scenario = surroundings.scenario
     http = urllib3.PoolManager(ca_certs=str(surroundings.ca_file), retries=False)
     over = threading.Event()

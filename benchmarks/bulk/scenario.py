@@ -1,4 +1,4 @@
-"""Bulk work as the benchmarks play it: what is asked for, by how many, and what came of it."""
+"""Bulk work of the benchmarks: the pairs, the processes, and the outcome."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,12 +15,11 @@ _FIRST_DEAL: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """So many `batch` calls of so many pairs each, all pairs distinct, shared out among processes.
+    """A number of `batch` calls with a number of pairs each, all pairs distinct, shared out among processes.
 
-    `stranger` is how many requests a second somebody else makes meanwhile; `before` how many he made just before.
-    `batch_seconds` is what the portal takes for a batch; 0 is as fast as the local one can. `questions` are asked by a
-    person meanwhile, one every two seconds from `asked_after` seconds on, each of which takes the portal
-    `answer_seconds`.
+    `stranger` is the rate of another client meanwhile, in requests a second; `before` the number of its requests just
+    before. `batch_seconds` is the portal's time for a batch; 0 is as fast as the local one can. A person asks
+    `questions` meanwhile, one every two seconds from `asked_after` seconds on; each takes the portal `answer_seconds`.
     """
 
     pace: Pace = PLAN
@@ -36,12 +35,12 @@ class Scenario:
 
     @property
     def least_seconds(self) -> float:
-        """The physical limit: the last answer to a client that uses all of the plan's burst while nobody else asks."""
+        """The physical limit: the last answer to a client that uses all of the plan's burst without other clients."""
         return (self.batches - self.pace.burst) * self.pace.interval + self.batch_seconds
 
     @property
     def paced_seconds(self) -> float:
-        """What our own pace allows bulk work while no interactive caller asks."""
+        """Seconds that our own rate limiter takes for bulk work while no interactive caller asks."""
         usable = round(self.pace.reach(Share.INTERACTIVE) * self.pace.rate) + 1
         return (self.batches - usable) * self.pace.interval
 
@@ -64,9 +63,9 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`seconds` from the first slot to the last answer; `refused` of `requests` that reached the portal as ours.
+    """`seconds` from the first slot to the last answer; `refused` of the `requests` of ours that reached the portal.
 
-    `waits` is what each of the person's questions took: for its slot, and altogether.
+    `waits` are the seconds of each of the person's questions: for its slot, and in all.
     """
 
     seconds: float
@@ -82,7 +81,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a process is born with."""
+    """The arguments of a process."""
 
     scenario: Scenario
     tables: Tables
@@ -91,6 +90,6 @@ class Surroundings:
 
 
 Work: TypeAlias = Callable[[Iterator[int]], int]
-"""Asks for the batches of these numbers, which no other process takes, and tells how many pairs were answered."""
+"""Asks for the batches of these numbers, which no other process takes; returns the number of pairs answered."""
 Worker: TypeAlias = Callable[[Surroundings], Work]
-"""Makes ready to work, before the time counts. A function of a module, so that a process can be born with it."""
+"""Prepares the work, before the time counts. A function of a module, so that it can be passed to a process."""

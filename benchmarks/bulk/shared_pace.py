@@ -1,6 +1,6 @@
-"""How near bulk work comes to what a portal's plan allows while a stranger uses it, too: 5,000 pairs, eight processes.
+"""Bulk work beside another client of the portal, compared with the plan's limit: 5,000 pairs, eight processes.
 
-It is real time, about two minutes of it. `pairs` shows the same without a stranger.
+It runs in real time, about two minutes. `pairs` shows the same without another client.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from benchmarks.setting import Setting
 from benchmarks.timing import Figure
 
 _ADMITTED: Final = 0.02
-"""Share of refused requests: a bucket that is half full unseen has to run over once."""
+"""Share of refused requests: a bucket that another client has half filled must overflow once."""
 _SCENARIOS: Final[Mapping[str, Scenario]] = {
-    "a stranger takes half of the rate": Scenario(stranger=1.0),
+    "another client takes half of the rate": Scenario(stranger=1.0),
     "and had taken half of the burst": Scenario(stranger=1.0, before=25),
 }
 

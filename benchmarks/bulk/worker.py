@@ -1,4 +1,4 @@
-"""One process of bulk work inside a portal's pace: the limiter and the client that the service has."""
+"""One process of bulk work within a portal's rate limit: with the service's limiter and client."""
 
 from collections.abc import Iterator
 from typing import Final, cast
@@ -17,12 +17,12 @@ _PERSON_SECONDS: Final = 10.0
 """As a look-up has (design 3.1)."""
 BETWEEN_QUESTIONS: Final = 2.0
 QUESTION: Final = "profile"
-"""What the person's questions call: the portal counts it like any other, and no batch of ours holds it, so that it can
-be made to take its time alone."""
+"""The method of the person's questions: the portal counts it like any other, and no batch of ours contains it, so that
+its delay can be set alone."""
 
 
 def paced(surroundings: Surroundings) -> Work:
-    """Our own way: one batch after the other, each in a slot of its own."""
+    """Our own worker: one batch after the other, each in its own slot."""
     scenario = surroundings.scenario
     limiter, client, endpoint = _process(surroundings)
 
@@ -35,7 +35,7 @@ def paced(surroundings: Surroundings) -> Work:
 
 
 def questions(surroundings: Surroundings) -> tuple[tuple[float, float], ...]:
-    """A person's questions in a process of their own, one every two seconds: what each took for its slot and in all."""
+    """A person's questions, one every two seconds; returns the seconds of each for its slot and in all."""
     clock, scenario = SystemClock(), surroundings.scenario
     limiter, client, endpoint = _process(surroundings)
     first = clock.now() + scenario.asked_after
@@ -57,7 +57,7 @@ def _process(surroundings: Surroundings) -> tuple[Limiter, Bitrix24Client, Endpo
 
 
 def _answers(limiter: Limiter, client: Bitrix24Client, endpoint: Endpoint, pace: Pace, commands: dict[str, str]) -> int:
-    """Ask until the portal answers; how many of the commands it answered."""
+    """Call until the portal answers; returns the number of commands answered."""
     clock = SystemClock()
     while True:
         deadline = Deadline.after(_READ_SECONDS, clock)

@@ -1,4 +1,4 @@
-"""One start of a function as Lambda makes it: its runtime interface emulator, the runtime's own client, a first event.
+"""One start of a function like in Lambda: the runtime interface emulator, the runtime's own client, a first event.
 
 The emulator comes with AWS SAM, the client (awslambdaric) from requirements/bench.txt. No container is needed; the
 system has to be Linux, since the emulator is.
@@ -33,9 +33,9 @@ _IMPORT: Final = "import time; began = time.process_time(); import app; print(ti
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """From the start of the process to its first answer; the processor's time of the runtime, and its memory, then.
+    """The time from the start of the process to its first response; the runtime's CPU time and memory at that moment.
 
-    On a machine that does other things as well the processor's time says more.
+    On a machine with other load the CPU time is the better measure.
     """
 
     seconds: float
@@ -52,7 +52,7 @@ class Code:
     environment: Mapping[str, str]
 
     def variables(self) -> dict[str, str]:
-        """Everything that the process has; it inherits nothing, and leaves no bytecode behind."""
+        """All variables of the process; it inherits none, and writes no bytecode."""
         return {
             **self.environment,
             "PATH": os.defpath,
@@ -83,12 +83,12 @@ class Emulator:
         return cls(programs[-1], _PYTHON)
 
     def compile(self, folder: Path) -> None:
-        """Leave bytecode beside the sources of a folder, as the build does it."""
+        """Write bytecode beside the sources of a folder, like the build."""
         options = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
         subprocess.run([self.python, *options, folder], check=True)
 
     def import_seconds(self, code: Code) -> float:
-        """The processor's time that a new process takes to import the function's handler; it waits for nothing."""
+        """The CPU time of a new process for the import of the function's handler."""
         done = subprocess.run(
             [self.python, "-c", _IMPORT],
             cwd=code.folder,
@@ -100,7 +100,7 @@ class Emulator:
         return float(done.stdout)
 
     def start(self, code: Code, event: str) -> Start:
-        """Start a function and have it answer one event. Raises RuntimeError where the answer is a failure."""
+        """Start a function and send it one event. Raises RuntimeError if the response is an error."""
         address, interface = (f"127.0.0.1:{port}" for port in _free_ports())
         command = [
             str(self.program), "--log-level", "error", "--runtime-interface-emulator-address", address,
@@ -125,7 +125,7 @@ class Emulator:
 
 
 def without_bytecode(artifact: Path, target: Path) -> Path:
-    """A copy of what was built, with sources only."""
+    """A copy of the artifact, with sources only."""
     return shutil.copytree(artifact, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
 
 
@@ -135,7 +135,7 @@ def _free_ports() -> tuple[int, int]:
 
 
 def _first_answer(address: str, event: str) -> str:
-    """What the function answers; the emulator starts it at the first request."""
+    """The function's response; the emulator starts it at the first request."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         connection = HTTPConnection(address, timeout=_START_SECONDS)
@@ -152,10 +152,10 @@ def _first_answer(address: str, event: str) -> str:
 
 def _succeeded(answer: str) -> bool:
     try:
-        said = json.loads(answer)
+        decoded = json.loads(answer)
     except ValueError:
         return False
-    return isinstance(said, dict) and "errorType" not in said and said.get("statusCode", 200) < 400  # noqa: PLR2004
+    return isinstance(decoded, dict) and "errorType" not in decoded and decoded.get("statusCode", 200) < 400  # noqa: PLR2004
 
 
 def _children(pid: int) -> list[int]:
@@ -173,7 +173,7 @@ def _resident_bytes(pid: int) -> int:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """The emulator first: it would start a runtime that ends before it again."""
+    """The emulator first: it would restart a runtime that ends before it."""
     children = _children(process.pid)
     process.kill()
     process.wait()

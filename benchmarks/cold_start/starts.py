@@ -1,8 +1,8 @@
-"""How long each function takes from the start of its process to its first answer, and how much memory it has then.
+"""The time from the start of each function's process to its first response, and its memory then.
 
-The code is what `sam build` left. Three are started in turn: as built; the same without bytecode; and the least
+The code is the output of `sam build`. Three are started in turn: as built; the same without bytecode; and the least
 function (`least/app.py`), which imports boto3, makes the same clients, a Logger and Metrics, and reads one item. The
-stores are those of a local run in this process, warmed by the same event, so that no first answer asks a portal.
+stores are those of a local run in this process, warmed by the same event, so that no first response calls a portal.
 """
 
 import json
@@ -31,7 +31,7 @@ _BARE: Final = "without bytecode"
 _LEAST: Final = "the least function with the same clients"
 
 _Values = Mapping[str, Mapping[str, Sequence[float]]]
-"""By function, and by what was started in turn."""
+"""By function, and by the variant that was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ FIRSTS: Final[Mapping[str, First]] = {
     "KeepaliveFunction": First("keepalive"),  # finds no token that is old enough
     "AdminFunction": First("admin-portals"),  # lists them
 }
-"""None answers by refusing: each reads or writes the stores, and none has to call a portal."""
+"""No response is a refusal: each function reads or writes the stores, and none calls a portal."""
 
 
 def figures(setting: Setting) -> list[Figure]:
@@ -74,11 +74,11 @@ def figures(setting: Setting) -> list[Figure]:
 
 @contextmanager
 def _codes(emulator: Emulator, artifact: Path) -> Iterator[tuple[dict[str, dict[str, Code]], dict[str, str]]]:
-    """By function: what is started in turn, and its first event; the stores answer meanwhile."""
+    """By function: its variants, and its first event; the stores run meanwhile."""
     with tempfile.TemporaryDirectory() as name, running(Settings(Path(name) / "stack")) as stack:
         bare = without_bytecode(artifact, Path(name) / "bare")
         least = _least(emulator, Path(name) / "least")
-        # Nobody calls a portal, so there is no authority to trust: as in the cloud.
+        # No function calls a portal, so no extra certificate authority is needed, as in the cloud.
         environment = {**ENVIRONMENT, **stack.container_variables(), "CA_PEM": ""}
         codes, events = {}, {}
         for function, first in FIRSTS.items():
@@ -94,7 +94,7 @@ def _codes(emulator: Emulator, artifact: Path) -> Iterator[tuple[dict[str, dict[
 
 
 def _event(sample: str, stack: LocalStack) -> str:
-    """A sample, about the portal of this run: its port is its own."""
+    """A sample with the host and port of this run's portal."""
     text = (ROOT / f"events/{sample}.json").read_text()
     there = f"host.docker.internal:{DEFAULTS['PORTAL_PORT']}"
     here = stack.target.url.removeprefix("https://")
@@ -102,7 +102,7 @@ def _event(sample: str, stack: LocalStack) -> str:
 
 
 def _least(emulator: Emulator, folder: Path) -> Path:
-    """The least function as `sam build` would leave it: with bytecode that nobody compares with its source."""
+    """The least function as `sam build` would write it: with bytecode that Python does not compare with its source."""
     folder.mkdir()
     shutil.copy(ROOT / "benchmarks/cold_start/least/app.py", folder)
     emulator.compile(folder)

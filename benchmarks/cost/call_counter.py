@@ -1,6 +1,6 @@
-"""What a piece of work asks of AWS, reckons and prints: counted by botocore's own hooks on the functions' own clients.
+"""Counts a piece of work's requests to AWS, CPU time and output, by botocore's hooks on the functions' own clients.
 
-DynamoDB is asked with each request what it bills for it (ReturnConsumedCapacity), which changes nothing else.
+Each request asks DynamoDB for its billed units (ReturnConsumedCapacity), which changes nothing else.
 """
 
 import threading
@@ -18,12 +18,12 @@ from botocore.session import Session
 READS: Final = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
 WRITES: Final = frozenset({"DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"})
 _REFUSED: Final = 1.0
-"""Units of a conditional write whose condition fails, for an item of up to 1 KB: billed, though no refusal says so."""
+"""Units of a conditional write whose condition fails, for an item of up to 1 KB: billed, but not reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a piece of work took: requests by operation, units of DynamoDB, CPU time of its thread, lines it printed."""
+    """The use of a piece of work: requests by operation, units of DynamoDB, CPU time of its thread, printed lines."""
 
     requests: Mapping[str, int]
     read_units: float
@@ -42,10 +42,10 @@ class Counted:
 
 @dataclass(slots=True)
 class Counting:
-    """Counts what one thread asks for, by every client that is made while it is `listening`."""
+    """Counts the requests of one thread, by every client that is made while it is `listening`."""
 
     log_file: Path
-    """Where the work prints to."""
+    """The file that the work prints to."""
     _thread: int = 0
     _requests: Counter[str] = field(default_factory=Counter)
     _read_units: float = 0.0
@@ -53,7 +53,7 @@ class Counting:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside, each new session of botocore brings our hooks along, and hands them to all its clients."""
+        """Inside, each new session of botocore has our hooks, and passes them to all its clients."""
         botocore.register_initializer(self._hook)
         try:
             yield
@@ -61,7 +61,7 @@ class Counting:
             botocore.unregister_initializer(self._hook)
 
     def of(self, work: Callable[[], object]) -> Counted:
-        """Do a piece of work in this thread, and count. What other threads ask for meanwhile is not counted."""
+        """Do a piece of work in this thread, and count. Requests of other threads are not counted."""
         self._requests.clear()
         self._read_units = self._write_units = 0.0
         printed = self.log_file.stat().st_size
@@ -98,7 +98,7 @@ def _ask_for_units(**asked: Any) -> None:
 
 
 def _units_in(parsed: Mapping[str, Any]) -> float:
-    told = parsed.get("ConsumedCapacity")
-    if told is None:
+    consumed = parsed.get("ConsumedCapacity")
+    if consumed is None:
         return _REFUSED
-    return sum(float(each["CapacityUnits"]) for each in (told if isinstance(told, list) else [told]))
+    return sum(float(each["CapacityUnits"]) for each in (consumed if isinstance(consumed, list) else [consumed]))

@@ -1,4 +1,4 @@
-"""Plays each kind of look-up and event once, in the state that its name says, and counts it."""
+"""Runs each kind of look-up and event once, in the state that its name describes, and counts it."""
 
 import base64
 import json
@@ -36,14 +36,14 @@ from local.aws.queue_poller import sqs_event
 from local.stack import ROOT, LocalStack, Settings, running
 
 _FORGOTTEN: Final = 60.0
-"""Seconds after which a process remembers nothing of a portal but its secret, and its pace is at rest."""
+"""Seconds after which a process has nothing of a portal in memory but its secret, and its rate limiter is idle."""
 _AT_REST: Final = 2.0
-"""Seconds after which the pace of some misses is at rest, and they are still remembered."""
+"""Seconds after which the rate limiter is idle after some misses, and the portal is still in memory."""
 _TYPE: Final = "ORDER"
 _PACE: Final = Pace(DEFAULT_RATE, DEFAULT_BURST)
 _BOT_ID: Final = "data%5Bbot%5D%5Bid%5D="
 _BOT: Final = f"{_BOT_ID}4&"
-"""How the sample names its bot."""
+"""The bot's field in the sample."""
 _UNWORKED: Final = "Unworked"
 
 
@@ -66,7 +66,7 @@ class _Scene:
 
     def __post_init__(self) -> None:
         aws = self.stack.backend.aws
-        # Nobody polls this queue: the worker is invoked here, where it is counted.
+        # This queue is not polled: the worker is invoked here, where it is counted.
         self._queue_url = aws.sqs().create_queue(QueueName=_UNWORKED)["QueueUrl"]
         os.environ["EVENT_QUEUE_URL"] = self._queue_url
         self._bot_id = self._invoke("AdminFunction", {"command": "portals"})["portals"][0]["bot_id"]
@@ -102,7 +102,7 @@ class _Scene:
         self._received()
         received = self.counting.of(lambda: self._receive(deal))
         messages = self._received()
-        # Worked twice: the first time teaches the cache.
+        # Processed twice: the first time fills the cache.
         work = partial(self._invoke, "WorkerFunction", messages)
         return {RECEIVED: received, WORKED: self.counting.of(work), WORKED_KNOWN: self.counting.of(work)}
 
@@ -125,7 +125,7 @@ class _Scene:
         self._invoke("LookupFunction", {**event, "rawQueryString": query})
 
     def _receive(self, entity_id: str) -> None:
-        """Our bot is taken into a deal's chat."""
+        """The event of our bot joining a deal's chat."""
         event = _sample("bot-v2-join")
         body = base64.b64decode(event["body"]).decode()
         for there, here in ((_BOT, f"{_BOT_ID}{self._bot_id}&"), ("DEAL%7C1663", entity_id.replace("|", "%7C"))):
@@ -133,7 +133,7 @@ class _Scene:
         self._invoke("EventsFunction", {**event, "body": base64.b64encode(body.encode()).decode()})
 
     def _received(self) -> Mapping[str, object]:
-        """What the queue brings the worker."""
+        """The worker's event for the queued messages."""
         sqs = self.stack.backend.aws.sqs()
         answer = sqs.receive_message(QueueUrl=self._queue_url, MessageSystemAttributeNames=["All"])
         return sqs_event(answer["Messages"], _UNWORKED)

@@ -1,8 +1,7 @@
-"""What a hit, a miss and an event ask of AWS: counted, not timed; and what they reckon and print, which costs as well.
+"""The requests to AWS of a hit, a miss and an event: counted, not timed; and their CPU time and logs, also billed.
 
-Whole functions are invoked in a stack on this machine, with DynamoDB Local. Each kind is done in the state in which it
-usually is: the portal's key and record in the process's memory, its other processes at rest. What it takes otherwise
-stands beside it.
+Whole functions are invoked in a stack on this machine, with DynamoDB Local. Each kind is run in its usual state: the
+portal's key and record in the process's memory, its other processes idle. The cost in other states is beside it.
 """
 
 import json
@@ -23,9 +22,9 @@ _Round = Mapping[str, Counted]
 
 
 def figures(setting: Setting) -> list[Figure]:
-    """Raises LeftOut without a DynamoDB Local: nothing else here tells what it bills."""
-    url = setting.dynamodb_local("tells what it bills")
-    # A process of its own: botocore's session is made once in each, and has to bring our hooks along.
+    """Raises LeftOut without a DynamoDB Local: nothing else here reports billed units."""
+    url = setting.dynamodb_local("reports billed units")
+    # A separate process: botocore's session is made once in each, and must have our hooks.
     with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as process:
         rounds = process.submit(counted, url, 1 if setting.quick else _ROUNDS).result()
     return [*_allowed(rounds), *_billed(rounds), _series(rounds)]
@@ -45,7 +44,7 @@ _ALLOWED: Final[Sequence[tuple[str, Callable[[_Round], float], float]]] = (
     ("writes, event", lambda each: each[RECEIVED].writes + each[WORKED].writes, 2),
     ("messages sent, event", lambda each: each[RECEIVED].requests["SendMessage"], 1),
 )
-"""What the design allows each kind to ask for."""
+"""The requests that the design allows for each kind."""
 
 
 def _allowed(rounds: Sequence[_Round]) -> list[Figure]:
@@ -66,7 +65,7 @@ _BILLED: Final[Mapping[str, tuple[str, Callable[[Counted], float]]]] = {
 
 
 def _billed(rounds: Sequence[_Round]) -> list[Figure]:
-    """What each kind takes of what is billed, if any: beside a hit, or one unit, since a hit writes nothing."""
+    """The billed use of each kind, if any: beside a hit, or one unit, since a hit writes nothing."""
     figures = []
     for what, (unit, took) in _BILLED.items():
         beside = [took(each[HIT]) if unit else 1.0 for each in rounds]
@@ -78,14 +77,14 @@ def _billed(rounds: Sequence[_Round]) -> list[Figure]:
 
 
 def _series(rounds: Sequence[_Round]) -> Figure:
-    """The metrics that came up, beside all that can: each is billed for the hours in which it does."""
+    """The metrics that were printed, beside all possible: each is billed for the hours in which it occurs."""
     found = {name for each in rounds for counted in each.values() for line in counted.lines for name in _metrics(line)}
     most = sum(len(metric.values) + 1 for metrics in METRICS.values() for metric in metrics)
     return Figure.paired(SERIES, "all that can be", "", [len(found)], [most])
 
 
 def _metrics(line: bytes) -> Iterator[tuple[str, ...]]:
-    """The metrics of one line: name, dimension and value of that. None in what is no metric (design 7)."""
+    """The metrics of one line: name, dimension and its value; none in other lines (design 7)."""
     read = json.loads(line)
     for directive in read.get("_aws", {}).get("CloudWatchMetrics", []):
         for metric in directive["Metrics"]:

@@ -1,7 +1,7 @@
 """What the service costs: prices times what `counts` found. Writes docs/costs.md: `python -m benchmarks.cost.document`.
 
-The text stands in costs.md beside this file, with a field for each number. Nothing is measured here: what is neither
-counted nor a price is an assumption, and stands in the table of those.
+The text is costs.md beside this file, with a field for each number. Nothing is measured here: a number that is neither
+counted nor a price is an assumption, and is in the table of assumptions.
 """
 
 import json
@@ -72,7 +72,7 @@ def _priced(amounts: Amounts) -> Sequence[str]:
 
 
 def _fixed_amounts(found: Found, template: Mapping[str, object]) -> Mapping[str, tuple[str, float]]:
-    """What a stack has whatever comes: the words for it, what has a price, and how much."""
+    """The fixed monthly amounts of a stack: by description, the name of the price and the amount."""
     resources = [mapping(each, name) for name, each in mapping(template["Resources"], "Resources").items()]
     alarms = [mapping(each["Properties"], "Alarm") for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
     return {
@@ -80,7 +80,7 @@ def _fixed_amounts(found: Found, template: Mapping[str, object]) -> Mapping[str,
         "dashboard": ("dashboards", sum(each["Type"] == "AWS::CloudWatch::Dashboard" for each in resources)),
         "metrics of the functions, those of the counted kinds": ("metrics", found.figures[kinds.SERIES]),
         "metrics of the gateway, by route": ("metrics", assumed("routes") * _ROUTE_METRICS),
-        "looks into the empty queue": ("queue", assumed("pollers") * MONTH / _POLL),
+        "polls of the empty queue": ("queue", assumed("pollers") * MONTH / _POLL),
         "secret of an application": ("secrets", assumed("applications")),
     }
 
@@ -131,7 +131,7 @@ def _prices() -> Iterable[Sequence[str]]:
 
 
 def _scales(found: Found) -> Mapping[str, str]:
-    """The numbers in what is said of larger scales."""
+    """The numbers in the text about larger scales."""
     events, portals, daily = 1_000, 100_000, 1_000_000_000
     a_second = daily / 86_400
     received, worked, hit, miss = map(found.milliseconds, (kinds.RECEIVED, kinds.WORKED_KNOWN, kinds.HIT, kinds.MISS))
@@ -171,7 +171,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def written(results_file: Path = RESULTS) -> str:
-    """The document of what stands in the repository."""
+    """The document from the results, template and text in the repository."""
     template = mapping(parsed((ROOT / "template.yaml").read_text("utf-8")), "template.yaml")
     return document(json.loads(results_file.read_text("utf-8")), template, _TEXT.read_text("utf-8"))
 
@@ -180,7 +180,7 @@ def main() -> int:
     try:
         DOCUMENT.write_text(written(), "utf-8")
     except LookupError as missing:
-        sys.stderr.write(f"docs/costs.md stays as it is: {missing}\n")
+        sys.stderr.write(f"docs/costs.md is not changed: {missing}\n")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""What a look-up and an event need of what has a price: as `counts` found it, and as is assumed of the rest."""
+"""The billed use of a look-up and an event: as counted by `counts`, the rest as assumed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ MONTH: Final = 730 * 3600
 """Seconds."""
 
 Amounts = Mapping[str, float]
-"""How much of what has a price."""
+"""Amounts by the name of their price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,16 @@ ASSUMED: Final[Mapping[str, Assumption]] = {
 }
 
 _CPU: Final = 1769 / 512
-"""With 1,769 MB Lambda gives a whole processor, and a share of it with less (Lambda's guide, function memory)."""
+"""With 1,769 MB Lambda provides one processor, and a share of it with less (Lambda's guide, function memory)."""
 _GB: Final = 512 / 1024
 _SAMPLED: Final = 0.05
 _REQUESTS_OF_AN_EVENT: Final = 3
-"""Sent, received, deleted: each alone, as while few come."""
+"""Sent, received, deleted: each in its own request, as at low load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The figures of a run of the benchmarks, by name: medians. `often` is how many come in a second while any come."""
+    """The figures of a run of the benchmarks, by name: medians. `often`: requests a second under load."""
 
     figures: Mapping[str, float]
     often: float = ASSUMED["per second"].value
@@ -69,7 +69,7 @@ class Found:
         return self("CPU", kind) * _CPU + waits
 
     def invocation(self, kind: str) -> Amounts:
-        """One invocation of a function, and what it asks for."""
+        """One invocation of a function, with its requests."""
         return {
             "invocations": 1,
             "compute": self.milliseconds(kind) / 1e3 * _GB,
@@ -80,11 +80,11 @@ class Found:
         }
 
     def request(self, kind: str) -> Amounts:
-        """The same, by way of the API."""
+        """The same, with the API's request."""
         return _sum([(1, self.invocation(kind)), (1, {"api": 1, "logs": assumed("access line")})])
 
     def look_up(self, hits: float, hit: str = kinds.HIT, miss: str = kinds.MISS) -> Amounts:
-        """One look-up, as they are on average."""
+        """An average look-up."""
         return _sum([(hits, self.request(hit)), (1 - hits, self.request(miss))])
 
     def event(self, worked: str) -> Amounts:
@@ -92,12 +92,12 @@ class Found:
         return _sum([(1, self.request(kinds.RECEIVED)), (1, self.invocation(worked)), (1, queued)])
 
     def renewal(self) -> Amounts:
-        """What a look-up takes more when the tokens have to be renewed for it."""
+        """The additional use of a look-up that renews the tokens."""
         more = _sum([(1, self.invocation(kinds.MISS_EXPIRED)), (-1, self.invocation(kinds.MISS))])
         return {**more, "secret requests": self("requests to Secrets Manager", kinds.MISS_EXPIRED)}
 
     def month_of_a_portal(self) -> Amounts:
-        """So few look-ups that the processes remember nothing of the portal from one to the next."""
+        """With so few look-ups that the processes have nothing of the portal in memory from one to the next."""
         return _sum(
             [
                 (1, {"secrets": 1}),

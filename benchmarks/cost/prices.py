@@ -1,6 +1,6 @@
-"""What AWS asks for, in one place: list prices of us-east-1 in US dollars, without taxes, free tiers and discounts.
+"""AWS's prices, in one place: list prices of us-east-1 in US dollars, without taxes, free tiers and discounts.
 
-Gathered on that day from pages that quote AWS's list, as they were kept then: some are of 2024, most of 2026. Prices
+Gathered on the day below from pages that quote AWS's list, as archived then: some are of 2024, most of 2026. Prices
 change: ask AWS's own calculator before relying on any of it.
 """
 
@@ -22,7 +22,7 @@ _BUS: Final = "https://www.factualminds.com/blog/amazon-eventbridge-pricing-even
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """So many dollars `per` so many of something; `what` that is, and the page that says so."""
+    """Dollars for an amount of `per`; `what` is counted, and the page with the price."""
 
     usd: float
     per: int

@@ -1,4 +1,4 @@
-"""A service upon tables of its own in DynamoDB Local, filled with portals and chat ids."""
+"""A service with tables of its own in DynamoDB Local, filled with portals and chat ids."""
 
 import hashlib
 import itertools
@@ -39,13 +39,13 @@ _PAGE: Final = 25
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A process's service upon the tables. Portals and chat ids go by numbers, from 0."""
+    """A process's service on the tables. Portals and chat ids are numbered from 0."""
 
     services: Services
     clock: Clock
 
     def look_up(self, portal: int, row: int) -> None:
-        """What a request for one chat does, between its event and its response."""
+        """The work of a request for one chat, between its event and its response."""
         self.services.lookup.find(self.portal(portal), _ref(row), Options(), Deadline.after(_SECONDS, self.clock))
 
     def look_many_up(self, pairs: int) -> None:
@@ -54,7 +54,7 @@ class Filled:
         self.services.many().find(self.portal(0), refs, Options(), Deadline.after(_SECONDS, self.clock))
 
     def portal(self, number: int) -> Portal:
-        """What a request's key leads to."""
+        """The portal of a request's key."""
         return self.services.portals.get(self.services.keys.authenticate(_key(number), "lookup").member_id)
 
 
@@ -71,7 +71,7 @@ def filled(url: str, clock: Clock, *, portals: int = 1, rows: int = 1) -> Iterat
 def _services(tables: Tables, clock: Clock) -> Services:
     names = {"PORTAL_TABLE": tables.portal, "CACHE_TABLE": tables.cache, "SECRET_PREFIX": "benchmark"}
     other = partial(client_of, endpoint_url=tables.endpoint_url)
-    # Hits ask nobody but the tables: the other services are named, and never met.
+    # Hits call the tables only: the clients of the other services are never used.
     clients = Clients(
         tables.client(),
         cast("SecretsManagerClient", other("secretsmanager")),
@@ -83,7 +83,7 @@ def _services(tables: Tables, clock: Clock) -> Services:
 
 
 def _portals(dynamodb: "DynamoDBClient", table: str, clock: Clock, portals: int) -> "Iterator[Item]":
-    """Records and keys: those of the first portal as the service makes them, the others after their pattern."""
+    """Records and keys: those of the first portal as the service makes them, the others as copies."""
     Keys(dynamodb, table, clock).create(_member_id(0), "benchmark", ["lookup"], None, _key(0))
     by_hash = next(item for item in dynamodb.scan(TableName=table)["Items"] if read_text(item, "sk") == "KEY")
     for number in range(portals):

@@ -1,7 +1,7 @@
 """Whether a look-up takes longer as a table fills, as portals are added, or in a larger batch: time per pair, in turn.
 
-Beside each size stands the smallest. Chat ids are in tables of DynamoDB Local; a million of them would take it seven
-minutes to load, so that the largest table has a hundred thousand. Also drawn, in growth.svg.
+The reference of each size is the smallest. Chat ids are in tables of DynamoDB Local; loading a million would take seven
+minutes, so the largest table has a hundred thousand. growth.svg has the figures as a plot.
 """
 
 import tempfile
@@ -24,22 +24,22 @@ _MOST: Final = 1.2
 """Time per pair, over that at the smallest size."""
 _LOOK_UPS: Final = 10
 _PASSES: Final = 3
-"""So many look-ups, so many times, in a sample: one alone is too short to be told from the machine's own noise."""
+"""Look-ups in a pass, and passes in a sample: one look-up is too short, within the noise of the machine."""
 _QUICK: Final = 1_000
 """The largest size of a quick run."""
 _FORGOTTEN: Final = 31.0
-"""Seconds after which a process reads everything anew (memory.SECONDS)."""
+"""Seconds after which a process reads everything again (ttl_cache.SECONDS)."""
 _RANDOM: Final = SystemRandom()
 PLOT: Final = Path(__file__).with_name("growth.svg")
 
 
 _Subjects: TypeAlias = dict[int, Callable[[], float]]
-"""By size: what answers the seconds that one pair took."""
+"""By size: a call that returns the seconds of one pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What grows, by `sizes`; the first is what the others are measured by."""
+    """What grows, by `sizes`; the first is the reference of the others."""
 
     what: str
     unit: str
@@ -79,7 +79,7 @@ def _grown(growth: Growth, setting: Setting, clock: SharedClock) -> dict[int, Fi
 
 @contextmanager
 def _rows(url: str, clock: SharedClock, sizes: Sequence[int]) -> Iterator[_Subjects]:
-    """Look-ups of any of the chat ids, each read from the table; the portal is known."""
+    """Look-ups of any of the chat ids, each read from the table; the portal is in memory."""
     with ExitStack() as stack:
         yield {size: partial(_hits, stack.enter_context(filled(url, clock, rows=size)), clock, size) for size in sizes}
 
@@ -96,7 +96,7 @@ def _hits(tables: Filled, clock: SharedClock, size: int) -> float:
 
 @contextmanager
 def _portals(url: str, clock: SharedClock, sizes: Sequence[int]) -> Iterator[_Subjects]:
-    """Look-ups in any of the portals, nothing of which is known: key, record and chat id are read."""
+    """Look-ups in any of the portals, none of which is in memory: key, record and chat id are read."""
     with ExitStack() as stack:
         yield {
             size: partial(_firsts, stack.enter_context(filled(url, clock, portals=size)), clock, size) for size in sizes
@@ -113,7 +113,7 @@ def _firsts(tables: Filled, clock: SharedClock, size: int) -> float:
 
 @contextmanager
 def _batches(url: str, clock: SharedClock, sizes: Sequence[int]) -> Iterator[_Subjects]:
-    """Look-ups of so many pairs at once, all of which are in the table."""
+    """Look-ups of several pairs at once, all of which are in the table."""
     with filled(url, clock, rows=max(sizes)) as tables:
         yield {size: partial(_pairs, tables, size) for size in sizes}
 

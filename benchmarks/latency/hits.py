@@ -1,7 +1,7 @@
-"""What a warm look-up costs where the answer is known: the whole handler, API Gateway's event in, response out.
+"""The time of a warm look-up with a cached answer: the whole handler, from API Gateway's event to the response.
 
-From DynamoDB each pair is one that this process has not seen, while the key and the portal are remembered: one read
-that is eventually consistent. From memory it is the same pair again and again.
+From DynamoDB each pair is new to this process, while the key and the portal are in memory: one eventually consistent
+read. From memory it is the same pair again and again.
 """
 
 import json
@@ -31,7 +31,7 @@ _SAMPLE: Final = "lookup-http"
 _READS: Final = 1000
 _ROUNDS: Final = 60
 _CALLS: Final = 50
-"""In each round, of what reads nothing: one alone is too short to be timed."""
+"""Calls in each round of the handlers that read nothing: one alone is too short to be timed."""
 _WARM_UP: Final = 20
 
 _OURS: Final = "ours"
@@ -77,7 +77,7 @@ def _from_dynamodb(service: Warm, reads: int) -> list[Figure]:
 
 
 def _stored(service: Warm, refs: list[EntityRef]) -> list[str]:
-    """Have the portal's answers for all pairs in the table; the keys of their rows."""
+    """Store the portal's answers for all pairs in the table; returns the keys of their rows."""
     from chat_lookup.bootstrap import process  # noqa: PLC0415 - as above
 
     cache = Cache(service.dynamodb, service.cache_table, SystemClock(), SystemRandom())
@@ -115,7 +115,7 @@ def _called(handler: _Handler, event: dict[str, object], context: "LambdaContext
 
 
 def _powertools() -> Mapping[str, _Handler]:
-    """Powertools' own ways for a function with one route that does nothing, and prints what any of them prints."""
+    """Powertools' handlers for a function with one empty route: one with the usual log line and metric, one without."""
     logger, metrics = Logger(service="empty"), Metrics(namespace="Empty", service="empty")
     http = APIGatewayHttpResolver()
 
@@ -125,9 +125,9 @@ def _powertools() -> Mapping[str, _Handler]:
 
     @logger.inject_lambda_context
     @metrics.log_metrics
-    def told(event: dict[str, object], context: "LambdaContext") -> dict[str, object]:
+    def logged(event: dict[str, object], context: "LambdaContext") -> dict[str, object]:
         metrics.add_metric("Lookups", MetricUnit.Count, 1)
         logger.info("request")
         return http.resolve(event, context)
 
-    return {_EMPTY: told, _SILENT: http.resolve}
+    return {_EMPTY: logged, _SILENT: http.resolve}

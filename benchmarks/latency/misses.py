@@ -1,9 +1,9 @@
-"""What a warm miss costs besides the portal's own time: the whole handler, less one bare POST to the same portal.
+"""The time of a warm miss without the portal's own time: the whole handler, less one bare POST to the same portal.
 
-The portal is in another process, and knows a chat for every pair that is asked for. Key, portal and webhook are
-remembered, its connection is open, and its plan holds nobody up. A miss takes four round trips to DynamoDB, one after
-the other: it reads the pair's row, claims it, reserves a slot of the portal's pace and writes the answer down. A round
-trip is what those take on average as a bare client makes them.
+The portal is in another process, and has a chat for every requested pair. Key, portal and webhook are in memory, its
+connection is open, and its plan's limit is never reached. A miss takes four round trips to DynamoDB, one after the
+other: it reads the pair's row, claims it, reserves a slot of the portal's rate limiter and stores the answer. A round
+trip is the average time of these with a bare client.
 """
 
 import itertools
@@ -43,7 +43,7 @@ _WRITE: Final = "a bare update_item"
 
 @dataclass(frozen=True, slots=True)
 class _Portal:
-    """A local portal in a process of its own."""
+    """A local portal in a separate process."""
 
     webhook_url: str
     control_url: str
@@ -115,11 +115,11 @@ def _portal() -> Iterator[_Portal]:
         process.join()
 
 
-def _serve(told: "Connection") -> None:
-    """The portal's process: tells its addresses, and ends when nobody is at the other end any more."""
+def _serve(pipe: "Connection") -> None:
+    """The portal's process: sends its addresses, and ends when the other end of the pipe is closed."""
     with tempfile.TemporaryDirectory() as name:
         portal = LocalPortal(Path(name), SharedClock(Path(name) / "clock"))
         portal.start()
-        told.send(_Portal(portal.webhook_url, portal.control_url, portal.ca_pem))
-        told.poll(None)
+        pipe.send(_Portal(portal.webhook_url, portal.control_url, portal.ca_pem))
+        pipe.poll(None)
         portal.stop()

@@ -1,4 +1,4 @@
-"""Draws lines over a logarithmic axis, as SVG: what the growth figures need, and no more."""
+"""Draws lines over a logarithmic axis, as SVG, for the growth figures."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Line:
 
 
 def drawn(title: str, lines: Sequence[Line], limit: float) -> str:
-    """The lines in one picture, with a dashed one at the `limit`. What is above the picture stands at its edge."""
+    """The lines in one picture, with a dashed one at the `limit`. Values above the picture are drawn at its edge."""
     decades = max(1, math.ceil(math.log10(max(size for line in lines for size, _ in line.points))))
     bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
 

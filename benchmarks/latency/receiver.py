@@ -1,10 +1,10 @@
-"""What the event receiver costs in processor time: the whole handler, from API Gateway's event to the queue's door.
+"""The CPU time of the event receiver: the whole handler, from API Gateway's event to the call of the queue.
 
 The body is a form of version 1, 6 KB: a message to a group with two bots, and no two bodies have the same bots. The
-queue takes what it is given and no time; the portal's record is remembered, as that of a portal that writes often.
+queue is a stub that takes no time; the portal's record is in memory, as that of a portal with frequent events.
 
-Beside it stands what the vendor's SDK has for events: it reads fields that somebody has told apart before, here the
-standard library's `parse_qs`, and it neither proves nor hands on what it read.
+The reference is the event reader of the vendor's SDK: it reads fields that were parsed before, here by the standard
+library's `parse_qs`, and it neither proves the event nor passes it on.
 """
 
 import base64
@@ -29,7 +29,7 @@ _SAMPLE: Final = ROOT / "tests/samples/v1-message-add-group.txt"
 _BOT: Final = "567"
 _BLOCK: Final = f"data%5BBOT%5D%5B{_BOT}%5D"
 _TOKEN: Final = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"  # noqa: S105 - the sample's own
-_TEXT: Final = "When will they deliver, and who has told the client? Пришлите, пожалуйста, счёт за доставку. "
+_TEXT: Final = "When will they deliver, and who informs the client? Пришлите, пожалуйста, счёт за доставку. "
 _FORM: Final = "application/x-www-form-urlencoded"
 _BODIES: Final = 100
 _ROUNDS: Final = 60
@@ -72,7 +72,7 @@ def _subjects(service: Warm) -> dict[str, Callable[[], float]]:
 
 
 def _body(bot: str) -> bytes:
-    """The sample with a bot of this number and the one after it, and a longer message, which an event holds twice."""
+    """The sample with bots of this number and the next one, and a longer message, which an event contains twice."""
     fields = _SAMPLE.read_text().strip().split("&")
     other = str(int(bot) + 1)
     bots = [field.replace(_BOT, each) for each in (bot, other) for field in fields if field.startswith(_BLOCK)]
@@ -84,7 +84,7 @@ def _body(bot: str) -> bytes:
 
 @contextmanager
 def _queueing_nothing(service: Warm) -> Iterator[None]:
-    """The portal's events can be proved, and go nowhere."""
+    """The portal's events can be proved, and are not queued."""
     from chat_lookup.bootstrap import aws_clients, process  # noqa: PLC0415 - as above
 
     portals = process.services().portals
@@ -96,7 +96,7 @@ def _queueing_nothing(service: Warm) -> Iterator[None]:
 
 
 class _Queue:
-    """At the port of SQS."""
+    """A stub of the SQS client."""
 
     def send_message(self, **_: str) -> None:
-        """Take a message."""
+        """Accept a message."""

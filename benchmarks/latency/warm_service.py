@@ -1,6 +1,6 @@
-"""The service in this process, warm: its handlers are called as Lambda calls them, and nothing stands in between.
+"""The service in this process, warm: its handlers are called directly, like by Lambda.
 
-Its tables are in DynamoDB Local, which is asked directly; what it prints goes to a file.
+Its tables are in DynamoDB Local, which is called directly; its output goes to a file.
 """
 
 import json
@@ -34,7 +34,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """A running stack, and a client of DynamoDB as anybody makes one."""
+    """A running stack, and a plain client of DynamoDB."""
 
     stack: LocalStack
     dynamodb: "DynamoDBClient"
@@ -44,7 +44,7 @@ class Warm:
         return self.stack.backend.variables["CACHE_TABLE"]
 
     def context(self, function: str) -> "Context":
-        """What Lambda tells a handler, with all the time that a run takes."""
+        """The context of an invocation, with enough time for the whole run."""
         known = self.stack.backend.functions.template.functions[function]
         return cast("Context", LambdaContext(known, "benchmark", time.monotonic() + _LONGEST_RUN))
 
@@ -57,7 +57,7 @@ class Warm:
 
 @contextmanager
 def warm(setting: Setting, **portal: str) -> Iterator[Warm]:
-    """Start a stack and forget how; `portal` is a `webhook_url` with its `ca_pem`, unless it is one of the stack's own.
+    """Start a stack; `portal` is a `webhook_url` with its `ca_pem`, unless it is one of the stack's own.
 
     Raises LeftOut without a DynamoDB Local.
     """
@@ -79,7 +79,7 @@ def warm(setting: Setting, **portal: str) -> Iterator[Warm]:
 
 
 def answered(response: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The body of a response. Raises RuntimeError for a failure, which would be no figure."""
+    """The body of a response. Raises RuntimeError for an error, which must not be measured."""
     if response["statusCode"] != 200:  # noqa: PLR2004
         raise RuntimeError(f"the service answered {response}")
     body: Mapping[str, Any] = json.loads(response["body"])
@@ -87,7 +87,7 @@ def answered(response: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def cpu_seconds_of(call: Callable[[], object], times: int) -> Callable[[], float]:
-    """A subject for `alternate`: makes a call so many times; the processor's seconds that one took of this thread."""
+    """A subject for `alternate`: makes a call `times` times; returns this thread's CPU seconds for one."""
 
     def timed() -> float:
         began = time.thread_time()

@@ -38,7 +38,7 @@ def answer(event: object, deadline: Deadline) -> dict[str, object]:
 
 
 def one(portal: Portal, pair: EntityRef, options: Options, deadline: Deadline) -> dict[str, object]:
-    """Like GET /v1/chats; not found is an answer here, with `chat_id: null`."""
+    """Like GET /v1/chats; not found is a result here, with `chat_id: null`."""
     try:
         return found_body(process.services().lookup.find(portal, pair, options, deadline))
     except ChatNotFound as error:

@@ -1,4 +1,4 @@
-"""POST /bitrix24/events: what portals send while somebody writes to the bot. Proved, queued, and answered at once."""
+"""POST /bitrix24/events: events of portals, such as a message to the bot. Proved, queued, and answered at once."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 SECONDS = 10.0
-"""A portal waits no longer, and the function has fifteen."""
+"""A portal waits no longer than this, and the function's time-out is fifteen."""
 
 
 def handler(event: Event, _: "LambdaContext") -> Response:

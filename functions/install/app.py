@@ -1,4 +1,4 @@
-"""/bitrix24/install and /bitrix24/app: installation, and the page inside the portal; the vendor's probes of all."""
+"""/bitrix24/install and /bitrix24/app: installation, the page inside the portal, and the vendor's probes."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -46,7 +46,7 @@ def probed(_: Request) -> Response:
 
 
 def browsed(deadline: Deadline, request: Request) -> Response:
-    """A browser: on its way to a portal to agree, on its way back with a code, or here by chance."""
+    """A browser: before the user agrees in the portal, back with a code, or without either."""
     language = language_of(request.headers.get("accept-language", ""))
     return as_page(language, partial(browse, language, request, deadline))
 
@@ -65,7 +65,7 @@ Page = Callable[[Visit, Request, Deadline], Response]
 
 
 def posted(page: Page, deadline: Deadline, request: Request) -> Response:
-    """A frame inside the portal, which gets `page`, or an event of the portal's, to which a page would mean nothing."""
+    """A frame inside the portal, which receives `page`, or an event of the portal, which receives JSON."""
     return as_page(Language.ENGLISH, partial(take, page, request, deadline))
 
 
@@ -105,5 +105,5 @@ def install(offer: Offer, request: Request, deadline: Deadline) -> tuple[str, ..
 
 
 def as_page(language: Language, work: Callable[[], Response]) -> Response:
-    """The response of `work`, or a page that says what failed and what to do."""
+    """The response of `work`, or a page with the failure and what to do."""
     return invocation.guarded(process.telemetry(), work, partial(pages.failure, language))

@@ -1,4 +1,4 @@
-"""Once an hour: tokens that would lapse because nobody used them, and grants that seem dead (bitrix24.md 3.4)."""
+"""Once an hour: renews unused tokens before they expire, and retries grants that count as dead (bitrix24.md 3.4)."""
 
 from typing import TYPE_CHECKING
 

@@ -73,7 +73,7 @@ def health(_: Request) -> Response:
 
 
 def authorised(request: Request, scope: str) -> Portal:
-    """The portal of the key that was sent. A user's token beside the key is kept out of the log lines from here on."""
+    """The portal of the key that was sent. A user's token beside the key is masked in log lines from here on."""
     key = process.services().keys.authenticate(request.key, scope)
     process.telemetry().note(key_id=key.key_id)
     if request.user_token is not None:

@@ -1,4 +1,4 @@
-"""/rest/{method} and /rest/{user}/{KEY}/{method}: the same answers in Bitrix24's own wire format (design 3.2)."""
+"""/rest/{method} and /rest/{user}/{KEY}/{method}: the same results in Bitrix24's own wire format (design 3.2)."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SECONDS = 7.5
-"""Clients stop reading after ten, and eight are promised; the rest is for what stands around the answer."""
+"""Clients stop reading after ten, and eight are promised; the rest is for the work around the call."""
 
 
 def handler(event: Event, context: "LambdaContext") -> Response:
@@ -35,21 +35,21 @@ def answer(event: Event, deadline: Deadline) -> Response:
     # Before anything else is read: without a key nothing is parsed (docs/decisions/012).
     services.keys.authenticate(requests.key_of(event), "rest")
     request = requests.read(event)
-    # The same one as a rule, remembered a moment ago.
+    # Normally the same key, cached a moment ago.
     key = services.keys.authenticate(request.key, "rest")
     if request.key:
-        # Not before: a stranger could have any word of ours masked. What he sends is written nowhere.
+        # Not before: an unauthenticated caller could have any word masked. Nothing that it sends is written.
         telemetry.redactor.register(request.key)
     telemetry.note(asked=request.call.folded, key_id=key.key_id)
     caller = Caller(services.portals.get(key.member_id), key, deadline)
-    return told(services.rest().answer(caller, request.call))
+    return respond(services.rest().answer(caller, request.call))
 
 
 def refused(error: ChatLookupError) -> Response:
-    return told(refusal(error))
+    return respond(refusal(error))
 
 
-def told(outcome: responses.Outcome) -> Response:
+def respond(outcome: responses.Outcome) -> Response:
     if isinstance(outcome, Refusal):
         process.telemetry().note(refused=outcome.code)
     return responses.response(outcome)

@@ -1,4 +1,4 @@
-"""From the queue of events: answers as the bot, warms the cache, publishes (design 5, Events)."""
+"""Processes queued events: answers as the bot, warms the cache, publishes (design 5, Events)."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Time as it is passed in: so that a test, or the local run, may move it."""
+"""The clock and deadlines, passed as arguments so that a test, or the local run, can move the time."""
 
 import math
 import time
@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 
 class Clock(Protocol):
-    """What tells the time and waits. Seconds everywhere; `now` is Unix time."""
+    """Returns the time and waits. Seconds everywhere; `now` is Unix time."""
 
     def now(self) -> float: ...
 
@@ -29,7 +29,7 @@ class SystemClock:
 
 
 LAST_SECOND: Final = 1.0
-"""Seconds before a function's end by which everything that it does is over: Lambda ends the process without a word."""
+"""Seconds before a function's end by which all its work must end: Lambda ends the process without notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Deadline:
     """One moment by which a whole operation must have answered, not a limit per attempt (style.md, b24api).
 
     `at` is the caller's moment; `function_end` is when Lambda ends the function, the last second of which is not used.
-    Without one the caller's moment is all the time there is. Only what must not be given up with its caller works until
+    Without one the caller's moment is the only limit. Only work that must not end with its caller's request runs until
     the function's end: the renewal of tokens (docs/decisions/013).
     """
 
@@ -47,7 +47,7 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float, clock: Clock, *, end: float | None = None) -> "Deadline":
-        """A deadline in so many seconds, in a function that ends in `end` seconds."""
+        """A deadline in `seconds`, in a function that ends in `end` seconds."""
         now = clock.now()
         return cls(now + seconds, clock, None if end is None else now + end)
 
@@ -65,7 +65,7 @@ class Deadline:
         return Deadline(min(self.at, self.clock.now() + seconds), self.clock, self.end)
 
     def sooner(self, seconds: float) -> "Deadline":
-        """A deadline that leaves so many seconds until this one."""
+        """A deadline `seconds` before this one."""
         return Deadline(self.at - seconds, self.clock, self.end)
 
     def of_function(self) -> "Deadline":
@@ -87,19 +87,19 @@ CLOCKS_APART: Final = 60.0
 TO_ANSWER: Final = 0.2
 """Seconds before a deadline at which calls to AWS end: the response is written in them."""
 _LONG_IN_AWS: Final = 1.0
-"""Seconds of calls to AWS from which on these may be why no time is left."""
+"""Seconds of calls to AWS from which on these may be the cause when no time is left."""
 
 
 @dataclass(slots=True)
 class Bound:
-    """What every call to AWS keeps to (docs/decisions/015): a deadline, and how the time since `began` was spent."""
+    """The bound of every call to AWS (docs/decisions/015): a deadline, and how the time since `began` was spent."""
 
     deadline: Deadline
     began: float
     in_aws: float = 0.0
-    """Seconds waited for AWS's answers."""
+    """Seconds spent waiting for AWS."""
     to_connect: float = math.inf
-    """Seconds that the next connection may take, besides what its client allows."""
+    """Seconds that the next connection may take, in addition to its client's limit."""
 
     def left(self) -> float:
         """Seconds that calls to AWS may still take; never negative."""
@@ -128,5 +128,5 @@ def bound_by(deadline: Deadline) -> Iterator[None]:
 
 
 def bound() -> Bound | None:
-    """What calls to AWS keep to here; None outside of any invocation."""
+    """The bound of calls to AWS here; None outside of any invocation."""
     return _bound.get()

@@ -1,6 +1,6 @@
 """Settings of a function, frozen, read from the environment that template.yaml declares.
 
-Nothing secret stands here: secrets are in Secrets Manager, and the environment only says where.
+No secrets here: they are in Secrets Manager, and the environment only contains their prefix.
 """
 
 import re
@@ -26,7 +26,7 @@ _BOOLEAN = re.compile(r"true|false")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says, checked."""
+    """The environment's settings, checked."""
 
     portal_table: str
     cache_table: str
@@ -36,7 +36,7 @@ class Settings:
     private_portals: frozenset[str]
     """Exact `host:port` of self-hosted portals that may have a private address; they are no authorisation servers."""
     public_url: str
-    """Our own address without a slash at its end; empty where each installation tells it by its request."""
+    """Our own address without a slash at its end; empty where each installation takes it from its request."""
     install_members: frozenset[str]
     """The member ids that may install; empty for all."""
     ca_pem: str
@@ -44,15 +44,15 @@ class Settings:
     endpoint_url: str | None
     """Where AWS is emulated; None in production."""
     key_arn: str = ""
-    """The KMS key that new secrets are put under; empty for the one that Secrets Manager keeps."""
+    """The KMS key that encrypts new secrets; empty for the one that Secrets Manager manages."""
     event_queue_url: str = ""
     dead_letter_queue_url: str = ""
     worker_function: str = ""
-    """The name of the function that works events off, for when the queue refuses them."""
+    """The name of the function that processes events, invoked directly when the queue refuses them."""
     event_bus: str = ""
     """Where events are published; empty publishes none."""
     publish_text: bool = False
-    """Whether what people wrote is published, too."""
+    """Whether published events contain the text that users wrote."""
 
 
 def from_environ(environ: Mapping[str, str]) -> Settings:
@@ -85,7 +85,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
 
 @dataclass(slots=True)
 class _Reading:
-    """Reads one variable after the other, and keeps what is wrong with them."""
+    """Reads one variable after the other, and collects their faults."""
 
     environ: Mapping[str, str]
     faults: list[str] = field(default_factory=list)
@@ -93,7 +93,7 @@ class _Reading:
     def required(self, name: str, pattern: re.Pattern[str]) -> str:
         if not self.environ.get(name):
             self.faults.append(f"{name} is not set")
-        return self._checked(name, pattern, "has characters or a length that are not admitted")
+        return self._checked(name, pattern, "has characters or a length that are not allowed")
 
     def optional(self, name: str, pattern: re.Pattern[str], form: str) -> str:
         """Empty where it is not set: no function declares all of them."""

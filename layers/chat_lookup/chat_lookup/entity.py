@@ -14,7 +14,7 @@ LONGEST = 255
 _CRM_KINDS = ("LEAD", "DEAL", "CONTACT", "COMPANY", "SMART_INVOICE")
 _CRM_ID = re.compile(r"(?:LEAD|DEAL|CONTACT|COMPANY|SMART_INVOICE|DYNAMIC_\d+)\|\d+")
 _SMART_INVOICE = {"DYNAMIC_31": "SMART_INVOICE", "SMART_INVOICE": "DYNAMIC_31"}
-"""What the CRM may call a smart invoice; no document says which it is (bitrix24.md 9, row 25)."""
+"""The CRM's two possible names of a smart invoice; no document states which applies (bitrix24.md 9, row 25)."""
 _INVOICE_ID = re.compile(r"(DYNAMIC_31|SMART_INVOICE)\|([0-9]{1,20})")
 _KNOWN_TYPES = frozenset(
     {
@@ -43,15 +43,15 @@ class EntityRef:
     entity_id: str
 
     def __post_init__(self) -> None:
-        """Raises `InvalidRequest`, naming the part, for what can never carry a chat."""
+        """Raises `InvalidRequest`, naming the part, for a pair that no chat can have."""
         _check("entity_type", self.entity_type)
         _check("entity_id", self.entity_id)
 
     @property
     def loggable_id(self) -> str:
-        """The id as it may stand in a log: those of open lines hold telephone numbers, so a hash of them (design 7).
+        """The id for logs: ids of open lines contain telephone numbers, so a hash of them (design 7).
 
-        They are known by their form, too: callers send them under a wrong type.
+        They are recognised by their form, too: callers send them under a wrong type.
         """
         if self.entity_type.strip().upper() in _LINES_NAMES or self.entity_id.count("|") >= _LINES_SEPARATORS:
             return "sha256:" + hashlib.sha256(self.entity_id.encode()).hexdigest()[:16]
@@ -65,7 +65,7 @@ def _check(part: str, text: str) -> None:
         # PHP calls "0" empty: the portal would answer null whatever it holds (bitrix24.md 1.1, 8 row 27).
         raise InvalidRequest(f'{part} is "0", which the platform treats as not given')
     if len(text) > LONGEST:
-        raise InvalidRequest(f"{part} has {len(text)} characters, at most {LONGEST} are admitted")
+        raise InvalidRequest(f"{part} has {len(text)} characters, at most {LONGEST} are allowed")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise InvalidRequest(f"{part} has control characters or broken text")
 
@@ -111,7 +111,7 @@ _ID_HINTS: tuple[tuple[frozenset[str], Callable[[str], object], str], ...] = (
         "With CRM an entity_id looks like DEAL|1663, LEAD|13, CONTACT|25, COMPANY|7 or DYNAMIC_<type id>|<item id>.",
     ),
     (
-        # bitrix24.md 1.1: `CRM` finds the discussion chat only, and that is made when somebody opens it.
+        # bitrix24.md 1.1: `CRM` finds the discussion chat only, which the platform creates when a user opens it.
         frozenset({"CRM"}),
         lambda _: True,
         "A CRM object's discussion chat is made on demand; open-line chats of the object are not found this way.",
@@ -137,4 +137,4 @@ _ID_HINTS: tuple[tuple[frozenset[str], Callable[[str], object], str], ...] = (
         "With this entity_type an entity_id is a number.",
     ),
 )
-"""Types, whether the id looks wrong for them, and what to say; the first that fits is told."""
+"""Types, whether the id looks wrong for them, and the hint; the first match is returned."""

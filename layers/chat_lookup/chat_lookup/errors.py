@@ -1,8 +1,8 @@
 """The one root of our errors, and the errors that callers see.
 
 Each leaf is a row of the contract (design 3.1 and 6): `code` is the last part of the problem's `type` and stable,
-`status` is HTTP's, `retryable` says whether the same request may succeed later. Messages are written by us and safe
-to show: what a portal said goes into `portal_error` (its code) only, never its text.
+`status` is HTTP's, `retryable` whether the same request may succeed later. Messages are written by us and safe
+to show: of a portal's error only the code is shown, in `portal_error`, never its text.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """A portal's refusal, word for word: its code, HTTP's status, its text. Only for who speaks the platform's format.
+    """A portal's error as received: code, HTTP status, text. Only for responses in the platform's format.
 
-    In all other answers `portal_error` stands for it.
+    All other responses contain `portal_error` instead.
     """
 
     code: str
@@ -54,21 +54,21 @@ class InvalidRequest(ChatLookupError):
 
 
 class BodyTooLarge(ChatLookupError):
-    code, title, status = "body-too-large", "The body has more bytes than are read here", 413
+    code, title, status = "body-too-large", "The body is too large", 413
 
 
 class KeyRejected(ChatLookupError):
-    code, title, status = "key-rejected", "No valid API key came with the request", 401
+    code, title, status = "key-rejected", "The request has no valid API key", 401
 
 
 class ScopeMissing(ChatLookupError):
-    code, title, status = "scope-missing", "The API key lacks the scope that this needs", 403
+    code, title, status = "scope-missing", "The API key lacks the required scope", 403
 
 
 class CallerTokenRejected(ChatLookupError):
-    """The token that a caller sent with his key; it says nothing about the portal's own grant (design 3.1)."""
+    """The token that a caller sent beside the API key; the portal's own grant is not affected (design 3.1)."""
 
-    code, title, status = "caller-token-rejected", "The portal does not accept the token that came along", 401
+    code, title, status = "caller-token-rejected", "The portal does not accept the token that was sent", 401
 
 
 class RouteNotFound(ChatLookupError):
@@ -76,7 +76,7 @@ class RouteNotFound(ChatLookupError):
 
 
 class MethodNotAllowed(ChatLookupError):
-    code, title, status = "method-not-allowed", "This route does not answer that method", 405
+    code, title, status = "method-not-allowed", "This route does not support that method", 405
 
     def __init__(self, detail: str = "", *, allow: str) -> None:
         super().__init__(detail)
@@ -84,7 +84,7 @@ class MethodNotAllowed(ChatLookupError):
 
 
 class ChatNotFound(ChatLookupError):
-    code, title, status = "chat-not-found", "No chat carries this pair", 404
+    code, title, status = "chat-not-found", "No chat has this pair", 404
 
 
 class ChatNotAccessible(ChatLookupError):
@@ -111,13 +111,13 @@ class InstallationInProgress(ChatLookupError):
 
 
 class TooManyAttempts(ChatLookupError):
-    """Whoever is not proved yet is asked to come later: before anything is called for him (design 5, Trust)."""
+    """The caller, not proved yet, must retry later; no call was made for the request (design 5, Trust)."""
 
     code, title, status, retryable = "too-many-attempts", "Too many attempts to install at once", 429, True
 
 
 class EventRejected(ChatLookupError):
-    """Nothing of the event was taken. `reason` is a `RejectionReason`; nobody outside is told."""
+    """Nothing of the event was stored. `reason` is a `RejectionReason`, which the response does not contain."""
 
     code, title, status = "event-rejected", "Nothing proves that the event comes from a portal that is installed", 403
 
@@ -131,31 +131,31 @@ class PortalRefused(ChatLookupError):
 
 
 class PortalMisconfigured(ChatLookupError):
-    code, title, status = "portal-misconfigured", "The portal's application, keys or scopes need mending", 502
+    code, title, status = "portal-misconfigured", "The portal's application, keys or scopes must be corrected", 502
 
 
 class PortalBusy(ChatLookupError):
-    code, title, status, retryable = "portal-busy", "The portal's request limit leaves no room in time", 429, True
+    code, title, status, retryable = "portal-busy", "The portal's request limit leaves no slot in time", 429, True
 
 
 class PortalUnavailable(ChatLookupError):
-    code, title, status, retryable = "portal-unavailable", "The portal gave no usable answer", 503, True
+    code, title, status, retryable = "portal-unavailable", "The portal sent no usable reply", 503, True
 
 
 class PortalBlocked(ChatLookupError):
-    code, title, status, retryable = "portal-blocked", "The portal does not admit any request now", 503, True
+    code, title, status, retryable = "portal-blocked", "The portal refuses every request now", 503, True
 
 
 class PortalStopped(ChatLookupError):
-    """Not retryable by itself: nothing tells when the operator starts the portal again."""
+    """Not retryable by itself: when the operator starts the portal again is unknown."""
 
     code, title, status = "portal-stopped", "An operator has stopped the calls to this portal", 503
 
 
 class DeadlineReached(ChatLookupError):
-    """What was still to be asked when the time was up: of many look-ups some, or a single one that had none left."""
+    """Look-ups not made before the deadline: some of many, or a single one that had no time left."""
 
-    code, title, status, retryable = "deadline", "The time was up before the portal could be asked", 503, True
+    code, title, status, retryable = "deadline", "The deadline passed before the portal was called", 503, True
 
 
 class PortalReauthorise(ChatLookupError):
@@ -170,43 +170,43 @@ class StoreUnavailable(ChatLookupError):
 
 
 class ServiceMisconfigured(ChatLookupError):
-    code, title, status = "service-misconfigured", "The service's own settings need mending", 500
+    code, title, status = "service-misconfigured", "The service's own settings must be corrected", 500
 
 
 class RefusalReason(StrEnum):
     """A closed set: each has its sentence in `install.page_texts`, and is a value of the metric EventsRejected."""
 
     FORM = "form"
-    """A field is missing, or not what it should be."""
+    """A field is missing or malformed."""
     SERVER = "server"
-    """The authorisation server is none that is known."""
+    """The authorisation server is unknown."""
     APPLICATION = "application"
-    """No application of ours can be the one: none is for this portal, and there is no market one."""
+    """No application matches: none is registered for this portal, and there is no market one."""
     KEYS = "keys"
     """The authorisation server does not accept the application's keys."""
     MEMBER = "member"
-    """The portal is not on the list of those that may install."""
+    """The portal is not on the list of portals that may install."""
     NO_REFRESH_TOKEN = "no_refresh_token"  # noqa: S105 - a name, not a secret
     """An access token alone proves nothing that is documented, and would last an hour (bitrix24.md 9, row 1)."""
     GRANT = "grant"
-    """The authorisation server does not honour what was offered: used, expired, or of another application."""
+    """The authorisation server refuses the offered code or token: used, expired, or of another application."""
     PORTAL = "portal"
-    """What the authorisation server answered speaks of another portal than the offer, or of none that can be called."""
+    """The authorisation server's reply names another portal than the offer, or none that can be called."""
     ADMINISTRATOR = "administrator"
-    """Whose grant it is is no administrator; any user can read his own tokens in a frame (bitrix24.md 9, row 2)."""
+    """The grant's user is no administrator; any user can read their own tokens in a frame (bitrix24.md 9, row 2)."""
     LINK = "link"
-    """A `state` that we did not issue, or that was used, or too old."""
+    """A `state` that this service did not issue, or that was used, or is too old."""
     TOKEN = "application_token"  # noqa: S105 - as above
     """The application token is not one of the portal's."""
 
 
 class RejectionReason(StrEnum):
-    """Why an event is not taken: the values of the metric EventsRejected that arise at /bitrix24/events."""
+    """Why an event is rejected: the values of the metric EventsRejected that occur at /bitrix24/events."""
 
     MALFORMED = "malformed"
     TOO_LARGE = "too_large"
     WRONG_ADDRESS = "wrong_address"
-    """An event of the application's life, which is bound to /bitrix24/install and heard there only (design 3.4)."""
+    """An event about the application, which is bound to /bitrix24/install and accepted there only (design 3.4)."""
     MISSING_TOKEN = "missing_token"  # noqa: S105 - a reason
     UNKNOWN_PORTAL = "unknown_portal"
     WRONG_TOKEN = "wrong_token"  # noqa: S105 - a reason

@@ -1,4 +1,4 @@
-"""The languages that people are answered in."""
+"""The languages of pages and of the bot's answers."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What a process remembers for a moment, so that a busy portal costs no read per request."""
+"""A cache in the process, with a time to live, so that a busy portal costs no read per request."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,7 +15,7 @@ SECONDS = 30.0
 
 
 class Memory(Generic[Key, Value]):
-    """A bounded map whose entries lapse; the least recently used goes first. Safe for threads."""
+    """A bounded map whose entries expire; the least recently used is evicted first. Safe for threads."""
 
     def __init__(self, clock: Clock, *, seconds: float = SECONDS, limit: int = 2_000) -> None:
         self._clock = clock
@@ -30,7 +30,7 @@ class Memory(Generic[Key, Value]):
             if entry is None:
                 return None
             until, value = entry
-            # The second bound is for a clock that was set back: nothing may outlive its time through that.
+            # The second bound is for a clock that was set back: no entry may live longer because of that.
             if not 0 < until - self._clock.now() <= self._seconds:
                 del self._entries[key]
                 return None
@@ -38,7 +38,7 @@ class Memory(Generic[Key, Value]):
             return value
 
     def recall(self, key: Key, read: Callable[[], Value | None]) -> Value | None:
-        """What is remembered, else what `read` tells, which is remembered from then on unless it is None."""
+        """The stored value, else what `read` returns, which is stored unless it is None."""
         value = self.get(key)
         if value is None:
             value = read()

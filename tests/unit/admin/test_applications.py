@@ -64,7 +64,7 @@ def test_there_is_one_market_application() -> None:
         ({"domain": ""}, "domain names the portal"),
         ({"domain": "10.0.0.1"}, "domain must be the host"),
         ({"domain": "https://acme.bitrix24.com"}, "domain must be the host"),
-        ({"name": "x"}, "name is not a field"),
+        ({"name": "x"}, "name is an unknown field"),
     ],
 )
 def test_each_fault_is_told_by_the_fields_name_and_without_the_secret(fault: dict[str, str], told: str) -> None:

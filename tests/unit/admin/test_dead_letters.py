@@ -36,7 +36,7 @@ def of_lambda(text: str) -> str:
             },
             "requestPayload": {"record": text},
             "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
-            "responsePayload": {"errorMessage": "The portal gave no usable answer", "errorType": "PortalUnavailable"},
+            "responsePayload": {"errorMessage": "The portal sent no usable reply", "errorType": "PortalUnavailable"},
         }
     )
 

@@ -48,7 +48,7 @@ def test_a_default_portal_can_be_chosen(installed: Services, service: Service) -
         ({"burst": 0}, "burst must be"),
         ({"result_shape": "list"}, "result_shape must be"),
         ({"default": "yes"}, "default must be"),
-        ({"rate": 2, "colour": "red"}, "colour is not a field"),
+        ({"rate": 2, "colour": "red"}, "colour is an unknown field"),
     ],
 )
 def test_each_fault_of_a_choice_is_told(fields: dict[str, object], told: str) -> None:

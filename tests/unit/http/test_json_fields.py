@@ -81,7 +81,7 @@ def test_a_whole_number_beyond_its_bound_is_refused_with_the_bound() -> None:
 def test_a_field_that_nobody_asked_for_is_named() -> None:
     fields = Fields({"command": "portals", "potral": "x"})
     fields.text("command")
-    with pytest.raises(InvalidRequest, match="potral is not a field here"):
+    with pytest.raises(InvalidRequest, match="potral is an unknown field"):
         fields.nothing_else()
 
 

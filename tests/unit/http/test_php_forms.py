@@ -211,7 +211,7 @@ def test_the_usual_bounds_admit_the_largest_event_and_little_more() -> None:
 
 
 def test_a_refusal_is_a_value_error_that_quotes_nothing() -> None:
-    with pytest.raises(ValueError, match=r"^a name stands for a value and for a map$") as caught:
+    with pytest.raises(ValueError, match=r"^a name has both a value and a map$") as caught:
         decode(b"auth[access_token]=c4nary1&auth=c4nary1")
 
     assert "c4nary" not in repr(caught.value) + str(vars(caught.value))

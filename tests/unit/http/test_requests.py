@@ -96,7 +96,7 @@ def test_a_missing_parameter_is_named() -> None:
 
 
 def test_a_repeated_parameter_is_named() -> None:
-    with pytest.raises(InvalidRequest, match="entity_id stands 2 times"):
+    with pytest.raises(InvalidRequest, match="entity_id is given 2 times"):
         request_from(event(rawQueryString="entity_id=1&entity_id=2")).only("entity_id")
 
 
@@ -108,7 +108,7 @@ def test_an_unknown_parameter_is_named_with_those_that_are_known() -> None:
 def test_where_no_parameter_is_known_the_refusal_says_so() -> None:
     with pytest.raises(InvalidRequest) as raised:
         request_from(event(rawQueryString="x=1")).only()
-    assert str(raised.value) == "x is not a parameter here; none is known"
+    assert str(raised.value) == "x is an unknown parameter; none is known"
 
 
 def test_a_parameters_name_cannot_break_the_message_that_names_it() -> None:

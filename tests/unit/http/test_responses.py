@@ -109,7 +109,7 @@ def test_an_error_is_a_problem_document_with_the_facts_that_it_carries() -> None
     assert response["headers"]["content-type"] == "application/problem+json"
     assert body_of(response) == {
         "type": "urn:bitrix24-chat-lookup:problem:chat-not-found",
-        "title": "No chat carries this pair",
+        "title": "No chat has this pair",
         "status": 404,
         "detail": "No chat",
         "portal_error": "NOT_FOUND",

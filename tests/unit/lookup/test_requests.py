@@ -26,7 +26,7 @@ def key(booted: Services, portal: Portal) -> str:
         ("entity_type=CRM&entity_id=0", "entity_id"),
         ("entity_type=CRM&entity_id=%00", "entity_id"),
         (f"entity_type=CRM&entity_id={'x' * 256}", "entity_id"),
-        (f"{PAIR}&entity_id=7", "entity_id stands 2 times"),
+        (f"{PAIR}&entity_id=7", "entity_id is given 2 times"),
         (f"{PAIR}&entityid=7", "entityid"),
         (f"{PAIR}&method=both", "method"),
         (f"{PAIR}&bot_id=x", "bot_id"),

@@ -48,7 +48,7 @@ class AdminApplications:
         return {"applications": [application_shown(record) for record in self._applications.all()]}
 
     def _rotate_secret(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
-        """Take the new secret of an application; the former one serves for a day beside it."""
+        """Store the new secret of an application; the former one stays valid beside it for a day."""
         keys = self._keys(fields)
         fields.nothing_else()
         return application_shown(self._applications.rotate_secret(keys, deadline))

@@ -1,4 +1,4 @@
-"""Operators' commands, by direct invocation only (design 3.5): one table, put together from rooms."""
+"""Operators' commands, by direct invocation only (design 3.5): one table of all commands."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -11,7 +11,7 @@ from chat_lookup.observability.telemetry import Telemetry
 Command = Callable[[Fields, Deadline], dict[str, object]]
 
 
-class Room(Protocol):
+class CommandGroup(Protocol):
     """Commands that belong together, by their names."""
 
     @property
@@ -19,16 +19,16 @@ class Room(Protocol):
 
 
 class Admin:
-    """The commands: each takes its fields and answers a JSON object. Faults in the fields raise `InvalidRequest`."""
+    """The commands: each takes its fields and returns a JSON object. Faults in the fields raise `InvalidRequest`."""
 
-    def __init__(self, telemetry: Telemetry, *rooms: Room) -> None:
+    def __init__(self, telemetry: Telemetry, *groups: CommandGroup) -> None:
         self._telemetry = telemetry
         self._commands: dict[str, Command] = {}
-        for room in rooms:
-            self._commands |= room.commands
+        for group in groups:
+            self._commands |= group.commands
 
     def run(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
-        """Carry out the command that the fields name, with the other fields."""
+        """Run the command that the fields name, with the other fields."""
         name = fields.text("command")
         command = self._commands.get(name)
         if command is None:

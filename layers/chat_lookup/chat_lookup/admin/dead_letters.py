@@ -1,4 +1,4 @@
-"""Dead letters sent back into the queue, by an operator's command (design 5, Events). No body is ever logged."""
+"""Sends dead letters back to the queue, by an operator's command (design 5, Events). No body is ever logged."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -20,12 +20,12 @@ _AT_ONCE: Final = 10
 _BYTES_AT_ONCE: Final = 250_000
 """Bytes of one request to send: 256 KB are the least that any region takes."""
 _HIDDEN_S: Final = 60
-"""Seconds in which a received message is nobody else's; what was not moved is there again after that."""
+"""Seconds for which a received message is invisible; a message not moved is visible again after that."""
 _LEAST_FOR_A_ROUND: Final = 5.0
 
 
 class Redrive:
-    """Moves messages from the dead-letter queue to the queue. `sqs` is called when there is something to do."""
+    """Moves messages from the dead-letter queue to the queue. `sqs` is called at the first use."""
 
     def __init__(
         self, sqs: "Callable[[], SQSClient]", dead_letter_url: str, queue_url: str, telemetry: Telemetry
@@ -36,10 +36,10 @@ class Redrive:
         self._telemetry = telemetry
 
     def run(self, limit: int, deadline: Deadline) -> dict[str, object]:
-        """Move at most `limit` messages in the time there is; how many were, and about how many are left.
+        """Move at most `limit` messages before the deadline; returns the number moved, and about how many are left.
 
-        A message is deleted only after it was sent: a stop in between has it worked twice, which is harmless. Raises
-        `ServiceMisconfigured` where the function has no queues.
+        A message is deleted only after it was sent: after a crash in between it is processed twice, which is harmless.
+        Raises `ServiceMisconfigured` where the function has no queues.
         """
         if not self._dead_letter_url or not self._queue_url:
             raise ServiceMisconfigured("DEAD_LETTER_QUEUE_URL and EVENT_QUEUE_URL are not set")
@@ -59,12 +59,12 @@ class Redrive:
             QueueUrl=self._dead_letter_url,
             MaxNumberOfMessages=most,
             VisibilityTimeout=_HIDDEN_S,
-            WaitTimeSeconds=1,  # any at all has every server asked; without it, what there is may be missed
+            WaitTimeSeconds=1,  # any value above 0 queries every server; with 0 some messages may be missed
         )
         return answer.get("Messages", [])
 
     def _moved(self, messages: "Sequence[MessageTypeDef]") -> int:
-        """Send these and delete those that were taken; how many that were."""
+        """Send the messages and delete those that SQS accepted; returns their number."""
         sent = self._sqs().send_message_batch(
             QueueUrl=self._queue_url,
             Entries=[{"Id": str(n), "MessageBody": record_in(each["Body"])} for n, each in enumerate(messages)],
@@ -86,7 +86,7 @@ class Redrive:
 
 
 def record_in(body: str) -> str:
-    """The record that a dead letter holds: the body, or what Lambda invoked the worker with by itself.
+    """The record in a dead letter: the body, or the event of a direct invocation of the worker.
 
     Lambda's record of a failed asynchronous invocation has the event as `requestPayload` (Lambda developer guide,
     "Capturing records of asynchronous invocations").
@@ -123,7 +123,7 @@ class AdminEvents:
         }
 
     def _redrive(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
-        """Send dead letters back into the queue, after what made them fail was mended."""
+        """Send dead letters back to the queue, after the cause of their failure was removed."""
         limit = fields.optional_whole("limit", most=MOST) or LIMIT
         fields.nothing_else()
         return self._redrive_letters.run(limit, deadline)

@@ -1,6 +1,6 @@
 """Operators' commands about portals: list, set, stop, start, rebind and forget them, and purge their cached answers.
 
-Each works in every state of a portal: what a state keeps from callers is none of an operator's business.
+Each works in every state of a portal: states restrict callers, not operators.
 """
 
 from dataclasses import replace
@@ -54,7 +54,7 @@ class AdminPortals:
         return {"portals": [portal_shown(portal, self._clock.now()) for portal in self._portals.all()]}
 
     def _set(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        """Choose a portal's pace or the form of its results, which installations leave alone, or the default portal."""
+        """Set a portal's rate or the form of its results, which installations do not change, or the default portal."""
         portal = self._portals.named(fields.text("portal"))
         rate = fields.optional_number("rate", least=0.1, most=1000)
         burst = fields.optional_whole("burst", most=100_000)
@@ -74,7 +74,7 @@ class AdminPortals:
         return portal_shown(portal, self._clock.now())
 
     def _rebind(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
-        """Register bot and events anew, after a change of our own address for instance."""
+        """Register bot and events again, for example after a change of our own address."""
         portal = self._portals.named(fields.text("portal"))
         public_url = (fields.optional_text("public_url") or portal.public_url).rstrip("/")
         fields.nothing_else()
@@ -83,26 +83,26 @@ class AdminPortals:
         if not is_public_url(public_url):
             raise InvalidRequest("public_url must be the service's own address: https://host, without a path")
         if self._portals.states.waits(portal):
-            # The operator need not wait until the next look is due.
+            # The operator need not wait until the portal is called next.
             portal = self._portals.states.start(portal)
         installed = self._installation.rebind(portal, public_url, deadline)
         remarks = [remark.value for remark in installed.remarks]
         return {**portal_shown(installed.portal, self._clock.now()), "remarks": remarks}
 
     def _forget(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        """Remove all that is kept of a portal."""
+        """Remove all stored data of a portal."""
         portal = self._portals.named(fields.text("portal"))
         fields.nothing_else()
         return self._forgetting.forget(portal)
 
     def _stop(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        """Stop all calls to a portal; its grant is renewed still, its events are taken and published."""
+        """Stop all calls to a portal; its grant is still renewed, its events are received and published."""
         portal = self._portals.named(fields.text("portal"))
         fields.nothing_else()
         return portal_shown(self._portals.states.stop(portal), self._clock.now())
 
     def _start(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        """End a stop. A portal that is closed besides is looked at by the next caller, a renamed one a week more."""
+        """End a stop. If the portal is also closed, the next caller tests it, a renamed one for another week."""
         portal = self._portals.named(fields.text("portal"))
         fields.nothing_else()
         started = self._portals.states.start(portal)

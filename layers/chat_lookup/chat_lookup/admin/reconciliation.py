@@ -1,7 +1,7 @@
-"""Records that are older than their secrets, as after PortalTable was restored to an earlier moment, made true again.
+"""Reconciles records that are older than their secrets, as after PortalTable was restored to an earlier moment.
 
 A refresh token is good for one refresh (bitrix24.md 3.4): the pair that an older record points to is spent, while the
-one that was saved last serves.
+one that was saved last is valid.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ _LEAST_FOR_ONE: Final = 3.0
 
 
 class Restoring:
-    """Safe to repeat: what agrees with its secret is only read."""
+    """Safe to repeat: a record that agrees with its secret is only read."""
 
     def __init__(
         self,
@@ -40,10 +40,10 @@ class Restoring:
         self._clock = clock
 
     def reconcile(self, deadline: Deadline) -> dict[str, object]:
-        """Point each record at what was saved last in its secret, as far as the time goes. Raises `StoreUnavailable`.
+        """Point each record at the newest version of its secret, while time is left. Raises `StoreUnavailable`.
 
-        Answers how many agreed, were moved, and are left for another run; and which are lost: their secret is gone,
-        because the portal was installed anew, uninstalled or forgotten since. Those wait for an administrator's visit.
+        Returns how many agreed, were moved, and are left for another run; and which are lost: their secret is gone,
+        because the portal was reinstalled, uninstalled or forgotten since. Those wait for an administrator's visit.
         """
         agreed, moved, left = 0, 0, 0
         lost: list[dict[str, str]] = []
@@ -66,7 +66,7 @@ class Restoring:
 
     def _move(self, portal: Portal, newest: Grant) -> None:
         host = newest.endpoint.host
-        # When it was renewed is not known: the older moment has the keepalive come too early rather than too late.
+        # When it was renewed is unknown: with the older moment the keepalive runs too early rather than too late.
         self._pointers.switch(
             portal.member_id, portal.token_version, newest.version, host, portal.refreshed_at, former=portal.domain
         )
@@ -77,7 +77,7 @@ class Restoring:
             self._portals.moved(replace(portal, domain=host))
 
     def _give_up(self, portal: Portal) -> None:
-        # A generation that nobody had: later ones than this record's were in use, and rows of theirs may be left.
+        # An unused generation: later ones than this record's were in use, and rows of theirs may be left.
         generation = int(self._clock.now() * 1000)
         waiting = replace(portal, state=PortalState.REAUTHORISE, state_code="", retry_at=0.0, generation=generation)
         self._facts.learn(waiting, "state", "state_code", "retry_at", "generation")

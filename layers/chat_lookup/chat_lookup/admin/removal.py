@@ -1,4 +1,4 @@
-"""Everything that is kept of one portal, removed: what opens it first, its record last."""
+"""Removes all stored data of one portal: its credentials first, its record last."""
 
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.credentials.grants import Tokens
@@ -8,7 +8,7 @@ from chat_lookup.portals.store import Portals
 
 
 class Forgetting:
-    """Safe to repeat: what is gone already is passed over."""
+    """Safe to repeat: data already removed is skipped."""
 
     def __init__(self, portals: Portals, keys: Keys, tokens: Tokens, cache: Cache) -> None:
         self._portals = portals
@@ -17,9 +17,9 @@ class Forgetting:
         self._cache = cache
 
     def forget(self, portal: Portal) -> dict[str, object]:
-        """Remove a portal; how many keys and cached rows went with it. Raises `StoreUnavailable`.
+        """Remove a portal; returns the numbers of its keys and cached rows. Raises `StoreUnavailable`.
 
-        A stop on the way leaves the record, to name the portal by once more.
+        After a failure in between the record remains, so that the command can name the portal again.
         """
         self._tokens.wipe(portal.secret_arn)
         keys = [self._keys.revoke(portal.member_id, key.key_id) for key in list(self._keys.of(portal.member_id))]

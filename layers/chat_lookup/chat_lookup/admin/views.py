@@ -1,4 +1,4 @@
-"""How operators see portals, applications and keys: everything but what opens them, and where that is kept."""
+"""Portals, applications and keys as operators see them: without credentials and the names of their secrets."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ _A_DAY = 24 * 3600.0
 
 
 def portal_shown(portal: Portal, now: float) -> dict[str, object]:
-    """A portal's record; for one that is reached by OAuth also whose grant it is, and how old (in days)."""
+    """A portal's record; with OAuth also the owner of the grant, and its age (in days)."""
     shown: dict[str, object] = {
         "member_id": portal.member_id,
         "domain": portal.domain,

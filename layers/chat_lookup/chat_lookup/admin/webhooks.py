@@ -54,10 +54,10 @@ class AdminWebhooks:
         }
 
     def _add(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
-        """Store a portal that is reached by an inbound webhook, after the portal itself admitted the webhook.
+        """Store a portal that is reached by an inbound webhook, after the portal accepted the webhook.
 
-        `application_token` is the one of a bot that was registered with a `bot_token`: the portal makes one up for it,
-        another one whenever the bot's is changed (bitrix24.md 5.3), so the one that is given is the only one.
+        `application_token` is the one of a bot that was registered with a `bot_token`: the portal generates it for that
+        bot, and a new one when the bot token changes (bitrix24.md 5.3), so the given one is the only one.
         """
         url = fields.text("webhook_url")
         register_webhook(self._telemetry.redactor, url)
@@ -69,9 +69,9 @@ class AdminWebhooks:
         default = fields.optional_flag("default")
         fields.nothing_else()
         if member_id is not None and not _MEMBER_ID.fullmatch(member_id):
-            raise InvalidRequest("member_id has characters or a length that are not admitted")
+            raise InvalidRequest("member_id has characters or a length that are not allowed")
         if application_token and member_id is None:
-            # The stand-in that a portal has without one stands in no event.
+            # Without it the member id is a substitute, which no event contains.
             raise InvalidRequest("application_token needs member_id, by which events name their portal")
         try:
             endpoint = Endpoint.from_webhook(url)
@@ -82,7 +82,7 @@ class AdminWebhooks:
         portal = Portal(
             member_id, endpoint.host, "", "", rate=rate, burst=burst, bot_id=bot_id, application_tokens=tokens
         )
-        # The portal admits the webhook before anything is kept, so that a mistyped one leaves no trace.
+        # The portal accepts the webhook before anything is stored, so that a mistyped one leaves nothing behind.
         scopes = self._scopes(portal, Grant(endpoint, "", bot_token), deadline)
         before = self._portals.read(member_id)
         arn, version = self._store(before, url, bot_token, deadline)
@@ -93,14 +93,14 @@ class AdminWebhooks:
         return portal_shown(saved, self._clock.now())
 
     def _secret(self, fields: Fields, name: str) -> str | None:
-        """A field that no line may ever show."""
+        """A field that is masked in every log line."""
         secret = fields.optional_text(name)
         if secret:
             self._telemetry.redactor.register(secret)
         return secret
 
     def _scopes(self, portal: Portal, grant: Grant, deadline: Deadline) -> frozenset[str]:
-        """What the webhook grants, as the portal says (bitrix24.md 1.17)."""
+        """The scopes that the webhook grants, as returned by the portal (bitrix24.md 1.17)."""
         try:
             granted = self._calls.call_with(grant, portal, "scope", {}, deadline).result
         except BitrixError as error:

@@ -1,4 +1,4 @@
-"""Which addresses a portal may have: public ones, and the few that a local run names (design 5, Trust).
+"""Checks the addresses of portals: public ones, and the few that a local run names (design 5, Trust).
 
 A portal's host comes from outside. Without this check it could name a machine of our own network.
 """
@@ -20,7 +20,7 @@ class AddressRefused(Exception):
 
 
 class Gate:
-    """Resolves hosts, and lets through what may be called: `local_hosts` names exact `host:port` exceptions."""
+    """Resolves hosts and returns the addresses that may be called; `local_hosts` are exact `host:port` exceptions."""
 
     def __init__(self, local_hosts: frozenset[str] = frozenset()) -> None:
         self._local_hosts = frozenset(each.lower() for each in local_hosts)
@@ -28,8 +28,8 @@ class Gate:
     def admitted(self, host: str, port: int, seconds: float) -> list[str]:
         """The addresses of a host that may be called, as IP literals, within `seconds`.
 
-        Whoever connects must use these and not the host's name: a second resolution may tell another story (DNS
-        rebinding). Raises `AddressRefused`, `TimeoutError`, `OSError` (no such host).
+        The caller must connect to these and not to the host's name: a second resolution may differ (DNS rebinding).
+         Raises `AddressRefused`, `TimeoutError`, `OSError` (no such host).
         """
         addresses = _resolved(host, port, seconds)
         name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -56,7 +56,7 @@ def is_public(address: str) -> bool:
 
 
 def _resolved(host: str, port: int, seconds: float) -> list[str]:
-    """Ask in a thread of its own: `getaddrinfo` knows no time-out, and a silent name server would outlive ours."""
+    """Resolve in a separate thread: `getaddrinfo` has no time-out, and may block longer than ours."""
     answers: SimpleQueue[list[str] | OSError] = SimpleQueue()
 
     def ask() -> None:

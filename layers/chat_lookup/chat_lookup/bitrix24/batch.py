@@ -1,4 +1,4 @@
-"""`batch`: up to fifty calls in one request, each with an outcome of its own (bitrix24.md 2.6)."""
+"""`batch`: up to fifty calls in one request, each with its own outcome (bitrix24.md 2.6)."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,19 +13,19 @@ BATCH: Final = "batch"
 MOST_COMMANDS: Final = 50
 
 _OK: Final = 200
-"""A batch answers so whatever became of its commands."""
+"""A batch has this status whatever the outcomes of its commands."""
 _LONGEST_COMMAND: Final = 8 * 1024
-"""Characters; the longest pair there can be takes 6,200, when each of its characters is encoded as twelve."""
+"""Characters; the longest possible pair takes 6,200, when each of its characters is encoded as twelve."""
 _METHOD: Final = re.compile(r"\w+(\.\w+)*", re.ASCII)
 _NOT_AS_IT_IS: Final = re.compile(r"\$.*\[|[\ud800-\udfff]", re.DOTALL)
-"""What may be a reference (see `Command.batchable`), and halves of characters, which no URL can hold."""
+"""What may be a reference (see `Command.batchable`), and halves of surrogate pairs, which no URL can contain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A call of one method, alone or within a batch; `repr` leaves the parameters out, a bot's token may be among them.
+    """A call of one method, alone or within a batch; `repr` omits the parameters, which may contain a bot's token.
 
-    Raises `ValueError` for what is no method's name.
+    Raises `ValueError` for an invalid method name.
     """
 
     method: str
@@ -37,18 +37,18 @@ class Command:
 
     @property
     def batchable(self) -> bool:
-        """Whether a batch carries this call as it is; if not, it has to be made alone.
+        """Whether this call can be sent in a batch unchanged; if not, it must be sent alone.
 
-        Wherever `$result[key]` stands in a parameter of a command, the platform puts an earlier command's result in
-        its place, and nothing escapes it: the URL encoding is undone before. Its own source (evidence, no contract)
-        does so inside longer text, in any case, and with the other containers, `$time[…]` for one. So whatever has a
-        `$` somewhere before a `[` is not sent in a batch. Nor are batches themselves and what is too long.
+        The platform replaces `$result[key]` in a parameter with an earlier command's result, and it cannot be escaped:
+        the URL encoding is decoded before. Its own source (evidence, no contract) does so inside longer text, in any
+        case, and with the other containers, such as `$time[…]`. So a parameter with a `$` anywhere before a `[` is not
+        sent in a batch. Neither are batches themselves and commands that are too long.
         """
         return _text(self) is not None
 
 
 Outcome: TypeAlias = Answer | BitrixError | None
-"""What became of a command; None: it was never run."""
+"""The outcome of a command; None: it was never run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class BatchAnswer:
     """The outcomes of a batch in the order of its commands, and what it cost as a whole.
 
     An outcome's `time` is that of its command, its `elapsed` the whole batch's. Some portals bill the method `batch`
-    instead of the methods in it: then `time` says so (bitrix24.md 9, row 9).
+    instead of the methods in it: `time` then holds those seconds (bitrix24.md 9, row 9).
     """
 
     outcomes: tuple[Outcome, ...]
@@ -79,15 +79,15 @@ def encoded(commands: Sequence[Command]) -> dict[str, object]:
 
 
 def read_batch(answer: Answer, commands: Sequence[Command], asked: Asked) -> BatchAnswer | BitrixError:
-    """Every command's outcome, or PROTOCOL for all of them if anything in the answer cannot be told apart.
+    """Every command's outcome, or PROTOCOL for all of them if the reply is ambiguous.
 
     A key in both containers is an error. One that is present with null is a result, one in neither was never run.
     """
     keys = _keys(len(commands))
-    said = answer.result if isinstance(answer.result, dict) else {}
-    results, errors, times = (_by_key(said.get(part)) for part in ("result", "result_error", "result_time"))
-    if "result" not in said or results is None or errors is None or not {*results, *errors} <= set(keys):
-        # A result under a key that nobody gave may be the answer to any of the commands.
+    containers = answer.result if isinstance(answer.result, dict) else {}
+    results, errors, times = (_by_key(containers.get(part)) for part in ("result", "result_error", "result_time"))
+    if "result" not in containers or results is None or errors is None or not {*results, *errors} <= set(keys):
+        # A result under an unknown key may belong to any of the commands.
         return BitrixError(
             "PROTOCOL", _OK, method=BATCH, description="not the outcomes of these commands", webhook=asked.is_webhook
         )
@@ -96,26 +96,26 @@ def read_batch(answer: Answer, commands: Sequence[Command], asked: Asked) -> Bat
         time = times.get(key) if times else None
         error = _refusal(errors.get(key), time, asked, command.method)
         if error is None and key in results:
-            return Answer(results[key], operating_time(time), answer.elapsed, _pages(said, key))
+            return Answer(results[key], operating_time(time), answer.elapsed, _pages(containers, key))
         return error
 
     return BatchAnswer(tuple(map(outcome, keys, commands)), answer.time, answer.elapsed)
 
 
-def _pages(said: Mapping[str, object], key: str) -> dict[str, object]:
-    """What a list's result tells besides, each in a container of its own."""
-    containers = {name: _by_key(said.get(f"result_{name}")) or {} for name in ("next", "total")}
-    return {name: container[key] for name, container in containers.items() if key in container}
+def _pages(containers: Mapping[str, object], key: str) -> dict[str, object]:
+    """A list's `next` and `total`, each in its own container."""
+    by_name = {name: _by_key(containers.get(f"result_{name}")) or {} for name in ("next", "total")}
+    return {name: container[key] for name, container in by_name.items() if key in container}
 
 
-def _refusal(said: object, time: object, asked: Asked, method: str) -> BitrixError | None:
-    """A command's error: an object like a call's own, or its code alone; there is no status in a batch (7.0)."""
-    body = said if isinstance(said, Mapping) and "error" in said else {"error": said}
+def _refusal(error: object, time: object, asked: Asked, method: str) -> BitrixError | None:
+    """A command's error: an object like a single call's, or its code alone; a batch has no status per command (7.0)."""
+    body = error if isinstance(error, Mapping) and "error" in error else {"error": error}
     return error_in({"time": time, **body}, _OK, asked, method)
 
 
 def _by_key(container: object) -> dict[str, object] | None:
-    """A container by our keys; a list holds what stands under 0, 1, 2 and so on, and is PHP's empty map, too."""
+    """A container by our keys; a list holds the values of the keys 0, 1, 2 and so on, and is PHP's empty map, too."""
     if isinstance(container, list):
         return dict(zip(_keys(len(container)), container, strict=True))
     if container is None:
@@ -128,7 +128,7 @@ def _keys(count: int) -> list[str]:
 
 
 def _text(command: Command) -> str | None:
-    """A command as `method?query`; None if a batch does not carry it as it is."""
+    """A command as `method?query`; None if it is not `batchable`."""
     pairs = [pair for name, value in command.params.items() for pair in _flat(name, value)]
     if command.method.casefold() == BATCH or any(_NOT_AS_IT_IS.search(part) for pair in pairs for part in pair):
         return None
@@ -137,7 +137,7 @@ def _text(command: Command) -> str | None:
 
 
 def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
-    """A parameter as PHP's `http_build_query` takes it apart: `select[0]` and its value, nothing for null."""
+    """A parameter flattened like PHP's `http_build_query`: `select[0]` and its value, nothing for null."""
     if isinstance(value, Mapping | list | tuple):
         items = value.items() if isinstance(value, Mapping) else enumerate(value)
         for key, item in items:

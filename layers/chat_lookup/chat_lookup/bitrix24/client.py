@@ -50,7 +50,7 @@ class Bitrix24Client:
         """Call a method once; nothing is repeated and no redirect is followed.
 
         The answer comes within the deadline and, once connected, within `read_seconds`. Raises `BitrixError` for
-        whatever is not a result, and `ValueError` for what is no method's name.
+        anything but a result, and `ValueError` for an invalid method name.
         """
         command = Command(method, params)
         started = self._clock.now()
@@ -58,7 +58,7 @@ class Bitrix24Client:
         elapsed = self._clock.now() - started
         outcome = read_reply(reply, endpoint, method, elapsed) if isinstance(reply, Reply) else reply
         if isinstance(outcome, BitrixError):
-            # Raised here and not where it was found: nothing that quotes the URL is near, nor hangs on as its context.
+            # Raised here and not where it was found: no local variable here and no context of the error quotes the URL.
             raise outcome
         return outcome
 
@@ -70,7 +70,7 @@ class Bitrix24Client:
         *,
         read_seconds: float = BATCH_READ_SECONDS,
     ) -> BatchAnswer:
-        """Call up to fifty methods in one request, once; what becomes of each stands in the answer.
+        """Call up to fifty methods in one request, once; the answer contains the outcome of each.
 
         Raises `BitrixError` for a batch that failed as a whole, and `ValueError`, before anything is sent, for commands
         that `encoded` refuses.
@@ -84,7 +84,7 @@ class Bitrix24Client:
     def _exchange(
         self, endpoint: Endpoint, command: Command, deadline: Deadline, read_seconds: float
     ) -> Reply | BitrixError:
-        """The portal's reply, or what kept it from coming."""
+        """The portal's reply, or the error that prevented it."""
         params = command.params
         if endpoint.auth is not None:
             # In the body it stays out of access logs (bitrix24.md 2.2).

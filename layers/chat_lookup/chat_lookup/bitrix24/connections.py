@@ -1,7 +1,7 @@
-"""One pool of TLS connections that go only where they may and never outlive their time.
+"""One pool of TLS connections that connect to checked addresses only and end by their deadline.
 
-urllib3's own time-outs bound each read of the socket: a server that drips bytes could hold a call for ever. Here a
-socket carries a deadline, and every read and write shrinks to what is left of it.
+urllib3's own time-outs bound each read of the socket: a server that sends single bytes could hold a call for ever. Here
+a socket has a deadline, and the time left bounds every read and write.
 """
 
 import logging
@@ -58,7 +58,7 @@ def _tls(ca_pem: str) -> ssl.SSLContext:
 
 
 class _TimedSocket(ssl.SSLSocket):
-    """A TLS socket, all reads and writes of which end by `deadline`."""
+    """A TLS socket whose reads and writes end by `deadline`."""
 
     deadline: Deadline | None = None
 
@@ -76,7 +76,7 @@ class _TimedSocket(ssl.SSLSocket):
 
 
 class _Connection(HTTPSConnection):
-    """Connects to an address that the gate admitted, while TLS checks the host's name as ever.
+    """Connects to an address that the gate accepted, while TLS checks the host's name as usual.
 
     urllib3 sets `timeout` twice for each request: to the time for connecting and sending, then to the time for reading.
     """
@@ -90,8 +90,8 @@ class _Connection(HTTPSConnection):
     def is_connected(self) -> bool:
         """Whether the connection may be used again.
 
-        A function is frozen between invocations, and so are its connections: what lies between forgets them without
-        a word, and a request on them would wait in vain.
+        A function is frozen between invocations, and so are its connections: devices on the way drop them without
+        notice, and a request on them would time out.
         """
         fresh = self._stale_after is not None and self._stale_after.left() > 0
         return fresh and super().is_connected
@@ -101,7 +101,7 @@ class _Connection(HTTPSConnection):
         super().connect()
 
     def request(self, *args: Any, **options: Any) -> None:
-        # Sending on a new connection shares the time of connecting, so that both together keep to it.
+        # Sending on a new connection shares the time-out of connecting: it bounds both together.
         self._set_deadline(self._opening or self._by_timeout())
         self._opening = None
         super().request(*args, **options)

@@ -1,4 +1,4 @@
-"""Where a portal's REST API answers, with what opens it, and which servers may authorise (bitrix24.md 2.1, 3.3).
+"""The address of a portal's REST API with its credentials, and the authorisation servers (bitrix24.md 2.1, 3.3).
 
 The address of a webhook is a secret.
 """
@@ -54,11 +54,11 @@ class Endpoint:
 
     @property
     def is_webhook(self) -> bool:
-        """Whether the address itself is what opens the portal."""
+        """Whether the address itself is the credential."""
         return self.auth is None
 
     def redacted(self, text: str) -> str:
-        """`text` without the secrets of this endpoint, which a portal may well quote in what it says."""
+        """`text` without the secrets of this endpoint, which a portal may quote in its replies."""
         code = _WEBHOOK_PATH.fullmatch(urlsplit(self.base_url).path)
         for secret in (self.auth, code and code[1]):
             if secret:
@@ -72,10 +72,10 @@ class Endpoint:
 def _checked_host(url: str) -> None:
     """Raise `ValueError` unless the URL is https with a plain host, and with neither user, query nor fragment.
 
-    What `urlsplit` raises quotes parts of the URL, hence the detour: no foreign exception may hang on to ours.
+    Errors of `urlsplit` quote parts of the URL, so they must not become the context of ours.
     """
     if len(url) > _LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
-        # Else urlsplit drops tabs and line ends without a word, and a host that looks like another gets through.
+        # Else urlsplit drops tabs and line ends silently, and a host that looks like another is accepted.
         raise ValueError("the address must be printable ASCII (a host with other letters in its xn-- form)")
     try:
         parts = urlsplit(url)
@@ -125,7 +125,7 @@ def portal_endpoint(client_endpoint: str, local_hosts: frozenset[str]) -> str | 
     """A portal's `client_endpoint`, its host in lower case: `https://{host}/rest/`. None for any other address.
 
     The host is an ordinary DNS name on the usual port; others, and ports, are for `local_hosts` only. Whether the name
-    leads to a public address is seen when it is called (`address_guard.Gate`).
+    resolves to a public address is checked when it is called (`address_guard.Gate`).
     """
     found = _CLIENT_ENDPOINT.fullmatch(client_endpoint)
     if not found:

@@ -1,11 +1,11 @@
 """Every error of the platform as data: the table of bitrix24.md 7.1 with the corrections of its section 9.
 
-What has no code of the platform's own carries a name of ours: TRANSPORT (network, TLS), TIMEOUT, PORTAL_RENAMED (a
+Errors without a code of the platform have a name of ours: TRANSPORT (network, TLS), TIMEOUT, PORTAL_RENAMED (a
 redirect), NOT_JSON, PROTOCOL (neither result nor error, or a result that cannot be read), HTTP_4XX and HTTP_5XX (a
 status without a code), EMPTY (the empty code), ADDRESS_REFUSED (our own check of addresses), OTHER (a code that no row
-knows). The document's row `result: null` is no error: `results.chat_id_from` answers None for it.
+knows). The document's row `result: null` is no error: `results.chat_id_from` returns None for it.
 
-Rows that the document has not: its sections name the code, or a page of the vendor's does, which the meaning names.
+For rows that the document's table lacks, its sections name the code, or a page of the vendor, which the meaning names.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,32 +15,32 @@ from typing import Final
 
 
 class ErrorClass(StrEnum):
-    """What an error means for whoever called; what a caller of ours gets follows from it (design 6)."""
+    """What an error means for the call; the error that our callers receive follows from it (design 6)."""
 
     RETRY = "retry"
     """The same request may succeed in a moment."""
     LIMIT = "limit"
     """A limit is used up: the same request succeeds later."""
     REFRESH = "refresh"
-    """The access token is no longer good: refresh it, then ask once more."""
+    """The access token is no longer valid: refresh it, then retry once."""
     REAUTHORISE = "reauthorise"
     """The grant is dead: an administrator has to open the application."""
     PORTAL = "portal"
-    """The whole portal admits nothing until its state changes."""
+    """The whole portal refuses every request until its state changes."""
     UNINSTALLED = "uninstalled"
     """The application is not installed in this portal."""
     OBJECT = "object"
-    """This chat or user is closed to us; the portal is well."""
+    """This chat or user is not accessible to us; the portal works."""
     CONFIG = "config"
-    """Our application, its keys, scopes or code need mending."""
+    """Our application, its keys, scopes or code must be corrected."""
     CALLER = "caller"
-    """The input was refused, for good."""
+    """The input was refused; a retry cannot succeed."""
     NOT_FOUND = "not_found"
     """What was asked for does not exist."""
 
 
 class Where(StrEnum):
-    """Families of methods in which a code has one meaning; `FAMILIES` says which methods belong."""
+    """Families of methods in which a code has one meaning; `FAMILIES` lists their methods."""
 
     AUTH_SERVER = "authorisation server"
     APP_INFO = "app.info"
@@ -76,18 +76,18 @@ FAMILIES: Final[dict[Where, tuple[str, ...]]] = {
     Where.REST3: ("*",),
     Where.ANY: ("*",),
 }
-"""Methods of a family, folded, `*` for any ending; a narrower family stands before a wider one.
+"""Methods of a family, folded, `*` for any ending; a narrower family comes before a wider one.
 
-The authorisation server has no methods: calls there are named `oauth/token` and `oauth/app.info`. REST 3 is told by
-the prefix of its codes, not by its methods.
+The authorisation server has no methods: calls there are named `oauth/token` and `oauth/app.info`. REST 3 is
+recognised by the prefix of its codes, not by its methods.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
-    """One code and what it means there. `code` is spelled as documented and serves as the metric's dimension.
+    """One code and its meaning in a family. `code` is spelled as documented and is the value of the metric's dimension.
 
-    `statuses` are the documented ones, empty for any: they decide only where one code means two things.
+    `statuses` are the documented ones, empty for any: they decide only where one code has two meanings.
     """
 
     code: str
@@ -116,10 +116,10 @@ _PORTAL, _UNINSTALLED, _OBJECT = ErrorClass.PORTAL, ErrorClass.UNINSTALLED, Erro
 _CONFIG, _CALLER, _NOT_FOUND = ErrorClass.CONFIG, ErrorClass.CALLER, ErrorClass.NOT_FOUND
 
 _V2: Final = (400, 403)
-"""The pages of imbot.v2 never say which of the two (bitrix24.md 1.3)."""
+"""The pages of imbot.v2 never state which of the two (bitrix24.md 1.3)."""
 
 _WHATEVER: Final = (*range(400, 600), *range(400))
-"""Every status: these rows stand before those of a wider family that have the same one."""
+"""Every status: these rows come before those of a wider family with the same one."""
 
 _PREFIX: Final[Mapping[Where, str]] = {Where.REST3: "BITRIX_REST_V3_EXCEPTION_"}
 
@@ -137,7 +137,7 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("HTTP_4XX", _PORTAL, (404,), "portal not found"),
         ("OTHER HTTP_4XX", _RETRY, (429,), "too many requests: of all portals, not of this one"),
         ("HTTP_5XX NOT_JSON", _RETRY, (), "server trouble, or a page in front of the server"),
-        # What the server's documents do not name says nothing about our grant or keys (bitrix24.md 3.6).
+        # An error that the server's documents do not name is no verdict on our grant or keys (bitrix24.md 3.6).
         ("100 0 EMPTY ERROR_CORE OTHER HTTP_4XX", _RETRY, _WHATEVER, "an answer that means nothing there"),
     ),
     Where.APP_INFO: (
@@ -273,7 +273,7 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("NOT_JSON PROTOCOL", _RETRY, (), "an answer that cannot be understood"),
         ("ADDRESS_REFUSED", _CONFIG, (), "the portal's host has no public address"),
         # Without a code that a row knows, the status decides (bitrix24.md 7.2, point 5).
-        # Under 401 that is an outage and never a dead token: those have documented codes.
+        # Under 401 this is an outage and never a dead token, which has documented codes.
         ("OTHER HTTP_4XX", _RETRY, (401,), "not authorised, for a reason that is not documented"),
         ("OTHER HTTP_4XX", _OBJECT, (403,), "no access"),
         ("OTHER HTTP_4XX", _CONFIG, (404,), "no such address or method"),

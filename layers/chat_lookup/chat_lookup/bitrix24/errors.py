@@ -1,4 +1,4 @@
-"""What went wrong between us and a portal: one exception, classified by the table (bitrix24.md 7.2, design 6)."""
+"""A failed call of a portal: one exception, classified by the table (bitrix24.md 7.2, design 6)."""
 
 import re
 from typing import Final
@@ -19,7 +19,7 @@ _METHODS_ONLY: Final = frozenset({ErrorClass.REFRESH, ErrorClass.OBJECT, ErrorCl
 
 _OTHER: Final = "OTHER"
 _PLAN_ENDED: Final = re.compile(r"(?i)licen[sc]e|portal_blocked|payment|subscription|tariff")
-"""An undocumented code with one of these words in it speaks of the portal's plan, as PAYMENT_REQUIRED does."""
+"""An undocumented code with one of these words in it is about the portal's plan, like PAYMENT_REQUIRED."""
 _ACCESS_DENIED: Final = "ACCESS_DENIED"
 _NO_USER: Final = re.compile(r"(?i)can.{0,5}t be authori[sz]ed")
 """ACCESS_DENIED with such a text is about the user of the grant, not about the plan: the one code whose text counts
@@ -39,8 +39,8 @@ _BY_CODE: Final = _by_code()
 def classify(method: str, code: str, status: int) -> ErrorRow:
     """The row for an error that `method` answered with `code` under an HTTP `status` (0: none).
 
-    Codes are compared folded, in the narrowest family that knows them; the status decides only between rows of one
-    code, and for codes that no row knows (`OTHER`). Total: there is a row for everything.
+    Codes are compared folded, in the narrowest family that has them; the status decides only between rows of one
+    code, and for codes that no row has (`OTHER`). Total: there is a row for everything.
     """
     method = method.casefold()
     known = [row for row in _BY_CODE.get(code.strip().casefold() or "empty", ()) if row.covers(method)]
@@ -49,7 +49,7 @@ def classify(method: str, code: str, status: int) -> ErrorRow:
 
 
 def _class_of(row: ErrorRow, code: str, description: str) -> ErrorClass:
-    """The row's class, but for what only the code's words or the text tell."""
+    """The row's class, except where the words of the code or the text decide."""
     if row.code == _OTHER and _PLAN_ENDED.search(code):
         return ErrorClass.PORTAL
     if row.code == _ACCESS_DENIED and row.error_class is ErrorClass.PORTAL and _NO_USER.search(description):
@@ -64,17 +64,17 @@ def _mismatch(row: ErrorRow, status: int) -> int:
 
 
 class BitrixError(Exception):
-    """A call that brought no result: what the portal said, or why it said nothing.
+    """A call without a result: the portal's error, or why there was no reply.
 
     `code` is the portal's own, as sent (at most 64 characters), or the name of a row of ours; `metric_code` is one of
     `METRIC_CODES`; `status` is HTTP's, 0 where there was none; `description` is for the log only; `reset_at` is the
     Unix time at which an operating budget is freed, if the portal named it (bitrix24.md 6.2), and `retry_at` the one
-    before which it does not want to be asked again (`Retry-After`). `unreached` says that no connection came about:
-    whatever was asked, it was not done. `too_many` says that the portal refused the request for the number of requests,
-    in whatever form: it was not done either (bitrix24.md 6.1, 7.2).
+    before which it must not be called again (`Retry-After`). `unreached`: no connection was made, so the request was
+    not carried out. `too_many`: the portal refused the request for the number of requests, in any form, so it was not
+    carried out either (bitrix24.md 6.1, 7.2).
 
-    What makes no sense where it was said is a matter of configuration. With `webhook=True` that is a bad token: there
-    is nothing to refresh or to grant again. From the authorisation server it is whatever speaks of a method's call.
+    An error that makes no sense in its place is classified as configuration. With `webhook=True` that is a bad token:
+    there is nothing to refresh or to grant again. From the authorisation server it is any error about a method's call.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class BitrixError(Exception):
         self.description = description[:_LONGEST_DESCRIPTION]
         self.reset_at = reset_at
         self.retry_at = retry_at
-        # The other limit speaks of one method's seconds, and of no other request (6.2).
+        # The other limit is on one method's seconds, and affects no other request (6.2).
         self.too_many = self.error_class is ErrorClass.LIMIT and row.code != _SPENT
         self.unreached = unreached
         super().__init__(f"{self.metric_code}, status {status}: {row.meaning}")

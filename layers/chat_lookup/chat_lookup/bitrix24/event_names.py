@@ -6,7 +6,7 @@ from typing import Final
 
 
 class EventKind(StrEnum):
-    """What happened, whichever API told it. OTHER is an event that we do not know; it is kept all the same."""
+    """What happened, in either API. OTHER is an unknown event; it is processed all the same."""
 
     MESSAGE_ADD = "message_add"
     MESSAGE_UPDATE = "message_update"

@@ -1,6 +1,6 @@
-"""One request and its reply over a pool of connections: no redirect, no repetition, an end in time.
+"""One request and its reply over a pool of connections: no redirect, no retry, an end by the deadline.
 
-What keeps a reply from coming is told in words of ours, which quote nothing: urllib3's exceptions hold the URL.
+Failures have descriptions of ours, which quote nothing: urllib3's exceptions contain the URL.
 """
 
 import re
@@ -25,8 +25,8 @@ USER_AGENT: Final = "bitrix24-chat-lookup/0.1.0"
 READ_SECONDS: Final = 10.0
 
 LONGEST_RETRY_AFTER: Final = 600.0
-"""Seconds of a `Retry-After` that are believed: as long as the circuit's longest pause. One odd answer, of a proxy in
-front of the portal, must not close a portal for longer (design 10)."""
+"""Seconds of a `Retry-After` that are accepted: as long as the circuit breaker's longest pause. One odd reply, of a
+proxy in front of the portal, must not close a portal for longer (design 10)."""
 
 _SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
 _CONNECT_SECONDS: Final = 3.0
@@ -40,7 +40,7 @@ _LATE: Final[_Failure] = ("TIMEOUT", "no answer in time")
 _NO_ADDRESS, _NO_CONNECTION, _NO_TIME = "dns", "connect", "no time left"
 _OVER: Final[_Failure] = ("TIMEOUT", _NO_TIME)
 _UNREACHED: Final = frozenset({_NO_ADDRESS, _NO_CONNECTION, _NO_TIME})
-"""Descriptions of what ended before there was a connection."""
+"""Descriptions of failures before there was a connection."""
 
 _FAILURES: Final[tuple[tuple[type[Exception], _Failure], ...]] = (
     (AddressRefused, ("ADDRESS_REFUSED", "no public address")),
@@ -51,7 +51,7 @@ _FAILURES: Final[tuple[tuple[type[Exception], _Failure], ...]] = (
     (SSLError, ("TRANSPORT", "tls")),
     (HTTPError, ("TRANSPORT", "connection broken")),
 )
-"""What can go wrong on the way; a kind stands before those that it is a kind of."""
+"""Failures of a request; a subclass comes before its base class."""
 
 
 class Wire:
@@ -81,7 +81,7 @@ class Wire:
     def get(
         self, url: str, method: str, deadline: Deadline, *, read_seconds: float = READ_SECONDS
     ) -> Reply | BitrixError:
-        """The reply to a GET, or what kept it from coming. `method` names the call in the error."""
+        """The reply to a GET, or the error that prevented it. `method` names the call in the error."""
         return self._send("GET", url, method, deadline, read_seconds, self._headers, None)
 
     def post(
@@ -94,10 +94,10 @@ class Wire:
         *,
         read_seconds: float = READ_SECONDS,
     ) -> Reply | BitrixError:
-        """The reply to a POST, or what kept it from coming.
+        """The reply to a POST, or the error that prevented it.
 
-        It comes within the deadline and, once connected, within `read_seconds`. Whoever raises the error has neither
-        the URL nor the body among his local variables, nor a foreign exception as its context.
+        It comes within the deadline and, once connected, within `read_seconds`. The error is returned, so that the
+        frame that raises it has neither the URL nor the body among its variables, and no exception as its context.
         """
         headers = {**self._headers, "Content-Type": content_type}
         return self._send("POST", url, method, deadline, read_seconds, headers, body.encode())
@@ -149,7 +149,7 @@ def retry_at(headers: Mapping[str, str], now: float) -> float | None:
         until = _date(text)
         if until is None:
             return None
-        # Both dates are the sender's, so that a clock that differs from ours does not count.
+        # Both dates are the sender's, so that a difference between its clock and ours does not matter.
         sent = _date(headers.get("Date", ""))
         seconds = until - (now if sent is None else sent)
     return now + min(max(0.0, seconds), LONGEST_RETRY_AFTER)
@@ -158,7 +158,7 @@ def retry_at(headers: Mapping[str, str], now: float) -> float | None:
 def _date(text: str) -> float | None:
     with suppress(ValueError, TypeError, OverflowError, IndexError):
         moment = parsedate_to_datetime(text)
-        # HTTP's dates are all UTC (RFC 9110 5.6.7); one of its forms does not say so.
+        # HTTP's dates are all UTC (RFC 9110 5.6.7); one of its forms does not state it.
         return (moment if moment.tzinfo else datetime.combine(moment.date(), moment.time(), UTC)).timestamp()
     return None
 
@@ -169,7 +169,7 @@ def _failed(failure: _Failure, method: str) -> BitrixError:
 
 
 def _body_of(response: BaseHTTPResponse) -> bytes:
-    """The body; nothing if it is too long, so that it counts as not readable."""
+    """The body; empty if it is too long, so that it counts as unreadable."""
     body = response.read(_LARGEST_BODY + 1)
     if len(body) > _LARGEST_BODY:
         response.close()

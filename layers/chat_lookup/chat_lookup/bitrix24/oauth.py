@@ -21,15 +21,15 @@ from chat_lookup.bitrix24.responses import Reply, read_object
 from chat_lookup.clock import Clock, Deadline
 
 METHOD: Final = "oauth/token"
-"""How asking for a pair is called in errors and metrics."""
+"""The method name of a request for a pair in errors and metrics."""
 _SENDABLE: Final = re.compile(r"(?! )[ -~]{1,4096}(?<! )")
-"""What the server issued is kept and sent back as it came."""
+"""What the server issued is stored and sent back unchanged."""
 _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 LIFETIME: Final = 3600.0
-"""Seconds that an access token lives where the answer does not say (bitrix24.md 3.4)."""
+"""Seconds that an access token is valid where the reply does not contain it (bitrix24.md 3.4)."""
 _LONGEST_LIFE: Final = 24 * 3600.0
-"""An hour is documented; what a server's clock or units say beyond a day is not believed."""
+"""An hour is documented; a longer lifetime than a day, from a wrong clock or unit, is cut to a day."""
 _STATUS: Final = re.compile(r"[A-Za-z]{1,8}")
 _SCOPE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _MOST_SCOPES: Final = 200
@@ -40,7 +40,7 @@ class TokenPair:
     """Access to one portal for one user, and the single-use token that renews it.
 
     `expires_at` is Unix time by our clock; `client_endpoint` is `https://{host}/rest/`; `server` is the `host[:port]`
-    to renew at; `user_id` is whose permissions these are; `status` is the application's letter (bitrix24.md 3.1).
+    to renew at; `user_id` is the user with these permissions; `status` is the application's letter (bitrix24.md 3.1).
     """
 
     access_token: str = field(repr=False)
@@ -61,11 +61,11 @@ def pair_from(
     local_hosts: frozenset[str],
     portals: frozenset[str] = frozenset(),
 ) -> TokenPair | BitrixError:
-    """A portal's first pair, in an answer of `server` to what was asked at `asked_at` (Unix time by our clock).
+    """A portal's first pair, in a reply of `server` to a request at `asked_at` (Unix time by our clock).
 
     `local_hosts` may be servers and portals, `portals` only the latter, whatever their names and ports.
 
-    An error instead if a field is missing or not what it should be: PROTOCOL, or ADDRESS_REFUSED for the portal's
+    Returns an error if a field is missing or malformed: PROTOCOL, or ADDRESS_REFUSED for the portal's
     address. `domain` is not read: here it names the authorisation server (bitrix24.md 3.5).
     """
     access_token, refresh_token = _token(answer.get("access_token")), _token(answer.get("refresh_token"))
@@ -99,9 +99,9 @@ def successor(
 ) -> TokenPair | BitrixError:
     """The pair that `former` was spent for; the rest as for `pair_from`.
 
-    A field that is missing or malformed keeps the former pair's value, because the one token that came must not be lost
-    for it (bitrix24.md 3.4, 3.5). A pair that came without an access token has expired when it comes. PROTOCOL only if
-    neither token came.
+    A field that is missing or malformed keeps the former pair's value, because the one token received must not be lost
+    (bitrix24.md 3.4, 3.5). A pair without an access token is expired from the start. PROTOCOL only if neither token was
+    received.
     """
     access_token, refresh_token = _token(answer.get("access_token")), _token(answer.get("refresh_token"))
     if not (access_token or refresh_token):
@@ -121,19 +121,19 @@ def successor(
 
 
 def _server(answer: Mapping[str, object], asked: str, local_hosts: frozenset[str]) -> str:
-    """A stray server (bitrix24.md 3.2) must not cost the pair: the one that just answered renews it, too."""
+    """An unknown server (bitrix24.md 3.2) must not cost the pair: the one that just replied renews it, too."""
     named = answer.get("server_endpoint")
     return (server_in(named, local_hosts) if isinstance(named, str) else None) or asked
 
 
 def _token(value: object) -> str | None:
-    """A token in an answer, without the white space around it: it is opaque, and kept however odd it looks."""
+    """A token in a reply, without the white space around it: it is opaque, and stored in any form."""
     text = value.strip() if isinstance(value, str) else ""
     return text if _SENDABLE.fullmatch(text) else None
 
 
 def _portal_endpoint(value: object, hosts: frozenset[str]) -> str | None:
-    """The portal's address in its one form, where the answer has it without the last slash or with another scheme."""
+    """The portal's address in its one form, where the reply has it without the last slash or with another scheme."""
     if not isinstance(value, str):
         return None
     scheme, mark, rest = value.strip().rpartition("://")
@@ -169,13 +169,13 @@ def _matching(pattern: re.Pattern[str], value: object) -> str | None:
 __all__ = ["DEFAULT_SERVER", "METHOD", "SERVERS", "Application", "AuthorisationServer", "TokenPair"]
 
 _GRANT_FIELDS: Final[Mapping[str, str]] = {"refresh_token": "refresh_token", "authorization_code": "code"}
-"""Where each type of grant goes."""
+"""The form field of each type of grant."""
 
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _POST_NOT_ADMITTED: Final = 405
 _PERHAPS_NOT_ADMITTED: Final = frozenset({400, 404})
-_SAYS_NOTHING: Final = frozenset({"OTHER", "EMPTY", "HTTP_4XX", "NOT_JSON", "invalid_request"})
-"""Errors that may as well mean that our form was never read; `invalid_request` says so itself: fields are missing."""
+_INCONCLUSIVE: Final = frozenset({"OTHER", "EMPTY", "HTTP_4XX", "NOT_JSON", "invalid_request"})
+"""Errors that may also mean that our form was never read; `invalid_request` means missing fields."""
 
 _MASK: Final = "***"
 
@@ -191,7 +191,7 @@ class Application:
 class AuthorisationServer:
     """Asks for token pairs over the client's own pool of connections: `Bitrix24Client.wire`.
 
-    The wire's local hosts are admitted beside the closed list of servers. Safe to share between threads.
+    The wire's local hosts are accepted beside the closed list of servers. Safe to share between threads.
     """
 
     def __init__(self, clock: Clock, wire: Wire) -> None:
@@ -218,17 +218,17 @@ class AuthorisationServer:
         deadline: Deadline,
         former: TokenPair | None = None,
     ) -> TokenPair:
-        """A new pair for a refresh token, which is spent by it (bitrix24.md 3.4); `former` is the pair that it is of.
+        """A new pair for a refresh token, which is spent by it (bitrix24.md 3.4); `former` is the pair that it is in.
 
-        Waits for the answer to the deadline: a pair may be issued as long as that takes.
-        Raises `BitrixError` of the authorisation server's family, PROTOCOL if the answer is none of its kind.
+        Waits for the reply until the deadline: a pair may be issued as late as that.
+        Raises `BitrixError` of the authorisation server's family, PROTOCOL if the reply is malformed.
         """
         outcome = self._ask(server, _Form(application, "refresh_token", refresh_token), deadline, former)
         del refresh_token, former  # a traceback that shows variables must not show these
         return _settled(outcome)
 
     def exchange(self, server: str, application: Application, code: str, deadline: Deadline) -> TokenPair:
-        """The first pair, for a code that lives 30 s (bitrix24.md 3.3). Raises as `refresh` does."""
+        """The first pair, for a code that is valid for 30 s (bitrix24.md 3.3). Raises as `refresh` does."""
         outcome = self._ask(server, _Form(application, "authorization_code", code), deadline, None)
         del code  # as above
         return _settled(outcome)
@@ -244,8 +244,8 @@ class AuthorisationServer:
         asked_at = self._clock.now()
         reply = self._wire.post(url, form.encoded, _FORM_TYPE, METHOD, deadline, read_seconds=inf)
         answer = _read(reply, form)
-        if isinstance(answer, BitrixError) and _says_that_post_is_not_admitted(answer):
-            # The documented way (bitrix24.md 3.4), and the second choice: it puts secrets into a URL.
+        if isinstance(answer, BitrixError) and _may_refuse_post(answer):
+            # The documented request (bitrix24.md 3.4) is the second choice: it puts secrets into a URL.
             asked_at = self._clock.now()
             answer = _read(self._wire.get(f"{url}?{form.encoded}", METHOD, deadline, read_seconds=inf), form)
         if isinstance(answer, BitrixError):
@@ -258,7 +258,7 @@ class AuthorisationServer:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What is sent; as `responses.Asked` it keeps its secrets out of errors."""
+    """The form that is sent; as `responses.Asked` it removes its secrets from errors."""
 
     application: Application
     grant_type: str
@@ -289,18 +289,18 @@ def _read(reply: Reply | BitrixError, form: _Form) -> dict[str, object] | Bitrix
     return read_object(reply, form, METHOD) if isinstance(reply, Reply) else reply
 
 
-def _says_that_post_is_not_admitted(error: BitrixError) -> bool:
+def _may_refuse_post(error: BitrixError) -> bool:
     if error.status == _POST_NOT_ADMITTED:
         return True
-    return error.status in _PERHAPS_NOT_ADMITTED and error.metric_code in _SAYS_NOTHING
+    return error.status in _PERHAPS_NOT_ADMITTED and error.metric_code in _INCONCLUSIVE
 
 
 def _settled(outcome: TokenPair | BitrixError) -> TokenPair:
-    """Raises an error far from the tokens: neither variables near by nor a context hold one."""
+    """Raises an error outside of the frames that hold tokens: its traceback and context contain none."""
     if isinstance(outcome, BitrixError):
         raise outcome
     return outcome
 
 
 def _unknown_server() -> BitrixError:
-    return BitrixError("ADDRESS_REFUSED", method=METHOD, description="not an authorisation server that is known")
+    return BitrixError("ADDRESS_REFUSED", method=METHOD, description="not a known authorisation server")

@@ -27,9 +27,9 @@ class OperatingTime:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: the method's `result` as JSON says it (null included), and `elapsed` seconds for us.
+    """A successful answer: the method's `result` as decoded from JSON (null included), and the `elapsed` seconds here.
 
-    `pages` is what a list's answer tells besides: `next`, `total` (bitrix24.md 2.5).
+    `pages` are the other fields of a list's answer: `next`, `total` (bitrix24.md 2.5).
     """
 
     result: object
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came over the wire: HTTP's status, the body, where a redirect points to, and what `Retry-After` names.
+    """A reply as received: HTTP's status, the body, where a redirect points to, and what `Retry-After` names.
 
     A portal may quote our secret in the body and in the redirect: `repr` leaves them out. `retry_at` is Unix time.
     """
@@ -52,7 +52,7 @@ class Reply:
 
 
 class Asked(Protocol):
-    """What was asked, as far as errors go: an `Endpoint`, for one."""
+    """The target of a request, as far as errors need it: for example an `Endpoint`."""
 
     @property
     def is_webhook(self) -> bool: ...
@@ -63,7 +63,7 @@ class Asked(Protocol):
 
 
 class AskedPortal(Asked, Protocol):
-    """A portal that was asked at `base_url` followed by the method's name."""
+    """A portal that was called at `base_url` followed by the method's name."""
 
     @property
     def base_url(self) -> str: ...
@@ -72,10 +72,10 @@ class AskedPortal(Asked, Protocol):
 def read_reply(reply: Reply, asked: AskedPortal, method: str, elapsed: float) -> Answer | BitrixError:
     """The answer in a reply, or the error that it is, in the order of bitrix24.md 7.2.
 
-    Errors are returned: whoever raises them has none of the reply among his local variables.
+    Errors are returned, so that the frame that raises them has nothing of the reply among its variables.
     """
     if reply.status in _REDIRECTS:
-        # Never followed: the webhook's code would go to a host that nothing proves (bitrix24.md 9, row 20).
+        # Never followed: the webhook's code would be sent to an unproved host (bitrix24.md 9, row 20).
         new_host = _new_host(reply.location, asked.base_url + method)
         if new_host is None:
             return _error("NOT_JSON", reply.status, asked, method, description="a redirect to another page")
@@ -90,7 +90,7 @@ def read_reply(reply: Reply, asked: AskedPortal, method: str, elapsed: float) ->
 
 
 def read_object(reply: Reply, asked: Asked, method: str) -> dict[str, object] | BitrixError:
-    """The JSON object that came under a status of success and names no error, or the error that the reply is."""
+    """The JSON object of a reply with a status of success and without an error; else the error."""
     body = _decoded(reply.body)
     if isinstance(body, dict):
         error = error_in(body, reply.status, asked, method, retry_at=reply.retry_at)
@@ -105,15 +105,15 @@ def read_object(reply: Reply, asked: Asked, method: str) -> dict[str, object] | 
 def error_in(
     body: Mapping[str, object], status: int, asked: Asked, method: str, *, retry_at: float | None = None
 ) -> BitrixError | None:
-    """The error that a decoded body carries under any status, or one command's within a batch; None without one.
+    """The error in a decoded body under any status, or of one command in a batch; None without one.
 
     `error` may be text, a number, empty, or REST 3's object (bitrix24.md 7.0).
     """
     error = body.get("error")
     if error is None or error is False:
         return None
-    said = error if isinstance(error, Mapping) else {"code": error, "message": body.get("error_description")}
-    code, message = said.get("code"), said.get("message")
+    parts = error if isinstance(error, Mapping) else {"code": error, "message": body.get("error_description")}
+    code, message = parts.get("code"), parts.get("message")
     return _error(
         str(code).strip() if isinstance(code, str | int | float) else "",
         status,
@@ -198,5 +198,5 @@ def _new_host(location: str, url: str) -> str | None:
 
 
 def _host_and_port(url: SplitResult) -> tuple[str | None, int | None]:
-    """The port only where it is none of the usual ones. Raises `ValueError` for a port that is none."""
+    """The port only where it is not a usual one. Raises `ValueError` for an invalid port."""
     return url.hostname, None if url.port in _USUAL_PORTS else url.port

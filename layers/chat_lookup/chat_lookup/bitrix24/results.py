@@ -12,7 +12,7 @@ _LONGEST_ID: Final = len(str(_LARGEST_ID))
 
 
 class ResultShape(StrEnum):
-    """The form in which a look-up's result came; the documents contradict each other (bitrix24.md 1.1.2)."""
+    """The form of a look-up's result; the documents contradict each other (bitrix24.md 1.1.2)."""
 
     OBJECT = "object"
     INT = "int"
@@ -25,7 +25,7 @@ class ResultShape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChatDetails:
-    """A chat as `im.dialog.get` and its neighbours describe it. `members` counts users; `owner_id` is a user's."""
+    """A chat as `im.dialog.get` and similar methods describe it. `members` counts users; `owner_id` is a user's."""
 
     chat_id: int
     dialog_id: str
@@ -58,7 +58,7 @@ def chat_id_from(result: object) -> int | None:
     """The chat id in the result of `im.chat.get` or `imbot.chat.get`, None for "not found" (bitrix24.md 1.1.3).
 
     Takes an object with `ID` or `id`, a positive integer, or a string of digits. Raises `BitrixError` PROTOCOL for
-    anything else, naming its type and nothing of what it holds.
+    anything else, naming its type and nothing of its content.
     """
     if _is_empty(result):
         return None
@@ -96,7 +96,7 @@ def details_from(result: object) -> ChatDetails:
 
 
 def _is_empty(value: object) -> bool:
-    """What PHP calls empty; `"0"` is its string for nothing, too."""
+    """What PHP treats as empty, including the string `"0"`."""
     return value is None or (isinstance(value, str | int | list | dict) and (not value or value == "0"))
 
 

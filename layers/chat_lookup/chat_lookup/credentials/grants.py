@@ -1,4 +1,4 @@
-"""What opens a portal: its webhook, or its pair of OAuth tokens, renewed when it expires or is refused."""
+"""A portal's credentials: its webhook, or its pair of OAuth tokens, renewed when it expires or is refused."""
 
 import uuid
 from collections.abc import Callable
@@ -22,14 +22,14 @@ EARLY: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An endpoint with what opens it, and the version of the secret that it was read from."""
+    """An endpoint with its credentials, and the version of the secret that they were read from."""
 
     endpoint: Endpoint
     version: str
     bot_token: str | None = None
     expires_at: float | None = None
     late: bool = False
-    """Whether the request that has it renewed it: it may be answered later than its caller asked for."""
+    """Whether this request renewed it: its response may come later than the caller's deadline."""
 
     def __repr__(self) -> str:
         return f"Grant({self.endpoint.host})"
@@ -45,8 +45,8 @@ class Tokens:
         self._clock = clock
 
     def grant(self, portal: Portal, deadline: Deadline) -> Grant:
-        """What opens this portal now. A pair about to expire is renewed first; while that fails, or another process is
-        at it, it serves to its end.
+        """The portal's current grant. A pair about to expire is renewed first; while that fails, or another process
+        renews it, the pair is used until it expires.
 
         Raises `StoreUnavailable`, `PortalMisconfigured`, and what `renewed` raises.
         """
@@ -62,9 +62,9 @@ class Tokens:
             raise
 
     def after_wait(self, portal: Portal, grant: Grant, deadline: Deadline) -> Grant:
-        """The grant for a request that waited for its turn: others may have renewed it meanwhile, or be about to.
+        """The grant for a request that waited for a slot: others may have renewed it meanwhile, or be renewing it.
 
-        One read, consistent; where that fails, the grant that there is. Raises what `renewed` raises.
+        One consistent read; where that fails, the given grant. Raises what `renewed` raises.
         """
         if grant.expires_at is None:
             return grant
@@ -73,7 +73,7 @@ class Tokens:
         except (ClientError, BotoCoreError):
             return grant
         if seen is not None and seen.version == grant.version:
-            # A lock on a pair that has its hour before it means that the portal refused it: to ask with it is in vain.
+            # A lock on a pair that is not about to expire means that the portal refused it: using it would fail.
             refused = seen.lock_until > self._clock.now() and not (self._ends_soon(grant) and self._lives(grant))
             return self.renewed(portal, grant.version, deadline) if refused else grant
         self._portals.forget(portal.member_id)
@@ -81,21 +81,21 @@ class Tokens:
         return self._read(current, current.token_version, deadline)
 
     def renewed(self, portal: Portal, refused: str, deadline: Deadline) -> Grant:
-        """A grant newer than version `refused`, which expired or was refused: renewed by us, or by another process.
+        """A grant newer than version `refused`, which expired or was refused: renewed by this process or another one.
 
         Raises `PortalReauthorise`, `PortalNotInstalled`, `PortalBlocked`, `PortalUnavailable`, `StoreUnavailable`.
         """
         return self._renewed(portal, refused, deadline)
 
     def check(self, portal: Portal, deadline: Deadline, *, again: bool = False) -> None:
-        """Renew a pair although it serves still, so that a refresh token used by nobody does not lapse (keepalive); or
-        `again`, although the grant was judged dead. Raises as `renewed`.
+        """Renew a pair that is still valid, so that an unused refresh token does not expire (keepalive); or `again`,
+        although the grant counts as dead. Raises as `renewed`.
         """
         self._renewed(portal, portal.token_version, deadline, again=again)
 
     def bring_in(self) -> None:
-        """Save, and point to, the pairs that this process alone has, which could not be saved: for the start of an
-        invocation, before a portal is refused for want of one. What fails again is kept for the next.
+        """Save, and point to, the pairs that only this process has because it could not save them: for the start of an
+        invocation, before a portal is refused for lack of one. What fails again is kept for the next invocation.
         """
         for copy in self._vault.only_copies():
             member_id = copy.fields.get("member_id", "")
@@ -116,9 +116,9 @@ class Tokens:
         try:
             version, here = renew(self._world_of(portal), refused, deadline, waits=waits, again=again)
         finally:
-            # Whatever came of it, the record says more now than what is remembered of it.
+            # In any case the stored record is newer now than the cached one.
             self._portals.forget(portal.member_id)
-        # Whatever its state besides: a portal that an operator stopped keeps its grant alive.
+        # In any other state: a portal that an operator stopped keeps its grant alive.
         current = self._portals.read(portal.member_id)
         if current is None or current.state is PortalState.UNINSTALLED:
             raise PortalNotInstalled
@@ -133,25 +133,25 @@ class Tokens:
         return grant.expires_at is not None and self._clock.now() >= grant.expires_at - EARLY
 
     def keep(self, pair: TokenPair, client_id: str) -> tuple[str, str]:
-        """Keep the first pair of an installation in a secret of its own. Answers its ARN and version."""
+        """Store the first pair of an installation in a secret of its own. Returns its ARN and version."""
         return self._vault.create("portal", fields_of(pair, client_id))
 
     def keep_webhook(self, webhook_url: str, bot_token: str | None) -> tuple[str, str]:
-        """Keep a webhook in a secret of its own. Answers its ARN and version."""
+        """Store a webhook in a secret of its own. Returns its ARN and version."""
         return self._vault.create("portal", _webhook_fields(webhook_url, bot_token))
 
     def replace_webhook(self, arn: str, webhook_url: str, bot_token: str | None, deadline: Deadline) -> str:
-        """Put a new version of a webhook's secret. Answers the version, which the record must name next."""
+        """Write a new version of a webhook's secret. Returns the version, which the record must name next."""
         version = str(uuid.uuid4())
         self._vault.save(arn, version, _webhook_fields(webhook_url, bot_token), deadline)
         return version
 
     def wipe(self, arn: str) -> None:
-        """Overwrite and delete what opened a portal."""
+        """Overwrite and delete a portal's credentials."""
         self._vault.wipe(arn)
 
     def newest(self, portal: Portal) -> Grant | None:
-        """What was saved last for this portal, whatever its record points to; None if the secret is gone, or wiped.
+        """The grant saved last for this portal, whatever its record points to; None if the secret is gone, or wiped.
 
         Raises `StoreUnavailable`.
         """
@@ -168,11 +168,11 @@ class Tokens:
         try:
             return _grant(portal, version, fields)
         except (KeyError, ValueError):
-            raise PortalMisconfigured("The portal's secret does not hold what opens it") from None
+            raise PortalMisconfigured("The portal's secret does not contain its credentials") from None
 
 
 def _grant(portal: Portal, version: str, fields: Fields) -> Grant:
-    """What a version of a portal's secret opens. Raises `KeyError` or `ValueError` if it holds nothing of the kind."""
+    """The grant in a version of a portal's secret. Raises `KeyError` or `ValueError` if it contains none."""
     if portal.kind is PortalKind.WEBHOOK:
         return Grant(Endpoint.from_webhook(fields["webhook_url"]), version, fields.get("bot_token"))
     pair = pair_from(fields)

@@ -1,9 +1,8 @@
-"""Refresh tokens that nobody used for months are renewed before they lapse (bitrix24.md 3.4).
+"""Refresh tokens that were not used for months are renewed before they expire (bitrix24.md 3.4).
 
-And a grant that was judged dead gets a second opinion, once an hour for a day: a server that errs closes a portal as a
-dead grant does.
+A grant that counts as dead is tried again once an hour for a day: a server's mistake closes a portal like a dead grant.
 
-Nothing else refreshes on a timer: an application that does so too often is blocked by the vendor.
+Nothing else refreshes on a timer: the vendor blocks an application that does so too often.
 """
 
 import hashlib
@@ -32,11 +31,11 @@ AN_HOUR: Final = 3600.0
 LAPSES_AFTER: Final = 180 * A_DAY
 RENEWED_BEFORE: Final = 30 * A_DAY
 SPREAD_DAYS: Final = 20
-"""Portals that were installed together are renewed on different days; ten days are left to try again."""
+"""Portals that were installed together are renewed on different days; ten days are left for retries."""
 _OF_ONE: Final = LEASE + PATIENCE + 2.0
-"""Seconds for one portal: a refresh, and the patience before a grant is believed to be dead."""
+"""Seconds for one portal: a refresh, and the wait before a grant counts as dead."""
 _JITTER: Final = 300.0
-"""Seconds that an hourly round may begin sooner than the last one did."""
+"""Seconds by which an hourly run may begin early."""
 
 _ASKED: Final = frozenset(
     {
@@ -47,13 +46,13 @@ _ASKED: Final = frozenset(
         PortalState.STOPPED,
     }
 )
-"""States in which a grant may live: what is paid again, or has its keys again, should not need an administrator. Nor
-what an operator stopped, when it is started again."""
+"""States in which a grant may be valid: a portal that is paid again, has its keys again, or is started again by an
+operator should not need an administrator."""
 _REFUSALS: Final = (PortalReauthorise, PortalNotInstalled, PortalBlocked, PortalMisconfigured)
 
 
 class Keepalive:
-    """The hourly round: what lapses is renewed once a day."""
+    """The hourly run: tokens about to expire are renewed, each at most once a day."""
 
     def __init__(
         self,
@@ -72,9 +71,9 @@ class Keepalive:
         self._clock = clock
 
     def run(self, deadline: Deadline) -> dict[str, object]:
-        """Renew what is due, then ask again for what seems dead, as far as the time goes; how many ended how.
+        """Renew what is due, then retry grants that count as dead, while time is left. Returns the counts by outcome.
 
-        One portal's failure stops no other.
+        A failure of one portal does not stop the others.
         """
         counts = dict.fromkeys(("renewed", "refused", "failed", "postponed"), 0)
         now = self._clock.now()
@@ -95,7 +94,7 @@ class Keepalive:
             self._telemetry.count("KeepaliveRuns", outcome=outcome)
 
     def _kept(self, portal: Portal, deadline: Deadline) -> str | None:
-        """How it ended; None if it was tried today already, whatever came of it."""
+        """The outcome; None if it was already tried today, with any outcome."""
         if deadline.left() < _OF_ONE:
             return "postponed"
         if not self._facts.kept_on(portal, math.floor(self._clock.now() / A_DAY)):
@@ -103,19 +102,19 @@ class Keepalive:
         return self._renewed(portal, deadline)
 
     def _asked_again(self, portal: Portal, deadline: Deadline) -> str | None:
-        """The same for a grant that seems dead, which has time until the next round."""
+        """The same for a grant that counts as dead; it can wait until the next run."""
         if deadline.left() < _OF_ONE or not self._facts.asked_again(portal, self._clock.now()):
             return None
         return self._renewed(portal, deadline, again=True)
 
     def _renewed(self, portal: Portal, deadline: Deadline, *, again: bool = False) -> str:
-        # The alarm on what failed is for tokens that would lapse: a second opinion that nobody gave comes in an hour.
+        # The alarm on failures is for tokens that would expire: a retry that failed is repeated in an hour.
         refusals = (ChatLookupError,) if again else _REFUSALS
         try:
             self._tokens.check(portal, deadline.no_later_than(_OF_ONE), again=again)
         except refusals:
             return "refused"
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one portal, the others have their turn
+        except Exception as error:  # noqa: BLE001 - the other portals are renewed in any case
             self._telemetry.fault(f"keepalive of portal {portal.member_id}", error)
             return "failed"
         if portal.state in ASKED_AGAIN:
@@ -124,7 +123,7 @@ class Keepalive:
 
 
 def is_doubtful(portal: Portal, now: float) -> bool:
-    """Whether a portal's grant was judged dead and its pair is to be tried: once an hour, for a day after the first."""
+    """Whether a portal's grant counts as dead and is to be retried: once an hour, for a day after the first time."""
     if portal.kind is not PortalKind.OAUTH or portal.state is not PortalState.REAUTHORISE:
         return False
     if portal.opinion_of != portal.token_version:
@@ -133,7 +132,7 @@ def is_doubtful(portal: Portal, now: float) -> bool:
 
 
 def is_due(portal: Portal, now: float) -> bool:
-    """Whether a portal's refresh token would lapse soon: within 30 days, or up to 20 fewer, by its name."""
+    """Whether a portal's refresh token expires soon: within 30 days, or up to 20 fewer, by its member id."""
     if portal.kind is not PortalKind.OAUTH or portal.state not in _ASKED:
         return False
     spread = int(hashlib.sha256(portal.member_id.encode()).hexdigest(), 16) % SPREAD_DAYS

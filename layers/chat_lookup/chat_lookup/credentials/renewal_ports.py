@@ -1,4 +1,4 @@
-"""The world in which a portal's tokens are renewed: its record, its secret, its authorisation server."""
+"""What the renewal of a portal's tokens uses: its record, its secret, its authorisation server."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ class PortalWorld:
     def pointer(self) -> Pointer | None:
         return self._pointers.read(self._portal.member_id)
 
-    def knew(self, seen: Pointer) -> bool:
+    def is_known_state(self, seen: Pointer) -> bool:
         return (seen.state, seen.retry_at) == (self._portal.state, self._portal.retry_at)
 
     def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
@@ -69,7 +69,7 @@ class PortalWorld:
         return self._pointers.asking(self._portal.member_id, version, owner)
 
     def refresh(self, pair: TokenPair, keys: Sequence[Application], deadline: Deadline) -> TokenPair:
-        """Ask with the application's keys, and with its former ones where a rotated secret is not known yet."""
+        """Refresh with the application's keys, or the former ones while the server does not know a rotated secret."""
         self._telemetry.count("TokenAge", self._clock.now() - self._portal.refreshed_at)
 
         def ask(application: Application) -> TokenPair:
@@ -81,7 +81,7 @@ class PortalWorld:
 
         renewed = newest_first(keys, ask)
         if renewed.member_id.casefold() != self._portal.member_id.casefold():
-            # Whatever this is, it is not this portal's: neither kept nor used.
+            # A pair of another portal is neither stored nor used.
             raise BitrixError("PROTOCOL", 200, method=METHOD, description="a pair of another portal")
         self._telemetry.redactor.register(renewed.access_token)
         self._telemetry.redactor.register(renewed.refresh_token)
@@ -92,7 +92,7 @@ class PortalWorld:
         self._vault.save(self._portal.secret_arn, version, fields, deadline, former=former)
 
     def switch(self, seen: Pointer, new: str, pair: TokenPair) -> bool:
-        # The server names where the portal is now: a renamed one is found again here (bitrix24.md 2.4).
+        # The server's reply names the portal's current host: a renamed portal is found again here (bitrix24.md 2.4).
         domain, now = urlsplit(pair.client_endpoint).netloc, self._clock.now()
         return self._pointers.switch(
             self._portal.member_id,
@@ -113,6 +113,6 @@ class PortalWorld:
     def new_id(self) -> str:
         return str(uuid.uuid4())
 
-    def told(self, outcome: str) -> None:
+    def count_outcome(self, outcome: str) -> None:
         self._telemetry.note(token_refresh=outcome)
         self._telemetry.count("TokenRefreshes", outcome=outcome)

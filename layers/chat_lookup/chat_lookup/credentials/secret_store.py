@@ -1,7 +1,7 @@
-"""Secrets in Secrets Manager, by version. A version never changes, so what was read once is remembered.
+"""Secrets in Secrets Manager, by version. A version never changes, so what was read once is cached.
 
 Secrets Manager is only eventually consistent: a version just written may not be readable yet, and "not there" and
-"not there yet" look alike. Which version is true stands in DynamoDB (design 4, 5).
+"not there yet" look alike. DynamoDB holds the valid version (design 4, 5).
 """
 
 import json
@@ -31,7 +31,7 @@ _LEAST_TO_SAVE: Final = 2.0
 RESERVED: Final = "chat-lookup-reserved"
 """The stage of the version that proves a secret to be writable: AWSCURRENT stays with the newest pair."""
 _QUOTA: Final = "LimitExceededException"
-"""A hundred versions within a day: to repeat the write, or to make more, would only keep it reached."""
+"""A hundred versions within a day: repeating the write, or more versions, would only keep the quota reached."""
 _TRIED_AGAIN_AFTER: Final = 5.0
 _QUOTA_TRIED_AGAIN_AFTER: Final = 600.0
 """Seconds: Secrets Manager asks for no more than one write in ten minutes there."""
@@ -41,7 +41,7 @@ _PUBLIC: Final = frozenset(
 )
 
 _GONE: Final = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
-"""What Secrets Manager says of a secret that is not there, and of one that is being deleted."""
+"""Secrets Manager's codes for a secret that does not exist, and for one that is being deleted."""
 _DENIED: Final = "The service may not use its secrets in Secrets Manager"
 
 
@@ -52,19 +52,19 @@ class _Key(TypedDict, total=False):
 
 
 class OnlyCopy(NamedTuple):
-    """A version that this process got and could not save: nobody else has what is in it."""
+    """A version that this process received and could not save: no other process has its content."""
 
     arn: str
     version: str
     former: str
-    """The version that it is the successor of."""
+    """The version that it succeeds."""
     fields: Fields
     try_at: float = 0.0
-    """When the process should try to save it next, before it is asked for it."""
+    """When the process should try to save it next, without being asked for it."""
     over_quota: bool = False
 
     def is_over_quota(self, now: float) -> bool:
-        """Whether a write would be refused whoever asks for it."""
+        """Whether Secrets Manager would refuse any write."""
         return self.over_quota and now < self.try_at
 
     def __repr__(self) -> str:
@@ -74,7 +74,7 @@ class OnlyCopy(NamedTuple):
 class Vault:
     """Reads, writes and removes secrets named `<prefix>/<kind>/<id>`.
 
-    New ones are put under the KMS key `key_arn`; empty, under the one that Secrets Manager keeps.
+    New ones are encrypted with the KMS key `key_arn`; empty, with the one that Secrets Manager manages.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Vault:
     def read(self, arn: str, version: str) -> Fields | None:
         """A version of a secret, or None while there is none of that name. Raises `StoreUnavailable`.
 
-        One that this process could not save before is saved first: who reads a version may point to it.
+        One that this process could not save before is saved first: the caller may point to a version that it reads.
         """
         unsaved = self._unsaved.get((arn, version))
         if unsaved is not None and (unsaved.is_over_quota(self._clock.now()) or self._put(unsaved) is not None):
@@ -100,7 +100,7 @@ class Vault:
         if fields is not None:
             return fields
         answer = self._answer(lambda: self._secrets.get_secret_value(SecretId=arn, VersionId=version))
-        return None if answer is None else self._heard(arn, answer)[1]
+        return None if answer is None else self._cache(arn, answer)[1]
 
     def newest(self, arn: str) -> tuple[str, Fields] | None:
         """The version that was saved last, and what it holds; None for a secret that is gone.
@@ -108,23 +108,23 @@ class Vault:
         Raises `StoreUnavailable`.
         """
         answer = self._answer(lambda: self._secrets.get_secret_value(SecretId=arn))
-        return None if answer is None else self._heard(arn, answer)
+        return None if answer is None else self._cache(arn, answer)
 
     def read_soon(self, arn: str, version: str, deadline: Deadline) -> Fields:
-        """A version that must exist, waited for until it is readable. Raises `StoreUnavailable`."""
+        """A version that must exist; waits until it is readable. Raises `StoreUnavailable`."""
         while True:
             fields = self.read(arn, version)
             if fields is not None:
                 return fields
-            # Secrets Manager is why there is no answer, rather than the time that would not suffice for another read.
+            # The cause is Secrets Manager, not the time left, which would not suffice for another read.
             if deadline.left() <= _STEP + TO_ANSWER:
                 raise StoreUnavailable
             self._clock.sleep(_STEP)
 
     def create(self, kind: str, fields: Fields) -> tuple[str, str]:
-        """Keep a new secret under a name of its own: a deleted name stays taken for days (design 4).
+        """Store a new secret under a new name: a deleted name stays taken for days (design 4).
 
-        Answers its ARN and version. Raises `StoreUnavailable`.
+        Returns its ARN and version. Raises `StoreUnavailable`.
         """
         version = str(uuid.uuid4())
         try:
@@ -163,15 +163,15 @@ class Vault:
                 return
 
     def save(self, arn: str, version: str, fields: Fields, deadline: Deadline, *, former: str = "") -> None:
-        """Write a version under our own name for it, so that repeating is harmless; tried to the deadline.
+        """Write a version under our own name for it, so that repeating is harmless; retries until the deadline.
 
-        `former` is the version that it is the successor of, if it is one.
-        Raises `StoreUnavailable` when it could not be written; this process keeps it then, for the next `read` and for
-        whoever asks for the `only_copies`.
+        `former` is the version that it succeeds, if any.
+        Raises `StoreUnavailable` when it could not be written; this process then keeps it for the next `read` and for
+        `only_copies`.
         """
         last = max(deadline.at, self._clock.now() + _LEAST_TO_SAVE)
         copy = OnlyCopy(arn, version, former, dict(fields))
-        # In the time of the saving, which is not its caller's (design 10).
+        # With a deadline of its own, not the caller's (design 10).
         with bound_by(Deadline(last + TO_ANSWER, self._clock)):
             while (error := self._put(copy)) is not None:
                 if self._clock.now() + _STEP >= last or _is_quota(error):
@@ -179,7 +179,7 @@ class Vault:
                 self._clock.sleep(_STEP)
 
     def _put(self, copy: OnlyCopy) -> Exception | None:
-        """Write a version once, or keep it. Why it could not be written, if so."""
+        """Write a version once. If that fails, keep it and return the error."""
         key = copy.arn, copy.version
         try:
             self._secrets.put_secret_value(
@@ -198,19 +198,19 @@ class Vault:
         return (arn, version) in self._unsaved
 
     def only_copies(self) -> list[OnlyCopy]:
-        """What this process could not save yet and should try to now."""
+        """The versions that this process could not save yet and should try to save now."""
         now = self._clock.now()
         return [copy for copy in list(self._unsaved.values()) if copy.try_at <= now]
 
     def keep(self, copy: OnlyCopy, *, over_quota: bool = False) -> None:
-        """Have a version among the `only_copies` again, after a pause."""
+        """Add a version to the `only_copies` again, after a pause."""
         pause = _QUOTA_TRIED_AGAIN_AFTER if over_quota else _TRIED_AGAIN_AFTER
         self._unsaved[copy.arn, copy.version] = copy._replace(try_at=self._clock.now() + pause, over_quota=over_quota)
         while len(self._unsaved) > _MOST_UNSAVED:
             del self._unsaved[next(iter(self._unsaved))]
 
     def drop(self, arn: str, version: str) -> None:
-        """Let go of an only copy that nobody needs any more."""
+        """Discard an only copy that is no longer needed."""
         self._unsaved.pop((arn, version), None)
 
     def wipe(self, arn: str) -> None:
@@ -234,7 +234,7 @@ class Vault:
         except BotoCoreError as error:
             raise translated(error) from None
 
-    def _heard(self, arn: str, answer: "GetSecretValueResponseTypeDef") -> tuple[str, Fields]:
+    def _cache(self, arn: str, answer: "GetSecretValueResponseTypeDef") -> tuple[str, Fields]:
         fields = self._parsed(answer["SecretString"])
         self._memory.put((arn, answer["VersionId"]), fields)
         return answer["VersionId"], fields
@@ -263,7 +263,7 @@ class Vault:
 
 
 def register_webhook(redactor: Redactor, url: str) -> None:
-    """Let neither a webhook's URL nor its code, the last part of the path, be written anywhere."""
+    """Mask a webhook's URL and its code, the last part of the path, in everything that is written."""
     redactor.register(url)
     redactor.register(url.rstrip("/").rpartition("/")[2])
 

@@ -1,1 +1,1 @@
-"""What comes in over HTTP and goes out: requests, bodies (JSON, PHP forms), responses, routing."""
+"""HTTP: requests, bodies (JSON, PHP forms), responses, routing."""

@@ -12,9 +12,9 @@ Handler = Callable[[Request], Response]
 
 
 def respond(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str, Handler]]) -> Response:
-    """Answer one HTTP request. Whatever happens, the answer is a response with a problem document at the worst.
+    """Return the response to one HTTP request; every error becomes a problem document.
 
-    `routes` is called inside, so that a service that cannot start says so in the same form.
+    `routes` is called inside, so that an error at the start of the service has the same form.
     """
     request_id = request_id_of(event)
 
@@ -35,7 +35,8 @@ def dispatch(request: Request, routes: Mapping[str, Handler]) -> Response:
     if handler is not None:
         return handler(request)
     allowed = sorted({route.split(" ")[0] for route in routes if _matches(route, request.path)})
-    # The gateway is stricter about slashes than `_matches`: what it did not route by an admitted verb has no route.
+    # The gateway is stricter about slashes than `_matches`: a request with an allowed verb that it did not route has no
+    # route.
     if allowed and request.verb not in allowed:
         raise MethodNotAllowed(allow=", ".join(allowed))
     raise RouteNotFound

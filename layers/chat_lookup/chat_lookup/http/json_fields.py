@@ -1,4 +1,4 @@
-"""Reading the fields of a direct invocation's event: each by its name and kind, and nothing that nobody asked for."""
+"""Reads the fields of a direct invocation's event by name and type, and refuses unknown fields."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from chat_lookup.http.requests import as_named
 
 
 class Fields:
-    """The fields of one event. Whatever is read is ticked off; `nothing_else` names what is left over.
+    """The fields of one event. Each field read is recorded; `nothing_else` names a field that was not read.
 
     A field that is missing, null or empty counts as not given. All faults raise `InvalidRequest` naming the field.
     """
@@ -58,7 +58,7 @@ class Fields:
         return value
 
     def optional_whole(self, *names: str, most: int | None = None) -> int | None:
-        """A positive whole number, also one that came as text."""
+        """A positive whole number, also as text."""
         value = self.any(*names)
         number = None if value is None else whole(names[0], value)
         if number is not None and most is not None and number > most:
@@ -74,10 +74,10 @@ class Fields:
         return value
 
     def nothing_else(self) -> None:
-        """Raises `InvalidRequest` for a field that nothing has read: a mistyped name is never passed over."""
+        """Raises `InvalidRequest` for a field that was not read: a mistyped name is never ignored."""
         left = [name for name in self._event if name not in self._read]
         if left:
-            raise InvalidRequest(f"{as_named(str(left[0]))} is not a field here")
+            raise InvalidRequest(f"{as_named(str(left[0]))} is an unknown field")
 
 
 def whole(name: str, value: object) -> int:

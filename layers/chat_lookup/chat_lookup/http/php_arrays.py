@@ -1,7 +1,7 @@
-"""Parameters and arrays as PHP has them, in which the platform is written (bitrix24.md 2.3, 2.6).
+"""Parameters and arrays as PHP, in which the platform is written, decodes them (bitrix24.md 2.3, 2.6).
 
-`php_forms` refuses what is odd, since it reads what has to be proved. Here everything is taken, as the platform takes
-it: a client may depend on that. Bounds are PHP's own, and what goes beyond them is left out without a word.
+`php_forms` refuses odd input, since it reads input that has to be proved. Here everything is accepted, as the platform
+accepts it: a client may depend on that. Bounds are PHP's own, and what exceeds them is dropped silently.
 """
 
 import json
@@ -18,7 +18,7 @@ Array = dict[str, object]
 MOST_VARIABLES: Final = 1000
 _DEEPEST: Final = 64
 _FORBIDDEN: Final = ("__Host-", "__Secure-")
-"""Beginnings of names that no other name may become by its underscores: they mean something in cookies."""
+"""Prefixes that no name may get by its underscores: they have a meaning in cookies."""
 
 
 def decode_query(text: str) -> Array:
@@ -48,7 +48,7 @@ def variable(name: str) -> str:
 
 
 def decode_json(body: bytes) -> Array:
-    """The array in a JSON body, an object's or a list's; an empty one for what is neither."""
+    """The array in a JSON body, from an object or a list; an empty one for anything else."""
     try:
         return entries(json.loads(body, parse_constant=_refuse))
     except (ValueError, RecursionError):
@@ -56,7 +56,7 @@ def decode_json(body: bytes) -> Array:
 
 
 def entries(value: object) -> Array:
-    """An array by its keys, wherever it came from; what is none has no entries."""
+    """The entries of an array by key, from a list or a map; none for any other value."""
     if isinstance(value, list):
         return {str(position): item for position, item in enumerate(value)}
     return dict(value) if isinstance(value, Mapping) else {}
@@ -77,7 +77,7 @@ def text(value: object) -> str:
 
 
 def is_empty(value: str) -> bool:
-    """PHP's `empty()`, to which the string "0" is nothing, too."""
+    """PHP's `empty()`, which also counts the string "0" as empty."""
     return value in ("", "0")
 
 
@@ -119,7 +119,7 @@ def _not_below(name: str) -> tuple[str, ...]:
 
 
 def _mangled(name: str) -> str:
-    """Once, variables of programs were made of parameters; PHP still puts an underscore in the place of these."""
+    """The variable's name: PHP replaces these characters by underscores, since parameters used to become variables."""
     return name.replace(" ", "_").replace(".", "_").replace("[", "_")
 
 
@@ -140,7 +140,7 @@ def _keys(name: str, start: int, forbidden: tuple[str, ...]) -> list[str]:
 
 
 def _put(array: PhpArray[object], way: Sequence[str], value: str, forbidden: tuple[str, ...]) -> None:
-    """Set a value; nothing where a key is forbidden, or an array on the way has no next index left."""
+    """Set a value; does nothing where a key is forbidden, or an array on the path has no next index left."""
     inner = array
     for name in way[: min(len(way) - 1, _DEEPEST)]:
         found = _inner(inner, name, forbidden)
@@ -148,7 +148,7 @@ def _put(array: PhpArray[object], way: Sequence[str], value: str, forbidden: tup
             return
         inner = found
     if len(way) - 1 > _DEEPEST:
-        # Not the deep value alone: the whole variable is gone, whatever it held.
+        # Not the deep value alone: PHP drops the whole variable, whatever it holds.
         del array[way[0]]
         return
     key = None if way[-1].startswith(forbidden) else inner.key(way[-1])
@@ -157,7 +157,7 @@ def _put(array: PhpArray[object], way: Sequence[str], value: str, forbidden: tup
 
 
 def _inner(array: PhpArray[object], name: str, forbidden: tuple[str, ...]) -> PhpArray[object] | None:
-    """The array under a key of another, made where there is none; None where there can be none."""
+    """The array under a key of another, created if missing; None where there can be none."""
     key = None if name.startswith(forbidden) else array.key(name)
     if key is None:
         return None

@@ -1,4 +1,4 @@
-"""Reading the fields of a decoded form. A field that is missing, empty or null is not told (bitrix24.md 5.2)."""
+"""Reads the fields of a decoded form. A field that is missing, empty or null counts as not given (bitrix24.md 5.2)."""
 
 import re
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ _FLAGS: Final[Mapping[str, bool]] = {"Y": True, "1": True, "TRUE": True, "N": Fa
 """Version 1 writes letters, version 2 digits (5.6)."""
 
 
-def inner(form: Form, *way: str) -> Form:
-    """The map at the end of a way through maps; an empty one where there is none."""
-    for name in way:
+def inner(form: Form, *path: str) -> Form:
+    """The map at the end of a path through maps; an empty one where there is none."""
+    for name in path:
         found = form.get(name)
         form = found if isinstance(found, dict) else {}
     return form
@@ -25,7 +25,7 @@ def maps(form: Form) -> list[Form]:
 
 
 def text(form: Form, *names: str) -> str:
-    """The first of the named fields that says something; empty if none does."""
+    """The first of the named fields that is not empty; empty if all are."""
     return next((value for name in names if isinstance(value := form.get(name), str) and value), "")
 
 
@@ -41,5 +41,5 @@ def whole(written: str) -> int | None:
 
 
 def flag(form: Form, name: str) -> bool | None:
-    """A flag in either spelling; None if it is not told."""
+    """A flag in either spelling; None if it is not given."""
     return _FLAGS.get(text(form, name).upper())

@@ -31,8 +31,8 @@ _HALVES: Final = ("\\ud", "\\uD")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of a body: `size` in bytes; `fields` with a value; `maps` that lead to them, without those that a
-    neighbour led to; `depth` of nesting; `key_length` in characters; `escapes` in all names together, without those
+    """Bounds of a body: `size` in bytes; `fields` with a value; `maps` that lead to them, without those that an
+    earlier name led to; `depth` of nesting; `key_length` in characters; `escapes` in all names together, without those
     that PHP writes often; `values` in JSON, fewer than fields: of a form these cost bytes, there next to nothing
     (docs/decisions/012).
     """
@@ -51,7 +51,7 @@ LIMITS: Final = Limits()
 
 
 class Bound(StrEnum):
-    """What a body may break."""
+    """The bounds that a body may exceed, and other faults of it."""
 
     SIZE = "too many bytes"
     FIELDS = "too many fields"
@@ -61,13 +61,13 @@ class Bound(StrEnum):
     ESCAPES = "too many escapes in names"
     ENCODING = "not UTF-8"
     NAME = "brackets in a name do not match"
-    CONFLICT = "a name stands for a value and for a map"
+    CONFLICT = "a name has both a value and a map"
     INDEX = "an array has no next index"
     JSON = "not an object of JSON"
 
 
 class FormRefused(ValueError):
-    """A body or query that is not read. `bound` says why; nothing of it is quoted."""
+    """A body or query that is refused. `bound` is the reason; nothing of the body is quoted."""
 
     def __init__(self, bound: Bound) -> None:
         super().__init__(bound.value)
@@ -75,10 +75,10 @@ class FormRefused(ValueError):
 
 
 def decode(body: bytes, content_type: str = "", *, limits: Limits = LIMITS) -> Form:
-    """A form as PHP reads it, `a[b][]=c` to `{"a": {"b": {"0": "c"}}}`; JSON where the content type says so.
+    """A form as PHP reads it, `a[b][]=c` to `{"a": {"b": {"0": "c"}}}`; JSON if that is the content type.
 
     Of names that repeat the last one counts. In JSON numbers stay as they are written, true is "1", false "0", null
-    "", and empty lists and maps vanish: as if PHP had sent it as a form. Raises `FormRefused`.
+    "", and empty lists and maps are dropped: as if PHP had sent it as a form. Raises `FormRefused`.
     """
     if len(body) > limits.size:
         raise FormRefused(Bound.SIZE)
@@ -107,10 +107,10 @@ class _Unfolding:
         self._escapes_left = limits.escapes
         self._longest = limits.depth * (limits.key_length * _LONGEST_ESCAPE + len("[]"))
         self._known: dict[str, _Map] = {}
-        """Maps by their names as they are written, without a look at their keys."""
+        """Maps by their names as written, without parsing their keys."""
 
     def put(self, name: str, value: str) -> None:
-        """Set a field. Its map is looked for by the whole name above the last key, which a neighbour has made known."""
+        """Set a field. Its map is looked up by the whole name above the last key, as added by an earlier field."""
         above, bracket, last = name.rpartition("[")
         if bracket:
             array = self._known.get(above)
@@ -135,7 +135,7 @@ class _Unfolding:
         return _unquoted(name)
 
     def _root(self, name: str) -> str:
-        """The variable before brackets. PHP repairs names (`a.b`, `a[b`); here they stay, or are refused."""
+        """The variable before brackets. PHP repairs names (`a.b`, `a[b`); here they stay unchanged, or are refused."""
         if not name or "]" in name:
             raise FormRefused(Bound.NAME)
         if len(name) > self._limits.key_length:
@@ -152,7 +152,7 @@ class _Unfolding:
         return key_between(key)
 
     def _map(self, name: str) -> _Map:
-        """The map that a name leads to, made where it is missing. It is known from here on."""
+        """The map that a name leads to, created if missing, and remembered by its name."""
         if name.count("[") + 1 >= self._limits.depth:
             raise FormRefused(Bound.DEPTH)
         above, _, last = name.rpartition("[")
@@ -169,7 +169,7 @@ class _Unfolding:
         return self._inner(array, last_key, "" if "" in keys else name)
 
     def _inner(self, array: _Map, key: str, name: str = "") -> _Map:
-        """The map under a key of another, made where it is missing. It is known from here on if it has a name."""
+        """The map under a key of another, created if missing, and remembered if it has a name."""
         self._maps_left -= 1
         if self._maps_left < 0:
             raise FormRefused(Bound.MAPS)
@@ -197,7 +197,7 @@ def _from_form(text: str, limits: Limits) -> Form:
     if text.count("&") >= limits.fields:
         raise FormRefused(Bound.FIELDS)
     if "%" in text:
-        # All at once these cost a tenth of what they cost one by one.
+        # Replacing all at once costs a tenth of replacing one by one.
         for escaped, plain in _OFTEN_ESCAPED:
             text = text.replace(escaped, plain)
     unfolding = _Unfolding(limits)
@@ -273,8 +273,8 @@ _CASTS: Final[Mapping[object, str]] = {True: "1", False: "0", None: ""}
 """As events write them (bitrix24.md 5.6). Numbers are texts from the start."""
 
 
-# Each of the following raises outside of the `except`: the foreign exception would hang on to ours as its context,
-# and it holds the whole text with the tokens in it.
+# Each of the following raises outside of the `except`: the foreign exception would become the context of ours,
+# and it contains the whole text with the tokens in it.
 
 
 def _parsed(text: str, limits: Limits) -> object:

@@ -1,6 +1,6 @@
 """Keys of PHP's one kind of array: which text is an integer, and which integer an empty pair of brackets means.
 
-Both parsers of forms keep to it. Each key costs the same however many an array has, and however long one is.
+Both parsers of forms use it. The cost of a key does not depend on the number or length of keys in the array.
 """
 
 import re
@@ -16,23 +16,23 @@ _LARGEST: Final = 2**63 - 1
 
 
 def key_between(brackets: str) -> str:
-    """The key that is written between brackets: none where nothing is, or one blank."""
+    """The key between brackets: empty for nothing, or for one blank."""
     return "" if brackets in _NO_KEY else brackets
 
 
 class PhpArray(dict[str, Value]):
     """An ordered map that knows its next index: one more than the largest integer among its keys, at first 0.
 
-    Integers are kept as texts: PHP has one spelling for each, so none is another key's.
+    Integers are stored as texts: PHP has one spelling for each, so that no two keys collide.
     """
 
-    # No `__init__`: most arrays have names for keys, and would pay for it in vain.
+    # No `__init__`: most arrays have names for keys, and do not need it.
     numbered = False
-    """Whether a next index was asked for. Only from then on keys are looked at as they come."""
+    """Whether a next index was requested. Only from then on keys are counted as they are set."""
     _next: int | None = None
 
     def key(self, written: str) -> str | None:
-        """The key that is written, to be set next: the next index where none is. None if no next index is left."""
+        """The key to set: the written one, or the next index where none is. None if no next index is left."""
         if not self.numbered:
             if written or not self:
                 return written or "0"

@@ -14,7 +14,7 @@ Event = Mapping[str, Any]
 _LONGEST_QUERY: Final = 16_384
 _MOST_PARAMETERS: Final = 50
 _LONGEST_PARAMETER: Final = 64
-"""Of a parameter's name as it is written: none that is known is half as long, and escapes take their time to read."""
+"""Characters of a parameter's encoded name: no known name is half as long, and escapes take time to decode."""
 _NAME: Final = re.compile(r"[A-Za-z_]{1,30}")
 
 
@@ -45,17 +45,17 @@ class Request:
 
     @property
     def user_token(self) -> str | None:
-        """The access token of a portal's user, if one came along: sent to the key's portal only, and never stored."""
+        """The access token of a portal's user, if one was sent: for the key's portal only, and never stored."""
         return self.headers.get("x-bitrix24-token")
 
     def only(self, *admitted: str) -> None:
-        """Raises `InvalidRequest` that names a parameter which is unknown here or stands twice."""
+        """Raises `InvalidRequest` that names a parameter which is unknown here or given twice."""
         for name, values in self.query.items():
             if name not in admitted:
                 known = f"known are {', '.join(admitted)}" if admitted else "none is known"
-                raise InvalidRequest(f"{as_named(name)} is not a parameter here; {known}")
+                raise InvalidRequest(f"{as_named(name)} is an unknown parameter; {known}")
             if len(values) > 1:
-                raise InvalidRequest(f"{name} stands {len(values)} times, once is admitted")
+                raise InvalidRequest(f"{name} is given {len(values)} times; expected once")
 
     def required(self, name: str) -> str:
         """A parameter's value. Raises `InvalidRequest` that names it if it is missing."""
@@ -87,12 +87,12 @@ def request_from(event: Event) -> Request:
 
 
 def headers_of(event: Event) -> dict[str, str]:
-    """Names in lower case: so they come in the cloud, and not from `sam local` (design 3.1)."""
+    """Headers with names in lower case, as in the cloud but not from `sam local` (design 3.1)."""
     return {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
 
 
 def body_of(event: Event) -> bytes:
-    """The body, which comes as base64 or as text. Raises `InvalidRequest` for one that is neither."""
+    """The body, decoded from base64 or text. Raises `InvalidRequest` for any other."""
     body = event.get("body") or ""
     is_base64 = bool(event.get("isBase64Encoded"))
     try:
@@ -108,12 +108,12 @@ def request_id_of(event: Event) -> str:
 
 
 def as_named(name: str) -> str:
-    """What a caller called something, as it may stand in a message; a secret in the wrong place is not repeated."""
+    """A caller's name for something, for use in a message; a secret in the wrong place is not repeated."""
     return name if _NAME.fullmatch(name) else "What was sent"
 
 
 def _query(raw: str) -> dict[str, list[str]]:
-    """Read the raw query: `queryStringParameters` joins repeated keys with commas and so cannot be told apart."""
+    """Read the raw query: `queryStringParameters` joins repeated keys with commas, which makes them ambiguous."""
     if len(raw) > _LONGEST_QUERY:
         raise InvalidRequest(f"The query has more than {_LONGEST_QUERY} characters")
     pairs = [part for part in raw.split("&") if part]

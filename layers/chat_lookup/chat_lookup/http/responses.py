@@ -24,7 +24,7 @@ def no_content() -> Response:
 
 
 def problem(error: ChatLookupError) -> dict[str, object]:
-    """The facts of an error as RFC 9457 names them; in a batch they stand inside each item."""
+    """The members of a problem (RFC 9457); in a batch each item contains its own."""
     facts: dict[str, object] = {
         "type": PROBLEM_TYPE + error.code,
         "title": error.title,
@@ -41,7 +41,7 @@ def problem(error: ChatLookupError) -> dict[str, object]:
 
 
 def error_response(error: ChatLookupError, request_id: str) -> Response:
-    """The one way from an error to a response."""
+    """The response to an error; every error becomes a response here."""
     headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
     if error.status in (429, 503) and error.retryable:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1)))

@@ -1,4 +1,4 @@
-"""What a failure of AWS means for the caller: the one table from botocore's exceptions to our errors (design 6)."""
+"""The one table from botocore's exceptions to the errors that callers receive (design 6)."""
 
 from typing import Final
 
@@ -17,14 +17,14 @@ _DENIED: Final = frozenset(
         "encryptionfailure", "decryptionfailure", "inaccessibleencryptioncredentials",
     }
 )  # fmt: skip
-"""Codes that only an operator can end: the role, its credentials, the KMS key. Folded, without the word "exception".
+"""Codes that only an operator can resolve: the role, its credentials, the KMS key. Folded, without "exception".
 
 DynamoDB, Secrets Manager and SQS each spell the key's codes in a way of their own: `KMSAccessDeniedException`,
 `KMS.AccessDeniedException`, `KmsAccessDenied` (their API references, common errors)."""
 
 
 class OutOfTime(BotoCoreError):
-    """A call to AWS that was not begun, or not repeated, because its deadline had come."""
+    """A call to AWS that was not begun, or not retried, because its deadline had passed."""
 
     fmt = "no time is left for a call to AWS"
 
@@ -47,7 +47,7 @@ def no_time_left() -> ChatLookupError:
 
 
 def code_of(error: Exception) -> str:
-    """What is logged of a failure: AWS's code, or the exception's name. Its text may quote what was sent."""
+    """The code to log: AWS's code, or the exception's name. The exception's text may quote what was sent."""
     code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
     return str(code or type(error).__name__)
 

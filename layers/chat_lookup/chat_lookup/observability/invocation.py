@@ -1,4 +1,4 @@
-"""The frame of an invocation: no foreign exception gets past it, and one of ours with a safe message only."""
+"""The outermost frame of an invocation: it lets through our own errors only, each with a safe message."""
 
 import logging
 import math
@@ -20,13 +20,13 @@ _SERVER_ERROR: Final = 500
 
 
 def guarded(telemetry: Telemetry, work: Callable[[], Result], failure: Callable[[ChatLookupError], Result]) -> Result:
-    """The result of `work`, or what `failure` makes of the error that it raised: one of ours, whatever it was."""
+    """The result of `work`, or of `failure` with the raised error, translated into one of ours."""
     try:
         return work()
     except ChatLookupError as error:
         _note(error, telemetry)
         return failure(error)
-    except Exception as error:  # noqa: BLE001 - the edge: nobody behind it, and a trace must not reach a caller
+    except Exception as error:  # noqa: BLE001 - the outermost handler: a traceback must not reach a caller
         return failure(_unexpected(error, telemetry))
 
 
@@ -48,7 +48,7 @@ def invoke(
         except Exception as error:  # noqa: BLE001 - as above
             failure = _unexpected(error, telemetry)
     if failure.retry_after is not None:
-        # The message is all that the caller of a function gets beside the class's name.
+        # The caller of a function receives nothing but the class's name and the message.
         failure.args = (f"{failure}; try again in {max(1, math.ceil(failure.retry_after))} s",)
     # A fresh raise: the frames and causes of the first one stay behind.
     failure.__context__ = None
@@ -56,7 +56,7 @@ def invoke(
 
 
 def time_left(context: "LambdaContext", clock: Clock, *, at_most: float = float("inf")) -> Deadline:
-    """The moment by which to answer: what Lambda leaves less a second, or sooner; with the function's own end."""
+    """The deadline of the response: a second before Lambda's time-out, or sooner; with the function's own end."""
     left = context.get_remaining_time_in_millis() / 1000
     return Deadline.after(min(left - LAST_SECOND, at_most), clock, end=left)
 

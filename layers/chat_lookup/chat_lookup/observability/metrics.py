@@ -27,7 +27,7 @@ REJECTIONS: Final = frozenset({*map(str, RefusalReason), *map(str, RejectionReas
 CLOSED: Final = frozenset(
     {"reauthorise", "refused", "unpaid", "misconfigured", "renamed", "stopped", "blocked", "unreachable"}
 )
-"""How a portal was closed that is open again: the states that end, and the two ends of its circuit."""
+"""Why a portal that is open again was closed: the states that end, and the two reasons of its circuit breaker."""
 SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
 

@@ -1,4 +1,4 @@
-"""Keeping secrets out of every line that is written: the exact ones in use, and the shapes of the rest."""
+"""Masks secrets in every line that is written: exact known secrets, and patterns for the others."""
 
 import json
 import re
@@ -10,7 +10,7 @@ MASK = "***"
 _MOST_FORMS = 4_000
 _SHORTEST_SECRET = 6
 
-# Where a secret may stand although nobody registered it. Lines are JSON, so a quote may be escaped.
+# Patterns of secrets that may appear without being registered. Lines are JSON, so a quote may be escaped.
 _SLASH = r"(?:\\{0,4}/|%2F)"
 """PHP escapes it in JSON."""
 _SHAPES = (
@@ -31,9 +31,9 @@ _SHAPES = (
         rf"\1{MASK}",
     ),
 )
-"""Words of which a text that has the shape holds one, case-folded; the shape; and what becomes of it.
+"""Case-folded words of which a matching text contains at least one; the pattern; and its replacement.
 
-Most lines have none of these words, and to look for them takes a fraction of the time.
+Most lines contain none of these words, and searching for words takes a fraction of the time.
 """
 
 
@@ -43,11 +43,11 @@ class Redactor:
     def __init__(self) -> None:
         self._secrets: OrderedDict[str, None] = OrderedDict()
         self._longest_first: list[str] | None = []
-        """The same as `_secrets`; None until it is put in order again."""
+        """The same as `_secrets`, sorted; None while it has to be sorted again."""
         self._lock = Lock()
 
     def register(self, secret: str) -> None:
-        """Never let this text leave again, as it is or escaped. The latest thousand are kept; the shapes remain."""
+        """Mask this text from now on, plain or escaped. The latest thousand are kept; the patterns always apply."""
         if len(secret) < _SHORTEST_SECRET:
             return
         with self._lock:
@@ -75,6 +75,6 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """How a secret may stand in a line: plain, in a URL, in JSON."""
+    """The forms of a secret in a line: plain, in a URL, in JSON."""
     in_json = (json.dumps(secret, ensure_ascii=each)[1:-1] for each in (True, False))
     return {secret, quote(secret, safe="", errors="replace"), *in_json}

@@ -1,4 +1,4 @@
-"""What operators see: one structured log line per outcome, and metrics in closed sets of dimensions (design 7)."""
+"""Logs and metrics: one structured log line per outcome, and metrics with closed sets of dimensions (design 7)."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ _Counted: TypeAlias = dict[tuple[str, str], _Metrics]
 
 @dataclass(slots=True)
 class _Invocation:
-    """What one invocation has to tell when it ends."""
+    """The fields and metrics that one invocation writes when it ends."""
 
     fields: dict[str, object] = field(default_factory=dict)
     counted: _Counted = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Telemetry:
             json_serializer=self._serialise,
             use_rfc3339=True,
             utc=True,
-            location=None,  # always this module: it would tell nobody anything
+            location=None,  # always this module: no information
         )
         # Their debug lines hold URLs with secrets and signed headers (design 7).
         for name in ("urllib3", "botocore"):
@@ -59,12 +59,12 @@ class Telemetry:
 
     def _serialise(self, line: object) -> str:
         text = json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":"))
-        # Half an emoji, as a portal may well send one, cannot be printed and would cost the line.
+        # Half an emoji, which a portal may send, cannot be printed and would lose the line.
         return self.redactor.clean(text.encode(errors="replace").decode())
 
     @contextmanager
     def invocation(self, message: str, **fields: object) -> Iterator[None]:
-        """Everything noted and counted inside is written once, at the end, however the body ends."""
+        """Everything noted and counted inside is written once, at the end, also if the body raises."""
         token = _invocation.set(_Invocation(fields=dict(fields)))
         try:
             yield
@@ -86,7 +86,7 @@ class Telemetry:
             _count(current.counted, name, value, dimensions)
 
     def count_at_once(self, name: str, value: float = 1.0, /, **dimensions: str) -> None:
-        """The same, printed now: for what has to be known even if this process ends before the invocation does."""
+        """The same, printed now: for metrics that must not be lost if the process ends before the invocation does."""
         counted: _Counted = {}
         _count(counted, name, value, dimensions)
         self._print(counted)
@@ -103,11 +103,11 @@ class Telemetry:
         )
 
     def alarm(self, message: str) -> None:
-        """Something that somebody has to know of: a line of its own at once, with all that was noted until now."""
+        """Log an event that operators must see: a separate line at once, with all fields noted until now."""
         self._logger.error(message, extra=_noted())
 
     def fault(self, message: str, error: BaseException) -> None:
-        """Something nobody expected: the same, with the traceback, redacted."""
+        """Log an unexpected error: the same, with the redacted traceback."""
         self._logger.error(message, exc_info=(type(error), error, error.__traceback__), extra=_noted())
 
     def _write(self, message: str, invocation: _Invocation) -> None:
@@ -131,7 +131,7 @@ class Telemetry:
 def _blob(namespace: str, dimensions: Mapping[str, str], metrics: _Metrics) -> str:
     """Metrics as CloudWatch reads them in a log (embedded metric format).
 
-    Powertools writes the same; to make and check its objects took longer than all else that a hit in memory does.
+    Powertools writes the same; building and checking its objects took longer than the rest of a cache hit in memory.
     """
     described = {
         "Namespace": namespace,
@@ -139,19 +139,19 @@ def _blob(namespace: str, dimensions: Mapping[str, str], metrics: _Metrics) -> s
         "Metrics": [{"Name": name, "Unit": unit.value} for name, (unit, _) in metrics.items()],
     }
     metadata = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [described]}
-    told = {name: values for name, (_, values) in metrics.items()}
-    return json.dumps({"_aws": metadata, **dimensions, **told}, separators=(",", ":"))
+    by_name = {name: values for name, (_, values) in metrics.items()}
+    return json.dumps({"_aws": metadata, **dimensions, **by_name}, separators=(",", ":"))
 
 
 def _noted() -> dict[str, object]:
-    """What is known of this invocation by now, its request id first of all."""
+    """The fields noted in this invocation until now, among them its request id."""
     current = _invocation.get()
     return dict(current.fields) if current else {}
 
 
 def _count(counted: _Counted, name: str, value: float, dimensions: Mapping[str, str]) -> None:
     for metric in METRICS[name]:
-        said = dimensions[metric.dimension] if metric.dimension else ""
-        value_of = said if not metric.dimension or said in metric.values else OTHER
+        given = dimensions[metric.dimension] if metric.dimension else ""
+        value_of = given if not metric.dimension or given in metric.values else OTHER
         blob = counted.setdefault((metric.dimension or "", value_of), {})
         blob.setdefault(name, (metric.unit, []))[1].append(float(value))

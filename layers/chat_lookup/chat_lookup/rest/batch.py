@@ -1,7 +1,7 @@
-"""`batch` in the platform's own format: commands in order, each with its outcome, later ones with earlier results.
+"""`batch` in the platform's format: commands in order, each with its outcome; later ones can use earlier results.
 
-(bitrix24.md 2.6.) Commands that are ready at the same time are asked together, so that fifty look-ups cost the portal
-what a batch of its own would.
+(bitrix24.md 2.6.) Commands that are ready at the same time are sent together, so that fifty look-ups cost the portal
+as much as one batch.
 """
 
 import re
@@ -17,8 +17,8 @@ from chat_lookup.rest.responses import Outcome, Result
 
 BATCH: Final = "batch"
 MOST_COMMANDS: Final = 50
-_MOST_TOLD: Final = 1000
-"""Each command past the fiftieth has an error of its own; a batch of more than so many is refused as a whole."""
+_MOST_REPORTED: Final = 1000
+"""Each command after the fiftieth has its own error; a batch of more than this number is refused as a whole."""
 _REFERENCE: Final = re.compile(r"\$result((?:\[[^\[\]]*\])+)")
 _WORDLESS: Final = "insufficient_scope"
 """Its text is empty inside a batch (batch.md)."""
@@ -28,17 +28,17 @@ Answer: TypeAlias = Callable[[Sequence[RestCall]], Sequence[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A command under its key: the call that it means, or its refusal."""
+    """A command under its key: its call, or its refusal."""
 
     key: str
     call: RestCall | Refusal
     changes: bool
-    """Whether it may do something that must not be done twice."""
+    """Whether it may change something that must not be changed twice."""
 
 
 class Batch:
-    """One batch. `answer` gives the outcomes of calls that need nothing of each other, in their order; `changes` says
-    whether a call may do something in the portal."""
+    """One batch. `answer` returns the outcomes of independent calls, in their order; `changes` returns whether a call
+    may change something in the portal."""
 
     def __init__(self, params: Mapping[str, object], answer: Answer, changes: Callable[[RestCall], bool]) -> None:
         folded = php_arrays.folded(params)
@@ -51,16 +51,16 @@ class Batch:
     def run(self) -> Mapping[str, object] | Refusal:
         """The containers of outcomes, or the refusal of the whole batch.
 
-        The whole is refused where the portal could not be asked, as the portal itself refuses it, so that clients send
-        it again: unless something was done that must not be done twice.
+        The whole is refused where the portal could not be called, as the portal itself refuses it, so that clients send
+        it again: unless a command was run that must not be run twice.
         """
-        if len(self._commands) > _MOST_TOLD:
+        if len(self._commands) > _MOST_REPORTED:
             return documented(BATCH_TOO_LONG)
         changed = False
         for wave in self._waves():
             outcomes = self._outcomes_of(wave)
-            told = [isinstance(outcome, Refusal) and outcome.of_all for outcome in outcomes]
-            changed = changed or any(step.changes and not of_all for step, of_all in zip(wave, told, strict=True))
+            of_alls = [isinstance(outcome, Refusal) and outcome.of_all for outcome in outcomes]
+            changed = changed or any(step.changes and not of_all for step, of_all in zip(wave, of_alls, strict=True))
             for step, outcome in zip(wave, outcomes, strict=True):
                 if isinstance(outcome, Refusal) and outcome.of_all and not changed:
                     return outcome
@@ -70,10 +70,10 @@ class Batch:
         return self._containers()
 
     def _waves(self) -> Iterator[list[_Step]]:
-        """The commands in order, those together that can be asked together.
+        """The commands in order, grouped where they can be sent together.
 
-        One with a reference waits for what stands before it. What changes something is asked apart from what only
-        reads, and with `halt`, after which nothing more may be done, each by itself.
+        A command with a reference waits for those before it. Commands that change something are sent apart from those
+        that only read, and with `halt`, after which no command may run, each alone.
         """
         wave: list[_Step] = []
         for position, (key, written) in enumerate(self._commands.items()):
@@ -90,7 +90,7 @@ class Batch:
             yield wave
 
     def _step(self, position: int, key: str, command: str) -> _Step:
-        """A command as it is meant now, earlier results in the place of their references."""
+        """A command with its references replaced by earlier results."""
         if position >= MOST_COMMANDS:
             return _Step(key, documented(BATCH_TOO_LONG), changes=False)
         name, _, query = command.partition("?")
@@ -105,7 +105,7 @@ class Batch:
         return [step.call if isinstance(step.call, Refusal) else next(answered) for step in wave]
 
     def _with_results(self, value: object) -> object:
-        """`$result[key][field]` is the value itself where it is all there is, else its text."""
+        """A value that is only `$result[key][field]` becomes the result itself; within other text, its text."""
         if isinstance(value, dict):
             return {key: self._with_results(item) for key, item in value.items()}
         written = php_arrays.text(value)
@@ -113,9 +113,9 @@ class Batch:
             return self._earlier(whole[1])
         return _REFERENCE.sub(lambda found: php_arrays.text(self._earlier(found[1])), written)
 
-    def _earlier(self, way: str) -> object:
-        """The value at the end of `[key][field]…`; None where the way ends before."""
-        first, *rest = way[1:-1].split("][")
+    def _earlier(self, path: str) -> object:
+        """The value at the path `[key][field]…`; None where the path ends before."""
+        first, *rest = path[1:-1].split("][")
         outcome = self._outcomes.get(first)
         value = outcome.value if isinstance(outcome, Result) else None
         for key in rest:
@@ -123,19 +123,19 @@ class Batch:
         return value
 
     def _containers(self) -> Mapping[str, object]:
-        """The outcomes as the platform hands them out, every container there whatever it holds."""
+        """The outcomes in the platform's form: every container is present, also an empty one."""
         done = {key: each for key, each in self._outcomes.items() if isinstance(each, Result)}
         refused = {key: each for key, each in self._outcomes.items() if isinstance(each, Refusal)}
         return {
             "result": php_arrays.as_json({key: each.value for key, each in done.items()}),
-            "result_error": php_arrays.as_json({key: _told(each) for key, each in refused.items()}),
+            "result_error": php_arrays.as_json({key: _error_of(each) for key, each in refused.items()}),
             "result_total": php_arrays.as_json(_pages(done, "total")),
             "result_next": php_arrays.as_json(_pages(done, "next")),
             "result_time": php_arrays.as_json({key: each.time for key, each in done.items()}),
         }
 
 
-def _told(refused: Refusal) -> dict[str, str]:
+def _error_of(refused: Refusal) -> dict[str, str]:
     wordless = refused.code.casefold() == _WORDLESS
     return {"error": refused.code, "error_description": "" if wordless else refused.description}
 

@@ -1,7 +1,6 @@
-"""The service's errors in the platform's words: codes, texts, statuses of its documents (bitrix24.md 7.1, design 3.2).
+"""The service's errors with the platform's documented codes, texts, statuses (bitrix24.md 7.1, design 3.2).
 
-What a portal itself said goes on as it said it, but for what would have a client refresh a token that is ours, or ask
-for ever.
+A portal's own error is passed on unchanged, except where a client would refresh our token, or retry for ever.
 """
 
 from collections.abc import Mapping
@@ -67,11 +66,11 @@ _TRY_AGAIN: Final = 503
 _UNAUTHORISED: Final = 401
 
 _OF_TOKENS: Final = frozenset({"expired_token", "invalid_token", "no_auth_found"})
-"""Folded codes at which clients refresh or ask again: the portal's with our token, which is none of theirs."""
+"""Folded codes at which clients refresh or retry: the portal's, about our token, which clients do not have."""
 _OF_GRANTS: Final = frozenset(
     {"authorization_error", "invalid_grant", "bad_verification_code", "invalid_client", "wrong_client", "invalid_scope"}
 )
-"""Folded codes that say our grant or our application's keys are dead: an administrator or operator mends them."""
+"""Folded codes of a dead grant or dead keys of our application: an administrator or operator must renew them."""
 _OF_THE_WHOLE: Final = frozenset({"query_limit_exceeded", "overload_limit", "portal_deleted", "payment_required"})
 """Folded codes by which a portal refuses a batch and never one of its commands."""
 
@@ -82,18 +81,18 @@ _OURS: Final[Mapping[type[ChatLookupError], str]] = {
     ScopeMissing: _SCOPE,
     PortalNotInstalled: "ERROR_OAUTH",
     PortalBusy: _TOO_MANY,
-    # Blocked by hand: what SDKs do not repeat although it is a 503.
+    # Blocked by hand: a 503 that SDKs do not retry.
     PortalStopped: _STOPPED,
     InvalidRequest: _BAD_VALUE,
     BodyTooLarge: _BAD_VALUE,
 }
-"""What is told where no portal said anything; all else is a fault of ours, 503 if it passes by itself."""
-_TOLD_IN_OUR_WORDS: Final = (InvalidRequest, BodyTooLarge, PortalStopped)
+"""Codes for errors without a portal's error; all others are a fault of ours, 503 if retryable."""
+_WITH_OUR_TEXT: Final = (InvalidRequest, BodyTooLarge, PortalStopped)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What is answered in place of a result. `of_all`: it says something of the whole request, not of one command.
+    """The error in place of a result. `of_all`: it concerns the whole request, not one command.
 
     `retry_after`: seconds, where that is known.
     """
@@ -105,9 +104,9 @@ class Refusal:
     retry_after: float | None = None
 
     def final(self) -> "Refusal":
-        """The same of what may have been done nevertheless: SDKs send it again at 503 (bitrix24.md 9, row 26).
+        """The refusal of a call that may have been carried out: not 503, at which SDKs retry (bitrix24.md 9, row 26).
 
-        A refusal in the portal's own words says that nothing was done, and stays.
+        A refusal with the portal's own code means that nothing was done, and stays unchanged.
         """
         if self.code != _FAULT or self.status != _TRY_AGAIN:
             return self
@@ -120,13 +119,13 @@ def documented(code: str) -> Refusal:
 
 
 def refusal(error: ChatLookupError) -> Refusal:
-    """What the platform would answer in the place of one of our errors."""
+    """The platform's error for one of our errors."""
     code = error.portal_error.casefold() if error.portal_error is not None else None
     if code in _OF_TOKENS and isinstance(error, PortalReauthorise):
-        # Renewing it is our part, and tried again soon.
+        # The service renews the token itself, and retries soon.
         return _fault(error)
     if isinstance(error, PortalUnavailable) and error.verbatim is not None and error.verbatim.status == _UNAUTHORISED:
-        # An outage in front of the portal; word for word, clients would refresh at it.
+        # An outage in front of the portal; passed on unchanged, it would make clients refresh.
         return _fault(error)
     if code in _OF_TOKENS or code in _OF_GRANTS:
         return Refusal(_CREDENTIALS, *DOCUMENTED[_CREDENTIALS], of_all=True)
@@ -136,7 +135,7 @@ def refusal(error: ChatLookupError) -> Refusal:
 
 
 def _of_the_portal(error: ChatLookupError, folded: str) -> Refusal:
-    """What the portal said, just now or when others asked."""
+    """The portal's error, from this call or an earlier one."""
     code, status, text = _FOLDED.get(folded, (error.portal_error or "", error.status, ""))
     if error.verbatim is not None:
         code, text = error.verbatim.code, error.verbatim.text or text
@@ -149,7 +148,7 @@ def _ours(error: ChatLookupError) -> Refusal:
     if code is None:
         return _fault(error)
     status, text = DOCUMENTED[code]
-    if isinstance(error, _TOLD_IN_OUR_WORDS):
+    if isinstance(error, _WITH_OUR_TEXT):
         status, text = error.status, error.detail
     return Refusal(code, status, text, of_all=True, retry_after=error.retry_after)
 
@@ -160,7 +159,7 @@ def _fault(error: ChatLookupError) -> Refusal:
 
 
 FAILURES: Final = (ChatLookupError, BitrixError, *FAILED)
-"""All that may come of asking. In a batch each stays with its command, so that nothing done before is forgotten."""
+"""All errors of a call. In a batch each is its command's outcome, so that earlier outcomes are not lost."""
 
 
 class RestFailures:
@@ -171,7 +170,7 @@ class RestFailures:
         self._clock = clock
 
     def refusal(self, error: Exception) -> Refusal:
-        """What is answered in place of a result."""
+        """The refusal that is returned in place of a result."""
         if isinstance(error, BitrixError):
             error = for_caller(error, self._clock.now())
         elif not isinstance(error, ChatLookupError):

@@ -1,4 +1,4 @@
-"""Methods that the portal itself answers: some for everybody, others where its owner lets a key pass (design 3.2)."""
+"""Methods that are forwarded to the portal: some for every key, others for keys with `passthrough` (design 3.2)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
@@ -20,15 +20,15 @@ FORWARDED: Final[Mapping[str, str]] = {
     name.lower(): name
     for name in (_BOT_CHAT, "im.dialog.get", "imbot.dialog.get", "method.get", "scope", "profile", "app.info")
 }
-"""The portal's names by folded ones. What these answer is not kept: it changes without a sign."""
+"""The portal's names by folded ones. Their results are not cached: they change without an event."""
 _NEVER_RUN: Final = BitrixError("PROTOCOL", 200, method=BATCH, description="a command was never run")
 
 _Answered: TypeAlias = Answer | Exception
-"""What came of a call."""
+"""The outcome of a call."""
 
 
 class Forwarding:
-    """Asks portals in the name of clients, within their pace."""
+    """Calls portals for clients, within the portals' rate limits."""
 
     def __init__(self, calls: PortalCalls, failures: RestFailures, clock: Clock) -> None:
         self._calls = calls
@@ -38,10 +38,11 @@ class Forwarding:
     def outcomes(
         self, portal: Portal, commands: Sequence[Command], deadline: Deadline, *, changing: bool
     ) -> list[Outcome]:
-        """The outcomes in order. `changing` commands may do something: none of them is made twice, here or by others.
-        Nor do they teach: what a method of a caller's choice answers says nothing about the portal (design 10).
+        """The outcomes in order. `changing` commands may change something: none of them is sent twice, here or by SDKs.
+        Their outcomes do not affect the portal's state: a method of a caller's choice proves nothing about the portal
+        (design 10).
 
-        Several go in one request, which the portal counts as one.
+        Several are sent in one request, which the portal counts as one.
         """
         began = self._clock.now()
         answered = self._asked(portal, commands, deadline, teaches=not changing)
@@ -51,7 +52,7 @@ class Forwarding:
             if isinstance(each, Answer):
                 return Result(each.result, time_of(began, finished, each.time), each.pages)
             refused = self._failures.refusal(each)
-            # Our own errors are from before the portal was asked; of all others nobody knows what was done.
+            # Our own errors occur before the portal is called; after any other the commands may have been run.
             return refused.final() if changing and not isinstance(each, ChatLookupError) else refused
 
         return [outcome(each) for each in answered]
@@ -75,9 +76,9 @@ class Forwarding:
 
 
 def command_of(portal: Portal, name: str, call: RestCall) -> Command:
-    """A call as the portal is asked: its parameters as they came, but for a bot.
+    """A call as it is sent to the portal: its parameters unchanged, except for a bot's.
 
-    A client has none in a portal that has ours: a bot of another application gives its place to that one.
+    A client has no bot in a portal that has ours: the id of another application's bot is replaced by ours.
     """
     params = call.params
     if name == _BOT_CHAT and portal.bot_id is not None and "botid" in php_arrays.folded(params):

@@ -1,7 +1,7 @@
-"""A key among the parameters of a request, searched for before they are read (docs/decisions/012).
+"""Searches the parameters of a request for a key before they are read (docs/decisions/012).
 
-A search unfolds and keeps nothing, and may cost a caller without a key no more than the bytes that came. What is found
-is a key to be proved; which one counts, and for which call, is known when the whole is read.
+The search decodes and stores nothing: a caller without a key can cause no more cost than its bytes. The result is a key
+to be checked; which one counts, and for which call, is known when the whole request is read.
 """
 
 import json
@@ -14,16 +14,16 @@ from chat_lookup.http import php_arrays
 from chat_lookup.rest import multipart
 
 _OPENING: Final = ("auth", "access_token")
-"""Parameters that hold a key, in any case: as the platform names a token in a request (design 3.2), and as OAuth does.
+"""Parameters that hold a key, in any case: the platform's name of a token in a request (design 3.2), and OAuth's.
 The first of both counts."""
 _LONGEST: Final = 128
 """Of a key in characters (chat_lookup.portals.api_keys)."""
 _ESCAPED: Final = 3
-"""Characters of a form for one of a key at most."""
+"""Most characters of a form for one character of a key."""
 
 
 def _spelled(name: str) -> str:
-    """A pattern of all that PHP reads as a name: as it is, escaped, and with what becomes an underscore."""
+    """A pattern of all that PHP reads as a name: plain, escaped, and with characters that become an underscore."""
     letters = (f"(?:{letter}|%{ord(letter):X}|%{ord(letter.upper()):X})" for letter in name.replace("_", " "))
     return "".join("(?:[_. +]|%(?:5F|2E|20))" if letter.startswith("(?: ") else letter for letter in letters)
 
@@ -54,7 +54,7 @@ def in_parts(content_type: str, body: bytes) -> str | None:
     """The key in a form in parts."""
     found: dict[str, str] = {}
     for head, content in multipart.parts(content_type, body):
-        # To read a name takes longer than to see that none of these is in its head.
+        # Reading a name takes longer than checking that none of these is in its head.
         name = multipart.name_of(head) if _IN_HEAD.search(head) else None
         if name is not None and opens(name):
             found[php_arrays.variable(name)] = content[: _LONGEST + 1].decode("latin-1")
@@ -62,11 +62,11 @@ def in_parts(content_type: str, body: bytes) -> str | None:
 
 
 def in_json(body: bytes) -> str | None:
-    """The key in a JSON body: at its top level, or in a large one wherever there is one."""
+    """The key in a JSON body: at its top level, or in a large one at any level."""
     if sum(map(body.count, _BEFORE_VALUES)) > _FEW_VALUES:
         return next(_members(body), None)
     try:
-        # Numbers stay as they are written: to read one of many digits takes the square of their number.
+        # Numbers stay texts: parsing one takes the square of the number of its digits.
         parsed = json.loads(body, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
         return None
@@ -80,7 +80,7 @@ def among(params: Mapping[str, object]) -> str | None:
 
 
 def opens(name: str) -> bool:
-    """Whether PHP reads a name, however it is written, as that of a parameter that holds a key."""
+    """Whether PHP reads a name, in any spelling, as that of a parameter that contains a key."""
     return php_arrays.variable(name).lower() in _OPENING
 
 

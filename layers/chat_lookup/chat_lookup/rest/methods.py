@@ -1,4 +1,4 @@
-"""The methods answered in the platform's own format: look-ups by us, some others by the portal (design 3.2)."""
+"""The methods in the platform's format: look-ups by this service, some others by the portal (design 3.2)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     from chat_lookup.lookup.find_many import Many
 
 LOOK_UPS: Final[Mapping[str, Method]] = {"im.chat.get": Method.IM, "imbot.chat.get": Method.IMBOT}
-"""Each is answered as that very method would: whoever calls it expects nothing of its neighbours."""
+"""Each returns what that very method would: its caller does not expect a fallback to similar methods."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose request it is, and by when it must be answered."""
+    """The caller of a request: portal and key, and the deadline of the response."""
 
     portal: Portal
     key: ApiKey
     deadline: Deadline
 
     def passes(self, call: RestCall) -> bool:
-        """Whether it is a method of the portal's that its owner lets this key ask for."""
+        """Whether it is a method of the portal that `passthrough` allows for this key."""
         ours = call.folded in LOOK_UPS or call.folded in FORWARDED or call.folded == BATCH
         return not ours and PASSTHROUGH in self.key.scopes and call.folded in self.key.passthrough
 
 
 class RestMethods:
-    """Answers calls of methods."""
+    """Returns the outcomes of calls of methods."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class RestMethods:
         return Result(outcomes, time_of(began, self._clock.now()))
 
     def _answer_all(self, caller: Caller, calls: Sequence[RestCall]) -> list[Outcome]:
-        """The outcomes of calls that need nothing of each other, in order."""
+        """The outcomes of independent calls, in order."""
         outcomes: dict[int, Outcome] = {}
         looked_up: dict[Options, list[int]] = defaultdict(list)
         forwarded: dict[int, Command] = {}
@@ -93,19 +93,19 @@ class RestMethods:
             outcomes.update(zip(places, found, strict=True))
         changing = any(caller.passes(calls[place]) for place in forwarded)
         commands = list(forwarded.values())
-        told = self._forwarding.outcomes(caller.portal, commands, caller.deadline, changing=changing)
-        outcomes.update(zip(forwarded, told, strict=True))
+        answered = self._forwarding.outcomes(caller.portal, commands, caller.deadline, changing=changing)
+        outcomes.update(zip(forwarded, answered, strict=True))
         return [outcomes[place] for place in range(len(calls))]
 
     def _looked_up(self, caller: Caller, calls: Sequence[RestCall], options: Options) -> list[Outcome]:
-        """The outcomes of look-ups that are made in one way."""
+        """The outcomes of look-ups with the same options."""
         began = self._clock.now()
         pairs = [_pair(call) for call in calls]
         refs = list(dict.fromkeys(pair for pair in pairs if pair is not None))
         found = dict(zip(refs, self._found(caller, refs, options), strict=True))
-        told = self._operating.last_told(caller.portal.member_id, calls[0].folded)
-        # As the portal tells it of a method of which nothing was used.
-        time = time_of(began, self._clock.now(), told or OperatingTime(0.0, began + WINDOW))
+        reported = self._operating.last_told(caller.portal.member_id, calls[0].folded)
+        # The portal reports this of a method of which nothing was used.
+        time = time_of(began, self._clock.now(), reported or OperatingTime(0.0, began + WINDOW))
         return [self._outcome(found[pair] if pair else None, caller.portal.result_form, time) for pair in pairs]
 
     def _found(self, caller: Caller, refs: Sequence[EntityRef], options: Options) -> Sequence[Found | Exception]:
@@ -126,12 +126,12 @@ class RestMethods:
 
 
 def _name_at_the_portal(caller: Caller, call: RestCall) -> str | None:
-    """What a call that the portal answers is called there; None for one that nobody may make here."""
+    """The portal's name of a forwarded method; None for a method that may not be called here."""
     return call.method if caller.passes(call) else FORWARDED.get(call.folded)
 
 
 def _options(call: RestCall) -> Options:
-    """How to look up; a bot that is none is passed over, as by the platform, which does not read it (1.2)."""
+    """The options of a look-up; an invalid bot id is ignored, like by the platform, which does not read it (1.2)."""
     bot_id = None
     given = php_arrays.text(php_arrays.folded(call.params).get("bot_id"))
     if given and call.folded == "imbot.chat.get":

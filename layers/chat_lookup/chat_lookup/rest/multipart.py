@@ -12,11 +12,11 @@ _OF_A_FILE: Final = re.compile(rb"(?i)[;\s]filename\*?=")
 _MOST_PARTS: Final = MOST_VARIABLES + 20
 """PHP's own bound: as many variables as it reads, and as many files."""
 _LONGEST_HEAD: Final = 5120
-"""Of one part in bytes. PHP reads its lines within as many."""
+"""Bytes of one part's head. PHP reads its lines within as many."""
 
 
 def texts(content_type: str, body: bytes) -> Iterator[tuple[str, bytes]]:
-    """The names and contents of the texts among the parts; files are no parameters of any method here."""
+    """The names and contents of the parts that are texts; no method here has a file as a parameter."""
     for head, content in parts(content_type, body):
         name = name_of(head)
         if name is not None:

@@ -1,4 +1,4 @@
-"""What a client of Bitrix24 asks of us, in the platform's own format: a key, a method, its parameters (design 3.2)."""
+"""Requests in the platform's format: a key, a method, its parameters (design 3.2)."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _PARTS: Final = "multipart/form-data"
 
 @dataclass(frozen=True, slots=True)
 class RestCall:
-    """One method as it was written, empty for what cannot be one, and its parameters, without what opens anything."""
+    """One method as written, empty for an invalid name, and its parameters without keys and tokens."""
 
     method: str
     params: Mapping[str, object] = field(repr=False)
@@ -36,17 +36,17 @@ class RestCall:
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """A call and the key that came with it."""
+    """A call and its key."""
 
     key: str | None = field(repr=False)
     call: RestCall
 
 
 def key_of(event: Event) -> str | None:
-    """A key that came with a request, to be proved before the request is read. Raises as `read`.
+    """The key in a request, to be checked before the request is read. Raises as `read`.
 
-    The body is not looked at where the address holds a key. Otherwise it is searched, at a cost that its bytes bound
-    (docs/decisions/012). Which key counts is known when the whole is read.
+    The body is not searched where the address contains a key. Otherwise it is, at a cost bounded by its bytes
+    (docs/decisions/012). Which key counts is known when the whole request is read.
     """
     found = _found(event)
     if found is not None and found["key"]:
@@ -57,7 +57,7 @@ def key_of(event: Event) -> str | None:
 def read(event: Event) -> RestRequest:
     """The request in an event of the gateway's, whole. Raises `InvalidRequest` and `BodyTooLarge`.
 
-    Of parameters in both, those of the body count. A key in the address goes before one among the parameters.
+    Of parameters in both query and body, the body's count. A key in the path precedes one in the parameters.
     """
     found = _found(event)
     params = php_arrays.decode_query(_query(event)) | _body_params(event)
@@ -66,10 +66,10 @@ def read(event: Event) -> RestRequest:
 
 
 def call_of(written: str, params: Mapping[str, object]) -> RestCall:
-    """A call of a method as an address or a batch's command names it; its answer is JSON, asked for or not."""
+    """A call of a method as an address or a batch's command names it; `.json` is dropped, responses are always JSON."""
     method = written[: -len(".json")] if written.lower().endswith(".json") else written
-    # Our key must not reach the portal, nor may another token take the place of the portal's own: under no name that
-    # PHP reads as such a parameter's.
+    # Our key must not reach the portal, and no other token may replace the portal's own, under any name that PHP reads
+    # as such a parameter's.
     admitted = {name: value for name, value in params.items() if not key_search.opens(name)}
     return RestCall(method if _METHOD.fullmatch(method) else "", admitted)
 
@@ -83,7 +83,7 @@ def _query(event: Event) -> str:
 
 
 def _body(event: Event) -> tuple[str, bytes, str]:
-    """What kind the body is of, its bytes, and the content type. Raises `BodyTooLarge`."""
+    """The body's media type, its bytes, and the full content type. Raises `BodyTooLarge`."""
     body = body_of(event)
     if len(body) > LARGEST_BODY:
         raise BodyTooLarge

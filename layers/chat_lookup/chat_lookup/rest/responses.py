@@ -1,4 +1,4 @@
-"""What goes back to a client of Bitrix24: envelope, `time` and errors as the platform has them (bitrix24.md 2.5)."""
+"""Responses in the platform's format: envelope, `time` and errors (bitrix24.md 2.5)."""
 
 import json
 import math
@@ -16,7 +16,7 @@ _CONTENT_TYPE: Final = "application/json; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a method answered: its value as JSON says it, the `time` it took, and a list's `next` and `total`."""
+    """A method's result: its value for JSON, the `time` it took, and a list's `next` and `total`."""
 
     value: object
     time: Mapping[str, object]
@@ -26,10 +26,10 @@ class Result:
 Outcome = Result | Refusal
 
 
-def time_of(start: float, finish: float, told: OperatingTime | None = None) -> dict[str, object]:
-    """The `time` of an answer, from Unix times; `told` is what the portal last said of the method's operating time.
+def time_of(start: float, finish: float, reported: OperatingTime | None = None) -> dict[str, object]:
+    """The `time` of a response, from Unix times; `reported` is the method's operating time in the portal's last reply.
 
-    What it does not say is left out, as it is of methods of imbot.v2.
+    Fields that it lacks are left out, as those of methods of imbot.v2 are.
     """
     seconds = max(0.0, finish - start)
     time: dict[str, object] = {
@@ -40,15 +40,15 @@ def time_of(start: float, finish: float, told: OperatingTime | None = None) -> d
         "date_start": _date(start),
         "date_finish": _date(finish),
     }
-    if told is not None and told.reset_at is not None:
-        time["operating_reset_at"] = int(told.reset_at)
-    if told is not None and told.operating is not None:
-        time["operating"] = told.operating
+    if reported is not None and reported.reset_at is not None:
+        time["operating_reset_at"] = int(reported.reset_at)
+    if reported is not None and reported.operating is not None:
+        time["operating"] = reported.operating
     return time
 
 
 def response(outcome: Outcome) -> Response:
-    """The answer to one request."""
+    """The response to one request."""
     if isinstance(outcome, Result):
         return _response(200, {"result": outcome.value, **outcome.pages, "time": outcome.time}, {})
     body = {"error": outcome.code, "error_description": outcome.description}
