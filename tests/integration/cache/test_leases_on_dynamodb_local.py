@@ -1,4 +1,4 @@
-"""Single flight over eight processes on the real engine: one miss is one call, also with dead holders and late slots."""
+"""Single flight over eight processes on the real engine: one miss is one call, with dead holders or late slots."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -16,7 +16,7 @@ from tests.support.portals.unknown_portal import Stage
 
 EVENTS: Final = "/bitrix24/events"
 OTHER_TOKEN: Final = "t0ken-of-the-other-portal-0123456"
-MADE_FROM_IT: Final[Mapping[str | None, Callable[[str], str]]] = {
+DERIVED: Final[Mapping[str | None, Callable[[str], str]]] = {
     TOKEN: str,
     hashed(TOKEN): hashed,
     TOKEN.upper(): str.upper,
@@ -105,9 +105,7 @@ def test_genuine_event_is_verified_by_one_read_and_queued(receiver: Receiver) ->
 
 @pytest.mark.parametrize(("changes", "reason"), FORGERIES.values(), ids=FORGERIES.keys())
 def test_forged_event_is_refused_after_one_read_at_most(receiver: Receiver, changes: Changes, reason: str) -> None:
-    forged = {
-        name: MADE_FROM_IT[value](receiver.token) if value in MADE_FROM_IT else value for name, value in changes.items()
-    }
+    forged = {name: DERIVED[value](receiver.token) if value in DERIVED else value for name, value in changes.items()}
     assert_refused_cheaply(receiver, forged, reason)
 
 
