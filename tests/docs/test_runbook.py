@@ -148,11 +148,11 @@ def test_recreated_local_application_replaces_the_former_one(stage: Stage, tmp_p
     made = {"kind": "local", "domain": "acme.bitrix24.com", "client_secret": "a-secret"}
     stage.service.admin("apps.add", client_id="local.former", **made)
     with pytest.raises(InvalidRequest):
-        stage.service.admin("apps.add", client_id="local.anew", **made)
+        stage.service.admin("apps.add", client_id="local.new", **made)
 
     stage.dynamodb.delete_item(**{**read(words[1:]).params, "TableName": "PortalTable"})
 
-    assert stage.service.admin("apps.add", client_id="local.anew", **made)["client_id"] == "local.anew"
+    assert stage.service.admin("apps.add", client_id="local.new", **made)["client_id"] == "local.new"
 
 
 def test_restored_older_table_is_reconciled_with_newer_tokens(installed: Stage) -> None:

@@ -169,7 +169,7 @@ def test_limit_beyond_the_deadline_raises_the_same_error(sdks: Sdks) -> None:
     with sdks.fault(method="im.chat.get", error="QUERY_LIMIT_EXCEEDED"):
         on_portal, on_service = sdks.outcomes(lambda sdk: look_up(sdk, "CRM", "DEAL|4711"))
 
-    # No BitrixRequestTimeout either: each of the SDK's attempts was answered before it stopped reading.
+    # And no BitrixRequestTimeout: each attempt of the SDK was answered before its read timeout.
     assert on_portal == on_service
     assert raised(on_service) == "BitrixAPIQueryLimitExceeded"
 

@@ -41,8 +41,8 @@ WHAT_THE_CALLER_GETS = {
 OF_A_WEBHOOK = {"refresh": "config", "reauthorise": "config"}
 
 
-def rows(*, asked: bool) -> pytest.MarkDecorator:
-    cases = [(row, status) for row, status in CODED if (row.where in WAYS) is asked]
+def rows(*, in_look_ups: bool) -> pytest.MarkDecorator:
+    cases = [(row, status) for row, status in CODED if (row.where in WAYS) is in_look_ups]
     return pytest.mark.parametrize(("row", "status"), cases, ids=named)
 
 
@@ -60,7 +60,7 @@ def portal(_begun: Service) -> Service:
     return _begun
 
 
-@rows(asked=True)
+@rows(in_look_ups=True)
 @pytest.mark.parametrize("spelled", [str, str.swapcase], ids=["as documented", "in swapped case"])
 def test_code_of_the_portal_is_in_the_answer_the_log_and_the_metrics(
     portal: Service, row: ErrorRow, status: int, spelled: type[str]
@@ -76,7 +76,7 @@ def test_code_of_the_portal_is_in_the_answer_the_log_and_the_metrics(
         found(reply)
     else:
         body = problem(reply, *expected)
-        # An open line that is not found is no error, whatever the portal calls it (bitrix24.md 1.19).
+        # An open line that is not found is no error, though the portal calls it one (bitrix24.md 1.19).
         no_error = row.where is Where.OPENLINES_DIALOG and expected[0] == 404
         assert body.get("portal_error") == (None if no_error else code)
     line = only_line(portal)
@@ -104,7 +104,7 @@ def _class(of_the_table: str) -> str:
     return OF_A_WEBHOOK.get(of_the_table, of_the_table)
 
 
-@rows(asked=False)
+@rows(in_look_ups=False)
 def test_code_of_a_method_outside_look_ups_has_its_class(portal: Service, row: ErrorRow, status: int) -> None:
     method = NOT_ASKED[row.where]
     portal.control("/faults", {"method": method, "error": row.code.swapcase(), "status": status})

@@ -260,9 +260,9 @@ def test_unlisted_server_is_never_called(server: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("token", ["", " ", "two words", "line\n", "\x00", "é", "\ud800", "x" * 1025])
 def test_invalid_token_text_is_a_dead_grant_without_a_request(token: str) -> None:
     with scripted(ALL_ISSUED) as portal:
-        for ask in (_server(portal).refresh, _server(portal).exchange):
+        for request in (_server(portal).refresh, _server(portal).exchange):
             with pytest.raises(BitrixError) as caught:
-                ask(_named(portal), APPLICATION, token, soon())
+                request(_named(portal), APPLICATION, token, soon())
             assert caught.value.error_class is ErrorClass.REAUTHORISE
 
     assert portal.connections == 0

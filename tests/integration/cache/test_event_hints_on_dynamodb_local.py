@@ -18,7 +18,7 @@ pytestmark = pytest.mark.dynamodb_local
 ROUNDS: Final = 40
 FORGED: Final = 6
 """Events per round, each with another chat id, that reach as many workers together with the portal's reply."""
-ANSWERED: Final = 1437
+CHAT_OF_THE_PORTAL: Final = 1437
 
 
 class Process:
@@ -58,14 +58,14 @@ def test_chat_id_of_the_portal_is_kept_against_concurrent_forged_events(processe
             ref = EntityRef("CRM", f"DEAL|{number}")
             began = clock.now() - 1
             forged = [pool.submit(worker.receive, ref, 1 + each) for each, worker in enumerate(workers)]
-            answer = pool.submit(portal.answer, ref, ANSWERED, began)
+            answer = pool.submit(portal.answer, ref, CHAT_OF_THE_PORTAL, began)
             outcomes = [each.result() for each in forged]
             answer.result()
-            assert portal.row(ref) == (ANSWERED, "portal")
+            assert portal.row(ref) == (CHAT_OF_THE_PORTAL, "portal")
             assert outcomes.count(Heard.FILLED) <= 1
             # An event after the reply does not replace it either.
             assert workers[0].receive(ref, 7) in (Heard.CONTRADICTED, Heard.LATE)
-            assert portal.row(ref) == (ANSWERED, "portal")
+            assert portal.row(ref) == (CHAT_OF_THE_PORTAL, "portal")
 
 
 def test_one_of_several_concurrent_events_fills_an_empty_row(processes: list[Process]) -> None:

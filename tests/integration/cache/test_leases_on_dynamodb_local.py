@@ -100,7 +100,7 @@ def lease_scene(place: Place, real_tables: Tables, embedded_aws: EmbeddedAws, tm
                 crowd.stop()
 
 
-def ask(crowds: Sequence[Crowd], callers: int = CALLERS, *, fresh: bool = False) -> None:
+def start_look_ups(crowds: Sequence[Crowd], callers: int = CALLERS, *, fresh: bool = False) -> None:
     for crowd in crowds:
         crowd.ask(Question(WANTED, callers, fresh=fresh))
 
@@ -122,7 +122,7 @@ def all_found(crowds: Sequence[Crowd]) -> int:
 def test_two_hundred_callers_of_one_uncached_pair_cost_one_call_and_get_one_answer(lease_scene: LeaseScene) -> None:
     crowds = lease_scene.begin()
     lease_scene.slow_portal(1.0)  # so that all callers begin during the call
-    ask(crowds)
+    start_look_ups(crowds)
     assert all_found(crowds) == PROCESSES * CALLERS
     assert lease_scene.calls() == 1
 
@@ -130,7 +130,7 @@ def test_two_hundred_callers_of_one_uncached_pair_cost_one_call_and_get_one_answ
 def test_callers_cost_one_call_when_the_slot_is_ten_seconds_ahead(lease_scene: LeaseScene) -> None:
     crowds = lease_scene.begin()
     lease_scene.next_slot_in_ten_seconds(crowds[0])
-    ask(crowds)
+    start_look_ups(crowds)
     happens(lambda: lease_scene.held_for() > LEASE + 5)
     assert lease_scene.calls() == 0
     lease_scene.advance_to_the_slot()
@@ -144,9 +144,9 @@ def test_stale_answer_is_served_to_all_callers_but_the_lease_holder(lease_scene:
     assert crowds[0].outcomes() == [FOUND]
     lease_scene.scene.probe.clock.advance(FRESH_POSITIVE * 1.2)
     lease_scene.slow_portal(2.0)
-    ask(crowds[1:2], 1)
+    start_look_ups(crowds[1:2], 1)
     happens(lambda: lease_scene.calls() == 2)
-    ask(crowds[2:], 2)
+    start_look_ups(crowds[2:], 2)
     received = outcomes(crowds[2:])
     assert {outcome.chat_id for outcome in received} == {FOUND.chat_id}
     # A caller after the reply gets it from the cache; none waits for it.
@@ -158,7 +158,7 @@ def test_stale_answer_is_served_to_all_callers_but_the_lease_holder(lease_scene:
 def test_fresh_look_ups_share_a_call_that_begins_after_them(lease_scene: LeaseScene) -> None:
     crowds = lease_scene.begin()
     lease_scene.slow_portal(1.0)
-    ask(crowds, 3, fresh=True)
+    start_look_ups(crowds, 3, fresh=True)
     assert all_found(crowds) == PROCESSES * 3
     # At most one call per second with callers: a caller that begins after a call was sent waits for the next one.
     assert lease_scene.calls() < PROCESSES
@@ -167,7 +167,7 @@ def test_fresh_look_ups_share_a_call_that_begins_after_them(lease_scene: LeaseSc
 def test_portal_is_called_once_while_replies_of_the_store_are_lost(lease_scene: LeaseScene) -> None:
     crowds = lease_scene.begin(3, day=Day(answers_lost=True))
     lease_scene.slow_portal(0.5)
-    ask(crowds, 4)
+    start_look_ups(crowds, 4)
     assert all_found(crowds) == 12
     assert lease_scene.calls() == 1
 
@@ -178,9 +178,9 @@ def test_portal_is_called_once_while_replies_of_the_store_are_lost(lease_scene: 
 def test_killed_lease_holder_costs_the_lease_time_and_one_more_call(lease_scene: LeaseScene) -> None:
     holder, *others = lease_scene.begin()
     lease_scene.slow_portal(2.0)
-    ask([holder], 1)
+    start_look_ups([holder], 1)
     happens(lambda: lease_scene.calls() == 1)
-    ask(others)
+    start_look_ups(others)
     holder.stop()
     lease_scene.scene.probe.tell("/faults", [])
     lease_scene.scene.probe.clock.advance(LEASE + SKEW)
@@ -191,10 +191,10 @@ def test_killed_lease_holder_costs_the_lease_time_and_one_more_call(lease_scene:
 def test_lease_holder_killed_before_its_slot_is_replaced_by_another_process(lease_scene: LeaseScene) -> None:
     holder, *others = lease_scene.begin(4)
     lease_scene.next_slot_in_ten_seconds(others[0])
-    ask([holder], 1)
+    start_look_ups([holder], 1)
     happens(lambda: lease_scene.held_for() > LEASE)
     holder.stop()
-    ask(others, 4)
+    start_look_ups(others, 4)
     lease_scene.scene.probe.clock.advance(10 + LEASE + SKEW)
     happens(lambda: lease_scene.held_for() > LEASE)  # one of them, which has the next slot
     lease_scene.advance_to_the_slot()
@@ -206,9 +206,9 @@ def test_refusal_of_the_portal_is_shared_by_all_waiting_callers(lease_scene: Lea
     crowds = lease_scene.begin()
     refusal = {"method": "im.chat.get", "error": "ACCESS_ERROR", "status": 403, "delay_ms": 1000}
     lease_scene.scene.probe.tell("/faults", refusal)
-    ask(crowds[:1], 1)
+    start_look_ups(crowds[:1], 1)
     happens(lambda: lease_scene.calls() == 1)
-    ask(crowds[1:], 2)
+    start_look_ups(crowds[1:], 2)
     received = outcomes(crowds)
     assert {outcome.problem for outcome in received} == {"chat-not-accessible"}
     assert len(received) == 1 + (PROCESSES - 1) * 2

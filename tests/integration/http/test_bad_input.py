@@ -235,7 +235,7 @@ def new_key(service: Service, *scopes: str, **fields: object) -> str:
     return str(made["key"])
 
 
-def ask(service: Service, key: str, path: str = PATH, verb: str = "GET") -> Reply:
+def send(service: Service, key: str, path: str = PATH, verb: str = "GET") -> Reply:
     return service.request(verb, path, {"Authorization": f"Bearer {key}"})
 
 
@@ -292,50 +292,50 @@ def test_expired_key_is_refused(service: Service) -> None:
     key = new_key(service, "lookup", expires_in_days=2)
 
     service.clock.advance(2 * DAY - 60)
-    found(ask(service, key))
+    found(send(service, key))
     service.clock.advance(61)
-    problem(ask(service, key), 401, "key-rejected")
+    problem(send(service, key), 401, "key-rejected")
 
 
 def test_expired_key_in_the_memory_of_a_process_is_refused(service: Service) -> None:
     key = new_key(service, "lookup", expires_in_days=2)
     service.clock.advance(2 * DAY - 10)
-    found(ask(service, key))
+    found(send(service, key))
 
     service.clock.advance(11)
 
-    problem(ask(service, key), 401, "key-rejected")
+    problem(send(service, key), 401, "key-rejected")
 
 
 def test_revoked_key_is_refused_at_once_by_the_process_that_revoked_it(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"])
-    found(ask(service, made["key"]))
+    found(send(service, made["key"]))
 
     service.admin("keys.revoke", portal=service.member_id, key_id=made["key_id"])
 
-    problem(ask(service, made["key"]), 401, "key-rejected")
+    problem(send(service, made["key"]), 401, "key-rejected")
 
 
 def test_key_revoked_by_another_process_is_refused_within_30_seconds(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"])
-    found(ask(service, made["key"]))
+    found(send(service, made["key"]))
 
     # On the same table, but with its own memory.
     Keys(service.stack.backend.aws.dynamodb(), "PortalTable", service.clock).revoke(service.member_id, made["key_id"])
     service.clock.advance(30)
 
-    problem(ask(service, made["key"]), 401, "key-rejected")
+    problem(send(service, made["key"]), 401, "key-rejected")
 
 
 def test_revoked_key_in_constant_use_is_refused_within_32_seconds(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"])
-    found(ask(service, made["key"]))
+    found(send(service, made["key"]))
     Keys(service.stack.backend.aws.dynamodb(), "PortalTable", service.clock).revoke(service.member_id, made["key_id"])
 
     statuses = []
     for _ in range(4):
         service.clock.advance(8)
-        statuses.append(ask(service, made["key"]).status)
+        statuses.append(send(service, made["key"]).status)
 
     assert statuses[-1] == 401
 
@@ -346,7 +346,7 @@ def test_revoking_one_key_keeps_the_other_keys_of_the_portal(service: Service) -
     )
     service.admin("keys.revoke", portal=service.member_id, key_id=one["key_id"])
 
-    found(ask(service, other["key"]))
+    found(send(service, other["key"]))
 
 
 @pytest.mark.parametrize(
@@ -362,14 +362,14 @@ def test_key_without_the_needed_scope_is_refused(service: Service, scope: str, v
     needed = "details" if scope == "lookup" else "lookup"
     key = new_key(service, scope)
 
-    body = problem(ask(service, key, path, verb), 403, "scope-missing")
+    body = problem(send(service, key, path, verb), 403, "scope-missing")
 
     assert needed in body["detail"]
     assert service.calls() == []
 
 
 def test_scopes_are_checked_before_parameters(service: Service) -> None:
-    problem(ask(service, new_key(service, "lookup"), "/v1/chats/x"), 403, "scope-missing")
+    problem(send(service, new_key(service, "lookup"), "/v1/chats/x"), 403, "scope-missing")
 
 
 def test_key_gets_answers_of_its_own_portal_only(service: Service) -> None:
@@ -378,6 +378,6 @@ def test_key_gets_answers_of_its_own_portal_only(service: Service) -> None:
     key = service.admin("keys.create", portal="another", label="a test", scopes=["lookup"])["key"]
     found(service.look_up("CRM", "DEAL|1663"))
 
-    answer = found(ask(service, key))
+    answer = found(send(service, key))
 
-    assert answer["source"] == "portal", "one portal was answered from another one's cache"
+    assert answer["source"] == "portal", "answer of another portal's cache"

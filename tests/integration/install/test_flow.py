@@ -204,11 +204,11 @@ def test_visit_of_administrator_restores_dead_grant_and_employee_is_referred_to_
 
 def test_visit_to_active_portal_makes_no_portal_call(stage: Stage) -> None:
     install(stage)
-    known = len(stage.calls())
+    before = len(stage.calls())
     for user_id in (ADMINISTRATOR, EMPLOYEE):
         answer = visit(stage, user_id)
         assert (answer.status, "connected to this portal" in answer.body) == (200, True)
-    assert stage.calls()[known:] == []
+    assert stage.calls()[before:] == []
 
 
 def test_rebind_command_sends_the_new_public_url_to_the_portal(stage: Stage) -> None:
@@ -235,11 +235,11 @@ def test_keepalive_renews_grants_before_they_expire(stage: Stage) -> None:
     install(stage)
     stage.tell("/clock", {"advance_s": 175 * 86_400})
     stage.service.cold_start()
-    known = stage.calls().count("oauth/token")
+    refreshes = stage.calls().count("oauth/token")
     answer = stage.service.stack.backend.functions.invoke("KeepaliveFunction", {})
     assert isinstance(answer, dict)
     assert answer["renewed"] == 1
-    assert stage.calls().count("oauth/token") == known + 1
+    assert stage.calls().count("oauth/token") == refreshes + 1
     assert stage.service.stack.backend.functions.invoke("KeepaliveFunction", {}) == dict.fromkeys(answer, 0)
     stage.service.cold_start()
     assert look_up(stage)["chat_id"] > 0

@@ -30,7 +30,7 @@ def key(stage: Stage) -> str:
     return key
 
 
-def asked_by(stage: Stage, key: str, token: str, path: str = FIND) -> Reply:
+def request_by(stage: Stage, key: str, token: str, path: str = FIND) -> Reply:
     return stage.service.get(path, {"X-Api-Key": key, "X-Bitrix24-Token": token})
 
 
@@ -46,7 +46,7 @@ def token_of(stage: Stage, user_id: int) -> str:
 def test_member_gets_the_chat_from_the_portal_and_from_the_cache(stage: Stage, key: str, path: str) -> None:
     member = token_of(stage, ADMINISTRATOR)
     for _ in range(2):
-        assert found(asked_by(stage, key, member, path))["chat_id"] == CHAT
+        assert found(request_by(stage, key, member, path))["chat_id"] == CHAT
     # Membership is checked each time: it may end at any moment.
     assert stage.calls().count("im.dialog.get") == 2
 
@@ -71,20 +71,20 @@ def stale_while_the_portal_fails(stage: Stage, key: str) -> None:
     assert found(stage.look_up(key, **PAIR))["source"] == "stale"
 
 
-def asked_by_a_member(stage: Stage, key: str) -> None:
-    assert found(asked_by(stage, key, token_of(stage, ADMINISTRATOR)))["chat_id"] == CHAT
+def looked_up_by_a_member(stage: Stage, key: str) -> None:
+    assert found(request_by(stage, key, token_of(stage, ADMINISTRATOR)))["chat_id"] == CHAT
 
 
-KNOWN = [nothing, cached, cached_for_another_process, stale_while_the_portal_fails, asked_by_a_member]
+CACHED = [nothing, cached, cached_for_another_process, stale_while_the_portal_fails, looked_up_by_a_member]
 
 
 @pytest.mark.parametrize("path", [FIND, FIND + "&expand=chat", REVERSE])
-@pytest.mark.parametrize("known", KNOWN)
+@pytest.mark.parametrize("prepare", CACHED)
 def test_user_outside_the_chat_gets_no_id_whatever_is_cached(
-    stage: Stage, key: str, known: Callable[[Stage, str], None], path: str
+    stage: Stage, key: str, prepare: Callable[[Stage, str], None], path: str
 ) -> None:
-    known(stage, key)
-    reply = asked_by(stage, key, token_of(stage, EMPLOYEE), path)
+    prepare(stage, key)
+    reply = request_by(stage, key, token_of(stage, EMPLOYEE), path)
     body = problem(reply, 403, "chat-not-accessible")
     assert not body.keys() & {"chat_id", "dialog_id", "known", "chat"}
     assert str(CHAT) not in json.dumps(body)
@@ -95,15 +95,15 @@ def test_user_outside_the_chat_gets_no_id_whatever_is_cached(
 def test_former_member_of_the_chat_gets_no_id(stage: Stage, key: str) -> None:
     stage.tell("/chats", {**CLOSED, "members": [ADMINISTRATOR, EMPLOYEE]})
     employee = token_of(stage, EMPLOYEE)
-    assert found(asked_by(stage, key, employee))["chat_id"] == CHAT
+    assert found(request_by(stage, key, employee))["chat_id"] == CHAT
     stage.tell("/chats", CLOSED)
-    problem(asked_by(stage, key, employee), 403, "chat-not-accessible")
+    problem(request_by(stage, key, employee), 403, "chat-not-accessible")
 
 
 def test_failed_membership_check_gives_no_id(stage: Stage, key: str) -> None:
     member = token_of(stage, ADMINISTRATOR)
     stage.answers("im.dialog.get", status=503)
-    reply = asked_by(stage, key, member)
+    reply = request_by(stage, key, member)
     problem(reply, 503, "portal-unavailable")
     assert str(CHAT) not in reply.body.decode()
 
@@ -156,7 +156,7 @@ def test_rejected_caller_token_does_not_change_the_portals_grant(
     before, granted = stage.record(), stage.secret
     token = spoil(stage, token_of(stage, EMPLOYEE))
 
-    body = problem(asked_by(stage, key, token), 401, "caller-token-rejected")
+    body = problem(request_by(stage, key, token), 401, "caller-token-rejected")
 
     assert body["portal_error"] == code
     assert str(CHAT) not in json.dumps(body)
@@ -167,7 +167,7 @@ def test_rejected_caller_token_does_not_change_the_portals_grant(
 
 @pytest.mark.parametrize("token", ["", "two words", "x" * 1025, "жетон"])
 def test_invalid_token_text_is_rejected_without_a_call(stage: Stage, key: str, token: str) -> None:
-    problem(asked_by(stage, key, token.encode().decode("latin-1")), 401, "caller-token-rejected")
+    problem(request_by(stage, key, token.encode().decode("latin-1")), 401, "caller-token-rejected")
     assert stage.calls() == []
 
 
@@ -187,7 +187,7 @@ def test_token_is_sent_only_to_the_portal_of_the_key_and_neither_logged_nor_stor
 ) -> None:
     token = token_of(stage, user_id)
     for path in (FIND, REVERSE):
-        asked_by(stage, key, token, path)
+        request_by(stage, key, token, path)
     assert stage.calls() == ["im.chat.get", "im.dialog.get", "im.dialog.get"]
     assert stage.service.calls() == []
     printed = stage.service.output()
@@ -200,7 +200,7 @@ def test_token_is_sent_only_to_the_portal_of_the_key_and_neither_logged_nor_stor
 def test_token_echoed_in_a_portal_error_is_masked_in_the_log(stage: Stage, key: str) -> None:
     token = token_of(stage, EMPLOYEE)
     stage.answers("im.dialog.get", error="expired_token", error_description=f"token {token} has expired")
-    reply = asked_by(stage, key, token)
+    reply = request_by(stage, key, token)
     problem(reply, 401, "caller-token-rejected")
     assert token not in reply.body.decode()
     line = only_line(stage.service)

@@ -55,7 +55,7 @@ def test_key_without_the_rest_scope_is_refused(service: Service, scope: str) -> 
 
 
 def test_no_key_is_in_a_log_line_or_in_a_portal_call(service: Service) -> None:
-    keys = [new_key(service, "rest"), "a-guess-that-looks-like-no-key-of-ours"]
+    keys = [new_key(service, "rest"), "a-guess-in-another-form-than-a-real-key"]
     for key in keys:
         rest(service, "im.chat.get", DEAL, key)
         rest(service, "im.dialog.get", {"DIALOG_ID": "chat1437", "auth": key}, key)
