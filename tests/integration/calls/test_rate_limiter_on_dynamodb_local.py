@@ -1,6 +1,6 @@
 """The rate limiter under real concurrency: several processes on the real engine, whose conditional writes are atomic.
 
-moto's are not, so these tests cannot run on it.
+moto's are not, so on it these tests would prove nothing.
 """
 
 import os
