@@ -29,7 +29,7 @@ class Process:
         self._random = random.Random(seed)  # noqa: S311 - delays, no secret
         self._clock = clock
         self._cache = Cache(client, tables.cache, clock, self._random)
-        self._hearing = Hearing(self._cache, client, tables.cache, clock, self._random)
+        self._hints = Hearing(self._cache, client, tables.cache, clock, self._random)
 
     def answer(self, ref: EntityRef, chat_id: int | None, asked_at: float) -> None:
         self._clock.sleep(self._random.uniform(0, 0.004))
@@ -37,7 +37,7 @@ class Process:
 
     def receive(self, ref: EntityRef, chat_id: int) -> Heard:
         self._clock.sleep(self._random.uniform(0, 0.004))
-        return self._hearing.heard(MEMBER_ID, 1, ref, chat_id, self._clock.now() - self._random.uniform(0, 2))
+        return self._hints.heard(MEMBER_ID, 1, ref, chat_id, self._clock.now() - self._random.uniform(0, 2))
 
     def row(self, ref: EntityRef) -> tuple[int | None, str]:
         row = self._cache.get(MEMBER_ID, 1, ref, consistent=True)
