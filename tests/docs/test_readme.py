@@ -1,4 +1,4 @@
-"""The README's commands work as they are printed, and its tables say what the product says."""
+"""The commands of the README work as printed, and its tables agree with the product."""
 
 import json
 import re
@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """`make run`, with other ports and another folder than the README's."""
+    """`make run`, with other ports and another folder than in the README."""
     with staying(tmp_path_factory.mktemp("readme")) as running:
         yield running
 
@@ -29,7 +29,7 @@ def commands(section: str) -> list[str]:
     return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
 
 
-def carried_out(run: Running, command: str) -> str:
+def run_command(run: Running, command: str) -> str:
     here = command.replace("http://127.0.0.1:3000", run.facts["api_url"])
     here = here.replace(".local/run.json", str(run.state_dir / "run.json"))
     done = subprocess.run(["bash", "-euc", here], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
@@ -37,21 +37,21 @@ def carried_out(run: Running, command: str) -> str:
     return done.stdout
 
 
-def test_the_first_curl_line_answers_with_the_chat(run: Running) -> None:
-    answer = json.loads(carried_out(run, commands("Try it")[0]))
+def test_first_curl_line_gets_the_printed_answer(run: Running) -> None:
+    answer = json.loads(run_command(run, commands("Try it")[0]))
     printed = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
     assert answer | {"age_seconds": 0} == printed | {"age_seconds": 0}
 
 
-def test_the_same_is_answered_in_the_platforms_own_format(run: Running) -> None:
+def test_rest_curl_line_is_answered_in_the_platforms_format(run: Running) -> None:
     (command,) = [each for each in commands("Looking up") if "/rest/" in each]
-    answer = json.loads(carried_out(run, command))
+    answer = json.loads(run_command(run, command))
     assert answer["result"] == {"ID": 1437}
     assert answer["time"]["finish"] >= answer["time"]["start"]
 
 
-def test_the_portal_can_be_played_as_the_readme_says(run: Running) -> None:
-    printed = carried_out(run, commands("Try it")[1])
+def test_commands_for_the_local_portal_work_as_printed(run: Running) -> None:
+    printed = run_command(run, commands("Try it")[1])
     assert "chat_id" in printed
     assert "CRM DEAL|1663: chat 1437" in printed
     assert run.get("/v1/chats?entity_type=TASKS_TASK&entity_id=8293")["source"] == "event"
@@ -61,10 +61,10 @@ def test_the_portal_can_be_played_as_the_readme_says(run: Running) -> None:
     assert found["source"] == "portal"
 
 
-def test_every_problem_that_callers_may_meet_is_explained() -> None:
+def test_every_problem_of_callers_is_explained() -> None:
     kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ChatLookupError)]
     unexplained = {each.code for each in kinds if f"`{each.code}`" not in README} - {
-        # Ours to mend, or told in words on a page of the installation.
+        # Faults of the service, or shown as text on a page of the installation.
         "internal-error",
         "service-misconfigured",
         "route-not-found",
@@ -74,34 +74,34 @@ def test_every_problem_that_callers_may_meet_is_explained() -> None:
     assert unexplained == set()
 
 
-def test_every_metric_is_named() -> None:
+def test_every_metric_is_listed() -> None:
     assert [name for name in metrics.METRICS if f"`{name}`" not in README] == []
 
 
-def test_every_file_that_the_readme_links_to_exists() -> None:
+def test_every_linked_file_exists() -> None:
     links = re.findall(r"\]\(([a-z][^)]*)\)", README)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_every_verb_is_explained_and_the_readme_stays_short() -> None:
+def test_every_make_verb_is_explained_and_the_readme_stays_short() -> None:
     verbs = re.findall(r"^([a-z0-9]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert [verb for verb in verbs if f"make {verb}" not in README and verb not in ("help", "clean")] == []
     assert len(README.splitlines()) < 250
 
 
-def test_every_command_of_operators_is_named() -> None:
+def test_every_command_of_operators_is_listed() -> None:
     named = {json.loads(path.read_text("utf-8"))["command"] for path in (ROOT / "events").glob("admin-*.json")}
     assert named
     assert [command for command in sorted(named) if f"`{command}`" not in README] == []
 
 
-def test_the_parameters_of_the_template_that_the_readme_names_exist() -> None:
+def test_template_parameters_in_the_readme_exist() -> None:
     declared = set(re.findall(r"^  ([A-Z][A-Za-z]+):$", (ROOT / "template.yaml").read_text("utf-8"), re.MULTILINE))
     named = {"Architecture", "PublicUrl", "InstallMembers"}
     assert all(f"`{name}`" in README for name in named)
     assert named <= declared
 
 
-def test_the_contract_is_yaml_that_can_be_read() -> None:
+def test_contract_is_valid_yaml() -> None:
     assert yaml.safe_load((ROOT / "docs/openapi.yaml").read_text("utf-8"))["openapi"] == "3.1.0"

@@ -1,4 +1,4 @@
-"""The runbook's commands work as they are printed, and whatever it names exists."""
+"""The commands of the runbook work as printed, and what it names exists."""
 
 import json
 import re
@@ -22,7 +22,7 @@ RUNBOOK: Final = (ROOT / "docs/runbook.md").read_text("utf-8")
 PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 SCRIPTS: Final = [*blocks(RUNBOOK, "sh"), *inline(RUNBOOK)]
 SET_UP: Final = SCRIPTS[0] + "TABLE=PortalTable BACKUP=arn:aws:dynamodb:eu-central-1:123456789012:table/it/backup/1\n"
-"""What the reader has at hand: the function of the first block, and what an earlier step found out."""
+"""What the reader has: the function of the first block, and the results of earlier steps."""
 HEADINGS: Final = (
     "Portal over its limits", "Portal blocked or deleted", "Portal must re-authorise", "Token answer lost",
     "Portal unreachable", "The portal refuses what we ask", "Dead letters", "Events not arriving", "Answers unsent",
@@ -37,7 +37,7 @@ def words_of(script: str, folder: Path) -> list[list[str]]:
 
 
 def invocations() -> list[tuple[str, str]]:
-    """Each function that the runbook invokes, with its event or `@` and the event's file."""
+    """Return each function that the runbook invokes, with its event, or `@` and the file of the event."""
     command = r"sam remote invoke (\w+) --event(?: '([^']+)'|-file (\S+))"
     return [(name, event or f"@{file}") for name, event, file in re.findall(command, RUNBOOK)]
 
@@ -48,7 +48,7 @@ def links() -> Iterator[tuple[Path, str]]:
             yield page, link
 
 
-def test_every_alarm_finds_its_section_and_every_procedure_has_one() -> None:
+def test_runbook_has_a_section_for_every_alarm_and_procedure() -> None:
     assert re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE) == list(HEADINGS)
 
 
@@ -56,7 +56,7 @@ def test_every_alarm_finds_its_section_and_every_procedure_has_one() -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS[1:], ids=[script.strip().splitlines()[0][:60] for script in SCRIPTS[1:]])
-def test_every_command_would_be_understood(script: str, tmp_path: Path) -> None:
+def test_every_command_is_valid(script: str, tmp_path: Path) -> None:
     commands = words_of(script, tmp_path)
     assert commands
     for program, *words in commands:
@@ -86,24 +86,24 @@ def test_every_command_would_be_understood(script: str, tmp_path: Path) -> None:
         "for each in $(aws sqs list-queues",
     ],
 )
-def test_a_command_that_is_wrong_would_be_noticed(odd: str, tmp_path: Path) -> None:
+def test_invalid_command_is_detected(odd: str, tmp_path: Path) -> None:
     with pytest.raises((Odd, ValueError)):
         read(words_of(odd, tmp_path)[0][1:])
 
 
-def test_every_resource_that_is_asked_for_is_one_of_the_stacks(tmp_path: Path) -> None:
-    asked = {
+def test_every_resource_in_a_command_is_in_the_stack(tmp_path: Path) -> None:
+    resources = {
         words[words.index("--logical-resource-id") + 1]
         for script in SCRIPTS[1:]
         for words in words_of(script, tmp_path)
         if "--logical-resource-id" in words
     }
     sources = {f"{name}{source}" for name, each in FUNCTIONS.items() for source in each.get("Events", {})}
-    assert asked >= {f"{name}" for name in FUNCTIONS}
-    assert asked - RESOURCES.keys() - sources == set()
+    assert resources >= {f"{name}" for name in FUNCTIONS}
+    assert resources - RESOURCES.keys() - sources == set()
 
 
-def test_a_rollback_names_the_alias_that_callers_use() -> None:
+def test_rollback_uses_the_alias_of_callers() -> None:
     (alias,) = set(re.findall(r"--name (\w+)", RUNBOOK))
     assert TEMPLATE["Globals"]["Function"]["AutoPublishAlias"] == alias
 
@@ -113,13 +113,13 @@ def test_a_rollback_names_the_alias_that_callers_use() -> None:
 
 @pytest.fixture
 def installed(stage: Stage) -> Stage:
-    """A portal with the application in it."""
+    """A portal with the application installed."""
     assert stage.contact().status == 200
     return stage
 
 
-def as_it_is_here(event: dict[str, Any], stage: Stage) -> dict[str, Any]:
-    """An event with this portal, key and application in the place of the runbook's, and of the samples'."""
+def adapted(event: dict[str, Any], stage: Stage) -> dict[str, Any]:
+    """Return the event with this portal, key and application instead of those of the runbook and the samples."""
     service = stage.service
     here: dict[str, Any] = {
         "portal": stage.portal.domain,
@@ -135,27 +135,27 @@ def as_it_is_here(event: dict[str, Any], stage: Stage) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("function", "event"), dict.fromkeys(invocations()))
-def test_every_command_of_the_service_works(installed: Stage, function: str, event: str) -> None:
+def test_every_command_of_the_service_works_as_printed(installed: Stage, function: str, event: str) -> None:
     text = (ROOT / event[1:]).read_text("utf-8") if event.startswith("@") else event
-    answer = installed.service.stack.backend.functions.invoke(function, as_it_is_here(json.loads(text), installed))
+    answer = installed.service.stack.backend.functions.invoke(function, adapted(json.loads(text), installed))
     assert isinstance(answer, dict)
     assert "errorMessage" not in answer
 
 
-def test_a_local_application_that_was_made_anew_takes_the_place_of_the_former(stage: Stage, tmp_path: Path) -> None:
+def test_recreated_local_application_replaces_the_former_one(stage: Stage, tmp_path: Path) -> None:
     (script,) = [script for script in SCRIPTS if "delete-item" in script]
     (words,) = [words for words in words_of(script, tmp_path) if "delete-item" in words]
     made = {"kind": "local", "domain": "acme.bitrix24.com", "client_secret": "a-secret"}
     stage.service.admin("apps.add", client_id="local.former", **made)
     with pytest.raises(InvalidRequest):
-        stage.service.admin("apps.add", client_id="local.anew", **made)
+        stage.service.admin("apps.add", client_id="local.new", **made)
 
     stage.dynamodb.delete_item(**{**read(words[1:]).params, "TableName": "PortalTable"})
 
-    assert stage.service.admin("apps.add", client_id="local.anew", **made)["client_id"] == "local.anew"
+    assert stage.service.admin("apps.add", client_id="local.new", **made)["client_id"] == "local.new"
 
 
-def test_an_older_table_meets_newer_tokens_and_the_procedure_brings_them_together(installed: Stage) -> None:
+def test_restored_older_table_is_reconciled_with_newer_tokens(installed: Stage) -> None:
     key, before = installed.key(), installed.record()
     assert before is not None
     installed.tell("/expire_tokens", {})
@@ -176,10 +176,10 @@ def test_an_older_table_meets_newer_tokens_and_the_procedure_brings_them_togethe
     assert installed.look_up(key, fresh="true").json["source"] == "portal"
 
 
-# --- what it names -------------------------------------------------------------------------------------------------
+# --- names in the pages -----------------------------------------------------------------------------------------------
 
 
-def test_every_link_between_the_pages_leads_somewhere() -> None:
+def test_every_link_between_the_pages_has_a_target() -> None:
     dead = []
     for page, link in links():
         path, _, anchor = link.partition("#")
@@ -189,7 +189,7 @@ def test_every_link_between_the_pages_leads_somewhere() -> None:
     assert dead == []
 
 
-def test_every_saved_query_that_it_names_is_in_the_template() -> None:
+def test_every_saved_query_in_the_runbook_is_in_the_template() -> None:
     saved = {
         each["Properties"]["Name"]["Fn::Sub"].rpartition("/")[2]
         for each in RESOURCES.values()
@@ -199,7 +199,7 @@ def test_every_saved_query_that_it_names_is_in_the_template() -> None:
     assert set(re.findall(r"`(by-[a-z-]+|slowest-[a-z-]+)`", RUNBOOK)) == saved
 
 
-def test_every_metric_parameter_and_resource_that_it_names_exists() -> None:
+def test_every_metric_parameter_and_resource_in_the_runbook_exists() -> None:
     filters = (each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::Logs::MetricFilter")
     metrics = {*METRICS, *(each["MetricTransformations"][0]["MetricName"] for each in filters)}
     named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)(?:=\w+)?`", RUNBOOK))
@@ -207,7 +207,7 @@ def test_every_metric_parameter_and_resource_that_it_names_exists() -> None:
     assert named - metrics - TEMPLATE["Parameters"].keys() - RESOURCES.keys() == set()
 
 
-def test_every_code_and_state_that_it_names_is_known() -> None:
+def test_every_code_and_state_in_the_runbook_exists() -> None:
     codes = set(re.findall(r"`([A-Z]+(?:_[A-Z0-9]+)+)`", RUNBOOK))
     assert len(codes) > 10
     assert codes <= METRIC_CODES

@@ -1,7 +1,7 @@
-"""Every look-up of the documents' own pages, old ones included, answered as they say (bitrix24.md 1.1, 1.2).
+"""Every look-up of the platform's documents, old pages included, answered as documented (bitrix24.md 1.1, 1.2).
 
-Both methods find the same chats, so every example is tried with both; and since the pages contradict each other about
-the result, with each of the results that they print.
+Both methods find the same chats, so every example is tested with both; the pages contradict each other about the
+result, so also with each printed result.
 """
 
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ TIME = {
 
 @dataclass(frozen=True)
 class Example:
-    """Parameters of one example; `bot_id` where the page sends one."""
+    """Parameters of one example; `bot_id` if the page sends one."""
 
     entity_type: str
     entity_id: str | int
     bot_id: int | None = None
 
     def event(self) -> dict[str, object]:
-        """The same in the platform's own spelling, with the types that the page has."""
+        """Return the parameters in the platform's own spelling, with the types of the page."""
         bot = {} if self.bot_id is None else {"BOT_ID": self.bot_id}
         return {"ENTITY_TYPE": self.entity_type, "ENTITY_ID": self.entity_id, **bot}
 
@@ -69,7 +69,7 @@ both_methods = pytest.mark.parametrize("method", METHODS)
 @both_methods
 @every_example
 @pytest.mark.parametrize(("body", "chat_id", "shape"), BODIES.values(), ids=BODIES)
-def test_an_example_with_a_result_as_printed(
+def test_example_with_each_printed_result_is_answered(
     service: Service, example: Example, method: str, body: dict[str, Any], chat_id: int | None, shape: str
 ) -> None:
     service.control("/faults", {"method": METHODS[method], "body": body})
@@ -92,7 +92,7 @@ def test_an_example_with_a_result_as_printed(
 
 @pytest.fixture
 def _samples_return(service: Service) -> Iterator[None]:
-    """The portal holds the documents' chats under the documents' ids: whoever moves one puts it back."""
+    """The portal has the documented chats under the documented ids: a test that moves one restores it."""
     yield
     for chat_id, entity_type, entity_id in ((10, "CRM", "LEAD|13"), (2725, "CHAT", "13")):
         service.control("/chats", {"chat_id": chat_id, "entity_type": entity_type, "entity_id": entity_id})
@@ -101,7 +101,7 @@ def _samples_return(service: Service) -> Iterator[None]:
 @every_example
 @pytest.mark.parametrize(("shape", "chat_id"), [("int", 10), ("object", 2725)])
 @pytest.mark.usefixtures("_samples_return")
-def test_an_example_in_a_portal_that_holds_such_a_chat(
+def test_example_finds_the_chat_of_a_portal_that_has_it(
     service: Service, example: Example, shape: str, chat_id: int
 ) -> None:
     pair = {"entity_type": example.entity_type, "entity_id": str(example.entity_id)}
@@ -112,7 +112,7 @@ def test_an_example_in_a_portal_that_holds_such_a_chat(
 
 
 @every_example
-def test_an_example_by_direct_invocation_in_the_platforms_own_spelling(service: Service, example: Example) -> None:
+def test_example_in_platform_spelling_is_answered_by_direct_invocation(service: Service, example: Example) -> None:
     service.control("/faults", {"method": "im.chat.get", "body": BODIES["an object"][0]})
 
     answer = service.direct(example.event())
@@ -121,9 +121,9 @@ def test_an_example_by_direct_invocation_in_the_platforms_own_spelling(service: 
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_the_access_error_of_the_page(service: Service, status: int) -> None:
-    said = {"error": "ACCESS_ERROR", "error_description": "You don't have access to this chat"}
-    service.control("/faults", {"method": "imbot.chat.get", "status": status, **said})
+def test_documented_access_error_is_answered_as_chat_not_accessible(service: Service, status: int) -> None:
+    error = {"error": "ACCESS_ERROR", "error_description": "You don't have access to this chat"}
+    service.control("/faults", {"method": "imbot.chat.get", "status": status, **error})
 
     body = problem(service.look_up("CHAT", "13", method="imbot"), 403, "chat-not-accessible")
 
@@ -131,7 +131,7 @@ def test_the_access_error_of_the_page(service: Service, status: int) -> None:
     assert "access to this chat" not in body["detail"]
 
 
-def test_the_guest_session_of_the_page(service: Service) -> None:
+def test_documented_guest_session_error_is_answered_as_portal_misconfigured(service: Service) -> None:
     service.control("/faults", {"method": "imbot.chat.get", "error": "AUTHORIZE_ERROR"})
 
     body = problem(service.look_up("CHAT", "13", method="imbot"), 502, "portal-misconfigured")

@@ -1,4 +1,4 @@
-"""The artifact of `sam build`, built once for all tests here."""
+"""The artifact of `sam build`, built once for all tests of this folder."""
 
 import json
 import os
@@ -20,7 +20,7 @@ SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
 
 
 class Build(Protocol):
-    """Plain `sam build` of the sources in one folder into another, with this umask and environment."""
+    """Runs plain `sam build` from one folder into another, with this umask and environment."""
 
     def __call__(self, source: Path, target: Path, *, umask: int = -1, **environment: str) -> Path: ...
 
@@ -38,7 +38,7 @@ def sam() -> str:
 
 @pytest.fixture(scope="session")
 def sam_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No telemetry, no account, no profile (HOME is fresh): with credentials SAM would ask AWS for their owner."""
+    """No telemetry, no account, no profile (HOME is fresh): with credentials SAM would call AWS for their owner."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path_factory.mktemp("home")),
@@ -65,7 +65,7 @@ def build(sam: str, sam_environment: dict[str, str]) -> Build:
 
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the sources, as in a clean clone, so that later edits do not change the build."""
+    """The sources as in a clean clone, unaffected by edits during the run."""
     folder = tmp_path_factory.mktemp("clone")
     for name in SOURCES:
         if (ROOT / name).is_dir():
@@ -83,18 +83,18 @@ def artifact(build: Build, source: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session")
 def docker() -> None:
-    """Requires a running Docker engine."""
+    """A Docker engine answers."""
     try:
-        answers = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode == 0
+        is_ready = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
-        answers = False
-    if not answers:
+        is_ready = False
+    if not is_ready:
         missing("no Docker engine answers")
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A local run that containers can reach."""
+    """A separate local run, which containers can reach."""
     state_dir = tmp_path_factory.mktemp("state")
     environment = {
         "PATH": os.environ["PATH"],

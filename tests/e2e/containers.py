@@ -1,4 +1,4 @@
-"""What tests in containers need: a local run that they can reach, and `sam local` on the built artifact."""
+"""Parts of tests in containers: a local run that containers can reach, and `sam local` on the built artifact."""
 
 import json
 import platform
@@ -23,19 +23,19 @@ ARCHITECTURE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} els
 START_SECONDS = 60
 SAMPLES = ROOT / "events"
 Invoker = Callable[[str, Path], dict[str, Any]]
-"""A function by its name and an event's file to what it answers."""
+"""Invokes a function by name with the event of a file; returns its answer."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What `make run` writes into its state folder when all is ready."""
+    """What `make run` writes into its state folder when it is ready."""
 
     state_dir: Path
     run: dict[str, str]
 
     def control(self, method: str, path: str, body: object = None) -> Any:
-        """Ask the control of the local portal."""
-        request = urllib.request.Request(  # noqa: S310 - an address of our own
+        """Call the control of the local portal."""
+        request = urllib.request.Request(  # noqa: S310 - an address of the local run
             self.run["control_url"] + path, None if body is None else json.dumps(body).encode(), method=method
         )
         trust = ssl.create_default_context(cafile=self.run["ca_file"])
@@ -43,19 +43,19 @@ class Stack:
             return json.load(answer)
 
     def published(self, query: str = "") -> list[dict[str, Any]]:
-        """What the event bus got; `?beyond=N` waits for more than N."""
+        """Return the entries of the event bus; `?beyond=N` waits for more than N."""
         url = f"{self.run['aws_endpoint_url']}/_published{query}"
-        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - an address of our own
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - an address of the local run
             entries: list[dict[str, Any]] = json.load(answer)
             return entries
 
     def lookups(self) -> list[dict[str, Any]]:
-        """The look-ups that reached the portal."""
+        """Return the look-ups that the portal received."""
         return [call for call in self.control("GET", "/calls") if call["method"].endswith(".chat.get")]
 
 
 def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Fails with what the process said if it ends before, or takes too long."""
+    """Wait until ready; fail with the log if the process ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if ready():
@@ -65,7 +65,7 @@ def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", lo
         except subprocess.TimeoutExpired:
             continue
         break
-    pytest.fail(f"it did not get ready:\n{log.read_text()}")
+    pytest.fail(f"it did not become ready:\n{log.read_text()}")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class SamLocal:
     stack: Stack
 
     def invoke(self, function: str, event: Path) -> dict[str, Any]:
-        """What one function answers to the event in a file."""
+        """Invoke a function with the event of a file; return its answer."""
         command = self._command("invoke", function, "--event", str(event))
         done = subprocess.run(
             command, cwd=self.artifact, env=self.environment, capture_output=True, text=True, check=False
@@ -89,7 +89,7 @@ class SamLocal:
 
     @contextmanager
     def start_api(self, log: Path) -> Iterator[str]:
-        """The whole API on a free port: its address. A function's container stays for its next request."""
+        """Run the whole API on a free port; yield its address. Containers stay for the next request."""
         port = free_port()
         command = self._command("start-api", "--port", str(port), "--warm-containers", "LAZY")
         with (
@@ -100,7 +100,7 @@ class SamLocal:
                 wait_until(lambda: listens(port), api, log)
                 yield f"http://127.0.0.1:{port}"
             finally:
-                api.send_signal(signal.SIGINT)  # takes the containers down
+                api.send_signal(signal.SIGINT)  # stops the containers
                 assert api.wait(START_SECONDS) == 0, log.read_text()
 
     def _command(self, *words: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""This machine: where the sources are, and what to do where a tool is missing."""
+"""What a test does if a tool is missing on this machine."""
 
 import os
 from typing import NoReturn
@@ -7,7 +7,7 @@ import pytest
 
 
 def missing(what: str) -> NoReturn:
-    """Skips, saying why; where CI runs everything has to be there, so it fails."""
+    """Skip the test with the reason; fail in CI, where every tool must be installed."""
     if os.environ.get("CI"):
         pytest.fail(f"{what}, and CI skips nothing")
     pytest.skip(what)

@@ -1,4 +1,4 @@
-"""What plain `sam build` leaves for upload: bytecode that is used, the layer's stamp, the same bytes each time."""
+"""The output of plain `sam build`: usable bytecode, the stamp of the layer, and reproducible bytes."""
 
 import hashlib
 import io
@@ -17,13 +17,13 @@ from tests.support.repository import ROOT
 from tests.template.file import FUNCTIONS
 
 MOST_BYTES = 15_000_000
-"""Of the zipped layer; more would cost cold starts."""
+"""Limit of the zipped layer; more would slow down cold starts."""
 UNCHECKED_HASH = 0b01
 """Flags of a .pyc that names its source by hash and is never compared with it (PEP 552)."""
 
 
 def contents(folder: Path) -> dict[str, tuple[str, str]]:
-    """Of every file its content's hash and its mode."""
+    """Return hash and mode of every file."""
     return {
         path.relative_to(folder).as_posix(): (hashlib.sha256(path.read_bytes()).hexdigest(), oct(path.stat().st_mode))
         for path in folder.rglob("*")
@@ -44,7 +44,7 @@ def layer(artifact: Path) -> Path:
     return artifact / "ChatLookupLayer"
 
 
-def test_each_function_folder_holds_its_handler_and_the_stamps(artifact: Path, source: Path) -> None:
+def test_each_function_folder_has_its_handler_and_the_stamps(artifact: Path, source: Path) -> None:
     for function in FUNCTIONS:
         assert (artifact / function / "app.py").is_file()
         assert (artifact / function / "layer-stamp").read_text() == stamp(source / "layers") + "\n"
@@ -54,9 +54,7 @@ def test_each_function_folder_holds_its_handler_and_the_stamps(artifact: Path, s
 @pytest.mark.parametrize(
     ("folder", "place"), [("ChatLookupLayer", "/opt"), *((name, "/var/task") for name in FUNCTIONS)]
 )
-def test_every_module_has_bytecode_that_is_never_checked_and_names_its_place_in_the_cloud(
-    artifact: Path, folder: str, place: str
-) -> None:
+def test_every_module_has_unchecked_bytecode_with_its_path_in_lambda(artifact: Path, folder: str, place: str) -> None:
     modules = sorted((artifact / folder).rglob("*.py"))
     assert modules
     for module in modules:
@@ -65,7 +63,7 @@ def test_every_module_has_bytecode_that_is_never_checked_and_names_its_place_in_
         assert f"{place}/{module.relative_to(artifact / folder).as_posix()}".encode() in bytecode, module
 
 
-def test_an_import_reads_the_bytecode_and_no_source(layer: Path, tmp_path: Path) -> None:
+def test_import_reads_the_bytecode_and_no_source(layer: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(layer / "python", tmp_path / "python")
     for source in (copied / "chat_lookup").rglob("*.py"):
         source.write_text("raise SystemExit('compiled again')\n")
@@ -78,7 +76,7 @@ def test_an_import_reads_the_bytecode_and_no_source(layer: Path, tmp_path: Path)
     assert (done.returncode, done.stdout.strip()) == (0, "unbuilt"), done.stderr
 
 
-def test_the_layer_serves_both_architectures_and_stays_small(layer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_layer_has_no_binaries_and_stays_small(layer: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not [path for path in layer.rglob("*") if path.suffix in {".so", ".pyd", ".dylib"}]
     size = zipped_size(layer)
     with capsys.disabled():
@@ -86,7 +84,7 @@ def test_the_layer_serves_both_architectures_and_stays_small(layer: Path, capsys
     assert size < MOST_BYTES
 
 
-def test_scripts_and_notes_about_the_building_machine_stay_out(layer: Path, source: Path) -> None:
+def test_layer_has_no_scripts_and_no_records_of_the_build_machine(layer: Path, source: Path) -> None:
     names = {path.name for path in layer.rglob("*")}
     assert not names & {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "bin"}
     assert "METADATA" in names
@@ -95,8 +93,8 @@ def test_scripts_and_notes_about_the_building_machine_stay_out(layer: Path, sour
     assert data == {line for line in kept if not line.startswith("#")}
 
 
-def cloned_by_somebody_else(source: Path, folder: Path) -> Path:
-    """The sources as they lie with somebody who shares no file with anyone, and cloned them long ago."""
+def cloned_by_another_user(source: Path, folder: Path) -> Path:
+    """Copy the sources as in an old clone of another user with a private umask."""
     shutil.copytree(source, folder)
     for path in folder.rglob("*"):
         path.chmod(path.stat().st_mode & ~0o077)
@@ -104,10 +102,10 @@ def cloned_by_somebody_else(source: Path, folder: Path) -> Path:
     return folder
 
 
-def test_two_people_build_the_same_and_leave_no_trace_in_the_sources(
+def test_builds_of_two_users_are_identical_and_leave_the_sources_unchanged(
     artifact: Path, source: Path, build: Build, tmp_path: Path
 ) -> None:
-    elsewhere = cloned_by_somebody_else(source, tmp_path / "deeper" / "clone")
+    elsewhere = cloned_by_another_user(source, tmp_path / "deeper" / "clone")
     before = contents(elsewhere)
     again = contents(
         build(
@@ -116,15 +114,15 @@ def test_two_people_build_the_same_and_leave_no_trace_in_the_sources(
     )  # fmt: skip
     first = contents(artifact)
     for built in (first, again):
-        built.pop("template.yaml")  # it names folders relative to the sources
+        built.pop("template.yaml")  # it contains folders relative to the sources
     assert again == first
     assert contents(elsewhere) == before
 
 
-def test_a_layer_that_changes_by_one_byte_changes_every_function_by_its_stamp_alone(
+def test_one_changed_byte_of_the_layer_changes_only_the_stamp_of_every_function(
     artifact: Path, source: Path, build: Build, tmp_path: Path
 ) -> None:
-    # SAM names what it uploads by paths and contents, and a new name makes a new version.
+    # SAM names its uploads by paths and contents, and a new name makes a new version.
     changed = shutil.copytree(source, tmp_path / "clone")
     with (changed / "layers/chat_lookup/chat_lookup/errors.py").open("a") as module:
         module.write("\n")

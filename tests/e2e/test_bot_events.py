@@ -1,4 +1,4 @@
-"""Every sample of a bot event: taken in by the built function in a container, worked off behind the queue."""
+"""Every sample of a bot event: received by the built function in a container, handled by the worker."""
 
 import json
 
@@ -11,12 +11,12 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 BOT_EVENTS = sorted(path.stem for path in SAMPLES.glob("bot-*.json"))
 
 
-def test_there_is_a_sample_of_every_kind_in_both_versions() -> None:
+def test_samples_cover_every_kind_in_both_versions() -> None:
     assert len(BOT_EVENTS) == 14
 
 
 @pytest.mark.parametrize("name", BOT_EVENTS)
-def test_a_bot_event_is_taken_in_by_a_container_and_reaches_the_bus(stack: Stack, invoke: Invoker, name: str) -> None:
+def test_bot_event_is_accepted_by_a_container_and_published(stack: Stack, invoke: Invoker, name: str) -> None:
     before = len(stack.published())
     answer = invoke("EventsFunction", SAMPLES / f"{name}.json")
     assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "success"})
@@ -26,7 +26,7 @@ def test_a_bot_event_is_taken_in_by_a_container_and_reaches_the_bus(stack: Stack
     assert entry["source"] == "bitrix24.chat"
 
 
-def test_the_worker_in_a_container_works_a_record_that_the_queue_refused(stack: Stack, invoke: Invoker) -> None:
+def test_worker_in_a_container_handles_a_record_that_the_queue_refused(stack: Stack, invoke: Invoker) -> None:
     before = len(stack.published())
     assert invoke("WorkerFunction", SAMPLES / "worker-record.json") == {}
     assert len(stack.published()) == before + 1

@@ -19,13 +19,15 @@ RESULTS = {"rest-get": CHAT_ID, "rest-batch": CHAT_ID, "rest-post-form": 2725, "
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(stack: Stack, invoke: Invoker) -> None:
+def empty_cache(stack: Stack, invoke: Invoker) -> None:
     """Each test starts with an empty cache and an empty list of calls."""
     invoke("AdminFunction", SAMPLES / "admin-cache-purge.json")
     stack.control("POST", "/reset", {})
 
 
-def test_a_direct_look_up_in_a_container_asks_the_portal_once_and_then_the_cache(stack: Stack, invoke: Invoker) -> None:
+def test_direct_look_up_in_a_container_calls_the_portal_once_and_then_reads_the_cache(
+    stack: Stack, invoke: Invoker
+) -> None:
     first = invoke("DirectFunction", SAMPLES / "direct-lookup.json")
     second = invoke("DirectFunction", SAMPLES / "direct-lookup-platform-spelling.json")
     assert [{key: answer[key] for key in (*DEAL, "chat_id", "source")} for answer in (first, second)] == [
@@ -36,9 +38,7 @@ def test_a_direct_look_up_in_a_container_asks_the_portal_once_and_then_the_cache
     assert call["params"] | {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"} == call["params"]
 
 
-def test_a_look_up_over_http_in_a_container_is_answered_with_the_chat_that_the_portal_holds(
-    stack: Stack, invoke: Invoker
-) -> None:
+def test_http_look_up_in_a_container_returns_the_chat_of_the_portal(stack: Stack, invoke: Invoker) -> None:
     answer = invoke("LookupFunction", SAMPLES / "lookup-http.json")
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"])["chat_id"] == CHAT_ID
@@ -46,9 +46,7 @@ def test_a_look_up_over_http_in_a_container_is_answered_with_the_chat_that_the_p
 
 
 @pytest.mark.parametrize(("name", "chat_id"), RESULTS.items())
-def test_a_request_in_the_platforms_own_format_is_answered_in_a_container(
-    stack: Stack, invoke: Invoker, name: str, chat_id: int
-) -> None:
+def test_rest_request_is_answered_in_a_container(stack: Stack, invoke: Invoker, name: str, chat_id: int) -> None:
     answer = invoke("RestFunction", SAMPLES / f"{name}.json")
     assert answer["statusCode"] == 200, answer["body"]
     result = json.loads(answer["body"])["result"]
@@ -59,18 +57,18 @@ def test_a_request_in_the_platforms_own_format_is_answered_in_a_container(
     assert len(stack.lookups()) == 1
 
 
-def test_every_sample_in_the_platforms_own_format_is_invoked() -> None:
+def test_every_rest_sample_is_invoked() -> None:
     assert RESULTS.keys() == {path.stem for path in SAMPLES.glob("rest-*.json")}
 
 
-def test_health_in_a_container_tells_the_layer_that_it_runs_with(artifact: Path, invoke: Invoker) -> None:
+def test_health_in_a_container_returns_the_stamp_of_its_layer(artifact: Path, invoke: Invoker) -> None:
     answer = invoke("LookupFunction", SAMPLES / "health-http.json")
     stamp = (artifact / "LookupFunction/layer-stamp").read_text().strip()
     assert json.loads(answer["body"]) == {"status": "ok", "layer": stamp}
 
 
 def frame(stack: Stack, folder: Path) -> Path:
-    """The sample of an installation, said by the portal of this run, which has a port of its own."""
+    """Write the sample of an installation with the portal of this run, which has another port; return its path."""
     event = json.loads((SAMPLES / "install-frame.json").read_text())
     there, here = (quote(domain, safe="") for domain in (PORTAL_OF_SAMPLES, urlsplit(stack.run["portal_url"]).netloc))
     form = base64.b64decode(event["body"]).decode()
@@ -83,7 +81,7 @@ def frame(stack: Stack, folder: Path) -> Path:
     return path
 
 
-def test_an_installation_in_a_container_answers_the_page_that_finishes_it_and_look_ups_go_on(
+def test_installation_in_a_container_returns_the_final_page_and_look_ups_work(
     stack: Stack, invoke: Invoker, tmp_path: Path
 ) -> None:
     answer = invoke("InstallFunction", frame(stack, tmp_path))
@@ -93,5 +91,5 @@ def test_an_installation_in_a_container_answers_the_page_that_finishes_it_and_lo
     assert invoke("DirectFunction", SAMPLES / "direct-lookup.json")["source"] == "portal"
 
 
-def test_the_keepalive_in_a_container_leaves_tokens_alone_that_serve_for_months(invoke: Invoker) -> None:
+def test_keepalive_in_a_container_renews_no_token_that_is_valid_for_months(invoke: Invoker) -> None:
     assert set(invoke("KeepaliveFunction", SAMPLES / "keepalive.json").values()) == {0}

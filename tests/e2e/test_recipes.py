@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.md are templates that CloudFormation would take, or fit into the service's own."""
+"""The recipes of docs/recipes.md are valid CloudFormation templates, or fit into the template of the service."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ Lint = Callable[[str], str]
 
 @pytest.fixture
 def lint(sam: str, sam_environment: dict[str, str], tmp_path: Path) -> Lint:
-    """What cfn-lint, which comes with SAM, finds wrong with a template."""
+    """Returns the faults that cfn-lint, which is part of SAM, finds in a template."""
 
     def faults(template: str) -> str:
         path = tmp_path / "template.yaml"
@@ -37,16 +37,16 @@ def lint(sam: str, sam_environment: dict[str, str], tmp_path: Path) -> Lint:
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=[re.findall(r"Type: (AWS\S+)", each)[0] for each in TEMPLATES])
-def test_a_recipe_is_a_template_without_a_fault(template: str, lint: Lint) -> None:
+def test_recipe_is_a_template_without_faults(template: str, lint: Lint) -> None:
     assert lint(template) == ""
 
 
-def test_a_recipe_with_a_fault_would_be_noticed(lint: Lint) -> None:
+def test_recipe_with_a_fault_is_detected(lint: Lint) -> None:
     broken = TEMPLATES[0].replace("Subscription:", "Subscriptions:")
     assert "Subscriptions" in lint(broken)
 
 
-def test_the_services_functions_can_be_given_a_network(lint: Lint) -> None:
+def test_network_recipe_fits_into_the_template(lint: Lint) -> None:
     network, _ = (part for part in PARTS if part not in TEMPLATES)
     settings = network.removeprefix("Globals:\n  Function:\n").replace("SUBNET", "subnet")
     settings = settings.replace("SECURITY-GROUP", "sg-0123456789abcdef0").replace(
@@ -59,7 +59,7 @@ def test_the_services_functions_can_be_given_a_network(lint: Lint) -> None:
     assert "VpcConfig" not in lint(with_network)
 
 
-def test_every_parameter_and_output_that_is_named_exists() -> None:
+def test_every_parameter_and_output_in_the_recipes_exists() -> None:
     named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)(?:=\w+)?`", RECIPES))
     assert named
     assert named - TEMPLATE["Parameters"].keys() - TEMPLATE["Outputs"].keys() == set()

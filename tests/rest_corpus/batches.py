@@ -1,4 +1,4 @@
-"""Batches for the corpus: commands of every kind, references between them, halts, and every form of `cmd`."""
+"""Batches of the corpus: commands of every kind, references between them, halts, and every form of `cmd`."""
 
 from collections.abc import Mapping
 from random import Random
@@ -16,9 +16,9 @@ from tests.rest_corpus.requests import (
     in_address,
     look_up,
     query,
-    unheard_of,
+    unknown_method,
 )
-from tests.rest_corpus.wire import Ask
+from tests.rest_corpus.wire import WireRequest
 
 HALTS: Final[tuple[object, ...]] = (0, 1, "0", "1", True, False, "", None, "Y", [], [1], 2, "00")
 _KEYS: Final = ("a", "b", "c", "deal", "B", "ключ", "a b", "a.b", "0", "1", "7", "-1", "a|b", "x" * 40)
@@ -59,8 +59,8 @@ _WAYS: Final = (
 _MALFORMED: Final[tuple[object, ...]] = ("", "profile", None, 0, 7, True, [], {}, [[]], {"a": []}, [None, "profile"])
 
 
-def batch(rng: Random) -> Ask:
-    """One batch; most as SDKs send them, some past the fiftieth command, some with no commands to speak of."""
+def batch(rng: Random) -> WireRequest:
+    """Return a batch; most as SDKs send them, some with more than fifty commands, some with a malformed `cmd`."""
     chance = rng.random()
     if chance < 0.06:
         return encoded(rng, "batch", {"cmd": rng.choice(_MALFORMED), "halt": rng.choice(HALTS)})
@@ -70,18 +70,18 @@ def batch(rng: Random) -> Ask:
     return _sent(rng, commands)
 
 
-def _sent(rng: Random, commands: Mapping[str, object]) -> Ask:
+def _sent(rng: Random, commands: Mapping[str, object]) -> WireRequest:
     halt = {vocabulary.cased(rng, "halt"): rng.choice(HALTS)} if rng.random() < 0.6 else {}
     name = vocabulary.cased(rng, "cmd")
     if rng.random() < 0.35:
         return encoded(rng, "batch", {name: list(commands.values()), **halt})
     if rng.random() < 0.2:
-        # As a form is written by hand: `cmd[]=`, and the commands' own brackets untouched.
+        # As in a form written by hand: `cmd[]=`, with the brackets of the commands unencoded.
         texts = [str(command) for command in commands.values() if isinstance(command, str)]
         body = "&".join(f"{name}[]={quote(text, safe='?=[]$.')}" for text in texts)
-        return Ask(in_address(rng, "batch"), "POST", query(halt), body.encode(), FORM)
+        return WireRequest(in_address(rng, "batch"), "POST", query(halt), body.encode(), FORM)
     if rng.random() < 0.5:
-        return Ask("batch.json", "POST", "", as_json({name: dict(commands), **halt}), "application/json")
+        return WireRequest("batch.json", "POST", "", as_json({name: dict(commands), **halt}), "application/json")
     return encoded(rng, "batch", {name: dict(commands), **halt})
 
 
@@ -92,19 +92,19 @@ def _keys(rng: Random, size: int) -> list[str]:
 
 
 def _command(rng: Random, earlier: list[str]) -> object:
-    """One command: text, if it is no nonsense. With commands before it, it may refer to one of them."""
+    """Return a command: text, or an invalid value. It may refer to an earlier command."""
     chance = rng.random()
     if chance < 0.08:
         return rng.choice(_ODD_COMMANDS)
     if chance < 0.3:
         return _referring(rng, earlier)
-    kinds = (look_up, look_up, look_up, look_up, dialog, about_the_portal, unheard_of)
+    kinds = (look_up, look_up, look_up, look_up, dialog, about_the_portal, unknown_method)
     method, params = rng.choice(kinds)(rng)
     return _text(rng, method, params)
 
 
 def _referring(rng: Random, earlier: list[str]) -> str:
-    """A command with a reference: whole or within a text, to a field, past it, or to nothing."""
+    """Return a command with a reference, whole or within a text: to a field, to a missing field, or to no command."""
     key = rng.choice(earlier) if earlier and rng.random() < 0.9 else "nowhere"
     way = rng.choice(
         ("[ID]", "[ID]", "[ID]", "", "[id]", "[entity_id]", "[name]", "[entity_link][type]", "[0]", "[ID][x]")
@@ -130,5 +130,5 @@ def _text(rng: Random, method: str, params: Params) -> str:
 
 
 def _as_written(text: str) -> str:
-    """Encoded only where it must be: brackets and bars as people write them."""
+    """Encode only what must be encoded: brackets and bars stay, as in URLs written by hand."""
     return quote(text, safe="[]$|/")

@@ -1,4 +1,4 @@
-"""Single requests for the corpus: one method with parameters, and every way in which these may arrive."""
+"""Single requests of the corpus: one method with parameters, in every encoding that clients use."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,17 +7,17 @@ from typing import Final
 from urllib.parse import quote, quote_plus
 
 from tests.rest_corpus import vocabulary
-from tests.rest_corpus.wire import Ask
+from tests.rest_corpus.wire import WireRequest
 
 Params = Mapping[str, object]
-Encode = Callable[[Random, str, Params], Ask]
+Encode = Callable[[Random, str, Params], WireRequest]
 
 FORM: Final = "application/x-www-form-urlencoded"
 _BOUNDARY: Final = "----------------------------7c3f2a"
 
 
 def look_up(rng: Random) -> tuple[str, Params]:
-    """A look-up: of a pair that is there, of one that is not, of nonsense, or of half a pair."""
+    """Return a look-up: of a pair with a chat, of one without, of invalid values, or of half a pair."""
     entity_type, entity_id = rng.choice(vocabulary.KNOWN) if rng.random() < 0.6 else rng.choice(vocabulary.UNKNOWN)
     pair: dict[str, object] = {"ENTITY_TYPE": entity_type, "ENTITY_ID": entity_id}
     if rng.random() < 0.35:
@@ -34,14 +34,14 @@ def look_up(rng: Random) -> tuple[str, Params]:
 
 
 def dialog(rng: Random) -> tuple[str, Params]:
-    """The details of a chat, if the webhook's user is in it."""
+    """Return a request for the details of a chat; the webhook's user may not be a member."""
     dialog_id = rng.choice(vocabulary.OPEN_DIALOGS) if rng.random() < 0.5 else rng.choice(vocabulary.ODD_DIALOGS)
     params = {vocabulary.cased(rng, "DIALOG_ID"): dialog_id} if rng.random() < 0.97 else {}
     return rng.choice(vocabulary.DIALOGS), params
 
 
 def about_the_portal(rng: Random) -> tuple[str, Params]:
-    """What a client asks before it begins."""
+    """Return a request that clients send before their first look-up."""
     method = rng.choice(("profile", "scope", "scope", "app.info", "method.get", "method.get", "method.get"))
     if method == "method.get":
         return method, {"name": rng.choice(vocabulary.NAMES_FOR_METHOD_GET)}
@@ -50,25 +50,25 @@ def about_the_portal(rng: Random) -> tuple[str, Params]:
     return method, {}
 
 
-def unheard_of(rng: Random) -> tuple[str, Params]:
-    """A method that no portal has."""
-    return rng.choice(vocabulary.UNHEARD_OF), look_up(rng)[1]
+def unknown_method(rng: Random) -> tuple[str, Params]:
+    """Return a method that no portal has."""
+    return rng.choice(vocabulary.UNKNOWN_METHODS), look_up(rng)[1]
 
 
-def encoded(rng: Random, method: str, params: Params) -> Ask:
-    """The request in one of the ways in which clients send it."""
+def encoded(rng: Random, method: str, params: Params) -> WireRequest:
+    """Return the request in one of the encodings of clients."""
     return rng.choice(ENCODINGS)(rng, in_address(rng, method), params)
 
 
 def in_address(rng: Random, method: str) -> str:
-    """A method as it stands in the address: any case, with or without a suffix, perhaps with a slash at its end."""
+    """Return a method as in the address: any case, with or without a suffix or a final slash."""
     spelled = vocabulary.cased(rng, method)
     suffix = rng.choice(("", "", ".json", ".json", ".JSON", "/", ".json/"))
     return (spelled.replace(".", "%2E") if rng.random() < 0.03 else spelled) + suffix
 
 
 def pairs(params: Params) -> Iterator[tuple[str, str]]:
-    """Parameters as a form has them: arrays in brackets, and no null."""
+    """Yield the parameters as in a form: arrays in brackets, and no null."""
     for name, value in params.items():
         yield from _flat(name, value)
 
@@ -81,49 +81,51 @@ def as_json(params: Params, *, ascii_only: bool = True) -> bytes:
     return json.dumps(params, ensure_ascii=ascii_only).encode()
 
 
-def multipart(method: str, params: Params, user: int | None = 1) -> Ask:
-    """A form in parts, as `curl -F` and PHP's cURL with an array send it."""
+def multipart(method: str, params: Params, user: int | None = 1) -> WireRequest:
+    """Return a multipart form, as `curl -F` and PHP's cURL with an array send it."""
     head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="'
     parts = [f'{head}{name}"\r\n\r\n{value}\r\n' for name, value in pairs(params)]
     body = ("".join(parts) + f"--{_BOUNDARY}--\r\n").encode()
-    return Ask(method, "POST", "", body, f"multipart/form-data; boundary={_BOUNDARY}", user)
+    return WireRequest(method, "POST", "", body, f"multipart/form-data; boundary={_BOUNDARY}", user)
 
 
-def _get(rng: Random, method: str, params: Params) -> Ask:
+def _get(rng: Random, method: str, params: Params) -> WireRequest:
     blank = rng.choice((quote_plus, quote, _brackets_kept))
-    return Ask(method, "GET", query(params, blank), user=_user(rng))
+    return WireRequest(method, "GET", query(params, blank), user=_user(rng))
 
 
-def _post_with_query(rng: Random, method: str, params: Params) -> Ask:
-    return Ask(method, "POST", query(params), user=_user(rng))
+def _post_with_query(rng: Random, method: str, params: Params) -> WireRequest:
+    return WireRequest(method, "POST", query(params), user=_user(rng))
 
 
-def _post_json(rng: Random, method: str, params: Params) -> Ask:
+def _post_json(rng: Random, method: str, params: Params) -> WireRequest:
     body = as_json(params, ascii_only=rng.random() < 0.5)
     kind = rng.choice(("application/json", "application/json", "application/json; charset=utf-8", "Application/JSON"))
-    return Ask(method, "POST", _tail(rng), body, kind, _user(rng))
+    return WireRequest(method, "POST", _tail(rng), body, kind, _user(rng))
 
 
-def _post_form(rng: Random, method: str, params: Params) -> Ask:
+def _post_form(rng: Random, method: str, params: Params) -> WireRequest:
     kind = rng.choice((FORM, FORM, FORM, f"{FORM}; charset=UTF-8", None))
-    return Ask(method, "POST", _tail(rng), query(params, rng.choice((quote_plus, quote))).encode(), kind, _user(rng))
+    return WireRequest(
+        method, "POST", _tail(rng), query(params, rng.choice((quote_plus, quote))).encode(), kind, _user(rng)
+    )
 
 
-def _post_multipart(rng: Random, method: str, params: Params) -> Ask:
+def _post_multipart(rng: Random, method: str, params: Params) -> WireRequest:
     return multipart(method, params, _user(rng))
 
 
-def _query_and_json(rng: Random, method: str, params: Params) -> Ask:
-    """Half of it in the query, half in the body."""
+def _query_and_json(rng: Random, method: str, params: Params) -> WireRequest:
+    """Return the first parameter in the query, the others in the body."""
     first = dict(list(params.items())[:1])
     rest = dict(list(params.items())[1:])
-    return Ask(method, "POST", query(first), as_json(rest), "application/json", _user(rng))
+    return WireRequest(method, "POST", query(first), as_json(rest), "application/json", _user(rng))
 
 
-def _body_before_query(rng: Random, method: str, params: Params) -> Ask:
-    """The query says something else; the body has the last word."""
+def _body_before_query(rng: Random, method: str, params: Params) -> WireRequest:
+    """Return a query with other values; the values of the body take precedence."""
     wrong = dict.fromkeys(params, "something else")
-    return Ask(method, "POST", query(wrong), query(params).encode(), FORM, _user(rng))
+    return WireRequest(method, "POST", query(wrong), query(params).encode(), FORM, _user(rng))
 
 
 ENCODINGS: Final[tuple[Encode, ...]] = (
@@ -141,7 +143,7 @@ ENCODINGS: Final[tuple[Encode, ...]] = (
 )
 
 BODIES: Final[tuple[tuple[str, bytes, str | None], ...]] = (
-    # (query, body, content type): what no library would send, and what people send by mistake.
+    # (query, body, content type): requests that no library sends, and mistakes of users.
     ("", b"", "application/json"),
     ("", b"null", "application/json"),
     ("", b"[]", "application/json"),
@@ -184,9 +186,9 @@ BODIES: Final[tuple[tuple[str, bytes, str | None], ...]] = (
 )
 
 
-def odd_body(rng: Random) -> Ask:
+def odd_body(rng: Random) -> WireRequest:
     sent, body, kind = rng.choice(BODIES)
-    return Ask(rng.choice(vocabulary.LOOK_UPS), "POST", sent, body, kind, _user(rng))
+    return WireRequest(rng.choice(vocabulary.LOOK_UPS), "POST", sent, body, kind, _user(rng))
 
 
 def _user(rng: Random) -> int | None:
@@ -194,7 +196,7 @@ def _user(rng: Random) -> int | None:
 
 
 def _tail(rng: Random) -> str:
-    """What SDKs add to the address for their vendor's statistics."""
+    """Return what SDKs add to the address for the statistics of their vendor."""
     return "bx24_request_id=0199-7c3f&bx24_sdk_ver=2.2.0" if rng.random() < 0.2 else ""
 
 

@@ -1,4 +1,4 @@
-"""Service and local portal answer the same requests alike, to the byte; where they are not to, it is listed here."""
+"""Service and local portal give the same answers, to the byte; the intended differences are listed here."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ import pytest
 from tests.rest_corpus import vocabulary, wire
 from tests.rest_corpus.corpus import SEED, SIZE, corpus
 from tests.rest_corpus.requests import FORM, multipart, query
-from tests.rest_corpus.wire import Answer, Ask, Door
+from tests.rest_corpus.wire import Answer, WireClient, WireRequest
 from tests.support.service import Service
 
 PLAN = {"rate": 1000, "burst": 1000}
@@ -19,26 +19,26 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Doors:
-    """The service, and the portal behind it by its own webhook."""
+class Clients:
+    """Clients of the service and of its portal, the latter by the webhook."""
 
-    service: Door
-    portal: Door
+    service: WireClient
+    portal: WireClient
 
-    def answers(self, ask: Ask) -> tuple[Answer, Answer]:
-        return self.portal.ask(ask).less_time(), self.service.ask(ask).less_time()
+    def answers(self, request: WireRequest) -> tuple[Answer, Answer]:
+        return self.portal.send(request).without_times(), self.service.send(request).without_times()
 
 
 @pytest.fixture
-def doors(service: Service) -> Iterator[Doors]:
-    """A portal of the largest plan, with the chats that the requests speak of and a bot; and a key for this address."""
+def clients(service: Service) -> Iterator[Clients]:
+    """Clients of a portal with the largest plan, the chats of the requests and a bot, and of the service."""
     portal = service.stack.target.local
     assert portal is not None
     service.control("/plan", PLAN)
     for chat_id, (entity_type, entity_id) in vocabulary.ADDED.items():
         service.control("/chats", {"chat_id": chat_id, "entity_type": entity_type, "entity_id": entity_id})
     service.control(
-        "/chats", {"chat_id": vocabulary.STRANGERS_CHAT, "entity_type": "", "entity_id": "", "members": [2]}
+        "/chats", {"chat_id": vocabulary.INACCESSIBLE_CHAT, "entity_type": "", "entity_id": "", "members": [2]}
     )
     service.control("/bots", BOT)
     members = {"chat_id": 9014, "entity_type": "BOT", "entity_id": "1", "members": [1, BOT["bot_id"]]}
@@ -47,25 +47,25 @@ def doors(service: Service) -> Iterator[Doors]:
     service.admin("portal.add_webhook", **webhook, **PLAN, **BOT)
     key = service.admin("keys.create", portal=service.member_id, label="corpus", scopes=["rest"])["key"]
     service.cold_start()
-    both = Doors(wire.service(service.api_url, key), wire.webhook(portal.webhook_url, portal.ca_file))
+    both = Clients(wire.service(service.api_url, key), wire.webhook(portal.webhook_url, portal.ca_file))
     yield both
     both.service.close()
     both.portal.close()
 
 
-def told_apart(doors: Doors, asks: Iterator[Ask]) -> tuple[list[str], Counter[str]]:
-    """Requests that are not answered alike, as text; and how often the portal gave each kind of answer."""
+def compared(clients: Clients, requests: Iterator[WireRequest]) -> tuple[list[str], Counter[str]]:
+    """Return the requests with different answers, as text, and the count of each kind of answer of the portal."""
     different, kinds = [], Counter[str]()
-    for ask in asks:
-        on_portal, on_service = doors.answers(ask)
+    for request in requests:
+        on_portal, on_service = clients.answers(request)
         kinds.update(_kinds(on_portal))
         if on_portal != on_service:
-            different.append(f"{ask}\n  portal  {on_portal}\n  service {on_service}")
+            different.append(f"{request}\n  portal  {on_portal}\n  service {on_service}")
     return different, kinds
 
 
 def _kinds(answer: Answer) -> Iterator[str]:
-    """What an answer is an example of; each answer inside a batch, too."""
+    """Yield the kinds of an answer, those of the answers within a batch included."""
     body = json.loads(answer.body)
     yield str(answer.status)
     if "error" in body:
@@ -95,12 +95,12 @@ def failing(different: list[str]) -> str:
 
 
 @pytest.mark.timeout(300)
-def test_the_service_answers_the_whole_corpus_as_the_portal_does(doors: Doors) -> None:
-    different, kinds = told_apart(doors, corpus(SIZE, SEED))
+def test_service_answers_the_whole_corpus_like_the_portal(clients: Clients) -> None:
+    different, kinds = compared(clients, corpus(SIZE, SEED))
 
     assert SIZE >= 2_000
     assert not different, failing(different)
-    # The corpus is as wide as it claims to be: every kind of answer is in it, and often.
+    # The corpus is broad enough: it contains every kind of answer at least this often.
     expected = {
         "found": 300, "null": 500, "more": 100, "batch": 400, "200": 1_500, "400": 60, "403": 20, "404": 50,
         "ACCESS_ERROR": 20, "DIALOG_ID_EMPTY": 50, "ERROR_METHOD_NOT_FOUND": 50, "ACCESS_DENIED": 10,
@@ -110,22 +110,22 @@ def test_the_service_answers_the_whole_corpus_as_the_portal_does(doors: Doors) -
     assert {kind: kinds[kind] for kind, least in expected.items() if kinds[kind] < least} == {}
 
 
-def test_both_answer_bare_numbers_alike_where_the_portal_is_set_so(doors: Doors, service: Service) -> None:
+def test_service_answers_bare_numbers_like_a_portal_with_that_result_shape(clients: Clients, service: Service) -> None:
     service.control("/shape", {"result": "int"})
     service.admin("portal.set", portal=service.member_id, result_shape="int")
     service.cold_start()
 
-    different, kinds = told_apart(doors, corpus(400, SEED + 1))
+    different, kinds = compared(clients, corpus(400, SEED + 1))
 
     assert not different, failing(different)
     assert kinds["found"] == 0
     assert kinds["number"] > 50
 
 
-def test_our_bot_sees_a_chat_as_the_portal_shows_it_to_the_bot(doors: Doors) -> None:
-    told = {"botId": BOT["bot_id"], "botToken": BOT["bot_token"]}
+def test_service_answers_the_bot_method_like_the_portal(clients: Clients) -> None:
+    bot = {"botId": BOT["bot_id"], "botToken": BOT["bot_token"]}
     for dialog_id in ("chat9014", "chat10", "nonsense", None):
-        on_portal, on_service = doors.answers(plain("imbot.v2.Chat.get", {**told, "dialogId": dialog_id}))
+        on_portal, on_service = clients.answers(plain("imbot.v2.Chat.get", {**bot, "dialogId": dialog_id}))
         assert on_service == on_portal
 
 
@@ -134,20 +134,20 @@ COMMANDS = {"one": f"im.chat.get?{query(PAIR)}", "two": "im.chat.get?ENTITY_TYPE
 LISTED = list(COMMANDS.values())
 
 
-def plain(method: str, params: object) -> Ask:
-    return Ask(method, body=json.dumps(params).encode(), content_type="application/json")
+def plain(method: str, params: object) -> WireRequest:
+    return WireRequest(method, body=json.dumps(params).encode(), content_type="application/json")
 
 
-# What SDKs put on the wire in webhook mode, by their sources; and the same as the documents have it.
+# What SDKs send in webhook mode, by their sources, and the documented form of the same request.
 AS_SENT = {
     # Always a slash at the end; two in the middle if the address was given with its last slash, as portals show it.
     "b24phpsdk": (replace(plain("im.chat.get/", PAIR), query="bx24_request_id=7c3f"), plain("im.chat.get", PAIR)),
     "b24phpsdk, address with a slash": (plain("/im.chat.get/", PAIR), plain("im.chat.get", PAIR)),
     "b24phpsdk without parameters": (plain("profile/", []), plain("profile", {})),
     # Everything in the query.
-    "CRest": (Ask("im.chat.get.json", "GET", query(PAIR)), plain("im.chat.get", PAIR)),
+    "CRest": (WireRequest("im.chat.get.json", "GET", query(PAIR)), plain("im.chat.get", PAIR)),
     "CRest's batch": (
-        Ask("batch.json", "GET", query({"cmd": COMMANDS, "halt": 0})),
+        WireRequest("batch.json", "GET", query({"cmd": COMMANDS, "halt": 0})),
         plain("batch", {"cmd": COMMANDS, "halt": 0}),
     ),
     # Names as they are typed, in UTF-8.
@@ -161,16 +161,18 @@ AS_SENT = {
 
 
 @pytest.mark.parametrize(("sent", "documented"), AS_SENT.values(), ids=AS_SENT)
-def test_a_request_as_another_sdk_makes_it(doors: Doors, sent: Ask, documented: Ask) -> None:
-    on_portal, on_service = doors.portal.ask(documented).less_time(), doors.service.ask(sent).less_time()
+def test_request_of_another_sdk_is_answered_like_the_documented_one(
+    clients: Clients, sent: WireRequest, documented: WireRequest
+) -> None:
+    on_portal, on_service = clients.portal.send(documented).without_times(), clients.service.send(sent).without_times()
 
     assert on_portal.status == 200
     assert on_service == on_portal
 
 
 @dataclass(frozen=True)
-class Ours:
-    """A request that the service is not to answer as the portal does (design 3.2), and the status and code of each."""
+class Difference:
+    """A request that the service answers differently from the portal (design 3.2), with status and code of each."""
 
     method: str
     params: Mapping[str, object]
@@ -178,46 +180,48 @@ class Ours:
     on_service: tuple[int, str | None]
 
 
-NOT_OURS = (404, "ERROR_METHOD_NOT_FOUND")
+NO_METHOD = (404, "ERROR_METHOD_NOT_FOUND")
 A_CHAT = {"dialogId": "chat9014", "botToken": "0123"}
-OURS = {
-    # The service has the methods of design 3.2; what else a portal has passes only through keys that name it.
-    "a method that writes": Ours("im.chat.add", {"TITLE": "x"}, (200, None), NOT_OURS),
-    "another method that reads": Ours("im.user.get", {}, (200, None), NOT_OURS),
-    "a neighbour of the look-up": Ours("imopenlines.dialog.get", {"CHAT_ID": 1764}, (200, None), NOT_OURS),
-    # The bot that asks is the one of the installation: a client has no bot in this portal, and no bot's token.
-    "a bot that is not ours": Ours("imbot.v2.Chat.get", {**A_CHAT, "botId": 39}, (400, "BOT_NOT_FOUND"), (200, None)),
+DIFFERENCES = {
+    # The service has the methods of design 3.2; other methods of a portal pass only with keys that list them.
+    "a method that writes": Difference("im.chat.add", {"TITLE": "x"}, (200, None), NO_METHOD),
+    "another method that reads": Difference("im.user.get", {}, (200, None), NO_METHOD),
+    "the look-up of open lines": Difference("imopenlines.dialog.get", {"CHAT_ID": 1764}, (200, None), NO_METHOD),
+    # The service calls with the bot of the installation: a client has neither a bot in this portal nor its token.
+    "a bot of another application": Difference(
+        "imbot.v2.Chat.get", {**A_CHAT, "botId": 39}, (400, "BOT_NOT_FOUND"), (200, None)
+    ),
 }
 
 
-@pytest.mark.parametrize("ours", OURS.values(), ids=OURS)
-def test_what_is_answered_otherwise_on_purpose(doors: Doors, ours: Ours) -> None:
-    on_portal, on_service = doors.answers(plain(ours.method, ours.params))
+@pytest.mark.parametrize("difference", DIFFERENCES.values(), ids=DIFFERENCES)
+def test_intended_difference_has_its_status_and_code(clients: Clients, difference: Difference) -> None:
+    on_portal, on_service = clients.answers(plain(difference.method, difference.params))
 
-    assert (_said(on_portal), _said(on_service)) == (ours.on_portal, ours.on_service)
-
-
-def test_a_method_that_is_not_ours_is_answered_as_one_that_nobody_has(doors: Doors) -> None:
-    unheard_of = doors.portal.ask(Ask("im.nothing"))
-
-    assert doors.service.ask(Ask("im.chat.add")) == unheard_of
+    assert (_status_and_code(on_portal), _status_and_code(on_service)) == (difference.on_portal, difference.on_service)
 
 
-def test_a_wrong_key_is_told_as_a_wrong_webhook_is_but_with_the_status_of_the_shared_table(
+def test_method_outside_the_service_is_answered_like_an_unknown_method(clients: Clients) -> None:
+    unknown_method = clients.portal.send(WireRequest("im.nothing"))
+
+    assert clients.service.send(WireRequest("im.chat.add")) == unknown_method
+
+
+def test_wrong_key_is_answered_like_a_wrong_webhook_with_status_403(
     service: Service,
 ) -> None:
-    """The documents have both statuses (bitrix24.md 7.1). With 401, some clients renew their token and come again."""
+    """The documents have both statuses (bitrix24.md 7.1). With 401, some clients renew their token and retry."""
     portal = service.stack.target.local
     assert portal is not None
-    wrong_code = Door(portal.portal_url, prefix="1/0123456789abcdef/", ca_file=portal.ca_file)
+    wrong_code = WireClient(portal.portal_url, prefix="1/0123456789abcdef/", ca_file=portal.ca_file)
     wrong_key = wire.service(service.api_url, "clk_0123456789abcdef0123456789abcdef")
-    form = Ask("im.chat.get", body=query(PAIR).encode(), content_type=FORM)
+    form = WireRequest("im.chat.get", body=query(PAIR).encode(), content_type=FORM)
 
-    for ask in (plain("im.chat.get", PAIR), form):
-        on_portal, on_service = wrong_code.ask(ask), wrong_key.ask(ask)
+    for request in (plain("im.chat.get", PAIR), form):
+        on_portal, on_service = wrong_code.send(request), wrong_key.send(request)
         assert (on_portal.status, on_service.status) == (401, 403)
         assert on_service.body == on_portal.body
 
 
-def _said(answer: Answer) -> tuple[int, str | None]:
+def _status_and_code(answer: Answer) -> tuple[int, str | None]:
     return answer.status, json.loads(answer.body).get("error")

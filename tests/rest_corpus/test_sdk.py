@@ -1,4 +1,4 @@
-"""The vendor's Python SDK in webhook mode: the same call on the local portal and on `make run`, side by side."""
+"""The vendor's Python SDK in webhook mode: the same call on the local portal and on `make run`, compared."""
 
 import json
 import os
@@ -23,15 +23,15 @@ INTERPRETERS = {"sh": ("bash", "-euc"), "python": (sys.executable, "-c")}
 PAIR = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
 LINE = "telegrambot|2|209607941|744"
 PAIRS = (("CRM", "DEAL|1663"), ("CRM", "LEAD|13"), ("LINES", LINE), ("CHAT", "13"), ("CRM", "DEAL|404"))
-SAID = ("100", "OVERLOAD_LIMIT", "PORTAL_DELETED", "ERROR_UNEXPECTED_ANSWER", "OPERATION_TIME_LIMIT")
+PORTAL_ERRORS = ("100", "OVERLOAD_LIMIT", "PORTAL_DELETED", "ERROR_UNEXPECTED_ANSWER", "OPERATION_TIME_LIMIT")
 NO_ACCESS = ("im.dialog.get", {"DIALOG_ID": "chat404"})
 RECOVERED_AFTER_S = 1_200
 TIMES = ("time", "result_time")
 
 
 @dataclass(frozen=True)
-class Doors:
-    """One portal, and both ways to it."""
+class Sdks:
+    """One portal, with an SDK for its webhook and one for the service."""
 
     run: Running
     portal: Sdk
@@ -46,25 +46,25 @@ class Doors:
 
     @contextmanager
     def fault(self, **fault: object) -> Iterator[None]:
-        """Inside, the portal misbehaves as told; afterwards the service has had time to find out that it is over."""
+        """Within the context, the portal has the fault; at its end the clock advances until the service recovers."""
         self.control("/faults", fault)
         yield
         self.control("/faults", [])
         self.control("/clock", {"advance_s": RECOVERED_AFTER_S})
 
     def outcomes(self, call: Callable[[Sdk], object]) -> tuple[Outcome, Outcome]:
-        """What the SDK gives on the portal and on the service."""
+        """Return the outcomes on the portal and on the service."""
         return outcome(call, self.portal), outcome(call, self.service)
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+def sdks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sdks]:
     with staying(tmp_path_factory.mktemp("sdk")) as run:
         facts = run.facts
         portal = rest_sdk.of_webhook(facts["webhook_url"])
         service = rest_sdk.of_service(facts["api_https_url"], facts["api_key"])
         with rest_sdk.trusting(facts["ca_file"]):
-            yield Doors(run, portal, service)
+            yield Sdks(run, portal, service)
 
 
 def look_up(sdk: Sdk, entity_type: str, entity_id: str | int) -> object:
@@ -72,7 +72,7 @@ def look_up(sdk: Sdk, entity_type: str, entity_id: str | int) -> object:
 
 
 def batch(sdk: Sdk, methods: object, **options: object) -> object:
-    """A batch's answer without its times."""
+    """Return the answer to a batch without its times."""
     result = sdk.call_batch(methods, **options)["result"]
     return {name: value for name, value in result.items() if name not in TIMES}
 
@@ -82,14 +82,14 @@ def fifty() -> list[tuple[str, dict[str, str]]]:
 
 
 def fifty_by_the_client(sdk: Sdk) -> object:
-    """A batch as the SDK's scopes make it; its answer is one of lazy objects."""
+    """Send a batch by the SDK's scopes; its answer contains lazy objects."""
     client = sdk.get_client()
     requests = [client.im.chat.get(entity_type=kind, entity_id=key) for kind, key in PAIRS * 10]
     found = client.call_batch(requests).result
     return found.result, found.result_error
 
 
-# Calls, and what the SDK must give for them on either door.
+# Calls, and the result of the SDK for each on both sides.
 RESULTS: dict[str, tuple[Callable[[Sdk], object], object]] = {
     "im.chat.get by the SDK's own scope": (lambda sdk: look_up(sdk, "CRM", "DEAL|1663"), {"ID": 1437}),
     "the same again, from the cache": (lambda sdk: look_up(sdk, "CRM", "DEAL|1663"), {"ID": 1437}),
@@ -107,8 +107,10 @@ RESULTS: dict[str, tuple[Callable[[Sdk], object], object]] = {
 
 
 @pytest.mark.parametrize(("call", "expected"), RESULTS.values(), ids=RESULTS)
-def test_a_call_has_the_same_result(doors: Doors, call: Callable[[Sdk], object], expected: object) -> None:
-    on_portal, on_service = doors.outcomes(call)
+def test_call_has_the_same_result_on_portal_and_service(
+    sdks: Sdks, call: Callable[[Sdk], object], expected: object
+) -> None:
+    on_portal, on_service = sdks.outcomes(call)
 
     assert on_portal == on_service == ("result", expected)
 
@@ -130,29 +132,29 @@ BATCHES: dict[str, Callable[[Sdk], object]] = {
 
 
 @pytest.mark.parametrize("call", BATCHES.values(), ids=BATCHES)
-def test_a_batch_has_the_same_result(doors: Doors, call: Callable[[Sdk], object]) -> None:
-    on_portal, on_service = doors.outcomes(call)
+def test_batch_has_the_same_result_on_portal_and_service(sdks: Sdks, call: Callable[[Sdk], object]) -> None:
+    on_portal, on_service = sdks.outcomes(call)
 
     assert on_portal[0] == "result"
     assert on_portal == on_service
 
 
-def test_a_batch_of_fifty_finds_each_chat(doors: Doors) -> None:
-    found = doors.service.call_batch(fifty())["result"]
+def test_batch_of_fifty_finds_each_chat(sdks: Sdks) -> None:
+    found = sdks.service.call_batch(fifty())["result"]
 
     assert found["result"] == [{"ID": 1437}, {"ID": 10}, {"ID": 1764}, {"ID": 2725}, None] * 10
     assert found["result_error"] == []
 
 
-def test_an_unknown_method_raises_the_same(doors: Doors) -> None:
-    on_portal, on_service = doors.outcomes(lambda sdk: sdk.call_method("im.nothing", PAIR))
+def test_unknown_method_raises_the_same_error(sdks: Sdks) -> None:
+    on_portal, on_service = sdks.outcomes(lambda sdk: sdk.call_method("im.nothing", PAIR))
 
     assert on_portal == on_service
     assert raised(on_service) == "BitrixAPINotFound"
 
 
-def test_a_wrong_key_raises_the_same(doors: Doors) -> None:
-    facts = doors.run.facts
+def test_wrong_key_raises_the_error_of_a_wrong_webhook(sdks: Sdks) -> None:
+    facts = sdks.run.facts
     wrong_code = rest_sdk.of_webhook(f"{facts['portal_url']}/rest/1/0123456789abcdef/")
     wrong_key = rest_sdk.of_service(facts["api_https_url"], "clk_0123456789abcdef0123456789abcdef")
 
@@ -163,39 +165,37 @@ def test_a_wrong_key_raises_the_same(doors: Doors) -> None:
     assert raised(outcome(call, wrong_key)) == "BitrixAPIInvalidCredentials"
 
 
-def test_a_limit_that_lasts_past_the_deadline_raises_the_same(doors: Doors) -> None:
-    with doors.fault(method="im.chat.get", error="QUERY_LIMIT_EXCEEDED"):
-        on_portal, on_service = doors.outcomes(lambda sdk: look_up(sdk, "CRM", "DEAL|4711"))
+def test_limit_beyond_the_deadline_raises_the_same_error(sdks: Sdks) -> None:
+    with sdks.fault(method="im.chat.get", error="QUERY_LIMIT_EXCEEDED"):
+        on_portal, on_service = sdks.outcomes(lambda sdk: look_up(sdk, "CRM", "DEAL|4711"))
 
-    # No BitrixRequestTimeout either: each of the SDK's attempts was answered before it stopped reading.
+    # And no BitrixRequestTimeout: each attempt of the SDK was answered before its read timeout.
     assert on_portal == on_service
     assert raised(on_service) == "BitrixAPIQueryLimitExceeded"
 
 
-def test_no_access_to_a_chat_raises_the_same(doors: Doors) -> None:
-    on_portal, on_service = doors.outcomes(lambda sdk: sdk.call_method(*NO_ACCESS))
+def test_inaccessible_chat_raises_the_same_error(sdks: Sdks) -> None:
+    on_portal, on_service = sdks.outcomes(lambda sdk: sdk.call_method(*NO_ACCESS))
 
     assert on_portal == on_service
     assert raised(on_service) == "BitrixAPIAccessError"
 
 
-@pytest.mark.parametrize("error", SAID)
-def test_what_the_portal_says_raises_the_same(doors: Doors, error: str) -> None:
-    with doors.fault(method="im.dialog.get", error=error):
-        on_portal, on_service = doors.outcomes(lambda sdk: sdk.call_method("im.dialog.get", {"DIALOG_ID": "chat10"}))
+@pytest.mark.parametrize("error", PORTAL_ERRORS)
+def test_error_of_the_portal_raises_the_same_error(sdks: Sdks, error: str) -> None:
+    with sdks.fault(method="im.dialog.get", error=error):
+        on_portal, on_service = sdks.outcomes(lambda sdk: sdk.call_method("im.dialog.get", {"DIALOG_ID": "chat10"}))
 
     assert on_portal[0] == "raised"
     assert on_portal == on_service
 
 
 @pytest.mark.parametrize(("language", "interpreter"), INTERPRETERS.items(), ids=INTERPRETERS)
-def test_the_lines_of_the_page_about_sdks_work_as_printed(
-    doors: Doors, language: str, interpreter: tuple[str, str]
-) -> None:
-    facts = doors.run.facts
+def test_lines_of_the_sdk_page_work_as_printed(sdks: Sdks, language: str, interpreter: tuple[str, str]) -> None:
+    facts = sdks.run.facts
     lines = next(block for block in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if "<host>" in block)
     lines = lines.replace("<host>", facts["api_https_url"].removeprefix("https://")).replace("<KEY>", facts["api_key"])
-    # What is evaluated there is shown here.
+    # Print the expressions of the page.
     lines = re.sub(r"^(portal\..*?)( +#.*)?$", r"print(\1)", lines, flags=re.MULTILINE)
 
     environ = {**os.environ, "CURL_CA_BUNDLE": facts["ca_file"]}

@@ -1,9 +1,9 @@
-"""What the generated requests speak of: pairs that the portal knows and pairs that it does not, and odd values."""
+"""Values of the generated requests: pairs with a chat in the portal and pairs without, and odd values."""
 
 from random import Random
 from typing import Final
 
-# In every local portal (the documents' samples).
+# Pairs of every local portal (the samples of the documentation).
 SAMPLES: Final = (
     ("CRM", "DEAL|1663"),
     ("CRM", "LEAD|13"),
@@ -12,7 +12,7 @@ SAMPLES: Final = (
     ("TASKS_TASK", "8293"),
     ("SONET_GROUP", "133"),
 )
-# Added for the corpus, under these ids: whatever a key may be made of, and pairs that differ only in what must count.
+# Added for the corpus, under these ids: unusual characters, and pairs with a single significant difference.
 ADDED: Final = {
     9001: ("ORDER", "№ 7|а+б&в=г"),
     9002: ("ORDER", 'quote " slash / back \\ 😀'),
@@ -27,8 +27,8 @@ ADDED: Final = {
     9011: ("ORDER", "a%7Cb"),
     9012: ("ORDER", "a|b"),
 }
-STRANGERS_CHAT: Final = 9013
-"""A chat that the webhook's user is not in."""
+INACCESSIBLE_CHAT: Final = 9013
+"""A chat of which the webhook's user is no member."""
 KNOWN: Final = (*SAMPLES, *ADDED.values())
 UNKNOWN: Final = (
     ("CRM", "DEAL|404"),
@@ -76,13 +76,13 @@ ODD: Final[tuple[object, ...]] = (
     "'; --",
     "x" * 3000,
 )
-"""As JSON has them; forms and queries send the nearest text."""
+"""JSON values; forms and queries send the nearest text."""
 
 LOOK_UPS: Final = ("im.chat.get", "imbot.chat.get")
 DIALOGS: Final = ("im.dialog.get", "imbot.dialog.get")
 OPEN_DIALOGS: Final = ("chat1437", "chat10", "chat2725", "chat1764", "chat1582", "chat1103", "chat9001", "chat9002")
 ODD_DIALOGS: Final[tuple[object, ...]] = (
-    f"chat{STRANGERS_CHAT}",
+    f"chat{INACCESSIBLE_CHAT}",
     "chat404",
     "chat0",
     "chat",
@@ -103,7 +103,7 @@ ODD_DIALOGS: Final[tuple[object, ...]] = (
     1437,
     "chat１４３７",
 )
-UNHEARD_OF: Final = (
+UNKNOWN_METHODS: Final = (
     "im.nothing",
     "im.chat.get.json.json",
     "im",
@@ -129,5 +129,5 @@ NAMES_FOR_METHOD_GET: Final[tuple[object, ...]] = (
 
 
 def cased(rng: Random, name: str) -> str:
-    """A name as some client may spell it."""
+    """Return the name in a letter case that a client may use."""
     return rng.choice((str, str, str.lower, str.upper, str.title, str.swapcase))(name)

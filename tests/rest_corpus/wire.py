@@ -1,6 +1,6 @@
-"""One request in the platform's own wire format, and the two doors it can be sent to: a webhook's, and the service's.
+"""A request in the platform's own wire format, and the client that sends it to a webhook or to the service.
 
-The requests are written by hand, down to their bytes: what an HTTP library would put right must arrive as it is.
+The requests are written byte by byte: an HTTP library would correct what must be sent unchanged.
 """
 
 import http.client
@@ -18,11 +18,11 @@ _LONGEST_WAIT_S: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A request without what opens the door. `method` and `query` stand in the address as they are.
+class WireRequest:
+    """A request without credentials. `method` and `query` are put into the address unchanged.
 
-    `user` is the number before the key; None has the key travel as `auth` (bitrix24.md 2.1), which a webhook's door
-    does not know: that one is always opened by its path.
+    `user` is the number before the key; None sends the key as `auth` (bitrix24.md 2.1), which a webhook does not
+    accept: its code is always in the path.
     """
 
     method: str
@@ -32,8 +32,8 @@ class Ask:
     content_type: str | None = None
     user: int | None = 1
 
-    def with_auth(self, key: str) -> "Ask":
-        """The key among the parameters: in the body, if it can be put there, else in the query (bitrix24.md 2.2)."""
+    def with_auth(self, key: str) -> "WireRequest":
+        """Return the request with the key as a parameter: in the body if possible, else the query (bitrix24.md 2.2)."""
         if self.content_type == _FORM and self.body:
             return replace(self, body=b"auth=" + key.encode() + b"&" + self.body)
         if self.content_type == "application/json" and self.body.startswith(b'{"') and self.body.endswith(b"}"):
@@ -43,20 +43,20 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, to the byte."""
+    """The answer, to the byte."""
 
     status: int
     content_type: str | None
     body: bytes
 
-    def less_time(self) -> "Answer":
-        """The same with each `time` reduced to its fields' names; a time that runs backwards fails."""
+    def without_times(self) -> "Answer":
+        """Return the answer with each `time` reduced to the names of its fields; fails for a negative time."""
         return replace(self, body=_TIME.sub(lambda found: _names(found[0]), self.body))
 
 
 @dataclass
-class Door:
-    """Where requests go, over one connection that stays. `prefix` opens a webhook; `key` opens the service."""
+class WireClient:
+    """Sends requests over one persistent connection. `prefix` is the path of a webhook; `key` is for the service."""
 
     base_url: str
     prefix: str = field(default="", repr=False)
@@ -71,12 +71,12 @@ class Door:
             context = ssl.create_default_context(cafile=self.ca_file)
             self._connection = http.client.HTTPSConnection(*where, timeout=_LONGEST_WAIT_S, context=context)
 
-    def ask(self, ask: Ask) -> Answer:
-        """The answer; a redirect is one."""
-        if self.key and ask.user is None:
-            sent, path = ask.with_auth(self.key), f"/rest/{ask.method}"
+    def send(self, request: WireRequest) -> Answer:
+        """Return the answer; redirects are not followed."""
+        if self.key and request.user is None:
+            sent, path = request.with_auth(self.key), f"/rest/{request.method}"
         else:
-            sent, path = ask, f"/rest/{self.prefix or f'{ask.user}/{self.key}/'}{ask.method}"
+            sent, path = request, f"/rest/{self.prefix or f'{request.user}/{self.key}/'}{request.method}"
         headers = {} if sent.content_type is None else {"Content-Type": sent.content_type}
         target = f"{path}?{sent.query}" if sent.query else path
         self._connection.request(sent.verb, target, sent.body or None, headers)
@@ -87,18 +87,18 @@ class Door:
         self._connection.close()
 
 
-def webhook(webhook_url: str, ca_file: Path) -> Door:
-    """The portal's own door, by an inbound webhook."""
+def webhook(webhook_url: str, ca_file: Path) -> WireClient:
+    """Return a client for the portal, by an inbound webhook."""
     base_url, _, prefix = webhook_url.partition("/rest/")
-    return Door(base_url, prefix=prefix, ca_file=ca_file)
+    return WireClient(base_url, prefix=prefix, ca_file=ca_file)
 
 
-def service(api_url: str, key: str, ca_file: Path | None = None) -> Door:
-    """The service's door."""
-    return Door(api_url, key=key, ca_file=ca_file)
+def service(api_url: str, key: str, ca_file: Path | None = None) -> WireClient:
+    """Return a client for the service."""
+    return WireClient(api_url, key=key, ca_file=ca_file)
 
 
 def _names(time: bytes) -> bytes:
-    told = json.loads(time)
-    assert told["start"] <= told["finish"], told
-    return json.dumps(list(told)).encode()
+    fields = json.loads(time)
+    assert fields["start"] <= fields["finish"], fields
+    return json.dumps(list(fields)).encode()

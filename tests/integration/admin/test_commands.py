@@ -1,4 +1,4 @@
-"""What operators do before and after look-ups: portals, keys and the purge, by direct invocation (design 3.5)."""
+"""Commands of operators: portals, keys and the purge, by direct invocation (design 3.5)."""
 
 import re
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -16,7 +16,7 @@ PATH = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663"
 
 
 def refusal(service: Service, command: str, **fields: object) -> tuple[str, str]:
-    """Name and message of the error of a command that must fail."""
+    """Run a command that must fail; return name and message of its error."""
     with pytest.raises(ChatLookupError) as caught:
         service.admin(command, **fields)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
@@ -27,7 +27,7 @@ def webhook_url(service: Service) -> str:
     return service.stack.target.endpoint.base_url
 
 
-def test_a_portal_is_installed_by_its_webhook_and_says_what_it_grants(service: Service) -> None:
+def test_portal_is_installed_by_its_webhook_and_its_scopes_are_returned(service: Service) -> None:
     portal = service.admin(
         "portal.add_webhook", webhook_url=webhook_url(service), member_id="another", rate=5, burst=80
     )
@@ -39,7 +39,7 @@ def test_a_portal_is_installed_by_its_webhook_and_says_what_it_grants(service: S
     assert {each["member_id"] for each in service.admin("portals")["portals"]} == {"another", service.member_id}
 
 
-def test_nothing_that_opens_a_portal_is_ever_answered_or_logged(service: Service) -> None:
+def test_webhook_code_and_key_are_neither_returned_nor_logged(service: Service) -> None:
     code = webhook_url(service).rstrip("/").rpartition("/")[2]
 
     answers = [
@@ -52,7 +52,7 @@ def test_nothing_that_opens_a_portal_is_ever_answered_or_logged(service: Service
     assert service.api_key not in repr(answers) + service.output()
 
 
-def test_a_portal_that_is_installed_again_keeps_its_keys_and_forgets_its_answers(service: Service) -> None:
+def test_portal_installed_again_keeps_its_keys_and_drops_its_cache(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
 
     service.admin("portal.add_webhook", webhook_url=webhook_url(service), member_id=service.member_id)
@@ -72,7 +72,7 @@ def test_a_portal_that_is_installed_again_keeps_its_keys_and_forgets_its_answers
         ("нечто", "ASCII"),
     ],
 )
-def test_what_is_no_webhook_is_refused_before_anybody_is_called(service: Service, url: str, word: str) -> None:
+def test_invalid_webhook_url_is_refused_before_any_call(service: Service, url: str, word: str) -> None:
     name, message = refusal(service, "portal.add_webhook", webhook_url=url)
 
     assert name == "InvalidRequest"
@@ -80,7 +80,7 @@ def test_what_is_no_webhook_is_refused_before_anybody_is_called(service: Service
     assert "c0dec0dec0de" not in message + service.output()
 
 
-def test_a_webhook_that_the_portal_does_not_admit_leaves_no_trace(service: Service) -> None:
+def test_webhook_refused_by_the_portal_is_not_stored(service: Service) -> None:
     wrong = webhook_url(service)[:-3] + "00/"
 
     name, _ = refusal(service, "portal.add_webhook", webhook_url=wrong, member_id="another")
@@ -89,7 +89,7 @@ def test_a_webhook_that_the_portal_does_not_admit_leaves_no_trace(service: Servi
     assert [each["member_id"] for each in service.admin("portals")["portals"]] == [service.member_id]
 
 
-def test_a_webhook_that_grants_no_look_up_is_refused(service: Service) -> None:
+def test_webhook_without_a_look_up_scope_is_refused(service: Service) -> None:
     service.control("/scopes", {"scopes": ["task"]})
 
     name, message = refusal(service, "portal.add_webhook", webhook_url=webhook_url(service), member_id="another")
@@ -97,14 +97,14 @@ def test_a_webhook_that_grants_no_look_up_is_refused(service: Service) -> None:
     assert (name, "imbot" in message) == ("InvalidRequest", True)
 
 
-def test_a_portal_in_a_private_network_is_refused(service: Service, tmp_path: Path) -> None:
-    with LocalPortal(tmp_path, SharedClock(tmp_path / "clock")) as stranger:
-        name, _ = refusal(service, "portal.add_webhook", webhook_url=stranger.webhook_url)
+def test_portal_in_a_private_network_is_refused(service: Service, tmp_path: Path) -> None:
+    with LocalPortal(tmp_path, SharedClock(tmp_path / "clock")) as private_portal:
+        name, _ = refusal(service, "portal.add_webhook", webhook_url=private_portal.webhook_url)
         assert name == "PortalMisconfigured"
     assert service.logs()[0]["portal_error"] == "ADDRESS_REFUSED"
 
 
-def test_a_key_is_shown_once_and_listed_without_itself(service: Service) -> None:
+def test_key_is_shown_once_and_listed_without_its_value(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="billing", scopes=["lookup"], expires_in_days=1)
 
     assert re.fullmatch(r"[A-Za-z0-9_-]{16,}", made["key"])
@@ -119,7 +119,7 @@ def test_a_key_is_shown_once_and_listed_without_itself(service: Service) -> None
     assert made["key"] not in repr(listed) + service.output()
 
 
-def test_a_table_holds_no_key_and_no_webhook(service: Service) -> None:
+def test_tables_hold_no_key_and_no_webhook_code(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="billing", scopes=["lookup"])
     found(service.get(PATH, {"X-Api-Key": made["key"]}))
     code = webhook_url(service).rstrip("/").rpartition("/")[2]
@@ -133,7 +133,7 @@ def test_a_table_holds_no_key_and_no_webhook(service: Service) -> None:
     assert code not in rows
 
 
-def test_a_key_for_a_portal_that_nobody_installed(service: Service) -> None:
+def test_key_for_an_unknown_portal_is_refused(service: Service) -> None:
     assert refusal(service, "keys.create", portal="another", label="x")[0] == "PortalNotInstalled"
 
 
@@ -154,7 +154,7 @@ def test_a_key_for_a_portal_that_nobody_installed(service: Service) -> None:
         ("cache.purge", {"everything": 1}, "everything"),
     ],
 )
-def test_a_faulty_command_is_told_what_is_wrong(
+def test_invalid_command_is_refused_with_the_faulty_field(
     service: Service, command: str, fields: dict[str, object], word: str
 ) -> None:
     name, message = refusal(service, command, **fields)
@@ -163,15 +163,15 @@ def test_a_faulty_command_is_told_what_is_wrong(
     assert word in message
 
 
-def test_the_pace_that_a_portal_was_given_is_kept(service: Service) -> None:
+def test_rate_set_for_a_portal_is_kept(service: Service) -> None:
     url = webhook_url(service)
-    # The installation's own call takes the one place; the next is 6.7 seconds off, and the one after it 13.3, beyond
-    # what a look-up waits.
+    # The call of the installation takes the first slot; the next is 6.7 seconds ahead, and the one after it 13.3,
+    # longer than a look-up waits.
     service.admin("portal.add_webhook", webhook_url=url, member_id=service.member_id, rate=0.15, burst=1)
 
     with ThreadPoolExecutor() as callers:
-        asked = [callers.submit(service.look_up, "CRM", entity_id) for entity_id in ("DEAL|1663", "LEAD|13")]
-        (refused, *_), (waiting, *_) = wait(asked, return_when=FIRST_COMPLETED)
+        look_ups = [callers.submit(service.look_up, "CRM", entity_id) for entity_id in ("DEAL|1663", "LEAD|13")]
+        (refused, *_), (waiting, *_) = wait(look_ups, return_when=FIRST_COMPLETED)
         body = problem(refused.result(), 429, "portal-busy")
         assert 1 <= body["retry_after"] <= 5
         service.clock.advance(7)

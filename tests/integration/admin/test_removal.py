@@ -1,4 +1,4 @@
-"""The command `portal.forget`: secrets, records, keys and cached answers of one portal are gone, all of them."""
+"""The command `portal.forget` deletes all secrets, records, keys and cached answers of one portal."""
 
 import pytest
 
@@ -7,12 +7,12 @@ from tests.support.portals.unknown_portal import Stage
 
 @pytest.fixture
 def installed(stage: Stage) -> Stage:
-    """The stranger's portal, installed."""
+    """The unknown portal, installed."""
     assert stage.contact().status == 200
     return stage
 
 
-def test_what_is_forgotten_is_gone_without_a_trace(installed: Stage) -> None:
+def test_forgotten_portal_leaves_no_item_no_secret_and_no_key(installed: Stage) -> None:
     keys = [installed.key(), installed.key()]
     arn, member_id = installed.secret, installed.portal.member_id
     for options in ({}, {"entity_id": "LEAD|13"}, {"entity_id": "DEAL|404"}, {"expand": "chat"}):
@@ -28,7 +28,7 @@ def test_what_is_forgotten_is_gone_without_a_trace(installed: Stage) -> None:
     assert member_id not in [portal["member_id"] for portal in listed]
 
 
-def test_nothing_of_a_forgotten_portal_comes_back_with_it(installed: Stage) -> None:
+def test_reinstalled_portal_has_no_former_key_and_no_former_answer(installed: Stage) -> None:
     former = installed.key()
     assert installed.look_up(former).json["source"] == "portal"
     installed.service.admin("portal.forget", portal=installed.portal.member_id)
@@ -39,7 +39,7 @@ def test_nothing_of_a_forgotten_portal_comes_back_with_it(installed: Stage) -> N
     assert installed.look_up(installed.key()).json["source"] == "portal"
 
 
-def test_another_portal_keeps_everything_when_one_is_forgotten(installed: Stage) -> None:
+def test_forgetting_a_portal_leaves_another_portal_unchanged(installed: Stage) -> None:
     service = installed.service
     assert service.look_up("CRM", "DEAL|1663").json["chat_id"] == 1437
     before = [item for item in installed.kept().items if service.member_id in item]

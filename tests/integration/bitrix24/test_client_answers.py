@@ -1,4 +1,4 @@
-"""What the client sends to a portal, and what it makes of the answers, over real TLS."""
+"""What the client sends to a portal, and how it classifies the replies, over real TLS."""
 
 import json
 
@@ -14,11 +14,11 @@ PAIR = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
 def _error(*scripts: Script, method: str = "im.chat.get") -> BitrixError:
     with scripted(*scripts) as portal, pytest.raises(BitrixError) as caught:
         client_of(portal).call(portal.endpoint(), method, PAIR, soon())
-    assert len(portal.requests) == 1  # nothing is ever repeated
+    assert len(portal.requests) == 1  # no request is repeated
     return caught.value
 
 
-def test_a_call_is_one_post_of_json_to_the_methods_address() -> None:
+def test_call_is_one_json_post_to_the_address_of_the_method() -> None:
     with scripted(result({"ID": 1437})) as portal:
         client_of(portal).call(portal.endpoint(), "im.chat.get", PAIR, soon())
 
@@ -29,7 +29,7 @@ def test_a_call_is_one_post_of_json_to_the_methods_address() -> None:
     assert request.headers["user-agent"].startswith("bitrix24-chat-lookup/")
 
 
-def test_text_of_every_script_arrives_as_it_was() -> None:
+def test_text_of_every_script_is_sent_unchanged() -> None:
     params = {"ENTITY_ID": "telegrambot|2|Иван 😀|744", "quote": '"\\\n'}
     with scripted(result(None)) as portal:
         client_of(portal).call(portal.endpoint(), "im.chat.get", params, soon())
@@ -37,7 +37,7 @@ def test_text_of_every_script_arrives_as_it_was() -> None:
     assert json.loads(portal.requests[0].body) == params
 
 
-def test_an_access_token_travels_in_the_body_and_nowhere_else() -> None:
+def test_access_token_is_sent_only_in_the_body() -> None:
     with scripted(result(None)) as portal:
         endpoint = Endpoint(f"https://127.0.0.1:{portal.port}/rest/", auth="t0ken")
         client_of(portal).call(endpoint, "im.chat.get", PAIR, soon())
@@ -49,12 +49,12 @@ def test_an_access_token_travels_in_the_body_and_nowhere_else() -> None:
 
 
 @pytest.mark.parametrize("value", [{"ID": 2725}, 10, None, []])
-def test_a_result_comes_as_the_portal_says_it(value: object) -> None:
+def test_result_is_returned_unchanged(value: object) -> None:
     with scripted(result(value)) as portal:
         assert client_of(portal).call(portal.endpoint(), "im.chat.get", PAIR, soon()).result == value
 
 
-def test_the_answer_tells_what_the_call_cost() -> None:
+def test_answer_contains_operating_time_and_elapsed_time() -> None:
     time = {"start": 1.5, "operating": 0.25, "operating_reset_at": 1700000000}
     with scripted(answer(body={"result": None, "time": time})) as portal:
         cost = client_of(portal).call(portal.endpoint(), "im.chat.get", PAIR, soon())
@@ -63,7 +63,7 @@ def test_the_answer_tells_what_the_call_cost() -> None:
     assert cost.elapsed >= 0
 
 
-def test_a_body_in_chunks_is_put_together() -> None:
+def test_chunked_body_is_read() -> None:
     chunks = b'8\r\n{"result\r\n4\r\n":7}\r\n0\r\n\r\n'
     with scripted(raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)) as portal:
         assert client_of(portal).call(portal.endpoint(), "im.chat.get", PAIR, soon()).result == 7
@@ -84,7 +84,7 @@ def test_a_body_in_chunks_is_put_together() -> None:
         (200, b'{"result":"' + b"x" * 1024 * 1024 + b'"}', "NOT_JSON", "retry"),
     ],
 )
-def test_an_answer_without_a_result_is_an_error(status: int, body: object, code: str, error_class: str) -> None:
+def test_reply_without_result_raises_a_classified_error(status: int, body: object, code: str, error_class: str) -> None:
     error = _error(answer(status, body))
 
     assert (error.code, error.status, error.error_class) == (code, status, ErrorClass(error_class))
@@ -104,17 +104,17 @@ def test_an_answer_without_a_result_is_an_error(status: int, body: object, code:
         cut(b"this is no HTTP\r\n\r\n"),
     ],
 )
-def test_a_cut_or_garbled_connection_is_a_transport_error(script: Script) -> None:
+def test_cut_or_garbled_connection_raises_a_transport_error(script: Script) -> None:
     error = _error(script)
 
     assert (error.metric_code, error.error_class, error.status) == ("TRANSPORT", ErrorClass.RETRY, 0)
 
 
-def test_an_answer_that_ends_within_its_head_may_be_asked_for_again() -> None:
+def test_reply_cut_within_its_headers_is_retryable() -> None:
     assert _error(cut(b"HTTP/1.1 200 OK\r\nContent-Le")).error_class is ErrorClass.RETRY
 
 
-def test_a_port_where_nobody_listens_is_a_transport_error() -> None:
+def test_closed_port_raises_a_transport_error() -> None:
     with scripted(result(1)) as portal:
         client = client_of(portal)
     with pytest.raises(BitrixError) as caught:
@@ -124,7 +124,7 @@ def test_a_port_where_nobody_listens_is_a_transport_error() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_never_followed(status: int) -> None:
+def test_redirect_is_never_followed(status: int) -> None:
     with scripted(result(5)) as elsewhere:
         location = f"Location: https://127.0.0.1:{elsewhere.port}/rest/1/{CODE}/im.chat.get"
         error = _error(answer(status, b"", [location]))
@@ -134,7 +134,7 @@ def test_a_redirect_is_never_followed(status: int) -> None:
     assert elsewhere.connections == 0
 
 
-def test_a_portal_that_asks_for_a_later_retry_is_not_waited_for() -> None:
+def test_retry_after_raises_a_limit_error_without_waiting() -> None:
     error = _error(answer(503, {"error": "QUERY_LIMIT_EXCEEDED"}, ["Retry-After: 3600"]))
 
     assert error.error_class is ErrorClass.LIMIT
@@ -143,7 +143,7 @@ def test_a_portal_that_asks_for_a_later_retry_is_not_waited_for() -> None:
 @pytest.mark.parametrize(
     "method", ["", "../x", "im.chat.get?x=1", "im/chat", "im chat", "..", "im.", "имя", "x" * 9 + "\n"]
 )
-def test_what_is_no_methods_name_is_not_sent(method: str) -> None:
+def test_invalid_method_name_is_not_sent(method: str) -> None:
     with scripted(result(1)) as portal, pytest.raises(ValueError, match="not the name of a method"):
         client_of(portal).call(portal.endpoint(), method, PAIR, soon())
 

@@ -1,4 +1,4 @@
-"""Batches over real TLS: against the local portal, and against one that answers what no portal should."""
+"""Batches over real TLS: against the local portal, and against a scripted one with invalid replies."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ HOSTILE_IDS = [
 ]  # fmt: skip
 REFERENCE = "$result[k0][ID]"
 QUOTING = {"result": {"k9": f"/rest/1/{CODE}/"}, "result_error": {"k0": {"error": CODE, "error_description": CODE}}}
-"""The containers of a portal that repeats our secret, under a key that nobody gave."""
+"""Containers of a portal that echoes the secret of the webhook, under a key that was not sent."""
 
 
 class Portal:
@@ -35,7 +35,7 @@ class Portal:
         return self.client.batch(self.endpoint, commands, soon())
 
     def bind(self, entity_id: str) -> int:
-        """A new chat that carries the pair."""
+        """Create a chat that is bound to the pair; return its id."""
         chat_id: int = self.probe.tell("/chats", {"entity_type": "CRM", "entity_id": entity_id})["chat_id"]
         return chat_id
 
@@ -58,11 +58,11 @@ def look_up(entity_id: str, method: str = "im.chat.get") -> Command:
 
 
 def results(batch: BatchAnswer) -> list[object]:
-    """Results, and codes where there are none."""
+    """Return the result of each command, or its error code."""
     return [each.code if isinstance(each, BitrixError) else each and each.result for each in batch.outcomes]
 
 
-def test_fifty_look_ups_are_one_request_with_an_answer_each(portal: Portal) -> None:
+def test_fifty_look_ups_are_one_request_with_fifty_outcomes(portal: Portal) -> None:
     bound = {number: portal.bind(f"DEAL|{5000 + number}") for number in range(0, 50, 2)}
 
     batch = portal.batch(*(look_up(f"DEAL|{5000 + number}") for number in range(50)))
@@ -72,7 +72,7 @@ def test_fifty_look_ups_are_one_request_with_an_answer_each(portal: Portal) -> N
     assert len(portal.probe.calls()) == 1
 
 
-def test_found_not_found_and_refused_stand_side_by_side(portal: Portal) -> None:
+def test_batch_reports_found_not_found_and_refused_commands_separately(portal: Portal) -> None:
     portal.probe.tell("/faults", {"method": "imbot.chat.get", "error": "insufficient_scope"})
     details = Command("im.dialog.get", {"DIALOG_ID": "chat999999"})
 
@@ -84,7 +84,7 @@ def test_found_not_found_and_refused_stand_side_by_side(portal: Portal) -> None:
     assert errors[0].description == ""
 
 
-def test_a_spent_operating_budget_refuses_single_commands_under_status_200(portal: Portal) -> None:
+def test_spent_operating_budget_refuses_single_commands_under_status_200(portal: Portal) -> None:
     portal.probe.tell("/plan", {"operating_limit": 1, "operating_cost_ms": 400})
 
     batch = portal.batch(*(look_up("DEAL|1663") for _ in range(4)), look_up("DEAL|1663", "imbot.chat.get"))
@@ -96,13 +96,13 @@ def test_a_spent_operating_budget_refuses_single_commands_under_status_200(porta
 
 
 @pytest.mark.parametrize("shape", ["object", "int"])
-def test_a_result_comes_in_the_shape_that_the_portal_has(portal: Portal, shape: str) -> None:
+def test_result_keeps_the_shape_that_the_portal_sends(portal: Portal, shape: str) -> None:
     portal.probe.tell("/shape", {"result": shape})
 
     assert results(portal.batch(look_up("DEAL|1663"))) == [{"ID": 1437} if shape == "object" else 1437]
 
 
-def test_commands_that_a_halted_batch_never_ran_have_no_outcome(portal: Portal) -> None:
+def test_commands_not_run_by_a_halted_batch_have_no_outcome(portal: Portal) -> None:
     halted = {"result": {"k0": {"ID": 7}}, "result_error": {"k1": {"error": "ACCESS_ERROR"}}, "result_time": []}
     portal.probe.tell("/faults", {"method": "batch", "body": {"result": halted}})
 
@@ -112,13 +112,13 @@ def test_commands_that_a_halted_batch_never_ran_have_no_outcome(portal: Portal) 
     assert batch.outcomes[2:] == (None, None)
 
 
-def test_a_failing_command_halts_none_that_follow(portal: Portal) -> None:
+def test_failed_command_does_not_halt_the_next_ones(portal: Portal) -> None:
     batch = portal.batch(Command("no.such.method", {}), look_up("DEAL|1663"))
 
     assert results(batch) == ["ERROR_METHOD_NOT_FOUND", {"ID": 1437}]
 
 
-def test_ids_full_of_signs_find_their_own_chats_and_no_others(portal: Portal) -> None:
+def test_ids_with_special_characters_find_their_own_chats(portal: Portal) -> None:
     bound = {entity_id: portal.bind(entity_id) for entity_id in HOSTILE_IDS}
 
     batch = portal.batch(*map(look_up, bound))
@@ -126,7 +126,7 @@ def test_ids_full_of_signs_find_their_own_chats_and_no_others(portal: Portal) ->
     assert results(batch) == [{"ID": chat_id} for chat_id in bound.values()]
 
 
-def test_an_id_that_reads_as_a_reference_is_found_by_a_call_of_its_own(portal: Portal) -> None:
+def test_id_that_looks_like_a_batch_reference_needs_a_single_call(portal: Portal) -> None:
     chat_id = portal.bind(REFERENCE)
     with pytest.raises(ValueError, match="called alone"):
         portal.batch(look_up("DEAL|1663"), look_up(REFERENCE))
@@ -136,14 +136,14 @@ def test_an_id_that_reads_as_a_reference_is_found_by_a_call_of_its_own(portal: P
     assert portal.client.call(portal.endpoint, alone.method, alone.params, soon()).result == {"ID": chat_id}
 
 
-def test_the_fifty_first_command_is_refused_before_anything_is_sent(portal: Portal) -> None:
+def test_batch_of_51_commands_is_refused_before_any_request(portal: Portal) -> None:
     with pytest.raises(ValueError, match="1 to 50"):
         portal.batch(*(look_up(f"DEAL|{number}") for number in range(51)))
 
     assert portal.probe.calls() == []
 
 
-def test_a_batch_that_is_refused_as_a_whole_is_an_error_like_a_calls(portal: Portal) -> None:
+def test_batch_refused_as_a_whole_raises_the_error_of_the_portal(portal: Portal) -> None:
     portal.probe.tell("/plan", {"rate": 0.001, "burst": 1})
     portal.batch(look_up("DEAL|1663"))
 
@@ -152,7 +152,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_an_error_like_a_calls(portal: Por
     assert (caught.value.code, caught.value.status) == ("QUERY_LIMIT_EXCEEDED", 503)
 
 
-def test_an_access_token_stands_beside_the_commands_and_in_none_of_them() -> None:
+def test_access_token_is_sent_beside_the_commands_and_not_within_them() -> None:
     done = {"result": {"k0": {"ID": 1}}, "result_error": []}
     with scripted(answer(body={"result": done, "time": {"operating": 3.5}})) as portal:
         endpoint = Endpoint(f"https://127.0.0.1:{portal.port}/rest/", auth="t0ken")
@@ -174,7 +174,7 @@ def test_an_access_token_stands_beside_the_commands_and_in_none_of_them() -> Non
         (result({"result": {"k7": {"ID": 1}}}), "PROTOCOL"),
     ],
 )
-def test_a_batch_without_outcomes_is_one_error_and_one_request(script: Script, code: str) -> None:
+def test_batch_without_outcomes_raises_one_error_after_one_request(script: Script, code: str) -> None:
     with scripted(script) as portal, pytest.raises(BitrixError) as caught:
         client_of(portal).batch(portal.endpoint(), [look_up("DEAL|1")], soon())
 
@@ -182,21 +182,21 @@ def test_a_batch_without_outcomes_is_one_error_and_one_request(script: Script, c
     assert len(portal.requests) == 1
 
 
-def test_a_batch_that_answers_too_late_is_given_up_before_its_deadline() -> None:
+def test_slow_batch_ends_at_the_read_timeout_before_its_deadline() -> None:
     with scripted(silence) as portal, pytest.raises(BitrixError) as caught:
         client_of(portal).batch(portal.endpoint(), [look_up("DEAL|1")], soon(), read_seconds=0.2)
 
     assert caught.value.metric_code == "TIMEOUT"
 
 
-def test_a_batch_ends_with_its_deadline() -> None:
+def test_batch_ends_at_its_deadline() -> None:
     with scripted(silence) as portal, pytest.raises(BitrixError) as caught:
         client_of(portal).batch(portal.endpoint(), [look_up("DEAL|1")], Deadline.after(0.3, SystemClock()))
 
     assert caught.value.metric_code == "TIMEOUT"
 
 
-def test_a_batch_that_quotes_our_secret_shows_it_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+def test_secret_echoed_in_a_batch_reply_is_in_no_error_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), scripted(result(QUOTING)) as portal, pytest.raises(BitrixError) as caught:
         client_of(portal).batch(portal.endpoint(), [look_up("DEAL|1")], soon())
 

@@ -1,4 +1,4 @@
-"""A canary: the webhook's code and the access token appear in no error, no trace and no log line."""
+"""Canary secrets: the webhook's code and the access token appear in no error, no trace and no log line."""
 
 import gc
 import logging
@@ -55,7 +55,7 @@ def _assert_clean(error: BaseException, records: list[logging.LogRecord]) -> Non
 
 @pytest.mark.parametrize("oauth", [False, True])
 @pytest.mark.parametrize("trouble", TROUBLE)
-def test_trouble_on_the_wire_shows_no_secret(trouble: str, oauth: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_error_of_a_bad_reply_contains_no_secret(trouble: str, oauth: bool, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), scripted(TROUBLE[trouble]) as portal:
         endpoint = (
             Endpoint(f"https://127.0.0.1:{portal.port}/rest/1/{CODE}/", auth=TOKEN) if oauth else portal.endpoint()
@@ -66,8 +66,8 @@ def test_trouble_on_the_wire_shows_no_secret(trouble: str, oauth: bool, caplog: 
     _assert_clean(caught.value, caplog.records)
 
 
-@pytest.mark.parametrize("fault", ["nobody listens", "refused address", "wrong name", "no such host"])
-def test_trouble_on_the_way_shows_no_secret(
+@pytest.mark.parametrize("fault", ["closed port", "refused address", "wrong name", "no such host"])
+def test_error_of_a_failed_connection_contains_no_secret(
     fault: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if fault == "no such host":
@@ -76,7 +76,7 @@ def test_trouble_on_the_way_shows_no_secret(
     with caplog.at_level(logging.DEBUG), scripted(result(1), names=names) as portal:
         client = Bitrix24Client(SystemClock()) if fault == "refused address" else client_of(portal)
         endpoint = portal.endpoint("nowhere.invalid" if fault == "no such host" else "127.0.0.1")
-        if fault == "nobody listens":
+        if fault == "closed port":
             portal.stop()
         with pytest.raises(BitrixError) as caught:
             client.call(endpoint, "im.chat.get", {}, soon())
@@ -84,15 +84,15 @@ def test_trouble_on_the_way_shows_no_secret(
     _assert_clean(caught.value, caplog.records)
 
 
-def test_a_success_leaves_no_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_successful_call_logs_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), scripted(result(1)) as portal:
         client = client_of(portal)
-        answered = client.call(portal.endpoint(), "im.chat.get", {}, soon())
+        reply = client.call(portal.endpoint(), "im.chat.get", {}, soon())
 
-    assert CODE not in caplog.text + repr(answered) + repr(client)
+    assert CODE not in caplog.text + repr(reply) + repr(client)
 
 
-def test_no_foreign_exception_outlives_the_call() -> None:
+def test_no_urllib3_exception_outlives_the_call() -> None:
     with scripted(cut()) as portal, pytest.raises(BitrixError):
         client_of(portal).call(portal.endpoint(), "im.chat.get", {}, soon())
     gc.collect()

@@ -1,4 +1,4 @@
-"""A portal that cannot be reached, or does not speak in time: a clear problem document, inside the deadline."""
+"""A portal that cannot be reached, or does not reply in time: a problem document within the deadline."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ POLICY = RetryPolicy(lambda: 0.0)
 
 @dataclass(frozen=True)
 class SecondPortal:
-    """One more portal that the service knows, by a host that it may call."""
+    """A second portal that is stored in the service, on a host that the service may call."""
 
     portal: LocalPortal
     key: str
@@ -36,17 +36,17 @@ class SecondPortal:
 
 @pytest.fixture
 def second(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecondPortal]:
-    """A second portal of the same authority, so that nothing but what a test does to it is wrong with it."""
+    """A second portal with a certificate of the same authority: its only fault is the one that the test sets."""
     with LocalPortal(service.stack.settings.state_dir, service.clock) as portal:
         host = portal.portal_url.removeprefix("https://")
         monkeypatch.setenv("LOCAL_HOSTS", f"{service.stack.target.endpoint.host},{host}")
         service.cold_start()
         service.admin("portal.add_webhook", webhook_url=portal.webhook_url, member_id=portal.member_id)
         key = service.admin("keys.create", portal=portal.member_id, label="second", scopes=["lookup"])["key"]
-        found_there = SecondPortal(portal, key)
-        found(found_there.look_up(service))
+        second_portal = SecondPortal(portal, key)
+        found(second_portal.look_up(service))
         service.mark()
-        yield found_there
+        yield second_portal
 
 
 def assert_unavailable(service: Service, reply: Reply, code: str) -> None:
@@ -57,7 +57,7 @@ def assert_unavailable(service: Service, reply: Reply, code: str) -> None:
     assert counted(service, "PortalErrors", **{"class": "retry"}) == POLICY.attempts
 
 
-def test_a_portal_where_nobody_listens(service: Service, second: SecondPortal) -> None:
+def test_portal_with_closed_port_is_unavailable(service: Service, second: SecondPortal) -> None:
     second.portal.stop()
 
     assert_unavailable(service, second.look_up(service), "TRANSPORT")
@@ -66,17 +66,17 @@ def test_a_portal_where_nobody_listens(service: Service, second: SecondPortal) -
 @pytest.mark.parametrize(
     ("names", "authority"),
     [(("portal.example",), "authority"), (LOCAL_NAMES, "another-authority")],
-    ids=["for another name", "by an authority that nobody trusts"],
+    ids=["for another name", "by an untrusted authority"],
 )
-def test_a_portal_with_a_certificate(
+def test_portal_with_an_invalid_certificate_is_unavailable(
     service: Service, second: SecondPortal, names: tuple[str, ...], authority: str
 ) -> None:
     second.portal.stop()
     context = Authority(service.stack.settings.state_dir / authority).server_context(names)
-    asked: list[object] = []
+    requests: list[object] = []
 
     def answer(environ: object, _: object) -> list[bytes]:
-        asked.append(environ)
+        requests.append(environ)
         return []
 
     impostor = HttpServer(answer, port=second.port, ssl_context=context)
@@ -87,10 +87,10 @@ def test_a_portal_with_a_certificate(
         impostor.stop()
 
     assert_unavailable(service, reply, "TRANSPORT")
-    assert asked == [], "the webhook's code was shown to a stranger"
+    assert requests == [], "the webhook's code was sent to an unproved host"
 
 
-def test_a_portal_in_a_network_of_our_own_is_not_called(
+def test_portal_at_a_private_address_is_not_called(
     service: Service, second: SecondPortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCAL_HOSTS", service.stack.target.endpoint.host)
@@ -103,7 +103,7 @@ def test_a_portal_in_a_network_of_our_own_is_not_called(
     assert counted(service, "PortalErrors", code="ADDRESS_REFUSED") == 1
 
 
-def test_a_minute_of_silence_ends_at_the_look_ups_own_deadline(service: Service) -> None:
+def test_silent_portal_ends_the_look_up_at_its_deadline(service: Service) -> None:
     found(service.look_up("CRM", "LEAD|13"))
     service.clock.advance(27 * 3600)
     service.control("/faults", {"method": "im.chat.get", "delay_ms": SILENCE * 1000})
@@ -111,10 +111,10 @@ def test_a_minute_of_silence_ends_at_the_look_ups_own_deadline(service: Service)
     began = time.monotonic()
 
     with ThreadPoolExecutor() as callers:
-        nothing_known = callers.submit(service.look_up, "CRM", "DEAL|1663")
+        uncached = callers.submit(service.look_up, "CRM", "DEAL|1663")
         stale = callers.submit(service.look_up, "CRM", "LEAD|13")
 
-    problem(nothing_known.result(), 503, "portal-unavailable")
+    problem(uncached.result(), 503, "portal-unavailable")
     assert found(stale.result())["source"] == "stale"
     assert time.monotonic() - began < SILENCE / 2
     assert counted(service, "PortalErrors", code="TIMEOUT") == 2

@@ -1,4 +1,4 @@
-"""The client calls only addresses that it may, and only hosts that prove their name."""
+"""The client calls only permitted addresses, and only hosts with a valid certificate for their name."""
 
 import logging
 import socket
@@ -30,7 +30,7 @@ def _error(client: Bitrix24Client, portal: ScriptedPortal, host: str = "127.0.0.
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "127.1", "[::1]", "[::ffff:127.0.0.1]"])
-def test_a_private_address_is_refused_under_any_spelling_before_a_connection_is_made(host: str) -> None:
+def test_private_address_in_any_notation_is_refused_before_a_connection(host: str) -> None:
     with scripted(result(1)) as portal:
         client = Bitrix24Client(SystemClock(), ca_pem=authority().ca_pem)
         error = _error(client, portal, host)
@@ -39,40 +39,40 @@ def test_a_private_address_is_refused_under_any_spelling_before_a_connection_is_
     assert portal.connections == 0
 
 
-def test_an_exception_lets_its_own_port_through_and_no_other() -> None:
-    with scripted(result(1)) as portal, scripted(result(2)) as neighbour:
+def test_local_host_exception_permits_only_its_own_port() -> None:
+    with scripted(result(1)) as portal, scripted(result(2)) as other:
         client = client_of(portal)
 
         assert _call(client, portal) == 1
-        assert _error(client, neighbour).metric_code == "ADDRESS_REFUSED"
-    assert neighbour.connections == 0
+        assert _error(client, other).metric_code == "ADDRESS_REFUSED"
+    assert other.connections == 0
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_checked_address_is_the_one_that_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved = []
     resolve = socket.getaddrinfo
 
     def rebinding(host: str, *args: object, **options: object) -> object:
         if host != "localhost":
-            return resolve(host, *args, **options)  # type: ignore[arg-type]  # passed on as it came
-        asked.append(host)
-        if len(asked) > 1:
-            raise socket.gaierror(socket.EAI_NONAME, "another story")
+            return resolve(host, *args, **options)  # type: ignore[arg-type]  # passed on unchanged
+        resolved.append(host)
+        if len(resolved) > 1:
+            raise socket.gaierror(socket.EAI_NONAME, "resolved a second time")
         return resolve("127.0.0.1", *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     with scripted(result(1), names=["localhost"]) as portal:
         assert _call(client_of(portal), portal, "localhost") == 1
 
-    assert asked == ["localhost"]
+    assert resolved == ["localhost"]
 
 
-def test_a_dead_address_leaves_time_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_address_leaves_time_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve = socket.getaddrinfo
 
     def two(host: str, *args: object, **options: object) -> object:
         if host != "localhost":
-            return resolve(host, *args, **options)  # type: ignore[arg-type]  # passed on as it came
+            return resolve(host, *args, **options)  # type: ignore[arg-type]  # passed on unchanged
         return [
             *resolve("127.0.0.2", *args, **options),  # type: ignore[arg-type]
             *resolve("127.0.0.1", *args, **options),  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def test_a_dead_address_leaves_time_for_the_next_one(monkeypatch: pytest.MonkeyP
         assert _call(client_of(portal), portal, "localhost") == 1
 
 
-def test_a_host_that_does_not_exist_is_a_transport_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host_raises_a_transport_error(monkeypatch: pytest.MonkeyPatch) -> None:
     no_name_server_knows(monkeypatch)
     with scripted(result(1)) as portal:
         error = _error(client_of(portal), portal, "nowhere.invalid")
@@ -91,7 +91,7 @@ def test_a_host_that_does_not_exist_is_a_transport_error(monkeypatch: pytest.Mon
     assert (error.metric_code, error.description, error.unreached) == ("TRANSPORT", "dns", True)
 
 
-def test_a_certificate_for_another_name_is_a_transport_error() -> None:
+def test_certificate_for_another_name_raises_a_transport_error() -> None:
     with scripted(result(1), names=["example.bitrix24.com"]) as portal:
         error = _error(client_of(portal), portal)
 
@@ -99,16 +99,16 @@ def test_a_certificate_for_another_name_is_a_transport_error() -> None:
     assert portal.requests == []
 
 
-def test_an_authority_that_nobody_named_is_not_trusted() -> None:
+def test_authority_that_is_not_configured_is_not_trusted() -> None:
     with scripted(result(1)) as portal:
-        stranger = Bitrix24Client(SystemClock(), local_hosts=frozenset({f"127.0.0.1:{portal.port}"}))
-        error = _error(stranger, portal)
+        client = Bitrix24Client(SystemClock(), local_hosts=frozenset({f"127.0.0.1:{portal.port}"}))
+        error = _error(client, portal)
 
     assert (error.metric_code, error.description) == ("TRANSPORT", "tls")
     assert portal.requests == []
 
 
-def test_text_that_holds_no_certificate_is_refused_without_a_word_of_it() -> None:
+def test_text_without_certificate_is_refused_with_a_fixed_message() -> None:
     with scripted(result(1)) as portal, pytest.raises(ValueError, match="the CA text holds no certificate"):
         _call(Bitrix24Client(SystemClock(), ca_pem="no certificate"), portal)
 
@@ -122,7 +122,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
     assert proxy.connections == 0
 
 
-def test_urllib3_stays_quiet_whatever_the_level(caplog: pytest.LogCaptureFixture) -> None:
+def test_urllib3_logs_nothing_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), scripted(result(1)) as portal:
         _call(client_of(portal), portal)
 

@@ -1,4 +1,4 @@
-"""Connections are kept, and checked before they serve again."""
+"""Connections are kept open, and checked before they are used again."""
 
 import pytest
 
@@ -11,7 +11,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 
 class MovableClock(SystemClock):
-    """The machine's clock, put forward by hand."""
+    """The system clock plus an offset that the test sets, in seconds."""
 
     ahead = 0.0
 
@@ -19,7 +19,7 @@ class MovableClock(SystemClock):
         return super().now() + self.ahead
 
 
-def test_one_connection_serves_call_after_call() -> None:
+def test_one_connection_is_used_for_all_calls() -> None:
     with scripted(result(1)) as portal:
         client = client_of(portal)
         for _ in range(5):
@@ -28,7 +28,7 @@ def test_one_connection_serves_call_after_call() -> None:
     assert (len(portal.requests), portal.connections) == (5, 1)
 
 
-def test_an_error_of_the_portal_does_not_cost_the_connection() -> None:
+def test_error_reply_does_not_close_the_connection() -> None:
     with scripted(answer(403, {"error": "ACCESS_ERROR"}), result(1)) as portal:
         client = client_of(portal)
         with pytest.raises(BitrixError):
@@ -38,7 +38,7 @@ def test_an_error_of_the_portal_does_not_cost_the_connection() -> None:
     assert portal.connections == 1
 
 
-def test_a_connection_that_the_portal_closed_meanwhile_is_replaced() -> None:
+def test_connection_closed_by_the_portal_is_replaced() -> None:
     with scripted(result(1)) as portal:
         client = client_of(portal)
         client.call(portal.endpoint(), "im.chat.get", {}, soon())
@@ -49,7 +49,7 @@ def test_a_connection_that_the_portal_closed_meanwhile_is_replaced() -> None:
     assert portal.connections == 2
 
 
-def test_a_connection_that_was_idle_for_long_is_not_trusted() -> None:
+def test_connection_idle_for_a_minute_is_replaced() -> None:
     clock = MovableClock()
     with scripted(result(1)) as portal:
         client = client_of(portal, clock)
@@ -63,7 +63,7 @@ def test_a_connection_that_was_idle_for_long_is_not_trusted() -> None:
 @pytest.mark.parametrize(
     "trouble", [silence, cut(OK + b'Content-Length: 9\r\n\r\n{"re'), answer(200, b" " * 3_000_000)]
 )
-def test_after_a_failed_call_the_next_one_starts_afresh(trouble: Script) -> None:
+def test_call_after_a_failed_one_uses_a_new_connection(trouble: Script) -> None:
     with scripted(trouble, result(1)) as portal:
         client = client_of(portal)
         with pytest.raises(BitrixError):

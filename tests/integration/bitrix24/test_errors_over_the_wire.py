@@ -1,4 +1,4 @@
-"""Every row of the error table, as a portal says it and as a caller, the log and the metrics hear it (design 6)."""
+"""Every row of the error table: the portal's reply, and the problem, log line and metrics that follow (design 6)."""
 
 from itertools import count
 
@@ -37,12 +37,12 @@ WHAT_THE_CALLER_GETS = {
     "not_found": (404, "chat-not-found"),
 }
 
-# A webhook has no token to refresh and no grant to renew: its code, or who made it, is wrong.
+# A webhook has no token to refresh and no grant to renew: its code or its creator is wrong.
 OF_A_WEBHOOK = {"refresh": "config", "reauthorise": "config"}
 
 
-def rows(*, asked: bool) -> pytest.MarkDecorator:
-    cases = [(row, status) for row, status in CODED if (row.where in WAYS) is asked]
+def rows(*, in_look_ups: bool) -> pytest.MarkDecorator:
+    cases = [(row, status) for row, status in CODED if (row.where in WAYS) is in_look_ups]
     return pytest.mark.parametrize(("row", "status"), cases, ids=named)
 
 
@@ -55,31 +55,32 @@ def _begun(running_service: Service) -> Service:
 
 @pytest.fixture
 def portal(_begun: Service) -> Service:
-    """The service as a process that has served before: there are hundreds of rows, and cold starts take their time."""
+    """The service in a warm process: there are hundreds of rows, and cold starts are slow."""
     heal(_begun)
     return _begun
 
 
-@rows(asked=True)
-@pytest.mark.parametrize("spelled", [str, str.swapcase], ids=["as documented", "in other letters"])
-def test_a_code_is_told_to_the_caller_the_log_and_the_metrics(
+@rows(in_look_ups=True)
+@pytest.mark.parametrize("spelled", [str, str.swapcase], ids=["as documented", "in swapped case"])
+def test_code_of_the_portal_is_in_the_answer_the_log_and_the_metrics(
     portal: Service, row: ErrorRow, status: int, spelled: type[str]
 ) -> None:
     path, methods = WAYS[row.where]
-    said = spelled(row.code)
-    portal.control("/faults", [{"method": each, "error": said, "status": status} for each in methods])
+    code = spelled(row.code)
+    portal.control("/faults", [{"method": each, "error": code, "status": status} for each in methods])
 
     reply = portal.get(path)
 
-    told = _told(row)
-    if told is None:
+    expected = _expected_problem(row)
+    if expected is None:
         found(reply)
     else:
-        body = problem(reply, *told)
-        # An open line that is not found is no error, whatever the portal calls it (bitrix24.md 1.19).
-        assert body.get("portal_error") == (None if row.where is Where.OPENLINES_DIALOG and told[0] == 404 else said)
+        body = problem(reply, *expected)
+        # An open line that is not found is no error, though the portal calls it one (bitrix24.md 1.19).
+        no_error = row.where is Where.OPENLINES_DIALOG and expected[0] == 404
+        assert body.get("portal_error") == (None if no_error else code)
     line = only_line(portal)
-    assert (line["portal_error"], line["portal_status"]) == (said, status)
+    assert (line["portal_error"], line["portal_status"]) == (code, status)
     assert line["request_id"] == reply.headers["apigw-requestid"]
     times = sum(attempts(method, row.code, status) for method in methods)
     assert counted(portal, "PortalErrors", code=row.code) == times
@@ -87,13 +88,13 @@ def test_a_code_is_told_to_the_caller_the_log_and_the_metrics(
 
 
 def attempts(method: str, code: str, status: int) -> int:
-    """How often a method is called that always ends so."""
+    """Return how often a method is called that always fails with this error."""
     error = BitrixError(code, status, method=method, webhook=True)
     return next(number for number in count(1) if not POLICY.may(error, method, number))
 
 
-def _told(row: ErrorRow) -> tuple[int, str] | None:
-    """Status and name of the caller's problem; None where he gets his chat all the same, without its details."""
+def _expected_problem(row: ErrorRow) -> tuple[int, str] | None:
+    """Return status and name of the caller's problem; None where the caller gets the chat without its details."""
     if WAYS[row.where][0] == WITH_DETAILS:
         return None
     return WHAT_THE_CALLER_GETS[_class(row.error_class.value)]
@@ -103,8 +104,8 @@ def _class(of_the_table: str) -> str:
     return OF_A_WEBHOOK.get(of_the_table, of_the_table)
 
 
-@rows(asked=False)
-def test_a_code_of_a_method_that_no_look_up_asks_has_its_class(portal: Service, row: ErrorRow, status: int) -> None:
+@rows(in_look_ups=False)
+def test_code_of_a_method_outside_look_ups_has_its_class(portal: Service, row: ErrorRow, status: int) -> None:
     method = NOT_ASKED[row.where]
     portal.control("/faults", {"method": method, "error": row.code.swapcase(), "status": status})
     target = portal.stack.target
@@ -118,7 +119,7 @@ def test_a_code_of_a_method_that_no_look_up_asks_has_its_class(portal: Service, 
 
 
 @pytest.mark.parametrize("trouble", NAMELESS.values(), ids=NAMELESS)
-def test_what_has_no_known_code_is_told_by_what_happened(portal: Service, trouble: Trouble) -> None:
+def test_error_without_a_known_code_is_reported_by_its_kind(portal: Service, trouble: Trouble) -> None:
     portal.control("/faults", {"method": "im.chat.get", **trouble.fault})
 
     reply = portal.get(LOOK_UP)
@@ -135,7 +136,7 @@ def test_what_has_no_known_code_is_told_by_what_happened(portal: Service, troubl
     assert counted(portal, "PortalErrors", **{"class": error_class}) == times
 
 
-def test_no_row_is_left_out() -> None:
+def test_every_row_of_the_table_is_tested() -> None:
     tried = {(row.where, row.code) for row, _ in CODED}
     left = {(row.where, row.code) for row in ROWS if row.where is not Where.AUTH_SERVER} - tried
 
@@ -144,7 +145,7 @@ def test_no_row_is_left_out() -> None:
     assert WAYS.keys() | NOT_ASKED.keys() | {Where.AUTH_SERVER} == set(Where)
 
 
-def test_what_the_portal_said_in_words_is_for_the_log_only(portal: Service) -> None:
+def test_error_description_of_the_portal_is_only_logged(portal: Service) -> None:
     words = "Пользователь Иванов не имеет доступа"
     portal.control("/faults", {"method": "im.chat.get", "error": "ACCESS_DENIED", "error_description": words})
 
@@ -152,9 +153,9 @@ def test_what_the_portal_said_in_words_is_for_the_log_only(portal: Service) -> N
     assert only_line(portal)["portal_said"] == words
 
 
-def test_a_spent_budget_says_when_to_come_back(portal: Service) -> None:
-    said = {"error": "OPERATION_TIME_LIMIT", "time": {"operating_reset_at": portal.clock.now() + 420}}
-    portal.control("/faults", {"method": "im.chat.get", "status": 429, "body": said})
+def test_spent_operating_budget_gives_a_retry_after(portal: Service) -> None:
+    reply_body = {"error": "OPERATION_TIME_LIMIT", "time": {"operating_reset_at": portal.clock.now() + 420}}
+    portal.control("/faults", {"method": "im.chat.get", "status": 429, "body": reply_body})
 
     reply = portal.get(LOOK_UP)
 
@@ -164,9 +165,9 @@ def test_a_spent_budget_says_when_to_come_back(portal: Service) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_rest_3_has_its_code_in_an_object(portal: Service, status: int) -> None:
+def test_error_code_in_an_object_of_rest_3_is_read(portal: Service, status: int) -> None:
     code = "BITRIX_REST_V3_EXCEPTION_ENTITYNOTFOUNDEXCEPTION"
-    said = {"error": {"code": code, "message": "Not found"}}
-    portal.control("/faults", {"method": "im.chat.get", "status": status, "body": said})
+    reply_body = {"error": {"code": code, "message": "Not found"}}
+    portal.control("/faults", {"method": "im.chat.get", "status": status, "body": reply_body})
 
     assert problem(portal.get(LOOK_UP), 404, "chat-not-found")["portal_error"] == code

@@ -1,6 +1,6 @@
-"""Calls end by their deadline, whatever the portal does; connections are kept and checked before they serve again.
+"""Calls end by their deadline, whatever the portal does.
 
-Each of these tests would hang if the client waited: the portal goes on until the test is over.
+Each of these tests would hang if the client waited: the portal sends, or stays silent, until the test ends.
 """
 
 import pytest
@@ -26,7 +26,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
         drip(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"),
     ],
 )
-def test_silence_and_dripping_end_with_the_deadline(script: Script) -> None:
+def test_silent_or_dripping_reply_ends_at_the_deadline(script: Script) -> None:
     with scripted(script) as portal, pytest.raises(BitrixError) as caught:
         client_of(portal).call(portal.endpoint(), "im.chat.get", {}, soon(0.4))
 
@@ -34,21 +34,21 @@ def test_silence_and_dripping_end_with_the_deadline(script: Script) -> None:
     assert len(portal.requests) == 1
 
 
-def test_a_portal_that_never_speaks_tls_ends_with_the_deadline() -> None:
+def test_missing_tls_handshake_ends_at_the_deadline() -> None:
     with scripted(silence, tls=False) as portal, pytest.raises(BitrixError) as caught:
         client_of(portal).call(portal.endpoint(), "im.chat.get", {}, soon(0.4))
 
     assert caught.value.metric_code == "TIMEOUT"
 
 
-def test_reading_ends_before_the_deadline_if_told_so() -> None:
+def test_read_seconds_end_the_reading_before_the_deadline() -> None:
     with scripted(drip(OK + b"Content-Length: 900000\r\n\r\n", b" ")) as portal, pytest.raises(BitrixError) as caught:
         client_of(portal).call(portal.endpoint(), "batch", {}, soon(3600), read_seconds=0.3)
 
     assert caught.value.metric_code == "TIMEOUT"
 
 
-def test_a_deadline_that_is_over_costs_no_call() -> None:
+def test_call_after_its_deadline_sends_nothing() -> None:
     clock = SystemClock()
     with scripted(result(1)) as portal, pytest.raises(BitrixError) as caught:
         client_of(portal).call(portal.endpoint(), "im.chat.get", {}, Deadline(clock.now() - 1, clock))

@@ -1,4 +1,4 @@
-"""What is sent to an authorisation server, and what is made of its answers, over real TLS."""
+"""What is sent to an authorisation server, and how its replies are classified, over real TLS."""
 
 import json
 import socket
@@ -71,7 +71,7 @@ def _form(text: str) -> dict[str, str]:
 KEYS = {"client_id": APPLICATION.client_id, "client_secret": APPLICATION.client_secret}
 
 
-def test_a_refresh_is_one_post_of_a_form_with_nothing_in_its_url() -> None:
+def test_refresh_is_one_form_post_with_nothing_in_its_url() -> None:
     pair, requests = _refreshed(ALL_ISSUED)
 
     (request,) = requests
@@ -83,7 +83,7 @@ def test_a_refresh_is_one_post_of_a_form_with_nothing_in_its_url() -> None:
     assert (pair.client_endpoint, pair.user_id, pair.server) == ("https://acme.bitrix24.com/rest/", 17, DEFAULT_SERVER)
 
 
-def test_a_code_is_exchanged_in_the_same_way() -> None:
+def test_code_is_exchanged_by_one_form_post() -> None:
     with scripted(answer(body={key: value for key, value in ISSUED.items() if key != "user_id"})) as portal:
         pair = _server(portal).exchange(_named(portal), APPLICATION, "code-1", soon())
 
@@ -92,7 +92,7 @@ def test_a_code_is_exchanged_in_the_same_way() -> None:
     assert (pair.access_token, pair.user_id) == ("at-2", None)
 
 
-def test_the_life_of_a_pair_counts_from_the_moment_of_asking() -> None:
+def test_lifetime_of_a_pair_counts_from_the_time_of_the_request() -> None:
     before = SystemClock().now()
     pair, _ = _refreshed(ALL_ISSUED)
 
@@ -112,7 +112,7 @@ def test_the_life_of_a_pair_counts_from_the_moment_of_asking() -> None:
         answer(400, {"error": "invalid_request", "error_description": "grant_type is missing"}),
     ],
 )
-def test_where_post_is_not_admitted_get_asks_once_more(refusal: Script) -> None:
+def test_refused_post_is_repeated_once_as_get(refusal: Script) -> None:
     pair, requests = _refreshed(refusal, ALL_ISSUED)
 
     assert pair.refresh_token == "rt-2"
@@ -146,7 +146,7 @@ def test_where_post_is_not_admitted_get_asks_once_more(refusal: Script) -> None:
         (401, "expired_token", ErrorClass.CONFIG),
     ],
 )
-def test_an_error_counts_by_its_code_under_any_status_and_is_asked_for_once(
+def test_error_is_classified_by_its_code_under_any_status_after_one_request(
     status: int, code: str, error_class: ErrorClass
 ) -> None:
     error, requests = _refused(answer(status, {"error": code, "error_description": "why", **ISSUED}))
@@ -160,7 +160,7 @@ def test_an_error_counts_by_its_code_under_any_status_and_is_asked_for_once(
     ("body", "error_class"),
     [({}, ErrorClass.PORTAL), (b"", ErrorClass.RETRY), (b"<html>not found</html>", ErrorClass.RETRY)],
 )
-def test_a_portal_that_is_not_found_is_a_matter_of_the_portal_unless_a_page_says_so(
+def test_status_404_with_json_is_an_error_of_the_portal_and_with_a_page_retryable(
     body: object, error_class: ErrorClass
 ) -> None:
     error, requests = _refused(answer(404, body))
@@ -169,7 +169,7 @@ def test_a_portal_that_is_not_found_is_a_matter_of_the_portal_unless_a_page_says
     assert len(requests) == 2  # POST, then GET
 
 
-def test_a_form_that_both_ways_call_malformed_is_our_fault() -> None:
+def test_invalid_request_for_post_and_get_is_a_configuration_error() -> None:
     error, requests = _refused(answer(400, {"error": "invalid_request"}))
 
     assert (error.code, error.error_class) == ("invalid_request", ErrorClass.CONFIG)
@@ -194,7 +194,7 @@ def test_a_form_that_both_ways_call_malformed_is_our_fault() -> None:
         cut(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
     ],
 )
-def test_an_outage_means_that_asking_later_helps_and_nothing_is_repeated(trouble: Script) -> None:
+def test_outage_of_the_server_is_retryable_and_not_repeated_at_once(trouble: Script) -> None:
     error, requests = _refused(trouble)
 
     assert error.error_class is ErrorClass.RETRY
@@ -202,20 +202,20 @@ def test_an_outage_means_that_asking_later_helps_and_nothing_is_repeated(trouble
 
 
 @pytest.mark.parametrize("missing", ["access_token", "refresh_token", "member_id", "client_endpoint"])
-def test_an_answer_that_lacks_a_field_is_a_protocol_error(missing: str) -> None:
+def test_reply_without_a_required_field_is_a_protocol_error(missing: str) -> None:
     error, _ = _refused(answer(body={key: value for key, value in ISSUED.items() if key != missing}))
 
     assert (error.metric_code, error.status, error.error_class) == ("PROTOCOL", 200, ErrorClass.RETRY)
 
 
-def test_an_answer_with_a_portals_address_that_is_none_is_refused() -> None:
+def test_reply_with_a_forbidden_portal_address_is_refused() -> None:
     error, _ = _refused(answer(body={**ISSUED, "client_endpoint": "https://169.254.169.254/rest/"}))
 
     assert error.metric_code == "ADDRESS_REFUSED"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_never_followed_and_is_no_renamed_portal(status: int) -> None:
+def test_redirect_is_never_followed_and_is_no_renamed_portal(status: int) -> None:
     with scripted(ALL_ISSUED) as elsewhere:
         body = json.dumps(ISSUED).encode()
         error, requests = _refused(answer(status, body, [f"Location: https://127.0.0.1:{elsewhere.port}/oauth/token/"]))
@@ -225,14 +225,14 @@ def test_a_redirect_is_never_followed_and_is_no_renamed_portal(status: int) -> N
 
 
 @pytest.mark.parametrize("trouble", [silence, drip(b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n", b" ")])
-def test_a_server_that_does_not_come_to_an_end_is_left_at_the_deadline(trouble: Script) -> None:
+def test_silent_or_dripping_server_ends_at_the_deadline(trouble: Script) -> None:
     with scripted(trouble) as portal, pytest.raises(BitrixError) as caught:
         _server(portal).refresh(_named(portal), APPLICATION, "rt-1", soon(0.4))
 
     assert (caught.value.metric_code, caught.value.error_class) == ("TIMEOUT", ErrorClass.RETRY)
 
 
-def test_a_deadline_that_is_over_costs_no_request() -> None:
+def test_refresh_after_its_deadline_sends_nothing() -> None:
     clock = SystemClock()
     with scripted(ALL_ISSUED) as portal, pytest.raises(BitrixError) as caught:
         _server(portal).refresh(_named(portal), APPLICATION, "rt-1", Deadline(clock.now() - 1, clock))
@@ -244,7 +244,7 @@ def test_a_deadline_that_is_over_costs_no_request() -> None:
 @pytest.mark.parametrize(
     "server", ["evil.example", "127.0.0.1", "oauth.bitrix.info.", "oauth.bitrix.info@127.0.0.1", ""]
 )
-def test_a_server_that_is_not_on_the_list_is_never_asked(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unlisted_server_is_never_called(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a name was resolved")
 
@@ -258,11 +258,11 @@ def test_a_server_that_is_not_on_the_list_is_never_asked(server: str, monkeypatc
 
 
 @pytest.mark.parametrize("token", ["", " ", "two words", "line\n", "\x00", "é", "\ud800", "x" * 1025])
-def test_what_cannot_be_a_token_is_a_dead_grant_without_asking(token: str) -> None:
+def test_invalid_token_text_is_a_dead_grant_without_a_request(token: str) -> None:
     with scripted(ALL_ISSUED) as portal:
-        for ask in (_server(portal).refresh, _server(portal).exchange):
+        for request in (_server(portal).refresh, _server(portal).exchange):
             with pytest.raises(BitrixError) as caught:
-                ask(_named(portal), APPLICATION, token, soon())
+                request(_named(portal), APPLICATION, token, soon())
             assert caught.value.error_class is ErrorClass.REAUTHORISE
 
     assert portal.connections == 0
@@ -271,7 +271,7 @@ def test_what_cannot_be_a_token_is_a_dead_grant_without_asking(token: str) -> No
 @pytest.mark.parametrize(
     "application", [Application("", "secret"), Application("local.1", ""), Application("a", "\ud800")]
 )
-def test_what_cannot_be_an_applications_keys_is_refused_without_asking(application: Application) -> None:
+def test_invalid_application_keys_are_refused_without_a_request(application: Application) -> None:
     with scripted(ALL_ISSUED) as portal, pytest.raises(BitrixError) as caught:
         _server(portal).refresh(_named(portal), application, "rt-1", soon())
 
@@ -279,7 +279,7 @@ def test_what_cannot_be_an_applications_keys_is_refused_without_asking(applicati
     assert portal.connections == 0
 
 
-def test_a_server_is_told_from_its_address_and_the_local_ones_are_those_of_the_wire() -> None:
+def test_server_is_identified_by_its_address_and_local_ones_are_permitted() -> None:
     with scripted(ALL_ISSUED) as portal:
         server = _server(portal)
 
@@ -297,7 +297,7 @@ def _issuing_for_itself(connection: socket.socket, over: threading.Event) -> boo
     return answer(body={**ISSUED, "client_endpoint": address, "server_endpoint": address})(connection, over)
 
 
-def test_portals_and_their_authorisation_server_share_one_pool() -> None:
+def test_portal_and_authorisation_server_share_one_connection_pool() -> None:
     with scripted(_issuing_for_itself, result({"ID": 1437})) as portal:
         client = client_of(portal)
         pair = AuthorisationServer(SystemClock(), client.wire).refresh(_named(portal), APPLICATION, "rt-1", soon())

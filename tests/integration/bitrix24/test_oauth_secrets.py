@@ -1,4 +1,4 @@
-"""A canary: keys, codes and tokens appear in no error, no trace and no log line, sent or received."""
+"""Canary secrets: keys, codes and tokens appear in no error, no trace and no log line, sent or received."""
 
 import gc
 import json
@@ -48,7 +48,9 @@ def _assert_clean(error: BaseException, records: list[logging.LogRecord]) -> Non
 
 @pytest.mark.parametrize("way", ["refresh", "exchange"])
 @pytest.mark.parametrize("trouble", TROUBLE)
-def test_trouble_with_the_server_shows_no_secret(trouble: str, way: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_error_of_a_bad_server_reply_contains_no_secret(
+    trouble: str, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.DEBUG), scripted(TROUBLE[trouble]) as portal:
         server = AuthorisationServer(SystemClock(), client_of(portal).wire)
         with pytest.raises(BitrixError) as caught:
@@ -57,13 +59,13 @@ def test_trouble_with_the_server_shows_no_secret(trouble: str, way: str, caplog:
     _assert_clean(caught.value, caplog.records)
 
 
-@pytest.mark.parametrize("fault", ["nobody listens", "refused address", "wrong name", "unknown server", "no token"])
-def test_trouble_on_the_way_shows_no_secret(fault: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("fault", ["closed port", "refused address", "wrong name", "unknown server", "no token"])
+def test_error_of_a_failed_connection_contains_no_secret(fault: str, caplog: pytest.LogCaptureFixture) -> None:
     names = ["oauth.bitrix.info"] if fault == "wrong name" else ["127.0.0.1"]
     with caplog.at_level(logging.DEBUG), scripted(answer(200, ISSUED), names=names) as portal:
         client = Bitrix24Client(SystemClock()) if fault == "refused address" else client_of(portal)
         server = AuthorisationServer(SystemClock(), client.wire)
-        if fault == "nobody listens":
+        if fault == "closed port":
             portal.stop()
         host = "evil.example" if fault == "unknown server" else f"127.0.0.1:{portal.port}"
         with pytest.raises(BitrixError) as caught:
@@ -74,7 +76,7 @@ def test_trouble_on_the_way_shows_no_secret(fault: str, caplog: pytest.LogCaptur
 
 
 @pytest.mark.parametrize("first", [None, answer(405, b"")])
-def test_a_success_leaves_no_trace_in_the_log(first: Script | None, caplog: pytest.LogCaptureFixture) -> None:
+def test_successful_refresh_logs_no_secret(first: Script | None, caplog: pytest.LogCaptureFixture) -> None:
     issued = answer(200, {**ISSUED, "client_endpoint": "https://acme.bitrix24.com/rest/"})
     with caplog.at_level(logging.DEBUG), scripted(*filter(None, [first, issued])) as portal:
         server = AuthorisationServer(SystemClock(), client_of(portal).wire)
@@ -84,7 +86,7 @@ def test_a_success_leaves_no_trace_in_the_log(first: Script | None, caplog: pyte
     assert "c4nary" not in caplog.text + repr(pair) + repr(server) + repr(vars(server)) + repr(APPLICATION)
 
 
-def test_no_foreign_exception_outlives_the_call() -> None:
+def test_no_urllib3_exception_outlives_the_call() -> None:
     with scripted(cut()) as portal, pytest.raises(BitrixError):
         AuthorisationServer(SystemClock(), client_of(portal).wire).refresh(
             f"127.0.0.1:{portal.port}", APPLICATION, GRANT, soon()

@@ -1,4 +1,4 @@
-"""Sockets that really hang: a call to AWS ends by the deadline that is in force, whichever client makes it."""
+"""Real sockets that hang: a call to AWS ends by the deadline in force, with each client."""
 
 import socket
 import ssl
@@ -17,9 +17,9 @@ from chat_lookup.config import Settings, from_environ
 from chat_lookup.observability.aws_failures import OutOfTime
 
 SECONDS: Final = 1.2
-"""From now to the deadline: less than any client's own patience."""
+"""Seconds from now to the deadline: less than the timeout of any client."""
 SLACK: Final = 0.6
-"""For a machine that is busy with other tests."""
+"""Seconds of tolerance for a machine that is busy with other tests."""
 DRIP_S: Final = 0.05
 
 CALLS: Final[Mapping[str, Callable[[Settings], object]]] = {
@@ -33,14 +33,14 @@ CALLS: Final[Mapping[str, Callable[[Settings], object]]] = {
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """A server that takes connections and never answers."""
+    """A server that accepts connections and never answers."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture
 def dripping() -> Iterator[str]:
-    """A server that answers with a byte at a time, for ever."""
+    """A server that answers one byte at a time, without end."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         threading.Thread(target=_drip, args=(server,), daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -77,7 +77,7 @@ def seconds_of(call: Callable[[], object], deadline_s: float = SECONDS) -> tuple
 
 @pytest.mark.parametrize("service", CALLS)
 @pytest.mark.parametrize("server", ["silent", "dripping"])
-def test_a_call_that_hangs_ends_by_the_deadline(
+def test_hanging_call_ends_by_the_deadline(
     service: str, server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_at(request.getfixturevalue(server), monkeypatch)
@@ -86,13 +86,13 @@ def test_a_call_that_hangs_ends_by_the_deadline(
     assert not isinstance(error, OutOfTime)
 
 
-def test_a_handshake_that_hangs_ends_by_the_deadline(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_handshake_ends_by_the_deadline(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_at(silent.replace("http:", "https:"), monkeypatch)
     took, _ = seconds_of(lambda: CALLS["dynamodb"](settings))
     assert took < SECONDS + SLACK
 
 
-def test_a_call_without_time_reaches_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_without_time_left_makes_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(*_: object) -> Any:
         raise AssertionError("connected after the deadline")
 
@@ -103,7 +103,7 @@ def test_a_call_without_time_reaches_nobody(monkeypatch: pytest.MonkeyPatch) -> 
     assert took < SLACK
 
 
-def test_connections_over_tls_are_bounded_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_connections_have_a_deadline_too(monkeypatch: pytest.MonkeyPatch) -> None:
     client: Any = aws_clients.secrets(settings_at("https://127.0.0.1:9", monkeypatch))
     pools = client._endpoint.http_session._manager
     assert issubclass(pools.connection_pool_kw["ssl_context"].sslsocket_class, ssl.SSLSocket)

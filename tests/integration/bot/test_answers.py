@@ -1,4 +1,4 @@
-"""Employees ask the bot, in chats of their portal, and read its answers there: with both versions of its API."""
+"""Questions of employees to the bot in chats of their portal, and its answers, with both versions of the bot API."""
 
 import pytest
 
@@ -28,9 +28,9 @@ FORMS = (
     ("https://{domain}/workgroups/group/133/tasks/task/view/8293/", TASK_CHAT),
     ("https://{domain}/workgroups/group/133/", GROUP_CHAT),
 )
-"""What employees write, and the chat that the demo portal has for it."""
+"""Texts of employees, and the chat of the demo portal for each."""
 OPEN_IT = {"en": "Open the chat", "de": "Chat öffnen", "ru": "Открыть чат"}
-SPOKEN = {
+WORDS = {
     "en": ("deal 1663", "task 8293", "group 133"),
     "de": ("Auftrag 1663", "Aufgabe 8293", "Gruppe 133"),
     "ru": ("сделка 1663", "задача 8293", "группа 133"),
@@ -44,7 +44,7 @@ def talk(stage: Stage, request: pytest.FixtureRequest) -> Conversation:
 
 
 @pytest.mark.parametrize("language", OPEN_IT)
-def test_every_form_is_answered_with_the_chat_and_its_link_and_no_title(talk: Conversation, language: str) -> None:
+def test_every_form_is_answered_with_chat_and_link_and_without_title(talk: Conversation, language: str) -> None:
     for form, chat_id in FORMS:
         text = form.format(domain=talk.stage.portal.domain)
         (answer,) = talk.asks(text, language=language)
@@ -53,34 +53,34 @@ def test_every_form_is_answered_with_the_chat_and_its_link_and_no_title(talk: Co
         assert not [title for title in TITLES if title in answer]
 
 
-@pytest.mark.parametrize("language", SPOKEN)
-def test_each_language_has_words_of_its_own(talk: Conversation, language: str) -> None:
-    said = [talk.asks(text, language=language) for text in SPOKEN[language]]
-    for answer, chat_id in zip(said, (DEAL_CHAT, TASK_CHAT, GROUP_CHAT), strict=True):
+@pytest.mark.parametrize("language", WORDS)
+def test_words_of_each_language_are_understood(talk: Conversation, language: str) -> None:
+    answers = [talk.asks(text, language=language) for text in WORDS[language]]
+    for answer, chat_id in zip(answers, (DEAL_CHAT, TASK_CHAT, GROUP_CHAT), strict=True):
         assert len(answer) == 1
         assert talk.link(chat_id) in answer[0]
 
 
 @pytest.mark.parametrize("language", OPEN_IT)
-def test_anything_else_gets_one_line_of_help(talk: Conversation, language: str) -> None:
+def test_other_text_gets_one_line_of_help(talk: Conversation, language: str) -> None:
     (answer,) = talk.asks("what can you do?", language=language)
     assert "/chatid" in answer
     assert "\n" not in answer
 
 
-def test_the_command_answers_in_a_chat_that_the_bot_is_not_in(talk: Conversation) -> None:
+def test_command_is_answered_in_a_chat_without_the_bot(talk: Conversation) -> None:
     (answer,) = talk.asks("/chatid", chat_id=DEAL_CHAT)
     assert f"chat{DEAL_CHAT}" in answer
     assert "DEAL|1663" in answer
     assert talk.said_methods()[-1].lower().endswith("command.answer")
 
 
-def test_the_command_with_a_text_answers_that_in_a_group(talk: Conversation) -> None:
+def test_command_with_a_text_is_answered_in_a_group(talk: Conversation) -> None:
     (answer,) = talk.asks("/chatid task 8293", chat_id=DEAL_CHAT)
     assert talk.link(TASK_CHAT) in answer
 
 
-def test_a_mention_with_an_entity_is_answered_in_the_group_and_one_without_is_not(talk: Conversation) -> None:
+def test_mention_in_a_group_is_answered_only_if_it_names_an_entity(talk: Conversation) -> None:
     chat_id = talk.chat_with_bot("CRM", "DEAL|77")
     assert talk.asks("@Chat Lookup well done!", chat_id=chat_id) == []
     (answer,) = talk.asks("@Chat Lookup deal 1663", chat_id=chat_id)
@@ -88,23 +88,25 @@ def test_a_mention_with_an_entity_is_answered_in_the_group_and_one_without_is_no
     assert talk.messages()[-1]["chat_id"] == chat_id
 
 
-def test_a_command_in_the_personal_chat_is_answered_once_although_two_events_tell_of_it(talk: Conversation) -> None:
-    told = talk.say("/chatid deal 1663")
-    assert len(told["sent"]) == 2
+def test_command_in_the_personal_chat_that_sends_two_events_is_answered_once(talk: Conversation) -> None:
+    message = talk.say("/chatid deal 1663")
+    assert len(message["sent"]) == 2
     talk.stage.service.settle()
     (answer,) = talk.messages()
     assert talk.link(DEAL_CHAT) in answer["text"]
 
 
 @pytest.mark.parametrize("user_id", [EXTRANET, CUSTOMER, GUEST, OTHER_BOT])
-def test_nobody_but_employees_is_answered(talk: Conversation, user_id: int) -> None:
+def test_only_employees_are_answered(talk: Conversation, user_id: int) -> None:
     chat_id = talk.chat_with_bot("CRM", "DEAL|78", user_id)
     assert talk.asks("deal 1663", user_id=user_id) == []
     assert talk.asks("@Chat Lookup deal 1663", user_id=user_id, chat_id=chat_id) == []
     assert talk.asks("/chatid", user_id=user_id, chat_id=chat_id) == []
 
 
-def test_in_an_open_line_the_command_is_answered_past_the_customer_and_a_mention_is_not(talk: Conversation) -> None:
+def test_command_in_an_open_line_is_answered_hidden_from_the_customer_and_mention_is_ignored(
+    talk: Conversation,
+) -> None:
     (answer,) = talk.asks("/chatid", chat_id=LINE_CHAT)
     assert f"chat{LINE_CHAT}" in answer
     (call,) = [call for call in talk.stage.ask("/calls") if call["method"].lower().endswith("command.answer")]
@@ -114,6 +116,6 @@ def test_in_an_open_line_the_command_is_answered_past_the_customer_and_a_mention
     assert talk.asks("@Chat Lookup deal 1663", chat_id=line) == []
 
 
-def test_a_link_to_another_portal_gets_help_and_no_answer_about_this_one(talk: Conversation) -> None:
+def test_link_to_another_portal_gets_help_only(talk: Conversation) -> None:
     (answer,) = talk.asks("https://elsewhere.bitrix24.com/crm/deal/details/1663/")
     assert "IM_DIALOG" not in answer

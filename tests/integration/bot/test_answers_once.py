@@ -1,4 +1,4 @@
-"""The bot answers once at most, whatever comes twice; keeps within the portal's limits; and counts what it gives up."""
+"""The bot answers at most once per message, keeps the portal's limits, and counts the answers that it gives up."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ BURST = 50
 
 
 class Killed(BaseException):
-    """The worker's process ended here."""
+    """Ends the process of the worker at this point."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def talk(stage: Stage) -> Conversation:
 
 
 def record_of(talk: Conversation, message_id: int, text: str = "deal 1663") -> Record:
-    """The record of a message to the bot, as it stood in the queue."""
+    """Return the record of a message to the bot, as in the queue."""
     record = bot_questions.message(
         text,
         chat=replace(bot_questions.PERSONAL, dialog_id=f"{ADMIN}"),
@@ -42,7 +42,7 @@ def record_of(talk: Conversation, message_id: int, text: str = "deal 1663") -> R
     return replace(record, member_id=talk.stage.portal.member_id, received_at=now)
 
 
-def test_a_record_that_is_delivered_again_is_answered_once(talk: Conversation) -> None:
+def test_record_delivered_again_is_answered_once(talk: Conversation) -> None:
     message_id = talk.say("deal 1663")["message_id"]
     talk.stage.service.settle()
     for _ in range(2):
@@ -51,7 +51,7 @@ def test_a_record_that_is_delivered_again_is_answered_once(talk: Conversation) -
     assert talk.unsent() == 0
 
 
-def test_a_record_that_two_workers_have_at_once_is_answered_once(talk: Conversation) -> None:
+def test_record_delivered_to_several_workers_at_once_is_answered_once(talk: Conversation) -> None:
     record = record_of(talk, 900_001)
 
     def work(_: int) -> None:
@@ -63,7 +63,7 @@ def test_a_record_that_two_workers_have_at_once_is_answered_once(talk: Conversat
     assert len(talk.messages()) == 1
 
 
-def test_a_burst_in_one_chat_is_answered_within_the_portals_limits(talk: Conversation) -> None:
+def test_burst_in_one_chat_is_answered_within_the_portals_limits(talk: Conversation) -> None:
     chat_id = talk.chat_with_bot("CRM", "DEAL|79")
     with ThreadPoolExecutor(8) as people:
         list(people.map(lambda _: talk.say("@Chat Lookup deal 1663", chat_id=chat_id), range(BURST)))
@@ -75,7 +75,7 @@ def test_a_burst_in_one_chat_is_answered_within_the_portals_limits(talk: Convers
     assert talk.unsent() == 0
 
 
-def test_what_the_portal_had_no_room_for_is_answered_when_the_record_comes_again(talk: Conversation) -> None:
+def test_answer_refused_by_the_portals_limit_is_sent_on_redelivery(talk: Conversation) -> None:
     talk.stage.answers("imbot.v2.Chat.Message.send", status=429, error="OPERATION_TIME_LIMIT", times=1)
     record = record_of(talk, 900_002)
     with pytest.raises(ChatLookupError):
@@ -87,7 +87,7 @@ def test_what_the_portal_had_no_room_for_is_answered_when_the_record_comes_again
     assert talk.unsent() == 0
 
 
-def test_what_may_have_been_said_is_not_said_again(talk: Conversation) -> None:
+def test_answer_with_a_lost_reply_is_not_sent_again(talk: Conversation) -> None:
     talk.stage.answers("imbot.v2.Chat.Message.send", drop=True, times=1)
     record = record_of(talk, 900_003)
     for _ in range(3):
@@ -96,8 +96,8 @@ def test_what_may_have_been_said_is_not_said_again(talk: Conversation) -> None:
     assert talk.unsent() == 1
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before it was said", "after it was said"])
-def test_a_worker_that_is_killed_on_the_way_is_counted_once_and_nobody_answers_after_it(
+@pytest.mark.parametrize("after", [False, True], ids=["before sending", "after sending"])
+def test_killed_worker_is_counted_once_and_no_other_worker_answers(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch, *, after: bool
 ) -> None:
     whole = Bitrix24Client.call
@@ -121,7 +121,7 @@ def test_a_worker_that_is_killed_on_the_way_is_counted_once_and_nobody_answers_a
     assert talk.unsent() == 1
 
 
-def test_nothing_of_question_or_answer_stands_in_the_log(talk: Conversation) -> None:
+def test_log_contains_no_text_of_question_or_answer(talk: Conversation) -> None:
     talk.asks("deal 1663 for the secret customer")
     talk.asks("/chatid", chat_id=DEAL_CHAT)
     written = talk.stage.service.output()

@@ -1,4 +1,4 @@
-"""A thousand rows at once, in the vendor's own engine: its limits on pages, and writes side by side."""
+"""A thousand rows in DynamoDB Local: the engine's page limits, and concurrent writes."""
 
 from collections.abc import Mapping
 from random import Random
@@ -15,7 +15,7 @@ CHATS: Mapping[EntityRef, int | None] = {
 }
 
 
-def test_what_was_written_side_by_side_is_read_by_the_page(real_tables: Tables) -> None:
+def test_rows_written_concurrently_are_read_in_pages(real_tables: Tables) -> None:
     clock, dynamodb = SystemClock(), real_tables.client()
     cache = Cache(dynamodb, real_tables.cache, clock, Random(1))  # noqa: S311 - spreads freshness
     pages = CachePages(cache, dynamodb, real_tables.cache, clock, Random(1))  # noqa: S311 - as above
@@ -24,7 +24,7 @@ def test_what_was_written_side_by_side_is_read_by_the_page(real_tables: Tables) 
     later = [
         pages.put(MEMBER_ID, 1, ref, chat_id, method="im.chat.get", asked_at=now) for ref, chat_id in CHATS.items()
     ]
-    # What was asked earlier and comes later changes nothing.
+    # A result of an earlier call that is written later changes nothing.
     earlier = [pages.put(MEMBER_ID, 1, ref, None, method="im.chat.get", asked_at=now - 30) for ref in CHATS]
     assert pages.finish([*later, *earlier], deadline) == 0
 

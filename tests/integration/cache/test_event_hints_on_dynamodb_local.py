@@ -1,4 +1,4 @@
-"""Answers and forged events at the same moment, on the real engine: what the portal said is never displaced."""
+"""Concurrent portal replies and forged events, on the real engine: an event never replaces the portal's reply."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -17,27 +17,27 @@ pytestmark = pytest.mark.dynamodb_local
 
 ROUNDS: Final = 40
 FORGED: Final = 6
-"""Events in each round, each of another chat, that reach as many workers at once with the portal's answer."""
-ANSWERED: Final = 1437
+"""Events per round, each with another chat id, that reach as many workers together with the portal's reply."""
+CHAT_OF_THE_PORTAL: Final = 1437
 
 
 class Process:
-    """What one worker or one look-up writes, with a connection of its own."""
+    """One worker or one look-up, with its own connection to the table."""
 
     def __init__(self, tables: Tables, seed: int) -> None:
         clock, client = SystemClock(), tables.client()
-        self._random = random.Random(seed)  # noqa: S311 - an order of things, no secret
+        self._random = random.Random(seed)  # noqa: S311 - delays, no secret
         self._clock = clock
         self._cache = Cache(client, tables.cache, clock, self._random)
-        self._hearing = Hearing(self._cache, client, tables.cache, clock, self._random)
+        self._hints = Hearing(self._cache, client, tables.cache, clock, self._random)
 
     def answer(self, ref: EntityRef, chat_id: int | None, asked_at: float) -> None:
         self._clock.sleep(self._random.uniform(0, 0.004))
         self._cache.put(MEMBER_ID, 1, ref, chat_id, method="im.chat.get", asked_at=asked_at)
 
-    def hear(self, ref: EntityRef, chat_id: int) -> Heard:
+    def receive(self, ref: EntityRef, chat_id: int) -> Heard:
         self._clock.sleep(self._random.uniform(0, 0.004))
-        return self._hearing.heard(MEMBER_ID, 1, ref, chat_id, self._clock.now() - self._random.uniform(0, 2))
+        return self._hints.heard(MEMBER_ID, 1, ref, chat_id, self._clock.now() - self._random.uniform(0, 2))
 
     def row(self, ref: EntityRef) -> tuple[int | None, str]:
         row = self._cache.get(MEMBER_ID, 1, ref, consistent=True)
@@ -50,29 +50,29 @@ def processes(real_tables: Tables) -> list[Process]:
     return [Process(real_tables, seed) for seed in range(FORGED + 1)]
 
 
-def test_the_id_that_the_portal_gave_stands_whatever_forged_events_come_with_it(processes: list[Process]) -> None:
+def test_chat_id_of_the_portal_is_kept_against_concurrent_forged_events(processes: list[Process]) -> None:
     clock = SystemClock()
     portal, *workers = processes
     with ThreadPoolExecutor(FORGED + 1) as pool:
         for number in range(ROUNDS):
             ref = EntityRef("CRM", f"DEAL|{number}")
             began = clock.now() - 1
-            forged = [pool.submit(worker.hear, ref, 1 + each) for each, worker in enumerate(workers)]
-            answer = pool.submit(portal.answer, ref, ANSWERED, began)
+            forged = [pool.submit(worker.receive, ref, 1 + each) for each, worker in enumerate(workers)]
+            answer = pool.submit(portal.answer, ref, CHAT_OF_THE_PORTAL, began)
             outcomes = [each.result() for each in forged]
             answer.result()
-            assert portal.row(ref) == (ANSWERED, "portal")
+            assert portal.row(ref) == (CHAT_OF_THE_PORTAL, "portal")
             assert outcomes.count(Heard.FILLED) <= 1
-            # And none that comes after it either.
-            assert workers[0].hear(ref, 7) in (Heard.CONTRADICTED, Heard.LATE)
-            assert portal.row(ref) == (ANSWERED, "portal")
+            # An event after the reply does not replace it either.
+            assert workers[0].receive(ref, 7) in (Heard.CONTRADICTED, Heard.LATE)
+            assert portal.row(ref) == (CHAT_OF_THE_PORTAL, "portal")
 
 
-def test_one_of_the_events_that_come_at_once_fills_a_row_and_the_others_leave_it(processes: list[Process]) -> None:
+def test_one_of_several_concurrent_events_fills_an_empty_row(processes: list[Process]) -> None:
     with ThreadPoolExecutor(FORGED) as pool:
         for number in range(ROUNDS):
             ref = EntityRef("CRM", f"LEAD|{number}")
-            forged = [pool.submit(worker.hear, ref, 1 + each) for each, worker in enumerate(processes[1:])]
+            forged = [pool.submit(worker.receive, ref, 1 + each) for each, worker in enumerate(processes[1:])]
             outcomes = [each.result() for each in forged]
             assert outcomes.count(Heard.FILLED) == 1
             assert processes[0].row(ref) == (1 + outcomes.index(Heard.FILLED), "event")

@@ -1,4 +1,4 @@
-"""One miss is asked once, over eight processes and on the real engine: whoever dies, and however late the slot."""
+"""Single flight over eight processes on the real engine: one miss is one call, with dead holders or late slots."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,8 +28,8 @@ FOUND: Final = Outcome(FIRST_CHAT + 9, "portal", "im.chat.get")
 
 
 @dataclass
-class Town:
-    """A portal, processes full of callers, and a look at the rows that they share."""
+class LeaseScene:
+    """A portal, processes with many callers each, and access to their shared rows."""
 
     scene: Scene
     leases: Leases
@@ -37,14 +37,16 @@ class Town:
     crowds: list[Crowd] = field(default_factory=list)
 
     def begin(self, count: int = PROCESSES, *, day: Day | None = None) -> list[Crowd]:
-        """So many processes, each of which has asked the portal before: grant and connections are at hand.
+        """Start `count` processes, each of which has called the portal before: it has the grant and connections.
 
-        On a `day` they reach their tables through an address that misbehaves.
+        With a `day` they reach their tables through an unreliable proxy.
         """
-        theirs = self.scene.setting
+        setting = self.scene.setting
         direct = "" if day else self.dynamodb_url
-        logs = [theirs.folder / f"crowd {number}.log" for number in range(count)]
-        begun = begin([Setting(theirs.environment, theirs.clock_file, theirs.member_id, log, direct) for log in logs])
+        logs = [setting.folder / f"crowd {number}.log" for number in range(count)]
+        begun = begin(
+            [Setting(setting.environment, setting.clock_file, setting.member_id, log, direct) for log in logs]
+        )
         self.crowds += begun
         for number, crowd in enumerate(begun):
             crowd.ask(Question(f"DEAL|{number}"))
@@ -54,28 +56,28 @@ class Town:
         return begun
 
     def calls(self, entity_id: str = WANTED) -> int:
-        """How often the portal was asked for a pair."""
-        asked = self.scene.probe.calls("im.chat.get")
-        return sum(1 for call in asked if call["params"].get("ENTITY_ID") == entity_id)
+        """Return the number of portal calls for a pair."""
+        calls = self.scene.probe.calls("im.chat.get")
+        return sum(1 for call in calls if call["params"].get("ENTITY_ID") == entity_id)
 
     def held_for(self) -> float:
-        """Seconds for which the lease on the wanted pair will last."""
+        """Return the seconds until the lease on the wanted pair expires."""
         portal = self.scene.stores.record(self.scene.portal.member_id)
         pair = Wanted(portal.member_id, portal.generation, EntityRef("CRM", WANTED))
         return self.leases.read(pair).lease.until - self.scene.probe.clock.now()
 
-    def nearly_its_slot(self) -> None:
-        """Put the clock forward to a second before the slot that is waited for: time for all to come."""
+    def advance_to_the_slot(self) -> None:
+        """Advance the clock to a second before the slot of the lease holder, so that all callers have begun to wait."""
         self.scene.probe.clock.advance(max(0.0, self.held_for() - LEASE - 1))
 
     def slow_portal(self, seconds: float) -> None:
         self.scene.probe.tell("/faults", {"method": "im.chat.get", "delay_ms": int(seconds * 1000)})
 
     def next_slot_in_ten_seconds(self, crowd: Crowd) -> None:
-        """From now on the portal's pace is one call in ten seconds, and the first was just made."""
+        """Set the portal's rate to one call in ten seconds, and make the first call."""
         stores = self.scene.stores
         stores.portals.save(replace(stores.record(self.scene.portal.member_id), rate=0.1, burst=1))
-        self.scene.probe.clock.advance(SECONDS + 1)  # what is remembered of the portal lapses
+        self.scene.probe.clock.advance(SECONDS + 1)  # the processes' memory of the portal expires
         crowd.ask(Question("DEAL|15"))
         assert [each.chat_id for each in crowd.outcomes()] == [FIRST_CHAT + 15]
 
@@ -87,18 +89,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.fixture
-def town(place: Place, real_tables: Tables, embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[Town]:
+def lease_scene(place: Place, real_tables: Tables, embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[LeaseScene]:
     with running_scene(place, real_tables, embedded_aws.endpoint_url, tmp_path) as scene:
         leases = Leases(real_tables.client(), real_tables.cache, place.probe.clock)
-        town = Town(scene, leases, real_tables.endpoint_url)
+        lease_scene = LeaseScene(scene, leases, real_tables.endpoint_url)
         try:
-            yield town
+            yield lease_scene
         finally:
-            for crowd in town.crowds:
+            for crowd in lease_scene.crowds:
                 crowd.stop()
 
 
-def ask(crowds: Sequence[Crowd], callers: int = CALLERS, *, fresh: bool = False) -> None:
+def start_look_ups(crowds: Sequence[Crowd], callers: int = CALLERS, *, fresh: bool = False) -> None:
     for crowd in crowds:
         crowd.ask(Question(WANTED, callers, fresh=fresh))
 
@@ -108,106 +110,106 @@ def outcomes(crowds: Sequence[Crowd]) -> list[Outcome]:
 
 
 def all_found(crowds: Sequence[Crowd]) -> int:
-    """How many got their answer, which all did: who came after it from the cache, the others from the portal."""
-    told = outcomes(crowds)
-    assert set(told) <= {FOUND, replace(FOUND, source="cache")}
-    return len(told)
+    """Check that each caller got the answer, from the portal or the cache; return the number of callers."""
+    received = outcomes(crowds)
+    assert set(received) <= {FOUND, replace(FOUND, source="cache")}
+    return len(received)
 
 
 # -- one call ----------------------------------------------------------------------------------------------------------
 
 
-def test_two_hundred_who_want_one_unknown_pair_cost_one_call_and_get_one_answer(town: Town) -> None:
-    crowds = town.begin()
-    town.slow_portal(1.0)  # so that all come while it is asked
-    ask(crowds)
+def test_two_hundred_callers_of_one_uncached_pair_cost_one_call_and_get_one_answer(lease_scene: LeaseScene) -> None:
+    crowds = lease_scene.begin()
+    lease_scene.slow_portal(1.0)  # so that all callers begin during the call
+    start_look_ups(crowds)
     assert all_found(crowds) == PROCESSES * CALLERS
-    assert town.calls() == 1
+    assert lease_scene.calls() == 1
 
 
-def test_also_when_the_slot_lies_ten_seconds_ahead(town: Town) -> None:
-    crowds = town.begin()
-    town.next_slot_in_ten_seconds(crowds[0])
-    ask(crowds)
-    happens(lambda: town.held_for() > LEASE + 5)
-    assert town.calls() == 0
-    town.nearly_its_slot()
+def test_callers_cost_one_call_when_the_slot_is_ten_seconds_ahead(lease_scene: LeaseScene) -> None:
+    crowds = lease_scene.begin()
+    lease_scene.next_slot_in_ten_seconds(crowds[0])
+    start_look_ups(crowds)
+    happens(lambda: lease_scene.held_for() > LEASE + 5)
+    assert lease_scene.calls() == 0
+    lease_scene.advance_to_the_slot()
     assert all_found(crowds) == PROCESSES * CALLERS
-    assert town.calls() == 1
+    assert lease_scene.calls() == 1
 
 
-def test_what_is_stale_serves_all_but_the_one_who_asks(town: Town) -> None:
-    crowds = town.begin()
+def test_stale_answer_is_served_to_all_callers_but_the_lease_holder(lease_scene: LeaseScene) -> None:
+    crowds = lease_scene.begin()
     crowds[0].ask(Question(WANTED))
     assert crowds[0].outcomes() == [FOUND]
-    town.scene.probe.clock.advance(FRESH_POSITIVE * 1.2)
-    town.slow_portal(2.0)
-    ask(crowds[1:2], 1)
-    happens(lambda: town.calls() == 2)
-    ask(crowds[2:], 2)
-    told = outcomes(crowds[2:])
-    assert {outcome.chat_id for outcome in told} == {FOUND.chat_id}
-    # Who comes when it is answered has that; nobody waits for it.
-    assert "stale" in {outcome.source for outcome in told} <= {"stale", "cache"}
+    lease_scene.scene.probe.clock.advance(FRESH_POSITIVE * 1.2)
+    lease_scene.slow_portal(2.0)
+    start_look_ups(crowds[1:2], 1)
+    happens(lambda: lease_scene.calls() == 2)
+    start_look_ups(crowds[2:], 2)
+    received = outcomes(crowds[2:])
+    assert {outcome.chat_id for outcome in received} == {FOUND.chat_id}
+    # A caller after the reply gets it from the cache; none waits for it.
+    assert "stale" in {outcome.source for outcome in received} <= {"stale", "cache"}
     assert outcomes(crowds[1:2]) == [FOUND]
-    assert town.calls() == 2
+    assert lease_scene.calls() == 2
 
 
-def test_those_who_want_it_fresh_share_what_is_asked_for_after_they_came(town: Town) -> None:
-    crowds = town.begin()
-    town.slow_portal(1.0)
-    ask(crowds, 3, fresh=True)
+def test_fresh_look_ups_share_a_call_that_begins_after_them(lease_scene: LeaseScene) -> None:
+    crowds = lease_scene.begin()
+    lease_scene.slow_portal(1.0)
+    start_look_ups(crowds, 3, fresh=True)
     assert all_found(crowds) == PROCESSES * 3
-    # One for each second in which some came: who comes when a call has gone out waits for the next.
-    assert town.calls() < PROCESSES
+    # At most one call per second with callers: a caller that begins after a call was sent waits for the next one.
+    assert lease_scene.calls() < PROCESSES
 
 
-def test_on_a_day_when_answers_of_the_store_are_lost_the_portal_is_asked_once_too(town: Town) -> None:
-    crowds = town.begin(3, day=Day(answers_lost=True))
-    town.slow_portal(0.5)
-    ask(crowds, 4)
+def test_portal_is_called_once_while_replies_of_the_store_are_lost(lease_scene: LeaseScene) -> None:
+    crowds = lease_scene.begin(3, day=Day(answers_lost=True))
+    lease_scene.slow_portal(0.5)
+    start_look_ups(crowds, 4)
     assert all_found(crowds) == 12
-    assert town.calls() == 1
+    assert lease_scene.calls() == 1
 
 
-# -- whoever asks dies, or is refused ----------------------------------------------------------------------------------
+# -- the lease holder dies, or is refused ------------------------------------------------------------------------------
 
 
-def test_a_killed_holder_costs_his_lease_and_one_call_more(town: Town) -> None:
-    holder, *others = town.begin()
-    town.slow_portal(2.0)
-    ask([holder], 1)
-    happens(lambda: town.calls() == 1)
-    ask(others)
+def test_killed_lease_holder_costs_the_lease_time_and_one_more_call(lease_scene: LeaseScene) -> None:
+    holder, *others = lease_scene.begin()
+    lease_scene.slow_portal(2.0)
+    start_look_ups([holder], 1)
+    happens(lambda: lease_scene.calls() == 1)
+    start_look_ups(others)
     holder.stop()
-    town.scene.probe.tell("/faults", [])
-    town.scene.probe.clock.advance(LEASE + SKEW)
+    lease_scene.scene.probe.tell("/faults", [])
+    lease_scene.scene.probe.clock.advance(LEASE + SKEW)
     assert all_found(others) == (PROCESSES - 1) * CALLERS
-    assert town.calls() == 2
+    assert lease_scene.calls() == 2
 
 
-def test_a_holder_killed_while_his_slot_lies_ahead_is_followed_by_one_who_calls(town: Town) -> None:
-    holder, *others = town.begin(4)
-    town.next_slot_in_ten_seconds(others[0])
-    ask([holder], 1)
-    happens(lambda: town.held_for() > LEASE)
+def test_lease_holder_killed_before_its_slot_is_replaced_by_another_process(lease_scene: LeaseScene) -> None:
+    holder, *others = lease_scene.begin(4)
+    lease_scene.next_slot_in_ten_seconds(others[0])
+    start_look_ups([holder], 1)
+    happens(lambda: lease_scene.held_for() > LEASE)
     holder.stop()
-    ask(others, 4)
-    town.scene.probe.clock.advance(10 + LEASE + SKEW)
-    happens(lambda: town.held_for() > LEASE)  # one of them, whose slot is the next
-    town.nearly_its_slot()
+    start_look_ups(others, 4)
+    lease_scene.scene.probe.clock.advance(10 + LEASE + SKEW)
+    happens(lambda: lease_scene.held_for() > LEASE)  # one of them, which has the next slot
+    lease_scene.advance_to_the_slot()
     assert all_found(others) == 12
-    assert town.calls() == 1
+    assert lease_scene.calls() == 1
 
 
-def test_what_the_portal_refuses_to_one_it_refuses_to_all_who_waited(town: Town) -> None:
-    crowds = town.begin()
+def test_refusal_of_the_portal_is_shared_by_all_waiting_callers(lease_scene: LeaseScene) -> None:
+    crowds = lease_scene.begin()
     refusal = {"method": "im.chat.get", "error": "ACCESS_ERROR", "status": 403, "delay_ms": 1000}
-    town.scene.probe.tell("/faults", refusal)
-    ask(crowds[:1], 1)
-    happens(lambda: town.calls() == 1)
-    ask(crowds[1:], 2)
-    told = outcomes(crowds)
-    assert {outcome.problem for outcome in told} == {"chat-not-accessible"}
-    assert len(told) == 1 + (PROCESSES - 1) * 2
-    assert town.calls() < PROCESSES  # who came after the refusal asked anew
+    lease_scene.scene.probe.tell("/faults", refusal)
+    start_look_ups(crowds[:1], 1)
+    happens(lambda: lease_scene.calls() == 1)
+    start_look_ups(crowds[1:], 2)
+    received = outcomes(crowds)
+    assert {outcome.problem for outcome in received} == {"chat-not-accessible"}
+    assert len(received) == 1 + (PROCESSES - 1) * 2
+    assert lease_scene.calls() < PROCESSES  # callers after the refusal call again

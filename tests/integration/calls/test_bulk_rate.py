@@ -1,4 +1,4 @@
-"""Bulk work by eight processes inside a portal's pace, in real time; in full: `benchmarks/bulk/shared_pace.py`."""
+"""Bulk work of eight processes within a portal's rate, in real time; in full: `benchmarks/bulk/shared_pace.py`."""
 
 import os
 from pathlib import Path
@@ -19,14 +19,14 @@ pytestmark = [
 ]
 
 
-def test_alone_it_is_never_refused_and_no_pair_is_left_out(tmp_path: Path) -> None:
+def test_bulk_alone_is_never_refused_and_answers_all_pairs(tmp_path: Path) -> None:
     scenario = Scenario(PLAN, batches=100, pairs=5)
     outcome = run(scenario, URL, tmp_path)
     assert (outcome.answered, outcome.requests, outcome.refused) == (500, 100, 0)
-    assert outcome.seconds > scenario.paced_seconds - 0.5  # nor did it take more than its share
+    assert outcome.seconds > scenario.paced_seconds - 0.5  # and it exceeded the rate at no time
 
 
-def test_beside_a_stranger_who_takes_half_of_the_rate_it_is_hardly_ever_refused_and_all_are_answered(
+def test_bulk_beside_another_client_at_half_the_rate_is_refused_in_under_2_percent_and_answers_all_pairs(
     tmp_path: Path,
 ) -> None:
     outcome = run(Scenario(PLAN, batches=200, pairs=2, stranger=PLAN.rate / 2), URL, tmp_path)

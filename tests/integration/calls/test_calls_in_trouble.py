@@ -1,7 +1,7 @@
-"""Ten minutes with a portal in trouble: how often it is called, what callers hear, and that it ends by itself.
+"""Ten minutes with a failing portal: how often it is called, what callers receive, and that the service recovers.
 
-Every few seconds of the run's own clock a pair is looked up that nobody asked for before. What is expected follows from
-the constants of the modules that decide.
+Every 10 seconds of the clock of the tests, a pair without a cached answer is looked up. The expected counts follow from
+the constants of the modules under test.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from chat_lookup.calls.circuit_breaker import REMEMBERED_FOR
 from chat_lookup.calls.circuit_state import IN_A_ROW, LONGEST_PAUSE, pause
 from chat_lookup.calls.operating_budget import BUCKET
 from chat_lookup.portals import failures
-from chat_lookup.portals.failures import LONGEST_PAUSE as LONGEST_LOOK
+from chat_lookup.portals.failures import LONGEST_PAUSE as LONGEST_CHECK
 from tests.support.portals.unknown_portal import Stage
 from tests.support.reply_checks import counted, found, problem
 from tests.support.service import Reply, Service
@@ -24,20 +24,22 @@ TEN_MINUTES = 600.0
 STEP = 10.0
 A_DAY_AND_MORE = 27 * 3600.0
 
-# Whatever is due is late by a step, for want of somebody who asks.
+# A probe that is due waits up to one step for the next look-up.
 PROBES = len(list(takewhile(lambda at: at < TEN_MINUTES, accumulate(pause(probes) + STEP for probes in count()))))
-"""Of a circuit that opens at the beginning."""
+"""Probes of a circuit that opens at the start."""
 ROUNDS = ceil(TEN_MINUTES / (BUCKET + STEP))
-"""Of a method whose time is spent: the first refusal, and then one a minute."""
+"""Calls of a method without operating time: the first refusal, then one per minute."""
 
-LOOKS = len(list(takewhile(lambda at: at < TEN_MINUTES, accumulate(failures.pause(looks) + STEP for looks in count()))))
-"""At a portal that is closed at the beginning: each is one call of `profile`."""
+CHECKS = len(
+    list(takewhile(lambda at: at < TEN_MINUTES, accumulate(failures.pause(checks) + STEP for checks in count())))
+)
+"""Checks of a portal that is closed at the start: each is one call of `profile`."""
 
 LookUp = Callable[[str], Reply]
 
 
 def ten_minutes(service: Service, look_up: LookUp, numbers: Iterator[int]) -> list[Reply]:
-    """Look a fresh pair up every few seconds, and answer what was answered."""
+    """Look up a new pair every 10 seconds; return the replies."""
     replies, began = [], service.clock.now()
     for step in range(int(TEN_MINUTES / STEP)):
         service.clock.advance(max(0.0, began + step * STEP - service.clock.now()))
@@ -47,7 +49,7 @@ def ten_minutes(service: Service, look_up: LookUp, numbers: Iterator[int]) -> li
 
 
 def recovered(look_up: LookUp, numbers: Iterator[int]) -> bool:
-    """Whether the portal is asked for everything again: it says that it has no such chat."""
+    """Whether the portal is called again for each look-up: it replies that there is no such chat."""
     return all(look_up(f"DEAL|{next(numbers)}").status == 404 for _ in range(5))
 
 
@@ -62,24 +64,24 @@ def numbers() -> Iterator[int]:
 
 @pytest.fixture
 def look_up(service: Service) -> LookUp:
-    """By the portal that is reached by webhook."""
+    """Look-ups in the portal that is called by webhook."""
     return lambda entity_id: service.look_up("CRM", entity_id)
 
 
 @pytest.fixture
-def stranger_looked_up(stage: Stage) -> LookUp:
-    """By a portal that is installed by OAuth; what its installation called is forgotten."""
+def unknown_portal_looked_up(stage: Stage) -> LookUp:
+    """Look-ups in a portal that is installed by OAuth; the calls of its installation are not counted."""
     assert stage.contact().status == 200
     key = stage.key()
     stage.tell("/reset", {})
     return lambda entity_id: stage.look_up(key, entity_id=entity_id)
 
 
-# -- portals that shut everybody out ---------------------------------------------------------------------------------
+# -- portals that refuse every call -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("code", "status"), [("OVERLOAD_LIMIT", 503), ("PORTAL_DELETED", 500), ("ACCESS_DENIED", 403)])
-def test_a_portal_that_shuts_us_out_is_called_once_and_then_probed_ever_more_rarely(
+def test_blocked_portal_is_called_once_and_then_probed_at_growing_intervals(
     service: Service, look_up: LookUp, numbers: Iterator[int], code: str, status: int
 ) -> None:
     service.control("/faults", {"method": "*", "error": code, "status": status})
@@ -100,7 +102,7 @@ def test_a_portal_that_shuts_us_out_is_called_once_and_then_probed_ever_more_rar
     assert recovered(look_up, numbers)
 
 
-def test_a_portal_that_does_not_answer_is_probed_likewise(
+def test_silent_portal_is_probed_at_growing_intervals(
     service: Service, look_up: LookUp, numbers: Iterator[int]
 ) -> None:
     service.control("/faults", {"method": "*", "drop": True})
@@ -116,7 +118,7 @@ def test_a_portal_that_does_not_answer_is_probed_likewise(
     assert recovered(look_up, numbers)
 
 
-def test_callers_have_the_last_known_answer_meanwhile(service: Service) -> None:
+def test_stale_answer_is_served_while_the_portal_is_blocked(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
     service.clock.advance(A_DAY_AND_MORE)
     service.control("/faults", {"method": "*", "error": "OVERLOAD_LIMIT"})
@@ -130,7 +132,7 @@ def test_callers_have_the_last_known_answer_meanwhile(service: Service) -> None:
 # -- operating time ----------------------------------------------------------------------------------------------------
 
 
-def test_a_method_whose_time_is_spent_is_tried_once_a_minute_and_the_other_answers(
+def test_method_without_operating_time_is_tried_once_a_minute_and_the_other_method_answers(
     service: Service, look_up: LookUp, numbers: Iterator[int]
 ) -> None:
     service.control("/faults", {"method": "im.chat.get", "error": "OPERATION_TIME_LIMIT", "status": 429})
@@ -147,7 +149,7 @@ def test_a_method_whose_time_is_spent_is_tried_once_a_minute_and_the_other_answe
     assert len(service.calls("imbot.chat.get")) == len(replies)
 
 
-def test_where_both_methods_are_spent_callers_are_told_until_when(
+def test_callers_get_portal_busy_while_both_methods_have_no_operating_time(
     service: Service, look_up: LookUp, numbers: Iterator[int]
 ) -> None:
     spent = {"error": "OPERATION_TIME_LIMIT", "status": 429}
@@ -169,52 +171,52 @@ def test_where_both_methods_are_spent_callers_are_told_until_when(
 # -- tokens and addresses ----------------------------------------------------------------------------------------------
 
 
-def test_tokens_that_expired_cost_one_refusal_and_one_refresh(
-    stage: Stage, stranger_looked_up: LookUp, numbers: Iterator[int]
+def test_expired_tokens_cost_one_refused_call_and_one_refresh(
+    stage: Stage, unknown_portal_looked_up: LookUp, numbers: Iterator[int]
 ) -> None:
     stage.tell("/expire_tokens", {})
 
-    replies = ten_minutes(stage.service, stranger_looked_up, numbers)
+    replies = ten_minutes(stage.service, unknown_portal_looked_up, numbers)
 
     assert statuses(replies) == {404}
     assert Counter(stage.calls()) == {"im.chat.get": len(replies) + 1, "oauth/token": 1}
 
 
-def test_a_portal_that_refuses_every_token_costs_one_refresh_in_ten_minutes(
-    stage: Stage, stranger_looked_up: LookUp, numbers: Iterator[int]
+def test_portal_that_refuses_every_token_costs_one_refresh_in_ten_minutes(
+    stage: Stage, unknown_portal_looked_up: LookUp, numbers: Iterator[int]
 ) -> None:
     refused = {"error": "expired_token", "status": 401}
     stage.tell("/faults", [{"method": method, **refused} for method in ("im.chat.get", "profile")])
 
-    replies = ten_minutes(stage.service, stranger_looked_up, numbers)
+    replies = ten_minutes(stage.service, unknown_portal_looked_up, numbers)
 
-    # The call, again with a new pair, and the second sign.
-    assert Counter(stage.calls()) == {"im.chat.get": 2, "oauth/token": 1, "profile": 1 + LOOKS}
+    # The call, its repetition with a new pair, and the second sign.
+    assert Counter(stage.calls()) == {"im.chat.get": 2, "oauth/token": 1, "profile": 1 + CHECKS}
     for reply in replies:
         problem(reply, 503, "portal-reauthorise")
 
     stage.tell("/faults", [])
-    stage.service.clock.advance(LONGEST_LOOK)
-    assert recovered(stranger_looked_up, numbers)
+    stage.service.clock.advance(LONGEST_CHECK)
+    assert recovered(unknown_portal_looked_up, numbers)
 
 
-def test_a_renamed_portal_costs_one_redirect_and_one_refresh(
-    stage: Stage, stranger_looked_up: LookUp, numbers: Iterator[int]
+def test_renamed_portal_costs_one_redirect_and_one_refresh(
+    stage: Stage, unknown_portal_looked_up: LookUp, numbers: Iterator[int]
 ) -> None:
     stage.tell("/rename", {"host": "localhost"})
 
-    replies = ten_minutes(stage.service, stranger_looked_up, numbers)
+    replies = ten_minutes(stage.service, unknown_portal_looked_up, numbers)
 
     assert statuses(replies) == {404}
     assert Counter(stage.calls()) == {"im.chat.get": len(replies) + 1, "oauth/token": 1}
 
 
-def test_a_redirect_to_another_page_is_an_outage_and_closes_nothing(
-    stage: Stage, stranger_looked_up: LookUp, numbers: Iterator[int]
+def test_redirect_to_another_page_is_an_outage_and_does_not_close_the_portal(
+    stage: Stage, unknown_portal_looked_up: LookUp, numbers: Iterator[int]
 ) -> None:
     stage.answers("im.chat.get", status=302, body="", headers={"Location": "https://acme.example/rest/"})
 
-    replies = ten_minutes(stage.service, stranger_looked_up, numbers)
+    replies = ten_minutes(stage.service, unknown_portal_looked_up, numbers)
 
     assert Counter(stage.calls()) == {"im.chat.get": IN_A_ROW + PROBES}
     for reply in replies:
@@ -223,17 +225,17 @@ def test_a_redirect_to_another_page_is_an_outage_and_closes_nothing(
 
     stage.tell("/faults", [])
     stage.service.clock.advance(LONGEST_PAUSE)
-    assert recovered(stranger_looked_up, numbers)
+    assert recovered(unknown_portal_looked_up, numbers)
 
 
-def test_a_webhooks_portal_that_moved_is_looked_at_ever_more_rarely_and_waits_for_its_new_url(
+def test_renamed_webhook_portal_is_checked_at_growing_intervals_until_it_gets_a_new_url(
     service: Service, look_up: LookUp, numbers: Iterator[int]
 ) -> None:
     service.control("/rename", {"host": "localhost"})
 
     replies = ten_minutes(service, look_up, numbers)
 
-    # The call and the second sign, then the looks.
-    assert len(service.calls()) == 2 + LOOKS
+    # The call and the second sign, then the checks.
+    assert len(service.calls()) == 2 + CHECKS
     for reply in replies[1:]:
         assert "portal.add_webhook" in problem(reply, 502, "portal-misconfigured")["detail"]

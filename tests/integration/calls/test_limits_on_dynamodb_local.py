@@ -1,4 +1,4 @@
-"""What many learn of a portal's limits in the same moment, on the engine whose conditional writes are atomic."""
+"""Concurrent updates of a portal's limits, on the engine whose conditional writes are atomic."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,7 +21,7 @@ CROWD = 16
 PACE = Pace(rate=2, burst=50)
 
 
-def test_refused_all_at_once_they_halve_the_pace_once(real_tables: Tables) -> None:
+def test_concurrent_refusals_halve_the_rate_once(real_tables: Tables) -> None:
     clock = OthersGoOn()
     crowd = [Limiter(real_tables.client(), real_tables.cache, clock) for _ in range(CROWD)]
     deadline = Deadline.after(30, clock)
@@ -33,7 +33,7 @@ def test_refused_all_at_once_they_halve_the_pace_once(real_tables: Tables) -> No
     assert waited == pytest.approx([4, 5, 6], abs=0.01)
 
 
-def test_calls_that_fail_in_the_same_moment_all_count(real_tables: Tables) -> None:
+def test_concurrent_failures_are_all_counted_by_the_circuit_breaker(real_tables: Tables) -> None:
     silent = BitrixError("TIMEOUT", method="im.chat.get")
     for round_number in range(20):
         member_id = f"{MEMBER_ID}-{round_number}"
@@ -45,12 +45,12 @@ def test_calls_that_fail_in_the_same_moment_all_count(real_tables: Tables) -> No
             Circuit(real_tables.client(), real_tables.cache, SystemClock()).check(member_id)
 
 
-def test_a_stopped_method_is_tried_by_one_of_them(real_tables: Tables) -> None:
+def test_stopped_method_is_tried_by_one_process(real_tables: Tables) -> None:
     clock = OthersGoOn()
     crowd = [Operating(real_tables.client(), real_tables.cache, clock) for _ in range(CROWD)]
     until = crowd[0].stop(MEMBER_ID, "im.chat.get")
     clock.advance(until - clock.now() + 0.1)
     with ThreadPoolExecutor(CROWD) as threads:
-        told = list(threads.map(lambda each: each.stopped_until(MEMBER_ID, "im.chat.get"), crowd))
-    assert told.count(None) == 1
-    assert all(moment is None or moment > clock.now() for moment in told)
+        stopped = list(threads.map(lambda each: each.stopped_until(MEMBER_ID, "im.chat.get"), crowd))
+    assert stopped.count(None) == 1
+    assert all(moment is None or moment > clock.now() for moment in stopped)

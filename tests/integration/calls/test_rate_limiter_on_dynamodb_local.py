@@ -1,6 +1,6 @@
-"""The pace under real concurrency: several processes on the real engine, whose conditional writes are atomic.
+"""The rate limiter under real concurrency: several processes on the real engine, whose conditional writes are atomic.
 
-moto's are not, so what these tests claim cannot be claimed on it.
+moto's are not, so on it these tests would prove nothing.
 """
 
 import os
@@ -32,7 +32,7 @@ CALLS: Final = 25
 PACE: Final = Pace(rate=20.0, burst=40)
 USABLE: Final = round(PACE.reach(Share.INTERACTIVE) * PACE.rate) + 1
 JITTER: Final = 0.002
-"""Seconds: slots are kept to the microsecond and reckoned in floating point."""
+"""Seconds: slots are stored to the microsecond and computed in floating point."""
 
 RESERVE: Final = """
 import sys
@@ -50,7 +50,7 @@ class Noting(SystemClock):
         return self.read
 
     def sleep(self, seconds):
-        # Seconds from the reading that they were reckoned from: the slot itself, however busy the machine.
+        # Seconds from the clock reading of the computation: the slot itself, independent of the load of the machine.
         self.slot, self.ahead = self.read + seconds, max(0.0, seconds)
         super().sleep(seconds)
 
@@ -66,8 +66,8 @@ for _ in range(int(calls)):
         continue
     print(repr(clock.slot), repr(clock.ahead), flush=True)
 """
-"""One process: when it is told to begin, it reserves as fast as it can and tells its slots; whoever has a slot is taken
-to call exactly then."""
+"""One process: after a line on stdin it reserves slots as fast as it can and prints them; a call is assumed to happen
+exactly at its slot."""
 
 ENVIRONMENT: Final = {
     "PATH": os.environ["PATH"],
@@ -103,7 +103,7 @@ def table() -> Iterator[str]:
 
 
 def slots_of(table: str, shares: list[str]) -> list[list[tuple[float, float]]]:
-    """The slots that each of several concurrent processes got, with how long each lay ahead; a process per share."""
+    """Start one process per share; return the slots of each, with the seconds that each slot was ahead."""
     facts = [URL, table, "portal", str(CALLS), str(PACE.rate), str(PACE.burst)]
     running = [
         subprocess.Popen(
@@ -118,40 +118,40 @@ def slots_of(table: str, shares: list[str]) -> list[list[tuple[float, float]]]:
     for process in running:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    for process in running:  # all stand, so they begin together
+    for process in running:  # all are ready, so they begin together
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    told = [process.communicate(timeout=90)[0] for process in running]
+    printed = [process.communicate(timeout=90)[0] for process in running]
     assert [process.returncode for process in running] == [0] * len(running)
-    return [[(float(slot), float(ahead)) for slot, ahead in map(str.split, text.splitlines())] for text in told]
+    return [[(float(slot), float(ahead)) for slot, ahead in map(str.split, text.splitlines())] for text in printed]
 
 
 def most_at_once(slots: list[float], seconds: float) -> int:
-    """The most slots that lie within any span of so many seconds."""
+    """Return the largest number of slots within any span of this many seconds."""
     slots = sorted(slots)
     return max(sum(1 for slot in slots[first:] if slot <= slots[first] + seconds) for first in range(len(slots)))
 
 
-def test_eight_processes_at_once_keep_one_pace_and_lose_no_slot(table: str) -> None:
-    told = [each for one in slots_of(table, ["interactive"] * PROCESSES) for each in one]
-    slots = sorted(slot for slot, _ in told)
-    assert len(slots) == PROCESSES * CALLS  # nobody was refused: all had a minute
+def test_eight_concurrent_processes_keep_one_rate_and_lose_no_slot(table: str) -> None:
+    granted = [each for one in slots_of(table, ["interactive"] * PROCESSES) for each in one]
+    slots = sorted(slot for slot, _ in granted)
+    assert len(slots) == PROCESSES * CALLS  # no call was refused: each had a minute
     for seconds in (0.0, 0.5, 1.0, 3.0):
         assert most_at_once(slots, seconds) <= USABLE + PACE.rate * (seconds + JITTER) + 1
-    # Those that had to be waited for are an interval apart: a lost update would have given one of them twice.
-    paced = sorted(slot for slot, ahead in told if ahead > 0)
+    # Slots with a wait are an interval apart: a lost update would have granted one of them twice.
+    paced = sorted(slot for slot, ahead in granted if ahead > 0)
     assert len(paced) > len(slots) / 2
     assert min(later - sooner for sooner, later in pairwise(paced)) > PACE.interval - JITTER
-    # And none was wasted: together they took as long as the pace asks for, not longer.
+    # And none was lost: all together took as long as the rate requires, not longer.
     assert slots[-1] - slots[0] == pytest.approx((len(slots) - USABLE) * PACE.interval, abs=1.0)
 
 
-def test_bulk_never_keeps_those_who_wait_from_their_share(table: str) -> None:
+def test_bulk_does_not_take_the_share_of_interactive_calls(table: str) -> None:
     *bulk, interactive = slots_of(table, ["bulk"] * (PROCESSES - 1) + ["interactive"])
     assert len(interactive) == CALLS
     slots = [slot for one in (*bulk, interactive) for slot, _ in one]
     assert most_at_once(slots, 1.0) <= USABLE + PACE.rate * (1.0 + JITTER) + 1
-    # Bulk reserves no more than a second ahead, so whoever comes is behind that much and what he reserved himself.
+    # Bulk reserves at most a second ahead, so an interactive call waits for that second and its own former slots.
     assert all(ahead <= 1 + number * PACE.interval for number, (_, ahead) in enumerate(interactive, start=1))
     assert all(ahead <= 1 + JITTER for one in bulk for _, ahead in one)

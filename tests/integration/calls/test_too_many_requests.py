@@ -1,6 +1,6 @@
-"""A portal that says "too many", or "not now", in whatever form: it is left alone, and all callers get its own time.
+"""A portal that replies "too many requests" or "not now" in any form: it is not called, and callers get its own time.
 
-Each form comes with each way to write `Retry-After`, through each door of the service.
+Each form is tested with each notation of `Retry-After`, through each entry point of the service.
 """
 
 import json
@@ -29,14 +29,14 @@ TOO_MANY: Final[dict[str, dict[str, object]]] = {
     "QUERY_LIMIT_EXCEEDED under 429": {"status": 429, "error": "QUERY_LIMIT_EXCEEDED"},
     "QUERY_LIMIT_EXCEEDED under 503": {"status": 503, "error": "QUERY_LIMIT_EXCEEDED"},
 }
-"""429 `portal-busy` for the caller, with or without a time that the portal names."""
+"""429 `portal-busy` for the caller, with or without a `Retry-After` of the portal."""
 NOT_NOW: Final[dict[str, dict[str, object]]] = {
     "503 with a page": {"status": 503, "body": PAGE},
     "503 with nothing": {"status": 503, "body": ""},
     "503 with a code that no document has": {"status": 503, "error": "MAINTENANCE"},
     "502 with a page": {"status": 502, "body": PAGE},
 }
-"""503 `portal-unavailable`; the portal is left alone where it names a time."""
+"""503 `portal-unavailable`; the portal is not called until its `Retry-After`, if it sends one."""
 FORMS: Final = TOO_MANY | NOT_NOW
 NAMED: Final = 30
 NEAR: Final = 10
@@ -44,7 +44,7 @@ NEAR: Final = 10
 
 
 def date(seconds: float) -> str:
-    """So many seconds from now by the portal's host, which sends the time of this machine as its `Date`."""
+    """Return the date this many seconds from now; the portal's host sends the time of this machine as its `Date`."""
     return formatdate(time.time() + seconds, usegmt=True)
 
 
@@ -56,7 +56,7 @@ WRITTEN: Final[dict[str, tuple[Callable[[], str], float]]] = {
     "a date in a year": (lambda: date(365 * 86400), LONGEST_RETRY_AFTER),
 }
 UNREADABLE: Final = ["-30", "soon", "Wed, 99 Nov 2026 25:61:61 GMT", ""]
-"""As good as no header."""
+"""Treated as no header."""
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def _begun(running_service: Service) -> Service:
 
 @pytest.fixture
 def portal(_begun: Service) -> Service:
-    """The service as a process that has served before, and that remembers no pause of a test before."""
+    """The service in a warm process, after the pauses of former tests have expired."""
     _begun.clock.advance(LONGEST_RETRY_AFTER + 1)
     heal(_begun)
     return _begun
@@ -86,7 +86,7 @@ def near(seconds: float, named: float) -> bool:
     return named - NEAR <= seconds <= named + NEAR
 
 
-# -- the doors ---------------------------------------------------------------------------------------------------------
+# -- the entry points --------------------------------------------------------------------------------------------------
 
 
 def by_look_up(service: Service, deal: int) -> float:
@@ -134,21 +134,21 @@ def _least(results: list[Any]) -> float:
     return float(min(each["retry_after"] for each in problems))
 
 
-DOORS: Final = {
+ENTRY_POINTS: Final = {
     "look-up": by_look_up,
     "batch": by_batch,
     "direct": by_direct,
     "direct, many": by_direct_batch,
     "/rest": by_rest,
 }
-Door = Callable[[Service, int], float]
+EntryPoint = Callable[[Service, int], float]
 
 
 # -- what callers get --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_portals_own_time_reaches_the_caller_and_the_next_one_and_the_portal_is_called_once(
+def test_retry_after_of_the_portal_is_returned_to_both_callers_and_the_portal_is_called_once(
     portal: Service, numbers: Iterator[int], form: str
 ) -> None:
     before = len(portal.calls())
@@ -167,29 +167,29 @@ def test_the_portals_own_time_reaches_the_caller_and_the_next_one_and_the_portal
     assert [portal.look_up("CRM", f"DEAL|{next(numbers)}").status for _ in range(3)] == [404] * 3
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize("form", ["429 with a page", "503 with a page", "QUERY_LIMIT_EXCEEDED under 503"])
-def test_through_each_door_the_first_and_the_second_caller_get_it(
-    portal: Service, numbers: Iterator[int], door: str, form: str
+def test_retry_after_is_returned_twice_by_each_entry_point(
+    portal: Service, numbers: Iterator[int], entry_point: str, form: str
 ) -> None:
-    """Two minutes, which no function waits for."""
+    """Two minutes: no function waits that long."""
     value, named = WRITTEN["two minutes"]
     before = len(portal.calls())
     faulty(portal, FORMS[form], value())
-    told = [DOORS[door](portal, next(numbers)) for _ in range(2)]
-    assert all(near(seconds, named) for seconds in told), told
+    retry_afters = [ENTRY_POINTS[entry_point](portal, next(numbers)) for _ in range(2)]
+    assert all(near(seconds, named) for seconds in retry_afters), retry_afters
     assert len(portal.calls()) - before == 1
 
 
 @pytest.mark.parametrize("form", ["429 with a page", "503 with a page"])
 @pytest.mark.parametrize("written", WRITTEN)
-def test_it_counts_however_it_is_written_and_for_ten_minutes_at_most(
+def test_retry_after_counts_in_each_notation_and_for_ten_minutes_at_most(
     portal: Service, numbers: Iterator[int], form: str, written: str
 ) -> None:
     value, named = WRITTEN[written]
     faulty(portal, FORMS[form], value())
-    told = [by_look_up(portal, next(numbers)) for _ in range(2)]
-    assert all(near(seconds, named) for seconds in told), told
+    retry_afters = [by_look_up(portal, next(numbers)) for _ in range(2)]
+    assert all(near(seconds, named) for seconds in retry_afters), retry_afters
     portal.control("/faults", [])
     portal.clock.advance(LONGEST_RETRY_AFTER + 1)
     assert portal.look_up("CRM", f"DEAL|{next(numbers)}").status == 404
@@ -197,23 +197,22 @@ def test_it_counts_however_it_is_written_and_for_ten_minutes_at_most(
 
 @pytest.mark.parametrize("value", UNREADABLE)
 @pytest.mark.parametrize("form", ["429 with a page", "503 with a page"])
-def test_what_cannot_be_read_counts_as_nothing(portal: Service, numbers: Iterator[int], form: str, value: str) -> None:
+def test_unreadable_retry_after_counts_as_none(portal: Service, numbers: Iterator[int], form: str, value: str) -> None:
     faulty(portal, FORMS[form], value)
-    told = by_look_up(portal, next(numbers))
-    assert told <= 60
+    assert by_look_up(portal, next(numbers)) <= 60
     portal.control("/faults", [])
     portal.clock.advance(60)
     assert portal.look_up("CRM", f"DEAL|{next(numbers)}").status == 404
 
 
-def test_a_short_pause_is_waited_for_and_answered(portal: Service, numbers: Iterator[int]) -> None:
+def test_look_up_waits_for_a_retry_after_of_one_second(portal: Service, numbers: Iterator[int]) -> None:
     before = len(portal.calls())
     faulty(portal, FORMS["503 with a page"], "1", times=1)
     assert portal.look_up("CRM", f"DEAL|{next(numbers)}").status == 404
     assert len(portal.calls()) - before == 2
 
 
-def test_a_last_known_answer_serves_meanwhile(portal: Service) -> None:
+def test_stale_answer_is_served_during_the_pause(portal: Service) -> None:
     assert portal.look_up("CRM", "DEAL|1663").json["chat_id"] == 1437
     portal.clock.advance(27 * 3600)
     faulty(portal, FORMS["429 with a page"], str(NAMED))
@@ -224,7 +223,7 @@ def test_a_last_known_answer_serves_meanwhile(portal: Service) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_authorisation_server_that_names_a_time_is_left_alone_until_then(stage: Stage, form: str) -> None:
+def test_authorisation_server_is_not_called_before_its_retry_after(stage: Stage, form: str) -> None:
     assert stage.contact().status == 200
     key = stage.key()
     stage.tell("/reset", {})

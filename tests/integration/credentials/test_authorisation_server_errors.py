@@ -1,4 +1,4 @@
-"""Every error of the authorisation server, as callers, the record, the log and the metrics hear it."""
+"""Every error of the authorisation server: the answer to the caller, the record, the log and the metrics."""
 
 import pytest
 
@@ -23,9 +23,9 @@ STATES = {
     "retry": "active",
     "uninstalled": "uninstalled",
 }
-"""What becomes of the portal, by the error's class: a dead grant, an unpaid plan and an outage are three states."""
+"""The state of the portal by class of error: a dead grant, an unpaid plan and an outage are three states."""
 ENDS_BY_ITSELF = {"config": FIRST_LOOK, "portal": FIRST_LOOK, "reauthorise": FIRST_LOOK, "retry": OUTAGE_PAUSE}
-"""Seconds after which a state is not believed any more without asking again."""
+"""Seconds after which a state expires and the portal is called again."""
 
 NAMELESS: dict[str, tuple[dict[str, object], str, str]] = {
     "a cut connection": ({"drop": True}, "TRANSPORT", "retry"),
@@ -40,7 +40,7 @@ NAMELESS: dict[str, tuple[dict[str, object], str, str]] = {
     "503": ({"status": 503}, "HTTP_5XX", "retry"),
     "a new code": ({"status": 400, "error": "BRAND_NEW"}, "OTHER", "retry"),
 }
-"""What has no code of the documents'; silence has a test of its own with the client."""
+"""Replies without a documented code; silence is tested with the client."""
 
 OURS = {"HTTP_4XX", "HTTP_5XX", "NOT_JSON"}
 CODED = [(row, status) for row in ROWS if row.where is Where.AUTH_SERVER and row.code not in OURS
@@ -66,7 +66,7 @@ def requests_for_tokens(stage: Stage) -> int:
 @pytest.mark.parametrize(
     ("row", "status"), CODED, ids=lambda case: case.code if isinstance(case, ErrorRow) else str(case)
 )
-def test_each_code_leads_to_its_state_and_its_answer(stage: Stage, key: str, row: ErrorRow, status: int) -> None:
+def test_each_code_sets_its_state_and_gives_its_answer(stage: Stage, key: str, row: ErrorRow, status: int) -> None:
     error_class, code = row.error_class.value, row.code.swapcase()
     stage.answers("oauth/token", error=code, status=status)
 
@@ -77,11 +77,11 @@ def test_each_code_leads_to_its_state_and_its_answer(stage: Stage, key: str, row
     assert (line["portal_error"], line["portal_status"]) == (code, status)
     assert counted(stage.service, "PortalErrors", code=row.code) == 1
     assert stage.state == STATES[error_class]
-    settles(stage, key, error_class)
+    assert_settled(stage, key, error_class)
 
 
 @pytest.mark.parametrize(("fault", "counted_as", "error_class"), NAMELESS.values(), ids=NAMELESS)
-def test_what_has_no_known_code_is_told_by_what_happened(
+def test_error_without_a_known_code_is_reported_by_its_kind(
     stage: Stage, key: str, fault: dict[str, object], counted_as: str, error_class: str
 ) -> None:
     stage.answers("oauth/token", **fault)
@@ -90,16 +90,16 @@ def test_what_has_no_known_code_is_told_by_what_happened(
 
     assert counted(stage.service, "PortalErrors", code=counted_as) == 1
     assert stage.state == STATES[error_class]
-    settles(stage, key, error_class)
+    assert_settled(stage, key, error_class)
 
 
-def settles(stage: Stage, key: str, error_class: str) -> None:
-    """Nobody asks again at once, not even another process; and what ends by itself has ended when its time is over."""
-    asked = requests_for_tokens(stage)
+def assert_settled(stage: Stage, key: str, error_class: str) -> None:
+    """Check that no process calls the server again at once, and that a state with an end recovers after its time."""
+    before = requests_for_tokens(stage)
     stage.service.cold_start()
     if error_class != "retry":
         problem(stage.look_up(key), *WHAT_THE_CALLER_GETS[error_class])
-    assert requests_for_tokens(stage) == asked
+    assert requests_for_tokens(stage) == before
     stage.tell("/faults", [])
     if error_class in ENDS_BY_ITSELF:
         stage.service.clock.advance(ENDS_BY_ITSELF[error_class] + 1)
@@ -108,11 +108,11 @@ def settles(stage: Stage, key: str, error_class: str) -> None:
         assert stage.state == "active"
 
 
-def test_no_row_is_left_out() -> None:
+def test_every_row_of_the_authorisation_server_is_tested() -> None:
     assert {row.code for row in ROWS if row.where is Where.AUTH_SERVER} == {row.code for row, _ in CODED} | OURS
 
 
-def test_an_outage_is_not_asked_again_at_once_and_passes_without_a_trace(stage: Stage, key: str) -> None:
+def test_outage_pauses_refreshes_and_leaves_the_grant_unchanged(stage: Stage, key: str) -> None:
     stage.answers("oauth/token", status=503)
     before = stage.record()
     for _ in range(2):
@@ -125,16 +125,14 @@ def test_an_outage_is_not_asked_again_at_once_and_passes_without_a_trace(stage: 
     assert (stage.record() or {})["secret_arn"] == before["secret_arn"]
 
 
-def test_a_token_that_expires_costs_one_refresh_and_nothing_else(stage: Stage, key: str) -> None:
+def test_expired_token_costs_one_refresh(stage: Stage, key: str) -> None:
     assert found(stage.look_up(key))["chat_id"] == 1437
     assert stage.calls() == ["im.chat.get", "oauth/token", "im.chat.get"]
     assert counted(stage.service, "TokenRefreshes", outcome="refreshed") == 1
     assert stage.state == "active"
 
 
-def test_a_grant_that_is_dead_is_said_to_be_healed_by_an_administrator_and_is_asked_for_once(
-    stage: Stage, key: str
-) -> None:
+def test_dead_grant_is_refreshed_once_and_the_answer_refers_to_the_administrator(stage: Stage, key: str) -> None:
     stage.tell("/expire_tokens", {"refresh": True})
     body = problem(looked_up(stage, key, "reauthorise"), 503, "portal-reauthorise")
     assert "administrator" in body["detail"]
@@ -144,9 +142,7 @@ def test_a_grant_that_is_dead_is_said_to_be_healed_by_an_administrator_and_is_as
     assert requests_for_tokens(stage) == 1
 
 
-def test_a_pair_that_is_lost_on_its_way_to_us_costs_the_grant_and_is_not_asked_for_in_a_loop(
-    stage: Stage, key: str
-) -> None:
+def test_pair_lost_in_transit_costs_the_grant_and_is_not_requested_in_a_loop(stage: Stage, key: str) -> None:
     stage.answers("oauth/token", truncate=5, times=1)
     problem(stage.look_up(key), 503, "portal-unavailable")
     stage.service.clock.advance(OUTAGE_PAUSE)

@@ -1,4 +1,4 @@
-"""Answers of the authorisation server that lack a field, after it has spent the token: what came is kept."""
+"""Replies of the authorisation server that lack a field, after it used up the token: the received fields are stored."""
 
 import pytest
 
@@ -28,7 +28,7 @@ MINOR: dict[str, dict[str, object]] = {
         ("member_id", "expires_in", "expires", "client_endpoint", "server_endpoint", "scope", "status", "user_id")
     ),
 }
-"""What is changed in the answer; null: the field is missing."""
+"""Changes to the reply; null: the field is missing."""
 
 AN_HOUR = 3600.0
 
@@ -45,9 +45,7 @@ def key(stage: Stage) -> str:
 
 
 @pytest.mark.parametrize("changes", MINOR.values(), ids=MINOR)
-def test_a_pair_that_lacks_a_minor_field_serves_and_is_renewed_like_any_other(
-    stage: Stage, key: str, changes: dict[str, object]
-) -> None:
+def test_pair_without_an_optional_field_is_used_and_renewed(stage: Stage, key: str, changes: dict[str, object]) -> None:
     stage.answers("oauth/token", fields=changes, times=1)
     assert found(stage.look_up(key, fresh="true"))["chat_id"] == 1437
     stage.service.clock.advance(AN_HOUR)
@@ -58,7 +56,7 @@ def test_a_pair_that_lacks_a_minor_field_serves_and_is_renewed_like_any_other(
     assert stage.calls().count("oauth/token") == 2
 
 
-def test_a_pair_without_a_refresh_token_serves_for_its_hour(stage: Stage, key: str) -> None:
+def test_pair_without_refresh_token_is_used_until_it_expires(stage: Stage, key: str) -> None:
     stage.answers("oauth/token", fields={"refresh_token": None}, times=1)
     assert found(stage.look_up(key, fresh="true"))["chat_id"] == 1437
     stage.service.cold_start()
@@ -66,7 +64,7 @@ def test_a_pair_without_a_refresh_token_serves_for_its_hour(stage: Stage, key: s
     assert stage.calls().count("oauth/token") == 1
 
 
-def test_a_pair_without_an_access_token_is_renewed_with_the_refresh_token_that_came(stage: Stage, key: str) -> None:
+def test_pair_without_access_token_is_renewed_with_its_refresh_token(stage: Stage, key: str) -> None:
     stage.answers("oauth/token", fields={"access_token": None}, times=1)
     problem(stage.look_up(key, fresh="true"), 503, "portal-unavailable")
     stage.service.clock.advance(OUTAGE_PAUSE)
@@ -75,7 +73,7 @@ def test_a_pair_without_an_access_token_is_renewed_with_the_refresh_token_that_c
     assert stage.calls().count("oauth/token") == 2
 
 
-def test_a_pair_of_another_portal_is_neither_kept_nor_used(stage: Stage, key: str) -> None:
+def test_pair_of_another_portal_is_neither_stored_nor_used(stage: Stage, key: str) -> None:
     stage.answers("oauth/token", fields={"member_id": "0" * 32}, times=1)
     problem(stage.look_up(key, fresh="true"), 503, "portal-unavailable")
     assert counted(stage.service, "TokenRefreshes", outcome="lost") == 1

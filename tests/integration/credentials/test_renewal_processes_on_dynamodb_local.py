@@ -1,4 +1,4 @@
-"""One refresh at a time over sixteen processes, on the real engine: whoever dies, and however bad AWS's day is."""
+"""One refresh at a time over sixteen processes on the real engine, though lock holders die and AWS fails."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -54,7 +54,7 @@ def scene(place: Place, real_tables: Tables, embedded_aws: EmbeddedAws, tmp_path
 
 
 @any_day
-def test_sixteen_processes_with_one_expired_token_refresh_it_once_and_none_fails(scene: Scene, day: Day) -> None:
+def test_sixteen_processes_refresh_one_expired_token_once_and_none_fails(scene: Scene, day: Day) -> None:
     crowd = scene.begin(day=day)
     scene.slow_server()
     scene.an_hour_passes()
@@ -63,7 +63,7 @@ def test_sixteen_processes_with_one_expired_token_refresh_it_once_and_none_fails
     assert scene.still_connected(crowd[0])
 
 
-def test_a_token_that_the_portal_refuses_before_its_time_is_refreshed_once_too(scene: Scene) -> None:
+def test_token_refused_before_its_expiry_is_refreshed_once(scene: Scene) -> None:
     crowd = scene.begin()
     scene.slow_server()
     scene.probe.tell("/expire_tokens", {})
@@ -71,7 +71,7 @@ def test_a_token_that_the_portal_refuses_before_its_time_is_refreshed_once_too(s
     assert scene.refreshes == 1
 
 
-def test_no_process_prints_a_token_that_it_had_or_got(scene: Scene) -> None:
+def test_no_process_logs_an_old_or_new_token(scene: Scene) -> None:
     crowd = scene.begin(3)
     scene.an_hour_passes()
     assert together(crowd) == all_found(3)
@@ -85,12 +85,12 @@ def test_no_process_prints_a_token_that_it_had_or_got(scene: Scene) -> None:
         assert pair["refresh_token"] not in printed
 
 
-# -- whoever holds the lock dies ---------------------------------------------------------------------------------------
+# -- the lock holder dies ----------------------------------------------------------------------------------------------
 
 
 @any_day
 @pytest.mark.parametrize("death", ["before the refresh", "before the switch"])
-def test_a_death_with_the_lock_in_hand_costs_no_more_than_the_lease(scene: Scene, day: Day, death: str) -> None:
+def test_death_of_the_lock_holder_costs_no_more_than_the_lease(scene: Scene, day: Day, death: str) -> None:
     left = outlived(scene, scene.begin(day=day, death=death))
     assert set(together(left)) < set(all_found())
     assert scene.refreshes == 1
@@ -98,7 +98,7 @@ def test_a_death_with_the_lock_in_hand_costs_no_more_than_the_lease(scene: Scene
 
 
 def outlived(scene: Scene, crowd: Sequence[Process]) -> list[Process]:
-    """Lets one die while it holds the lock: the others wait to their deadline. Returns those, past the lease."""
+    """Let the lock holder die; the others wait until their deadline. Return these, after the lease has expired."""
     scene.an_hour_passes()
     left = all_but_one(crowd)
     scene.probe.clock.advance(DIRECT)
@@ -108,7 +108,7 @@ def outlived(scene: Scene, crowd: Sequence[Process]) -> list[Process]:
 
 
 @any_day
-def test_a_death_after_the_switch_costs_nothing(scene: Scene, day: Day) -> None:
+def test_death_after_the_switch_costs_nothing(scene: Scene, day: Day) -> None:
     crowd = scene.begin(day=day, death="after the switch")
     scene.an_hour_passes()
     outcomes = together(crowd)
@@ -119,18 +119,20 @@ def test_a_death_after_the_switch_costs_nothing(scene: Scene, day: Day) -> None:
 
 
 @any_day
-def test_a_death_between_refresh_and_save_costs_the_grant_and_nobody_asks_in_a_loop(scene: Scene, day: Day) -> None:
+def test_death_between_refresh_and_save_costs_the_grant_and_no_process_refreshes_in_a_loop(
+    scene: Scene, day: Day
+) -> None:
     left = outlived(scene, scene.begin(day=day, death="before the save"))
     for number, process in enumerate(left):
         process.ask(f"DEAL|{number}")
     happens(lambda: scene.refreshes > 1)
     scene.probe.clock.advance(PATIENCE)
     lost = {("portal-reauthorise", "invalid_grant")}
-    assert {(told.problem, told.portal_error) for told in (process.outcome() for process in left)} == lost
+    assert {(outcome.problem, outcome.portal_error) for outcome in (process.outcome() for process in left)} == lost
     assert scene.state is PortalState.REAUTHORISE
     scene.probe.clock.advance(FIRST_LOOK / 2)
-    assert {(told.problem, told.portal_error) for told in together(left)} == lost
-    # One brought the pair that was lost, one found out.
+    assert {(outcome.problem, outcome.portal_error) for outcome in together(left)} == lost
+    # One refresh got the pair that was lost, the other one was refused.
     assert scene.refreshes == 2
     assert '"lost"' in "".join(process.log for process in left)
 
@@ -147,7 +149,7 @@ def test_a_death_between_refresh_and_save_costs_the_grant_and_nobody_asks_in_a_l
         ({"status": 503}, "portal-unavailable", PortalState.ACTIVE, 6),
     ],
 )
-def test_what_the_server_refuses_to_one_is_not_asked_by_each_of_sixteen(
+def test_refusal_of_the_server_is_shared_by_sixteen_processes(
     scene: Scene, fault: dict[str, object], problem: str, state: PortalState, most: int
 ) -> None:
     crowd = scene.begin(seconds=10)
@@ -161,7 +163,7 @@ def test_what_the_server_refuses_to_one_is_not_asked_by_each_of_sixteen(
 # -- Secrets Manager fails ---------------------------------------------------------------------------------------------
 
 
-def test_saving_that_fails_twice_and_then_works_loses_nothing(scene: Scene) -> None:
+def test_pair_is_saved_at_the_third_attempt(scene: Scene) -> None:
     crowd = scene.begin(4)
     scene.aws.fail("PutSecretValue", 2)
     scene.an_hour_passes()
@@ -171,7 +173,7 @@ def test_saving_that_fails_twice_and_then_works_loses_nothing(scene: Scene) -> N
 
 
 def unsaved_by(scene: Scene, process: Process) -> None:
-    """Lets a process get a pair that it cannot save before its lease ends: the store fails once it has asked."""
+    """Let a process get a pair that it cannot save within its lease: the store fails after the refresh."""
     scene.slow_server()
     scene.an_hour_passes()
     process.ask("DEAL|0")
@@ -181,7 +183,7 @@ def unsaved_by(scene: Scene, process: Process) -> None:
     assert process.outcome().problem == "store-unavailable"
 
 
-def test_a_store_that_takes_no_pair_keeps_the_token_from_being_spent(scene: Scene) -> None:
+def test_refresh_token_is_not_used_while_the_store_accepts_no_pair(scene: Scene) -> None:
     (process,) = scene.begin(1)
     scene.an_hour_passes()
     scene.aws.down = {"PutSecretValue"}
@@ -192,7 +194,7 @@ def test_a_store_that_takes_no_pair_keeps_the_token_from_being_spent(scene: Scen
     assert process.look_up("DEAL|0") == Outcome(FIRST_CHAT)
 
 
-def test_a_pair_that_could_not_be_saved_in_time_is_kept_and_saved_by_a_later_look_up(scene: Scene) -> None:
+def test_unsaved_pair_is_kept_in_memory_and_saved_by_a_later_look_up(scene: Scene) -> None:
     (process,) = scene.begin(1)
     unsaved_by(scene, process)
     assert process.look_up("DEAL|0").problem == "store-unavailable"
@@ -202,7 +204,7 @@ def test_a_pair_that_could_not_be_saved_in_time_is_kept_and_saved_by_a_later_loo
     assert scene.still_connected(process)
 
 
-def test_the_only_copy_of_a_pair_is_brought_in_although_another_process_is_told_that_the_former_is_spent(
+def test_unsaved_pair_is_saved_although_the_server_refuses_the_former_token_to_another_process(
     scene: Scene,
 ) -> None:
     process, other = scene.begin(2)
@@ -217,24 +219,24 @@ def test_the_only_copy_of_a_pair_is_brought_in_although_another_process_is_told_
     assert scene.still_connected(other)
 
 
-def test_tokens_in_memory_serve_while_secrets_cannot_be_read(scene: Scene) -> None:
+def test_tokens_in_memory_are_used_while_secrets_cannot_be_read(scene: Scene) -> None:
     (warm,) = scene.begin(1)
     assert warm.look_up("DEAL|0") == Outcome(FIRST_CHAT)
     (cold,) = scene.begin(1)
     scene.aws.down = {"GetSecretValue"}
     assert cold.look_up("DEAL|0").problem == "store-unavailable"
-    scene.probe.clock.advance(60)  # what is remembered of the portal has lapsed, and is read again
+    scene.probe.clock.advance(60)  # the memory of the portal has expired, and it is read again
     assert warm.look_up("DEAL|1") == Outcome(FIRST_CHAT + 1)
 
 
-def test_who_has_the_pair_in_memory_renews_it_although_secrets_cannot_be_read(scene: Scene) -> None:
+def test_process_with_the_pair_in_memory_renews_it_while_secrets_cannot_be_read(scene: Scene) -> None:
     (warm,) = scene.begin(1)
     assert scene.still_connected(warm)
     scene.aws.down = {"GetSecretValue"}
     assert scene.still_connected(warm)
 
 
-def test_who_cannot_read_what_a_refresh_needs_keeps_nobody_else_from_it(scene: Scene) -> None:
+def test_process_that_cannot_read_the_keys_does_not_block_the_refresh_of_another(scene: Scene) -> None:
     cold, warm = scene.begin(2)
     assert scene.still_connected(warm)
     assert cold.look_up("DEAL|0") == Outcome(FIRST_CHAT)  # has the pair now, but not the application's keys

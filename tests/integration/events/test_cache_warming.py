@@ -1,4 +1,4 @@
-"""A message passes by in a deal's chat, and the next look-up of that deal asks nobody; a forged one changes nothing."""
+"""A message in a deal's chat saves the next look-up of the deal its portal call; a forged one changes nothing."""
 
 import json
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ from tests.support.portals.unknown_portal import Stage
 
 HOUR = 3600
 DAY = 24 * HOUR
-LOOKING_UP = {"im.chat.get", "imbot.chat.get"}
-ASKING = "imbot.v2.Chat.get"
+LOOK_UP_METHODS = {"im.chat.get", "imbot.chat.get"}
+CHAT_GET = "imbot.v2.Chat.get"
 FORGED_CHAT = 666
 
 
 @dataclass(slots=True)
 class Deals:
-    """A portal with our bot, and the look-ups of somebody who has a key for it."""
+    """A portal with the bot of the service, and look-ups with a key for it."""
 
     talk: Conversation
     key: str
@@ -40,16 +40,16 @@ class Deals:
         return found
 
     def calls(self, *methods: str) -> list[str]:
-        """The portal's calls of these methods, in order."""
+        """Return the calls of these methods to the portal, in order."""
         return [method for method in self.stage.calls() if method in methods]
 
-    def mentions(self, chat_id: int, **more: object) -> None:
-        """Somebody mentions the bot in a chat, and the event is worked."""
+    def mention(self, chat_id: int, **more: object) -> None:
+        """A user mentions the bot in a chat, and the worker handles the event."""
         self.talk.say("@Chat Lookup, thanks", chat_id=chat_id, **more)
         self.stage.service.settle()
 
     def claim(self, deal: str, chat_id: int) -> None:
-        """An event under the portal's own token arrives that binds another chat to a deal, and it is worked."""
+        """Send an event with the portal's own token that binds another chat to a deal; the worker handles it."""
         portal = self.stage.portal
         token = parse_qs(self.stage.message().body)["APPLICATION_TOKEN"][0]
         binding = {
@@ -72,7 +72,7 @@ _numbers = count(2001)
 
 @pytest.fixture
 def deal() -> str:
-    """A deal that no other test knows: chats stay in the portal."""
+    """A deal that no other test uses: chats stay in the portal."""
     return f"DEAL|{next(_numbers)}"
 
 
@@ -92,44 +92,44 @@ def installed(stage: Stage, api: str) -> Deals:
     return Deals(talk, stage.key())
 
 
-def test_after_a_mention_in_a_deals_chat_the_look_up_makes_no_call(deals: Deals, deal: str) -> None:
+def test_look_up_after_a_mention_in_the_deals_chat_makes_no_call(deals: Deals, deal: str) -> None:
     chat_id = deals.talk.chat_with_bot("CRM", deal)
-    deals.mentions(chat_id)
+    deals.mention(chat_id)
     before = deals.stage.calls()
 
     found = deals.look_up(deal)
 
     assert (found["chat_id"], found["source"]) == (chat_id, "event")
     assert deals.stage.calls() == before
-    assert deals.calls(*LOOKING_UP) == []
+    assert deals.calls(*LOOK_UP_METHODS) == []
 
 
-def test_v2_leaves_the_entity_out_and_the_chat_is_asked_for_once(in_v2: Deals, deal: str) -> None:
+def test_v2_event_without_entity_costs_one_call_for_the_chat(in_v2: Deals, deal: str) -> None:
     chat_id = in_v2.talk.chat_with_bot("CRM", deal)
     for _ in range(3):
-        in_v2.mentions(chat_id)
-    assert in_v2.calls(ASKING) == [ASKING]
+        in_v2.mention(chat_id)
+    assert in_v2.calls(CHAT_GET) == [CHAT_GET]
     assert in_v2.look_up(deal)["source"] == "event"
 
 
-def test_where_v2_names_the_entity_nobody_is_asked(in_v2: Deals, deal: str) -> None:
+def test_v2_event_with_entity_costs_no_call(in_v2: Deals, deal: str) -> None:
     in_v2.stage.tell("/shape", {"entity_id_in_events": True})
     chat_id = in_v2.talk.chat_with_bot("CRM", deal)
-    in_v2.mentions(chat_id)
-    assert in_v2.calls(ASKING) == []
+    in_v2.mention(chat_id)
+    assert in_v2.calls(CHAT_GET) == []
     assert in_v2.look_up(deal)["source"] == "event"
 
 
-def test_the_bot_is_invited_and_the_chat_is_known(deals: Deals, deal: str) -> None:
+def test_invitation_of_the_bot_fills_the_cache(deals: Deals, deal: str) -> None:
     chat_id = deals.stage.tell("/chats", {"entity_type": "CRM", "entity_id": deal})["chat_id"]
     deals.stage.tell("/join", {"chat_id": chat_id})
     deals.stage.service.settle()
     assert deals.look_up(deal)["source"] == "event"
 
 
-def test_what_an_event_told_is_asked_for_after_an_hour(deals: Deals, deal: str) -> None:
+def test_hint_of_an_event_expires_after_an_hour(deals: Deals, deal: str) -> None:
     chat_id = deals.talk.chat_with_bot("CRM", deal)
-    deals.mentions(chat_id)
+    deals.mention(chat_id)
     deals.stage.service.clock.advance(1.2 * HOUR)
 
     found = deals.look_up(deal)
@@ -137,20 +137,20 @@ def test_what_an_event_told_is_asked_for_after_an_hour(deals: Deals, deal: str) 
     assert (found["chat_id"], found["source"]) == (chat_id, "portal")
 
 
-def test_a_chat_that_was_not_found_a_moment_ago_is_found_when_it_speaks(deals: Deals, deal: str) -> None:
+def test_event_replaces_a_cached_not_found(deals: Deals, deal: str) -> None:
     assert deals.stage.look_up(deals.key, entity_id=deal).status == 404
     chat_id = deals.talk.chat_with_bot("CRM", deal)
-    deals.mentions(chat_id)
-    deals.stage.service.cold_start()  # another process: this one remembers for a moment what it said
+    deals.mention(chat_id)
+    deals.stage.service.cold_start()  # another process: this one has its own answer in memory for a moment
 
     assert deals.look_up(deal)["chat_id"] == chat_id
 
 
-def test_a_look_up_a_day_later_is_spared_its_call_by_a_message_of_the_same_hour(deals: Deals, deal: str) -> None:
+def test_event_of_the_last_hour_refreshes_an_expired_answer(deals: Deals, deal: str) -> None:
     chat_id = deals.talk.chat_with_bot("CRM", deal)
     assert deals.look_up(deal)["source"] == "portal"
     deals.stage.service.clock.advance(2 * DAY)
-    deals.mentions(chat_id)
+    deals.mention(chat_id)
 
     assert deals.look_up(deal)["source"] == "cache"
 
@@ -158,7 +158,7 @@ def test_a_look_up_a_day_later_is_spared_its_call_by_a_message_of_the_same_hour(
 # -- forged bindings ---------------------------------------------------------------------------------------------------
 
 
-def test_a_forged_binding_never_changes_the_chat_that_the_portal_answered(deals: Deals, deal: str) -> None:
+def test_forged_binding_does_not_replace_the_chat_of_the_portal(deals: Deals, deal: str) -> None:
     chat_id = deals.talk.chat_with_bot("CRM", deal)
     assert deals.look_up(deal)["chat_id"] == chat_id
 
@@ -171,7 +171,7 @@ def test_a_forged_binding_never_changes_the_chat_that_the_portal_answered(deals:
     assert deals.look_up(deal, fresh="true")["chat_id"] == chat_id
 
 
-def test_a_forged_binding_changes_nothing_while_the_portal_is_away_either(deals: Deals, deal: str) -> None:
+def test_forged_binding_does_not_replace_the_stale_answer_while_the_portal_fails(deals: Deals, deal: str) -> None:
     chat_id = deals.talk.chat_with_bot("CRM", deal)
     deals.look_up(deal)
     deals.claim(deal, FORGED_CHAT)
@@ -183,7 +183,7 @@ def test_a_forged_binding_changes_nothing_while_the_portal_is_away_either(deals:
     assert (found["chat_id"], found["source"]) == (chat_id, "stale")
 
 
-def test_a_forged_binding_has_the_portal_asked(deals: Deals, deal: str) -> None:
+def test_forged_binding_makes_the_next_look_up_call_the_portal(deals: Deals, deal: str) -> None:
     chat_id = deals.talk.chat_with_bot("CRM", deal)
     deals.look_up(deal)
     deals.claim(deal, FORGED_CHAT)
@@ -194,7 +194,7 @@ def test_a_forged_binding_has_the_portal_asked(deals: Deals, deal: str) -> None:
     assert (found["chat_id"], found["source"]) == (chat_id, "portal")
 
 
-def test_what_a_forged_binding_filled_the_portals_answer_displaces(deals: Deals, deal: str) -> None:
+def test_answer_of_the_portal_replaces_a_row_of_a_forged_binding(deals: Deals, deal: str) -> None:
     chat_id = deals.talk.chat_with_bot("CRM", deal)
     deals.claim(deal, FORGED_CHAT)
     assert deals.look_up(deal, fresh="true")["chat_id"] == chat_id
@@ -204,12 +204,12 @@ def test_what_a_forged_binding_filled_the_portals_answer_displaces(deals: Deals,
     assert deals.look_up(deal)["chat_id"] == chat_id
 
 
-# -- what is published, and what comes again ---------------------------------------------------------------------------
+# -- published entries and redriven dead letters -----------------------------------------------------------------------
 
 
-def test_the_bus_hears_of_the_chat_and_its_entity_and_of_no_text_and_no_token(deals: Deals, deal: str) -> None:
+def test_published_entry_contains_chat_and_entity_but_no_text_and_no_token(deals: Deals, deal: str) -> None:
     chat_id = deals.talk.chat_with_bot("CRM", deal)
-    deals.mentions(chat_id)
+    deals.mention(chat_id)
 
     (entry,) = [each for each in deals.stage.service.published() if "MESSAGE" in each.detail_type]
 
@@ -223,12 +223,12 @@ def test_the_bus_hears_of_the_chat_and_its_entity_and_of_no_text_and_no_token(de
     assert deals.stage.grant()["access_token"] not in text
 
 
-def test_a_dead_letter_is_worked_after_it_was_sent_back(in_v2: Deals, deal: str) -> None:
+def test_redriven_dead_letter_is_handled(in_v2: Deals, deal: str) -> None:
     service, portal = in_v2.stage.service, in_v2.stage.portal
     aws = service.stack.backend.aws
     bound = EventChat(2021, "chat2021", "chat", entity_type="CRM", entity_id=deal)
     letter = replace(message("hello", chat=bound), member_id=portal.member_id, received_at=service.clock.now())
-    # As one that failed five times stands there.
+    # As a record that failed five times is stored there.
     aws.sqs().send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody=letter.to_json())
 
     answer = service.admin("events.redrive")

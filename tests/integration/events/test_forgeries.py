@@ -1,4 +1,4 @@
-"""Events that no portal of ours sent, over HTTP: refused at the price of one read, counted, and never queued."""
+"""Forged events over HTTP: refused after one read at most, counted, and never queued."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,24 +16,24 @@ from tests.support.portals.unknown_portal import Stage
 
 EVENTS: Final = "/bitrix24/events"
 OTHER_TOKEN: Final = "t0ken-of-the-other-portal-0123456"
-MADE_FROM_IT: Final[Mapping[str | None, Callable[[str], str]]] = {
+DERIVED: Final[Mapping[str | None, Callable[[str], str]]] = {
     TOKEN: str,
     hashed(TOKEN): hashed,
     TOKEN.upper(): str.upper,
 }
-"""What a forgery says that is made from the token, and how it is made."""
+"""Values of forgeries that are derived from the token, with the function that derives them."""
 
 
 @dataclass(slots=True)
-class Door:
-    """A portal that is installed, the token that it has, and what the service asks of AWS while something knocks."""
+class Receiver:
+    """The event receiver: an installed portal, its application token, and the calls to AWS of each request."""
 
     stage: Stage
     token: str
-    asked: list[str]
+    aws_calls: list[str]
 
-    def knock(self, changes: Changes | None = None) -> Answer:
-        """An event of the portal's as it would send it, but for these fields."""
+    def send_event(self, changes: Changes | None = None) -> Answer:
+        """Send an event as the portal does, with these fields replaced."""
         portal = self.stage.portal
         own = {
             "auth[application_token]": self.token,
@@ -44,35 +44,35 @@ class Door:
         return self.stage.request("POST", EVENTS, body_of({**own, **(changes or {})}))
 
     def rejected(self) -> Mapping[str, float]:
-        """How many were rejected since the last mark, by reason."""
+        """Return the number of rejected events since the last mark, by reason."""
         blobs = [blob for blob in self.stage.service.metrics() if "EventsRejected" in blob]
         reasons = {blob["reason"] for blob in blobs}
         return {reason: sum(sum(b["EventsRejected"]) for b in blobs if b["reason"] == reason) for reason in reasons}
 
 
 def application_token(stage: Stage) -> str:
-    """What the portal sends with the next opening of the installer's page."""
+    """Return the token that the portal sends when the installer page is opened."""
     return parse_qs(stage.message().body)["APPLICATION_TOKEN"][0]
 
 
 @pytest.fixture
-def asked() -> Iterator[list[str]]:
-    """What the functions ask of AWS on behalf of a request, by the name of the operation; not what the worker asks."""
+def aws_calls() -> Iterator[list[str]]:
+    """The AWS operations that functions call for a request, by name; calls of the worker are left out."""
     operations: list[str] = []
 
-    def note(**told: Any) -> None:
+    def record(**event: Any) -> None:
         if not threading.current_thread().name.startswith("source"):
-            operations.append(told["event_name"].rpartition(".")[2])
+            operations.append(event["event_name"].rpartition(".")[2])
 
     session = aws_clients.session()
-    session.register("before-send", note)
+    session.register("before-send", record)
     yield operations
-    session.unregister("before-send", note)
+    session.unregister("before-send", record)
 
 
 @pytest.fixture
-def door(stage: Stage, asked: list[str]) -> Door:
-    """Two portals are installed: the stage's, and the stack's own, which has an application token here, too."""
+def receiver(stage: Stage, aws_calls: list[str]) -> Receiver:
+    """Two installed portals: that of the stage, and that of the stack, which gets an application token, too."""
     assert stage.contact().status == 200
     stage.dynamodb.update_item(
         TableName="PortalTable",
@@ -80,103 +80,101 @@ def door(stage: Stage, asked: list[str]) -> Door:
         UpdateExpression="SET application_tokens = :tokens",
         ExpressionAttributeValues={":tokens": {"SS": [hashed(OTHER_TOKEN)]}},
     )
-    stage.service.cold_start()  # and with it, clients are made under observation
+    stage.service.cold_start()  # which makes AWS clients with the hook
     stage.service.mark()
-    asked.clear()
-    return Door(stage, application_token(stage), asked)
+    aws_calls.clear()
+    return Receiver(stage, application_token(stage), aws_calls)
 
 
-def assert_refused_cheaply(door: Door, changes: Changes, reason: str) -> None:
-    with door.stage.untouched():
-        answer = door.knock(changes)
+def assert_refused_cheaply(receiver: Receiver, changes: Changes, reason: str) -> None:
+    with receiver.stage.untouched():
+        answer = receiver.send_event(changes)
     assert answer.status == 403, answer
     assert answer.content_type.startswith("application/problem+json")
-    assert door.asked in ([], ["GetItem"])
-    assert door.rejected() == {reason: 1}
-    assert TEXT not in door.stage.service.output()
+    assert receiver.aws_calls in ([], ["GetItem"])
+    assert receiver.rejected() == {reason: 1}
+    assert TEXT not in receiver.stage.service.output()
 
 
-def test_the_portals_own_event_is_verified_by_one_read_and_queued(door: Door) -> None:
-    answer = door.knock()
+def test_genuine_event_is_verified_by_one_read_and_queued(receiver: Receiver) -> None:
+    answer = receiver.send_event()
     assert (answer.status, answer.body) == (200, '{"status":"success"}')
-    assert door.asked == ["GetItem", "SendMessage"]
-    assert door.rejected() == {}
+    assert receiver.aws_calls == ["GetItem", "SendMessage"]
+    assert receiver.rejected() == {}
 
 
 @pytest.mark.parametrize(("changes", "reason"), FORGERIES.values(), ids=FORGERIES.keys())
-def test_a_forged_event_is_refused_at_the_price_of_one_read(door: Door, changes: Changes, reason: str) -> None:
-    made = {
-        name: MADE_FROM_IT[value](door.token) if value in MADE_FROM_IT else value for name, value in changes.items()
-    }
-    assert_refused_cheaply(door, made, reason)
+def test_forged_event_is_refused_after_one_read_at_most(receiver: Receiver, changes: Changes, reason: str) -> None:
+    forged = {name: DERIVED[value](receiver.token) if value in DERIVED else value for name, value in changes.items()}
+    assert_refused_cheaply(receiver, forged, reason)
 
 
-def test_the_token_of_another_portal_is_refused(door: Door) -> None:
-    assert_refused_cheaply(door, {"auth[application_token]": OTHER_TOKEN}, "wrong_token")
+def test_event_with_the_token_of_another_portal_is_refused(receiver: Receiver) -> None:
+    assert_refused_cheaply(receiver, {"auth[application_token]": OTHER_TOKEN}, "wrong_token")
 
 
-def test_a_portal_cannot_speak_for_another_one(door: Door) -> None:
-    theirs = {"auth[member_id]": door.stage.service.member_id}
-    assert_refused_cheaply(door, theirs, "wrong_token")
+def test_event_with_the_member_id_of_another_portal_is_refused(receiver: Receiver) -> None:
+    theirs = {"auth[member_id]": receiver.stage.service.member_id}
+    assert_refused_cheaply(receiver, theirs, "wrong_token")
 
 
-def test_the_token_of_a_former_installation_is_refused(door: Door) -> None:
-    former = door.token
-    installed_anew(door)
-    assert former != door.token
-    assert_refused_cheaply(door, {"auth[application_token]": former}, "wrong_token")
+def test_event_with_the_token_of_a_former_installation_is_refused(receiver: Receiver) -> None:
+    former = receiver.token
+    installed_anew(receiver)
+    assert former != receiver.token
+    assert_refused_cheaply(receiver, {"auth[application_token]": former}, "wrong_token")
 
 
-def test_the_token_of_a_former_installation_is_refused_where_it_was_just_admitted(door: Door) -> None:
-    former = door.token
-    assert door.knock().status == 200
-    door.stage.tell("/uninstall", {"client_id": door.stage.card.client_id, "send": False})
-    assert door.stage.contact().status == 200
-    door.token = application_token(door.stage)
-    assert door.knock().status == 200  # the new one, at once
-    assert door.knock({"auth[application_token]": former}).status == 403
+def test_former_token_is_refused_by_the_process_that_has_just_accepted_it(receiver: Receiver) -> None:
+    former = receiver.token
+    assert receiver.send_event().status == 200
+    receiver.stage.tell("/uninstall", {"client_id": receiver.stage.card.client_id, "send": False})
+    assert receiver.stage.contact().status == 200
+    receiver.token = application_token(receiver.stage)
+    assert receiver.send_event().status == 200  # the new token is accepted at once
+    assert receiver.send_event({"auth[application_token]": former}).status == 403
 
 
-def test_a_portal_that_uninstalled_the_application_has_nothing_more_to_say(door: Door) -> None:
-    assert door.stage.tell("/uninstall", {"client_id": door.stage.card.client_id})["status"] == 200
-    door.stage.service.cold_start()
-    door.stage.service.mark()
-    door.asked.clear()
-    assert_refused_cheaply(door, {}, "not_installed")
+def test_event_of_an_uninstalled_portal_is_refused(receiver: Receiver) -> None:
+    assert receiver.stage.tell("/uninstall", {"client_id": receiver.stage.card.client_id})["status"] == 200
+    receiver.stage.service.cold_start()
+    receiver.stage.service.mark()
+    receiver.aws_calls.clear()
+    assert_refused_cheaply(receiver, {}, "not_installed")
 
 
-def test_a_flood_in_an_unknown_name_costs_one_read(door: Door) -> None:
+def test_flood_of_events_of_an_unknown_portal_costs_one_read(receiver: Receiver) -> None:
     unknown = {"auth[member_id]": "0" * 32}
-    assert {door.knock(unknown).status for _ in range(20)} == {403}
-    assert door.asked == ["GetItem"]
-    assert door.rejected() == {"unknown_portal": 20}
+    assert {receiver.send_event(unknown).status for _ in range(20)} == {403}
+    assert receiver.aws_calls == ["GetItem"]
+    assert receiver.rejected() == {"unknown_portal": 20}
 
 
 @pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"])
-def test_events_of_the_applications_life_are_heard_at_their_own_address_only(door: Door, name: str) -> None:
-    with door.stage.untouched():
-        answer = door.knock({"event": name})
+def test_installation_events_are_accepted_only_at_the_install_address(receiver: Receiver, name: str) -> None:
+    with receiver.stage.untouched():
+        answer = receiver.send_event({"event": name})
     assert answer.status == 200
-    assert (door.asked, door.rejected()) == ([], {"wrong_address": 1})
-    assert door.stage.state == "active"
+    assert (receiver.aws_calls, receiver.rejected()) == ([], {"wrong_address": 1})
+    assert receiver.stage.state == "active"
 
 
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [(b"", 400, "malformed"), (b"a[b=1", 400, "malformed"), (b"[" * 1_048_577, 413, "too_large")],
 )
-def test_garbage_is_refused_without_any_read(door: Door, body: bytes, status: int, reason: str) -> None:
-    with door.stage.untouched():
-        answer = door.stage.request("POST", EVENTS, body)
+def test_malformed_body_is_refused_without_a_read(receiver: Receiver, body: bytes, status: int, reason: str) -> None:
+    with receiver.stage.untouched():
+        answer = receiver.stage.request("POST", EVENTS, body)
     assert answer.status == status
-    assert (door.asked, door.rejected()) == ([], {reason: 1})
+    assert (receiver.aws_calls, receiver.rejected()) == ([], {reason: 1})
 
 
-def installed_anew(door: Door) -> None:
-    """The portal removes the application without a word, and installs it again."""
-    door.stage.tell("/uninstall", {"client_id": door.stage.card.client_id, "send": False})
-    assert door.stage.contact().status == 200
-    door.token = application_token(door.stage)
-    door.stage.service.cold_start()
-    door.stage.service.mark()
-    door.asked.clear()
+def installed_anew(receiver: Receiver) -> None:
+    """The portal removes the application without an event, and installs it again."""
+    receiver.stage.tell("/uninstall", {"client_id": receiver.stage.card.client_id, "send": False})
+    assert receiver.stage.contact().status == 200
+    receiver.token = application_token(receiver.stage)
+    receiver.stage.service.cold_start()
+    receiver.stage.service.mark()
+    receiver.aws_calls.clear()

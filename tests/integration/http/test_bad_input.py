@@ -1,4 +1,4 @@
-"""Requests that make no sense, pairs that might be taken for one another, and who may not ask (design 3.1)."""
+"""Invalid requests, pairs that could be confused, and keys without access (design 3.1)."""
 
 import itertools
 
@@ -24,8 +24,8 @@ FAULTY = {
     "the id twice": (f"{PAIR}&entity_id=DEAL%7C1663", "entity_id"),
     "the id twice, once in other characters": (f"{PAIR}&entity%5Fid=1", "entity_id"),
     "the method twice": (f"{PAIR}&method=im&method=im", "method"),
-    "a type that is nothing to the platform": ("entity_type=0&entity_id=1", "entity_type"),
-    "an id that is nothing to the platform": ("entity_type=CRM&entity_id=0", "entity_id"),
+    "a type that the platform treats as empty": ("entity_type=0&entity_id=1", "entity_type"),
+    "an id that the platform treats as empty": ("entity_type=CRM&entity_id=0", "entity_id"),
     "a line end": ("entity_type=CRM&entity_id=DEAL%0A1", "entity_id"),
     "a zero character": ("entity_type=CRM%00&entity_id=1", "entity_type"),
     "too long a type": (f"entity_type={'T' * 256}&entity_id=1", "entity_type"),
@@ -40,7 +40,7 @@ FAULTY = {
     "a bot beyond all numbers": (f"{PAIR}&bot_id={'9' * 400}", "bot_id"),
     "an unknown expansion": (f"{PAIR}&expand=members", "expand"),
     "an unknown freshness": (f"{PAIR}&fresh=1", "fresh"),
-    "a parameter that nobody knows": (f"{PAIR}&entity_typ=CRM", "entity_typ"),
+    "an unknown parameter": (f"{PAIR}&entity_typ=CRM", "entity_typ"),
     "a parameter in capitals": ("ENTITY_TYPE=CRM&ENTITY_ID=1", "ENTITY_TYPE"),
     "bytes that are no UTF-8": ("entity_type=CRM&entity_id=%FF%FE", "UTF-8"),
     "half a character": ("entity_type=CRM&entity_id=%D0", "UTF-8"),
@@ -50,7 +50,7 @@ FAULTY = {
 
 
 @pytest.mark.parametrize(("query", "word"), FAULTY.values(), ids=FAULTY)
-def test_a_faulty_look_up_is_told_what_is_wrong(service: Service, query: str, word: str) -> None:
+def test_invalid_look_up_is_refused_with_the_faulty_parameter(service: Service, query: str, word: str) -> None:
     body = problem(service.get(f"/v1/chats?{query}"), 400, "invalid-request")
 
     assert word in body["detail"]
@@ -63,16 +63,16 @@ def test_a_faulty_look_up_is_told_what_is_wrong(service: Service, query: str, wo
     [("entity_id=1", "entity_type"), (f"{PAIR}&entity_id=1", "entity_id"), (f"{PAIR}&fresh=true", "fresh")],
     ids=["missing", "repeated", "of another route"],
 )
-def test_a_faulty_request_to_forget_is_told_what_is_wrong(service: Service, query: str, word: str) -> None:
+def test_invalid_delete_is_refused_with_the_faulty_parameter(service: Service, query: str, word: str) -> None:
     assert word in problem(service.request("DELETE", f"/v1/chats?{query}"), 400, "invalid-request")["detail"]
 
 
 @pytest.mark.parametrize("chat_id", ["0", "-5", "1.5", "chat1437", "%D9%A3", "9" * 30, "%20", "1437%00"])
-def test_what_is_no_chat_id_is_told(service: Service, chat_id: str) -> None:
+def test_invalid_chat_id_is_refused(service: Service, chat_id: str) -> None:
     assert "chat_id" in problem(service.get(f"/v1/chats/{chat_id}"), 400, "invalid-request")["detail"]
 
 
-def test_the_reverse_knows_no_parameters(service: Service) -> None:
+def test_reverse_look_up_accepts_no_parameters(service: Service) -> None:
     assert "expand" in problem(service.get("/v1/chats/1437?expand=chat"), 400, "invalid-request")["detail"]
 
 
@@ -83,7 +83,7 @@ def test_the_reverse_knows_no_parameters(service: Service) -> None:
         "/favicon.ico", "/v1//chats", "/.env", "/%D1%87%D0%B0%D1%82", "/v1/chats/%2e%2e/health",
     ],
 )  # fmt: skip
-def test_a_route_that_does_not_exist(service: Service, path: str) -> None:
+def test_unknown_route_is_not_found(service: Service, path: str) -> None:
     problem(service.get(path), 404, "route-not-found")
     assert only_line(service)["route"] == "$default"
 
@@ -100,26 +100,28 @@ def test_a_route_that_does_not_exist(service: Service, path: str) -> None:
         ("POST", "/health", "GET"),
     ],
 )
-def test_a_verb_that_a_route_does_not_answer(service: Service, verb: str, path: str, allowed: str) -> None:
+def test_verb_without_a_route_is_refused_with_the_allowed_ones(
+    service: Service, verb: str, path: str, allowed: str
+) -> None:
     reply = service.request(verb, path)
 
     problem(reply, 405, "method-not-allowed")
     assert reply.headers["allow"] == allowed
 
 
-def test_head_is_told_what_is_allowed(service: Service) -> None:
+def test_head_is_refused_with_the_allowed_verbs(service: Service) -> None:
     reply = service.request("HEAD", f"/v1/chats?{PAIR}")
 
     assert (reply.status, reply.headers["allow"], reply.body) == (405, "DELETE, GET", b"")
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/v1/chats/1437/members"])
-def test_a_route_that_does_not_exist_needs_no_key_to_be_told(service: Service, path: str) -> None:
+def test_unknown_route_is_not_found_without_a_key(service: Service, path: str) -> None:
     problem(service.get(path, {}), 404, "route-not-found")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", ""])
-def test_a_body_that_nobody_asked_for_changes_nothing(service: Service, content_type: str) -> None:
+def test_body_of_a_get_is_ignored(service: Service, content_type: str) -> None:
     headers = {"X-Api-Key": service.api_key, **({"Content-Type": content_type} if content_type else {})}
 
     reply = service.request("GET", f"/v1/chats?{PAIR}", headers, b"entity_type=LINES&\xff\x00")
@@ -127,7 +129,7 @@ def test_a_body_that_nobody_asked_for_changes_nothing(service: Service, content_
     assert (reply.status, reply.json["chat_id"]) == (200, 1437)
 
 
-def test_health_needs_no_key_and_calls_nobody(service: Service) -> None:
+def test_health_needs_no_key_and_makes_no_portal_call(service: Service) -> None:
     reply = service.get("/health", {})
 
     assert (reply.status, reply.json["status"]) == (200, "ok")
@@ -156,22 +158,22 @@ SEPARATED = [
 ]
 
 
-def test_pairs_that_differ_in_where_a_separator_stands_are_two(service: Service) -> None:
+def test_pairs_that_differ_in_the_place_of_a_separator_are_distinct(service: Service) -> None:
     ids = {
         pair: service.control("/chats", {"entity_type": pair[0], "entity_id": pair[1]})["chat_id"] for pair in SEPARATED
     }
 
-    asked = {pair: found(service.look_up(*pair)) for pair in SEPARATED}
+    fetched = {pair: found(service.look_up(*pair)) for pair in SEPARATED}
     service.cold_start()
     cached = {pair: found(service.look_up(*pair)) for pair in SEPARATED}
 
-    for answers, source in ((asked, "portal"), (cached, "cache")):
+    for answers, source in ((fetched, "portal"), (cached, "cache")):
         assert {pair: answer["chat_id"] for pair, answer in answers.items()} == ids
         assert {answer["source"] for answer in answers.values()} == {source}
 
 
 @pytest.mark.parametrize(("known", "unknown"), [*itertools.pairwise(SEPARATED[:4])], ids=str)
-def test_a_pair_that_is_found_does_not_answer_for_its_neighbour(
+def test_cached_pair_does_not_answer_for_a_similar_one(
     service: Service, known: tuple[str, str], unknown: tuple[str, str]
 ) -> None:
     body = {"result": {"ID": 4711}}
@@ -183,7 +185,7 @@ def test_a_pair_that_is_found_does_not_answer_for_its_neighbour(
     assert found(service.look_up(*known))["source"] == "cache"
 
 
-def test_255_emoji_in_each_part_are_a_pair_like_any_other(service: Service) -> None:
+def test_255_emoji_in_each_part_are_a_valid_pair(service: Service) -> None:
     emoji = "".join(itertools.islice(itertools.cycle("😀🦊"), 255))
     others = [(emoji, emoji), (emoji[:-1] + "🐳", emoji), (emoji, emoji[:-1] + "🐳"), (emoji[:-1], emoji)]
     ids = [service.control("/chats", {"entity_type": a, "entity_id": b})["chat_id"] for a, b in others]
@@ -195,13 +197,13 @@ def test_255_emoji_in_each_part_are_a_pair_like_any_other(service: Service) -> N
         service.cold_start()
 
 
-def test_256_emoji_are_too_many(service: Service) -> None:
+def test_256_emoji_are_refused(service: Service) -> None:
     body = problem(service.look_up("CRM", "😀" * 256), 400, "invalid-request")
 
     assert "256" in body["detail"]
 
 
-def test_a_pair_of_many_joined_emoji_is_kept_as_given(service: Service) -> None:
+def test_pair_of_joined_emoji_is_kept_unchanged(service: Service) -> None:
     entity_id = EMOJI * (255 // len(EMOJI))
     chat_id = service.control("/chats", {"entity_type": "OWN", "entity_id": entity_id})["chat_id"]
 
@@ -233,17 +235,17 @@ def new_key(service: Service, *scopes: str, **fields: object) -> str:
     return str(made["key"])
 
 
-def ask(service: Service, key: str, path: str = PATH, verb: str = "GET") -> Reply:
+def send(service: Service, key: str, path: str = PATH, verb: str = "GET") -> Reply:
     return service.request(verb, path, {"Authorization": f"Bearer {key}"})
 
 
 @pytest.mark.parametrize("header", ["X-Api-Key", "x-api-key", "X-API-KEY"])
-def test_a_key_opens_the_api_in_a_header_of_its_own(service: Service, header: str) -> None:
+def test_key_is_accepted_in_x_api_key(service: Service, header: str) -> None:
     found(service.get(PATH, {header: service.api_key}))
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER  "])
-def test_a_key_opens_the_api_as_a_bearers(service: Service, scheme: str) -> None:
+def test_key_is_accepted_as_bearer_token(service: Service, scheme: str) -> None:
     found(service.get(PATH, {"Authorization": scheme + service.api_key}))
 
 
@@ -265,7 +267,7 @@ NO_KEY: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize(
     ("verb", "path"), [("GET", PATH), ("DELETE", PATH), ("GET", REVERSE)], ids=["find", "forget", "reverse"]
 )
-def test_without_a_valid_key_nothing_is_answered(
+def test_request_without_a_valid_key_is_refused(
     service: Service, headers: dict[str, str], verb: str, path: str
 ) -> None:
     reply = service.request(verb, path, headers)
@@ -276,75 +278,75 @@ def test_without_a_valid_key_nothing_is_answered(
     assert service.calls() == []
 
 
-def test_a_key_in_the_query_is_no_key(service: Service) -> None:
+def test_key_in_the_query_is_refused(service: Service) -> None:
     problem(service.get(f"{PATH}&api_key={service.api_key}", {}), 401, "key-rejected")
 
 
-def test_a_bearers_key_goes_before_the_other_header(service: Service) -> None:
+def test_bearer_key_takes_precedence_over_x_api_key(service: Service) -> None:
     headers = {"Authorization": "Bearer clk_0123456789abcdef0123456789abcdef", "X-Api-Key": service.api_key}
 
     problem(service.get(PATH, headers), 401, "key-rejected")
 
 
-def test_a_key_ends_when_its_days_are_over(service: Service) -> None:
+def test_expired_key_is_refused(service: Service) -> None:
     key = new_key(service, "lookup", expires_in_days=2)
 
     service.clock.advance(2 * DAY - 60)
-    found(ask(service, key))
+    found(send(service, key))
     service.clock.advance(61)
-    problem(ask(service, key), 401, "key-rejected")
+    problem(send(service, key), 401, "key-rejected")
 
 
-def test_a_key_that_a_process_remembers_ends_all_the_same(service: Service) -> None:
+def test_expired_key_in_the_memory_of_a_process_is_refused(service: Service) -> None:
     key = new_key(service, "lookup", expires_in_days=2)
     service.clock.advance(2 * DAY - 10)
-    found(ask(service, key))
+    found(send(service, key))
 
     service.clock.advance(11)
 
-    problem(ask(service, key), 401, "key-rejected")
+    problem(send(service, key), 401, "key-rejected")
 
 
-def test_a_revoked_key_is_refused_at_once_where_it_was_revoked(service: Service) -> None:
+def test_revoked_key_is_refused_at_once_by_the_process_that_revoked_it(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"])
-    found(ask(service, made["key"]))
+    found(send(service, made["key"]))
 
     service.admin("keys.revoke", portal=service.member_id, key_id=made["key_id"])
 
-    problem(ask(service, made["key"]), 401, "key-rejected")
+    problem(send(service, made["key"]), 401, "key-rejected")
 
 
-def test_a_key_revoked_by_another_process_is_refused_within_30_seconds(service: Service) -> None:
+def test_key_revoked_by_another_process_is_refused_within_30_seconds(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"])
-    found(ask(service, made["key"]))
+    found(send(service, made["key"]))
 
-    # Upon the same table, but with a memory of its own.
+    # On the same table, but with its own memory.
     Keys(service.stack.backend.aws.dynamodb(), "PortalTable", service.clock).revoke(service.member_id, made["key_id"])
     service.clock.advance(30)
 
-    problem(ask(service, made["key"]), 401, "key-rejected")
+    problem(send(service, made["key"]), 401, "key-rejected")
 
 
-def test_a_key_that_is_used_all_the_time_is_no_exception(service: Service) -> None:
+def test_revoked_key_in_constant_use_is_refused_within_32_seconds(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"])
-    found(ask(service, made["key"]))
+    found(send(service, made["key"]))
     Keys(service.stack.backend.aws.dynamodb(), "PortalTable", service.clock).revoke(service.member_id, made["key_id"])
 
     statuses = []
     for _ in range(4):
         service.clock.advance(8)
-        statuses.append(ask(service, made["key"]).status)
+        statuses.append(send(service, made["key"]).status)
 
     assert statuses[-1] == 401
 
 
-def test_the_other_keys_of_a_portal_outlive_a_revoked_one(service: Service) -> None:
+def test_revoking_one_key_keeps_the_other_keys_of_the_portal(service: Service) -> None:
     one, other = (
         service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"]) for _ in range(2)
     )
     service.admin("keys.revoke", portal=service.member_id, key_id=one["key_id"])
 
-    found(ask(service, other["key"]))
+    found(send(service, other["key"]))
 
 
 @pytest.mark.parametrize(
@@ -356,26 +358,26 @@ def test_the_other_keys_of_a_portal_outlive_a_revoked_one(service: Service) -> N
         ("details", "DELETE", PATH),
     ],
 )
-def test_a_key_opens_what_its_scopes_name_and_no_more(service: Service, scope: str, verb: str, path: str) -> None:
+def test_key_without_the_needed_scope_is_refused(service: Service, scope: str, verb: str, path: str) -> None:
     needed = "details" if scope == "lookup" else "lookup"
     key = new_key(service, scope)
 
-    body = problem(ask(service, key, path, verb), 403, "scope-missing")
+    body = problem(send(service, key, path, verb), 403, "scope-missing")
 
     assert needed in body["detail"]
     assert service.calls() == []
 
 
-def test_scopes_are_looked_at_before_parameters(service: Service) -> None:
-    problem(ask(service, new_key(service, "lookup"), "/v1/chats/x"), 403, "scope-missing")
+def test_scopes_are_checked_before_parameters(service: Service) -> None:
+    problem(send(service, new_key(service, "lookup"), "/v1/chats/x"), 403, "scope-missing")
 
 
-def test_a_key_opens_its_own_portal_only(service: Service) -> None:
+def test_key_gets_answers_of_its_own_portal_only(service: Service) -> None:
     webhook_url = service.stack.target.endpoint.base_url
     service.admin("portal.add_webhook", webhook_url=webhook_url, member_id="another")
     key = service.admin("keys.create", portal="another", label="a test", scopes=["lookup"])["key"]
     found(service.look_up("CRM", "DEAL|1663"))
 
-    answer = found(ask(service, key))
+    answer = found(send(service, key))
 
-    assert answer["source"] == "portal", "one portal was answered from another one's cache"
+    assert answer["source"] == "portal", "answer of another portal's cache"

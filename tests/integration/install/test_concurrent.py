@@ -1,4 +1,4 @@
-"""Installing once more changes nothing: there is one bot, one set of bindings, one record, one secret."""
+"""A repeated installation leaves one bot, one set of bindings, one record and one secret."""
 
 import base64
 import json
@@ -23,14 +23,14 @@ PATIENCE_S: Final = 60
 
 
 @pytest.fixture
-def hurried(stage: Stage) -> Stage:
-    """The stranger's portal without limits, and without the bots of former tests."""
+def unlimited(stage: Stage) -> Stage:
+    """The unknown portal without rate limits, and without the bots of former tests."""
     stage.tell("/plan", {"rate": 1000, "burst": 10_000})
     return stage
 
 
 def assert_installed_once(stage: Stage) -> None:
-    """What is there of the portal, here and there."""
+    """Check what the portal has registered and what the stores hold of it."""
     own = [bot for bot in stage.ask("/bots") if bot["client_id"] == stage.card.client_id]
     assert len(own) == 1
     assert len(own[0]["commands"]) == 1
@@ -64,57 +64,57 @@ def secrets_of(stage: Stage) -> set[str]:
 
 
 @pytest.mark.parametrize("kinds", [("interface", "interface"), ("event", "event"), ("interface", "event")])
-def test_installing_twice_is_installing_once(hurried: Stage, kinds: Sequence[Any]) -> None:
+def test_second_installation_changes_nothing(unlimited: Stage, kinds: Sequence[Any]) -> None:
     for kind in kinds:
-        assert hurried.contact(kind).status == 200
+        assert unlimited.contact(kind).status == 200
 
-    assert_installed_once(hurried)
-
-
-def test_installing_after_an_uninstall_adopts_the_bot(hurried: Stage) -> None:
-    assert hurried.contact().status == 200
-    bot = hurried.ask("/bots")[-1]["bot_id"]
-    hurried.tell("/uninstall", {"client_id": hurried.card.client_id})
-
-    assert hurried.contact().status == 200
-
-    assert_installed_once(hurried)
-    assert hurried.ask("/bots")[-1]["bot_id"] == bot
+    assert_installed_once(unlimited)
 
 
-def test_an_update_binds_again_and_takes_the_new_application_token(hurried: Stage) -> None:
-    assert hurried.contact().status == 200
-    before = hurried.record()
+def test_installation_after_uninstall_adopts_the_bot(unlimited: Stage) -> None:
+    assert unlimited.contact().status == 200
+    bot = unlimited.ask("/bots")[-1]["bot_id"]
+    unlimited.tell("/uninstall", {"client_id": unlimited.card.client_id})
 
-    outcome = hurried.portal.installer.update(hurried.card.client_id)
+    assert unlimited.contact().status == 200
+
+    assert_installed_once(unlimited)
+    assert unlimited.ask("/bots")[-1]["bot_id"] == bot
+
+
+def test_update_binds_events_again_and_stores_the_new_application_token(unlimited: Stage) -> None:
+    assert unlimited.contact().status == 200
+    before = unlimited.record()
+
+    outcome = unlimited.portal.installer.update(unlimited.card.client_id)
 
     assert [sent.answer.status for sent in outcome.sent if sent.answer] == [200]
-    assert_installed_once(hurried)
-    after = hurried.record()
+    assert_installed_once(unlimited)
+    after = unlimited.record()
     assert before is not None
     assert after is not None
     assert before["application_tokens"] != after["application_tokens"]
 
 
-def test_installing_in_two_processes_at_once_is_installing_once(hurried: Stage, tmp_path: Path) -> None:
-    # Somebody clicks twice: two frames, each with tokens of its own, and two processes that know nothing of each other.
-    events = [as_event(hurried.message(), hurried.service.stack.addresses.api_https_url) for _ in range(2)]
+def test_two_processes_installing_at_once_install_once(unlimited: Stage, tmp_path: Path) -> None:
+    # A double click: two frames, each with its own tokens, and two processes that share no memory.
+    events = [as_event(unlimited.message(), unlimited.service.stack.addresses.api_https_url) for _ in range(2)]
     for method in ("oauth/token", "profile", "imbot.v2.Bot.register", "imbot.v2.Command.register", "event.get"):
-        hurried.answers(method, delay_ms=150)  # none is done before the other one is under way
-    with processes(hurried, tmp_path, len(events)) as started:
+        unlimited.answers(method, delay_ms=150)  # the slow portal makes the two installations overlap
+    with processes(unlimited, tmp_path, len(events)) as started:
         for process, event in zip(started, events, strict=True):
-            told(process, event)
-        statuses = [said(process) for process in started]
+            write_event(process, event)
+        statuses = [read_line(process) for process in started]
 
     assert statuses == ["200", "200"], [path.read_text() for path in tmp_path.iterdir()]
-    assert_installed_once(hurried)
-    # And one after the other: what the first one registered, the second one found.
-    registering = [method for method in hurried.calls() if method in ("scope", "imbot.v2.Bot.register", "event.get")]
+    assert_installed_once(unlimited)
+    # And one after the other: the second process finds what the first one registered.
+    registering = [method for method in unlimited.calls() if method in ("scope", "imbot.v2.Bot.register", "event.get")]
     assert registering == ["scope", "imbot.v2.Bot.register", "event.get"] * 2
 
 
 def as_event(message: Message, service_url: str) -> dict[str, object]:
-    """A message of the portal's as the gateway hands it over."""
+    """Return a message of the portal as the gateway passes it on."""
     url = urlsplit(message.url)
     return {
         "version": "2.0",
@@ -134,7 +134,7 @@ def as_event(message: Message, service_url: str) -> dict[str, object]:
 
 @contextmanager
 def processes(stage: Stage, folder: Path, count: int) -> Iterator[list["subprocess.Popen[str]"]]:
-    """Processes of the install function that stand and wait for their event."""
+    """Start processes of the install function that wait for their event."""
     clock_file = stage.service.stack.settings.state_dir / "clock"
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "layers/chat_lookup")))}
     with ExitStack() as closing:
@@ -153,16 +153,16 @@ def processes(stage: Stage, folder: Path, count: int) -> Iterator[list["subproce
             )
             closing.callback(process.kill)
             started.append(process)
-        assert [said(process) for process in started] == [READY] * count
+        assert [read_line(process) for process in started] == [READY] * count
         yield started
 
 
-def told(process: "subprocess.Popen[str]", event: object) -> None:
+def write_event(process: "subprocess.Popen[str]", event: object) -> None:
     assert process.stdin is not None
     process.stdin.write(json.dumps(event) + "\n")
     process.stdin.flush()
 
 
-def said(process: "subprocess.Popen[str]") -> str:
+def read_line(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()

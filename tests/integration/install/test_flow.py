@@ -1,6 +1,6 @@
-"""The application comes into a portal, is opened, updated, removed and installed again: over HTTPS, as portals do it.
+"""A portal installs, opens, updates, removes and reinstalls the application, over HTTPS as portals do it.
 
-The portal stands beside the service's own, which nothing here must touch (`first_contact`).
+The portal is another one than the service's own, which no test here may change (`first_contact`).
 """
 
 import json
@@ -18,7 +18,7 @@ EVENTS = {"ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"}
 
 
 def install(stage: Stage, kind: Kind = "interface", user_id: int = ADMINISTRATOR, **fields: str | None) -> Outcome:
-    """Install as the portal does; a code comes back by a link that the service made."""
+    """Install as the portal does; an authorisation code returns with the state of a link that the service made."""
     if kind == "code":
         fields["state"] = stage.link()
     return stage.portal.installer.install(stage.card.client_id, kind=kind, user_id=user_id, manner=Manner("", fields))
@@ -48,13 +48,13 @@ def bindings(stage: Stage) -> list[tuple[str, str]]:
 
 
 def assert_bound_once(stage: Stage, address: str = "") -> None:
-    """Each event is bound to one address of ours, and to no other."""
+    """Each event is bound once, to the address of the service."""
     address = address or stage.service.stack.addresses.api_https_url
     assert sorted(bindings(stage)) == sorted((event, f"{address}/bitrix24/install") for event in EVENTS)
 
 
 def look_up(stage: Stage) -> dict[str, Any]:
-    """Look a chat up in this portal, with the grant that is stored for it."""
+    """Look up a chat in this portal with its stored grant."""
     found: dict[str, Any] = stage.service.direct(
         {"portal": stage.portal.member_id, "entity_type": "CRM", "entity_id": "DEAL|1663"}
     )
@@ -62,16 +62,14 @@ def look_up(stage: Stage) -> dict[str, Any]:
 
 
 def secrets_of(stage: Stage) -> set[str]:
-    """The secrets that hold a grant of this portal; those that other tests left behind, too."""
+    """The ARNs of secrets that hold a grant of this portal; secrets left by other tests included."""
     arns = [json.loads(each)[0] for each in stage.kept().secrets]
     held = {arn: stage.secrets.get_secret_value(SecretId=arn)["SecretString"] for arn in arns if "/portal/" in arn}
     return {arn for arn, secret in held.items() if json.loads(secret).get("member_id") == stage.portal.member_id}
 
 
 @pytest.mark.parametrize("kind", ["interface", "event", "code"])
-def test_an_installed_portal_has_a_record_a_bot_and_its_bindings_and_can_be_looked_up_in(
-    stage: Stage, kind: Kind
-) -> None:
+def test_installed_portal_has_record_bot_and_bindings_and_answers_look_ups(stage: Stage, kind: Kind) -> None:
     outcome = install(stage, kind)
     assert (outcome.answer.status, outcome.finished) == (200, True)
     assert state(stage) == "active"
@@ -81,21 +79,21 @@ def test_an_installed_portal_has_a_record_a_bot_and_its_bindings_and_can_be_look
     assert look_up(stage)["chat_id"] > 0
 
 
-def test_an_event_is_answered_as_the_documents_show_it(stage: Stage) -> None:
+def test_install_event_is_answered_with_the_documented_body(stage: Stage) -> None:
     assert json.loads(install(stage, "event").answer.body) == {"status": "success"}
 
 
-def test_the_frame_of_an_older_portal_installs_too(stage: Stage) -> None:
+def test_frame_of_older_portal_installs(stage: Stage) -> None:
     stage.tell("/shape", {"frame": "old"})
     assert install(stage).finished
     assert state(stage) == "active"
-    # Once it is finished the portal says the rest: the event that follows brings the application token.
+    # When the installation is finished, the portal sends the application token with the event that follows.
     record = stage.record()
     assert record is not None
     assert len(record["application_tokens"]["SS"]) == 1
 
 
-def test_twice_there_is_one_bot_one_set_of_bindings_and_one_record(stage: Stage) -> None:
+def test_second_installation_leaves_one_bot_one_set_of_bindings_and_one_record(stage: Stage) -> None:
     install(stage)
     first = bots(stage)
     install(stage)
@@ -105,18 +103,18 @@ def test_twice_there_is_one_bot_one_set_of_bindings_and_one_record(stage: Stage)
     assert [portal["member_id"] for portal in portals].count(stage.portal.member_id) == 1
 
 
-def test_at_once_from_two_browsers_there_is_one_of_everything_too(stage: Stage) -> None:
+def test_two_browsers_installing_at_once_leave_one_bot_one_set_of_bindings_and_one_secret(stage: Stage) -> None:
     before, messages = secrets_of(stage), [stage.message() for _ in range(2)]
     with ThreadPoolExecutor(2) as browsers:
         answers = list(browsers.map(stage.send, messages))
     assert [answer.status for answer in answers] == [200, 200]
     assert len(bots(stage)) == 1
-    assert_bound_once(stage, stage.service.api_url.replace("http:", "https:"))  # messages are sent to there
+    assert_bound_once(stage, stage.service.api_url.replace("http:", "https:"))  # messages are sent to this address
     assert len(secrets_of(stage) - before) == 1
     assert look_up(stage)["chat_id"] > 0
 
 
-def test_the_former_secret_is_gone_after_the_next_installation(stage: Stage) -> None:
+def test_next_installation_deletes_the_former_secret(stage: Stage) -> None:
     before = secrets_of(stage)
     install(stage)
     (first,) = secrets_of(stage) - before
@@ -125,7 +123,7 @@ def test_the_former_secret_is_gone_after_the_next_installation(stage: Stage) -> 
     assert second != first
 
 
-def test_without_the_bots_scope_it_is_installed_and_said(stage: Stage) -> None:
+def test_installation_without_bot_scope_succeeds_and_the_page_reports_the_missing_bot(stage: Stage) -> None:
     stage.tell("/scopes", {"client_id": stage.card.client_id, "scopes": ["im"]})
     outcome = install(stage)
     stage.tell("/scopes", {"client_id": stage.card.client_id, "scopes": ["im", "imbot"]})
@@ -134,7 +132,7 @@ def test_without_the_bots_scope_it_is_installed_and_said(stage: Stage) -> None:
     assert look_up(stage)["chat_id"] > 0
 
 
-def test_where_there_are_no_newer_bot_methods_the_older_ones_do(stage: Stage) -> None:
+def test_bot_is_registered_by_v1_methods_where_the_portal_has_no_v2(stage: Stage) -> None:
     stage.tell("/shape", {"bot_api": "v1"})
     assert install(stage).finished
     record = stage.record()
@@ -143,7 +141,7 @@ def test_where_there_are_no_newer_bot_methods_the_older_ones_do(stage: Stage) ->
     assert [method for method in stage.calls() if method.startswith("imbot.")] != []
 
 
-def test_an_update_binds_again_and_brings_its_own_application_token(stage: Stage) -> None:
+def test_update_binds_events_again_and_replaces_the_application_token(stage: Stage) -> None:
     install(stage)
     former = stage.record()
     outcome = stage.portal.installer.update(stage.card.client_id)
@@ -156,7 +154,7 @@ def test_an_update_binds_again_and_brings_its_own_application_token(stage: Stage
     assert_bound_once(stage)
 
 
-def test_an_uninstall_closes_the_portal_and_a_new_installation_opens_it_at_once(stage: Stage) -> None:
+def test_uninstall_closes_the_portal_and_new_installation_reopens_it_at_once(stage: Stage) -> None:
     before = secrets_of(stage)
     install(stage)
     assert look_up(stage)["chat_id"] > 0
@@ -167,23 +165,25 @@ def test_an_uninstall_closes_the_portal_and_a_new_installation_opens_it_at_once(
         look_up(stage)
     assert type(raised.value).__name__ == "PortalNotInstalled"
     install(stage)
-    assert look_up(stage)["source"] == "portal"  # what was cached before is not served
+    assert look_up(stage)["source"] == "portal"  # answers cached before the uninstall are not served
     assert len(bots(stage)) == 1
 
 
-def test_an_uninstall_that_comes_late_harms_no_newer_installation(stage: Stage) -> None:
+def test_late_uninstall_does_not_change_a_newer_installation(stage: Stage) -> None:
     install(stage)
     late = stage.portal.installer.uninstall(stage.card.client_id, manner=Manner(send=False)).sent[0].message
     install(stage)
     record = stage.record()
     assert record is not None
-    assert stage.send(late).status == 403  # the next installation has a token of its own
+    assert stage.send(late).status == 403  # the new installation has another application token
     assert stage.record() == record
     assert look_up(stage)["chat_id"] > 0
 
 
 @pytest.mark.parametrize("how", ["refused", "closed"])
-def test_an_administrators_visit_heals_a_dead_grant_and_others_are_told_to_ask_one(stage: Stage, how: str) -> None:
+def test_visit_of_administrator_restores_dead_grant_and_employee_is_referred_to_administrator(
+    stage: Stage, how: str
+) -> None:
     install(stage)
     if how == "refused":
         stage.tell("/expire_tokens", {"client_id": stage.card.client_id, "refresh": True})
@@ -202,16 +202,16 @@ def test_an_administrators_visit_heals_a_dead_grant_and_others_are_told_to_ask_o
     assert look_up(stage)["chat_id"] > 0
 
 
-def test_a_visit_while_all_is_well_asks_nobody(stage: Stage) -> None:
+def test_visit_to_active_portal_makes_no_portal_call(stage: Stage) -> None:
     install(stage)
-    known = len(stage.calls())
+    before = len(stage.calls())
     for user_id in (ADMINISTRATOR, EMPLOYEE):
         answer = visit(stage, user_id)
         assert (answer.status, "connected to this portal" in answer.body) == (200, True)
-    assert stage.calls()[known:] == []
+    assert stage.calls()[before:] == []
 
 
-def test_a_change_of_our_address_is_told_to_the_portal_by_a_command(stage: Stage) -> None:
+def test_rebind_command_sends_the_new_public_url_to_the_portal(stage: Stage) -> None:
     install(stage)
     moved = "https://chats.acme.example"
     answer = stage.service.admin("portal.rebind", portal=stage.portal.member_id, public_url=moved)
@@ -221,7 +221,7 @@ def test_a_change_of_our_address_is_told_to_the_portal_by_a_command(stage: Stage
     assert moved in json.dumps(bot)
 
 
-def test_a_portal_that_is_forgotten_leaves_nothing_behind(stage: Stage) -> None:
+def test_forgotten_portal_leaves_no_items_and_no_secrets(stage: Stage) -> None:
     before = stage.kept()
     install(stage)
     look_up(stage)
@@ -231,15 +231,15 @@ def test_a_portal_that_is_forgotten_leaves_nothing_behind(stage: Stage) -> None:
     assert stage.kept() == before
 
 
-def test_the_keepalive_renews_what_would_lapse(stage: Stage) -> None:
+def test_keepalive_renews_grants_before_they_expire(stage: Stage) -> None:
     install(stage)
     stage.tell("/clock", {"advance_s": 175 * 86_400})
     stage.service.cold_start()
-    known = stage.calls().count("oauth/token")
+    refreshes = stage.calls().count("oauth/token")
     answer = stage.service.stack.backend.functions.invoke("KeepaliveFunction", {})
     assert isinstance(answer, dict)
     assert answer["renewed"] == 1
-    assert stage.calls().count("oauth/token") == known + 1
+    assert stage.calls().count("oauth/token") == refreshes + 1
     assert stage.service.stack.backend.functions.invoke("KeepaliveFunction", {}) == dict.fromkeys(answer, 0)
     stage.service.cold_start()
     assert look_up(stage)["chat_id"] > 0

@@ -1,7 +1,7 @@
-"""First contacts that nobody may make: each is refused in words, and leaves nothing behind (design 5, Trust).
+"""Forged first contacts: each is refused with a readable page, and changes nothing (design 5, Trust).
 
-Here the grant itself is the lie: another's, spent, lapsed, or of somebody who is no administrator. Each test looks at
-all that the stores hold, at what both portals have registered, and at what the process reached for.
+Here the grant itself is forged: of another portal, used, expired, or of a user who is no administrator. Each test
+checks all that the stores hold, what both portals have registered, and the hosts to which the process connected.
 """
 
 from collections.abc import Callable
@@ -19,31 +19,31 @@ from tests.support.portals.unknown_portal import (
     assert_refused,
 )
 
-ASKED = ("oauth/token",)
-"""The authorisation server was asked, and the portal was not."""
+REFRESHED = ("oauth/token",)
+"""The authorisation server is called, the portal is not."""
 PROVED = ("oauth/token", "profile")
 
 WAYS = {
-    "frame": lambda stage, **said: stage.contact(**said),
-    "frame of the application": lambda stage, **said: stage.contact(path=APP, **said),
-    "ONAPPINSTALL": lambda stage, **said: stage.event("ONAPPINSTALL", **said),
-    "ONAPPUPDATE": lambda stage, **said: stage.event("ONAPPUPDATE", **said),
+    "frame": lambda stage, **fields: stage.contact(**fields),
+    "frame of the application": lambda stage, **fields: stage.contact(path=APP, **fields),
+    "ONAPPINSTALL": lambda stage, **fields: stage.event("ONAPPINSTALL", **fields),
+    "ONAPPUPDATE": lambda stage, **fields: stage.event("ONAPPUPDATE", **fields),
 }
-"""Every way in that brings a refresh token along."""
+"""Every kind of first contact that contains a refresh token."""
 
 Way = Callable[..., Answer]
 each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 
 
-def saying(**fields: str | None) -> dict[str, str | None]:
-    """Fields under the names that they have in a frame and in an event."""
+def named_fields(**fields: str | None) -> dict[str, str | None]:
+    """Return the fields under their names in a frame and in an event."""
     events = {"REFRESH_ID": "refresh_token", "AUTH_ID": "access_token", "DOMAIN": "domain"}
     auth = {f"auth[{events.get(name, name).lower()}]": value for name, value in fields.items()}
     return {**fields, **auth}
 
 
 @each_way
-def test_the_same_contact_without_a_lie_installs(stage: Stage, way: Way) -> None:
+def test_genuine_contact_installs(stage: Stage, way: Way) -> None:
     answer = way(stage)
 
     assert answer.status == 200, answer
@@ -52,64 +52,62 @@ def test_the_same_contact_without_a_lie_installs(stage: Stage, way: Way) -> None
 
 
 @each_way
-def test_an_employee_cannot_install_with_his_own_tokens_and_an_application_token_of_his_choice(
-    stage: Stage, way: Way
-) -> None:
+def test_employee_cannot_install_with_own_tokens_and_a_chosen_application_token(stage: Stage, way: Way) -> None:
     with stage.untouched(PROVED):
-        answer = way(stage, user_id=EMPLOYEE, fields=saying(APPLICATION_TOKEN=CHOSEN_TOKEN))
+        answer = way(stage, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
 
     assert_refused(answer, "administrator")
 
 
 @pytest.mark.parametrize("name", ["frame", "ONAPPINSTALL", "ONAPPUPDATE"])
-def test_an_employee_cannot_swap_the_application_token_of_an_installed_portal(stage: Stage, name: str) -> None:
+def test_employee_cannot_replace_the_application_token_of_an_installed_portal(stage: Stage, name: str) -> None:
     assert stage.contact().status == 200
 
     with stage.untouched(PROVED):
-        answer = WAYS[name](stage, user_id=EMPLOYEE, fields=saying(APPLICATION_TOKEN=CHOSEN_TOKEN))
+        answer = WAYS[name](stage, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
 
     assert_refused(answer, "administrator")
 
 
-def test_an_employee_who_opens_the_page_of_an_installed_portal_changes_nothing(stage: Stage) -> None:
+def test_employee_who_opens_the_page_of_an_installed_portal_changes_nothing(stage: Stage) -> None:
     assert stage.contact().status == 200
 
     with stage.untouched():
-        answer = stage.contact(path=APP, user_id=EMPLOYEE, fields=saying(APPLICATION_TOKEN=CHOSEN_TOKEN))
+        answer = stage.contact(path=APP, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
 
     assert answer.status == 200
     assert "installFinish" not in answer.body
 
 
-def test_an_employee_cannot_heal_a_portal_whose_grant_is_dead(stage: Stage) -> None:
+def test_employee_cannot_restore_a_dead_grant(stage: Stage) -> None:
     assert stage.contact().status == 200
     stage.becomes("reauthorise")
 
     with stage.untouched(PROVED):
-        answer = stage.contact(path=APP, user_id=EMPLOYEE, fields=saying(APPLICATION_TOKEN=CHOSEN_TOKEN))
+        answer = stage.contact(path=APP, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
 
     assert_refused(answer, "administrator")
 
 
 @each_way
-def test_a_token_of_another_application_is_no_grant_for_ours(stage: Stage, way: Way) -> None:
+def test_token_of_another_application_is_refused(stage: Stage, way: Way) -> None:
     theirs = stage.grant(client_id=stage.another_card())
 
-    with stage.untouched(ASKED):
-        answer = way(stage, fields=saying(REFRESH_ID=theirs["refresh_token"], AUTH_ID=theirs["access_token"]))
+    with stage.untouched(REFRESHED):
+        answer = way(stage, fields=named_fields(REFRESH_ID=theirs["refresh_token"], AUTH_ID=theirs["access_token"]))
 
     assert_refused(answer, "grant")
 
 
 @each_way
-def test_a_portal_cannot_speak_for_another_one(stage: Stage, way: Way) -> None:
-    with stage.untouched(ASKED):
-        answer = way(stage, fields=saying(member_id=stage.service.member_id))
+def test_member_id_of_another_portal_is_refused(stage: Stage, way: Way) -> None:
+    with stage.untouched(REFRESHED):
+        answer = way(stage, fields=named_fields(member_id=stage.service.member_id))
 
     assert_refused(answer, "portal")
 
 
-def test_a_portal_cannot_take_the_place_of_another_one_by_its_whole_address(stage: Stage) -> None:
+def test_all_addresses_of_another_portal_do_not_make_the_grant_valid(stage: Stage) -> None:
     ours = stage.service.stack.target.local
     assert ours is not None
     theirs = {"member_id": ours.member_id, "DOMAIN": ours.domain, "SERVER_ENDPOINT": f"https://{ours.domain}/rest/"}
@@ -117,98 +115,96 @@ def test_a_portal_cannot_take_the_place_of_another_one_by_its_whole_address(stag
     with stage.untouched():
         answer = stage.contact(fields=theirs)
 
-    # That server knows the application, and never issued the token.
+    # That server knows the application, but has not issued the token.
     assert [call["error"] for call in stage.service.calls()] == ["invalid_grant"]
     assert_refused(answer, "grant")
 
 
 @each_way
-def test_a_refresh_token_serves_once(stage: Stage, way: Way) -> None:
+def test_used_refresh_token_is_refused(stage: Stage, way: Way) -> None:
     assert stage.contact().status == 200
     stage.becomes("reauthorise")
-    granted = saying(REFRESH_ID=stage.grant()["refresh_token"])
+    granted = named_fields(REFRESH_ID=stage.grant()["refresh_token"])
     assert way(stage, fields=granted).status == 200
     stage.becomes("reauthorise")
 
-    with stage.untouched(ASKED):
+    with stage.untouched(REFRESHED):
         answer = way(stage, fields=granted)
 
     assert_refused(answer, "grant")
 
 
-def test_an_installation_is_not_replayed(stage: Stage) -> None:
+def test_replayed_installation_is_refused(stage: Stage) -> None:
     message = stage.message()
     assert stage.send(message).status == 200
 
-    with stage.untouched(ASKED):
+    with stage.untouched(REFRESHED):
         answer = stage.send(message)
 
     assert_refused(answer, "grant")
 
 
-def test_an_installation_is_not_replayed_after_the_uninstall(stage: Stage) -> None:
+def test_replayed_installation_is_refused_after_the_uninstall(stage: Stage) -> None:
     spent, unspent = stage.message(), stage.message()
     assert stage.contact().status == 200
     assert stage.tell("/uninstall", {"client_id": stage.card.client_id})["status"] == 200
 
     for message in (spent, unspent):
-        with stage.untouched(ASKED):
+        with stage.untouched(REFRESHED):
             answer = stage.send(message)
         assert_refused(answer, "grant")
 
 
 @each_way
-def test_a_refresh_token_that_has_lapsed_installs_nothing(stage: Stage, way: Way) -> None:
+def test_expired_refresh_token_is_refused(stage: Stage, way: Way) -> None:
     granted = stage.grant()
     stage.tell("/expire_tokens", {"refresh": True})
 
-    with stage.untouched(ASKED):
-        answer = way(stage, fields=saying(REFRESH_ID=granted["refresh_token"]))
+    with stage.untouched(REFRESHED):
+        answer = way(stage, fields=named_fields(REFRESH_ID=granted["refresh_token"]))
 
     assert_refused(answer, "grant")
 
 
 @each_way
-def test_an_administrator_who_has_left_installs_nothing(stage: Stage, way: Way) -> None:
+def test_grant_of_deactivated_administrator_is_refused(stage: Stage, way: Way) -> None:
     granted = stage.grant()
     stage.tell("/deactivate", {"user_id": ADMINISTRATOR, "active": False})
 
     with stage.untouched(PROVED):
-        answer = way(stage, user_id=EMPLOYEE, fields=saying(REFRESH_ID=granted["refresh_token"]))
+        answer = way(stage, user_id=EMPLOYEE, fields=named_fields(REFRESH_ID=granted["refresh_token"]))
 
     assert_refused(answer, "administrator")
 
 
 @each_way
 @pytest.mark.parametrize("missing", [None, ""])
-def test_an_access_token_alone_proves_nothing(stage: Stage, way: Way, missing: str | None) -> None:
+def test_contact_without_refresh_token_is_refused(stage: Stage, way: Way, missing: str | None) -> None:
     with stage.untouched():
-        answer = way(stage, fields=saying(REFRESH_ID=missing))
+        answer = way(stage, fields=named_fields(REFRESH_ID=missing))
 
     assert_refused(answer, "no_refresh_token")
 
 
 @each_way
-def test_an_invented_token_installs_nothing(stage: Stage, way: Way) -> None:
-    with stage.untouched(ASKED):
-        answer = way(stage, fields=saying(REFRESH_ID="f" * 70))
+def test_invented_refresh_token_is_refused(stage: Stage, way: Way) -> None:
+    with stage.untouched(REFRESHED):
+        answer = way(stage, fields=named_fields(REFRESH_ID="f" * 70))
 
     assert_refused(answer, "grant")
 
 
 @each_way
-def test_only_listed_portals_may_install_where_there_is_a_list(
-    stage: Stage, way: Way, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_portal_outside_the_install_list_is_refused(stage: Stage, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTALL_MEMBERS", stage.service.member_id)
     stage.service.cold_start()
 
     with stage.untouched():
         assert_refused(way(stage), "member")
-    with stage.untouched(ASKED):
-        assert_refused(way(stage, fields=saying(member_id=stage.service.member_id)), "portal")
-    with stage.untouched(ASKED):
-        assert_refused(way(stage, fields=saying(member_id=None)), "member")
+    with stage.untouched(REFRESHED):
+        assert_refused(way(stage, fields=named_fields(member_id=stage.service.member_id)), "portal")
+    with stage.untouched(REFRESHED):
+        assert_refused(way(stage, fields=named_fields(member_id=None)), "member")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +223,7 @@ def test_only_listed_portals_may_install_where_there_is_a_list(
     ],
     ids=str,
 )
-def test_nothing_but_a_plain_yes_makes_an_administrator(stage: Stage, profile: object) -> None:
+def test_profile_without_literal_admin_true_is_no_administrator(stage: Stage, profile: object) -> None:
     stage.answers("profile", body=profile)
 
     with stage.untouched(PROVED):
@@ -237,7 +233,7 @@ def test_nothing_but_a_plain_yes_makes_an_administrator(stage: Stage, profile: o
     assert "installFinish" not in answer.body
 
 
-def test_whoever_knocks_too_often_is_sent_away_before_anybody_is_called(stage: Stage) -> None:
+def test_too_frequent_contacts_are_refused_before_any_host_is_called(stage: Stage) -> None:
     invented = {"REFRESH_ID": "f" * 70}
     answers = [stage.contact(fields=invented).status for _ in range(40)]
 
@@ -246,12 +242,12 @@ def test_whoever_knocks_too_often_is_sent_away_before_anybody_is_called(stage: S
         answer = stage.contact(fields=invented)
     assert answer.status == 429
     stage.service.clock.advance(60)
-    with stage.untouched(ASKED):
+    with stage.untouched(REFRESHED):
         assert_refused(stage.contact(fields=invented), "grant")
 
 
 @pytest.mark.parametrize("token", [CHOSEN_TOKEN, "", None])
-def test_an_uninstall_that_nothing_proves_wipes_nothing(stage: Stage, token: str | None) -> None:
+def test_uninstall_without_valid_application_token_is_refused(stage: Stage, token: str | None) -> None:
     assert stage.contact().status == 200
 
     with stage.untouched():
@@ -260,7 +256,7 @@ def test_an_uninstall_that_nothing_proves_wipes_nothing(stage: Stage, token: str
     assert_refused(answer, "application_token")
 
 
-def test_an_uninstall_with_the_token_of_another_portal_wipes_nothing(stage: Stage) -> None:
+def test_uninstall_with_the_token_of_another_portal_is_refused(stage: Stage) -> None:
     assert stage.contact().status == 200
 
     with stage.untouched():
@@ -269,7 +265,7 @@ def test_an_uninstall_with_the_token_of_another_portal_wipes_nothing(stage: Stag
     assert_refused(answer, "application_token")
 
 
-def test_an_employee_who_read_the_application_token_cannot_uninstall(stage: Stage) -> None:
+def test_uninstall_by_employee_with_the_application_token_changes_nothing(stage: Stage) -> None:
     assert stage.contact().status == 200
 
     with stage.untouched(["app.info"]):
@@ -278,7 +274,7 @@ def test_an_employee_who_read_the_application_token_cannot_uninstall(stage: Stag
     assert answer.status == 200
 
 
-def test_an_event_at_the_address_of_the_application_is_proved_all_the_same(stage: Stage) -> None:
+def test_event_at_the_application_address_needs_proof_too(stage: Stage) -> None:
     forged = stage.message("event", user_id=EMPLOYEE, path=APP, fields={"event": "ONAPPUPDATE"})
 
     with stage.untouched(PROVED):

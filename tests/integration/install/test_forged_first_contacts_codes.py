@@ -1,11 +1,11 @@
-"""The return with an authorisation code: for a link that we made, once, while it lives (bitrix24.md 3.3)."""
+"""The return with an authorisation code: valid once, with an unexpired link of the service (bitrix24.md 3.3)."""
 
 import pytest
 
 from local.portal.events.http_delivery import Answer
 from tests.support.portals.unknown_portal import APP, EMPLOYEE, INSTALL, Stage, assert_refused
 
-ASKED = ("oauth/token",)
+EXCHANGED = ("oauth/token",)
 PROVED = ("oauth/token", "profile")
 CODE_LIVES_S = 30
 LINK_LIVES_S = 600
@@ -13,13 +13,13 @@ LINK_LIVES_S = 600
 each_address = pytest.mark.parametrize("path", [INSTALL, APP])
 
 
-def returned(stage: Stage, state: str | None, path: str = INSTALL, user_id: int = 1, **said: str | None) -> Answer:
-    """A user's browser comes back with a code of his own."""
-    return stage.contact("code", user_id=user_id, path=path, fields={"state": state, **said})
+def returned(stage: Stage, state: str | None, path: str = INSTALL, user_id: int = 1, **fields: str | None) -> Answer:
+    """The browser of a user returns with an authorisation code of this user."""
+    return stage.contact("code", user_id=user_id, path=path, fields={"state": state, **fields})
 
 
 @each_address
-def test_the_same_return_without_a_lie_installs(stage: Stage, path: str) -> None:
+def test_genuine_return_with_a_code_installs(stage: Stage, path: str) -> None:
     answer = returned(stage, stage.link(), path)
 
     assert answer.status == 200, answer
@@ -29,14 +29,14 @@ def test_the_same_return_without_a_lie_installs(stage: Stage, path: str) -> None
 
 @each_address
 @pytest.mark.parametrize("state", [None, "", "invented", "x" * 5000, "../../", "a\x00b", "é"])
-def test_a_code_that_nobody_asked_for_is_not_taken(stage: Stage, path: str, state: str | None) -> None:
+def test_code_without_a_link_of_the_service_is_refused(stage: Stage, path: str, state: str | None) -> None:
     with stage.untouched():
         answer = returned(stage, state, path)
 
     assert_refused(answer, "link")
 
 
-def test_a_link_serves_once(stage: Stage) -> None:
+def test_used_link_is_refused(stage: Stage) -> None:
     state = stage.link()
     assert returned(stage, state).status == 200
 
@@ -46,7 +46,7 @@ def test_a_link_serves_once(stage: Stage) -> None:
     assert_refused(answer, "link")
 
 
-def test_a_link_that_is_too_old_is_not_taken(stage: Stage) -> None:
+def test_expired_link_is_refused(stage: Stage) -> None:
     state = stage.link()
     stage.service.clock.advance(LINK_LIVES_S + 1)
 
@@ -57,7 +57,7 @@ def test_a_link_that_is_too_old_is_not_taken(stage: Stage) -> None:
     assert stage.calls() == []
 
 
-def test_a_link_for_another_portal_is_not_taken(stage: Stage) -> None:
+def test_link_for_another_portal_is_refused(stage: Stage) -> None:
     ours = stage.service.stack.target.local
     assert ours is not None
 
@@ -68,7 +68,7 @@ def test_a_link_for_another_portal_is_not_taken(stage: Stage) -> None:
     assert stage.calls() == []
 
 
-def test_a_link_for_a_name_that_another_portal_answers_to_proves_that_portal_and_no_other(stage: Stage) -> None:
+def test_link_for_a_domain_that_another_portal_owns_is_refused(stage: Stage) -> None:
     state = stage.link("acme.bitrix24.com")
     before = stage.kept().secrets
 
@@ -78,7 +78,7 @@ def test_a_link_for_a_name_that_another_portal_answers_to_proves_that_portal_and
     assert (stage.record(), stage.kept().secrets) == (None, before)
 
 
-def test_a_code_that_is_too_old_is_not_taken(stage: Stage) -> None:
+def test_expired_code_is_refused(stage: Stage) -> None:
     state = stage.link()
     message = stage.message("code", path=INSTALL, fields={"state": state})
     stage.service.clock.advance(CODE_LIVES_S + 1)
@@ -87,7 +87,7 @@ def test_a_code_that_is_too_old_is_not_taken(stage: Stage) -> None:
     assert stage.record() is None
 
 
-def test_a_code_serves_once(stage: Stage) -> None:
+def test_used_code_is_refused(stage: Stage) -> None:
     first, second = stage.link(), stage.link()
     message = stage.message("code", path=INSTALL, fields={"state": first})
     assert stage.send(message).status == 200
@@ -97,7 +97,7 @@ def test_a_code_serves_once(stage: Stage) -> None:
     assert stage.record() == before
 
 
-def test_an_employee_cannot_install_with_a_code(stage: Stage) -> None:
+def test_employee_cannot_install_with_a_code(stage: Stage) -> None:
     state, before = stage.link(), stage.kept().secrets
 
     answer = returned(stage, state, user_id=EMPLOYEE)
@@ -108,14 +108,14 @@ def test_an_employee_cannot_install_with_a_code(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("member_id", ["another", "our own"])
-def test_a_code_cannot_speak_for_another_portal(stage: Stage, member_id: str) -> None:
-    said = stage.service.member_id if member_id == "our own" else "f" * 32
+def test_code_with_the_member_id_of_another_portal_is_refused(stage: Stage, member_id: str) -> None:
+    offered = stage.service.member_id if member_id == "our own" else "f" * 32
 
-    answer = returned(stage, stage.link(), member_id=said)
+    answer = returned(stage, stage.link(), member_id=offered)
 
     assert_refused(answer, "portal")
     assert stage.record() is None
-    assert stage.calls() == list(ASKED)
+    assert stage.calls() == list(EXCHANGED)
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_a_code_cannot_speak_for_another_portal(stage: Stage, member_id: str) ->
         "[",
     ],
 )
-def test_a_code_is_shown_to_no_server_but_those_on_the_list(stage: Stage, server: str) -> None:
-    said = server.format(listener=stage.listener.host, server=stage.portal.server_domain)
+def test_code_is_sent_only_to_listed_servers(stage: Stage, server: str) -> None:
+    host = server.format(listener=stage.listener.host, server=stage.portal.server_domain)
 
-    answer = returned(stage, stage.link(), server_domain=said)
+    answer = returned(stage, stage.link(), server_domain=host)
 
     assert answer.status == 403
     assert "installFinish" not in answer.body
@@ -142,7 +142,7 @@ def test_a_code_is_shown_to_no_server_but_those_on_the_list(stage: Stage, server
     assert (stage.record(), stage.calls()) == (None, [])
 
 
-def test_links_are_not_made_faster_than_somebody_needs_them(stage: Stage) -> None:
+def test_link_creation_is_rate_limited(stage: Stage) -> None:
     path = f"{INSTALL}?portal={stage.portal.domain}"
     statuses = [stage.request("GET", path).status for _ in range(40)]
 
@@ -151,5 +151,5 @@ def test_links_are_not_made_faster_than_somebody_needs_them(stage: Stage) -> Non
 
 
 def _with_state(url: str, before: str, after: str) -> str:
-    """The path of an address with another state in it."""
+    """Return the path of the URL with the state replaced."""
     return INSTALL + "?" + url.partition("?")[2].replace(before, after)

@@ -1,6 +1,7 @@
-"""First contacts that name hosts which nobody may call: no request leaves for them, wherever in a message they stand.
+"""First contacts that name forbidden hosts: no request goes to them, whichever field of the message names them.
 
-The listener is trusted by its certificate and would say yes to everything: were it asked, the forgery would succeed.
+The client trusts the listener's certificate, and the listener accepts everything: if it were called, the forgery would
+succeed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from local.portal.events.http_delivery import Answer
 from tests.support.hostile_server import HOSTILE_NAMES, MEMBER_ID, hostile_names, watching
 from tests.support.portals.unknown_portal import INSTALL, Stage, assert_refused
 
-ASKED = ("oauth/token",)
+REFRESHED = ("oauth/token",)
 PROVED = ("oauth/token", "profile")
 LONGEST_ADDRESS = 300
 
@@ -28,7 +29,7 @@ NO_NAMES = {
         "localhost",
         "localhost.",
         "[::1]",
-        "0.0.0.0",  # noqa: S104 - nobody binds to it here
+        "0.0.0.0",  # noqa: S104 - no socket binds to it here
     ),
     "this machine in disguise": (
         "2130706433:{port}",
@@ -77,10 +78,10 @@ NO_NAMES = {
         "a" * 300 + ".com",
     ),
 }
-"""No names of the DNS on the usual port: addresses in every spelling, and what parsers of URLs disagree about."""
+"""Not DNS names on the default port: addresses in every notation, and text on which URL parsers disagree."""
 
 ORDINARY = ("xn--cme-5cd.bitrix24.com", "acme.bitrix24.com.attacker.example", *HOSTILE_NAMES)
-"""Names that a portal might have, look-alikes and such as lead to private addresses among them."""
+"""Names that a portal might have, look-alikes and names that resolve to private addresses included."""
 
 GOOD = "acme.bitrix24.com"
 
@@ -95,8 +96,8 @@ def hosts(stage: Stage, patterns: Sequence[str]) -> Iterator[str]:
         yield pattern.format(port=stage.listener.port, good=GOOD)
 
 
-def answered(stage: Stage, **said: object) -> dict[str, Any]:
-    """What the authorisation server issues for a grant in truth, but for these fields."""
+def issued(stage: Stage, **fields: object) -> dict[str, Any]:
+    """Return what the authorisation server issues for a genuine grant, with these fields replaced."""
     return {
         "access_token": stage.grant()["access_token"],
         "refresh_token": "r" * 70,
@@ -107,25 +108,25 @@ def answered(stage: Stage, **said: object) -> dict[str, Any]:
         "user_id": 1,
         "scope": "im,imbot",
         "status": "L",
-        **said,
+        **fields,
     }
 
 
-def test_the_listener_would_be_believed_were_it_asked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listener_would_be_trusted_if_it_were_called(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_HOSTS", stage.listener.host)
     stage.service.cold_start()
     itself = {"DOMAIN": stage.listener.host, "SERVER_ENDPOINT": f"https://{stage.listener.host}/rest/"}
 
     answer = stage.contact(fields={**itself, "member_id": MEMBER_ID})
 
-    asked = [heard.partition(" HTTP")[0] for heard in stage.listener.heard]
-    assert asked[:2] == ["POST /oauth/token/", "POST /rest/profile"]
+    requests = [line.partition(" HTTP")[0] for line in stage.listener.heard]
+    assert requests[:2] == ["POST /oauth/token/", "POST /rest/profile"]
     assert MEMBER_ID in "".join(stage.kept().items)
     assert answer.status in (200, 503)
 
 
 @everywhere
-def test_no_authorisation_server_is_asked_but_those_on_the_list(stage: Stage, patterns: Sequence[str]) -> None:
+def test_only_listed_authorisation_servers_are_called(stage: Stage, patterns: Sequence[str]) -> None:
     with stage.untouched(), hostile_names():
         for host in hosts(stage, patterns):
             endpoint = f"https://{host}/rest/"
@@ -153,15 +154,15 @@ def test_no_authorisation_server_is_asked_but_those_on_the_list(stage: Stage, pa
         "file:///etc/passwd",
     ],
 )
-def test_the_address_of_a_known_server_is_admitted_in_its_documented_form_only(stage: Stage, endpoint: str) -> None:
-    said = endpoint.format(server=stage.portal.server_domain, port=stage.listener.port)
+def test_address_of_known_server_is_accepted_only_in_its_documented_form(stage: Stage, endpoint: str) -> None:
+    address = endpoint.format(server=stage.portal.server_domain, port=stage.listener.port)
 
     with stage.untouched():
-        assert_refused(stage.contact(fields={"SERVER_ENDPOINT": said}), "server")
+        assert_refused(stage.contact(fields={"SERVER_ENDPOINT": address}), "server")
 
 
 @no_names
-def test_what_is_no_name_of_a_portal_is_refused_before_anybody_is_asked(stage: Stage, patterns: Sequence[str]) -> None:
+def test_invalid_portal_name_is_refused_before_any_call(stage: Stage, patterns: Sequence[str]) -> None:
     with stage.untouched():
         for host in hosts(stage, patterns):
             endpoint = {"auth[client_endpoint]": f"https://{host}/rest/"}
@@ -172,81 +173,81 @@ def test_what_is_no_name_of_a_portal_is_refused_before_anybody_is_asked(stage: S
 
 
 @pytest.mark.parametrize("name", ORDINARY)
-def test_a_portal_that_the_server_does_not_name_is_never_called(stage: Stage, name: str) -> None:
-    said = {"auth[client_endpoint]": f"https://{name}/rest/"}
-    with stage.untouched([*ASKED, *ASKED]), hostile_names():
+def test_portal_that_the_authorisation_server_does_not_name_is_never_called(stage: Stage, name: str) -> None:
+    named = {"auth[client_endpoint]": f"https://{name}/rest/"}
+    with stage.untouched([*REFRESHED, *REFRESHED]), hostile_names():
         assert_refused(stage.contact(fields={"DOMAIN": name}), "portal")
-        assert_refused(stage.event("ONAPPINSTALL", fields=said), "portal")
-        assert_refused(stage.event("ONAPPINSTALL", fields={**said, "auth[domain]": name}), "portal")
+        assert_refused(stage.event("ONAPPINSTALL", fields=named), "portal")
+        assert_refused(stage.event("ONAPPINSTALL", fields={**named, "auth[domain]": name}), "portal")
 
 
 @no_names
-def test_not_even_the_authorisation_server_can_name_such_a_host(stage: Stage, patterns: Sequence[str]) -> None:
-    with stage.untouched(ASKED * len(patterns)):
+def test_invalid_host_named_by_the_authorisation_server_is_refused(stage: Stage, patterns: Sequence[str]) -> None:
+    with stage.untouched(REFRESHED * len(patterns)):
         for host in hosts(stage, patterns):
-            stage.answers("oauth/token", body=answered(stage, client_endpoint=f"https://{host}/rest/"))
+            stage.answers("oauth/token", body=issued(stage, client_endpoint=f"https://{host}/rest/"))
             assert_refused(stage.contact(), "portal")
 
 
 @pytest.mark.parametrize(("name", "address"), HOSTILE_NAMES.items())
-def test_a_portal_that_lives_at_a_private_address_is_not_called(stage: Stage, name: str, address: str) -> None:
-    # Whoever runs a portal of his own may have it named as he likes, and lead that name wherever he likes.
-    stage.answers("oauth/token", body=answered(stage, client_endpoint=f"https://{name}/rest/"))
+def test_portal_at_a_private_address_is_not_called(stage: Stage, name: str, address: str) -> None:
+    # The owner of a self-hosted portal chooses its domain name and the address to which it resolves.
+    stage.answers("oauth/token", body=issued(stage, client_endpoint=f"https://{name}/rest/"))
 
-    with stage.untouched(ASKED, resolved=address), hostile_names():
+    with stage.untouched(REFRESHED, resolved=address), hostile_names():
         assert_refused(stage.contact(fields={"DOMAIN": name}), "portal")
 
 
 @pytest.mark.parametrize("path", ["", "rest/1/code/", "rest/?a=", "rest/#", "REST/", "rest/../"])
-def test_the_endpoint_of_a_portal_has_one_form(stage: Stage, path: str) -> None:
-    stage.answers("oauth/token", body=answered(stage, client_endpoint=f"https://{stage.portal.domain}/{path}"))
+def test_client_endpoint_is_accepted_in_one_form_only(stage: Stage, path: str) -> None:
+    stage.answers("oauth/token", body=issued(stage, client_endpoint=f"https://{stage.portal.domain}/{path}"))
 
-    with stage.untouched(ASKED):
+    with stage.untouched(REFRESHED):
         assert_refused(stage.contact(), "portal")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("where", ["listener", "metadata"])
-def test_a_redirect_is_never_followed(stage: Stage, status: int, where: str) -> None:
+def test_redirect_is_never_followed(stage: Stage, status: int, where: str) -> None:
     target = stage.listener.host if where == "listener" else "169.254.169.254"
     to = {"status": status, "body": "", "headers": {"Location": f"https://{target}/oauth/token/"}}
 
     stage.answers("oauth/token", **to)
-    with stage.untouched(ASKED):
-        refused_in_words(stage.contact())
+    with stage.untouched(REFRESHED):
+        assert_refused_with_a_page(stage.contact())
     stage.tell("/faults", [])
     stage.answers("profile", **to)
     with stage.untouched(PROVED):
-        refused_in_words(stage.contact())
+        assert_refused_with_a_page(stage.contact())
 
 
 NO_VALUES: tuple[object, ...] = (None, "", "a b", "a\r\nb", [], {"a": 1}, True, -1)
 
 
 @pytest.mark.parametrize("field", ["member_id", "client_endpoint"])
-def test_an_answer_of_the_server_that_names_no_portal_is_none(stage: Stage, field: str) -> None:
+def test_server_reply_without_a_valid_portal_is_refused(stage: Stage, field: str) -> None:
     for value in NO_VALUES:
-        stage.answers("oauth/token", body=answered(stage, **{field: value}))
-        with stage.untouched(ASKED):
-            refused_in_words(stage.contact())
+        stage.answers("oauth/token", body=issued(stage, **{field: value}))
+        with stage.untouched(REFRESHED):
+            assert_refused_with_a_page(stage.contact())
 
 
 @pytest.mark.parametrize("field", ["access_token", "refresh_token"])
-def test_half_a_pair_of_the_server_is_none(stage: Stage, field: str) -> None:
-    for value in (each for each in NO_VALUES if each != "a b"):  # which can be sent back as it came
-        stage.answers("oauth/token", body=answered(stage, **{field: value}))
-        with stage.untouched(ASKED):
-            refused_in_words(stage.contact())
+def test_incomplete_token_pair_is_refused(stage: Stage, field: str) -> None:
+    for value in (each for each in NO_VALUES if each != "a b"):  # which is sent back unchanged
+        stage.answers("oauth/token", body=issued(stage, **{field: value}))
+        with stage.untouched(REFRESHED):
+            assert_refused_with_a_page(stage.contact())
 
 
-def test_a_pair_without_a_lifetime_is_kept_for_an_hour(stage: Stage) -> None:
-    # The token that was spent for the pair is spent (bitrix24.md 3.5).
-    stage.answers("oauth/token", body=answered(stage, expires_in=None))
+def test_token_pair_without_lifetime_is_accepted(stage: Stage) -> None:
+    # The refresh token that was used for the pair cannot be used again (bitrix24.md 3.5).
+    stage.answers("oauth/token", body=issued(stage, expires_in=None))
     assert stage.contact().status == 200
 
 
 @everywhere
-def test_a_link_is_made_for_names_of_portals_only(stage: Stage, patterns: Sequence[str]) -> None:
+def test_link_is_made_only_for_valid_portal_names(stage: Stage, patterns: Sequence[str]) -> None:
     links = patterns is ORDINARY
     with watching() as reached, hostile_names():
         for host in hosts(stage, patterns):
@@ -256,7 +257,7 @@ def test_a_link_is_made_for_names_of_portals_only(stage: Stage, patterns: Sequen
     assert (reached.beyond(stage.own_ports), stage.listener.heard, stage.calls()) == (set(), [], [])
 
 
-def refused_in_words(answer: Answer) -> None:
+def assert_refused_with_a_page(answer: Answer) -> None:
     assert answer.status in (403, 503), answer
     assert "<p>" in answer.body
     assert "installFinish" not in answer.body

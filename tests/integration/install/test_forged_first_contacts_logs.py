@@ -1,6 +1,6 @@
-"""What a stranger offers is no secret of ours, but it may be somebody's: it stands in no line, and masks nothing there.
+"""Tokens in an unproved contact may be secrets of another portal: no log line contains them, and they mask nothing.
 
-Everything is as loud as it can be: the service's own lines, and what every library has to say.
+Every logger is at DEBUG: those of the service and those of each library.
 """
 
 import json
@@ -25,9 +25,9 @@ OFFERS: Final[dict[str, Callable[[Stage, str], Answer]]] = {
     "ONAPPUNINSTALL": lambda stage, token: stage.event("ONAPPUNINSTALL", fields=dict.fromkeys(IN_EVENTS, token)),
     "code": lambda stage, token: stage.request("GET", f"{INSTALL}?code={token}&state={stage.link()}"),
 }
-"""Every way in that brings something secret along."""
+"""Every kind of first contact that contains a secret."""
 ASKING: Final = sorted(OFFERS.keys() - {"ONAPPUNINSTALL"})
-"""Those after which the authorisation server is asked."""
+"""Those after which the service calls the authorisation server."""
 
 GARBAGE: Final = ("c4naryc4naryc4nary", "c4n-ary_~.", "c4nary" + "0" * 1_000)
 USUAL: Final = {
@@ -37,31 +37,31 @@ USUAL: Final = {
     "event": "ONAPPUNINSTALL",
     "problem": "installation-refused",
 }
-"""What the line of a forged event says."""
+"""Fields in the log line of a forged event."""
 
 each_way = pytest.mark.parametrize("way", OFFERS.values(), ids=OFFERS.keys())
 
 
 @pytest.fixture(autouse=True)
-def _as_loud_as_can_be(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    del stage  # the service has its loggers by now
+def _every_logger_at_debug(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    del stage  # the service has created its loggers
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger=os.environ["POWERTOOLS_SERVICE_NAME"])
 
 
-def told(stage: Stage, caplog: pytest.LogCaptureFixture) -> str:
-    """All that was written anywhere."""
+def logged(stage: Stage, caplog: pytest.LogCaptureFixture) -> str:
+    """Return all that was logged."""
     return stage.service.output() + caplog.text
 
 
 @each_way
 @pytest.mark.parametrize("token", GARBAGE, ids=len)
-def test_what_was_offered_stands_in_no_line(
+def test_offered_token_is_in_no_log_line(
     stage: Stage, caplog: pytest.LogCaptureFixture, way: Callable[[Stage, str], Answer], token: str
 ) -> None:
     assert way(stage, token).status == 403
     assert "installation-refused" in stage.service.output()
-    assert "c4n" not in told(stage, caplog)
+    assert "c4n" not in logged(stage, caplog)
 
 
 @pytest.mark.parametrize("way", ASKING)
@@ -78,19 +78,19 @@ def test_what_was_offered_stands_in_no_line(
     ],
     ids=str,
 )
-def test_it_stands_in_no_line_either_if_the_authorisation_server_repeats_it(
+def test_offered_token_is_in_no_log_line_if_the_authorisation_server_echoes_it(
     stage: Stage, caplog: pytest.LogCaptureFixture, way: str, echo: dict[str, object]
 ) -> None:
     token = GARBAGE[0]
     stage.answers("oauth/token", **json.loads(json.dumps(echo).replace("{}", token)))
     assert OFFERS[way](stage, token).status in (403, 502, 503)
     assert "oauth/token" in stage.calls()
-    assert "c4n" not in told(stage, caplog)
+    assert "c4n" not in logged(stage, caplog)
 
 
 @each_way
 @pytest.mark.parametrize("word", [*USUAL.values(), '"level":"', "EventsRejected"])
-def test_a_word_of_ours_that_was_offered_stays_readable(
+def test_offered_token_equal_to_a_log_word_masks_nothing(
     stage: Stage, way: Callable[[Stage, str], Answer], word: str
 ) -> None:
     assert way(stage, word.replace(" ", "+")).status == 403

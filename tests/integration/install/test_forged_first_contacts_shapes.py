@@ -1,4 +1,4 @@
-"""First contacts that are no messages of a portal at all: whatever bytes come, the answer is a refusal in words."""
+"""First contacts that are no messages of a portal: for any bytes, the answer is a refusal with a readable page."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "no form": (b"\x00\x01\x02", FORM),
     "not UTF-8": (b"AUTH_ID=\xff\xfe&REFRESH_ID=\xc3\x28", FORM),
     "not UTF-8 inside": (b"AUTH_ID=%ff%fe&REFRESH_ID=r", FORM),
-    "no field that counts": (b"a=b&c=d", FORM),
+    "no known field": (b"a=b&c=d", FORM),
     "65 KB": (FRAME.encode() + b"&x=" + b"x" * 65_536, FORM),
     "5 MB": (FRAME.encode() + b"&x=" + b"x" * 5_000_000, FORM),
     "201 fields": (FRAME.encode() + b"".join(b"&f%d=1" % number for number in range(201)), FORM),
@@ -54,9 +54,9 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "JSON nested without end": (b'{"a":' * 50_000, JSON),
     "JSON with half an emoji": (b'{"AUTH_ID":"\\ud800","REFRESH_ID":"r"}', JSON),
     "a huge number": (b'{"AUTH_ID":' + b"9" * 60_000 + b"}", JSON),
-    "a form that says it is JSON": (FRAME.encode(), JSON),
-    "JSON that says it is a form": (json.dumps({"AUTH_ID": "a", "REFRESH_ID": "r"}).encode(), FORM),
-    "a form that says it is an image": (b"\x89PNG\r\n", "image/png"),
+    "a form declared as JSON": (FRAME.encode(), JSON),
+    "JSON declared as a form": (json.dumps({"AUTH_ID": "a", "REFRESH_ID": "r"}).encode(), FORM),
+    "an image": (b"\x89PNG\r\n", "image/png"),
     "a form in parts": (
         b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--",
         "multipart/form-data; boundary=x",
@@ -85,7 +85,9 @@ ODD_MEMBER_IDS = (
 
 
 @pytest.mark.parametrize(("body", "content_type"), BODIES.values(), ids=BODIES.keys())
-def test_what_no_portal_sends_is_refused_in_words(stage: Stage, body: bytes, content_type: str) -> None:
+def test_body_that_no_portal_sends_is_refused_with_a_readable_page(
+    stage: Stage, body: bytes, content_type: str
+) -> None:
     with stage.untouched():
         answers = [stage.request("POST", path, body, content_type) for path in (INSTALL, APP)]
 
@@ -96,7 +98,7 @@ def test_what_no_portal_sends_is_refused_in_words(stage: Stage, body: bytes, con
 
 
 @pytest.mark.parametrize("member_id", ODD_MEMBER_IDS, ids=ascii)
-def test_a_member_id_with_odd_letters_names_no_portal(stage: Stage, member_id: str) -> None:
+def test_member_id_with_invalid_characters_is_refused(stage: Stage, member_id: str) -> None:
     with stage.untouched():
         assert_refused(stage.contact(fields={"member_id": member_id}), "form")
         for event in ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"):
@@ -105,7 +107,7 @@ def test_a_member_id_with_odd_letters_names_no_portal(stage: Stage, member_id: s
 
 @pytest.mark.parametrize("token", ["a b", "a\r\nX-Evil: 1", "a\x00b", "é", "x" * 1025, "\u202e"], ids=ascii)
 @pytest.mark.parametrize("field", ["REFRESH_ID", "APPLICATION_TOKEN"])
-def test_a_token_with_odd_letters_is_none(stage: Stage, field: str, token: str) -> None:
+def test_token_with_invalid_characters_is_refused(stage: Stage, field: str, token: str) -> None:
     with stage.untouched():
         answer = stage.contact(fields={field: token})
 
@@ -113,7 +115,7 @@ def test_a_token_with_odd_letters_is_none(stage: Stage, field: str, token: str) 
 
 
 @pytest.mark.parametrize("event", ["ONIMBOTMESSAGEADD", "ONAPPTEST", "ONAPPPAYMENT", "ONCRMDEALADD", "__PROTO__"])
-def test_an_event_that_is_not_heard_here_changes_nothing(stage: Stage, event: str) -> None:
+def test_unsupported_event_changes_nothing(stage: Stage, event: str) -> None:
     assert stage.contact().status == 200
 
     with stage.untouched():
@@ -122,9 +124,9 @@ def test_an_event_that_is_not_heard_here_changes_nothing(stage: Stage, event: st
     assert answer.status == 200
 
 
-def test_a_frame_in_json_is_proved_like_any_other(stage: Stage) -> None:
+def test_frame_in_json_needs_proof_too(stage: Stage) -> None:
     granted = stage.grant(EMPLOYEE)
-    said = {
+    fields = {
         "AUTH_ID": granted["access_token"],
         "REFRESH_ID": granted["refresh_token"],
         "DOMAIN": stage.portal.domain,
@@ -134,12 +136,12 @@ def test_a_frame_in_json_is_proved_like_any_other(stage: Stage) -> None:
     }
 
     with stage.untouched(PROVED):
-        answer = stage.request("POST", INSTALL, json.dumps(said).encode(), JSON)
+        answer = stage.request("POST", INSTALL, json.dumps(fields).encode(), JSON)
 
     assert_refused(answer, "administrator")
 
 
-def test_fields_that_stand_twice_are_proved_as_they_are_used(stage: Stage) -> None:
+def test_repeated_fields_are_proved_with_the_values_that_are_used(stage: Stage) -> None:
     theirs, ours = stage.grant(EMPLOYEE), stage.service.member_id
     body = f"REFRESH_ID=x&REFRESH_ID={theirs['refresh_token']}&refresh_id={theirs['refresh_token']}&member_id={ours}"
     query = f"DOMAIN=acme.bitrix24.com&DOMAIN={stage.portal.domain}&member_id={stage.portal.member_id}"
@@ -156,7 +158,7 @@ def test_fields_that_stand_twice_are_proved_as_they_are_used(stage: Stage) -> No
     ids=lambda query: query[:20],
 )
 @pytest.mark.parametrize("verb", ["GET", "POST"])
-def test_a_query_that_cannot_be_read_is_refused(stage: Stage, verb: str, query: str) -> None:
+def test_unreadable_query_is_refused(stage: Stage, verb: str, query: str) -> None:
     with stage.untouched():
         answer = stage.request(verb, f"{INSTALL}?{query}", FRAME.encode() if verb == "POST" else None)
 
@@ -165,7 +167,7 @@ def test_a_query_that_cannot_be_read_is_refused(stage: Stage, verb: str, query: 
 
 
 @pytest.mark.parametrize("body", ["%%%", "====", "AUTH_ID", "é", "QVVUSF9JRA", "\n", " "])
-def test_garbage_for_base64_is_refused(stage: Stage, body: str) -> None:
+def test_invalid_base64_is_refused(stage: Stage, body: str) -> None:
     with stage.untouched():
         answer = invoked(stage, {"body": body, "isBase64Encoded": True})
 
@@ -174,7 +176,7 @@ def test_garbage_for_base64_is_refused(stage: Stage, body: str) -> None:
 
 
 @pytest.mark.parametrize("encoded", [False, True])
-def test_both_encodings_of_a_body_are_proved_alike(stage: Stage, encoded: bool) -> None:
+def test_plain_and_base64_bodies_need_the_same_proof(stage: Stage, encoded: bool) -> None:
     message = stage.message(user_id=EMPLOYEE)
     body = base64.b64encode(message.body.encode()).decode() if encoded else message.body
 
@@ -187,7 +189,7 @@ def test_both_encodings_of_a_body_are_proved_alike(stage: Stage, encoded: bool) 
 @pytest.mark.parametrize(
     "headers", [None, {}, {"content-type": FORM}, {"Content-Type": FORM.upper()}, {"CONTENT-TYPE": FORM}]
 )
-def test_names_of_headers_in_any_case_make_no_difference(stage: Stage, headers: dict[str, str] | None) -> None:
+def test_case_of_header_names_makes_no_difference(stage: Stage, headers: dict[str, str] | None) -> None:
     message = stage.message(user_id=EMPLOYEE)
 
     with stage.untouched(PROVED):
@@ -197,7 +199,7 @@ def test_names_of_headers_in_any_case_make_no_difference(stage: Stage, headers: 
 
 
 @pytest.mark.parametrize("verb", ["PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_other_verbs_are_not_for_portals(stage: Stage, verb: str) -> None:
+def test_verbs_without_a_route_are_refused(stage: Stage, verb: str) -> None:
     with stage.untouched():
         answer: Answer = stage.request(verb, INSTALL, FRAME.encode())
 
@@ -206,7 +208,7 @@ def test_other_verbs_are_not_for_portals(stage: Stage, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["GET", "HEAD"])
 @pytest.mark.parametrize("path", [INSTALL, APP, "/bitrix24/events"])
-def test_whoever_only_probes_is_answered_and_changes_nothing(stage: Stage, verb: str, path: str) -> None:
+def test_probe_by_get_or_head_is_answered_and_changes_nothing(stage: Stage, verb: str, path: str) -> None:
     with stage.untouched():
         answer = stage.request(verb, f"{path}?DOMAIN={stage.portal.domain}&REFRESH_ID=r")
 
@@ -214,7 +216,7 @@ def test_whoever_only_probes_is_answered_and_changes_nothing(stage: Stage, verb:
 
 
 def invoked(stage: Stage, event: dict[str, object], query: str = "") -> Any:
-    """What the function answers to a POST as the gateway hands it over, but for what `event` says."""
+    """Return the function's answer to a POST as the gateway passes it on; `event` overrides its fields."""
     whole = {
         "version": "2.0",
         "routeKey": f"POST {INSTALL}",

@@ -1,4 +1,4 @@
-"""A portal that got a new address: by OAuth it is found again, by webhook it says what to do."""
+"""A renamed portal: OAuth finds its new address, a webhook answers with instructions for the operator."""
 
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from tests.support.service import Service
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 
 
-def test_an_installed_portal_is_found_at_its_new_address_by_one_refresh(stage: Stage) -> None:
+def test_installed_portal_is_found_at_its_new_address_by_one_refresh(stage: Stage) -> None:
     assert stage.contact().status == 200
     former = stage.portal.domain
     stage.tell("/reset", {})
@@ -32,7 +32,9 @@ def test_an_installed_portal_is_found_at_its_new_address_by_one_refresh(stage: S
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "acme.example"])
-def test_a_webhooks_portal_is_not_followed_and_the_answer_says_what_to_do(service: Service, host: str) -> None:
+def test_redirect_of_webhook_portal_is_not_followed_and_the_answer_contains_the_remedy(
+    service: Service, host: str
+) -> None:
     path = urlsplit(service.portal.webhook_url).path
     for method in ("im.chat.get", "profile"):
         moved = {"Location": f"https://{host}{path}{method}"}

@@ -1,4 +1,4 @@
-"""The application is taken out of a portal and put in again: what is over is over, what is new works at once."""
+"""After an uninstall the former installation has no effect; after a reinstallation the portal works at once."""
 
 import os
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ CHAT: Final = 1437
 
 @pytest.fixture
 def installed(stage: Stage) -> Stage:
-    """The stranger's portal, installed as one that is to be hurried."""
+    """The unknown portal, installed, with a rate that no test exceeds."""
     stage.tell("/plan", {"rate": 1000, "burst": 10_000})
     assert stage.contact().status == 200
     return stage
 
 
-def test_a_look_up_after_the_uninstall_says_so_at_once(installed: Stage) -> None:
+def test_look_up_after_uninstall_is_refused_at_once(installed: Stage) -> None:
     key = installed.key()
     assert installed.look_up(key).json["chat_id"] == CHAT
 
@@ -40,10 +40,12 @@ def test_a_look_up_after_the_uninstall_says_so_at_once(installed: Stage) -> None
     assert problem(installed.look_up(key)) == (403, "portal-not-installed")
 
 
-def test_every_other_process_says_so_within_30_seconds(installed: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_process_refuses_look_ups_within_30_seconds_of_uninstall(
+    installed: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key = installed.key()
     assert installed.look_up(key).json["source"] == "portal"
-    # Two processes, each with a memory of its own: one hears of the uninstall, and the other one does not.
+    # Two processes, each with its own memory: only one of them receives the uninstall.
     other = process.services()
     installed.service.cold_start()
     assert uninstall(installed) == 200
@@ -55,7 +57,7 @@ def test_every_other_process_says_so_within_30_seconds(installed: Stage, monkeyp
     assert problem(installed.look_up(key, fresh="true")) == (403, "portal-not-installed")
 
 
-def test_the_uninstall_leaves_no_tokens(installed: Stage) -> None:
+def test_uninstall_deletes_the_secret(installed: Stage) -> None:
     arn = installed.secret
 
     assert uninstall(installed) == 200
@@ -64,7 +66,7 @@ def test_the_uninstall_leaves_no_tokens(installed: Stage) -> None:
     assert arn not in "".join(installed.kept().secrets)
 
 
-def test_the_portal_is_not_called_any_more(installed: Stage) -> None:
+def test_uninstalled_portal_is_not_called(installed: Stage) -> None:
     key = installed.key()
     assert uninstall(installed) == 200
     before = len(installed.calls())
@@ -77,7 +79,7 @@ def test_the_portal_is_not_called_any_more(installed: Stage) -> None:
 
 
 @pytest.mark.parametrize("clean", [True, False])
-def test_old_answers_are_not_served_after_a_new_installation(installed: Stage, clean: bool) -> None:
+def test_old_answers_are_not_served_after_reinstallation(installed: Stage, clean: bool) -> None:
     key = installed.key()
     assert installed.look_up(key).json["source"] == "portal"
     assert installed.look_up(key).json["source"] == "cache"
@@ -85,14 +87,14 @@ def test_old_answers_are_not_served_after_a_new_installation(installed: Stage, c
     assert uninstall(installed, **{"data[CLEAN]": "1" if clean else "0"}) == 200
     assert installed.contact().status == 200
 
-    # And where the portal fails at this very moment, nothing that is stale is served either.
+    # While the portal fails, no stale answer is served either.
     installed.answers("im.chat.get", status=500)
     assert installed.look_up(key).status == 503
     installed.tell("/faults", [])
     assert installed.look_up(key).json["source"] == "portal"
 
 
-def test_a_new_installation_works_at_once(installed: Stage) -> None:
+def test_reinstalled_portal_works_at_once_with_a_new_secret(installed: Stage) -> None:
     key, before = installed.key(), installed.secret
 
     assert uninstall(installed) == 200
@@ -104,7 +106,7 @@ def test_a_new_installation_works_at_once(installed: Stage) -> None:
 
 @pytest.fixture
 def lingering(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[LingeringSecrets]:
-    """From here on, what is deleted stays taken."""
+    """From here on, the name of a deleted secret stays taken."""
     made, rule = aws_clients.secrets, LingeringSecrets()
     monkeypatch.setattr(aws_clients, "secrets", lambda settings: rule.attach(made(settings)))
     stage.service.cold_start()
@@ -113,7 +115,7 @@ def lingering(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lingeri
     stage.service.cold_start()
 
 
-def test_a_new_installation_works_although_deleted_names_stay_taken(
+def test_reinstallation_works_while_names_of_deleted_secrets_stay_taken(
     lingering: LingeringSecrets, installed: Stage
 ) -> None:
     key = installed.key()
@@ -121,15 +123,15 @@ def test_a_new_installation_works_although_deleted_names_stay_taken(
         former = installed.secret
         assert uninstall(installed) == 200
         assert lingering.gone[-1] == former
-        # A client as the service makes them; the tests' own one stays as it is, for the tests after this.
+        # A client as the service makes it; the client of the tests stays unchanged for the tests that follow.
         assert read(aws_clients.secrets(config.from_environ(os.environ)), former) == "InvalidRequestException"
         assert installed.contact().status == 200
         assert installed.look_up(key, fresh="true").json["chat_id"] == CHAT
-        installed.service.clock.advance(SEEN_EVERYWHERE_S)  # so that nobody waits for the portal's pace
+        installed.service.clock.advance(SEEN_EVERYWHERE_S)  # so that no call waits for the rate limiter
 
 
-def test_an_uninstall_that_comes_twice_is_over_the_second_time(lingering: LingeringSecrets, installed: Stage) -> None:
-    event, arn = written_uninstall(installed), installed.secret
+def test_repeated_uninstall_deletes_the_secret_once(lingering: LingeringSecrets, installed: Stage) -> None:
+    event, arn = unsent_uninstall(installed), installed.secret
 
     answers = [installed.send(event).status for _ in range(2)]
 
@@ -138,8 +140,8 @@ def test_an_uninstall_that_comes_twice_is_over_the_second_time(lingering: Linger
     assert installed.state == "uninstalled"
 
 
-def test_a_late_uninstall_never_wipes_the_new_installation(installed: Stage) -> None:
-    key, event = installed.key(), written_uninstall(installed)
+def test_late_uninstall_with_old_token_is_refused(installed: Stage) -> None:
+    key, event = installed.key(), unsent_uninstall(installed)
     assert installed.contact().status == 200
     new = installed.secret
 
@@ -150,7 +152,7 @@ def test_a_late_uninstall_never_wipes_the_new_installation(installed: Stage) -> 
     assert installed.look_up(key).json["chat_id"] == CHAT
 
 
-def test_a_late_uninstall_that_knows_the_new_token_wipes_nothing_either(installed: Stage) -> None:
+def test_late_uninstall_with_new_token_changes_nothing_while_the_portal_has_the_application(installed: Stage) -> None:
     key = installed.key()
     before = installed.record()
 
@@ -161,7 +163,7 @@ def test_a_late_uninstall_that_knows_the_new_token_wipes_nothing_either(installe
     assert installed.look_up(key).json["chat_id"] == CHAT
 
 
-def test_an_uninstall_while_the_portal_does_not_answer_wipes_nothing(installed: Stage) -> None:
+def test_uninstall_changes_nothing_while_the_portal_does_not_answer(installed: Stage) -> None:
     installed.answers("app.info", status=503)
     before = installed.kept()
 
@@ -171,7 +173,7 @@ def test_an_uninstall_while_the_portal_does_not_answer_wipes_nothing(installed: 
     assert installed.kept() == before
 
 
-def test_a_portal_whose_uninstall_was_never_heard_is_told_by_its_refusals(installed: Stage) -> None:
+def test_uninstall_event_never_received_is_detected_by_refusals_of_the_portal(installed: Stage) -> None:
     key = installed.key()
     installed.portal.installer.uninstall(installed.card.client_id, manner=Manner(send=False))
 
@@ -181,7 +183,7 @@ def test_a_portal_whose_uninstall_was_never_heard_is_told_by_its_refusals(instal
     assert installed.look_up(key, fresh="true").json["chat_id"] == CHAT
 
 
-def test_an_employee_cannot_bring_back_what_was_uninstalled(installed: Stage) -> None:
+def test_employee_cannot_reinstall_an_uninstalled_portal(installed: Stage) -> None:
     assert uninstall(installed) == 200
     installed.message()
 
@@ -191,13 +193,13 @@ def test_an_employee_cannot_bring_back_what_was_uninstalled(installed: Stage) ->
     assert installed.state == "uninstalled"
 
 
-def uninstall(stage: Stage, **said: str | None) -> int | None:
-    """What the service answered to ONAPPUNINSTALL."""
-    return stage.portal.installer.uninstall(stage.card.client_id, manner=Manner(fields=said)).answer.status
+def uninstall(stage: Stage, **fields: str | None) -> int | None:
+    """Send ONAPPUNINSTALL; return the status of the service's answer."""
+    return stage.portal.installer.uninstall(stage.card.client_id, manner=Manner(fields=fields)).answer.status
 
 
-def written_uninstall(stage: Stage) -> Message:
-    """ONAPPUNINSTALL on paper; the application is out of the portal."""
+def unsent_uninstall(stage: Stage) -> Message:
+    """Uninstall in the portal; return the ONAPPUNINSTALL message, which is not sent."""
     outcome = stage.portal.installer.uninstall(stage.card.client_id, manner=Manner(send=False))
     return outcome.sent[0].message
 
@@ -207,7 +209,7 @@ def problem(reply: Reply) -> tuple[int, str]:
 
 
 def read(secrets: "SecretsManagerClient", arn: str) -> str:
-    """What there is to read of a secret: the name of the error, if there is nothing."""
+    """Return the text of a secret, or the error code if it cannot be read."""
     try:
         return secrets.get_secret_value(SecretId=arn)["SecretString"]
     except ClientError as error:

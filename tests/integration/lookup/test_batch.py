@@ -1,4 +1,4 @@
-"""POST /v1/chats/batch against the local portal: in as few requests as it takes, each pair with its own outcome."""
+"""POST /v1/chats/batch against the local portal: the fewest requests possible, and an outcome per pair."""
 
 import json
 from collections import Counter
@@ -37,7 +37,7 @@ def post(service: Service, lookups: Sequence[object], **options: object) -> Repl
 
 
 def look_up(service: Service, lookups: Sequence[object], **options: object) -> list[dict[str, Any]]:
-    """The outcomes, each as the contract says."""
+    """Return the outcomes, after a check against the contract."""
     reply = post(service, lookups, **options)
     assert (reply.status, reply.headers.get("content-type")) == (200, "application/json"), reply.body
     conforms(reply.json, "Results")
@@ -46,12 +46,12 @@ def look_up(service: Service, lookups: Sequence[object], **options: object) -> l
     return results
 
 
-def came_to(result: dict[str, Any]) -> str:
-    """Where an answer came from, or what stood in its way."""
+def source_or_problem(result: dict[str, Any]) -> str:
+    """Return the source of an answer, or the name of its problem."""
     return str(result["source"] if result["chat_id"] else result["problem"]["type"].removeprefix(PROBLEM))
 
 
-def test_a_thousand_pairs_take_the_fewest_requests_there_can_be(service: Service) -> None:
+def test_thousand_pairs_take_the_fewest_possible_requests(service: Service) -> None:
     random = Random(4)  # noqa: S311 - an order of pairs, the same in each run
     distinct = list(range(1, 751))
     cached = set(random.sample(distinct, 250))
@@ -65,7 +65,7 @@ def test_a_thousand_pairs_take_the_fewest_requests_there_can_be(service: Service
 
     assert [result["entity_id"] for result in results] == [str(number) for number in asked_for]
     for number, result in zip(asked_for, results, strict=True):
-        outcome = came_to(result)
+        outcome = source_or_problem(result)
         if outcome == "chat-not-accessible":
             assert number not in cached
             assert result["problem"]["portal_error"] == "ACCESS_ERROR"
@@ -73,31 +73,38 @@ def test_a_thousand_pairs_take_the_fewest_requests_there_can_be(service: Service
             assert (outcome, result["chat_id"]) == ("cache" if number in cached else "portal", CHATS[number])
         else:
             assert outcome == "chat-not-found"
-    # Whatever stands twice has one outcome.
-    assert len({(number, came_to(result)) for number, result in zip(asked_for, results, strict=True)}) == 750
-    assert 20 < len({result["entity_id"] for result in results if came_to(result) == "chat-not-accessible"}) < 100
+    # A repeated pair has one outcome.
+    assert len({(number, source_or_problem(result)) for number, result in zip(asked_for, results, strict=True)}) == 750
+    assert (
+        20
+        < len({result["entity_id"] for result in results if source_or_problem(result) == "chat-not-accessible"})
+        < 100
+    )
     # Five hundred misses, fifty to a request.
     assert [call["method"] for call in service.calls()[before:]] == ["batch"] * 10
-    again = Counter(came_to(result) for result in look_up(service, [order(number) for number in cached]))
+    again = Counter(source_or_problem(result) for result in look_up(service, [order(number) for number in cached]))
     assert set(again) == {"cache", "chat-not-found"}
     assert len(service.calls()) == before + 10
 
 
-def test_what_many_found_serves_one_and_the_other_way_round(service: Service) -> None:
+def test_batch_and_single_look_up_share_the_cache(service: Service) -> None:
     look_up(service, [order(1), order(2)])
     service.cold_start()
     assert service.look_up(KIND, "1").json["source"] == "cache"
     service.look_up(KIND, "3")
     service.cold_start()
-    assert [came_to(result) for result in look_up(service, [order(3), order(2)])] == ["cache", "cache"]
+    assert [source_or_problem(result) for result in look_up(service, [order(3), order(2)])] == ["cache", "cache"]
 
 
-def test_a_fresh_answer_is_asked_for_whatever_is_cached(service: Service) -> None:
+def test_fresh_batch_calls_the_portal_whatever_is_cached(service: Service) -> None:
     look_up(service, [order(1), order(2)])
-    assert [came_to(each) for each in look_up(service, [order(1), order(2)], fresh=True)] == ["portal", "portal"]
+    assert [source_or_problem(each) for each in look_up(service, [order(1), order(2)], fresh=True)] == [
+        "portal",
+        "portal",
+    ]
 
 
-def test_every_character_of_a_pair_arrives_and_no_reference_is_resolved(service: Service) -> None:
+def test_every_character_of_a_pair_is_sent_and_no_reference_is_resolved(service: Service) -> None:
     chats = {
         text: service.control("/chats", {"entity_type": "ODD", "entity_id": text})["chat_id"] for text in HOSTILE_IDS
     }
@@ -107,7 +114,7 @@ def test_every_character_of_a_pair_arrives_and_no_reference_is_resolved(service:
     assert sorted(call["method"] for call in service.calls()) == ["batch", "im.chat.get"]
 
 
-def test_a_task_is_looked_for_under_both_its_names(service: Service) -> None:
+def test_task_is_looked_up_under_both_its_types(service: Service) -> None:
     chat = service.control("/chats", {"entity_type": "TASKS", "entity_id": "77"})["chat_id"]
     results = look_up(service, [{"entity_type": "TASK", "entity_id": "77"}, order(1), order(2)])
     assert [result["chat_id"] for result in results] == [chat, CHATS[1], CHATS[2]]
@@ -125,9 +132,9 @@ def test_a_task_is_looked_for_under_both_its_names(service: Service) -> None:
     ],
     ids=["cut", "502", "html", "failed", "halted"],
 )
-def test_a_batch_that_fails_once_is_made_again(service: Service, fault: dict[str, object]) -> None:
+def test_batch_that_fails_once_is_repeated(service: Service, fault: dict[str, object]) -> None:
     service.control("/faults", {"method": "batch", "times": 1, **fault})
-    assert [came_to(result) for result in look_up(service, [order(1), order(2), order(3)])] == ["portal"] * 3
+    assert [source_or_problem(result) for result in look_up(service, [order(1), order(2), order(3)])] == ["portal"] * 3
     assert len(service.calls()) == 2
 
 
@@ -139,35 +146,35 @@ def test_a_batch_that_fails_once_is_made_again(service: Service, fault: dict[str
         ("INVALID_CREDENTIALS", "portal-misconfigured", 502),
     ],
 )
-def test_a_batch_that_fails_as_a_whole_is_each_pairs_failure(
+def test_batch_that_fails_as_a_whole_gives_each_pair_its_problem(
     service: Service, error: str, outcome: str, status: int
 ) -> None:
     service.control("/faults", {"method": "batch", "error": error})
     results = look_up(service, [order(1), order(2)])
-    assert [(came_to(each), each["problem"]["status"]) for each in results] == [(outcome, status)] * 2
+    assert [(source_or_problem(each), each["problem"]["status"]) for each in results] == [(outcome, status)] * 2
     assert {each["problem"]["portal_error"] for each in results} == {error}
 
 
-def test_what_was_known_is_served_as_stale_while_the_portal_fails(service: Service) -> None:
+def test_stale_answers_are_served_while_the_portal_fails(service: Service) -> None:
     look_up(service, [order(1), order(2)])
     service.clock.advance(27 * 3600)
     service.cold_start()
     service.control("/faults", {"method": "*", "error": "OVERLOAD_LIMIT"})
     results = look_up(service, [order(1), order(2), order(3)])
-    assert [came_to(each) for each in results] == ["stale", "stale", "portal-blocked"]
+    assert [source_or_problem(each) for each in results] == ["stale", "stale", "portal-blocked"]
 
 
-def test_what_the_pace_leaves_no_time_for_is_told_when_to_come_back(service: Service) -> None:
+def test_pairs_without_a_slot_before_the_deadline_get_a_retry_after(service: Service) -> None:
     look_up(service, [order(1)])
     others_reserve(service, seconds=100)
     results = look_up(service, [order(1), order(2), order(3)])
-    assert [came_to(result) for result in results] == ["cache", "deadline", "deadline"]
+    assert [source_or_problem(result) for result in results] == ["cache", "deadline", "deadline"]
     assert all(each["problem"]["status"] == 503 and each["problem"]["retry_after"] > 30 for each in results[1:])
     assert len(service.calls()) == 1
 
 
 def others_reserve(service: Service, seconds: float) -> None:
-    """As if so many seconds of the portal's pace were reserved by other processes."""
+    """Set the rate limiter as if other processes had reserved this many seconds."""
     service.cold_start()
     service.stack.backend.aws.dynamodb().put_item(
         TableName="CacheTable",
@@ -175,7 +182,7 @@ def others_reserve(service: Service, seconds: float) -> None:
     )
 
 
-def test_a_method_that_is_out_of_operating_time_is_stood_in_for_within_the_batch(service: Service) -> None:
+def test_method_without_operating_time_is_replaced_within_the_batch(service: Service) -> None:
     service.control("/plan", {"rate": 2, "burst": 50, "operating_limit": 1, "operating_cost_ms": 100})
     results = look_up(service, [order(number) for number in range(1, 26)])
     methods = Counter(result["method"] for result in results if result["chat_id"])
@@ -185,13 +192,13 @@ def test_a_method_that_is_out_of_operating_time_is_stood_in_for_within_the_batch
     assert {(each["status"], each["portal_error"]) for each in left} <= {(429, "OPERATION_TIME_LIMIT")}
 
 
-def test_a_body_over_a_megabyte_is_refused(service: Service) -> None:
+def test_body_over_a_megabyte_is_refused(service: Service) -> None:
     reply = post(service, [{"entity_type": KIND, "entity_id": "1", "padding": "x" * 1_100_000}])
     problem(reply, 413, "body-too-large")
     assert service.calls() == []
 
 
-def test_a_batch_leaves_one_line_and_counts_each_pair(service: Service) -> None:
+def test_batch_logs_one_line_and_counts_each_pair(service: Service) -> None:
     look_up(service, [order(1)])
     service.mark()
     look_up(service, [order(1), order(2), order(2), order(404)])
@@ -201,7 +208,7 @@ def test_a_batch_leaves_one_line_and_counts_each_pair(service: Service) -> None:
     assert (counted(service, "Lookups", source="portal"), counted(service, "PortalCalls", method="batch")) == (2, 1)
 
 
-def test_the_sample_event_is_answered_by_the_demo_portal(service: Service) -> None:
+def test_sample_event_of_a_batch_is_answered_by_the_demo_portal(service: Service) -> None:
     sample = json.loads((ROOT / "events" / "lookup-batch.json").read_text("utf-8"))
     answer = service.stack.backend.functions.invoke("LookupFunction", sample)
     assert isinstance(answer, dict)

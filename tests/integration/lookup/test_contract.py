@@ -1,4 +1,4 @@
-"""docs/openapi.yaml is the contract: what it promises is what is answered, and nothing else (design 3.1)."""
+"""docs/openapi.yaml is the contract: the service answers what it specifies, and nothing else (design 3.1)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
 LOOKUPS = b'{"lookups": [{"entity_type": "CRM", "entity_id": "DEAL|1663"}, {"entity_type": "CRM"}]}'
 CHATS, CHAT, BATCH, HEALTH = "/v1/chats", "/v1/chats/{chat_id}", "/v1/chats/batch", "/health"
 OF_THE_PLATFORM = ("/bitrix24/", "/rest/")
-"""Routes that speak the platform's own formats, which are not ours to describe."""
+"""Routes in the platform's own formats, which the contract does not describe."""
 
 BROKEN = {"CA_PEM": "no certificate"}
 NO_STORE = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
@@ -24,7 +24,7 @@ NO_DETAILS = [{"method": method, "error": "ACCESS_ERROR"} for method in ("im.dia
 
 @dataclass(frozen=True)
 class Situation:
-    """A request of one operation, and what it meets. Without a `path` it is the operation's own, with `query`."""
+    """A request of one operation, and the state of portal and service; its path is the operation's, with `query`."""
 
     verb: str
     operation: str
@@ -37,9 +37,9 @@ class Situation:
     settings: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = field(default=None, repr=False)
     renamed: bool = False
-    """Whether the portal has another host by now."""
+    """Whether the portal was renamed before the request."""
     after: str = ""
-    """What was asked before."""
+    """The path of a request made before."""
 
     @property
     def path(self) -> str:
@@ -50,8 +50,8 @@ class Situation:
         return f"{self.verb} {self.operation} {self.status} {self.problem or self.query}"
 
 
-def portal_fails(verb: str, operation: str, query: str) -> list[Situation]:
-    """What every operation that asks the portal may meet."""
+def errors_of_the_portal(verb: str, operation: str, query: str) -> list[Situation]:
+    """Return the portal errors of each operation that calls the portal."""
     faults = {
         "portal-refused": (400, "INVALID_ARG_VALUE"),
         "portal-not-installed": (403, "APPLICATION_NOT_FOUND"),
@@ -67,8 +67,10 @@ def portal_fails(verb: str, operation: str, query: str) -> list[Situation]:
     ]
 
 
-def nobody_may(verb: str, operation: str, query: str, other_scope: str, body: bytes | None = None) -> list[Situation]:
-    """What every operation with a key answers on its own."""
+def errors_of_the_service(
+    verb: str, operation: str, query: str, other_scope: str, body: bytes | None = None
+) -> list[Situation]:
+    """Return the errors of each operation with a key that need no portal call."""
     return [
         Situation(verb, operation, 401, "key-rejected", query, key=None, body=body),
         Situation(verb, operation, 403, "scope-missing", query, key=other_scope, body=body),
@@ -82,21 +84,21 @@ SITUATIONS = [
     Situation("GET", CHATS, 200, query=f"{PAIR}&expand=chat"),
     Situation("GET", CHATS, 200, query=f"{PAIR}&expand=chat", faults=NO_DETAILS),
     Situation("GET", CHATS, 404, "chat-not-found", "entity_type=CRM&entity_id=1663"),
-    *portal_fails("GET", CHATS, PAIR),
-    *nobody_may("GET", CHATS, PAIR, "details"),
+    *errors_of_the_portal("GET", CHATS, PAIR),
+    *errors_of_the_service("GET", CHATS, PAIR, "details"),
     Situation("DELETE", CHATS, 204, query=PAIR),
     Situation("DELETE", CHATS, 503, "store-unavailable", PAIR, settings=NO_STORE),
-    *nobody_may("DELETE", CHATS, PAIR, "details"),
+    *errors_of_the_service("DELETE", CHATS, PAIR, "details"),
     Situation("POST", BATCH, 200, body=LOOKUPS),
     Situation("POST", BATCH, 200, body=LOOKUPS, faults=[{"method": "*", "error": "INTERNAL_SERVER_ERROR"}]),
     Situation("POST", BATCH, 413, "body-too-large", body=b" " * 1_100_000),
     Situation("POST", BATCH, 502, "portal-misconfigured", body=LOOKUPS, renamed=True, after=f"{CHATS}?{PAIR}"),
     Situation("POST", BATCH, 503, "store-unavailable", body=LOOKUPS, settings=NO_STORE),
-    *nobody_may("POST", BATCH, "", "details", LOOKUPS),
+    *errors_of_the_service("POST", BATCH, "", "details", LOOKUPS),
     Situation("GET", CHAT, 200),
     Situation("GET", CHAT, 403, "chat-not-accessible", chat_id="987654"),
-    *portal_fails("GET", CHAT, ""),
-    *nobody_may("GET", CHAT, "", "lookup"),
+    *errors_of_the_portal("GET", CHAT, ""),
+    *errors_of_the_service("GET", CHAT, "", "lookup"),
     Situation("GET", HEALTH, 200),
 ]
 
@@ -119,7 +121,7 @@ def answer(service: Service, situation: Situation, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=str)
-def test_an_answer_is_one_that_the_contract_names(
+def test_answer_conforms_to_the_contract(
     service: Service, situation: Situation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reply = answer(service, situation, monkeypatch)
@@ -142,7 +144,7 @@ def test_an_answer_is_one_that_the_contract_names(
 
 
 def response(situation: Situation) -> dict[str, Any]:
-    """What the contract says of an operation's status."""
+    """Return the response of the contract for the operation and status."""
     operation = contract()["paths"][situation.operation][situation.verb.lower()]
     promised: dict[str, Any] = operation["responses"][str(situation.status)]
     if "$ref" in promised:
@@ -158,7 +160,7 @@ def operations() -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
-def test_every_promise_of_the_contract_is_met() -> None:
+def test_every_response_of_the_contract_is_tested() -> None:
     promised = {
         (*operation, int(status)) for operation, described in operations().items() for status in described["responses"]
     }
@@ -166,7 +168,7 @@ def test_every_promise_of_the_contract_is_met() -> None:
     assert promised == {(each.verb, each.operation, each.status) for each in SITUATIONS}
 
 
-def test_the_contract_and_the_template_have_the_same_routes() -> None:
+def test_contract_and_template_have_the_same_routes() -> None:
     routes = {(route.method, route.path) for route in Template.load(ROOT / "template.yaml").routes}
     ours = {each for each in routes if each[1] != DEFAULT_ROUTE and not each[1].startswith(OF_THE_PLATFORM)}
 

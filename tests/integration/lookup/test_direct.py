@@ -1,4 +1,4 @@
-"""The same look-ups by direct invocation: for Step Functions, other functions and `sam local invoke` (design 3.3)."""
+"""Look-ups by direct invocation: for Step Functions, other functions and `sam local invoke` (design 3.3)."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ OTHER = {"entity_type": "CHAT", "entity_id": "13"}
 
 
 def failure(service: Service, event: object) -> Exception:
-    """The error of an invocation that must fail, after all that must hold of every one was looked at."""
+    """Invoke with an event that must fail; return the error after the checks that hold for every error."""
     with pytest.raises(ChatLookupError) as caught:
         service.direct(event)
     error = caught.value
@@ -27,11 +27,11 @@ def failure(service: Service, event: object) -> Exception:
 
 
 def name_of(error: Exception) -> str:
-    """What a state machine matches."""
+    """Return the name that a state machine matches."""
     return type(error).__name__
 
 
-def test_an_answer_is_the_one_that_http_gives(service: Service) -> None:
+def test_direct_answer_equals_the_http_answer(service: Service) -> None:
     directly = service.direct(DEAL)
 
     assert directly["source"] == "portal"
@@ -39,7 +39,7 @@ def test_an_answer_is_the_one_that_http_gives(service: Service) -> None:
     assert directly == {**over_http, "source": "portal"}
 
 
-def test_a_portal_is_named_by_member_id_by_domain_or_not_at_all(service: Service) -> None:
+def test_portal_is_given_by_member_id_by_domain_or_by_default(service: Service) -> None:
     domain = service.stack.target.endpoint.host
 
     answers = [
@@ -52,12 +52,12 @@ def test_a_portal_is_named_by_member_id_by_domain_or_not_at_all(service: Service
     assert len(service.calls()) == 1
 
 
-@pytest.mark.parametrize("portal", ["0123456789abcdef0123456789abcdef", "nobody.bitrix24.com", "x"])
-def test_a_portal_that_nobody_installed(service: Service, portal: str) -> None:
+@pytest.mark.parametrize("portal", ["0123456789abcdef0123456789abcdef", "unknown.bitrix24.com", "x"])
+def test_unknown_portal_is_not_installed(service: Service, portal: str) -> None:
     assert name_of(failure(service, {"portal": portal, **DEAL})) == "PortalNotInstalled"
 
 
-def test_two_portals_are_asked_apart(service: Service) -> None:
+def test_two_portals_have_separate_answers(service: Service) -> None:
     webhook_url = service.stack.target.endpoint.base_url
     service.admin("portal.add_webhook", webhook_url=webhook_url, member_id="another")
 
@@ -66,7 +66,7 @@ def test_two_portals_are_asked_apart(service: Service) -> None:
     assert service.direct({"portal": "another", **DEAL})["source"] == "cache"
 
 
-def test_the_platforms_own_spelling_will_do(service: Service) -> None:
+def test_platform_spelling_of_the_fields_is_accepted(service: Service) -> None:
     answer = service.direct({"ENTITY_TYPE": "TASKS_TASK", "ENTITY_ID": 8293, "BOT_ID": 39, "method": "imbot"})
 
     assert (answer["chat_id"], answer["entity_id"]) == (1582, "8293")
@@ -74,7 +74,7 @@ def test_the_platforms_own_spelling_will_do(service: Service) -> None:
     assert call["params"] == {"ENTITY_TYPE": "TASKS_TASK", "ENTITY_ID": "8293", "BOT_ID": 39}
 
 
-def test_details_and_freshness_are_asked_for_as_over_http(service: Service) -> None:
+def test_expand_and_fresh_are_accepted_as_over_http(service: Service) -> None:
     service.direct(DEAL)
 
     answer = service.direct({**DEAL, "expand": "chat", "fresh": True})
@@ -82,7 +82,7 @@ def test_details_and_freshness_are_asked_for_as_over_http(service: Service) -> N
     assert (answer["source"], answer["chat"]["title"]) == ("portal", "Deal: 200 office chairs")
 
 
-def test_not_found_is_an_answer_and_no_failure(service: Service) -> None:
+def test_not_found_is_returned_and_not_raised(service: Service) -> None:
     answer = service.direct(NO_DEAL)
 
     assert answer["chat_id"] is None
@@ -104,7 +104,7 @@ FAILURES: dict[str, tuple[dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize(("fault", "name"), FAILURES.values(), ids=FAILURES)
-def test_a_failure_is_raised_under_its_own_name(service: Service, fault: dict[str, object], name: str) -> None:
+def test_failure_is_raised_under_its_own_name(service: Service, fault: dict[str, object], name: str) -> None:
     service.control("/faults", {"method": "*", **fault})
 
     assert name_of(failure(service, DEAL)) == name
@@ -134,7 +134,7 @@ def test_a_failure_is_raised_under_its_own_name(service: Service, fault: dict[st
         ({"lookups": [DEAL] * 1001}, "lookups"),
     ],
 )
-def test_a_faulty_event_is_told_what_is_wrong(service: Service, event: object, word: str) -> None:
+def test_invalid_event_is_refused_with_the_faulty_field(service: Service, event: object, word: str) -> None:
     error = failure(service, event)
 
     assert name_of(error) == "InvalidRequest"
@@ -142,7 +142,7 @@ def test_a_faulty_event_is_told_what_is_wrong(service: Service, event: object, w
     assert service.calls() == []
 
 
-def test_many_are_answered_in_order_each_with_its_own_outcome(service: Service) -> None:
+def test_several_look_ups_are_answered_in_order_each_with_its_outcome(service: Service) -> None:
     lookups = [
         DEAL,
         NO_DEAL,
@@ -162,7 +162,7 @@ def test_many_are_answered_in_order_each_with_its_own_outcome(service: Service) 
     assert (call["method"], len(call["params"]["cmd"])) == ("batch", 3)
 
 
-def test_those_of_many_that_fail_in_passing_are_asked_again(service: Service) -> None:
+def test_look_up_of_several_that_fails_once_is_repeated(service: Service) -> None:
     service.control("/faults", {"method": "im.chat.get", "error": "INTERNAL_SERVER_ERROR", "times": 1})
 
     results = service.direct({"lookups": [DEAL, OTHER]})["results"]
@@ -171,7 +171,7 @@ def test_those_of_many_that_fail_in_passing_are_asked_again(service: Service) ->
     assert [call["method"] for call in service.calls()] == ["batch", "im.chat.get"]
 
 
-def test_what_fails_every_time_is_told_in_its_place_and_not_asked_for_ever(service: Service) -> None:
+def test_look_up_of_several_that_always_fails_gets_its_problem_after_three_batches(service: Service) -> None:
     service.control("/faults", {"method": "im.chat.get", "error": "INTERNAL_SERVER_ERROR"})
 
     results = service.direct({"lookups": [DEAL, OTHER]})["results"]
@@ -181,7 +181,7 @@ def test_what_fails_every_time_is_told_in_its_place_and_not_asked_for_ever(servi
     assert [call["method"] for call in service.calls()] == ["batch"] * 3
 
 
-def test_an_invocation_leaves_one_line(service: Service) -> None:
+def test_direct_invocation_logs_one_line(service: Service) -> None:
     service.direct(DEAL)
 
     line = only_line(service)
@@ -194,9 +194,9 @@ def sample(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", ["direct-lookup.json", "direct-lookup-platform-spelling.json"])
-def test_a_sample_event_is_answered_by_the_demo_portal(service: Service, name: str) -> None:
+def test_sample_event_is_answered_by_the_demo_portal(service: Service, name: str) -> None:
     assert service.direct(sample(name))["chat_id"] > 0
 
 
-def test_the_sample_of_many_is_answered_by_the_demo_portal(service: Service) -> None:
+def test_sample_event_of_several_look_ups_is_answered_by_the_demo_portal(service: Service) -> None:
     assert any(result["chat_id"] for result in service.direct(sample("direct-lookup-many.json"))["results"])

@@ -1,4 +1,4 @@
-"""Every pair of conventions that the platform knows finds its chat, to the last character (bitrix24.md 1.20)."""
+"""Every entity convention of the platform finds its chat, exact to the character (bitrix24.md 1.20)."""
 
 import unicodedata
 
@@ -20,7 +20,7 @@ PAIRS = {
     "an open line, a telephone number": ("LINES", "wazzup|5|+79161234567|41"),
     "an open line, Cyrillic": ("LINES", "mychat|3|Пётр Иванов|77"),
     "an open line, emoji": ("LINES", "mychat|3|👩‍👩‍👧 Семья 😀|78"),
-    "an open line, what URLs are made of": ("LINES", "mychat|3|a&b=c?d#e/f%7C+g;h|79"),
+    "an open line, characters of URLs": ("LINES", "mychat|3|a&b=c?d#e/f%7C+g;h|79"),
     "an open line, quotes": ("LINES", "mychat|3|\"\\'<>{}[]|80"),
     "an open line, spaces inside": ("LINES", "mychat|3|two  spaces and a no-break one|81"),
     "an open line, from right to left": ("LINES", "mychat|3|مرحبا שלום|82"),
@@ -39,24 +39,24 @@ PAIRS = {
     "an application's own, as OPEN": ("OPEN", "9013"),
     "an application's own, as OPENLINES": ("OPENLINES", "9013"),
     "an application's own, of any form": ("my.app/заказ#1", " leading and trailing spaces "),
-    "the longest that is admitted": ("T" * 255, "Ы" * 255),
+    "the longest that is accepted": ("T" * 255, "Ы" * 255),
 }
 
 every_pair = pytest.mark.parametrize(("entity_type", "entity_id"), PAIRS.values(), ids=PAIRS)
 
 
 @every_pair
-def test_a_pair_finds_its_chat_by_both_methods_and_by_both_ways_in(
+def test_pair_finds_its_chat_by_both_methods_over_http_and_directly(
     service: Service, entity_type: str, entity_id: str
 ) -> None:
     pair = {"entity_type": entity_type, "entity_id": entity_id}
     chat_id = service.control("/chats", pair)["chat_id"]
 
     over_http = found(service.look_up(entity_type, entity_id, method="im"))
-    by_its_elder = found(service.look_up(entity_type, entity_id, method="imbot", fresh="true"))
+    by_imbot = found(service.look_up(entity_type, entity_id, method="imbot", fresh="true"))
     directly = service.direct(pair)
 
-    for answer in (over_http, by_its_elder, directly):
+    for answer in (over_http, by_imbot, directly):
         assert (answer["chat_id"], answer["entity_type"], answer["entity_id"]) == (chat_id, entity_type, entity_id)
     assert [call["method"] for call in service.calls()] == ["im.chat.get", "imbot.chat.get"]
     assert [call["params"] for call in service.calls()] == [{"ENTITY_TYPE": entity_type, "ENTITY_ID": entity_id}] * 2
@@ -77,7 +77,7 @@ ALIKE = {
 
 
 @pytest.mark.parametrize(("one", "other"), ALIKE.values(), ids=ALIKE)
-def test_pairs_that_look_alike_are_two(service: Service, one: tuple[str, str], other: tuple[str, str]) -> None:
+def test_similar_pairs_have_separate_chats(service: Service, one: tuple[str, str], other: tuple[str, str]) -> None:
     first, second = (service.control("/chats", {"entity_type": a, "entity_id": b})["chat_id"] for a, b in (one, other))
 
     for _ in range(2):
@@ -87,7 +87,7 @@ def test_pairs_that_look_alike_are_two(service: Service, one: tuple[str, str], o
 
 
 @pytest.mark.parametrize("entity_type", ["TASKS_TASK", "TASKS"])
-def test_task_means_the_new_card_and_then_the_old_one(service: Service, entity_type: str) -> None:
+def test_task_is_looked_up_as_new_card_and_then_as_old_card(service: Service, entity_type: str) -> None:
     task_id = f"77{len(entity_type)}"
     chat_id = service.control("/chats", {"entity_type": entity_type, "entity_id": task_id})["chat_id"]
 
@@ -96,7 +96,7 @@ def test_task_means_the_new_card_and_then_the_old_one(service: Service, entity_t
     assert (answer["chat_id"], answer["entity_type"]) == (chat_id, "TASK")
 
 
-def test_a_task_that_no_pair_finds_is_asked_for_its_chat(service: Service) -> None:
+def test_task_without_a_pair_is_found_by_tasks_task_get(service: Service) -> None:
     task = {"task": {"id": "9911", "chatId": 4242}}
     service.control("/faults", {"method": "tasks.task.get", "body": {"result": task}})
 
@@ -105,7 +105,7 @@ def test_a_task_that_no_pair_finds_is_asked_for_its_chat(service: Service) -> No
     assert (answer["chat_id"], answer["method"]) == (4242, "tasks.task.get")
 
 
-def test_an_open_line_that_the_messenger_does_not_know_is_asked_of_the_open_lines(service: Service) -> None:
+def test_open_line_unknown_to_the_messenger_is_found_by_the_open_lines_method(service: Service) -> None:
     code = "telegrambot|2|5550001|901"
     chat_id = service.control("/chats", {"entity_type": "LINES", "entity_id": code})["chat_id"]
     service.control("/faults", {"method": "im.chat.get", "body": {"result": None}})
@@ -116,15 +116,15 @@ def test_an_open_line_that_the_messenger_does_not_know_is_asked_of_the_open_line
     assert [call["method"] for call in service.calls()] == ["im.chat.get", "imopenlines.dialog.get"]
 
 
-def test_an_open_line_is_found_by_the_value_of_the_crms_messenger_field(service: Service) -> None:
+def test_open_line_is_found_by_the_value_of_the_crm_messenger_field(service: Service) -> None:
     assert found(service.look_up("LINES", "imol|telegrambot|2|209607941|744"))["chat_id"] == 1764
 
 
-def test_an_open_line_that_nobody_knows_is_not_found(service: Service) -> None:
+def test_unknown_open_line_is_not_found(service: Service) -> None:
     problem(service.look_up("LINES", "telegrambot|2|5550002|902"), 404, "chat-not-found")
 
 
-def test_without_the_scope_of_open_lines_nobody_is_asked_twice(service: Service) -> None:
+def test_open_line_is_looked_up_once_without_the_open_lines_scope(service: Service) -> None:
     service.control("/scopes", {"scopes": ["im"]})
     webhook_url = service.stack.target.endpoint.base_url
     service.admin("portal.add_webhook", webhook_url=webhook_url, member_id=service.member_id)
@@ -151,14 +151,12 @@ def test_without_the_scope_of_open_lines_nobody_is_asked_twice(service: Service)
         ("CRM", "DEAL|1663 ", "space"),
     ],
 )
-def test_a_pair_that_can_hardly_match_comes_back_with_a_hint(
-    service: Service, entity_type: str, entity_id: str, word: str
-) -> None:
+def test_unlikely_pair_is_not_found_with_a_hint(service: Service, entity_type: str, entity_id: str, word: str) -> None:
     assert word in problem(service.look_up(entity_type, entity_id), 404, "chat-not-found")["hint"]
 
 
 @pytest.mark.parametrize("entity_type", ["LINES", "OPENLINES", "LIVECHAT", "WHATEVER"])
-def test_a_telephone_number_of_an_open_line_is_in_no_log(service: Service, entity_type: str) -> None:
+def test_telephone_number_of_an_open_line_is_in_no_log(service: Service, entity_type: str) -> None:
     service.look_up(entity_type, "wazzup|5|+79161234567|41")
 
     assert only_line(service)["entity_id"].startswith("sha256:")

@@ -1,4 +1,4 @@
-"""Which of the platform's methods answers, and how a chat's details come with it (design 3.1, 5)."""
+"""The choice of the platform's method, and the details of the chat (design 3.1, 5)."""
 
 import pytest
 
@@ -9,7 +9,7 @@ DETAILS = {"type": "crm", "title": "Deal: 200 office chairs", "owner_id": 1, "me
 
 
 def install_with(service: Service, *scopes: str, **fields: object) -> None:
-    """Give the portal's webhook other scopes and install it anew; forget the calls that took."""
+    """Set the scopes of the portal's webhook and install it again; the calls for that are not counted."""
     service.control("/scopes", {"scopes": scopes})
     webhook_url = service.stack.target.endpoint.base_url
     service.admin("portal.add_webhook", webhook_url=webhook_url, member_id=service.member_id, **fields)
@@ -17,24 +17,24 @@ def install_with(service: Service, *scopes: str, **fields: object) -> None:
 
 
 def methods(service: Service) -> list[str]:
-    """The methods that were asked since the installation."""
+    """Return the methods called since the installation."""
     return [call["method"] for call in service.calls() if call["method"] != "scope"]
 
 
 @pytest.mark.parametrize(("option", "method"), [("im", "im.chat.get"), ("imbot", "imbot.chat.get")])
-def test_a_caller_chooses_the_method(service: Service, option: str, method: str) -> None:
+def test_caller_chooses_the_method(service: Service, option: str, method: str) -> None:
     assert found(service.look_up("CRM", "DEAL|1663", method=option))["method"] == method
     assert methods(service) == [method]
 
 
-def test_a_portal_that_grants_bots_only_is_asked_as_a_bot(service: Service) -> None:
+def test_portal_with_only_the_imbot_scope_is_called_by_imbot_method(service: Service) -> None:
     install_with(service, "imbot")
 
     assert found(service.look_up("CRM", "DEAL|1663"))["method"] == "imbot.chat.get"
     assert methods(service) == ["imbot.chat.get"]
 
 
-def test_a_scope_that_was_taken_away_is_found_out_once(service: Service) -> None:
+def test_removed_scope_is_detected_once(service: Service) -> None:
     service.control("/scopes", {"scopes": ["imbot"]})
 
     assert found(service.look_up("CRM", "DEAL|1663"))["method"] == "imbot.chat.get"
@@ -44,13 +44,13 @@ def test_a_scope_that_was_taken_away_is_found_out_once(service: Service) -> None
     assert methods(service) == ["im.chat.get", "imbot.chat.get", "imbot.chat.get"]
 
 
-def test_a_method_that_the_portal_does_not_know_is_replaced_by_its_elder(service: Service) -> None:
+def test_method_unknown_to_the_portal_is_replaced_by_the_deprecated_one(service: Service) -> None:
     service.control("/faults", {"method": "im.chat.get", "error": "ERROR_METHOD_NOT_FOUND"})
 
     assert found(service.look_up("CRM", "DEAL|1663"))["method"] == "imbot.chat.get"
 
 
-def test_a_chosen_method_is_not_replaced(service: Service) -> None:
+def test_chosen_method_is_not_replaced(service: Service) -> None:
     service.control("/scopes", {"scopes": ["imbot"]})
 
     body = problem(service.look_up("CRM", "DEAL|1663", method="im"), 502, "portal-misconfigured")
@@ -59,7 +59,7 @@ def test_a_chosen_method_is_not_replaced(service: Service) -> None:
     assert methods(service) == ["im.chat.get"]
 
 
-def test_the_null_of_a_chosen_method_is_not_told_to_who_left_the_choice_to_us(service: Service) -> None:
+def test_null_of_a_chosen_method_is_not_served_to_a_look_up_without_a_choice(service: Service) -> None:
     line = "telegrambot|2|209607941|744"
     service.control("/faults", {"method": "im.chat.get", "body": {"result": None}})
     problem(service.look_up("LINES", line, method="im"), 404, "chat-not-found")
@@ -69,7 +69,7 @@ def test_the_null_of_a_chosen_method_is_not_told_to_who_left_the_choice_to_us(se
     assert (answer["chat_id"], answer["method"]) == (1764, "imopenlines.dialog.get")
 
 
-def test_a_portal_that_grants_neither_says_so(service: Service) -> None:
+def test_portal_without_both_scopes_is_misconfigured(service: Service) -> None:
     service.control("/scopes", {"scopes": ["task"]})
 
     body = problem(service.look_up("CRM", "DEAL|1663"), 502, "portal-misconfigured")
@@ -77,19 +77,19 @@ def test_a_portal_that_grants_neither_says_so(service: Service) -> None:
     assert body["portal_error"] == "insufficient_scope"
 
 
-def test_details_come_with_the_chat_if_they_are_asked_for(service: Service) -> None:
+def test_details_are_returned_with_the_chat_on_request(service: Service) -> None:
     answer = found(service.look_up("CRM", "DEAL|1663", expand="chat"))
 
     assert (answer["chat_id"], answer["method"], answer["chat"]) == (1437, "im.chat.get", DETAILS)
     assert methods(service) == ["im.chat.get", "im.dialog.get"]
 
 
-def test_nobody_pays_for_details_that_were_not_asked_for(service: Service) -> None:
+def test_look_up_without_expand_makes_no_call_for_details(service: Service) -> None:
     assert "chat" not in found(service.look_up("CRM", "DEAL|1663"))
     assert methods(service) == ["im.chat.get"]
 
 
-def test_details_come_by_the_bots_own_method_where_there_is_a_bot(service: Service) -> None:
+def test_details_are_read_by_the_v2_bot_method_where_a_bot_is_registered(service: Service) -> None:
     bot = service.control("/bots", {"bot_id": 343})
     chat = {"chat_id": 51437, "entity_type": "CRM", "entity_id": "DEAL|51437", "title": "With a bot"}
     service.control("/chats", {**chat, "members": [1, 343]})
@@ -103,7 +103,7 @@ def test_details_come_by_the_bots_own_method_where_there_is_a_bot(service: Servi
     assert call["params"] == {"botId": 343, "botToken": "***", "dialogId": "chat51437"}
 
 
-def test_a_bot_that_is_not_in_the_chat_leaves_the_details_to_the_others(service: Service) -> None:
+def test_details_are_read_by_another_method_if_the_bot_is_not_in_the_chat(service: Service) -> None:
     bot = service.control("/bots", {"bot_id": 343})
     install_with(service, "im", "imbot", **bot)
 
@@ -111,7 +111,7 @@ def test_a_bot_that_is_not_in_the_chat_leaves_the_details_to_the_others(service:
     assert methods(service) == ["im.chat.get", "imbot.v2.Chat.get", "im.dialog.get"]
 
 
-def test_details_come_by_the_eldest_method_where_no_other_is_granted(service: Service) -> None:
+def test_details_are_read_by_the_deprecated_method_with_only_the_imbot_scope(service: Service) -> None:
     install_with(service, "imbot")
 
     assert found(service.look_up("CRM", "DEAL|1663", expand="chat"))["chat"] == DETAILS
@@ -123,7 +123,7 @@ def test_details_come_by_the_eldest_method_where_no_other_is_granted(service: Se
     [{"error": "ACCESS_ERROR"}, {"drop": True}, {"status": 502}, {"body": "<html></html>"}, {"body": {"result": []}}],
     ids=["refused", "cut", "502", "html", "no chat in it"],
 )
-def test_refused_details_never_fail_the_look_up(service: Service, refusal: dict[str, object]) -> None:
+def test_refused_details_do_not_fail_the_look_up(service: Service, refusal: dict[str, object]) -> None:
     service.control("/faults", [{"method": f"{each}.dialog.get", **refusal} for each in ("im", "imbot")])
 
     answer = found(service.look_up("CRM", "DEAL|1663", expand="chat"))
@@ -131,7 +131,7 @@ def test_refused_details_never_fail_the_look_up(service: Service, refusal: dict[
     assert (answer["chat_id"], answer["chat"]) == (1437, None)
 
 
-def test_a_bot_may_be_named_by_the_caller(service: Service) -> None:
+def test_bot_id_of_the_caller_is_sent(service: Service) -> None:
     service.look_up("CRM", "DEAL|1663", method="imbot", bot_id="39")
 
     (call,) = service.calls()
@@ -165,9 +165,7 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize(("result", "chat_id", "shape"), DECODED.values(), ids=DECODED)
-def test_an_id_is_read_in_every_form_that_was_ever_documented(
-    service: Service, result: object, chat_id: int, shape: str
-) -> None:
+def test_chat_id_is_read_in_every_documented_form(service: Service, result: object, chat_id: int, shape: str) -> None:
     service.control("/faults", {"method": "im.chat.get", "body": {"result": result}})
 
     assert found(service.look_up("CRM", "DEAL|1663"))["chat_id"] == chat_id
@@ -175,7 +173,7 @@ def test_an_id_is_read_in_every_form_that_was_ever_documented(
 
 
 @pytest.mark.parametrize(("result", "shape"), NOTHING.values(), ids=NOTHING)
-def test_whatever_php_calls_empty_is_not_found(service: Service, result: object, shape: str) -> None:
+def test_every_empty_value_of_php_is_not_found(service: Service, result: object, shape: str) -> None:
     service.control("/faults", {"method": "im.chat.get", "body": {"result": result}})
 
     problem(service.look_up("CRM", "DEAL|1663"), 404, "chat-not-found")
@@ -183,7 +181,7 @@ def test_whatever_php_calls_empty_is_not_found(service: Service, result: object,
 
 
 @pytest.mark.parametrize(("result", "shape"), NONSENSE.values(), ids=NONSENSE)
-def test_any_other_result_is_an_error_and_not_cached(service: Service, result: object, shape: str) -> None:
+def test_invalid_result_is_an_error_and_not_cached(service: Service, result: object, shape: str) -> None:
     service.control("/faults", {"method": "im.chat.get", "body": {"result": result}, "times": 1})
 
     problem(service.look_up("CRM", "DEAL|1663"), 503, "portal-unavailable")

@@ -1,4 +1,4 @@
-"""The reverse: from a chat to the entity that it belongs to (design 3.1)."""
+"""The reverse look-up: from a chat to its entity (design 3.1)."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from tests.support.reply_checks import counted, found, only_line, problem
 from tests.support.service import Service
 
 
-def test_a_chat_names_its_entity_and_its_details(service: Service) -> None:
+def test_reverse_look_up_returns_entity_and_details(service: Service) -> None:
     answer = found(service.get("/v1/chats/1437"))
 
     assert (answer["entity_type"], answer["entity_id"], answer["source"]) == ("CRM", "DEAL|1663", "portal")
     assert answer["chat"] == {"type": "crm", "title": "Deal: 200 office chairs", "owner_id": 1, "members": 3}
 
 
-def test_a_chat_that_belongs_to_nothing_has_no_entity(service: Service) -> None:
+def test_chat_without_entity_has_null_entity(service: Service) -> None:
     chat_id = service.control("/chats", {"entity_type": "", "entity_id": "", "title": "Just us"})["chat_id"]
 
     answer = found(service.get(f"/v1/chats/{chat_id}"))
@@ -22,10 +22,10 @@ def test_a_chat_that_belongs_to_nothing_has_no_entity(service: Service) -> None:
     assert answer["chat"]["title"] == "Just us"
 
 
-def test_a_chat_that_is_closed_to_us_comes_with_what_the_cache_knows(service: Service) -> None:
+def test_inaccessible_chat_is_refused_with_its_cached_entity(service: Service) -> None:
     chat = {"chat_id": 61437, "entity_type": "CRM", "entity_id": "DEAL|61437", "members": [2]}
     service.control("/chats", chat)
-    # The look-up by entity asks for no membership (bitrix24.md 1.1), so the id is known.
+    # The look-up by entity needs no membership (bitrix24.md 1.1), so the id is cached.
     assert found(service.look_up("CRM", "DEAL|61437"))["chat_id"] == 61437
 
     body = problem(service.get("/v1/chats/61437"), 403, "chat-not-accessible")
@@ -35,13 +35,13 @@ def test_a_chat_that_is_closed_to_us_comes_with_what_the_cache_knows(service: Se
     assert body["known"] == {"entity_type": "CRM", "entity_id": "DEAL|61437"}
 
 
-def test_a_chat_that_nobody_knows_is_told_as_one_that_is_closed(service: Service) -> None:
+def test_unknown_chat_is_refused_like_an_inaccessible_one(service: Service) -> None:
     body = problem(service.get("/v1/chats/987654"), 403, "chat-not-accessible")
 
     assert (body["chat_id"], body["known"]) == (987654, None)
 
 
-def test_what_was_forgotten_is_not_known(service: Service) -> None:
+def test_forgotten_pair_is_not_returned_as_known(service: Service) -> None:
     chat = {"chat_id": 71437, "entity_type": "CRM", "entity_id": "DEAL|71437", "members": [2]}
     service.control("/chats", chat)
     found(service.look_up("CRM", "DEAL|71437"))
@@ -61,7 +61,7 @@ def test_what_was_forgotten_is_not_known(service: Service) -> None:
     ],
     ids=["cut", "busy", "blocked", "wrong code", "no chat in it"],
 )
-def test_a_portal_that_fails_is_told_as_it_is(
+def test_failing_portal_is_reported_with_its_problem(
     service: Service, trouble: dict[str, object], status: int, name: str
 ) -> None:
     service.control("/faults", {"method": "*", **trouble})
@@ -69,7 +69,7 @@ def test_a_portal_that_fails_is_told_as_it_is(
     problem(service.get("/v1/chats/1437"), status, name)
 
 
-def test_a_reverse_look_up_leaves_one_line(service: Service) -> None:
+def test_reverse_look_up_logs_one_line(service: Service) -> None:
     reply = service.get("/v1/chats/1437")
 
     line = only_line(service)

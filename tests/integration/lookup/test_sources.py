@@ -1,4 +1,4 @@
-"""Where an answer comes from: the portal, the cache, or what was last known while the portal fails (design 5)."""
+"""The source of an answer: the portal, the cache, or a stale answer while the portal fails (design 5)."""
 
 import pytest
 
@@ -11,14 +11,14 @@ POLICY = RetryPolicy(lambda: 0.0)
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 GONE_STALE = 27 * HOUR
-"""Beyond 24 h and the tenth by which freshness is spread."""
+"""More than 24 h plus the tenth by which freshness is spread."""
 
 
 def portal_goes_down(service: Service) -> None:
     service.control("/faults", {"method": "*", "drop": True})
 
 
-def test_the_same_pair_is_asked_of_the_portal_once(service: Service) -> None:
+def test_repeated_pair_is_one_portal_call(service: Service) -> None:
     first = found(service.look_up("CRM", "DEAL|1663"))
     second = found(service.look_up("CRM", "DEAL|1663"))
 
@@ -27,7 +27,7 @@ def test_the_same_pair_is_asked_of_the_portal_once(service: Service) -> None:
     assert [call["method"] for call in service.calls()] == ["im.chat.get"]
 
 
-def test_another_process_finds_the_answer_in_the_cache(service: Service) -> None:
+def test_answer_is_cached_for_another_process(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
     service.cold_start()
 
@@ -35,7 +35,7 @@ def test_another_process_finds_the_answer_in_the_cache(service: Service) -> None
     assert len(service.calls()) == 1
 
 
-def test_an_answer_tells_its_age(service: Service) -> None:
+def test_answer_contains_its_age(service: Service) -> None:
     assert found(service.look_up("CRM", "DEAL|1663"))["age_seconds"] == 0
     service.clock.advance(HOUR)
 
@@ -43,7 +43,7 @@ def test_an_answer_tells_its_age(service: Service) -> None:
     assert HOUR <= age < HOUR + MINUTE
 
 
-def test_a_day_later_the_portal_is_asked_again(service: Service) -> None:
+def test_portal_is_called_again_after_a_day(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
     service.clock.advance(GONE_STALE)
 
@@ -51,7 +51,7 @@ def test_a_day_later_the_portal_is_asked_again(service: Service) -> None:
     assert len(service.calls()) == 2
 
 
-def test_not_found_is_remembered_for_less_than_a_minute_or_so(service: Service) -> None:
+def test_not_found_is_cached_for_about_a_minute(service: Service) -> None:
     problem(service.look_up("CRM", "DEAL|404404"), 404, "chat-not-found")
     service.clock.advance(50)
     problem(service.look_up("CRM", "DEAL|404404"), 404, "chat-not-found")
@@ -62,7 +62,7 @@ def test_not_found_is_remembered_for_less_than_a_minute_or_so(service: Service) 
     assert len(service.calls()) == 2
 
 
-def test_a_chat_made_after_it_was_not_found_is_found_a_minute_later(service: Service) -> None:
+def test_chat_created_after_not_found_is_found_a_minute_later(service: Service) -> None:
     problem(service.look_up("MADE_LATER", "7"), 404, "chat-not-found")
     made = service.control("/chats", {"entity_type": "MADE_LATER", "entity_id": "7"})
     service.clock.advance(67)
@@ -81,7 +81,7 @@ def test_a_chat_made_after_it_was_not_found_is_found_a_minute_later(service: Ser
     ],
     ids=["cut", "502", "html", "busy", "blocked"],
 )
-def test_what_was_known_is_served_as_stale_while_the_portal_fails(service: Service, trouble: dict[str, object]) -> None:
+def test_stale_answer_is_served_while_the_portal_fails(service: Service, trouble: dict[str, object]) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
     service.clock.advance(GONE_STALE)
     service.control("/faults", {"method": "*", **trouble})
@@ -95,7 +95,7 @@ def test_what_was_known_is_served_as_stale_while_the_portal_fails(service: Servi
     assert counted(service, "Lookups", source="stale") == 1
 
 
-def test_a_portal_that_took_our_right_away_serves_nothing_stale(service: Service) -> None:
+def test_no_stale_answer_is_served_after_the_portal_removed_the_application(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
     service.clock.advance(GONE_STALE)
     service.control("/faults", {"method": "*", "error": "APPLICATION_NOT_FOUND"})
@@ -103,7 +103,7 @@ def test_a_portal_that_took_our_right_away_serves_nothing_stale(service: Service
     problem(service.look_up("CRM", "DEAL|1663"), 403, "portal-not-installed")
 
 
-def test_after_more_than_a_week_nothing_is_served_any_more(service: Service) -> None:
+def test_no_stale_answer_is_served_after_more_than_a_week(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
     service.clock.advance(8 * DAY)
     portal_goes_down(service)
@@ -111,7 +111,7 @@ def test_after_more_than_a_week_nothing_is_served_any_more(service: Service) -> 
     problem(service.look_up("CRM", "DEAL|1663"), 503, "portal-unavailable")
 
 
-def test_not_found_is_never_served_as_stale(service: Service) -> None:
+def test_stale_not_found_is_never_served(service: Service) -> None:
     problem(service.look_up("CRM", "DEAL|404404"), 404, "chat-not-found")
     service.clock.advance(67)
     portal_goes_down(service)
@@ -119,28 +119,28 @@ def test_not_found_is_never_served_as_stale(service: Service) -> None:
     problem(service.look_up("CRM", "DEAL|404404"), 503, "portal-unavailable")
 
 
-def test_an_error_is_not_remembered(service: Service) -> None:
+def test_error_is_not_cached(service: Service) -> None:
     service.control("/faults", {"method": "*", "drop": True, "times": POLICY.attempts})
     problem(service.look_up("CRM", "DEAL|1663"), 503, "portal-unavailable")
 
     assert found(service.look_up("CRM", "DEAL|1663"))["source"] == "portal"
 
 
-def test_fresh_asks_the_portal_whatever_is_cached(service: Service) -> None:
+def test_fresh_look_up_calls_the_portal_whatever_is_cached(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
 
     assert found(service.look_up("CRM", "DEAL|1663", fresh="true"))["source"] == "portal"
     assert len(service.calls()) == 2
 
 
-def test_fresh_serves_nothing_stale(service: Service) -> None:
+def test_fresh_look_up_gets_no_stale_answer(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
     portal_goes_down(service)
 
     problem(service.look_up("CRM", "DEAL|1663", fresh="true"), 503, "portal-unavailable")
 
 
-def test_a_forgotten_answer_is_asked_anew(service: Service) -> None:
+def test_forgotten_answer_is_read_from_the_portal_again(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
     forgotten = service.request("DELETE", "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663")
 
@@ -148,7 +148,7 @@ def test_a_forgotten_answer_is_asked_anew(service: Service) -> None:
     assert found(service.look_up("CRM", "DEAL|1663"))["source"] == "portal"
 
 
-def test_forgetting_one_answer_leaves_the_others(service: Service) -> None:
+def test_forgetting_one_answer_keeps_the_others(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
     found(service.look_up("CRM", "LEAD|13"))
     service.request("DELETE", "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663")
@@ -157,11 +157,11 @@ def test_forgetting_one_answer_leaves_the_others(service: Service) -> None:
     assert found(service.look_up("CRM", "LEAD|13"))["source"] == "cache"
 
 
-def test_forgetting_what_was_never_known_is_no_error(service: Service) -> None:
+def test_forgetting_an_uncached_pair_is_no_error(service: Service) -> None:
     assert service.request("DELETE", "/v1/chats?entity_type=CRM&entity_id=DEAL%7C404404").status == 204
 
 
-def test_a_purge_forgets_every_answer_of_the_portal(service: Service) -> None:
+def test_purge_deletes_every_cached_answer_of_the_portal(service: Service) -> None:
     found(service.look_up("CRM", "DEAL|1663"))
     found(service.look_up("CRM", "LEAD|13"))
     service.admin("cache.purge", portal=service.member_id)
@@ -171,7 +171,7 @@ def test_a_purge_forgets_every_answer_of_the_portal(service: Service) -> None:
 
 
 @pytest.mark.parametrize(("entity_id", "source"), [("DEAL|1663", "portal"), ("DEAL|404404", "portal")])
-def test_each_look_up_leaves_one_line_and_its_metrics(service: Service, entity_id: str, source: str) -> None:
+def test_look_up_logs_one_line_and_its_metrics(service: Service, entity_id: str, source: str) -> None:
     reply = service.look_up("CRM", entity_id)
 
     line = only_line(service)

@@ -1,4 +1,4 @@
-"""Each error code, from the portal's mouth to the alarm that tells of it (design 7).
+"""Each error code, from the reply of the portal to the alarm that reports it (design 7).
 
 With `-s` each code is printed with its class and its alarms.
 """
@@ -27,26 +27,26 @@ from tests.support.service import Service
 from tests.template.alarm_rules import NORMAL, alarms_for
 
 TOKENS_LIFE = 3600.0
-"""Seconds after which a token is renewed before anything is asked with it (bitrix24.md 3.5)."""
+"""Seconds after which a token is renewed before the next call (bitrix24.md 3.5)."""
 
 OF_TOKENS = {ErrorClass.REFRESH, ErrorClass.REAUTHORISE}
-"""Classes that only a portal with tokens can meet: a webhook has none."""
+"""Classes that only a portal with tokens can have: a webhook has none."""
 
 OF_THE_PORTAL = [row for row in ROWS if row.where is not Where.AUTH_SERVER and row.code not in OURS]
 BY_LOOK_UP = [row for row in OF_THE_PORTAL if row.where in WAYS and row.error_class not in OF_TOKENS]
 BY_PASSTHROUGH = [row for row in OF_THE_PORTAL if row.where in NOT_ASKED]
 BY_TOKEN = [row for row in OF_THE_PORTAL if row.where in WAYS and row.error_class in OF_TOKENS]
 OF_THE_SERVER = [row for row in ROWS if row.where is Where.AUTH_SERVER and row.code not in OURS]
-BY_WHAT_HAPPENED = {trouble.counted_as: trouble for trouble in NAMELESS.values()}
+BY_KIND = {trouble.counted_as: trouble for trouble in NAMELESS.values()}
 
 
-class Witness:
-    """Reads what one request left behind."""
+class RequestMetrics:
+    """Reads the metrics of one request."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def sees(self, code: str, error_class: str) -> None:
+    def assert_counted(self, code: str, error_class: str) -> None:
         """Assert that errors of this code and class were counted, and that an alarm watches one or the other."""
         blobs = [blob for blob in self._service.metrics() if "PortalErrors" in blob]
         for blob in blobs:
@@ -56,10 +56,10 @@ class Witness:
         assert len(by_code) == len(by_class) == 1
         alarms = {alarm for blob in (*by_code, *by_class) for alarm in alarms_for(blob)}
         sys.stdout.write(f"{code} ({error_class}): {', '.join(sorted(alarms)) or NORMAL.get(error_class)}\n")
-        assert alarms or error_class in NORMAL, f"nobody is told of {code}"
+        assert alarms or error_class in NORMAL, f"no alarm for {code}"
 
     def _assert_well_formed(self, blob: dict[str, Any]) -> None:
-        """As the Embedded Metric Format asks: each dimension and each metric that it names is there, and counts."""
+        """As the Embedded Metric Format requires: each dimension and each metric that it names has a value."""
         (directive,) = blob["_aws"]["CloudWatchMetrics"]
         (dimensions,) = directive["Dimensions"]
         assert isinstance(blob["_aws"]["Timestamp"], int)
@@ -73,12 +73,12 @@ class Witness:
 
 @pytest.fixture(scope="module")
 def begun(running_service: Service) -> tuple[Service, str]:
-    """The service, and a key that lets through to the portal what no look-up asks."""
+    """The service, and a key for the passthrough of methods that look-ups do not call."""
     running_service.reset()
     running_service.control("/bots", {"bot_id": BOT_ID})
     rights = {"scopes": ["rest", "passthrough"], "passthrough": sorted(NOT_ASKED.values())}
     key = running_service.admin("keys.create", portal=running_service.member_id, label="a test", **rights)["key"]
-    # From here on, what the service goes back to holds the key, too.
+    # The state to which this service is reset contains the key.
     return Service(running_service.stack), str(key)
 
 
@@ -97,17 +97,17 @@ def status_of(row: ErrorRow) -> int:
 
 
 @each(BY_LOOK_UP)
-def test_a_code_that_a_look_up_meets_is_counted_and_watched(portal: Service, row: ErrorRow) -> None:
+def test_code_of_a_look_up_is_counted_and_has_an_alarm(portal: Service, row: ErrorRow) -> None:
     path, methods = WAYS[row.where]
     portal.control("/faults", [{"method": method, "error": row.code, "status": status_of(row)} for method in methods])
 
     portal.get(path)
 
-    Witness(portal).sees(row.code, row.error_class)
+    RequestMetrics(portal).assert_counted(row.code, row.error_class)
 
 
 @each(BY_PASSTHROUGH)
-def test_a_code_of_another_method_is_counted_and_watched(
+def test_code_of_another_method_is_counted_and_has_an_alarm(
     begun: tuple[Service, str], portal: Service, row: ErrorRow
 ) -> None:
     method = NOT_ASKED[row.where]
@@ -115,29 +115,29 @@ def test_a_code_of_another_method_is_counted_and_watched(
 
     portal.request("POST", f"/rest/1/{begun[1]}/{method}", {"Content-Type": "application/json"}, b"{}")
 
-    Witness(portal).sees(row.code, row.error_class)
+    RequestMetrics(portal).assert_counted(row.code, row.error_class)
 
 
-@pytest.mark.parametrize("trouble", BY_WHAT_HAPPENED.values(), ids=BY_WHAT_HAPPENED)
-def test_what_has_no_known_code_is_counted_and_watched(portal: Service, trouble: Trouble) -> None:
+@pytest.mark.parametrize("trouble", BY_KIND.values(), ids=BY_KIND)
+def test_error_without_a_known_code_is_counted_and_has_an_alarm(portal: Service, trouble: Trouble) -> None:
     portal.control("/faults", {"method": "im.chat.get", **trouble.fault})
 
     portal.get(LOOK_UP)
 
-    Witness(portal).sees(trouble.counted_as, trouble.error_class)
+    RequestMetrics(portal).assert_counted(trouble.counted_as, trouble.error_class)
 
 
-def test_silence_is_counted_and_watched(portal: Service) -> None:
+def test_silent_portal_is_counted_and_has_an_alarm(portal: Service) -> None:
     portal.control("/faults", {"method": "im.chat.get", "delay_ms": 60_000})
 
     portal.request("GET", f"/rest/1/{portal.api_key}/im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663", {})
 
-    Witness(portal).sees("TIMEOUT", ErrorClass.RETRY)
+    RequestMetrics(portal).assert_counted("TIMEOUT", ErrorClass.RETRY)
 
 
 @pytest.fixture
-def secluded(portal: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """The service without leave to call its portal's host, which has no public address."""
+def portal_not_permitted(portal: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """The service without permission to call its portal's host, which has no public address."""
     with monkeypatch.context() as environment:
         environment.setenv("LOCAL_HOSTS", "")
         portal.cold_start()
@@ -145,10 +145,10 @@ def secluded(portal: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servi
     portal.cold_start()
 
 
-def test_an_address_that_is_not_public_is_counted_and_watched(secluded: Service) -> None:
-    secluded.get(LOOK_UP)
+def test_private_address_is_counted_and_has_an_alarm(portal_not_permitted: Service) -> None:
+    portal_not_permitted.get(LOOK_UP)
 
-    Witness(secluded).sees("ADDRESS_REFUSED", ErrorClass.CONFIG)
+    RequestMetrics(portal_not_permitted).assert_counted("ADDRESS_REFUSED", ErrorClass.CONFIG)
 
 
 # -- a portal with tokens ----------------------------------------------------------------------------------------------
@@ -165,28 +165,28 @@ def key(stage: Stage) -> str:
 
 
 @each(BY_TOKEN)
-def test_a_code_about_tokens_is_counted_and_watched(stage: Stage, key: str, row: ErrorRow) -> None:
+def test_code_about_tokens_is_counted_and_has_an_alarm(stage: Stage, key: str, row: ErrorRow) -> None:
     stage.answers("im.chat.get", error=row.code, status=status_of(row))
 
     stage.look_up(key)
 
-    Witness(stage.service).sees(row.code, row.error_class)
+    RequestMetrics(stage.service).assert_counted(row.code, row.error_class)
 
 
 @each(OF_THE_SERVER)
-def test_a_code_of_the_authorisation_server_is_counted_and_watched(stage: Stage, key: str, row: ErrorRow) -> None:
+def test_code_of_the_authorisation_server_is_counted_and_has_an_alarm(stage: Stage, key: str, row: ErrorRow) -> None:
     stage.service.clock.advance(TOKENS_LIFE)
     stage.answers("oauth/token", error=row.code, status=status_of(row))
 
     looked_up(stage, key, row.error_class)
 
-    Witness(stage.service).sees(row.code, row.error_class)
+    RequestMetrics(stage.service).assert_counted(row.code, row.error_class)
 
 
-def test_no_code_is_left_out() -> None:
+def test_every_code_is_tested() -> None:
     rows = [*BY_LOOK_UP, *BY_PASSTHROUGH, *BY_TOKEN, *OF_THE_SERVER]
 
-    assert {row.code for row in rows} | BY_WHAT_HAPPENED.keys() | {
+    assert {row.code for row in rows} | BY_KIND.keys() | {
         "TIMEOUT",
         "ADDRESS_REFUSED",
         "PORTAL_RENAMED",

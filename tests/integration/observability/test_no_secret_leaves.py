@@ -1,4 +1,4 @@
-"""A canary: the webhook's code and the API key leave in no log line, metric, error body or traceback (design 7)."""
+"""Canary secrets: the webhook's code and the API key are in no log line, metric, error body or traceback (design 7)."""
 
 import json
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ STEPS = {
     "broken_settings": {"500", "ServiceMisconfigured"},
     "stores_that_fail": {"500", "503", "StoreUnavailable"},
 }
-"""What each step of the day must bring about, lest the canary sing in an empty mine."""
+"""Outcomes that each step of the run must have: proof that the faults happened that could print a secret."""
 
 
 @dataclass(frozen=True)
-class Day:
-    """All that came out of the process."""
+class Run:
+    """All output of the process."""
 
     status: int
-    printed: str
-    complained: str
+    stdout: str
+    stderr: str
     logged: str
     secrets: dict[str, str]
 
     def outcomes(self, step: str) -> list[str]:
-        lines = [line.split() for line in self.printed.splitlines()]
+        lines = [line.split() for line in self.stdout.splitlines()]
         return next(words[2:] for words in lines if words[:2] == ["OUTCOMES", step])
 
     def lines(self) -> list[dict[str, object]]:
@@ -39,31 +39,31 @@ class Day:
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+def canary_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("canary")
     done = run_module("tests.chaos.canary_run", folder, folder / "secrets.json")
     logged = (folder / "log.jsonl").read_text("utf-8")
-    return Day(done.returncode, done.stdout, done.stderr, logged, json.loads((folder / "secrets.json").read_text()))
+    return Run(done.returncode, done.stdout, done.stderr, logged, json.loads((folder / "secrets.json").read_text()))
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_everything_went_wrong_that_should(day: Day, step: str) -> None:
-    assert set(day.outcomes(step)) >= STEPS[step]
+def test_each_step_has_its_outcomes(canary_run: Run, step: str) -> None:
+    assert set(canary_run.outcomes(step)) >= STEPS[step]
 
 
-def test_every_library_said_what_it_had_to_say(day: Day) -> None:
-    assert "DEBUG:" in day.complained
-    assert "Traceback (most recent call last)" in day.complained
-    assert any("exception" in line for line in day.lines()), "no unexpected error was logged with its traceback"
-    assert any("_aws" in line for line in day.lines())
-    assert any(line.get("problem") == "portal-unavailable" for line in day.lines())
+def test_run_logs_debug_lines_tracebacks_and_metrics(canary_run: Run) -> None:
+    assert "DEBUG:" in canary_run.stderr
+    assert "Traceback (most recent call last)" in canary_run.stderr
+    assert any("exception" in line for line in canary_run.lines()), "no unexpected error was logged with its traceback"
+    assert any("_aws" in line for line in canary_run.lines())
+    assert any(line.get("problem") == "portal-unavailable" for line in canary_run.lines())
 
 
-@pytest.mark.parametrize("output", ["printed", "complained", "logged"])
+@pytest.mark.parametrize("output", ["stdout", "stderr", "logged"])
 @pytest.mark.parametrize("secret", ["key", "code", "url", "bot token"])
-def test_no_secret_leaves(day: Day, secret: str, output: str) -> None:
-    text = getattr(day, output)
-    canary = day.secrets[secret]
+def test_no_secret_is_in_any_output(canary_run: Run, secret: str, output: str) -> None:
+    text = getattr(canary_run, output)
+    canary = canary_run.secrets[secret]
     assert len(canary) >= 16
 
     found = [line for line in text.splitlines() if canary in line or canary[:-2] in line]
@@ -71,7 +71,7 @@ def test_no_secret_leaves(day: Day, secret: str, output: str) -> None:
     assert found == []
 
 
-def test_a_refused_start_says_nothing_of_what_it_was_given(tmp_path: Path) -> None:
+def test_refused_start_prints_no_secret(tmp_path: Path) -> None:
     code = "c4naryc0d3"
     webhook, authority = tmp_path / "webhook", tmp_path / "ca.pem"
     webhook.write_text(f"https://127.0.0.1:9/rest/1/{code}/\n")

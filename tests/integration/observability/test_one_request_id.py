@@ -1,4 +1,4 @@
-"""One request id finds all that a request brought about, from the edge to the answer (design 7)."""
+"""One request id finds all log lines of a request, from the gateway to the answer (design 7)."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.support.reply_checks import only_line, problem
 from tests.support.service import Service
 
 
-def test_a_look_ups_line_has_the_id_that_its_caller_sees(service: Service) -> None:
+def test_log_line_of_a_look_up_has_the_request_id_of_its_answer(service: Service) -> None:
     service.control("/faults", {"method": "im.chat.get", "error": "ACCESS_ERROR"})
 
     reply = service.look_up("CRM", "DEAL|1663", method="im")
@@ -19,7 +19,7 @@ def test_a_look_ups_line_has_the_id_that_its_caller_sees(service: Service) -> No
     assert only_line(service)["request_id"] == body["request_id"] == reply.headers["apigw-requestid"]
 
 
-def test_so_has_the_line_of_a_call_in_the_platforms_own_format(service: Service) -> None:
+def test_log_line_of_a_rest_call_has_the_request_id_of_its_answer(service: Service) -> None:
     reply = service.get(f"/rest/1/{service.api_key}/im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663", {})
 
     assert only_line(service)["request_id"] == reply.headers["apigw-requestid"]
@@ -39,7 +39,7 @@ def lines_by_request(service: Service) -> dict[str, list[dict[str, Any]]]:
     return lines
 
 
-def test_an_event_is_found_by_the_id_of_its_arrival_until_it_is_answered_and_published(talk: Conversation) -> None:
+def test_request_id_of_an_event_is_logged_until_it_is_answered_and_published(talk: Conversation) -> None:
     service = talk.stage.service
 
     assert len(talk.asks("deal 1663")) == 1
@@ -52,7 +52,7 @@ def test_an_event_is_found_by_the_id_of_its_arrival_until_it_is_answered_and_pub
     assert entry.detail["event_id"] == received["event_id"] == worked["event_id"]
 
 
-def test_what_fails_at_the_portal_on_the_way_to_an_answer_is_on_the_same_line(talk: Conversation) -> None:
+def test_portal_error_of_an_answer_is_logged_with_the_request_id_of_its_event(talk: Conversation) -> None:
     talk.stage.answers("imbot.v2.Chat.Message.send", error="BOT_OWNERSHIP_ERROR", status=403)
 
     assert talk.asks("deal 1663") == []

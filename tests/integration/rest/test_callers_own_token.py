@@ -1,4 +1,4 @@
-"""`X-Bitrix24-Token`: an answer bound to one user of the portal, whose token is never kept (design 3.1)."""
+"""`X-Bitrix24-Token`: an answer for one user of the portal; the token is never stored (design 3.1)."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ REVERSE = f"/v1/chats/{CHAT}"
 
 @pytest.fixture
 def key(stage: Stage) -> str:
-    """A key of the portal, which is installed by OAuth and has a chat that only the administrator is in."""
+    """A key of the portal, which is installed by OAuth and has a chat with the administrator as its only member."""
     assert stage.contact().status == 200
     stage.tell("/chats", CLOSED)
     key: str = stage.service.admin(
@@ -30,7 +30,7 @@ def key(stage: Stage) -> str:
     return key
 
 
-def asked_by(stage: Stage, key: str, token: str, path: str = FIND) -> Reply:
+def request_by(stage: Stage, key: str, token: str, path: str = FIND) -> Reply:
     return stage.service.get(path, {"X-Api-Key": key, "X-Bitrix24-Token": token})
 
 
@@ -39,15 +39,15 @@ def token_of(stage: Stage, user_id: int) -> str:
     return token
 
 
-# -- who is in the chat ------------------------------------------------------------------------------------------------
+# -- membership in the chat --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [FIND, FIND + "&expand=chat", FIND + "&fresh=true", REVERSE])
-def test_a_member_gets_the_chat_from_the_portal_and_from_the_cache(stage: Stage, key: str, path: str) -> None:
+def test_member_gets_the_chat_from_the_portal_and_from_the_cache(stage: Stage, key: str, path: str) -> None:
     member = token_of(stage, ADMINISTRATOR)
     for _ in range(2):
-        assert found(asked_by(stage, key, member, path))["chat_id"] == CHAT
-    # His membership is asked for each time: it may end at any moment.
+        assert found(request_by(stage, key, member, path))["chat_id"] == CHAT
+    # Membership is checked each time: it may end at any moment.
     assert stage.calls().count("im.dialog.get") == 2
 
 
@@ -71,20 +71,20 @@ def stale_while_the_portal_fails(stage: Stage, key: str) -> None:
     assert found(stage.look_up(key, **PAIR))["source"] == "stale"
 
 
-def asked_by_a_member(stage: Stage, key: str) -> None:
-    assert found(asked_by(stage, key, token_of(stage, ADMINISTRATOR)))["chat_id"] == CHAT
+def looked_up_by_a_member(stage: Stage, key: str) -> None:
+    assert found(request_by(stage, key, token_of(stage, ADMINISTRATOR)))["chat_id"] == CHAT
 
 
-KNOWN = [nothing, cached, cached_for_another_process, stale_while_the_portal_fails, asked_by_a_member]
+CACHED = [nothing, cached, cached_for_another_process, stale_while_the_portal_fails, looked_up_by_a_member]
 
 
 @pytest.mark.parametrize("path", [FIND, FIND + "&expand=chat", REVERSE])
-@pytest.mark.parametrize("known", KNOWN)
-def test_who_is_not_in_the_chat_gets_no_id_whatever_the_cache_knows(
-    stage: Stage, key: str, known: Callable[[Stage, str], None], path: str
+@pytest.mark.parametrize("prepare", CACHED)
+def test_user_outside_the_chat_gets_no_id_whatever_is_cached(
+    stage: Stage, key: str, prepare: Callable[[Stage, str], None], path: str
 ) -> None:
-    known(stage, key)
-    reply = asked_by(stage, key, token_of(stage, EMPLOYEE), path)
+    prepare(stage, key)
+    reply = request_by(stage, key, token_of(stage, EMPLOYEE), path)
     body = problem(reply, 403, "chat-not-accessible")
     assert not body.keys() & {"chat_id", "dialog_id", "known", "chat"}
     assert str(CHAT) not in json.dumps(body)
@@ -92,18 +92,18 @@ def test_who_is_not_in_the_chat_gets_no_id_whatever_the_cache_knows(
     assert str(CHAT) not in str(dict(reply.headers))
 
 
-def test_who_left_the_chat_gets_its_id_no_more(stage: Stage, key: str) -> None:
+def test_former_member_of_the_chat_gets_no_id(stage: Stage, key: str) -> None:
     stage.tell("/chats", {**CLOSED, "members": [ADMINISTRATOR, EMPLOYEE]})
     employee = token_of(stage, EMPLOYEE)
-    assert found(asked_by(stage, key, employee))["chat_id"] == CHAT
+    assert found(request_by(stage, key, employee))["chat_id"] == CHAT
     stage.tell("/chats", CLOSED)
-    problem(asked_by(stage, key, employee), 403, "chat-not-accessible")
+    problem(request_by(stage, key, employee), 403, "chat-not-accessible")
 
 
-def test_where_membership_cannot_be_found_out_there_is_no_id_either(stage: Stage, key: str) -> None:
+def test_failed_membership_check_gives_no_id(stage: Stage, key: str) -> None:
     member = token_of(stage, ADMINISTRATOR)
     stage.answers("im.dialog.get", status=503)
-    reply = asked_by(stage, key, member)
+    reply = request_by(stage, key, member)
     problem(reply, 503, "portal-unavailable")
     assert str(CHAT) not in reply.body.decode()
 
@@ -129,12 +129,12 @@ def of_another_portal(stage: Stage, token: str) -> str:
     return foreign
 
 
-def of_who_left_the_company(stage: Stage, token: str) -> str:
+def of_a_dismissed_employee(stage: Stage, token: str) -> str:
     stage.tell("/deactivate", {"user_id": EMPLOYEE})
     return token
 
 
-def of_who_may_not_use_the_application(stage: Stage, token: str) -> str:
+def of_a_user_without_access_to_the_application(stage: Stage, token: str) -> str:
     stage.tell("/restrict", {"client_id": stage.card.client_id, "user_ids": [ADMINISTRATOR]})
     return token
 
@@ -143,20 +143,20 @@ REJECTED = {
     expired: "expired_token",
     unknown: "NO_AUTH_FOUND",
     of_another_portal: "NO_AUTH_FOUND",
-    of_who_left_the_company: "authorization_error",
-    of_who_may_not_use_the_application: "user_access_error",
+    of_a_dismissed_employee: "authorization_error",
+    of_a_user_without_access_to_the_application: "user_access_error",
 }
 
 
 @pytest.mark.parametrize(("spoil", "code"), REJECTED.items())
-def test_a_token_that_the_portal_rejects_says_nothing_about_the_portals_own_grant(
+def test_rejected_caller_token_does_not_change_the_portals_grant(
     stage: Stage, key: str, spoil: Callable[[Stage, str], str], code: str
 ) -> None:
     assert found(stage.look_up(key, **PAIR))["chat_id"] == CHAT
     before, granted = stage.record(), stage.secret
     token = spoil(stage, token_of(stage, EMPLOYEE))
 
-    body = problem(asked_by(stage, key, token), 401, "caller-token-rejected")
+    body = problem(request_by(stage, key, token), 401, "caller-token-rejected")
 
     assert body["portal_error"] == code
     assert str(CHAT) not in json.dumps(body)
@@ -166,28 +166,28 @@ def test_a_token_that_the_portal_rejects_says_nothing_about_the_portals_own_gran
 
 
 @pytest.mark.parametrize("token", ["", "two words", "x" * 1025, "жетон"])
-def test_what_can_be_no_token_is_rejected_without_a_call(stage: Stage, key: str, token: str) -> None:
-    problem(asked_by(stage, key, token.encode().decode("latin-1")), 401, "caller-token-rejected")
+def test_invalid_token_text_is_rejected_without_a_call(stage: Stage, key: str, token: str) -> None:
+    problem(request_by(stage, key, token.encode().decode("latin-1")), 401, "caller-token-rejected")
     assert stage.calls() == []
 
 
-def test_a_token_without_a_key_opens_nothing(stage: Stage, key: str) -> None:
+def test_token_without_a_key_is_rejected(stage: Stage, key: str) -> None:
     del key
     reply = stage.service.get(FIND, {"X-Bitrix24-Token": token_of(stage, ADMINISTRATOR)})
     problem(reply, 401, "key-rejected")
     assert stage.calls() == []
 
 
-# -- what becomes of it ------------------------------------------------------------------------------------------------
+# -- use of the token --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("user_id", [ADMINISTRATOR, EMPLOYEE])
-def test_a_token_is_sent_to_the_keys_portal_only_and_neither_logged_nor_kept(
+def test_token_is_sent_only_to_the_portal_of_the_key_and_neither_logged_nor_stored(
     stage: Stage, key: str, user_id: int
 ) -> None:
     token = token_of(stage, user_id)
     for path in (FIND, REVERSE):
-        asked_by(stage, key, token, path)
+        request_by(stage, key, token, path)
     assert stage.calls() == ["im.chat.get", "im.dialog.get", "im.dialog.get"]
     assert stage.service.calls() == []
     printed = stage.service.output()
@@ -197,10 +197,10 @@ def test_a_token_is_sent_to_the_keys_portal_only_and_neither_logged_nor_kept(
     assert token not in stage.secrets.get_secret_value(SecretId=stage.secret)["SecretString"]
 
 
-def test_a_token_that_the_portal_repeats_in_its_error_is_masked_in_the_log(stage: Stage, key: str) -> None:
+def test_token_echoed_in_a_portal_error_is_masked_in_the_log(stage: Stage, key: str) -> None:
     token = token_of(stage, EMPLOYEE)
     stage.answers("im.dialog.get", error="expired_token", error_description=f"token {token} has expired")
-    reply = asked_by(stage, key, token)
+    reply = request_by(stage, key, token)
     problem(reply, 401, "caller-token-rejected")
     assert token not in reply.body.decode()
     line = only_line(stage.service)

@@ -1,4 +1,4 @@
-"""/rest before a portal that is reached by OAuth: its tokens are our care, and no client hears of them."""
+"""/rest with a portal that is called by OAuth: the service renews its tokens, and no client receives them."""
 
 import json
 
@@ -30,7 +30,7 @@ def refusal(reply: Reply) -> tuple[int, str]:
     return reply.status, reply.json["error"]
 
 
-def test_a_token_that_lapsed_is_renewed_without_the_clients_knowledge(stage: Stage, key: str) -> None:
+def test_expired_token_is_renewed_within_the_request(stage: Stage, key: str) -> None:
     stage.tell("/expire_tokens", {})
     assert rest(stage, key, "im.chat.get", DEAL).json["result"] == {"ID": 1437}
     assert rest(stage, key, "im.dialog.get", {"DIALOG_ID": "chat1437"}).json["result"]["id"] == 1437
@@ -38,35 +38,33 @@ def test_a_token_that_lapsed_is_renewed_without_the_clients_knowledge(stage: Sta
 
 @pytest.mark.parametrize("method", ["im.chat.get", "im.dialog.get"])
 @pytest.mark.parametrize("code", ["expired_token", "invalid_token", "NO_AUTH_FOUND"])
-def test_a_token_that_cannot_be_renewed_now_is_a_fault_that_passes(
-    stage: Stage, key: str, method: str, code: str
-) -> None:
+def test_refused_token_is_answered_as_a_temporary_error(stage: Stage, key: str, method: str, code: str) -> None:
     stage.answers(method, error=code)
     for _ in range(2):
         assert refusal(rest(stage, key, method, {**DEAL, "DIALOG_ID": "chat1437"})) == FAULT
 
 
-def test_a_dead_grant_is_no_reason_to_come_again(stage: Stage, key: str) -> None:
+def test_dead_grant_is_answered_as_invalid_credentials(stage: Stage, key: str) -> None:
     stage.tell("/expire_tokens", {"refresh": True})
-    assert refusal(rest(stage, key, "im.chat.get", DEAL)) == FAULT, "it is being found out"
+    assert refusal(rest(stage, key, "im.chat.get", DEAL)) == FAULT, "the grant is still being checked"
     stage.service.clock.advance(PATIENCE)
     for _ in range(2):
         assert refusal(rest(stage, key, "im.chat.get", DEAL)) == CREDENTIALS
         assert refusal(rest(stage, key, "batch", {"cmd": ["im.dialog.get?DIALOG_ID=chat1437"]})) == CREDENTIALS
 
 
-def test_an_authorisation_server_that_does_not_answer_is_a_fault_that_passes(stage: Stage, key: str) -> None:
+def test_failing_authorisation_server_is_answered_as_a_temporary_error(stage: Stage, key: str) -> None:
     stage.tell("/expire_tokens", {})
     stage.answers("oauth/token", status=500)
     assert refusal(rest(stage, key, "im.chat.get", DEAL)) == FAULT
 
 
-def test_a_portal_without_the_application_says_so(stage: Stage, key: str) -> None:
+def test_uninstalled_portal_is_answered_with_error_oauth(stage: Stage, key: str) -> None:
     stage.becomes("uninstalled")
     assert refusal(rest(stage, key, "im.chat.get", DEAL)) == (401, "ERROR_OAUTH")
 
 
-def test_a_bot_of_another_application_is_answered_as_ours(stage: Stage, key: str) -> None:
+def test_bot_id_of_another_application_is_replaced_by_the_service_bot(stage: Stage, key: str) -> None:
     (bot,) = stage.ask("/bots")
     made = stage.tell("/chats", {"entity_type": "ORDER", "entity_id": "7", "members": [1, bot["bot_id"]]})
     sent = {"botId": bot["bot_id"] + 1000, "botToken": "theirs", "dialogId": f"chat{made['chat_id']}"}

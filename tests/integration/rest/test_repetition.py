@@ -1,4 +1,4 @@
-"""Code that asks for the same chats again and again, by the vendor's SDK, costs the portal one call for each chat."""
+"""Repeated look-ups of the same chats, by the vendor's SDK, cost the portal one call per chat."""
 
 import json
 from collections import Counter
@@ -31,8 +31,8 @@ def control(run: Running, path: str, body: object = None) -> Any:
     return response.json()
 
 
-def test_a_thousand_look_ups_of_a_hundred_chats_are_a_hundred_calls_and_none_is_refused(run: Running) -> None:
-    """At the portal's usual plan, two a second and fifty at once, which asked directly would refuse most of them."""
+def test_thousand_look_ups_of_a_hundred_chats_are_a_hundred_calls_and_none_is_refused(run: Running) -> None:
+    """The portal has its usual plan, two calls a second and a burst of fifty: called directly it would refuse most."""
     chats = {f"R-{number}": 20_000 + number for number in range(PAIRS)}
     for entity_id, chat_id in chats.items():
         control(run, "/chats", {"entity_type": "ORDER", "entity_id": entity_id, "chat_id": chat_id})

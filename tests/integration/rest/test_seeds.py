@@ -1,4 +1,4 @@
-"""The curl lines of the documents' pages of imbot.chat.get, with only host and key changed, against `make run`."""
+"""The curl lines of the documentation of imbot.chat.get, with only host and key replaced, against `make run`."""
 
 import json
 import os
@@ -12,8 +12,8 @@ import urllib3
 
 from tests.support.run_process import Running, staying
 
-# As the pages have them, but for the ends of the rendered page's lines: it shows a slash there, which had been a
-# backslash before it was rendered.
+# As on the pages, except for the ends of lines on the rendered page: it shows a slash, which was a backslash before
+# the page was rendered.
 SOURCE_WEBHOOK = """\
     curl -X POST \\
     -H "Content-Type: application/json" \\
@@ -72,8 +72,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-def carried_out(run: Running, line: str) -> tuple[int, dict[str, Any]]:
-    """What curl got for a line: the status, and the body in the order of its fields."""
+def run_curl(run: Running, line: str) -> tuple[int, dict[str, Any]]:
+    """Run a curl line; return the status, and the body with its fields in order."""
     filled = {
         " /\n": " \\\n",
         "**put_your_bitrix24_address**": run.facts["api_https_url"].removeprefix("https://"),
@@ -81,9 +81,9 @@ def carried_out(run: Running, line: str) -> tuple[int, dict[str, Any]]:
         "**put_your_webhook_here**": run.facts["api_key"],
         "**put_access_token_here**": run.facts["api_key"],
     }
-    for printed, meant in filled.items():
-        line = line.replace(printed, meant)
-    # curl is told in its environment whom to trust and to print the status: the line stays as it is.
+    for placeholder, value in filled.items():
+        line = line.replace(placeholder, value)
+    # The environment gives curl the CA and the format of the status: the line stays unchanged.
     environ = {**os.environ, "CURL_CA_BUNDLE": run.facts["ca_file"], "CURL_HOME": str(run.state_dir)}
     (run.state_dir / ".curlrc").write_text('silent\nshow-error\nwrite-out = "\\n%{http_code}"\n')
     done = subprocess.run(["bash", "-euc", line], env=environ, capture_output=True, text=True, timeout=60, check=False)
@@ -99,7 +99,7 @@ def control(run: Running, path: str, body: object) -> None:
 
 
 def shape(value: object) -> object:
-    """Fields in their order, and kinds of values."""
+    """Return the fields in their order, with the kinds of their values."""
     if isinstance(value, Mapping):
         return [(name, shape(item)) for name, item in value.items()]
     if isinstance(value, str):
@@ -117,8 +117,8 @@ def _is_moment(text: str) -> bool:
 
 
 @every_line
-def test_a_line_answers_as_the_page_prints(run: Running, line: str) -> None:
-    status, body = carried_out(run, line)
+def test_documented_line_gets_the_documented_answer(run: Running, line: str) -> None:
+    status, body = run_curl(run, line)
 
     assert status == 200
     assert shape(body) == shape(PRINTED)
@@ -127,8 +127,8 @@ def test_a_line_answers_as_the_page_prints(run: Running, line: str) -> None:
 
 @every_line
 @pytest.mark.parametrize("left_out", ['"ENTITY_TYPE":"CHAT",', ',"ENTITY_ID":"13"'])
-def test_a_line_without_one_parameter_answers_null_as_the_page_says(run: Running, line: str, left_out: str) -> None:
-    status, body = carried_out(run, line.replace(left_out, ""))
+def test_line_without_one_parameter_gets_the_documented_null(run: Running, line: str, left_out: str) -> None:
+    status, body = run_curl(run, line.replace(left_out, ""))
 
     assert (status, body["result"]) == (200, None)
     assert shape(body["time"]) == shape(PRINTED["time"])
@@ -136,11 +136,11 @@ def test_a_line_without_one_parameter_answers_null_as_the_page_says(run: Running
 
 @every_line
 @pytest.mark.parametrize("refused", [400, 403])
-def test_a_line_that_is_refused_answers_as_the_page_prints(run: Running, line: str, refused: int) -> None:
+def test_refused_line_gets_the_documented_error(run: Running, line: str, refused: int) -> None:
     pair = '"ENTITY_ID":"13"'
     control(run, "/faults", {"method": "imbot.chat.get", "status": refused, **REFUSED})
 
-    status, body = carried_out(run, line.replace(pair, '"ENTITY_ID":"4711"'))
+    status, body = run_curl(run, line.replace(pair, '"ENTITY_ID":"4711"'))
 
     control(run, "/faults", [])
     assert (status, body) == (refused, REFUSED)
@@ -148,10 +148,10 @@ def test_a_line_that_is_refused_answers_as_the_page_prints(run: Running, line: s
 
 @every_line
 @pytest.mark.parametrize("spelled", [str.lower, str.upper])
-def test_a_line_in_other_letters_answers_the_same(run: Running, line: str, spelled: Callable[[str], str]) -> None:
+def test_line_in_other_letter_case_gets_the_same_answer(run: Running, line: str, spelled: Callable[[str], str]) -> None:
     for name in ("ENTITY_TYPE", "ENTITY_ID", '"auth"', "imbot.chat.get"):
         line = line.replace(name, spelled(name))
 
-    status, body = carried_out(run, line)
+    status, body = run_curl(run, line)
 
     assert (status, body["result"]) == (200, {"ID": 2725})

@@ -1,4 +1,4 @@
-"""/rest over the wire, where no comparison with the portal can tell: keys, passthrough, time limits, tokens, logs."""
+"""/rest over the wire, beyond the comparison with the portal: keys, passthrough, time limits, tokens, logs."""
 
 import json
 import time
@@ -13,7 +13,7 @@ DEAL = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
 
 
 def rest(service: Service, method: str, params: object = None, key: str | None = None) -> Reply:
-    """POST as JSON to a webhook's address of the service."""
+    """POST as JSON to a webhook address of the service."""
     headers = {"Content-Type": "application/json"}
     body = json.dumps(params or {}).encode()
     return service.request("POST", f"/rest/1/{key or service.api_key}/{method}", headers, body)
@@ -32,15 +32,15 @@ def new_key(service: Service, *scopes: str, **fields: object) -> str:
 # -- keys and logs -----------------------------------------------------------------------------------------------------
 
 
-def test_a_key_that_is_revoked_opens_nothing_any_more(service: Service) -> None:
+def test_revoked_key_is_refused(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["rest"])
     assert rest(service, "im.chat.get", DEAL, made["key"]).status == 200
     service.admin("keys.revoke", portal=service.member_id, key_id=made["key_id"])
     assert refusal(rest(service, "im.chat.get", DEAL, made["key"])) == (403, "INVALID_CREDENTIALS")
 
 
-def test_the_line_of_a_request_names_the_key_that_was_used(service: Service) -> None:
-    """So that after a leak somebody can tell what was asked with it."""
+def test_log_line_of_a_request_contains_the_id_of_its_key(service: Service) -> None:
+    """So that after a leak the operator can list the requests made with the key."""
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["rest", "lookup"])
     service.mark()
     rest(service, "im.chat.get", DEAL, made["key"])
@@ -50,12 +50,12 @@ def test_the_line_of_a_request_names_the_key_that_was_used(service: Service) -> 
 
 
 @pytest.mark.parametrize("scope", ["lookup", "details", "passthrough"])
-def test_a_key_without_its_scope_opens_no_method(service: Service, scope: str) -> None:
+def test_key_without_the_rest_scope_is_refused(service: Service, scope: str) -> None:
     assert refusal(rest(service, "im.chat.get", DEAL, new_key(service, scope))) == (403, "insufficient_scope")
 
 
-def test_no_key_is_in_any_line_or_in_what_the_portal_was_asked(service: Service) -> None:
-    keys = [new_key(service, "rest"), "a-guess-that-looks-like-no-key-of-ours"]
+def test_no_key_is_in_a_log_line_or_in_a_portal_call(service: Service) -> None:
+    keys = [new_key(service, "rest"), "a-guess-in-another-form-than-a-real-key"]
     for key in keys:
         rest(service, "im.chat.get", DEAL, key)
         rest(service, "im.dialog.get", {"DIALOG_ID": "chat1437", "auth": key}, key)
@@ -67,24 +67,24 @@ def test_no_key_is_in_any_line_or_in_what_the_portal_was_asked(service: Service)
 
 
 @pytest.mark.parametrize("verb", ["PUT", "DELETE", "PATCH"])
-def test_another_verb_than_the_platforms_has_no_route(service: Service, verb: str) -> None:
+def test_verb_that_the_platform_does_not_have_has_no_route(service: Service, verb: str) -> None:
     assert service.request(verb, f"/rest/1/{service.api_key}/im.chat.get", {}).status == 404
 
 
-# -- methods of the portal's -------------------------------------------------------------------------------------------
+# -- methods of the portal ---------------------------------------------------------------------------------------------
 
 
-def test_only_what_its_owner_put_on_the_list_passes(service: Service) -> None:
+def test_passthrough_admits_only_the_listed_methods_of_the_key(service: Service) -> None:
     key = new_key(service, "rest", "passthrough", passthrough=["im.chat.add", "user.current"])
     assert refusal(rest(service, "im.chat.add", {})) == (404, "ERROR_METHOD_NOT_FOUND")
     made = rest(service, "im.chat.add", {"TITLE": "Order 7", "ENTITY_TYPE": "ORDER", "ENTITY_ID": "PASS-7"}, key).json
     found = rest(service, "im.chat.get", {"ENTITY_TYPE": "ORDER", "ENTITY_ID": "PASS-7"}, key).json
     assert found["result"] == {"ID": made["result"]}
-    assert refusal(rest(service, "user.current", {}, key)) == (403, "insufficient_scope"), "the portal's own word"
+    assert refusal(rest(service, "user.current", {}, key)) == (403, "insufficient_scope"), "the error of the portal"
     assert refusal(rest(service, "im.message.add", {}, key)) == (404, "ERROR_METHOD_NOT_FOUND")
 
 
-def test_what_passes_in_a_batch_is_done_in_order_and_once(service: Service) -> None:
+def test_passthrough_commands_of_a_batch_run_in_order_and_once(service: Service) -> None:
     key = new_key(service, "rest", "passthrough", passthrough=["im.chat.add"])
     commands = {
         "before": "im.chat.get?ENTITY_TYPE=ORDER&ENTITY_ID=PASS-8",
@@ -97,16 +97,16 @@ def test_what_passes_in_a_batch_is_done_in_order_and_once(service: Service) -> N
     assert len(service.calls("im.chat.add")) == 1
 
 
-def test_a_list_tells_its_pages(service: Service) -> None:
+def test_list_method_returns_next_and_total(service: Service) -> None:
     key = new_key(service, "rest", "passthrough", passthrough=["crm.deal.list"])
-    said: dict[str, Any] = {"result": [{"ID": "1"}], "next": 50, "total": 120, "time": {"start": 1}}
-    service.control("/faults", {"method": "crm.deal.list", "body": said})
+    reply: dict[str, Any] = {"result": [{"ID": "1"}], "next": 50, "total": 120, "time": {"start": 1}}
+    service.control("/faults", {"method": "crm.deal.list", "body": reply})
     body = rest(service, "crm.deal.list", {"start": 0}, key).json
     assert list(body) == ["result", "next", "total", "time"]
-    assert (body["result"], body["next"], body["total"]) == (said["result"], 50, 120)
+    assert (body["result"], body["next"], body["total"]) == (reply["result"], 50, 120)
 
 
-def test_a_write_whose_answer_was_lost_is_not_sent_again(service: Service) -> None:
+def test_write_with_a_lost_reply_is_not_sent_again(service: Service) -> None:
     key = new_key(service, "rest", "passthrough", passthrough=["im.chat.add"])
     service.control("/faults", {"method": "im.chat.add", "drop": True})
     assert refusal(rest(service, "im.chat.add", {}, key)) == (500, "INTERNAL_SERVER_ERROR")
@@ -117,7 +117,7 @@ def test_a_write_whose_answer_was_lost_is_not_sent_again(service: Service) -> No
 
 
 @pytest.mark.parametrize("method", ["im.chat.get", "im.dialog.get", "batch"])
-def test_an_answer_comes_within_eight_seconds_from_a_portal_that_hangs(service: Service, method: str) -> None:
+def test_hanging_portal_is_answered_within_eight_seconds(service: Service, method: str) -> None:
     service.control("/faults", {"method": "*", "delay_ms": 30_000})
     commands = {"a": f"im.chat.get?{urlencode(DEAL)}", "b": "im.chat.get?ENTITY_TYPE=CHAT&ENTITY_ID=13"}
     began = time.monotonic()
@@ -126,7 +126,7 @@ def test_an_answer_comes_within_eight_seconds_from_a_portal_that_hangs(service: 
     assert refusal(reply) == (503, "INTERNAL_SERVER_ERROR")
 
 
-def test_the_portals_limit_is_told_as_its_own_and_slots_that_nobody_takes_are_not_spent(service: Service) -> None:
+def test_own_rate_limit_is_answered_with_the_portals_code_and_refused_calls_reserve_no_slot(service: Service) -> None:
     service.admin("portal.set", portal=service.member_id, rate=0.1, burst=1)
     service.cold_start()
     assert rest(service, "im.chat.get", DEAL).status == 200
@@ -135,14 +135,16 @@ def test_the_portals_limit_is_told_as_its_own_and_slots_that_nobody_takes_are_no
         reply = rest(service, "im.chat.get", {"ENTITY_TYPE": "CRM", "ENTITY_ID": f"DEAL|{number + 1}"})
         assert refusal(reply) == (503, "QUERY_LIMIT_EXCEEDED")
         assert int(reply.headers["retry-after"]) >= 1
-    assert time.monotonic() - began < 8, "told at once"
+    assert time.monotonic() - began < 8, "refused at once"
     assert len(service.calls()) == 1
     service.control("/clock", {"advance_s": 10})
     assert rest(service, "im.chat.get", {"ENTITY_TYPE": "CHAT", "ENTITY_ID": "13"}).json["result"] == {"ID": 2725}
 
 
-def test_the_operating_time_is_what_the_portal_last_said(service: Service) -> None:
+def test_operating_time_is_that_of_the_last_portal_reply(service: Service) -> None:
     service.control("/plan", {"rate": 100, "burst": 100, "operating_limit": 480, "operating_cost_ms": 1_500})
-    told = [rest(service, "im.chat.get", {"ENTITY_TYPE": "CHAT", "ENTITY_ID": name}).json for name in ("13", "x", "13")]
-    assert [each["time"]["operating"] for each in told] == [1.5, 3.0, 3.0]
+    bodies = [
+        rest(service, "im.chat.get", {"ENTITY_TYPE": "CHAT", "ENTITY_ID": name}).json for name in ("13", "x", "13")
+    ]
+    assert [each["time"]["operating"] for each in bodies] == [1.5, 3.0, 3.0]
     assert len(service.calls()) == 2

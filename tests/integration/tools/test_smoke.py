@@ -1,4 +1,4 @@
-"""`make deploy` and `make smoke` as operators meet them: against a service, and against all that is none."""
+"""`make deploy` and `make smoke` as operators run them: against the service, and against other servers."""
 
 import json
 import os
@@ -21,9 +21,9 @@ from tests.support.service import Service
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-KEY = "a-key-that-nobody-may-read-0123456789"
+KEY = "a-key-that-is-printed-nowhere-0123456789"
 CHECKS = ("health", "layer", "look-up", "look-up without a key", "event that nothing proves")
-# The environment that pytest runs in stands for the one that `make` would set up.
+# The environment of pytest replaces the one that `make` would set up.
 READY = f"{sys.prefix}/bin/.ready"
 
 
@@ -35,19 +35,19 @@ def make(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def smoke(build: Path, url: str, key: str, **said: str) -> subprocess.CompletedProcess[str]:
-    return make("smoke", f"URL={url}", f"KEY={key}", f"BUILD_DIR={build}", *(f"{k}={v}" for k, v in said.items()))
+def smoke(build: Path, url: str, key: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return make("smoke", f"URL={url}", f"KEY={key}", f"BUILD_DIR={build}", *(f"{k}={v}" for k, v in variables.items()))
 
 
 def outcomes(run: subprocess.CompletedProcess[str]) -> dict[str, str]:
-    """What became of each check, by its name."""
+    """Return the outcome of each check by its name."""
     lines = (line for line in run.stdout.splitlines() if line.startswith(("ok ", "FAILED ")))
     return {name: outcome for outcome, name in (line.split(":")[0].split(maxsplit=1) for line in lines)}
 
 
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
-    """What `make build` leaves of these sources, as far as it is compared."""
+    """The part of the output of `make build` for these sources that is compared."""
     folder = tmp_path / "build"
     built(folder, stamp())
     return folder
@@ -59,30 +59,30 @@ def built(folder: Path, layer: str) -> None:
 
 
 @dataclass
-class Stranger:
-    """Answers everything with one status and body, and remembers what it was sent."""
+class OtherServer:
+    """Answers each request with one status and body, and records the requests."""
 
     status: str
     body: bytes
     headers: list[tuple[str, str]] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
-        self.heard.append(f"{environ['RAW_URI']} {environ.get('HTTP_X_API_KEY', '')}")
+        self.requests.append(f"{environ['RAW_URI']} {environ.get('HTTP_X_API_KEY', '')}")
         start_response(self.status, [("Content-Type", "text/html"), *self.headers])
         return [self.body]
 
 
 @contextmanager
-def listening(stranger: Stranger) -> Iterator[str]:
-    server = HttpServer(stranger)
+def listening(other_server: OtherServer) -> Iterator[str]:
+    server = HttpServer(other_server)
     server.start()
     yield server.url()
     server.stop()
 
 
 # --- smoke ------------------------------------------------------------------------------------------------------------
-def test_a_service_that_works_passes_every_check(service: Service, build: Path) -> None:
+def test_working_service_passes_every_check(service: Service, build: Path) -> None:
     run = smoke(build, service.api_url, service.api_key, ENTITY_ID="DEAL|1663")
 
     assert (run.returncode, run.stderr) == (0, "")
@@ -91,7 +91,7 @@ def test_a_service_that_works_passes_every_check(service: Service, build: Path) 
     assert [line["reason"] for line in service.metrics() if "reason" in line] == ["unknown_portal"]
 
 
-def test_the_line_of_the_readme_works_as_it_is_printed(service: Service) -> None:
+def test_smoke_line_of_the_readme_works_as_printed(service: Service) -> None:
     (line,) = re.findall(r"^make smoke .*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     here = line.replace("make ", f"make VENV={sys.prefix} --old-file={READY} ")
     environ = {"PATH": os.environ["PATH"], "API_URL": service.api_url, "API_KEY": service.api_key}
@@ -100,7 +100,7 @@ def test_the_line_of_the_readme_works_as_it_is_printed(service: Service) -> None
     assert outcomes(run)["look-up"] == "ok", run.stdout + run.stderr
 
 
-def test_a_pair_that_has_no_chat_shows_as_well_that_the_service_works(service: Service, build: Path) -> None:
+def test_look_up_check_passes_for_a_pair_without_chat(service: Service, build: Path) -> None:
     run = smoke(build, service.api_url + "/", service.api_key, ENTITY_ID="DEAL|404")
 
     assert run.returncode == 0, run.stdout
@@ -108,7 +108,7 @@ def test_a_pair_that_has_no_chat_shows_as_well_that_the_service_works(service: S
     assert len(service.calls("im.chat.get")) == 1
 
 
-def test_an_answer_in_the_cache_does_not_hide_a_portal_that_fails(service: Service, build: Path) -> None:
+def test_cached_answer_does_not_hide_a_failing_portal(service: Service, build: Path) -> None:
     service.look_up("CRM", "DEAL|1663")
     service.control("/faults", {"method": "im.chat.get", "error": "INTERNAL_SERVER_ERROR", "times": 20})
     run = smoke(build, service.api_url, service.api_key, ENTITY_ID="DEAL|1663")
@@ -118,7 +118,7 @@ def test_an_answer_in_the_cache_does_not_hide_a_portal_that_fails(service: Servi
     assert "503 urn:bitrix24-chat-lookup:problem:portal-unavailable" in run.stdout
 
 
-def test_another_layer_than_the_one_built_here_fails_and_nothing_else_does(service: Service, build: Path) -> None:
+def test_layer_that_differs_from_the_build_fails_only_the_layer_check(service: Service, build: Path) -> None:
     built(build, "0" * 64)
     run = smoke(build, service.api_url, service.api_key)
 
@@ -128,16 +128,14 @@ def test_another_layer_than_the_one_built_here_fails_and_nothing_else_does(servi
     assert stamp() in run.stdout
 
 
-def test_where_nothing_is_built_the_layer_is_compared_with_nothing_and_that_is_said(
-    service: Service, tmp_path: Path
-) -> None:
+def test_layer_check_without_a_build_passes_and_reports_it(service: Service, tmp_path: Path) -> None:
     run = smoke(tmp_path, service.api_url, service.api_key)
 
     assert run.returncode == 0, run.stdout
     assert "layer: nothing is built here" in run.stdout
 
 
-def test_a_wrong_key_fails_the_look_up_with_the_problem_and_is_shown_nowhere(service: Service, build: Path) -> None:
+def test_wrong_key_fails_the_look_up_and_is_not_printed(service: Service, build: Path) -> None:
     run = smoke(build, service.api_url, KEY)
 
     assert run.returncode != 0
@@ -146,7 +144,7 @@ def test_a_wrong_key_fails_the_look_up_with_the_problem_and_is_shown_nowhere(ser
     assert KEY not in run.stdout + run.stderr
 
 
-def test_a_portal_that_fails_is_told_by_its_code(service: Service, build: Path) -> None:
+def test_error_code_of_a_failing_portal_is_printed(service: Service, build: Path) -> None:
     service.control("/faults", {"method": "im.chat.get", "error": "ACCESS_DENIED", "times": 5})
     run = smoke(build, service.api_url, service.api_key)
 
@@ -154,8 +152,8 @@ def test_a_portal_that_fails_is_told_by_its_code(service: Service, build: Path) 
     assert "ACCESS_DENIED" in run.stdout
 
 
-def test_where_nothing_listens_it_ends_at_once(build: Path) -> None:
-    with listening(Stranger("200 OK", b"")) as url:
+def test_smoke_ends_at_once_at_a_closed_port(build: Path) -> None:
+    with listening(OtherServer("200 OK", b"")) as url:
         pass
     run = smoke(build, url, KEY)
 
@@ -165,37 +163,37 @@ def test_where_nothing_listens_it_ends_at_once(build: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "stranger",
+    "other_server",
     [
-        Stranger("200 OK", b"<html>\x1b[2Jwelcome</html>"),
-        Stranger("200 OK", b'{"status":"ok"}'),
-        Stranger("302 Found", b"", [("Location", "/elsewhere")]),
-        Stranger("503 Service Unavailable", json.dumps({"status": "ok", "layer": "0" * 64}).encode()),
+        OtherServer("200 OK", b"<html>\x1b[2Jwelcome</html>"),
+        OtherServer("200 OK", b'{"status":"ok"}'),
+        OtherServer("302 Found", b"", [("Location", "/elsewhere")]),
+        OtherServer("503 Service Unavailable", json.dumps({"status": "ok", "layer": "0" * 64}).encode()),
     ],
     ids=["a page", "health of another kind", "a redirect", "an error"],
 )
-def test_what_does_not_answer_as_the_service_is_sent_no_key(stranger: Stranger, build: Path) -> None:
-    with listening(stranger) as url:
+def test_server_without_a_valid_health_answer_is_sent_no_key(other_server: OtherServer, build: Path) -> None:
+    with listening(other_server) as url:
         run = smoke(build, url, KEY)
 
     assert run.returncode != 0
     assert outcomes(run) == {"health": "FAILED"}
-    assert stranger.heard == ["/health "]
+    assert other_server.requests == ["/health "]
     assert "\x1b" not in run.stdout
 
 
-def test_a_server_that_sends_the_key_back_does_not_get_it_printed(build: Path) -> None:
-    echo = Stranger("200 OK", json.dumps({"status": "ok", "layer": stamp(), "detail": f"hello {KEY}"}).encode())
+def test_key_echoed_by_the_server_is_not_printed(build: Path) -> None:
+    echo = OtherServer("200 OK", json.dumps({"status": "ok", "layer": stamp(), "detail": f"hello {KEY}"}).encode())
     with listening(echo) as url:
         run = smoke(build, url, KEY)
 
-    assert any(KEY in heard for heard in echo.heard)
+    assert any(KEY in request for request in echo.requests)
     assert outcomes(run)["look-up"] == outcomes(run)["look-up without a key"] == "FAILED"
     assert KEY not in run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(
-    ("said", "named"),
+    ("variables", "named"),
     [
         ({"URL": "", "KEY": KEY}, "URL"),
         ({"URL": "http://chats.example.com", "KEY": KEY}, "URL"),
@@ -205,15 +203,15 @@ def test_a_server_that_sends_the_key_back_does_not_get_it_printed(build: Path) -
         ({"URL": "https://chats.example.com", "KEY": f"{KEY}\r\nHost: other"}, "KEY"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_by_name_before_anything_is_sent(said: dict[str, str], named: str) -> None:
-    run = make("smoke", **said)
+def test_invalid_variable_is_refused_by_name_before_anything_is_sent(variables: dict[str, str], named: str) -> None:
+    run = make("smoke", **variables)
 
     assert run.returncode != 0
     assert run.stderr.startswith(f"{named} must be")
     assert KEY not in run.stdout + run.stderr
 
 
-def test_the_key_is_on_no_command_line_that_make_writes() -> None:
+def test_key_is_on_no_command_line_that_make_prints() -> None:
     run = make("--dry-run", "smoke", "URL=https://chats.example.com", f"KEY={KEY}")
 
     assert "tools.smoke" in run.stdout
@@ -222,7 +220,7 @@ def test_the_key_is_on_no_command_line_that_make_writes() -> None:
 
 # --- deploy -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("words", [(), ("ENV=",), ("ENV=production",), ("ENV=dev prod",), ("ENV=dev;true",)])
-def test_a_deployment_without_a_known_environment_ends_before_anything_is_built(words: tuple[str, ...]) -> None:
+def test_deployment_without_a_known_environment_ends_before_the_build(words: tuple[str, ...]) -> None:
     run = make("deploy", *words, "SAM=false", "SAM_VENV=/nowhere")
 
     assert run.returncode != 0
@@ -232,7 +230,7 @@ def test_a_deployment_without_a_known_environment_ends_before_anything_is_built(
 
 @pytest.fixture
 def sam(tmp_path: Path) -> Path:
-    """Stands for `sam`, which would need an account: writes down what it is called with."""
+    """Replaces `sam`, which would need an account: writes its arguments to a file."""
     script = tmp_path / "sam"
     script.write_text(
         f'#!/bin/sh\necho "$* region=$AWS_DEFAULT_REGION metadata=$AWS_EC2_METADATA_DISABLED" >> {tmp_path}/calls\n'
@@ -242,7 +240,7 @@ def sam(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("env", ["dev", "staging", "prod"])
-def test_a_deployment_builds_and_deploys_by_the_settings_of_its_environment(sam: Path, env: str) -> None:
+def test_deployment_builds_and_deploys_with_the_settings_of_its_environment(sam: Path, env: str) -> None:
     run = make("deploy", f"ENV={env}", f"SAM={sam}", f"SAM_VENV={sys.prefix}", AWS_DEFAULT_REGION="eu-central-1")
 
     assert run.returncode == 0, run.stderr
@@ -253,7 +251,7 @@ def test_a_deployment_builds_and_deploys_by_the_settings_of_its_environment(sam:
     assert "make smoke URL=" in run.stdout
 
 
-def test_a_deployment_takes_region_and_account_from_the_operators_own_profile(sam: Path) -> None:
+def test_deployment_takes_region_and_account_from_the_operators_profile(sam: Path) -> None:
     make("deploy", "ENV=dev", f"SAM={sam}", f"SAM_VENV={sys.prefix}")
 
     assert (sam.parent / "calls").read_text().splitlines()[1].endswith("region= metadata=")
