@@ -105,7 +105,7 @@ def build(
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
     applications = Applications(stores.dynamodb, stores.portal_table, vault, clock)
     portals = Portals(stores.dynamodb, stores.portal_table, clock)
-    pointers = Pointers(stores.dynamodb, stores.portal_table)
+    pointers = Pointers(stores.portal_rows)
 
     def world_of(portal: Portal) -> PortalWorld:
         return PortalWorld(portal, vault, pointers, server, applications.keys, telemetry, clock)

@@ -24,7 +24,7 @@ def portals(stores: Stores, clock: ManualClock) -> Portals:
 @pytest.fixture
 def pointers(stores: Stores, portals: Portals) -> Pointers:
     del portals  # the record is what counts
-    return Pointers(stores.dynamodb, stores.portal_table)
+    return Pointers(stores.portal_rows)
 
 
 def standing(pointers: Pointers) -> Pointer:

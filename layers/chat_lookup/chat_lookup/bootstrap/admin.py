@@ -30,7 +30,7 @@ def build(parts: Core, install: InstallServices) -> AdminServices:
     settings, clock, telemetry = parts.settings, parts.clock, parts.telemetry
     portals, tokens, recoveries = parts.portals, parts.tokens, parts.recoveries
     facts = PortalFacts(parts.clients.dynamodb, settings.portal_table, portals)
-    pointers = Pointers(parts.clients.dynamodb, settings.portal_table)
+    pointers = Pointers(parts.portal_table)
     redrive = Redrive(parts.clients.sqs, settings.dead_letter_queue_url, settings.event_queue_url, telemetry)
     forgetting = Forgetting(portals, parts.keys, tokens, parts.cache)
     commands = Admin(

@@ -21,6 +21,7 @@ from chat_lookup.credentials.grants import Tokens
 from chat_lookup.credentials.renewal_ports import PortalWorld
 from chat_lookup.credentials.secret_store import Vault
 from chat_lookup.credentials.token_pointer import Pointers
+from chat_lookup.dynamodb import Table
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.api_keys import Keys
 from chat_lookup.portals.portal import Portal
@@ -52,6 +53,8 @@ class Core:
 
     settings: Settings
     clients: Clients
+    portal_table: Table
+    cache_table: Table
     clock: Clock
     telemetry: Telemetry
     portals: Portals
@@ -69,6 +72,7 @@ class Core:
 def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) -> Core:
     """Build it. Calls nothing."""
     dynamodb = clients.dynamodb
+    portal_table, cache_table = Table(dynamodb, settings.portal_table), Table(dynamodb, settings.cache_table)
     portals = Portals(dynamodb, settings.portal_table, clock)
     vault = Vault(clients.secrets, settings.secret_prefix, clock, told.redactor, settings.key_arn)
     client = Bitrix24Client(
@@ -79,7 +83,7 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
     )
     server = AuthorisationServer(clock, client.wire)
     applications = Applications(dynamodb, settings.portal_table, vault, clock)
-    pointers = Pointers(dynamodb, settings.portal_table)
+    pointers = Pointers(portal_table)
 
     def world_of(portal: Portal) -> PortalWorld:
         return PortalWorld(portal, vault, pointers, server, applications.keys, told, clock)
@@ -94,6 +98,8 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
     return Core(
         settings=settings,
         clients=clients,
+        portal_table=portal_table,
+        cache_table=cache_table,
         clock=clock,
         telemetry=told,
         portals=portals,
