@@ -67,8 +67,8 @@ class Service:
 
 def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
     """Build one process upon the stores."""
-    portals = Portals(stores.dynamodb, stores.portal_table, clock)
-    keys = Keys(stores.dynamodb, stores.portal_table, clock)
+    portals = Portals(stores.portal_rows, clock)
+    keys = Keys(stores.portal_rows, clock)
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
     tokens = Tokens(vault, portals, _nothing_to_renew, clock)
     limiter = Limiter(stores.dynamodb, stores.cache_table, clock)

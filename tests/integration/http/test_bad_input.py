@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from chat_lookup.dynamodb import Table
 from chat_lookup.portals.api_keys import Keys
 from tests.support.reply_checks import found, only_line, problem
 from tests.support.service import Reply, Service
@@ -319,7 +320,9 @@ def test_a_key_revoked_by_another_process_is_refused_within_30_seconds(service: 
     found(ask(service, made["key"]))
 
     # Upon the same table, but with a memory of its own.
-    Keys(service.stack.backend.aws.dynamodb(), "PortalTable", service.clock).revoke(service.member_id, made["key_id"])
+    Keys(Table(service.stack.backend.aws.dynamodb(), "PortalTable"), service.clock).revoke(
+        service.member_id, made["key_id"]
+    )
     service.clock.advance(30)
 
     problem(ask(service, made["key"]), 401, "key-rejected")
@@ -328,7 +331,9 @@ def test_a_key_revoked_by_another_process_is_refused_within_30_seconds(service: 
 def test_a_key_that_is_used_all_the_time_is_no_exception(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"])
     found(ask(service, made["key"]))
-    Keys(service.stack.backend.aws.dynamodb(), "PortalTable", service.clock).revoke(service.member_id, made["key_id"])
+    Keys(Table(service.stack.backend.aws.dynamodb(), "PortalTable"), service.clock).revoke(
+        service.member_id, made["key_id"]
+    )
 
     statuses = []
     for _ in range(4):

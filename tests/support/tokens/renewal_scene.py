@@ -104,7 +104,7 @@ def build(
     """Build one process upon the stores."""
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
     applications = Applications(stores.dynamodb, stores.portal_table, vault, clock)
-    portals = Portals(stores.dynamodb, stores.portal_table, clock)
+    portals = Portals(stores.portal_rows, clock)
     pointers = Pointers(stores.portal_rows)
 
     def world_of(portal: Portal) -> PortalWorld:

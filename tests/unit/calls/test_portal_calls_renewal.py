@@ -308,7 +308,7 @@ def test_whatever_a_slow_call_learns_a_portal_that_was_uninstalled_meanwhile_sta
     process: Renewing, stores: Stores, bitrix24: TokenedPortal, clock: ManualClock, code: str
 ) -> None:
     portal = process.install(state=PortalState.UNPAID, retry_at=clock.now() + 60)
-    facts = PortalFacts(stores.dynamodb, stores.portal_table, process.portals)
+    facts = PortalFacts(stores.portal_rows, process.portals)
 
     def uninstalled_meanwhile(_: Mapping[str, object]) -> object:
         assert facts.uninstalled(portal)

@@ -124,7 +124,7 @@ def test_nothing_but_an_operator_ends_a_stop(portals: Portals, stores: Stores, c
     assert read(portals).state is PortalState.STOPPED
     portals.save(replace(ACME, token_version="version-3"))
     assert read(portals).state is PortalState.STOPPED
-    assert PortalFacts(stores.dynamodb, stores.portal_table, portals).learn(replace(stopped, rate=5.0), "rate")
+    assert PortalFacts(stores.portal_rows, portals).learn(replace(stopped, rate=5.0), "rate")
     assert read(portals).state is PortalState.STOPPED
     assert portals.states.start(stopped).state is PortalState.ACTIVE
 

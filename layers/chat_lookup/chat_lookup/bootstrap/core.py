@@ -73,7 +73,7 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
     """Build it. Calls nothing."""
     dynamodb = clients.dynamodb
     portal_table, cache_table = Table(dynamodb, settings.portal_table), Table(dynamodb, settings.cache_table)
-    portals = Portals(dynamodb, settings.portal_table, clock)
+    portals = Portals(portal_table, clock)
     vault = Vault(clients.secrets, settings.secret_prefix, clock, told.redactor, settings.key_arn)
     client = Bitrix24Client(
         clock,
@@ -103,7 +103,7 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
         clock=clock,
         telemetry=told,
         portals=portals,
-        keys=Keys(dynamodb, settings.portal_table, clock),
+        keys=Keys(portal_table, clock),
         applications=applications,
         server=server,
         tokens=tokens,

@@ -41,7 +41,7 @@ def build(parts: Core) -> InstallServices:
     settings, clock, told = parts.settings, parts.clock, parts.telemetry
     portals, tokens, calls = parts.portals, parts.tokens, parts.calls
     hosts = settings.local_hosts | settings.private_portals
-    facts = PortalFacts(parts.clients.dynamodb, settings.portal_table, portals)
+    facts = PortalFacts(parts.portal_table, portals)
     strangers = Strangers(parts.limiter, clock)
     proof = Proof(
         parts.applications,

@@ -63,13 +63,15 @@ def built() -> "Services":
 @cache
 def receiving() -> "Receiving":
     """What takes events in, and nothing besides: it can read no secret and call no portal. Raises as `services`."""
+    from chat_lookup.dynamodb import Table  # noqa: PLC0415 - as below
     from chat_lookup.events.queue import EventQueue  # noqa: PLC0415 - nobody else has a use for it
     from chat_lookup.events.receiver import Receiving  # noqa: PLC0415 - as above
     from chat_lookup.events.verification import Origin  # noqa: PLC0415 - as above
     from chat_lookup.portals.store import Portals  # noqa: PLC0415 - as above
 
     settings = config.from_environ(os.environ)
-    portals = Portals(aws_clients.dynamodb(settings, aws_clients.PERSISTENT), settings.portal_table, clock)
+    table = Table(aws_clients.dynamodb(settings, aws_clients.PERSISTENT), settings.portal_table)
+    portals = Portals(table, clock)
     queue = EventQueue(
         aws_clients.sqs(settings, aws_clients.HASTY),
         settings.event_queue_url,

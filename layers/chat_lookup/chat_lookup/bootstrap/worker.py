@@ -31,7 +31,7 @@ def build(parts: Core, lookup: Lookup) -> Working:
     )
     return Working(
         parts.portals,
-        PortalFacts(dynamodb, settings.portal_table, parts.portals),
+        PortalFacts(parts.portal_table, parts.portals),
         answering,
         Warming(cache, hearing, calls, told, clock),
         Publisher(parts.clients.bus(), settings.event_bus, told, with_text=settings.publish_text),
