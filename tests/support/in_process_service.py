@@ -77,10 +77,10 @@ def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry:
     attempts = attempts_by(stores, clock, bitrix24, telemetry, limiter, operating, recoveries)
     calls = PortalCalls(tokens, portals, attempts, recoveries, clock)
     asking = Asking(calls, portals, telemetry)
-    cache = Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom())
-    misses = Misses(Leases(stores.dynamodb, stores.cache_table, clock), telemetry, clock, FixedRandom())
+    cache = Cache(stores.cache_rows, clock, FixedRandom())
+    misses = Misses(Leases(stores.cache_rows, clock), telemetry, clock, FixedRandom())
     lookup = Lookup(asking, cache, misses, telemetry, clock)
-    pages = CachePages(cache, stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    pages = CachePages(cache, stores.cache_rows, clock, FixedRandom())
     many = Many(calls, portals, Allowance(operating, clock), pages, telemetry, clock)
     return Service(
         clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, operating, calls, asking, lookup, many,

@@ -30,8 +30,8 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self, stores: Stores) -> None:
         super().__init__()
         self._clock = ManualClock()
-        self._cache = Cache(stores.dynamodb, stores.cache_table, self._clock, FixedRandom())
-        self._hearing = Hearing(self._cache, stores.dynamodb, stores.cache_table, self._clock, FixedRandom())
+        self._cache = Cache(stores.cache_rows, self._clock, FixedRandom())
+        self._hearing = Hearing(self._cache, stores.cache_rows, self._clock, FixedRandom())
 
     @initialize()
     def begin(self) -> None:

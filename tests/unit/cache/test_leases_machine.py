@@ -33,9 +33,9 @@ class Process:
 
     def __init__(self, stores: Stores, true: ManualClock, offset: float) -> None:
         self.clock = WrongBy(true, offset)
-        self.leases = Leases(stores.dynamodb, stores.cache_table, self.clock)
-        self.cache = Cache(stores.dynamodb, stores.cache_table, self.clock, FixedRandom())
-        self.hearing = Hearing(self.cache, stores.dynamodb, stores.cache_table, self.clock, FixedRandom())
+        self.leases = Leases(stores.cache_rows, self.clock)
+        self.cache = Cache(stores.cache_rows, self.clock, FixedRandom())
+        self.hearing = Hearing(self.cache, stores.cache_rows, self.clock, FixedRandom())
         self.claims = 0
         self.owner = ""
         self.until = 0.0

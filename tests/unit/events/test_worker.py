@@ -48,7 +48,7 @@ class Worker:
         self.answers = FakeAnswers()
         self.bus = FakeBus()
         self.store = BadDay(stores.dynamodb)
-        hearing = Hearing(service.cache, self.store.client, stores.cache_table, service.clock, FixedRandom())
+        hearing = Hearing(service.cache, Table(self.store.client, stores.cache_table), service.clock, FixedRandom())
         self._working = Working(
             service.portals,
             PortalFacts(Table(self.store.client, stores.portal_table), service.portals),

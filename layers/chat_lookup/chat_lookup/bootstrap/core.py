@@ -110,6 +110,6 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
         limiter=limiter,
         operating=operating,
         calls=PortalCalls(tokens, portals, attempts, recoveries, clock),
-        cache=Cache(dynamodb, settings.cache_table, clock, SystemRandom()),
+        cache=Cache(cache_table, clock, SystemRandom()),
         recoveries=recoveries,
     )

@@ -43,7 +43,7 @@ class Services:
 def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clock) -> Services:
     """Build everything. Calls nothing."""
     parts = core(settings, clients, telemetry, clock)
-    leases = Leases(clients.dynamodb, settings.cache_table, clock)
+    leases = Leases(parts.cache_table, clock)
     lookup = Lookup(
         Asking(parts.calls, parts.portals, parts.telemetry),
         parts.cache,
@@ -74,8 +74,7 @@ def _many(parts: Core) -> "Many":
     from chat_lookup.calls.bulk_allowance import Allowance  # noqa: PLC0415 - as said
     from chat_lookup.lookup.find_many import Many  # noqa: PLC0415 - as said
 
-    dynamodb, table = parts.clients.dynamodb, parts.settings.cache_table
-    pages = CachePages(parts.cache, dynamodb, table, parts.clock, SystemRandom())
+    pages = CachePages(parts.cache, parts.cache_table, parts.clock, SystemRandom())
     allowance = Allowance(parts.operating, parts.clock)
     return Many(parts.calls, parts.portals, allowance, pages, parts.telemetry, parts.clock)
 

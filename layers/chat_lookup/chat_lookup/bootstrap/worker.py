@@ -19,7 +19,7 @@ def build(parts: Core, lookup: Lookup) -> Working:
     """Build everything. Calls nothing."""
     settings, clock, told, calls, cache = parts.settings, parts.clock, parts.telemetry, parts.calls, parts.cache
     dynamodb = parts.clients.dynamodb
-    hearing = Hearing(cache, dynamodb, settings.cache_table, clock, SystemRandom())
+    hearing = Hearing(cache, parts.cache_table, clock, SystemRandom())
     answering = Answering(
         lookup,
         cache,
