@@ -71,8 +71,8 @@ def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry:
     keys = Keys(stores.portal_rows, clock)
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
     tokens = Tokens(vault, portals, _nothing_to_renew, clock)
-    limiter = Limiter(stores.dynamodb, stores.cache_table, clock)
-    operating = Operating(stores.dynamodb, stores.cache_table, clock)
+    limiter = Limiter(stores.cache_rows, clock)
+    operating = Operating(stores.cache_rows, clock)
     recoveries = FakeRecoveries()
     attempts = attempts_by(stores, clock, bitrix24, telemetry, limiter, operating, recoveries)
     calls = PortalCalls(tokens, portals, attempts, recoveries, clock)
@@ -100,9 +100,9 @@ def attempts_by(
     """What makes the calls of one process: its pauses before another attempt are half of the longest."""
     return Attempts(
         cast("Bitrix24Client", bitrix24),
-        limiter or Limiter(stores.dynamodb, stores.cache_table, clock),
-        Circuit(stores.dynamodb, stores.cache_table, clock),
-        operating or Operating(stores.dynamodb, stores.cache_table, clock),
+        limiter or Limiter(stores.cache_rows, clock),
+        Circuit(stores.cache_rows, clock),
+        operating or Operating(stores.cache_rows, clock),
         RetryPolicy(lambda: 0.5),
         telemetry,
         recoveries or FakeRecoveries(),

@@ -92,7 +92,7 @@ class Interleaving(RuleBasedStateMachine):
         self._member_id = f"portal-{Interleaving.portals}"
 
     def _new_process(self, number: int) -> Limiter:
-        return Limiter(self._stores.dynamodb, self._stores.cache_table, self._clocks[number])
+        return Limiter(self._stores.cache_rows, self._clocks[number])
 
     def _reserve(self, number: int, share: Share, patience: float) -> float:
         deadline = Deadline.after(patience, self._clocks[number])

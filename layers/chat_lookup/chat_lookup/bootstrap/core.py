@@ -89,9 +89,9 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
         return PortalWorld(portal, vault, pointers, server, applications.keys, told, clock)
 
     tokens = Tokens(vault, portals, world_of, clock)
-    limiter = Limiter(dynamodb, settings.cache_table, clock)
-    operating = Operating(dynamodb, settings.cache_table, clock)
-    circuit = Circuit(dynamodb, settings.cache_table, clock)
+    limiter = Limiter(cache_table, clock)
+    operating = Operating(cache_table, clock)
+    circuit = Circuit(cache_table, clock)
     recoveries = QueuedRecoveries(clients.sqs, settings.event_queue_url, told, clock)
     policy = RetryPolicy(SystemRandom().random)
     attempts = Attempts(client, limiter, circuit, operating, policy, told, recoveries, clock)
