@@ -58,7 +58,7 @@ def added(portal: LocalPortal) -> Application:
 
 def known(stores: Stores, keys: Application, grant: dict[str, Any]) -> Portal:
     """The record of a portal with this grant, as `/grants` of the portal's control shows it."""
-    applications = Applications(stores.dynamodb, stores.portal_table, stores.vault, stores.clock)
+    applications = Applications(Table(stores.dynamodb, stores.portal_table), stores.vault, stores.clock)
     applications.add(keys, ApplicationKind.LOCAL, grant["domain"])
     pair = TokenPair(
         access_token=grant["access_token"],

@@ -103,7 +103,7 @@ def build(
 ) -> Renewing:
     """Build one process upon the stores."""
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
-    applications = Applications(stores.dynamodb, stores.portal_table, vault, clock)
+    applications = Applications(stores.portal_rows, vault, clock)
     portals = Portals(stores.portal_rows, clock)
     pointers = Pointers(stores.portal_rows)
 

@@ -29,13 +29,13 @@ def redactor() -> Redactor:
 
 @pytest.fixture
 def applications(stores: Stores, clock: ManualClock, redactor: Redactor) -> Applications:
-    return Applications(stores.dynamodb, stores.portal_table, Vault(stores.secrets, "unit", clock, redactor), clock)
+    return Applications(stores.portal_rows, Vault(stores.secrets, "unit", clock, redactor), clock)
 
 
 @pytest.fixture
 def elsewhere(stores: Stores, clock: ManualClock) -> Applications:
     """The same applications for another process."""
-    return Applications(stores.dynamodb, stores.portal_table, Vault(stores.secrets, "unit", clock, Redactor()), clock)
+    return Applications(stores.portal_rows, Vault(stores.secrets, "unit", clock, Redactor()), clock)
 
 
 @pytest.fixture

@@ -71,8 +71,8 @@ class Core:
 
 def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) -> Core:
     """Build it. Calls nothing."""
-    dynamodb = clients.dynamodb
-    portal_table, cache_table = Table(dynamodb, settings.portal_table), Table(dynamodb, settings.cache_table)
+    portal_table = Table(clients.dynamodb, settings.portal_table)
+    cache_table = Table(clients.dynamodb, settings.cache_table)
     portals = Portals(portal_table, clock)
     vault = Vault(clients.secrets, settings.secret_prefix, clock, told.redactor, settings.key_arn)
     client = Bitrix24Client(
@@ -82,7 +82,7 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
         ca_pem=settings.ca_pem,
     )
     server = AuthorisationServer(clock, client.wire)
-    applications = Applications(dynamodb, settings.portal_table, vault, clock)
+    applications = Applications(portal_table, vault, clock)
     pointers = Pointers(portal_table)
 
     def world_of(portal: Portal) -> PortalWorld:

@@ -55,7 +55,7 @@ def build(parts: Core) -> InstallServices:
         members=settings.install_members,
     )
     registering = Registering(Bots(calls), Bindings(calls), told)
-    turns = Turns(parts.clients.dynamodb, settings.cache_table, clock)
+    turns = Turns(parts.cache_table, clock)
     installation = Installation(proof, turns, tokens, portals, facts, calls, registering, told, parts.recoveries, clock)
     return InstallServices(
         installation=installation,
@@ -66,9 +66,7 @@ def build(parts: Core) -> InstallServices:
             portal_hosts=hosts,
         ),
         visits=Visits(installation, portals),
-        code_flow=CodeFlow(
-            parts.clients.dynamodb, settings.cache_table, parts.applications, strangers, clock, portal_hosts=hosts
-        ),
+        code_flow=CodeFlow(parts.cache_table, parts.applications, strangers, clock, portal_hosts=hosts),
         portal_hosts=hosts,
         public_url=settings.public_url,
     )

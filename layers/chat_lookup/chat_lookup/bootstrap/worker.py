@@ -18,13 +18,12 @@ from chat_lookup.portals.updates import PortalFacts
 def build(parts: Core, lookup: Lookup) -> Working:
     """Build everything. Calls nothing."""
     settings, clock, told, calls, cache = parts.settings, parts.clock, parts.telemetry, parts.calls, parts.cache
-    dynamodb = parts.clients.dynamodb
     hearing = Hearing(cache, parts.cache_table, clock, SystemRandom())
     answering = Answering(
         lookup,
         cache,
-        People(calls, dynamodb, settings.cache_table, clock),
-        Claims(dynamodb, settings.cache_table, clock),
+        People(calls, parts.cache_table, clock),
+        Claims(parts.cache_table, clock),
         Saying(calls, clock),
         told,
         clock,
