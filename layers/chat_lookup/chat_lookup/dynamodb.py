@@ -18,21 +18,6 @@ if TYPE_CHECKING:
     """A row, a key or some fields as they are written."""
 
 
-def condition_failed(error: ClientError) -> bool:
-    """Whether a conditional write met another state than it asked for."""
-    return _code(error) == "ConditionalCheckFailedException"
-
-
-def old_item(error: ClientError) -> "Item":
-    """The row that made a condition fail, asked for with ReturnValuesOnConditionCheckFailure=ALL_OLD."""
-    return cast("Item", error.response.get("Item", {}))
-
-
-def transaction_failed(error: ClientError) -> bool:
-    """Whether a transaction met another state than it asked for, or another transaction."""
-    return _code(error) == "TransactionCanceledException"
-
-
 def text(value: str) -> "UniversalAttributeValueTypeDef":
     return {"S": value}
 
@@ -165,13 +150,7 @@ class Table:
 
     def query(self, where: Condition, *, index: str = "", limit: int = 0) -> "Iterator[Item]":
         """The rows of one partition in the order of their sort keys. With a `limit` so many at most, in one request."""
-        expression, names, values = _rendered(where)
-        request: dict[str, Any] = {
-            "TableName": self._name,
-            "KeyConditionExpression": expression,
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-        }
+        request = {"TableName": self._name, **_expressed("KeyConditionExpression", where)}
         if index:
             request["IndexName"] = index
         if limit:
@@ -182,16 +161,9 @@ class Table:
 
     def scan(self, where: Condition, *, only: str = "") -> "Iterator[Item]":
         """Every row that meets the condition, read from the whole table; with `only` just that attribute of each."""
-        expression, names, values = _rendered(where)
-        request: dict[str, Any] = {
-            "TableName": self._name,
-            "FilterExpression": expression,
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-        }
+        request = {"TableName": self._name, **_expressed("FilterExpression", where)}
         if only:
-            names[f"#{only}"] = only
-            request["ProjectionExpression"] = f"#{only}"
+            request["ProjectionExpression"] = _name(only, request["ExpressionAttributeNames"])
         for page in self._client.get_paginator("scan").paginate(**request):
             yield from page["Items"]
 
@@ -287,19 +259,18 @@ def _if(condition: Condition | None, *, old: bool = False) -> dict[str, Any]:
     """The part of a request that makes it conditional; with `old` a failure has the stored row."""
     if condition is None:
         return {}
-    expression, names, values = _rendered(condition)
-    request: dict[str, Any] = {"ConditionExpression": expression, "ExpressionAttributeNames": names}
-    if values:
-        request["ExpressionAttributeValues"] = values
-    if old:
-        request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    return request
+    returned = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if old else {}
+    return {**_expressed("ConditionExpression", condition), **returned}
 
 
-def _rendered(condition: Condition) -> "tuple[str, dict[str, str], Values]":
+def _expressed(kind: str, condition: Condition) -> dict[str, Any]:
+    """A condition as one expression of a request, with its names and values."""
     names: dict[str, str] = {}
     values: Values = {}
-    return _expression(condition, names, values), names, values
+    request: dict[str, Any] = {kind: _expression(condition, names, values), "ExpressionAttributeNames": names}
+    if values:
+        request["ExpressionAttributeValues"] = values
+    return request
 
 
 def _expression(condition: Condition, names: dict[str, str], values: "Values") -> str:
