@@ -1,4 +1,4 @@
-"""The objects behind operators' commands and the keepalive, built upon the core at the first of them."""
+"""The objects behind operators' commands and the keepalive, built on the core at the first of them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What everything else is built upon: stores, tokens, calls to portals."""
+"""What everything else is built on: tables, stores, tokens, calls to portals."""
 
 from dataclasses import dataclass
 from random import SystemRandom
@@ -69,12 +69,12 @@ class Core:
     recoveries: Recoveries
 
 
-def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) -> Core:
+def core(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clock) -> Core:
     """Build it. Calls nothing."""
     portal_table = Table(clients.dynamodb, settings.portal_table)
     cache_table = Table(clients.dynamodb, settings.cache_table)
     portals = Portals(portal_table, clock)
-    vault = Vault(clients.secrets, settings.secret_prefix, clock, told.redactor, settings.key_arn)
+    vault = Vault(clients.secrets, settings.secret_prefix, clock, telemetry.redactor, settings.key_arn)
     client = Bitrix24Client(
         clock,
         local_hosts=settings.local_hosts,
@@ -86,22 +86,22 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
     pointers = Pointers(portal_table)
 
     def world_of(portal: Portal) -> PortalWorld:
-        return PortalWorld(portal, vault, pointers, server, applications.keys, told, clock)
+        return PortalWorld(portal, vault, pointers, server, applications.keys, telemetry, clock)
 
     tokens = Tokens(vault, portals, world_of, clock)
     limiter = Limiter(cache_table, clock)
     operating = Operating(cache_table, clock)
     circuit = Circuit(cache_table, clock)
-    recoveries = QueuedRecoveries(clients.sqs, settings.event_queue_url, told, clock)
+    recoveries = QueuedRecoveries(clients.sqs, settings.event_queue_url, telemetry, clock)
     policy = RetryPolicy(SystemRandom().random)
-    attempts = Attempts(client, limiter, circuit, operating, policy, told, recoveries, clock)
+    attempts = Attempts(client, limiter, circuit, operating, policy, telemetry, recoveries, clock)
     return Core(
         settings=settings,
         clients=clients,
         portal_table=portal_table,
         cache_table=cache_table,
         clock=clock,
-        telemetry=told,
+        telemetry=telemetry,
         portals=portals,
         keys=Keys(portal_table, clock),
         applications=applications,

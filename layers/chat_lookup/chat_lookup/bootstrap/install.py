@@ -1,4 +1,4 @@
-"""The objects that install, built upon the core at the first installation: a look-up does not pay for them."""
+"""The objects that install, built on the core at the first installation: a look-up does not pay for them."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class InstallServices:
 
 def build(parts: Core) -> InstallServices:
     """Build everything. Calls nothing."""
-    settings, clock, told = parts.settings, parts.clock, parts.telemetry
+    settings, clock, telemetry = parts.settings, parts.clock, parts.telemetry
     portals, tokens, calls = parts.portals, parts.tokens, parts.calls
     hosts = settings.local_hosts | settings.private_portals
     facts = PortalFacts(parts.portal_table, portals)
@@ -49,20 +49,22 @@ def build(parts: Core) -> InstallServices:
         calls,
         portals,
         strangers,
-        told,
+        telemetry,
         clock,
         local_hosts=settings.local_hosts,
         members=settings.install_members,
     )
-    registering = Registering(Bots(calls), Bindings(calls), told)
+    registering = Registering(Bots(calls), Bindings(calls), telemetry)
     turns = Turns(parts.cache_table, clock)
-    installation = Installation(proof, turns, tokens, portals, facts, calls, registering, told, parts.recoveries, clock)
+    installation = Installation(
+        proof, turns, tokens, portals, facts, calls, registering, telemetry, parts.recoveries, clock
+    )
     return InstallServices(
         installation=installation,
         events=ApplicationEvents(
             installation,
-            Uninstallation(portals, facts, tokens, calls, told, clock),
-            told,
+            Uninstallation(portals, facts, tokens, calls, telemetry, clock),
+            telemetry,
             portal_hosts=hosts,
         ),
         visits=Visits(installation, portals),

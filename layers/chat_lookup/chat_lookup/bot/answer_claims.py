@@ -55,7 +55,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt to give one answer; `owner` tells it from every other attempt."""
+    """One attempt to give one answer; `owner` distinguishes it from every other attempt."""
 
     key: str
     owner: str

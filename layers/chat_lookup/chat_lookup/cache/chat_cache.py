@@ -79,7 +79,7 @@ class Cache:
         self._table.put(to_item(member_id, generation, row), any_of(*admitted))
 
     def forget(self, member_id: str, generation: int, ref: EntityRef) -> None:
-        """Forget one answer, whichever is stored. A mark stays: an answer asked for earlier cannot come back."""
+        """Forget the stored answer. A mark stays: an answer asked for earlier cannot come back."""
         now = self._clock.now()
         mark = Row(ref, None, "", "forgotten", now, now, now)
         self._table.put(to_item(member_id, generation, mark))

@@ -74,14 +74,14 @@ class Hearing:
         self._clock = clock
         self._random = random
 
-    def heard(self, member_id: str, generation: int, ref: EntityRef, chat_id: int, heard_at: float) -> Heard:
-        """Learn from an event, received at `heard_at` (Unix seconds), that a chat carries a pair.
+    def heard(self, member_id: str, generation: int, ref: EntityRef, chat_id: int, received_at: float) -> Heard:
+        """Learn from an event, received at `received_at` (Unix seconds), that a chat carries a pair.
 
         Safe to repeat: what the first write left makes a second one needless. Raises `StoreUnavailable` where others
         write the row all the time.
         """
         now = round(self._clock.now(), 6)  # as it is stored, so that conditions and `weigh` compare alike
-        hint = self._hint(ref, chat_id, min(round(heard_at, 6), now))
+        hint = self._hint(ref, chat_id, min(round(received_at, 6), now))
         row = self._cache.get(member_id, generation, ref, consistent=True)
         for _ in range(_CONTENTION):
             outcome = weigh(row, hint, now)

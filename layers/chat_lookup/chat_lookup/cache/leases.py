@@ -103,7 +103,7 @@ class Leases:
     def claim(self, wanted: Wanted, owner: str) -> Standing:
         """Take the lease, unless it is taken or a row is stored that serves.
 
-        The result has the `owner`'s lease if the claim held; else the row and the lease that stood against it.
+        The result has the `owner`'s lease if the claim held; else the row and the lease that are stored.
         """
         now = self._clock.now()
         claimed = self._table.update(
