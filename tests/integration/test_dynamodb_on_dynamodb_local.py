@@ -4,9 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from chat_lookup.dynamodb import Table, number
-from local.template.reader import Template
-from tests.support.repository import ROOT
-from tests.support.stores.memory_table import MemoryTable
+from tests.support.stores.memory_table import memory_stores
 from tests.support.stores.table_contract import KEY, OPERATIONS, SCENARIOS, BothTables, Operation, outcomes
 from tests.support.stores.tables import Tables
 
@@ -29,8 +27,7 @@ def test_table_on_dynamodb_local(scenario: str, tables: BothTables) -> None:
 def test_random_operations_have_the_same_results_in_memory_and_on_dynamodb_local(
     tables: BothTables, operations: list[Operation]
 ) -> None:
-    _, properties = Template.load(ROOT / "template.yaml").tables
-    assert outcomes(MemoryTable(properties), operations) == outcomes(tables.cache, operations)
+    assert outcomes(memory_stores().cache_rows, operations) == outcomes(tables.cache, operations)
 
 
 def test_numbers_come_back_without_zeros_that_mean_nothing(tables: BothTables) -> None:

@@ -7,16 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from chat_lookup.dynamodb import Table, number, text
-from local.template.reader import Template
 from tests.support.fakes import Stores
-from tests.support.repository import ROOT
-from tests.support.stores.memory_table import MemoryTable
+from tests.support.stores.memory_table import MemoryTable, memory_stores
 from tests.support.stores.table_contract import KEY, OPERATIONS, SCENARIOS, BothTables, Operation, outcomes
 
 
 def in_memory() -> BothTables:
-    by_name = {each["TableName"]: MemoryTable(each) for each in Template.load(ROOT / "template.yaml").tables}
-    return BothTables(by_name["PortalTable"], by_name["CacheTable"])
+    stores = memory_stores()
+    return BothTables(stores.portal_rows, stores.cache_rows)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

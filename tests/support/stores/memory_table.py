@@ -7,12 +7,16 @@ know. Rows do not expire, as in DynamoDB between two runs of its garbage collect
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Context, Decimal
+from functools import cache, cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from botocore.exceptions import ClientError
 
 from chat_lookup.dynamodb import Condition, Delete, Put, StoredOr, Table, Written
+from local.template.reader import Template
+from tests.support.fakes import Stores
+from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
@@ -153,6 +157,28 @@ class MemoryTable(Table):
                 if name in item:
                     _key_text(item, name)
         self._rows[self._id(item, whole=True)] = _stored(item)
+
+
+class MemoryStores(Stores):
+    """The template's tables in memory, and no client of AWS."""
+
+    @cached_property
+    def portal_rows(self) -> Table:
+        return MemoryTable(_template()[0])
+
+    @cached_property
+    def cache_rows(self) -> Table:
+        return MemoryTable(_template()[1])
+
+
+def memory_stores() -> Stores:
+    """Empty tables: for tests of state machines and use cases, for which moto takes far longer."""
+    return MemoryStores(cast(Any, None), cast(Any, None), "PortalTable", "CacheTable")
+
+
+@cache
+def _template() -> Sequence[Mapping[str, Any]]:
+    return Template.load(ROOT / "template.yaml").tables
 
 
 def _names(schema: Mapping[str, Any]) -> list[str]:

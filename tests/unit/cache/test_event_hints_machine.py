@@ -1,5 +1,6 @@
 """Any order of answers, events and forgettings, asked for or received at any time: what the rules promise holds."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -16,6 +17,7 @@ from chat_lookup.cache.event_hints import Hearing
 from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
+from tests.support.stores.memory_table import memory_stores
 
 CHATS = st.integers(1, 3)
 AGO = st.sampled_from([0.0, 1.0, 5.0, 29.0])
@@ -92,6 +94,11 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             assert self._last_word is not None
             assert row.chat_id == self._last_word[1]
+
+
+@pytest.fixture
+def stores() -> Stores:
+    return memory_stores()
 
 
 def test_no_order_of_answers_and_events_breaks_what_the_rules_promise(stores: Stores) -> None:
