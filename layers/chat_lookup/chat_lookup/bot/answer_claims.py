@@ -14,18 +14,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.clock import Clock
-from chat_lookup.dynamodb import (
-    Condition,
-    Table,
-    absent,
-    all_of,
-    any_of,
-    equals,
-    number,
-    read_number,
-    read_text,
-    text,
-)
+from chat_lookup.dynamodb import Condition, Table, absent, all_of, any_of, equals, number, read_number, read_text, text
 
 LONGEST_ATTEMPT: Final = 45.0
 """Seconds in which an attempt has to end."""

@@ -20,18 +20,7 @@ from chat_lookup.cache.rows import (
     to_item,
 )
 from chat_lookup.clock import CLOCKS_APART, Clock
-from chat_lookup.dynamodb import (
-    Table,
-    absent,
-    any_of,
-    at_most,
-    begins_with,
-    equals,
-    greater,
-    number,
-    read_text,
-    text,
-)
+from chat_lookup.dynamodb import Table, absent, any_of, at_most, begins_with, equals, greater, number, read_text, text
 from chat_lookup.entity import EntityRef
 
 _PAIRS_TRIED: Final = 10

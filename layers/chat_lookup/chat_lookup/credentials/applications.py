@@ -14,18 +14,7 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import METHOD, Application, TokenPair
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.secret_store import Vault
-from chat_lookup.dynamodb import (
-    Put,
-    Table,
-    absent,
-    all_of,
-    begins_with,
-    equals,
-    number,
-    read_number,
-    read_text,
-    text,
-)
+from chat_lookup.dynamodb import Put, Table, absent, all_of, begins_with, equals, number, read_number, read_text, text
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.portals.portal import pk_sk
 

@@ -6,18 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from chat_lookup.clock import Clock
-from chat_lookup.dynamodb import (
-    Delete,
-    Put,
-    Table,
-    absent,
-    equals,
-    number,
-    present,
-    read_text,
-    read_whole,
-    text,
-)
+from chat_lookup.dynamodb import Delete, Put, Table, absent, equals, number, present, read_text, read_whole, text
 from chat_lookup.errors import PortalNotInstalled, PortalUnavailable
 from chat_lookup.portals.default_portal import DefaultPortal
 from chat_lookup.portals.failures import refusal
