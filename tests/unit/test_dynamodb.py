@@ -1,12 +1,13 @@
 """The table through which all stores go: on moto, in memory, and what it costs and asks."""
 
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from chat_lookup.dynamodb import Table, number, text
+from chat_lookup.dynamodb import Table, absent, number, text
 from tests.support.fakes import Stores
 from tests.support.stores.memory_table import MemoryTable, memory_stores
 from tests.support.stores.table_contract import KEY, OPERATIONS, SCENARIOS, BothTables, Operation, outcomes
@@ -40,6 +41,15 @@ def test_numbers_in_memory_are_written_as_dynamodb_returns_them() -> None:
     table.put({**KEY, "whole": number(5.0), "none": number(-0.0), "many": number(1763000000.120000), "e": {"N": "1E3"}})
     row = table.get(KEY)
     assert [row[name]["N"] for name in ("whole", "none", "many", "e")] == ["5", "0", "1763000000.12", "1000"]
+
+
+def test_table_in_memory_is_written_by_one_thread_at_a_time() -> None:
+    table = in_memory().cache
+    with ThreadPoolExecutor(8) as pool:
+        firsts = list(pool.map(lambda _: table.put(KEY, absent("pk")).held, range(8)))
+        list(pool.map(lambda _: table.update(KEY, add={"n": number(1)}), range(800)))
+    assert firsts.count(True) == 1
+    assert table.get(KEY)["n"] == {"N": "800"}
 
 
 def test_table_in_memory_replaces_every_method_that_calls_dynamodb() -> None:
