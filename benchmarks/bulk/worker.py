@@ -9,6 +9,7 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.gcra import Pace, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline, SystemClock
+from chat_lookup.dynamodb import Table
 from chat_lookup.errors import PortalBusy
 
 _MEMBER_ID: Final = "benchmark"
@@ -53,7 +54,7 @@ def _process(surroundings: Surroundings) -> tuple[Limiter, Bitrix24Client, Endpo
     clock, tables = SystemClock(), surroundings.tables
     endpoint = Endpoint.from_webhook(surroundings.webhook_url)
     client = Bitrix24Client(clock, local_hosts=frozenset({endpoint.host}), ca_pem=surroundings.ca_file.read_text())
-    return Limiter(tables.client(), tables.cache, clock), client, endpoint
+    return Limiter(Table(tables.client(), tables.cache), clock), client, endpoint
 
 
 def _answers(limiter: Limiter, client: Bitrix24Client, endpoint: Endpoint, pace: Pace, commands: dict[str, str]) -> int:

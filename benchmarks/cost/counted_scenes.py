@@ -31,6 +31,7 @@ from benchmarks.setting import LeftOut
 from chat_lookup.calls.gcra import Pace, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
+from chat_lookup.dynamodb import Table
 from chat_lookup.portals.portal import DEFAULT_BURST, DEFAULT_RATE
 from local.aws.queue_poller import sqs_event
 from local.stack import ROOT, LocalStack, Settings, running
@@ -70,7 +71,7 @@ class _Scene:
         self._queue_url = aws.sqs().create_queue(QueueName=_UNWORKED)["QueueUrl"]
         os.environ["EVENT_QUEUE_URL"] = self._queue_url
         self._bot_id = self._invoke("AdminFunction", {"command": "portals"})["portals"][0]["bot_id"]
-        self._elsewhere = Limiter(aws.dynamodb(), os.environ["CACHE_TABLE"], self.stack.clock)
+        self._elsewhere = Limiter(Table(aws.dynamodb(), os.environ["CACHE_TABLE"]), self.stack.clock)
 
     def round(self, number: int) -> dict[str, Counted]:
         """Every kind once."""

@@ -13,7 +13,7 @@ from chat_lookup.bootstrap.core import Clients
 from chat_lookup.bootstrap.services import Services, build
 from chat_lookup.cache.rows import FRESH_POSITIVE, PORTAL, USABLE_POSITIVE, Row, to_item
 from chat_lookup.clock import Clock, Deadline
-from chat_lookup.dynamodb import read_text, text
+from chat_lookup.dynamodb import Table, read_text, text
 from chat_lookup.entity import EntityRef
 from chat_lookup.lookup.model import Options
 from chat_lookup.observability.telemetry import Telemetry
@@ -84,7 +84,7 @@ def _services(tables: Tables, clock: Clock) -> Services:
 
 def _portals(dynamodb: "DynamoDBClient", table: str, clock: Clock, portals: int) -> "Iterator[Item]":
     """Records and keys: those of the first portal as the service makes them, the others as copies."""
-    Keys(dynamodb, table, clock).create(_member_id(0), "benchmark", ["lookup"], None, _key(0))
+    Keys(Table(dynamodb, table), clock).create(_member_id(0), "benchmark", ["lookup"], None, _key(0))
     by_hash = next(item for item in dynamodb.scan(TableName=table)["Items"] if read_text(item, "sk") == "KEY")
     for number in range(portals):
         member_id = _member_id(number)

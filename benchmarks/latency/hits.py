@@ -21,6 +21,7 @@ from benchmarks.timing import Figure, alternate, pinned, seconds_of
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.rows import cache_key
 from chat_lookup.clock import SystemClock
+from chat_lookup.dynamodb import Table
 from chat_lookup.entity import EntityRef
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _stored(service: Warm, refs: list[EntityRef]) -> list[str]:
     """Store the portal's answers for all pairs in the table; returns the keys of their rows."""
     from chat_lookup.bootstrap import process  # noqa: PLC0415 - as above
 
-    cache = Cache(service.dynamodb, service.cache_table, SystemClock(), SystemRandom())
+    cache = Cache(Table(service.dynamodb, service.cache_table), SystemClock(), SystemRandom())
     portal = process.services().portals.get(service.stack.member_id)
     whose = portal.member_id, portal.generation
     for chat_id, ref in enumerate(refs, start=1):

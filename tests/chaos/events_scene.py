@@ -12,6 +12,7 @@ from random import Random
 from typing import Any, Final
 
 from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.dynamodb import Table
 from chat_lookup.entity import EntityRef
 from chat_lookup.portals.application_tokens import hashed
 from local.aws import environment
@@ -66,7 +67,7 @@ class Scene:
         for question in plan.questions.values():
             pair = {"entity_type": "CRM", "entity_id": question.deal}
             self.probe.tell("/chats", {**pair, "chat_id": question.chat_id})
-        cache = Cache(self.tables.client(), self.tables.cache, self.probe.clock, Random(0))  # noqa: S311 - a spread
+        cache = Cache(Table(self.tables.client(), self.tables.cache), self.probe.clock, Random(0))  # noqa: S311 - a spread
         for deal, chat_id in plan.contested.items():
             ref, now = EntityRef("CRM", deal), self.probe.clock.now()
             cache.put(self.sender.member_id, self.generation, ref, chat_id, method="im.chat.get", asked_at=now)

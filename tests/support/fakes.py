@@ -15,6 +15,7 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.http import Wire
 from chat_lookup.bitrix24.oauth import Application, AuthorisationServer, TokenPair
 from chat_lookup.clock import Deadline
+from chat_lookup.dynamodb import Table
 from chat_lookup.portals.portal import Portal
 
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ class Stores:
     secrets: "SecretsManagerClient"
     portal_table: str
     cache_table: str
+
+    @property
+    def portal_rows(self) -> Table:
+        """PortalTable as the package's stores use it."""
+        return Table(self.dynamodb, self.portal_table)
+
+    @property
+    def cache_rows(self) -> Table:
+        """CacheTable as the package's stores use it."""
+        return Table(self.dynamodb, self.cache_table)
 
 
 class ManualClock:

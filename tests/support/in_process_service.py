@@ -67,20 +67,20 @@ class Service:
 
 def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
     """Build one process on the stores."""
-    portals = Portals(stores.dynamodb, stores.portal_table, clock)
-    keys = Keys(stores.dynamodb, stores.portal_table, clock)
+    portals = Portals(stores.portal_rows, clock)
+    keys = Keys(stores.portal_rows, clock)
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
     tokens = Tokens(vault, portals, _nothing_to_renew, clock)
-    limiter = Limiter(stores.dynamodb, stores.cache_table, clock)
-    operating = Operating(stores.dynamodb, stores.cache_table, clock)
+    limiter = Limiter(stores.cache_rows, clock)
+    operating = Operating(stores.cache_rows, clock)
     recoveries = FakeRecoveries()
     attempts = attempts_by(stores, clock, bitrix24, telemetry, limiter, operating, recoveries)
     calls = PortalCalls(tokens, portals, attempts, recoveries, clock)
     asking = Asking(calls, portals, telemetry)
-    cache = Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom())
-    misses = Misses(Leases(stores.dynamodb, stores.cache_table, clock), telemetry, clock, FixedRandom())
+    cache = Cache(stores.cache_rows, clock, FixedRandom())
+    misses = Misses(Leases(stores.cache_rows, clock), telemetry, clock, FixedRandom())
     lookup = Lookup(asking, cache, misses, telemetry, clock)
-    pages = CachePages(cache, stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    pages = CachePages(cache, stores.cache_rows, clock, FixedRandom())
     many = Many(calls, portals, Allowance(operating, clock), pages, telemetry, clock)
     return Service(
         clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, operating, calls, asking, lookup, many,
@@ -100,9 +100,9 @@ def attempts_by(
     """The call executor of one process; its pauses before a retry are half of the longest."""
     return Attempts(
         cast("Bitrix24Client", bitrix24),
-        limiter or Limiter(stores.dynamodb, stores.cache_table, clock),
-        Circuit(stores.dynamodb, stores.cache_table, clock),
-        operating or Operating(stores.dynamodb, stores.cache_table, clock),
+        limiter or Limiter(stores.cache_rows, clock),
+        Circuit(stores.cache_rows, clock),
+        operating or Operating(stores.cache_rows, clock),
         RetryPolicy(lambda: 0.5),
         telemetry,
         recoveries or FakeRecoveries(),

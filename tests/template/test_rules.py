@@ -55,18 +55,11 @@ OF_SERVICE = {
     "WorkerFunction": "lambda",
 }
 # By the names that the modules give to their clients.
-CLIENTS = {
-    "_dynamodb": "dynamodb", "_secrets": "secretsmanager", "_sqs": "sqs", "_events": "events", "_lambda": "lambda",
-}  # fmt: skip
+CLIENTS = {"_secrets": "secretsmanager", "_sqs": "sqs", "_events": "events", "_lambda": "lambda"}
 # Actions with another name than their method.
 ACTIONS = {"Invoke": "InvokeFunction", "SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
-# The action that each kind of item in a transaction needs.
-OF_TRANSACTIONS = {
-    "Put": "PutItem",
-    "Update": "UpdateItem",
-    "Delete": "DeleteItem",
-    "ConditionCheck": "ConditionCheckItem",
-}
+# The action that each write of a transaction needs (chat_lookup/dynamodb.py).
+OF_TRANSACTIONS = {"Put": "PutItem", "Delete": "DeleteItem"}
 # Lambda itself sets these.
 OF_LAMBDA = frozenset({"AWS_LAMBDA_INITIALIZATION_TYPE", "LAMBDA_TASK_ROOT"})
 
@@ -74,26 +67,48 @@ SETTINGS: Mapping = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
 ALL_STATEMENTS = [statement for function in FUNCTIONS for statement in filter(asked_by_code, statements_of(function))]
 
 
-def asked(module: str) -> set[str]:
-    """The AWS actions that a module's client calls need, from its source."""
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
+def parsed(module: str) -> ast.Module:
+    return ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
+
+
+def called(tree: ast.AST, clients: Mapping) -> set[str]:
+    """The AWS actions that the calls of these clients need."""
     found = set()
     for node in ast.walk(tree):
         match node:
-            case ast.Attribute(attr="transact_write_items"):
-                continue
             # A client, or a function that creates one on demand.
             case (
                 ast.Call(func=ast.Attribute(attr=method, value=ast.Attribute(attr=client)))
                 | ast.Call(func=ast.Attribute(attr=method, value=ast.Call(func=ast.Attribute(attr=client))))
-            ) if client in CLIENTS:
+            ) if client in clients:
                 if method == "get_paginator":
                     method = str(ast.literal_eval(node.args[0]))
                 action = "".join(word.title() for word in method.split("_"))
-                found.add(f"{CLIENTS[client]}:{ACTIONS.get(action, action)}")
-            case ast.Constant(value=str(kind)) if kind in OF_TRANSACTIONS:
-                found.add(f"dynamodb:{OF_TRANSACTIONS[kind]}")
+                found.add(f"{clients[client]}:{ACTIONS.get(action, action)}")
     return found - {"dynamodb:TransactWriteItems"}
+
+
+def of_table() -> dict[str, set[str]]:
+    """What each method of `Table`, through which all stores go, asks of DynamoDB."""
+    (table,) = (node for node in parsed("dynamodb").body if isinstance(node, ast.ClassDef) and node.name == "Table")
+    methods = [node for node in table.body if isinstance(node, ast.FunctionDef)]
+    return {method.name: called(method, {"_client": "dynamodb"}) for method in methods}
+
+
+OF_TABLE = of_table()
+
+
+def asked(module: str) -> set[str]:
+    """The AWS actions that a module's calls of its clients and of its table need, from its source."""
+    tree = parsed(module)
+    found = called(tree, CLIENTS)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=method, value=ast.Attribute(attr="_table"))):
+                found |= OF_TABLE[method]
+            case ast.Call(func=ast.Name(id=kind)) if kind in OF_TRANSACTIONS:
+                found.add(f"dynamodb:{OF_TRANSACTIONS[kind]}")
+    return found
 
 
 def _asked_of(statement: Mapping) -> str:
@@ -131,12 +146,22 @@ def test_every_module_that_uses_a_store_is_listed() -> None:
     asking = {
         path.relative_to(PACKAGE).with_suffix("").as_posix()
         for path in PACKAGE.rglob("*.py")
-        if re.search(r"import (DynamoDB|SecretsManager|SQS|EventBridge|Lambda)Client", path.read_text("utf-8"))
+        if re.search(
+            r"import (DynamoDB|SecretsManager|SQS|EventBridge|Lambda)Client"
+            r"|from chat_lookup\.dynamodb import (\([^)]*|.*)\bTable\b",
+            path.read_text("utf-8"),
+        )
     }
-    # These create the clients and pass them on.
-    assert asking - {"bootstrap/aws_clients", "bootstrap/core"} == {
+    # These create the clients and the tables and pass them on.
+    assert asking - {"bootstrap/aws_clients", "bootstrap/core", "bootstrap/process", "dynamodb"} == {
         module for modules in ASKED_BY.values() for module in modules
     }
+
+
+def test_every_store_calls_its_table_by_the_name_that_this_rule_finds() -> None:
+    assert all(OF_TABLE[name] for name in OF_TABLE.keys() - {"__init__", "transact", "try_transact"})
+    stores = {module for store, of in OF_SERVICE.items() if of == "dynamodb" for module in ASKED_BY[store]}
+    assert [module for module in sorted(stores) if not asked(module)] == []
 
 
 def test_lookup_functions_may_neither_create_nor_delete_keys_and_secrets() -> None:

@@ -158,3 +158,16 @@ def test_an_open_lines_id_is_hidden_under_a_wrong_type_too(entity_type: str, ent
 @pytest.mark.parametrize(("entity_type", "entity_id"), [("CRM", "DEAL|1663"), ("TASKS_TASK", "8293"), ("X", "y")])
 def test_other_ids_are_logged_as_they_are(entity_type: str, entity_id: str) -> None:
     assert EntityRef(entity_type, entity_id).loggable_id == entity_id
+
+
+@pytest.mark.parametrize(("entity_type", "entity_id"), [("CRM", "DEAL|1663"), ("X", "y")])
+def test_pair_is_made_of_two_texts_that_can_carry_a_chat(entity_type: str, entity_id: str) -> None:
+    assert EntityRef.or_none(entity_type, entity_id) == EntityRef(entity_type, entity_id)
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "entity_id"),
+    [(None, "1"), ("CRM", None), ("", "1"), ("CRM", ""), ("CRM", "0"), ("CRM", "a\x00"), ("X" * (LONGEST + 1), "1")],
+)
+def test_pair_is_none_for_what_can_never_carry_a_chat(entity_type: str | None, entity_id: str | None) -> None:
+    assert EntityRef.or_none(entity_type, entity_id) is None

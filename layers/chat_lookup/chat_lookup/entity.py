@@ -47,6 +47,14 @@ class EntityRef:
         _check("entity_type", self.entity_type)
         _check("entity_id", self.entity_id)
 
+    @classmethod
+    def or_none(cls, entity_type: str | None, entity_id: str | None) -> "EntityRef | None":
+        """The pair, or None for what can never carry a chat, or where a part is missing."""
+        try:
+            return cls(entity_type or "", entity_id or "")
+        except InvalidRequest:
+            return None
+
     @property
     def loggable_id(self) -> str:
         """The id for logs: ids of open lines contain telephone numbers, so a hash of them (design 7).

@@ -6,6 +6,7 @@ from random import Random
 from chat_lookup.cache.bulk_cache import CachePages
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.clock import Deadline, SystemClock
+from chat_lookup.dynamodb import Table
 from chat_lookup.entity import EntityRef
 from tests.support.stores.tables import Tables
 
@@ -16,9 +17,9 @@ CHATS: Mapping[EntityRef, int | None] = {
 
 
 def test_rows_written_concurrently_are_read_in_pages(real_tables: Tables) -> None:
-    clock, dynamodb = SystemClock(), real_tables.client()
-    cache = Cache(dynamodb, real_tables.cache, clock, Random(1))  # noqa: S311 - spreads freshness
-    pages = CachePages(cache, dynamodb, real_tables.cache, clock, Random(1))  # noqa: S311 - as above
+    clock, table = SystemClock(), Table(real_tables.client(), real_tables.cache)
+    cache = Cache(table, clock, Random(1))  # noqa: S311 - spreads freshness
+    pages = CachePages(cache, table, clock, Random(1))  # noqa: S311 - as above
     deadline = Deadline.after(60, clock)
     now = clock.now()
     later = [

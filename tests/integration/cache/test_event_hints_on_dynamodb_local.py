@@ -9,6 +9,7 @@ import pytest
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.event_hints import Heard, Hearing
 from chat_lookup.clock import SystemClock
+from chat_lookup.dynamodb import Table
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID
 from tests.support.stores.tables import Tables
@@ -28,8 +29,8 @@ class Process:
         clock, client = SystemClock(), tables.client()
         self._random = random.Random(seed)  # noqa: S311 - delays, no secret
         self._clock = clock
-        self._cache = Cache(client, tables.cache, clock, self._random)
-        self._hints = Hearing(self._cache, client, tables.cache, clock, self._random)
+        self._cache = Cache(Table(client, tables.cache), clock, self._random)
+        self._hints = Hearing(self._cache, Table(client, tables.cache), clock, self._random)
 
     def answer(self, ref: EntityRef, chat_id: int | None, asked_at: float) -> None:
         self._clock.sleep(self._random.uniform(0, 0.004))

@@ -10,6 +10,7 @@ import pytest
 from chat_lookup.cache.leases import LEASE, Leases, Wanted
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.clock import SKEW
+from chat_lookup.dynamodb import Table
 from chat_lookup.entity import EntityRef
 from chat_lookup.ttl_cache import SECONDS
 from local.aws.embedded import EmbeddedAws
@@ -91,7 +92,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture
 def lease_scene(place: Place, real_tables: Tables, embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[LeaseScene]:
     with running_scene(place, real_tables, embedded_aws.endpoint_url, tmp_path) as scene:
-        leases = Leases(real_tables.client(), real_tables.cache, place.probe.clock)
+        leases = Leases(Table(real_tables.client(), real_tables.cache), place.probe.clock)
         lease_scene = LeaseScene(scene, leases, real_tables.endpoint_url)
         try:
             yield lease_scene

@@ -38,6 +38,7 @@ RESERVE: Final = """
 import sys
 from botocore.session import Session
 from chat_lookup.clock import Deadline, SystemClock
+from chat_lookup.dynamodb import Table
 from chat_lookup.errors import PortalBusy
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.calls.gcra import Pace, Share
@@ -56,7 +57,7 @@ class Noting(SystemClock):
 
 clock = Noting()
 dynamodb = Session().create_client("dynamodb", endpoint_url=url)
-limiter = Limiter(dynamodb, table, clock)
+limiter = Limiter(Table(dynamodb, table), clock)
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(int(calls)):

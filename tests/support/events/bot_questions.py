@@ -13,6 +13,7 @@ from chat_lookup.bot.answer_sender import Saying
 from chat_lookup.bot.answerer import Answering
 from chat_lookup.bot.employees import People
 from chat_lookup.clock import Deadline
+from chat_lookup.dynamodb import Table
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser, Record
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, Stores
@@ -137,8 +138,8 @@ def bot_in(service: Service, stores: Stores, portal: Portal) -> Bot:
     for method in SAYING.values():
         service.bitrix24.answers(method, {"id": 1})
     store = BadDay(stores.dynamodb)
-    people = People(service.calls, store.client, stores.cache_table, service.clock)
-    claims = Claims(store.client, stores.cache_table, service.clock)
+    people = People(service.calls, Table(store.client, stores.cache_table), service.clock)
+    claims = Claims(Table(store.client, stores.cache_table), service.clock)
     saying = Saying(service.calls, service.clock)
     answering = Answering(service.lookup, service.cache, people, claims, saying, service.telemetry, service.clock)
     return Bot(service, answering, claims, people, store, portal)

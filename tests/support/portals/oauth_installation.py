@@ -9,6 +9,7 @@ from chat_lookup.clock import Clock
 from chat_lookup.credentials.applications import ApplicationKind, Applications
 from chat_lookup.credentials.grants import fields_of
 from chat_lookup.credentials.secret_store import Vault
+from chat_lookup.dynamodb import Table
 from chat_lookup.observability.redaction import Redactor
 from chat_lookup.portals.portal import Portal, PortalKind
 from chat_lookup.portals.store import Portals
@@ -34,7 +35,7 @@ class Stores:
     @property
     def portals(self) -> Portals:
         """The portal records, with an empty cache."""
-        return Portals(self.dynamodb, self.portal_table, self.clock)
+        return Portals(Table(self.dynamodb, self.portal_table), self.clock)
 
     @property
     def vault(self) -> Vault:
@@ -57,7 +58,7 @@ def added(portal: LocalPortal) -> Application:
 
 def known(stores: Stores, keys: Application, grant: dict[str, Any]) -> Portal:
     """Store the portal of this grant, which is in the form of `/grants` of the portal's control; return its record."""
-    applications = Applications(stores.dynamodb, stores.portal_table, stores.vault, stores.clock)
+    applications = Applications(Table(stores.dynamodb, stores.portal_table), stores.vault, stores.clock)
     applications.add(keys, ApplicationKind.LOCAL, grant["domain"])
     pair = TokenPair(
         access_token=grant["access_token"],

@@ -103,9 +103,9 @@ def build(
 ) -> Renewing:
     """Build one process on the stores."""
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
-    applications = Applications(stores.dynamodb, stores.portal_table, vault, clock)
-    portals = Portals(stores.dynamodb, stores.portal_table, clock)
-    pointers = Pointers(stores.dynamodb, stores.portal_table)
+    applications = Applications(stores.portal_rows, vault, clock)
+    portals = Portals(stores.portal_rows, clock)
+    pointers = Pointers(stores.portal_rows)
 
     def world_of(portal: Portal) -> PortalWorld:
         return PortalWorld(portal, vault, pointers, server, applications.keys, telemetry, clock)

@@ -53,7 +53,7 @@ def into(installed: Services, portal: Portal, stores: Stores) -> Callable[[Porta
     def bring(state: PortalState) -> None:
         states = installed.portals.states
         if state is PortalState.UNINSTALLED:
-            assert PortalFacts(stores.dynamodb, stores.portal_table, installed.portals).uninstalled(portal)
+            assert PortalFacts(stores.portal_rows, installed.portals).uninstalled(portal)
         elif state is PortalState.STOPPED:
             states.stop(portal)
         elif state is not PortalState.ACTIVE:

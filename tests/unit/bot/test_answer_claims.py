@@ -6,6 +6,7 @@ Each of it on a good day, and on one when the first response to every write is l
 import pytest
 
 from chat_lookup.bot.answer_claims import HELD, KEPT, LONGEST_ATTEMPT, Claim, Claims, Standing
+from chat_lookup.dynamodb import Table
 from tests.support.events.bot_questions import BadDay
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
 
@@ -17,7 +18,7 @@ def store(stores: Stores, request: pytest.FixtureRequest) -> BadDay:
 
 @pytest.fixture
 def claims(store: BadDay, stores: Stores, clock: ManualClock) -> Claims:
-    return Claims(store.client, stores.cache_table, clock)
+    return Claims(Table(store.client, stores.cache_table), clock)
 
 
 def attempt(message: str = "789", bot_id: int = 456, member_id: str = MEMBER_ID) -> Claim:

@@ -24,7 +24,7 @@ Asks = Callable[..., bool]
 @pytest.fixture
 def employs(service: Service, stores: Stores) -> Asks:
     """Asks as one process does, which remembers what it was told."""
-    people = People(service.calls, stores.dynamodb, stores.cache_table, service.clock)
+    people = People(service.calls, stores.cache_rows, service.clock)
 
     def ask(portal: Portal, user: EventUser = SOMEBODY, seconds: float = 10) -> bool:
         with service.telemetry.invocation("test"):
@@ -34,7 +34,7 @@ def employs(service: Service, stores: Stores) -> Asks:
 
 
 def in_another_process(service: Service, stores: Stores, portal: Portal) -> bool:
-    people = People(service.calls, stores.dynamodb, stores.cache_table, service.clock)
+    people = People(service.calls, stores.cache_rows, service.clock)
     return people.is_employee(portal, SOMEBODY, Deadline.after(10, service.clock))
 
 

@@ -11,6 +11,7 @@ from chat_lookup.cache.bulk_cache import AT_ONCE, PAGE, CachePages
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.rows import cache_key
 from chat_lookup.clock import Deadline, SystemClock
+from chat_lookup.dynamodb import Table
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 
@@ -64,8 +65,8 @@ def dynamodb(stores: Stores) -> Watched:
 
 @pytest.fixture
 def pages(stores: Stores, dynamodb: Watched, clock: ManualClock) -> CachePages:
-    cache = Cache(cast("Any", dynamodb), stores.cache_table, clock, FixedRandom())
-    return CachePages(cache, cast("Any", dynamodb), stores.cache_table, clock, FixedRandom())
+    cache = Cache(Table(cast("Any", dynamodb), stores.cache_table), clock, FixedRandom())
+    return CachePages(cache, Table(cast("Any", dynamodb), stores.cache_table), clock, FixedRandom())
 
 
 def key(ref: EntityRef) -> str:

@@ -17,7 +17,7 @@ DEAL = EntityRef("CRM", "DEAL|1663")
 
 
 def cache_of(stores: Stores, clock: ManualClock, share: float = 0.5) -> Cache:
-    return Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom(share))
+    return Cache(stores.cache_rows, clock, FixedRandom(share))
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_times_are_spread_by_a_tenth_at_most(
 
 
 def test_rows_stored_together_do_not_expire_together(stores: Stores, clock: ManualClock) -> None:
-    cache = Cache(stores.dynamodb, stores.cache_table, clock, SystemRandom())
+    cache = Cache(stores.cache_rows, clock, SystemRandom())
     refs = [EntityRef("CRM", f"DEAL|{number}") for number in range(1, 41)]
     rows = [cache.put(MEMBER_ID, 1, ref, 7, method="im.chat.get", asked_at=clock.now()) for ref in refs]
     lasts = [row.fresh_until - row.asked_at for row in rows]

@@ -17,12 +17,12 @@ DAY = 24 * HOUR
 
 @pytest.fixture
 def cache(stores: Stores, clock: ManualClock) -> Cache:
-    return Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    return Cache(stores.cache_rows, clock, FixedRandom())
 
 
 @pytest.fixture
 def hearing(cache: Cache, stores: Stores, clock: ManualClock) -> Hearing:
-    return Hearing(cache, stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    return Hearing(cache, stores.cache_rows, clock, FixedRandom())
 
 
 @pytest.fixture
@@ -274,13 +274,13 @@ class ReadBefore(Cache):
 def test_row_written_after_the_read_is_evaluated_again(
     stores: Stores, rows: Rows, clock: ManualClock, seen: int | None, stored: int | None, outcome: Heard
 ) -> None:
-    overtaken = ReadBefore(stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    overtaken = ReadBefore(stores.cache_rows, clock, FixedRandom())
     if seen is not None:
         rows.store_reply(seen)
         overtaken.seen = rows.row
     clock.advance(2 * DAY)
     rows.store_reply(stored)
     clock.advance(1)
-    hearing = Hearing(overtaken, stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    hearing = Hearing(overtaken, stores.cache_rows, clock, FixedRandom())
     assert hearing.heard(MEMBER_ID, 1, DEAL, 2, clock.now()) is outcome
     assert rows.row.chat_id == (stored or 2)

@@ -1,5 +1,6 @@
 """The cache's rules hold for any order of replies, events and forget calls, requested or received at any time."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -16,6 +17,7 @@ from chat_lookup.cache.event_hints import Hearing
 from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
+from tests.support.stores.memory_table import memory_stores
 
 CHATS = st.integers(1, 3)
 AGO = st.sampled_from([0.0, 1.0, 5.0, 29.0])
@@ -30,8 +32,8 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self, stores: Stores) -> None:
         super().__init__()
         self._clock = ManualClock()
-        self._cache = Cache(stores.dynamodb, stores.cache_table, self._clock, FixedRandom())
-        self._hearing = Hearing(self._cache, stores.dynamodb, stores.cache_table, self._clock, FixedRandom())
+        self._cache = Cache(stores.cache_rows, self._clock, FixedRandom())
+        self._hearing = Hearing(self._cache, stores.cache_rows, self._clock, FixedRandom())
 
     @initialize()
     def begin(self) -> None:
@@ -92,6 +94,12 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             assert self._latest is not None
             assert row.chat_id == self._latest[1]
+
+
+@pytest.fixture
+def stores() -> Stores:
+    return memory_stores()
+
 
 
 def test_cache_rules_hold_for_any_order_of_replies_and_events(stores: Stores) -> None:

@@ -7,6 +7,7 @@ from chat_lookup.cache.event_hints import Heard, Hearing
 from chat_lookup.cache.leases import LEASE, LONGEST, Leases, Wanted
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.clock import CLOCKS_APART, SKEW
+from chat_lookup.dynamodb import Table
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 from tests.support.in_process_service import DEAL
 
@@ -15,17 +16,17 @@ WANTED = Wanted(MEMBER_ID, 1, DEAL)
 
 @pytest.fixture
 def leases(stores: Stores, clock: ManualClock) -> Leases:
-    return Leases(stores.dynamodb, stores.cache_table, clock)
+    return Leases(stores.cache_rows, clock)
 
 
 @pytest.fixture
 def cache(stores: Stores, clock: ManualClock) -> Cache:
-    return Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    return Cache(stores.cache_rows, clock, FixedRandom())
 
 
 @pytest.fixture
 def hearing(cache: Cache, stores: Stores, clock: ManualClock) -> Hearing:
-    return Hearing(cache, stores.dynamodb, stores.cache_table, clock, FixedRandom())
+    return Hearing(cache, stores.cache_rows, clock, FixedRandom())
 
 
 def store_reply(cache: Cache, chat_id: int | None, asked_at: float) -> None:
@@ -159,7 +160,7 @@ def test_release_by_the_former_owner_of_a_lease_changes_nothing(leases: Leases, 
 def test_store_failures_are_not_raised_by_extend_and_release(
     stores: Stores, clock: ManualClock, leases: Leases
 ) -> None:
-    broken = Leases(stores.dynamodb, "NoSuchTable", clock)
+    broken = Leases(Table(stores.dynamodb, "NoSuchTable"), clock)
     broken.extend(WANTED, "first", clock.now() + 10)
     broken.release(WANTED, "first")
     assert leases.read(WANTED).lease.owner == ""

@@ -16,7 +16,7 @@ LONGEST_KEY = 2048
 
 
 def cache_of(stores: Stores, clock: ManualClock, share: float = 0.5) -> Cache:
-    return Cache(stores.dynamodb, stores.cache_table, clock, FixedRandom(share))
+    return Cache(stores.cache_rows, clock, FixedRandom(share))
 
 
 @pytest.fixture

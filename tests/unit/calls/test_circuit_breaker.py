@@ -7,6 +7,7 @@ import pytest
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.circuit_breaker import REMEMBERED_FOR, Circuit
 from chat_lookup.calls.circuit_state import FIRST_PAUSE, IN_A_ROW, State, pause
+from chat_lookup.dynamodb import Table
 from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalUnavailable
 from tests.support.events.bot_questions import BadDay
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
@@ -19,7 +20,7 @@ Process = Callable[[], Circuit]
 @pytest.fixture
 def process(stores: Stores, clock: ManualClock) -> Process:
     """One more process with the same store."""
-    return lambda: Circuit(stores.dynamodb, stores.cache_table, clock)
+    return lambda: Circuit(stores.cache_rows, clock)
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_refused_caller_gets_the_error_code_and_the_time_to_retry_after(
 def test_a_portal_that_answers_costs_no_write_and_few_reads(stores: Stores, clock: ManualClock) -> None:
     store = BadDay(stores.dynamodb)
     store.down.add("put_item")
-    circuit = Circuit(store.client, stores.cache_table, clock)
+    circuit = Circuit(Table(store.client, stores.cache_table), clock)
     for _ in range(3):
         circuit.learn(MEMBER_ID, circuit.enter(MEMBER_ID), None)
     store.down.add("get_item")
@@ -151,7 +152,7 @@ def test_store_failure_refuses_no_caller(stores: Stores, clock: ManualClock, pro
     open_by(process())
     store = BadDay(stores.dynamodb)
     store.down |= {"get_item", "put_item"}
-    circuit = Circuit(store.client, stores.cache_table, clock)
+    circuit = Circuit(Table(store.client, stores.cache_table), clock)
     assert admitted(circuit) == [True]
     circuit.learn(MEMBER_ID, State(), SHUT)
     store.down.clear()
@@ -160,7 +161,7 @@ def test_store_failure_refuses_no_caller(stores: Stores, clock: ManualClock, pro
 
 
 def test_claim_that_is_repeated_after_a_lost_response_holds(stores: Stores, clock: ManualClock) -> None:
-    circuit = Circuit(BadDay(stores.dynamodb, repeats=True).client, stores.cache_table, clock)
+    circuit = Circuit(Table(BadDay(stores.dynamodb, repeats=True).client, stores.cache_table), clock)
     open_by(circuit)
     clock.advance(FIRST_PAUSE + 1)
     entered = circuit.enter(MEMBER_ID)

@@ -48,7 +48,7 @@ class Bulk:
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._number = 0
         for _ in range(PROCESSES):
-            process = Operating(stores.dynamodb, stores.cache_table, clock)
+            process = Operating(stores.cache_rows, clock)
             self._at(clock.now(), self._begin(process))
 
     def seconds(self) -> float:

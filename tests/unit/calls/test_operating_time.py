@@ -7,6 +7,7 @@ import pytest
 from chat_lookup.bitrix24.responses import OperatingTime
 from chat_lookup.calls.operating_budget import ASSUMED_LIMIT, AT_ONCE, MARGIN, Budget
 from chat_lookup.calls.operating_time import Operating
+from chat_lookup.dynamodb import Table
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def another(stores: Stores, clock: ManualClock) -> Operating:
 
 def process(stores: Stores, clock: ManualClock, dynamodb: Counting | None = None) -> Operating:
     """What one process knows: it shares the table with all others, and nothing else."""
-    return Operating(cast("DynamoDBClient", dynamodb or stores.dynamodb), stores.cache_table, clock)
+    return Operating(Table(cast("DynamoDBClient", dynamodb or stores.dynamodb), stores.cache_table), clock)
 
 
 # -- the budget --------------------------------------------------------------------------------------------------------

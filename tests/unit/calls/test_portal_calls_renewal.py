@@ -308,7 +308,7 @@ def test_outcome_of_a_slow_call_does_not_reopen_a_portal_that_was_uninstalled_me
     process: Renewing, stores: Stores, bitrix24: TokenedPortal, clock: ManualClock, code: str
 ) -> None:
     portal = process.install(state=PortalState.UNPAID, retry_at=clock.now() + 60)
-    facts = PortalFacts(stores.dynamodb, stores.portal_table, process.portals)
+    facts = PortalFacts(stores.portal_rows, process.portals)
 
     def uninstalled_meanwhile(_: Mapping[str, object]) -> object:
         assert facts.uninstalled(portal)

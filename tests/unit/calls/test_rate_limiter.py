@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chat_lookup.calls.gcra import BULK_PATIENCE, HOLD, QUIET, RESTORE, Pace, Share, Standing
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
+from chat_lookup.dynamodb import Table
 from chat_lookup.errors import DeadlineReached, PortalBusy
 from tests.support.fakes import MEMBER_ID, OthersGoOn, Stores
 
@@ -54,7 +55,7 @@ def dynamodb(stores: Stores) -> Counting:
 def process(stores: Stores, clock: OthersGoOn, dynamodb: Counting | None = None) -> Limiter:
     """The limiter of one process: it shares the table with all others, and nothing else."""
     client = cast("DynamoDBClient", dynamodb) if dynamodb else stores.dynamodb
-    return Limiter(client, stores.cache_table, clock)
+    return Limiter(Table(client, stores.cache_table), clock)
 
 
 def wait(

@@ -8,6 +8,7 @@ import pytest
 from chat_lookup.calls.gcra import HOLD, LONGEST_PAUSE, MOST_WAITERS, RESTORE, Pace, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
+from chat_lookup.dynamodb import Table
 from chat_lookup.errors import PortalBusy, PortalUnavailable
 from tests.support.fakes import MEMBER_ID, ManualClock, OthersGoOn, Stores
 
@@ -63,7 +64,7 @@ def meanwhile() -> Meanwhile:
 
 def process(stores: Stores, clock: ManualClock, dynamodb: Counting | None = None) -> Limiter:
     """The limiter of one process: it shares the table with all others, and nothing else."""
-    return Limiter(cast("DynamoDBClient", dynamodb or stores.dynamodb), stores.cache_table, clock)
+    return Limiter(Table(cast("DynamoDBClient", dynamodb or stores.dynamodb), stores.cache_table), clock)
 
 
 def wait(

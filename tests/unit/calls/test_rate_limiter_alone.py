@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from chat_lookup.calls.gcra import LEAST, Pace, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline, bound, bound_by
+from chat_lookup.dynamodb import Table
 from chat_lookup.errors import DeadlineReached, PortalBusy, StoreUnavailable
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
 
@@ -30,7 +31,7 @@ class Throttled:
 
 @pytest.fixture
 def limiter(clock: ManualClock) -> Limiter:
-    return Limiter(cast("DynamoDBClient", Throttled()), "CacheTable", clock)
+    return Limiter(Table(cast("DynamoDBClient", Throttled()), "CacheTable"), clock)
 
 
 def wait(limiter: Limiter, clock: ManualClock, seconds: float = 10, share: Share = Share.INTERACTIVE) -> float:
@@ -61,7 +62,7 @@ def test_portals_do_not_wait_for_each_other(limiter: Limiter, clock: ManualClock
 def test_without_time_the_reason_is_not_the_portals_limit(
     seconds: float, in_aws: float, reason: type[Exception], stores: Stores, clock: ManualClock
 ) -> None:
-    limiter = Limiter(stores.dynamodb, stores.cache_table, clock)
+    limiter = Limiter(stores.cache_rows, clock)
     with bound_by(Deadline.after(10, clock)):
         limit = bound()
         assert limit is not None
@@ -71,7 +72,7 @@ def test_without_time_the_reason_is_not_the_portals_limit(
 
 
 def test_a_slot_past_the_deadline_is_the_portals_limit(stores: Stores, clock: ManualClock) -> None:
-    limiter, slow = Limiter(stores.dynamodb, stores.cache_table, clock), Pace(rate=0.1, burst=1)
+    limiter, slow = Limiter(stores.cache_rows, clock), Pace(rate=0.1, burst=1)
     limiter.wait(MEMBER_ID, slow, Share.INTERACTIVE, Deadline.after(10, clock))
     with pytest.raises(PortalBusy):
         limiter.wait(MEMBER_ID, slow, Share.INTERACTIVE, Deadline.after(2, clock))

@@ -3,6 +3,7 @@ leaky bucket."""
 
 import math
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -19,6 +20,7 @@ from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import SKEW, Deadline
 from chat_lookup.errors import PortalBusy, PortalUnavailable
 from tests.support.fakes import OthersGoOn, Stores
+from tests.support.stores.memory_table import memory_stores
 
 PROCESSES = 3
 MOST_PATIENT = 20.0
@@ -92,7 +94,7 @@ class Interleaving(RuleBasedStateMachine):
         self._member_id = f"portal-{Interleaving.portals}"
 
     def _new_process(self, number: int) -> Limiter:
-        return Limiter(self._stores.dynamodb, self._stores.cache_table, self._clocks[number])
+        return Limiter(self._stores.cache_rows, self._clocks[number])
 
     def _reserve(self, number: int, share: Share, patience: float) -> float:
         deadline = Deadline.after(patience, self._clocks[number])
@@ -169,6 +171,11 @@ class Interleaving(RuleBasedStateMachine):
     def the_level_never_passes_the_burst(self) -> None:
         if self._slots:
             assert self._bucket.highest_level(self._slots) <= self._pace.burst + TINY
+
+
+@pytest.fixture
+def stores() -> Stores:
+    return memory_stores()
 
 
 def test_no_interleaving_of_processes_overfills_the_portals_bucket_or_starves_one(stores: Stores) -> None:

@@ -29,13 +29,13 @@ def redactor() -> Redactor:
 
 @pytest.fixture
 def applications(stores: Stores, clock: ManualClock, redactor: Redactor) -> Applications:
-    return Applications(stores.dynamodb, stores.portal_table, Vault(stores.secrets, "unit", clock, redactor), clock)
+    return Applications(stores.portal_rows, Vault(stores.secrets, "unit", clock, redactor), clock)
 
 
 @pytest.fixture
 def elsewhere(stores: Stores, clock: ManualClock) -> Applications:
     """The same applications for another process."""
-    return Applications(stores.dynamodb, stores.portal_table, Vault(stores.secrets, "unit", clock, Redactor()), clock)
+    return Applications(stores.portal_rows, Vault(stores.secrets, "unit", clock, Redactor()), clock)
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_of_two_who_add_for_one_portal_at_once_one_is_refused_and_leaves_no_secr
     monkeypatch.setattr(stores.secrets, "create_secret", meanwhile)
     with pytest.raises(InvalidRequest) as raised:
         applications.add(ACME, LOCAL, "acme.bitrix24.com")
-    assert raised.value.__suppress_context__
+    assert raised.value.__context__ is None, "no failure of DynamoDB goes with it"
     assert applications.for_portal("acme.bitrix24.com") == "local.globex"
     assert applications.record("local.acme") is None
     assert len(names(stores) - before) == 1

@@ -30,7 +30,7 @@ def tokens_of(stores: Stores, clock: ManualClock, redactor: Redactor) -> Tokens:
         raise AssertionError("a webhook has nothing to renew")
 
     vault = Vault(stores.secrets, "unit", clock, redactor)
-    return Tokens(vault, Portals(stores.dynamodb, stores.portal_table, clock), nothing_to_renew, clock)
+    return Tokens(vault, Portals(stores.portal_rows, clock), nothing_to_renew, clock)
 
 
 @pytest.fixture

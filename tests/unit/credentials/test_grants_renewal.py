@@ -178,7 +178,7 @@ def test_while_another_process_renews_a_pair_that_lives_its_other_callers_are_no
 
 def held(process: Renewing, stores: Stores, *, seconds: float) -> None:
     """Another process has the lock for so long."""
-    pointers = Pointers(stores.dynamodb, stores.portal_table)
+    pointers = Pointers(stores.portal_rows)
     seen = pointers.read(MEMBER_ID)
     assert seen is not None
     assert pointers.claim(MEMBER_ID, seen, "another", process.clock.now() + seconds, ())

@@ -209,7 +209,7 @@ def test_two_rounds_at_once_ask_a_second_opinion_once(
     add: "Callable[..., Portal]", service: Service, stores: Stores, clock: ManualClock
 ) -> None:
     portal = add(NAMES[0], state=PortalState.REAUTHORISE)
-    facts = PortalFacts(stores.dynamodb, stores.portal_table, service.portals)
+    facts = PortalFacts(stores.portal_rows, service.portals)
     assert facts.asked_again(portal, clock.now())
     assert facts.asked_again(portal, clock.now())  # its own answer was lost
     assert not facts.asked_again(portal, clock.now() + 1)

@@ -16,7 +16,7 @@ ACME = Portal(MEMBER_ID, "acme.bitrix24.com", "arn", "v1", kind=PortalKind.OAUTH
 
 @pytest.fixture
 def portals(stores: Stores, clock: ManualClock) -> Portals:
-    portals = Portals(stores.dynamodb, stores.portal_table, clock)
+    portals = Portals(stores.portal_rows, clock)
     portals.save(ACME)
     return portals
 
@@ -24,7 +24,7 @@ def portals(stores: Stores, clock: ManualClock) -> Portals:
 @pytest.fixture
 def pointers(stores: Stores, portals: Portals) -> Pointers:
     del portals  # the record is what counts
-    return Pointers(stores.dynamodb, stores.portal_table)
+    return Pointers(stores.portal_rows)
 
 
 def standing(pointers: Pointers) -> Pointer:

@@ -39,7 +39,7 @@ class Worker:
     def __init__(self, service: Service, stores: Stores, portal: Portal) -> None:
         self.service = service
         self.portal = portal
-        hearing = Hearing(service.cache, stores.dynamodb, stores.cache_table, service.clock, FixedRandom())
+        hearing = Hearing(service.cache, stores.cache_rows, service.clock, FixedRandom())
         self.warming = Warming(service.cache, hearing, service.calls, service.telemetry, service.clock)
 
     def learn(self, chat: EventChat | None = GROUP, *, seconds: float = 25, **fields: Any) -> EntityRef | None:

@@ -47,7 +47,7 @@ class Receiver:
     def __init__(self, stores: Stores, clock: Clock, telemetry: Telemetry) -> None:
         self.queue, self.worker = Wire((200, {"MessageId": "m-1"})), Wire((202, {}))
         queue = EventQueue(sqs_on(self.queue), QUEUE_URL, lambda: lambda_on(self.worker), "worker", telemetry)
-        origin = Origin(Portals(stores.dynamodb, stores.portal_table, clock), clock)
+        origin = Origin(Portals(stores.portal_rows, clock), clock)
         self._receiving = Receiving(origin, queue, telemetry, clock)
         self._telemetry = telemetry
         self._clock = clock
@@ -63,7 +63,7 @@ class Receiver:
 
 @pytest.fixture
 def receiver(stores: Stores, clock: ManualClock, telemetry: Telemetry) -> Receiver:
-    portals = Portals(stores.dynamodb, stores.portal_table, clock)
+    portals = Portals(stores.portal_rows, clock)
     portals.save(PORTAL)
     other = frozenset({hashed(OTHER_TOKEN)})
     portals.save(replace(PORTAL, member_id="e" * 32, domain="globex.bitrix24.com", application_tokens=other))
@@ -199,7 +199,7 @@ def test_text_of_an_event_is_read_only_after_its_proof(receiver: Receiver, monke
 def test_an_event_of_a_portal_that_is_uninstalled_is_refused(
     receiver: Receiver, stores: Stores, clock: ManualClock, output: Output
 ) -> None:
-    Portals(stores.dynamodb, stores.portal_table, clock).save(replace(PORTAL, state=PortalState.UNINSTALLED))
+    Portals(stores.portal_rows, clock).save(replace(PORTAL, state=PortalState.UNINSTALLED))
     with pytest.raises(EventRejected):
         receiver.receive(body_of())
     assert output.metric("EventsRejected", reason="not_installed") == 1
@@ -279,7 +279,7 @@ def test_words_of_the_log_are_not_masked_if_a_sender_uses_them_as_a_token(
         receiver.receive(body_of({"auth[application_token]": token}))
     # Not even after an installation with one: the authorisation server issues no application tokens.
     chosen = replace(PORTAL, application_tokens=frozenset({hashed(token)}))
-    Portals(stores.dynamodb, stores.portal_table, clock).save(chosen)
+    Portals(stores.portal_rows, clock).save(chosen)
     receiver.receive(body_of({"auth[application_token]": token}))
     assert telemetry.redactor.clean(token) == token
 

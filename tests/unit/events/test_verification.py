@@ -23,7 +23,7 @@ GLOBEX = Portal("f" * 32, "globex.bitrix24.com", "arn:other", "v", application_t
 @pytest.fixture
 def portals(stores: Stores, clock: ManualClock) -> Portals:
     """The portals of the function that installs: two are installed."""
-    found = Portals(stores.dynamodb, stores.portal_table, clock)
+    found = Portals(stores.portal_rows, clock)
     found.save(PORTAL)
     found.save(GLOBEX)
     return found
@@ -33,7 +33,7 @@ def portals(stores: Stores, clock: ManualClock) -> Portals:
 def origin(stores: Stores, portals: Portals, clock: ManualClock) -> Origin:
     """Another process with the same stores."""
     del portals
-    return Origin(Portals(stores.dynamodb, stores.portal_table, clock), clock)
+    return Origin(Portals(stores.portal_rows, clock), clock)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.cache.event_hints import Hearing
 from chat_lookup.clock import Deadline
+from chat_lookup.dynamodb import Table
 from chat_lookup.errors import PortalBusy, StoreUnavailable
 from chat_lookup.events.cache_warming import Warming
 from chat_lookup.events.model import BotEvent, Record
@@ -47,10 +48,10 @@ class Worker:
         self.answers = FakeAnswers()
         self.bus = FakeBus()
         self.store = BadDay(stores.dynamodb)
-        hearing = Hearing(service.cache, self.store.client, stores.cache_table, service.clock, FixedRandom())
+        hearing = Hearing(service.cache, Table(self.store.client, stores.cache_table), service.clock, FixedRandom())
         self._working = Working(
             service.portals,
-            PortalFacts(self.store.client, stores.portal_table, service.portals),
+            PortalFacts(Table(self.store.client, stores.portal_table), service.portals),
             self.answers,
             Warming(service.cache, hearing, service.calls, service.telemetry, service.clock),
             Publisher(self.bus.client, "default", service.telemetry, with_text=False),

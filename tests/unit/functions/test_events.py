@@ -51,7 +51,7 @@ def deployed(stores: Stores, clock: ManualClock, telemetry: Telemetry, monkeypat
     monkeypatch.setattr(process, "telemetry", lambda: telemetry)
     monkeypatch.setattr(process, "clock", clock)
     process.receiving.cache_clear()
-    Portals(stores.dynamodb, stores.portal_table, clock).save(PORTAL)
+    Portals(stores.portal_rows, clock).save(PORTAL)
     return found
 
 

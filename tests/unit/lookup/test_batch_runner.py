@@ -105,7 +105,7 @@ def calls(clock: ManualClock) -> ScriptedCalls:
 
 @pytest.fixture
 def operating(stores: Stores, clock: ManualClock) -> Operating:
-    return Operating(stores.dynamodb, stores.cache_table, clock)
+    return Operating(stores.cache_rows, clock)
 
 
 class Scene:

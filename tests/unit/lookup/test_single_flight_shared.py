@@ -31,7 +31,7 @@ def meanwhile(bitrix24: FakeBitrix24, happens: Callable[[], object]) -> list[obj
 
 def lease(portal: Portal, stores: Stores, clock: ManualClock) -> None:
     """Another process is to ask for the pair, and does not live to do it."""
-    Leases(stores.dynamodb, stores.cache_table, clock).claim(Wanted(MEMBER_ID, portal.generation, DEAL), "dead")
+    Leases(stores.cache_rows, clock).claim(Wanted(MEMBER_ID, portal.generation, DEAL), "dead")
 
 
 def test_while_one_asks_another_is_served_what_is_stale(
@@ -118,7 +118,7 @@ def test_a_call_whose_slot_lies_ahead_is_waited_for_longer(
     portal = install(service, rate=0.1, burst=1)
     bitrix24.answers("im.chat.get", 7)
     find(service, portal, EntityRef("CRM", "DEAL|7"))
-    leases = Leases(stores.dynamodb, stores.cache_table, clock)
+    leases = Leases(stores.cache_rows, clock)
     wanted = Wanted(MEMBER_ID, portal.generation, DEAL)
     outcomes = meanwhile(bitrix24, lambda: leases.read(wanted).lease.until - clock.now())
     assert find(service, portal, seconds=28).chat_id == 1437

@@ -8,10 +8,10 @@ from tests.support.fakes import ManualClock, Stores
 
 @pytest.fixture
 def portals(stores: Stores, clock: ManualClock) -> Portals:
-    return Portals(stores.dynamodb, stores.portal_table, clock)
+    return Portals(stores.portal_rows, clock)
 
 
 @pytest.fixture
 def elsewhere(stores: Stores, clock: ManualClock) -> Portals:
     """The portals of another process."""
-    return Portals(stores.dynamodb, stores.portal_table, clock)
+    return Portals(stores.portal_rows, clock)

@@ -13,13 +13,13 @@ OTHER = "f" * 32
 
 @pytest.fixture
 def keys(stores: Stores, clock: ManualClock) -> Keys:
-    return Keys(stores.dynamodb, stores.portal_table, clock)
+    return Keys(stores.portal_rows, clock)
 
 
 @pytest.fixture
 def elsewhere(stores: Stores, clock: ManualClock) -> Keys:
     """The keys as another process has them: the same table, a memory of its own."""
-    return Keys(stores.dynamodb, stores.portal_table, clock)
+    return Keys(stores.portal_rows, clock)
 
 
 def make(keys: Keys, *scopes: str, member_id: str = MEMBER_ID, expires_at: float | None = None) -> str:

@@ -88,7 +88,7 @@ def test_a_pair_that_was_renewed_ends_what_is_kept_of_looks(
     portals.states.close(portals.save(ACME), PortalState.REFUSED, "CODE")
     clock.advance(FIRST_LOOK)
     portals.states.probed(portals.get(MEMBER_ID))
-    pointers = Pointers(stores.dynamodb, stores.portal_table)
+    pointers = Pointers(stores.portal_rows)
     assert pointers.switch(MEMBER_ID, "version-1", "version-2", "acme.bitrix24.com", clock.now())
     active = read(portals)
     assert (active.state, active.looks, active.closed_at) == (PortalState.ACTIVE, 0, 0)
@@ -115,7 +115,7 @@ def test_callers_of_a_stopped_portal_are_told_so_without_a_moment_to_come_back(p
 
 def test_nothing_but_an_operator_ends_a_stop(portals: Portals, stores: Stores, clock: ManualClock) -> None:
     stopped = portals.states.stop(portals.save(ACME))
-    pointers = Pointers(stores.dynamodb, stores.portal_table)
+    pointers = Pointers(stores.portal_rows)
     assert pointers.switch(MEMBER_ID, "version-1", "version-2", "acme.bitrix24.com", clock.now())
     assert read(portals).state is PortalState.STOPPED
     assert portals.states.reopen(read(portals))
@@ -124,7 +124,7 @@ def test_nothing_but_an_operator_ends_a_stop(portals: Portals, stores: Stores, c
     assert read(portals).state is PortalState.STOPPED
     portals.save(replace(ACME, token_version="version-3"))
     assert read(portals).state is PortalState.STOPPED
-    assert PortalFacts(stores.dynamodb, stores.portal_table, portals).learn(replace(stopped, rate=5.0), "rate")
+    assert PortalFacts(stores.portal_rows, portals).learn(replace(stopped, rate=5.0), "rate")
     assert read(portals).state is PortalState.STOPPED
     assert portals.states.start(stopped).state is PortalState.ACTIVE
 

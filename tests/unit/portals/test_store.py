@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from chat_lookup.dynamodb import Table
 from chat_lookup.errors import InvalidRequest, PortalNotInstalled, PortalUnavailable
 from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.store import Portals
@@ -119,7 +120,7 @@ class Meddling:
 def test_two_first_installations_at_once_both_stand_and_none_is_the_default(
     stores: Stores, clock: ManualClock, elsewhere: Portals
 ) -> None:
-    slow = Portals(cast("Any", Meddling(stores.dynamodb, elsewhere, 1)), stores.portal_table, clock)
+    slow = Portals(Table(cast("Any", Meddling(stores.dynamodb, elsewhere, 1)), stores.portal_table), clock)
     slow.save(ACME)
     assert {each.member_id for each in elsewhere.all()} == {MEMBER_ID, OTHER}
     with pytest.raises(InvalidRequest):
@@ -129,7 +130,7 @@ def test_two_first_installations_at_once_both_stand_and_none_is_the_default(
 def test_whoever_is_written_over_again_and_again_gives_up_with_an_error_that_says_so(
     stores: Stores, clock: ManualClock, elsewhere: Portals
 ) -> None:
-    slow = Portals(cast("Any", Meddling(stores.dynamodb, elsewhere, 99)), stores.portal_table, clock)
+    slow = Portals(Table(cast("Any", Meddling(stores.dynamodb, elsewhere, 99)), stores.portal_table), clock)
     with pytest.raises(PortalUnavailable):
         slow.save(ACME)
 

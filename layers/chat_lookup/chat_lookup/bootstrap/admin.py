@@ -1,4 +1,4 @@
-"""The objects behind operators' commands and the keepalive, built upon the core at the first of them."""
+"""The objects behind operators' commands and the keepalive, built on the core at the first of them."""
 
 from dataclasses import dataclass
 
@@ -29,8 +29,8 @@ def build(parts: Core, install: InstallServices) -> AdminServices:
     """Build everything. Calls nothing."""
     settings, clock, telemetry = parts.settings, parts.clock, parts.telemetry
     portals, tokens, recoveries = parts.portals, parts.tokens, parts.recoveries
-    facts = PortalFacts(parts.clients.dynamodb, settings.portal_table, portals)
-    pointers = Pointers(parts.clients.dynamodb, settings.portal_table)
+    facts = PortalFacts(parts.portal_table, portals)
+    pointers = Pointers(parts.portal_table)
     redrive = Redrive(parts.clients.sqs, settings.dead_letter_queue_url, settings.event_queue_url, telemetry)
     forgetting = Forgetting(portals, parts.keys, tokens, parts.cache)
     commands = Admin(

@@ -37,12 +37,12 @@ ask the portal: a look-up makes some eight calls to it."""
 SLOW: Final = Patience(read=5.0, in_silence=1.0)
 HASTY: Final = Patience(connect=0.5, read=1.0)
 PERSISTENT: Final = Patience(connect=0.5, read=1.0, attempts=5)
-"""Where an event waits: the store, the queue and what stands in for the queue have ten seconds together. No portal
-sends it again, so that a store which refuses within milliseconds is asked more often."""
+"""Where an event waits: the store, the queue and the queue's fallback have ten seconds together. No portal sends it
+again, so that a store which refuses within milliseconds is asked more often."""
 
-_ELDER_PAUSE: Final = 0.05
-_NEWER_PAUSE: Final = 1.0
-"""Seconds that a throttled call waits at the most before its second attempt, by botocore's two modes."""
+_LEGACY_PAUSE: Final = 0.05
+_STANDARD_PAUSE: Final = 1.0
+"""Seconds that a throttled call waits at the most before its second attempt, in botocore's two modes."""
 
 
 @cache
@@ -57,7 +57,7 @@ def _config(patience: Patience, mode: Literal["standard", "legacy"] = "standard"
     from botocore.config import Config  # noqa: PLC0415 - as above
 
     return Config(
-        # To put its own name together, and to check what the types have proved, takes botocore a seventh of a request.
+        # To compose its user agent, and to check what the types have proved, takes botocore a seventh of a request.
         user_agent="bitrix24-chat-lookup",
         parameter_validation=False,
         connect_timeout=patience.connect,
@@ -67,7 +67,8 @@ def _config(patience: Patience, mode: Literal["standard", "legacy"] = "standard"
 
 
 def dynamodb(settings: Settings, patience: Patience = USUAL) -> "DynamoDBClient":
-    # A throttled call is repeated after up to 50 and 100 ms in the elder mode, 1 and 2 s in the newer: too long for us.
+    # A throttled call is repeated after up to 50 and 100 ms in the legacy mode; 1 and 2 s in the standard mode are too
+    # long for us.
     return cast("DynamoDBClient", _client("dynamodb", settings, patience, "legacy"))
 
 
@@ -97,6 +98,6 @@ def _client(
         client,
         read=patience.read,
         read_in_silence=patience.in_silence,
-        first_pause=_ELDER_PAUSE if mode == "legacy" else _NEWER_PAUSE,
+        first_pause=_LEGACY_PAUSE if mode == "legacy" else _STANDARD_PAUSE,
     )
     return client

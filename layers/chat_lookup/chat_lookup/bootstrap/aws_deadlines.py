@@ -2,7 +2,7 @@
 
 botocore's own time-outs bound one attempt to connect and one read of the socket, and its pauses know no deadline. Here
 the client's events `before-send` and `needs-retry` give each attempt the time that is left, and the connections'
-sockets shrink every read and write to it: an answer that trickles in is cut off, too.
+sockets shrink every read and write to it: an answer that arrives in small pieces is cut off, too.
 """
 
 import math
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 SILENCE: Final = 10.0
-"""Seconds for which a service that let a call run into its time-out is given little time."""
+"""Seconds for which a service is given little time after it let a call run into its time-out."""
 _LEAST_FOR_A_TRY: Final = 0.1
 """Seconds without which a call is not repeated."""
 _LEAST_FOR_A_HANDSHAKE: Final = 0.01
@@ -55,7 +55,7 @@ class Hooks:
             raise OutOfTime
         now = limit.deadline.clock.now()
         silent = now < self._silent_until
-        # botocore reads for as long as the request's context says (httpsession.py, _get_request_timeout).
+        # botocore reads for as long as the request's context has it (httpsession.py, _get_request_timeout).
         request.context["read_timeout"] = min(self._read_in_silence if silent else self._read, left)
         limit.to_connect = self._read_in_silence if silent else math.inf
         request.context["sent_at"] = now
@@ -146,7 +146,7 @@ def _first_reached(addresses: Sequence[Any], until: float, options: Any) -> sock
 
 
 class _Shrinking(socket.socket):
-    """Reads and writes that end by the deadline in force, whatever urllib3 set for each of them."""
+    """Reads and writes that end by the deadline in force, also where urllib3 gave them longer."""
 
     def _shrink(self) -> None:
         limit = bound()

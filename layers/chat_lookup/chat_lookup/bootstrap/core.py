@@ -1,4 +1,4 @@
-"""What everything else is built upon: stores, tokens, calls to portals."""
+"""What everything else is built on: tables, stores, tokens, calls to portals."""
 
 from dataclasses import dataclass
 from random import SystemRandom
@@ -21,6 +21,7 @@ from chat_lookup.credentials.grants import Tokens
 from chat_lookup.credentials.renewal_ports import PortalWorld
 from chat_lookup.credentials.secret_store import Vault
 from chat_lookup.credentials.token_pointer import Pointers
+from chat_lookup.dynamodb import Table
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.api_keys import Keys
 from chat_lookup.portals.portal import Portal
@@ -52,6 +53,8 @@ class Core:
 
     settings: Settings
     clients: Clients
+    portal_table: Table
+    cache_table: Table
     clock: Clock
     telemetry: Telemetry
     portals: Portals
@@ -66,11 +69,12 @@ class Core:
     recoveries: Recoveries
 
 
-def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) -> Core:
+def core(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clock) -> Core:
     """Build it. Calls nothing."""
-    dynamodb = clients.dynamodb
-    portals = Portals(dynamodb, settings.portal_table, clock)
-    vault = Vault(clients.secrets, settings.secret_prefix, clock, told.redactor, settings.key_arn)
+    portal_table = Table(clients.dynamodb, settings.portal_table)
+    cache_table = Table(clients.dynamodb, settings.cache_table)
+    portals = Portals(portal_table, clock)
+    vault = Vault(clients.secrets, settings.secret_prefix, clock, telemetry.redactor, settings.key_arn)
     client = Bitrix24Client(
         clock,
         local_hosts=settings.local_hosts,
@@ -78,32 +82,34 @@ def core(settings: Settings, clients: Clients, told: Telemetry, clock: Clock) ->
         ca_pem=settings.ca_pem,
     )
     server = AuthorisationServer(clock, client.wire)
-    applications = Applications(dynamodb, settings.portal_table, vault, clock)
-    pointers = Pointers(dynamodb, settings.portal_table)
+    applications = Applications(portal_table, vault, clock)
+    pointers = Pointers(portal_table)
 
     def world_of(portal: Portal) -> PortalWorld:
-        return PortalWorld(portal, vault, pointers, server, applications.keys, told, clock)
+        return PortalWorld(portal, vault, pointers, server, applications.keys, telemetry, clock)
 
     tokens = Tokens(vault, portals, world_of, clock)
-    limiter = Limiter(dynamodb, settings.cache_table, clock)
-    operating = Operating(dynamodb, settings.cache_table, clock)
-    circuit = Circuit(dynamodb, settings.cache_table, clock)
-    recoveries = QueuedRecoveries(clients.sqs, settings.event_queue_url, told, clock)
+    limiter = Limiter(cache_table, clock)
+    operating = Operating(cache_table, clock)
+    circuit = Circuit(cache_table, clock)
+    recoveries = QueuedRecoveries(clients.sqs, settings.event_queue_url, telemetry, clock)
     policy = RetryPolicy(SystemRandom().random)
-    attempts = Attempts(client, limiter, circuit, operating, policy, told, recoveries, clock)
+    attempts = Attempts(client, limiter, circuit, operating, policy, telemetry, recoveries, clock)
     return Core(
         settings=settings,
         clients=clients,
+        portal_table=portal_table,
+        cache_table=cache_table,
         clock=clock,
-        telemetry=told,
+        telemetry=telemetry,
         portals=portals,
-        keys=Keys(dynamodb, settings.portal_table, clock),
+        keys=Keys(portal_table, clock),
         applications=applications,
         server=server,
         tokens=tokens,
         limiter=limiter,
         operating=operating,
         calls=PortalCalls(tokens, portals, attempts, recoveries, clock),
-        cache=Cache(dynamodb, settings.cache_table, clock, SystemRandom()),
+        cache=Cache(cache_table, clock, SystemRandom()),
         recoveries=recoveries,
     )

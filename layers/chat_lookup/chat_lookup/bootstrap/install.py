@@ -1,4 +1,4 @@
-"""The objects that install, built upon the core at the first installation: a look-up does not pay for them."""
+"""The objects that install, built on the core at the first installation: a look-up does not pay for them."""
 
 from dataclasses import dataclass
 
@@ -38,10 +38,10 @@ class InstallServices:
 
 def build(parts: Core) -> InstallServices:
     """Build everything. Calls nothing."""
-    settings, clock, told = parts.settings, parts.clock, parts.telemetry
+    settings, clock, telemetry = parts.settings, parts.clock, parts.telemetry
     portals, tokens, calls = parts.portals, parts.tokens, parts.calls
     hosts = settings.local_hosts | settings.private_portals
-    facts = PortalFacts(parts.clients.dynamodb, settings.portal_table, portals)
+    facts = PortalFacts(parts.portal_table, portals)
     strangers = Strangers(parts.limiter, clock)
     proof = Proof(
         parts.applications,
@@ -49,26 +49,26 @@ def build(parts: Core) -> InstallServices:
         calls,
         portals,
         strangers,
-        told,
+        telemetry,
         clock,
         local_hosts=settings.local_hosts,
         members=settings.install_members,
     )
-    registering = Registering(Bots(calls), Bindings(calls), told)
-    turns = Turns(parts.clients.dynamodb, settings.cache_table, clock)
-    installation = Installation(proof, turns, tokens, portals, facts, calls, registering, told, parts.recoveries, clock)
+    registering = Registering(Bots(calls), Bindings(calls), telemetry)
+    turns = Turns(parts.cache_table, clock)
+    installation = Installation(
+        proof, turns, tokens, portals, facts, calls, registering, telemetry, parts.recoveries, clock
+    )
     return InstallServices(
         installation=installation,
         events=ApplicationEvents(
             installation,
-            Uninstallation(portals, facts, tokens, calls, told, clock),
-            told,
+            Uninstallation(portals, facts, tokens, calls, telemetry, clock),
+            telemetry,
             portal_hosts=hosts,
         ),
         visits=Visits(installation, portals),
-        code_flow=CodeFlow(
-            parts.clients.dynamodb, settings.cache_table, parts.applications, strangers, clock, portal_hosts=hosts
-        ),
+        code_flow=CodeFlow(parts.cache_table, parts.applications, strangers, clock, portal_hosts=hosts),
         portal_hosts=hosts,
         public_url=settings.public_url,
     )

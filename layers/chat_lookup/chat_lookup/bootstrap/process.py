@@ -1,6 +1,6 @@
-"""What one process of a function has: made once, when a handler first calls for it. Only here the environment is read.
+"""What one process of a function has: made once, when a handler first asks for it. Only here the environment is read.
 
-What is imported at the top every function pays for at its start: only what all of them need stands there.
+Every function pays at its start for what is imported at the top: only what all of them need is there.
 """
 
 import os
@@ -26,7 +26,7 @@ clock: Clock = SystemClock()
 
 @cache
 def telemetry() -> Telemetry:
-    """The logger and the metrics; made first and from defaults, so that a failing start can be told."""
+    """The logger and the metrics; made first and from defaults, so that a failing start can be reported."""
     return Telemetry(
         service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "chat-lookup",
         namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "ChatLookup",
@@ -63,13 +63,15 @@ def built() -> "Services":
 @cache
 def receiving() -> "Receiving":
     """What takes events in, and nothing besides: it can read no secret and call no portal. Raises as `services`."""
-    from chat_lookup.events.queue import EventQueue  # noqa: PLC0415 - nobody else has a use for it
+    from chat_lookup.dynamodb import Table  # noqa: PLC0415 - as below
+    from chat_lookup.events.queue import EventQueue  # noqa: PLC0415 - no other function has a use for it
     from chat_lookup.events.receiver import Receiving  # noqa: PLC0415 - as above
     from chat_lookup.events.verification import Origin  # noqa: PLC0415 - as above
     from chat_lookup.portals.store import Portals  # noqa: PLC0415 - as above
 
     settings = config.from_environ(os.environ)
-    portals = Portals(aws_clients.dynamodb(settings, aws_clients.PERSISTENT), settings.portal_table, clock)
+    table = Table(aws_clients.dynamodb(settings, aws_clients.PERSISTENT), settings.portal_table)
+    portals = Portals(table, clock)
     queue = EventQueue(
         aws_clients.sqs(settings, aws_clients.HASTY),
         settings.event_queue_url,

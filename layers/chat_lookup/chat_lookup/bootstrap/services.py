@@ -1,4 +1,4 @@
-"""The objects that look chats up, and those that some functions need besides: built when they are called for first."""
+"""The objects that look chats up, and those that some functions need besides: built when they are first asked for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Services:
 def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clock) -> Services:
     """Build everything. Calls nothing."""
     parts = core(settings, clients, telemetry, clock)
-    leases = Leases(clients.dynamodb, settings.cache_table, clock)
+    leases = Leases(parts.cache_table, clock)
     lookup = Lookup(
         Asking(parts.calls, parts.portals, parts.telemetry),
         parts.cache,
@@ -66,24 +66,23 @@ def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clo
     )
 
 
-# None is paid for by a look-up.
+# Imported when they are built: a look-up does not pay for them.
 
 
 def _many(parts: Core) -> "Many":
-    from chat_lookup.cache.bulk_cache import CachePages  # noqa: PLC0415 - as said
-    from chat_lookup.calls.bulk_allowance import Allowance  # noqa: PLC0415 - as said
-    from chat_lookup.lookup.find_many import Many  # noqa: PLC0415 - as said
+    from chat_lookup.cache.bulk_cache import CachePages  # noqa: PLC0415 - as above
+    from chat_lookup.calls.bulk_allowance import Allowance  # noqa: PLC0415 - as above
+    from chat_lookup.lookup.find_many import Many  # noqa: PLC0415 - as above
 
-    dynamodb, table = parts.clients.dynamodb, parts.settings.cache_table
-    pages = CachePages(parts.cache, dynamodb, table, parts.clock, SystemRandom())
+    pages = CachePages(parts.cache, parts.cache_table, parts.clock, SystemRandom())
     allowance = Allowance(parts.operating, parts.clock)
     return Many(parts.calls, parts.portals, allowance, pages, parts.telemetry, parts.clock)
 
 
 def _rest(parts: Core, lookup: Lookup, many: "Callable[[], Many]") -> "RestMethods":
-    from chat_lookup.rest.errors import RestFailures  # noqa: PLC0415 - as said
-    from chat_lookup.rest.forwarding import Forwarding  # noqa: PLC0415 - as said
-    from chat_lookup.rest.methods import RestMethods  # noqa: PLC0415 - as said
+    from chat_lookup.rest.errors import RestFailures  # noqa: PLC0415 - as above
+    from chat_lookup.rest.forwarding import Forwarding  # noqa: PLC0415 - as above
+    from chat_lookup.rest.methods import RestMethods  # noqa: PLC0415 - as above
 
     failures = RestFailures(parts.telemetry, parts.clock)
     forwarding = Forwarding(parts.calls, failures, parts.clock)
@@ -91,18 +90,18 @@ def _rest(parts: Core, lookup: Lookup, many: "Callable[[], Many]") -> "RestMetho
 
 
 def _install(parts: Core) -> "InstallServices":
-    from chat_lookup.bootstrap.install import build as build_install  # noqa: PLC0415 - as said
+    from chat_lookup.bootstrap.install import build as build_install  # noqa: PLC0415 - as above
 
     return build_install(parts)
 
 
 def _worker(parts: Core, lookup: Lookup) -> "Working":
-    from chat_lookup.bootstrap.worker import build as build_worker  # noqa: PLC0415 - as said
+    from chat_lookup.bootstrap.worker import build as build_worker  # noqa: PLC0415 - as above
 
     return build_worker(parts, lookup)
 
 
 def _admin(parts: Core, install: "Callable[[], InstallServices]") -> "AdminServices":
-    from chat_lookup.bootstrap.admin import build as build_admin  # noqa: PLC0415 - as said
+    from chat_lookup.bootstrap.admin import build as build_admin  # noqa: PLC0415 - as above
 
     return build_admin(parts, install())

@@ -1,4 +1,4 @@
-"""The objects that work events off, built upon the core at the first event: a look-up does not pay for them."""
+"""The objects that work events off, built on the core at the first event: a look-up does not pay for them."""
 
 from random import SystemRandom
 
@@ -17,23 +17,22 @@ from chat_lookup.portals.updates import PortalFacts
 
 def build(parts: Core, lookup: Lookup) -> Working:
     """Build everything. Calls nothing."""
-    settings, clock, told, calls, cache = parts.settings, parts.clock, parts.telemetry, parts.calls, parts.cache
-    dynamodb = parts.clients.dynamodb
-    hearing = Hearing(cache, dynamodb, settings.cache_table, clock, SystemRandom())
+    settings, clock, telemetry, calls, cache = parts.settings, parts.clock, parts.telemetry, parts.calls, parts.cache
+    hearing = Hearing(cache, parts.cache_table, clock, SystemRandom())
     answering = Answering(
         lookup,
         cache,
-        People(calls, dynamodb, settings.cache_table, clock),
-        Claims(dynamodb, settings.cache_table, clock),
+        People(calls, parts.cache_table, clock),
+        Claims(parts.cache_table, clock),
         Saying(calls, clock),
-        told,
+        telemetry,
         clock,
     )
     return Working(
         parts.portals,
-        PortalFacts(dynamodb, settings.portal_table, parts.portals),
+        PortalFacts(parts.portal_table, parts.portals),
         answering,
-        Warming(cache, hearing, calls, told, clock),
-        Publisher(parts.clients.bus(), settings.event_bus, told, with_text=settings.publish_text),
-        told,
+        Warming(cache, hearing, calls, telemetry, clock),
+        Publisher(parts.clients.bus(), settings.event_bus, telemetry, with_text=settings.publish_text),
+        telemetry,
     )

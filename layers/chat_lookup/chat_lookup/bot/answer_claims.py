@@ -1,24 +1,20 @@
-"""Answers of the bot at most once: whoever is to give one claims it first (design 5, Events).
+"""Answers of the bot at most once: a worker that is to give one claims it first (design 5, Events).
 
 The item `ANSWER#<member_id>#<bot>#<message>` of CacheTable goes from `answering` to `answered` or `unsent` and never
 back; to `released` it goes where surely nothing went out, and from there begins anew. A worker that dies on the way
-leaves `answering` behind: whoever comes by gives that answer up, because nobody knows whether it went out.
+leaves `answering` behind: the next worker gives that answer up, because it cannot be known whether it went out.
 """
 
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.clock import Clock
-from chat_lookup.dynamodb import condition_failed, number, old_item, read_number, read_text, text
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+from chat_lookup.dynamodb import Condition, Table, absent, all_of, any_of, equals, number, read_number, read_text, text
 
 LONGEST_ATTEMPT: Final = 45.0
 """Seconds in which an attempt has to end."""
@@ -31,8 +27,7 @@ _ANSWERING: Final = "answering"
 _ANSWERED: Final = "answered"
 _UNSENT: Final = "unsent"
 _RELEASED: Final = "released"
-"""Not deleted: whoever answers look-ups and events may delete nothing (template.yaml, LookUpPolicy)."""
-_OURS: Final = "(#owner = :owner AND #state = :answering)"
+"""Not deleted: the functions that answer look-ups and events may delete nothing (template.yaml, LookUpPolicy)."""
 
 
 class Standing(StrEnum):
@@ -49,7 +44,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt to give one answer; `owner` tells it from every other attempt."""
+    """One attempt to give one answer; `owner` distinguishes it from every other attempt."""
 
     key: str
     owner: str
@@ -63,50 +58,35 @@ class Claim:
 class Claims:
     """The claims in CacheTable. Each write may be repeated: its condition admits our own earlier success (design 4)."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
 
     def take(self, claim: Claim) -> Standing:
-        """Claim the answer, if nobody has."""
+        """Claim the answer, if no other worker has."""
         now = self._clock.now()
-        try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item={
-                    "pk": text(claim.key),
-                    "owner": text(claim.owner),
-                    "state": text(_ANSWERING),
-                    "claimed_at": number(now),
-                    "expires_at": number(int(now + KEPT)),
-                },
-                ConditionExpression=f"attribute_not_exists(pk) OR #state = :released OR {_OURS}",
-                ExpressionAttributeNames=_NAMES,
-                ExpressionAttributeValues={
-                    ":owner": text(claim.owner),
-                    ":answering": text(_ANSWERING),
-                    ":released": text(_RELEASED),
-                },
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
-            standing = old_item(error)
-        else:
+        item = {
+            "pk": text(claim.key),
+            "owner": text(claim.owner),
+            "state": text(_ANSWERING),
+            "claimed_at": number(now),
+            "expires_at": number(int(now + KEPT)),
+        }
+        claimed = self._table.put(item, any_of(absent("pk"), equals("state", text(_RELEASED)), _ours(claim)))
+        if claimed.held:
             return Standing.OURS
-        if read_text(standing, "state") != _ANSWERING:
+        stored = claimed.item
+        if read_text(stored, "state") != _ANSWERING:
             return Standing.SETTLED
-        if now < (read_number(standing, "claimed_at") or 0.0) + HELD:
+        if now < (read_number(stored, "claimed_at") or 0.0) + HELD:
             return Standing.IN_PROGRESS
-        inherited = self._update(
-            claim,
-            "SET #owner = :owner, claimed_at = :now",
-            f"(#state = :answering AND #owner = :of) OR {_OURS}",
-            {":of": text(read_text(standing, "owner") or ""), ":now": number(now)},
+        of_the_dead = _held_by(read_text(stored, "owner") or "", _ANSWERING)
+        inherited = self._table.update(
+            {"pk": text(claim.key)},
+            {"owner": text(claim.owner), "claimed_at": number(now)},
+            condition=any_of(of_the_dead, _ours(claim)),
         )
-        return Standing.DIED if inherited else Standing.IN_PROGRESS
+        return Standing.DIED if inherited.held else Standing.IN_PROGRESS
 
     def answered(self, claim: Claim) -> None:
         """The answer went out. Changes nothing where another attempt took this one for dead meanwhile."""
@@ -117,34 +97,20 @@ class Claims:
         self._settle(claim, _UNSENT)
 
     def release(self, claim: Claim) -> None:
-        """Let go of an answer that surely did not go out, so that it can be tried anew; at the best of our powers."""
+        """Let go of an answer that surely did not go out, so that it can be tried anew; best effort."""
         # Where the store fails, the claim stays behind and counts as a death: never is an answer given twice.
         with suppress(ClientError, BotoCoreError):
             self._settle(claim, _RELEASED)
 
     def _settle(self, claim: Claim, state: str) -> None:
         """Bring our own claim out of `answering`."""
-        settled = f"{_OURS} OR (#owner = :owner AND #state = :state)"
-        self._update(claim, "SET #state = :state", settled, {":state": text(state)})
-
-    def _update(
-        self, claim: Claim, expression: str, condition: str, values: "dict[str, UniversalAttributeValueTypeDef]"
-    ) -> bool:
-        """One conditional write; whether it was made."""
-        try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key={"pk": text(claim.key)},
-                UpdateExpression=expression,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=_NAMES,
-                ExpressionAttributeValues={":owner": text(claim.owner), ":answering": text(_ANSWERING), **values},
-            )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
-            return False
-        return True
+        settled = any_of(_ours(claim), _held_by(claim.owner, state))
+        self._table.update({"pk": text(claim.key)}, {"state": text(state)}, condition=settled)
 
 
-_NAMES: Final = {"#owner": "owner", "#state": "state"}
+def _ours(claim: Claim) -> Condition:
+    return _held_by(claim.owner, _ANSWERING)
+
+
+def _held_by(owner: str, state: str) -> Condition:
+    return all_of(equals("owner", text(owner)), equals("state", text(state)))

@@ -13,7 +13,7 @@ from chat_lookup.bot import texts
 from chat_lookup.bot.entity_parser import entity_in
 from chat_lookup.bot.profile import COMMAND
 from chat_lookup.entity import EntityRef
-from chat_lookup.errors import ChatLookupError, ChatNotFound, InvalidRequest
+from chat_lookup.errors import ChatLookupError, ChatNotFound
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand
 from chat_lookup.languages import Language
 from chat_lookup.lookup.model import Found
@@ -94,7 +94,7 @@ def answer_to(question: Question, outcome: Found | ChatLookupError | None, langu
 def _commanded(params: str, chat: EventChat, hosts: Collection[str]) -> Question:
     """A command with a text is read like that text in a personal chat; without one it asks for the current chat."""
     if not params and not chat.personal and chat.chat_id is not None:
-        return ThisChat(chat.chat_id, _ref_of(chat))
+        return ThisChat(chat.chat_id, EntityRef.or_none(chat.entity_type, chat.entity_id))
     return _entity(params, hosts) or Help()
 
 
@@ -110,12 +110,3 @@ def _written(text: str, chat: EventChat, hosts: Collection[str]) -> Question | N
 def _entity(text: str, hosts: Collection[str]) -> WhichChat | None:
     ref = entity_in(text, hosts)
     return None if ref is None else WhichChat(ref)
-
-
-def _ref_of(chat: EventChat) -> EntityRef | None:
-    if not chat.entity_type or not chat.entity_id:
-        return None
-    try:
-        return EntityRef(chat.entity_type, chat.entity_id)
-    except InvalidRequest:
-        return None

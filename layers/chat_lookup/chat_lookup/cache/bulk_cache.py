@@ -13,11 +13,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.rows import Row, cache_key, from_item
 from chat_lookup.clock import TO_ANSWER, Clock, Deadline
-from chat_lookup.dynamodb import read_text, text
+from chat_lookup.dynamodb import Table, read_text, text
 from chat_lookup.entity import EntityRef
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from chat_lookup.dynamodb import Values
 
 Done = TypeVar("Done")
 
@@ -34,9 +34,8 @@ _FIRST_PAUSE: Final = 0.05
 class CachePages:
     """The cache, for many pairs of one portal. Its threads end with it; safe to share between threads."""
 
-    def __init__(self, cache: Cache, dynamodb: "DynamoDBClient", table: str, clock: Clock, random: Random) -> None:
+    def __init__(self, cache: Cache, table: Table, clock: Clock, random: Random) -> None:
         self._cache = cache
-        self._dynamodb = dynamodb
         self._table = table
         self._clock = clock
         self._random = random
@@ -47,11 +46,11 @@ class CachePages:
     ) -> tuple[dict[EntityRef, Row], int]:
         """The rows that there are, and how many pairs could not be read: of those nothing is known.
 
-        Eventually consistent, as every first read of the cache. No pair may stand in `refs` twice.
+        Eventually consistent, as every first read of the cache. No pair may be in `refs` twice.
         """
 
         pages = [refs[start : start + PAGE] for start in range(0, len(refs), PAGE)]
-        # With what is in force where they are begun: a deadline binds the calls of these threads, too.
+        # With the context of the caller: its deadline binds the calls of these threads, too.
         reading = [self._pool.submit(copy_context().run, self._page, member_id, generation, page) for page in pages]
         known: dict[EntityRef, Row] = {}
         unread = len(refs)
@@ -63,28 +62,26 @@ class CachePages:
     def put(
         self, member_id: str, generation: int, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float
     ) -> Future[Row]:
-        """Begin to keep what the portal said, as `Cache.put` does; `finish` waits for it."""
+        """Begin to store a reply of the portal, as `Cache.put` does; `finish` waits for it."""
         put = partial(self._cache.put, member_id, generation, ref, chat_id, method=method, asked_at=asked_at)
         return self._pool.submit(copy_context().run, put)
 
     def finish(self, puts: Sequence[Future[Row]], deadline: Deadline) -> int:
-        """Wait until all is kept, or the deadline has come. Answers how many were not: they are asked for again."""
+        """Wait until all are stored, or until the deadline. Returns how many were not: they are asked for again."""
         return len(puts) - len(_results(puts, deadline))
 
     def _page(self, member_id: str, generation: int, refs: Sequence[EntityRef]) -> tuple[dict[EntityRef, Row], int]:
         """The rows of one page, and how many of its keys were read: DynamoDB may leave some to the end."""
         by_key = {cache_key(member_id, generation, ref): ref for ref in refs}
-        keys = [{"pk": text(key)} for key in by_key]
+        keys: Sequence[Values] = [{"pk": text(key)} for key in by_key]
         rows: dict[EntityRef, Row] = {}
         for attempt in range(_READS):
-            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": keys}})
-            for item in answer["Responses"].get(self._table, []):
+            items, keys = self._table.batch_get(keys)
+            for item in items:
                 ref = by_key[read_text(item, "pk") or ""]
                 row = from_item(item, ref, self._clock.now())
                 if row is not None:
                     rows[ref] = row
-            left = answer.get("UnprocessedKeys", {}).get(self._table)
-            keys = [] if left is None else [{"pk": text(read_text(key, "pk") or "")} for key in left["Keys"]]
             if not keys:
                 break
             self._clock.sleep(self._random.uniform(0, _FIRST_PAUSE * 2.0**attempt))
@@ -92,7 +89,7 @@ class CachePages:
 
 
 def _results(begun: Sequence[Future[Done]], deadline: Deadline) -> list[Done]:
-    """What was done in time and did not fail for the store's sake."""
+    """The results of what was done in time and did not fail because of the store."""
     done, late = wait(begun, timeout=max(0.0, deadline.left() - TO_ANSWER))
     for each in late:
         each.cancel()

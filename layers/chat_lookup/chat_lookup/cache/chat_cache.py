@@ -4,9 +4,7 @@ TTL only collects garbage, hours late: every time is compared on read (design 4)
 """
 
 from random import Random
-from typing import TYPE_CHECKING, Final
-
-from botocore.exceptions import ClientError
+from typing import Final
 
 from chat_lookup.cache.rows import (
     BY_CHAT,
@@ -22,88 +20,65 @@ from chat_lookup.cache.rows import (
     to_item,
 )
 from chat_lookup.clock import CLOCKS_APART, Clock
-from chat_lookup.dynamodb import condition_failed, number, read_text, text
+from chat_lookup.dynamodb import Table, absent, any_of, at_most, begins_with, equals, greater, number, read_text, text
 from chat_lookup.entity import EntityRef
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-
 _PAIRS_TRIED: Final = 10
-"""How many pairs of one chat are looked at: few chats have two."""
+"""How many pairs of one chat are read: few chats have two."""
 
 
 class Cache:
     """The rows of CacheTable that hold chat ids."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock, random: Random) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table, clock: Clock, random: Random) -> None:
         self._table = table
         self._clock = clock
         self._random = random
 
     def get(self, member_id: str, generation: int, ref: EntityRef, *, consistent: bool = False) -> Row | None:
-        """One read, eventually consistent unless told; None for a row that is absent or speaks of another pair."""
+        """One read, eventually consistent by default; None for a row that is absent or of another pair."""
         key = {"pk": text(cache_key(member_id, generation, ref))}
-        item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=consistent).get("Item", {})
-        return from_item(item, ref, self._clock.now())
+        return from_item(self._table.get(key, consistent=consistent), ref, self._clock.now())
 
     def put(
         self, member_id: str, generation: int, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float
     ) -> Row:
-        """Keep what the portal said at `asked_at`, unless a later answer stands already. Returns the row as made."""
+        """Store the portal's reply of `asked_at`, unless a later one is stored already. Returns the row as made."""
         row = self.answered(ref, chat_id, method=method, asked_at=asked_at)
         self.keep(member_id, generation, row)
         return row
 
     def answered(self, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float) -> Row:
-        """The row of what the portal said at `asked_at`, not stored."""
+        """The row of the portal's reply of `asked_at`, not stored."""
         fresh, usable = (FRESH_POSITIVE, USABLE_POSITIVE) if chat_id is not None else (FRESH_NEGATIVE, FRESH_NEGATIVE)
         spread = 1 + self._random.uniform(-SPREAD, SPREAD)
         return Row(ref, chat_id, method, PORTAL, asked_at, asked_at + fresh * spread, asked_at + usable * spread)
 
     def keep(self, member_id: str, generation: int, row: Row) -> None:
-        """Store a row of what the portal said, unless a later answer stands already.
+        """Store a row of a portal's reply, unless a later one is stored already.
 
-        An id displaces what an event hinted since, if nothing later was there before (`stood_at`, see `event_hints`); a
+        An id replaces what an event hinted since, if nothing later was there before (`stood_at`, see `event_hints`); a
         null does not: the chat may be new.
         Repeating the write is harmless: its condition admits our own earlier success (design 4).
         """
-        admitted = "attribute_not_exists(asked_at) OR asked_at <= :asked_at OR asked_at > :ahead"
+        asked_at, ahead = number(row.asked_at), number(self._clock.now() + CLOCKS_APART)
+        admitted = [absent("asked_at"), at_most("asked_at", asked_at), greater("asked_at", ahead)]
         if row.chat_id is not None:
-            admitted += " OR stood_at <= :asked_at"
-        try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item=to_item(member_id, generation, row),
-                ConditionExpression=admitted,
-                ExpressionAttributeValues={
-                    ":asked_at": number(row.asked_at),
-                    ":ahead": number(self._clock.now() + CLOCKS_APART),
-                },
-            )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
+            admitted.append(at_most("stood_at", asked_at))
+        self._table.put(to_item(member_id, generation, row), any_of(*admitted))
 
     def forget(self, member_id: str, generation: int, ref: EntityRef) -> None:
-        """Forget one answer, whichever stands. A mark stays, so that one asked for earlier cannot come back."""
+        """Forget the stored answer. A mark stays: an answer asked for earlier cannot come back."""
         now = self._clock.now()
         mark = Row(ref, None, "", "forgotten", now, now, now)
-        self._dynamodb.put_item(TableName=self._table, Item=to_item(member_id, generation, mark))
+        self._table.put(to_item(member_id, generation, mark))
 
     def forget_portal(self, member_id: str) -> int:
         """Delete every row of a portal, by scan; how many there were. For operators, never on a request's path."""
         rows = 0
-        for page in self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._table,
-            FilterExpression="begins_with(pk, :rows)",
-            ExpressionAttributeValues={":rows": text(f"CHAT#{member_id}#")},
-            ProjectionExpression="pk",
-        ):
-            for item in page["Items"]:
-                self._dynamodb.delete_item(TableName=self._table, Key={"pk": item["pk"]})
-                rows += 1
+        for item in self._table.scan(begins_with("pk", f"CHAT#{member_id}#"), only="pk"):
+            self._table.delete({"pk": item["pk"]})
+            rows += 1
         return rows
 
     def entity_of(self, member_id: str, generation: int, chat_id: int, *, fresh: bool = False) -> EntityRef | None:
@@ -112,14 +87,8 @@ class Cache:
         With `fresh` only one that may be served without asking.
         """
         now = self._clock.now()
-        items = self._dynamodb.query(
-            TableName=self._table,
-            IndexName=BY_CHAT,
-            KeyConditionExpression="chat = :chat",
-            ExpressionAttributeValues={":chat": text(chat_key(member_id, generation, chat_id))},
-            Limit=_PAIRS_TRIED,
-        )["Items"]
-        for item in items:
+        chat = equals("chat", text(chat_key(member_id, generation, chat_id)))
+        for item in self._table.query(chat, index=BY_CHAT, limit=_PAIRS_TRIED):
             ref = EntityRef(read_text(item, "entity_type") or "", read_text(item, "entity_id") or "")
             # The index lags behind and holds no times: the row itself decides.
             row = self.get(member_id, generation, ref)

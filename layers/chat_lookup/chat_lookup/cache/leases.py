@@ -1,8 +1,9 @@
-"""Leases on the rows of CacheTable: whoever is to ask the portal for a pair claims its row first (design 5, Look-up).
+"""Leases on the rows of CacheTable: a process that is to ask the portal for a pair claims its row first (design 5,
+Look-up).
 
-A lease is attributes of the row itself: one conditional write claims it and tells what stands, one read shows both. A
-row that has nothing else is absent for readers. The answer replaces the row and so ends the lease; whoever dies leaves
-one that lapses.
+A lease is attributes of the row itself: one conditional write claims it and returns what is stored, one read has both.
+A row that has nothing else is absent for readers. The answer replaces the row and so ends the lease; a process that
+dies leaves a lease that expires.
 """
 
 from contextlib import suppress
@@ -13,28 +14,39 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.cache.rows import HOUR, PORTAL, Row, cache_key, from_item
 from chat_lookup.clock import CLOCKS_APART, SKEW, Clock
-from chat_lookup.dynamodb import condition_failed, number, old_item, read_number, read_text, text
+from chat_lookup.dynamodb import (
+    Condition,
+    StoredOr,
+    Table,
+    absent,
+    all_of,
+    any_of,
+    at_most,
+    differs,
+    equals,
+    greater,
+    less,
+    number,
+    read_number,
+    read_text,
+    text,
+)
 from chat_lookup.entity import EntityRef
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef, UpdateItemInputTypeDef
-
-    from chat_lookup.dynamodb import Item
-
-    Values = dict[str, UniversalAttributeValueTypeDef]
+    from chat_lookup.dynamodb import Item, Values
 
 LEASE: Final = 3.0
-"""Seconds that a call is given, from its slot on. So long at most is a dead holder waited for."""
+"""Seconds that a call is given, from its slot on. Other processes wait for a dead holder no longer than that."""
 LONGEST: Final = 120.0
-"""Seconds that no holder waits for his slot: a lease that ends so far ahead was claimed by a clock that ran wrong."""
+"""Seconds that no holder waits for its slot: a lease that ends so far ahead was claimed by a clock that ran wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An answer that somebody wants: of which pair, and `how` it is asked for (method and bot).
+    """What a caller asks the cache for: which pair, and `how` the portal is asked for it (method and bot).
 
-    With `since` (Unix seconds) only what the portal was asked for after that moment will do.
+    With `since` (Unix seconds) only a reply to a call after that moment will do.
     """
 
     member_id: str
@@ -55,9 +67,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who asks for a row's answer, and until when he is waited for (Unix seconds).
+    """The owner that asks the portal for a row's answer, and until when others wait for it (Unix seconds).
 
-    `failure` is what the portal said to him instead; his lease is over then.
+    `failure` is what the portal answered the owner instead; the lease is over then.
     """
 
     owner: str = ""
@@ -65,7 +77,7 @@ class Lease:
     failure: str = ""
 
     def free(self, now: float) -> bool:
-        """Whether another may have it: over for certain, by whichever of two clocks."""
+        """Whether another owner may have it: over for certain, by either of two clocks."""
         return not now - SKEW <= self.until <= now + LONGEST
 
 
@@ -77,97 +89,78 @@ class Standing:
     lease: Lease
 
 
-_CLAIM: Final = (
-    "SET lease_owner = :owner, lease_until = :until, expires_at = if_not_exists(expires_at, :garbage)"
-    " REMOVE lease_failure"
-)
-_FREE: Final = (
-    "(attribute_not_exists(lease_until) OR lease_until < :lapsed OR lease_until > :absurd OR lease_owner = :owner)"
-)
-_NOT_SERVED: Final = "attribute_not_exists(fresh_until) OR fresh_until <= :now OR asked_at > :ahead"
-_NOT_SINCE: Final = "asked_at < :since OR #source <> :portal"
-"""`Lease.free` and `Wanted.served_by`, said again of the row as it stands when it is written."""
-
-
 class Leases:
     """Claims, extends and releases. Each write may be repeated: its condition admits our own earlier success."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
 
     def read(self, wanted: Wanted) -> Standing:
-        """What stands, eventually consistent: who waits looks again, and who claims is told the truth."""
-        answer = self._dynamodb.get_item(TableName=self._table, Key=_key(wanted))
-        return self._standing(wanted, answer.get("Item", {}))
+        """What is stored, eventually consistent: a waiting process looks again, and a claim returns the latest row."""
+        return self._stored(wanted, self._table.get(_key(wanted)))
 
     def claim(self, wanted: Wanted, owner: str) -> Standing:
-        """Take the lease, unless it is taken or an answer stands that serves.
+        """Take the lease, unless it is taken or a row is stored that serves.
 
-        The lease of what is answered is the `owner`'s if the claim held; else it tells what stood against it.
+        The result has the `owner`'s lease if the claim held; else the row and the lease that are stored.
         """
         now = self._clock.now()
-        update = self._update(
-            wanted,
-            _CLAIM,
-            f"({_NOT_SERVED}) AND {_FREE}",
+        claimed = self._table.update(
+            _key(wanted),
             {
-                ":owner": text(owner),
-                ":until": number(now + LEASE),
-                ":garbage": number(int(now + HOUR)),
-                ":lapsed": number(now - SKEW),
-                ":absurd": number(now + LONGEST),
-                ":now": number(now),
-                ":ahead": number(now + CLOCKS_APART),
+                "lease_owner": text(owner),
+                "lease_until": number(now + LEASE),
+                "expires_at": StoredOr("expires_at", number(int(now + HOUR))),
             },
+            remove=("lease_failure",),
+            condition=all_of(_not_served(wanted, now), _free(owner, now)),
+            returning=True,
         )
-        if wanted.since is not None:
-            since: Values = {":since": number(wanted.since), ":portal": text(PORTAL)}
-            update["ConditionExpression"] = f"({_NOT_SERVED} OR {_NOT_SINCE}) AND {_FREE}"
-            update["ExpressionAttributeNames"] = {"#source": "source"}
-            update["ExpressionAttributeValues"] = {**update["ExpressionAttributeValues"], **since}
-        try:
-            answer = self._dynamodb.update_item(**update)
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
-            return self._standing(wanted, old_item(error))
-        return self._standing(wanted, answer["Attributes"])
+        return self._stored(wanted, claimed.item)
 
     def extend(self, wanted: Wanted, owner: str, until: float) -> None:
-        """Let the lease last until a moment, if it is still the owner's; at the best of our powers."""
-        self._own(wanted, owner, "SET lease_until = :until", {":until": number(until)})
+        """Let the lease last until a moment, if it is still the owner's; best effort."""
+        self._own(wanted, owner, {"lease_until": number(until)})
 
     def release(self, wanted: Wanted, owner: str, failure: str = "") -> None:
-        """End the owner's lease without an answer, and leave the `failure` for those who wait; likewise."""
-        values: Values = {":until": number(0), ":failure": text(failure)}
-        self._own(wanted, owner, "SET lease_until = :until, lease_failure = :failure", values)
+        """End the owner's lease without an answer, and leave the `failure` for waiting processes; best effort."""
+        self._own(wanted, owner, {"lease_until": number(0), "lease_failure": text(failure)})
 
-    def _own(self, wanted: Wanted, owner: str, expression: str, values: "Values") -> None:
+    def _own(self, wanted: Wanted, owner: str, fields: "Values") -> None:
         # What fails here costs others some seconds, or the portal a call more: no reason to fail the look-up.
         with suppress(ClientError, BotoCoreError):
-            values = {**values, ":owner": text(owner)}
-            self._dynamodb.update_item(**self._update(wanted, expression, "lease_owner = :owner", values))
+            self._table.update(_key(wanted), fields, condition=equals("lease_owner", text(owner)))
 
-    def _update(self, wanted: Wanted, expression: str, condition: str, values: "Values") -> "UpdateItemInputTypeDef":
-        return {
-            "TableName": self._table,
-            "Key": _key(wanted),
-            "UpdateExpression": expression,
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": values,
-            "ReturnValues": "ALL_NEW",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-
-    def _standing(self, wanted: Wanted, item: "Item") -> Standing:
+    def _stored(self, wanted: Wanted, item: "Item") -> Standing:
         lease = Lease(
             owner=read_text(item, "lease_owner") or "",
             until=read_number(item, "lease_until") or 0.0,
             failure=read_text(item, "lease_failure") or "",
         )
         return Standing(from_item(item, wanted.ref, self._clock.now()), lease)
+
+
+def _free(owner: str, now: float) -> Condition:
+    """`Lease.free`, or ours already, as a condition on the row that is stored when it is written."""
+    return any_of(
+        absent("lease_until"),
+        less("lease_until", number(now - SKEW)),
+        greater("lease_until", number(now + LONGEST)),
+        equals("lease_owner", text(owner)),
+    )
+
+
+def _not_served(wanted: Wanted, now: float) -> Condition:
+    """The opposite of `Wanted.served_by`, likewise."""
+    not_served = [
+        absent("fresh_until"),
+        at_most("fresh_until", number(now)),
+        greater("asked_at", number(now + CLOCKS_APART)),
+    ]
+    if wanted.since is not None:
+        not_served += [less("asked_at", number(wanted.since)), differs("source", text(PORTAL))]
+    return any_of(*not_served)
 
 
 def _key(wanted: Wanted) -> "Values":

@@ -11,9 +11,7 @@ from chat_lookup.dynamodb import number, read_number, read_text, read_whole, tex
 from chat_lookup.entity import EntityRef
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
-
-    from chat_lookup.dynamodb import Item
+    from chat_lookup.dynamodb import Item, Values
 
 HOUR: Final = 3600.0
 FRESH_POSITIVE: Final = 24 * HOUR
@@ -21,11 +19,11 @@ USABLE_POSITIVE: Final = 7 * 24 * HOUR
 FRESH_NEGATIVE: Final = 60.0
 """Short, because chats are made on demand: null today can be an id tomorrow (bitrix24.md 1.1)."""
 SPREAD: Final = 0.10
-"""Freshness varies by this share, so that what was stored together does not lapse together."""
+"""Freshness varies by this share, so that rows that were stored together do not expire together."""
 BY_CHAT: Final = "by_chat"
 PORTAL: Final = "portal"
 EVENT: Final = "event"
-"""The sources of a row: who said it."""
+"""The sources of a row: a reply of the portal, or an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ def chat_key(member_id: str, generation: int, chat_id: int) -> str:
     return f"{member_id}#{generation}#{chat_id}"
 
 
-def to_item(member_id: str, generation: int, row: Row) -> "dict[str, UniversalAttributeValueTypeDef]":
+def to_item(member_id: str, generation: int, row: Row) -> "Values":
     """A row as it is stored."""
     item = {
         "pk": text(cache_key(member_id, generation, row.ref)),

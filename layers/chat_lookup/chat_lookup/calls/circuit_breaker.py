@@ -1,12 +1,13 @@
 """Whether a portal may be called at all: while it admits nothing, one call at a time finds out if that is over.
 
-The item `CIRCUIT#<member_id>` of CacheTable, shared by all processes (design 5, Pace). What follows from what is in
-`circuit_state`, as pure functions; here is the store. Claiming a probe moves the next one on: whoever dies on the
-way, and whoever fails, need not write anything.
+The item `CIRCUIT#<member_id>` of CacheTable, shared by all processes (design 5, Pace). The transitions are pure
+functions in `circuit_state`; here is the store. Claiming a probe moves the next one on: a process that dies on the way,
+or fails, need not write anything.
 """
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,15 +22,24 @@ from chat_lookup.calls.circuit_state import (
     probed,
 )
 from chat_lookup.clock import Clock
-from chat_lookup.dynamodb import condition_failed, number, old_item, read_number, read_text, read_whole, text
+from chat_lookup.dynamodb import (
+    Table,
+    absent,
+    any_of,
+    at_most,
+    equals,
+    greater,
+    number,
+    read_number,
+    read_text,
+    read_whole,
+    text,
+)
 from chat_lookup.portals.failures import for_caller
 from chat_lookup.ttl_cache import Memory
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
-
-    from chat_lookup.dynamodb import Item
+    from chat_lookup.dynamodb import Item, Values
 
 SIGN_FOR: Final = 15.0
 """Seconds for which the right to ask for a second sign is one process's: a call, and then a pause."""
@@ -37,7 +47,7 @@ REMEMBERED_FOR: Final = 5.0
 """Seconds in which a process may not know yet what another one found out."""
 _KEPT: Final = 24 * 3600
 _TRIES: Final = 2 * IN_A_ROW
-"""Who loses so often to others that failed, too, finds the circuit open: no failure of the same moment is lost."""
+"""A write that loses so often to others that failed, too, finds the circuit open: no failure of the moment is lost."""
 _CLOSED: Final = State()
 
 
@@ -52,20 +62,19 @@ class _Stored:
 class Circuit:
     """The circuits of all portals. While the store does not answer, every one of them counts as closed."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
         self._memory: Memory[str, _Stored] = Memory(clock, seconds=REMEMBERED_FOR)
 
     def check(self, member_id: str) -> None:
-        """Raise what callers get while the portal is not called: `PortalBlocked`, or `PortalUnavailable`."""
+        """Raise the callers' error while the portal is not called: `PortalBlocked`, or `PortalUnavailable`."""
         _refuse_if_held_back(self._seen(member_id).state, self._clock.now())
 
     def enter(self, member_id: str) -> State:
         """Just before a call: the state in which it is let through, for `learn`. Raises as `check`.
 
-        Of all that come when a probe is due, in whatever process, it lets one through.
+        Of all callers that come when a probe is due, in all processes, it lets one through.
         """
         now = self._clock.now()
         seen = self._seen(member_id)
@@ -73,11 +82,11 @@ class Circuit:
         if not seen.state.code:
             return seen.state
         claimed = probed(seen.state, now)
-        standing = self._swap(member_id, seen, claimed)
-        if standing is None:
+        stored = self._swap(member_id, seen, claimed)
+        if stored is None:
             return claimed
-        _refuse_if_held_back(standing.state, now)
-        return standing.state
+        _refuse_if_held_back(stored.state, now)
+        return stored.state
 
     def is_open(self, member_id: str) -> bool:
         """Whether the portal is called by probes only, one of which may be due."""
@@ -87,33 +96,29 @@ class Circuit:
         """Whether this process may ask the portal for a second sign: of all that saw a first one, one may, and none
         again for a while. None may while the store does not answer: nothing is closed on one sign.
         """
-        now, owner = self._clock.now(), uuid.uuid4().hex
+        now, owner = self._clock.now(), text(uuid.uuid4().hex)
+        item = {
+            "pk": text(f"SIGN#{member_id}"),
+            "owner": owner,
+            "until": number(now + SIGN_FOR),
+            "expires_at": number(int(now) + _KEPT),
+        }
+        # The third is for a clock that ran ahead; the last is our own success, whose response was lost.
+        claimable = any_of(
+            absent("pk"),
+            at_most("until", number(now)),
+            greater("until", number(now + 2 * SIGN_FOR)),
+            equals("owner", owner),
+        )
         try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item={
-                    "pk": text(f"SIGN#{member_id}"),
-                    "owner": text(owner),
-                    "until": number(now + SIGN_FOR),
-                    "expires_at": number(int(now) + _KEPT),
-                },
-                # The second bound is for a clock that ran ahead; our own name, for a response lost after the commit.
-                ConditionExpression="attribute_not_exists(pk) OR #until <= :now OR #until > :absurd OR #owner = :owner",
-                ExpressionAttributeNames={"#until": "until", "#owner": "owner"},
-                ExpressionAttributeValues={
-                    ":now": number(now),
-                    ":absurd": number(now + 2 * SIGN_FOR),
-                    ":owner": text(owner),
-                },
-            )
+            return self._table.put(item, claimable).held
         except (ClientError, BotoCoreError):
             return False
-        return True
 
     def learn(self, member_id: str, entered: State, error: BitrixError | None) -> bool:
-        """What came of a call: the error that `shuts`, or None if the portal answered. Writes only what is news.
+        """Learn how a call ended: in an error that `shuts`, or None if the portal answered. Writes only what is new.
 
-        Whether the portal, which was not called until now, is called again.
+        Returns whether the portal, which was not called until now, is called again.
         """
         now = self._clock.now()
         if error is not None:
@@ -137,33 +142,29 @@ class Circuit:
 
     def _read(self, member_id: str) -> _Stored | None:
         try:
-            found = self._dynamodb.get_item(TableName=self._table, Key=_key(member_id), ConsistentRead=True)
+            return _from_item(self._table.get(_key(member_id), consistent=True))
         except (ClientError, BotoCoreError):
             # Remembered like an answer: a store that hangs is not waited for again before each step of a call.
             return _Stored()
-        return _from_item(found.get("Item", {}))
 
     def _swap(self, member_id: str, seen: _Stored, state: State) -> _Stored | None:
-        """Write a state in the place of the one that was seen. None if it was written, else what stands there."""
+        """Write a state in the place of the one that was seen. None if it was written, or if that is not known; else
+        what is stored there."""
         made = _Stored(state, uuid.uuid4().hex)
         item = {**_key(member_id), **_to_item(made), "expires_at": number(int(self._clock.now()) + _KEPT)}
-        standing: _Stored | None = None
-        try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item=item,
-                # Our own name is admitted, too: a response may be lost after the commit (design 4).
-                ConditionExpression="attribute_not_exists(pk) OR revision IN (:seen, :made)",
-                ExpressionAttributeValues={":seen": text(seen.revision or "-"), ":made": text(made.revision)},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if condition_failed(error):
-                standing = _from_item(old_item(error))
-        except BotoCoreError:
-            pass
-        self._memory.put(member_id, standing or made)
-        return standing
+        stored: _Stored | None = None
+        # Our own name is admitted, too: a response may be lost after the commit (design 4).
+        unchanged = any_of(
+            absent("pk"),
+            equals("revision", text(seen.revision or "-")),
+            equals("revision", text(made.revision)),
+        )
+        with suppress(ClientError, BotoCoreError):
+            written = self._table.put(item, unchanged)
+            if not written.held:
+                stored = _from_item(written.item)
+        self._memory.put(member_id, stored or made)
+        return stored
 
 
 def _refuse_if_held_back(state: State, now: float) -> None:
@@ -171,11 +172,11 @@ def _refuse_if_held_back(state: State, now: float) -> None:
         raise for_caller(BitrixError(state.code, state.status, reset_at=state.probe_at), now)
 
 
-def _key(member_id: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+def _key(member_id: str) -> "Values":
     return {"pk": text(f"CIRCUIT#{member_id}")}
 
 
-def _to_item(stored: _Stored) -> "dict[str, UniversalAttributeValueTypeDef]":
+def _to_item(stored: _Stored) -> "Values":
     state = stored.state
     return {
         "revision": text(stored.revision),

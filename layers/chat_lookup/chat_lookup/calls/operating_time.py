@@ -1,6 +1,6 @@
-"""Operating time as all processes know it together: the row `OPERATING#<member_id>#<method>` in CacheTable.
+"""Operating time as all processes know it: the row `OPERATING#<member_id>#<method>` in CacheTable.
 
-It holds the figures of the last answer that was worth writing down, and until when a method is stopped because the
+It holds the figures of the last answer that was worth storing, and until when a method is stopped because the
 portal refused it (OPERATION_TIME_LIMIT, bitrix24.md 6.2). Its arithmetic is `operating_budget`'s.
 """
 
@@ -9,19 +9,14 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
 from chat_lookup.bitrix24.responses import OperatingTime
 from chat_lookup.calls.operating_budget import BUCKET, WINDOW, Budget, Spent
 from chat_lookup.clock import Clock
-from chat_lookup.dynamodb import condition_failed, number, old_item, read_number, text
+from chat_lookup.dynamodb import Table, any_of, equals, number, read_number, text
 from chat_lookup.ttl_cache import Memory
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
-
-    from chat_lookup.dynamodb import Item
+    from chat_lookup.dynamodb import Item, Values
 
 _REMEMBERED: Final = 3.0
 """Seconds for which a process goes by what it read: so that a stop costs no read per call."""
@@ -31,16 +26,15 @@ _LEARNING: Final = 0.2
 
 
 class Operating:
-    """What the processes know together of each method's operating time."""
+    """What all processes know of each method's operating time."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", cache_table: str, clock: Clock) -> None:
-        self._dynamodb = dynamodb
-        self._table = cache_table
+    def __init__(self, table: Table, clock: Clock) -> None:
+        self._table = table
         self._clock = clock
         self._seen: Memory[str, Spent] = Memory(clock, seconds=_REMEMBERED)
         self._costs: Memory[str, float] = Memory(clock, seconds=WINDOW)
         self._probes: Memory[str, bool] = Memory(clock, seconds=BUCKET)
-        self._told: Memory[str, OperatingTime] = Memory(clock, seconds=WINDOW)
+        self._reported: Memory[str, OperatingTime] = Memory(clock, seconds=WINDOW)
 
     def note(
         self,
@@ -53,8 +47,8 @@ class Operating:
     ) -> None:
         """Learn from an answer's `time`; of several answers in a batch, from the last one of a method.
 
-        `duration` is what the call took. Portals differ in what they tell (bitrix24.md 9, row 9): each may be None. An
-        answer to the probe of a stopped method lets everybody ask it again.
+        `duration` is what the call took. Portals differ in what they report (bitrix24.md 9, row 9): each may be None.
+        An answer to the probe of a stopped method lets all callers ask it again.
         """
         key = _key(member_id, method)
         now = self._clock.now()
@@ -64,7 +58,7 @@ class Operating:
         seen = self._spent(key)
         probed = bool(self._probes.get(key))
         if operating_seconds is not None:
-            self._told.put(key, OperatingTime(operating_seconds, reset_at, duration))
+            self._reported.put(key, OperatingTime(operating_seconds, reset_at, duration))
         changes: dict[str, float] = {}
         if operating_seconds is not None and seen.worth_writing(now, operating_seconds):
             cost = self._costs.get(key) or seen.cost
@@ -74,8 +68,8 @@ class Operating:
             self._probes.forget(key)
 
     def last_told(self, member_id: str, method: str) -> OperatingTime | None:
-        """The figures of the last answer that this process heard, while any of it counts; no read."""
-        return self._told.get(_key(member_id, method))
+        """The figures of the last answer that this process received, while any of it counts; no read."""
+        return self._reported.get(_key(member_id, method))
 
     def budget(self, member_id: str, method: str) -> Budget:
         """What bulk work may ask for now. One read: what eight processes learn at once must not add up."""
@@ -84,7 +78,7 @@ class Operating:
         return replace(spent, cost=self._costs.get(key) or spent.cost).budget(self._clock.now())
 
     def stop(self, member_id: str, method: str, reset_at: float | None = None) -> float:
-        """Learn that the portal refused a call (OPERATION_TIME_LIMIT), and answer until when nobody asks that method.
+        """Learn that the portal refused a call (OPERATION_TIME_LIMIT), and return until when that method is not asked.
 
         `reset_at` is the moment that the error named, if it did. Writing it twice does no harm.
         """
@@ -96,10 +90,10 @@ class Operating:
         return until
 
     def stopped_until(self, member_id: str, method: str) -> float | None:
-        """Until when nobody may ask this method; None if whoever asked this may.
+        """Until when this method may not be asked; None if this caller may ask it.
 
-        When the time has come, that is one caller's right, his who is told first: if his call is answered, `note` lets
-        the others in, too. If he never tells, another has the right a minute later.
+        When the time has come, one caller may, the first that asks here: if its call is answered, `note` lets the
+        others in, too. If it never reports that, another may a minute later.
         """
         key = _key(member_id, method)
         now = self._clock.now()
@@ -109,14 +103,18 @@ class Operating:
         return self._claim_probe(key, spent, now + BUCKET) if 0 < spent.stopped_until <= now else None
 
     def _claim_probe(self, key: str, spent: Spent, until: float) -> float | None:
-        try:
-            self._update(key, {"stopped_until": until}, if_stopped_until=spent.stopped_until)
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
-            others = _spent(old_item(error))
-            self._seen.put(key, others)
-            return others.stopped_until or None
+        me = text(uuid.uuid4().hex)
+        claimed = self._table.update(
+            {"pk": text(key)},
+            {**self._fields({"stopped_until": until}), "prober": me},
+            # The second alternative is our own earlier success, whose answer was lost (design 4).
+            condition=any_of(equals("stopped_until", number(spent.stopped_until)), equals("prober", me)),
+            returning=True,
+        )
+        stored = _spent(claimed.item)
+        self._seen.put(key, stored)
+        if not claimed.held:
+            return stored.stopped_until or None
         self._probes.put(key, value=True)
         return None
 
@@ -124,35 +122,19 @@ class Operating:
         return self._seen.recall(key, lambda: self._read(key)) or Spent()
 
     def _read(self, key: str) -> Spent:
-        found = self._dynamodb.get_item(TableName=self._table, Key={"pk": text(key)}, ConsistentRead=True)
-        spent = _spent(found.get("Item", {}))
+        spent = _spent(self._table.get({"pk": text(key)}, consistent=True))
         self._seen.put(key, spent)
         return spent
 
-    def _update(
-        self, key: str, changes: Mapping[str, float], *, reopen: bool = False, if_stopped_until: float | None = None
-    ) -> None:
-        """Write some figures: with `reopen` that the method is no longer stopped, too; with `if_stopped_until` only if
-        it is stopped until then, and nobody else has claimed to try it."""
+    def _update(self, key: str, changes: Mapping[str, float], *, reopen: bool = False) -> None:
+        """Write some figures, and with `reopen` that the method is no longer stopped."""
+        remove = ("stopped_until",) if reopen else ()
+        written = self._table.update({"pk": text(key)}, self._fields(changes), remove=remove, returning=True)
+        self._seen.put(key, _spent(written.item))
+
+    def _fields(self, changes: Mapping[str, float]) -> "Values":
         written = {**changes, "expires_at": int(self._clock.now()) + _GARBAGE_AFTER}
-        values = {f":{name}": number(value) for name, value in written.items()}
-        request: UpdateItemInputTypeDef = {
-            "TableName": self._table,
-            "Key": {"pk": text(key)},
-            "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in written),
-            "ExpressionAttributeValues": values,
-            "ReturnValues": "ALL_NEW",
-        }
-        if reopen:
-            request["UpdateExpression"] += " REMOVE stopped_until"
-        elif if_stopped_until is not None:
-            # The second alternative is our own earlier success, whose answer was lost (design 4).
-            request["UpdateExpression"] += ", prober = :me"
-            request["ConditionExpression"] = "stopped_until = :before OR prober = :me"
-            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-            values |= {":before": number(if_stopped_until), ":me": text(uuid.uuid4().hex)}
-        answer = self._dynamodb.update_item(**request)
-        self._seen.put(key, _spent(answer["Attributes"]))
+        return {name: number(value) for name, value in written.items()}
 
 
 def _key(member_id: str, method: str) -> str:

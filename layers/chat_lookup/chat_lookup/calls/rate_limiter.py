@@ -7,50 +7,42 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
 from chat_lookup.calls.gcra import LEAST, QUIET, Pace, Share, Standing
 from chat_lookup.clock import CLOCKS_APART, Clock, Deadline
-from chat_lookup.dynamodb import condition_failed, number, old_item, read_number, read_whole, text
+from chat_lookup.dynamodb import (
+    Condition,
+    Table,
+    absent,
+    all_of,
+    any_of,
+    at_least,
+    at_most,
+    equals,
+    greater,
+    less,
+    number,
+    read_number,
+    read_whole,
+    text,
+)
 from chat_lookup.errors import ChatLookupError, PortalBusy, PortalUnavailable, StoreUnavailable
 from chat_lookup.observability.aws_failures import FAILED, no_time_left
 from chat_lookup.ttl_cache import Memory
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
-
-    from chat_lookup.dynamodb import Item
-
-    Values = dict[str, UniversalAttributeValueTypeDef]
+    from chat_lookup.dynamodb import Item, Values
 
 _GARBAGE_AFTER: Final = 24 * 3600
 _CONTENTION: Final = 8
 _LONG_SLEEP: Final = 1.0
 _AS_GOOD: Final = 1.0
-"""Seconds by which a pause that is written down may end before the one that a portal asks for."""
-
-_BUSY: Final = "SET tat = tat + :interval, rate = :rate, burst = :burst, expires_at = :expires_at"
-_IF_BUSY: Final = "tat >= :now AND tat <= :horizon AND (attribute_not_exists(rate) OR rate = :rate)"
-_IDLE: Final = "SET tat = :next, full_at = :full_at, rate = :rate, burst = :burst, expires_at = :expires_at"
-_IF_IDLE: Final = "attribute_not_exists(tat) OR tat < :now"
-_IF_AS_SEEN: Final = "tat = :seen"
-_ASKED: Final = ", asked_at = :now"
-_IF_QUIET: Final = " AND (attribute_not_exists(asked_at) OR asked_at <= :quiet OR asked_at > :ahead)"
-_LOWER: Final = (
-    "SET blocked_until = :until, factor = :factor, lowered_at = :lowered_at, unavailable = :unavailable, "
-    "expires_at = :expires_at"
-)
-_IF_NOT_LOWERED_SINCE: Final = "(attribute_not_exists(lowered_at) OR lowered_at = :lowered_before)"
-_PUSH: Final = ", tat = :full, rate = :rate, burst = :burst"
-_IF_NOT_FULL: Final = " AND (attribute_not_exists(tat) OR tat < :full)"
+"""Seconds by which a stored pause may end before the one that a portal asks for."""
 
 
 class Limiter:
     """Reservations in the item `LIMIT#<member_id>`."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
         self._last_seen: Memory[str, Standing] = Memory(clock, seconds=3600)
@@ -65,11 +57,11 @@ class Limiter:
         *,
         on_slot: Callable[[float], None] | None = None,
     ) -> float:
-        """Reserve a slot, sleep until it, and answer the seconds waited; `on_slot` is told before when it is.
+        """Reserve a slot, sleep until it, and return the seconds waited; `on_slot` gets the slot's moment before.
 
         Raises `PortalBusy` with an honest `retry_after` when no slot lies before the deadline, or so many wait already
         that no other caller may, `PortalUnavailable` where the portal asked for a pause because it is out of service,
-        and what `no_time_left` says where the time went elsewhere; nothing is reserved then, and the portal is not
+        and the error of `no_time_left` where the time went elsewhere; nothing is reserved then, and the portal is not
         called.
         """
         began, waited = self._clock.now(), False
@@ -84,8 +76,8 @@ class Limiter:
                 on_slot(slot)
             asleep = slot - self._clock.now()
             self._clock.sleep(asleep)
-            # Others had their turns meanwhile: if one of them was refused, this slot lies in the pause that followed.
-            # A whole batch is worth that look after the shortest sleep.
+            # Others called meanwhile: if one of them was refused, this slot lies in the pause that followed. A whole
+            # batch is worth that read after the shortest sleep.
             short = 0.0 if share is Share.BULK else min(_LONG_SLEEP, pace.interval)
             if asleep <= short or not self._paused(member_id, pace, slot):
                 return max(0.0, slot - began)
@@ -159,7 +151,7 @@ class Limiter:
         return slot
 
     def _paused(self, member_id: str, pace: Pace, slot: float) -> bool:
-        """Whether others were refused meanwhile, so that a slot lies in a pause; no, if the store does not say."""
+        """Whether others were refused meanwhile, so that a slot lies in a pause; no, if the store does not answer."""
         try:
             return self._read(member_id, pace).blocked(slot)
         except FAILED:
@@ -173,95 +165,91 @@ class Limiter:
         `seen` is what of the `row` is to be believed, in the pace of today. Where they differ in what is reserved, the
         row is written anew in the place of the one that was seen.
         """
-        found = now if seen.tat is None else max(now, seen.tat)
-        values = {":rate": number(pace.rate), ":burst": number(pace.burst)}
-        update, condition = _IDLE, _IF_IDLE
-        if row.tat is not None and row.tat >= now and seen.tat != row.tat:
-            condition = _IF_AS_SEEN
-            full_at = now if seen.tat is None else seen.full_at
-            values |= {":next": number(found + pace.interval), ":full_at": number(full_at), ":seen": number(row.tat)}
-        elif seen.tat is not None and seen.tat >= now:
-            update, condition = _BUSY, _IF_BUSY
-            values |= {":interval": number(pace.interval), ":now": number(now), ":horizon": number(horizon)}
-            if share is Share.BULK and seen.quiet(now):
-                condition += _IF_QUIET
-                values |= {":quiet": number(now - QUIET), ":ahead": number(now + CLOCKS_APART)}
-        else:
-            values |= {":next": number(found + pace.interval), ":full_at": number(now), ":now": number(now)}
+        next_tat = number((now if seen.tat is None else max(now, seen.tat)) + pace.interval)
+        fields = {"rate": number(pace.rate), "burst": number(pace.burst)}
         if share is Share.INTERACTIVE:
-            update += _ASKED
-            values[":now"] = number(now)
-        return self._write(member_id, now, update, condition, values)
+            fields["asked_at"] = number(now)
+        if row.tat is not None and row.tat >= now and seen.tat != row.tat:
+            fields |= {"tat": next_tat, "full_at": number(now if seen.tat is None else seen.full_at)}
+            return self._write(member_id, now, fields, equals("tat", number(row.tat)))
+        if seen.tat is not None and seen.tat >= now:
+            conditions = [
+                at_least("tat", number(now)),
+                at_most("tat", number(horizon)),
+                any_of(absent("rate"), equals("rate", number(pace.rate))),
+            ]
+            if share is Share.BULK and seen.quiet(now):
+                conditions.append(_quiet(now))
+            return self._write(member_id, now, fields, all_of(*conditions), add={"tat": number(pace.interval)})
+        fields |= {"tat": next_tat, "full_at": number(now)}
+        return self._write(member_id, now, fields, _less_or_absent("tat", now))
 
     def _lower(self, member_id: str, row: Standing, seen: Standing, lowered: Standing) -> tuple[bool, Standing]:
-        """Write a refusal down. Sent again after its answer was lost, it meets itself, and that is as good."""
-        now = lowered.lowered_at
-        update, condition = _LOWER, _IF_NOT_LOWERED_SINCE
-        values = {
-            ":until": number(lowered.blocked_until),
-            ":factor": number(lowered.factor),
-            ":lowered_at": number(now),
-            ":unavailable": number(int(lowered.unavailable)),
-            ":lowered_before": number(row.lowered_at),
+        """Store a refusal. Sent again after its answer was lost, it meets itself, and that is as good."""
+        fields = {
+            "blocked_until": number(lowered.blocked_until),
+            "factor": number(lowered.factor),
+            "lowered_at": number(lowered.lowered_at),
+            "unavailable": number(int(lowered.unavailable)),
         }
+        conditions = [any_of(absent("lowered_at"), equals("lowered_at", number(row.lowered_at)))]
         if lowered.tat is not None and lowered.tat != row.tat:
-            update += _PUSH
-            values[":full"] = number(lowered.tat)
-            values |= {":rate": number(lowered.rate), ":burst": number(lowered.burst)}
+            fields |= {
+                "tat": number(lowered.tat),
+                "rate": number(lowered.rate),
+                "burst": number(lowered.burst),
+            }
             if row.tat is None or seen.tat == row.tat:
-                condition += _IF_NOT_FULL
+                conditions.append(_less_or_absent("tat", lowered.tat))
             else:
-                condition += f" AND {_IF_AS_SEEN}"
-                values |= {":seen": number(row.tat)}
-        return self._write(member_id, now, update, condition, values)
+                conditions.append(equals("tat", number(row.tat)))
+        return self._write(member_id, lowered.lowered_at, fields, all_of(*conditions))
 
     def _write(
-        self, member_id: str, now: float, expression: str, condition: str, values: "Values"
+        self, member_id: str, now: float, fields: "Values", condition: Condition, *, add: "Values | None" = None
     ) -> tuple[bool, Standing]:
-        """One conditional write. Answers whether it held, and the row that stands now."""
-        try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=_key(member_id),
-                UpdateExpression=expression,
-                ConditionExpression=condition,
-                ExpressionAttributeValues={**values, ":expires_at": number(int(now) + _GARBAGE_AFTER)},
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
-            return False, self._remembered(member_id, old_item(error))
-        return True, self._remembered(member_id, answer["Attributes"])
+        """One conditional write. Returns whether it held, and the row that is stored now."""
+        fields["expires_at"] = number(int(now) + _GARBAGE_AFTER)
+        held, item = self._table.update(_key(member_id), fields, add=add, condition=condition, returning=True)
+        return held, self._remembered(member_id, item)
 
     def _read(self, member_id: str, pace: Pace) -> Standing:
-        item = self._dynamodb.get_item(TableName=self._table, Key=_key(member_id), ConsistentRead=True).get("Item", {})
+        item = self._table.get(_key(member_id), consistent=True)
         return self._remembered(member_id, item).credible(pace, self._clock.now())
 
     def _seen(self, member_id: str) -> Standing:
         return self._last_seen.get(member_id) or Standing()
 
     def _remembered(self, member_id: str, item: "Item") -> Standing:
-        standing = _standing(item)
-        self._last_seen.put(member_id, standing)
-        return standing
+        row = _row(item)
+        self._last_seen.put(member_id, row)
+        return row
 
 
 def _refusal(seen: Standing, now: float, seconds: float) -> ChatLookupError:
-    """What a caller gets that may not have a slot: during a pause the portal's own end of it, not what is left of it
-    after the caller's patience (design 16, Closing)."""
+    """The error of a caller that may not have a slot: during a pause with the portal's own end of it, not with what is
+    left of it after the caller's patience (design 16, Closing)."""
     retry_after = max(1.0, seconds, seen.blocked_until - now)
     if seen.blocked(now) and seen.unavailable:
         return PortalUnavailable("The portal is out of service and asked not to be called yet", retry_after=retry_after)
     return PortalBusy(retry_after=retry_after)
 
 
+def _less_or_absent(name: str, value: float) -> Condition:
+    return any_of(absent(name), less(name, number(value)))
+
+
+def _quiet(now: float) -> Condition:
+    """No interactive caller for a while, by clocks that do not run wrong (`gcra`)."""
+    ahead = greater("asked_at", number(now + CLOCKS_APART))
+    return any_of(absent("asked_at"), at_most("asked_at", number(now - QUIET)), ahead)
+
+
 def _key(member_id: str) -> "Values":
     return {"pk": text(f"LIMIT#{member_id}")}
 
 
-def _standing(item: "Item") -> Standing:
+def _row(item: "Item") -> Standing:
     return Standing(
         tat=read_number(item, "tat"),
         blocked_until=read_number(item, "blocked_until") or 0.0,

@@ -1,7 +1,7 @@
 """Applications: the keys with which a portal's tokens are asked for. Local ones have their own, so there may be many.
 
 In PortalTable: `pk=APP#<client_id>`; `APPDOMAIN#<domain>` names the local application of a portal, `MARKET` the one
-market application. The client secret stands in Secrets Manager, one secret for each application (design 4).
+market application. The client secret is in Secrets Manager, one secret for each application (design 4).
 """
 
 import uuid
@@ -10,21 +10,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import METHOD, Application, TokenPair
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.secret_store import Vault
-from chat_lookup.dynamodb import number, read_number, read_text, text, transaction_failed
+from chat_lookup.dynamodb import Put, Table, absent, all_of, begins_with, equals, number, read_number, read_text, text
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.portals.portal import pk_sk
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UniversalAttributeValueTypeDef
-
-    from chat_lookup.dynamodb import Item
+    from chat_lookup.dynamodb import Item, Values
 
 _SK: Final = "APPLICATION"
 _MARKET: Final = "MARKET"
@@ -32,7 +27,7 @@ _READING: Final = 5.0
 _THERE_ALREADY: Final = "There is an application of this client_id, or for this portal, already"
 _KEYS_REFUSED: Final = "invalid_client"
 FORMER_SERVES: Final = 24 * 3600.0
-"""Seconds that a rotated secret is tried still, where the new one is refused."""
+"""Seconds for which a former secret is still tried, where the new one is refused."""
 
 
 class ApplicationKind(StrEnum):
@@ -44,7 +39,7 @@ class ApplicationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApplicationRecord:
-    """What is kept of an application, but for its secret."""
+    """What is stored of an application, except its secret."""
 
     client_id: str
     kind: ApplicationKind
@@ -56,7 +51,7 @@ class ApplicationRecord:
 
 
 def newest_first(keys: Sequence[Application], ask: Callable[[Application], TokenPair]) -> TokenPair:
-    """What `ask` brings with the first keys that the authorisation server accepts: a rotated secret may not be known
+    """What `ask` returns with the first keys that the authorisation server accepts: a rotated secret may not be known
     everywhere yet. Raises the `BitrixError` that decides.
     """
     refusal = BitrixError("wrong_client", method=METHOD, description="the application is not known")
@@ -73,50 +68,34 @@ def newest_first(keys: Sequence[Application], ask: Callable[[Application], Token
 class Applications:
     """The applications of this installation of the service."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, vault: Vault, clock: Clock) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table, vault: Vault, clock: Clock) -> None:
         self._table = table
         self._vault = vault
         self._clock = clock
 
     def add(self, keys: Application, kind: ApplicationKind, domain: str = "") -> ApplicationRecord:
-        """Keep an application. Raises `InvalidRequest` if it, or another for the same portal, stands already."""
+        """Store an application. Raises `InvalidRequest` if it, or another for the same portal, is stored already."""
         place = _place(kind, domain)
         if self.record(keys.client_id) is not None or self._named_by(place) is not None:
             raise InvalidRequest(_THERE_ALREADY)
         arn, version = self._vault.create("application", {"client_secret": keys.client_secret})
         record = ApplicationRecord(keys.client_id, kind, domain, arn, version)
-        unless_there = "attribute_not_exists(pk)"
         named = {**pk_sk(place, _SK), "client_id": text(keys.client_id)}
-        writes: list[TransactWriteItemTypeDef] = [
-            {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": unless_there}}
-            for item in (_to_item(record), named)
-        ]
-        try:
-            self._dynamodb.transact_write_items(TransactItems=writes)
-        except ClientError as error:
-            if not transaction_failed(error):
-                raise
-            # Somebody else added it at this very moment.
+        if not self._table.try_transact([Put(item, absent("pk")) for item in (_to_item(record), named)]):
+            # Another process added it at this moment.
             self._vault.wipe(arn)
-            raise InvalidRequest(_THERE_ALREADY) from None
+            raise InvalidRequest(_THERE_ALREADY)
         return record
 
     def all(self) -> Iterator[ApplicationRecord]:
         """Every application, by scan: for operators."""
-        for page in self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._table,
-            FilterExpression="sk = :sk AND begins_with(pk, :app)",
-            ExpressionAttributeValues={":sk": text(_SK), ":app": text("APP#")},
-        ):
-            for item in page["Items"]:
-                yield _from_item(item)
+        return map(_from_item, self._table.scan(all_of(equals("sk", text(_SK)), begins_with("pk", "APP#"))))
 
     def rotate_secret(self, keys: Application, deadline: Deadline) -> ApplicationRecord:
-        """Take a new client secret; the former one is tried for a day where the new one is refused.
+        """Store a new client secret; the former one is tried for a day where the new one is refused.
 
-        To repeat it is harmless: the former secret stays the one that it was.
-        Raises `InvalidRequest` for an unknown application, `StoreUnavailable` if the secret could not be kept.
+        Repeating it is harmless: the former secret stays the one that it was.
+        Raises `InvalidRequest` for an unknown application, `StoreUnavailable` if the secret could not be stored.
         """
         record = self.record(keys.client_id)
         if record is None:
@@ -128,7 +107,7 @@ class Applications:
         fields = {"client_secret": keys.client_secret, "former_secret": former}
         self._vault.save(record.secret_arn, version, fields, deadline)
         rotated = replace(record, secret_version=version, rotated_at=self._clock.now())
-        self._dynamodb.put_item(TableName=self._table, Item=_to_item(rotated))
+        self._table.put(_to_item(rotated))
         return rotated
 
     def keys(self, client_id: str) -> Sequence[Application]:
@@ -146,12 +125,12 @@ class Applications:
     def for_portal(self, domain: str) -> str | None:
         """The client_id for first contact: the local application of this domain, else the market one, else None.
 
-        Never more than one: an offered token is not carried around among secrets (design 4).
+        Never more than one: an offered token is not tried with several secrets (design 4).
         """
         return self._named_by(_place(ApplicationKind.LOCAL, domain)) or self._named_by(_MARKET)
 
     def record(self, client_id: str) -> ApplicationRecord | None:
-        """What is kept of an application, or None."""
+        """What is stored of an application, or None."""
         item = self._item(f"APP#{client_id}")
         return _from_item(item) if item else None
 
@@ -159,14 +138,14 @@ class Applications:
         return read_text(self._item(place), "client_id")
 
     def _item(self, pk: str) -> "Item":
-        return self._dynamodb.get_item(TableName=self._table, Key=pk_sk(pk, _SK), ConsistentRead=True).get("Item", {})
+        return self._table.get(pk_sk(pk, _SK), consistent=True)
 
 
 def _place(kind: ApplicationKind, domain: str) -> str:
     return _MARKET if kind is ApplicationKind.MARKET else f"APPDOMAIN#{domain.lower()}"
 
 
-def _to_item(record: ApplicationRecord) -> "dict[str, UniversalAttributeValueTypeDef]":
+def _to_item(record: ApplicationRecord) -> "Values":
     return {
         **pk_sk(f"APP#{record.client_id}", _SK),
         "client_id": text(record.client_id),

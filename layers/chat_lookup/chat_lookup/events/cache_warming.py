@@ -11,7 +11,7 @@ from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.entity import EntityRef
-from chat_lookup.errors import ChatLookupError, InvalidRequest, StoreUnavailable
+from chat_lookup.errors import ChatLookupError, StoreUnavailable
 from chat_lookup.events.model import BotEvent, Record
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import passing, refusal
@@ -84,7 +84,7 @@ class Warming:
         except ChatLookupError as error:
             self._telemetry.note(unresolved=error.code)
             return None
-        ref = _pair(chat.entity_type, chat.entity_id)
+        ref = EntityRef.or_none(chat.entity_type, chat.entity_id)
         if ref is None or chat.chat_id != chat_id:
             return ()
         self._store_hint(portal, ref, chat_id, now)
@@ -106,7 +106,7 @@ class Warming:
 
 def entity_named(event: BotEvent) -> EntityRef | None:
     """The entity of the event's chat, where the event itself names it."""
-    return _pair(event.chat.entity_type, event.chat.entity_id) if event.chat and _chat_of(event) else None
+    return EntityRef.or_none(event.chat.entity_type, event.chat.entity_id) if event.chat and _chat_of(event) else None
 
 
 def _chat_of(event: BotEvent) -> int | None:
@@ -118,12 +118,3 @@ def _chat_of(event: BotEvent) -> int | None:
 def _shown_to_us(portal: Portal, event: BotEvent) -> bool:
     """Whether our bot received it: v2 may leave out the entity, and shows the chat to the bot (bitrix24.md 5.9)."""
     return event.api == "v2" and portal.bot_id is not None and portal.bot_id in event.bot_ids
-
-
-def _pair(entity_type: str | None, entity_id: str | None) -> EntityRef | None:
-    if not entity_type or not entity_id:
-        return None
-    try:
-        return EntityRef(entity_type, entity_id)
-    except InvalidRequest:
-        return None

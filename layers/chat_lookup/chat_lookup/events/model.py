@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.entity import EntityRef
-from chat_lookup.errors import InvalidRequest
 
 VERSION: Final = 1
 """Of a record's JSON. A format that an older worker cannot read gets another number."""
@@ -187,7 +186,8 @@ def chat_from(
     dialog = dialog_id if _DIALOG.fullmatch(dialog_id) else ""
     named = _CHATS_DIALOG.fullmatch(dialog)
     folded = {each.upper() for each in types}
-    pair = _entity(entity_type, entity_id)
+    # An ordinary group chat is a THREAD without an id: no entity (5.9).
+    pair = EntityRef.or_none(entity_type, entity_id)
     chat = EventChat(
         chat_id=chat_id or (int(named[1]) if named else None),
         dialog_id=dialog,
@@ -218,11 +218,3 @@ def command_from(command_id: int | None, name: str, params: str) -> EventCommand
 def word(text: str) -> str:
     """The text if it is one short word of ASCII, else an empty one."""
     return text if _WORD.fullmatch(text) else ""
-
-
-def _entity(entity_type: str, entity_id: str) -> EntityRef | None:
-    """The pair of the chat. An ordinary group chat is a THREAD without an id: no entity (5.9)."""
-    try:
-        return EntityRef(entity_type, entity_id)
-    except InvalidRequest:
-        return None

@@ -1,7 +1,7 @@
 """The OAuth code flow: a link that we made leads to the portal, and its code comes back to us (bitrix24.md 3.3).
 
-A way to install, or repair, where neither frame nor event will do. The link's `state` is kept for ten minutes, for one
-use, and for one portal: nobody can hand us a code that was not asked for.
+A way to install, or repair, where neither frame nor event works. The link's `state` is stored for ten minutes, for one
+use, and for one portal: no code is accepted that was not asked for.
 """
 
 import hashlib
@@ -12,15 +12,14 @@ from urllib.parse import urlencode
 
 from chat_lookup.clock import Clock
 from chat_lookup.credentials.applications import Applications
-from chat_lookup.dynamodb import number, read_number, read_text, text
+from chat_lookup.dynamodb import Table, number, read_number, read_text, text
 from chat_lookup.errors import RefusalReason
 from chat_lookup.install.attempt_limiter import Strangers
 from chat_lookup.install.offers import Offer, admitted_domain, offer_of_code
 from chat_lookup.install.page_texts import refused
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+    from chat_lookup.dynamodb import Values
 
 _LIVES: Final = 600.0
 _LONGEST_STATE: Final = 100
@@ -31,15 +30,13 @@ class CodeFlow:
 
     def __init__(
         self,
-        dynamodb: "DynamoDBClient",
-        table: str,
+        table: Table,
         applications: Applications,
         strangers: Strangers,
         clock: Clock,
         *,
         portal_hosts: frozenset[str],
     ) -> None:
-        self._dynamodb = dynamodb
         self._table = table
         self._applications = applications
         self._strangers = strangers
@@ -57,19 +54,18 @@ class CodeFlow:
         self._strangers.admit(source)
         state = secrets.token_urlsafe(32)
         expires_at = self._clock.now() + _LIVES
-        self._dynamodb.put_item(
-            TableName=self._table,
-            Item={
+        self._table.put(
+            {
                 **_key(state),
                 "domain": text(domain),
                 "until": number(expires_at),
                 "expires_at": number(int(expires_at)),
-            },
+            }
         )
         return f"https://{domain}/oauth/authorize/?{urlencode({'client_id': client_id, 'state': state})}"
 
     def returned(self, query: Mapping[str, Sequence[str]]) -> Offer:
-        """The offer in what came back; its `state` is spent. Raises `InstallationRefused`."""
+        """The offer in the returned query; its `state` is spent. Raises `InstallationRefused`."""
         state, named = (query.get(name, [""])[-1] for name in ("state", "domain"))
         domain = self._spent(state)
         if domain is None or (named and admitted_domain(named, self._portal_hosts) != domain):
@@ -77,16 +73,14 @@ class CodeFlow:
         return offer_of_code(query, domain)
 
     def _spent(self, state: str) -> str | None:
-        """The portal that a `state` was issued for. Deleting it answers what stood: of two uses, one finds it."""
+        """The portal that a `state` was issued for. Deleting it returns what was stored: of two uses, one finds it."""
         if not 0 < len(state) <= _LONGEST_STATE:
             return None
-        item = self._dynamodb.delete_item(TableName=self._table, Key=_key(state), ReturnValues="ALL_OLD").get(
-            "Attributes", {}
-        )
+        item = self._table.pop(_key(state))
         if self._clock.now() >= (read_number(item, "until") or 0.0):
             return None
         return read_text(item, "domain")
 
 
-def _key(state: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+def _key(state: str) -> "Values":
     return {"pk": text(f"STATE#{hashlib.sha256(state.encode()).hexdigest()}")}

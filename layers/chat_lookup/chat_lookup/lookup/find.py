@@ -84,7 +84,8 @@ class Lookup:
         self._telemetry.note(portal=portal.member_id, chat_id=chat_id)
         if user_token is not None:
             chat = self._details_for(user_token, portal, chat_id, deadline)
-            return Found(_ref_of(chat), chat_id, "portal", "im.dialog.get", 0, chat, expanded=True)
+            ref = EntityRef.or_none(chat.entity_type, chat.entity_id)
+            return Found(ref, chat_id, "portal", "im.dialog.get", 0, chat, expanded=True)
         try:
             chat, method = self._asking.details(portal, chat_id, deadline, bot_id=None)
         except BitrixError as error:
@@ -92,7 +93,7 @@ class Lookup:
             if error.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
                 failure = self._not_accessible(portal, chat_id, error)
             raise failure from None
-        ref = _ref_of(chat)
+        ref = EntityRef.or_none(chat.entity_type, chat.entity_id)
         self._telemetry.note(source="portal", method=method)
         return Found(ref, chat_id, "portal", method, 0, chat, expanded=True)
 
@@ -179,13 +180,3 @@ class Lookup:
 def _check_token(user_token: str | None) -> None:
     if user_token is not None and not is_token(user_token):
         raise CallerTokenRejected("The value of X-Bitrix24-Token is no access token")
-
-
-def _ref_of(chat: ChatDetails) -> EntityRef | None:
-    """The pair of a chat, or None for one that belongs to no object."""
-    if not chat.entity_type or not chat.entity_id:
-        return None
-    try:
-        return EntityRef(chat.entity_type, chat.entity_id)
-    except ChatLookupError:
-        return None

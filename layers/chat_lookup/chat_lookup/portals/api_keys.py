@@ -8,16 +8,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chat_lookup.clock import Clock
-from chat_lookup.dynamodb import number, read_number, read_set, read_text, text
+from chat_lookup.dynamodb import (
+    Delete,
+    Put,
+    Table,
+    all_of,
+    begins_with,
+    equals,
+    number,
+    read_number,
+    read_set,
+    read_text,
+    text,
+)
 from chat_lookup.errors import InvalidRequest, KeyRejected, ScopeMissing
 from chat_lookup.portals.portal import partition
 from chat_lookup.ttl_cache import Memory
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
-
-    from chat_lookup.dynamodb import Item
+    from chat_lookup.dynamodb import Item, Values
 
 PASSTHROUGH: Final = "passthrough"
 SCOPES: Final = frozenset({"lookup", "details", "rest", PASSTHROUGH})
@@ -48,8 +57,7 @@ class ApiKey:
 class Keys:
     """The keys in PortalTable: `KEY#<hash>` to authenticate with one read, and a list under each portal."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
         self._memory: Memory[str, ApiKey] = Memory(clock)
@@ -57,7 +65,7 @@ class Keys:
     def authenticate(self, key: str | None, scope: str) -> ApiKey:
         """The key that was sent, if it is known, not expired and allowed `scope`.
 
-        Raises `KeyRejected` (one sentence for every cause: nothing is told to who guesses) or `ScopeMissing`.
+        Raises `KeyRejected` (one sentence for every cause: a caller who guesses learns nothing) or `ScopeMissing`.
         """
         if not key or not _FORM.fullmatch(key):
             raise KeyRejected("Send a key as Authorization: Bearer KEY or as X-Api-Key: KEY")
@@ -94,15 +102,10 @@ class Keys:
         hashed = _hash(key)
         kept = ApiKey(hashed[:12], member_id, wanted, label, self._clock.now(), expires_at, methods)
         item = _to_item(kept)
-        self._dynamodb.transact_write_items(
-            TransactItems=[
-                {"Put": {"TableName": self._table, "Item": {**item, **_by_hash(hashed)}}},
-                {
-                    "Put": {
-                        "TableName": self._table,
-                        "Item": {**item, **_in_list(member_id, kept.key_id), "hash": text(hashed)},
-                    }
-                },
+        self._table.transact(
+            [
+                Put({**item, **_by_hash(hashed)}),
+                Put({**item, **_in_list(member_id, kept.key_id), "hash": text(hashed)}),
             ]
         )
         return key, kept
@@ -117,26 +120,16 @@ class Keys:
         for item in self._listed(member_id):
             if read_text(item, "key_id") == key_id:
                 hashed = read_text(item, "hash") or ""
-                self._dynamodb.transact_write_items(
-                    TransactItems=[
-                        {"Delete": {"TableName": self._table, "Key": _by_hash(hashed)}},
-                        {"Delete": {"TableName": self._table, "Key": _in_list(member_id, key_id)}},
-                    ]
-                )
+                self._table.transact([Delete(_by_hash(hashed)), Delete(_in_list(member_id, key_id))])
                 self._memory.forget(hashed)
                 return _from_item(item)
         raise InvalidRequest("The portal has no key of that key_id")
 
     def _listed(self, member_id: str) -> "Iterator[Item]":
-        for page in self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :portal AND begins_with(sk, :key)",
-            ExpressionAttributeValues={":portal": text(partition(member_id)), ":key": text("KEY#")},
-        ):
-            yield from page["Items"]
+        return self._table.query(all_of(equals("pk", text(partition(member_id))), begins_with("sk", "KEY#")))
 
     def _read(self, hashed: str) -> ApiKey | None:
-        item = self._dynamodb.get_item(TableName=self._table, Key=_by_hash(hashed)).get("Item")
+        item = self._table.get(_by_hash(hashed))
         return _from_item(item) if item else None
 
 
@@ -159,16 +152,16 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _by_hash(hashed: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+def _by_hash(hashed: str) -> "Values":
     return {"pk": text(f"KEY#{hashed}"), "sk": text("KEY")}
 
 
-def _in_list(member_id: str, key_id: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+def _in_list(member_id: str, key_id: str) -> "Values":
     return {"pk": text(partition(member_id)), "sk": text(f"KEY#{key_id}")}
 
 
-def _to_item(key: ApiKey) -> "dict[str, UniversalAttributeValueTypeDef]":
-    item: dict[str, UniversalAttributeValueTypeDef] = {
+def _to_item(key: ApiKey) -> "Values":
+    item: Values = {
         "key_id": text(key.key_id),
         "member_id": text(key.member_id),
         "scopes": {"SS": sorted(key.scopes)},

@@ -2,26 +2,22 @@
 
 from typing import TYPE_CHECKING, Final
 
-from chat_lookup.dynamodb import read_text, text
+from chat_lookup.dynamodb import Delete, Put, Table, absent, all_of, equals, read_text, text
 from chat_lookup.errors import InvalidRequest, PortalNotInstalled
 from chat_lookup.portals.portal import pk_sk
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
     from chat_lookup.dynamodb import Item
 
-_DEFAULT: Final = "DEFAULT"
+_KEY: Final = pk_sk("DEFAULT", "DEFAULT")
 _ONLY, _SEVERAL, _CHOSEN = "only", "several", "chosen"
-"""Why the item names its portal: it is the only one, it was that until a second came, or somebody chose it."""
+"""Why the item names its portal: it is the only one, it was that until a second came, or an operator chose it."""
 
 
 class DefaultPortal:
     """Reads the item, and gives the write that keeps it true within the transaction that writes a portal."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table) -> None:
         self._table = table
 
     def member_id(self) -> str:
@@ -34,7 +30,7 @@ class DefaultPortal:
             raise InvalidRequest("portal is missing: several portals are installed and none is the default")
         return member_id
 
-    def write_for(self, member_id: str, *, chosen: bool) -> "list[TransactWriteItemTypeDef]":
+    def write_for(self, member_id: str, *, chosen: bool) -> list[Put]:
         """What to write beside the record of `member_id`: the first portal becomes the default, a second undoes that.
 
         Two first installations at once: the condition of one of the two transactions fails, and it tries again.
@@ -49,33 +45,16 @@ class DefaultPortal:
             row = (names, _SEVERAL)
         else:
             return []
-        put: TransactWriteItemTypeDef = {
-            "Put": {
-                "TableName": self._table,
-                "Item": {**pk_sk(_DEFAULT, _DEFAULT), "member_id": text(row[0]), "why": text(row[1])},
-                "ConditionExpression": "attribute_not_exists(pk)",
-            }
-        }
+        condition = absent("pk")
         if names is not None and why is not None:
-            put["Put"]["ConditionExpression"] = "member_id = :names AND why = :why"
-            put["Put"]["ExpressionAttributeValues"] = {":names": text(names), ":why": text(why)}
-        return [put]
+            condition = all_of(equals("member_id", text(names)), equals("why", text(why)))
+        return [Put({**_KEY, "member_id": text(row[0]), "why": text(row[1])}, condition)]
 
-    def delete_for(self, member_id: str) -> "list[TransactWriteItemTypeDef]":
-        """What to write when a portal is forgotten: a default that named it goes with it."""
+    def delete_for(self, member_id: str) -> list[Delete]:
+        """What to write when a portal is removed: a default that named it goes with it."""
         if read_text(self._read(), "member_id") != member_id:
             return []
-        return [
-            {
-                "Delete": {
-                    "TableName": self._table,
-                    "Key": pk_sk(_DEFAULT, _DEFAULT),
-                    "ConditionExpression": "member_id = :names",
-                    "ExpressionAttributeValues": {":names": text(member_id)},
-                }
-            }
-        ]
+        return [Delete(_KEY, equals("member_id", text(member_id)))]
 
     def _read(self) -> "Item":
-        key = pk_sk(_DEFAULT, _DEFAULT)
-        return self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
+        return self._table.get(_KEY, consistent=True)

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Final
 from chat_lookup.dynamodb import number, read_number, read_set, read_text, read_whole, text
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
-
-    from chat_lookup.dynamodb import Item
+    from chat_lookup.dynamodb import Item, Values
 
 DEFAULT_RATE: Final = 2.0
 """Requests a second that every plan below Enterprise leaks (bitrix24.md 6.1)."""
 DEFAULT_BURST: Final = 50
 
 RECORD: Final = "RECORD"
-"""The sort key of a portal's record; its keys' entries stand beside it."""
+"""The sort key of a portal's record; the entries of its keys are in the same partition."""
 STOPPED: Final = "stopped"
-"""The field that an operator's portal.stop writes. Beside `state`, which renewals and installations write: no writer of
-that ends a stop."""
+"""The field that an operator's portal.stop writes. Apart from `state`, which renewals and installations write: no
+writer of that ends a stop."""
 
 
 class PortalKind(StrEnum):
@@ -36,7 +34,7 @@ class PortalState(StrEnum):
     ACTIVE = "active"
     UNINSTALLED = "uninstalled"
     REAUTHORISE = "reauthorise"
-    """The grant is dead; an administrator's visit to the application heals it."""
+    """The grant is dead; an administrator's visit to the application repairs it."""
     UNPAID = "unpaid"
     """The application or the plan is not paid."""
     MISCONFIGURED = "misconfigured"
@@ -50,7 +48,7 @@ class PortalState(StrEnum):
 
 
 class ResultForm(StrEnum):
-    """How a chat that was found is told in Bitrix24's own format; the documents have known both (bitrix24.md 1.1.2)."""
+    """How a chat that was found appears in Bitrix24's own format; the documents have had both (bitrix24.md 1.1.2)."""
 
     OBJECT = "object"
     INT = "int"
@@ -58,7 +56,7 @@ class ResultForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """The record. `token_version` is the pointer that says which version of the secret is true (design 5, Tokens)."""
+    """The record. `token_version` is the pointer that names the true version of the secret (design 5, Tokens)."""
 
     member_id: str
     domain: str
@@ -82,13 +80,13 @@ class Portal:
     renew_at: float = 0.0
     """No other refusal is followed by a renewal before this moment (Unix time)."""
     scopes: frozenset[str] | None = None
-    """What the portal grants; None where it would not say."""
+    """What the portal grants; None where it did not answer that."""
     generation: int = 1
     """Goes up when the portal is purged or uninstalled: all its cached answers vanish without a scan (design 4)."""
     rate: float = DEFAULT_RATE
     burst: int = DEFAULT_BURST
     paced_by: str = ""
-    """`operator` where somebody chose rate and burst: an installation leaves them alone then."""
+    """`operator` where an operator chose rate and burst: an installation leaves them alone then."""
     bot_id: int | None = None
     bot_api: str = ""
     """`v2` or `v1`: which family of methods our bot was registered with; empty without a bot."""
@@ -100,7 +98,7 @@ class Portal:
     server: str = ""
     """Host of the authorisation server that issued the grant."""
     owner_id: int | None = None
-    """The user whose grant it is: it dies with him (bitrix24.md 3.5)."""
+    """The user whose grant it is: it dies with that user (bitrix24.md 3.5)."""
     refreshed_at: float = 0.0
     application_tokens: frozenset[str] = frozenset()
     """SHA-256 of each application token that proves an event's origin."""
@@ -108,7 +106,7 @@ class Portal:
     """Our own address as it is registered in the portal."""
     created_at: float = 0.0
     former_domains: frozenset[str] = frozenset()
-    """Its hosts before it was renamed: links to them are still about, and in people's messages."""
+    """Its hosts before it was renamed: links to them are still about, and in users' messages."""
     result_form: ResultForm = ResultForm.OBJECT
     opinion_of: str = ""
     """The `token_version` of which a second opinion was asked for, after the grant was judged dead."""
@@ -134,15 +132,15 @@ def partition(member_id: str) -> str:
     return f"PORTAL#{member_id}"
 
 
-def pk_sk(pk: str, sk: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+def pk_sk(pk: str, sk: str) -> "Values":
     return {"pk": text(pk), "sk": text(sk)}
 
 
-def record_key(member_id: str) -> "dict[str, UniversalAttributeValueTypeDef]":
+def record_key(member_id: str) -> "Values":
     return pk_sk(partition(member_id), RECORD)
 
 
-def to_item(portal: Portal) -> "dict[str, UniversalAttributeValueTypeDef]":
+def to_item(portal: Portal) -> "Values":
     item = {
         **record_key(portal.member_id),
         "secret_arn": text(portal.secret_arn),

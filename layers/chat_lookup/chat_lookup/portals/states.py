@@ -1,23 +1,22 @@
-"""A portal closes, is looked at, and opens again: the fields of its record that say so, as conditional writes.
+"""A portal closes, is looked at, and opens again: the fields of its record for that, as conditional writes.
 
 When a closed portal is looked at follows from `failures`; what closes one, from `calls.closing` (design 10).
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
 from chat_lookup.clock import Clock
-from chat_lookup.dynamodb import condition_failed, number, old_item, text
+from chat_lookup.dynamodb import Table, Written, absent, all_of, any_of, differs, equals, number, present, text
 from chat_lookup.errors import PortalNotInstalled
 from chat_lookup.portals.failures import ASKED_AGAIN, next_look, pause, refusal
 from chat_lookup.portals.portal import STOPPED, Portal, PortalState, from_item, record_key
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+
+    from chat_lookup.dynamodb import Values
 
 RENEWED_EVERY: Final = 600.0
 LONGEST_BETWEEN_RENEWALS: Final = 3600.0
@@ -31,45 +30,29 @@ class States:
 
     def __init__(
         self,
-        dynamodb: "DynamoDBClient",
-        table: str,
+        table: Table,
         clock: Clock,
         read: Callable[[str], Portal | None],
         forget: Callable[[str], None],
     ) -> None:
-        self._dynamodb = dynamodb
         self._table = table
         self._clock = clock
         self._read = read
         self._forget = forget
 
     def change(self, portal: Portal, **fields: "UniversalAttributeValueTypeDef") -> bool:
-        """Set some fields of a record, if it still stands with this `token_version`; whether it did.
+        """Set some fields of a record, if it still has this `token_version`; whether it did.
 
         The condition keeps a slow process from writing what it learned of a former installation into the next, and
         from opening one that was uninstalled meanwhile.
         """
-        assignments = ", ".join(f"#{name} = :{name}" for name in fields)
+        condition = all_of(
+            equals("token_version", text(portal.token_version)), differs("state", text(PortalState.UNINSTALLED))
+        )
         try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=record_key(portal.member_id),
-                UpdateExpression=f"SET {assignments}",
-                ConditionExpression="token_version = :version AND #state <> :uninstalled",
-                ExpressionAttributeNames={"#state": "state", **{f"#{name}": name for name in fields}},
-                ExpressionAttributeValues={
-                    **{f":{name}": value for name, value in fields.items()},
-                    ":version": text(portal.token_version),
-                    ":uninstalled": text(PortalState.UNINSTALLED),
-                },
-            )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
-            return False
+            return self._table.update(record_key(portal.member_id), fields, condition=condition).held
         finally:
             self._forget(portal.member_id)
-        return True
 
     def close(self, portal: Portal, state: PortalState, code: str) -> None:
         """Mark a portal that admits nothing until its state changes: `portal` is the record that was seen so.
@@ -107,49 +90,38 @@ class States:
 
     def probed(self, portal: Portal) -> Portal:
         """The record, if this caller may find out whether the portal is open again: of all that come when that is due,
-        in whatever process, one may. A portal that is open is not read. Raises what its state says.
+        in all processes, one may. A portal that is open is not read. Raises the error of its state.
 
         The claim moves the next look on: a process that dies on the way, or fails, need not write anything.
         """
         now = self._clock.now()
         if not self.due(portal):
             return portal
-        closed_at, looks = portal.closed_at or now, portal.looks + 1
+        closed_at, looks, me = portal.closed_at or now, portal.looks + 1, text(uuid.uuid4().hex)
         try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=record_key(portal.member_id),
-                UpdateExpression="SET retry_at = :next, looks = :looks, closed_at = :closed_at, probed_by = :me",
-                # Our own name is admitted, too: a response may be lost after the commit (design 4).
-                ConditionExpression=(
-                    "#state = :state AND attribute_not_exists(#stopped) AND (retry_at = :due OR probed_by = :me)"
-                ),
-                ExpressionAttributeNames={"#state": "state", "#stopped": STOPPED},
-                ExpressionAttributeValues={
-                    ":next": number(next_look(portal.state, looks, closed_at, now)),
-                    ":looks": number(looks),
-                    ":closed_at": number(closed_at),
-                    ":me": text(uuid.uuid4().hex),
-                    ":state": text(portal.state),
-                    ":due": number(portal.retry_at),
+            claimed = self._table.update(
+                record_key(portal.member_id),
+                {
+                    "retry_at": number(next_look(portal.state, looks, closed_at, now)),
+                    "looks": number(looks),
+                    "closed_at": number(closed_at),
+                    "probed_by": me,
                 },
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                condition=all_of(
+                    equals("state", text(portal.state)),
+                    absent(STOPPED),
+                    # Our own name is admitted, too: a response may be lost after the commit (design 4).
+                    any_of(equals("retry_at", number(portal.retry_at)), equals("probed_by", me)),
+                ),
+                returning=True,
             )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
-            standing = old_item(error)
-            if not standing:
-                raise PortalNotInstalled from None
-            current = from_item(standing)
-            refused = refusal(current.state, current.state_code, current.retry_at, now)
-            if refused is not None:
-                raise refused from None
-            return current
         finally:
             self._forget(portal.member_id)
-        return from_item(answer["Attributes"])
+        current = _portal_in(claimed)
+        refused = None if claimed.held else refusal(current.state, current.state_code, current.retry_at, now)
+        if refused is not None:
+            raise refused
+        return current
 
     def may_renew(self, portal: Portal, version: str) -> bool:
         """Whether the pair behind `version`, which the portal refused, may be renewed for that: once in ten minutes,
@@ -171,32 +143,26 @@ class States:
 
     def stop(self, portal: Portal) -> Portal:
         """Stop all calls to a portal until `start` (operators). Raises `PortalNotInstalled`."""
-        return self._switched(portal, "SET #stopped = :yes", {":yes": {"BOOL": True}})
+        return self._switched(portal, {STOPPED: {"BOOL": True}})
 
     def start(self, portal: Portal) -> Portal:
         """End a stop (operators); a portal that is closed besides is looked at by the next caller.
 
         Raises `PortalNotInstalled`.
         """
-        values = {":zero": number(0), ":now": number(self._clock.now())}
-        expression = "SET retry_at = :zero, looks = :zero, closed_at = :now REMOVE #stopped"
-        return self._switched(portal, expression, values)
+        fields = {"retry_at": number(0), "looks": number(0), "closed_at": number(self._clock.now())}
+        return self._switched(portal, fields, remove=(STOPPED,))
 
-    def _switched(self, portal: Portal, expression: str, values: "dict[str, UniversalAttributeValueTypeDef]") -> Portal:
+    def _switched(self, portal: Portal, fields: "Values", remove: Sequence[str] = ()) -> Portal:
+        key = record_key(portal.member_id)
         try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=record_key(portal.member_id),
-                UpdateExpression=expression,
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames={"#stopped": STOPPED},
-                ExpressionAttributeValues=values,
-                ReturnValues="ALL_NEW",
-            )
-        except ClientError as error:
-            if condition_failed(error):
-                raise PortalNotInstalled from None
-            raise
+            return _portal_in(self._table.update(key, fields, remove=remove, condition=present("pk"), returning=True))
         finally:
             self._forget(portal.member_id)
-        return from_item(answer["Attributes"])
+
+
+def _portal_in(written: Written) -> Portal:
+    """The record as it is after a write, held or not. Raises `PortalNotInstalled` where there is none."""
+    if not written.item:
+        raise PortalNotInstalled
+    return from_item(written.item)

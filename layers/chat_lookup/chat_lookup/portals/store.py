@@ -5,10 +5,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
 from chat_lookup.clock import Clock
-from chat_lookup.dynamodb import condition_failed, number, read_text, read_whole, text, transaction_failed
+from chat_lookup.dynamodb import Delete, Put, Table, absent, equals, number, present, read_text, read_whole, text
 from chat_lookup.errors import PortalNotInstalled, PortalUnavailable
 from chat_lookup.portals.default_portal import DefaultPortal
 from chat_lookup.portals.failures import refusal
@@ -17,8 +15,7 @@ from chat_lookup.portals.states import States
 from chat_lookup.ttl_cache import Memory
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from chat_lookup.dynamodb import Values
 
 _TRIES: Final = 5
 _NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}")
@@ -28,16 +25,15 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}")
 class Portals:
     """Reads and writes the records. Those in use are remembered for at most 30 s (design 3.1)."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
-        self._default = DefaultPortal(dynamodb, table)
+        self._default = DefaultPortal(table)
         self._memory: Memory[str, Portal] = Memory(clock)
-        self.states = States(dynamodb, table, clock, self.read, self._memory.forget)
+        self.states = States(table, clock, self.read, self._memory.forget)
 
     def get(self, member_id: str) -> Portal:
-        """The record of a portal that may be asked. Raises `PortalNotInstalled`, or what its state says."""
+        """The record of a portal that may be asked. Raises `PortalNotInstalled`, or the error of its state."""
         portal = self._memory.recall(member_id, lambda: self.read(member_id))
         if portal is None:
             raise PortalNotInstalled
@@ -47,14 +43,12 @@ class Portals:
         return portal
 
     def read(self, member_id: str) -> Portal | None:
-        """The record as it stands now, whatever its state, or None."""
-        item = self._dynamodb.get_item(TableName=self._table, Key=record_key(member_id), ConsistentRead=True).get(
-            "Item"
-        )
+        """The record as it is stored now, whatever its state, or None."""
+        item = self._table.get(record_key(member_id), consistent=True)
         return from_item(item) if item else None
 
     def heard_by(self, member_id: str, bot_ids: Collection[int]) -> Portal | None:
-        """The record for an event that these bots heard, whatever its state, or None.
+        """The record for an event that these bots received, whatever its state, or None.
 
         It may be up to 30 s old if it is active and its bot is one of them: else it may have been installed anew.
         """
@@ -91,25 +85,19 @@ class Portals:
 
     def all(self) -> Iterator[Portal]:
         """Every record, by scan: for operators and the keepalive, never on a request's path."""
-        for page in self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._table,
-            FilterExpression="sk = :record",
-            ExpressionAttributeValues={":record": text(RECORD)},
-        ):
-            for item in page["Items"]:
-                yield from_item(item)
+        return map(from_item, self._table.scan(equals("sk", text(RECORD))))
 
     def save(self, portal: Portal, *, default: bool = False) -> Portal:
         """Write a whole record with its domain: a portal that is added or installed, again or for the first time.
 
-        Keeps when it was first made, the form of its results and an operator's stop, and raises its generation if it
-        stood before, so that nothing older is served.
+        Keeps when it was first made, the form of its results and an operator's stop, and raises its generation if there
+        was a record before, so that nothing older is served.
         The first portal becomes the default one; with a second there is none, unless `default` chose one.
         """
         for _ in range(_TRIES):
             before = self.read(portal.member_id)
             if before is None:
-                # No generation is had twice, not even by a portal that was forgotten: rows of the former may be left.
+                # No generation is used twice, not even after a portal was removed: rows of the former may be left.
                 now = self._clock.now()
                 portal = replace(portal, created_at=now, generation=int(now * 1000))
             else:
@@ -123,12 +111,7 @@ class Portals:
                 )
                 if before.state is PortalState.STOPPED:
                     portal = replace(portal, state=PortalState.STOPPED)
-            try:
-                self._dynamodb.transact_write_items(TransactItems=self._writes(portal, before, default=default))
-            except ClientError as error:
-                if not transaction_failed(error):
-                    raise
-            else:
+            if self._table.try_transact(self._writes(portal, before, default=default)):
                 self._memory.forget(portal.member_id)
                 return portal
         raise PortalUnavailable("The portal's record is being written by others at this moment", retry_after=1)
@@ -144,72 +127,51 @@ class Portals:
 
     def raise_generation(self, member_id: str) -> int:
         """Make every cached answer of the portal unreachable. Raises `PortalNotInstalled`; returns the new one."""
-        try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=record_key(member_id),
-                UpdateExpression="ADD generation :one",
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeValues={":one": number(1)},
-                ReturnValues="UPDATED_NEW",
-            )
-        except ClientError as error:
-            if condition_failed(error):
-                raise PortalNotInstalled from None
-            raise
+        one = {"generation": number(1)}
+        raised = self._table.update(record_key(member_id), add=one, condition=present("pk"), returning=True)
+        if not raised.held:
+            raise PortalNotInstalled
         self._memory.forget(member_id)
-        return read_whole(answer["Attributes"], "generation") or 1
+        return read_whole(raised.item, "generation") or 1
 
     def make_default(self, member_id: str) -> None:
         """Choose the portal that is meant where none is named."""
-        self._dynamodb.transact_write_items(TransactItems=self._default.write_for(member_id, chosen=True))
+        self._table.transact(self._default.write_for(member_id, chosen=True))
 
     def forget(self, member_id: str) -> None:
-        """Let go of what this process remembers of a portal."""
+        """Drop what this process remembers of a portal."""
         self._memory.forget(member_id)
 
     def member_id_of(self, domain: str) -> str | None:
         """The portal that was last written with a domain (`host` or `host:port`, in lower case), or None."""
-        key = pk_sk(f"DOMAIN#{domain}", "DOMAIN")
-        return read_text(self._dynamodb.get_item(TableName=self._table, Key=key).get("Item", {}), "member_id")
+        return read_text(self._table.get(_domain_key(domain)), "member_id")
 
     def moved(self, portal: Portal) -> None:
-        """Find a renamed portal by its new domain, too; whoever gets its former one overwrites that when he comes."""
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key=pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN"),
-            UpdateExpression="SET member_id = :member_id",
-            ExpressionAttributeValues={":member_id": text(portal.member_id)},
-        )
+        """Find a renamed portal by its new domain, too. A portal that gets its former one overwrites that item."""
+        self._table.update(_domain_key(portal.domain), {"member_id": text(portal.member_id)})
 
     def _names(self, portal: Portal) -> bool:
         """Whether its domain's item names this portal: one by webhook and one by OAuth can have the same domain."""
         return self.member_id_of(portal.domain) == portal.member_id
 
-    def _writes(self, portal: Portal, before: Portal | None, *, default: bool) -> "list[TransactWriteItemTypeDef]":
-        record: TransactWriteItemTypeDef = {
-            "Put": {
-                "TableName": self._table,
-                "Item": to_item(portal),
-                "ConditionExpression": "attribute_not_exists(pk)",
-            }
-        }
-        if before is not None:
-            record["Put"]["ConditionExpression"] = "generation = :generation"
-            record["Put"]["ExpressionAttributeValues"] = {":generation": number(before.generation)}
-        domain = {**pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN"), "member_id": text(portal.member_id)}
-        writes: list[TransactWriteItemTypeDef] = [record, {"Put": {"TableName": self._table, "Item": domain}}]
+    def _writes(self, portal: Portal, before: Portal | None, *, default: bool) -> list[Put | Delete]:
+        condition = absent("pk") if before is None else equals("generation", number(before.generation))
+        writes: list[Put | Delete] = [
+            Put(to_item(portal), condition),
+            Put({**_domain_key(portal.domain), "member_id": text(portal.member_id)}),
+        ]
         if before is not None and before.domain != portal.domain and self._names(before):
-            writes.append({"Delete": {"TableName": self._table, "Key": pk_sk(f"DOMAIN#{before.domain}", "DOMAIN")}})
+            writes.append(Delete(_domain_key(before.domain)))
         return [*writes, *self._default.write_for(portal.member_id, chosen=default)]
 
     def delete(self, portal: Portal) -> None:
         """Remove a portal's record, its domain and its place as the default."""
-        deletes: list[TransactWriteItemTypeDef] = [
-            {"Delete": {"TableName": self._table, "Key": record_key(portal.member_id)}},
-            *self._default.delete_for(portal.member_id),
-        ]
+        deletes = [Delete(record_key(portal.member_id)), *self._default.delete_for(portal.member_id)]
         if self._names(portal):
-            deletes.append({"Delete": {"TableName": self._table, "Key": pk_sk(f"DOMAIN#{portal.domain}", "DOMAIN")}})
-        self._dynamodb.transact_write_items(TransactItems=deletes)
+            deletes.append(Delete(_domain_key(portal.domain)))
+        self._table.transact(deletes)
         self._memory.forget(portal.member_id)
+
+
+def _domain_key(domain: str) -> "Values":
+    return pk_sk(f"DOMAIN#{domain}", "DOMAIN")

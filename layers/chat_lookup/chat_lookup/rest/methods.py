@@ -145,7 +145,4 @@ def _options(call: RestCall) -> Options:
 def _pair(call: RestCall) -> EntityRef | None:
     """The pair to look up, or None for what carries no chat: missing, empty or impossible (bitrix24.md 1.1)."""
     params = php_arrays.folded(call.params)
-    try:
-        return EntityRef(php_arrays.text(params.get("entity_type")), php_arrays.text(params.get("entity_id")))
-    except InvalidRequest:
-        return None
+    return EntityRef.or_none(php_arrays.text(params.get("entity_type")), php_arrays.text(params.get("entity_id")))
