@@ -1,4 +1,4 @@
-"""The fields of a direct invocation's event, each fault told by the field's name."""
+"""The fields of a direct invocation's event; each error names the field."""
 
 import math
 import re
@@ -78,14 +78,14 @@ def test_a_whole_number_beyond_its_bound_is_refused_with_the_bound() -> None:
         Fields({"burst": 251}).optional_whole("burst", most=250)
 
 
-def test_a_field_that_nobody_asked_for_is_named() -> None:
+def test_unknown_field_is_named() -> None:
     fields = Fields({"command": "portals", "potral": "x"})
     fields.text("command")
     with pytest.raises(InvalidRequest, match="potral is not a field here"):
         fields.nothing_else()
 
 
-def test_when_all_was_asked_for_nothing_is_left() -> None:
+def test_no_error_if_every_field_was_read() -> None:
     fields = Fields({"portal": "x"})
     fields.optional_text("portal")
     fields.any("absent", "ABSENT")
@@ -105,6 +105,6 @@ def test_every_positive_whole_number_of_fifteen_digits_is_read_as_number_and_as_
 
 
 @given(st.text(max_size=20).filter(lambda text: not re.fullmatch("[0-9]+", text)))
-def test_any_text_that_is_more_than_digits_is_refused_by_name(text: str) -> None:
+def test_text_with_other_characters_than_digits_is_refused_by_name(text: str) -> None:
     with pytest.raises(InvalidRequest, match="chat_id must be a positive whole number"):
         whole("chat_id", text)
