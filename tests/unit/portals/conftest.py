@@ -1,4 +1,4 @@
-"""The portals of this process, and of another one beside it."""
+"""The portals of this process and of another one."""
 
 import pytest
 
@@ -13,5 +13,5 @@ def portals(stores: Stores, clock: ManualClock) -> Portals:
 
 @pytest.fixture
 def elsewhere(stores: Stores, clock: ManualClock) -> Portals:
-    """The portals as another process has them."""
+    """The portals of another process."""
     return Portals(stores.dynamodb, stores.portal_table, clock)
