@@ -53,7 +53,7 @@ ALARM_TESTS: Final[Tests] = {
     "TokenAgeAlarm": {"TokenAge": _AGE},
     "KeepaliveUnfinishedAlarm": {
         "KeepaliveRuns outcome=failed": f"{_KEEPALIVE}test_renewal_that_is_refused_or_fails_is_counted",
-        "KeepaliveRuns outcome=postponed": (f"{_KEEPALIVE}test_portals_without_time_left_are_postponed_and_counted"),
+        "KeepaliveRuns outcome=postponed": f"{_KEEPALIVE}test_portals_without_time_left_are_postponed_and_counted",
     },
     "EventsUnservedAlarm": {"EventsUnserved": _UNSERVED},
     "EventsLostAlarm": {"EventsLost": _LOST},

@@ -9,7 +9,7 @@ GOOD = {"PORTAL_TABLE": "stack-PortalTable-1", "CACHE_TABLE": "stack-CacheTable-
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
-def test_a_deployed_environment_is_read() -> None:
+def test_deployed_environment_is_read() -> None:
     settings = from_environ(GOOD | {"LOCAL_HOSTS": "", "CA_PEM": "", "AWS_ENDPOINT_URL": ""})
     assert settings.portal_table == "stack-PortalTable-1"
     assert settings.cache_table == "stack-CacheTable-1"
@@ -17,7 +17,7 @@ def test_a_deployed_environment_is_read() -> None:
     assert (settings.local_hosts, settings.ca_pem, settings.endpoint_url) == (frozenset(), "", None)
 
 
-def test_a_local_environment_is_read() -> None:
+def test_local_environment_is_read() -> None:
     settings = from_environ(
         GOOD
         | {"LOCAL_HOSTS": "Localhost:3010, 127.0.0.1:3010", "CA_PEM": PEM, "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}

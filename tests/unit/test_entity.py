@@ -144,7 +144,7 @@ def test_any_pair_gets_either_no_hint_or_one_printable_sentence(entity_type: str
 @pytest.mark.parametrize(
     "entity_type", ["LINES", "lines", "Lines", "LIVECHAT", "LiveChat", "OPENLINES", "imol", " LINES", "LINES "]
 )
-def test_a_telephone_number_in_an_open_lines_id_is_not_loggable(entity_type: str) -> None:
+def test_telephone_number_in_an_open_lines_id_is_not_loggable(entity_type: str) -> None:
     ref = EntityRef(entity_type, "whatsapp|2|79161234567|744")
     assert "79161234567" not in ref.loggable_id
     assert ref.loggable_id == EntityRef("LINES", ref.entity_id).loggable_id  # still the same for the same id
@@ -153,7 +153,7 @@ def test_a_telephone_number_in_an_open_lines_id_is_not_loggable(entity_type: str
 
 @pytest.mark.parametrize("entity_type", ["CRM", "CHAT", "OPEN_LINES", "connector"])
 @pytest.mark.parametrize("entity_id", ["imol|whatsapp|2|79161234567|744", "whatsapp|2|79161234567|744"])
-def test_an_open_lines_id_is_hidden_under_a_wrong_type_too(entity_type: str, entity_id: str) -> None:
+def test_open_lines_id_is_hidden_under_a_wrong_type_too(entity_type: str, entity_id: str) -> None:
     assert "79161234567" not in EntityRef(entity_type, entity_id).loggable_id
 
 

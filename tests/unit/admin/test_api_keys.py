@@ -13,7 +13,7 @@ from tests.support.in_process_service import Service
 pytestmark = pytest.mark.usefixtures("booted")
 
 
-def test_a_key_is_shown_once_and_opens_the_portal(
+def test_key_is_shown_once_and_opens_the_portal(
     service: Service, added: dict[str, Any], output: Output, clock: ManualClock
 ) -> None:
     made = run(

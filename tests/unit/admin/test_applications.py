@@ -21,7 +21,7 @@ MARKET = {
 }
 
 
-def test_an_application_is_shown_without_its_secret(stores: Stores, output: Output) -> None:
+def test_application_is_shown_without_its_secret(stores: Stores, output: Output) -> None:
     added = run(**LOCAL)
     assert added == {"client_id": CLIENT_ID, "kind": "local", "domain": DOMAIN, "rotated_at": None}
     run(**MARKET)
@@ -82,6 +82,6 @@ def test_rotated_secret_has_a_date(clock: ManualClock) -> None:
     assert run(command="apps.list")["applications"] == [rotated]
 
 
-def test_the_secret_of_an_unknown_application_cannot_be_rotated() -> None:
+def test_secret_of_an_unknown_application_cannot_be_rotated() -> None:
     with pytest.raises(InvalidRequest, match="no application"):
         run(command="apps.rotate_secret", **KEYS)

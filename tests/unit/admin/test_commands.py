@@ -68,7 +68,7 @@ def test_commands_for_a_portal_that_is_not_installed_are_refused(command: str) -
 # -- the cache ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_purge_raises_the_generation_of_the_portal_and_of_no_other(service: Service, added: dict[str, Any]) -> None:
+def test_purge_raises_the_generation_of_the_portal_and_of_no_other(service: Service, added: dict[str, Any]) -> None:
     other = run(**ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex"), "member_id": MEMBER_ID})
     purged = run(command="cache.purge", portal=MEMBER_ID)
     assert purged == {"member_id": MEMBER_ID, "generation": other["generation"] + 1}

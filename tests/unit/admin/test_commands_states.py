@@ -73,7 +73,7 @@ def test_every_command_works_in_every_state(
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_webhook_can_be_added_whatever_state_its_portal_is_in(
+def test_webhook_can_be_added_in_every_state_of_its_portal(
     booted: Services, bitrix24: FakeBitrix24, state: PortalState
 ) -> None:
     bitrix24.answers("scope", ["im"])

@@ -25,7 +25,7 @@ def with_figure(name: str, median: float) -> Found:
 
 def test_document_equals_the_one_made_from_the_committed_results_and_the_template() -> None:
     assert document.DOCUMENT.read_text() == document.written(), (
-        "make bench, or python -m benchmarks.cost.document, writes it anew"
+        "make bench, or python -m benchmarks.cost.document, writes it again"
     )
 
 

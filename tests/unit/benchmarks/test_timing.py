@@ -12,7 +12,7 @@ from benchmarks.timing import Figure, Spread, alternate, pinned, seconds_of
 SLOWED = Figure.paired("look-up", "a bare read", "ms", [2.0, 20.0, 3.0], [1.0, 10.0, 1.0], 2.5)
 
 
-def test_a_spread_is_the_median_and_the_quartiles_around_it() -> None:
+def test_spread_is_the_median_and_the_quartiles_around_it() -> None:
     assert Spread.of([5.0, 1.0, 3.0, 2.0, 4.0]) == Spread(2.0, 3.0, 4.0)
 
 
@@ -27,7 +27,7 @@ def test_slowdown_of_both_of_a_pair_leaves_the_ratio_unchanged() -> None:
     assert (SLOWED.ours.median, SLOWED.theirs.median) == (3.0, 1.0)
 
 
-def test_a_value_without_a_partner_is_refused() -> None:
+def test_value_without_a_partner_is_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
         Figure.paired("look-up", "a bare read", "ms", [1.0, 2.0], [1.0])
 

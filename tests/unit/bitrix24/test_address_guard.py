@@ -41,7 +41,7 @@ def test_only_the_public_addresses_of_a_host_are_returned(monkeypatch: pytest.Mo
     assert Gate().admitted("example.bitrix24.com", 443, 1) == ["8.8.8.8", "2606:4700::1111"]
 
 
-def test_a_host_without_a_public_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_without_a_public_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     _resolver(monkeypatch, "10.0.0.1", "::1")
 
     with pytest.raises(AddressRefused):
@@ -75,7 +75,7 @@ def test_resolution_ends_at_the_timeout_when_the_name_server_is_silent(monkeypat
 
 
 @pytest.mark.parametrize("fault", [socket.gaierror(-2, "unknown"), UnicodeError("label too long")])
-def test_a_host_that_does_not_resolve_is_an_os_error(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+def test_host_that_does_not_resolve_is_an_os_error(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
     def resolve(*_: object) -> list[object]:
         raise fault
 

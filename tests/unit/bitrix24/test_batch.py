@@ -74,7 +74,7 @@ def test_text_that_may_be_a_reference_to_another_result_is_not_sent_in_a_batch(
 
 
 @pytest.mark.parametrize("entity_id", ["$", "100 $", "[x]", "[k0]$result", "result[k0]", "{$}", "%24result%5Bk0%5D"])
-def test_a_dollar_or_a_bracket_alone_is_text(entity_id: str) -> None:
+def test_dollar_or_a_bracket_alone_is_text(entity_id: str) -> None:
     assert arrived(look_up(), look_up(entity_id))[1] == look_up(entity_id).params
 
 
@@ -93,18 +93,18 @@ def test_command_that_a_batch_cannot_carry_is_called_alone(command: Command) -> 
 
 
 @pytest.mark.parametrize("character", ["x", "|", "ü", "😀"])
-def test_a_batch_carries_the_longest_pair(character: str) -> None:
+def test_batch_carries_the_longest_pair(character: str) -> None:
     assert Command("imbot.chat.get", {"ENTITY_TYPE": character * LONGEST, "ENTITY_ID": character * LONGEST}).batchable
 
 
 @pytest.mark.parametrize("count", [0, 51])
-def test_a_batch_has_one_to_fifty_commands(count: int) -> None:
+def test_batch_has_one_to_fifty_commands(count: int) -> None:
     with pytest.raises(ValueError, match="1 to 50"):
         encoded([look_up()] * count)
 
 
 @pytest.mark.parametrize("method", ["", "im.chat.get?x=1&y=2", "im chat", "im.chat.get\n", "имя", "../x"])
-def test_a_command_needs_the_name_of_a_method(method: str) -> None:
+def test_command_needs_the_name_of_a_method(method: str) -> None:
     with pytest.raises(ValueError, match="not the name of a method"):
         Command(method, {})
 
@@ -114,7 +114,7 @@ def test_parameter_that_no_query_can_hold_raises() -> None:
         encoded([Command("im.chat.get", {"ENTITY_ID": b"DEAL|1"})])
 
 
-def test_a_command_shows_its_method_only() -> None:
+def test_command_shows_its_method_only() -> None:
     assert repr(Command("imbot.v2.Chat.get", {"botToken": SECRET})) == "Command(method='imbot.v2.Chat.get')"
 
 
@@ -136,20 +136,20 @@ JSON = st.recursive(
 LOOK_UP = Command("im.chat.get", {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"})
 
 
-def read(result: object, commands: int = 3, asked: Endpoint = OAUTH) -> BatchAnswer | BitrixError:
-    return read_batch(Answer(result, COST, 0.25), [LOOK_UP] * commands, asked)
+def read(result: object, commands: int = 3, endpoint: Endpoint = OAUTH) -> BatchAnswer | BitrixError:
+    return read_batch(Answer(result, COST, 0.25), [LOOK_UP] * commands, endpoint)
 
 
-def outcomes(result: object, commands: int = 3, asked: Endpoint = OAUTH) -> list[object]:
+def outcomes(result: object, commands: int = 3, endpoint: Endpoint = OAUTH) -> list[object]:
     """The outcomes of a readable answer; errors by their codes."""
-    answer = read(result, commands, asked)
+    answer = read(result, commands, endpoint)
     assert isinstance(answer, BatchAnswer)
     return [each.code if isinstance(each, BitrixError) else each for each in answer.outcomes]
 
 
-def refusal(entry: object, asked: Endpoint = OAUTH) -> BitrixError:
+def refusal(entry: object, endpoint: Endpoint = OAUTH) -> BitrixError:
     """The error that one command's entry in `result_error` is read as."""
-    answer = read({"result": [], "result_error": {"k0": entry}}, 1, asked)
+    answer = read({"result": [], "result_error": {"k0": entry}}, 1, endpoint)
     assert isinstance(answer, BatchAnswer)
     (error,) = answer.outcomes
     assert isinstance(error, BitrixError)
@@ -191,7 +191,7 @@ def test_outcomes_are_never_assigned_to_another_command(order: list[int], failed
 
 
 @pytest.mark.parametrize("nothing", [[], {}, None])
-def test_an_empty_container_may_be_a_list_a_map_or_null(nothing: object) -> None:
+def test_empty_container_may_be_a_list_a_map_or_null(nothing: object) -> None:
     done = {"k0": {"ID": 1}, "k1": {"ID": 2}}
 
     assert outcomes({"result": done, "result_error": nothing, "result_time": nothing}, 2) == [found(1), found(2)]
@@ -206,7 +206,7 @@ def test_container_that_is_an_array_is_read_by_position() -> None:
     ]
 
 
-def test_a_key_that_succeeded_and_failed_has_failed() -> None:
+def test_key_that_succeeded_and_failed_has_failed() -> None:
     result = {"result": {"k0": {"ID": 1}}, "result_error": {"k0": {"error": "ACCESS_ERROR"}}}
 
     assert outcomes(result, 1) == ["ACCESS_ERROR"]
@@ -233,7 +233,7 @@ def test_null_error_counts_as_no_error() -> None:
         ({"error": "x" * 100_000}, "x" * 64, "OTHER"),
     ],
 )
-def test_a_commands_error_may_lack_its_text_and_its_code_may_be_a_number(
+def test_commands_error_may_lack_its_text_and_its_code_may_be_a_number(
     entry: object, code: str, metric_code: str
 ) -> None:
     error = refusal(entry)
@@ -265,9 +265,9 @@ def test_operating_limit_carries_the_reset_time_of_its_command() -> None:
     assert (error.error_class, error.reset_at) == (ErrorClass.LIMIT, 1700000600)
 
 
-@pytest.mark.parametrize("asked", [WEBHOOK, OAUTH])
-def test_secret_quoted_in_a_commands_error_is_removed(asked: Endpoint) -> None:
-    error = refusal({"error": CODE, "error_description": f"nothing at /rest/1/{CODE}/?auth={CODE}"}, asked)
+@pytest.mark.parametrize("endpoint", [WEBHOOK, OAUTH])
+def test_secret_quoted_in_a_commands_error_is_removed(endpoint: Endpoint) -> None:
+    error = refusal({"error": CODE, "error_description": f"nothing at /rest/1/{CODE}/?auth={CODE}"}, endpoint)
 
     assert CODE not in error.code + error.description + str(error)
 
@@ -293,7 +293,7 @@ def test_ambiguous_result_is_a_protocol_error_of_the_whole_batch(result: object)
 
 
 @pytest.mark.parametrize("time", [None, [], "x", 7, [1], {"k0": "x"}, {"k9": {}}])
-def test_a_cost_that_cannot_be_read_is_no_error(time: object) -> None:
+def test_cost_that_cannot_be_read_is_no_error(time: object) -> None:
     assert outcomes({"result": {"k0": {"ID": 1}}, "result_time": time}, 1) == [found(1)]
 
 

@@ -64,7 +64,7 @@ def test_any_other_url_is_refused_without_quoting_it(url: str) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_an_endpoint_shows_its_host_and_no_secret() -> None:
+def test_endpoint_shows_its_host_and_no_secret() -> None:
     webhook = Endpoint.from_webhook(f"https://example.bitrix24.com/rest/1/{CODE}/")
     oauth = Endpoint("https://example.bitrix24.com/rest/", auth=CODE)
 
@@ -83,6 +83,6 @@ def test_secret_quoted_by_the_portal_is_masked() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://example.bitrix24.com/rest", "http://example.bitrix24.com/rest/", "/rest/"])
-def test_an_oauth_endpoint_is_checked_as_well(url: str) -> None:
+def test_oauth_endpoint_is_checked_as_well(url: str) -> None:
     with pytest.raises(ValueError, match=r"^the address"):
         Endpoint(url, auth=CODE)

@@ -121,7 +121,7 @@ def test_description_of_access_denied_separates_a_dead_grant_from_a_plan_without
     assert BitrixError("ACCESS_DENIED", 401, method="im.chat.get", description=description).error_class is error_class
 
 
-def test_a_webhooks_other_errors_keep_their_class() -> None:
+def test_webhooks_other_errors_keep_their_class() -> None:
     assert BitrixError("QUERY_LIMIT_EXCEEDED", 503, webhook=True).error_class is ErrorClass.LIMIT
 
 

@@ -67,7 +67,7 @@ REQUIRED = ("access_token", "refresh_token", "member_id", "client_endpoint")
 
 @pytest.mark.parametrize("name", REQUIRED)
 @pytest.mark.parametrize("value", [None, "", 0, -1, True, 1.5, [], {}, ["x"]])
-def test_a_required_field_of_another_kind_is_a_protocol_error(name: str, value: object) -> None:
+def test_required_field_of_another_kind_is_a_protocol_error(name: str, value: object) -> None:
     error = _error(**{name: value})
 
     if (name, value) == ("client_endpoint", ""):
@@ -78,12 +78,12 @@ def test_a_required_field_of_another_kind_is_a_protocol_error(name: str, value: 
 
 @pytest.mark.parametrize("name", ["access_token", "refresh_token", "member_id"])
 @pytest.mark.parametrize("value", [" ", "\n", "inner\nline", "\x00", "é", "x" * 5000])
-def test_a_required_field_with_odd_text_is_a_protocol_error(name: str, value: str) -> None:
+def test_required_field_with_odd_text_is_a_protocol_error(name: str, value: str) -> None:
     assert _error(**{name: value}).metric_code == "PROTOCOL"
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_a_required_field_that_is_absent_is_a_protocol_error(name: str) -> None:
+def test_required_field_that_is_absent_is_a_protocol_error(name: str) -> None:
     answer = {key: value for key, value in ANSWER.items() if key != name}
     error = pair_from(answer, "oauth.bitrix.info", NOW, LOCAL)
 
@@ -284,7 +284,7 @@ def test_received_pair_is_kept_though_a_minor_field_is_missing_or_invalid(name: 
 
 
 @pytest.mark.parametrize("value", [..., *ODD], ids=repr)
-def test_a_pair_without_an_access_token_keeps_the_refresh_token_and_has_expired(value: object) -> None:
+def test_pair_without_an_access_token_keeps_the_refresh_token_and_has_expired(value: object) -> None:
     pair = _successor({**ANSWER, "access_token": value})
     whole = _successor(ANSWER)
     assert isinstance(whole, TokenPair)
@@ -292,7 +292,7 @@ def test_a_pair_without_an_access_token_keeps_the_refresh_token_and_has_expired(
 
 
 @pytest.mark.parametrize("value", ODD, ids=repr)
-def test_an_answer_without_any_token_is_a_protocol_error(value: object) -> None:
+def test_answer_without_any_token_is_a_protocol_error(value: object) -> None:
     error = _successor({**ANSWER, "access_token": value, "refresh_token": value})
     assert isinstance(error, BitrixError)
     assert error.metric_code == "PROTOCOL"

@@ -99,7 +99,7 @@ def test_any_other_path_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/rest", "/rest.php/"])
-def test_a_portals_path_is_exact(path: str) -> None:
+def test_portals_path_is_exact(path: str) -> None:
     assert portal_endpoint(f"https://acme.bitrix24.com{path}", LOCAL) is None
 
 
@@ -116,7 +116,7 @@ def test_a_portals_path_is_exact(path: str) -> None:
         ("https://[::1]:3010/rest/", "https://[::1]:3010/rest/"),
     ],
 )
-def test_a_portals_address_is_kept_with_its_host_in_lower_case(address: str, endpoint: str) -> None:
+def test_portals_address_is_kept_with_its_host_in_lower_case(address: str, endpoint: str) -> None:
     assert portal_endpoint(address, LOCAL) == endpoint
 
 

@@ -61,7 +61,7 @@ def test_error_field_is_an_error_under_any_status() -> None:
         ("x" * 100_000, "x" * 64, "OTHER"),
     ],
 )  # fmt: skip
-def test_a_code_may_be_text_a_number_empty_or_an_object(sent: object, code: str, metric_code: str) -> None:
+def test_code_may_be_text_a_number_empty_or_an_object(sent: object, code: str, metric_code: str) -> None:
     error = _error(400, {"error": sent, "error_description": ["not text"]})
 
     assert (error.code, error.metric_code) == (code, metric_code)
@@ -171,7 +171,7 @@ def test_command_of_a_batch_is_classified_like_a_single_call() -> None:
     assert error_in({}, 200, OAUTH, "im.dialog.get") is None
 
 
-def test_the_time_is_read_field_by_field() -> None:
+def test_time_is_read_field_by_field() -> None:
     time = {"start": 1, "duration": "0.07", "operating": 0, "operating_reset_at": 1700000600}
 
     assert operating_time(time) == OperatingTime(operating=0.0, reset_at=1700000600.0, duration=0.07)
@@ -190,7 +190,7 @@ def test_every_reply_is_an_answer_or_an_error_of_the_closed_set(status: int, bod
     assert isinstance(outcome, Answer) or outcome.metric_code in METRIC_CODES
 
 
-def test_a_reply_shows_its_status_only() -> None:
+def test_reply_shows_its_status_only() -> None:
     assert repr(Reply(302, CODE.encode(), CODE)) == "Reply(status=302)"
 
 

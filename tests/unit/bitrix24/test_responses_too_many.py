@@ -62,7 +62,7 @@ def test_each_form_is_an_unexecuted_limit_error_with_the_retry_time_of_the_porta
         (502, {}, ErrorClass.RETRY),
         (503, {"error": "BRAND_NEW"}, ErrorClass.RETRY),
         (200, b"<html>maintenance</html>", ErrorClass.RETRY),
-        (200, {"neither": "nor"}, ErrorClass.RETRY),
+        (200, {"other": "field"}, ErrorClass.RETRY),
     ],
     ids=repr,
 )

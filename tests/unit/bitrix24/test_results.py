@@ -28,7 +28,7 @@ def _attempted(decode: Callable[[object], T], result: object) -> tuple[T | None,
 
 
 @given(IDS)
-def test_an_id_is_read_from_every_documented_shape(chat_id: int) -> None:
+def test_id_is_read_from_every_documented_shape(chat_id: int) -> None:
     for result in ({"ID": chat_id}, {"id": chat_id}, {"ID": str(chat_id)}, chat_id, str(chat_id)):
         assert chat_id_from(result) == chat_id
 
@@ -125,7 +125,7 @@ def test_missing_null_and_empty_fields_are_alike(nothing: object) -> None:
     assert bare == empty == ChatDetails(7, "chat7", "", "", None, None, None, None)
 
 
-def test_an_entity_id_that_is_sent_as_a_number_stays_text() -> None:
+def test_entity_id_that_is_sent_as_a_number_stays_text() -> None:
     assert details_from({"id": 7, "entity_type": "TASKS_TASK", "entity_id": 42}).entity_id == "42"
 
 

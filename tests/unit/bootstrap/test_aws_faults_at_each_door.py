@@ -129,7 +129,7 @@ def test_entry_point_answers_in_time_and_with_the_true_reason_under_every_aws_fa
             knock, usual = door.again or (door.knock, door.usual)
             again = knock(house)
             if again not in (usual, door.usual):
-                wrong.append(f"{fault.name}, {what}: {again!r} when all was well again, after {answer!r}")
+                wrong.append(f"{fault.name}, {what}: {again!r} after the fault, after {answer!r}")
     assert wrong == [], "\n".join(wrong)
 
 

@@ -38,16 +38,16 @@ class FakeQueue:
         self.sent.append((QueueUrl, MessageBody))
 
 
-def tell(queue: FakeQueue, telemetry: Telemetry, clock: ManualClock, url: str = QUEUE, state: str = "unpaid") -> None:
+def report(queue: FakeQueue, telemetry: Telemetry, clock: ManualClock, url: str = QUEUE, state: str = "unpaid") -> None:
     recoveries = QueuedRecoveries(queue, url, telemetry, clock)
     assert queue.made == 0, "a process in which no portal opens pays for no client"
     with telemetry.invocation("test"):
         recoveries.tell(PORTAL, state, "PAYMENT_REQUIRED")
 
 
-def test_a_recovery_is_counted_by_state_and_queued(telemetry: Telemetry, clock: ManualClock, output: Output) -> None:
+def test_recovery_is_counted_by_state_and_queued(telemetry: Telemetry, clock: ManualClock, output: Output) -> None:
     queue = FakeQueue()
-    tell(queue, telemetry, clock)
+    report(queue, telemetry, clock)
     ((url, body),) = queue.sent
     recovery = recovery_in(body)
     assert url == QUEUE
@@ -67,14 +67,14 @@ def test_a_recovery_is_counted_by_state_and_queued(telemetry: Telemetry, clock: 
 def test_failing_queue_loses_the_message_only(
     telemetry: Telemetry, clock: ManualClock, output: Output, failure: Exception
 ) -> None:
-    tell(FakeQueue(failure), telemetry, clock)
+    report(FakeQueue(failure), telemetry, clock)
     assert output.metric("PortalRecoveries", state="unpaid") == 1
     assert (output.lines[0]["level"], output.lines[0]["recovery_unqueued"]) == ("WARNING", type(failure).__name__)
 
 
 def test_recovery_without_a_queue_is_counted(telemetry: Telemetry, clock: ManualClock, output: Output) -> None:
     queue = FakeQueue()
-    tell(queue, telemetry, clock, url="")
+    report(queue, telemetry, clock, url="")
     assert queue.made == 0
     assert output.metric("PortalRecoveries", state="unpaid") == 1
 

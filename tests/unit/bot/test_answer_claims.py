@@ -131,7 +131,7 @@ def test_failed_release_keeps_the_claim_and_raises_nothing(claims: Claims, store
     assert claims.take(attempt()) is Standing.IN_PROGRESS
 
 
-def test_a_claim_is_kept_for_a_week(claims: Claims, stores: Stores, clock: ManualClock) -> None:
+def test_claim_is_kept_for_a_week(claims: Claims, stores: Stores, clock: ManualClock) -> None:
     claim = attempt()
     claims.take(claim)
     item = stores.dynamodb.get_item(TableName=stores.cache_table, Key={"pk": {"S": claim.key}})["Item"]

@@ -50,7 +50,7 @@ def bot(service: Service, stores: Stores, portal: Portal) -> Bot:
 @pytest.mark.parametrize(
     "text", ["deal 1663", "CRM DEAL|1663", "https://acme.bitrix24.com/crm/deal/details/1663/?IFRAME=Y"]
 )
-def test_an_entity_in_a_personal_chat_is_answered_with_its_chat_and_a_link(bot: Bot, api: str, text: str) -> None:
+def test_entity_in_a_personal_chat_is_answered_with_its_chat_and_a_link(bot: Bot, api: str, text: str) -> None:
     assert bot.hears(message(text, api=api)) == "answered"
     (sentence,) = bot.said
     assert "1437" in sentence
@@ -66,7 +66,7 @@ def test_link_to_a_former_domain_is_answered_with_the_current_domain(service: Se
     assert LINK in bot.said[0]
 
 
-def test_an_entity_without_a_chat_is_answered_too(bot: Bot) -> None:
+def test_entity_without_a_chat_is_answered_too(bot: Bot) -> None:
     assert bot.hears(message("deal 5")) == "answered"
     assert "IM_DIALOG" not in bot.said[0]
 

@@ -48,7 +48,7 @@ def test_repeated_record_is_not_answered_again(bot: Bot, second: Bot) -> None:
     assert len(bot.said) == 1
 
 
-def test_a_message_and_its_command_are_answered_once(bot: Bot) -> None:
+def test_message_and_its_command_are_answered_once(bot: Bot) -> None:
     assert bot.hears(message("/chatid deal 1663")) == "silent"
     assert bot.hears(command("deal 1663", chat=PERSONAL)) == "answered"
     assert len(bot.said) == 1

@@ -93,7 +93,7 @@ def read(text: str) -> tuple[str, str] | None:
         ("проект 133", ("SONET_GROUP", "133")),
     ],
 )
-def test_a_type_with_an_id_is_read_in_each_language(text: str, expected: tuple[str, str]) -> None:
+def test_type_with_an_id_is_read_in_each_language(text: str, expected: tuple[str, str]) -> None:
     assert read(text) == expected
 
 

@@ -76,7 +76,7 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(("path", "expected"), LINKS)
-def test_a_link_of_the_portal_is_read_with_any_tail_in_any_setting(path: str, expected: tuple[str, str]) -> None:
+def test_link_of_the_portal_is_read_with_any_tail_in_any_setting(path: str, expected: tuple[str, str]) -> None:
     starts = (f"https://{HOST}", f"http://{HOST}", HOST, f"https://{HOST}:443", f"HTTPS://{HOST.upper()}")
     for start, tail in itertools.product(starts, TAILS):
         for setting in SETTINGS:
@@ -84,7 +84,7 @@ def test_a_link_of_the_portal_is_read_with_any_tail_in_any_setting(path: str, ex
             assert read(text) == expected, text
 
 
-def test_a_link_of_the_former_address_is_read_as_one_of_the_portal() -> None:
+def test_link_of_the_former_address_is_read_as_one_of_the_portal() -> None:
     assert [read(f"https://{FORMER}{path}") for path, _ in LINKS] == [expected for _, expected in LINKS]
 
 
@@ -105,7 +105,7 @@ def test_a_link_of_the_former_address_is_read_as_one_of_the_portal() -> None:
         "ftp://acme.bitrix24.com",
     ],
 )
-def test_a_link_of_another_host_is_never_read(start: str) -> None:
+def test_link_of_another_host_is_never_read(start: str) -> None:
     for path, _ in LINKS:
         for setting in ("{}", "see {} please", "[URL]{}[/URL]", "[URL={}]deal 7[/URL]", "[URL={}]" + HOST + path):
             text = setting.replace("{}", start + path)

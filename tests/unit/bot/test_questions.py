@@ -46,7 +46,7 @@ def command(params: str, chat: EventChat | None, *, name: str = "chatid") -> Bot
     return replace(event, name="ONIMBOTV2COMMANDADD", commands=(EventCommand(78, name, params),))
 
 
-def asked(event: BotEvent) -> Question | None:
+def question_of(event: BotEvent) -> Question | None:
     questions = [each.question for each in questions_in(event, HOSTS)]
     assert len(questions) <= 1
     return questions[0] if questions else None
@@ -65,38 +65,40 @@ def test_entity_is_parsed_in_a_personal_chat_in_a_group_and_after_the_command(te
         command(text, GROUP),
         command(text, OPEN_LINE),
     ):
-        assert asked(event) == WhichChat(DEAL)
+        assert question_of(event) == WhichChat(DEAL)
 
 
 @pytest.mark.parametrize("text", ["", "hello", "1663", "https://other.bitrix24.com/crm/deal/details/1663/"])
 def test_other_text_gets_help_in_a_personal_chat_and_no_answer_in_a_group(text: str) -> None:
-    assert asked(message(text, PERSONAL)) == Help()
-    assert asked(message(text, GROUP)) is None
-    assert asked(message(text, OF_THE_DEAL)) is None
+    assert question_of(message(text, PERSONAL)) == Help()
+    assert question_of(message(text, GROUP)) is None
+    assert question_of(message(text, OF_THE_DEAL)) is None
 
 
 def test_command_without_text_asks_for_its_own_chat() -> None:
-    assert asked(command("", OF_THE_DEAL)) == ThisChat(1439, DEAL)
-    assert asked(command(" \n", GROUP)) == ThisChat(1439, None)
-    assert asked(command("", OPEN_LINE)) == ThisChat(1777, EntityRef("LINES", "livechat|22|1775|599"))
+    assert question_of(command("", OF_THE_DEAL)) == ThisChat(1439, DEAL)
+    assert question_of(command(" \n", GROUP)) == ThisChat(1439, None)
+    assert question_of(command("", OPEN_LINE)) == ThisChat(1777, EntityRef("LINES", "livechat|22|1775|599"))
 
 
 @pytest.mark.parametrize(("entity_type", "entity_id"), [("THREAD", ""), ("", "5"), ("X", "0"), ("X", "a\nb")])
 def test_incomplete_and_invalid_pairs_are_ignored_as_the_entity_of_the_chat(entity_type: str, entity_id: str) -> None:
-    assert asked(command("", replace(GROUP, entity_type=entity_type, entity_id=entity_id))) == ThisChat(1439, None)
+    assert question_of(command("", replace(GROUP, entity_type=entity_type, entity_id=entity_id))) == ThisChat(
+        1439, None
+    )
 
 
 def test_command_without_text_in_a_personal_chat_gets_help() -> None:
-    assert asked(command("", PERSONAL)) == Help()
+    assert question_of(command("", PERSONAL)) == Help()
 
 
 def test_command_with_a_text_without_an_entity_gets_help() -> None:
-    assert asked(command("hello", GROUP)) == Help()
-    assert asked(command("hello", PERSONAL)) == Help()
+    assert question_of(command("hello", GROUP)) == Help()
+    assert question_of(command("hello", PERSONAL)) == Help()
 
 
 def test_command_in_a_chat_without_an_id_gets_help() -> None:
-    assert asked(command("", EventChat(dialog_id="sg133"))) == Help()
+    assert question_of(command("", EventChat(dialog_id="sg133"))) == Help()
 
 
 @pytest.mark.parametrize(
@@ -114,16 +116,16 @@ def test_command_in_a_chat_without_an_id_gets_help() -> None:
 )
 @pytest.mark.parametrize("chat", [PERSONAL, GROUP], ids=["personal", "group"])
 def test_message_with_a_command_is_ignored_because_the_command_has_its_own_event(text: str, chat: EventChat) -> None:
-    assert asked(message(text, chat)) is None
+    assert question_of(message(text, chat)) is None
 
 
 def test_message_in_an_open_line_is_ignored() -> None:
-    assert asked(message("deal 1663", OPEN_LINE)) is None
+    assert question_of(message("deal 1663", OPEN_LINE)) is None
 
 
 @pytest.mark.parametrize("name", ["find", "chatids", ""])
 def test_other_command_is_ignored(name: str) -> None:
-    assert asked(command("deal 1663", GROUP, name=name)) is None
+    assert question_of(command("deal 1663", GROUP, name=name)) is None
 
 
 @pytest.mark.parametrize("chat", [PERSONAL, GROUP], ids=["personal", "group"])
@@ -133,24 +135,24 @@ def test_other_command_is_ignored(name: str) -> None:
 def test_messages_of_the_system_and_of_the_bot_are_ignored(change: dict[str, int | bool], chat: EventChat) -> None:
     for event in (message("deal 1663", chat), command("deal 1663", chat)):
         assert event.message is not None
-        assert asked(replace(event, message=replace(event.message, **change))) is None  # type: ignore[arg-type]
+        assert question_of(replace(event, message=replace(event.message, **change))) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", sorted(set(EventKind) - {EventKind.MESSAGE_ADD, EventKind.COMMAND}))
 def test_other_kinds_of_events_are_no_questions(kind: EventKind) -> None:
-    assert asked(message("deal 1663", PERSONAL, kind=kind)) is None
-    assert asked(replace(command("deal 1663", PERSONAL), kind=kind)) is None
+    assert question_of(message("deal 1663", PERSONAL, kind=kind)) is None
+    assert question_of(replace(command("deal 1663", PERSONAL), kind=kind)) is None
 
 
 def test_incomplete_event_is_no_question() -> None:
-    assert asked(replace(message("deal 1663", PERSONAL), message=None)) is None
-    assert asked(message("deal 1663", None)) is None
-    assert asked(command("deal 1663", None)) is None
-    assert asked(replace(command("deal 1663", GROUP), commands=())) is None
+    assert question_of(replace(message("deal 1663", PERSONAL), message=None)) is None
+    assert question_of(message("deal 1663", None)) is None
+    assert question_of(command("deal 1663", None)) is None
+    assert question_of(replace(command("deal 1663", GROUP), commands=())) is None
 
 
 def test_command_is_parsed_though_the_event_has_no_message() -> None:
-    assert asked(replace(command("deal 1663", GROUP), message=None)) == WhichChat(DEAL)
+    assert question_of(replace(command("deal 1663", GROUP), message=None)) == WhichChat(DEAL)
 
 
 def test_each_command_of_an_event_has_its_own_question() -> None:

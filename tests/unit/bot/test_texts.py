@@ -47,7 +47,7 @@ def test_each_sentence_is_one_line_and_unique(language: Language) -> None:
 
 
 @pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
-def test_the_languages_differ(sentence: Callable[[Language], str]) -> None:
+def test_languages_differ(sentence: Callable[[Language], str]) -> None:
     assert len({sentence(language) for language in Language}) == len(Language)
 
 

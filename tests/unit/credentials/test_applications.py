@@ -136,7 +136,7 @@ def names(stores: Stores) -> set[str]:
     return {secret["Name"] for page in pages for secret in page["SecretList"]}
 
 
-def test_secret_of_an_application_is_registered_with_the_redactor_wherever_it_is_read(
+def test_secret_of_an_application_is_registered_with_the_redactor_on_every_read(
     applications: Applications, elsewhere: Applications, redactor: Redactor
 ) -> None:
     elsewhere.add(ACME, LOCAL, "acme.bitrix24.com")

@@ -526,7 +526,7 @@ def test_outage_changes_no_state(portal: Portal) -> None:
     assert portal.outcomes == ["failed", "refreshed"]
 
 
-def test_an_uninstalled_portal_is_not_renewed(portal: Portal) -> None:
+def test_uninstalled_portal_is_not_renewed(portal: Portal) -> None:
     portal.record = replace(portal.expect(), state=PortalState.UNINSTALLED)
     assert isinstance(renewed_alone(portal).error, PortalNotInstalled)
     assert (portal.asked, portal.outcomes) == ([], [])

@@ -19,7 +19,7 @@ NO_ANSWER = EndpointConnectionError(endpoint_url="https://secretsmanager.example
 
 
 def refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "what AWS says"}}, "GetSecretValue")
+    return ClientError({"Error": {"Code": code, "Message": "message of AWS"}}, "GetSecretValue")
 
 
 @pytest.fixture
@@ -345,7 +345,7 @@ def test_number_of_unsaved_versions_is_bounded(
 # -- wiping ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_secret_is_overwritten_before_it_is_deleted(
+def test_secret_is_overwritten_before_it_is_deleted(
     stores: Stores, vault: Vault, fails: Callable[..., list[int]]
 ) -> None:
     arn, _ = vault.create("portal", PAIR)

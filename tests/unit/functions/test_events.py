@@ -70,7 +70,7 @@ def post(body: bytes, *, is_base64: bool = False, **fields: Any) -> dict[str, An
 
 
 @pytest.mark.parametrize("is_base64", [False, True])
-def test_a_proved_event_is_queued_and_answered(deployed: Deployed, is_base64: bool) -> None:
+def test_proved_event_is_queued_and_answered(deployed: Deployed, is_base64: bool) -> None:
     answer = post(body_of(), is_base64=is_base64)
     assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "success"})
     (record,) = deployed.records

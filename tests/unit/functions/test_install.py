@@ -45,7 +45,7 @@ def test_every_route_of_the_template_has_a_handler(settled: Services) -> None:
 
 @pytest.mark.parametrize("path", ["install", "app", "events"])
 @pytest.mark.parametrize("verb", ["GET", "HEAD"])
-def test_a_probe_is_answered_and_starts_nothing(verb: str, path: str, server: FakeAuthorisationServer) -> None:
+def test_probe_is_answered_and_starts_nothing(verb: str, path: str, server: FakeAuthorisationServer) -> None:
     answer = invoke(http(f"{verb} /bitrix24/{path}", {"anything": "else"}))
     assert answer["statusCode"] == 200
     assert (answer["body"] == "") == (verb == "HEAD")
@@ -53,7 +53,7 @@ def test_a_probe_is_answered_and_starts_nothing(verb: str, path: str, server: Fa
 
 
 @pytest.mark.parametrize("is_base64", [False, True])
-def test_a_frame_is_answered_by_a_page_that_finishes_the_installation(is_base64: bool, settled: Services) -> None:
+def test_frame_is_answered_by_a_page_that_finishes_the_installation(is_base64: bool, settled: Services) -> None:
     answer = invoke(frame(is_base64=is_base64))
     assert answer["statusCode"] == 200
     assert answer["headers"]["content-type"] == "text/html; charset=utf-8"

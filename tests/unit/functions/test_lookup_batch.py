@@ -108,7 +108,7 @@ def test_body_that_is_no_text_is_a_400(key: str) -> None:
     assert "JSON" in refused(response, 400, "invalid-request")["detail"]
 
 
-def test_a_body_over_a_megabyte_is_a_413_and_one_just_below_is_read(post: Post, bitrix24: FakeBitrix24) -> None:
+def test_body_over_a_megabyte_is_a_413_and_one_just_below_is_read(post: Post, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 7)
     content = json.dumps({"lookups": [PAIR]}).encode()
     assert post(content + b" " * (LARGEST_BODY - len(content)))["statusCode"] == 200
@@ -134,7 +134,7 @@ def test_token_of_a_user_is_refused_because_no_answer_would_be_bound_to_it(
     assert bitrix24.calls == []
 
 
-def test_a_batch_has_twenty_five_seconds(post: Post, bitrix24: FakeBitrix24) -> None:
+def test_batch_has_twenty_five_seconds(post: Post, bitrix24: FakeBitrix24) -> None:
     bitrix24.seconds = 11
     bitrix24.answers("im.chat.get", 7)
     pairs = [{"entity_type": "CRM", "entity_id": f"DEAL|{number}"} for number in range(1, 151)]

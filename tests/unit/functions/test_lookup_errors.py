@@ -105,7 +105,7 @@ def test_unexpected_body_is_ignored(key: str, bitrix24: FakeBitrix24, encoded: b
 
 
 @pytest.mark.usefixtures("booted")
-def test_a_service_that_cannot_start_answers_with_a_problem(monkeypatch: pytest.MonkeyPatch, output: Output) -> None:
+def test_service_that_cannot_start_answers_with_a_problem(monkeypatch: pytest.MonkeyPatch, output: Output) -> None:
     def cannot_start() -> None:
         raise ServiceMisconfigured("PORTAL_TABLE is not set")
 

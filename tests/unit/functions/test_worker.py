@@ -47,7 +47,7 @@ def test_event_in_a_deals_chat_saves_the_next_look_up_its_call(
     assert [each["entity"] for each in bus.details] == [{"entity_type": "CRM", "entity_id": "DEAL|1663"}]
 
 
-def test_a_question_to_the_bot_is_answered(service: Service, bitrix24: FakeBitrix24, output: Output) -> None:
+def test_question_to_the_bot_is_answered(service: Service, bitrix24: FakeBitrix24, output: Output) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
     bitrix24.answers(SAYING["v2", False], {"id": 1})
     app.handler(messages(record(service, "deal 1663")), lambda_context())

@@ -99,7 +99,7 @@ def test_unexpected_exception_is_a_plain_500_and_a_log_line_without_secrets(
 @pytest.mark.parametrize(
     "odd", [event(rawQueryString="a=%ff"), event(body="%%%", isBase64Encoded=True), event(rawQueryString="a" * 20_000)]
 )
-def test_a_request_that_cannot_be_read_is_a_problem_too(
+def test_request_that_cannot_be_read_is_a_problem_too(
     telemetry: Telemetry, output: Output, odd: dict[str, object]
 ) -> None:
     response = entrypoint.respond(odd, telemetry, health(lambda _: json_response(200, {})))
@@ -128,7 +128,7 @@ def test_service_that_cannot_start_answers_with_a_problem(telemetry: Telemetry, 
     assert output.lines[0]["problem"] == "service-misconfigured"
 
 
-def test_a_portals_broken_text_in_an_answer_can_still_be_sent(telemetry: Telemetry) -> None:
+def test_portals_broken_text_in_an_answer_can_still_be_sent(telemetry: Telemetry) -> None:
     # Lambda's runtime encodes the answer as UTF-8 and crashes on half a character.
     for handler in (
         lambda _: json_response(200, {"title": "half: \ud83d"}),

@@ -13,12 +13,12 @@ from chat_lookup.http.json_fields import Fields, whole
 
 
 @pytest.mark.parametrize("event", [None, "text", 7, [], True])
-def test_an_event_that_is_no_object_is_refused(event: object) -> None:
+def test_event_that_is_no_object_is_refused(event: object) -> None:
     with pytest.raises(InvalidRequest, match="JSON object"):
         Fields(event)
 
 
-def test_a_field_is_read_in_either_spelling() -> None:
+def test_field_is_read_in_either_spelling() -> None:
     assert Fields({"entity_id": "7"}).text("entity_id", "ENTITY_ID") == "7"
     assert Fields({"ENTITY_ID": "7"}).text("entity_id", "ENTITY_ID") == "7"
 
@@ -29,7 +29,7 @@ def test_both_spellings_of_one_field_are_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("event", [{}, {"label": None}, {"label": ""}])
-def test_a_field_that_is_absent_null_or_empty_counts_as_not_given(event: dict[str, object]) -> None:
+def test_field_that_is_absent_null_or_empty_counts_as_not_given(event: dict[str, object]) -> None:
     assert Fields(event).optional_text("label") is None
     assert Fields(event).optional_texts("label") is None
     assert Fields(event).optional_number("label", least=0, most=9) is None
@@ -58,7 +58,7 @@ Read = Callable[[Fields], object]
         (lambda fields: fields.optional_flag("it"), ["true", 1, 0, "yes", []]),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused_by_the_fields_name(read: Read, values: list[object]) -> None:
+def test_value_of_the_wrong_kind_is_refused_by_the_fields_name(read: Read, values: list[object]) -> None:
     for value in values:
         with pytest.raises(InvalidRequest, match=r"^it "):
             read(Fields({"it": value}))
@@ -72,7 +72,7 @@ def test_values_of_the_right_kind_are_read() -> None:
     assert fields.optional_flag("flag") is True
 
 
-def test_a_whole_number_beyond_its_bound_is_refused_with_the_bound() -> None:
+def test_whole_number_beyond_its_bound_is_refused_with_the_bound() -> None:
     assert Fields({"burst": 250}).optional_whole("burst", most=250) == 250
     with pytest.raises(InvalidRequest, match="burst must be a whole number from 1 to 250"):
         Fields({"burst": 251}).optional_whole("burst", most=250)
@@ -92,7 +92,7 @@ def test_no_error_if_every_field_was_read() -> None:
     fields.nothing_else()
 
 
-def test_a_fields_name_cannot_break_the_message_that_names_it() -> None:
+def test_fields_name_cannot_break_the_message_that_names_it() -> None:
     with pytest.raises(InvalidRequest) as raised:
         Fields({"\n\x00" + "b" * 500: 1}).nothing_else()
     assert str(raised.value).isprintable()

@@ -31,7 +31,7 @@ def test_first_field_with_a_value_is_used() -> None:
     [("Y", True), ("y", True), ("1", True), ("true", True), ("N", False), ("n", False), ("0", False), ("false", False),
      ("", None), ("2", None), ("yes", None)],
 )  # fmt: skip
-def test_a_flag_has_two_spellings(written: str, value: bool | None) -> None:
+def test_flag_has_two_spellings(written: str, value: bool | None) -> None:
     assert flag({"x": written}, "x") is value
     assert flag({}, "x") is None
     assert flag({"x": {"0": written}}, "x") is None
@@ -42,5 +42,5 @@ def test_a_flag_has_two_spellings(written: str, value: bool | None) -> None:
     [("0", 0), ("1", 1), ("9" * 15, 10**15 - 1), ("1" + "0" * 15, None), ("01", None), ("-1", None), ("", None),
      ("1 ", None), ("1\n", None), ("٣", None)],
 )  # fmt: skip
-def test_a_whole_number_has_one_spelling_and_at_most_fifteen_digits(written: str, value: int | None) -> None:
+def test_whole_number_has_one_spelling_and_at_most_fifteen_digits(written: str, value: int | None) -> None:
     assert whole(written) == value

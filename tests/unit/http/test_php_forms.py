@@ -125,7 +125,7 @@ def test_brackets_that_do_not_match_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["a[9223372036854775807]=1&a[]=2", "a[9223372036854775807]=1&a[][b]=2"])
-def test_an_array_that_has_no_next_index_is_refused(body: str) -> None:
+def test_array_that_has_no_next_index_is_refused(body: str) -> None:
     assert _refused(body) is Bound.INDEX
 
 
@@ -210,7 +210,7 @@ def test_default_bounds_accept_the_largest_event_and_little_more() -> None:
     assert len(decode_query("&".join(f"a{number}=1" for number in range(1000)))) == 1000
 
 
-def test_a_refusal_is_a_value_error_that_quotes_nothing() -> None:
+def test_refusal_is_a_value_error_that_quotes_nothing() -> None:
     with pytest.raises(ValueError, match=r"^a name stands for a value and for a map$") as caught:
         decode(b"auth[access_token]=c4nary1&auth=c4nary1")
 

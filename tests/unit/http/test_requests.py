@@ -55,7 +55,7 @@ def query(raw: str) -> Mapping[str, object]:
         ("entity_id=%zz", {"entity_id": ["%zz"]}),
     ],
 )
-def test_the_raw_query_is_decoded_once_and_keeps_every_value(raw: str, read: dict[str, list[str]]) -> None:
+def test_raw_query_is_decoded_once_and_keeps_every_value(raw: str, read: dict[str, list[str]]) -> None:
     assert query(raw) == read
 
 
@@ -71,7 +71,7 @@ def test_bytes_that_are_not_utf_8_are_refused(raw: str) -> None:
 
 
 @pytest.mark.parametrize("raw", ["a=" + "x" * 20_000, "&".join(f"p{n}=1" for n in range(60))])
-def test_a_query_that_is_too_long_is_refused(raw: str) -> None:
+def test_query_that_is_too_long_is_refused(raw: str) -> None:
     with pytest.raises(InvalidRequest, match="query has more than"):
         query(raw)
 
@@ -90,12 +90,12 @@ def test_any_raw_query_is_read_or_refused(raw: str) -> None:
 # -- parameters --------------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_parameter_is_named() -> None:
+def test_missing_parameter_is_named() -> None:
     with pytest.raises(InvalidRequest, match="entity_id is missing"):
         request_from(event(rawQueryString="entity_type=CRM")).required("entity_id")
 
 
-def test_a_repeated_parameter_is_named() -> None:
+def test_repeated_parameter_is_named() -> None:
     with pytest.raises(InvalidRequest, match="entity_id stands 2 times"):
         request_from(event(rawQueryString="entity_id=1&entity_id=2")).only("entity_id")
 
@@ -111,14 +111,14 @@ def test_refusal_reports_that_no_parameter_is_known() -> None:
     assert str(raised.value) == "x is not a parameter here; none is known"
 
 
-def test_a_parameters_name_cannot_break_the_message_that_names_it() -> None:
+def test_parameters_name_cannot_break_the_message_that_names_it() -> None:
     with pytest.raises(InvalidRequest) as raised:
         request_from(event(rawQueryString="%0Aa%00" + "b" * 500)).only("entity_id")
     assert str(raised.value).isprintable()
     assert len(str(raised.value)) < 120
 
 
-def test_an_optional_parameter_may_be_absent() -> None:
+def test_optional_parameter_may_be_absent() -> None:
     request = request_from(event(rawQueryString="fresh=true"))
     assert (request.optional("fresh"), request.optional("method")) == ("true", None)
 
@@ -137,7 +137,7 @@ def test_an_optional_parameter_may_be_absent() -> None:
         {"X-API-KEY": "the-key", "Authorization": "Basic dTpw"},
     ],
 )
-def test_the_key_is_read_from_either_header_in_any_case(headers: dict[str, str]) -> None:
+def test_key_is_read_from_either_header_in_any_case(headers: dict[str, str]) -> None:
     assert request_from(event(headers=headers)).key == "the-key"
 
 
@@ -164,7 +164,7 @@ def test_body_that_is_declared_but_not_encoded_as_base64_is_refused(body: str) -
         request_from(event(body=body, isBase64Encoded=True))
 
 
-def test_a_body_of_broken_text_is_refused() -> None:
+def test_body_of_broken_text_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="body"):
         request_from(event(body="\ud800"))
 

@@ -33,7 +33,7 @@ def test_event_with_a_grant_is_answered_in_json(name: str, is_base64: bool, sett
 
 
 @pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE"])
-def test_a_forged_event_is_refused_and_counted(
+def test_forged_event_is_refused_and_counted(
     name: str, settled: Services, bitrix24: FakeBitrix24, output: Output
 ) -> None:
     bitrix24.answers("profile", {"ID": "7", "ADMIN": False})

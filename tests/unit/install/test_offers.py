@@ -53,7 +53,7 @@ def refusal(query: Changes | None = None, form: Changes | None = None) -> str:
     return raised.value.reason
 
 
-def test_a_frame_is_read_from_its_query_and_its_form() -> None:
+def test_frame_is_read_from_its_query_and_its_form() -> None:
     assert offer_of_visit(visited(FRAME_QUERY, FRAME_FORM), NO_LOCAL_HOSTS) == WHOLE
 
 
@@ -62,7 +62,7 @@ def test_a_frame_is_read_from_its_query_and_its_form() -> None:
     [({}, FRAME_QUERY | FRAME_FORM), (FRAME_QUERY | {"member_id": MEMBER_ID}, FRAME_FORM), (FRAME_FORM, FRAME_QUERY)],
     ids=["all in the form", "member id in the query", "the other way round"],
 )
-def test_a_frame_is_read_in_every_mix(query: dict[str, str], form: dict[str, str]) -> None:
+def test_frame_is_read_in_every_mix(query: dict[str, str], form: dict[str, str]) -> None:
     assert offer_of_visit(visited(query, form), NO_LOCAL_HOSTS) == WHOLE
 
 
@@ -97,7 +97,7 @@ def test_host_is_normalised(domain: str) -> None:
     assert admitted_domain(domain, NO_LOCAL_HOSTS) == DOMAIN
 
 
-def test_a_local_portal_may_have_a_port_and_no_name() -> None:
+def test_local_portal_may_have_a_port_and_no_name() -> None:
     assert admitted_domain("127.0.0.1:3010", frozenset({"127.0.0.1:3010"})) == "127.0.0.1:3010"
     assert admitted_domain("127.0.0.1:3011", frozenset({"127.0.0.1:3010"})) is None
 
@@ -113,7 +113,7 @@ def test_a_local_portal_may_have_a_port_and_no_name() -> None:
         ("SERVER_ENDPOINT", "https://" + "x" * 300),
     ],
 )
-def test_a_field_beyond_its_bounds_is_refused(name: str, value: str) -> None:
+def test_field_beyond_its_bounds_is_refused(name: str, value: str) -> None:
     assert refusal(form={name: value}) == "form"
 
 
@@ -127,18 +127,18 @@ def test_request_that_is_neither_frame_nor_event_is_refused(body: bytes) -> None
     assert raised.value.__context__ is None  # the unreadable input is not attached to the error
 
 
-def test_an_event_is_read_from_a_form() -> None:
+def test_event_is_read_from_a_form() -> None:
     event = event_in(event_body("onAppInstall", EVENT_AUTH))
     assert event.name == "ONAPPINSTALL"
     assert offer_of_event(event, NO_LOCAL_HOSTS) == WHOLE
 
 
-def test_an_event_is_read_from_json() -> None:
+def test_event_is_read_from_json() -> None:
     body = json.dumps({"event": "ONAPPINSTALL", "data": {"VERSION": 1}, "auth": EVENT_AUTH})
     assert offer_of_event(event_in(body, "application/json; charset=utf-8"), NO_LOCAL_HOSTS) == WHOLE
 
 
-def test_an_event_may_name_the_portal_by_its_endpoint_only() -> None:
+def test_event_may_name_the_portal_by_its_endpoint_only() -> None:
     event = event_in(event_body("ONAPPINSTALL", changed(EVENT_AUTH, {"domain": None})))
     assert offer_of_event(event, NO_LOCAL_HOSTS).domain == DOMAIN
 
@@ -152,7 +152,7 @@ def test_an_event_may_name_the_portal_by_its_endpoint_only() -> None:
         ({"domain": None, "client_endpoint": None}, "form"),
     ],
 )
-def test_an_event_that_names_two_portals_or_none_is_refused(auth: Changes, reason: str) -> None:
+def test_event_that_names_two_portals_or_none_is_refused(auth: Changes, reason: str) -> None:
     with pytest.raises(InstallationRefused) as raised:
         offer_of_event(event_in(event_body("ONAPPINSTALL", changed(EVENT_AUTH, auth))), NO_LOCAL_HOSTS)
     assert raised.value.reason == reason

@@ -31,7 +31,7 @@ def test_each_key_has_its_own_sentences(key: str, language: Language) -> None:
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_the_languages_differ(reason: RefusalReason) -> None:
+def test_languages_differ(reason: RefusalReason) -> None:
     assert len({said(reason, language) for language in Language}) == len(Language)
 
 

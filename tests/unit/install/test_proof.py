@@ -134,7 +134,7 @@ def test_spent_or_forged_grant_is_refused_and_the_portal_is_not_called(prove: Pr
 
 
 @pytest.mark.usefixtures("nothing_written")
-def test_a_grant_for_another_application_is_refused(
+def test_grant_for_another_application_is_refused(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     server.grants("offered-refresh", client_id="local.fedcba9876543210.76543210")
@@ -161,7 +161,7 @@ def test_member_id_of_an_offer_is_optional(prove: Prove, server: FakeAuthorisati
 
 
 @pytest.mark.usefixtures("nothing_written")
-def test_a_replayed_offer_is_refused(prove: Prove, server: FakeAuthorisationServer, settled: Services) -> None:
+def test_replayed_offer_is_refused(prove: Prove, server: FakeAuthorisationServer, settled: Services) -> None:
     del settled
     server.grants("offered-refresh", user_id=7)
     server.failure = BitrixError("invalid_grant", 400, method="oauth/token")
@@ -247,7 +247,7 @@ def test_rotated_secret_is_tried_before_the_former_one(
     assert len(server.asked) == 3
 
 
-def test_a_former_secret_is_tried_for_a_day(
+def test_former_secret_is_tried_for_a_day(
     prove: Prove, server: FakeAuthorisationServer, settled: Services, clock: ManualClock
 ) -> None:
     rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}

@@ -39,7 +39,7 @@ def params_of(bitrix24: FakeBitrix24, method: str) -> "Mapping[str, object]":
 
 
 @pytest.mark.parametrize(("api", "methods", "bot"), [("v2", V2, Bot("v2", 456, 42)), ("v1", V1, Bot("v1", 39, 99))])
-def test_a_bot_and_its_command_are_registered_then_updated(
+def test_bot_and_its_command_are_registered_then_updated(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, api: str, methods: tuple[str, ...], bot: Bot
 ) -> None:
     assert register(service.calls, portal, api, service.clock) == bot
@@ -124,6 +124,6 @@ def test_answer_without_an_id_raises_and_no_update_is_sent(
     assert bitrix24.methods == ["imbot.v2.Bot.register"]
 
 
-def test_an_id_may_be_text(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_id_may_be_text(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("imbot.register", "39")
     assert register(service.calls, portal, "v1", service.clock).bot_id == 39

@@ -56,7 +56,7 @@ def test_files_left_by_interpreters_and_editors_are_no_sources(copied: Path) -> 
     assert stamp(copied) == stamp()
 
 
-def test_the_stamp_covers_every_file_that_makes_the_build() -> None:
+def test_stamp_covers_every_file_that_makes_the_build() -> None:
     names = {path.relative_to(LAYERS).as_posix() for path in sources(LAYERS)}
     assert names >= {
         "build.mk", "function.mk", "find-python", "stamp.py", "chat_lookup/Makefile", "chat_lookup/botocore-data.txt",
@@ -66,7 +66,7 @@ def test_the_stamp_covers_every_file_that_makes_the_build() -> None:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_changed_setting_changes_the_stamp_of_the_settings(tmp_path: Path, name: str) -> None:
+def test_changed_setting_changes_the_stamp_of_the_settings(tmp_path: Path, name: str) -> None:
     for each in SETTINGS:
         shutil.copy(LAYERS.parent / each, tmp_path / each)
     assert settings_stamp(tmp_path) == settings_stamp()
@@ -80,13 +80,13 @@ def test_stamp_of_the_settings_exists_without_a_file_of_parameters(tmp_path: Pat
     assert settings_stamp(tmp_path) not in ("", settings_stamp())
 
 
-def test_the_layer_keeps_the_models_of_the_services_that_the_package_uses_and_no_others() -> None:
+def test_layer_keeps_the_models_of_the_services_that_the_package_uses_and_no_others() -> None:
     source = (PACKAGE / "bootstrap" / "aws_clients.py").read_text("utf-8")
     assert sorted(SERVICES) == sorted(re.findall(r"create_client\(\s*\"([a-z]+)\"", source))
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_client_signs_a_request_for_its_endpoint_with_the_kept_models_alone(service: str, tmp_path: Path) -> None:
+def test_client_signs_a_request_for_its_endpoint_with_the_kept_models_alone(service: str, tmp_path: Path) -> None:
     everything = Path(loaders.Loader.BUILTIN_DATA_PATH)
     for name in KEPT:
         keep = shutil.copytree if (everything / name).is_dir() else shutil.copy

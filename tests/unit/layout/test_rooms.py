@@ -140,7 +140,7 @@ def foreign(module: str) -> set[str]:
     return {each for each in IMPORTS[module] if each.split(".")[0] not in {*sys.stdlib_module_names, "chat_lookup"}}
 
 
-def test_import_counts_wherever_it_is_unless_it_is_for_the_type_checker(tmp_path: Path) -> None:
+def test_every_import_counts_except_those_for_the_type_checker(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text(
         "from typing import TYPE_CHECKING\n"
@@ -179,7 +179,7 @@ def test_no_two_modules_import_each_other() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda path: path.parent.name)
-def test_an_init_is_one_sentence_and_imports_nothing(path: Path) -> None:
+def test_init_is_one_sentence_and_imports_nothing(path: Path) -> None:
     (only,) = ast.parse(path.read_text("utf-8")).body
     assert isinstance(only, ast.Expr)
     assert isinstance(only.value, ast.Constant)

@@ -13,14 +13,14 @@ from tests.support.in_process_service import DEAL, Service, find, install
 LINE = EntityRef("LINES", "whatsapp|2|79161234567|744")
 
 
-def asked(bitrix24: FakeBitrix24) -> int:
+def calls_made(bitrix24: FakeBitrix24) -> int:
     return len(bitrix24.calls)
 
 
 # -- source of the answer ----------------------------------------------------------------------------------------------
 
 
-def test_the_same_pair_twice_costs_one_call(
+def test_same_pair_twice_costs_one_call(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
@@ -29,7 +29,7 @@ def test_the_same_pair_twice_costs_one_call(
     second = find(service, portal)
     assert (first.chat_id, first.source, first.method, first.age_seconds) == (1437, "portal", "im.chat.get", 0)
     assert (second.chat_id, second.source, second.method, second.age_seconds) == (1437, "cache", "im.chat.get", 5)
-    assert asked(bitrix24) == 1
+    assert calls_made(bitrix24) == 1
 
 
 def test_answer_of_one_process_serves_another(
@@ -38,7 +38,7 @@ def test_answer_of_one_process_serves_another(
     bitrix24.answers("im.chat.get", {"ID": 1437})
     find(service, portal)
     assert find(another_process, portal).source == "cache"
-    assert asked(bitrix24) == 1
+    assert calls_made(bitrix24) == 1
 
 
 def test_answer_is_requested_again_when_it_is_no_longer_fresh(
@@ -50,7 +50,7 @@ def test_answer_is_requested_again_when_it_is_no_longer_fresh(
     assert find(service, portal).source == "cache"
     clock.advance(2)
     bitrix24.answers("im.chat.get", {"ID": 2000})
-    assert (find(service, portal).chat_id, asked(bitrix24)) == (2000, 2)
+    assert (find(service, portal).chat_id, calls_made(bitrix24)) == (2000, 2)
 
 
 def test_not_found_is_remembered_for_a_minute_only(
@@ -61,10 +61,10 @@ def test_not_found_is_remembered_for_a_minute_only(
         with pytest.raises(ChatNotFound):
             find(service, portal)
         clock.advance((FRESH_NEGATIVE - 1) / 5)
-    assert asked(bitrix24) == 1
+    assert calls_made(bitrix24) == 1
     clock.advance(2)
     bitrix24.answers("im.chat.get", {"ID": 7})
-    assert (find(service, portal).chat_id, asked(bitrix24)) == (7, 2)
+    assert (find(service, portal).chat_id, calls_made(bitrix24)) == (7, 2)
 
 
 def test_not_found_carries_a_hint_for_a_suspicious_pair(
@@ -83,7 +83,7 @@ def test_similar_pairs_are_looked_up_separately(service: Service, portal: Portal
     refs = [EntityRef("A#B", "C"), EntityRef("A", "B#C"), EntityRef("😀" * 255, "😀" * 255)]
     for _ in range(2):
         assert [find(service, portal, ref).chat_id for ref in refs] == [3, 1, 255]
-    assert asked(bitrix24) == 3
+    assert calls_made(bitrix24) == 3
 
 
 def test_answers_are_cached_per_portal(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:

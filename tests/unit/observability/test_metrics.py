@@ -47,7 +47,7 @@ for _name, _dimensions in calls():
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_a_metric_is_counted_by_its_dimensions(name: str) -> None:
+def test_metric_is_counted_by_its_dimensions(name: str) -> None:
     dimensions = frozenset(metric.dimension for metric in METRICS[name] if metric.dimension)
 
     assert COUNTED[name] == {dimensions}

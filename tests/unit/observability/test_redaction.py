@@ -53,7 +53,7 @@ def test_text_without_a_secret_is_unchanged(text: str) -> None:
     assert Redactor().clean(text) == text
 
 
-def test_a_registered_secret_is_masked_anywhere_in_any_form() -> None:
+def test_registered_secret_is_masked_anywhere_in_any_form() -> None:
     secret = 'p/ss wörd"\\7'
     redactor = Redactor()
     redactor.register(secret)
@@ -67,7 +67,7 @@ def test_a_registered_secret_is_masked_anywhere_in_any_form() -> None:
         assert "rd" not in redactor.clean(text)
 
 
-def test_a_secret_that_begins_with_another_is_masked_whole() -> None:
+def test_secret_that_begins_with_another_is_masked_whole() -> None:
     redactor = Redactor()
     redactor.register("secret-one")
     redactor.register("secret-one-and-more")

@@ -31,7 +31,7 @@ def everything(stores: Stores) -> str:
     return json.dumps(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
 
 
-def test_a_key_opens_its_portal_and_no_other(keys: Keys) -> None:
+def test_key_opens_its_portal_and_no_other(keys: Keys) -> None:
     first, second = make(keys), make(keys, member_id=OTHER)
     assert keys.authenticate(first, "lookup").member_id == MEMBER_ID
     assert keys.authenticate(second, "lookup").member_id == OTHER
@@ -160,13 +160,13 @@ def test_revoked_key_is_deleted_from_the_table(keys: Keys, stores: Stores) -> No
 
 
 @pytest.mark.parametrize("scopes", [[], ["admin"], ["lookup", "everything"], ["LOOKUP"], [""]])
-def test_a_key_needs_scopes_that_exist(keys: Keys, scopes: list[str]) -> None:
+def test_key_needs_scopes_that_exist(keys: Keys, scopes: list[str]) -> None:
     with pytest.raises(InvalidRequest, match="scopes"):
         keys.create(MEMBER_ID, "crm sync", scopes, None)
 
 
 @pytest.mark.parametrize("label", ["", "x" * 101, "two\nlines", "\x00", "a\x7f", "a\u0085b", "\ud800"])
-def test_a_label_is_one_line_that_can_be_stored(keys: Keys, label: str) -> None:
+def test_label_is_one_line_that_can_be_stored(keys: Keys, label: str) -> None:
     with pytest.raises(InvalidRequest, match="label"):
         keys.create(MEMBER_ID, label, ["lookup"], None)
 

@@ -32,7 +32,7 @@ def test_with_a_second_portal_none_is_the_default(portals: Portals) -> None:
         portals.find(None)
 
 
-def test_a_chosen_portal_is_the_default_among_several(portals: Portals) -> None:
+def test_chosen_portal_is_the_default_among_several(portals: Portals) -> None:
     portals.save(ACME)
     portals.save(GLOBEX, default=True)
     portals.save(replace(ACME, member_id="a" * 32, domain="third.bitrix24.com"))

@@ -29,7 +29,7 @@ def test_unknown_portal_is_not_installed(portals: Portals) -> None:
 
 
 @pytest.mark.parametrize("name", [MEMBER_ID, "acme.bitrix24.com", "ACME.Bitrix24.com"])
-def test_a_portal_is_found_by_member_id_and_by_domain_in_any_case(portals: Portals, name: str) -> None:
+def test_portal_is_found_by_member_id_and_by_domain_in_any_case(portals: Portals, name: str) -> None:
     portals.save(ACME)
     portals.save(GLOBEX)
     assert portals.find(name).member_id == MEMBER_ID
@@ -73,7 +73,7 @@ def test_portal_added_again_keeps_its_creation_time_and_gets_a_new_generation(
     assert portals.get(MEMBER_ID) == again
 
 
-def test_a_portal_that_moved_is_found_by_its_new_domain_only(portals: Portals) -> None:
+def test_portal_that_moved_is_found_by_its_new_domain_only(portals: Portals) -> None:
     portals.save(ACME)
     portals.save(replace(ACME, domain="acme.example.com"))
     assert portals.find("acme.example.com").member_id == MEMBER_ID

@@ -94,7 +94,7 @@ def test_commands_beyond_the_fiftieth_are_refused_one_by_one() -> None:
     assert codes(outcomes) == dict.fromkeys(("50", "51", "52"), "ERROR_BATCH_LENGTH_EXCEEDED")
 
 
-def test_a_batch_whose_refusals_alone_would_fill_an_answer_is_refused_as_a_whole() -> None:
+def test_batch_whose_refusals_alone_would_fill_an_answer_is_refused_as_a_whole() -> None:
     assert run([""] * 1_001) == documented("ERROR_BATCH_LENGTH_EXCEEDED")
 
 
@@ -119,7 +119,7 @@ def test_pages_of_lists_have_their_own_containers() -> None:
     assert (outcomes["result_total"], outcomes["result_next"]) == ({"b": 120}, {"b": 50})
 
 
-def test_a_missing_scope_has_no_text_inside_a_batch() -> None:
+def test_missing_scope_has_no_text_inside_a_batch() -> None:
     batch = Batch({"cmd": {"a": "x"}}, lambda _: [documented("insufficient_scope")], lambda _: False)
     assert cast("Mapping[str, Any]", batch.run())["result_error"] == {
         "a": {"error": "insufficient_scope", "error_description": ""}

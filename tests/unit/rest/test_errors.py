@@ -90,7 +90,7 @@ def test_unknown_code_under_401_is_a_transient_error_that_makes_no_client_refres
     assert (answer.status, answer.code) == (503, _FAULT)
 
 
-def test_an_unknown_code_of_the_portals_keeps_its_status_and_its_text() -> None:
+def test_unknown_code_of_the_portals_keeps_its_status_and_its_text() -> None:
     answer = refusal(from_portal("BRAND_NEW", 418, "a teapot"))
     assert (answer.code, answer.status, answer.description) == ("BRAND_NEW", 418, "a teapot")
 

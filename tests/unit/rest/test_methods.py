@@ -25,7 +25,7 @@ def test_found_chat_is_an_object_and_requested_once(key: str, bitrix24: FakeBitr
     assert [(call.method, call.params) for call in bitrix24.calls] == [(name, DEAL)]
 
 
-def test_the_name_of_a_parameter_is_read_in_any_case(key: str, bitrix24: FakeBitrix24) -> None:
+def test_name_of_a_parameter_is_read_in_any_case(key: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", FOUND)
     assert result(key, "im.chat.get", {"entity_type": "CRM", "Entity_Id": "DEAL|1663"}) == FOUND
     assert bitrix24.calls[0].params == DEAL

@@ -115,7 +115,7 @@ def test_key_in_the_body_takes_precedence_over_one_in_the_query() -> None:
     assert requests.key_of(asked) == requests.read(asked).key == "k3y"
 
 
-def test_a_request_without_a_key_has_none() -> None:
+def test_request_without_a_key_has_none() -> None:
     asked = event("im.chat.get", QUERY, body=QUERY, content_type=FORM)
     assert requests.key_of(asked) is requests.read(asked).key is None
 
@@ -151,6 +151,6 @@ def test_body_larger_than_a_megabyte_is_refused() -> None:
         requests.read(event("batch", body=b"a" * (requests.LARGEST_BODY + 1), content_type=FORM))
 
 
-def test_a_body_that_is_no_base64_is_refused() -> None:
+def test_body_that_is_no_base64_is_refused() -> None:
     with pytest.raises(InvalidRequest):
         requests.read(event("batch") | {"body": "!", "isBase64Encoded": True})
