@@ -175,9 +175,9 @@ def test_event_that_neither_store_nor_queue_accepts_is_counted_as_lost(
 ) -> None:
     receiver = DOORS["receiver"]
     assert receiver.knock(house) == receiver.usual
-    for lost, service in enumerate(("dynamodb", "sqs"), start=1):
+    for lost, aws_service in enumerate(("dynamodb", "sqs"), start=1):
         house.cold_start()
-        with aws.failing(fault, partial(of, {service, "lambda"})):
+        with aws.failing(fault, partial(of, {aws_service, "lambda"})):
             assert receiver.knock(house).startswith("50")
         assert output.metric("EventsLost") == lost
 
