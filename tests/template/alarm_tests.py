@@ -24,7 +24,7 @@ _RENEWAL: Final = "tests/unit/credentials/test_renewal_ports.py::test_outcome_of
 _AGE: Final = "tests/unit/credentials/test_renewal_ports.py::test_age_of_a_pair_is_counted_when_it_is_renewed"
 _KEEPALIVE: Final = "tests/unit/credentials/test_keepalive.py::"
 _LOST: Final = "tests/unit/events/test_receiver.py::test_event_that_is_not_queued_is_reported_lost_without_its_text"
-_UNSENT: Final = "tests/unit/bot/test_answerer_once.py::test_what_may_have_been_said_is_given_up_and_counted_once"
+_UNSENT: Final = "tests/unit/bot/test_answerer_once.py::test_possibly_sent_answer_is_given_up_and_counted_once"
 _UNSERVED: Final = (
     "tests/template/test_metric_filters.py::test_event_that_the_gateway_does_not_serve_is_counted_as_unserved"
 )
@@ -53,9 +53,7 @@ ALARM_TESTS: Final[Tests] = {
     "TokenAgeAlarm": {"TokenAge": _AGE},
     "KeepaliveUnfinishedAlarm": {
         "KeepaliveRuns outcome=failed": f"{_KEEPALIVE}test_renewal_that_is_refused_or_fails_is_counted",
-        "KeepaliveRuns outcome=postponed": (
-            f"{_KEEPALIVE}test_portals_for_which_no_time_is_left_are_postponed_and_counted"
-        ),
+        "KeepaliveRuns outcome=postponed": f"{_KEEPALIVE}test_portals_without_time_left_are_postponed_and_counted",
     },
     "EventsUnservedAlarm": {"EventsUnserved": _UNSERVED},
     "EventsLostAlarm": {"EventsLost": _LOST},

@@ -1,4 +1,4 @@
-"""Fixtures of the unit tests: moto's stores in this process, the service built on them, and no network."""
+"""Fixtures of the unit tests: moto's stores inside this process, the service built on them, and no network at all."""
 
 import itertools
 import socket
@@ -94,7 +94,7 @@ def booted(
     telemetry: "Telemetry",
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator["Services"]:
-    """The services that `bootstrap` builds, where the handlers find them: a separate process on the same stores."""
+    """What `bootstrap` builds, where the handlers find it: a separate process on the same stores."""
     from chat_lookup.bootstrap import aws_clients, core, process  # noqa: PLC0415 - as above
 
     for name, value in (

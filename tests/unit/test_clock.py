@@ -6,7 +6,7 @@ from chat_lookup.clock import TO_ANSWER, Deadline, SystemClock, bound, bound_by
 from tests.support.fakes import ManualClock
 
 
-def test_a_deadline_counts_down_and_never_below_nothing() -> None:
+def test_deadline_counts_down_to_zero() -> None:
     clock = ManualClock()
     deadline = Deadline.after(10, clock)
     clock.advance(4)
@@ -15,14 +15,14 @@ def test_a_deadline_counts_down_and_never_below_nothing() -> None:
     assert deadline.left() == 0
 
 
-def test_a_part_of_the_work_gets_the_nearer_of_two_deadlines() -> None:
+def test_part_of_the_work_gets_the_nearer_of_two_deadlines() -> None:
     clock = ManualClock()
     whole = Deadline.after(10, clock)
     assert round(whole.no_later_than(3).left(), 3) == 3
     assert whole.no_later_than(30).at == whole.at
 
 
-def test_a_deadline_within_a_function_knows_the_functions_last_moment_whatever_becomes_of_the_callers() -> None:
+def test_deadline_within_a_function_keeps_the_end_of_the_function() -> None:
     clock = ManualClock()
     whole = Deadline.after(10, clock, end=29)
     for each in (whole, whole.no_later_than(3), whole.sooner(2), whole.of_function(), whole.at_least(40)):
@@ -30,24 +30,24 @@ def test_a_deadline_within_a_function_knows_the_functions_last_moment_whatever_b
         assert each.end == whole.end
 
 
-def test_without_a_function_the_callers_moment_is_all_the_time_there_is() -> None:
+def test_deadline_without_a_function_ends_at_the_callers_time() -> None:
     deadline = Deadline.after(10, ManualClock())
     assert deadline.of_function().at == deadline.at_least(60).at == deadline.at
 
 
 @pytest.mark.parametrize(("passed", "left"), [(0, 10), (8, 5), (12, 5), (25, 3), (40, 0)])
-def test_a_deadline_that_is_near_or_over_can_be_moved_as_far_as_the_function_lasts(passed: float, left: float) -> None:
+def test_near_or_passed_deadline_can_be_moved_up_to_the_end_of_the_function(passed: float, left: float) -> None:
     clock = ManualClock()
     deadline = Deadline.after(10, clock, end=29)
     clock.advance(passed)
     assert round(deadline.at_least(5).left(), 3) == left
 
 
-def test_sleeping_until_a_moment_that_has_passed_takes_no_time() -> None:
+def test_sleep_until_a_past_time_returns_at_once() -> None:
     SystemClock().sleep(-1)
 
 
-def test_inside_a_deadline_that_is_in_force_calls_to_aws_have_what_is_left_of_it_but_the_time_to_answer() -> None:
+def test_calls_to_aws_are_bound_by_the_deadline_minus_the_time_to_answer() -> None:
     clock = ManualClock()
     assert bound() is None
     with bound_by(Deadline.after(10, clock)):
@@ -61,7 +61,7 @@ def test_inside_a_deadline_that_is_in_force_calls_to_aws_have_what_is_left_of_it
 
 
 @pytest.mark.parametrize("seconds", [3, 30])
-def test_a_nearer_or_farther_deadline_may_be_in_force_for_a_part_of_the_work(seconds: float) -> None:
+def test_nested_deadline_binds_a_part_of_the_work(seconds: float) -> None:
     clock = ManualClock()
     with bound_by(Deadline.after(10, clock)):
         outer = bound()

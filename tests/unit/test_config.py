@@ -1,4 +1,4 @@
-"""Settings are checked at the start, all at once, and faults never show a value."""
+"""Settings are checked at the start, all at once, and errors never show a value."""
 
 import pytest
 
@@ -9,7 +9,7 @@ GOOD = {"PORTAL_TABLE": "stack-PortalTable-1", "CACHE_TABLE": "stack-CacheTable-
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
-def test_a_deployed_environment_is_read() -> None:
+def test_deployed_environment_is_read() -> None:
     settings = from_environ(GOOD | {"LOCAL_HOSTS": "", "CA_PEM": "", "AWS_ENDPOINT_URL": ""})
     assert settings.portal_table == "stack-PortalTable-1"
     assert settings.cache_table == "stack-CacheTable-1"
@@ -17,7 +17,7 @@ def test_a_deployed_environment_is_read() -> None:
     assert (settings.local_hosts, settings.ca_pem, settings.endpoint_url) == (frozenset(), "", None)
 
 
-def test_a_local_environment_is_read() -> None:
+def test_local_environment_is_read() -> None:
     settings = from_environ(
         GOOD
         | {"LOCAL_HOSTS": "Localhost:3010, 127.0.0.1:3010", "CA_PEM": PEM, "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
@@ -26,7 +26,7 @@ def test_a_local_environment_is_read() -> None:
     assert (settings.ca_pem, settings.endpoint_url) == (PEM, "http://127.0.0.1:4566")
 
 
-def test_every_fault_is_told_at_once_by_its_variable() -> None:
+def test_error_names_every_invalid_variable_at_once() -> None:
     with pytest.raises(ServiceMisconfigured) as raised:
         from_environ({"CACHE_TABLE": "no such/name", "LOCAL_HOSTS": "no-port", "CA_PEM": "x", "AWS_ENDPOINT_URL": "y"})
     for name in ("PORTAL_TABLE", "CACHE_TABLE", "SECRET_PREFIX", "LOCAL_HOSTS", "CA_PEM", "AWS_ENDPOINT_URL"):
@@ -34,7 +34,7 @@ def test_every_fault_is_told_at_once_by_its_variable() -> None:
 
 
 @pytest.mark.parametrize("name", ["PORTAL_TABLE", "CACHE_TABLE", "SECRET_PREFIX", "LOCAL_HOSTS", "CA_PEM"])
-def test_a_fault_is_told_without_the_value(name: str) -> None:
+def test_error_does_not_show_the_value(name: str) -> None:
     with pytest.raises(ServiceMisconfigured) as raised:
         from_environ(GOOD | {name: "canary value?"})
     assert name in str(raised.value)
@@ -47,7 +47,7 @@ def test_only_exact_hosts_with_ports_are_exempt_from_the_address_check(hosts: st
         from_environ(GOOD | {"LOCAL_HOSTS": hosts})
 
 
-def test_what_installations_need_is_read() -> None:
+def test_settings_of_installations_are_read() -> None:
     settings = from_environ(
         GOOD
         | {
@@ -61,7 +61,7 @@ def test_what_installations_need_is_read() -> None:
     assert settings.private_portals == {"portal.acme.example:443"}
 
 
-def test_without_them_everybody_may_install_and_each_request_tells_our_address() -> None:
+def test_settings_of_installations_are_optional() -> None:
     settings = from_environ(GOOD)
     assert (settings.public_url, settings.install_members, settings.private_portals) == ("", frozenset(), frozenset())
 
@@ -78,17 +78,17 @@ def test_without_them_everybody_may_install_and_each_request_tells_our_address()
         ("PRIVATE_PORTALS", "10.0.0.0/8"),
     ],
 )
-def test_a_setting_of_installations_that_makes_no_sense_is_told(name: str, value: str) -> None:
+def test_invalid_setting_of_installations_is_named(name: str, value: str) -> None:
     with pytest.raises(ServiceMisconfigured, match=name):
         from_environ(GOOD | {name: value})
 
 
 @pytest.mark.parametrize("arn", ["", "arn:aws:kms:eu-central-1:123456789012:key/mrk-0a1b2c3d"])
-def test_secrets_have_a_key_of_their_own_or_none(arn: str) -> None:
+def test_key_of_the_secrets_is_optional(arn: str) -> None:
     assert from_environ(GOOD | {"KEY_ARN": arn}).key_arn == arn
 
 
-def test_an_alias_is_no_key_since_policies_cannot_name_it() -> None:
+def test_alias_of_a_key_is_refused_because_policies_cannot_name_it() -> None:
     with pytest.raises(ServiceMisconfigured, match="KEY_ARN"):
         from_environ(GOOD | {"KEY_ARN": "arn:aws:kms:eu-central-1:123456789012:alias/chats"})
 
@@ -98,7 +98,7 @@ def test_an_alias_is_no_key_since_policies_cannot_name_it() -> None:
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/stack-EventQueue-1"
 
 
-def test_what_events_need_is_read() -> None:
+def test_settings_of_events_are_read() -> None:
     settings = from_environ(
         GOOD
         | {
@@ -119,7 +119,7 @@ def test_what_events_need_is_read() -> None:
 
 
 @pytest.mark.parametrize("publish", [{}, {"PUBLISH_TEXT": ""}, {"PUBLISH_TEXT": "false"}])
-def test_a_function_that_has_nothing_to_do_with_events_declares_nothing_of_them(publish: dict[str, str]) -> None:
+def test_settings_of_events_are_optional(publish: dict[str, str]) -> None:
     settings = from_environ(GOOD | publish)
     assert (settings.event_queue_url, settings.dead_letter_queue_url, settings.worker_function) == ("", "", "")
     assert (settings.event_bus, settings.publish_text) == ("", False)
@@ -129,7 +129,7 @@ def test_a_function_that_has_nothing_to_do_with_events_declares_nothing_of_them(
     "name", ["EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "WORKER_FUNCTION", "EVENT_BUS", "PUBLISH_TEXT"]
 )
 @pytest.mark.parametrize("value", ["canary value?", "True ", "https://sqs.eu-central-1.amazonaws.com/queue?x=1"])
-def test_a_setting_of_events_that_makes_no_sense_is_told_without_its_value(name: str, value: str) -> None:
+def test_invalid_setting_of_events_is_named_without_its_value(name: str, value: str) -> None:
     with pytest.raises(ServiceMisconfigured) as raised:
         from_environ(GOOD | {name: value})
     assert name in str(raised.value)

@@ -1,4 +1,4 @@
-"""The pair is opaque text: kept to the last character, refused only where no chat can ever carry it."""
+"""The pair is opaque text: kept to the last character, refused only if no chat can carry it."""
 
 import unicodedata
 
@@ -71,33 +71,33 @@ def test_pairs_that_look_alike_are_not_equal() -> None:
 
 @pytest.mark.parametrize("part", ["entity_type", "entity_id"])
 @pytest.mark.parametrize("text", ["", "0", "a" * (LONGEST + 1), "😀" * (LONGEST + 1), "\ud800", "DEAL|\udfff"])
-def test_what_no_chat_can_carry_is_refused_by_the_name_of_its_part(part: str, text: str) -> None:
+def test_invalid_part_of_a_pair_is_refused_by_its_name(part: str, text: str) -> None:
     with pytest.raises(InvalidRequest, match=part):
         EntityRef(**{"entity_type": "CRM", "entity_id": "DEAL|1", part: text})
 
 
 @given(st.text(max_size=20), control, st.text(max_size=20))
-def test_control_characters_are_refused_wherever_they_stand(before: str, character: str, after: str) -> None:
+def test_control_characters_are_refused_at_every_position(before: str, character: str, after: str) -> None:
     with pytest.raises(InvalidRequest, match="entity_id"):
         EntityRef("CRM", before + character + after)
 
 
 @given(st.text(max_size=300))
-def test_a_refusal_never_repeats_the_text_that_it_refuses(text: str) -> None:
+def test_refusal_never_repeats_the_refused_text(text: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         EntityRef("CRM", f"canary\n{text}")
     assert "canary" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("entity_type", "entity_id"), DOCUMENTED)
-def test_no_hint_speaks_against_a_documented_pair(entity_type: str, entity_id: str) -> None:
-    said = hint(EntityRef(entity_type, entity_id))
-    # Of a CRM object only when its chat comes to be is told: that is not in the pair (bitrix24.md 1.1).
-    assert said is None or (entity_type == "CRM" and ON_DEMAND in said)
+def test_documented_pair_gets_no_hint_against_it(entity_type: str, entity_id: str) -> None:
+    sentence = hint(EntityRef(entity_type, entity_id))
+    # For a CRM object only the creation of its chat is explained: that is not in the pair (bitrix24.md 1.1).
+    assert sentence is None or (entity_type == "CRM" and ON_DEMAND in sentence)
 
 
 @pytest.mark.parametrize(
-    ("entity_type", "entity_id", "told"),
+    ("entity_type", "entity_id", "expected"),
     [
         ("CRM", "1663", "DEAL|1663"),
         ("CRM", "deal|1663", "DEAL|1663"),
@@ -127,22 +127,24 @@ def test_no_hint_speaks_against_a_documented_pair(entity_type: str, entity_id: s
         ("CRM", "DEAL|1663 ", "entity_id begins or ends with a space"),
     ],
 )
-def test_each_wrong_form_gets_a_hint_that_says_the_right_one(entity_type: str, entity_id: str, told: str) -> None:
-    said = hint(EntityRef(entity_type, entity_id))
-    assert said is not None
-    assert told in said
+def test_each_wrong_form_gets_a_hint_with_the_right_one(entity_type: str, entity_id: str, expected: str) -> None:
+    sentence = hint(EntityRef(entity_type, entity_id))
+    assert sentence is not None
+    assert expected in sentence
 
 
 @given(admitted, admitted)
 def test_any_pair_gets_either_no_hint_or_one_printable_sentence(entity_type: str, entity_id: str) -> None:
-    said = hint(EntityRef(entity_type, entity_id))
-    assert said is None or (said.endswith(".") and not any(unicodedata.category(each) == "Cc" for each in said))
+    sentence = hint(EntityRef(entity_type, entity_id))
+    assert sentence is None or (
+        sentence.endswith(".") and not any(unicodedata.category(each) == "Cc" for each in sentence)
+    )
 
 
 @pytest.mark.parametrize(
     "entity_type", ["LINES", "lines", "Lines", "LIVECHAT", "LiveChat", "OPENLINES", "imol", " LINES", "LINES "]
 )
-def test_a_telephone_number_in_an_open_lines_id_is_not_loggable(entity_type: str) -> None:
+def test_telephone_number_in_an_open_lines_id_is_not_loggable(entity_type: str) -> None:
     ref = EntityRef(entity_type, "whatsapp|2|79161234567|744")
     assert "79161234567" not in ref.loggable_id
     assert ref.loggable_id == EntityRef("LINES", ref.entity_id).loggable_id  # still the same for the same id
@@ -151,12 +153,12 @@ def test_a_telephone_number_in_an_open_lines_id_is_not_loggable(entity_type: str
 
 @pytest.mark.parametrize("entity_type", ["CRM", "CHAT", "OPEN_LINES", "connector"])
 @pytest.mark.parametrize("entity_id", ["imol|whatsapp|2|79161234567|744", "whatsapp|2|79161234567|744"])
-def test_an_open_lines_id_is_hidden_under_a_wrong_type_too(entity_type: str, entity_id: str) -> None:
+def test_open_lines_id_is_hidden_under_a_wrong_type_too(entity_type: str, entity_id: str) -> None:
     assert "79161234567" not in EntityRef(entity_type, entity_id).loggable_id
 
 
 @pytest.mark.parametrize(("entity_type", "entity_id"), [("CRM", "DEAL|1663"), ("TASKS_TASK", "8293"), ("X", "y")])
-def test_other_ids_are_logged_as_they_are(entity_type: str, entity_id: str) -> None:
+def test_other_ids_are_logged_unchanged(entity_type: str, entity_id: str) -> None:
     assert EntityRef(entity_type, entity_id).loggable_id == entity_id
 
 

@@ -1,4 +1,4 @@
-"""The language that people are answered in follows the portal's."""
+"""The language of answers follows the portal's language."""
 
 from urllib.parse import urlencode
 
@@ -19,5 +19,5 @@ def visited(query: dict[str, str], form: dict[str, str]) -> Visit:
     ("code", "language"),
     [("de", "de"), ("DE", "de"), ("ru", "ru"), ("en", "en"), ("la", "en"), ("", "en"), ("de-AT,en", "de")],
 )
-def test_the_visitor_is_spoken_to_in_his_language(code: str, language: str) -> None:
+def test_visitor_gets_the_page_in_the_portals_language(code: str, language: str) -> None:
     assert visited(FRAME_QUERY | {"LANG": code}, FRAME_FORM).language is Language(language)

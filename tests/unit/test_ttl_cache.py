@@ -1,4 +1,4 @@
-"""What a process remembers lapses after its time, whatever happens meanwhile."""
+"""Entries of a process's memory expire after their time."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,14 +10,14 @@ MOMENTS = st.floats(min_value=1.6e9, max_value=2e9)
 
 
 @given(MOMENTS)
-def test_what_was_put_is_remembered_at_once_whatever_the_time(now: float) -> None:
+def test_entry_is_remembered_at_once_at_any_time(now: float) -> None:
     memory: Memory[str, int] = Memory(ManualClock(now))
     memory.put("a", 1)
     assert memory.get("a") == 1
 
 
 @given(MOMENTS)
-def test_an_entry_lapses_after_thirty_seconds(now: float) -> None:
+def test_entry_expires_after_thirty_seconds(now: float) -> None:
     clock = ManualClock(now)
     memory: Memory[str, int] = Memory(clock)
     memory.put("a", 1)
@@ -27,7 +27,7 @@ def test_an_entry_lapses_after_thirty_seconds(now: float) -> None:
     assert memory.get("a") is None
 
 
-def test_reading_an_entry_does_not_prolong_its_time() -> None:
+def test_reading_an_entry_does_not_extend_its_time() -> None:
     clock = ManualClock()
     memory: Memory[str, int] = Memory(clock)
     memory.put("a", 1)
@@ -38,7 +38,7 @@ def test_reading_an_entry_does_not_prolong_its_time() -> None:
     assert memory.get("a") is None
 
 
-def test_an_entry_from_before_the_clock_was_set_back_is_not_used() -> None:
+def test_entry_is_not_used_after_the_clock_was_set_back() -> None:
     clock = ManualClock()
     memory: Memory[str, int] = Memory(clock)
     memory.put("a", 1)
@@ -46,7 +46,7 @@ def test_an_entry_from_before_the_clock_was_set_back_is_not_used() -> None:
     assert memory.get("a") is None
 
 
-def test_beyond_its_bound_it_forgets_what_was_unused_for_longest() -> None:
+def test_full_memory_drops_the_least_recently_used_entry() -> None:
     memory: Memory[str, int] = Memory(ManualClock(), limit=2)
     memory.put("a", 1)
     memory.put("b", 2)
@@ -55,7 +55,7 @@ def test_beyond_its_bound_it_forgets_what_was_unused_for_longest() -> None:
     assert [memory.get(each) for each in "abc"] == [1, None, 3]
 
 
-def test_what_was_forgotten_is_gone_and_forgetting_the_unknown_is_fine() -> None:
+def test_forgotten_entry_is_removed_and_forgetting_an_unknown_key_raises_nothing() -> None:
     memory: Memory[str, int] = Memory(ManualClock())
     memory.put("a", 1)
     memory.forget("a")
@@ -70,17 +70,17 @@ def test_each_key_has_its_own_entry() -> None:
     assert (memory.get(("a", 1)), memory.get(("a", 2)), memory.get(("b", 1))) == ("x", "y", None)
 
 
-def test_what_is_not_remembered_is_read_once_and_then_recalled() -> None:
+def test_missing_entry_is_read_once_and_then_recalled() -> None:
     clock = ManualClock()
     memory: Memory[str, int] = Memory(clock)
-    told = iter([None, 7, 8])
-    assert memory.recall("a", lambda: next(told)) is None  # nothing is not worth remembering
-    assert [memory.recall("a", lambda: next(told)) for _ in range(3)] == [7, 7, 7]
+    answers = iter([None, 7, 8])
+    assert memory.recall("a", lambda: next(answers)) is None  # nothing is not worth remembering
+    assert [memory.recall("a", lambda: next(answers)) for _ in range(3)] == [7, 7, 7]
     clock.advance(31)
-    assert memory.recall("a", lambda: next(told)) == 8
+    assert memory.recall("a", lambda: next(answers)) == 8
 
 
-def test_recalling_an_entry_does_not_prolong_its_time() -> None:
+def test_recalling_an_entry_does_not_extend_its_time() -> None:
     clock = ManualClock()
     memory: Memory[str, int] = Memory(clock)
     reads = []

@@ -1,4 +1,4 @@
-"""Operators' commands about keys: a key is shown once, opens its portal, and is gone when it is revoked."""
+"""Operators' commands about keys: a key is shown once, opens its portal, and is deleted when it is revoked."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from tests.support.in_process_service import Service
 pytestmark = pytest.mark.usefixtures("booted")
 
 
-def test_a_key_is_shown_once_and_opens_the_portal(
+def test_key_is_shown_once_and_opens_the_portal(
     service: Service, added: dict[str, Any], output: Output, clock: ManualClock
 ) -> None:
     made = run(
@@ -34,13 +34,13 @@ def test_a_key_is_shown_once_and_opens_the_portal(
 
 
 @pytest.mark.usefixtures("added")
-def test_a_key_is_for_looking_up_and_without_end_unless_told_otherwise() -> None:
+def test_key_has_the_lookup_scope_and_no_expiry_by_default() -> None:
     made = run(command="keys.create", label="crm sync")
     assert (made["scopes"], made["expires_at"]) == (["lookup"], None)
 
 
 @pytest.mark.usefixtures("added")
-def test_a_key_can_let_methods_of_the_portals_pass() -> None:
+def test_key_can_allow_methods_of_the_portal() -> None:
     methods = ["crm.deal.get", "CRM.deal.list"]
     made = run(command="keys.create", label="shop", scopes=["rest", "passthrough"], passthrough=methods)
     assert made["passthrough"] == ["crm.deal.get", "crm.deal.list"]
@@ -48,7 +48,7 @@ def test_a_key_can_let_methods_of_the_portals_pass() -> None:
 
 
 @pytest.mark.usefixtures("added")
-def test_a_revoked_key_is_gone(service: Service) -> None:
+def test_revoked_key_is_no_longer_listed(service: Service) -> None:
     made = run(command="keys.create", label="crm sync")
     revoked = run(command="keys.revoke", key_id=made["key_id"])["revoked"]
     assert revoked["key_id"] == made["key_id"]
@@ -58,7 +58,7 @@ def test_a_revoked_key_is_gone(service: Service) -> None:
 
 
 @pytest.mark.parametrize("name", [MEMBER_ID, "globex.bitrix24.com"])
-def test_with_several_portals_a_key_is_for_the_one_that_is_named(added: dict[str, Any], name: str) -> None:
+def test_with_several_portals_a_key_is_created_for_the_named_one(added: dict[str, Any], name: str) -> None:
     run(**ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex"), "member_id": MEMBER_ID})
     with pytest.raises(InvalidRequest, match="portal is missing"):
         run(command="keys.create", label="crm sync")

@@ -21,7 +21,7 @@ MARKET = {
 }
 
 
-def test_an_application_is_shown_without_its_secret(stores: Stores, output: Output) -> None:
+def test_application_is_shown_without_its_secret(stores: Stores, output: Output) -> None:
     added = run(**LOCAL)
     assert added == {"client_id": CLIENT_ID, "kind": "local", "domain": DOMAIN, "rotated_at": None}
     run(**MARKET)
@@ -32,7 +32,7 @@ def test_an_application_is_shown_without_its_secret(stores: Stores, output: Outp
         assert CLIENT_SECRET not in shown
 
 
-def test_a_domain_has_one_spelling() -> None:
+def test_domain_is_normalised() -> None:
     assert run(**LOCAL | {"domain": f"{DOMAIN.upper()}:443"})["domain"] == DOMAIN
 
 
@@ -41,20 +41,20 @@ def test_a_domain_has_one_spelling() -> None:
     [LOCAL, LOCAL | {"client_id": "local.another"}, LOCAL | {"domain": "globex.bitrix24.com"}],
     ids=["the same", "another for the portal", "the same for another portal"],
 )
-def test_there_is_one_application_for_a_portal_and_one_portal_for_an_application(second: dict[str, str]) -> None:
+def test_second_application_of_a_portal_and_second_portal_of_an_application_are_refused(second: dict[str, str]) -> None:
     run(**LOCAL)
     with pytest.raises(InvalidRequest, match="already"):
         run(**second)
 
 
-def test_there_is_one_market_application() -> None:
+def test_second_market_application_is_refused() -> None:
     run(**MARKET)
     with pytest.raises(InvalidRequest, match="already"):
         run(**MARKET | {"client_id": "app.another"})
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "reported"),
     [
         ({"client_id": ""}, "client_id is missing"),
         ({"client_secret": ""}, "client_secret is missing"),
@@ -67,14 +67,14 @@ def test_there_is_one_market_application() -> None:
         ({"name": "x"}, "name is an unknown field"),
     ],
 )
-def test_each_fault_is_told_by_the_fields_name_and_without_the_secret(fault: dict[str, str], told: str) -> None:
-    with pytest.raises(InvalidRequest, match=told) as raised:
+def test_error_names_the_field_and_not_the_secret(fault: dict[str, str], reported: str) -> None:
+    with pytest.raises(InvalidRequest, match=reported) as raised:
         run(**LOCAL | fault)
     assert CLIENT_SECRET not in str(raised.value)
     assert run(command="apps.list") == {"applications": []}
 
 
-def test_a_secret_that_is_rotated_is_dated(clock: ManualClock) -> None:
+def test_rotated_secret_has_a_date(clock: ManualClock) -> None:
     run(**LOCAL)
     clock.advance(60)
     rotated = run(command="apps.rotate_secret", client_id=CLIENT_ID, client_secret="n3xts3cr3t")
@@ -82,6 +82,6 @@ def test_a_secret_that_is_rotated_is_dated(clock: ManualClock) -> None:
     assert run(command="apps.list")["applications"] == [rotated]
 
 
-def test_the_secret_of_an_unknown_application_cannot_be_rotated() -> None:
+def test_secret_of_an_unknown_application_cannot_be_rotated() -> None:
     with pytest.raises(InvalidRequest, match="no application"):
         run(command="apps.rotate_secret", **KEYS)

@@ -1,4 +1,4 @@
-"""Operators' commands: what they store, what they show, and every fault of their fields by its name."""
+"""Operators' commands: what they store, what they show, and the error for every invalid field."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("booted")
 # -- portals -----------------------------------------------------------------------------------------------------------
 
 
-def test_portals_lists_what_is_installed(bitrix24: FakeBitrix24, added: dict[str, Any]) -> None:
+def test_portals_list_returns_the_installed_portals(bitrix24: FakeBitrix24, added: dict[str, Any]) -> None:
     bitrix24.answers("scope", ["im"])
     other = run(**ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex")})
     portals = run(command="portals")["portals"]
@@ -24,7 +24,7 @@ def test_portals_lists_what_is_installed(bitrix24: FakeBitrix24, added: dict[str
     assert other in portals
 
 
-def test_without_any_portal_the_list_is_empty() -> None:
+def test_portals_list_is_empty_without_any_portal() -> None:
     assert run(command="portals") == {"portals": []}
 
 
@@ -33,7 +33,7 @@ def test_without_any_portal_the_list_is_empty() -> None:
 
 @pytest.mark.usefixtures("added")
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "reported"),
     [
         ({"command": "keys.create"}, "label is missing"),
         ({"command": "keys.create", "label": "x" * 101}, "label"),
@@ -43,7 +43,7 @@ def test_without_any_portal_the_list_is_empty() -> None:
         ({"command": "keys.create", "label": "a", "expires_in_days": "7"}, "expires_in_days"),
         ({"command": "keys.create", "label": "a", "expire_in_days": 7}, "expire_in_days"),
         ({"command": "keys.revoke"}, "key_id is missing"),
-        ({"command": "keys.revoke", "key_id": "nobody"}, "key_id"),
+        ({"command": "keys.revoke", "key_id": "unknown"}, "key_id"),
         ({"command": "keys.list", "portal": 7}, "portal must be text"),
         ({"command": "cache.purge", "entity_id": "x"}, "entity_id"),
         ({"command": "portals", "portal": "x"}, "portal"),
@@ -53,22 +53,22 @@ def test_without_any_portal_the_list_is_empty() -> None:
         ({"command": "__init__"}, "command must be one of"),
     ],
 )
-def test_each_fault_of_a_command_is_told_by_the_fields_name(event: dict[str, object], told: str) -> None:
-    with pytest.raises(InvalidRequest, match=told):
+def test_error_of_a_command_names_the_field(event: dict[str, object], reported: str) -> None:
+    with pytest.raises(InvalidRequest, match=reported):
         run(**event)
 
 
 @pytest.mark.parametrize("command", ["keys.create", "keys.list", "cache.purge"])
-def test_commands_for_a_portal_that_is_not_installed_say_so(command: str) -> None:
+def test_commands_for_a_portal_that_is_not_installed_are_refused(command: str) -> None:
     fields = {"label": "crm sync"} if command == "keys.create" else {}
     with pytest.raises(PortalNotInstalled):
-        run(command=command, portal="nobody.bitrix24.com", **fields)
+        run(command=command, portal="unknown.bitrix24.com", **fields)
 
 
 # -- the cache ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_purge_raises_the_generation_of_the_portal_and_of_no_other(service: Service, added: dict[str, Any]) -> None:
+def test_purge_raises_the_generation_of_the_portal_and_of_no_other(service: Service, added: dict[str, Any]) -> None:
     other = run(**ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex"), "member_id": MEMBER_ID})
     purged = run(command="cache.purge", portal=MEMBER_ID)
     assert purged == {"member_id": MEMBER_ID, "generation": other["generation"] + 1}
@@ -77,6 +77,6 @@ def test_a_purge_raises_the_generation_of_the_portal_and_of_no_other(service: Se
 
 
 @pytest.mark.usefixtures("added")
-def test_the_line_of_a_command_names_it(output: Output) -> None:
+def test_log_line_of_a_command_names_it(output: Output) -> None:
     run(command="portals")
     assert output.lines[-1]["command"] == "portals"

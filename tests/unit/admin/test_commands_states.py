@@ -1,4 +1,4 @@
-"""Operators' commands in every state of a portal: what a state keeps from callers is none of an operator's business."""
+"""Operators' commands in every state of a portal: a state that refuses callers does not refuse operators."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -48,7 +48,7 @@ def portal(installed: Services) -> Portal:
 
 @pytest.fixture
 def into(installed: Services, portal: Portal, stores: Stores) -> Callable[[PortalState], None]:
-    """Bring the portal into a state, as an operator's process meets it: from a memory as well as from the table."""
+    """Put the portal into a state as an operator's process reads it: from its memory or from the table."""
 
     def bring(state: PortalState) -> None:
         states = installed.portals.states
@@ -73,7 +73,7 @@ def test_every_command_works_in_every_state(
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_webhook_can_be_added_whatever_state_its_portal_is_in(
+def test_webhook_can_be_added_in_every_state_of_its_portal(
     booted: Services, bitrix24: FakeBitrix24, state: PortalState
 ) -> None:
     bitrix24.answers("scope", ["im"])
@@ -88,7 +88,7 @@ def test_a_webhook_can_be_added_whatever_state_its_portal_is_in(
 
 
 @pytest.mark.parametrize("state", sorted(ASKED_AGAIN))
-def test_bindings_are_registered_anew_in_a_closed_portal_by_a_look_that_need_not_be_due(
+def test_bindings_are_registered_again_in_a_closed_portal_before_its_next_probe_is_due(
     into: Callable[[PortalState], None], installed: Services, state: PortalState
 ) -> None:
     into(state)
@@ -96,9 +96,7 @@ def test_bindings_are_registered_anew_in_a_closed_portal_by_a_look_that_need_not
     assert installed.portals.get(MEMBER_ID).state is PortalState.ACTIVE
 
 
-def test_a_stopped_portal_is_asked_nothing_by_a_command_either(
-    into: Callable[[PortalState], None], bitrix24: FakeBitrix24
-) -> None:
+def test_command_sends_no_call_to_a_stopped_portal(into: Callable[[PortalState], None], bitrix24: FakeBitrix24) -> None:
     into(PortalState.STOPPED)
     calls = len(bitrix24.calls)
     with pytest.raises(PortalStopped):
@@ -106,7 +104,7 @@ def test_a_stopped_portal_is_asked_nothing_by_a_command_either(
     assert len(bitrix24.calls) == calls
 
 
-# -- what opens is told ------------------------------------------------------------------------------------------------
+# -- recoveries are counted --------------------------------------------------------------------------------------------
 
 
 def test_stop_and_start_are_shown_and_the_start_is_counted(into: Callable[[PortalState], None], output: Output) -> None:
@@ -120,7 +118,9 @@ def test_stop_and_start_are_shown_and_the_start_is_counted(into: Callable[[Porta
     assert output.metric("PortalRecoveries") == 1
 
 
-def test_a_webhook_that_is_given_anew_is_a_recovery(booted: Services, bitrix24: FakeBitrix24, output: Output) -> None:
+def test_webhook_that_is_added_again_counts_as_a_recovery(
+    booted: Services, bitrix24: FakeBitrix24, output: Output
+) -> None:
     bitrix24.answers("scope", ["im"])
     added = run(**ADD)
     booted.portals.states.close(booted.portals.named(added["member_id"]), PortalState.RENAMED, "")

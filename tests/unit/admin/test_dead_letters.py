@@ -1,4 +1,4 @@
-"""Dead letters go back into the queue, once each, and none is lost on the way."""
+"""Dead letters are sent back to the queue, once each, and none is lost."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ RECORD = message(TEXT).to_json()
 
 
 def of_lambda(text: str) -> str:
-    """What Lambda makes of an asynchronous invocation that failed for the last time."""
+    """The message that Lambda sends for an asynchronous invocation that failed for the last time."""
     return json.dumps(
         {
             "version": "1.0",
@@ -74,24 +74,24 @@ class Queues:
 
 @pytest.fixture
 def queues(stores: Stores, telemetry: Telemetry, clock: ManualClock) -> Iterator[Queues]:
-    del stores  # moto's, of which the queues are some
+    del stores  # starts moto, which serves the queues, too
     queues = Queues(telemetry, clock)
     yield queues
     queues.close()
 
 
-def test_every_dead_letter_goes_back_once(queues: Queues) -> None:
+def test_every_dead_letter_is_sent_back_once(queues: Queues) -> None:
     bodies = [message(f"{number}").to_json() for number in range(25)]
     queues.bury(*bodies)
     assert queues.run() == {"moved": 25, "left": 0}
     assert sorted(queues.waiting()) == sorted(bodies)
 
 
-def test_an_empty_queue_is_no_trouble(queues: Queues) -> None:
+def test_empty_dead_letter_queue_is_no_error(queues: Queues) -> None:
     assert queues.run() == {"moved": 0, "left": 0}
 
 
-def test_what_lambda_kept_of_an_invocation_goes_back_as_the_record_in_it(queues: Queues) -> None:
+def test_failed_invocation_message_is_sent_back_as_its_record(queues: Queues) -> None:
     queues.bury(of_lambda(RECORD))
     queues.run()
     assert queues.waiting() == [RECORD]
@@ -110,24 +110,22 @@ def test_what_lambda_kept_of_an_invocation_goes_back_as_the_record_in_it(queues:
         "[" * 99_999,
     ],
 )
-def test_anything_else_goes_back_as_it_is(body: str) -> None:
+def test_other_dead_letter_is_sent_back_unchanged(body: str) -> None:
     assert record_in(body) == body
 
 
-def test_no_more_than_the_limit_is_moved(queues: Queues) -> None:
+def test_redrive_moves_no_more_letters_than_the_limit(queues: Queues) -> None:
     queues.bury(*[RECORD] * 15)
     assert queues.run(12) == {"moved": 12, "left": 3}
     assert len(queues.waiting()) == 12
 
 
-def test_no_more_is_moved_than_the_time_suffices_for(queues: Queues) -> None:
+def test_redrive_stops_when_the_time_is_up(queues: Queues) -> None:
     queues.bury(RECORD)
     assert queues.run(seconds=5) == {"moved": 0, "left": 1}
 
 
-def test_large_letters_are_sent_in_as_many_requests_as_they_need(
-    queues: Queues, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_letters_are_split_into_several_requests(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     send = queues.sqs.send_message_batch
 
@@ -141,10 +139,10 @@ def test_large_letters_are_sent_in_as_many_requests_as_they_need(
     assert sizes == [200_000, 200_000, 100_000]
 
 
-# -- on a bad day ------------------------------------------------------------------------------------------------------
+# -- failures ----------------------------------------------------------------------------------------------------------
 
 
-def test_letters_that_the_queue_did_not_take_stay_where_they_are(
+def test_letters_that_the_queue_refused_stay_in_the_dead_letter_queue(
     queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = queues.sqs.send_message_batch
@@ -162,7 +160,7 @@ def test_letters_that_the_queue_did_not_take_stay_where_they_are(
     assert len(queues.waiting()) == 4
 
 
-def test_a_stop_between_sending_and_deleting_loses_nothing(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_between_sending_and_deleting_loses_no_letter(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(**_: object) -> None:
         raise KeyboardInterrupt
 
@@ -175,7 +173,7 @@ def test_a_stop_between_sending_and_deleting_loses_nothing(queues: Queues, monke
     assert queues.run()["left"] == 1
 
 
-def test_nothing_of_a_letter_is_logged(queues: Queues, output: Output) -> None:
+def test_content_of_a_letter_is_not_logged(queues: Queues, output: Output) -> None:
     queues.bury(RECORD, of_lambda(RECORD))
     queues.run()
     (line,) = output.lines
@@ -183,7 +181,7 @@ def test_nothing_of_a_letter_is_logged(queues: Queues, output: Output) -> None:
     assert TEXT not in output.text
 
 
-def test_a_function_without_queues_says_so(telemetry: Telemetry, clock: ManualClock) -> None:
+def test_redrive_without_queues_raises_an_error(telemetry: Telemetry, clock: ManualClock) -> None:
     def none() -> "SQSClient":
         raise AssertionError("there is nothing to call")
 
@@ -194,7 +192,7 @@ def test_a_function_without_queues_says_so(telemetry: Telemetry, clock: ManualCl
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
-def test_the_command_moves_as_many_as_it_is_told(queues: Queues, clock: ManualClock) -> None:
+def test_command_moves_as_many_letters_as_its_limit(queues: Queues, clock: ManualClock) -> None:
     queues.bury(*[RECORD] * 3)
     redrive = AdminEvents(queues.redrive).commands["events.redrive"]
     assert redrive(Fields({"limit": 2}), Deadline.after(59, clock)) == {"moved": 2, "left": 1}
@@ -202,7 +200,7 @@ def test_the_command_moves_as_many_as_it_is_told(queues: Queues, clock: ManualCl
 
 
 @pytest.mark.parametrize("limit", [0, -1, MOST + 1, "many", True, 1.5])
-def test_the_command_refuses_a_limit_that_is_none(queues: Queues, clock: ManualClock, limit: object) -> None:
+def test_command_refuses_an_invalid_limit(queues: Queues, clock: ManualClock, limit: object) -> None:
     redrive = AdminEvents(queues.redrive).commands["events.redrive"]
     with pytest.raises(InvalidRequest, match="limit"):
         redrive(Fields({"limit": limit}), Deadline.after(59, clock))

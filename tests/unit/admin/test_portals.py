@@ -1,4 +1,4 @@
-"""Operators' commands about portals: their pace, the form of their results, the default one, and their bindings."""
+"""Operators' commands about portals: rate, result shape, default portal, bindings."""
 
 import pytest
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("installed")
 
 
 @pytest.mark.parametrize("name", [DOMAIN, MEMBER_ID])
-def test_a_pace_can_be_chosen(installed: Services, name: str) -> None:
+def test_rate_and_burst_can_be_set(installed: Services, name: str) -> None:
     shown = run(command="portal.set", portal=name, rate=5)
     assert (shown["rate"], shown["burst"]) == (5, 50)
     portal = installed.portals.get(MEMBER_ID)
@@ -22,7 +22,7 @@ def test_a_pace_can_be_chosen(installed: Services, name: str) -> None:
 
 
 @pytest.mark.parametrize("shape", ["int", "object"])
-def test_the_form_of_results_can_be_chosen_and_an_installation_leaves_it_alone(
+def test_result_shape_can_be_set_and_survives_an_installation(
     installed: Services, server: FakeAuthorisationServer, shape: str
 ) -> None:
     assert run(command="portal.set", portal=DOMAIN, result_shape=shape)["result_shape"] == shape
@@ -32,7 +32,7 @@ def test_the_form_of_results_can_be_chosen_and_an_installation_leaves_it_alone(
     assert (portal.result_form, portal.paced_by) == (shape, "")
 
 
-def test_a_default_portal_can_be_chosen(installed: Services, service: Service) -> None:
+def test_default_portal_can_be_set(installed: Services, service: Service) -> None:
     install(service, member_id="0123456789abcdef0123456789abcdef", domain="globex.bitrix24.com")
     with pytest.raises(InvalidRequest, match="several"):
         service.portals.find(None)
@@ -41,7 +41,7 @@ def test_a_default_portal_can_be_chosen(installed: Services, service: Service) -
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "reported"),
     [
         ({}, "at least one of"),
         ({"rate": 0}, "rate must be"),
@@ -51,21 +51,19 @@ def test_a_default_portal_can_be_chosen(installed: Services, service: Service) -
         ({"rate": 2, "colour": "red"}, "colour is an unknown field"),
     ],
 )
-def test_each_fault_of_a_choice_is_told(fields: dict[str, object], told: str) -> None:
-    with pytest.raises(InvalidRequest, match=told):
+def test_error_of_a_setting_names_the_field(fields: dict[str, object], reported: str) -> None:
+    with pytest.raises(InvalidRequest, match=reported):
         run(command="portal.set", portal=DOMAIN, **fields)
 
 
 @pytest.mark.parametrize("command", ["portal.set", "portal.rebind", "portal.forget"])
 @pytest.mark.parametrize("name", ["globex.bitrix24.com", "f0e1d2c3", "../x", "x" * 300])
-def test_a_portal_that_is_not_there_is_told(command: str, name: str) -> None:
+def test_unknown_portal_is_refused(command: str, name: str) -> None:
     with pytest.raises(PortalNotInstalled):
         run(command=command, portal=name, **({"rate": 2} if command == "portal.set" else {}))
 
 
-def test_everything_is_registered_again_at_the_address_that_is_given(
-    installed: Services, bitrix24: FakeBitrix24
-) -> None:
+def test_bindings_are_registered_again_at_the_given_address(installed: Services, bitrix24: FakeBitrix24) -> None:
     before = installed.portals.get(MEMBER_ID)
     bitrix24.calls.clear()
     shown = run(command="portal.rebind", portal=DOMAIN, public_url="https://chats.acme.example/")
@@ -78,7 +76,7 @@ def test_everything_is_registered_again_at_the_address_that_is_given(
     assert after.token_version == before.token_version
 
 
-def test_without_an_address_the_known_one_is_registered_again(bitrix24: FakeBitrix24) -> None:
+def test_without_an_address_bindings_are_registered_at_the_stored_one(bitrix24: FakeBitrix24) -> None:
     bitrix24.calls.clear()
     assert run(command="portal.rebind", portal=DOMAIN)["public_url"] == OWN_ADDRESS
     assert bitrix24.methods.count("event.bind") == 3
@@ -87,21 +85,21 @@ def test_without_an_address_the_known_one_is_registered_again(bitrix24: FakeBitr
 @pytest.mark.parametrize(
     "public_url", ["http://chats.acme.example", "https://chats.acme.example/path", "chats", "https://"]
 )
-def test_an_address_is_https_and_a_host(public_url: str, bitrix24: FakeBitrix24) -> None:
+def test_public_url_must_be_https_and_a_host(public_url: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.calls.clear()
     with pytest.raises(InvalidRequest, match="public_url"):
         run(command="portal.rebind", portal=DOMAIN, public_url=public_url)
     assert bitrix24.calls == []
 
 
-def test_a_portal_that_does_not_answer_is_not_said_to_be_bound(installed: Services, bitrix24: FakeBitrix24) -> None:
+def test_portal_that_does_not_answer_is_not_reported_as_bound(installed: Services, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("imbot.v2.Bot.update", refusing("TIMEOUT", 0))
     with pytest.raises(PortalUnavailable):
         run(command="portal.rebind", portal=DOMAIN, public_url="https://chats.acme.example")
     assert installed.portals.get(MEMBER_ID).public_url == OWN_ADDRESS
 
 
-def test_a_webhook_can_bind_nothing(service: Service) -> None:
+def test_webhook_portal_cannot_bind_events(service: Service) -> None:
     install(service, member_id="0123456789abcdef0123456789abcdef", domain="globex.bitrix24.com")
     with pytest.raises(InvalidRequest, match="webhook"):
         run(command="portal.rebind", portal="globex.bitrix24.com", public_url=OWN_ADDRESS)

@@ -1,4 +1,4 @@
-"""PortalTable was restored to an earlier moment: records find the secrets again that were saved since."""
+"""PortalTable was restored to an earlier moment: records are pointed to the secrets that were saved since."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ class Restored:
         self._services.portals.forget(MEMBER_ID)
 
     def renew(self) -> None:
-        """Renew the tokens, as happens every hour in which somebody asks."""
+        """Renew the tokens, as happens in every hour with a request."""
         self._clock.advance(3700)
         self.look_up()
 
@@ -73,7 +73,7 @@ def restored(
     return Restored(settled, stores, clock)
 
 
-def test_without_it_an_older_record_is_a_dead_grant(restored: Restored) -> None:
+def test_restored_record_has_a_dead_grant_without_reconciliation(restored: Restored) -> None:
     before = restored.item()
     restored.renew()
     restored.put_back(before)
@@ -81,7 +81,7 @@ def test_without_it_an_older_record_is_a_dead_grant(restored: Restored) -> None:
         restored.look_up()
 
 
-def test_an_older_record_finds_the_pair_that_was_saved_last(restored: Restored) -> None:
+def test_restored_record_is_pointed_to_the_newest_pair(restored: Restored) -> None:
     before = restored.item()
     restored.renew()
     restored.renew()
@@ -95,7 +95,7 @@ def test_an_older_record_finds_the_pair_that_was_saved_last(restored: Restored) 
     restored.renew()
 
 
-def test_a_grant_that_was_taken_for_dead_meanwhile_is_alive_again(restored: Restored) -> None:
+def test_grant_that_was_marked_dead_since_the_restore_works_again(restored: Restored) -> None:
     before = restored.item()
     restored.renew()
     restored.put_back(before)
@@ -107,7 +107,7 @@ def test_a_grant_that_was_taken_for_dead_meanwhile_is_alive_again(restored: Rest
     assert restored.look_up() == 1437
 
 
-def test_the_tokens_count_as_old_as_the_record_says_so_that_the_keepalive_is_not_late(restored: Restored) -> None:
+def test_tokens_keep_the_age_of_the_record_so_that_the_keepalive_is_not_late(restored: Restored) -> None:
     before = restored.item()
     installed_at = restored.record.refreshed_at
     restored.renew()
@@ -116,14 +116,14 @@ def test_the_tokens_count_as_old_as_the_record_says_so_that_the_keepalive_is_not
     assert restored.record.refreshed_at == installed_at
 
 
-def test_what_agrees_is_left_alone(restored: Restored) -> None:
+def test_consistent_record_is_not_changed(restored: Restored) -> None:
     restored.renew()
     before = restored.item()
     assert restored.reconcile() == AGREED
     assert restored.item() == before
 
 
-def test_a_portal_that_was_installed_anew_since_waits_for_a_visit_which_heals_it(
+def test_portal_installed_again_since_the_restore_is_repaired_by_a_visit(
     restored: Restored, server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     before = restored.item()
@@ -142,7 +142,7 @@ def test_a_portal_that_was_installed_anew_since_waits_for_a_visit_which_heals_it
     assert restored.look_up() == 1437
 
 
-def test_a_renamed_portal_is_found_by_its_new_name_again(
+def test_renamed_portal_is_found_by_its_new_domain(
     restored: Restored, server: FakeAuthorisationServer, settled: Services
 ) -> None:
     before = restored.item()
@@ -156,7 +156,7 @@ def test_a_renamed_portal_is_found_by_its_new_name_again(
     assert settled.portals.named("acme.renamed.example").member_id == MEMBER_ID
 
 
-def test_an_uninstalled_portal_stays_so(restored: Restored) -> None:
+def test_uninstalled_portal_stays_uninstalled(restored: Restored) -> None:
     item: Item = {
         **restored.item(),
         "state": {"S": "uninstalled"},
@@ -167,7 +167,7 @@ def test_an_uninstalled_portal_stays_so(restored: Restored) -> None:
     assert restored.item() == item
 
 
-def test_what_there_is_no_time_for_is_left_to_another_run(restored: Restored) -> None:
+def test_portals_without_time_left_are_left_to_the_next_run(restored: Restored) -> None:
     before = restored.item()
     restored.renew()
     restored.put_back(before)

@@ -1,4 +1,4 @@
-"""A portal that is forgotten leaves nothing, and takes nothing of another one along."""
+"""Forgetting a portal deletes all of its data and none of another portal's."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from tests.support.portals.first_contact import DOMAIN, frame
 pytestmark = pytest.mark.usefixtures("installed")
 
 
-def test_a_portal_that_is_forgotten_leaves_nothing(
+def test_forgetting_a_portal_deletes_all_of_its_data(
     installed: Services, stores: Stores, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     portal = installed.portals.get(MEMBER_ID)
@@ -37,19 +37,19 @@ def test_a_portal_that_is_forgotten_leaves_nothing(
         run(command="portal.forget", portal=DOMAIN)
 
 
-def test_a_portal_can_be_forgotten_whatever_its_state(installed: Services) -> None:
+def test_portal_can_be_forgotten_in_every_state(installed: Services) -> None:
     installed.portals.states.close(installed.portals.get(MEMBER_ID), PortalState.REAUTHORISE, "invalid_grant")
     assert run(command="portal.forget", portal=DOMAIN)["member_id"] == MEMBER_ID
 
 
-def test_forgetting_one_leaves_the_other_with_the_same_domain(installed: Services, service: Service) -> None:
+def test_forgetting_one_portal_keeps_the_other_with_the_same_domain(installed: Services, service: Service) -> None:
     """A portal that was reached by webhook first, and has the application installed since."""
     webhook = install(service, member_id="0123456789abcdef0123456789abcdef")
     run(command="portal.forget", portal=MEMBER_ID)
     assert installed.portals.named(DOMAIN).member_id == webhook.member_id
 
 
-def test_what_was_cached_before_a_portal_was_forgotten_is_never_found_again(
+def test_rows_cached_before_a_portal_was_forgotten_are_not_found_again(
     installed: Services, server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     before = installed.portals.get(MEMBER_ID).generation

@@ -11,7 +11,7 @@ from tests.support.portals.first_contact import OWN_ADDRESS
 pytestmark = pytest.mark.usefixtures("installed")
 
 
-def test_an_operator_sees_state_owner_and_age_of_the_tokens(installed: Services, clock: ManualClock) -> None:
+def test_view_shows_state_owner_and_age_of_the_tokens(installed: Services, clock: ManualClock) -> None:
     clock.advance(36 * 3600)
     (shown,) = run(command="portals")["portals"]
     assert (shown["kind"], shown["state"], shown["client_id"]) == ("oauth", "active", CLIENT_ID)
@@ -22,7 +22,7 @@ def test_an_operator_sees_state_owner_and_age_of_the_tokens(installed: Services,
     assert (shown["state"], shown["state_code"]) == ("reauthorise", "invalid_grant")
 
 
-def test_nothing_that_opens_a_portal_is_shown(output: Output) -> None:
+def test_view_shows_no_secret(output: Output) -> None:
     shown = str(run(command="portals"))
     assert "issued" not in shown
     assert "arn:" not in shown

@@ -1,4 +1,4 @@
-"""The operators' command portal.add_webhook: what it stores, what it shows, and every fault of a field by its name."""
+"""The operators' command portal.add_webhook: what it stores, what it shows, and the error for every invalid field."""
 
 import json
 from typing import Any
@@ -23,9 +23,7 @@ def stored(stores: Stores) -> str:
     return json.dumps(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
 
 
-def test_a_portal_is_added_by_nothing_but_its_webhook(
-    service: Service, bitrix24: FakeBitrix24, added: dict[str, Any]
-) -> None:
+def test_portal_is_added_by_its_webhook_alone(service: Service, bitrix24: FakeBitrix24, added: dict[str, Any]) -> None:
     assert (added["member_id"], added["domain"]) == (member_id_of_webhook("acme.bitrix24.com"), "acme.bitrix24.com")
     assert (added["scopes"], added["rate"], added["burst"]) == (["crm", "im", "imbot"], 2.0, 50)
     assert (added["state"], added["bot_id"]) == ("active", None)
@@ -36,7 +34,7 @@ def test_a_portal_is_added_by_nothing_but_its_webhook(
     assert bitrix24.calls[-1].endpoint.base_url == WEBHOOK_URL
 
 
-def test_a_portal_is_added_with_all_that_may_be_said_of_it(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_portal_is_added_with_every_optional_field(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("scope", ["imbot"])
     facts = {"member_id": MEMBER_ID, "bot_id": 17, "bot_token": BOT_TOKEN, "rate": 5, "burst": 250, "default": True}
     answer = run(**ADD, **facts)
@@ -45,7 +43,7 @@ def test_a_portal_is_added_with_all_that_may_be_said_of_it(service: Service, bit
     assert service.tokens.grant(portal, Deadline.after(10, service.clock)).bot_token == BOT_TOKEN
 
 
-def test_events_of_a_bot_with_a_token_of_its_own_can_be_proved(
+def test_events_of_a_bot_with_its_own_token_can_be_proved(
     service: Service, bitrix24: FakeBitrix24, stores: Stores, output: Output
 ) -> None:
     bitrix24.answers("scope", ["imbot"])
@@ -62,7 +60,7 @@ def test_events_of_a_bot_with_a_token_of_its_own_can_be_proved(
     assert (proves_them("another-synthetic-token"), proves_them(APPLICATION_TOKEN)) == (True, False)
 
 
-def test_the_webhook_is_nowhere_but_in_its_secret(stores: Stores, added: dict[str, Any], output: Output) -> None:
+def test_webhook_is_stored_in_its_secret_only(stores: Stores, added: dict[str, Any], output: Output) -> None:
     run(**ADD, bot_token=BOT_TOKEN)
     listed = run(command="portals")
     assert output.lines
@@ -76,7 +74,7 @@ def test_the_webhook_is_nowhere_but_in_its_secret(stores: Stores, added: dict[st
     ("code", "status", "error"),
     [("INVALID_CREDENTIALS", 401, PortalMisconfigured), ("TRANSPORT", 0, PortalUnavailable)],
 )
-def test_a_webhook_that_the_portal_does_not_admit_leaves_no_trace(
+def test_webhook_that_the_portal_refuses_stores_nothing(
     stores: Stores,
     bitrix24: FakeBitrix24,
     code: str,
@@ -92,7 +90,7 @@ def test_a_webhook_that_the_portal_does_not_admit_leaves_no_trace(
 
 
 @pytest.mark.parametrize("granted", [["crm", "task"], [], None, {}, "im", [7, None]])
-def test_a_webhook_that_can_look_nothing_up_is_refused(bitrix24: FakeBitrix24, stores: Stores, granted: object) -> None:
+def test_webhook_without_a_chat_scope_is_refused(bitrix24: FakeBitrix24, stores: Stores, granted: object) -> None:
     bitrix24.answers("scope", granted)
     with pytest.raises(InvalidRequest, match="grants neither im nor imbot"):
         run(**ADD)
@@ -100,7 +98,7 @@ def test_a_webhook_that_can_look_nothing_up_is_refused(bitrix24: FakeBitrix24, s
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "reported"),
     [
         ({"webhook_url": None}, "webhook_url is missing"),
         ({"webhook_url": 7}, "webhook_url must be text"),
@@ -125,10 +123,10 @@ def test_a_webhook_that_can_look_nothing_up_is_refused(bitrix24: FakeBitrix24, s
         ({"webhock": 1}, "webhock"),
     ],
 )
-def test_each_fault_of_a_field_is_told_by_its_name_and_without_the_code(
-    bitrix24: FakeBitrix24, fault: dict[str, object], told: str
+def test_error_names_the_field_and_not_the_code_of_the_webhook(
+    bitrix24: FakeBitrix24, fault: dict[str, object], reported: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match=told) as raised:
+    with pytest.raises(InvalidRequest, match=reported) as raised:
         run(**ADD | fault)
     assert WEBHOOK_CODE not in str(raised.value)
     assert bitrix24.calls == []  # nothing was called before all fields were read
@@ -148,7 +146,7 @@ def test_adding_a_portal_again_replaces_its_webhook_and_keeps_its_keys(
     assert grant.endpoint.base_url == newer
 
 
-def test_adding_a_portal_again_heals_one_that_was_renamed(service: Service, added: dict[str, Any]) -> None:
+def test_adding_a_portal_again_repairs_one_that_was_renamed(service: Service, added: dict[str, Any]) -> None:
     service.portals.states.close(service.portals.get(added["member_id"]), PortalState.RENAMED, "")
     run(**ADD)
     assert service.portals.get(added["member_id"]).state is PortalState.ACTIVE

@@ -1,4 +1,4 @@
-"""What the service costs, as docs/costs.md tells it: made of what was counted and of prices, and of nothing else."""
+"""The costs in docs/costs.md are computed from the counts and the prices alone."""
 
 import json
 import re
@@ -15,7 +15,7 @@ RESULTS: dict[str, Any] = json.loads(document.RESULTS.read_text())
 
 
 def with_figure(name: str, median: float) -> Found:
-    """What was found, but for one figure."""
+    """The results with one figure replaced."""
     changed = deepcopy(RESULTS)
     for figure in changed["figures"]:
         if figure["name"] == name:
@@ -23,13 +23,13 @@ def with_figure(name: str, median: float) -> Found:
     return Found.of(changed)
 
 
-def test_the_document_is_what_the_committed_results_and_the_template_give() -> None:
+def test_document_equals_the_one_made_from_the_committed_results_and_the_template() -> None:
     assert document.DOCUMENT.read_text() == document.written(), (
-        "make bench, or python -m benchmarks.cost.document, writes it anew"
+        "make bench, or python -m benchmarks.cost.document, writes it again"
     )
 
 
-def test_without_counts_there_is_no_document() -> None:
+def test_document_without_counts_is_refused() -> None:
     with pytest.raises(LookupError, match="no counts"):
         Found.of({"figures": []})
 
@@ -41,12 +41,12 @@ def test_each_table_of_the_document_is_whole() -> None:
 
 
 @pytest.mark.parametrize("hits", [0.0, 0.5, 0.9])
-def test_a_hit_more_is_never_dearer(hits: float) -> None:
+def test_more_hits_never_cost_more(hits: float) -> None:
     found = Found.of(RESULTS)
     assert dollars(found.look_up(hits + 0.1)) < dollars(found.look_up(hits))
 
 
-def test_a_unit_more_of_a_miss_costs_its_price_and_a_hit_does_not_see_it() -> None:
+def test_extra_unit_of_a_miss_costs_its_price_and_leaves_a_hit_unchanged() -> None:
     found = Found.of(RESULTS)
     units = found("write units", kinds.MISS)
     dearer = with_figure(f"write units, {kinds.MISS}", units + 1)
@@ -55,7 +55,7 @@ def test_a_unit_more_of_a_miss_costs_its_price_and_a_hit_does_not_see_it() -> No
     assert dearer.look_up(1.0) == found.look_up(1.0)
 
 
-def test_an_event_is_received_and_worked_and_passes_queue_and_bus() -> None:
+def test_event_costs_receiver_worker_queue_and_bus() -> None:
     found = Found.of(RESULTS)
     event = found.event(kinds.WORKED)
     assert (event["api"], event["invocations"], event["bus"]) == (1, 2, 1)

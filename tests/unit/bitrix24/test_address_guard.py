@@ -9,7 +9,7 @@ from chat_lookup.bitrix24.address_guard import AddressRefused, Gate, is_public
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
-def test_a_public_address_is_one(address: str) -> None:
+def test_public_address_is_accepted(address: str) -> None:
     assert is_public(address)
 
 
@@ -23,7 +23,7 @@ def test_a_public_address_is_one(address: str) -> None:
         "64:ff9b:1::7f00:1", "2002:7f00:1::", "2002:a00:1::", "2001:0:7f00:1::1", "2001:db8::1",
     ],
 )  # fmt: skip
-def test_an_address_of_a_private_network_in_any_disguise_is_none(address: str) -> None:
+def test_private_address_in_any_notation_is_refused(address: str) -> None:
     assert not is_public(address)
 
 
@@ -35,20 +35,20 @@ def _resolver(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
 
-def test_only_the_public_addresses_of_a_host_are_admitted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_public_addresses_of_a_host_are_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     _resolver(monkeypatch, "10.0.0.1", "8.8.8.8", "127.0.0.1", "8.8.8.8", "2606:4700::1111")
 
     assert Gate().admitted("example.bitrix24.com", 443, 1) == ["8.8.8.8", "2606:4700::1111"]
 
 
-def test_a_host_without_a_public_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_without_a_public_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     _resolver(monkeypatch, "10.0.0.1", "::1")
 
     with pytest.raises(AddressRefused):
         Gate().admitted("example.bitrix24.com", 443, 1)
 
 
-def test_an_exception_is_exact_in_host_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exempt_host_must_match_in_host_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
     _resolver(monkeypatch, "10.0.0.1")
     gate = Gate(frozenset({"Portal.local:3010", "[::1]:3010"}))
 
@@ -59,7 +59,7 @@ def test_an_exception_is_exact_in_host_and_port(monkeypatch: pytest.MonkeyPatch)
             gate.admitted(host, port, 1)
 
 
-def test_a_name_server_that_stays_silent_does_not_outlive_the_time_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resolution_ends_at_the_timeout_when_the_name_server_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
 
     def resolve(*_: object) -> list[object]:
@@ -75,7 +75,7 @@ def test_a_name_server_that_stays_silent_does_not_outlive_the_time_given(monkeyp
 
 
 @pytest.mark.parametrize("fault", [socket.gaierror(-2, "unknown"), UnicodeError("label too long")])
-def test_a_host_that_does_not_resolve_is_an_os_error(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+def test_host_that_does_not_resolve_is_an_os_error(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
     def resolve(*_: object) -> list[object]:
         raise fault
 

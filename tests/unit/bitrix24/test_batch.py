@@ -1,4 +1,4 @@
-"""What a batch sends, as PHP reads it, and what became of each of its commands (bitrix24.md 2.6)."""
+"""What a batch sends, as PHP reads it, and the outcome of each of its commands (bitrix24.md 2.6)."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def look_up(entity_id: str = "DEAL|1663") -> Command:
 
 
 def arrived(*commands: Command) -> list[object]:
-    """What the local portal makes of a batch, each command answered with its own parameters."""
+    """What the local portal reads from a batch: each command returns its own parameters."""
 
     def echo(_: str, params: Mapping[str, object]) -> tuple[object, portals_batch.Time]:
         return dict(params), {}
@@ -44,7 +44,7 @@ def test_commands_are_plain_text_with_values_encoded_once() -> None:
     }
 
 
-def test_nested_parameters_take_the_form_that_php_reads() -> None:
+def test_nested_parameters_are_encoded_as_php_reads_them() -> None:
     params = {"taskId": 7, "select": ["ID", "CHAT_ID"], "filter": {"a": {"b": True}, "c": False}, "none": None, "x": []}
 
     assert arrived(Command("tasks.task.get", params)) == [
@@ -53,7 +53,7 @@ def test_nested_parameters_take_the_form_that_php_reads() -> None:
 
 
 @given(st.lists(TEXT, min_size=1, max_size=50))
-def test_any_text_arrives_as_it_was(ids: list[str]) -> None:
+def test_any_text_arrives_unchanged(ids: list[str]) -> None:
     commands = [look_up(entity_id) for entity_id in ids]
     assume(all(command.batchable for command in commands))
 
@@ -63,7 +63,9 @@ def test_any_text_arrives_as_it_was(ids: list[str]) -> None:
 @given(
     TEXT, st.sampled_from(["$result[k0]", "$Result[k0][ID]", "$time[k0]", "$result.x[0]", "$result\u2003[k0]"]), TEXT
 )
-def test_what_may_be_a_reference_to_another_result_is_not_sent_in_a_batch(head: str, reference: str, tail: str) -> None:
+def test_text_that_may_be_a_reference_to_another_result_is_not_sent_in_a_batch(
+    head: str, reference: str, tail: str
+) -> None:
     command = look_up(head + reference + tail)
 
     assert not command.batchable
@@ -72,7 +74,7 @@ def test_what_may_be_a_reference_to_another_result_is_not_sent_in_a_batch(head: 
 
 
 @pytest.mark.parametrize("entity_id", ["$", "100 $", "[x]", "[k0]$result", "result[k0]", "{$}", "%24result%5Bk0%5D"])
-def test_a_dollar_or_a_bracket_alone_is_text(entity_id: str) -> None:
+def test_dollar_or_a_bracket_alone_is_text(entity_id: str) -> None:
     assert arrived(look_up(), look_up(entity_id))[1] == look_up(entity_id).params
 
 
@@ -86,37 +88,37 @@ def test_a_dollar_or_a_bracket_alone_is_text(entity_id: str) -> None:
         Command("im.chat.get", {"$result[k0]": "1"}),
     ],
 )
-def test_what_a_batch_cannot_carry_is_called_alone(command: Command) -> None:
+def test_command_that_a_batch_cannot_carry_is_called_alone(command: Command) -> None:
     assert not command.batchable
 
 
 @pytest.mark.parametrize("character", ["x", "|", "ü", "😀"])
-def test_a_batch_carries_the_longest_pair(character: str) -> None:
+def test_batch_carries_the_longest_pair(character: str) -> None:
     assert Command("imbot.chat.get", {"ENTITY_TYPE": character * LONGEST, "ENTITY_ID": character * LONGEST}).batchable
 
 
 @pytest.mark.parametrize("count", [0, 51])
-def test_a_batch_has_one_to_fifty_commands(count: int) -> None:
+def test_batch_has_one_to_fifty_commands(count: int) -> None:
     with pytest.raises(ValueError, match="1 to 50"):
         encoded([look_up()] * count)
 
 
 @pytest.mark.parametrize("method", ["", "im.chat.get?x=1&y=2", "im chat", "im.chat.get\n", "имя", "../x"])
-def test_a_command_needs_the_name_of_a_method(method: str) -> None:
+def test_command_needs_the_name_of_a_method(method: str) -> None:
     with pytest.raises(ValueError, match="not the name of a method"):
         Command(method, {})
 
 
-def test_a_parameter_that_no_query_can_hold_is_a_fault_of_ours() -> None:
+def test_parameter_that_no_query_can_hold_raises() -> None:
     with pytest.raises(TypeError, match="bytes"):
         encoded([Command("im.chat.get", {"ENTITY_ID": b"DEAL|1"})])
 
 
-def test_a_command_shows_its_method_only() -> None:
+def test_command_shows_its_method_only() -> None:
     assert repr(Command("imbot.v2.Chat.get", {"botToken": SECRET})) == "Command(method='imbot.v2.Chat.get')"
 
 
-# -- what became of it -------------------------------------------------------------------------------------------------
+# -- outcomes ----------------------------------------------------------------------------------------------------------
 
 
 CODE = "c4nary0code1"
@@ -134,20 +136,20 @@ JSON = st.recursive(
 LOOK_UP = Command("im.chat.get", {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"})
 
 
-def read(result: object, commands: int = 3, asked: Endpoint = OAUTH) -> BatchAnswer | BitrixError:
-    return read_batch(Answer(result, COST, 0.25), [LOOK_UP] * commands, asked)
+def read(result: object, commands: int = 3, endpoint: Endpoint = OAUTH) -> BatchAnswer | BitrixError:
+    return read_batch(Answer(result, COST, 0.25), [LOOK_UP] * commands, endpoint)
 
 
-def outcomes(result: object, commands: int = 3, asked: Endpoint = OAUTH) -> list[object]:
-    """Of an answer that can be read; errors by their codes."""
-    answer = read(result, commands, asked)
+def outcomes(result: object, commands: int = 3, endpoint: Endpoint = OAUTH) -> list[object]:
+    """The outcomes of a readable answer; errors by their codes."""
+    answer = read(result, commands, endpoint)
     assert isinstance(answer, BatchAnswer)
     return [each.code if isinstance(each, BitrixError) else each for each in answer.outcomes]
 
 
-def refusal(said: object, asked: Endpoint = OAUTH) -> BitrixError:
+def refusal(entry: object, endpoint: Endpoint = OAUTH) -> BitrixError:
     """The error that one command's entry in `result_error` is read as."""
-    answer = read({"result": [], "result_error": {"k0": said}}, 1, asked)
+    answer = read({"result": [], "result_error": {"k0": entry}}, 1, endpoint)
     assert isinstance(answer, BatchAnswer)
     (error,) = answer.outcomes
     assert isinstance(error, BitrixError)
@@ -158,7 +160,7 @@ def found(chat_id: int) -> Answer:
     return Answer({"ID": chat_id}, OperatingTime(), 0.25)
 
 
-def test_every_outcome_stands_where_its_command_stood() -> None:
+def test_every_outcome_has_the_position_of_its_command() -> None:
     result = {
         "result": {"k3": None, "k0": {"ID": 1437}},
         "result_error": {"k1": {"error": "ACCESS_ERROR", "error_description": "closed"}},
@@ -177,7 +179,7 @@ def test_every_outcome_stands_where_its_command_stood() -> None:
 
 
 @given(st.permutations(range(5)), st.sets(st.integers(0, 4)), st.sets(st.integers(0, 4)))
-def test_no_outcome_ends_up_with_another_command(order: list[int], failed: set[int], absent: set[int]) -> None:
+def test_outcomes_are_never_assigned_to_another_command(order: list[int], failed: set[int], absent: set[int]) -> None:
     keys = [number for number in order if number not in absent]
     result = {
         "result": {f"k{number}": {"ID": number} for number in keys if number not in failed},
@@ -189,14 +191,14 @@ def test_no_outcome_ends_up_with_another_command(order: list[int], failed: set[i
 
 
 @pytest.mark.parametrize("nothing", [[], {}, None])
-def test_an_empty_container_may_be_a_list_a_map_or_null(nothing: object) -> None:
+def test_empty_container_may_be_a_list_a_map_or_null(nothing: object) -> None:
     done = {"k0": {"ID": 1}, "k1": {"ID": 2}}
 
     assert outcomes({"result": done, "result_error": nothing, "result_time": nothing}, 2) == [found(1), found(2)]
     assert outcomes({"result": nothing, "result_error": {"k1": {"error": "X"}}}, 2) == [None, "X"]
 
 
-def test_a_container_in_the_style_of_arrays_is_read_by_position() -> None:
+def test_container_that_is_an_array_is_read_by_position() -> None:
     assert outcomes({"result": [{"ID": 1}, None], "result_error": []}) == [
         found(1),
         Answer(None, OperatingTime(), 0.25),
@@ -204,18 +206,18 @@ def test_a_container_in_the_style_of_arrays_is_read_by_position() -> None:
     ]
 
 
-def test_a_key_that_succeeded_and_failed_has_failed() -> None:
+def test_key_that_succeeded_and_failed_has_failed() -> None:
     result = {"result": {"k0": {"ID": 1}}, "result_error": {"k0": {"error": "ACCESS_ERROR"}}}
 
     assert outcomes(result, 1) == ["ACCESS_ERROR"]
 
 
-def test_an_error_of_null_is_none() -> None:
+def test_null_error_counts_as_no_error() -> None:
     assert outcomes({"result": {"k0": {"ID": 1}}, "result_error": {"k0": None}}, 1) == [found(1)]
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "metric_code"),
+    ("entry", "code", "metric_code"),
     [
         ({"error": "insufficient_scope"}, "insufficient_scope", "insufficient_scope"),
         ({"error": "insufficient_scope", "error_description": ""}, "insufficient_scope", "insufficient_scope"),
@@ -231,25 +233,25 @@ def test_an_error_of_null_is_none() -> None:
         ({"error": "x" * 100_000}, "x" * 64, "OTHER"),
     ],
 )
-def test_a_commands_error_may_lack_its_text_and_its_code_may_be_a_number(
-    said: object, code: str, metric_code: str
+def test_commands_error_may_lack_its_text_and_its_code_may_be_a_number(
+    entry: object, code: str, metric_code: str
 ) -> None:
-    error = refusal(said)
+    error = refusal(entry)
 
     assert (error.code, error.metric_code) == (code, metric_code)
 
 
-def test_an_error_means_what_it_means_for_its_own_method() -> None:
+def test_error_is_classified_by_its_own_method() -> None:
     commands = [Command("im.dialog.get", {}), Command("imopenlines.dialog.get", {})]
-    said = {"error": "ACCESS_ERROR"}
-    answer = read_batch(Answer({"result": [], "result_error": {"k0": said, "k1": said}}, COST, 0.25), commands, OAUTH)
+    entry = {"error": "ACCESS_ERROR"}
+    answer = read_batch(Answer({"result": [], "result_error": {"k0": entry, "k1": entry}}, COST, 0.25), commands, OAUTH)
     assert isinstance(answer, BatchAnswer)
 
     classes = [each.error_class for each in answer.outcomes if isinstance(each, BitrixError)]
     assert classes == [ErrorClass.OBJECT, ErrorClass.NOT_FOUND]
 
 
-def test_an_operating_limit_says_when_it_ends_if_the_commands_time_does() -> None:
+def test_operating_limit_carries_the_reset_time_of_its_command() -> None:
     result = {
         "result": [],
         "result_error": {"k0": {"error": "OPERATION_TIME_LIMIT"}},
@@ -263,14 +265,14 @@ def test_an_operating_limit_says_when_it_ends_if_the_commands_time_does() -> Non
     assert (error.error_class, error.reset_at) == (ErrorClass.LIMIT, 1700000600)
 
 
-@pytest.mark.parametrize("asked", [WEBHOOK, OAUTH])
-def test_a_secret_that_a_commands_error_quotes_does_not_come_along(asked: Endpoint) -> None:
-    error = refusal({"error": CODE, "error_description": f"nothing at /rest/1/{CODE}/?auth={CODE}"}, asked)
+@pytest.mark.parametrize("endpoint", [WEBHOOK, OAUTH])
+def test_secret_quoted_in_a_commands_error_is_removed(endpoint: Endpoint) -> None:
+    error = refusal({"error": CODE, "error_description": f"nothing at /rest/1/{CODE}/?auth={CODE}"}, endpoint)
 
     assert CODE not in error.code + error.description + str(error)
 
 
-def test_a_webhooks_wrong_code_is_a_matter_of_configuration_within_a_batch_too() -> None:
+def test_wrong_code_of_a_webhook_is_a_configuration_error_in_a_batch_too() -> None:
     assert refusal({"error": "NO_AUTH_FOUND"}, WEBHOOK).error_class is ErrorClass.CONFIG
     assert refusal({"error": "NO_AUTH_FOUND"}, OAUTH).error_class is ErrorClass.REFRESH
 
@@ -283,7 +285,7 @@ def test_a_webhooks_wrong_code_is_a_matter_of_configuration_within_a_batch_too()
         {"result": [1, 2, 3, 4]},
     ],
 )  # fmt: skip
-def test_what_cannot_be_told_apart_is_a_protocol_error_of_the_whole_batch(result: object) -> None:
+def test_ambiguous_result_is_a_protocol_error_of_the_whole_batch(result: object) -> None:
     error = read(result)
 
     assert isinstance(error, BitrixError)
@@ -291,7 +293,7 @@ def test_what_cannot_be_told_apart_is_a_protocol_error_of_the_whole_batch(result
 
 
 @pytest.mark.parametrize("time", [None, [], "x", 7, [1], {"k0": "x"}, {"k9": {}}])
-def test_a_cost_that_cannot_be_read_is_no_error(time: object) -> None:
+def test_cost_that_cannot_be_read_is_no_error(time: object) -> None:
     assert outcomes({"result": {"k0": {"ID": 1}}, "result_time": time}, 1) == [found(1)]
 
 
@@ -304,9 +306,9 @@ def test_every_answer_is_read_as_outcomes_or_as_an_error_of_the_closed_set(resul
     assert isinstance(answer, BitrixError) or len(answer.outcomes) == 3
 
 
-def test_a_list_tells_how_many_there_are_and_where_to_go_on_in_containers_of_their_own() -> None:
-    said = {"result": {"k0": [], "k1": []}, "result_total": {"k1": 120}, "result_next": {"k1": 50}}
-    first, second, *_ = outcomes(said)
+def test_total_and_next_of_a_list_are_read_from_their_own_containers() -> None:
+    result = {"result": {"k0": [], "k1": []}, "result_total": {"k1": 120}, "result_next": {"k1": 50}}
+    first, second, *_ = outcomes(result)
     assert isinstance(first, Answer)
     assert isinstance(second, Answer)
     assert (first.pages, second.pages) == ({}, {"next": 50, "total": 120})

@@ -1,4 +1,4 @@
-"""An endpoint takes only addresses of the documented form, and never shows what opens the portal."""
+"""An endpoint accepts only addresses of the documented form and never shows a secret."""
 
 import pytest
 
@@ -18,7 +18,7 @@ CODE = "c4nary0code1"
         (f"https://xn--e1afmkfd.xn--p1ai/rest/17/{CODE}/", "xn--e1afmkfd.xn--p1ai"),
     ],
 )
-def test_a_webhook_url_is_taken_as_the_portal_shows_it(url: str, host: str) -> None:
+def test_webhook_url_is_accepted_as_the_portal_shows_it(url: str, host: str) -> None:
     endpoint = Endpoint.from_webhook(url)
 
     assert endpoint.host == host
@@ -64,7 +64,7 @@ def test_any_other_url_is_refused_without_quoting_it(url: str) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_an_endpoint_shows_its_host_and_no_secret() -> None:
+def test_endpoint_shows_its_host_and_no_secret() -> None:
     webhook = Endpoint.from_webhook(f"https://example.bitrix24.com/rest/1/{CODE}/")
     oauth = Endpoint("https://example.bitrix24.com/rest/", auth=CODE)
 
@@ -74,7 +74,7 @@ def test_an_endpoint_shows_its_host_and_no_secret() -> None:
         assert not hasattr(endpoint, "__dict__")
 
 
-def test_what_a_portal_quotes_of_our_secrets_is_masked() -> None:
+def test_secret_quoted_by_the_portal_is_masked() -> None:
     webhook = Endpoint.from_webhook(f"https://example.bitrix24.com/rest/1/{CODE}/")
     oauth = Endpoint("https://example.bitrix24.com/rest/", auth=CODE)
 
@@ -83,6 +83,6 @@ def test_what_a_portal_quotes_of_our_secrets_is_masked() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://example.bitrix24.com/rest", "http://example.bitrix24.com/rest/", "/rest/"])
-def test_an_oauth_endpoint_is_checked_as_well(url: str) -> None:
+def test_oauth_endpoint_is_checked_as_well(url: str) -> None:
     with pytest.raises(ValueError, match=r"^the address"):
         Endpoint(url, auth=CODE)

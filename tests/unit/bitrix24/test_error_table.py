@@ -1,4 +1,4 @@
-"""The table of errors, complete against the documents: a row for each code that they name, and none besides."""
+"""The table of errors, complete against the documents: a row for each code that they name, and no other row."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from chat_lookup.bitrix24.error_table import FAMILIES
 from chat_lookup.bitrix24.errors import ROWS, ErrorClass, Where, classify
 
 # The catalogue of bitrix24.md 7.1 and of the pages that came after it, line by line: statuses, class, codes; each block
-# under a method that stands for its family. REST 3 writes its codes with a prefix.
+# under a method that represents its family. REST 3 writes its codes with a prefix.
 CATALOGUE = """
 any.method
   500 retry        INTERNAL_SERVER_ERROR ERROR_UNEXPECTED_ANSWER
@@ -182,7 +182,7 @@ DOCUMENTED = _documented()
 
 
 @pytest.mark.parametrize(("method", "code", "status", "error_class"), DOCUMENTED)
-def test_a_documented_error_has_a_row_of_its_own_with_its_class(
+def test_documented_error_has_its_own_row_with_its_class(
     method: str, code: str, status: int, error_class: ErrorClass
 ) -> None:
     row = classify(method, code, status)
@@ -196,7 +196,7 @@ def test_no_row_is_missing_from_the_catalogue() -> None:
     assert [row for row in ROWS if row not in reached and row.code not in ("OTHER", "HTTP_4XX")] == []
 
 
-def test_narrower_families_stand_before_wider_ones() -> None:
+def test_narrower_families_precede_wider_ones() -> None:
     order = list(dict.fromkeys(row.where for row in ROWS))
 
     assert order == list(FAMILIES) == list(Where)

@@ -1,4 +1,4 @@
-"""The names of the platform's events: every one that the documents have, and what it is a kind of."""
+"""The names of the platform's events: every documented one, and its kind."""
 
 import pytest
 
@@ -10,6 +10,6 @@ from tests.support.portals.first_contact import FORM_TYPE
 
 
 @pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"])
-def test_events_of_the_applications_life_are_told_by_their_name(name: str) -> None:
+def test_application_events_are_recognised_by_their_name(name: str) -> None:
     came = decode(encoded({"event": name, "data": {"VERSION": "2", "LANGUAGE_ID": "en"}, "auth": {}}), FORM_TYPE)
     assert came.event == BotEvent(name, EventKind.APPLICATION)

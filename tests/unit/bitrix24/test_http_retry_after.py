@@ -1,4 +1,4 @@
-"""`Retry-After` in every form that portals and the proxies before them write it, and in none."""
+"""`Retry-After` in every form that portals and the proxies before them write, and without the header."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -29,7 +29,7 @@ ASCTIME = "%a %b %d %H:%M:%S %Y"
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
     ],
 )  # fmt: skip
-def test_seconds_and_each_form_of_a_date_are_read(text: str, seconds: float) -> None:
+def test_retry_after_is_read_as_seconds_or_as_each_form_of_a_date(text: str, seconds: float) -> None:
     assert retry_at({"Retry-After": text}, NOW) == pytest.approx(NOW + seconds, abs=1)
 
 
@@ -47,22 +47,22 @@ def test_more_than_ten_minutes_count_as_ten_minutes(text: str) -> None:
         "Wed", "Wed, 99 Nov 2026 25:61:61 GMT", "Fri, 31 Dec 99999 23:59:59 GMT", "\x00",
     ],
 )  # fmt: skip
-def test_what_is_neither_counts_as_nothing(text: str) -> None:
+def test_retry_after_of_another_form_is_ignored(text: str) -> None:
     assert retry_at({"Retry-After": text}, NOW) is None
 
 
-def test_without_the_header_there_is_no_moment() -> None:
+def test_missing_retry_after_gives_no_time() -> None:
     assert retry_at({"Date": dated(0)}, NOW) is None
 
 
 @pytest.mark.parametrize("apart", [-7200, -90, 90, 7200])
-def test_a_date_counts_from_the_senders_own_clock(apart: float) -> None:
+def test_date_is_measured_by_the_senders_own_clock(apart: float) -> None:
     headers = {"Retry-After": dated(apart + 120), "Date": dated(apart)}
 
     assert retry_at(headers, NOW) == pytest.approx(NOW + 120, abs=1)
 
 
-def test_seconds_count_from_ours_whatever_the_sender_takes_for_the_time() -> None:
+def test_seconds_are_measured_by_our_clock_and_not_the_senders() -> None:
     assert retry_at({"Retry-After": "30", "Date": dated(7200)}, NOW) == NOW + 30
 
 
@@ -72,7 +72,7 @@ def test_seconds_count_from_ours_whatever_the_sender_takes_for_the_time() -> Non
     | st.datetimes().map(lambda moment: format_datetime(moment.replace(tzinfo=UTC), usegmt=True)),
     st.text(max_size=40),
 )
-def test_whatever_the_headers_hold_the_moment_is_none_or_within_bounds(text: str, date: str) -> None:
+def test_retry_after_of_any_headers_is_absent_or_within_bounds(text: str, date: str) -> None:
     moment = retry_at({"Retry-After": text, "Date": date}, NOW)
 
     assert moment is None or NOW <= moment <= NOW + LONGEST_RETRY_AFTER

@@ -48,7 +48,7 @@ def _error(**changes: object) -> BitrixError:
     return error
 
 
-def test_every_field_finds_its_place() -> None:
+def test_every_field_of_the_answer_is_stored() -> None:
     assert _pair() == TokenPair(
         access_token="c4naryaccess1",
         refresh_token="c4naryrefresh1",
@@ -67,7 +67,7 @@ REQUIRED = ("access_token", "refresh_token", "member_id", "client_endpoint")
 
 @pytest.mark.parametrize("name", REQUIRED)
 @pytest.mark.parametrize("value", [None, "", 0, -1, True, 1.5, [], {}, ["x"]])
-def test_a_required_field_of_another_kind_is_a_protocol_error(name: str, value: object) -> None:
+def test_required_field_of_another_kind_is_a_protocol_error(name: str, value: object) -> None:
     error = _error(**{name: value})
 
     if (name, value) == ("client_endpoint", ""):
@@ -78,12 +78,12 @@ def test_a_required_field_of_another_kind_is_a_protocol_error(name: str, value: 
 
 @pytest.mark.parametrize("name", ["access_token", "refresh_token", "member_id"])
 @pytest.mark.parametrize("value", [" ", "\n", "inner\nline", "\x00", "é", "x" * 5000])
-def test_a_required_field_with_odd_text_is_a_protocol_error(name: str, value: str) -> None:
+def test_required_field_with_odd_text_is_a_protocol_error(name: str, value: str) -> None:
     assert _error(**{name: value}).metric_code == "PROTOCOL"
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_a_required_field_that_is_absent_is_a_protocol_error(name: str) -> None:
+def test_required_field_that_is_absent_is_a_protocol_error(name: str) -> None:
     answer = {key: value for key, value in ANSWER.items() if key != name}
     error = pair_from(answer, "oauth.bitrix.info", NOW, LOCAL)
 
@@ -92,7 +92,7 @@ def test_a_required_field_that_is_absent_is_a_protocol_error(name: str) -> None:
 
 
 @pytest.mark.parametrize(("sent", "token"), [(" t0ken\n", "t0ken"), ("with blank", "with blank"), ("{x}", "{x}")])
-def test_a_token_is_taken_as_it_came_but_for_the_white_space_around_it(sent: str, token: str) -> None:
+def test_token_is_stored_unchanged_except_for_surrounding_white_space(sent: str, token: str) -> None:
     assert _pair(access_token=sent).access_token == _pair(refresh_token=sent).refresh_token == token
 
 
@@ -105,7 +105,7 @@ def test_a_token_is_taken_as_it_came_but_for_the_white_space_around_it(sent: str
         "https://acme.bitrix24.com/rest//",
     ],
 )
-def test_a_portals_address_is_brought_into_its_one_form(endpoint: str) -> None:
+def test_address_of_the_portal_is_normalised(endpoint: str) -> None:
     assert _pair(client_endpoint=endpoint).client_endpoint == "https://acme.bitrix24.com/rest/"
 
 
@@ -121,7 +121,7 @@ def test_a_portals_address_is_brought_into_its_one_form(endpoint: str) -> None:
         "https://u@acme.bitrix24.com/rest/",
     ],
 )
-def test_a_portals_address_that_is_none_is_refused(endpoint: str) -> None:
+def test_invalid_address_of_the_portal_is_refused(endpoint: str) -> None:
     assert _error(client_endpoint=endpoint).metric_code == "ADDRESS_REFUSED"
 
 
@@ -145,7 +145,7 @@ def test_a_portals_address_that_is_none_is_refused(endpoint: str) -> None:
         ({"expires_in": 0, "expires": 1_763_003_600_000}, NOW + 86_400),
     ],
 )
-def test_the_time_of_expiry_is_ours_where_the_server_lets_us_tell(fields: dict[str, object], expires_at: float) -> None:
+def test_expiry_is_computed_by_our_clock_where_the_answer_allows(fields: dict[str, object], expires_at: float) -> None:
     assert _pair(**fields).expires_at == expires_at
 
 
@@ -161,11 +161,11 @@ def test_the_time_of_expiry_is_ours_where_the_server_lets_us_tell(fields: dict[s
         (["im"], set()),
     ],
 )
-def test_scopes_stand_between_commas_or_blanks(scope: object, scopes: set[str]) -> None:
+def test_scopes_are_separated_by_commas_or_blanks(scope: object, scopes: set[str]) -> None:
     assert _pair(scope=scope).scopes == scopes
 
 
-def test_scopes_are_bounded() -> None:
+def test_number_of_scopes_is_bounded() -> None:
     assert len(_pair(scope=",".join(f"scope{number}" for number in range(100_000))).scopes) <= 201
 
 
@@ -183,16 +183,16 @@ def test_scopes_are_bounded() -> None:
         (10**30, None),
     ],
 )
-def test_a_user_is_a_positive_number_or_nobody(sent: object, user_id: int | None) -> None:
+def test_user_id_is_a_positive_number_or_absent(sent: object, user_id: int | None) -> None:
     assert _pair(user_id=sent).user_id == user_id
 
 
 @pytest.mark.parametrize("named", [None, 7, "", "https://oauth.bitrix24.info/rest/", "https://evil.example/rest/"])
-def test_a_server_that_is_not_on_the_list_never_takes_the_place_of_the_one_that_answered(named: object) -> None:
+def test_unlisted_server_never_replaces_the_one_that_answered(named: object) -> None:
     assert _pair(server_endpoint=named).server == "oauth.bitrix.info"
 
 
-def test_the_domain_is_not_taken_for_the_portals() -> None:
+def test_domain_field_is_not_read_as_the_portals_domain() -> None:
     assert "bitrix.info" not in _pair(domain="https://evil.example").client_endpoint
     assert _pair(domain="https://evil.example") == _pair()
 
@@ -205,11 +205,11 @@ def test_neither_a_pair_nor_an_application_shows_a_secret() -> None:
     assert "local.1" in shown
 
 
-# -- how long is waited ------------------------------------------------------------------------------------------------
+# -- timeouts ----------------------------------------------------------------------------------------------------------
 
 
 class SlowWire(Wire):
-    """Notes how long each answer is waited for, and refuses the POST as a server does that knows GET only."""
+    """Records the read timeout of each call, and refuses POST like a server that supports GET only."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(clock)
@@ -228,7 +228,7 @@ class SlowWire(Wire):
         return Reply(200, json.dumps(ANSWER).encode(), "")
 
 
-def test_an_answer_is_waited_for_to_the_deadline_and_not_only_as_long_as_a_portals() -> None:
+def test_authorisation_call_may_take_until_the_deadline_unlike_a_portal_call() -> None:
     clock = ManualClock()
     wire = SlowWire(clock)
     AuthorisationServer(clock, wire).refresh(
@@ -237,7 +237,7 @@ def test_an_answer_is_waited_for_to_the_deadline_and_not_only_as_long_as_a_porta
     assert [(round(left), read_seconds) for left, read_seconds in wire.waits] == [(26, inf)] * 2
 
 
-# -- the pair that another was spent for -------------------------------------------------------------------------------
+# -- the pair that replaces a spent one --------------------------------------------------------------------------------
 
 FORMER = TokenPair(
     access_token="f0rmer-access",
@@ -267,12 +267,12 @@ KEPT: dict[str, tuple[str, Any]] = {
     "expires_in": ("expires_at", NOW + 3600),
     "server_endpoint": ("server", "oauth.bitrix.info"),
 }
-"""By a field of the answer: what the pair has where that is missing or odd. Each of the others is what came."""
+"""By field of the answer: the pair's value where the field is missing or invalid. All other values are as received."""
 
 
 @pytest.mark.parametrize("name", KEPT)
 @pytest.mark.parametrize("value", [..., *ODD], ids=repr)
-def test_a_pair_that_came_is_kept_whatever_minor_field_it_lacks(name: str, value: object) -> None:
+def test_received_pair_is_kept_though_a_minor_field_is_missing_or_invalid(name: str, value: object) -> None:
     pair = _successor(
         {each: value if each == name else it for each, it in ANSWER.items() if (each, value) != (name, ...)}
     )
@@ -284,7 +284,7 @@ def test_a_pair_that_came_is_kept_whatever_minor_field_it_lacks(name: str, value
 
 
 @pytest.mark.parametrize("value", [..., *ODD], ids=repr)
-def test_a_pair_without_an_access_token_keeps_the_refresh_token_and_has_expired(value: object) -> None:
+def test_pair_without_an_access_token_keeps_the_refresh_token_and_has_expired(value: object) -> None:
     pair = _successor({**ANSWER, "access_token": value})
     whole = _successor(ANSWER)
     assert isinstance(whole, TokenPair)
@@ -292,7 +292,7 @@ def test_a_pair_without_an_access_token_keeps_the_refresh_token_and_has_expired(
 
 
 @pytest.mark.parametrize("value", ODD, ids=repr)
-def test_an_answer_without_any_token_is_a_protocol_error(value: object) -> None:
+def test_answer_without_any_token_is_a_protocol_error(value: object) -> None:
     error = _successor({**ANSWER, "access_token": value, "refresh_token": value})
     assert isinstance(error, BitrixError)
     assert error.metric_code == "PROTOCOL"
@@ -301,14 +301,14 @@ def test_an_answer_without_any_token_is_a_protocol_error(value: object) -> None:
 @pytest.mark.parametrize(
     "endpoint", ["https://10.0.0.1/rest/", "https://evil.example:8443/rest/", "https://портал.рф/rest/"]
 )
-def test_an_address_that_may_not_be_called_is_not_taken_for_the_portals(endpoint: str) -> None:
+def test_address_that_may_not_be_called_is_not_stored_as_the_portals(endpoint: str) -> None:
     pair = _successor({**ANSWER, "client_endpoint": endpoint})
     assert isinstance(pair, TokenPair)
     assert pair.client_endpoint == "https://former.bitrix24.com/rest/"
     assert pair.refresh_token == ANSWER["refresh_token"]
 
 
-def test_a_new_address_and_another_portals_id_are_told_as_they_came() -> None:
+def test_new_address_and_another_portals_id_are_returned_as_received() -> None:
     pair = _successor({**ANSWER, "client_endpoint": "https://new.bitrix24.com/rest", "member_id": "0" * 32})
     assert isinstance(pair, TokenPair)
     assert (pair.client_endpoint, pair.member_id) == ("https://new.bitrix24.com/rest/", "0" * 32)
@@ -322,7 +322,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(sorted([*ANSWER, "expires"])), JSON))
-def test_any_answer_is_a_pair_or_an_error(changes: dict[str, object]) -> None:
+def test_any_answer_is_read_as_a_pair_or_an_error(changes: dict[str, object]) -> None:
     outcome = _read(**changes)
 
     if isinstance(outcome, TokenPair):
@@ -334,7 +334,7 @@ def test_any_answer_is_a_pair_or_an_error(changes: dict[str, object]) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(sorted([*ANSWER, "expires"])), JSON))
-def test_any_answer_with_a_token_is_a_pair(changes: dict[str, object]) -> None:
+def test_any_answer_with_a_token_is_read_as_a_pair(changes: dict[str, object]) -> None:
     outcome = _successor({**ANSWER, **changes})
 
     if isinstance(outcome, BitrixError):

@@ -1,4 +1,4 @@
-"""Which addresses pass for an authorisation server's and for a portal's: few spellings, whatever else is tried."""
+"""Which addresses are accepted as an authorisation server's or a portal's: few spellings, all others are refused."""
 
 import pytest
 from hypothesis import given
@@ -23,12 +23,12 @@ LOCAL = frozenset({"127.0.0.1:3010", "localhost:3010", "[::1]:3010", "portal.int
         ("https://portal.internal/rest/", "portal.internal"),
     ],
 )
-def test_a_known_server_is_told_from_its_address(address: str, server: str) -> None:
+def test_known_server_is_recognised_by_its_address(address: str, server: str) -> None:
     assert server_in(address, LOCAL) == server
     assert is_server(server, LOCAL)
 
 
-# What is put in the place of a host; `{host}` is one that would be admitted alone.
+# What replaces a host; `{host}` is one that would be accepted alone.
 HOSTILE_HOSTS = (
     "user@{host}", "user:password@{host}", "@{host}", "user%40{host}", "evil.example%40{host}",
     "{host}@evil.example", "{host}:443@evil.example", "{host}:3010@evil.example", "{host}#@evil.example",
@@ -47,7 +47,7 @@ HOSTILE_HOSTS = (
 
 
 @pytest.mark.parametrize("host", HOSTILE_HOSTS)
-def test_a_hostile_host_is_neither_a_server_nor_a_portal(host: str) -> None:
+def test_hostile_host_is_refused_as_a_server_and_as_a_portal(host: str) -> None:
     assert server_in(f"https://{host.replace('{host}', 'oauth.bitrix.info')}/rest/", LOCAL) is None
     assert portal_endpoint(f"https://{host.replace('{host}', 'acme.bitrix24.com')}/rest/", LOCAL) is None
 
@@ -73,7 +73,7 @@ def test_a_hostile_host_is_neither_a_server_nor_a_portal(host: str) -> None:
         "oauth.\uff42itrix.info",
     ],
 )
-def test_a_look_alike_is_no_server(host: str) -> None:
+def test_look_alike_host_is_refused_as_a_server(host: str) -> None:
     assert server_in(f"https://{host}/rest/", LOCAL) is None
 
 
@@ -81,7 +81,7 @@ def test_a_look_alike_is_no_server(host: str) -> None:
     "scheme",
     ["http://", "//", "", "ftp://", "https:", "https:/", "https:///", "http\u017f://", " https://", "x:https://"],
 )
-def test_only_https_is_admitted(scheme: str) -> None:
+def test_only_https_is_accepted(scheme: str) -> None:
     assert server_in(f"{scheme}oauth.bitrix.info/rest/", LOCAL) is None
     assert portal_endpoint(f"{scheme}acme.bitrix24.com/rest/", LOCAL) is None
 
@@ -99,7 +99,7 @@ def test_any_other_path_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/rest", "/rest.php/"])
-def test_a_portals_path_is_exact(path: str) -> None:
+def test_portals_path_is_exact(path: str) -> None:
     assert portal_endpoint(f"https://acme.bitrix24.com{path}", LOCAL) is None
 
 
@@ -116,7 +116,7 @@ def test_a_portals_path_is_exact(path: str) -> None:
         ("https://[::1]:3010/rest/", "https://[::1]:3010/rest/"),
     ],
 )
-def test_a_portals_address_is_kept_with_its_host_in_lower_case(address: str, endpoint: str) -> None:
+def test_portals_address_is_kept_with_its_host_in_lower_case(address: str, endpoint: str) -> None:
     assert portal_endpoint(address, LOCAL) == endpoint
 
 
@@ -141,7 +141,7 @@ def test_a_portals_address_is_kept_with_its_host_in_lower_case(address: str, end
         f"{'a.' * 126}com",
     ],
 )
-def test_what_is_no_ordinary_name_is_no_portal(host: str) -> None:
+def test_irregular_host_name_is_refused_as_a_portal(host: str) -> None:
     assert portal_endpoint(f"https://{host}/rest/", LOCAL) is None
 
 
@@ -152,7 +152,7 @@ def test_without_local_hosts_no_address_of_this_machine_passes(address: str) -> 
 
 
 @given(st.text(max_size=60) | st.from_regex(r"https://[a-z0-9.:@\[\]-]{0,30}(/rest)?/?", fullmatch=True))
-def test_whatever_passes_is_on_the_list_or_a_plain_address(address: str) -> None:
+def test_accepted_address_is_on_the_list_or_a_plain_address(address: str) -> None:
     assert server_in(address, frozenset()) in {None, *SERVERS}
     endpoint = portal_endpoint(address, frozenset())
     assert endpoint is None or (endpoint == address.lower() and not set(endpoint[8:]) & set("@:?#[]\\"))

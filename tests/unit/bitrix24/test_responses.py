@@ -33,13 +33,13 @@ def _error(status: int, body: object, endpoint: Endpoint = OAUTH, location: str 
 
 
 @pytest.mark.parametrize("result", [{"ID": 2725}, 10, "10", None, [], False])
-def test_a_result_is_a_success_whatever_it_is(result: object) -> None:
+def test_any_result_is_a_success(result: object) -> None:
     answer = _answer(200, {"result": result, "time": {"operating": 0.3}})
 
     assert (answer.result, answer.time.operating, answer.elapsed) == (result, 0.3, 0.25)
 
 
-def test_an_error_counts_under_any_status() -> None:
+def test_error_field_is_an_error_under_any_status() -> None:
     error = _error(200, {"error": "wrong_client", "error_description": "no such client", "result": 1})
 
     assert (error.code, error.status, error.description) == ("wrong_client", 200, "no such client")
@@ -61,14 +61,14 @@ def test_an_error_counts_under_any_status() -> None:
         ("x" * 100_000, "x" * 64, "OTHER"),
     ],
 )  # fmt: skip
-def test_a_code_may_be_text_a_number_empty_or_an_object(sent: object, code: str, metric_code: str) -> None:
+def test_code_may_be_text_a_number_empty_or_an_object(sent: object, code: str, metric_code: str) -> None:
     error = _error(400, {"error": sent, "error_description": ["not text"]})
 
     assert (error.code, error.metric_code) == (code, metric_code)
 
 
 @pytest.mark.parametrize("nothing", [None, False])
-def test_an_error_of_nothing_is_none(nothing: object) -> None:
+def test_empty_error_field_is_no_error(nothing: object) -> None:
     assert _answer(200, {"error": nothing, "result": 5}).result == 5
 
 
@@ -93,7 +93,7 @@ def test_an_error_of_nothing_is_none(nothing: object) -> None:
         (204, b"null", "PROTOCOL", ErrorClass.RETRY),
     ],
 )
-def test_an_answer_without_result_and_error_is_told_by_its_kind(
+def test_answer_without_result_and_error_is_classified_by_its_kind(
     status: int, body: bytes, code: str, error_class: ErrorClass
 ) -> None:
     error = _error(status, body)
@@ -102,7 +102,7 @@ def test_an_answer_without_result_and_error_is_told_by_its_kind(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_says_that_the_portal_was_renamed_and_names_the_host_only(status: int) -> None:
+def test_redirect_means_a_renamed_portal_and_its_error_names_the_host_only(status: int) -> None:
     error = _error(status, b"", WEBHOOK, location=f"https://new.bitrix24.com/rest/1/{CODE}/im.chat.get")
 
     assert (error.metric_code, error.error_class) == ("PORTAL_RENAMED", ErrorClass.PORTAL)
@@ -127,7 +127,7 @@ def test_a_redirect_says_that_the_portal_was_renamed_and_names_the_host_only(sta
     ],
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_but_to_another_host_with_the_same_path_is_a_page_in_front_of_the_portal(
+def test_redirect_other_than_to_another_host_with_the_same_path_is_a_page_before_the_portal(
     status: int, location: str
 ) -> None:
     error = _error(status, b"", WEBHOOK, location=location)
@@ -136,34 +136,34 @@ def test_a_redirect_but_to_another_host_with_the_same_path_is_a_page_in_front_of
     assert CODE not in error.description
 
 
-def test_another_port_of_the_host_is_another_host_too() -> None:
+def test_another_port_counts_as_another_host() -> None:
     error = _error(302, b"", WEBHOOK, location=f"https://example.bitrix24.com:8443/rest/1/{CODE}/im.chat.get")
 
     assert error.metric_code == "PORTAL_RENAMED"
 
 
 @pytest.mark.parametrize("endpoint", [WEBHOOK, OAUTH])
-def test_a_portal_that_quotes_our_secret_does_not_bring_it_into_the_log(endpoint: Endpoint) -> None:
+def test_secret_quoted_by_the_portal_is_not_in_the_error(endpoint: Endpoint) -> None:
     error = _error(404, {"error": CODE, "error_description": f"nothing at /rest/1/{CODE}/"}, endpoint)
 
     assert CODE not in error.code + error.description + str(error)
 
 
-def test_a_webhook_with_a_wrong_code_is_a_matter_of_configuration() -> None:
+def test_webhook_with_a_wrong_code_is_a_configuration_error() -> None:
     body = {"error": "NO_AUTH_FOUND", "error_description": "Wrong authorization data"}
 
     assert _error(401, body, WEBHOOK).error_class is ErrorClass.CONFIG
     assert _error(401, body, OAUTH).error_class is ErrorClass.REFRESH
 
 
-def test_an_operating_limit_says_when_it_ends_if_the_portal_does() -> None:
+def test_operating_limit_carries_the_reset_time_of_the_portal() -> None:
     body = {"error": "OPERATION_TIME_LIMIT", "time": {"operating_reset_at": 1700000000}}
 
     assert _error(429, body).reset_at == 1700000000
     assert _error(429, {"error": "OPERATION_TIME_LIMIT"}).reset_at is None
 
 
-def test_one_command_of_a_batch_is_judged_like_a_call_of_its_own() -> None:
+def test_command_of_a_batch_is_classified_like_a_single_call() -> None:
     error = error_in({"error": "ACCESS_ERROR", "error_description": ""}, 200, OAUTH, "im.dialog.get")
 
     assert error is not None
@@ -171,7 +171,7 @@ def test_one_command_of_a_batch_is_judged_like_a_call_of_its_own() -> None:
     assert error_in({}, 200, OAUTH, "im.dialog.get") is None
 
 
-def test_the_time_is_read_field_by_field() -> None:
+def test_time_is_read_field_by_field() -> None:
     time = {"start": 1, "duration": "0.07", "operating": 0, "operating_reset_at": 1700000600}
 
     assert operating_time(time) == OperatingTime(operating=0.0, reset_at=1700000600.0, duration=0.07)
@@ -179,7 +179,7 @@ def test_the_time_is_read_field_by_field() -> None:
 
 @pytest.mark.parametrize("time", [None, [], "x", {}, {"operating": None, "duration": True, "operating_reset_at": "x"},
                                   {"operating": "NaN", "duration": 1e999, "operating_reset_at": -5}])  # fmt: skip
-def test_a_time_that_says_nothing_is_no_error(time: object) -> None:
+def test_unreadable_time_is_no_error(time: object) -> None:
     assert operating_time(time) == OperatingTime()
 
 
@@ -190,11 +190,11 @@ def test_every_reply_is_an_answer_or_an_error_of_the_closed_set(status: int, bod
     assert isinstance(outcome, Answer) or outcome.metric_code in METRIC_CODES
 
 
-def test_a_reply_shows_its_status_only() -> None:
+def test_reply_shows_its_status_only() -> None:
     assert repr(Reply(302, CODE.encode(), CODE)) == "Reply(status=302)"
 
 
-def test_a_list_tells_how_many_there_are_and_where_to_go_on() -> None:
+def test_total_and_next_of_a_list_are_read() -> None:
     assert _answer(200, {"result": [], "next": 50, "total": 120, "time": {}, "more": 1}).pages == {
         "next": 50,
         "total": 120,

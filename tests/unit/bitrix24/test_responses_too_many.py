@@ -1,4 +1,4 @@
-"""Every form in which a portal, or a proxy before it, says that too many requests came (bitrix24.md 7.2)."""
+"""Every form in which a portal, or a proxy before it, reports too many requests (bitrix24.md 7.2)."""
 
 import json
 
@@ -46,7 +46,7 @@ TOO_MANY: list[tuple[int, object]] = [
 
 
 @pytest.mark.parametrize(("status", "body"), TOO_MANY, ids=repr)
-def test_each_form_is_a_limit_that_did_nothing_with_the_moment_that_the_portal_named(status: int, body: object) -> None:
+def test_each_form_is_an_unexecuted_limit_error_with_the_retry_time_of_the_portal(status: int, body: object) -> None:
     found = error(status, body)
 
     assert (found.error_class, found.too_many, found.retry_at) == (ErrorClass.LIMIT, True, NOW + 30)
@@ -62,11 +62,11 @@ def test_each_form_is_a_limit_that_did_nothing_with_the_moment_that_the_portal_n
         (502, {}, ErrorClass.RETRY),
         (503, {"error": "BRAND_NEW"}, ErrorClass.RETRY),
         (200, b"<html>maintenance</html>", ErrorClass.RETRY),
-        (200, {"neither": "nor"}, ErrorClass.RETRY),
+        (200, {"other": "field"}, ErrorClass.RETRY),
     ],
     ids=repr,
 )
-def test_other_answers_keep_their_class_and_the_moment_that_the_portal_named(
+def test_other_answers_keep_their_class_and_the_retry_time_of_the_portal(
     status: int, body: object, error_class: ErrorClass
 ) -> None:
     found = error(status, body)
@@ -74,6 +74,6 @@ def test_other_answers_keep_their_class_and_the_moment_that_the_portal_named(
     assert (found.error_class, found.too_many, found.retry_at) == (error_class, False, NOW + 30)
 
 
-def test_too_many_requests_to_the_authorisation_server_are_an_outage_of_it() -> None:
+def test_too_many_requests_to_the_authorisation_server_count_as_its_outage() -> None:
     for code in ("HTTP_4XX", "RATE_LIMITED"):
         assert BitrixError(code, 429, method="oauth/token").error_class is ErrorClass.RETRY

@@ -1,4 +1,4 @@
-"""Results of the methods, in every shape that the documents show and a few that PHP makes of nothing."""
+"""Results of the methods, in every documented shape and in the shapes that PHP gives to empty values."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -20,7 +20,7 @@ JSON = st.recursive(
 
 
 def _attempted(decode: Callable[[object], T], result: object) -> tuple[T | None, str | None]:
-    """What came out, or the code of the error."""
+    """The result, or the code of the error."""
     try:
         return decode(result), None
     except BitrixError as error:
@@ -28,13 +28,13 @@ def _attempted(decode: Callable[[object], T], result: object) -> tuple[T | None,
 
 
 @given(IDS)
-def test_an_id_is_read_from_every_documented_shape(chat_id: int) -> None:
+def test_id_is_read_from_every_documented_shape(chat_id: int) -> None:
     for result in ({"ID": chat_id}, {"id": chat_id}, {"ID": str(chat_id)}, chat_id, str(chat_id)):
         assert chat_id_from(result) == chat_id
 
 
 @pytest.mark.parametrize("result", [None, False, [], {}, 0, "", "0", {"ID": None}, {"ID": 0}, {"ID": ""}, {"id": []}])
-def test_everything_that_php_calls_empty_means_not_found(result: object) -> None:
+def test_every_empty_value_of_php_means_not_found(result: object) -> None:
     assert chat_id_from(result) is None
 
 
@@ -43,7 +43,7 @@ def test_everything_that_php_calls_empty_means_not_found(result: object) -> None
     [True, -1, 1.5, 10.0, "abc", "1a", "-5", " 7 ", "٣", "9" * 19, 2**63, [1437], {"CHAT": 1}, {"ID": True},
      {"ID": [5]}, {"ID": -3}, {"ID": {"ID": 5}}],
 )  # fmt: skip
-def test_anything_else_is_a_protocol_error_that_names_the_type_only(result: object) -> None:
+def test_other_result_is_a_protocol_error_that_names_the_type_only(result: object) -> None:
     with pytest.raises(BitrixError) as caught:
         chat_id_from(result)
 
@@ -52,7 +52,7 @@ def test_anything_else_is_a_protocol_error_that_names_the_type_only(result: obje
 
 
 @given(JSON)
-def test_whatever_comes_is_an_id_nothing_or_a_protocol_error(result: object) -> None:
+def test_any_result_is_an_id_not_found_or_a_protocol_error(result: object) -> None:
     chat_id, refusal = _attempted(chat_id_from, result)
 
     assert refusal in (None, "PROTOCOL")
@@ -73,7 +73,7 @@ def test_whatever_comes_is_an_id_nothing_or_a_protocol_error(result: object) -> 
         (1.5, "other"),
     ],
 )
-def test_the_shape_is_told_for_the_metric(result: object, shape: str) -> None:
+def test_shape_of_the_result_is_reported_for_the_metric(result: object, shape: str) -> None:
     assert shape_of(result) == ResultShape(shape)
 
 
@@ -104,7 +104,7 @@ CAMEL = {
 
 
 @pytest.mark.parametrize("result", [FLAT, CAMEL])
-def test_details_are_the_same_from_both_generations_of_methods(result: object) -> None:
+def test_details_are_equal_from_both_generations_of_methods(result: object) -> None:
     assert details_from(result) == ChatDetails(
         chat_id=1437,
         dialog_id="chat1437",
@@ -125,7 +125,7 @@ def test_missing_null_and_empty_fields_are_alike(nothing: object) -> None:
     assert bare == empty == ChatDetails(7, "chat7", "", "", None, None, None, None)
 
 
-def test_an_entity_id_that_is_sent_as_a_number_stays_text() -> None:
+def test_entity_id_that_is_sent_as_a_number_stays_text() -> None:
     assert details_from({"id": 7, "entity_type": "TASKS_TASK", "entity_id": 42}).entity_id == "42"
 
 
@@ -138,7 +138,7 @@ def test_details_without_a_chat_are_a_protocol_error(result: object) -> None:
 
 
 @given(JSON, st.dictionaries(st.sampled_from(sorted(FLAT)), JSON))
-def test_whatever_comes_as_details_is_details_or_a_protocol_error(result: object, fields: dict[str, object]) -> None:
+def test_any_details_are_read_or_a_protocol_error(result: object, fields: dict[str, object]) -> None:
     for each in (result, fields, {"chat": fields}):
         details, refusal = _attempted(details_from, each)
 

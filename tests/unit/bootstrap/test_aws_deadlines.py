@@ -1,4 +1,4 @@
-"""How long an attempt may take, and whether another follows: by the deadline, and by how the service was found."""
+"""How long an attempt may take and whether it is retried: by the deadline and the last known state of the service."""
 
 from types import SimpleNamespace
 from typing import Any, Final
@@ -15,7 +15,7 @@ URL: Final = "https://dynamodb.example"
 SILENT: Final = (ReadTimeoutError(endpoint_url=URL), ConnectTimeoutError(endpoint_url=URL))
 
 Outcome = Exception | dict[str, str]
-"""What an attempt ends in: an exception, or a response of these headers."""
+"""The end of an attempt: an exception, or a response with these headers."""
 
 
 class Calls:
@@ -26,13 +26,13 @@ class Calls:
         self._clock = clock
 
     def begin(self, context: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Begin an attempt; what it may take stands in the request's context."""
+        """Begin an attempt; its timeouts are in the request's context."""
         context = {} if context is None else context
         self._hooks.before_send(SimpleNamespace(context=context))
         return context
 
     def end(self, context: dict[str, Any], outcome: Outcome, attempts: int = 1, took: float = 0.0) -> bool | None:
-        """End an attempt, with an exception or a response of these headers; whether another must not follow."""
+        """End an attempt, with an exception or a response with these headers; False forbids a retry."""
         self._clock.advance(took)
         error = outcome if isinstance(outcome, Exception) else None
         response: tuple[Any, dict[str, Any]] | None = None if error else (SimpleNamespace(headers=outcome), {})
@@ -45,7 +45,7 @@ def calls(clock: ManualClock) -> Calls:
 
 
 @pytest.mark.parametrize(("seconds", "allowed"), [(10.0, 2.0), (2.2, 2.0), (1.2, 1.0), (0.25, 0.05)])
-def test_an_attempt_reads_for_its_own_time_or_what_is_left(
+def test_attempt_reads_for_its_own_timeout_or_the_time_left(
     seconds: float, allowed: float, calls: Calls, clock: ManualClock
 ) -> None:
     with bound_by(Deadline.after(seconds, clock)):
@@ -53,19 +53,19 @@ def test_an_attempt_reads_for_its_own_time_or_what_is_left(
 
 
 @pytest.mark.parametrize("seconds", [TO_ANSWER / 2, 0.0, -5.0])
-def test_without_time_nothing_is_sent(seconds: float, calls: Calls, clock: ManualClock) -> None:
+def test_attempt_without_time_left_is_not_sent(seconds: float, calls: Calls, clock: ManualClock) -> None:
     with bound_by(Deadline.after(seconds, clock)), pytest.raises(OutOfTime):
         calls.begin()
 
 
-def test_outside_of_any_invocation_the_client_is_left_alone(calls: Calls) -> None:
+def test_client_outside_of_an_invocation_is_not_changed(calls: Calls) -> None:
     context = calls.begin()
     assert context == {}
     assert calls.end(context, SILENT[0]) is None
 
 
 @pytest.mark.parametrize("error", SILENT, ids=lambda error: type(error).__name__)
-def test_a_call_is_tried_once_more_after_the_first_silence_and_others_not_while_it_lasts(
+def test_call_is_retried_after_the_first_timeout_and_later_calls_not_while_the_service_is_silent(
     error: Exception, calls: Calls, clock: ManualClock
 ) -> None:
     with bound_by(Deadline.after(60, clock)):
@@ -84,7 +84,7 @@ def test_a_call_is_tried_once_more_after_the_first_silence_and_others_not_while_
         assert limit.to_connect > 10
 
 
-def test_a_service_that_refuses_at_once_is_asked_again_as_its_client_does(calls: Calls, clock: ManualClock) -> None:
+def test_fast_refusal_is_retried_by_the_rules_of_the_client(calls: Calls, clock: ManualClock) -> None:
     with bound_by(Deadline.after(60, clock)):
         outcomes: tuple[Outcome, ...] = ({}, ConnectionClosedError(endpoint_url=URL))
         for outcome in outcomes:
@@ -105,7 +105,7 @@ def test_a_service_that_refuses_at_once_is_asked_again_as_its_client_does(calls:
         (1.0, 6.2, 1, {"x-amz-retry-after": "4000"}, False),
     ],
 )
-def test_no_pause_goes_past_the_deadline(
+def test_pause_before_a_retry_never_exceeds_the_deadline(
     first_pause: float, left: float, attempts: int, headers: dict[str, str], last: bool, clock: ManualClock
 ) -> None:
     calls = Calls(clock, first_pause)
@@ -113,7 +113,7 @@ def test_no_pause_goes_past_the_deadline(
         assert calls.end(calls.begin(), headers, attempts) is (False if last else None)
 
 
-def test_the_time_of_all_attempts_is_what_went_to_aws(calls: Calls, clock: ManualClock) -> None:
+def test_time_in_aws_is_the_sum_of_all_attempts(calls: Calls, clock: ManualClock) -> None:
     with bound_by(Deadline.after(60, clock)):
         outcomes: tuple[Outcome, ...] = ({}, SILENT[0])
         for outcome in outcomes:

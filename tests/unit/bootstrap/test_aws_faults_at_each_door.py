@@ -1,4 +1,4 @@
-"""Every call to AWS of every door, hanging, throttled, denied, failing: in time, with the true reason, nothing lost."""
+"""Every AWS call of every entry point hangs, is throttled, denied, fails: in time, true reason, nothing lost."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -83,7 +83,7 @@ def of(services: set[str], call: Call) -> bool:
 
 
 def strikes_of(seen: list[Call], door: Door) -> dict[str, tuple[Callable[[Call], bool], bool]]:
-    """What may fail by itself or together, by name; and whether it is of the cache alone."""
+    """The calls that fail alone or together, by name; and whether they are calls to the cache only."""
     strikes: dict[str, tuple[Callable[[Call], bool], bool]] = {
         str(each): (each.__eq__, each.on_the_cache) for each in dict.fromkeys(seen)
     }
@@ -104,7 +104,7 @@ def faults_of(name: str, number: int, of: int) -> list[Fault]:
 
 
 @pytest.mark.parametrize("name", DOORS)
-def test_a_door_answers_in_time_and_with_the_true_reason_whatever_aws_does(
+def test_entry_point_answers_in_time_and_with_the_true_reason_under_every_aws_fault(
     name: str, house: House, aws: FaultyAws, clock: ManualClock
 ) -> None:
     door = DOORS[name]
@@ -120,22 +120,22 @@ def test_a_door_answers_in_time_and_with_the_true_reason_whatever_aws_does(
             house.restore()
             began = clock.now()
             with aws.failing(fault, struck):
-                told = door.knock(house)
+                answer = door.knock(house)
             took = clock.now() - began
-            if took > door.seconds or told not in answers(door, fault, told_anyway=door.looks_up and cache_alone):
-                wrong.append(f"{fault.name}, {what}: {told!r} after {took:.1f} s")
-            # Past every lease and lock; the process remembers what it could not store.
+            if took > door.seconds or answer not in answers(door, fault, usual_expected=door.looks_up and cache_alone):
+                wrong.append(f"{fault.name}, {what}: {answer!r} after {took:.1f} s")
+            # After the end of every lease and lock; the process remembers what it could not store.
             clock.advance(61)
             knock, usual = door.again or (door.knock, door.usual)
             again = knock(house)
             if again not in (usual, door.usual):
-                wrong.append(f"{fault.name}, {what}: {again!r} when all was well again, after {told!r}")
+                wrong.append(f"{fault.name}, {what}: {again!r} after the fault, after {answer!r}")
     assert wrong == [], "\n".join(wrong)
 
 
-def answers(door: Door, fault: Fault, *, told_anyway: bool) -> set[str]:
-    """What is right under a fault: the usual answer, or else the true reason."""
-    if told_anyway:
+def answers(door: Door, fault: Fault, *, usual_expected: bool) -> set[str]:
+    """The correct answers under a fault: the usual answer, or the true reason."""
+    if usual_expected:
         return {door.usual}
     code = "service-misconfigured" if fault in REFUSED else "store-unavailable"
     status = 500 if fault in REFUSED else 503
@@ -149,13 +149,13 @@ def answers(door: Door, fault: Fault, *, told_anyway: bool) -> set[str]:
         "200 INTERNAL_SERVER_ERROR",  # of a command in a batch
         "failed",  # of one portal in the daily round, for which the line has the reason
         *({f"200 {each}" for each in in_batches} | in_batches),
-        *{f"1 failed, {sent} sent" for sent in (0, 1)},  # the event comes again
+        *{f"1 failed, {sent} sent" for sent in (0, 1)},  # the event is retried
         *({",".join(each) for each in product(("done", code), repeat=5)} if door is DOORS["admin"] else ()),
     }
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_the_bot_answers_once_though_the_cache_of_chats_fails(
+def test_bot_answers_once_though_the_chat_cache_fails(
     fault: Fault, house: House, aws: FaultyAws, clock: ManualClock
 ) -> None:
     door = DOORS["worker"]
@@ -170,36 +170,36 @@ def test_the_bot_answers_once_though_the_cache_of_chats_fails(
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_an_event_that_no_store_and_no_queue_takes_is_counted_as_lost(
+def test_event_that_neither_store_nor_queue_accepts_is_counted_as_lost(
     fault: Fault, house: House, aws: FaultyAws, output: Output
 ) -> None:
     receiver = DOORS["receiver"]
     assert receiver.knock(house) == receiver.usual
-    for lost, service in enumerate(("dynamodb", "sqs"), start=1):
+    for lost, aws_service in enumerate(("dynamodb", "sqs"), start=1):
         house.cold_start()
-        with aws.failing(fault, partial(of, {service, "lambda"})):
+        with aws.failing(fault, partial(of, {aws_service, "lambda"})):
             assert receiver.knock(house).startswith("50")
         assert output.metric("EventsLost") == lost
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_what_the_cache_does_not_take_is_counted_on_the_line(
+def test_failed_cache_writes_are_counted_on_the_log_line(
     fault: Fault, house: House, aws: FaultyAws, output: Output
 ) -> None:
-    for name, unkept in (("miss", 1), ("batch", 3), ("rest", 1), ("direct", 1)):
+    for name, failed_writes in (("miss", 1), ("batch", 3), ("rest", 1), ("direct", 1)):
         house.clock.advance(61)
         house.admin({"command": "cache.purge", "portal": MEMBER_ID})
         house.cold_start()
         with aws.failing(fault, Call("dynamodb", "PutItem", "CacheTable CHAT").__eq__):
             assert DOORS[name].knock(house) == DOORS[name].usual
-        assert output.lines[-1]["cache_write_failures"] == unkept
+        assert output.lines[-1]["cache_write_failures"] == failed_writes
 
 
-def test_a_look_up_that_has_no_time_says_so_at_every_door(house: House) -> None:
+def test_look_up_without_time_left_reports_the_deadline_at_every_entry_point(house: House) -> None:
     for seconds in (0.2, 0.7, 1.2, 1.5):
         house.cold_start()
-        told = http("GET /v1/chats", PAIR, key=house.key, seconds=seconds)
-        assert (told["statusCode"], body(told)["type"].rpartition(":")[2]) == (503, "deadline")
-        assert told["headers"]["retry-after"] == "1"
+        answer = http("GET /v1/chats", PAIR, key=house.key, seconds=seconds)
+        assert (answer["statusCode"], body(answer)["type"].rpartition(":")[2]) == (503, "deadline")
+        assert answer["headers"]["retry-after"] == "1"
         with pytest.raises(DeadlineReached):
             direct_app.handler(DEAL, lambda_context(seconds))

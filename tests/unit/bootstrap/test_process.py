@@ -1,4 +1,4 @@
-"""How a function starts: from the environment, once, and with something to say when it cannot."""
+"""How a function starts: from the environment, once, and with an error message if it cannot."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(autouse=True)
 def _cold() -> Iterator[None]:
-    """Each test begins with a process that has built nothing, and leaves one."""
+    """Each test begins and ends with a process that has built nothing."""
     for each in (process.built, process.telemetry, process.layer):
         each.cache_clear()
     yield
@@ -39,15 +39,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.mark.parametrize(("start", "built"), [("snap-start", 1), ("on-demand", 0)])
-def test_it_is_built_ahead_only_where_a_snapshot_is_taken(
-    start: str, built: int, environment: pytest.MonkeyPatch
-) -> None:
+def test_services_are_built_before_a_snapshot_only(start: str, built: int, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", start)
     process.before_snapshot(process.services)
     assert process.built.cache_info().currsize == built
 
 
-def test_a_snapshot_of_what_cannot_start_is_not_taken(environment: pytest.MonkeyPatch) -> None:
+def test_snapshot_of_a_misconfigured_function_is_refused(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
     environment.delenv("CACHE_TABLE")
     with pytest.raises(ServiceMisconfigured, match="CACHE_TABLE is not set"):
@@ -55,11 +53,11 @@ def test_a_snapshot_of_what_cannot_start_is_not_taken(environment: pytest.Monkey
 
 
 @pytest.mark.usefixtures("environment")
-def test_everything_is_built_once_and_without_a_call() -> None:
+def test_services_are_built_once_and_without_a_call() -> None:
     assert process.services() is process.services()
 
 
-def test_a_start_that_failed_is_tried_again(environment: pytest.MonkeyPatch) -> None:
+def test_failed_start_is_retried(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("CACHE_TABLE")
     for _ in range(2):
         with pytest.raises(ServiceMisconfigured, match="CACHE_TABLE is not set"):
@@ -68,7 +66,7 @@ def test_a_start_that_failed_is_tried_again(environment: pytest.MonkeyPatch) -> 
     assert process.services()
 
 
-def test_telemetry_needs_nothing_so_that_a_failing_start_can_be_told(
+def test_telemetry_needs_no_settings_so_that_a_failing_start_can_be_logged(
     environment: pytest.MonkeyPatch, output: Output
 ) -> None:
     for name in (*ENVIRONMENT, "POWERTOOLS_METRICS_NAMESPACE"):
@@ -81,7 +79,7 @@ def test_telemetry_needs_nothing_so_that_a_failing_start_can_be_told(
     assert output.metric("Lookups", service="unit-bootstrap") == 1
 
 
-def test_the_layer_is_named_by_the_stamp_that_the_build_left(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_layer_is_named_by_the_stamp_of_the_build(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
     assert process.layer() == "unbuilt"
     process.layer.cache_clear()

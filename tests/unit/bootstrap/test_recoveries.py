@@ -1,4 +1,4 @@
-"""A portal that is open again is counted and queued; a queue that refuses fails no caller."""
+"""A reopened portal is counted and queued; a failing queue raises no error to the caller."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -21,7 +21,7 @@ PORTAL = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", close
 
 
 class FakeQueue:
-    """At the port of the SQS client; made when it is first called for."""
+    """Implements the port of the SQS client; created at its first use."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.sent: list[tuple[str, str]] = []
@@ -38,16 +38,16 @@ class FakeQueue:
         self.sent.append((QueueUrl, MessageBody))
 
 
-def tell(queue: FakeQueue, telemetry: Telemetry, clock: ManualClock, url: str = QUEUE, state: str = "unpaid") -> None:
+def report(queue: FakeQueue, telemetry: Telemetry, clock: ManualClock, url: str = QUEUE, state: str = "unpaid") -> None:
     recoveries = QueuedRecoveries(queue, url, telemetry, clock)
     assert queue.made == 0, "a process in which no portal opens pays for no client"
     with telemetry.invocation("test"):
         recoveries.tell(PORTAL, state, "PAYMENT_REQUIRED")
 
 
-def test_a_recovery_is_counted_by_state_and_queued(telemetry: Telemetry, clock: ManualClock, output: Output) -> None:
+def test_recovery_is_counted_by_state_and_queued(telemetry: Telemetry, clock: ManualClock, output: Output) -> None:
     queue = FakeQueue()
-    tell(queue, telemetry, clock)
+    report(queue, telemetry, clock)
     ((url, body),) = queue.sent
     recovery = recovery_in(body)
     assert url == QUEUE
@@ -64,20 +64,20 @@ def test_a_recovery_is_counted_by_state_and_queued(telemetry: Telemetry, clock: 
         EndpointConnectionError(endpoint_url="https://sqs.example"),
     ],
 )
-def test_a_queue_that_refuses_costs_the_message_and_no_more(
+def test_failing_queue_loses_the_message_only(
     telemetry: Telemetry, clock: ManualClock, output: Output, failure: Exception
 ) -> None:
-    tell(FakeQueue(failure), telemetry, clock)
+    report(FakeQueue(failure), telemetry, clock)
     assert output.metric("PortalRecoveries", state="unpaid") == 1
     assert (output.lines[0]["level"], output.lines[0]["recovery_unqueued"]) == ("WARNING", type(failure).__name__)
 
 
-def test_without_a_queue_a_recovery_is_counted(telemetry: Telemetry, clock: ManualClock, output: Output) -> None:
+def test_recovery_without_a_queue_is_counted(telemetry: Telemetry, clock: ManualClock, output: Output) -> None:
     queue = FakeQueue()
-    tell(queue, telemetry, clock, url="")
+    report(queue, telemetry, clock, url="")
     assert queue.made == 0
     assert output.metric("PortalRecoveries", state="unpaid") == 1
 
 
-def test_every_way_to_be_closed_that_ends_has_its_place_in_the_metric() -> None:
+def test_every_closed_state_that_can_end_has_a_metric_value() -> None:
     assert {*ASKED_AGAIN, PortalState.STOPPED, BLOCKED, UNREACHABLE} == CLOSED

@@ -1,6 +1,6 @@
-"""Answers at most once: claimed by one attempt, settled for good, and a worker's death counted by whoever finds it.
+"""Answers at most once: claimed by one attempt, settled for good; a dead worker is counted by the next attempt.
 
-Each of it on a good day, and on one when the first response to every write is lost after the commit (design 4).
+Each test runs without faults, and with the first response to every write lost after the commit (design 4).
 """
 
 import pytest
@@ -11,7 +11,7 @@ from tests.support.events.bot_questions import BadDay
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
 
 
-@pytest.fixture(params=[False, True], ids=["heard", "lost"])
+@pytest.fixture(params=[False, True], ids=["received", "lost"])
 def store(stores: Stores, request: pytest.FixtureRequest) -> BadDay:
     return BadDay(stores.dynamodb, repeats=request.param)
 
@@ -25,7 +25,7 @@ def attempt(message: str = "789", bot_id: int = 456, member_id: str = MEMBER_ID)
     return Claim.to(member_id, bot_id, message)
 
 
-def test_the_first_attempt_has_the_answer_and_another_leaves_it_alone(claims: Claims) -> None:
+def test_first_attempt_gets_the_claim_and_another_is_refused(claims: Claims) -> None:
     assert claims.take(attempt()) is Standing.OURS
     assert claims.take(attempt()) is Standing.IN_PROGRESS
 
@@ -35,16 +35,14 @@ def test_the_first_attempt_has_the_answer_and_another_leaves_it_alone(claims: Cl
     [attempt("790"), attempt("789#78"), attempt(bot_id=457), attempt(member_id="another portal's")],
     ids=["message", "command", "bot", "portal"],
 )
-def test_another_answer_is_claimed_for_itself(claims: Claims, other: Claim) -> None:
+def test_other_answer_has_its_own_claim(claims: Claims, other: Claim) -> None:
     claims.take(attempt())
     assert claims.take(other) is Standing.OURS
 
 
 @pytest.mark.parametrize("seconds", [1, HELD + 1, KEPT + 1])
 @pytest.mark.parametrize("given", [True, False], ids=["answered", "unsent"])
-def test_what_is_settled_is_never_claimed_again(
-    claims: Claims, clock: ManualClock, given: bool, seconds: float
-) -> None:
+def test_settled_answer_is_never_claimed_again(claims: Claims, clock: ManualClock, given: bool, seconds: float) -> None:
     claim = attempt()
     claims.take(claim)
     (claims.answered if given else claims.unsent)(claim)
@@ -52,7 +50,7 @@ def test_what_is_settled_is_never_claimed_again(
     assert claims.take(attempt()) is Standing.SETTLED
 
 
-def test_a_death_is_found_by_one_attempt_which_inherits_the_claim(claims: Claims, clock: ManualClock) -> None:
+def test_dead_attempt_is_found_by_one_attempt_which_takes_over_its_claim(claims: Claims, clock: ManualClock) -> None:
     claims.take(attempt())
     clock.advance(HELD - 1)
     assert claims.take(attempt()) is Standing.IN_PROGRESS
@@ -64,14 +62,14 @@ def test_a_death_is_found_by_one_attempt_which_inherits_the_claim(claims: Claims
     assert claims.take(attempt()) is Standing.SETTLED
 
 
-def test_an_heir_that_dies_too_has_an_heir(claims: Claims, clock: ManualClock) -> None:
+def test_claim_of_a_second_dead_attempt_is_taken_over_too(claims: Claims, clock: ManualClock) -> None:
     claims.take(attempt())
     for _ in range(2):
         clock.advance(HELD)
         assert claims.take(attempt()) is Standing.DIED
 
 
-def test_whoever_was_taken_for_dead_changes_nothing_any_more(claims: Claims, clock: ManualClock) -> None:
+def test_attempt_counted_as_dead_can_no_longer_change_the_claim(claims: Claims, clock: ManualClock) -> None:
     slow, heir = attempt(), attempt()
     claims.take(slow)
     clock.advance(HELD)
@@ -81,18 +79,18 @@ def test_whoever_was_taken_for_dead_changes_nothing_any_more(claims: Claims, clo
         assert claims.take(attempt()) is Standing.IN_PROGRESS
 
 
-def test_every_attempt_has_ended_before_it_is_taken_for_dead() -> None:
+def test_longest_attempt_is_shorter_than_the_claim() -> None:
     assert LONGEST_ATTEMPT < HELD
 
 
-def test_what_was_released_can_be_claimed_anew(claims: Claims) -> None:
+def test_released_claim_can_be_taken_again(claims: Claims) -> None:
     claim = attempt()
     claims.take(claim)
     claims.release(claim)
     assert claims.take(attempt()) is Standing.OURS
 
 
-def test_what_was_released_is_given_up_by_nobody_and_can_be_answered(claims: Claims) -> None:
+def test_released_claim_cannot_be_settled_by_its_former_attempt(claims: Claims) -> None:
     first, second = attempt(), attempt()
     claims.take(first)
     claims.release(first)
@@ -103,13 +101,13 @@ def test_what_was_released_is_given_up_by_nobody_and_can_be_answered(claims: Cla
     assert claims.take(attempt()) is Standing.SETTLED
 
 
-def test_nobody_releases_what_another_holds(claims: Claims) -> None:
+def test_claim_is_not_released_by_another_attempt(claims: Claims) -> None:
     claims.take(attempt())
     claims.release(attempt())
     assert claims.take(attempt()) is Standing.IN_PROGRESS
 
 
-def test_what_is_settled_is_not_released(claims: Claims) -> None:
+def test_settled_claim_is_not_released(claims: Claims) -> None:
     claim = attempt()
     claims.take(claim)
     claims.answered(claim)
@@ -117,7 +115,7 @@ def test_what_is_settled_is_not_released(claims: Claims) -> None:
     assert claims.take(attempt()) is Standing.SETTLED
 
 
-def test_what_was_given_up_stays_so(claims: Claims) -> None:
+def test_unsent_answer_stays_unsent(claims: Claims) -> None:
     claim = attempt()
     claims.take(claim)
     claims.unsent(claim)
@@ -126,7 +124,7 @@ def test_what_was_given_up_stays_so(claims: Claims) -> None:
     assert claims.take(attempt()) is Standing.SETTLED
 
 
-def test_a_release_that_fails_leaves_the_claim_and_is_no_error_of_its_own(claims: Claims, store: BadDay) -> None:
+def test_failed_release_keeps_the_claim_and_raises_nothing(claims: Claims, store: BadDay) -> None:
     claim = attempt()
     claims.take(claim)
     store.down.add("update_item")
@@ -134,7 +132,7 @@ def test_a_release_that_fails_leaves_the_claim_and_is_no_error_of_its_own(claims
     assert claims.take(attempt()) is Standing.IN_PROGRESS
 
 
-def test_a_claim_is_kept_for_a_week(claims: Claims, stores: Stores, clock: ManualClock) -> None:
+def test_claim_is_kept_for_a_week(claims: Claims, stores: Stores, clock: ManualClock) -> None:
     claim = attempt()
     claims.take(claim)
     item = stores.dynamodb.get_item(TableName=stores.cache_table, Key={"pk": {"S": claim.key}})["Item"]

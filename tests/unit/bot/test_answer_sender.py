@@ -1,4 +1,4 @@
-"""What the bot says: once, by the method of its API, unread by customers; and what became of it."""
+"""The bot's message is sent once, by the method of its API, invisible to customers; and its delivery status."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ SENTENCE = "CRM DEAL|1663: chat 1437."
 SEND = SAYING["v2", False]
 
 
-def say(service: Service, portal: Portal, place: Place = MESSAGE, seconds: float = 10) -> Delivery:
+def send(service: Service, portal: Portal, place: Place = MESSAGE, seconds: float = 10) -> Delivery:
     saying = Saying(service.calls, service.clock)
     with service.telemetry.invocation("test"):
         return saying.say(portal, place, SENTENCE, Deadline.after(seconds, service.clock))
@@ -66,7 +66,7 @@ def test_each_api_has_its_methods_for_messages_and_for_commands(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, place: Place, method: str, params: dict[str, object]
 ) -> None:
     bitrix24.answers(method, {"id": 790})
-    assert say(service, portal, place) is Delivery.SAID
+    assert send(service, portal, place) is Delivery.SAID
     assert [(call.method, call.params) for call in bitrix24.calls] == [(method, params)]
 
 
@@ -79,7 +79,7 @@ def test_each_api_has_its_methods_for_messages_and_for_commands(
         ("v2", 78, {"system": True}),
     ],
 )
-def test_in_an_open_line_no_customer_gets_it(
+def test_message_in_an_open_line_is_hidden_from_customers(
     service: Service,
     portal: Portal,
     bitrix24: FakeBitrix24,
@@ -88,7 +88,7 @@ def test_in_an_open_line_no_customer_gets_it(
     way: dict[str, object],
 ) -> None:
     bitrix24.answers(SAYING[api, command_id is not None], True)
-    say(service, portal, Place(api, 456, "chat1777", 789, command_id, open_line=True))
+    send(service, portal, Place(api, 456, "chat1777", 789, command_id, open_line=True))
     (params,) = [call.params for call in bitrix24.calls]
     fields = params.get("fields", params)
     assert isinstance(fields, dict)
@@ -107,43 +107,47 @@ def test_in_an_open_line_no_customer_gets_it(
         ("COMMAND_ANSWER_FAILED", 400),
     ],
 )
-def test_what_may_have_been_said_is_doubtful(
+def test_delivery_is_doubtful_if_the_message_may_have_been_sent(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, code: str, status: int
 ) -> None:
     bitrix24.fails(SEND, code, status)
-    assert say(service, portal) is Delivery.DOUBTFUL
-    assert bitrix24.methods == [SEND], "said a second time"
+    assert send(service, portal) is Delivery.DOUBTFUL
+    assert bitrix24.methods == [SEND], "sent a second time"
 
 
 def fail_on_the_way(bitrix24: FakeBitrix24, *, unreached: bool) -> None:
     def reply(_: object) -> object:
-        # What the error says of itself in words decides nothing.
+        # The description of the error decides nothing.
         raise BitrixError("TRANSPORT", method=SEND, description="connect", unreached=unreached)
 
     bitrix24.answers_by(SEND, reply)
 
 
-def test_so_is_what_went_over_a_connection_that_broke(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_delivery_is_doubtful_after_a_broken_connection(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24
+) -> None:
     fail_on_the_way(bitrix24, unreached=False)
-    assert say(service, portal) is Delivery.DOUBTFUL
+    assert send(service, portal) is Delivery.DOUBTFUL
 
 
-def test_without_a_connection_nothing_was_said(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_delivery_without_a_connection_raises_and_is_not_doubtful(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24
+) -> None:
     fail_on_the_way(bitrix24, unreached=True)
     with pytest.raises(PortalUnavailable):
-        say(service, portal)
+        send(service, portal)
 
 
 @pytest.mark.parametrize(
     ("code", "status"),
     [("QUERY_LIMIT_EXCEEDED", 503), ("OPERATION_TIME_LIMIT", 429), ("HTTP_4XX", 429), ("SOMETHING_NEW", 429)],
 )
-def test_beyond_the_portals_limits_nothing_was_said(
+def test_delivery_beyond_the_portals_limits_raises_and_is_not_doubtful(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, code: str, status: int
 ) -> None:
     bitrix24.fails(SEND, code, status)
     with pytest.raises((PortalBusy, PortalUnavailable)):
-        say(service, portal)
+        send(service, portal)
 
 
 @pytest.mark.parametrize(
@@ -159,49 +163,49 @@ def test_beyond_the_portals_limits_nothing_was_said(
         ("APPLICATION_NOT_FOUND", 401),
     ],
 )
-def test_what_the_portal_refuses_is_refused_for_good(
+def test_message_that_the_portal_refuses_is_refused_for_good(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, code: str, status: int
 ) -> None:
     bitrix24.fails(SEND, code, status)
-    assert say(service, portal) is Delivery.REFUSED
+    assert send(service, portal) is Delivery.REFUSED
 
 
-def test_where_no_slot_comes_in_time_nothing_was_said(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_message_without_a_slot_in_time_is_not_sent(service: Service, bitrix24: FakeBitrix24) -> None:
     portal = install(service, rate=0.1, burst=1)
     bitrix24.answers(SEND, {"id": 790})
-    say(service, portal)
+    send(service, portal)
     with pytest.raises(PortalBusy):
-        say(service, portal)
+        send(service, portal)
     assert bitrix24.methods == [SEND]
 
 
-def test_after_it_was_said_nothing_more_can_fail(
+def test_delivery_succeeds_though_the_store_fails_after_the_send(
     service: Service, bitrix24: FakeBitrix24, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise BotoCoreError
 
-    def said(_: object) -> object:
-        # That the portal is open again was written before, by the look.
+    def accept(_: object) -> object:
+        # The probe stored before that the portal is open again.
         monkeypatch.setattr(service.portals.states, "change", fail)
         return {"id": 790}
 
     portal = install(service, state=PortalState.UNPAID)
-    bitrix24.answers_by(SEND, said)
-    assert say(service, portal) is Delivery.SAID
+    bitrix24.answers_by(SEND, accept)
+    assert send(service, portal) is Delivery.SAID
     assert bitrix24.methods == ["profile", SEND]
 
 
-def test_a_portal_that_is_closed_still_says_nothing(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_message_is_not_sent_to_a_portal_that_is_still_closed(service: Service, bitrix24: FakeBitrix24) -> None:
     portal = install(service, state=PortalState.UNPAID)
     bitrix24.answers(SEND, {"id": 790})
     bitrix24.fails("profile", "PAYMENT_REQUIRED", 401)
     with pytest.raises(PortalBlocked):
-        say(service, portal)
+        send(service, portal)
     assert bitrix24.methods == ["profile"]
 
 
-def test_a_grant_that_died_before_says_nothing(
+def test_message_is_not_sent_with_a_dead_grant(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dead(*_: object) -> None:
@@ -209,5 +213,5 @@ def test_a_grant_that_died_before_says_nothing(
 
     monkeypatch.setattr(service.tokens, "grant", dead)
     with pytest.raises(PortalReauthorise):
-        say(service, portal)
+        send(service, portal)
     assert bitrix24.calls == []

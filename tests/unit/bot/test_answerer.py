@@ -1,4 +1,4 @@
-"""What the bot answers to employees, in which words and by which method; and when it is silent."""
+"""What the bot answers to employees, in which words and by which method; and when it sends nothing."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ def bot(service: Service, stores: Stores, portal: Portal) -> Bot:
 @pytest.mark.parametrize(
     "text", ["deal 1663", "CRM DEAL|1663", "https://acme.bitrix24.com/crm/deal/details/1663/?IFRAME=Y"]
 )
-def test_an_entity_in_a_personal_chat_is_answered_with_its_chat_and_a_link(bot: Bot, api: str, text: str) -> None:
+def test_entity_in_a_personal_chat_is_answered_with_its_chat_and_a_link(bot: Bot, api: str, text: str) -> None:
     assert bot.hears(message(text, api=api)) == "answered"
     (sentence,) = bot.said
     assert "1437" in sentence
@@ -58,9 +58,7 @@ def test_an_entity_in_a_personal_chat_is_answered_with_its_chat_and_a_link(bot: 
     assert bot.bitrix24.methods[-1] == SAYING[api, False]
 
 
-def test_a_link_to_the_portals_former_address_is_understood_and_answered_with_its_present_one(
-    service: Service, stores: Stores
-) -> None:
+def test_link_to_a_former_domain_is_answered_with_the_current_domain(service: Service, stores: Stores) -> None:
     portal = install(service, bot_id=BOT, former_domains=frozenset({"old.bitrix24.com"}))
     bot = bot_in(service, stores, portal)
     bot.bitrix24.answers("im.chat.get", {"ID": 1437})
@@ -68,19 +66,19 @@ def test_a_link_to_the_portals_former_address_is_understood_and_answered_with_it
     assert LINK in bot.said[0]
 
 
-def test_an_entity_without_a_chat_is_answered_too(bot: Bot) -> None:
+def test_entity_without_a_chat_is_answered_too(bot: Bot) -> None:
     assert bot.hears(message("deal 5")) == "answered"
     assert "IM_DIALOG" not in bot.said[0]
 
 
-def test_anything_else_in_a_personal_chat_gets_one_line_of_help(bot: Bot) -> None:
+def test_other_text_in_a_personal_chat_is_answered_with_one_line_of_help(bot: Bot) -> None:
     assert bot.hears(message("hello?")) == "answered"
     assert "/chatid" in bot.said[0]
     assert "\n" not in bot.said[0]
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
-def test_the_command_in_a_chat_tells_that_chat_with_its_entity(bot: Bot, api: str) -> None:
+def test_command_in_a_chat_returns_that_chat_with_its_entity(bot: Bot, api: str) -> None:
     chat = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
     assert bot.hears(command(api=api, chat=chat)) == "answered"
     assert "chat1437" in bot.said[0]
@@ -88,19 +86,19 @@ def test_the_command_in_a_chat_tells_that_chat_with_its_entity(bot: Bot, api: st
     assert bot.bitrix24.methods == [SAYING[api, True]]
 
 
-def test_the_entity_that_an_event_of_v2_leaves_untold_is_asked_for_and_the_title_is_not_told(bot: Bot) -> None:
+def test_entity_missing_in_a_v2_event_is_read_from_the_portal_and_the_title_is_not_shown(bot: Bot) -> None:
     bot.bitrix24.answers("imbot.v2.Chat.get", CHAT)
     bot.hears(command())
     assert "DEAL|1663" in bot.said[0]
     assert "Secret plans" not in bot.said[0]
 
 
-def test_an_event_of_v1_tells_the_entity_if_there_is_one(bot: Bot) -> None:
+def test_v1_event_contains_the_entity_so_that_the_portal_is_not_called(bot: Bot) -> None:
     bot.hears(command(api="v1"))
     assert bot.bitrix24.methods == [SAYING["v1", True]]
 
 
-def test_where_the_portal_hides_the_chat_the_cache_may_know_its_entity(bot: Bot) -> None:
+def test_entity_of_a_hidden_chat_is_read_from_the_cache(bot: Bot) -> None:
     bot.hears(message("deal 1663"))
     for method in ("imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get"):
         bot.bitrix24.fails(method, "ACCESS_ERROR", 403)
@@ -108,7 +106,7 @@ def test_where_the_portal_hides_the_chat_the_cache_may_know_its_entity(bot: Bot)
     assert "DEAL|1663" in bot.said[1]
 
 
-def test_where_nobody_knows_the_entity_the_chat_is_told_without(bot: Bot) -> None:
+def test_chat_is_answered_without_its_entity_if_that_is_unknown(bot: Bot) -> None:
     for method in ("imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get"):
         bot.bitrix24.fails(method, "ACCESS_ERROR", 403)
     assert bot.hears(command()) == "answered"
@@ -116,23 +114,23 @@ def test_where_nobody_knows_the_entity_the_chat_is_told_without(bot: Bot) -> Non
 
 
 @pytest.mark.parametrize("chat", [PERSONAL, GROUP, OPEN_LINE], ids=["personal", "group", "open line"])
-def test_the_command_with_a_text_answers_that_anywhere(bot: Bot, chat: EventChat) -> None:
+def test_command_with_an_entity_is_answered_in_every_chat(bot: Bot, chat: EventChat) -> None:
     assert bot.hears(command("deal 1663", chat=chat)) == "answered"
     assert LINK in bot.said[0]
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "Open"), ("de", "öffnen"), ("ru", "Открыть"), ("fr", "Open")])
-def test_the_answer_is_in_the_events_language_if_the_bot_speaks_it(bot: Bot, language: str, word: str) -> None:
+def test_answer_is_in_the_events_language_if_supported(bot: Bot, language: str, word: str) -> None:
     bot.hears(message(language=language))
     assert word in bot.said[0]
 
 
-def test_a_personal_dialog_is_named_by_its_user_where_the_event_does_not_name_it(bot: Bot) -> None:
+def test_personal_dialog_missing_in_the_event_is_named_by_its_user(bot: Bot) -> None:
     bot.hears(message(chat=replace(PERSONAL, dialog_id="")))
     assert bot.bitrix24.calls[-1].params["dialogId"] == "27"
 
 
-def test_several_commands_of_one_message_are_answered_each_on_its_own(bot: Bot) -> None:
+def test_each_of_several_commands_in_one_message_is_answered(bot: Bot) -> None:
     both = (replace(CHATID, params="deal 1663"), EventCommand(79, "chatid", "deal 5"))
     record = command(api="v1", commands=both)
     assert bot.hears(record) == "answered,answered"
@@ -165,20 +163,20 @@ def test_several_commands_of_one_message_are_answered_each_on_its_own(bot: Bot) 
     ],
     ids=[
         "talk in a group", "open line", "command's message", "edit", "join", "another's bot", "no bot", "itself",
-        "nobody", "system", "no id", "no message", "no user", "no employee", "no chat", "another command",
+        "no author", "system", "no id", "no message", "no user", "no employee", "no chat", "another command",
     ],
 )  # fmt: skip
-def test_the_bot_is_silent(bot: Bot, record: Record) -> None:
+def test_bot_does_not_answer(bot: Bot, record: Record) -> None:
     assert bot.hears(record) == "silent"
     assert bot.bitrix24.calls == []
 
 
-def test_a_portal_without_a_bot_of_ours_is_silent(bot: Bot, service: Service) -> None:
+def test_bot_does_not_answer_in_a_portal_without_our_bot(bot: Bot, service: Service) -> None:
     bot.portal = install(service, bot_id=None)
     assert bot.hears(message()) == "silent"
 
 
-def test_where_the_event_does_not_say_who_asks_the_portal_does(bot: Bot) -> None:
+def test_portal_is_asked_for_the_user_if_the_event_does_not_describe_the_user(bot: Bot) -> None:
     bot.bitrix24.answers(
         "im.user.get", {"id": 27, "extranet": True, "network": False, "bot": False, "connector": False}
     )
@@ -187,13 +185,13 @@ def test_where_the_event_does_not_say_who_asks_the_portal_does(bot: Bot) -> None
 
 
 @pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.STOPPED])
-def test_nothing_is_asked_of_a_portal_that_admits_nothing(bot: Bot, service: Service, state: PortalState) -> None:
+def test_closed_portal_is_not_called(bot: Bot, service: Service, state: PortalState) -> None:
     bot.portal = replace(bot.portal, state=state, retry_at=service.clock.now() + 60)
     assert bot.hears(command(user=EventUser(27))) == "portal_closed"
     assert bot.bitrix24.calls == []
 
 
-def test_the_bot_falls_silent_where_the_portal_was_stopped_a_moment_ago(bot: Bot, service: Service) -> None:
+def test_bot_does_not_answer_in_a_portal_that_was_just_stopped(bot: Bot, service: Service) -> None:
     remembered = bot.portal
     service.portals.states.stop(service.portals.named(remembered.member_id))
     bot.portal = replace(remembered, state=PortalState.UNPAID, retry_at=1.0)
@@ -201,7 +199,7 @@ def test_the_bot_falls_silent_where_the_portal_was_stopped_a_moment_ago(bot: Bot
     assert bot.bitrix24.calls == []
 
 
-def test_a_question_older_than_what_is_remembered_of_answers_is_left_alone(bot: Bot, service: Service) -> None:
+def test_question_older_than_the_kept_claims_is_not_answered(bot: Bot, service: Service) -> None:
     record = message()
     assert bot.hears(record) == "answered"
     service.clock.advance(KEPT - 3600)
@@ -212,7 +210,7 @@ def test_a_question_older_than_what_is_remembered_of_answers_is_left_alone(bot: 
 # -- the log -----------------------------------------------------------------------------------------------------------
 
 
-def test_neither_question_nor_answer_stands_in_the_log(bot: Bot, output: Output) -> None:
+def test_log_contains_neither_question_nor_answer(bot: Bot, output: Output) -> None:
     bot.hears(message("deal 1663 for the secret customer"))
     assert output.lines
     assert "secret" not in output.text

@@ -1,4 +1,4 @@
-"""The bot answers once at most: what may have been said is never said again, and what surely was not said, is."""
+"""The bot answers at most once: a possibly sent answer is not sent again; one that was not sent is retried."""
 
 from collections.abc import Mapping
 
@@ -42,13 +42,13 @@ def raising(bot: Bot, error: BaseException, method: str = SEND) -> None:
     bot.bitrix24.answers_by(method, reply)
 
 
-def test_a_record_that_comes_again_is_not_answered_again(bot: Bot, second: Bot) -> None:
+def test_repeated_record_is_not_answered_again(bot: Bot, second: Bot) -> None:
     record = message()
     assert [bot.hears(record), second.hears(record), bot.hears(record)] == ["answered", "settled", "settled"]
     assert len(bot.said) == 1
 
 
-def test_a_message_and_its_command_are_answered_once(bot: Bot) -> None:
+def test_message_and_its_command_are_answered_once(bot: Bot) -> None:
     assert bot.hears(message("/chatid deal 1663")) == "silent"
     assert bot.hears(command("deal 1663", chat=PERSONAL)) == "answered"
     assert len(bot.said) == 1
@@ -57,7 +57,7 @@ def test_a_message_and_its_command_are_answered_once(bot: Bot) -> None:
 @pytest.mark.parametrize(
     "error", [BitrixError("TIMEOUT"), BitrixError("TRANSPORT", description="connection broken")], ids=lambda e: e.code
 )
-def test_what_may_have_been_said_is_given_up_and_counted_once(
+def test_possibly_sent_answer_is_given_up_and_counted_once(
     bot: Bot, second: Bot, output: Output, error: BitrixError
 ) -> None:
     raising(bot, error)
@@ -67,7 +67,7 @@ def test_what_may_have_been_said_is_given_up_and_counted_once(
     assert output.metric("AnswersUnsent") == 1
 
 
-def test_what_the_portal_refuses_is_given_up_and_counted_once(bot: Bot, second: Bot, output: Output) -> None:
+def test_answer_that_the_portal_refuses_is_given_up_and_counted_once(bot: Bot, second: Bot, output: Output) -> None:
     bot.bitrix24.fails(SEND, "BOT_NOT_FOUND", 400)
     record = message()
     assert [bot.hears(record), second.hears(record)] == ["unsent", "settled"]
@@ -83,7 +83,7 @@ def test_what_the_portal_refuses_is_given_up_and_counted_once(bot: Bot, second: 
     ids=["limit", "connect"],
 )
 @pytest.mark.parametrize("method", [SEND, "im.chat.get"])
-def test_what_surely_was_not_said_comes_again_and_is_said_then(
+def test_answer_that_was_not_sent_is_sent_with_the_repeated_record(
     bot: Bot, second: Bot, output: Output, error: BitrixError, raised: type[ChatLookupError], method: str
 ) -> None:
     record = message()
@@ -95,7 +95,7 @@ def test_what_surely_was_not_said_comes_again_and_is_said_then(
     assert output.metric("AnswersUnsent") == 0
 
 
-def test_a_portal_that_turned_out_to_admit_nothing_is_not_asked_again_and_again(bot: Bot, output: Output) -> None:
+def test_portal_found_closed_is_not_called_again(bot: Bot, output: Output) -> None:
     for method in (SEND, "profile"):
         bot.bitrix24.fails(method, "OVERLOAD_LIMIT", 503)
     assert bot.hears(message()) == "unsent"
@@ -104,7 +104,7 @@ def test_a_portal_that_turned_out_to_admit_nothing_is_not_asked_again_and_again(
     assert output.metric("AnswersUnsent") == 1
 
 
-def test_without_a_slot_in_time_the_record_comes_again(bot: Bot, service: Service) -> None:
+def test_record_without_a_slot_in_time_is_retried(bot: Bot, service: Service) -> None:
     bot.portal = install(service, bot_id=BOT, rate=0.1, burst=1)
     bot.seconds = 5
     with pytest.raises(PortalBusy):
@@ -114,23 +114,21 @@ def test_without_a_slot_in_time_the_record_comes_again(bot: Bot, service: Servic
     assert len(bot.said) == 1
 
 
-def test_a_portal_that_stays_away_during_the_look_up_is_no_answer(bot: Bot) -> None:
+def test_look_up_without_an_answer_of_the_portal_sends_nothing_and_is_retried(bot: Bot) -> None:
     bot.bitrix24.fails("im.chat.get", "TIMEOUT", 0)
     with pytest.raises(PortalUnavailable):
         bot.hears(message())
     assert bot.said == []
 
 
-def test_a_look_up_that_fails_for_good_is_told(bot: Bot) -> None:
+def test_look_up_that_fails_for_good_is_answered(bot: Bot) -> None:
     bot.bitrix24.fails("im.chat.get", "user_access_error", 403)
     assert bot.hears(message()) == "answered"
     assert len(bot.said) == 1
 
 
 @pytest.mark.parametrize("fate", ["down", "lost"])
-def test_a_store_that_fails_while_the_answer_is_claimed_brings_the_record_back(
-    bot: Bot, output: Output, fate: str
-) -> None:
+def test_record_is_retried_if_the_store_fails_while_the_answer_is_claimed(bot: Bot, output: Output, fate: str) -> None:
     getattr(bot.store, fate).add("put_item")
     with pytest.raises(BotoCoreError):
         bot.hears(message())
@@ -141,9 +139,7 @@ def test_a_store_that_fails_while_the_answer_is_claimed_brings_the_record_back(
 
 
 @pytest.mark.parametrize(("fate", "later"), [("down", "unsent"), ("lost", "settled")])
-def test_an_answer_that_was_said_is_not_said_again_if_it_cannot_be_marked(
-    bot: Bot, service: Service, fate: str, later: str
-) -> None:
+def test_sent_answer_that_cannot_be_marked_is_not_sent_again(bot: Bot, service: Service, fate: str, later: str) -> None:
     getattr(bot.store, fate).add("update_item")
     assert bot.hears(message()) == "answered"
     bot.store.down.clear()
@@ -153,16 +149,14 @@ def test_an_answer_that_was_said_is_not_said_again_if_it_cannot_be_marked(
     assert len(bot.said) == 1
 
 
-def test_a_store_that_fails_while_an_answer_is_given_up_does_not_keep_it_from_being_counted(
-    bot: Bot, output: Output
-) -> None:
+def test_unsent_answer_is_counted_though_the_store_fails(bot: Bot, output: Output) -> None:
     bot.bitrix24.fails(SEND, "TIMEOUT", 0)
     bot.store.down.add("update_item")
     assert bot.hears(message()) == "unsent"
     assert output.metric("AnswersUnsent") == 1
 
 
-def test_an_answer_is_counted_as_unsent_before_anything_else_can_end_the_worker(bot: Bot, output: Output) -> None:
+def test_unsent_answer_is_counted_before_the_store_is_written(bot: Bot, output: Output) -> None:
     bot.bitrix24.fails(SEND, "TIMEOUT", 0)
     bot.store.ends["update_item"] = Killed()
     with pytest.raises(Killed):
@@ -170,28 +164,28 @@ def test_an_answer_is_counted_as_unsent_before_anything_else_can_end_the_worker(
     assert output.metric("AnswersUnsent") == 1
 
 
-# -- deaths ------------------------------------------------------------------------------------------------------------
+# -- dead workers ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["im.chat.get", SEND])
-def test_a_worker_that_dies_on_the_way_is_counted_once_and_nobody_answers_after_it(
+def test_dead_worker_is_counted_once_and_its_question_is_not_answered_by_another(
     bot: Bot, second: Bot, service: Service, output: Output, method: str
 ) -> None:
     raising(bot, Killed(), method)
     with pytest.raises(Killed):
         bot.hears(message())
     bot.bitrix24.answers(method, {"ID": 1437})
-    said = len(bot.said)
+    before = len(bot.said)
     with pytest.raises(AnswerInProgress):
         second.hears(message())
     service.clock.advance(HELD)
     assert [second.hears(message()) for _ in range(3)] == ["unsent", "settled", "settled"]
-    assert len(bot.said) == said
+    assert len(bot.said) == before
     assert output.metric("AnswersUnsent") == 1
 
 
-def test_an_attempt_ends_before_it_is_taken_for_dead(bot: Bot, service: Service) -> None:
-    """However much time a worker has: else two could answer, each believing that it is its turn."""
+def test_attempt_ends_before_it_counts_as_dead(bot: Bot, service: Service) -> None:
+    """However much time a worker has: else two could answer, each with a valid claim."""
     bot.portal = install(service, bot_id=BOT, rate=0.02, burst=1)
     bot.seconds = 600
     started = service.clock.now()

@@ -1,4 +1,4 @@
-"""Whatever befalls the workers of one question: at most one answer, and none that is missing without being counted."""
+"""Whatever happens to the workers of one question: at most one answer, and every missing answer is counted."""
 
 import itertools
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ _numbers = itertools.count(1)
 
 
 class Fate(Enum):
-    """What befalls an attempt when it sends: whether the portal says the sentence, and what comes of it."""
+    """What happens when an attempt sends: whether the portal posts the sentence, and the error that the worker gets."""
 
     WELL = (True, None)
-    UNHEARD = (True, BitrixError("TIMEOUT"))
+    NO_REPLY = (True, BitrixError("TIMEOUT"))
     CUT = (False, BitrixError("TRANSPORT", description="connection broken"))
     REFUSED = (False, BitrixError("BOT_NOT_FOUND", 400, method=SEND))
     NO_ROOM = (False, BitrixError("QUERY_LIMIT_EXCEEDED", 503))
@@ -37,7 +37,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A record that comes (again) after so many seconds; with `beside`, to a second worker in the midst of it, too."""
+    """A record delivered (again) after so many seconds; with `beside`, to a second worker at the same time, too."""
 
     fate: Fate
     after: float
@@ -60,27 +60,27 @@ class Question:
     """One question, and how often it was answered and how often that was counted as unsent."""
 
     def __init__(self, first: Bot, second: Bot) -> None:
-        self.said = self.unsent = 0
+        self.sent = self.unsent = 0
         self._first, self._second = first, second
         self._clock = first.service.clock
         event = message().event
-        asked = EventMessage(next(_numbers), "deal 1663", EMPLOYEE.user_id)
-        self._record = replace(message(), event=replace(event, message=asked), received_at=self._clock.now())
+        text = EventMessage(next(_numbers), "deal 1663", EMPLOYEE.user_id)
+        self._record = replace(message(), event=replace(event, message=text), received_at=self._clock.now())
 
-    def comes(self, attempt: Attempt) -> None:
+    def deliver(self, attempt: Attempt) -> None:
         self._clock.advance(attempt.after)
         beside = [self._second] if attempt.beside else []
 
-        def say(_: Mapping[str, object]) -> object:
-            said, error = attempt.fate.value
-            self.said += said
+        def reply(_: Mapping[str, object]) -> object:
+            sent, error = attempt.fate.value
+            self.sent += sent
             while beside:
                 self._given_to(beside.pop())
             if error is not None:
                 raise error
             return {"id": 1}
 
-        self._first.bitrix24.answers_by(SEND, say)
+        self._first.bitrix24.answers_by(SEND, reply)
         self._given_to(self._first)
 
     def _given_to(self, bot: Bot) -> None:
@@ -90,13 +90,13 @@ class Question:
 
 @given(attempts)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_one_answer_at_most_and_a_missing_one_is_counted_once(
+def test_question_has_at_most_one_answer_and_a_missing_one_is_counted_once(
     workers: tuple[Bot, Bot], attempts: list[Attempt]
 ) -> None:
     question = Question(*workers)
     for attempt in attempts:
-        question.comes(attempt)
-    question.comes(Attempt(Fate.WELL, after=180.0, beside=False))
-    assert question.said <= 1
+        question.deliver(attempt)
+    question.deliver(Attempt(Fate.WELL, after=180.0, beside=False))
+    assert question.sent <= 1
     assert question.unsent <= 1
-    assert question.said + question.unsent >= 1
+    assert question.sent + question.unsent >= 1

@@ -1,4 +1,4 @@
-"""Who is an employee: by the event's word, else by the portal's, kept for a day; and nobody where that is not known."""
+"""Who is an employee: by the event's flag, else by the portal's, kept for a day; without either the user is none."""
 
 from collections.abc import Callable
 
@@ -16,17 +16,17 @@ ADA = {
     "id": 27, "active": True, "name": "Ada Lovelace", "extranet": False, "network": False, "bot": False,
     "connector": False, "departments": [50], "type": "employee",
 }  # fmt: skip
-SOMEBODY = EventUser(27)
+USER = EventUser(27)
 
 Asks = Callable[..., bool]
 
 
 @pytest.fixture
 def employs(service: Service, stores: Stores) -> Asks:
-    """Asks as one process does, which remembers what it was told."""
+    """Ask as one process that remembers the answers."""
     people = People(service.calls, stores.cache_rows, service.clock)
 
-    def ask(portal: Portal, user: EventUser = SOMEBODY, seconds: float = 10) -> bool:
+    def ask(portal: Portal, user: EventUser = USER, seconds: float = 10) -> bool:
         with service.telemetry.invocation("test"):
             return people.is_employee(portal, user, Deadline.after(seconds, service.clock))
 
@@ -35,20 +35,18 @@ def employs(service: Service, stores: Stores) -> Asks:
 
 def in_another_process(service: Service, stores: Stores, portal: Portal) -> bool:
     people = People(service.calls, stores.cache_rows, service.clock)
-    return people.is_employee(portal, SOMEBODY, Deadline.after(10, service.clock))
+    return people.is_employee(portal, USER, Deadline.after(10, service.clock))
 
 
-@pytest.mark.parametrize("word", [True, False])
-def test_the_events_own_word_costs_no_call(
-    employs: Asks, portal: Portal, bitrix24: FakeBitrix24, *, word: bool
+@pytest.mark.parametrize("flag_value", [True, False])
+def test_flag_of_the_event_costs_no_call(
+    employs: Asks, portal: Portal, bitrix24: FakeBitrix24, *, flag_value: bool
 ) -> None:
-    assert employs(portal, EventUser(27, employee=word)) is word
+    assert employs(portal, EventUser(27, employee=flag_value)) is flag_value
     assert bitrix24.calls == []
 
 
-def test_where_the_event_does_not_say_the_portal_is_asked(
-    employs: Asks, portal: Portal, bitrix24: FakeBitrix24
-) -> None:
+def test_portal_is_asked_if_the_event_has_no_flag(employs: Asks, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(METHOD, ADA)
     assert employs(portal)
     assert [(call.method, call.params) for call in bitrix24.calls] == [(METHOD, {"ID": 27})]
@@ -71,7 +69,7 @@ def test_where_the_event_does_not_say_the_portal_is_asked(
     ],
     ids=str,
 )
-def test_guests_customers_bots_and_leavers_are_no_employees(
+def test_guests_customers_bots_and_former_employees_are_no_employees(
     employs: Asks, portal: Portal, bitrix24: FakeBitrix24, differing: dict[str, object]
 ) -> None:
     bitrix24.answers(METHOD, {**ADA, **differing})
@@ -79,29 +77,31 @@ def test_guests_customers_bots_and_leavers_are_no_employees(
 
 
 @pytest.mark.parametrize("flag", ["extranet", "network", "bot", "connector"])
-@pytest.mark.parametrize("word", [None, ""])
-def test_a_flag_that_says_nothing_makes_nobody_an_employee(
-    employs: Asks, portal: Portal, bitrix24: FakeBitrix24, flag: str, word: object
+@pytest.mark.parametrize("flag_value", [None, ""])
+def test_user_with_an_empty_flag_is_no_employee(
+    employs: Asks, portal: Portal, bitrix24: FakeBitrix24, flag: str, flag_value: object
 ) -> None:
-    bitrix24.answers(METHOD, {**ADA, flag: word})
+    bitrix24.answers(METHOD, {**ADA, flag: flag_value})
     assert not employs(portal)
 
 
 @pytest.mark.parametrize("missing", ["extranet", "network", "bot", "connector"])
-def test_nor_does_one_that_is_missing(employs: Asks, portal: Portal, bitrix24: FakeBitrix24, missing: str) -> None:
+def test_user_with_a_missing_flag_is_no_employee(
+    employs: Asks, portal: Portal, bitrix24: FakeBitrix24, missing: str
+) -> None:
     bitrix24.answers(METHOD, {name: value for name, value in ADA.items() if name != missing})
     assert not employs(portal)
 
 
 @pytest.mark.parametrize("result", [None, [], "27", 27, [ADA], {}], ids=str)
-def test_an_answer_that_describes_nobody_makes_nobody_an_employee(
+def test_answer_without_a_user_makes_no_employee(
     employs: Asks, portal: Portal, bitrix24: FakeBitrix24, result: object
 ) -> None:
     bitrix24.answers(METHOD, result)
     assert not employs(portal)
 
 
-def test_a_portal_that_tells_neither_type_nor_activity_has_employees_too(
+def test_user_without_type_and_activity_can_be_an_employee(
     employs: Asks, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     # The page's sample has neither (im-user-get.md).
@@ -110,7 +110,7 @@ def test_a_portal_that_tells_neither_type_nor_activity_has_employees_too(
 
 
 @pytest.mark.parametrize("employed", [True, False])
-def test_the_portals_word_is_kept_for_a_day_for_every_process(
+def test_answer_of_the_portal_is_kept_for_a_day_for_every_process(
     employs: Asks, service: Service, stores: Stores, portal: Portal, bitrix24: FakeBitrix24, *, employed: bool
 ) -> None:
     bitrix24.answers(METHOD, {**ADA, "extranet": not employed})
@@ -124,7 +124,7 @@ def test_the_portals_word_is_kept_for_a_day_for_every_process(
     assert len(bitrix24.calls) == 2
 
 
-def test_who_leaves_is_an_employee_for_a_day_at_most(
+def test_dismissed_user_counts_as_an_employee_for_a_day_at_most(
     employs: Asks, service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers(METHOD, ADA)
@@ -136,14 +136,16 @@ def test_who_leaves_is_an_employee_for_a_day_at_most(
     assert not last
 
 
-def test_another_installation_asks_anew(employs: Asks, service: Service, bitrix24: FakeBitrix24) -> None:
+def test_portal_is_asked_again_after_another_installation(
+    employs: Asks, service: Service, bitrix24: FakeBitrix24
+) -> None:
     bitrix24.answers(METHOD, ADA)
     assert employs(install(service))
     assert employs(install(service))
     assert len(bitrix24.calls) == 2
 
 
-def test_nothing_but_the_flag_is_kept(employs: Asks, stores: Stores, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_only_the_flag_is_stored(employs: Asks, stores: Stores, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(METHOD, ADA)
     employs(portal)
     items = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
@@ -156,7 +158,7 @@ def test_nothing_but_the_flag_is_kept(employs: Asks, stores: Stores, portal: Por
     ("code", "status"),
     [("USER_NOT_EXISTS", 400), ("ACCESS_DENIED", 403), ("QUERY_LIMIT_EXCEEDED", 503), ("TIMEOUT", 0)],
 )
-def test_a_portal_that_does_not_say_is_asked_again_next_time(
+def test_portal_is_asked_again_after_a_failure(
     employs: Asks, portal: Portal, bitrix24: FakeBitrix24, code: str, status: int
 ) -> None:
     bitrix24.fails(METHOD, code, status)
@@ -165,9 +167,7 @@ def test_a_portal_that_does_not_say_is_asked_again_next_time(
     assert employs(portal)
 
 
-def test_a_portal_that_could_not_be_asked_in_time_is_no_answer(
-    employs: Asks, service: Service, bitrix24: FakeBitrix24
-) -> None:
+def test_question_without_a_slot_in_time_raises(employs: Asks, service: Service, bitrix24: FakeBitrix24) -> None:
     portal = install(service, rate=0.1, burst=1)
     bitrix24.answers(METHOD, None)
     employs(portal, EventUser(28))
@@ -176,13 +176,11 @@ def test_a_portal_that_could_not_be_asked_in_time_is_no_answer(
     assert len(bitrix24.calls) == 1
 
 
-def test_without_the_scope_nobody_is_asked_for(employs: Asks, service: Service, bitrix24: FakeBitrix24) -> None:
+def test_without_the_scope_the_portal_is_not_asked(employs: Asks, service: Service, bitrix24: FakeBitrix24) -> None:
     assert not employs(install(service, scopes=frozenset({"imbot"})))
     assert bitrix24.calls == []
 
 
-def test_where_the_scopes_are_not_known_the_portal_is_asked(
-    employs: Asks, service: Service, bitrix24: FakeBitrix24
-) -> None:
+def test_portal_with_unknown_scopes_is_asked(employs: Asks, service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(METHOD, ADA)
     assert employs(install(service, scopes=None))

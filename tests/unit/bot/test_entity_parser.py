@@ -1,4 +1,4 @@
-"""What people write is read as the entity that they mean, and nothing else is read as one."""
+"""Users' text is parsed into the entity that it names; other text names none."""
 
 import pytest
 from hypothesis import given
@@ -93,7 +93,7 @@ def read(text: str) -> tuple[str, str] | None:
         ("проект 133", ("SONET_GROUP", "133")),
     ],
 )
-def test_a_type_with_an_id_is_read_in_each_language(text: str, expected: tuple[str, str]) -> None:
+def test_type_with_an_id_is_read_in_each_language(text: str, expected: tuple[str, str]) -> None:
     assert read(text) == expected
 
 
@@ -134,17 +134,17 @@ def test_a_type_with_an_id_is_read_in_each_language(text: str, expected: tuple[s
         "@deal",
     ],
 )
-def test_anything_else_names_no_entity(text: str) -> None:
+def test_other_text_names_no_entity(text: str) -> None:
     assert read(text) is None
 
 
-def test_the_first_of_several_is_meant() -> None:
+def test_first_of_several_entities_is_read() -> None:
     link = f"https://{HOST}/crm/lead/details/13/"
     assert read(f"task 8293, {link} and deal 1663") == ("TASK", "8293")
     assert read(f"{link}, task 8293 and deal 1663") == ("CRM", "LEAD|13")
 
 
-def test_what_stands_beyond_the_bound_is_not_read_and_a_number_at_it_is_not_cut() -> None:
+def test_text_beyond_the_bound_is_ignored_and_a_number_at_the_bound_is_not_cut() -> None:
     filler = "x" * (READ - len(" deal 16"))
     assert read(filler + " deal 16") == ("CRM", "DEAL|16")
     assert read(filler + " deal 1663") is None
@@ -188,20 +188,20 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_no_repetition_takes_long(piece: str) -> None:
+def test_repetitive_text_is_read_in_linear_time(piece: str) -> None:
     # One that took exponential time would not end before the test's own time-out.
     for tail in ("", "x", "[", "|", ".", " deal"):
         entity_in(piece * (20_000 // len(piece)) + tail, HOSTS)
 
 
 @given(st.lists(st.sampled_from([*HOSTILE, "5", "deal", "[/URL]", HOST, "/", "?"]), max_size=60).map("".join))
-def test_whatever_is_read_can_be_quoted_in_a_message(text: str) -> None:
+def test_parsed_entity_can_be_quoted_in_a_message(text: str) -> None:
     ref = entity_in(text, HOSTS)
     assert ref is None or not set("[]\n\r") & set(ref.entity_type + ref.entity_id)
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_an_entity_or_none(text: str) -> None:
+def test_any_text_is_read_as_an_entity_or_as_none(text: str) -> None:
     for around in ("{}", "deal {}", "LINES {}", "MAIL {}", f"https://{HOST}/{{}}", "[URL={}]"):
         ref = entity_in(around.replace("{}", text), HOSTS)
         assert ref is None or ref.entity_id

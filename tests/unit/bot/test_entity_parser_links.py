@@ -49,7 +49,7 @@ LINKS = [
     ("/spaces/group/133/", ("SONET_GROUP", "133")),
     ("/extranet/workgroups/group/133/", ("SONET_GROUP", "133")),
 ]
-"""Every form of bitrix24.md 9, row 23, with those that portals have beside them."""
+"""Every form of bitrix24.md 9, row 23, and further forms that portals use."""
 
 TAILS = [
     "",
@@ -76,7 +76,7 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(("path", "expected"), LINKS)
-def test_a_link_of_the_portal_is_read_with_any_tail_in_any_setting(path: str, expected: tuple[str, str]) -> None:
+def test_link_of_the_portal_is_read_with_any_tail_in_any_setting(path: str, expected: tuple[str, str]) -> None:
     starts = (f"https://{HOST}", f"http://{HOST}", HOST, f"https://{HOST}:443", f"HTTPS://{HOST.upper()}")
     for start, tail in itertools.product(starts, TAILS):
         for setting in SETTINGS:
@@ -84,7 +84,7 @@ def test_a_link_of_the_portal_is_read_with_any_tail_in_any_setting(path: str, ex
             assert read(text) == expected, text
 
 
-def test_a_link_of_the_former_address_is_read_as_one_of_the_portal() -> None:
+def test_link_of_the_former_address_is_read_as_one_of_the_portal() -> None:
     assert [read(f"https://{FORMER}{path}") for path, _ in LINKS] == [expected for _, expected in LINKS]
 
 
@@ -105,20 +105,20 @@ def test_a_link_of_the_former_address_is_read_as_one_of_the_portal() -> None:
         "ftp://acme.bitrix24.com",
     ],
 )
-def test_a_link_of_another_host_is_never_read(start: str) -> None:
+def test_link_of_another_host_is_never_read(start: str) -> None:
     for path, _ in LINKS:
         for setting in ("{}", "see {} please", "[URL]{}[/URL]", "[URL={}]deal 7[/URL]", "[URL={}]" + HOST + path):
             text = setting.replace("{}", start + path)
             assert read(text) is None, text
 
 
-def test_the_text_inside_a_link_of_another_host_is_not_read_either() -> None:
+def test_text_inside_a_link_of_another_host_is_not_read() -> None:
     assert read("https://shop.example/deal-1663") is None
     assert read("shop.example/offers/deal-1663") is None
     assert read("ftp://files.example/deal-1663") is None
 
 
-def test_what_stands_beside_a_link_of_another_host_is_read() -> None:
+def test_text_next_to_a_link_of_another_host_is_read() -> None:
     assert read("https://other.bitrix24.com/crm/deal/details/5/ is our task 8293") == ("TASK", "8293")
     assert read("[URL=https://other.bitrix24.com/crm/deal/details/5/]deal 5[/URL] and deal 1663") == DEAL
 
@@ -145,11 +145,11 @@ def test_what_stands_beside_a_link_of_another_host_is_read() -> None:
         "/#/crm/deal/details/5/",
     ],
 )
-def test_other_pages_of_the_portal_are_no_entity(path: str) -> None:
+def test_link_to_another_page_of_the_portal_names_no_entity(path: str) -> None:
     assert read(f"https://{HOST}{path}") is None
 
 
-def test_a_port_belongs_to_the_address() -> None:
+def test_port_is_part_of_the_address() -> None:
     path = "/crm/deal/details/1663/"
     assert entity_in(f"https://127.0.0.1:3010{path}", {"127.0.0.1:3010"}) == EntityRef(*DEAL)
     assert entity_in(f"127.0.0.1:3010{path}", {"127.0.0.1:3010"}) == EntityRef(*DEAL)
@@ -159,10 +159,10 @@ def test_a_port_belongs_to_the_address() -> None:
 
 @pytest.mark.parametrize("host", ["портал.рф", "xn--80awhdgm.xn--p1ai", "ПОРТАЛ.РФ"])
 @pytest.mark.parametrize("link", ["портал.рф", "xn--80awhdgm.xn--p1ai"])
-def test_a_host_is_the_same_in_both_of_its_spellings(host: str, link: str) -> None:
+def test_host_is_compared_in_both_of_its_spellings(host: str, link: str) -> None:
     assert entity_in(f"https://{link}/crm/deal/details/1663/", {host}) == EntityRef(*DEAL)
 
 
-def test_a_link_without_a_host_as_the_portal_itself_writes_it_is_read() -> None:
+def test_link_without_a_host_as_written_by_the_portal_is_read() -> None:
     assert read("[URL=/crm/deal/details/1663/]the contract[/URL]") == DEAL
     assert read("[URL=//other.bitrix24.com/crm/deal/details/1663/]the contract[/URL]") is None

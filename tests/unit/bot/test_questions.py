@@ -1,4 +1,4 @@
-"""When the bot answers, what it understands and what it says; and when it is silent."""
+"""Which messages the bot answers, how it parses them and what it answers."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def command(params: str, chat: EventChat | None, *, name: str = "chatid") -> Bot
     return replace(event, name="ONIMBOTV2COMMANDADD", commands=(EventCommand(78, name, params),))
 
 
-def asked(event: BotEvent) -> Question | None:
+def question_of(event: BotEvent) -> Question | None:
     questions = [each.question for each in questions_in(event, HOSTS)]
     assert len(questions) <= 1
     return questions[0] if questions else None
@@ -55,7 +55,7 @@ def asked(event: BotEvent) -> Question | None:
 @pytest.mark.parametrize(
     "text", ["deal 1663", "Сделка №1663", "https://acme.bitrix24.com/crm/deal/details/1663/?IFRAME=Y"]
 )
-def test_an_entity_is_understood_in_a_personal_chat_in_a_group_and_behind_the_command(text: str) -> None:
+def test_entity_is_parsed_in_a_personal_chat_in_a_group_and_after_the_command(text: str) -> None:
     for event in (
         message(text, PERSONAL),
         message(f", {text}", GROUP),
@@ -65,38 +65,40 @@ def test_an_entity_is_understood_in_a_personal_chat_in_a_group_and_behind_the_co
         command(text, GROUP),
         command(text, OPEN_LINE),
     ):
-        assert asked(event) == WhichChat(DEAL)
+        assert question_of(event) == WhichChat(DEAL)
 
 
 @pytest.mark.parametrize("text", ["", "hello", "1663", "https://other.bitrix24.com/crm/deal/details/1663/"])
-def test_anything_else_gets_help_in_a_personal_chat_and_silence_in_a_group(text: str) -> None:
-    assert asked(message(text, PERSONAL)) == Help()
-    assert asked(message(text, GROUP)) is None
-    assert asked(message(text, OF_THE_DEAL)) is None
+def test_other_text_gets_help_in_a_personal_chat_and_no_answer_in_a_group(text: str) -> None:
+    assert question_of(message(text, PERSONAL)) == Help()
+    assert question_of(message(text, GROUP)) is None
+    assert question_of(message(text, OF_THE_DEAL)) is None
 
 
-def test_the_command_alone_asks_for_the_chat_that_it_stands_in() -> None:
-    assert asked(command("", OF_THE_DEAL)) == ThisChat(1439, DEAL)
-    assert asked(command(" \n", GROUP)) == ThisChat(1439, None)
-    assert asked(command("", OPEN_LINE)) == ThisChat(1777, EntityRef("LINES", "livechat|22|1775|599"))
+def test_command_without_text_asks_for_its_own_chat() -> None:
+    assert question_of(command("", OF_THE_DEAL)) == ThisChat(1439, DEAL)
+    assert question_of(command(" \n", GROUP)) == ThisChat(1439, None)
+    assert question_of(command("", OPEN_LINE)) == ThisChat(1777, EntityRef("LINES", "livechat|22|1775|599"))
 
 
 @pytest.mark.parametrize(("entity_type", "entity_id"), [("THREAD", ""), ("", "5"), ("X", "0"), ("X", "a\nb")])
-def test_half_a_pair_and_one_that_no_chat_can_carry_are_no_entity_of_the_chat(entity_type: str, entity_id: str) -> None:
-    assert asked(command("", replace(GROUP, entity_type=entity_type, entity_id=entity_id))) == ThisChat(1439, None)
+def test_incomplete_and_invalid_pairs_are_ignored_as_the_entity_of_the_chat(entity_type: str, entity_id: str) -> None:
+    assert question_of(command("", replace(GROUP, entity_type=entity_type, entity_id=entity_id))) == ThisChat(
+        1439, None
+    )
 
 
-def test_the_command_alone_in_a_personal_chat_gets_help() -> None:
-    assert asked(command("", PERSONAL)) == Help()
+def test_command_without_text_in_a_personal_chat_gets_help() -> None:
+    assert question_of(command("", PERSONAL)) == Help()
 
 
-def test_the_command_with_what_names_no_entity_gets_help_wherever_it_stands() -> None:
-    assert asked(command("hello", GROUP)) == Help()
-    assert asked(command("hello", PERSONAL)) == Help()
+def test_command_with_a_text_without_an_entity_gets_help() -> None:
+    assert question_of(command("hello", GROUP)) == Help()
+    assert question_of(command("hello", PERSONAL)) == Help()
 
 
-def test_the_command_in_a_chat_whose_id_is_not_told_gets_help() -> None:
-    assert asked(command("", EventChat(dialog_id="sg133"))) == Help()
+def test_command_in_a_chat_without_an_id_gets_help() -> None:
+    assert question_of(command("", EventChat(dialog_id="sg133"))) == Help()
 
 
 @pytest.mark.parametrize(
@@ -113,47 +115,47 @@ def test_the_command_in_a_chat_whose_id_is_not_told_gets_help() -> None:
     ],
 )
 @pytest.mark.parametrize("chat", [PERSONAL, GROUP], ids=["personal", "group"])
-def test_a_text_with_a_command_in_it_is_left_to_the_commands_own_event(text: str, chat: EventChat) -> None:
-    assert asked(message(text, chat)) is None
+def test_message_with_a_command_is_ignored_because_the_command_has_its_own_event(text: str, chat: EventChat) -> None:
+    assert question_of(message(text, chat)) is None
 
 
-def test_the_bot_is_silent_in_an_open_line_unless_its_command_is_given() -> None:
-    assert asked(message("deal 1663", OPEN_LINE)) is None
+def test_message_in_an_open_line_is_ignored() -> None:
+    assert question_of(message("deal 1663", OPEN_LINE)) is None
 
 
 @pytest.mark.parametrize("name", ["find", "chatids", ""])
-def test_another_command_is_not_ours_to_answer(name: str) -> None:
-    assert asked(command("deal 1663", GROUP, name=name)) is None
+def test_other_command_is_ignored(name: str) -> None:
+    assert question_of(command("deal 1663", GROUP, name=name)) is None
 
 
 @pytest.mark.parametrize("chat", [PERSONAL, GROUP], ids=["personal", "group"])
 @pytest.mark.parametrize(
-    "change", [{"system": True}, {"author_id": 0}, {"author_id": BOT}], ids=["system", "of nobody", "its own"]
+    "change", [{"system": True}, {"author_id": 0}, {"author_id": BOT}], ids=["system", "no author", "its own"]
 )
-def test_the_bot_answers_neither_the_system_nor_itself(change: dict[str, int | bool], chat: EventChat) -> None:
+def test_messages_of_the_system_and_of_the_bot_are_ignored(change: dict[str, int | bool], chat: EventChat) -> None:
     for event in (message("deal 1663", chat), command("deal 1663", chat)):
         assert event.message is not None
-        assert asked(replace(event, message=replace(event.message, **change))) is None  # type: ignore[arg-type]
+        assert question_of(replace(event, message=replace(event.message, **change))) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", sorted(set(EventKind) - {EventKind.MESSAGE_ADD, EventKind.COMMAND}))
-def test_no_other_kind_of_event_is_a_question(kind: EventKind) -> None:
-    assert asked(message("deal 1663", PERSONAL, kind=kind)) is None
-    assert asked(replace(command("deal 1663", PERSONAL), kind=kind)) is None
+def test_other_kinds_of_events_are_no_questions(kind: EventKind) -> None:
+    assert question_of(message("deal 1663", PERSONAL, kind=kind)) is None
+    assert question_of(replace(command("deal 1663", PERSONAL), kind=kind)) is None
 
 
-def test_an_event_that_lacks_its_parts_is_no_question() -> None:
-    assert asked(replace(message("deal 1663", PERSONAL), message=None)) is None
-    assert asked(message("deal 1663", None)) is None
-    assert asked(command("deal 1663", None)) is None
-    assert asked(replace(command("deal 1663", GROUP), commands=())) is None
+def test_incomplete_event_is_no_question() -> None:
+    assert question_of(replace(message("deal 1663", PERSONAL), message=None)) is None
+    assert question_of(message("deal 1663", None)) is None
+    assert question_of(command("deal 1663", None)) is None
+    assert question_of(replace(command("deal 1663", GROUP), commands=())) is None
 
 
-def test_a_command_is_understood_although_the_event_does_not_tell_the_message() -> None:
-    assert asked(replace(command("deal 1663", GROUP), message=None)) == WhichChat(DEAL)
+def test_command_is_parsed_though_the_event_has_no_message() -> None:
+    assert question_of(replace(command("deal 1663", GROUP), message=None)) == WhichChat(DEAL)
 
 
-def test_each_command_of_ours_asks_for_itself_and_keeps_its_question() -> None:
+def test_each_command_of_an_event_has_its_own_question() -> None:
     first, foreign, second = (
         EventCommand(78, "chatid", "deal 1663"),
         EventCommand(79, "x", ""),
@@ -163,7 +165,7 @@ def test_each_command_of_ours_asks_for_itself_and_keeps_its_question() -> None:
     assert questions_in(event, HOSTS) == (Asked(WhichChat(DEAL), first), Asked(ThisChat(1439, None), second))
 
 
-def test_a_question_in_a_message_came_by_no_command() -> None:
+def test_question_in_a_message_has_no_command_id() -> None:
     assert questions_in(message("deal 1663", PERSONAL), HOSTS) == (Asked(WhichChat(DEAL), None),)
 
 
@@ -196,9 +198,7 @@ FOUND = Found(DEAL, 1437, "cache", "im.chat.get", 0)
         ),
     ],
 )
-def test_an_answer_is_the_same_in_each_language(
-    question: Question, outcome: Found | None, answers: tuple[str, ...]
-) -> None:
+def test_answer_exists_in_each_language(question: Question, outcome: Found | None, answers: tuple[str, ...]) -> None:
     assert tuple(answer_to(question, outcome, language, HOSTS[0]) for language in Language) == answers
 
 
@@ -215,10 +215,10 @@ def test_an_answer_is_the_same_in_each_language(
         (Help(), None, "Send a link"),
     ],
 )
-def test_each_outcome_has_its_sentence(question: Question, outcome: ChatLookupError | None, part: str) -> None:
+def test_each_outcome_has_its_own_sentence(question: Question, outcome: ChatLookupError | None, part: str) -> None:
     assert part in answer_to(question, outcome, Language.ENGLISH, HOSTS[0])
 
 
-def test_the_pair_that_was_asked_for_is_told_not_the_one_that_the_row_has() -> None:
-    said = answer_to(WhichChat(EntityRef("TASK", "8293")), FOUND, Language.ENGLISH, HOSTS[0])
-    assert said.startswith("TASK 8293: chat 1437")
+def test_answer_names_the_requested_pair_and_not_the_pair_of_the_row() -> None:
+    sentence = answer_to(WhichChat(EntityRef("TASK", "8293")), FOUND, Language.ENGLISH, HOSTS[0])
+    assert sentence.startswith("TASK 8293: chat 1437")

@@ -1,4 +1,4 @@
-"""The bot has a sentence of its own for everything that it may have to say, in each of its languages."""
+"""The bot has a sentence for each outcome in each of its languages."""
 
 from collections.abc import Callable
 
@@ -37,47 +37,47 @@ SENTENCES: dict[str, Callable[[Language], str]] = {
 
 
 @pytest.mark.parametrize("language", Language)
-def test_each_sentence_is_one_line_of_its_own(language: Language) -> None:
-    said = [sentence(language) for sentence in SENTENCES.values()]
-    assert len(set(said)) == len(said)
-    for line in said:
+def test_each_sentence_is_one_line_and_unique(language: Language) -> None:
+    sentences = [sentence(language) for sentence in SENTENCES.values()]
+    assert len(set(sentences)) == len(sentences)
+    for line in sentences:
         assert len(line) > 15
         assert line.isprintable()
         assert "{" not in line
 
 
 @pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
-def test_the_languages_differ(sentence: Callable[[Language], str]) -> None:
+def test_languages_differ(sentence: Callable[[Language], str]) -> None:
     assert len({sentence(language) for language in Language}) == len(Language)
 
 
 @pytest.mark.parametrize("language", Language)
-def test_a_chat_that_is_found_is_told_with_its_ids_and_a_link_that_opens_it(language: Language) -> None:
-    said = texts.found(DEAL, 1437, HOST, language)
-    assert said.startswith("CRM DEAL|1663: ")
-    assert " 1437, " in said
-    assert " chat1437. " in said
-    assert said.endswith(f"[URL=https://{HOST}/online/?IM_DIALOG=chat1437]{OPEN[language]}[/URL]")
+def test_found_chat_is_described_with_its_ids_and_a_link_that_opens_it(language: Language) -> None:
+    sentence = texts.found(DEAL, 1437, HOST, language)
+    assert sentence.startswith("CRM DEAL|1663: ")
+    assert " 1437, " in sentence
+    assert " chat1437. " in sentence
+    assert sentence.endswith(f"[URL=https://{HOST}/online/?IM_DIALOG=chat1437]{OPEN[language]}[/URL]")
 
 
 @pytest.mark.parametrize("language", Language)
-def test_this_chat_is_told_with_its_ids_and_its_entity(language: Language) -> None:
-    said = texts.this_chat(1437, DEAL, language)
-    assert " 1437, " in said
-    assert "chat1437" in said
-    assert "CRM DEAL|1663" in said
+def test_current_chat_is_described_with_its_ids_and_its_entity(language: Language) -> None:
+    sentence = texts.this_chat(1437, DEAL, language)
+    assert " 1437, " in sentence
+    assert "chat1437" in sentence
+    assert "CRM DEAL|1663" in sentence
     assert "CRM" not in texts.this_chat(1437, None, language)
 
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("entity_type", ["TASK", "TASKS", "TASKS_TASK"])
-def test_both_generations_of_a_task_are_missed_in_the_same_words(entity_type: str, language: Language) -> None:
-    said = texts.not_found(EntityRef(entity_type, "8293"), language)
-    assert said == SENTENCES["no chat of a task"](language).replace("TASK 8293", f"{entity_type} 8293")
+def test_missing_task_of_both_generations_has_the_same_sentence(entity_type: str, language: Language) -> None:
+    sentence = texts.not_found(EntityRef(entity_type, "8293"), language)
+    assert sentence == SENTENCES["no chat of a task"](language).replace("TASK 8293", f"{entity_type} 8293")
 
 
-@pytest.mark.parametrize("code", ["internal-error", "never heard of", "help", "found", ""])
-def test_a_failure_without_words_of_its_own_gets_general_ones(code: str) -> None:
+@pytest.mark.parametrize("code", ["internal-error", "unknown-code", "help", "found", ""])
+def test_failure_without_its_own_sentence_gets_the_general_one(code: str) -> None:
     assert texts.failed(code, Language.GERMAN) == texts.failed("internal-error", Language.GERMAN)
 
 
@@ -90,11 +90,11 @@ tags = st.sampled_from(
 
 
 @given(printable | tags, printable | tags, st.sampled_from(Language))
-def test_no_pair_opens_a_tag_or_a_line(entity_type: str, entity_id: str, language: Language) -> None:
+def test_pair_adds_no_tag_and_no_line_to_the_sentence(entity_type: str, entity_id: str, language: Language) -> None:
     ref = EntityRef(entity_type, entity_id)
-    for said in (texts.this_chat(1437, ref, language), texts.not_found(ref, language)):
-        assert not set("[]") & set(said)
-        assert said.isprintable()
+    for sentence in (texts.this_chat(1437, ref, language), texts.not_found(ref, language)):
+        assert not set("[]") & set(sentence)
+        assert sentence.isprintable()
     found = texts.found(ref, 1437, HOST, language)
     assert found.count("[") == found.count("]") == 2
     assert found.endswith(f"[URL=https://{HOST}/online/?IM_DIALOG=chat1437]{OPEN[language]}[/URL]")

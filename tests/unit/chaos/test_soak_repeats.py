@@ -1,6 +1,6 @@
-"""The same bad day twice: in one process, the same seed gives every look-up the same outcome.
+"""The same simulated faulty day twice: in one process, the same seed gives every look-up the same outcome.
 
-How such days go with many processes, real stores and a real portal is in tests/chaos/test_soak.py.
+The runs with many processes, real stores and a real portal are in tests/chaos/test_soak.py.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ TEMPLATE: Final = ROOT / "template.yaml"
 
 @pytest.fixture
 def day(stores: Stores, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Day]:
-    """Begins days, each upon tables of its own."""
+    """Begins simulated days, each on its own tables."""
     begun = iter(range(10))
 
     def begin(seed: str) -> Day:
@@ -36,14 +36,14 @@ def day(stores: Stores, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -
     return begin
 
 
-def test_the_same_seed_gives_the_same_outcomes_and_another_seed_others(day: Callable[[str], Day]) -> None:
+def test_same_seed_gives_the_same_outcomes_and_another_seed_gives_others(day: Callable[[str], Day]) -> None:
     first = day("1").outcomes()
     assert day("1").outcomes() == first
     second = day("3").outcomes()
     assert second != first
-    sources = Counter(said for _, said in first + second)
+    sources = Counter(source for _, source in first + second)
     assert {"portal", "cache", "chat-not-found", "portal-unavailable", "store-unavailable"} <= sources.keys()
 
 
-def test_every_trouble_is_counted_as_what_it_is_called() -> None:
+def test_every_fault_of_the_plan_is_classified_by_its_code() -> None:
     assert [each for each in TROUBLES if each.code not in ("", classify(METHOD, each.said, each.status).code)] == []

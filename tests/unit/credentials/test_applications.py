@@ -1,4 +1,4 @@
-"""Applications: whose keys are tried for a portal, and a change of secret during which both serve."""
+"""Applications: which keys are tried for a portal, and a change of secret during which both are valid."""
 
 import itertools
 from collections.abc import Mapping
@@ -47,10 +47,10 @@ def secrets_of(applications: Applications, client_id: str) -> list[str]:
     return [keys.client_secret for keys in applications.keys(client_id)]
 
 
-# -- which one ---------------------------------------------------------------------------------------------------------
+# -- selection ---------------------------------------------------------------------------------------------------------
 
 
-def test_first_contact_tries_the_portals_own_application_else_the_market_one_and_never_more(
+def test_first_contact_tries_the_portals_own_application_else_the_market_one(
     applications: Applications,
 ) -> None:
     applications.add(ACME, LOCAL, "acme.bitrix24.com")
@@ -61,14 +61,12 @@ def test_first_contact_tries_the_portals_own_application_else_the_market_one_and
     assert applications.for_portal("globex.bitrix24.com") == "app.ours"
 
 
-def test_a_domain_is_the_same_in_capitals(applications: Applications) -> None:
+def test_domain_is_compared_without_case(applications: Applications) -> None:
     applications.add(ACME, LOCAL, "Acme.Bitrix24.com")
     assert applications.for_portal("ACME.bitrix24.COM") == "local.acme"
 
 
-def test_every_application_is_listed_and_nothing_secret_with_it(
-    applications: Applications, elsewhere: Applications
-) -> None:
+def test_list_returns_every_application_without_its_secret(applications: Applications, elsewhere: Applications) -> None:
     applications.add(ACME, LOCAL, "acme.bitrix24.com")
     applications.add(OURS, MARKET)
     listed = list(elsewhere.all())
@@ -79,9 +77,9 @@ def test_every_application_is_listed_and_nothing_secret_with_it(
     assert "s3cr3t" not in repr(listed)
 
 
-def test_an_application_that_nobody_added_has_no_keys(applications: Applications) -> None:
-    assert applications.keys("local.nobody") == ()
-    assert applications.record("local.nobody") is None
+def test_unknown_application_has_no_keys(applications: Applications) -> None:
+    assert applications.keys("local.unknown") == ()
+    assert applications.record("local.unknown") is None
 
 
 # -- adding ------------------------------------------------------------------------------------------------------------
@@ -95,7 +93,7 @@ def test_an_application_that_nobody_added_has_no_keys(applications: Applications
         (ACME, MARKET, ""),
     ],
 )
-def test_neither_a_client_id_nor_a_portal_is_given_twice(
+def test_second_application_with_the_same_client_id_or_portal_is_refused(
     applications: Applications, elsewhere: Applications, keys: Application, kind: ApplicationKind, domain: str
 ) -> None:
     applications.add(ACME, LOCAL, "acme.bitrix24.com")
@@ -105,13 +103,13 @@ def test_neither_a_client_id_nor_a_portal_is_given_twice(
     assert secrets_of(elsewhere, "local.acme") == ["s3cr3t-of-acme"]
 
 
-def test_there_is_one_market_application(applications: Applications) -> None:
+def test_second_market_application_is_refused(applications: Applications) -> None:
     applications.add(OURS, MARKET)
     with pytest.raises(InvalidRequest):
         applications.add(Application("app.other", "s3cr3t"), MARKET)
 
 
-def test_of_two_who_add_for_one_portal_at_once_one_is_refused_and_leaves_no_secret(
+def test_second_of_two_concurrent_applications_for_a_portal_is_refused_and_leaves_no_secret(
     stores: Stores, applications: Applications, elsewhere: Applications, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create = stores.secrets.create_secret
@@ -133,12 +131,12 @@ def test_of_two_who_add_for_one_portal_at_once_one_is_refused_and_leaves_no_secr
 
 
 def names(stores: Stores) -> set[str]:
-    """Every secret there is."""
+    """The names of all secrets."""
     pages = stores.secrets.get_paginator("list_secrets").paginate()
     return {secret["Name"] for page in pages for secret in page["SecretList"]}
 
 
-def test_an_applications_secret_is_known_to_the_redactor_wherever_it_is_read(
+def test_secret_of_an_application_is_registered_with_the_redactor_on_every_read(
     applications: Applications, elsewhere: Applications, redactor: Redactor
 ) -> None:
     elsewhere.add(ACME, LOCAL, "acme.bitrix24.com")
@@ -149,7 +147,7 @@ def test_an_applications_secret_is_known_to_the_redactor_wherever_it_is_read(
 # -- rotation ----------------------------------------------------------------------------------------------------------
 
 
-def test_during_a_change_the_new_secret_is_tried_first_and_the_former_for_a_day(
+def test_new_secret_is_tried_first_and_the_former_one_for_a_day_after_a_rotation(
     applications: Applications, elsewhere: Applications, deadline: Deadline, clock: ManualClock
 ) -> None:
     applications.add(ACME, LOCAL, "acme.bitrix24.com")
@@ -161,7 +159,7 @@ def test_during_a_change_the_new_secret_is_tried_first_and_the_former_for_a_day(
     assert secrets_of(elsewhere, "local.acme") == ["n3w-s3cr3t"]
 
 
-def test_a_change_that_is_repeated_keeps_the_former_secret(
+def test_repeated_rotation_keeps_the_former_secret(
     applications: Applications, elsewhere: Applications, deadline: Deadline, clock: ManualClock
 ) -> None:
     applications.add(ACME, LOCAL, "acme.bitrix24.com")
@@ -171,7 +169,7 @@ def test_a_change_that_is_repeated_keeps_the_former_secret(
     assert secrets_of(elsewhere, "local.acme") == ["n3w-s3cr3t", "s3cr3t-of-acme"]
 
 
-def test_the_secret_of_nobodys_application_is_not_changed(applications: Applications, deadline: Deadline) -> None:
+def test_secret_of_an_unknown_application_cannot_be_rotated(applications: Applications, deadline: Deadline) -> None:
     with pytest.raises(InvalidRequest):
         applications.rotate_secret(ACME, deadline)
 
@@ -180,7 +178,7 @@ BOTH = [Application("local.acme", "new"), Application("local.acme", "former")]
 
 
 def asked_with(answers: Mapping[str, str]) -> tuple[list[str], TokenPair | str]:
-    """Which secrets were tried, and what came of it, where the server answers these codes, or else a pair."""
+    """The secrets that were tried, and the pair or the error code; `answers` holds the server's error by secret."""
     tried: list[str] = []
 
     def ask(keys: Application) -> TokenPair:
@@ -207,12 +205,12 @@ def asked_with(answers: Mapping[str, str]) -> tuple[list[str], TokenPair | str]:
         ({"new": "HTTP_5XX"}, ["new"], "HTTP_5XX"),
     ],
 )
-def test_the_former_secret_is_tried_only_where_the_new_one_is_refused_as_a_secret(
+def test_former_secret_is_tried_only_if_the_new_one_is_refused_as_a_secret(
     answers: Mapping[str, str], tried: list[str], outcome: TokenPair | str
 ) -> None:
     assert asked_with(answers) == (tried, outcome)
 
 
-def test_without_keys_the_application_is_not_known() -> None:
+def test_application_without_keys_is_a_wrong_client() -> None:
     with pytest.raises(BitrixError, match="wrong_client"):
         newest_first([], lambda _: PAIR)

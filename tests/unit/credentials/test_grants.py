@@ -1,4 +1,4 @@
-"""What opens a portal by webhook: read by the version that the record names, and never to be seen."""
+"""The grant of a webhook: read by the version that the record names, and never shown."""
 
 import json
 import uuid
@@ -53,7 +53,7 @@ def portal_with(secret_arn: str, token_version: str) -> Portal:
     return Portal(MEMBER_ID, "acme.bitrix24.com", secret_arn, token_version)
 
 
-def test_a_webhook_is_kept_in_a_secret_of_its_own_and_read_again(
+def test_webhook_is_stored_in_its_own_secret_and_read_back(
     tokens: Tokens, elsewhere: Tokens, deadline: Deadline
 ) -> None:
     first = portal_with(*tokens.keep_webhook(WEBHOOK_URL, BOT_TOKEN))
@@ -65,7 +65,7 @@ def test_a_webhook_is_kept_in_a_secret_of_its_own_and_read_again(
         assert each.grant(second, deadline).bot_token is None
 
 
-def test_the_version_that_the_record_names_is_read_and_not_the_latest(
+def test_version_of_the_record_is_read_and_not_the_latest_one(
     tokens: Tokens, elsewhere: Tokens, deadline: Deadline
 ) -> None:
     arn, version = tokens.keep_webhook(WEBHOOK_URL, None)
@@ -74,7 +74,7 @@ def test_the_version_that_the_record_names_is_read_and_not_the_latest(
     assert elsewhere.grant(portal_with(arn, newer), deadline).endpoint.host == "globex.bitrix24.com"
 
 
-def test_a_version_that_is_not_there_yet_is_waited_for_but_not_beyond_the_deadline(
+def test_read_waits_for_a_missing_version_until_the_deadline(
     tokens: Tokens, clock: ManualClock, deadline: Deadline
 ) -> None:
     arn, _ = tokens.keep_webhook(WEBHOOK_URL, None)
@@ -84,9 +84,7 @@ def test_a_version_that_is_not_there_yet_is_waited_for_but_not_beyond_the_deadli
     assert clock.now() <= deadline.at
 
 
-def test_a_version_that_comes_while_it_is_waited_for_is_taken(
-    stores: Stores, redactor: Redactor, clock: ManualClock
-) -> None:
+def test_version_that_appears_during_the_wait_is_read(stores: Stores, redactor: Redactor, clock: ManualClock) -> None:
     later = str(uuid.uuid4())
 
     class ComesLate(ManualClock):
@@ -106,7 +104,7 @@ def test_a_version_that_comes_while_it_is_waited_for_is_taken(
     "secret",
     [" ", "no json", "[]", "7", "{}", '{"webhook_url": 7}', '{"webhook_url": "http://acme.bitrix24.com/rest/1/x/"}'],
 )
-def test_a_secret_that_holds_no_webhook_is_a_matter_of_configuration(
+def test_secret_without_a_webhook_is_a_configuration_error(
     stores: Stores, tokens: Tokens, deadline: Deadline, secret: str
 ) -> None:
     version = str(uuid.uuid4())
@@ -117,7 +115,7 @@ def test_a_secret_that_holds_no_webhook_is_a_matter_of_configuration(
 
 
 @pytest.mark.parametrize("process", ["tokens", "elsewhere"])
-def test_every_part_of_a_grant_is_known_to_the_redactor_before_anything_is_called(
+def test_every_part_of_a_grant_is_registered_with_the_redactor_before_the_first_call(
     stores: Stores, tokens: Tokens, clock: ManualClock, redactor: Redactor, deadline: Deadline, process: str
 ) -> None:
     portal = portal_with(*tokens.keep_webhook(WEBHOOK_URL, BOT_TOKEN))
@@ -129,14 +127,14 @@ def test_every_part_of_a_grant_is_known_to_the_redactor_before_anything_is_calle
         assert redactor.clean(f"so: {secret}") == f"so: {MASK}"
 
 
-def test_a_grant_does_not_show_what_it_holds(tokens: Tokens, deadline: Deadline) -> None:
+def test_grant_does_not_show_its_webhook(tokens: Tokens, deadline: Deadline) -> None:
     grant = tokens.grant(portal_with(*tokens.keep_webhook(WEBHOOK_URL, BOT_TOKEN)), deadline)
     for shown in (repr(grant), str(grant), f"{grant}", repr(grant.endpoint)):
         assert WEBHOOK_CODE not in shown
         assert BOT_TOKEN not in shown
 
 
-def test_a_grant_is_read_once_and_a_new_version_is_read_anew(
+def test_grant_is_read_once_per_version(
     stores: Stores, tokens: Tokens, elsewhere: Tokens, deadline: Deadline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     portal = portal_with(*tokens.keep_webhook(WEBHOOK_URL, None))

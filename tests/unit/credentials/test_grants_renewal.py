@@ -1,4 +1,4 @@
-"""What opens a portal by OAuth: used until a minute before its end, renewed once, and never to be seen."""
+"""The grant of an OAuth portal: used until a minute before it expires, renewed once, and never shown."""
 
 import json
 import uuid
@@ -45,14 +45,14 @@ def process(
 
 
 def grant_of(process: Renewing, seconds: float = 10) -> Grant:
-    """The grant for the portal as its record stands."""
+    """The grant for the portal by its current record."""
     return process.tokens.grant(process.record(), Deadline.after(seconds, process.clock, end=FUNCTION))
 
 
 # -- the pair in use ---------------------------------------------------------------------------------------------------
 
 
-def test_a_pair_serves_until_a_minute_before_its_end(
+def test_pair_is_used_until_a_minute_before_it_expires(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     clock.advance(LIFETIME - EARLY - 1)
@@ -60,7 +60,7 @@ def test_a_pair_serves_until_a_minute_before_its_end(
     assert server.asked == []
 
 
-def test_a_pair_about_to_end_is_renewed_and_every_process_has_the_next_one(
+def test_expiring_pair_is_renewed_and_every_process_uses_the_new_one(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     clock.advance(LIFETIME - EARLY)
@@ -70,7 +70,7 @@ def test_a_pair_about_to_end_is_renewed_and_every_process_has_the_next_one(
     assert process.record().refreshed_at == pytest.approx(clock.now(), abs=1)
 
 
-def test_while_the_server_is_out_of_order_a_pair_serves_to_its_very_end(
+def test_pair_is_used_until_it_expires_while_the_server_is_down(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     server.failure = OUTAGE
@@ -81,7 +81,7 @@ def test_while_the_server_is_out_of_order_a_pair_serves_to_its_very_end(
         grant_of(process)
 
 
-def test_a_grant_that_is_dead_serves_to_its_end_and_not_beyond(
+def test_access_token_of_a_dead_grant_is_used_until_it_expires(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     server.failure = BitrixError("invalid_grant", 400, method="oauth/token")
@@ -94,7 +94,7 @@ def test_a_grant_that_is_dead_serves_to_its_end_and_not_beyond(
         grant_of(process)
 
 
-def test_a_grant_that_the_server_refused_in_error_is_renewed_by_a_later_look(
+def test_grant_that_the_server_refused_in_error_is_renewed_by_a_later_probe(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     server.failure = BitrixError("invalid_grant", 400, method="oauth/token")
@@ -116,7 +116,7 @@ def test_a_grant_that_the_server_refused_in_error_is_renewed_by_a_later_look(
     assert process.recoveries.told == [(MEMBER_ID, "reauthorise", "invalid_grant")]
 
 
-def test_where_the_pair_is_to_be_used_follows_from_what_the_server_said_last(
+def test_endpoint_of_the_pair_is_the_latest_one_of_the_server(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     server.grants(FIRST_REFRESH, host="acme-group.bitrix24.com")
@@ -124,7 +124,7 @@ def test_where_the_pair_is_to_be_used_follows_from_what_the_server_said_last(
     assert grant_of(process).endpoint.base_url == "https://acme-group.bitrix24.com/rest/"
 
 
-def test_a_pair_of_another_portal_is_neither_kept_nor_used(
+def test_pair_of_another_portal_is_refused(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     before = process.record().token_version
@@ -135,7 +135,7 @@ def test_a_pair_of_another_portal_is_neither_kept_nor_used(
     assert process.record().token_version == before
 
 
-def test_while_a_secret_is_changed_both_serve(
+def test_both_secrets_are_accepted_during_a_rotation(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     application = process.applications.keys(CLIENT_ID)[0]
@@ -147,7 +147,7 @@ def test_while_a_secret_is_changed_both_serve(
     assert grant_of(process).endpoint.auth == "issued-access-2"
 
 
-def test_the_application_of_a_portal_must_be_known(
+def test_portal_of_an_unknown_application_is_misconfigured(
     process: Renewing, stores: Stores, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     key = {"pk": {"S": f"APP#{CLIENT_ID}"}, "sk": {"S": "APPLICATION"}}
@@ -159,7 +159,7 @@ def test_the_application_of_a_portal_must_be_known(
     assert server.asked == []
 
 
-def test_while_another_process_renews_a_pair_that_lives_its_other_callers_are_not_held_up(
+def test_valid_pair_is_used_while_another_process_renews_it(
     process: Renewing, stores: Stores, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     clock.advance(LIFETIME - EARLY)
@@ -177,7 +177,7 @@ def test_while_another_process_renews_a_pair_that_lives_its_other_callers_are_no
 
 
 def held(process: Renewing, stores: Stores, *, seconds: float) -> None:
-    """Another process has the lock for so long."""
+    """Another process holds the lock for so many seconds."""
     pointers = Pointers(stores.portal_rows)
     seen = pointers.read(MEMBER_ID)
     assert seen is not None
@@ -189,12 +189,12 @@ def after_wait(process: Renewing, grant: Grant, seconds: float = 10) -> Grant:
     return process.tokens.after_wait(process.record(), grant, deadline)
 
 
-def test_a_grant_that_is_true_after_a_wait_is_used_as_it_is(process: Renewing) -> None:
+def test_current_grant_is_used_unchanged_after_a_wait(process: Renewing) -> None:
     grant = grant_of(process)
     assert after_wait(process, grant) is grant
 
 
-def test_a_grant_that_others_renewed_during_a_wait_is_read_anew(
+def test_grant_renewed_by_another_process_during_a_wait_is_read_again(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     portal, grant = process.portals.get(MEMBER_ID), grant_of(process)
@@ -203,7 +203,7 @@ def test_a_grant_that_others_renewed_during_a_wait_is_read_anew(
     assert len(server.asked) == 1
 
 
-def test_a_grant_of_an_installation_that_was_replaced_during_a_wait_is_read_from_its_own_secret(
+def test_grant_of_a_new_installation_during_a_wait_is_read_from_its_own_secret(
     process: Renewing, server: FakeAuthorisationServer
 ) -> None:
     grant = grant_of(process)
@@ -214,9 +214,7 @@ def test_a_grant_of_an_installation_that_was_replaced_during_a_wait_is_read_from
 
 
 @pytest.mark.parametrize("state", [PortalState.UNINSTALLED, PortalState.REAUTHORISE])
-def test_a_portal_that_closed_with_another_pair_during_a_wait_is_said_to_be_closed(
-    process: Renewing, state: PortalState
-) -> None:
+def test_portal_closed_with_another_pair_during_a_wait_raises(process: Renewing, state: PortalState) -> None:
     grant = grant_of(process)
     process.portals.save(replace(process.record(), token_version=str(uuid.uuid4()), state=state))
     with pytest.raises(ChatLookupError):
@@ -226,9 +224,9 @@ def test_a_portal_that_closed_with_another_pair_during_a_wait_is_said_to_be_clos
 @pytest.mark.parametrize(
     ("passed", "seconds", "waits"),
     [(0, 3, True), (LIFETIME - 30, 3, False), (LIFETIME + 1, 3, True)],
-    ids=["refused before its time", "about to end", "expired"],
+    ids=["refused before it expires", "about to end", "expired"],
 )
-def test_a_grant_that_is_being_renewed_is_waited_for_unless_it_serves_still(
+def test_grant_under_renewal_is_waited_for_unless_it_is_still_valid(
     process: Renewing, stores: Stores, clock: ManualClock, passed: float, seconds: float, waits: bool
 ) -> None:
     grant = grant_of(process)
@@ -239,7 +237,7 @@ def test_a_grant_that_is_being_renewed_is_waited_for_unless_it_serves_still(
     assert (clock.now() - began >= seconds) is waits
 
 
-def test_a_record_that_cannot_be_read_after_a_wait_costs_no_call(
+def test_unreadable_record_after_a_wait_fails_no_call(
     process: Renewing, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grant = grant_of(process)
@@ -258,7 +256,7 @@ def test_a_record_that_cannot_be_read_after_a_wait_costs_no_call(
 
 @pytest.fixture
 def unsaved(process: Renewing, stores: Stores, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Renewing:
-    """The process, after Secrets Manager failed between the proof of the place and the save."""
+    """The process after Secrets Manager failed between the reservation and the save."""
     works = stores.secrets.put_secret_value
 
     def fails(**arguments: Any) -> object:
@@ -276,7 +274,7 @@ def unsaved(process: Renewing, stores: Stores, clock: ManualClock, monkeypatch: 
 
 
 @pytest.mark.parametrize("judged", [False, True])
-def test_a_pair_that_could_not_be_saved_is_brought_in_at_the_next_invocation_whatever_the_portals_state(
+def test_unsaved_pair_is_saved_by_the_next_invocation_in_every_state_of_the_portal(
     unsaved: Renewing, clock: ManualClock, server: FakeAuthorisationServer, judged: bool
 ) -> None:
     clock.advance(61)
@@ -290,8 +288,8 @@ def test_a_pair_that_could_not_be_saved_is_brought_in_at_the_next_invocation_wha
     assert len(server.asked) == 1 + judged
 
 
-@pytest.mark.parametrize("meanwhile", ["forgotten", "installed anew"])
-def test_an_only_copy_that_no_portal_needs_any_more_is_dropped(
+@pytest.mark.parametrize("meanwhile", ["forgotten", "installed again"])
+def test_unsaved_pair_that_no_portal_needs_is_dropped(
     unsaved: Renewing, clock: ManualClock, server: FakeAuthorisationServer, meanwhile: str
 ) -> None:
     clock.advance(61)
@@ -302,12 +300,12 @@ def test_an_only_copy_that_no_portal_needs_any_more_is_dropped(
         unsaved.install_again("second-access", "second-refresh")
     for _ in range(2):
         unsaved.tokens.bring_in()
-    if meanwhile == "installed anew":
+    if meanwhile == "installed again":
         assert grant_of(unsaved).endpoint.auth == "second-access"
     assert unsaved.vault.only_copies() == []
 
 
-def test_what_cannot_be_brought_in_stops_no_invocation_and_is_kept(
+def test_unsaved_pair_that_still_cannot_be_saved_is_kept_and_raises_nothing(
     unsaved: Renewing, stores: Stores, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock.advance(61)
@@ -329,7 +327,7 @@ def test_what_cannot_be_brought_in_stops_no_invocation_and_is_kept(
 # -- renewal -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_pair_that_serves_still_is_renewed_where_that_is_asked_for(
+def test_valid_pair_is_renewed_on_request(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     process.tokens.check(process.record(), Deadline.after(10, clock, end=FUNCTION))
@@ -337,7 +335,7 @@ def test_a_pair_that_serves_still_is_renewed_where_that_is_asked_for(
     assert grant_of(process).endpoint.auth == "issued-access-1"
 
 
-def test_what_was_renewed_already_is_not_renewed_again(
+def test_renewed_pair_is_not_renewed_again(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     before = process.record()
@@ -348,7 +346,7 @@ def test_what_was_renewed_already_is_not_renewed_again(
 
 
 @pytest.mark.parametrize("closed", ["uninstalled", "forgotten"])
-def test_nothing_is_renewed_for_a_portal_that_left(
+def test_pair_of_an_uninstalled_portal_is_not_renewed(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer, closed: str
 ) -> None:
     before = process.record()
@@ -362,7 +360,7 @@ def test_nothing_is_renewed_for_a_portal_that_left(
     assert server.asked == []
 
 
-def test_whoever_remembers_the_portal_finds_out_at_once_what_a_renewal_did_to_it(
+def test_portal_closed_by_a_renewal_is_closed_at_once_in_the_memory_of_the_process(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     clock.advance(LIFETIME)
@@ -376,7 +374,7 @@ def test_whoever_remembers_the_portal_finds_out_at_once_what_a_renewal_did_to_it
 
 
 @pytest.mark.parametrize("secret", [{}, {"access_token": "a", "refresh_token": "r"}, {"webhook_url": "https://x"}])
-def test_a_secret_that_holds_no_pair_is_a_matter_of_configuration(
+def test_secret_without_a_pair_is_a_configuration_error(
     process: Renewing, stores: Stores, secret: dict[str, str]
 ) -> None:
     portal = process.record()
@@ -390,7 +388,7 @@ def test_a_secret_that_holds_no_pair_is_a_matter_of_configuration(
     assert raised.value.__suppress_context__
 
 
-def test_a_grant_does_not_show_its_token(process: Renewing) -> None:
+def test_oauth_grant_does_not_show_its_token(process: Renewing) -> None:
     grant = grant_of(process)
     for shown in (repr(grant), str(grant), f"{grant}", repr(grant.endpoint)):
         assert FIRST_ACCESS not in shown

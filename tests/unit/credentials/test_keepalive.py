@@ -1,4 +1,4 @@
-"""Refresh tokens that would lapse are renewed, spread over the days, and never twice on one."""
+"""Refresh tokens are renewed before they expire, spread over the days, and at most once a day."""
 
 import itertools
 from dataclasses import replace
@@ -45,11 +45,11 @@ def run(seconds: float = 300) -> dict[str, Any]:
     return app.handler({}, lambda_context(seconds))
 
 
-def counts(**told: int) -> dict[str, int]:
-    return {"renewed": 0, "refused": 0, "failed": 0, "postponed": 0} | told
+def counts(**given: int) -> dict[str, int]:
+    return {"renewed": 0, "refused": 0, "failed": 0, "postponed": 0} | given
 
 
-def test_a_pair_that_would_lapse_is_renewed(
+def test_expiring_refresh_token_is_renewed(
     add: "Callable[..., Portal]", service: Service, clock: ManualClock, output: Output
 ) -> None:
     portal = add(NAMES[0])
@@ -62,7 +62,9 @@ def test_a_pair_that_would_lapse_is_renewed(
     assert output.metric("TokenAge") == pytest.approx(179 * A_DAY, rel=0.01)
 
 
-def test_nobody_else_is_asked(add: "Callable[..., Portal]", service: Service, server: FakeAuthorisationServer) -> None:
+def test_portals_without_an_expiring_refresh_token_are_not_renewed(
+    add: "Callable[..., Portal]", service: Service, server: FakeAuthorisationServer
+) -> None:
     add(NAMES[0], days=100)
     add(NAMES[1], days=100, state=PortalState.REFUSED)
     add(NAMES[2], state=PortalState.UNINSTALLED)
@@ -71,7 +73,7 @@ def test_nobody_else_is_asked(add: "Callable[..., Portal]", service: Service, se
     assert server.asked == []
 
 
-def test_a_stopped_portal_keeps_its_grant_alive_and_stays_stopped(
+def test_refresh_token_of_a_stopped_portal_is_renewed_and_the_portal_stays_stopped(
     add: "Callable[..., Portal]", service: Service, output: Output
 ) -> None:
     portal = add(NAMES[0])
@@ -84,7 +86,7 @@ def test_a_stopped_portal_keeps_its_grant_alive_and_stays_stopped(
 
 
 @pytest.mark.parametrize("state", [PortalState.UNPAID, PortalState.MISCONFIGURED, PortalState.REFUSED])
-def test_a_closed_portal_that_the_round_opens_is_a_recovery(
+def test_closed_portal_opened_by_the_keepalive_counts_as_a_recovery(
     add: "Callable[..., Portal]", service: Service, output: Output, state: PortalState
 ) -> None:
     portal = add(NAMES[0], state=state)
@@ -93,7 +95,7 @@ def test_a_closed_portal_that_the_round_opens_is_a_recovery(
     assert output.metric("PortalRecoveries", state=state) == 1
 
 
-def test_a_portal_is_asked_once_a_day(
+def test_portal_is_renewed_at_most_once_a_day(
     add: "Callable[..., Portal]", server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     add(NAMES[0])
@@ -120,7 +122,7 @@ def test_renewal_that_is_refused_or_fails_is_counted(
     assert output.metric("KeepaliveRuns", outcome=outcome) == 1
 
 
-def test_one_portals_failure_stops_no_other(
+def test_failure_of_one_portal_does_not_stop_the_others(
     add: "Callable[..., Portal]", service: Service, server: FakeAuthorisationServer
 ) -> None:
     for name in NAMES[:3]:
@@ -132,7 +134,7 @@ def test_one_portals_failure_stops_no_other(
     assert len(server.asked) == 2
 
 
-def test_portals_for_which_no_time_is_left_are_postponed_and_counted(
+def test_portals_without_time_left_are_postponed_and_counted(
     add: "Callable[..., Portal]", server: FakeAuthorisationServer, output: Output
 ) -> None:
     for name in NAMES:
@@ -140,13 +142,13 @@ def test_portals_for_which_no_time_is_left_are_postponed_and_counted(
     assert run(seconds=20) == counts(postponed=5)
     assert output.values("KeepaliveRuns", outcome="postponed") == [1] * 5
     assert server.asked == []
-    assert run() == counts(renewed=5)  # on the same day: no portal was asked before
+    assert run() == counts(renewed=5)  # on the same day: no portal was renewed before
 
 
-# -- a second opinion --------------------------------------------------------------------------------------------------
+# -- second attempts at dead grants ------------------------------------------------------------------------------------
 
 
-def test_a_grant_that_was_judged_dead_is_tried_once_an_hour_for_a_day(
+def test_dead_grant_is_tried_once_an_hour_for_a_day(
     add: "Callable[..., Portal]", server: FakeAuthorisationServer, clock: ManualClock, output: Output
 ) -> None:
     add(NAMES[0], days=1, state=PortalState.REAUTHORISE)
@@ -164,12 +166,12 @@ def test_a_grant_that_was_judged_dead_is_tried_once_an_hour_for_a_day(
     assert output.metric("TokenRefreshes", outcome="dead") == 0
 
 
-def test_a_grant_that_lives_after_all_opens_its_portal(
+def test_grant_that_still_works_opens_its_portal(
     add: "Callable[..., Portal]", service: Service, server: FakeAuthorisationServer, clock: ManualClock, output: Output
 ) -> None:
     add(NAMES[0], days=1, state=PortalState.REAUTHORISE, state_code="invalid_grant")
     server.failure = BitrixError("HTTP_5XX", 503, method="oauth/token")
-    assert run() == counts(refused=1)  # there is an hour to the next round, and the alarm is for what would lapse
+    assert run() == counts(refused=1)  # the next round is in an hour; the alarm is for expiring tokens
     server.failure = None
     clock.advance(3600)
     assert run() == counts(renewed=1)
@@ -179,7 +181,7 @@ def test_a_grant_that_lives_after_all_opens_its_portal(
     assert output.metric("TokenRefreshes", outcome="refreshed") == 1
 
 
-def test_a_grant_that_is_judged_dead_anew_gets_its_day_anew(
+def test_grant_that_dies_again_is_tried_for_another_day(
     add: "Callable[..., Portal]", service: Service, server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     add(NAMES[0], days=1, state=PortalState.REAUTHORISE)
@@ -195,7 +197,7 @@ def test_a_grant_that_is_judged_dead_anew_gets_its_day_anew(
     assert len(server.asked) == before + 1
 
 
-def test_what_would_lapse_has_its_turn_before_what_seems_dead(
+def test_expiring_tokens_are_renewed_before_dead_grants(
     add: "Callable[..., Portal]", server: FakeAuthorisationServer
 ) -> None:
     for name in NAMES[:4]:
@@ -205,7 +207,7 @@ def test_what_would_lapse_has_its_turn_before_what_seems_dead(
     assert server.asked[0][2] == f"refresh-{NAMES[4]}"
 
 
-def test_two_rounds_at_once_ask_a_second_opinion_once(
+def test_two_concurrent_rounds_try_a_dead_grant_once(
     add: "Callable[..., Portal]", service: Service, stores: Stores, clock: ManualClock
 ) -> None:
     portal = add(NAMES[0], state=PortalState.REAUTHORISE)
@@ -215,7 +217,7 @@ def test_two_rounds_at_once_ask_a_second_opinion_once(
     assert not facts.asked_again(portal, clock.now() + 1)
 
 
-def test_portals_of_one_day_are_spread_over_many() -> None:
+def test_portals_installed_on_one_day_are_spread_over_many_days() -> None:
     now = 2_000_000_000.0
     days = set()
     for number in range(200):
@@ -226,7 +228,7 @@ def test_portals_of_one_day_are_spread_over_many() -> None:
     assert len(days) == SPREAD_DAYS
 
 
-def test_what_has_lapsed_is_left_alone() -> None:
+def test_expired_refresh_token_is_not_renewed() -> None:
     now = 2_000_000_000.0
     portal = Portal(NAMES[0], "x.bitrix24.com", "", "", PortalKind.OAUTH, refreshed_at=now - 182 * A_DAY)
     assert not is_due(portal, now)

@@ -1,4 +1,4 @@
-"""The state machine of token renewal: what each death, lag, refusal and outage leads to, and is counted as."""
+"""The state machine of token renewal: the result and the counted outcome of each crash, lag, refusal and outage."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def portal() -> Portal:
     return Portal(Stage())
 
 
-def test_sixteen_processes_with_one_expired_pair_refresh_it_once_and_none_fails(portal: Portal) -> None:
+def test_expired_pair_is_refreshed_once_by_sixteen_processes_and_none_fails(portal: Portal) -> None:
     actors = [starts(portal, f"p{number}") for number in range(16)]
     runs_out(portal)
     assert portal.asked == [1]
@@ -48,7 +48,7 @@ def test_sixteen_processes_with_one_expired_pair_refresh_it_once_and_none_fails(
     assert portal.outcomes == ["refreshed"]
 
 
-def test_a_pair_that_somebody_renewed_already_is_not_renewed_again(portal: Portal) -> None:
+def test_pair_renewed_by_another_process_is_not_renewed_again(portal: Portal) -> None:
     renewed_alone(portal)
     actor = starts(portal, "late")
     runs_out(portal)
@@ -57,13 +57,13 @@ def test_a_pair_that_somebody_renewed_already_is_not_renewed_again(portal: Porta
 
 
 STEPS = ["claimed", "reserved", "asking", "refreshed", "saved", "switched"]
-"""What a holder has done when its process is killed."""
+"""The last step of a lock holder before its process is killed."""
 LOST = "refreshed"
-"""The one step after which the only pair that lives is in the process alone."""
+"""The one step after which only the process has the valid pair."""
 
 
 @pytest.mark.parametrize("point", STEPS)
-def test_a_process_that_is_killed_costs_the_lease_and_the_grant_only_if_it_alone_has_the_pair(
+def test_killed_process_delays_by_its_lease_and_loses_the_grant_only_if_it_alone_has_the_pair(
     portal: Portal, point: str
 ) -> None:
     kill_after(portal, starts(portal, "victim"), point)
@@ -82,7 +82,7 @@ def test_a_process_that_is_killed_costs_the_lease_and_the_grant_only_if_it_alone
         assert portal.outcomes == ["adopted" if point == "saved" else "refreshed"]
 
 
-def test_saved_pair_that_is_not_readable_yet_is_waited_for_before_the_grant_is_counted_as_dead(portal: Portal) -> None:
+def test_saved_pair_that_is_not_yet_readable_is_awaited_before_the_grant_counts_as_dead(portal: Portal) -> None:
     portal.lag = LEASE + 5.0
     kill_after(portal, starts(portal, "victim"), "saved")
     portal.stage.time += LEASE + 1
@@ -102,7 +102,7 @@ def test_refusal_of_a_grant_is_final_only_after_patience(portal: Portal) -> None
     assert portal.outcomes == ["dead"]
 
 
-def test_patience_counts_from_the_first_refusal_in_whatever_process(portal: Portal) -> None:
+def test_patience_counts_from_the_first_refusal_in_any_process(portal: Portal) -> None:
     portal.alive = 0
     first = starts(portal, "short of time", seconds=4)
     runs_out(portal)
@@ -115,7 +115,7 @@ def test_patience_counts_from_the_first_refusal_in_whatever_process(portal: Port
     assert portal.outcomes == ["dead"]
 
 
-def test_a_holder_whose_lock_lapsed_while_he_saved_still_brings_his_pair_in(portal: Portal) -> None:
+def test_lock_holder_whose_lock_expired_during_the_save_still_stores_its_pair(portal: Portal) -> None:
     slow = starts(portal, "slow")
     while portal.issued == 1:
         portal.stage.advance(slow)
@@ -131,9 +131,7 @@ def test_a_holder_whose_lock_lapsed_while_he_saved_still_brings_his_pair_in(port
 
 
 @pytest.mark.parametrize("releasing_fails", [0, 1])
-def test_a_pair_that_could_not_be_saved_is_brought_in_by_the_next_in_that_process(
-    portal: Portal, releasing_fails: int
-) -> None:
+def test_unsaved_pair_is_stored_by_the_next_renewal_in_that_process(portal: Portal, releasing_fails: int) -> None:
     portal.saving_fails, portal.releasing_fails = 1, releasing_fails
     process = Process(portal)
     first = starts(portal, "first", process)
@@ -146,7 +144,7 @@ def test_a_pair_that_could_not_be_saved_is_brought_in_by_the_next_in_that_proces
     assert portal.outcomes == ["failed", "adopted"]
 
 
-def test_the_only_copy_of_a_pair_is_brought_in_while_another_process_finds_the_former_one_spent(
+def test_unsaved_pair_is_stored_while_another_process_finds_the_former_one_spent(
     portal: Portal,
 ) -> None:
     portal.saving_fails = 1
@@ -164,7 +162,7 @@ def test_the_only_copy_of_a_pair_is_brought_in_while_another_process_finds_the_f
     assert portal.expect().state is PortalState.ACTIVE
 
 
-def test_a_process_with_the_only_copy_of_a_pair_never_asks_with_the_former_one(portal: Portal) -> None:
+def test_process_with_an_unsaved_pair_never_sends_the_former_one(portal: Portal) -> None:
     portal.saving_fails = 3
     process = Process(portal)
     for _ in range(3):
@@ -179,7 +177,7 @@ def test_a_process_with_the_only_copy_of_a_pair_never_asks_with_the_former_one(p
 
 
 @pytest.mark.parametrize("seconds", [0.0, 30.0, UNSAVED_FOR - 11])
-def test_while_one_process_has_the_only_copy_no_other_asks_with_the_pair_that_is_spent(
+def test_spent_pair_is_not_sent_by_others_while_one_process_has_the_unsaved_pair(
     portal: Portal, seconds: float
 ) -> None:
     portal.saving_fails = 1
@@ -194,7 +192,7 @@ def test_while_one_process_has_the_only_copy_no_other_asks_with_the_pair_that_is
     assert portal.asked == [1]
 
 
-def test_the_only_copy_of_a_pair_opens_a_portal_again_that_another_process_has_closed(portal: Portal) -> None:
+def test_unsaved_pair_reopens_a_portal_that_another_process_closed(portal: Portal) -> None:
     portal.saving_fails = 1
     process = Process(portal)
     starts(portal, "first", process)
@@ -209,7 +207,7 @@ def test_the_only_copy_of_a_pair_opens_a_portal_again_that_another_process_has_c
     assert portal.pointed == [1, 2]
 
 
-def test_a_process_with_the_only_copy_brings_it_in_when_it_renews_before_the_portals_state_refuses_it(
+def test_renewal_stores_the_unsaved_pair_before_the_portals_state_is_checked(
     portal: Portal,
 ) -> None:
     portal.saving_fails = 1
@@ -223,24 +221,24 @@ def test_a_process_with_the_only_copy_brings_it_in_when_it_renews_before_the_por
     assert portal.expect().state is PortalState.ACTIVE
 
 
-@pytest.mark.parametrize("meanwhile", ["installed anew", "uninstalled", "forgotten"])
-def test_the_only_copy_of_a_former_installations_pair_changes_nothing(portal: Portal, meanwhile: str) -> None:
+@pytest.mark.parametrize("meanwhile", ["installed again", "uninstalled", "forgotten"])
+def test_unsaved_pair_of_a_former_installation_changes_nothing(portal: Portal, meanwhile: str) -> None:
     portal.saving_fails = 1
     process = Process(portal)
     starts(portal, "first", process)
     runs_out(portal)
     uninstalled = replace(portal.expect(), state=PortalState.UNINSTALLED)
-    portal.record = {"installed anew": Pointer("i2"), "uninstalled": uninstalled}.get(meanwhile)
+    portal.record = {"installed again": Pointer("i2"), "uninstalled": uninstalled}.get(meanwhile)
     before = portal.record
     brings_in(portal, process)
     runs_out(portal)
     assert portal.record == before
 
 
-# -- what is proved before a token is spent ----------------------------------------------------------------------------
+# -- checks before a token is spent ------------------------------------------------------------------------------------
 
 
-def test_while_nothing_can_be_saved_no_token_is_spent(portal: Portal) -> None:
+def test_token_is_not_spent_while_the_store_cannot_save(portal: Portal) -> None:
     portal.reserving_fails = 3
     for _ in range(3):
         assert isinstance(renewed_alone(portal).error, StoreUnavailable)
@@ -250,7 +248,7 @@ def test_while_nothing_can_be_saved_no_token_is_spent(portal: Portal) -> None:
     assert portal.outcomes == ["failed"] * 3 + ["refreshed"]
 
 
-def test_a_holder_that_did_not_run_while_its_lock_lapsed_does_not_spend_the_token(portal: Portal) -> None:
+def test_lock_holder_that_was_frozen_until_its_lock_expired_does_not_spend_the_token(portal: Portal) -> None:
     frozen = starts(portal, "frozen")
     while not portal.reserved:
         portal.stage.advance(frozen)
@@ -266,7 +264,7 @@ def test_a_holder_that_did_not_run_while_its_lock_lapsed_does_not_spend_the_toke
 
 @pytest.mark.parametrize(("function", "begins"), [(11.0, False), (LEAST_TO_BEGIN + 1.5, True), (300.0, True)])
 @pytest.mark.parametrize("seconds", [0.5, 10.0])
-def test_a_process_takes_the_lock_only_while_its_function_has_the_time_whatever_its_callers_deadline(
+def test_lock_is_taken_only_if_the_function_has_time_left_independent_of_the_callers_deadline(
     portal: Portal, function: float, begins: bool, seconds: float
 ) -> None:
     actor = starts(portal, "holder", seconds=seconds, function=function)
@@ -287,12 +285,12 @@ DOORS = {
     "the worker": (29.0, 30.0),
     "the keepalive": (38.0, 300.0),
 }
-"""Seconds that a caller has, and its function."""
+"""Seconds of the caller's deadline and of its function, by entry point."""
 
 
 @pytest.mark.parametrize(("seconds", "function"), DOORS.values(), ids=DOORS)
 @pytest.mark.parametrize("takes", [4.0, 8.0, 15.0, 25.0])
-def test_a_slow_authorisation_server_costs_no_grant_that_the_functions_time_can_keep(
+def test_slow_authorisation_server_loses_no_grant_if_the_function_has_time_to_save(
     portal: Portal, takes: float, seconds: float, function: float
 ) -> None:
     portal.server_takes = takes
@@ -318,7 +316,7 @@ def test_a_slow_authorisation_server_costs_no_grant_that_the_functions_time_can_
     assert (after.error is None) is kept
 
 
-def test_callers_that_wait_for_the_holder_leave_at_their_deadlines(portal: Portal) -> None:
+def test_callers_waiting_for_the_lock_holder_return_at_their_deadlines(portal: Portal) -> None:
     portal.server_takes = 20
     holder = starts(portal, "holder")
     began = portal.stage.now()
@@ -340,7 +338,7 @@ def test_callers_that_wait_for_the_holder_leave_at_their_deadlines(portal: Porta
     assert portal.asked == [1]
 
 
-def test_a_caller_that_need_not_wait_goes_on_at_once(portal: Portal) -> None:
+def test_caller_that_need_not_wait_returns_at_once(portal: Portal) -> None:
     portal.server_takes = 5
     holder = starts(portal, "holder")
     while not portal.asked:
@@ -354,7 +352,7 @@ def test_a_caller_that_need_not_wait_goes_on_at_once(portal: Portal) -> None:
     runs_out(portal)
 
 
-# -- an answer that was lost -------------------------------------------------------------------------------------------
+# -- lost answers ------------------------------------------------------------------------------------------------------
 
 SILENCE = BitrixError("TIMEOUT", method="oauth/token")
 NOT_SENT = BitrixError("TIMEOUT", method="oauth/token", unreached=True)
@@ -374,7 +372,7 @@ NOT_SENT = BitrixError("TIMEOUT", method="oauth/token", unreached=True)
     ],
     ids=str,
 )
-def test_a_grant_that_is_dead_after_a_lost_answer_is_told_apart_from_one_that_died_by_itself(
+def test_dead_grant_after_a_lost_answer_is_counted_as_lost_and_any_other_as_dead(
     portal: Portal, failure: BitrixError, outcome: str
 ) -> None:
     portal.refusal = failure
@@ -388,7 +386,7 @@ def test_a_grant_that_is_dead_after_a_lost_answer_is_told_apart_from_one_that_di
     assert portal.outcomes == [outcome, "lost" if outcome == "lost" else "dead"]
 
 
-def test_a_lost_answer_to_a_request_that_the_server_never_took_is_forgotten_with_the_next_pair(portal: Portal) -> None:
+def test_lost_answer_to_an_unprocessed_request_is_cleared_with_the_next_pair(portal: Portal) -> None:
     portal.refusal = SILENCE
     renewed_alone(portal)
     portal.refusal = None
@@ -398,12 +396,12 @@ def test_a_lost_answer_to_a_request_that_the_server_never_took_is_forgotten_with
     assert portal.outcomes == ["lost", "refreshed"]
 
 
-# -- a second opinion --------------------------------------------------------------------------------------------------
+# -- second attempts at dead grants ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def closed(portal: Portal) -> Portal:
-    """The same, after its grant was judged dead although the server only erred."""
+    """The portal after its grant was marked dead because of a server error."""
     portal.refusal = BitrixError("invalid_grant", 400, method="oauth/token")
     renewed_alone(portal)
     assert portal.expect().state is PortalState.REAUTHORISE
@@ -412,7 +410,7 @@ def closed(portal: Portal) -> Portal:
     return portal
 
 
-def test_a_dead_grant_gets_a_second_opinion_where_that_is_asked_for_and_by_one_call(closed: Portal) -> None:
+def test_dead_grant_is_tried_again_on_request_by_one_call(closed: Portal) -> None:
     before = closed.stage.now()
     actor = starts(closed, "keepalive", again=True)
     runs_out(closed)
@@ -422,7 +420,7 @@ def test_a_dead_grant_gets_a_second_opinion_where_that_is_asked_for_and_by_one_c
     assert closed.expect().state is PortalState.REAUTHORISE
 
 
-def test_a_grant_that_lives_after_all_opens_the_portal(closed: Portal) -> None:
+def test_grant_that_still_works_opens_the_portal(closed: Portal) -> None:
     closed.refusal = None
     actor = starts(closed, "keepalive", again=True)
     runs_out(closed)
@@ -434,7 +432,7 @@ def test_a_grant_that_lives_after_all_opens_the_portal(closed: Portal) -> None:
 
 
 @pytest.mark.parametrize("every", [1.0, 60.0, 600.0, 1800.0, 3540.0])
-def test_however_often_a_pair_is_refused_fewer_versions_are_made_than_secrets_manager_keeps(
+def test_number_of_versions_stays_below_the_quota_of_secrets_manager_however_often_a_pair_is_refused(
     portal: Portal, every: float
 ) -> None:
     del portal
@@ -447,10 +445,10 @@ def test_however_often_a_pair_is_refused_fewer_versions_are_made_than_secrets_ma
     versions = [2 * sum(1 for each in made if start <= each < start + DAY) for start in made]
     assert max(versions) <= QUOTA - 8  # which leaves room for installations, and those that could not be pointed to
     if every >= 2400:
-        assert len(made) >= 3 * DAY / every  # whoever renews when a pair expires is never held up
+        assert len(made) >= 3 * DAY / every  # a renewal at the expiry of each pair is never delayed
 
 
-def test_a_pair_that_was_renewed_too_often_is_left_alone_for_a_while_and_no_call_is_made(portal: Portal) -> None:
+def test_pair_renewed_too_often_is_not_renewed_until_its_retry_time(portal: Portal) -> None:
     for _ in range(CREDIT + 1):
         assert renewed_alone(portal).error is None
     asked = len(portal.asked)
@@ -471,7 +469,7 @@ def test_a_pair_that_was_renewed_too_often_is_left_alone_for_a_while_and_no_call
         ("invalid_grant", PortalReauthorise, "dead"),
     ],
 )
-def test_error_that_one_process_received_is_not_asked_for_by_those_that_wait_and_is_counted_once(
+def test_error_of_one_process_is_counted_once_and_not_requested_by_waiting_processes(
     portal: Portal, code: str, error: type[ChatLookupError], outcome: str
 ) -> None:
     portal.refusal = BitrixError(code, 401, method="oauth/token")
@@ -499,7 +497,7 @@ def test_error_that_one_process_received_is_not_asked_for_by_those_that_wait_and
         ("TRANSPORT", 0, PortalUnavailable, PortalState.ACTIVE, "lost"),
     ],
 )
-def test_each_error_of_the_authorisation_server_leads_to_its_state_and_outcome(
+def test_each_error_of_the_authorisation_server_sets_its_state_and_outcome(
     portal: Portal, code: str, status: int, error: type[ChatLookupError], state: PortalState, outcome: str
 ) -> None:
     portal.refusal = BitrixError(code, status, method="oauth/token")
@@ -510,7 +508,7 @@ def test_each_error_of_the_authorisation_server_leads_to_its_state_and_outcome(
     assert portal.outcomes == [outcome]
 
 
-def test_who_knows_that_a_portal_was_unpaid_and_asks_nevertheless_finds_out_whether_it_is_paid(portal: Portal) -> None:
+def test_renewal_of_a_portal_known_as_unpaid_opens_it_if_it_is_paid(portal: Portal) -> None:
     known = (PortalState.UNPAID, portal.stage.time + 3600)
     portal.record = replace(portal.expect(), state=known[0], retry_at=known[1])
     actor = starts(portal, "asks", Process(portal, known))
@@ -519,7 +517,7 @@ def test_who_knows_that_a_portal_was_unpaid_and_asks_nevertheless_finds_out_whet
     assert portal.expect().state is PortalState.ACTIVE
 
 
-def test_an_outage_leaves_everything_as_it_was(portal: Portal) -> None:
+def test_outage_changes_no_state(portal: Portal) -> None:
     portal.refusal = BitrixError("HTTP_5XX", 503, method="oauth/token")
     renewed_alone(portal)
     portal.refusal = None
@@ -528,7 +526,7 @@ def test_an_outage_leaves_everything_as_it_was(portal: Portal) -> None:
     assert portal.outcomes == ["failed", "refreshed"]
 
 
-def test_an_uninstalled_portal_is_not_renewed(portal: Portal) -> None:
+def test_uninstalled_portal_is_not_renewed(portal: Portal) -> None:
     portal.record = replace(portal.expect(), state=PortalState.UNINSTALLED)
     assert isinstance(renewed_alone(portal).error, PortalNotInstalled)
     assert (portal.asked, portal.outcomes) == ([], [])

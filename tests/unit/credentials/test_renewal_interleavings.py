@@ -1,4 +1,4 @@
-"""The state machine of token renewal through random interleavings: expiry, crash, lag, outage, uninstall, install."""
+"""The state machine of token renewal in random interleavings: expiry, crash, lag, outage, uninstall, install."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ def dies(portal: Portal, actor: Actor) -> None:
     portal.stage.kill(actor)
 
 
-def the_lease_lapses(portal: Portal, _: Actor) -> None:
+def the_lease_expires(portal: Portal, _: Actor) -> None:
     portal.stage.time += LEASE + 1
 
 
@@ -33,15 +33,15 @@ def the_server_is_slow_or_fast(portal: Portal, _: Actor) -> None:
     portal.server_takes = 0.0 if portal.server_takes else 6.0
 
 
-def no_place_can_be_proved(portal: Portal, _: Actor) -> None:
+def no_version_can_be_reserved(portal: Portal, _: Actor) -> None:
     portal.reserving_fails += 1
 
 
-def another_comes(portal: Portal, _: Actor) -> None:
+def another_starts(portal: Portal, _: Actor) -> None:
     starts(portal, f"late{len(portal.stage.actors)}", refused=portal.expect().version)
 
 
-def is_installed_anew(portal: Portal, _: Actor) -> None:
+def is_installed_again(portal: Portal, _: Actor) -> None:
     portal.issued += 1
     portal.alive = portal.issued
     portal.secrets[f"i{portal.issued}"] = (portal.stage.now(), pair_number(portal.issued))
@@ -60,15 +60,15 @@ def the_server_fails_or_recovers(portal: Portal, _: Actor) -> None:
 HAPPENS: Mapping[Callable[[Portal, Actor], None], int] = {
     steps: 12,
     dies: 1,
-    the_lease_lapses: 1,
-    another_comes: 1,
-    is_installed_anew: 1,
+    the_lease_expires: 1,
+    another_starts: 1,
+    is_installed_again: 1,
     is_uninstalled: 1,
     the_server_fails_or_recovers: 1,
     the_server_is_slow_or_fast: 1,
-    no_place_can_be_proved: 1,
+    no_version_can_be_reserved: 1,
 }
-"""What may happen next, and how often in comparison."""
+"""The possible next events with their relative frequency."""
 
 
 @settings(max_examples=300, deadline=None)
@@ -94,21 +94,21 @@ def test_no_interleaving_overwrites_a_newer_pair_or_spends_one_twice(data: st.Da
 def holds(
     portal: Portal, before: Pointer, happened: Mapping[Callable[[Portal, Actor], None], int], unsaved: int
 ) -> None:
-    """What must be so after whatever happened; `before` is how the portal was when everybody went on undisturbed."""
+    """The invariants after any events; `before` is the record after the last event."""
     # Never a newer pair overwritten by an older one.
     assert portal.pointed == sorted(set(portal.pointed))
-    # Whoever was on his way leaves a portal uninstalled, and its pointer where it was.
+    # A running renewal leaves a portal uninstalled and its pointer unchanged.
     if before.state is PortalState.UNINSTALLED:
         assert (portal.expect().state, portal.expect().version) == (PortalState.UNINSTALLED, before.version)
-    # No pair is asked for twice, unless a holder was slower than his lease, died, or could not save what he got.
-    excuses = happened[dies] + happened[the_lease_lapses] + happened[is_installed_anew] + unsaved
+    # No pair is requested twice, unless a lock holder exceeded its lease, died, or could not save the new pair.
+    excuses = happened[dies] + happened[the_lease_expires] + happened[is_installed_again] + unsaved
     assert len(portal.judged) - len(set(portal.judged)) <= excuses
     assert all(isinstance(actor.error, ChatLookupError | Killed | None) for actor in portal.stage.actors)
-    # A pointer that moved and a grant that is dead were counted, in whichever process.
-    moved = len(portal.pointed) - 1 - happened[is_installed_anew]
+    # Each move of the pointer and each dead grant was counted, in any process.
+    moved = len(portal.pointed) - 1 - happened[is_installed_again]
     assert portal.outcomes.count("refreshed") + portal.outcomes.count("adopted") >= moved
     if portal.expect().state is PortalState.REAUTHORISE:
         assert {"dead", "lost"} & set(portal.outcomes)
-    # Nor is the grant lost without one of these.
+    # The grant is lost only after one of these.
     if not excuses:
         assert portal.expect().state is not PortalState.REAUTHORISE

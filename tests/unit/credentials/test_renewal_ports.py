@@ -1,4 +1,4 @@
-"""What the renewal of a portal's tokens counts: its outcome, the age of the pair, and each error of the server."""
+"""The metrics of a renewal of a portal's tokens: outcome, age of the pair, and each error of the server."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ def test_store_that_cannot_be_written_is_counted_as_failed_and_its_pair_as_adopt
 
     def fail(**arguments: Any) -> object:
         if spent and "VersionStages" in arguments:
-            return works(**arguments)  # the proof that a successor can be written, before the token is spent
+            return works(**arguments)  # the reservation of a successor, before the token is spent
         raise EndpointConnectionError(endpoint_url="https://secretsmanager.example")
 
     with monkeypatch.context() as outage:

@@ -1,4 +1,4 @@
-"""Secrets by version: which one is read is said by others, and what could not be written is not lost."""
+"""Secrets by version: the caller names the version to read; an unsaved version is not lost."""
 
 import uuid
 from collections.abc import Callable
@@ -19,7 +19,7 @@ NO_ANSWER = EndpointConnectionError(endpoint_url="https://secretsmanager.example
 
 
 def refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "what AWS says"}}, "GetSecretValue")
+    return ClientError({"Error": {"Code": code, "Message": "message of AWS"}}, "GetSecretValue")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def deadline(clock: ManualClock) -> Deadline:
 
 @pytest.fixture
 def fails(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
-    """Lets a call of Secrets Manager fail so many times, or always; tells how often it was made."""
+    """Make a call of Secrets Manager fail so many times, or always; returns the counter of its calls."""
 
     def arm(name: str, error: Exception, times: int = 1_000) -> list[int]:
         works, made = getattr(stores.secrets, name), [0]
@@ -65,7 +65,7 @@ def fails(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def test_each_secret_is_kept_under_a_name_of_its_own(stores: Stores, vault: Vault, elsewhere: Vault) -> None:
+def test_each_secret_is_stored_under_its_own_name(stores: Stores, vault: Vault, elsewhere: Vault) -> None:
     kept = [vault.create("portal", PAIR), vault.create("portal", PAIR)]
     names = [stores.secrets.describe_secret(SecretId=arn)["Name"] for arn, _ in kept]
     assert len(set(names)) == 2
@@ -73,7 +73,7 @@ def test_each_secret_is_kept_under_a_name_of_its_own(stores: Stores, vault: Vaul
     assert [elsewhere.read(*each) for each in kept] == [PAIR, PAIR]
 
 
-def test_a_new_secret_is_put_under_the_key_of_the_stack_if_it_has_one(stores: Stores, clock: ManualClock) -> None:
+def test_new_secret_is_encrypted_with_the_key_of_the_stack_if_it_has_one(stores: Stores, clock: ManualClock) -> None:
     key_arn = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-0000-0000-000000000000"
     arn, _ = Vault(stores.secrets, "unit", clock, Redactor(), key_arn).create("portal", PAIR)
     other, _ = Vault(stores.secrets, "unit", clock, Redactor()).create("portal", PAIR)
@@ -81,7 +81,7 @@ def test_a_new_secret_is_put_under_the_key_of_the_stack_if_it_has_one(stores: St
     assert "KmsKeyId" not in stores.secrets.describe_secret(SecretId=other)
 
 
-def test_a_version_is_read_by_its_name_whichever_is_the_current_one(
+def test_version_is_read_by_its_id_and_not_as_the_current_one(
     vault: Vault, elsewhere: Vault, deadline: Deadline
 ) -> None:
     arn, first = vault.create("portal", PAIR)
@@ -90,9 +90,7 @@ def test_a_version_is_read_by_its_name_whichever_is_the_current_one(
     assert (elsewhere.read(arn, first), elsewhere.read(arn, second)) == (PAIR, NEXT)
 
 
-def test_a_version_that_is_not_there_is_none_and_is_asked_for_again(
-    vault: Vault, elsewhere: Vault, deadline: Deadline
-) -> None:
+def test_missing_version_is_none_and_is_read_again(vault: Vault, elsewhere: Vault, deadline: Deadline) -> None:
     arn, _ = vault.create("portal", PAIR)
     later = str(uuid.uuid4())
     assert elsewhere.read(arn, later) is None
@@ -100,9 +98,7 @@ def test_a_version_that_is_not_there_is_none_and_is_asked_for_again(
     assert elsewhere.read(arn, later) == NEXT
 
 
-def test_a_version_that_does_not_come_in_time_is_the_stores_failure_and_not_the_callers(
-    vault: Vault, deadline: Deadline
-) -> None:
+def test_version_that_is_missing_until_the_deadline_is_a_failure_of_the_store(vault: Vault, deadline: Deadline) -> None:
     arn, _ = vault.create("portal", PAIR)
     with bound_by(deadline), pytest.raises(StoreUnavailable):
         vault.read_soon(arn, str(uuid.uuid4()), deadline)
@@ -110,15 +106,13 @@ def test_a_version_that_does_not_come_in_time_is_the_stores_failure_and_not_the_
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "InvalidRequestException"])
-def test_a_secret_that_is_gone_or_going_is_none(
-    vault: Vault, fails: Callable[..., list[int]], elsewhere: Vault, code: str
-) -> None:
+def test_deleted_secret_is_none(vault: Vault, fails: Callable[..., list[int]], elsewhere: Vault, code: str) -> None:
     kept = vault.create("portal", PAIR)
     fails("get_secret_value", refusal(code))
     assert elsewhere.read(*kept) is None
 
 
-def test_what_was_read_or_written_once_serves_while_secrets_cannot_be_read(
+def test_remembered_version_is_used_while_secrets_cannot_be_read(
     vault: Vault, elsewhere: Vault, fails: Callable[..., list[int]], clock: ManualClock
 ) -> None:
     kept = vault.create("portal", PAIR)
@@ -138,7 +132,7 @@ def test_what_was_read_or_written_once_serves_while_secrets_cannot_be_read(
     ],
 )
 @pytest.mark.parametrize("call", ["get_secret_value", "create_secret", "delete_secret"])
-def test_a_failure_of_secrets_manager_is_told_in_our_words(
+def test_failure_of_secrets_manager_is_translated(
     vault: Vault,
     elsewhere: Vault,
     fails: Callable[..., list[int]],
@@ -161,7 +155,7 @@ def test_a_failure_of_secrets_manager_is_told_in_our_words(
 # -- saving ------------------------------------------------------------------------------------------------------------
 
 
-def test_saving_is_tried_again_until_it_works(
+def test_save_is_retried_until_it_succeeds(
     vault: Vault, elsewhere: Vault, fails: Callable[..., list[int]], deadline: Deadline
 ) -> None:
     arn, _ = vault.create("portal", PAIR)
@@ -173,7 +167,7 @@ def test_saving_is_tried_again_until_it_works(
     assert elsewhere.read(arn, version) == NEXT
 
 
-def test_saving_a_version_that_was_saved_although_the_answer_was_lost_changes_nothing(
+def test_repeated_save_of_a_version_after_a_lost_answer_changes_nothing(
     vault: Vault, elsewhere: Vault, deadline: Deadline
 ) -> None:
     arn, _ = vault.create("portal", PAIR)
@@ -184,7 +178,7 @@ def test_saving_a_version_that_was_saved_although_the_answer_was_lost_changes_no
 
 
 @pytest.mark.parametrize(("left", "taken"), [(5.0, 5.0), (0.0, 2.0), (-30.0, 2.0)])
-def test_saving_takes_the_time_there_is_and_two_seconds_at_the_least(
+def test_save_is_retried_until_the_deadline_and_for_at_least_two_seconds(
     vault: Vault, fails: Callable[..., list[int]], clock: ManualClock, left: float, taken: float
 ) -> None:
     arn, _ = vault.create("portal", PAIR)
@@ -196,7 +190,7 @@ def test_saving_takes_the_time_there_is_and_two_seconds_at_the_least(
     assert raised.value.__suppress_context__
 
 
-def test_the_only_copy_of_a_version_is_kept_and_saved_before_it_is_read(
+def test_unsaved_version_is_kept_and_saved_before_it_is_read(
     vault: Vault, elsewhere: Vault, fails: Callable[..., list[int]], clock: ManualClock
 ) -> None:
     arn, _ = vault.create("portal", PAIR)
@@ -204,7 +198,7 @@ def test_the_only_copy_of_a_version_is_kept_and_saved_before_it_is_read(
     made = fails("put_secret_value", NO_ANSWER, times=30)
     with pytest.raises(StoreUnavailable):
         vault.save(arn, version, NEXT, Deadline.after(1, clock))
-    # Whoever reads a version may let the pointer name it: so it must be there for all.
+    # The reader of a version may point the record to it: so every process must be able to read it.
     with pytest.raises(StoreUnavailable):
         vault.read(arn, version)
     assert vault.unsaved(arn, version)
@@ -215,7 +209,7 @@ def test_the_only_copy_of_a_version_is_kept_and_saved_before_it_is_read(
     assert elsewhere.read(arn, version) == NEXT
 
 
-# -- the place for a successor -----------------------------------------------------------------------------------------
+# -- the reserved version for a successor ------------------------------------------------------------------------------
 
 OVER_QUOTA = refusal("LimitExceededException")
 
@@ -224,7 +218,7 @@ def versions_of(stores: Stores, arn: str) -> dict[str, list[str]]:
     return stores.secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
 
 
-def test_a_place_that_is_proved_again_and_again_makes_one_version_and_leaves_the_newest_where_it_was(
+def test_repeated_reservation_makes_one_version_and_keeps_the_newest_one(
     stores: Stores, vault: Vault, elsewhere: Vault, deadline: Deadline
 ) -> None:
     arn, version = vault.create("portal", PAIR)
@@ -235,7 +229,7 @@ def test_a_place_that_is_proved_again_and_again_makes_one_version_and_leaves_the
     assert versions_of(stores, arn)[version] == ["AWSCURRENT"]
 
 
-def test_the_place_is_proved_anew_for_each_successor(stores: Stores, vault: Vault, deadline: Deadline) -> None:
+def test_each_successor_has_its_own_reservation(stores: Stores, vault: Vault, deadline: Deadline) -> None:
     arn, version = vault.create("portal", PAIR)
     vault.reserve(arn, version, deadline)
     second = str(uuid.uuid4())
@@ -254,7 +248,7 @@ def test_the_place_is_proved_anew_for_each_successor(stores: Stores, vault: Vaul
         (refusal("AccessDeniedException"), ServiceMisconfigured, 1),
     ],
 )
-def test_a_place_that_cannot_be_written_is_said_within_the_deadline(
+def test_failed_reservation_raises_within_the_deadline(
     vault: Vault,
     fails: Callable[..., list[int]],
     clock: ManualClock,
@@ -272,7 +266,7 @@ def test_a_place_that_cannot_be_written_is_said_within_the_deadline(
     assert clock.now() <= deadline.at
 
 
-def test_a_place_is_proved_as_soon_as_it_can_be(
+def test_reservation_is_retried_until_it_succeeds(
     vault: Vault, fails: Callable[..., list[int]], deadline: Deadline
 ) -> None:
     arn, version = vault.create("portal", PAIR)
@@ -281,7 +275,7 @@ def test_a_place_is_proved_as_soon_as_it_can_be(
     assert made == [3]
 
 
-def test_where_the_quota_of_versions_is_reached_a_save_is_not_repeated_before_ten_minutes_have_passed(
+def test_save_over_the_quota_of_versions_is_not_retried_for_ten_minutes(
     vault: Vault, fails: Callable[..., list[int]], clock: ManualClock, deadline: Deadline
 ) -> None:
     arn, former = vault.create("portal", PAIR)
@@ -300,10 +294,10 @@ def test_where_the_quota_of_versions_is_reached_a_save_is_not_repeated_before_te
     assert made == [2]
 
 
-# -- only copies -------------------------------------------------------------------------------------------------------
+# -- unsaved versions --------------------------------------------------------------------------------------------------
 
 
-def test_an_only_copy_is_offered_from_time_to_time_until_it_is_saved(
+def test_unsaved_version_is_returned_at_intervals_until_it_is_saved(
     vault: Vault, fails: Callable[..., list[int]], clock: ManualClock, deadline: Deadline
 ) -> None:
     arn, former = vault.create("portal", PAIR)
@@ -322,7 +316,7 @@ def test_an_only_copy_is_offered_from_time_to_time_until_it_is_saved(
     assert not vault.unsaved(arn, version)
 
 
-def test_an_only_copy_that_is_dropped_is_gone(
+def test_dropped_version_is_no_longer_returned(
     vault: Vault, fails: Callable[..., list[int]], clock: ManualClock, deadline: Deadline
 ) -> None:
     arn, former = vault.create("portal", PAIR)
@@ -336,7 +330,9 @@ def test_an_only_copy_that_is_dropped_is_gone(
     assert not vault.unsaved(arn, version)
 
 
-def test_only_so_many_copies_are_kept(vault: Vault, fails: Callable[..., list[int]], clock: ManualClock) -> None:
+def test_number_of_unsaved_versions_is_bounded(
+    vault: Vault, fails: Callable[..., list[int]], clock: ManualClock
+) -> None:
     fails("put_secret_value", OVER_QUOTA)
     for number in range(510):
         with pytest.raises(StoreUnavailable):
@@ -349,7 +345,7 @@ def test_only_so_many_copies_are_kept(vault: Vault, fails: Callable[..., list[in
 # -- wiping ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_secret_is_overwritten_before_it_is_deleted(
+def test_secret_is_overwritten_before_it_is_deleted(
     stores: Stores, vault: Vault, fails: Callable[..., list[int]]
 ) -> None:
     arn, _ = vault.create("portal", PAIR)
@@ -363,17 +359,17 @@ def test_a_secret_is_overwritten_before_it_is_deleted(
         stores.secrets.describe_secret(SecretId=arn)
 
 
-def test_a_secret_that_is_gone_already_is_wiped(vault: Vault) -> None:
+def test_wiping_a_deleted_secret_raises_nothing(vault: Vault) -> None:
     arn, _ = vault.create("portal", PAIR)
     for _ in range(2):
         vault.wipe(arn)
 
 
-# -- what may be written down ------------------------------------------------------------------------------------------
+# -- redaction ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["created", "saved", "unsaved", "read"])
-def test_every_secret_that_passes_is_known_to_the_redactor_and_what_is_public_stays_readable(
+def test_every_stored_or_read_secret_is_registered_with_the_redactor_and_public_fields_are_not(
     vault: Vault, elsewhere: Vault, redactor: Redactor, fails: Callable[..., list[int]], deadline: Deadline, how: str
 ) -> None:
     fields = {"client_secret": "cl13nt-s3cr3t", "server": "oauth.bitrix.info", "client_id": "local.123"}

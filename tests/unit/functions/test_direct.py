@@ -35,7 +35,7 @@ def invoke(event: object, seconds: float = 60) -> dict[str, Any]:
 
 @pytest.mark.parametrize("portal_named", [{}, {"portal": MEMBER_ID}, {"portal": "acme.bitrix24.com"}, {"portal": None}])
 @pytest.mark.parametrize("pair", [PAIR, {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}])
-def test_a_pair_is_answered_in_either_spelling_and_the_portal_may_be_left_out(
+def test_pair_is_accepted_in_either_spelling_and_the_portal_is_optional(
     bitrix24: FakeBitrix24, portal_named: dict[str, Any], pair: dict[str, Any]
 ) -> None:
     bitrix24.answers("im.chat.get", 1437)
@@ -49,7 +49,7 @@ def test_a_pair_is_answered_in_either_spelling_and_the_portal_may_be_left_out(
     }
 
 
-def test_not_found_is_an_answer_and_no_failure(bitrix24: FakeBitrix24) -> None:
+def test_missing_chat_is_returned_and_not_raised(bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", None)
     answer = invoke({"entity_type": "DEAL", "entity_id": "1663"})
     assert (answer["entity_type"], answer["entity_id"], answer["chat_id"]) == ("DEAL", "1663", None)
@@ -57,7 +57,7 @@ def test_not_found_is_an_answer_and_no_failure(bitrix24: FakeBitrix24) -> None:
     assert "DEAL|1663" in answer["problem"]["hint"]
 
 
-def test_an_id_may_come_as_a_number_for_the_platforms_own_samples_have_it_so(bitrix24: FakeBitrix24) -> None:
+def test_id_may_be_a_number_as_in_the_platforms_samples(bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 7)
     assert invoke({"ENTITY_TYPE": "SONET_GROUP", "ENTITY_ID": 133})["entity_id"] == "133"
     assert bitrix24.calls[0].params["ENTITY_ID"] == "133"
@@ -104,7 +104,7 @@ def test_options_reach_the_portal(bitrix24: FakeBitrix24, bot: dict[str, Any]) -
         ("x", "JSON object"),
     ],
 )
-def test_a_fault_of_the_event_is_raised_by_the_fields_name(
+def test_invalid_event_raises_an_error_that_names_the_field(
     bitrix24: FakeBitrix24, output: Output, event: object, named: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=named):
@@ -113,12 +113,12 @@ def test_a_fault_of_the_event_is_raised_by_the_fields_name(
     assert [line["problem"] for line in output.lines] == ["invalid-request"]
 
 
-def test_a_portal_that_is_not_installed_is_raised_by_its_name() -> None:
+def test_portal_that_is_not_installed_raises() -> None:
     with pytest.raises(PortalNotInstalled):
-        invoke({**PAIR, "portal": "nobody.bitrix24.com"})
+        invoke({**PAIR, "portal": "unknown.bitrix24.com"})
 
 
-def test_with_several_portals_one_must_be_named(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_portal_is_required_with_several_portals(service: Service, bitrix24: FakeBitrix24) -> None:
     install(service, member_id="f" * 32, domain="globex.bitrix24.com")
     bitrix24.answers("im.chat.get", 7)
     with pytest.raises(InvalidRequest, match="portal is missing"):
@@ -130,7 +130,7 @@ def test_with_several_portals_one_must_be_named(service: Service, bitrix24: Fake
     ("code", "status", "error"),
     [("QUERY_LIMIT_EXCEEDED", 503, PortalBusy), ("INTERNAL_SERVER_ERROR", 500, PortalUnavailable)],
 )
-def test_a_failure_of_the_portal_is_raised_under_the_name_that_a_state_machine_matches(
+def test_failure_of_the_portal_raises_the_error_name_that_a_state_machine_matches(
     bitrix24: FakeBitrix24, code: str, status: int, error: type[ChatLookupError]
 ) -> None:
     bitrix24.fails("im.chat.get", code, status)
@@ -144,7 +144,7 @@ def test_a_failure_of_the_portal_is_raised_under_the_name_that_a_state_machine_m
 # -- many --------------------------------------------------------------------------------------------------------------
 
 
-def test_many_are_answered_in_order_each_with_its_own_outcome(bitrix24: FakeBitrix24) -> None:
+def test_lookups_are_answered_in_order_with_an_outcome_each(bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("im.chat.get", lambda params: 7 if params["ENTITY_ID"] == "DEAL|1" else None)
     lookups = [
         {"entity_type": "CRM", "entity_id": "DEAL|2"},
@@ -159,11 +159,11 @@ def test_many_are_answered_in_order_each_with_its_own_outcome(bitrix24: FakeBitr
     assert [each["chat_id"] for each in results] == [None, 7, None, None, None, None, 7]
     problems = [each.get("problem", {}).get("type", "").rpartition(":")[2] for each in results]
     assert problems == ["chat-not-found", "", *["invalid-request"] * 4, ""]
-    assert results[2]["entity_id"] == "0"  # as it was given, so that the caller knows which
+    assert results[2]["entity_id"] == "0"  # as given, so that the caller can match it
     assert bitrix24.methods == ["batch"]
 
 
-def test_a_failure_among_many_stays_in_its_item(bitrix24: FakeBitrix24) -> None:
+def test_failure_of_one_look_up_is_reported_in_its_item(bitrix24: FakeBitrix24) -> None:
     bitrix24.fails("im.chat.get", "QUERY_LIMIT_EXCEEDED", 503)
     (result,) = invoke({"lookups": [PAIR]})["results"]
     assert (result["chat_id"], result["entity_id"]) == (None, "DEAL|1663")
@@ -171,7 +171,7 @@ def test_a_failure_among_many_stays_in_its_item(bitrix24: FakeBitrix24) -> None:
     assert result["problem"]["retry_after"] == 25
 
 
-def test_many_share_the_options_and_the_details(bitrix24: FakeBitrix24) -> None:
+def test_options_and_details_apply_to_all_lookups(bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("imbot.chat.get", 1437)
     bitrix24.answers("imbot.v2.Chat.get", {"chat": {"id": 1437, "name": "Tyres"}})
     lookups = [PAIR, {"entity_type": "CRM", "entity_id": "DEAL|2"}]
@@ -179,7 +179,7 @@ def test_many_share_the_options_and_the_details(bitrix24: FakeBitrix24) -> None:
     assert [(each["method"], each["chat"]["title"]) for each in answer["results"]] == [("imbot.chat.get", "Tyres")] * 2
 
 
-def test_what_the_time_left_does_not_suffice_for_is_told_by_pair(bitrix24: FakeBitrix24, output: Output) -> None:
+def test_pairs_without_time_left_are_reported_with_a_problem_each(bitrix24: FakeBitrix24, output: Output) -> None:
     bitrix24.seconds = 8
     bitrix24.answers("im.chat.get", 7)
     lookups = [{"entity_type": "CRM", "entity_id": f"DEAL|{number}"} for number in range(1, 201)]
@@ -193,7 +193,9 @@ def test_what_the_time_left_does_not_suffice_for_is_told_by_pair(bitrix24: FakeB
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.5, 1.0, 1.5, 2.0])
-def test_an_invocation_without_time_calls_nobody_and_says_so(bitrix24: FakeBitrix24, seconds: float) -> None:
+def test_invocation_without_time_left_makes_no_call_and_reports_the_deadline(
+    bitrix24: FakeBitrix24, seconds: float
+) -> None:
     for event in (PAIR, PAIR | {"expand": "chat"}):
         with pytest.raises(DeadlineReached):
             invoke(event, seconds=seconds)

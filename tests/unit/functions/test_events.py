@@ -1,4 +1,4 @@
-"""POST /bitrix24/events as the gateway calls it: both encodings of a body, and an answer at once, whatever comes."""
+"""POST /bitrix24/events as the gateway calls it: both encodings of a body, and an answer at once to any event."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ ROUTE = "POST /bitrix24/events"
 
 
 class Deployed:
-    """What lies behind the function."""
+    """The stores and the queue behind the function."""
 
     def __init__(self) -> None:
         self.queue, self.worker = Wire((200, {"MessageId": "m-1"})), Wire((202, {}))
@@ -70,14 +70,14 @@ def post(body: bytes, *, is_base64: bool = False, **fields: Any) -> dict[str, An
 
 
 @pytest.mark.parametrize("is_base64", [False, True])
-def test_a_proved_event_is_queued_and_answered(deployed: Deployed, is_base64: bool) -> None:
+def test_proved_event_is_queued_and_answered(deployed: Deployed, is_base64: bool) -> None:
     answer = post(body_of(), is_base64=is_base64)
     assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "success"})
     (record,) = deployed.records
     assert (record.member_id, record.request_id) == (MEMBER_ID, "request-1")
 
 
-def test_one_line_tells_of_it(output: Output) -> None:
+def test_event_writes_one_log_line(output: Output) -> None:
     post(body_of())
     (line,) = output.lines
     assert (line["route"], line["status"], line["request_id"], line["portal"]) == (ROUTE, 200, "request-1", MEMBER_ID)
@@ -109,19 +109,19 @@ def test_every_forgery_gets_the_same_answer(deployed: Deployed, output: Output, 
         (b"x" * (1024 * 1024 + 1), 413, "body-too-large"),
     ],
 )
-def test_what_cannot_be_read_is_a_problem_that_says_so(is_base64: bool, body: bytes, status: int, code: str) -> None:
+def test_unreadable_event_is_answered_with_its_problem(is_base64: bool, body: bytes, status: int, code: str) -> None:
     answer = post(body, is_base64=is_base64)
     assert answer["statusCode"] == status
     assert json.loads(answer["body"])["type"].endswith(f":{code}")
 
 
-def test_an_event_of_the_applications_life_is_answered_and_left_alone(deployed: Deployed, output: Output) -> None:
+def test_application_event_is_answered_and_not_queued(deployed: Deployed, output: Output) -> None:
     assert post(body_of({"event": "ONAPPUNINSTALL"}))["statusCode"] == 200
     assert output.metric("EventsRejected", reason="wrong_address") == 1
     assert deployed.queue.sent == []
 
 
-def test_a_lost_event_is_answered_honestly(deployed: Deployed, output: Output) -> None:
+def test_lost_event_is_answered_with_an_error(deployed: Deployed, output: Output) -> None:
     deployed.queue.outcome = deployed.worker.outcome = (500, {"__type": "InternalFailure"})
     answer = post(body_of())
     assert (answer["statusCode"], json.loads(answer["body"])["type"].rpartition(":")[2]) == (503, "store-unavailable")
@@ -129,14 +129,14 @@ def test_a_lost_event_is_answered_honestly(deployed: Deployed, output: Output) -
     assert TEXT not in output.text
 
 
-def test_a_function_that_is_misconfigured_says_so(monkeypatch: pytest.MonkeyPatch, output: Output) -> None:
+def test_misconfigured_function_reports_its_settings(monkeypatch: pytest.MonkeyPatch, output: Output) -> None:
     monkeypatch.setenv("EVENT_QUEUE_URL", "no queue")
     assert post(body_of())["statusCode"] == 500
     assert "EVENT_QUEUE_URL" in str(output.lines)
 
 
 @pytest.mark.parametrize("name", ["Content-Type", "content-type", "CONTENT-TYPE"])
-def test_json_is_known_by_its_header_in_any_case(deployed: Deployed, name: str) -> None:
+def test_json_is_recognised_by_its_header_in_any_case(deployed: Deployed, name: str) -> None:
     auth = {"member_id": MEMBER_ID, "application_token": "appt0kenappt0kenappt0kenappt0ken"}
     body = json.dumps({"event": "ONIMBOTV2DELETE", "data": {"bot": {"id": 456}}, "auth": auth}).encode()
     assert post(body, headers={name: "application/json"})["statusCode"] == 200
@@ -144,5 +144,5 @@ def test_json_is_known_by_its_header_in_any_case(deployed: Deployed, name: str) 
     assert record.event.bot_ids == (456,)
 
 
-def test_the_function_has_this_one_route() -> None:
+def test_function_has_one_route() -> None:
     assert app.routes(Deadline.after(10, ManualClock())).keys() == {ROUTE}

@@ -35,9 +35,9 @@ def _grant(server: FakeAuthorisationServer, settled: Services) -> None:
     server.grants("offered-refresh")
 
 
-def test_every_route_is_answered_whatever_the_template_calls_it(settled: Services) -> None:
+def test_every_route_of_the_template_has_a_handler(settled: Services) -> None:
     del settled
-    routes = app.routes(None)  # type: ignore[arg-type]  # nobody is called
+    routes = app.routes(None)  # type: ignore[arg-type]  # no service is called
     assert routes.keys() == {
         f"{verb} /bitrix24/{path}" for verb in ("GET", "HEAD", "POST") for path in ("install", "app", "events")
     } - {"POST /bitrix24/events"}
@@ -45,7 +45,7 @@ def test_every_route_is_answered_whatever_the_template_calls_it(settled: Service
 
 @pytest.mark.parametrize("path", ["install", "app", "events"])
 @pytest.mark.parametrize("verb", ["GET", "HEAD"])
-def test_a_probe_is_answered_and_starts_nothing(verb: str, path: str, server: FakeAuthorisationServer) -> None:
+def test_probe_is_answered_and_starts_nothing(verb: str, path: str, server: FakeAuthorisationServer) -> None:
     answer = invoke(http(f"{verb} /bitrix24/{path}", {"anything": "else"}))
     assert answer["statusCode"] == 200
     assert (answer["body"] == "") == (verb == "HEAD")
@@ -53,7 +53,7 @@ def test_a_probe_is_answered_and_starts_nothing(verb: str, path: str, server: Fa
 
 
 @pytest.mark.parametrize("is_base64", [False, True])
-def test_a_frame_is_answered_by_a_page_that_finishes_the_installation(is_base64: bool, settled: Services) -> None:
+def test_frame_is_answered_by_a_page_that_finishes_the_installation(is_base64: bool, settled: Services) -> None:
     answer = invoke(frame(is_base64=is_base64))
     assert answer["statusCode"] == 200
     assert answer["headers"]["content-type"] == "text/html; charset=utf-8"
@@ -66,13 +66,13 @@ def test_a_frame_is_answered_by_a_page_that_finishes_the_installation(is_base64:
     ("language", "sentence"),
     [("en", "application is installed"), ("de", "Anwendung ist installiert"), ("ru", "Приложение установлено")],
 )
-def test_the_page_speaks_the_visitors_language(language: str, sentence: str) -> None:
+def test_page_is_in_the_visitors_language(language: str, sentence: str) -> None:
     answer = invoke(frame(query={"LANG": language}))
     assert sentence in answer["body"]
     assert f'<html lang="{language}">' in answer["body"]
 
 
-def test_what_is_missing_is_said_on_the_page(bitrix24: FakeBitrix24) -> None:
+def test_page_lists_what_is_missing(bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("scope", ["im"])
     body = invoke(frame())["body"]
     assert "There is no bot in the chats" in body
@@ -89,7 +89,7 @@ def test_what_is_missing_is_said_on_the_page(bitrix24: FakeBitrix24) -> None:
         ({"query": {"DOMAIN": "10.0.0.1"}}, 403, "cannot be read"),
     ],
 )
-def test_a_failure_is_a_page_in_words_that_finishes_nothing(
+def test_failure_is_a_page_with_a_sentence_that_finishes_no_installation(
     trouble: dict[str, Any], status: int, sentence: str, stores: Stores
 ) -> None:
     answer = invoke(frame(**trouble))
@@ -99,7 +99,7 @@ def test_a_failure_is_a_page_in_words_that_finishes_nothing(
     assert f"PORTAL#{MEMBER_ID}" not in str(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
 
 
-def test_an_outage_says_when_to_come_again(server: FakeAuthorisationServer) -> None:
+def test_outage_has_a_retry_time(server: FakeAuthorisationServer) -> None:
     server.failure = BitrixError("HTTP_5XX", 503, method="oauth/token")
     answer = invoke(frame())
     assert answer["statusCode"] == 503
@@ -107,36 +107,36 @@ def test_an_outage_says_when_to_come_again(server: FakeAuthorisationServer) -> N
     assert "does not answer" in unescape(answer["body"])
 
 
-def test_trouble_of_our_own_is_a_page_too(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_a_page_too(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: object) -> None:
-        raise ValueError("nobody expected this")
+        raise ValueError("unexpected failure")
 
     monkeypatch.setattr(stores.dynamodb, "get_item", fail)
     answer = invoke(frame())
     assert (answer["statusCode"], answer["headers"]["content-type"]) == (500, "text/html; charset=utf-8")
-    assert "nobody expected" not in answer["body"]
+    assert "unexpected failure" not in answer["body"]
 
 
 @pytest.mark.parametrize("body", ["", "PLACEMENT=DEFAULT", "a" * 100_000, "event[x]=1"])
-def test_what_is_neither_frame_nor_event_is_a_page_of_words(body: str) -> None:
+def test_request_that_is_neither_frame_nor_event_is_a_page_with_a_sentence(body: str) -> None:
     answer = invoke(http("POST /bitrix24/install", body=body))
     assert answer["statusCode"] == 403
     assert "cannot be read" in answer["body"]
 
 
-def test_our_own_address_is_what_the_gateway_was_called(settled: Services) -> None:
+def test_public_url_is_the_address_of_the_request(settled: Services) -> None:
     invoke(frame())
     assert settled.portals.get(MEMBER_ID).public_url == OWN_ADDRESS
 
 
-def test_without_any_address_of_our_own_nothing_is_installed(settled: Services) -> None:
+def test_request_without_a_public_address_installs_nothing(settled: Services) -> None:
     request = frame()
     del request["requestContext"]["domainName"]
     assert invoke(request)["statusCode"] == 500
     assert settled.portals.read(MEMBER_ID) is None
 
 
-def test_an_address_that_is_set_comes_first(
+def test_configured_public_url_takes_precedence(
     settled: Services, bitrix24: FakeBitrix24, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PUBLIC_URL", "https://chats.acme.example/")
@@ -148,20 +148,20 @@ def test_an_address_that_is_set_comes_first(
     assert OWN_HOST not in str(bitrix24.calls)
 
 
-def test_the_log_line_names_the_portal_and_what_happened(output: Output) -> None:
+def test_log_line_names_the_portal_and_the_outcome(output: Output) -> None:
     invoke(frame())
     (line,) = output.lines
     assert (line["route"], line["status"], line["portal"]) == ("POST /bitrix24/install", 200, MEMBER_ID)
     assert line["bot_id"] == 456
 
 
-def test_a_frame_may_come_with_all_its_fields_in_the_query(settled: Services) -> None:
+def test_frame_may_have_all_its_fields_in_the_query(settled: Services) -> None:
     everything = FRAME_QUERY | FRAME_FORM
     assert invoke(http("POST /bitrix24/install", everything, urlencode({})))["statusCode"] == 200
     assert settled.portals.get(MEMBER_ID).domain == DOMAIN
 
 
-def test_a_portal_that_hangs_does_not_keep_the_gateway_waiting(bitrix24: FakeBitrix24) -> None:
+def test_hanging_portal_does_not_exceed_the_time_of_the_gateway(bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("scope", refusing("TIMEOUT", 0))
     invoke(frame())
     assert max(bitrix24.deadlines) <= app.SECONDS

@@ -20,7 +20,7 @@ def key(booted: Services, portal: Portal) -> str:
 
 
 @pytest.mark.parametrize("entity_id", ["Чат 😀|1", "a+b&c=d", "a%7Cb", "a,b", "  x  ", "😀" * 255])
-def test_the_pair_arrives_to_the_last_character(key: str, bitrix24: FakeBitrix24, entity_id: str) -> None:
+def test_pair_is_sent_to_the_portal_unchanged(key: str, bitrix24: FakeBitrix24, entity_id: str) -> None:
     bitrix24.answers("im.chat.get", 7)
     for spaces in (quote, None):
         pair = {"entity_type": "Тип", "entity_id": entity_id, "fresh": "true"}
@@ -50,7 +50,7 @@ def test_options_reach_the_portal(key: str, bitrix24: FakeBitrix24) -> None:
         ("INVALID_ARG_VALUE", 400, 400, "portal-refused"),
     ],
 )
-def test_what_a_portal_refuses_is_told_with_its_code(
+def test_refusal_of_the_portal_is_reported_with_its_code(
     key: str, bitrix24: FakeBitrix24, code: str, status: int, shown: int, problem: str
 ) -> None:
     for method in ("im.chat.get", "imbot.chat.get"):
@@ -64,7 +64,7 @@ def test_what_a_portal_refuses_is_told_with_its_code(
 # -- forgetting, the reverse, health -----------------------------------------------------------------------------------
 
 
-def test_a_forgotten_answer_is_asked_for_again(key: str, bitrix24: FakeBitrix24, clock: ManualClock) -> None:
+def test_deleted_answer_is_requested_again(key: str, bitrix24: FakeBitrix24, clock: ManualClock) -> None:
     bitrix24.answers("im.chat.get", 7)
     http("GET /v1/chats", PAIR, key=key)
     response = http("DELETE /v1/chats", PAIR, key=key)
@@ -73,7 +73,7 @@ def test_a_forgotten_answer_is_asked_for_again(key: str, bitrix24: FakeBitrix24,
     assert body(http("GET /v1/chats", PAIR, key=key))["source"] == "portal"
 
 
-def test_a_chat_that_is_closed_to_us_is_a_403_with_what_the_cache_knows(key: str, bitrix24: FakeBitrix24) -> None:
+def test_inaccessible_chat_is_a_403_with_the_cached_entity(key: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 1437)
     http("GET /v1/chats", PAIR, key=key)
     for method in ("im.dialog.get", "imbot.dialog.get"):

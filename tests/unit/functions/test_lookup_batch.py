@@ -26,7 +26,7 @@ def key(booted: Services, portal: Portal) -> str:
 
 @pytest.fixture(params=["text", "base64"])
 def post(request: pytest.FixtureRequest, key: str) -> Post:
-    """Posts a body, an object or as it stands, with the key or as told."""
+    """Posts a body, an object or raw bytes, with the key or with the given fields."""
 
     def posted(content: object, **fields: Any) -> dict[str, Any]:
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -37,7 +37,7 @@ def post(request: pytest.FixtureRequest, key: str) -> Post:
     return posted
 
 
-def test_many_are_answered_in_order_each_as_one_would_be(post: Post, bitrix24: FakeBitrix24) -> None:
+def test_pairs_are_answered_in_order_each_like_a_single_look_up(post: Post, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("im.chat.get", lambda params: 1437 if params["ENTITY_ID"] == "DEAL|1663" else None)
     response = post({"lookups": [{"entity_type": "DEAL", "entity_id": "7"}, PAIR, {"entity_id": "x"}, PAIR]})
     assert (response["statusCode"], response["headers"]["content-type"]) == (200, "application/json")
@@ -58,7 +58,7 @@ def test_many_are_answered_in_order_each_as_one_would_be(post: Post, bitrix24: F
     assert bitrix24.methods == ["batch"]
 
 
-def test_options_are_those_of_a_single_look_up(post: Post, bitrix24: FakeBitrix24) -> None:
+def test_batch_accepts_the_options_of_a_single_look_up(post: Post, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("imbot.chat.get", 7)
     for _ in range(2):
         response = post({"lookups": [PAIR], "method": "imbot", "bot_id": 17, "fresh": True})
@@ -66,7 +66,7 @@ def test_options_are_those_of_a_single_look_up(post: Post, bitrix24: FakeBitrix2
     assert [call.params["BOT_ID"] for call in bitrix24.calls] == [17, 17]
 
 
-def test_a_thousand_pairs_are_asked_in_twenty_requests(post: Post, bitrix24: FakeBitrix24) -> None:
+def test_thousand_pairs_are_sent_in_twenty_requests(post: Post, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("im.chat.get", lambda params: str(params["ENTITY_ID"]).removeprefix("DEAL|"))
     pairs = [{"entity_type": "CRM", "entity_id": f"DEAL|{number}"} for number in range(1, 1001)]
     results = body(post({"lookups": pairs}))["results"]
@@ -102,30 +102,30 @@ def test_bad_input_is_a_400_that_names_the_field(
     assert bitrix24.calls == []
 
 
-def test_a_body_that_is_no_text_is_a_400(key: str) -> None:
+def test_body_that_is_no_text_is_a_400(key: str) -> None:
     sent = base64.b64encode(b'{"lookups": "\xff"}').decode()
     response = http(ROUTE, key=key, body=sent, isBase64Encoded=True)
     assert "JSON" in refused(response, 400, "invalid-request")["detail"]
 
 
-def test_a_body_over_a_megabyte_is_a_413_and_one_just_below_is_read(post: Post, bitrix24: FakeBitrix24) -> None:
+def test_body_over_a_megabyte_is_a_413_and_one_just_below_is_read(post: Post, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 7)
     content = json.dumps({"lookups": [PAIR]}).encode()
     assert post(content + b" " * (LARGEST_BODY - len(content)))["statusCode"] == 200
     refused(post(content + b" " * (LARGEST_BODY - len(content) + 1)), 413, "body-too-large")
 
 
-def test_a_batch_takes_no_parameters(post: Post) -> None:
+def test_batch_accepts_no_parameters(post: Post) -> None:
     refused(post({"lookups": [PAIR]}, query="fresh=true"), 400, "invalid-request")
 
 
-def test_nobody_looks_up_without_a_key_of_the_scope(post: Post, booted: Services, portal: Portal) -> None:
+def test_batch_without_a_key_with_the_scope_is_refused(post: Post, booted: Services, portal: Portal) -> None:
     refused(post({"lookups": [PAIR]}, key=None), 401, "key-rejected")
     details = booted.keys.create(portal.member_id, "page", ["details"], None)[0]
     refused(post({"lookups": [PAIR]}, key=details), 403, "scope-missing")
 
 
-def test_a_users_token_is_refused_for_no_answer_would_be_bound_to_it(
+def test_token_of_a_user_is_refused_because_no_answer_would_be_bound_to_it(
     post: Post, key: str, bitrix24: FakeBitrix24
 ) -> None:
     headers = {"x-api-key": key, "X-Bitrix24-Token": "s0me-us3rs-access-t0ken"}
@@ -134,7 +134,7 @@ def test_a_users_token_is_refused_for_no_answer_would_be_bound_to_it(
     assert bitrix24.calls == []
 
 
-def test_a_batch_has_twenty_five_seconds(post: Post, bitrix24: FakeBitrix24) -> None:
+def test_batch_has_twenty_five_seconds(post: Post, bitrix24: FakeBitrix24) -> None:
     bitrix24.seconds = 11
     bitrix24.answers("im.chat.get", 7)
     pairs = [{"entity_type": "CRM", "entity_id": f"DEAL|{number}"} for number in range(1, 151)]

@@ -1,4 +1,4 @@
-"""Who may look up, and what is answered where there is nothing to answer."""
+"""Which callers may look up, and the answers to invalid requests."""
 
 import base64
 
@@ -17,7 +17,7 @@ def key(booted: Services, portal: Portal) -> str:
     return booted.keys.create(portal.member_id, "crm sync", ["lookup", "details"], None)[0]
 
 
-# -- who may -----------------------------------------------------------------------------------------------------------
+# -- keys and scopes ---------------------------------------------------------------------------------------------------
 
 
 GUARDED = [("GET /v1/chats", PAIR), ("DELETE /v1/chats", PAIR), ("GET /v1/chats/{chat_id}", "")]
@@ -26,7 +26,9 @@ GUARDED = [("GET /v1/chats", PAIR), ("DELETE /v1/chats", PAIR), ("GET /v1/chats/
 @pytest.mark.usefixtures("key")
 @pytest.mark.parametrize(("route", "query"), GUARDED)
 @pytest.mark.parametrize("sent", [None, "clk_" + "a" * 43, "nonsense", ""])
-def test_without_a_good_key_nothing_is_told(bitrix24: FakeBitrix24, route: str, query: str, sent: str | None) -> None:
+def test_request_without_a_valid_key_gets_no_information(
+    bitrix24: FakeBitrix24, route: str, query: str, sent: str | None
+) -> None:
     response = http(route, query, key=sent, pathParameters={"chat_id": "7"})
     refused(response, 401, "key-rejected")
     assert response["headers"]["www-authenticate"] == "Bearer"
@@ -34,12 +36,12 @@ def test_without_a_good_key_nothing_is_told(bitrix24: FakeBitrix24, route: str, 
 
 
 @pytest.mark.usefixtures("booted")
-def test_a_key_that_is_wrong_is_told_before_any_parameter_is(portal: Portal) -> None:
+def test_wrong_key_is_reported_before_any_parameter(portal: Portal) -> None:
     assert portal.member_id == MEMBER_ID
     refused(http("GET /v1/chats", "entity_type=", key="clk_" + "a" * 43), 401, "key-rejected")
 
 
-def test_scopes_divide_what_keys_may(booted: Services, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_scopes_limit_the_routes_of_a_key(booted: Services, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 1437)
     bitrix24.answers("im.dialog.get", {"id": 1437})
     lookup, _ = booted.keys.create(portal.member_id, "a", ["lookup"], None)
@@ -53,13 +55,13 @@ def test_scopes_divide_what_keys_may(booted: Services, portal: Portal, bitrix24:
     refused(http("GET /v1/chats", PAIR, key=details), 403, "scope-missing")
 
 
-def test_either_header_brings_the_key_in_any_case(key: str, bitrix24: FakeBitrix24) -> None:
+def test_key_is_read_from_either_header_in_any_case(key: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 7)
     for headers in ({"X-API-Key": key}, {"x-api-key": key}, {"Authorization": f"bearer {key}"}):
         assert http("GET /v1/chats", PAIR, headers=headers)["statusCode"] == 200
 
 
-def test_look_ups_of_a_stopped_portal_are_refused_without_a_moment_to_come_back(
+def test_look_ups_in_a_stopped_portal_are_refused_without_a_retry_time(
     key: str, portal: Portal, booted: Services, bitrix24: FakeBitrix24
 ) -> None:
     booted.portals.states.stop(portal)
@@ -96,14 +98,14 @@ def test_unknown_routes_and_verbs_are_answered_in_the_same_form(verb: str, path:
 
 
 @pytest.mark.parametrize("encoded", [True, False])
-def test_a_body_that_nobody_asked_for_changes_nothing(key: str, bitrix24: FakeBitrix24, encoded: bool) -> None:
+def test_unexpected_body_is_ignored(key: str, bitrix24: FakeBitrix24, encoded: bool) -> None:
     bitrix24.answers("im.chat.get", 7)
     sent = base64.b64encode(b"{}").decode() if encoded else "{}"
     assert http("GET /v1/chats", PAIR, key=key, body=sent, isBase64Encoded=encoded)["statusCode"] == 200
 
 
 @pytest.mark.usefixtures("booted")
-def test_a_service_that_cannot_start_answers_with_a_problem(monkeypatch: pytest.MonkeyPatch, output: Output) -> None:
+def test_service_that_cannot_start_answers_with_a_problem(monkeypatch: pytest.MonkeyPatch, output: Output) -> None:
     def cannot_start() -> None:
         raise ServiceMisconfigured("PORTAL_TABLE is not set")
 
@@ -113,19 +115,19 @@ def test_a_service_that_cannot_start_answers_with_a_problem(monkeypatch: pytest.
     assert [line["level"] for line in output.lines] == ["ERROR"]
 
 
-def test_a_look_up_ends_before_its_ten_seconds_or_what_lambda_leaves(
+def test_look_up_ends_within_ten_seconds_or_the_time_that_lambda_leaves(
     key: str, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", 7)
     began = clock.now()
     http("GET /v1/chats", f"{PAIR}&fresh=true", key=key, seconds=29)
     http("GET /v1/chats", f"{PAIR}&fresh=true", key=key, seconds=4)
-    # Each call leaves half a second for what is written after it.
+    # Each call leaves half a second for the writes after it.
     assert bitrix24.deadlines == pytest.approx([9.5, 2.5])
     assert clock.now() == began
 
 
-def test_the_key_is_on_no_line(key: str, bitrix24: FakeBitrix24, output: Output) -> None:
+def test_key_is_in_no_log_line(key: str, bitrix24: FakeBitrix24, output: Output) -> None:
     bitrix24.answers("im.chat.get", 7)
     http("GET /v1/chats", PAIR, key=key)
     http("GET /v1/chats", f"{PAIR}&{key}={key}", key=key)

@@ -1,4 +1,4 @@
-"""/rest as its clients meet it: what a look-up answers, in which shape and how late, and whose key opens it."""
+"""/rest as its clients use it: the answers of look-ups, their shapes and times, and the keys that it accepts."""
 
 import json
 
@@ -17,7 +17,7 @@ def key(booted: Services, portal: Portal) -> str:
     return booted.keys.create(portal.member_id, "shop", ["rest"], None)[0]
 
 
-def test_the_key_stands_in_the_address_or_as_auth(key: str, bitrix24: FakeBitrix24) -> None:
+def test_key_is_read_from_the_address_or_from_auth(key: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", FOUND)
     pair = "ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663"
     for request in (
@@ -31,7 +31,7 @@ def test_the_key_stands_in_the_address_or_as_auth(key: str, bitrix24: FakeBitrix
 
 
 @pytest.mark.parametrize("method", ["im.chat.get", "batch", "no.such.method", "im.dialog.get"])
-def test_without_a_key_of_ours_nothing_is_told_and_nobody_asked(
+def test_request_without_our_key_gets_no_information_and_calls_no_portal(
     booted: Services, portal: Portal, bitrix24: FakeBitrix24, method: str
 ) -> None:
     other, _ = booted.keys.create(portal.member_id, "other", ["lookup"], None)
@@ -59,7 +59,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("content_type", [FORM, JSON, "multipart/form-data; boundary=x", ""])
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-def test_no_body_ends_in_a_fault_with_or_without_a_key(
+def test_hostile_body_causes_no_internal_error_with_or_without_a_key(
     key: str, bitrix24: FakeBitrix24, output: Output, body: str, content_type: str
 ) -> None:
     bitrix24.answers("im.chat.get", FOUND)
@@ -71,13 +71,13 @@ def test_no_body_ends_in_a_fault_with_or_without_a_key(
     assert "ERROR" not in output.text
 
 
-def test_a_key_in_the_address_is_proved_before_the_body_is_read(key: str) -> None:
+def test_key_in_the_address_is_checked_before_the_body_is_read(key: str) -> None:
     unreadable = {"body": "!", "isBase64Encoded": True}
     assert answered(event("1/a-key-that-is-unknown/batch") | unreadable)[0] == 403
     assert answered(event(f"1/{key}/batch") | unreadable)[0] == 400
 
 
-def test_of_two_keys_in_a_large_body_the_one_at_its_top_level_counts(
+def test_key_at_the_top_level_of_a_large_body_takes_precedence(
     booted: Services, key: str, bitrix24: FakeBitrix24, portal: Portal
 ) -> None:
     bitrix24.answers("im.chat.get", FOUND)
@@ -88,7 +88,7 @@ def test_of_two_keys_in_a_large_body_the_one_at_its_top_level_counts(
         assert answered(event("im.chat.get", body=body, content_type=JSON))[0] == status
 
 
-def test_a_key_is_in_no_line_whatever_becomes_of_the_request(
+def test_key_is_in_no_log_line_for_any_outcome(
     key: str, bitrix24: FakeBitrix24, output: Output, monkeypatch: pytest.MonkeyPatch, booted: Services
 ) -> None:
     bitrix24.answers("im.chat.get", FOUND)

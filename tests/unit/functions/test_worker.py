@@ -1,4 +1,4 @@
-"""The worker as Lambda invokes it, upon everything that `bootstrap` builds."""
+"""The worker as Lambda invokes it, on everything that `bootstrap` builds."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> FakeBus:
 
 @pytest.fixture(autouse=True)
 def _booted(bus: FakeBus, booted: Services, service: Service) -> None:
-    """A process of its own, for a portal with our bot."""
+    """A separate process, for a portal with our bot."""
     del bus, booted
     install(service, bot_id=BOT, bot_api="v2", command_id=78)
 
@@ -38,7 +38,7 @@ def record(service: Service, text: str = SECRET, **fields: object) -> str:
     return replace(received, received_at=service.clock.now()).to_json()
 
 
-def test_an_event_in_a_deals_chat_spares_the_next_look_up_its_call(
+def test_event_in_a_deals_chat_saves_the_next_look_up_its_call(
     service: Service, bus: FakeBus, bitrix24: FakeBitrix24
 ) -> None:
     assert failed(app.handler(messages(record(service, chat=BOUND)), lambda_context())) == []
@@ -47,7 +47,7 @@ def test_an_event_in_a_deals_chat_spares_the_next_look_up_its_call(
     assert [each["entity"] for each in bus.details] == [{"entity_type": "CRM", "entity_id": "DEAL|1663"}]
 
 
-def test_a_question_to_the_bot_is_answered(service: Service, bitrix24: FakeBitrix24, output: Output) -> None:
+def test_question_to_the_bot_is_answered(service: Service, bitrix24: FakeBitrix24, output: Output) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
     bitrix24.answers(SAYING["v2", False], {"id": 1})
     app.handler(messages(record(service, "deal 1663")), lambda_context())
@@ -55,7 +55,7 @@ def test_a_question_to_the_bot_is_answered(service: Service, bitrix24: FakeBitri
     assert output.lines[-1]["answer"] == "answered"
 
 
-def test_what_was_asked_is_not_mistaken_for_the_events_own_chat(
+def test_entity_of_a_question_is_not_stored_with_the_events_own_chat(
     service: Service, bitrix24: FakeBitrix24, output: Output
 ) -> None:
     bitrix24.answers("im.chat.get", {"ID": 99})
@@ -64,13 +64,13 @@ def test_what_was_asked_is_not_mistaken_for_the_events_own_chat(
     assert output.lines[-1]["chat_id"] == 1407
 
 
-def test_of_a_batch_only_what_failed_comes_again(service: Service, bus: FakeBus) -> None:
+def test_only_the_failed_records_of_a_batch_are_retried(service: Service, bus: FakeBus) -> None:
     event = messages(record(service, chat=BOUND), "not a record of ours", record(service, chat=BOUND))
     assert failed(app.handler(event, lambda_context())) == ["1"]
     assert len(bus.details) == 2
 
 
-def test_a_record_that_the_queue_refused_is_worked_and_raises_when_it_fails(service: Service, bus: FakeBus) -> None:
+def test_record_that_the_queue_refused_is_processed_and_raises_if_it_fails(service: Service, bus: FakeBus) -> None:
     event = {"record": record(service, chat=BOUND)}
     assert app.handler(event, lambda_context()) == {}
     bus.down = True
@@ -78,7 +78,7 @@ def test_a_record_that_the_queue_refused_is_worked_and_raises_when_it_fails(serv
         app.handler(event, lambda_context())
 
 
-def test_every_line_of_a_record_has_the_id_of_the_request_that_brought_it(
+def test_every_log_line_of_a_record_has_the_id_of_the_request_that_received_it(
     service: Service, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "working", lambda: 1 // 0)
@@ -90,7 +90,7 @@ def test_every_line_of_a_record_has_the_id_of_the_request_that_brought_it(
     assert output.lines[-1]["problem"] == "no-time-left"
 
 
-def test_texts_are_published_only_if_a_setting_says_so(
+def test_texts_are_published_only_if_configured(
     service: Service, bus: FakeBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app.handler(messages(record(service, chat=BOUND)), lambda_context())
@@ -100,7 +100,7 @@ def test_texts_are_published_only_if_a_setting_says_so(
     assert [SECRET in json.dumps(each) for each in bus.details] == [False, True]
 
 
-def test_no_line_holds_what_people_wrote(service: Service, output: Output) -> None:
+def test_no_log_line_contains_the_text_of_a_message(service: Service, output: Output) -> None:
     app.handler(messages(record(service, chat=BOUND, user=EMPLOYEE), SECRET), lambda_context())
     assert len(output.lines) == 2
     assert SECRET not in output.text

@@ -1,4 +1,4 @@
-"""Bodies of forms, well formed and not, and what PHP itself makes of them."""
+"""Bodies of forms, well formed and not, and how PHP itself reads them."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ _TOKENS: Final = (
     "%41", "й", "%D0%B9", "%09", "%0A", "\t", ";", "%26", "%3D", "%25", "[b]" * 10, "[b]" * 62, "[]" * 30, "__Host-",
     "__Secure-", "&a[b]=1", "&a[]=1", "&b[][a]=1",
 )  # fmt: skip
-"""No NUL as it is: `parse_str` ends the whole body there, and PHP's reading of a request the name only."""
+"""No raw NUL: `parse_str` ends the whole body there, and PHP's reading of a request the name only."""
 _MOST_TOKENS: Final = 30
 _ROOTS: Final = ("a", "b", "a", "auth", "5", "a.b", " a", "й")
 _KEYS: Final = tuple(token for token in _TOKENS if token.startswith("[") and token.endswith("]"))
@@ -51,7 +51,7 @@ def _field(rnd: Random) -> str:
 
 
 def read_by_php(written: Sequence[str]) -> list[Tree]:
-    """What `parse_str` makes of each: one process reads them all."""
+    """Each body as `parse_str` reads it: one process reads them all."""
     php = shutil.which("php")
     if php is None:
         missing("PHP is not on this machine (php-cli)")

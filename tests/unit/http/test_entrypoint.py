@@ -1,4 +1,4 @@
-"""Past the edge goes no foreign exception, no trace and no secret; one line tells how each invocation ended."""
+"""No foreign exception, trace or secret leaves the entry point; one log line reports how each invocation ended."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -52,7 +52,7 @@ def foreign(_: Request) -> Response:
 # -- HTTP --------------------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_goes_out_as_the_handler_made_it(telemetry: Telemetry, output: Output) -> None:
+def test_response_of_the_handler_is_returned_unchanged(telemetry: Telemetry, output: Output) -> None:
     response = entrypoint.respond(event(), telemetry, health(lambda _: json_response(200, {"status": "ok"})))
     assert (response["statusCode"], response["body"]) == (200, '{"status":"ok"}')
     (line,) = output.lines
@@ -70,7 +70,7 @@ def test_an_answer_goes_out_as_the_handler_made_it(telemetry: Telemetry, output:
         (ServiceMisconfigured("CACHE_TABLE is not set"), 500, "ERROR"),
     ],
 )
-def test_our_errors_become_problem_documents_and_one_line(
+def test_our_errors_become_problem_documents_and_one_log_line(
     telemetry: Telemetry, output: Output, error: Exception, status: int, level: str
 ) -> None:
     response = entrypoint.respond(event(), telemetry, health(raising(error)))
@@ -81,7 +81,9 @@ def test_our_errors_become_problem_documents_and_one_line(
     assert str(body["type"]).endswith(f":{line['problem']}")
 
 
-def test_what_nobody_expected_is_a_plain_500_and_a_fault_without_secrets(telemetry: Telemetry, output: Output) -> None:
+def test_unexpected_exception_is_a_plain_500_and_a_log_line_without_secrets(
+    telemetry: Telemetry, output: Output
+) -> None:
     telemetry.redactor.register(WEBHOOK_CODE)
     response = entrypoint.respond(event(), telemetry, health(foreign))
     assert response["statusCode"] == 500
@@ -97,7 +99,7 @@ def test_what_nobody_expected_is_a_plain_500_and_a_fault_without_secrets(telemet
 @pytest.mark.parametrize(
     "odd", [event(rawQueryString="a=%ff"), event(body="%%%", isBase64Encoded=True), event(rawQueryString="a" * 20_000)]
 )
-def test_a_request_that_cannot_be_read_is_a_problem_too(
+def test_request_that_cannot_be_read_is_a_problem_too(
     telemetry: Telemetry, output: Output, odd: dict[str, object]
 ) -> None:
     response = entrypoint.respond(odd, telemetry, health(lambda _: json_response(200, {})))
@@ -106,18 +108,18 @@ def test_a_request_that_cannot_be_read_is_a_problem_too(
 
 
 @pytest.mark.parametrize("odd", [{}, {"requestContext": None}, {"requestContext": {"http": None}}])
-def test_an_event_of_another_kind_is_answered(telemetry: Telemetry, odd: dict[str, object]) -> None:
+def test_event_without_the_usual_fields_is_answered(telemetry: Telemetry, odd: dict[str, object]) -> None:
     assert entrypoint.respond(odd, telemetry, health(lambda _: json_response(200, {})))["statusCode"] == 404
 
 
 @pytest.mark.parametrize("odd", [[], "text", 7, None, {"requestContext": "x"}, {"headers": [1]}, {"routeKey": []}])
-def test_an_event_of_no_kind_at_all_is_answered(telemetry: Telemetry, output: Output, odd: object) -> None:
+def test_event_that_is_no_object_is_answered(telemetry: Telemetry, output: Output, odd: object) -> None:
     response = entrypoint.respond(odd, telemetry, health(lambda _: json_response(200, {})))  # type: ignore[arg-type]
     assert response["statusCode"] >= 400
     assert output.lines
 
 
-def test_a_service_that_cannot_start_says_so_in_the_same_form(telemetry: Telemetry, output: Output) -> None:
+def test_service_that_cannot_start_answers_with_a_problem(telemetry: Telemetry, output: Output) -> None:
     def routes() -> Mapping[str, Handler]:
         raise ServiceMisconfigured("PORTAL_TABLE is not set")
 
@@ -126,8 +128,8 @@ def test_a_service_that_cannot_start_says_so_in_the_same_form(telemetry: Telemet
     assert output.lines[0]["problem"] == "service-misconfigured"
 
 
-def test_a_portals_broken_text_in_an_answer_can_still_be_sent(telemetry: Telemetry) -> None:
-    # Lambda's runtime encodes the answer as UTF-8 and dies of half a character.
+def test_portals_broken_text_in_an_answer_can_still_be_sent(telemetry: Telemetry) -> None:
+    # Lambda's runtime encodes the answer as UTF-8 and crashes on half a character.
     for handler in (
         lambda _: json_response(200, {"title": "half: \ud83d"}),
         raising(PortalMisconfigured(portal_error="\ud83d")),
@@ -136,13 +138,11 @@ def test_a_portals_broken_text_in_an_answer_can_still_be_sent(telemetry: Telemet
         assert json.loads(response["body"].encode())
 
 
-# -- what strangers send -----------------------------------------------------------------------------------------------
+# -- unauthenticated requests ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", ['"level":"', "request-1", "GET /health", '{"', "service-misconfigured"])
-def test_a_stranger_cannot_garble_the_log_by_what_he_sends_as_a_key(
-    telemetry: Telemetry, output: Output, key: str
-) -> None:
+def test_unauthenticated_key_cannot_corrupt_the_log(telemetry: Telemetry, output: Output, key: str) -> None:
     entrypoint.respond(event(headers={"x-api-key": key}), telemetry, health(lambda _: json_response(200, {})))
     entrypoint.respond(event(headers={}), telemetry, health(raising(ServiceMisconfigured())))
     first, second = output.lines
@@ -150,7 +150,7 @@ def test_a_stranger_cannot_garble_the_log_by_what_he_sends_as_a_key(
     assert (second["level"], second["problem"]) == ("ERROR", "service-misconfigured")
 
 
-def test_strangers_cannot_push_the_secrets_in_use_out_of_the_redactor(telemetry: Telemetry) -> None:
+def test_unauthenticated_keys_cannot_evict_used_secrets_from_the_redactor(telemetry: Telemetry) -> None:
     telemetry.redactor.register(WEBHOOK_CODE)
     for number in range(5_000):
         headers = {"x-api-key": f"guess-number-{number:08}"}
@@ -159,5 +159,5 @@ def test_strangers_cannot_push_the_secrets_in_use_out_of_the_redactor(telemetry:
 
 
 @pytest.mark.parametrize("where", [f"k%3D{KEY}", f"x{KEY}", f"Bearer {KEY}", f'"{KEY}"'])
-def test_a_key_that_somebody_put_elsewhere_is_known_by_its_shape(telemetry: Telemetry, where: str) -> None:
+def test_key_in_another_place_is_recognised_by_its_shape(telemetry: Telemetry, where: str) -> None:
     assert KEY not in telemetry.redactor.clean(where)

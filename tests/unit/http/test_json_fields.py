@@ -1,4 +1,4 @@
-"""The fields of a direct invocation's event, each fault told by the field's name."""
+"""The fields of a direct invocation's event; each error names the field."""
 
 import math
 import re
@@ -13,12 +13,12 @@ from chat_lookup.http.json_fields import Fields, whole
 
 
 @pytest.mark.parametrize("event", [None, "text", 7, [], True])
-def test_an_event_that_is_no_object_is_refused(event: object) -> None:
+def test_event_that_is_no_object_is_refused(event: object) -> None:
     with pytest.raises(InvalidRequest, match="JSON object"):
         Fields(event)
 
 
-def test_a_field_is_read_in_either_spelling() -> None:
+def test_field_is_read_in_either_spelling() -> None:
     assert Fields({"entity_id": "7"}).text("entity_id", "ENTITY_ID") == "7"
     assert Fields({"ENTITY_ID": "7"}).text("entity_id", "ENTITY_ID") == "7"
 
@@ -29,7 +29,7 @@ def test_both_spellings_of_one_field_are_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("event", [{}, {"label": None}, {"label": ""}])
-def test_a_field_that_is_absent_null_or_empty_counts_as_not_given(event: dict[str, object]) -> None:
+def test_field_that_is_absent_null_or_empty_counts_as_not_given(event: dict[str, object]) -> None:
     assert Fields(event).optional_text("label") is None
     assert Fields(event).optional_texts("label") is None
     assert Fields(event).optional_number("label", least=0, most=9) is None
@@ -58,7 +58,7 @@ Read = Callable[[Fields], object]
         (lambda fields: fields.optional_flag("it"), ["true", 1, 0, "yes", []]),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused_by_the_fields_name(read: Read, values: list[object]) -> None:
+def test_value_of_the_wrong_kind_is_refused_by_the_fields_name(read: Read, values: list[object]) -> None:
     for value in values:
         with pytest.raises(InvalidRequest, match=r"^it "):
             read(Fields({"it": value}))
@@ -72,27 +72,27 @@ def test_values_of_the_right_kind_are_read() -> None:
     assert fields.optional_flag("flag") is True
 
 
-def test_a_whole_number_beyond_its_bound_is_refused_with_the_bound() -> None:
+def test_whole_number_beyond_its_bound_is_refused_with_the_bound() -> None:
     assert Fields({"burst": 250}).optional_whole("burst", most=250) == 250
     with pytest.raises(InvalidRequest, match="burst must be a whole number from 1 to 250"):
         Fields({"burst": 251}).optional_whole("burst", most=250)
 
 
-def test_a_field_that_nobody_asked_for_is_named() -> None:
+def test_unknown_field_is_named() -> None:
     fields = Fields({"command": "portals", "potral": "x"})
     fields.text("command")
     with pytest.raises(InvalidRequest, match="potral is an unknown field"):
         fields.nothing_else()
 
 
-def test_when_all_was_asked_for_nothing_is_left() -> None:
+def test_no_error_if_every_field_was_read() -> None:
     fields = Fields({"portal": "x"})
     fields.optional_text("portal")
     fields.any("absent", "ABSENT")
     fields.nothing_else()
 
 
-def test_a_fields_name_cannot_break_the_message_that_names_it() -> None:
+def test_fields_name_cannot_break_the_message_that_names_it() -> None:
     with pytest.raises(InvalidRequest) as raised:
         Fields({"\n\x00" + "b" * 500: 1}).nothing_else()
     assert str(raised.value).isprintable()
@@ -105,6 +105,6 @@ def test_every_positive_whole_number_of_fifteen_digits_is_read_as_number_and_as_
 
 
 @given(st.text(max_size=20).filter(lambda text: not re.fullmatch("[0-9]+", text)))
-def test_any_text_that_is_more_than_digits_is_refused_by_name(text: str) -> None:
+def test_text_with_other_characters_than_digits_is_refused_by_name(text: str) -> None:
     with pytest.raises(InvalidRequest, match="chat_id must be a positive whole number"):
         whole("chat_id", text)

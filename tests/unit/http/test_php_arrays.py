@@ -1,4 +1,4 @@
-"""Parameters as PHP reads them: whatever comes is taken, and what goes beyond PHP's own bounds is left out."""
+"""Parameters as PHP reads them: every input is accepted, and what exceeds PHP's own bounds is omitted."""
 
 import pytest
 from hypothesis import given
@@ -44,7 +44,7 @@ from chat_lookup.http import php_arrays
         ("a[b]=2&a=1", {"a": "1"}),
     ],
 )
-def test_a_query_is_unfolded_as_php_does_it(query: str, array: dict[str, object]) -> None:
+def test_query_is_parsed_as_php_parses_it(query: str, array: dict[str, object]) -> None:
     assert php_arrays.decode_query(query) == array
 
 
@@ -53,7 +53,7 @@ def test_no_query_is_refused(query: str) -> None:
     assert isinstance(php_arrays.decode_query(query), dict)
 
 
-def test_beyond_phps_bounds_nothing_is_read() -> None:
+def test_fields_beyond_phps_bounds_are_ignored() -> None:
     assert len(php_arrays.decode_query("&".join(f"a{number}=1" for number in range(1_500)))) == 1_000
     deepest = "a" + "[b]" * 64
     assert php_arrays.decode_query(f"{deepest}=1").keys() == {"a"}
@@ -61,7 +61,7 @@ def test_beyond_phps_bounds_nothing_is_read() -> None:
         assert php_arrays.decode_query(f"a[x]=1&{deeper}&c=2") == {"c": "2"}
 
 
-def test_a_name_is_of_the_variable_that_php_makes_of_it() -> None:
+def test_name_is_converted_to_the_variable_name_of_php() -> None:
     names = ["auth", "  auth", "auth\0x", "auth[x]", "auth[x", "[auth]", "a.u th", "..Host-a", ""]
     assert [php_arrays.variable(name) for name in names] == ["auth"] * 4 + ["auth_x", "", "a_u_th", "", ""]
 
@@ -80,7 +80,7 @@ def test_a_name_is_of_the_variable_that_php_makes_of_it() -> None:
         (b'{"a": ' + b"9" * 5_000 + b"}", {}),
     ],
 )
-def test_json_that_holds_no_array_holds_no_parameters(body: bytes, array: dict[str, object]) -> None:
+def test_json_without_an_object_or_array_has_no_parameters(body: bytes, array: dict[str, object]) -> None:
     assert php_arrays.decode_json(body) == array
 
 
@@ -88,23 +88,23 @@ def test_json_that_holds_no_array_holds_no_parameters(body: bytes, array: dict[s
     ("value", "text"),
     [("x", "x"), (13, "13"), (13.0, "13"), (1.5, "1.5"), (True, "1"), (False, ""), (None, ""), ([1], ""), ({}, "")],
 )
-def test_a_value_becomes_text_as_php_casts_it(value: object, text: str) -> None:
+def test_value_is_cast_to_text_as_by_php(value: object, text: str) -> None:
     assert php_arrays.text(value) == text
 
 
-def test_an_array_in_order_is_a_list_and_every_other_is_an_object() -> None:
+def test_array_with_consecutive_indexes_is_a_list_and_any_other_is_an_object() -> None:
     assert php_arrays.as_json({}) == []
     assert php_arrays.as_json({"0": "a", "1": "b"}) == ["a", "b"]
     assert php_arrays.as_json({"1": "b", "0": "a"}) == {"1": "b", "0": "a"}
     assert php_arrays.as_json({"0": "a", "2": "c"}) == {"0": "a", "2": "c"}
 
 
-def test_of_names_that_differ_in_case_only_the_last_one_counts() -> None:
+def test_last_of_names_that_differ_in_case_only_is_used() -> None:
     assert php_arrays.folded({"Entity_Id": "1", "ENTITY_ID": "2", "cmd": {"A": 1}}) == {
         "entity_id": "2",
         "cmd": {"A": 1},
     }
 
 
-def test_only_nothing_and_zero_are_empty() -> None:
+def test_only_empty_values_and_zero_are_empty() -> None:
     assert [php_arrays.is_empty(text) for text in ("", "0", " ", "00", "N")] == [True, True, False, False, False]

@@ -1,4 +1,4 @@
-"""Both parsers of forms beside PHP's own, on the same bodies: where they differ, and why."""
+"""Both parsers of forms compared with PHP's own on the same bodies: where they differ, and why."""
 
 import os
 import re
@@ -20,20 +20,20 @@ DEEP: Final = Limits(depth=65)
 
 DIFFERENCES: Final = {
     "a name holds what PHP puts an underscore for": (
-        "`a.b` and `a b` are `a_b` to PHP. Portals send names of arrays, which hold neither; what they wrote stays."
+        "`a.b` and `a b` are `a_b` to PHP. Portals send names of arrays, which contain neither; the name is kept."
     ),
-    "a name begins with a blank": "PHP leaves it out. No portal writes one.",
-    "a name holds a NUL": "PHP ends the name there. No portal writes one, and nothing here reads such a name.",
-    "a name begins as those of guarded cookies": "PHP passes over `a[__Host-b]`. It is a key like others here.",
+    "a name begins with a blank": "PHP omits it. No portal sends one.",
+    "a name holds a NUL": "PHP ends the name there. No portal sends one, and no code here reads such a name.",
+    "a name begins as those of guarded cookies": "PHP ignores `a[__Host-b]`. Here it is a key like others.",
 }
 """By class: why `php_forms` reads a body in another way than PHP does. `php_arrays` has none."""
 
 REFUSED: Final = {
-    Bound.NAME: "Brackets that do not match: PHP makes some name of them, and guesses may be wrong before a proof.",
+    Bound.NAME: "Brackets that do not match: PHP derives some name from them; a wrong guess must not precede a proof.",
     Bound.CONFLICT: "PHP takes the last one; an event in which a name is a value and a map is no portal's.",
-    Bound.INDEX: "PHP leaves out what follows the largest integer; nothing is left out of what has to be proved.",
-    Bound.ENCODING: "PHP keeps bytes of no encoding. All that is read here is text.",
-    Bound.DEPTH: "PHP leaves the whole variable out.",
+    Bound.INDEX: "PHP omits what follows the largest integer; a form that has to be proved is never read in part.",
+    Bound.ENCODING: "PHP keeps bytes of no encoding. Only text is read here.",
+    Bound.DEPTH: "PHP omits the whole variable.",
 }
 """By bound: why `php_forms` refuses a body that PHP reads."""
 
@@ -61,12 +61,12 @@ def differences(body: str) -> set[str]:
     return {each for each, holds in classes.items() if holds}
 
 
-def test_what_clients_send_is_read_as_php_reads_it(read: list[tuple[str, Tree]]) -> None:
+def test_bodies_of_clients_are_read_as_php_reads_them(read: list[tuple[str, Tree]]) -> None:
     differ = [body for body, tree in read if in_order(php_arrays.decode_query(body)) != in_order(tree)]
     assert differ == [], f"seed {SEED}"
 
 
-def test_what_portals_send_is_read_as_php_reads_it_or_refused_or_differs_for_a_reason(
+def test_bodies_of_portals_are_read_as_php_reads_them_or_refused_or_differ_for_a_reason(
     read: list[tuple[str, Tree]],
 ) -> None:
     found: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""What PHP encodes arrives as it was; what is hostile is refused by name and within bounds."""
+"""Forms that PHP encodes are decoded unchanged; hostile ones are refused by name and within bounds."""
 
 import json
 import time
@@ -37,7 +37,7 @@ def _flattened(form: Form, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _encoded(form: Form, quoted: Callable[[str], str] = quote_plus) -> bytes:
-    """PHP's `http_build_query`, written independently of what is tested."""
+    """PHP's `http_build_query`, written independently of the tested code."""
     return "&".join(f"{quoted(name)}={quoted(value)}" for name, value in _flattened(form)).encode()
 
 
@@ -50,7 +50,7 @@ def _refused(body: bytes | str, content_type: str = "", **limits: int) -> Bound:
 
 
 @given(FORMS)
-def test_whatever_php_encodes_is_decoded_to_the_same_maps(form: Form) -> None:
+def test_form_encoded_by_php_is_decoded_to_the_same_maps(form: Form) -> None:
     assert decode(_encoded(form), limits=WIDE) == form
     assert decode(_encoded(form, quote), limits=WIDE) == form
     assert decode_query(_encoded(form).decode(), limits=WIDE) == form
@@ -62,7 +62,7 @@ def test_json_gives_the_same_maps_as_the_form(form: Form) -> None:
         assert decode(json.dumps(form, ensure_ascii=ascii_only).encode(), JSON, limits=WIDE) == form
 
 
-def test_an_event_is_read_as_the_documents_show_it() -> None:
+def test_event_of_the_documents_is_read() -> None:
     body = (
         b"event=ONAPPINSTALL&data%5BVERSION%5D=1.0.0&data%5BACTIVE%5D=Y&ts=1771930000&auth%5Bscope%5D=im+imbot"
         b"&auth%5Bserver_endpoint%5D=https%3A%2F%2Foauth.bitrix.info%2Frest%2F&data[BOT][567][BOT_ID]=567"
@@ -108,12 +108,12 @@ def test_an_event_is_read_as_the_documents_show_it() -> None:
         ("a;b=1", {"a;b": "1"}),
     ],
 )
-def test_the_odd_cases(body: str, form: Form) -> None:
+def test_special_cases_are_read(body: str, form: Form) -> None:
     assert decode(body.encode()) == decode_query(body) == form
 
 
 @pytest.mark.parametrize("body", ["a=1&a[b]=2", "a[b]=1&a=2", "a[b]=1&a[b][c]=2", "a[]=1&a[0][x]=2"])
-def test_a_name_cannot_stand_for_a_value_and_for_a_map(body: str) -> None:
+def test_name_used_for_a_value_and_for_a_map_is_refused(body: str) -> None:
     assert _refused(body) is Bound.CONFLICT
 
 
@@ -125,17 +125,17 @@ def test_brackets_that_do_not_match_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["a[9223372036854775807]=1&a[]=2", "a[9223372036854775807]=1&a[][b]=2"])
-def test_an_array_that_has_no_next_index_is_refused(body: str) -> None:
+def test_array_that_has_no_next_index_is_refused(body: str) -> None:
     assert _refused(body) is Bound.INDEX
 
 
 @pytest.mark.parametrize("body", [b"a=%FF", b"%C3=1", b"a=\xff", b"a=%ED%A0%80", b"a=%C3\xa9", b'{"a":"\xff"}'])
-def test_what_is_not_utf_8_is_refused(body: bytes) -> None:
+def test_form_that_is_not_utf_8_is_refused(body: bytes) -> None:
     assert _refused(body, JSON if body.startswith(b"{") else "") is Bound.ENCODING
 
 
 @pytest.mark.parametrize("body", [rb'{"a":"\ud83d"}', rb'{"\ud83d":"a"}', rb'{"a":{"b":["\udc00"]}}'])
-def test_half_a_surrogate_pair_is_no_text(body: bytes) -> None:
+def test_half_a_surrogate_pair_is_refused(body: bytes) -> None:
     assert _refused(body, JSON) is Bound.ENCODING
     assert _refused("a=\ud83d") is Bound.ENCODING
 
@@ -163,16 +163,16 @@ def test_json_is_read_as_if_php_had_sent_it_as_a_form(body: str, form: Form) -> 
         b"", b"{", b"[]", b'"a"', b"null", b"a=1", b'{"a":NaN}', b'{"a":-Infinity}', b"[" * 3_000, b'{"a":' * 3_000,
     ],
 )  # fmt: skip
-def test_what_is_no_object_of_json_is_refused_where_json_is_said(body: bytes) -> None:
+def test_body_that_is_no_json_object_is_refused_if_declared_as_json(body: bytes) -> None:
     assert _refused(body, "application/problem+json") is Bound.JSON
 
 
 @pytest.mark.parametrize("body", [b"[" * 500_000, b'{"a":' * 150_000, b'{"a":[' + b"{}," * 3_000, b"," * 10_000])
-def test_json_of_more_values_than_are_read_is_not_parsed(body: bytes) -> None:
+def test_json_with_too_many_values_is_not_parsed(body: bytes) -> None:
     assert _refused(body, JSON) is Bound.FIELDS
 
 
-def test_json_counts_as_json_only_where_the_content_type_says_so() -> None:
+def test_json_is_parsed_only_if_the_content_type_declares_it() -> None:
     assert decode(b'{"a":1}', "text/plain") == {'{"a":1}': ""}
 
 
@@ -196,28 +196,28 @@ def test_json_counts_as_json_only_where_the_content_type_says_so() -> None:
         ({"key_length": 3}, b'{"abc":1}', b'{"abcd":1}', Bound.KEY_LENGTH),
     ],
 )
-def test_each_bound_holds_to_the_last_one(limits: dict[str, int], most: bytes, more: bytes, bound: Bound) -> None:
+def test_each_bound_is_exact(limits: dict[str, int], most: bytes, more: bytes, bound: Bound) -> None:
     content_type = JSON if most.startswith(b"{") else ""
 
     assert decode(most, content_type, limits=Limits(**limits))
     assert _refused(more, content_type, **limits) is bound
 
 
-def test_the_usual_bounds_admit_the_largest_event_and_little_more() -> None:
+def test_default_bounds_accept_the_largest_event_and_little_more() -> None:
     assert Limits() == Limits(size=1024 * 1024, fields=1000, depth=8, key_length=200)
     assert _refused(b"a" * (1024 * 1024 + 1)) is Bound.SIZE
     assert _refused("&".join(f"a{number}=1" for number in range(1001))) is Bound.FIELDS
     assert len(decode_query("&".join(f"a{number}=1" for number in range(1000)))) == 1000
 
 
-def test_a_refusal_is_a_value_error_that_quotes_nothing() -> None:
+def test_refusal_is_a_value_error_that_quotes_nothing() -> None:
     with pytest.raises(ValueError, match=r"^a name has both a value and a map$") as caught:
         decode(b"auth[access_token]=c4nary1&auth=c4nary1")
 
     assert "c4nary" not in repr(caught.value) + str(vars(caught.value))
 
 
-def test_limits_cannot_be_changed_in_passing() -> None:
+def test_limits_are_immutable() -> None:
     with pytest.raises(AttributeError):
         Limits().size = 1  # type: ignore[misc]
 
@@ -234,7 +234,7 @@ def test_arbitrary_json_gives_maps_of_texts_or_a_refusal(value: object) -> None:
 
 
 def _decoded(body: bytes, content_type: str) -> Form:
-    """The form, an empty one if it is refused; anything else that is raised is a failure."""
+    """The form, an empty one if it is refused; any other exception is a failure."""
     with suppress(FormRefused):
         return decode(body, content_type)
     return {}
@@ -267,7 +267,7 @@ def _only_texts(value: FormValue) -> bool:
         (b"9", JSON),
     ],
 )
-def test_the_time_that_a_body_takes_grows_no_faster_than_the_body(unit: bytes, content_type: str) -> None:
+def test_time_to_read_a_body_grows_linearly(unit: bytes, content_type: str) -> None:
     def seconds(size: int) -> float:
         body = b"a" * (not content_type) + unit * (size // len(unit))
         return min(_seconds(body, content_type) for _ in range(3))

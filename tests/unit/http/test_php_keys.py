@@ -1,4 +1,4 @@
-"""An array of PHP's knows its next index, whatever its keys are, and each key costs the same."""
+"""A PHP array computes its next index for any keys, and each key costs the same time."""
 
 import time
 
@@ -34,19 +34,19 @@ def filled(*keys: str) -> PhpArray[str]:
         ((str(-(2**63)),), str(-(2**63) + 1)),
     ],
 )
-def test_the_next_index_is_one_more_than_the_largest_integer(keys: tuple[str, ...], next_index: str | None) -> None:
+def test_next_index_is_one_more_than_the_largest_integer(keys: tuple[str, ...], next_index: str | None) -> None:
     assert filled(*keys).key("") == next_index
     after_one = "1" if next_index is not None and int(next_index) < 1 else next_index
     assert filled("", *keys).key("") == after_one
 
 
-def test_nothing_and_one_blank_between_brackets_name_no_key() -> None:
+def test_empty_and_blank_brackets_name_no_key() -> None:
     assert [key_between(each) for each in ("", " ", "\t", "\n", "\v", "\f", "\r")] == [""] * 7
     assert [key_between(each) for each in ("  ", "a ", "\u00a0", "0")] == ["  ", "a ", "\u00a0", "0"]
 
 
 @pytest.mark.parametrize("key", ["", "a{}", "{}", "1" * 4_000 + "{}"])
-def test_the_time_of_a_key_does_not_grow_with_the_array(key: str) -> None:
+def test_time_of_a_key_does_not_grow_with_the_array(key: str) -> None:
     def seconds(count: int) -> float:
         keys = [key.format(number) for number in range(count)] + [""] * count
         started = time.process_time()
@@ -54,5 +54,5 @@ def test_the_time_of_a_key_does_not_grow_with_the_array(key: str) -> None:
         return time.process_time() - started
 
     least = min(seconds(500) for _ in range(5))
-    # Sixteen times as many would take 256 times as long if each key were looked at for each index.
+    # Sixteen times as many would take 256 times as long if each index needed a scan of all keys.
     assert min(seconds(8_000) for _ in range(3)) < 96 * max(least, 0.0005)

@@ -1,4 +1,4 @@
-"""Which handler a request reaches, and what goes back to API Gateway."""
+"""Which handler a request reaches, and the response to API Gateway."""
 
 import json
 from collections.abc import Mapping
@@ -59,14 +59,14 @@ def unrouted(verb: str, path: str) -> Request:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_the_gateways_route_decides_whatever_the_path_says(route: str) -> None:
+def test_route_of_the_gateway_takes_precedence_over_the_path(route: str) -> None:
     assert dispatch(request_from(event(routeKey=route, rawPath="/somewhere/else")), ROUTES)["body"] == route
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/nothing", "/v1", "/v1/chats/1/members", "/v1/chats/", "/health/", "//v1/chats", ""]
 )
-def test_a_path_that_no_route_has_is_not_found(path: str) -> None:
+def test_path_without_a_route_is_not_found(path: str) -> None:
     with pytest.raises(RouteNotFound):
         dispatch(unrouted("GET", path), ROUTES)
 
@@ -81,7 +81,7 @@ def test_a_path_that_no_route_has_is_not_found(path: str) -> None:
         ("OPTIONS", "/health", "GET"),
     ],
 )
-def test_a_wrong_verb_is_told_the_right_ones(verb: str, path: str, allow: str) -> None:
+def test_error_of_a_wrong_verb_lists_the_allowed_ones(verb: str, path: str, allow: str) -> None:
     with pytest.raises(MethodNotAllowed) as raised:
         dispatch(unrouted(verb, path), ROUTES)
     assert raised.value.allow == allow
@@ -95,14 +95,14 @@ def body_of(response: Response) -> dict[str, object]:
     return read
 
 
-def test_an_answer_is_json_that_nobody_may_store() -> None:
+def test_answer_is_json_that_must_not_be_stored() -> None:
     response = json_response(200, {"title": "Чат 😀"})
     assert body_of(response) == {"title": "Чат 😀"}
     assert response["headers"] == {"content-type": "application/json", "cache-control": "no-store"}
     assert no_content()["statusCode"] == 204
 
 
-def test_an_error_is_a_problem_document_with_the_facts_that_it_carries() -> None:
+def test_error_is_a_problem_document_with_its_fields() -> None:
     error = ChatNotFound("No chat", portal_error="NOT_FOUND", hint="Look again.", extra={"known": None})
     response = error_response(error, "request-1")
     assert response["statusCode"] == 404
@@ -121,30 +121,30 @@ def test_an_error_is_a_problem_document_with_the_facts_that_it_carries() -> None
 
 @pytest.mark.parametrize("error", [PortalBusy, PortalUnavailable])
 @pytest.mark.parametrize(("seconds", "header"), [(0.2, "1"), (1.0, "1"), (1.2, "2"), (25, "25"), (None, "1")])
-def test_whoever_may_ask_again_is_told_when_in_whole_seconds(
+def test_retryable_error_has_a_retry_time_in_whole_seconds(
     error: type[ChatLookupError], seconds: float | None, header: str
 ) -> None:
     assert error_response(error(retry_after=seconds), "request-1")["headers"]["retry-after"] == header
 
 
-def test_whoever_may_not_ask_again_is_not_told_when() -> None:
+def test_permanent_error_has_no_retry_time() -> None:
     assert "retry-after" not in error_response(ChatNotFound(), "request-1")["headers"]
 
 
-def test_a_rejected_key_is_told_which_scheme_to_use() -> None:
+def test_rejected_key_gets_the_scheme_to_use() -> None:
     assert error_response(KeyRejected(), "request-1")["headers"]["www-authenticate"] == "Bearer"
 
 
-def test_a_wrong_verb_has_the_header_allow() -> None:
+def test_response_to_a_wrong_verb_has_the_header_allow() -> None:
     assert error_response(MethodNotAllowed(allow="GET"), "request-1")["headers"]["allow"] == "GET"
 
 
 @given(st.text())
-def test_a_callers_name_is_short_and_printable_in_a_message(text: str) -> None:
+def test_name_sent_by_a_caller_is_shortened_and_printable_in_a_message(text: str) -> None:
     assert len(as_named(text)) <= 40
     assert as_named(text).isprintable()
 
 
 @pytest.mark.parametrize("secret", ["clk_Zm9vYmFyYmF6", "s3cr3tw3bh00kc0d3", "https://acme.bitrix24.com/rest/1/x/"])
-def test_a_secret_in_the_place_of_a_name_is_not_repeated(secret: str) -> None:
+def test_secret_sent_as_a_name_is_not_repeated(secret: str) -> None:
     assert as_named(secret) == "What was sent"

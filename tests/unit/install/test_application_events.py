@@ -1,4 +1,4 @@
-"""Events of the application's own life are acted on if they are proved, else refused or passed over, and counted."""
+"""Install events of the application are executed if they are proved, else refused or ignored, and counted."""
 
 import json
 from typing import Any
@@ -26,18 +26,18 @@ def _grant(server: FakeAuthorisationServer, settled: Services) -> None:
 
 @pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE"])
 @pytest.mark.parametrize("is_base64", [False, True])
-def test_an_event_that_brings_a_grant_is_answered_in_json(name: str, is_base64: bool, settled: Services) -> None:
+def test_event_with_a_grant_is_answered_in_json(name: str, is_base64: bool, settled: Services) -> None:
     answer = invoke(event(name, is_base64=is_base64))
     assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "success"})
     assert settled.portals.get(MEMBER_ID).state is PortalState.ACTIVE
 
 
 @pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE"])
-def test_a_forged_event_is_refused_and_counted(
+def test_forged_event_is_refused_and_counted(
     name: str, settled: Services, bitrix24: FakeBitrix24, output: Output
 ) -> None:
     bitrix24.answers("profile", {"ID": "7", "ADMIN": False})
-    answer = invoke(event(name, {"application_token": "of-his-own-choosing"}))
+    answer = invoke(event(name, {"application_token": "forged-token"}))
     assert answer["statusCode"] == 403
     assert json.loads(answer["body"])["type"].endswith(":installation-refused")
     assert settled.portals.read(MEMBER_ID) is None
@@ -45,14 +45,14 @@ def test_a_forged_event_is_refused_and_counted(
 
 
 @pytest.mark.parametrize("name", ["ONAPPTEST", "ONAPPPAYMENT", "ONIMBOTMESSAGEADD", "x"])
-def test_other_events_are_passed_over_and_counted(name: str, output: Output, server: FakeAuthorisationServer) -> None:
+def test_other_events_are_ignored_and_counted(name: str, output: Output, server: FakeAuthorisationServer) -> None:
     answer = invoke(event(name))
     assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "success"})
     assert output.metric("EventsRejected", reason="unknown_event") == 1
     assert server.asked == []
 
 
-def test_an_event_in_json_is_read_too(settled: Services) -> None:
+def test_event_in_json_is_read(settled: Services) -> None:
     fields = {"event": "ONAPPINSTALL", "data": {"VERSION": 1}, "auth": EVENT_AUTH}
     answer = invoke(http("POST /bitrix24/install", body=json.dumps(fields), content_type="application/json"))
     assert answer["statusCode"] == 200

@@ -1,4 +1,4 @@
-"""Whoever proves nothing yet is admitted at a pace: one for each address, and one for all together."""
+"""Unproved requests are rate-limited: per address, and for all addresses together."""
 
 import pytest
 
@@ -11,15 +11,15 @@ from tests.support.in_process_service import Service
 
 
 @pytest.fixture
-def strangers(service: Service) -> Strangers:
+def limiter(service: Service) -> Strangers:
     return Strangers(service.limiter, service.clock)
 
 
-def admitted(strangers: Strangers, *sources: str) -> int:
-    """How many requests are admitted before the first that is not."""
+def admitted(limiter: Strangers, *sources: str) -> int:
+    """The number of requests that are admitted before the first refusal."""
     for number, source in enumerate(sources):
         try:
-            strangers.admit(source)
+            limiter.admit(source)
         except TooManyAttempts as error:
             failure = error
         else:
@@ -30,28 +30,26 @@ def admitted(strangers: Strangers, *sources: str) -> int:
     return len(sources)
 
 
-def test_one_address_has_some_attempts_at_once_and_then_one_now_and_then(
-    strangers: Strangers, clock: ManualClock
-) -> None:
-    assert admitted(strangers, *["203.0.113.7"] * 100) == 27
+def test_address_has_a_burst_of_attempts_and_then_a_steady_rate(limiter: Strangers, clock: ManualClock) -> None:
+    assert admitted(limiter, *["203.0.113.7"] * 100) == 27
     clock.advance(2)
-    assert admitted(strangers, *["203.0.113.7"] * 100) == 1
+    assert admitted(limiter, *["203.0.113.7"] * 100) == 1
 
 
-def test_one_address_takes_nothing_from_another(strangers: Strangers) -> None:
-    admitted(strangers, *["203.0.113.7"] * 1_000)
-    assert admitted(strangers, *["198.51.100.1"] * 20) == 20
+def test_addresses_have_separate_limits(limiter: Strangers) -> None:
+    admitted(limiter, *["203.0.113.7"] * 1_000)
+    assert admitted(limiter, *["198.51.100.1"] * 20) == 20
 
 
-def test_many_addresses_together_have_a_share_too(strangers: Strangers) -> None:
-    assert admitted(strangers, *(f"198.51.100.{number}" for number in range(1_000))) == 90
+def test_all_addresses_together_have_a_limit(limiter: Strangers) -> None:
+    assert admitted(limiter, *(f"198.51.100.{number}" for number in range(1_000))) == 90
 
 
-def test_nobody_is_kept_waiting(strangers: Strangers, clock: ManualClock) -> None:
-    admitted(strangers, *["203.0.113.7"] * 1_000)
+def test_limiter_refuses_without_waiting(limiter: Strangers, clock: ManualClock) -> None:
+    admitted(limiter, *["203.0.113.7"] * 1_000)
     assert sum(clock.slept) < 1
 
 
-def test_a_stranger_takes_nothing_of_a_portals_pace(strangers: Strangers, service: Service) -> None:
-    admitted(strangers, *[MEMBER_ID] * 100)
+def test_unproved_requests_do_not_use_the_portals_rate(limiter: Strangers, service: Service) -> None:
+    admitted(limiter, *[MEMBER_ID] * 100)
     assert service.limiter.wait(MEMBER_ID, Pace(2, 50), Share.INTERACTIVE, Deadline.after(1, service.clock)) == 0

@@ -1,4 +1,4 @@
-"""The link to a portal and the code that comes back: for one portal, for one use, and for ten minutes."""
+"""The link to a portal and the returned code: for one portal, for one use, and for ten minutes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ def returned(state: str, **fields: str) -> dict[str, str]:
     return {**usual, "state": state, "scope": "im,imbot"} | fields
 
 
-def test_the_link_leads_to_the_portal_with_our_application_and_a_state() -> None:
+def test_link_leads_to_the_portal_with_our_application_and_a_state() -> None:
     answer = browse({"portal": DOMAIN})
     url = urlsplit(answer["headers"]["location"])
     assert (url.scheme, url.netloc, url.path) == ("https", DOMAIN, "/oauth/authorize/")
@@ -54,14 +54,14 @@ def test_two_links_have_two_states() -> None:
 
 
 @pytest.mark.parametrize("portal", ["globex.bitrix24.com", "127.0.0.1", "acme.bitrix24.com@evil.example", "", "//x"])
-def test_no_link_leads_anywhere_else(portal: str) -> None:
+def test_link_to_any_other_host_is_refused(portal: str) -> None:
     answer = browse({"portal": portal})
     assert answer["statusCode"] == 403
     assert "location" not in answer["headers"]
 
 
 @pytest.mark.parametrize("path", ["install", "app"])
-def test_the_code_installs_wherever_it_returns_to(
+def test_code_installs_the_application_on_every_return_path(
     server: FakeAuthorisationServer, settled: Services, path: str
 ) -> None:
     server.grants("c0de")
@@ -74,7 +74,7 @@ def test_the_code_installs_wherever_it_returns_to(
     assert (portal.state, portal.bot_id) == (PortalState.ACTIVE, 456)
 
 
-def test_a_code_brings_no_application_token_and_leaves_the_known_one(
+def test_code_without_an_application_token_keeps_the_stored_one(
     server: FakeAuthorisationServer, settled: Services
 ) -> None:
     server.grants("offered-refresh")
@@ -87,14 +87,14 @@ def test_a_code_brings_no_application_token_and_leaves_the_known_one(
 
 
 @pytest.mark.parametrize("state", ["", "made-up", "x" * 200])
-def test_a_state_that_is_not_ours_is_refused(server: FakeAuthorisationServer, settled: Services, state: str) -> None:
+def test_unknown_state_is_refused(server: FakeAuthorisationServer, settled: Services, state: str) -> None:
     server.grants("c0de")
     assert browse(returned(state))["statusCode"] == 403
     assert server.asked == []
     assert settled.portals.read(MEMBER_ID) is None
 
 
-def test_a_state_is_good_for_one_use(server: FakeAuthorisationServer) -> None:
+def test_state_is_valid_for_one_use(server: FakeAuthorisationServer) -> None:
     server.grants("c0de")
     state = state_of(browse({"portal": DOMAIN}))
     assert browse(returned(state))["statusCode"] == 200
@@ -103,7 +103,7 @@ def test_a_state_is_good_for_one_use(server: FakeAuthorisationServer) -> None:
     assert len(server.asked) == 1
 
 
-def test_a_state_is_good_for_ten_minutes(server: FakeAuthorisationServer, clock: ManualClock) -> None:
+def test_state_is_valid_for_ten_minutes(server: FakeAuthorisationServer, clock: ManualClock) -> None:
     server.grants("c0de")
     state = state_of(browse({"portal": DOMAIN}))
     clock.advance(601)
@@ -112,19 +112,19 @@ def test_a_state_is_good_for_ten_minutes(server: FakeAuthorisationServer, clock:
 
 
 @pytest.mark.parametrize("domain", ["globex.bitrix24.com", "localhost", "acme.bitrix24.com.evil.example"])
-def test_a_state_is_good_for_its_own_portal(server: FakeAuthorisationServer, domain: str) -> None:
+def test_state_is_valid_for_its_own_portal(server: FakeAuthorisationServer, domain: str) -> None:
     state = state_of(browse({"portal": DOMAIN}))
     assert browse(returned(state, domain=domain))["statusCode"] == 403
     assert server.asked == []
 
 
-def test_a_foreign_authorisation_server_is_not_asked(server: FakeAuthorisationServer) -> None:
+def test_unknown_authorisation_server_is_not_called(server: FakeAuthorisationServer) -> None:
     state = state_of(browse({"portal": DOMAIN}))
     assert browse(returned(state, server_domain="oauth.evil.example"))["statusCode"] == 403
     assert server.asked == []
 
 
-def test_who_is_no_administrator_is_told_to_ask_one(
+def test_page_for_a_user_without_administrator_rights_refers_to_an_administrator(
     server: FakeAuthorisationServer, bitrix24: FakeBitrix24, settled: Services
 ) -> None:
     server.grants("c0de", user_id=7)
@@ -135,12 +135,12 @@ def test_who_is_no_administrator_is_told_to_ask_one(
     assert settled.portals.read(MEMBER_ID) is None
 
 
-def test_of_a_state_only_its_hash_is_kept(stores: Stores) -> None:
+def test_only_the_hash_of_a_state_is_stored(stores: Stores) -> None:
     state = state_of(browse({"portal": DOMAIN}))
     assert state not in str(stores.dynamodb.scan(TableName=stores.cache_table)["Items"])
 
 
-def test_links_are_not_made_without_end(server: FakeAuthorisationServer) -> None:
+def test_number_of_links_is_limited(server: FakeAuthorisationServer) -> None:
     statuses = [browse({"portal": DOMAIN})["statusCode"] for _ in range(60)]
     assert statuses[0] == 302
     assert statuses[-1] == 429

@@ -1,4 +1,4 @@
-"""Installations of one portal take turns, and a turn is given back however it ends."""
+"""Installations of one portal run one after another, and the lock is released after success and failure."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ Install = Callable[..., Installed]
 
 @pytest.fixture
 def install(settled: Services, server: FakeAuthorisationServer, clock: ManualClock, telemetry: "Telemetry") -> Install:
-    """Install by an offer that is good; each has a grant of its own."""
+    """Install by a valid offer; each call has its own grant."""
 
     def work(offer: Offer = OFFER, *, own_address: str = OWN_ADDRESS, seconds: float = 25) -> Installed:
         server.grants(offer.refresh_token)
@@ -40,7 +40,9 @@ def install(settled: Services, server: FakeAuthorisationServer, clock: ManualClo
     return work
 
 
-def test_two_installations_of_one_portal_take_turns(install: Install, stores: Stores, clock: ManualClock) -> None:
+def test_second_installation_of_a_portal_waits_for_the_lock(
+    install: Install, stores: Stores, clock: ManualClock
+) -> None:
     stores.dynamodb.put_item(
         TableName=stores.cache_table,
         Item={"pk": text(f"INSTALL#{MEMBER_ID}"), "owner": text("another"), "until": number(clock.now() + 5)},
@@ -49,7 +51,7 @@ def test_two_installations_of_one_portal_take_turns(install: Install, stores: St
     assert sum(clock.slept) >= 5
 
 
-def test_whoever_waits_for_his_turn_in_vain_is_told_to_come_later(
+def test_installation_without_the_lock_at_its_deadline_is_refused(
     install: Install, stores: Stores, clock: ManualClock, settled: Services
 ) -> None:
     stores.dynamodb.put_item(
@@ -61,9 +63,7 @@ def test_whoever_waits_for_his_turn_in_vain_is_told_to_come_later(
     assert settled.portals.read(MEMBER_ID) is None
 
 
-def test_an_installation_gives_its_turn_back_even_if_it_failed(
-    install: Install, stores: Stores, bitrix24: FakeBitrix24
-) -> None:
+def test_failed_installation_releases_the_lock(install: Install, stores: Stores, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("scope", refusing("TIMEOUT", 0))
     with pytest.raises(PortalUnavailable):
         install()

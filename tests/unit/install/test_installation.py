@@ -1,4 +1,4 @@
-"""An installation: what is stored of it, what is registered in the portal, and that doing it again changes nothing."""
+"""An installation: what is stored, what is registered in the portal, and that a repetition changes nothing."""
 
 import json
 from collections.abc import Callable
@@ -46,7 +46,7 @@ Install = Callable[..., Installed]
 
 @pytest.fixture
 def install(settled: Services, server: FakeAuthorisationServer, clock: ManualClock, telemetry: "Telemetry") -> Install:
-    """Install by an offer that is good; each has a grant of its own."""
+    """Install by a valid offer; each call has its own grant."""
 
     def work(offer: Offer = OFFER, *, own_address: str = OWN_ADDRESS, seconds: float = 25) -> Installed:
         server.grants(offer.refresh_token)
@@ -58,7 +58,7 @@ def install(settled: Services, server: FakeAuthorisationServer, clock: ManualClo
 
 @pytest.fixture
 def read(settled: Services) -> Callable[[], Portal]:
-    """The record as it stands."""
+    """The stored record."""
 
     def work() -> Portal:
         portal = settled.portals.read(MEMBER_ID)
@@ -70,12 +70,12 @@ def read(settled: Services) -> Callable[[], Portal]:
 
 @pytest.fixture
 def before(stores: Stores, settled: Services) -> set[str]:
-    """The secrets that other tests left behind."""
+    """The secrets of other tests."""
     del settled
     return secret_arns(stores)
 
 
-def test_what_the_authorisation_server_said_is_stored_and_not_what_was_offered(
+def test_answer_of_the_authorisation_server_is_stored_and_not_the_offer(
     install: Install, read: Callable[[], Portal], stores: Stores, before: set[str], clock: ManualClock
 ) -> None:
     install()
@@ -89,7 +89,7 @@ def test_what_the_authorisation_server_said_is_stored_and_not_what_was_offered(
     assert (secret["access_token"], secret["refresh_token"]) == ("issued-access-1", "issued-refresh-1")
 
 
-def test_what_the_portal_can_do_is_asked_once_and_stored(install: Install, read: Callable[[], Portal]) -> None:
+def test_capabilities_of_the_portal_are_stored(install: Install, read: Callable[[], Portal]) -> None:
     installed = install()
     portal = read()
     assert portal.scopes == frozenset({"im", "imbot"})
@@ -99,7 +99,7 @@ def test_what_the_portal_can_do_is_asked_once_and_stored(install: Install, read:
     assert installed.remarks == ()
 
 
-def test_of_the_application_token_only_its_hash_is_kept(
+def test_only_the_hash_of_the_application_token_is_stored(
     install: Install, read: Callable[[], Portal], stores: Stores, output: Output
 ) -> None:
     install()
@@ -111,7 +111,7 @@ def test_of_the_application_token_only_its_hash_is_kept(
         assert secret not in output.text
 
 
-def test_a_portal_that_is_installed_can_be_looked_up_in(
+def test_installed_portal_accepts_look_ups(
     install: Install, service: Service, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     install()
@@ -123,7 +123,7 @@ def test_a_portal_that_is_installed_can_be_looked_up_in(
     assert bitrix24.calls[-1].endpoint.auth == "issued-access-1"
 
 
-def test_a_second_time_there_is_one_record_and_one_secret_and_the_former_one_is_gone(
+def test_second_installation_keeps_one_record_and_one_secret_and_deletes_the_former_one(
     install: Install, read: Callable[[], Portal], stores: Stores, before: set[str]
 ) -> None:
     install()
@@ -138,21 +138,19 @@ def test_a_second_time_there_is_one_record_and_one_secret_and_the_former_one_is_
     assert (second.generation, second.created_at) == (first.generation + 1, first.created_at)
 
 
-def test_a_new_application_token_takes_the_place_of_the_former_ones(
-    install: Install, read: Callable[[], Portal]
-) -> None:
+def test_new_application_token_replaces_the_former_ones(install: Install, read: Callable[[], Portal]) -> None:
     install()
     install(Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", "the-next-one"))
     assert read().application_tokens == {hashed("the-next-one")}
 
 
-def test_an_offer_without_application_token_leaves_the_known_one(install: Install, read: Callable[[], Portal]) -> None:
+def test_offer_without_an_application_token_keeps_the_stored_one(install: Install, read: Callable[[], Portal]) -> None:
     install()
     install(Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh"))
     assert read().application_tokens == {hashed(APPLICATION_TOKEN)}
 
 
-def test_a_pace_that_an_operator_chose_is_left_alone(
+def test_rate_set_by_an_operator_survives_an_installation(
     install: Install, settled: Services, read: Callable[[], Portal], telemetry: "Telemetry", clock: ManualClock
 ) -> None:
     from chat_lookup.http.json_fields import Fields  # noqa: PLC0415 - this test's only
@@ -165,15 +163,13 @@ def test_a_pace_that_an_operator_chose_is_left_alone(
     assert (read().rate, read().burst) == (9.0, 90)
 
 
-def test_the_largest_plan_has_the_wider_pace(
-    install: Install, read: Callable[[], Portal], bitrix24: FakeBitrix24
-) -> None:
+def test_largest_plan_has_the_higher_rate(install: Install, read: Callable[[], Portal], bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("app.info", {"LICENSE": "de_ent10000", "LICENSE_FAMILY": "ent"})
     install()
     assert (read().rate, read().burst) == (5.0, 250)
 
 
-def test_without_the_bots_scope_there_is_no_bot_and_it_is_said(
+def test_missing_bot_scope_gives_a_remark_and_no_bot(
     install: Install, read: Callable[[], Portal], bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("scope", ["im"])
@@ -182,12 +178,12 @@ def test_without_the_bots_scope_there_is_no_bot_and_it_is_said(
     assert not [method for method in bitrix24.methods if method.startswith("imbot")]
 
 
-def test_without_any_scope_of_chats_that_is_said_too(install: Install, bitrix24: FakeBitrix24) -> None:
+def test_missing_chat_scope_gives_a_remark(install: Install, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("scope", ["crm"])
     assert install().remarks == (Remark.NO_CHAT_SCOPE, Remark.NO_BOT_SCOPE)
 
 
-def test_a_bot_that_is_refused_does_not_keep_look_ups_from_working(
+def test_refused_bot_gives_a_remark_and_an_active_portal(
     install: Install, read: Callable[[], Portal], bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers_by("imbot.v2.Bot.register", refusing("BOT_LIMIT_EXCEEDED", 400))
@@ -195,7 +191,7 @@ def test_a_bot_that_is_refused_does_not_keep_look_ups_from_working(
     assert (read().state, read().bot_id) == (PortalState.ACTIVE, None)
 
 
-def test_bindings_that_are_refused_are_said(install: Install, bitrix24: FakeBitrix24) -> None:
+def test_refused_bindings_give_a_remark(install: Install, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("event.bind", refusing("ACCESS_DENIED", 403))
     assert install().remarks == (Remark.BINDINGS_REFUSED,)
 
@@ -204,7 +200,7 @@ def test_bindings_that_are_refused_are_said(install: Install, bitrix24: FakeBitr
     ("method", "attempts"),
     [("scope", 3), ("imbot.v2.Bot.register", 1), ("imbot.v2.Command.update", 1), ("event.bind", 1)],
 )
-def test_a_portal_that_does_not_answer_is_not_installed_to_the_end_and_nothing_is_written_twice(
+def test_installation_fails_if_the_portal_does_not_answer_and_no_write_is_repeated(
     install: Install, bitrix24: FakeBitrix24, method: str, attempts: int
 ) -> None:
     bitrix24.answers_by(method, refusing("TIMEOUT", 0))
@@ -213,7 +209,7 @@ def test_a_portal_that_does_not_answer_is_not_installed_to_the_end_and_nothing_i
     assert bitrix24.methods.count(method) == attempts
 
 
-def test_after_a_failure_on_the_way_the_next_attempt_comes_to_the_end(
+def test_installation_after_a_failed_attempt_succeeds(
     install: Install, read: Callable[[], Portal], bitrix24: FakeBitrix24, stores: Stores, before: set[str]
 ) -> None:
     bitrix24.answers_by("imbot.v2.Bot.update", refusing("TIMEOUT", 0))
@@ -225,13 +221,13 @@ def test_after_a_failure_on_the_way_the_next_attempt_comes_to_the_end(
     assert secret_arns(stores) - before == {read().secret_arn}
 
 
-def test_a_portal_whose_plan_admits_no_requests_is_told_so(install: Install, bitrix24: FakeBitrix24) -> None:
+def test_plan_without_rest_requests_blocks_the_installation(install: Install, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("profile", refusing("ACCESS_DENIED", 403))
     with pytest.raises(PortalBlocked):
         install()
 
 
-def test_a_record_that_cannot_be_written_leaves_no_secret_behind(
+def test_failed_write_of_the_record_deletes_the_new_secret(
     install: Install, settled: Services, stores: Stores, before: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: Portal) -> Portal:
@@ -243,7 +239,7 @@ def test_a_record_that_cannot_be_written_leaves_no_secret_behind(
     assert secret_arns(stores) == before
 
 
-def test_a_record_that_was_written_although_the_answer_was_lost_keeps_its_secret(
+def test_record_written_despite_a_lost_answer_keeps_its_secret(
     install: Install, settled: Services, stores: Stores, before: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save = type(settled.portals).save
@@ -260,7 +256,7 @@ def test_a_record_that_was_written_although_the_answer_was_lost_keeps_its_secret
     assert secret_arns(stores) - before == {named.secret_arn}
 
 
-def test_a_secret_that_cannot_be_wiped_does_not_undo_the_installation(
+def test_failed_deletion_of_the_former_secret_does_not_fail_the_installation(
     install: Install,
     read: Callable[[], Portal],
     stores: Stores,

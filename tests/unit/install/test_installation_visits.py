@@ -1,4 +1,4 @@
-"""Opening the application: one sentence on how it is; an administrator's visit heals a dead grant, nobody else's."""
+"""Opening the application: a sentence on its state; a visit repairs a dead grant only for an administrator."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def read(services: Services) -> Portal:
     return portal
 
 
-def test_while_all_is_well_nobody_is_asked(
+def test_visit_to_an_active_portal_makes_no_call(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     calls = len(bitrix24.calls)
@@ -46,7 +46,7 @@ def test_while_all_is_well_nobody_is_asked(
 
 
 @pytest.mark.parametrize(("state", "sentence"), [(PortalState.UNPAID, "not paid"), (PortalState.MISCONFIGURED, "keys")])
-def test_what_no_visitor_can_heal_is_told(
+def test_state_that_no_visit_can_repair_is_shown(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, state: PortalState, sentence: str
 ) -> None:
     settled.portals.states.close(portal, state, "X")
@@ -54,7 +54,7 @@ def test_what_no_visitor_can_heal_is_told(
     assert server.asked == []
 
 
-def test_a_stopped_portal_is_installed_by_no_visit_and_no_offer_is_spent(
+def test_visit_to_a_stopped_portal_installs_nothing_and_spends_no_offer(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     settled.portals.states.stop(portal)
@@ -70,7 +70,7 @@ def test_a_stopped_portal_is_installed_by_no_visit_and_no_offer_is_spent(
 
 
 @pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.UNPAID, PortalState.REFUSED])
-def test_an_installation_into_a_closed_portal_is_a_recovery(
+def test_installation_into_a_closed_portal_counts_as_a_recovery(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, output: Output, state: PortalState
 ) -> None:
     settled.portals.states.close(portal, state, "CODE")
@@ -80,7 +80,7 @@ def test_an_installation_into_a_closed_portal_is_a_recovery(
 
 
 @pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.UNINSTALLED])
-def test_an_administrators_visit_heals(
+def test_visit_of_an_administrator_repairs_the_grant(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, state: PortalState
 ) -> None:
     settled.portals.states.close(portal, state, "invalid_grant")
@@ -92,21 +92,19 @@ def test_an_administrators_visit_heals(
     assert healed.secret_arn != portal.secret_arn
 
 
-def test_anybody_elses_visit_does_not_and_he_is_told_to_ask_one(
+def test_visit_of_another_user_repairs_nothing_and_refers_to_an_administrator(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     settled.portals.states.close(portal, PortalState.REAUTHORISE, "invalid_grant")
     before = read(settled)
     server.grants("visitors-refresh", user_id=7)
     bitrix24.answers("profile", {"ID": "7", "ADMIN": False})
-    answer = visit({"APPLICATION_TOKEN": "of-his-own-choosing"}, {"LANG": "ru"})
+    answer = visit({"APPLICATION_TOKEN": "forged-token"}, {"LANG": "ru"})
     assert (answer["statusCode"], "администратор" in answer["body"]) == (403, True)
     assert read(settled) == before
 
 
-def test_a_renamed_portal_is_found_again_by_a_visit(
-    settled: Services, portal: Portal, server: FakeAuthorisationServer
-) -> None:
+def test_visit_repairs_a_renamed_portal(settled: Services, portal: Portal, server: FakeAuthorisationServer) -> None:
     server.grants("visitors-refresh", host="acme-new.bitrix24.com")
     answer = visit(query={"DOMAIN": "acme-new.bitrix24.com"})
     assert HEALED in answer["body"]
@@ -114,7 +112,7 @@ def test_a_renamed_portal_is_found_again_by_a_visit(
     assert portal.domain != read(settled).domain
 
 
-def test_a_stranger_learns_nothing_of_a_portal(portal: Portal) -> None:
+def test_request_of_an_unknown_portal_gets_no_information(portal: Portal) -> None:
     del portal
     for form, query in (
         ({"member_id": None}, None),

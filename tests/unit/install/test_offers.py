@@ -1,4 +1,4 @@
-"""What arrives when the application is installed: read in every documented mix, and refused beyond its bounds."""
+"""The request that installs the application is read in every documented mix and refused beyond its bounds."""
 
 import json
 from urllib.parse import urlencode
@@ -30,7 +30,7 @@ from tests.support.portals.first_contact import (
     event_body,
 )
 
-NOBODY: frozenset[str] = frozenset()
+NO_LOCAL_HOSTS: frozenset[str] = frozenset()
 WHOLE = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", APPLICATION_TOKEN)
 
 
@@ -40,21 +40,21 @@ def visited(query: dict[str, str], form: dict[str, str]) -> Visit:
     return came
 
 
-def heard(body: str, content_type: str = FORM_TYPE) -> ApplicationEvent:
+def event_in(body: str, content_type: str = FORM_TYPE) -> ApplicationEvent:
     came = arrival({}, body.encode(), content_type)
     assert isinstance(came, ApplicationEvent)
     return came
 
 
 def refusal(query: Changes | None = None, form: Changes | None = None) -> str:
-    """Why a frame with these changes is not read."""
+    """The reason for which a frame with these changes is refused."""
     with pytest.raises(InstallationRefused) as raised:
-        offer_of_visit(visited(changed(FRAME_QUERY, query or {}), changed(FRAME_FORM, form or {})), NOBODY)
+        offer_of_visit(visited(changed(FRAME_QUERY, query or {}), changed(FRAME_FORM, form or {})), NO_LOCAL_HOSTS)
     return raised.value.reason
 
 
-def test_a_frame_is_read_from_its_query_and_its_form() -> None:
-    assert offer_of_visit(visited(FRAME_QUERY, FRAME_FORM), NOBODY) == WHOLE
+def test_frame_is_read_from_its_query_and_its_form() -> None:
+    assert offer_of_visit(visited(FRAME_QUERY, FRAME_FORM), NO_LOCAL_HOSTS) == WHOLE
 
 
 @pytest.mark.parametrize(
@@ -62,20 +62,20 @@ def test_a_frame_is_read_from_its_query_and_its_form() -> None:
     [({}, FRAME_QUERY | FRAME_FORM), (FRAME_QUERY | {"member_id": MEMBER_ID}, FRAME_FORM), (FRAME_FORM, FRAME_QUERY)],
     ids=["all in the form", "member id in the query", "the other way round"],
 )
-def test_a_frame_is_read_in_every_mix(query: dict[str, str], form: dict[str, str]) -> None:
-    assert offer_of_visit(visited(query, form), NOBODY) == WHOLE
+def test_frame_is_read_in_every_mix(query: dict[str, str], form: dict[str, str]) -> None:
+    assert offer_of_visit(visited(query, form), NO_LOCAL_HOSTS) == WHOLE
 
 
-def test_the_case_of_a_name_does_not_matter() -> None:
+def test_names_of_fields_are_compared_without_case() -> None:
     query = {name.lower(): value for name, value in FRAME_QUERY.items()}
     form = {name.swapcase(): value for name, value in FRAME_FORM.items()}
-    assert offer_of_visit(visited(query, form), NOBODY) == WHOLE
+    assert offer_of_visit(visited(query, form), NO_LOCAL_HOSTS) == WHOLE
 
 
 @pytest.mark.parametrize("name", ["SERVER_ENDPOINT", "APPLICATION_TOKEN", "APPLICATION_SCOPE", "member_id", "status"])
-def test_an_older_portal_need_not_send_the_newer_fields(name: str) -> None:
+def test_newer_fields_are_optional(name: str) -> None:
     form = changed(FRAME_FORM, {name: None})
-    offer = offer_of_visit(visited(FRAME_QUERY, form), NOBODY)
+    offer = offer_of_visit(visited(FRAME_QUERY, form), NO_LOCAL_HOSTS)
     assert (offer.domain, offer.refresh_token) == (DOMAIN, "offered-refresh")
 
 
@@ -88,16 +88,16 @@ def test_an_older_portal_need_not_send_the_newer_fields(name: str) -> None:
         "acme.bitrix24.com\r\nHost: x", "acme..bitrix24.com", "-acme.bitrix24.com", "a" * 300 + ".com", "%61cme.com",
     ],
 )  # fmt: skip
-def test_what_no_portal_can_be_called_is_refused(domain: str) -> None:
+def test_invalid_domain_is_refused(domain: str) -> None:
     assert refusal({"DOMAIN": domain}) == "form"
 
 
 @pytest.mark.parametrize("domain", [DOMAIN.upper(), f"{DOMAIN}:443"])
-def test_a_host_has_one_spelling(domain: str) -> None:
-    assert admitted_domain(domain, NOBODY) == DOMAIN
+def test_host_is_normalised(domain: str) -> None:
+    assert admitted_domain(domain, NO_LOCAL_HOSTS) == DOMAIN
 
 
-def test_a_local_portal_may_have_a_port_and_no_name() -> None:
+def test_local_portal_may_have_a_port_and_no_name() -> None:
     assert admitted_domain("127.0.0.1:3010", frozenset({"127.0.0.1:3010"})) == "127.0.0.1:3010"
     assert admitted_domain("127.0.0.1:3011", frozenset({"127.0.0.1:3010"})) is None
 
@@ -113,34 +113,34 @@ def test_a_local_portal_may_have_a_port_and_no_name() -> None:
         ("SERVER_ENDPOINT", "https://" + "x" * 300),
     ],
 )
-def test_a_field_beyond_its_bounds_is_refused(name: str, value: str) -> None:
+def test_field_beyond_its_bounds_is_refused(name: str, value: str) -> None:
     assert refusal(form={name: value}) == "form"
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"PLACEMENT=DEFAULT", b"\xff\xfe", b"x" * 100_000, b"&".join([b"a=1"] * 500), b"a[=1", b"event[]=X"]
 )
-def test_what_is_neither_a_frame_nor_an_event_is_refused(body: bytes) -> None:
+def test_request_that_is_neither_frame_nor_event_is_refused(body: bytes) -> None:
     with pytest.raises(InstallationRefused) as raised:
         arrival({}, body, FORM_TYPE)
     assert raised.value.reason == "form"
-    assert raised.value.__context__ is None  # what could not be read hangs on to nothing
+    assert raised.value.__context__ is None  # the unreadable input is not attached to the error
 
 
-def test_an_event_is_read_from_a_form() -> None:
-    event = heard(event_body("onAppInstall", EVENT_AUTH))
+def test_event_is_read_from_a_form() -> None:
+    event = event_in(event_body("onAppInstall", EVENT_AUTH))
     assert event.name == "ONAPPINSTALL"
-    assert offer_of_event(event, NOBODY) == WHOLE
+    assert offer_of_event(event, NO_LOCAL_HOSTS) == WHOLE
 
 
-def test_an_event_is_read_from_json() -> None:
+def test_event_is_read_from_json() -> None:
     body = json.dumps({"event": "ONAPPINSTALL", "data": {"VERSION": 1}, "auth": EVENT_AUTH})
-    assert offer_of_event(heard(body, "application/json; charset=utf-8"), NOBODY) == WHOLE
+    assert offer_of_event(event_in(body, "application/json; charset=utf-8"), NO_LOCAL_HOSTS) == WHOLE
 
 
-def test_an_event_may_name_the_portal_by_its_endpoint_only() -> None:
-    event = heard(event_body("ONAPPINSTALL", changed(EVENT_AUTH, {"domain": None})))
-    assert offer_of_event(event, NOBODY).domain == DOMAIN
+def test_event_may_name_the_portal_by_its_endpoint_only() -> None:
+    event = event_in(event_body("ONAPPINSTALL", changed(EVENT_AUTH, {"domain": None})))
+    assert offer_of_event(event, NO_LOCAL_HOSTS).domain == DOMAIN
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ def test_an_event_may_name_the_portal_by_its_endpoint_only() -> None:
         ({"domain": None, "client_endpoint": None}, "form"),
     ],
 )
-def test_an_event_that_names_two_portals_or_none_is_refused(auth: Changes, reason: str) -> None:
+def test_event_that_names_two_portals_or_none_is_refused(auth: Changes, reason: str) -> None:
     with pytest.raises(InstallationRefused) as raised:
-        offer_of_event(heard(event_body("ONAPPINSTALL", changed(EVENT_AUTH, auth))), NOBODY)
+        offer_of_event(event_in(event_body("ONAPPINSTALL", changed(EVENT_AUTH, auth))), NO_LOCAL_HOSTS)
     assert raised.value.reason == reason
 
 
-def test_a_code_comes_back_for_the_portal_that_the_link_was_for() -> None:
+def test_code_belongs_to_the_portal_of_its_link() -> None:
     query = {"code": ["c0de"], "state": ["s"], "member_id": [MEMBER_ID], "server_domain": ["oauth.bitrix.info"]}
     offer = offer_of_code(query, DOMAIN)
     assert (offer.domain, offer.code, offer.refresh_token) == (DOMAIN, "c0de", "")
@@ -166,13 +166,15 @@ def test_a_code_comes_back_for_the_portal_that_the_link_was_for() -> None:
 
 
 @pytest.mark.parametrize("query", [{}, {"code": [""]}, {"code": ["c"], "server_domain": ["x" * 301]}])
-def test_a_return_without_a_usable_code_is_refused(query: dict[str, list[str]]) -> None:
+def test_return_without_a_usable_code_is_refused(query: dict[str, list[str]]) -> None:
     with pytest.raises(InstallationRefused):
         offer_of_code(query, DOMAIN)
 
 
-def test_nothing_that_came_shows_its_tokens() -> None:
+def test_requests_and_offers_do_not_show_their_tokens() -> None:
     visit = visited(FRAME_QUERY, FRAME_FORM)
-    shown = repr([visit, heard(event_body("ONAPPINSTALL", EVENT_AUTH)), WHOLE, offer_of_visit(visit, NOBODY)])
+    shown = repr(
+        [visit, event_in(event_body("ONAPPINSTALL", EVENT_AUTH)), WHOLE, offer_of_visit(visit, NO_LOCAL_HOSTS)]
+    )
     for secret in ("offered-access", "offered-refresh", APPLICATION_TOKEN):
         assert secret not in shown

@@ -1,4 +1,4 @@
-"""Whatever bytes arrive, reading them gives an offer within its bounds, or a refusal in words: nothing else ever."""
+"""Any bytes are read as an offer within its bounds or refused with a reason."""
 
 from collections.abc import Callable
 from string import ascii_letters
@@ -14,7 +14,7 @@ from chat_lookup.install.offers import Offer, Visit, arrival, offer_of_code, off
 
 GOOD = "acme.bitrix24.com"
 EVENTS = ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"]
-NOBODY: frozenset[str] = frozenset()
+NO_LOCAL_HOSTS: frozenset[str] = frozenset()
 
 _PIECES = st.sampled_from(
     [
@@ -54,7 +54,7 @@ def form(fields: dict[str, str]) -> bytes:
 
 
 def assert_within_bounds(offer: Offer) -> None:
-    assert portal_endpoint(f"https://{offer.domain}/rest/", NOBODY) == f"https://{offer.domain}/rest/"
+    assert portal_endpoint(f"https://{offer.domain}/rest/", NO_LOCAL_HOSTS) == f"https://{offer.domain}/rest/"
     assert set(offer.member_id) <= {*ascii_letters, *"0123456789_-"}
     assert len(offer.member_id) <= 64
     assert len(offer.server_endpoint) <= 300
@@ -64,7 +64,7 @@ def assert_within_bounds(offer: Offer) -> None:
 
 def read(query: dict[str, list[str]], body: bytes, content_type: str = "") -> Offer:
     came = arrival(query, body, content_type)
-    return offer_of_visit(came, NOBODY) if isinstance(came, Visit) else offer_of_event(came, NOBODY)
+    return offer_of_visit(came, NO_LOCAL_HOSTS) if isinstance(came, Visit) else offer_of_event(came, NO_LOCAL_HOSTS)
 
 
 def outcome(make: Callable[[], Offer]) -> Offer | str:
@@ -85,19 +85,17 @@ def assert_bounded(made: Offer | str, *reasons: str) -> None:
 @given(st.binary(max_size=300), TYPES, st.dictionaries(FIELDS, st.lists(TEXTS, min_size=1, max_size=2), max_size=3))
 @example(b'{"event":{"a":"ONAPPINSTALL"}}', "application/json", {})
 @example(b"auth[a]=1&auth=2", "", {"REFRESH_ID": ["r"]})
-def test_bytes_that_nobody_wrote_for_us_are_read_or_refused(
-    body: bytes, content_type: str, query: dict[str, list[str]]
-) -> None:
+def test_arbitrary_bytes_are_read_or_refused(body: bytes, content_type: str, query: dict[str, list[str]]) -> None:
     assert_bounded(outcome(lambda: read(query, body, content_type)), "form", "portal")
 
 
 @given(st.dictionaries(FIELDS, TEXTS))
-def test_a_frame_holds_what_it_may_or_is_refused(fields: dict[str, str]) -> None:
+def test_frame_is_within_its_bounds_or_refused(fields: dict[str, str]) -> None:
     assert_bounded(outcome(lambda: read({}, form({"REFRESH_ID": "r", "DOMAIN": GOOD, **fields}))), "form")
 
 
 @given(st.sampled_from(EVENTS), st.dictionaries(AUTH, TEXTS))
-def test_an_event_holds_what_it_may_or_is_refused(name: str, auth: dict[str, str]) -> None:
+def test_event_is_within_its_bounds_or_refused(name: str, auth: dict[str, str]) -> None:
     sent = {f"auth[{key}]": value for key, value in {"domain": GOOD, **auth}.items()}
     made = outcome(lambda: read({}, form({"event": name, **sent})))
     assert_bounded(made, "form", "portal")
@@ -106,7 +104,7 @@ def test_an_event_holds_what_it_may_or_is_refused(name: str, auth: dict[str, str
 
 
 @given(st.dictionaries(st.sampled_from(["code", "server_domain", "member_id", "state"]), st.lists(TEXTS, min_size=1)))
-def test_a_return_with_a_code_holds_what_it_may_or_is_refused(query: dict[str, list[str]]) -> None:
+def test_return_with_a_code_is_within_its_bounds_or_refused(query: dict[str, list[str]]) -> None:
     made = outcome(lambda: offer_of_code(query, GOOD))
     assert_bounded(made, "form")
     if isinstance(made, Offer):
@@ -114,7 +112,7 @@ def test_a_return_with_a_code_holds_what_it_may_or_is_refused(query: dict[str, l
 
 
 @pytest.mark.parametrize("name", ["DOMAIN", "member_id", "REFRESH_ID", "SERVER_ENDPOINT", "APPLICATION_TOKEN"])
-def test_a_refusal_repeats_nothing_of_what_came(name: str) -> None:
+def test_refusal_repeats_nothing_of_the_request(name: str) -> None:
     planted = "planted secret " * 30
     with pytest.raises(InstallationRefused) as caught:
         read({}, form({"AUTH_ID": "a", "DOMAIN": GOOD, name: planted}))

@@ -1,4 +1,4 @@
-"""A private address stays private in whatever form of IPv6 it is wrapped."""
+"""A private address stays private in every form of IPv6 that embeds it."""
 
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
@@ -27,7 +27,7 @@ WRAPPED: Final[Mapping[str, Callable[[int], int]]] = {
     "translated": lambda v4: (0xFFFF << 48) | v4,
     "6to4": lambda v4: (0x2002 << 112) | (v4 << 80) | 1,
     "NAT64": lambda v4: (0x64FF9B << 96) | v4,
-    "NAT64 of one's own": lambda v4: (0x64FF9B << 96) | (1 << 80) | v4,
+    "NAT64 with a private prefix": lambda v4: (0x64FF9B << 96) | (1 << 80) | v4,
     "Teredo server": lambda v4: (0x20010000 << 96) | (v4 << 64),
 }
 
@@ -39,11 +39,11 @@ def private_addresses(draw: st.DrawFn) -> IPv4Address:
 
 
 @given(private_addresses())
-def test_a_private_address_is_never_public(address: IPv4Address) -> None:
+def test_private_address_is_never_public(address: IPv4Address) -> None:
     assert not is_public(str(address))
 
 
 @pytest.mark.parametrize("wrap", WRAPPED)
 @given(address=private_addresses())
-def test_a_private_address_is_not_public_inside_another_one(wrap: str, address: IPv4Address) -> None:
+def test_private_address_embedded_in_another_one_is_not_public(wrap: str, address: IPv4Address) -> None:
     assert not is_public(str(IPv6Address(WRAPPED[wrap](int(address)))))

@@ -1,4 +1,4 @@
-"""The pages have words for everything that they may be asked to say, in each of their languages."""
+"""The pages have a sentence for each of their keys in each of their languages."""
 
 import pytest
 
@@ -25,22 +25,22 @@ PASSING = (
     [*RefusalReason, *Remark, "installed", "active", "healed", "unpaid", "misconfigured", "nothing",
      *(error.code for error in PASSING)],
 )  # fmt: skip
-def test_each_key_has_sentences_of_its_own(key: str, language: Language) -> None:
+def test_each_key_has_its_own_sentences(key: str, language: Language) -> None:
     assert said(key, language) != GENERAL[language]
     assert len(said(key, language)) > 15
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_the_languages_differ(reason: RefusalReason) -> None:
+def test_languages_differ(reason: RefusalReason) -> None:
     assert len({said(reason, language) for language in Language}) == len(Language)
 
 
-def test_what_has_no_words_gets_general_ones() -> None:
-    assert said("never heard of", Language.GERMAN) == GENERAL[Language.GERMAN]
+def test_unknown_key_gets_the_general_sentence() -> None:
+    assert said("unknown-key", Language.GERMAN) == GENERAL[Language.GERMAN]
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_a_refusal_says_the_same_to_machines_and_to_people(reason: RefusalReason) -> None:
+def test_detail_of_a_refusal_equals_the_sentence_of_its_page(reason: RefusalReason) -> None:
     error = refused(reason)
     assert (error.reason, error.detail) == (reason, said(reason, Language.ENGLISH))
     assert isinstance(error, InstallationRefused)

@@ -1,4 +1,4 @@
-"""The pages of the installation: what they admit, and what they never show."""
+"""The pages of the installation: the scripts that they allow, and what they never show."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ def _grant(server: FakeAuthorisationServer, settled: Services) -> None:
     server.grants("offered-refresh")
 
 
-def test_the_page_admits_the_vendors_script_and_its_own_line_and_nothing_else() -> None:
+def test_page_allows_the_vendors_script_and_its_own_inline_script_only() -> None:
     answer = invoke(frame())
     policy = dict(directive.split(" ", 1) for directive in answer["headers"]["content-security-policy"].split("; "))
     (inline,) = re.findall(r"<script>([^<]+)</script>", answer["body"])
@@ -39,7 +39,7 @@ def test_the_page_admits_the_vendors_script_and_its_own_line_and_nothing_else() 
     assert answer["headers"]["x-content-type-options"] == "nosniff"
 
 
-def test_no_page_shows_anything_that_came(output: Output) -> None:
+def test_no_page_shows_any_input(output: Output) -> None:
     marked = "<b>canary</b>"
     pages = [
         invoke(frame()),

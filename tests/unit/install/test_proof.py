@@ -1,4 +1,4 @@
-"""Who says that he installs is believed when the authorisation server and the portal say the same, and never before."""
+"""An installation is accepted only if the authorisation server and the portal confirm the offer."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -60,7 +60,7 @@ def prove(settled: Services, telemetry: "Telemetry", clock: ManualClock) -> Prov
 
 @pytest.fixture
 def nothing_written(settled: Services, stores: Stores) -> Iterator[None]:
-    """Holds that the test leaves records and secrets as they were."""
+    """Check that the test changes no record and no secret."""
 
     def kept() -> tuple[list[str], set[str]]:
         items = stores.dynamodb.scan(TableName=stores.portal_table)["Items"]
@@ -78,7 +78,7 @@ def reason_of(prove: Prove, offer: Offer = OFFER) -> str:
     return raised.value.reason
 
 
-def test_an_administrators_own_grant_is_believed(prove: Prove, server: FakeAuthorisationServer) -> None:
+def test_grant_of_an_administrator_is_accepted(prove: Prove, server: FakeAuthorisationServer) -> None:
     server.grants("offered-refresh")
     prove()
     assert server.asked == [("oauth.bitrix.info", CLIENT_ID, "offered-refresh")]
@@ -86,7 +86,7 @@ def test_an_administrators_own_grant_is_believed(prove: Prove, server: FakeAutho
 
 @pytest.mark.usefixtures("nothing_written")
 @pytest.mark.parametrize("admin", [False, None, "true", 1, "Y"])
-def test_an_ordinary_users_own_grant_is_not(
+def test_grant_of_an_ordinary_user_is_refused(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, admin: object
 ) -> None:
     server.grants("offered-refresh", user_id=7)
@@ -97,7 +97,7 @@ def test_an_ordinary_users_own_grant_is_not(
 
 @pytest.mark.usefixtures("nothing_written")
 @pytest.mark.parametrize("profile", [[], None, {}, "ADMIN"])
-def test_a_profile_that_says_nothing_makes_no_administrator(
+def test_unreadable_profile_makes_no_administrator(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, profile: object
 ) -> None:
     server.grants("offered-refresh")
@@ -119,7 +119,7 @@ def test_a_profile_that_says_nothing_makes_no_administrator(
         (replace(OFFER, domain="globex.bitrix24.com"), "application"),
     ],
 )
-def test_what_can_be_refused_without_asking_is_refused_so(
+def test_invalid_offer_is_refused_without_a_call(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, offer: Offer, reason: str
 ) -> None:
     server.grants("offered-refresh")
@@ -128,15 +128,13 @@ def test_what_can_be_refused_without_asking_is_refused_so(
 
 
 @pytest.mark.usefixtures("nothing_written")
-def test_a_grant_that_is_used_or_made_up_is_refused_and_no_portal_is_called(
-    prove: Prove, bitrix24: FakeBitrix24
-) -> None:
+def test_spent_or_forged_grant_is_refused_and_the_portal_is_not_called(prove: Prove, bitrix24: FakeBitrix24) -> None:
     assert reason_of(prove) == "grant"
     assert bitrix24.calls == []
 
 
 @pytest.mark.usefixtures("nothing_written")
-def test_a_grant_for_another_application_is_refused(
+def test_grant_for_another_application_is_refused(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     server.grants("offered-refresh", client_id="local.fedcba9876543210.76543210")
@@ -148,7 +146,7 @@ def test_a_grant_for_another_application_is_refused(
 @pytest.mark.parametrize(
     "granted", [{"member_id": OTHER_MEMBER}, {"host": "globex.bitrix24.com"}], ids=["member id", "host"]
 )
-def test_a_grant_for_another_portal_is_refused_and_none_is_called(
+def test_grant_for_another_portal_is_refused_and_no_portal_is_called(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, granted: dict[str, str]
 ) -> None:
     server.grants("offered-refresh", **granted)  # type: ignore[arg-type]  # texts only, by their names
@@ -156,14 +154,14 @@ def test_a_grant_for_another_portal_is_refused_and_none_is_called(
     assert bitrix24.calls == []
 
 
-def test_an_offer_need_not_name_its_member_id(prove: Prove, server: FakeAuthorisationServer, settled: Services) -> None:
+def test_member_id_of_an_offer_is_optional(prove: Prove, server: FakeAuthorisationServer, settled: Services) -> None:
     server.grants("offered-refresh")
     prove(replace(OFFER, member_id=""))
     assert settled.portals.read(MEMBER_ID)
 
 
 @pytest.mark.usefixtures("nothing_written")
-def test_a_replayed_offer_is_refused(prove: Prove, server: FakeAuthorisationServer, settled: Services) -> None:
+def test_replayed_offer_is_refused(prove: Prove, server: FakeAuthorisationServer, settled: Services) -> None:
     del settled
     server.grants("offered-refresh", user_id=7)
     server.failure = BitrixError("invalid_grant", 400, method="oauth/token")
@@ -184,7 +182,7 @@ def test_a_replayed_offer_is_refused(prove: Prove, server: FakeAuthorisationServ
         (BitrixError("wrong_client", 200, method="oauth/token"), "keys"),
     ],
 )
-def test_each_failure_of_the_authorisation_server_is_told_apart(
+def test_each_failure_of_the_authorisation_server_has_its_own_error(
     prove: Prove,
     server: FakeAuthorisationServer,
     failure: BitrixError,
@@ -218,7 +216,7 @@ def test_error_of_the_authorisation_server_is_counted_by_code_and_by_class(
         ("QUERY_LIMIT_EXCEEDED", 503, PortalBusy),
     ],
 )
-def test_each_failure_of_the_portal_is_told_apart(
+def test_each_failure_of_the_portal_has_its_own_error(
     prove: Prove,
     server: FakeAuthorisationServer,
     bitrix24: FakeBitrix24,
@@ -235,21 +233,21 @@ def test_each_failure_of_the_portal_is_told_apart(
             prove()
 
 
-def test_a_rotated_secret_is_tried_first_and_the_former_one_after_it(
+def test_rotated_secret_is_tried_before_the_former_one(
     prove: Prove, server: FakeAuthorisationServer, settled: Services, clock: ManualClock
 ) -> None:
     rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}
     settled.admin().commands.run(Fields(rotate), Deadline.after(10, clock))
     server.grants("offered-refresh")
     prove()
-    assert len(server.asked) == 2  # the server knows the former one only
+    assert len(server.asked) == 2  # the server accepts the former one only
     server.secrets[CLIENT_ID] = "n3xts3cr3tn3xts3cr3t"
     server.grants("offered-refresh")
     prove()
     assert len(server.asked) == 3
 
 
-def test_a_former_secret_is_tried_for_a_day(
+def test_former_secret_is_tried_for_a_day(
     prove: Prove, server: FakeAuthorisationServer, settled: Services, clock: ManualClock
 ) -> None:
     rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}
@@ -261,7 +259,7 @@ def test_a_former_secret_is_tried_for_a_day(
 
 
 @pytest.mark.usefixtures("nothing_written")
-def test_whoever_comes_too_often_is_sent_away_before_anybody_is_asked(
+def test_too_many_attempts_are_refused_before_the_server_is_called(
     prove: Prove, server: FakeAuthorisationServer
 ) -> None:
     server.grants("offered-refresh")
@@ -272,9 +270,7 @@ def test_whoever_comes_too_often_is_sent_away_before_anybody_is_asked(
     assert len(server.asked) == 27
 
 
-def test_a_server_that_is_not_named_is_the_one_that_the_portal_had(
-    prove: Prove, server: FakeAuthorisationServer
-) -> None:
+def test_offer_without_a_server_uses_the_stored_one(prove: Prove, server: FakeAuthorisationServer) -> None:
     unnamed = replace(OFFER, server_endpoint="")
     server.grants("offered-refresh")
     prove(unnamed)
@@ -285,7 +281,7 @@ def test_a_server_that_is_not_named_is_the_one_that_the_portal_had(
     assert [asked[0] for asked in server.asked] == ["oauth.bitrix.info", *["oauth.bitrix24.tech"] * 2]
 
 
-def test_a_portal_that_has_a_new_address_keeps_its_application(
+def test_portal_with_a_new_domain_keeps_its_application(
     prove: Prove, server: FakeAuthorisationServer, settled: Services
 ) -> None:
     server.grants("offered-refresh")
@@ -297,7 +293,7 @@ def test_a_portal_that_has_a_new_address_keeps_its_application(
     assert (portal.domain, portal.client_id) == ("acme-new.bitrix24.com", CLIENT_ID)
 
 
-def test_the_redactor_knows_what_the_server_issued_and_nothing_that_anybody_offered(
+def test_issued_tokens_are_registered_with_the_redactor_and_offered_ones_are_not(
     prove: Prove, server: FakeAuthorisationServer, telemetry: "Telemetry"
 ) -> None:
     server.grants("offered-refresh")
@@ -309,7 +305,7 @@ def test_the_redactor_knows_what_the_server_issued_and_nothing_that_anybody_offe
 
 
 @pytest.mark.parametrize("word", ["request", "installation-refused", "EventsRejected", DOMAIN, '"level":"'])
-def test_a_stranger_cannot_have_words_of_ours_masked(prove: Prove, telemetry: "Telemetry", word: str) -> None:
+def test_offered_values_cannot_mask_words_in_the_log(prove: Prove, telemetry: "Telemetry", word: str) -> None:
     for offer in (
         replace(OFFER, refresh_token=word, application_token=word),
         replace(OFFER, refresh_token="", code=word),
@@ -326,11 +322,11 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("listed", "nothing_written")
 @pytest.mark.parametrize("member_id", [MEMBER_ID, ""])
-def test_who_may_install_can_be_narrowed_to_a_list(
+def test_installations_can_be_restricted_to_a_list(
     listed: None, server: FakeAuthorisationServer, prove: Prove, bitrix24: FakeBitrix24, member_id: str
 ) -> None:
     del listed
     server.grants("offered-refresh")
     assert reason_of(prove, replace(OFFER, member_id=member_id)) == "member"
-    assert bitrix24.calls == []  # whoever does not say who he is is asked for, but his portal is not
+    assert bitrix24.calls == []  # without a member_id the server is called, but not the portal
     assert len(server.asked) == (0 if member_id else 1)

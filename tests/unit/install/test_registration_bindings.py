@@ -1,4 +1,4 @@
-"""The application's own events are bound once each, to the address of today, and to no other of ours."""
+"""The application's own events are bound once each, to the current address and to none of our former ones."""
 
 import pytest
 
@@ -27,55 +27,53 @@ def _portal_answers(bitrix24: FakeBitrix24) -> None:
     answer_as_a_portal(bitrix24)
 
 
-def asked(bitrix24: FakeBitrix24, method: str) -> list[tuple[object, object]]:
+def bindings_sent(bitrix24: FakeBitrix24, method: str) -> list[tuple[object, object]]:
     return [(call.params["event"], call.params["handler"]) for call in bitrix24.calls if call.method == method]
 
 
-def test_what_is_not_bound_is_bound(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_missing_binding_is_made(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     assert bind(service, portal)
-    assert asked(bitrix24, "event.bind") == [(event, HERE) for event in EVENTS]
-    assert asked(bitrix24, "event.unbind") == []
+    assert bindings_sent(bitrix24, "event.bind") == [(event, HERE) for event in EVENTS]
+    assert bindings_sent(bitrix24, "event.unbind") == []
 
 
-def test_what_is_bound_is_left_alone(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_existing_binding_is_kept(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("event.get", [bound(event.lower(), HERE) for event in EVENTS])
     assert bind(service, portal)
     assert bitrix24.methods == ["event.get"]
 
 
-def test_a_former_address_is_let_go_after_the_new_one_is_bound(
+def test_former_address_is_unbound_after_the_new_one_is_bound(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("event.get", [bound(EVENTS[0], BEFORE), bound("ONIMBOTMESSAGEADD", BEFORE)])
     assert bind(service, portal)
-    assert asked(bitrix24, "event.unbind") == [(EVENTS[0], BEFORE)]
+    assert bindings_sent(bitrix24, "event.unbind") == [(EVENTS[0], BEFORE)]
     assert bitrix24.methods[-1] == "event.unbind"
 
 
-def test_an_offline_handler_is_none_of_ours(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_offline_handler_is_kept(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("event.get", [bound(EVENTS[0], "", offline=1)])
     assert bind(service, portal)
-    assert asked(bitrix24, "event.unbind") == []
+    assert bindings_sent(bitrix24, "event.unbind") == []
 
 
 @pytest.mark.parametrize("result", [None, {}, "x", [None, 7, {}], [{"event": 7}]])
-def test_a_list_that_cannot_be_read_is_an_empty_one(
+def test_unreadable_list_of_handlers_counts_as_empty(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, result: object
 ) -> None:
     bitrix24.answers("event.get", result)
     assert bind(service, portal)
-    assert len(asked(bitrix24, "event.bind")) == len(EVENTS)
+    assert len(bindings_sent(bitrix24, "event.bind")) == len(EVENTS)
 
 
-def test_where_handlers_cannot_be_listed_they_are_bound_all_the_same(
-    service: Service, portal: Portal, bitrix24: FakeBitrix24
-) -> None:
+def test_handlers_that_cannot_be_listed_are_bound(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("event.get", refusing("ERROR_METHOD_NOT_FOUND", 404))
     assert bind(service, portal)
 
 
 @pytest.mark.parametrize("result", ["refused", "false"])
-def test_a_refusal_is_told_and_the_others_are_bound(
+def test_refused_binding_is_reported_and_the_others_are_bound(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, result: str
 ) -> None:
     if result == "refused":
@@ -83,11 +81,11 @@ def test_a_refusal_is_told_and_the_others_are_bound(
     else:
         bitrix24.answers("event.bind", False)
     assert not bind(service, portal)
-    assert len(asked(bitrix24, "event.bind")) == len(EVENTS)
+    assert len(bindings_sent(bitrix24, "event.bind")) == len(EVENTS)
 
 
-def test_a_portal_that_does_not_answer_is_an_error(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_portal_that_does_not_answer_raises(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("event.bind", refusing("TRANSPORT", 0))
     with pytest.raises(BitrixError):
         bind(service, portal)
-    assert len(asked(bitrix24, "event.bind")) == 1
+    assert len(bindings_sent(bitrix24, "event.bind")) == 1

@@ -39,14 +39,14 @@ def params_of(bitrix24: FakeBitrix24, method: str) -> "Mapping[str, object]":
 
 
 @pytest.mark.parametrize(("api", "methods", "bot"), [("v2", V2, Bot("v2", 456, 42)), ("v1", V1, Bot("v1", 39, 99))])
-def test_a_bot_and_its_command_are_registered_then_updated(
+def test_bot_and_its_command_are_registered_then_updated(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, api: str, methods: tuple[str, ...], bot: Bot
 ) -> None:
     assert register(service.calls, portal, api, service.clock) == bot
     assert tuple(bitrix24.methods) == methods
 
 
-def test_a_v2_bot_asks_for_its_events_and_says_where_to(
+def test_v2_bot_is_registered_with_its_event_mode_and_address(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     register(service.calls, portal, "v2", service.clock)
@@ -58,7 +58,7 @@ def test_a_v2_bot_asks_for_its_events_and_says_where_to(
     assert params_of(bitrix24, "imbot.v2.Bot.update")["botId"] == 456
 
 
-def test_the_command_may_be_given_in_every_chat(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_command_is_registered_for_every_chat(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     register(service.calls, portal, "v2", service.clock)
     registered = params_of(bitrix24, "imbot.v2.Command.register")["fields"]
     updated = params_of(bitrix24, "imbot.v2.Command.update")
@@ -69,7 +69,7 @@ def test_the_command_may_be_given_in_every_chat(service: Service, portal: Portal
     assert updated["commandId"] == 42
 
 
-def test_a_v1_bot_names_one_address_for_all_its_events(
+def test_v1_bot_is_registered_with_one_address_for_all_its_events(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     register(service.calls, portal, "v1", service.clock)
@@ -84,7 +84,7 @@ def test_a_v1_bot_names_one_address_for_all_its_events(
     ("api", "method", "code"),
     [("v2", "imbot.v2.Bot.register", "BOT_CODE_ALREADY_TAKEN"), ("v1", "imbot.register", "WRONG_REQUEST")],
 )
-def test_a_code_that_another_application_left_taken_is_avoided(
+def test_bot_code_taken_by_another_application_is_avoided(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, api: str, method: str, code: str
 ) -> None:
     codes = []
@@ -105,9 +105,7 @@ def test_a_code_that_another_application_left_taken_is_avoided(
 
 
 @pytest.mark.parametrize("method", V2)
-def test_a_write_that_failed_is_not_repeated(
-    service: Service, portal: Portal, bitrix24: FakeBitrix24, method: str
-) -> None:
+def test_failed_write_is_not_repeated(service: Service, portal: Portal, bitrix24: FakeBitrix24, method: str) -> None:
     bitrix24.answers_by(method, refusing("TIMEOUT", 0))
     with pytest.raises(BitrixError):
         register(service.calls, portal, "v2", service.clock)
@@ -116,7 +114,7 @@ def test_a_write_that_failed_is_not_repeated(
 
 
 @pytest.mark.parametrize("result", [None, True, [], {"bot": {}}, {"bot": {"id": 0}}, {"bot": {"id": "x"}}, {"bot": 7}])
-def test_an_answer_without_an_id_is_an_error_and_nothing_is_updated(
+def test_answer_without_an_id_raises_and_no_update_is_sent(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, result: object
 ) -> None:
     bitrix24.answers("imbot.v2.Bot.register", result)
@@ -126,6 +124,6 @@ def test_an_answer_without_an_id_is_an_error_and_nothing_is_updated(
     assert bitrix24.methods == ["imbot.v2.Bot.register"]
 
 
-def test_an_id_may_be_text(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_id_may_be_text(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("imbot.register", "39")
     assert register(service.calls, portal, "v1", service.clock).bot_id == 39

@@ -1,4 +1,4 @@
-"""An uninstall event is believed by its application token, and wipes only what the portal no longer honours."""
+"""An uninstall event is accepted by its application token, and deletes a grant only if the portal refuses it."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Read = Callable[[], Portal]
 
 @pytest.fixture
 def read(settled: Services, server: FakeAuthorisationServer) -> Read:
-    """The record of a portal that is installed, as it stands."""
+    """The stored record of an installed portal."""
     server.grants("offered-refresh")
     assert app.handler(frame(), lambda_context())["statusCode"] == 200
 
@@ -41,7 +41,7 @@ def uninstall(auth: Changes | None = None) -> dict[str, Any]:
 
 
 def is_wiped(stores: Stores, arn: str) -> bool:
-    """Whether a secret is gone, or holds nothing."""
+    """Whether a secret is deleted or empty."""
     try:
         secret = stores.secrets.get_secret_value(SecretId=arn)["SecretString"]
     except stores.secrets.exceptions.ClientError:
@@ -50,7 +50,7 @@ def is_wiped(stores: Stores, arn: str) -> bool:
 
 
 @pytest.mark.parametrize("code", ["ERROR_OAUTH", "APPLICATION_NOT_FOUND", "NOT_INSTALLED", "authorization_error"])
-def test_a_portal_that_no_longer_honours_the_grant_is_wiped(
+def test_grant_that_the_portal_refuses_is_deleted(
     read: Read, stores: Stores, bitrix24: FakeBitrix24, another_process: Service, code: str
 ) -> None:
     before = read()
@@ -65,7 +65,7 @@ def test_a_portal_that_no_longer_honours_the_grant_is_wiped(
 
 
 @pytest.mark.parametrize("failure", ["invalid_grant", "invalid_client", "wrong_client", "NOT_INSTALLED"])
-def test_it_is_wiped_too_if_only_the_authorisation_server_knows(
+def test_grant_that_only_the_authorisation_server_refuses_is_deleted(
     read: Read, stores: Stores, bitrix24: FakeBitrix24, server: FakeAuthorisationServer, failure: str
 ) -> None:
     before = read()
@@ -76,7 +76,7 @@ def test_it_is_wiped_too_if_only_the_authorisation_server_knows(
     assert is_wiped(stores, before.secret_arn)
 
 
-def test_a_late_event_wipes_nothing(read: Read, stores: Stores, output: Output) -> None:
+def test_late_uninstall_event_deletes_nothing(read: Read, stores: Stores, output: Output) -> None:
     before = read()
     assert uninstall()["statusCode"] == 200
     assert read() == before
@@ -85,7 +85,7 @@ def test_a_late_event_wipes_nothing(read: Read, stores: Stores, output: Output) 
 
 
 @pytest.mark.parametrize("code", ["TIMEOUT", "TRANSPORT", "HTTP_5XX"])
-def test_a_portal_that_does_not_say_is_left_as_it_is(
+def test_portal_that_does_not_answer_is_not_changed(
     read: Read, stores: Stores, bitrix24: FakeBitrix24, code: str
 ) -> None:
     before = read()
@@ -105,7 +105,7 @@ def test_a_portal_that_does_not_say_is_left_as_it_is(
         {"member_id": None},
     ],
 )
-def test_what_is_not_proved_is_refused_and_nobody_is_called(
+def test_unproved_event_is_refused_and_no_call_is_made(
     read: Read, stores: Stores, bitrix24: FakeBitrix24, output: Output, auth: Changes
 ) -> None:
     before, calls = read(), len(bitrix24.calls)
@@ -117,14 +117,14 @@ def test_what_is_not_proved_is_refused_and_nobody_is_called(
     assert output.metric("EventsRejected", reason="application_token") == 1
 
 
-def test_the_event_twice_is_the_same_as_once(read: Read, bitrix24: FakeBitrix24) -> None:
+def test_repeated_uninstall_event_changes_nothing_more(read: Read, bitrix24: FakeBitrix24) -> None:
     read()
     bitrix24.answers_by("app.info", refusing("ERROR_OAUTH", 401))
     assert uninstall()["statusCode"] == uninstall()["statusCode"] == 200
     assert read().state is PortalState.UNINSTALLED
 
 
-def test_a_new_installation_opens_the_portal_again_and_old_answers_are_not_served(
+def test_new_installation_reopens_the_portal_and_old_answers_are_not_served(
     read: Read, stores: Stores, bitrix24: FakeBitrix24, server: FakeAuthorisationServer
 ) -> None:
     first = read()
@@ -139,7 +139,7 @@ def test_a_new_installation_opens_the_portal_again_and_old_answers_are_not_serve
     assert not is_wiped(stores, again.secret_arn)
 
 
-def test_an_installation_that_comes_between_keeps_its_secret(
+def test_installation_during_an_uninstall_event_keeps_its_secret(
     read: Read, stores: Stores, bitrix24: FakeBitrix24, server: FakeAuthorisationServer
 ) -> None:
     former = read()

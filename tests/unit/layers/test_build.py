@@ -1,4 +1,4 @@
-"""What the layer's build rests on: its stamp, the service models that it keeps, the interpreter that it finds."""
+"""The parts of the layer's build: its stamp, the service models that it keeps, the interpreter that it finds."""
 
 import re
 import shutil
@@ -26,28 +26,28 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """The layer's sources in another place."""
+    """A copy of the layer's sources in another folder."""
     return Path(shutil.copytree(LAYERS, tmp_path / "layers", ignore=shutil.ignore_patterns("__pycache__")))
 
 
-def test_the_stamp_does_not_depend_on_where_the_sources_lie(copied: Path) -> None:
+def test_stamp_does_not_depend_on_the_folder_of_the_sources(copied: Path) -> None:
     assert stamp(copied) == stamp()
 
 
 @pytest.mark.parametrize("name", ["chat_lookup/chat_lookup/errors.py", "chat_lookup/requirements.txt", "build.mk"])
-def test_whatever_shapes_the_layer_changes_the_stamp(copied: Path, name: str) -> None:
+def test_change_of_any_input_of_the_layer_changes_the_stamp(copied: Path, name: str) -> None:
     with (copied / name).open("a") as source:
         source.write("# changed\n")
     assert stamp(copied) != stamp()
 
 
-def test_a_module_that_moves_changes_the_stamp(copied: Path) -> None:
+def test_moved_module_changes_the_stamp(copied: Path) -> None:
     package = copied / "chat_lookup" / "chat_lookup"
     (package / "errors.py").rename(package / "faults.py")
     assert stamp(copied) != stamp()
 
 
-def test_what_running_and_editing_leave_behind_is_no_source(copied: Path) -> None:
+def test_files_left_by_interpreters_and_editors_are_no_sources(copied: Path) -> None:
     package = copied / "chat_lookup" / "chat_lookup"
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "errors.cpython-313.pyc").write_bytes(b"bytecode")
@@ -56,7 +56,7 @@ def test_what_running_and_editing_leave_behind_is_no_source(copied: Path) -> Non
     assert stamp(copied) == stamp()
 
 
-def test_the_stamp_covers_every_file_that_makes_the_build() -> None:
+def test_stamp_covers_every_file_that_makes_the_build() -> None:
     names = {path.relative_to(LAYERS).as_posix() for path in sources(LAYERS)}
     assert names >= {
         "build.mk", "function.mk", "find-python", "stamp.py", "chat_lookup/Makefile", "chat_lookup/botocore-data.txt",
@@ -66,7 +66,7 @@ def test_the_stamp_covers_every_file_that_makes_the_build() -> None:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_changed_setting_changes_the_stamp_of_the_settings(tmp_path: Path, name: str) -> None:
+def test_changed_setting_changes_the_stamp_of_the_settings(tmp_path: Path, name: str) -> None:
     for each in SETTINGS:
         shutil.copy(LAYERS.parent / each, tmp_path / each)
     assert settings_stamp(tmp_path) == settings_stamp()
@@ -75,19 +75,19 @@ def test_a_changed_setting_changes_the_stamp_of_the_settings(tmp_path: Path, nam
     assert settings_stamp(tmp_path) != settings_stamp()
 
 
-def test_who_deploys_without_a_file_of_parameters_has_a_stamp_of_the_settings_too(tmp_path: Path) -> None:
+def test_stamp_of_the_settings_exists_without_a_file_of_parameters(tmp_path: Path) -> None:
     shutil.copy(LAYERS.parent / "template.yaml", tmp_path / "template.yaml")
     assert settings_stamp(tmp_path) not in ("", settings_stamp())
 
 
-def test_the_layer_keeps_the_models_of_the_services_that_the_package_uses_and_no_others() -> None:
+def test_layer_keeps_the_models_of_the_services_that_the_package_uses_and_no_others() -> None:
     source = (PACKAGE / "bootstrap" / "aws_clients.py").read_text("utf-8")
     assert sorted(SERVICES) == sorted(re.findall(r"\b_client\(\"([a-z]+)\"", source))
     assert source.count("create_client(") == 1, "only _client makes clients"
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_client_signs_a_request_for_its_endpoint_with_the_kept_models_alone(service: str, tmp_path: Path) -> None:
+def test_client_signs_a_request_for_its_endpoint_with_the_kept_models_alone(service: str, tmp_path: Path) -> None:
     everything = Path(loaders.Loader.BUILTIN_DATA_PATH)
     for name in KEPT:
         keep = shutil.copytree if (everything / name).is_dir() else shutil.copy
@@ -117,7 +117,7 @@ def executable(path: Path, script: str) -> Path:
     return path
 
 
-def test_an_interpreter_that_only_pretends_is_passed_over(tmp_path: Path) -> None:
+def test_interpreter_that_cannot_run_is_skipped(tmp_path: Path) -> None:
     executable(tmp_path / "bin" / f"python{VERSION}", "#!/bin/sh\necho 'not selected' >&2\nexit 127\n")
     executable(
         tmp_path / "pyenv/versions" / f"{VERSION}.99" / "bin/python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'
@@ -126,13 +126,13 @@ def test_an_interpreter_that_only_pretends_is_passed_over(tmp_path: Path) -> Non
     assert (found.returncode, found.stdout.strip()) == (0, sys.executable)
 
 
-def test_the_first_version_asked_for_that_is_there_wins(tmp_path: Path) -> None:
+def test_first_available_version_of_the_requested_ones_is_used(tmp_path: Path) -> None:
     executable(tmp_path / "bin" / f"python{VERSION}", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     found = find_python("3.99", VERSION, path=tmp_path / "bin", pyenv=tmp_path)
     assert (found.returncode, found.stdout.strip()) == (0, sys.executable)
 
 
-def test_a_machine_without_the_version_is_told_so(tmp_path: Path) -> None:
+def test_missing_version_is_reported(tmp_path: Path) -> None:
     found = find_python("3.99", path=tmp_path, pyenv=tmp_path)
     assert found.returncode == 1
     assert "no Python 3.99" in found.stderr

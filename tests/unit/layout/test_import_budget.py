@@ -1,4 +1,4 @@
-"""A cold start pays for every module that is imported: what no function needs is not imported by any (design 8)."""
+"""Every imported module adds to a cold start: what no function needs is not imported by any (design 8)."""
 
 import json
 import os
@@ -19,7 +19,7 @@ NEVER: Final = frozenset(
         "cryptography", "asyncio",
     }
 )  # fmt: skip
-"""Packages for which no function has a use, or that cost more than they are worth: boto3's resources above all."""
+"""Packages that no function uses, or that cost more than they are worth: boto3's resources above all."""
 
 BOTOCORE_BEFORE_ITS_USE: Final = frozenset({"botocore", "botocore.exceptions", "botocore.vendored"})
 """Of botocore the names of its errors are needed to catch them. Its clients are made where they are needed."""
@@ -28,7 +28,7 @@ MOST_MODULES: Final = 380
 """Some 310 as measured, 180 of them Python's own. More than this is a decision, to be taken on purpose."""
 
 CALLS_PORTALS: Final = frozenset({"credentials", "calls", "bitrix24.client", "bitrix24.oauth", "bitrix24.http"})
-"""What reads a secret or calls a portal."""
+"""The modules that read a secret or call a portal."""
 
 BULK: Final = frozenset({"lookup.find_many", "lookup.batch_runner", "cache.bulk_cache", "calls.bulk_allowance"})
 BOT: Final = frozenset({"bot.answerer", "bot.answer_claims", "bot.answer_sender", "bot.employees", "bot.texts"})
@@ -46,7 +46,7 @@ OF_OTHERS: Final = {
     "keepalive": RECEIVES | WORKS | BULK | {"rest"},
     "admin": RECEIVES | WORKS | BULK | {"rest"},
 }
-"""By function: rooms and modules that it may not have loaded by its first answer, because others do their work."""
+"""By function: rooms and modules that it must not have loaded by its first answer, because only others use them."""
 
 MOST_OF_OURS: Final = {
     "lookup": 67, "direct": 66, "rest": 74, "install": 83, "events": 37, "worker": 78, "keepalive": 92, "admin": 92,
@@ -110,7 +110,7 @@ def imported(handler: str, afterwards: str = "") -> frozenset[str]:
         text=True,
         check=True,
     )
-    # The last line: before it is what the function logged.
+    # The last line: the lines before it are the log of the function.
     return frozenset(json.loads(run.stdout.splitlines()[-1]))
 
 
@@ -132,18 +132,18 @@ def within(modules: frozenset[str], names: frozenset[str]) -> set[str]:
 ROOMS: Final = frozenset(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
 
-def test_there_are_handlers_to_measure() -> None:
+def test_at_least_one_handler_exists() -> None:
     assert {"lookup", "direct", "admin"} <= set(HANDLERS)
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_a_handler_imports_nothing_that_it_has_no_use_for(handler: str) -> None:
+def test_handler_imports_no_unused_package(handler: str) -> None:
     modules = imported(handler)
     assert packages(modules) & NEVER == set()
     assert len(modules) <= MOST_MODULES
 
 
-def test_every_function_has_its_row_and_every_room_and_module_that_is_named_exists() -> None:
+def test_every_function_has_its_row_and_every_named_room_and_module_exists() -> None:
     assert sorted(OF_OTHERS) == sorted(MOST_OF_OURS) == HANDLERS
     named = frozenset().union(CALLS_PORTALS, *OF_OTHERS.values())
     found = {name for name in named if (PACKAGE / name.replace(".", "/")).with_suffix(".py").is_file()} | ROOMS
@@ -151,14 +151,14 @@ def test_every_function_has_its_row_and_every_room_and_module_that_is_named_exis
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_a_function_that_is_ready_has_loaded_nothing_that_others_work_with(handler: str) -> None:
+def test_ready_function_has_loaded_no_room_that_only_others_use(handler: str) -> None:
     modules = ready(handler)
     assert within(modules, OF_OTHERS[handler]) == set()
     assert packages(modules) & NEVER == set()
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_a_function_that_is_ready_has_loaded_no_more_modules_of_the_package_than_its_row_says(handler: str) -> None:
+def test_ready_function_has_loaded_no_more_modules_of_the_package_than_its_row_allows(handler: str) -> None:
     ours = {name for name in ready(handler) if name.startswith("chat_lookup.")} - {
         f"chat_lookup.{each}" for each in ROOMS
     }
@@ -166,19 +166,19 @@ def test_a_function_that_is_ready_has_loaded_no_more_modules_of_the_package_than
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_of_botocore_a_bare_import_brings_the_errors_only(handler: str) -> None:
+def test_import_of_a_handler_loads_only_the_errors_of_botocore(handler: str) -> None:
     botocore = {module for module in imported(handler) if module.partition(".")[0] == "botocore"}
     assert {each for each in botocore if not each.startswith("botocore.vendored.")} <= BOTOCORE_BEFORE_ITS_USE
 
 
 @pytest.mark.parametrize("afterwards", ["", SERVE_ONE_EVENT], ids=["imported", "called"])
-def test_the_receiver_of_events_can_read_no_secret_and_call_no_portal(afterwards: str) -> None:
+def test_event_receiver_can_read_no_secret_and_call_no_portal(afterwards: str) -> None:
     modules = imported("events", afterwards)
     assert within(modules, CALLS_PORTALS) == set()
     assert ("chat_lookup.events.receiver" in modules) == bool(afterwards)
-    assert "urllib3" not in modules  # which AWS's own clients bring, and nothing of ours
+    assert "urllib3" not in modules  # AWS's own clients import it, our modules do not
 
 
-def test_what_reads_secrets_and_calls_portals_is_loaded_by_a_look_up() -> None:
+def test_look_up_loads_the_modules_that_read_secrets_and_call_portals() -> None:
     modules = imported("lookup", BUILD)
     assert {name for name in CALLS_PORTALS if not within(modules, frozenset({name}))} == set()

@@ -1,4 +1,4 @@
-"""Rooms and the arrows between them (docs/architecture.md): which may import which, in the package and in `local/`."""
+"""Rooms and the imports between them (docs/architecture.md): which may import which, in the package and in `local/`."""
 
 import ast
 import sys
@@ -60,7 +60,7 @@ PUTS_TOGETHER: Final = {
     "local.run", "local.walkthrough", "local.stack", "local.portal", "local.portal.server", "local.portal.state",
 }  # fmt: skip
 FROM_THE_PRODUCT: Final[Mapping[str, set[str]]] = {
-    # The portal is an oracle: what it did with the product's code would prove nothing.
+    # The portal is an independent oracle: with the product's code it would prove nothing.
     "local.portal": {"chat_lookup.clock"},
     "local.net": {"chat_lookup.bitrix24.address_guard", "chat_lookup.clock"},
     "local.aws": {"chat_lookup.bootstrap", "chat_lookup.clock"},
@@ -68,10 +68,10 @@ FROM_THE_PRODUCT: Final[Mapping[str, set[str]]] = {
     "local.stack": {"chat_lookup.bootstrap", "chat_lookup.bitrix24.endpoints"},
     "local.walkthrough": {"chat_lookup.clock"},
 }
-"""What each part of `local/` takes from the product, and nothing else does."""
+"""The product modules that each part of `local/` imports, and no other part does."""
 
 AWS: Final = {"boto3", "botocore", "aws_lambda_powertools"}
-# Errors are translated where they enter, so the stores know these; none of them makes a client.
+# Errors are translated where they enter, so the stores import these; none of them makes a client.
 AWS_ERRORS: Final = "botocore.exceptions"
 MOST_MODULES: Final = 14
 MOST_TESTS: Final = 20
@@ -86,7 +86,7 @@ def modules(folder: Path, above: Path) -> dict[str, Path]:
 
 
 def imported(node: ast.AST, known: set[str]) -> Iterator[str]:
-    """What is imported at run time, wherever the statement is; modules of ours by their full name."""
+    """The imports at run time, wherever the statement is; our modules by their full name."""
     match node:
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return
@@ -136,11 +136,11 @@ def between_rooms(names: list[str]) -> set[str]:
 
 
 def foreign(module: str) -> set[str]:
-    """What is neither Python's own nor the package's."""
+    """The imports from outside of Python and the package."""
     return {each for each in IMPORTS[module] if each.split(".")[0] not in {*sys.stdlib_module_names, "chat_lookup"}}
 
 
-def test_an_import_counts_wherever_it_is_unless_it_is_for_the_type_checker(tmp_path: Path) -> None:
+def test_every_import_counts_except_those_for_the_type_checker(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text(
         "from typing import TYPE_CHECKING\n"
@@ -155,42 +155,42 @@ def test_every_room_of_the_package_has_its_place_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("name", MAY_IMPORT)
-def test_a_room_imports_from_the_ground_itself_and_the_rooms_that_the_table_admits(name: str) -> None:
+def test_room_imports_only_from_the_ground_itself_and_the_rooms_that_the_table_allows(name: str) -> None:
     assert between_rooms(members(name)) <= {"", name} | MAY_IMPORT[name]
 
 
-def test_the_table_admits_no_import_that_no_module_makes() -> None:
+def test_table_allows_no_unused_import() -> None:
     unused = {name: admitted - between_rooms(members(name)) for name, admitted in MAY_IMPORT.items()}
     assert {name: rooms for name, rooms in unused.items() if rooms} == {}
 
 
-def test_the_ground_imports_from_no_room() -> None:
+def test_ground_imports_from_no_room() -> None:
     assert between_rooms(members("")) <= {""}
 
 
 @pytest.mark.parametrize("table", [MAY_IMPORT, LOCAL_MAY_IMPORT], ids=["package", "local"])
-def test_arrows_between_rooms_run_one_way(table: Mapping[str, set[str]]) -> None:
+def test_imports_between_rooms_have_no_cycle(table: Mapping[str, set[str]]) -> None:
     TopologicalSorter(table).prepare()  # raises CycleError, which names the circle
 
 
 def test_no_two_modules_import_each_other() -> None:
-    # A package stands for what its `__init__` imports: the portal's names its server.
+    # A package counts as what its `__init__` imports: the portal's imports its server.
     TopologicalSorter({module: names & KNOWN - {module} for module, names in IMPORTS.items()}).prepare()
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda path: path.parent.name)
-def test_an_init_is_one_sentence_and_imports_nothing(path: Path) -> None:
+def test_init_is_one_sentence_and_imports_nothing(path: Path) -> None:
     (only,) = ast.parse(path.read_text("utf-8")).body
     assert isinstance(only, ast.Expr)
     assert isinstance(only.value, ast.Constant)
     assert str(only.value.value).endswith((".", "?"))
 
 
-def test_the_platforms_client_uses_nothing_of_aws() -> None:
+def test_platform_client_imports_nothing_of_aws() -> None:
     assert {name.split(".")[0] for module in members("bitrix24") for name in foreign(module)} <= {"urllib3"}
 
 
-def test_only_the_bootstrap_makes_aws_clients_and_reads_the_environment() -> None:
+def test_only_bootstrap_makes_aws_clients_and_reads_the_environment() -> None:
     clients, environment = set(), set()
     for module in MODULES:
         used = {name for name in foreign(module) if name.split(".")[0] in AWS - {"aws_lambda_powertools"}}
@@ -208,21 +208,21 @@ def test_only_observability_uses_powertools() -> None:
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
-def test_a_handler_translates_and_leaves_the_rest_to_the_package(path: Path) -> None:
+def test_handler_imports_the_bootstrap_and_no_room_below_the_use_cases(path: Path) -> None:
     names = imports(path)
     assert {name for name in names if name not in MODULES} <= set(sys.stdlib_module_names) | {"collections.abc"}
     assert "chat_lookup.bootstrap.process" in names
     stores = {name for name in names & set(MODULES) if room(name) in {"cache", "credentials", "calls", "bitrix24"}}
-    assert not stores, "a handler calls the use case, never what lies beneath"
+    assert not stores, "a handler calls the use case, never a room below it"
 
 
-def test_what_is_deployed_never_imports_the_local_run_the_tools_or_the_tests() -> None:
+def test_deployed_code_never_imports_the_local_run_the_tools_or_the_tests() -> None:
     for names in (*(IMPORTS[module] for module in MODULES), *map(imports, HANDLERS)):
         assert not {name.split(".")[0] for name in names} & {"local", "tests", "tools", "layers", "benchmarks"}
 
 
 @pytest.mark.parametrize("name", LOCAL_MAY_IMPORT)
-def test_a_room_of_the_local_run_imports_from_the_ground_itself_and_what_the_table_admits(name: str) -> None:
+def test_room_of_the_local_run_imports_only_from_the_ground_itself_and_what_the_table_allows(name: str) -> None:
     for module in (module for module in LOCAL if room_of_local(module) == name):
         ours = {each for each in IMPORTS[module] if each in LOCAL and each != "local"} - GROUND_OF_LOCAL
         assert ours & PUTS_TOGETHER <= {"local.portal.state"}, module
@@ -230,7 +230,7 @@ def test_a_room_of_the_local_run_imports_from_the_ground_itself_and_what_the_tab
         assert rooms <= {name} | LOCAL_MAY_IMPORT[name], module
 
 
-def test_the_local_run_takes_from_the_product_what_the_table_names_and_nothing_else() -> None:
+def test_local_run_imports_from_the_product_exactly_what_the_table_names() -> None:
     found: dict[str, set[str]] = {}
     for module in LOCAL:
         part = next((each for each in FROM_THE_PRODUCT if f"{module}.".startswith(f"{each}.")), module)
@@ -247,17 +247,17 @@ def folders(top: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("top", ["layers", "functions", "local", "tools", "benchmarks"])
-def test_no_folder_of_modules_is_a_street_without_names(top: str) -> None:
+def test_number_of_modules_in_a_folder_is_bounded(top: str) -> None:
     full = {str(each.relative_to(ROOT)): len(list(each.glob("*.py"))) for each in folders(top)}
     assert {name: count for name, count in full.items() if count > MOST_MODULES} == {}
 
 
-def test_no_folder_of_tests_is_a_street_without_names() -> None:
+def test_number_of_test_modules_in_a_folder_is_bounded() -> None:
     full = {str(each.relative_to(ROOT)): len(list(each.glob("*.py"))) for each in folders("tests")}
     assert {name: count for name, count in full.items() if count > MOST_TESTS} == {}
 
 
-def test_seven_modules_are_the_ground_of_the_package() -> None:
+def test_ground_of_the_package_has_seven_modules() -> None:
     ground = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     assert ground == {"errors", "clock", "entity", "config", "ttl_cache", "dynamodb", "languages"}
 
@@ -274,7 +274,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, str]] = {
     "lookup/model.py": "tests/unit/lookup/test_find.py",
     "lookup/plan_runner.py": "tests/unit/lookup/test_plan.py",
 }
-"""Modules of data and wiring, and two that only work within another: which tests show each of them instead."""
+"""Modules of data and wiring, and two that only work within another: the tests that cover each of them instead."""
 
 
 def own_tests(module: Path) -> list[Path]:
@@ -283,12 +283,12 @@ def own_tests(module: Path) -> list[Path]:
     return [path for folder in kinds for path in folder.glob(f"test_{module.stem}*.py")]
 
 
-def test_a_module_of_the_package_gives_the_path_of_its_tests() -> None:
+def test_every_module_of_the_package_has_tests_of_its_name() -> None:
     """`chat_lookup/<room>/<module>.py` is tested by files of its name, but for those listed."""
     inside = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
     assert {str(module) for module in inside if not own_tests(module)} == set(TESTED_ELSEWHERE)
 
 
 @pytest.mark.parametrize("path", sorted(set(TESTED_ELSEWHERE.values())))
-def test_what_is_tested_elsewhere_names_a_file_of_tests_that_exists(path: str) -> None:
+def test_tests_named_for_a_module_tested_elsewhere_exist(path: str) -> None:
     assert "\ndef test_" in (ROOT / path).read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Inquiries in batches: repeated where that helps, smaller where they took too long, and ended in time."""
+"""Inquiries in batches: retried where that helps, smaller after a timeout, and finished in time."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
@@ -55,7 +55,7 @@ def refuses(error: Exception) -> Reaction:
 
 
 def with_those_of(*numbers: int, outcome: Outcome) -> Reaction:
-    """Like `answers`, but for these."""
+    """Like `answers`, with another outcome for these numbers."""
     return lambda commands: [
         outcome if command.params["ID"] in numbers else answer
         for command, answer in zip(commands, answers(commands), strict=True)
@@ -63,14 +63,14 @@ def with_those_of(*numbers: int, outcome: Outcome) -> Reaction:
 
 
 class ScriptedCalls:
-    """At the port of `PortalCalls`: reacts to each request as told, the last time for all that follow."""
+    """Implements the port of `PortalCalls`: one given reaction per request, the last one for all further requests."""
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.seconds = 0.0
         self.reactions: list[Reaction] = [answers]
         self.requests: list[list[object]] = []
-        """The numbers that each request asked for."""
+        """The numbers that each request contained."""
         self.at: list[float] = []
 
     def reacts(self, *reactions: Reaction) -> None:
@@ -109,7 +109,7 @@ def operating(stores: Stores, clock: ManualClock) -> Operating:
 
 
 class Scene:
-    """Runs inquiries for so many numbers, each of which takes so many calls."""
+    """Runs inquiries for so many numbers with so many calls each."""
 
     def __init__(self, calls: ScriptedCalls, operating: Operating, clock: ManualClock) -> None:
         self.calls = calls
@@ -151,29 +151,29 @@ def failed(ended: Mapping[int, object], kind: type[ChatLookupError]) -> set[int]
     return {key for key, finding in ended.items() if isinstance(finding, kind)}
 
 
-# -- what has no answer of its own -------------------------------------------------------------------------------------
+# -- commands without an answer ----------------------------------------------------------------------------------------
 
 
-def test_commands_that_were_never_run_are_asked_again(scene: Scene, calls: ScriptedCalls) -> None:
+def test_commands_that_were_never_run_are_retried(scene: Scene, calls: ScriptedCalls) -> None:
     calls.reacts(with_those_of(3, 4, outcome=None), answers)
     assert scene.run(10) == {key: key for key in range(10)}
     assert calls.requests[1:] == [[3, 4]]
 
 
-def test_what_is_never_run_is_given_up_after_three_times(scene: Scene, calls: ScriptedCalls) -> None:
+def test_command_that_is_never_run_is_given_up_after_three_attempts(scene: Scene, calls: ScriptedCalls) -> None:
     calls.reacts(with_those_of(3, outcome=None))
     assert failed(scene.run(10), PortalUnavailable) == {3}
     assert calls.sizes == [10, 1, 1]
 
 
-def test_what_failed_in_passing_is_asked_again_with_others(scene: Scene, calls: ScriptedCalls) -> None:
+def test_transient_failure_is_retried_in_a_batch(scene: Scene, calls: ScriptedCalls) -> None:
     error = BitrixError("INTERNAL_SERVER_ERROR", 200, method=METHOD, webhook=True)
     calls.reacts(with_those_of(0, 1, outcome=error), answers)
     assert scene.run(60) == {key: key for key in range(60)}
     assert calls.sizes == [50, 12]
 
 
-def test_what_failed_alone_was_repeated_already(scene: Scene, calls: ScriptedCalls) -> None:
+def test_failed_single_call_is_not_retried_again(scene: Scene, calls: ScriptedCalls) -> None:
     error = BitrixError("INTERNAL_SERVER_ERROR", 500, method=METHOD, webhook=True)
     calls.reacts(with_those_of(0, outcome=error))
     assert failed(scene.run(1), PortalUnavailable) == {0}
@@ -183,20 +183,20 @@ def test_what_failed_alone_was_repeated_already(scene: Scene, calls: ScriptedCal
 # -- requests that fail as a whole -------------------------------------------------------------------------------------
 
 
-def test_after_a_time_out_requests_are_half_as_large(scene: Scene, calls: ScriptedCalls) -> None:
+def test_requests_are_half_as_large_after_a_timeout(scene: Scene, calls: ScriptedCalls) -> None:
     calls.reacts(fails("TIMEOUT"), fails("TIMEOUT"), answers)
     assert scene.run(50) == {key: key for key in range(50)}
     assert calls.sizes == [50, 25, 12, 12, 12, 12, 2]
 
 
-def test_a_portal_that_always_takes_too_long_is_not_asked_for_ever(scene: Scene, calls: ScriptedCalls) -> None:
+def test_portal_that_always_times_out_is_given_up(scene: Scene, calls: ScriptedCalls) -> None:
     calls.reacts(fails("TIMEOUT"))
     assert failed(scene.run(50), PortalUnavailable) == set(range(50))
     assert calls.sizes[:3] == [50, 25, 12]
     assert all(sum(key in each for each in calls.requests) <= 3 for key in range(50))
 
 
-def test_a_time_out_that_took_all_the_time_is_the_portals_failure(scene: Scene, calls: ScriptedCalls) -> None:
+def test_timeout_that_used_all_the_time_is_the_portals_failure(scene: Scene, calls: ScriptedCalls) -> None:
     calls.seconds = 24.5
     calls.reacts(fails("TIMEOUT"), refuses(PortalBusy(retry_after=1)))
     ended = scene.run(60)
@@ -204,13 +204,13 @@ def test_a_time_out_that_took_all_the_time_is_the_portals_failure(scene: Scene, 
     assert failed(ended, DeadlineReached) == set(range(50, 60))
 
 
-def test_what_the_portal_refused_for_its_pace_is_asked_again(scene: Scene, calls: ScriptedCalls) -> None:
+def test_rate_limited_batch_is_retried(scene: Scene, calls: ScriptedCalls) -> None:
     calls.reacts(fails("QUERY_LIMIT_EXCEEDED", 503), answers)
     assert scene.run(50) == {key: key for key in range(50)}
     assert calls.sizes == [50, 50]
 
 
-def test_a_call_alone_that_was_refused_for_the_pace_is_asked_again_too(scene: Scene, calls: ScriptedCalls) -> None:
+def test_rate_limited_single_call_is_retried(scene: Scene, calls: ScriptedCalls) -> None:
     calls.reacts(fails("QUERY_LIMIT_EXCEEDED", 503), answers)
     assert scene.run(1) == {0: 0}
 
@@ -223,7 +223,7 @@ def test_a_call_alone_that_was_refused_for_the_pace_is_asked_again_too(scene: Sc
         (ConnectTimeoutError(endpoint_url="https://dynamodb"), StoreUnavailable),
     ],
 )
-def test_a_request_that_failed_fails_those_in_it_and_no_others(
+def test_failed_request_fails_only_its_own_inquiries(
     scene: Scene, calls: ScriptedCalls, error: Exception, kind: type[ChatLookupError]
 ) -> None:
     calls.reacts(refuses(error), answers)
@@ -234,14 +234,14 @@ def test_a_request_that_failed_fails_those_in_it_and_no_others(
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def test_bulk_work_waits_for_its_turn(scene: Scene, calls: ScriptedCalls, clock: ManualClock) -> None:
+def test_bulk_work_waits_for_its_slot(scene: Scene, calls: ScriptedCalls, clock: ManualClock) -> None:
     calls.reacts(refuses(PortalBusy(retry_after=4)), refuses(PortalBusy(retry_after=2)), answers)
     assert scene.run(200) == {key: key for key in range(200)}
     assert clock.slept == [4, 2]
 
 
 @pytest.mark.parametrize(("share", "retry_after"), [(Share.BULK, 25), (Share.INTERACTIVE, 3)])
-def test_what_has_no_slot_in_time_is_told_when_to_come_back(
+def test_inquiry_without_a_slot_in_time_has_a_retry_time(
     scene: Scene, calls: ScriptedCalls, share: Share, retry_after: float
 ) -> None:
     calls.reacts(answers, refuses(PortalBusy(retry_after=retry_after)))
@@ -252,7 +252,7 @@ def test_what_has_no_slot_in_time_is_told_when_to_come_back(
     assert calls.sizes == [50, 50]
 
 
-def test_those_that_may_take_the_most_calls_yet_are_asked_first(scene: Scene, calls: ScriptedCalls) -> None:
+def test_inquiries_with_the_most_remaining_calls_are_sent_first(scene: Scene, calls: ScriptedCalls) -> None:
     scene.run(75, asks=2)
     assert calls.sizes == [50, 50, 50]
     assert set(range(50, 75)) < set(calls.requests[1])
@@ -261,7 +261,7 @@ def test_those_that_may_take_the_most_calls_yet_are_asked_first(scene: Scene, ca
 # -- operating time ----------------------------------------------------------------------------------------------------
 
 
-def test_bulk_work_asks_for_no_more_than_the_operating_time_has_room_for(
+def test_bulk_requests_are_limited_by_the_remaining_operating_time(
     scene: Scene, calls: ScriptedCalls, operating: Operating, clock: ManualClock
 ) -> None:
     operating.note(MEMBER_ID, METHOD, 100.0, clock.now() + 500, duration=0.2)
@@ -270,7 +270,7 @@ def test_bulk_work_asks_for_no_more_than_the_operating_time_has_room_for(
 
 
 @pytest.mark.parametrize("billed", [METHOD, BATCH])
-def test_bulk_work_waits_for_operating_time_to_come_back(
+def test_bulk_work_waits_for_the_reset_of_the_operating_time(
     scene: Scene, calls: ScriptedCalls, operating: Operating, clock: ManualClock, billed: str
 ) -> None:
     operating.note(MEMBER_ID, billed, ASSUMED_LIMIT, clock.now() + 30, duration=0.01)
@@ -279,7 +279,7 @@ def test_bulk_work_waits_for_operating_time_to_come_back(
     assert 30 <= calls.at[0] - began <= 32
 
 
-def test_operating_time_that_comes_back_too_late_leaves_it_undone(
+def test_bulk_work_ends_at_the_deadline_if_the_operating_time_resets_too_late(
     scene: Scene, calls: ScriptedCalls, operating: Operating, clock: ManualClock
 ) -> None:
     operating.note(MEMBER_ID, METHOD, ASSUMED_LIMIT, clock.now() + 300, duration=0.01)
@@ -289,7 +289,7 @@ def test_operating_time_that_comes_back_too_late_leaves_it_undone(
     assert all(finding.retry_after == pytest.approx(301, abs=1) for finding in ended.values())  # type: ignore[attr-defined]
 
 
-def test_a_stopped_method_is_left_to_those_who_know_what_stands_in_for_it(
+def test_stopped_method_is_still_requested_by_the_batch_runner(
     scene: Scene, calls: ScriptedCalls, operating: Operating
 ) -> None:
     operating.stop(MEMBER_ID, METHOD)
@@ -297,12 +297,14 @@ def test_a_stopped_method_is_left_to_those_who_know_what_stands_in_for_it(
     assert calls.sizes == [10]
 
 
-def test_callers_who_wait_are_held_up_by_no_budget(scene: Scene, operating: Operating, clock: ManualClock) -> None:
+def test_interactive_calls_ignore_the_budget_of_bulk_work(
+    scene: Scene, operating: Operating, clock: ManualClock
+) -> None:
     operating.note(MEMBER_ID, METHOD, ASSUMED_LIMIT, clock.now() + 300, duration=0.01)
     assert scene.run(10, share=Share.INTERACTIVE) == {key: key for key in range(10)}
 
 
-# -- whatever happens --------------------------------------------------------------------------------------------------
+# -- random failures ---------------------------------------------------------------------------------------------------
 
 PASSING = BitrixError("INTERNAL_SERVER_ERROR", 200, method=METHOD, webhook=True)
 REFUSED = BitrixError("ACCESS_ERROR", 200, method=METHOD, webhook=True)
@@ -325,7 +327,7 @@ HAPPENINGS: Mapping[str, Reaction] = {
     asks=st.integers(1, 3),
     share=st.sampled_from(Share),
 )
-def test_each_inquiry_ends_once_in_time_and_in_what_it_asked_for_itself(
+def test_each_inquiry_ends_once_in_time_and_with_its_own_answer(
     happenings: list[str], count: int, asks: int, share: Share
 ) -> None:
     clock = ManualClock()
@@ -340,7 +342,7 @@ def test_each_inquiry_ends_once_in_time_and_in_what_it_asked_for_itself(
 
 
 class Plenty:
-    """At the port of `Operating`, where nothing was ever used."""
+    """Implements the port of `Operating` without any used time."""
 
     def budget(self, _: str, __: str) -> Budget:
         return Budget(ASSUMED_LIMIT, 0.0)

@@ -1,4 +1,4 @@
-"""Entity in, chat id out: from memory, from the cache or from the portal, and forgotten when told so."""
+"""Entity in, chat id out: from memory, from the cache or from the portal, and deleted on request."""
 
 import pytest
 
@@ -13,14 +13,14 @@ from tests.support.in_process_service import DEAL, Service, find, install
 LINE = EntityRef("LINES", "whatsapp|2|79161234567|744")
 
 
-def asked(bitrix24: FakeBitrix24) -> int:
+def calls_made(bitrix24: FakeBitrix24) -> int:
     return len(bitrix24.calls)
 
 
-# -- from where the answer comes ---------------------------------------------------------------------------------------
+# -- source of the answer ----------------------------------------------------------------------------------------------
 
 
-def test_the_same_pair_twice_costs_one_call(
+def test_same_pair_twice_costs_one_call(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
@@ -29,19 +29,19 @@ def test_the_same_pair_twice_costs_one_call(
     second = find(service, portal)
     assert (first.chat_id, first.source, first.method, first.age_seconds) == (1437, "portal", "im.chat.get", 0)
     assert (second.chat_id, second.source, second.method, second.age_seconds) == (1437, "cache", "im.chat.get", 5)
-    assert asked(bitrix24) == 1
+    assert calls_made(bitrix24) == 1
 
 
-def test_what_one_process_asked_another_need_not(
+def test_answer_of_one_process_serves_another(
     service: Service, another_process: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
     find(service, portal)
     assert find(another_process, portal).source == "cache"
-    assert asked(bitrix24) == 1
+    assert calls_made(bitrix24) == 1
 
 
-def test_an_answer_is_asked_for_again_when_it_is_no_longer_fresh(
+def test_answer_is_requested_again_when_it_is_no_longer_fresh(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
@@ -50,7 +50,7 @@ def test_an_answer_is_asked_for_again_when_it_is_no_longer_fresh(
     assert find(service, portal).source == "cache"
     clock.advance(2)
     bitrix24.answers("im.chat.get", {"ID": 2000})
-    assert (find(service, portal).chat_id, asked(bitrix24)) == (2000, 2)
+    assert (find(service, portal).chat_id, calls_made(bitrix24)) == (2000, 2)
 
 
 def test_not_found_is_remembered_for_a_minute_only(
@@ -61,13 +61,13 @@ def test_not_found_is_remembered_for_a_minute_only(
         with pytest.raises(ChatNotFound):
             find(service, portal)
         clock.advance((FRESH_NEGATIVE - 1) / 5)
-    assert asked(bitrix24) == 1
+    assert calls_made(bitrix24) == 1
     clock.advance(2)
     bitrix24.answers("im.chat.get", {"ID": 7})
-    assert (find(service, portal).chat_id, asked(bitrix24)) == (7, 2)
+    assert (find(service, portal).chat_id, calls_made(bitrix24)) == (7, 2)
 
 
-def test_not_found_carries_a_hint_where_the_pair_looks_wrong(
+def test_not_found_carries_a_hint_for_a_suspicious_pair(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.chat.get", None)
@@ -78,17 +78,15 @@ def test_not_found_carries_a_hint_where_the_pair_looks_wrong(
         assert "DEAL|1663" in raised.value.hint
 
 
-def test_pairs_that_look_alike_are_asked_for_each_on_its_own(
-    service: Service, portal: Portal, bitrix24: FakeBitrix24
-) -> None:
+def test_similar_pairs_are_looked_up_separately(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("im.chat.get", lambda params: len(str(params["ENTITY_TYPE"])))
     refs = [EntityRef("A#B", "C"), EntityRef("A", "B#C"), EntityRef("😀" * 255, "😀" * 255)]
     for _ in range(2):
         assert [find(service, portal, ref).chat_id for ref in refs] == [3, 1, 255]
-    assert asked(bitrix24) == 3
+    assert calls_made(bitrix24) == 3
 
 
-def test_portals_do_not_see_each_others_answers(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_answers_are_cached_per_portal(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     other = install(service, member_id="f" * 32, domain="globex.bitrix24.com")
     bitrix24.answers("im.chat.get", 1)
     find(service, portal)
@@ -96,7 +94,7 @@ def test_portals_do_not_see_each_others_answers(service: Service, portal: Portal
     assert find(service, other).chat_id == 2
 
 
-def test_fresh_asks_the_portal_whatever_is_cached_and_keeps_what_it_says(
+def test_fresh_look_up_ignores_the_cache_and_stores_the_answer(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.chat.get", 1)
@@ -109,16 +107,16 @@ def test_fresh_asks_the_portal_whatever_is_cached_and_keeps_what_it_says(
     assert (after.chat_id, after.source) == (2, "cache")
 
 
-def test_the_method_that_the_caller_names_is_asked(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_requested_method_is_called(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("imbot.chat.get", 7)
     assert find(service, portal, method=Method.IMBOT, bot_id=17).method == "imbot.chat.get"
     assert bitrix24.calls[0].params["BOT_ID"] == 17
 
 
-def test_an_answer_that_one_method_could_not_find_is_not_denied_to_those_who_let_us_choose(
+def test_not_found_of_a_requested_method_is_not_used_for_look_ups_without_a_method(
     service: Service, bitrix24: FakeBitrix24
 ) -> None:
-    # A null of im.chat.get is not the last word for LINES unless the caller said so (design 5, Which method).
+    # A null of im.chat.get is not final for LINES unless the caller requested the method (design 5, Which method).
     portal = install(service, scopes=frozenset({"im", "imopenlines"}))
     bitrix24.answers("im.chat.get", None)
     bitrix24.answers("imopenlines.dialog.get", {"id": 1763})
@@ -127,10 +125,10 @@ def test_an_answer_that_one_method_could_not_find_is_not_denied_to_those_who_let
     assert find(service, portal, LINE).chat_id == 1763
 
 
-# -- forgetting, within half a minute everywhere -----------------------------------------------------------------------
+# -- deletion, within half a minute in every process -------------------------------------------------------------------
 
 
-def test_what_is_forgotten_is_asked_for_again_here_at_once(
+def test_deleted_answer_is_requested_again_at_once_in_the_same_process(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", 1)
@@ -141,7 +139,7 @@ def test_what_is_forgotten_is_asked_for_again_here_at_once(
     assert find(service, portal).chat_id == 2
 
 
-def test_what_is_forgotten_is_asked_for_again_everywhere_within_half_a_minute_however_often_it_is_used(
+def test_deleted_answer_is_requested_again_within_half_a_minute_in_a_busy_process(
     service: Service, another_process: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", 1)
@@ -155,7 +153,7 @@ def test_what_is_forgotten_is_asked_for_again_everywhere_within_half_a_minute_ho
     assert find(another_process, portal).chat_id == 2
 
 
-def test_a_purge_makes_every_answer_of_the_portal_vanish(
+def test_purge_deletes_every_answer_of_the_portal(
     service: Service, another_process: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", 1)

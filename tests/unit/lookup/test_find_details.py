@@ -1,4 +1,4 @@
-"""A chat's details beside its id, and the reverse: which entity a chat belongs to."""
+"""A chat's details with its id, and the reverse look-up: the entity of a chat."""
 
 import pytest
 
@@ -15,9 +15,7 @@ from tests.support.in_process_service import DEAL, Service, find, install
 CHAT = {"id": 1437, "type": "chat", "name": "Tyres", "owner": 1, "user_counter": 3}
 
 
-def test_details_are_asked_for_only_if_the_caller_wants_them(
-    service: Service, portal: Portal, bitrix24: FakeBitrix24
-) -> None:
+def test_details_are_read_only_on_request(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 1437)
     bitrix24.answers("im.dialog.get", CHAT)
     assert find(service, portal).expanded is False
@@ -40,7 +38,7 @@ def test_details_that_are_refused_are_null_and_never_fail_the_look_up(
     assert (found.chat_id, found.chat, found.expanded) == (1437, None, True)
 
 
-def test_when_no_slot_is_left_for_the_details_they_are_null(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_details_without_a_slot_are_null(service: Service, bitrix24: FakeBitrix24) -> None:
     portal = install(service, rate=0.1, burst=1)
     bitrix24.answers("im.chat.get", 1437)
     assert find(service, portal, seconds=5, expand=True).chat is None
@@ -54,7 +52,7 @@ def reverse(service: Service, portal: Portal, chat_id: int = 1437) -> Found:
         return service.lookup.reverse(portal, chat_id, Deadline.after(10, service.clock))
 
 
-def test_the_reverse_names_the_entity_that_the_chat_carries(
+def test_reverse_look_up_returns_the_entity_of_the_chat(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.dialog.get", CHAT | {"entity_type": "CRM", "entity_id": "DEAL|1663"})
@@ -66,14 +64,14 @@ def test_the_reverse_names_the_entity_that_the_chat_carries(
 @pytest.mark.parametrize(
     "fields", [{}, {"entity_type": "", "entity_id": ""}, {"entity_type": "THREAD", "entity_id": ""}]
 )
-def test_a_chat_that_belongs_to_no_object_has_no_entity(
+def test_chat_of_no_object_has_no_entity(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, fields: dict[str, str]
 ) -> None:
     bitrix24.answers("im.dialog.get", CHAT | fields)
     assert reverse(service, portal).ref is None
 
 
-def test_a_chat_that_is_closed_to_us_is_told_with_what_the_cache_knows(
+def test_inaccessible_chat_is_reported_with_the_cached_entity(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.chat.get", 1437)
@@ -96,7 +94,7 @@ def test_a_chat_that_is_closed_to_us_is_told_with_what_the_cache_knows(
         ("OVERLOAD_LIMIT", 503, PortalBlocked),
     ],
 )
-def test_a_portal_that_fails_is_not_taken_for_a_closed_chat(
+def test_failure_of_the_portal_is_not_reported_as_an_inaccessible_chat(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, code: str, status: int, error: type[ChatLookupError]
 ) -> None:
     bitrix24.fails("im.dialog.get", code, status)

@@ -1,4 +1,4 @@
-"""When the portal fails: what is told, what is kept, and what serves meanwhile."""
+"""When the portal fails: the error, the cached rows, and the stale answers."""
 
 import pytest
 
@@ -37,7 +37,7 @@ LASTING = [
 
 
 @pytest.mark.parametrize(("code", "status", "error"), PASSING + LASTING)
-def test_a_failure_is_told_by_its_class_with_the_portals_code_and_nothing_is_cached(
+def test_failure_raises_its_class_with_the_portals_code_and_is_not_cached(
     service: Service,
     portal: Portal,
     bitrix24: FakeBitrix24,
@@ -59,7 +59,7 @@ def test_a_failure_is_told_by_its_class_with_the_portals_code_and_nothing_is_cac
 
 
 @pytest.mark.parametrize(("code", "status", "error"), PASSING)
-def test_while_the_portal_fails_the_last_known_answer_serves_for_a_week(
+def test_last_answer_is_served_for_a_week_while_the_portal_fails(
     service: Service,
     portal: Portal,
     bitrix24: FakeBitrix24,
@@ -82,7 +82,7 @@ def test_while_the_portal_fails_the_last_known_answer_serves_for_a_week(
 
 
 @pytest.mark.parametrize(("code", "status", "error"), LASTING)
-def test_where_the_portal_took_a_right_away_nothing_stale_is_served(
+def test_stale_answer_is_not_served_after_the_portal_withdrew_a_right(
     service: Service,
     portal: Portal,
     bitrix24: FakeBitrix24,
@@ -99,16 +99,14 @@ def test_where_the_portal_took_a_right_away_nothing_stale_is_served(
         find(service, portal)
 
 
-def test_an_answer_that_is_still_fresh_needs_no_portal_at_all(
-    service: Service, portal: Portal, bitrix24: FakeBitrix24
-) -> None:
+def test_fresh_answer_is_served_without_the_portal(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 1437)
     find(service, portal)
     bitrix24.fails("im.chat.get", "TRANSPORT", 0)
     assert find(service, portal).source == "cache"
 
 
-def test_a_stale_not_found_is_never_served(
+def test_stale_not_found_is_never_served(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", None)
@@ -120,7 +118,7 @@ def test_a_stale_not_found_is_never_served(
         find(service, portal)
 
 
-def test_when_no_slot_is_left_in_time_the_last_known_answer_serves(
+def test_last_answer_is_served_if_no_slot_is_free_in_time(
     service: Service, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     portal = install(service, rate=0.1, burst=1)
@@ -133,7 +131,7 @@ def test_when_no_slot_is_left_in_time_the_last_known_answer_serves(
         find(service, portal, EntityRef("CRM", "DEAL|8"), seconds=2)
 
 
-def test_the_portals_words_are_on_the_line_and_in_no_error(
+def test_description_of_the_portal_is_logged_and_not_in_the_error(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, output: Output
 ) -> None:
     bitrix24.fails("im.chat.get", "INVALID_ARG_VALUE", 400)

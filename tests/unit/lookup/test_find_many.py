@@ -1,4 +1,4 @@
-"""Many pairs at once: each asked once, in as few requests as it takes, and each with an outcome of its own."""
+"""Many pairs at once: each is looked up once, in as few requests as possible, and each has its own outcome."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def deals(*numbers: int) -> list[EntityRef]:
 
 
 def kinds(outcomes: Sequence[Outcome]) -> list[int | type]:
-    """The chat's id of each that was found, and the class of what went wrong with the others."""
+    """The chat id of each found pair and the class of the error of each other one."""
     return [each.chat_id if isinstance(each, Found) else type(each) for each in outcomes]
 
 
@@ -37,7 +37,7 @@ def sources(outcomes: Sequence[Outcome]) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _a_chat_for_every_deal(bitrix24: FakeBitrix24) -> None:
-    """A deal's chat has its number; above 900 there are none."""
+    """The id of a deal's chat is the number of the deal; deals from 900 have no chat."""
 
     def chat(params: object) -> int | None:
         assert isinstance(params, dict)
@@ -47,10 +47,10 @@ def _a_chat_for_every_deal(bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("im.chat.get", chat)
 
 
-# -- as few requests as it takes ---------------------------------------------------------------------------------------
+# -- number of requests ------------------------------------------------------------------------------------------------
 
 
-def test_outcomes_stand_in_the_order_of_the_pairs_and_each_pair_is_asked_once(
+def test_outcomes_have_the_order_of_the_pairs_and_each_pair_is_requested_once(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     broken = InvalidRequest("entity_id is empty")
@@ -68,7 +68,7 @@ def test_fifty_pairs_share_a_request(
     assert len(bitrix24.calls) == requests
 
 
-def test_what_is_cached_is_not_asked_for(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_cached_pair_is_not_requested(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     find_many(service, portal, deals(*range(1, 251), 901))
     bitrix24.calls.clear()
     outcomes = find_many(service, portal, deals(*range(1, 251), 901, 902))
@@ -76,7 +76,7 @@ def test_what_is_cached_is_not_asked_for(service: Service, portal: Portal, bitri
     assert bitrix24.methods == ["im.chat.get"]
 
 
-def test_what_was_found_for_many_serves_each_and_the_other_way_round(
+def test_single_and_bulk_look_ups_share_their_answers(
     service: Service, another_process: Service, portal: Portal
 ) -> None:
     find_many(service, portal, deals(1, 2))
@@ -85,13 +85,13 @@ def test_what_was_found_for_many_serves_each_and_the_other_way_round(
     assert sources(find_many(service, portal, deals(3))) == ["cache"]
 
 
-def test_a_fresh_answer_is_asked_for_whatever_is_cached(service: Service, portal: Portal, clock: ManualClock) -> None:
+def test_fresh_bulk_look_up_ignores_the_cache(service: Service, portal: Portal, clock: ManualClock) -> None:
     find_many(service, portal, deals(1, 2))
     clock.advance(1)
     assert sources(find_many(service, portal, deals(1, 2), fresh=True)) == ["portal", "portal"]
 
 
-def test_pairs_that_a_batch_does_not_carry_are_asked_alone(
+def test_pairs_that_a_batch_cannot_carry_are_requested_alone(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     reference = EntityRef("CRM", "$result[k0]|7")
@@ -103,32 +103,30 @@ def test_pairs_that_a_batch_does_not_carry_are_asked_alone(
 # -- which method ------------------------------------------------------------------------------------------------------
 
 
-def test_the_elder_method_answers_where_the_scope_of_the_newer_is_missing_and_that_is_learned_once(
+def test_deprecated_method_is_used_without_the_scope_of_the_new_one_which_is_remembered(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.fails("im.chat.get", "insufficient_scope", 403)
     bitrix24.answers("imbot.chat.get", 7)
     outcomes = find_many(service, portal, deals(*range(1, 101)))
     assert kinds(outcomes) == [7] * 100
-    # The first fifty find out; nobody after them asks in vain.
+    # The first fifty find the missing scope; the later ones do not call the refused method.
     assert len(bitrix24.calls) == 3
     assert service.portals.get(portal.member_id).scopes == frozenset({"imbot"})
 
 
-def test_a_method_that_is_stopped_is_stood_in_for(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_stopped_method_is_replaced_by_the_other_one(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.fails("im.chat.get", "OPERATION_TIME_LIMIT", 429)
     bitrix24.answers("imbot.chat.get", 7)
     assert kinds(find_many(service, portal, deals(1, 2, 3))) == [7, 7, 7]
 
 
-def test_a_method_that_was_named_is_asked_with_the_bot(
-    service: Service, portal: Portal, bitrix24: FakeBitrix24
-) -> None:
+def test_requested_method_is_called_with_the_bot(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("imbot.chat.get", lambda params: params["BOT_ID"])
     assert kinds(find_many(service, portal, deals(1, 2), method=Method.IMBOT, bot_id=17)) == [17, 17]
 
 
-def test_neighbours_are_asked_in_further_requests_for_those_only_that_need_them(
+def test_fallback_conventions_are_requested_only_for_the_pairs_that_need_them(
     service: Service, bitrix24: FakeBitrix24
 ) -> None:
     portal = with_scopes(service, "im", "imopenlines", "task")
@@ -138,11 +136,11 @@ def test_neighbours_are_asked_in_further_requests_for_those_only_that_need_them(
     refs = [*deals(*range(1, 71)), EntityRef("TASK", "8"), EntityRef("TASK", "9"), EntityRef("LINES", "a|1|2|3")]
     outcomes = find_many(service, portal, refs)
     assert kinds(outcomes)[-4:] == [ChatNotFound, 6, 6, 5]
-    # 70 deals, two tasks three times each and a line twice are 78 calls; a task's three come one after the other.
+    # 70 deals, two tasks three times each and a line twice are 78 calls; a task's three are sequential.
     assert len(bitrix24.calls) == 3
 
 
-def test_one_methods_null_is_not_kept_for_those_who_leave_the_choice(
+def test_null_of_a_requested_method_is_not_used_for_look_ups_without_a_method(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.chat.get", None)
@@ -153,7 +151,7 @@ def test_one_methods_null_is_not_kept_for_those_who_leave_the_choice(
     assert bitrix24.calls
 
 
-def test_details_come_with_what_was_found_and_fail_nothing(
+def test_details_are_added_to_found_pairs_and_fail_no_outcome(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     def details(params: object) -> object:
@@ -173,7 +171,7 @@ def test_details_come_with_what_was_found_and_fail_nothing(
 # -- partial failure ---------------------------------------------------------------------------------------------------
 
 
-def test_a_failure_of_one_is_no_others(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
+def test_failure_of_one_pair_does_not_fail_the_others(service: Service, portal: Portal, bitrix24: FakeBitrix24) -> None:
     def chat(params: object) -> object:
         assert isinstance(params, dict)
         if params["ENTITY_ID"] == "DEAL|2":
@@ -185,7 +183,7 @@ def test_a_failure_of_one_is_no_others(service: Service, portal: Portal, bitrix2
     assert kinds(outcomes) == [7, ChatNotAccessible, PortalUnavailable, 7]
 
 
-def test_a_batch_that_fails_as_a_whole_fails_each_of_its_pairs_and_nobody_takes_it_for_a_missing_scope(
+def test_failed_batch_fails_each_of_its_pairs_and_removes_no_scope(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.fails("batch", "insufficient_scope", 403)
@@ -193,7 +191,7 @@ def test_a_batch_that_fails_as_a_whole_fails_each_of_its_pairs_and_nobody_takes_
     assert service.portals.get(portal.member_id).scopes == frozenset({"im", "imbot"})
 
 
-def test_a_batch_that_takes_too_long_is_asked_in_smaller_ones_and_not_as_it_was(
+def test_batch_that_timed_out_is_retried_in_smaller_batches(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.fails("batch", "TIMEOUT", 0)
@@ -203,7 +201,7 @@ def test_a_batch_that_takes_too_long_is_asked_in_smaller_ones_and_not_as_it_was(
     assert bitrix24.methods[3:] == ["im.chat.get"] * 12
 
 
-def test_what_was_known_is_served_as_stale_while_the_portal_fails(
+def test_cached_answers_are_served_as_stale_while_the_portal_fails(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     find_many(service, portal, deals(1))
@@ -213,7 +211,7 @@ def test_what_was_known_is_served_as_stale_while_the_portal_fails(
     assert sources(find_many(service, portal, deals(1, 2), fresh=True)) == ["portal-unavailable"] * 2
 
 
-def test_a_portal_that_took_our_right_away_serves_nothing_stale(
+def test_stale_answers_are_not_served_after_the_portal_withdrew_our_rights(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     find_many(service, portal, deals(1, 2))
@@ -225,7 +223,7 @@ def test_a_portal_that_took_our_right_away_serves_nothing_stale(
 # -- what operators see ------------------------------------------------------------------------------------------------
 
 
-def test_each_pair_is_counted_by_its_source_and_all_are_told_on_one_line(
+def test_each_pair_is_counted_by_its_source_and_all_are_logged_on_one_line(
     service: Service, portal: Portal, output: Output
 ) -> None:
     find(service, portal, deals(1)[0])
@@ -237,11 +235,11 @@ def test_each_pair_is_counted_by_its_source_and_all_are_told_on_one_line(
     assert (output.metric("Lookups", source="cache"), output.metric("Lookups", source="portal")) == (1, 3)
 
 
-def test_few_pairs_wait_like_a_caller_and_many_leave_room_for_callers(
+def test_few_pairs_use_the_interactive_share_and_many_the_bulk_share(
     service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.chat.get", 7)
-    # Thirty-six slots are bulk work's share of the burst, forty-five are everybody's.
+    # Thirty-six slots are bulk work's share of the burst, forty-five are shared by all.
     assert len(find_many(service, portal, deals(*range(FEW + 1)), seconds=2)) == FEW + 1
     for number in range(32):
         find(service, portal, EntityRef("CHAT", str(number + 1)))

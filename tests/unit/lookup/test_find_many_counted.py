@@ -1,4 +1,4 @@
-"""What operators see of each look-up."""
+"""The metrics and the log line of each look-up."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.support.in_process_service import Service, find
 LINE = EntityRef("LINES", "whatsapp|2|79161234567|744")
 
 
-def test_each_look_up_is_counted_by_its_source_and_told_on_one_line(
+def test_each_look_up_is_counted_by_its_source_and_logged_on_one_line(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock, output: Output
 ) -> None:
     bitrix24.seconds = 0.2
@@ -39,7 +39,7 @@ def test_each_look_up_is_counted_by_its_source_and_told_on_one_line(
     assert WEBHOOK_CODE not in output.text
 
 
-def test_no_telephone_number_of_an_open_line_is_on_a_line(
+def test_no_telephone_number_of_an_open_line_is_logged(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, output: Output
 ) -> None:
     bitrix24.answers("im.chat.get", 1437)

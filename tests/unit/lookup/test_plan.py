@@ -1,4 +1,4 @@
-"""Which method is asked for an id and for details: the one that the portal grants, and its elder where that is not."""
+"""Which method is called for an id and for details: the granted one, else its deprecated predecessor."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output
 from tests.support.in_process_service import Service, ask, install, with_scopes
 
 
-def test_the_current_method_is_asked_first_and_alone_if_it_answers(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_current_method_is_called_first_and_alone_if_it_answers(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
     assert ask(service, with_scopes(service, "im", "imbot")) == Said(1437, "im.chat.get")
     assert bitrix24.methods == ["im.chat.get"]
@@ -21,7 +21,7 @@ def test_the_current_method_is_asked_first_and_alone_if_it_answers(service: Serv
 
 @pytest.mark.parametrize("result", [10, {"ID": 10}, {"id": 10}, "10", {"ID": "10"}])
 @pytest.mark.parametrize(("scope", "method"), [("im", "im.chat.get"), ("imbot", "imbot.chat.get")])
-def test_every_documented_shape_of_a_result_is_understood(
+def test_every_documented_shape_of_a_result_is_read(
     service: Service, bitrix24: FakeBitrix24, result: object, scope: str, method: str
 ) -> None:
     bitrix24.answers(method, result)
@@ -29,14 +29,12 @@ def test_every_documented_shape_of_a_result_is_understood(
 
 
 @pytest.mark.parametrize("result", [None, False, [], {}, 0, "", {"ID": None}])
-def test_every_shape_of_nothing_means_not_found(service: Service, bitrix24: FakeBitrix24, result: object) -> None:
+def test_every_empty_result_means_not_found(service: Service, bitrix24: FakeBitrix24, result: object) -> None:
     bitrix24.answers("im.chat.get", result)
     assert ask(service, with_scopes(service, "im")).chat_id is None
 
 
-def test_a_result_that_cannot_be_read_is_an_error_and_counted(
-    service: Service, bitrix24: FakeBitrix24, output: Output
-) -> None:
+def test_unreadable_result_is_an_error_and_counted(service: Service, bitrix24: FakeBitrix24, output: Output) -> None:
     bitrix24.answers("im.chat.get", {"chat": "seven"})
     with pytest.raises(BitrixError):
         ask(service, with_scopes(service, "im"))
@@ -44,7 +42,7 @@ def test_a_result_that_cannot_be_read_is_an_error_and_counted(
     assert output.metric("ResultShape", shape="object") == 1
 
 
-def test_only_the_elder_is_asked_where_only_that_is_granted(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_deprecated_method_is_called_alone_if_only_it_is_granted(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("imbot.chat.get", 10)
     assert ask(service, with_scopes(service, "imbot")) == Said(10, "imbot.chat.get")
     assert bitrix24.methods == ["imbot.chat.get"]
@@ -53,7 +51,7 @@ def test_only_the_elder_is_asked_where_only_that_is_granted(service: Service, bi
 @pytest.mark.parametrize(
     ("code", "status"), [("insufficient_scope", 403), ("INSUFFICIENT_SCOPE", 401), ("ERROR_METHOD_NOT_FOUND", 404)]
 )
-def test_a_method_that_turns_out_not_granted_gives_way_and_is_not_tried_again(
+def test_method_found_not_granted_is_replaced_and_not_tried_again(
     service: Service, another_process: Service, bitrix24: FakeBitrix24, code: str, status: int
 ) -> None:
     portal = with_scopes(service, "im", "imbot")
@@ -65,7 +63,7 @@ def test_a_method_that_turns_out_not_granted_gives_way_and_is_not_tried_again(
     assert bitrix24.methods == ["im.chat.get"] + ["imbot.chat.get"] * 3
 
 
-def test_when_no_method_is_granted_the_last_refusal_is_told(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_last_refusal_is_raised_if_no_method_is_granted(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.fails("im.chat.get", "insufficient_scope", 403)
     bitrix24.fails("imbot.chat.get", "insufficient_scope", 403)
     with pytest.raises(BitrixError) as raised:
@@ -75,7 +73,7 @@ def test_when_no_method_is_granted_the_last_refusal_is_told(service: Service, bi
 
 
 @pytest.mark.parametrize(("code", "status"), [("QUERY_LIMIT_EXCEEDED", 503), ("ACCESS_ERROR", 403), ("X", 500)])
-def test_any_other_error_is_no_reason_to_ask_another_method(
+def test_other_errors_do_not_cause_a_call_of_another_method(
     service: Service, bitrix24: FakeBitrix24, code: str, status: int
 ) -> None:
     bitrix24.fails("im.chat.get", code, status)
@@ -86,7 +84,7 @@ def test_any_other_error_is_no_reason_to_ask_another_method(
 
 @pytest.mark.parametrize(("method", "asked"), [(Method.IM, "im.chat.get"), (Method.IMBOT, "imbot.chat.get")])
 @pytest.mark.parametrize("scopes", [["im", "imbot"], ["im"], ["imbot"], ["crm"]])
-def test_a_caller_who_names_a_method_gets_that_one_and_no_other(
+def test_only_the_requested_method_is_called(
     service: Service, bitrix24: FakeBitrix24, method: Method, asked: str, scopes: list[str]
 ) -> None:
     bitrix24.fails(asked, "insufficient_scope", 403)
@@ -95,7 +93,7 @@ def test_a_caller_who_names_a_method_gets_that_one_and_no_other(
     assert bitrix24.methods == [asked]
 
 
-def test_the_bot_is_named_to_the_elder_only_and_only_if_the_caller_named_it(
+def test_bot_id_is_sent_to_the_deprecated_method_only_and_only_if_requested(
     service: Service, bitrix24: FakeBitrix24
 ) -> None:
     portal = with_scopes(service, "im", "imbot")
@@ -106,9 +104,7 @@ def test_the_bot_is_named_to_the_elder_only_and_only_if_the_caller_named_it(
     assert [called.params.get("BOT_ID") for called in bitrix24.calls] == [None, None, None, 17]
 
 
-def test_a_portal_that_would_not_say_what_it_grants_is_asked_all_the_same(
-    service: Service, bitrix24: FakeBitrix24
-) -> None:
+def test_portal_with_unknown_scopes_is_called(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.fails("im.chat.get", "insufficient_scope", 403)
     bitrix24.answers("imbot.chat.get", 10)
     assert ask(service, install(service, scopes=None)) == Said(10, "imbot.chat.get")
@@ -117,7 +113,7 @@ def test_a_portal_that_would_not_say_what_it_grants_is_asked_all_the_same(
 # -- operating time ----------------------------------------------------------------------------------------------------
 
 
-def test_while_one_methods_time_is_spent_the_other_answers_in_its_place(
+def test_other_method_is_called_while_the_operating_time_of_one_is_spent(
     service: Service, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     portal = with_scopes(service, "im", "imbot")
@@ -131,7 +127,7 @@ def test_while_one_methods_time_is_spent_the_other_answers_in_its_place(
 
 
 @pytest.mark.parametrize("code", ["insufficient_scope", "OPERATION_TIME_LIMIT"])
-def test_where_the_other_cannot_answer_either_the_spent_time_is_told(
+def test_spent_operating_time_is_raised_if_the_other_method_cannot_answer(
     service: Service, bitrix24: FakeBitrix24, code: str
 ) -> None:
     bitrix24.fails("im.chat.get", "OPERATION_TIME_LIMIT", 429)
@@ -160,7 +156,7 @@ def details(service: Service, portal: Portal, deadline: Deadline, bot_id: int | 
     return chat.title, method
 
 
-def test_details_come_from_the_first_method_that_gives_them(
+def test_details_are_read_from_the_first_method_that_returns_them(
     service: Service, bitrix24: FakeBitrix24, deadline: Deadline
 ) -> None:
     portal = install(service, bot_id=17)
@@ -176,7 +172,7 @@ def test_details_come_from_the_first_method_that_gives_them(
     ]
 
 
-def test_the_new_methods_own_form_is_understood(service: Service, bitrix24: FakeBitrix24, deadline: Deadline) -> None:
+def test_result_shape_of_the_new_method_is_read(service: Service, bitrix24: FakeBitrix24, deadline: Deadline) -> None:
     bitrix24.answers("imbot.v2.Chat.get", {"chat": {"id": 1437, "dialogId": "chat1437", "name": "Deal: tyres"}})
     assert details(service, install(service), deadline, bot_id=17) == ("Deal: tyres", "imbot.v2.Chat.get")
 
@@ -184,7 +180,7 @@ def test_the_new_methods_own_form_is_understood(service: Service, bitrix24: Fake
 @pytest.mark.parametrize(
     ("scopes", "methods"), [(["im"], ["im.dialog.get"]), (["imbot"], ["imbot.dialog.get"]), (["task"], [])]
 )
-def test_only_methods_that_are_granted_are_asked_for_details(
+def test_only_granted_methods_are_called_for_details(
     service: Service, bitrix24: FakeBitrix24, deadline: Deadline, scopes: list[str], methods: list[str]
 ) -> None:
     for method in ("im.dialog.get", "imbot.dialog.get"):
@@ -195,7 +191,7 @@ def test_only_methods_that_are_granted_are_asked_for_details(
 
 
 @pytest.mark.parametrize(("code", "status"), [("QUERY_LIMIT_EXCEEDED", 503), ("INTERNAL_SERVER_ERROR", 500)])
-def test_a_portal_that_fails_is_not_asked_for_details_by_yet_another_method(
+def test_no_other_method_is_called_for_details_after_a_failure_of_the_portal(
     service: Service, bitrix24: FakeBitrix24, deadline: Deadline, code: str, status: int
 ) -> None:
     bitrix24.fails("im.dialog.get", code, status)
@@ -205,7 +201,7 @@ def test_a_portal_that_fails_is_not_asked_for_details_by_yet_another_method(
     assert set(bitrix24.methods) == {"im.dialog.get"}
 
 
-def test_details_that_cannot_be_read_are_an_error_and_counted(
+def test_unreadable_details_are_an_error_and_counted(
     service: Service, bitrix24: FakeBitrix24, deadline: Deadline, output: Output
 ) -> None:
     bitrix24.answers("im.dialog.get", {"id": "seven"})

@@ -1,4 +1,4 @@
-"""Methods that know more: of open lines and of tasks, where the usual one knows nothing."""
+"""Fallback methods for open lines, smart invoices and tasks that the usual method does not find."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ TASK = EntityRef("TASK", "8293")
 OPEN_LINE = {"id": 1763, "dialog_id": "chat1763", "entity_type": "LINES", "entity_id": LINE.entity_id}
 
 
-def test_an_open_line_that_the_usual_method_does_not_know_is_asked_of_its_own(
+def test_open_line_that_the_usual_method_does_not_find_is_read_by_its_own_method(
     service: Service, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.chat.get", None)
@@ -31,19 +31,19 @@ def test_an_open_line_that_the_usual_method_does_not_know_is_asked_of_its_own(
     assert bitrix24.calls[-1].params == {"USER_CODE": LINE.entity_id}
 
 
-def test_an_open_line_that_the_usual_method_knows_costs_one_call(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_open_line_that_the_usual_method_finds_costs_one_call(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 1763)
     assert ask(service, with_scopes(service, "im", "imopenlines"), LINE) == Said(1763, "im.chat.get")
     assert bitrix24.methods == ["im.chat.get"]
 
 
-def test_the_open_lines_own_refusal_means_not_found(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_refusal_of_the_open_line_method_means_not_found(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", None)
     bitrix24.fails("imopenlines.dialog.get", "ACCESS_ERROR", 400)
     assert ask(service, with_scopes(service, "im", "imopenlines"), LINE).chat_id is None
 
 
-def test_an_open_lines_failure_is_not_taken_for_not_found(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_failure_of_the_open_line_method_does_not_mean_not_found(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", None)
     bitrix24.fails("imopenlines.dialog.get", "QUERY_LIMIT_EXCEEDED", 503)
     with pytest.raises(BitrixError):
@@ -58,7 +58,7 @@ def test_an_open_lines_failure_is_not_taken_for_not_found(service: Service, bitr
         (["im", "imopenlines"], LINE, Method.IM),
     ],
 )
-def test_open_lines_are_asked_only_for_lines_with_the_scope_and_if_the_caller_chose_no_method(
+def test_open_line_method_is_called_only_for_lines_with_the_scope_and_without_a_requested_method(
     service: Service, bitrix24: FakeBitrix24, scopes: list[str], ref: EntityRef, method: Method
 ) -> None:
     bitrix24.answers("im.chat.get", None)
@@ -69,15 +69,15 @@ def test_open_lines_are_asked_only_for_lines_with_the_scope_and_if_the_caller_ch
 # -- smart invoices ----------------------------------------------------------------------------------------------------
 
 INVOICE = EntityRef("CRM", "DYNAMIC_31|8")
-BY_ITS_OTHER_NAME = EntityRef("CRM", "SMART_INVOICE|8")
+BY_OTHER_NAME = EntityRef("CRM", "SMART_INVOICE|8")
 
 
 def by_id(known: Mapping[str, int]) -> Any:
     return lambda params: known.get(params["ENTITY_ID"])
 
 
-@pytest.mark.parametrize(("ref", "other"), [(INVOICE, BY_ITS_OTHER_NAME), (BY_ITS_OTHER_NAME, INVOICE)])
-def test_a_smart_invoice_is_looked_for_by_its_other_name_too(
+@pytest.mark.parametrize(("ref", "other"), [(INVOICE, BY_OTHER_NAME), (BY_OTHER_NAME, INVOICE)])
+def test_smart_invoice_is_looked_up_by_its_other_name_too(
     service: Service, bitrix24: FakeBitrix24, ref: EntityRef, other: EntityRef
 ) -> None:
     bitrix24.answers_by("im.chat.get", by_id({other.entity_id: 77}))
@@ -85,8 +85,8 @@ def test_a_smart_invoice_is_looked_for_by_its_other_name_too(
     assert [called.params["ENTITY_ID"] for called in bitrix24.calls] == [ref.entity_id, other.entity_id]
 
 
-def test_a_smart_invoice_that_is_found_costs_one_call(service: Service, bitrix24: FakeBitrix24) -> None:
-    bitrix24.answers_by("im.chat.get", by_id({INVOICE.entity_id: 77, BY_ITS_OTHER_NAME.entity_id: 78}))
+def test_found_smart_invoice_costs_one_call(service: Service, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers_by("im.chat.get", by_id({INVOICE.entity_id: 77, BY_OTHER_NAME.entity_id: 78}))
     assert ask(service, with_scopes(service, "im"), INVOICE).chat_id == 77
     assert len(bitrix24.calls) == 1
 
@@ -102,7 +102,7 @@ def test_a_smart_invoice_that_is_found_costs_one_call(service: Service, bitrix24
         (EntityRef("my.app", "DYNAMIC_31|8"), Method.AUTO),
     ],
 )
-def test_nothing_else_has_two_names_nor_has_it_a_caller_who_chose_his_method(
+def test_second_name_is_tried_only_for_smart_invoices_and_without_a_requested_method(
     service: Service, bitrix24: FakeBitrix24, ref: EntityRef, method: Method
 ) -> None:
     bitrix24.answers("im.chat.get", None)
@@ -110,8 +110,8 @@ def test_nothing_else_has_two_names_nor_has_it_a_caller_who_chose_his_method(
     assert len(bitrix24.calls) == 1
 
 
-@pytest.mark.parametrize("ref", [INVOICE, BY_ITS_OTHER_NAME])
-def test_that_one_name_of_an_invoice_is_unknown_is_not_the_last_word(ref: EntityRef) -> None:
+@pytest.mark.parametrize("ref", [INVOICE, BY_OTHER_NAME])
+def test_not_found_under_one_name_of_an_invoice_is_not_final_for_a_requested_method(ref: EntityRef) -> None:
     assert (most_calls(ref, Method.AUTO), most_calls(ref, Method.IM)) == (2, 1)
     assert last_word(ref, Method.AUTO)
     assert not last_word(ref, Method.IM)
@@ -132,7 +132,7 @@ def by_type(known: Mapping[str, int]) -> Any:
         ({}, None, ["TASKS_TASK", "TASKS"]),
     ],
 )
-def test_a_task_is_looked_for_under_the_new_card_then_under_the_old_one(
+def test_task_is_looked_up_by_the_new_card_then_by_the_old_one(
     service: Service, bitrix24: FakeBitrix24, known: dict[str, int], chat_id: int | None, tried: list[str]
 ) -> None:
     bitrix24.answers_by("im.chat.get", by_type(known))
@@ -154,7 +154,7 @@ def test_a_task_is_looked_for_under_the_new_card_then_under_the_old_one(
         (None, None),
     ],
 )
-def test_a_task_that_neither_card_knows_names_its_chat_itself(
+def test_chat_of_a_task_that_neither_card_finds_is_read_from_the_task(
     service: Service, bitrix24: FakeBitrix24, result: object, chat_id: int | None
 ) -> None:
     bitrix24.answers("im.chat.get", None)
@@ -164,14 +164,14 @@ def test_a_task_that_neither_card_knows_names_its_chat_itself(
 
 
 @pytest.mark.parametrize(("code", "status"), [("100", 400), ("ERROR_NOT_FOUND", 404), ("ACCESS_ERROR", 403)])
-def test_a_task_that_is_refused_is_not_found(service: Service, bitrix24: FakeBitrix24, code: str, status: int) -> None:
+def test_refused_task_is_not_found(service: Service, bitrix24: FakeBitrix24, code: str, status: int) -> None:
     bitrix24.answers("im.chat.get", None)
     bitrix24.fails("tasks.task.get", code, status)
     assert ask(service, with_scopes(service, "im", "task"), TASK).chat_id is None
 
 
 @pytest.mark.parametrize("ref", [EntityRef("TASKS_TASK", "8293"), EntityRef("TASKS", "8293")])
-def test_a_card_that_is_named_is_not_second_guessed(service: Service, bitrix24: FakeBitrix24, ref: EntityRef) -> None:
+def test_requested_card_has_no_fallback(service: Service, bitrix24: FakeBitrix24, ref: EntityRef) -> None:
     bitrix24.answers("im.chat.get", None)
     assert ask(service, with_scopes(service, "im", "task"), ref).chat_id is None
     assert bitrix24.methods == ["im.chat.get"]

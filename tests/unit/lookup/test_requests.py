@@ -1,4 +1,4 @@
-"""What callers ask, read from a query: each fault is named."""
+"""Look-up requests read from a query: each error names its parameter."""
 
 import pytest
 
@@ -43,20 +43,20 @@ def test_bad_input_is_a_400_that_names_the_parameter(key: str, bitrix24: FakeBit
     assert bitrix24.calls == []
 
 
-# -- forgetting, the reverse, health -----------------------------------------------------------------------------------
+# -- deletion, reverse look-up -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("query", ["entity_type=CRM", f"{PAIR}&fresh=true", f"{PAIR}&{PAIR}"])
-def test_what_to_forget_must_be_said_exactly(key: str, query: str) -> None:
+def test_deletion_requires_an_exact_pair(key: str, query: str) -> None:
     refused(http("DELETE /v1/chats", query, key=key), 400, "invalid-request")
 
 
 @pytest.mark.parametrize("chat_id", ["0", "-1", "abc", "1.5", "9" * 16, "", "chat1437", "٣"])
-def test_a_chat_id_that_is_none_is_a_400(key: str, chat_id: str) -> None:
+def test_invalid_chat_id_is_a_400(key: str, chat_id: str) -> None:
     response = http("GET /v1/chats/{chat_id}", key=key, pathParameters={"chat_id": chat_id})
     assert "chat_id" in refused(response, 400, "invalid-request")["detail"]
 
 
-def test_the_reverse_takes_no_parameters(key: str) -> None:
+def test_reverse_look_up_accepts_no_parameters(key: str) -> None:
     response = http("GET /v1/chats/{chat_id}", "expand=chat", key=key, pathParameters={"chat_id": "7"})
     refused(response, 400, "invalid-request")

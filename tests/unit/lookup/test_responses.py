@@ -1,4 +1,4 @@
-"""What a look-up's outcome looks like to callers: the fields of the contract, and null where there is nothing."""
+"""The responses of look-ups: the fields of the contract, null where a value is missing."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def key(booted: Services, portal: Portal) -> str:
 # -- looking up --------------------------------------------------------------------------------------------------------
 
 
-def test_a_look_up_answers_as_the_contract_says(key: str, bitrix24: FakeBitrix24, clock: ManualClock) -> None:
+def test_response_of_a_look_up_follows_the_contract(key: str, bitrix24: FakeBitrix24, clock: ManualClock) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
     response = http("GET /v1/chats", PAIR, key=key)
     assert response["statusCode"] == 200
@@ -52,10 +52,10 @@ def test_details_that_are_refused_are_null(key: str, bitrix24: FakeBitrix24) -> 
     assert (answer["chat_id"], answer["chat"]) == (1437, None)
 
 
-# -- forgetting, the reverse, health -----------------------------------------------------------------------------------
+# -- reverse look-up ---------------------------------------------------------------------------------------------------
 
 
-def test_the_reverse_tells_the_entity_and_the_details(key: str, bitrix24: FakeBitrix24) -> None:
+def test_reverse_look_up_returns_the_entity_and_the_details(key: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(
         "im.dialog.get",
         {"id": 1437, "type": "chat", "name": "Tyres", "owner": 1, "entity_type": "CRM", "entity_id": "DEAL|1663"},

@@ -1,4 +1,4 @@
-"""One miss is asked once: what the others do meanwhile, what they get, and when they stop waiting."""
+"""One call per miss: what the other callers do meanwhile, what they receive, and when they stop waiting."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def crowd(portal: Portal, count: int = CROWD, *, seconds: float = 10.0) -> list[
 
 
 def got(actor: Actor) -> tuple[int | None, str]:
-    """The chat that somebody was told, and the source."""
+    """The chat that a caller received, and its source."""
     assert actor.error is None, actor.error
     assert isinstance(actor.result, tuple)
     row, source = actor.result
@@ -44,14 +44,14 @@ def until_the_portal_is_called(stage: Stage, portal: Portal) -> None:
 # -- one call ----------------------------------------------------------------------------------------------------------
 
 
-def test_however_many_ask_the_portal_is_asked_once_and_all_get_its_answer(stage: Stage, portal: Portal) -> None:
+def test_portal_is_called_once_for_any_number_of_callers_and_all_get_its_answer(stage: Stage, portal: Portal) -> None:
     callers = crowd(portal)
     runs_out(stage)
     assert [got(caller) for caller in callers] == [(CHAT, "portal")] * CROWD
     assert portal.calls == 1
 
 
-def test_also_when_the_slot_lies_ten_seconds_ahead(stage: Stage, portal: Portal) -> None:
+def test_portal_is_called_once_when_the_slot_is_ten_seconds_ahead(stage: Stage, portal: Portal) -> None:
     portal.ahead = 10.0
     callers = crowd(portal, seconds=20)
     runs_out(stage)
@@ -59,13 +59,13 @@ def test_also_when_the_slot_lies_ten_seconds_ahead(stage: Stage, portal: Portal)
     assert (portal.calls, portal.rows.extended) == (1, 1)
 
 
-def test_a_call_without_a_wait_extends_nothing(stage: Stage, portal: Portal) -> None:
+def test_call_without_a_wait_extends_no_lease(stage: Stage, portal: Portal) -> None:
     crowd(portal)
     runs_out(stage)
     assert portal.rows.extended == 0
 
 
-def test_whoever_comes_after_the_answer_has_it_from_the_cache(stage: Stage, portal: Portal) -> None:
+def test_later_caller_gets_the_answer_from_the_cache(stage: Stage, portal: Portal) -> None:
     crowd(portal, 1)
     runs_out(stage)
     late = portal.begin("late")
@@ -73,17 +73,17 @@ def test_whoever_comes_after_the_answer_has_it_from_the_cache(stage: Stage, port
     assert (got(late), portal.calls) == ((CHAT, "cache"), 1)
 
 
-def test_what_an_event_fills_in_meanwhile_serves_those_who_wait(stage: Stage, portal: Portal) -> None:
+def test_row_stored_by_an_event_is_served_to_waiting_callers(stage: Stage, portal: Portal) -> None:
     portal.takes = 2.0
     callers = crowd(portal, 3)
     until_the_portal_is_called(stage, portal)
-    told = Row(answered(0).ref, 7, "event", "event", stage.now(), stage.now() + 3600, stage.now() + 7200)
-    portal.rows.standing = Standing(told, portal.rows.standing.lease)
+    row = Row(answered(0).ref, 7, "event", "event", stage.now(), stage.now() + 3600, stage.now() + 7200)
+    portal.rows.standing = Standing(row, portal.rows.standing.lease)
     runs_out(stage)
     assert sorted(got(caller) for caller in callers) == [(7, "event"), (7, "event"), (CHAT, "portal")]
 
 
-def test_an_answer_counts_as_asked_for_when_its_slot_came(stage: Stage, portal: Portal) -> None:
+def test_answer_is_dated_by_its_slot(stage: Stage, portal: Portal) -> None:
     began = stage.now()
     portal.ahead = 5.0
     (caller,) = crowd(portal, 1)
@@ -92,10 +92,10 @@ def test_an_answer_counts_as_asked_for_when_its_slot_came(stage: Stage, portal: 
     assert caller.result[0].asked_at == pytest.approx(began + 5.0)
 
 
-# -- something stale stands --------------------------------------------------------------------------------------------
+# -- a stale row is stored ---------------------------------------------------------------------------------------------
 
 
-def test_a_loser_is_served_the_stale_row_at_once(stage: Stage, portal: Portal) -> None:
+def test_caller_without_the_lease_is_served_the_stale_row_at_once(stage: Stage, portal: Portal) -> None:
     portal.rows.standing = Standing(answered(stage.now() - FRESH_POSITIVE - 1, 7), Lease())
     began = stage.now()
     callers = crowd(portal)
@@ -105,7 +105,7 @@ def test_a_loser_is_served_the_stale_row_at_once(stage: Stage, portal: Portal) -
     assert sorted(got(caller) for caller in callers) == [(7, "stale")] * (CROWD - 1) + [(CHAT, "portal")]
 
 
-def test_the_winner_is_served_it_when_the_portal_fails(stage: Stage, portal: Portal) -> None:
+def test_lease_holder_is_served_the_stale_row_when_the_portal_fails(stage: Stage, portal: Portal) -> None:
     portal.rows.standing = Standing(answered(stage.now() - FRESH_POSITIVE - 1, 7), Lease())
     portal.failures = [PortalUnavailable()]
     (caller,) = crowd(portal, 1)
@@ -113,20 +113,20 @@ def test_the_winner_is_served_it_when_the_portal_fails(stage: Stage, portal: Por
     assert got(caller) == (7, "stale")
 
 
-# -- wanting it fresh --------------------------------------------------------------------------------------------------
+# -- fresh look-ups ----------------------------------------------------------------------------------------------------
 
 
-def test_those_who_want_it_fresh_share_what_was_asked_for_after_they_came(stage: Stage, portal: Portal) -> None:
+def test_fresh_look_ups_share_one_call_sent_after_they_started(stage: Stage, portal: Portal) -> None:
     portal.takes = 1.0
     first = portal.begin("first")
     until_the_portal_is_called(stage, portal)
     fresh = [portal.begin(f"fresh {number}", fresh=True) for number in range(CROWD)]
     runs_out(stage)
     assert {got(each) for each in (first, *fresh)} == {(CHAT, "portal")}
-    assert portal.calls == 2  # the first call had gone out before they came
+    assert portal.calls == 2  # the first call was sent before they started
 
 
-def test_who_wants_it_fresh_is_served_nothing_stale(stage: Stage, portal: Portal) -> None:
+def test_fresh_look_up_is_not_served_a_stale_row(stage: Stage, portal: Portal) -> None:
     portal.rows.standing = Standing(answered(stage.now() - FRESH_POSITIVE - 1, 7), Lease())
     portal.failures = [PortalUnavailable()]
     caller = portal.begin("fresh", fresh=True)
@@ -134,10 +134,10 @@ def test_who_wants_it_fresh_is_served_nothing_stale(stage: Stage, portal: Portal
     assert isinstance(caller.error, PortalUnavailable)
 
 
-# -- the winner fails --------------------------------------------------------------------------------------------------
+# -- the lease holder fails --------------------------------------------------------------------------------------------
 
 
-def test_what_the_portal_says_to_one_is_the_answer_to_all_who_waited(stage: Stage, portal: Portal) -> None:
+def test_error_of_the_portal_is_raised_to_all_waiting_callers(stage: Stage, portal: Portal) -> None:
     portal.failures = [ChatNotAccessible(portal_error="ACCESS_ERROR")] * CROWD
     callers = crowd(portal)
     runs_out(stage)
@@ -146,14 +146,14 @@ def test_what_the_portal_says_to_one_is_the_answer_to_all_who_waited(stage: Stag
     assert portal.calls == 1
 
 
-def test_it_is_told_with_the_time_after_which_to_ask_again(stage: Stage, portal: Portal) -> None:
+def test_shared_error_has_the_retry_time_of_the_portal(stage: Stage, portal: Portal) -> None:
     portal.failures = [PortalBlocked(portal_error="OVERLOAD_LIMIT", retry_after=300)]
     callers = crowd(portal, 2)
     runs_out(stage)
     assert [getattr(caller.error, "retry_after", None) for caller in callers] == [300, 300]
 
 
-def test_it_is_no_answer_to_who_comes_later(stage: Stage, portal: Portal) -> None:
+def test_shared_error_is_not_raised_to_later_callers(stage: Stage, portal: Portal) -> None:
     portal.failures = [ChatNotAccessible(portal_error="ACCESS_ERROR")]
     crowd(portal)
     runs_out(stage)
@@ -162,7 +162,7 @@ def test_it_is_no_answer_to_who_comes_later(stage: Stage, portal: Portal) -> Non
     assert (got(late), portal.calls) == ((CHAT, "portal"), 2)
 
 
-def test_nor_to_who_asks_in_another_way(stage: Stage, portal: Portal) -> None:
+def test_shared_error_is_not_raised_to_callers_with_another_method(stage: Stage, portal: Portal) -> None:
     portal.failures = [ChatNotAccessible(portal_error="insufficient_scope")]
     by_bot = portal.begin("by bot", how="imbot")
     until_the_portal_is_called(stage, portal)
@@ -172,7 +172,7 @@ def test_nor_to_who_asks_in_another_way(stage: Stage, portal: Portal) -> None:
     assert got(other) == (CHAT, "portal")
 
 
-def test_where_a_connection_failed_the_next_one_tries(stage: Stage, portal: Portal) -> None:
+def test_next_caller_calls_the_portal_after_a_connection_failure(stage: Stage, portal: Portal) -> None:
     portal.failures = [PortalUnavailable("The connection to the portal failed")]
     callers = crowd(portal)
     runs_out(stage)
@@ -182,7 +182,7 @@ def test_where_a_connection_failed_the_next_one_tries(stage: Stage, portal: Port
     assert portal.calls == 2
 
 
-def test_whoever_finds_no_slot_in_time_leaves_it_to_those_who_have_more(stage: Stage, portal: Portal) -> None:
+def test_caller_without_a_slot_in_time_leaves_the_call_to_callers_with_more_time(stage: Stage, portal: Portal) -> None:
     portal.ahead = 5.0
     hurried = portal.begin("hurried", seconds=4)
     patient = portal.begin("patient", seconds=20)
@@ -191,14 +191,14 @@ def test_whoever_finds_no_slot_in_time_leaves_it_to_those_who_have_more(stage: S
     assert got(patient) == (CHAT, "portal")
 
 
-def test_a_dead_winner_costs_his_lease_and_one_call_more(stage: Stage, portal: Portal) -> None:
+def test_dead_lease_holder_costs_its_lease_and_one_more_call(stage: Stage, portal: Portal) -> None:
     callers = crowd(portal)
     until_the_portal_is_called(stage, portal)
     began = stage.now()
-    winner = max(callers, key=lambda caller: caller.wakes_at)
-    stage.kill(winner)
+    lease_holder = max(callers, key=lambda caller: caller.wakes_at)
+    stage.kill(lease_holder)
     runs_out(stage)
-    assert [got(caller) for caller in callers if caller is not winner] == [(CHAT, "portal")] * (CROWD - 1)
+    assert [got(caller) for caller in callers if caller is not lease_holder] == [(CHAT, "portal")] * (CROWD - 1)
     assert portal.calls == 2
     assert stage.now() < began + LEASE + 2
 
@@ -206,7 +206,7 @@ def test_a_dead_winner_costs_his_lease_and_one_call_more(stage: Stage, portal: P
 # -- the end of waiting ------------------------------------------------------------------------------------------------
 
 
-def test_nobody_waits_for_a_slot_past_his_own_deadline(stage: Stage, portal: Portal) -> None:
+def test_wait_for_slot_ends_at_the_deadline(stage: Stage, portal: Portal) -> None:
     portal.ahead = 20.0
     patient = portal.begin("patient", seconds=28)
     for _ in range(4):
@@ -222,7 +222,7 @@ def test_nobody_waits_for_a_slot_past_his_own_deadline(stage: Stage, portal: Por
     assert got(patient) == (CHAT, "portal")
 
 
-def test_nobody_waits_longer_than_he_has(stage: Stage, portal: Portal) -> None:
+def test_wait_for_the_lease_holder_ends_at_the_deadline(stage: Stage, portal: Portal) -> None:
     portal.takes = 2.5
     began = stage.now()
     patient = portal.begin("patient")
@@ -241,14 +241,14 @@ def test_nobody_waits_longer_than_he_has(stage: Stage, portal: Portal) -> None:
 # -- stores in trouble -------------------------------------------------------------------------------------------------
 
 
-def test_without_leases_the_portal_is_asked_all_the_same(stage: Stage, portal: Portal) -> None:
+def test_portal_is_called_without_a_lease_when_the_store_is_down(stage: Stage, portal: Portal) -> None:
     portal.rows.down = True
     (caller,) = crowd(portal, 1)
     runs_out(stage)
     assert got(caller) == (CHAT, "portal")
 
 
-def test_whoever_can_no_longer_see_the_row_asks_for_himself(stage: Stage, portal: Portal) -> None:
+def test_waiting_caller_calls_the_portal_when_the_row_cannot_be_read(stage: Stage, portal: Portal) -> None:
     portal.takes = 2.0
     callers = crowd(portal, 2)
     until_the_portal_is_called(stage, portal)
@@ -259,7 +259,9 @@ def test_whoever_can_no_longer_see_the_row_asks_for_himself(stage: Stage, portal
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.0, -0.8])
-def test_whoever_comes_without_time_does_not_wait_and_is_told_so(stage: Stage, portal: Portal, seconds: float) -> None:
+def test_caller_without_time_does_not_wait_and_gets_the_deadline_error(
+    stage: Stage, portal: Portal, seconds: float
+) -> None:
     portal.takes = 2.0
     holder = portal.begin("holder")
     until_the_portal_is_called(stage, portal)

@@ -1,4 +1,4 @@
-"""One miss through random interleavings: deaths, slow portals, clocks that differ, those who want it fresh."""
+"""One miss in random interleavings: crashes, slow portals, clocks that differ, fresh look-ups."""
 
 from collections import Counter
 
@@ -13,11 +13,11 @@ from tests.support.interleaving import Killed, Stage
 from tests.support.stores.unknown_pair import CHAT, Portal, runs_out
 
 WRONG_BY = st.sampled_from([-SKEW / 2, 0.0, SKEW / 2])
-HAPPENS = ("goes on",) * 16 + ("dies", "is slow", "another comes")
+HAPPENS = ("continues",) * 16 + ("dies", "is slow", "another starts")
 
 
 def ends_well(portal: Portal, excuses: int, *, failing: bool) -> None:
-    """Everybody who lives has the answer, or what the portal said, or ran out of time; for one call, with excuses."""
+    """Every living caller has the answer, the portal's error or no time left; one call, plus one per excuse."""
     for actor in portal.stage.actors:
         if actor.error is None and not actor.doomed:
             assert isinstance(actor.result, tuple)
@@ -31,7 +31,7 @@ def ends_well(portal: Portal, excuses: int, *, failing: bool) -> None:
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_no_interleaving_asks_twice_what_one_call_answers(telemetry: Telemetry, data: st.DataObject) -> None:
+def test_no_interleaving_calls_twice_for_one_answer(telemetry: Telemetry, data: st.DataObject) -> None:
     stage = Stage()
     failing = data.draw(st.booleans())
     portal = Portal(
@@ -54,23 +54,23 @@ def test_no_interleaving_asks_twice_what_one_call_answers(telemetry: Telemetry, 
             stage.kill(actor)
         elif what == "is slow":
             stage.time += LEASE + 1
-        elif what == "another comes":
+        elif what == "another starts":
             portal.begin(f"late{len(stage.actors)}", seconds=60, wrong_by=data.draw(WRONG_BY))
         else:
             stage.advance(actor)
     runs_out(stage)
-    # Who comes after a failure asks anew: the failure serves only those who waited with it.
+    # A caller after a failure calls again: the failure is shared only with the callers that waited.
     ends_well(portal, happened["dies"] + happened["is slow"] + (len(stage.actors) if failing else 0), failing=failing)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_who_wants_it_fresh_is_never_told_what_was_asked_for_before_he_came(
+def test_fresh_look_up_never_gets_an_answer_requested_before_it_started(
     telemetry: Telemetry, data: st.DataObject
 ) -> None:
     stage = Stage()
     portal = Portal(stage, telemetry, takes=data.draw(st.sampled_from([0.1, 1.0])))
-    came = {}
+    started = {}
     for number in range(data.draw(st.integers(2, 6))):
         for _ in range(data.draw(st.integers(0, 12))):
             if ready := stage.ready():
@@ -78,10 +78,10 @@ def test_who_wants_it_fresh_is_never_told_what_was_asked_for_before_he_came(
         fresh, wrong_by = data.draw(st.booleans()), data.draw(WRONG_BY)
         actor = portal.begin(f"p{number}", seconds=60, wrong_by=wrong_by, fresh=fresh)
         if fresh:
-            came[actor] = stage.now()
+            started[actor] = stage.now()
     runs_out(stage)
-    for actor, moment in came.items():
+    for actor, moment in started.items():
         assert actor.error is None
         assert isinstance(actor.result, tuple)
-        # By the clock of whoever asked, which may be wrong by half of what is allowed for.
+        # By the clock of the calling process, which may be wrong by half of the allowed skew.
         assert actor.result[0].asked_at >= moment - SKEW / 2

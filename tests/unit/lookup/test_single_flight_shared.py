@@ -1,4 +1,4 @@
-"""Look-ups of one pair by several at once: while the portal is asked for one, the others ask nothing."""
+"""Concurrent look-ups of one pair: while the portal is called for one, the others make no call."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ LINE = EntityRef("LINES", "whatsapp|2|79161234567|744")
 
 
 def meanwhile(bitrix24: FakeBitrix24, happens: Callable[[], object]) -> list[object]:
-    """What comes of something that happens while the portal is asked for 1437."""
+    """The outcomes of an action during the portal call that returns 1437."""
     outcomes: list[object] = []
 
     def answer(_: object) -> object:
@@ -30,11 +30,11 @@ def meanwhile(bitrix24: FakeBitrix24, happens: Callable[[], object]) -> list[obj
 
 
 def lease(portal: Portal, stores: Stores, clock: ManualClock) -> None:
-    """Another process is to ask for the pair, and does not live to do it."""
+    """Another process holds the lease for the pair and dies before its call."""
     Leases(stores.cache_rows, clock).claim(Wanted(MEMBER_ID, portal.generation, DEAL), "dead")
 
 
-def test_while_one_asks_another_is_served_what_is_stale(
+def test_stale_row_is_served_while_another_process_calls(
     service: Service, another_process: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", 7)
@@ -46,7 +46,7 @@ def test_while_one_asks_another_is_served_what_is_stale(
     assert len(bitrix24.calls) == 2
 
 
-def test_while_one_asks_for_an_unknown_pair_another_waits_to_his_deadline_and_asks_nothing(
+def test_caller_waits_until_its_deadline_without_a_call_while_another_process_calls(
     service: Service, another_process: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     def waits() -> float:
@@ -61,7 +61,7 @@ def test_while_one_asks_for_an_unknown_pair_another_waits_to_his_deadline_and_as
     assert len(bitrix24.calls) == 1
 
 
-def test_whoever_was_to_ask_and_died_is_followed_after_his_lease(
+def test_pair_is_requested_after_the_lease_of_a_dead_process_expires(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock, stores: Stores
 ) -> None:
     bitrix24.answers("im.chat.get", 1437)
@@ -72,7 +72,7 @@ def test_whoever_was_to_ask_and_died_is_followed_after_his_lease(
     assert len(bitrix24.calls) == 1
 
 
-def test_a_failure_keeps_nobody_from_asking_at_once(
+def test_next_call_is_not_delayed_by_a_failure(
     service: Service, another_process: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.fails("im.chat.get", "ACCESS_ERROR", 403)
@@ -84,7 +84,7 @@ def test_a_failure_keeps_nobody_from_asking_at_once(
     assert len(bitrix24.calls) == 2
 
 
-def test_nor_does_a_null_that_is_not_the_last_word(
+def test_next_call_is_not_delayed_by_a_null_that_is_not_final(
     service: Service, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     portal = install(service, scopes=frozenset({"im", "imopenlines"}))
@@ -97,7 +97,7 @@ def test_nor_does_a_null_that_is_not_the_last_word(
     assert clock.now() == began
 
 
-def test_nor_does_a_fault_that_nobody_expected(
+def test_next_call_is_not_delayed_by_an_unexpected_exception(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     def fault(_: object) -> object:
@@ -112,7 +112,7 @@ def test_nor_does_a_fault_that_nobody_expected(
     assert clock.now() == began
 
 
-def test_a_call_whose_slot_lies_ahead_is_waited_for_longer(
+def test_lease_is_extended_for_a_call_with_a_later_slot(
     service: Service, bitrix24: FakeBitrix24, clock: ManualClock, stores: Stores
 ) -> None:
     portal = install(service, rate=0.1, burst=1)
@@ -126,7 +126,7 @@ def test_a_call_whose_slot_lies_ahead_is_waited_for_longer(
     assert sum(clock.slept) == pytest.approx(10)
 
 
-def test_where_no_lease_can_be_had_the_portal_is_asked_all_the_same(
+def test_portal_is_called_if_the_lease_cannot_be_stored(
     service: Service,
     portal: Portal,
     bitrix24: FakeBitrix24,
@@ -141,7 +141,7 @@ def test_where_no_lease_can_be_had_the_portal_is_asked_all_the_same(
     def throttled(**request: object) -> object:
         if "lease_owner" in str(request["UpdateExpression"]):
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
-        return update(**request)  # type: ignore[arg-type]  # as it came
+        return update(**request)  # type: ignore[arg-type]  # unchanged
 
     monkeypatch.setattr(stores.dynamodb, "update_item", throttled)
     bitrix24.answers("im.chat.get", 1437)

@@ -1,4 +1,4 @@
-"""What a failure of AWS means for the caller, whichever service it is of."""
+"""The errors that callers get for a failure of AWS, the same for every service."""
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
@@ -24,7 +24,7 @@ def refusal(code: str) -> ClientError:
         "EncryptionFailure", "DecryptionFailure", "InaccessibleEncryptionCredentialsException",
     ],
 )  # fmt: skip
-def test_what_only_an_operator_can_end_is_the_services_settings(code: str) -> None:
+def test_failure_that_only_an_operator_can_end_is_a_misconfiguration(code: str) -> None:
     error = translated(refusal(code), "The service may not use its secrets in Secrets Manager")
     assert isinstance(error, ServiceMisconfigured)
     assert (error.status, error.detail) == (500, "The service may not use its secrets in Secrets Manager")
@@ -42,11 +42,11 @@ def test_what_only_an_operator_can_end_is_the_services_settings(code: str) -> No
     ],
     ids=code_of,
 )  # fmt: skip
-def test_what_passes_by_itself_is_a_store_that_does_not_answer(error: Exception) -> None:
+def test_transient_failure_is_an_unavailable_store(error: Exception) -> None:
     assert isinstance(error, FAILED)
-    told = translated(error)
-    assert (type(told), told.retry_after) == (StoreUnavailable, 1)
-    assert "quotes" not in str(told) + code_of(error)
+    error = translated(error)
+    assert (type(error), error.retry_after) == (StoreUnavailable, 1)
+    assert "quotes" not in str(error) + code_of(error)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_what_passes_by_itself_is_a_store_that_does_not_answer(error: Exception)
         (2.0, 7.0, DeadlineReached),
     ],
 )
-def test_no_time_is_left_for_the_reason_that_took_it(
+def test_lack_of_time_is_reported_with_what_used_the_time(
     in_aws: float, elsewhere: float, reason: type[ChatLookupError], clock: ManualClock
 ) -> None:
     with bound_by(Deadline.after(10, clock)):
@@ -67,9 +67,9 @@ def test_no_time_is_left_for_the_reason_that_took_it(
         assert limit is not None
         limit.in_aws += in_aws
         clock.advance(in_aws + elsewhere)
-        for told in (no_time_left(), translated(OutOfTime())):
-            assert (type(told), told.retry_after) == (reason, 1)
+        for error in (no_time_left(), translated(OutOfTime())):
+            assert (type(error), error.retry_after) == (reason, 1)
 
 
-def test_outside_of_any_invocation_there_was_simply_no_time() -> None:
+def test_lack_of_time_outside_of_an_invocation_is_the_deadline() -> None:
     assert isinstance(no_time_left(), DeadlineReached)

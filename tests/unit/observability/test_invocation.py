@@ -1,4 +1,4 @@
-"""The frame of an invocation: errors of ours only get past it, one line tells how it ended, and it ends in time."""
+"""The frame of an invocation: only our errors leave it, one log line reports how it ended, and it ends in time."""
 
 import traceback
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def invoke(telemetry: Telemetry, work: Callable[[], dict[str, object]]) -> dict[
     return invocation.invoke("direct", lambda_context(), telemetry, work)
 
 
-def test_an_answer_goes_back_as_it_is_and_one_line_is_written(telemetry: Telemetry, output: Output) -> None:
+def test_answer_is_returned_unchanged_and_one_log_line_is_written(telemetry: Telemetry, output: Output) -> None:
     assert invoke(telemetry, lambda: {"chat_id": 7}) == {"chat_id": 7}
     (line,) = output.lines
     assert (line["message"], line["request_id"]) == ("direct", lambda_context().aws_request_id)
@@ -51,7 +51,7 @@ def fails_as_theirs() -> dict[str, object]:
         (fails_as_theirs, "ChatLookupError", "Something failed inside the service"),
     ],
 )
-def test_a_failure_is_raised_under_its_own_name_and_nothing_foreign_hangs_on_to_it(
+def test_failure_is_raised_with_its_own_class_and_without_a_foreign_cause(
     telemetry: Telemetry, work: Callable[[], dict[str, object]], name: str, detail: str
 ) -> None:
     with pytest.raises(Exception, match=detail) as raised:
@@ -64,7 +64,7 @@ def test_a_failure_is_raised_under_its_own_name_and_nothing_foreign_hangs_on_to_
         assert leak not in shown
 
 
-def test_the_line_of_a_failure_tells_which(telemetry: Telemetry, output: Output) -> None:
+def test_log_line_of_a_failure_names_its_problem(telemetry: Telemetry, output: Output) -> None:
     with pytest.raises(PortalBusy):
         invoke(telemetry, fails_as_ours)
     (line,) = output.lines
@@ -74,16 +74,16 @@ def test_the_line_of_a_failure_tells_which(telemetry: Telemetry, output: Output)
 # -- the time that is left ---------------------------------------------------------------------------------------------
 
 
-def test_a_second_is_kept_for_the_way_back() -> None:
+def test_one_second_is_reserved_for_the_response() -> None:
     clock = ManualClock()
     assert invocation.time_left(lambda_context(29), clock).left() == pytest.approx(28)
 
 
-def test_a_route_may_have_less_than_lambda_leaves() -> None:
+def test_route_may_limit_the_time_that_lambda_leaves() -> None:
     clock = ManualClock()
     assert invocation.time_left(lambda_context(29), clock, at_most=10).left() == pytest.approx(10)
     assert invocation.time_left(lambda_context(5), clock, at_most=10).left() == pytest.approx(4)
 
 
-def test_when_lambda_leaves_nothing_nothing_is_left() -> None:
+def test_time_left_is_zero_when_lambda_leaves_none() -> None:
     assert invocation.time_left(lambda_context(0.5), ManualClock()).left() == 0

@@ -1,4 +1,4 @@
-"""No secret leaves in a line: neither one in use, nor one that only looks like it."""
+"""No log line contains a secret: no registered one and none recognised by its shape."""
 
 import json
 import time
@@ -34,7 +34,7 @@ CODE = "abc123def456ghi7"
         f"AUTH_ID={CODE}&REFRESH_ID={CODE}",
     ],
 )
-def test_a_secret_that_nobody_registered_is_known_by_its_shape(text: str) -> None:
+def test_unregistered_secret_is_recognised_by_its_shape(text: str) -> None:
     assert CODE not in Redactor().clean(text)
 
 
@@ -49,11 +49,11 @@ def test_a_secret_that_nobody_registered_is_known_by_its_shape(text: str) -> Non
         "https://acme.bitrix24.com/rest/scope",
     ],
 )
-def test_what_holds_no_secret_stays_as_it_is(text: str) -> None:
+def test_text_without_a_secret_is_unchanged(text: str) -> None:
     assert Redactor().clean(text) == text
 
 
-def test_a_registered_secret_is_masked_anywhere_in_any_form() -> None:
+def test_registered_secret_is_masked_anywhere_in_any_form() -> None:
     secret = 'p/ss wörd"\\7'
     redactor = Redactor()
     redactor.register(secret)
@@ -67,21 +67,21 @@ def test_a_registered_secret_is_masked_anywhere_in_any_form() -> None:
         assert "rd" not in redactor.clean(text)
 
 
-def test_a_secret_that_begins_with_another_is_masked_whole() -> None:
+def test_secret_that_begins_with_another_is_masked_whole() -> None:
     redactor = Redactor()
     redactor.register("secret-one")
     redactor.register("secret-one-and-more")
     assert redactor.clean("secret-one-and-more") == MASK
 
 
-def test_a_text_too_short_to_be_a_secret_is_not_taken_for_one() -> None:
+def test_text_too_short_for_a_secret_is_not_registered() -> None:
     redactor = Redactor()
     redactor.register("")
     redactor.register("id")
     assert redactor.clean("the id of a deal") == "the id of a deal"
 
 
-def test_the_latest_of_very_many_secrets_are_known_and_the_number_is_bounded() -> None:
+def test_newest_of_very_many_secrets_are_masked_and_their_number_is_bounded() -> None:
     redactor = Redactor()
     for number in range(5_000):
         redactor.register(f"secret-number-{number:05}")
@@ -89,7 +89,7 @@ def test_the_latest_of_very_many_secrets_are_known_and_the_number_is_bounded() -
     assert redactor.clean("secret-number-00000") != MASK
 
 
-def test_a_secret_in_use_outlives_many_others() -> None:
+def test_secret_in_use_is_kept_among_many_others() -> None:
     redactor = Redactor()
     for number in range(2_000):
         redactor.register("the-one-in-use")
@@ -102,12 +102,12 @@ def test_no_registered_secret_is_in_a_cleaned_json_line(secret: str, around: str
     redactor = Redactor()
     redactor.register(secret)
     line = redactor.clean(json.dumps({"message": around + secret}, ensure_ascii=False))
-    # The mask itself may complete a secret that is made of asterisks: that tells nobody anything.
+    # The mask itself may complete a secret that is made of asterisks: that reveals nothing.
     assert secret not in line.replace(MASK, "")
 
 
 @pytest.mark.parametrize("text", ["auth=" * 20_000, "/rest/1/" * 20_000, "Bearer " * 20_000, "a" * 200_000])
-def test_a_long_line_is_cleaned_in_no_time(text: str) -> None:
+def test_long_line_is_cleaned_fast(text: str) -> None:
     began = time.process_time()
     Redactor().clean(text)
     assert time.process_time() - began < 2

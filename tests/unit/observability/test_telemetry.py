@@ -1,4 +1,4 @@
-"""What operators see: one line per invocation, and one EMF blob for each set of dimensions, in closed sets."""
+"""Logs and metrics: one line per invocation, and one EMF blob for each set of dimensions, in closed sets."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ CODE = "s3cr3tw3bh00kc0d3"
 
 
 def dimensions(blob: dict[str, object]) -> set[str]:
-    """The names of the dimensions by which CloudWatch files a blob."""
+    """The names of the dimensions of a blob."""
     described = cast("dict[str, list[dict[str, list[list[str]]]]]", blob["_aws"])["CloudWatchMetrics"]
     (only,) = described
     (names,) = only["Dimensions"]
@@ -25,7 +25,7 @@ def dimensions(blob: dict[str, object]) -> set[str]:
 # -- lines -------------------------------------------------------------------------------------------------------------
 
 
-def test_an_invocation_writes_one_line_with_all_that_was_noted(telemetry: Telemetry, output: Output) -> None:
+def test_invocation_writes_one_line_with_all_noted_fields(telemetry: Telemetry, output: Output) -> None:
     with telemetry.invocation("request", request_id="r-1"):
         telemetry.note(route="GET /health")
         telemetry.note(status=200, entity_id="Чат 😀")
@@ -36,7 +36,7 @@ def test_an_invocation_writes_one_line_with_all_that_was_noted(telemetry: Teleme
     assert {"timestamp", "service"} <= line.keys()
 
 
-def test_the_line_is_written_however_the_body_ends(telemetry: Telemetry, output: Output) -> None:
+def test_line_is_written_after_a_return_and_after_an_exception(telemetry: Telemetry, output: Output) -> None:
     def interrupted() -> None:
         with telemetry.invocation("request"):
             telemetry.note(status=500)
@@ -47,7 +47,7 @@ def test_the_line_is_written_however_the_body_ends(telemetry: Telemetry, output:
     assert [line["status"] for line in output.lines] == [500]
 
 
-def test_the_highest_level_noted_is_the_lines(telemetry: Telemetry, output: Output) -> None:
+def test_level_of_the_line_is_the_highest_noted_one(telemetry: Telemetry, output: Output) -> None:
     for levels in ((logging.WARNING, logging.INFO), (logging.INFO, logging.ERROR, logging.WARNING), (logging.INFO,)):
         with telemetry.invocation("request"):
             for level in levels:
@@ -55,7 +55,7 @@ def test_the_highest_level_noted_is_the_lines(telemetry: Telemetry, output: Outp
     assert [line["level"] for line in output.lines] == ["WARNING", "ERROR", "INFO"]
 
 
-def test_invocations_keep_nothing_of_each_other(telemetry: Telemetry, output: Output) -> None:
+def test_fields_of_one_invocation_are_not_in_the_next_one(telemetry: Telemetry, output: Output) -> None:
     with telemetry.invocation("request"):
         telemetry.note(portal="a")
         telemetry.count("Lookups", source="cache")
@@ -65,22 +65,22 @@ def test_invocations_keep_nothing_of_each_other(telemetry: Telemetry, output: Ou
     assert output.metric("Lookups") == 1
 
 
-def test_an_invocation_within_another_leaves_it_as_it_was(telemetry: Telemetry, output: Output) -> None:
+def test_nested_invocation_does_not_change_the_outer_one(telemetry: Telemetry, output: Output) -> None:
     with telemetry.invocation("outer", request_id="r-1"):
         with telemetry.invocation("inner", request_id="r-2"):
             telemetry.note(step=1)
         telemetry.note(step=2)
-    told = [(line["message"], line["request_id"], line["step"]) for line in output.lines]
-    assert told == [("inner", "r-2", 1), ("outer", "r-1", 2)]
+    logged = [(line["message"], line["request_id"], line["step"]) for line in output.lines]
+    assert logged == [("inner", "r-2", 1), ("outer", "r-1", 2)]
 
 
-def test_outside_of_an_invocation_nothing_is_kept_and_nothing_fails(telemetry: Telemetry, output: Output) -> None:
+def test_notes_outside_of_an_invocation_are_dropped_without_an_error(telemetry: Telemetry, output: Output) -> None:
     telemetry.note(portal="a")
     telemetry.count("Lookups", source="cache")
     assert output.lines == output.blobs == []
 
 
-def test_text_that_is_broken_does_not_cost_the_line(telemetry: Telemetry, output: Output) -> None:
+def test_broken_text_does_not_lose_the_line(telemetry: Telemetry, output: Output) -> None:
     with telemetry.invocation("request"):
         telemetry.note(portal_said="half an emoji: \ud83d")
     assert [line["message"] for line in output.lines] == ["request"]
@@ -96,7 +96,7 @@ def test_values_of_any_kind_can_be_noted(telemetry: Telemetry, output: Output) -
 # -- secrets -----------------------------------------------------------------------------------------------------------
 
 
-def test_no_secret_is_in_a_line_wherever_it_was_noted(telemetry: Telemetry, output: Output) -> None:
+def test_secret_is_masked_in_every_field_of_a_line(telemetry: Telemetry, output: Output) -> None:
     telemetry.redactor.register(CODE)
     with telemetry.invocation(f"message {CODE}", request_id=CODE):
         telemetry.note(detail=f"at /rest/1/{CODE}/", nested={"list": [CODE]}, **{f"name_{CODE}": 1})
@@ -105,7 +105,7 @@ def test_no_secret_is_in_a_line_wherever_it_was_noted(telemetry: Telemetry, outp
     assert MASK in output.text
 
 
-def test_a_fault_is_told_with_its_trace_and_without_secrets(telemetry: Telemetry, output: Output) -> None:
+def test_exception_is_logged_with_its_trace_and_without_secrets(telemetry: Telemetry, output: Output) -> None:
     telemetry.redactor.register(CODE)
     error = RuntimeError(f"token {CODE}")
     error.__cause__ = OSError(f"POST https://acme.bitrix24.com/rest/1/{CODE}/")
@@ -119,10 +119,10 @@ def test_a_fault_is_told_with_its_trace_and_without_secrets(telemetry: Telemetry
 
 
 @pytest.mark.parametrize("name", ["urllib3", "urllib3.connectionpool", "botocore", "botocore.parsers"])
-def test_at_level_debug_the_libraries_stay_silent_for_their_lines_hold_secrets(
+def test_libraries_do_not_log_at_level_debug_because_their_lines_contain_secrets(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # As Lambda sets the root logger where the function's level is DEBUG; and as if nobody had silenced them before.
+    # As Lambda sets the root logger at the level DEBUG, and with the loggers not silenced before.
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.NOTSET, logger=name.partition(".")[0])
     Telemetry(service="debugging", namespace="ChatLookup", level="DEBUG")
@@ -134,7 +134,7 @@ def test_at_level_debug_the_libraries_stay_silent_for_their_lines_hold_secrets(
 
 
 @pytest.mark.parametrize("level", ["", "VERBOSE", "info ", "7", "\x00", "NOTSET", "WARN", "DEBUG"])
-def test_an_odd_level_does_not_stop_a_start(level: str, output: Output) -> None:
+def test_invalid_level_does_not_stop_a_start(level: str, output: Output) -> None:
     telemetry = Telemetry(service=f"odd level {level!r}", namespace="ChatLookup", level=level)
     with telemetry.invocation("request"):
         telemetry.note(level=logging.ERROR)
@@ -144,7 +144,7 @@ def test_an_odd_level_does_not_stop_a_start(level: str, output: Output) -> None:
 # -- metrics -----------------------------------------------------------------------------------------------------------
 
 
-def test_each_set_of_dimensions_has_a_blob_of_its_own(telemetry: Telemetry, output: Output) -> None:
+def test_each_set_of_dimensions_has_its_own_blob(telemetry: Telemetry, output: Output) -> None:
     with telemetry.invocation("request"):
         telemetry.count("Lookups", source="portal")
         telemetry.count("Lookups", source="cache")
@@ -152,13 +152,13 @@ def test_each_set_of_dimensions_has_a_blob_of_its_own(telemetry: Telemetry, outp
         telemetry.count("PortalCalls", method="im.chat.get")
         telemetry.count("PortalErrors", code="QUERY_LIMIT_EXCEEDED", **{"class": "limit"})
         telemetry.count("LimiterWait", 0.0)
-    told = {
+    metrics = {
         (*sorted(dimensions(blob) - {"service"}), *(str(blob[each]) for each in dimensions(blob) - {"service"})): {
             name for name in METRICS if name in blob
         }
         for blob in output.blobs
     }
-    assert told == {
+    assert metrics == {
         ("source", "portal"): {"Lookups"},
         ("source", "cache"): {"Lookups", "LookupLatency"},
         ("method", "im.chat.get"): {"PortalCalls"},
@@ -180,7 +180,7 @@ def test_blobs_carry_the_namespace_the_service_and_the_units(telemetry: Telemetr
     assert blob["LookupLatency"] == [12.5]
 
 
-def test_values_of_one_metric_stand_together(telemetry: Telemetry, output: Output) -> None:
+def test_values_of_one_metric_are_in_one_blob(telemetry: Telemetry, output: Output) -> None:
     with telemetry.invocation("request"):
         for value in (1.0, 2.0, 3.0):
             telemetry.count("LimiterWait", value)
@@ -190,7 +190,7 @@ def test_values_of_one_metric_stand_together(telemetry: Telemetry, output: Outpu
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("times", [99, 100, 101, 200, 250, 1000])
-def test_more_values_than_a_blob_may_hold_are_all_told(telemetry: Telemetry, output: Output, times: int) -> None:
+def test_values_beyond_the_limit_of_a_blob_are_all_written(telemetry: Telemetry, output: Output, times: int) -> None:
     with telemetry.invocation("direct"):
         for _ in range(times):
             telemetry.count("Lookups", source="cache")
@@ -205,18 +205,18 @@ OPEN = [(name, metric.dimension) for name, metrics in METRICS.items() for metric
 
 
 @pytest.mark.parametrize(("name", "dimension"), OPEN)
-def test_a_value_that_no_set_knows_counts_as_other(
+def test_unknown_value_of_a_dimension_counts_as_other(
     telemetry: Telemetry, output: Output, name: str, dimension: str
 ) -> None:
-    # Whatever a portal or a caller says must not make new metrics: each costs, and none is alarmed on.
+    # Values sent by a portal or a caller must not make new metrics: each costs, and none has an alarm.
     with telemetry.invocation("request"):
-        telemetry.count(name, **{each: "chosen by a stranger" for other, each in OPEN if other == name})
+        telemetry.count(name, **{each: "value of a caller" for other, each in OPEN if other == name})
     assert output.metric(name, **{dimension: OTHER}) == 1
-    assert "stranger" not in output.text
+    assert "value of a caller" not in output.text
 
 
 @pytest.mark.parametrize(("name", "dimension"), OPEN)
-def test_every_value_of_a_closed_set_is_told_as_it_is(
+def test_every_value_of_a_closed_set_is_written_unchanged(
     telemetry: Telemetry, output: Output, name: str, dimension: str
 ) -> None:
     (values,) = (metric.values for metric in METRICS[name] if metric.dimension == dimension)
@@ -228,6 +228,6 @@ def test_every_value_of_a_closed_set_is_told_as_it_is(
     assert {blob[dimension] for blob in output.blobs if dimension in blob} - {OTHER} == values - {OTHER}
 
 
-def test_a_metric_that_the_table_does_not_know_is_a_mistake_of_ours(telemetry: Telemetry) -> None:
+def test_unknown_metric_raises(telemetry: Telemetry) -> None:
     with pytest.raises(KeyError), telemetry.invocation("request"):
         telemetry.count("Lookup")

@@ -1,4 +1,4 @@
-"""API keys: only the hash is kept, and what is over is refused everywhere within half a minute."""
+"""API keys: only the hash is stored; an expired or revoked key is refused by every process within half a minute."""
 
 import json
 
@@ -18,7 +18,7 @@ def keys(stores: Stores, clock: ManualClock) -> Keys:
 
 @pytest.fixture
 def elsewhere(stores: Stores, clock: ManualClock) -> Keys:
-    """The keys as another process has them: the same table, a memory of its own."""
+    """The keys of another process: the same table, a separate memory."""
     return Keys(stores.portal_rows, clock)
 
 
@@ -31,13 +31,13 @@ def everything(stores: Stores) -> str:
     return json.dumps(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
 
 
-def test_a_key_opens_its_portal_and_no_other(keys: Keys) -> None:
+def test_key_opens_its_portal_and_no_other(keys: Keys) -> None:
     first, second = make(keys), make(keys, member_id=OTHER)
     assert keys.authenticate(first, "lookup").member_id == MEMBER_ID
     assert keys.authenticate(second, "lookup").member_id == OTHER
 
 
-def test_keys_are_url_safe_long_and_never_twice_the_same(keys: Keys) -> None:
+def test_keys_are_url_safe_long_and_unique(keys: Keys) -> None:
     made = {make(keys) for _ in range(20)}
     assert len(made) == 20
     for key in made:
@@ -46,7 +46,7 @@ def test_keys_are_url_safe_long_and_never_twice_the_same(keys: Keys) -> None:
         assert key.isascii()
 
 
-def test_the_key_itself_is_nowhere_in_the_table(keys: Keys, stores: Stores) -> None:
+def test_key_itself_is_not_in_the_table(keys: Keys, stores: Stores) -> None:
     key = make(keys)
     stored = everything(stores)
     assert key not in stored
@@ -54,7 +54,7 @@ def test_the_key_itself_is_nowhere_in_the_table(keys: Keys, stores: Stores) -> N
     assert key.removeprefix("clk_")[:12] not in stored
 
 
-def test_the_name_of_a_key_tells_nothing_of_the_key(keys: Keys) -> None:
+def test_id_of_a_key_reveals_nothing_of_the_key(keys: Keys) -> None:
     key, kept = keys.create(MEMBER_ID, "crm sync", ["lookup"], None)
     assert kept.key_id not in key
     assert key not in repr(kept)
@@ -64,25 +64,25 @@ def test_the_name_of_a_key_tells_nothing_of_the_key(keys: Keys) -> None:
     "key",
     [None, "", " ", "short", "x" * 129, "clk_" + "a" * 43, "clk_кириллица-ключ", "a b" * 10, "clk_'; DROP TABLE--aaa"],
 )
-def test_what_is_no_key_of_ours_is_rejected(keys: Keys, key: str | None) -> None:
+def test_unknown_or_malformed_key_is_rejected(keys: Keys, key: str | None) -> None:
     make(keys)
     with pytest.raises(KeyRejected):
         keys.authenticate(key, "lookup")
 
 
-def test_whoever_guesses_is_not_told_why_he_is_rejected(keys: Keys, clock: ManualClock) -> None:
+def test_rejection_does_not_reveal_its_reason(keys: Keys, clock: ManualClock) -> None:
     expired = make(keys, expires_at=clock.now() - 1)
     revoked, kept = keys.create(MEMBER_ID, "old", ["lookup"], None)
     keys.revoke(MEMBER_ID, kept.key_id)
-    told = set()
+    messages = set()
     for key in (expired, revoked, "clk_" + "a" * 43):
         with pytest.raises(KeyRejected) as raised:
             keys.authenticate(key, "lookup")
-        told.add(str(raised.value))
-    assert len(told) == 1
+        messages.add(str(raised.value))
+    assert len(messages) == 1
 
 
-def test_a_key_is_good_for_its_scopes_only(keys: Keys) -> None:
+def test_key_is_valid_for_its_scopes_only(keys: Keys) -> None:
     lookup, details = make(keys, "lookup"), make(keys, "details")
     assert keys.authenticate(make(keys, "lookup", "details"), "details").scopes == {"lookup", "details"}
     with pytest.raises(ScopeMissing, match="details"):
@@ -91,7 +91,7 @@ def test_a_key_is_good_for_its_scopes_only(keys: Keys) -> None:
         keys.authenticate(details, "lookup")
 
 
-def test_a_key_is_good_until_the_moment_at_which_it_expires_remembered_or_not(
+def test_key_is_valid_until_it_expires_whether_remembered_or_not(
     keys: Keys, elsewhere: Keys, clock: ManualClock
 ) -> None:
     key = make(keys, expires_at=clock.now() + 10)
@@ -103,7 +103,7 @@ def test_a_key_is_good_until_the_moment_at_which_it_expires_remembered_or_not(
             each.authenticate(key, "lookup")
 
 
-def test_a_revoked_key_is_refused_at_once_where_it_was_revoked(keys: Keys) -> None:
+def test_revoked_key_is_refused_at_once_in_the_same_process(keys: Keys) -> None:
     key, kept = keys.create(MEMBER_ID, "old", ["lookup"], None)
     keys.authenticate(key, "lookup")
     keys.revoke(MEMBER_ID, kept.key_id)
@@ -111,7 +111,7 @@ def test_a_revoked_key_is_refused_at_once_where_it_was_revoked(keys: Keys) -> No
         keys.authenticate(key, "lookup")
 
 
-def test_a_revoked_key_is_refused_everywhere_within_half_a_minute_however_busy_it_is(
+def test_revoked_key_is_refused_within_half_a_minute_in_a_busy_process(
     keys: Keys, elsewhere: Keys, clock: ManualClock
 ) -> None:
     key, kept = keys.create(MEMBER_ID, "old", ["lookup"], None)
@@ -125,7 +125,7 @@ def test_a_revoked_key_is_refused_everywhere_within_half_a_minute_however_busy_i
         elsewhere.authenticate(key, "lookup")
 
 
-def test_revoking_one_key_leaves_the_portals_others(keys: Keys) -> None:
+def test_revoking_one_key_keeps_the_portals_others(keys: Keys) -> None:
     kept_key = make(keys)
     _, gone = keys.create(MEMBER_ID, "old", ["lookup"], None)
     keys.revoke(MEMBER_ID, gone.key_id)
@@ -134,14 +134,14 @@ def test_revoking_one_key_leaves_the_portals_others(keys: Keys) -> None:
 
 
 @pytest.mark.parametrize("member_id", [MEMBER_ID, OTHER])
-def test_a_portal_cannot_revoke_what_is_not_its_own(keys: Keys, member_id: str) -> None:
+def test_portal_cannot_revoke_the_key_of_another(keys: Keys, member_id: str) -> None:
     key, kept = keys.create("a" * 32, "theirs", ["lookup"], None)
     with pytest.raises(InvalidRequest, match="key_id"):
         keys.revoke(member_id, kept.key_id)
     assert keys.authenticate(key, "lookup")
 
 
-def test_the_keys_of_a_portal_are_listed_and_no_others(keys: Keys, clock: ManualClock) -> None:
+def test_list_returns_the_keys_of_the_portal_only(keys: Keys, clock: ManualClock) -> None:
     keys.create(MEMBER_ID, "first", ["lookup"], clock.now() + 60)
     keys.create(MEMBER_ID, "second", ["lookup", "details"], None)
     keys.create(OTHER, "theirs", ["lookup"], None)
@@ -153,38 +153,38 @@ def test_the_keys_of_a_portal_are_listed_and_no_others(keys: Keys, clock: Manual
     assert listed["first"].created_at == pytest.approx(clock.now())
 
 
-def test_revoking_leaves_nothing_of_the_key_in_the_table(keys: Keys, stores: Stores) -> None:
+def test_revoked_key_is_deleted_from_the_table(keys: Keys, stores: Stores) -> None:
     _, kept = keys.create(MEMBER_ID, "old", ["lookup"], None)
     keys.revoke(MEMBER_ID, kept.key_id)
     assert everything(stores) == "[]"
 
 
 @pytest.mark.parametrize("scopes", [[], ["admin"], ["lookup", "everything"], ["LOOKUP"], [""]])
-def test_a_key_needs_scopes_that_exist(keys: Keys, scopes: list[str]) -> None:
+def test_key_needs_scopes_that_exist(keys: Keys, scopes: list[str]) -> None:
     with pytest.raises(InvalidRequest, match="scopes"):
         keys.create(MEMBER_ID, "crm sync", scopes, None)
 
 
 @pytest.mark.parametrize("label", ["", "x" * 101, "two\nlines", "\x00", "a\x7f", "a\u0085b", "\ud800"])
-def test_a_label_is_one_line_that_can_be_stored(keys: Keys, label: str) -> None:
+def test_label_is_one_line_that_can_be_stored(keys: Keys, label: str) -> None:
     with pytest.raises(InvalidRequest, match="label"):
         keys.create(MEMBER_ID, label, ["lookup"], None)
 
 
-def test_a_label_may_be_any_words(keys: Keys) -> None:
+def test_label_may_be_any_text(keys: Keys) -> None:
     keys.create(MEMBER_ID, "Склад № 2 😀", ["lookup"], None)
     assert [each.label for each in keys.of(MEMBER_ID)] == ["Склад № 2 😀"]
 
 
-def test_a_given_key_is_taken_as_it_is(keys: Keys) -> None:
+def test_given_key_is_stored_unchanged(keys: Keys) -> None:
     keys.create(MEMBER_ID, "local run", ["lookup"], None, key="clk_known-to-everybody")
     assert keys.authenticate("clk_known-to-everybody", "lookup").member_id == MEMBER_ID
 
 
-# -- methods that pass -------------------------------------------------------------------------------------------------
+# -- allowed methods ---------------------------------------------------------------------------------------------------
 
 
-def test_a_key_keeps_the_methods_that_pass_with_it_in_lower_case(keys: Keys, elsewhere: Keys) -> None:
+def test_allowed_methods_of_a_key_are_stored_in_lower_case(keys: Keys, elsewhere: Keys) -> None:
     scopes = ["rest", "passthrough"]
     key, _ = keys.create(MEMBER_ID, "shop", scopes, None, passthrough=["crm.deal.get", "CRM.Deal.List"])
     assert elsewhere.authenticate(key, "rest").passthrough == {"crm.deal.get", "crm.deal.list"}
@@ -195,11 +195,11 @@ def test_a_key_keeps_the_methods_that_pass_with_it_in_lower_case(keys: Keys, els
 @pytest.mark.parametrize(
     "names", [["crm deal"], [""], ["crm..get"], ["batch"], ["BATCH"], ["x" * 101], [f"m{n}" for n in range(201)]]
 )
-def test_what_is_no_list_of_methods_makes_no_key(keys: Keys, names: list[str]) -> None:
+def test_key_with_an_invalid_list_of_methods_is_refused(keys: Keys, names: list[str]) -> None:
     with pytest.raises(InvalidRequest, match="passthrough"):
         keys.create(MEMBER_ID, "shop", ["rest", "passthrough"], None, passthrough=names)
 
 
-def test_a_list_of_methods_is_of_no_use_without_its_scope(keys: Keys) -> None:
+def test_list_of_methods_without_its_scope_is_refused(keys: Keys) -> None:
     with pytest.raises(InvalidRequest, match="scope passthrough"):
         keys.create(MEMBER_ID, "shop", ["rest"], None, passthrough=["crm.deal.get"])

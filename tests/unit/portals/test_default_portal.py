@@ -1,4 +1,4 @@
-"""Which portal is meant where none is named: the only one, or the one that was chosen."""
+"""The default portal for requests without one: the only portal, or the one set by an operator."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ GLOBEX = Portal(OTHER, "globex.bitrix24.com", "arn:other", "version-1")
 
 
 @pytest.mark.parametrize("name", [None, ""])
-def test_the_only_portal_is_meant_where_none_is_named(portals: Portals, name: str | None) -> None:
+def test_only_portal_is_the_default(portals: Portals, name: str | None) -> None:
     portals.save(ACME)
     assert portals.find(name).member_id == MEMBER_ID
 
@@ -32,27 +32,27 @@ def test_with_a_second_portal_none_is_the_default(portals: Portals) -> None:
         portals.find(None)
 
 
-def test_a_chosen_portal_is_the_default_among_several(portals: Portals) -> None:
+def test_chosen_portal_is_the_default_among_several(portals: Portals) -> None:
     portals.save(ACME)
     portals.save(GLOBEX, default=True)
     portals.save(replace(ACME, member_id="a" * 32, domain="third.bitrix24.com"))
     assert portals.find(None).member_id == OTHER
 
 
-def test_the_choice_may_change(portals: Portals) -> None:
+def test_default_portal_can_be_changed(portals: Portals) -> None:
     portals.save(ACME, default=True)
     portals.save(GLOBEX, default=True)
     assert portals.find(None).member_id == OTHER
 
 
 @pytest.mark.parametrize("default", [False, True])
-def test_writing_the_default_portal_again_leaves_it_the_default(portals: Portals, default: bool) -> None:
+def test_default_portal_stays_the_default_when_saved_again(portals: Portals, default: bool) -> None:
     portals.save(ACME, default=default)
     portals.save(ACME)
     assert portals.find(None).member_id == MEMBER_ID
 
 
-def test_a_second_portal_stays_unnamed_however_often_it_is_written(portals: Portals) -> None:
+def test_second_portal_does_not_become_the_default_when_saved_again(portals: Portals) -> None:
     for portal in (ACME, GLOBEX, GLOBEX, ACME):
         portals.save(portal)
     with pytest.raises(InvalidRequest):

@@ -1,4 +1,4 @@
-"""A portal's record: every field of it survives the table, and a stand-in for its member id."""
+"""A portal's record: every field is stored and read back; and the substitute for its member id."""
 
 from dataclasses import fields, replace
 from typing import Any, cast, get_type_hints
@@ -32,14 +32,14 @@ UNUSUAL: dict[object, object] = {
 
 
 @pytest.mark.parametrize("name", [each.name for each in fields(Portal)])
-def test_every_field_of_a_record_survives_the_table(name: str) -> None:
+def test_every_field_of_a_record_is_stored_and_read_back(name: str) -> None:
     changes: dict[str, Any] = {name: UNUSUAL[get_type_hints(Portal)[name]]}
     changed = replace(ACME, **changes)
     assert changed != ACME
     assert from_item(cast("Any", to_item(changed))) == changed
 
 
-def test_the_stand_in_for_a_member_id_is_the_same_for_the_same_domain_and_looks_like_one() -> None:
+def test_substitute_member_id_is_derived_from_the_domain_and_has_the_form_of_one() -> None:
     made = member_id_of_webhook("Acme.bitrix24.com")
     assert made == member_id_of_webhook("acme.bitrix24.com") != member_id_of_webhook("globex.bitrix24.com")
     assert len(made) == 32

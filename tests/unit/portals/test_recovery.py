@@ -1,4 +1,4 @@
-"""The record of a portal that is open again: the same id from every process, and told apart from events."""
+"""The record of a portal that is open again: the same id from every process, and distinct from events."""
 
 from dataclasses import replace
 
@@ -13,13 +13,13 @@ NOW = 1_763_000_000.25
 CLOSED = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", closed_at=NOW - 600)
 
 
-def test_a_recovery_survives_the_queue() -> None:
+def test_recovery_is_encoded_and_decoded_unchanged() -> None:
     recovery = recovery_of(CLOSED, "unpaid", "PAYMENT_REQUIRED", NOW)
     assert recovery_in(recovery.to_json()) == recovery
     assert (recovery.state, recovery.code, recovery.domain) == ("unpaid", "PAYMENT_REQUIRED", "acme.bitrix24.com")
 
 
-def test_every_process_that_saw_one_recovery_gives_it_the_same_id_and_the_next_one_has_another() -> None:
+def test_recovery_has_the_same_id_in_every_process_and_the_next_one_has_another() -> None:
     first, second = (recovery_of(CLOSED, "unpaid", "", moment) for moment in (NOW, NOW + 3))
     later = recovery_of(replace(CLOSED, closed_at=NOW), "unpaid", "", NOW + 60)
     assert first.event_id == second.event_id != later.event_id
@@ -27,13 +27,13 @@ def test_every_process_that_saw_one_recovery_gives_it_the_same_id_and_the_next_o
     assert len(first.event_id) == 32
 
 
-def test_a_circuit_that_has_no_moment_of_closing_is_told_apart_by_the_second() -> None:
+def test_recoveries_without_a_closing_time_differ_by_the_second() -> None:
     circuit = replace(CLOSED, closed_at=0.0)
     first, second = (recovery_of(circuit, BLOCKED, "OVERLOAD_LIMIT", moment) for moment in (NOW, NOW + 600))
     assert first.event_id != second.event_id
 
 
-def test_a_code_that_stands_for_none_is_left_out() -> None:
+def test_placeholder_for_no_code_is_omitted() -> None:
     assert recovery_of(CLOSED, "renamed", "-", NOW).code == ""
 
 
@@ -50,5 +50,5 @@ def test_a_code_that_stands_for_none_is_left_out() -> None:
         "[" * 50_000 + "portal.recovered",
     ],
 )
-def test_any_other_message_is_no_recovery(text: str) -> None:
+def test_other_message_is_no_recovery(text: str) -> None:
     assert recovery_in(text) is None

@@ -1,4 +1,4 @@
-"""A portal closes, is looked at by one process at a time, is stopped and started; a refusal renews once in a while."""
+"""A portal closes, is probed by one process at a time, is stopped and started; refusals cause rare renewals."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -23,24 +23,24 @@ def read(portals: Portals) -> Portal:
     return portal
 
 
-def test_every_state_but_uninstalled_and_stopped_has_a_next_look() -> None:
+def test_every_closed_state_except_uninstalled_and_stopped_has_a_next_probe() -> None:
     assert set(PortalState) - ASKED_AGAIN == {PortalState.ACTIVE, PortalState.UNINSTALLED, PortalState.STOPPED}
 
 
-def test_pauses_between_looks_double_from_a_minute_to_an_hour() -> None:
+def test_pauses_between_probes_double_from_a_minute_to_an_hour() -> None:
     assert [pause(looks) for looks in range(8)] == [60, 120, 240, 480, 960, 1920, 3600, 3600]
     assert pause(100_000) == LONGEST_PAUSE
 
 
 @pytest.mark.parametrize("state", sorted(ASKED_AGAIN))
-def test_only_a_renamed_portal_is_given_up_and_after_a_week(state: PortalState) -> None:
+def test_only_a_renamed_portal_is_given_up_after_a_week(state: PortalState) -> None:
     assert next_look(state, 9, 1000.0, 1000.0 + RENAMED_FOR - 1) == 1000.0 + RENAMED_FOR - 1 + LONGEST_PAUSE
     given_up = next_look(state, 9, 1000.0, 1000.0 + RENAMED_FOR) == NEVER
     assert given_up is (state is PortalState.RENAMED)
 
 
 @pytest.mark.parametrize("state", sorted(ASKED_AGAIN))
-def test_of_all_that_come_when_a_look_is_due_one_may_and_it_moves_the_next_one_on(
+def test_due_probe_is_claimed_by_one_process_and_sets_the_next_one(
     portals: Portals, elsewhere: Portals, clock: ManualClock, state: PortalState
 ) -> None:
     portals.states.close(portals.save(ACME), state, "CODE")
@@ -56,13 +56,13 @@ def test_of_all_that_come_when_a_look_is_due_one_may_and_it_moves_the_next_one_o
             each.get(MEMBER_ID)
 
 
-def test_a_record_that_was_written_before_there_were_looks_is_due_at_once(portals: Portals) -> None:
+def test_record_without_a_probe_time_is_due_at_once(portals: Portals) -> None:
     portals.save(replace(ACME, state=PortalState.RENAMED))
     assert portals.states.probed(portals.get(MEMBER_ID)).looks == 1
     assert read(portals).closed_at > 0
 
 
-def test_a_portal_that_closes_again_while_it_is_looked_at_is_not_looked_at_sooner(
+def test_portal_that_closes_again_during_a_probe_keeps_its_next_probe_time(
     portals: Portals, clock: ManualClock
 ) -> None:
     portals.states.close(portals.save(ACME), PortalState.REFUSED, "CODE")
@@ -74,7 +74,7 @@ def test_a_portal_that_closes_again_while_it_is_looked_at_is_not_looked_at_soone
     assert again.retry_at == pytest.approx(clock.now() + pause(1))
 
 
-def test_a_portal_that_opened_begins_anew(portals: Portals, clock: ManualClock) -> None:
+def test_reopened_portal_has_no_probe_fields(portals: Portals, clock: ManualClock) -> None:
     portals.states.close(portals.save(ACME), PortalState.UNPAID, "CODE")
     clock.advance(FIRST_LOOK)
     assert portals.states.reopen(portals.states.probed(portals.get(MEMBER_ID)))
@@ -82,9 +82,7 @@ def test_a_portal_that_opened_begins_anew(portals: Portals, clock: ManualClock) 
     assert (active.state, active.looks, active.retry_at, active.closed_at) == (PortalState.ACTIVE, 0, 0, 0)
 
 
-def test_a_pair_that_was_renewed_ends_what_is_kept_of_looks(
-    portals: Portals, stores: Stores, clock: ManualClock
-) -> None:
+def test_renewed_pair_clears_the_probe_fields(portals: Portals, stores: Stores, clock: ManualClock) -> None:
     portals.states.close(portals.save(ACME), PortalState.REFUSED, "CODE")
     clock.advance(FIRST_LOOK)
     portals.states.probed(portals.get(MEMBER_ID))
@@ -98,7 +96,7 @@ def test_a_pair_that_was_renewed_ends_what_is_kept_of_looks(
 
 
 @pytest.mark.parametrize("state", [each for each in PortalState if each is not PortalState.STOPPED])
-def test_a_stop_covers_every_state_and_the_start_uncovers_it(portals: Portals, state: PortalState) -> None:
+def test_stop_hides_every_state_and_start_restores_it(portals: Portals, state: PortalState) -> None:
     portal = portals.save(replace(ACME, state=state))
     stopped = portals.states.stop(portal)
     shown = state if state is PortalState.UNINSTALLED else PortalState.STOPPED
@@ -106,14 +104,14 @@ def test_a_stop_covers_every_state_and_the_start_uncovers_it(portals: Portals, s
     assert portals.states.start(stopped).state is read(portals).state is state
 
 
-def test_callers_of_a_stopped_portal_are_told_so_without_a_moment_to_come_back(portals: Portals) -> None:
+def test_stopped_portal_raises_without_a_retry_time(portals: Portals) -> None:
     portals.states.stop(portals.save(ACME))
     with pytest.raises(PortalStopped) as raised:
         portals.get(MEMBER_ID)
     assert (raised.value.code, raised.value.status, raised.value.retry_after) == ("portal-stopped", 503, None)
 
 
-def test_nothing_but_an_operator_ends_a_stop(portals: Portals, stores: Stores, clock: ManualClock) -> None:
+def test_stop_is_ended_by_an_operator_only(portals: Portals, stores: Stores, clock: ManualClock) -> None:
     stopped = portals.states.stop(portals.save(ACME))
     pointers = Pointers(stores.portal_rows)
     assert pointers.switch(MEMBER_ID, "version-1", "version-2", "acme.bitrix24.com", clock.now())
@@ -129,7 +127,7 @@ def test_nothing_but_an_operator_ends_a_stop(portals: Portals, stores: Stores, c
     assert portals.states.start(stopped).state is PortalState.ACTIVE
 
 
-def test_a_look_that_was_due_is_not_made_at_a_portal_that_was_stopped_meanwhile(
+def test_due_probe_of_a_portal_stopped_meanwhile_is_refused(
     portals: Portals, elsewhere: Portals, clock: ManualClock
 ) -> None:
     portals.states.close(portals.save(ACME), PortalState.UNPAID, "CODE")
@@ -140,7 +138,7 @@ def test_a_look_that_was_due_is_not_made_at_a_portal_that_was_stopped_meanwhile(
         portals.states.probed(remembered)
 
 
-def test_a_start_has_the_next_caller_look_at_a_portal_that_is_closed_besides(portals: Portals) -> None:
+def test_start_makes_the_probe_of_a_closed_portal_due(portals: Portals) -> None:
     portals.states.close(portals.save(ACME), PortalState.UNPAID, "CODE")
     with pytest.raises(PortalBlocked):
         portals.get(MEMBER_ID)
@@ -148,7 +146,7 @@ def test_a_start_has_the_next_caller_look_at_a_portal_that_is_closed_besides(por
     assert portals.states.due(portals.get(MEMBER_ID))
 
 
-def test_a_portal_that_is_gone_can_be_neither_stopped_nor_started(portals: Portals) -> None:
+def test_deleted_portal_can_be_neither_stopped_nor_started(portals: Portals) -> None:
     for switch in (portals.states.stop, portals.states.start):
         with pytest.raises(PortalNotInstalled):
             switch(ACME)
@@ -158,7 +156,7 @@ def test_a_portal_that_is_gone_can_be_neither_stopped_nor_started(portals: Porta
 # -- renewals because of refusals --------------------------------------------------------------------------------------
 
 
-def test_renewals_because_of_refusals_are_ten_minutes_apart_and_further_while_they_are_of_no_use(
+def test_renewals_after_refusals_are_ten_minutes_apart_and_rarer_while_useless(
     portals: Portals, clock: ManualClock
 ) -> None:
     portals.save(ACME)
@@ -175,12 +173,12 @@ def test_renewals_because_of_refusals_are_ten_minutes_apart_and_further_while_th
     assert gaps[4:] == pytest.approx([LONGEST_BETWEEN_RENEWALS] * len(gaps[4:]), abs=61)
 
 
-def test_of_one_refused_pair_every_process_may_find_the_renewal(
+def test_renewal_of_a_refused_pair_is_allowed_to_every_process(
     portals: Portals, elsewhere: Portals, clock: ManualClock
 ) -> None:
     portal = portals.save(ACME)
     assert portals.states.may_renew(portal, "version-1")
-    # The renewal is under way, or failed for an outage; then it is made, and the next pair is refused.
+    # The renewal is running, or failed in an outage; then it succeeds, and the next pair is refused.
     assert elsewhere.states.may_renew(portal, "version-1")
     portals.states.change(portal, token_version={"S": "version-2"})
     assert elsewhere.states.may_renew(portal, "version-1")
@@ -189,6 +187,6 @@ def test_of_one_refused_pair_every_process_may_find_the_renewal(
     assert elsewhere.states.may_renew(read(portals), "version-2")
 
 
-def test_a_moment_that_a_wrong_clock_wrote_holds_no_renewal_back(portals: Portals, clock: ManualClock) -> None:
+def test_time_stored_by_a_wrong_clock_delays_no_renewal(portals: Portals, clock: ManualClock) -> None:
     portal = portals.save(replace(ACME, renew_at=clock.now() + 100 * LONGEST_BETWEEN_RENEWALS, renewed_from="other"))
     assert portals.states.may_renew(portal, "version-1")

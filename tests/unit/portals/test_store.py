@@ -17,44 +17,44 @@ ACME = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", scopes=
 GLOBEX = Portal(OTHER, "globex.bitrix24.com", "arn:other", "version-1")
 
 
-def test_a_record_is_read_as_it_was_written(portals: Portals) -> None:
+def test_record_is_read_as_written(portals: Portals) -> None:
     saved = portals.save(replace(ACME, rate=5.0, burst=250, bot_id=17))
     assert portals.read(MEMBER_ID) == saved
     assert (saved.rate, saved.burst, saved.bot_id, saved.scopes) == (5.0, 250, 17, frozenset({"im", "imbot"}))
 
 
-def test_a_portal_that_never_was_is_not_installed(portals: Portals) -> None:
+def test_unknown_portal_is_not_installed(portals: Portals) -> None:
     assert portals.read(MEMBER_ID) is None
     with pytest.raises(PortalNotInstalled):
         portals.get(MEMBER_ID)
 
 
 @pytest.mark.parametrize("name", [MEMBER_ID, "acme.bitrix24.com", "ACME.Bitrix24.com"])
-def test_a_portal_is_found_by_member_id_and_by_domain_in_any_case(portals: Portals, name: str) -> None:
+def test_portal_is_found_by_member_id_and_by_domain_in_any_case(portals: Portals, name: str) -> None:
     portals.save(ACME)
     portals.save(GLOBEX)
     assert portals.find(name).member_id == MEMBER_ID
 
 
 @pytest.mark.parametrize("domain", ["127.0.0.1:3010", "localhost:3010", "host.docker.internal:3010", "intranet"])
-def test_a_portal_on_ones_own_machine_is_found_by_host_and_port(portals: Portals, domain: str) -> None:
+def test_local_portal_is_found_by_host_and_port(portals: Portals, domain: str) -> None:
     portals.save(replace(ACME, domain=domain))
     assert portals.find(domain).member_id == MEMBER_ID
 
 
-@pytest.mark.parametrize("name", ["nobody.bitrix24.com", "a" * 32, "x" * 5_000, "x." * 2_000, "ж.рф", "#", "\ud800"])
-def test_a_name_that_says_nothing_is_not_installed(portals: Portals, name: str) -> None:
+@pytest.mark.parametrize("name", ["unknown.bitrix24.com", "a" * 32, "x" * 5_000, "x." * 2_000, "ж.рф", "#", "\ud800"])
+def test_invalid_name_is_not_installed(portals: Portals, name: str) -> None:
     portals.save(ACME)
     with pytest.raises(PortalNotInstalled):
         portals.find(name)
 
 
-def test_what_cannot_name_a_portal_is_not_even_looked_for(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_name_is_not_read_from_the_store(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
     # DynamoDB refuses a key of more than 2,048 bytes, or one that is no text; moto does not.
-    def asked(*_: object, **__: object) -> object:
-        raise AssertionError("the store was asked")
+    def request(*_: object, **__: object) -> object:
+        raise AssertionError("the store was called")
 
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", asked)
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", request)
     for name in ("x" * 2_100, "\ud800", "a b", "DOMAIN#x"):
         with pytest.raises(PortalNotInstalled):
             portals.find(name)
@@ -63,7 +63,7 @@ def test_what_cannot_name_a_portal_is_not_even_looked_for(portals: Portals, monk
 # -- writing again -----------------------------------------------------------------------------------------------------
 
 
-def test_a_portal_that_is_added_again_keeps_its_birth_and_serves_nothing_older(
+def test_portal_added_again_keeps_its_creation_time_and_gets_a_new_generation(
     portals: Portals, clock: ManualClock
 ) -> None:
     first = portals.save(ACME)
@@ -74,7 +74,7 @@ def test_a_portal_that_is_added_again_keeps_its_birth_and_serves_nothing_older(
     assert portals.get(MEMBER_ID) == again
 
 
-def test_a_portal_that_moved_is_found_by_its_new_domain_only(portals: Portals) -> None:
+def test_portal_that_moved_is_found_by_its_new_domain_only(portals: Portals) -> None:
     portals.save(ACME)
     portals.save(replace(ACME, domain="acme.example.com"))
     assert portals.find("acme.example.com").member_id == MEMBER_ID
@@ -82,7 +82,7 @@ def test_a_portal_that_moved_is_found_by_its_new_domain_only(portals: Portals) -
         portals.find("acme.bitrix24.com")
 
 
-def test_a_portal_that_moved_knows_where_it_was_and_one_that_stayed_was_nowhere_else(portals: Portals) -> None:
+def test_moved_portal_has_its_former_domains_and_another_has_none(portals: Portals) -> None:
     assert portals.save(ACME).former_domains == frozenset()
     assert portals.save(ACME).former_domains == frozenset()
     moved = portals.save(replace(ACME, domain="acme.example.com"))
@@ -99,7 +99,7 @@ def test_each_portal_is_listed_once(portals: Portals) -> None:
 
 
 class Meddling:
-    """DynamoDB, with somebody else who writes first, as often as told."""
+    """DynamoDB with another process that writes first, for the given number of times."""
 
     def __init__(self, dynamodb: Any, portals: Portals, times: int) -> None:
         self._dynamodb = dynamodb
@@ -117,7 +117,7 @@ class Meddling:
         return self._dynamodb.transact_write_items(**arguments)
 
 
-def test_two_first_installations_at_once_both_stand_and_none_is_the_default(
+def test_two_concurrent_first_installations_are_both_stored_and_none_is_the_default(
     stores: Stores, clock: ManualClock, elsewhere: Portals
 ) -> None:
     slow = Portals(Table(cast("Any", Meddling(stores.dynamodb, elsewhere, 1)), stores.portal_table), clock)
@@ -127,15 +127,13 @@ def test_two_first_installations_at_once_both_stand_and_none_is_the_default(
         elsewhere.find(None)
 
 
-def test_whoever_is_written_over_again_and_again_gives_up_with_an_error_that_says_so(
-    stores: Stores, clock: ManualClock, elsewhere: Portals
-) -> None:
+def test_save_that_is_always_overtaken_raises(stores: Stores, clock: ManualClock, elsewhere: Portals) -> None:
     slow = Portals(Table(cast("Any", Meddling(stores.dynamodb, elsewhere, 99)), stores.portal_table), clock)
     with pytest.raises(PortalUnavailable):
         slow.save(ACME)
 
 
-def test_an_error_of_the_store_is_not_taken_for_an_answer(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_the_store_is_raised(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
     def throttled(*_: object, **__: object) -> object:
         raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
 

@@ -1,4 +1,4 @@
-"""Portal records in use: remembered for half a minute at most, and changed by what the portal turns out to be."""
+"""Portal records in use: remembered for half a minute at most, and updated by what calls find."""
 
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,7 @@ ACME = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", scopes=
 # -- what is remembered ------------------------------------------------------------------------------------------------
 
 
-def test_what_changed_elsewhere_is_seen_within_half_a_minute_however_busy_the_portal_is(
+def test_change_by_another_process_is_read_within_half_a_minute_for_a_busy_portal(
     portals: Portals, elsewhere: Portals, clock: ManualClock
 ) -> None:
     first = portals.save(ACME).generation
@@ -36,72 +36,70 @@ def test_what_changed_elsewhere_is_seen_within_half_a_minute_however_busy_the_po
     assert elsewhere.get(MEMBER_ID).generation == first + 1
 
 
-def test_what_changed_here_is_seen_at_once(portals: Portals) -> None:
+def test_change_by_the_same_process_is_read_at_once(portals: Portals) -> None:
     first = portals.save(ACME).generation
     portals.get(MEMBER_ID)
     assert portals.raise_generation(MEMBER_ID) == first + 1
     assert portals.get(MEMBER_ID).generation == first + 1
 
 
-def test_a_portal_whose_bot_heard_several_events_is_read_once(portals: Portals, elsewhere: Portals) -> None:
+def test_portal_of_several_bot_events_is_read_once(portals: Portals, elsewhere: Portals) -> None:
     portals.save(replace(ACME, bot_id=17))
-    heard = elsewhere.heard_by(MEMBER_ID, (17,))
+    remembered = elsewhere.heard_by(MEMBER_ID, (17,))
     portals.raise_generation(MEMBER_ID)
-    assert elsewhere.heard_by(MEMBER_ID, (17, 18)) == heard
+    assert elsewhere.heard_by(MEMBER_ID, (17, 18)) == remembered
 
 
 @pytest.mark.parametrize("before", [{"bot_id": 16}, {"bot_id": 17, "state": PortalState.REAUTHORISE}, {}])
-def test_what_was_installed_anew_is_seen_with_its_first_event(
+def test_new_installation_is_read_with_its_first_event(
     portals: Portals, elsewhere: Portals, before: dict[str, Any]
 ) -> None:
     portals.save(replace(ACME, **before))
     elsewhere.heard_by(MEMBER_ID, (17,))
-    anew = portals.save(replace(ACME, bot_id=17, token_version="version-2"))
-    assert elsewhere.heard_by(MEMBER_ID, (17,)) == anew
+    current = portals.save(replace(ACME, bot_id=17, token_version="version-2"))
+    assert elsewhere.heard_by(MEMBER_ID, (17,)) == current
 
 
-def test_no_event_makes_a_portal_that_is_not_there(portals: Portals) -> None:
+def test_event_of_an_unknown_portal_creates_no_record(portals: Portals) -> None:
     assert portals.heard_by(MEMBER_ID, (17,)) is None
 
 
-def test_the_answers_of_a_portal_that_never_was_cannot_be_purged(portals: Portals) -> None:
+def test_answers_of_an_unknown_portal_cannot_be_purged(portals: Portals) -> None:
     with pytest.raises(PortalNotInstalled):
         portals.raise_generation(MEMBER_ID)
-    assert portals.read(MEMBER_ID) is None  # and no record comes to be by that
+    assert portals.read(MEMBER_ID) is None  # and no record was created
 
 
 # -- scopes ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_scope_that_the_portal_refused_is_remembered_here_and_in_the_table(
-    portals: Portals, elsewhere: Portals
-) -> None:
+def test_refused_scope_is_removed_in_memory_and_in_the_table(portals: Portals, elsewhere: Portals) -> None:
     portal = portals.save(ACME)
     portal = portals.lacks_scope(portal, "im")
     assert not portal.grants("im")
     assert portals.get(MEMBER_ID).scopes == elsewhere.get(MEMBER_ID).scopes == frozenset({"imbot"})
 
 
-def test_a_scope_that_nobody_thought_granted_changes_nothing(portals: Portals) -> None:
+def test_refused_scope_that_was_not_granted_changes_nothing(portals: Portals) -> None:
     portal = portals.save(ACME)
     assert portals.lacks_scope(portal, "task") == portal
     assert portals.read(MEMBER_ID) == portal
 
 
-def test_a_slow_process_does_not_write_what_it_learned_of_a_former_webhook(portals: Portals) -> None:
+def test_refused_scope_of_a_former_webhook_is_not_stored(portals: Portals) -> None:
     former = portals.save(ACME)
     portals.save(replace(ACME, token_version="version-2"))
     portals.lacks_scope(former, "im")
     assert portals.get(MEMBER_ID).scopes == frozenset({"im", "imbot"})
 
 
-def test_the_last_scope_is_never_taken_away_for_then_all_would_be_tried(portals: Portals) -> None:
+def test_last_scope_is_never_removed_because_then_all_would_be_tried(portals: Portals) -> None:
     portal = portals.save(replace(ACME, scopes=frozenset({"im"})))
     portals.lacks_scope(portal, "im")
     assert portals.get(MEMBER_ID).scopes == frozenset({"im"})
 
 
-def test_remembering_a_refused_scope_does_not_prolong_what_else_is_remembered(
+def test_refused_scope_does_not_extend_the_memory_of_the_record(
     portals: Portals, elsewhere: Portals, clock: ManualClock
 ) -> None:
     portal = portals.save(ACME)
@@ -127,7 +125,7 @@ def test_remembering_a_refused_scope_does_not_prolong_what_else_is_remembered(
         (PortalState.REFUSED, PortalReauthorise),
     ],
 )
-def test_a_portal_that_admits_nothing_is_told_apart_by_its_state_with_the_portals_code(
+def test_closed_portal_raises_the_error_of_its_state_with_the_portals_code(
     portals: Portals, elsewhere: Portals, state: PortalState, error: type[ChatLookupError]
 ) -> None:
     portal = portals.save(ACME)
@@ -138,7 +136,7 @@ def test_a_portal_that_admits_nothing_is_told_apart_by_its_state_with_the_portal
         assert raised.value.portal_error == "THE_CODE"
 
 
-def test_a_portal_that_is_not_paid_is_tried_again_when_it_is_time(portals: Portals, clock: ManualClock) -> None:
+def test_unpaid_portal_is_tried_again_at_its_retry_time(portals: Portals, clock: ManualClock) -> None:
     portal = portals.save(ACME)
     portals.states.close(portal, PortalState.UNPAID, "PAYMENT_REQUIRED")
     with pytest.raises(PortalBlocked) as raised:

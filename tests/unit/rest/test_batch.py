@@ -1,4 +1,4 @@
-"""`batch`: order, references, halts, the shapes of its containers, and what is asked together."""
+"""`batch`: order, references, halts, the shapes of its containers, and which calls are sent together."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -20,7 +20,7 @@ BUSY = Refusal("QUERY_LIMIT_EXCEEDED", 503, "Too many requests", of_all=True)
 
 class Portal:
     """`echo` answers its parameters, `write` too and changes something, `page` is one of several, `busy` refuses all;
-    anything else is refused. `waves` keeps what was asked together."""
+    any other method is refused. `waves` records the calls that were sent together."""
 
     def __init__(self) -> None:
         self.waves: list[list[str]] = []
@@ -71,7 +71,7 @@ def test_every_command_ends_in_exactly_one_of_result_and_error(commands: dict[st
 
 
 @given(st.dictionaries(KEYS, st.sampled_from(["echo?a=1", "write", "nowhere", "batch"]), max_size=60), st.booleans())
-def test_with_halt_nothing_is_found_of_what_follows_the_first_error(commands: dict[str, str], as_text: bool) -> None:
+def test_with_halt_no_outcome_follows_the_first_error(commands: dict[str, str], as_text: bool) -> None:
     portal = Portal()
     outcomes = ran(commands, halt="1" if as_text else True, portal=portal)
     keys = list(commands)
@@ -84,21 +84,21 @@ def test_with_halt_nothing_is_found_of_what_follows_the_first_error(commands: di
 
 
 @pytest.mark.parametrize("halt", [0, "0", "", False, None, [1]])
-def test_what_php_calls_empty_halts_nothing(halt: object) -> None:
+def test_empty_halt_value_of_php_does_not_halt(halt: object) -> None:
     assert list(part(ran({"a": "nowhere", "b": "echo"}, halt), "result")) == ["b"]
 
 
-def test_commands_past_the_fiftieth_are_refused_one_by_one() -> None:
+def test_commands_beyond_the_fiftieth_are_refused_one_by_one() -> None:
     outcomes = ran([f"echo?n={number}" for number in range(53)])
     assert len(part(outcomes, "result")) == 50
     assert codes(outcomes) == dict.fromkeys(("50", "51", "52"), "ERROR_BATCH_LENGTH_EXCEEDED")
 
 
-def test_a_batch_whose_refusals_alone_would_fill_an_answer_is_refused_as_a_whole() -> None:
+def test_batch_whose_refusals_alone_would_fill_an_answer_is_refused_as_a_whole() -> None:
     assert run([""] * 1_001) == documented("ERROR_BATCH_LENGTH_EXCEEDED")
 
 
-def test_a_batch_inside_a_batch_is_refused_under_any_spelling() -> None:
+def test_batch_inside_a_batch_is_refused_in_any_spelling() -> None:
     outcomes = ran({"a": "batch?cmd[x]=echo", "b": " BATCH.json"})
     assert set(codes(outcomes).values()) == {"ERROR_BATCH_METHOD_NOT_ALLOWED"}
 
@@ -114,12 +114,12 @@ def test_containers_are_lists_for_a_list_objects_for_names_and_lists_when_empty(
         assert all(container == [] for container in outcomes.values())
 
 
-def test_pages_of_lists_have_containers_of_their_own() -> None:
+def test_pages_of_lists_have_their_own_containers() -> None:
     outcomes = ran({"a": "echo", "b": "page"})
     assert (outcomes["result_total"], outcomes["result_next"]) == ({"b": 120}, {"b": 50})
 
 
-def test_a_missing_scope_has_no_text_inside_a_batch() -> None:
+def test_missing_scope_has_no_text_inside_a_batch() -> None:
     batch = Batch({"cmd": {"a": "x"}}, lambda _: [documented("insufficient_scope")], lambda _: False)
     assert cast("Mapping[str, Any]", batch.run())["result_error"] == {
         "a": {"error": "insufficient_scope", "error_description": ""}
@@ -135,31 +135,31 @@ def test_names_of_parameters_are_read_in_any_case() -> None:
 
 
 @given(st.dictionaries(KEYS, st.text(st.characters(exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=5))
-def test_values_encoded_once_inside_a_command_arrive_unharmed(values: dict[str, str]) -> None:
+def test_values_encoded_once_inside_a_command_are_decoded_unchanged(values: dict[str, str]) -> None:
     query = "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in values.items())
     assume("$result[" not in "".join(values.values()))
-    assume("auth" not in map(str.lower, values))  # that is a credential, and none of a command's
+    assume("auth" not in map(str.lower, values))  # `auth` is a credential and no parameter of a command
     assert part(ran({"a": f"echo?{query}"}), "result")["a"] == values
 
 
 @pytest.mark.parametrize("reference", ["$result[a][list]", "%24result%5Ba%5D%5Blist%5D"])
-def test_a_reference_that_is_the_whole_value_is_the_value_itself(reference: str) -> None:
+def test_reference_as_the_whole_value_is_replaced_by_the_value(reference: str) -> None:
     outcomes = ran({"a": "echo?list[]=x&list[]=y", "b": f"echo?copy={reference}&deep[in]={reference}"})
     earlier = {"0": "x", "1": "y"}
     assert part(outcomes, "result")["b"] == {"copy": earlier, "deep": {"in": earlier}}
 
 
-def test_a_reference_inside_a_longer_value_is_its_text() -> None:
+def test_reference_inside_a_longer_value_is_replaced_by_its_text() -> None:
     outcomes = ran({"a": "echo?ID=1437", "b": "echo?DIALOG_ID=chat$result[a][ID]&two=$result[a][ID]-$result[a][ID]"})
     assert part(outcomes, "result")["b"] == {"DIALOG_ID": "chat1437", "two": "1437-1437"}
 
 
-def test_a_reference_into_nothing_is_empty() -> None:
+def test_reference_to_a_missing_result_is_empty() -> None:
     outcomes = ran({"a": "nowhere", "b": "echo?whole=$result[a][ID]&inside=chat$result[c][ID]&self=$result[b]"})
     assert part(outcomes, "result")["b"] == {"whole": None, "inside": "chat", "self": None}
 
 
-# -- what is asked together --------------------------------------------------------------------------------------------
+# -- calls sent together -----------------------------------------------------------------------------------------------
 
 
 def waves(cmd: object, halt: object = 0) -> list[list[str]]:
@@ -168,23 +168,23 @@ def waves(cmd: object, halt: object = 0) -> list[list[str]]:
     return portal.waves
 
 
-def test_commands_that_need_nothing_of_each_other_are_asked_together() -> None:
+def test_independent_commands_are_sent_together() -> None:
     assert waves(["echo", "nowhere", "echo"]) == [["echo", "nowhere", "echo"]]
 
 
-def test_a_reference_waits_for_what_stands_before_it() -> None:
+def test_command_with_a_reference_is_sent_after_its_predecessor() -> None:
     assert waves({"a": "echo", "b": "echo?x=$result[a]", "c": "echo"}) == [["echo"], ["echo", "echo"]]
 
 
-def test_what_changes_something_is_asked_apart_from_what_reads() -> None:
+def test_writes_are_sent_separately_from_reads() -> None:
     assert waves(["echo", "write", "write", "echo"]) == [["echo"], ["write", "write"], ["echo"]]
     assert waves(["echo", "write", "write", "echo"], halt=1) == [["echo"], ["write"], ["write"], ["echo"]]
 
 
-def test_where_the_portal_could_not_be_asked_the_whole_batch_is_refused_as_the_portal_would() -> None:
+def test_batch_is_refused_as_a_whole_if_the_portal_cannot_be_called() -> None:
     assert run(["echo", "busy"]) == BUSY
     assert run({"a": "echo", "b": "busy?x=$result[a]"}) == BUSY
 
 
-def test_after_something_was_done_that_must_not_be_done_twice_the_batch_is_never_refused_as_a_whole() -> None:
+def test_batch_is_never_refused_as_a_whole_after_a_write() -> None:
     assert codes(ran(["write", "busy"])) == {"1": "QUERY_LIMIT_EXCEEDED"}

@@ -1,4 +1,4 @@
-"""What our errors are called on the platform: documented codes, texts and statuses, and never one to refresh at."""
+"""Our errors in the platform's format: documented codes, texts and statuses, never one that makes clients refresh."""
 
 import pytest
 
@@ -16,7 +16,7 @@ LEADS_TO_REFRESHING = {"expired_token", "invalid_token", "no_auth_found"}
 @pytest.mark.parametrize(
     "code", sorted(DOCUMENTED.keys() - {"INVALID_CREDENTIALS", "ACCESS_ERROR", "INVALID_ARG_VALUE"})
 )
-def test_texts_and_statuses_are_those_that_the_local_portal_has_from_the_documents(code: str) -> None:
+def test_texts_and_statuses_equal_those_of_the_local_portal_from_the_documents(code: str) -> None:
     assert DOCUMENTED[code] == documented(code)
 
 
@@ -46,21 +46,19 @@ def test_texts_and_statuses_are_those_that_the_local_portal_has_from_the_documen
     ],
     ids=lambda each: f"{each.code} {each.portal_error or ''}" if isinstance(each, ChatLookupError) else None,
 )
-def test_an_error_of_ours_is_told_with_the_nearest_documented_code(
-    error: ChatLookupError, status: int, code: str
-) -> None:
-    told = refusal(error)
-    assert (told.status, told.code) == (status, code)
+def test_our_error_has_the_nearest_documented_code(error: ChatLookupError, status: int, code: str) -> None:
+    answer = refusal(error)
+    assert (answer.status, answer.code) == (status, code)
 
 
 LEADS_ASTRAY = LEADS_TO_REFRESHING | {"authorization_error"}
 
 
-def said(code: str, status: int, text: str = "as the portal says it", *, webhook: bool = False) -> ChatLookupError:
+def from_portal(code: str, status: int, text: str = "the portal's text", *, webhook: bool = False) -> ChatLookupError:
     return for_caller(BitrixError(code, status, method="im.chat.get", description=text, webhook=webhook), now=0.0)
 
 
-# OTHER is a name of ours as well, for the codes that no row knows.
+# OTHER is one of our names as well, for the codes without a row.
 NAMED_BY_US = {"PORTAL_RENAMED", "NOT_JSON", "HTTP_4XX", "HTTP_5XX", "OTHER"}
 NAMED_BY_PORTALS = [
     row
@@ -73,38 +71,39 @@ NAMED_BY_PORTALS = [
 
 
 @pytest.mark.parametrize("row", NAMED_BY_PORTALS, ids=lambda row: f"{row.where} {row.code}")
-def test_what_a_portal_says_goes_on_word_for_word(row: ErrorRow) -> None:
+def test_error_of_the_portal_is_passed_on_unchanged(row: ErrorRow) -> None:
     for status in row.statuses:
-        told = refusal(said(row.code, status))
-        assert (told.code, told.status, told.description) == (row.code, status, "as the portal says it")
+        answer = refusal(from_portal(row.code, status))
+        assert (answer.code, answer.status, answer.description) == (row.code, status, "the portal's text")
 
 
-def test_no_code_that_clients_refresh_at_ever_leaves() -> None:
+def test_no_code_that_makes_clients_refresh_is_sent() -> None:
     for code in LEADS_TO_REFRESHING:
         for spelling in (code, code.upper()):
-            for error in (said(spelling, 401), said(spelling, 401, webhook=True)):
+            for error in (from_portal(spelling, 401), from_portal(spelling, 401, webhook=True)):
                 assert refusal(error).code.casefold() not in LEADS_TO_REFRESHING
 
 
 @pytest.mark.parametrize("webhook", [True, False])
-def test_an_unknown_code_under_401_is_a_passing_fault_at_which_no_client_refreshes(webhook: bool) -> None:
-    told = refusal(said("CONNECTION_ERROR", 401, "Error connecting to authorization server", webhook=webhook))
-    assert (told.status, told.code) == (503, _FAULT)
+def test_unknown_code_under_401_is_a_transient_error_that_makes_no_client_refresh(webhook: bool) -> None:
+    answer = refusal(from_portal("CONNECTION_ERROR", 401, "Error connecting to authorization server", webhook=webhook))
+    assert (answer.status, answer.code) == (503, _FAULT)
 
 
-def test_an_unknown_code_of_the_portals_keeps_its_status_and_its_text() -> None:
-    told = refusal(said("BRAND_NEW", 418, "a teapot"))
-    assert (told.code, told.status, told.description) == ("BRAND_NEW", 418, "a teapot")
+def test_unknown_code_of_the_portals_keeps_its_status_and_its_text() -> None:
+    answer = refusal(from_portal("BRAND_NEW", 418, "a teapot"))
+    assert (answer.code, answer.status, answer.description) == ("BRAND_NEW", 418, "a teapot")
 
 
-def test_a_code_without_a_text_has_the_documented_one() -> None:
+def test_code_without_a_text_gets_the_documented_one() -> None:
     assert (
-        refusal(said("OPERATION_TIME_LIMIT", 429, "")).description == "Method is blocked due to operation time limit."
+        refusal(from_portal("OPERATION_TIME_LIMIT", 429, "")).description
+        == "Method is blocked due to operation time limit."
     )
 
 
-def test_what_must_not_be_done_twice_is_told_as_final() -> None:
-    told = refusal(errors.PortalUnavailable(retry_after=5)).final()
-    assert (told.status, told.code, told.of_all, told.retry_after) == (500, _FAULT, False, None)
-    refused = refusal(said("ACCESS_DENIED", 403))
+def test_final_error_is_not_retryable() -> None:
+    answer = refusal(errors.PortalUnavailable(retry_after=5)).final()
+    assert (answer.status, answer.code, answer.of_all, answer.retry_after) == (500, _FAULT, False, None)
+    refused = refusal(from_portal("ACCESS_DENIED", 403))
     assert refused.final() == refused

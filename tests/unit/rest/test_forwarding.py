@@ -1,4 +1,4 @@
-"""What the portal itself answers by way of /rest: parameters as they came, within its pace, in few requests."""
+"""Calls that /rest forwards to the portal: unchanged parameters, within its rate, in few requests."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def key(booted: Services, portal: Portal) -> str:
 
 @pytest.fixture
 def opening(booted: Services, portal: Portal) -> str:
-    """A key that lets three methods of the portal's pass."""
+    """A key that allows three methods of the portal."""
     methods = ["crm.deal.get", "CRM.Deal.Add", "im.chat.get"]
     return booted.keys.create(portal.member_id, "shop", ["rest", "passthrough"], None, passthrough=methods)[0]
 
@@ -29,9 +29,7 @@ def opening(booted: Services, portal: Portal) -> str:
 # -- one method --------------------------------------------------------------------------------------------------------
 
 
-def test_what_only_the_portal_knows_is_asked_of_it_with_the_parameters_as_they_came(
-    key: str, bitrix24: FakeBitrix24
-) -> None:
+def test_portal_method_is_forwarded_with_unchanged_parameters(key: str, bitrix24: FakeBitrix24) -> None:
     details = {"id": 1437, "name": "Büro 😀", "restrictions": {"send": True}, "mute_list": []}
     sent = {"Dialog_Id": "chat1437", "n": 1.5, "list": [1, {"a": None}]}
     for method in ("im.dialog.get", "imbot.dialog.get", "method.get", "scope", "profile", "app.info"):
@@ -39,10 +37,10 @@ def test_what_only_the_portal_knows_is_asked_of_it_with_the_parameters_as_they_c
         assert result(key, method.upper(), {**sent, "auth": "stolen"}) == details
         assert (bitrix24.calls[-1].method, bitrix24.calls[-1].params) == (method, sent)
     result(key, "profile")
-    assert len(bitrix24.calls) == 7, "nothing of it is kept"
+    assert len(bitrix24.calls) == 7, "forwarded answers are not cached"
 
 
-def test_a_bot_of_another_application_gives_its_place_to_ours(
+def test_bot_of_another_application_is_replaced_by_ours(
     service: Service, booted: Services, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("imbot.v2.Chat.get", {"chat": {"id": 7}})
@@ -50,7 +48,7 @@ def test_a_bot_of_another_application_gives_its_place_to_ours(
     portal = install(service)
     key = booted.keys.create(portal.member_id, "shop", ["rest"], None)[0]
     result(key, "imbot.v2.chat.get", sent)
-    assert bitrix24.calls[-1].params == sent, "without a bot of our own it goes as it came"
+    assert bitrix24.calls[-1].params == sent, "without our own bot it is sent unchanged"
     service.portals.save(replace(portal, bot_id=456))
     booted.portals.forget(portal.member_id)
     result(key, "imbot.v2.chat.get", sent)
@@ -60,22 +58,22 @@ def test_a_bot_of_another_application_gives_its_place_to_ours(
 def test_other_methods_are_unknown_here(key: str, bitrix24: FakeBitrix24) -> None:
     for method in ("crm.deal.get", "im.chat.add", "oauth", "im..chat.get", "x" * 101, "%00", "im.chat.get.xml"):
         assert refused(key, method) == (404, "ERROR_METHOD_NOT_FOUND")
-    assert answered(event(f"1/{key}/a/b"))[0] == 403, "an address that names no key has none"
+    assert answered(event(f"1/{key}/a/b"))[0] == 403, "a longer address names no key"
     assert bitrix24.calls == []
 
 
-def test_a_method_on_the_keys_list_passes_and_no_other(opening: str, bitrix24: FakeBitrix24) -> None:
+def test_method_on_the_keys_list_is_forwarded_and_no_other(opening: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("crm.deal.get", {"ID": "1663", "TITLE": "Chairs"})
     assert result(opening, "crm.deal.get", {"id": 1663}) == {"ID": "1663", "TITLE": "Chairs"}
     assert result(opening, "crm.deal.get", {"id": 1663}) == {"ID": "1663", "TITLE": "Chairs"}
-    assert bitrix24.methods == ["crm.deal.get"] * 2, "what passes is never kept"
+    assert bitrix24.methods == ["crm.deal.get"] * 2, "forwarded answers are never cached"
     assert refused(opening, "crm.deal.delete", {"id": 1663}) == (404, "ERROR_METHOD_NOT_FOUND")
     bitrix24.answers("im.chat.get", FOUND)
     assert [result(opening, "im.chat.get", DEAL) for _ in range(2)] == [FOUND] * 2
-    assert bitrix24.methods.count("im.chat.get") == 1, "ours stay ours"
+    assert bitrix24.methods.count("im.chat.get") == 1, "our methods are still cached"
 
 
-def test_a_write_that_may_have_been_carried_out_is_neither_repeated_nor_told_as_repeatable(
+def test_possibly_executed_write_is_not_repeated_and_not_reported_as_retryable(
     opening: str, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.fails("crm.deal.add", "TIMEOUT", 0)
@@ -83,9 +81,7 @@ def test_a_write_that_may_have_been_carried_out_is_neither_repeated_nor_told_as_
     assert bitrix24.methods == ["crm.deal.add"]
 
 
-def test_a_limit_at_which_a_write_did_nothing_is_told_as_the_portal_told_it(
-    opening: str, bitrix24: FakeBitrix24
-) -> None:
+def test_limit_error_of_an_unexecuted_write_is_passed_on_unchanged(opening: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.fails("crm.deal.add", "QUERY_LIMIT_EXCEEDED", 503)
     assert refused(opening, "crm.deal.add", {"fields": {}}) == (503, "QUERY_LIMIT_EXCEEDED")
 
@@ -101,17 +97,17 @@ def test_fifty_look_ups_cost_the_portal_one_request(key: str, bitrix24: FakeBitr
     assert outcomes["result_time"].keys() == commands.keys()
     assert bitrix24.methods == ["batch"]
     result(key, "batch", {"cmd": commands})
-    assert bitrix24.methods == ["batch"], "and none the second time"
+    assert bitrix24.methods == ["batch"], "no request the second time"
 
 
-def test_a_chain_of_commands_goes_from_the_pair_to_its_details(key: str, bitrix24: FakeBitrix24) -> None:
+def test_chain_of_commands_reads_the_details_of_a_pair(key: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", FOUND)
     bitrix24.answers_by("im.dialog.get", lambda params: {"dialog_id": params["DIALOG_ID"]})
     chain = {"a": command("im.chat.get", **DEAL), "b": "im.dialog.get?DIALOG_ID=chat$result[a][ID]"}
     assert result(key, "batch", {"cmd": chain})["result"]["b"] == {"dialog_id": "chat1437"}
 
 
-def test_what_the_portal_refuses_of_a_batch_stands_at_its_command(key: str, bitrix24: FakeBitrix24) -> None:
+def test_error_of_a_command_is_reported_at_its_position(key: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", FOUND)
     bitrix24.fails("im.dialog.get", "ACCESS_ERROR", 403)
     commands = [command("im.chat.get", **DEAL), "im.dialog.get?DIALOG_ID=chat7", "scope.x", "im.chat.get"]
@@ -123,7 +119,9 @@ def test_what_the_portal_refuses_of_a_batch_stands_at_its_command(key: str, bitr
     }
 
 
-def test_what_passes_in_a_batch_goes_in_one_request_and_in_order(opening: str, bitrix24: FakeBitrix24) -> None:
+def test_allowed_methods_of_a_batch_are_forwarded_in_one_request_and_in_order(
+    opening: str, bitrix24: FakeBitrix24
+) -> None:
     bitrix24.answers_by("crm.deal.get", lambda params: params["id"])
     commands = [f"crm.deal.get?id={number}" for number in range(3)]
     assert result(opening, "batch", {"cmd": commands})["result"] == ["0", "1", "2"]
@@ -131,7 +129,7 @@ def test_what_passes_in_a_batch_goes_in_one_request_and_in_order(opening: str, b
     assert call.params["cmd"] == [Command("crm.deal.get", {"id": str(number)}) for number in range(3)]
 
 
-def test_text_that_the_portal_would_take_for_a_reference_is_sent_outside_of_a_batch(
+def test_text_that_the_portal_would_read_as_a_reference_is_sent_outside_of_a_batch(
     key: str, bitrix24: FakeBitrix24
 ) -> None:
     bitrix24.answers("im.dialog.get", {"id": 7})

@@ -1,4 +1,4 @@
-"""A key is found among parameters before they are read: wherever it is found by reading them."""
+"""A key is found among parameters before they are parsed, in every place where parsing finds it."""
 
 import json
 
@@ -37,7 +37,7 @@ TYPE = "multipart/form-data; boundary=x"
         ("&" * 5_000 + f"auth={KEY}", KEY),
     ],
 )
-def test_a_form_names_its_key_however_it_is_written(form: str, key: str | None) -> None:
+def test_key_is_found_in_every_notation_of_a_form(form: str, key: str | None) -> None:
     assert key_search.in_form(form) == key
     assert key_search.among(php_arrays.decode_query(form)) == key
 
@@ -53,19 +53,19 @@ def test_a_form_names_its_key_however_it_is_written(form: str, key: str | None) 
         max_size=6,
     )
 )
-def test_a_search_finds_what_reading_finds(fields: list[tuple[str, str]]) -> None:
+def test_search_finds_the_same_key_as_parsing(fields: list[tuple[str, str]]) -> None:
     form = "&".join(name + value for name, value in fields)
     read = key_search.among(php_arrays.decode_query(form))
     assert key_search.in_form(form) == read
 
 
-def test_a_value_that_can_be_no_key_is_not_read_to_its_end() -> None:
+def test_value_too_long_for_a_key_is_not_read_to_its_end() -> None:
     found = key_search.in_form("auth=" + "%41" * 100_000)
     assert found is not None
     assert 128 < len(found) < 400
 
 
-def test_a_form_in_parts_names_its_key() -> None:
+def test_key_is_found_in_a_multipart_form() -> None:
     def part(name: str, content: str) -> str:
         return f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{content}\r\n'
 
@@ -93,16 +93,16 @@ def test_a_form_in_parts_names_its_key() -> None:
         ("auth", None),
     ],
 )
-def test_a_json_body_names_its_key_at_its_top_level(value: object, key: str | None) -> None:
+def test_key_is_found_at_the_top_level_of_a_json_body(value: object, key: str | None) -> None:
     assert key_search.in_json(json.dumps(value).encode()) == key
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"auth":', b"[" * 4_000, b"9" * 5_000])
-def test_what_is_no_json_names_no_key(body: bytes) -> None:
+def test_body_that_is_no_json_contains_no_key(body: bytes) -> None:
     assert key_search.in_json(body) is None
 
 
-def test_a_json_body_of_very_many_values_names_a_key_that_stands_in_it_somewhere() -> None:
+def test_key_is_found_in_a_json_body_of_very_many_values() -> None:
     many = [1] * 10_000
     assert key_search.in_json(json.dumps({"auth": KEY, "a": many}).encode()) == KEY
     assert key_search.in_json(json.dumps({"a": many, "Access_Token": KEY}).encode()) == KEY
@@ -127,10 +127,10 @@ def test_a_json_body_of_very_many_values_names_a_key_that_stands_in_it_somewhere
         "  auth\0[",
     ],
 )
-def test_a_name_opens_in_every_spelling_that_php_reads(name: str) -> None:
+def test_key_is_found_under_every_spelling_of_its_name_that_php_reads(name: str) -> None:
     assert key_search.opens(name)
 
 
 @pytest.mark.parametrize("name", ["author", "xauth", "auth_", "auth.", "auth[x", "[auth]", "", "a[auth]", "access"])
-def test_no_other_name_opens(name: str) -> None:
+def test_no_key_is_found_under_another_name(name: str) -> None:
     assert not key_search.opens(name)

@@ -1,4 +1,4 @@
-"""The methods of /rest: what a look-up answers, in which shape, and what it costs the portal."""
+"""The methods of /rest: the answers of look-ups, their shapes, and the calls to the portal."""
 
 import pytest
 
@@ -18,20 +18,20 @@ def key(booted: Services, portal: Portal) -> str:
 
 
 @pytest.mark.parametrize("method", ["im.chat.get", "imbot.chat.get", "IM.Chat.GET.json"])
-def test_a_chat_that_is_found_is_an_object_and_asked_for_once(key: str, bitrix24: FakeBitrix24, method: str) -> None:
+def test_found_chat_is_an_object_and_requested_once(key: str, bitrix24: FakeBitrix24, method: str) -> None:
     name = method.removesuffix(".json").lower()
     bitrix24.answers(name, FOUND)
     assert [result(key, method, DEAL) for _ in range(3)] == [FOUND] * 3
     assert [(call.method, call.params) for call in bitrix24.calls] == [(name, DEAL)]
 
 
-def test_the_name_of_a_parameter_is_read_in_any_case(key: str, bitrix24: FakeBitrix24) -> None:
+def test_name_of_a_parameter_is_read_in_any_case(key: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", FOUND)
     assert result(key, "im.chat.get", {"entity_type": "CRM", "Entity_Id": "DEAL|1663"}) == FOUND
     assert bitrix24.calls[0].params == DEAL
 
 
-def test_a_portal_can_be_set_to_answer_the_bare_number(
+def test_result_shape_can_be_set_to_the_bare_number(
     booted: Services, key: str, bitrix24: FakeBitrix24, service: Service, portal: Portal
 ) -> None:
     bitrix24.answers("im.chat.get", 1437)
@@ -39,7 +39,7 @@ def test_a_portal_can_be_set_to_answer_the_bare_number(
     service.portals.states.change(portal, result_form={"S": ResultForm.INT})
     booted.portals.forget(portal.member_id)
     assert result(key, "im.chat.get", DEAL) == 1437
-    assert install(service).result_form is ResultForm.INT, "an installation leaves it alone"
+    assert install(service).result_form is ResultForm.INT, "an installation does not change it"
 
 
 @pytest.mark.parametrize(
@@ -54,21 +54,19 @@ def test_a_portal_can_be_set_to_answer_the_bare_number(
         {"ENTITY_TYPE": "CRM", "ENTITY_ID": "a\x00b"},
     ],
 )
-def test_what_can_carry_no_chat_is_null_without_a_call(
-    key: str, bitrix24: FakeBitrix24, params: dict[str, object]
-) -> None:
+def test_invalid_pair_is_null_without_a_call(key: str, bitrix24: FakeBitrix24, params: dict[str, object]) -> None:
     assert result(key, "im.chat.get", params) is None
     assert bitrix24.calls == []
 
 
-def test_not_found_is_null_and_no_neighbour_is_asked(key: str, bitrix24: FakeBitrix24) -> None:
+def test_not_found_is_null_and_no_fallback_convention_is_called(key: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", None)
     for entity_type in ("CRM", "LINES", "TASK"):
         assert result(key, "im.chat.get", {"ENTITY_TYPE": entity_type, "ENTITY_ID": "7"}) is None
     assert bitrix24.methods == ["im.chat.get"] * 3
 
 
-def test_a_bot_goes_along_if_it_can_be_one(key: str, bitrix24: FakeBitrix24) -> None:
+def test_bot_id_is_sent_if_it_is_valid(key: str, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("imbot.chat.get", FOUND)
     for number, (bot_id, sent) in enumerate([(39, 39), ("39", 39), ("x", None), (0, None), (None, None)]):
         pair = {"ENTITY_TYPE": "OPEN", "ENTITY_ID": str(13 + number)}
@@ -76,7 +74,7 @@ def test_a_bot_goes_along_if_it_can_be_one(key: str, bitrix24: FakeBitrix24) -> 
         assert bitrix24.calls[-1].params.get("BOT_ID") == sent
 
 
-def test_the_time_tells_real_figures_and_what_the_portal_last_said_of_its_own(
+def test_time_contains_measured_values_and_the_last_operating_time_of_the_portal(
     key: str, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", FOUND)
@@ -90,5 +88,5 @@ def test_the_time_tells_real_figures_and_what_the_portal_last_said_of_its_own(
     _, cached = asked(key, "im.chat.get", DEAL)
     assert (cached["time"]["duration"], cached["time"]["operating"]) == (0.0, 3.25)
     _, other = asked(key, "imbot.chat.get", DEAL)
-    assert other["time"]["operating"] == 0.0, "of the other method nothing was used yet"
+    assert other["time"]["operating"] == 0.0, "the other method has no used time yet"
     assert list(other["time"]) == list(time)

@@ -1,4 +1,4 @@
-"""What /rest answers where there is no result: in time, and with a code of the platform's."""
+"""The errors of /rest: in time, and with a code of the platform."""
 
 import json
 
@@ -21,7 +21,7 @@ def key(booted: Services, portal: Portal) -> str:
     return booted.keys.create(portal.member_id, "shop", ["rest"], None)[0]
 
 
-def test_a_portals_error_passes_word_for_word(key: str, bitrix24: FakeBitrix24) -> None:
+def test_error_of_the_portal_is_answered_unchanged(key: str, bitrix24: FakeBitrix24) -> None:
     for method in ("im.chat.get", "im.dialog.get"):
         bitrix24.fails(method, "ACCESS_ERROR", 400)
         assert asked(key, method, DEAL) == (
@@ -31,7 +31,7 @@ def test_a_portals_error_passes_word_for_word(key: str, bitrix24: FakeBitrix24) 
 
 
 @pytest.mark.parametrize("method", ["im.chat.get", "im.dialog.get"])
-def test_an_answer_comes_within_eight_seconds_whatever_the_portal_does(
+def test_answer_is_sent_within_eight_seconds_when_the_portal_hangs(
     key: str, bitrix24: FakeBitrix24, clock: ManualClock, method: str
 ) -> None:
     def hangs(_: object) -> object:
@@ -44,7 +44,7 @@ def test_an_answer_comes_within_eight_seconds_whatever_the_portal_does(
     assert clock.now() - began <= 8
 
 
-def test_where_no_slot_comes_in_time_nothing_is_asked_and_clients_may_come_again(
+def test_request_without_a_slot_in_time_makes_no_call_and_is_retryable(
     service: Service, booted: Services, bitrix24: FakeBitrix24
 ) -> None:
     portal = install(service, rate=0.1, burst=1)
@@ -59,7 +59,7 @@ def test_where_no_slot_comes_in_time_nothing_is_asked_and_clients_may_come_again
 
 
 @pytest.mark.parametrize(
-    ("state", "code", "told"),
+    ("state", "code", "answer"),
     [
         (PortalState.UNINSTALLED, "ONAPPUNINSTALL", (401, "ERROR_OAUTH")),
         (PortalState.REAUTHORISE, "invalid_grant", (403, "INVALID_CREDENTIALS")),
@@ -69,17 +69,15 @@ def test_where_no_slot_comes_in_time_nothing_is_asked_and_clients_may_come_again
         (PortalState.STOPPED, "", (503, "OVERLOAD_LIMIT")),
     ],
 )
-def test_a_portal_that_admits_nothing_is_told_with_a_code_of_the_platforms(
-    service: Service, booted: Services, clock: ManualClock, state: PortalState, code: str, told: tuple[int, str]
+def test_closed_portal_is_answered_with_a_code_of_the_platform(
+    service: Service, booted: Services, clock: ManualClock, state: PortalState, code: str, answer: tuple[int, str]
 ) -> None:
     portal = install(service, state=state, state_code=code, retry_at=clock.now() + 60)
     key = booted.keys.create(portal.member_id, "shop", ["rest"], None)[0]
-    assert refused(key, "im.chat.get", DEAL) == told
+    assert refused(key, "im.chat.get", DEAL) == answer
 
 
-def test_a_stopped_portal_is_told_in_our_words_and_without_a_moment_to_come_back(
-    service: Service, booted: Services
-) -> None:
+def test_stopped_portal_is_answered_with_our_text_and_without_a_retry_time(service: Service, booted: Services) -> None:
     portal = service.portals.states.stop(install(service))
     key = booted.keys.create(portal.member_id, "shop", ["rest"], None)[0]
     response = app.handler(event(f"1/{key}/im.chat.get"), lambda_context())
@@ -87,7 +85,7 @@ def test_a_stopped_portal_is_told_in_our_words_and_without_a_moment_to_come_back
     assert json.loads(response["body"])["error_description"] == "An operator has stopped the calls to this portal"
 
 
-def test_an_outage_under_401_is_a_passing_fault_with_stale_answers_and_no_refresh(
+def test_outage_under_401_is_a_transient_error_with_stale_answers_and_no_refresh(
     key: str, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
     bitrix24.answers("im.chat.get", FOUND)
@@ -98,7 +96,7 @@ def test_an_outage_under_401_is_a_passing_fault_with_stale_answers_and_no_refres
     assert refused(key, "im.chat.get", {**DEAL, "ENTITY_ID": "DEAL|1"}) == (503, "INTERNAL_SERVER_ERROR")
 
 
-def test_a_store_that_fails_is_a_passing_fault(
+def test_failure_of_the_store_is_a_transient_error(
     key: str, booted: Services, monkeypatch: pytest.MonkeyPatch, output: Output
 ) -> None:
     def fails(*_: object, **__: object) -> None:
@@ -109,7 +107,7 @@ def test_a_store_that_fails_is_a_passing_fault(
     assert any(line["level"] == "ERROR" for line in output.lines)
 
 
-def test_a_body_that_cannot_be_read_is_refused_in_the_same_form(key: str) -> None:
+def test_unreadable_body_is_refused_in_the_platforms_format(key: str) -> None:
     status, body = answered(event(f"1/{key}/im.chat.get") | {"body": "!", "isBase64Encoded": True})
     assert (status, body["error"]) == (400, "INVALID_ARG_VALUE")
     large = event(f"1/{key}/im.chat.get", body=json.dumps({"x": "y" * 1_100_000}))
