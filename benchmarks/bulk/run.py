@@ -122,17 +122,17 @@ def _other_client(surroundings: Surroundings) -> Iterator[None]:
         http.request("POST", surroundings.webhook_url + "profile", json={})
 
     def go_on() -> None:
-        while not over.wait(1 / scenario.stranger):
+        while not over.wait(1 / scenario.other_rate):
             call()
 
     for _ in range(scenario.before):
         call()
     thread = threading.Thread(target=go_on)
-    if scenario.stranger:
+    if scenario.other_rate:
         thread.start()
     try:
         yield
     finally:
         over.set()
-        if scenario.stranger:
+        if scenario.other_rate:
             thread.join()

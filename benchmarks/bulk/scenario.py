@@ -17,7 +17,7 @@ _FIRST_DEAL: Final = 100_000
 class Scenario:
     """A number of `batch` calls with a number of pairs each, all pairs distinct, shared out among processes.
 
-    `stranger` is the rate of another client meanwhile, in requests a second; `before` the number of its requests just
+    `other_rate` is the rate of another client meanwhile, in requests a second; `before` the number of its requests just
     before. `batch_seconds` is the portal's time for a batch; 0 is as fast as the local one can. A person asks
     `questions` meanwhile, one every two seconds from `asked_after` seconds on; each takes the portal `answer_seconds`.
     """
@@ -26,7 +26,7 @@ class Scenario:
     batches: int = 100
     pairs: int = 50
     processes: int = 8
-    stranger: float = 0.0
+    other_rate: float = 0.0
     before: int = 0
     batch_seconds: float = 0.0
     questions: int = 0
@@ -52,7 +52,7 @@ class Scenario:
     def hurried(self) -> "Scenario":
         """Fewer batches, on a plan that is ten times as fast."""
         pace = replace(self.pace, rate=self.pace.rate * 10)
-        hurried = replace(self, pace=pace, stranger=self.stranger * 10, batch_seconds=self.batch_seconds / 10)
+        hurried = replace(self, pace=pace, other_rate=self.other_rate * 10, batch_seconds=self.batch_seconds / 10)
         return replace(hurried, batches=min(self.batches, 60), questions=min(self.questions, 2), asked_after=0.5)
 
     def deals(self, number: int) -> range:

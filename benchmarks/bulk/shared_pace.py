@@ -14,8 +14,8 @@ from benchmarks.timing import Figure
 _ADMITTED: Final = 0.02
 """Share of refused requests: a bucket that another client has half filled must overflow once."""
 _SCENARIOS: Final[Mapping[str, Scenario]] = {
-    "another client takes half of the rate": Scenario(stranger=1.0),
-    "and had taken half of the burst": Scenario(stranger=1.0, before=25),
+    "another client takes half of the rate": Scenario(other_rate=1.0),
+    "and had taken half of the burst": Scenario(other_rate=1.0, before=25),
 }
 
 

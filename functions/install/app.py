@@ -79,7 +79,7 @@ def take(page: Page, request: Request, deadline: Deadline) -> Response:
 
 def receive(event: ApplicationEvent, request: Request, deadline: Deadline) -> Response:
     installing = process.services().install()
-    installing.events.hear(event, installing.own_address(request.domain_name), request.source, deadline)
+    installing.events.handle(event, installing.own_address(request.domain_name), request.source, deadline)
     return json_response(200, {"status": "success"})
 
 

@@ -40,7 +40,7 @@ def answer(event: Event, deadline: Deadline) -> Response:
     if request.key:
         # Not before: an unauthenticated caller could have any word masked. Nothing that it sends is written.
         telemetry.redactor.register(request.key)
-    telemetry.note(asked=request.call.folded, key_id=key.key_id)
+    telemetry.note(rest_method=request.call.folded, key_id=key.key_id)
     caller = Caller(services.portals.get(key.member_id), key, deadline)
     return respond(services.rest().answer(caller, request.call))
 
@@ -49,9 +49,9 @@ def refused(error: ChatLookupError) -> Response:
     return respond(refusal(error))
 
 
-def respond(outcome: responses.Outcome) -> Response:
+def respond(outcome: responses.RestOutcome) -> Response:
     if isinstance(outcome, Refusal):
-        process.telemetry().note(refused=outcome.code)
+        process.telemetry().note(rest_error=outcome.code)
     return responses.response(outcome)
 
 

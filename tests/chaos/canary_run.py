@@ -109,7 +109,7 @@ def planted_in_events(day: Day) -> Iterator[object]:
         yield lambda url=url: day.service.admin("portal.add_webhook", webhook_url=url, bot_token=BOT_TOKEN)
 
 
-def said_by_the_portal(day: Day) -> Iterator[object]:
+def quoted_by_the_portal(day: Day) -> Iterator[object]:
     """Portal answers that quote the request's secrets, and answers that break off."""
     every = ", ".join(day.secrets.values())
     for fault in (
@@ -171,7 +171,7 @@ def stores_that_fail(day: Day) -> Iterator[object]:
 STEPS: tuple[Step, ...] = (
     planted_in_requests,
     planted_in_events,
-    said_by_the_portal,
+    quoted_by_the_portal,
     no_answer_in_time,
     broken_settings,
     stores_that_fail,

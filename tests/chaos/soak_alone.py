@@ -117,7 +117,7 @@ class FoulServer(FakeAuthorisationServer):
     ) -> TokenPair:
         trouble = self.chances.server_trouble()
         if trouble is not None and trouble.code:
-            raise BitrixError(trouble.said, trouble.status, method="oauth/token")
+            raise BitrixError(trouble.sent_code, trouble.status, method="oauth/token")
         return super().refresh(server, application, refresh_token, deadline, former)
 
 
@@ -177,7 +177,7 @@ class Day:
         if trouble is not None:
             self._clock.advance(self._bitrix24.deadlines[-1] if trouble.code == "TIMEOUT" else 0.0)
             if trouble.code:
-                raise BitrixError(trouble.said, trouble.status, method=METHOD)
+                raise BitrixError(trouble.sent_code, trouble.status, method=METHOD)
         chat_id = self.plan.chat_of(0, int(str(params["ENTITY_ID"]).removeprefix("DEAL|")), self._round)
         return chat_id and {"ID": chat_id}
 

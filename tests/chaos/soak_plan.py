@@ -51,7 +51,7 @@ class Trouble:
     lasting: bool = False
 
     @property
-    def said(self) -> str:
+    def sent_code(self) -> str:
         """The code that is sent, or our own name for a trouble without one."""
         return str(self.fault.get("error", self.code))
 

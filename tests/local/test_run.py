@@ -77,7 +77,7 @@ def test_run_file_has_every_address_and_is_readable_by_its_owner_only(stack: Run
 
 
 def test_curl_line_works_as_printed(stack: Running) -> None:
-    (line,) = [line for line in stack.said.read_text().splitlines() if line.lstrip().startswith("curl ")]
+    (line,) = [line for line in stack.output_file.read_text().splitlines() if line.lstrip().startswith("curl ")]
     answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, timeout=20)
 
     assert json.loads(answer.stdout)["chat_id"] == 1437
@@ -100,7 +100,7 @@ def test_output_and_log_contain_neither_webhook_nor_key(stack: Running) -> None:
     code = stack.facts["webhook_url"].rstrip("/").rpartition("/")[2]
     stack.get(LOOK_UP)
 
-    for text in (stack.said.read_text(), (stack.state_dir / "log.jsonl").read_text()):
+    for text in (stack.output_file.read_text(), (stack.state_dir / "log.jsonl").read_text()):
         assert code not in text
         assert stack.facts["api_key"] not in text
     assert DEMO_KEY not in (stack.state_dir / "log.jsonl").read_text()
@@ -109,7 +109,7 @@ def test_output_and_log_contain_neither_webhook_nor_key(stack: Running) -> None:
 def test_log_lines_of_the_functions_are_in_the_log_and_not_in_the_output(stack: Running) -> None:
     stack.get("/health")
 
-    assert "_aws" not in stack.said.read_text()
+    assert "_aws" not in stack.output_file.read_text()
     lines = [json.loads(line) for line in (stack.state_dir / "log.jsonl").read_text().splitlines()]
     assert any(line.get("route") == "GET /health" for line in lines)
 
@@ -130,7 +130,7 @@ def test_run_exits_with_0_on_a_signal_and_deletes_its_files(by: signal.Signals, 
         assert running.stop(by) == 0
 
         assert not [name for name in ("run.json", "env.json") if (tmp_path / name).exists()]
-        assert running.said.read_text().endswith("Stopped.\n")
+        assert running.output_file.read_text().endswith("Stopped.\n")
 
 
 @pytest.mark.parametrize("variable", ["API_PORT", "API_HTTPS_PORT", "PORTAL_PORT"])
@@ -171,7 +171,7 @@ def test_another_portal_is_used_with_the_webhook_in_a_file(another_portal: Local
         assert running.facts["control_url"] is None
         assert running.facts["webhook_url"] is None
         code = another_portal.webhook_url.rstrip("/").rpartition("/")[2]
-        for file in (running.said, tmp_path / "log.jsonl", tmp_path / "run.json", tmp_path / "env.json"):
+        for file in (running.output_file, tmp_path / "log.jsonl", tmp_path / "run.json", tmp_path / "env.json"):
             assert code not in file.read_text()
         # The public demo key opens demo portals only.
         assert running.get(LOOK_UP, {"X-Api-Key": DEMO_KEY})["status"] == 401

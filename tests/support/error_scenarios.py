@@ -42,10 +42,10 @@ NOT_ASKED: dict[Where, str] = {
 
 @dataclass(frozen=True)
 class Trouble:
-    """A fault of a portal and our classification of it; `said` is the code in the answer, if there is one."""
+    """A fault of a portal and our classification of it; `portal_error` is the code in the answer, if there is one."""
 
     fault: dict[str, object]
-    said: str | None
+    portal_error: str | None
     counted_as: str
     error_class: str
 

@@ -67,7 +67,7 @@ class ManualClock:
         self._now += seconds
 
 
-class OthersGoOn(ManualClock):
+class UnmovedClock(ManualClock):
     """A clock that a sleep does not move: other users of it go on at the same moment."""
 
     def sleep(self, seconds: float) -> None:
@@ -99,10 +99,10 @@ class Called:
 class FakeRecoveries:
     """Fake of `Recoveries`: records the former state and code of each portal that is open again."""
 
-    told: list[tuple[str, str, str]] = field(default_factory=list)
+    reported: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def tell(self, portal: Portal, state: str, code: str) -> None:
-        self.told.append((portal.member_id, str(state), code.strip("-")))
+    def report(self, portal: Portal, state: str, code: str) -> None:
+        self.reported.append((portal.member_id, str(state), code.strip("-")))
 
 
 Reply = Callable[[Mapping[str, object]], object]
@@ -135,7 +135,7 @@ class FakeBitrix24:
 
     def _reply_of(self, method: str, params: Mapping[str, object]) -> object:
         if self._refusal is not None:
-            raise BitrixError(*self._refusal, method=method, description="what the portal said", webhook=True)
+            raise BitrixError(*self._refusal, method=method, description="description by the portal", webhook=True)
         if method not in self._replies:
             raise AssertionError(f"the test sets no answer for {method}")
         return self._replies[method](params)
@@ -153,7 +153,7 @@ class FakeBitrix24:
 
         def fail(_: Mapping[str, object]) -> object:
             raise BitrixError(
-                code, status, method=method, description="what the portal said", reset_at=reset_at, webhook=True
+                code, status, method=method, description="description by the portal", reset_at=reset_at, webhook=True
             )
 
         self._replies[method] = fail

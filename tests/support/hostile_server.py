@@ -38,11 +38,11 @@ _PATIENCE_S: Final = 5.0
 class Listener:
     """Listens on one port of 127.0.0.1 and, where available, of ::1.
 
-    `heard` has an entry for every connection from its start: the request, or an empty text if none was sent.
+    `requests` has an entry for every connection from its start: the request, or an empty text if none was sent.
     """
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        self.heard: list[str] = []
+        self.requests: list[str] = []
         self._context = context
         self._sockets = _bound_to_one_port()
         self.port: int = self._sockets[0].getsockname()[1]
@@ -64,15 +64,15 @@ class Listener:
         with contextlib.suppress(OSError):
             while True:
                 plain, _ = listening.accept()
-                place = len(self.heard)
-                self.heard.append("")
+                place = len(self.requests)
+                self.requests.append("")
                 threading.Thread(target=self._serve, args=(plain, place), daemon=True).start()
 
     def _serve(self, plain: socket.socket, place: int) -> None:
         plain.settimeout(_PATIENCE_S)
         with contextlib.suppress(OSError), plain, self._context.wrap_socket(plain, server_side=True) as connection:
             head, body = _received(connection)
-            self.heard[place] = f"{head} {body}"
+            self.requests[place] = f"{head} {body}"
             connection.sendall(_answer(self._what_fits(head)))
 
     def _what_fits(self, head: str) -> Mapping[str, object]:

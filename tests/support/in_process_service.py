@@ -20,8 +20,8 @@ from chat_lookup.credentials.secret_store import Vault
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.lookup.find import Lookup
-from chat_lookup.lookup.find_many import Many, Outcome
-from chat_lookup.lookup.model import Found, Method, Options, Said
+from chat_lookup.lookup.find_many import Many, LookupOutcome
+from chat_lookup.lookup.model import ChatReply, Found, Method, Options
 from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.lookup.single_flight import Misses
 from chat_lookup.observability.telemetry import Telemetry
@@ -130,7 +130,7 @@ def find(service: Service, portal: Portal, ref: EntityRef = DEAL, seconds: float
 
 def find_many(
     service: Service, portal: Portal, refs: Sequence[EntityRef | ChatLookupError], seconds: float = 25, **options: Any
-) -> list[Outcome]:
+) -> list[LookupOutcome]:
     """Look many pairs up, as one invocation with this many seconds."""
     deadline = Deadline.after(seconds, service.clock)
     with service.telemetry.invocation("test"):
@@ -139,7 +139,7 @@ def find_many(
 
 def ask(
     service: Service, portal: Portal, ref: EntityRef = DEAL, method: Method = Method.AUTO, bot_id: int | None = None
-) -> Said:
+) -> ChatReply:
     """Ask the portal for a pair, without the cache."""
     with service.telemetry.invocation("test"):
         return service.asking.chat_id(portal, ref, Deadline.after(10, service.clock), method=method, bot_id=bot_id)

@@ -40,11 +40,11 @@ def once(state_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
 
 @dataclass
 class Running:
-    """A run that stays up; `said` is the file with its output."""
+    """A run that stays up; `output_file` is the file with its output."""
 
     process: subprocess.Popen[bytes]
     state_dir: Path
-    said: Path
+    output_file: Path
 
     @property
     def facts(self) -> dict[str, str]:

@@ -126,9 +126,9 @@ def test_error_without_a_known_code_is_reported_by_its_kind(portal: Service, tro
 
     error_class = _class(trouble.error_class)
     body = problem(reply, *WHAT_THE_CALLER_GETS[error_class])
-    assert body.get("portal_error") == trouble.said
+    assert body.get("portal_error") == trouble.portal_error
     line = only_line(portal)
-    assert line["portal_error"] == (trouble.counted_as if trouble.said is None else trouble.said)
+    assert line["portal_error"] == (trouble.counted_as if trouble.portal_error is None else trouble.portal_error)
     assert line["portal_error_class"] == error_class
     status = trouble.fault.get("status", 0)
     times = attempts("im.chat.get", str(line["portal_error"]), status if isinstance(status, int) else 0)
@@ -150,7 +150,7 @@ def test_error_description_of_the_portal_is_only_logged(portal: Service) -> None
     portal.control("/faults", {"method": "im.chat.get", "error": "ACCESS_DENIED", "error_description": words})
 
     assert words not in portal.get(LOOK_UP).body.decode()
-    assert only_line(portal)["portal_said"] == words
+    assert only_line(portal)["portal_description"] == words
 
 
 def test_spent_operating_budget_gives_a_retry_after(portal: Service) -> None:

@@ -72,7 +72,7 @@ def test_command_is_answered_in_a_chat_without_the_bot(talk: Conversation) -> No
     (answer,) = talk.asks("/chatid", chat_id=DEAL_CHAT)
     assert f"chat{DEAL_CHAT}" in answer
     assert "DEAL|1663" in answer
-    assert talk.said_methods()[-1].lower().endswith("command.answer")
+    assert talk.send_methods()[-1].lower().endswith("command.answer")
 
 
 def test_command_with_a_text_is_answered_in_a_group(talk: Conversation) -> None:

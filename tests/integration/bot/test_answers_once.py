@@ -15,7 +15,7 @@ from chat_lookup.calls.operating_budget import BUCKET
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.events.model import EventMessage, Record
 from tests.support.events import bot_questions
-from tests.support.events.conversation import ADMIN, DEAL_CHAT, SAYING, Conversation, conversation
+from tests.support.events.conversation import ADMIN, DEAL_CHAT, SEND_METHODS, Conversation, conversation
 from tests.support.portals.unknown_portal import Stage
 
 BURST = 50
@@ -92,7 +92,7 @@ def test_answer_with_a_lost_reply_is_not_sent_again(talk: Conversation) -> None:
     record = record_of(talk, 900_003)
     for _ in range(3):
         talk.work(record)
-    assert talk.said_methods() == ["imbot.v2.Chat.Message.send"]
+    assert talk.send_methods() == ["imbot.v2.Chat.Message.send"]
     assert talk.unsent() == 1
 
 
@@ -103,7 +103,7 @@ def test_killed_worker_is_counted_once_and_no_other_worker_answers(
     whole = Bitrix24Client.call
 
     def fatal(self: Bitrix24Client, endpoint: Any, method: str, params: Mapping[str, object], *rest: Any) -> object:
-        if method not in SAYING:
+        if method not in SEND_METHODS:
             return whole(self, endpoint, method, params, *rest)
         if after:
             whole(self, endpoint, method, params, *rest)

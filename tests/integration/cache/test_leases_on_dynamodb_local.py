@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from chat_lookup.cache.leases import LEASE, Leases, Wanted
+from chat_lookup.cache.leases import LEASE, CacheQuery, Leases
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.clock import SKEW
 from chat_lookup.dynamodb import Table
@@ -64,7 +64,7 @@ class LeaseScene:
     def held_for(self) -> float:
         """Return the seconds until the lease on the wanted pair expires."""
         portal = self.scene.stores.record(self.scene.portal.member_id)
-        pair = Wanted(portal.member_id, portal.generation, EntityRef("CRM", WANTED))
+        pair = CacheQuery(portal.member_id, portal.generation, EntityRef("CRM", WANTED))
         return self.leases.read(pair).lease.until - self.scene.probe.clock.now()
 
     def advance_to_the_slot(self) -> None:

@@ -29,7 +29,7 @@ def test_bulk_alone_is_never_refused_and_answers_all_pairs(tmp_path: Path) -> No
 def test_bulk_beside_another_client_at_half_the_rate_is_refused_in_under_2_percent_and_answers_all_pairs(
     tmp_path: Path,
 ) -> None:
-    outcome = run(Scenario(PLAN, batches=200, pairs=2, stranger=PLAN.rate / 2), URL, tmp_path)
+    outcome = run(Scenario(PLAN, batches=200, pairs=2, other_rate=PLAN.rate / 2), URL, tmp_path)
     assert outcome.answered == 400
     assert outcome.refused > 0
     assert outcome.share_refused < 0.02

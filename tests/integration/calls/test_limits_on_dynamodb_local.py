@@ -13,7 +13,7 @@ from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline, SystemClock
 from chat_lookup.dynamodb import Table
 from chat_lookup.errors import PortalUnavailable
-from tests.support.fakes import MEMBER_ID, OthersGoOn
+from tests.support.fakes import MEMBER_ID, UnmovedClock
 from tests.support.stores.tables import Tables
 
 pytestmark = pytest.mark.dynamodb_local
@@ -23,7 +23,7 @@ PACE = Pace(rate=2, burst=50)
 
 
 def test_concurrent_refusals_halve_the_rate_once(real_tables: Tables) -> None:
-    clock = OthersGoOn()
+    clock = UnmovedClock()
     crowd = [Limiter(Table(real_tables.client(), real_tables.cache), clock) for _ in range(CROWD)]
     deadline = Deadline.after(30, clock)
     with ThreadPoolExecutor(CROWD) as threads:
@@ -47,7 +47,7 @@ def test_concurrent_failures_are_all_counted_by_the_circuit_breaker(real_tables:
 
 
 def test_stopped_method_is_tried_by_one_process(real_tables: Tables) -> None:
-    clock = OthersGoOn()
+    clock = UnmovedClock()
     crowd = [Operating(Table(real_tables.client(), real_tables.cache), clock) for _ in range(CROWD)]
     until = crowd[0].stop(MEMBER_ID, "im.chat.get")
     clock.advance(until - clock.now() + 0.1)

@@ -322,7 +322,9 @@ def test_key_revoked_by_another_process_is_refused_within_30_seconds(service: Se
     found(send(service, made["key"]))
 
     # On the same table, but with its own memory.
-    Keys(Table(service.stack.backend.aws.dynamodb(), "PortalTable"), service.clock).revoke(service.member_id, made["key_id"])
+    Keys(Table(service.stack.backend.aws.dynamodb(), "PortalTable"), service.clock).revoke(
+        service.member_id, made["key_id"]
+    )
     service.clock.advance(30)
 
     problem(send(service, made["key"]), 401, "key-rejected")
@@ -331,7 +333,9 @@ def test_key_revoked_by_another_process_is_refused_within_30_seconds(service: Se
 def test_revoked_key_in_constant_use_is_refused_within_32_seconds(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"])
     found(send(service, made["key"]))
-    Keys(Table(service.stack.backend.aws.dynamodb(), "PortalTable"), service.clock).revoke(service.member_id, made["key_id"])
+    Keys(Table(service.stack.backend.aws.dynamodb(), "PortalTable"), service.clock).revoke(
+        service.member_id, made["key_id"]
+    )
 
     statuses = []
     for _ in range(4):

@@ -190,7 +190,7 @@ def test_visit_of_administrator_restores_dead_grant_and_employee_is_referred_to_
         with pytest.raises(Exception, match="administrator"):
             look_up(stage)
     else:
-        stage.becomes("reauthorise")
+        stage.set_state("reauthorise")
     assert state(stage) == "reauthorise"
     answer = visit(stage, EMPLOYEE)
     assert (answer.status, "ask one" in answer.body) == (403, True)

@@ -81,7 +81,7 @@ def test_employee_who_opens_the_page_of_an_installed_portal_changes_nothing(stag
 
 def test_employee_cannot_restore_a_dead_grant(stage: Stage) -> None:
     assert stage.contact().status == 200
-    stage.becomes("reauthorise")
+    stage.set_state("reauthorise")
 
     with stage.untouched(PROVED):
         answer = stage.contact(path=APP, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
@@ -123,10 +123,10 @@ def test_all_addresses_of_another_portal_do_not_make_the_grant_valid(stage: Stag
 @each_way
 def test_used_refresh_token_is_refused(stage: Stage, way: Way) -> None:
     assert stage.contact().status == 200
-    stage.becomes("reauthorise")
+    stage.set_state("reauthorise")
     granted = named_fields(REFRESH_ID=stage.grant()["refresh_token"])
     assert way(stage, fields=granted).status == 200
-    stage.becomes("reauthorise")
+    stage.set_state("reauthorise")
 
     with stage.untouched(REFRESHED):
         answer = way(stage, fields=granted)

@@ -138,7 +138,7 @@ def test_code_is_sent_only_to_listed_servers(stage: Stage, server: str) -> None:
 
     assert answer.status == 403
     assert "installFinish" not in answer.body
-    assert stage.listener.heard == []
+    assert stage.listener.requests == []
     assert (stage.record(), stage.calls()) == (None, [])
 
 

@@ -119,7 +119,7 @@ def test_listener_would_be_trusted_if_it_were_called(stage: Stage, monkeypatch: 
 
     answer = stage.contact(fields={**itself, "member_id": MEMBER_ID})
 
-    requests = [line.partition(" HTTP")[0] for line in stage.listener.heard]
+    requests = [line.partition(" HTTP")[0] for line in stage.listener.requests]
     assert requests[:2] == ["POST /oauth/token/", "POST /rest/profile"]
     assert MEMBER_ID in "".join(stage.kept().items)
     assert answer.status in (200, 503)
@@ -254,7 +254,7 @@ def test_link_is_made_only_for_valid_portal_names(stage: Stage, patterns: Sequen
             answer = stage.request("GET", f"{INSTALL}?portal={quote(host, safe='')}")
             assert answer.status == (302 if links else 403), host
 
-    assert (reached.beyond(stage.own_ports), stage.listener.heard, stage.calls()) == (set(), [], [])
+    assert (reached.beyond(stage.own_ports), stage.listener.requests, stage.calls()) == (set(), [], [])
 
 
 def assert_refused_with_a_page(answer: Answer) -> None:

@@ -12,7 +12,7 @@ from tests.support.run_process import once
 STEPS = {
     "planted_in_requests": {"200", "400", "401", "404", "405"},
     "planted_in_events": {"InvalidRequest", "PortalNotInstalled", "PortalUnavailable", "PortalMisconfigured"},
-    "said_by_the_portal": {"503", "PortalBlocked", "400", "PortalRefused", "PortalUnavailable"},
+    "quoted_by_the_portal": {"503", "PortalBlocked", "400", "PortalRefused", "PortalUnavailable"},
     "no_answer_in_time": {"PortalUnavailable"},
     "broken_settings": {"500", "ServiceMisconfigured"},
     "stores_that_fail": {"500", "503", "StoreUnavailable"},

@@ -46,7 +46,7 @@ def test_request_id_of_an_event_is_logged_until_it_is_answered_and_published(tal
 
     (lines,) = lines_by_request(service).values()
     received, worked = lines
-    assert (received["route"], received["queued_by"]) == ("POST /bitrix24/events", "queue")
+    assert (received["route"], received["queued_via"]) == ("POST /bitrix24/events", "queue")
     assert (worked["message"], worked["answer"], worked["published"]) == ("event", "answered", True)
     (entry,) = service.published()
     assert entry.detail["event_id"] == received["event_id"] == worked["event_id"]

@@ -204,4 +204,4 @@ def test_token_echoed_in_a_portal_error_is_masked_in_the_log(stage: Stage, key: 
     problem(reply, 401, "caller-token-rejected")
     assert token not in reply.body.decode()
     line = only_line(stage.service)
-    assert line["portal_said"] == "token *** has expired"
+    assert line["portal_description"] == "token *** has expired"

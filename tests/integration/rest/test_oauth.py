@@ -60,7 +60,7 @@ def test_failing_authorisation_server_is_answered_as_a_temporary_error(stage: St
 
 
 def test_uninstalled_portal_is_answered_with_error_oauth(stage: Stage, key: str) -> None:
-    stage.becomes("uninstalled")
+    stage.set_state("uninstalled")
     assert refusal(rest(stage, key, "im.chat.get", DEAL)) == (401, "ERROR_OAUTH")
 
 

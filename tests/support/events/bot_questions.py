@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bot.answer_claims import Claims
-from chat_lookup.bot.answer_sender import Saying
+from chat_lookup.bot.answer_sender import AnswerSender
 from chat_lookup.bot.answerer import Answering
 from chat_lookup.bot.employees import People
 from chat_lookup.clock import Deadline
@@ -28,7 +28,7 @@ GROUP = EventChat(chat_id=1437, dialog_id="chat1437", type="C")
 PERSONAL = EventChat(chat_id=1407, dialog_id="27", type="P", personal=True)
 OPEN_LINE = EventChat(1777, "chat1777", "lines", open_line=True, entity_type="LINES", entity_id="livechat|22|1775|599")
 CHATID = EventCommand(78, "chatid")
-SAYING = {
+SEND_METHODS = {
     ("v1", False): "imbot.message.add",
     ("v1", True): "imbot.command.answer",
     ("v2", False): "imbot.v2.Chat.Message.send",
@@ -117,15 +117,15 @@ class Bot:
     def bitrix24(self) -> FakeBitrix24:
         return self.service.bitrix24
 
-    def hears(self, record: Record) -> str:
+    def answer_record(self, record: Record) -> str:
         """Process the record; return the outcome."""
         with self.service.telemetry.invocation("test"):
             return self.answering.answer(self.portal, record, Deadline.after(self.seconds, self.service.clock))
 
     @property
-    def said(self) -> list[str]:
+    def sent_texts(self) -> list[str]:
         """Every text that was sent to the portal, whether or not the call succeeded."""
-        return [text_of(called.params) for called in self.bitrix24.calls if called.method in SAYING.values()]
+        return [text_of(called.params) for called in self.bitrix24.calls if called.method in SEND_METHODS.values()]
 
 
 def text_of(params: Any) -> str:
@@ -135,13 +135,13 @@ def text_of(params: Any) -> str:
 
 def bot_in(service: Service, stores: Stores, portal: Portal) -> Bot:
     """A worker's bot on the stores; the portal accepts every message of it."""
-    for method in SAYING.values():
+    for method in SEND_METHODS.values():
         service.bitrix24.answers(method, {"id": 1})
     store = BadDay(stores.dynamodb)
     people = People(service.calls, Table(store.client, stores.cache_table), service.clock)
     claims = Claims(Table(store.client, stores.cache_table), service.clock)
-    saying = Saying(service.calls, service.clock)
-    answering = Answering(service.lookup, service.cache, people, claims, saying, service.telemetry, service.clock)
+    sender = AnswerSender(service.calls, service.clock)
+    answering = Answering(service.lookup, service.cache, people, claims, sender, service.telemetry, service.clock)
     return Bot(service, answering, claims, people, store, portal)
 
 

@@ -12,7 +12,7 @@ from tests.support.portals.unknown_portal import Stage
 
 ADMIN, EXTRANET, GUEST, OTHER_BOT, CUSTOMER = 1, 4, 5, 6, 744
 DEAL_CHAT, LINE_CHAT, TASK_CHAT, GROUP_CHAT = 1437, 1764, 1582, 1103
-SAYING = ("imbot.message.add", "imbot.command.answer", "imbot.v2.Chat.Message.send", "imbot.v2.Command.answer")
+SEND_METHODS = ("imbot.message.add", "imbot.command.answer", "imbot.v2.Chat.Message.send", "imbot.v2.Command.answer")
 
 _LONGEST_WAIT_S = 60.0
 
@@ -68,9 +68,9 @@ class Conversation:
         """The number of answers counted as unsent."""
         return sum(sum(blob["AnswersUnsent"]) for blob in self.stage.service.metrics() if "AnswersUnsent" in blob)
 
-    def said_methods(self) -> list[str]:
+    def send_methods(self) -> list[str]:
         """The methods by which the bot sent messages, in order."""
-        return [method for method in self.stage.calls() if method in SAYING]
+        return [method for method in self.stage.calls() if method in SEND_METHODS]
 
 
 def conversation(stage: Stage, api: str) -> Conversation:

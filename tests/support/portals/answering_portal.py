@@ -18,7 +18,7 @@ WELL: Final = {"ID": 1437}
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RawAnswer:
     """One raw answer. `location` is that of a redirect; {host} and {path} in it are those of the request."""
 
     status: int
@@ -35,8 +35,8 @@ class Said:
 class AnsweringPortal(FakeBitrix24):
     """Answers every call with success, except the methods in `odd`; `everything` overrides both."""
 
-    odd: dict[str, Said] = field(default_factory=dict)
-    everything: Said | None = None
+    odd: dict[str, RawAnswer] = field(default_factory=dict)
+    everything: RawAnswer | None = None
 
     def call(self, endpoint: Endpoint, method: str, params: Mapping[str, object], deadline: Deadline) -> Answer:
         self.calls.append(Called(method, dict(params), endpoint, self.clock.now()))
@@ -127,10 +127,10 @@ _TEXTS: Final = (
 )
 
 
-def any_answer(random: Random) -> Said:
+def any_answer(random: Random) -> RawAnswer:
     """Status x code x body x headers."""
     status = random.choice(STATUSES) if random.random() < 0.9 else random.randint(100, 599)
-    return Said(status, _any_body(random), random.choice(_LOCATIONS))
+    return RawAnswer(status, _any_body(random), random.choice(_LOCATIONS))
 
 
 def _any_body(random: Random) -> bytes:

@@ -108,7 +108,7 @@ def refusing(code: str, status: int) -> Reply:
     """A portal's refusal of a call with an access token."""
 
     def refuse(_: Mapping[str, object]) -> object:
-        raise BitrixError(code, status, description="what the portal said")
+        raise BitrixError(code, status, description="description by the portal")
 
     return refuse
 

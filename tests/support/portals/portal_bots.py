@@ -29,7 +29,7 @@ class BotProbe(ApplicationProbe):
     def say(self, text: str, chat_id: int | None = None, **more: object) -> Any:
         return self.tell("/say", {"text": text, **({"chat_id": chat_id} if chat_id else {}), **more})
 
-    def told(self) -> list[dict[str, Any]]:
+    def received_events(self) -> list[dict[str, Any]]:
         """The events received since the last call, in order, as PHP decodes them."""
         forms = [each.form for each in self.service.received]
         self.service.received.clear()

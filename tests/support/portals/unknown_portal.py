@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
-from chat_lookup.install.page_texts import said
+from chat_lookup.install.page_texts import page_text
 from chat_lookup.languages import Language
 from local.net.certificates import LOCAL_NAMES, Authority
 from local.portal import LocalPortal
@@ -185,7 +185,7 @@ class Stage:
         state: str = record["state"]["S"]
         return state
 
-    def becomes(self, state: str) -> None:
+    def set_state(self, state: str) -> None:
         """Set the state in the portal's record, as a renewal of its tokens would, and clear the process's caches."""
         self.dynamodb.update_item(
             TableName="PortalTable",
@@ -222,7 +222,7 @@ class Stage:
             self.tell("/deactivate", {"user_id": user_id, "active": True})
         for installation in self.ask("/installs"):
             self.tell("/uninstall", {"client_id": installation["client_id"], "send": False})
-        self.listener.heard.clear()
+        self.listener.requests.clear()
 
     @contextlib.contextmanager
     def untouched(self, calls: Sequence[str] = (), resolved: str = "") -> Iterator[None]:
@@ -236,7 +236,7 @@ class Stage:
         assert self.calls()[known:] == list(calls)
         assert self.kept() == before
         assert self.registered() == registered
-        assert self.listener.heard == []
+        assert self.listener.requests == []
         assert reached.beyond(self.own_ports) - {f"{resolved}:443"} == set()
         assert f"{resolved}:443" not in reached.addresses
 
@@ -257,7 +257,7 @@ def shown(answer: Answer) -> str:
 def assert_refused(answer: Answer, reason: str) -> None:
     """Assert a 403 with the text for `reason`, which does not finish an installation."""
     assert answer.status == 403, answer
-    assert said(reason, Language.ENGLISH) in shown(answer)
+    assert page_text(reason, Language.ENGLISH) in shown(answer)
     assert "installFinish" not in answer.body
 
 

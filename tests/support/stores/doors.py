@@ -34,11 +34,11 @@ NOWHERE: Final = {"entity_type": "CRM", "entity_id": "DEAL|404"}
 SAY: Final = "imbot.v2.Chat.Message.send"
 SCOPES: Final = ["lookup", "details", "rest"]
 _BACKENDS: Final = ("dynamodb", "secretsmanager")
-EntryCall = Callable[["House"], str]
+EntryCall = Callable[["RunningService"], str]
 
 
 @dataclass(slots=True)
-class House:
+class RunningService:
     """One process and its stores. `key` is an API key; `saved` is a copy of the stores' and the server's content."""
 
     clock: ManualClock
@@ -119,26 +119,26 @@ def _outcomes(results: list[Mapping[str, Any]]) -> str:
 
 
 def _get(query: str) -> EntryCall:
-    return lambda house: _outcome(http("GET /v1/chats", query, key=house.key))
+    return lambda service: _outcome(http("GET /v1/chats", query, key=service.key))
 
 
-def _reverse(house: House) -> str:
-    return _outcome(http("GET /v1/chats/{chat_id}", key=house.key, pathParameters={"chat_id": "1437"}))
+def _reverse(service: RunningService) -> str:
+    return _outcome(http("GET /v1/chats/{chat_id}", key=service.key, pathParameters={"chat_id": "1437"}))
 
 
-def _delete(house: House) -> str:
-    return _outcome(http("DELETE /v1/chats", PAIR, key=house.key))
+def _delete(service: RunningService) -> str:
+    return _outcome(http("DELETE /v1/chats", PAIR, key=service.key))
 
 
-def _batch(house: House) -> str:
+def _batch(service: RunningService) -> str:
     body = json.dumps({"lookups": [DEAL, LEAD, NOWHERE]})
-    return _outcome(http("POST /v1/chats/batch", key=house.key, body=body))
+    return _outcome(http("POST /v1/chats/batch", key=service.key, body=body))
 
 
 def _rest(method: str, params: Mapping[str, str]) -> EntryCall:
-    def call(house: House) -> str:
-        event = first_contact.http(f"POST /rest/1/{house.key}/{method}", body=urlencode(params))
-        event |= {"routeKey": "ANY /rest/{proxy+}", "pathParameters": {"proxy": f"1/{house.key}/{method}"}}
+    def call(service: RunningService) -> str:
+        event = first_contact.http(f"POST /rest/1/{service.key}/{method}", body=urlencode(params))
+        event |= {"routeKey": "ANY /rest/{proxy+}", "pathParameters": {"proxy": f"1/{service.key}/{method}"}}
         response = rest_app.handler(event, context())
         body = json.loads(response["body"])
         error = body["result"]["result_error"] if method == "batch" and "result" in body else body.get("error", "")
@@ -162,29 +162,29 @@ def _direct(event: Mapping[str, object]) -> EntryCall:
     return lambda _: _raised(lambda: direct_app.handler(event, context(29)))
 
 
-def _event(_: House) -> str:
+def _event(_: RunningService) -> str:
     event = first_contact.http("POST /bitrix24/events", body=event_arrival.body_of().decode())
     return _outcome(events_app.handler(event, context(15)))
 
 
-def _worker(house: House) -> str:
-    sent = house.bitrix24.methods.count(SAY)
-    event = {"Records": [{"messageId": "m-1", "body": house.queued}]}
+def _worker(service: RunningService) -> str:
+    sent = service.bitrix24.methods.count(SAY)
+    event = {"Records": [{"messageId": "m-1", "body": service.queued}]}
     failed = cast("list[object]", worker_app.handler(event, context(30))["batchItemFailures"])
-    return f"{len(failed)} failed, {house.bitrix24.methods.count(SAY) - sent} sent"
+    return f"{len(failed)} failed, {service.bitrix24.methods.count(SAY) - sent} sent"
 
 
-def _install(house: House) -> str:
-    house.server.grants("offered-refresh")
+def _install(service: RunningService) -> str:
+    service.server.grants("offered-refresh")
     return _outcome(install_app.handler(first_contact.frame(), context()))
 
 
-def _visit(house: House) -> str:
-    house.server.grants("offered-refresh")
+def _visit(service: RunningService) -> str:
+    service.server.grants("offered-refresh")
     return _outcome(install_app.handler(first_contact.frame("app"), context()))
 
 
-def _keepalive(_: House) -> str:
+def _keepalive(_: RunningService) -> str:
     counts = _keepalive_counts()
     return counts if isinstance(counts, str) else ",".join(name for name, count in counts.items() if count)
 
@@ -196,7 +196,7 @@ def _keepalive_counts() -> Mapping[str, Any] | str:
         return error.code
 
 
-def _admin(_: House) -> str:
+def _admin(_: RunningService) -> str:
     return ",".join(_raised(partial(admin_app.handler, command, context(60))) for command in COMMANDS)
 
 
@@ -212,21 +212,21 @@ class Door:
 
     seconds: float
     usual: str
-    knock: EntryCall
+    call: EntryCall
     looks_up: bool = True
     prepare: EntryCall = lambda _: ""
     again: tuple[EntryCall, str] | None = None
 
 
-def _filled(house: House) -> str:
-    return _get(PAIR)(house)
+def _filled(service: RunningService) -> str:
+    return _get(PAIR)(service)
 
 
-def _arrived(house: House) -> str:
+def _arrived(service: RunningService) -> str:
     portal = process.services().portals.get(MEMBER_ID)
     named = {**event_arrival.EVENT, "data[bot][id]": str(portal.bot_id), "data[message][text]": "deal 1663"}
-    house.queued = _record(urlencode(named).encode(), house.clock.now())
-    return house.queued
+    service.queued = _record(urlencode(named).encode(), service.clock.now())
+    return service.queued
 
 
 def _record(body: bytes, now: float) -> str:
@@ -236,13 +236,13 @@ def _record(body: bytes, now: float) -> str:
     return Record("e" * 32, MEMBER_ID, now, "request-1", event).to_json()
 
 
-def _an_hour(house: House) -> str:
-    house.clock.advance(3600)
+def _an_hour(service: RunningService) -> str:
+    service.clock.advance(3600)
     return ""
 
 
-def _half_a_year(house: House) -> str:
-    house.clock.advance(165 * A_DAY)
+def _half_a_year(service: RunningService) -> str:
+    service.clock.advance(165 * A_DAY)
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from chat_lookup.cache.leases import LEASE, Lease, Standing, Wanted
+from chat_lookup.cache.leases import LEASE, CacheQuery, Lease, StoredLease
 from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
 from chat_lookup.clock import SKEW, Deadline
 from chat_lookup.entity import EntityRef
@@ -14,7 +14,7 @@ from tests.support.interleaving import Actor, Stage
 
 DEAL = EntityRef("CRM", "DEAL|1663")
 CHAT = 1437
-NOTHING = Standing(None, Lease())
+NOTHING = StoredLease(None, Lease())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Rows:
     """The row that all actors share, as `Leases` stores it; each read or write is one step of an actor."""
 
     stage: Stage
-    standing: Standing = NOTHING
+    standing: StoredLease = NOTHING
     extended: int = 0
     down: bool = False
 
@@ -55,22 +55,22 @@ class Seen:
 
             raise ConnectionClosedError(endpoint_url="https://dynamodb.example")
 
-    def read(self, _: Wanted) -> Standing:
+    def read(self, _: CacheQuery) -> StoredLease:
         self._step()
         return self.rows.standing
 
-    def claim(self, wanted: Wanted, owner: str) -> Standing:
+    def claim(self, wanted: CacheQuery, owner: str) -> StoredLease:
         self._step()
         now, stored = self.clock.now(), self.rows.standing
-        if not wanted.served_by(stored.row, now) and (stored.lease.free(now) or stored.lease.owner == owner):
+        if not wanted.is_satisfied_by(stored.row, now) and (stored.lease.free(now) or stored.lease.owner == owner):
             self.rows.standing = replace(stored, lease=Lease(owner, now + LEASE))
         return self.rows.standing
 
-    def extend(self, _: Wanted, owner: str, until: float) -> None:
+    def extend(self, _: CacheQuery, owner: str, until: float) -> None:
         self._own(owner, Lease(owner, until))
         self.rows.extended += 1
 
-    def release(self, _: Wanted, owner: str, failure: str = "") -> None:
+    def release(self, _: CacheQuery, owner: str, failure: str = "") -> None:
         self._own(owner, Lease(owner, 0.0, failure))
 
     def _own(self, owner: str, lease: Lease) -> None:
@@ -101,7 +101,7 @@ class Portal:
         clock = OwnClock(self.stage, wrong_by)
         misses = Misses(Seen(self.rows, clock), self.telemetry, clock, FixedRandom())
         deadline = Deadline.after(seconds, clock)
-        wanted = Wanted(MEMBER_ID, 1, DEAL, how=how, since=clock.now() + SKEW if fresh else None)
+        wanted = CacheQuery(MEMBER_ID, 1, DEAL, how=how, since=clock.now() + SKEW if fresh else None)
         return self.stage.start(
             name, lambda: misses.settle(wanted, None, lambda turn: self._ask(clock, turn, deadline), deadline)
         )
@@ -119,7 +119,7 @@ class Portal:
             raise failure
         row = answered(turn.asked_at)
         self.stage.step()
-        self.rows.standing = Standing(row, Lease())
+        self.rows.standing = StoredLease(row, Lease())
         return row
 
 
@@ -128,7 +128,7 @@ def answered(at: float, chat_id: int | None = CHAT) -> Row:
     return Row(DEAL, chat_id, "im.chat.get", "portal", at, at + FRESH_POSITIVE, at + FRESH_POSITIVE + HOUR)
 
 
-def runs_out(stage: Stage) -> None:
+def run_all(stage: Stage) -> None:
     """Run all actors in turn until all have ended."""
     while ready := stage.ready():
         for actor in ready:

@@ -64,7 +64,7 @@ class Process:
         self.portal.stage.step()
         return self.portal.record
 
-    def knew(self, seen: Pointer) -> bool:
+    def is_known_state(self, seen: Pointer) -> bool:
         return (seen.state, seen.retry_at) == self.known
 
     def claim(self, seen: Pointer, owner: str, until: float, pending: tuple[str, ...]) -> bool:
@@ -183,11 +183,11 @@ class Process:
         self.portal.ids += 1
         return f"id{self.portal.ids}"
 
-    def told(self, outcome: str) -> None:
+    def count_outcome(self, outcome: str) -> None:
         self.portal.outcomes.append(outcome)
 
 
-def starts(
+def start_renewal(
     portal: Portal,
     name: str,
     process: Process | None = None,
@@ -204,13 +204,13 @@ def starts(
     return portal.stage.start(name, lambda: renew(world, refused, deadline, waits=waits, again=again).version)
 
 
-def brings_in(portal: Portal, process: Process, *, former: str = "v1") -> Actor:
+def start_bring_in(portal: Portal, process: Process, *, former: str = "v1") -> Actor:
     """Start the next invocation of a process, which begins by saving its unsaved pair."""
     (version,) = process.unsaved(tuple(process.kept))
     return portal.stage.start("brings in", lambda: bring_in(process, former, version))
 
 
-def runs_out(portal: Portal) -> None:
+def run_all(portal: Portal) -> None:
     """Run all processes in turn until all have ended."""
     for _ in range(20_000):
         ready = portal.stage.ready()
@@ -221,10 +221,10 @@ def runs_out(portal: Portal) -> None:
     pytest.fail("a process never ends")
 
 
-def renewed_alone(portal: Portal, *, refused: str | None = None) -> Actor:
+def renew_last(portal: Portal, *, refused: str | None = None) -> Actor:
     """Run one more process after all others, with enough time."""
-    actor = starts(portal, "later", refused=refused or portal.expect().version)
-    runs_out(portal)
+    actor = start_renewal(portal, "later", refused=refused or portal.expect().version)
+    run_all(portal)
     return actor
 
 

@@ -23,7 +23,7 @@ from tests.support.fakes import (
 )
 from tests.support.lookup_function import PAIR, body, http
 from tests.support.stores.aws_faults import Call, Fault, FaultyAws
-from tests.support.stores.doors import DEAL, DOORS, Door, House
+from tests.support.stores.doors import DEAL, DOORS, Door, RunningService
 
 ENVIRONMENT: Final = {
     "SECRET_PREFIX": "unit",
@@ -45,14 +45,14 @@ def aws(clock: ManualClock) -> Iterator[FaultyAws]:
 
 
 @pytest.fixture
-def house(
+def service(
     stores: Stores,
     clock: ManualClock,
     bitrix24: FakeBitrix24,
     telemetry: Telemetry,
     aws: FaultyAws,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[House]:
+) -> Iterator[RunningService]:
     tables = {"PORTAL_TABLE": stores.portal_table, "CACHE_TABLE": stores.cache_table}
     for name, value in (ENVIRONMENT | tables).items():
         monkeypatch.setenv(name, value)
@@ -62,7 +62,7 @@ def house(
     monkeypatch.setattr(core, "Bitrix24Client", lambda *_, **__: bitrix24)
     monkeypatch.setattr(core, "AuthorisationServer", lambda *_: server)
     aws_clients.session.cache_clear()
-    found = House(clock, bitrix24, server)
+    found = RunningService(clock, bitrix24, server)
     monkeypatch.setattr(aws_clients, "_client", cache(aws_clients._client))
     monkeypatch.setattr(aws_deadlines, "Hooks", partial(remembered, found, aws_deadlines.Hooks))
     found.cold_start()
@@ -73,9 +73,9 @@ def house(
     aws_clients.session.cache_clear()
 
 
-def remembered(house: House, made: type[aws_deadlines.Hooks], *given: float) -> aws_deadlines.Hooks:
-    house.hooks.append(made(*given))
-    return house.hooks[-1]
+def remembered(service: RunningService, made: type[aws_deadlines.Hooks], *given: float) -> aws_deadlines.Hooks:
+    service.hooks.append(made(*given))
+    return service.hooks[-1]
 
 
 def of(services: set[str], call: Call) -> bool:
@@ -105,29 +105,29 @@ def faults_of(name: str, number: int, of: int) -> list[Fault]:
 
 @pytest.mark.parametrize("name", DOORS)
 def test_entry_point_answers_in_time_and_with_the_true_reason_under_every_aws_fault(
-    name: str, house: House, aws: FaultyAws, clock: ManualClock
+    name: str, service: RunningService, aws: FaultyAws, clock: ManualClock
 ) -> None:
     door = DOORS[name]
-    door.prepare(house)
-    house.save()
-    house.cold_start()
+    door.prepare(service)
+    service.save()
+    service.cold_start()
     aws.seen.clear()
-    assert door.knock(house) == door.usual
+    assert door.call(service) == door.usual
     strikes = strikes_of(list(aws.seen), door)
     wrong = []
     for number, (what, (struck, cache_alone)) in enumerate(strikes.items()):
         for fault in faults_of(name, number, len(strikes)):
-            house.restore()
+            service.restore()
             began = clock.now()
             with aws.failing(fault, struck):
-                answer = door.knock(house)
+                answer = door.call(service)
             took = clock.now() - began
             if took > door.seconds or answer not in answers(door, fault, usual_expected=door.looks_up and cache_alone):
                 wrong.append(f"{fault.name}, {what}: {answer!r} after {took:.1f} s")
             # After the end of every lease and lock; the process remembers what it could not store.
             clock.advance(61)
-            knock, usual = door.again or (door.knock, door.usual)
-            again = knock(house)
+            knock, usual = door.again or (door.call, door.usual)
+            again = knock(service)
             if again not in (usual, door.usual):
                 wrong.append(f"{fault.name}, {what}: {again!r} after the fault, after {answer!r}")
     assert wrong == [], "\n".join(wrong)
@@ -156,49 +156,49 @@ def answers(door: Door, fault: Fault, *, usual_expected: bool) -> set[str]:
 
 @pytest.mark.parametrize("fault", Fault)
 def test_bot_answers_once_though_the_chat_cache_fails(
-    fault: Fault, house: House, aws: FaultyAws, clock: ManualClock
+    fault: Fault, service: RunningService, aws: FaultyAws, clock: ManualClock
 ) -> None:
     door = DOORS["worker"]
-    door.prepare(house)
-    house.save()
+    door.prepare(service)
+    service.save()
     for action in ("GetItem", "UpdateItem", "PutItem"):
-        house.restore()
+        service.restore()
         with aws.failing(fault, Call("dynamodb", action, "CacheTable CHAT").__eq__):
-            assert door.knock(house).endswith("1 sent")
+            assert door.call(service).endswith("1 sent")
         clock.advance(61)
-        assert door.knock(house) == "0 failed, 0 sent"
+        assert door.call(service) == "0 failed, 0 sent"
 
 
 @pytest.mark.parametrize("fault", Fault)
 def test_event_that_neither_store_nor_queue_accepts_is_counted_as_lost(
-    fault: Fault, house: House, aws: FaultyAws, output: Output
+    fault: Fault, service: RunningService, aws: FaultyAws, output: Output
 ) -> None:
     receiver = DOORS["receiver"]
-    assert receiver.knock(house) == receiver.usual
+    assert receiver.call(service) == receiver.usual
     for lost, aws_service in enumerate(("dynamodb", "sqs"), start=1):
-        house.cold_start()
+        service.cold_start()
         with aws.failing(fault, partial(of, {aws_service, "lambda"})):
-            assert receiver.knock(house).startswith("50")
+            assert receiver.call(service).startswith("50")
         assert output.metric("EventsLost") == lost
 
 
 @pytest.mark.parametrize("fault", Fault)
 def test_failed_cache_writes_are_counted_on_the_log_line(
-    fault: Fault, house: House, aws: FaultyAws, output: Output
+    fault: Fault, service: RunningService, aws: FaultyAws, output: Output
 ) -> None:
     for name, failed_writes in (("miss", 1), ("batch", 3), ("rest", 1), ("direct", 1)):
-        house.clock.advance(61)
-        house.admin({"command": "cache.purge", "portal": MEMBER_ID})
-        house.cold_start()
+        service.clock.advance(61)
+        service.admin({"command": "cache.purge", "portal": MEMBER_ID})
+        service.cold_start()
         with aws.failing(fault, Call("dynamodb", "PutItem", "CacheTable CHAT").__eq__):
-            assert DOORS[name].knock(house) == DOORS[name].usual
+            assert DOORS[name].call(service) == DOORS[name].usual
         assert output.lines[-1]["cache_write_failures"] == failed_writes
 
 
-def test_look_up_without_time_left_reports_the_deadline_at_every_entry_point(house: House) -> None:
+def test_look_up_without_time_left_reports_the_deadline_at_every_entry_point(service: RunningService) -> None:
     for seconds in (0.2, 0.7, 1.2, 1.5):
-        house.cold_start()
-        answer = http("GET /v1/chats", PAIR, key=house.key, seconds=seconds)
+        service.cold_start()
+        answer = http("GET /v1/chats", PAIR, key=service.key, seconds=seconds)
         assert (answer["statusCode"], body(answer)["type"].rpartition(":")[2]) == (503, "deadline")
         assert answer["headers"]["retry-after"] == "1"
         with pytest.raises(DeadlineReached):

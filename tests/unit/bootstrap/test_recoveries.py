@@ -42,7 +42,7 @@ def report(queue: FakeQueue, telemetry: Telemetry, clock: ManualClock, url: str 
     recoveries = QueuedRecoveries(queue, url, telemetry, clock)
     assert queue.made == 0, "a process in which no portal opens pays for no client"
     with telemetry.invocation("test"):
-        recoveries.tell(PORTAL, state, "PAYMENT_REQUIRED")
+        recoveries.report(PORTAL, state, "PAYMENT_REQUIRED")
 
 
 def test_recovery_is_counted_by_state_and_queued(telemetry: Telemetry, clock: ManualClock, output: Output) -> None:

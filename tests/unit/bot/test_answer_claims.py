@@ -5,7 +5,7 @@ Each test runs without faults, and with the first response to every write lost a
 
 import pytest
 
-from chat_lookup.bot.answer_claims import HELD, KEPT, LONGEST_ATTEMPT, Claim, Claims, Standing
+from chat_lookup.bot.answer_claims import HELD, KEPT, LONGEST_ATTEMPT, Claim, Claims, ClaimState
 from chat_lookup.dynamodb import Table
 from tests.support.events.bot_questions import BadDay
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
@@ -26,8 +26,8 @@ def attempt(message: str = "789", bot_id: int = 456, member_id: str = MEMBER_ID)
 
 
 def test_first_attempt_gets_the_claim_and_another_is_refused(claims: Claims) -> None:
-    assert claims.take(attempt()) is Standing.OURS
-    assert claims.take(attempt()) is Standing.IN_PROGRESS
+    assert claims.take(attempt()) is ClaimState.OURS
+    assert claims.take(attempt()) is ClaimState.IN_PROGRESS
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_first_attempt_gets_the_claim_and_another_is_refused(claims: Claims) -> 
 )
 def test_other_answer_has_its_own_claim(claims: Claims, other: Claim) -> None:
     claims.take(attempt())
-    assert claims.take(other) is Standing.OURS
+    assert claims.take(other) is ClaimState.OURS
 
 
 @pytest.mark.parametrize("seconds", [1, HELD + 1, KEPT + 1])
@@ -47,26 +47,26 @@ def test_settled_answer_is_never_claimed_again(claims: Claims, clock: ManualCloc
     claims.take(claim)
     (claims.answered if given else claims.unsent)(claim)
     clock.advance(seconds)
-    assert claims.take(attempt()) is Standing.SETTLED
+    assert claims.take(attempt()) is ClaimState.SETTLED
 
 
 def test_dead_attempt_is_found_by_one_attempt_which_takes_over_its_claim(claims: Claims, clock: ManualClock) -> None:
     claims.take(attempt())
     clock.advance(HELD - 1)
-    assert claims.take(attempt()) is Standing.IN_PROGRESS
+    assert claims.take(attempt()) is ClaimState.IN_PROGRESS
     clock.advance(1)
     heir = attempt()
-    assert claims.take(heir) is Standing.DIED
-    assert claims.take(attempt()) is Standing.IN_PROGRESS
+    assert claims.take(heir) is ClaimState.DIED
+    assert claims.take(attempt()) is ClaimState.IN_PROGRESS
     claims.unsent(heir)
-    assert claims.take(attempt()) is Standing.SETTLED
+    assert claims.take(attempt()) is ClaimState.SETTLED
 
 
 def test_claim_of_a_second_dead_attempt_is_taken_over_too(claims: Claims, clock: ManualClock) -> None:
     claims.take(attempt())
     for _ in range(2):
         clock.advance(HELD)
-        assert claims.take(attempt()) is Standing.DIED
+        assert claims.take(attempt()) is ClaimState.DIED
 
 
 def test_attempt_counted_as_dead_can_no_longer_change_the_claim(claims: Claims, clock: ManualClock) -> None:
@@ -76,7 +76,7 @@ def test_attempt_counted_as_dead_can_no_longer_change_the_claim(claims: Claims, 
     claims.take(heir)
     for settle in (claims.unsent, claims.answered, claims.release):
         settle(slow)
-        assert claims.take(attempt()) is Standing.IN_PROGRESS
+        assert claims.take(attempt()) is ClaimState.IN_PROGRESS
 
 
 def test_longest_attempt_is_shorter_than_the_claim() -> None:
@@ -87,7 +87,7 @@ def test_released_claim_can_be_taken_again(claims: Claims) -> None:
     claim = attempt()
     claims.take(claim)
     claims.release(claim)
-    assert claims.take(attempt()) is Standing.OURS
+    assert claims.take(attempt()) is ClaimState.OURS
 
 
 def test_released_claim_cannot_be_settled_by_its_former_attempt(claims: Claims) -> None:
@@ -95,16 +95,16 @@ def test_released_claim_cannot_be_settled_by_its_former_attempt(claims: Claims) 
     claims.take(first)
     claims.release(first)
     claims.unsent(first)
-    assert claims.take(second) is Standing.OURS
+    assert claims.take(second) is ClaimState.OURS
     claims.release(first)
     claims.answered(second)
-    assert claims.take(attempt()) is Standing.SETTLED
+    assert claims.take(attempt()) is ClaimState.SETTLED
 
 
 def test_claim_is_not_released_by_another_attempt(claims: Claims) -> None:
     claims.take(attempt())
     claims.release(attempt())
-    assert claims.take(attempt()) is Standing.IN_PROGRESS
+    assert claims.take(attempt()) is ClaimState.IN_PROGRESS
 
 
 def test_settled_claim_is_not_released(claims: Claims) -> None:
@@ -112,7 +112,7 @@ def test_settled_claim_is_not_released(claims: Claims) -> None:
     claims.take(claim)
     claims.answered(claim)
     claims.release(claim)
-    assert claims.take(attempt()) is Standing.SETTLED
+    assert claims.take(attempt()) is ClaimState.SETTLED
 
 
 def test_unsent_answer_stays_unsent(claims: Claims) -> None:
@@ -121,7 +121,7 @@ def test_unsent_answer_stays_unsent(claims: Claims) -> None:
     claims.unsent(claim)
     claims.answered(claim)
     claims.release(claim)
-    assert claims.take(attempt()) is Standing.SETTLED
+    assert claims.take(attempt()) is ClaimState.SETTLED
 
 
 def test_failed_release_keeps_the_claim_and_raises_nothing(claims: Claims, store: BadDay) -> None:
@@ -129,7 +129,7 @@ def test_failed_release_keeps_the_claim_and_raises_nothing(claims: Claims, store
     claims.take(claim)
     store.down.add("update_item")
     claims.release(claim)
-    assert claims.take(attempt()) is Standing.IN_PROGRESS
+    assert claims.take(attempt()) is ClaimState.IN_PROGRESS
 
 
 def test_claim_is_kept_for_a_week(claims: Claims, stores: Stores, clock: ManualClock) -> None:

@@ -6,24 +6,24 @@ import pytest
 from botocore.exceptions import BotoCoreError
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.bot.answer_sender import Delivery, Place, Saying
+from chat_lookup.bot.answer_sender import AnswerSender, Delivery, Place
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBlocked, PortalBusy, PortalReauthorise, PortalUnavailable
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.events.bot_questions import SAYING
+from tests.support.events.bot_questions import SEND_METHODS
 from tests.support.fakes import FakeBitrix24
 from tests.support.in_process_service import Service, install
 
 MESSAGE = Place("v2", 456, "chat1437", 789, None, open_line=False)
 COMMAND = replace(MESSAGE, command_id=78)
 SENTENCE = "CRM DEAL|1663: chat 1437."
-SEND = SAYING["v2", False]
+SEND = SEND_METHODS["v2", False]
 
 
 def send(service: Service, portal: Portal, place: Place = MESSAGE, seconds: float = 10) -> Delivery:
-    saying = Saying(service.calls, service.clock)
+    sender = AnswerSender(service.calls, service.clock)
     with service.telemetry.invocation("test"):
-        return saying.say(portal, place, SENTENCE, Deadline.after(seconds, service.clock))
+        return sender.send(portal, place, SENTENCE, Deadline.after(seconds, service.clock))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_each_api_has_its_methods_for_messages_and_for_commands(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, place: Place, method: str, params: dict[str, object]
 ) -> None:
     bitrix24.answers(method, {"id": 790})
-    assert send(service, portal, place) is Delivery.SAID
+    assert send(service, portal, place) is Delivery.SENT
     assert [(call.method, call.params) for call in bitrix24.calls] == [(method, params)]
 
 
@@ -87,7 +87,7 @@ def test_message_in_an_open_line_is_hidden_from_customers(
     command_id: int | None,
     way: dict[str, object],
 ) -> None:
-    bitrix24.answers(SAYING[api, command_id is not None], True)
+    bitrix24.answers(SEND_METHODS[api, command_id is not None], True)
     send(service, portal, Place(api, 456, "chat1777", 789, command_id, open_line=True))
     (params,) = [call.params for call in bitrix24.calls]
     fields = params.get("fields", params)
@@ -192,7 +192,7 @@ def test_delivery_succeeds_though_the_store_fails_after_the_send(
 
     portal = install(service, state=PortalState.UNPAID)
     bitrix24.answers_by(SEND, accept)
-    assert send(service, portal) is Delivery.SAID
+    assert send(service, portal) is Delivery.SENT
     assert bitrix24.methods == ["profile", SEND]
 
 

@@ -15,7 +15,7 @@ from tests.support.events.bot_questions import (
     GROUP,
     OPEN_LINE,
     PERSONAL,
-    SAYING,
+    SEND_METHODS,
     Bot,
     bot_by_a_deal,
     bot_in,
@@ -51,91 +51,91 @@ def bot(service: Service, stores: Stores, portal: Portal) -> Bot:
     "text", ["deal 1663", "CRM DEAL|1663", "https://acme.bitrix24.com/crm/deal/details/1663/?IFRAME=Y"]
 )
 def test_entity_in_a_personal_chat_is_answered_with_its_chat_and_a_link(bot: Bot, api: str, text: str) -> None:
-    assert bot.hears(message(text, api=api)) == "answered"
-    (sentence,) = bot.said
+    assert bot.answer_record(message(text, api=api)) == "answered"
+    (sentence,) = bot.sent_texts
     assert "1437" in sentence
     assert LINK in sentence
-    assert bot.bitrix24.methods[-1] == SAYING[api, False]
+    assert bot.bitrix24.methods[-1] == SEND_METHODS[api, False]
 
 
 def test_link_to_a_former_domain_is_answered_with_the_current_domain(service: Service, stores: Stores) -> None:
     portal = install(service, bot_id=BOT, former_domains=frozenset({"old.bitrix24.com"}))
     bot = bot_in(service, stores, portal)
     bot.bitrix24.answers("im.chat.get", {"ID": 1437})
-    bot.hears(message("https://old.bitrix24.com/crm/deal/details/1663/"))
-    assert LINK in bot.said[0]
+    bot.answer_record(message("https://old.bitrix24.com/crm/deal/details/1663/"))
+    assert LINK in bot.sent_texts[0]
 
 
 def test_entity_without_a_chat_is_answered_too(bot: Bot) -> None:
-    assert bot.hears(message("deal 5")) == "answered"
-    assert "IM_DIALOG" not in bot.said[0]
+    assert bot.answer_record(message("deal 5")) == "answered"
+    assert "IM_DIALOG" not in bot.sent_texts[0]
 
 
 def test_other_text_in_a_personal_chat_is_answered_with_one_line_of_help(bot: Bot) -> None:
-    assert bot.hears(message("hello?")) == "answered"
-    assert "/chatid" in bot.said[0]
-    assert "\n" not in bot.said[0]
+    assert bot.answer_record(message("hello?")) == "answered"
+    assert "/chatid" in bot.sent_texts[0]
+    assert "\n" not in bot.sent_texts[0]
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
 def test_command_in_a_chat_returns_that_chat_with_its_entity(bot: Bot, api: str) -> None:
     chat = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
-    assert bot.hears(command(api=api, chat=chat)) == "answered"
-    assert "chat1437" in bot.said[0]
-    assert "DEAL|1663" in bot.said[0]
-    assert bot.bitrix24.methods == [SAYING[api, True]]
+    assert bot.answer_record(command(api=api, chat=chat)) == "answered"
+    assert "chat1437" in bot.sent_texts[0]
+    assert "DEAL|1663" in bot.sent_texts[0]
+    assert bot.bitrix24.methods == [SEND_METHODS[api, True]]
 
 
 def test_entity_missing_in_a_v2_event_is_read_from_the_portal_and_the_title_is_not_shown(bot: Bot) -> None:
     bot.bitrix24.answers("imbot.v2.Chat.get", CHAT)
-    bot.hears(command())
-    assert "DEAL|1663" in bot.said[0]
-    assert "Secret plans" not in bot.said[0]
+    bot.answer_record(command())
+    assert "DEAL|1663" in bot.sent_texts[0]
+    assert "Secret plans" not in bot.sent_texts[0]
 
 
 def test_v1_event_contains_the_entity_so_that_the_portal_is_not_called(bot: Bot) -> None:
-    bot.hears(command(api="v1"))
-    assert bot.bitrix24.methods == [SAYING["v1", True]]
+    bot.answer_record(command(api="v1"))
+    assert bot.bitrix24.methods == [SEND_METHODS["v1", True]]
 
 
 def test_entity_of_a_hidden_chat_is_read_from_the_cache(bot: Bot) -> None:
-    bot.hears(message("deal 1663"))
+    bot.answer_record(message("deal 1663"))
     for method in ("imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get"):
         bot.bitrix24.fails(method, "ACCESS_ERROR", 403)
-    bot.hears(command(message=EventMessage(790, "/chatid", EMPLOYEE.user_id)))
-    assert "DEAL|1663" in bot.said[1]
+    bot.answer_record(command(message=EventMessage(790, "/chatid", EMPLOYEE.user_id)))
+    assert "DEAL|1663" in bot.sent_texts[1]
 
 
 def test_chat_is_answered_without_its_entity_if_that_is_unknown(bot: Bot) -> None:
     for method in ("imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get"):
         bot.bitrix24.fails(method, "ACCESS_ERROR", 403)
-    assert bot.hears(command()) == "answered"
-    assert "chat1437" in bot.said[0]
+    assert bot.answer_record(command()) == "answered"
+    assert "chat1437" in bot.sent_texts[0]
 
 
 @pytest.mark.parametrize("chat", [PERSONAL, GROUP, OPEN_LINE], ids=["personal", "group", "open line"])
 def test_command_with_an_entity_is_answered_in_every_chat(bot: Bot, chat: EventChat) -> None:
-    assert bot.hears(command("deal 1663", chat=chat)) == "answered"
-    assert LINK in bot.said[0]
+    assert bot.answer_record(command("deal 1663", chat=chat)) == "answered"
+    assert LINK in bot.sent_texts[0]
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "Open"), ("de", "öffnen"), ("ru", "Открыть"), ("fr", "Open")])
 def test_answer_is_in_the_events_language_if_supported(bot: Bot, language: str, word: str) -> None:
-    bot.hears(message(language=language))
-    assert word in bot.said[0]
+    bot.answer_record(message(language=language))
+    assert word in bot.sent_texts[0]
 
 
 def test_personal_dialog_missing_in_the_event_is_named_by_its_user(bot: Bot) -> None:
-    bot.hears(message(chat=replace(PERSONAL, dialog_id="")))
+    bot.answer_record(message(chat=replace(PERSONAL, dialog_id="")))
     assert bot.bitrix24.calls[-1].params["dialogId"] == "27"
 
 
 def test_each_of_several_commands_in_one_message_is_answered(bot: Bot) -> None:
     both = (replace(CHATID, params="deal 1663"), EventCommand(79, "chatid", "deal 5"))
     record = command(api="v1", commands=both)
-    assert bot.hears(record) == "answered,answered"
+    assert bot.answer_record(record) == "answered,answered"
     assert [call.params["COMMAND_ID"] for call in bot.bitrix24.calls if "COMMAND_ID" in call.params] == [78, 79]
-    assert bot.hears(record) == "settled,settled"
+    assert bot.answer_record(record) == "settled,settled"
 
 
 # -- silence -----------------------------------------------------------------------------------------------------------
@@ -167,27 +167,27 @@ def test_each_of_several_commands_in_one_message_is_answered(bot: Bot) -> None:
     ],
 )  # fmt: skip
 def test_bot_does_not_answer(bot: Bot, record: Record) -> None:
-    assert bot.hears(record) == "silent"
+    assert bot.answer_record(record) == "silent"
     assert bot.bitrix24.calls == []
 
 
 def test_bot_does_not_answer_in_a_portal_without_our_bot(bot: Bot, service: Service) -> None:
     bot.portal = install(service, bot_id=None)
-    assert bot.hears(message()) == "silent"
+    assert bot.answer_record(message()) == "silent"
 
 
 def test_portal_is_asked_for_the_user_if_the_event_does_not_describe_the_user(bot: Bot) -> None:
     bot.bitrix24.answers(
         "im.user.get", {"id": 27, "extranet": True, "network": False, "bot": False, "connector": False}
     )
-    assert bot.hears(command(user=EventUser(27))) == "silent"
+    assert bot.answer_record(command(user=EventUser(27))) == "silent"
     assert bot.bitrix24.methods == ["im.user.get"]
 
 
 @pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.STOPPED])
 def test_closed_portal_is_not_called(bot: Bot, service: Service, state: PortalState) -> None:
     bot.portal = replace(bot.portal, state=state, retry_at=service.clock.now() + 60)
-    assert bot.hears(command(user=EventUser(27))) == "portal_closed"
+    assert bot.answer_record(command(user=EventUser(27))) == "portal_closed"
     assert bot.bitrix24.calls == []
 
 
@@ -195,23 +195,23 @@ def test_bot_does_not_answer_in_a_portal_that_was_just_stopped(bot: Bot, service
     remembered = bot.portal
     service.portals.states.stop(service.portals.named(remembered.member_id))
     bot.portal = replace(remembered, state=PortalState.UNPAID, retry_at=1.0)
-    assert bot.hears(message()) == "portal_closed"
+    assert bot.answer_record(message()) == "portal_closed"
     assert bot.bitrix24.calls == []
 
 
 def test_question_older_than_the_kept_claims_is_not_answered(bot: Bot, service: Service) -> None:
     record = message()
-    assert bot.hears(record) == "answered"
+    assert bot.answer_record(record) == "answered"
     service.clock.advance(KEPT - 3600)
-    assert bot.hears(record) == "late"
-    assert len(bot.said) == 1
+    assert bot.answer_record(record) == "late"
+    assert len(bot.sent_texts) == 1
 
 
 # -- the log -----------------------------------------------------------------------------------------------------------
 
 
 def test_log_contains_neither_question_nor_answer(bot: Bot, output: Output) -> None:
-    bot.hears(message("deal 1663 for the secret customer"))
+    bot.answer_record(message("deal 1663 for the secret customer"))
     assert output.lines
     assert "secret" not in output.text
     assert "IM_DIALOG" not in output.text

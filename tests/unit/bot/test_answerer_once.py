@@ -11,12 +11,12 @@ from chat_lookup.bot.answerer import AnswerInProgress
 from chat_lookup.errors import ChatLookupError, PortalBusy, PortalUnavailable
 from chat_lookup.events.model import EventMessage
 from chat_lookup.portals.portal import Portal
-from tests.support.events.bot_questions import BOT, PERSONAL, SAYING, Bot, bot_by_a_deal, bot_in, command, message
+from tests.support.events.bot_questions import BOT, PERSONAL, SEND_METHODS, Bot, bot_by_a_deal, bot_in, command, message
 from tests.support.fakes import Output, Stores
 from tests.support.in_process_service import Service, install
 from tests.support.interleaving import Killed
 
-SEND = SAYING["v2", False]
+SEND = SEND_METHODS["v2", False]
 
 
 @pytest.fixture
@@ -44,14 +44,18 @@ def raising(bot: Bot, error: BaseException, method: str = SEND) -> None:
 
 def test_repeated_record_is_not_answered_again(bot: Bot, second: Bot) -> None:
     record = message()
-    assert [bot.hears(record), second.hears(record), bot.hears(record)] == ["answered", "settled", "settled"]
-    assert len(bot.said) == 1
+    assert [bot.answer_record(record), second.answer_record(record), bot.answer_record(record)] == [
+        "answered",
+        "settled",
+        "settled",
+    ]
+    assert len(bot.sent_texts) == 1
 
 
 def test_message_and_its_command_are_answered_once(bot: Bot) -> None:
-    assert bot.hears(message("/chatid deal 1663")) == "silent"
-    assert bot.hears(command("deal 1663", chat=PERSONAL)) == "answered"
-    assert len(bot.said) == 1
+    assert bot.answer_record(message("/chatid deal 1663")) == "silent"
+    assert bot.answer_record(command("deal 1663", chat=PERSONAL)) == "answered"
+    assert len(bot.sent_texts) == 1
 
 
 @pytest.mark.parametrize(
@@ -62,15 +66,15 @@ def test_possibly_sent_answer_is_given_up_and_counted_once(
 ) -> None:
     raising(bot, error)
     record = message()
-    assert [bot.hears(record), second.hears(record)] == ["unsent", "settled"]
-    assert len(bot.said) == 1
+    assert [bot.answer_record(record), second.answer_record(record)] == ["unsent", "settled"]
+    assert len(bot.sent_texts) == 1
     assert output.metric("AnswersUnsent") == 1
 
 
 def test_answer_that_the_portal_refuses_is_given_up_and_counted_once(bot: Bot, second: Bot, output: Output) -> None:
     bot.bitrix24.fails(SEND, "BOT_NOT_FOUND", 400)
     record = message()
-    assert [bot.hears(record), second.hears(record)] == ["unsent", "settled"]
+    assert [bot.answer_record(record), second.answer_record(record)] == ["unsent", "settled"]
     assert output.metric("AnswersUnsent") == 1
 
 
@@ -89,18 +93,18 @@ def test_answer_that_was_not_sent_is_sent_with_the_repeated_record(
     record = message()
     raising(bot, error, method)
     with pytest.raises(raised):
-        bot.hears(record)
+        bot.answer_record(record)
     bot.bitrix24.answers(method, {"ID": 1437})
-    assert second.hears(record) == "answered"
+    assert second.answer_record(record) == "answered"
     assert output.metric("AnswersUnsent") == 0
 
 
 def test_portal_found_closed_is_not_called_again(bot: Bot, output: Output) -> None:
     for method in (SEND, "profile"):
         bot.bitrix24.fails(method, "OVERLOAD_LIMIT", 503)
-    assert bot.hears(message()) == "unsent"
-    assert bot.hears(message(message=EventMessage(790, "deal 1663", 27))) == "portal_closed"
-    assert len(bot.said) == 1
+    assert bot.answer_record(message()) == "unsent"
+    assert bot.answer_record(message(message=EventMessage(790, "deal 1663", 27))) == "portal_closed"
+    assert len(bot.sent_texts) == 1
     assert output.metric("AnswersUnsent") == 1
 
 
@@ -108,51 +112,51 @@ def test_record_without_a_slot_in_time_is_retried(bot: Bot, service: Service) ->
     bot.portal = install(service, bot_id=BOT, rate=0.1, burst=1)
     bot.seconds = 5
     with pytest.raises(PortalBusy):
-        bot.hears(message())
+        bot.answer_record(message())
     service.clock.advance(60)
-    assert bot.hears(message()) == "answered"
-    assert len(bot.said) == 1
+    assert bot.answer_record(message()) == "answered"
+    assert len(bot.sent_texts) == 1
 
 
 def test_look_up_without_an_answer_of_the_portal_sends_nothing_and_is_retried(bot: Bot) -> None:
     bot.bitrix24.fails("im.chat.get", "TIMEOUT", 0)
     with pytest.raises(PortalUnavailable):
-        bot.hears(message())
-    assert bot.said == []
+        bot.answer_record(message())
+    assert bot.sent_texts == []
 
 
 def test_look_up_that_fails_for_good_is_answered(bot: Bot) -> None:
     bot.bitrix24.fails("im.chat.get", "user_access_error", 403)
-    assert bot.hears(message()) == "answered"
-    assert len(bot.said) == 1
+    assert bot.answer_record(message()) == "answered"
+    assert len(bot.sent_texts) == 1
 
 
 @pytest.mark.parametrize("fate", ["down", "lost"])
 def test_record_is_retried_if_the_store_fails_while_the_answer_is_claimed(bot: Bot, output: Output, fate: str) -> None:
     getattr(bot.store, fate).add("put_item")
     with pytest.raises(BotoCoreError):
-        bot.hears(message())
+        bot.answer_record(message())
     bot.store.down.clear()
     bot.store.lost.clear()
-    assert bot.hears(message()) == "answered"
+    assert bot.answer_record(message()) == "answered"
     assert output.metric("AnswersUnsent") == 0
 
 
 @pytest.mark.parametrize(("fate", "later"), [("down", "unsent"), ("lost", "settled")])
 def test_sent_answer_that_cannot_be_marked_is_not_sent_again(bot: Bot, service: Service, fate: str, later: str) -> None:
     getattr(bot.store, fate).add("update_item")
-    assert bot.hears(message()) == "answered"
+    assert bot.answer_record(message()) == "answered"
     bot.store.down.clear()
     bot.store.lost.clear()
     service.clock.advance(HELD)
-    assert bot.hears(message()) == later
-    assert len(bot.said) == 1
+    assert bot.answer_record(message()) == later
+    assert len(bot.sent_texts) == 1
 
 
 def test_unsent_answer_is_counted_though_the_store_fails(bot: Bot, output: Output) -> None:
     bot.bitrix24.fails(SEND, "TIMEOUT", 0)
     bot.store.down.add("update_item")
-    assert bot.hears(message()) == "unsent"
+    assert bot.answer_record(message()) == "unsent"
     assert output.metric("AnswersUnsent") == 1
 
 
@@ -160,7 +164,7 @@ def test_unsent_answer_is_counted_before_the_store_is_written(bot: Bot, output: 
     bot.bitrix24.fails(SEND, "TIMEOUT", 0)
     bot.store.ends["update_item"] = Killed()
     with pytest.raises(Killed):
-        bot.hears(message())
+        bot.answer_record(message())
     assert output.metric("AnswersUnsent") == 1
 
 
@@ -173,14 +177,14 @@ def test_dead_worker_is_counted_once_and_its_question_is_not_answered_by_another
 ) -> None:
     raising(bot, Killed(), method)
     with pytest.raises(Killed):
-        bot.hears(message())
+        bot.answer_record(message())
     bot.bitrix24.answers(method, {"ID": 1437})
-    before = len(bot.said)
+    before = len(bot.sent_texts)
     with pytest.raises(AnswerInProgress):
-        second.hears(message())
+        second.answer_record(message())
     service.clock.advance(HELD)
-    assert [second.hears(message()) for _ in range(3)] == ["unsent", "settled", "settled"]
-    assert len(bot.said) == before
+    assert [second.answer_record(message()) for _ in range(3)] == ["unsent", "settled", "settled"]
+    assert len(bot.sent_texts) == before
     assert output.metric("AnswersUnsent") == 1
 
 
@@ -190,5 +194,5 @@ def test_attempt_ends_before_it_counts_as_dead(bot: Bot, service: Service) -> No
     bot.seconds = 600
     started = service.clock.now()
     with pytest.raises(PortalBusy):
-        bot.hears(message())
+        bot.answer_record(message())
     assert service.clock.now() - started < HELD

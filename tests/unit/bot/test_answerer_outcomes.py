@@ -14,12 +14,12 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bot.answer_claims import HELD
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.events.model import EventMessage
-from tests.support.events.bot_questions import BOT, EMPLOYEE, SAYING, Bot, bot_in, message
+from tests.support.events.bot_questions import BOT, EMPLOYEE, SEND_METHODS, Bot, bot_in, message
 from tests.support.fakes import Stores
 from tests.support.in_process_service import Service, install
 from tests.support.interleaving import Killed
 
-SEND = SAYING["v2", False]
+SEND = SEND_METHODS["v2", False]
 _numbers = itertools.count(1)
 
 
@@ -85,7 +85,7 @@ class Question:
 
     def _given_to(self, bot: Bot) -> None:
         with suppress(ChatLookupError, Killed):
-            self.unsent += bot.hears(self._record) == "unsent"
+            self.unsent += bot.answer_record(self._record) == "unsent"
 
 
 @given(attempts)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.bot.questions import Asked, Help, Question, ThisChat, WhichChat, answer_to, questions_in
+from chat_lookup.bot.questions import BotQuestion, Help, Question, ThisChat, WhichChat, answer_to, questions_in
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, ChatNotAccessible, ChatNotFound, PortalBusy, ServiceMisconfigured
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser
@@ -162,11 +162,14 @@ def test_each_command_of_an_event_has_its_own_question() -> None:
         EventCommand(78, "CHATID"),
     )
     event = replace(command("", GROUP), commands=(first, foreign, second))
-    assert questions_in(event, HOSTS) == (Asked(WhichChat(DEAL), first), Asked(ThisChat(1439, None), second))
+    assert questions_in(event, HOSTS) == (
+        BotQuestion(WhichChat(DEAL), first),
+        BotQuestion(ThisChat(1439, None), second),
+    )
 
 
 def test_question_in_a_message_has_no_command_id() -> None:
-    assert questions_in(message("deal 1663", PERSONAL), HOSTS) == (Asked(WhichChat(DEAL), None),)
+    assert questions_in(message("deal 1663", PERSONAL), HOSTS) == (BotQuestion(WhichChat(DEAL), None),)
 
 
 FOUND = Found(DEAL, 1437, "cache", "im.chat.get", 0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.event_hints import FRESH_HEARD, Heard, Hearing
+from chat_lookup.cache.event_hints import FRESH_HINT, EventHints, HintOutcome
 from chat_lookup.cache.rows import HOUR, USABLE_POSITIVE, Row
 from chat_lookup.clock import CLOCKS_APART
 from chat_lookup.entity import EntityRef
@@ -21,30 +21,30 @@ def cache(stores: Stores, clock: ManualClock) -> Cache:
 
 
 @pytest.fixture
-def hearing(cache: Cache, stores: Stores, clock: ManualClock) -> Hearing:
-    return Hearing(cache, stores.cache_rows, clock, FixedRandom())
+def hints(cache: Cache, stores: Stores, clock: ManualClock) -> EventHints:
+    return EventHints(cache, stores.cache_rows, clock, FixedRandom())
 
 
 @pytest.fixture
-def rows(cache: Cache, hearing: Hearing, clock: ManualClock) -> "Rows":
-    return Rows(cache, hearing, clock)
+def rows(cache: Cache, hints: EventHints, clock: ManualClock) -> "Rows":
+    return Rows(cache, hints, clock)
 
 
 class Rows:
     """Writes and reads the one row of a deal."""
 
-    def __init__(self, cache: Cache, hearing: Hearing, clock: ManualClock) -> None:
+    def __init__(self, cache: Cache, hints: EventHints, clock: ManualClock) -> None:
         self.cache = cache
-        self.hearing = hearing
+        self.hints = hints
         self.clock = clock
 
     def store_reply(self, chat_id: int | None, *, ago: float = 0) -> None:
         """Store the portal's reply to a request that was made `ago` seconds before."""
         self.cache.put(MEMBER_ID, 1, DEAL, chat_id, method="im.chat.get", asked_at=self.clock.now() - ago)
 
-    def learn(self, chat_id: int, *, ago: float = 0) -> Heard:
+    def learn(self, chat_id: int, *, ago: float = 0) -> HintOutcome:
         """Process an event that was received `ago` seconds before."""
-        return self.hearing.heard(MEMBER_ID, 1, DEAL, chat_id, self.clock.now() - ago)
+        return self.hints.learn(MEMBER_ID, 1, DEAL, chat_id, self.clock.now() - ago)
 
     @property
     def row(self) -> Row:
@@ -63,10 +63,10 @@ class Rows:
 
 
 def test_event_fills_missing_row(rows: Rows, clock: ManualClock) -> None:
-    assert rows.learn(1437) is Heard.FILLED
+    assert rows.learn(1437) is HintOutcome.FILLED
     assert rows.stored == (1437, "event", True)
     assert rows.row.asked_at == pytest.approx(clock.now())
-    clock.advance(FRESH_HEARD + 1)
+    clock.advance(FRESH_HINT + 1)
     assert (rows.row.fresh(clock.now()), rows.row.usable(clock.now())) == (False, True)
     clock.advance(USABLE_POSITIVE)
     assert not rows.row.usable(clock.now())
@@ -75,26 +75,26 @@ def test_event_fills_missing_row(rows: Rows, clock: ManualClock) -> None:
 def test_event_fills_negative_row(rows: Rows, clock: ManualClock) -> None:
     rows.store_reply(None)
     clock.advance(1)
-    assert rows.learn(1437) is Heard.FILLED
+    assert rows.learn(1437) is HintOutcome.FILLED
     assert rows.stored == (1437, "event", True)
 
 
 def test_event_fills_row_that_is_no_longer_usable(rows: Rows, clock: ManualClock) -> None:
     rows.store_reply(1)
     clock.advance(USABLE_POSITIVE + 1)
-    assert rows.learn(2) is Heard.FILLED
+    assert rows.learn(2) is HintOutcome.FILLED
     assert rows.stored == (2, "event", True)
 
 
 def test_event_fills_forgotten_row(rows: Rows, clock: ManualClock) -> None:
     rows.cache.forget(MEMBER_ID, 1, DEAL)
     clock.advance(1)
-    assert rows.learn(2) is Heard.FILLED
+    assert rows.learn(2) is HintOutcome.FILLED
 
 
 def test_event_fills_row_from_a_clock_that_ran_ahead(rows: Rows) -> None:
     rows.store_reply(1, ago=-2 * CLOCKS_APART)
-    assert rows.learn(2) is Heard.FILLED
+    assert rows.learn(2) is HintOutcome.FILLED
     assert rows.stored == (2, "event", True)
 
 
@@ -110,23 +110,23 @@ def test_event_makes_stale_row_fresh_for_an_hour(rows: Rows, clock: ManualClock)
     rows.store_reply(1437)
     before = rows.row
     clock.advance(2 * DAY)
-    assert rows.learn(1437) is Heard.CONFIRMED
+    assert rows.learn(1437) is HintOutcome.CONFIRMED
     assert rows.row == replace(before, fresh_until=rows.row.fresh_until)
-    assert rows.row.fresh_until == pytest.approx(clock.now() + FRESH_HEARD)
+    assert rows.row.fresh_until == pytest.approx(clock.now() + FRESH_HINT)
 
 
 def test_event_with_the_stored_id_leaves_a_fresh_row_unchanged(rows: Rows, clock: ManualClock) -> None:
     rows.store_reply(1437)
     before = rows.row
     clock.advance(1)
-    assert rows.learn(1437) is Heard.KNOWN
+    assert rows.learn(1437) is HintOutcome.KNOWN
     assert rows.row == before
 
 
 def test_event_does_not_make_a_row_fresh_beyond_its_usable_time(rows: Rows, clock: ManualClock) -> None:
     rows.store_reply(1437)
-    clock.advance(USABLE_POSITIVE - FRESH_HEARD / 2)
-    assert rows.learn(1437) is Heard.KNOWN
+    clock.advance(USABLE_POSITIVE - FRESH_HINT / 2)
+    assert rows.learn(1437) is HintOutcome.KNOWN
     assert not rows.row.fresh(clock.now())
 
 
@@ -139,7 +139,7 @@ def test_event_with_another_id_keeps_the_stored_id_and_marks_the_row_stale(
 ) -> None:
     rows.store_reply(1)
     clock.advance(seconds)
-    assert rows.learn(2) is Heard.CONTRADICTED
+    assert rows.learn(2) is HintOutcome.CONTRADICTED
     assert rows.stored == (1, "portal", False)
     assert rows.row.usable(clock.now())
 
@@ -149,7 +149,7 @@ def test_second_event_with_another_id_keeps_the_first_id_and_marks_the_row_stale
 ) -> None:
     rows.learn(1)
     clock.advance(1)
-    assert rows.learn(2) is Heard.CONTRADICTED
+    assert rows.learn(2) is HintOutcome.CONTRADICTED
     assert rows.stored == (1, "event", False)
 
 
@@ -161,31 +161,31 @@ def test_event_received_before_the_request_changes_nothing(rows: Rows, clock: Ma
     rows.store_reply(chat_id)
     before = rows.row
     clock.advance(1)
-    assert rows.learn(2, ago=10) is Heard.LATE
+    assert rows.learn(2, ago=10) is HintOutcome.LATE
     assert rows.row == before
 
 
 def test_event_received_before_a_forget_does_not_restore_the_row(rows: Rows, clock: ManualClock) -> None:
     rows.cache.forget(MEMBER_ID, 1, DEAL)
     clock.advance(1)
-    assert rows.learn(1437, ago=10) is Heard.LATE
+    assert rows.learn(1437, ago=10) is HintOutcome.LATE
     assert rows.row.chat_id is None
 
 
 def test_event_received_hours_ago_fills_a_stale_row_that_serves_only_while_the_portal_fails(
     rows: Rows, clock: ManualClock
 ) -> None:
-    assert rows.learn(1437, ago=5 * HOUR) is Heard.FILLED
+    assert rows.learn(1437, ago=5 * HOUR) is HintOutcome.FILLED
     assert (rows.row.fresh(clock.now()), rows.row.usable(clock.now())) == (False, True)
 
 
 def test_event_received_more_than_a_week_ago_is_ignored(rows: Rows, cache: Cache) -> None:
-    assert rows.learn(1437, ago=USABLE_POSITIVE + 1) is Heard.LATE
+    assert rows.learn(1437, ago=USABLE_POSITIVE + 1) is HintOutcome.LATE
     assert cache.get(MEMBER_ID, 1, DEAL) is None
 
 
 def test_event_from_a_clock_that_runs_ahead_counts_as_received_now(rows: Rows, clock: ManualClock) -> None:
-    assert rows.learn(1437, ago=-3600) is Heard.FILLED
+    assert rows.learn(1437, ago=-3600) is HintOutcome.FILLED
     assert rows.row.asked_at == pytest.approx(clock.now())
 
 
@@ -243,16 +243,16 @@ def test_repeated_event_changes_nothing(rows: Rows, clock: ManualClock) -> None:
         rows.learn(chat_id)
         after = rows.row
         clock.advance(30)
-        assert rows.learn(chat_id, ago=30) in (Heard.KNOWN, Heard.CONTRADICTED)
+        assert rows.learn(chat_id, ago=30) in (HintOutcome.KNOWN, HintOutcome.CONTRADICTED)
         assert rows.row == after
 
 
 def test_events_of_other_portals_and_generations_leave_the_row_unchanged(
-    rows: Rows, hearing: Hearing, clock: ManualClock
+    rows: Rows, hints: EventHints, clock: ManualClock
 ) -> None:
     rows.learn(1)
-    assert hearing.heard(MEMBER_ID, 2, DEAL, 2, clock.now()) is Heard.FILLED
-    assert hearing.heard("f" * 32, 1, DEAL, 3, clock.now()) is Heard.FILLED
+    assert hints.learn(MEMBER_ID, 2, DEAL, 2, clock.now()) is HintOutcome.FILLED
+    assert hints.learn("f" * 32, 1, DEAL, 3, clock.now()) is HintOutcome.FILLED
     assert rows.stored == (1, "event", True)
 
 
@@ -269,10 +269,15 @@ class ReadBefore(Cache):
 
 @pytest.mark.parametrize(
     ("seen", "stored", "outcome"),
-    [(None, 1, Heard.CONTRADICTED), (None, 2, Heard.KNOWN), (2, None, Heard.FILLED), (2, 1, Heard.CONTRADICTED)],
+    [
+        (None, 1, HintOutcome.CONTRADICTED),
+        (None, 2, HintOutcome.KNOWN),
+        (2, None, HintOutcome.FILLED),
+        (2, 1, HintOutcome.CONTRADICTED),
+    ],
 )
 def test_row_written_after_the_read_is_evaluated_again(
-    stores: Stores, rows: Rows, clock: ManualClock, seen: int | None, stored: int | None, outcome: Heard
+    stores: Stores, rows: Rows, clock: ManualClock, seen: int | None, stored: int | None, outcome: HintOutcome
 ) -> None:
     overtaken = ReadBefore(stores.cache_rows, clock, FixedRandom())
     if seen is not None:
@@ -281,6 +286,6 @@ def test_row_written_after_the_read_is_evaluated_again(
     clock.advance(2 * DAY)
     rows.store_reply(stored)
     clock.advance(1)
-    hearing = Hearing(overtaken, stores.cache_rows, clock, FixedRandom())
-    assert hearing.heard(MEMBER_ID, 1, DEAL, 2, clock.now()) is outcome
+    hints = EventHints(overtaken, stores.cache_rows, clock, FixedRandom())
+    assert hints.learn(MEMBER_ID, 1, DEAL, 2, clock.now()) is outcome
     assert rows.row.chat_id == (stored or 2)

@@ -3,15 +3,15 @@
 import pytest
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.event_hints import Heard, Hearing
-from chat_lookup.cache.leases import LEASE, LONGEST, Leases, Wanted
+from chat_lookup.cache.event_hints import EventHints, HintOutcome
+from chat_lookup.cache.leases import LEASE, LONGEST, CacheQuery, Leases
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.clock import CLOCKS_APART, SKEW
 from chat_lookup.dynamodb import Table
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 from tests.support.in_process_service import DEAL
 
-WANTED = Wanted(MEMBER_ID, 1, DEAL)
+WANTED = CacheQuery(MEMBER_ID, 1, DEAL)
 
 
 @pytest.fixture
@@ -25,16 +25,16 @@ def cache(stores: Stores, clock: ManualClock) -> Cache:
 
 
 @pytest.fixture
-def hearing(cache: Cache, stores: Stores, clock: ManualClock) -> Hearing:
-    return Hearing(cache, stores.cache_rows, clock, FixedRandom())
+def hints(cache: Cache, stores: Stores, clock: ManualClock) -> EventHints:
+    return EventHints(cache, stores.cache_rows, clock, FixedRandom())
 
 
 def store_reply(cache: Cache, chat_id: int | None, asked_at: float) -> None:
     cache.put(MEMBER_ID, 1, DEAL, chat_id, method="im.chat.get", asked_at=asked_at)
 
 
-def fresh_since(moment: float) -> Wanted:
-    return Wanted(MEMBER_ID, 1, DEAL, since=moment)
+def fresh_since(moment: float) -> CacheQuery:
+    return CacheQuery(MEMBER_ID, 1, DEAL, since=moment)
 
 
 # -- claiming ----------------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def test_claim_gets_no_lease_if_a_stored_reply_satisfies_it(leases: Leases, cach
     store_reply(cache, 1437, clock.now())
     stored = leases.claim(WANTED, "late")
     assert stored.lease.owner == ""
-    assert WANTED.served_by(stored.row, clock.now())
+    assert WANTED.is_satisfied_by(stored.row, clock.now())
 
 
 def test_row_from_a_clock_that_ran_ahead_satisfies_no_claim(leases: Leases, cache: Cache, clock: ManualClock) -> None:
@@ -90,8 +90,8 @@ def test_lease_from_a_clock_that_ran_ahead_blocks_no_claim(leases: Leases, clock
 
 def test_pairs_portals_and_generations_have_separate_leases(leases: Leases) -> None:
     leases.claim(WANTED, "first")
-    assert leases.claim(Wanted(MEMBER_ID, 2, DEAL), "second").lease.owner == "second"
-    assert leases.claim(Wanted("f" * 32, 1, DEAL), "third").lease.owner == "third"
+    assert leases.claim(CacheQuery(MEMBER_ID, 2, DEAL), "second").lease.owner == "second"
+    assert leases.claim(CacheQuery("f" * 32, 1, DEAL), "third").lease.owner == "third"
 
 
 # -- fresh queries -----------------------------------------------------------------------------------------------------
@@ -110,9 +110,9 @@ def test_fresh_query_is_satisfied_by_a_reply_requested_since(leases: Leases, cac
 
 
 def test_fresh_query_is_not_satisfied_by_an_event_received_since(
-    leases: Leases, hearing: Hearing, clock: ManualClock
+    leases: Leases, hints: EventHints, clock: ManualClock
 ) -> None:
-    hearing.heard(MEMBER_ID, 1, DEAL, 1437, clock.now())
+    hints.learn(MEMBER_ID, 1, DEAL, 1437, clock.now())
     assert leases.claim(fresh_since(clock.now() - 1), "first").lease.owner == "first"
 
 
@@ -138,7 +138,7 @@ def test_stored_reply_ends_the_lease(leases: Leases, cache: Cache, clock: Manual
     store_reply(cache, 1437, clock.now())
     stored = leases.read(WANTED)
     assert stored.lease.owner == ""
-    assert WANTED.served_by(stored.row, clock.now())
+    assert WANTED.is_satisfied_by(stored.row, clock.now())
 
 
 def test_released_lease_is_free_at_once_and_contains_the_failure(leases: Leases) -> None:
@@ -176,10 +176,10 @@ def test_a_row_that_has_only_a_lease_is_absent_for_readers(leases: Leases, cache
 
 
 def test_an_event_fills_a_row_that_has_only_a_lease(
-    leases: Leases, cache: Cache, hearing: Hearing, clock: ManualClock
+    leases: Leases, cache: Cache, hints: EventHints, clock: ManualClock
 ) -> None:
     leases.claim(WANTED, "first")
-    assert hearing.heard(MEMBER_ID, 1, DEAL, 1437, clock.now()) is Heard.FILLED
+    assert hints.learn(MEMBER_ID, 1, DEAL, 1437, clock.now()) is HintOutcome.FILLED
     row = cache.get(MEMBER_ID, 1, DEAL)
     assert row is not None
     assert (row.chat_id, row.source) == (1437, "event")

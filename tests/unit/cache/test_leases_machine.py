@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.event_hints import Hearing
-from chat_lookup.cache.leases import LEASE, Leases, Wanted
+from chat_lookup.cache.event_hints import EventHints
+from chat_lookup.cache.leases import LEASE, CacheQuery, Leases
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
@@ -37,7 +37,7 @@ class Process:
         self.clock = WrongBy(true, offset)
         self.leases = Leases(stores.cache_rows, self.clock)
         self.cache = Cache(stores.cache_rows, self.clock, FixedRandom())
-        self.hearing = Hearing(self.cache, stores.cache_rows, self.clock, FixedRandom())
+        self.hints = EventHints(self.cache, stores.cache_rows, self.clock, FixedRandom())
         self.claims = 0
         self.owner = ""
         self.until = 0.0
@@ -71,12 +71,12 @@ class AnyOrder(RuleBasedStateMachine):
     def claims(self, which: int, ago: float | None) -> None:
         process = self._processes[which]
         now = process.clock.now()
-        wanted = Wanted(MEMBER_ID, 1, self._ref, since=None if ago is None else now - ago)
+        wanted = CacheQuery(MEMBER_ID, 1, self._ref, since=None if ago is None else now - ago)
         process.claims += 1
         owner = f"{which}.{process.claims}"
         others = [each for each in self._holders() if each is not process]
         stored = process.leases.claim(wanted, owner)
-        served = wanted.served_by(stored.row, now)
+        served = wanted.is_satisfied_by(stored.row, now)
         if stored.lease.owner == owner:
             assert not others, "two processes hold the lease"
             assert not served, "a stored reply is requested again"
@@ -89,7 +89,7 @@ class AnyOrder(RuleBasedStateMachine):
         process = self._processes[which]
         if process in self._holders():
             until = process.clock.now() + ahead + LEASE
-            process.leases.extend(Wanted(MEMBER_ID, 1, self._ref), process.owner, until)
+            process.leases.extend(CacheQuery(MEMBER_ID, 1, self._ref), process.owner, until)
             process.until = self._true.now() + ahead + LEASE
 
     @rule(which=PROCESSES)
@@ -100,7 +100,7 @@ class AnyOrder(RuleBasedStateMachine):
     def fails(self, which: int) -> None:
         process = self._processes[which]
         if process.owner:
-            process.leases.release(Wanted(MEMBER_ID, 1, self._ref), process.owner, "refused")
+            process.leases.release(CacheQuery(MEMBER_ID, 1, self._ref), process.owner, "refused")
             process.owner = ""
 
     @rule(which=PROCESSES, chat_id=st.none() | st.integers(1, 3))
@@ -117,7 +117,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(which=PROCESSES, chat_id=st.integers(1, 3))
     def learns(self, which: int, chat_id: int) -> None:
         process = self._processes[which]
-        process.hearing.heard(MEMBER_ID, 1, self._ref, chat_id, process.clock.now())
+        process.hints.learn(MEMBER_ID, 1, self._ref, chat_id, process.clock.now())
 
     @rule(which=PROCESSES)
     def forgets(self, which: int) -> None:
@@ -137,7 +137,6 @@ class AnyOrder(RuleBasedStateMachine):
 @pytest.fixture
 def stores() -> Stores:
     return memory_stores()
-
 
 
 def test_lease_rules_hold_for_any_order_of_claims_and_replies(stores: Stores) -> None:

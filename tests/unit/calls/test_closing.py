@@ -242,8 +242,8 @@ def test_portal_that_answers_a_look_opens_and_its_recovery_is_reported_once(
     assert call() == 1437
     assert call(by=another_process) == 1437
     assert bitrix24.methods == ["profile", READ, READ]
-    assert service.recoveries.told == [(MEMBER_ID, state, "CODE")]
-    assert another_process.recoveries.told == []
+    assert service.recoveries.reported == [(MEMBER_ID, state, "CODE")]
+    assert another_process.recoveries.reported == []
 
 
 def test_portal_that_answers_profile_opens_even_if_the_callers_method_fails(
@@ -282,7 +282,7 @@ def test_look_that_shows_nothing_leaves_the_portal_closed_and_raises_the_error_o
     assert raised.value.portal_error == "PAYMENT_REQUIRED"
     assert 0 < (raised.value.retry_after or 0) <= pause(1)
     assert state_of(service) is PortalState.UNPAID
-    assert service.recoveries.told == []
+    assert service.recoveries.reported == []
 
 
 def test_a_renamed_portal_is_looked_at_for_a_week_and_then_only_after_the_command_portal_start(
@@ -305,7 +305,7 @@ def test_a_renamed_portal_is_looked_at_for_a_week_and_then_only_after_the_comman
     assert 0 < (raised.value.retry_after or 0) <= LONGEST_PAUSE
     service.portals.states.start(portal)
     assert call() == 1437
-    assert service.recoveries.told == [(MEMBER_ID, "renamed", "")]
+    assert service.recoveries.reported == [(MEMBER_ID, "renamed", "")]
 
 
 def test_a_passed_method_waits_for_a_look_by_profile_too(
@@ -332,7 +332,7 @@ def test_recovery_is_reported_when_a_portal_is_called_again(
     bitrix24.recovers()
     service.clock.advance(FIRST_PAUSE)
     assert call() == 1437
-    assert service.recoveries.told == [(MEMBER_ID, state, code)]
+    assert service.recoveries.reported == [(MEMBER_ID, state, code)]
 
 
 @pytest.mark.parametrize(("code", "status"), [("NOT_JSON", 403), ("SOMETHING_NEW", 401)])

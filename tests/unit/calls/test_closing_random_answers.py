@@ -25,7 +25,7 @@ from chat_lookup.portals.states import RENEWED_EVERY
 from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, ManualClock, Stores
 from tests.support.in_process_service import build as build_by_webhook
 from tests.support.in_process_service import install
-from tests.support.portals.answering_portal import WELL, AnsweringPortal, Said, any_answer
+from tests.support.portals.answering_portal import WELL, AnsweringPortal, RawAnswer, any_answer
 from tests.support.tokens.renewal_scene import Renewing
 from tests.support.tokens.renewal_scene import build as build_by_tokens
 
@@ -72,7 +72,7 @@ class Scene:
     def state(self) -> PortalState:
         return self.process.record().state
 
-    def odd(self, answer: Said | None) -> None:
+    def odd(self, answer: RawAnswer | None) -> None:
         """Make the methods called here return this answer; `profile` and `scope` succeed."""
         self.portal.odd = {} if answer is None else dict.fromkeys((READ, BATCH, PASSED), answer)
 
@@ -85,7 +85,7 @@ class Scene:
             self.clock.advance(FIRST_LOOK)
         return False
 
-    def error_of(self, answer: Said) -> BitrixError | None:
+    def error_of(self, answer: RawAnswer) -> BitrixError | None:
         """What one answer is read as, at the portal's own address."""
         endpoint = self.process.tokens.grant(self.process.record(), self._deadline()).endpoint
         outcome = read_reply(answer.reply_to(endpoint, READ), endpoint, READ, 0.0)
@@ -134,7 +134,7 @@ def test_one_odd_answer_closes_the_portal_for_no_caller(scene: Scene) -> None:
         # A limit, which is no closing, may hold a caller back for ten minutes; by then the pair may be renewed again.
         scene.clock.advance(RENEWED_EVERY)
         assert scene.single() == WELL, message
-    assert scene.process.recoveries.told == []
+    assert scene.process.recoveries.reported == []
 
 
 def may_refresh(error: BitrixError) -> bool:
@@ -144,7 +144,7 @@ def may_refresh(error: BitrixError) -> bool:
 def test_portal_opens_by_itself_after_odd_answers_to_every_method(scene: Scene) -> None:
     random = Random(SEED + 1)  # noqa: S311 - no secret
     closed: Counter[str] = Counter()
-    recovered: list[tuple[str, str, str]] = scene.process.recoveries.told
+    recovered: list[tuple[str, str, str]] = scene.process.recoveries.reported
     for number in range(EVERYTHING_ODD):
         scene.portal.everything = answer = any_answer(random)
         for ask in (scene.single, random.choice(kinds(scene)), scene.single):
@@ -177,4 +177,4 @@ def test_passed_method_closes_nothing_for_any_answer(scene: Scene) -> None:
         assert scene.state is PortalState.ACTIVE, message
         scene.clock.advance(RENEWED_EVERY)
         assert scene.single() == WELL, message
-    assert scene.process.recoveries.told == []
+    assert scene.process.recoveries.reported == []

@@ -299,12 +299,12 @@ def test_stop_from_a_clock_that_ran_wrong_stops_no_caller(stores: Stores, one: O
 def test_the_figures_of_the_last_answer_are_remembered_while_they_count(
     one: Operating, another: Operating, clock: ManualClock
 ) -> None:
-    assert one.last_told(MEMBER_ID, "im.chat.get") is None
+    assert one.last_reported(MEMBER_ID, "im.chat.get") is None
     one.note(MEMBER_ID, "im.chat.get", 0.5, clock.now() + 600, duration=0.1)
     one.note(MEMBER_ID, "im.chat.get", 0.75, clock.now() + 600, duration=0.1)
     one.note(MEMBER_ID, "im.chat.get", None, None)
-    figures = one.last_told(MEMBER_ID, "im.chat.get")
+    figures = one.last_reported(MEMBER_ID, "im.chat.get")
     assert figures == OperatingTime(0.75, clock.now() + 600, 0.1)
-    assert another.last_told(MEMBER_ID, "im.chat.get") is None, "no process reads for it"
+    assert another.last_reported(MEMBER_ID, "im.chat.get") is None, "no process reads for it"
     clock.advance(601)
-    assert one.last_told(MEMBER_ID, "im.chat.get") is None
+    assert one.last_reported(MEMBER_ID, "im.chat.get") is None

@@ -54,7 +54,7 @@ def test_failure_is_counted_by_code_and_by_class_and_logged(
     (line,) = output.lines
     assert line["level"] == "WARNING"
     assert (line["portal_error"], line["portal_status"]) == ("Access_Error", 403)
-    assert line["portal_said"] == "what the portal said"
+    assert line["portal_description"] == "description by the portal"
 
 
 def test_code_without_a_row_is_other_in_the_metric_and_whole_in_the_log(

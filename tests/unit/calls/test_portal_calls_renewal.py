@@ -163,7 +163,7 @@ def test_portal_that_refuses_the_renewed_token_too_is_not_called_until_the_next_
     assert process.call(process.portals.get(MEMBER_ID)) == CHAT
     assert process.record().state is PortalState.ACTIVE
     assert len(server.asked) == 1
-    assert process.recoveries.told == [(MEMBER_ID, "refused", "invalid_token")]
+    assert process.recoveries.reported == [(MEMBER_ID, "refused", "invalid_token")]
 
 
 HOURS = 24

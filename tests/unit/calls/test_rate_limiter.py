@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat_lookup.calls.gcra import BULK_PATIENCE, HOLD, QUIET, RESTORE, Pace, Share, Standing
+from chat_lookup.calls.gcra import BULK_PATIENCE, HOLD, QUIET, RESTORE, Pace, RateState, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
 from chat_lookup.dynamodb import Table
 from chat_lookup.errors import DeadlineReached, PortalBusy
-from tests.support.fakes import MEMBER_ID, OthersGoOn, Stores
+from tests.support.fakes import MEMBER_ID, Stores, UnmovedClock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,8 +43,8 @@ class Counting:
 
 
 @pytest.fixture
-def clock() -> OthersGoOn:
-    return OthersGoOn()
+def clock() -> UnmovedClock:
+    return UnmovedClock()
 
 
 @pytest.fixture
@@ -52,20 +52,20 @@ def dynamodb(stores: Stores) -> Counting:
     return Counting(stores.dynamodb)
 
 
-def process(stores: Stores, clock: OthersGoOn, dynamodb: Counting | None = None) -> Limiter:
+def process(stores: Stores, clock: UnmovedClock, dynamodb: Counting | None = None) -> Limiter:
     """The limiter of one process: it shares the table with all others, and nothing else."""
     client = cast("DynamoDBClient", dynamodb) if dynamodb else stores.dynamodb
     return Limiter(Table(client, stores.cache_table), clock)
 
 
 def wait(
-    limiter: Limiter, clock: OthersGoOn, pace: Pace = USUAL, share: Share = Share.INTERACTIVE, patience: float = 10
+    limiter: Limiter, clock: UnmovedClock, pace: Pace = USUAL, share: Share = Share.INTERACTIVE, patience: float = 10
 ) -> float:
     return limiter.wait(MEMBER_ID, pace, share, Deadline.after(patience, clock))
 
 
 def until_refused(
-    limiter: Limiter, clock: OthersGoOn, *, share: Share = Share.INTERACTIVE, patience: float = 10
+    limiter: Limiter, clock: UnmovedClock, *, share: Share = Share.INTERACTIVE, patience: float = 10
 ) -> list[float]:
     """Reserve until no slot is left; returns how long each had to wait."""
     waited: list[float] = []
@@ -81,14 +81,14 @@ def put_tat(stores: Stores, tat: float) -> None:
     )
 
 
-def test_a_burst_is_admitted_at_once_and_then_one_each_interval(stores: Stores, clock: OthersGoOn) -> None:
+def test_a_burst_is_admitted_at_once_and_then_one_each_interval(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     waited = [wait(limiter, clock, Pace(2, 10)) for _ in range(15)]
     assert waited[:9] == [0.0] * 9
     assert waited[9:] == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.5, 3.0], abs=TINY)
 
 
-def test_wait_sleeps_for_exactly_the_time_that_it_returns(stores: Stores, clock: OthersGoOn) -> None:
+def test_wait_sleeps_for_exactly_the_time_that_it_returns(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     for _ in range(3):
         waited = wait(limiter, clock, Pace(2, 1))
@@ -96,20 +96,20 @@ def test_wait_sleeps_for_exactly_the_time_that_it_returns(stores: Stores, clock:
     assert waited == pytest.approx(1.0, abs=TINY)
 
 
-def test_processes_that_share_only_the_table_keep_one_pace(stores: Stores, clock: OthersGoOn) -> None:
+def test_processes_that_share_only_the_table_keep_one_pace(stores: Stores, clock: UnmovedClock) -> None:
     processes = [process(stores, clock) for _ in range(5)]
     waited = [wait(each, clock, Pace(2, 10)) for _ in range(5) for each in processes]
     assert waited == pytest.approx([max(0.0, (number - 8) * 0.5) for number in range(25)], abs=0.01)
 
 
-def test_portals_do_not_wait_for_each_other(stores: Stores, clock: OthersGoOn) -> None:
+def test_portals_do_not_wait_for_each_other(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     deadline = Deadline.after(10, clock)
     assert limiter.wait("a", Pace(2, 1), Share.INTERACTIVE, deadline) == 0
     assert limiter.wait("b", Pace(2, 1), Share.INTERACTIVE, deadline) == 0
 
 
-def test_whole_burst_and_no_more_is_available_after_a_pause(stores: Stores, clock: OthersGoOn) -> None:
+def test_whole_burst_and_no_more_is_available_after_a_pause(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     for _ in range(9):
         wait(limiter, clock, Pace(2, 10))
@@ -117,7 +117,7 @@ def test_whole_burst_and_no_more_is_available_after_a_pause(stores: Stores, cloc
     assert [wait(limiter, clock, Pace(2, 10)) for _ in range(10)] == [0.0] * 9 + [pytest.approx(0.5, abs=TINY)]
 
 
-def test_no_slot_is_reserved_beyond_the_deadline(stores: Stores, clock: OthersGoOn) -> None:
+def test_no_slot_is_reserved_beyond_the_deadline(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     pace = Pace(2, 1)
     assert wait(limiter, clock, pace, patience=1.2) == 0.0
@@ -128,7 +128,7 @@ def test_no_slot_is_reserved_beyond_the_deadline(stores: Stores, clock: OthersGo
     assert raised.value.retry_after == pytest.approx(1.0)  # at least a second is returned
 
 
-def test_slot_is_available_at_the_time_that_a_refusal_names(stores: Stores, clock: OthersGoOn) -> None:
+def test_slot_is_available_at_the_time_that_a_refusal_names(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     until_refused(limiter, clock, patience=4)
     with pytest.raises(PortalBusy) as raised:
@@ -143,7 +143,7 @@ def test_slot_is_available_at_the_time_that_a_refusal_names(stores: Stores, cloc
     assert wait(limiter, clock, patience=0.5) <= 0.5
 
 
-def test_second_refusal_of_a_process_costs_no_write(stores: Stores, clock: OthersGoOn, dynamodb: Counting) -> None:
+def test_second_refusal_of_a_process_costs_no_write(stores: Stores, clock: UnmovedClock, dynamodb: Counting) -> None:
     limiter = process(stores, clock, dynamodb)
     for _ in range(3):
         wait(limiter, clock, Pace(2, 1))
@@ -154,7 +154,7 @@ def test_second_refusal_of_a_process_costs_no_write(stores: Stores, clock: Other
     assert dynamodb.writes == written
 
 
-def test_a_refusal_reserves_nothing(stores: Stores, clock: OthersGoOn) -> None:
+def test_a_refusal_reserves_nothing(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     wait(limiter, clock, Pace(2, 1))
     for _ in range(5):
@@ -165,7 +165,7 @@ def test_a_refusal_reserves_nothing(stores: Stores, clock: OthersGoOn) -> None:
 
 @pytest.mark.parametrize("before", [0, 1, 3])
 def test_caller_past_the_deadline_is_refused_and_reserves_nothing(
-    stores: Stores, clock: OthersGoOn, dynamodb: Counting, before: int
+    stores: Stores, clock: UnmovedClock, dynamodb: Counting, before: int
 ) -> None:
     limiter = process(stores, clock, dynamodb)
     for _ in range(before):
@@ -178,7 +178,7 @@ def test_caller_past_the_deadline_is_refused_and_reserves_nothing(
 
 
 def test_one_reservation_costs_one_write_once_the_row_was_seen(
-    stores: Stores, clock: OthersGoOn, dynamodb: Counting
+    stores: Stores, clock: UnmovedClock, dynamodb: Counting
 ) -> None:
     limiter = process(stores, clock, dynamodb)
     wait(limiter, clock)
@@ -188,7 +188,7 @@ def test_one_reservation_costs_one_write_once_the_row_was_seen(
     assert dynamodb.writes == written + 10
 
 
-def test_a_new_process_needs_two_writes_at_most(stores: Stores, clock: OthersGoOn, dynamodb: Counting) -> None:
+def test_a_new_process_needs_two_writes_at_most(stores: Stores, clock: UnmovedClock, dynamodb: Counting) -> None:
     wait(process(stores, clock), clock)
     wait(process(stores, clock, dynamodb), clock)
     assert dynamodb.writes == 2
@@ -196,7 +196,7 @@ def test_a_new_process_needs_two_writes_at_most(stores: Stores, clock: OthersGoO
 
 @pytest.mark.parametrize(("asked_before", "slots"), [(False, 45), (True, 36)])
 def test_bulk_never_reserves_more_than_a_second_ahead(
-    stores: Stores, clock: OthersGoOn, asked_before: bool, slots: int
+    stores: Stores, clock: UnmovedClock, asked_before: bool, slots: int
 ) -> None:
     limiter = process(stores, clock)
     if asked_before:
@@ -208,7 +208,7 @@ def test_bulk_never_reserves_more_than_a_second_ahead(
 
 
 def test_an_interactive_caller_is_admitted_at_once_while_bulk_takes_all_it_may(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     bulk, interactive = process(stores, clock), process(stores, clock)
     wait(interactive, clock)
@@ -220,7 +220,7 @@ def test_an_interactive_caller_is_admitted_at_once_while_bulk_takes_all_it_may(
 
 
 def test_the_first_interactive_caller_after_a_quiet_minute_waits_a_second_and_a_half_at_most_and_no_other_waits(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     """One question every two seconds, while eight processes of bulk work take all they may have."""
     bulk, person = [process(stores, clock) for _ in range(8)], process(stores, clock)
@@ -238,7 +238,7 @@ def test_the_first_interactive_caller_after_a_quiet_minute_waits_a_second_and_a_
 
 
 def test_bulk_learns_of_an_interactive_caller_of_another_process_with_its_next_slot(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     bulk = process(stores, clock)
     for _ in range(40):
@@ -249,14 +249,14 @@ def test_bulk_learns_of_an_interactive_caller_of_another_process_with_its_next_s
 
 
 def test_after_a_minute_without_an_interactive_caller_bulk_takes_the_reserve_again(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     wait(process(stores, clock), clock)
     clock.advance(QUIET + 0.1)
     assert len(until_refused(process(stores, clock), clock, share=Share.BULK)) == 45 + 2
 
 
-def test_bulk_does_not_use_the_reserve_after_a_recent_refusal(stores: Stores, clock: OthersGoOn) -> None:
+def test_bulk_does_not_use_the_reserve_after_a_recent_refusal(stores: Stores, clock: UnmovedClock) -> None:
     """Another application uses the burst, too, and would be refused for ours."""
     limiter = process(stores, clock)
     limiter.refused(MEMBER_ID, USUAL)
@@ -267,9 +267,9 @@ def test_bulk_does_not_use_the_reserve_after_a_recent_refusal(stores: Stores, cl
 
 
 def test_an_interactive_caller_by_a_clock_that_ran_wrong_does_not_take_the_reserve_from_bulk(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
-    ahead = OthersGoOn(clock.now() + 3600)
+    ahead = UnmovedClock(clock.now() + 3600)
     wait(process(stores, ahead), ahead)
     assert len(until_refused(process(stores, clock), clock, share=Share.BULK)) == 45 + 2
 
@@ -280,7 +280,7 @@ def test_an_interactive_caller_by_a_clock_that_ran_wrong_does_not_take_the_reser
 @pytest.mark.parametrize("calls", [1, 15, 30])
 @pytest.mark.parametrize(("before", "after"), [(Pace(2, 50), Pace(100, 50)), (Pace(100, 50), Pace(2, 50))])
 def test_after_a_change_of_pace_what_was_used_counts_in_requests(
-    stores: Stores, clock: OthersGoOn, calls: int, before: Pace, after: Pace
+    stores: Stores, clock: UnmovedClock, calls: int, before: Pace, after: Pace
 ) -> None:
     one, another = process(stores, clock), process(stores, clock)
     wait(another, clock, after)  # it has seen a row of that portal before
@@ -294,7 +294,7 @@ def test_after_a_change_of_pace_what_was_used_counts_in_requests(
 
 
 def test_portal_throttled_by_an_operator_is_called_at_its_new_pace_soon_after_any_use(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     """One call in ten seconds, as the runbook has it: a bucket of one is full with one."""
     limiter, slow = process(stores, clock), Pace(0.1, 1)
@@ -306,7 +306,7 @@ def test_portal_throttled_by_an_operator_is_called_at_its_new_pace_soon_after_an
 
 
 def test_callers_that_wait_for_their_slots_already_count_after_a_change_of_pace(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     limiter, slow = process(stores, clock), Pace(0.1, 1)
     for _ in range(45 + 3):
@@ -315,7 +315,7 @@ def test_callers_that_wait_for_their_slots_already_count_after_a_change_of_pace(
 
 
 def test_processes_that_still_use_the_former_pace_neither_lose_nor_gain_a_slot(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     """A process remembers a portal's record for up to thirty seconds."""
     former, today = process(stores, clock), process(stores, clock)
@@ -330,12 +330,12 @@ def test_processes_that_still_use_the_former_pace_neither_lose_nor_gain_a_slot(
     assert used == pytest.approx(80, abs=0.1)
 
 
-def test_pause_keeps_its_length_after_a_change_of_pace(stores: Stores, clock: OthersGoOn) -> None:
+def test_pause_keeps_its_length_after_a_change_of_pace(stores: Stores, clock: UnmovedClock) -> None:
     process(stores, clock).refused(MEMBER_ID, Pace(2, 50), clock.now() + 20)
     assert 20 <= wait(process(stores, clock), clock, Pace(100, 50), patience=30) <= 20.5
 
 
-def test_row_of_a_former_version_without_a_rate_counts_at_the_current_pace(stores: Stores, clock: OthersGoOn) -> None:
+def test_row_of_a_former_version_without_a_rate_counts_at_the_current_pace(stores: Stores, clock: UnmovedClock) -> None:
     put_tat(stores, clock.now() + 22.5)
     limiter = process(stores, clock)
     assert [wait(limiter, clock) for _ in range(2)] == pytest.approx([0.5, 1.0], abs=TINY)
@@ -347,9 +347,9 @@ def test_row_of_a_former_version_without_a_rate_counts_at_the_current_pace(store
 
 @pytest.mark.parametrize("ahead", [103, 600, 3599, 2 * 24 * 3600])
 def test_clock_that_runs_ahead_delays_no_caller_longer_than_a_full_queue_would(
-    stores: Stores, clock: OthersGoOn, ahead: float
+    stores: Stores, clock: UnmovedClock, ahead: float
 ) -> None:
-    wrong = OthersGoOn(clock.now() + ahead)
+    wrong = UnmovedClock(clock.now() + ahead)
     wait(process(stores, wrong), wrong)
     for _ in range(3):
         assert wait(process(stores, clock), clock) == 0.0
@@ -357,23 +357,23 @@ def test_clock_that_runs_ahead_delays_no_caller_longer_than_a_full_queue_would(
 
 @given(st.floats(0, 7200))
 def test_row_of_a_clock_ahead_counts_for_no_longer_than_some_hundred_seconds(ahead: float) -> None:
-    seen = Standing(tat=NOW + ahead, rate=2.0).credible(USUAL, NOW)
+    seen = RateState(tat=NOW + ahead, rate=2.0).credible(USUAL, NOW)
     assert seen.tat is None or seen.tat <= NOW + 102 + TINY
 
 
 @pytest.mark.parametrize("pause", [Limiter.refused, Limiter.closed])
 @pytest.mark.parametrize("ahead", [61, 600, 3599])
 def test_pause_written_by_a_clock_that_runs_ahead_delays_no_caller_longer_than_its_bound(
-    stores: Stores, clock: OthersGoOn, ahead: float, pause: Callable[[Limiter, str, Pace, float], None]
+    stores: Stores, clock: UnmovedClock, ahead: float, pause: Callable[[Limiter, str, Pace, float], None]
 ) -> None:
-    wrong = OthersGoOn(clock.now() + ahead)
+    wrong = UnmovedClock(clock.now() + ahead)
     pause(process(stores, wrong), MEMBER_ID, USUAL, wrong.now() + 20)
     assert wait(process(stores, clock), clock, patience=45) <= 42
     process(stores, clock).refused(MEMBER_ID, USUAL)
     assert wait(process(stores, clock), clock, patience=45) >= 4 - TINY
 
 
-def test_a_row_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Stores, clock: OthersGoOn) -> None:
+def test_a_row_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     put_tat(stores, clock.now() + 2 * 24 * 3600)
     assert wait(limiter, clock) == 0.0
@@ -381,7 +381,7 @@ def test_a_row_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Sto
 
 
 def test_process_that_saw_the_row_before_is_not_blocked_by_a_clock_that_ran_wrong(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     limiter = process(stores, clock)
     put_tat(stores, clock.now() + 100)
@@ -392,7 +392,7 @@ def test_process_that_saw_the_row_before_is_not_blocked_by_a_clock_that_ran_wron
 
 
 def test_a_large_burst_of_a_slow_portal_is_not_taken_for_a_clock_that_ran_wrong(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     pace = Pace(rate=0.1, burst=1000)
     full = clock.now() + pace.reach(Share.INTERACTIVE) + pace.interval
@@ -413,11 +413,11 @@ def test_caller_in_the_same_microsecond_as_the_row_is_not_refused_by_rounding(
 ) -> None:
     moment = 1_000_000.0  # early enough for a float to represent parts of a microsecond
     put_tat(stores, moment)
-    clock = OthersGoOn(moment + parts_of_a_microsecond * 1e-6)
+    clock = UnmovedClock(moment + parts_of_a_microsecond * 1e-6)
     assert wait(process(stores, clock), clock) == pytest.approx(0.0, abs=TINY)
 
 
-def test_row_has_an_expiry_time(stores: Stores, clock: OthersGoOn) -> None:
+def test_row_has_an_expiry_time(stores: Stores, clock: UnmovedClock) -> None:
     wait(process(stores, clock), clock)
     (item,) = stores.dynamodb.scan(TableName=stores.cache_table)["Items"]
     assert item["expires_at"]["N"].isdecimal()

@@ -10,7 +10,7 @@ from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
 from chat_lookup.dynamodb import Table
 from chat_lookup.errors import PortalBusy, PortalUnavailable
-from tests.support.fakes import MEMBER_ID, ManualClock, OthersGoOn, Stores
+from tests.support.fakes import MEMBER_ID, ManualClock, Stores, UnmovedClock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -53,8 +53,8 @@ class Meanwhile(ManualClock):
 
 
 @pytest.fixture
-def clock() -> OthersGoOn:
-    return OthersGoOn()
+def clock() -> UnmovedClock:
+    return UnmovedClock()
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def between_slots(limiter: Limiter, clock: ManualClock) -> float:
 
 
 def test_all_processes_pause_after_a_refusal_and_continue_at_half_the_pace_without_a_burst(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     one, another = process(stores, clock), process(stores, clock)
     one.refused(MEMBER_ID, USUAL)
@@ -89,7 +89,7 @@ def test_all_processes_pause_after_a_refusal_and_continue_at_half_the_pace_witho
 
 
 def test_a_process_that_saw_the_row_before_learns_of_a_refusal_with_its_next_slot(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     one, another = process(stores, clock), process(stores, clock)
     wait(another, clock)
@@ -98,13 +98,13 @@ def test_a_process_that_saw_the_row_before_learns_of_a_refusal_with_its_next_slo
 
 
 def test_a_process_that_never_called_that_portal_may_be_the_first_to_be_refused(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     process(stores, clock).refused(MEMBER_ID, USUAL)
     assert wait(process(stores, clock), clock) == pytest.approx(4.0, abs=TINY)
 
 
-def test_several_refusals_at_once_count_as_one(stores: Stores, clock: OthersGoOn) -> None:
+def test_several_refusals_at_once_count_as_one(stores: Stores, clock: UnmovedClock) -> None:
     processes = [process(stores, clock) for _ in range(5)]
     for each in processes:
         wait(each, clock)
@@ -115,7 +115,7 @@ def test_several_refusals_at_once_count_as_one(stores: Stores, clock: OthersGoOn
     assert waited == pytest.approx([3.75, 4.75, 5.75, 6.75, 7.75], abs=TINY)
 
 
-def test_pace_is_halved_at_each_refusal_but_never_below_a_quarter(stores: Stores, clock: OthersGoOn) -> None:
+def test_pace_is_halved_at_each_refusal_but_never_below_a_quarter(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     pauses = []
     for _ in range(4):
@@ -127,7 +127,7 @@ def test_pace_is_halved_at_each_refusal_but_never_below_a_quarter(stores: Stores
 
 
 def test_a_caller_whose_deadline_comes_before_the_end_of_a_pause_gets_that_end(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     process(stores, clock).refused(MEMBER_ID, USUAL)
     clock.advance(0.5)
@@ -136,7 +136,7 @@ def test_a_caller_whose_deadline_comes_before_the_end_of_a_pause_gets_that_end(
     assert raised.value.retry_after == pytest.approx(3.5, abs=TINY)
 
 
-def test_interactive_callers_precede_bulk_after_a_pause(stores: Stores, clock: OthersGoOn) -> None:
+def test_interactive_callers_precede_bulk_after_a_pause(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     limiter.refused(MEMBER_ID, USUAL)
     clock.advance(4)
@@ -145,7 +145,7 @@ def test_interactive_callers_precede_bulk_after_a_pause(stores: Stores, clock: O
     assert wait(limiter, clock) == pytest.approx(0.0, abs=TINY)
 
 
-def test_a_lowered_pace_stays_for_a_minute_and_then_comes_back_by_itself(stores: Stores, clock: OthersGoOn) -> None:
+def test_a_lowered_pace_stays_for_a_minute_and_then_comes_back_by_itself(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     limiter.refused(MEMBER_ID, USUAL)
     apart = []
@@ -155,7 +155,7 @@ def test_a_lowered_pace_stays_for_a_minute_and_then_comes_back_by_itself(stores:
     assert apart == pytest.approx([1.0, 2 / 3, 0.5], abs=0.01)
 
 
-def test_portal_that_names_the_end_of_its_refusal_is_not_called_until_then(stores: Stores, clock: OthersGoOn) -> None:
+def test_portal_that_names_the_end_of_its_refusal_is_not_called_until_then(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     limiter.refused(MEMBER_ID, USUAL, clock.now() + 20)
     assert wait(limiter, clock, patience=30) == pytest.approx(20, abs=TINY)
@@ -163,7 +163,7 @@ def test_portal_that_names_the_end_of_its_refusal_is_not_called_until_then(store
 
 @pytest.mark.parametrize("pause", [Limiter.refused, Limiter.closed])
 def test_pause_that_a_portal_names_lasts_ten_minutes_at_most(
-    stores: Stores, clock: OthersGoOn, pause: Callable[[Limiter, str, Pace, float], None]
+    stores: Stores, clock: UnmovedClock, pause: Callable[[Limiter, str, Pace, float], None]
 ) -> None:
     limiter = process(stores, clock)
     pause(limiter, MEMBER_ID, USUAL, clock.now() + 1e9)
@@ -173,7 +173,7 @@ def test_pause_that_a_portal_names_lasts_ten_minutes_at_most(
 
 @pytest.mark.parametrize("seconds", [20, 120, 600])
 def test_each_caller_gets_the_end_of_the_pause_that_the_portal_named(
-    stores: Stores, clock: OthersGoOn, seconds: float
+    stores: Stores, clock: UnmovedClock, seconds: float
 ) -> None:
     limiter = process(stores, clock)
     limiter.refused(MEMBER_ID, USUAL, clock.now() + seconds)
@@ -184,7 +184,7 @@ def test_each_caller_gets_the_end_of_the_pause_that_the_portal_named(
         clock.advance(5)
 
 
-def test_a_later_end_counts_and_the_pace_is_halved_once(stores: Stores, clock: OthersGoOn) -> None:
+def test_a_later_end_counts_and_the_pace_is_halved_once(stores: Stores, clock: UnmovedClock) -> None:
     one, another = process(stores, clock), process(stores, clock)
     one.refused(MEMBER_ID, USUAL)
     another.refused(MEMBER_ID, USUAL, clock.now() + 20)
@@ -193,7 +193,7 @@ def test_a_later_end_counts_and_the_pace_is_halved_once(stores: Stores, clock: O
 
 
 def test_portal_out_of_service_is_not_called_until_its_end_and_then_at_the_pace_as_it_was(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     process(stores, clock).closed(MEMBER_ID, USUAL, clock.now() + 20)
     with pytest.raises(PortalUnavailable) as raised:
@@ -203,7 +203,7 @@ def test_portal_out_of_service_is_not_called_until_its_end_and_then_at_the_pace_
     assert [wait(limiter, clock, patience=30) for _ in range(3)] == pytest.approx([20, 20.5, 21], abs=TINY)
 
 
-def test_a_refusal_after_an_outage_is_one_for_too_many_requests_again(stores: Stores, clock: OthersGoOn) -> None:
+def test_a_refusal_after_an_outage_is_one_for_too_many_requests_again(stores: Stores, clock: UnmovedClock) -> None:
     limiter = process(stores, clock)
     limiter.closed(MEMBER_ID, USUAL, clock.now() + 20)
     clock.advance(21)
@@ -213,7 +213,7 @@ def test_a_refusal_after_an_outage_is_one_for_too_many_requests_again(stores: St
 
 
 def test_slots_that_are_reserved_far_ahead_are_not_given_up_for_a_short_pause(
-    stores: Stores, clock: OthersGoOn
+    stores: Stores, clock: UnmovedClock
 ) -> None:
     limiter = process(stores, clock)
     last = [wait(limiter, clock, Pace(2, 1)) for _ in range(15)][-1]
@@ -228,7 +228,7 @@ def asleep(stores: Stores, clock: Meanwhile, pace: Pace) -> Limiter:
     """A process that has to sleep for two intervals at its next reservation."""
     limiter = process(stores, clock)
     for _ in range(2):
-        process(stores, OthersGoOn(clock.now())).wait(MEMBER_ID, pace, Share.BULK, Deadline.after(9, clock))
+        process(stores, UnmovedClock(clock.now())).wait(MEMBER_ID, pace, Share.BULK, Deadline.after(9, clock))
     return limiter
 
 
@@ -263,7 +263,7 @@ def test_bulk_that_slept_between_two_steps_of_a_burst_learns_of_a_refusal_before
         wait(limiter, meanwhile, share=Share.BULK)
 
 
-def test_call_without_a_wait_costs_no_read_of_the_row(stores: Stores, clock: OthersGoOn) -> None:
+def test_call_without_a_wait_costs_no_read_of_the_row(stores: Stores, clock: UnmovedClock) -> None:
     dynamodb = Counting(stores.dynamodb)
     limiter = process(stores, clock, dynamodb)
     assert [wait(limiter, clock) for _ in range(45)] == [0.0] * 45
@@ -278,7 +278,9 @@ def test_call_without_a_wait_costs_no_read_of_the_row(stores: Stores, clock: Oth
 
 
 @pytest.mark.parametrize("lowered", [False, True])
-def test_number_of_waiting_callers_is_bounded_at_any_patience(stores: Stores, clock: OthersGoOn, lowered: bool) -> None:
+def test_number_of_waiting_callers_is_bounded_at_any_patience(
+    stores: Stores, clock: UnmovedClock, lowered: bool
+) -> None:
     limiter = process(stores, clock)
     if lowered:
         limiter.refused(MEMBER_ID, USUAL)
@@ -295,7 +297,7 @@ def test_number_of_waiting_callers_is_bounded_at_any_patience(stores: Stores, cl
 # -- rows that no caller wrote, and writes whose answers are lost ------------------------------------------------------
 
 
-def test_a_refusal_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Stores, clock: OthersGoOn) -> None:
+def test_a_refusal_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores: Stores, clock: UnmovedClock) -> None:
     stores.dynamodb.put_item(
         TableName=stores.cache_table,
         Item={
@@ -313,13 +315,13 @@ def test_a_refusal_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores:
     assert wait(process(stores, clock), clock, patience=30) >= 4.0 - TINY
 
 
-def test_a_refusal_that_is_written_twice_counts_once(stores: Stores, clock: OthersGoOn) -> None:
+def test_a_refusal_that_is_written_twice_counts_once(stores: Stores, clock: UnmovedClock) -> None:
     twice = process(stores, clock, Counting(stores.dynamodb, loses=True))
     twice.refused(MEMBER_ID, USUAL)
     assert [wait(process(stores, clock), clock) for _ in range(2)] == pytest.approx([4.0, 5.0], abs=TINY)
 
 
-def test_a_reservation_that_is_written_twice_wastes_one_slot_and_no_more(stores: Stores, clock: OthersGoOn) -> None:
+def test_a_reservation_that_is_written_twice_wastes_one_slot_and_no_more(stores: Stores, clock: UnmovedClock) -> None:
     pace = Pace(2, 1)
     wait(process(stores, clock), clock, pace)
     loses = process(stores, clock, Counting(stores.dynamodb, loses=True))

@@ -19,7 +19,7 @@ from chat_lookup.calls.gcra import BULK_PATIENCE, LEAST, Pace, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import SKEW, Deadline
 from chat_lookup.errors import PortalBusy, PortalUnavailable
-from tests.support.fakes import OthersGoOn, Stores
+from tests.support.fakes import Stores, UnmovedClock
 from tests.support.stores.memory_table import memory_stores
 
 PROCESSES = 3
@@ -55,7 +55,7 @@ class LeakyBucket:
 class Apart:
     """A clock that differs from the true one. Sleeping on it delays no other process."""
 
-    def __init__(self, true: OthersGoOn, seconds: float) -> None:
+    def __init__(self, true: UnmovedClock, seconds: float) -> None:
         self._true = true
         self._seconds = seconds
 
@@ -74,7 +74,7 @@ class Interleaving(RuleBasedStateMachine):
     def __init__(self, stores: Stores) -> None:
         super().__init__()
         self._stores = stores
-        self._true = OthersGoOn()
+        self._true = UnmovedClock()
         self._slots: list[float] = []
         self._retry_after: list[float] = []
         self._paused_until = 0.0

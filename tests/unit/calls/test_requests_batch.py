@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from chat_lookup.bitrix24.batch import Outcome
+from chat_lookup.bitrix24.batch import BatchOutcome
 from chat_lookup.bitrix24.client import Answer, Command, OperatingTime
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
@@ -22,7 +22,7 @@ def pairs(*ids: int, method: str = READ) -> list[Command]:
     return [Command(method, {"ENTITY_TYPE": "CRM", "ENTITY_ID": f"DEAL|{each}"}) for each in ids]
 
 
-def results_of(outcomes: Sequence[Outcome]) -> list[object]:
+def results_of(outcomes: Sequence[BatchOutcome]) -> list[object]:
     """Results, and the codes of errors."""
     return [each.result if isinstance(each, Answer) else each and each.metric_code for each in outcomes]
 
@@ -39,11 +39,11 @@ def by_id(code_of: Callable[[int], str]) -> Callable[[Mapping[str, object]], obj
     return reply
 
 
-Batch = Callable[..., list[object]]
+BatchRequest = Callable[..., list[object]]
 
 
 @pytest.fixture
-def batch(service: Service, output: Output) -> Batch:
+def batch(service: Service, output: Output) -> BatchRequest:
     del output
     portal = install(service)
 
@@ -54,7 +54,7 @@ def batch(service: Service, output: Output) -> Batch:
     return make
 
 
-def test_each_call_has_its_outcome_in_its_place(batch: Batch, bitrix24: FakeBitrix24, output: Output) -> None:
+def test_each_call_has_its_outcome_in_its_place(batch: BatchRequest, bitrix24: FakeBitrix24, output: Output) -> None:
     bitrix24.answers_by(READ, by_id(lambda number: "ACCESS_ERROR" if number == 2 else ""))
     assert batch(pairs(1, 2, 3)) == [1000, "ACCESS_ERROR", 3000]
     assert bitrix24.methods == ["batch"]
@@ -84,7 +84,7 @@ def test_methods_of_a_bot_get_its_token_in_a_batch_too(service: Service, bitrix2
 # -- failures ----------------------------------------------------------------------------------------------------------
 
 
-def test_batch_of_reads_is_retried_after_temporary_failures(batch: Batch, bitrix24: FakeBitrix24) -> None:
+def test_batch_of_reads_is_retried_after_temporary_failures(batch: BatchRequest, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(READ, 7)
     errors = iter([BitrixError("TRANSPORT"), BitrixError("HTTP_5XX", 502)])
 
@@ -104,7 +104,7 @@ def test_batch_of_reads_is_retried_after_temporary_failures(batch: Batch, bitrix
     ids=["a write in it", "too slow as it is"],
 )
 def test_batch_with_a_write_or_after_a_timeout_is_not_retried(
-    batch: Batch, bitrix24: FakeBitrix24, code: str, command: Command
+    batch: BatchRequest, bitrix24: FakeBitrix24, code: str, command: Command
 ) -> None:
     bitrix24.fails("batch", code, 0)
     with pytest.raises(BitrixError, match=code):
@@ -115,7 +115,7 @@ def test_batch_with_a_write_or_after_a_timeout_is_not_retried(
 @pytest.mark.parametrize("code", ["OVERLOAD_LIMIT", "PORTAL_DELETED", "ACCESS_DENIED"])
 @pytest.mark.parametrize("whole", [True, False], ids=["the batch", "a call in it"])
 def test_portal_that_blocks_the_service_in_a_batch_is_not_called_again(
-    batch: Batch, bitrix24: FakeBitrix24, code: str, whole: bool
+    batch: BatchRequest, bitrix24: FakeBitrix24, code: str, whole: bool
 ) -> None:
     bitrix24.fails("profile", code, 403)
     if whole:
@@ -132,7 +132,9 @@ def test_portal_that_blocks_the_service_in_a_batch_is_not_called_again(
 
 @pytest.mark.parametrize("code", ["OVERLOAD_LIMIT", "ACCESS_DENIED", "PAYMENT_REQUIRED", "authorization_error"])
 @pytest.mark.parametrize("whole", [True, False], ids=["the batch", "a call in it"])
-def test_one_sign_in_a_batch_closes_nothing(batch: Batch, bitrix24: FakeBitrix24, code: str, whole: bool) -> None:
+def test_one_sign_in_a_batch_closes_nothing(
+    batch: BatchRequest, bitrix24: FakeBitrix24, code: str, whole: bool
+) -> None:
     bitrix24.answers_by(READ, by_id(lambda number: code if number == 1 and not whole else ""))
     if whole:
         bitrix24.fails("batch", code, 403)
@@ -147,7 +149,9 @@ def test_one_sign_in_a_batch_closes_nothing(batch: Batch, bitrix24: FakeBitrix24
 # -- operating time ----------------------------------------------------------------------------------------------------
 
 
-def test_stopped_method_is_left_out_of_a_batch_and_the_others_are_sent(batch: Batch, bitrix24: FakeBitrix24) -> None:
+def test_stopped_method_is_left_out_of_a_batch_and_the_others_are_sent(
+    batch: BatchRequest, bitrix24: FakeBitrix24
+) -> None:
     bitrix24.answers_by(READ, by_id(lambda number: "OPERATION_TIME_LIMIT" if number > 1 else ""))
     bitrix24.answers("imbot.chat.get", 8)
     assert batch(pairs(1, 2, 3)) == [1000, "OPERATION_TIME_LIMIT", "OPERATION_TIME_LIMIT"]
@@ -159,7 +163,9 @@ def test_stopped_method_is_left_out_of_a_batch_and_the_others_are_sent(batch: Ba
     assert len(bitrix24.calls) == 2
 
 
-def test_batch_that_is_itself_out_of_operating_time_is_stopped_as_a_whole(batch: Batch, bitrix24: FakeBitrix24) -> None:
+def test_batch_that_is_itself_out_of_operating_time_is_stopped_as_a_whole(
+    batch: BatchRequest, bitrix24: FakeBitrix24
+) -> None:
     bitrix24.fails("batch", "OPERATION_TIME_LIMIT", 429)
     for _ in range(2):
         with pytest.raises(BitrixError, match="OPERATION_TIME_LIMIT"):

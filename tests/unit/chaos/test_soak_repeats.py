@@ -46,4 +46,6 @@ def test_same_seed_gives_the_same_outcomes_and_another_seed_gives_others(day: Ca
 
 
 def test_every_fault_of_the_plan_is_classified_by_its_code() -> None:
-    assert [each for each in TROUBLES if each.code not in ("", classify(METHOD, each.said, each.status).code)] == []
+    assert [
+        each for each in TROUBLES if each.code not in ("", classify(METHOD, each.sent_code, each.status).code)
+    ] == []

@@ -113,7 +113,7 @@ def test_grant_that_the_server_refused_in_error_is_renewed_by_a_later_probe(
     process.bitrix24.answers("im.chat.get", {"ID": 1437})
     assert process.call(process.portals.get(MEMBER_ID)) == {"ID": 1437}
     assert process.record().state is PortalState.ACTIVE
-    assert process.recoveries.told == [(MEMBER_ID, "reauthorise", "invalid_grant")]
+    assert process.recoveries.reported == [(MEMBER_ID, "reauthorise", "invalid_grant")]
 
 
 def test_endpoint_of_the_pair_is_the_latest_one_of_the_server(

@@ -28,7 +28,15 @@ from chat_lookup.errors import (
 )
 from chat_lookup.portals.portal import PortalState
 from tests.support.interleaving import Stage
-from tests.support.tokens.renewal_model import Portal, Process, brings_in, kill_after, renewed_alone, runs_out, starts
+from tests.support.tokens.renewal_model import (
+    Portal,
+    Process,
+    kill_after,
+    renew_last,
+    run_all,
+    start_bring_in,
+    start_renewal,
+)
 
 DAY = 24 * 3600.0
 QUOTA = 100
@@ -41,17 +49,17 @@ def portal() -> Portal:
 
 
 def test_expired_pair_is_refreshed_once_by_sixteen_processes_and_none_fails(portal: Portal) -> None:
-    actors = [starts(portal, f"p{number}") for number in range(16)]
-    runs_out(portal)
+    actors = [start_renewal(portal, f"p{number}") for number in range(16)]
+    run_all(portal)
     assert portal.asked == [1]
     assert {actor.result for actor in actors} == {portal.expect().version}
     assert portal.outcomes == ["refreshed"]
 
 
 def test_pair_renewed_by_another_process_is_not_renewed_again(portal: Portal) -> None:
-    renewed_alone(portal)
-    actor = starts(portal, "late")
-    runs_out(portal)
+    renew_last(portal)
+    actor = start_renewal(portal, "late")
+    run_all(portal)
     assert (actor.result, portal.asked) == (portal.expect().version, [1])
     assert portal.outcomes == ["refreshed"]
 
@@ -66,14 +74,14 @@ LOST = "refreshed"
 def test_killed_process_delays_by_its_lease_and_loses_the_grant_only_if_it_alone_has_the_pair(
     portal: Portal, point: str
 ) -> None:
-    kill_after(portal, starts(portal, "victim"), point)
+    kill_after(portal, start_renewal(portal, "victim"), point)
     portal.stage.time += LEASE + 1
-    actor = renewed_alone(portal, refused="v1")
+    actor = renew_last(portal, refused="v1")
     if point == LOST:
         assert isinstance(actor.error, PortalReauthorise)
         assert actor.error.portal_error == "invalid_grant"
         assert (portal.expect().state, portal.outcomes) == (PortalState.REAUTHORISE, ["lost"])
-        assert isinstance(renewed_alone(portal).error, PortalReauthorise)
+        assert isinstance(renew_last(portal).error, PortalReauthorise)
         assert portal.asked == [1, 1]
     else:
         assert actor.result == portal.expect().version != "v1"
@@ -84,9 +92,9 @@ def test_killed_process_delays_by_its_lease_and_loses_the_grant_only_if_it_alone
 
 def test_saved_pair_that_is_not_yet_readable_is_awaited_before_the_grant_counts_as_dead(portal: Portal) -> None:
     portal.lag = LEASE + 5.0
-    kill_after(portal, starts(portal, "victim"), "saved")
+    kill_after(portal, start_renewal(portal, "victim"), "saved")
     portal.stage.time += LEASE + 1
-    actor = renewed_alone(portal)
+    actor = renew_last(portal)
     assert actor.result == portal.expect().version != "v1"
     assert portal.expect().state is PortalState.ACTIVE
     assert portal.pointed == [1, 2]
@@ -96,7 +104,7 @@ def test_saved_pair_that_is_not_yet_readable_is_awaited_before_the_grant_counts_
 def test_refusal_of_a_grant_is_final_only_after_patience(portal: Portal) -> None:
     portal.alive = 0
     before = portal.stage.time
-    actor = renewed_alone(portal)
+    actor = renew_last(portal)
     assert isinstance(actor.error, PortalReauthorise)
     assert portal.stage.time - before >= PATIENCE
     assert portal.outcomes == ["dead"]
@@ -104,27 +112,27 @@ def test_refusal_of_a_grant_is_final_only_after_patience(portal: Portal) -> None
 
 def test_patience_counts_from_the_first_refusal_in_any_process(portal: Portal) -> None:
     portal.alive = 0
-    first = starts(portal, "short of time", seconds=4)
-    runs_out(portal)
+    first = start_renewal(portal, "short of time", seconds=4)
+    run_all(portal)
     assert isinstance(first.error, PortalUnavailable)
     assert portal.expect().state is PortalState.ACTIVE
     assert portal.outcomes == []
-    second = renewed_alone(portal)
+    second = renew_last(portal)
     assert isinstance(second.error, PortalReauthorise)
     assert portal.asked == [1]
     assert portal.outcomes == ["dead"]
 
 
 def test_lock_holder_whose_lock_expired_during_the_save_still_stores_its_pair(portal: Portal) -> None:
-    slow = starts(portal, "slow")
+    slow = start_renewal(portal, "slow")
     while portal.issued == 1:
         portal.stage.advance(slow)
     portal.stage.time += LEASE + 1
-    other = starts(portal, "other")
+    other = start_renewal(portal, "other")
     while not portal.expect().refused_at:
         portal.stage.ready()
         portal.stage.advance(other)
-    runs_out(portal)
+    run_all(portal)
     assert slow.result == other.result == portal.expect().version
     assert portal.expect().state is PortalState.ACTIVE
     assert portal.pointed == [1, 2]
@@ -134,11 +142,11 @@ def test_lock_holder_whose_lock_expired_during_the_save_still_stores_its_pair(po
 def test_unsaved_pair_is_stored_by_the_next_renewal_in_that_process(portal: Portal, releasing_fails: int) -> None:
     portal.saving_fails, portal.releasing_fails = 1, releasing_fails
     process = Process(portal)
-    first = starts(portal, "first", process)
-    runs_out(portal)
+    first = start_renewal(portal, "first", process)
+    run_all(portal)
     assert isinstance(first.error, StoreUnavailable)
-    second = starts(portal, "second", process)
-    runs_out(portal)
+    second = start_renewal(portal, "second", process)
+    run_all(portal)
     assert second.result == portal.expect().version != "v1"
     assert portal.asked == [1]
     assert portal.outcomes == ["failed", "adopted"]
@@ -149,15 +157,15 @@ def test_unsaved_pair_is_stored_while_another_process_finds_the_former_one_spent
 ) -> None:
     portal.saving_fails = 1
     process = Process(portal)
-    starts(portal, "first", process)
-    runs_out(portal)
+    start_renewal(portal, "first", process)
+    run_all(portal)
     portal.stage.time += UNSAVED_FOR + 1
-    other = starts(portal, "other")
+    other = start_renewal(portal, "other")
     while not portal.expect().refused_at:
         portal.stage.ready()
         portal.stage.advance(other)
-    again = starts(portal, "again", process)
-    runs_out(portal)
+    again = start_renewal(portal, "again", process)
+    run_all(portal)
     assert again.result == other.result == portal.expect().version != "v1"
     assert portal.expect().state is PortalState.ACTIVE
 
@@ -166,12 +174,12 @@ def test_process_with_an_unsaved_pair_never_sends_the_former_one(portal: Portal)
     portal.saving_fails = 3
     process = Process(portal)
     for _ in range(3):
-        actor = starts(portal, "again", process)
-        runs_out(portal)
+        actor = start_renewal(portal, "again", process)
+        run_all(portal)
         assert isinstance(actor.error, StoreUnavailable)
         portal.stage.time += LEASE + 1
-    actor = starts(portal, "at last", process)
-    runs_out(portal)
+    actor = start_renewal(portal, "at last", process)
+    run_all(portal)
     assert actor.result == portal.expect().version != "v1"
     assert portal.asked == [1]
 
@@ -182,27 +190,27 @@ def test_spent_pair_is_not_sent_by_others_while_one_process_has_the_unsaved_pair
 ) -> None:
     portal.saving_fails = 1
     process = Process(portal)
-    starts(portal, "first", process)
-    runs_out(portal)
+    start_renewal(portal, "first", process)
+    run_all(portal)
     portal.stage.time += seconds
-    assert isinstance(renewed_alone(portal).error, PortalUnavailable)
-    brings_in(portal, process)
-    runs_out(portal)
-    assert renewed_alone(portal, refused="v1").result == portal.expect().version != "v1"
+    assert isinstance(renew_last(portal).error, PortalUnavailable)
+    start_bring_in(portal, process)
+    run_all(portal)
+    assert renew_last(portal, refused="v1").result == portal.expect().version != "v1"
     assert portal.asked == [1]
 
 
 def test_unsaved_pair_reopens_a_portal_that_another_process_closed(portal: Portal) -> None:
     portal.saving_fails = 1
     process = Process(portal)
-    starts(portal, "first", process)
-    runs_out(portal)
+    start_renewal(portal, "first", process)
+    run_all(portal)
     portal.stage.time += UNSAVED_FOR + 1
-    assert isinstance(renewed_alone(portal).error, PortalReauthorise)
+    assert isinstance(renew_last(portal).error, PortalReauthorise)
     assert portal.outcomes[-1] == "lost"
     portal.stage.time += 3600
-    brings_in(portal, process)
-    runs_out(portal)
+    start_bring_in(portal, process)
+    run_all(portal)
     assert portal.expect().state is PortalState.ACTIVE
     assert portal.pointed == [1, 2]
 
@@ -212,11 +220,11 @@ def test_renewal_stores_the_unsaved_pair_before_the_portals_state_is_checked(
 ) -> None:
     portal.saving_fails = 1
     process = Process(portal)
-    starts(portal, "first", process)
-    runs_out(portal)
+    start_renewal(portal, "first", process)
+    run_all(portal)
     portal.record = replace(portal.expect(), state=PortalState.REAUTHORISE)
-    actor = starts(portal, "again", process)
-    runs_out(portal)
+    actor = start_renewal(portal, "again", process)
+    run_all(portal)
     assert actor.result == portal.expect().version != "v1"
     assert portal.expect().state is PortalState.ACTIVE
 
@@ -225,13 +233,13 @@ def test_renewal_stores_the_unsaved_pair_before_the_portals_state_is_checked(
 def test_unsaved_pair_of_a_former_installation_changes_nothing(portal: Portal, meanwhile: str) -> None:
     portal.saving_fails = 1
     process = Process(portal)
-    starts(portal, "first", process)
-    runs_out(portal)
+    start_renewal(portal, "first", process)
+    run_all(portal)
     uninstalled = replace(portal.expect(), state=PortalState.UNINSTALLED)
     portal.record = {"installed again": Pointer("i2"), "uninstalled": uninstalled}.get(meanwhile)
     before = portal.record
-    brings_in(portal, process)
-    runs_out(portal)
+    start_bring_in(portal, process)
+    run_all(portal)
     assert portal.record == before
 
 
@@ -241,22 +249,22 @@ def test_unsaved_pair_of_a_former_installation_changes_nothing(portal: Portal, m
 def test_token_is_not_spent_while_the_store_cannot_save(portal: Portal) -> None:
     portal.reserving_fails = 3
     for _ in range(3):
-        assert isinstance(renewed_alone(portal).error, StoreUnavailable)
+        assert isinstance(renew_last(portal).error, StoreUnavailable)
         assert portal.expect().lock_until <= portal.stage.now() + OUTAGE_PAUSE
     assert portal.asked == []
-    assert renewed_alone(portal).result == portal.expect().version != "v1"
+    assert renew_last(portal).result == portal.expect().version != "v1"
     assert portal.outcomes == ["failed"] * 3 + ["refreshed"]
 
 
 def test_lock_holder_that_was_frozen_until_its_lock_expired_does_not_spend_the_token(portal: Portal) -> None:
-    frozen = starts(portal, "frozen")
+    frozen = start_renewal(portal, "frozen")
     while not portal.reserved:
         portal.stage.advance(frozen)
     portal.stage.time += LEASE + 1
-    other = starts(portal, "other")
+    other = start_renewal(portal, "other")
     while portal.expect().lock_owner in ("", "id1"):
         portal.stage.advance(other)
-    runs_out(portal)
+    run_all(portal)
     assert isinstance(frozen.error, PortalUnavailable)
     assert other.result == portal.expect().version
     assert portal.asked == [1]
@@ -267,8 +275,8 @@ def test_lock_holder_that_was_frozen_until_its_lock_expired_does_not_spend_the_t
 def test_lock_is_taken_only_if_the_function_has_time_left_independent_of_the_callers_deadline(
     portal: Portal, function: float, begins: bool, seconds: float
 ) -> None:
-    actor = starts(portal, "holder", seconds=seconds, function=function)
-    runs_out(portal)
+    actor = start_renewal(portal, "holder", seconds=seconds, function=function)
+    run_all(portal)
     assert isinstance(actor.error, PortalUnavailable) is not begins
     assert portal.asked == [1] * begins
 
@@ -295,10 +303,10 @@ def test_slow_authorisation_server_loses_no_grant_if_the_function_has_time_to_sa
 ) -> None:
     portal.server_takes = takes
     began = portal.stage.now()
-    holder = starts(portal, "holder", seconds=seconds, function=function)
+    holder = start_renewal(portal, "holder", seconds=seconds, function=function)
     portal.stage.advance(holder)
-    waiting = [starts(portal, f"w{number}", seconds=10.0, function=29.0) for number in range(3)]
-    runs_out(portal)
+    waiting = [start_renewal(portal, f"w{number}", seconds=10.0, function=29.0) for number in range(3)]
+    run_all(portal)
     assert portal.stage.now() - began <= function
     kept = takes <= min(function - 1, LEASE) - LEAST_TO_SAVE
     if kept:
@@ -312,13 +320,13 @@ def test_slow_authorisation_server_loses_no_grant_if_the_function_has_time_to_sa
         assert each.result is None or takes < 10
     portal.server_takes = 0
     portal.stage.time += OUTAGE_PAUSE + 0.1
-    after = renewed_alone(portal, refused="v1")
+    after = renew_last(portal, refused="v1")
     assert (after.error is None) is kept
 
 
 def test_callers_waiting_for_the_lock_holder_return_at_their_deadlines(portal: Portal) -> None:
     portal.server_takes = 20
-    holder = starts(portal, "holder")
+    holder = start_renewal(portal, "holder")
     began = portal.stage.now()
     portal.stage.advance(holder)
     left: list[float] = []
@@ -331,7 +339,7 @@ def test_callers_waiting_for_the_lock_holder_return_at_their_deadlines(portal: P
 
     for number in range(5):
         portal.stage.start(f"w{number}", caller)
-    runs_out(portal)
+    run_all(portal)
     assert len(left) == 5
     assert max(left) <= 10
     assert holder.result == portal.expect().version
@@ -340,16 +348,16 @@ def test_callers_waiting_for_the_lock_holder_return_at_their_deadlines(portal: P
 
 def test_caller_that_need_not_wait_returns_at_once(portal: Portal) -> None:
     portal.server_takes = 5
-    holder = starts(portal, "holder")
+    holder = start_renewal(portal, "holder")
     while not portal.asked:
         portal.stage.advance(holder)
     began = portal.stage.now()
-    hasty = starts(portal, "hasty", waits=False)
+    hasty = start_renewal(portal, "hasty", waits=False)
     while not hasty.done:
         portal.stage.advance(hasty)
     assert isinstance(hasty.error, PortalUnavailable)
     assert portal.stage.now() == began
-    runs_out(portal)
+    run_all(portal)
 
 
 # -- lost answers ------------------------------------------------------------------------------------------------------
@@ -376,22 +384,22 @@ def test_dead_grant_after_a_lost_answer_is_counted_as_lost_and_any_other_as_dead
     portal: Portal, failure: BitrixError, outcome: str
 ) -> None:
     portal.refusal = failure
-    assert isinstance(renewed_alone(portal).error, PortalUnavailable)
+    assert isinstance(renew_last(portal).error, PortalUnavailable)
     assert portal.outcomes == [outcome]
     assert (portal.expect().lost_at > 0) is (outcome == "lost")
     assert portal.expect().state is PortalState.ACTIVE
     portal.refusal = BitrixError("invalid_grant", 400, method="oauth/token")
     portal.stage.time += OUTAGE_PAUSE + 0.1
-    assert isinstance(renewed_alone(portal).error, PortalReauthorise)
+    assert isinstance(renew_last(portal).error, PortalReauthorise)
     assert portal.outcomes == [outcome, "lost" if outcome == "lost" else "dead"]
 
 
 def test_lost_answer_to_an_unprocessed_request_is_cleared_with_the_next_pair(portal: Portal) -> None:
     portal.refusal = SILENCE
-    renewed_alone(portal)
+    renew_last(portal)
     portal.refusal = None
     portal.stage.time += OUTAGE_PAUSE + 0.1
-    assert renewed_alone(portal).error is None
+    assert renew_last(portal).error is None
     assert (portal.expect().lost_at, portal.expect().answer_lost) == (0.0, False)
     assert portal.outcomes == ["lost", "refreshed"]
 
@@ -403,7 +411,7 @@ def test_lost_answer_to_an_unprocessed_request_is_cleared_with_the_next_pair(por
 def closed(portal: Portal) -> Portal:
     """The portal after its grant was marked dead because of a server error."""
     portal.refusal = BitrixError("invalid_grant", 400, method="oauth/token")
-    renewed_alone(portal)
+    renew_last(portal)
     assert portal.expect().state is PortalState.REAUTHORISE
     portal.asked.clear()
     portal.outcomes.clear()
@@ -412,8 +420,8 @@ def closed(portal: Portal) -> Portal:
 
 def test_dead_grant_is_tried_again_on_request_by_one_call(closed: Portal) -> None:
     before = closed.stage.now()
-    actor = starts(closed, "keepalive", again=True)
-    runs_out(closed)
+    actor = start_renewal(closed, "keepalive", again=True)
+    run_all(closed)
     assert isinstance(actor.error, PortalReauthorise)
     assert (closed.asked, closed.outcomes) == ([1], [])
     assert closed.stage.now() == before
@@ -422,8 +430,8 @@ def test_dead_grant_is_tried_again_on_request_by_one_call(closed: Portal) -> Non
 
 def test_grant_that_still_works_opens_the_portal(closed: Portal) -> None:
     closed.refusal = None
-    actor = starts(closed, "keepalive", again=True)
-    runs_out(closed)
+    actor = start_renewal(closed, "keepalive", again=True)
+    run_all(closed)
     assert actor.result == closed.expect().version != "v1"
     assert (closed.expect().state, closed.outcomes) == (PortalState.ACTIVE, ["refreshed"])
 
@@ -450,14 +458,14 @@ def test_number_of_versions_stays_below_the_quota_of_secrets_manager_however_oft
 
 def test_pair_renewed_too_often_is_not_renewed_until_its_retry_time(portal: Portal) -> None:
     for _ in range(CREDIT + 1):
-        assert renewed_alone(portal).error is None
+        assert renew_last(portal).error is None
     asked = len(portal.asked)
-    refused = renewed_alone(portal).error
+    refused = renew_last(portal).error
     assert isinstance(refused, PortalUnavailable)
     assert refused.retry_after is not None
     assert len(portal.asked) == asked
     portal.stage.time += refused.retry_after
-    assert renewed_alone(portal).error is None
+    assert renew_last(portal).error is None
 
 
 @pytest.mark.parametrize(
@@ -473,8 +481,8 @@ def test_error_of_one_process_is_counted_once_and_not_requested_by_waiting_proce
     portal: Portal, code: str, error: type[ChatLookupError], outcome: str
 ) -> None:
     portal.refusal = BitrixError(code, 401, method="oauth/token")
-    actors = [starts(portal, f"p{number}") for number in range(16)]
-    runs_out(portal)
+    actors = [start_renewal(portal, f"p{number}") for number in range(16)]
+    run_all(portal)
     assert portal.asked == [1]
     assert {type(actor.error) for actor in actors} <= {error, PortalUnavailable}
     assert portal.outcomes == [outcome]
@@ -501,7 +509,7 @@ def test_each_error_of_the_authorisation_server_sets_its_state_and_outcome(
     portal: Portal, code: str, status: int, error: type[ChatLookupError], state: PortalState, outcome: str
 ) -> None:
     portal.refusal = BitrixError(code, status, method="oauth/token")
-    actor = renewed_alone(portal)
+    actor = renew_last(portal)
     assert type(actor.error) is error
     assert portal.expect().state is state
     assert portal.expect().lock_until <= portal.stage.now() + OUTAGE_PAUSE
@@ -511,22 +519,22 @@ def test_each_error_of_the_authorisation_server_sets_its_state_and_outcome(
 def test_renewal_of_a_portal_known_as_unpaid_opens_it_if_it_is_paid(portal: Portal) -> None:
     known = (PortalState.UNPAID, portal.stage.time + 3600)
     portal.record = replace(portal.expect(), state=known[0], retry_at=known[1])
-    actor = starts(portal, "asks", Process(portal, known))
-    runs_out(portal)
+    actor = start_renewal(portal, "asks", Process(portal, known))
+    run_all(portal)
     assert actor.result == portal.expect().version != "v1"
     assert portal.expect().state is PortalState.ACTIVE
 
 
 def test_outage_changes_no_state(portal: Portal) -> None:
     portal.refusal = BitrixError("HTTP_5XX", 503, method="oauth/token")
-    renewed_alone(portal)
+    renew_last(portal)
     portal.refusal = None
-    actor = renewed_alone(portal)
+    actor = renew_last(portal)
     assert actor.result == portal.expect().version != "v1"
     assert portal.outcomes == ["failed", "refreshed"]
 
 
 def test_uninstalled_portal_is_not_renewed(portal: Portal) -> None:
     portal.record = replace(portal.expect(), state=PortalState.UNINSTALLED)
-    assert isinstance(renewed_alone(portal).error, PortalNotInstalled)
+    assert isinstance(renew_last(portal).error, PortalNotInstalled)
     assert (portal.asked, portal.outcomes) == ([], [])

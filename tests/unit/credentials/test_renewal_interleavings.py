@@ -12,7 +12,7 @@ from chat_lookup.credentials.renewal import LEASE, Pointer
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.portals.portal import PortalState
 from tests.support.interleaving import Actor, Killed, Stage
-from tests.support.tokens.renewal_model import Portal, pair_number, runs_out, starts
+from tests.support.tokens.renewal_model import Portal, pair_number, run_all, start_renewal
 
 OUTAGE = BitrixError("HTTP_5XX", 503, method="oauth/token")
 
@@ -38,7 +38,7 @@ def no_version_can_be_reserved(portal: Portal, _: Actor) -> None:
 
 
 def another_starts(portal: Portal, _: Actor) -> None:
-    starts(portal, f"late{len(portal.stage.actors)}", refused=portal.expect().version)
+    start_renewal(portal, f"late{len(portal.stage.actors)}", refused=portal.expect().version)
 
 
 def is_installed_again(portal: Portal, _: Actor) -> None:
@@ -77,7 +77,7 @@ def test_no_interleaving_overwrites_a_newer_pair_or_spends_one_twice(data: st.Da
     portal = Portal(Stage(), lag=data.draw(st.sampled_from([0.0, 0.0, 2.0, 5.0])))
     unsaved = portal.saving_fails = data.draw(st.integers(0, 2))
     for number in range(data.draw(st.integers(1, 5))):
-        starts(portal, f"p{number}")
+        start_renewal(portal, f"p{number}")
     happened: Counter[Callable[[Portal, Actor], None]] = Counter()
     for _ in range(data.draw(st.integers(1, 120))):
         ready = portal.stage.ready()
@@ -87,7 +87,7 @@ def test_no_interleaving_overwrites_a_newer_pair_or_spends_one_twice(data: st.Da
         what(portal, data.draw(st.sampled_from(ready)))
         happened[what] += 1
     before = portal.expect()
-    runs_out(portal)
+    run_all(portal)
     holds(portal, before, happened, unsaved)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.events.decoder import LIMITS, Arrived, EventUnreadable, decode
 from chat_lookup.events.model import Record
-from chat_lookup.http.php_forms import Bound, FormRefused
+from chat_lookup.http.php_forms import FormBound, FormRefused
 from local.portal.protocol import php
 from tests.support.events.wire_events import NAMES, Tree, encoded, sample
 from tests.support.portals.first_contact import FORM_TYPE
@@ -76,24 +76,24 @@ def test_data_that_php_encodes_is_decoded_unchanged(tree: Mapping[str, object]) 
     assert came.event.data == (as_sent(tree) or {})
 
 
-HOSTILE: tuple[tuple[str, Bound | dict[str, object]], ...] = (
-    ("data[PARAMS=1", Bound.NAME),
-    ("data]PARAMS[=1", Bound.NAME),
-    ("data[PARAMS]]=1", Bound.NAME),
-    ("data[[PARAMS]]=1", Bound.NAME),
-    ("data[PARAMS]x=1", Bound.NAME),
-    ("[data][x]=1", Bound.NAME),
-    ("data%5BPARAMS=1", Bound.NAME),
-    ("data=1&data[x]=1", Bound.CONFLICT),
-    ("data[x]=1&data=1", Bound.CONFLICT),
-    ("data[x][y]=1&data[x]=1", Bound.CONFLICT),
-    ("data" + "[x]" * 24 + "=1", Bound.DEPTH),
-    ("data[" + "x" * 201 + "]=1", Bound.KEY_LENGTH),
-    ("data[x]=%FF", Bound.ENCODING),
-    ("&".join(f"data[{each}]=1" for each in range(5000)), Bound.FIELDS),
-    ("&".join(f"data[{each}][x]=1" for each in range(801)), Bound.MAPS),
-    ("&".join(f"data[%41{each}]=1" for each in range(1001)), Bound.ESCAPES),
-    ("data[9223372036854775807]=a&data[]=b", Bound.INDEX),
+HOSTILE: tuple[tuple[str, FormBound | dict[str, object]], ...] = (
+    ("data[PARAMS=1", FormBound.NAME),
+    ("data]PARAMS[=1", FormBound.NAME),
+    ("data[PARAMS]]=1", FormBound.NAME),
+    ("data[[PARAMS]]=1", FormBound.NAME),
+    ("data[PARAMS]x=1", FormBound.NAME),
+    ("[data][x]=1", FormBound.NAME),
+    ("data%5BPARAMS=1", FormBound.NAME),
+    ("data=1&data[x]=1", FormBound.CONFLICT),
+    ("data[x]=1&data=1", FormBound.CONFLICT),
+    ("data[x][y]=1&data[x]=1", FormBound.CONFLICT),
+    ("data" + "[x]" * 24 + "=1", FormBound.DEPTH),
+    ("data[" + "x" * 201 + "]=1", FormBound.KEY_LENGTH),
+    ("data[x]=%FF", FormBound.ENCODING),
+    ("&".join(f"data[{each}]=1" for each in range(5000)), FormBound.FIELDS),
+    ("&".join(f"data[{each}][x]=1" for each in range(801)), FormBound.MAPS),
+    ("&".join(f"data[%41{each}]=1" for each in range(1001)), FormBound.ESCAPES),
+    ("data[9223372036854775807]=a&data[]=b", FormBound.INDEX),
     ("data[]=a&data[]=b", {"0": "a", "1": "b"}),
     ("data[-5]=a&data[]=b&data[ ]=c", {"-5": "a", "-4": "b", "-3": "c"}),
     ("data[][]=a&data[][]=b", {"0": {"0": "a"}, "1": {"0": "b"}}),
@@ -108,10 +108,10 @@ HOSTILE: tuple[tuple[str, Bound | dict[str, object]], ...] = (
 
 @pytest.mark.parametrize(("fields", "result"), HOSTILE, ids=[fields[:30] for fields, _ in HOSTILE])
 def test_hostile_names_are_refused_by_the_bound_that_they_break_or_read_as_php_would(
-    fields: str, result: Bound | dict[str, object]
+    fields: str, result: FormBound | dict[str, object]
 ) -> None:
     came = outcome(f"event=ONX&{fields}".encode())
-    if isinstance(result, Bound):
+    if isinstance(result, FormBound):
         assert isinstance(came, FormRefused)
         assert came.bound is result
     else:
@@ -212,7 +212,7 @@ def test_a_megabyte_of_random_bytes_is_refused(seed: int) -> None:
 def test_body_above_a_megabyte_is_refused_by_its_size(content_type: str) -> None:
     came = outcome(b"{" * (MEGABYTE + 1), content_type)
     assert isinstance(came, FormRefused)
-    assert came.bound is Bound.SIZE
+    assert came.bound is FormBound.SIZE
 
 
 def seconds_of(body: bytes, content_type: str) -> float:

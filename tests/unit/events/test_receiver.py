@@ -106,13 +106,13 @@ def test_log_line_identifies_the_event_and_never_contains_its_text(receiver: Rec
     receiver.receive(body_of())
     (line,) = output.lines
     (record,) = receiver.records
-    logged = {name: line[name] for name in ("event", "portal", "event_id", "chat_id", "queued_by")}
+    logged = {name: line[name] for name in ("event", "portal", "event_id", "chat_id", "queued_via")}
     assert logged == {
         "event": "ONIMBOTV2MESSAGEADD",
         "portal": MEMBER_ID,
         "event_id": record.event_id,
         "chat_id": 1777,
-        "queued_by": "queue",
+        "queued_via": "queue",
     }
     assert TEXT not in output.text
     assert output.metric("EventsReceived", event="ONIMBOTV2MESSAGEADD") == 1
@@ -247,17 +247,17 @@ def test_more_than_a_megabyte_is_too_large(receiver: Receiver, output: Output) -
     [
         (
             body_of({"auth[application_token]": "canary-t0ken"}),
-            {"rejected": "wrong_token", "event": "ONIMBOTV2MESSAGEADD", "claimed_portal": MEMBER_ID},
+            {"rejection_reason": "wrong_token", "event": "ONIMBOTV2MESSAGEADD", "claimed_portal": MEMBER_ID},
         ),
         (
             body_of({"auth[application_token]": "canary-t0ken", "event": "CANARY", "auth[member_id]": "0" * 32}),
-            {"rejected": "unknown_portal", "claimed_portal": "0" * 32},
+            {"rejection_reason": "unknown_portal", "claimed_portal": "0" * 32},
         ),
         (
             body_of({"auth[application_token]": "canary-t0ken", "auth[member_id]": "canary canary"}),
-            {"rejected": "wrong_token", "event": "ONIMBOTV2MESSAGEADD", "claimed_portal": MEMBER_ID},
+            {"rejection_reason": "wrong_token", "event": "ONIMBOTV2MESSAGEADD", "claimed_portal": MEMBER_ID},
         ),
-        (b"event=CANARY%20canary&canary=canary", {"rejected": "malformed"}),
+        (b"event=CANARY%20canary&canary=canary", {"rejection_reason": "malformed"}),
     ],
 )
 def test_rejected_event_is_logged_with_reason_and_valid_names_only(
@@ -293,7 +293,7 @@ def test_record_refused_by_the_queue_is_sent_to_the_worker(receiver: Receiver, o
     (sent,) = receiver.worker.bodies
     assert Record.from_json(sent["record"]).member_id == MEMBER_ID
     (line,) = output.lines
-    assert (line["level"], line["queued_by"], line["queue_error"]) == ("WARNING", "worker", "InternalFailure")
+    assert (line["level"], line["queued_via"], line["queue_error"]) == ("WARNING", "worker", "InternalFailure")
     assert output.metric("EventsLost") == 0
 
 

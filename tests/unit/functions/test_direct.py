@@ -138,7 +138,7 @@ def test_failure_of_the_portal_raises_the_error_name_that_a_state_machine_matche
         invoke(PAIR)
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
-    assert "what the portal said" not in str(raised.value)
+    assert "description by the portal" not in str(raised.value)
 
 
 # -- many --------------------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def test_refusal_of_the_portal_is_reported_with_its_code(
     response = http("GET /v1/chats", PAIR, key=key)
     assert refused(response, shown, problem)["portal_error"] == code
     assert ("retry-after" in response["headers"]) == (shown in (429, 503))
-    assert "what the portal said" not in response["body"]
+    assert "description by the portal" not in response["body"]
 
 
 # -- forgetting, the reverse, health -----------------------------------------------------------------------------------

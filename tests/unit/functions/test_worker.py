@@ -9,7 +9,7 @@ from chat_lookup.bootstrap import aws_clients, process
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.errors import StoreUnavailable
 from functions.worker import app
-from tests.support.events.bot_questions import BOT, EMPLOYEE, GROUP, SAYING, message
+from tests.support.events.bot_questions import BOT, EMPLOYEE, GROUP, SEND_METHODS, message
 from tests.support.events.queue_worker import FakeBus, failed, messages
 from tests.support.fakes import FakeBitrix24, Output, lambda_context
 from tests.support.in_process_service import Service, find, install
@@ -49,9 +49,9 @@ def test_event_in_a_deals_chat_saves_the_next_look_up_its_call(
 
 def test_question_to_the_bot_is_answered(service: Service, bitrix24: FakeBitrix24, output: Output) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
-    bitrix24.answers(SAYING["v2", False], {"id": 1})
+    bitrix24.answers(SEND_METHODS["v2", False], {"id": 1})
     app.handler(messages(record(service, "deal 1663")), lambda_context())
-    assert bitrix24.methods == ["im.chat.get", SAYING["v2", False]]
+    assert bitrix24.methods == ["im.chat.get", SEND_METHODS["v2", False]]
     assert output.lines[-1]["answer"] == "answered"
 
 
@@ -59,7 +59,7 @@ def test_entity_of_a_question_is_not_stored_with_the_events_own_chat(
     service: Service, bitrix24: FakeBitrix24, output: Output
 ) -> None:
     bitrix24.answers("im.chat.get", {"ID": 99})
-    bitrix24.answers(SAYING["v2", False], {"id": 1})
+    bitrix24.answers(SEND_METHODS["v2", False], {"id": 1})
     app.handler(messages(record(service, "deal 7")), lambda_context())
     assert output.lines[-1]["chat_id"] == 1407
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 import pytest
 
 from chat_lookup.http import php_arrays, php_forms
-from chat_lookup.http.php_forms import Bound, FormRefused, Limits
+from chat_lookup.http.php_forms import FormBound, FormRefused, Limits
 from tests.unit.http.php_bodies import Tree, bodies, in_order, read_by_php
 
 COUNT: Final = int(os.environ.get("PHP_BODIES", "20000"))
@@ -29,11 +29,11 @@ DIFFERENCES: Final = {
 """By class: why `php_forms` reads a body in another way than PHP does. `php_arrays` has none."""
 
 REFUSED: Final = {
-    Bound.NAME: "Brackets that do not match: PHP derives some name from them; a wrong guess must not precede a proof.",
-    Bound.CONFLICT: "PHP takes the last one; an event in which a name is a value and a map is no portal's.",
-    Bound.INDEX: "PHP omits what follows the largest integer; a form that has to be proved is never read in part.",
-    Bound.ENCODING: "PHP keeps bytes of no encoding. Only text is read here.",
-    Bound.DEPTH: "PHP omits the whole variable.",
+    FormBound.NAME: "Brackets that do not match: PHP derives some name from them; a wrong guess must not precede a proof.",
+    FormBound.CONFLICT: "PHP takes the last one; an event in which a name is a value and a map is no portal's.",
+    FormBound.INDEX: "PHP omits what follows the largest integer; a form that has to be proved is never read in part.",
+    FormBound.ENCODING: "PHP keeps bytes of no encoding. Only text is read here.",
+    FormBound.DEPTH: "PHP omits the whole variable.",
 }
 """By bound: why `php_forms` refuses a body that PHP reads."""
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_lookup.http.php_forms import Bound, Form, FormRefused, FormValue, Limits, decode, decode_query
+from chat_lookup.http.php_forms import Form, FormBound, FormRefused, FormValue, Limits, decode, decode_query
 
 NAMES = st.text(st.characters(exclude_characters="[]", exclude_categories=["Cs"]), min_size=1, max_size=8)
 KEYS = NAMES.filter(lambda name: name not in tuple(" \t\n\v\f\r")) | st.integers(0, 999).map(str)
@@ -41,7 +41,7 @@ def _encoded(form: Form, quoted: Callable[[str], str] = quote_plus) -> bytes:
     return "&".join(f"{quoted(name)}={quoted(value)}" for name, value in _flattened(form)).encode()
 
 
-def _refused(body: bytes | str, content_type: str = "", **limits: int) -> Bound:
+def _refused(body: bytes | str, content_type: str = "", **limits: int) -> FormBound:
     with pytest.raises(FormRefused) as caught:
         _ = decode_query(body) if isinstance(body, str) else decode(body, content_type, limits=Limits(**limits))
     assert caught.value.__context__ is None
@@ -114,30 +114,30 @@ def test_special_cases_are_read(body: str, form: Form) -> None:
 
 @pytest.mark.parametrize("body", ["a=1&a[b]=2", "a[b]=1&a=2", "a[b]=1&a[b][c]=2", "a[]=1&a[0][x]=2"])
 def test_name_used_for_a_value_and_for_a_map_is_refused(body: str) -> None:
-    assert _refused(body) is Bound.CONFLICT
+    assert _refused(body) is FormBound.CONFLICT
 
 
 @pytest.mark.parametrize(
     "name", ["a[b", "a]", "a]b[", "[a]", "[]", "[", "]", "a[b]c", "a[b]c[d]", "a[[b]]", "a[b]]", "a[b][", "a%5B"]
 )
 def test_brackets_that_do_not_match_are_refused(name: str) -> None:
-    assert _refused(f"x=1&{name}=1") is _refused(f"a[c]=1&a[b][c]=1&{name}=1") is Bound.NAME
+    assert _refused(f"x=1&{name}=1") is _refused(f"a[c]=1&a[b][c]=1&{name}=1") is FormBound.NAME
 
 
 @pytest.mark.parametrize("body", ["a[9223372036854775807]=1&a[]=2", "a[9223372036854775807]=1&a[][b]=2"])
 def test_array_that_has_no_next_index_is_refused(body: str) -> None:
-    assert _refused(body) is Bound.INDEX
+    assert _refused(body) is FormBound.INDEX
 
 
 @pytest.mark.parametrize("body", [b"a=%FF", b"%C3=1", b"a=\xff", b"a=%ED%A0%80", b"a=%C3\xa9", b'{"a":"\xff"}'])
 def test_form_that_is_not_utf_8_is_refused(body: bytes) -> None:
-    assert _refused(body, JSON if body.startswith(b"{") else "") is Bound.ENCODING
+    assert _refused(body, JSON if body.startswith(b"{") else "") is FormBound.ENCODING
 
 
 @pytest.mark.parametrize("body", [rb'{"a":"\ud83d"}', rb'{"\ud83d":"a"}', rb'{"a":{"b":["\udc00"]}}'])
 def test_half_a_surrogate_pair_is_refused(body: bytes) -> None:
-    assert _refused(body, JSON) is Bound.ENCODING
-    assert _refused("a=\ud83d") is Bound.ENCODING
+    assert _refused(body, JSON) is FormBound.ENCODING
+    assert _refused("a=\ud83d") is FormBound.ENCODING
 
 
 @pytest.mark.parametrize(
@@ -164,12 +164,12 @@ def test_json_is_read_as_if_php_had_sent_it_as_a_form(body: str, form: Form) -> 
     ],
 )  # fmt: skip
 def test_body_that_is_no_json_object_is_refused_if_declared_as_json(body: bytes) -> None:
-    assert _refused(body, "application/problem+json") is Bound.JSON
+    assert _refused(body, "application/problem+json") is FormBound.JSON
 
 
 @pytest.mark.parametrize("body", [b"[" * 500_000, b'{"a":' * 150_000, b'{"a":[' + b"{}," * 3_000, b"," * 10_000])
 def test_json_with_too_many_values_is_not_parsed(body: bytes) -> None:
-    assert _refused(body, JSON) is Bound.FIELDS
+    assert _refused(body, JSON) is FormBound.FIELDS
 
 
 def test_json_is_parsed_only_if_the_content_type_declares_it() -> None:
@@ -179,24 +179,24 @@ def test_json_is_parsed_only_if_the_content_type_declares_it() -> None:
 @pytest.mark.parametrize(
     ("limits", "most", "more", "bound"),
     [
-        ({"size": 3}, b"a=1", b"a=12", Bound.SIZE),
-        ({"fields": 2}, b"a=1&b=2", b"a=1&b=2&c=3", Bound.FIELDS),
-        ({"fields": 2}, b"a=1&a=2", b"a=1&a=2&a=3", Bound.FIELDS),
-        ({"depth": 3}, b"a[b][c]=1", b"a[b][c][d]=1", Bound.DEPTH),
-        ({"depth": 1}, b"a=1", b"a[]=1", Bound.DEPTH),
-        ({"key_length": 3}, b"abc[abc]=1", b"abc[abcd]=1", Bound.KEY_LENGTH),
-        ({"key_length": 3}, b"%D0%B9bc=1", b"abcd=1", Bound.KEY_LENGTH),
-        ({"escapes": 2}, b"%41%42=1", b"%41=1&%42=2&%43=3", Bound.ESCAPES),
-        ({"maps": 2}, b"a[b][c]=1", b"a[b][c][d]=1", Bound.MAPS),
-        ({"values": 2}, b'{"a":{"b":1}}', b'{"a":{"b":1},"c":1}', Bound.FIELDS),
-        ({"size": 7}, b'{"a":1}', b'{"a":12}', Bound.SIZE),
-        ({"fields": 2}, b'{"a":1,"b":2}', b'{"a":[1,2,3]}', Bound.FIELDS),
-        ({"depth": 3}, b'{"a":{"b":{"c":1}}}', b'{"a":{"b":{"c":{"d":1}}}}', Bound.DEPTH),
-        ({"depth": 3}, b'{"a":[[1]]}', b'{"a":[[[1]]]}', Bound.DEPTH),
-        ({"key_length": 3}, b'{"abc":1}', b'{"abcd":1}', Bound.KEY_LENGTH),
+        ({"size": 3}, b"a=1", b"a=12", FormBound.SIZE),
+        ({"fields": 2}, b"a=1&b=2", b"a=1&b=2&c=3", FormBound.FIELDS),
+        ({"fields": 2}, b"a=1&a=2", b"a=1&a=2&a=3", FormBound.FIELDS),
+        ({"depth": 3}, b"a[b][c]=1", b"a[b][c][d]=1", FormBound.DEPTH),
+        ({"depth": 1}, b"a=1", b"a[]=1", FormBound.DEPTH),
+        ({"key_length": 3}, b"abc[abc]=1", b"abc[abcd]=1", FormBound.KEY_LENGTH),
+        ({"key_length": 3}, b"%D0%B9bc=1", b"abcd=1", FormBound.KEY_LENGTH),
+        ({"escapes": 2}, b"%41%42=1", b"%41=1&%42=2&%43=3", FormBound.ESCAPES),
+        ({"maps": 2}, b"a[b][c]=1", b"a[b][c][d]=1", FormBound.MAPS),
+        ({"values": 2}, b'{"a":{"b":1}}', b'{"a":{"b":1},"c":1}', FormBound.FIELDS),
+        ({"size": 7}, b'{"a":1}', b'{"a":12}', FormBound.SIZE),
+        ({"fields": 2}, b'{"a":1,"b":2}', b'{"a":[1,2,3]}', FormBound.FIELDS),
+        ({"depth": 3}, b'{"a":{"b":{"c":1}}}', b'{"a":{"b":{"c":{"d":1}}}}', FormBound.DEPTH),
+        ({"depth": 3}, b'{"a":[[1]]}', b'{"a":[[[1]]]}', FormBound.DEPTH),
+        ({"key_length": 3}, b'{"abc":1}', b'{"abcd":1}', FormBound.KEY_LENGTH),
     ],
 )
-def test_each_bound_is_exact(limits: dict[str, int], most: bytes, more: bytes, bound: Bound) -> None:
+def test_each_bound_is_exact(limits: dict[str, int], most: bytes, more: bytes, bound: FormBound) -> None:
     content_type = JSON if most.startswith(b"{") else ""
 
     assert decode(most, content_type, limits=Limits(**limits))
@@ -205,8 +205,8 @@ def test_each_bound_is_exact(limits: dict[str, int], most: bytes, more: bytes, b
 
 def test_default_bounds_accept_the_largest_event_and_little_more() -> None:
     assert Limits() == Limits(size=1024 * 1024, fields=1000, depth=8, key_length=200)
-    assert _refused(b"a" * (1024 * 1024 + 1)) is Bound.SIZE
-    assert _refused("&".join(f"a{number}=1" for number in range(1001))) is Bound.FIELDS
+    assert _refused(b"a" * (1024 * 1024 + 1)) is FormBound.SIZE
+    assert _refused("&".join(f"a{number}=1" for number in range(1001))) is FormBound.FIELDS
     assert len(decode_query("&".join(f"a{number}=1" for number in range(1000)))) == 1000
 
 

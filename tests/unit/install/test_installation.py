@@ -272,4 +272,4 @@ def test_failed_deletion_of_the_former_secret_does_not_fail_the_installation(
     monkeypatch.setattr(stores.secrets, "delete_secret", fail)
     install()
     assert read().secret_arn != first
-    assert first in str(output.lines[-1]["secrets_left"])
+    assert first in str(output.lines[-1]["orphaned_secrets"])

@@ -8,7 +8,7 @@ from botocore.exceptions import ConnectTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_lookup.bitrix24.batch import BATCH, Outcome
+from chat_lookup.bitrix24.batch import BATCH, BatchOutcome
 from chat_lookup.bitrix24.client import Answer, Command, OperatingTime
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.bulk_allowance import Allowance
@@ -32,29 +32,29 @@ from chat_lookup.portals.store import Portals
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
 
 METHOD = "im.chat.get"
-Reaction = Callable[[Sequence[Command]], Sequence[Outcome]]
+Reaction = Callable[[Sequence[Command]], Sequence[BatchOutcome]]
 
 
-def answers(commands: Sequence[Command]) -> Sequence[Outcome]:
+def answers(commands: Sequence[Command]) -> Sequence[BatchOutcome]:
     """Each command's own number."""
     return [Answer(command.params["ID"], OperatingTime(), 0.1) for command in commands]
 
 
 def fails(code: str, status: int = 0) -> Reaction:
-    def reaction(_: Sequence[Command]) -> Sequence[Outcome]:
+    def reaction(_: Sequence[Command]) -> Sequence[BatchOutcome]:
         raise BitrixError(code, status, method=BATCH, webhook=True)
 
     return reaction
 
 
 def refuses(error: Exception) -> Reaction:
-    def reaction(_: Sequence[Command]) -> Sequence[Outcome]:
+    def reaction(_: Sequence[Command]) -> Sequence[BatchOutcome]:
         raise error
 
     return reaction
 
 
-def with_those_of(*numbers: int, outcome: Outcome) -> Reaction:
+def with_those_of(*numbers: int, outcome: BatchOutcome) -> Reaction:
     """Like `answers`, with another outcome for these numbers."""
     return lambda commands: [
         outcome if command.params["ID"] in numbers else answer
@@ -76,7 +76,9 @@ class ScriptedCalls:
     def reacts(self, *reactions: Reaction) -> None:
         self.reactions = [*reactions]
 
-    def batch(self, _: Portal, commands: Sequence[Command], deadline: Deadline, *, share: Share) -> Sequence[Outcome]:
+    def batch(
+        self, _: Portal, commands: Sequence[Command], deadline: Deadline, *, share: Share
+    ) -> Sequence[BatchOutcome]:
         assert share in Share
         assert deadline.left() > 0
         self.requests.append([command.params["ID"] for command in commands])
@@ -87,7 +89,7 @@ class ScriptedCalls:
 
     def call(
         self, portal: Portal, method: str, params: Mapping[str, object], deadline: Deadline, *, share: Share
-    ) -> Outcome:
+    ) -> BatchOutcome:
         (outcome,) = self.batch(portal, [Command(method, params)], deadline, share=share)
         if isinstance(outcome, BitrixError):
             raise outcome

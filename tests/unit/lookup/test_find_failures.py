@@ -137,5 +137,5 @@ def test_description_of_the_portal_is_logged_and_not_in_the_error(
     bitrix24.fails("im.chat.get", "INVALID_ARG_VALUE", 400)
     with pytest.raises(PortalRefused) as raised:
         find(service, portal)
-    assert "what the portal said" not in repr(vars(raised.value))
-    assert output.lines[0]["portal_said"] == "what the portal said"
+    assert "description by the portal" not in repr(vars(raised.value))
+    assert output.lines[0]["portal_description"] == "description by the portal"

@@ -15,7 +15,7 @@ from chat_lookup.errors import (
     PortalMisconfigured,
     PortalUnavailable,
 )
-from chat_lookup.lookup.find_many import FEW, Outcome
+from chat_lookup.lookup.find_many import FEW, LookupOutcome
 from chat_lookup.lookup.model import Found, Method
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output
@@ -26,12 +26,12 @@ def deals(*numbers: int) -> list[EntityRef]:
     return [EntityRef("CRM", f"DEAL|{number}") for number in numbers]
 
 
-def kinds(outcomes: Sequence[Outcome]) -> list[int | type]:
+def kinds(outcomes: Sequence[LookupOutcome]) -> list[int | type]:
     """The chat id of each found pair and the class of the error of each other one."""
     return [each.chat_id if isinstance(each, Found) else type(each) for each in outcomes]
 
 
-def sources(outcomes: Sequence[Outcome]) -> list[str]:
+def sources(outcomes: Sequence[LookupOutcome]) -> list[str]:
     return [each.source if isinstance(each, Found) else each.code for each in outcomes]
 
 

@@ -6,7 +6,7 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import PortalMisconfigured
-from chat_lookup.lookup.model import Method, Said
+from chat_lookup.lookup.model import ChatReply, Method
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output
 from tests.support.in_process_service import Service, ask, install, with_scopes
@@ -14,7 +14,7 @@ from tests.support.in_process_service import Service, ask, install, with_scopes
 
 def test_current_method_is_called_first_and_alone_if_it_answers(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
-    assert ask(service, with_scopes(service, "im", "imbot")) == Said(1437, "im.chat.get")
+    assert ask(service, with_scopes(service, "im", "imbot")) == ChatReply(1437, "im.chat.get")
     assert bitrix24.methods == ["im.chat.get"]
     assert bitrix24.calls[0].params == {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
 
@@ -25,7 +25,7 @@ def test_every_documented_shape_of_a_result_is_read(
     service: Service, bitrix24: FakeBitrix24, result: object, scope: str, method: str
 ) -> None:
     bitrix24.answers(method, result)
-    assert ask(service, with_scopes(service, scope)) == Said(10, method)
+    assert ask(service, with_scopes(service, scope)) == ChatReply(10, method)
 
 
 @pytest.mark.parametrize("result", [None, False, [], {}, 0, "", {"ID": None}])
@@ -44,7 +44,7 @@ def test_unreadable_result_is_an_error_and_counted(service: Service, bitrix24: F
 
 def test_deprecated_method_is_called_alone_if_only_it_is_granted(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("imbot.chat.get", 10)
-    assert ask(service, with_scopes(service, "imbot")) == Said(10, "imbot.chat.get")
+    assert ask(service, with_scopes(service, "imbot")) == ChatReply(10, "imbot.chat.get")
     assert bitrix24.methods == ["imbot.chat.get"]
 
 
@@ -57,9 +57,9 @@ def test_method_found_not_granted_is_replaced_and_not_tried_again(
     portal = with_scopes(service, "im", "imbot")
     bitrix24.fails("im.chat.get", code, status)
     bitrix24.answers("imbot.chat.get", 10)
-    assert ask(service, portal) == Said(10, "imbot.chat.get")
-    assert ask(service, service.portals.get(MEMBER_ID)) == Said(10, "imbot.chat.get")
-    assert ask(service, another_process.portals.get(MEMBER_ID)) == Said(10, "imbot.chat.get")
+    assert ask(service, portal) == ChatReply(10, "imbot.chat.get")
+    assert ask(service, service.portals.get(MEMBER_ID)) == ChatReply(10, "imbot.chat.get")
+    assert ask(service, another_process.portals.get(MEMBER_ID)) == ChatReply(10, "imbot.chat.get")
     assert bitrix24.methods == ["im.chat.get"] + ["imbot.chat.get"] * 3
 
 
@@ -107,7 +107,7 @@ def test_bot_id_is_sent_to_the_deprecated_method_only_and_only_if_requested(
 def test_portal_with_unknown_scopes_is_called(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.fails("im.chat.get", "insufficient_scope", 403)
     bitrix24.answers("imbot.chat.get", 10)
-    assert ask(service, install(service, scopes=None)) == Said(10, "imbot.chat.get")
+    assert ask(service, install(service, scopes=None)) == ChatReply(10, "imbot.chat.get")
 
 
 # -- operating time ----------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.entity import EntityRef
-from chat_lookup.lookup.model import Method, Said
-from chat_lookup.lookup.plan import last_word, most_calls
+from chat_lookup.lookup.model import ChatReply, Method
+from chat_lookup.lookup.plan import is_final, most_calls
 from tests.support.fakes import FakeBitrix24
 from tests.support.in_process_service import DEAL, Service, ask, with_scopes
 
@@ -27,13 +27,13 @@ def test_open_line_that_the_usual_method_does_not_find_is_read_by_its_own_method
 ) -> None:
     bitrix24.answers("im.chat.get", None)
     bitrix24.answers("imopenlines.dialog.get", OPEN_LINE)
-    assert ask(service, with_scopes(service, "im", "imopenlines"), LINE) == Said(1763, "imopenlines.dialog.get")
+    assert ask(service, with_scopes(service, "im", "imopenlines"), LINE) == ChatReply(1763, "imopenlines.dialog.get")
     assert bitrix24.calls[-1].params == {"USER_CODE": LINE.entity_id}
 
 
 def test_open_line_that_the_usual_method_finds_costs_one_call(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 1763)
-    assert ask(service, with_scopes(service, "im", "imopenlines"), LINE) == Said(1763, "im.chat.get")
+    assert ask(service, with_scopes(service, "im", "imopenlines"), LINE) == ChatReply(1763, "im.chat.get")
     assert bitrix24.methods == ["im.chat.get"]
 
 
@@ -81,7 +81,7 @@ def test_smart_invoice_is_looked_up_by_its_other_name_too(
     service: Service, bitrix24: FakeBitrix24, ref: EntityRef, other: EntityRef
 ) -> None:
     bitrix24.answers_by("im.chat.get", by_id({other.entity_id: 77}))
-    assert ask(service, with_scopes(service, "im"), ref) == Said(77, "im.chat.get")
+    assert ask(service, with_scopes(service, "im"), ref) == ChatReply(77, "im.chat.get")
     assert [called.params["ENTITY_ID"] for called in bitrix24.calls] == [ref.entity_id, other.entity_id]
 
 
@@ -113,8 +113,8 @@ def test_second_name_is_tried_only_for_smart_invoices_and_without_a_requested_me
 @pytest.mark.parametrize("ref", [INVOICE, BY_OTHER_NAME])
 def test_not_found_under_one_name_of_an_invoice_is_not_final_for_a_requested_method(ref: EntityRef) -> None:
     assert (most_calls(ref, Method.AUTO), most_calls(ref, Method.IM)) == (2, 1)
-    assert last_word(ref, Method.AUTO)
-    assert not last_word(ref, Method.IM)
+    assert is_final(ref, Method.AUTO)
+    assert not is_final(ref, Method.IM)
 
 
 # -- tasks -------------------------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_chat_of_a_task_that_neither_card_finds_is_read_from_the_task(
 ) -> None:
     bitrix24.answers("im.chat.get", None)
     bitrix24.answers("tasks.task.get", result)
-    assert ask(service, with_scopes(service, "im", "task"), TASK) == Said(chat_id, "tasks.task.get")
+    assert ask(service, with_scopes(service, "im", "task"), TASK) == ChatReply(chat_id, "tasks.task.get")
     assert bitrix24.calls[-1].params["taskId"] == "8293"
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from chat_lookup.cache.leases import LEASE, Lease, Standing
+from chat_lookup.cache.leases import LEASE, Lease, StoredLease
 from chat_lookup.cache.rows import FRESH_POSITIVE, Row
 from chat_lookup.errors import ChatNotAccessible, DeadlineReached, PortalBlocked, PortalBusy, PortalUnavailable
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.interleaving import Actor, Stage
-from tests.support.stores.unknown_pair import CHAT, Portal, answered, runs_out
+from tests.support.stores.unknown_pair import CHAT, Portal, answered, run_all
 
 CROWD = 12
 
@@ -46,7 +46,7 @@ def until_the_portal_is_called(stage: Stage, portal: Portal) -> None:
 
 def test_portal_is_called_once_for_any_number_of_callers_and_all_get_its_answer(stage: Stage, portal: Portal) -> None:
     callers = crowd(portal)
-    runs_out(stage)
+    run_all(stage)
     assert [got(caller) for caller in callers] == [(CHAT, "portal")] * CROWD
     assert portal.calls == 1
 
@@ -54,22 +54,22 @@ def test_portal_is_called_once_for_any_number_of_callers_and_all_get_its_answer(
 def test_portal_is_called_once_when_the_slot_is_ten_seconds_ahead(stage: Stage, portal: Portal) -> None:
     portal.ahead = 10.0
     callers = crowd(portal, seconds=20)
-    runs_out(stage)
+    run_all(stage)
     assert [got(caller) for caller in callers] == [(CHAT, "portal")] * CROWD
     assert (portal.calls, portal.rows.extended) == (1, 1)
 
 
 def test_call_without_a_wait_extends_no_lease(stage: Stage, portal: Portal) -> None:
     crowd(portal)
-    runs_out(stage)
+    run_all(stage)
     assert portal.rows.extended == 0
 
 
 def test_later_caller_gets_the_answer_from_the_cache(stage: Stage, portal: Portal) -> None:
     crowd(portal, 1)
-    runs_out(stage)
+    run_all(stage)
     late = portal.begin("late")
-    runs_out(stage)
+    run_all(stage)
     assert (got(late), portal.calls) == ((CHAT, "cache"), 1)
 
 
@@ -78,8 +78,8 @@ def test_row_stored_by_an_event_is_served_to_waiting_callers(stage: Stage, porta
     callers = crowd(portal, 3)
     until_the_portal_is_called(stage, portal)
     row = Row(answered(0).ref, 7, "event", "event", stage.now(), stage.now() + 3600, stage.now() + 7200)
-    portal.rows.standing = Standing(row, portal.rows.standing.lease)
-    runs_out(stage)
+    portal.rows.standing = StoredLease(row, portal.rows.standing.lease)
+    run_all(stage)
     assert sorted(got(caller) for caller in callers) == [(7, "event"), (7, "event"), (CHAT, "portal")]
 
 
@@ -87,7 +87,7 @@ def test_answer_is_dated_by_its_slot(stage: Stage, portal: Portal) -> None:
     began = stage.now()
     portal.ahead = 5.0
     (caller,) = crowd(portal, 1)
-    runs_out(stage)
+    run_all(stage)
     assert isinstance(caller.result, tuple)
     assert caller.result[0].asked_at == pytest.approx(began + 5.0)
 
@@ -96,20 +96,20 @@ def test_answer_is_dated_by_its_slot(stage: Stage, portal: Portal) -> None:
 
 
 def test_caller_without_the_lease_is_served_the_stale_row_at_once(stage: Stage, portal: Portal) -> None:
-    portal.rows.standing = Standing(answered(stage.now() - FRESH_POSITIVE - 1, 7), Lease())
+    portal.rows.standing = StoredLease(answered(stage.now() - FRESH_POSITIVE - 1, 7), Lease())
     began = stage.now()
     callers = crowd(portal)
     until_the_portal_is_called(stage, portal)
     assert stage.now() == began
-    runs_out(stage)
+    run_all(stage)
     assert sorted(got(caller) for caller in callers) == [(7, "stale")] * (CROWD - 1) + [(CHAT, "portal")]
 
 
 def test_lease_holder_is_served_the_stale_row_when_the_portal_fails(stage: Stage, portal: Portal) -> None:
-    portal.rows.standing = Standing(answered(stage.now() - FRESH_POSITIVE - 1, 7), Lease())
+    portal.rows.standing = StoredLease(answered(stage.now() - FRESH_POSITIVE - 1, 7), Lease())
     portal.failures = [PortalUnavailable()]
     (caller,) = crowd(portal, 1)
-    runs_out(stage)
+    run_all(stage)
     assert got(caller) == (7, "stale")
 
 
@@ -121,16 +121,16 @@ def test_fresh_look_ups_share_one_call_sent_after_they_started(stage: Stage, por
     first = portal.begin("first")
     until_the_portal_is_called(stage, portal)
     fresh = [portal.begin(f"fresh {number}", fresh=True) for number in range(CROWD)]
-    runs_out(stage)
+    run_all(stage)
     assert {got(each) for each in (first, *fresh)} == {(CHAT, "portal")}
     assert portal.calls == 2  # the first call was sent before they started
 
 
 def test_fresh_look_up_is_not_served_a_stale_row(stage: Stage, portal: Portal) -> None:
-    portal.rows.standing = Standing(answered(stage.now() - FRESH_POSITIVE - 1, 7), Lease())
+    portal.rows.standing = StoredLease(answered(stage.now() - FRESH_POSITIVE - 1, 7), Lease())
     portal.failures = [PortalUnavailable()]
     caller = portal.begin("fresh", fresh=True)
-    runs_out(stage)
+    run_all(stage)
     assert isinstance(caller.error, PortalUnavailable)
 
 
@@ -140,7 +140,7 @@ def test_fresh_look_up_is_not_served_a_stale_row(stage: Stage, portal: Portal) -
 def test_error_of_the_portal_is_raised_to_all_waiting_callers(stage: Stage, portal: Portal) -> None:
     portal.failures = [ChatNotAccessible(portal_error="ACCESS_ERROR")] * CROWD
     callers = crowd(portal)
-    runs_out(stage)
+    run_all(stage)
     assert [type(caller.error) for caller in callers] == [ChatNotAccessible] * CROWD
     assert {getattr(caller.error, "portal_error", None) for caller in callers} == {"ACCESS_ERROR"}
     assert portal.calls == 1
@@ -149,16 +149,16 @@ def test_error_of_the_portal_is_raised_to_all_waiting_callers(stage: Stage, port
 def test_shared_error_has_the_retry_time_of_the_portal(stage: Stage, portal: Portal) -> None:
     portal.failures = [PortalBlocked(portal_error="OVERLOAD_LIMIT", retry_after=300)]
     callers = crowd(portal, 2)
-    runs_out(stage)
+    run_all(stage)
     assert [getattr(caller.error, "retry_after", None) for caller in callers] == [300, 300]
 
 
 def test_shared_error_is_not_raised_to_later_callers(stage: Stage, portal: Portal) -> None:
     portal.failures = [ChatNotAccessible(portal_error="ACCESS_ERROR")]
     crowd(portal)
-    runs_out(stage)
+    run_all(stage)
     late = portal.begin("late")
-    runs_out(stage)
+    run_all(stage)
     assert (got(late), portal.calls) == ((CHAT, "portal"), 2)
 
 
@@ -167,7 +167,7 @@ def test_shared_error_is_not_raised_to_callers_with_another_method(stage: Stage,
     by_bot = portal.begin("by bot", how="imbot")
     until_the_portal_is_called(stage, portal)
     other = portal.begin("other", how="auto")
-    runs_out(stage)
+    run_all(stage)
     assert isinstance(by_bot.error, ChatNotAccessible)
     assert got(other) == (CHAT, "portal")
 
@@ -175,7 +175,7 @@ def test_shared_error_is_not_raised_to_callers_with_another_method(stage: Stage,
 def test_next_caller_calls_the_portal_after_a_connection_failure(stage: Stage, portal: Portal) -> None:
     portal.failures = [PortalUnavailable("The connection to the portal failed")]
     callers = crowd(portal)
-    runs_out(stage)
+    run_all(stage)
     assert sorted(type(caller.error).__name__ for caller in callers) == ["NoneType"] * (CROWD - 1) + [
         "PortalUnavailable"
     ]
@@ -186,7 +186,7 @@ def test_caller_without_a_slot_in_time_leaves_the_call_to_callers_with_more_time
     portal.ahead = 5.0
     hurried = portal.begin("hurried", seconds=4)
     patient = portal.begin("patient", seconds=20)
-    runs_out(stage)
+    run_all(stage)
     assert isinstance(hurried.error, PortalBusy)
     assert got(patient) == (CHAT, "portal")
 
@@ -197,7 +197,7 @@ def test_dead_lease_holder_costs_its_lease_and_one_more_call(stage: Stage, porta
     began = stage.now()
     lease_holder = max(callers, key=lambda caller: caller.wakes_at)
     stage.kill(lease_holder)
-    runs_out(stage)
+    run_all(stage)
     assert [got(caller) for caller in callers if caller is not lease_holder] == [(CHAT, "portal")] * (CROWD - 1)
     assert portal.calls == 2
     assert stage.now() < began + LEASE + 2
@@ -218,7 +218,7 @@ def test_wait_for_slot_ends_at_the_deadline(stage: Stage, portal: Portal) -> Non
     assert isinstance(hurried.error, PortalBusy)
     assert stage.now() == began
     assert hurried.error.retry_after == pytest.approx(20 + LEASE)
-    runs_out(stage)
+    run_all(stage)
     assert got(patient) == (CHAT, "portal")
 
 
@@ -234,7 +234,7 @@ def test_wait_for_the_lease_holder_ends_at_the_deadline(stage: Stage, portal: Po
     assert isinstance(hurried.error, PortalUnavailable)
     assert hurried.error.retry_after is not None
     assert stage.now() <= began + 1
-    runs_out(stage)
+    run_all(stage)
     assert got(patient) == (CHAT, "portal")
 
 
@@ -244,7 +244,7 @@ def test_wait_for_the_lease_holder_ends_at_the_deadline(stage: Stage, portal: Po
 def test_portal_is_called_without_a_lease_when_the_store_is_down(stage: Stage, portal: Portal) -> None:
     portal.rows.down = True
     (caller,) = crowd(portal, 1)
-    runs_out(stage)
+    run_all(stage)
     assert got(caller) == (CHAT, "portal")
 
 
@@ -253,7 +253,7 @@ def test_waiting_caller_calls_the_portal_when_the_row_cannot_be_read(stage: Stag
     callers = crowd(portal, 2)
     until_the_portal_is_called(stage, portal)
     portal.rows.down = True
-    runs_out(stage)
+    run_all(stage)
     assert [got(caller) for caller in callers] == [(CHAT, "portal")] * 2
     assert portal.calls == 2
 
@@ -266,6 +266,6 @@ def test_caller_without_time_does_not_wait_and_gets_the_deadline_error(
     holder = portal.begin("holder")
     until_the_portal_is_called(stage, portal)
     late = portal.begin("late", seconds=seconds)
-    runs_out(stage)
+    run_all(stage)
     assert got(holder) == (CHAT, "portal")
     assert isinstance(late.error, DeadlineReached)

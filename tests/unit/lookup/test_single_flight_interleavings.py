@@ -10,7 +10,7 @@ from chat_lookup.clock import SKEW
 from chat_lookup.errors import ChatNotAccessible, PortalBusy, PortalUnavailable
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.interleaving import Killed, Stage
-from tests.support.stores.unknown_pair import CHAT, Portal, runs_out
+from tests.support.stores.unknown_pair import CHAT, Portal, run_all
 
 WRONG_BY = st.sampled_from([-SKEW / 2, 0.0, SKEW / 2])
 HAPPENS = ("continues",) * 16 + ("dies", "is slow", "another starts")
@@ -58,7 +58,7 @@ def test_no_interleaving_calls_twice_for_one_answer(telemetry: Telemetry, data: 
             portal.begin(f"late{len(stage.actors)}", seconds=60, wrong_by=data.draw(WRONG_BY))
         else:
             stage.advance(actor)
-    runs_out(stage)
+    run_all(stage)
     # A caller after a failure calls again: the failure is shared only with the callers that waited.
     ends_well(portal, happened["dies"] + happened["is slow"] + (len(stage.actors) if failing else 0), failing=failing)
 
@@ -79,7 +79,7 @@ def test_fresh_look_up_never_gets_an_answer_requested_before_it_started(
         actor = portal.begin(f"p{number}", seconds=60, wrong_by=wrong_by, fresh=fresh)
         if fresh:
             started[actor] = stage.now()
-    runs_out(stage)
+    run_all(stage)
     for actor, moment in started.items():
         assert actor.error is None
         assert isinstance(actor.result, tuple)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chat_lookup.cache.leases import LEASE, Leases, Wanted
+from chat_lookup.cache.leases import LEASE, CacheQuery, Leases
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatNotAccessible, ChatNotFound, PortalUnavailable
@@ -31,7 +31,7 @@ def meanwhile(bitrix24: FakeBitrix24, happens: Callable[[], object]) -> list[obj
 
 def lease(portal: Portal, stores: Stores, clock: ManualClock) -> None:
     """Another process holds the lease for the pair and dies before its call."""
-    Leases(stores.cache_rows, clock).claim(Wanted(MEMBER_ID, portal.generation, DEAL), "dead")
+    Leases(stores.cache_rows, clock).claim(CacheQuery(MEMBER_ID, portal.generation, DEAL), "dead")
 
 
 def test_stale_row_is_served_while_another_process_calls(
@@ -119,7 +119,7 @@ def test_lease_is_extended_for_a_call_with_a_later_slot(
     bitrix24.answers("im.chat.get", 7)
     find(service, portal, EntityRef("CRM", "DEAL|7"))
     leases = Leases(stores.cache_rows, clock)
-    wanted = Wanted(MEMBER_ID, portal.generation, DEAL)
+    wanted = CacheQuery(MEMBER_ID, portal.generation, DEAL)
     outcomes = meanwhile(bitrix24, lambda: leases.read(wanted).lease.until - clock.now())
     assert find(service, portal, seconds=28).chat_id == 1437
     assert outcomes == [pytest.approx(LEASE)]  # counted from the slot, not from ten seconds before
@@ -146,4 +146,4 @@ def test_portal_is_called_if_the_lease_cannot_be_stored(
     monkeypatch.setattr(stores.dynamodb, "update_item", throttled)
     bitrix24.answers("im.chat.get", 1437)
     assert find(service, portal).source == "portal"
-    assert output.lines[-1]["unleased"] == "ClientError"
+    assert output.lines[-1]["lease_error"] == "ClientError"

@@ -82,7 +82,7 @@ def test_notes_outside_of_an_invocation_are_dropped_without_an_error(telemetry: 
 
 def test_broken_text_does_not_lose_the_line(telemetry: Telemetry, output: Output) -> None:
     with telemetry.invocation("request"):
-        telemetry.note(portal_said="half an emoji: \ud83d")
+        telemetry.note(portal_description="half an emoji: \ud83d")
     assert [line["message"] for line in output.lines] == ["request"]
 
 

@@ -45,9 +45,9 @@ def test_change_by_the_same_process_is_read_at_once(portals: Portals) -> None:
 
 def test_portal_of_several_bot_events_is_read_once(portals: Portals, elsewhere: Portals) -> None:
     portals.save(replace(ACME, bot_id=17))
-    remembered = elsewhere.heard_by(MEMBER_ID, (17,))
+    remembered = elsewhere.for_event(MEMBER_ID, (17,))
     portals.raise_generation(MEMBER_ID)
-    assert elsewhere.heard_by(MEMBER_ID, (17, 18)) == remembered
+    assert elsewhere.for_event(MEMBER_ID, (17, 18)) == remembered
 
 
 @pytest.mark.parametrize("before", [{"bot_id": 16}, {"bot_id": 17, "state": PortalState.REAUTHORISE}, {}])
@@ -55,13 +55,13 @@ def test_new_installation_is_read_with_its_first_event(
     portals: Portals, elsewhere: Portals, before: dict[str, Any]
 ) -> None:
     portals.save(replace(ACME, **before))
-    elsewhere.heard_by(MEMBER_ID, (17,))
+    elsewhere.for_event(MEMBER_ID, (17,))
     current = portals.save(replace(ACME, bot_id=17, token_version="version-2"))
-    assert elsewhere.heard_by(MEMBER_ID, (17,)) == current
+    assert elsewhere.for_event(MEMBER_ID, (17,)) == current
 
 
 def test_event_of_an_unknown_portal_creates_no_record(portals: Portals) -> None:
-    assert portals.heard_by(MEMBER_ID, (17,)) is None
+    assert portals.for_event(MEMBER_ID, (17,)) is None
 
 
 def test_answers_of_an_unknown_portal_cannot_be_purged(portals: Portals) -> None:

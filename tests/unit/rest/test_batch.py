@@ -9,10 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chat_lookup.http import php_arrays
-from chat_lookup.rest.batch import Batch
+from chat_lookup.rest.batch import RestBatch
 from chat_lookup.rest.errors import Refusal, documented
 from chat_lookup.rest.requests import RestCall
-from chat_lookup.rest.responses import Outcome, Result
+from chat_lookup.rest.responses import RestOutcome, Result
 
 KEYS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6)
 BUSY = Refusal("QUERY_LIMIT_EXCEEDED", 503, "Too many requests", of_all=True)
@@ -25,11 +25,11 @@ class Portal:
     def __init__(self) -> None:
         self.waves: list[list[str]] = []
 
-    def answer(self, calls: Sequence[RestCall]) -> list[Outcome]:
+    def answer(self, calls: Sequence[RestCall]) -> list[RestOutcome]:
         self.waves.append([call.method for call in calls])
         return [self._outcome(call) for call in calls]
 
-    def _outcome(self, call: RestCall) -> Outcome:
+    def _outcome(self, call: RestCall) -> RestOutcome:
         if call.folded == "busy":
             return BUSY
         if call.folded not in ("echo", "write", "page"):
@@ -40,7 +40,7 @@ class Portal:
 
 def run(cmd: object, halt: object = 0, portal: Portal | None = None, **more: object) -> Mapping[str, Any] | Refusal:
     portal = portal or Portal()
-    batch = Batch({"cmd": cmd, "halt": halt, **more}, portal.answer, lambda call: call.folded == "write")
+    batch = RestBatch({"cmd": cmd, "halt": halt, **more}, portal.answer, lambda call: call.folded == "write")
     return cast("Mapping[str, Any] | Refusal", batch.run())
 
 
@@ -120,14 +120,14 @@ def test_pages_of_lists_have_their_own_containers() -> None:
 
 
 def test_missing_scope_has_no_text_inside_a_batch() -> None:
-    batch = Batch({"cmd": {"a": "x"}}, lambda _: [documented("insufficient_scope")], lambda _: False)
+    batch = RestBatch({"cmd": {"a": "x"}}, lambda _: [documented("insufficient_scope")], lambda _: False)
     assert cast("Mapping[str, Any]", batch.run())["result_error"] == {
         "a": {"error": "insufficient_scope", "error_description": ""}
     }
 
 
 def test_names_of_parameters_are_read_in_any_case() -> None:
-    batch = Batch({"CMD": ["nowhere", "echo"], "Halt": 1}, Portal().answer, lambda _: False)
+    batch = RestBatch({"CMD": ["nowhere", "echo"], "Halt": 1}, Portal().answer, lambda _: False)
     assert cast("Mapping[str, Any]", batch.run())["result"] == []
 
 

@@ -114,7 +114,7 @@ def test_error_of_a_command_is_reported_at_its_position(key: str, bitrix24: Fake
     outcomes = result(key, "batch", {"cmd": commands})
     assert outcomes["result"] == {"0": FOUND, "3": None}
     assert outcomes["result_error"] == {
-        "1": {"error": "ACCESS_ERROR", "error_description": "what the portal said"},
+        "1": {"error": "ACCESS_ERROR", "error_description": "description by the portal"},
         "2": {"error": "ERROR_METHOD_NOT_FOUND", "error_description": "Method not found!"},
     }
 

@@ -26,7 +26,7 @@ def test_error_of_the_portal_is_answered_unchanged(key: str, bitrix24: FakeBitri
         bitrix24.fails(method, "ACCESS_ERROR", 400)
         assert asked(key, method, DEAL) == (
             400,
-            {"error": "ACCESS_ERROR", "error_description": "what the portal said"},
+            {"error": "ACCESS_ERROR", "error_description": "description by the portal"},
         )
 
 

@@ -107,7 +107,7 @@ class AdminPortals:
         fields.nothing_else()
         started = self._portals.states.start(portal)
         if portal.state is PortalState.STOPPED:
-            self._recoveries.tell(portal, PortalState.STOPPED, "")
+            self._recoveries.report(portal, PortalState.STOPPED, "")
         return portal_shown(started, self._clock.now())
 
     def _purge(self, fields: Fields, _: Deadline) -> dict[str, object]:

@@ -72,7 +72,7 @@ class Restoring:
         )
         self._portals.forget(portal.member_id)
         if portal.state in ASKED_AGAIN:
-            self._recoveries.tell(portal, portal.state, portal.state_code)
+            self._recoveries.report(portal, portal.state, portal.state_code)
         if host != portal.domain:
             self._portals.moved(replace(portal, domain=host))
 

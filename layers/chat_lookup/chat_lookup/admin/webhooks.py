@@ -89,7 +89,7 @@ class AdminWebhooks:
         portal = replace(portal, secret_arn=arn, token_version=version, scopes=scopes)
         saved = self._portals.save(portal, default=default)
         if before is not None and before.state in ASKED_AGAIN:
-            self._recoveries.tell(before, before.state, before.state_code)
+            self._recoveries.report(before, before.state, before.state_code)
         return portal_shown(saved, self._clock.now())
 
     def _secret(self, fields: Fields, name: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from urllib.parse import quote, urlencode
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.bitrix24.responses import Answer, Asked, OperatingTime, error_in, operating_time
+from chat_lookup.bitrix24.responses import Answer, CallTarget, OperatingTime, error_in, operating_time
 
 BATCH: Final = "batch"
 MOST_COMMANDS: Final = 50
@@ -47,7 +47,7 @@ class Command:
         return _text(self) is not None
 
 
-Outcome: TypeAlias = Answer | BitrixError | None
+BatchOutcome: TypeAlias = Answer | BitrixError | None
 """The outcome of a command; None: it was never run."""
 
 
@@ -59,7 +59,7 @@ class BatchAnswer:
     instead of the methods in it: `time` then holds those seconds (bitrix24.md 9, row 9).
     """
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[BatchOutcome, ...]
     time: OperatingTime
     elapsed: float
 
@@ -78,7 +78,7 @@ def encoded(commands: Sequence[Command]) -> dict[str, object]:
     return {"halt": 0, "cmd": dict(zip(_keys(len(texts)), texts, strict=True))}
 
 
-def read_batch(answer: Answer, commands: Sequence[Command], asked: Asked) -> BatchAnswer | BitrixError:
+def read_batch(answer: Answer, commands: Sequence[Command], asked: CallTarget) -> BatchAnswer | BitrixError:
     """Every command's outcome, or PROTOCOL for all of them if the reply is ambiguous.
 
     A key in both containers is an error. One that is present with null is a result, one in neither was never run.
@@ -92,7 +92,7 @@ def read_batch(answer: Answer, commands: Sequence[Command], asked: Asked) -> Bat
             "PROTOCOL", _OK, method=BATCH, description="not the outcomes of these commands", webhook=asked.is_webhook
         )
 
-    def outcome(key: str, command: Command) -> Outcome:
+    def outcome(key: str, command: Command) -> BatchOutcome:
         time = times.get(key) if times else None
         error = _refusal(errors.get(key), time, asked, command.method)
         if error is None and key in results:
@@ -108,7 +108,7 @@ def _pages(containers: Mapping[str, object], key: str) -> dict[str, object]:
     return {name: container[key] for name, container in by_name.items() if key in container}
 
 
-def _refusal(error: object, time: object, asked: Asked, method: str) -> BitrixError | None:
+def _refusal(error: object, time: object, asked: CallTarget, method: str) -> BitrixError | None:
     """A command's error: an object like a single call's, or its code alone; a batch has no status per command (7.0)."""
     body = error if isinstance(error, Mapping) and "error" in error else {"error": error}
     return error_in({"time": time, **body}, _OK, asked, method)

@@ -258,7 +258,7 @@ class AuthorisationServer:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The form that is sent; as `responses.Asked` it removes its secrets from errors."""
+    """The form that is sent; as `responses.CallTarget` it removes its secrets from errors."""
 
     application: Application
     grant_type: str

@@ -51,7 +51,7 @@ class Reply:
     retry_at: float | None = field(default=None, repr=False)
 
 
-class Asked(Protocol):
+class CallTarget(Protocol):
     """The target of a request, as far as errors need it: for example an `Endpoint`."""
 
     @property
@@ -62,14 +62,14 @@ class Asked(Protocol):
         ...
 
 
-class AskedPortal(Asked, Protocol):
+class PortalTarget(CallTarget, Protocol):
     """A portal that was called at `base_url` followed by the method's name."""
 
     @property
     def base_url(self) -> str: ...
 
 
-def read_reply(reply: Reply, asked: AskedPortal, method: str, elapsed: float) -> Answer | BitrixError:
+def read_reply(reply: Reply, asked: PortalTarget, method: str, elapsed: float) -> Answer | BitrixError:
     """The answer in a reply, or the error that it is, in the order of bitrix24.md 7.2.
 
     Errors are returned, so that the frame that raises them has nothing of the reply among its variables.
@@ -89,7 +89,7 @@ def read_reply(reply: Reply, asked: AskedPortal, method: str, elapsed: float) ->
     return Answer(body["result"], operating_time(body.get("time")), elapsed, pages)
 
 
-def read_object(reply: Reply, asked: Asked, method: str) -> dict[str, object] | BitrixError:
+def read_object(reply: Reply, asked: CallTarget, method: str) -> dict[str, object] | BitrixError:
     """The JSON object of a reply with a status of success and without an error; else the error."""
     body = _decoded(reply.body)
     if isinstance(body, dict):
@@ -103,7 +103,7 @@ def read_object(reply: Reply, asked: Asked, method: str) -> dict[str, object] | 
 
 
 def error_in(
-    body: Mapping[str, object], status: int, asked: Asked, method: str, *, retry_at: float | None = None
+    body: Mapping[str, object], status: int, asked: CallTarget, method: str, *, retry_at: float | None = None
 ) -> BitrixError | None:
     """The error in a decoded body under any status, or of one command in a batch; None without one.
 
@@ -139,7 +139,7 @@ def operating_time(time: object) -> OperatingTime:
 def _error(
     code: str,
     status: int,
-    asked: Asked,
+    asked: CallTarget,
     method: str,
     *,
     description: str = "",

@@ -6,9 +6,9 @@ from chat_lookup.bootstrap.core import Core
 from chat_lookup.config import is_public_url
 from chat_lookup.errors import ServiceMisconfigured
 from chat_lookup.install.application_events import ApplicationEvents
-from chat_lookup.install.attempt_limiter import Strangers
+from chat_lookup.install.attempt_limiter import AttemptLimiter
 from chat_lookup.install.code_flow import CodeFlow
-from chat_lookup.install.install_lock import Turns
+from chat_lookup.install.install_lock import InstallLock
 from chat_lookup.install.installation import Installation, Visits
 from chat_lookup.install.proof import Proof
 from chat_lookup.install.registration import Bindings, Bots, Registering
@@ -42,22 +42,22 @@ def build(parts: Core) -> InstallServices:
     portals, tokens, calls = parts.portals, parts.tokens, parts.calls
     hosts = settings.local_hosts | settings.private_portals
     facts = PortalFacts(parts.portal_table, portals)
-    strangers = Strangers(parts.limiter, clock)
+    attempts = AttemptLimiter(parts.limiter, clock)
     proof = Proof(
         parts.applications,
         parts.server,
         calls,
         portals,
-        strangers,
+        attempts,
         telemetry,
         clock,
         local_hosts=settings.local_hosts,
         members=settings.install_members,
     )
     registering = Registering(Bots(calls), Bindings(calls), telemetry)
-    turns = Turns(parts.cache_table, clock)
+    lock = InstallLock(parts.cache_table, clock)
     installation = Installation(
-        proof, turns, tokens, portals, facts, calls, registering, telemetry, parts.recoveries, clock
+        proof, lock, tokens, portals, facts, calls, registering, telemetry, parts.recoveries, clock
     )
     return InstallServices(
         installation=installation,
@@ -68,7 +68,7 @@ def build(parts: Core) -> InstallServices:
             portal_hosts=hosts,
         ),
         visits=Visits(installation, portals),
-        code_flow=CodeFlow(parts.cache_table, parts.applications, strangers, clock, portal_hosts=hosts),
+        code_flow=CodeFlow(parts.cache_table, parts.applications, attempts, clock, portal_hosts=hosts),
         portal_hosts=hosts,
         public_url=settings.public_url,
     )

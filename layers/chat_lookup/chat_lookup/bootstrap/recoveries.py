@@ -25,7 +25,7 @@ class QueuedRecoveries:
         self._telemetry = telemetry
         self._clock = clock
 
-    def tell(self, portal: Portal, state: str, code: str) -> None:
+    def report(self, portal: Portal, state: str, code: str) -> None:
         """Count that a portal is open again, and queue it. A queue that refuses costs the message and no more."""
         self._telemetry.count("PortalRecoveries", state=state)
         self._telemetry.note(recovered=portal.member_id, recovered_from=state)

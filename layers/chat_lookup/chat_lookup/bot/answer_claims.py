@@ -30,7 +30,7 @@ _RELEASED: Final = "released"
 """Not deleted: the functions that answer look-ups and events may delete nothing (template.yaml, LookUpPolicy)."""
 
 
-class Standing(StrEnum):
+class ClaimState(StrEnum):
     """What became of an attempt to claim an answer."""
 
     OURS = "ours"
@@ -62,7 +62,7 @@ class Claims:
         self._table = table
         self._clock = clock
 
-    def take(self, claim: Claim) -> Standing:
+    def take(self, claim: Claim) -> ClaimState:
         """Claim the answer, if no other worker has."""
         now = self._clock.now()
         item = {
@@ -74,19 +74,19 @@ class Claims:
         }
         claimed = self._table.put(item, any_of(absent("pk"), equals("state", text(_RELEASED)), _ours(claim)))
         if claimed.held:
-            return Standing.OURS
+            return ClaimState.OURS
         stored = claimed.item
         if read_text(stored, "state") != _ANSWERING:
-            return Standing.SETTLED
+            return ClaimState.SETTLED
         if now < (read_number(stored, "claimed_at") or 0.0) + HELD:
-            return Standing.IN_PROGRESS
+            return ClaimState.IN_PROGRESS
         of_the_dead = _held_by(read_text(stored, "owner") or "", _ANSWERING)
         inherited = self._table.update(
             {"pk": text(claim.key)},
             {"owner": text(claim.owner), "claimed_at": number(now)},
             condition=any_of(of_the_dead, _ours(claim)),
         )
-        return Standing.DIED if inherited.held else Standing.IN_PROGRESS
+        return ClaimState.DIED if inherited.held else ClaimState.IN_PROGRESS
 
     def answered(self, claim: Claim) -> None:
         """The answer went out. Changes nothing where another attempt took this one for dead meanwhile."""

@@ -35,21 +35,21 @@ class Place:
 class Delivery(StrEnum):
     """The outcome of sending an answer."""
 
-    SAID = "said"
+    SENT = "said"
     DOUBTFUL = "doubtful"
     """It may have been sent. Sending it again may duplicate it (bitrix24.md 1.13)."""
     REFUSED = "refused"
     """It was not sent, and a retry would fail, too."""
 
 
-class Saying:
+class AnswerSender:
     """Sends answers, each once."""
 
     def __init__(self, calls: PortalCalls, clock: Clock) -> None:
         self._calls = calls
         self._clock = clock
 
-    def say(self, portal: Portal, place: Place, sentence: str, deadline: Deadline) -> Delivery:
+    def send(self, portal: Portal, place: Place, sentence: str, deadline: Deadline) -> Delivery:
         """Send an answer when the portal's pace allows. `sentence` is BB code, at most 20,000 characters.
 
         If it raises, whatever the error, nothing was sent.
@@ -61,7 +61,7 @@ class Saying:
             if _surely_unsent(error):
                 raise for_caller(error, self._clock.now()) from None
             return Delivery.DOUBTFUL if error.error_class is ErrorClass.RETRY else Delivery.REFUSED
-        return Delivery.SAID
+        return Delivery.SENT
 
 
 _TOO_MANY_REQUESTS: Final = 429

@@ -8,8 +8,8 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.bot.answer_claims import KEPT, LONGEST_ATTEMPT, Claim, Claims, Standing
-from chat_lookup.bot.answer_sender import Delivery, Place, Saying
+from chat_lookup.bot.answer_claims import KEPT, LONGEST_ATTEMPT, Claim, Claims, ClaimState
+from chat_lookup.bot.answer_sender import AnswerSender, Delivery, Place
 from chat_lookup.bot.employees import People
 from chat_lookup.bot.questions import Question, ThisChat, WhichChat, answer_to, questions_in
 from chat_lookup.cache.chat_cache import Cache
@@ -37,15 +37,15 @@ _TOO_LATE: Final = KEPT - 24 * 3600
 """Seconds after which a question is not answered: its claim expires, which would show an earlier answer."""
 
 
-class Outcome(StrEnum):
+class AnswerOutcome(StrEnum):
     """The outcome of a question, for the log line."""
 
     SILENT = "silent"
     ANSWERED = "answered"
     UNSENT = "unsent"
     """Given up: an answer may have been sent, and another could be a duplicate."""
-    IN_PROGRESS = Standing.IN_PROGRESS.value
-    SETTLED = Standing.SETTLED.value
+    IN_PROGRESS = ClaimState.IN_PROGRESS.value
+    SETTLED = ClaimState.SETTLED.value
     LATE = "late"
     CLOSED = "portal_closed"
 
@@ -65,7 +65,7 @@ class Answering:
         cache: Cache,
         people: People,
         claims: Claims,
-        sender: Saying,
+        sender: AnswerSender,
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
@@ -86,51 +86,53 @@ class Answering:
         event = record.event
         questions = _questions(portal, event)
         if not questions or event.user is None:
-            return Outcome.SILENT
+            return AnswerOutcome.SILENT
         if self._clock.now() - record.received_at > _TOO_LATE:
-            return Outcome.LATE
+            return AnswerOutcome.LATE
         if refusal(portal.state, portal.state_code, portal.retry_at, self._clock.now()) is not None:
-            return Outcome.CLOSED
+            return AnswerOutcome.CLOSED
         deadline = deadline.no_later_than(LONGEST_ATTEMPT)
         if not self._people.is_employee(portal, event.user, deadline):
-            return Outcome.SILENT
+            return AnswerOutcome.SILENT
         outcomes = [self._once(portal, event, question, place, deadline) for question, place in questions]
-        if Outcome.IN_PROGRESS in outcomes:
+        if AnswerOutcome.IN_PROGRESS in outcomes:
             raise AnswerInProgress
         return ",".join(outcomes)
 
-    def _once(self, portal: Portal, event: BotEvent, question: Question, place: Place, deadline: Deadline) -> Outcome:
+    def _once(
+        self, portal: Portal, event: BotEvent, question: Question, place: Place, deadline: Deadline
+    ) -> AnswerOutcome:
         """Answer one question, unless that was attempted before."""
         claim = Claim.to(portal.member_id, place.bot_id, _named(place))
         delivery = None
         try:
             state = self._claims.take(claim)
-            if state is Standing.OURS:
+            if state is ClaimState.OURS:
                 sentence = self._sentence(portal, event, question, deadline)
-                delivery = self._sender.say(portal, place, sentence, deadline)
+                delivery = self._sender.send(portal, place, sentence, deadline)
         except (ChatLookupError, *_STORES) as error:
             self._claims.release(claim)
             if isinstance(error, PortalBlocked | PortalStopped):
-                return Outcome.CLOSED
+                return AnswerOutcome.CLOSED
             raise
         if delivery is not None:
             return self._settled(claim, delivery)
-        return self._given_up(claim) if state is Standing.DIED else Outcome(state.value)
+        return self._given_up(claim) if state is ClaimState.DIED else AnswerOutcome(state.value)
 
-    def _settled(self, claim: Claim, delivery: Delivery) -> Outcome:
+    def _settled(self, claim: Claim, delivery: Delivery) -> AnswerOutcome:
         """Store the outcome of an answer."""
         self._telemetry.note(delivery=delivery)
-        if delivery is not Delivery.SAID:
+        if delivery is not Delivery.SENT:
             return self._given_up(claim)
         self._mark(self._claims.answered, claim)
-        return Outcome.ANSWERED
+        return AnswerOutcome.ANSWERED
 
-    def _given_up(self, claim: Claim) -> Outcome:
+    def _given_up(self, claim: Claim) -> AnswerOutcome:
         """Count it, then mark it: a worker that dies in between leaves a dead claim, which is counted."""
         self._telemetry.count_at_once("AnswersUnsent")
         self._telemetry.note(level=logging.WARNING)
         self._mark(self._claims.unsent, claim)
-        return Outcome.UNSENT
+        return AnswerOutcome.UNSENT
 
     def _mark(self, settle: Callable[[Claim], None], claim: Claim) -> None:
         """Mark the claim, and log a store's failure: a retry of the record could not change the outcome."""

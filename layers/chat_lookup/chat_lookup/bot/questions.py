@@ -43,7 +43,7 @@ Question = WhichChat | ThisChat | Help
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BotQuestion:
     """A question, and its command, which is answered by a method of its own. None for a message."""
 
     question: Question
@@ -56,7 +56,7 @@ _COMMANDING: Final = re.compile(rf"(?i)\A/|\s/{COMMAND}\b")
 """A text for which the portal sends a command event, perhaps besides the message's (bitrix24.md 5.7 and 9, row 7)."""
 
 
-def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[Asked, ...]:
+def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[BotQuestion, ...]:
     """The questions of an event; empty where the bot does not answer. `hosts` are the portal's, as in `entity_in`.
 
     A message has one question at most, an event of v1 may contain several commands.
@@ -66,11 +66,11 @@ def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[Asked, ...]:
         return ()
     if event.kind is EventKind.COMMAND:
         ours = (command for command in event.commands if command.name.casefold() == COMMAND)
-        return tuple(Asked(_commanded(command.params.strip(), chat, hosts), command) for command in ours)
+        return tuple(BotQuestion(_commanded(command.params.strip(), chat, hosts), command) for command in ours)
     if event.kind is not EventKind.MESSAGE_ADD or message is None:
         return ()
     question = _written(_ADDRESSING.sub("", message.text, count=1), chat, hosts)
-    return () if question is None else (Asked(question),)
+    return () if question is None else (BotQuestion(question),)
 
 
 def answer_to(question: Question, outcome: Found | ChatLookupError | None, language: Language, domain: str) -> str:

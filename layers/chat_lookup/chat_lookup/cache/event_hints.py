@@ -32,11 +32,11 @@ from chat_lookup.errors import StoreUnavailable
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
 
-FRESH_HEARD: Final = HOUR
+FRESH_HINT: Final = HOUR
 _CONTENTION: Final = 8
 
 
-class Heard(StrEnum):
+class HintOutcome(StrEnum):
     """What an event that names a chat and its pair changes in the cache's row of the pair."""
 
     FILLED = "filled"
@@ -49,23 +49,23 @@ class Heard(StrEnum):
     """Something later is stored, or the event waited for too long to be of use."""
 
 
-_WRITTEN: Final = frozenset({Heard.FILLED, Heard.CONFIRMED, Heard.CONTRADICTED})
+_WRITTEN: Final = frozenset({HintOutcome.FILLED, HintOutcome.CONFIRMED, HintOutcome.CONTRADICTED})
 
 
-def weigh(row: Row | None, hint: Row, now: float) -> Heard:
+def weigh(row: Row | None, hint: Row, now: float) -> HintOutcome:
     """What to do with the `hint` of an event, where `row` is stored."""
     if not hint.usable(now) or (row is not None and row.asked_at > hint.asked_at):
-        return Heard.LATE
+        return HintOutcome.LATE
     if row is None or not row.usable(now):
-        return Heard.FILLED
+        return HintOutcome.FILLED
     if row.chat_id != hint.chat_id:
-        return Heard.CONTRADICTED
+        return HintOutcome.CONTRADICTED
     # Nothing is fresh beyond its use: a row near that is left to be filled anew.
     gains = hint.fresh(now) and not row.fresh(now) and row.usable(hint.fresh_until)
-    return Heard.CONFIRMED if gains else Heard.KNOWN
+    return HintOutcome.CONFIRMED if gains else HintOutcome.KNOWN
 
 
-class Hearing:
+class EventHints:
     """The writes that events cause in CacheTable."""
 
     def __init__(self, cache: Cache, table: Table, clock: Clock, random: Random) -> None:
@@ -74,7 +74,7 @@ class Hearing:
         self._clock = clock
         self._random = random
 
-    def heard(self, member_id: str, generation: int, ref: EntityRef, chat_id: int, received_at: float) -> Heard:
+    def learn(self, member_id: str, generation: int, ref: EntityRef, chat_id: int, received_at: float) -> HintOutcome:
         """Learn from an event, received at `received_at` (Unix seconds), that a chat carries a pair.
 
         Safe to repeat: what the first write left makes a second one needless. Raises `StoreUnavailable` where others
@@ -85,7 +85,7 @@ class Hearing:
         row = self._cache.get(member_id, generation, ref, consistent=True)
         for _ in range(_CONTENTION):
             outcome = weigh(row, hint, now)
-            stale_already = outcome is Heard.CONTRADICTED and row is not None and not row.fresh(now)
+            stale_already = outcome is HintOutcome.CONTRADICTED and row is not None and not row.fresh(now)
             if outcome not in _WRITTEN or stale_already:
                 return outcome
             written = self._write(outcome, member_id, generation, hint, now)
@@ -96,31 +96,31 @@ class Hearing:
 
     def _hint(self, ref: EntityRef, chat_id: int, at: float) -> Row:
         spread = 1 + self._random.uniform(-SPREAD, SPREAD)
-        fresh_until, usable_until = (round(at + seconds * spread, 6) for seconds in (FRESH_HEARD, USABLE_POSITIVE))
+        fresh_until, usable_until = (round(at + seconds * spread, 6) for seconds in (FRESH_HINT, USABLE_POSITIVE))
         return Row(ref, chat_id, EVENT, EVENT, at, fresh_until, usable_until)
 
-    def _write(self, outcome: Heard, member_id: str, generation: int, hint: Row, now: float) -> Written:
+    def _write(self, outcome: HintOutcome, member_id: str, generation: int, hint: Row, now: float) -> Written:
         """One conditional write that changes the row as `outcome` has it."""
         item = to_item(member_id, generation, hint)
         key = {"pk": item.pop("pk")}
         fields: dict[str, UniversalAttributeValueTypeDef | StoredOr]
-        if outcome is Heard.FILLED:
+        if outcome is HintOutcome.FILLED:
             # When the portal's reply, or a forgetting, was stored last: no reply of before that comes back.
             fields = {**item, "stood_at": StoredOr("asked_at", number(0))}
         else:
-            fields = {"fresh_until": item["fresh_until"] if outcome is Heard.CONFIRMED else number(now)}
+            fields = {"fresh_until": item["fresh_until"] if outcome is HintOutcome.CONFIRMED else number(now)}
         return self._table.update(key, fields, condition=_condition(outcome, hint, now))
 
 
-def _condition(outcome: Heard, hint: Row, now: float) -> Condition:
+def _condition(outcome: HintOutcome, hint: Row, now: float) -> Condition:
     """What `weigh` found, as a condition on the row that is stored when it is written."""
     chat_id, present_moment = number(hint.chat_id or 0), number(now)
     not_later = at_most("asked_at", number(hint.asked_at))
-    if outcome is Heard.FILLED:
+    if outcome is HintOutcome.FILLED:
         of_no_use = any_of(absent("chat_id"), at_most("usable_until", present_moment))
         ahead = greater("asked_at", number(now + CLOCKS_APART))
         return any_of(absent("asked_at"), ahead, all_of(not_later, of_no_use))
-    if outcome is Heard.CONFIRMED:
+    if outcome is HintOutcome.CONFIRMED:
         return all_of(
             equals("chat_id", chat_id),
             not_later,

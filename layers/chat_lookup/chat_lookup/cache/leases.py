@@ -43,7 +43,7 @@ LONGEST: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CacheQuery:
     """What a caller asks the cache for: which pair, and `how` the portal is asked for it (method and bot).
 
     With `since` (Unix seconds) only a reply to a call after that moment will do.
@@ -55,12 +55,12 @@ class Wanted:
     how: str = ""
     since: float | None = None
 
-    def served_by(self, row: Row | None, now: float) -> bool:
+    def is_satisfied_by(self, row: Row | None, now: float) -> bool:
         if row is None or not row.fresh(now):
             return False
         return self.since is None or (row.source == PORTAL and row.asked_at >= self.since)
 
-    def may_be_stale(self, row: Row | None, now: float) -> bool:
+    def allows_stale(self, row: Row | None, now: float) -> bool:
         """Whether the row may serve although it is no longer fresh."""
         return self.since is None and row is not None and row.usable(now)
 
@@ -82,7 +82,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StoredLease:
     """What is stored of a pair: its row, if there is one, and the last lease on it."""
 
     row: Row | None
@@ -96,11 +96,11 @@ class Leases:
         self._table = table
         self._clock = clock
 
-    def read(self, wanted: Wanted) -> Standing:
+    def read(self, wanted: CacheQuery) -> StoredLease:
         """What is stored, eventually consistent: a waiting process looks again, and a claim returns the latest row."""
         return self._stored(wanted, self._table.get(_key(wanted)))
 
-    def claim(self, wanted: Wanted, owner: str) -> Standing:
+    def claim(self, wanted: CacheQuery, owner: str) -> StoredLease:
         """Take the lease, unless it is taken or a row is stored that serves.
 
         The result has the `owner`'s lease if the claim held; else the row and the lease that are stored.
@@ -119,26 +119,26 @@ class Leases:
         )
         return self._stored(wanted, claimed.item)
 
-    def extend(self, wanted: Wanted, owner: str, until: float) -> None:
+    def extend(self, wanted: CacheQuery, owner: str, until: float) -> None:
         """Let the lease last until a moment, if it is still the owner's; best effort."""
         self._own(wanted, owner, {"lease_until": number(until)})
 
-    def release(self, wanted: Wanted, owner: str, failure: str = "") -> None:
+    def release(self, wanted: CacheQuery, owner: str, failure: str = "") -> None:
         """End the owner's lease without an answer, and leave the `failure` for waiting processes; best effort."""
         self._own(wanted, owner, {"lease_until": number(0), "lease_failure": text(failure)})
 
-    def _own(self, wanted: Wanted, owner: str, fields: "Values") -> None:
+    def _own(self, wanted: CacheQuery, owner: str, fields: "Values") -> None:
         # What fails here costs others some seconds, or the portal a call more: no reason to fail the look-up.
         with suppress(ClientError, BotoCoreError):
             self._table.update(_key(wanted), fields, condition=equals("lease_owner", text(owner)))
 
-    def _stored(self, wanted: Wanted, item: "Item") -> Standing:
+    def _stored(self, wanted: CacheQuery, item: "Item") -> StoredLease:
         lease = Lease(
             owner=read_text(item, "lease_owner") or "",
             until=read_number(item, "lease_until") or 0.0,
             failure=read_text(item, "lease_failure") or "",
         )
-        return Standing(from_item(item, wanted.ref, self._clock.now()), lease)
+        return StoredLease(from_item(item, wanted.ref, self._clock.now()), lease)
 
 
 def _free(owner: str, now: float) -> Condition:
@@ -151,8 +151,8 @@ def _free(owner: str, now: float) -> Condition:
     )
 
 
-def _not_served(wanted: Wanted, now: float) -> Condition:
-    """The opposite of `Wanted.served_by`, likewise."""
+def _not_served(wanted: CacheQuery, now: float) -> Condition:
+    """The opposite of `CacheQuery.is_satisfied_by`, likewise."""
     not_served = [
         absent("fresh_until"),
         at_most("fresh_until", number(now)),
@@ -163,5 +163,5 @@ def _not_served(wanted: Wanted, now: float) -> Condition:
     return any_of(*not_served)
 
 
-def _key(wanted: Wanted) -> "Values":
+def _key(wanted: CacheQuery) -> "Values":
     return {"pk": text(cache_key(wanted.member_id, wanted.generation, wanted.ref))}

@@ -12,8 +12,8 @@ from chat_lookup.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Room for `calls` calls; if there is none, the caller may retry after `wait` seconds."""
+class BulkRoom:
+    """BulkRoom for `calls` calls; if there is none, the caller may retry after `wait` seconds."""
 
     calls: int
     wait: float = 0.0
@@ -26,17 +26,17 @@ class Allowance:
         self._operating = operating
         self._clock = clock
 
-    def room(self, member_id: str, methods: Iterable[str], most: int) -> Room:
-        """Room for at most `most` calls of these methods; for all of them while the store does not answer."""
+    def room(self, member_id: str, methods: Iterable[str], most: int) -> BulkRoom:
+        """BulkRoom for at most `most` calls of these methods; for all of them while the store does not answer."""
         try:
             budgets = [each for each in (self._budget(member_id, method) for method in set(methods)) if each]
             whole = self._budget(member_id, BATCH)
         except (ClientError, BotoCoreError):
-            return Room(most)
+            return BulkRoom(most)
         spent = [each for each in (*budgets, whole) if each and not each.calls(1)]
         if spent:
-            return Room(0, max(each.resets_at for each in spent) - self._clock.now())
-        return Room(min((each.calls(most) for each in budgets), default=most))
+            return BulkRoom(0, max(each.resets_at for each in spent) - self._clock.now())
+        return BulkRoom(min((each.calls(most) for each in budgets), default=most))
 
     def _budget(self, member_id: str, method: str) -> Budget | None:
         """The budget of a method; None while it is stopped: its calls are answered without a request then, so that

@@ -99,7 +99,7 @@ class Closing:
             return
         with suppress(*FAILED):
             if self._states.reopen(portal):
-                self._recoveries.tell(portal, portal.state, portal.state_code)
+                self._recoveries.report(portal, portal.state, portal.state_code)
 
 
 def heals_by_renewal(error: BitrixError) -> bool:

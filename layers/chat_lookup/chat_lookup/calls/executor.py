@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from chat_lookup.bitrix24.batch import Outcome
+from chat_lookup.bitrix24.batch import BatchOutcome
 from chat_lookup.bitrix24.client import Answer, Bitrix24Client
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass, classify
 from chat_lookup.calls.circuit_breaker import Circuit
@@ -17,7 +17,7 @@ from chat_lookup.calls.circuit_state import State, shuts
 from chat_lookup.calls.gcra import Pace, Share
 from chat_lookup.calls.operating_time import Operating
 from chat_lookup.calls.rate_limiter import Limiter
-from chat_lookup.calls.requests import SPENT, Answered, OnSlot, Opened, Request
+from chat_lookup.calls.requests import SPENT, Answered, OnSlot, Opened, PortalRequest
 from chat_lookup.calls.retry_policy import RetryPolicy
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant
@@ -89,7 +89,7 @@ class Attempts:
 
     def make(
         self,
-        request: Request[Answered],
+        request: PortalRequest[Answered],
         opened: Opened,
         portal: Portal,
         deadline: Deadline,
@@ -122,7 +122,7 @@ class Attempts:
             self._telemetry.note(attempts=attempt)
             self._clock.sleep(pause)
 
-    def once(self, request: Request[Answered], grant: Grant, portal: Portal, deadline: Deadline) -> Answered:
+    def once(self, request: PortalRequest[Answered], grant: Grant, portal: Portal, deadline: Deadline) -> Answered:
         """Make a request once, and learn nothing from it but the pace. Raises as `make`.
 
         For a grant that is not the portal's own: its outcome changes nothing but the pace, else the owner of any token
@@ -151,7 +151,7 @@ class Attempts:
         self._telemetry.count("LimiterWait", waited * 1000)
         return waited
 
-    def _sent(self, request: Request[Answered], grant: Grant, deadline: Deadline) -> Answered:
+    def _sent(self, request: PortalRequest[Answered], grant: Grant, deadline: Deadline) -> Answered:
         self._telemetry.count("PortalCalls", method=request.name)
         started = self._clock.now()
         answered = request.send(self._client, grant, deadline.sooner(LEFT_AFTER_A_CALL))
@@ -159,7 +159,7 @@ class Attempts:
         return answered
 
     def _learn(
-        self, portal: Portal, request: Request[Answered], entered: State, outcomes: list[tuple[str, Outcome]]
+        self, portal: Portal, request: PortalRequest[Answered], entered: State, outcomes: list[tuple[str, BatchOutcome]]
     ) -> None:
         """Pass on an attempt's outcome. Never raises: the portal's reply is final, and a message may have been sent."""
         errors = [(method, outcome) for method, outcome in outcomes if isinstance(outcome, BitrixError)]
@@ -190,7 +190,7 @@ class Attempts:
         try:
             yield
         except FAILED as error:
-            self._telemetry.note(level=logging.WARNING, unlearned=type(error).__name__)
+            self._telemetry.note(level=logging.WARNING, feedback_error=type(error).__name__)
 
     def _learn_availability(self, portal: Portal, entered: State, errors: list[tuple[str, BitrixError]]) -> None:
         """Update the circuit, but not by undecided outcomes: an error page from a proxy in front of the portal, which
@@ -202,7 +202,7 @@ class Attempts:
             undecided = True
         if not undecided and self._circuit.learn(portal.member_id, entered, shut_by):
             blocked = classify("", entered.code, entered.status).error_class is ErrorClass.PORTAL
-            self._recoveries.tell(portal, BLOCKED if blocked else UNREACHABLE, entered.code)
+            self._recoveries.report(portal, BLOCKED if blocked else UNREACHABLE, entered.code)
 
 
 def _from_proxy(error: BitrixError) -> bool:

@@ -100,7 +100,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RateState:
     """A portal's row: how far ahead slots are reserved, and the effect of the portal's last refusal.
 
     `tat` is None where nothing is reserved; it was computed with `rate` and `burst`, 0 where a process of a former
@@ -120,7 +120,7 @@ class Standing:
     asked_at: float = 0.0
     unavailable: bool = False
 
-    def credible(self, pace: Pace, now: float) -> "Standing":
+    def credible(self, pace: Pace, now: float) -> "RateState":
         """The same without values that only a wrong clock can have written, converted to the current pace."""
         state = self.repaced(pace, now)
         if self.lowered_at > now + CLOCKS_APART or self.blocked_until > self.lowered_at + LONGEST_PAUSE + 1:
@@ -130,7 +130,7 @@ class Standing:
         absurd = state.tat is not None and state.tat > pace.absurd(max(now, state.blocked_until))
         return replace(state, tat=None) if absurd else state
 
-    def repaced(self, pace: Pace, now: float) -> "Standing":
+    def repaced(self, pace: Pace, now: float) -> "RateState":
         """The same, converted if the portal had another pace when the row was written (`portal.set`).
 
         The used part of the burst is a number of requests, which the portal counts: not the seconds in which it would
@@ -159,7 +159,7 @@ class Standing:
         restored = min(1.0, max(0.0, (now - self.lowered_at - HOLD) / RESTORE))
         return self.factor + (1 - self.factor) * restored
 
-    def lowered(self, pace: Pace, now: float, retry_at: float | None) -> "Standing":
+    def lowered(self, pace: Pace, now: float, retry_at: float | None) -> "RateState":
         """The state after another refusal for too many requests: half of the pace left, and a pause before any slot.
 
         The pause lasts until `retry_at` where the portal named that, within bounds; else it grows as the pace shrinks.
@@ -168,11 +168,11 @@ class Standing:
         until = max(now + max(_PAUSE, 1 / pace.rate) / factor, retry_at or 0.0)
         return self._paused(pace, now, until, factor)
 
-    def closed(self, pace: Pace, now: float, retry_at: float) -> "Standing":
+    def closed(self, pace: Pace, now: float, retry_at: float) -> "RateState":
         """The state after the portal reported an outage until `retry_at`: a pause, and an unchanged pace."""
         return replace(self._paused(pace, now, retry_at, self.factor_at(now)), unavailable=True)
 
-    def _paused(self, pace: Pace, now: float, until: float, factor: float) -> "Standing":
+    def _paused(self, pace: Pace, now: float, until: float, factor: float) -> "RateState":
         until = min(until, now + LONGEST_PAUSE)
         # The portal's bucket is full, so ours is, too: at the end of the pause nothing is left of the burst.
         full = until + pace.reach(Share.INTERACTIVE)

@@ -67,7 +67,7 @@ class Operating:
             self._update(key, changes, reopen=probed)
             self._probes.forget(key)
 
-    def last_told(self, member_id: str, method: str) -> OperatingTime | None:
+    def last_reported(self, member_id: str, method: str) -> OperatingTime | None:
         """The figures of the last answer that this process received, while any of it counts; no read."""
         return self._reported.get(_key(member_id, method))
 

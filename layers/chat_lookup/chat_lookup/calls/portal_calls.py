@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from chat_lookup.bitrix24.batch import BATCH, Outcome
+from chat_lookup.bitrix24.batch import BATCH, BatchOutcome
 from chat_lookup.bitrix24.client import Answer, Command
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.closing import LOOK, RENAMED, Closing, Refused, heals_by_renewal, shuts_out, state_signalled_by
 from chat_lookup.calls.executor import OWN_METHODS, Attempts
 from chat_lookup.calls.gcra import Share
-from chat_lookup.calls.requests import Batch, OnSlot, Single
+from chat_lookup.calls.requests import BatchRequest, OnSlot, Single
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant, Tokens
 from chat_lookup.errors import ChatLookupError
@@ -108,7 +108,7 @@ class PortalCalls:
         share: Share = Share.INTERACTIVE,
         on_slot: OnSlot | None = None,
         teaches: bool = True,
-    ) -> tuple[Outcome, ...]:
+    ) -> tuple[BatchOutcome, ...]:
         """Up to fifty calls in one request, which is one unit of the pace. Returns the outcomes, in order.
 
         Calls of a stopped method are answered without a request, and calls refused for the token are repeated after its
@@ -118,13 +118,13 @@ class PortalCalls:
         teaches = teaches and all(command.method.casefold() in OWN_METHODS for command in commands)
         self._raise_if_stopped(portal, BATCH)
         stopped = {method: self._attempts.stopped(portal, method) for method in {each.method for each in commands}}
-        outcomes: dict[int, Outcome] = {
+        outcomes: dict[int, BatchOutcome] = {
             place: stopped[command.method] for place, command in enumerate(commands) if stopped[command.method]
         }
 
         def ask(opening: Opening) -> None:
             asked = [place for place in range(len(commands)) if not _settled(outcomes, place)]
-            request = Batch(tuple(commands[place] for place in asked), teaches)
+            request = BatchRequest(tuple(commands[place] for place in asked), teaches)
             answered = self._attempts.make(request, opening.after, opening.portal, opening.deadline, share, on_slot)
             outcomes.update(zip(asked, answered.outcomes, strict=True))
             for place, outcome in zip(asked, answered.outcomes, strict=True):
@@ -246,6 +246,6 @@ def _lasts(method: str, error: BitrixError) -> bool:
     )
 
 
-def _settled(outcomes: Mapping[int, Outcome], place: int) -> bool:
+def _settled(outcomes: Mapping[int, BatchOutcome], place: int) -> bool:
     outcome = outcomes.get(place)
     return place in outcomes and not (isinstance(outcome, BitrixError) and heals_by_renewal(outcome))

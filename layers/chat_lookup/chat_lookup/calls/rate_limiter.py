@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from chat_lookup.calls.gcra import LEAST, QUIET, Pace, Share, Standing
+from chat_lookup.calls.gcra import LEAST, QUIET, Pace, RateState, Share
 from chat_lookup.clock import CLOCKS_APART, Clock, Deadline
 from chat_lookup.dynamodb import (
     Condition,
@@ -45,7 +45,7 @@ class Limiter:
     def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
-        self._last_seen: Memory[str, Standing] = Memory(clock, seconds=3600)
+        self._last_seen: Memory[str, RateState] = Memory(clock, seconds=3600)
         self._next_alone: Memory[str, float] = Memory(clock, seconds=60)
 
     def wait(
@@ -103,7 +103,7 @@ class Limiter:
         member_id: str,
         pace: Pace,
         retry_at: float | None,
-        transition: Callable[[Standing, float], Standing],
+        transition: Callable[[RateState, float], RateState],
     ) -> None:
         row = self._seen(member_id)
         for _ in range(_CONTENTION):
@@ -158,8 +158,8 @@ class Limiter:
             return False
 
     def _advance(
-        self, member_id: str, pace: Pace, share: Share, now: float, horizon: float, row: Standing, seen: Standing
-    ) -> tuple[bool, Standing]:
+        self, member_id: str, pace: Pace, share: Share, now: float, horizon: float, row: RateState, seen: RateState
+    ) -> tuple[bool, RateState]:
         """One reservation. If its answer is lost after the commit and it is sent again, a slot is wasted: no more.
 
         `seen` is what of the `row` is to be believed, in the pace of today. Where they differ in what is reserved, the
@@ -184,7 +184,7 @@ class Limiter:
         fields |= {"tat": next_tat, "full_at": number(now)}
         return self._write(member_id, now, fields, _less_or_absent("tat", now))
 
-    def _lower(self, member_id: str, row: Standing, seen: Standing, lowered: Standing) -> tuple[bool, Standing]:
+    def _lower(self, member_id: str, row: RateState, seen: RateState, lowered: RateState) -> tuple[bool, RateState]:
         """Store a refusal. Sent again after its answer was lost, it meets itself, and that is as good."""
         fields = {
             "blocked_until": number(lowered.blocked_until),
@@ -207,26 +207,26 @@ class Limiter:
 
     def _write(
         self, member_id: str, now: float, fields: "Values", condition: Condition, *, add: "Values | None" = None
-    ) -> tuple[bool, Standing]:
+    ) -> tuple[bool, RateState]:
         """One conditional write. Returns whether it held, and the row that is stored now."""
         fields["expires_at"] = number(int(now) + _GARBAGE_AFTER)
         held, item = self._table.update(_key(member_id), fields, add=add, condition=condition, returning=True)
         return held, self._remembered(member_id, item)
 
-    def _read(self, member_id: str, pace: Pace) -> Standing:
+    def _read(self, member_id: str, pace: Pace) -> RateState:
         item = self._table.get(_key(member_id), consistent=True)
         return self._remembered(member_id, item).credible(pace, self._clock.now())
 
-    def _seen(self, member_id: str) -> Standing:
-        return self._last_seen.get(member_id) or Standing()
+    def _seen(self, member_id: str) -> RateState:
+        return self._last_seen.get(member_id) or RateState()
 
-    def _remembered(self, member_id: str, item: "Item") -> Standing:
+    def _remembered(self, member_id: str, item: "Item") -> RateState:
         row = _row(item)
         self._last_seen.put(member_id, row)
         return row
 
 
-def _refusal(seen: Standing, now: float, seconds: float) -> ChatLookupError:
+def _refusal(seen: RateState, now: float, seconds: float) -> ChatLookupError:
     """The error of a caller that may not have a slot: during a pause with the portal's own end of it, not with what is
     left of it after the caller's patience (design 16, Closing)."""
     retry_after = max(1.0, seconds, seen.blocked_until - now)
@@ -249,8 +249,8 @@ def _key(member_id: str) -> "Values":
     return {"pk": text(f"LIMIT#{member_id}")}
 
 
-def _row(item: "Item") -> Standing:
-    return Standing(
+def _row(item: "Item") -> RateState:
+    return RateState(
         tat=read_number(item, "tat"),
         blocked_until=read_number(item, "blocked_until") or 0.0,
         factor=read_number(item, "factor") or 1.0,

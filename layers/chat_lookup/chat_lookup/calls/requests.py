@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from chat_lookup.bitrix24.batch import BATCH, Outcome
+from chat_lookup.bitrix24.batch import BATCH, BatchOutcome
 from chat_lookup.bitrix24.client import Answer, BatchAnswer, Bitrix24Client, Command
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
@@ -19,7 +19,7 @@ Opened = Callable[[float], Grant]
 SPENT: Final = "OPERATION_TIME_LIMIT"
 
 
-class Request(Protocol[Answered]):
+class PortalRequest(Protocol[Answered]):
     """One request. `name` is the dimension of its metrics, `methods` are those that it runs."""
 
     @property
@@ -39,7 +39,7 @@ class Request(Protocol[Answered]):
 
     def send(self, client: Bitrix24Client, grant: Grant, deadline: Deadline) -> Answered: ...
 
-    def outcomes(self, answered: Answered) -> Iterator[tuple[str, Outcome]]:
+    def outcomes(self, answered: Answered) -> Iterator[tuple[str, BatchOutcome]]:
         """The outcome of each method that ran, in order."""
         ...
 
@@ -65,12 +65,12 @@ class Single:
     def send(self, client: Bitrix24Client, grant: Grant, deadline: Deadline) -> Answer:
         return client.call(grant.endpoint, self.command.method, _params(self.command, grant), deadline)
 
-    def outcomes(self, answered: Answer) -> Iterator[tuple[str, Outcome]]:
+    def outcomes(self, answered: Answer) -> Iterator[tuple[str, BatchOutcome]]:
         yield self.command.method, answered
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class BatchRequest:
     """Up to fifty calls in one request."""
 
     commands: tuple[Command, ...]
@@ -92,7 +92,7 @@ class Batch:
         commands = [Command(command.method, _params(command, grant)) for command in self.commands]
         return client.batch(grant.endpoint, commands, deadline)
 
-    def outcomes(self, answered: BatchAnswer) -> Iterator[tuple[str, Outcome]]:
+    def outcomes(self, answered: BatchAnswer) -> Iterator[tuple[str, BatchOutcome]]:
         yield from zip((command.method for command in self.commands), answered.outcomes, strict=True)
         # Some portals bill the batch itself (bitrix24.md 9, row 9).
         yield BATCH, Answer(None, answered.time, answered.elapsed)

@@ -118,7 +118,7 @@ class Keepalive:
             self._telemetry.fault(f"keepalive of portal {portal.member_id}", error)
             return "failed"
         if portal.state in ASKED_AGAIN:
-            self._recoveries.tell(portal, portal.state, portal.state_code)
+            self._recoveries.report(portal, portal.state, portal.state_code)
         return "renewed"
 
 

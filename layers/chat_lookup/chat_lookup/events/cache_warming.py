@@ -6,7 +6,7 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bitrix24.results import ChatDetails, details_from
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.event_hints import Hearing
+from chat_lookup.cache.event_hints import EventHints
 from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
@@ -33,9 +33,9 @@ _Chat = tuple[str, int, int]
 class Warming:
     """Stores hints for the chats that events name."""
 
-    def __init__(self, cache: Cache, hearing: Hearing, calls: PortalCalls, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(self, cache: Cache, hints: EventHints, calls: PortalCalls, telemetry: Telemetry, clock: Clock) -> None:
         self._cache = cache
-        self._hearing = hearing
+        self._hints = hints
         self._calls = calls
         self._telemetry = telemetry
         self._clock = clock
@@ -77,12 +77,12 @@ class Warming:
         try:
             chat = self._details(portal, chat_id, deadline.no_later_than(_PATIENCE))
         except BitrixError as error:
-            self._telemetry.note(unresolved=error.metric_code)
+            self._telemetry.note(entity_lookup_error=error.metric_code)
             return None if passing(error) else ()
         except StoreUnavailable:
             raise
         except ChatLookupError as error:
-            self._telemetry.note(unresolved=error.code)
+            self._telemetry.note(entity_lookup_error=error.code)
             return None
         ref = EntityRef.or_none(chat.entity_type, chat.entity_id)
         if ref is None or chat.chat_id != chat_id:
@@ -100,8 +100,8 @@ class Warming:
             raise
 
     def _store_hint(self, portal: Portal, ref: EntityRef, chat_id: int, at: float) -> None:
-        outcome = self._hearing.heard(portal.member_id, portal.generation, ref, chat_id, at)
-        self._telemetry.note(warmed=outcome.value)
+        outcome = self._hints.learn(portal.member_id, portal.generation, ref, chat_id, at)
+        self._telemetry.note(cache_hint=outcome.value)
 
 
 def entity_named(event: BotEvent) -> EntityRef | None:

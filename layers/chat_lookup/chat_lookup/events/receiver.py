@@ -10,7 +10,7 @@ from chat_lookup.events.decoder import Arrived, EventUnreadable, decode
 from chat_lookup.events.model import Record, event_id
 from chat_lookup.events.queue import EventQueue
 from chat_lookup.events.verification import Origin
-from chat_lookup.http.php_forms import Bound, FormRefused
+from chat_lookup.http.php_forms import FormBound, FormRefused
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
 
@@ -50,7 +50,7 @@ class Receiving:
         try:
             return decode(body, content_type)
         except FormRefused as error:
-            if error.bound is Bound.SIZE:
+            if error.bound is FormBound.SIZE:
                 self._reject(RejectionReason.TOO_LARGE)
                 raise BodyTooLarge from None
             self._reject(RejectionReason.MALFORMED)
@@ -79,14 +79,14 @@ class Receiving:
         self._telemetry.note(level=logging.INFO, **facts)
         self._telemetry.count("EventsReceived", event=event.name)
         try:
-            self._telemetry.note(queued_by=self._queue.put(record, deadline))
+            self._telemetry.note(queued_via=self._queue.put(record, deadline))
         except StoreUnavailable:
             self._lose()
             raise
 
     def _reject(self, reason: str, arrived: Arrived | None = None) -> None:
         self._telemetry.count("EventsRejected", reason=reason)
-        self._telemetry.note(level=logging.INFO, rejected=reason, **(_claims(arrived) if arrived else {}))
+        self._telemetry.note(level=logging.INFO, rejection_reason=reason, **(_claims(arrived) if arrived else {}))
 
     def _lose(self) -> None:
         self._telemetry.count(LOST)

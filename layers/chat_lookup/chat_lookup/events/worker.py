@@ -54,7 +54,7 @@ class Working:
         Every effect is tried; then the first failure is raised, so that the record is retried.
         """
         self._note_event(record)
-        portal = self._portals.heard_by(record.member_id, record.event.bot_ids)
+        portal = self._portals.for_event(record.member_id, record.event.bot_ids)
         if portal is None or portal.state is PortalState.UNINSTALLED:
             self._telemetry.note(outcome="not_installed")
             return

@@ -50,7 +50,7 @@ LIMITS: Final = Limits()
 """Far above any event: version 1 takes 60 to 110 fields in 3 to 6 KB (bitrix24.md 5.1)."""
 
 
-class Bound(StrEnum):
+class FormBound(StrEnum):
     """The bounds that a body may exceed, and other faults of it."""
 
     SIZE = "too many bytes"
@@ -69,7 +69,7 @@ class Bound(StrEnum):
 class FormRefused(ValueError):
     """A body or query that is refused. `bound` is the reason; nothing of the body is quoted."""
 
-    def __init__(self, bound: Bound) -> None:
+    def __init__(self, bound: FormBound) -> None:
         super().__init__(bound.value)
         self.bound = bound
 
@@ -81,7 +81,7 @@ def decode(body: bytes, content_type: str = "", *, limits: Limits = LIMITS) -> F
     "", and empty lists and maps are dropped: as if PHP had sent it as a form. Raises `FormRefused`.
     """
     if len(body) > limits.size:
-        raise FormRefused(Bound.SIZE)
+        raise FormRefused(FormBound.SIZE)
     text = _text(body)
     return _from_json(text, limits) if _is_json(content_type) else _from_form(text, limits)
 
@@ -89,7 +89,7 @@ def decode(body: bytes, content_type: str = "", *, limits: Limits = LIMITS) -> F
 def decode_query(query: str, *, limits: Limits = LIMITS) -> Form:
     """A raw query string, read as a form. Raises `FormRefused`."""
     if not _is_text(query):
-        raise FormRefused(Bound.ENCODING)
+        raise FormRefused(FormBound.ENCODING)
     return decode(query.encode(), limits=limits)
 
 
@@ -122,39 +122,39 @@ class _Unfolding:
         else:
             array, key = self.form, self._root(name)
         if isinstance(array.get(key), _Map):
-            raise FormRefused(Bound.CONFLICT)
+            raise FormRefused(FormBound.CONFLICT)
         array[key] = value
 
     def unquoted(self, name: str) -> str:
         """A name without escapes."""
         self._escapes_left -= name.count("%")
         if self._escapes_left < 0:
-            raise FormRefused(Bound.ESCAPES)
+            raise FormRefused(FormBound.ESCAPES)
         if len(name) > self._longest:
-            raise FormRefused(Bound.KEY_LENGTH)
+            raise FormRefused(FormBound.KEY_LENGTH)
         return _unquoted(name)
 
     def _root(self, name: str) -> str:
         """The variable before brackets. PHP repairs names (`a.b`, `a[b`); here they stay unchanged, or are refused."""
         if not name or "]" in name:
-            raise FormRefused(Bound.NAME)
+            raise FormRefused(FormBound.NAME)
         if len(name) > self._limits.key_length:
-            raise FormRefused(Bound.KEY_LENGTH)
+            raise FormRefused(FormBound.KEY_LENGTH)
         return name
 
     def _between(self, rest: str) -> str:
         """The key before the closing bracket at the end."""
         key = rest[:-1]
         if not rest.endswith("]") or "]" in key:
-            raise FormRefused(Bound.NAME)
+            raise FormRefused(FormBound.NAME)
         if len(key) > self._limits.key_length:
-            raise FormRefused(Bound.KEY_LENGTH)
+            raise FormRefused(FormBound.KEY_LENGTH)
         return key_between(key)
 
     def _map(self, name: str) -> _Map:
         """The map that a name leads to, created if missing, and remembered by its name."""
         if name.count("[") + 1 >= self._limits.depth:
-            raise FormRefused(Bound.DEPTH)
+            raise FormRefused(FormBound.DEPTH)
         above, _, last = name.rpartition("[")
         array = self._known.get(above)
         if array is not None:
@@ -172,7 +172,7 @@ class _Unfolding:
         """The map under a key of another, created if missing, and remembered if it has a name."""
         self._maps_left -= 1
         if self._maps_left < 0:
-            raise FormRefused(Bound.MAPS)
+            raise FormRefused(FormBound.MAPS)
         found = array.get(key) if key else None
         if found is None:
             if not key or array.numbered:
@@ -180,7 +180,7 @@ class _Unfolding:
                 key, name = _key(array, key), name if key else ""
             found = array[key] = _Map()
         elif not isinstance(found, _Map):
-            raise FormRefused(Bound.CONFLICT)
+            raise FormRefused(FormBound.CONFLICT)
         if name:
             self._known[name] = found
         return found
@@ -189,13 +189,13 @@ class _Unfolding:
 def _key(array: _Map, name: str) -> str:
     key = array.key(name)
     if key is None:
-        raise FormRefused(Bound.INDEX)
+        raise FormRefused(FormBound.INDEX)
     return key
 
 
 def _from_form(text: str, limits: Limits) -> Form:
     if text.count("&") >= limits.fields:
-        raise FormRefused(Bound.FIELDS)
+        raise FormRefused(FormBound.FIELDS)
     if "%" in text:
         # Replacing all at once costs a tenth of replacing one by one.
         for escaped, plain in _OFTEN_ESCAPED:
@@ -214,7 +214,7 @@ def _from_form(text: str, limits: Limits) -> Form:
 def _from_json(text: str, limits: Limits) -> Form:
     parsed = _parsed(text, limits)
     if not isinstance(parsed, dict):
-        raise FormRefused(Bound.JSON)
+        raise FormRefused(FormBound.JSON)
     reading = _JsonReading(limits, may_hold_halves=any(half in text for half in _HALVES))
     return reading.map_of(parsed)
 
@@ -230,7 +230,7 @@ class _JsonReading:
     def map_of(self, value: Mapping[str, object], depth: int = 0) -> _Map:
         """The map of an object or list, `depth` levels down."""
         if value and depth >= self._limits.depth:
-            raise FormRefused(Bound.DEPTH)
+            raise FormRefused(FormBound.DEPTH)
         made = _Map()
         for name, each in value.items():
             self._count(name)
@@ -247,9 +247,9 @@ class _JsonReading:
     def _count(self, name: str) -> None:
         self._left -= 1
         if self._left < 0:
-            raise FormRefused(Bound.FIELDS)
+            raise FormRefused(FormBound.FIELDS)
         if len(name) > self._limits.key_length:
-            raise FormRefused(Bound.KEY_LENGTH)
+            raise FormRefused(FormBound.KEY_LENGTH)
         self._check(name)
 
     def _text(self, value: object) -> str:
@@ -259,13 +259,13 @@ class _JsonReading:
 
     def _check(self, text: str) -> None:
         if self._may_hold_halves and not _is_text(text):
-            raise FormRefused(Bound.ENCODING)
+            raise FormRefused(FormBound.ENCODING)
 
 
 def _put(array: _Map, name: str, value: FormValue) -> None:
     key = _key(array, name)
     if key in array and (isinstance(value, dict) or isinstance(array[key], dict)):
-        raise FormRefused(Bound.CONFLICT)
+        raise FormRefused(FormBound.CONFLICT)
     array[key] = value
 
 
@@ -280,10 +280,10 @@ _CASTS: Final[Mapping[object, str]] = {True: "1", False: "0", None: ""}
 def _parsed(text: str, limits: Limits) -> object:
     # There are no more values than these. Commas and brackets in texts count as well: to leave them out takes a parser.
     if sum(map(text.count, _BEFORE_VALUES)) > _TO_A_VALUE * limits.values:
-        raise FormRefused(Bound.FIELDS)
+        raise FormRefused(FormBound.FIELDS)
     with suppress(ValueError, RecursionError):
         return json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
-    raise FormRefused(Bound.JSON)
+    raise FormRefused(FormBound.JSON)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -294,7 +294,7 @@ def _refuse(constant: str) -> NoReturn:
 def _text(body: bytes) -> str:
     with suppress(UnicodeDecodeError):
         return body.decode()
-    raise FormRefused(Bound.ENCODING)
+    raise FormRefused(FormBound.ENCODING)
 
 
 def _unquoted(text: str) -> str:
@@ -306,7 +306,7 @@ def _unquoted(text: str) -> str:
         return _ESCAPES.sub(_unescaped, text)
     except UnicodeDecodeError:
         pass
-    raise FormRefused(Bound.ENCODING)
+    raise FormRefused(FormBound.ENCODING)
 
 
 def _unescaped(run: re.Match[str]) -> str:

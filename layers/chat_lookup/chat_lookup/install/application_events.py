@@ -34,7 +34,7 @@ class ApplicationEvents:
             "ONAPPUNINSTALL": self._uninstall,
         }
 
-    def hear(self, event: ApplicationEvent, public_url: str, source: str, deadline: Deadline) -> None:
+    def handle(self, event: ApplicationEvent, public_url: str, source: str, deadline: Deadline) -> None:
         """Handle an event, if it is proved; unknown events are ignored, and counted.
 
         Raises as `Installation.install` and `Uninstallation.uninstall` do.

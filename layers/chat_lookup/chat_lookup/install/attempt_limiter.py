@@ -14,14 +14,14 @@ _AT_ONCE: Final = 0.1
 """Seconds: a request without a free slot now is refused, it does not wait."""
 
 
-class Strangers:
+class AttemptLimiter:
     """Limits unproved requests, per address and in total."""
 
     def __init__(self, limiter: Limiter, clock: Clock) -> None:
         self._limiter = limiter
         self._clock = clock
 
-    def admit(self, source: str) -> None:
+    def check(self, source: str) -> None:
         """Count one request from this address. Raises `TooManyAttempts`.
 
         The address comes first: a flood from one address does not use up the limit of all.

@@ -14,7 +14,7 @@ from chat_lookup.clock import Clock
 from chat_lookup.credentials.applications import Applications
 from chat_lookup.dynamodb import Table, number, read_number, read_text, text
 from chat_lookup.errors import RefusalReason
-from chat_lookup.install.attempt_limiter import Strangers
+from chat_lookup.install.attempt_limiter import AttemptLimiter
 from chat_lookup.install.offers import Offer, admitted_domain, offer_of_code
 from chat_lookup.install.page_texts import refused
 
@@ -32,14 +32,14 @@ class CodeFlow:
         self,
         table: Table,
         applications: Applications,
-        strangers: Strangers,
+        attempts: AttemptLimiter,
         clock: Clock,
         *,
         portal_hosts: frozenset[str],
     ) -> None:
         self._table = table
         self._applications = applications
-        self._strangers = strangers
+        self._attempts = attempts
         self._clock = clock
         self._portal_hosts = portal_hosts
 
@@ -51,7 +51,7 @@ class CodeFlow:
         client_id = self._applications.for_portal(domain)
         if client_id is None:
             raise refused(RefusalReason.APPLICATION)
-        self._strangers.admit(source)
+        self._attempts.check(source)
         state = secrets.token_urlsafe(32)
         expires_at = self._clock.now() + _LIVES
         self._table.put(

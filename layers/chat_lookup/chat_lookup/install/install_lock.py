@@ -24,7 +24,7 @@ _BEYOND: Final = 5.0
 """Seconds by which a lease outlives its holder's deadline."""
 
 
-class Turns:
+class InstallLock:
     """One installation of a portal at a time, over all processes."""
 
     def __init__(self, table: Table, clock: Clock) -> None:
@@ -32,7 +32,7 @@ class Turns:
         self._clock = clock
 
     @contextmanager
-    def of(self, member_id: str, deadline: Deadline) -> Iterator[None]:
+    def hold(self, member_id: str, deadline: Deadline) -> Iterator[None]:
         """Wait for the lock, and hold it inside. Raises `InstallationInProgress` if it is not free in time."""
         owner = uuid.uuid4().hex
         while not self._taken(member_id, owner, deadline):

@@ -13,7 +13,7 @@ from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Tokens
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.install.capabilities import probe
-from chat_lookup.install.install_lock import Turns
+from chat_lookup.install.install_lock import InstallLock
 from chat_lookup.install.offers import Offer
 from chat_lookup.install.proof import Proof, Proved
 from chat_lookup.install.registration import Registering, Remark
@@ -43,7 +43,7 @@ class Installation:
     def __init__(
         self,
         proof: Proof,
-        turns: Turns,
+        lock: InstallLock,
         tokens: Tokens,
         portals: Portals,
         facts: PortalFacts,
@@ -54,7 +54,7 @@ class Installation:
         clock: Clock,
     ) -> None:
         self._proof = proof
-        self._turns = turns
+        self._lock = lock
         self._tokens = tokens
         self._portals = portals
         self._facts = facts
@@ -72,13 +72,13 @@ class Installation:
         stores.
         """
         proved = self._proof.of(offer, source, deadline)
-        with self._turns.of(proved.member_id, deadline):
+        with self._lock.hold(proved.member_id, deadline):
             portal = self._stored(proved, offer.application_token, public_url)
             return self._furnished(portal, deadline)
 
     def rebind(self, portal: Portal, public_url: str, deadline: Deadline) -> Installed:
         """Register everything anew, perhaps at another address of ours (operators' command). Raises as `install`."""
-        with self._turns.of(portal.member_id, deadline):
+        with self._lock.hold(portal.member_id, deadline):
             return self._furnished(replace(portal, public_url=public_url or portal.public_url), deadline)
 
     def _stored(self, proved: Proved, application_token: str, public_url: str) -> Portal:
@@ -117,7 +117,7 @@ class Installation:
         finally:
             self._wipe_unnamed(proved.member_id, {arn, before.secret_arn if before else arn})
         if before is not None and before.state in ASKED_AGAIN:
-            self._recoveries.tell(before, before.state, before.state_code)
+            self._recoveries.report(before, before.state, before.state_code)
         return saved
 
     def _furnished(self, portal: Portal, deadline: Deadline) -> Installed:
@@ -142,7 +142,7 @@ class Installation:
                 self._tokens.wipe(arn)
         except (ChatLookupError, ClientError, BotoCoreError):
             # The portal works without this; an operator can delete them by hand, as the log line names them.
-            self._telemetry.note(level=logging.WARNING, secrets_left=sorted(arns))
+            self._telemetry.note(level=logging.WARNING, orphaned_secrets=sorted(arns))
 
 
 _SENTENCES: Final[Mapping[PortalState, str]] = {

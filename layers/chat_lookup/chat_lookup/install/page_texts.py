@@ -7,7 +7,7 @@ from chat_lookup.errors import InstallationRefused, RefusalReason
 from chat_lookup.languages import Language
 
 
-def said(key: str, language: Language) -> str:
+def page_text(key: str, language: Language) -> str:
     """The text for a refusal's reason, a problem's code, a state or a remark; a general one for any other key."""
     return _SENTENCES.get(key, _SENTENCES["internal-error"])[_COLUMN[language]]
 
@@ -177,4 +177,4 @@ _SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
 
 def refused(reason: RefusalReason) -> InstallationRefused:
     """The error to raise; its detail is the English sentence."""
-    return InstallationRefused(reason, said(reason, Language.ENGLISH))
+    return InstallationRefused(reason, page_text(reason, Language.ENGLISH))

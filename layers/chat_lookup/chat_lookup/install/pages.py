@@ -9,7 +9,7 @@ from typing import Final
 
 from chat_lookup.errors import ChatLookupError, InstallationRefused
 from chat_lookup.http.responses import Response
-from chat_lookup.install.page_texts import said
+from chat_lookup.install.page_texts import page_text
 from chat_lookup.languages import Language
 
 _VENDOR: Final = "https://api.bitrix24.com"
@@ -21,13 +21,13 @@ _STYLE: Final = "body{font:16px/1.5 sans-serif;max-width:40em;margin:3em auto;pa
 
 def page(language: Language, keys: Sequence[str], *, finish: bool = False, status: int = 200) -> Response:
     """A page of the sentences that `keys` name in `page_texts`; with `finish` it ends the portal's installation."""
-    return _html(status, language, [said(key, language) for key in keys], finish=finish)
+    return _html(status, language, [page_text(key, language) for key in keys], finish=finish)
 
 
 def failure(language: Language, error: ChatLookupError) -> Response:
     """A page of the failure, and what to do about it. It never finishes an installation."""
     key = error.reason if isinstance(error, InstallationRefused) else error.code
-    response = _html(error.status, language, [said(key, language)], finish=False)
+    response = _html(error.status, language, [page_text(key, language)], finish=False)
     if error.retry_after is not None:
         response["headers"]["retry-after"] = str(max(1, math.ceil(error.retry_after)))
     return response
@@ -40,7 +40,7 @@ def redirect(url: str) -> Response:
 
 def _html(status: int, language: Language, sentences: Sequence[str], *, finish: bool) -> Response:
     paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
-    title = escape(said("title", language))
+    title = escape(page_text("title", language))
     script = f'<script src="{_LIBRARY}"></script><script>{_FINISH}</script>' if finish else ""
     return {
         "statusCode": status,

@@ -17,7 +17,7 @@ from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.applications import Applications, newest_first
 from chat_lookup.credentials.grants import Grant
 from chat_lookup.errors import ChatLookupError, RefusalReason
-from chat_lookup.install.attempt_limiter import Strangers
+from chat_lookup.install.attempt_limiter import AttemptLimiter
 from chat_lookup.install.offers import Offer
 from chat_lookup.install.page_texts import refused
 from chat_lookup.observability.telemetry import Telemetry
@@ -50,7 +50,7 @@ class Proved:
 
 
 class Proof:
-    """Turns offers into proved pairs. Nothing is stored, whatever the outcome."""
+    """InstallLock offers into proved pairs. Nothing is stored, whatever the outcome."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Proof:
         server: AuthorisationServer,
         calls: PortalCalls,
         portals: Portals,
-        strangers: Strangers,
+        attempts: AttemptLimiter,
         telemetry: Telemetry,
         clock: Clock,
         *,
@@ -69,7 +69,7 @@ class Proof:
         self._server = server
         self._calls = calls
         self._portals = portals
-        self._strangers = strangers
+        self._attempts = attempts
         self._telemetry = telemetry
         self._clock = clock
         self._local_hosts = local_hosts
@@ -90,7 +90,7 @@ class Proof:
             raise answer(known.state, known.state_code)
         server = self._server_for(offer, known)
         client_id = self._application_for(offer, known)
-        self._strangers.admit(source)
+        self._attempts.check(source)
         proved = Proved(self._issued(offer, server, client_id, deadline), client_id)
         self._telemetry.note(portal=proved.member_id)
         if proved.domain != offer.domain or proved.member_id != (offer.member_id or proved.member_id):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Final, Generic, TypeVar
 
-from chat_lookup.bitrix24.batch import BATCH, MOST_COMMANDS, Outcome
+from chat_lookup.bitrix24.batch import BATCH, MOST_COMMANDS, BatchOutcome
 from chat_lookup.bitrix24.client import Answer, Command
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.calls.bulk_allowance import Allowance
@@ -72,7 +72,7 @@ class _Open(Generic[Key, Finding]):
             return None
         return Ended(self.key, finding, self.asked_at or now)
 
-    def receive(self, outcome: Outcome, sent_at: float, *, alone: bool) -> bool:
+    def receive(self, outcome: BatchOutcome, sent_at: float, *, alone: bool) -> bool:
         """Store the command's outcome; False if it is to be sent again: it was never run, or failed temporarily.
 
         A call that was made `alone` was already retried, as often as it may be.
@@ -187,7 +187,7 @@ class Rounds(Generic[Key, Finding]):
             return
         yield from (Ended(each.key, failure, sent_at) for each in group)
 
-    def _outcomes(self, commands: Sequence[Command]) -> Sequence[Outcome]:
+    def _outcomes(self, commands: Sequence[Command]) -> Sequence[BatchOutcome]:
         """The outcome of each command; raises for a request that failed as a whole."""
         portal = self._rights.portal
         if len(commands) > 1:
@@ -201,7 +201,7 @@ class Rounds(Generic[Key, Finding]):
             return [error]
 
     def _receive(
-        self, group: Sequence[_Open[Key, Finding]], outcomes: Sequence[Outcome], sent_at: float
+        self, group: Sequence[_Open[Key, Finding]], outcomes: Sequence[BatchOutcome], sent_at: float
     ) -> Iterator[Ended[Key, Finding]]:
         self._slowest = max((each.elapsed for each in outcomes if isinstance(each, Answer)), default=self._slowest)
         for each, outcome in zip(group, outcomes, strict=True):

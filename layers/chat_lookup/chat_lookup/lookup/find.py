@@ -13,13 +13,13 @@ from chat_lookup.bitrix24.endpoints import is_token
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.results import ChatDetails
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.leases import Wanted
+from chat_lookup.cache.leases import CacheQuery
 from chat_lookup.cache.rows import Row
 from chat_lookup.clock import SKEW, Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import CallerTokenRejected, ChatLookupError, ChatNotAccessible, ChatNotFound
 from chat_lookup.lookup.model import Found, Options
-from chat_lookup.lookup.plan import last_word
+from chat_lookup.lookup.plan import is_final
 from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.lookup.single_flight import Misses, Turn
 from chat_lookup.observability.aws_failures import FAILED, code_of
@@ -111,7 +111,7 @@ class Lookup:
             if row is not None and row.fresh(now):
                 return row, "event" if row.source == "event" else "cache"
         # With any process's clock: only a call made after this request arrived is fresh for its caller.
-        wanted = Wanted(*key, how=f"{options.method} {options.bot_id}", since=now + SKEW if options.fresh else None)
+        wanted = CacheQuery(*key, how=f"{options.method} {options.bot_id}", since=now + SKEW if options.fresh else None)
         row, source = self._misses.settle(wanted, row, partial(self._ask, portal, ref, options, deadline), deadline)
         if source != "stale":
             self._memory.put(key, row)
@@ -133,7 +133,7 @@ class Lookup:
         except BitrixError as error:
             # For a single pair NOT_FOUND means not found; the caller needs no more than that.
             raise for_caller(error, self._clock.now()) from None
-        if reply.chat_id is None and not last_word(ref, options.method):
+        if reply.chat_id is None and not is_final(ref, options.method):
             # A stored null of one method would be returned to callers of `auto`, which tries others, too.
             raise ChatNotFound(hint=hint(ref))
         row = self._cache.answered(ref, reply.chat_id, method=reply.method, asked_at=turn.asked_at)

@@ -18,8 +18,8 @@ from chat_lookup.clock import Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import ChatLookupError, ChatNotFound
 from chat_lookup.lookup.batch_runner import Ended, Rounds
-from chat_lookup.lookup.model import Found, Options, Said
-from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights, last_word, most_calls
+from chat_lookup.lookup.model import ChatReply, Found, Options
+from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights, is_final, most_calls
 from chat_lookup.lookup.single_flight import STALE_FOR
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
@@ -29,7 +29,7 @@ FEW: Final = 3 * MOST_COMMANDS
 """Up to so many missing pairs are interactive work; more is bulk work, which leaves room for other callers."""
 _DETAILS: Final = 1
 """Calls for a chat's details: further ones are made only where the first is refused."""
-Outcome: TypeAlias = Found | ChatLookupError
+LookupOutcome: TypeAlias = Found | ChatLookupError
 
 
 class Many:
@@ -54,7 +54,7 @@ class Many:
 
     def find(
         self, portal: Portal, refs: Sequence[EntityRef | ChatLookupError], options: Options, deadline: Deadline
-    ) -> list[Outcome]:
+    ) -> list[LookupOutcome]:
         """One outcome for each of `refs`, in order. An item's failure is its own, and nothing is raised for it.
 
         An error among `refs` (a pair that could not be read) is returned in its place. A pair that could not be called
@@ -64,7 +64,7 @@ class Many:
         pairs = list(dict.fromkeys(ref for ref in refs if isinstance(ref, EntityRef)))
         self._telemetry.note(portal=portal.member_id, lookups=len(refs), pairs=len(pairs))
         rights = Rights(portal, self._portals)
-        outcomes: dict[EntityRef, Outcome] = {}
+        outcomes: dict[EntityRef, LookupOutcome] = {}
         sources: Counter[str] = Counter()
         for ref, outcome, source in self._settled(rights, pairs, options, deadline):
             outcomes[ref] = outcome
@@ -80,7 +80,7 @@ class Many:
 
     def _settled(
         self, rights: Rights, pairs: Sequence[EntityRef], options: Options, deadline: Deadline
-    ) -> Iterator[tuple[EntityRef, Outcome, str]]:
+    ) -> Iterator[tuple[EntityRef, LookupOutcome, str]]:
         """Each pair with its outcome and its source, in the order in which they arrive."""
         rows = {} if options.fresh else self._known(rights.portal, pairs, deadline)
         now = self._clock.now()
@@ -94,7 +94,7 @@ class Many:
                 missing.append(ref)
         for ended in self._asked(rights, missing, options, deadline):
             ref, row = ended.key, rows.get(ended.key)
-            if isinstance(ended.finding, Said):
+            if isinstance(ended.finding, ChatReply):
                 reply = ended.finding
                 yield ref, self._outcome(ref, reply.chat_id, reply.method, PORTAL, ended.asked_at), PORTAL
             elif isinstance(ended.finding, STALE_FOR) and row is not None and row.usable(self._clock.now()):
@@ -110,7 +110,7 @@ class Many:
 
     def _asked(
         self, rights: Rights, pairs: Sequence[EntityRef], options: Options, deadline: Deadline
-    ) -> Iterator[Ended[EntityRef, Said]]:
+    ) -> Iterator[Ended[EntityRef, ChatReply]]:
         """Call the portal, pairs that may need several requests first; write its replies while other calls run."""
         keep = partial(self._pages.put, rights.portal.member_id, rights.portal.generation)
         kept: list[Future[Row]] = []
@@ -118,7 +118,7 @@ class Many:
         for ended in self._rounds(rights, inquiries, deadline, lambda ref: most_calls(ref, options.method)):
             reply = ended.finding
             # A stored null of one method would be returned to callers of `auto`, which tries others, too.
-            if isinstance(reply, Said) and (reply.chat_id is not None or last_word(ended.key, options.method)):
+            if isinstance(reply, ChatReply) and (reply.chat_id is not None or is_final(ended.key, options.method)):
                 kept.append(keep(ended.key, reply.chat_id, method=reply.method, asked_at=ended.asked_at))
             yield ended
         failures = self._pages.finish(kept, deadline)
@@ -126,7 +126,7 @@ class Many:
             self._telemetry.note(level=logging.WARNING, cache_write_failures=failures)
 
     def _expanded(
-        self, rights: Rights, outcomes: Mapping[EntityRef, Outcome], options: Options, deadline: Deadline
+        self, rights: Rights, outcomes: Mapping[EntityRef, LookupOutcome], options: Options, deadline: Deadline
     ) -> Mapping[EntityRef, Found]:
         """The chats found, with details, or with null where the portal refuses them: that fails no look-up."""
         found = {ref: each for ref, each in outcomes.items() if isinstance(each, Found)}
@@ -151,7 +151,7 @@ class Many:
         rounds = Rounds[EntityRef, Finding](self._calls, self._allowance, self._clock, rights, share, deadline)
         return rounds.run(inquiries, most_calls)
 
-    def _outcome(self, ref: EntityRef, chat_id: int | None, method: str, source: str, asked_at: float) -> Outcome:
+    def _outcome(self, ref: EntityRef, chat_id: int | None, method: str, source: str, asked_at: float) -> LookupOutcome:
         if chat_id is None:
             return ChatNotFound(hint=hint(ref))
         return Found(ref, chat_id, source, method, max(0, int(self._clock.now() - asked_at)))

@@ -16,7 +16,7 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ChatReply:
     """The portal's reply: the chat's id or None, and the method that replied last."""
 
     chat_id: int | None

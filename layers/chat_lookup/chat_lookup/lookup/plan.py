@@ -14,7 +14,7 @@ from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.results import ChatDetails, chat_id_from, details_from, shape_of
 from chat_lookup.entity import EntityRef, other_name
 from chat_lookup.errors import PortalMisconfigured
-from chat_lookup.lookup.model import Method, Said
+from chat_lookup.lookup.model import ChatReply, Method
 from chat_lookup.observability.aws_failures import FAILED
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
@@ -72,7 +72,7 @@ def most_calls(ref: EntityRef, method: Method) -> int:
     return _most_calls(ref) if method is Method.AUTO else 1
 
 
-def last_word(ref: EntityRef, method: Method) -> bool:
+def is_final(ref: EntityRef, method: Method) -> bool:
     """Whether a null found with this `method` is what `auto` would have returned, too."""
     return method is Method.AUTO or _most_calls(ref) == 1
 
@@ -87,7 +87,7 @@ class Inquiries:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
 
-    def chat(self, rights: Rights, ref: EntityRef, method: Method, bot_id: int | None) -> Inquiry[Said]:
+    def chat(self, rights: Rights, ref: EntityRef, method: Method, bot_id: int | None) -> Inquiry[ChatReply]:
         """The chat of the pair.
 
         With `method=auto` a null is not final for LINES and TASK, for which other methods are called, too, and
@@ -119,7 +119,7 @@ class Inquiries:
         """The details in a method's answer. Raises `BitrixError`."""
         return self._read(details_from, _result(answer))
 
-    def _chat_get(self, rights: Rights, ref: EntityRef, method: Method, bot_id: int | None) -> Inquiry[Said]:
+    def _chat_get(self, rights: Rights, ref: EntityRef, method: Method, bot_id: int | None) -> Inquiry[ChatReply]:
         candidates = _CHAT_GET[method]
         granted = [each for each in candidates if rights.grants(each[1])] or list(candidates)
         refusal: BitrixError | None = None
@@ -130,7 +130,7 @@ class Inquiries:
                 params["BOT_ID"] = bot_id
             answer = yield Command(name, params)
             if isinstance(answer, Answer):
-                return Said(self._chat_id(answer.result), name)
+                return ChatReply(self._chat_id(answer.result), name)
             lacking = answer.code.casefold() in _NOT_GRANTED
             if not lacking and answer.metric_code != _SPENT:
                 raise answer
@@ -140,19 +140,19 @@ class Inquiries:
             refusal = answer if refusal is None or refusal.metric_code != _SPENT else refusal
         raise refusal or PortalMisconfigured(f"The portal grants no scope for {method}")
 
-    def _open_line(self, rights: Rights, ref: EntityRef, reply: Said) -> Inquiry[Said]:
+    def _open_line(self, rights: Rights, ref: EntityRef, reply: ChatReply) -> Inquiry[ChatReply]:
         """imopenlines.dialog.get finds some that im.chat.get does not; its ACCESS_ERROR means not found (1.19)."""
         if not rights.knows("imopenlines"):
             return reply
         method = "imopenlines.dialog.get"
         answer = yield Command(method, {"USER_CODE": ref.entity_id})
         if isinstance(answer, BitrixError) and answer.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
-            return Said(None, method)
-        return Said(self.details_in(answer).chat_id, method)
+            return ChatReply(None, method)
+        return ChatReply(self.details_in(answer).chat_id, method)
 
-    def _task(self, rights: Rights, ref: EntityRef, bot_id: int | None) -> Inquiry[Said]:
+    def _task(self, rights: Rights, ref: EntityRef, bot_id: int | None) -> Inquiry[ChatReply]:
         """A task's chat is found by TASKS_TASK (new card) or TASKS (old one); else the task itself names it (1.20)."""
-        reply = Said(None, IM)
+        reply = ChatReply(None, IM)
         for entity_type in ("TASKS_TASK", "TASKS"):
             reply = yield from self._chat_get(rights, EntityRef(entity_type, ref.entity_id), Method.AUTO, bot_id)
             if reply.chat_id is not None:
@@ -163,8 +163,8 @@ class Inquiries:
         answer = yield Command(method, {"taskId": ref.entity_id, "select": ["ID", "CHAT_ID"]})
         not_found = (ErrorClass.OBJECT, ErrorClass.NOT_FOUND, ErrorClass.CALLER)
         if isinstance(answer, BitrixError) and answer.error_class in not_found:
-            return Said(None, method)
-        return Said(_chat_of_task(_result(answer)), method)
+            return ChatReply(None, method)
+        return ChatReply(_chat_of_task(_result(answer)), method)
 
     def _chat_id(self, result: object) -> int | None:
         self._telemetry.count("ResultShape", shape=shape_of(result))

@@ -8,7 +8,7 @@ from chat_lookup.calls.requests import OnSlot
 from chat_lookup.clock import Deadline
 from chat_lookup.credentials.grants import Grant
 from chat_lookup.entity import EntityRef
-from chat_lookup.lookup.model import Method, Said
+from chat_lookup.lookup.model import ChatReply, Method
 from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
@@ -32,7 +32,7 @@ class Asking:
         method: Method = Method.AUTO,
         bot_id: int | None,
         on_slot: OnSlot | None = None,
-    ) -> Said:
+    ) -> ChatReply:
         """The chat of the pair. `on_slot` receives the moment of each call's slot.
 
         Raises `BitrixError`, and what `PortalCalls.call` raises.

@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Final, Protocol
 
-from chat_lookup.cache.leases import LEASE, Lease, Standing, Wanted
+from chat_lookup.cache.leases import LEASE, CacheQuery, Lease, StoredLease
 from chat_lookup.cache.rows import EVENT, PORTAL, Row
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import (
@@ -59,13 +59,13 @@ _ERROR: Final = "said"
 class LeaseStore(Protocol):
     """The store of leases: `leases.Leases`."""
 
-    def read(self, wanted: Wanted) -> Standing: ...
+    def read(self, wanted: CacheQuery) -> StoredLease: ...
 
-    def claim(self, wanted: Wanted, owner: str) -> Standing: ...
+    def claim(self, wanted: CacheQuery, owner: str) -> StoredLease: ...
 
-    def extend(self, wanted: Wanted, owner: str, until: float) -> None: ...
+    def extend(self, wanted: CacheQuery, owner: str, until: float) -> None: ...
 
-    def release(self, wanted: Wanted, owner: str, failure: str = "") -> None: ...
+    def release(self, wanted: CacheQuery, owner: str, failure: str = "") -> None: ...
 
 
 class Turn:
@@ -100,7 +100,7 @@ class Misses:
         self._random = random
 
     def settle(
-        self, wanted: Wanted, known: Row | None, ask: Callable[[Turn], Row], deadline: Deadline
+        self, wanted: CacheQuery, known: Row | None, ask: Callable[[Turn], Row], deadline: Deadline
     ) -> tuple[Row, str]:
         """The row that answers, and its source: portal, cache, event or stale.
 
@@ -115,14 +115,14 @@ class Misses:
                 current = self._look(wanted, owner, watched)
             except FAILED as error:
                 # Without a lease the portal may be called twice, which is better than not at all.
-                self._telemetry.note(level=logging.WARNING, unleased=type(error).__name__)
+                self._telemetry.note(level=logging.WARNING, lease_error=type(error).__name__)
                 return self._or_stale(wanted, known, lambda: ask(Turn(self._clock.now())))
             row, now = current.row, self._clock.now()
-            if row is not None and wanted.served_by(row, now):
+            if row is not None and wanted.is_satisfied_by(row, now):
                 return row, _source(row, waited=watched.owner != "")
             if current.lease.owner == owner:
                 return self._or_stale(wanted, row, partial(self._leased, wanted, owner, ask))
-            if row is not None and wanted.may_be_stale(row, now):
+            if row is not None and wanted.allows_stale(row, now):
                 return row, "stale"
             if not watched.owner and deadline.left() <= _TOO_LATE:
                 raise no_time_left()
@@ -130,13 +130,13 @@ class Misses:
             self._wait(watched, step * self._random.uniform(*_JITTER), deadline)
             step = min(step * _GROWTH, _LONGEST_STEP)
 
-    def _look(self, wanted: Wanted, owner: str, watched: Lease) -> Standing:
+    def _look(self, wanted: CacheQuery, owner: str, watched: Lease) -> StoredLease:
         """The stored row and lease; claims the lease, unless the watched holder still has it."""
         if watched.owner:
             current, now = self._leases.read(wanted), self._clock.now()
             if current.lease.owner == watched.owner and current.lease.failure:
                 _raise_shared(current.lease.failure, wanted.how)
-            if wanted.served_by(current.row, now) or not current.lease.free(now):
+            if wanted.is_satisfied_by(current.row, now) or not current.lease.free(now):
                 return current
         return self._leases.claim(wanted, owner)
 
@@ -152,7 +152,7 @@ class Misses:
             )
         self._clock.sleep(min(pause, left))
 
-    def _leased(self, wanted: Wanted, owner: str, ask: Callable[[Turn], Row]) -> Row:
+    def _leased(self, wanted: CacheQuery, owner: str, ask: Callable[[Turn], Row]) -> Row:
         """Call as the lease holder. Storing the row ends the lease; a later stored row answers waiting callers."""
         turn = Turn(self._clock.now(), lambda until: self._leases.extend(wanted, owner, until))
         try:
@@ -164,11 +164,11 @@ class Misses:
             self._leases.release(wanted, owner)
         return row
 
-    def _or_stale(self, wanted: Wanted, known: Row | None, asked: Callable[[], Row]) -> tuple[Row, str]:
+    def _or_stale(self, wanted: CacheQuery, known: Row | None, asked: Callable[[], Row]) -> tuple[Row, str]:
         try:
             return asked(), PORTAL
         except STALE_FOR as failure:
-            if known is None or not wanted.may_be_stale(known, self._clock.now()):
+            if known is None or not wanted.allows_stale(known, self._clock.now()):
                 raise
             self._telemetry.note(level=logging.WARNING, problem=failure.code)
             return known, "stale"

@@ -99,7 +99,7 @@ class Telemetry:
             portal_error=error.code,
             portal_error_class=error.error_class.value,
             portal_status=error.status,
-            portal_said=error.description,
+            portal_description=error.description,
         )
 
     def alarm(self, message: str) -> None:

@@ -37,7 +37,7 @@ class Recovery:
 class Recoveries(Protocol):
     """Receives the portals that are open again. Never raises."""
 
-    def tell(self, portal: Portal, state: str, code: str) -> None:
+    def report(self, portal: Portal, state: str, code: str) -> None:
         """`portal` is the record as it was closed."""
         ...
 

@@ -47,7 +47,7 @@ class Portals:
         item = self._table.get(record_key(member_id), consistent=True)
         return from_item(item) if item else None
 
-    def heard_by(self, member_id: str, bot_ids: Collection[int]) -> Portal | None:
+    def for_event(self, member_id: str, bot_ids: Collection[int]) -> Portal | None:
         """The record for an event that these bots received, whatever its state, or None.
 
         It may be up to 30 s old if it is active and its bot is one of them: else it may have been installed anew.

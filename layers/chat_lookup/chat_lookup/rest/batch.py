@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 from chat_lookup.http import php_arrays
 from chat_lookup.rest.errors import BATCH_TOO_LONG, NOT_IN_A_BATCH, Refusal, documented
 from chat_lookup.rest.requests import RestCall, call_of
-from chat_lookup.rest.responses import Outcome, Result
+from chat_lookup.rest.responses import RestOutcome, Result
 
 BATCH: Final = "batch"
 MOST_COMMANDS: Final = 50
@@ -23,7 +23,7 @@ _REFERENCE: Final = re.compile(r"\$result((?:\[[^\[\]]*\])+)")
 _WORDLESS: Final = "insufficient_scope"
 """Its text is empty inside a batch (batch.md)."""
 
-Answer: TypeAlias = Callable[[Sequence[RestCall]], Sequence[Outcome]]
+AnswerCalls: TypeAlias = Callable[[Sequence[RestCall]], Sequence[RestOutcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +36,17 @@ class _Step:
     """Whether it may change something that must not be changed twice."""
 
 
-class Batch:
+class RestBatch:
     """One batch. `answer` returns the outcomes of independent calls, in their order; `changes` returns whether a call
     may change something in the portal."""
 
-    def __init__(self, params: Mapping[str, object], answer: Answer, changes: Callable[[RestCall], bool]) -> None:
+    def __init__(self, params: Mapping[str, object], answer: AnswerCalls, changes: Callable[[RestCall], bool]) -> None:
         folded = php_arrays.folded(params)
         self._commands = php_arrays.entries(folded.get("cmd"))
         self._halt = not php_arrays.is_empty(php_arrays.text(folded.get("halt")))
         self._answer = answer
         self._changes = changes
-        self._outcomes: dict[str, Outcome] = {}
+        self._outcomes: dict[str, RestOutcome] = {}
 
     def run(self) -> Mapping[str, object] | Refusal:
         """The containers of outcomes, or the refusal of the whole batch.
@@ -100,7 +100,7 @@ class Batch:
             return _Step(key, documented(NOT_IN_A_BATCH), changes=False)
         return _Step(key, call, self._changes(call))
 
-    def _outcomes_of(self, wave: Sequence[_Step]) -> list[Outcome]:
+    def _outcomes_of(self, wave: Sequence[_Step]) -> list[RestOutcome]:
         answered = iter(self._answer([step.call for step in wave if isinstance(step.call, RestCall)]))
         return [step.call if isinstance(step.call, Refusal) else next(answered) for step in wave]
 

@@ -163,7 +163,7 @@ FAILURES: Final = (ChatLookupError, BitrixError, *FAILED)
 
 
 class RestFailures:
-    """Turns failures into refusals."""
+    """InstallLock failures into refusals."""
 
     def __init__(self, telemetry: Telemetry, clock: Clock) -> None:
         self._telemetry = telemetry

@@ -13,7 +13,7 @@ from chat_lookup.portals.portal import Portal
 from chat_lookup.rest.batch import BATCH
 from chat_lookup.rest.errors import FAILURES, RestFailures
 from chat_lookup.rest.requests import RestCall
-from chat_lookup.rest.responses import Outcome, Result, time_of
+from chat_lookup.rest.responses import RestOutcome, Result, time_of
 
 _BOT_CHAT: Final = "imbot.v2.Chat.get"
 FORWARDED: Final[Mapping[str, str]] = {
@@ -37,7 +37,7 @@ class Forwarding:
 
     def outcomes(
         self, portal: Portal, commands: Sequence[Command], deadline: Deadline, *, changing: bool
-    ) -> list[Outcome]:
+    ) -> list[RestOutcome]:
         """The outcomes in order. `changing` commands may change something: none of them is sent twice, here or by SDKs.
         Their outcomes do not affect the portal's state: a method of a caller's choice proves nothing about the portal
         (design 10).
@@ -48,7 +48,7 @@ class Forwarding:
         answered = self._asked(portal, commands, deadline, teaches=not changing)
         finished = self._clock.now()
 
-        def outcome(each: _Answered) -> Outcome:
+        def outcome(each: _Answered) -> RestOutcome:
             if isinstance(each, Answer):
                 return Result(each.result, time_of(began, finished, each.time), each.pages)
             refused = self._failures.refusal(each)

@@ -17,11 +17,11 @@ from chat_lookup.lookup.find import Lookup
 from chat_lookup.lookup.model import Found, Method, Options
 from chat_lookup.portals.api_keys import PASSTHROUGH, ApiKey
 from chat_lookup.portals.portal import Portal, ResultForm
-from chat_lookup.rest.batch import BATCH, Batch
+from chat_lookup.rest.batch import BATCH, RestBatch
 from chat_lookup.rest.errors import FAILURES, METHOD_NOT_FOUND, Refusal, RestFailures, documented
 from chat_lookup.rest.forwarding import FORWARDED, Forwarding, command_of
 from chat_lookup.rest.requests import RestCall
-from chat_lookup.rest.responses import Outcome, Result, time_of
+from chat_lookup.rest.responses import RestOutcome, Result, time_of
 
 if TYPE_CHECKING:
     from chat_lookup.lookup.find_many import Many
@@ -63,21 +63,21 @@ class RestMethods:
         self._operating = operating
         self._clock = clock
 
-    def answer(self, caller: Caller, call: RestCall) -> Outcome:
+    def answer(self, caller: Caller, call: RestCall) -> RestOutcome:
         """The outcome of one call; a batch's is that of its commands."""
         if call.folded != BATCH:
             (outcome,) = self._answer_all(caller, [call])
             return outcome
         began = self._clock.now()
-        batch = Batch(call.params, lambda calls: self._answer_all(caller, calls), caller.passes)
+        batch = RestBatch(call.params, lambda calls: self._answer_all(caller, calls), caller.passes)
         outcomes = batch.run()
         if isinstance(outcomes, Refusal):
             return outcomes
         return Result(outcomes, time_of(began, self._clock.now()))
 
-    def _answer_all(self, caller: Caller, calls: Sequence[RestCall]) -> list[Outcome]:
+    def _answer_all(self, caller: Caller, calls: Sequence[RestCall]) -> list[RestOutcome]:
         """The outcomes of independent calls, in order."""
-        outcomes: dict[int, Outcome] = {}
+        outcomes: dict[int, RestOutcome] = {}
         looked_up: dict[Options, list[int]] = defaultdict(list)
         forwarded: dict[int, Command] = {}
         for place, call in enumerate(calls):
@@ -97,13 +97,13 @@ class RestMethods:
         outcomes.update(zip(forwarded, answered, strict=True))
         return [outcomes[place] for place in range(len(calls))]
 
-    def _looked_up(self, caller: Caller, calls: Sequence[RestCall], options: Options) -> list[Outcome]:
+    def _looked_up(self, caller: Caller, calls: Sequence[RestCall], options: Options) -> list[RestOutcome]:
         """The outcomes of look-ups with the same options."""
         began = self._clock.now()
         pairs = [_pair(call) for call in calls]
         refs = list(dict.fromkeys(pair for pair in pairs if pair is not None))
         found = dict(zip(refs, self._found(caller, refs, options), strict=True))
-        reported = self._operating.last_told(caller.portal.member_id, calls[0].folded)
+        reported = self._operating.last_reported(caller.portal.member_id, calls[0].folded)
         # The portal reports this of a method of which nothing was used.
         time = time_of(began, self._clock.now(), reported or OperatingTime(0.0, began + WINDOW))
         return [self._outcome(found[pair] if pair else None, caller.portal.result_form, time) for pair in pairs]
@@ -116,7 +116,7 @@ class RestMethods:
         except FAILURES as error:
             return [error] * len(refs)
 
-    def _outcome(self, found: Found | Exception | None, form: ResultForm, time: Mapping[str, object]) -> Outcome:
+    def _outcome(self, found: Found | Exception | None, form: ResultForm, time: Mapping[str, object]) -> RestOutcome:
         """Not found is a result: null (bitrix24.md 1.0)."""
         if isinstance(found, Found):
             return Result(found.chat_id if form is ResultForm.INT else {"ID": found.chat_id}, time)

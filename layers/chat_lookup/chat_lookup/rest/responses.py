@@ -23,7 +23,7 @@ class Result:
     pages: Mapping[str, object] = field(default_factory=dict)
 
 
-Outcome = Result | Refusal
+RestOutcome = Result | Refusal
 
 
 def time_of(start: float, finish: float, reported: OperatingTime | None = None) -> dict[str, object]:
@@ -47,7 +47,7 @@ def time_of(start: float, finish: float, reported: OperatingTime | None = None) 
     return time
 
 
-def response(outcome: Outcome) -> Response:
+def response(outcome: RestOutcome) -> Response:
     """The response to one request."""
     if isinstance(outcome, Result):
         return _response(200, {"result": outcome.value, **outcome.pages, "time": outcome.time}, {})

@@ -34,7 +34,7 @@ def names(reply: Any) -> list[str]:
 def test_bot_receives_every_personal_message(probe: BotProbe, api: str) -> None:
     reply = probe.say("Hi")
     assert reply["sent"] == [{"event": ADD[api], "verb": "POST", "url": probe.service.url + PATH, "status": 200}]
-    assert [event["event"] for event in probe.told()] == [ADD[api]]
+    assert [event["event"] for event in probe.received_events()] == [ADD[api]]
 
 
 @pytest.mark.parametrize("text", ["@Chat Lookup deal 5", "[USER={bot}]Chat[/USER] deal 5", "so, @Chat Lookup?"])
@@ -45,7 +45,7 @@ def test_bot_receives_group_message_that_mentions_it(probe: BotProbe, api: str, 
 @pytest.mark.parametrize("text", ["deal 5", "@Chat Lookups deal 5", "Chat Lookup", "[USER=1]Anna[/USER] deal 5"])
 def test_bot_does_not_receive_group_message_without_a_mention(probe: BotProbe, text: str) -> None:
     reply = probe.say(text, probe.chat_with_bot())
-    assert (reply["sent"], probe.told()) == ([], [])
+    assert (reply["sent"], probe.received_events()) == ([], [])
     assert reply["message_id"] > 0
 
 
@@ -55,7 +55,7 @@ def test_bot_does_not_receive_messages_of_a_group_without_it(probe: BotProbe) ->
 
 def test_name_becomes_a_mention(v2: BotProbe) -> None:
     v2.say("@Chat Lookup deal 5", v2.chat_with_bot())
-    (event,) = v2.told()
+    (event,) = v2.received_events()
     assert event["data"]["message"]["text"] == f"[USER={v2.bot_id}]{NAME}[/USER] deal 5"
 
 
@@ -100,7 +100,7 @@ def test_only_a_line_that_begins_with_the_commands_name_is_a_command(probe: BotP
 def test_each_command_of_a_text_has_its_own_event(v2: BotProbe) -> None:
     reply = v2.say("/chatid deal 5\n/chatid deal 6", 1437)
     assert names(reply) == [COMMAND["v2"]] * 2
-    assert [event["data"]["command"]["params"] for event in v2.told()] == ["deal 5", "deal 6"]
+    assert [event["data"]["command"]["params"] for event in v2.received_events()] == ["deal 5", "deal 6"]
 
 
 @pytest.mark.parametrize("user_id", [4, 5, 6, 744])
@@ -118,7 +118,7 @@ def test_v1_event_has_the_authors_kind(bot_probe: BotProbe) -> None:
     flags = {}
     for user_id in (1, 4, 5, 6, 744):
         bot_probe.say("Hi", user_id=user_id)
-        (event,) = bot_probe.told()
+        (event,) = bot_probe.received_events()
         user = event["data"]["USER"]
         flags[user_id] = "".join(user[f"IS_{name}"] for name in ("BOT", "CONNECTOR", "NETWORK", "EXTRANET"))
     assert flags == {1: "NNNN", 4: "NNNY", 5: "NNYY", 6: "YNNN", 744: "NYNY"}
@@ -128,7 +128,7 @@ def test_v2_event_has_the_authors_kind(v2: BotProbe) -> None:
     flags = {}
     for user_id in (1, 4, 5, 6, 744):
         v2.say("Hi", user_id=user_id)
-        (event,) = v2.told()
+        (event,) = v2.received_events()
         user = event["data"]["user"]
         flags[user_id] = (user["type"], user["bot"] + user["connector"] + user["extranet"])
     assert flags == {
@@ -144,7 +144,7 @@ def test_event_has_the_extranet_flag_of_a_chat_with_outsiders(probe: BotProbe, a
     seen = []
     for members in ((1, 2), (1, 4)):
         probe.say(f"@{NAME} Hi", probe.chat_with_bot(members=members))
-        (event,) = probe.told()
+        (event,) = probe.received_events()
         seen.append(event["data"]["PARAMS"]["CHAT_EXTRANET"] if api == "v1" else event["data"]["chat"]["extranet"])
     assert seen == (["N", "Y"] if api == "v1" else ["0", "1"])
 
@@ -152,7 +152,7 @@ def test_event_has_the_extranet_flag_of_a_chat_with_outsiders(probe: BotProbe, a
 def test_event_is_sent_once_whatever_the_answer(probe: BotProbe) -> None:
     probe.service.answer = lambda _: Page("no", status=503)
     assert [each["status"] for each in probe.say("Hi")["sent"]] == [503]
-    assert len(probe.told()) == 1
+    assert len(probe.received_events()) == 1
 
 
 def test_service_may_call_the_portal_while_it_receives_an_event(v2: BotProbe) -> None:
@@ -172,7 +172,7 @@ def test_concurrent_messages_are_all_sent_each_with_its_own_id(v2: BotProbe) -> 
         replies = list(pool.map(lambda number: v2.say(f"deal {number}", user_id=1 + number % 3), range(40)))
     assert len({reply["message_id"] for reply in replies}) == 40
     assert len({reply["chat_id"] for reply in replies}) == 3
-    texts = {event["data"]["message"]["text"] for event in v2.told()}
+    texts = {event["data"]["message"]["text"] for event in v2.received_events()}
     assert texts == {f"deal {number}" for number in range(40)}
 
 
@@ -202,7 +202,7 @@ def test_impossible_request_is_refused_with_the_reason(
     v2: BotProbe, path: str, body: dict[str, object], reason: str
 ) -> None:
     assert reason in v2.refused(path, body)
-    assert v2.told() == []
+    assert v2.received_events() == []
 
 
 @pytest.mark.parametrize(

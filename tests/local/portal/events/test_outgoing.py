@@ -40,7 +40,7 @@ USER_V2 = {
 
 def only(probe: BotProbe) -> dict[str, Any]:
     """The only event that was received."""
-    (event,) = probe.told()
+    (event,) = probe.received_events()
     return event
 
 

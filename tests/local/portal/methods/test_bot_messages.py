@@ -34,7 +34,7 @@ def test_v2_bot_writes_to_a_user_and_to_its_chat(v2: BotProbe) -> None:
 def test_v2_bot_gets_no_event_for_its_own_message(v2: BotProbe) -> None:
     v2.result(SEND, **send(v2, "2", "/chatid deal 5"))
     v2.result(SEND, **send(v2, f"chat{v2.chat_with_bot()}", f"[USER={v2.bot_id}]me[/USER]"))
-    assert v2.told() == []
+    assert v2.received_events() == []
 
 
 @pytest.mark.parametrize("dialog_id", ["chat1437", "chat999999", "999999", "", "sg133", "9" * 5000])
