@@ -15,5 +15,5 @@ export PYTHONHASHSEED := 0
 # its source by hash and is never checked against it: the packager dates every file 1980, so dates would not match.
 compile = "$(PYTHON)" -m compileall -q --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p $(1) "$(ARTIFACTS_DIR)"
 
-# For all to read, whatever the umask of whoever builds: Lambda runs the functions as a user of its own.
+# For all to read, whatever the umask of the build: Lambda runs the functions as a user of its own.
 readable = chmod -R a+rX,u+w,go-w "$(ARTIFACTS_DIR)"

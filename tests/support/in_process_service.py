@@ -20,7 +20,7 @@ from chat_lookup.credentials.secret_store import Vault
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.lookup.find import Lookup
-from chat_lookup.lookup.find_many import Many, LookupOutcome
+from chat_lookup.lookup.find_many import LookupOutcome, Many
 from chat_lookup.lookup.model import ChatReply, Found, Method, Options
 from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.lookup.single_flight import Misses

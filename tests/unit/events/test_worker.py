@@ -52,7 +52,7 @@ class Worker:
         self._working = Working(
             service.portals,
             PortalFacts(Table(self.store.client, stores.portal_table), service.portals),
-            self.answers,
+            self.answers.answer,
             Warming(service.cache, hints, service.calls, service.telemetry, service.clock),
             Publisher(self.bus.client, "default", service.telemetry, with_text=False),
             service.telemetry,

@@ -29,7 +29,7 @@ DIFFERENCES: Final = {
 """By class: why `php_forms` reads a body in another way than PHP does. `php_arrays` has none."""
 
 REFUSED: Final = {
-    FormBound.NAME: "Brackets that do not match: PHP derives some name from them; a wrong guess must not precede a proof.",
+    FormBound.NAME: "Brackets that do not match: PHP derives some name; a wrong guess must not precede a proof.",
     FormBound.CONFLICT: "PHP takes the last one; an event in which a name is a value and a map is no portal's.",
     FormBound.INDEX: "PHP omits what follows the largest integer; a form that has to be proved is never read in part.",
     FormBound.ENCODING: "PHP keeps bytes of no encoding. Only text is read here.",

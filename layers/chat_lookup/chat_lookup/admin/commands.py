@@ -1,31 +1,23 @@
 """Operators' commands, by direct invocation only (design 3.5): one table of all commands."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.observability.telemetry import Telemetry
 
-Command = Callable[[Fields, Deadline], dict[str, object]]
-
-
-class CommandGroup(Protocol):
-    """Commands that belong together, by their names."""
-
-    @property
-    def commands(self) -> Mapping[str, Command]: ...
+AdminCommand = Callable[[Fields, Deadline], dict[str, object]]
 
 
 class Admin:
-    """The commands: each takes its fields and returns a JSON object. Faults in the fields raise `InvalidRequest`."""
+    """The commands of all groups: each takes its fields and returns a JSON object. Faults in the fields raise `InvalidRequest`."""
 
-    def __init__(self, telemetry: Telemetry, *groups: CommandGroup) -> None:
+    def __init__(self, telemetry: Telemetry, *groups: Mapping[str, AdminCommand]) -> None:
         self._telemetry = telemetry
-        self._commands: dict[str, Command] = {}
+        self._commands: dict[str, AdminCommand] = {}
         for group in groups:
-            self._commands |= group.commands
+            self._commands |= group
 
     def run(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
         """Run the command that the fields name, with the other fields."""

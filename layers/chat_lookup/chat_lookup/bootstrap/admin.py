@@ -35,11 +35,11 @@ def build(parts: Core, install: InstallServices) -> AdminServices:
     forgetting = Forgetting(portals, parts.keys, tokens, parts.cache)
     commands = Admin(
         telemetry,
-        AdminApplications(parts.applications, telemetry, portal_hosts=install.portal_hosts),
-        AdminPortals(portals, facts, install.installation, forgetting, recoveries, clock),
-        AdminWebhooks(portals, tokens, parts.calls, telemetry, recoveries, clock),
-        AdminKeys(portals, parts.keys, telemetry, clock),
-        AdminEvents(redrive),
-        AdminRestoring(Restoring(portals, facts, tokens, pointers, recoveries, clock)),
+        AdminApplications(parts.applications, telemetry, portal_hosts=install.portal_hosts).commands,
+        AdminPortals(portals, facts, install.installation, forgetting, recoveries, clock).commands,
+        AdminWebhooks(portals, tokens, parts.calls, telemetry, recoveries, clock).commands,
+        AdminKeys(portals, parts.keys, telemetry, clock).commands,
+        AdminEvents(redrive).commands,
+        AdminRestoring(Restoring(portals, facts, tokens, pointers, recoveries, clock)).commands,
     )
     return AdminServices(commands=commands, keepalive=Keepalive(portals, facts, tokens, telemetry, recoveries, clock))

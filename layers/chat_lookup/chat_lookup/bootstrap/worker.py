@@ -31,7 +31,7 @@ def build(parts: Core, lookup: Lookup) -> Working:
     return Working(
         parts.portals,
         PortalFacts(parts.portal_table, parts.portals),
-        answering,
+        answering.answer,
         Warming(cache, hints, calls, telemetry, clock),
         Publisher(parts.clients.bus(), settings.event_bus, telemetry, with_text=settings.publish_text),
         telemetry,

@@ -11,7 +11,7 @@ from chat_lookup.bitrix24.client import Endpoint
 from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.renewal import World, bring_in, renew
-from chat_lookup.credentials.secret_store import Fields, Vault
+from chat_lookup.credentials.secret_store import SecretFields, Vault
 from chat_lookup.errors import ChatLookupError, PortalMisconfigured, PortalNotInstalled, ServiceMisconfigured
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 from chat_lookup.portals.store import Portals
@@ -171,7 +171,7 @@ class Tokens:
             raise PortalMisconfigured("The portal's secret does not contain its credentials") from None
 
 
-def _grant(portal: Portal, version: str, fields: Fields) -> Grant:
+def _grant(portal: Portal, version: str, fields: SecretFields) -> Grant:
     """The grant in a version of a portal's secret. Raises `KeyError` or `ValueError` if it contains none."""
     if portal.kind is PortalKind.WEBHOOK:
         return Grant(Endpoint.from_webhook(fields["webhook_url"]), version, fields.get("bot_token"))
@@ -179,11 +179,11 @@ def _grant(portal: Portal, version: str, fields: Fields) -> Grant:
     return Grant(Endpoint(pair.client_endpoint, pair.access_token), version, None, pair.expires_at)
 
 
-def _webhook_fields(webhook_url: str, bot_token: str | None) -> Fields:
+def _webhook_fields(webhook_url: str, bot_token: str | None) -> SecretFields:
     return {"webhook_url": webhook_url, **({"bot_token": bot_token} if bot_token else {})}
 
 
-def fields_of(pair: TokenPair, client_id: str) -> Fields:
+def fields_of(pair: TokenPair, client_id: str) -> SecretFields:
     """The content of the secret of an installation by the application `client_id`."""
     return {
         "access_token": pair.access_token,
@@ -199,7 +199,7 @@ def fields_of(pair: TokenPair, client_id: str) -> Fields:
     }
 
 
-def pair_from(fields: Fields) -> TokenPair:
+def pair_from(fields: SecretFields) -> TokenPair:
     """The pair in a secret. Raises `KeyError` or `ValueError` if it holds none."""
     return TokenPair(
         access_token=fields["access_token"],

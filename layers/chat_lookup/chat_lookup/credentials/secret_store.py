@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
 
-Fields = Mapping[str, str]
+SecretFields = Mapping[str, str]
 """A secret's content: a JSON object of texts."""
 
 _STEP: Final = 0.2
@@ -58,7 +58,7 @@ class OnlyCopy(NamedTuple):
     version: str
     former: str
     """The version that it succeeds."""
-    fields: Fields
+    fields: SecretFields
     try_at: float = 0.0
     """When the process should try to save it next, without being asked for it."""
     over_quota: bool = False
@@ -85,10 +85,10 @@ class Vault:
         self._key: _Key = {"KmsKeyId": key_arn} if key_arn else {}
         self._clock = clock
         self._redactor = redactor
-        self._memory: Memory[tuple[str, str], Fields] = Memory(clock, seconds=_A_DAY, limit=500)
+        self._memory: Memory[tuple[str, str], SecretFields] = Memory(clock, seconds=_A_DAY, limit=500)
         self._unsaved: dict[tuple[str, str], OnlyCopy] = {}
 
-    def read(self, arn: str, version: str) -> Fields | None:
+    def read(self, arn: str, version: str) -> SecretFields | None:
         """A version of a secret, or None while there is none of that name. Raises `StoreUnavailable`.
 
         One that this process could not save before is saved first: the caller may point to a version that it reads.
@@ -102,7 +102,7 @@ class Vault:
         answer = self._answer(lambda: self._secrets.get_secret_value(SecretId=arn, VersionId=version))
         return None if answer is None else self._cache(arn, answer)[1]
 
-    def newest(self, arn: str) -> tuple[str, Fields] | None:
+    def newest(self, arn: str) -> tuple[str, SecretFields] | None:
         """The version that was saved last, and what it holds; None for a secret that is gone.
 
         Raises `StoreUnavailable`.
@@ -110,7 +110,7 @@ class Vault:
         answer = self._answer(lambda: self._secrets.get_secret_value(SecretId=arn))
         return None if answer is None else self._cache(arn, answer)
 
-    def read_soon(self, arn: str, version: str, deadline: Deadline) -> Fields:
+    def read_soon(self, arn: str, version: str, deadline: Deadline) -> SecretFields:
         """A version that must exist; waits until it is readable. Raises `StoreUnavailable`."""
         while True:
             fields = self.read(arn, version)
@@ -121,7 +121,7 @@ class Vault:
                 raise StoreUnavailable
             self._clock.sleep(_STEP)
 
-    def create(self, kind: str, fields: Fields) -> tuple[str, str]:
+    def create(self, kind: str, fields: SecretFields) -> tuple[str, str]:
         """Store a new secret under a new name: a deleted name stays taken for days (design 4).
 
         Returns its ARN and version. Raises `StoreUnavailable`.
@@ -162,7 +162,7 @@ class Vault:
             else:
                 return
 
-    def save(self, arn: str, version: str, fields: Fields, deadline: Deadline, *, former: str = "") -> None:
+    def save(self, arn: str, version: str, fields: SecretFields, deadline: Deadline, *, former: str = "") -> None:
         """Write a version under our own name for it, so that repeating is harmless; retries until the deadline.
 
         `former` is the version that it succeeds, if any.
@@ -234,23 +234,23 @@ class Vault:
         except BotoCoreError as error:
             raise translated(error) from None
 
-    def _cache(self, arn: str, answer: "GetSecretValueResponseTypeDef") -> tuple[str, Fields]:
+    def _cache(self, arn: str, answer: "GetSecretValueResponseTypeDef") -> tuple[str, SecretFields]:
         fields = self._parsed(answer["SecretString"])
         self._memory.put((arn, answer["VersionId"]), fields)
         return answer["VersionId"], fields
 
-    def _remember(self, arn: str, version: str, fields: Fields) -> None:
+    def _remember(self, arn: str, version: str, fields: SecretFields) -> None:
         self._register(fields)
         self._memory.put((arn, version), dict(fields))
 
-    def _register(self, fields: Fields) -> None:
+    def _register(self, fields: SecretFields) -> None:
         for name, value in fields.items():
             if name == "webhook_url":
                 register_webhook(self._redactor, value)
             elif name not in _PUBLIC:
                 self._redactor.register(value)
 
-    def _parsed(self, secret: str) -> Fields:
+    def _parsed(self, secret: str) -> SecretFields:
         self._redactor.register(secret)
         try:
             fields = json.loads(secret)

@@ -7,7 +7,7 @@ claim. So a record of which one effect failed is simply retried.
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.clock import Deadline
@@ -23,27 +23,24 @@ from chat_lookup.portals.updates import PortalFacts
 Result = TypeVar("Result")
 
 
-class Answers(Protocol):
-    """Answers an event's questions to our bot, once at most, and returns the outcome."""
-
-    def answer(self, portal: Portal, record: Record, deadline: Deadline) -> str: ...
-
-
 class Working:
-    """Processes one record at a time."""
+    """Processes one record at a time.
+
+    `answer` answers an event's questions to our bot, once at most, and returns the outcome.
+    """
 
     def __init__(
         self,
         portals: Portals,
         facts: PortalFacts,
-        answers: Answers,
+        answer: Callable[[Portal, Record, Deadline], str],
         warming: Warming,
         publisher: Publisher,
         telemetry: Telemetry,
     ) -> None:
         self._portals = portals
         self._facts = facts
-        self._answers = answers
+        self._answer = answer
         self._warming = warming
         self._publisher = publisher
         self._telemetry = telemetry
@@ -72,7 +69,7 @@ class Working:
     def _effects(self, portal: Portal, record: Record, deadline: Deadline) -> None:
         effects = _Effects(self._telemetry)
         portal = effects.attempt("bot", lambda: self._without_deleted_bot(portal, record), portal)
-        answer = effects.attempt("answer", lambda: self._answers.answer(portal, record, deadline), "failed")
+        answer = effects.attempt("answer", lambda: self._answer(portal, record, deadline), "failed")
         named = entity_named(record.event)
         ref = effects.attempt("cache", lambda: self._warming.learn(portal, record, deadline), named)
         published = effects.attempt("bus", lambda: self._publisher.publish(record, portal.domain, ref), False)
