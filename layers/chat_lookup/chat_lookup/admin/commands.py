@@ -11,7 +11,7 @@ AdminCommand = Callable[[Fields, Deadline], dict[str, object]]
 
 
 class Admin:
-    """The commands of all groups: each takes its fields and returns a JSON object. Faults in the fields raise `InvalidRequest`."""
+    """The commands of all groups: each takes fields and returns a JSON object; wrong fields raise `InvalidRequest`."""
 
     def __init__(self, telemetry: Telemetry, *groups: Mapping[str, AdminCommand]) -> None:
         self._telemetry = telemetry

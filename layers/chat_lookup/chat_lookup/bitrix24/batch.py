@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 from urllib.parse import quote, urlencode
 
+from chat_lookup.bitrix24.error_table import PROTOCOL
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.responses import Answer, CallTarget, OperatingTime, error_in, operating_time
 
@@ -89,7 +90,7 @@ def read_batch(answer: Answer, commands: Sequence[Command], asked: CallTarget) -
     if "result" not in containers or results is None or errors is None or not {*results, *errors} <= set(keys):
         # A result under an unknown key may belong to any of the commands.
         return BitrixError(
-            "PROTOCOL", _OK, method=BATCH, description="not the outcomes of these commands", webhook=asked.is_webhook
+            PROTOCOL, _OK, method=BATCH, description="not the outcomes of these commands", webhook=asked.is_webhook
         )
 
     def outcome(key: str, command: Command) -> BatchOutcome:

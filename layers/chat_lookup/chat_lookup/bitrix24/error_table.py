@@ -13,6 +13,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+QUERY_LIMIT_EXCEEDED: Final = "QUERY_LIMIT_EXCEEDED"
+OPERATION_TIME_LIMIT: Final = "OPERATION_TIME_LIMIT"
+PAYMENT_REQUIRED: Final = "PAYMENT_REQUIRED"
+TRANSPORT: Final = "TRANSPORT"
+TIMEOUT: Final = "TIMEOUT"
+PORTAL_RENAMED: Final = "PORTAL_RENAMED"
+NOT_JSON: Final = "NOT_JSON"
+PROTOCOL: Final = "PROTOCOL"
+HTTP_4XX: Final = "HTTP_4XX"
+HTTP_5XX: Final = "HTTP_5XX"
+EMPTY: Final = "EMPTY"
+ADDRESS_REFUSED: Final = "ADDRESS_REFUSED"
+OTHER: Final = "OTHER"
+
 
 class ErrorClass(StrEnum):
     """What an error means for the call; the error that our callers receive follows from it (design 6)."""

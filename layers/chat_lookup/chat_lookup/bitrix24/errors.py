@@ -3,21 +3,19 @@
 import re
 from typing import Final
 
-from chat_lookup.bitrix24.error_table import ROWS, ErrorClass, ErrorRow, Where, belongs
+from chat_lookup.bitrix24.error_table import OPERATION_TIME_LIMIT, OTHER, ROWS, ErrorClass, ErrorRow, Where, belongs
 
 __all__ = ["METRIC_CODES", "ROWS", "BitrixError", "ErrorClass", "ErrorRow", "Where", "classify"]
 
 METRIC_CODES: Final[frozenset[str]] = frozenset(row.code for row in ROWS)
 """Every value that the metric dimension `code` may take; `OTHER` among them."""
 
-_SPENT: Final = "OPERATION_TIME_LIMIT"
 _LONGEST_CODE: Final = 64
 _LONGEST_DESCRIPTION: Final = 500
 
 _TOKENS_ONLY: Final = frozenset({ErrorClass.REFRESH, ErrorClass.REAUTHORISE})
 _METHODS_ONLY: Final = frozenset({ErrorClass.REFRESH, ErrorClass.OBJECT, ErrorClass.CALLER, ErrorClass.NOT_FOUND})
 
-_OTHER: Final = "OTHER"
 _PLAN_ENDED: Final = re.compile(r"(?i)licen[sc]e|portal_blocked|payment|subscription|tariff")
 """An undocumented code with one of these words in it is about the portal's plan, like PAYMENT_REQUIRED."""
 _ACCESS_DENIED: Final = "ACCESS_DENIED"
@@ -50,7 +48,7 @@ def classify(method: str, code: str, status: int) -> ErrorRow:
 
 def _class_of(row: ErrorRow, code: str, description: str) -> ErrorClass:
     """The row's class, except where the words of the code or the text decide."""
-    if row.code == _OTHER and _PLAN_ENDED.search(code):
+    if row.code == OTHER and _PLAN_ENDED.search(code):
         return ErrorClass.PORTAL
     if row.code == _ACCESS_DENIED and row.error_class is ErrorClass.PORTAL and _NO_USER.search(description):
         return ErrorClass.REAUTHORISE
@@ -99,7 +97,7 @@ class BitrixError(Exception):
         self.reset_at = reset_at
         self.retry_at = retry_at
         # The other limit is on one method's seconds, and affects no other request (6.2).
-        self.too_many = self.error_class is ErrorClass.LIMIT and row.code != _SPENT
+        self.too_many = self.error_class is ErrorClass.LIMIT and row.code != OPERATION_TIME_LIMIT
         self.unreached = unreached
         super().__init__(f"{self.metric_code}, status {status}: {row.meaning}")
 

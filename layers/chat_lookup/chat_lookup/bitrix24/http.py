@@ -17,6 +17,7 @@ from urllib3.exceptions import TimeoutError as TimeOut
 
 from chat_lookup.bitrix24.address_guard import AddressRefused, Gate
 from chat_lookup.bitrix24.connections import pool_of
+from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED, TIMEOUT, TRANSPORT
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.responses import Reply
 from chat_lookup.clock import Clock, Deadline
@@ -35,21 +36,21 @@ _LARGEST_BODY: Final = 1024 * 1024
 _Failure = tuple[str, str]
 """Our code, and a description that quotes nothing."""
 
-_LATE: Final[_Failure] = ("TIMEOUT", "no answer in time")
+_LATE: Final[_Failure] = (TIMEOUT, "no answer in time")
 
 _NO_ADDRESS, _NO_CONNECTION, _NO_TIME = "dns", "connect", "no time left"
-_OVER: Final[_Failure] = ("TIMEOUT", _NO_TIME)
+_OVER: Final[_Failure] = (TIMEOUT, _NO_TIME)
 _UNREACHED: Final = frozenset({_NO_ADDRESS, _NO_CONNECTION, _NO_TIME})
 """Descriptions of failures before there was a connection."""
 
 _FAILURES: Final[tuple[tuple[type[Exception], _Failure], ...]] = (
-    (AddressRefused, ("ADDRESS_REFUSED", "no public address")),
-    (NameResolutionError, ("TRANSPORT", _NO_ADDRESS)),
-    (NewConnectionError, ("TRANSPORT", _NO_CONNECTION)),
-    (ConnectTimeoutError, ("TIMEOUT", _NO_CONNECTION)),
+    (AddressRefused, (ADDRESS_REFUSED, "no public address")),
+    (NameResolutionError, (TRANSPORT, _NO_ADDRESS)),
+    (NewConnectionError, (TRANSPORT, _NO_CONNECTION)),
+    (ConnectTimeoutError, (TIMEOUT, _NO_CONNECTION)),
     (TimeOut, _LATE),
-    (SSLError, ("TRANSPORT", "tls")),
-    (HTTPError, ("TRANSPORT", "connection broken")),
+    (SSLError, (TRANSPORT, "tls")),
+    (HTTPError, (TRANSPORT, "connection broken")),
 )
 """Failures of a request; a subclass comes before its base class."""
 

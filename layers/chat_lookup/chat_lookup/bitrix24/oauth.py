@@ -15,6 +15,7 @@ from chat_lookup.bitrix24.endpoints import (
     portal_endpoint,
     server_in,
 )
+from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED, EMPTY, HTTP_4XX, NOT_JSON, OTHER, PROTOCOL
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.http import Wire
 from chat_lookup.bitrix24.responses import Reply, read_object
@@ -72,10 +73,10 @@ def pair_from(
     member_id = _matching(_MEMBER_ID, answer.get("member_id"))
     client_endpoint = answer.get("client_endpoint")
     if not (access_token and refresh_token and member_id and isinstance(client_endpoint, str)):
-        return BitrixError("PROTOCOL", 200, method=METHOD, description="a field is missing or malformed")
+        return BitrixError(PROTOCOL, 200, method=METHOD, description="a field is missing or malformed")
     endpoint = _portal_endpoint(client_endpoint, local_hosts | portals)
     if endpoint is None:
-        return BitrixError("ADDRESS_REFUSED", 200, method=METHOD, description="not the address of a portal")
+        return BitrixError(ADDRESS_REFUSED, 200, method=METHOD, description="not the address of a portal")
     return TokenPair(
         access_token=access_token,
         refresh_token=refresh_token,
@@ -105,7 +106,7 @@ def successor(
     """
     access_token, refresh_token = _token(answer.get("access_token")), _token(answer.get("refresh_token"))
     if not (access_token or refresh_token):
-        return BitrixError("PROTOCOL", 200, method=METHOD, description="both tokens are missing or malformed")
+        return BitrixError(PROTOCOL, 200, method=METHOD, description="both tokens are missing or malformed")
     return TokenPair(
         access_token=access_token or former.access_token,
         refresh_token=refresh_token or former.refresh_token,
@@ -174,7 +175,7 @@ _GRANT_FIELDS: Final[Mapping[str, str]] = {"refresh_token": "refresh_token", "au
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _POST_NOT_ADMITTED: Final = 405
 _PERHAPS_NOT_ADMITTED: Final = frozenset({400, 404})
-_INCONCLUSIVE: Final = frozenset({"OTHER", "EMPTY", "HTTP_4XX", "NOT_JSON", "invalid_request"})
+_INCONCLUSIVE: Final = frozenset({OTHER, EMPTY, HTTP_4XX, NOT_JSON, "invalid_request"})
 """Errors that may also mean that our form was never read; `invalid_request` means missing fields."""
 
 _MASK: Final = "***"
@@ -303,4 +304,4 @@ def _settled(outcome: TokenPair | BitrixError) -> TokenPair:
 
 
 def _unknown_server() -> BitrixError:
-    return BitrixError("ADDRESS_REFUSED", method=METHOD, description="not a known authorisation server")
+    return BitrixError(ADDRESS_REFUSED, method=METHOD, description="not a known authorisation server")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import SplitResult, urlsplit
 
+from chat_lookup.bitrix24.error_table import HTTP_4XX, HTTP_5XX, NOT_JSON, PORTAL_RENAMED, PROTOCOL
 from chat_lookup.bitrix24.errors import BitrixError
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -78,13 +79,13 @@ def read_reply(reply: Reply, asked: PortalTarget, method: str, elapsed: float) -
         # Never followed: the webhook's code would be sent to an unproved host (bitrix24.md 9, row 20).
         new_host = _new_host(reply.location, asked.base_url + method)
         if new_host is None:
-            return _error("NOT_JSON", reply.status, asked, method, description="a redirect to another page")
-        return _error("PORTAL_RENAMED", reply.status, asked, method, description=f"moved to {new_host}")
+            return _error(NOT_JSON, reply.status, asked, method, description="a redirect to another page")
+        return _error(PORTAL_RENAMED, reply.status, asked, method, description=f"moved to {new_host}")
     body = read_object(reply, asked, method)
     if isinstance(body, BitrixError):
         return body
     if "result" not in body:
-        return _error("PROTOCOL", reply.status, asked, method, retry_at=reply.retry_at)
+        return _error(PROTOCOL, reply.status, asked, method, retry_at=reply.retry_at)
     pages = {name: value for name, value in body.items() if name in _PAGES}
     return Answer(body["result"], operating_time(body.get("time")), elapsed, pages)
 
@@ -160,10 +161,10 @@ def _error(
 def _codeless(status: int, *, is_json: bool) -> str:
     """Our name for an answer without result and code (bitrix24.md 7.2, points 3, 5 and 7)."""
     if status >= 500:  # noqa: PLR2004 - HTTP's classes of statuses
-        return "HTTP_5XX"
+        return HTTP_5XX
     if status >= 400 and (is_json or status == _TOO_MANY_REQUESTS):  # noqa: PLR2004
-        return "HTTP_4XX"
-    return "PROTOCOL" if is_json else "NOT_JSON"
+        return HTTP_4XX
+    return PROTOCOL if is_json else NOT_JSON
 
 
 def _decoded(body: bytes) -> object:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from chat_lookup.bitrix24.error_table import PROTOCOL
 from chat_lookup.bitrix24.errors import BitrixError
 
 _LARGEST_ID: Final = 2**63 - 1
@@ -120,4 +121,4 @@ def _text(chat: dict[str, object], *names: str) -> str | None:
 
 
 def _undecodable(what: str, result: object) -> BitrixError:
-    return BitrixError("PROTOCOL", 200, description=f"{what} is no chat: {type(result).__name__}")
+    return BitrixError(PROTOCOL, 200, description=f"{what} is no chat: {type(result).__name__}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from chat_lookup.entity import EntityRef
-from chat_lookup.languages import Language
+from chat_lookup.languages import Language, Sentence, sentence_in
 
 
 def help_line(language: Language) -> str:
@@ -38,7 +38,7 @@ def failed(code: str, language: Language) -> str:
 
 
 def _text(key: str, language: Language, **facts: str | int) -> str:
-    sentence = _SENTENCES[key][_COLUMN[language]]
+    sentence = sentence_in(language, _SENTENCES[key])
     return sentence.format(**{name: _plain(str(fact)) for name, fact in facts.items()})
 
 
@@ -52,7 +52,6 @@ def _plain(text: str) -> str:
 
 
 _NO_TAGS: Final = str.maketrans("[]", "()")
-_COLUMN: Final[Mapping[Language, int]] = {language: column for column, language in enumerate(Language)}
 
 _OPEN: Final = "[URL=https://{domain}/online/?IM_DIALOG=chat{chat_id}]"
 """Opens a chat in the messenger (bitrix24.md 9, row 22)."""
@@ -68,7 +67,7 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
 }
 """The sentence for an entity without a chat, by its type."""
 
-_FAILURES: Final[Mapping[str, tuple[str, str, str]]] = {
+_FAILURES: Final[Mapping[str, Sentence]] = {
     "portal-busy": (
         "The portal's limit of requests is used up at the moment. Ask again in a minute.",
         "Das Anfragelimit des Portals ist gerade erschöpft. Fragen Sie in einer Minute noch einmal.",
@@ -116,7 +115,7 @@ _FAILURES: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
 }
 
-_SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
+_SENTENCES: Final[Mapping[str, Sentence]] = {
     **_FAILURES,
     "help": (
         "Send a link to a deal, lead, contact, company, smart process item, task or group, or its type and id: deal "

@@ -13,7 +13,7 @@ from chat_lookup.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class BulkRoom:
-    """BulkRoom for `calls` calls; if there is none, the caller may retry after `wait` seconds."""
+    """Room for `calls` calls; if there is none, the caller may retry after `wait` seconds."""
 
     calls: int
     wait: float = 0.0
@@ -27,7 +27,7 @@ class Allowance:
         self._clock = clock
 
     def room(self, member_id: str, methods: Iterable[str], most: int) -> BulkRoom:
-        """BulkRoom for at most `most` calls of these methods; for all of them while the store does not answer."""
+        """Room for at most `most` calls of these methods; for all of them while the store does not answer."""
         try:
             budgets = [each for each in (self._budget(member_id, method) for method in set(methods)) if each]
             whole = self._budget(member_id, BATCH)

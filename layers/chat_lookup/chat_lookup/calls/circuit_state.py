@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from chat_lookup.bitrix24.error_table import HTTP_5XX, NOT_JSON, TIMEOUT, TRANSPORT
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 
 FIRST_PAUSE: Final = 30.0
@@ -16,7 +17,7 @@ WITHIN: Final = 60.0
 """After so many calls in a row without a reply, begun within so many seconds, the portal counts as down."""
 _SHUTTING: Final[Mapping[ErrorClass, frozenset[str]]] = {
     ErrorClass.PORTAL: frozenset({"OVERLOAD_LIMIT", "PORTAL_DELETED"}),
-    ErrorClass.RETRY: frozenset({"TRANSPORT", "TIMEOUT", "HTTP_5XX", "NOT_JSON"}),
+    ErrorClass.RETRY: frozenset({TRANSPORT, TIMEOUT, HTTP_5XX, NOT_JSON}),
 }
 """Codes that refuse all calls (others of their class concern one method, or one grant); and names of ours for failures
 in which no portal replied, or something else in its place."""

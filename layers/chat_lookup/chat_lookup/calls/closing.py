@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chat_lookup.bitrix24.client import Command
+from chat_lookup.bitrix24.error_table import EMPTY, HTTP_4XX, OTHER, PAYMENT_REQUIRED, PORTAL_RENAMED
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.calls.circuit_state import shuts
 from chat_lookup.calls.executor import Attempts
@@ -24,10 +25,8 @@ from chat_lookup.portals.states import States
 LOOK: Final = "profile"
 """Allowed to every grant, at no cost for the portal (bitrix24.md 1.17); shows whether the portal accepts ours."""
 _SECOND_LOOK: Final = "scope"
-RENAMED: Final = "PORTAL_RENAMED"
-_UNPAID: Final = "PAYMENT_REQUIRED"
 _ANSWERS: Final = frozenset({ErrorClass.OBJECT, ErrorClass.CALLER, ErrorClass.NOT_FOUND, ErrorClass.CONFIG})
-_UNDOCUMENTED: Final = frozenset({"OTHER", "HTTP_4XX", "EMPTY"})
+_UNDOCUMENTED: Final = frozenset({OTHER, HTTP_4XX, EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +103,18 @@ class Closing:
 
 def heals_by_renewal(error: BitrixError) -> bool:
     """Expired and unknown tokens; and a renamed portal, whose new address comes with a new pair (bitrix24.md 2.4)."""
-    return error.error_class is ErrorClass.REFRESH or error.metric_code == RENAMED
+    return error.error_class is ErrorClass.REFRESH or error.metric_code == PORTAL_RENAMED
 
 
 def state_signalled_by(error: BitrixError, kind: PortalKind) -> PortalState | None:
     """The state that an error is a sign of. Errors that a renewal heals are one if the renewal did not help."""
     if error.error_class is ErrorClass.REAUTHORISE:
         return PortalState.REAUTHORISE
-    if error.metric_code == _UNPAID and error.error_class is ErrorClass.PORTAL:
+    if error.metric_code == PAYMENT_REQUIRED and error.error_class is ErrorClass.PORTAL:
         return PortalState.UNPAID
     if heals_by_renewal(error) and kind is PortalKind.OAUTH:
         return PortalState.REFUSED
-    return PortalState.RENAMED if error.metric_code == RENAMED else None
+    return PortalState.RENAMED if error.metric_code == PORTAL_RENAMED else None
 
 
 def shuts_out(method: str, error: BitrixError) -> bool:

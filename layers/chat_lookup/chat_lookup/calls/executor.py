@@ -11,13 +11,14 @@ from typing import Final
 
 from chat_lookup.bitrix24.batch import BatchOutcome
 from chat_lookup.bitrix24.client import Answer, Bitrix24Client
+from chat_lookup.bitrix24.error_table import OPERATION_TIME_LIMIT
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass, classify
 from chat_lookup.calls.circuit_breaker import Circuit
 from chat_lookup.calls.circuit_state import State, shuts
 from chat_lookup.calls.gcra import Pace, Share
 from chat_lookup.calls.operating_time import Operating
 from chat_lookup.calls.rate_limiter import Limiter
-from chat_lookup.calls.requests import SPENT, Answered, OnSlot, Opened, PortalRequest
+from chat_lookup.calls.requests import Answered, OnSlot, Opened, PortalRequest
 from chat_lookup.calls.retry_policy import RetryPolicy
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant
@@ -85,7 +86,11 @@ class Attempts:
             # As with the circuit: without the store, the portal itself answers.
             self._telemetry.note(level=logging.WARNING, cache_error=code_of(error))
             return None
-        return None if until is None else BitrixError(SPENT, _TOO_MANY_REQUESTS, method=method, reset_at=until)
+        return (
+            None
+            if until is None
+            else BitrixError(OPERATION_TIME_LIMIT, _TOO_MANY_REQUESTS, method=method, reset_at=until)
+        )
 
     def make(
         self,
@@ -175,7 +180,9 @@ class Attempts:
             for method, answer in {method: each for method, each in outcomes if isinstance(each, Answer)}.items():
                 time = answer.time
                 self._operating.note(member_id, method, time.operating, time.reset_at, duration=time.duration)
-            for method, error in {method: each for method, each in errors if each.metric_code == SPENT}.items():
+            for method, error in {
+                method: each for method, each in errors if each.metric_code == OPERATION_TIME_LIMIT
+            }.items():
                 self._operating.stop(member_id, method, error.reset_at if error.retry_at is None else error.retry_at)
 
     def _learn_pace(self, portal: Portal, error: BitrixError) -> None:

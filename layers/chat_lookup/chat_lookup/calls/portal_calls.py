@@ -6,8 +6,9 @@ from typing import Final, TypeVar
 
 from chat_lookup.bitrix24.batch import BATCH, BatchOutcome
 from chat_lookup.bitrix24.client import Answer, Command
+from chat_lookup.bitrix24.error_table import PORTAL_RENAMED
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.calls.closing import LOOK, RENAMED, Closing, Refused, heals_by_renewal, shuts_out, state_signalled_by
+from chat_lookup.calls.closing import LOOK, Closing, Refused, heals_by_renewal, shuts_out, state_signalled_by
 from chat_lookup.calls.executor import OWN_METHODS, Attempts
 from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.requests import BatchRequest, OnSlot, Single
@@ -227,7 +228,7 @@ class PortalCalls:
         """Call once more with a renewed grant: a renewal makes the portal's record active."""
         opening = Opening(self._tokens, replace(refused.portal, state=PortalState.ACTIVE), newer, deadline)
         try:
-            if refused.error.metric_code == RENAMED and newer.endpoint.host == refused.grant.endpoint.host:
+            if refused.error.metric_code == PORTAL_RENAMED and newer.endpoint.host == refused.grant.endpoint.host:
                 # The authorisation server names no other address, and redirects are not followed (bitrix24.md 2.4).
                 raise refused.error
             answered = ask(opening)

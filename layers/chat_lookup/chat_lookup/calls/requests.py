@@ -2,21 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from chat_lookup.bitrix24.batch import BATCH, BatchOutcome
 from chat_lookup.bitrix24.client import Answer, BatchAnswer, Bitrix24Client, Command
+from chat_lookup.bitrix24.error_table import TIMEOUT
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Deadline
 from chat_lookup.credentials.grants import Grant
 
 Answered = TypeVar("Answered")
-_TOO_SLOW: Final = "TIMEOUT"
 OnSlot = Callable[[float], None]
 """Receives the moment of a slot, Unix seconds, when it is reserved."""
 Opened = Callable[[float], Grant]
 """Returns the grant for a request, given the seconds that it waited for its slot."""
-SPENT: Final = "OPERATION_TIME_LIMIT"
 
 
 class PortalRequest(Protocol[Answered]):
@@ -86,7 +85,7 @@ class BatchRequest:
 
     def repeatable(self, error: BitrixError) -> bool:
         """Not after a timeout: the caller divides the batch into smaller ones (design 5, Many)."""
-        return error.metric_code != _TOO_SLOW
+        return error.metric_code != TIMEOUT
 
     def send(self, client: Bitrix24Client, grant: Grant, deadline: Deadline) -> BatchAnswer:
         commands = [Command(command.method, _params(command, grant)) for command in self.commands]

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
+from chat_lookup.bitrix24.error_table import PROTOCOL, TIMEOUT, TRANSPORT
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.oauth import Application, TokenPair
 from chat_lookup.clock import SKEW, TO_ANSWER, Deadline, bound_by
@@ -46,7 +47,7 @@ UNSAVED_FOR: Final = 60.0
 """Seconds that a holder that could not save its pair has to save it: the former pair is spent."""
 OUTAGE_PAUSE: Final = 2.0
 _MOST_PENDING: Final = 4
-_NO_ANSWER: Final = frozenset({"TIMEOUT", "TRANSPORT"})
+_NO_ANSWER: Final = frozenset({TIMEOUT, TRANSPORT})
 _GATEWAY_TIMEOUT: Final = 504
 
 CHARGE: Final = 2400.0
@@ -379,4 +380,4 @@ def _is_lost(error: BitrixError) -> bool:
     """Whether a pair may have been issued that did not arrive: no reply came after the request was sent."""
     if error.metric_code in _NO_ANSWER:
         return not error.unreached
-    return error.status == _GATEWAY_TIMEOUT or error.metric_code == "PROTOCOL"
+    return error.status == _GATEWAY_TIMEOUT or error.metric_code == PROTOCOL

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
+from chat_lookup.bitrix24.error_table import PROTOCOL
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import METHOD, Application, AuthorisationServer, TokenPair
 from chat_lookup.clock import Clock, Deadline
@@ -82,7 +83,7 @@ class PortalWorld:
         renewed = newest_first(keys, ask)
         if renewed.member_id.casefold() != self._portal.member_id.casefold():
             # A pair of another portal is neither stored nor used.
-            raise BitrixError("PROTOCOL", 200, method=METHOD, description="a pair of another portal")
+            raise BitrixError(PROTOCOL, 200, method=METHOD, description="a pair of another portal")
         self._telemetry.redactor.register(renewed.access_token)
         self._telemetry.redactor.register(renewed.refresh_token)
         return renewed

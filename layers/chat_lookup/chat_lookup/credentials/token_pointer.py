@@ -89,7 +89,7 @@ class Pointers:
         self, member_id: str, old: str, new: str, domain: str, now: float, *, former: str = "", charged_until: float = 0
     ) -> bool:
         """Move the pointer; whether it names `new` now. `former` is the domain that the portal was known by so far,
-        `charged_until` what the renewals of the day have used up (`renewal.charged`).
+        `charged_until` what the renewals of the day have used up (`renewal.Pointer.charged`).
 
         A process that got the successor of a pair may do so, lock or no lock: there is but one. Where the pointer names
         `new` already nothing is written: a lock there is that of a process that renews the new pair.

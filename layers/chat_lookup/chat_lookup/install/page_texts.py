@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from chat_lookup.errors import InstallationRefused, RefusalReason
-from chat_lookup.languages import Language
+from chat_lookup.languages import Language, Sentence, sentence_in
 
 
 def page_text(key: str, language: Language) -> str:
     """The text for a refusal's reason, a problem's code, a state or a remark; a general one for any other key."""
-    return _SENTENCES.get(key, _SENTENCES["internal-error"])[_COLUMN[language]]
+    return sentence_in(language, _SENTENCES.get(key, _SENTENCES["internal-error"]))
 
 
-_COLUMN: Final[Mapping[Language, int]] = {language: column for column, language in enumerate(Language)}
-
-_SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
+_SENTENCES: Final[Mapping[str, Sentence]] = {
     "title": ("Chat Lookup", "Chat Lookup", "Chat Lookup"),
     "nothing": (
         "This address is for Bitrix24. Open the application in your portal.",

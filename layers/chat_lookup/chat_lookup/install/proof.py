@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from chat_lookup.bitrix24.client import Endpoint
 from chat_lookup.bitrix24.endpoints import server_in
+from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.oauth import Application, AuthorisationServer, TokenPair
 from chat_lookup.calls.portal_calls import PortalCalls
@@ -28,8 +29,6 @@ from chat_lookup.portals.store import Portals
 _PASSING: Final = frozenset({ErrorClass.RETRY, ErrorClass.LIMIT, ErrorClass.PORTAL})
 """Errors that do not concern the offer: the portal or the server cannot reply now."""
 _NOT_ISSUED: Final = {ErrorClass.REAUTHORISE: RefusalReason.GRANT, ErrorClass.UNINSTALLED: RefusalReason.GRANT}
-_NO_ADDRESS: Final = "ADDRESS_REFUSED"
-"""The portal's host may not be called: a private address, or no ordinary name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Proved:
 
 
 class Proof:
-    """InstallLock offers into proved pairs. Nothing is stored, whatever the outcome."""
+    """Turns offers into proved pairs. Nothing is stored, whatever the outcome."""
 
     def __init__(
         self,
@@ -160,4 +159,4 @@ class Proof:
     def _failure(self, error: BitrixError, reason: RefusalReason) -> ChatLookupError:
         if error.error_class in _PASSING:
             return for_caller(error, self._clock.now())
-        return refused(RefusalReason.PORTAL if error.metric_code == _NO_ADDRESS else reason)
+        return refused(RefusalReason.PORTAL if error.metric_code == ADDRESS_REFUSED else reason)

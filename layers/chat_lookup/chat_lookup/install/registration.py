@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from chat_lookup.bitrix24.error_table import PROTOCOL
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bot.profile import CODE, COMMAND
 from chat_lookup.calls.portal_calls import PortalCalls
@@ -110,7 +111,7 @@ def _id(method: str, value: object) -> int:
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         value = int(value)
     if type(value) is not int or value <= 0:
-        raise BitrixError("PROTOCOL", 200, method=method, description="no id")
+        raise BitrixError(PROTOCOL, 200, method=method, description="no id")
     return value
 
 

@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from chat_lookup.bitrix24.batch import BATCH, MOST_COMMANDS, BatchOutcome
 from chat_lookup.bitrix24.client import Answer, Command
+from chat_lookup.bitrix24.error_table import PROTOCOL, TIMEOUT
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.calls.bulk_allowance import Allowance
 from chat_lookup.calls.executor import LEAST_FOR_A_CALL
@@ -27,7 +28,6 @@ Key = TypeVar("Key", bound=Hashable)
 
 _TRIES: Final = 3
 """How often a call is sent in requests that return no reply for it."""
-_TOO_SLOW: Final = "TIMEOUT"
 _OK: Final = 200
 _AT_ONCE: Final = 1.0
 """Seconds after which the caller may retry where only the deadline ended the work."""
@@ -83,7 +83,7 @@ class _Open(Generic[Key, Finding]):
             self.unanswered += 1
             if self.unanswered < _TRIES:
                 return False
-        self.answer = outcome or BitrixError("PROTOCOL", _OK, method=BATCH, description="a command was never run")
+        self.answer = outcome or BitrixError(PROTOCOL, _OK, method=BATCH, description="a command was never run")
         self.command, self.unanswered, self.left = None, 0, self.left - 1
         return True
 
@@ -215,10 +215,10 @@ class Rounds(Generic[Key, Finding]):
     def _retried(self, group: Sequence[_Open[Key, Finding]], error: BitrixError) -> bool:
         """Whether a request is queued again: after a timeout in smaller batches, after a rate limit unchanged."""
         tried = max(each.unanswered for each in group) + 1
-        passing = error.too_many or error.metric_code == _TOO_SLOW
+        passing = error.too_many or error.metric_code == TIMEOUT
         if not passing or tried >= _TRIES or self._out_of_time(error.retry_at):
             return False
-        if error.metric_code == _TOO_SLOW:
+        if error.metric_code == TIMEOUT:
             self._size = max(1, len(group) // 2)
         for each in group:
             each.unanswered += 1

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Final, TypeAlias, TypeVar
 
 from chat_lookup.bitrix24.client import Answer, Command
+from chat_lookup.bitrix24.error_table import OPERATION_TIME_LIMIT
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.results import ChatDetails, chat_id_from, details_from, shape_of
 from chat_lookup.entity import EntityRef, other_name
@@ -36,8 +37,6 @@ _CHAT_GET: Final[Mapping[Method, tuple[tuple[str, str], ...]]] = {
 
 _NOT_GRANTED: Final = frozenset({"insufficient_scope", "error_method_not_found"})
 """Folded codes of a method that the portal does not grant us: another method may work (bitrix24.md 1.3.2)."""
-_SPENT: Final = "OPERATION_TIME_LIMIT"
-"""Stops one method and no other (bitrix24.md 6.2): another may work meanwhile."""
 _CALLS: Final[Mapping[str, int]] = {"TASK": 3, "LINES": 2}
 """How many calls may be needed until a null is final, where it is more than one."""
 
@@ -132,12 +131,12 @@ class Inquiries:
             if isinstance(answer, Answer):
                 return ChatReply(self._chat_id(answer.result), name)
             lacking = answer.code.casefold() in _NOT_GRANTED
-            if not lacking and answer.metric_code != _SPENT:
+            if not lacking and answer.metric_code != OPERATION_TIME_LIMIT:
                 raise answer
             if lacking and (name, scope) != granted[-1]:
                 rights.lacks(scope)
             # Of two refusals the temporary one is raised.
-            refusal = answer if refusal is None or refusal.metric_code != _SPENT else refusal
+            refusal = answer if refusal is None or refusal.metric_code != OPERATION_TIME_LIMIT else refusal
         raise refusal or PortalMisconfigured(f"The portal grants no scope for {method}")
 
     def _open_line(self, rights: Rights, ref: EntityRef, reply: ChatReply) -> Inquiry[ChatReply]:

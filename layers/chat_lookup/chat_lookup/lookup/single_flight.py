@@ -57,7 +57,7 @@ _ERROR: Final = "said"
 
 
 class LeaseStore(Protocol):
-    """The store of leases: `leases.Leases`."""
+    """The store of leases: `cache.leases.Leases`."""
 
     def read(self, wanted: CacheQuery) -> StoredLease: ...
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from chat_lookup.bitrix24.error_table import HTTP_4XX, NOT_JSON, OTHER
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.errors import (
     ChatLookupError,
@@ -73,7 +74,7 @@ def for_caller(error: BitrixError, now: float) -> ChatLookupError:
     return kind(portal_error=error.code, retry_after=retry_after, verbatim=verbatim)
 
 
-_OUTAGES: Final = frozenset({"NOT_JSON", "OTHER", "HTTP_4XX"})
+_OUTAGES: Final = frozenset({NOT_JSON, OTHER, HTTP_4XX})
 """Codes that, in the class RETRY, come from a proxy in front of the portal, whatever the status (bitrix24.md 7.2)."""
 
 

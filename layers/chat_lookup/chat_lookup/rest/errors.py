@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from chat_lookup.bitrix24.error_table import QUERY_LIMIT_EXCEEDED
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.clock import Clock
 from chat_lookup.errors import (
@@ -30,7 +31,6 @@ METHOD_NOT_FOUND: Final = "ERROR_METHOD_NOT_FOUND"
 NOT_IN_A_BATCH: Final = "ERROR_BATCH_METHOD_NOT_ALLOWED"
 BATCH_TOO_LONG: Final = "ERROR_BATCH_LENGTH_EXCEEDED"
 _CREDENTIALS: Final = "INVALID_CREDENTIALS"
-_TOO_MANY: Final = "QUERY_LIMIT_EXCEEDED"
 _FAULT: Final = "INTERNAL_SERVER_ERROR"
 _BAD_VALUE: Final = "INVALID_ARG_VALUE"
 _SCOPE: Final = "insufficient_scope"
@@ -40,7 +40,7 @@ DOCUMENTED: Final[Mapping[str, tuple[int, str]]] = {
     _FAULT: (500, "Internal server error"),
     "ERROR_UNEXPECTED_ANSWER": (500, "Server returned an unexpected response"),
     "PORTAL_DELETED": (500, "Portal was deleted"),
-    _TOO_MANY: (503, "Too many requests"),
+    QUERY_LIMIT_EXCEEDED: (503, "Too many requests"),
     _STOPPED: (503, "REST API is blocked due to overload"),
     "OPERATION_TIME_LIMIT": (429, "Method is blocked due to operation time limit."),
     NOT_IN_A_BATCH: (405, "Method is not allowed for batch usage"),
@@ -80,7 +80,7 @@ _OURS: Final[Mapping[type[ChatLookupError], str]] = {
     PortalMisconfigured: _CREDENTIALS,
     ScopeMissing: _SCOPE,
     PortalNotInstalled: "ERROR_OAUTH",
-    PortalBusy: _TOO_MANY,
+    PortalBusy: QUERY_LIMIT_EXCEEDED,
     # Blocked by hand: a 503 that SDKs do not retry.
     PortalStopped: _STOPPED,
     InvalidRequest: _BAD_VALUE,
@@ -163,7 +163,7 @@ FAILURES: Final = (ChatLookupError, BitrixError, *FAILED)
 
 
 class RestFailures:
-    """InstallLock failures into refusals."""
+    """Turns failures into refusals."""
 
     def __init__(self, telemetry: Telemetry, clock: Clock) -> None:
         self._telemetry = telemetry

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 from chat_lookup.bitrix24.client import Answer, Command
+from chat_lookup.bitrix24.error_table import PROTOCOL
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
@@ -21,7 +22,7 @@ FORWARDED: Final[Mapping[str, str]] = {
     for name in (_BOT_CHAT, "im.dialog.get", "imbot.dialog.get", "method.get", "scope", "profile", "app.info")
 }
 """The portal's names by folded ones. Their results are not cached: they change without an event."""
-_NEVER_RUN: Final = BitrixError("PROTOCOL", 200, method=BATCH, description="a command was never run")
+_NEVER_RUN: Final = BitrixError(PROTOCOL, 200, method=BATCH, description="a command was never run")
 
 _Answered: TypeAlias = Answer | Exception
 """The outcome of a call."""
