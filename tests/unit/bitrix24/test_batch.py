@@ -82,7 +82,7 @@ def test_dollar_or_a_bracket_alone_is_text(entity_id: str) -> None:
     "command",
     [
         Command("batch", {"cmd": {}}),
-        Command("BatchRequest", {}),
+        Command("Batch", {}),
         look_up("half of an emoji: \ud83d"),
         look_up("x" * 8192),
         Command("im.chat.get", {"$result[k0]": "1"}),
