@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_MOST: Final = 100_000  # then the oldest are dropped: a portal may run for days
+MOST: Final = 100_000  # then the oldest are dropped: a portal may run for days
 _FIRST_ID: Final = 100_001  # above the ids that the documents' samples use
 LONGEST_TEXT: Final = 20_000
 _CUT_OFF: Final = " (...)"
@@ -42,7 +42,7 @@ class ChatMessages:
 
     def put(self, message: ChatMessage) -> None:
         self._by_id[message.id] = message
-        if len(self._by_id) > _MOST:
+        if len(self._by_id) > MOST:
             del self._by_id[next(iter(self._by_id))]
 
     def get(self, message_id: str) -> ChatMessage | None:

@@ -63,7 +63,8 @@ def service(
     monkeypatch.setattr(core, "AuthorisationServer", lambda *_: server)
     aws_clients.session.cache_clear()
     found = RunningService(clock, bitrix24, server)
-    monkeypatch.setattr(aws_clients, "_client", cache(aws_clients._client))
+    for name in ("dynamodb", "secrets", "sqs", "lambda_", "bus"):
+        monkeypatch.setattr(aws_clients, name, cache(getattr(aws_clients, name)))
     monkeypatch.setattr(aws_deadlines, "Hooks", partial(remembered, found, aws_deadlines.Hooks))
     found.cold_start()
     found.installed()

@@ -29,7 +29,7 @@ def test_only_messages_of_bots_are_listed_newest_last() -> None:
 
 
 def test_oldest_messages_are_dropped_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_messages, "_MOST", 2)
+    monkeypatch.setattr(chat_messages, "MOST", 2)
     messages = ChatMessages()
     kept = [put(messages, "send") for _ in range(5)]
     assert messages.of_bots() == kept[3:]
