@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -136,3 +137,29 @@ def test_parser_before_proof_costs_at_most_20_times_parse_qsl_plus_2_ms(
     slowest = sorted(costs(count, largest, smallest), reverse=True)[:10]
     print(f"seed {SEED}, {count} bodies of {smallest} to {largest} bytes; the slowest:", *slowest, sep="\n  ")  # noqa: T201
     assert slowest[0].share <= 1, f"seed {SEED}: {slowest[0]}"
+
+
+def in_many_parts(head: str) -> bytes:
+    """As many parts as are read; `{}` in the head is the part's number."""
+    return b"".join(
+        f"--x\r\nContent-Disposition: form-data; {head.format(at)}\r\n\r\n\r\n".encode() for at in range(1020)
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        in_many_parts('name="auth"'),
+        in_many_parts('x={}; name="auth"'),
+        in_many_parts('name="access token"; x={}; filename=y'),
+        *(
+            run_of * (USUAL // len(run_of))
+            for run_of in (b"/", b"1/", b"/1", b" ", b"+", b"%20", b"  auth", b" " * 60 + b"&")
+        ),
+    ],
+    ids=lambda body: repr(body[:60]),
+)
+def test_run_of_what_may_precede_a_key_costs_no_more(body: bytes) -> None:
+    reference = partial(parse_qsl, body.decode("latin-1"))
+    slowest = max(cost_of(name, parser, body, reference) for name, parser in parsers(body))
+    assert slowest.share <= 1, slowest

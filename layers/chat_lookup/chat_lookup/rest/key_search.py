@@ -29,10 +29,13 @@ def _spelled(name: str) -> str:
 
 
 _PARAMETER: Final = re.compile(
-    rf"(?ai)(?:[ +]|%20)*({'|'.join(map(_spelled, _OPENING))})"
+    rf"(?ai)(?:[ +]++|%20)*+({'|'.join(map(_spelled, _OPENING))})"
     r"(?:(?:\0|%00)[^=]*)?(?:=|\Z)",
 )
 _IN_HEAD: Final = re.compile(rb'(?i)name="[ ]*(?:auth|access[_. ]token)["\0]')
+_NAME: Final = re.compile(r"(?i) *(auth|access[_. ]token)(?:\0|\Z)")
+_MOST_HEADS: Final = 64
+"""Different heads of parts that may name a key; a request has at most two."""
 _BEFORE_VALUES: Final = (b",", b"[", b"{")
 _FEW_VALUES: Final = 4096
 _MEMBER: Final = re.compile(rb'\s*:\s*"([A-Za-z0-9_-]{16,128})"')
@@ -45,20 +48,22 @@ def in_form(text: str) -> str | None:
     for part in php_arrays.variables(text):
         name = _PARAMETER.match(part)
         if name is not None:
-            variable = unquote_plus(name[1]).replace(" ", "_").replace(".", "_")
-            found[variable] = part[name.end() : name.end() + _ESCAPED * _LONGEST + 1]
+            found[_variable(unquote_plus(name[1]))] = part[name.end() : name.end() + _ESCAPED * _LONGEST + 1]
     return among({variable: unquote_plus(value) for variable, value in found.items()})
 
 
 def in_parts(content_type: str, body: bytes) -> str | None:
     """The key in a form in parts."""
-    found: dict[str, str] = {}
+    found: dict[str, bytes] = {}
+    variables: dict[bytes, str | None] = {}
     for head, content in multipart.parts(content_type, body):
         # Reading a name takes longer than checking that none of these is in its head.
-        name = multipart.name_of(head) if _IN_HEAD.search(head) else None
-        if name is not None and opens(name):
-            found[php_arrays.variable(name)] = content[: _LONGEST + 1].decode("latin-1")
-    return among(found)
+        if head not in variables and len(variables) < _MOST_HEADS and _IN_HEAD.search(head):
+            variables[head] = _in_head(head)
+        variable = variables.get(head)
+        if variable is not None:
+            found[variable] = content
+    return among({variable: content[: _LONGEST + 1].decode("latin-1") for variable, content in found.items()})
 
 
 def in_json(body: bytes) -> str | None:
@@ -82,6 +87,18 @@ def among(params: Mapping[str, object]) -> str | None:
 def opens(name: str) -> bool:
     """Whether PHP reads a name, in any spelling, as that of a parameter that contains a key."""
     return php_arrays.variable(name).lower() in _OPENING
+
+
+def _in_head(head: bytes) -> str | None:
+    """The parameter for a key that a part's head names."""
+    name = multipart.name_of(head)
+    spelled = None if name is None else _NAME.match(name)
+    return None if spelled is None else _variable(spelled[1])
+
+
+def _variable(spelled: str) -> str:
+    """PHP's variable for one of these names: `php_arrays.variable` takes as long as all the rest of a part."""
+    return spelled.replace(" ", "_").replace(".", "_")
 
 
 def _members(body: bytes) -> Iterator[str]:

@@ -11,7 +11,7 @@ from chat_lookup.http.requests import Event, body_of, headers_of
 from chat_lookup.rest import key_search, multipart
 
 LARGEST_BODY: Final = 1024 * 1024
-_WAY: Final = re.compile(r"/*(?:[0-9]{1,19}/+(?P<key>[^/]+)/+)?(?P<method>[^/]+)/*")
+_WAY: Final = re.compile(r"/*+(?:[0-9]{1,19}/++(?P<key>[^/]++)/++)?(?P<method>[^/]++)/*+")
 """`{method}` with `auth`, or `{user}/{KEY}/{method}` as an inbound webhook's address has it (bitrix24.md 2.1).
 
 Some SDKs put slashes around the method of an address that ends in one.
