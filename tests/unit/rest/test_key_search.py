@@ -83,7 +83,10 @@ def test_key_is_found_in_a_multipart_form() -> None:
 def test_key_after_more_heads_that_may_name_one_than_any_request_has_is_not_found() -> None:
     def parts(count: int) -> bytes:
         heads = [f'Content-Disposition: form-data; x={at}; name="auth"' for at in range(count)]
-        return "".join(f"--x\r\n{head}\r\n\r\n{KEY if head is heads[-1] else ''}\r\n" for head in heads).encode()
+        return (
+            "".join(f"--x\r\n{head}\r\n\r\n{KEY if head is heads[-1] else ''}\r\n" for head in heads).encode()
+            + b"--x--"
+        )
 
     assert key_search.in_parts(TYPE, parts(64)) == KEY
     assert key_search.in_parts(TYPE, parts(65)) is None
