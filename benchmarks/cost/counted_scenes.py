@@ -31,6 +31,7 @@ from benchmarks.setting import LeftOut
 from chat_lookup.calls.gcra import Pace, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
+from chat_lookup.credentials.renewal import CHARGE
 from chat_lookup.dynamodb import Table
 from chat_lookup.portals.portal import DEFAULT_BURST, DEFAULT_RATE
 from local.aws.queue_poller import sqs_event
@@ -40,6 +41,8 @@ _FORGOTTEN: Final = 60.0
 """Seconds after which a process has nothing of a portal in memory but its secret, and its rate limiter is idle."""
 _AT_REST: Final = 2.0
 """Seconds after which the rate limiter is idle after some misses, and the portal is still in memory."""
+_BETWEEN_ROUNDS: Final = 2 * CHARGE
+"""Seconds that pay for the two renewals of a round: at its beginning by age, at its end because of a refusal."""
 _TYPE: Final = "ORDER"
 _PACE: Final = Pace(DEFAULT_RATE, DEFAULT_BURST)
 _BOT_ID: Final = "data%5Bbot%5D%5Bid%5D="
@@ -79,6 +82,7 @@ class _Scene:
 
     def _look_ups(self, number: int) -> dict[str, Counted]:
         of, clock = self.counting.of, self.stack.clock
+        clock.advance(_BETWEEN_ROUNDS)
         first, second, third, fourth, fifth, sixth = (self._chat(f"{number}-{each}") for each in range(6))
         for known in (first, second):
             self._look_up(known)
