@@ -51,12 +51,7 @@ CODED = [(row, status) for row in ROWS if row.where is Where.AUTH_SERVER and row
 @pytest.fixture
 def key(stage: Stage) -> str:
     """A key of the portal, which is installed by OAuth and whose token has just expired."""
-    assert stage.contact().status == 200
-    key = stage.key()
-    stage.tell("/reset", {})
-    stage.tell("/expire_tokens", {})
-    stage.service.mark()
-    return key
+    return stage.installed_with_an_expired_token()
 
 
 def requests_for_tokens(stage: Stage) -> int:

@@ -36,12 +36,7 @@ AN_HOUR = 3600.0
 @pytest.fixture
 def key(stage: Stage) -> str:
     """A key of the portal, which is installed by OAuth and whose token has just expired."""
-    assert stage.contact().status == 200
-    key = stage.key()
-    stage.tell("/reset", {})
-    stage.tell("/expire_tokens", {})
-    stage.service.mark()
-    return key
+    return stage.installed_with_an_expired_token()
 
 
 @pytest.mark.parametrize("changes", MINOR.values(), ids=MINOR)

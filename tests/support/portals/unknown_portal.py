@@ -108,6 +108,15 @@ class Stage:
         key: str = self.service.admin("keys.create", portal=self.portal.member_id, label="test")["key"]
         return key
 
+    def installed_with_an_expired_token(self) -> str:
+        """Install the application by OAuth and let its token expire; returns a key of the portal."""
+        assert self.contact().status == 200
+        key = self.key()
+        self.tell("/reset", {})
+        self.tell("/expire_tokens", {})
+        self.service.mark()
+        return key
+
     def look_up(self, key: str, **options: str) -> Reply:
         """Look up chat 1437 of a deal, unless `options` change the query."""
         query = urlencode({"entity_type": "CRM", "entity_id": "DEAL|1663", **options})

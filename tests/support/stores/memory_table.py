@@ -80,7 +80,7 @@ class MemoryTable(Table):
 
     def put(self, item: "Values", condition: Condition | None = None) -> Written:
         with self._lock:
-            stored = self._standing(self._id(item, whole=True), condition)
+            stored = self._unmet(self._id(item, whole=True), condition)
             if stored is not None:
                 return Written(held=False, item=stored)
             self._put(item)
@@ -101,7 +101,7 @@ class MemoryTable(Table):
             raise _refused("Invalid UpdateExpression: nothing, one attribute twice, or a part of the key")
         with self._lock:
             row_id = self._id(key)
-            stored = self._standing(row_id, condition)
+            stored = self._unmet(row_id, condition)
             if stored is not None:
                 return Written(held=False, item=stored)
             before = self._rows.get(row_id, _stored(key))
@@ -113,7 +113,7 @@ class MemoryTable(Table):
 
     def delete(self, key: "Values", condition: Condition | None = None) -> bool:
         with self._lock:
-            if self._standing(self._id(key), condition) is not None:
+            if self._unmet(self._id(key), condition) is not None:
                 return False
             self._rows.pop(self._id(key), None)
             return True
@@ -125,9 +125,7 @@ class MemoryTable(Table):
     def transact(self, writes: Sequence[Put | Delete]) -> None:
         with self._lock:
             ids = self._different([self._id(write[0], whole=isinstance(write, Put)) for write in writes])
-            if any(
-                self._standing(row_id, write.condition) is not None for row_id, write in zip(ids, writes, strict=True)
-            ):
+            if any(self._unmet(row_id, write.condition) is not None for row_id, write in zip(ids, writes, strict=True)):
                 raise _error("TransactionCanceledException", "ConditionalCheckFailed", "TransactWriteItems")
             for row_id, write in zip(ids, writes, strict=True):
                 if isinstance(write, Put):
@@ -146,7 +144,7 @@ class MemoryTable(Table):
             raise _refused("none, too many, or one of them twice")
         return ids
 
-    def _standing(self, row_id: Key, condition: Condition | None) -> "Row | None":
+    def _unmet(self, row_id: Key, condition: Condition | None) -> "Row | None":
         """The stored row, empty if there is none, if it does not meet the condition."""
         row = self._rows.get(row_id, {})
         return None if condition is None or _meets(row, condition) else _copied(row)

@@ -10,9 +10,7 @@ from typing import Final
 from tests.support.repository import PACKAGE, ROOT
 
 TYPE_VARIABLES: Final = {"TypeVar", "ParamSpec"}
-AVOIDED: Final = frozenset(
-    {"told", "said", "says", "heard", "knew", "stands", "whoever", "somebody", "nobody", "anybody", "he", "his", "him"}
-)
+AVOIDED: Final = frozenset((Path(__file__).parent / "avoided_words.txt").read_text("utf-8").split())
 """Words of a story. Code names its actor (the caller, the process, the worker) and what a program does."""
 MOST: Final = 10
 """Occurrences of each in all that people read here: values that are stored or logged keep theirs."""
