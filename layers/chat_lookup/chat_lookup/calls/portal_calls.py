@@ -26,6 +26,10 @@ AFTER_RENEWAL: Final = 5.0
 """Seconds that a request that renewed the tokens has at least for its own call."""
 
 
+_RESERVING: Final = 0.05
+"""Seconds of a wait that are the reservation of the slot itself, in which a call reads nothing anew."""
+
+
 class Opening:
     """The grant of one request: read anew after a wait, because other processes may have renewed it."""
 
@@ -47,7 +51,7 @@ class Opening:
 
     def after(self, waited: float) -> Grant:
         """The grant for a request that waited so many seconds for its slot."""
-        if waited > 0:
+        if waited > _RESERVING:
             self.grant = self._tokens.after_wait(self.portal, self.grant, self._deadline)
         return self.grant
 
