@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from chat_lookup.bitrix24.client import Answer, Endpoint, OperatingTime
 from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls.portal_calls import Opening
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBusy
 from chat_lookup.observability.telemetry import Telemetry
@@ -120,3 +121,9 @@ def test_callers_that_find_their_slots_at_once_are_refused_together_and_refresh_
     assert len(after.server.asked) == 1
     assert after.answered == CALLERS
     assert after.portal.tokens.count(FIRST_ACCESS) == CALLERS  # each was on its way when the first answer came
+
+
+def test_reservation_of_a_slot_is_no_wait_and_reads_nothing_anew() -> None:
+    unread = cast("Any", None)
+    grant = cast("Any", object())
+    assert Opening(unread, unread, grant, unread).after(0.02) is grant
