@@ -14,6 +14,7 @@ from typing import Any, Final
 from benchmarks.cost import kinds
 from benchmarks.cost.model import ASSUMED, MONTH, Amounts, Found, assumed, dollars
 from benchmarks.cost.prices import GATHERED, MILLION, PRICES
+from chat_lookup.events.queue import LONGEST_WAIT, delay_of
 from local.stack import ROOT
 from local.template.intrinsics import mapping, parsed
 
@@ -63,6 +64,7 @@ def _look_ups(found: Found) -> Iterable[Sequence[str]]:
 def _events(found: Found) -> Iterable[Sequence[str]]:
     for name, kind in (("of chats that are known", kinds.WORKED_KNOWN), ("each of a new chat", kinds.WORKED)):
         yield name, *_priced(found.event(kind))
+    yield "a million hops of events that wait", *_priced(found.hop())
 
 
 def _priced(amounts: Amounts) -> Sequence[str]:
@@ -149,6 +151,8 @@ def _scales(found: Found) -> Mapping[str, str]:
         "ten_workers": f"{10 / worked * 1e3:.0f}",
         "event_reads": f"{events * found('read units', kinds.WORKED):,.0f}",
         "event_writes": f"{events * found('write units', kinds.WORKED):,.0f}",
+        "hops_two_hours": f"{_hops(2 * 3600)}",
+        "hops_at_most": f"{_hops(LONGEST_WAIT)}",
         "event_month": f"{dollars(event) * events * MONTH:,.0f}",
         "secrets_month": f"{PRICES['secrets'].of(portals):,.0f}",
         "renewals": f"{portals / 3600:.0f}",
@@ -163,6 +167,15 @@ def _scales(found: Found) -> Mapping[str, str]:
         "daily_log_dollars": f"{PRICES['logs'].of(look_up['logs']) * daily:,.0f}",
         "portals_needed": f"{daily * 0.01 / (2 * 86_400):,.0f}",
     }
+
+
+def _hops(seconds: float) -> int:
+    """How often an event is tried again in an outage of so many seconds that begins as it comes."""
+    hop, waited = 0, 0
+    while waited < seconds:
+        hop += 1
+        waited += delay_of(hop)
+    return hop
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

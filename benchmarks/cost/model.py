@@ -91,6 +91,10 @@ class Found:
         queued = {"queue": _REQUESTS_OF_AN_EVENT, "bus": 1}
         return _sum([(1, self.request(kinds.RECEIVED)), (1, self.invocation(worked)), (1, queued)])
 
+    def hop(self) -> Amounts:
+        """One more try of an event that waits: sent again, received, deleted, and an invocation in which it fails."""
+        return _sum([(1, self.invocation(kinds.WORKED_KNOWN)), (1, {"queue": _REQUESTS_OF_AN_EVENT})])
+
     def renewal(self) -> Amounts:
         """The additional use of a look-up that renews the tokens."""
         more = _sum([(1, self.invocation(kinds.MISS_EXPIRED)), (-1, self.invocation(kinds.MISS))])

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
-from chat_lookup.clock import bound_by
 from chat_lookup.events.sqs_batch import Batches
 from chat_lookup.observability import invocation
 
@@ -13,5 +12,4 @@ if TYPE_CHECKING:
 
 def handler(event: object, context: "LambdaContext") -> dict[str, object]:
     deadline = invocation.time_left(context, process.clock)
-    with bound_by(deadline):
-        return Batches(process.working, process.telemetry()).run(event, context, deadline)
+    return Batches(process.working, process.telemetry()).run(event, context, deadline)

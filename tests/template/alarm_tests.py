@@ -24,6 +24,7 @@ _RENEWAL: Final = "tests/unit/credentials/test_renewal_ports.py::test_outcome_of
 _AGE: Final = "tests/unit/credentials/test_renewal_ports.py::test_age_of_a_pair_is_counted_when_it_is_renewed"
 _KEEPALIVE: Final = "tests/unit/credentials/test_keepalive.py::"
 _LOST: Final = "tests/unit/events/test_receiver.py::test_event_that_is_not_queued_is_reported_lost_without_its_text"
+_REQUEUED: Final = "tests/unit/events/test_requeue.py::test_event_that_is_put_back_is_counted_by_its_reason"
 _UNSENT: Final = "tests/unit/bot/test_answerer_once.py::test_possibly_sent_answer_is_given_up_and_counted_once"
 _UNSERVED: Final = (
     "tests/template/test_metric_filters.py::test_event_that_the_gateway_does_not_serve_is_counted_as_unserved"
@@ -57,6 +58,7 @@ ALARM_TESTS: Final[Tests] = {
     },
     "EventsUnservedAlarm": {"EventsUnserved": _UNSERVED},
     "EventsLostAlarm": {"EventsLost": _LOST},
+    "EventsUnpublishedAlarm": {"EventsRequeued reason=bus-unavailable": _REQUEUED},
     "AnswersUnsentAlarm": {"AnswersUnsent": _UNSENT},
 }
 

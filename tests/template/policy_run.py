@@ -11,16 +11,19 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from botocore.client import BaseClient
 
+from chat_lookup.clock import SystemClock
+from chat_lookup.events.queue import MOST_HOPS
 from local.aws import lambda_runtime
 from local.aws.lambda_runtime import Functions
 from local.stack import Settings, running
+from tests.support.events.bot_questions import message
 from tests.support.events.queue_scene import eventually
 from tests.support.service import Service
 
@@ -157,21 +160,39 @@ def close(service: Service) -> None:
 
 def talk(service: Service) -> None:
     """A user writes to the bot, and again when the portal refuses the answer by its rate limit; then the queue is gone,
-    and the worker is invoked directly; one event is redriven."""
+    and the worker is invoked directly; one event is given up, and one is redriven."""
     service.say("deal 1663")
     service.mark()
     service.control("/faults", {"method": "imbot.v2.Chat.Message.send", "status": 429, "times": 2})
     service.control("/say", {"text": "deal 1663"})
     eventually(lambda: any(line.get("answer") == "failed" for line in service.logs()))
     service.control("/faults", [])
+    eventually(lambda: len(service.messages()) == 2)
+    give_up(service)
     aws = service.stack.backend.aws
     sqs, queue = aws.sqs(), aws.queue_url("EventQueue")
     sqs.delete_queue(QueueUrl=queue)
     service.control("/say", {"text": "task 8293"})
     sqs.create_queue(QueueName="EventQueue")
-    eventually(lambda: len(service.messages()) == 2)
+    eventually(lambda: len(service.messages()) == 3)
     sqs.send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody="{}")
     service.admin("events.redrive")
+
+
+def give_up(service: Service) -> None:
+    """A question that went back to the queue too often, while the portal refuses the answer once more."""
+    service.control("/faults", {"method": "imbot.v2.Chat.Message.send", "status": 429})
+    (portal,) = service.admin("portals")["portals"]
+    question = message(bot_ids=(portal["bot_id"],))
+    record = replace(question, member_id=service.member_id, received_at=SystemClock().now())
+    aws = service.stack.backend.aws
+    aws.sqs().send_message(
+        QueueUrl=aws.queue_url("EventQueue"),
+        MessageBody=record.to_json(),
+        MessageAttributes={"hop": {"DataType": "Number", "StringValue": str(MOST_HOPS)}},
+    )
+    eventually(lambda: any("given_up" in line for line in service.logs()))
+    service.control("/faults", [])
 
 
 def move(service: Service) -> None:

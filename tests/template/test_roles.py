@@ -4,6 +4,7 @@ import tomllib
 
 import pytest
 
+from chat_lookup.events.queue import MOST_HOPS
 from tests.support.repository import ROOT
 from tests.template.file import (
     BY_AWS,
@@ -64,6 +65,20 @@ def test_lambda_may_receive_messages_and_store_failures_for_the_worker_only() ->
     assert actions_of(allowed["Failures"]) == {"sqs:SendMessage"}
     others = FUNCTIONS.keys() - {"WorkerFunction"}
     assert all(by_aws(function).keys() == {"Logs", "Traces", "Key"} for function in others)
+
+
+def test_worker_alone_may_invoke_itself_in_a_loop_through_its_own_queue() -> None:
+    """Lambda stops a function that sends to its own queue after 16 hops of one message; an event may need 60 (an outage
+    of twelve hours). Only the worker has bounds of its own, so any other loop is a mistake that Lambda has to stop.
+    """
+    assert {name: function["RecursiveLoop"] for name, function in FUNCTIONS.items() if "RecursiveLoop" in function} == {
+        "WorkerFunction": "Allow"
+    }
+    assert MOST_HOPS > 16
+    sending = [each for each in statements_of("WorkerFunction") if "sqs:SendMessage" in actions_of(each)]
+    assert {store_of(each) for each in sending} == {"EventQueue", "DeadLetterQueue"}
+    (source,) = FUNCTIONS["WorkerFunction"]["Events"].values()
+    assert source["Properties"]["Queue"] == {"Fn::GetAtt": "EventQueue.Arn"}
 
 
 # -- the key -----------------------------------------------------------------------------------------------------------

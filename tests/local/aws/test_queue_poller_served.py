@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from chat_lookup.clock import SystemClock
+from chat_lookup.events.queue import QueuedMessage
 from local.aws.queue_poller import EventSources
 from tests.support.events.queue_scene import Noted, Scene, eventually, scene
 
@@ -52,6 +54,24 @@ def test_message_reaches_the_function_in_lambdas_form_and_is_deleted(stores: Sce
     assert record["messageId"]
     assert record["receiptHandle"]
     assert len(record["md5OfBody"]) == 32
+
+
+def test_message_keeps_its_group_and_its_attributes_and_is_delivered_after_its_delay(stores: Scene) -> None:
+    seen, sent = Noted(), SystemClock().now()
+    stores.sqs.send_message(
+        QueueUrl=stores.aws.queue_url(stores.work),
+        MessageBody="again",
+        MessageGroupId="d41d8cd98f00b204e9800998ecf8427e",
+        MessageAttributes={"hop": {"DataType": "Number", "StringValue": "2"}},
+        DelaySeconds=1,
+    )
+    with working(stores, seen.add):
+        (event,) = seen.until(1)
+
+    assert SystemClock().now() - sent >= 1
+    (record,) = event["Records"]  # type: ignore[index]
+    assert record["attributes"]["MessageGroupId"] == "d41d8cd98f00b204e9800998ecf8427e"
+    assert QueuedMessage.received(record).hop == 2
 
 
 def test_message_that_arrives_while_the_source_waits_is_received_at_once(stores: Scene) -> None:

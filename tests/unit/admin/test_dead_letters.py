@@ -13,7 +13,7 @@ from chat_lookup.errors import InvalidRequest, ServiceMisconfigured
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.events.bot_questions import message
-from tests.support.fakes import ManualClock, Output, Stores
+from tests.support.fakes import MEMBER_ID, ManualClock, Output, Stores
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -85,6 +85,26 @@ def test_every_dead_letter_is_sent_back_once(queues: Queues) -> None:
     queues.bury(*bodies)
     assert queues.run() == {"moved": 25, "left": 0}
     assert sorted(queues.waiting()) == sorted(bodies)
+
+
+def test_redriven_letter_begins_anew_in_the_group_of_its_portal(queues: Queues) -> None:
+    worn_out = {
+        "hop": {"DataType": "Number", "StringValue": "61"},
+        "waiting_since": {"DataType": "Number", "StringValue": "1763000000.000"},
+        "reason": {"DataType": "String", "StringValue": "portal-unavailable"},
+    }
+    for body in (RECORD, of_lambda(RECORD), "hello", '{"member_id": 7}', '{"member_id": "no group"}', "[" * 99_999):
+        queues.sqs.send_message(QueueUrl=queues.dead, MessageBody=body, MessageAttributes=worn_out)  # type: ignore[arg-type]
+    assert queues.run() == {"moved": 6, "left": 0}
+    found = queues.sqs.receive_message(
+        QueueUrl=queues.work,
+        MaxNumberOfMessages=10,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["MessageGroupId"],
+    )["Messages"]
+    assert [each.get("MessageAttributes") for each in found] == [None] * 6
+    groups = [each.get("Attributes", {}).get("MessageGroupId") for each in found]
+    assert sorted(groups, key=str) == [None, None, None, None, MEMBER_ID, MEMBER_ID]
 
 
 def test_empty_dead_letter_queue_is_no_error(queues: Queues) -> None:

@@ -32,7 +32,8 @@ class FakeQueue:
         self.made += 1
         return cast("SQSClient", self)
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803 - boto's names
+    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageGroupId: str) -> None:  # noqa: N803 - boto's names
+        assert MessageGroupId == PORTAL.member_id
         if self._failure is not None:
             raise self._failure
         self.sent.append((QueueUrl, MessageBody))

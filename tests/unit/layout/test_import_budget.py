@@ -32,7 +32,8 @@ CALLS_PORTALS: Final = frozenset({"credentials", "calls", "bitrix24.client", "bi
 
 BULK: Final = frozenset({"lookup.find_many", "lookup.batch_runner", "cache.bulk_cache", "calls.bulk_allowance"})
 BOT: Final = frozenset({"bot.answerer", "bot.answer_claims", "bot.answer_sender", "bot.employees", "bot.texts"})
-RECEIVES: Final = frozenset({"events.receiver", "events.queue", "events.decoder", "events.v1", "events.v2"})
+RECEIVES: Final = frozenset({"events.receiver", "events.decoder", "events.v1", "events.v2"})
+QUEUES: Final = frozenset({"events.queue"})
 WORKS: Final = frozenset({"events.worker", "events.cache_warming", "events.publisher", "events.sqs_batch"}) | BOT
 INSTALLS: Final = frozenset({"install.installation", "install.registration", "install.offers", "install.code_flow"})
 
@@ -40,16 +41,16 @@ OF_OTHERS: Final = {
     "lookup": frozenset({"events", "bot", "install", "rest", "admin"}) | BULK,
     "direct": frozenset({"events", "bot", "install", "rest", "admin"}) | BULK,
     "rest": frozenset({"events", "bot", "install", "admin"}) | BULK,
-    "install": RECEIVES | WORKS | BULK | {"rest", "admin", "credentials.keepalive"},
+    "install": RECEIVES | QUEUES | WORKS | BULK | {"rest", "admin", "credentials.keepalive"},
     "events": CALLS_PORTALS | WORKS | {"lookup", "install", "rest", "admin"},
     "worker": RECEIVES | INSTALLS | BULK | {"rest", "admin"},
-    "keepalive": RECEIVES | WORKS | BULK | {"rest"},
-    "admin": RECEIVES | WORKS | BULK | {"rest"},
+    "keepalive": RECEIVES | QUEUES | WORKS | BULK | {"rest"},
+    "admin": RECEIVES | QUEUES | WORKS | BULK | {"rest"},
 }
 """By function: rooms and modules that it must not have loaded by its first answer, because only others use them."""
 
 MOST_OF_OURS: Final = {
-    "lookup": 67, "direct": 66, "rest": 74, "install": 83, "events": 37, "worker": 78, "keepalive": 92, "admin": 92,
+    "lookup": 67, "direct": 66, "rest": 74, "install": 83, "events": 37, "worker": 79, "keepalive": 92, "admin": 92,
 }  # fmt: skip
 """By function: modules of the package, `__init__` aside, that are loaded when it is ready to serve."""
 

@@ -1,6 +1,7 @@
 """Sends dead letters back to the queue, by an operator's command (design 5, Events). No body is ever logged."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ from chat_lookup.observability.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
 
 LIMIT: Final = 1_000
 MOST: Final = 10_000
@@ -21,6 +22,8 @@ _BYTES_AT_ONCE: Final = 250_000
 """Bytes of one request to send: 256 KB are the least that any region takes."""
 _HIDDEN_S: Final = 60
 """Seconds for which a received message is invisible; a message not moved is visible again after that."""
+_GROUP: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+"""A portal's member_id; another text could be no group, and one bad entry fails a whole request."""
 _LEAST_FOR_A_ROUND: Final = 5.0
 
 
@@ -64,10 +67,12 @@ class Redrive:
         return answer.get("Messages", [])
 
     def _moved(self, messages: "Sequence[MessageTypeDef]") -> int:
-        """Send the messages and delete those that SQS accepted; returns their number."""
+        """Send the messages and delete those that SQS accepted; returns their number.
+
+        Only bodies are sent: without the attributes of its former way an event begins anew (`events.queue`).
+        """
         sent = self._sqs().send_message_batch(
-            QueueUrl=self._queue_url,
-            Entries=[{"Id": str(n), "MessageBody": record_in(each["Body"])} for n, each in enumerate(messages)],
+            QueueUrl=self._queue_url, Entries=[_entry(n, record_in(each["Body"])) for n, each in enumerate(messages)]
         )
         taken = [messages[int(each["Id"])] for each in sent.get("Successful", [])]
         if taken:
@@ -96,6 +101,21 @@ def record_in(body: str) -> str:
     except (ValueError, KeyError, TypeError, RecursionError):
         return body
     return payload if isinstance(payload, str) else body
+
+
+def _entry(number: int, body: str) -> "SendMessageBatchRequestEntryTypeDef":
+    """A message to send, in its portal's group. One that names no portal has none: SQS takes it for a tenant of its own
+    then, and it keeps no other message waiting."""
+    entry: SendMessageBatchRequestEntryTypeDef = {"Id": str(number), "MessageBody": body}
+    try:
+        member_id = json.loads(body)["member_id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return entry
+    return {**entry, "MessageGroupId": member_id} if _is_group(member_id) else entry
+
+
+def _is_group(member_id: object) -> bool:
+    return isinstance(member_id, str) and _GROUP.fullmatch(member_id) is not None
 
 
 def _groups(messages: "Sequence[MessageTypeDef]") -> "Iterator[Sequence[MessageTypeDef]]":

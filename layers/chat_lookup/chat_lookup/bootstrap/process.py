@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chat_lookup.bootstrap.services import Services
+    from chat_lookup.bootstrap.worker import WorkerServices
     from chat_lookup.events.receiver import Receiving
-    from chat_lookup.events.worker import Working
 
 clock: Clock = SystemClock()
 """The time of everything built here. A local run puts a clock that can be moved in its place, before it builds."""
@@ -82,7 +82,7 @@ def receiving() -> "Receiving":
     return Receiving(Origin(portals, clock), queue, telemetry(), clock)
 
 
-def working() -> "Working":
+def working() -> "WorkerServices":
     """What works the events off. Raises as `services`."""
     return services().worker()
 

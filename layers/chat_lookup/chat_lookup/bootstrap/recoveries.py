@@ -33,6 +33,6 @@ class QueuedRecoveries:
             return
         message = recovery_of(portal, state, code, self._clock.now()).to_json()
         try:
-            self._sqs().send_message(QueueUrl=self._queue_url, MessageBody=message)
+            self._sqs().send_message(QueueUrl=self._queue_url, MessageBody=message, MessageGroupId=portal.member_id)
         except (ClientError, BotoCoreError) as error:
             self._telemetry.note(level=logging.WARNING, recovery_unqueued=type(error).__name__)

@@ -20,7 +20,7 @@ from chat_lookup.portals.store import Portals
 if TYPE_CHECKING:
     from chat_lookup.bootstrap.admin import AdminServices
     from chat_lookup.bootstrap.install import InstallServices
-    from chat_lookup.events.worker import Working
+    from chat_lookup.bootstrap.worker import WorkerServices
     from chat_lookup.lookup.find_many import Many
     from chat_lookup.rest.methods import RestMethods
 
@@ -36,7 +36,7 @@ class Services:
     many: "Callable[[], Many]"
     rest: "Callable[[], RestMethods]"
     install: "Callable[[], InstallServices]"
-    worker: "Callable[[], Working]"
+    worker: "Callable[[], WorkerServices]"
     admin: "Callable[[], AdminServices]"
 
 
@@ -95,7 +95,7 @@ def _install(parts: Core) -> "InstallServices":
     return build_install(parts)
 
 
-def _worker(parts: Core, lookup: Lookup) -> "Working":
+def _worker(parts: Core, lookup: Lookup) -> "WorkerServices":
     from chat_lookup.bootstrap.worker import build as build_worker  # noqa: PLC0415 - as above
 
     return build_worker(parts, lookup)

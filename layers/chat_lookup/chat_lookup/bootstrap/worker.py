@@ -1,5 +1,6 @@
 """The objects that work events off, built on the core at the first event: a look-up does not pay for them."""
 
+from dataclasses import dataclass
 from random import SystemRandom
 
 from chat_lookup.bootstrap.core import Core
@@ -10,12 +11,21 @@ from chat_lookup.bot.employees import People
 from chat_lookup.cache.event_hints import EventHints
 from chat_lookup.events.cache_warming import Warming
 from chat_lookup.events.publisher import Publisher
+from chat_lookup.events.queue import Requeue
 from chat_lookup.events.worker import Working
 from chat_lookup.lookup.find import Lookup
 from chat_lookup.portals.updates import PortalFacts
 
 
-def build(parts: Core, lookup: Lookup) -> Working:
+@dataclass(frozen=True, slots=True)
+class WorkerServices:
+    """What WorkerFunction calls. Its threads share all of it: each works the events of another portal."""
+
+    worker: Working
+    requeue: Requeue
+
+
+def build(parts: Core, lookup: Lookup) -> WorkerServices:
     """Build everything. Calls nothing."""
     settings, clock, telemetry, calls, cache = parts.settings, parts.clock, parts.telemetry, parts.calls, parts.cache
     hints = EventHints(cache, parts.cache_table, clock, SystemRandom())
@@ -28,7 +38,7 @@ def build(parts: Core, lookup: Lookup) -> Working:
         telemetry,
         clock,
     )
-    return Working(
+    worker = Working(
         parts.portals,
         PortalFacts(parts.portal_table, parts.portals),
         answering.answer,
@@ -36,3 +46,6 @@ def build(parts: Core, lookup: Lookup) -> Working:
         Publisher(parts.clients.bus(), settings.event_bus, telemetry, with_text=settings.publish_text),
         telemetry,
     )
+    sqs = parts.clients.sqs()
+    requeue = Requeue(sqs, settings.event_queue_url, settings.dead_letter_queue_url, telemetry, clock)
+    return WorkerServices(worker, requeue)

@@ -16,8 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chat_lookup.clock import Clock
 from chat_lookup.dynamodb import Condition, Table, absent, all_of, any_of, equals, number, read_number, read_text, text
 
-LONGEST_ATTEMPT: Final = 45.0
-"""Seconds in which an attempt has to end."""
+LONGEST_ATTEMPT: Final = 12.0
+"""Seconds in which an attempt has to end: a portal that hangs must not take the time of its other events."""
 HELD: Final = 60.0
 """Seconds after which the worker of a claim is taken for dead: every attempt has ended by then."""
 KEPT: Final = 7 * 24 * 3600.0

@@ -27,6 +27,10 @@ _TIME: Final = 14
 _CUT: Final[dict[str, object]] = {"text_cut": True}
 
 
+class BusUnavailable(StoreUnavailable):
+    code, title = "bus-unavailable", "The event bus did not accept an event"
+
+
 class Publisher:
     """Puts events on the bus; on none where `bus` is empty. Texts that users wrote are included only `with_text`."""
 
@@ -39,7 +43,7 @@ class Publisher:
     def publish(self, record: Record, domain: str, ref: EntityRef | None) -> bool:
         """Publish one event of the portal at `domain`, with its chat's entity; returns whether there is a bus.
 
-        At least once: raises `StoreUnavailable` where the bus refuses it, so that it is repeated under the same
+        At least once: raises `BusUnavailable` where the bus refuses it, so that it is repeated under the same
         `event_id`.
         """
         if not self._bus:
@@ -56,7 +60,7 @@ class Publisher:
         if error is not None:
             # The code only: a message may quote the entry.
             self._telemetry.note(bus_error=error)
-            raise StoreUnavailable("The event bus did not accept an event", retry_after=1)
+            raise BusUnavailable(retry_after=1)
         return True
 
     def _put(self, name: str, detail: str, at: float) -> str | None:

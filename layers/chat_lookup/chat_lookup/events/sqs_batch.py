@@ -1,12 +1,19 @@
-"""The worker's invocations: messages of the queue, each with its own outcome, or one record alone."""
+"""The worker's invocations: messages of the queue, each with its own outcome, or one record alone.
+
+The portals of a batch are worked side by side: a portal that hangs takes the time of its own events only.
+"""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from chat_lookup.clock import Deadline
+from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.errors import ChatLookupError, InvalidRequest
 from chat_lookup.events.model import Record, RecordUnreadable
+from chat_lookup.events.queue import QueuedMessage
 from chat_lookup.observability import invocation
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.recovery import Recovery, recovery_in
@@ -14,8 +21,11 @@ from chat_lookup.portals.recovery import Recovery, recovery_in
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-LEAST_FOR_A_RECORD: Final = 2.0
-"""With fewer seconds left a record is not processed but retried: it would be left half done."""
+FOR_A_RECORD: Final = 12.0
+"""Seconds that each record may take: with fewer left it is not begun, as an answer that is cut off may have been sent.
+A portal's record has more only where the portal's other records in the batch leave them."""
+TO_PUT_BACK: Final = 2.0
+"""Seconds kept for sending records to the queue again."""
 
 
 class Worker(Protocol):
@@ -28,61 +38,163 @@ class Worker(Protocol):
         ...
 
 
+class PutBack(Protocol):
+    """Sends a record to the queue again."""
+
+    def put_back(self, message: QueuedMessage, member_id: str, reason: str) -> bool:
+        """Whether the queue accepted it."""
+        ...
+
+
+class Started(Protocol):
+    """What a process has after its start."""
+
+    @property
+    def worker(self) -> Worker: ...
+
+    @property
+    def requeue(self) -> PutBack: ...
+
+
 class NoTimeLeft(ChatLookupError):
     code, title, status, retryable = "no-time-left", "The records before this one took the time", 503, True
 
 
-class Batches:
-    """Splits an invocation's event. `worker` is called for each record, so that a failing start is logged, too."""
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A message and what is in it; None if it cannot be read."""
 
-    def __init__(self, worker: Callable[[], Worker], telemetry: Telemetry) -> None:
-        self._worker = worker
+    message_id: str
+    message: QueuedMessage
+    content: Record | Recovery | None
+
+
+class Batches:
+    """Splits an invocation's event. `start` is called for each invocation, so that a failing one is logged, too."""
+
+    def __init__(self, start: Callable[[], Started], telemetry: Telemetry) -> None:
+        self._start = start
         self._telemetry = telemetry
 
     def run(self, event: object, context: "LambdaContext", deadline: Deadline) -> dict[str, object]:
-        """Process every message of the queue, and return those that failed: SQS retries them, then dead-letters them.
+        """Process every message of the queue, and return those that SQS has to deliver again: after some failures it
+        makes a dead letter of a message. What fails for a passing reason is none of them, it is in the queue anew.
 
         `{"record": "…"}`, of an asynchronous invocation, raises instead, so that Lambda retries it.
         """
+        begun = _Run(self._start, self._telemetry, context, deadline)
         if not isinstance(event, dict) or "Records" not in event:
-            return self._work(context, deadline, lambda: _record_alone(event))
-        failed = [message for message in event["Records"] if not self._worked(message, context, deadline)]
-        return {"batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in failed]}
+            return begun.work_alone(lambda: _record_alone(event))
+        jobs = [_job_of(message["messageId"], QueuedMessage.received(message)) for message in event["Records"]]
+        done = begun.work_all(jobs)
+        return {
+            "batchItemFailures": [{"itemIdentifier": each.message_id} for each in jobs if each.message_id not in done]
+        }
 
-    def _worked(self, message: Mapping[str, str], context: "LambdaContext", deadline: Deadline) -> bool:
-        """Whether a message was processed. Powertools has the same, which took a third of the worker's import."""
-        try:
-            self._work(context, deadline, lambda: message["body"])
-        except ChatLookupError:
-            return False
-        return True
 
-    def _work(self, context: "LambdaContext", deadline: Deadline, text: Callable[[], str]) -> dict[str, object]:
-        """One record with a log line of its own. Raises our own errors only, as `invocation.invoke` does."""
+class _Run:
+    """One invocation of the worker, until its deadline."""
+
+    def __init__(
+        self, start: Callable[[], Started], telemetry: Telemetry, context: "LambdaContext", deadline: Deadline
+    ) -> None:
+        self._telemetry = telemetry
+        self._context = context
+        self._deadline = deadline
+        self._started = self._begun(start)
+
+    def work_all(self, jobs: Sequence[_Job]) -> frozenset[str]:
+        """The ids of the messages that are done with, or in the queue anew."""
+        done: set[str] = set()
+        portals = list(_by_portal(jobs))
+        pool = ThreadPoolExecutor(max(1, len(portals)), thread_name_prefix="portal")
+        working = [pool.submit(copy_context().run, self._work_portal, portal, done) for portal in portals]
+        # Whatever still runs then is delivered again.
+        wait(working, timeout=self._deadline.left())
+        pool.shutdown(wait=False, cancel_futures=True)
+        return frozenset(done)
+
+    def work_alone(self, text: Callable[[], str]) -> dict[str, object]:
+        """The one record of an asynchronous invocation. Raises our own errors only, as `invocation.invoke` does."""
 
         def worked() -> dict[str, object]:
-            message = text()
-            recovery = recovery_in(message)
-            if recovery is not None:
-                self._worker().announce(recovery)
-                return {}
-            record = self._read(message)
-            # The request id of the event's arrival finds all its log lines.
-            self._telemetry.note(request_id=record.request_id)
-            if deadline.left() < LEAST_FOR_A_RECORD:
-                raise NoTimeLeft
-            self._worker().work(record, deadline)
+            failure = self._outcome(_job_of("", QueuedMessage(text(), {})), self._to_work())
+            if failure is not None:
+                raise failure
             return {}
 
-        return invocation.invoke("event", context, self._telemetry, worked)
+        return invocation.invoke("event", self._context, self._telemetry, worked)
 
-    def _read(self, text: str) -> Record:
+    def _begun(self, start: Callable[[], Started]) -> Started | Exception:
+        """Start before there are threads. A failure is raised, and so logged, for each record."""
         try:
-            return Record.from_json(text)
-        except RecordUnreadable as error:
-            detail = str(error)
-        self._telemetry.note(level=logging.ERROR)
-        raise InvalidRequest(f"A message of the queue is {detail}")
+            with bound_by(self._deadline):
+                return start()
+        except Exception as error:  # noqa: BLE001 - as above
+            return error
+
+    def _work_portal(self, jobs: Sequence[_Job], done: set[str]) -> None:
+        """Process one portal's messages in their order, each with its share of the time."""
+        for number, job in enumerate(jobs):
+            left = self._to_work()
+            share = left.no_later_than(max(FOR_A_RECORD, left.left() / (len(jobs) - number)))
+            with self._telemetry.invocation("event", request_id=self._context.aws_request_id):
+                if self._outcome(job, share) is None:
+                    done.add(job.message_id)
+
+    def _to_work(self) -> Deadline:
+        return self._deadline.sooner(TO_PUT_BACK)
+
+    def _outcome(self, job: _Job, deadline: Deadline) -> ChatLookupError | None:
+        """None if the message is done with, or in the queue anew; else why not. All of its metrics and log fields."""
+
+        def worked() -> None:
+            with bound_by(deadline):
+                self._work(job.content, deadline)
+
+        return invocation.guarded(self._telemetry, worked, lambda error: self._put_back(job, error))
+
+    def _work(self, content: Record | Recovery | None, deadline: Deadline) -> None:
+        started = self._started
+        if isinstance(started, Exception):
+            raise started
+        if content is None:
+            self._telemetry.note(level=logging.ERROR)
+            raise InvalidRequest("A message of the queue is not a record of ours, or of another version")
+        if isinstance(content, Recovery):
+            started.worker.announce(content)
+            return
+        # The request id of the event's arrival finds all its log lines.
+        self._telemetry.note(request_id=content.request_id)
+        if deadline.left() < FOR_A_RECORD:
+            raise NoTimeLeft
+        started.worker.work(content, deadline)
+
+    def _put_back(self, job: _Job, error: ChatLookupError) -> ChatLookupError | None:
+        """None if the message is in the queue anew: only a failure that passes is worth that."""
+        if isinstance(self._started, Exception) or job.content is None or not error.retryable:
+            return error
+        with bound_by(self._deadline):
+            accepted = self._started.requeue.put_back(job.message, job.content.member_id, error.code)
+        return None if accepted else error
+
+
+def _job_of(message_id: str, message: QueuedMessage) -> _Job:
+    recovery = recovery_in(message.body)
+    if recovery is not None:
+        return _Job(message_id, message, recovery)
+    try:
+        return _Job(message_id, message, Record.from_json(message.body))
+    except RecordUnreadable:
+        return _Job(message_id, message, None)
+
+
+def _by_portal(jobs: Sequence[_Job]) -> Iterator[Sequence[_Job]]:
+    """The messages of each portal in their order. Those that cannot be read need no time: they are one group."""
+    groups: dict[str, list[_Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.content.member_id if job.content else "", []).append(job)
+    yield from groups.values()
 
 
 def _record_alone(event: object) -> str:

@@ -28,6 +28,13 @@ CLOSED: Final = frozenset(
     {"reauthorise", "refused", "unpaid", "misconfigured", "renamed", "stopped", "blocked", "unreachable"}
 )
 """Why a portal that is open again was closed: the states that end, and the two reasons of its circuit breaker."""
+PASSING: Final = frozenset(
+    {
+        "no-time-left", "answer-in-progress", "portal-busy", "portal-unavailable", "portal-blocked",
+        "portal-reauthorise", "store-unavailable", "bus-unavailable", "deadline",
+    }
+)  # fmt: skip
+"""Why an event is tried again later: the codes of the worker's errors that pass."""
 SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
 
@@ -58,6 +65,8 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "EventsReceived": (Metric(MetricUnit.Count, "event", frozenset(KINDS)),),
     "EventsRejected": (Metric(MetricUnit.Count, "reason", REJECTIONS),),
     "EventsLost": (Metric(MetricUnit.Count),),
+    "EventsRequeued": (Metric(MetricUnit.Count, "reason", PASSING),),
+    "EventsGivenUp": (Metric(MetricUnit.Count, "reason", PASSING),),
     "AnswersUnsent": (Metric(MetricUnit.Count),),
     "TokenAge": (Metric(MetricUnit.Seconds),),
     "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),
