@@ -25,7 +25,7 @@ class EventSources:
     """One thread for each source, which processes one batch at a time.
 
     A failed message stays in its queue and is received again after the template's visibility time-out, as in the cloud;
-    that is the machine's own time, which the clock of a run does not move.
+    that is the machine's own time, which the clock of a run does not move. So is the delay of a message that is sent.
     """
 
     sources: Sequence[EventSource]

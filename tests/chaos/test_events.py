@@ -1,8 +1,9 @@
 """No accepted event is lost and no question is answered twice, even if workers are killed and events are sent twice.
 
 The events function and the worker run in separate processes. Worker processes are killed during their work, the queue
-refuses a part of the events, AWS's answers are lost after the commit, the bus refuses some events until the faults end;
-then an operator redrives the dead letters once. EVENTS is the number of events, SEED the seed of all random choices.
+refuses a part of the events, AWS's answers are lost after the commit, the bus refuses some events until these are given
+up; then the faults end and an operator redrives the dead letters once. EVENTS is the number of events, SEED the seed of
+all random choices.
 """
 
 import os
@@ -55,6 +56,9 @@ class Aftermath:
     lost: float
     lost_lines: int
     unsent: float
+    requeued: float
+    given_up: float
+    """Counts of events that were sent to the queue again, and of those sent to the dead letters in the end."""
 
     @property
     def accepted(self) -> frozenset[Key]:
@@ -113,6 +117,8 @@ def aftermath(scene: Scene) -> Aftermath:
         lost=scene.counted("EventsLost"),
         lost_lines=scene.lines("EventsLost"),
         unsent=scene.counted("AnswersUnsent"),
+        requeued=scene.counted("EventsRequeued"),
+        given_up=scene.counted("EventsGivenUp"),
     )
 
 
@@ -140,7 +146,8 @@ def test_each_planned_fault_of_events_happened(aftermath: Aftermath) -> None:
     assert set(statuses) == {200, 503}
     assert any(len(each) > 1 for each in aftermath.statuses.values())
     assert min(aftermath.worker_outcomes[each] for each in ("killed", "repeated", "handed back", "invoked")) > 0
-    assert aftermath.buried > 0
+    assert aftermath.requeued > 0
+    assert aftermath.buried >= aftermath.given_up > 0
 
 
 def test_each_lost_event_and_no_other_is_counted_as_lost(aftermath: Aftermath) -> None:

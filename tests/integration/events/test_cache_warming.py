@@ -228,7 +228,7 @@ def test_redriven_dead_letter_is_handled(in_v2: Deals, deal: str) -> None:
     aws = service.stack.backend.aws
     bound = EventChat(2021, "chat2021", "chat", entity_type="CRM", entity_id=deal)
     letter = replace(message("hello", chat=bound), member_id=portal.member_id, received_at=service.clock.now())
-    # As a record that failed five times is stored there.
+    # As a record that failed ten times is stored there.
     aws.sqs().send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody=letter.to_json())
 
     answer = service.admin("events.redrive")

@@ -61,12 +61,17 @@ class Conversation:
         return f"https://{self.stage.portal.domain}/online/?{urllib.parse.urlencode({'IM_DIALOG': f'chat{chat_id}'})}"
 
     def work(self, record: Record) -> object:
-        """Have the worker process a record, as an asynchronous invocation does; raises what it raises."""
+        """Have the worker process a record, as an asynchronous invocation does: what fails for a passing reason goes to
+        the queue. Raises what it raises."""
         return self.stage.service.stack.backend.functions.invoke("WorkerFunction", {"record": record.to_json()})
 
     def unsent(self) -> float:
         """The number of answers counted as unsent."""
-        return sum(sum(blob["AnswersUnsent"]) for blob in self.stage.service.metrics() if "AnswersUnsent" in blob)
+        return self.counted("AnswersUnsent")
+
+    def counted(self, metric: str) -> float:
+        """The sum of a metric since the last mark."""
+        return sum(sum(blob[metric]) for blob in self.stage.service.metrics() if metric in blob)
 
     def send_methods(self) -> list[str]:
         """The methods by which the bot sent messages, in order."""

@@ -76,9 +76,9 @@ class Scene:
 
 
 def left(aws: EmbeddedAws, queue: str) -> int:
-    """The number of messages in a queue, visible or not."""
+    """The number of messages in a queue: visible, received, or delayed."""
     attributes = aws.sqs().get_queue_attributes(QueueUrl=aws.queue_url(queue), AttributeNames=["All"])["Attributes"]
-    return int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesNotVisible"])
+    return sum(int(number) for name, number in attributes.items() if name.startswith("ApproximateNumberOfMessages"))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from random import Random
 from threading import Lock
@@ -150,8 +151,7 @@ class Simulation:
     def send(self, records: Iterable[tuple[float, str, str]]) -> None:
         """Put records into the queue: each one's moment, portal and text."""
         for moment, group, body in records:
-            self.clock.run_at(moment, lambda body=body, group=group: self.queue.send_message(QUEUE, body, group))
-            self.queue.waiting[next(reversed(self.queue.waiting))].visible_at = moment
+            self.clock.run_at(moment, partial(self.queue.send_message, QUEUE, body, group))
 
     def run(self, until: float = float("inf")) -> None:
         """Work until the queue is empty, or nothing is visible before `until`."""
