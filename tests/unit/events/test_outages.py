@@ -16,7 +16,7 @@ from chat_lookup.clock import Deadline
 from chat_lookup.errors import ChatLookupError, PortalUnavailable
 from chat_lookup.events.model import Record
 from chat_lookup.events.publisher import BusUnavailable
-from chat_lookup.events.queue import LONGEST_WAIT
+from chat_lookup.events.queue import LONGEST_WAIT, Progress
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.recovery import Recovery
 from tests.support.events.bot_questions import message
@@ -51,7 +51,8 @@ class SlowWorker:
     done: dict[str, float] = field(default_factory=dict)
     tried: Counter[str] = field(default_factory=Counter)
 
-    def work(self, record: Record, deadline: Deadline) -> None:
+    def work(self, record: Record, deadline: Deadline, progress: Progress) -> None:
+        del progress
         self.tried[record.event_id] += 1
         self.clock.sleep(min(self.seconds(record), deadline.left()))
         now = self.clock.now()

@@ -85,12 +85,19 @@ def test_hops_add_up_and_the_first_moment_stays(putting: Putting, clock: ManualC
         waiting = QueuedMessage.received(as_lambda_has_it(sent["MessageBody"], sent["MessageAttributes"]))
     assert delays == [0, 15, 30, 60, 120, 240, 480, 900, 900, 900]
     assert len(moments) == 1
+    assert not waiting.published
     assert waiting.hop == 10
 
 
 @pytest.mark.parametrize("hop", [0, 1, 2, MOST_HOPS, MOST_HOPS + 1, 10**9])
 def test_delay_is_one_that_sqs_accepts(hop: int) -> None:
     assert 0 <= delay_of(hop) <= 900
+
+
+def test_published_event_stays_marked_as_published(putting: Putting) -> None:
+    putting.put(replace(received(), published=True))
+    sent = putting.last[1]
+    assert QueuedMessage.received(as_lambda_has_it(BODY, sent["MessageAttributes"])).published
 
 
 def test_other_attributes_of_a_message_stay(putting: Putting) -> None:

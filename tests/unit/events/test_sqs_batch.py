@@ -18,12 +18,12 @@ from chat_lookup.clock import Deadline, bound
 from chat_lookup.errors import ChatLookupError, InvalidRequest, PortalBusy, ServiceMisconfigured, StoreUnavailable
 from chat_lookup.events import sqs_batch
 from chat_lookup.events.model import Record
-from chat_lookup.events.queue import QueuedMessage
+from chat_lookup.events.queue import Progress, QueuedMessage
 from chat_lookup.events.sqs_batch import FOR_A_RECORD, TO_PUT_BACK, Batches, NoTimeLeft
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.recovery import Recovery
 from tests.support.events.bot_questions import message
-from tests.support.events.queue_worker import failed, messages
+from tests.support.events.queue_worker import attributes_of, failed, messages
 from tests.support.fakes import MEMBER_ID, ManualClock, Output, lambda_context
 
 SECRET = "what a secret deal"
@@ -52,6 +52,8 @@ class FakeWorker:
         self.starts = 0
         self.full = False
         self.back: list[tuple[str, str]] = []
+        self.published: list[bool] = []
+        self.progress: list[bool] = []
         self._clock = clock
         self._telemetry = telemetry
         self._batches = Batches(self._started, telemetry)
@@ -70,7 +72,7 @@ class FakeWorker:
             raise self.start
         return self
 
-    def work(self, record: Record, deadline: Deadline) -> None:
+    def work(self, record: Record, deadline: Deadline, progress: Progress) -> None:
         limit = bound()
         assert limit is not None
         assert limit.deadline == deadline
@@ -80,6 +82,8 @@ class FakeWorker:
         self._clock.advance(self.seconds)
         if record.event_id in self.waits:
             self.waits[record.event_id].wait(20)
+        self.published.append(progress.published)
+        progress.published = True
         if record.event_id in self.failures:
             raise self.failures[record.event_id]
         self.worked.append(record.event_id)
@@ -94,6 +98,7 @@ class FakeWorker:
         assert limit is not None
         assert limit.left() > 0, "no time is left for the queue"
         assert member_id == json.loads(message.body)["member_id"]
+        self.progress.append(message.published)
         if not self.full:
             self.back.append((json.loads(message.body)["event_id"], reason))
         return not self.full
@@ -131,6 +136,15 @@ def test_messages_that_fail_for_a_passing_reason_are_put_back_and_done(worker: F
     assert worker.run_all("a", "b", "c", "d") == []
     assert worker.worked == ["a", "c"]
     assert worker.back == [("b", "portal-busy"), ("d", "store-unavailable")]
+
+
+def test_what_was_done_of_an_event_goes_along_when_it_is_put_back(worker: FakeWorker) -> None:
+    worker.failures = {"a": PortalBusy()}
+    event: Any = messages(record("a").to_json(), record("a").to_json())
+    event["Records"][1]["messageAttributes"] = attributes_of(published=1)
+    worker.run(event)
+    assert worker.published == [False, True]
+    assert worker.progress == [True, True]
 
 
 def test_messages_that_the_queue_does_not_take_back_come_again(worker: FakeWorker) -> None:

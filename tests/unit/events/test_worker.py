@@ -12,6 +12,7 @@ from chat_lookup.errors import PortalBusy, StoreUnavailable
 from chat_lookup.events.cache_warming import Warming
 from chat_lookup.events.model import BotEvent, Record
 from chat_lookup.events.publisher import Publisher
+from chat_lookup.events.queue import Progress
 from chat_lookup.events.worker import Working
 from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.recovery import Recovery
@@ -62,10 +63,11 @@ class Worker:
         with self.service.telemetry.invocation("event"):
             self._working.announce(recovery)
 
-    def work(self, record: Record) -> None:
+    def work(self, record: Record, progress: Progress | None = None) -> None:
+        clock = self.service.clock
         with self.service.telemetry.invocation("event"):
             self._working.work(
-                replace(record, received_at=self.service.clock.now()), Deadline.after(25, self.service.clock)
+                replace(record, received_at=clock.now()), Deadline.after(25, clock), progress or Progress()
             )
 
 
@@ -97,6 +99,27 @@ def test_requested_entity_is_published_too(worker: Worker) -> None:
     )
     worker.work(message("hello", chat=GROUP))
     assert worker.bus.details[0]["entity"] == {"entity_type": "CRM", "entity_id": "DEAL|1663"}
+
+
+def test_event_that_waits_for_its_answer_is_published_once(worker: Worker) -> None:
+    record, progress = message("hello", chat=BOUND), Progress()
+    worker.answers.failure = PortalBusy()
+    for _ in range(3):
+        with pytest.raises(PortalBusy):
+            worker.work(record, progress)
+    worker.answers.failure = None
+    worker.work(record, progress)
+    assert len(worker.bus.details) == 1
+
+
+def test_event_that_the_bus_refused_is_published_when_it_is_tried_again(worker: Worker) -> None:
+    record, progress = message("hello", chat=BOUND), Progress()
+    worker.bus.down = True
+    with pytest.raises(StoreUnavailable):
+        worker.work(record, progress)
+    worker.bus.down = False
+    worker.work(record, progress)
+    assert len(worker.bus.details) == 1
 
 
 def test_one_log_line_contains_the_outcome_of_an_event(worker: Worker, output: Output) -> None:

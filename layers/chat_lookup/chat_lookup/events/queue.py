@@ -95,12 +95,20 @@ off for the worker (template.yaml), so these two are what ends every loop."""
 
 _HOP: Final = "hop"
 _SINCE: Final = "waiting_since"
+_PUBLISHED: Final = "published"
 _REASON: Final = "reason"
 
 
 def delay_of(hop: int) -> int:
     """Seconds before a message of this hop is delivered: the first at once, as it may only have had no time."""
     return 0 if hop <= 1 else min(FIRST_DELAY * 2 ** min(hop - 2, MOST_HOPS), LONGEST_DELAY)
+
+
+@dataclass(slots=True)
+class Progress:
+    """What need not be repeated when an event is tried again: it may wait for its answer for hours."""
+
+    published: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,7 @@ class QueuedMessage:
     """All others that it has, in the form in which they are sent."""
     hop: int = 0
     since: float | None = None
+    published: bool = False
 
     @classmethod
     def received(cls, message: Mapping[str, Any]) -> "QueuedMessage":
@@ -122,9 +131,9 @@ class QueuedMessage:
             for name, each in given.items()
             if each.get("stringValue")
         }
-        hop, since = (_number_in(sent.pop(name, None)) for name in (_HOP, _SINCE))
+        hop, since, published = (_number_in(sent.pop(name, None)) for name in (_HOP, _SINCE, _PUBLISHED))
         body = message.get("body")
-        return cls(body if isinstance(body, str) else "", sent, int(hop or 0), since)
+        return cls(body if isinstance(body, str) else "", sent, int(hop or 0), since, bool(published))
 
     def again(self, now: float) -> "QueuedMessage":
         """The same for the next hop."""
@@ -139,6 +148,8 @@ class QueuedMessage:
         sent: dict[str, MessageAttributeValueTypeDef] = dict(self.attributes)
         sent[_HOP] = {"DataType": "Number", "StringValue": str(self.hop)}
         sent[_SINCE] = {"DataType": "Number", "StringValue": f"{self.since or 0.0:.3f}"}
+        if self.published:
+            sent[_PUBLISHED] = {"DataType": "Number", "StringValue": "1"}
         return sent | {name: {"DataType": "String", "StringValue": value} for name, value in others.items()}
 
 

@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.errors import ChatLookupError, InvalidRequest
 from chat_lookup.events.model import Record, RecordUnreadable
-from chat_lookup.events.queue import QueuedMessage
+from chat_lookup.events.queue import Progress, QueuedMessage
 from chat_lookup.observability import invocation
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.recovery import Recovery, recovery_in
@@ -31,7 +31,9 @@ TO_PUT_BACK: Final = 2.0
 class Worker(Protocol):
     """Processes one record; raises where it has to be retried."""
 
-    def work(self, record: Record, deadline: Deadline) -> None: ...
+    def work(self, record: Record, deadline: Deadline, progress: Progress) -> None:
+        """What is done by then is in `progress`, also where it raises."""
+        ...
 
     def announce(self, recovery: Recovery) -> None:
         """The same for a portal that is open again."""
@@ -148,13 +150,15 @@ class _Run:
     def _outcome(self, job: _Job, deadline: Deadline) -> ChatLookupError | None:
         """None if the message is done with, or in the queue anew; else why not. All of its metrics and log fields."""
 
+        progress = Progress(job.message.published)
+
         def worked() -> None:
             with bound_by(deadline):
-                self._work(job.content, deadline)
+                self._work(job.content, deadline, progress)
 
-        return invocation.guarded(self._telemetry, worked, lambda error: self._put_back(job, error))
+        return invocation.guarded(self._telemetry, worked, lambda error: self._put_back(job, error, progress))
 
-    def _work(self, content: Record | Recovery | None, deadline: Deadline) -> None:
+    def _work(self, content: Record | Recovery | None, deadline: Deadline, progress: Progress) -> None:
         started = self._started
         if isinstance(started, Exception):
             raise started
@@ -168,14 +172,15 @@ class _Run:
         self._telemetry.note(request_id=content.request_id)
         if deadline.left() < FOR_A_RECORD:
             raise NoTimeLeft
-        started.worker.work(content, deadline)
+        started.worker.work(content, deadline, progress)
 
-    def _put_back(self, job: _Job, error: ChatLookupError) -> ChatLookupError | None:
+    def _put_back(self, job: _Job, error: ChatLookupError, progress: Progress) -> ChatLookupError | None:
         """None if the message is in the queue anew: only a failure that passes is worth that."""
         if isinstance(self._started, Exception) or job.content is None or not error.retryable:
             return error
+        message = replace(job.message, published=progress.published)
         with bound_by(self._deadline):
-            accepted = self._started.requeue.put_back(job.message, job.content.member_id, error.code)
+            accepted = self._started.requeue.put_back(message, job.content.member_id, error.code)
         return None if accepted else error
 
 

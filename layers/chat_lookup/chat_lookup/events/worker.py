@@ -14,6 +14,7 @@ from chat_lookup.clock import Deadline
 from chat_lookup.events.cache_warming import Warming, entity_named
 from chat_lookup.events.model import Record
 from chat_lookup.events.publisher import Publisher
+from chat_lookup.events.queue import Progress
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.recovery import Recovery
@@ -45,10 +46,11 @@ class Working:
         self._publisher = publisher
         self._telemetry = telemetry
 
-    def work(self, record: Record, deadline: Deadline) -> None:
+    def work(self, record: Record, deadline: Deadline, progress: Progress) -> None:
         """Run all effects of the event, and note each outcome on the invocation's log line.
 
-        Every effect is tried; then the first failure is raised, so that the record is retried.
+        Every effect is tried; then the first failure is raised, so that the record is retried. An event that was
+        published is not published again while it waits for its answer: `progress` says so, and is kept.
         """
         self._note_event(record)
         portal = self._portals.for_event(record.member_id, record.event.bot_ids)
@@ -56,7 +58,7 @@ class Working:
             self._telemetry.note(outcome="not_installed")
             return
         try:
-            self._effects(portal, record, deadline)
+            self._effects(portal, record, deadline, progress)
         finally:
             # Once more: a look-up overwrote the chat with the one that a user asked for.
             self._note_event(record)
@@ -66,14 +68,17 @@ class Working:
         self._telemetry.note(recovered=recovery.member_id, recovered_from=recovery.state, event_id=recovery.event_id)
         self._telemetry.note(published=self._publisher.publish_recovery(recovery))
 
-    def _effects(self, portal: Portal, record: Record, deadline: Deadline) -> None:
+    def _effects(self, portal: Portal, record: Record, deadline: Deadline, progress: Progress) -> None:
         effects = _Effects(self._telemetry)
         portal = effects.attempt("bot", lambda: self._without_deleted_bot(portal, record), portal)
         answer = effects.attempt("answer", lambda: self._answer(portal, record, deadline), "failed")
         named = entity_named(record.event)
         ref = effects.attempt("cache", lambda: self._warming.learn(portal, record, deadline), named)
-        published = effects.attempt("bus", lambda: self._publisher.publish(record, portal.domain, ref), False)
-        self._telemetry.note(answer=answer, published=published)
+        if not progress.published:
+            progress.published = effects.attempt(
+                "bus", lambda: self._publisher.publish(record, portal.domain, ref), False
+            )
+        self._telemetry.note(answer=answer, published=progress.published)
         if ref is not None:
             self._telemetry.note(entity_type=ref.entity_type, entity_id=ref.loggable_id)
         if effects.failures:
