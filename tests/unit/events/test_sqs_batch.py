@@ -214,6 +214,19 @@ def test_record_has_its_share_of_the_time_and_at_least_that_of_an_answer(
     assert worker.left == shares
 
 
+def test_records_that_take_milliseconds_are_all_worked_in_one_invocation(telemetry: Telemetry) -> None:
+    class Ticking(ManualClock):
+        """A clock that moves whenever it is read, as every real one does."""
+
+        def now(self) -> float:
+            self.advance(0.001)
+            return super().now()
+
+    worker = FakeWorker(Ticking(), telemetry)
+    assert worker.run_all(*map(str, range(10))) == []
+    assert (len(worker.worked), worker.back) == (10, [])
+
+
 def test_one_answer_takes_no_more_time_than_a_record_has() -> None:
     assert LONGEST_ATTEMPT <= FOR_A_RECORD < HELD
 

@@ -120,7 +120,7 @@ class _Run:
         """The one record of an asynchronous invocation. Raises our own errors only, as `invocation.invoke` does."""
 
         def worked() -> dict[str, object]:
-            failure = self._outcome(_job_of("", QueuedMessage(text(), {})), self._to_work())
+            failure = self._outcome(_job_of("", QueuedMessage(text(), {})), self._share(1))
             if failure is not None:
                 raise failure
             return {}
@@ -138,27 +138,27 @@ class _Run:
     def _work_portal(self, jobs: Sequence[_Job], done: set[str]) -> None:
         """Process one portal's messages in their order, each with its share of the time."""
         for number, job in enumerate(jobs):
-            left = self._to_work()
-            share = left.no_later_than(max(FOR_A_RECORD, left.left() / (len(jobs) - number)))
             with self._telemetry.invocation("event", request_id=self._context.aws_request_id):
-                if self._outcome(job, share) is None:
+                if self._outcome(job, self._share(len(jobs) - number)) is None:
                     done.add(job.message_id)
 
-    def _to_work(self) -> Deadline:
-        return self._deadline.sooner(TO_PUT_BACK)
+    def _share(self, records: int) -> Deadline | None:
+        """The deadline of the next of so many records of one portal; None where there is too little time for it."""
+        left = self._deadline.sooner(TO_PUT_BACK)
+        seconds = left.left()
+        return None if seconds < FOR_A_RECORD else left.no_later_than(max(FOR_A_RECORD, seconds / records))
 
-    def _outcome(self, job: _Job, deadline: Deadline) -> ChatLookupError | None:
+    def _outcome(self, job: _Job, share: Deadline | None) -> ChatLookupError | None:
         """None if the message is done with, or in the queue anew; else why not. All of its metrics and log fields."""
-
         progress = Progress(job.message.published)
 
         def worked() -> None:
-            with bound_by(deadline):
-                self._work(job.content, deadline, progress)
+            with bound_by(share or self._deadline):
+                self._work(job.content, share, progress)
 
         return invocation.guarded(self._telemetry, worked, lambda error: self._put_back(job, error, progress))
 
-    def _work(self, content: Record | Recovery | None, deadline: Deadline, progress: Progress) -> None:
+    def _work(self, content: Record | Recovery | None, share: Deadline | None, progress: Progress) -> None:
         started = self._started
         if isinstance(started, Exception):
             raise started
@@ -170,9 +170,9 @@ class _Run:
             return
         # The request id of the event's arrival finds all its log lines.
         self._telemetry.note(request_id=content.request_id)
-        if deadline.left() < FOR_A_RECORD:
+        if share is None:
             raise NoTimeLeft
-        started.worker.work(content, deadline, progress)
+        started.worker.work(content, share, progress)
 
     def _put_back(self, job: _Job, error: ChatLookupError, progress: Progress) -> ChatLookupError | None:
         """None if the message is in the queue anew: only a failure that passes is worth that."""
