@@ -30,6 +30,7 @@ from tests.support.service import Service
 A_DAY = 86_400
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 OTHER_PAIR = {"entity_type": "TASKS_TASK", "entity_id": "8293"}
+QUESTION = message()
 KEYS = {"client_id": "app.0123456789", "client_secret": "5ecret"}
 
 
@@ -160,7 +161,7 @@ def close(service: Service) -> None:
 
 def talk(service: Service) -> None:
     """A user writes to the bot, and again when the portal refuses the answer by its rate limit; then the queue is gone,
-    and the worker is invoked directly; one event is given up, and one is redriven."""
+    and the worker is invoked directly; one event is given up, and redriven."""
     service.say("deal 1663")
     service.mark()
     service.control("/faults", {"method": "imbot.v2.Chat.Message.send", "status": 429, "times": 2})
@@ -177,14 +178,16 @@ def talk(service: Service) -> None:
     eventually(lambda: len(service.messages()) == 3)
     sqs.send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody="{}")
     service.admin("events.redrive")
+    # Given up, then worked to its end: the portal knows no such dialog.
+    eventually(lambda: sum(line.get("request_id") == QUESTION.request_id for line in service.logs()) == 2)
 
 
 def give_up(service: Service) -> None:
     """A question that went back to the queue too often, while the portal refuses the answer once more."""
     service.control("/faults", {"method": "imbot.v2.Chat.Message.send", "status": 429})
     (portal,) = service.admin("portals")["portals"]
-    question = message(bot_ids=(portal["bot_id"],))
-    record = replace(question, member_id=service.member_id, received_at=SystemClock().now())
+    event = replace(QUESTION.event, bot_ids=(portal["bot_id"],))
+    record = replace(QUESTION, event=event, member_id=service.member_id, received_at=SystemClock().now())
     aws = service.stack.backend.aws
     aws.sqs().send_message(
         QueueUrl=aws.queue_url("EventQueue"),
