@@ -49,6 +49,8 @@ class RunningService:
     """Hooks of the AWS clients, which are built once: building one takes longer than all of its calls."""
     saved: dict[str, Any] = field(default_factory=dict)
     queued: str = ""
+    sendings: Callable[[], int] = lambda: 0
+    """How often something was sent to a queue."""
 
     def installed(self) -> None:
         """Add the application, install it, and create an API key."""
@@ -168,10 +170,11 @@ def _event(_: RunningService) -> str:
 
 
 def _worker(service: RunningService) -> str:
-    sent = service.bitrix24.methods.count(SAY)
+    sent, before = service.bitrix24.methods.count(SAY), service.sendings()
     event = {"Records": [{"messageId": "m-1", "body": service.queued}]}
     failed = cast("list[object]", worker_app.handler(event, context(30))["batchItemFailures"])
-    return f"{len(failed)} failed, {service.bitrix24.methods.count(SAY) - sent} sent"
+    back = ", put back" if service.sendings() > before else ""
+    return f"{len(failed)} failed, {service.bitrix24.methods.count(SAY) - sent} sent{back}"
 
 
 def _install(service: RunningService) -> str:

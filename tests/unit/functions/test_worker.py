@@ -10,11 +10,12 @@ from chat_lookup.bootstrap.services import Services
 from chat_lookup.errors import StoreUnavailable
 from functions.worker import app
 from tests.support.events.bot_questions import BOT, EMPLOYEE, GROUP, SEND_METHODS, message
-from tests.support.events.queue_worker import FakeBus, failed, messages
-from tests.support.fakes import FakeBitrix24, Output, lambda_context
+from tests.support.events.queue_worker import FakeBus, FakeSqs, failed, messages
+from tests.support.fakes import MEMBER_ID, FakeBitrix24, Output, lambda_context
 from tests.support.in_process_service import Service, find, install
 
 SECRET = "what a secret deal"
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/events"
 BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
 
 
@@ -26,10 +27,18 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> FakeBus:
     return bus
 
 
+@pytest.fixture
+def sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
+    sqs = FakeSqs()
+    monkeypatch.setenv("EVENT_QUEUE_URL", QUEUE)
+    monkeypatch.setattr(aws_clients, "sqs", lambda _: sqs.client)
+    return sqs
+
+
 @pytest.fixture(autouse=True)
-def _booted(bus: FakeBus, booted: Services, service: Service) -> None:
+def _booted(bus: FakeBus, sqs: FakeSqs, booted: Services, service: Service) -> None:
     """A separate process, for a portal with our bot."""
-    del bus, booted
+    del bus, sqs, booted
     install(service, bot_id=BOT, bot_api="v2", command_id=78)
 
 
@@ -70,20 +79,35 @@ def test_only_the_failed_records_of_a_batch_are_retried(service: Service, bus: F
     assert len(bus.details) == 2
 
 
-def test_record_that_the_queue_refused_is_processed_and_raises_if_it_fails(service: Service, bus: FakeBus) -> None:
+def test_record_that_waits_for_the_bus_is_in_the_queue_anew(service: Service, bus: FakeBus, sqs: FakeSqs) -> None:
+    bus.down = True
+    assert failed(app.handler(messages(record(service, chat=BOUND)), lambda_context())) == []
+    ((queue, sent),) = sqs.sent
+    assert (queue, sent["MessageGroupId"]) == (QUEUE, MEMBER_ID)
+    sqs.down = True
+    assert failed(app.handler(messages(record(service, chat=BOUND)), lambda_context())) == ["0"]
+
+
+def test_record_that_the_queue_refused_is_processed_and_raises_if_it_fails(
+    service: Service, bus: FakeBus, sqs: FakeSqs
+) -> None:
     event = {"record": record(service, chat=BOUND)}
     assert app.handler(event, lambda_context()) == {}
-    bus.down = True
+    bus.down = sqs.down = True
     with pytest.raises(StoreUnavailable):
         app.handler(event, lambda_context())
+    sqs.down = False
+    assert app.handler(event, lambda_context()) == {}
+    assert len(sqs.sent) == 1
 
 
 def test_every_log_line_of_a_record_has_the_id_of_the_request_that_received_it(
     service: Service, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "working", lambda: 1 // 0)
     brought = record(service)
-    app.handler(messages(brought), lambda_context())
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "working", lambda: 1 // 0)
+        app.handler(messages(brought), lambda_context())
     app.handler(messages(brought), lambda_context(seconds_left=1))
     assert {line["request_id"] for line in output.lines} == {json.loads(brought)["request_id"]}
     assert [line["message"] for line in output.lines] == ["unexpected error", "event", "event"]

@@ -160,6 +160,9 @@ class _Run:
 
     def _work(self, content: Record | Recovery | None, share: Deadline | None, progress: Progress) -> None:
         started = self._started
+        if isinstance(content, Record):
+            # The request id of the event's arrival finds all its log lines.
+            self._telemetry.note(request_id=content.request_id)
         if isinstance(started, Exception):
             raise started
         if content is None:
@@ -168,8 +171,6 @@ class _Run:
         if isinstance(content, Recovery):
             started.worker.announce(content)
             return
-        # The request id of the event's arrival finds all its log lines.
-        self._telemetry.note(request_id=content.request_id)
         if share is None:
             raise NoTimeLeft
         started.worker.work(content, share, progress)
