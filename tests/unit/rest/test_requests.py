@@ -1,12 +1,14 @@
 """Requests in the platform's own format, read from each of their encodings."""
 
 import json
-from itertools import combinations
+from itertools import combinations, product
 from urllib.parse import quote, quote_plus
 
 import pytest
 
+from chat_lookup.bitrix24.batch import Command, encoded
 from chat_lookup.errors import BodyTooLarge, InvalidRequest
+from chat_lookup.http import php_arrays
 from chat_lookup.http.requests import Event
 from chat_lookup.rest import requests
 from chat_lookup.rest.errors import NO_REST_3, NO_XML, UNREADABLE_BODY, Refusal
@@ -185,6 +187,22 @@ def test_parameter_that_php_reads_as_a_token_is_not_forwarded_in_any_spelling_of
         ):
             assert call(asked).params == {"a": "1"}, name
     assert requests.call_of("profile", {f"{token}[": ["9"], f"{token}[x": {"a": "9"}, "a": "1"}).params == {"a": "1"}
+
+
+STARTS = ("", " ", "  ", "[", "x", "\0")
+NAMES = ("auth", "AUTH", "access_token", "access.token", "Access Token", "access[token")
+ENDS = ("", "[", "[[", "[x", "[x]", "[]", "]", "\0", "[\0", "_", "[x][", " ")
+VALUES = ("9", ["9"], {"x": "9"}, {"]": "9"}, {"[": ["9"]}, {"": "9"}, {"\0": "9"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_parameter_is_a_token_to_php_in_the_command_that_is_sent(name: str) -> None:
+    for start, end, value in product(STARTS, ENDS, VALUES):
+        admitted = requests.call_of("profile", {f"{start}{name}{end}": value}).params
+        commands = encoded([Command("profile", admitted)])["cmd"]
+        assert isinstance(commands, dict)
+        read = php_arrays.folded(php_arrays.decode_query(commands["k0"].partition("?")[2]))
+        assert read.keys().isdisjoint(("auth", "access_token")), (start, end, value)
 
 
 @pytest.mark.parametrize("name", ["author", "auth[x", "[auth]", "authorization", "a", "auth_", "xauth", "a[auth]"])
