@@ -279,8 +279,9 @@ def test_json_in_an_encoding_of_bytes_is_refused() -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "GZIP"])
 def test_compressed_body_is_refused(encoding: str) -> None:
-    asked = event("1/k3y/batch", body=QUERY, content_type=FORM, headers={"Content-Encoding": encoding})
-    assert requests.read(asked).call == UNREADABLE_BODY
+    for content_type in (FORM, JSON, "", "multipart/form-data; boundary=x"):
+        asked = event("1/k3y/batch", body=QUERY, content_type=content_type, headers={"Content-Encoding": encoding})
+        assert requests.read(asked).call == UNREADABLE_BODY
     plain = event("1/k3y/batch", body=QUERY, content_type=FORM, headers={"content-encoding": "Identity"})
     assert call(plain).params == PAIR
 

@@ -109,15 +109,17 @@ def _unserved(event: Event) -> Refusal | None:
 def _is_readable(event: Event) -> bool:
     """Whether the body, if there is one, is in a format that is read, valid or not (bitrix24.md 2.3)."""
     kind, body, _ = _body(event)
-    if not body or kind == _PARTS:
+    if not body:
         return True
     if kind not in _READ or headers_of(event).get("content-encoding", "identity").lower() != "identity":
         return False
-    return not _MARKUP.match(body) and (kind != _JSON or _is_json_text(body))
+    if kind == _JSON and not _is_utf_8(body):
+        return False
+    return kind == _PARTS or not _MARKUP.match(body)
 
 
-def _is_json_text(body: bytes) -> bool:
-    """Whether a body may be JSON in UTF-8. No JSON contains a NUL, and every text in UTF-16 or UTF-32 does."""
+def _is_utf_8(body: bytes) -> bool:
+    """Whether a body of JSON is in UTF-8, in which no JSON contains a NUL; in UTF-16 and UTF-32 all JSON does."""
     try:
         return b"\0" not in body and bool(body.decode())
     except UnicodeDecodeError:
