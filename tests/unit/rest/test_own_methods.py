@@ -1,26 +1,18 @@
 """`user.current` and `server.time`: for every key, at a cost of at most one call of `profile` in 30 seconds."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+import json
 from datetime import datetime
 
 import pytest
 
 from chat_lookup.bootstrap.services import Services
-from chat_lookup.clock import Deadline
-from chat_lookup.observability.telemetry import Telemetry
-from chat_lookup.portals.portal import Portal, PortalState
-from chat_lookup.rest.errors import Refusal, RestFailures, documented
-from chat_lookup.rest.own_methods import Profiles
-from chat_lookup.rest.responses import RestOutcome, Result
-from tests.support.fakes import FakeBitrix24, ManualClock
+from chat_lookup.dynamodb import begins_with
+from chat_lookup.portals.portal import Portal
+from tests.support.fakes import FakeBitrix24, ManualClock, Stores
 from tests.support.rest_function import answered, asked, command, event, refused, result
 
 PROFILE = {"ID": "1", "ADMIN": True, "NAME": "Ada", "LAST_NAME": "Lovelace", "PERSONAL_GENDER": "", "TIME_ZONE": ""}
 USER = {"ID": "1", "NAME": "Ada", "LAST_NAME": "Lovelace", "ADMIN": True}
-THREADS = 8
 
 
 @pytest.fixture
@@ -52,6 +44,7 @@ def test_profile_is_requested_once_in_thirty_seconds(key: str, bitrix24: FakeBit
         assert result(key, "user.current") == USER
         clock.advance(9.9)
     assert bitrix24.methods == ["profile"]
+    assert bitrix24.calls[0].at + 29 < clock.now()
     clock.advance(0.4)
     assert result(key, "user.current") == USER
     assert bitrix24.methods == ["profile"] * 2
@@ -103,6 +96,13 @@ def test_key_without_the_rest_scope_is_refused(
     assert bitrix24.calls == []
 
 
+def test_nothing_but_the_four_fields_is_stored(key: str, bitrix24: FakeBitrix24, stores: Stores) -> None:
+    bitrix24.answers("profile", {**PROFILE, "PERSONAL_PHOTO": "https://acme.bitrix24.com/private"})
+    assert result(key, "user.current") == USER
+    (row,) = stores.cache_rows.scan(begins_with("pk", "PROFILE#"))
+    assert json.loads(row["outcome"]["S"]) == {"value": USER}
+
+
 # -- server.time -------------------------------------------------------------------------------------------------------
 
 
@@ -116,97 +116,3 @@ def test_time_is_that_of_the_service_as_the_platform_writes_it(
     assert answered(event(f"7/{key}/server.time.json", verb="GET"))[1]["result"] == written
     assert result(key, "batch", {"cmd": [command("SERVER.TIME")]})["result"] == [written]
     assert bitrix24.calls == []
-
-
-# -- concurrent callers ------------------------------------------------------------------------------------------------
-
-
-class Portals:
-    """Answers `profile`, or raises, when it is released; `calls` counts the requests."""
-
-    def __init__(self, outcome: RestOutcome | Exception) -> None:
-        self.outcome = outcome
-        self.calls = 0
-        self.called = threading.Event()
-        self.released = threading.Event()
-
-    def ask(self, _: Portal, __: Deadline) -> RestOutcome:
-        self.calls += 1
-        self.called.set()
-        assert self.released.wait(30)
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
-
-
-@pytest.fixture
-def profiles_of(telemetry: Telemetry, clock: ManualClock) -> Callable[[Portals], Profiles]:
-    return lambda portals: Profiles(portals.ask, RestFailures(telemetry, clock), clock)
-
-
-@pytest.mark.parametrize("outcome", [Result(PROFILE, {}), documented("ACCESS_ERROR")])
-def test_concurrent_callers_share_one_request_and_its_outcome(
-    profiles_of: Callable[[Portals], Profiles], portal: Portal, clock: ManualClock, outcome: RestOutcome
-) -> None:
-    portals = Portals(outcome)
-    profiles = profiles_of(portals)
-    deadline = Deadline.after(30, clock)
-    with ThreadPoolExecutor(THREADS) as pool:
-        flights = [pool.submit(profiles.of, portal, deadline) for _ in range(THREADS)]
-        assert portals.called.wait(30)
-        assert not any(flight.done() for flight in flights)
-        portals.released.set()
-        assert [flight.result(30) for flight in flights] == [outcome] * THREADS
-    assert portals.calls <= (1 if isinstance(outcome, Result) else THREADS)
-
-
-def test_follower_of_a_request_that_takes_too_long_is_refused_at_its_own_deadline(
-    profiles_of: Callable[[Portals], Profiles], portal: Portal, clock: ManualClock
-) -> None:
-    portals = Portals(Result(PROFILE, {}))
-    profiles = profiles_of(portals)
-    with ThreadPoolExecutor(1) as pool:
-        flight = pool.submit(profiles.of, portal, Deadline.after(30, clock))
-        assert portals.called.wait(30)
-        late = profiles.of(portal, Deadline.after(0, clock))
-        portals.released.set()
-        assert flight.result(30) == portals.outcome
-    assert isinstance(late, Refusal)
-    assert (late.status, late.code) == (503, "INTERNAL_SERVER_ERROR")
-
-
-def test_request_that_raises_leaves_no_caller_waiting(
-    profiles_of: Callable[[Portals], Profiles], portal: Portal, clock: ManualClock
-) -> None:
-    portals = Portals(RuntimeError("broken"))
-    profiles = profiles_of(portals)
-    with ThreadPoolExecutor(2) as pool:
-        leader = pool.submit(profiles.of, portal, Deadline.after(30, clock))
-        assert portals.called.wait(30)
-        portals.released.set()
-        with pytest.raises(RuntimeError):
-            leader.result(30)
-    portals.outcome = Result(PROFILE, {})
-    assert profiles.of(portal, Deadline.after(30, clock)) == portals.outcome
-
-
-def test_closed_portal_is_not_answered_for_and_a_new_installation_is_asked_anew(
-    profiles_of: Callable[[Portals], Profiles], portal: Portal, clock: ManualClock
-) -> None:
-    portals = Portals(Result(PROFILE, {}))
-    profiles = profiles_of(portals)
-    portals.released.set()
-    deadline = Deadline.after(30, clock)
-    for count, record in enumerate(
-        (
-            portal,
-            replace(portal, state=PortalState.REAUTHORISE),
-            replace(portal, generation=portal.generation + 1),
-            replace(portal, member_id="another"),
-        ),
-        start=1,
-    ):
-        profiles.of(record, deadline)
-        assert portals.calls == count
-    profiles.of(portal, deadline)
-    assert portals.calls == 4

@@ -87,7 +87,7 @@ def _rest(parts: Core, lookup: Lookup, many: "Callable[[], Many]") -> "RestMetho
 
     failures = RestFailures(parts.telemetry, parts.clock)
     forwarding = Forwarding(parts.calls, failures, parts.clock)
-    own = OwnMethods(forwarding, failures, parts.clock)
+    own = OwnMethods(forwarding, failures, parts.cache_table, parts.clock)
     return RestMethods(lookup, many, forwarding, own, failures, parts.operating, parts.clock)
 
 
