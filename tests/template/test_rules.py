@@ -35,7 +35,7 @@ ASKED_BY = {
         "cache/chat_cache", "cache/bulk_cache", "cache/leases", "cache/event_hints",
         "calls/rate_limiter", "calls/operating_time", "calls/circuit_breaker",
         "install/install_lock", "install/code_flow",
-        "bot/answer_claims", "bot/employees",
+        "bot/answer_claims", "bot/employees", "rest/profiles",
     ),
     "CacheTable/index/by_chat": ("cache/chat_cache",),
     "secrets": ("credentials/secret_store",),

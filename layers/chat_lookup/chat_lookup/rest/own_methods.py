@@ -6,10 +6,9 @@ from typing import Final
 from chat_lookup.bitrix24.client import Command, OperatingTime
 from chat_lookup.calls.operating_budget import WINDOW
 from chat_lookup.clock import Clock, Deadline
-from chat_lookup.dynamodb import Table
 from chat_lookup.http import php_arrays
 from chat_lookup.portals.portal import Portal
-from chat_lookup.rest.errors import Refusal, RestFailures
+from chat_lookup.rest.errors import Refusal
 from chat_lookup.rest.forwarding import Forwarding
 from chat_lookup.rest.profiles import Profiles
 from chat_lookup.rest.responses import RestOutcome, Result, time_of
@@ -23,11 +22,10 @@ _FIELDS: Final = ("ID", "NAME", "LAST_NAME", "ADMIN")
 
 
 class OwnMethods:
-    """Returns the outcomes of the service's own methods. `table` is CacheTable."""
+    """Returns the outcomes of the service's own methods."""
 
-    def __init__(self, forwarding: Forwarding, failures: RestFailures, table: Table, clock: Clock) -> None:
-        self._forwarding = forwarding
-        self._profiles = Profiles(self._user, failures, table, clock)
+    def __init__(self, profiles: Profiles, clock: Clock) -> None:
+        self._profiles = profiles
         self._clock = clock
 
     def outcome(self, portal: Portal, method: str, deadline: Deadline) -> RestOutcome:
@@ -42,10 +40,11 @@ class OwnMethods:
         # As the portal reports of a method of which nothing was used.
         return Result(value, time_of(began, self._clock.now(), OperatingTime(0.0, began + WINDOW)))
 
-    def _user(self, portal: Portal, deadline: Deadline) -> RestOutcome:
-        """The user in the portal's words, reduced to `_FIELDS`."""
-        (outcome,) = self._forwarding.outcomes(portal, [_PROFILE], deadline, changing=False)
-        if isinstance(outcome, Refusal):
-            return outcome
-        profile = php_arrays.entries(outcome.value)
-        return Result(php_arrays.as_json({name: profile[name] for name in _FIELDS if name in profile}), {})
+
+def user_of(forwarding: Forwarding, portal: Portal, deadline: Deadline) -> RestOutcome:
+    """The portal's `profile`, reduced to `_FIELDS`."""
+    (outcome,) = forwarding.outcomes(portal, [_PROFILE], deadline, changing=False)
+    if isinstance(outcome, Refusal):
+        return outcome
+    profile = php_arrays.entries(outcome.value)
+    return Result(php_arrays.as_json({name: profile[name] for name in _FIELDS if name in profile}), {})

@@ -50,7 +50,7 @@ _TOO_LATE: Final = 0.1
 """Seconds before the deadline at which waiting ends: time to respond."""
 
 
-class _Stored(NamedTuple):
+class _ProfileRow(NamedTuple):
     """A row as it is read."""
 
     owner: str
@@ -136,9 +136,9 @@ class Profiles:
             self._table.update(key, fields, condition=equals("owner", text(owner)))
 
 
-def _stored(item: "Item") -> _Stored:
+def _stored(item: "Item") -> _ProfileRow:
     written = read_text(item, "outcome")
-    return _Stored(
+    return _ProfileRow(
         read_text(item, "owner") or "",
         read_number(item, "lease_until") or 0.0,
         read_number(item, "fresh_until") or 0.0,
