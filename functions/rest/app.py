@@ -31,6 +31,8 @@ def handler(event: Event, context: "LambdaContext") -> Response:
 
 
 def answer(event: Event, deadline: Deadline) -> Response:
+    if requests.is_preflight(event):
+        return responses.preflight()
     services, telemetry = process.services(), process.telemetry()
     # Before anything else is read: without a key nothing is parsed (docs/decisions/012).
     services.keys.authenticate(requests.key_of(event), "rest")
@@ -40,7 +42,10 @@ def answer(event: Event, deadline: Deadline) -> Response:
     if request.key:
         # Not before: an unauthenticated caller could have any word masked. Nothing that it sends is written.
         telemetry.redactor.register(request.key)
-    telemetry.note(rest_method=request.call.folded, key_id=key.key_id)
+    telemetry.note(key_id=key.key_id)
+    if isinstance(request.call, Refusal):
+        return respond(request.call)
+    telemetry.note(rest_method=request.call.folded)
     caller = Caller(services.portals.get(key.member_id), key, deadline)
     return respond(services.rest().answer(caller, request.call))
 

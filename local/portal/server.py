@@ -167,6 +167,8 @@ class LocalPortal:
         request = rest_wire.read(environ)
         if request is None:
             return rest_wire.page(404)
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return rest_wire.from_any_origin(rest_wire.preflight())
         if is_app_info(request):
             return self._authorisation.app_info(request.params)
-        return self._rest.answer(request)
+        return rest_wire.from_any_origin(self._rest.answer(request))

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -187,11 +188,41 @@ DIFFERENCES = {
     "a method that writes": Difference("im.chat.add", {"TITLE": "x"}, (200, None), NO_METHOD),
     "another method that reads": Difference("im.user.get", {}, (200, None), NO_METHOD),
     "the look-up of open lines": Difference("imopenlines.dialog.get", {"CHAT_ID": 1764}, (200, None), NO_METHOD),
+    # The user consists of the portal's `profile`, which needs no scope.
+    "the user without a scope of users": Difference("user.current", {}, (403, "insufficient_scope"), (200, None)),
     # The service calls with the bot of the installation: a client has neither a bot in this portal nor its token.
     "a bot of another application": Difference(
         "imbot.v2.Chat.get", {**A_CHAT, "botId": 39}, (400, "BOT_NOT_FOUND"), (200, None)
     ),
 }
+
+
+AS_JSON = json.dumps(PAIR)
+NO_CHAT, NOT_READ = (200, None), (415, "INVALID_REQUEST")
+# Bodies in which a portal finds no parameters and hence no chat: the service refuses them in a sentence.
+FORMATS = {
+    "JSON:API": WireRequest("im.chat.get", body=AS_JSON.encode(), content_type="application/vnd.api+json"),
+    "JSON in UTF-16": WireRequest("im.chat.get", body=AS_JSON.encode("utf-16"), content_type="application/json"),
+    "XML": WireRequest("im.chat.get", body=b"<im.chat.get/>", content_type="application/xml"),
+    "XML without a type": WireRequest("im.chat.get", body=b"<?xml version='1.0'?><im.chat.get/>"),
+}
+
+
+@pytest.mark.parametrize("request_", FORMATS.values(), ids=FORMATS)
+def test_body_in_a_format_that_is_not_read_is_refused_by_the_service_only(
+    clients: Clients, request_: WireRequest
+) -> None:
+    on_portal, on_service = clients.answers(request_)
+
+    assert (_status_and_code(on_portal), _status_and_code(on_service)) == (NO_CHAT, NOT_READ)
+
+
+def test_time_of_the_server_is_that_of_the_portal(clients: Clients) -> None:
+    on_portal, on_service = clients.answers(plain("server.time", {}))
+
+    times = [datetime.fromisoformat(json.loads(answer.body)["result"]) for answer in (on_portal, on_service)]
+    assert times[0] <= times[1] <= times[0] + timedelta(seconds=10)
+    assert len(on_portal.body) == len(on_service.body)
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES.values(), ids=DIFFERENCES)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -144,6 +145,14 @@ def test_batch_of_fifty_finds_each_chat(sdks: Sdks) -> None:
 
     assert found["result"] == [{"ID": 1437}, {"ID": 10}, {"ID": 1764}, {"ID": 2725}, None] * 10
     assert found["result_error"] == []
+
+
+def test_calls_by_which_clients_test_a_connection_are_answered(sdks: Sdks) -> None:
+    user = sdks.service.call_method("user.current")["result"]
+    profile = sdks.portal.call_method("profile")["result"]
+    assert user == {name: profile[name] for name in ("ID", "NAME", "LAST_NAME", "ADMIN")}
+    for sdk in (sdks.portal, sdks.service):
+        assert datetime.fromisoformat(sdk.call_method("server.time")["result"]).tzinfo is not None
 
 
 def test_unknown_method_raises_the_same_error(sdks: Sdks) -> None:

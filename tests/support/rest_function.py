@@ -22,6 +22,7 @@ def event(
     body: str | bytes | None = None,
     content_type: str = "",
     as_base64: bool = False,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The gateway's event for `/rest/<proxy>`."""
     sent = body.encode() if isinstance(body, str) else body or b""
@@ -30,7 +31,7 @@ def event(
         "routeKey": f"{verb} /rest/{{proxy+}}",
         "rawPath": f"/rest/{proxy}",
         "rawQueryString": query,
-        "headers": {"Content-Type": content_type} if content_type else {},
+        "headers": {**({"Content-Type": content_type} if content_type else {}), **(headers or {})},
         "pathParameters": {"proxy": proxy},
         "requestContext": {"requestId": "request-1", "http": {"method": verb, "path": f"/rest/{proxy}"}},
         "body": base64.b64encode(sent).decode() if as_base64 else sent.decode(),
@@ -68,3 +69,13 @@ def refused(key: str, method: str, params: Mapping[str, object] | None = None) -
 def command(method: str, **params: str) -> str:
     """A command of a batch."""
     return f"{method}?{urlencode(params)}"
+
+
+def spellings_of(variable: str) -> list[str]:
+    """Names that PHP, or the platform, reads as this variable: in any case, with blanks before it, with other
+    characters in the place of an underscore, with a NUL or an index after it, and all of these."""
+    cased = [variable, variable.upper(), variable.title(), variable.swapcase()]
+    underscored = [each.replace("_", other) for each in cased for other in ("_", ".", " ")]
+    led = [blanks + each for each in underscored for blanks in ("", " ", "   ")]
+    ends = ("", "\0", "\0x", "\0[", "[]", "[x]", "[ ]", "[x]y", "[x][", "[-1][]", f"[{'9' * 19}]")
+    return list(dict.fromkeys(each + end for each in led for end in ends))

@@ -70,6 +70,7 @@ def test_samples_in_the_platforms_own_format_have_the_demo_key(name: str) -> Non
     assert event["rawPath"] == f"/rest/{event['pathParameters']['proxy']}"
     request = requests.read(event)
     assert request.key == DEMO_KEY
+    assert isinstance(request.call, requests.RestCall)
     assert request.call.folded in {*methods.LOOK_UPS, batch.BATCH}
 
 

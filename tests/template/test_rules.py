@@ -35,7 +35,7 @@ ASKED_BY = {
         "cache/chat_cache", "cache/bulk_cache", "cache/leases", "cache/event_hints",
         "calls/rate_limiter", "calls/operating_time", "calls/circuit_breaker",
         "install/install_lock", "install/code_flow",
-        "bot/answer_claims", "bot/employees",
+        "bot/answer_claims", "bot/employees", "rest/profiles",
     ),
     "CacheTable/index/by_chat": ("cache/chat_cache",),
     "secrets": ("credentials/secret_store",),
@@ -199,7 +199,7 @@ def test_admin_commands_have_no_route_and_unknown_routes_are_answered() -> None:
 
 def test_path_with_a_key_is_routed_by_its_prefix_so_the_access_log_has_no_key() -> None:
     routed = {route.key for route in Template.load(ROOT / "template.yaml").routes if route.path.startswith("/rest")}
-    assert routed == {"GET /rest/{proxy+}", "POST /rest/{proxy+}"}
+    assert routed == {"GET /rest/{proxy+}", "POST /rest/{proxy+}", "OPTIONS /rest/{proxy+}"}
 
 
 @pytest.mark.parametrize("path", ["/bitrix24/install", "/bitrix24/app", "/bitrix24/events"])

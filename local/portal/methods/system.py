@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from local.portal.content import chat_json
 from local.portal.content.chat import Chat
 from local.portal.methods.call import Call, Method
 from local.portal.oauth.grant import BASIC
@@ -41,6 +42,11 @@ def scope(call: Call) -> object:
     if not php.is_empty(call.text("full")):
         return list(SCOPES)
     return sorted(call.grant.scopes)
+
+
+def server_time(call: Call) -> object:
+    """The portal's time (bitrix24.md 10.6)."""
+    return chat_json.moment(call.now)
 
 
 def method_get(call: Call) -> object:
@@ -83,6 +89,7 @@ def _chat_of_task(call: Call, task_id: str) -> Chat | None:
 _ROWS: tuple[tuple[str, str, Callable[[Call], object]], ...] = (
     ("app.info", BASIC, app_info),
     ("scope", BASIC, scope),
+    ("server.time", BASIC, server_time),
     ("method.get", BASIC, method_get),
     ("tasks.task.get", "task", task_get),
 )

@@ -91,6 +91,16 @@ def failure(status: int, code: str, description: str, *, v3: bool = False) -> Re
     return Reply(status, encode({"error": code, "error_description": description}), error=code)
 
 
+def from_any_origin(reply: Reply) -> Reply:
+    """The reply with the header by which a browser passes it on to a page of another origin, as applications' are."""
+    return replace(reply, headers=(*reply.headers, ("Access-Control-Allow-Origin", "*")))
+
+
+def preflight() -> Reply:
+    """The reply to a browser that asks if a page may send JSON; without it, pages could send forms only."""
+    return Reply(200, b"", HTML_TYPE, headers=(("Access-Control-Allow-Headers", "origin, content-type, accept"),))
+
+
 def status_line(status: int) -> str:
     """The status as WSGI expects it; a fault may name one that HTTP does not define."""
     try:

@@ -1,7 +1,9 @@
 """/rest over the wire, beyond the comparison with the portal: keys, passthrough, time limits, tokens, logs."""
 
 import json
+import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
@@ -69,6 +71,72 @@ def test_no_key_is_in_a_log_line_or_in_a_portal_call(service: Service) -> None:
 @pytest.mark.parametrize("verb", ["PUT", "DELETE", "PATCH"])
 def test_verb_that_the_platform_does_not_have_has_no_route(service: Service, verb: str) -> None:
     assert service.request(verb, f"/rest/1/{service.api_key}/im.chat.get", {}).status == 404
+
+
+def test_key_in_the_header_opens_the_portal_and_is_in_no_log_line(service: Service) -> None:
+    service.mark()
+    for verb, path, body in (("GET", f"im.chat.get?{urlencode(DEAL)}", None), ("POST", "im.chat.get", DEAL)):
+        headers = {"Authorization": f"Bearer {service.api_key}", "Content-Type": "application/json"}
+        sent = None if body is None else json.dumps(body).encode()
+        assert service.request(verb, f"/rest/{path}", headers, sent).json["result"] == {"ID": 1437}
+    headers["Authorization"] = "Bearer clk_0123456789abcdef0123456789abcdef"
+    assert refusal(service.request("POST", "/rest/im.chat.get", headers, b"{}")) == (403, "INVALID_CREDENTIALS")
+    assert service.api_key not in service.output() + json.dumps(service.calls())
+
+
+def test_page_of_another_origin_may_call_and_reads_every_answer(service: Service) -> None:
+    asks = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
+    preflight = service.request("OPTIONS", "/rest/1/no-key/im.chat.get", asks)
+    assert (preflight.status, preflight.body) == (204, b"")
+    assert preflight.headers["access-control-allow-origin"] == "*"
+    assert {"authorization", "content-type", "*"} <= set(preflight.headers["access-control-allow-headers"].split(", "))
+    for reply in (rest(service, "im.chat.get", DEAL), rest(service, "im.nothing"), rest(service, "batch", key="wrong")):
+        assert reply.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in reply.headers
+    others = (service.get("/health", {}), service.request("OPTIONS", "/v1/chats", asks), service.get("/v1/chats", {}))
+    assert not any("access-control-allow-origin" in reply.headers for reply in others), "of /rest only"
+    assert {call["method"] for call in service.calls()} <= {"im.chat.get"}
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "body", "refused"),
+    [
+        ("1/{key}/im.chat.get.xml", "", b"", (404, "ERROR_METHOD_NOT_FOUND")),
+        ("api/1/{key}/im.chat.get", "", b"", (404, "ERROR_METHOD_NOT_FOUND")),
+        ("1/{key}/im.chat.get", "application/vnd.api+json", json.dumps(DEAL).encode(), (415, "INVALID_REQUEST")),
+        ("1/{key}/im.chat.get", "application/json", json.dumps(DEAL).encode("utf-16"), (415, "INVALID_REQUEST")),
+        ("1/{key}/im.chat.get", "application/xml", b"<im.chat.get/>", (415, "INVALID_REQUEST")),
+        ("1/{key}/im.chat.get", "", b"<im.chat.get/>", (415, "INVALID_REQUEST")),
+    ],
+)
+def test_format_that_is_not_served_is_refused_in_a_sentence(
+    service: Service, path: str, content_type: str, body: bytes, refused: tuple[int, str]
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    reply = service.request("POST" if body else "GET", f"/rest/{path.format(key=service.api_key)}", headers, body)
+    assert refusal(reply) == refused
+    assert reply.json["error_description"].count(" ") > 4
+    assert service.calls() == []
+
+
+# -- methods of the service --------------------------------------------------------------------------------------------
+
+
+def test_user_and_time_are_answered_at_one_call_of_the_portal_for_all_callers(service: Service) -> None:
+    service.cold_start()
+    with ThreadPoolExecutor(8) as pool:
+        users = list(pool.map(lambda _: rest(service, "user.current").json["result"], range(16)))
+    assert users == [users[0]] * 16
+    assert list(users[0]) == ["ID", "NAME", "LAST_NAME", "ADMIN"]
+    profile = rest(service, "profile").json["result"]
+    assert users[0] == {name: profile[name] for name in users[0]}
+    assert [call["method"] for call in service.calls()] == ["profile"] * 2, "the other one was requested by its name"
+    service.control("/clock", {"advance_s": 31})
+    assert rest(service, "user.current").json["result"] == users[0]
+    assert len(service.calls("profile")) == 3
+    written = rest(service, "server.time").json["result"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", written)
+    assert service.calls("server.time") == []
 
 
 # -- methods of the portal ---------------------------------------------------------------------------------------------

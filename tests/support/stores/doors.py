@@ -269,6 +269,7 @@ DOORS: Final[Mapping[str, Door]] = {
     "batch": Door(25, "200 found,found,chat-not-found", _batch),
     "rest": Door(8, "200", _rest("im.chat.get", {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"})),
     "rest batch": Door(8, "200", _rest("batch", BATCH)),
+    "rest user": Door(8, "200", _rest("user.current", {})),
     "direct": Door(28, "chat 1437", _direct(DEAL)),
     "direct, many": Door(28, "found,found,chat-not-found", _direct({"lookups": [DEAL, LEAD, NOWHERE]})),
     # The one request that renews may be late (design 10).

@@ -67,6 +67,30 @@ def test_name_is_converted_to_the_variable_name_of_php() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("AUTH", "x", True),
+        (" a.uth", "x", False),
+        ("auth[x", "x", False),
+        ("auth[x", ["x"], True),
+        ("auth[", {"x": "y"}, True),
+        ("[auth", ["x"], False),
+        ("xauth[", ["x"], False),
+    ],
+)
+def test_parameter_is_read_as_the_variable_that_its_name_and_value_make_in_a_query(
+    name: str, value: object, read: bool
+) -> None:
+    assert php_arrays.is_read_as(name, value, ("auth",)) is read
+
+
+@given(st.recursive(st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=2), inner)))
+def test_entry_is_that_of_all_entries(value: object) -> None:
+    for key in (*php_arrays.entries(value), "0", "00", "-1", "1 ", "١", "9" * 30, "x", ""):
+        assert php_arrays.entry(value, key) == php_arrays.entries(value).get(key)
+
+
+@pytest.mark.parametrize(
     ("body", "array"),
     [
         (b'{"a": 1, "b": [true, null]}', {"a": 1, "b": [True, None]}),

@@ -1,15 +1,18 @@
 """Calls that /rest forwards to the portal: unchanged parameters, within its rate, in few requests."""
 
 from dataclasses import replace
+from urllib.parse import quote_plus
 
 import pytest
 
 from chat_lookup.bitrix24.client import Command
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.portals.portal import Portal
-from tests.support.fakes import FakeBitrix24
+from chat_lookup.rest.forwarding import command_of
+from chat_lookup.rest.requests import RestCall
+from tests.support.fakes import MEMBER_ID, FakeBitrix24
 from tests.support.in_process_service import Service, install
-from tests.support.rest_function import DEAL, answered, command, event, refused, result
+from tests.support.rest_function import DEAL, answered, command, event, refused, result, spellings_of
 
 FOUND = {"ID": 1437}
 
@@ -55,8 +58,37 @@ def test_bot_of_another_application_is_replaced_by_ours(
     assert bitrix24.calls[-1].params == {"botId": 456, "dialogId": "chat7"}
 
 
+@pytest.mark.parametrize("variable", ["botId", "botToken"])
+def test_bot_of_another_application_is_replaced_in_any_spelling_that_php_reads(portal: Portal, variable: str) -> None:
+    ours = replace(portal, bot_id=456)
+    theirs = {"botId": 39, "botToken": "theirs"}
+    for name in spellings_of(variable):
+        given: dict[str, object] = {**theirs, name: "x", "dialogId": "chat7"}
+        sent = command_of(ours, "imbot.v2.Chat.get", RestCall("imbot.v2.Chat.get", given))
+        assert sent.params == {"botId": 456, "dialogId": "chat7"}, name
+        sent = command_of(ours, "imbot.v2.Chat.get", RestCall("imbot.v2.Chat.get", {f"{variable}[": [39], **theirs}))
+        assert sent.params == {"botId": 456}
+
+
+def test_command_of_a_batch_reaches_the_portal_without_token_and_bot_in_any_spelling(
+    service: Service, booted: Services, bitrix24: FakeBitrix24
+) -> None:
+    service.portals.save(replace(install(service), bot_id=456))
+    key = booted.keys.create(MEMBER_ID, "shop", ["rest"], None)[0]
+    bitrix24.answers("imbot.v2.Chat.get", {"chat": {"id": 7}})
+    bitrix24.answers("scope", [])
+    names = [name for variable in ("auth", "access_token", "botId", "botToken") for name in spellings_of(variable)]
+    fields = "&".join(f"{quote_plus(name)}=stolen" for name in names)
+    result(key, "batch", {"cmd": [f"imbot.v2.Chat.get?{fields}&dialogId=chat7", "scope?a=1&+aUth%00=stolen"]})
+    (call,) = bitrix24.calls
+    assert call.params["cmd"] == [
+        Command("imbot.v2.Chat.get", {"dialogId": "chat7", "botId": 456}),
+        Command("scope", {"a": "1"}),
+    ]
+
+
 def test_other_methods_are_unknown_here(key: str, bitrix24: FakeBitrix24) -> None:
-    for method in ("crm.deal.get", "im.chat.add", "oauth", "im..chat.get", "x" * 101, "%00", "im.chat.get.xml"):
+    for method in ("crm.deal.get", "im.chat.add", "oauth", "im..chat.get", "x" * 101, "%00"):
         assert refused(key, method) == (404, "ERROR_METHOD_NOT_FOUND")
     assert answered(event(f"1/{key}/a/b"))[0] == 403, "a longer address names no key"
     assert bitrix24.calls == []

@@ -83,10 +83,14 @@ def _rest(parts: Core, lookup: Lookup, many: "Callable[[], Many]") -> "RestMetho
     from chat_lookup.rest.errors import RestFailures  # noqa: PLC0415 - as above
     from chat_lookup.rest.forwarding import Forwarding  # noqa: PLC0415 - as above
     from chat_lookup.rest.methods import RestMethods  # noqa: PLC0415 - as above
+    from chat_lookup.rest.own_methods import OwnMethods, user_of  # noqa: PLC0415 - as above
+    from chat_lookup.rest.profiles import Profiles  # noqa: PLC0415 - as above
 
     failures = RestFailures(parts.telemetry, parts.clock)
     forwarding = Forwarding(parts.calls, failures, parts.clock)
-    return RestMethods(lookup, many, forwarding, failures, parts.operating, parts.clock)
+    profiles = Profiles(partial(user_of, forwarding), failures, parts.cache_table, parts.clock)
+    own = OwnMethods(profiles, parts.clock)
+    return RestMethods(lookup, many, forwarding, own, failures, parts.operating, parts.clock)
 
 
 def _install(parts: Core) -> "InstallServices":

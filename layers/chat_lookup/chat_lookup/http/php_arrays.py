@@ -5,7 +5,8 @@ accepts it: a client may depend on that. Bounds are PHP's own, and what exceeds 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final, NoReturn
 from urllib.parse import unquote_plus
@@ -16,7 +17,8 @@ Array = dict[str, object]
 """PHP's one kind of array: an ordered map, whether its keys are names or numbers."""
 
 MOST_VARIABLES: Final = 1000
-_DEEPEST: Final = 64
+DEEPEST: Final = 64
+_POSITION: Final = re.compile("0|[1-9][0-9]{0,17}")
 _FORBIDDEN: Final = ("__Host-", "__Secure-")
 """Prefixes that no name may get by its underscores: they have a meaning in cookies."""
 
@@ -47,6 +49,15 @@ def variable(name: str) -> str:
     return _way(name)[0]
 
 
+def is_read_as(name: str, value: object, variables: Container[str]) -> bool:
+    """Whether PHP reads a parameter as one of these variables, in lower case here and in any case there.
+
+    Of a name with an open bracket that depends on the value: sent in a query, `a[` with an array is `a[[0]`, thus `a`.
+    """
+    flat = f"{name}[]" if isinstance(value, Mapping | list) else name
+    return variable(flat).lower() in variables
+
+
 def decode_json(body: bytes) -> Array:
     """The array in a JSON body, from an object or a list; an empty one for anything else."""
     try:
@@ -60,6 +71,14 @@ def entries(value: object) -> Array:
     if isinstance(value, list):
         return {str(position): item for position, item in enumerate(value)}
     return dict(value) if isinstance(value, Mapping) else {}
+
+
+def entry(value: object, key: str) -> object:
+    """One of the `entries` of a value, whose others are not looked at; None if it has none of this key."""
+    if isinstance(value, list):
+        position = int(key) if _POSITION.fullmatch(key) else len(value)
+        return value[position] if position < len(value) else None
+    return value.get(key) if isinstance(value, Mapping) else None
 
 
 def folded(array: Mapping[str, object]) -> Array:
@@ -129,11 +148,11 @@ def _keys(name: str, start: int, forbidden: tuple[str, ...]) -> list[str]:
     A forbidden key is the last one.
     """
     keys: list[str] = []
-    while start and len(keys) <= _DEEPEST:
+    while start and len(keys) <= DEEPEST:
         end = name.find("]", start)
         if end < 0:
             # One too many counts, closed or not.
-            return [*keys, ""] if len(keys) == _DEEPEST else keys
+            return [*keys, ""] if len(keys) == DEEPEST else keys
         keys.append(key_between(name[start:end]))
         start = end + 2 if name.startswith("[", end + 1) and not keys[-1].startswith(forbidden) else 0
     return keys
@@ -142,12 +161,12 @@ def _keys(name: str, start: int, forbidden: tuple[str, ...]) -> list[str]:
 def _put(array: PhpArray[object], way: Sequence[str], value: str, forbidden: tuple[str, ...]) -> None:
     """Set a value; does nothing where a key is forbidden, or an array on the path has no next index left."""
     inner = array
-    for name in way[: min(len(way) - 1, _DEEPEST)]:
+    for name in way[: min(len(way) - 1, DEEPEST)]:
         found = _inner(inner, name, forbidden)
         if found is None:
             return
         inner = found
-    if len(way) - 1 > _DEEPEST:
+    if len(way) - 1 > DEEPEST:
         # Not the deep value alone: PHP drops the whole variable, whatever it holds.
         del array[way[0]]
         return

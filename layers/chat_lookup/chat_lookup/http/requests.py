@@ -38,10 +38,8 @@ class Request:
     @property
     def key(self) -> str | None:
         """The API key: `Authorization: Bearer KEY` or `X-Api-Key: KEY` (design 3.1)."""
-        scheme, _, credentials = self.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return credentials.strip()
-        return self.headers.get("x-api-key")
+        bearer = bearer_of(self.headers)
+        return self.headers.get("x-api-key") if bearer is None else bearer
 
     @property
     def user_token(self) -> str | None:
@@ -89,6 +87,12 @@ def request_from(event: Event) -> Request:
 def headers_of(event: Event) -> dict[str, str]:
     """Headers with names in lower case, as in the cloud but not from `sam local` (design 3.1)."""
     return {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+
+
+def bearer_of(headers: Mapping[str, str]) -> str | None:
+    """The credentials in `Authorization: Bearer`, maybe empty; None for another scheme, or none."""
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else None
 
 
 def body_of(event: Event) -> bytes:

@@ -19,6 +19,10 @@ BATCH: Final = "batch"
 MOST_COMMANDS: Final = 50
 _MOST_REPORTED: Final = 1000
 """Each command after the fiftieth has its own error; a batch of more than this number is refused as a whole."""
+LARGEST_COMMAND: Final = 64 * 1024
+"""Bytes of a command's parameters once its references are replaced (docs/decisions/023)."""
+MOST_REFERENCES: Final = 100
+"""Of one command."""
 _REFERENCE: Final = re.compile(r"\$result((?:\[[^\[\]]*\])+)")
 _WORDLESS: Final = "insufficient_scope"
 """Its text is empty inside a batch (batch.md)."""
@@ -34,6 +38,83 @@ class _Step:
     call: RestCall | Refusal
     changes: bool
     """Whether it may change something that must not be changed twice."""
+
+
+class _TooLong(Exception):
+    """A command has too many references, or grows too long by them."""
+
+
+class _Replacing:
+    """Replaces the references in one command's parameters by earlier results, within bounds. Raises `_TooLong`.
+
+    The size is that of the command as a query, in which each value has its whole name. It is counted before anything is
+    made, and not further than to the bound: neither memory nor time depends on how large a result is.
+    """
+
+    def __init__(self, earlier: Callable[[str], object]) -> None:
+        self._earlier = earlier
+        self._bytes_left = LARGEST_COMMAND
+        self._references_left = MOST_REFERENCES
+
+    def replaced(self, params: Mapping[str, object]) -> php_arrays.Array:
+        """The parameters with results and texts in place of references."""
+        return {name: self._value(self._size(name), value) for name, value in params.items()}
+
+    def _value(self, name: int, value: object) -> object:
+        """A value that is only `$result[key][field]` becomes the result itself; within other text, its text.
+
+        `name` is the size of its name.
+        """
+        if isinstance(value, Mapping):
+            return {key: self._value(name + self._size(key) + len("[]"), item) for key, item in value.items()}
+        written = php_arrays.text(value)
+        if whole := _REFERENCE.fullmatch(written):
+            result = self._referred(whole[1])
+            self._take(name, result)
+            return result
+        self._take(name, "")
+        return "".join(self._parts(written))
+
+    def _parts(self, written: str) -> Iterator[str]:
+        """The parts of a text, the references among them replaced."""
+        end = 0
+        for found in _REFERENCE.finditer(written):
+            for part in (written[end : found.start()], php_arrays.text(self._referred(found[1]))):
+                self._subtract(self._size(part))
+                yield part
+            end = found.end()
+        self._subtract(self._size(written[end:]))
+        yield written[end:]
+
+    def _referred(self, path: str) -> object:
+        self._references_left -= 1
+        if self._references_left < 0:
+            raise _TooLong
+        return self._earlier(path)
+
+    def _take(self, name: int, value: object) -> None:
+        """Subtract the size of a value with its name; one that is nested deeper than PHP reads is too long as well."""
+        waiting = [(name, value, 0)]
+        while waiting:
+            name, value, depth = waiting.pop()
+            if isinstance(value, Mapping | list):
+                if depth == php_arrays.DEEPEST:
+                    raise _TooLong
+                # Of all entries at once: these are never more than the bytes that were left.
+                self._subtract(len(value))
+                items = value.items() if isinstance(value, Mapping) else enumerate(value)
+                waiting += ((name + self._size(str(key)) + len("[]"), item, depth + 1) for key, item in items)
+            else:
+                self._subtract(name + len("=&") + self._size(php_arrays.text(value)))
+
+    def _size(self, text: str) -> int:
+        """Bytes of a text; characters of one that is too long already, which is not encoded."""
+        return len(text) if len(text) > self._bytes_left else len(text.encode(errors="replace"))
+
+    def _subtract(self, size: int) -> None:
+        self._bytes_left -= size
+        if self._bytes_left < 0:
+            raise _TooLong
 
 
 class RestBatch:
@@ -78,7 +159,7 @@ class RestBatch:
         wave: list[_Step] = []
         for position, (key, written) in enumerate(self._commands.items()):
             command = php_arrays.text(written)
-            if wave and _REFERENCE.search(unquote_plus(command)):
+            if wave and _refers(command):
                 yield wave
                 wave = []
             step = self._step(position, key, command)
@@ -94,7 +175,12 @@ class RestBatch:
         if position >= MOST_COMMANDS:
             return _Step(key, documented(BATCH_TOO_LONG), changes=False)
         name, _, query = command.partition("?")
-        params = {name: self._with_results(value) for name, value in php_arrays.decode_query(query).items()}
+        params = php_arrays.decode_query(query)
+        if _refers(command):
+            try:
+                params = _Replacing(self._earlier).replaced(params)
+            except _TooLong:
+                return _Step(key, documented(BATCH_TOO_LONG), changes=False)
         call = call_of(name.strip(), params)
         if call.folded == BATCH:
             return _Step(key, documented(NOT_IN_A_BATCH), changes=False)
@@ -104,22 +190,13 @@ class RestBatch:
         answered = iter(self._answer([step.call for step in wave if isinstance(step.call, RestCall)]))
         return [step.call if isinstance(step.call, Refusal) else next(answered) for step in wave]
 
-    def _with_results(self, value: object) -> object:
-        """A value that is only `$result[key][field]` becomes the result itself; within other text, its text."""
-        if isinstance(value, dict):
-            return {key: self._with_results(item) for key, item in value.items()}
-        written = php_arrays.text(value)
-        if whole := _REFERENCE.fullmatch(written):
-            return self._earlier(whole[1])
-        return _REFERENCE.sub(lambda found: php_arrays.text(self._earlier(found[1])), written)
-
     def _earlier(self, path: str) -> object:
         """The value at the path `[key][field]…`; None where the path ends before."""
         first, *rest = path[1:-1].split("][")
         outcome = self._outcomes.get(first)
         value = outcome.value if isinstance(outcome, Result) else None
         for key in rest:
-            value = php_arrays.entries(value).get(key)
+            value = php_arrays.entry(value, key)
         return value
 
     def _containers(self) -> Mapping[str, object]:
@@ -133,6 +210,11 @@ class RestBatch:
             "result_next": php_arrays.as_json(_pages(done, "next")),
             "result_time": php_arrays.as_json({key: each.time for key, each in done.items()}),
         }
+
+
+def _refers(command: str) -> bool:
+    """Whether a command may refer to the results of others."""
+    return _REFERENCE.search(unquote_plus(command)) is not None
 
 
 def _error_of(refused: Refusal) -> dict[str, str]:

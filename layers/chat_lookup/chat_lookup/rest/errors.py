@@ -30,6 +30,7 @@ from chat_lookup.portals.failures import for_caller
 METHOD_NOT_FOUND: Final = "ERROR_METHOD_NOT_FOUND"
 NOT_IN_A_BATCH: Final = "ERROR_BATCH_METHOD_NOT_ALLOWED"
 BATCH_TOO_LONG: Final = "ERROR_BATCH_LENGTH_EXCEEDED"
+INVALID_REQUEST: Final = "INVALID_REQUEST"
 _CREDENTIALS: Final = "INVALID_CREDENTIALS"
 _FAULT: Final = "INTERNAL_SERVER_ERROR"
 _BAD_VALUE: Final = "INVALID_ARG_VALUE"
@@ -116,6 +117,14 @@ class Refusal:
 def documented(code: str) -> Refusal:
     """A refusal with the documented status and text."""
     return Refusal(code, *DOCUMENTED[code])
+
+
+# What only this service refuses, in a sentence: ignored silently, each would end in a result without a chat.
+NO_XML: Final = Refusal(METHOD_NOT_FOUND, 404, "Responses are JSON: call the method without .xml")
+NO_REST_3: Final = Refusal(METHOD_NOT_FOUND, 404, "REST 3 is not served here: call the method without api/")
+UNREADABLE_BODY: Final = Refusal(
+    INVALID_REQUEST, 415, "Send the body as JSON in UTF-8 (application/json) or as a form, and not compressed"
+)
 
 
 def refusal(error: ChatLookupError) -> Refusal:

@@ -82,7 +82,11 @@ def command_of(portal: Portal, name: str, call: RestCall) -> Command:
     A client has no bot in a portal that has ours: the id of another application's bot is replaced by ours.
     """
     params = call.params
-    if name == _BOT_CHAT and portal.bot_id is not None and "botid" in php_arrays.folded(params):
-        others = {name: value for name, value in params.items() if name.lower() not in ("botid", "bottoken")}
-        params = {**others, "botId": portal.bot_id}
+    if name == _BOT_CHAT and portal.bot_id is not None and _without(params, "botid") != params:
+        params = {**_without(params, "botid", "bottoken"), "botId": portal.bot_id}
     return Command(name, params)
+
+
+def _without(params: Mapping[str, object], *variables: str) -> Mapping[str, object]:
+    """The parameters but for those that PHP reads as one of these."""
+    return {name: value for name, value in params.items() if not php_arrays.is_read_as(name, value, variables)}

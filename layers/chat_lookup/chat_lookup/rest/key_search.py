@@ -84,9 +84,9 @@ def among(params: Mapping[str, object]) -> str | None:
     return next((key for name in _OPENING if (key := php_arrays.text(folded.get(name)))), None)
 
 
-def opens(name: str) -> bool:
-    """Whether PHP reads a name, in any spelling, as that of a parameter that contains a key."""
-    return php_arrays.variable(name).lower() in _OPENING
+def opens(name: str, value: object = "") -> bool:
+    """Whether PHP reads a parameter, its name in any spelling, as one that contains a key."""
+    return php_arrays.is_read_as(name, value, _OPENING)
 
 
 def _in_head(head: bytes) -> str | None:

@@ -20,6 +20,7 @@ from chat_lookup.portals.portal import Portal, ResultForm
 from chat_lookup.rest.batch import BATCH, RestBatch
 from chat_lookup.rest.errors import FAILURES, METHOD_NOT_FOUND, Refusal, RestFailures, documented
 from chat_lookup.rest.forwarding import FORWARDED, Forwarding, command_of
+from chat_lookup.rest.own_methods import OWN_METHODS, OwnMethods
 from chat_lookup.rest.requests import RestCall
 from chat_lookup.rest.responses import RestOutcome, Result, time_of
 
@@ -39,7 +40,8 @@ class Caller:
     deadline: Deadline
 
     def passes(self, call: RestCall) -> bool:
-        """Whether it is a method of the portal that `passthrough` allows for this key."""
+        """Whether it is a method of the portal that `passthrough` allows for this key: of those that the service
+        answers by itself, `user.current` in full is one."""
         ours = call.folded in LOOK_UPS or call.folded in FORWARDED or call.folded == BATCH
         return not ours and PASSTHROUGH in self.key.scopes and call.folded in self.key.passthrough
 
@@ -52,6 +54,7 @@ class RestMethods:
         lookup: Lookup,
         many: "Callable[[], Many]",
         forwarding: Forwarding,
+        own: OwnMethods,
         failures: RestFailures,
         operating: Operating,
         clock: Clock,
@@ -59,6 +62,7 @@ class RestMethods:
         self._lookup = lookup
         self._many = many
         self._forwarding = forwarding
+        self._own = own
         self._failures = failures
         self._operating = operating
         self._clock = clock
@@ -79,15 +83,20 @@ class RestMethods:
         """The outcomes of independent calls, in order."""
         outcomes: dict[int, RestOutcome] = {}
         looked_up: dict[Options, list[int]] = defaultdict(list)
+        own: dict[str, list[int]] = defaultdict(list)
         forwarded: dict[int, Command] = {}
         for place, call in enumerate(calls):
             name = _name_at_the_portal(caller, call)
             if call.folded in LOOK_UPS:
                 looked_up[_options(call)].append(place)
-            elif name is None:
-                outcomes[place] = documented(METHOD_NOT_FOUND)
-            else:
+            elif name is not None:
                 forwarded[place] = command_of(caller.portal, name, call)
+            elif call.folded in OWN_METHODS:
+                own[call.folded].append(place)
+            else:
+                outcomes[place] = documented(METHOD_NOT_FOUND)
+        for method, places in own.items():
+            outcomes.update(dict.fromkeys(places, self._own.outcome(caller.portal, method, caller.deadline)))
         for options, places in looked_up.items():
             found = self._looked_up(caller, [calls[place] for place in places], options)
             outcomes.update(zip(places, found, strict=True))

@@ -12,6 +12,10 @@ from chat_lookup.http.responses import Response
 from chat_lookup.rest.errors import Refusal
 
 _CONTENT_TYPE: Final = "application/json; charset=utf-8"
+_ANY_ORIGIN: Final = {"access-control-allow-origin": "*", "access-control-expose-headers": "retry-after"}
+"""As a portal's: pages of any origin may call. Not with credentials: keys are no cookies (docs/decisions/023)."""
+_PREFLIGHT_SECONDS: Final = 7_200
+"""For which browsers may remember a preflight: as long as Chrome does at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,17 @@ def time_of(start: float, finish: float, reported: OperatingTime | None = None) 
     return time
 
 
+def preflight() -> Response:
+    """The response to a browser that asks which requests it may send."""
+    admitted = {
+        "access-control-allow-methods": "GET, POST",
+        # The asterisk admits all but `Authorization`. SDKs add headers of their own.
+        "access-control-allow-headers": "authorization, content-type, *",
+        "access-control-max-age": str(_PREFLIGHT_SECONDS),
+    }
+    return {"statusCode": 204, "headers": {**_ANY_ORIGIN, **admitted}, "body": ""}
+
+
 def response(outcome: RestOutcome) -> Response:
     """The response to one request."""
     if isinstance(outcome, Result):
@@ -59,7 +74,7 @@ def response(outcome: RestOutcome) -> Response:
 def _response(status: int, body: Mapping[str, object], headers: Mapping[str, str]) -> Response:
     return {
         "statusCode": status,
-        "headers": {"content-type": _CONTENT_TYPE, "cache-control": "no-store", **headers},
+        "headers": {"content-type": _CONTENT_TYPE, "cache-control": "no-store", **_ANY_ORIGIN, **headers},
         "body": json.dumps(body, separators=(",", ":")),
     }
 
