@@ -125,7 +125,7 @@ def test_lost_event_is_answered_with_an_error(deployed: Deployed, output: Output
     deployed.queue.outcome = deployed.worker.outcome = (500, {"__type": "InternalFailure"})
     answer = post(body_of())
     assert (answer["statusCode"], json.loads(answer["body"])["type"].rpartition(":")[2]) == (503, "store-unavailable")
-    assert output.metric("EventsLost") == 1
+    assert output.metric("EventsLost", reason="queue") == 1
     assert TEXT not in output.text
 
 
