@@ -34,7 +34,9 @@ ADMIN_EVENTS = {name: event for name, event in EVENTS.items() if name.startswith
 
 
 def test_every_route_has_a_sample_of_the_payload_that_the_gateway_sends() -> None:
-    routes = {route.key for route in Template.load(ROOT / "template.yaml").routes} - {"$default"} - ANSWERED_ALIKE
+    # A path with a slash at its end is answered like the one without.
+    routed = {route.key.rstrip("/") for route in Template.load(ROOT / "template.yaml").routes}
+    routes = routed - {"$default"} - ANSWERED_ALIKE
     assert {event["routeKey"] for event in HTTP_EVENTS.values()} == routes
     for event in HTTP_EVENTS.values():
         assert event["version"] == "2.0"

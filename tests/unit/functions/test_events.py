@@ -77,6 +77,14 @@ def test_proved_event_is_queued_and_answered(deployed: Deployed, is_base64: bool
     assert (record.member_id, record.request_id) == (MEMBER_ID, "request-1")
 
 
+def test_event_is_taken_at_the_address_with_a_slash_at_its_end_too(deployed: Deployed, output: Output) -> None:
+    slash = {"routeKey": f"{ROUTE}/", "rawPath": "/bitrix24/events/"}
+    assert post(body_of(), **slash)["statusCode"] == 200
+    assert post(body_of({"auth[application_token]": "made-up"}), **slash)["statusCode"] == 403
+    assert len(deployed.records) == 1
+    assert {line["route"] for line in output.lines} == {ROUTE}
+
+
 def test_event_writes_one_log_line(output: Output) -> None:
     post(body_of())
     (line,) = output.lines

@@ -43,13 +43,20 @@ def test_every_route_of_the_template_has_a_handler(settled: Services) -> None:
     } - {"POST /bitrix24/events"}
 
 
-@pytest.mark.parametrize("path", ["install", "app", "events"])
+@pytest.mark.parametrize("path", ["install", "app", "events", "install/", "app/", "events/"])
 @pytest.mark.parametrize("verb", ["GET", "HEAD"])
 def test_probe_is_answered_and_starts_nothing(verb: str, path: str, server: FakeAuthorisationServer) -> None:
     answer = invoke(http(f"{verb} /bitrix24/{path}", {"anything": "else"}))
     assert answer["statusCode"] == 200
     assert (answer["body"] == "") == (verb == "HEAD")
     assert server.asked == []
+
+
+@pytest.mark.parametrize("path", ["install", "app"])
+def test_frame_is_answered_alike_at_the_address_with_a_slash_at_its_end(path: str) -> None:
+    posted = frame() | {"routeKey": f"POST /bitrix24/{path}"}
+    with_slash = posted | {"routeKey": f"POST /bitrix24/{path}/", "rawPath": f"/bitrix24/{path}/"}
+    assert invoke(with_slash) == invoke(posted)
 
 
 @pytest.mark.parametrize("is_base64", [False, True])
