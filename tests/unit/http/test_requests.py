@@ -173,20 +173,3 @@ def test_body_of_broken_text_is_refused() -> None:
 def test_event_without_the_usual_fields_is_an_empty_request(odd: dict[str, object]) -> None:
     request = request_from(odd)
     assert (request.route, request.verb, request.query, request.body) == ("$default", "GET", {}, b"")
-
-
-# -- the route ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("given", "read"),
-    [
-        ("POST /bitrix24/events", "POST /bitrix24/events"),
-        ("POST /bitrix24/events/", "POST /bitrix24/events"),
-        ("GET /v1/chats/{chat_id}", "GET /v1/chats/{chat_id}"),
-        ("$default", "$default"),
-        (None, "$default"),
-    ],
-)
-def test_route_is_the_gateways_without_a_slash_at_its_end(given: str | None, read: str) -> None:
-    assert request_from(event(routeKey=given, rawPath="/elsewhere")).route == read

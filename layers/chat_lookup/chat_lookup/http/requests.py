@@ -72,9 +72,8 @@ def request_from(event: Event) -> Request:
     context = event.get("requestContext") or {}
     http = context.get("http") or {}
     return Request(
-        # `routeKey` is the gateway's own decision; rawPath arrives decoded and decides nothing (design 3.1). Where the
-        # template routes a path with a slash at its end, too, both are one route here.
-        route=str(event.get("routeKey") or "$default").rstrip("/"),
+        # `routeKey` is the gateway's own decision; rawPath arrives decoded and decides nothing (design 3.1).
+        route=str(event.get("routeKey") or "$default"),
         path=str(event.get("rawPath") or "/"),
         verb=str(http.get("method") or "GET").upper(),
         query=_query(str(event.get("rawQueryString") or "")),
