@@ -1,7 +1,7 @@
 """POST /bitrix24/events: events of portals, such as a message to the bot. Proved, queued, and answered at once.
 
-And all that is posted to an address for Bitrix24 with a slash at its end: the gateway can have no route for each of these,
-but one for all, and events must not wait for another function there.
+And all that is posted to an address for Bitrix24 with a slash at its end: the gateway can have no route for each of
+these, but one for all, and events must not wait for another function there.
 """
 
 from collections.abc import Mapping
