@@ -43,7 +43,8 @@ def document(results: Mapping[str, Any], template: Mapping[str, object], text: s
     fields = {
         "gathered": GATHERED,
         "look_ups": _table(("of a million look-ups, hits", *_COLUMNS, "together"), _look_ups(found)),
-        "events": _table(("a million events", *_COLUMNS, "together"), _events(found)),
+        "events": _table(("a million events", *_COLUMNS, "together"), _events(found, _most_events(template))),
+        **_forged(found, _most_events(template)),
         "fixed": _table(("every month", "how many", "dollars"), _fixed(found, template)),
         "portals": _table(
             ("portals", "the stack's share", "secret", "traffic", "one portal", "all"), _portals(found, template)
@@ -61,10 +62,26 @@ def _look_ups(found: Found) -> Iterable[Sequence[str]]:
         yield f"{share:.0%}", *_priced(found.look_up(share))
 
 
-def _events(found: Found) -> Iterable[Sequence[str]]:
+def _events(found: Found, most: float) -> Iterable[Sequence[str]]:
     for name, kind in (("of chats that are known", kinds.WORKED_KNOWN), ("each of a new chat", kinds.WORKED)):
         yield name, *_priced(found.event(kind))
     yield "a million hops of events that wait", *_priced(found.hop())
+    yield f"forged, {most:,.0f} a second", *_priced(replace(found, often=most).forged_event())
+
+
+def _forged(found: Found, most: float) -> Mapping[str, str]:
+    """The numbers in the text about forged events, at the highest rate that the gateway lets through."""
+    a_second = dollars(replace(found, often=most).forged_event()) * most
+    return {
+        "most_events": f"{most:,.0f}",
+        "forged_day": f"{a_second * 86_400:,.0f}",
+        "forged_month": f"{a_second * MONTH:,.0f}",
+    }
+
+
+def _most_events(template: Mapping[str, object]) -> float:
+    parameter = mapping(mapping(template["Parameters"], "Parameters")["EventsPerSecond"], "EventsPerSecond")
+    return float(str(parameter["Default"]))
 
 
 def _priced(amounts: Amounts) -> Sequence[str]:

@@ -42,6 +42,8 @@ _GB: Final = 512 / 1024
 _SAMPLED: Final = 0.05
 _REQUESTS_OF_AN_EVENT: Final = 3
 """Sent, received, deleted: each in its own request, as at low load."""
+_UNITS_OF_A_PROOF: Final = 1
+"""A consistent read of a portal's record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,9 @@ class Found:
     def hop(self) -> Amounts:
         """One more try of an event that waits: sent again, received, deleted, and an invocation in which it fails."""
         return _sum([(1, self.invocation(kinds.WORKED_KNOWN)), (1, {"queue": _REQUESTS_OF_AN_EVENT})])
+    def forged_event(self) -> Amounts:
+        """One that names a portal: its record is read anew each time, and nothing is queued."""
+        return _sum([(1, self.request(kinds.RECEIVED)), (1, {"read": _UNITS_OF_A_PROOF})])
 
     def renewal(self) -> Amounts:
         """The additional use of a look-up that renews the tokens."""

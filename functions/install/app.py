@@ -1,11 +1,16 @@
-"""/bitrix24/install and /bitrix24/app: installation, the page inside the portal, and the vendor's probes."""
+"""/bitrix24/install and /bitrix24/app: installation, the page inside the portal, and the vendor's probes.
+
+Browsers and probes may end each address with a slash: one route of the gateway has all of these. What is posted there
+comes to functions/events.
+"""
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline, bound_by
+from chat_lookup.errors import RouteNotFound
 from chat_lookup.http import entrypoint
 from chat_lookup.http.entrypoint import Handler
 from chat_lookup.http.requests import Event, Request
@@ -18,6 +23,7 @@ from chat_lookup.observability import invocation
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+ADDRESSES: Final = frozenset({"install", "app", "events"})
 SECONDS = 26
 """The gateway gives up after 30 (design 3.1)."""
 
@@ -38,7 +44,16 @@ def routes(deadline: Deadline) -> Mapping[str, Handler]:
         "HEAD /bitrix24/app": probed,
         "GET /bitrix24/events": partial(browsed, deadline),
         "HEAD /bitrix24/events": probed,
+        "GET /bitrix24/{address+}": partial(with_slash, partial(browsed, deadline)),
+        "HEAD /bitrix24/{address+}": partial(with_slash, probed),
     }
+
+
+def with_slash(handler: Handler, request: Request) -> Response:
+    """The handler's answer at an address of ours with a slash at its end."""
+    if request.path_parameters.get("address", "").removesuffix("/") not in ADDRESSES:
+        raise RouteNotFound
+    return handler(request)
 
 
 def probed(_: Request) -> Response:

@@ -100,8 +100,8 @@ class Scene:
         return messages
 
     def counted(self, metric: str) -> float:
-        """The sum of a metric over the output of all processes, killed ones included."""
-        return sum(sum(blob[metric]) for blob in self._printed() if metric in blob)
+        """The sum of a metric over the output of all processes, killed ones included; not of its values by reason."""
+        return sum(sum(blob[metric]) for blob in self._printed() if metric in blob and "reason" not in blob)
 
     def lines(self, message: str) -> int:
         """The number of log lines with this message."""

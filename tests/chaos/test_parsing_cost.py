@@ -13,7 +13,6 @@ import pytest
 
 from chat_lookup.errors import BodyTooLarge, InstallationRefused, InvalidRequest
 from chat_lookup.events import decoder
-from chat_lookup.events.decoder import EventUnreadable
 from chat_lookup.http.php_forms import FormRefused
 from chat_lookup.http.requests import request_from
 from chat_lookup.install import offers
@@ -89,7 +88,7 @@ def parsers(body: bytes) -> Iterator[tuple[str, Parser]]:
 
 def run(parser: Parser) -> None:
     """Run a parser; only these exceptions are refusals, any other would be answered 500."""
-    with suppress(BodyTooLarge, InvalidRequest, InstallationRefused, FormRefused, EventUnreadable):
+    with suppress(BodyTooLarge, InvalidRequest, InstallationRefused, FormRefused):
         parser()
 
 

@@ -26,7 +26,7 @@ SET_UP: Final = SCRIPTS[0] + "TABLE=PortalTable BACKUP=arn:aws:dynamodb:eu-centr
 HEADINGS: Final = (
     "Portal over its limits", "Portal blocked or deleted", "Portal must re-authorise", "Token answer lost",
     "Portal unreachable", "The portal refuses what we ask", "Dead letters", "Events not published",
-    "Events not arriving", "Answers unsent",
+    "Events not arriving", "Too many events", "Answers unsent",
     "Errors, throttles and time-outs", "Keepalive missed",
     "Rollback", "Kill switch", "Key leaked", "Client secret rotated", "Change of address", "Portal data removal",
     "Restoring the tables", "Removing the stack", "Personal data",

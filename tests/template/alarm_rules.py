@@ -102,9 +102,10 @@ def is_within_the_bounds_of_cloudwatch(template: Mapping) -> Places:
             yield f"{name} is over the bounds"
         results = [each for each in alarm.get("Metrics", ()) if each.get("ReturnData", True)]
         for result in results[:1]:
-            used = set(re.findall(r"\b[a-z]\w*", result["Expression"]))
+            expression = rendered(result["Expression"])
+            used = set(re.findall(r"\b[a-z]\w*", expression))
             computed = {each["Id"] for each in alarm["Metrics"]} - {result["Id"]}
-            if len(results) > 1 or ("METRICS()" not in result["Expression"] and used != computed):
+            if len(results) > 1 or ("METRICS()" not in expression and used != computed):
                 yield f"{name} computes with {used}, of {computed}"
 
 

@@ -19,7 +19,14 @@ _OF_A_TABLE: Final = (frozenset({"TableName"}),)
 OF_AWS: Final = {
     **{
         ("AWS/Lambda", name): _OF_A_FUNCTION
-        for name in ("Errors", "Throttles", "Duration", "Invocations", "DestinationDeliveryFailures")
+        for name in (
+            "Errors",
+            "Throttles",
+            "Duration",
+            "Invocations",
+            "ConcurrentExecutions",
+            "DestinationDeliveryFailures",
+        )
     },
     **{("AWS/ApiGateway", name): _OF_ROUTES for name in ("5xx", "Count", "Latency")},
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): _OF_A_QUEUE,

@@ -26,6 +26,8 @@ ANSWERED_ALIKE = {
     "HEAD /bitrix24/app",
     "GET /bitrix24/events",
     "HEAD /bitrix24/events",
+    "GET /bitrix24/{address+}",
+    "HEAD /bitrix24/{address+}",
 }
 # The address of `make run BIND=0.0.0.0 PORTAL_HOST=host.docker.internal`, which containers on this machine can reach.
 PORTAL = f"host.docker.internal:{DEFAULTS['PORTAL_PORT']}"

@@ -12,6 +12,7 @@ from tests.template.file import TEMPLATE, Mapping, of_type
 
 STACK: Final = "chat-lookup"
 EVENTS_ROUTE: Final = "POST /bitrix24/events"
+SLASH_ROUTE: Final = "POST /bitrix24/{address+}"
 COMPARISON: Final = re.compile(r'\$\.(\w+) (=|!=|>=|<=|>|<) ("[^"]*"|\d+)')
 OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq, "!=": operator.ne, ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt,
@@ -55,9 +56,10 @@ def counted(line: str) -> Iterator[tuple[str, str, dict[str, str], float]]:
                 yield each["MetricNamespace"], each["MetricName"], dimensions, float(each["MetricValue"])
 
 
+@pytest.mark.parametrize("route", [EVENTS_ROUTE, SLASH_ROUTE])
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_event_that_the_gateway_does_not_serve_is_counted_as_unserved(status: int) -> None:
-    line = access_log_line(routeKey=EVENTS_ROUTE, status=f"{status}")
+def test_event_that_the_gateway_does_not_serve_is_counted_as_unserved(status: int, route: str) -> None:
+    line = access_log_line(routeKey=route, status=f"{status}")
     assert list(counted(line)) == [("ChatLookup", "EventsUnserved", {"service": STACK}, 1)]
 
 
@@ -68,6 +70,8 @@ def test_event_that_the_gateway_does_not_serve_is_counted_as_unserved(status: in
         (EVENTS_ROUTE, 400),
         (EVENTS_ROUTE, 403),
         (EVENTS_ROUTE, 413),
+        (SLASH_ROUTE, 200),
+        (f"{EVENTS_ROUTE}s", 503),
         ("GET /bitrix24/events", 503),
         ("GET /v1/chats", 429),
         ("$default", 500),

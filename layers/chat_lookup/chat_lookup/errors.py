@@ -211,3 +211,14 @@ class RejectionReason(StrEnum):
     UNKNOWN_PORTAL = "unknown_portal"
     WRONG_TOKEN = "wrong_token"  # noqa: S105 - a reason
     NOT_INSTALLED = "not_installed"
+
+
+class LossReason(StrEnum):
+    """Why an event of a portal is lost: the values of the metric EventsLost."""
+
+    MALFORMED = "malformed"
+    """Its application token is the portal's, but other fields that prove it are damaged."""
+    STORE = "store"
+    """It could not be found out whether a portal sent it."""
+    QUEUE = "queue"
+    """Neither the queue nor the worker accepted it."""

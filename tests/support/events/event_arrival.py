@@ -64,9 +64,9 @@ EVENT: Mapping[str, str] = {
 
 
 def body_of(changes: Changes | None = None) -> bytes:
-    """The event's form with changes; None removes a field."""
+    """The event's form with changes; None removes a field, `\\udcff` is the byte FF."""
     fields = {name: value for name, value in {**EVENT, **(changes or {})}.items() if value is not None}
-    return urlencode(fields).encode()
+    return urlencode(fields, errors="surrogateescape").encode()
 
 
 FORGERIES: Mapping[str, tuple[Changes, str]] = {

@@ -173,17 +173,63 @@ def test_bot_answers_once_though_the_chat_cache_fails(
         assert door.call(service) == "0 failed, 0 sent"
 
 
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_event_is_kept_though_calls_of_the_receiver_are_throttled_at_first(
+    attempts: int, service: RunningService, aws: FaultyAws, clock: ManualClock, output: Output
+) -> None:
+    receiver = DOORS["receiver"]
+    read, send, invoke = calls_of(receiver, service, aws)
+    # The worker is invoked only if the queue refuses.
+    for struck, seconds in (({read}, 1), ({send}, 4), ({read, send}, 5), ({read, send, invoke}, receiver.seconds)):
+        left = dict.fromkeys(struck, attempts)
+
+        def strikes(call: Call, left: dict[Call, int] = left) -> bool:
+            left[call] = left.get(call, 0) - 1
+            return left[call] >= 0
+
+        service.cold_start()
+        began = clock.now()
+        with aws.failing(Fault.THROTTLED, strikes):
+            assert receiver.call(service) == receiver.usual, struck
+        assert clock.now() - began < seconds
+    assert output.metric("EventsLost") == 0
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_event_is_kept_though_a_call_of_the_receiver_is_throttled_for_a_second(
+    number: int, service: RunningService, aws: FaultyAws, clock: ManualClock, output: Output
+) -> None:
+    receiver = DOORS["receiver"]
+    calls = calls_of(receiver, service, aws)
+    struck = {calls[number], calls[min(number, 1)]}
+    service.cold_start()
+    began = clock.now()
+    with aws.failing(Fault.THROTTLED, lambda call: call in struck and clock.now() < began + 1):
+        assert receiver.call(service) == receiver.usual
+    assert clock.now() - began < receiver.seconds
+    assert output.metric("EventsLost") == 0
+
+
+def calls_of(receiver: Door, service: RunningService, aws: FaultyAws) -> list[Call]:
+    """The receiver's calls: to its store, to the queue, and to the worker where the queue refuses."""
+    service.cold_start()
+    aws.seen.clear()
+    with aws.failing(Fault.DENIED, partial(of, {"sqs"})):
+        assert receiver.call(service) == receiver.usual
+    return list(dict.fromkeys(aws.seen))
+
+
 @pytest.mark.parametrize("fault", Fault)
 def test_event_that_neither_store_nor_queue_accepts_is_counted_as_lost(
     fault: Fault, service: RunningService, aws: FaultyAws, output: Output
 ) -> None:
     receiver = DOORS["receiver"]
     assert receiver.call(service) == receiver.usual
-    for lost, aws_service in enumerate(("dynamodb", "sqs"), start=1):
+    for aws_service, reason in (("dynamodb", "store"), ("sqs", "queue")):
         service.cold_start()
         with aws.failing(fault, partial(of, {aws_service, "lambda"})):
             assert receiver.call(service).startswith("50")
-        assert output.metric("EventsLost") == lost
+        assert output.metric("EventsLost", reason=reason) == 1
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -1,4 +1,4 @@
-"""Every body that arrives at the events' address is a model or a clean refusal, in a time bounded by its size."""
+"""Every body that arrives at the events' address is a model, without what cannot be read, or a clean refusal."""
 
 import json
 import random
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.events.decoder import LIMITS, Arrived, EventUnreadable, decode
+from chat_lookup.events.decoder import LIMITS, Arrived, decode
 from chat_lookup.events.model import Record
 from chat_lookup.http.php_forms import FormBound, FormRefused
 from local.portal.protocol import php
@@ -22,10 +22,11 @@ JSON = "application/json"
 MEGABYTE = LIMITS.size
 
 
-def outcome(body: bytes, content_type: str = FORM_TYPE) -> Arrived | FormRefused | EventUnreadable:
+def outcome(body: bytes, content_type: str = FORM_TYPE) -> Arrived | FormRefused:
     """The result for a body. Any other exception is a failure, and so is an event that the queue cannot take."""
     came = read(body, content_type)
     if isinstance(came, Arrived):
+        assert bool(came.name) or bool(came.fault)
         queued = Record("e", "m", 1.0, "r", came.event).to_json()
         assert Record.from_json(queued).event.name == came.event.name
     else:
@@ -33,11 +34,11 @@ def outcome(body: bytes, content_type: str = FORM_TYPE) -> Arrived | FormRefused
     return came
 
 
-def read(body: bytes, content_type: str) -> Arrived | FormRefused | EventUnreadable:
+def read(body: bytes, content_type: str) -> Arrived | FormRefused:
     """Decode a body as the service does."""
     try:
         came = decode(body, content_type)
-    except (FormRefused, EventUnreadable) as error:
+    except FormRefused as error:
         return error
     assert came.event.name == came.name
     assert came.identity
@@ -76,47 +77,162 @@ def test_data_that_php_encodes_is_decoded_unchanged(tree: Mapping[str, object]) 
     assert came.event.data == (as_sent(tree) or {})
 
 
-HOSTILE: tuple[tuple[str, FormBound | dict[str, object]], ...] = (
-    ("data[PARAMS=1", FormBound.NAME),
-    ("data]PARAMS[=1", FormBound.NAME),
-    ("data[PARAMS]]=1", FormBound.NAME),
-    ("data[[PARAMS]]=1", FormBound.NAME),
-    ("data[PARAMS]x=1", FormBound.NAME),
-    ("[data][x]=1", FormBound.NAME),
-    ("data%5BPARAMS=1", FormBound.NAME),
-    ("data=1&data[x]=1", FormBound.CONFLICT),
-    ("data[x]=1&data=1", FormBound.CONFLICT),
-    ("data[x][y]=1&data[x]=1", FormBound.CONFLICT),
-    ("data" + "[x]" * 24 + "=1", FormBound.DEPTH),
-    ("data[" + "x" * 201 + "]=1", FormBound.KEY_LENGTH),
-    ("data[x]=%FF", FormBound.ENCODING),
-    ("&".join(f"data[{each}]=1" for each in range(5000)), FormBound.FIELDS),
-    ("&".join(f"data[{each}][x]=1" for each in range(801)), FormBound.MAPS),
-    ("&".join(f"data[%41{each}]=1" for each in range(1001)), FormBound.ESCAPES),
-    ("data[9223372036854775807]=a&data[]=b", FormBound.INDEX),
-    ("data[]=a&data[]=b", {"0": "a", "1": "b"}),
-    ("data[-5]=a&data[]=b&data[ ]=c", {"-5": "a", "-4": "b", "-3": "c"}),
-    ("data[][]=a&data[][]=b", {"0": {"0": "a"}, "1": {"0": "b"}}),
-    ("data[0]=a&data[1]=b&data[2]=c", {"0": "a", "1": "b", "2": "c"}),
-    ("data[2]=a&data[]=b&data[0]=c", {"2": "a", "3": "b", "0": "c"}),
-    ("data[x]=a&data[x]=b", {"x": "b"}),
-    ("data[99999999999999999999]=a&data[]=b", {"99999999999999999999": "a", "0": "b"}),
-    ("data[__proto__]=a&data[__class__][x]=b", {"__proto__": "a", "__class__": {"x": "b"}}),
-    ("=x&&data=&ts=now&auth=me", {}),
+HOSTILE: tuple[tuple[str, int, dict[str, object]], ...] = (
+    # The fields beside `data[y]=kept`, how many of them are dropped, and what else there is in `data`.
+    ("data[PARAMS=1", 1, {}),
+    ("data]PARAMS[=1", 1, {}),
+    ("data[PARAMS]]=1", 1, {}),
+    ("data[[PARAMS]]=1", 1, {}),
+    ("data[PARAMS]x=1", 1, {}),
+    ("data[PARAMS][x]y]=1&data[PARAMS][z]=1", 1, {"PARAMS": {"z": "1"}}),
+    ("[data][x]=1&[]=1&]=1", 3, {}),
+    ("data%5BPARAMS=1", 1, {}),
+    ("data=1&data[x]=1", 0, {"x": "1"}),
+    ("data[x][y]=1&data[x]=1", 0, {"x": "1"}),
+    ("data[x]=1&data[x][y]=1", 0, {"x": {"y": "1"}}),
+    ("data[x][y][z]=1&data[x]=1&data[x][y][z]=2&data[x][y][w]=3", 0, {"x": {"y": {"z": "2", "w": "3"}}}),
+    ("data[x][]=1&data[x]=2&data[x][]=3", 0, {"x": {"0": "3"}}),
+    ("data" + "[x]" * 24 + "=1", 1, {}),
+    ("data[" + "x" * 201 + "]=1", 1, {}),
+    ("data[x]=%FF", 0, {"x": "\ufffd"}),
+    ("data[x]=a%D0&data[%D0]=a", 0, {"x": "a\ufffd", "\ufffd": "a"}),
+    ("data[x]=%ED%A0%BD%ED%B8%80", 0, {"x": "\ufffd" * 6}),
+    ("&".join(f"data[%41{each}]=1" for each in range(1001)), 1, {f"A{each}": "1" for each in range(1000)}),
+    ("data[9223372036854775807]=a&data[]=b", 1, {"9223372036854775807": "a"}),
+    ("data[]=a&data[]=b", 0, {"0": "a", "1": "b"}),
+    ("data[-5]=a&data[]=b&data[ ]=c", 0, {"-5": "a", "-4": "b", "-3": "c"}),
+    ("data[][]=a&data[][]=b", 0, {"0": {"0": "a"}, "1": {"0": "b"}}),
+    ("data[0]=a&data[1]=b&data[2]=c", 0, {"0": "a", "1": "b", "2": "c"}),
+    ("data[2]=a&data[]=b&data[0]=c", 0, {"2": "a", "3": "b", "0": "c"}),
+    ("data[x]=a&data[x]=b", 0, {"x": "b"}),
+    ("data[99999999999999999999]=a&data[]=b", 0, {"99999999999999999999": "a", "0": "b"}),
+    ("data[__proto__]=a&data[__class__][x]=b", 0, {"__proto__": "a", "__class__": {"x": "b"}}),
+    ("=x&&ts=now", 0, {}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "dropped", "more"), HOSTILE, ids=[fields[:30] for fields, _, _ in HOSTILE])
+def test_hostile_field_of_data_is_dropped_or_read_as_php_would_and_the_others_are_used(
+    fields: str, dropped: int, more: dict[str, object]
+) -> None:
+    came = outcome(f"event=ONX&{fields}&data[y]=kept&auth[member_id]=m".encode())
+    assert isinstance(came, Arrived)
+    assert (came.fault, came.member_id, came.event.kind) == ("", "m", EventKind.OTHER)
+    assert (came.event.data, came.dropped) == ({**more, "y": "kept"}, dropped)
+
+
+@pytest.mark.parametrize(
+    ("fields", "dropped", "read"),
+    [
+        ([f"data[z][{each}]=1" for each in range(5000)], 1, {"z": {str(each): "1" for each in range(5000)}}),
+        ([f"data[z][{each}][]=1" for each in range(800)], 3, {"z": {str(each): {"0": "1"} for each in range(798)}}),
+        (["data[a]b]=1"] * 101, 102, {}),
+    ],
+    ids=["fields", "maps", "faults"],
+)
+def test_fields_beyond_what_is_read_of_data_are_dropped_and_the_proof_after_them_is_read(
+    fields: list[str], dropped: int, read: dict[str, object]
+) -> None:
+    came = outcome(f"event=ONX&{'&'.join(fields)}&data[y]=1&auth[member_id]=m".encode())
+    assert isinstance(came, Arrived)
+    assert (came.fault, came.member_id) == ("", "m")
+    assert (came.event.data, came.dropped) == (read, dropped)
+
+
+DAMAGED: tuple[tuple[str, FormBound], ...] = (
+    ("auth[sc[ope]=1", FormBound.NAME),
+    ("auth[scope]x=1", FormBound.NAME),
+    ("event[]x=1", FormBound.NAME),
+    ("auth=1", FormBound.CONFLICT),
+    ("event[x]=1", FormBound.CONFLICT),
+    ("auth[" + "x" * 201 + "]=1", FormBound.KEY_LENGTH),
+    ("auth" + "[x]" * 24 + "=1", FormBound.DEPTH),
+    ("auth[scope]=%FF", FormBound.ENCODING),
+    ("auth[%D0]=1", FormBound.ENCODING),
+    ("auth[9223372036854775807]=a&auth[]=b", FormBound.INDEX),
+    ("&".join(f"auth[{each}]=1" for each in range(5000)), FormBound.FIELDS),
+    # To PHP these are the same variables.
+    (" auth[scope]=1", FormBound.NAME),
+    ("+%20auth[scope]=1", FormBound.NAME),
+    ("auth%00x[scope]=1", FormBound.NAME),
+    ("+%65v%65nt%00=ONY", FormBound.NAME),
 )
 
 
-@pytest.mark.parametrize(("fields", "result"), HOSTILE, ids=[fields[:30] for fields, _ in HOSTILE])
-def test_hostile_names_are_refused_by_the_bound_that_they_break_or_read_as_php_would(
-    fields: str, result: FormBound | dict[str, object]
+@pytest.mark.parametrize(("fields", "bound"), DAMAGED, ids=[fields[:30] for fields, _ in DAMAGED])
+def test_fault_in_what_proves_an_event_is_its_fault_and_leaves_the_token_readable(
+    fields: str, bound: FormBound
 ) -> None:
-    came = outcome(f"event=ONX&{fields}".encode())
-    if isinstance(result, FormBound):
-        assert isinstance(came, FormRefused)
-        assert came.bound is result
-    else:
+    proof = "auth[member_id]=m&auth[application_token]=t0ken"
+    came = outcome(f"event=ONX&data[x]=1&{proof}&{fields}".encode())
+    assert isinstance(came, Arrived)
+    assert (came.fault, came.name, came.member_id, came.application_token) == (bound, "ONX", "m", "t0ken")
+
+
+@pytest.mark.parametrize("name", ["auth[application_token]x", "auth[application_token][", "+auth[application_token]"])
+def test_token_that_only_php_reads_can_be_found_out_from_a_damaged_event(name: str) -> None:
+    came = outcome(f"event=ONX&auth[member_id]=m&{name}=t0ken".encode())
+    assert isinstance(came, Arrived)
+    assert (came.fault, came.member_id, came.application_token) == (FormBound.NAME, "m", "t0ken")
+
+
+@pytest.mark.parametrize("field", ["CHAT_ENTITY_ID", "CHAT_ENTITY_TYPE"])
+def test_entity_in_which_a_byte_is_no_text_is_no_entity(field: str) -> None:
+    whole = encoded(sample("v1-message-add-group", {f"data.PARAMS.{field}": "DEAL_1663"}))
+    for body, known in ((whole, True), (whole.replace(b"DEAL_1663", b"DEAL%FF1663"), False)):
+        came = outcome(body)
         assert isinstance(came, Arrived)
-        assert (came.event.data, came.event.kind) == (result, EventKind.OTHER)
+        assert came.event.chat is not None
+        assert (came.fault, came.event.chat.chat_id, bool(came.event.chat.entity_id)) == ("", 1439, known)
+
+
+@pytest.mark.parametrize(
+    "fields", ["%61uth[member_id]=m", "a%75th%5bmember_id%5d=m", "auth[member_id]=x&auth[%6dember_id]=m"]
+)
+def test_other_spelling_of_what_proves_an_event_is_read_as_php_does(fields: str) -> None:
+    came = outcome(f"event=ONX&{fields}".encode())
+    assert isinstance(came, Arrived)
+    assert (came.fault, came.member_id) == ("", "m")
+
+
+@pytest.mark.parametrize("name", ["auth%20", "auth.", "Auth", "auths", "authx", "xauth", "aut", "auth%3D"])
+def test_other_variable_is_no_proof_and_no_fault(name: str) -> None:
+    came = outcome(f"event=ONX&{name}[member_id]=m".encode())
+    assert isinstance(came, Arrived)
+    assert (came.fault, came.member_id, came.dropped) == ("", "", 0)
+
+
+@pytest.mark.parametrize("name", ["auth[member_id", "auth%5bmember_id", "auth[", "event[", "auth[x%00]", "auth]x["])
+def test_bracket_that_is_not_closed_makes_another_variable_which_is_dropped(name: str) -> None:
+    came = outcome(f"event=ONX&auth[member_id]=m&{name}=x".encode())
+    assert isinstance(came, Arrived)
+    assert (came.fault, came.name, came.member_id, came.dropped) == ("", "ONX", "m", 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "dropped", "read"),
+    [
+        (rb'{"x":"a\ud83d","y":1}', 0, {"x": "a\ufffd", "y": "1"}),
+        (b'{"x":"a\xff","y":1}', 0, {"x": "a\ufffd", "y": "1"}),
+        (b'{"x":"\xed\xa0\xbd","y":1}', 0, {"x": "\ufffd" * 3, "y": "1"}),
+        (b'{"%s":1,"y":1}' % (b"x" * 201), 1, {"y": "1"}),
+        (b'{"x":%s1%s,"y":1}' % (b"[" * 24, b"]" * 24), 1, {"y": "1"}),
+        (b'{"x":{"":1,"0":2},"y":1}', 0, {"x": {"0": "2"}, "y": "1"}),
+        (b'{"x":{"":1,"0":{"z":2}},"y":1}', 0, {"x": {"0": {"z": "2"}}, "y": "1"}),
+    ],
+)
+def test_field_of_json_is_dropped_or_repaired_too(data: bytes, dropped: int, read: dict[str, object]) -> None:
+    came = outcome(b'{"auth":{"member_id":"m"},"data":%s,"event":"ONX"}' % data, JSON)
+    assert isinstance(came, Arrived)
+    assert (came.fault, came.member_id, came.dropped) == ("", "m", dropped)
+    assert came.event.data == {name: value for name, value in read.items() if value}
+
+
+@pytest.mark.parametrize("auth", [b'"scope":"\xff"', rb'"scope":"\udc00"', b'"%s":1' % (b"x" * 201)])
+def test_fault_in_what_proves_an_event_is_its_fault_in_json_too(auth: bytes) -> None:
+    came = outcome(b'{"auth":{"application_token":"t0ken",%s},"event":"ONX"}' % auth, JSON)
+    assert isinstance(came, Arrived)
+    assert (came.fault != "", came.application_token) == (True, "t0ken")
 
 
 def test_attachments_and_mentions_of_messages_stay_within_the_bounds() -> None:
@@ -200,12 +316,13 @@ def test_a_megabyte_of_garbage_is_a_model_or_a_refusal(kind: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_megabyte_of_random_bytes_is_refused(seed: int) -> None:
+def test_a_megabyte_of_random_bytes_is_no_event(seed: int) -> None:
     noise = random.Random(seed).randbytes(MEGABYTE)  # noqa: S311 - noise
-    for content_type in (FORM_TYPE, JSON):
-        assert isinstance(outcome(noise, content_type), FormRefused)
-    letters = bytes(byte & 0x7F for byte in noise)
-    assert isinstance(outcome(letters, FORM_TYPE), FormRefused)
+    assert isinstance(outcome(noise, JSON), FormRefused)
+    for letters in (noise, bytes(byte & 0x7F for byte in noise)):
+        came = outcome(letters, FORM_TYPE)
+        assert isinstance(came, Arrived)
+        assert came.fault == "it names no event"
 
 
 @pytest.mark.parametrize("content_type", [FORM_TYPE, JSON])
@@ -246,6 +363,10 @@ def test_texts_that_nearly_hold_a_secret_do_not_take_long_to_read() -> None:
     assert seconds_of(body("a"), FORM_TYPE) < 60 * seconds_of(body("z"), FORM_TYPE)
 
 
-def test_more_credentials_than_an_event_has_are_refused() -> None:
-    fields = "&".join(f"auth[{each}][token]=s3cret-{each}" for each in range(41))
-    assert isinstance(outcome(f"event=ONX&{fields}".encode()), EventUnreadable)
+def test_event_with_more_credentials_than_any_has_goes_on_without_its_data() -> None:
+    for credentials, dropped in ((100, 0), (101, 1)):
+        fields = "&".join(f"data[{each}][token]=s3cret-{each}" for each in range(credentials))
+        came = outcome(f"event=ONX&{fields}&data[x]=s3cret-7&auth[member_id]=m".encode())
+        assert isinstance(came, Arrived)
+        assert (came.fault, came.member_id, came.dropped) == ("", "m", dropped)
+        assert came.event.data.get("x") == (None if dropped else "***")

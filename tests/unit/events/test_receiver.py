@@ -215,25 +215,80 @@ def test_event_of_the_applications_lifecycle_is_ignored_unread(
     assert (reads, receiver.queue.sent) == ([], [])
 
 
-MALFORMED = {
+UNREADABLE = {
     "nothing": b"",
-    "no event": body_of({"event": None}),
-    "an event without a name": body_of({"event": ""}),
-    "a map for a name": body_of({"event": None, "event[x]": "ONIMBOTMESSAGEADD"}),
-    "a sentence for a name": body_of({"event": "drop table portals"}),
-    "brackets that do not match": body_of({"data[chat": "1"}),
+    "an event without a proof": b"event=ONIMBOTMESSAGEADD[",
     "not UTF-8": b"event=%FF",
     "too many fields": urlencode({f"x{number}": "" for number in range(20_000)}).encode(),
-    "too deep": ("event=X&" + "a" + "[b]" * 100 + "=1").encode(),
+    "too deep": ("event=X&" + "auth" + "[b]" * 100 + "=1").encode(),
+    "a damaged event that anybody could have sent": body_of({"event": None, "auth[application_token]": "made-up"}),
 }
 
 
-@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
-def test_body_that_is_no_event_is_malformed(receiver: Receiver, reads: list[str], output: Output, body: bytes) -> None:
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_body_that_is_no_event_is_malformed_and_not_lost(receiver: Receiver, output: Output, body: bytes) -> None:
     with pytest.raises(InvalidRequest):
         receiver.receive(body)
     assert output.metric("EventsRejected", reason="malformed") == 1
-    assert (reads, receiver.queue.sent) == ([], [])
+    assert (output.metric("EventsLost"), receiver.queue.sent) == (0, [])
+
+
+DAMAGED: dict[str, Changes] = {
+    "no event": {"event": None},
+    "an event without a name": {"event": ""},
+    "a map for a name": {"event": None, "event[x]": "ONIMBOTMESSAGEADD"},
+    "a sentence for a name": {"event": "drop table portals"},
+    "a bracket in a field of the proof": {"auth[sco[pe]": "im"},
+    "a byte that is no UTF-8 in the proof": {"auth[scope]": "\udcff"},
+    "a value in place of the proof": {"auth": "1"},
+    "a key too long": {f"auth[{'x' * 201}]": "1"},
+    "too many fields": {f"auth[{number}]": "1" for number in range(5001)},
+}
+
+
+@pytest.mark.parametrize("changes", DAMAGED.values(), ids=DAMAGED.keys())
+def test_event_of_a_portal_with_a_damaged_proof_is_malformed_and_reported_lost(
+    receiver: Receiver, output: Output, changes: Changes
+) -> None:
+    with pytest.raises(InvalidRequest):
+        receiver.receive(body_of(changes), request_id="request-7")
+    assert output.metric("EventsRejected", reason="malformed") == 1
+    assert output.metric("EventsLost", reason="malformed") == 1
+    lost = next(line for line in output.lines if line["message"] == "EventsLost")
+    assert (lost["level"], lost["claimed_portal"], lost["loss_reason"]) == ("ERROR", MEMBER_ID, "malformed")
+    assert receiver.queue.sent == []
+    assert [secret for secret in (TEXT, *SECRETS) if secret in output.text] == []
+
+
+TRIMMED: dict[str, tuple[Changes, int]] = {
+    "a bracket that does not match": ({"data[message[": "1"}, 1),
+    "a bracket in a key": ({"data[message][par[ams]": "1"}, 1),
+    "a key too long": ({f"data[message][{'x' * 201}]": "1"}, 1),
+    "too deep": ({"data" + "[x]" * 25: "1"}, 1),
+    "too many fields": ({f"data[x][{number}]": "1" for number in range(5001)}, 22),
+    "a byte that is no UTF-8": ({"data[user][name]": "a\udcff"}, 0),
+    "a value and a map": ({"data[user][name]": "a", "data[user][name][x]": "b"}, 0),
+    "an empty name": ({"": "1", "data[user][]": "1"}, 0),
+    "more credentials than an event has": ({f"data[{number}][token]": f"secret-{number}" for number in range(101)}, 1),
+}
+
+
+@pytest.mark.parametrize(("changes", "dropped"), TRIMMED.values(), ids=TRIMMED.keys())
+def test_event_of_a_portal_is_queued_without_the_fields_that_cannot_be_read(
+    receiver: Receiver, output: Output, changes: Changes, dropped: int
+) -> None:
+    receiver.receive(body_of(changes))
+    (record,) = receiver.records
+    assert (record.member_id, record.event.name) == (MEMBER_ID, "ONIMBOTV2MESSAGEADD")
+    assert output.metric("EventsTrimmed") == (1 if dropped else 0)
+    assert output.lines[-1].get("dropped_fields", 0) == dropped
+    assert output.metric("EventsLost") == output.metric("EventsRejected") == 0
+
+
+def test_field_that_anybody_could_have_sent_is_not_counted_as_dropped(receiver: Receiver, output: Output) -> None:
+    with pytest.raises(EventRejected):
+        receiver.receive(body_of({"data[message[": "1", "auth[application_token]": "made-up"}))
+    assert output.metric("EventsTrimmed") == 0
 
 
 def test_more_than_a_megabyte_is_too_large(receiver: Receiver, output: Output) -> None:
@@ -301,7 +356,7 @@ def test_event_that_is_not_queued_is_reported_lost_without_its_text(receiver: Re
     receiver.queue.outcome = receiver.worker.outcome = AWAY
     with pytest.raises(StoreUnavailable):
         receiver.receive(body_of(), request_id="request-7")
-    assert output.metric("EventsLost") == 1
+    assert output.metric("EventsLost", reason="queue") == 1
     assert output.metric("EventsReceived", event="ONIMBOTV2MESSAGEADD") == 1
     lost = next(line for line in output.lines if line["message"] == "EventsLost")
     assert lost["level"] == "ERROR"
@@ -323,7 +378,7 @@ def test_event_that_cannot_be_verified_is_reported_lost_too(
     monkeypatch.setattr(stores.dynamodb, "get_item", fail)
     with pytest.raises((TimeoutError, ValueError)):
         receiver.receive(body_of())
-    assert output.metric("EventsLost") == 1
+    assert output.metric("EventsLost", reason="store") == 1
     lost = next(line for line in output.lines if line["message"] == "EventsLost")
     assert (lost["event"], lost["claimed_portal"]) == ("ONIMBOTV2MESSAGEADD", MEMBER_ID)
     assert "portal" not in lost

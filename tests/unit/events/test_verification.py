@@ -44,7 +44,9 @@ def reads(stores: Stores, origin: Origin) -> Iterator[list[str]]:
 
 
 def arrived(token: str = TOKEN, member_id: str = MEMBER_ID, domain: str = "") -> Arrived:
-    return Arrived("ONIMBOTMESSAGEADD", EventKind.MESSAGE_ADD, member_id, domain, token, {}, frozenset())
+    return Arrived(
+        "ONIMBOTMESSAGEADD", EventKind.MESSAGE_ADD, member_id, domain, token, {}, frozenset(), fault="", dropped=0
+    )
 
 
 def refused(origin: Origin, token: str = TOKEN, member_id: str = MEMBER_ID, domain: str = "") -> str:

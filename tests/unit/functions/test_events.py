@@ -3,6 +3,7 @@
 import base64
 import json
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.support.fakes import MEMBER_ID, ManualClock, Output, Stores, lambda_c
 from tests.support.portals.first_contact import http
 
 ROUTE = "POST /bitrix24/events"
+SLASH_ROUTE = "POST /bitrix24/{address+}"
 
 
 class Deployed:
@@ -77,6 +79,34 @@ def test_proved_event_is_queued_and_answered(deployed: Deployed, is_base64: bool
     assert (record.member_id, record.request_id) == (MEMBER_ID, "request-1")
 
 
+def slash(address: str) -> dict[str, Any]:
+    return {"routeKey": SLASH_ROUTE, "rawPath": f"/bitrix24/{address}", "pathParameters": {"address": address}}
+
+
+def test_event_is_taken_at_the_address_with_a_slash_at_its_end_too(deployed: Deployed) -> None:
+    assert post(body_of(), **slash("events/"))["statusCode"] == 200
+    assert post(body_of({"auth[application_token]": "made-up"}), **slash("events/"))["statusCode"] == 403
+    assert len(deployed.records) == 1
+
+
+@pytest.mark.parametrize("page", ["install", "app"])
+@pytest.mark.parametrize(
+    ("query", "kept"), [("", ""), ("DOMAIN=acme.bitrix24.com&LANG=en", "?DOMAIN=acme.bitrix24.com&LANG=en")]
+)
+def test_page_is_moved_to_its_address_without_the_slash_with_its_query(page: str, query: str, kept: str) -> None:
+    answer = post(b"AUTH_ID=secret", **slash(f"{page}/"), rawQueryString=query)
+    assert (answer["statusCode"], answer["headers"]["location"]) == (308, f"../{page}{kept}")
+    assert urljoin(f"https://host/base/bitrix24/{page}/", answer["headers"]["location"]).endswith(
+        f"/base/bitrix24/{page}{kept}"
+    )
+
+
+@pytest.mark.parametrize("address", ["", "/", "events//", "other/", "events/other", "../install/"])
+def test_other_address_does_not_exist(deployed: Deployed, address: str) -> None:
+    assert post(body_of(), **slash(address))["statusCode"] == 404
+    assert deployed.queue.sent == []
+
+
 def test_event_writes_one_log_line(output: Output) -> None:
     post(body_of())
     (line,) = output.lines
@@ -125,7 +155,7 @@ def test_lost_event_is_answered_with_an_error(deployed: Deployed, output: Output
     deployed.queue.outcome = deployed.worker.outcome = (500, {"__type": "InternalFailure"})
     answer = post(body_of())
     assert (answer["statusCode"], json.loads(answer["body"])["type"].rpartition(":")[2]) == (503, "store-unavailable")
-    assert output.metric("EventsLost") == 1
+    assert output.metric("EventsLost", reason="queue") == 1
     assert TEXT not in output.text
 
 
@@ -144,5 +174,5 @@ def test_json_is_recognised_by_its_header_in_any_case(deployed: Deployed, name: 
     assert record.event.bot_ids == (456,)
 
 
-def test_function_has_one_route() -> None:
-    assert app.routes(Deadline.after(10, ManualClock())).keys() == {ROUTE}
+def test_function_has_its_routes() -> None:
+    assert app.routes(Deadline.after(10, ManualClock())).keys() == {ROUTE, SLASH_ROUTE}

@@ -40,7 +40,7 @@ def test_every_route_of_the_template_has_a_handler(settled: Services) -> None:
     routes = app.routes(None)  # type: ignore[arg-type]  # no service is called
     assert routes.keys() == {
         f"{verb} /bitrix24/{path}" for verb in ("GET", "HEAD", "POST") for path in ("install", "app", "events")
-    } - {"POST /bitrix24/events"}
+    } - {"POST /bitrix24/events"} | {f"{verb} /bitrix24/{{address+}}" for verb in ("GET", "HEAD")}
 
 
 @pytest.mark.parametrize("path", ["install", "app", "events"])
@@ -50,6 +50,17 @@ def test_probe_is_answered_and_starts_nothing(verb: str, path: str, server: Fake
     assert answer["statusCode"] == 200
     assert (answer["body"] == "") == (verb == "HEAD")
     assert server.asked == []
+    assert invoke(at_slash(verb, path)) == answer
+
+
+def at_slash(verb: str, path: str) -> dict[str, Any]:
+    return http(f"{verb} /bitrix24/{{address+}}", {"anything": "else"}) | {"pathParameters": {"address": f"{path}/"}}
+
+
+@pytest.mark.parametrize("verb", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["other", "install/other", "install/"])
+def test_other_address_with_a_slash_does_not_exist(verb: str, path: str) -> None:
+    assert invoke(at_slash(verb, path))["statusCode"] == 404
 
 
 @pytest.mark.parametrize("is_base64", [False, True])

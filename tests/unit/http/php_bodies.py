@@ -50,12 +50,14 @@ def _field(rnd: Random) -> str:
     return f"{rnd.choice(_ROOTS)}{keys}={rnd.choice(('1', '2', '', 'a+b%2B'))}"
 
 
-def read_by_php(written: Sequence[str]) -> list[Tree]:
+def read_by_php(written: Sequence[str | bytes]) -> list[Tree]:
     """Each body as `parse_str` reads it: one process reads them all."""
     php = shutil.which("php")
     if php is None:
         missing("PHP is not on this machine (php-cli)")
-    sent = "".join(base64.b64encode(body.encode()).decode() + "\n" for body in written)
+    sent = "".join(
+        base64.b64encode(body.encode() if isinstance(body, str) else body).decode() + "\n" for body in written
+    )
     run = subprocess.run([php, "-n", "-r", _SCRIPT], input=sent, capture_output=True, text=True, check=True)
     read = [json.loads(line) for line in run.stdout.splitlines()]
     assert len(read) == len(written), run.stderr

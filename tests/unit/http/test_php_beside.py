@@ -30,7 +30,7 @@ DIFFERENCES: Final = {
 
 REFUSED: Final = {
     FormBound.NAME: "Brackets that do not match: PHP derives some name; a wrong guess must not precede a proof.",
-    FormBound.CONFLICT: "PHP takes the last one; an event in which a name is a value and a map is no portal's.",
+    FormBound.CONFLICT: "PHP takes the last one; a proof in which a name is a value and a map is no portal's.",
     FormBound.INDEX: "PHP omits what follows the largest integer; a form that has to be proved is never read in part.",
     FormBound.ENCODING: "PHP keeps bytes of no encoding. Only text is read here.",
     FormBound.DEPTH: "PHP omits the whole variable.",
@@ -83,3 +83,27 @@ def test_bodies_of_portals_are_read_as_php_reads_them_or_refused_or_differ_for_a
         found.update(differences(body))
     print(dict(found))  # noqa: T201 - the figures of the run
     assert found.keys() == {"the same", *DIFFERENCES, *REFUSED}, "each class is met, and no bound without a reason"
+
+
+def test_events_are_read_as_php_reads_them_besides_the_fields_that_are_dropped(read: list[tuple[str, Tree]]) -> None:
+    found: Counter[str] = Counter()
+    for body, tree in read:
+        event = php_forms.decode_in_part(body.encode(), whole=frozenset({"auth"}), limits=DEEP)
+        if event.refused or event.dropped:
+            found["refused" if event.refused else "dropped"] += 1
+            continue
+        same = {name: in_order(each) for name, each in event.form.items()} == {
+            name: in_order(each) for name, each in tree.items()
+        }
+        # A name that is both a value and a map is read, and its last field counts, as in PHP.
+        assert same or differences(body), f"seed {SEED}: {body!r} is {event.form}, and {tree} to PHP"
+        found["the same" if same else "different"] += 1
+    print(dict(found))  # noqa: T201 - the figures of the run
+    assert found["the same"] > COUNT / 10
+
+
+def test_proof_of_an_event_is_never_read_in_another_way_than_php_reads_it(read: list[tuple[str, Tree]]) -> None:
+    for body, tree in read:
+        event = php_forms.decode_in_part(body.encode(), whole=frozenset({"auth"}), limits=DEEP)
+        if not event.refused:
+            assert in_order(event.form.get("auth", "")) == in_order(tree.get("auth", "")), f"seed {SEED}: {body!r}"

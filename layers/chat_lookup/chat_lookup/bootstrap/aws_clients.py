@@ -36,9 +36,9 @@ USUAL: Final = Patience()
 ask the portal: a look-up makes some eight calls to it."""
 SLOW: Final = Patience(read=5.0, in_silence=1.0)
 HASTY: Final = Patience(connect=0.5, read=1.0)
-PERSISTENT: Final = Patience(connect=0.5, read=1.0, attempts=5)
+PERSISTENT: Final = Patience(connect=0.5, read=1.0, attempts=7)
 """Where an event waits: the store, the queue and the queue's fallback have ten seconds together. No portal sends it
-again, so that a store which refuses within milliseconds is asked more often."""
+again, so that a store which refuses within milliseconds is asked for up to three seconds, and so is the last way on."""
 
 _LEGACY_PAUSE: Final = 0.05
 _STANDARD_PAUSE: Final = 1.0
@@ -81,7 +81,7 @@ def sqs(settings: Settings, patience: Patience = USUAL) -> "SQSClient":
 
 
 def lambda_(settings: Settings) -> "LambdaClient":
-    return cast("LambdaClient", _client("lambda", settings, HASTY))
+    return cast("LambdaClient", _client("lambda", settings, PERSISTENT))
 
 
 def bus(settings: Settings) -> "EventBridgeClient":

@@ -22,18 +22,16 @@ from chat_lookup.http.php_forms import Form, Limits
 LIMITS: Final = Limits(fields=5000, depth=24)
 """1 MB, with room for attachments, which nest deep (`message.params`), and for a mention of a whole group, which takes
 a field for each member."""
-_MOST_SECRETS: Final = 40
-"""An application has at most five bots in a portal; each one's block has four."""
+_PROOF: Final = frozenset({"event", "auth"})
+"""What proves an event. These are read whole or not at all, as the portal wrote them; all others as far as possible."""
+_MOST_SECRETS: Final = 100
+"""An application has at most five bots in a portal; each one's block has four. Each is searched for in `data`."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
 _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _DOMAIN: Final = re.compile(r"[a-z0-9.-]{1,253}(?::[0-9]{1,5})?", re.ASCII)
 _ENDPOINT: Final = re.compile(r"(?i:https?)://([^/?#@\\]+)/.*", re.DOTALL)
 _USUAL_PORT: Final = ":443"
-
-
-class EventUnreadable(ValueError):
-    """A form that is no event. Nothing of it is quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,8 @@ class Arrived:
     """An event as received, not proved yet: its unverified name, and its portal's.
 
     `member_id` and `domain` (`host` or `host:port`, in lower case) only serve to find the portal and may be empty.
-    `application_token` is the one at the top level and no other.
+    `application_token` is the one at the top level and no other. With a `fault` the rest may only serve to find out
+    whether a portal sent it. `dropped` counts the fields that could not be read.
     """
 
     name: str
@@ -68,6 +67,8 @@ class Arrived:
     application_token: str = field(repr=False)
     form: Form = field(repr=False)
     secrets: frozenset[str] = field(repr=False)
+    fault: str
+    dropped: int
 
     @cached_property
     def event(self) -> BotEvent:
@@ -98,14 +99,15 @@ class Arrived:
 def decode(body: bytes, content_type: str = "") -> Arrived:
     """Read an event from a form, or from JSON by the content type; unknown events, too.
 
-    Raises `FormRefused` for a body that cannot be read within its bounds, `EventUnreadable` for one that is no event.
+    Raises `FormRefused` for a body of which nothing can be read.
     """
-    form = php_forms.decode(body, content_type, limits=LIMITS)
-    secrets = secrets_in(form)
-    if len(secrets) > _MOST_SECRETS:
-        raise EventUnreadable("more credentials than an event has")
+    read = php_forms.decode_in_part(body, content_type, whole=_PROOF, limits=LIMITS)
+    form, dropped, secrets = read.form, read.dropped, secrets_in(read.form)
     name, auth = _name(form), inner(form, "auth")
     blocks = (auth, *_version(name).bot_blocks(inner(form, "data"))[:MOST_BOTS])
+    if len(secrets) > _MOST_SECRETS:
+        # No token may stay in a text, and to search for so many takes too long: the event goes on without its data.
+        form, dropped, secrets = {each: form[each] for each in _PROOF & form.keys()}, dropped + 1, frozenset()
     return Arrived(
         name=name,
         kind=KINDS.get(name, EventKind.OTHER),
@@ -114,6 +116,8 @@ def decode(body: bytes, content_type: str = "") -> Arrived:
         application_token=text(auth, "application_token"),
         form=form,
         secrets=secrets,
+        fault=read.refused or ("" if name else "it names no event"),
+        dropped=dropped,
     )
 
 
@@ -123,9 +127,7 @@ def _version(name: str) -> _Version:
 
 def _name(form: Form) -> str:
     name = text(form, "event")
-    if not _NAME.fullmatch(name):
-        raise EventUnreadable("it names no event")
-    return name.upper()
+    return name.upper() if _NAME.fullmatch(name) else ""
 
 
 def _user(auth: Form) -> EventUser | None:

@@ -186,8 +186,8 @@ def chat_from(
     dialog = dialog_id if _DIALOG.fullmatch(dialog_id) else ""
     named = _CHATS_DIALOG.fullmatch(dialog)
     folded = {each.upper() for each in types}
-    # An ordinary group chat is a THREAD without an id: no entity (5.9).
-    pair = EntityRef.or_none(entity_type, entity_id)
+    # An ordinary group chat is a THREAD without an id: no entity (5.9). U+FFFD is in place of bytes that are no text.
+    pair = None if "\ufffd" in entity_type + entity_id else EntityRef.or_none(entity_type, entity_id)
     chat = EventChat(
         chat_id=chat_id or (int(named[1]) if named else None),
         dialog_id=dialog,

@@ -5,8 +5,15 @@ from typing import Final
 
 from chat_lookup.bitrix24.event_names import KINDS, EventKind
 from chat_lookup.clock import Clock, Deadline, bound_by
-from chat_lookup.errors import BodyTooLarge, EventRejected, InvalidRequest, RejectionReason, StoreUnavailable
-from chat_lookup.events.decoder import Arrived, EventUnreadable, decode
+from chat_lookup.errors import (
+    BodyTooLarge,
+    EventRejected,
+    InvalidRequest,
+    LossReason,
+    RejectionReason,
+    StoreUnavailable,
+)
+from chat_lookup.events.decoder import Arrived, decode
 from chat_lookup.events.model import Record, event_id
 from chat_lookup.events.queue import EventQueue
 from chat_lookup.events.verification import Origin
@@ -32,9 +39,9 @@ class Receiving:
     def receive(self, body: bytes, content_type: str, request_id: str, deadline: Deadline) -> None:
         """Queue the event in a body, unless it is an application event: those are received elsewhere.
 
-        Ends by the deadline. Raises `InvalidRequest`, `BodyTooLarge`, `EventRejected`. An event that is lost because a
-        store does not respond is counted and logged as such before the store's failure is raised, or
-        `StoreUnavailable` in its place.
+        Ends by the deadline. Raises `InvalidRequest`, `BodyTooLarge`, `EventRejected`. An event that is lost, because a
+        store does not respond or because what proves it is damaged, is counted and logged as such before an error is
+        raised.
         """
         received_at = self._clock.now()
         arrived = self._read(body, content_type)
@@ -43,6 +50,9 @@ class Receiving:
             return
         with bound_by(deadline.sooner(FOR_THE_QUEUE)):
             portal = self._prove(arrived)
+        if arrived.dropped:
+            self._telemetry.count("EventsTrimmed")
+            self._telemetry.note(level=logging.WARNING, dropped_fields=arrived.dropped)
         identity = event_id(portal.member_id, arrived.identity)
         self._queue_record(Record(identity, portal.member_id, received_at, request_id, arrived.event), deadline)
 
@@ -55,21 +65,30 @@ class Receiving:
                 raise BodyTooLarge from None
             self._reject(RejectionReason.MALFORMED)
             raise InvalidRequest(f"The body cannot be read: {error.bound}") from None
-        except EventUnreadable:
-            self._reject(RejectionReason.MALFORMED)
-            raise InvalidRequest("The body is no event of a portal") from None
 
     def _prove(self, arrived: Arrived) -> Portal:
+        """The portal that sent an event. One that is damaged is lost if a portal sent it, and refused in any case."""
         try:
-            return self._origin.portal_of(arrived)
+            portal = self._origin.portal_of(arrived)
         except EventRejected as error:
+            if arrived.fault:
+                raise self._malformed(arrived) from None
             self._reject(error.reason, arrived)
             raise
         except Exception:
             # Proved or not, the portal does not send it again.
             self._telemetry.note(level=logging.INFO, **_claims(arrived))
-            self._lose()
+            self._lose(LossReason.STORE)
             raise
+        if arrived.fault:
+            refused = self._malformed(arrived)
+            self._lose(LossReason.MALFORMED)
+            raise refused
+        return portal
+
+    def _malformed(self, arrived: Arrived) -> InvalidRequest:
+        self._reject(RejectionReason.MALFORMED, arrived)
+        return InvalidRequest(f"The body is no event of a portal: {arrived.fault}")
 
     def _queue_record(self, record: Record, deadline: Deadline) -> None:
         event = record.event
@@ -81,15 +100,16 @@ class Receiving:
         try:
             self._telemetry.note(queued_via=self._queue.put(record, deadline))
         except StoreUnavailable:
-            self._lose()
+            self._lose(LossReason.QUEUE)
             raise
 
     def _reject(self, reason: str, arrived: Arrived | None = None) -> None:
         self._telemetry.count("EventsRejected", reason=reason)
         self._telemetry.note(level=logging.INFO, rejection_reason=reason, **(_claims(arrived) if arrived else {}))
 
-    def _lose(self) -> None:
-        self._telemetry.count(LOST)
+    def _lose(self, reason: LossReason) -> None:
+        self._telemetry.count(LOST, reason=reason)
+        self._telemetry.note(loss_reason=reason)
         self._telemetry.alarm(LOST)
 
 

@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from chat_lookup.bitrix24.errors import METRIC_CODES, ErrorClass
 from chat_lookup.bitrix24.event_names import KINDS
 from chat_lookup.bitrix24.results import ResultShape
-from chat_lookup.errors import RefusalReason, RejectionReason
+from chat_lookup.errors import LossReason, RefusalReason, RejectionReason
 
 OTHER: Final = "OTHER"
 METHODS: Final = frozenset(
@@ -64,9 +64,11 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "PortalRecoveries": (Metric(MetricUnit.Count, "state", CLOSED),),
     "EventsReceived": (Metric(MetricUnit.Count, "event", frozenset(KINDS)),),
     "EventsRejected": (Metric(MetricUnit.Count, "reason", REJECTIONS),),
-    "EventsLost": (Metric(MetricUnit.Count),),
     "EventsRequeued": (Metric(MetricUnit.Count, "reason", PASSING),),
     "EventsGivenUp": (Metric(MetricUnit.Count, "reason", PASSING),),
+    # Without a dimension for the alarm, which is about every loss.
+    "EventsLost": (Metric(MetricUnit.Count), Metric(MetricUnit.Count, "reason", frozenset(map(str, LossReason)))),
+    "EventsTrimmed": (Metric(MetricUnit.Count),),
     "AnswersUnsent": (Metric(MetricUnit.Count),),
     "TokenAge": (Metric(MetricUnit.Seconds),),
     "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),
