@@ -145,7 +145,7 @@ def test_every_command_of_the_service_works_as_printed(installed: Stage, functio
 def test_recreated_local_application_replaces_the_former_one(stage: Stage, tmp_path: Path) -> None:
     (script,) = [script for script in SCRIPTS if "delete-item" in script]
     (words,) = [words for words in words_of(script, tmp_path) if "delete-item" in words]
-    made = {"kind": "local", "domain": "acme.bitrix24.com", "client_secret": "a-secret"}
+    made = {"kind": "local", "domain": "acme.bitrix24.com", "client_secret": "a-secret-of-sixteen"}
     stage.service.admin("apps.add", client_id="local.former", **made)
     with pytest.raises(InvalidRequest):
         stage.service.admin("apps.add", client_id="local.new", **made)

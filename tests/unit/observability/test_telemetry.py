@@ -96,17 +96,17 @@ def test_values_of_any_kind_can_be_noted(telemetry: Telemetry, output: Output) -
 # -- secrets -----------------------------------------------------------------------------------------------------------
 
 
-def test_secret_is_masked_in_every_field_of_a_line(telemetry: Telemetry, output: Output) -> None:
-    telemetry.redactor.register(CODE)
-    with telemetry.invocation(f"message {CODE}", request_id=CODE):
-        telemetry.note(detail=f"at /rest/1/{CODE}/", nested={"list": [CODE]}, **{f"name_{CODE}": 1})
+def test_secret_is_masked_in_every_foreign_value_of_a_line(telemetry: Telemetry, output: Output) -> None:
+    telemetry.redactor.register(CODE, owner="acme")
+    with telemetry.invocation("request", request_id="r-1"):
+        telemetry.note(detail=f"at /rest/1/{CODE}/", nested={"list": [CODE]}, portal_description=CODE, odd={CODE})
     assert output.lines
     assert CODE not in output.text
     assert MASK in output.text
 
 
 def test_exception_is_logged_with_its_trace_and_without_secrets(telemetry: Telemetry, output: Output) -> None:
-    telemetry.redactor.register(CODE)
+    telemetry.redactor.register(CODE, owner="acme")
     error = RuntimeError(f"token {CODE}")
     error.__cause__ = OSError(f"POST https://acme.bitrix24.com/rest/1/{CODE}/")
     with telemetry.invocation("request", request_id="r-1"):
