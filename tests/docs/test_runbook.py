@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from chat_lookup.bitrix24.errors import METRIC_CODES, ErrorClass
+from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.observability.metrics import METRICS
 from chat_lookup.portals.portal import PortalState
@@ -50,6 +51,12 @@ def links() -> Iterator[tuple[Path, str]]:
 
 def test_runbook_has_a_section_for_every_alarm_and_procedure() -> None:
     assert re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE) == list(HEADINGS)
+
+
+def test_hash_of_an_entity_id_in_log_lines_is_computed_as_the_runbook_says() -> None:
+    (entity_id, printed) = re.findall(r"`printf %s '([^']+)' \| sha256sum \| cut -c1-16` prints `(\w+)`", RUNBOOK)[0]
+    (searched,) = re.findall(r'filter entity_id = "(.+?)"', RUNBOOK)
+    assert searched == f"sha256:{printed}" == EntityRef("LINES", entity_id).loggable_id
 
 
 # --- commands of the AWS CLI, of make and of the shell --------------------------------------------------------------

@@ -88,6 +88,8 @@ class Redactor:
 
         `own` are the forms of the invocation's own texts, each with its replacement.
         """
+        if len(text) < _SHORTEST_OWN:
+            return text
         for form in sorted(own, key=len, reverse=True):
             if form in text:
                 text = text.replace(form, own[form])

@@ -34,9 +34,11 @@ _OWN_FIELDS: Final = frozenset(
 """Fields whose values the service, AWS or the tables write: nothing in them is masked. All other texts are cleaned."""
 _OWN_WORDS: Final = METRIC_CODES | METHODS | {method.lower() for method in METHODS} | KINDS.keys()
 """Values of the other fields that are ours as well, where they are the whole value."""
+_ENCODER: Final = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"))
 _LINE_ENDS: Final = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 """Ends of lines to some readers, which JSON admits inside texts."""
-_MOST_OWN: Final = 1_000
+_MOST_OWN: Final = 4_000
+"""Forms of texts of one invocation: a batch has a thousand pairs."""
 _Metrics: TypeAlias = dict[str, tuple[MetricUnit, list[float]]]
 """Each metric's unit and values."""
 _Counted: TypeAlias = dict[tuple[str, str], _Metrics]
@@ -82,7 +84,7 @@ class Telemetry:
         current = _invocation.get()
         own = current.own if current else {}
         cleaned = {name: value if name in _OWN_FIELDS else self._clean(value, own) for name, value in line.items()}
-        text = json.dumps(cleaned, default=str, ensure_ascii=False, separators=(",", ":"))
+        text = _ENCODER.encode(cleaned)
         if text.isascii():
             return text
         # Half an emoji, which a portal may send, cannot be printed and would lose the line.
@@ -90,14 +92,15 @@ class Telemetry:
 
     def _clean(self, value: object, own: Mapping[str, str]) -> object:
         """The same value with its texts cleaned."""
-        if value is None or isinstance(value, (bool, int, float)):
+        if isinstance(value, str):
+            return value if value in _OWN_WORDS else self.redactor.clean(value, own)
+        if value is None or isinstance(value, (int, float)):
             return value
         if isinstance(value, Mapping):
             return {name: self._clean(each, own) for name, each in value.items()}
         if isinstance(value, (list, tuple, set, frozenset)):
             return [self._clean(each, own) for each in value]
-        text = str(value)
-        return text if text in _OWN_WORDS else self.redactor.clean(text, own)
+        return self.redactor.clean(str(value), own)
 
     @contextmanager
     def invocation(self, message: str, **fields: object) -> Iterator[None]:
@@ -140,7 +143,7 @@ class Telemetry:
     def _hide(self, forms: Mapping[str, str]) -> None:
         current = _invocation.get()
         if current is not None and len(current.own) < _MOST_OWN:
-            current.own.update(forms)
+            current.own |= forms
 
     def count(self, name: str, value: float = 1.0, /, **dimensions: str) -> None:
         """Record one value of a metric of the table `METRICS`; `dimensions` name each of its dimensions."""
