@@ -69,6 +69,7 @@ def browsed(deadline: Deadline, request: Request) -> Response:
 def browse(language: Language, request: Request, deadline: Deadline) -> Response:
     flow = process.services().install().code_flow
     if "code" in request.query:
+        process.telemetry().hide(*request.query["code"])
         return pages.page(language, ("installed", *install(flow.returned(request.query), request, deadline)))
     portal = request.optional("portal")
     if portal is not None:
@@ -86,6 +87,7 @@ def posted(page: Page, deadline: Deadline, request: Request) -> Response:
 
 def take(page: Page, request: Request, deadline: Deadline) -> Response:
     came = arrival(request.query, request.body, request.headers.get("content-type", ""))
+    process.telemetry().hide(*came.secrets)
     if isinstance(came, Visit):
         return as_page(came.language, partial(page, came, request, deadline))
     failure = partial(error_response, request_id=request.request_id)

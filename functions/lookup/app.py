@@ -73,11 +73,9 @@ def health(_: Request) -> Response:
 
 
 def authorised(request: Request, scope: str) -> Portal:
-    """The portal of the key that was sent. A user's token beside the key is masked in log lines from here on."""
+    """The portal of the key that was sent."""
     key = process.services().keys.authenticate(request.key, scope)
     process.telemetry().note(key_id=key.key_id)
-    if request.user_token is not None:
-        process.telemetry().redactor.register(request.user_token)
     return process.services().portals.get(key.member_id)
 
 

@@ -35,13 +35,13 @@ def answer(event: Event, deadline: Deadline) -> Response:
         return responses.preflight()
     services, telemetry = process.services(), process.telemetry()
     # Before anything else is read: without a key nothing is parsed (docs/decisions/012).
-    services.keys.authenticate(requests.key_of(event), "rest")
+    first = requests.key_of(event)
+    telemetry.hide(first)
+    services.keys.authenticate(first, "rest")
     request = requests.read(event)
+    telemetry.hide(request.key)
     # Normally the same key, cached a moment ago.
     key = services.keys.authenticate(request.key, "rest")
-    if request.key:
-        # Not before: an unauthenticated caller could have any word masked. Nothing that it sends is written.
-        telemetry.redactor.register(request.key)
     telemetry.note(key_id=key.key_id)
     if isinstance(request.call, Refusal):
         return respond(request.call)

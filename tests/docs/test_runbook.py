@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from chat_lookup.bitrix24.errors import METRIC_CODES, ErrorClass
+from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.observability.metrics import METRICS
 from chat_lookup.portals.portal import PortalState
@@ -51,6 +52,12 @@ def links() -> Iterator[tuple[Path, str]]:
 
 def test_runbook_has_a_section_for_every_alarm_and_procedure() -> None:
     assert re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE) == list(HEADINGS)
+
+
+def test_hash_of_an_entity_id_in_log_lines_is_computed_as_the_runbook_says() -> None:
+    (entity_id, printed) = re.findall(r"`printf %s '([^']+)' \| sha256sum \| cut -c1-16` prints `(\w+)`", RUNBOOK)[0]
+    (searched,) = re.findall(r'filter entity_id = "(.+?)"', RUNBOOK)
+    assert searched == f"sha256:{printed}" == EntityRef("LINES", entity_id).loggable_id
 
 
 # --- commands of the AWS CLI, of make and of the shell --------------------------------------------------------------
@@ -146,7 +153,7 @@ def test_every_command_of_the_service_works_as_printed(installed: Stage, functio
 def test_recreated_local_application_replaces_the_former_one(stage: Stage, tmp_path: Path) -> None:
     (script,) = [script for script in SCRIPTS if "delete-item" in script]
     (words,) = [words for words in words_of(script, tmp_path) if "delete-item" in words]
-    made = {"kind": "local", "domain": "acme.bitrix24.com", "client_secret": "a-secret"}
+    made = {"kind": "local", "domain": "acme.bitrix24.com", "client_secret": "a-secret-of-sixteen"}
     stage.service.admin("apps.add", client_id="local.former", **made)
     with pytest.raises(InvalidRequest):
         stage.service.admin("apps.add", client_id="local.new", **made)

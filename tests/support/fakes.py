@@ -298,10 +298,10 @@ class FakeAuthorisationServer(AuthorisationServer):
 
     def _issued(self, granted: Granted, server: str) -> TokenPair:
         number = next(self._numbers)
-        self._grants[f"issued-refresh-{number}"] = granted
+        self._grants[f"issued-refresh-token-{number}"] = granted
         return TokenPair(
-            access_token=f"issued-access-{number}",
-            refresh_token=f"issued-refresh-{number}",
+            access_token=f"issued-access-token-{number}",
+            refresh_token=f"issued-refresh-token-{number}",
             expires_at=self.clock.now() + 3600,
             member_id=granted.member_id,
             client_endpoint=f"https://{granted.host}/rest/",

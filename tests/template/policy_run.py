@@ -31,7 +31,7 @@ A_DAY = 86_400
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 OTHER_PAIR = {"entity_type": "TASKS_TASK", "entity_id": "8293"}
 QUESTION = message()
-KEYS = {"client_id": "app.0123456789", "client_secret": "5ecret"}
+KEYS = {"client_id": "app.0123456789", "client_secret": "5ecret5ecret5ecret"}
 
 
 @dataclass
@@ -117,7 +117,7 @@ def operate(service: Service) -> None:
     key = service.admin("keys.create", portal=service.member_id, label="back end")
     service.admin("keys.revoke", portal=service.member_id, key_id=key["key_id"])
     service.admin("apps.add", kind="market", **KEYS)
-    service.admin("apps.rotate_secret", **KEYS | {"client_secret": "newer5ecret"})
+    service.admin("apps.rotate_secret", **KEYS | {"client_secret": "newer5ecret5ecret5ecret"})
     service.admin("apps.list")
     service.admin("portals")
     service.admin("portal.set", portal=service.member_id, burst=100, default=True)

@@ -1,13 +1,15 @@
 """The pair is opaque text: kept to the last character, refused only if no chat can carry it."""
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_lookup.entity import LONGEST, EntityRef, hint
+from chat_lookup.entity import LONGEST, EntityRef, hint, pseudonym
 from chat_lookup.errors import InvalidRequest
+from tests.support.personal_ids import PERSONAL_PAIRS
 
 DOCUMENTED = [
     ("CRM", "LEAD|13"),
@@ -157,9 +159,43 @@ def test_open_lines_id_is_hidden_under_a_wrong_type_too(entity_type: str, entity
     assert "79161234567" not in EntityRef(entity_type, entity_id).loggable_id
 
 
-@pytest.mark.parametrize(("entity_type", "entity_id"), [("CRM", "DEAL|1663"), ("TASKS_TASK", "8293"), ("X", "y")])
-def test_other_ids_are_logged_unchanged(entity_type: str, entity_id: str) -> None:
+@pytest.mark.parametrize(
+    ("entity_type", "entity_id"),
+    [
+        ("CRM", "DEAL|1663"),
+        ("CRM", "DEAL|1234567"),
+        ("CRM", "deal|123456789"),
+        ("CRM", "DYNAMIC_1038|7"),
+        ("CRM", "SMART_INVOICE|7"),
+        ("CRM", "1663"),
+        (" CRM", "CONTACT|25"),
+        ("DEAL", "1663"),
+        ("TASKS_TASK", "8293"),
+        ("SONET_GROUP", "133"),
+        ("CALENDAR", "5"),
+    ],
+)
+def test_number_of_an_object_is_logged_unchanged(entity_type: str, entity_id: str) -> None:
     assert EntityRef(entity_type, entity_id).loggable_id == entity_id
+
+
+@pytest.mark.parametrize(("entity_type", "entity_id"), PERSONAL_PAIRS)
+def test_id_that_may_be_a_person_is_not_loggable(entity_type: str, entity_id: str) -> None:
+    ref = EntityRef(entity_type, entity_id)
+    assert ref.loggable_id == pseudonym(entity_id)
+    assert re.fullmatch("sha256:[0-9a-f]{16}", ref.loggable_id)
+
+
+@pytest.mark.parametrize("entity_type", ["79161234567", "anna@example.com", "Anna Petrova", "whatsapp|2|79161234567|7"])
+def test_id_in_the_place_of_the_type_is_not_loggable(entity_type: str) -> None:
+    assert EntityRef(entity_type, "LINES").loggable_type == pseudonym(entity_type)
+
+
+@pytest.mark.parametrize(
+    "entity_type", ["CRM", "LINES", " CRM", "crm", "IA_CONV", "imopenlines.own-type", "DYNAMIC_1038"]
+)
+def test_name_of_a_type_is_logged_unchanged(entity_type: str) -> None:
+    assert EntityRef(entity_type, "7").loggable_type == entity_type
 
 
 @pytest.mark.parametrize(("entity_type", "entity_id"), [("CRM", "DEAL|1663"), ("X", "y")])

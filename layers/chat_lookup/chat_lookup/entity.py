@@ -32,7 +32,15 @@ _OTHER_NAMES = {
 }
 _LINES_SEPARATORS = 3
 """An open line's user code has four parts (bitrix24.md 1.20)."""
-_LINES_NAMES = frozenset({"LINES", "LIVECHAT", "OPENLINES", "OPENLINE", "IMOL"})
+_CRM_NUMBER = re.compile(
+    r"(?:LEAD|DEAL|CONTACT|COMPANY|ORDER|QUOTE|INVOICE|SMART_INVOICE|DYNAMIC_[0-9]{1,6})\\?\|[0-9]{1,9}", re.IGNORECASE
+)
+_NUMBER = re.compile(r"[0-9]{1,6}")
+_OBJECT_TYPES = frozenset(
+    {"CRM", *_CRM_KINDS, "TASKS_TASK", "TASKS", "TASK", "CALENDAR", "SONET_GROUP", "GROUP", "WORKGROUP", "PROJECT"}
+)
+"""Types whose ids are numbers of the portal's own objects, with the names that callers use instead."""
+_TYPE_NAME = re.compile(r"(?!.*[0-9]{7}) ?[A-Za-z0-9_.-]{1,64} ?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +65,29 @@ class EntityRef:
 
     @property
     def loggable_id(self) -> str:
-        """The id for logs: ids of open lines contain telephone numbers, so a hash of them (design 7).
+        """The id for logs: the number of an object of the portal as it is, any other id as its pseudonym.
 
-        They are recognised by their form, too: callers send them under a wrong type.
+        Ids of open lines, calls, mails and applications contain telephone numbers, addresses and names. Callers send
+        them under wrong types, too, so an id is not taken for a number by its type alone (docs/decisions/021).
         """
-        if self.entity_type.strip().upper() in _LINES_NAMES or self.entity_id.count("|") >= _LINES_SEPARATORS:
-            return "sha256:" + hashlib.sha256(self.entity_id.encode()).hexdigest()[:16]
-        return self.entity_id
+        kind = self.entity_type.strip().upper()
+        is_number = (kind in _OBJECT_TYPES and _NUMBER.fullmatch(self.entity_id)) or (
+            kind == "CRM" and _CRM_NUMBER.fullmatch(self.entity_id)
+        )
+        return self.entity_id if is_number else pseudonym(self.entity_id)
+
+    @property
+    def loggable_type(self) -> str:
+        """The type for logs: its pseudonym where it is no name, such as an id in the place of the type."""
+        return self.entity_type if _TYPE_NAME.fullmatch(self.entity_type) else pseudonym(self.entity_type)
+
+
+def pseudonym(text: str) -> str:
+    """A name for a text that logs must not contain: the same for the same text, so that operators can search for it.
+
+    They compute it themselves (docs/runbook.md, Personal data), and therefore it has no key.
+    """
+    return "sha256:" + hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 def _check(part: str, text: str) -> None:

@@ -178,6 +178,8 @@ class RefusalReason(StrEnum):
 
     FORM = "form"
     """A field is missing or malformed."""
+    SHORT = "short_secret"
+    """A token or code with fewer characters than any that a portal issues (docs/decisions/021)."""
     SERVER = "server"
     """The authorisation server is unknown."""
     APPLICATION = "application"

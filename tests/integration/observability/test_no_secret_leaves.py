@@ -72,7 +72,7 @@ def test_no_secret_is_in_any_output(canary_run: Run, secret: str, output: str) -
 
 
 def test_refused_start_prints_no_secret(tmp_path: Path) -> None:
-    code = "c4naryc0d3"
+    code = "c4naryc0d3c4naryc0d3"
     webhook, authority = tmp_path / "webhook", tmp_path / "ca.pem"
     webhook.write_text(f"https://127.0.0.1:9/rest/1/{code}/\n")
     authority.write_text(f"no certificate, but {code}\n")

@@ -18,9 +18,9 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 FRAME_QUERY = {"DOMAIN": DOMAIN, "PROTOCOL": "1", "LANG": "en", "APP_SID": "5552d735db7b7b4d5c16dd9c272bfe7d"}
 FRAME_FORM = {
-    "AUTH_ID": "offered-access",
+    "AUTH_ID": "offered-access-token",
     "AUTH_EXPIRES": "3600",
-    "REFRESH_ID": "offered-refresh",
+    "REFRESH_ID": "offered-refresh-token",
     "SERVER_ENDPOINT": SERVER_ENDPOINT,
     "APPLICATION_TOKEN": APPLICATION_TOKEN,
     "APPLICATION_SCOPE": "im,imbot",
@@ -29,7 +29,7 @@ FRAME_FORM = {
     "PLACEMENT": "DEFAULT",
 }
 EVENT_AUTH = {
-    "access_token": "offered-access",
+    "access_token": "offered-access-token",
     "expires_in": "3600",
     "scope": "im imbot",
     "domain": DOMAIN,
@@ -37,7 +37,7 @@ EVENT_AUTH = {
     "status": "L",
     "client_endpoint": f"https://{DOMAIN}/rest/",
     "member_id": MEMBER_ID,
-    "refresh_token": "offered-refresh",
+    "refresh_token": "offered-refresh-token",
     "application_token": APPLICATION_TOKEN,
 }
 UNINSTALL_AUTH = {

@@ -65,7 +65,7 @@ class RunningService:
         self.bitrix24.answers(
             "im.dialog.get", {"id": 1437, "name": "Tyres", "entity_type": "CRM", "entity_id": "DEAL|1663"}
         )
-        self.server.grants("offered-refresh")
+        self.server.grants("offered-refresh-token")
         assert install_app.handler(first_contact.frame(), context())["statusCode"] == 200
         self.key = str(
             self.admin({"command": "keys.create", "portal": MEMBER_ID, "label": "x", "scopes": SCOPES})["key"]
@@ -178,12 +178,12 @@ def _worker(service: RunningService) -> str:
 
 
 def _install(service: RunningService) -> str:
-    service.server.grants("offered-refresh")
+    service.server.grants("offered-refresh-token")
     return _outcome(install_app.handler(first_contact.frame(), context()))
 
 
 def _visit(service: RunningService) -> str:
-    service.server.grants("offered-refresh")
+    service.server.grants("offered-refresh-token")
     return _outcome(install_app.handler(first_contact.frame("app"), context()))
 
 

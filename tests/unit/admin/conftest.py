@@ -22,6 +22,6 @@ def added(booted: Services, bitrix24: FakeBitrix24) -> dict[str, Any]:
 @pytest.fixture
 def installed(settled: Services, server: FakeAuthorisationServer) -> Services:
     """The services with one portal, installed by the install function."""
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
     return settled

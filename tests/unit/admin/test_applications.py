@@ -17,7 +17,7 @@ MARKET = {
     "command": "apps.add",
     "kind": "market",
     "client_id": "app.1234567890abcd.12345678",
-    "client_secret": "m4rk3t",
+    "client_secret": "m4rk3t-s3cr3t-m4rk3t",
 }
 
 
@@ -58,7 +58,8 @@ def test_second_market_application_is_refused() -> None:
     [
         ({"client_id": ""}, "client_id is missing"),
         ({"client_secret": ""}, "client_secret is missing"),
-        ({"client_secret": "with blank"}, "printable ASCII"),
+        ({"client_secret": "with blanks in it"}, "printable ASCII"),
+        ({"client_secret": "fifteen-letters"}, "client_secret has 15 characters, a secret has at least 16"),
         ({"kind": "private"}, "kind can only be"),
         ({"kind": "market"}, "domain names the portal"),
         ({"domain": ""}, "domain names the portal"),
@@ -77,7 +78,7 @@ def test_error_names_the_field_and_not_the_secret(fault: dict[str, str], reporte
 def test_rotated_secret_has_a_date(clock: ManualClock) -> None:
     run(**LOCAL)
     clock.advance(60)
-    rotated = run(command="apps.rotate_secret", client_id=CLIENT_ID, client_secret="n3xts3cr3t")
+    rotated = run(command="apps.rotate_secret", client_id=CLIENT_ID, client_secret="n3xts3cr3t-of-the-application")
     assert rotated["rotated_at"].startswith("2025-")
     assert run(command="apps.list")["applications"] == [rotated]
 

@@ -26,7 +26,7 @@ def test_result_shape_can_be_set_and_survives_an_installation(
     installed: Services, server: FakeAuthorisationServer, shape: str
 ) -> None:
     assert run(command="portal.set", portal=DOMAIN, result_shape=shape)["result_shape"] == shape
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
     portal = installed.portals.get(MEMBER_ID)
     assert (portal.result_form, portal.paced_by) == (shape, "")

@@ -67,7 +67,7 @@ def restored(
     stores: Stores,
     clock: ManualClock,
 ) -> Restored:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
     bitrix24.answers("im.chat.get", {"ID": 1437})
     return Restored(settled, stores, clock)
@@ -127,7 +127,7 @@ def test_portal_installed_again_since_the_restore_is_repaired_by_a_visit(
     restored: Restored, server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     before = restored.item()
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
     generation = restored.record.generation
     restored.put_back(before)
@@ -137,7 +137,7 @@ def test_portal_installed_again_since_the_restore_is_repaired_by_a_visit(
 
     assert restored.record.state is PortalState.REAUTHORISE
     assert restored.record.generation > generation
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert install_app.handler(frame("app"), lambda_context())["statusCode"] == 200
     assert restored.look_up() == 1437
 
@@ -146,7 +146,7 @@ def test_renamed_portal_is_found_by_its_new_domain(
     restored: Restored, server: FakeAuthorisationServer, settled: Services
 ) -> None:
     before = restored.item()
-    server.grants("issued-refresh-1", host="acme.renamed.example")
+    server.grants("issued-refresh-token-1", host="acme.renamed.example")
     restored.renew()
     restored.put_back(before)
 

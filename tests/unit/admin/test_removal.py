@@ -55,6 +55,6 @@ def test_rows_cached_before_a_portal_was_forgotten_are_not_found_again(
     before = installed.portals.get(MEMBER_ID).generation
     run(command="portal.forget", portal=DOMAIN)
     clock.advance(1)
-    server.grants("again-refresh")
-    assert install_app.handler(frame(form={"REFRESH_ID": "again-refresh"}), lambda_context())["statusCode"] == 200
+    server.grants("again-refresh-token")
+    assert install_app.handler(frame(form={"REFRESH_ID": "again-refresh-token"}), lambda_context())["statusCode"] == 200
     assert installed.portals.get(MEMBER_ID).generation != before

@@ -105,6 +105,9 @@ def test_webhook_without_a_chat_scope_is_refused(bitrix24: FakeBitrix24, stores:
         ({"webhook_url": f"http://acme.bitrix24.com/rest/1/{WEBHOOK_CODE}/"}, "webhook_url"),
         ({"webhook_url": f"https://u:p@acme.bitrix24.com/rest/1/{WEBHOOK_CODE}/"}, "webhook_url"),
         ({"webhook_url": "https://acme.bitrix24.com/"}, "webhook_url"),
+        ({"webhook_url": WEBHOOK_URL.replace(WEBHOOK_CODE, "c" * 15)}, "The code in webhook_url has 15 characters"),
+        ({"bot_token": "b" * 15}, "bot_token has 15 characters, a secret has at least 16"),
+        ({"application_token": "a" * 15}, "application_token has 15 characters"),
         ({"member_id": "a b"}, "member_id"),
         ({"member_id": "x" * 65}, "member_id"),
         ({"member_id": "a.b"}, "member_id"),
@@ -112,7 +115,7 @@ def test_webhook_without_a_chat_scope_is_refused(bitrix24: FakeBitrix24, stores:
         ({"bot_id": "x"}, "bot_id"),
         ({"bot_token": 7}, "bot_token"),
         ({"member_id": MEMBER_ID, "application_token": 7}, "application_token must be text"),
-        ({"application_token": "t0ken-t0ken"}, "application_token needs member_id"),
+        ({"application_token": "t0ken-t0ken-t0ken"}, "application_token needs member_id"),
         ({"rate": 0}, "rate"),
         ({"rate": "2"}, "rate"),
         ({"rate": 1e9}, "rate"),
@@ -136,7 +139,7 @@ def test_adding_a_portal_again_replaces_its_webhook_and_keeps_its_keys(
     service: Service, another_process: Service, added: dict[str, Any]
 ) -> None:
     key = run(command="keys.create", label="crm sync")["key"]
-    newer = WEBHOOK_URL.replace(WEBHOOK_CODE, "an0ther-c0de")
+    newer = WEBHOOK_URL.replace(WEBHOOK_CODE, "an0ther-c0de-0f-it")
     again = run(command="portal.add_webhook", webhook_url=newer)
     assert again["member_id"] == added["member_id"]
     assert again["generation"] == added["generation"] + 1

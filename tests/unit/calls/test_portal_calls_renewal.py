@@ -92,7 +92,7 @@ def test_a_refused_token_is_renewed_once_and_the_call_is_made_again(
 ) -> None:
     bitrix24.refused[FIRST_ACCESS] = (code, 401)
     assert process.call(portal) == CHAT
-    assert bitrix24.tokens == [FIRST_ACCESS, "issued-access-1"]
+    assert bitrix24.tokens == [FIRST_ACCESS, "issued-access-token-1"]
     assert server.asked == [("oauth.bitrix.info", CLIENT_ID, FIRST_REFRESH)]
     assert process.record().state is PortalState.ACTIVE
 
@@ -104,7 +104,7 @@ def test_a_token_is_renewed_a_minute_before_its_end_without_asking_the_portal_wi
     process.call(portal)
     clock.advance(2)
     process.call(portal)
-    assert bitrix24.tokens == [FIRST_ACCESS, "issued-access-1"]
+    assert bitrix24.tokens == [FIRST_ACCESS, "issued-access-token-1"]
 
 
 def test_process_refused_for_a_token_that_another_has_renewed_uses_the_new_one(
@@ -114,7 +114,7 @@ def test_process_refused_for_a_token_that_another_has_renewed_uses_the_new_one(
     bitrix24.refused[FIRST_ACCESS] = ("expired_token", 401)
     assert process.call(portal) == CHAT
     assert other.call(portal) == CHAT
-    assert bitrix24.tokens == [FIRST_ACCESS, "issued-access-1", FIRST_ACCESS, "issued-access-1"]
+    assert bitrix24.tokens == [FIRST_ACCESS, "issued-access-token-1", FIRST_ACCESS, "issued-access-token-1"]
     assert len(server.asked) == 1
 
 
@@ -360,11 +360,11 @@ def test_no_token_is_logged_at_success_or_failure(
 ) -> None:
     bitrix24.refused[FIRST_ACCESS] = ("expired_token", 401)
     process.call(portal)
-    bitrix24.refused["issued-access-1"] = (f"not issued-access-1 nor {FIRST_ACCESS}", 400)
+    bitrix24.refused["issued-access-token-1"] = (f"not issued-access-token-1 nor {FIRST_ACCESS}", 400)
     with pytest.raises(BitrixError):
         process.call(process.record())
     assert output.lines
-    for token in (FIRST_ACCESS, FIRST_REFRESH, "issued-access-1", "issued-refresh-1"):
+    for token in (FIRST_ACCESS, FIRST_REFRESH, "issued-access-token-1", "issued-refresh-token-1"):
         assert token not in output.text
 
 
@@ -419,4 +419,4 @@ def test_the_one_request_that_renews_is_answered_late_and_within_its_function(
     began = clock.now()
     assert process.call(portal, seconds) == CHAT
     assert seconds < server_takes <= clock.now() - began <= FUNCTION - 1
-    assert bitrix24.tokens[-1] == "issued-access-1"
+    assert bitrix24.tokens[-1] == "issued-access-token-1"

@@ -207,10 +207,10 @@ def refusing_tokens(bitrix24: FakeBitrix24, code: str, *, of: Callable[[int], bo
 
 def test_calls_refused_for_the_token_are_retried_with_the_next_one(process: Renewing, bitrix24: FakeBitrix24) -> None:
     portal = process.install()
-    refusing_tokens(bitrix24, "expired_token", of=lambda number: number > 1, good="issued-access-1")
+    refusing_tokens(bitrix24, "expired_token", of=lambda number: number > 1, good="issued-access-token-1")
     outcomes = process.calls.batch(portal, pairs(1, 2, 3), Deadline.after(25, process.clock))
     assert results_of(outcomes) == [1000, 2000, 3000]
-    assert [called.endpoint.auth for called in bitrix24.calls] == [FIRST_ACCESS, "issued-access-1"]
+    assert [called.endpoint.auth for called in bitrix24.calls] == [FIRST_ACCESS, "issued-access-token-1"]
     again = bitrix24.calls[1].params["cmd"]
     assert isinstance(again, list)
     assert [command.params["ENTITY_ID"] for command in again] == ["DEAL|2", "DEAL|3"]

@@ -16,9 +16,9 @@ from chat_lookup.observability.redaction import MASK, Redactor
 from tests.support.fakes import ManualClock, Stores
 
 LOCAL, MARKET = ApplicationKind.LOCAL, ApplicationKind.MARKET
-ACME = Application("local.acme", "s3cr3t-of-acme")
+ACME = Application("local.acme", "s3cr3t-of-acme-acme")
 GLOBEX = Application("local.globex", "s3cr3t-of-globex")
-OURS = Application("app.ours", "s3cr3t-of-ours")
+OURS = Application("app.ours", "s3cr3t-of-ours-ours")
 PAIR = TokenPair("a", "r", 0.0, "m", "https://p.example/rest/", "s", 1, frozenset(), "L")
 
 
@@ -100,7 +100,7 @@ def test_second_application_with_the_same_client_id_or_portal_is_refused(
     with pytest.raises(InvalidRequest):
         elsewhere.add(keys, kind, domain)
     assert elsewhere.for_portal("acme.bitrix24.com") == "local.acme"
-    assert secrets_of(elsewhere, "local.acme") == ["s3cr3t-of-acme"]
+    assert secrets_of(elsewhere, "local.acme") == ["s3cr3t-of-acme-acme"]
 
 
 def test_second_market_application_is_refused(applications: Applications) -> None:
@@ -141,7 +141,7 @@ def test_secret_of_an_application_is_registered_with_the_redactor_on_every_read(
 ) -> None:
     elsewhere.add(ACME, LOCAL, "acme.bitrix24.com")
     applications.keys("local.acme")
-    assert redactor.clean("so: s3cr3t-of-acme") == f"so: {MASK}"
+    assert redactor.clean("so: s3cr3t-of-acme-acme") == f"so: {MASK}"
 
 
 # -- rotation ----------------------------------------------------------------------------------------------------------
@@ -151,22 +151,22 @@ def test_new_secret_is_tried_first_and_the_former_one_for_a_day_after_a_rotation
     applications: Applications, elsewhere: Applications, deadline: Deadline, clock: ManualClock
 ) -> None:
     applications.add(ACME, LOCAL, "acme.bitrix24.com")
-    assert secrets_of(elsewhere, "local.acme") == ["s3cr3t-of-acme"]
-    applications.rotate_secret(Application("local.acme", "n3w-s3cr3t"), deadline)
+    assert secrets_of(elsewhere, "local.acme") == ["s3cr3t-of-acme-acme"]
+    applications.rotate_secret(Application("local.acme", "n3w-s3cr3t-of-acme"), deadline)
     for each in (applications, elsewhere):
-        assert secrets_of(each, "local.acme") == ["n3w-s3cr3t", "s3cr3t-of-acme"]
+        assert secrets_of(each, "local.acme") == ["n3w-s3cr3t-of-acme", "s3cr3t-of-acme-acme"]
     clock.advance(FORMER_SERVES + 1)
-    assert secrets_of(elsewhere, "local.acme") == ["n3w-s3cr3t"]
+    assert secrets_of(elsewhere, "local.acme") == ["n3w-s3cr3t-of-acme"]
 
 
 def test_repeated_rotation_keeps_the_former_secret(
     applications: Applications, elsewhere: Applications, deadline: Deadline, clock: ManualClock
 ) -> None:
     applications.add(ACME, LOCAL, "acme.bitrix24.com")
-    applications.rotate_secret(Application("local.acme", "n3w-s3cr3t"), deadline)
+    applications.rotate_secret(Application("local.acme", "n3w-s3cr3t-of-acme"), deadline)
     clock.advance(10)
-    elsewhere.rotate_secret(Application("local.acme", "n3w-s3cr3t"), Deadline.after(5, clock))
-    assert secrets_of(elsewhere, "local.acme") == ["n3w-s3cr3t", "s3cr3t-of-acme"]
+    elsewhere.rotate_secret(Application("local.acme", "n3w-s3cr3t-of-acme"), Deadline.after(5, clock))
+    assert secrets_of(elsewhere, "local.acme") == ["n3w-s3cr3t-of-acme", "s3cr3t-of-acme-acme"]
 
 
 def test_secret_of_an_unknown_application_cannot_be_rotated(applications: Applications, deadline: Deadline) -> None:

@@ -64,8 +64,8 @@ def test_expiring_pair_is_renewed_and_every_process_uses_the_new_one(
     process: Renewing, clock: ManualClock, server: FakeAuthorisationServer
 ) -> None:
     clock.advance(LIFETIME - EARLY)
-    assert grant_of(process).endpoint.auth == "issued-access-1"
-    assert grant_of(process.another()).endpoint.auth == "issued-access-1"
+    assert grant_of(process).endpoint.auth == "issued-access-token-1"
+    assert grant_of(process.another()).endpoint.auth == "issued-access-token-1"
     assert server.asked == [("oauth.bitrix.info", CLIENT_ID, FIRST_REFRESH)]
     assert process.record().refreshed_at == pytest.approx(clock.now(), abs=1)
 
@@ -141,10 +141,10 @@ def test_both_secrets_are_accepted_during_a_rotation(
     application = process.applications.keys(CLIENT_ID)[0]
     process.applications.rotate_secret(replace(application, client_secret="n0t-kn0wn-yet"), Deadline.after(5, clock))
     clock.advance(LIFETIME)
-    assert grant_of(process).endpoint.auth == "issued-access-1"
+    assert grant_of(process).endpoint.auth == "issued-access-token-1"
     server.secrets[CLIENT_ID] = "n0t-kn0wn-yet"
     clock.advance(LIFETIME)
-    assert grant_of(process).endpoint.auth == "issued-access-2"
+    assert grant_of(process).endpoint.auth == "issued-access-token-2"
 
 
 def test_portal_of_an_unknown_application_is_misconfigured(
@@ -199,7 +199,7 @@ def test_grant_renewed_by_another_process_during_a_wait_is_read_again(
 ) -> None:
     portal, grant = process.portals.get(MEMBER_ID), grant_of(process)
     process.another().tokens.check(portal, Deadline.after(10, clock, end=FUNCTION))
-    assert after_wait(process, grant).endpoint.auth == "issued-access-1"
+    assert after_wait(process, grant).endpoint.auth == "issued-access-token-1"
     assert len(server.asked) == 1
 
 
@@ -233,7 +233,7 @@ def test_grant_under_renewal_is_waited_for_unless_it_is_still_valid(
     clock.advance(passed)
     held(process, stores, seconds=seconds)
     began = clock.now()
-    assert (after_wait(process, grant).endpoint.auth == "issued-access-1") is waits
+    assert (after_wait(process, grant).endpoint.auth == "issued-access-token-1") is waits
     assert (clock.now() - began >= seconds) is waits
 
 
@@ -284,7 +284,7 @@ def test_unsaved_pair_is_saved_by_the_next_invocation_in_every_state_of_the_port
         assert unsaved.record().state is PortalState.REAUTHORISE
     unsaved.tokens.bring_in()
     assert unsaved.record().state is PortalState.ACTIVE
-    assert grant_of(unsaved.another()).endpoint.auth == "issued-access-1"
+    assert grant_of(unsaved.another()).endpoint.auth == "issued-access-token-1"
     assert len(server.asked) == 1 + judged
 
 
@@ -321,7 +321,7 @@ def test_unsaved_pair_that_still_cannot_be_saved_is_kept_and_raises_nothing(
     pointer = unsaved.record().token_version
     unsaved.tokens.bring_in()
     assert unsaved.record().token_version != pointer
-    assert grant_of(unsaved.another()).endpoint.auth == "issued-access-1"
+    assert grant_of(unsaved.another()).endpoint.auth == "issued-access-token-1"
 
 
 # -- renewal -----------------------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_valid_pair_is_renewed_on_request(
 ) -> None:
     process.tokens.check(process.record(), Deadline.after(10, clock, end=FUNCTION))
     assert len(server.asked) == 1
-    assert grant_of(process).endpoint.auth == "issued-access-1"
+    assert grant_of(process).endpoint.auth == "issued-access-token-1"
 
 
 def test_renewed_pair_is_not_renewed_again(
@@ -341,7 +341,7 @@ def test_renewed_pair_is_not_renewed_again(
     before = process.record()
     process.tokens.check(before, Deadline.after(10, clock, end=FUNCTION))
     renewed = process.another().tokens.renewed(before, before.token_version, Deadline.after(10, clock, end=FUNCTION))
-    assert renewed.endpoint.auth == "issued-access-1"
+    assert renewed.endpoint.auth == "issued-access-token-1"
     assert len(server.asked) == 1
 
 

@@ -372,7 +372,7 @@ def test_wiping_a_deleted_secret_raises_nothing(vault: Vault) -> None:
 def test_every_stored_or_read_secret_is_registered_with_the_redactor_and_public_fields_are_not(
     vault: Vault, elsewhere: Vault, redactor: Redactor, fails: Callable[..., list[int]], deadline: Deadline, how: str
 ) -> None:
-    fields = {"client_secret": "cl13nt-s3cr3t", "server": "oauth.bitrix.info", "client_id": "local.123"}
+    fields = {"client_secret": "cl13nt-s3cr3t-of-ours", "server": "oauth.bitrix.info", "client_id": "local.123"}
     version = str(uuid.uuid4())
     if how == "created":
         vault.create("application", fields)

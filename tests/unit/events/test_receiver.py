@@ -301,15 +301,15 @@ def test_more_than_a_megabyte_is_too_large(receiver: Receiver, output: Output) -
     ("body", "logged"),
     [
         (
-            body_of({"auth[application_token]": "canary-t0ken"}),
+            body_of({"auth[application_token]": "canary-t0ken-t0ken"}),
             {"rejection_reason": "wrong_token", "event": "ONIMBOTV2MESSAGEADD", "claimed_portal": MEMBER_ID},
         ),
         (
-            body_of({"auth[application_token]": "canary-t0ken", "event": "CANARY", "auth[member_id]": "0" * 32}),
+            body_of({"auth[application_token]": "canary-t0ken-t0ken", "event": "CANARY", "auth[member_id]": "0" * 32}),
             {"rejection_reason": "unknown_portal", "claimed_portal": "0" * 32},
         ),
         (
-            body_of({"auth[application_token]": "canary-t0ken", "auth[member_id]": "canary canary"}),
+            body_of({"auth[application_token]": "canary-t0ken-t0ken", "auth[member_id]": "canary canary"}),
             {"rejection_reason": "wrong_token", "event": "ONIMBOTV2MESSAGEADD", "claimed_portal": MEMBER_ID},
         ),
         (b"event=CANARY%20canary&canary=canary", {"rejection_reason": "malformed"}),

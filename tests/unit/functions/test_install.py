@@ -32,7 +32,7 @@ def invoke(event: dict[str, Any], seconds: float = 29) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _grant(server: FakeAuthorisationServer, settled: Services) -> None:
     del settled
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
 
 
 def test_every_route_of_the_template_has_a_handler(settled: Services) -> None:
@@ -93,7 +93,7 @@ def test_page_lists_what_is_missing(bitrix24: FakeBitrix24) -> None:
 @pytest.mark.parametrize(
     ("trouble", "status", "sentence"),
     [
-        ({"form": {"REFRESH_ID": "used-before"}}, 403, "used already or has expired"),
+        ({"form": {"REFRESH_ID": "used-before-refresh-token"}}, 403, "used already or has expired"),
         ({"form": {"REFRESH_ID": None}}, 403, "no refresh token"),
         ({"form": {"SERVER_ENDPOINT": "https://oauth.evil.example/rest/"}}, 403, "not known here"),
         ({"query": {"DOMAIN": "globex.bitrix24.com"}}, 403, "apps.add"),

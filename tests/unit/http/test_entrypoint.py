@@ -84,7 +84,7 @@ def test_our_errors_become_problem_documents_and_one_log_line(
 def test_unexpected_exception_is_a_plain_500_and_a_log_line_without_secrets(
     telemetry: Telemetry, output: Output
 ) -> None:
-    telemetry.redactor.register(WEBHOOK_CODE)
+    telemetry.redactor.register(WEBHOOK_CODE, owner="acme")
     response = entrypoint.respond(event(), telemetry, health(foreign))
     assert response["statusCode"] == 500
     assert json.loads(response["body"])["type"].endswith(":internal-error")
@@ -151,7 +151,7 @@ def test_unauthenticated_key_cannot_corrupt_the_log(telemetry: Telemetry, output
 
 
 def test_unauthenticated_keys_cannot_evict_used_secrets_from_the_redactor(telemetry: Telemetry) -> None:
-    telemetry.redactor.register(WEBHOOK_CODE)
+    telemetry.redactor.register(WEBHOOK_CODE, owner="acme")
     for number in range(5_000):
         headers = {"x-api-key": f"guess-number-{number:08}"}
         entrypoint.respond(event(headers=headers), telemetry, health(lambda _: json_response(200, {})))

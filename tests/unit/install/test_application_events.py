@@ -21,7 +21,7 @@ def invoke(event: dict[str, Any], seconds: float = 29) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _grant(server: FakeAuthorisationServer, settled: Services) -> None:
     del settled
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
 
 
 @pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE"])
@@ -37,7 +37,7 @@ def test_forged_event_is_refused_and_counted(
     name: str, settled: Services, bitrix24: FakeBitrix24, output: Output
 ) -> None:
     bitrix24.answers("profile", {"ID": "7", "ADMIN": False})
-    answer = invoke(event(name, {"application_token": "forged-token"}))
+    answer = invoke(event(name, {"application_token": "forged-application-token"}))
     assert answer["statusCode"] == 403
     assert json.loads(answer["body"])["type"].endswith(":installation-refused")
     assert settled.portals.read(MEMBER_ID) is None

@@ -36,7 +36,12 @@ def state_of(answer: dict[str, Any]) -> str:
 
 
 def returned(state: str, **fields: str) -> dict[str, str]:
-    usual = {"code": "c0de", "domain": DOMAIN, "member_id": MEMBER_ID, "server_domain": "oauth.bitrix.info"}
+    usual = {
+        "code": "c0de-of-the-return",
+        "domain": DOMAIN,
+        "member_id": MEMBER_ID,
+        "server_domain": "oauth.bitrix.info",
+    }
     return {**usual, "state": state, "scope": "im,imbot"} | fields
 
 
@@ -64,7 +69,7 @@ def test_link_to_any_other_host_is_refused(portal: str) -> None:
 def test_code_installs_the_application_on_every_return_path(
     server: FakeAuthorisationServer, settled: Services, path: str
 ) -> None:
-    server.grants("c0de")
+    server.grants("c0de-of-the-return")
     answer = browse(returned(state_of(browse({"portal": DOMAIN}))), path)
     assert answer["statusCode"] == 200
     assert "The application is installed" in answer["body"]
@@ -77,9 +82,9 @@ def test_code_installs_the_application_on_every_return_path(
 def test_code_without_an_application_token_keeps_the_stored_one(
     server: FakeAuthorisationServer, settled: Services
 ) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     app.handler(frame(), lambda_context())
-    server.grants("c0de")
+    server.grants("c0de-of-the-return")
     browse(returned(state_of(browse({"portal": DOMAIN}))))
     portal = settled.portals.read(MEMBER_ID)
     assert portal is not None
@@ -88,23 +93,23 @@ def test_code_without_an_application_token_keeps_the_stored_one(
 
 @pytest.mark.parametrize("state", ["", "made-up", "x" * 200])
 def test_unknown_state_is_refused(server: FakeAuthorisationServer, settled: Services, state: str) -> None:
-    server.grants("c0de")
+    server.grants("c0de-of-the-return")
     assert browse(returned(state))["statusCode"] == 403
     assert server.asked == []
     assert settled.portals.read(MEMBER_ID) is None
 
 
 def test_state_is_valid_for_one_use(server: FakeAuthorisationServer) -> None:
-    server.grants("c0de")
+    server.grants("c0de-of-the-return")
     state = state_of(browse({"portal": DOMAIN}))
     assert browse(returned(state))["statusCode"] == 200
-    server.grants("another-code")
-    assert browse(returned(state, code="another-code"))["statusCode"] == 403
+    server.grants("another-code-of-the-return")
+    assert browse(returned(state, code="another-code-of-the-return"))["statusCode"] == 403
     assert len(server.asked) == 1
 
 
 def test_state_is_valid_for_ten_minutes(server: FakeAuthorisationServer, clock: ManualClock) -> None:
-    server.grants("c0de")
+    server.grants("c0de-of-the-return")
     state = state_of(browse({"portal": DOMAIN}))
     clock.advance(601)
     assert browse(returned(state))["statusCode"] == 403
@@ -127,7 +132,7 @@ def test_unknown_authorisation_server_is_not_called(server: FakeAuthorisationSer
 def test_page_for_a_user_without_administrator_rights_refers_to_an_administrator(
     server: FakeAuthorisationServer, bitrix24: FakeBitrix24, settled: Services
 ) -> None:
-    server.grants("c0de", user_id=7)
+    server.grants("c0de-of-the-return", user_id=7)
     bitrix24.answers("profile", {"ID": "7", "ADMIN": False})
     answer = browse(returned(state_of(browse({"portal": DOMAIN}))), language="de-AT,de;q=0.9")
     assert answer["statusCode"] == 403

@@ -24,7 +24,7 @@ from tests.support.portals.first_contact import (
 if TYPE_CHECKING:
     from chat_lookup.observability.telemetry import Telemetry
 
-OFFER = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", APPLICATION_TOKEN)
+OFFER = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh-token", "", APPLICATION_TOKEN)
 Install = Callable[..., Installed]
 
 

@@ -40,7 +40,7 @@ from tests.support.portals.first_contact import (
 if TYPE_CHECKING:
     from chat_lookup.observability.telemetry import Telemetry
 
-OFFER = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", APPLICATION_TOKEN)
+OFFER = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh-token", "", APPLICATION_TOKEN)
 Install = Callable[..., Installed]
 
 
@@ -86,7 +86,7 @@ def test_answer_of_the_authorisation_server_is_stored_and_not_the_offer(
     assert portal.public_url == OWN_ADDRESS
     assert secret_arns(stores) - before == {portal.secret_arn}
     secret = json.loads(stores.secrets.get_secret_value(SecretId=portal.secret_arn)["SecretString"])
-    assert (secret["access_token"], secret["refresh_token"]) == ("issued-access-1", "issued-refresh-1")
+    assert (secret["access_token"], secret["refresh_token"]) == ("issued-access-token-1", "issued-refresh-token-1")
 
 
 def test_capabilities_of_the_portal_are_stored(install: Install, read: Callable[[], Portal]) -> None:
@@ -106,7 +106,13 @@ def test_only_the_hash_of_the_application_token_is_stored(
     assert read().application_tokens == {hashed(APPLICATION_TOKEN)}
     kept = json.dumps(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
     assert output.lines
-    for secret in (APPLICATION_TOKEN, "offered-refresh", "issued-access-1", "issued-refresh-1", CLIENT_SECRET):
+    for secret in (
+        APPLICATION_TOKEN,
+        "offered-refresh-token",
+        "issued-access-token-1",
+        "issued-refresh-token-1",
+        CLIENT_SECRET,
+    ):
         assert secret not in kept
         assert secret not in output.text
 
@@ -120,7 +126,7 @@ def test_installed_portal_accepts_look_ups(
         portal = service.portals.find(DOMAIN)
         answer = service.calls.call(portal, "im.chat.get", {}, Deadline.after(10, clock))
     assert answer.result == {"ID": 1437}
-    assert bitrix24.calls[-1].endpoint.auth == "issued-access-1"
+    assert bitrix24.calls[-1].endpoint.auth == "issued-access-token-1"
 
 
 def test_second_installation_keeps_one_record_and_one_secret_and_deletes_the_former_one(
@@ -140,13 +146,13 @@ def test_second_installation_keeps_one_record_and_one_secret_and_deletes_the_for
 
 def test_new_application_token_replaces_the_former_ones(install: Install, read: Callable[[], Portal]) -> None:
     install()
-    install(Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", "the-next-one"))
+    install(Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh-token", "", "the-next-one"))
     assert read().application_tokens == {hashed("the-next-one")}
 
 
 def test_offer_without_an_application_token_keeps_the_stored_one(install: Install, read: Callable[[], Portal]) -> None:
     install()
-    install(Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh"))
+    install(Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh-token"))
     assert read().application_tokens == {hashed(APPLICATION_TOKEN)}
 
 

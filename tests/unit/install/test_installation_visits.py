@@ -22,7 +22,7 @@ def visit(form: Changes | None = None, query: Changes | None = None) -> dict[str
 @pytest.fixture
 def portal(settled: Services, server: FakeAuthorisationServer) -> Portal:
     """A portal that is installed."""
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert app.handler(frame(), lambda_context())["statusCode"] == 200
     server.asked.clear()
     return read(settled)
@@ -59,7 +59,7 @@ def test_visit_to_a_stopped_portal_installs_nothing_and_spends_no_offer(
 ) -> None:
     settled.portals.states.stop(portal)
     calls = len(bitrix24.calls)
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert (visit()["statusCode"], "has stopped it" in visit()["body"]) == (200, True)
     answer = app.handler(frame(), lambda_context())
     assert (answer["statusCode"], "has stopped it" in answer["body"]) == (503, True)
@@ -74,7 +74,7 @@ def test_installation_into_a_closed_portal_counts_as_a_recovery(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, output: Output, state: PortalState
 ) -> None:
     settled.portals.states.close(portal, state, "CODE")
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert app.handler(frame(), lambda_context())["statusCode"] == 200
     assert output.metric("PortalRecoveries", state=state) == 1
 
@@ -99,7 +99,7 @@ def test_visit_of_another_user_repairs_nothing_and_refers_to_an_administrator(
     before = read(settled)
     server.grants("visitors-refresh", user_id=7)
     bitrix24.answers("profile", {"ID": "7", "ADMIN": False})
-    answer = visit({"APPLICATION_TOKEN": "forged-token"}, {"LANG": "ru"})
+    answer = visit({"APPLICATION_TOKEN": "forged-application-token"}, {"LANG": "ru"})
     assert (answer["statusCode"], "администратор" in answer["body"]) == (403, True)
     assert read(settled) == before
 

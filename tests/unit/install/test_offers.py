@@ -31,7 +31,7 @@ from tests.support.portals.first_contact import (
 )
 
 NO_LOCAL_HOSTS: frozenset[str] = frozenset()
-WHOLE = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", APPLICATION_TOKEN)
+WHOLE = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh-token", "", APPLICATION_TOKEN)
 
 
 def visited(query: dict[str, str], form: dict[str, str]) -> Visit:
@@ -76,7 +76,7 @@ def test_names_of_fields_are_compared_without_case() -> None:
 def test_newer_fields_are_optional(name: str) -> None:
     form = changed(FRAME_FORM, {name: None})
     offer = offer_of_visit(visited(FRAME_QUERY, form), NO_LOCAL_HOSTS)
-    assert (offer.domain, offer.refresh_token) == (DOMAIN, "offered-refresh")
+    assert (offer.domain, offer.refresh_token) == (DOMAIN, "offered-refresh-token")
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,14 @@ def test_event_that_names_two_portals_or_none_is_refused(auth: Changes, reason: 
 
 
 def test_code_belongs_to_the_portal_of_its_link() -> None:
-    query = {"code": ["c0de"], "state": ["s"], "member_id": [MEMBER_ID], "server_domain": ["oauth.bitrix.info"]}
+    query = {
+        "code": ["c0de-of-the-return"],
+        "state": ["s"],
+        "member_id": [MEMBER_ID],
+        "server_domain": ["oauth.bitrix.info"],
+    }
     offer = offer_of_code(query, DOMAIN)
-    assert (offer.domain, offer.code, offer.refresh_token) == (DOMAIN, "c0de", "")
+    assert (offer.domain, offer.code, offer.refresh_token) == (DOMAIN, "c0de-of-the-return", "")
     assert offer.server_endpoint == "https://oauth.bitrix.info/"
 
 
@@ -171,10 +176,32 @@ def test_return_without_a_usable_code_is_refused(query: dict[str, list[str]]) ->
         offer_of_code(query, DOMAIN)
 
 
+@pytest.mark.parametrize("short", ["a", "message", "a" * 15])
+def test_secret_shorter_than_any_of_the_platform_is_refused(short: str) -> None:
+    assert refusal(form={"REFRESH_ID": short}) == "short_secret"
+    assert refusal(form={"APPLICATION_TOKEN": short}) == "short_secret"
+    for name in ("refresh_token", "application_token"):
+        with pytest.raises(InstallationRefused, match="fewer than 16 characters"):
+            offer_of_event(event_in(event_body("ONAPPINSTALL", changed(EVENT_AUTH, {name: short}))), NO_LOCAL_HOSTS)
+    with pytest.raises(InstallationRefused, match="fewer than 16 characters"):
+        offer_of_code({"code": [short]}, DOMAIN)
+
+
+@pytest.mark.parametrize("short", ["access_token", "refresh_token"])
+def test_visit_lists_the_tokens_that_came(short: str) -> None:
+    sent = {short: "x", "AUTH_ID": "offered-access-token", "LANG": "ru"}
+    assert set(visited(FRAME_QUERY, changed(FRAME_FORM, sent)).secrets) == {
+        "x",
+        "offered-access-token",
+        "offered-refresh-token",
+        APPLICATION_TOKEN,
+    }
+
+
 def test_requests_and_offers_do_not_show_their_tokens() -> None:
     visit = visited(FRAME_QUERY, FRAME_FORM)
     shown = repr(
         [visit, event_in(event_body("ONAPPINSTALL", EVENT_AUTH)), WHOLE, offer_of_visit(visit, NO_LOCAL_HOSTS)]
     )
-    for secret in ("offered-access", "offered-refresh", APPLICATION_TOKEN):
+    for secret in ("offered-access-token", "offered-refresh-token", APPLICATION_TOKEN):
         assert secret not in shown

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from chat_lookup.bitrix24.endpoints import is_token, portal_endpoint
 from chat_lookup.errors import InstallationRefused
 from chat_lookup.install.offers import Offer, Visit, arrival, offer_of_code, offer_of_event, offer_of_visit
+from chat_lookup.observability.redaction import SHORTEST_SECRET
 
 GOOD = "acme.bitrix24.com"
 EVENTS = ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"]
 NO_LOCAL_HOSTS: frozenset[str] = frozenset()
+REASONS = ("form", "short_secret")
 
 _PIECES = st.sampled_from(
     [
@@ -59,7 +61,7 @@ def assert_within_bounds(offer: Offer) -> None:
     assert len(offer.member_id) <= 64
     assert len(offer.server_endpoint) <= 300
     for token in (offer.refresh_token, offer.code, offer.application_token):
-        assert token == "" or is_token(token)
+        assert token == "" or (is_token(token) and len(token) >= SHORTEST_SECRET)
 
 
 def read(query: dict[str, list[str]], body: bytes, content_type: str = "") -> Offer:
@@ -86,19 +88,19 @@ def assert_bounded(made: Offer | str, *reasons: str) -> None:
 @example(b'{"event":{"a":"ONAPPINSTALL"}}', "application/json", {})
 @example(b"auth[a]=1&auth=2", "", {"REFRESH_ID": ["r"]})
 def test_arbitrary_bytes_are_read_or_refused(body: bytes, content_type: str, query: dict[str, list[str]]) -> None:
-    assert_bounded(outcome(lambda: read(query, body, content_type)), "form", "portal")
+    assert_bounded(outcome(lambda: read(query, body, content_type)), *REASONS, "portal")
 
 
 @given(st.dictionaries(FIELDS, TEXTS))
 def test_frame_is_within_its_bounds_or_refused(fields: dict[str, str]) -> None:
-    assert_bounded(outcome(lambda: read({}, form({"REFRESH_ID": "r", "DOMAIN": GOOD, **fields}))), "form")
+    assert_bounded(outcome(lambda: read({}, form({"REFRESH_ID": "r" * 16, "DOMAIN": GOOD, **fields}))), *REASONS)
 
 
 @given(st.sampled_from(EVENTS), st.dictionaries(AUTH, TEXTS))
 def test_event_is_within_its_bounds_or_refused(name: str, auth: dict[str, str]) -> None:
     sent = {f"auth[{key}]": value for key, value in {"domain": GOOD, **auth}.items()}
     made = outcome(lambda: read({}, form({"event": name, **sent})))
-    assert_bounded(made, "form", "portal")
+    assert_bounded(made, *REASONS, "portal")
     if isinstance(made, Offer):
         assert auth.get("client_endpoint", "").lower() in ("", f"https://{made.domain}/rest/")
 
@@ -106,7 +108,7 @@ def test_event_is_within_its_bounds_or_refused(name: str, auth: dict[str, str]) 
 @given(st.dictionaries(st.sampled_from(["code", "server_domain", "member_id", "state"]), st.lists(TEXTS, min_size=1)))
 def test_return_with_a_code_is_within_its_bounds_or_refused(query: dict[str, list[str]]) -> None:
     made = outcome(lambda: offer_of_code(query, GOOD))
-    assert_bounded(made, "form")
+    assert_bounded(made, *REASONS)
     if isinstance(made, Offer):
         assert made.code
 

@@ -26,7 +26,7 @@ def invoke(event: dict[str, Any], seconds: float = 29) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _grant(server: FakeAuthorisationServer, settled: Services) -> None:
     del settled
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
 
 
 def test_page_allows_the_vendors_script_and_its_own_inline_script_only() -> None:
@@ -43,7 +43,7 @@ def test_no_page_shows_any_input(output: Output) -> None:
     marked = "<b>canary</b>"
     pages = [
         invoke(frame()),
-        invoke(frame(form={"REFRESH_ID": "used-before"})),
+        invoke(frame(form={"REFRESH_ID": "used-before-refresh-token"})),
         invoke(frame(query={"DOMAIN": marked, "LANG": marked})),
         invoke(frame(form={"PLACEMENT_OPTIONS": marked, "member_id": marked})),
         invoke(frame("app", query={"DOMAIN": f"{marked}.example.com"})),
@@ -53,7 +53,7 @@ def test_no_page_shows_any_input(output: Output) -> None:
     assert output.lines
     for shown in (*(unescape(each["body"]) for each in pages), output.text):
         assert "canary" not in shown
-        for secret in (*FRAME_FORM.values(), "issued-access-1"):
+        for secret in (*FRAME_FORM.values(), "issued-access-token-1"):
             assert len(secret) < 10 or secret in {MEMBER_ID, "DEFAULT"} or secret not in shown
 
 

@@ -42,7 +42,7 @@ from tests.support.portals.first_contact import (
 if TYPE_CHECKING:
     from chat_lookup.observability.telemetry import Telemetry
 
-OFFER = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", APPLICATION_TOKEN)
+OFFER = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh-token", "", APPLICATION_TOKEN)
 OTHER_MEMBER = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
 Prove = Callable[..., None]
 
@@ -79,9 +79,9 @@ def reason_of(prove: Prove, offer: Offer = OFFER) -> str:
 
 
 def test_grant_of_an_administrator_is_accepted(prove: Prove, server: FakeAuthorisationServer) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     prove()
-    assert server.asked == [("oauth.bitrix.info", CLIENT_ID, "offered-refresh")]
+    assert server.asked == [("oauth.bitrix.info", CLIENT_ID, "offered-refresh-token")]
 
 
 @pytest.mark.usefixtures("nothing_written")
@@ -89,7 +89,7 @@ def test_grant_of_an_administrator_is_accepted(prove: Prove, server: FakeAuthori
 def test_grant_of_an_ordinary_user_is_refused(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, admin: object
 ) -> None:
-    server.grants("offered-refresh", user_id=7)
+    server.grants("offered-refresh-token", user_id=7)
     bitrix24.answers("profile", {"ID": "7", "ADMIN": admin})
     assert reason_of(prove) == "administrator"
     assert bitrix24.methods == ["profile"]
@@ -100,7 +100,7 @@ def test_grant_of_an_ordinary_user_is_refused(
 def test_unreadable_profile_makes_no_administrator(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, profile: object
 ) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     bitrix24.answers("profile", profile)
     assert reason_of(prove) == "administrator"
 
@@ -122,7 +122,7 @@ def test_unreadable_profile_makes_no_administrator(
 def test_invalid_offer_is_refused_without_a_call(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, offer: Offer, reason: str
 ) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert reason_of(prove, offer) == reason
     assert (server.asked, bitrix24.calls) == ([], [])
 
@@ -137,7 +137,7 @@ def test_spent_or_forged_grant_is_refused_and_the_portal_is_not_called(prove: Pr
 def test_grant_for_another_application_is_refused(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
-    server.grants("offered-refresh", client_id="local.fedcba9876543210.76543210")
+    server.grants("offered-refresh-token", client_id="local.fedcba9876543210.76543210")
     assert reason_of(prove) == "grant"
     assert bitrix24.calls == []
 
@@ -149,13 +149,13 @@ def test_grant_for_another_application_is_refused(
 def test_grant_for_another_portal_is_refused_and_no_portal_is_called(
     prove: Prove, server: FakeAuthorisationServer, bitrix24: FakeBitrix24, granted: dict[str, str]
 ) -> None:
-    server.grants("offered-refresh", **granted)  # type: ignore[arg-type]  # texts only, by their names
+    server.grants("offered-refresh-token", **granted)  # type: ignore[arg-type]  # texts only, by their names
     assert reason_of(prove) == "portal"
     assert bitrix24.calls == []
 
 
 def test_member_id_of_an_offer_is_optional(prove: Prove, server: FakeAuthorisationServer, settled: Services) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     prove(replace(OFFER, member_id=""))
     assert settled.portals.read(MEMBER_ID)
 
@@ -163,7 +163,7 @@ def test_member_id_of_an_offer_is_optional(prove: Prove, server: FakeAuthorisati
 @pytest.mark.usefixtures("nothing_written")
 def test_replayed_offer_is_refused(prove: Prove, server: FakeAuthorisationServer, settled: Services) -> None:
     del settled
-    server.grants("offered-refresh", user_id=7)
+    server.grants("offered-refresh-token", user_id=7)
     server.failure = BitrixError("invalid_grant", 400, method="oauth/token")
     assert reason_of(prove) == "grant"
     assert reason_of(prove) == "grant"
@@ -224,7 +224,7 @@ def test_each_failure_of_the_portal_has_its_own_error(
     status: int,
     error: type[ChatLookupError] | str,
 ) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     bitrix24.answers_by("profile", refusing(code, status))
     if isinstance(error, str):
         assert reason_of(prove) == error
@@ -238,11 +238,11 @@ def test_rotated_secret_is_tried_before_the_former_one(
 ) -> None:
     rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}
     settled.admin().commands.run(Fields(rotate), Deadline.after(10, clock))
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     prove()
     assert len(server.asked) == 2  # the server accepts the former one only
     server.secrets[CLIENT_ID] = "n3xts3cr3tn3xts3cr3t"
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     prove()
     assert len(server.asked) == 3
 
@@ -253,7 +253,7 @@ def test_former_secret_is_tried_for_a_day(
     rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}
     settled.admin().commands.run(Fields(rotate), Deadline.after(10, clock))
     clock.advance(25 * 3600)
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert reason_of(prove) == "keys"
     assert (server.secrets[CLIENT_ID], len(server.asked)) == (CLIENT_SECRET, 1)
 
@@ -262,7 +262,7 @@ def test_former_secret_is_tried_for_a_day(
 def test_too_many_attempts_are_refused_before_the_server_is_called(
     prove: Prove, server: FakeAuthorisationServer
 ) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     for _ in range(27):
         assert reason_of(prove, replace(OFFER, refresh_token="made-up")) == "grant"
     with pytest.raises(TooManyAttempts):
@@ -272,11 +272,11 @@ def test_too_many_attempts_are_refused_before_the_server_is_called(
 
 def test_offer_without_a_server_uses_the_stored_one(prove: Prove, server: FakeAuthorisationServer) -> None:
     unnamed = replace(OFFER, server_endpoint="")
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     prove(unnamed)
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     prove(replace(OFFER, server_endpoint="https://oauth.bitrix24.tech/rest/"))
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     prove(unnamed)
     assert [asked[0] for asked in server.asked] == ["oauth.bitrix.info", *["oauth.bitrix24.tech"] * 2]
 
@@ -284,9 +284,9 @@ def test_offer_without_a_server_uses_the_stored_one(prove: Prove, server: FakeAu
 def test_portal_with_a_new_domain_keeps_its_application(
     prove: Prove, server: FakeAuthorisationServer, settled: Services
 ) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     prove()
-    server.grants("offered-refresh", host="acme-new.bitrix24.com")
+    server.grants("offered-refresh-token", host="acme-new.bitrix24.com")
     prove(replace(OFFER, domain="acme-new.bitrix24.com"))
     portal = settled.portals.read(MEMBER_ID)
     assert portal is not None
@@ -296,11 +296,11 @@ def test_portal_with_a_new_domain_keeps_its_application(
 def test_issued_tokens_are_registered_with_the_redactor_and_offered_ones_are_not(
     prove: Prove, server: FakeAuthorisationServer, telemetry: "Telemetry"
 ) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     prove()
-    for secret in ("issued-access-1", "issued-refresh-1", CLIENT_SECRET):
+    for secret in ("issued-access-token-1", "issued-refresh-token-1", CLIENT_SECRET):
         assert secret not in telemetry.redactor.clean(f"so: {secret}")
-    for offered in ("offered-refresh", APPLICATION_TOKEN):
+    for offered in ("offered-refresh-token", APPLICATION_TOKEN):
         assert telemetry.redactor.clean(f"so: {offered}") == f"so: {offered}"
 
 
@@ -326,7 +326,7 @@ def test_installations_can_be_restricted_to_a_list(
     listed: None, server: FakeAuthorisationServer, prove: Prove, bitrix24: FakeBitrix24, member_id: str
 ) -> None:
     del listed
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert reason_of(prove, replace(OFFER, member_id=member_id)) == "member"
     assert bitrix24.calls == []  # without a member_id the server is called, but not the portal
     assert len(server.asked) == (0 if member_id else 1)

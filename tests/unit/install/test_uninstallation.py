@@ -25,7 +25,7 @@ Read = Callable[[], Portal]
 @pytest.fixture
 def read(settled: Services, server: FakeAuthorisationServer) -> Read:
     """The stored record of an installed portal."""
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert app.handler(frame(), lambda_context())["statusCode"] == 200
 
     def work() -> Portal:
@@ -98,7 +98,7 @@ def test_portal_that_does_not_answer_is_not_changed(
 @pytest.mark.parametrize(
     "auth",
     [
-        {"application_token": "another-token"},
+        {"application_token": "another-application-token"},
         {"application_token": None},
         {"application_token": hashed(APPLICATION_TOKEN)},
         {"member_id": "f0e1d2c3b4a5968778695a4b3c2d1e0f"},
@@ -131,8 +131,8 @@ def test_new_installation_reopens_the_portal_and_old_answers_are_not_served(
     bitrix24.answers_by("app.info", refusing("ERROR_OAUTH", 401))
     uninstall()
     answer_as_a_portal(bitrix24)
-    server.grants("again-refresh")
-    assert app.handler(frame(form={"REFRESH_ID": "again-refresh"}), lambda_context())["statusCode"] == 200
+    server.grants("again-refresh-token")
+    assert app.handler(frame(form={"REFRESH_ID": "again-refresh-token"}), lambda_context())["statusCode"] == 200
     again = read()
     assert (again.state, again.bot_id) == (PortalState.ACTIVE, 456)
     assert again.generation > first.generation + 1
@@ -146,8 +146,8 @@ def test_installation_during_an_uninstall_event_keeps_its_secret(
 
     def install_meanwhile(_: "Mapping[str, object]") -> object:
         answer_as_a_portal(bitrix24)
-        server.grants("again-refresh")
-        assert app.handler(frame(form={"REFRESH_ID": "again-refresh"}), lambda_context())["statusCode"] == 200
+        server.grants("again-refresh-token")
+        assert app.handler(frame(form={"REFRESH_ID": "again-refresh-token"}), lambda_context())["statusCode"] == 200
         raise BitrixError("ERROR_OAUTH", 401, method="app.info")
 
     bitrix24.answers_by("app.info", install_meanwhile)

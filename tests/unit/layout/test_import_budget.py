@@ -75,13 +75,13 @@ SERVE_ONE_EVENT: Final = """
 from types import SimpleNamespace
 from chat_lookup.bootstrap import aws_clients
 from chat_lookup.portals import application_tokens, portal
-known = frozenset({application_tokens.hashed("appt0ken")})
+known = frozenset({application_tokens.hashed("appt0kenappt0ken")})
 item = portal.to_item(portal.Portal("0123", "acme.bitrix24.com", "arn", "v", application_tokens=known))
 sent = []
 aws_clients.dynamodb = lambda *_: SimpleNamespace(get_item=lambda **_: {"Item": item})
 aws_clients.sqs = lambda *_: SimpleNamespace(send_message=lambda **given: sent.append(given))
 body = "event=ONIMBOTDELETE&data[BOT_ID]=456&auth[member_id]=0123&auth[application_token]="
-for token, status in (("appt0ken", 200), ("made-up", 403)):
+for token, status in (("appt0kenappt0ken", 200), ("made-up", 403)):
     answer = module.handler({"routeKey": "POST /bitrix24/events", "body": body + token}, None)
     assert answer["statusCode"] == status, answer
 assert len(sent) == 1

@@ -2,14 +2,19 @@
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import cast
+from urllib.parse import quote
 
 import pytest
 
+from chat_lookup.entity import EntityRef, pseudonym
 from chat_lookup.observability.metrics import METRICS, OTHER
-from chat_lookup.observability.redaction import MASK
+from chat_lookup.observability.redaction import MASK, forms
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.fakes import Output
+from tests.support.personal_ids import PERSONAL_PAIRS
 
 CODE = "s3cr3tw3bh00kc0d3"
 
@@ -96,17 +101,97 @@ def test_values_of_any_kind_can_be_noted(telemetry: Telemetry, output: Output) -
 # -- secrets -----------------------------------------------------------------------------------------------------------
 
 
-def test_secret_is_masked_in_every_field_of_a_line(telemetry: Telemetry, output: Output) -> None:
-    telemetry.redactor.register(CODE)
-    with telemetry.invocation(f"message {CODE}", request_id=CODE):
-        telemetry.note(detail=f"at /rest/1/{CODE}/", nested={"list": [CODE]}, **{f"name_{CODE}": 1})
+def test_secret_is_masked_in_every_foreign_value_of_a_line(telemetry: Telemetry, output: Output) -> None:
+    telemetry.redactor.register(CODE, owner="acme")
+    with telemetry.invocation("request", request_id="r-1"):
+        telemetry.note(detail=f"at /rest/1/{CODE}/", nested={"list": [CODE]}, portal_description=CODE, odd={CODE})
     assert output.lines
     assert CODE not in output.text
     assert MASK in output.text
 
 
+OURS = {"problem": "chat-not-found", "source": "cache", "portal": "d41d8cd98f00b204e9800998ecf8427e", "route": "GET /x"}
+"""Values of a line that no caller chose."""
+WORDS = ["message", "request", "INFO", '{"level":"', "timestamp", *OURS, *OURS.values(), "im.chat.get", "expired_token"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_own_text_of_a_caller_changes_no_value_of_the_service(telemetry: Telemetry, output: Output, word: str) -> None:
+    with telemetry.invocation("request", request_id="r-1"):
+        telemetry.hide(word)
+        telemetry.note(
+            **OURS, portal_error="expired_token", rest_method="im.chat.get", portal_description=f"no {word}."
+        )
+    (line,) = output.lines
+    ours = {**OURS, "message": "request", "request_id": "r-1", "level": "INFO", "portal_error": "expired_token"}
+    assert {name: line[name] for name in ours} == ours
+    assert line["rest_method"] == "im.chat.get"
+    assert line["portal_description"] == (f"no {MASK}." if len(word) >= 6 else f"no {word}.")
+
+
+def test_own_text_of_a_caller_is_masked_in_no_other_invocation(telemetry: Telemetry, output: Output) -> None:
+    with telemetry.invocation("request"):
+        for number in range(4_000):
+            telemetry.hide(f"{number:070}")
+        telemetry.hide(None, "", CODE)
+    telemetry.redactor.register(CODE, owner="acme")
+    with telemetry.invocation("request"):
+        telemetry.note(detail=f"{7:070} and {CODE}")
+    assert output.lines[1]["detail"] == f"{7:070} and {MASK}".replace(f"{7:070}", pseudonym(f"{7:070}"))
+
+
+def test_own_text_is_masked_in_nested_invocations_and_in_threads_with_a_copied_context(
+    telemetry: Telemetry, output: Output
+) -> None:
+    def nested(number: int) -> None:
+        with telemetry.invocation("event", number=number):
+            telemetry.hide(f"the-own-text-of-record-{number}")
+            telemetry.note(detail="the-text-of-the-batch the-own-text-of-record-1 the-own-text-of-record-2")
+
+    with telemetry.invocation("batch"), ThreadPoolExecutor(2) as pool:
+        telemetry.hide("the-text-of-the-batch")
+        for future in [pool.submit(copy_context().run, nested, number) for number in (1, 2)]:
+            future.result()
+    details = {line["number"]: line["detail"] for line in output.lines if "number" in line}
+    assert details == {1: f"{MASK} {MASK} the-own-text-of-record-2", 2: f"{MASK} the-own-text-of-record-1 {MASK}"}
+
+
+def test_texts_of_an_invocation_are_bounded(telemetry: Telemetry, output: Output) -> None:
+    with telemetry.invocation("request"):
+        telemetry.hide(*(f"own-text-{number:06}" for number in range(5_000)))
+        telemetry.note(detail="own-text-000000 own-text-004999")
+    assert output.lines[0]["detail"] == f"{MASK} own-text-004999"
+
+
+@pytest.mark.parametrize(("entity_type", "entity_id"), PERSONAL_PAIRS)
+def test_id_of_a_person_is_in_no_line_of_its_invocation(
+    telemetry: Telemetry, output: Output, entity_type: str, entity_id: str
+) -> None:
+    ref = EntityRef(entity_type, entity_id)
+    with telemetry.invocation("request"):
+        telemetry.note_entity(ref)
+        telemetry.note(portal_description=f"Dialog {entity_id} not found", detail=json.dumps({"ID": entity_id}))
+        telemetry.fault("unexpected error", KeyError(ref, f"CHAT#{quote(entity_id)}"))
+    assert output.lines
+    for form in forms(entity_id):
+        assert form not in json.dumps(output.lines, ensure_ascii=False)
+    assert {line["entity_id"] for line in output.lines} == {ref.loggable_id}
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nb", "a\r\nb", "a\u2028b", "a\u2029b", "a\x85b", "\x1b[0m", "\ud83d", '"}', "a\x00"]
+)
+def test_line_with_any_text_is_one_line_of_json(telemetry: Telemetry, output: Output, text: str) -> None:
+    with telemetry.invocation("request"):
+        telemetry.hide(text * 9)
+        telemetry.note(detail=text, portal_description={"text": text * 9})
+    (line,) = output.lines
+    assert line.keys() == {"level", "message", "timestamp", "service", "detail", "portal_description"}
+    assert len(output.text.splitlines()) == 1
+
+
 def test_exception_is_logged_with_its_trace_and_without_secrets(telemetry: Telemetry, output: Output) -> None:
-    telemetry.redactor.register(CODE)
+    telemetry.redactor.register(CODE, owner="acme")
     error = RuntimeError(f"token {CODE}")
     error.__cause__ = OSError(f"POST https://acme.bitrix24.com/rest/1/{CODE}/")
     with telemetry.invocation("request", request_id="r-1"):

@@ -35,7 +35,7 @@ class AdminKeys:
         fields.nothing_else()
         expires_at = None if days is None else self._clock.now() + days * _A_DAY
         key, kept = self._keys.create(portal.member_id, label, scopes, expires_at, passthrough=passthrough)
-        self._telemetry.redactor.register(key)
+        self._telemetry.hide(key)
         return {"key": key, **key_shown(kept)}
 
     def _list(self, fields: Fields, _: Deadline) -> dict[str, object]:

@@ -54,8 +54,8 @@ class AdminApplications:
         return application_shown(self._applications.rotate_secret(keys, deadline))
 
     def _keys(self, fields: Fields) -> Application:
-        client_id, secret = fields.text("client_id"), fields.text("client_secret")
-        self._telemetry.redactor.register(secret)
+        client_id, secret = fields.text("client_id"), fields.secret("client_secret")
+        self._telemetry.hide(secret)
         if not (is_token(client_id) and is_token(secret)):
             raise InvalidRequest("client_id and client_secret must be printable ASCII without blanks")
         return Application(client_id, secret)

@@ -10,9 +10,9 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant, Tokens
-from chat_lookup.credentials.secret_store import register_webhook
+from chat_lookup.credentials.secret_store import code_of_webhook
 from chat_lookup.errors import InvalidRequest
-from chat_lookup.http.json_fields import Fields
+from chat_lookup.http.json_fields import Fields, checked_secret
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.failures import ASKED_AGAIN, for_caller
@@ -60,7 +60,7 @@ class AdminWebhooks:
         bot, and a new one when the bot token changes (bitrix24.md 5.3), so the given one is the only one.
         """
         url = fields.text("webhook_url")
-        register_webhook(self._telemetry.redactor, url)
+        self._telemetry.hide(code_of_webhook(url))
         bot_token, application_token = self._secret(fields, "bot_token"), self._secret(fields, "application_token")
         bot_id = fields.optional_whole("bot_id")
         member_id = fields.optional_text("member_id")
@@ -77,6 +77,7 @@ class AdminWebhooks:
             endpoint = Endpoint.from_webhook(url)
         except ValueError as error:
             raise InvalidRequest(f"webhook_url: {error}") from None
+        checked_secret("The code in webhook_url", code_of_webhook(url))
         member_id = member_id or member_id_of_webhook(endpoint.host)
         tokens = frozenset({hashed(application_token)} if application_token else ())
         portal = Portal(
@@ -93,10 +94,9 @@ class AdminWebhooks:
         return portal_shown(saved, self._clock.now())
 
     def _secret(self, fields: Fields, name: str) -> str | None:
-        """A field that is masked in every log line."""
-        secret = fields.optional_text(name)
-        if secret:
-            self._telemetry.redactor.register(secret)
+        """A field that is masked in log lines."""
+        secret = fields.optional_secret(name)
+        self._telemetry.hide(secret)
         return secret
 
     def _scopes(self, portal: Portal, grant: Grant, deadline: Deadline) -> frozenset[str]:

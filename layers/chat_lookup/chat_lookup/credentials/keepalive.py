@@ -115,7 +115,7 @@ class Keepalive:
         except refusals:
             return "refused"
         except Exception as error:  # noqa: BLE001 - the other portals are renewed in any case
-            self._telemetry.fault(f"keepalive of portal {portal.member_id}", error)
+            self._telemetry.fault("keepalive of a portal failed", error, portal=portal.member_id)
             return "failed"
         if portal.state in ASKED_AGAIN:
             self._recoveries.report(portal, portal.state, portal.state_code)

@@ -84,8 +84,8 @@ class PortalWorld:
         if renewed.member_id.casefold() != self._portal.member_id.casefold():
             # A pair of another portal is neither stored nor used.
             raise BitrixError(PROTOCOL, 200, method=METHOD, description="a pair of another portal")
-        self._telemetry.redactor.register(renewed.access_token)
-        self._telemetry.redactor.register(renewed.refresh_token)
+        for issued in (renewed.access_token, renewed.refresh_token):
+            self._telemetry.redactor.register(issued, owner=self._portal.secret_arn)
         return renewed
 
     def save(self, former: str, version: str, pair: TokenPair, deadline: Deadline) -> None:

@@ -186,7 +186,7 @@ class Vault:
                 SecretId=copy.arn, SecretString=json.dumps(dict(copy.fields)), ClientRequestToken=copy.version
             )
         except FAILED as error:
-            self._register(copy.fields)
+            self._register(copy.arn, copy.fields)
             self.keep(copy, over_quota=_is_quota(error))
             return error
         self._unsaved.pop(key, None)
@@ -235,37 +235,36 @@ class Vault:
             raise translated(error) from None
 
     def _cache(self, arn: str, answer: "GetSecretValueResponseTypeDef") -> tuple[str, SecretFields]:
-        fields = self._parsed(answer["SecretString"])
+        fields = self._parsed(arn, answer["SecretString"])
         self._memory.put((arn, answer["VersionId"]), fields)
         return answer["VersionId"], fields
 
     def _remember(self, arn: str, version: str, fields: SecretFields) -> None:
-        self._register(fields)
+        self._register(arn, fields)
         self._memory.put((arn, version), dict(fields))
 
-    def _register(self, fields: SecretFields) -> None:
+    def _register(self, arn: str, fields: SecretFields) -> None:
         for name, value in fields.items():
             if name == "webhook_url":
-                register_webhook(self._redactor, value)
+                self._redactor.register(code_of_webhook(value), owner=arn)
             elif name not in _PUBLIC:
-                self._redactor.register(value)
+                self._redactor.register(value, owner=arn)
 
-    def _parsed(self, secret: str) -> SecretFields:
-        self._redactor.register(secret)
+    def _parsed(self, arn: str, secret: str) -> SecretFields:
         try:
             fields = json.loads(secret)
         except ValueError:
             fields = None
         if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
+            self._redactor.register(secret, owner=arn)
             raise ServiceMisconfigured("A secret of the service does not hold a JSON object of texts")
-        self._register(fields)
+        self._register(arn, fields)
         return fields
 
 
-def register_webhook(redactor: Redactor, url: str) -> None:
-    """Mask a webhook's URL and its code, the last part of the path, in everything that is written."""
-    redactor.register(url)
-    redactor.register(url.rstrip("/").rpartition("/")[2])
+def code_of_webhook(url: str) -> str:
+    """The secret in the address of a webhook: the last part of the path."""
+    return url.strip().rstrip("/").rpartition("/")[2]
 
 
 def _is_quota(error: BaseException | None) -> bool:

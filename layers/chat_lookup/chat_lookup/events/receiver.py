@@ -45,6 +45,7 @@ class Receiving:
         """
         received_at = self._clock.now()
         arrived = self._read(body, content_type)
+        self._telemetry.hide(*arrived.secrets)
         if arrived.kind is EventKind.APPLICATION:
             self._reject(RejectionReason.WRONG_ADDRESS, arrived)
             return

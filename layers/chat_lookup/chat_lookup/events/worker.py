@@ -73,6 +73,7 @@ class Working:
         portal = effects.attempt("bot", lambda: self._without_deleted_bot(portal, record), portal)
         answer = effects.attempt("answer", lambda: self._answer(portal, record, deadline), "failed")
         named = entity_named(record.event)
+        self._telemetry.hide_entities([named] if named else [])
         ref = effects.attempt("cache", lambda: self._warming.learn(portal, record, deadline), named)
         if not progress.published:
             progress.published = effects.attempt(
@@ -80,7 +81,7 @@ class Working:
             )
         self._telemetry.note(answer=answer, published=progress.published)
         if ref is not None:
-            self._telemetry.note(entity_type=ref.entity_type, entity_id=ref.loggable_id)
+            self._telemetry.note_entity(ref)
         if effects.failures:
             raise effects.failures[0]
 

@@ -21,6 +21,7 @@ def respond(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str
     def routed() -> Response:
         request = request_from(event)
         telemetry.note(route=request.route)
+        telemetry.hide(request.key, request.user_token)
         return dispatch(request, routes())
 
     with telemetry.invocation("request", request_id=request_id):

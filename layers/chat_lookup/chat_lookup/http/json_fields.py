@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.requests import as_named
+from chat_lookup.observability.redaction import SHORTEST_SECRET
 
 
 class Fields:
@@ -40,6 +41,14 @@ class Fields:
         if value is not None and not isinstance(value, str):
             raise InvalidRequest(f"{names[0]} must be text")
         return value
+
+    def secret(self, name: str) -> str:
+        """A text that is long enough to be a secret, and so to be masked in log lines."""
+        return checked_secret(name, self.text(name))
+
+    def optional_secret(self, name: str) -> str | None:
+        text = self.optional_text(name)
+        return text and checked_secret(name, text)
 
     def optional_texts(self, *names: str) -> list[str] | None:
         value = self.any(*names)
@@ -78,6 +87,13 @@ class Fields:
         left = [name for name in self._event if name not in self._read]
         if left:
             raise InvalidRequest(f"{as_named(str(left[0]))} is an unknown field")
+
+
+def checked_secret(name: str, secret: str) -> str:
+    """The same text. Raises `InvalidRequest`, which does not quote it, if it is too short (docs/decisions/021)."""
+    if len(secret) < SHORTEST_SECRET:
+        raise InvalidRequest(f"{name} has {len(secret)} characters, a secret has at least {SHORTEST_SECRET}")
+    return secret
 
 
 def whole(name: str, value: object) -> int:

@@ -13,6 +13,7 @@ from chat_lookup.errors import RefusalReason
 from chat_lookup.http.php_forms import FormRefused, FormValue, Limits, decode
 from chat_lookup.install.page_texts import refused
 from chat_lookup.languages import Language, language_of
+from chat_lookup.observability.redaction import SHORTEST_SECRET
 
 _LIMITS: Final = Limits(size=64 * 1024, fields=200, depth=6)
 """Far above any real request: a frame sends a dozen fields, an event two dozen (bitrix24.md 4.1, 4.4)."""
@@ -22,6 +23,7 @@ _EVENT: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
 _LONGEST_ADDRESS: Final = 300
 
 _USUAL_PORT: Final = ":443"
+_SECRETS: Final = frozenset({"auth_id", "refresh_id", "access_token", "refresh_token", "application_token"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Visit:
     fields: Mapping[str, str] = field(repr=False)
     language: Language
 
+    @property
+    def secrets(self) -> list[str]:
+        """The tokens that came, proved or not: for log lines, to mask them."""
+        return _secrets(self.fields)
+
 
 @dataclass(frozen=True, slots=True)
 class ApplicationEvent:
@@ -54,6 +61,11 @@ class ApplicationEvent:
 
     name: str
     auth: Mapping[str, str] = field(repr=False)
+
+    @property
+    def secrets(self) -> list[str]:
+        """As for a visit."""
+        return _secrets(self.auth)
 
 
 def arrival(query: Mapping[str, Sequence[str]], body: bytes, content_type: str) -> Visit | ApplicationEvent:
@@ -151,7 +163,13 @@ def _token(fields: Mapping[str, str], name: str) -> str:
     token = fields.get(name, "")
     if token and not is_token(token):
         raise refused(RefusalReason.FORM)
+    if token and len(token) < SHORTEST_SECRET:
+        raise refused(RefusalReason.SHORT)
     return token
+
+
+def _secrets(fields: Mapping[str, str]) -> list[str]:
+    return [text for name, text in fields.items() if name in _SECRETS]
 
 
 def _texts(value: "FormValue | None") -> dict[str, str]:

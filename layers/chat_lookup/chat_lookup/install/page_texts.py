@@ -73,6 +73,14 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Was das Portal gesendet hat, ist nicht lesbar. Schließen Sie die Seite und öffnen Sie die Anwendung erneut.",
         "То, что прислал портал, не удаётся прочитать. Закройте страницу и откройте приложение снова.",
     ),
+    "short_secret": (
+        "A token or code of the portal has fewer than 16 characters, which none of Bitrix24 has. Close this page and "
+        "open the application again.",
+        "Ein Token oder Code des Portals hat weniger als 16 Zeichen, wie keiner von Bitrix24. Schließen Sie die Seite "
+        "und öffnen Sie die Anwendung erneut.",
+        "Токен или код портала короче 16 символов, у Битрикс24 таких нет. Закройте страницу и откройте приложение "
+        "снова.",
+    ),
     "server": (
         "The portal names an authorisation server that is not known here. Ask the service's operator.",
         "Das Portal nennt einen Autorisierungsserver, der hier nicht bekannt ist. Fragen Sie den Betreiber.",

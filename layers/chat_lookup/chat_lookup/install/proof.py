@@ -21,6 +21,7 @@ from chat_lookup.errors import ChatLookupError, RefusalReason
 from chat_lookup.install.attempt_limiter import AttemptLimiter
 from chat_lookup.install.offers import Offer
 from chat_lookup.install.page_texts import refused
+from chat_lookup.observability.redaction import SHORTEST_SECRET
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import answer, for_caller
 from chat_lookup.portals.portal import Portal, PortalState
@@ -139,10 +140,11 @@ class Proof:
         except BitrixError as error:
             self._telemetry.portal_error(error)
             raise self._failure(error, _NOT_ISSUED.get(error.error_class, RefusalReason.KEYS)) from None
-        # The offered token is kept out of errors where it is sent. If the redactor masked it, an attacker could offer
-        # words of our own, which would be masked in every line.
+        # The offered token is masked for this invocation only (`functions/install`): what the server issued is real.
+        if min(len(pair.access_token), len(pair.refresh_token)) < SHORTEST_SECRET:
+            raise refused(RefusalReason.SHORT)
         for issued in (pair.access_token, pair.refresh_token):
-            self._telemetry.redactor.register(issued)
+            self._telemetry.redactor.register(issued, owner=pair.member_id)
         return pair
 
     def _check_administrator(self, proved: Proved, deadline: Deadline) -> None:

@@ -54,7 +54,8 @@ class Lookup:
         """
         started = self._clock.now()
         _check_token(options.user_token)
-        self._telemetry.note(portal=portal.member_id, entity_type=ref.entity_type, entity_id=ref.loggable_id)
+        self._telemetry.note(portal=portal.member_id)
+        self._telemetry.note_entity(ref)
         source = "none"
         try:
             row, source = self._answer(portal, ref, options, deadline)
@@ -99,7 +100,8 @@ class Lookup:
 
     def forget(self, portal: Portal, ref: EntityRef) -> None:
         """Delete one cached answer: in this process at once, in all others within 30 s."""
-        self._telemetry.note(portal=portal.member_id, entity_type=ref.entity_type, entity_id=ref.loggable_id)
+        self._telemetry.note(portal=portal.member_id)
+        self._telemetry.note_entity(ref)
         self._cache.forget(portal.member_id, portal.generation, ref)
         self._memory.forget((portal.member_id, portal.generation, ref))
 

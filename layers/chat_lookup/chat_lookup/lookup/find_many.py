@@ -63,6 +63,7 @@ class Many:
         started = self._clock.now()
         pairs = list(dict.fromkeys(ref for ref in refs if isinstance(ref, EntityRef)))
         self._telemetry.note(portal=portal.member_id, lookups=len(refs), pairs=len(pairs))
+        self._telemetry.hide_entities(pairs)
         rights = Rights(portal, self._portals)
         outcomes: dict[EntityRef, LookupOutcome] = {}
         sources: Counter[str] = Counter()

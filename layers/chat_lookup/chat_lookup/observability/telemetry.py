@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,12 +13,32 @@ from typing import Final, TypeAlias
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 
-from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.observability.metrics import METRICS, OTHER
-from chat_lookup.observability.redaction import Redactor
+from chat_lookup.bitrix24.errors import METRIC_CODES, BitrixError
+from chat_lookup.bitrix24.event_names import KINDS
+from chat_lookup.entity import EntityRef
+from chat_lookup.observability.metrics import METHODS, METRICS, OTHER
+from chat_lookup.observability.redaction import Redactor, own_forms
 
 _MOST_VALUES: Final = 100
 """Values of a metric that CloudWatch reads in one blob."""
+_OWN_FIELDS: Final = frozenset(
+    {
+        "level", "message", "timestamp", "service", "location", "xray_trace_id", "request_id", "route", "command",
+        "problem", "portal", "key_id", "entity_id", "method", "source", "sources", "problems", "event_id", "outcome",
+        "portal_error_class", "rejection_reason", "queued_via", "answer", "delivery", "cache_hint", "bot", "remarks",
+        "token_refresh", "recovered", "recovered_from", "recovery_unqueued", "orphaned_secrets", "cache_error",
+        "lease_error", "feedback_error", "bus_error", "queue_error", "worker_error", "entity_lookup_error",
+        "bot_failure", "answer_failure", "cache_failure", "bus_failure",
+    }
+)  # fmt: skip
+"""Fields whose values the service, AWS or the tables write: nothing in them is masked. All other texts are cleaned."""
+_OWN_WORDS: Final = METRIC_CODES | METHODS | {method.lower() for method in METHODS} | KINDS.keys()
+"""Values of the other fields that are ours as well, where they are the whole value."""
+_ENCODER: Final = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"))
+_LINE_ENDS: Final = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+"""Ends of lines to some readers, which JSON admits inside texts."""
+_MOST_OWN: Final = 4_000
+"""Forms of texts of one invocation: a batch has a thousand pairs."""
 _Metrics: TypeAlias = dict[str, tuple[MetricUnit, list[float]]]
 """Each metric's unit and values."""
 _Counted: TypeAlias = dict[tuple[str, str], _Metrics]
@@ -30,6 +50,8 @@ class _Invocation:
     """The fields and metrics that one invocation writes when it ends."""
 
     fields: dict[str, object] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)
+    """Texts that are replaced in this invocation's lines only, by their replacements."""
     counted: _Counted = field(default_factory=dict)
     level: int = logging.INFO
 
@@ -57,15 +79,34 @@ class Telemetry:
         for name in ("urllib3", "botocore"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
-    def _serialise(self, line: object) -> str:
-        text = json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":"))
+    def _serialise(self, line: Mapping[str, object]) -> str:
+        """One line of JSON. Foreign values are cleaned before they are serialised, so that its form cannot change."""
+        current = _invocation.get()
+        own = current.own if current else {}
+        cleaned = {name: value if name in _OWN_FIELDS else self._clean(value, own) for name, value in line.items()}
+        text = _ENCODER.encode(cleaned)
+        if text.isascii():
+            return text
         # Half an emoji, which a portal may send, cannot be printed and would lose the line.
-        return self.redactor.clean(text.encode(errors="replace").decode())
+        return text.translate(_LINE_ENDS).encode(errors="replace").decode()
+
+    def _clean(self, value: object, own: Mapping[str, str]) -> object:
+        """The same value with its texts cleaned."""
+        if isinstance(value, str):
+            return value if value in _OWN_WORDS else self.redactor.clean(value, own)
+        if value is None or isinstance(value, (int, float)):
+            return value
+        if isinstance(value, Mapping):
+            return {name: self._clean(each, own) for name, each in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self._clean(each, own) for each in value]
+        return self.redactor.clean(str(value), own)
 
     @contextmanager
     def invocation(self, message: str, **fields: object) -> Iterator[None]:
         """Everything noted and counted inside is written once, at the end, also if the body raises."""
-        token = _invocation.set(_Invocation(fields=dict(fields)))
+        outer = _invocation.get()
+        token = _invocation.set(_Invocation(fields=dict(fields), own=dict(outer.own) if outer else {}))
         try:
             yield
         finally:
@@ -78,6 +119,31 @@ class Telemetry:
         if current is not None:
             current.fields.update(fields)
             current.level = max(current.level, level)
+
+    def note_entity(self, ref: EntityRef) -> None:
+        """Add an entity to the line of this invocation, its id as logs may contain it."""
+        self.hide_entities((ref,))
+        self.note(entity_type=ref.loggable_type, entity_id=ref.loggable_id)
+
+    def hide(self, *texts: str | None) -> None:
+        """Mask a caller's own texts, proved or not, in all lines of this invocation and in no other.
+
+        So nothing that a caller sends can mask a word in the lines of others, or replace a registered secret.
+        """
+        for text in texts:
+            self._hide(own_forms(text) if text else {})
+
+    def hide_entities(self, refs: Iterable[EntityRef]) -> None:
+        """Replace ids that logs must not contain, for instance where a portal quotes them, in the same way."""
+        for ref in refs:
+            loggable = ref.loggable_id
+            if loggable != ref.entity_id:
+                self._hide(own_forms(ref.entity_id, loggable))
+
+    def _hide(self, forms: Mapping[str, str]) -> None:
+        current = _invocation.get()
+        if current is not None and len(current.own) < _MOST_OWN:
+            current.own |= forms
 
     def count(self, name: str, value: float = 1.0, /, **dimensions: str) -> None:
         """Record one value of a metric of the table `METRICS`; `dimensions` name each of its dimensions."""
@@ -106,9 +172,9 @@ class Telemetry:
         """Log an event that operators must see: a separate line at once, with all fields noted until now."""
         self._logger.error(message, extra=_noted())
 
-    def fault(self, message: str, error: BaseException) -> None:
-        """Log an unexpected error: the same, with the redacted traceback."""
-        self._logger.error(message, exc_info=(type(error), error, error.__traceback__), extra=_noted())
+    def fault(self, message: str, error: BaseException, **fields: object) -> None:
+        """Log an unexpected error: the same, with the redacted traceback and these fields."""
+        self._logger.error(message, exc_info=(type(error), error, error.__traceback__), extra=_noted() | fields)
 
     def _write(self, message: str, invocation: _Invocation) -> None:
         self._print(invocation.counted)
