@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.cache.event_hints import FRESH_HINT, EventHints
+from chat_lookup.cache.learned_rows import FRESH_LEARNED, LearnedRows
 from chat_lookup.cache.rows import FRESH_POSITIVE, USABLE_POSITIVE
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
@@ -39,8 +39,8 @@ class Worker:
     def __init__(self, service: Service, stores: Stores, portal: Portal) -> None:
         self.service = service
         self.portal = portal
-        hints = EventHints(service.cache, stores.cache_rows, service.clock, FixedRandom())
-        self.warming = Warming(service.cache, hints, service.calls, service.telemetry, service.clock)
+        learned = LearnedRows(service.cache, stores.cache_rows, service.clock, FixedRandom())
+        self.warming = Warming(service.cache, learned, service.calls, service.telemetry, service.clock)
 
     def learn(self, chat: EventChat | None = GROUP, *, seconds: float = 25, **fields: Any) -> EntityRef | None:
         """Process an event that was received just now."""
@@ -81,17 +81,17 @@ def test_entity_is_learned_from_every_kind_of_event_in_a_chat(worker: Worker, ki
 
 def test_an_open_line_is_an_entity_too(worker: Worker, output: Output) -> None:
     assert worker.learn(OPEN_LINE) == EntityRef("LINES", "livechat|22|1775|599")
-    assert output.lines[-1]["cache_hint"] == "filled"
+    assert output.lines[-1]["learned"] == "filled"
     assert "livechat" not in output.text
 
 
 def test_learned_row_is_fresh_from_the_time_when_the_event_was_received(worker: Worker, clock: ManualClock) -> None:
     record = replace(message("hello", chat=BOUND), received_at=clock.now())
-    clock.advance(FRESH_HINT / 2)
+    clock.advance(FRESH_LEARNED / 2)
     worker.learn_from(record)
     row = worker.service.cache.get(MEMBER_ID, worker.portal.generation, DEAL)
     assert row is not None
-    assert row.fresh_until == pytest.approx(clock.now() + FRESH_HINT / 2)
+    assert row.fresh_until == pytest.approx(clock.now() + FRESH_LEARNED / 2)
 
 
 # -- the event contains no entity --------------------------------------------------------------------------------------

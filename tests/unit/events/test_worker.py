@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.cache.event_hints import EventHints
+from chat_lookup.cache.learned_rows import LearnedRows
 from chat_lookup.clock import Deadline
 from chat_lookup.dynamodb import Table
 from chat_lookup.errors import PortalBusy, StoreUnavailable
@@ -48,12 +48,12 @@ class Worker:
         self.answers = FakeAnswers()
         self.bus = FakeBus()
         self.store = BadDay(stores.dynamodb)
-        hints = EventHints(service.cache, Table(self.store.client, stores.cache_table), service.clock, FixedRandom())
+        learned = LearnedRows(service.cache, Table(self.store.client, stores.cache_table), service.clock, FixedRandom())
         self._working = Working(
             service.portals,
             PortalFacts(Table(self.store.client, stores.portal_table), service.portals),
             self.answers.answer,
-            Warming(service.cache, hints, service.calls, service.telemetry, service.clock),
+            Warming(service.cache, learned, service.calls, service.telemetry, service.clock),
             Publisher(self.bus.client, "default", service.telemetry, with_text=False),
             service.telemetry,
         )
@@ -110,7 +110,7 @@ def test_one_log_line_contains_the_outcome_of_an_event(worker: Worker, output: O
         "chat_id": 1437,
         "entity_id": "DEAL|1663",
         "answer": "answered",
-        "cache_hint": "filled",
+        "learned": "filled",
         "published": True,
         "level": "INFO",
     }.items() <= line.items()

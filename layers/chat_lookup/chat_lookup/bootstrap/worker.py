@@ -7,7 +7,7 @@ from chat_lookup.bot.answer_claims import Claims
 from chat_lookup.bot.answer_sender import AnswerSender
 from chat_lookup.bot.answerer import Answering
 from chat_lookup.bot.employees import People
-from chat_lookup.cache.event_hints import EventHints
+from chat_lookup.cache.learned_rows import LearnedRows
 from chat_lookup.events.cache_warming import Warming
 from chat_lookup.events.publisher import Publisher
 from chat_lookup.events.worker import Working
@@ -18,7 +18,7 @@ from chat_lookup.portals.updates import PortalFacts
 def build(parts: Core, lookup: Lookup) -> Working:
     """Build everything. Calls nothing."""
     settings, clock, telemetry, calls, cache = parts.settings, parts.clock, parts.telemetry, parts.calls, parts.cache
-    hints = EventHints(cache, parts.cache_table, clock, SystemRandom())
+    learned = LearnedRows(cache, parts.cache_table, clock, SystemRandom())
     answering = Answering(
         lookup,
         cache,
@@ -32,7 +32,7 @@ def build(parts: Core, lookup: Lookup) -> Working:
         parts.portals,
         PortalFacts(parts.portal_table, parts.portals),
         answering.answer,
-        Warming(cache, hints, calls, telemetry, clock),
+        Warming(cache, learned, calls, telemetry, clock),
         Publisher(parts.clients.bus(), settings.event_bus, telemetry, with_text=settings.publish_text),
         telemetry,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.cache.rows import HOUR, PORTAL, Row, cache_key, from_item
+from chat_lookup.cache.rows import HOUR, PORTAL, Kept, Row, cache_key, from_item
 from chat_lookup.clock import CLOCKS_APART, SKEW, Clock
 from chat_lookup.dynamodb import (
     Condition,
@@ -59,6 +59,16 @@ class CacheQuery:
         if row is None or not row.fresh(now):
             return False
         return self.since is None or (row.source == PORTAL and row.asked_at >= self.since)
+
+    def answer_in(self, kept: Kept, now: float) -> Row:
+        """The row that answers the caller for whom a portal's reply was to be stored: where it lost, the later row.
+
+        A later row that does not serve this caller leaves the reply, but for this caller only.
+        """
+        if not kept.lost:
+            return kept.row
+        stored = kept.stored
+        return stored if stored and self.is_satisfied_by(stored, now) else kept.row.for_this_caller_only()
 
     def allows_stale(self, row: Row | None, now: float) -> bool:
         """Whether the row may serve although it is no longer fresh."""

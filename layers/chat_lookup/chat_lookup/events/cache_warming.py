@@ -6,7 +6,7 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bitrix24.results import ChatDetails, details_from
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.event_hints import EventHints
+from chat_lookup.cache.learned_rows import LearnedRows
 from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
@@ -33,7 +33,9 @@ _Chat = tuple[str, int, int]
 class Warming:
     """Stores hints for the chats that events name."""
 
-    def __init__(self, cache: Cache, hints: EventHints, calls: PortalCalls, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(
+        self, cache: Cache, hints: LearnedRows, calls: PortalCalls, telemetry: Telemetry, clock: Clock
+    ) -> None:
         self._cache = cache
         self._hints = hints
         self._calls = calls
@@ -101,7 +103,7 @@ class Warming:
 
     def _store_hint(self, portal: Portal, ref: EntityRef, chat_id: int, at: float) -> None:
         outcome = self._hints.learn(portal.member_id, portal.generation, ref, chat_id, at)
-        self._telemetry.note(cache_hint=outcome.value)
+        self._telemetry.note(learned=outcome.value)
 
 
 def entity_named(event: BotEvent) -> EntityRef | None:
