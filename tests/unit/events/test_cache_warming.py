@@ -1,4 +1,4 @@
-"""What the cache learns from an event, and when the portal is asked for an entity that the event omits."""
+"""What a trusted event teaches the cache, and when the portal is asked for an entity that the event omits."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,16 +6,18 @@ from typing import Any
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.cache.learned_rows import FRESH_LEARNED, LearnedRows
+from chat_lookup.cache.learned_rows import FRESH_LEARNED
 from chat_lookup.cache.rows import FRESH_POSITIVE, USABLE_POSITIVE
 from chat_lookup.clock import Deadline
+from chat_lookup.config import EventsTeach
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import StoreUnavailable
-from chat_lookup.events.cache_warming import CHAT_GET, REMEMBERED_FOR, Warming
+from chat_lookup.events.cache_warming import CHAT_GET, REMEMBERED_FOR
 from chat_lookup.events.model import EventChat, Record
 from chat_lookup.portals.portal import Portal, PortalState
 from tests.support.events.bot_questions import BOT, GROUP, OPEN_LINE, PERSONAL, message
-from tests.support.fakes import MEMBER_ID, FakeBitrix24, FixedRandom, ManualClock, Output, Stores
+from tests.support.events.teaching import warming
+from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output, Stores
 from tests.support.in_process_service import DEAL, Service, build, find, install
 
 BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
@@ -39,8 +41,7 @@ class Worker:
     def __init__(self, service: Service, stores: Stores, portal: Portal) -> None:
         self.service = service
         self.portal = portal
-        learned = LearnedRows(service.cache, stores.cache_rows, service.clock, FixedRandom())
-        self.warming = Warming(service.cache, learned, service.calls, service.telemetry, service.clock)
+        self.warming = warming(service, stores, EventsTeach.TRUST)
 
     def learn(self, chat: EventChat | None = GROUP, *, seconds: float = 25, **fields: Any) -> EntityRef | None:
         """Process an event that was received just now."""

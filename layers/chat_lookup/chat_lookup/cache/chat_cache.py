@@ -93,7 +93,7 @@ class Cache:
         Neither one that is stored, nor one that is on its way. Rows with an id, and later ones, stay as they are.
         """
         now = self._clock.now()
-        hinted_at = number(min(at, now))
+        hinted_at = number(at)
         self._table.update(
             {"pk": text(cache_key(member_id, generation, ref))},
             {

@@ -8,7 +8,7 @@ dies leaves a lease that expires.
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -99,6 +99,13 @@ class StoredLease:
     lease: Lease
 
 
+class HintClaim(NamedTuple):
+    """Whether a row was claimed for a call because of a hint; if not, the row that is stored."""
+
+    held: bool
+    row: Row | None
+
+
 class Leases:
     """Claims, extends and releases. Each write may be repeated: its condition admits our own earlier success."""
 
@@ -129,6 +136,19 @@ class Leases:
         )
         return self._stored(wanted, claimed.item)
 
+    def claim_for_hint(self, wanted: CacheQuery) -> HintClaim:
+        """Claim the row for a call because of a hint, unless it is claimed already, or a row is stored that serves.
+
+        Look-ups do not wait for this call: it is no lease of theirs.
+        """
+        now = self._clock.now()
+        claimed = self._table.update(
+            _key(wanted),
+            {"hint_until": number(now + LEASE), "expires_at": StoredOr("expires_at", number(int(now + HOUR)))},
+            condition=all_of(_not_served(wanted, now), _over("lease_until", now), _over("hint_until", now)),
+        )
+        return HintClaim(claimed.held, None if claimed.held else from_item(claimed.item, wanted.ref, now))
+
     def extend(self, wanted: CacheQuery, owner: str, until: float) -> None:
         """Let the lease last until a moment, if it is still the owner's; best effort."""
         self._own(wanted, owner, {"lease_until": number(until)})
@@ -153,12 +173,12 @@ class Leases:
 
 def _free(owner: str, now: float) -> Condition:
     """`Lease.free`, or ours already, as a condition on the row that is stored when it is written."""
-    return any_of(
-        absent("lease_until"),
-        less("lease_until", number(now - SKEW)),
-        greater("lease_until", number(now + LONGEST)),
-        equals("lease_owner", text(owner)),
-    )
+    return any_of(_over("lease_until", now), equals("lease_owner", text(owner)))
+
+
+def _over(until: str, now: float) -> Condition:
+    """Whether a claim that lasts until the moment in this attribute is over for certain, by either of two clocks."""
+    return any_of(absent(until), less(until, number(now - SKEW)), greater(until, number(now + LONGEST)))
 
 
 def _not_served(wanted: CacheQuery, now: float) -> Condition:

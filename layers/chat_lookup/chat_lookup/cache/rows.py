@@ -50,6 +50,14 @@ class Row:
         return replace(self, fresh_until=self.asked_at, usable_until=self.asked_at)
 
 
+class Hint(NamedTuple):
+    """What an event names: a chat and its pair, and when the event was received (Unix seconds)."""
+
+    ref: EntityRef
+    chat_id: int
+    at: float
+
+
 class Kept(NamedTuple):
     """What became of the row of a portal's reply that was to be stored.
 

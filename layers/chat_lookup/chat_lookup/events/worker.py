@@ -73,6 +73,8 @@ class Working:
         named = entity_named(record.event)
         ref = effects.attempt("cache", lambda: self._warming.learn(portal, record, deadline), named)
         published = effects.attempt("bus", lambda: self._publisher.publish(record, portal.domain, ref), False)
+        # Last: the portal may take its time, and nothing else depends on it.
+        effects.attempt("hint", lambda: self._warming.follow(portal, record, ref, deadline), None)
         self._telemetry.note(answer=answer, published=published)
         if ref is not None:
             self._telemetry.note(entity_type=ref.entity_type, entity_id=ref.loggable_id)

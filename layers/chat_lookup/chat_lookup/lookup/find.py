@@ -103,6 +103,10 @@ class Lookup:
         self._cache.forget(portal.member_id, portal.generation, ref)
         self._memory.forget((portal.member_id, portal.generation, ref))
 
+    def overtaken(self, portal: Portal, ref: EntityRef) -> None:
+        """Drop what this process remembers of a pair: something later is stored."""
+        self._memory.forget((portal.member_id, portal.generation, ref))
+
     def _answer(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> tuple[Row, str]:
         """The row that answers, and its source."""
         key, now, row = (portal.member_id, portal.generation, ref), self._clock.now(), None

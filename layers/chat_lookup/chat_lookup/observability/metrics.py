@@ -28,6 +28,8 @@ CLOSED: Final = frozenset(
     {"reauthorise", "refused", "unpaid", "misconfigured", "renamed", "stopped", "blocked", "unreachable"}
 )
 """Why a portal that is open again was closed: the states that end, and the two reasons of its circuit breaker."""
+HINTS: Final = frozenset({"known", "asked", "undecided", "elsewhere", "skipped", "failed"})
+"""What became of an event's hint (`lookup.hints.HintOutcome`)."""
 SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
 
@@ -58,6 +60,7 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "EventsReceived": (Metric(MetricUnit.Count, "event", frozenset(KINDS)),),
     "EventsRejected": (Metric(MetricUnit.Count, "reason", REJECTIONS),),
     "EventsLost": (Metric(MetricUnit.Count),),
+    "Hints": (Metric(MetricUnit.Count, "outcome", HINTS),),
     "AnswersUnsent": (Metric(MetricUnit.Count),),
     "TokenAge": (Metric(MetricUnit.Seconds),),
     "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),
