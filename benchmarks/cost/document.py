@@ -61,7 +61,11 @@ def _look_ups(found: Found) -> Iterable[Sequence[str]]:
 
 
 def _events(found: Found) -> Iterable[Sequence[str]]:
-    for name, kind in (("of chats that are known", kinds.WORKED_KNOWN), ("each of a new chat", kinds.WORKED)):
+    for name, kind in (
+        ("of chats that are known", kinds.WORKED_KNOWN),
+        ("each of a new chat, of an application's own type", kinds.WORKED),
+        ("each of a new chat, of a module's type: the portal is asked", kinds.WORKED_ASKING),
+    ):
         yield name, *_priced(found.event(kind))
 
 
@@ -147,8 +151,8 @@ def _scales(found: Found) -> Mapping[str, str]:
         "receivers": f"{events * received / 1e3:.0f}",
         "workers": f"{events * worked / 1e3:.0f}",
         "ten_workers": f"{10 / worked * 1e3:.0f}",
-        "event_reads": f"{events * found('read units', kinds.WORKED):,.0f}",
-        "event_writes": f"{events * found('write units', kinds.WORKED):,.0f}",
+        "event_reads": f"{events * found('read units', kinds.WORKED_ASKING):,.0f}",
+        "event_writes": f"{events * found('write units', kinds.WORKED_ASKING):,.0f}",
         "event_month": f"{dollars(event) * events * MONTH:,.0f}",
         "secrets_month": f"{PRICES['secrets'].of(portals):,.0f}",
         "renewals": f"{portals / 3600:.0f}",

@@ -95,6 +95,19 @@ def test_stored_reply_is_asked_for_again_if_the_event_speaks_against_it_and_came
     assert len(bitrix24.calls) == int(asked)
 
 
+def test_events_of_a_chat_that_the_portal_does_not_name_lead_to_one_call_in_the_time_of_a_claim(
+    worker: Worker, another_worker: Worker, bitrix24: FakeBitrix24, clock: ManualClock, output: Output
+) -> None:
+    bitrix24.answers(GET, {"ID": OF_THE_PORTAL})
+    for each in (worker, another_worker, worker):
+        each.work(DEAL)
+        clock.advance(1)
+    assert (len(bitrix24.calls), outcomes(output)) == (1, ["asked", "elsewhere", "elsewhere"])
+    clock.advance(LEASE)
+    worker.work(DEAL)
+    assert len(bitrix24.calls) == 2
+
+
 def test_row_that_a_trusted_event_taught_is_replaced_by_the_portals_reply(
     worker: Worker, service: Service, portal: Portal, bitrix24: FakeBitrix24
 ) -> None:

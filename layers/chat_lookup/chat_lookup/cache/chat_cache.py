@@ -68,12 +68,12 @@ class Cache:
         spread = 1 + self._random.uniform(-SPREAD, SPREAD)
         return Row(ref, chat_id, method, PORTAL, asked_at, asked_at + fresh * spread, asked_at + usable * spread)
 
-    def keep(self, member_id: str, generation: int, row: Row) -> Kept:
+    def keep(self, member_id: str, generation: int, row: Row, *, hint_until: float = 0.0) -> Kept:
         """Store a row of a portal's reply, unless a later one is stored already, which is in the result then.
 
         An id replaces what an event taught since, if nothing later was there before (`stood_at`, see `learned_rows`); a
         null does not: the chat may be new. For the same reason a null is not stored where an event named a chat of the
-        pair since (`distrust_null`).
+        pair since (`distrust_null`). A claim because of a hint outlives its reply with `hint_until` (see `leases`).
         Repeating the write is harmless: its condition admits our own earlier success (design 4).
         """
         now = self._clock.now()
@@ -84,7 +84,8 @@ class Cache:
         else:
             trusted = [absent("hinted_at"), at_most("hinted_at", asked_at), greater("hinted_at", ahead)]
             admitted = all_of(admitted, any_of(*trusted))
-        written = self._table.put(to_item(member_id, generation, row), admitted)
+        claim = {"hint_until": number(hint_until)} if hint_until else {}
+        written = self._table.put({**to_item(member_id, generation, row), **claim}, admitted)
         return Kept(row, row if written.held else from_item(written.item, row.ref, now))
 
     def distrust_null(self, member_id: str, generation: int, ref: EntityRef, at: float) -> None:

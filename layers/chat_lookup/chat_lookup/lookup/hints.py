@@ -11,7 +11,7 @@ from typing import Final
 
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.leases import CacheQuery, Leases
+from chat_lookup.cache.leases import LEASE, CacheQuery, Leases
 from chat_lookup.cache.rows import PORTAL, Hint, Row
 from chat_lookup.clock import SKEW, Clock, Deadline
 from chat_lookup.entity import EntityRef
@@ -122,8 +122,9 @@ class Hints:
             return HintOutcome.FAILED
         if reply.chat_id is None and not is_final(ref, Method.IM):
             return HintOutcome.UNDECIDED
-        whose = (portal.member_id, portal.generation)
-        self._cache.put(*whose, ref, reply.chat_id, method=reply.method, asked_at=asked_at)
+        row = self._cache.answered(ref, reply.chat_id, method=reply.method, asked_at=asked_at)
+        # The claim lasts: a chat that is not the portal's choice has events, too, and each would lead to a call.
+        self._cache.keep(portal.member_id, portal.generation, row, hint_until=asked_at + LEASE)
         return HintOutcome.ASKED
 
 
