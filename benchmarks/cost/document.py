@@ -141,6 +141,7 @@ def _scales(found: Found) -> Mapping[str, str]:
     received, worked, hit, miss = map(found.milliseconds, (kinds.RECEIVED, kinds.WORKED_KNOWN, kinds.HIT, kinds.MISS))
     event = replace(found, often=events).event(kinds.WORKED_KNOWN)
     look_up = replace(found, often=a_second).look_up(0.99)
+    worked_kinds = (kinds.WORKED, kinds.WORKED_ASKING)
     return {
         "hit_more": f"{found('requests', kinds.HIT_FIRST) - found('requests', kinds.HIT):.0f}",
         "miss_more": f"{found('requests', kinds.MISS_FIRST) - found('requests', kinds.MISS):.0f}",
@@ -151,8 +152,8 @@ def _scales(found: Found) -> Mapping[str, str]:
         "receivers": f"{events * received / 1e3:.0f}",
         "workers": f"{events * worked / 1e3:.0f}",
         "ten_workers": f"{10 / worked * 1e3:.0f}",
-        "event_reads": f"{events * found('read units', kinds.WORKED_ASKING):,.0f}",
-        "event_writes": f"{events * found('write units', kinds.WORKED_ASKING):,.0f}",
+        "event_reads": f"{events * max(found('read units', each) for each in worked_kinds):,.0f}",
+        "event_writes": f"{events * max(found('write units', each) for each in worked_kinds):,.0f}",
         "event_month": f"{dollars(event) * events * MONTH:,.0f}",
         "secrets_month": f"{PRICES['secrets'].of(portals):,.0f}",
         "renewals": f"{portals / 3600:.0f}",
