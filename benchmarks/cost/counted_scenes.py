@@ -25,6 +25,7 @@ from benchmarks.cost.kinds import (
     MISS_FIRST,
     RECEIVED,
     WORKED,
+    WORKED_ASKING,
     WORKED_KNOWN,
 )
 from benchmarks.setting import LeftOut
@@ -48,6 +49,9 @@ _PACE: Final = Pace(DEFAULT_RATE, DEFAULT_BURST)
 _BOT_ID: Final = "data%5Bbot%5D%5Bid%5D="
 _BOT: Final = f"{_BOT_ID}4&"
 """The bot's field in the sample."""
+_CHAT: Final = "1437"
+"""The chat in the sample."""
+_ENTITY_TYPE: Final = "data%5Bchat%5D%5BentityType%5D="
 _UNWORKED: Final = "Unworked"
 
 
@@ -83,7 +87,9 @@ class _Scene:
     def _look_ups(self, number: int) -> dict[str, Counted]:
         of, clock = self.counting.of, self.stack.clock
         clock.advance(_BETWEEN_ROUNDS)
-        first, second, third, fourth, fifth, sixth = (self._chat(f"{number}-{each}") for each in range(6))
+        first, second, third, fourth, fifth, sixth = (f"{number}-{each}" for each in range(6))
+        for each in (first, second, third, fourth, fifth, sixth):
+            self._chat(each)
         for known in (first, second):
             self._look_up(known)
         clock.advance(_FORGOTTEN)
@@ -102,38 +108,50 @@ class _Scene:
         return counted
 
     def _events(self, number: int) -> dict[str, Counted]:
-        deal = f"DEAL|{number}"
-        self._receive(deal)
+        order, deal = f"{number}-event", f"DEAL|{number}"
+        self._receive(_TYPE, order)
         self._received()
-        received = self.counting.of(lambda: self._receive(deal))
-        messages = self._received()
-        # Processed twice: the first time fills the cache.
-        work = partial(self._invoke, "WorkerFunction", messages)
-        return {RECEIVED: received, WORKED: self.counting.of(work), WORKED_KNOWN: self.counting.of(work)}
+        received = self.counting.of(lambda: self._receive(_TYPE, order))
+        learned = partial(self._invoke, "WorkerFunction", self._received())
+        self._receive("CRM", deal, self._chat(deal, "CRM"))
+        # Processed twice: the first time asks the portal, and fills the cache.
+        asking = partial(self._invoke, "WorkerFunction", self._received())
+        return {
+            RECEIVED: received,
+            WORKED: self.counting.of(learned),
+            WORKED_ASKING: self.counting.of(asking),
+            WORKED_KNOWN: self.counting.of(asking),
+        }
 
-    def _chat(self, entity_id: str) -> str:
-        """Make a chat in the portal."""
-        self._control("/chats", {"entity_type": _TYPE, "entity_id": entity_id, "title": entity_id})
-        return entity_id
+    def _chat(self, entity_id: str, entity_type: str = _TYPE) -> str:
+        """Make a chat in the portal; its id."""
+        pair = {"entity_type": entity_type, "entity_id": entity_id, "title": entity_id}
+        return str(self._control("/chats", pair)["chat_id"])
 
-    def _control(self, path: str, body: Mapping[str, str]) -> None:
+    def _control(self, path: str, body: Mapping[str, str]) -> Any:
         portal = self.stack.target.local
         if portal is None:
             raise LeftOut("this stack has no portal of its own")
         answer = urllib3.request("POST", portal.control_url + path, json=body)
         if answer.status != HTTPStatus.OK:
             raise LeftOut(f"the local portal answers {answer.status} to {path}")
+        return answer.json()
 
     def _look_up(self, entity_id: str) -> None:
         event = _sample("lookup-http")
         query = urlencode({"entity_type": _TYPE, "entity_id": entity_id})
         self._invoke("LookupFunction", {**event, "rawQueryString": query})
 
-    def _receive(self, entity_id: str) -> None:
-        """The event of our bot joining a deal's chat."""
+    def _receive(self, entity_type: str, entity_id: str, chat_id: str = _CHAT) -> None:
+        """The event of our bot joining the chat of a pair."""
         event = _sample("bot-v2-join")
         body = base64.b64decode(event["body"]).decode()
-        for there, here in ((_BOT, f"{_BOT_ID}{self._bot_id}&"), ("DEAL%7C1663", entity_id.replace("|", "%7C"))):
+        for there, here in (
+            (_BOT, f"{_BOT_ID}{self._bot_id}&"),
+            (f"{_ENTITY_TYPE}CRM", _ENTITY_TYPE + entity_type),
+            ("DEAL%7C1663", entity_id.replace("|", "%7C")),
+            (_CHAT, chat_id),
+        ):
             body = body.replace(there, here)
         self._invoke("EventsFunction", {**event, "body": base64.b64encode(body.encode()).decode()})
 

@@ -63,7 +63,11 @@ def _look_ups(found: Found) -> Iterable[Sequence[str]]:
 
 
 def _events(found: Found, most: float) -> Iterable[Sequence[str]]:
-    for name, kind in (("of chats that are known", kinds.WORKED_KNOWN), ("each of a new chat", kinds.WORKED)):
+    for name, kind in (
+        ("of chats that are known", kinds.WORKED_KNOWN),
+        ("each of a new chat, of an application's own type", kinds.WORKED),
+        ("each of a new chat, of a module's type: the portal is asked", kinds.WORKED_ASKING),
+    ):
         yield name, *_priced(found.event(kind))
     yield "a million hops of events that wait", *_priced(found.hop())
     yield f"forged, {most:,.0f} a second", *_priced(replace(found, often=most).forged_event())
@@ -156,6 +160,7 @@ def _scales(found: Found) -> Mapping[str, str]:
     received, worked, hit, miss = map(found.milliseconds, (kinds.RECEIVED, kinds.WORKED_KNOWN, kinds.HIT, kinds.MISS))
     event = replace(found, often=events).event(kinds.WORKED_KNOWN)
     look_up = replace(found, often=a_second).look_up(0.99)
+    worked_kinds = (kinds.WORKED, kinds.WORKED_ASKING)
     return {
         "hit_more": f"{found('requests', kinds.HIT_FIRST) - found('requests', kinds.HIT):.0f}",
         "miss_more": f"{found('requests', kinds.MISS_FIRST) - found('requests', kinds.MISS):.0f}",
@@ -166,8 +171,8 @@ def _scales(found: Found) -> Mapping[str, str]:
         "receivers": f"{events * received / 1e3:.0f}",
         "workers": f"{events * worked / 1e3:.0f}",
         "ten_workers": f"{10 / worked * 1e3:.0f}",
-        "event_reads": f"{events * found('read units', kinds.WORKED):,.0f}",
-        "event_writes": f"{events * found('write units', kinds.WORKED):,.0f}",
+        "event_reads": f"{events * max(found('read units', each) for each in worked_kinds):,.0f}",
+        "event_writes": f"{events * max(found('write units', each) for each in worked_kinds):,.0f}",
         "hops_two_hours": f"{_hops(2 * 3600)}",
         "hops_at_most": f"{_hops(LONGEST_WAIT)}",
         "event_month": f"{dollars(event) * events * MONTH:,.0f}",

@@ -67,7 +67,8 @@ class Found:
 
     def milliseconds(self, kind: str) -> float:
         """How long a function is billed for."""
-        waits = self("requests", kind) * assumed("round trip") + assumed("portal") * kind.startswith(kinds.MISS)
+        asks = kind.startswith(kinds.MISS) or kind == kinds.WORKED_ASKING
+        waits = self("requests", kind) * assumed("round trip") + assumed("portal") * asks
         return self("CPU", kind) * _CPU + waits
 
     def invocation(self, kind: str) -> Amounts:
@@ -112,7 +113,7 @@ class Found:
                 (1, {"secrets": 1}),
                 (assumed("look-ups"), self.look_up(0.9, kinds.HIT_FIRST, kinds.MISS_FIRST)),
                 (assumed("events") * 0.9, self.event(kinds.WORKED_KNOWN)),
-                (assumed("events") * 0.1, self.event(kinds.WORKED)),
+                (assumed("events") * 0.1, self.event(kinds.WORKED_ASKING)),
                 (assumed("renewals"), self.renewal()),
             ]
         )

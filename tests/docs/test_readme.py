@@ -54,7 +54,7 @@ def test_commands_for_the_local_portal_work_as_printed(run: Running) -> None:
     printed = run_command(run, commands("Try it")[1])
     assert "chat_id" in printed
     assert "CRM DEAL|1663: chat 1437" in printed
-    assert run.get("/v1/chats?entity_type=TASKS_TASK&entity_id=8293")["source"] == "event"
+    assert run.get("/v1/chats?entity_type=TASKS_TASK&entity_id=8293")["source"] == "cache"
     found = run.get("/v1/chats?entity_type=ORDER&entity_id=2026-0815")
     assert found["portal_error"] == "ACCESS_ERROR"
     found = run.get("/v1/chats?entity_type=ORDER&entity_id=2026-0815")

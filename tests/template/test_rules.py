@@ -33,7 +33,7 @@ ASKED_BY = {
         "credentials/applications", "credentials/token_pointer",
     ),
     "CacheTable": (
-        "cache/chat_cache", "cache/bulk_cache", "cache/leases", "cache/event_hints",
+        "cache/chat_cache", "cache/bulk_cache", "cache/leases", "cache/learned_rows",
         "calls/rate_limiter", "calls/operating_time", "calls/circuit_breaker",
         "install/install_lock", "install/code_flow",
         "bot/answer_claims", "bot/employees", "rest/profiles",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_lookup.config import from_environ
+from chat_lookup.config import EventsTeach, from_environ
 from chat_lookup.errors import ServiceMisconfigured
 
 GOOD = {"PORTAL_TABLE": "stack-PortalTable-1", "CACHE_TABLE": "stack-CacheTable-1", "SECRET_PREFIX": "stack"}
@@ -118,6 +118,16 @@ def test_settings_of_events_are_read() -> None:
     )
 
 
+@pytest.mark.parametrize("teach", list(EventsTeach))
+def test_what_events_teach_is_one_of_three_words(teach: EventsTeach) -> None:
+    assert from_environ(GOOD | {"EVENTS_TEACH": teach.value}).events_teach is teach
+
+
+@pytest.mark.parametrize("unset", [{}, {"EVENTS_TEACH": ""}])
+def test_events_are_hints_where_nothing_else_is_set(unset: dict[str, str]) -> None:
+    assert from_environ(GOOD | unset).events_teach is EventsTeach.HINT
+
+
 @pytest.mark.parametrize("publish", [{}, {"PUBLISH_TEXT": ""}, {"PUBLISH_TEXT": "false"}])
 def test_settings_of_events_are_optional(publish: dict[str, str]) -> None:
     settings = from_environ(GOOD | publish)
@@ -126,7 +136,7 @@ def test_settings_of_events_are_optional(publish: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "WORKER_FUNCTION", "EVENT_BUS", "PUBLISH_TEXT"]
+    "name", ["EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "WORKER_FUNCTION", "EVENT_BUS", "PUBLISH_TEXT", "EVENTS_TEACH"]
 )
 @pytest.mark.parametrize("value", ["canary value?", "True ", "https://sqs.eu-central-1.amazonaws.com/queue?x=1"])
 def test_invalid_setting_of_events_is_named_without_its_value(name: str, value: str) -> None:

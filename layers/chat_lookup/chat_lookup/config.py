@@ -6,6 +6,7 @@ No secrets here: they are in Secrets Manager, and the environment only contains 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from chat_lookup.errors import ServiceMisconfigured
 
@@ -22,6 +23,21 @@ _QUEUE_URL = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[0-9]{12}/
 _FUNCTION = re.compile(r"[A-Za-z0-9:_$-]{1,170}")
 _EVENT_BUS = re.compile(r"[A-Za-z0-9._/-]{1,256}")
 _BOOLEAN = re.compile(r"true|false")
+
+
+class EventsTeach(StrEnum):
+    """What a bot's event teaches the cache about the chat that it names (docs/decisions/020).
+
+    `HINT`: for types of the portal's modules only that the portal is to be asked. `TRUST`: the chat itself, if an
+    employee or the system caused the event. `OFF`: nothing.
+    """
+
+    HINT = "hint"
+    TRUST = "trust"
+    OFF = "off"
+
+
+_EVENTS_TEACH = re.compile("|".join(EventsTeach))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,7 @@ class Settings:
     """Where events are published; empty publishes none."""
     publish_text: bool = False
     """Whether published events contain the text that users wrote."""
+    events_teach: EventsTeach = EventsTeach.HINT
 
 
 def from_environ(environ: Mapping[str, str]) -> Settings:
@@ -77,6 +94,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         worker_function=read.optional("WORKER_FUNCTION", _FUNCTION, "the name or the ARN of a function"),
         event_bus=read.optional("EVENT_BUS", _EVENT_BUS, "the name of an event bus"),
         publish_text=read.optional("PUBLISH_TEXT", _BOOLEAN, "true or false") == "true",
+        events_teach=read.events_teach("EVENTS_TEACH"),
     )
     if read.faults:
         raise ServiceMisconfigured("; ".join(read.faults))
@@ -98,6 +116,10 @@ class _Reading:
     def optional(self, name: str, pattern: re.Pattern[str], form: str) -> str:
         """Empty where it is not set: no function declares all of them."""
         return self._checked(name, pattern, f"is not {form}")
+
+    def events_teach(self, name: str) -> EventsTeach:
+        given = self.optional(name, _EVENTS_TEACH, "hint, trust or off")
+        return EventsTeach(given) if given in set(EventsTeach) else EventsTeach.HINT
 
     def listed(self, name: str, pattern: re.Pattern[str], form: str) -> frozenset[str]:
         items = [item.strip() for item in self.environ.get(name, "").split(",") if item.strip()]

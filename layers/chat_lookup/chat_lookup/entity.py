@@ -16,6 +16,14 @@ _CRM_ID = re.compile(r"(?:LEAD|DEAL|CONTACT|COMPANY|SMART_INVOICE|DYNAMIC_\d+)\|
 _SMART_INVOICE = {"DYNAMIC_31": "SMART_INVOICE", "SMART_INVOICE": "DYNAMIC_31"}
 """The CRM's two possible names of a smart invoice; no document states which applies (bitrix24.md 9, row 25)."""
 _INVOICE_ID = re.compile(r"(DYNAMIC_31|SMART_INVOICE)\|([0-9]{1,20})")
+_MODULE_TYPES = frozenset(
+    {
+        "CRM", "TASKS", "TASKS_TASK", "SONET_GROUP", "LINES", "LIVECHAT", "CALENDAR", "MAIL", "CALL", "VIDEOCONF",
+    }
+)  # fmt: skip
+"""Types that the portal's own modules give to chats (bitrix24.md 1.20); all others are applications'."""
+_CALL_CHATS = ("CALL", "UNIFY_CALL_CHAT")
+"""The pair of the chats in which telephony notes its calls: each user has one."""
 _KNOWN_TYPES = frozenset(
     {
         "CRM", "LINES", "LIVECHAT", "TASKS_TASK", "TASKS", "TASK", "CALENDAR", "SONET_GROUP", "CALL", "MAIL",
@@ -62,6 +70,19 @@ class EntityRef:
             return cls(entity_type or "", entity_id or "")
         except InvalidRequest:
             return None
+
+    @property
+    def of_module(self) -> bool:
+        """Whether the type is one of the portal's own modules, in any spelling that the portal may take for it: its
+        database compares without case, and without spaces at the end (bitrix24.md 1.1)."""
+        return self.entity_type.strip().upper() in _MODULE_TYPES
+
+    @property
+    def names_one_chat(self) -> bool:
+        """False for a pair that several chats carry by design, and for TASK, which no chat carries: look-ups try the
+        names of a task's chat instead (bitrix24.md 1.20)."""
+        folded = (self.entity_type.strip().upper(), self.entity_id.strip().upper())
+        return folded != _CALL_CHATS and folded[0] != "TASK"
 
     @property
     def loggable_id(self) -> str:
@@ -157,6 +178,11 @@ _ID_HINTS: tuple[tuple[frozenset[str], Callable[[str], object], str], ...] = (
         frozenset({"LINES"}),
         lambda text: text.count("|") < _LINES_SEPARATORS,
         "With LINES an entity_id looks like <connector>|<line>|<chat>|<user>, as telegrambot|2|209607941|744.",
+    ),
+    (
+        frozenset({_CALL_CHATS[0]}),
+        lambda text: text == _CALL_CHATS[1],
+        "Each user has a chat of this pair, so the pair names no single one.",
     ),
     (
         frozenset({"SONET_GROUP"}),

@@ -1,4 +1,7 @@
-"""A message in a deal's chat saves the next look-up of the deal its portal call; a forged one changes nothing."""
+"""A message in a pair's chat saves its next look-up the portal call; a forged one changes nothing.
+
+Of a deal the portal is asked when the event comes; an application's own pair is learned from the event itself.
+"""
 
 import json
 from dataclasses import dataclass, replace
@@ -28,13 +31,14 @@ class Deals:
 
     talk: Conversation
     key: str
+    entity_type: str = "CRM"
 
     @property
     def stage(self) -> Stage:
         return self.talk.stage
 
     def look_up(self, deal: str, **options: str) -> dict[str, Any]:
-        reply = self.stage.look_up(self.key, entity_id=deal, **options)
+        reply = self.stage.look_up(self.key, entity_type=self.entity_type, entity_id=deal, **options)
         assert reply.status == 200, reply.body
         found: dict[str, Any] = reply.json
         return found
@@ -60,6 +64,7 @@ class Deals:
             "data[message][id]": f"{chat_id}{self.stage.service.clock.now():.0f}",
             "data[chat][id]": str(chat_id),
             "data[chat][dialogId]": f"chat{chat_id}",
+            "data[chat][entityType]": self.entity_type,
             "data[chat][entityId]": deal,
         }
         answer = self.stage.request("POST", "/bitrix24/events", body_of(binding))
@@ -82,6 +87,18 @@ def deals(stage: Stage, request: pytest.FixtureRequest) -> Deals:
 
 
 @pytest.fixture
+def orders(deals: Deals) -> Deals:
+    """The same, with pairs of an application's own type."""
+    return replace(deals, entity_type="ORDER")
+
+
+@pytest.fixture(params=["CRM", "ORDER"])
+def pairs(deals: Deals, request: pytest.FixtureRequest) -> Deals:
+    """The same, with pairs of either kind."""
+    return replace(deals, entity_type=request.param)
+
+
+@pytest.fixture
 def in_v2(stage: Stage) -> Deals:
     return installed(stage, "v2")
 
@@ -92,116 +109,129 @@ def installed(stage: Stage, api: str) -> Deals:
     return Deals(talk, stage.key())
 
 
-def test_look_up_after_a_mention_in_the_deals_chat_makes_no_call(deals: Deals, deal: str) -> None:
+def test_look_up_after_a_mention_in_an_orders_chat_makes_no_call(orders: Deals, deal: str) -> None:
+    chat_id = orders.talk.chat_with_bot("ORDER", deal)
+    orders.mention(chat_id)
+    before = orders.stage.calls()
+
+    found = orders.look_up(deal)
+
+    assert (found["chat_id"], found["source"]) == (chat_id, "event")
+    assert orders.stage.calls() == before
+    assert orders.calls(*LOOK_UP_METHODS) == []
+
+
+def test_portal_is_asked_once_for_many_mentions_in_a_deals_chat(deals: Deals, deal: str) -> None:
     chat_id = deals.talk.chat_with_bot("CRM", deal)
-    deals.mention(chat_id)
-    before = deals.stage.calls()
+    for _ in range(3):
+        deals.mention(chat_id)
 
     found = deals.look_up(deal)
 
-    assert (found["chat_id"], found["source"]) == (chat_id, "event")
-    assert deals.stage.calls() == before
-    assert deals.calls(*LOOK_UP_METHODS) == []
+    assert (found["chat_id"], found["source"]) == (chat_id, "cache")
+    assert deals.calls(*LOOK_UP_METHODS) == ["im.chat.get"]
 
 
-def test_v2_event_without_entity_costs_one_call_for_the_chat(in_v2: Deals, deal: str) -> None:
+def test_v2_event_without_entity_costs_one_call_for_the_chat_and_one_for_the_pair(in_v2: Deals, deal: str) -> None:
     chat_id = in_v2.talk.chat_with_bot("CRM", deal)
     for _ in range(3):
         in_v2.mention(chat_id)
-    assert in_v2.calls(CHAT_GET) == [CHAT_GET]
-    assert in_v2.look_up(deal)["source"] == "event"
+    assert in_v2.calls(CHAT_GET, *LOOK_UP_METHODS) == [CHAT_GET, "im.chat.get"]
+    assert in_v2.look_up(deal)["source"] == "cache"
 
 
-def test_v2_event_with_entity_costs_no_call(in_v2: Deals, deal: str) -> None:
+def test_v2_event_with_entity_costs_no_call_for_the_chat(in_v2: Deals, deal: str) -> None:
     in_v2.stage.tell("/shape", {"entity_id_in_events": True})
     chat_id = in_v2.talk.chat_with_bot("CRM", deal)
     in_v2.mention(chat_id)
     assert in_v2.calls(CHAT_GET) == []
-    assert in_v2.look_up(deal)["source"] == "event"
+    assert in_v2.look_up(deal)["source"] == "cache"
 
 
-def test_invitation_of_the_bot_fills_the_cache(deals: Deals, deal: str) -> None:
-    chat_id = deals.stage.tell("/chats", {"entity_type": "CRM", "entity_id": deal})["chat_id"]
-    deals.stage.tell("/join", {"chat_id": chat_id})
-    deals.stage.service.settle()
-    assert deals.look_up(deal)["source"] == "event"
+def test_invitation_of_the_bot_fills_the_cache(pairs: Deals, deal: str) -> None:
+    chat_id = pairs.stage.tell("/chats", {"entity_type": pairs.entity_type, "entity_id": deal})["chat_id"]
+    pairs.stage.tell("/join", {"chat_id": chat_id})
+    pairs.stage.service.settle()
+    assert pairs.look_up(deal)["source"] == {"CRM": "cache", "ORDER": "event"}[pairs.entity_type]
 
 
-def test_hint_of_an_event_expires_after_an_hour(deals: Deals, deal: str) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", deal)
-    deals.mention(chat_id)
-    deals.stage.service.clock.advance(1.2 * HOUR)
+def test_what_an_event_taught_expires_after_an_hour(orders: Deals, deal: str) -> None:
+    chat_id = orders.talk.chat_with_bot("ORDER", deal)
+    orders.mention(chat_id)
+    orders.stage.service.clock.advance(1.2 * HOUR)
 
-    found = deals.look_up(deal)
+    found = orders.look_up(deal)
 
     assert (found["chat_id"], found["source"]) == (chat_id, "portal")
 
 
-def test_event_replaces_a_cached_not_found(deals: Deals, deal: str) -> None:
-    assert deals.stage.look_up(deals.key, entity_id=deal).status == 404
-    chat_id = deals.talk.chat_with_bot("CRM", deal)
-    deals.mention(chat_id)
-    deals.stage.service.cold_start()  # another process: this one has its own answer in memory for a moment
+def test_event_replaces_a_cached_not_found(pairs: Deals, deal: str) -> None:
+    assert pairs.stage.look_up(pairs.key, entity_type=pairs.entity_type, entity_id=deal).status == 404
+    chat_id = pairs.talk.chat_with_bot(pairs.entity_type, deal)
+    pairs.mention(chat_id)
+    pairs.stage.service.cold_start()  # another process: this one has its own answer in memory for a moment
 
-    assert deals.look_up(deal)["chat_id"] == chat_id
+    assert pairs.look_up(deal)["chat_id"] == chat_id
 
 
-def test_event_of_the_last_hour_refreshes_an_expired_answer(deals: Deals, deal: str) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", deal)
-    assert deals.look_up(deal)["source"] == "portal"
-    deals.stage.service.clock.advance(2 * DAY)
-    deals.mention(chat_id)
+def test_event_of_the_last_hour_refreshes_an_expired_answer(pairs: Deals, deal: str) -> None:
+    chat_id = pairs.talk.chat_with_bot(pairs.entity_type, deal)
+    assert pairs.look_up(deal)["source"] == "portal"
+    pairs.stage.service.clock.advance(2 * DAY)
+    pairs.mention(chat_id)
 
-    assert deals.look_up(deal)["source"] == "cache"
+    assert pairs.look_up(deal)["source"] == "cache"
 
 
 # -- forged bindings ---------------------------------------------------------------------------------------------------
 
 
-def test_forged_binding_does_not_replace_the_chat_of_the_portal(deals: Deals, deal: str) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", deal)
-    assert deals.look_up(deal)["chat_id"] == chat_id
+def test_forged_binding_does_not_replace_the_chat_of_the_portal(pairs: Deals, deal: str) -> None:
+    chat_id = pairs.talk.chat_with_bot(pairs.entity_type, deal)
+    assert pairs.look_up(deal)["chat_id"] == chat_id
 
     for number in range(3):
-        deals.claim(deal, FORGED_CHAT + number)
-        assert deals.look_up(deal)["chat_id"] == chat_id
-        deals.stage.service.cold_start()
-        assert deals.look_up(deal)["chat_id"] == chat_id
+        pairs.claim(deal, FORGED_CHAT + number)
+        assert pairs.look_up(deal)["chat_id"] == chat_id
+        pairs.stage.service.cold_start()
+        assert pairs.look_up(deal)["chat_id"] == chat_id
 
-    assert deals.look_up(deal, fresh="true")["chat_id"] == chat_id
-
-
-def test_forged_binding_does_not_replace_the_stale_answer_while_the_portal_fails(deals: Deals, deal: str) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", deal)
-    deals.look_up(deal)
-    deals.claim(deal, FORGED_CHAT)
-    deals.stage.service.cold_start()
-    deals.stage.tell("/faults", {"method": "*", "drop": True})
-
-    found = deals.look_up(deal)
-
-    assert (found["chat_id"], found["source"]) == (chat_id, "stale")
+    assert pairs.look_up(deal, fresh="true")["chat_id"] == chat_id
 
 
-def test_forged_binding_makes_the_next_look_up_call_the_portal(deals: Deals, deal: str) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", deal)
-    deals.look_up(deal)
-    deals.claim(deal, FORGED_CHAT)
-    deals.stage.service.cold_start()
+def test_forged_binding_does_not_replace_the_stale_answer_while_the_portal_fails(pairs: Deals, deal: str) -> None:
+    chat_id = pairs.talk.chat_with_bot(pairs.entity_type, deal)
+    pairs.look_up(deal)
+    pairs.claim(deal, FORGED_CHAT)
+    pairs.stage.service.cold_start()
+    pairs.stage.tell("/faults", {"method": "*", "drop": True})
 
-    found = deals.look_up(deal)
+    found = pairs.look_up(deal)
 
-    assert (found["chat_id"], found["source"]) == (chat_id, "portal")
+    # Of a deal the portal was asked when the event came.
+    assert (found["chat_id"], found["source"]) == (chat_id, {"CRM": "cache", "ORDER": "stale"}[pairs.entity_type])
 
 
-def test_answer_of_the_portal_replaces_a_row_of_a_forged_binding(deals: Deals, deal: str) -> None:
-    chat_id = deals.talk.chat_with_bot("CRM", deal)
-    deals.claim(deal, FORGED_CHAT)
-    assert deals.look_up(deal, fresh="true")["chat_id"] == chat_id
-    deals.claim(deal, FORGED_CHAT)
-    deals.stage.service.cold_start()
+def test_forged_binding_leads_to_a_question_to_the_portal(pairs: Deals, deal: str) -> None:
+    chat_id = pairs.talk.chat_with_bot(pairs.entity_type, deal)
+    pairs.look_up(deal)
+    pairs.claim(deal, FORGED_CHAT)
+    pairs.stage.service.cold_start()
 
-    assert deals.look_up(deal)["chat_id"] == chat_id
+    found = pairs.look_up(deal)
+
+    assert (found["chat_id"], found["source"]) == (chat_id, {"CRM": "cache", "ORDER": "portal"}[pairs.entity_type])
+    assert len(pairs.calls(*LOOK_UP_METHODS)) == 2
+
+
+def test_answer_of_the_portal_replaces_a_row_of_a_forged_binding(pairs: Deals, deal: str) -> None:
+    chat_id = pairs.talk.chat_with_bot(pairs.entity_type, deal)
+    pairs.claim(deal, FORGED_CHAT)
+    assert pairs.look_up(deal, fresh="true")["chat_id"] == chat_id
+    pairs.claim(deal, FORGED_CHAT)
+    pairs.stage.service.cold_start()
+
+    assert pairs.look_up(deal)["chat_id"] == chat_id
 
 
 # -- published entries and redriven dead letters -----------------------------------------------------------------------
@@ -226,7 +256,7 @@ def test_published_entry_contains_chat_and_entity_but_no_text_and_no_token(deals
 def test_redriven_dead_letter_is_handled(in_v2: Deals, deal: str) -> None:
     service, portal = in_v2.stage.service, in_v2.stage.portal
     aws = service.stack.backend.aws
-    bound = EventChat(2021, "chat2021", "chat", entity_type="CRM", entity_id=deal)
+    bound = EventChat(2021, "chat2021", "chat", entity_type="ORDER", entity_id=deal)
     letter = replace(message("hello", chat=bound), member_id=portal.member_id, received_at=service.clock.now())
     # As a record that failed ten times is stored there.
     aws.sqs().send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody=letter.to_json())
@@ -236,4 +266,4 @@ def test_redriven_dead_letter_is_handled(in_v2: Deals, deal: str) -> None:
 
     assert answer == {"moved": 1, "left": 0}
     assert left(aws, "DeadLetterQueue") == 0
-    assert in_v2.look_up(deal)["source"] == "event"
+    assert replace(in_v2, entity_type="ORDER").look_up(deal)["source"] == "event"

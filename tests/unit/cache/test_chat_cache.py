@@ -42,7 +42,7 @@ def test_row_is_absent_before_the_first_reply(cache: Cache) -> None:
 
 
 def test_row_is_read_as_it_was_written(cache: Cache, clock: ManualClock) -> None:
-    made = cache.put(MEMBER_ID, 1, DEAL, 1437, method="imbot.chat.get", asked_at=clock.now())
+    made = cache.put(MEMBER_ID, 1, DEAL, 1437, method="imbot.chat.get", asked_at=clock.now()).row
     read = cache.get(MEMBER_ID, 1, DEAL)
     assert read is not None
     assert (read.ref, read.chat_id, read.method, read.source) == (DEAL, 1437, "imbot.chat.get", "portal")
@@ -81,7 +81,7 @@ def test_times_are_spread_by_a_tenth_at_most(
     fresh = FRESH_POSITIVE if chat_id else FRESH_NEGATIVE
     usable = USABLE_POSITIVE if chat_id else FRESH_NEGATIVE
     asked_at = clock.now()
-    row = cache_of(stores, clock, share).put(MEMBER_ID, 1, DEAL, chat_id, method="im.chat.get", asked_at=asked_at)
+    row = cache_of(stores, clock, share).put(MEMBER_ID, 1, DEAL, chat_id, method="im.chat.get", asked_at=asked_at).row
     assert row.fresh_until - asked_at == pytest.approx(fresh * factor)
     assert row.usable_until - asked_at == pytest.approx(usable * factor)
 
@@ -89,7 +89,7 @@ def test_times_are_spread_by_a_tenth_at_most(
 def test_rows_stored_together_do_not_expire_together(stores: Stores, clock: ManualClock) -> None:
     cache = Cache(stores.cache_rows, clock, SystemRandom())
     refs = [EntityRef("CRM", f"DEAL|{number}") for number in range(1, 41)]
-    rows = [cache.put(MEMBER_ID, 1, ref, 7, method="im.chat.get", asked_at=clock.now()) for ref in refs]
+    rows = [cache.put(MEMBER_ID, 1, ref, 7, method="im.chat.get", asked_at=clock.now()).row for ref in refs]
     lasts = [row.fresh_until - row.asked_at for row in rows]
     assert len(set(lasts)) == len(lasts)
     assert mean(lasts) == pytest.approx(FRESH_POSITIVE, rel=0.05)
@@ -144,6 +144,77 @@ def test_row_from_a_clock_that_ran_ahead_is_not_used_and_is_replaced(cache: Cach
 def test_a_row_from_a_clock_that_is_a_little_ahead_is_used(cache: Cache, clock: ManualClock) -> None:
     put(cache, 1, asked_at=clock.now() + CLOCKS_APART - 1)
     assert chat_id(cache) == 1
+
+
+@pytest.mark.parametrize("later", [None, 7], ids=["null", "id"])
+@pytest.mark.parametrize("reply", [None, 1437], ids=["null", "id"])
+def test_write_that_lost_returns_the_later_row(
+    cache: Cache, clock: ManualClock, reply: int | None, later: int | None
+) -> None:
+    put(cache, later, asked_at=clock.now())
+    kept = cache.put(MEMBER_ID, 1, DEAL, reply, method="im.chat.get", asked_at=clock.now() - 1)
+    assert kept.lost
+    assert kept.stored == cache.get(MEMBER_ID, 1, DEAL)
+    assert (kept.row.chat_id, kept.stored and kept.stored.chat_id) == (reply, later)
+
+
+def test_write_that_held_returns_its_own_row(cache: Cache, clock: ManualClock) -> None:
+    kept = cache.put(MEMBER_ID, 1, DEAL, 1437, method="im.chat.get", asked_at=clock.now())
+    assert not kept.lost
+    assert kept.stored is kept.row
+
+
+# -- a "not found" that an event puts in doubt -------------------------------------------------------------------------
+
+
+def distrust(cache: Cache, clock: ManualClock, *, ago: float = 0.0) -> None:
+    cache.distrust_null(MEMBER_ID, 1, DEAL, clock.now() - ago)
+
+
+def fresh(cache: Cache, clock: ManualClock) -> bool:
+    row = cache.get(MEMBER_ID, 1, DEAL)
+    return row is not None and row.fresh(clock.now())
+
+
+def test_stored_null_from_before_the_event_is_no_longer_fresh(cache: Cache, clock: ManualClock) -> None:
+    put(cache, None, asked_at=clock.now() - 1)
+    assert fresh(cache, clock)
+    distrust(cache, clock)
+    assert not fresh(cache, clock)
+
+
+def test_null_on_its_way_since_before_the_event_is_not_stored(cache: Cache, clock: ManualClock) -> None:
+    distrust(cache, clock)
+    kept = cache.put(MEMBER_ID, 1, DEAL, None, method="im.chat.get", asked_at=clock.now() - 1)
+    assert (kept.lost, kept.stored, cache.get(MEMBER_ID, 1, DEAL)) == (True, None, None)
+
+
+@pytest.mark.parametrize(("chat_id", "after"), [(None, 0.0), (None, 1.0), (7, -1.0), (7, 1.0)])
+def test_id_and_a_null_from_after_the_event_are_stored(
+    cache: Cache, clock: ManualClock, chat_id: int | None, after: float
+) -> None:
+    distrust(cache, clock)
+    put(cache, chat_id, asked_at=clock.now() + after)
+    assert fresh(cache, clock)
+    distrust(cache, clock, ago=2)
+    assert fresh(cache, clock)
+
+
+@pytest.mark.parametrize(("chat_id", "ago"), [(7, 10.0), (None, -1.0)], ids=["an id", "a later null"])
+def test_distrust_changes_neither_an_id_nor_a_later_null(
+    cache: Cache, clock: ManualClock, chat_id: int | None, ago: float
+) -> None:
+    put(cache, chat_id, asked_at=clock.now() - ago)
+    before = cache.get(MEMBER_ID, 1, DEAL)
+    distrust(cache, clock)
+    assert cache.get(MEMBER_ID, 1, DEAL) == before
+
+
+def test_distrust_by_a_clock_that_ran_ahead_ends(cache: Cache, stores: Stores, clock: ManualClock) -> None:
+    ahead = ManualClock(clock.now() + CLOCKS_APART + 3600)
+    cache_of(stores, ahead, 0.5).distrust_null(MEMBER_ID, 1, DEAL, ahead.now())
+    put(cache, None, asked_at=clock.now())
+    assert fresh(cache, clock)
 
 
 # -- forget ------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.event_hints import EventHints, HintOutcome
+from chat_lookup.cache.learned_rows import LearnedRows, LearnOutcome
 from chat_lookup.cache.leases import LEASE, LONGEST, CacheQuery, Leases
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.clock import CLOCKS_APART, SKEW
@@ -25,8 +25,8 @@ def cache(stores: Stores, clock: ManualClock) -> Cache:
 
 
 @pytest.fixture
-def hints(cache: Cache, stores: Stores, clock: ManualClock) -> EventHints:
-    return EventHints(cache, stores.cache_rows, clock, FixedRandom())
+def learned(cache: Cache, stores: Stores, clock: ManualClock) -> LearnedRows:
+    return LearnedRows(cache, stores.cache_rows, clock, FixedRandom())
 
 
 def store_reply(cache: Cache, chat_id: int | None, asked_at: float) -> None:
@@ -110,9 +110,9 @@ def test_fresh_query_is_satisfied_by_a_reply_requested_since(leases: Leases, cac
 
 
 def test_fresh_query_is_not_satisfied_by_an_event_received_since(
-    leases: Leases, hints: EventHints, clock: ManualClock
+    leases: Leases, learned: LearnedRows, clock: ManualClock
 ) -> None:
-    hints.learn(MEMBER_ID, 1, DEAL, 1437, clock.now())
+    learned.learn(MEMBER_ID, 1, DEAL, 1437, clock.now())
     assert leases.claim(fresh_since(clock.now() - 1), "first").lease.owner == "first"
 
 
@@ -176,10 +176,10 @@ def test_a_row_that_has_only_a_lease_is_absent_for_readers(leases: Leases, cache
 
 
 def test_an_event_fills_a_row_that_has_only_a_lease(
-    leases: Leases, cache: Cache, hints: EventHints, clock: ManualClock
+    leases: Leases, cache: Cache, learned: LearnedRows, clock: ManualClock
 ) -> None:
     leases.claim(WANTED, "first")
-    assert hints.learn(MEMBER_ID, 1, DEAL, 1437, clock.now()) is HintOutcome.FILLED
+    assert learned.learn(MEMBER_ID, 1, DEAL, 1437, clock.now()) is LearnOutcome.FILLED
     row = cache.get(MEMBER_ID, 1, DEAL)
     assert row is not None
     assert (row.chat_id, row.source) == (1437, "event")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.event_hints import EventHints
+from chat_lookup.cache.learned_rows import LearnedRows
 from chat_lookup.cache.leases import LEASE, CacheQuery, Leases
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
@@ -38,7 +38,7 @@ class Process:
         self.clock = WrongBy(true, offset)
         self.leases = Leases(stores.cache_rows, self.clock)
         self.cache = Cache(stores.cache_rows, self.clock, FixedRandom())
-        self.hints = EventHints(self.cache, stores.cache_rows, self.clock, FixedRandom())
+        self.learned = LearnedRows(self.cache, stores.cache_rows, self.clock, FixedRandom())
         self.claims = 0
         self.owner = ""
         self.until = 0.0
@@ -118,7 +118,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(which=PROCESSES, chat_id=st.integers(1, 3))
     def learns(self, which: int, chat_id: int) -> None:
         process = self._processes[which]
-        process.hints.learn(MEMBER_ID, 1, self._ref, chat_id, process.clock.now())
+        process.learned.learn(MEMBER_ID, 1, self._ref, chat_id, process.clock.now())
 
     @rule(which=PROCESSES)
     def forgets(self, which: int) -> None:

@@ -63,7 +63,8 @@ def test_no_slot_lies_in_the_past_or_beyond_the_patience_of_its_class(
 ) -> None:
     for now, slot, share in reserved(pace, arrivals):
         assert slot >= now
-        assert slot <= now + (BULK_PATIENCE if share is Share.BULK else 30) + TINY
+        longest = {Share.INTERACTIVE: 30.0, Share.BULK: BULK_PATIENCE, Share.BACKGROUND: 0.0}
+        assert slot <= now + longest[share] + TINY
 
 
 @given(paces, st.floats(0, 30))
@@ -75,6 +76,15 @@ def test_bulk_leaves_a_fifth_of_the_burst_to_interactive_callers(pace: Pace, pat
     leaks = pace.rate * min(patience, BULK_PATIENCE)
     assert taken <= bulk_share + leaks + TINY
     assert len(slots) - taken >= usable(pace) - bulk_share - leaks - 1
+
+
+@given(paces)
+def test_background_takes_no_more_of_the_burst_than_bulk_and_all_of_it_at_once(pace: Pace) -> None:
+    slots = [slot for _, slot, _ in reserved(pace, [(0.0, Share.BACKGROUND, 30.0)] * 400)]
+    assert slots == [NOW] * len(slots)
+    # The last one lies at the horizon itself, to be had or not by a rounding.
+    assert 0 <= max(1, int(usable(pace) * BULK_SHARE)) - len(slots) <= 1
+    assert slots
 
 
 @given(paces)

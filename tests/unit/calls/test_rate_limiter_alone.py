@@ -38,7 +38,7 @@ def wait(limiter: Limiter, clock: ManualClock, seconds: float = 10, share: Share
     return limiter.wait(MEMBER_ID, USUAL, share, Deadline.after(seconds, clock))
 
 
-@pytest.mark.parametrize("share", Share)
+@pytest.mark.parametrize("share", [Share.INTERACTIVE, Share.BULK])
 def test_the_first_caller_goes_at_once_and_each_further_one_a_quarter_of_the_pace_later(
     share: Share, limiter: Limiter, clock: ManualClock
 ) -> None:
@@ -50,6 +50,14 @@ def test_caller_without_time_for_the_slower_pace_gets_store_unavailable(limiter:
     with pytest.raises(StoreUnavailable) as raised:
         wait(limiter, clock, seconds=0.5)
     assert raised.value.retry_after == pytest.approx(ALONE - 0.5)
+
+
+def test_background_call_that_would_wait_is_refused_and_takes_no_slot(limiter: Limiter, clock: ManualClock) -> None:
+    assert wait(limiter, clock, share=Share.BACKGROUND) == 0
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            wait(limiter, clock, share=Share.BACKGROUND)
+    assert wait(limiter, clock) == pytest.approx(ALONE)
 
 
 def test_portals_do_not_wait_for_each_other(limiter: Limiter, clock: ManualClock) -> None:

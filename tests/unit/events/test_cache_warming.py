@@ -1,4 +1,4 @@
-"""What the cache learns from an event, and when the portal is asked for an entity that the event omits."""
+"""What a trusted event teaches the cache, and when the portal is asked for an entity that the event omits."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,16 +6,18 @@ from typing import Any
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.cache.event_hints import FRESH_HINT, EventHints
+from chat_lookup.cache.learned_rows import FRESH_LEARNED
 from chat_lookup.cache.rows import FRESH_POSITIVE, USABLE_POSITIVE
 from chat_lookup.clock import Deadline
+from chat_lookup.config import EventsTeach
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import StoreUnavailable
-from chat_lookup.events.cache_warming import CHAT_GET, REMEMBERED_FOR, Warming
+from chat_lookup.events.cache_warming import CHAT_GET, REMEMBERED_FOR
 from chat_lookup.events.model import EventChat, Record
 from chat_lookup.portals.portal import Portal, PortalState
 from tests.support.events.bot_questions import BOT, GROUP, OPEN_LINE, PERSONAL, message
-from tests.support.fakes import MEMBER_ID, FakeBitrix24, FixedRandom, ManualClock, Output, Stores
+from tests.support.events.teaching import warming
+from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output, Stores
 from tests.support.in_process_service import DEAL, Service, build, find, install
 
 BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
@@ -39,8 +41,7 @@ class Worker:
     def __init__(self, service: Service, stores: Stores, portal: Portal) -> None:
         self.service = service
         self.portal = portal
-        hints = EventHints(service.cache, stores.cache_rows, service.clock, FixedRandom())
-        self.warming = Warming(service.cache, hints, service.calls, service.telemetry, service.clock)
+        self.warming = warming(service, stores, EventsTeach.TRUST)
 
     def learn(self, chat: EventChat | None = GROUP, *, seconds: float = 25, **fields: Any) -> EntityRef | None:
         """Process an event that was received just now."""
@@ -81,17 +82,17 @@ def test_entity_is_learned_from_every_kind_of_event_in_a_chat(worker: Worker, ki
 
 def test_an_open_line_is_an_entity_too(worker: Worker, output: Output) -> None:
     assert worker.learn(OPEN_LINE) == EntityRef("LINES", "livechat|22|1775|599")
-    assert output.lines[-1]["cache_hint"] == "filled"
+    assert output.lines[-1]["learned"] == "filled"
     assert "livechat" not in output.text
 
 
 def test_learned_row_is_fresh_from_the_time_when_the_event_was_received(worker: Worker, clock: ManualClock) -> None:
     record = replace(message("hello", chat=BOUND), received_at=clock.now())
-    clock.advance(FRESH_HINT / 2)
+    clock.advance(FRESH_LEARNED / 2)
     worker.learn_from(record)
     row = worker.service.cache.get(MEMBER_ID, worker.portal.generation, DEAL)
     assert row is not None
-    assert row.fresh_until == pytest.approx(clock.now() + FRESH_HINT / 2)
+    assert row.fresh_until == pytest.approx(clock.now() + FRESH_LEARNED / 2)
 
 
 # -- the event contains no entity --------------------------------------------------------------------------------------

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.cache.event_hints import EventHints
 from chat_lookup.clock import Deadline
+from chat_lookup.config import EventsTeach
 from chat_lookup.dynamodb import Table
 from chat_lookup.errors import PortalBusy, StoreUnavailable
-from chat_lookup.events.cache_warming import Warming
 from chat_lookup.events.model import BotEvent, Record
 from chat_lookup.events.publisher import Publisher
 from chat_lookup.events.queue import Progress
@@ -19,7 +18,8 @@ from chat_lookup.portals.recovery import Recovery
 from chat_lookup.portals.updates import PortalFacts
 from tests.support.events.bot_questions import BOT, GROUP, OPEN_LINE, BadDay, message, record_of
 from tests.support.events.queue_worker import FakeBus
-from tests.support.fakes import MEMBER_ID, FixedRandom, Output, Stores
+from tests.support.events.teaching import warming
+from tests.support.fakes import MEMBER_ID, Output, Stores
 from tests.support.in_process_service import DEAL, Service, find, install
 
 BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
@@ -49,12 +49,11 @@ class Worker:
         self.answers = FakeAnswers()
         self.bus = FakeBus()
         self.store = BadDay(stores.dynamodb)
-        hints = EventHints(service.cache, Table(self.store.client, stores.cache_table), service.clock, FixedRandom())
         self._working = Working(
             service.portals,
             PortalFacts(Table(self.store.client, stores.portal_table), service.portals),
             self.answers.answer,
-            Warming(service.cache, hints, service.calls, service.telemetry, service.clock),
+            warming(service, stores, EventsTeach.TRUST, Table(self.store.client, stores.cache_table)),
             Publisher(self.bus.client, "default", service.telemetry, with_text=False),
             service.telemetry,
         )
@@ -133,7 +132,7 @@ def test_one_log_line_contains_the_outcome_of_an_event(worker: Worker, output: O
         "chat_id": 1437,
         "entity_id": "DEAL|1663",
         "answer": "answered",
-        "cache_hint": "filled",
+        "learned": "filled",
         "published": True,
         "level": "INFO",
     }.items() <= line.items()

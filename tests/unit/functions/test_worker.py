@@ -36,10 +36,11 @@ def sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
 
 
 @pytest.fixture(autouse=True)
-def _booted(bus: FakeBus, sqs: FakeSqs, booted: Services, service: Service) -> None:
+def _booted(bus: FakeBus, sqs: FakeSqs, booted: Services, service: Service, bitrix24: FakeBitrix24) -> None:
     """A separate process, for a portal with our bot."""
     del bus, sqs, booted
     install(service, bot_id=BOT, bot_api="v2", command_id=78)
+    bitrix24.answers("im.chat.get", {"ID": 1437})
 
 
 def record(service: Service, text: str = SECRET, **fields: object) -> str:
@@ -47,13 +48,33 @@ def record(service: Service, text: str = SECRET, **fields: object) -> str:
     return replace(received, received_at=service.clock.now()).to_json()
 
 
-def test_event_in_a_deals_chat_saves_the_next_look_up_its_call(
-    service: Service, bus: FakeBus, bitrix24: FakeBitrix24
+@pytest.mark.parametrize(
+    ("teach", "source", "calls"), [("", "cache", 1), ("hint", "cache", 1), ("trust", "event", 0), ("off", "portal", 0)]
+)
+def test_event_in_a_deals_chat_teaches_what_the_setting_says(
+    service: Service,
+    bus: FakeBus,
+    bitrix24: FakeBitrix24,
+    monkeypatch: pytest.MonkeyPatch,
+    teach: str,
+    source: str,
+    calls: int,
 ) -> None:
+    monkeypatch.setenv("EVENTS_TEACH", teach)
+    process.built.cache_clear()
     assert failed(app.handler(messages(record(service, chat=BOUND)), lambda_context())) == []
-    assert find(service, service.portals.find(None)).source == "event"
-    assert bitrix24.calls == []
+    assert len(bitrix24.calls) == calls
+    assert find(service, service.portals.find(None)).source == source
     assert [each["entity"] for each in bus.details] == [{"entity_type": "CRM", "entity_id": "DEAL|1663"}]
+
+
+@pytest.mark.parametrize("code", ["HTTP_5XX", "QUERY_LIMIT_EXCEEDED", "ACCESS_DENIED", "TIMEOUT"])
+def test_record_is_done_with_although_the_portal_fails_to_answer_its_hint(
+    service: Service, bus: FakeBus, bitrix24: FakeBitrix24, output: Output, code: str
+) -> None:
+    bitrix24.fails("im.chat.get", code, 502)
+    assert failed(app.handler(messages(record(service, chat=BOUND)), lambda_context())) == []
+    assert (len(bus.details), output.lines[-1]["hint"]) == (1, "failed")
 
 
 def test_question_to_the_bot_is_answered(service: Service, bitrix24: FakeBitrix24, output: Output) -> None:

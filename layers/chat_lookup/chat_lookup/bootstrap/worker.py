@@ -8,12 +8,15 @@ from chat_lookup.bot.answer_claims import Claims
 from chat_lookup.bot.answer_sender import AnswerSender
 from chat_lookup.bot.answerer import Answering
 from chat_lookup.bot.employees import People
-from chat_lookup.cache.event_hints import EventHints
+from chat_lookup.cache.learned_rows import LearnedRows
+from chat_lookup.cache.leases import Leases
 from chat_lookup.events.cache_warming import Warming
 from chat_lookup.events.publisher import Publisher
 from chat_lookup.events.queue import Requeue
 from chat_lookup.events.worker import Working
 from chat_lookup.lookup.find import Lookup
+from chat_lookup.lookup.hints import Hints
+from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.portals.updates import PortalFacts
 
 
@@ -28,7 +31,9 @@ class WorkerServices:
 def build(parts: Core, lookup: Lookup) -> WorkerServices:
     """Build everything. Calls nothing."""
     settings, clock, telemetry, calls, cache = parts.settings, parts.clock, parts.telemetry, parts.calls, parts.cache
-    hints = EventHints(cache, parts.cache_table, clock, SystemRandom())
+    learned = LearnedRows(cache, parts.cache_table, clock, SystemRandom())
+    asking, leases = Asking(calls, parts.portals, telemetry), Leases(parts.cache_table, clock)
+    hints = Hints(asking, cache, leases, telemetry, clock, lookup.overtaken)
     answering = Answering(
         lookup,
         cache,
@@ -42,7 +47,7 @@ def build(parts: Core, lookup: Lookup) -> WorkerServices:
         parts.portals,
         PortalFacts(parts.portal_table, parts.portals),
         answering.answer,
-        Warming(cache, hints, calls, telemetry, clock),
+        Warming(cache, learned, hints, calls, telemetry, clock, settings.events_teach),
         Publisher(parts.clients.bus(), settings.event_bus, telemetry, with_text=settings.publish_text),
         telemetry,
     )

@@ -1,1 +1,1 @@
-"""Chat ids in CacheTable: rows, leases, hints from events."""
+"""Chat ids in CacheTable: rows, leases, rows learned from events."""

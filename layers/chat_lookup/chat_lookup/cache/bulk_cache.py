@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.rows import Row, cache_key, from_item
+from chat_lookup.cache.rows import Kept, Row, cache_key, from_item
 from chat_lookup.clock import TO_ANSWER, Clock, Deadline
 from chat_lookup.dynamodb import Table, read_text, text
 from chat_lookup.entity import EntityRef
@@ -61,14 +61,14 @@ class CachePages:
 
     def put(
         self, member_id: str, generation: int, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float
-    ) -> Future[Row]:
+    ) -> Future[Kept]:
         """Begin to store a reply of the portal, as `Cache.put` does; `finish` waits for it."""
         put = partial(self._cache.put, member_id, generation, ref, chat_id, method=method, asked_at=asked_at)
         return self._pool.submit(copy_context().run, put)
 
-    def finish(self, puts: Sequence[Future[Row]], deadline: Deadline) -> int:
-        """Wait until all are stored, or until the deadline. Returns how many were not: they are asked for again."""
-        return len(puts) - len(_results(puts, deadline))
+    def finish(self, puts: Sequence[Future[Kept]], deadline: Deadline) -> list[Kept]:
+        """Wait until all are stored, or until the deadline. Those that were not are left out: they are asked again."""
+        return _results(puts, deadline)
 
     def _page(self, member_id: str, generation: int, refs: Sequence[EntityRef]) -> tuple[dict[EntityRef, Row], int]:
         """The rows of one page, and how many of its keys were read: DynamoDB may leave some to the end."""

@@ -10,9 +10,11 @@ from chat_lookup.cache.rows import (
     BY_CHAT,
     FRESH_NEGATIVE,
     FRESH_POSITIVE,
+    HOUR,
     PORTAL,
     SPREAD,
     USABLE_POSITIVE,
+    Kept,
     Row,
     cache_key,
     chat_key,
@@ -20,7 +22,21 @@ from chat_lookup.cache.rows import (
     to_item,
 )
 from chat_lookup.clock import CLOCKS_APART, Clock
-from chat_lookup.dynamodb import Table, absent, any_of, at_most, begins_with, equals, greater, number, read_text, text
+from chat_lookup.dynamodb import (
+    StoredOr,
+    Table,
+    absent,
+    all_of,
+    any_of,
+    at_most,
+    begins_with,
+    equals,
+    greater,
+    less,
+    number,
+    read_text,
+    text,
+)
 from chat_lookup.entity import EntityRef
 
 _PAIRS_TRIED: Final = 10
@@ -42,11 +58,9 @@ class Cache:
 
     def put(
         self, member_id: str, generation: int, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float
-    ) -> Row:
-        """Store the portal's reply of `asked_at`, unless a later one is stored already. Returns the row as made."""
-        row = self.answered(ref, chat_id, method=method, asked_at=asked_at)
-        self.keep(member_id, generation, row)
-        return row
+    ) -> Kept:
+        """Store the portal's reply of `asked_at`, unless a later one is stored already."""
+        return self.keep(member_id, generation, self.answered(ref, chat_id, method=method, asked_at=asked_at))
 
     def answered(self, ref: EntityRef, chat_id: int | None, *, method: str, asked_at: float) -> Row:
         """The row of the portal's reply of `asked_at`, not stored."""
@@ -54,18 +68,42 @@ class Cache:
         spread = 1 + self._random.uniform(-SPREAD, SPREAD)
         return Row(ref, chat_id, method, PORTAL, asked_at, asked_at + fresh * spread, asked_at + usable * spread)
 
-    def keep(self, member_id: str, generation: int, row: Row) -> None:
-        """Store a row of a portal's reply, unless a later one is stored already.
+    def keep(self, member_id: str, generation: int, row: Row, *, hint_until: float = 0.0) -> Kept:
+        """Store a row of a portal's reply, unless a later one is stored already, which is in the result then.
 
-        An id replaces what an event hinted since, if nothing later was there before (`stood_at`, see `event_hints`); a
-        null does not: the chat may be new.
+        An id replaces what an event taught since, if nothing later was there before (`stood_at`, see `learned_rows`); a
+        null does not: the chat may be new. For the same reason a null is not stored where an event named a chat of the
+        pair since (`distrust_null`). A claim because of a hint outlives its reply with `hint_until` (see `leases`).
         Repeating the write is harmless: its condition admits our own earlier success (design 4).
         """
-        asked_at, ahead = number(row.asked_at), number(self._clock.now() + CLOCKS_APART)
-        admitted = [absent("asked_at"), at_most("asked_at", asked_at), greater("asked_at", ahead)]
+        now = self._clock.now()
+        asked_at, ahead = number(row.asked_at), number(now + CLOCKS_APART)
+        admitted = any_of(absent("asked_at"), at_most("asked_at", asked_at), greater("asked_at", ahead))
         if row.chat_id is not None:
-            admitted.append(at_most("stood_at", asked_at))
-        self._table.put(to_item(member_id, generation, row), any_of(*admitted))
+            admitted = any_of(admitted, at_most("stood_at", asked_at))
+        else:
+            trusted = [absent("hinted_at"), at_most("hinted_at", asked_at), greater("hinted_at", ahead)]
+            admitted = all_of(admitted, any_of(*trusted))
+        claim = {"hint_until": number(hint_until)} if hint_until else {}
+        written = self._table.put({**to_item(member_id, generation, row), **claim}, admitted)
+        return Kept(row, row if written.held else from_item(written.item, row.ref, now))
+
+    def distrust_null(self, member_id: str, generation: int, ref: EntityRef, at: float) -> None:
+        """Let no "not found" serve that was asked for before `at`, when an event named a chat of the pair.
+
+        Neither one that is stored, nor one that is on its way. Rows with an id, and later ones, stay as they are.
+        """
+        now = self._clock.now()
+        hinted_at = number(at)
+        self._table.update(
+            {"pk": text(cache_key(member_id, generation, ref))},
+            {
+                "hinted_at": hinted_at,
+                "fresh_until": number(now),
+                "expires_at": StoredOr("expires_at", number(int(now + HOUR))),
+            },
+            condition=all_of(absent("chat_id"), any_of(absent("asked_at"), less("asked_at", hinted_at))),
+        )
 
     def forget(self, member_id: str, generation: int, ref: EntityRef) -> None:
         """Forget the stored answer. A mark stays: an answer asked for earlier cannot come back."""

@@ -8,11 +8,11 @@ dies leaves a lease that expires.
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.cache.rows import HOUR, PORTAL, Row, cache_key, from_item
+from chat_lookup.cache.rows import HOUR, PORTAL, Kept, Row, cache_key, from_item
 from chat_lookup.clock import CLOCKS_APART, SKEW, Clock
 from chat_lookup.dynamodb import (
     Condition,
@@ -60,6 +60,16 @@ class CacheQuery:
             return False
         return self.since is None or (row.source == PORTAL and row.asked_at >= self.since)
 
+    def answer_in(self, kept: Kept, now: float) -> Row:
+        """The row that answers the caller for whom a portal's reply was to be stored: where it lost, the later row.
+
+        A later row that does not serve this caller leaves the reply, but for this caller only.
+        """
+        if not kept.lost:
+            return kept.row
+        stored = kept.stored
+        return stored if stored and self.is_satisfied_by(stored, now) else kept.row.for_this_caller_only()
+
     def allows_stale(self, row: Row | None, now: float) -> bool:
         """Whether the row may serve although it is no longer fresh."""
         return self.since is None and row is not None and row.usable(now)
@@ -87,6 +97,13 @@ class StoredLease:
 
     row: Row | None
     lease: Lease
+
+
+class HintClaim(NamedTuple):
+    """Whether a row was claimed for a call because of a hint; if not, the row that is stored."""
+
+    held: bool
+    row: Row | None
 
 
 class Leases:
@@ -119,6 +136,19 @@ class Leases:
         )
         return self._stored(wanted, claimed.item)
 
+    def claim_for_hint(self, wanted: CacheQuery) -> HintClaim:
+        """Claim the row for a call because of a hint, unless it is claimed already, or a row is stored that serves.
+
+        Look-ups do not wait for this call: it is no lease of theirs.
+        """
+        now = self._clock.now()
+        claimed = self._table.update(
+            _key(wanted),
+            {"hint_until": number(now + LEASE), "expires_at": StoredOr("expires_at", number(int(now + HOUR)))},
+            condition=all_of(_not_served(wanted, now), _over("lease_until", now), _over("hint_until", now)),
+        )
+        return HintClaim(claimed.held, None if claimed.held else from_item(claimed.item, wanted.ref, now))
+
     def extend(self, wanted: CacheQuery, owner: str, until: float) -> None:
         """Let the lease last until a moment, if it is still the owner's; best effort."""
         self._own(wanted, owner, {"lease_until": number(until)})
@@ -143,12 +173,12 @@ class Leases:
 
 def _free(owner: str, now: float) -> Condition:
     """`Lease.free`, or ours already, as a condition on the row that is stored when it is written."""
-    return any_of(
-        absent("lease_until"),
-        less("lease_until", number(now - SKEW)),
-        greater("lease_until", number(now + LONGEST)),
-        equals("lease_owner", text(owner)),
-    )
+    return any_of(_over("lease_until", now), equals("lease_owner", text(owner)))
+
+
+def _over(until: str, now: float) -> Condition:
+    """Whether a claim that lasts until the moment in this attribute is over for certain, by either of two clocks."""
+    return any_of(absent(until), less(until, number(now - SKEW)), greater(until, number(now + LONGEST)))
 
 
 def _not_served(wanted: CacheQuery, now: float) -> Condition:

@@ -3,8 +3,8 @@
 import hashlib
 import json
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat_lookup.clock import CLOCKS_APART
 from chat_lookup.dynamodb import number, read_number, read_text, read_whole, text
@@ -44,6 +44,33 @@ class Row:
     def usable(self, now: float) -> bool:
         """Whether it may be served as stale when the portal fails; only positive answers may."""
         return self.chat_id is not None and now < self.usable_until
+
+    def for_this_caller_only(self) -> "Row":
+        """The same, for the one caller that waits for it: it serves no other, now or later."""
+        return replace(self, fresh_until=self.asked_at, usable_until=self.asked_at)
+
+
+class Hint(NamedTuple):
+    """What an event names: a chat and its pair, and when the event was received (Unix seconds)."""
+
+    ref: EntityRef
+    chat_id: int
+    at: float
+
+
+class Kept(NamedTuple):
+    """What became of the row of a portal's reply that was to be stored.
+
+    `stored` is the row that is stored now: the reply's own, or the later one that the write lost to; None where what is
+    stored later holds no answer.
+    """
+
+    row: Row
+    stored: Row | None
+
+    @property
+    def lost(self) -> bool:
+        return self.stored is not self.row
 
 
 def cache_key(member_id: str, generation: int, ref: EntityRef) -> str:

@@ -117,8 +117,8 @@ class Attempts:
             except BitrixError as error:
                 self._learn(portal, request, entered, [(request.name, error)])
                 pause = self._policy.pause(attempt)
-                again = all(self._policy.may(error, method, attempt) for method in request.methods)
-                if not again or not request.repeatable(error) or not self._in_time(error, pause, deadline):
+                again = self._may_repeat(request, error, attempt, share)
+                if not again or not self._in_time(error, pause, deadline):
                     raise
             else:
                 self._learn(portal, request, entered, list(request.outcomes(answered)))
@@ -142,6 +142,12 @@ class Attempts:
             with self._store_failures_ignored():
                 self._learn_pace(portal, error)
             raise
+
+    def _may_repeat(self, request: PortalRequest[Answered], error: BitrixError, attempt: int, share: Share) -> bool:
+        """Whether another attempt is allowed. Not in the background: that is left out rather than asked twice."""
+        if share is Share.BACKGROUND or not request.repeatable(error):
+            return False
+        return all(self._policy.may(error, method, attempt) for method in request.methods)
 
     def _in_time(self, error: BitrixError, pause: float, deadline: Deadline) -> bool:
         """Whether there is time for another attempt after the pause, and after the moment that the portal named."""

@@ -37,10 +37,14 @@ QUIET: Final = 60.0
 
 
 class Share(StrEnum):
-    """The classes of callers; they differ only in how far ahead they may reserve."""
+    """The classes of callers; they differ only in how far ahead they may reserve.
+
+    `BACKGROUND` takes what bulk work may take, but only at once: what it asks may be left out.
+    """
 
     INTERACTIVE = "interactive"
     BULK = "bulk"
+    BACKGROUND = "background"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Pace:
         Bulk work leaves a part to interactive callers; while there are none it reserves in the reach of theirs.
         """
         usable = max(1, math.floor(self.burst - max(self.burst * MARGIN, self.rate * SKEW)))
-        if share is Share.BULK:
+        if share is not Share.INTERACTIVE:
             usable = max(1, math.floor(usable * BULK_SHARE))
         return (usable - 1) / self.rate
 
@@ -78,8 +82,8 @@ class Pace:
         `quiet` means that no interactive caller was seen for a while; all callers wait until `blocked_until`.
         """
         queued = max(now, blocked_until) + MOST_WAITERS * self.interval
-        patient = now + BULK_PATIENCE if share is Share.BULK else queued
-        return min(latest, patient) + self._reach(share, quiet=quiet)
+        patient = {Share.INTERACTIVE: queued, Share.BULK: now + BULK_PATIENCE, Share.BACKGROUND: now}
+        return min(latest, patient[share]) + self._reach(share, quiet=quiet)
 
     def slot(self, share: Share, now: float, tat: float, full_at: float = 0.0, *, quiet: bool = False) -> float:
         """When the caller that read this `tat` may call: now, or later. All of the burst was left at `full_at`."""

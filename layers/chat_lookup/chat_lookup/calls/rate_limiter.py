@@ -71,7 +71,7 @@ class Limiter:
             try:
                 slot = self._reserve(member_id, pace, share, deadline)
             except FAILED:
-                slot = self._alone(member_id, pace, deadline)
+                slot = self._alone(member_id, pace, share, deadline)
             if on_slot is not None:
                 on_slot(slot)
             asleep = slot - self._clock.now()
@@ -124,7 +124,7 @@ class Limiter:
                 raise no_time_left()
             seen = row.credible(pace, now)
             pace = replace(pace, factor=seen.factor_at(now))
-            quiet = share is Share.BULK and seen.quiet(now)
+            quiet = share is not Share.INTERACTIVE and seen.quiet(now)
             horizon = pace.horizon(share, now, deadline.at, quiet=quiet, blocked_until=seen.blocked_until)
             horizon = round(horizon, 6)
             # `tat` only grows: what was too far ahead when last seen is so still, without asking (design 5).
@@ -137,7 +137,7 @@ class Limiter:
         # Only a clock that runs apart from the others' could come here: each failure showed a newer row.
         raise PortalBusy(retry_after=1.0)
 
-    def _alone(self, member_id: str, pace: Pace, deadline: Deadline) -> float:
+    def _alone(self, member_id: str, pace: Pace, share: Share, deadline: Deadline) -> float:
         """A slot by this process's own count, while the shared one cannot be had: no burst, and a part of the pace that
         leaves the other processes theirs (docs/decisions/015)."""
         now = self._clock.now()
@@ -145,7 +145,7 @@ class Limiter:
         if seen.blocked_until > deadline.at > now:
             raise _refusal(seen, now, seen.blocked_until - deadline.at)
         slot = max(now, seen.blocked_until, self._next_alone.get(member_id) or now)
-        if slot > deadline.at:
+        if slot > (now if share is Share.BACKGROUND else deadline.at):
             raise no_time_left() if now >= deadline.at else StoreUnavailable(retry_after=max(1.0, slot - deadline.at))
         self._next_alone.put(member_id, slot + replace(pace, factor=LEAST).interval)
         return slot
@@ -178,7 +178,7 @@ class Limiter:
                 at_most("tat", number(horizon)),
                 any_of(absent("rate"), equals("rate", number(pace.rate))),
             ]
-            if share is Share.BULK and seen.quiet(now):
+            if share is not Share.INTERACTIVE and seen.quiet(now):
                 conditions.append(_quiet(now))
             return self._write(member_id, now, fields, all_of(*conditions), add={"tat": number(pace.interval)})
         fields |= {"tat": next_tat, "full_at": number(now)}

@@ -79,6 +79,8 @@ class Working:
             progress.published = effects.attempt(
                 "bus", lambda: self._publisher.publish(record, portal.domain, ref), False
             )
+        # Last: the portal may take its time, and nothing else depends on it.
+        effects.attempt("hint", lambda: self._warming.follow(portal, record, ref, deadline), None)
         self._telemetry.note(answer=answer, published=progress.published)
         if ref is not None:
             self._telemetry.note_entity(ref)

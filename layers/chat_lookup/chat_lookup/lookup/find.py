@@ -105,6 +105,10 @@ class Lookup:
         self._cache.forget(portal.member_id, portal.generation, ref)
         self._memory.forget((portal.member_id, portal.generation, ref))
 
+    def overtaken(self, portal: Portal, ref: EntityRef) -> None:
+        """Drop what this process remembers of a pair: something later is stored."""
+        self._memory.forget((portal.member_id, portal.generation, ref))
+
     def _answer(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> tuple[Row, str]:
         """The row that answers, and its source."""
         key, now, row = (portal.member_id, portal.generation, ref), self._clock.now(), None
@@ -114,9 +118,11 @@ class Lookup:
                 return row, "event" if row.source == "event" else "cache"
         # With any process's clock: only a call made after this request arrived is fresh for its caller.
         wanted = CacheQuery(*key, how=f"{options.method} {options.bot_id}", since=now + SKEW if options.fresh else None)
-        row, source = self._misses.settle(wanted, row, partial(self._ask, portal, ref, options, deadline), deadline)
-        if source != "stale":
+        row, source = self._misses.settle(wanted, row, partial(self._ask, wanted, portal, options, deadline), deadline)
+        if row.fresh(self._clock.now()):
             self._memory.put(key, row)
+        elif source != "stale":
+            self._memory.forget(key)
         return row, source
 
     def _known(self, key: tuple[str, int, EntityRef]) -> Row | None:
@@ -127,7 +133,9 @@ class Lookup:
             self._telemetry.note(level=logging.WARNING, cache_read_failures=1, cache_error=code_of(error))
             return None
 
-    def _ask(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline, turn: Turn) -> Row:
+    def _ask(self, wanted: CacheQuery, portal: Portal, options: Options, deadline: Deadline, turn: Turn) -> Row:
+        """The row that answers: of the portal's reply, or a later one that another process or an event stored."""
+        ref = wanted.ref
         try:
             reply = self._asking.chat_id(
                 portal, ref, deadline, method=options.method, bot_id=options.bot_id, on_slot=turn.on_slot
@@ -140,11 +148,13 @@ class Lookup:
             raise ChatNotFound(hint=hint(ref))
         row = self._cache.answered(ref, reply.chat_id, method=reply.method, asked_at=turn.asked_at)
         try:
-            self._cache.keep(portal.member_id, portal.generation, row)
+            kept = self._cache.keep(portal.member_id, portal.generation, row)
         except FAILED as error:
             turn.kept = False
             self._telemetry.note(level=logging.WARNING, cache_write_failures=1, cache_error=code_of(error))
-        return row
+            return row
+        turn.kept = not kept.lost
+        return wanted.answer_in(kept, self._clock.now())
 
     def _expanded(self, portal: Portal, found: Found, options: Options, deadline: Deadline) -> Found:
         """The same with details, or with null where the portal refuses them: that never fails the look-up."""

@@ -10,11 +10,12 @@ from typing import Final, TypeAlias
 
 from chat_lookup.bitrix24.batch import MOST_COMMANDS
 from chat_lookup.cache.bulk_cache import CachePages
-from chat_lookup.cache.rows import EVENT, PORTAL, Row
+from chat_lookup.cache.leases import CacheQuery
+from chat_lookup.cache.rows import EVENT, PORTAL, Kept, Row
 from chat_lookup.calls.bulk_allowance import Allowance
 from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.portal_calls import PortalCalls
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import SKEW, Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import ChatLookupError, ChatNotFound
 from chat_lookup.lookup.batch_runner import Ended, Rounds
@@ -65,43 +66,50 @@ class Many:
         self._telemetry.note(portal=portal.member_id, lookups=len(refs), pairs=len(pairs))
         self._telemetry.hide_entities(pairs)
         rights = Rights(portal, self._portals)
-        outcomes: dict[EntityRef, LookupOutcome] = {}
-        sources: Counter[str] = Counter()
-        for ref, outcome, source in self._settled(rights, pairs, options, deadline):
-            outcomes[ref] = outcome
-            sources[source] += 1
+        settled = {
+            ref: (outcome, source, (self._clock.now() - started) * 1000)
+            for ref, outcome, source in self._settled(rights, pairs, options, deadline)
+        }
+        outcomes = {ref: outcome for ref, (outcome, _, _) in settled.items()}
+        for _, source, took in settled.values():
             self._telemetry.count("Lookups", source=source)
-            self._telemetry.count("LookupLatency", (self._clock.now() - started) * 1000, source=source)
+            self._telemetry.count("LookupLatency", took, source=source)
+        sources = Counter(source for _, source, _ in settled.values())
         if options.expand:
             outcomes |= self._expanded(rights, outcomes, options, deadline)
         problems = Counter(each.code for each in outcomes.values() if isinstance(each, ChatLookupError))
-        took = round((self._clock.now() - started) * 1000, 1)
-        self._telemetry.note(sources=dict(sources), problems=dict(problems), duration_ms=took)
+        duration = round((self._clock.now() - started) * 1000, 1)
+        self._telemetry.note(sources=dict(sources), problems=dict(problems), duration_ms=duration)
         return [outcomes[ref] if isinstance(ref, EntityRef) else ref for ref in refs]
 
     def _settled(
         self, rights: Rights, pairs: Sequence[EntityRef], options: Options, deadline: Deadline
     ) -> Iterator[tuple[EntityRef, LookupOutcome, str]]:
-        """Each pair with its outcome and its source, in the order in which they arrive."""
+        """Each pair with its outcome and its source, in the order in which they arrive.
+
+        A pair comes once more where a later row, another process's or an event's, was stored before the reply was.
+        """
         rows = {} if options.fresh else self._known(rights.portal, pairs, deadline)
-        now = self._clock.now()
+        began = self._clock.now()
         missing = []
         for ref in pairs:
             row = rows.get(ref)
-            if row is not None and row.fresh(now):
-                source = EVENT if row.source == EVENT else "cache"
-                yield ref, self._outcome(ref, row.chat_id, row.method, source, row.asked_at), source
+            if row is not None and row.fresh(began):
+                yield self._served(row, EVENT if row.source == EVENT else "cache")
             else:
                 missing.append(ref)
-        for ended in self._asked(rights, missing, options, deadline):
+        writes: list[Future[Kept]] = []
+        for ended in self._asked(rights, missing, options, deadline, writes):
             ref, row = ended.key, rows.get(ended.key)
             if isinstance(ended.finding, ChatReply):
                 reply = ended.finding
                 yield ref, self._outcome(ref, reply.chat_id, reply.method, PORTAL, ended.asked_at), PORTAL
             elif isinstance(ended.finding, STALE_FOR) and row is not None and row.usable(self._clock.now()):
-                yield ref, self._outcome(ref, row.chat_id, row.method, "stale", row.asked_at), "stale"
+                yield self._served(row, "stale")
             else:
                 yield ref, ended.finding, "none"
+        for row in self._later(rights.portal, writes, began + SKEW if options.fresh else None, deadline):
+            yield self._served(row, EVENT if row.source == EVENT else PORTAL)
 
     def _known(self, portal: Portal, pairs: Sequence[EntityRef], deadline: Deadline) -> Mapping[EntityRef, Row]:
         rows, failures = self._pages.read(portal.member_id, portal.generation, pairs, deadline)
@@ -110,21 +118,36 @@ class Many:
         return rows
 
     def _asked(
-        self, rights: Rights, pairs: Sequence[EntityRef], options: Options, deadline: Deadline
+        self,
+        rights: Rights,
+        pairs: Sequence[EntityRef],
+        options: Options,
+        deadline: Deadline,
+        writes: list[Future[Kept]],
     ) -> Iterator[Ended[EntityRef, ChatReply]]:
-        """Call the portal, pairs that may need several requests first; write its replies while other calls run."""
+        """Call the portal, pairs that may need several requests first; begin to write its replies, as `writes`."""
         keep = partial(self._pages.put, rights.portal.member_id, rights.portal.generation)
-        kept: list[Future[Row]] = []
         inquiries = {ref: self._inquiries.chat(rights, ref, options.method, options.bot_id) for ref in pairs}
         for ended in self._rounds(rights, inquiries, deadline, lambda ref: most_calls(ref, options.method)):
             reply = ended.finding
             # A stored null of one method would be returned to callers of `auto`, which tries others, too.
             if isinstance(reply, ChatReply) and (reply.chat_id is not None or is_final(ended.key, options.method)):
-                kept.append(keep(ended.key, reply.chat_id, method=reply.method, asked_at=ended.asked_at))
+                writes.append(keep(ended.key, reply.chat_id, method=reply.method, asked_at=ended.asked_at))
             yield ended
-        failures = self._pages.finish(kept, deadline)
-        if failures:
-            self._telemetry.note(level=logging.WARNING, cache_write_failures=failures)
+
+    def _later(
+        self, portal: Portal, writes: Sequence[Future[Kept]], since: float | None, deadline: Deadline
+    ) -> Iterator[Row]:
+        """Finish the writes; the rows that answer in the place of replies that came too late to be stored."""
+        done = self._pages.finish(writes, deadline)
+        if len(done) < len(writes):
+            self._telemetry.note(level=logging.WARNING, cache_write_failures=len(writes) - len(done))
+        now = self._clock.now()
+        for kept in done:
+            wanted = CacheQuery(portal.member_id, portal.generation, kept.row.ref, since=since)
+            later = kept.stored if kept.lost else None
+            if later is not None and wanted.is_satisfied_by(later, now):
+                yield later
 
     def _expanded(
         self, rights: Rights, outcomes: Mapping[EntityRef, LookupOutcome], options: Options, deadline: Deadline
@@ -151,6 +174,10 @@ class Many:
         share = Share.BULK if len(inquiries) > FEW else Share.INTERACTIVE
         rounds = Rounds[EntityRef, Finding](self._calls, self._allowance, self._clock, rights, share, deadline)
         return rounds.run(inquiries, most_calls)
+
+    def _served(self, row: Row, source: str) -> tuple[EntityRef, LookupOutcome, str]:
+        """The outcome of a pair whose row is stored, with its source."""
+        return row.ref, self._outcome(row.ref, row.chat_id, row.method, source, row.asked_at), source
 
     def _outcome(self, ref: EntityRef, chat_id: int | None, method: str, source: str, asked_at: float) -> LookupOutcome:
         if chat_id is None:

@@ -102,6 +102,10 @@ class Inquiries:
         other = other_name(ref)
         return reply if other is None else (yield from self._chat_get(rights, other, method, bot_id))
 
+    def by_one_method(self, rights: Rights, ref: EntityRef) -> Inquiry[ChatReply]:
+        """The chat of the pair by its own names only: one call, and a null that is final if `chat` needs no more."""
+        return self._chat_get(rights, ref, Method.AUTO, None)
+
     def details(self, rights: Rights, chat_id: int, bot_id: int | None) -> Inquiry[tuple[ChatDetails, str]]:
         """A chat's details, by the first method that returns them, and its name. Raises the last refusal."""
         refusal: BitrixError | None = None

@@ -3,6 +3,7 @@
 from chat_lookup.bitrix24.client import Answer, Endpoint
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.results import ChatDetails
+from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.calls.requests import OnSlot
 from chat_lookup.clock import Deadline
@@ -40,6 +41,14 @@ class Asking:
         rights = Rights(portal, self._portals)
         return self._run(rights, self._inquiries.chat(rights, ref, method, bot_id), deadline, on_slot)
 
+    def in_background(self, portal: Portal, ref: EntityRef, deadline: Deadline) -> ChatReply:
+        """The chat of the pair by one method, if a slot that bulk work may take is free at once.
+
+        Raises as `chat_id`, `PortalBusy` where none is.
+        """
+        rights = Rights(portal, self._portals)
+        return self._run(rights, self._inquiries.by_one_method(rights, ref), deadline, None, Share.BACKGROUND)
+
     def details(
         self, portal: Portal, chat_id: int, deadline: Deadline, *, bot_id: int | None
     ) -> tuple[ChatDetails, str]:
@@ -59,7 +68,14 @@ class Asking:
         answer = self._calls.call_with(grant, portal, "im.dialog.get", {"DIALOG_ID": f"chat{chat_id}"}, deadline)
         return self._inquiries.details_in(answer)
 
-    def _run(self, rights: Rights, inquiry: Inquiry[Finding], deadline: Deadline, on_slot: OnSlot | None) -> Finding:
+    def _run(
+        self,
+        rights: Rights,
+        inquiry: Inquiry[Finding],
+        deadline: Deadline,
+        on_slot: OnSlot | None,
+        share: Share = Share.INTERACTIVE,
+    ) -> Finding:
         answer: Answer | BitrixError | None = None
         while True:
             try:
@@ -69,6 +85,8 @@ class Asking:
                 finding: Finding = end.value
                 return finding
             try:
-                answer = self._calls.call(rights.portal, command.method, command.params, deadline, on_slot=on_slot)
+                answer = self._calls.call(
+                    rights.portal, command.method, command.params, deadline, share=share, on_slot=on_slot
+                )
             except BitrixError as error:
                 answer = error

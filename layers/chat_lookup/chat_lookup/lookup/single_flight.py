@@ -71,7 +71,7 @@ class LeaseStore(Protocol):
 class Turn:
     """One caller's turn to call the portal. `asked_at` is the moment of the call, as far as known yet (Unix seconds).
 
-    `kept` is whether the row was stored, which ends the lease.
+    `kept` is whether the reply's row was stored, which ends the lease.
     """
 
     def __init__(self, began: float, extend: Callable[[float], None] | None = None) -> None:
@@ -104,7 +104,8 @@ class Misses:
     ) -> tuple[Row, str]:
         """The row that answers, and its source: portal, cache, event or stale.
 
-        `known` is the pair's row as read before; `ask` calls the portal and stores its reply. The source of a row that
+        `known` is the pair's row as read before; `ask` calls the portal, stores its reply, and returns the row that
+        answers: the reply's, or a later one. The source of a row that
         the caller waited for is portal, too. Raises what `ask` raises, the portal's error to the lease holder,
         `PortalBusy` where the holder's slot lies past the deadline, `PortalUnavailable` at the deadline, or the error
         of `no_time_left` where there was no time to wait at all.
@@ -153,7 +154,7 @@ class Misses:
         self._clock.sleep(min(pause, left))
 
     def _leased(self, wanted: CacheQuery, owner: str, ask: Callable[[Turn], Row]) -> Row:
-        """Call as the lease holder. Storing the row ends the lease; a later stored row answers waiting callers."""
+        """Call as the lease holder. Storing the row ends the lease; where it could not be stored it is released."""
         turn = Turn(self._clock.now(), lambda until: self._leases.extend(wanted, owner, until))
         try:
             row = ask(turn)
@@ -166,12 +167,13 @@ class Misses:
 
     def _or_stale(self, wanted: CacheQuery, known: Row | None, asked: Callable[[], Row]) -> tuple[Row, str]:
         try:
-            return asked(), PORTAL
+            row = asked()
         except STALE_FOR as failure:
             if known is None or not wanted.allows_stale(known, self._clock.now()):
                 raise
             self._telemetry.note(level=logging.WARNING, problem=failure.code)
             return known, "stale"
+        return row, _source(row, waited=True)
 
 
 def _source(row: Row, *, waited: bool) -> str:

@@ -35,6 +35,8 @@ PASSING: Final = frozenset(
     }
 )  # fmt: skip
 """Why an event is tried again later: the codes of the worker's errors that pass."""
+HINTS: Final = frozenset({"known", "asked", "undecided", "elsewhere", "skipped", "failed"})
+"""What became of an event's hint (`lookup.hints.HintOutcome`)."""
 SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
 
@@ -69,6 +71,7 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     # Without a dimension for the alarm, which is about every loss.
     "EventsLost": (Metric(MetricUnit.Count), Metric(MetricUnit.Count, "reason", frozenset(map(str, LossReason)))),
     "EventsTrimmed": (Metric(MetricUnit.Count),),
+    "Hints": (Metric(MetricUnit.Count, "outcome", HINTS),),
     "AnswersUnsent": (Metric(MetricUnit.Count),),
     "TokenAge": (Metric(MetricUnit.Seconds),),
     "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.event_hints import EventHints, HintOutcome
+from chat_lookup.cache.learned_rows import LearnedRows, LearnOutcome
 from chat_lookup.clock import SystemClock
 from chat_lookup.dynamodb import Table
 from chat_lookup.entity import EntityRef
@@ -30,15 +30,15 @@ class Process:
         self._random = random.Random(seed)  # noqa: S311 - delays, no secret
         self._clock = clock
         self._cache = Cache(Table(client, tables.cache), clock, self._random)
-        self._hints = EventHints(self._cache, Table(client, tables.cache), clock, self._random)
+        self._learned = LearnedRows(self._cache, Table(client, tables.cache), clock, self._random)
 
     def answer(self, ref: EntityRef, chat_id: int | None, asked_at: float) -> None:
         self._clock.sleep(self._random.uniform(0, 0.004))
         self._cache.put(MEMBER_ID, 1, ref, chat_id, method="im.chat.get", asked_at=asked_at)
 
-    def receive(self, ref: EntityRef, chat_id: int) -> HintOutcome:
+    def receive(self, ref: EntityRef, chat_id: int) -> LearnOutcome:
         self._clock.sleep(self._random.uniform(0, 0.004))
-        return self._hints.learn(MEMBER_ID, 1, ref, chat_id, self._clock.now() - self._random.uniform(0, 2))
+        return self._learned.learn(MEMBER_ID, 1, ref, chat_id, self._clock.now() - self._random.uniform(0, 2))
 
     def row(self, ref: EntityRef) -> tuple[int | None, str]:
         row = self._cache.get(MEMBER_ID, 1, ref, consistent=True)
@@ -63,9 +63,9 @@ def test_chat_id_of_the_portal_is_kept_against_concurrent_forged_events(processe
             outcomes = [each.result() for each in forged]
             answer.result()
             assert portal.row(ref) == (CHAT_OF_THE_PORTAL, "portal")
-            assert outcomes.count(HintOutcome.FILLED) <= 1
+            assert outcomes.count(LearnOutcome.FILLED) <= 1
             # An event after the reply does not replace it either.
-            assert workers[0].receive(ref, 7) in (HintOutcome.CONTRADICTED, HintOutcome.LATE)
+            assert workers[0].receive(ref, 7) in (LearnOutcome.CONTRADICTED, LearnOutcome.LATE)
             assert portal.row(ref) == (CHAT_OF_THE_PORTAL, "portal")
 
 
@@ -75,5 +75,5 @@ def test_one_of_several_concurrent_events_fills_an_empty_row(processes: list[Pro
             ref = EntityRef("CRM", f"LEAD|{number}")
             forged = [pool.submit(worker.receive, ref, 1 + each) for each, worker in enumerate(processes[1:])]
             outcomes = [each.result() for each in forged]
-            assert outcomes.count(HintOutcome.FILLED) == 1
-            assert processes[0].row(ref) == (1 + outcomes.index(HintOutcome.FILLED), "event")
+            assert outcomes.count(LearnOutcome.FILLED) == 1
+            assert processes[0].row(ref) == (1 + outcomes.index(LearnOutcome.FILLED), "event")

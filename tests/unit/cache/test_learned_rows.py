@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.event_hints import FRESH_HINT, EventHints, HintOutcome
+from chat_lookup.cache.learned_rows import FRESH_LEARNED, LearnedRows, LearnOutcome
 from chat_lookup.cache.rows import HOUR, USABLE_POSITIVE, Row
 from chat_lookup.clock import CLOCKS_APART
 from chat_lookup.entity import EntityRef
@@ -21,30 +21,30 @@ def cache(stores: Stores, clock: ManualClock) -> Cache:
 
 
 @pytest.fixture
-def hints(cache: Cache, stores: Stores, clock: ManualClock) -> EventHints:
-    return EventHints(cache, stores.cache_rows, clock, FixedRandom())
+def learned(cache: Cache, stores: Stores, clock: ManualClock) -> LearnedRows:
+    return LearnedRows(cache, stores.cache_rows, clock, FixedRandom())
 
 
 @pytest.fixture
-def rows(cache: Cache, hints: EventHints, clock: ManualClock) -> "Rows":
-    return Rows(cache, hints, clock)
+def rows(cache: Cache, learned: LearnedRows, clock: ManualClock) -> "Rows":
+    return Rows(cache, learned, clock)
 
 
 class Rows:
     """Writes and reads the one row of a deal."""
 
-    def __init__(self, cache: Cache, hints: EventHints, clock: ManualClock) -> None:
+    def __init__(self, cache: Cache, learned: LearnedRows, clock: ManualClock) -> None:
         self.cache = cache
-        self.hints = hints
+        self.learned = learned
         self.clock = clock
 
     def store_reply(self, chat_id: int | None, *, ago: float = 0) -> None:
         """Store the portal's reply to a request that was made `ago` seconds before."""
         self.cache.put(MEMBER_ID, 1, DEAL, chat_id, method="im.chat.get", asked_at=self.clock.now() - ago)
 
-    def learn(self, chat_id: int, *, ago: float = 0) -> HintOutcome:
+    def learn(self, chat_id: int, *, ago: float = 0) -> LearnOutcome:
         """Process an event that was received `ago` seconds before."""
-        return self.hints.learn(MEMBER_ID, 1, DEAL, chat_id, self.clock.now() - ago)
+        return self.learned.learn(MEMBER_ID, 1, DEAL, chat_id, self.clock.now() - ago)
 
     @property
     def row(self) -> Row:
@@ -63,10 +63,10 @@ class Rows:
 
 
 def test_event_fills_missing_row(rows: Rows, clock: ManualClock) -> None:
-    assert rows.learn(1437) is HintOutcome.FILLED
+    assert rows.learn(1437) is LearnOutcome.FILLED
     assert rows.stored == (1437, "event", True)
     assert rows.row.asked_at == pytest.approx(clock.now())
-    clock.advance(FRESH_HINT + 1)
+    clock.advance(FRESH_LEARNED + 1)
     assert (rows.row.fresh(clock.now()), rows.row.usable(clock.now())) == (False, True)
     clock.advance(USABLE_POSITIVE)
     assert not rows.row.usable(clock.now())
@@ -75,26 +75,26 @@ def test_event_fills_missing_row(rows: Rows, clock: ManualClock) -> None:
 def test_event_fills_negative_row(rows: Rows, clock: ManualClock) -> None:
     rows.store_reply(None)
     clock.advance(1)
-    assert rows.learn(1437) is HintOutcome.FILLED
+    assert rows.learn(1437) is LearnOutcome.FILLED
     assert rows.stored == (1437, "event", True)
 
 
 def test_event_fills_row_that_is_no_longer_usable(rows: Rows, clock: ManualClock) -> None:
     rows.store_reply(1)
     clock.advance(USABLE_POSITIVE + 1)
-    assert rows.learn(2) is HintOutcome.FILLED
+    assert rows.learn(2) is LearnOutcome.FILLED
     assert rows.stored == (2, "event", True)
 
 
 def test_event_fills_forgotten_row(rows: Rows, clock: ManualClock) -> None:
     rows.cache.forget(MEMBER_ID, 1, DEAL)
     clock.advance(1)
-    assert rows.learn(2) is HintOutcome.FILLED
+    assert rows.learn(2) is LearnOutcome.FILLED
 
 
 def test_event_fills_row_from_a_clock_that_ran_ahead(rows: Rows) -> None:
     rows.store_reply(1, ago=-2 * CLOCKS_APART)
-    assert rows.learn(2) is HintOutcome.FILLED
+    assert rows.learn(2) is LearnOutcome.FILLED
     assert rows.stored == (2, "event", True)
 
 
@@ -110,23 +110,23 @@ def test_event_makes_stale_row_fresh_for_an_hour(rows: Rows, clock: ManualClock)
     rows.store_reply(1437)
     before = rows.row
     clock.advance(2 * DAY)
-    assert rows.learn(1437) is HintOutcome.CONFIRMED
+    assert rows.learn(1437) is LearnOutcome.CONFIRMED
     assert rows.row == replace(before, fresh_until=rows.row.fresh_until)
-    assert rows.row.fresh_until == pytest.approx(clock.now() + FRESH_HINT)
+    assert rows.row.fresh_until == pytest.approx(clock.now() + FRESH_LEARNED)
 
 
 def test_event_with_the_stored_id_leaves_a_fresh_row_unchanged(rows: Rows, clock: ManualClock) -> None:
     rows.store_reply(1437)
     before = rows.row
     clock.advance(1)
-    assert rows.learn(1437) is HintOutcome.KNOWN
+    assert rows.learn(1437) is LearnOutcome.KNOWN
     assert rows.row == before
 
 
 def test_event_does_not_make_a_row_fresh_beyond_its_usable_time(rows: Rows, clock: ManualClock) -> None:
     rows.store_reply(1437)
-    clock.advance(USABLE_POSITIVE - FRESH_HINT / 2)
-    assert rows.learn(1437) is HintOutcome.KNOWN
+    clock.advance(USABLE_POSITIVE - FRESH_LEARNED / 2)
+    assert rows.learn(1437) is LearnOutcome.KNOWN
     assert not rows.row.fresh(clock.now())
 
 
@@ -139,7 +139,7 @@ def test_event_with_another_id_keeps_the_stored_id_and_marks_the_row_stale(
 ) -> None:
     rows.store_reply(1)
     clock.advance(seconds)
-    assert rows.learn(2) is HintOutcome.CONTRADICTED
+    assert rows.learn(2) is LearnOutcome.CONTRADICTED
     assert rows.stored == (1, "portal", False)
     assert rows.row.usable(clock.now())
 
@@ -149,7 +149,7 @@ def test_second_event_with_another_id_keeps_the_first_id_and_marks_the_row_stale
 ) -> None:
     rows.learn(1)
     clock.advance(1)
-    assert rows.learn(2) is HintOutcome.CONTRADICTED
+    assert rows.learn(2) is LearnOutcome.CONTRADICTED
     assert rows.stored == (1, "event", False)
 
 
@@ -161,31 +161,31 @@ def test_event_received_before_the_request_changes_nothing(rows: Rows, clock: Ma
     rows.store_reply(chat_id)
     before = rows.row
     clock.advance(1)
-    assert rows.learn(2, ago=10) is HintOutcome.LATE
+    assert rows.learn(2, ago=10) is LearnOutcome.LATE
     assert rows.row == before
 
 
 def test_event_received_before_a_forget_does_not_restore_the_row(rows: Rows, clock: ManualClock) -> None:
     rows.cache.forget(MEMBER_ID, 1, DEAL)
     clock.advance(1)
-    assert rows.learn(1437, ago=10) is HintOutcome.LATE
+    assert rows.learn(1437, ago=10) is LearnOutcome.LATE
     assert rows.row.chat_id is None
 
 
 def test_event_received_hours_ago_fills_a_stale_row_that_serves_only_while_the_portal_fails(
     rows: Rows, clock: ManualClock
 ) -> None:
-    assert rows.learn(1437, ago=5 * HOUR) is HintOutcome.FILLED
+    assert rows.learn(1437, ago=5 * HOUR) is LearnOutcome.FILLED
     assert (rows.row.fresh(clock.now()), rows.row.usable(clock.now())) == (False, True)
 
 
 def test_event_received_more_than_a_week_ago_is_ignored(rows: Rows, cache: Cache) -> None:
-    assert rows.learn(1437, ago=USABLE_POSITIVE + 1) is HintOutcome.LATE
+    assert rows.learn(1437, ago=USABLE_POSITIVE + 1) is LearnOutcome.LATE
     assert cache.get(MEMBER_ID, 1, DEAL) is None
 
 
 def test_event_from_a_clock_that_runs_ahead_counts_as_received_now(rows: Rows, clock: ManualClock) -> None:
-    assert rows.learn(1437, ago=-3600) is HintOutcome.FILLED
+    assert rows.learn(1437, ago=-3600) is LearnOutcome.FILLED
     assert rows.row.asked_at == pytest.approx(clock.now())
 
 
@@ -243,16 +243,16 @@ def test_repeated_event_changes_nothing(rows: Rows, clock: ManualClock) -> None:
         rows.learn(chat_id)
         after = rows.row
         clock.advance(30)
-        assert rows.learn(chat_id, ago=30) in (HintOutcome.KNOWN, HintOutcome.CONTRADICTED)
+        assert rows.learn(chat_id, ago=30) in (LearnOutcome.KNOWN, LearnOutcome.CONTRADICTED)
         assert rows.row == after
 
 
 def test_events_of_other_portals_and_generations_leave_the_row_unchanged(
-    rows: Rows, hints: EventHints, clock: ManualClock
+    rows: Rows, learned: LearnedRows, clock: ManualClock
 ) -> None:
     rows.learn(1)
-    assert hints.learn(MEMBER_ID, 2, DEAL, 2, clock.now()) is HintOutcome.FILLED
-    assert hints.learn("f" * 32, 1, DEAL, 3, clock.now()) is HintOutcome.FILLED
+    assert learned.learn(MEMBER_ID, 2, DEAL, 2, clock.now()) is LearnOutcome.FILLED
+    assert learned.learn("f" * 32, 1, DEAL, 3, clock.now()) is LearnOutcome.FILLED
     assert rows.stored == (1, "event", True)
 
 
@@ -270,14 +270,14 @@ class ReadBefore(Cache):
 @pytest.mark.parametrize(
     ("seen", "stored", "outcome"),
     [
-        (None, 1, HintOutcome.CONTRADICTED),
-        (None, 2, HintOutcome.KNOWN),
-        (2, None, HintOutcome.FILLED),
-        (2, 1, HintOutcome.CONTRADICTED),
+        (None, 1, LearnOutcome.CONTRADICTED),
+        (None, 2, LearnOutcome.KNOWN),
+        (2, None, LearnOutcome.FILLED),
+        (2, 1, LearnOutcome.CONTRADICTED),
     ],
 )
 def test_row_written_after_the_read_is_evaluated_again(
-    stores: Stores, rows: Rows, clock: ManualClock, seen: int | None, stored: int | None, outcome: HintOutcome
+    stores: Stores, rows: Rows, clock: ManualClock, seen: int | None, stored: int | None, outcome: LearnOutcome
 ) -> None:
     overtaken = ReadBefore(stores.cache_rows, clock, FixedRandom())
     if seen is not None:
@@ -286,6 +286,6 @@ def test_row_written_after_the_read_is_evaluated_again(
     clock.advance(2 * DAY)
     rows.store_reply(stored)
     clock.advance(1)
-    hints = EventHints(overtaken, stores.cache_rows, clock, FixedRandom())
-    assert hints.learn(MEMBER_ID, 1, DEAL, 2, clock.now()) is outcome
+    learned = LearnedRows(overtaken, stores.cache_rows, clock, FixedRandom())
+    assert learned.learn(MEMBER_ID, 1, DEAL, 2, clock.now()) is outcome
     assert rows.row.chat_id == (stored or 2)

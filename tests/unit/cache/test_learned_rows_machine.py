@@ -13,7 +13,7 @@ from hypothesis.stateful import (
 )
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.event_hints import EventHints
+from chat_lookup.cache.learned_rows import LearnedRows
 from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
@@ -33,7 +33,7 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self._clock = ManualClock()
         self._cache = Cache(stores.cache_rows, self._clock, FixedRandom())
-        self._hints = EventHints(self._cache, stores.cache_rows, self._clock, FixedRandom())
+        self._learned = LearnedRows(self._cache, stores.cache_rows, self._clock, FixedRandom())
 
     @initialize()
     def begin(self) -> None:
@@ -58,7 +58,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(chat_id=CHATS, ago=AGO)
     def event_is_processed(self, chat_id: int, ago: float) -> None:
         before = self._row()
-        self._hints.learn(MEMBER_ID, 1, self._ref, chat_id, self._clock.now() - ago)
+        self._learned.learn(MEMBER_ID, 1, self._ref, chat_id, self._clock.now() - ago)
         self._event_ids.add(chat_id)
         after = self._row()
         if before is not None and before.usable(self._clock.now()):
