@@ -31,7 +31,7 @@ from tests.support.portals.first_contact import (
 )
 
 NO_LOCAL_HOSTS: frozenset[str] = frozenset()
-WHOLE = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", APPLICATION_TOKEN)
+WHOLE = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh", "", APPLICATION_TOKEN, "offered-access")
 
 
 def visited(query: dict[str, str], form: dict[str, str]) -> Visit:

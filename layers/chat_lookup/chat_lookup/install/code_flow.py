@@ -14,7 +14,7 @@ from chat_lookup.clock import Clock
 from chat_lookup.credentials.applications import Applications
 from chat_lookup.dynamodb import Table, number, read_number, read_text, text
 from chat_lookup.errors import RefusalReason
-from chat_lookup.install.attempt_limiter import AttemptLimiter
+from chat_lookup.install.attempt_limiter import AttemptLimiter, of_links
 from chat_lookup.install.offers import Offer, admitted_domain, offer_of_code
 from chat_lookup.install.page_texts import refused
 
@@ -51,7 +51,7 @@ class CodeFlow:
         client_id = self._applications.for_portal(domain)
         if client_id is None:
             raise refused(RefusalReason.APPLICATION)
-        self._attempts.check(source)
+        self._attempts.admit(of_links(source))
         state = secrets.token_urlsafe(32)
         expires_at = self._clock.now() + _LIVES
         self._table.put(

@@ -29,7 +29,8 @@ class Offer:
     """A grant offered by a request, not proved yet, for the portal at `domain` (`host` or `host:port`).
 
     `refresh_token` and `code` are each exchanged for a pair of tokens, and either may be empty. So may `member_id`,
-    `server_endpoint` and `application_token`: older portals do not send them (bitrix24.md 4.1).
+    `server_endpoint` and `application_token`: older portals do not send them (bitrix24.md 4.1). `access_token` shows a
+    known portal whose offer it is; it is empty in the return with a code, and where it cannot be a token.
     """
 
     domain: str
@@ -38,6 +39,7 @@ class Offer:
     refresh_token: str = field(default="", repr=False)
     code: str = field(default="", repr=False)
     application_token: str = field(default="", repr=False)
+    access_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def offer_of_visit(visit: Visit, portal_hosts: frozenset[str]) -> Offer:
         server_endpoint=_address(fields),
         refresh_token=_token(fields, "refresh_id"),
         application_token=_token(fields, "application_token"),
+        access_token=_access_token(fields.get("auth_id", "")),
     )
 
 
@@ -102,6 +105,7 @@ def offer_of_event(event: ApplicationEvent, portal_hosts: frozenset[str]) -> Off
         server_endpoint=_address(auth),
         refresh_token=_token(auth, "refresh_token"),
         application_token=_token(auth, "application_token"),
+        access_token=_access_token(auth.get("access_token", "")),
     )
 
 
@@ -152,6 +156,10 @@ def _token(fields: Mapping[str, str], name: str) -> str:
     if token and not is_token(token):
         raise refused(RefusalReason.FORM)
     return token
+
+
+def _access_token(token: str) -> str:
+    return token if is_token(token) else ""
 
 
 def _texts(value: "FormValue | None") -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from chat_lookup.bitrix24.errors import NoConnection
 from chat_lookup.errors import InstallationRefused, RefusalReason
 from chat_lookup.languages import Language, Sentence, sentence_in
 
@@ -84,9 +85,12 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Для этого портала здесь не настроено приложение. Его добавляет администратор сервиса командой apps.add.",
     ),
     "keys": (
-        "The authorisation server does not accept the application's keys. The service's operator has to check them.",
-        "Der Autorisierungsserver akzeptiert die Schlüssel der Anwendung nicht. Der Betreiber muss sie prüfen.",
-        "Сервер авторизации не принимает ключи приложения. Их должен проверить тот, кто обслуживает сервис.",
+        "The authorisation server does not accept the application's keys. The service's operator has to check them, "
+        "and gives those of a card that was made anew with the command apps.add.",
+        "Der Autorisierungsserver akzeptiert die Schlüssel der Anwendung nicht. Der Betreiber muss sie prüfen; die "
+        "einer neu angelegten Karte gibt er mit dem Befehl apps.add an.",
+        "Сервер авторизации не принимает ключи приложения. Их должен проверить администратор сервиса; ключи созданной "
+        "заново карточки он указывает командой apps.add.",
     ),
     "member": (
         "This portal is not among those that may install the application. Ask the service's operator.",
@@ -98,12 +102,30 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Das Portal hat kein Refresh-Token gesendet, ohne das nichts bleibt. Öffnen Sie die Anwendung dort erneut.",
         "Портал не прислал refresh-токен, без него подключение не сохранить. Откройте приложение на портале ещё раз.",
     ),
+    # Whatever nothing proves, in every state of a portal.
     "grant": (
-        "The permission that the portal sent was used already or has expired. Close this page and open the "
-        "application again.",
-        "Die vom Portal gesendete Berechtigung wurde schon benutzt oder ist abgelaufen. Schließen Sie die Seite und "
-        "öffnen Sie die Anwendung erneut.",
-        "Присланное порталом разрешение уже использовано или истекло. Закройте страницу и откройте приложение снова.",
+        "The permission that the portal sent was used already or has expired, or it is for an application whose keys "
+        "are not known here. Close this page and open the application again. If this page comes back, the service's "
+        "operator has to add the application's keys with the command apps.add.",
+        "Die vom Portal gesendete Berechtigung wurde schon benutzt oder ist abgelaufen, oder sie gilt für eine "
+        "Anwendung, deren Schlüssel hier nicht bekannt sind. Schließen Sie die Seite und öffnen Sie die Anwendung "
+        "erneut. Kommt diese Seite wieder, muss der Betreiber die Schlüssel der Anwendung mit dem Befehl apps.add "
+        "ergänzen.",
+        "Присланное порталом разрешение уже использовано, истекло или относится к приложению, ключи которого здесь "
+        "неизвестны. Закройте страницу и откройте приложение снова. Если эта страница появится опять, администратор "
+        "сервиса должен добавить ключи приложения командой apps.add.",
+    ),
+    "card": (
+        "The portal accepts you, but the authorisation server issues nothing for the application whose keys are known "
+        "here. Either this page was sent twice: close it and open the application again. Or the application's card was "
+        "made anew: then the service's operator has to give the keys of the new card with the command apps.add.",
+        "Das Portal akzeptiert Sie, aber der Autorisierungsserver stellt für die Anwendung, deren Schlüssel hier "
+        "bekannt sind, nichts aus. Entweder wurde diese Seite zweimal gesendet: Schließen Sie sie und öffnen Sie die "
+        "Anwendung erneut. Oder die Karte der Anwendung wurde neu angelegt: Dann muss der Betreiber die Schlüssel der "
+        "neuen Karte mit dem Befehl apps.add angeben.",
+        "Портал вас принимает, но сервер авторизации ничего не выдаёт приложению, ключи которого здесь известны. Либо "
+        "эта страница отправлена дважды: закройте её и откройте приложение снова. Либо карточка приложения создана "
+        "заново: тогда администратор сервиса должен указать ключи новой карточки командой apps.add.",
     ),
     "portal": (
         "The authorisation server knows this portal under another address. Open the application under the portal's "
@@ -143,6 +165,68 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Das Portal oder sein Autorisierungsserver antwortet nicht. Öffnen Sie die Anwendung in einigen Minuten "
         "erneut.",
         "Портал или его сервер авторизации не отвечает. Откройте приложение снова через несколько минут.",
+    ),
+    NoConnection.UNKNOWN_HOST: (
+        "The portal's address, or that of its authorisation server, is a name that is unknown here. Ask the service's "
+        "operator.",
+        "Die Adresse des Portals oder seines Autorisierungsservers ist ein Name, der hier unbekannt ist. Fragen Sie "
+        "den Betreiber.",
+        "Адрес портала или его сервера авторизации здесь неизвестен. Обратитесь к администратору сервиса.",
+    ),
+    NoConnection.NO_NAME_SERVER: (
+        "The portal's address could not be looked up. Open the application again in a few minutes.",
+        "Die Adresse des Portals konnte nicht ermittelt werden. Öffnen Sie die Anwendung in einigen Minuten erneut.",
+        "Адрес портала не удалось определить. Откройте приложение снова через несколько минут.",
+    ),
+    NoConnection.REFUSED: (
+        "The portal or its authorisation server refuses the service's connections. Its administrator has to admit "
+        "them.",
+        "Das Portal oder sein Autorisierungsserver lehnt die Verbindungen des Dienstes ab. Sein Administrator muss sie "
+        "zulassen.",
+        "Портал или его сервер авторизации отклоняет соединения сервиса. Администратор портала должен их разрешить.",
+    ),
+    NoConnection.NO_WAY: (
+        "The service's network has no way to the portal or its authorisation server. Ask the service's operator.",
+        "Vom Netz des Dienstes führt kein Weg zum Portal oder zu seinem Autorisierungsserver. Fragen Sie den "
+        "Betreiber.",
+        "Из сети сервиса нет пути к порталу или его серверу авторизации. Обратитесь к администратору сервиса.",
+    ),
+    NoConnection.TIMED_OUT: (
+        "No connection to the portal or its authorisation server came about in time. Open the application again in a "
+        "few minutes; if this page comes back, a firewall may be in the way.",
+        "Eine Verbindung zum Portal oder zu seinem Autorisierungsserver kam nicht rechtzeitig zustande. Öffnen Sie die "
+        "Anwendung in einigen Minuten erneut; kommt diese Seite wieder, ist vielleicht eine Firewall im Weg.",
+        "Соединение с порталом или его сервером авторизации не установлено вовремя. Откройте приложение снова через "
+        "несколько минут; если страница появится опять, возможно, мешает межсетевой экран.",
+    ),
+    NoConnection.NOT_TRUSTED: (
+        "The certificate of the portal or its authorisation server is not trusted here. The service's operator gives "
+        "its authority by the parameter PortalCa.",
+        "Dem Zertifikat des Portals oder seines Autorisierungsservers wird hier nicht vertraut. Der Betreiber gibt "
+        "dessen Zertifizierungsstelle mit dem Parameter PortalCa an.",
+        "Сертификату портала или его сервера авторизации здесь не доверяют. Администратор сервиса указывает его центр "
+        "сертификации параметром PortalCa.",
+    ),
+    NoConnection.NOT_VALID_NOW: (
+        "The certificate of the portal or its authorisation server has expired, or is not valid yet. Its administrator "
+        "has to renew it.",
+        "Das Zertifikat des Portals oder seines Autorisierungsservers ist abgelaufen oder noch nicht gültig. Sein "
+        "Administrator muss es erneuern.",
+        "Сертификат портала или его сервера авторизации истёк или ещё не действует. Администратор портала должен его "
+        "обновить.",
+    ),
+    NoConnection.OTHER_HOST: (
+        "The certificate of the portal or its authorisation server is for another address. Its administrator has to "
+        "renew it.",
+        "Das Zertifikat des Portals oder seines Autorisierungsservers gilt für eine andere Adresse. Sein Administrator "
+        "muss es erneuern.",
+        "Сертификат портала или его сервера авторизации выдан для другого адреса. Администратор портала должен его "
+        "обновить.",
+    ),
+    NoConnection.NO_TLS: (
+        "The portal or its authorisation server offers no HTTPS connection that the service can use.",
+        "Das Portal oder sein Autorisierungsserver bietet keine HTTPS-Verbindung, die der Dienst benutzen kann.",
+        "Портал или его сервер авторизации не предлагает соединение HTTPS, пригодное для сервиса.",
     ),
     "portal-busy": (
         "The portal's limit of requests is used up. Open the application again in a minute.",

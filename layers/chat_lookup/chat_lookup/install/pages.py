@@ -26,7 +26,7 @@ def page(language: Language, keys: Sequence[str], *, finish: bool = False, statu
 
 def failure(language: Language, error: ChatLookupError) -> Response:
     """A page of the failure, and what to do about it. It never finishes an installation."""
-    key = error.reason if isinstance(error, InstallationRefused) else error.code
+    key = error.reason if isinstance(error, InstallationRefused) else error.cause or error.code
     response = _html(error.status, language, [page_text(key, language)], finish=False)
     if error.retry_after is not None:
         response["headers"]["retry-after"] = str(max(1, math.ceil(error.retry_after)))
