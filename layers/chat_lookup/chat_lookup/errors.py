@@ -99,13 +99,18 @@ class PortalNotInstalled(ChatLookupError):
 
 
 class InstallationRefused(ChatLookupError):
-    """Nothing was stored. `reason` is one of a closed set, `RefusalReason`."""
+    """Nothing was stored. `reason` is one of a closed set, `RefusalReason`.
+
+    Where it is the portal's address, `cause` says why, `address` which, and `instead` what to set or to use.
+    """
 
     code, title, status = "installation-refused", "Nothing proves that an administrator installs the application", 403
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(detail)
+    def __init__(self, reason: str, detail: str = "", *, cause: str = "", address: str = "", instead: str = "") -> None:
+        super().__init__(detail, cause=cause)
         self.reason = reason
+        self.address = address
+        self.instead = instead
 
 
 class InstallationInProgress(ChatLookupError):

@@ -69,7 +69,7 @@ def build(parts: Core) -> InstallServices:
             portal_hosts=hosts,
         ),
         visits=Visits(installation, proof, portals),
-        code_flow=CodeFlow(parts.cache_table, parts.applications, attempts, clock, portal_hosts=hosts),
+        code_flow=CodeFlow(parts.cache_table, parts.applications, portals, attempts, clock, portal_hosts=hosts),
         portal_hosts=hosts,
         public_url=settings.public_url,
     )

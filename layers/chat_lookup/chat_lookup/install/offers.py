@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from chat_lookup.bitrix24.endpoints import is_token, portal_endpoint
-from chat_lookup.errors import RefusalReason
+from chat_lookup.bitrix24.endpoints import is_token, portal_endpoint, refused_address
+from chat_lookup.errors import InstallationRefused, RefusalReason
 from chat_lookup.http.php_forms import FormRefused, FormValue, Limits, decode
-from chat_lookup.install.page_texts import refused
+from chat_lookup.install.page_texts import refused, refused_by
 from chat_lookup.languages import Language, language_of
 
 _LIMITS: Final = Limits(size=64 * 1024, fields=200, depth=6)
@@ -94,7 +94,7 @@ def offer_of_event(event: ApplicationEvent, portal_hosts: frozenset[str]) -> Off
     endpoint = auth.get("client_endpoint", "")
     named = portal_endpoint(endpoint, portal_hosts) if endpoint else None
     if endpoint and named is None:
-        raise refused(RefusalReason.FORM)
+        raise not_admitted(endpoint)
     host = named.removeprefix("https://").removesuffix("/rest/") if named else ""
     domain = _domain(auth.get("domain") or host, portal_hosts)
     if host and host != domain:
@@ -133,8 +133,14 @@ def admitted_domain(domain: str, portal_hosts: frozenset[str]) -> str | None:
 def _domain(domain: str, portal_hosts: frozenset[str]) -> str:
     admitted = admitted_domain(domain, portal_hosts)
     if admitted is None:
-        raise refused(RefusalReason.FORM)
+        raise not_admitted(domain)
     return admitted
+
+
+def not_admitted(address: str) -> InstallationRefused:
+    """The refusal of an address that cannot be a portal's: with what to set, if it could be admitted."""
+    found = refused_address(address)
+    return refused(RefusalReason.FORM) if found is None else refused_by(found)
 
 
 def _member_id(fields: Mapping[str, str]) -> str:

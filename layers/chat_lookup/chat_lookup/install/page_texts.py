@@ -1,8 +1,12 @@
-"""The texts of the pages inside the portal, in English, German and Russian. Nothing of a request is quoted."""
+"""The texts of the pages inside the portal, in English, German and Russian.
+
+Of a request they quote a refused address, where that is made of nothing but names and numbers.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
+from chat_lookup.bitrix24.endpoints import AddressFault, RefusedAddress
 from chat_lookup.bitrix24.errors import NoConnection
 from chat_lookup.errors import InstallationRefused, RefusalReason
 from chat_lookup.languages import Language, Sentence, sentence_in
@@ -19,6 +23,14 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "This address is for Bitrix24. Open the application in your portal.",
         "Diese Adresse ist für Bitrix24. Öffnen Sie die Anwendung in Ihrem Portal.",
         "Этот адрес предназначен для Битрикс24. Откройте приложение на своём портале.",
+    ),
+    "link-to-portal": (
+        "This link leads to the portal that you are to permit the application in. Follow it only if this is your "
+        "portal's address.",
+        "Dieser Link führt zu dem Portal, in dem Sie die Anwendung zulassen sollen. Folgen Sie ihm nur, wenn dies die "
+        "Adresse Ihres Portals ist.",
+        "Эта ссылка ведёт на портал, где вам предстоит разрешить приложение. Переходите по ней, только если это адрес "
+        "вашего портала.",
     ),
     "installed": (
         "The application is installed.",
@@ -73,6 +85,63 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "What the portal sent cannot be read. Close this page and open the application again.",
         "Was das Portal gesendet hat, ist nicht lesbar. Schließen Sie die Seite und öffnen Sie die Anwendung erneut.",
         "То, что прислал портал, не удаётся прочитать. Закройте страницу и откройте приложение снова.",
+    ),
+    # A portal's address that is not called; it is shown where it is made of nothing but names and numbers.
+    AddressFault.SCHEME: (
+        "The portal's address {address} begins with http://. The service calls portals by https only: the portal has "
+        "to offer that, with a certificate.",
+        "Die Adresse des Portals {address} beginnt mit http://. Der Dienst ruft Portale nur über https auf: Das Portal "
+        "muss dies anbieten, mit einem Zertifikat.",
+        "Адрес портала {address} начинается с http://. Сервис обращается к порталам только по https: портал должен его "
+        "поддерживать и иметь сертификат.",
+    ),
+    AddressFault.LETTERS: (
+        "The portal's address {address} has letters that only its form {instead} can be called by. Open the portal "
+        "under that address, and use it wherever the service's settings name the portal.",
+        "Die Adresse des Portals {address} hat Buchstaben, mit denen nur ihre Form {instead} aufgerufen werden kann. "
+        "Öffnen Sie das Portal unter dieser Adresse, und verwenden Sie sie in den Einstellungen des Dienstes.",
+        "Адрес портала {address} содержит буквы, с которыми вызывается только его форма {instead}. Откройте портал по "
+        "этому адресу и указывайте его в настройках сервиса.",
+    ),
+    AddressFault.PORT: (
+        "The portal's address {address} has a port of its own. The service's operator admits it by naming {instead} in "
+        "the parameter PrivatePortals.",
+        "Die Adresse des Portals {address} hat einen eigenen Port. Der Betreiber lässt sie zu, indem er {instead} im "
+        "Parameter PrivatePortals nennt.",
+        "Адрес портала {address} содержит отдельный порт. Администратор сервиса разрешает его, указав {instead} в "
+        "параметре PrivatePortals.",
+    ),
+    AddressFault.IP: (
+        "The portal's address {address} is a number, not a name. The service's operator admits it by naming {instead} "
+        "in the parameter PrivatePortals.",
+        "Die Adresse des Portals {address} ist eine Nummer und kein Name. Der Betreiber lässt sie zu, indem er "
+        "{instead} im Parameter PrivatePortals nennt.",
+        "Адрес портала {address} — число, а не имя. Администратор сервиса разрешает его, указав {instead} в параметре "
+        "PrivatePortals.",
+    ),
+    AddressFault.NAME: (
+        "The portal's address {address} is no name of the public internet. The service's operator admits it by naming "
+        "{instead} in the parameter PrivatePortals.",
+        "Die Adresse des Portals {address} ist kein Name des öffentlichen Internets. Der Betreiber lässt sie zu, indem "
+        "er {instead} im Parameter PrivatePortals nennt.",
+        "Адрес портала {address} не является именем общедоступного интернета. Администратор сервиса разрешает его, "
+        "указав {instead} в параметре PrivatePortals.",
+    ),
+    AddressFault.PRIVATE: (
+        "The portal's address {address} leads into a private network. The service's operator admits it by naming "
+        "{instead} in the parameter PrivatePortals.",
+        "Die Adresse des Portals {address} führt in ein privates Netz. Der Betreiber lässt sie zu, indem er {instead} "
+        "im Parameter PrivatePortals nennt.",
+        "Адрес портала {address} ведёт в частную сеть. Администратор сервиса разрешает его, указав {instead} в "
+        "параметре PrivatePortals.",
+    ),
+    AddressFault.OTHER: (
+        "The portal's address {address} cannot be called. Give the portal a DNS name of letters, digits and hyphens, "
+        "and open it under that.",
+        "Die Adresse des Portals {address} kann nicht aufgerufen werden. Geben Sie dem Portal einen DNS-Namen aus "
+        "Buchstaben, Ziffern und Bindestrichen, und öffnen Sie es darunter.",
+        "По адресу портала {address} обратиться нельзя. Дайте порталу имя DNS из букв, цифр и дефисов и откройте его "
+        "по этому имени.",
     ),
     "server": (
         "The portal names an authorisation server that is not known here. Ask the service's operator.",
@@ -260,3 +329,19 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
 def refused(reason: RefusalReason) -> InstallationRefused:
     """The error to raise; its detail is the English sentence."""
     return InstallationRefused(reason, page_text(reason, Language.ENGLISH))
+
+
+def refused_by(found: RefusedAddress, reason: RefusalReason = RefusalReason.FORM) -> InstallationRefused:
+    """The same for an address; `found` has nothing that is not harmless to show."""
+    fault, address, instead = found
+    detail = _of_address(page_text(fault, Language.ENGLISH), address, instead)
+    return InstallationRefused(reason, detail, cause=fault, address=address, instead=instead)
+
+
+def refusal_text(error: InstallationRefused, language: Language) -> str:
+    """The sentence for a refusal."""
+    return _of_address(page_text(error.cause or error.reason, language), error.address, error.instead)
+
+
+def _of_address(text: str, address: str, instead: str) -> str:
+    return text.replace("{address}", address).replace("{instead}", instead)

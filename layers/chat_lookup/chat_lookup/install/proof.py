@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from chat_lookup.bitrix24.client import Endpoint
-from chat_lookup.bitrix24.endpoints import server_in
+from chat_lookup.bitrix24.endpoints import private_address, server_in
 from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.oauth import Application, AuthorisationServer, TokenPair
@@ -21,7 +21,7 @@ from chat_lookup.credentials.grants import Grant
 from chat_lookup.errors import ChatLookupError, InstallationRefused, RefusalReason
 from chat_lookup.install.attempt_limiter import AttemptLimiter, of_portal, of_refreshes, of_strangers
 from chat_lookup.install.offers import Offer
-from chat_lookup.install.page_texts import refused
+from chat_lookup.install.page_texts import refused, refused_by
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import proves
 from chat_lookup.portals.failures import answer, for_caller
@@ -277,11 +277,13 @@ class Proof:
         try:
             profile = self._calls.call_with(grant, portal, "profile", {}, deadline).result
         except BitrixError as error:
-            raise self._failure(error, RefusalReason.ADMINISTRATOR) from None
+            raise self._failure(error, proved.domain) from None
         if not isinstance(profile, dict) or profile.get("ADMIN") is not True:
             raise refused(RefusalReason.ADMINISTRATOR)
 
-    def _failure(self, error: BitrixError, reason: RefusalReason) -> ChatLookupError:
+    def _failure(self, error: BitrixError, domain: str) -> ChatLookupError:
         if error.error_class in _PASSING:
             return for_caller(error, self._clock.now())
-        return refused(RefusalReason.PORTAL if error.metric_code == ADDRESS_REFUSED else reason)
+        if error.metric_code == ADDRESS_REFUSED:
+            return refused_by(private_address(domain), RefusalReason.PORTAL)
+        return refused(RefusalReason.ADMINISTRATOR)
