@@ -110,16 +110,17 @@ _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DNS_NAME: Final = re.compile(rf"(?:{_LABEL}\.)+(?:[a-z]{{2,63}}|xn--[a-z0-9-]{{0,58}}[a-z0-9])", re.ASCII)
 
 
-def server_in(server_endpoint: str, local_hosts: frozenset[str]) -> str | None:
-    """The `host[:port]` that a `server_endpoint` names, if it is on the closed list or among `local_hosts`."""
+def server_in(server_endpoint: str, others: frozenset[str]) -> str | None:
+    """The `host[:port]` that a `server_endpoint` names, if it is on the closed list or among `others`."""
     found = _SERVER_ENDPOINT.fullmatch(server_endpoint)
     server = found[1].lower() if found else ""
-    return server if is_server(server, local_hosts) else None
+    return server if is_server(server, others) else None
 
 
-def is_server(server: str, local_hosts: frozenset[str]) -> bool:
-    """Whether a `host[:port]`, in lower case, is an authorisation server's."""
-    return server in SERVERS or _with_port(server) in local_hosts
+def is_server(server: str, others: frozenset[str]) -> bool:
+    """Whether a `host[:port]`, in lower case, is an authorisation server's: the vendor's, or one of `others`, which
+    are exact `host:port` that an operator named."""
+    return server in SERVERS or _with_port(server) in others
 
 
 def portal_endpoint(client_endpoint: str, local_hosts: frozenset[str]) -> str | None:

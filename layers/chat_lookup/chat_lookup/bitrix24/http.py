@@ -76,7 +76,8 @@ class Wire:
     """Sends requests over one pool of connections, which are kept alive between them. Safe to share between threads.
 
     `local_hosts` are the exact `host:port` that may have a private address, and be authorisation servers, too;
-    `private_portals` those that may have one and be portals only. `ca_pem` is trusted beside the system's authorities.
+    `private_portals` those that may have one and be portals only, `servers` those that may have one and be
+    authorisation servers only. `ca_pem` is trusted beside the system's authorities.
     Proxies named by the environment are not used.
     """
 
@@ -86,13 +87,15 @@ class Wire:
         *,
         local_hosts: frozenset[str] = frozenset(),
         private_portals: frozenset[str] = frozenset(),
+        servers: frozenset[str] = frozenset(),
         ca_pem: str = "",
         user_agent: str = USER_AGENT,
     ) -> None:
         self.local_hosts = frozenset(each.lower() for each in local_hosts)
         self.portals = self.local_hosts | {each.lower() for each in private_portals}
+        self.servers = self.local_hosts | {each.lower() for each in servers}
         self._clock = clock
-        self._gate = Gate(self.portals)
+        self._gate = Gate(self.portals | self.servers)
         self._ca_pem = ca_pem
         self._headers = {"Accept": "application/json", "User-Agent": user_agent}
 

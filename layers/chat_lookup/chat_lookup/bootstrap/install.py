@@ -52,7 +52,7 @@ def build(parts: Core) -> InstallServices:
         Visitors(calls, attempts),
         telemetry,
         clock,
-        local_hosts=settings.local_hosts,
+        servers=settings.local_hosts | settings.authorisation_servers,
         members=settings.install_members,
     )
     registering = Registering(Bots(calls), Bindings(calls), telemetry)

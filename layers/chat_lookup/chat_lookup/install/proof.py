@@ -139,7 +139,7 @@ class Proof:
         telemetry: Telemetry,
         clock: Clock,
         *,
-        local_hosts: frozenset[str],
+        servers: frozenset[str],
         members: frozenset[str],
     ) -> None:
         self._applications = applications
@@ -150,7 +150,7 @@ class Proof:
         self._visitors = visitors
         self._telemetry = telemetry
         self._clock = clock
-        self._local_hosts = local_hosts
+        self._servers = servers
         self._members = members
 
     def examined(self, offer: Offer, source: str, deadline: Deadline) -> Examined:
@@ -201,8 +201,10 @@ class Proof:
             pair = self._issued(offer, examined.server, examined.client_id, deadline)
         except BitrixError as error:
             self._telemetry.portal_error(error)
-            if error.error_class in _PASSING:
+            # No fault of the offer's, or the server issued a pair, for a portal whose address cannot be called.
+            if error.error_class in _PASSING or error.metric_code == ADDRESS_REFUSED:
                 admission.succeeded()
+            if error.error_class in _PASSING:
                 raise for_caller(error, self._clock.now()) from None
             reason = _NOT_ISSUED.get(error.error_class, RefusalReason.KEYS)
             if reason is RefusalReason.GRANT:
@@ -243,12 +245,12 @@ class Proof:
     def _server_for(self, offer: Offer, known: Portal | None) -> str:
         """The server to call: the named one, if it is known; else this portal's former one; else the default.
 
-        A portal on a developer's machine is its own authorisation server (design 3.6).
+        A portal on a developer's machine is its own authorisation server (design 3.6), and so may be a self-hosted one.
         """
         named = offer.server_endpoint
         if not named and known and known.server:
             named = f"https://{known.server}/"
-        if not named and server_in(f"https://{offer.domain}/", self._local_hosts):
+        if not named and server_in(f"https://{offer.domain}/", self._servers):
             named = f"https://{offer.domain}/"
         try:
             return self._server.server_named(named)
