@@ -52,13 +52,13 @@ def error_of(called: Bitrix24Client, port: int, deadline: Deadline | None = None
 
 def assert_cause(error: BitrixError, cause: NoConnection) -> None:
     assert (error.connection, error.host.partition(":")[0]) == (cause, "127.0.0.1")
-    told = for_caller(error, 0.0)
-    assert (told.status, told.cause) == (503, cause)
-    assert error.host in told.detail
-    assert "5ecret" not in f"{told.detail} {error!r} {vars(error)}"
+    for_callers = for_caller(error, 0.0)
+    assert (for_callers.status, for_callers.cause) == (503, cause)
+    assert error.host in for_callers.detail
+    assert "5ecret" not in f"{for_callers.detail} {error!r} {vars(error)}"
 
 
-def test_unknown_host_and_silent_name_server_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host_and_silent_name_server_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     for errno, cause in (
         (socket.EAI_NONAME, NoConnection.UNKNOWN_HOST),
         (socket.EAI_AGAIN, NoConnection.NO_NAME_SERVER),
@@ -90,7 +90,7 @@ def fail_with(error: OSError) -> None:
     raise error
 
 
-def test_certificates_are_told_apart(tmp_path: Path) -> None:
+def test_certificates_differ(tmp_path: Path) -> None:
     past = Authority(tmp_path / "past", ManualClock(IN_2020))
     for context_of, names, trusted, cause in (
         (authority(), LOCAL_NAMES, "", NoConnection.NOT_TRUSTED),

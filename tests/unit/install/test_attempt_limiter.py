@@ -45,7 +45,7 @@ def test_address_fails_twice_at_once_and_then_every_twenty_seconds(limiter: Atte
     assert admitted(limiter, *attempts) == 1
 
 
-def test_refused_attempt_is_told_when_there_is_room_again(limiter: AttemptLimiter, clock: ManualClock) -> None:
+def test_error_of_a_refused_attempt_has_the_moment_of_the_next_one(limiter: AttemptLimiter, clock: ManualClock) -> None:
     admitted(limiter, *[of_strangers(SOURCE)] * 2)
     with pytest.raises(TooManyAttempts) as raised:
         limiter.admit(of_strangers(SOURCE))

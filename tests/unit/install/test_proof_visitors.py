@@ -1,4 +1,4 @@
-"""An offer for a known portal is checked by that portal; nothing is told to whoever it does not accept."""
+"""An offer for a known portal is checked by that portal; others learn nothing of its connection."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -130,7 +130,7 @@ def test_right_application_token_with_a_forged_access_token_proves_nothing() -> 
         assert USED in send(frame(path, form=FORGED | {"APPLICATION_TOKEN": APPLICATION_TOKEN}))["body"]
 
 
-def test_user_of_an_active_portal_is_told_its_state_without_the_authorisation_server(
+def test_user_of_an_active_portal_reads_its_state_without_the_authorisation_server(
     server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     answer = send(frame("app", form={"AUTH_ID": "offered-employee"}))
@@ -157,16 +157,14 @@ def test_portal_that_cannot_say_leaves_the_decision_to_the_authorisation_server(
     assert USED in answer["body"]
 
 
-def test_state_of_a_portal_that_cannot_be_called_is_told_by_its_application_token(
-    stores: Stores, bitrix24: FakeBitrix24
-) -> None:
+def test_application_token_is_proof_where_the_portal_cannot_be_called(stores: Stores, bitrix24: FakeBitrix24) -> None:
     in_state(stores, PortalState.UNPAID)
     bitrix24.answers_by("profile", refusing("PAYMENT_REQUIRED", 401))
     assert "not paid" in send(frame("app"))["body"]
 
 
 @pytest.mark.parametrize("state", [PortalState.ACTIVE, PortalState.REAUTHORISE, PortalState.UNINSTALLED])
-def test_administrator_whose_card_was_made_anew_is_told_to_give_its_keys(
+def test_page_for_an_administrator_whose_card_was_made_anew_asks_for_its_keys(
     stores: Stores, server: FakeAuthorisationServer, state: PortalState
 ) -> None:
     in_state(stores, state)
@@ -177,7 +175,7 @@ def test_administrator_whose_card_was_made_anew_is_told_to_give_its_keys(
     assert len(server.asked) == 1  # the refused token is remembered
 
 
-def test_installation_of_an_unknown_portal_by_a_new_card_is_told_of_the_keys_too(
+def test_page_for_an_unknown_portal_with_a_new_card_asks_for_the_keys_too(
     server: FakeAuthorisationServer,
 ) -> None:
     server.grants("offered-refresh", client_id="local.fedcba9876543210.76543210")

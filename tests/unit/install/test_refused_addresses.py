@@ -109,7 +109,7 @@ def test_page_has_the_address_in_each_language(language: Language) -> None:
 
 
 @pytest.mark.usefixtures("settled")
-def test_portal_whose_name_has_a_private_address_is_told_to_set_it(
+def test_page_for_a_name_with_a_private_address_says_what_to_set(
     server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     server.grants("offered-refresh")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chat_lookup.bitrix24.endpoints import private_address
 from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED, HTTP_4XX, NOT_JSON, OTHER
 from chat_lookup.bitrix24.errors import BY_CERTIFICATE, BitrixError, ErrorClass, NoConnection
 from chat_lookup.errors import (
@@ -90,7 +89,7 @@ def for_caller(error: BitrixError, now: float) -> ChatLookupError:
         detail = _NOT_CONNECTED[error.connection].format(host=error.host)
         return kind(detail, retry_after=late, cause=error.connection)
     if error.metric_code == ADDRESS_REFUSED and error.host:
-        admitted = private_address(error.host).instead
+        admitted = error.host if ":" in error.host.rpartition("]")[2] else f"{error.host}:443"
         return kind(f"{error.host} has a private address only; the parameter PrivatePortals admits it by {admitted}")
     if error.code in _WHAT_HAPPENED:
         return kind(_WHAT_HAPPENED[error.code], retry_after=retry_after)
