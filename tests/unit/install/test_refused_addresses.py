@@ -59,7 +59,9 @@ def test_refused_address_has_a_reason_and_what_to_set(address: str, fault: Addre
         assert portal_endpoint(f"https://{address.lower()}/rest/", admitted) is not None
 
 
-@pytest.mark.parametrize("address", HARMFUL)
+@pytest.mark.parametrize(
+    "address", [*HARMFUL, "https://acme.bitrix24.com", "acme.bitrix24.com/", "ftp://a.b24.example"]
+)
 def test_text_that_is_no_address_is_not_shown(address: str) -> None:
     assert refused_address(address) is None
     error = not_admitted(address)

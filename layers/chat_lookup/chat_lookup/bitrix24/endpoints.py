@@ -196,6 +196,8 @@ def refused_address(text: str) -> RefusedAddress | None:
         return RefusedAddress(AddressFault.OTHER, address)
     if port not in (None, "443"):
         fault = AddressFault.PORT
+    elif _DNS_NAME.fullmatch(host):
+        return None  # nothing is wrong with the host itself
     else:
         fault = AddressFault.IP if _IPV4.fullmatch(host) else AddressFault.NAME
     return RefusedAddress(fault, address, _with_port(address))
