@@ -58,7 +58,8 @@ def main(environ: Mapping[str, str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except ChatLookupError as error:
-        print(f"The portal could not be installed: {error}.", file=sys.stderr)
+        log = Path(environ.get("STATE_DIR") or DEFAULTS["STATE_DIR"]).resolve() / "log.jsonl"
+        print(f"The portal could not be installed: {error}. The log is {log}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.")

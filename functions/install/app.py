@@ -73,7 +73,8 @@ def browse(language: Language, request: Request, deadline: Deadline) -> Response
         return pages.page(language, ("installed", *install(flow.returned(request.query), request, deadline)))
     portal = request.optional("portal")
     if portal is not None:
-        return pages.redirect(flow.begin(portal, request.source))
+        link = flow.begin(portal, request.source)
+        return pages.redirect(link.url) if link.is_trusted else pages.link(language, link.url, link.domain)
     return pages.page(language, ("nothing",))
 
 

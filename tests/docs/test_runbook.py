@@ -26,8 +26,8 @@ SET_UP: Final = SCRIPTS[0] + "TABLE=PortalTable BACKUP=arn:aws:dynamodb:eu-centr
 """What the reader has: the function of the first block, and the results of earlier steps."""
 HEADINGS: Final = (
     "Portal over its limits", "Portal blocked or deleted", "Portal must re-authorise", "Token answer lost",
-    "Portal unreachable", "The portal refuses what we ask", "Dead letters", "Events not published",
-    "Events not arriving", "Too many events", "Answers unsent",
+    "Portal unreachable", "The portal refuses what we ask", "Installation refused", "Dead letters",
+    "Events not published", "Events not arriving", "Too many events", "Answers unsent",
     "Errors, throttles and time-outs", "Keepalive missed",
     "Rollback", "Kill switch", "Key leaked", "Client secret rotated", "Change of address", "Portal data removal",
     "Restoring the tables", "Removing the stack", "Personal data",

@@ -190,8 +190,30 @@ def test_portal_with_an_unknown_authority_is_not_trusted(another_portal: LocalPo
     run = once(tmp_path, WEBHOOK_FILE=webhook_file(another_portal))
 
     assert run.returncode == 1
-    assert run.stderr.startswith("The portal could not be installed: ")
+    host = another_portal.portal_url.removeprefix("https://")
+    assert run.stderr.startswith(f"The portal could not be installed: The certificate of {host} is not trusted")
+    assert "CA_FILE" in run.stderr
+    assert str(tmp_path / "log.jsonl") in run.stderr
     assert another_portal.webhook_url not in run.stderr
+
+
+def test_webhook_with_a_wrong_code_is_said_to_be_wrong(another_portal: LocalPortal, tmp_path: Path) -> None:
+    wrong = another_portal.webhook_url.rstrip("/") + "0/"
+    run = once(tmp_path, WEBHOOK_URL=wrong, CA_FILE=str(another_portal.ca_file))
+
+    assert run.returncode == 1
+    assert "The portal does not accept the webhook: its code is wrong" in run.stderr
+    assert wrong not in run.stderr
+
+
+def test_host_that_refuses_connections_is_named(another_portal: LocalPortal, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    run = once(tmp_path, WEBHOOK_URL=f"https://{host}/rest/1/5ecretc0de5ecret/", CA_FILE=str(another_portal.ca_file))
+
+    assert run.returncode == 1
+    assert f"There is no connection to {host}: it is refused" in run.stderr
 
 
 def test_portal_uses_the_configured_host_for_containers(tmp_path: Path) -> None:

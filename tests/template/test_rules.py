@@ -35,7 +35,7 @@ ASKED_BY = {
     "CacheTable": (
         "cache/chat_cache", "cache/bulk_cache", "cache/leases", "cache/learned_rows",
         "calls/rate_limiter", "calls/operating_time", "calls/circuit_breaker",
-        "install/install_lock", "install/code_flow",
+        "install/install_lock", "install/code_flow", "install/attempt_limiter",
         "bot/answer_claims", "bot/employees", "rest/profiles",
     ),
     "CacheTable/index/by_chat": ("cache/chat_cache",),
@@ -324,6 +324,22 @@ def test_items_of_the_cache_expire_and_have_an_index_by_chat() -> None:
     assert all(each["BillingMode"] == "PAY_PER_REQUEST" for each in of_type("AWS::DynamoDB::Table").values())
 
 
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB+/8=\n-----END CERTIFICATE-----\n"
+
+
+def test_authority_of_the_longest_text_leaves_room_for_the_other_variables() -> None:
+    """Lambda admits 4 KB of names and values together. The others are as long here as they are likely to be."""
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    own = [FUNCTIONS[name].get("Environment", {}).get("Variables", {}) for name in FUNCTIONS]
+    most = max((variables | each for each in own), key=len)
+    values = 100 * (len(most) - 1) + TEMPLATE["Parameters"]["PortalCa"]["MaxLength"]
+    assert values + sum(map(len, most)) <= 4096
+    settings = config.from_environ(
+        {**dict.fromkeys(("PORTAL_TABLE", "CACHE_TABLE", "SECRET_PREFIX"), "chat-lookup"), "PORTAL_CA": PEM}
+    )
+    assert "BEGIN CERTIFICATE" in settings.ca_pem
+
+
 @pytest.mark.parametrize(
     ("name", "admitted", "refused"),
     [
@@ -337,6 +353,16 @@ def test_items_of_the_cache_expire_and_have_an_index_by_chat() -> None:
             "PrivatePortals",
             ["", "bitrix.intern:443", "a.b:8443,10.0.0.5:443"],
             ["yes", "bitrix.intern", "https://a.b:443"],
+        ),
+        (
+            "AuthorisationServers",
+            ["", "oauth.intern", "a.b:8443,10.0.0.5"],
+            ["https://oauth.intern", "a.b/rest", "a.b,"],
+        ),
+        (
+            "PortalCa",
+            ["", PEM, PEM.replace("\n", " "), PEM + PEM],
+            ["MIIB", PEM.replace("CERTIFICATE", "PRIVATE KEY"), f"x{PEM}"],
         ),
     ],
 )

@@ -1,9 +1,14 @@
 """Settings are checked at the start, all at once, and errors never show a value."""
 
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from chat_lookup.config import EventsTeach, from_environ
 from chat_lookup.errors import ServiceMisconfigured
+from local.net.certificates import Authority
 
 GOOD = {"PORTAL_TABLE": "stack-PortalTable-1", "CACHE_TABLE": "stack-CacheTable-1", "SECRET_PREFIX": "stack"}
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -76,11 +81,42 @@ def test_settings_of_installations_are_optional() -> None:
         ("INSTALL_MEMBERS", "../x"),
         ("PRIVATE_PORTALS", "portal.acme.example"),
         ("PRIVATE_PORTALS", "10.0.0.0/8"),
+        ("AUTHORISATION_SERVERS", "https://oauth.acme.example"),
+        ("AUTHORISATION_SERVERS", "oauth.acme.example/rest"),
+        ("AUTHORISATION_SERVERS", "*"),
+        ("PORTAL_CA", "MIIB"),
+        ("PORTAL_CA", PEM + "x"),
+        ("PORTAL_CA", PEM.replace("MIIB", "")),
+        ("PORTAL_CA", PEM.replace("CERTIFICATE", "PRIVATE KEY")),
+        ("PORTAL_CA", PEM.replace("MIIB", "A" * 2048)),
     ],
 )
 def test_invalid_setting_of_installations_is_named(name: str, value: str) -> None:
     with pytest.raises(ServiceMisconfigured, match=name):
         from_environ(GOOD | {name: value})
+
+
+def test_authorisation_servers_have_the_usual_port_unless_they_name_one() -> None:
+    settings = from_environ(GOOD | {"AUTHORISATION_SERVERS": "OAuth.Acme.example, b24.acme.example:8443"})
+    assert settings.authorisation_servers == {"oauth.acme.example:443", "b24.acme.example:8443"}
+    assert from_environ(GOOD).authorisation_servers == frozenset()
+
+
+@pytest.mark.parametrize(
+    "change", [str, lambda pem: " ".join(pem.split("\n")), lambda pem: pem.replace("\n", "\r\n"), str.strip]
+)
+def test_authority_of_portals_is_the_same_certificate_whatever_became_of_its_line_ends(
+    change: Callable[[str], str], tmp_path: Path
+) -> None:
+    pem = Authority(tmp_path).ca_pem
+    read = from_environ(GOOD | {"PORTAL_CA": change(pem + pem)}).ca_pem
+    blocks = read.split("-----BEGIN CERTIFICATE-----")[1:]
+    certificates = {ssl.PEM_cert_to_DER_cert("-----BEGIN CERTIFICATE-----" + each.rstrip()) for each in blocks}
+    assert (len(blocks), certificates) == (2, {ssl.PEM_cert_to_DER_cert(pem)})
+    ssl.create_default_context(cadata=read)
+    both = from_environ(GOOD | {"PORTAL_CA": change(pem), "CA_PEM": PEM}).ca_pem
+    assert both.startswith(PEM)
+    assert both.count("BEGIN CERTIFICATE") == 2
 
 
 @pytest.mark.parametrize("arn", ["", "arn:aws:kms:eu-central-1:123456789012:key/mrk-0a1b2c3d"])

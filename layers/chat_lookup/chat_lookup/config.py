@@ -17,6 +17,13 @@ _MEMBER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PUBLIC_URL = re.compile(r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _PUBLIC_URL_AS_SET = re.compile(_PUBLIC_URL.pattern + "/*")
 _PEM = re.compile(r".*-----BEGIN CERTIFICATE-----.*", re.DOTALL)
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
+_CERTIFICATE = re.compile(
+    r"\s*-----BEGIN CERTIFICATE-----(\s*[A-Za-z0-9+/=][A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----\s*", re.ASCII
+)
+_PEM_LINE = 64
+_LONGEST_CA = 2048
+"""Characters: all variables of a function together have 4 KB, and a parameter of CloudFormation as many."""
 _URL = re.compile(r"https?://.*")
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 _QUEUE_URL = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[0-9]{12}/[A-Za-z0-9_-]{1,80}")
@@ -51,12 +58,14 @@ class Settings:
     """Exact `host:port` exempt from the address check; empty in production (design 3.6)."""
     private_portals: frozenset[str]
     """Exact `host:port` of self-hosted portals that may have a private address; they are no authorisation servers."""
+    authorisation_servers: frozenset[str]
+    """Exact `host:port` of self-hosted portals' own authorisation servers, beside the vendor's."""
     public_url: str
     """Our own address without a slash at its end; empty where each installation takes it from its request."""
     install_members: frozenset[str]
     """The member ids that may install; empty for all."""
     ca_pem: str
-    """One more certificate authority, as PEM text; empty in production."""
+    """More certificate authorities, as PEM text: that of self-hosted portals, and that of a local run."""
     endpoint_url: str | None
     """Where AWS is emulated; None in production."""
     key_arn: str = ""
@@ -84,9 +93,13 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         secret_prefix=read.required("SECRET_PREFIX", _SECRET_PREFIX),
         local_hosts=_folded(read.listed("LOCAL_HOSTS", _HOST_AND_PORT, "host:port")),
         private_portals=_folded(read.listed("PRIVATE_PORTALS", _HOST_AND_PORT, "host:port")),
+        authorisation_servers=frozenset(
+            server if ":" in server else f"{server}:443"
+            for server in _folded(read.listed("AUTHORISATION_SERVERS", _HOST, "host or host:port"))
+        ),
         public_url=read.optional("PUBLIC_URL", _PUBLIC_URL_AS_SET, "https://host, without a path").rstrip("/"),
         install_members=read.listed("INSTALL_MEMBERS", _MEMBER_ID, "member ids"),
-        ca_pem=read.optional("CA_PEM", _PEM, "PEM text"),
+        ca_pem=read.optional("CA_PEM", _PEM, "PEM text") + read.certificates("PORTAL_CA"),
         endpoint_url=read.optional("AWS_ENDPOINT_URL", _URL, "a URL") or None,
         key_arn=read.optional("KEY_ARN", _KEY_ARN, "the ARN of a KMS key"),
         event_queue_url=read.optional("EVENT_QUEUE_URL", _QUEUE_URL, "the URL of a queue"),
@@ -127,11 +140,26 @@ class _Reading:
             self.faults.append(f"{name} is not a comma-separated list of {form}")
         return frozenset(items)
 
+    def certificates(self, name: str) -> str:
+        """PEM text with one line, or several, for each certificate: a parameter may have lost its line ends."""
+        given = self.environ.get(name, "")
+        parts = re.split(r"(?<=-----END CERTIFICATE-----)", given)
+        blocks = [_CERTIFICATE.fullmatch(part) for part in parts if part.strip()]
+        if len(given) > _LONGEST_CA or not all(blocks):
+            self.faults.append(f"{name} is not PEM text of certificates, of {_LONGEST_CA} characters at most")
+        return "".join(_as_pem(block[1]) for block in blocks if block)
+
     def _checked(self, name: str, pattern: re.Pattern[str], fault: str) -> str:
         value = self.environ.get(name, "")
         if value and not pattern.fullmatch(value):
             self.faults.append(f"{name} {fault}")
         return value
+
+
+def _as_pem(body: str) -> str:
+    text = "".join(body.split())
+    lines = [text[start : start + _PEM_LINE] for start in range(0, len(text), _PEM_LINE)]
+    return "\n".join(["", "-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
 
 
 def _folded(hosts: frozenset[str]) -> frozenset[str]:

@@ -39,6 +39,7 @@ class ChatLookupError(Exception):
         hint: str | None = None,
         extra: Mapping[str, object] | None = None,
         verbatim: Verbatim | None = None,
+        cause: str = "",
     ) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
@@ -47,6 +48,8 @@ class ChatLookupError(Exception):
         self.hint = hint
         self.extra = dict(extra or {})
         self.verbatim = verbatim
+        self.cause = cause
+        """Where one code has several causes: which, of a closed set; a page has a sentence for it."""
 
 
 class InvalidRequest(ChatLookupError):
@@ -96,13 +99,18 @@ class PortalNotInstalled(ChatLookupError):
 
 
 class InstallationRefused(ChatLookupError):
-    """Nothing was stored. `reason` is one of a closed set, `RefusalReason`."""
+    """Nothing was stored. `reason` is one of a closed set, `RefusalReason`.
+
+    Where it is the portal's address, `cause` says why, `address` which, and `instead` what to set or to use.
+    """
 
     code, title, status = "installation-refused", "Nothing proves that an administrator installs the application", 403
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(detail)
+    def __init__(self, reason: str, detail: str = "", *, cause: str = "", address: str = "", instead: str = "") -> None:
+        super().__init__(detail, cause=cause)
         self.reason = reason
+        self.address = address
+        self.instead = instead
 
 
 class InstallationInProgress(ChatLookupError):
@@ -192,6 +200,8 @@ class RefusalReason(StrEnum):
     """An access token alone proves nothing that is documented, and would last an hour (bitrix24.md 9, row 1)."""
     GRANT = "grant"
     """The authorisation server refuses the offered code or token: used, expired, or of another application."""
+    CARD = "card"
+    """The portal accepts the visitor, the authorisation server does not for the application that is known here."""
     PORTAL = "portal"
     """The authorisation server's reply names another portal than the offer, or none that can be called."""
     ADMINISTRATOR = "administrator"

@@ -202,13 +202,13 @@ def test_visit_of_administrator_restores_dead_grant_and_employee_is_referred_to_
     assert look_up(stage)["chat_id"] > 0
 
 
-def test_visit_to_active_portal_makes_no_portal_call(stage: Stage) -> None:
+def test_visit_to_active_portal_asks_it_for_the_visitor_only(stage: Stage) -> None:
     install(stage)
     before = len(stage.calls())
     for user_id in (ADMINISTRATOR, EMPLOYEE):
         answer = visit(stage, user_id)
         assert (answer.status, "connected to this portal" in answer.body) == (200, True)
-    assert stage.calls()[before:] == []
+    assert stage.calls()[before:] == ["profile", "profile"]
 
 
 def test_rebind_command_sends_the_new_public_url_to_the_portal(stage: Stage) -> None:

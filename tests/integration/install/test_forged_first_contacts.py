@@ -22,6 +22,9 @@ from tests.support.portals.unknown_portal import (
 REFRESHED = ("oauth/token",)
 """The authorisation server is called, the portal is not."""
 PROVED = ("oauth/token", "profile")
+VISITED = ("profile",)
+"""The known portal is called with the offered access token, and settles it."""
+BOTH = ("profile", "oauth/token")
 
 WAYS = {
     "frame": lambda stage, **fields: stage.contact(**fields),
@@ -63,7 +66,7 @@ def test_employee_cannot_install_with_own_tokens_and_a_chosen_application_token(
 def test_employee_cannot_replace_the_application_token_of_an_installed_portal(stage: Stage, name: str) -> None:
     assert stage.contact().status == 200
 
-    with stage.untouched(PROVED):
+    with stage.untouched(VISITED):
         answer = WAYS[name](stage, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
 
     assert_refused(answer, "administrator")
@@ -72,7 +75,7 @@ def test_employee_cannot_replace_the_application_token_of_an_installed_portal(st
 def test_employee_who_opens_the_page_of_an_installed_portal_changes_nothing(stage: Stage) -> None:
     assert stage.contact().status == 200
 
-    with stage.untouched():
+    with stage.untouched(VISITED):
         answer = stage.contact(path=APP, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
 
     assert answer.status == 200
@@ -83,7 +86,7 @@ def test_employee_cannot_restore_a_dead_grant(stage: Stage) -> None:
     assert stage.contact().status == 200
     stage.set_state("reauthorise")
 
-    with stage.untouched(PROVED):
+    with stage.untouched(VISITED):
         answer = stage.contact(path=APP, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
 
     assert_refused(answer, "administrator")
@@ -115,8 +118,8 @@ def test_all_addresses_of_another_portal_do_not_make_the_grant_valid(stage: Stag
     with stage.untouched():
         answer = stage.contact(fields=theirs)
 
-    # That server knows the application, but has not issued the token.
-    assert [call["error"] for call in stage.service.calls()] == ["invalid_grant"]
+    # That portal is known, and does not accept the access token: its authorisation server is not called.
+    assert [(call["method"], call["error"]) for call in stage.service.calls()] == [("profile", "NO_AUTH_FOUND")]
     assert_refused(answer, "grant")
 
 
@@ -128,20 +131,20 @@ def test_used_refresh_token_is_refused(stage: Stage, way: Way) -> None:
     assert way(stage, fields=granted).status == 200
     stage.set_state("reauthorise")
 
-    with stage.untouched(REFRESHED):
+    with stage.untouched(BOTH):
         answer = way(stage, fields=granted)
 
-    assert_refused(answer, "grant")
+    assert_refused(answer, "card")
 
 
 def test_replayed_installation_is_refused(stage: Stage) -> None:
     message = stage.message()
     assert stage.send(message).status == 200
 
-    with stage.untouched(REFRESHED):
+    with stage.untouched(BOTH):
         answer = stage.send(message)
 
-    assert_refused(answer, "grant")
+    assert_refused(answer, "card")
 
 
 def test_replayed_installation_is_refused_after_the_uninstall(stage: Stage) -> None:
@@ -150,7 +153,7 @@ def test_replayed_installation_is_refused_after_the_uninstall(stage: Stage) -> N
     assert stage.tell("/uninstall", {"client_id": stage.card.client_id})["status"] == 200
 
     for message in (spent, unspent):
-        with stage.untouched(REFRESHED):
+        with stage.untouched(VISITED):
             answer = stage.send(message)
         assert_refused(answer, "grant")
 
@@ -234,16 +237,24 @@ def test_profile_without_literal_admin_true_is_no_administrator(stage: Stage, pr
 
 
 def test_too_frequent_contacts_are_refused_before_any_host_is_called(stage: Stage) -> None:
-    invented = {"REFRESH_ID": "f" * 70}
-    answers = [stage.contact(fields=invented).status for _ in range(40)]
+    answers = [stage.contact(fields={"REFRESH_ID": f"{number}" * 70}).status for number in range(8)]
 
-    assert set(answers) == {403, 429}
+    assert answers == [403] * 2 + [429] * 6
     with stage.untouched():
-        answer = stage.contact(fields=invented)
+        answer = stage.contact(fields={"REFRESH_ID": "f" * 70})
     assert answer.status == 429
     stage.service.clock.advance(60)
     with stage.untouched(REFRESHED):
+        assert_refused(stage.contact(fields={"REFRESH_ID": "f" * 70}), "grant")
+
+
+def test_refused_contact_that_comes_again_is_refused_without_a_call(stage: Stage) -> None:
+    invented = {"REFRESH_ID": "f" * 70}
+    with stage.untouched(REFRESHED):
         assert_refused(stage.contact(fields=invented), "grant")
+    with stage.untouched():
+        for _ in range(5):
+            assert_refused(stage.contact(fields=invented), "grant")
 
 
 @pytest.mark.parametrize("token", [CHOSEN_TOKEN, "", None])

@@ -187,7 +187,7 @@ def test_employee_cannot_reinstall_an_uninstalled_portal(installed: Stage) -> No
     assert uninstall(installed) == 200
     installed.message()
 
-    with installed.untouched(["oauth/token", "profile"]):
+    with installed.untouched(["profile"]):
         assert_refused(installed.contact(user_id=EMPLOYEE), "administrator")
 
     assert installed.state == "uninstalled"

@@ -64,6 +64,7 @@ def test_second_market_application_is_refused() -> None:
         ({"kind": "market"}, "domain names the portal"),
         ({"domain": ""}, "domain names the portal"),
         ({"domain": "10.0.0.1"}, "domain must be the host"),
+        ({"domain": "b24.acme.example:8443"}, "naming b24.acme.example:8443 in the parameter PrivatePortals"),
         ({"domain": "https://acme.bitrix24.com"}, "domain must be the host"),
         ({"name": "x"}, "name is an unknown field"),
     ],

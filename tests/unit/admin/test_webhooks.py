@@ -89,6 +89,25 @@ def test_webhook_that_the_portal_refuses_stores_nothing(
     assert len(stores.secrets.list_secrets(MaxResults=100)["SecretList"]) == before
 
 
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("NO_AUTH_FOUND", 401), ("INVALID_CREDENTIALS", 401), ("INVALID_CREDENTIALS", 403), ("expired_token", 401)],
+)
+def test_webhook_whose_code_the_portal_does_not_accept_is_said_to_be_wrong(
+    bitrix24: FakeBitrix24, code: str, status: int
+) -> None:
+    bitrix24.fails("scope", code, status)
+    with pytest.raises(PortalMisconfigured, match="does not accept the webhook: its code is wrong") as raised:
+        run(**ADD)
+    assert raised.value.portal_error == code
+
+
+def test_portal_that_refuses_for_another_reason_is_not_said_to_have_a_wrong_webhook(bitrix24: FakeBitrix24) -> None:
+    bitrix24.fails("scope", "insufficient_scope", 403)
+    with pytest.raises(PortalMisconfigured, match="scopes"):
+        run(**ADD)
+
+
 @pytest.mark.parametrize("granted", [["crm", "task"], [], None, {}, "im", [7, None]])
 def test_webhook_without_a_chat_scope_is_refused(bitrix24: FakeBitrix24, stores: Stores, granted: object) -> None:
     bitrix24.answers("scope", granted)

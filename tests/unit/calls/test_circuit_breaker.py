@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.errors import BitrixError, NoConnection
 from chat_lookup.calls.circuit_breaker import REMEMBERED_FOR, Circuit
 from chat_lookup.calls.circuit_state import FIRST_PAUSE, IN_A_ROW, State, pause
 from chat_lookup.dynamodb import Table
@@ -175,3 +175,11 @@ def test_row_of_a_clock_that_ran_wrong_refuses_no_caller(process: Process, clock
     open_by(process())
     clock.advance(-24 * 3600)
     assert admitted(process()) == [True]
+
+
+def test_callers_of_an_open_circuit_read_why_there_was_no_connection(process: Process) -> None:
+    refused = BitrixError("TRANSPORT", host="b24.acme.example", connection=NoConnection.REFUSED)
+    for _ in range(IN_A_ROW):
+        process().learn(MEMBER_ID, State(), refused)
+    with pytest.raises(PortalUnavailable, match=r"no connection to b24\.acme\.example: it is refused"):
+        process().check(MEMBER_ID)

@@ -97,7 +97,8 @@ def test_page_lists_what_is_missing(bitrix24: FakeBitrix24) -> None:
         ({"form": {"REFRESH_ID": None}}, 403, "no refresh token"),
         ({"form": {"SERVER_ENDPOINT": "https://oauth.evil.example/rest/"}}, 403, "not known here"),
         ({"query": {"DOMAIN": "globex.bitrix24.com"}}, 403, "apps.add"),
-        ({"query": {"DOMAIN": "10.0.0.1"}}, 403, "cannot be read"),
+        ({"query": {"DOMAIN": "10.0.0.1"}}, 403, "10.0.0.1:443 in the parameter PrivatePortals"),
+        ({"query": {"DOMAIN": "a b"}}, 403, "cannot be read"),
     ],
 )
 def test_failure_is_a_page_with_a_sentence_that_finishes_no_installation(

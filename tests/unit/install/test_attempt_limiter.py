@@ -1,55 +1,144 @@
-"""Unproved requests are rate-limited: per address, and for all addresses together."""
+"""Unproved requests are limited: per address, network and portal, and in total; failures weigh ten times as much."""
 
 import pytest
 
-from chat_lookup.calls.gcra import Pace, Share
-from chat_lookup.clock import Deadline
+from chat_lookup.dynamodb import number, text
 from chat_lookup.errors import TooManyAttempts
-from chat_lookup.install.attempt_limiter import AttemptLimiter
+from chat_lookup.install.attempt_limiter import (
+    FAILURE,
+    AttemptLimiter,
+    Pool,
+    of_links,
+    of_portal,
+    of_refreshes,
+    of_strangers,
+)
 from tests.support.fakes import MEMBER_ID, ManualClock
-from tests.support.in_process_service import Service
+from tests.support.stores.memory_table import memory_stores
+
+SOURCE = "203.0.113.7"
 
 
 @pytest.fixture
-def limiter(service: Service) -> AttemptLimiter:
-    return AttemptLimiter(service.limiter, service.clock)
+def limiter(clock: ManualClock) -> AttemptLimiter:
+    return AttemptLimiter(memory_stores().cache_rows, clock)
 
 
-def admitted(limiter: AttemptLimiter, *sources: str) -> int:
-    """The number of requests that are admitted before the first refusal."""
-    for number, source in enumerate(sources):
+def admitted(limiter: AttemptLimiter, *attempts: tuple[Pool, ...], succeed: bool = False) -> int:
+    """The number of attempts that are admitted before the first refusal."""
+    for count, pools in enumerate(attempts):
         try:
-            limiter.check(source)
-        except TooManyAttempts as error:
-            failure = error
-        else:
-            continue
-        assert failure.retry_after is not None
-        assert failure.retry_after >= 1
-        return number
-    return len(sources)
+            admission = limiter.admit(pools)
+        except TooManyAttempts:
+            return count
+        if succeed:
+            admission.succeeded()
+    return len(attempts)
 
 
-def test_address_has_a_burst_of_attempts_and_then_a_steady_rate(limiter: AttemptLimiter, clock: ManualClock) -> None:
-    assert admitted(limiter, *["203.0.113.7"] * 100) == 27
-    clock.advance(2)
-    assert admitted(limiter, *["203.0.113.7"] * 100) == 1
+def test_address_fails_twice_at_once_and_then_every_twenty_seconds(limiter: AttemptLimiter, clock: ManualClock) -> None:
+    attempts = [of_strangers(SOURCE)] * 10
+    assert admitted(limiter, *attempts) == 2
+    clock.advance(19)
+    assert admitted(limiter, *attempts) == 0
+    clock.advance(1.1)
+    assert admitted(limiter, *attempts) == 1
 
 
-def test_addresses_have_separate_limits(limiter: AttemptLimiter) -> None:
-    admitted(limiter, *["203.0.113.7"] * 1_000)
-    assert admitted(limiter, *["198.51.100.1"] * 20) == 20
+def test_error_of_a_refused_attempt_has_the_moment_of_the_next_one(limiter: AttemptLimiter, clock: ManualClock) -> None:
+    admitted(limiter, *[of_strangers(SOURCE)] * 2)
+    with pytest.raises(TooManyAttempts) as raised:
+        limiter.admit(of_strangers(SOURCE))
+    assert raised.value.retry_after == pytest.approx(20, abs=0.1)
+    clock.advance(20.1)
+    limiter.admit(of_strangers(SOURCE))
 
 
-def test_all_addresses_together_have_a_limit(limiter: AttemptLimiter) -> None:
-    assert admitted(limiter, *(f"198.51.100.{number}" for number in range(1_000))) == 90
+def test_success_costs_a_tenth_of_a_failure(limiter: AttemptLimiter) -> None:
+    assert admitted(limiter, *[of_strangers(SOURCE)] * 100, succeed=True) == 11
+    assert FAILURE == 10
 
 
-def test_limiter_refuses_without_waiting(limiter: AttemptLimiter, clock: ManualClock) -> None:
-    admitted(limiter, *["203.0.113.7"] * 1_000)
-    assert sum(clock.slept) < 1
+def test_network_fails_ten_times_at_once(limiter: AttemptLimiter) -> None:
+    assert admitted(limiter, *(of_strangers(f"203.0.113.{host}") for host in range(100))) == 10
+    assert admitted(limiter, of_strangers("203.0.114.1")) == 1
 
 
-def test_unproved_requests_do_not_use_the_portals_rate(limiter: AttemptLimiter, service: Service) -> None:
-    admitted(limiter, *[MEMBER_ID] * 100)
-    assert service.limiter.wait(MEMBER_ID, Pace(2, 50), Share.INTERACTIVE, Deadline.after(1, service.clock)) == 0
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ("2001:db8::1", "2001:db8::ffff", 2),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", 4),
+        ("", "", 2),
+        ("127.0.0.1", "127.0.0.2", 4),
+    ],
+)
+def test_address_is_that_of_one_caller(limiter: AttemptLimiter, one: str, other: str, shared: int) -> None:
+    attempts = [of_strangers(one), of_strangers(other)] * 2
+    assert admitted(limiter, *attempts) == shared
+
+
+def test_all_strangers_together_fail_seventeen_times_at_once_and_twice_a_minute(
+    limiter: AttemptLimiter, clock: ManualClock
+) -> None:
+    def flood() -> int:
+        return sum(admitted(limiter, of_strangers(f"198.51.{network}.1")) for network in range(18))
+
+    assert flood() == 17
+    later = 0
+    for _ in range(12):
+        clock.advance(5)
+        later += flood()
+    assert later == 2
+
+
+def test_attempt_that_one_pool_refuses_takes_nothing_from_the_others(limiter: AttemptLimiter) -> None:
+    for network in range(17):
+        limiter.admit(of_strangers(f"198.51.{network}.1"))
+    address = of_strangers(SOURCE)[:-1]
+    assert admitted(limiter, of_strangers(SOURCE)) == 0
+    assert admitted(limiter, *[address] * 3) == 2
+
+
+def test_limits_of_strangers_portals_refreshes_and_links_are_apart(limiter: AttemptLimiter) -> None:
+    pools = [
+        of_strangers(SOURCE),
+        of_portal(MEMBER_ID, SOURCE, from_portal=False),
+        of_portal(MEMBER_ID, SOURCE, from_portal=True),
+        of_portal("f0e1", SOURCE, from_portal=True),
+        of_refreshes(MEMBER_ID),
+        of_links(SOURCE),
+    ]
+    alone = [admitted(AttemptLimiter(memory_stores().cache_rows, ManualClock()), *[each] * 100) for each in pools]
+    assert [admitted(limiter, *[each] * 100) for each in pools] == alone == [2, 2, 30, 30, 3, 27]
+
+
+def test_visitors_of_a_portal_from_many_addresses_call_it_once_a_second(
+    limiter: AttemptLimiter, clock: ManualClock
+) -> None:
+    def flood(third: int) -> int:
+        sources = (f"198.{second}.{third}.1" for second in range(50))
+        return sum(admitted(limiter, of_portal(MEMBER_ID, each, from_portal=False)) for each in sources)
+
+    assert flood(0) == 30
+    clock.advance(10)
+    assert flood(1) == 10
+
+
+def test_moment_of_a_wrong_clock_is_ignored(clock: ManualClock) -> None:
+    table = memory_stores().cache_rows
+    pool = of_refreshes(MEMBER_ID)[0]
+    table.put({"pk": text(f"LIMIT#attempts {pool.name}"), "tat": number(clock.now() + 10_000)})
+    assert admitted(AttemptLimiter(table, clock), *[(pool,)] * 5) == 3
+
+
+def test_refused_token_is_remembered_for_ten_minutes_by_its_hash(clock: ManualClock) -> None:
+    table = memory_stores().cache_rows
+    AttemptLimiter(table, clock).refuse("local.1", "t0ken")
+    another_process = AttemptLimiter(table, clock)
+    assert another_process.is_refused("local.1", "t0ken")
+    assert not another_process.is_refused("local.2", "t0ken")
+    assert not another_process.is_refused("local.1", "an0ther")
+    assert "t0ken" not in str(vars(table))
+    clock.advance(601)
+    assert not another_process.is_refused("local.1", "t0ken")

@@ -1,12 +1,16 @@
 """The link to a portal and the returned code: for one portal, for one use, and for ten minutes."""
 
+import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from chat_lookup.bootstrap.services import Services
+from chat_lookup.clock import Deadline
+from chat_lookup.http.json_fields import Fields
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.portal import PortalState
 from functions.install import app
@@ -21,6 +25,7 @@ from tests.support.fakes import (
 )
 from tests.support.portals.first_contact import APPLICATION_TOKEN, DOMAIN, frame, http
 
+MARKET_ID = "app.0123456789abcdef.01234567"
 pytestmark = pytest.mark.usefixtures("settled")
 
 
@@ -150,3 +155,55 @@ def test_number_of_links_is_limited(server: FakeAuthorisationServer) -> None:
     assert statuses[0] == 302
     assert statuses[-1] == 429
     assert server.asked == []
+
+
+@pytest.fixture
+def market(settled: Services, server: FakeAuthorisationServer, clock: ManualClock) -> None:
+    """A market application beside the local one: its links may lead to any portal."""
+    keys = {"client_id": MARKET_ID, "client_secret": "m4rk3tm4rk3tm4rk3t", "kind": "market"}
+    server.secrets[MARKET_ID] = keys["client_secret"]
+    settled.admin().commands.run(Fields({"command": "apps.add", **keys}), Deadline.after(10, clock))
+
+
+OPEN = [
+    "evil.example", "bitrix24.com", "bitrix24.com.evil.example", "acme.bitrix24.com.evil.example", "a.bitrix24.xyz",
+    "acme-bitrix24.com", "acmebitrix24.de", "a.b.bitrix24.com", "acme.bitrix24.co", "acme.bitrix24.info",
+]  # fmt: skip
+CLOUD = ["globex.bitrix24.com", "globex.bitrix24.com.br", "GLOBEX.bitrix24.RU", "b24-x1y2z3.bitrix24.eu:443"]
+
+
+@pytest.mark.usefixtures("market")
+@pytest.mark.parametrize("portal", OPEN)
+def test_link_to_a_domain_that_anyone_can_have_named_is_shown_and_not_followed(portal: str) -> None:
+    answer = browse({"portal": portal}, language="de")
+    assert answer["statusCode"] == 200
+    assert "location" not in answer["headers"]
+    assert f'<a href="https://{portal}/oauth/authorize/?client_id={MARKET_ID}&amp;state=' in answer["body"]
+    assert f">{portal}</a>" in answer["body"]
+    assert "Adresse Ihres Portals" in answer["body"]
+    assert "<script" not in answer["body"]
+
+
+@pytest.mark.usefixtures("market")
+@pytest.mark.parametrize("portal", [*CLOUD, DOMAIN])
+def test_link_into_the_cloud_or_to_a_portal_with_an_application_of_its_own_is_followed(portal: str) -> None:
+    assert browse({"portal": portal})["statusCode"] == 302
+
+
+@pytest.mark.usefixtures("market")
+def test_link_to_a_known_portal_is_followed(server: FakeAuthorisationServer) -> None:
+    domain = "b24.globex.example"
+    assert browse({"portal": domain})["statusCode"] == 200
+    server.grants("offered-refresh", host=domain, client_id=MARKET_ID)
+    assert app.handler(frame(query={"DOMAIN": domain}), lambda_context())["statusCode"] == 200
+    assert browse({"portal": domain})["statusCode"] == 302
+
+
+@pytest.mark.usefixtures("market")
+def test_shown_link_installs(server: FakeAuthorisationServer, settled: Services) -> None:
+    body = browse({"portal": "b24.globex.example"})["body"]
+    (url,) = re.findall(r'href="([^"]+)"', body)
+    (state,) = parse_qs(urlsplit(unescape(url)).query)["state"]
+    server.grants("c0de", host="b24.globex.example", client_id=MARKET_ID)
+    assert browse(returned(state, domain="b24.globex.example"))["statusCode"] == 200
+    assert settled.portals.get(MEMBER_ID).domain == "b24.globex.example"

@@ -34,14 +34,14 @@ def read(services: Services) -> Portal:
     return portal
 
 
-def test_visit_to_an_active_portal_makes_no_call(
+def test_visit_to_an_active_portal_makes_one_call(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     calls = len(bitrix24.calls)
     answer = visit()
     assert (answer["statusCode"], "connected to this portal" in answer["body"]) == (200, True)
     assert "installFinish" not in answer["body"]
-    assert (server.asked, len(bitrix24.calls)) == ([], calls)
+    assert (server.asked, bitrix24.methods[calls:]) == ([], ["profile"])
     assert read(settled) == portal
 
 

@@ -31,7 +31,9 @@ from tests.support.portals.first_contact import (
 )
 
 NO_LOCAL_HOSTS: frozenset[str] = frozenset()
-WHOLE = Offer(DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh-token", "", APPLICATION_TOKEN)
+WHOLE = Offer(
+    DOMAIN, MEMBER_ID, SERVER_ENDPOINT, "offered-refresh-token", "", APPLICATION_TOKEN, "offered-access-token"
+)
 
 
 def visited(query: dict[str, str], form: dict[str, str]) -> Visit:

@@ -9,7 +9,7 @@ from chat_lookup.clock import Deadline
 from chat_lookup.credentials.applications import ApplicationKind, Applications
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.json_fields import Fields
-from chat_lookup.install.offers import admitted_domain
+from chat_lookup.install.offers import admitted_domain, not_admitted
 from chat_lookup.observability.telemetry import Telemetry
 
 _KINDS: Final = frozenset(kind.value for kind in ApplicationKind)
@@ -40,7 +40,9 @@ class AdminApplications:
             raise InvalidRequest("domain names the portal of a local application; a market one has none")
         admitted = admitted_domain(domain, self._portal_hosts) if domain is not None else ""
         if admitted is None:
-            raise InvalidRequest("domain must be the host of the portal, such as acme.bitrix24.com")
+            refusal = not_admitted(domain or "")
+            why = f". {refusal.detail}" if refusal.cause else ""
+            raise InvalidRequest(f"domain must be the host of the portal, such as acme.bitrix24.com{why}")
         return application_shown(self._applications.add(keys, ApplicationKind(kind), admitted))
 
     def _list(self, fields: Fields, _: Deadline) -> dict[str, object]:

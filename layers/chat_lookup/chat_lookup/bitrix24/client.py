@@ -20,8 +20,8 @@ BATCH_READ_SECONDS: Final = 25.0
 class Bitrix24Client:
     """Calls methods of portals over one pool of connections, which are kept alive between calls.
 
-    `local_hosts`, `private_portals` and `ca_pem` are the wire's. `wire` is the pool, for the authorisation server to
-    share. Safe to share between threads.
+    `local_hosts`, `private_portals`, `servers` and `ca_pem` are the wire's. `wire` is the pool, for the authorisation
+    server to share. Safe to share between threads.
     """
 
     def __init__(
@@ -30,12 +30,18 @@ class Bitrix24Client:
         *,
         local_hosts: frozenset[str] = frozenset(),
         private_portals: frozenset[str] = frozenset(),
+        servers: frozenset[str] = frozenset(),
         ca_pem: str = "",
         user_agent: str = USER_AGENT,
     ) -> None:
         self._clock = clock
         self.wire = Wire(
-            clock, local_hosts=local_hosts, private_portals=private_portals, ca_pem=ca_pem, user_agent=user_agent
+            clock,
+            local_hosts=local_hosts,
+            private_portals=private_portals,
+            servers=servers,
+            ca_pem=ca_pem,
+            user_agent=user_agent,
         )
 
     def call(

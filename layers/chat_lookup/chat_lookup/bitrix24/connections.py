@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _PORTALS_KEPT: Final = 50
 _CONNECTIONS_KEPT: Final = 8
 _LONGEST_IDLE_SECONDS: Final = 50.0
+_PASSING: Final = frozenset({socket.EAI_AGAIN, socket.EAI_FAIL})
 
 
 def pool_of(gate: Gate, clock: Clock, ca_pem: str = "") -> PoolManager:
@@ -55,6 +56,14 @@ def _tls(ca_pem: str) -> ssl.SSLContext:
         except (ssl.SSLError, TypeError, ValueError):
             raise ValueError("the CA text holds no certificate in PEM form") from None
     return context
+
+
+class NameServerSilent(NameResolutionError):
+    """The name could not be looked up; whether there is such a host is not known."""
+
+
+class HostRefuses(NewConnectionError):
+    """The host is there, and nothing accepts connections at this port."""
 
 
 class _TimedSocket(ssl.SSLSocket):
@@ -118,9 +127,12 @@ class _Connection(HTTPSConnection):
             addresses = self._gate.admitted(self._dns_host, self.port, deadline.left())
             return self._first_reached(addresses, deadline)
         except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from None
+            kind = NameServerSilent if error.errno in _PASSING else NameResolutionError
+            raise kind(self.host, self, error) from None
         except TimeoutError:
             raise ConnectTimeoutError(self, "no connection in time") from None
+        except ConnectionRefusedError:
+            raise HostRefuses(self, "no connection") from None
         except OSError:
             raise NewConnectionError(self, "no connection") from None
 

@@ -5,7 +5,8 @@ The address of a webhook is a secret.
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from enum import StrEnum
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 _LONGEST_URL: Final = 2048
@@ -109,16 +110,17 @@ _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DNS_NAME: Final = re.compile(rf"(?:{_LABEL}\.)+(?:[a-z]{{2,63}}|xn--[a-z0-9-]{{0,58}}[a-z0-9])", re.ASCII)
 
 
-def server_in(server_endpoint: str, local_hosts: frozenset[str]) -> str | None:
-    """The `host[:port]` that a `server_endpoint` names, if it is on the closed list or among `local_hosts`."""
+def server_in(server_endpoint: str, others: frozenset[str]) -> str | None:
+    """The `host[:port]` that a `server_endpoint` names, if it is on the closed list or among `others`."""
     found = _SERVER_ENDPOINT.fullmatch(server_endpoint)
     server = found[1].lower() if found else ""
-    return server if is_server(server, local_hosts) else None
+    return server if is_server(server, others) else None
 
 
-def is_server(server: str, local_hosts: frozenset[str]) -> bool:
-    """Whether a `host[:port]`, in lower case, is an authorisation server's."""
-    return server in SERVERS or _with_port(server) in local_hosts
+def is_server(server: str, others: frozenset[str]) -> bool:
+    """Whether a `host[:port]`, in lower case, is an authorisation server's: the vendor's, or one of `others`, which
+    are exact `host:port` that an operator named."""
+    return server in SERVERS or _with_port(server) in others
 
 
 def portal_endpoint(client_endpoint: str, local_hosts: frozenset[str]) -> str | None:
@@ -132,6 +134,90 @@ def portal_endpoint(client_endpoint: str, local_hosts: frozenset[str]) -> str | 
         return None
     host = found[1].lower()
     return f"https://{host}/rest/" if _DNS_NAME.fullmatch(host) or _with_port(host) in local_hosts else None
+
+
+_CLOUD_ZONES: Final = frozenset(
+    {
+        "by", "cn", "com", "com.br", "com.tr", "de", "es", "eu", "fr", "id", "in", "it", "jp", "kz", "pl", "ru", "ua",
+        "vn",
+    }
+)  # fmt: skip
+"""Of the vendor's cloud: https://helpdesk.bitrix24.de/open/10252860, read in November 2026."""
+_CLOUD: Final = re.compile(rf"{_LABEL}\.bitrix24\.([a-z.]{{2,6}})", re.ASCII)
+
+
+def is_vouched_for(host: str, portal_hosts: frozenset[str]) -> bool:
+    """Whether a portal's `host[:port]`, in lower case, is in the vendor's cloud, one label below one of its zones, or
+    among those that an operator named."""
+    found = _CLOUD.fullmatch(host)
+    return (found is not None and found[1] in _CLOUD_ZONES) or _with_port(host) in portal_hosts
+
+
+class AddressFault(StrEnum):
+    """Why an address cannot be a portal's, unless the parameter PrivatePortals names it."""
+
+    SCHEME = "address-http"
+    LETTERS = "address-letters"
+    PORT = "address-port"
+    IP = "address-ip"
+    NAME = "address-name"
+    """No name of the public DNS: a single label, or one that ends in a number."""
+    PRIVATE = "address-private"
+    """The name has a private address only, as is found when it is called."""
+    OTHER = "address-other"
+    """No setting admits it."""
+
+
+class RefusedAddress(NamedTuple):
+    """A refused address as it came, and what to set or to use instead, both harmless to show: names and numbers."""
+
+    fault: AddressFault
+    address: str
+    instead: str = ""
+
+
+_SHOWN: Final = re.compile(r"(http://)?(\[[0-9a-f:.]{2,45}\]|[\w.-]{1,253})(?::([0-9]{1,5}))?/?", re.IGNORECASE)
+_SETTABLE: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+
+
+def refused_address(text: str) -> RefusedAddress | None:
+    """Why `portal_endpoint` refuses a portal's host or address; None where the text is nothing of that kind."""
+    found = _SHOWN.fullmatch(text.strip().removesuffix("/rest/").removeprefix("https://"))
+    if not found:
+        return None
+    scheme, host, port = found[1], found[2].lower(), found[3]
+    address = host if port is None else f"{host}:{port}"
+    if not host.isascii():
+        xn = _xn(host)
+        return RefusedAddress(AddressFault.LETTERS, address, xn) if xn else None
+    if scheme:
+        return RefusedAddress(AddressFault.SCHEME, address)
+    if not _SETTABLE.fullmatch(host) or port == "0":
+        return RefusedAddress(AddressFault.OTHER, address)
+    if port not in (None, "443"):
+        fault = AddressFault.PORT
+    elif _DNS_NAME.fullmatch(host):
+        return None  # nothing is wrong with the host itself
+    else:
+        fault = AddressFault.IP if _IPV4.fullmatch(host) else AddressFault.NAME
+    return RefusedAddress(fault, address, _with_port(address))
+
+
+def private_address(host: str) -> RefusedAddress:
+    """The refusal of a portal's `host[:port]` whose name has a private address only."""
+    return RefusedAddress(AddressFault.PRIVATE, host, _with_port(host))
+
+
+_IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
+
+
+def _xn(host: str) -> str:
+    """The form of a name that is called; empty if it has none, or is another name when it is folded."""
+    try:
+        name = host.encode("idna").decode()
+    except UnicodeError:
+        return ""
+    return name if "xn--" in name and _DNS_NAME.fullmatch(name) else ""
 
 
 def _with_port(host: str) -> str:

@@ -1,6 +1,7 @@
 """A failed call of a portal: one exception, classified by the table (bitrix24.md 7.2, design 6)."""
 
 import re
+from enum import StrEnum
 from typing import Final
 
 from chat_lookup.bitrix24.error_table import OPERATION_TIME_LIMIT, OTHER, ROWS, ErrorClass, ErrorRow, Where, belongs
@@ -19,9 +20,29 @@ _METHODS_ONLY: Final = frozenset({ErrorClass.REFRESH, ErrorClass.OBJECT, ErrorCl
 _PLAN_ENDED: Final = re.compile(r"(?i)licen[sc]e|portal_blocked|payment|subscription|tariff")
 """An undocumented code with one of these words in it is about the portal's plan, like PAYMENT_REQUIRED."""
 _ACCESS_DENIED: Final = "ACCESS_DENIED"
+_NO_RIGHTS: Final = "INVALID_CREDENTIALS"
+"""Of a webhook: blocked, deleted, or of another secret (bitrix24.md 7.1, NO_AUTH_FOUND)."""
 _NO_USER: Final = re.compile(r"(?i)can.{0,5}t be authori[sz]ed")
 """ACCESS_DENIED with such a text is about the user of the grant, not about the plan: the one code whose text counts
 (bitrix24.md 7.0). "Current user can't be authorized in this context", with the apostrophe as HTML, too."""
+
+
+class NoConnection(StrEnum):
+    """Why there was no connection to a host."""
+
+    UNKNOWN_HOST = "unknown host"
+    NO_NAME_SERVER = "no answer of a name server"
+    REFUSED = "connection refused"
+    NO_WAY = "no way to the address"
+    TIMED_OUT = "no connection in time"
+    NOT_TRUSTED = "certificate not trusted"
+    NOT_VALID_NOW = "certificate not valid now"
+    OTHER_HOST = "certificate of another host"
+    NO_TLS = "no TLS"
+
+
+BY_CERTIFICATE: Final = frozenset({NoConnection.NOT_TRUSTED, NoConnection.NOT_VALID_NOW, NoConnection.OTHER_HOST})
+"""An administrator has to act: the same request fails in some minutes, too."""
 
 
 def _by_code() -> dict[str, list[ErrorRow]]:
@@ -69,7 +90,8 @@ class BitrixError(Exception):
     Unix time at which an operating budget is freed, if the portal named it (bitrix24.md 6.2), and `retry_at` the one
     before which it must not be called again (`Retry-After`). `unreached`: no connection was made, so the request was
     not carried out. `too_many`: the portal refused the request for the number of requests, in any form, so it was not
-    carried out either (bitrix24.md 6.1, 7.2).
+    carried out either (bitrix24.md 6.1, 7.2). `host` was called, and `connection` is why there was none.
+    `bad_webhook`: the portal does not accept the webhook's code.
 
     An error that makes no sense in its place is classified as configuration. With `webhook=True` that is a bad token:
     there is nothing to refresh or to grant again. From the authorisation server it is any error about a method's call.
@@ -86,6 +108,8 @@ class BitrixError(Exception):
         webhook: bool = False,
         unreached: bool = False,
         retry_at: float | None = None,
+        host: str = "",
+        connection: NoConnection | None = None,
     ) -> None:
         row = classify(method, code, status)
         self.code = code[:_LONGEST_CODE]
@@ -99,6 +123,9 @@ class BitrixError(Exception):
         # The other limit is on one method's seconds, and affects no other request (6.2).
         self.too_many = self.error_class is ErrorClass.LIMIT and row.code != OPERATION_TIME_LIMIT
         self.unreached = unreached
+        self.host = host
+        self.connection = connection
+        self.bad_webhook = webhook and (error_class in _TOKENS_ONLY or row.code == _NO_RIGHTS)
         super().__init__(f"{self.metric_code}, status {status}: {row.meaning}")
 
 

@@ -4,21 +4,23 @@ Failures have descriptions of ours, which quote nothing: urllib3's exceptions co
 """
 
 import re
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as TimeOut
 
 from chat_lookup.bitrix24.address_guard import AddressRefused, Gate
-from chat_lookup.bitrix24.connections import pool_of
+from chat_lookup.bitrix24.connections import HostRefuses, NameServerSilent, pool_of
 from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED, TIMEOUT, TRANSPORT
-from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.errors import BitrixError, NoConnection
 from chat_lookup.bitrix24.responses import Reply
 from chat_lookup.clock import Clock, Deadline
 
@@ -33,33 +35,49 @@ _SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
 _CONNECT_SECONDS: Final = 3.0
 _LARGEST_BODY: Final = 1024 * 1024
 
-_Failure = tuple[str, str]
-"""Our code, and a description that quotes nothing."""
 
-_LATE: Final[_Failure] = (TIMEOUT, "no answer in time")
+class _Failure(NamedTuple):
+    """Our code, a description that quotes nothing, and why there was no connection."""
+
+    code: str
+    description: str
+    connection: NoConnection | None = None
+
+
+_LATE: Final = _Failure(TIMEOUT, "no answer in time")
 
 _NO_ADDRESS, _NO_CONNECTION, _NO_TIME = "dns", "connect", "no time left"
-_OVER: Final[_Failure] = (TIMEOUT, _NO_TIME)
+_OVER: Final = _Failure(TIMEOUT, _NO_TIME)
 _UNREACHED: Final = frozenset({_NO_ADDRESS, _NO_CONNECTION, _NO_TIME})
 """Descriptions of failures before there was a connection."""
 
 _FAILURES: Final[tuple[tuple[type[Exception], _Failure], ...]] = (
-    (AddressRefused, (ADDRESS_REFUSED, "no public address")),
-    (NameResolutionError, (TRANSPORT, _NO_ADDRESS)),
-    (NewConnectionError, (TRANSPORT, _NO_CONNECTION)),
-    (ConnectTimeoutError, (TIMEOUT, _NO_CONNECTION)),
+    (AddressRefused, _Failure(ADDRESS_REFUSED, "no public address")),
+    (NameServerSilent, _Failure(TRANSPORT, _NO_ADDRESS, NoConnection.NO_NAME_SERVER)),
+    (NameResolutionError, _Failure(TRANSPORT, _NO_ADDRESS, NoConnection.UNKNOWN_HOST)),
+    (HostRefuses, _Failure(TRANSPORT, _NO_CONNECTION, NoConnection.REFUSED)),
+    (NewConnectionError, _Failure(TRANSPORT, _NO_CONNECTION, NoConnection.NO_WAY)),
+    (ConnectTimeoutError, _Failure(TIMEOUT, _NO_CONNECTION, NoConnection.TIMED_OUT)),
     (TimeOut, _LATE),
-    (SSLError, (TRANSPORT, "tls")),
-    (HTTPError, (TRANSPORT, "connection broken")),
+    (HTTPError, _Failure(TRANSPORT, "connection broken")),
 )
 """Failures of a request; a subclass comes before its base class."""
+
+_BY_VERIFY_CODE: Final[Mapping[int, NoConnection]] = {
+    9: NoConnection.NOT_VALID_NOW,
+    10: NoConnection.NOT_VALID_NOW,
+    62: NoConnection.OTHER_HOST,
+    64: NoConnection.OTHER_HOST,
+}
+"""By OpenSSL's X509_V_ERR_*: not yet valid, expired, hostname mismatch, IP address mismatch."""
 
 
 class Wire:
     """Sends requests over one pool of connections, which are kept alive between them. Safe to share between threads.
 
     `local_hosts` are the exact `host:port` that may have a private address, and be authorisation servers, too;
-    `private_portals` those that may have one and be portals only. `ca_pem` is trusted beside the system's authorities.
+    `private_portals` those that may have one and be portals only, `servers` those that may have one and be
+    authorisation servers only. `ca_pem` is trusted beside the system's authorities.
     Proxies named by the environment are not used.
     """
 
@@ -69,13 +87,15 @@ class Wire:
         *,
         local_hosts: frozenset[str] = frozenset(),
         private_portals: frozenset[str] = frozenset(),
+        servers: frozenset[str] = frozenset(),
         ca_pem: str = "",
         user_agent: str = USER_AGENT,
     ) -> None:
         self.local_hosts = frozenset(each.lower() for each in local_hosts)
         self.portals = self.local_hosts | {each.lower() for each in private_portals}
+        self.servers = self.local_hosts | {each.lower() for each in servers}
         self._clock = clock
-        self._gate = Gate(self.portals)
+        self._gate = Gate(self.portals | self.servers)
         self._ca_pem = ca_pem
         self._headers = {"Accept": "application/json", "User-Agent": user_agent}
 
@@ -114,8 +134,9 @@ class Wire:
         body: bytes | None,
     ) -> Reply | BitrixError:
         seconds = deadline.left()
+        host = urlsplit(url).netloc
         if seconds <= 0:
-            return _failed(_OVER, method)
+            return _failed(_OVER, method, host)
         try:
             response = self._pool.urlopen(
                 verb,
@@ -130,7 +151,7 @@ class Wire:
             body, received = _body_of(response), response.headers
             return Reply(response.status, body, received.get("Location", ""), retry_at(received, self._clock.now()))
         except (HTTPError, AddressRefused) as error:
-            return _failed(next(failure for kind, failure in _FAILURES if isinstance(error, kind)), method)
+            return _failed(_failure_of(error), method, host)
 
     @cached_property
     def _pool(self) -> PoolManager:
@@ -164,9 +185,23 @@ def _date(text: str) -> float | None:
     return None
 
 
-def _failed(failure: _Failure, method: str) -> BitrixError:
-    code, description = failure
-    return BitrixError(code, method=method, description=description, unreached=description in _UNREACHED)
+def _failure_of(error: Exception) -> _Failure:
+    if isinstance(error, SSLError):
+        cause = error.args[0] if error.args else None
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            connection = _BY_VERIFY_CODE.get(cause.verify_code, NoConnection.NOT_TRUSTED)
+        else:
+            connection = NoConnection.NO_TLS
+        return _Failure(TRANSPORT, "tls", connection)
+    return next(failure for kind, failure in _FAILURES if isinstance(error, kind))
+
+
+def _failed(failure: _Failure, method: str, host: str) -> BitrixError:
+    code, description, connection = failure
+    unreached = description in _UNREACHED
+    return BitrixError(
+        code, method=method, description=description, unreached=unreached, host=host, connection=connection
+    )
 
 
 def _body_of(response: BaseHTTPResponse) -> bytes:

@@ -61,10 +61,11 @@ def pair_from(
     asked_at: float,
     local_hosts: frozenset[str],
     portals: frozenset[str] = frozenset(),
+    servers: frozenset[str] = frozenset(),
 ) -> TokenPair | BitrixError:
     """A portal's first pair, in a reply of `server` to a request at `asked_at` (Unix time by our clock).
 
-    `local_hosts` may be servers and portals, `portals` only the latter, whatever their names and ports.
+    `local_hosts` may be servers and portals, `portals` and `servers` only one of them, whatever their names and ports.
 
     Returns an error if a field is missing or malformed: PROTOCOL, or ADDRESS_REFUSED for the portal's
     address. `domain` is not read: here it names the authorisation server (bitrix24.md 3.5).
@@ -83,7 +84,7 @@ def pair_from(
         expires_at=_expiry(answer, asked_at),
         member_id=member_id,
         client_endpoint=endpoint,
-        server=_server(answer, server, local_hosts),
+        server=_server(answer, server, local_hosts | servers),
         user_id=_number(answer.get("user_id")),
         scopes=_scopes(answer.get("scope")),
         status=_matching(_STATUS, answer.get("status")) or "",
@@ -97,6 +98,7 @@ def successor(
     asked_at: float,
     local_hosts: frozenset[str],
     portals: frozenset[str] = frozenset(),
+    servers: frozenset[str] = frozenset(),
 ) -> TokenPair | BitrixError:
     """The pair that `former` was spent for; the rest as for `pair_from`.
 
@@ -114,17 +116,17 @@ def successor(
         member_id=_matching(_MEMBER_ID, answer.get("member_id")) or former.member_id,
         client_endpoint=_portal_endpoint(answer.get("client_endpoint"), local_hosts | portals)
         or former.client_endpoint,
-        server=_server(answer, server, local_hosts),
+        server=_server(answer, server, local_hosts | servers),
         user_id=_number(answer.get("user_id")) or former.user_id,
         scopes=_scopes(answer.get("scope")) or former.scopes,
         status=_matching(_STATUS, answer.get("status")) or former.status,
     )
 
 
-def _server(answer: Mapping[str, object], asked: str, local_hosts: frozenset[str]) -> str:
+def _server(answer: Mapping[str, object], asked: str, others: frozenset[str]) -> str:
     """An unknown server (bitrix24.md 3.2) must not cost the pair: the one that just replied renews it, too."""
     named = answer.get("server_endpoint")
-    return (server_in(named, local_hosts) if isinstance(named, str) else None) or asked
+    return (server_in(named, others) if isinstance(named, str) else None) or asked
 
 
 def _token(value: object) -> str | None:
@@ -192,7 +194,7 @@ class Application:
 class AuthorisationServer:
     """Asks for token pairs over the client's own pool of connections: `Bitrix24Client.wire`.
 
-    The wire's local hosts are accepted beside the closed list of servers. Safe to share between threads.
+    The wire's `servers` are accepted beside the closed list. Safe to share between threads.
     """
 
     def __init__(self, clock: Clock, wire: Wire) -> None:
@@ -206,7 +208,7 @@ class AuthorisationServer:
         """
         if not server_endpoint:
             return DEFAULT_SERVER
-        server = server_in(server_endpoint, self._wire.local_hosts)
+        server = server_in(server_endpoint, self._wire.servers)
         if server is None:
             raise _unknown_server()
         return server
@@ -235,7 +237,7 @@ class AuthorisationServer:
         return _settled(outcome)
 
     def _ask(self, server: str, form: "_Form", deadline: Deadline, former: TokenPair | None) -> TokenPair | BitrixError:
-        if not is_server(server, self._wire.local_hosts):
+        if not is_server(server, self._wire.servers):
             return _unknown_server()
         if not (is_token(form.grant) if former is None else _SENDABLE.fullmatch(form.grant)):
             return BitrixError("invalid_grant", method=METHOD, description="cannot be one: not asked")
@@ -251,7 +253,7 @@ class AuthorisationServer:
             answer = _read(self._wire.get(f"{url}?{form.encoded}", METHOD, deadline, read_seconds=inf), form)
         if isinstance(answer, BitrixError):
             return answer
-        hosts = self._wire.local_hosts, self._wire.portals
+        hosts = self._wire.local_hosts, self._wire.portals, self._wire.servers
         if former is not None:
             return successor(former, answer, server, asked_at, *hosts)
         return pair_from(answer, server, asked_at, *hosts)

@@ -79,6 +79,7 @@ def core(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Cloc
         clock,
         local_hosts=settings.local_hosts,
         private_portals=settings.private_portals,
+        servers=settings.authorisation_servers,
         ca_pem=settings.ca_pem,
     )
     server = AuthorisationServer(clock, client.wire)

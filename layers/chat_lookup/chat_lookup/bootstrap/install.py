@@ -10,7 +10,7 @@ from chat_lookup.install.attempt_limiter import AttemptLimiter
 from chat_lookup.install.code_flow import CodeFlow
 from chat_lookup.install.install_lock import InstallLock
 from chat_lookup.install.installation import Installation, Visits
-from chat_lookup.install.proof import Proof
+from chat_lookup.install.proof import Proof, Visitors
 from chat_lookup.install.registration import Bindings, Bots, Registering
 from chat_lookup.install.uninstallation import Uninstallation
 from chat_lookup.portals.updates import PortalFacts
@@ -42,16 +42,17 @@ def build(parts: Core) -> InstallServices:
     portals, tokens, calls = parts.portals, parts.tokens, parts.calls
     hosts = settings.local_hosts | settings.private_portals
     facts = PortalFacts(parts.portal_table, portals)
-    attempts = AttemptLimiter(parts.limiter, clock)
+    attempts = AttemptLimiter(parts.cache_table, clock)
     proof = Proof(
         parts.applications,
         parts.server,
         calls,
         portals,
         attempts,
+        Visitors(calls, attempts),
         telemetry,
         clock,
-        local_hosts=settings.local_hosts,
+        servers=settings.local_hosts | settings.authorisation_servers,
         members=settings.install_members,
     )
     registering = Registering(Bots(calls), Bindings(calls), telemetry)
@@ -67,8 +68,8 @@ def build(parts: Core) -> InstallServices:
             telemetry,
             portal_hosts=hosts,
         ),
-        visits=Visits(installation, portals),
-        code_flow=CodeFlow(parts.cache_table, parts.applications, attempts, clock, portal_hosts=hosts),
+        visits=Visits(installation, proof, portals),
+        code_flow=CodeFlow(parts.cache_table, parts.applications, portals, attempts, clock, portal_hosts=hosts),
         portal_hosts=hosts,
         public_url=settings.public_url,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.errors import BitrixError, NoConnection
 from chat_lookup.calls.circuit_state import (
     IN_A_ROW,
     State,
@@ -169,7 +169,11 @@ class Circuit:
 
 def _refuse_if_held_back(state: State, now: float) -> None:
     if state.holds_back(now):
-        raise for_caller(BitrixError(state.code, state.status, reset_at=state.probe_at), now)
+        connection = NoConnection(state.connection) if state.connection in tuple(NoConnection) else None
+        opened_by = BitrixError(
+            state.code, state.status, reset_at=state.probe_at, host=state.host, connection=connection
+        )
+        raise for_caller(opened_by, now)
 
 
 def _key(member_id: str) -> "Values":
@@ -186,6 +190,8 @@ def _to_item(stored: _Stored) -> "Values":
         "probes": number(state.probes),
         "failures": number(state.failures),
         "since": number(state.since),
+        "host": text(state.host or "-"),
+        "connection": text(state.connection or "-"),
     }
 
 
@@ -197,5 +203,7 @@ def _from_item(item: "Item") -> _Stored:
         probes=read_whole(item, "probes") or 0,
         failures=read_whole(item, "failures") or 0,
         since=read_number(item, "since") or 0.0,
+        host=(read_text(item, "host") or "").removeprefix("-"),
+        connection=(read_text(item, "connection") or "").removeprefix("-"),
     )
     return _Stored(state, read_text(item, "revision") or "")

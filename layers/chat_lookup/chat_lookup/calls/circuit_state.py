@@ -29,7 +29,8 @@ _DOUBLED: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`code` opened the circuit, with HTTP's `status`; an empty code means closed.
+    """`code` opened the circuit, with HTTP's `status`; an empty code means closed. `connection` is why there was none
+    to `host`, if that was it.
 
     Open: the next probe is due at `probe_at` (Unix time), after `probes` of them. Closed: `failures` calls in a row
     had no reply, the first of them at `since`.
@@ -41,6 +42,8 @@ class State:
     probes: int = 0
     failures: int = 0
     since: float = 0.0
+    host: str = ""
+    connection: str = ""
 
     def holds_back(self, now: float) -> bool:
         """Whether no call is allowed: open, and no probe due. A moment far beyond any pause is a wrong clock's."""
@@ -57,7 +60,13 @@ def shuts(method: str, error: BitrixError) -> bool:
 
 
 def _opened(error: BitrixError, now: float) -> State:
-    return State(code=error.code, status=error.status, probe_at=_first_probe(error, now))
+    return State(
+        code=error.code,
+        status=error.status,
+        probe_at=_first_probe(error, now),
+        host=error.host if error.connection else "",
+        connection=error.connection or "",
+    )
 
 
 def _first_probe(error: BitrixError, now: float) -> float:

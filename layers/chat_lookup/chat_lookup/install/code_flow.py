@@ -7,22 +7,35 @@ use, and for one portal: no code is accepted that was not asked for.
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlencode
 
+from chat_lookup.bitrix24.endpoints import is_vouched_for
 from chat_lookup.clock import Clock
-from chat_lookup.credentials.applications import Applications
+from chat_lookup.credentials.applications import ApplicationKind, Applications
 from chat_lookup.dynamodb import Table, number, read_number, read_text, text
 from chat_lookup.errors import RefusalReason
-from chat_lookup.install.attempt_limiter import AttemptLimiter
-from chat_lookup.install.offers import Offer, admitted_domain, offer_of_code
+from chat_lookup.install.attempt_limiter import AttemptLimiter, of_links
+from chat_lookup.install.offers import Offer, admitted_domain, not_admitted, offer_of_code
 from chat_lookup.install.page_texts import refused
+from chat_lookup.portals.store import Portals
 
 if TYPE_CHECKING:
     from chat_lookup.dynamodb import Values
 
 _LIVES: Final = 600.0
 _LONGEST_STATE: Final = 100
+
+
+class Link(NamedTuple):
+    """The address at which a user agrees, in the portal at `domain`.
+
+    `is_trusted` means that a browser may be sent there at once; anyone can name any domain in our own address.
+    """
+
+    url: str
+    domain: str
+    is_trusted: bool
 
 
 class CodeFlow:
@@ -32,6 +45,7 @@ class CodeFlow:
         self,
         table: Table,
         applications: Applications,
+        portals: Portals,
         attempts: AttemptLimiter,
         clock: Clock,
         *,
@@ -39,19 +53,20 @@ class CodeFlow:
     ) -> None:
         self._table = table
         self._applications = applications
+        self._portals = portals
         self._attempts = attempts
         self._clock = clock
         self._portal_hosts = portal_hosts
 
-    def begin(self, portal: str, source: str) -> str:
-        """The portal's address at which a user agrees. Raises `InstallationRefused`, `TooManyAttempts`."""
+    def begin(self, portal: str, source: str) -> Link:
+        """The link to the portal. Raises `InstallationRefused`, `TooManyAttempts`."""
         domain = admitted_domain(portal, self._portal_hosts)
         if domain is None:
-            raise refused(RefusalReason.FORM)
+            raise not_admitted(portal)
         client_id = self._applications.for_portal(domain)
         if client_id is None:
             raise refused(RefusalReason.APPLICATION)
-        self._attempts.check(source)
+        self._attempts.admit(of_links(source))
         state = secrets.token_urlsafe(32)
         expires_at = self._clock.now() + _LIVES
         self._table.put(
@@ -62,7 +77,15 @@ class CodeFlow:
                 "expires_at": number(int(expires_at)),
             }
         )
-        return f"https://{domain}/oauth/authorize/?{urlencode({'client_id': client_id, 'state': state})}"
+        url = f"https://{domain}/oauth/authorize/?{urlencode({'client_id': client_id, 'state': state})}"
+        return Link(url, domain, self._is_trusted(domain, client_id))
+
+    def _is_trusted(self, domain: str, client_id: str) -> bool:
+        """Whether the domain is the vendor's, or one that an operator or an installed portal named here."""
+        if is_vouched_for(domain, self._portal_hosts) or self._portals.member_id_of(domain) is not None:
+            return True
+        record = self._applications.record(client_id)
+        return record is not None and record.kind is ApplicationKind.LOCAL
 
     def returned(self, query: Mapping[str, Sequence[str]]) -> Offer:
         """The offer in the returned query; its `state` is spent. Raises `InstallationRefused`."""

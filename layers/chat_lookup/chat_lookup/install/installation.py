@@ -155,21 +155,22 @@ _SENTENCES: Final[Mapping[PortalState, str]] = {
 
 
 class Visits:
-    """Visits to the page inside the portal. An active portal is not called."""
+    """Visits to the page inside the portal."""
 
-    def __init__(self, installation: Installation, portals: Portals) -> None:
+    def __init__(self, installation: Installation, proof: Proof, portals: Portals) -> None:
         self._installation = installation
+        self._proof = proof
         self._portals = portals
 
     def receive(self, offer: Offer, public_url: str, source: str, deadline: Deadline) -> tuple[str, ...]:
-        """The keys of the sentences for the visitor.
+        """The keys of the sentences for the visitor; the state of a portal for its users only.
 
         A portal that is unknown, closed, or has another address now needs a new grant: the visitor's, if that is an
         administrator. Raises as `Installation.install` does.
         """
         portal = self._portals.read(offer.member_id) if offer.member_id else None
         sentence = _SENTENCES.get(portal.state) if portal and portal.domain == offer.domain else None
-        if sentence is not None:
+        if sentence is not None and self._proof.examined(offer, source, deadline).standing.is_proved:
             return (sentence,)
         installed = self._installation.install(offer, public_url, source, deadline)
         return ("healed", *installed.remarks)

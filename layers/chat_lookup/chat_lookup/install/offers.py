@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from chat_lookup.bitrix24.endpoints import is_token, portal_endpoint
-from chat_lookup.errors import RefusalReason
+from chat_lookup.bitrix24.endpoints import is_token, portal_endpoint, refused_address
+from chat_lookup.errors import InstallationRefused, RefusalReason
 from chat_lookup.http.php_forms import FormRefused, FormValue, Limits, decode
-from chat_lookup.install.page_texts import refused
+from chat_lookup.install.page_texts import refused, refused_by
 from chat_lookup.languages import Language, language_of
 from chat_lookup.observability.redaction import SHORTEST_SECRET
 
@@ -31,7 +31,8 @@ class Offer:
     """A grant offered by a request, not proved yet, for the portal at `domain` (`host` or `host:port`).
 
     `refresh_token` and `code` are each exchanged for a pair of tokens, and either may be empty. So may `member_id`,
-    `server_endpoint` and `application_token`: older portals do not send them (bitrix24.md 4.1).
+    `server_endpoint` and `application_token`: older portals do not send them (bitrix24.md 4.1). `access_token` shows a
+    known portal whose offer it is; it is empty in the return with a code, and where it cannot be a token.
     """
 
     domain: str
@@ -40,6 +41,7 @@ class Offer:
     refresh_token: str = field(default="", repr=False)
     code: str = field(default="", repr=False)
     application_token: str = field(default="", repr=False)
+    access_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def offer_of_visit(visit: Visit, portal_hosts: frozenset[str]) -> Offer:
         server_endpoint=_address(fields),
         refresh_token=_token(fields, "refresh_id"),
         application_token=_token(fields, "application_token"),
+        access_token=_access_token(fields.get("auth_id", "")),
     )
 
 
@@ -103,7 +106,7 @@ def offer_of_event(event: ApplicationEvent, portal_hosts: frozenset[str]) -> Off
     endpoint = auth.get("client_endpoint", "")
     named = portal_endpoint(endpoint, portal_hosts) if endpoint else None
     if endpoint and named is None:
-        raise refused(RefusalReason.FORM)
+        raise not_admitted(endpoint)
     host = named.removeprefix("https://").removesuffix("/rest/") if named else ""
     domain = _domain(auth.get("domain") or host, portal_hosts)
     if host and host != domain:
@@ -114,6 +117,7 @@ def offer_of_event(event: ApplicationEvent, portal_hosts: frozenset[str]) -> Off
         server_endpoint=_address(auth),
         refresh_token=_token(auth, "refresh_token"),
         application_token=_token(auth, "application_token"),
+        access_token=_access_token(auth.get("access_token", "")),
     )
 
 
@@ -141,8 +145,14 @@ def admitted_domain(domain: str, portal_hosts: frozenset[str]) -> str | None:
 def _domain(domain: str, portal_hosts: frozenset[str]) -> str:
     admitted = admitted_domain(domain, portal_hosts)
     if admitted is None:
-        raise refused(RefusalReason.FORM)
+        raise not_admitted(domain)
     return admitted
+
+
+def not_admitted(address: str) -> InstallationRefused:
+    """The refusal of an address that cannot be a portal's: with what to set, if it could be admitted."""
+    found = refused_address(address)
+    return refused(RefusalReason.FORM) if found is None else refused_by(found)
 
 
 def _member_id(fields: Mapping[str, str]) -> str:
@@ -170,6 +180,10 @@ def _token(fields: Mapping[str, str], name: str) -> str:
 
 def _secrets(fields: Mapping[str, str]) -> list[str]:
     return [text for name, text in fields.items() if name in _SECRETS]
+
+
+def _access_token(token: str) -> str:
+    return token if is_token(token) else ""
 
 
 def _texts(value: "FormValue | None") -> dict[str, str]:

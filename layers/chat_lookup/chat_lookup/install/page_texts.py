@@ -1,8 +1,13 @@
-"""The texts of the pages inside the portal, in English, German and Russian. Nothing of a request is quoted."""
+"""The texts of the pages inside the portal, in English, German and Russian.
+
+Of a request they quote a refused address, where that is made of nothing but names and numbers.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
+from chat_lookup.bitrix24.endpoints import AddressFault, RefusedAddress
+from chat_lookup.bitrix24.errors import NoConnection
 from chat_lookup.errors import InstallationRefused, RefusalReason
 from chat_lookup.languages import Language, Sentence, sentence_in
 
@@ -18,6 +23,14 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "This address is for Bitrix24. Open the application in your portal.",
         "Diese Adresse ist für Bitrix24. Öffnen Sie die Anwendung in Ihrem Portal.",
         "Этот адрес предназначен для Битрикс24. Откройте приложение на своём портале.",
+    ),
+    "link-to-portal": (
+        "This link leads to the portal that you are to permit the application in. Follow it only if this is your "
+        "portal's address.",
+        "Dieser Link führt zu dem Portal, in dem Sie die Anwendung zulassen sollen. Folgen Sie ihm nur, wenn dies die "
+        "Adresse Ihres Portals ist.",
+        "Эта ссылка ведёт на портал, где вам предстоит разрешить приложение. Переходите по ней, только если это адрес "
+        "вашего портала.",
     ),
     "installed": (
         "The application is installed.",
@@ -81,6 +94,63 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Токен или код портала короче 16 символов, у Битрикс24 таких нет. Закройте страницу и откройте приложение "
         "снова.",
     ),
+    # A portal's address that is not called; it is shown where it is made of nothing but names and numbers.
+    AddressFault.SCHEME: (
+        "The portal's address {address} begins with http://. The service calls portals by https only: the portal has "
+        "to offer that, with a certificate.",
+        "Die Adresse des Portals {address} beginnt mit http://. Der Dienst ruft Portale nur über https auf: Das Portal "
+        "muss dies anbieten, mit einem Zertifikat.",
+        "Адрес портала {address} начинается с http://. Сервис обращается к порталам только по https: портал должен его "
+        "поддерживать и иметь сертификат.",
+    ),
+    AddressFault.LETTERS: (
+        "The portal's address {address} has letters that only its form {instead} can be called by. Open the portal "
+        "under that address, and use it wherever the service's settings name the portal.",
+        "Die Adresse des Portals {address} hat Buchstaben, mit denen nur ihre Form {instead} aufgerufen werden kann. "
+        "Öffnen Sie das Portal unter dieser Adresse, und verwenden Sie sie in den Einstellungen des Dienstes.",
+        "Адрес портала {address} содержит буквы, с которыми вызывается только его форма {instead}. Откройте портал по "
+        "этому адресу и указывайте его в настройках сервиса.",
+    ),
+    AddressFault.PORT: (
+        "The portal's address {address} has a port of its own. The service's operator admits it by naming {instead} in "
+        "the parameter PrivatePortals.",
+        "Die Adresse des Portals {address} hat einen eigenen Port. Der Betreiber lässt sie zu, indem er {instead} im "
+        "Parameter PrivatePortals nennt.",
+        "Адрес портала {address} содержит отдельный порт. Администратор сервиса разрешает его, указав {instead} в "
+        "параметре PrivatePortals.",
+    ),
+    AddressFault.IP: (
+        "The portal's address {address} is a number, not a name. The service's operator admits it by naming {instead} "
+        "in the parameter PrivatePortals.",
+        "Die Adresse des Portals {address} ist eine Nummer und kein Name. Der Betreiber lässt sie zu, indem er "
+        "{instead} im Parameter PrivatePortals nennt.",
+        "Адрес портала {address} — число, а не имя. Администратор сервиса разрешает его, указав {instead} в параметре "
+        "PrivatePortals.",
+    ),
+    AddressFault.NAME: (
+        "The portal's address {address} is no name of the public internet. The service's operator admits it by naming "
+        "{instead} in the parameter PrivatePortals.",
+        "Die Adresse des Portals {address} ist kein Name des öffentlichen Internets. Der Betreiber lässt sie zu, indem "
+        "er {instead} im Parameter PrivatePortals nennt.",
+        "Адрес портала {address} не является именем общедоступного интернета. Администратор сервиса разрешает его, "
+        "указав {instead} в параметре PrivatePortals.",
+    ),
+    AddressFault.PRIVATE: (
+        "The portal's address {address} leads into a private network. The service's operator admits it by naming "
+        "{instead} in the parameter PrivatePortals.",
+        "Die Adresse des Portals {address} führt in ein privates Netz. Der Betreiber lässt sie zu, indem er {instead} "
+        "im Parameter PrivatePortals nennt.",
+        "Адрес портала {address} ведёт в частную сеть. Администратор сервиса разрешает его, указав {instead} в "
+        "параметре PrivatePortals.",
+    ),
+    AddressFault.OTHER: (
+        "The portal's address {address} cannot be called. Give the portal a DNS name of letters, digits and hyphens, "
+        "and open it under that.",
+        "Die Adresse des Portals {address} kann nicht aufgerufen werden. Geben Sie dem Portal einen DNS-Namen aus "
+        "Buchstaben, Ziffern und Bindestrichen, und öffnen Sie es darunter.",
+        "По адресу портала {address} обратиться нельзя. Дайте порталу имя DNS из букв, цифр и дефисов и откройте его "
+        "по этому имени.",
+    ),
     "server": (
         "The portal names an authorisation server that is not known here. Ask the service's operator.",
         "Das Portal nennt einen Autorisierungsserver, der hier nicht bekannt ist. Fragen Sie den Betreiber.",
@@ -92,9 +162,12 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Для этого портала здесь не настроено приложение. Его добавляет администратор сервиса командой apps.add.",
     ),
     "keys": (
-        "The authorisation server does not accept the application's keys. The service's operator has to check them.",
-        "Der Autorisierungsserver akzeptiert die Schlüssel der Anwendung nicht. Der Betreiber muss sie prüfen.",
-        "Сервер авторизации не принимает ключи приложения. Их должен проверить тот, кто обслуживает сервис.",
+        "The authorisation server does not accept the application's keys. The service's operator has to check them, "
+        "and gives those of a card that was made anew with the command apps.add.",
+        "Der Autorisierungsserver akzeptiert die Schlüssel der Anwendung nicht. Der Betreiber muss sie prüfen; die "
+        "einer neu angelegten Karte gibt er mit dem Befehl apps.add an.",
+        "Сервер авторизации не принимает ключи приложения. Их должен проверить администратор сервиса; ключи созданной "
+        "заново карточки он указывает командой apps.add.",
     ),
     "member": (
         "This portal is not among those that may install the application. Ask the service's operator.",
@@ -106,12 +179,30 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Das Portal hat kein Refresh-Token gesendet, ohne das nichts bleibt. Öffnen Sie die Anwendung dort erneut.",
         "Портал не прислал refresh-токен, без него подключение не сохранить. Откройте приложение на портале ещё раз.",
     ),
+    # Whatever nothing proves, in every state of a portal.
     "grant": (
-        "The permission that the portal sent was used already or has expired. Close this page and open the "
-        "application again.",
-        "Die vom Portal gesendete Berechtigung wurde schon benutzt oder ist abgelaufen. Schließen Sie die Seite und "
-        "öffnen Sie die Anwendung erneut.",
-        "Присланное порталом разрешение уже использовано или истекло. Закройте страницу и откройте приложение снова.",
+        "The permission that the portal sent was used already or has expired, or it is for an application whose keys "
+        "are not known here. Close this page and open the application again. If this page comes back, the service's "
+        "operator has to add the application's keys with the command apps.add.",
+        "Die vom Portal gesendete Berechtigung wurde schon benutzt oder ist abgelaufen, oder sie gilt für eine "
+        "Anwendung, deren Schlüssel hier nicht bekannt sind. Schließen Sie die Seite und öffnen Sie die Anwendung "
+        "erneut. Kommt diese Seite wieder, muss der Betreiber die Schlüssel der Anwendung mit dem Befehl apps.add "
+        "ergänzen.",
+        "Присланное порталом разрешение уже использовано, истекло или относится к приложению, ключи которого здесь "
+        "неизвестны. Закройте страницу и откройте приложение снова. Если эта страница появится опять, администратор "
+        "сервиса должен добавить ключи приложения командой apps.add.",
+    ),
+    "card": (
+        "The portal accepts you, but the authorisation server issues nothing for the application whose keys are known "
+        "here. Either this page was sent twice: close it and open the application again. Or the application's card was "
+        "made anew: then the service's operator has to give the keys of the new card with the command apps.add.",
+        "Das Portal akzeptiert Sie, aber der Autorisierungsserver stellt für die Anwendung, deren Schlüssel hier "
+        "bekannt sind, nichts aus. Entweder wurde diese Seite zweimal gesendet: Schließen Sie sie und öffnen Sie die "
+        "Anwendung erneut. Oder die Karte der Anwendung wurde neu angelegt: Dann muss der Betreiber die Schlüssel der "
+        "neuen Karte mit dem Befehl apps.add angeben.",
+        "Портал вас принимает, но сервер авторизации ничего не выдаёт приложению, ключи которого здесь известны. Либо "
+        "эта страница отправлена дважды: закройте её и откройте приложение снова. Либо карточка приложения создана "
+        "заново: тогда администратор сервиса должен указать ключи новой карточки командой apps.add.",
     ),
     "portal": (
         "The authorisation server knows this portal under another address. Open the application under the portal's "
@@ -152,6 +243,68 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "erneut.",
         "Портал или его сервер авторизации не отвечает. Откройте приложение снова через несколько минут.",
     ),
+    NoConnection.UNKNOWN_HOST: (
+        "The portal's address, or that of its authorisation server, is a name that is unknown here. Ask the service's "
+        "operator.",
+        "Die Adresse des Portals oder seines Autorisierungsservers ist ein Name, der hier unbekannt ist. Fragen Sie "
+        "den Betreiber.",
+        "Адрес портала или его сервера авторизации здесь неизвестен. Обратитесь к администратору сервиса.",
+    ),
+    NoConnection.NO_NAME_SERVER: (
+        "The portal's address could not be looked up. Open the application again in a few minutes.",
+        "Die Adresse des Portals konnte nicht ermittelt werden. Öffnen Sie die Anwendung in einigen Minuten erneut.",
+        "Адрес портала не удалось определить. Откройте приложение снова через несколько минут.",
+    ),
+    NoConnection.REFUSED: (
+        "The portal or its authorisation server refuses the service's connections. Its administrator has to admit "
+        "them.",
+        "Das Portal oder sein Autorisierungsserver lehnt die Verbindungen des Dienstes ab. Sein Administrator muss sie "
+        "zulassen.",
+        "Портал или его сервер авторизации отклоняет соединения сервиса. Администратор портала должен их разрешить.",
+    ),
+    NoConnection.NO_WAY: (
+        "The service's network has no way to the portal or its authorisation server. Ask the service's operator.",
+        "Vom Netz des Dienstes führt kein Weg zum Portal oder zu seinem Autorisierungsserver. Fragen Sie den "
+        "Betreiber.",
+        "Из сети сервиса нет пути к порталу или его серверу авторизации. Обратитесь к администратору сервиса.",
+    ),
+    NoConnection.TIMED_OUT: (
+        "No connection to the portal or its authorisation server came about in time. Open the application again in a "
+        "few minutes; if this page comes back, a firewall may be in the way.",
+        "Eine Verbindung zum Portal oder zu seinem Autorisierungsserver kam nicht rechtzeitig zustande. Öffnen Sie die "
+        "Anwendung in einigen Minuten erneut; kommt diese Seite wieder, ist vielleicht eine Firewall im Weg.",
+        "Соединение с порталом или его сервером авторизации не установлено вовремя. Откройте приложение снова через "
+        "несколько минут; если страница появится опять, возможно, мешает межсетевой экран.",
+    ),
+    NoConnection.NOT_TRUSTED: (
+        "The certificate of the portal or its authorisation server is not trusted here. The service's operator gives "
+        "its authority by the parameter PortalCa.",
+        "Dem Zertifikat des Portals oder seines Autorisierungsservers wird hier nicht vertraut. Der Betreiber gibt "
+        "dessen Zertifizierungsstelle mit dem Parameter PortalCa an.",
+        "Сертификату портала или его сервера авторизации здесь не доверяют. Администратор сервиса указывает его центр "
+        "сертификации параметром PortalCa.",
+    ),
+    NoConnection.NOT_VALID_NOW: (
+        "The certificate of the portal or its authorisation server has expired, or is not valid yet. Its administrator "
+        "has to renew it.",
+        "Das Zertifikat des Portals oder seines Autorisierungsservers ist abgelaufen oder noch nicht gültig. Sein "
+        "Administrator muss es erneuern.",
+        "Сертификат портала или его сервера авторизации истёк или ещё не действует. Администратор портала должен его "
+        "обновить.",
+    ),
+    NoConnection.OTHER_HOST: (
+        "The certificate of the portal or its authorisation server is for another address. Its administrator has to "
+        "renew it.",
+        "Das Zertifikat des Portals oder seines Autorisierungsservers gilt für eine andere Adresse. Sein Administrator "
+        "muss es erneuern.",
+        "Сертификат портала или его сервера авторизации выдан для другого адреса. Администратор портала должен его "
+        "обновить.",
+    ),
+    NoConnection.NO_TLS: (
+        "The portal or its authorisation server offers no HTTPS connection that the service can use.",
+        "Das Portal oder sein Autorisierungsserver bietet keine HTTPS-Verbindung, die der Dienst benutzen kann.",
+        "Портал или его сервер авторизации не предлагает соединение HTTPS, пригодное для сервиса.",
+    ),
     "portal-busy": (
         "The portal's limit of requests is used up. Open the application again in a minute.",
         "Das Anfragelimit des Portals ist erschöpft. Öffnen Sie die Anwendung in einer Minute erneut.",
@@ -184,3 +337,19 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
 def refused(reason: RefusalReason) -> InstallationRefused:
     """The error to raise; its detail is the English sentence."""
     return InstallationRefused(reason, page_text(reason, Language.ENGLISH))
+
+
+def refused_by(found: RefusedAddress, reason: RefusalReason = RefusalReason.FORM) -> InstallationRefused:
+    """The same for an address; `found` has nothing that is not harmless to show."""
+    fault, address, instead = found
+    detail = _of_address(page_text(fault, Language.ENGLISH), address, instead)
+    return InstallationRefused(reason, detail, cause=fault, address=address, instead=instead)
+
+
+def refusal_text(error: InstallationRefused, language: Language) -> str:
+    """The sentence for a refusal."""
+    return _of_address(page_text(error.cause or error.reason, language), error.address, error.instead)
+
+
+def _of_address(text: str, address: str, instead: str) -> str:
+    return text.replace("{address}", address).replace("{instead}", instead)

@@ -9,7 +9,7 @@ from typing import Final
 
 from chat_lookup.errors import ChatLookupError, InstallationRefused
 from chat_lookup.http.responses import Response
-from chat_lookup.install.page_texts import page_text
+from chat_lookup.install.page_texts import page_text, refusal_text
 from chat_lookup.languages import Language
 
 _VENDOR: Final = "https://api.bitrix24.com"
@@ -26,11 +26,20 @@ def page(language: Language, keys: Sequence[str], *, finish: bool = False, statu
 
 def failure(language: Language, error: ChatLookupError) -> Response:
     """A page of the failure, and what to do about it. It never finishes an installation."""
-    key = error.reason if isinstance(error, InstallationRefused) else error.code
-    response = _html(error.status, language, [page_text(key, language)], finish=False)
+    if isinstance(error, InstallationRefused):
+        text = refusal_text(error, language)
+    else:
+        text = page_text(error.cause or error.code, language)
+    response = _html(error.status, language, [text], finish=False)
     if error.retry_after is not None:
         response["headers"]["retry-after"] = str(max(1, math.ceil(error.retry_after)))
     return response
+
+
+def link(language: Language, url: str, domain: str) -> Response:
+    """A page with a link, for the user to judge and to click: `url` leads to a domain that anyone can have named."""
+    anchor = f'<p><a href="{escape(url)}" rel="noreferrer">{escape(domain)}</a></p>'
+    return _html(200, language, [page_text("link-to-portal", language)], finish=False, more=anchor)
 
 
 def redirect(url: str) -> Response:
@@ -38,8 +47,9 @@ def redirect(url: str) -> Response:
     return {"statusCode": 302, "headers": {"location": url, "cache-control": "no-store"}, "body": ""}
 
 
-def _html(status: int, language: Language, sentences: Sequence[str], *, finish: bool) -> Response:
-    paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+def _html(status: int, language: Language, sentences: Sequence[str], *, finish: bool, more: str = "") -> Response:
+    """`more` is HTML of our own."""
+    paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences) + more
     title = escape(page_text("title", language))
     script = f'<script src="{_LIBRARY}"></script><script>{_FINISH}</script>' if finish else ""
     return {

@@ -167,6 +167,8 @@ class Telemetry:
             portal_status=error.status,
             portal_description=error.description,
         )
+        if error.connection is not None:
+            self.note(portal_host=error.host, portal_connection=error.connection.value)
 
     def alarm(self, message: str) -> None:
         """Log an event that operators must see: a separate line at once, with all fields noted until now."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chat_lookup.bitrix24.error_table import HTTP_4XX, NOT_JSON, OTHER
-from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED, HTTP_4XX, NOT_JSON, OTHER
+from chat_lookup.bitrix24.errors import BY_CERTIFICATE, BitrixError, ErrorClass, NoConnection
 from chat_lookup.errors import (
     ChatLookupError,
     ChatNotAccessible,
@@ -59,6 +59,22 @@ _WHAT_HAPPENED: Final[Mapping[str, str]] = {
 }
 """Failures with codes of ours: the portal returned no code, so none is passed on as its own."""
 
+_NOT_CONNECTED: Final[Mapping[NoConnection, str]] = {
+    NoConnection.UNKNOWN_HOST: "There is no connection to {host}: the host is unknown",
+    NoConnection.NO_NAME_SERVER: "There is no connection to {host}: the name server does not answer",
+    NoConnection.REFUSED: "There is no connection to {host}: it is refused",
+    NoConnection.NO_WAY: "There is no connection to {host}: there is no way to its address",
+    NoConnection.TIMED_OUT: "There is no connection to {host}: no answer came in time",
+    NoConnection.NOT_TRUSTED: (
+        "The certificate of {host} is not trusted: the parameter PortalCa (CA_FILE in a local run) names an authority"
+    ),
+    NoConnection.NOT_VALID_NOW: "The certificate of {host} has expired, or is not valid yet",
+    NoConnection.OTHER_HOST: "The certificate of {host} is for another host",
+    NoConnection.NO_TLS: "There is no connection to {host}: it offers no TLS that can be used",
+}
+_AFTER_A_CERTIFICATE: Final = 300.0
+_BAD_WEBHOOK: Final = "The portal does not accept the webhook: its code is wrong, or it was blocked or deleted there"
+
 
 def for_caller(error: BitrixError, now: float) -> ChatLookupError:
     """The caller's error for a portal's failure: by class, with the portal's code; its text is for `/rest`."""
@@ -68,10 +84,18 @@ def for_caller(error: BitrixError, now: float) -> ChatLookupError:
         retry_after = max(1.0, min(error.retry_at - now, _LONGEST_BLOCK))
     elif error.reset_at is not None and error.reset_at > now:
         retry_after = min(error.reset_at - now, _LONGEST_BLOCK)
+    if error.connection is not None:
+        late = _AFTER_A_CERTIFICATE if error.connection in BY_CERTIFICATE else retry_after
+        detail = _NOT_CONNECTED[error.connection].format(host=error.host)
+        return kind(detail, retry_after=late, cause=error.connection)
+    if error.metric_code == ADDRESS_REFUSED and error.host:
+        admitted = error.host if ":" in error.host.rpartition("]")[2] else f"{error.host}:443"
+        return kind(f"{error.host} has a private address only; the parameter PrivatePortals admits it by {admitted}")
     if error.code in _WHAT_HAPPENED:
         return kind(_WHAT_HAPPENED[error.code], retry_after=retry_after)
     verbatim = Verbatim(error.code, error.status, error.description)
-    return kind(portal_error=error.code, retry_after=retry_after, verbatim=verbatim)
+    detail = _BAD_WEBHOOK if error.bad_webhook else ""
+    return kind(detail, portal_error=error.code, retry_after=retry_after, verbatim=verbatim)
 
 
 _OUTAGES: Final = frozenset({NOT_JSON, OTHER, HTTP_4XX})
