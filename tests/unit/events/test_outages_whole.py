@@ -5,9 +5,9 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from chat_lookup.cache.event_hints import EventHints
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.cache.event_hints import EventHints
 from chat_lookup.events.cache_warming import Warming
 from chat_lookup.events.model import EventMessage
 from chat_lookup.events.publisher import Publisher

@@ -194,7 +194,7 @@ def test_link_into_the_cloud_or_to_a_portal_with_an_application_of_its_own_is_fo
 def test_link_to_a_known_portal_is_followed(server: FakeAuthorisationServer) -> None:
     domain = "b24.globex.example"
     assert browse({"portal": domain})["statusCode"] == 200
-    server.grants("offered-refresh", host=domain, client_id=MARKET_ID)
+    server.grants("offered-refresh-token", host=domain, client_id=MARKET_ID)
     assert app.handler(frame(query={"DOMAIN": domain}), lambda_context())["statusCode"] == 200
     assert browse({"portal": domain})["statusCode"] == 302
 

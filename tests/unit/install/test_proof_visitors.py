@@ -50,7 +50,7 @@ def _known(settled: Services, server: FakeAuthorisationServer, bitrix24: FakeBit
         return {"ID": "1", "ADMIN": "employee" not in token}
 
     bitrix24.answers_by("profile", profile)
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert send(frame())["statusCode"] == 200
     server.asked.clear()
     bitrix24.calls.clear()
@@ -141,7 +141,7 @@ def test_user_of_an_active_portal_reads_its_state_without_the_authorisation_serv
 def test_user_who_is_no_administrator_is_refused_without_the_authorisation_server(
     server: FakeAuthorisationServer,
 ) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     answer = send(frame(form={"AUTH_ID": "offered-employee"}))
     assert (answer["statusCode"], "Only an administrator" in answer["body"]) == (403, True)
     assert server.asked == []
@@ -168,7 +168,7 @@ def test_page_for_an_administrator_whose_card_was_made_anew_asks_for_its_keys(
     stores: Stores, server: FakeAuthorisationServer, state: PortalState
 ) -> None:
     in_state(stores, state)
-    server.grants("offered-refresh", client_id="local.fedcba9876543210.76543210")
+    server.grants("offered-refresh-token", client_id="local.fedcba9876543210.76543210")
     for language, word in (("en", "made anew"), ("de", "neu angelegt"), ("ru", "создана заново")):
         answer = send(frame(query={"LANG": language}))
         assert (answer["statusCode"], word in answer["body"], "apps.add" in answer["body"]) == (403, True, True)
@@ -178,7 +178,7 @@ def test_page_for_an_administrator_whose_card_was_made_anew_asks_for_its_keys(
 def test_page_for_an_unknown_portal_with_a_new_card_asks_for_the_keys_too(
     server: FakeAuthorisationServer,
 ) -> None:
-    server.grants("offered-refresh", client_id="local.fedcba9876543210.76543210")
+    server.grants("offered-refresh-token", client_id="local.fedcba9876543210.76543210")
     assert "apps.add" in send(frame(form={"member_id": UNKNOWN}))["body"]
 
 
@@ -190,7 +190,7 @@ def test_flood_for_a_known_portal_leaves_room_for_its_administrator(
         assert send(frame(form=form), f"198.51.100.{number % 8}")["statusCode"] in (403, 429)
     assert server.asked == []
     assert len(bitrix24.calls) <= 20
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     # Installed anew in the portal: its application token is another one now.
     assert send(frame(form={"APPLICATION_TOKEN": "an0theran0theran0ther"}))["statusCode"] == 200
 
@@ -203,7 +203,7 @@ def test_flood_for_unknown_portals_leaves_known_ones_their_limits(
         assert send(frame(form=form), f"198.51.{number % 30}.1")["statusCode"] in (403, 429)
         clock.advance(2 / 3)
     assert 17 <= len(server.asked) <= 19
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     assert send(frame())["statusCode"] == 200
 
 

@@ -114,7 +114,7 @@ def test_page_has_the_address_in_each_language(language: Language) -> None:
 def test_page_for_a_name_with_a_private_address_says_what_to_set(
     server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
-    server.grants("offered-refresh")
+    server.grants("offered-refresh-token")
     bitrix24.answers_by("profile", refusing("ADDRESS_REFUSED", 0))
     answer = app.handler(frame(), lambda_context())
     assert answer["statusCode"] == 403
