@@ -18,7 +18,8 @@ from local.aws.lambda_api import PAUSES_S, Invocations
 from local.aws.lambda_runtime import Functions
 from local.aws.queue_poller import EventSources
 from local.demo_credentials import DEMO_GRANT, DEMO_KEY
-from local.net.certificates import Authority
+from local.net.admission import LOOPBACK, Admission, Run
+from local.net.certificates import FROM_CONTAINERS, LOCAL_NAMES, Authority
 from local.net.host_names import is_private, resolving
 from local.net.http_server import HttpServer
 from local.portal import LocalPortal
@@ -125,14 +126,21 @@ def running(settings: Settings) -> Iterator[LocalStack]:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         clock = SharedClock(settings.state_dir / "clock")
         clock.reset()
-        target = _target(settings, clock, closing)
-        backend = _backend(settings, clock, target, closing)
-        addresses = _addresses(settings, clock, backend, closing)
+        run = _run(settings)
+        target = _target(settings, clock, run, closing)
+        backend = _backend(settings, clock, target, run, closing)
+        addresses = _addresses(settings, clock, backend, run, closing)
         member_id, api_key = _install(settings, target, backend.functions, addresses)
         yield LocalStack(settings, clock, target, backend, addresses, member_id, api_key)
 
 
-def _target(settings: Settings, clock: SharedClock, closing: ExitStack) -> Target:
+def _run(settings: Settings) -> Run:
+    """The names of this machine; with BIND also the one by which containers reach it."""
+    from_containers = () if settings.bind in LOOPBACK else (FROM_CONTAINERS,)
+    return Run.named(settings.bind, settings.portal_host, *from_containers)
+
+
+def _target(settings: Settings, clock: SharedClock, run: Run, closing: ExitStack) -> Target:
     if settings.webhook_url:
         try:
             return Target(None, Endpoint.from_webhook(settings.webhook_url), settings.ca_pem)
@@ -146,6 +154,7 @@ def _target(settings: Settings, clock: SharedClock, closing: ExitStack) -> Targe
             port=settings.portal_port,
             host=settings.portal_host,
             demo=DEMO_GRANT,
+            run=run,
         )
     _start(portal, closing)
     if settings.portal_host != _LOOPBACK:
@@ -154,12 +163,12 @@ def _target(settings: Settings, clock: SharedClock, closing: ExitStack) -> Targe
     return Target(portal, Endpoint.from_webhook(portal.webhook_url), portal.ca_pem)
 
 
-def _backend(settings: Settings, clock: SharedClock, target: Target, closing: ExitStack) -> Backend:
+def _backend(settings: Settings, clock: SharedClock, target: Target, run: Run, closing: ExitStack) -> Backend:
     # Another engine may contain other tables, even those of another stack.
     suffix = f"-{secrets.token_hex(4)}" if settings.dynamodb_url else ""
     template = Template.load(ROOT / "template.yaml", table_suffix=suffix)
     with _listening(settings.bind, 0, "BIND"):
-        aws = EmbeddedAws(template, settings.bind, dynamodb_url=settings.dynamodb_url)
+        aws = EmbeddedAws(template, settings.bind, dynamodb_url=settings.dynamodb_url, run=run)
     filled = {
         **_reached_at(aws.endpoint_url, template),
         "CA_PEM": target.ca_pem,
@@ -197,14 +206,17 @@ def _reached_at(aws_url: str, template: Template) -> dict[str, str]:
     return {"AWS_ENDPOINT_URL": aws_url, **queues}
 
 
-def _addresses(settings: Settings, clock: SharedClock, backend: Backend, closing: ExitStack) -> Addresses:
+def _addresses(settings: Settings, clock: SharedClock, backend: Backend, run: Run, closing: ExitStack) -> Addresses:
     api = HttpApi(backend.functions.template.routes, backend.functions.invoke, clock)
     authority = Authority(settings.state_dir / "authority")
+    # As in the cloud, each page may call /rest, where a key is the proof.
+    admission = Admission.of(run, any_origin="/rest/")
     with _listening(settings.bind, settings.api_port, "API_PORT"):
-        plain = HttpServer(api, settings.bind, settings.api_port)
+        plain = HttpServer(api, settings.bind, settings.api_port, admission=admission)
     _start(plain, closing)
     with _listening(settings.bind, settings.api_https_port, "API_HTTPS_PORT"):
-        secured = HttpServer(api, settings.bind, settings.api_https_port, authority.server_context())
+        context = authority.server_context(LOCAL_NAMES)
+        secured = HttpServer(api, settings.bind, settings.api_https_port, context, admission)
     _start(secured, closing)
     return Addresses(plain.url(), secured.url(), authority.ca_file)
 

@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, settings
 from chat_lookup.observability.telemetry import Telemetry
 from local.aws import environment
 from local.aws.embedded import EmbeddedAws
+from local.net.certificates import LOCAL_NAMES, Authority
 from local.stack import Settings, running
 from local.template.reader import Template
 from tests.support.fakes import Output
+from tests.support.hostile_server import HOSTILE_NAMES
 from tests.support.portals.portal_bots import BotProbe
 from tests.support.portals.portal_service import ApplicationProbe
 from tests.support.portals.unknown_portal import Stage, staged
@@ -61,8 +63,11 @@ def telemetry(monkeypatch: pytest.MonkeyPatch) -> Telemetry:
 @pytest.fixture(scope="session")
 def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The process's only stack; tests use `service`, which resets it."""
+    state_dir = tmp_path_factory.mktemp("stack")
+    # The stack takes an authority that is there: this one also permits the names of the forger's server.
+    Authority(state_dir / "authority", names=(*LOCAL_NAMES, *HOSTILE_NAMES))
     with (
-        running(Settings(tmp_path_factory.mktemp("stack"), by_webhook=True)) as stack,
+        running(Settings(state_dir, by_webhook=True)) as stack,
         pytest.MonkeyPatch.context() as environ,
     ):
         # No public authority signed a certificate here, and reading them takes half of each cold start.

@@ -20,6 +20,7 @@ from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.api_keys import Keys
 from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.portal import to_item as portal_item
+from chat_lookup.portals.store import Portals
 from tests.support.stores.tables import Tables, client_of, tables_in
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def _services(tables: Tables, clock: Clock) -> Services:
 
 def _portals(dynamodb: "DynamoDBClient", table: str, clock: Clock, portals: int) -> "Iterator[Item]":
     """Records and keys: those of the first portal as the service makes them, the others as copies."""
-    Keys(Table(dynamodb, table), clock).create(_member_id(0), "benchmark", ["lookup"], None, _key(0))
+    stored = Table(dynamodb, table)
+    Keys(stored, Portals(stored, clock), clock).create(_member_id(0), "benchmark", ["lookup"], None, _key(0))
     by_hash = next(item for item in dynamodb.scan(TableName=table)["Items"] if read_text(item, "sk") == "KEY")
     for number in range(portals):
         member_id = _member_id(number)

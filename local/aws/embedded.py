@@ -10,6 +10,7 @@ from botocore.session import Session
 
 from local.aws.event_bus import Entry
 from local.aws.services import Services
+from local.net.admission import Admission, Run
 from local.net.http_server import HttpServer
 from local.template.queues import Queue
 from local.template.reader import ACCOUNT, REGION, Template
@@ -52,6 +53,7 @@ class EmbeddedAws:
         *,
         region: str = REGION,
         dynamodb_url: str | None = None,
+        run: Run | None = None,
     ) -> None:
         self._template = template
         self._region = region
@@ -60,7 +62,8 @@ class EmbeddedAws:
         self._tables: list[str] = []
         self._queues: list[str] = []
         self._services = Services(dynamodb_url)
-        self._server = HttpServer(self._services, bind, port)
+        admission = Admission.of(run or Run.named(bind))
+        self._server = HttpServer(self._services, bind, port, admission=admission)
 
     @property
     def endpoint_url(self) -> str:

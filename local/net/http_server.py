@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 import socket
 import ssl
@@ -16,6 +17,8 @@ from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from werkzeug.serving import DechunkedInput
+
+from local.net.admission import Admission, Run
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication, WSGIEnvironment
@@ -40,13 +43,21 @@ class HttpServer:
     werkzeug's and wsgiref's servers close the connection after each answer; here a client's pool works as it does
     against the real portal. Nothing is logged about a request: its path carries the webhook's code.
 
-    The port is bound at once (OSError if it is taken), so that `port` and `url()` hold before `start()`.
+    The port is bound at once (OSError if it is taken), so that `port` and `url()` hold before `start()`. `admission`
+    decides whose requests are answered; without one only loopback's names are admitted, and no page of another server.
     """
 
     def __init__(
-        self, app: "WSGIApplication", host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None
+        self,
+        app: "WSGIApplication",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+        admission: Admission | None = None,
     ) -> None:
-        self._server = _Server(app, host, port, ssl_context)
+        admission = admission or Admission.of(Run())
+        self._server = _Server(app, host, port, ssl_context, admission)
+        admission.run.ports.add(self.port)
         self._host = host
         self._scheme = "http" if ssl_context is None else "https"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_STOP_POLL_S,), daemon=True)
@@ -77,8 +88,16 @@ class _Server(ThreadingMixIn, TCPServer):
     allow_reuse_address = True
     request_queue_size = 1024  # a burst of connections waits here instead of being refused
 
-    def __init__(self, app: "WSGIApplication", host: str, port: int, ssl_context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        host: str,
+        port: int,
+        ssl_context: ssl.SSLContext | None,
+        admission: Admission,
+    ) -> None:
         self.app = app
+        self.admission = admission
         self.ssl_context = ssl_context
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
@@ -138,8 +157,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.send_error(413)
             return
+        environ = self._environ(body)
+        refusal = self.server.admission.refusal(environ, int(self.server.server_address[1]))
+        if refusal is not None:
+            refused = json.dumps({"message": refusal}).encode()
+            self._send(Response("403 Forbidden", [("Content-Type", "application/json")], refused))
+            return
         try:
-            response = Response.of(self.server.app, self._environ(body))
+            response = Response.of(self.server.app, environ)
         except ConnectionCut:
             self.close_connection = True
             return

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from local.demo_credentials import DemoGrant
+from local.net.admission import LOOPBACK, Admission, Run
 from local.net.certificates import LOCAL_NAMES, Authority
 from local.net.http_server import ConnectionCut, HttpServer
 from local.portal.content.demo import ADMIN, demo_content
@@ -41,10 +42,10 @@ class LocalPortal:
 
     `state_dir` stores the authority, everything else is in memory. `clock` is shared with all that must have the
     portal's time. It listens on `bind` and `port` (port 0: a free one); `host` is its name in the addresses that it
-    gives out. With `demo` it is the portal of the sample events.
+    gives out. With `demo` it is the portal of the sample events. `run` is what it has in common with other servers.
 
-    The control address is plain HTTP, so that curl needs no authority, and is bound to this machine only, whatever
-    `bind` is.
+    The control address is plain HTTP, so that curl needs no authority; it is bound to this machine only, and takes
+    only requests to loopback's names, whatever `bind` is.
     """
 
     def __init__(
@@ -56,10 +57,13 @@ class LocalPortal:
         port: int = 0,
         host: str = "127.0.0.1",
         demo: DemoGrant | None = None,
+        run: Run | None = None,
     ) -> None:
-        self._authority = Authority(state_dir / "authority")
         names = LOCAL_NAMES if host in LOCAL_NAMES else (*LOCAL_NAMES, host)
-        self._portal = HttpServer(self._serve, bind, port, self._authority.server_context(names))
+        self._authority = Authority(state_dir / "authority", names=names)
+        run = run or Run.named(bind, host)
+        admission = Admission.of(run, names, any_origin="/rest/")
+        self._portal = HttpServer(self._serve, bind, port, self._authority.server_context(names), admission)
         webhook = Webhook(ADMIN.id, secrets.token_hex(8), _WEBHOOK_SCOPES)
         identity = Identity(demo.member_id if demo else secrets.token_hex(16), host, self._portal.port)
         self._state = State(clock, identity, demo_content(clock), webhook, demo)
@@ -76,7 +80,7 @@ class LocalPortal:
             *SendingControl(self.installer, courier).routes(),
             *ConversationControl(self._state, self.conversation).routes(),
         )
-        self._control = HttpServer(Control(self._state, routes))
+        self._control = HttpServer(Control(self._state, routes), admission=Admission(run, LOOPBACK))
 
     @property
     def applications(self) -> Applications:

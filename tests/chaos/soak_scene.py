@@ -145,7 +145,7 @@ def running_scene(dynamodb_url: str, aws: EmbeddedAws, folder: Path) -> Iterator
         oauth = known(stores, added(installed.portal), installed.tell("/grants", {}))
         stores.portals.states.change(oauth, rate=number(RATE), burst=number(BURST))
         portals = (oauth, _by_webhook(stores, hooked))
-        keys = Keys(Table(stores.dynamodb, tables.portal), stores.clock)
+        keys = Keys(Table(stores.dynamodb, tables.portal), stores.portals, stores.clock)
         made = [keys.create(portal.member_id, "soak", ["lookup"], None)[0] for portal in portals]
         setting = Setting(_variables(tables, aws, probes), folder / "clock", tables.endpoint_url, folder / "log", "")
         yield Scene(probes, stores, portals, made, setting, folder)

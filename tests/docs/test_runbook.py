@@ -139,6 +139,10 @@ def adapted(event: dict[str, Any], stage: Stage) -> dict[str, Any]:
     }
     if event.get("command") == "apps.rotate_secret":
         here["client_id"] = stage.card.client_id
+    if event.get("command") == "apps.remove":
+        here["client_id"] = "local.former"
+        made = {"kind": "local", "domain": here["domain"], "client_secret": "a-secret-of-the-former"}
+        service.admin("apps.add", client_id=here["client_id"], **made)
     return {name: here.get(name, value) for name, value in event.items() if value != ""}
 
 
@@ -150,15 +154,16 @@ def test_every_command_of_the_service_works_as_printed(installed: Stage, functio
     assert "errorMessage" not in answer
 
 
-def test_recreated_local_application_replaces_the_former_one(stage: Stage, tmp_path: Path) -> None:
-    (script,) = [script for script in SCRIPTS if "delete-item" in script]
-    (words,) = [words for words in words_of(script, tmp_path) if "delete-item" in words]
-    made = {"kind": "local", "domain": "acme.bitrix24.com", "client_secret": "a-secret-of-sixteen"}
+def test_recreated_local_application_replaces_the_former_one(stage: Stage) -> None:
+    (script,) = [script for script in SCRIPTS if "apps.remove" in script]
+    commands = re.findall(r'"command":"([a-z._]+)"', script)
+    assert commands == ["portal.forget", "apps.remove"]
+    made = {"kind": "local", "domain": "acme.bitrix24.com", "client_secret": "a-secret-of-the-former"}
     stage.service.admin("apps.add", client_id="local.former", **made)
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidRequest, match=r"local\.former; see apps\.remove"):
         stage.service.admin("apps.add", client_id="local.new", **made)
 
-    stage.dynamodb.delete_item(**{**read(words[1:]).params, "TableName": "PortalTable"})
+    stage.service.admin("apps.remove", client_id="local.former")
 
     assert stage.service.admin("apps.add", client_id="local.new", **made)["client_id"] == "local.new"
 

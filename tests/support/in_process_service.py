@@ -68,7 +68,7 @@ class Service:
 def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry: Telemetry) -> Service:
     """Build one process on the stores."""
     portals = Portals(stores.portal_rows, clock)
-    keys = Keys(stores.portal_rows, clock)
+    keys = Keys(stores.portal_rows, portals, clock)
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
     tokens = Tokens(vault, portals, _nothing_to_renew, clock)
     limiter = Limiter(stores.cache_rows, clock)
@@ -118,7 +118,7 @@ def install(service: Service, **fields: Any) -> Portal:
     """Store a portal that is reached by webhook, with these fields of its record."""
     arn, version = service.tokens.keep_webhook(WEBHOOK_URL, bot_token=None)
     portal = Portal(MEMBER_ID, "acme.bitrix24.com", arn, version, scopes=frozenset({"im", "imbot"}))
-    return service.portals.save(replace(portal, **fields))
+    return service.portals.save(replace(portal, **fields), default=True)
 
 
 def find(service: Service, portal: Portal, ref: EntityRef = DEAL, seconds: float = 10, **options: Any) -> Found:

@@ -119,6 +119,10 @@ def operate(service: Service) -> None:
     service.admin("apps.add", kind="market", **KEYS)
     service.admin("apps.rotate_secret", **KEYS | {"client_secret": "newer5ecret5ecret5ecret"})
     service.admin("apps.list")
+    local = KEYS | {"client_id": "local.0123456789"}
+    service.admin("apps.add", kind="local", domain="acme.bitrix24.com", **local)
+    service.admin("apps.set", client_id=local["client_id"], domain="globex.bitrix24.com")
+    service.admin("apps.remove", client_id=local["client_id"])
     service.admin("portals")
     service.admin("portal.set", portal=service.member_id, burst=100, default=True)
     assert service.admin("portal.rebind", portal=service.member_id)["remarks"] == []

@@ -121,13 +121,8 @@ def register_command(call: Call) -> object:
 
 def update_command(call: Call) -> object:
     """Changes name, address and texts."""
-    token, command_id, fields = token_v1(call), call.text("COMMAND_ID"), call.array("FIELDS")
-    command = next((each for each in call.content.commands.values() if str(each.id) == command_id), None)
-    if command is None:
-        raise Refused("COMMAND_ID_ERROR")
+    command, fields = _own_command(call), call.array("FIELDS")
     bot = call.content.bots[command.bot_id]
-    if not owns(call.grant, bot, token):
-        raise Refused("APP_ID_ERROR", 403, "Command was installed by another rest application")
     if not fields:
         raise Refused("WRONG_REQUEST", 400, "Update fields can't be empty")
     name, url = php.text(fields.get("COMMAND")).removeprefix("/"), php.text(fields.get("EVENT_COMMAND_ADD"))
@@ -136,6 +131,22 @@ def update_command(call: Call) -> object:
         call.content.bots[bot.id] = replace(bot, handlers={**bot.handlers, _COMMAND_EVENT: url})
     call.content.commands[command.id] = _with_texts(replace(command, name=name or command.name), fields)
     return True
+
+
+def unregister_command(call: Call) -> object:
+    del call.content.commands[_own_command(call).id]
+    return True
+
+
+def _own_command(call: Call) -> Command:
+    """The command with this id, of a bot of the caller's."""
+    token, command_id = token_v1(call), call.text("COMMAND_ID")
+    command = next((each for each in call.content.commands.values() if str(each.id) == command_id), None)
+    if command is None:
+        raise Refused("COMMAND_ID_ERROR")
+    if not owns(call.grant, call.content.bots[command.bot_id], token):
+        raise Refused("APP_ID_ERROR", 403, "Command was installed by another rest application")
+    return command
 
 
 def _addresses(fields: Mapping[str, object]) -> dict[str, str]:
@@ -181,5 +192,6 @@ _ROWS: tuple[tuple[str, Callable[[Call], object]], ...] = (
     ("imbot.bot.list", listed),
     ("imbot.command.register", register_command),
     ("imbot.command.update", update_command),
+    ("imbot.command.unregister", unregister_command),
 )
 METHODS = tuple(Method(name, "imbot", run) for name, run in _ROWS)

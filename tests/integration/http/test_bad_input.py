@@ -6,6 +6,7 @@ import pytest
 
 from chat_lookup.dynamodb import Table
 from chat_lookup.portals.api_keys import Keys
+from chat_lookup.portals.store import Portals
 from tests.support.reply_checks import found, only_line, problem
 from tests.support.service import Reply, Service
 
@@ -317,14 +318,18 @@ def test_revoked_key_is_refused_at_once_by_the_process_that_revoked_it(service: 
     problem(send(service, made["key"]), 401, "key-rejected")
 
 
+def keys_elsewhere(service: Service) -> Keys:
+    """The keys of another process."""
+    table = Table(service.stack.backend.aws.dynamodb(), "PortalTable")
+    return Keys(table, Portals(table, service.clock), service.clock)
+
+
 def test_key_revoked_by_another_process_is_refused_within_30_seconds(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"])
     found(send(service, made["key"]))
 
     # On the same table, but with its own memory.
-    Keys(Table(service.stack.backend.aws.dynamodb(), "PortalTable"), service.clock).revoke(
-        service.member_id, made["key_id"]
-    )
+    keys_elsewhere(service).revoke(service.member_id, made["key_id"])
     service.clock.advance(30)
 
     problem(send(service, made["key"]), 401, "key-rejected")
@@ -333,9 +338,7 @@ def test_key_revoked_by_another_process_is_refused_within_30_seconds(service: Se
 def test_revoked_key_in_constant_use_is_refused_within_32_seconds(service: Service) -> None:
     made = service.admin("keys.create", portal=service.member_id, label="a test", scopes=["lookup"])
     found(send(service, made["key"]))
-    Keys(Table(service.stack.backend.aws.dynamodb(), "PortalTable"), service.clock).revoke(
-        service.member_id, made["key_id"]
-    )
+    keys_elsewhere(service).revoke(service.member_id, made["key_id"])
 
     statuses = []
     for _ in range(4):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from botocore.exceptions import ClientError
@@ -86,6 +86,7 @@ def test_old_answers_are_not_served_after_reinstallation(installed: Stage, clean
 
     assert uninstall(installed, **{"data[CLEAN]": "1" if clean else "0"}) == 200
     assert installed.contact().status == 200
+    restore(installed)
 
     # While the portal fails, no stale answer is served either.
     installed.answers("im.chat.get", status=500)
@@ -94,13 +95,13 @@ def test_old_answers_are_not_served_after_reinstallation(installed: Stage, clean
     assert installed.look_up(key).json["source"] == "portal"
 
 
-def test_reinstalled_portal_works_at_once_with_a_new_secret(installed: Stage) -> None:
-    key, before = installed.key(), installed.secret
+def test_reinstalled_portal_works_at_once_with_a_new_secret_and_a_new_key(installed: Stage) -> None:
+    before = installed.secret
 
     assert uninstall(installed) == 200
     assert installed.contact().status == 200
 
-    assert installed.look_up(key).json["chat_id"] == CHAT
+    assert installed.look_up(installed.key()).json["chat_id"] == CHAT
     assert installed.secret != before
 
 
@@ -126,6 +127,7 @@ def test_reinstallation_works_while_names_of_deleted_secrets_stay_taken(
         # A client as the service makes it; the client of the tests stays unchanged for the tests that follow.
         assert read(aws_clients.secrets(config.from_environ(os.environ)), former) == "InvalidRequestException"
         assert installed.contact().status == 200
+        restore(installed)
         assert installed.look_up(key, fresh="true").json["chat_id"] == CHAT
         installed.service.clock.advance(SEEN_EVERYWHERE_S)  # so that no call waits for the rate limiter
 
@@ -180,7 +182,26 @@ def test_uninstall_event_never_received_is_detected_by_refusals_of_the_portal(in
     assert problem(installed.look_up(key, fresh="true")) == (403, "portal-not-installed")
 
     assert installed.contact().status == 200
+    restore(installed)
     assert installed.look_up(key, fresh="true").json["chat_id"] == CHAT
+
+
+def test_former_keys_are_refused_after_a_reinstallation_until_an_operator_restores_them(installed: Stage) -> None:
+    keys = [installed.key(), installed.key()]
+    assert installed.look_up(keys[0]).json["chat_id"] == CHAT
+    assert uninstall(installed) == 200
+    assert installed.contact().status == 200
+
+    assert [problem(installed.look_up(key)) for key in keys] == [(401, "key-rejected")] * 2
+    rest = installed.service.get(f"/rest/1/{keys[0]}/im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663")
+    assert rest.status == 403
+    listed = installed.service.admin("keys.list", portal=installed.portal.member_id)["keys"]
+    assert [key["state"] for key in listed] == ["suspended", "suspended"]
+
+    restored = restore(installed)
+
+    assert [key["state"] for key in restored] == ["active", "active"]
+    assert [installed.look_up(key).json["chat_id"] for key in keys] == [CHAT, CHAT]
 
 
 def test_employee_cannot_reinstall_an_uninstalled_portal(installed: Stage) -> None:
@@ -191,6 +212,13 @@ def test_employee_cannot_reinstall_an_uninstalled_portal(installed: Stage) -> No
         assert_refused(installed.contact(user_id=EMPLOYEE), "administrator")
 
     assert installed.state == "uninstalled"
+
+
+def restore(stage: Stage) -> list[dict[str, Any]]:
+    """Restore the keys that an uninstallation suspended; every process admits them at once."""
+    restored: list[dict[str, Any]] = stage.service.admin("keys.restore", portal=stage.portal.member_id)["restored"]
+    stage.service.cold_start()
+    return restored
 
 
 def uninstall(stage: Stage, **fields: str | None) -> int | None:

@@ -73,7 +73,7 @@ def test_preflight_of_a_browser_is_refused(embedded_aws: EmbeddedAws) -> None:
         retries=False,
     )
 
-    assert preflight.status == 400
+    assert preflight.status == 403
     assert "access-control-allow-origin" not in preflight.headers
 
 

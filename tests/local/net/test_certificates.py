@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from local.net.certificates import Authority
 from local.net.http_server import HttpServer
@@ -64,14 +65,15 @@ def test_strict_client_accepts_every_local_name(authority: Authority, name: str)
         server.stop()
 
 
-def test_another_name_and_another_authority_are_refused(authority: Authority, tmp_path: Path) -> None:
-    server = HttpServer(hello, ssl_context=authority.server_context(names=("portal.example",)))
+def test_another_name_and_another_authority_are_refused(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority", names=("portal.example",))
+    server = HttpServer(hello, ssl_context=authority.server_context())
     server.start()
     try:
         assert shake_hands(server, strict(authority.ca_pem), "portal.example")
         with pytest.raises(ssl.SSLCertVerificationError):
             shake_hands(server, strict(authority.ca_pem), "localhost")
-        foreign = Authority(tmp_path / "another")
+        foreign = Authority(tmp_path / "another", names=("portal.example",))
         with pytest.raises(ssl.SSLCertVerificationError):
             shake_hands(server, strict(foreign.ca_pem), "portal.example")
     finally:
@@ -101,16 +103,44 @@ def test_certificates_that_are_about_to_expire_are_renewed(tmp_path: Path) -> No
     first = Authority(tmp_path, clock)
     first.server_context()
     servers = set(tmp_path.glob("server-*"))
-    clock.sleep(360 * DAY)
-    Authority(tmp_path, clock).server_context()
-    before = {path: path.read_bytes() for path in servers}
-    clock.sleep(20 * DAY)
+    clock.sleep(330 * DAY)
+    same = Authority(tmp_path, clock)
+    same.server_context()
+    assert same.ca_pem == first.ca_pem
+    assert set(tmp_path.glob("server-*")) == servers
+    clock.sleep(10 * DAY)
     renewed = Authority(tmp_path, clock)
     renewed.server_context()
-    assert renewed.ca_pem == first.ca_pem
-    assert {path: path.read_bytes() for path in servers} != before
-    clock.sleep(3_300 * DAY)
-    assert Authority(tmp_path, clock).ca_pem != first.ca_pem
+    assert renewed.ca_pem != first.ca_pem
+    assert set(tmp_path.glob("server-*")) > servers
+
+
+def test_authority_lives_a_year_and_no_certificate_outlives_it(tmp_path: Path) -> None:
+    Authority(tmp_path).server_context()
+    made = [x509.load_pem_x509_certificate(path.read_bytes()) for path in tmp_path.glob("*.pem")]
+    ends = {each.not_valid_after_utc for each in made}
+    assert len(made) == 3
+    assert len(ends) == 1
+    assert (ends.pop() - made[0].not_valid_before_utc).days <= 366
+
+
+@pytest.mark.parametrize("name", ["bank.example", "portal.test.example", "10.0.0.1", "128.0.0.1", "::2"])
+def test_authority_cannot_sign_for_a_name_that_is_not_its_own(tmp_path: Path, name: str) -> None:
+    authority = Authority(tmp_path, names=("localhost", "portal.test"))
+    server = HttpServer(hello, ssl_context=authority.server_context((name,)))
+    server.start()
+    try:
+        with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+            shake_hands(server, strict(authority.ca_pem), name)
+    finally:
+        server.stop()
+
+
+def test_authority_of_a_former_run_is_replaced_unless_it_permits_all_names_of_this_one(tmp_path: Path) -> None:
+    wide = Authority(tmp_path, names=("localhost", "portal.example"))
+    assert Authority(tmp_path).ca_pem == wide.ca_pem
+    assert Authority(tmp_path, names=("portal.example",)).ca_pem == wide.ca_pem
+    assert Authority(tmp_path, names=("another.example", "192.0.2.7")).ca_pem != wide.ca_pem
 
 
 def test_damaged_key_is_replaced(tmp_path: Path) -> None:

@@ -128,6 +128,8 @@ def answer_as_a_portal(bitrix24: FakeBitrix24, *, admin: bool = True) -> None:
         "event.get": [],
         "event.bind": True,
         "event.unbind": {"count": 1},
+        "imbot.v2.Command.unregister": {"result": True},
+        "imbot.v2.Bot.unregister": {"result": True},
     }.items():
         bitrix24.answers(method, result)
 

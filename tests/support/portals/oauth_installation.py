@@ -58,7 +58,7 @@ def added(portal: LocalPortal) -> Application:
 
 def known(stores: Stores, keys: Application, grant: dict[str, Any]) -> Portal:
     """Store the portal of this grant, which is in the form of `/grants` of the portal's control; return its record."""
-    applications = Applications(Table(stores.dynamodb, stores.portal_table), stores.vault, stores.clock)
+    applications = Applications(Table(stores.dynamodb, stores.portal_table), stores.vault, stores.portals, stores.clock)
     applications.add(keys, ApplicationKind.LOCAL, grant["domain"])
     pair = TokenPair(
         access_token=grant["access_token"],

@@ -150,7 +150,7 @@ def _received(connection: socket.socket) -> Request | None:
 
 @cache
 def authority() -> Authority:
-    return Authority(Path(_FOLDER.name))
+    return Authority(Path(_FOLDER.name), names=(*LOCAL_NAMES, "example.bitrix24.com", "oauth.bitrix.info"))
 
 
 @contextlib.contextmanager

@@ -103,8 +103,8 @@ def build(
 ) -> Renewing:
     """Build one process on the stores."""
     vault = Vault(stores.secrets, "unit", clock, telemetry.redactor)
-    applications = Applications(stores.portal_rows, vault, clock)
     portals = Portals(stores.portal_rows, clock)
+    applications = Applications(stores.portal_rows, vault, portals, clock)
     pointers = Pointers(stores.portal_rows)
 
     def world_of(portal: Portal) -> PortalWorld:

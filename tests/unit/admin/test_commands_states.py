@@ -1,44 +1,73 @@
 """Operators' commands in every state of a portal: a state that refuses callers does not refuse operators."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
 from chat_lookup.bootstrap.services import Services
-from chat_lookup.errors import PortalStopped
+from chat_lookup.errors import ChatLookupError, InvalidRequest, PortalStopped
 from chat_lookup.portals.failures import ASKED_AGAIN
 from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.updates import PortalFacts
 from tests.support.admin_function import ADD, run
-from tests.support.fakes import MEMBER_ID, FakeBitrix24, Output, Stores
-from tests.support.portals.first_contact import OWN_ADDRESS
+from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, MEMBER_ID, WEBHOOK_URL, FakeBitrix24, Output, Stores
+from tests.support.in_process_service import Service
+from tests.support.portals.first_contact import DOMAIN, OWN_ADDRESS
 
-Command = Callable[[str | None], dict[str, Any]]
+Into = Callable[[PortalState], None]
 STATES: Final = list(PortalState)
-
-
-def named(**fields: Any) -> Command:
-    """A command with the portal's name, or without one where the default portal is meant."""
-    return lambda name: run(**fields, **({"portal": name} if name else {}))
-
-
-def key_made_and_revoked(name: str | None) -> dict[str, Any]:
-    made = named(command="keys.create", label="shop")(name)
-    assert made["key_id"] in [key["key_id"] for key in named(command="keys.list")(name)["keys"]]
-    return named(command="keys.revoke", key_id=made["key_id"])(name)
-
-
-COMMANDS: Final[dict[str, Command]] = {
-    "portals": lambda _: run(command="portals"),
-    "keys.create, list and revoke": key_made_and_revoked,
-    "cache.purge": named(command="cache.purge"),
-    "portal.set": lambda name: named(command="portal.set", rate=5, default=True)(name or MEMBER_ID),
-    "portal.stop": lambda name: named(command="portal.stop")(name or MEMBER_ID),
-    "portal.start": lambda name: named(command="portal.start")(name or MEMBER_ID),
-    "portals.reconcile": lambda _: run(command="portals.reconcile"),
-    "portal.forget": lambda name: named(command="portal.forget")(name or MEMBER_ID),
+UNKNOWN: Final = "globex.bitrix24.com"
+OF_ONE_PORTAL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "portal.set": {"rate": 5, "default": True},
+    "portal.rebind": {"public_url": OWN_ADDRESS},
+    "cache.purge": {},
+    "keys.create": {"label": "shop"},
+    "keys.list": {},
+    "keys.restore": {},
+    "keys.revoke": {"key_id": "0123456789ab"},
+    "portal.start": {},
+    "portal.stop": {},
+    "portal.forget": {},
 }
+"""The commands that mean one portal, with their other fields; the last ones change its state."""
+OTHERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "portals": {},
+    "apps.list": {},
+    "apps.add": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "kind": "local", "domain": DOMAIN},
+    "apps.set": {"client_id": CLIENT_ID, "domain": DOMAIN},
+    "apps.rotate_secret": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
+    "apps.remove": {"client_id": CLIENT_ID},
+    "events.redrive": {},
+    "portals.reconcile": {},
+    "portal.add_webhook": {"webhook_url": WEBHOOK_URL, "member_id": MEMBER_ID},
+}
+ALWAYS_REFUSED: Final = {
+    # There is no such key, the application is there and in use, and a unit test has no queues.
+    "keys.revoke": "InvalidRequest", "apps.add": "InvalidRequest", "apps.remove": "InvalidRequest",
+    "events.redrive": "ServiceMisconfigured",
+}  # fmt: skip
+REFUSED_IN: Final[Mapping[PortalState, Mapping[str, str]]] = {
+    PortalState.STOPPED: {"portal.rebind": "PortalStopped"},
+    PortalState.UNINSTALLED: {"portal.rebind": "PortalNotInstalled"},
+}
+"""By state: the commands that are refused in it, because the portal itself would have to reply."""
+
+
+def outcome(command: str, **fields: Any) -> str:
+    """`answered`, or the name of the refusal; any other exception fails the test."""
+    try:
+        answer = run(command=command, **fields)
+    except ChatLookupError as error:
+        return type(error).__name__ if error.detail else "no text"
+    json.dumps(answer)
+    return "answered"
+
+
+def outcomes(commands: Mapping[str, Mapping[str, Any]], **named: str) -> dict[str, str]:
+    return {command: outcome(command, **fields, **named) for command, fields in commands.items()}
 
 
 @pytest.fixture
@@ -47,7 +76,7 @@ def portal(installed: Services) -> Portal:
 
 
 @pytest.fixture
-def into(installed: Services, portal: Portal, stores: Stores) -> Callable[[PortalState], None]:
+def into(installed: Services, portal: Portal, stores: Stores) -> Into:
     """Put the portal into a state as an operator's process reads it: from its memory or from the table."""
 
     def bring(state: PortalState) -> None:
@@ -62,14 +91,55 @@ def into(installed: Services, portal: Portal, stores: Stores) -> Callable[[Porta
     return bring
 
 
-@pytest.mark.parametrize("name", ["acme.bitrix24.com", MEMBER_ID, None], ids=["domain", "member_id", "default portal"])
+def test_tables_of_this_module_have_every_command(booted: Services) -> None:
+    del booted
+    with pytest.raises(InvalidRequest) as unknown:
+        run(command="no such command")
+    commands = str(unknown.value).removeprefix("command must be one of ").split(", ")
+    assert sorted([*OF_ONE_PORTAL, *OTHERS]) == commands
+
+
+@pytest.mark.parametrize("name", ["acme.bitrix24.com", MEMBER_ID, None], ids=["domain", "member_id", "the only portal"])
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_works_in_every_state(
-    into: Callable[[PortalState], None], command: str, state: PortalState, name: str | None
+def test_every_command_about_one_portal_answers_or_refuses_as_documented_in_every_state(
+    into: Into, state: PortalState, name: str | None
 ) -> None:
     into(state)
-    assert COMMANDS[command](name)
+    named = {"portal": name} if name else {}
+    expected = dict.fromkeys(OF_ONE_PORTAL, "answered") | {"keys.revoke": "InvalidRequest"}
+    assert outcomes(OF_ONE_PORTAL, **named) == {**expected, **REFUSED_IN.get(state, {})}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_other_command_answers_or_refuses_as_documented_in_every_state(
+    into: Into, bitrix24: FakeBitrix24, state: PortalState
+) -> None:
+    into(state)
+    bitrix24.answers("scope", ["im"])
+    assert outcomes(OTHERS) == {command: ALWAYS_REFUSED.get(command, "answered") for command in OTHERS}
+
+
+@pytest.mark.parametrize("name", [UNKNOWN, "f0e1d2c3", "../x", "x" * 300])
+def test_every_command_refuses_a_portal_that_is_not_known(into: Into, name: str) -> None:
+    into(PortalState.ACTIVE)
+    assert set(outcomes(OF_ONE_PORTAL, portal=name).values()) == {"PortalNotInstalled"}
+
+
+def test_every_command_refuses_where_no_portal_is_known(booted: Services) -> None:
+    del booted
+    assert set(outcomes(OF_ONE_PORTAL).values()) == {"PortalNotInstalled"}
+    unknown = {"apps.set": "InvalidRequest", "apps.rotate_secret": "InvalidRequest"} | ALWAYS_REFUSED
+    without = {
+        command: fields for command, fields in OTHERS.items() if command not in ("apps.add", "portal.add_webhook")
+    }
+    assert outcomes(without) == {command: unknown.get(command, "answered") for command in without}
+
+
+@pytest.mark.parametrize("default", [False, True])
+def test_every_command_demands_the_portal_once_there_are_two(into: Into, service: Service, default: bool) -> None:
+    into(PortalState.ACTIVE)
+    service.portals.save(replace(service.portals.named(None), member_id="0" * 32, domain=UNKNOWN), default=default)
+    assert set(outcomes(OF_ONE_PORTAL).values()) == {"InvalidRequest"}
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -89,14 +159,14 @@ def test_webhook_can_be_added_in_every_state_of_its_portal(
 
 @pytest.mark.parametrize("state", sorted(ASKED_AGAIN))
 def test_bindings_are_registered_again_in_a_closed_portal_before_its_next_probe_is_due(
-    into: Callable[[PortalState], None], installed: Services, state: PortalState
+    into: Into, installed: Services, state: PortalState
 ) -> None:
     into(state)
     assert run(command="portal.rebind", portal=MEMBER_ID, public_url=OWN_ADDRESS)["remarks"] == []
     assert installed.portals.get(MEMBER_ID).state is PortalState.ACTIVE
 
 
-def test_command_sends_no_call_to_a_stopped_portal(into: Callable[[PortalState], None], bitrix24: FakeBitrix24) -> None:
+def test_command_sends_no_call_to_a_stopped_portal(into: Into, bitrix24: FakeBitrix24) -> None:
     into(PortalState.STOPPED)
     calls = len(bitrix24.calls)
     with pytest.raises(PortalStopped):
@@ -107,7 +177,7 @@ def test_command_sends_no_call_to_a_stopped_portal(into: Callable[[PortalState],
 # -- recoveries are counted --------------------------------------------------------------------------------------------
 
 
-def test_stop_and_start_are_shown_and_the_start_is_counted(into: Callable[[PortalState], None], output: Output) -> None:
+def test_stop_and_start_are_shown_and_the_start_is_counted(into: Into, output: Output) -> None:
     into(PortalState.ACTIVE)
     assert run(command="portal.stop", portal=MEMBER_ID)["state"] == "stopped"
     assert run(command="portal.stop", portal=MEMBER_ID)["state"] == "stopped"

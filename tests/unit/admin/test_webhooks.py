@@ -29,7 +29,7 @@ def test_portal_is_added_by_its_webhook_alone(service: Service, bitrix24: FakeBi
     assert (added["state"], added["bot_id"]) == ("active", None)
     assert bitrix24.methods == ["scope"]
     bitrix24.answers("im.chat.get", 7)
-    portal = service.portals.find(None)
+    portal = service.portals.get(added["member_id"])
     assert service.calls.call(portal, "im.chat.get", {}, Deadline.after(10, service.clock)).result == 7
     assert bitrix24.calls[-1].endpoint.base_url == WEBHOOK_URL
 

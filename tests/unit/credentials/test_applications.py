@@ -13,6 +13,7 @@ from chat_lookup.credentials.applications import FORMER_SERVES, ApplicationKind,
 from chat_lookup.credentials.secret_store import Vault
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.observability.redaction import MASK, Redactor
+from chat_lookup.portals.store import Portals
 from tests.support.fakes import ManualClock, Stores
 
 LOCAL, MARKET = ApplicationKind.LOCAL, ApplicationKind.MARKET
@@ -29,13 +30,17 @@ def redactor() -> Redactor:
 
 @pytest.fixture
 def applications(stores: Stores, clock: ManualClock, redactor: Redactor) -> Applications:
-    return Applications(stores.portal_rows, Vault(stores.secrets, "unit", clock, redactor), clock)
+    return Applications(
+        stores.portal_rows, Vault(stores.secrets, "unit", clock, redactor), Portals(stores.portal_rows, clock), clock
+    )
 
 
 @pytest.fixture
 def elsewhere(stores: Stores, clock: ManualClock) -> Applications:
     """The same applications for another process."""
-    return Applications(stores.portal_rows, Vault(stores.secrets, "unit", clock, Redactor()), clock)
+    return Applications(
+        stores.portal_rows, Vault(stores.secrets, "unit", clock, Redactor()), Portals(stores.portal_rows, clock), clock
+    )
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_failure_of_one_portal_does_not_stop_the_others(
         add(name)
     broken = service.portals.read(NAMES[1])
     assert broken is not None
-    service.tokens.wipe(broken.secret_arn)
+    service.tokens.wipe(broken)
     assert run() == counts(renewed=2, failed=1)
     assert len(server.asked) == 2
 

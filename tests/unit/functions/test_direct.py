@@ -118,8 +118,10 @@ def test_portal_that_is_not_installed_raises() -> None:
         invoke({**PAIR, "portal": "unknown.bitrix24.com"})
 
 
-def test_portal_is_required_with_several_portals(service: Service, bitrix24: FakeBitrix24) -> None:
-    install(service, member_id="f" * 32, domain="globex.bitrix24.com")
+def test_portal_is_required_where_none_is_the_default(service: Service, bitrix24: FakeBitrix24) -> None:
+    other = install(service, member_id="f" * 32, domain="globex.bitrix24.com")
+    service.portals.delete(other)
+    service.portals.save(other)
     bitrix24.answers("im.chat.get", 7)
     with pytest.raises(InvalidRequest, match="portal is missing"):
         invoke(PAIR)

@@ -239,7 +239,7 @@ def test_failed_write_of_the_record_deletes_the_new_secret(
     def fail(_: Portal) -> Portal:
         raise ClientError({"Error": {"Code": "InternalServerError"}}, "TransactWriteItems")
 
-    monkeypatch.setattr(type(settled.portals), "save", lambda _, portal: fail(portal))
+    monkeypatch.setattr(type(settled.portals), "save", lambda _, portal, **__: fail(portal))
     with pytest.raises(ClientError):
         install()
     assert secret_arns(stores) == before
@@ -250,8 +250,8 @@ def test_record_written_despite_a_lost_answer_keeps_its_secret(
 ) -> None:
     save = type(settled.portals).save
 
-    def lose(portals: Portals, portal: Portal) -> Portal:
-        save(portals, portal)
+    def lose(portals: Portals, portal: Portal, **options: bool) -> Portal:
+        save(portals, portal, **options)
         raise ClientError({"Error": {"Code": "InternalServerError"}}, "TransactWriteItems")
 
     monkeypatch.setattr(type(settled.portals), "save", lose)
@@ -275,7 +275,13 @@ def test_failed_deletion_of_the_former_secret_does_not_fail_the_installation(
     def fail(**_: object) -> None:
         raise ClientError({"Error": {"Code": "InternalServiceError"}}, "DeleteSecret")
 
-    monkeypatch.setattr(stores.secrets, "delete_secret", fail)
-    install()
+    with monkeypatch.context() as failing:
+        failing.setattr(stores.secrets, "delete_secret", fail)
+        install()
     assert read().secret_arn != first
-    assert first in str(output.lines[-1]["orphaned_secrets"])
+    assert first in str(output.lines[-1]["former_secrets_left"])
+    # The record names it until it is deleted.
+    assert read().former_secrets == {first}
+    install()
+    assert read().former_secrets == frozenset()
+    assert first not in secret_arns(stores)

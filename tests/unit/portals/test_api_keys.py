@@ -1,11 +1,17 @@
 """API keys: only the hash is stored; an expired or revoked key is refused by every process within half a minute."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from chat_lookup.credentials.token_pointer import Pointers
 from chat_lookup.errors import InvalidRequest, KeyRejected, ScopeMissing
 from chat_lookup.portals.api_keys import Keys
+from chat_lookup.portals.portal import Portal, PortalState
+from chat_lookup.portals.store import Portals
+from chat_lookup.portals.updates import PortalFacts
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
 
 OTHER = "f" * 32
@@ -13,13 +19,13 @@ OTHER = "f" * 32
 
 @pytest.fixture
 def keys(stores: Stores, clock: ManualClock) -> Keys:
-    return Keys(stores.portal_rows, clock)
+    return Keys(stores.portal_rows, Portals(stores.portal_rows, clock), clock)
 
 
 @pytest.fixture
 def elsewhere(stores: Stores, clock: ManualClock) -> Keys:
     """The keys of another process: the same table, a separate memory."""
-    return Keys(stores.portal_rows, clock)
+    return Keys(stores.portal_rows, Portals(stores.portal_rows, clock), clock)
 
 
 def make(keys: Keys, *scopes: str, member_id: str = MEMBER_ID, expires_at: float | None = None) -> str:
@@ -203,3 +209,104 @@ def test_key_with_an_invalid_list_of_methods_is_refused(keys: Keys, names: list[
 def test_list_of_methods_without_its_scope_is_refused(keys: Keys) -> None:
     with pytest.raises(InvalidRequest, match="scope passthrough"):
         keys.create(MEMBER_ID, "shop", ["rest"], None, passthrough=["crm.deal.get"])
+
+
+# -- uninstallations suspend keys --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def portals(stores: Stores, clock: ManualClock) -> Portals:
+    """The records of a process of its own."""
+    return Portals(stores.portal_rows, clock)
+
+
+@pytest.fixture
+def acme(portals: Portals) -> Portal:
+    return portals.save(Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1"))
+
+
+def by_event(stores: Stores, portals: Portals, portal: Portal) -> None:
+    """The uninstall event."""
+    assert PortalFacts(stores.portal_rows, portals).uninstalled(portal)
+
+
+def by_refusal(stores: Stores, portals: Portals, portal: Portal) -> None:
+    """The authorisation server says so at a renewal."""
+    del portals
+    Pointers(stores.portal_rows).close(portal.member_id, portal.token_version, PortalState.UNINSTALLED, "CODE", 0)
+
+
+@pytest.mark.parametrize("uninstall", [by_event, by_refusal])
+def test_keys_of_an_uninstalled_portal_stay_suspended_after_an_installation_until_an_operator_restores_them(
+    keys: Keys,
+    stores: Stores,
+    clock: ManualClock,
+    portals: Portals,
+    acme: Portal,
+    uninstall: Callable[[Stores, Portals, Portal], None],
+) -> None:
+    first, second = make(keys), make(keys)
+    uninstall(stores, portals, acme)
+    clock.advance(30)
+    # While the application is uninstalled, callers get the portal's state.
+    assert keys.authenticate(first, "lookup").member_id == MEMBER_ID
+
+    for version in ("version-2", "version-3"):
+        again = portals.save(replace(acme, secret_arn=f"arn:{version}", token_version=version))
+        clock.advance(30)
+        for key in (first, second):
+            with pytest.raises(KeyRejected, match="suspended"):
+                keys.authenticate(key, "lookup")
+        assert [key.is_suspended(again) for key in keys.of(MEMBER_ID)] == [True, True]
+    new = make(keys)
+    assert keys.authenticate(new, "lookup").member_id == MEMBER_ID
+
+    only = keys.authenticate(new, "lookup").key_id
+    assert keys.restore(again, only) == []
+    named = next(key.key_id for key in keys.of(MEMBER_ID) if key.is_suspended(again))
+    assert [key.key_id for key in keys.restore(again, named)] == [named]
+    assert len(keys.restore(again)) == 1
+    assert keys.restore(again) == []
+    for key in (first, second, new):
+        assert keys.authenticate(key, "lookup").member_id == MEMBER_ID
+
+
+def test_suspended_key_is_refused_whatever_its_scope(
+    keys: Keys, stores: Stores, portals: Portals, acme: Portal
+) -> None:
+    key = make(keys)
+    by_event(stores, portals, acme)
+    portals.save(acme)
+    with pytest.raises(KeyRejected):
+        keys.authenticate(key, "details")
+
+
+def test_key_that_is_made_while_the_application_is_uninstalled_is_valid_after_its_installation(
+    keys: Keys, stores: Stores, portals: Portals, acme: Portal
+) -> None:
+    by_event(stores, portals, acme)
+    key = make(keys)
+    portals.save(acme)
+    assert keys.authenticate(key, "lookup").member_id == MEMBER_ID
+
+
+def test_installation_without_an_uninstallation_keeps_the_keys(keys: Keys, portals: Portals, acme: Portal) -> None:
+    key = make(keys)
+    portals.save(replace(acme, secret_arn="arn:again"))
+    assert keys.authenticate(key, "lookup").member_id == MEMBER_ID
+
+
+def test_restored_and_expired_key_stays_expired(
+    keys: Keys, clock: ManualClock, stores: Stores, portals: Portals, acme: Portal
+) -> None:
+    key = make(keys, expires_at=clock.now() + 60)
+    by_event(stores, portals, acme)
+    keys.restore(portals.save(acme))
+    clock.advance(60)
+    with pytest.raises(KeyRejected):
+        keys.authenticate(key, "lookup")
+
+
+def test_unknown_key_cannot_be_restored(keys: Keys, acme: Portal) -> None:
+    with pytest.raises(InvalidRequest, match="no key"):
+        keys.restore(acme, "0123456789ab")

@@ -1,59 +1,84 @@
-"""The default portal for requests without one: the only portal, or the one set by an operator."""
+"""The default portal for requests without one: an operator's choice, or the first with a local application."""
 
 from dataclasses import replace
 
 import pytest
 
+from chat_lookup.dynamodb import text
 from chat_lookup.errors import InvalidRequest, PortalNotInstalled
-from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.portal import Portal, pk_sk
 from chat_lookup.portals.store import Portals
-from tests.support.fakes import MEMBER_ID
+from tests.support.fakes import MEMBER_ID, Stores
 
 OTHER = "f" * 32
 ACME = Portal(MEMBER_ID, "acme.bitrix24.com", "arn:secret", "version-1", scopes=frozenset({"im", "imbot"}))
 GLOBEX = Portal(OTHER, "globex.bitrix24.com", "arn:other", "version-1")
 
 
-@pytest.mark.parametrize("name", [None, ""])
-def test_only_portal_is_the_default(portals: Portals, name: str | None) -> None:
-    portals.save(ACME)
-    assert portals.find(name).member_id == MEMBER_ID
-
-
-def test_without_any_portal_there_is_no_default(portals: Portals) -> None:
-    with pytest.raises(PortalNotInstalled, match="No portal is installed yet"):
-        portals.find(None)
-
-
-def test_with_a_second_portal_none_is_the_default(portals: Portals) -> None:
-    portals.save(ACME)
-    portals.save(GLOBEX)
+def assert_there_is_none(portals: Portals) -> None:
     with pytest.raises(InvalidRequest, match="portal is missing"):
         portals.find(None)
 
 
-def test_chosen_portal_is_the_default_among_several(portals: Portals) -> None:
+@pytest.mark.parametrize("name", [None, ""])
+def test_first_portal_with_a_local_application_is_the_default(portals: Portals, name: str | None) -> None:
+    portals.save(ACME, local=True)
+    assert portals.find(name).member_id == MEMBER_ID
+
+
+def test_first_portal_of_any_other_installation_is_not_the_default(portals: Portals) -> None:
+    assert_there_is_none(portals)
     portals.save(ACME)
-    portals.save(GLOBEX, default=True)
-    portals.save(replace(ACME, member_id="a" * 32, domain="third.bitrix24.com"))
-    assert portals.find(None).member_id == OTHER
+    assert_there_is_none(portals)
 
 
-def test_default_portal_can_be_changed(portals: Portals) -> None:
-    portals.save(ACME, default=True)
-    portals.save(GLOBEX, default=True)
-    assert portals.find(None).member_id == OTHER
-
-
+@pytest.mark.parametrize("local", [False, True])
 @pytest.mark.parametrize("default", [False, True])
-def test_default_portal_stays_the_default_when_saved_again(portals: Portals, default: bool) -> None:
-    portals.save(ACME, default=default)
-    portals.save(ACME)
+def test_no_later_installation_changes_the_default(portals: Portals, local: bool, default: bool) -> None:
+    portals.save(ACME, default=default, local=True)
+    for portal in (GLOBEX, GLOBEX, replace(GLOBEX, member_id="a" * 32, domain="third.bitrix24.com"), ACME):
+        portals.save(portal, local=local)
     assert portals.find(None).member_id == MEMBER_ID
 
 
-def test_second_portal_does_not_become_the_default_when_saved_again(portals: Portals) -> None:
-    for portal in (ACME, GLOBEX, GLOBEX, ACME):
-        portals.save(portal)
-    with pytest.raises(InvalidRequest):
-        portals.find(None)
+def test_repeated_installation_does_not_make_a_portal_the_default(portals: Portals) -> None:
+    portals.save(ACME)
+    portals.save(ACME, local=True)
+    assert_there_is_none(portals)
+
+
+def test_installation_after_the_default_portal_was_removed_does_not_inherit_its_place(portals: Portals) -> None:
+    first = portals.save(ACME, local=True)
+    portals.save(GLOBEX, local=True)
+    portals.delete(first)
+    portals.save(GLOBEX, local=True)
+    assert_there_is_none(portals)
+
+
+def test_operator_chooses_the_default_and_changes_it(portals: Portals) -> None:
+    portals.save(ACME, default=True)
+    portals.save(GLOBEX, default=True)
+    assert portals.find(None).member_id == OTHER
+    portals.make_default(MEMBER_ID)
+    assert portals.find(None).member_id == MEMBER_ID
+
+
+def test_item_of_an_older_version_that_names_no_default_names_none_until_an_operator_chooses(
+    portals: Portals, stores: Stores
+) -> None:
+    portals.save(ACME)
+    stores.portal_rows.put({**pk_sk("DEFAULT", "DEFAULT"), "member_id": text(MEMBER_ID), "why": text("several")})
+    portals.save(GLOBEX, local=True)
+    assert_there_is_none(portals)
+    portals.make_default(OTHER)
+    assert portals.find(None).member_id == OTHER
+
+
+def test_operators_name_the_portal_once_there_are_two_whatever_the_default(portals: Portals) -> None:
+    with pytest.raises(PortalNotInstalled):
+        portals.named(None)
+    portals.save(ACME)
+    assert portals.named(None).member_id == MEMBER_ID
+    portals.save(GLOBEX, default=True)
+    with pytest.raises(InvalidRequest, match="portal is missing"):
+        portals.named(None)

@@ -1,4 +1,4 @@
-"""Operators' commands about API keys: keys.create, keys.list, keys.revoke."""
+"""Operators' commands about API keys: keys.create, keys.list, keys.revoke, keys.restore."""
 
 from typing import Final
 
@@ -24,6 +24,7 @@ class AdminKeys:
             "keys.create": self._create,
             "keys.list": self._list,
             "keys.revoke": self._revoke,
+            "keys.restore": self._restore,
         }
 
     def _create(self, fields: Fields, _: Deadline) -> dict[str, object]:
@@ -36,15 +37,25 @@ class AdminKeys:
         expires_at = None if days is None else self._clock.now() + days * _A_DAY
         key, kept = self._keys.create(portal.member_id, label, scopes, expires_at, passthrough=passthrough)
         self._telemetry.hide(key)
-        return {"key": key, **key_shown(kept)}
+        return {"key": key, **key_shown(kept, portal, self._clock.now())}
 
     def _list(self, fields: Fields, _: Deadline) -> dict[str, object]:
         portal = self._portals.named(fields.optional_text("portal"))
         fields.nothing_else()
-        return {"keys": [key_shown(key) for key in self._keys.of(portal.member_id)]}
+        now = self._clock.now()
+        return {"keys": [key_shown(key, portal, now) for key in self._keys.of(portal.member_id)]}
 
     def _revoke(self, fields: Fields, _: Deadline) -> dict[str, object]:
         portal = self._portals.named(fields.optional_text("portal"))
         key_id = fields.text("key_id")
         fields.nothing_else()
-        return {"revoked": key_shown(self._keys.revoke(portal.member_id, key_id))}
+        revoked = self._keys.revoke(portal.member_id, key_id)
+        return {"revoked": key_shown(revoked, portal, self._clock.now())}
+
+    def _restore(self, fields: Fields, _: Deadline) -> dict[str, object]:
+        """Make the keys that an uninstallation suspended valid again: all of a portal, or one."""
+        portal = self._portals.named(fields.optional_text("portal"))
+        key_id = fields.optional_text("key_id")
+        fields.nothing_else()
+        restored = self._keys.restore(portal, key_id)
+        return {"restored": [key_shown(key, portal, self._clock.now()) for key in restored]}

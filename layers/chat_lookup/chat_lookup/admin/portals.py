@@ -1,6 +1,6 @@
 """Operators' commands about portals: list, set, stop, start, rebind and forget them, and purge their cached answers.
 
-Each works in every state of a portal: states restrict callers, not operators.
+Each works in every state of a portal: states restrict callers, not operators. The portal is named once there are two.
 """
 
 from dataclasses import replace
@@ -13,6 +13,7 @@ from chat_lookup.config import is_public_url
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.install.installation import Installation
+from chat_lookup.portals.failures import answer
 from chat_lookup.portals.portal import PortalKind, PortalState, ResultForm
 from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
@@ -55,7 +56,7 @@ class AdminPortals:
 
     def _set(self, fields: Fields, _: Deadline) -> dict[str, object]:
         """Set a portal's rate or the form of its results, which installations do not change, or the default portal."""
-        portal = self._portals.named(fields.text("portal"))
+        portal = self._portals.named(fields.optional_text("portal"))
         rate = fields.optional_number("rate", least=0.1, most=1000)
         burst = fields.optional_whole("burst", most=100_000)
         form = _form(fields.optional_text("result_shape"))
@@ -75,13 +76,15 @@ class AdminPortals:
 
     def _rebind(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
         """Register bot and events again, for example after a change of our own address."""
-        portal = self._portals.named(fields.text("portal"))
+        portal = self._portals.named(fields.optional_text("portal"))
         public_url = (fields.optional_text("public_url") or portal.public_url).rstrip("/")
         fields.nothing_else()
         if portal.kind is not PortalKind.OAUTH:
             raise InvalidRequest("portal: an inbound webhook can bind no events; install the application instead")
         if not is_public_url(public_url):
             raise InvalidRequest("public_url must be the service's own address: https://host, without a path")
+        if portal.state is PortalState.UNINSTALLED:
+            raise answer(portal.state, portal.state_code)
         if self._portals.states.waits(portal):
             # The operator need not wait until the portal is called next.
             portal = self._portals.states.start(portal)
@@ -89,21 +92,21 @@ class AdminPortals:
         remarks = [remark.value for remark in installed.remarks]
         return {**portal_shown(installed.portal, self._clock.now()), "remarks": remarks}
 
-    def _forget(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        """Remove all stored data of a portal."""
-        portal = self._portals.named(fields.text("portal"))
+    def _forget(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
+        """Remove all stored data of a portal, and what is registered in it."""
+        portal = self._portals.named(fields.optional_text("portal"))
         fields.nothing_else()
-        return self._forgetting.forget(portal)
+        return self._forgetting.forget(portal, deadline)
 
     def _stop(self, fields: Fields, _: Deadline) -> dict[str, object]:
         """Stop all calls to a portal; its grant is still renewed, its events are received and published."""
-        portal = self._portals.named(fields.text("portal"))
+        portal = self._portals.named(fields.optional_text("portal"))
         fields.nothing_else()
         return portal_shown(self._portals.states.stop(portal), self._clock.now())
 
     def _start(self, fields: Fields, _: Deadline) -> dict[str, object]:
         """End a stop. If the portal is also closed, the next caller tests it, a renamed one for another week."""
-        portal = self._portals.named(fields.text("portal"))
+        portal = self._portals.named(fields.optional_text("portal"))
         fields.nothing_else()
         started = self._portals.states.start(portal)
         if portal.state is PortalState.STOPPED:

@@ -46,11 +46,14 @@ def application_shown(record: ApplicationRecord) -> dict[str, object]:
     }
 
 
-def key_shown(key: ApiKey) -> dict[str, object]:
+def key_shown(key: ApiKey, portal: Portal, now: float) -> dict[str, object]:
+    """A key; `state` is active, expired, or suspended by an uninstallation."""
+    expired = key.expires_at is not None and key.expires_at <= now
     return {
         "key_id": key.key_id,
         "member_id": key.member_id,
         "label": key.label,
+        "state": "expired" if expired else "suspended" if key.is_suspended(portal) else "active",
         "scopes": sorted(key.scopes),
         "passthrough": sorted(key.passthrough),
         "created_at": as_date(key.created_at),

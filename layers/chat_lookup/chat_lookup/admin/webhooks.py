@@ -13,6 +13,7 @@ from chat_lookup.credentials.grants import Grant, Tokens
 from chat_lookup.credentials.secret_store import code_of_webhook
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.json_fields import Fields, checked_secret
+from chat_lookup.install.install_lock import InstallLock
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.failures import ASKED_AGAIN, for_caller
@@ -26,6 +27,7 @@ from chat_lookup.portals.portal import (
 )
 from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
+from chat_lookup.portals.updates import PortalFacts
 
 _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCOPE: Final = re.compile(r"[a-z0-9_.]{1,64}")
@@ -37,14 +39,18 @@ class AdminWebhooks:
     def __init__(
         self,
         portals: Portals,
+        facts: PortalFacts,
         tokens: Tokens,
+        lock: InstallLock,
         calls: PortalCalls,
         telemetry: Telemetry,
         recoveries: Recoveries,
         clock: Clock,
     ) -> None:
         self._portals = portals
+        self._facts = facts
         self._tokens = tokens
+        self._lock = lock
         self._calls = calls
         self._telemetry = telemetry
         self._recoveries = recoveries
@@ -85,10 +91,13 @@ class AdminWebhooks:
         )
         # The portal accepts the webhook before anything is stored, so that a mistyped one leaves nothing behind.
         scopes = self._scopes(portal, Grant(endpoint, "", bot_token), deadline)
-        before = self._portals.read(member_id)
-        arn, version = self._store(before, url, bot_token, deadline)
-        portal = replace(portal, secret_arn=arn, token_version=version, scopes=scopes)
-        saved = self._portals.save(portal, default=default)
+        with self._lock.hold(member_id, deadline):
+            before = self._portals.read(member_id)
+            arn, version = self._store(before, url, bot_token, deadline)
+            portal = replace(portal, secret_arn=arn, token_version=version, scopes=scopes)
+            with self._tokens.named(member_id, arn, self._telemetry):
+                saved = self._portals.save(portal, default=default)
+            self._tokens.wipe_former(saved, self._facts, self._telemetry)
         if before is not None and before.state in ASKED_AGAIN:
             self._recoveries.report(before, before.state, before.state_code)
         return portal_shown(saved, self._clock.now())

@@ -32,12 +32,14 @@ def build(parts: Core, install: InstallServices) -> AdminServices:
     facts = PortalFacts(parts.portal_table, portals)
     pointers = Pointers(parts.portal_table)
     redrive = Redrive(parts.clients.sqs, settings.dead_letter_queue_url, settings.event_queue_url, telemetry)
-    forgetting = Forgetting(portals, parts.keys, tokens, parts.cache)
+    forgetting = Forgetting(
+        portals, facts, parts.keys, tokens, parts.cache, parts.applications, install.registering, install.lock
+    )
     commands = Admin(
         telemetry,
-        AdminApplications(parts.applications, telemetry, portal_hosts=install.portal_hosts).commands,
+        AdminApplications(parts.applications, portals, telemetry, portal_hosts=install.portal_hosts).commands,
         AdminPortals(portals, facts, install.installation, forgetting, recoveries, clock).commands,
-        AdminWebhooks(portals, tokens, parts.calls, telemetry, recoveries, clock).commands,
+        AdminWebhooks(portals, facts, tokens, install.lock, parts.calls, telemetry, recoveries, clock).commands,
         AdminKeys(portals, parts.keys, telemetry, clock).commands,
         AdminEvents(redrive).commands,
         AdminRestoring(Restoring(portals, facts, tokens, pointers, recoveries, clock)).commands,

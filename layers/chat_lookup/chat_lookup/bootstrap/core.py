@@ -83,7 +83,7 @@ def core(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Cloc
         ca_pem=settings.ca_pem,
     )
     server = AuthorisationServer(clock, client.wire)
-    applications = Applications(portal_table, vault, clock)
+    applications = Applications(portal_table, vault, portals, clock)
     pointers = Pointers(portal_table)
 
     def world_of(portal: Portal) -> PortalWorld:
@@ -104,7 +104,7 @@ def core(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Cloc
         clock=clock,
         telemetry=telemetry,
         portals=portals,
-        keys=Keys(portal_table, clock),
+        keys=Keys(portal_table, portals, clock),
         applications=applications,
         server=server,
         tokens=tokens,

@@ -24,6 +24,8 @@ class InstallServices:
     events: ApplicationEvents
     visits: Visits
     code_flow: CodeFlow
+    registering: Registering
+    lock: InstallLock
     portal_hosts: frozenset[str]
     """Exact `host:port` that a portal may have beyond ordinary names."""
     public_url: str
@@ -58,7 +60,7 @@ def build(parts: Core) -> InstallServices:
     registering = Registering(Bots(calls), Bindings(calls), telemetry)
     lock = InstallLock(parts.cache_table, clock)
     installation = Installation(
-        proof, lock, tokens, portals, facts, calls, registering, telemetry, parts.recoveries, clock
+        proof, lock, parts.applications, tokens, portals, facts, calls, registering, telemetry, parts.recoveries, clock
     )
     return InstallServices(
         installation=installation,
@@ -70,6 +72,8 @@ def build(parts: Core) -> InstallServices:
         ),
         visits=Visits(installation, proof, portals),
         code_flow=CodeFlow(parts.cache_table, parts.applications, portals, attempts, clock, portal_hosts=hosts),
+        registering=registering,
+        lock=lock,
         portal_hosts=hosts,
         public_url=settings.public_url,
     )

@@ -39,6 +39,8 @@ from chat_lookup.dynamodb import (
 )
 from chat_lookup.entity import EntityRef
 
+KINDS: Final = ("CHAT", "PERSON", "ANSWER", "OPERATING", "LIMIT", "CIRCUIT", "SIGN")
+"""How the keys of a portal's rows begin, in whichever room; an installation's lock ends by itself."""
 _PAIRS_TRIED: Final = 10
 """How many pairs of one chat are read: few chats have two."""
 
@@ -112,12 +114,17 @@ class Cache:
         self._table.put(to_item(member_id, generation, mark))
 
     def forget_portal(self, member_id: str) -> int:
-        """Delete every row of a portal, by scan; how many there were. For operators, never on a request's path."""
-        rows = 0
-        for item in self._table.scan(begins_with("pk", f"CHAT#{member_id}#"), only="pk"):
+        """Delete every row of a portal, by scan; how many answers there were. For operators, never on a request's path.
+
+        Other rooms' rows, too: limits, circuit, signs, claims and people.
+        """
+        answers = 0
+        names = [f"{kind}#{member_id}" for kind in KINDS]
+        ours = any_of(*[equals("pk", text(name)) for name in names], *[begins_with("pk", f"{name}#") for name in names])
+        for item in self._table.scan(ours, only="pk"):
             self._table.delete({"pk": item["pk"]})
-            rows += 1
-        return rows
+            answers += (read_text(item, "pk") or "").startswith("CHAT#")
+        return answers
 
     def entity_of(self, member_id: str, generation: int, chat_id: int, *, fresh: bool = False) -> EntityRef | None:
         """A pair that a chat id was found for and that may still be served; None if the cache knows none.

@@ -1,9 +1,11 @@
 """A portal's credentials: its webhook, or its pair of OAuth tokens, renewed when it expires or is refused."""
 
+import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,9 +15,14 @@ from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.renewal import World, bring_in, renew
 from chat_lookup.credentials.secret_store import SecretFields, Vault
 from chat_lookup.errors import ChatLookupError, PortalMisconfigured, PortalNotInstalled, ServiceMisconfigured
+from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 from chat_lookup.portals.store import Portals
 
+if TYPE_CHECKING:
+    from chat_lookup.portals.updates import PortalFacts
+
+_FAILED: Final = (ChatLookupError, ClientError, BotoCoreError)
 EARLY: Final = 60.0
 """Seconds before its end at which an access token counts as expired (design 5, Tokens)."""
 
@@ -146,9 +153,39 @@ class Tokens:
         self._vault.save(arn, version, _webhook_fields(webhook_url, bot_token), deadline)
         return version
 
-    def wipe(self, arn: str) -> None:
-        """Overwrite and delete a portal's credentials."""
-        self._vault.wipe(arn)
+    def wipe(self, portal: Portal) -> None:
+        """Overwrite and delete a portal's credentials, former ones included. Raises `StoreUnavailable`."""
+        for arn in sorted({portal.secret_arn, *portal.former_secrets}):
+            self._vault.wipe(arn)
+
+    def wipe_former(self, portal: Portal, facts: "PortalFacts", telemetry: Telemetry) -> None:
+        """Overwrite and delete the secrets that the portal's record named before.
+
+        The portal works without this: what fails is left to its next installation, or to its removal.
+        """
+        if not portal.former_secrets:
+            return
+        try:
+            for arn in sorted(portal.former_secrets):
+                self._vault.wipe(arn)
+            facts.former_secrets_deleted(portal)
+        except _FAILED:
+            telemetry.note(level=logging.WARNING, former_secrets_left=sorted(portal.former_secrets))
+
+    @contextmanager
+    def named(self, member_id: str, arn: str, telemetry: Telemetry) -> Iterator[None]:
+        """Inside, the portal's record is made to name a new secret; where that fails, the secret is deleted."""
+        try:
+            yield
+        except _FAILED:
+            try:
+                portal = self._portals.read(member_id)
+                if portal is None or arn not in {portal.secret_arn, *portal.former_secrets}:
+                    self._vault.wipe(arn)
+            except _FAILED:
+                # No record may name it: an operator can delete it by hand.
+                telemetry.note(level=logging.WARNING, orphaned_secrets=[arn])
+            raise
 
     def newest(self, portal: Portal) -> Grant | None:
         """The grant saved last for this portal, whatever its record points to; None if the secret is gone, or wiped.

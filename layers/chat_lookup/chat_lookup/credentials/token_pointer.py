@@ -20,7 +20,7 @@ from chat_lookup.dynamodb import (
     read_text,
     text,
 )
-from chat_lookup.portals.portal import PortalState, record_key
+from chat_lookup.portals.portal import LEFT, PortalState, record_key
 
 if TYPE_CHECKING:
     from chat_lookup.dynamodb import Values
@@ -121,7 +121,8 @@ class Pointers:
     def close(self, member_id: str, version: str, state: PortalState, code: str, retry_at: float) -> None:
         """Write the state that ends the use of the pair behind `version`, and end the lock."""
         fields = {"state": text(state), "state_code": text(code or "-"), "retry_at": number(retry_at)}
-        self._table.update(record_key(member_id), fields, remove=_LOCK, condition=_installed_with(version))
+        add = LEFT if state is PortalState.UNINSTALLED else None
+        self._table.update(record_key(member_id), fields, add=add, remove=_LOCK, condition=_installed_with(version))
 
 
 def _installed_with(version: str) -> Condition:

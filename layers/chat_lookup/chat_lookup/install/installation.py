@@ -1,17 +1,14 @@
 """An installation: proved, stored, our bot and bindings registered in the portal. Repeating it changes nothing."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
+from chat_lookup.credentials.applications import ApplicationKind, Applications
 from chat_lookup.credentials.grants import Tokens
-from chat_lookup.errors import ChatLookupError
 from chat_lookup.install.capabilities import probe
 from chat_lookup.install.install_lock import InstallLock
 from chat_lookup.install.offers import Offer
@@ -44,6 +41,7 @@ class Installation:
         self,
         proof: Proof,
         lock: InstallLock,
+        applications: Applications,
         tokens: Tokens,
         portals: Portals,
         facts: PortalFacts,
@@ -55,6 +53,7 @@ class Installation:
     ) -> None:
         self._proof = proof
         self._lock = lock
+        self._applications = applications
         self._tokens = tokens
         self._portals = portals
         self._facts = facts
@@ -82,7 +81,7 @@ class Installation:
             return self._furnished(replace(portal, public_url=public_url or portal.public_url), deadline)
 
     def _stored(self, proved: Proved, application_token: str, public_url: str) -> Portal:
-        """Store the pair in a secret of its own, then its name in the record; the former secret is deleted last."""
+        """Store the pair in a secret of its own, then its name in the record; former secrets are deleted last."""
         before = self._portals.read(proved.member_id)
         pair = proved.pair
         arn, version = self._tokens.keep(pair, proved.client_id)
@@ -112,10 +111,9 @@ class Installation:
                 # A portal that sends no application token keeps its former one (bitrix24.md 4.1).
                 application_tokens=portal.application_tokens or before.application_tokens,
             )
-        try:
-            saved = self._portals.save(portal)
-        finally:
-            self._wipe_unnamed(proved.member_id, {arn, before.secret_arn if before else arn})
+        with self._tokens.named(proved.member_id, arn, self._telemetry):
+            saved = self._portals.save(portal, local=self._settled(proved))
+        self._tokens.wipe_former(saved, self._facts, self._telemetry)
         if before is not None and before.state in ASKED_AGAIN:
             self._recoveries.report(before, before.state, before.state_code)
         return saved
@@ -134,15 +132,13 @@ class Installation:
         self._facts.learn(registered.portal, *_REGISTERED)
         return Installed(registered.portal, registered.remarks)
 
-    def _wipe_unnamed(self, member_id: str, arns: set[str]) -> None:
-        """Delete the secrets that the record does not name: the former one, or ours if saving failed."""
-        try:
-            named = self._portals.read(member_id)
-            for arn in arns - ({named.secret_arn} if named else set()):
-                self._tokens.wipe(arn)
-        except (ChatLookupError, ClientError, BotoCoreError):
-            # The portal works without this; an operator can delete them by hand, as the log line names them.
-            self._telemetry.note(level=logging.WARNING, orphaned_secrets=sorted(arns))
+    def _settled(self, proved: Proved) -> bool:
+        """Whether the application is a local one; such a one is of the portal's current domain from here on."""
+        record = self._applications.record(proved.client_id)
+        if record is None or record.kind is not ApplicationKind.LOCAL:
+            return False
+        self._applications.move(record, proved.domain)
+        return True
 
 
 _SENTENCES: Final[Mapping[PortalState, str]] = {

@@ -1,19 +1,20 @@
-"""Registers in a portal: the bot with its command, and the bindings of the application's events."""
+"""Registers in a portal: the bot with its command, and the bindings of the application's events; and removes them."""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from chat_lookup.bitrix24.error_table import PROTOCOL
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bot.profile import CODE, COMMAND
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Deadline
+from chat_lookup.errors import ChatLookupError
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import passing
-from chat_lookup.portals.portal import Portal
+from chat_lookup.portals.portal import Portal, PortalState
 
 _NAME: Final = "Chat Lookup"
 _TAKEN: Final = frozenset({"BOT_CODE_ALREADY_TAKEN", "WRONG_REQUEST"})
@@ -56,6 +57,21 @@ class Bots:
                 raise
         # A deleted application leaves its bot behind, and has other keys when it is added anew (bitrix24.md 3.1).
         return register(ask, f"{CODE}_{hashlib.sha256(portal.client_id.encode()).hexdigest()[:8]}", handler)
+
+    def unregister_command(self, portal: Portal, deadline: Deadline) -> None:
+        """Remove the bot's command. Raises as `register`."""
+        if portal.bot_api == "v2":
+            named = {"botId": portal.bot_id, "commandId": portal.command_id}
+            self._calls.call(portal, "imbot.v2.Command.unregister", named, deadline)
+        else:
+            self._calls.call(portal, "imbot.command.unregister", {"COMMAND_ID": portal.command_id}, deadline)
+
+    def unregister(self, portal: Portal, deadline: Deadline) -> None:
+        """Remove the bot. Raises as `register`."""
+        if portal.bot_api == "v2":
+            self._calls.call(portal, "imbot.v2.Bot.unregister", {"botId": portal.bot_id}, deadline)
+        else:
+            self._calls.call(portal, "imbot.unregister", {"BOT_ID": portal.bot_id}, deadline)
 
 
 _Ask = Callable[[str, Mapping[str, object]], object]
@@ -141,14 +157,22 @@ class Bindings:
                 self._accepted(portal, "event.unbind", event, former, deadline)
         return accepted
 
+    def unbind(self, portal: Portal, deadline: Deadline) -> None:
+        """Remove each binding of the application, whatever its address. Raises `BitrixError`, and as `calls` does."""
+        for event, handler in sorted(self._read(portal, deadline)):
+            self._calls.call(portal, "event.unbind", {"event": event, "handler": handler}, deadline)
+
     def _bound(self, portal: Portal, deadline: Deadline) -> frozenset[tuple[str, str]]:
-        """Each event with its handler, of this application alone (event-get.md)."""
         try:
-            result = self._calls.call(portal, "event.get", {}, deadline).result
+            return self._read(portal, deadline)
         except BitrixError as error:
             if passing(error):
                 raise
             return frozenset()
+
+    def _read(self, portal: Portal, deadline: Deadline) -> frozenset[tuple[str, str]]:
+        """Each event with its handler, of this application alone (event-get.md)."""
+        result = self._calls.call(portal, "event.get", {}, deadline).result
         handlers = result[:_MOST_HANDLERS] if isinstance(result, list) else []
         return frozenset(
             (str(each.get("event")).upper(), str(each.get("handler")))
@@ -187,6 +211,31 @@ class Registered:
     remarks: tuple[Remark, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """What was removed from a portal (`command`, `bot`, `events`), what may still be there, and why."""
+
+    portal: Portal
+    """The record without what was removed."""
+    removed: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    why: str | None = None
+
+
+class _Registration(NamedTuple):
+    """One part of what is registered in a portal."""
+
+    name: str
+    remove: Callable[[Portal, Deadline], None]
+    without: Mapping[str, Any]
+    """The fields of the record once it is removed."""
+
+
+_GONE: Final = frozenset({"BOT_NOT_FOUND", "BOT_ID_ERROR", "COMMAND_NOT_FOUND", "COMMAND_ID_ERROR"})
+"""The codes of v2 and v1 for a bot or command that is not there."""
+_UNINSTALLED: Final = "The application was uninstalled from this portal"
+
+
 class Registering:
     """Registers everything anew at an address. Idempotent."""
 
@@ -220,3 +269,40 @@ class Registering:
             remarks.append(Remark.BINDINGS_REFUSED)
         self._telemetry.note(bot_id=portal.bot_id, remarks=[remark.value for remark in remarks])
         return Registered(portal, tuple(remarks))
+
+    def unregister(self, portal: Portal, deadline: Deadline) -> Unregistered:
+        """Remove command, bot and bindings from the portal, as far as it replies before the deadline.
+
+        Idempotent. The portal's failure is in the result: nothing of ours depends on the removal.
+        """
+        done = Unregistered(portal)
+        gone = portal.state is PortalState.UNINSTALLED
+        for step in self._registered_in(portal):
+            failure = _UNINSTALLED if gone else self._failure(step, portal, deadline)
+            if failure is None:
+                without = replace(done.portal, **step.without)
+                done = replace(done, portal=without, removed=(*done.removed, step.name))
+            else:
+                done = replace(done, left=(*done.left, step.name), why=failure)
+        self._telemetry.note(unregistered=list(done.removed), left_in_portal=list(done.left))
+        return done
+
+    def _registered_in(self, portal: Portal) -> list[_Registration]:
+        """What the record says is registered; a webhook's portal has nothing of ours."""
+        steps = []
+        if portal.bot_api and portal.bot_id is not None:
+            if portal.command_id is not None:
+                steps.append(_Registration("command", self._bots.unregister_command, {"command_id": None}))
+            steps.append(_Registration("bot", self._bots.unregister, {"bot_id": None, "bot_api": ""}))
+        if portal.public_url:
+            steps.append(_Registration("events", self._bindings.unbind, {"public_url": ""}))
+        return steps
+
+    def _failure(self, step: _Registration, portal: Portal, deadline: Deadline) -> str | None:
+        try:
+            step.remove(portal, deadline)
+        except BitrixError as error:
+            return None if error.metric_code in _GONE else f"The portal refused or failed: {error.code}"
+        except ChatLookupError as error:
+            return error.detail
+        return None

@@ -1,4 +1,4 @@
-"""ONAPPUNINSTALL: marks the portal, overwrites and deletes its secret, makes its cached answers unreachable.
+"""ONAPPUNINSTALL: marks the portal, suspends its keys, deletes its secrets, makes its cached answers unreachable.
 
 The event carries no tokens: the application token is its only proof (bitrix24.md 4.7). It may come late, after a new
 installation (9, row 17), so it wipes only a grant that the portal itself no longer accepts (design 5, Trust).
@@ -59,13 +59,16 @@ class Uninstallation:
         if portal is None or not proves(offer.application_token, portal):
             raise refused(RefusalReason.TOKEN)
         self._telemetry.note(portal=portal.member_id)
-        if portal.state is not PortalState.UNINSTALLED and not self._is_refused(portal, deadline):
+        if portal.state is not PortalState.UNINSTALLED and not self._closed(portal, deadline):
             return False
-        if not self._facts.uninstalled(portal):
-            # Installed anew at this very moment: the event does not concern the new secret.
-            return False
-        self._tokens.wipe(portal.secret_arn)
+        # Repeated where the process died before: the record names its secrets until it is forgotten.
+        self._tokens.wipe(portal)
+        self._facts.former_secrets_deleted(portal)
         return True
+
+    def _closed(self, portal: Portal, deadline: Deadline) -> bool:
+        """Mark the record, if the portal refuses the grant; False, too, if it was installed anew at this moment."""
+        return self._is_refused(portal, deadline) and self._facts.uninstalled(portal)
 
     def _is_refused(self, portal: Portal, deadline: Deadline) -> bool:
         try:

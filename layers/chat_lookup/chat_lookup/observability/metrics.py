@@ -19,6 +19,7 @@ METHODS: Final = frozenset(
         "event.get", "event.bind", "event.unbind",
         "imbot.v2.Bot.register", "imbot.v2.Bot.update", "imbot.v2.Command.register", "imbot.v2.Command.update",
         "imbot.v2.Revision.get", "imbot.register", "imbot.update", "imbot.command.register", "imbot.command.update",
+        "imbot.v2.Command.unregister", "imbot.v2.Bot.unregister", "imbot.command.unregister", "imbot.unregister",
         "imbot.message.add", "imbot.v2.Chat.Message.send", "imbot.command.answer", "imbot.v2.Command.answer",
         "im.user.get", "batch",
     }

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from chat_lookup.clock import Clock
@@ -16,17 +16,20 @@ from chat_lookup.dynamodb import (
     begins_with,
     equals,
     number,
+    present,
     read_number,
     read_set,
     read_text,
+    read_whole,
     text,
 )
 from chat_lookup.errors import InvalidRequest, KeyRejected, ScopeMissing
-from chat_lookup.portals.portal import partition
+from chat_lookup.portals.portal import Portal, PortalState, partition
 from chat_lookup.ttl_cache import Memory
 
 if TYPE_CHECKING:
     from chat_lookup.dynamodb import Item, Values
+    from chat_lookup.portals.store import Portals
 
 PASSTHROUGH: Final = "passthrough"
 SCOPES: Final = frozenset({"lookup", "details", "rest", PASSTHROUGH})
@@ -37,6 +40,8 @@ _FORM = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _METHOD = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _MOST_METHODS = 200
 _LONGEST_METHOD = 100
+_REJECTED: Final = "The key is unknown, expired, revoked or suspended"
+_NO_SUCH_KEY: Final = "The portal has no key of that key_id"
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
 
 
@@ -52,27 +57,38 @@ class ApiKey:
     expires_at: float | None
     passthrough: frozenset[str] = frozenset()
     """Methods in lower case that the portal answers for this key."""
+    uninstalls: int = 0
+    """How often its portal had been uninstalled when the key was made, or restored."""
+
+    def is_suspended(self, portal: Portal) -> bool:
+        """Whether an uninstallation of its portal ended the key's use: a new installation does not begin it again."""
+        return self.uninstalls < portal.uninstalls
 
 
 class Keys:
     """The keys in PortalTable: `KEY#<hash>` to authenticate with one read, and a list under each portal."""
 
-    def __init__(self, table: Table, clock: Clock) -> None:
+    def __init__(self, table: Table, portals: "Portals", clock: Clock) -> None:
         self._table = table
+        self._portals = portals
         self._clock = clock
         self._memory: Memory[str, ApiKey] = Memory(clock)
 
     def authenticate(self, key: str | None, scope: str) -> ApiKey:
-        """The key that was sent, if it is known, not expired and allowed `scope`.
+        """The key that was sent, if it is known, not expired, not suspended and allowed `scope`.
 
         Raises `KeyRejected` (one sentence for every cause: a caller who guesses learns nothing) or `ScopeMissing`.
+        While the application is uninstalled, the portal's state is what its callers get.
         """
         if not key or not _FORM.fullmatch(key):
             raise KeyRejected("Send a key as Authorization: Bearer KEY or as X-Api-Key: KEY")
         hashed = _hash(key)
         found = self._memory.recall(hashed, lambda: self._read(hashed))
         if found is None or (found.expires_at is not None and found.expires_at <= self._clock.now()):
-            raise KeyRejected("The key is unknown, expired or revoked")
+            raise KeyRejected(_REJECTED)
+        portal = self._portals.known(found.member_id)
+        if portal is not None and portal.state is not PortalState.UNINSTALLED and found.is_suspended(portal):
+            raise KeyRejected(_REJECTED)
         if scope not in found.scopes:
             raise ScopeMissing(f"The key has no scope {scope}")
         return found
@@ -99,8 +115,9 @@ class Keys:
         methods = _methods(passthrough, wanted)
         if key is None:
             key = "clk_" + secrets.token_urlsafe(32)
-        hashed = _hash(key)
-        kept = ApiKey(hashed[:12], member_id, wanted, label, self._clock.now(), expires_at, methods)
+        hashed, portal = _hash(key), self._portals.read(member_id)
+        uninstalls = portal.uninstalls if portal else 0
+        kept = ApiKey(hashed[:12], member_id, wanted, label, self._clock.now(), expires_at, methods, uninstalls)
         item = _to_item(kept)
         self._table.transact(
             [
@@ -115,6 +132,31 @@ class Keys:
         for item in self._listed(member_id):
             yield _from_item(item)
 
+    def restore(self, portal: Portal, key_id: str | None = None) -> list[ApiKey]:
+        """Make the suspended keys of a portal valid again, or one of them; those of every process within 30 s.
+
+        Raises `InvalidRequest` if the portal has no such key.
+        """
+        listed = [item for item in self._listed(portal.member_id) if key_id in (None, read_text(item, "key_id"))]
+        if key_id is not None and not listed:
+            raise InvalidRequest(_NO_SUCH_KEY)
+        restored = []
+        for item in listed:
+            key, hashed = _from_item(item), read_text(item, "hash") or ""
+            if not key.is_suspended(portal):
+                continue
+            key = replace(key, uninstalls=portal.uninstalls)
+            # A key that is revoked at this moment stays so: the condition of both writes.
+            self._table.transact(
+                [
+                    Put({**_to_item(key), **_by_hash(hashed)}, present("pk")),
+                    Put({**_to_item(key), **_in_list(key.member_id, key.key_id), "hash": text(hashed)}, present("pk")),
+                ]
+            )
+            self._memory.forget(hashed)
+            restored.append(key)
+        return restored
+
     def revoke(self, member_id: str, key_id: str) -> ApiKey:
         """End a key; every process refuses it within 30 s. Raises `InvalidRequest` if the portal has no such key."""
         for item in self._listed(member_id):
@@ -123,7 +165,7 @@ class Keys:
                 self._table.transact([Delete(_by_hash(hashed)), Delete(_in_list(member_id, key_id))])
                 self._memory.forget(hashed)
                 return _from_item(item)
-        raise InvalidRequest("The portal has no key of that key_id")
+        raise InvalidRequest(_NO_SUCH_KEY)
 
     def _listed(self, member_id: str) -> "Iterator[Item]":
         return self._table.query(all_of(equals("pk", text(partition(member_id))), begins_with("sk", "KEY#")))
@@ -170,6 +212,8 @@ def _to_item(key: ApiKey) -> "Values":
     }
     if key.expires_at is not None:
         item["expires_at"] = number(key.expires_at)
+    if key.uninstalls:
+        item["uninstalls"] = number(key.uninstalls)
     if key.passthrough:
         item["passthrough"] = {"SS": sorted(key.passthrough)}
     return item
@@ -184,4 +228,5 @@ def _from_item(item: "Item") -> ApiKey:
         created_at=read_number(item, "created_at") or 0.0,
         expires_at=read_number(item, "expires_at"),
         passthrough=read_set(item, "passthrough") or frozenset(),
+        uninstalls=read_whole(item, "uninstalls") or 0,
     )

@@ -1,54 +1,47 @@
-"""The item DEFAULT of PortalTable: which portal is meant where a direct invocation names none (design 4)."""
+"""The item DEFAULT of PortalTable: which portal is meant where a direct invocation names none (design 4).
+
+An operator chooses it, or the first installation of a local application is it. No other installation makes one, or
+unmakes one: with a market application any portal may install (docs/decisions/025).
+"""
 
 from typing import TYPE_CHECKING, Final
 
-from chat_lookup.dynamodb import Delete, Put, Table, absent, all_of, equals, read_text, text
-from chat_lookup.errors import InvalidRequest, PortalNotInstalled
+from chat_lookup.dynamodb import Delete, Put, Table, absent, equals, read_text, text
+from chat_lookup.errors import InvalidRequest
 from chat_lookup.portals.portal import pk_sk
 
 if TYPE_CHECKING:
     from chat_lookup.dynamodb import Item
 
 _KEY: Final = pk_sk("DEFAULT", "DEFAULT")
-_ONLY, _SEVERAL, _CHOSEN = "only", "several", "chosen"
-"""Why the item names its portal: it is the only one, it was that until a second came, or an operator chose it."""
+_SEVERAL: Final = "several"
+"""In an item of version 0.1.0: it names no default, because a second portal was installed."""
 
 
 class DefaultPortal:
-    """Reads the item, and gives the write that keeps it true within the transaction that writes a portal."""
+    """Reads the item, and gives the writes for the transactions that write a portal."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def member_id(self) -> str:
-        """The default portal. Raises `PortalNotInstalled` or, with several and none chosen, `InvalidRequest`."""
+        """The default portal. Raises `InvalidRequest` where there is none."""
         item = self._read()
         member_id = read_text(item, "member_id")
-        if member_id is None:
-            raise PortalNotInstalled("No portal is installed yet")
-        if read_text(item, "why") == _SEVERAL:
-            raise InvalidRequest("portal is missing: several portals are installed and none is the default")
+        if member_id is None or read_text(item, "why") == _SEVERAL:
+            raise InvalidRequest("portal is missing, and no portal is the default one (portal.set)")
         return member_id
 
-    def write_for(self, member_id: str, *, chosen: bool) -> list[Put]:
-        """What to write beside the record of `member_id`: the first portal becomes the default, a second undoes that.
+    def chosen(self, member_id: str) -> Put:
+        """What to write for the portal that an operator chose."""
+        return Put({**_KEY, "member_id": text(member_id)})
+
+    def if_first(self, member_id: str) -> list[Put]:
+        """What to write for the first installation of a local application: nothing where there is an item already.
 
         Two first installations at once: the condition of one of the two transactions fails, and it tries again.
         """
-        item = self._read()
-        names, why = read_text(item, "member_id"), read_text(item, "why")
-        if chosen:
-            row = (member_id, _CHOSEN)
-        elif names is None:
-            row = (member_id, _ONLY)
-        elif names != member_id and why == _ONLY:
-            row = (names, _SEVERAL)
-        else:
-            return []
-        condition = absent("pk")
-        if names is not None and why is not None:
-            condition = all_of(equals("member_id", text(names)), equals("why", text(why)))
-        return [Put({**_KEY, "member_id": text(row[0]), "why": text(row[1])}, condition)]
+        return [] if self._read() else [Put({**_KEY, "member_id": text(member_id)}, absent("pk"))]
 
     def delete_for(self, member_id: str) -> list[Delete]:
         """What to write when a portal is removed: a default that named it goes with it."""

@@ -1,6 +1,7 @@
 """One portal's record in PortalTable: where it is, which secret opens it, what it grants, how fast it may be asked."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from chat_lookup.dynamodb import number, read_number, read_set, read_text, read_whole, text
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
+
     from chat_lookup.dynamodb import Item, Values
 
 DEFAULT_RATE: Final = 2.0
@@ -19,6 +22,9 @@ RECORD: Final = "RECORD"
 STOPPED: Final = "stopped"
 """The field that an operator's portal.stop writes. Apart from `state`, which renewals and installations write: no
 writer of that ends a stop."""
+
+LEFT: Final[Mapping[str, "UniversalAttributeValueTypeDef"]] = {"generation": number(1), "uninstalls": number(1)}
+"""What is added to a record with the state UNINSTALLED: cached answers and API keys of before are no longer valid."""
 
 
 class PortalKind(StrEnum):
@@ -107,6 +113,10 @@ class Portal:
     created_at: float = 0.0
     former_domains: frozenset[str] = frozenset()
     """Its hosts before it was renamed: links to them are still about, and in users' messages."""
+    former_secrets: frozenset[str] = frozenset()
+    """Secrets that the record named before and that are still to be deleted: else no item would name them."""
+    uninstalls: int = 0
+    """How often the application was uninstalled: API keys made before the last time are suspended."""
     result_form: ResultForm = ResultForm.OBJECT
     opinion_of: str = ""
     """The `token_version` of which a second opinion was asked for, after the grant was judged dead."""
@@ -168,9 +178,9 @@ _TEXTS: Final = (
 )  # fmt: skip
 _NUMBERS: Final = (
     "retry_at", "looks", "closed_at", "renewals", "renew_at", "rate", "burst", "bot_id", "bot_revision", "command_id",
-    "owner_id", "refreshed_at", "created_at", "opinion_from", "opinion_at",
+    "owner_id", "refreshed_at", "created_at", "opinion_from", "opinion_at", "uninstalls",
 )  # fmt: skip
-_SETS: Final = ("scopes", "application_tokens", "former_domains")
+_SETS: Final = ("scopes", "application_tokens", "former_domains", "former_secrets")
 
 
 def from_item(item: "Item") -> Portal:
@@ -208,6 +218,8 @@ def from_item(item: "Item") -> Portal:
         public_url=read("public_url"),
         created_at=read_number(item, "created_at") or 0.0,
         former_domains=read_set(item, "former_domains") or frozenset(),
+        former_secrets=read_set(item, "former_secrets") or frozenset(),
+        uninstalls=read_whole(item, "uninstalls") or 0,
         result_form=ResultForm(read("result_form") or ResultForm.OBJECT),
         opinion_of=read("opinion_of"),
         opinion_from=read_number(item, "opinion_from") or 0.0,

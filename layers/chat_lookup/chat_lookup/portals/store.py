@@ -3,11 +3,12 @@
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from chat_lookup.clock import Clock
 from chat_lookup.dynamodb import Delete, Put, Table, absent, equals, number, present, read_text, read_whole, text
-from chat_lookup.errors import PortalNotInstalled, PortalUnavailable
+from chat_lookup.errors import InvalidRequest, PortalNotInstalled, PortalUnavailable
 from chat_lookup.portals.default_portal import DefaultPortal
 from chat_lookup.portals.failures import refusal
 from chat_lookup.portals.portal import RECORD, Portal, PortalState, from_item, pk_sk, record_key, to_item
@@ -34,13 +35,17 @@ class Portals:
 
     def get(self, member_id: str) -> Portal:
         """The record of a portal that may be asked. Raises `PortalNotInstalled`, or the error of its state."""
-        portal = self._memory.recall(member_id, lambda: self.read(member_id))
+        portal = self.known(member_id)
         if portal is None:
             raise PortalNotInstalled
         refused = refusal(portal.state, portal.state_code, portal.retry_at, self._clock.now())
         if refused is not None:
             raise refused
         return portal
+
+    def known(self, member_id: str) -> Portal | None:
+        """The record, whatever its state, as it was at most 30 s ago; or None."""
+        return self._memory.recall(member_id, lambda: self.read(member_id))
 
     def read(self, member_id: str) -> Portal | None:
         """The record as it is stored now, whatever its state, or None."""
@@ -73,26 +78,41 @@ class Portals:
         return self.get(self.member_id_of(name.lower()) or name)
 
     def named(self, name: str | None) -> Portal:
-        """The same for operators: the record as it is stored now, whatever its state. Raises `PortalNotInstalled`."""
+        """The same for operators: the record as it is stored now, whatever its state; without a name the only one.
+
+        The default portal is for callers: a command that means one portal names it once there are two.
+        Raises `PortalNotInstalled`, or `InvalidRequest` where a name is needed.
+        """
         portal = None
         if not name:
-            portal = self.read(self._default.member_id())
+            portal = self._only()
         elif _NAME.fullmatch(name):
             portal = self.read(self.member_id_of(name.lower()) or name)
         if portal is None:
             raise PortalNotInstalled
         return portal
 
+    def _only(self) -> Portal:
+        found = [portal.member_id for portal in islice(self.all(), 2)]
+        portal = self.read(found[0]) if found else None
+        if len(found) > 1:
+            raise InvalidRequest("portal is missing: several portals are stored")
+        if portal is None:
+            raise PortalNotInstalled("No portal is installed yet")
+        return portal
+
     def all(self) -> Iterator[Portal]:
         """Every record, by scan: for operators and the keepalive, never on a request's path."""
         return map(from_item, self._table.scan(equals("sk", text(RECORD))))
 
-    def save(self, portal: Portal, *, default: bool = False) -> Portal:
+    def save(self, portal: Portal, *, default: bool = False, local: bool = False) -> Portal:
         """Write a whole record with its domain: a portal that is added or installed, again or for the first time.
 
-        Keeps when it was first made, the form of its results and an operator's stop, and raises its generation if there
-        was a record before, so that nothing older is served.
-        The first portal becomes the default one; with a second there is none, unless `default` chose one.
+        Keeps when it was first made, the form of its results, an operator's stop and the uninstallations, and raises
+        its generation if there was a record before, so that nothing older is served. A secret that the record named
+        before is among its `former_secrets` then.
+        It becomes the default portal if an operator chose it (`default`), or if it is the first that is stored with a
+        local application (`local`).
         """
         for _ in range(_TRIES):
             before = self.read(portal.member_id)
@@ -107,11 +127,13 @@ class Portals:
                     created_at=before.created_at,
                     generation=before.generation + 1,
                     former_domains=former,
+                    former_secrets=(before.former_secrets | {before.secret_arn}) - {portal.secret_arn},
                     result_form=before.result_form,
+                    uninstalls=before.uninstalls,
                 )
                 if before.state is PortalState.STOPPED:
                     portal = replace(portal, state=PortalState.STOPPED)
-            if self._table.try_transact(self._writes(portal, before, default=default)):
+            if self._table.try_transact(self._writes(portal, before, default=default, local=local)):
                 self._memory.forget(portal.member_id)
                 return portal
         raise PortalUnavailable("The portal's record is being written by others at this moment", retry_after=1)
@@ -136,7 +158,7 @@ class Portals:
 
     def make_default(self, member_id: str) -> None:
         """Choose the portal that is meant where none is named."""
-        self._table.transact(self._default.write_for(member_id, chosen=True))
+        self._table.transact([self._default.chosen(member_id)])
 
     def forget(self, member_id: str) -> None:
         """Drop what this process remembers of a portal."""
@@ -150,24 +172,34 @@ class Portals:
         """Find a renamed portal by its new domain, too. A portal that gets its former one overwrites that item."""
         self._table.update(_domain_key(portal.domain), {"member_id": text(portal.member_id)})
 
-    def _names(self, portal: Portal) -> bool:
-        """Whether its domain's item names this portal: one by webhook and one by OAuth can have the same domain."""
-        return self.member_id_of(portal.domain) == portal.member_id
+    def _names(self, portal: Portal, domain: str) -> bool:
+        """Whether a domain's item names this portal: one by webhook and one by OAuth can have the same domain."""
+        return self.member_id_of(domain) == portal.member_id
 
-    def _writes(self, portal: Portal, before: Portal | None, *, default: bool) -> list[Put | Delete]:
+    def _writes(self, portal: Portal, before: Portal | None, *, default: bool, local: bool) -> list[Put | Delete]:
         condition = absent("pk") if before is None else equals("generation", number(before.generation))
         writes: list[Put | Delete] = [
             Put(to_item(portal), condition),
             Put({**_domain_key(portal.domain), "member_id": text(portal.member_id)}),
         ]
-        if before is not None and before.domain != portal.domain and self._names(before):
+        if before is not None and before.domain != portal.domain and self._names(before, before.domain):
             writes.append(Delete(_domain_key(before.domain)))
-        return [*writes, *self._default.write_for(portal.member_id, chosen=default)]
+        if default:
+            writes.append(self._default.chosen(portal.member_id))
+        elif local and before is None:
+            writes += self._default.if_first(portal.member_id)
+        return writes
 
     def delete(self, portal: Portal) -> None:
-        """Remove a portal's record, its domain and its place as the default."""
+        """Remove a portal's record, its domains and its place as the default.
+
+        The record is removed last: after a failure in between it is still there, for a repetition.
+        """
+        for domain in sorted(portal.former_domains - {portal.domain}):
+            if self._names(portal, domain):
+                self._table.delete(_domain_key(domain), equals("member_id", text(portal.member_id)))
         deletes = [Delete(record_key(portal.member_id)), *self._default.delete_for(portal.member_id)]
-        if self._names(portal):
+        if self._names(portal, portal.domain):
             deletes.append(Delete(_domain_key(portal.domain)))
         self._table.transact(deletes)
         self._memory.forget(portal.member_id)

@@ -7,11 +7,13 @@ next, and a renewal of the tokens meanwhile does not matter.
 from typing import TYPE_CHECKING
 
 from chat_lookup.dynamodb import Condition, Table, absent, all_of, any_of, equals, less, number, text
-from chat_lookup.portals.portal import Portal, PortalState, record_key, to_item
+from chat_lookup.portals.portal import LEFT, Portal, PortalState, record_key, to_item
 from chat_lookup.portals.store import Portals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
 
     from chat_lookup.dynamodb import Values
 
@@ -30,10 +32,14 @@ class PortalFacts:
         return self._update(portal, known, remove=[name for name in names if name not in item])
 
     def uninstalled(self, portal: Portal) -> bool:
-        """Mark the portal, and make all its cached answers unreachable, in one write."""
+        """Mark the portal, suspend its API keys, and make all its cached answers unreachable, in one write."""
         fields = {"state": text(PortalState.UNINSTALLED), "state_code": text("ONAPPUNINSTALL")}
         # A repetition of our own would only count twice, which costs nothing.
-        return self._update(portal, fields, add={"generation": number(1)})
+        return self._update(portal, fields, add=LEFT)
+
+    def former_secrets_deleted(self, portal: Portal) -> bool:
+        """Note that no former secret of this installation is left."""
+        return self._update(portal, {}, remove=("former_secrets",))
 
     def kept_on(self, portal: Portal, day: int) -> bool:
         """Note that the keepalive asked on this day (days since 1970); False if it did before."""
@@ -61,7 +67,7 @@ class PortalFacts:
         portal: Portal,
         fields: "Values",
         *conditions: Condition,
-        add: "Values | None" = None,
+        add: "Mapping[str, UniversalAttributeValueTypeDef] | None" = None,
         remove: "Sequence[str]" = (),
     ) -> bool:
         condition = all_of(equals("secret_arn", text(portal.secret_arn)), *conditions)

@@ -89,3 +89,6 @@ def test_v1_registers_commands_with_their_own_address(probe: ApplicationProbe, t
     assert bot["commands"] == [{"command_id": command_id, "command": "find", "common": True, "hidden": True}]
     assert bot["handlers"]["ONIMCOMMANDADD"] == "https://other.example/"
     assert probe.error_with(token, "imbot.command.update", COMMAND_ID=99999) == (400, "COMMAND_ID_ERROR")
+    assert probe.result_with(token, "imbot.command.unregister", COMMAND_ID=command_id) is True
+    assert probe.bot(bot_id)["commands"] == []
+    assert probe.error_with(token, "imbot.command.unregister", COMMAND_ID=command_id) == (400, "COMMAND_ID_ERROR")
