@@ -19,7 +19,7 @@ from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import ChatLookupError, ChatNotFound
 from chat_lookup.lookup.batch_runner import Ended, Rounds
 from chat_lookup.lookup.model import ChatReply, Found, Options
-from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights, is_final, most_calls
+from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights, asks_anew, is_final, method_of, most_calls
 from chat_lookup.lookup.single_flight import STALE_FOR
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
@@ -82,7 +82,9 @@ class Many:
         self, rights: Rights, pairs: Sequence[EntityRef], options: Options, deadline: Deadline
     ) -> Iterator[tuple[EntityRef, LookupOutcome, str]]:
         """Each pair with its outcome and its source, in the order in which they arrive."""
-        rows = {} if options.fresh else self._known(rights.portal, pairs, deadline)
+        rows = {} if asks_anew(options, rights.portal) else self._known(rights.portal, pairs, deadline)
+        chosen = method_of(options)
+        rows = {ref: row for ref, row in rows.items() if chosen in (None, row.method)}
         now = self._clock.now()
         missing = []
         for ref in pairs:
