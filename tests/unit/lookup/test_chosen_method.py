@@ -1,5 +1,7 @@
 """A caller's choice of a method or a bot is honoured on cached pairs, too: no answer names another method."""
 
+from typing import Any
+
 import pytest
 
 from chat_lookup.errors import ChatNotFound, PortalMisconfigured, PortalUnavailable
@@ -21,7 +23,7 @@ def _chats_of_each_method(bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(IMBOT, 2)
 
 
-def look_up(service: Service, portal: Portal, *, in_a_batch: bool, **options: object) -> Found:
+def look_up(service: Service, portal: Portal, *, in_a_batch: bool, **options: Any) -> Found:
     if not in_a_batch:
         return find(service, portal, **options)
     (outcome,) = find_many(service, portal, [DEAL], **options)
