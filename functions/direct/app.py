@@ -9,7 +9,7 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatNotFound, InvalidRequest
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.lookup.model import Options
-from chat_lookup.lookup.requests import consistent, lookups_in, options_in, pair_in, pair_or_error
+from chat_lookup.lookup.requests import lookups_in, options_in, pair_in, pair_or_error
 from chat_lookup.lookup.responses import found_body, problem_body, results_body
 from chat_lookup.observability import invocation
 from chat_lookup.portals.portal import Portal
@@ -55,7 +55,7 @@ def expanding(fields: Fields) -> Options:
     expand = fields.optional_text("expand")
     if expand not in (None, "chat"):
         raise InvalidRequest("expand can only be chat")
-    return consistent(replace(options_in(fields), expand=expand is not None))
+    return replace(options_in(fields), expand=expand is not None)
 
 
 process.before_snapshot(process.services)

@@ -40,9 +40,8 @@ class Example:
         bot = {} if self.bot_id is None else {"BOT_ID": self.bot_id}
         return {"ENTITY_TYPE": self.entity_type, "ENTITY_ID": self.entity_id, **bot}
 
-    def query(self, method: str = "imbot") -> dict[str, str]:
-        """Return the parameters of a look-up; only imbot.chat.get ever had a BOT_ID (bitrix24.md 1.1.1, 1.2)."""
-        bot = {"bot_id": str(self.bot_id)} if self.bot_id is not None and method == "imbot" else {}
+    def query(self) -> dict[str, str]:
+        bot = {} if self.bot_id is None else {"bot_id": str(self.bot_id)}
         return {"entity_type": self.entity_type, "entity_id": str(self.entity_id), **bot}
 
 
@@ -75,7 +74,7 @@ def test_example_with_each_printed_result_is_answered(
 ) -> None:
     service.control("/faults", {"method": METHODS[method], "body": body})
 
-    reply = service.look_up(**example.query(method), method=method)
+    reply = service.look_up(**example.query(), method=method)
 
     if chat_id is None:
         problem(reply, 404, "chat-not-found")
@@ -86,7 +85,7 @@ def test_example_with_each_printed_result_is_answered(
     assert counted(service, "ResultShape", shape=shape) == 1
     (call,) = service.calls()
     # As the page sends it, but with the id as text.
-    bot = {"BOT_ID": example.bot_id} if example.bot_id is not None and method == "imbot" else {}
+    bot = {} if example.bot_id is None else {"BOT_ID": example.bot_id}
     assert call["method"] == METHODS[method]
     assert call["params"] == {"ENTITY_TYPE": example.entity_type, "ENTITY_ID": str(example.entity_id), **bot}
 

@@ -43,7 +43,6 @@ FAULTY = {
     "an unknown freshness": (f"{PAIR}&fresh=2", "fresh"),
     "an unknown parameter": (f"{PAIR}&entity_typ=CRM", "entity_typ"),
     "a parameter in both spellings": (f"{PAIR}&ENTITY_ID=1", "ENTITY_ID"),
-    "a bot for the method that takes none": (f"{PAIR}&method=im&bot_id=39", "bot_id"),
     "bytes that are no UTF-8": ("entity_type=CRM&entity_id=%FF%FE", "UTF-8"),
     "half a character": ("entity_type=CRM&entity_id=%D0", "UTF-8"),
     "too many parameters": ("&".join(f"p{number}=1" for number in range(51)), "parameters"),

@@ -94,7 +94,6 @@ def test_options_reach_the_portal(bitrix24: FakeBitrix24, bot: dict[str, Any]) -
         ({**PAIR, "expand": True}, "expand"),
         ({**PAIR, "fresh": "true"}, "fresh"),
         ({**PAIR, "fresh": None}, "fresh"),
-        ({**PAIR, "method": "im", "bot_id": 17}, "bot_id"),
         ({**PAIR, "entiti_id": "7"}, "entiti_id"),
         ({**PAIR, "lookups": [PAIR]}, "entity_type"),
         ({"lookups": []}, "lookups"),

@@ -108,7 +108,9 @@ def test_answer_for_our_own_bot_is_cached(service: Service, bitrix24: FakeBitrix
     assert bitrix24.calls[-1].params["BOT_ID"] == OUR_BOT
 
 
-def test_bots_id_is_sent_to_no_method_that_takes_none(service: Service, bitrix24: FakeBitrix24) -> None:
+def test_look_up_for_a_bot_fails_where_the_portal_grants_no_method_of_bots(
+    service: Service, bitrix24: FakeBitrix24
+) -> None:
     portal = with_scopes(service, "im")
     bitrix24.fails(IMBOT, "insufficient_scope", 403)
     with pytest.raises(PortalMisconfigured):

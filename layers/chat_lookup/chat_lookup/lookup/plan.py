@@ -143,8 +143,8 @@ class Inquiries:
         refusal: BitrixError | None = None
         for name, scope in granted:
             params: dict[str, object] = {"ENTITY_TYPE": ref.entity_type, "ENTITY_ID": ref.entity_id}
-            if name == IMBOT and bot_id is not None:
-                # Known from one old page only, and harmless (bitrix24.md 1.2).
+            if bot_id is not None:
+                # Known from one old page of imbot.chat.get only, and harmless (bitrix24.md 1.2): the portal decides.
                 params["BOT_ID"] = bot_id
             answer = yield Command(name, params)
             if isinstance(answer, Answer):

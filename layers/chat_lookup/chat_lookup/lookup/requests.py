@@ -40,7 +40,7 @@ def single(request: Request) -> tuple[EntityRef, Options]:
         fresh=fresh is not None and _FLAGS[fresh.lower()],
         user_token=request.user_token,
     )
-    return ref, consistent(options)
+    return ref, options
 
 
 def many(request: Request) -> tuple[list[object], Options]:
@@ -52,7 +52,7 @@ def many(request: Request) -> tuple[list[object], Options]:
     if request.user_token is not None:
         raise InvalidRequest("X-Bitrix24-Token is only accepted for single look-ups")
     fields = fields_in(request.body)
-    options = consistent(options_in(fields))
+    options = options_in(fields)
     lookups = lookups_in(fields.any("lookups"))
     fields.nothing_else()
     return lookups, options
@@ -98,13 +98,6 @@ def options_in(fields: Fields) -> Options:
         bot_id=fields.optional_whole(*_BOT),
         fresh=fields.optional_flag("fresh"),
     )
-
-
-def consistent(options: Options) -> Options:
-    """The options, if each has an effect. Raises `InvalidRequest` for a bot's id that no method would be sent."""
-    if options.bot_id is not None and options.method is Method.IM and not options.expand:
-        raise InvalidRequest("bot_id is a parameter of imbot.chat.get, which method=im excludes")
-    return options
 
 
 def pair_in(fields: Fields) -> EntityRef:
