@@ -84,7 +84,7 @@ def test_item_that_is_no_pair_has_a_problem_that_names_the_field(post: Post, pai
 
 def test_item_may_have_the_platforms_spelling_and_a_number_for_an_id(post: Post, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("im.chat.get", 7)
-    pairs = [{"ENTITY_TYPE": "SONET_GROUP", "ENTITY_ID": 133}, {"entity_type": "SONET_GROUP", "entity_id": 133}]
+    pairs = [{"ENTITY_TYPE": "SONET_GROUP", "ENTITY_ID": 133}, {"entity_type": "SONET_GROUP", "entity_id": 133.0}]
     assert [each["entity_id"] for each in body(post({"lookups": pairs}))["results"]] == ["133", "133"]
 
 

@@ -125,6 +125,17 @@ def test_fields_name_cannot_break_the_message_that_names_it() -> None:
     assert len(str(raised.value)) < 80
 
 
+@pytest.mark.parametrize(("value", "number"), [(133.0, 133), (1e3, 1000), (999999999999999.0, 999999999999999)])
+def test_whole_number_is_read_in_each_form_that_json_has_for_it(value: float, number: int) -> None:
+    assert whole("chat_id", value) == number
+
+
+@pytest.mark.parametrize("value", [1.5, 0.0, -1.0, 1e15, math.nan, math.inf, -math.inf, True])
+def test_number_that_is_not_whole_or_out_of_bounds_is_refused(value: float) -> None:
+    with pytest.raises(InvalidRequest, match="chat_id must be a positive whole number"):
+        whole("chat_id", value)
+
+
 @given(st.integers(min_value=1, max_value=10**15 - 1))
 def test_every_positive_whole_number_of_fifteen_digits_is_read_as_number_and_as_text(number: int) -> None:
     assert whole("chat_id", number) == whole("chat_id", str(number)) == number

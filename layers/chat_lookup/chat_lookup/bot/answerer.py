@@ -8,10 +8,11 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chat_lookup.bot import texts
 from chat_lookup.bot.answer_claims import KEPT, LONGEST_ATTEMPT, Claim, Claims, ClaimState
 from chat_lookup.bot.answer_sender import AnswerSender, Delivery, Place
 from chat_lookup.bot.employees import People
-from chat_lookup.bot.questions import Question, ThisChat, WhichChat, answer_to, questions_in
+from chat_lookup.bot.questions import Question, Several, ThisChat, WhichChat, WhichEntity, answer_to, questions_in
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import (
@@ -143,12 +144,17 @@ class Answering:
 
     def _sentence(self, portal: Portal, event: BotEvent, question: Question, deadline: Deadline) -> str:
         """The answer's text. Raises temporary failures; others are answered."""
+        language = language_of(event.language)
+        if isinstance(question, Several):
+            each = [self._sentence(portal, event, one, deadline) for one in question.questions]
+            return texts.several(each, question.left, language)
         outcome: Found | ChatLookupError | None = None
         try:
             if isinstance(question, WhichChat):
                 outcome = self._lookup.find(portal, question.ref, Options(), deadline)
-            elif isinstance(question, ThisChat) and question.ref is None and event.api == "v2":
-                # An event of v1 without an entity means none; one of v2 may leave it out (bitrix24.md 8, row 17).
+            elif isinstance(question, WhichEntity):
+                outcome = self._lookup.reverse(portal, question.chat_id, deadline)
+            elif isinstance(question, ThisChat) and _may_have_entity(question, event):
                 question = replace(question, ref=self._lookup.reverse(portal, question.chat_id, deadline).ref)
         except _PASSING:
             raise
@@ -157,7 +163,7 @@ class Answering:
             if isinstance(question, ThisChat):
                 known = self._cache.entity_of(portal.member_id, portal.generation, question.chat_id)
                 question = replace(question, ref=known)
-        return answer_to(question, outcome, language_of(event.language), portal.domain)
+        return answer_to(question, outcome, language, portal.domain)
 
 
 def _questions(portal: Portal, event: BotEvent) -> list[tuple[Question, Place]]:
@@ -170,6 +176,14 @@ def _questions(portal: Portal, event: BotEvent) -> list[tuple[Question, Place]]:
         (asked.question, replace(here, command_id=asked.command.command_id if asked.command else None))
         for asked in questions_in(event, {portal.domain, *portal.former_domains})
     ]
+
+
+def _may_have_entity(question: ThisChat, event: BotEvent) -> bool:
+    """Whether the portal may know an entity that the event lacks.
+
+    An event of v1 without an entity means none; one of v2 may leave it out (bitrix24.md 8, row 17).
+    """
+    return question.ref is None and not question.personal and event.api == "v2"
 
 
 def _dialog_id(chat: EventChat, user: EventUser | None) -> str:

@@ -95,11 +95,17 @@ class Fields:
 
 def whole(name: str, value: object) -> int:
     """A positive whole number of at most 15 digits, also from text. Raises `InvalidRequest` that names it."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
+    value = digits_of(value)
     if not isinstance(value, str) or not (value.isascii() and value.isdecimal()) or not 0 < len(value) <= 15:  # noqa: PLR2004
         raise InvalidRequest(f"{name} must be a positive whole number")
     number = int(value)
     if number == 0:
         raise InvalidRequest(f"{name} must be a positive whole number")
     return number
+
+
+def digits_of(value: object) -> object:
+    """A whole number as text, anything else as it is. In JSON 133.0 is a whole number, too."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+        return str(int(value))
+    return value

@@ -6,7 +6,7 @@ from typing import Final
 
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import BodyTooLarge, ChatLookupError, InvalidRequest
-from chat_lookup.http.json_fields import Fields, whole
+from chat_lookup.http.json_fields import Fields, digits_of, whole
 from chat_lookup.http.requests import Request
 from chat_lookup.lookup.model import Method, Options
 
@@ -130,9 +130,9 @@ def _pair_of(request: Request) -> EntityRef:
 
 
 def _text(names: tuple[str, ...], fields: Fields) -> str:
-    value = fields.any(*names)
+    value = digits_of(fields.any(*names))
     if value is None:
         raise fields.not_given(*names)
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if not isinstance(value, str):
         raise InvalidRequest(f"{names[0]} must be text")
-    return str(value)
+    return value
