@@ -14,7 +14,9 @@ from tests.support.reply_checks import contract
 from tests.support.repository import ROOT
 
 PAGES = "text/html"
-FORMS = "application/x-www-form-urlencoded"
+DETAILED = {PROBLEM_TYPE + each for each in ("invalid-request", "body-too-large", "key-rejected", "scope-missing",
+                                             "method-not-allowed", "route-not-found")}  # fmt: skip
+"""Problems whose detail is of the request."""
 
 
 def resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -86,6 +88,7 @@ def test_example_of_a_problem_has_the_status_of_its_response_and_the_texts_of_th
         for example in examples(media):
             kind = kinds[example["type"].removeprefix(PROBLEM_TYPE)]
             assert (example["title"], example["status"]) == (kind.title, kind.status)
+            assert example["detail"] == kind.detail or example["type"] in DETAILED, example["type"]
             assert status in (str(kind.status), f"{kind.status // 100}XX"), example["type"]
 
 

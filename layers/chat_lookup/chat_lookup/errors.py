@@ -28,7 +28,7 @@ class ChatLookupError(Exception):
 
     code = "internal-error"
     title = "Something failed inside the service"
-    detail = "The service's log has the cause, under the request's id"
+    detail = "The service met a fault of its own, whose cause is in its log, under the request's id"
     status = 500
     retryable = False
 
@@ -58,7 +58,7 @@ class InvalidRequest(ChatLookupError):
 
 class BodyTooLarge(ChatLookupError):
     code, title, status = "body-too-large", "The body is too large", 413
-    detail = "Send fewer look-ups at once"
+    detail = "The body has more bytes than are read; send fewer look-ups at once"
 
 
 class KeyRejected(ChatLookupError):
@@ -68,7 +68,7 @@ class KeyRejected(ChatLookupError):
 
 class ScopeMissing(ChatLookupError):
     code, title, status = "scope-missing", "The API key lacks the required scope", 403
-    detail = "The service's operator makes keys, each with its scopes"
+    detail = "The key was made without the scope of this route"
 
 
 class CallerTokenRejected(ChatLookupError):
@@ -80,7 +80,7 @@ class CallerTokenRejected(ChatLookupError):
 
 class RouteNotFound(ChatLookupError):
     code, title, status = "route-not-found", "There is no such route", 404
-    detail = "GET /health needs no key and answers if the service runs"
+    detail = "No route has this path; GET /health answers without a key if the service runs"
 
 
 class MethodNotAllowed(ChatLookupError):
@@ -104,14 +104,14 @@ class ChatNotAccessible(ChatLookupError):
 
 class PortalNotInstalled(ChatLookupError):
     code, title, status = "portal-not-installed", "The application is not installed in this portal", 403
-    detail = "An administrator of the portal installs it, or the service's operator adds a webhook"
+    detail = "An administrator of the portal must install the application, or the service's operator add a webhook"
 
 
 class InstallationRefused(ChatLookupError):
     """Nothing was stored. `reason` is one of a closed set, `RefusalReason`."""
 
     code, title, status = "installation-refused", "Nothing proves that an administrator installs the application", 403
-    detail = "Nothing was stored"
+    detail = "The installation was refused, and nothing of it was stored"
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(detail)
@@ -121,21 +121,21 @@ class InstallationRefused(ChatLookupError):
 class InstallationInProgress(ChatLookupError):
     code, title, status = "installation-in-progress", "The portal is being installed at this moment", 503
     retryable = True
-    detail = "Another request installs it; repeat this one when that is done"
+    detail = "Another request installs the portal; repeat this one when that is done"
 
 
 class TooManyAttempts(ChatLookupError):
     """The caller, not proved yet, must retry later; no call was made for the request (design 5, Trust)."""
 
     code, title, status, retryable = "too-many-attempts", "Too many attempts to install at once", 429, True
-    detail = "Repeat the request later"
+    detail = "Installations are tried too often; repeat the request later"
 
 
 class EventRejected(ChatLookupError):
     """Nothing of the event was stored. `reason` is a `RejectionReason`, which the response does not contain."""
 
     code, title, status = "event-rejected", "Nothing proves that the event comes from a portal that is installed", 403
-    detail = "Nothing of the event was stored"
+    detail = "The event was refused, and nothing of it was stored"
 
     def __init__(self, reason: str) -> None:
         super().__init__()
@@ -144,17 +144,19 @@ class EventRejected(ChatLookupError):
 
 class PortalRefused(ChatLookupError):
     code, title, status = "portal-refused", "The portal refused the request as sent", 400
-    detail = "The request does not succeed unless it is changed"
+    detail = "The portal does not accept these parameters; the same request will not succeed"
 
 
 class PortalMisconfigured(ChatLookupError):
     code, title, status = "portal-misconfigured", "The portal's application, keys or scopes must be corrected", 502
-    detail = "An administrator of the portal or the service's operator has to act"
+    detail = (
+        "The portal refuses the application's keys or scopes; an administrator or the service's operator has to act"
+    )
 
 
 class PortalBusy(ChatLookupError):
     code, title, status, retryable = "portal-busy", "The portal's request limit leaves no slot in time", 429, True
-    detail = "Repeat the request later"
+    detail = "Too many requests wait for the portal, or it refused one for its limits; repeat the request later"
 
 
 class PortalUnavailable(ChatLookupError):
@@ -164,21 +166,21 @@ class PortalUnavailable(ChatLookupError):
 
 class PortalBlocked(ChatLookupError):
     code, title, status, retryable = "portal-blocked", "The portal refuses every request now", 503, True
-    detail = "The portal's plan, its payment or its load can be the reason"
+    detail = "The portal admits no requests; its plan, its payment or its load can be the reason"
 
 
 class PortalStopped(ChatLookupError):
     """Not retryable by itself: when the operator starts the portal again is unknown."""
 
     code, title, status = "portal-stopped", "An operator has stopped the calls to this portal", 503
-    detail = "Only the operator can start them again"
+    detail = "Calls to this portal rest until an operator starts them again"
 
 
 class DeadlineReached(ChatLookupError):
     """Look-ups not made before the deadline: some of many, or a single one that had no time left."""
 
     code, title, status, retryable = "deadline", "The deadline passed before the portal was called", 503, True
-    detail = "Repeat the request later, or ask for less at once"
+    detail = "No time was left for this; repeat the request later, or ask for less at once"
 
 
 class PortalReauthorise(ChatLookupError):
@@ -191,12 +193,12 @@ class StoreUnavailable(ChatLookupError):
     """DynamoDB, Secrets Manager or SQS did not answer, or not in time."""
 
     code, title, status, retryable = "store-unavailable", "The service's own store does not answer", 503, True
-    detail = "Repeat the request later"
+    detail = "A store of the service did not answer in time; repeat the request later"
 
 
 class ServiceMisconfigured(ChatLookupError):
     code, title, status = "service-misconfigured", "The service's own settings must be corrected", 500
-    detail = "The service's log has the setting, under the request's id"
+    detail = "A setting of the service is missing or wrong; its log names it, under the request's id"
 
 
 class RefusalReason(StrEnum):

@@ -27,9 +27,10 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> FakeBus:
 
 
 @pytest.fixture(autouse=True)
-def _booted(bus: FakeBus, booted: Services, service: Service) -> None:
-    """A separate process, for a portal with our bot."""
+def _booted(bus: FakeBus, booted: Services, service: Service, bitrix24: FakeBitrix24) -> None:
+    """A separate process, for a portal with our bot, which answers each message that mentions it."""
     del bus, booted
+    bitrix24.answers(SEND_METHODS["v2", False], {"id": 1})
     install(service, bot_id=BOT, bot_api="v2", command_id=78)
 
 
@@ -43,13 +44,12 @@ def test_event_in_a_deals_chat_saves_the_next_look_up_its_call(
 ) -> None:
     assert failed(app.handler(messages(record(service, chat=BOUND)), lambda_context())) == []
     assert find(service, service.portals.find(None)).source == "event"
-    assert bitrix24.calls == []
+    assert bitrix24.methods == [SEND_METHODS["v2", False]]
     assert [each["entity"] for each in bus.details] == [{"entity_type": "CRM", "entity_id": "DEAL|1663"}]
 
 
 def test_question_to_the_bot_is_answered(service: Service, bitrix24: FakeBitrix24, output: Output) -> None:
     bitrix24.answers("im.chat.get", {"ID": 1437})
-    bitrix24.answers(SEND_METHODS["v2", False], {"id": 1})
     app.handler(messages(record(service, "deal 1663")), lambda_context())
     assert bitrix24.methods == ["im.chat.get", SEND_METHODS["v2", False]]
     assert output.lines[-1]["answer"] == "answered"
@@ -59,7 +59,6 @@ def test_entity_of_a_question_is_not_stored_with_the_events_own_chat(
     service: Service, bitrix24: FakeBitrix24, output: Output
 ) -> None:
     bitrix24.answers("im.chat.get", {"ID": 99})
-    bitrix24.answers(SEND_METHODS["v2", False], {"id": 1})
     app.handler(messages(record(service, "deal 7")), lambda_context())
     assert output.lines[-1]["chat_id"] == 1407
 
