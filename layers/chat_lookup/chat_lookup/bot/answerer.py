@@ -15,6 +15,7 @@ from chat_lookup.bot.employees import People
 from chat_lookup.bot.questions import Question, Several, ThisChat, WhichChat, WhichEntity, answer_to, questions_in
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.clock import Clock, Deadline
+from chat_lookup.entity import EntityRef
 from chat_lookup.errors import (
     ChatLookupError,
     PortalBlocked,
@@ -27,6 +28,7 @@ from chat_lookup.events.model import BotEvent, EventChat, EventUser, Record
 from chat_lookup.languages import language_of
 from chat_lookup.lookup.find import Lookup
 from chat_lookup.lookup.model import Found, Options
+from chat_lookup.observability.aws_failures import code_of
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import refusal
 from chat_lookup.portals.portal import Portal
@@ -155,15 +157,24 @@ class Answering:
             elif isinstance(question, WhichEntity):
                 outcome = self._lookup.reverse(portal, question.chat_id, deadline)
             elif isinstance(question, ThisChat) and _may_have_entity(question, event):
-                question = replace(question, ref=self._lookup.reverse(portal, question.chat_id, deadline).ref)
+                # An earlier event of the chat is stored (design 5, Events): further mentions cost no call.
+                ref = self._known(portal, question.chat_id, fresh=True)
+                question = replace(question, ref=ref or self._lookup.reverse(portal, question.chat_id, deadline).ref)
         except _PASSING:
             raise
         except ChatLookupError as error:
             outcome = error
             if isinstance(question, ThisChat):
-                known = self._cache.entity_of(portal.member_id, portal.generation, question.chat_id)
-                question = replace(question, ref=known)
+                question = replace(question, ref=self._known(portal, question.chat_id, fresh=False))
         return answer_to(question, outcome, language, portal.domain)
+
+    def _known(self, portal: Portal, chat_id: int, *, fresh: bool) -> EntityRef | None:
+        """The cached entity of a chat; None, too, where the cache cannot be read."""
+        try:
+            return self._cache.entity_of(portal.member_id, portal.generation, chat_id, fresh=fresh)
+        except _STORES as error:
+            self._telemetry.note(level=logging.WARNING, cache_read_failures=1, cache_error=code_of(error))
+            return None
 
 
 def _questions(portal: Portal, event: BotEvent) -> list[tuple[Question, Place]]:
