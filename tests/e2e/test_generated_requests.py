@@ -13,8 +13,8 @@ from tests.support.service import Service
 
 EXAMPLES = os.environ.get("CONTRACT_EXAMPLES", "25")
 """How many requests of each kind are made of an operation."""
-OF_THE_PLATFORM = "^/(bitrix24|rest)/"
-"""Routes in the platform's own formats, whose contract is the platform's."""
+OF_THE_PLATFORM = "^/rest/"
+"""Routes in the platform's own format, whose contract is the platform's."""
 
 
 @pytest.fixture

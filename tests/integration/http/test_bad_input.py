@@ -14,6 +14,7 @@ from tests.support.service import Reply, Service
 
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
 
+PAGES = ("install", "app", "events")
 FAULTY = {
     "no type": ("entity_id=1", "entity_type"),
     "no id": ("entity_type=CRM", "entity_id"),
@@ -99,6 +100,7 @@ def test_unknown_route_is_not_found(service: Service, path: str) -> None:
         ("DELETE", "/v1/chats/1437", "GET"),
         ("POST", "/v1/chats/1437", "GET"),
         ("POST", "/health", "GET"),
+        *((verb, f"/bitrix24/{page}", "GET, HEAD, POST") for verb in ("PUT", "OPTIONS") for page in PAGES),
         *((verb, "/v1/chats/batch", "POST") for verb in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chat_lookup.bootstrap import process
+from functions.lookup.app import ELSEWHERE
 from local.template.reader import DEFAULT_ROUTE, Template
 from tests.support.reply_checks import conforms, contract
 from tests.support.repository import ROOT
@@ -216,6 +217,13 @@ def test_contract_and_template_have_the_same_routes() -> None:
         if not path.startswith("/rest/")
         for verb in verbs
     }
+
+
+def test_function_of_the_default_route_knows_the_routes_of_all_other_functions_but_of_rest() -> None:
+    routes = {route.key for route in Template.load(ROOT / "template.yaml").routes}
+    ours = {f"{verb} {path}" for verb, path in operations()}
+
+    assert routes - ours - {DEFAULT_ROUTE} == {*ELSEWHERE, *(route for route in routes if " /rest/" in route)}
 
 
 def test_only_the_health_check_needs_no_key() -> None:

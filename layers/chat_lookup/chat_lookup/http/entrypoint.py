@@ -11,17 +11,20 @@ from chat_lookup.observability.telemetry import Telemetry
 Handler = Callable[[Request], Response]
 
 
-def respond(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str, Handler]]) -> Response:
+def respond(
+    event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str, Handler]], elsewhere: Iterable[str] = ()
+) -> Response:
     """Return the response to one HTTP request; every error becomes a problem document.
 
-    `routes` is called inside, so that an error at the start of the service has the same form.
+    `routes` is called inside, so that an error at the start of the service has the same form. `elsewhere` are routes of
+    other functions, for the function that the gateway invokes with what has no route.
     """
     request_id = request_id_of(event)
 
     def routed() -> Response:
         request = request_from(event)
         telemetry.note(route=request.route)
-        return dispatch(request, routes())
+        return dispatch(request, routes(), elsewhere)
 
     with telemetry.invocation("request", request_id=request_id):
         response = guarded(telemetry, routed, lambda error: error_response(error, request_id))
@@ -29,11 +32,11 @@ def respond(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str
         return response
 
 
-def dispatch(request: Request, routes: Mapping[str, Handler]) -> Response:
+def dispatch(request: Request, routes: Mapping[str, Handler], elsewhere: Iterable[str] = ()) -> Response:
     """Call the handler of the request's route. Raises `RouteNotFound`, or `MethodNotAllowed` with what is allowed."""
     handler = routes.get(request.route)
     verb, path = (request.verb, request.path) if handler is None else _routed(request)
-    allowed = _verbs(routes, path)
+    allowed = _verbs((*routes, *elsewhere), path)
     if handler is not None and (not allowed or verb in allowed):
         return handler(request)
     # The gateway is stricter about slashes than `_matches`: a request with an allowed verb that it did not route has no
