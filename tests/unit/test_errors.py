@@ -1,5 +1,7 @@
 """The errors that callers see are a contract."""
 
+import pytest
+
 from chat_lookup import errors
 from chat_lookup.errors import ChatLookupError, ChatNotFound, PortalBusy, PortalStopped
 
@@ -21,8 +23,15 @@ def test_only_transient_errors_are_retryable() -> None:
     assert {each for each in _all() if each.retryable} == passing
 
 
-def test_error_without_a_detail_has_its_title_as_text() -> None:
-    assert str(ChatNotFound()) == ChatNotFound.title == ChatNotFound().detail
+@pytest.mark.parametrize("leaf", _all())
+def test_detail_of_each_error_does_not_repeat_its_title(leaf: type[ChatLookupError]) -> None:
+    assert leaf.detail
+    assert leaf.detail != leaf.title
+    assert "detail" in vars(leaf)
+
+
+def test_error_without_a_detail_has_that_of_its_kind_as_text() -> None:
+    assert str(ChatNotFound()) == ChatNotFound.detail == ChatNotFound().detail
 
 
 def test_error_keeps_the_fields_that_it_was_raised_with() -> None:

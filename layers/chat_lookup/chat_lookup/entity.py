@@ -11,8 +11,19 @@ from chat_lookup.errors import InvalidRequest
 LONGEST = 255
 """Characters in each part. The vendor documents no length; its column is a varchar(255)."""
 
-_CRM_KINDS = ("LEAD", "DEAL", "CONTACT", "COMPANY", "SMART_INVOICE")
-_CRM_ID = re.compile(r"(?:LEAD|DEAL|CONTACT|COMPANY|SMART_INVOICE|DYNAMIC_\d+)\|\d+")
+_CRM_ID = re.compile(r"(?:LEAD|DEAL|CONTACT|COMPANY|QUOTE|SMART_INVOICE|DYNAMIC_[1-9][0-9]*)\|[1-9][0-9]*")
+_CRM_KINDS = {
+    "LEAD": "LEAD LEADS DYNAMIC_1",
+    "DEAL": "DEAL DEALS DYNAMIC_2",
+    "CONTACT": "CONTACT CONTACTS DYNAMIC_3",
+    "COMPANY": "COMPANY COMPANIES DYNAMIC_4",
+    "QUOTE": "QUOTE QUOTES DYNAMIC_7",
+    "SMART_INVOICE": "SMART_INVOICE SMART_INVOICES",
+}
+_CRM_KIND_OF = {name: kind for kind, names in _CRM_KINDS.items() for name in names.split()}
+"""Names of a CRM type that callers use, and its part of an id."""
+_CRM_SHORT = {"L": "LEAD", "D": "DEAL", "C": "CONTACT", "CO": "COMPANY", "Q": "QUOTE", "SI": "SMART_INVOICE"}
+"""The short codes of the CRM, which its own ids contain (bitrix24.md 10.1)."""
 _SMART_INVOICE = {"DYNAMIC_31": "SMART_INVOICE", "SMART_INVOICE": "DYNAMIC_31"}
 """The CRM's two possible names of a smart invoice; no document states which applies (bitrix24.md 9, row 25)."""
 _INVOICE_ID = re.compile(r"(DYNAMIC_31|SMART_INVOICE)\|([0-9]{1,20})")
@@ -37,7 +48,15 @@ _OTHER_NAMES = {
     "GROUP": "SONET_GROUP",
     "WORKGROUP": "SONET_GROUP",
     "PROJECT": "SONET_GROUP",
+    "COLLAB": "SONET_GROUP",
+    "SONETGROUP": "SONET_GROUP",
+    "TASKSTASK": "TASKS_TASK",
+    "CALENDAREVENT": "CALENDAR",
+    "EMAIL": "MAIL",
 }
+"""Without separators: events of version 2 write `sonetGroup` and `tasksTask` (bitrix24.md 5.6)."""
+_OF_A_CHAT = frozenset({"CHATID", "DIALOGID", "DIALOG"})
+"""Names of a chat's own id, without separators."""
 _LINES_SEPARATORS = 3
 """An open line's user code has four parts (bitrix24.md 1.20)."""
 _CRM_NUMBER = re.compile(
@@ -134,65 +153,133 @@ def hint(ref: EntityRef) -> str | None:
     for part, text in (("entity_type", ref.entity_type), ("entity_id", ref.entity_id)):
         if text != text.strip():
             return f"{part} begins or ends with a space, and the portal compares every character."
-    return _hint_on_type(ref) or _hint_on_id(ref)
+    if "\\|" in ref.entity_id or "%7c" in ref.entity_id.lower():
+        return "entity_id has an escaped separator; the platform's own is a plain | (percent-encode it only once)."
+    return _hint_on_dialog(ref) or _hint_on_type(ref) or _hint_on_id(ref)
+
+
+def _hint_on_dialog(ref: EntityRef) -> str | None:
+    """For the id of a chat or a dialog in the place of an entity's."""
+    named = _DIALOG.fullmatch(ref.entity_id)
+    if named is None:
+        return None
+    number, kind = named["number"], named["kind"].lower()
+    folded = _folded(ref.entity_type)
+    if kind == "chat" or (not kind and folded in _OF_A_CHAT):
+        return f"This is a chat's own id, not an entity's: GET /v1/chats/{number} returns the entity of chat {number}."
+    if kind == "sg":
+        return (
+            f"sg… is a group's dialog id; its entity_type is SONET_GROUP, and its entity_id the number alone: {number}."
+        )
+    if folded in ("CHAT", "OPEN", "THREAD"):
+        return f"If {number} is a chat's own id, GET /v1/chats/{number} returns its entity."
+    return None
 
 
 def _hint_on_type(ref: EntityRef) -> str | None:
-    upper = ref.entity_type.upper()
-    if upper in _CRM_KINDS or re.fullmatch(r"DYNAMIC_\d+", upper):
-        return f"Objects of the CRM are looked up with entity_type CRM and entity_id {upper}|{ref.entity_id}."
-    if upper in _OTHER_NAMES:
-        return f"The platform's name for this is entity_type {_OTHER_NAMES[upper]}."
+    upper, folded = ref.entity_type.upper(), _folded(ref.entity_type)
+    kind = _crm_kind(re.sub(r"[\s|:-]", "_", upper).removeprefix("CRM_"))
+    if kind is not None:
+        number = _number_in(ref.entity_id)
+        return f"Objects of the CRM are looked up with entity_type CRM and entity_id {kind}|{number or '<its id>'}."
+    if folded in _OTHER_NAMES and ref.entity_type not in _KNOWN_TYPES:
+        return f"The platform's name for this is entity_type {_OTHER_NAMES[folded]}."
+    if folded in _OF_A_CHAT:
+        return "The id of a chat is no entity: GET /v1/chats/<its id> returns the entity of a chat."
     if upper in _KNOWN_TYPES and ref.entity_type != upper:
         return f"The portal compares case: the platform's name for this is entity_type {upper}."
     return None
 
 
 def _hint_on_id(ref: EntityRef) -> str | None:
-    if "\\|" in ref.entity_id or "%7c" in ref.entity_id.lower():
-        return "entity_id has an escaped separator; the platform's own is a plain | (percent-encode it only once)."
-    for kinds, looks_wrong, sentence in _ID_HINTS:
-        if ref.entity_type in kinds and looks_wrong(ref.entity_id):
+    if ref.entity_type == "CRM":
+        return _hint_on_crm_id(ref.entity_id)
+    if ref.entity_type in _BY_NUMBER:
+        return _hint_on_number(ref)
+    for entity_type, looks_wrong, sentence in _ID_HINTS:
+        if ref.entity_type == entity_type and looks_wrong(ref.entity_id):
             return sentence
     return None
 
 
-_ID_HINTS: tuple[tuple[frozenset[str], Callable[[str], object], str], ...] = (
+def _hint_on_crm_id(entity_id: str) -> str:
+    parts = _CRM_PARTS.fullmatch(entity_id)
+    kind, number = (_crm_kind_in_id(parts["kind"]), parts["number"]) if parts else (None, None)
+    if kind is not None and entity_id != f"{kind}|{number}":
+        return f"The portal compares every character: the platform's form of this entity_id is {kind}|{number}."
+    if not _CRM_ID.fullmatch(entity_id):
+        chat = f" A chat's own id goes to GET /v1/chats/{number}." if parts and not parts["kind"] else ""
+        return f"With CRM an entity_id looks like {_CRM_FORMS}.{chat}"
+    # bitrix24.md 1.1: `CRM` finds the discussion chat only, which the platform creates when a user opens it.
+    return "A CRM object's discussion chat is made on demand; open-line chats of the object are not found this way."
+
+
+def _hint_on_number(ref: EntityRef) -> str:
+    number = _number_in(ref.entity_id)
+    if number is None:
+        return f"With {ref.entity_type} an entity_id is a number."
+    if ref.entity_id != number:
+        return f"With {ref.entity_type} an entity_id is a number alone, without zeros or words in front: {number}."
+    return _BY_NUMBER[ref.entity_type]
+
+
+def _folded(entity_type: str) -> str:
+    return re.sub(r"[\s|:_-]", "", entity_type.upper())
+
+
+def _crm_kind(name: str) -> str | None:
+    """The CRM's own name of a type, from one of those that callers use; None for what is no such name."""
+    upper = name.upper()
+    return _CRM_KIND_OF.get(upper) or (upper if _DYNAMIC.fullmatch(upper) else None)
+
+
+def _crm_kind_in_id(name: str) -> str | None:
+    """The same for the part of an id in front of the number, which may be a short code."""
+    upper = name.upper()
+    dynamic = _SHORT_DYNAMIC.fullmatch(upper)
+    return _CRM_SHORT.get(upper) or _crm_kind(f"DYNAMIC_{int(dynamic[1], 16)}" if dynamic else upper)
+
+
+def _number_in(entity_id: str) -> str | None:
+    """The number at the end of an id, without zeros in front."""
+    parts = _CRM_PARTS.fullmatch(entity_id)
+    return parts["number"] if parts else None
+
+
+_DIALOG = re.compile(r"(?P<kind>(?i:chat|sg)?)0*(?P<number>[1-9][0-9]{0,14})")
+_DYNAMIC = re.compile(r"DYNAMIC_[1-9][0-9]{0,8}")
+_SHORT_DYNAMIC = re.compile(r"T([1-9A-F][0-9A-F]{0,7})")
+"""The CRM's short code: T and the number of the type in hexadecimal (bitrix24.md 10.1)."""
+_CRM_PARTS = re.compile(r"(?s:(?P<kind>.*?))[\s|:_#№-]*(?<![0-9])0*(?P<number>[1-9][0-9]{0,18})")
+_CRM_FORMS = "DEAL|1663, LEAD|13, CONTACT|25, COMPANY|7 or DYNAMIC_<type id>|<item id>"
+_BY_NUMBER = {
+    "TASKS_TASK": "A task that has the old card has entity_type TASKS; with entity_type TASK both are tried.",
+    "TASKS": "A task that has the new card has entity_type TASKS_TASK; with entity_type TASK both are tried.",
+    "TASK": "A task's chat is made on demand, when a user opens it in the task's card.",
+    "SONET_GROUP": "A group's chat is made on demand; a group may have none.",
+    "CALENDAR": "With CALENDAR the entity_id is that of the event, not that of a calendar or a chat.",
+}
+"""Types whose id is a number, and the hint where it is one (bitrix24.md 1.1, 1.20)."""
+_ID_HINTS: tuple[tuple[str, Callable[[str], object], str], ...] = (
     (
-        frozenset({"CRM"}),
-        lambda text: not _CRM_ID.fullmatch(text),
-        "With CRM an entity_id looks like DEAL|1663, LEAD|13, CONTACT|25, COMPANY|7 or DYNAMIC_<type id>|<item id>.",
-    ),
-    (
-        # bitrix24.md 1.1: `CRM` finds the discussion chat only, which the platform creates when a user opens it.
-        frozenset({"CRM"}),
-        lambda _: True,
-        "A CRM object's discussion chat is made on demand; open-line chats of the object are not found this way.",
-    ),
-    (
-        frozenset({"LINES"}),
+        "LINES",
         lambda text: text.startswith("imol|"),
         "Without the prefix imol| this is the entity_id that LINES has.",
     ),
     (
-        frozenset({"LINES"}),
+        "LINES",
         lambda text: text.count("|") < _LINES_SEPARATORS,
         "With LINES an entity_id looks like <connector>|<line>|<chat>|<user>, as telegrambot|2|209607941|744.",
     ),
     (
-        frozenset({_CALL_CHATS[0]}),
+        "LIVECHAT",
+        lambda text: "|" not in text,
+        "With LIVECHAT an entity_id looks like <connector>|<line>, as livechat|22.",
+    ),
+    (
+        _CALL_CHATS[0],
         lambda text: text == _CALL_CHATS[1],
-        "Each user has a chat of this pair, so the pair names no single one.",
-    ),
-    (
-        frozenset({"SONET_GROUP"}),
-        lambda text: re.fullmatch(r"sg\d+", text),
-        "sg… is the group's dialog id; its entity_id is the number alone.",
-    ),
-    (
-        frozenset({"TASKS_TASK", "TASKS", "TASK", "SONET_GROUP", "CALENDAR"}),
-        lambda text: not text.isdecimal(),
-        "With this entity_type an entity_id is a number.",
+        "Each user of the portal has a chat of this entity_id, so that it names none of them.",
     ),
 )
 """Types, whether the id looks wrong for them, and the hint; the first match is returned."""

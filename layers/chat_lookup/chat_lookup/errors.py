@@ -1,8 +1,9 @@
 """The one root of our errors, and the errors that callers see.
 
 Each leaf is a row of the contract (design 3.1 and 6): `code` is the last part of the problem's `type` and stable,
-`status` is HTTP's, `retryable` whether the same request may succeed later. Messages are written by us and safe
-to show: of a portal's error only the code is shown, in `portal_error`, never its text.
+`status` is HTTP's, `retryable` whether the same request may succeed later; `detail` is what the title does not say,
+where the place that raises says nothing more exact. Messages are written by us and safe to show: of a portal's error
+only the code is shown, in `portal_error`, never its text.
 """
 
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ class ChatLookupError(Exception):
 
     code = "internal-error"
     title = "Something failed inside the service"
+    detail = "The service met a fault of its own, whose cause is in its log, under the request's id"
     status = 500
     retryable = False
 
@@ -41,8 +43,8 @@ class ChatLookupError(Exception):
         verbatim: Verbatim | None = None,
         cause: str = "",
     ) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
+        self.detail = detail or type(self).detail
+        super().__init__(self.detail)
         self.portal_error = portal_error
         self.retry_after = retry_after
         self.hint = hint
@@ -54,32 +56,39 @@ class ChatLookupError(Exception):
 
 class InvalidRequest(ChatLookupError):
     code, title, status = "invalid-request", "The request is not valid", 400
+    detail = "A parameter or a field is missing, unknown or of another form than the contract has"
 
 
 class BodyTooLarge(ChatLookupError):
     code, title, status = "body-too-large", "The body is too large", 413
+    detail = "The body has more bytes than are read; send fewer look-ups at once"
 
 
 class KeyRejected(ChatLookupError):
     code, title, status = "key-rejected", "The request has no valid API key", 401
+    detail = "Send a key as Authorization: Bearer KEY or as X-Api-Key: KEY"
 
 
 class ScopeMissing(ChatLookupError):
     code, title, status = "scope-missing", "The API key lacks the required scope", 403
+    detail = "The key was made without the scope of this route"
 
 
 class CallerTokenRejected(ChatLookupError):
     """The token that a caller sent beside the API key; the portal's own grant is not affected (design 3.1)."""
 
     code, title, status = "caller-token-rejected", "The portal does not accept the token that was sent", 401
+    detail = "X-Bitrix24-Token takes an access token of a user of the key's portal that has not expired"
 
 
 class RouteNotFound(ChatLookupError):
     code, title, status = "route-not-found", "There is no such route", 404
+    detail = "No route has this path; GET /health answers without a key if the service runs"
 
 
 class MethodNotAllowed(ChatLookupError):
     code, title, status = "method-not-allowed", "This route does not support that method", 405
+    detail = "The header Allow has the methods of this route"
 
     def __init__(self, detail: str = "", *, allow: str) -> None:
         super().__init__(detail)
@@ -88,14 +97,17 @@ class MethodNotAllowed(ChatLookupError):
 
 class ChatNotFound(ChatLookupError):
     code, title, status = "chat-not-found", "No chat has this pair", 404
+    detail = "No chat of the portal is bound to this entity_type and entity_id"
 
 
 class ChatNotAccessible(ChatLookupError):
     code, title, status = "chat-not-accessible", "The portal does not show this chat to us", 403
+    detail = "The chat does not exist, or the application is not admitted to it"
 
 
 class PortalNotInstalled(ChatLookupError):
     code, title, status = "portal-not-installed", "The application is not installed in this portal", 403
+    detail = "An administrator of the portal must install the application, or the service's operator add a webhook"
 
 
 class InstallationRefused(ChatLookupError):
@@ -105,6 +117,7 @@ class InstallationRefused(ChatLookupError):
     """
 
     code, title, status = "installation-refused", "Nothing proves that an administrator installs the application", 403
+    detail = "The installation was refused, and nothing of it was stored"
 
     def __init__(self, reason: str, detail: str = "", *, cause: str = "", address: str = "", instead: str = "") -> None:
         super().__init__(detail, cause=cause)
@@ -116,18 +129,21 @@ class InstallationRefused(ChatLookupError):
 class InstallationInProgress(ChatLookupError):
     code, title, status = "installation-in-progress", "The portal is being installed at this moment", 503
     retryable = True
+    detail = "Another request installs the portal; repeat this one when that is done"
 
 
 class TooManyAttempts(ChatLookupError):
     """The caller, not proved yet, must retry later; no call was made for the request (design 5, Trust)."""
 
     code, title, status, retryable = "too-many-attempts", "Too many attempts to install at once", 429, True
+    detail = "Installations are tried too often; repeat the request later"
 
 
 class EventRejected(ChatLookupError):
     """Nothing of the event was stored. `reason` is a `RejectionReason`, which the response does not contain."""
 
     code, title, status = "event-rejected", "Nothing proves that the event comes from a portal that is installed", 403
+    detail = "The event was refused, and nothing of it was stored"
 
     def __init__(self, reason: str) -> None:
         super().__init__()
@@ -136,49 +152,61 @@ class EventRejected(ChatLookupError):
 
 class PortalRefused(ChatLookupError):
     code, title, status = "portal-refused", "The portal refused the request as sent", 400
+    detail = "The portal does not accept these parameters; the same request will not succeed"
 
 
 class PortalMisconfigured(ChatLookupError):
     code, title, status = "portal-misconfigured", "The portal's application, keys or scopes must be corrected", 502
+    detail = (
+        "The portal refuses the application's keys or scopes; an administrator or the service's operator has to act"
+    )
 
 
 class PortalBusy(ChatLookupError):
     code, title, status, retryable = "portal-busy", "The portal's request limit leaves no slot in time", 429, True
+    detail = "Too many requests wait for the portal, or it refused one for its limits; repeat the request later"
 
 
 class PortalUnavailable(ChatLookupError):
     code, title, status, retryable = "portal-unavailable", "The portal sent no usable reply", 503, True
+    detail = "The connection failed, or the reply could not be read; repeat the request later"
 
 
 class PortalBlocked(ChatLookupError):
     code, title, status, retryable = "portal-blocked", "The portal refuses every request now", 503, True
+    detail = "The portal admits no requests; its plan, its payment or its load can be the reason"
 
 
 class PortalStopped(ChatLookupError):
     """Not retryable by itself: when the operator starts the portal again is unknown."""
 
     code, title, status = "portal-stopped", "An operator has stopped the calls to this portal", 503
+    detail = "Calls to this portal rest until an operator starts them again"
 
 
 class DeadlineReached(ChatLookupError):
     """Look-ups not made before the deadline: some of many, or a single one that had no time left."""
 
     code, title, status, retryable = "deadline", "The deadline passed before the portal was called", 503, True
+    detail = "No time was left for this; repeat the request later, or ask for less at once"
 
 
 class PortalReauthorise(ChatLookupError):
     code, title, status = "portal-reauthorise", "An administrator must open the application in the portal", 503
     retryable = True
+    detail = "The portal no longer accepts the application's tokens, and that visit renews them"
 
 
 class StoreUnavailable(ChatLookupError):
     """DynamoDB, Secrets Manager or SQS did not answer, or not in time."""
 
     code, title, status, retryable = "store-unavailable", "The service's own store does not answer", 503, True
+    detail = "A store of the service did not answer in time; repeat the request later"
 
 
 class ServiceMisconfigured(ChatLookupError):
     code, title, status = "service-misconfigured", "The service's own settings must be corrected", 500
+    detail = "A setting of the service is missing or wrong; its log names it, under the request's id"
 
 
 class RefusalReason(StrEnum):

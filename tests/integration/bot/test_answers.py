@@ -80,9 +80,11 @@ def test_command_with_a_text_is_answered_in_a_group(talk: Conversation) -> None:
     assert talk.link(TASK_CHAT) in answer
 
 
-def test_mention_in_a_group_is_answered_only_if_it_names_an_entity(talk: Conversation) -> None:
+def test_mention_in_a_group_is_answered_with_the_chat_or_with_the_entity_that_it_names(talk: Conversation) -> None:
     chat_id = talk.chat_with_bot("CRM", "DEAL|77")
-    assert talk.asks("@Chat Lookup well done!", chat_id=chat_id) == []
+    (answer,) = talk.asks("@Chat Lookup well done!", chat_id=chat_id)
+    assert f"chat{chat_id}" in answer
+    assert "CRM DEAL|77" in answer
     (answer,) = talk.asks("@Chat Lookup deal 1663", chat_id=chat_id)
     assert talk.link(DEAL_CHAT) in answer
     assert talk.messages()[-1]["chat_id"] == chat_id
@@ -116,6 +118,22 @@ def test_command_in_an_open_line_is_answered_hidden_from_the_customer_and_mentio
     assert talk.asks("@Chat Lookup deal 1663", chat_id=line) == []
 
 
-def test_link_to_another_portal_gets_help_only(talk: Conversation) -> None:
+def test_link_to_another_portal_is_answered_with_the_name_of_this_one(talk: Conversation) -> None:
     (answer,) = talk.asks("https://elsewhere.bitrix24.com/crm/deal/details/1663/")
     assert "IM_DIALOG" not in answer
+    assert talk.stage.portal.domain in answer
+
+
+def test_command_in_the_personal_chat_returns_its_id(talk: Conversation) -> None:
+    (answer,) = talk.asks("/chatid")
+    assert answer.startswith("This is chat ")
+
+
+def test_chat_several_objects_and_an_object_of_ones_own_are_answered(talk: Conversation) -> None:
+    (answer,) = talk.asks(f"chat {DEAL_CHAT}")
+    assert "CRM DEAL|1663" in answer
+    (answer,) = talk.asks("deal 1663 and task 8293")
+    assert [talk.link(DEAL_CHAT) in answer, talk.link(TASK_CHAT) in answer, answer.count("\n")] == [True, True, 1]
+    talk.stage.tell("/chats", {"entity_type": "ORDER", "entity_id": "2026-0815", "chat_id": 51999})
+    (answer,) = talk.asks("ORDER 2026-0815")
+    assert talk.link(51999) in answer

@@ -15,6 +15,7 @@ from tests.support.service import Reply, Service
 
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
 
+PAGES = ("install", "app", "events")
 FAULTY = {
     "no type": ("entity_id=1", "entity_type"),
     "no id": ("entity_type=CRM", "entity_id"),
@@ -41,9 +42,9 @@ FAULTY = {
     "a bot in other digits": (f"{PAIR}&bot_id=%D9%A3", "bot_id"),
     "a bot beyond all numbers": (f"{PAIR}&bot_id={'9' * 400}", "bot_id"),
     "an unknown expansion": (f"{PAIR}&expand=members", "expand"),
-    "an unknown freshness": (f"{PAIR}&fresh=1", "fresh"),
+    "an unknown freshness": (f"{PAIR}&fresh=2", "fresh"),
     "an unknown parameter": (f"{PAIR}&entity_typ=CRM", "entity_typ"),
-    "a parameter in capitals": ("ENTITY_TYPE=CRM&ENTITY_ID=1", "ENTITY_TYPE"),
+    "a parameter in both spellings": (f"{PAIR}&ENTITY_ID=1", "ENTITY_ID"),
     "bytes that are no UTF-8": ("entity_type=CRM&entity_id=%FF%FE", "UTF-8"),
     "half a character": ("entity_type=CRM&entity_id=%D0", "UTF-8"),
     "too many parameters": ("&".join(f"p{number}=1" for number in range(51)), "parameters"),
@@ -69,7 +70,7 @@ def test_invalid_delete_is_refused_with_the_faulty_parameter(service: Service, q
     assert word in problem(service.request("DELETE", f"/v1/chats?{query}"), 400, "invalid-request")["detail"]
 
 
-@pytest.mark.parametrize("chat_id", ["0", "-5", "1.5", "chat1437", "%D9%A3", "9" * 30, "%20", "1437%00"])
+@pytest.mark.parametrize("chat_id", ["0", "-5", "1.5", "chat", "chat0", "%D9%A3", "9" * 30, "%20", "1437%00"])
 def test_invalid_chat_id_is_refused(service: Service, chat_id: str) -> None:
     assert "chat_id" in problem(service.get(f"/v1/chats/{chat_id}"), 400, "invalid-request")["detail"]
 
@@ -100,6 +101,8 @@ def test_unknown_route_is_not_found(service: Service, path: str) -> None:
         ("DELETE", "/v1/chats/1437", "GET"),
         ("POST", "/v1/chats/1437", "GET"),
         ("POST", "/health", "GET"),
+        *((verb, f"/bitrix24/{page}", "GET, HEAD, POST") for verb in ("PUT", "OPTIONS") for page in PAGES),
+        *((verb, "/v1/chats/batch", "POST") for verb in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")),
     ],
 )
 def test_verb_without_a_route_is_refused_with_the_allowed_ones(
@@ -107,8 +110,9 @@ def test_verb_without_a_route_is_refused_with_the_allowed_ones(
 ) -> None:
     reply = service.request(verb, path)
 
-    problem(reply, 405, "method-not-allowed")
+    body = problem(reply, 405, "method-not-allowed")
     assert reply.headers["allow"] == allowed
+    assert all(each in body["detail"] for each in allowed.split(", "))
 
 
 def test_head_is_refused_with_the_allowed_verbs(service: Service) -> None:

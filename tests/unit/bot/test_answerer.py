@@ -138,13 +138,96 @@ def test_each_of_several_commands_in_one_message_is_answered(bot: Bot) -> None:
     assert bot.answer_record(record) == "settled,settled"
 
 
+# -- chats, several objects, own objects -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("api", ["v1", "v2"])
+@pytest.mark.parametrize("language", ["en", "de", "ru"])
+def test_command_in_a_personal_chat_returns_that_chat(bot: Bot, api: str, language: str) -> None:
+    assert bot.answer_record(command(api=api, chat=PERSONAL, language=language)) == "answered"
+    assert " 1407," in bot.sent_texts[0]
+    assert bot.bitrix24.methods == [SEND_METHODS[api, True]], "a personal chat has no entity to read"
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ru"])
+def test_mention_without_an_object_returns_the_chat_with_its_entity(bot: Bot, language: str) -> None:
+    chat = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+    assert bot.answer_record(message("[USER=456]Bot[/USER] hello", chat=chat, language=language)) == "answered"
+    assert "chat1437" in bot.sent_texts[0]
+    assert "CRM DEAL|1663" in bot.sent_texts[0]
+
+
+def test_mention_by_a_user_who_is_no_employee_remains_unanswered(bot: Bot) -> None:
+    assert bot.answer_record(message("hello", chat=GROUP, user=EventUser(27, employee=False))) == "silent"
+    assert bot.bitrix24.calls == []
+
+
+def test_mention_in_an_open_line_remains_unanswered(bot: Bot) -> None:
+    assert bot.answer_record(message("hello", chat=OPEN_LINE)) == "silent"
+
+
+def test_several_objects_are_answered_in_one_message_with_a_line_for_each(bot: Bot) -> None:
+    assert bot.answer_record(message("deal 1663 and deal 5")) == "answered"
+    (text,) = bot.sent_texts
+    found, missing = text.split("\n")
+    assert LINK in found
+    assert missing.startswith("CRM DEAL|5: no chat yet")
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ru"])
+def test_objects_beyond_the_bound_are_counted_in_the_answer(bot: Bot, language: str) -> None:
+    bot.answer_record(message(" ".join(f"deal {number}" for number in range(1, 10)), language=language))
+    lines = bot.sent_texts[0].split("\n")
+    assert len(lines) == 6
+    assert ": 4." in lines[-1]
+
+
+def test_object_of_ones_own_is_looked_up(bot: Bot) -> None:
+    bot.bitrix24.answers("im.chat.get", {"ID": 7})
+    bot.answer_record(message("ORDER 2026-0815"))
+    assert bot.sent_texts[0].startswith("ORDER 2026-0815: chat 7,")
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ru"])
+def test_chat_is_answered_with_its_entity_and_without_its_title(bot: Bot, language: str) -> None:
+    bot.bitrix24.answers("imbot.v2.Chat.get", CHAT)
+    bot.answer_record(message("chat 1437", language=language))
+    assert "CRM DEAL|1663" in bot.sent_texts[0]
+    assert LINK in bot.sent_texts[0]
+    assert "Secret plans" not in bot.sent_texts[0]
+
+
+def test_chat_of_an_open_line_is_answered_without_the_clients_number(bot: Bot) -> None:
+    line = {"entityType": "LINES", "entityId": "whatsapp|2|79161234567|744"}
+    bot.bitrix24.answers("imbot.v2.Chat.get", {"chat": {**CHAT["chat"], **line}})
+    bot.answer_record(message("chat 1437"))
+    assert "open line" in bot.sent_texts[0]
+    assert "79161234567" not in bot.sent_texts[0]
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ru"])
+def test_chat_that_the_portal_does_not_show_is_answered_as_such(bot: Bot, language: str) -> None:
+    for method in ("imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get"):
+        bot.bitrix24.fails(method, "ACCESS_ERROR", 403)
+    bot.answer_record(message("chat 999999", language=language))
+    assert "999999" in bot.sent_texts[0]
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ru"])
+@pytest.mark.parametrize("chat", [PERSONAL, GROUP], ids=["personal", "group"])
+def test_link_to_another_portal_is_answered_with_the_name_of_this_one(bot: Bot, chat: EventChat, language: str) -> None:
+    record = message("https://other.bitrix24.com/crm/deal/details/1663/", chat=chat, language=language)
+    assert bot.answer_record(record) == "answered"
+    assert "acme.bitrix24.com" in bot.sent_texts[0]
+    assert "other.bitrix24.com" not in bot.sent_texts[0]
+
+
 # -- silence -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "record",
     [
-        message(chat=GROUP, text="well done"),
         message(chat=OPEN_LINE),
         message("/chatid"),
         message(kind=EventKind.MESSAGE_UPDATE),
@@ -162,7 +245,7 @@ def test_each_of_several_commands_in_one_message_is_answered(bot: Bot) -> None:
         command(commands=(EventCommand(78, "other"),)),
     ],
     ids=[
-        "talk in a group", "open line", "command's message", "edit", "join", "another's bot", "no bot", "itself",
+        "open line", "command's message", "edit", "join", "another's bot", "no bot", "itself",
         "no author", "system", "no id", "no message", "no user", "no employee", "no chat", "another command",
     ],
 )  # fmt: skip

@@ -1,15 +1,23 @@
 """Users' text is parsed into the entity that it names; other text names none."""
 
+from collections.abc import Collection
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_lookup.bot.entity_parser import READ, entity_in
+from chat_lookup.bot.entity_parser import READ, objects_in
+from chat_lookup.entity import EntityRef
 
 HOST = "acme.bitrix24.com"
 HOSTS = (HOST,)
 
 DEAL = ("CRM", "DEAL|1663")
+
+
+def entity_in(text: str, hosts: Collection[str]) -> EntityRef | None:
+    """The first pair of a text."""
+    return next(iter(objects_in(text, hosts).pairs), None)
 
 
 def read(text: str) -> tuple[str, str] | None:

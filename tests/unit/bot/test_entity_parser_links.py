@@ -1,16 +1,22 @@
 """A pasted link of the portal is read as the object that it shows; one of another host never is."""
 
 import itertools
+from collections.abc import Collection
 
 import pytest
 
-from chat_lookup.bot.entity_parser import entity_in
+from chat_lookup.bot.entity_parser import objects_in
 from chat_lookup.entity import EntityRef
 
 HOST = "acme.bitrix24.com"
 FORMER = "oldname.bitrix24.de"
 
 DEAL = ("CRM", "DEAL|1663")
+
+
+def entity_in(text: str, hosts: Collection[str]) -> EntityRef | None:
+    """The first pair of a text."""
+    return next(iter(objects_in(text, hosts).pairs), None)
 
 
 def read(text: str) -> tuple[str, str] | None:

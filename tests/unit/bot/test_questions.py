@@ -1,11 +1,23 @@
 """Which messages the bot answers, how it parses them and what it answers."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
-from chat_lookup.bot.questions import BotQuestion, Help, Question, ThisChat, WhichChat, answer_to, questions_in
+from chat_lookup.bot.questions import (
+    BotQuestion,
+    Help,
+    OfAnotherPortal,
+    Question,
+    Several,
+    ThisChat,
+    WhichChat,
+    WhichEntity,
+    answer_to,
+    questions_in,
+)
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, ChatNotAccessible, ChatNotFound, PortalBusy, ServiceMisconfigured
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMessage, EventUser
@@ -68,11 +80,97 @@ def test_entity_is_parsed_in_a_personal_chat_in_a_group_and_after_the_command(te
         assert question_of(event) == WhichChat(DEAL)
 
 
-@pytest.mark.parametrize("text", ["", "hello", "1663", "https://other.bitrix24.com/crm/deal/details/1663/"])
-def test_other_text_gets_help_in_a_personal_chat_and_no_answer_in_a_group(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "hello", "1663", "https://example.com/news/1663/"])
+def test_other_text_gets_help_in_a_personal_chat_and_asks_for_the_chat_in_a_group(text: str) -> None:
+    # A bot receives only what mentions it in a group (bitrix24.md 9, row 8).
     assert question_of(message(text, PERSONAL)) == Help()
-    assert question_of(message(text, GROUP)) is None
-    assert question_of(message(text, OF_THE_DEAL)) is None
+    assert question_of(message(f"[USER=456]Bot[/USER] {text}", GROUP)) == ThisChat(1439, None)
+    assert question_of(message(text, OF_THE_DEAL)) == ThisChat(1439, DEAL)
+
+
+def test_mention_in_a_chat_without_an_id_is_no_question() -> None:
+    assert question_of(message("hello", EventChat(dialog_id="sg133"))) is None
+
+
+EVERYWHERE = pytest.mark.parametrize(
+    "asks",
+    [
+        lambda text: message(text, PERSONAL),
+        lambda text: message(f"[USER=456]Bot[/USER], {text}", GROUP),
+        lambda text: command(text, PERSONAL),
+        lambda text: command(text, GROUP),
+        lambda text: command(text, OPEN_LINE),
+    ],
+    ids=["personal", "group", "command", "command in a group", "command in an open line"],
+)
+Asks = Callable[[str], BotEvent]
+
+
+@EVERYWHERE
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://other.bitrix24.com/crm/deal/details/1663/",
+        "[URL=https://other.bitrix24.com/crm/deal/details/1663/]deal 5[/URL]",
+        "see other.bitrix24.com/workgroups/group/133/",
+        "https://other.bitrix24.com/online/?IM_DIALOG=chat1437",
+    ],
+)
+def test_link_to_another_portal_is_named_as_such(asks: Asks, link: str) -> None:
+    assert question_of(asks(link)) == OfAnotherPortal()
+    assert question_of(asks(f"{link} and deal 1663")) == WhichChat(DEAL)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [
+        ("ORDER 2026-0815", ("ORDER", "2026-0815")),
+        (" SHOP_ORDER|17 ", ("SHOP_ORDER", "17")),
+        ("IA_CONV: 6f1c9d2e", ("IA_CONV", "6f1c9d2e")),
+        ("ЗАКАЗ 17?", ("ЗАКАЗ", "17")),
+    ],
+)
+def test_object_of_ones_own_is_asked_for_by_its_pair(asks: Asks, text: str, pair: tuple[str, str]) -> None:
+    assert question_of(asks(text)) == WhichChat(EntityRef(*pair))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["order 17", "Order 17", "ORDER seventeen", "the ORDER 17", "ORDER 17 and 18", "OK 5", "CRM 1663", "LINES 5",
+     "CALENDAR x5", "DYNAMIC_ 5", "ORDER [b]17", "ORDER", "17", "ORDER " + "1" * 101],
+)  # fmt: skip
+def test_text_that_is_no_pair_alone_names_no_object_of_ones_own(text: str) -> None:
+    assert question_of(message(text, PERSONAL)) == Help()
+
+
+@EVERYWHERE
+@pytest.mark.parametrize(
+    "text",
+    ["chat 1437", "Chat 1437", "chat1437", "чат 1437", "Чат №1437", "what is chat 1437?", "чата 1437", "chat 01437",
+     "https://acme.bitrix24.com/online/?IM_DIALOG=chat1437",
+     "[URL=/online/?IM_DIALOG=chat1437]Open the chat[/URL]"],
+)  # fmt: skip
+def test_chat_is_asked_for_by_its_id(asks: Asks, text: str) -> None:
+    assert question_of(asks(text)) == WhichEntity(1437)
+
+
+def test_platforms_type_of_that_name_remains_a_pair() -> None:
+    assert question_of(message("CHAT 13", PERSONAL)) == WhichChat(EntityRef("CHAT", "13"))
+
+
+@EVERYWHERE
+def test_each_object_of_a_text_is_asked_for_once_and_in_order(asks: Asks) -> None:
+    text = "deal 1663 and task 8293, deal 1663 again, https://acme.bitrix24.com/crm/lead/details/13/ in chat 7"
+    wanted = (DEAL, EntityRef("TASK", "8293"), EntityRef("CRM", "LEAD|13"))
+    assert question_of(asks(text)) == Several(tuple(map(WhichChat, wanted)))
+    assert question_of(asks("chat 5, chat 6")) == Several((WhichEntity(5), WhichEntity(6)))
+
+
+def test_objects_of_a_text_are_limited_and_the_rest_is_counted() -> None:
+    question = question_of(message(" ".join(f"deal {number}" for number in range(1, 9)), PERSONAL))
+    assert isinstance(question, Several)
+    assert (len(question.questions), question.left) == (5, 3)
 
 
 def test_command_without_text_asks_for_its_own_chat() -> None:
@@ -88,8 +186,9 @@ def test_incomplete_and_invalid_pairs_are_ignored_as_the_entity_of_the_chat(enti
     )
 
 
-def test_command_without_text_in_a_personal_chat_gets_help() -> None:
-    assert question_of(command("", PERSONAL)) == Help()
+def test_command_without_text_in_a_personal_chat_asks_for_that_chat() -> None:
+    assert question_of(command("", PERSONAL)) == ThisChat(1500, None, personal=True)
+    assert question_of(command("", replace(PERSONAL, chat_id=None))) == Help()
 
 
 def test_command_with_a_text_without_an_entity_gets_help() -> None:

@@ -121,6 +121,19 @@ def test_fresh_query_is_not_satisfied_by_the_mark_of_a_forget(leases: Leases, ca
     assert leases.claim(fresh_since(clock.now() - 1), "first").lease.owner == "first"
 
 
+# -- queries for a method ----------------------------------------------------------------------------------------------
+
+
+def test_query_for_a_method_is_satisfied_by_its_replies_only(leases: Leases, cache: Cache, clock: ManualClock) -> None:
+    cache.put(MEMBER_ID, 1, DEAL, 1437, method="im.chat.get", asked_at=clock.now())
+    same, other = (CacheQuery(MEMBER_ID, 1, DEAL, method=each) for each in ("im.chat.get", "imbot.chat.get"))
+    for wanted, serves in ((same, True), (other, False)):
+        stored = leases.claim(wanted, "first")
+        assert wanted.is_satisfied_by(stored.row, clock.now()) is serves
+        assert wanted.allows_stale(stored.row, clock.now()) is serves
+        assert (stored.lease.owner == "first") is not serves
+
+
 # -- extending and ending ----------------------------------------------------------------------------------------------
 
 

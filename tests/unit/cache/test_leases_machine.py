@@ -16,6 +16,7 @@ from tests.support.stores.memory_table import memory_stores
 OFFSETS = (-0.2, 0.0, 0.2)
 """Seconds by which the clocks of three processes are wrong."""
 PROCESSES = st.integers(0, len(OFFSETS) - 1)
+METHODS = st.sampled_from(["im.chat.get", "imbot.chat.get"])
 
 
 class WrongBy(ManualClock):
@@ -68,11 +69,11 @@ class AnyOrder(RuleBasedStateMachine):
         for process in self._processes:
             process.owner = ""
 
-    @rule(which=PROCESSES, ago=st.sampled_from([None, 0.0, 5.0]))
-    def claims(self, which: int, ago: float | None) -> None:
+    @rule(which=PROCESSES, ago=st.sampled_from([None, 0.0, 5.0]), method=st.none() | METHODS)
+    def claims(self, which: int, ago: float | None, method: str | None) -> None:
         process = self._processes[which]
         now = process.clock.now()
-        wanted = CacheQuery(MEMBER_ID, 1, self._ref, since=None if ago is None else now - ago)
+        wanted = CacheQuery(MEMBER_ID, 1, self._ref, since=None if ago is None else now - ago, method=method)
         process.claims += 1
         owner = f"{which}.{process.claims}"
         others = [each for each in self._holders() if each is not process]
@@ -104,12 +105,12 @@ class AnyOrder(RuleBasedStateMachine):
             process.leases.release(CacheQuery(MEMBER_ID, 1, self._ref), process.owner, "refused")
             process.owner = ""
 
-    @rule(which=PROCESSES, chat_id=st.none() | st.integers(1, 3))
-    def answers(self, which: int, chat_id: int | None) -> None:
+    @rule(which=PROCESSES, chat_id=st.none() | st.integers(1, 3), method=METHODS)
+    def answers(self, which: int, chat_id: int | None, method: str) -> None:
         """Perhaps long after the end of the lease: the portal was slow."""
         process = self._processes[which]
         if process.owner:
-            process.cache.put(MEMBER_ID, 1, self._ref, chat_id, method="im.chat.get", asked_at=process.asked_at)
+            process.cache.put(MEMBER_ID, 1, self._ref, chat_id, method=method, asked_at=process.asked_at)
             self._release_all()
             row = process.cache.get(MEMBER_ID, 1, self._ref)
             assert row is not None

@@ -93,6 +93,7 @@ def test_options_reach_the_portal(bitrix24: FakeBitrix24, bot: dict[str, Any]) -
         ({**PAIR, "expand": "all"}, "expand"),
         ({**PAIR, "expand": True}, "expand"),
         ({**PAIR, "fresh": "true"}, "fresh"),
+        ({**PAIR, "fresh": None}, "fresh"),
         ({**PAIR, "entiti_id": "7"}, "entiti_id"),
         ({**PAIR, "lookups": [PAIR]}, "entity_type"),
         ({"lookups": []}, "lookups"),

@@ -9,6 +9,7 @@ import pytest
 
 from chat_lookup.bootstrap import aws_clients, process
 from chat_lookup.clock import Deadline
+from chat_lookup.errors import EventRejected
 from chat_lookup.events.model import Record
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.store import Portals
@@ -123,7 +124,7 @@ def test_every_forgery_gets_the_same_answer(deployed: Deployed, output: Output, 
         "type": "urn:bitrix24-chat-lookup:problem:event-rejected",
         "title": problem["title"],
         "status": 403,
-        "detail": problem["title"],
+        "detail": EventRejected.detail,
         "request_id": "request-1",
     }
     assert output.metric("EventsRejected", reason=reason) == 1

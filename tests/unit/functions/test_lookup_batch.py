@@ -66,6 +66,28 @@ def test_batch_accepts_the_options_of_a_single_look_up(post: Post, bitrix24: Fak
     assert [call.params["BOT_ID"] for call in bitrix24.calls] == [17, 17]
 
 
+@pytest.mark.parametrize(
+    ("pair", "detail"),
+    [
+        ({"entity_id": "7"}, "entity_type is missing"),
+        ({"entity_type": "", "entity_id": "7"}, "entity_type is empty"),
+        ({"entity_type": "CRM", "ENTITY_ID": ""}, "ENTITY_ID is empty"),
+        ({"entity_type": "CRM", "entity_id": None}, "entity_id is null"),
+        ({"entity_type": "CRM", "entity_id": True}, "entity_id must be text"),
+        ({"entity_type": "CRM", "entity_id": 0}, 'entity_id is "0", which the platform treats as not given'),
+    ],
+)
+def test_item_that_is_no_pair_has_a_problem_that_names_the_field(post: Post, pair: dict[str, Any], detail: str) -> None:
+    (item,) = body(post({"lookups": [pair]}))["results"]
+    assert item["problem"]["detail"] == detail
+
+
+def test_item_may_have_the_platforms_spelling_and_a_number_for_an_id(post: Post, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers("im.chat.get", 7)
+    pairs = [{"ENTITY_TYPE": "SONET_GROUP", "ENTITY_ID": 133}, {"entity_type": "SONET_GROUP", "entity_id": 133.0}]
+    assert [each["entity_id"] for each in body(post({"lookups": pairs}))["results"]] == ["133", "133"]
+
+
 def test_thousand_pairs_are_sent_in_twenty_requests(post: Post, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers_by("im.chat.get", lambda params: str(params["ENTITY_ID"]).removeprefix("DEAL|"))
     pairs = [{"entity_type": "CRM", "entity_id": f"DEAL|{number}"} for number in range(1, 1001)]
@@ -91,6 +113,10 @@ def test_thousand_pairs_are_sent_in_twenty_requests(post: Post, bitrix24: FakeBi
         ({"lookups": [PAIR], "method": 7}, "method"),
         ({"lookups": [PAIR], "bot_id": "x"}, "bot_id"),
         ({"lookups": [PAIR], "fresh": "true"}, "fresh"),
+        ({"lookups": [PAIR], "fresh": None}, "fresh is null"),
+        ({"lookups": [PAIR], "method": None}, "method is null"),
+        ({"lookups": [PAIR], "bot_id": ""}, "bot_id is empty"),
+        ({"lookups": None}, "lookups is null"),
         ({"lookups": [PAIR], "expand": "chat"}, "expand"),
         ({"lookups": [PAIR], "portal": "x"}, "portal"),
     ],

@@ -138,6 +138,61 @@ def test_portals_broken_text_in_an_answer_can_still_be_sent(telemetry: Telemetry
         assert json.loads(response["body"].encode())
 
 
+# -- verbs and paths ---------------------------------------------------------------------------------------------------
+
+ROUTES = ["GET /v1/chats", "DELETE /v1/chats", "GET /v1/chats/{chat_id}", "POST /v1/chats/batch", "GET /health"]
+VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/chats", "DELETE, GET"),
+        ("/v1/chats/batch", "POST"),
+        ("/v1/chats/7", "GET"),
+        ("/v1/chats/batches", "GET"),
+        ("/health", "GET"),
+    ],
+)
+@pytest.mark.parametrize("verb", VERBS)
+def test_verb_that_a_path_does_not_have_is_refused_with_its_verbs(
+    telemetry: Telemetry, path: str, allowed: str, verb: str
+) -> None:
+    came = as_the_gateway_routes(verb, path)
+    routes = {route: lambda _, route=route: json_response(200, {"route": route}) for route in ROUTES}
+
+    response = entrypoint.respond(came, telemetry, lambda: routes)
+
+    if verb in allowed.split(", "):
+        assert json.loads(response["body"])["route"] == came["routeKey"]
+    else:
+        assert (response["statusCode"], response["headers"]["allow"]) == (405, allowed)
+        assert json.loads(response["body"])["detail"].endswith(allowed.replace(", ", " and "))
+
+
+def as_the_gateway_routes(verb: str, path: str) -> dict[str, object]:
+    """The verb goes first: a literal path of another verb reaches the route with a parameter.
+
+    What has a route also has a stage in front of its path.
+    """
+    last = path.rpartition("/")[2]
+    parameters = {"chat_id": last} if path.count("/") == 3 and f"{verb} {path}" not in ROUTES else {}
+    route = f"{verb} /v1/chats/{{chat_id}}" if parameters else f"{verb} {path}"
+    known = route in ROUTES
+    return event(
+        routeKey=route if known else "$default",
+        rawPath=f"/prod{path}" if known else path,
+        pathParameters=parameters if known else {},
+        requestContext={"requestId": "request-1", "http": {"method": verb}},
+    )
+
+
+def test_unknown_route_is_answered_with_the_routes(telemetry: Telemetry) -> None:
+    response = entrypoint.respond(event(routeKey="$default", rawPath="/"), telemetry, health(lambda _: {}))
+    assert response["statusCode"] == 404
+    assert "GET /health" in json.loads(response["body"])["detail"]
+
+
 # -- unauthenticated requests ------------------------------------------------------------------------------------------
 
 

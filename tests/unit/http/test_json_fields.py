@@ -34,9 +34,35 @@ def test_field_that_is_absent_null_or_empty_counts_as_not_given(event: dict[str,
     assert Fields(event).optional_texts("label") is None
     assert Fields(event).optional_number("label", least=0, most=9) is None
     assert Fields(event).optional_whole("label") is None
-    assert Fields(event).optional_flag("label") is False
-    with pytest.raises(InvalidRequest, match="label is missing"):
-        Fields(event).text("label")
+
+
+@pytest.mark.parametrize(
+    ("event", "state"), [({}, "missing"), ({"label": None}, "null"), ({"label": ""}, "empty"), ({"LABEL": ""}, "empty")]
+)
+def test_error_for_a_required_field_names_what_is_wrong_with_it(event: dict[str, object], state: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"(?i)label is {state}"):
+        Fields(event).text("label", "LABEL")
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_flag_is_false_only_if_it_is_missing_or_false(value: object) -> None:
+    assert Fields({}).optional_flag("fresh") is Fields({"fresh": False}).optional_flag("fresh") is False
+    with pytest.raises(InvalidRequest, match="fresh must be true or false"):
+        Fields({"fresh": value}).optional_flag("fresh")
+
+
+@pytest.mark.parametrize(("value", "state"), [(None, "null"), ("", "empty")])
+def test_strict_reader_refuses_null_and_empty_in_every_optional_field(value: object, state: str) -> None:
+    readers: list[Read] = [
+        lambda fields: fields.any("it"),
+        lambda fields: fields.optional_text("it"),
+        lambda fields: fields.optional_whole("it"),
+        lambda fields: fields.optional_flag("it"),
+    ]
+    for read in readers:
+        assert not read(Fields({}, strict=True))
+        with pytest.raises(InvalidRequest, match=f"it is {state}"):
+            read(Fields({"it": value}, strict=True))
 
 
 Read = Callable[[Fields], object]
@@ -97,6 +123,17 @@ def test_fields_name_cannot_break_the_message_that_names_it() -> None:
         Fields({"\n\x00" + "b" * 500: 1}).nothing_else()
     assert str(raised.value).isprintable()
     assert len(str(raised.value)) < 80
+
+
+@pytest.mark.parametrize(("value", "number"), [(133.0, 133), (1e3, 1000), (999999999999999.0, 999999999999999)])
+def test_whole_number_is_read_in_each_form_that_json_has_for_it(value: float, number: int) -> None:
+    assert whole("chat_id", value) == number
+
+
+@pytest.mark.parametrize("value", [1.5, 0.0, -1.0, 1e15, math.nan, math.inf, -math.inf, True])
+def test_number_that_is_not_whole_or_out_of_bounds_is_refused(value: float) -> None:
+    with pytest.raises(InvalidRequest, match="chat_id must be a positive whole number"):
+        whole("chat_id", value)
 
 
 @given(st.integers(min_value=1, max_value=10**15 - 1))

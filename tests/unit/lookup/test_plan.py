@@ -93,15 +93,21 @@ def test_only_the_requested_method_is_called(
     assert bitrix24.methods == [asked]
 
 
-def test_bot_id_is_sent_to_the_deprecated_method_only_and_only_if_requested(
+def test_bot_id_is_sent_to_the_requested_method_and_else_to_the_deprecated_one_which_takes_it(
     service: Service, bitrix24: FakeBitrix24
 ) -> None:
     portal = with_scopes(service, "im", "imbot")
-    for method in (Method.IM, Method.IMBOT):
+    for method in Method:
         bitrix24.answers(f"{method}.chat.get", 10)
+    for method in Method:
         for bot_id in (None, 17):
             ask(service, portal, method=method, bot_id=bot_id)
-    assert [called.params.get("BOT_ID") for called in bitrix24.calls] == [None, None, None, 17]
+    im, imbot = "im.chat.get", "imbot.chat.get"
+    assert [(called.method, called.params.get("BOT_ID")) for called in bitrix24.calls] == [
+        *[(im, None), (imbot, 17)],
+        *[(im, None), (im, 17)],
+        *[(imbot, None), (imbot, 17)],
+    ]
 
 
 def test_portal_with_unknown_scopes_is_called(service: Service, bitrix24: FakeBitrix24) -> None:

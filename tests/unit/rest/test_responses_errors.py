@@ -7,6 +7,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bootstrap.services import Services
+from chat_lookup.errors import PortalStopped
 from chat_lookup.portals.portal import Portal, PortalState
 from functions.rest import app
 from tests.support.fakes import FakeBitrix24, ManualClock, Output, lambda_context
@@ -82,7 +83,7 @@ def test_stopped_portal_is_answered_with_our_text_and_without_a_retry_time(servi
     key = booted.keys.create(portal.member_id, "shop", ["rest"], None)[0]
     response = app.handler(event(f"1/{key}/im.chat.get"), lambda_context())
     assert (response["statusCode"], "retry-after" in response["headers"]) == (503, False)
-    assert json.loads(response["body"])["error_description"] == "An operator has stopped the calls to this portal"
+    assert json.loads(response["body"])["error_description"] == PortalStopped.detail
 
 
 def test_outage_under_401_is_a_transient_error_with_stale_answers_and_no_refresh(

@@ -8,12 +8,14 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chat_lookup.bot import texts
 from chat_lookup.bot.answer_claims import KEPT, LONGEST_ATTEMPT, Claim, Claims, ClaimState
 from chat_lookup.bot.answer_sender import AnswerSender, Delivery, Place
 from chat_lookup.bot.employees import People
-from chat_lookup.bot.questions import Question, ThisChat, WhichChat, answer_to, questions_in
+from chat_lookup.bot.questions import Question, Several, ThisChat, WhichChat, WhichEntity, answer_to, questions_in
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.clock import Clock, Deadline
+from chat_lookup.entity import EntityRef
 from chat_lookup.errors import (
     ChatLookupError,
     PortalBlocked,
@@ -26,6 +28,7 @@ from chat_lookup.events.model import BotEvent, EventChat, EventUser, Record
 from chat_lookup.languages import language_of
 from chat_lookup.lookup.find import Lookup
 from chat_lookup.lookup.model import Found, Options
+from chat_lookup.observability.aws_failures import code_of
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import refusal
 from chat_lookup.portals.portal import Portal
@@ -143,21 +146,35 @@ class Answering:
 
     def _sentence(self, portal: Portal, event: BotEvent, question: Question, deadline: Deadline) -> str:
         """The answer's text. Raises temporary failures; others are answered."""
+        language = language_of(event.language)
+        if isinstance(question, Several):
+            each = [self._sentence(portal, event, one, deadline) for one in question.questions]
+            return texts.several(each, question.left, language)
         outcome: Found | ChatLookupError | None = None
         try:
             if isinstance(question, WhichChat):
                 outcome = self._lookup.find(portal, question.ref, Options(), deadline)
-            elif isinstance(question, ThisChat) and question.ref is None and event.api == "v2":
-                # An event of v1 without an entity means none; one of v2 may leave it out (bitrix24.md 8, row 17).
-                question = replace(question, ref=self._lookup.reverse(portal, question.chat_id, deadline).ref)
+            elif isinstance(question, WhichEntity):
+                outcome = self._lookup.reverse(portal, question.chat_id, deadline)
+            elif isinstance(question, ThisChat) and _may_have_entity(question, event):
+                # An earlier event of the chat is stored (design 5, Events): further mentions cost no call.
+                ref = self._known(portal, question.chat_id, fresh=True)
+                question = replace(question, ref=ref or self._lookup.reverse(portal, question.chat_id, deadline).ref)
         except _PASSING:
             raise
         except ChatLookupError as error:
             outcome = error
             if isinstance(question, ThisChat):
-                known = self._cache.entity_of(portal.member_id, portal.generation, question.chat_id)
-                question = replace(question, ref=known)
-        return answer_to(question, outcome, language_of(event.language), portal.domain)
+                question = replace(question, ref=self._known(portal, question.chat_id, fresh=False))
+        return answer_to(question, outcome, language, portal.domain)
+
+    def _known(self, portal: Portal, chat_id: int, *, fresh: bool) -> EntityRef | None:
+        """The cached entity of a chat; None, too, where the cache cannot be read."""
+        try:
+            return self._cache.entity_of(portal.member_id, portal.generation, chat_id, fresh=fresh)
+        except _STORES as error:
+            self._telemetry.note(level=logging.WARNING, cache_read_failures=1, cache_error=code_of(error))
+            return None
 
 
 def _questions(portal: Portal, event: BotEvent) -> list[tuple[Question, Place]]:
@@ -170,6 +187,14 @@ def _questions(portal: Portal, event: BotEvent) -> list[tuple[Question, Place]]:
         (asked.question, replace(here, command_id=asked.command.command_id if asked.command else None))
         for asked in questions_in(event, {portal.domain, *portal.former_domains})
     ]
+
+
+def _may_have_entity(question: ThisChat, event: BotEvent) -> bool:
+    """Whether the portal may know an entity that the event lacks.
+
+    An event of v1 without an entity means none; one of v2 may leave it out (bitrix24.md 8, row 17).
+    """
+    return question.ref is None and not question.personal and event.api == "v2"
 
 
 def _dialog_id(chat: EventChat, user: EventUser | None) -> str:

@@ -1,4 +1,4 @@
-"""Reads an entity from a user's text: `deal 1663`, `CRM DEAL|1663`, or a link of the portal.
+"""Reads the objects of a user's text: `deal 1663`, `CRM DEAL|1663`, `chat 1437`, or a link of the portal.
 
 Forms and conventions: bitrix24.md 1.20 and 9, rows 23 and 25; the routes of spaces are those of the product's source.
 """
@@ -6,6 +6,7 @@ Forms and conventions: bitrix24.md 1.20 and 9, rows 23 and 25; the routes of spa
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from chat_lookup.entity import EntityRef
@@ -27,6 +28,9 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 """Users' names of an object, in the languages of the bot; `sg133` is a group's dialog (bitrix24.md 1.20)."""
 _KIND_OF: Final[Mapping[str, str]] = {word: kind for kind, words in _WORDS.items() for word in words.split()}
+
+_CHAT_WORDS: Final = frozenset({"chat", "chats", "чат", "чата", "чату", "чатом", "чате"})
+"""Users' names of a chat, whose number is its own id."""
 
 _TYPES: Final = frozenset({"TASKS_TASK", "TASKS", "TASK", "CALENDAR", "SONET_GROUP", "THREAD", "CHAT", "OPEN"})
 _OPAQUE_TYPES: Final = frozenset({"LIVECHAT", "CALL", "MAIL", "VIDEOCONF", "ANNOUNCEMENT", "AI_ASSISTANT_PRIVATE"})
@@ -80,25 +84,47 @@ _NAMED: Final = (
 _PART: Final = re.compile("|".join((_LINK, _OPEN_LINE, _OPAQUE, _NAMED)))
 """All forms. Each repetition is bounded or ends at a character outside its class, so that no text takes long."""
 
+_OWN: Final = re.compile(r"\s*(?P<type>[^\W\d]\w{2,49})[\s:|]{1,3}(?P<id>[^\s\[\]|]{1,100}?)[.,;!?]{0,9}\s*")
+"""A whole text that is an application's own pair: a type in capitals and an id with a digit, as `ORDER 2026-0815`."""
+_NOT_OWN: Final = _TYPES | _OPAQUE_TYPES | {"CRM", "LINES"}
+
+_OPENED: Final = re.compile(r"[?&](?i:IM_DIALOG)=chat0{0,9}(?P<chat>[1-9][0-9]{0,14})(?![0-9])")
+"""The chat that a link opens in the messenger (bitrix24.md 9, row 22)."""
 _ADDRESS: Final = re.compile(r"(?i:https?://|//)?(?P<host>[^/?#\\]*)(?P<path>[^?#]*)")
 
 
-def entity_in(text: str, hosts: Collection[str]) -> EntityRef | None:
-    """The first entity that a text names or links to; None if it names none.
+@dataclass(frozen=True, slots=True)
+class NamedObjects:
+    """What a text names or links to, in order and each once. `foreign`: it has a link to another portal's object."""
+
+    pairs: tuple[EntityRef, ...] = ()
+    chats: tuple[int, ...] = ()
+    foreign: bool = False
+
+
+def objects_in(text: str, hosts: Collection[str]) -> NamedObjects:
+    """The objects of a text.
 
     `hosts` are the addresses of the portal, each with its port if that is not the usual one. Links of other hosts are
     ignored as a whole: their ids mean nothing here. Of the text `READ` characters are read.
     """
     ours = {_folded(host) for host in hosts}
     head = text if len(text) <= READ else text[:READ].rpartition(" ")[0]  # a number that is cut would be another one
-    for part in _PART.finditer(head):
-        ref = _read(part, ours)
-        if ref is not None:
-            return ref
-    return None
+    found = [_read(part, ours) for part in _PART.finditer(head)]
+    pairs = [each for each in found if isinstance(each, EntityRef)]
+    own = None if pairs else _own(head)
+    if own is not None:
+        return NamedObjects((own,))
+    chats = [each for each in found if isinstance(each, int) and each]
+    return NamedObjects(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(chats)), _FOREIGN in found)
 
 
-def _read(part: re.Match[str], ours: Collection[str]) -> EntityRef | None:
+_FOREIGN: Final = 0
+"""What is read of a link to another portal's object; no chat has this id."""
+
+
+def _read(part: re.Match[str], ours: Collection[str]) -> EntityRef | int | None:
+    """The pair of an object, the id of a chat, or `_FOREIGN`; None for what names nothing."""
     address = part["target"] or part["link"]
     if address:
         return _linked(address, ours)
@@ -112,24 +138,46 @@ def _read(part: re.Match[str], ours: Collection[str]) -> EntityRef | None:
     return _named(part["name"], part["number"]) if part["name"] else None
 
 
-def _linked(address: str, ours: Collection[str]) -> EntityRef | None:
-    """The entity of a link. One without a host, which only the portal's own messages contain, is the portal's."""
+def _linked(address: str, ours: Collection[str]) -> EntityRef | int | None:
+    """What a link shows. One without a host, which only the portal's own messages contain, is the portal's."""
     found = _ADDRESS.match(address)
-    if found is None or (found["host"] and _folded(found["host"]) not in ours):
+    if found is None:
         return None
+    shown = _shown(found["path"]) or _opened(address)
+    if shown is not None and found["host"] and _folded(found["host"]) not in ours:
+        return _FOREIGN
+    return shown
+
+
+def _shown(link_path: str) -> EntityRef | None:
     for path, kind in _PATHS:
-        object_ = path.search(found["path"])
+        object_ = path.search(link_path)
         if object_ is not None:
             return _pair(kind.format(**object_.groupdict()).upper(), object_["number"])
     return None
 
 
-def _named(name: str, number: str) -> EntityRef | None:
+def _opened(address: str) -> int | None:
+    opened = _OPENED.search(address)
+    return None if opened is None else int(opened["chat"])
+
+
+def _named(name: str, number: str) -> EntityRef | int | None:
     if name in _TYPES:
         return EntityRef(name, number)
+    if name.casefold() in _CHAT_WORDS:
+        return int(number)
     upper = name.upper()
     kind = upper if upper.startswith("DYNAMIC_") and upper[-1].isdigit() else _KIND_OF.get(name.casefold())
     return None if kind is None else _pair(kind, number)
+
+
+def _own(text: str) -> EntityRef | None:
+    whole = _OWN.fullmatch(text)
+    if whole is None or not whole["type"].isupper() or not any(each in "0123456789" for each in whole["id"]):
+        return None
+    known = whole["type"] in _NOT_OWN or whole["type"].startswith("DYNAMIC_")
+    return None if known or whole["type"].casefold() in _KIND_OF else EntityRef.or_none(whole["type"], whole["id"])
 
 
 def _pair(kind: str, number: str) -> EntityRef:

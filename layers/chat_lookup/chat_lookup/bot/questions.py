@@ -10,10 +10,10 @@ from typing import Final
 
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bot import texts
-from chat_lookup.bot.entity_parser import entity_in
+from chat_lookup.bot.entity_parser import objects_in
 from chat_lookup.bot.profile import COMMAND
 from chat_lookup.entity import EntityRef
-from chat_lookup.errors import ChatLookupError, ChatNotFound
+from chat_lookup.errors import ChatLookupError, ChatNotAccessible, ChatNotFound
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand
 from chat_lookup.languages import Language
 from chat_lookup.lookup.model import Found
@@ -27,11 +27,35 @@ class WhichChat:
 
 
 @dataclass(frozen=True, slots=True)
+class WhichEntity:
+    """Which entity does this chat belong to?"""
+
+    chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """More than one question in a text, which has one answer; `left` is how many more are not answered."""
+
+    questions: tuple[WhichChat | WhichEntity, ...]
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OfAnotherPortal:
+    """What is the object of a link to another portal?"""
+
+
+@dataclass(frozen=True, slots=True)
 class ThisChat:
-    """Which chat is this? `ref` is its entity if the event contains it: v2 may not (bitrix24.md 8, row 17)."""
+    """Which chat is this? `ref` is its entity if the event contains it: v2 may not (bitrix24.md 8, row 17).
+
+    A `personal` chat with the bot has none.
+    """
 
     chat_id: int
     ref: EntityRef | None
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +63,7 @@ class Help:
     """What can be asked?"""
 
 
-Question = WhichChat | ThisChat | Help
+Question = WhichChat | WhichEntity | Several | OfAnotherPortal | ThisChat | Help
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +74,8 @@ class BotQuestion:
     command: EventCommand | None = None
 
 
+_MOST_ANSWERED: Final = 5
+"""Objects of one text that are looked up."""
 _ADDRESSING: Final = re.compile(r"(?:\[USER=[0-9]{1,18}\][^\[]{0,255}\[/USER\]|[\s,:;])*")
 """The mention of the bot before a message's text, which the portal may remove (bitrix24.md 5.5)."""
 _COMMANDING: Final = re.compile(rf"(?i)\A/|\s/{COMMAND}\b")
@@ -57,7 +83,7 @@ _COMMANDING: Final = re.compile(rf"(?i)\A/|\s/{COMMAND}\b")
 
 
 def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[BotQuestion, ...]:
-    """The questions of an event; empty where the bot does not answer. `hosts` are the portal's, as in `entity_in`.
+    """The questions of an event; empty where the bot does not answer. `hosts` are the portal's, as in `objects_in`.
 
     A message has one question at most, an event of v1 may contain several commands.
     """
@@ -76,37 +102,64 @@ def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[BotQuestion, 
 def answer_to(question: Question, outcome: Found | ChatLookupError | None, language: Language, domain: str) -> str:
     """The answer, BB code in one line.
 
-    `outcome` is the result or error of a `WhichChat`'s look-up, and for a `ThisChat` the error for which its entity is
-    unknown, if so. `domain` is the portal's, for the link that opens the chat.
+    `outcome` is the result or error of the look-up that a `WhichChat` or a `WhichEntity` needs, and for a `ThisChat`
+    the error for which its entity is unknown, if so. `domain` is the portal's, for the link that opens the chat.
     """
+    match question:
+        case WhichChat() | WhichEntity():
+            return _looked_up(question, outcome, language, domain)
+        case ThisChat(chat_id, _, personal=True):
+            return texts.personal_chat(chat_id, language)
+        case ThisChat(chat_id, ref):
+            return texts.this_chat(chat_id, ref, language, shown=outcome is None)
+        case OfAnotherPortal():
+            return texts.other_portal(domain, language)
+    return texts.help_line(language)
+
+
+def _looked_up(
+    question: WhichChat | WhichEntity, outcome: Found | ChatLookupError | None, language: Language, domain: str
+) -> str:
     match question, outcome:
         case WhichChat(ref), Found(chat_id=chat_id):
             return texts.found(ref, chat_id, domain, language)
         case WhichChat(ref), ChatNotFound():
             return texts.not_found(ref, language)
-        case WhichChat(), _:
-            return texts.failed(outcome.code if isinstance(outcome, ChatLookupError) else "", language)
-        case ThisChat(chat_id, ref), _:
-            return texts.this_chat(chat_id, ref, language, shown=outcome is None)
-    return texts.help_line(language)
+        case WhichEntity(chat_id), Found(ref=ref):
+            return texts.entity_of(chat_id, ref, domain, language)
+        case WhichEntity(chat_id), ChatNotAccessible():
+            return texts.hidden(chat_id, language)
+    return texts.failed(outcome.code if isinstance(outcome, ChatLookupError) else "", language)
 
 
 def _commanded(params: str, chat: EventChat, hosts: Collection[str]) -> Question:
     """A command with a text is read like that text in a personal chat; without one it asks for the current chat."""
-    if not params and not chat.personal and chat.chat_id is not None:
-        return ThisChat(chat.chat_id, EntityRef.or_none(chat.entity_type, chat.entity_id))
-    return _entity(params, hosts) or Help()
+    return _objects(params, hosts) or (None if params else _this(chat)) or Help()
 
 
 def _written(text: str, chat: EventChat, hosts: Collection[str]) -> Question | None:
     if _COMMANDING.search(text):
         return None
-    if chat.personal:
-        return _entity(text, hosts) or Help()
-    # In an open line the guest would read the answer; in a group a text without an entity is no question.
-    return None if chat.open_line else _entity(text, hosts)
+    if chat.open_line:
+        return None  # the guest would read the answer
+    # In a group the bot receives only what mentions it: a user who names no object asks for that chat.
+    return _objects(text, hosts) or (Help() if chat.personal else _this(chat))
 
 
-def _entity(text: str, hosts: Collection[str]) -> WhichChat | None:
-    ref = entity_in(text, hosts)
-    return None if ref is None else WhichChat(ref)
+def _this(chat: EventChat) -> ThisChat | None:
+    if chat.chat_id is None:
+        return None
+    ref = None if chat.personal else EntityRef.or_none(chat.entity_type, chat.entity_id)
+    return ThisChat(chat.chat_id, ref, chat.personal)
+
+
+def _objects(text: str, hosts: Collection[str]) -> Question | None:
+    """The question about the objects of a text; about chats only where it names no other object."""
+    found = objects_in(text, hosts)
+    asked: list[WhichChat | WhichEntity] = [WhichChat(ref) for ref in found.pairs]
+    asked = asked or [WhichEntity(chat_id) for chat_id in found.chats]
+    if len(asked) > 1:
+        return Several(tuple(asked[:_MOST_ANSWERED]), max(0, len(asked) - _MOST_ANSWERED))
+    if asked:
+        return asked[0]
+    return OfAnotherPortal() if found.foreign else None

@@ -3,7 +3,7 @@
 Messages are BB code (bitrix24.md 1.13, 1.14): quoted values cannot open a tag.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from chat_lookup.entity import EntityRef
@@ -32,6 +32,33 @@ def this_chat(chat_id: int, ref: EntityRef | None, language: Language, *, shown:
     return _text("this-chat", language, pair=_pair(ref), chat_id=chat_id)
 
 
+def personal_chat(chat_id: int, language: Language) -> str:
+    """The id of the user's own chat with the bot."""
+    return _text("personal-chat", language, chat_id=chat_id)
+
+
+def entity_of(chat_id: int, ref: EntityRef | None, domain: str, language: Language) -> str:
+    """The entity of another chat, with a link that opens it. The id of an open line has a client's telephone number."""
+    key = "chat-alone" if ref is None else "chat-of-line" if ref.entity_type in _LINES else "chat-of"
+    return _text(key, language, pair=_pair(ref) if ref else "", chat_id=chat_id, domain=domain)
+
+
+def hidden(chat_id: int, language: Language) -> str:
+    """The text for a chat that the portal does not show, or that does not exist."""
+    return _text("chat-hidden", language, chat_id=chat_id)
+
+
+def other_portal(domain: str, language: Language) -> str:
+    """The text for a link to an object of another portal; `domain` is the bot's own."""
+    return _text("other-portal", language, domain=domain)
+
+
+def several(answers: Sequence[str], left: int, language: Language) -> str:
+    """The answers to several questions, a line for each; `left` is how many have none."""
+    more = [_text("more", language, left=left)] if left else []
+    return "\n".join([*answers, *more])
+
+
 def failed(code: str, language: Language) -> str:
     """The text for an error of ours, by its code; a general one for a code without its own."""
     return _text(code if code in _FAILURES else "internal-error", language)
@@ -53,6 +80,7 @@ def _plain(text: str) -> str:
 
 _NO_TAGS: Final = str.maketrans("[]", "()")
 
+_LINES: Final = frozenset({"LINES", "LIVECHAT"})
 _OPEN: Final = "[URL=https://{domain}/online/?IM_DIALOG=chat{chat_id}]"
 """Opens a chat in the messenger (bitrix24.md 9, row 22)."""
 
@@ -119,11 +147,13 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
     **_FAILURES,
     "help": (
         "Send a link to a deal, lead, contact, company, smart process item, task or group, or its type and id: deal "
-        "1663, task 8293, CRM DEAL|1663. In a chat, /chatid shows that chat's id.",
+        "1663, task 8293, ORDER 2026-0815. chat 1437 shows the object of a chat, /chatid in a chat its id.",
         "Senden Sie einen Link (Deal, Lead, Kontakt, Unternehmen, Smart-Prozess-Element, Aufgabe, Gruppe) oder Typ und "
-        "ID des Objekts: Deal 1663, Aufgabe 8293, CRM DEAL|1663. In einem Chat nennt /chatid dessen ID.",
+        "ID des Objekts: Deal 1663, Aufgabe 8293, ORDER 2026-0815. Chat 1437 nennt das Objekt eines Chats, /chatid in "
+        "einem Chat dessen ID.",
         "Пришлите ссылку на сделку, лид, контакт, компанию, элемент смарт-процесса, задачу или группу либо тип и "
-        "номер: сделка 1663, задача 8293, CRM DEAL|1663. В чате команда /chatid сообщает его ID.",
+        "номер: сделка 1663, задача 8293, ORDER 2026-0815. чат 1437 сообщает объект чата, команда /chatid в чате — "
+        "его ID.",
     ),
     "found": (
         "{pair}: chat {chat_id}, dialog chat{chat_id}. " + _OPEN + "Open the chat[/URL]",
@@ -144,6 +174,41 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "This is chat {chat_id}, dialog chat{chat_id}. The portal does not show the application its object.",
         "Dies ist Chat {chat_id}, Dialog chat{chat_id}. Zu welchem Objekt er gehört, zeigt das Portal nicht.",
         "Это чат {chat_id}, диалог chat{chat_id}. Его объект портал приложению не показывает.",
+    ),
+    "personal-chat": (
+        "This is chat {chat_id}, your personal chat with the bot. It belongs to no object.",
+        "Dies ist Chat {chat_id}, Ihr persönlicher Chat mit dem Bot. Er gehört zu keinem Objekt.",
+        "Это чат {chat_id}, ваш личный чат с ботом. Он не привязан к объекту.",
+    ),
+    "chat-of": (
+        "Chat {chat_id} belongs to {pair}. " + _OPEN + "Open the chat[/URL]",
+        "Chat {chat_id} gehört zu {pair}. " + _OPEN + "Chat öffnen[/URL]",
+        "Чат {chat_id} привязан к {pair}. " + _OPEN + "Открыть чат[/URL]",
+    ),
+    "chat-of-line": (
+        "Chat {chat_id} belongs to a conversation in an open line. " + _OPEN + "Open the chat[/URL]",
+        "Chat {chat_id} gehört zu einem Gespräch in einem Open Channel. " + _OPEN + "Chat öffnen[/URL]",
+        "Чат {chat_id} привязан к диалогу в открытой линии. " + _OPEN + "Открыть чат[/URL]",
+    ),
+    "chat-alone": (
+        "Chat {chat_id} belongs to no object. " + _OPEN + "Open the chat[/URL]",
+        "Chat {chat_id} gehört zu keinem Objekt. " + _OPEN + "Chat öffnen[/URL]",
+        "Чат {chat_id} не привязан к объекту. " + _OPEN + "Открыть чат[/URL]",
+    ),
+    "chat-hidden": (
+        "There is no chat {chat_id}, or the portal does not show it to the application.",
+        "Es gibt keinen Chat {chat_id}, oder das Portal zeigt ihn der Anwendung nicht.",
+        "Чата {chat_id} нет, или портал не показывает его приложению.",
+    ),
+    "other-portal": (
+        "This link is of another portal. Here are the objects of {domain} only.",
+        "Dieser Link gehört zu einem anderen Portal. Hier gibt es nur Objekte von {domain}.",
+        "Эта ссылка ведёт на другой портал. Здесь есть только объекты портала {domain}.",
+    ),
+    "more": (
+        "Objects without an answer: {left}. Ask for them in another message.",
+        "Objekte ohne Antwort: {left}. Fragen Sie danach in einer weiteren Nachricht.",
+        "Объектов без ответа: {left}. Спросите о них в другом сообщении.",
     ),
     "no-chat": (
         "{pair}: no chat belongs to it.",

@@ -46,7 +46,7 @@ LONGEST: Final = 120.0
 class CacheQuery:
     """What a caller asks the cache for: which pair, and `how` the portal is asked for it (method and bot).
 
-    With `since` (Unix seconds) only a reply to a call after that moment will do.
+    With `since` (Unix seconds) only a reply to a call after that moment will do, with `method` only one of that method.
     """
 
     member_id: str
@@ -54,9 +54,14 @@ class CacheQuery:
     ref: EntityRef
     how: str = ""
     since: float | None = None
+    method: str | None = None
+
+    def admits(self, row: Row) -> bool:
+        """Whether the row was found in the way that the caller asks for."""
+        return self.method is None or row.method == self.method
 
     def is_satisfied_by(self, row: Row | None, now: float) -> bool:
-        if row is None or not row.fresh(now):
+        if row is None or not row.fresh(now) or not self.admits(row):
             return False
         return self.since is None or (row.source == PORTAL and row.asked_at >= self.since)
 
@@ -72,7 +77,7 @@ class CacheQuery:
 
     def allows_stale(self, row: Row | None, now: float) -> bool:
         """Whether the row may serve although it is no longer fresh."""
-        return self.since is None and row is not None and row.usable(now)
+        return self.since is None and row is not None and row.usable(now) and self.admits(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +195,8 @@ def _not_served(wanted: CacheQuery, now: float) -> Condition:
     ]
     if wanted.since is not None:
         not_served += [less("asked_at", number(wanted.since)), differs("source", text(PORTAL))]
+    if wanted.method is not None:
+        not_served.append(differs("method", text(wanted.method)))
     return any_of(*not_served)
 
 

@@ -1,6 +1,6 @@
 """One HTTP request from API Gateway's event to the response: routing, one log line, and problems for all errors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from chat_lookup.errors import MethodNotAllowed, RouteNotFound
 from chat_lookup.http.requests import Event, Request, request_from, request_id_of
@@ -11,10 +11,13 @@ from chat_lookup.observability.telemetry import Telemetry
 Handler = Callable[[Request], Response]
 
 
-def respond(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str, Handler]]) -> Response:
+def respond(
+    event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str, Handler]], elsewhere: Iterable[str] = ()
+) -> Response:
     """Return the response to one HTTP request; every error becomes a problem document.
 
-    `routes` is called inside, so that an error at the start of the service has the same form.
+    `routes` is called inside, so that an error at the start of the service has the same form. `elsewhere` are routes of
+    other functions, for the function that the gateway invokes with what has no route.
     """
     request_id = request_id_of(event)
 
@@ -22,7 +25,7 @@ def respond(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str
         request = request_from(event)
         telemetry.note(route=request.route)
         telemetry.hide(request.key, request.user_token)
-        return dispatch(request, routes())
+        return dispatch(request, routes(), elsewhere)
 
     with telemetry.invocation("request", request_id=request_id):
         response = guarded(telemetry, routed, lambda error: error_response(error, request_id))
@@ -30,17 +33,36 @@ def respond(event: Event, telemetry: Telemetry, routes: Callable[[], Mapping[str
         return response
 
 
-def dispatch(request: Request, routes: Mapping[str, Handler]) -> Response:
+def dispatch(request: Request, routes: Mapping[str, Handler], elsewhere: Iterable[str] = ()) -> Response:
     """Call the handler of the request's route. Raises `RouteNotFound`, or `MethodNotAllowed` with what is allowed."""
     handler = routes.get(request.route)
-    if handler is not None:
+    verb, path = (request.verb, request.path) if handler is None else _routed(request)
+    allowed = _verbs((*routes, *elsewhere), path)
+    if handler is not None and (not allowed or verb in allowed):
         return handler(request)
-    allowed = sorted({route.split(" ")[0] for route in routes if _matches(route, request.path)})
     # The gateway is stricter about slashes than `_matches`: a request with an allowed verb that it did not route has no
     # route.
-    if allowed and request.verb not in allowed:
-        raise MethodNotAllowed(allow=", ".join(allowed))
-    raise RouteNotFound
+    if allowed and verb not in allowed:
+        raise MethodNotAllowed(f"Here the methods are {' and '.join(allowed)}", allow=", ".join(allowed))
+    raise RouteNotFound(f"The routes are {', '.join(routes)}")
+
+
+def _routed(request: Request) -> tuple[str, str]:
+    """The verb of the route and its path with the values of its parameters: `rawPath` may have a stage in front."""
+    verb, _, path = request.route.partition(" ")
+    for name, value in request.path_parameters.items():
+        path = path.replace(f"{{{name}}}", value)
+    return verb, path
+
+
+def _verbs(routes: Iterable[str], path: str) -> list[str]:
+    """The verbs of a path, sorted. A literal path goes before one with a parameter.
+
+    The gateway compares the verb first, so that a literal path under another verb reaches the route with a parameter.
+    """
+    matching = [route.split(" ") for route in routes if _matches(route, path)]
+    literal = {verb for verb, pattern in matching if "{" not in pattern}
+    return sorted(literal or {verb for verb, _ in matching})
 
 
 def _matches(route: str, path: str) -> bool:

@@ -10,13 +10,15 @@ from chat_lookup.observability.redaction import SHORTEST_SECRET
 class Fields:
     """The fields of one event. Each field read is recorded; `nothing_else` names a field that was not read.
 
-    A field that is missing, null or empty counts as not given. All faults raise `InvalidRequest` naming the field.
+    A field that is missing, null or empty counts as not given; if `strict`, null and empty ones are refused, as the
+    contract's schemas do. All faults raise `InvalidRequest` naming the field.
     """
 
-    def __init__(self, event: object) -> None:
+    def __init__(self, event: object, *, strict: bool = False) -> None:
         if not isinstance(event, Mapping):
             raise InvalidRequest("The event must be a JSON object")
         self._event: Mapping[str, object] = event
+        self._strict = strict
         self._read: set[str] = set()
 
     def any(self, *names: str) -> object:
@@ -25,15 +27,25 @@ class Fields:
         Raises `InvalidRequest` if two spellings of one field are given.
         """
         self._read.update(names)
-        given = [name for name in names if self._event.get(name) not in (None, "")]
+        present = [name for name in names if name in self._event]
+        given = [name for name in present if self._event[name] not in (None, "")]
+        if self._strict and len(given) < len(present):
+            raise self.not_given(*names)
         if len(given) > 1:
             raise InvalidRequest(f"{' and '.join(given)} are the same field, give one of them")
         return self._event[given[0]] if given else None
 
+    def not_given(self, *names: str) -> InvalidRequest:
+        """The error for a required field; its text differs for one that is missing, null or empty."""
+        empty = [name for name in names if name in self._event and self._event[name] in (None, "")]
+        if not empty:
+            return InvalidRequest(f"{names[0]} is missing")
+        return InvalidRequest(f"{empty[0]} is {'null' if self._event[empty[0]] is None else 'empty'}")
+
     def text(self, *names: str) -> str:
         value = self.optional_text(*names)
         if value is None:
-            raise InvalidRequest(f"{names[0]} is missing")
+            raise self.not_given(*names)
         return value
 
     def optional_text(self, *names: str) -> str | None:
@@ -75,8 +87,9 @@ class Fields:
         return number
 
     def optional_flag(self, *names: str) -> bool:
+        """False if it is missing. Null and empty are neither true nor false."""
         value = self.any(*names)
-        if value is None:
+        if value is None and self._event.keys().isdisjoint(names):
             return False
         if not isinstance(value, bool):
             raise InvalidRequest(f"{names[0]} must be true or false")
@@ -98,11 +111,17 @@ def checked_secret(name: str, secret: str) -> str:
 
 def whole(name: str, value: object) -> int:
     """A positive whole number of at most 15 digits, also from text. Raises `InvalidRequest` that names it."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
+    value = digits_of(value)
     if not isinstance(value, str) or not (value.isascii() and value.isdecimal()) or not 0 < len(value) <= 15:  # noqa: PLR2004
         raise InvalidRequest(f"{name} must be a positive whole number")
     number = int(value)
     if number == 0:
         raise InvalidRequest(f"{name} must be a positive whole number")
     return number
+
+
+def digits_of(value: object) -> object:
+    """A whole number as text, anything else as it is. In JSON 133.0 is a whole number, too."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+        return str(int(value))
+    return value

@@ -50,19 +50,24 @@ class Request:
         """Raises `InvalidRequest` that names a parameter which is unknown here or given twice."""
         for name, values in self.query.items():
             if name not in admitted:
-                known = f"known are {', '.join(admitted)}" if admitted else "none is known"
+                known = f"known are {', '.join(filter(str.islower, admitted))}" if admitted else "none is known"
                 raise InvalidRequest(f"{as_named(name)} is an unknown parameter; {known}")
             if len(values) > 1:
                 raise InvalidRequest(f"{name} is given {len(values)} times; expected once")
 
-    def required(self, name: str) -> str:
-        """A parameter's value. Raises `InvalidRequest` that names it if it is missing."""
-        if name not in self.query:
-            raise InvalidRequest(f"{name} is missing")
-        return self.query[name][0]
+    def required(self, *names: str) -> str:
+        """The value of the one of `names` that is given. Raises `InvalidRequest` that names it if it is missing."""
+        value = self.optional(*names)
+        if value is None:
+            raise InvalidRequest(f"{names[0]} is missing")
+        return value
 
-    def optional(self, name: str) -> str | None:
-        return self.query[name][0] if name in self.query else None
+    def optional(self, *names: str) -> str | None:
+        """Raises `InvalidRequest` if two spellings of one parameter are given."""
+        given = [name for name in names if name in self.query]
+        if len(given) > 1:
+            raise InvalidRequest(f"{' and '.join(given)} are the same parameter, give one of them")
+        return self.query[given[0]][0] if given else None
 
 
 def request_from(event: Event) -> Request:

@@ -19,7 +19,7 @@ from chat_lookup.clock import SKEW, Clock, Deadline
 from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import CallerTokenRejected, ChatLookupError, ChatNotAccessible, ChatNotFound
 from chat_lookup.lookup.model import Found, Options
-from chat_lookup.lookup.plan import is_final
+from chat_lookup.lookup.plan import asks_anew, is_final, method_of
 from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.lookup.single_flight import Misses, Turn
 from chat_lookup.observability.aws_failures import FAILED, code_of
@@ -112,12 +112,18 @@ class Lookup:
     def _answer(self, portal: Portal, ref: EntityRef, options: Options, deadline: Deadline) -> tuple[Row, str]:
         """The row that answers, and its source."""
         key, now, row = (portal.member_id, portal.generation, ref), self._clock.now(), None
-        if not options.fresh:
+        fresh = asks_anew(options, portal)
+        wanted = CacheQuery(
+            *key,
+            how=f"{options.method} {options.bot_id}",
+            # With any process's clock: only a call made after this request arrived is fresh for its caller.
+            since=now + SKEW if fresh else None,
+            method=method_of(options),
+        )
+        if not fresh:
             row = self._known(key)
-            if row is not None and row.fresh(now):
+            if row is not None and wanted.is_satisfied_by(row, now):
                 return row, "event" if row.source == "event" else "cache"
-        # With any process's clock: only a call made after this request arrived is fresh for its caller.
-        wanted = CacheQuery(*key, how=f"{options.method} {options.bot_id}", since=now + SKEW if options.fresh else None)
         row, source = self._misses.settle(wanted, row, partial(self._ask, wanted, portal, options, deadline), deadline)
         if row.fresh(self._clock.now()):
             self._memory.put(key, row)

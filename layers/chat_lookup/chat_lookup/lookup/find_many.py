@@ -20,7 +20,7 @@ from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import ChatLookupError, ChatNotFound
 from chat_lookup.lookup.batch_runner import Ended, Rounds
 from chat_lookup.lookup.model import ChatReply, Found, Options
-from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights, is_final, most_calls
+from chat_lookup.lookup.plan import Finding, Inquiries, Inquiry, Rights, asks_anew, is_final, method_of, most_calls
 from chat_lookup.lookup.single_flight import STALE_FOR
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
@@ -89,7 +89,9 @@ class Many:
 
         A pair comes once more where a later row, another process's or an event's, was stored before the reply was.
         """
-        rows = {} if options.fresh else self._known(rights.portal, pairs, deadline)
+        fresh, chosen = asks_anew(options, rights.portal), method_of(options)
+        rows = {} if fresh else self._known(rights.portal, pairs, deadline)
+        rows = {ref: row for ref, row in rows.items() if chosen in (None, row.method)}
         began = self._clock.now()
         missing = []
         for ref in pairs:
@@ -108,7 +110,7 @@ class Many:
                 yield self._served(row, "stale")
             else:
                 yield ref, ended.finding, "none"
-        for row in self._later(rights.portal, writes, began + SKEW if options.fresh else None, deadline):
+        for row in self._later(rights.portal, writes, chosen, began + SKEW if fresh else None, deadline):
             yield self._served(row, EVENT if row.source == EVENT else PORTAL)
 
     def _known(self, portal: Portal, pairs: Sequence[EntityRef], deadline: Deadline) -> Mapping[EntityRef, Row]:
@@ -136,7 +138,12 @@ class Many:
             yield ended
 
     def _later(
-        self, portal: Portal, writes: Sequence[Future[Kept]], since: float | None, deadline: Deadline
+        self,
+        portal: Portal,
+        writes: Sequence[Future[Kept]],
+        method: str | None,
+        since: float | None,
+        deadline: Deadline,
     ) -> Iterator[Row]:
         """Finish the writes; the rows that answer in the place of replies that came too late to be stored."""
         done = self._pages.finish(writes, deadline)
@@ -144,7 +151,7 @@ class Many:
             self._telemetry.note(level=logging.WARNING, cache_write_failures=len(writes) - len(done))
         now = self._clock.now()
         for kept in done:
-            wanted = CacheQuery(portal.member_id, portal.generation, kept.row.ref, since=since)
+            wanted = CacheQuery(portal.member_id, portal.generation, kept.row.ref, since=since, method=method)
             later = kept.stored if kept.lost else None
             if later is not None and wanted.is_satisfied_by(later, now):
                 yield later

@@ -27,7 +27,8 @@ class ChatReply:
 class Options:
     """How to look up. `expand` adds the chat's details; `fresh` calls the portal whatever is cached.
 
-    With `user_token`, a portal user's own access token, the answer is bound to what that user may see.
+    With `user_token`, a portal user's own access token, the answer is bound to what that user may see. A stored answer
+    serves if the chosen method gave it, unless `any_method`: Bitrix24's own format names no method in its answers.
     """
 
     method: Method = Method.AUTO
@@ -35,6 +36,7 @@ class Options:
     expand: bool = False
     fresh: bool = False
     user_token: str | None = field(default=None, repr=False)
+    any_method: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.bitrix24.results import ChatDetails, chat_id_from, details_from, shape_of
 from chat_lookup.entity import EntityRef, other_name
 from chat_lookup.errors import PortalMisconfigured
-from chat_lookup.lookup.model import ChatReply, Method
+from chat_lookup.lookup.model import ChatReply, Method, Options
 from chat_lookup.observability.aws_failures import FAILED
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
@@ -76,6 +76,25 @@ def is_final(ref: EntityRef, method: Method) -> bool:
     return method is Method.AUTO or _most_calls(ref) == 1
 
 
+def method_of(options: Options) -> str | None:
+    """The platform's method that must have given a stored answer for it to serve; None if any method may have."""
+    if options.any_method:
+        return None
+    methods = _candidates(options.method, options.bot_id)
+    return methods[0][0] if len(methods) == 1 else None
+
+
+def asks_anew(options: Options, portal: Portal) -> bool:
+    """Whether no stored answer serves: it is to be fresh, or for another bot than ours, which it was not asked for."""
+    foreign_bot = options.bot_id not in (None, portal.bot_id) and not options.any_method
+    return options.fresh or foreign_bot
+
+
+def _candidates(method: Method, bot_id: int | None) -> tuple[tuple[str, str], ...]:
+    """The methods to try; with a bot's id the one that takes it, unless the caller chose the other (1.2)."""
+    return _CHAT_GET[Method.IMBOT if method is Method.AUTO and bot_id is not None else method]
+
+
 def _most_calls(ref: EntityRef) -> int:
     return 2 if other_name(ref) else _CALLS.get(ref.entity_type, 1)
 
@@ -123,13 +142,13 @@ class Inquiries:
         return self._read(details_from, _result(answer))
 
     def _chat_get(self, rights: Rights, ref: EntityRef, method: Method, bot_id: int | None) -> Inquiry[ChatReply]:
-        candidates = _CHAT_GET[method]
+        candidates = _candidates(method, bot_id)
         granted = [each for each in candidates if rights.grants(each[1])] or list(candidates)
         refusal: BitrixError | None = None
         for name, scope in granted:
             params: dict[str, object] = {"ENTITY_TYPE": ref.entity_type, "ENTITY_ID": ref.entity_id}
-            if name == IMBOT and bot_id is not None:
-                # Known from one old page only, and harmless (bitrix24.md 1.2).
+            if bot_id is not None:
+                # Known from one old page of imbot.chat.get only, and harmless (bitrix24.md 1.2): the portal decides.
                 params["BOT_ID"] = bot_id
             answer = yield Command(name, params)
             if isinstance(answer, Answer):

@@ -6,31 +6,38 @@ from typing import Final
 
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import BodyTooLarge, ChatLookupError, InvalidRequest
-from chat_lookup.http.json_fields import Fields, whole
+from chat_lookup.http.json_fields import Fields, digits_of, whole
 from chat_lookup.http.requests import Request
 from chat_lookup.lookup.model import Method, Options
 
 MOST_LOOKUPS: Final = 1_000
 LARGEST_BODY: Final = 1024 * 1024
 """Bytes. A thousand pairs of usual length take a tenth of it."""
+_TYPE: Final = ("entity_type", "ENTITY_TYPE")
+_ID: Final = ("entity_id", "ENTITY_ID")
+_BOT: Final = ("bot_id", "BOT_ID")
+"""Parameters that have the platform's own spelling, too."""
+_PAIR: Final = (*_TYPE, *_ID)
+_FLAGS: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
+"""A flag in a query, in any case."""
 
 
 def single(request: Request) -> tuple[EntityRef, Options]:
     """The pair and the options in the query of GET /v1/chats. Raises `InvalidRequest`."""
-    request.only("entity_type", "entity_id", "method", "bot_id", "expand", "fresh")
-    ref = EntityRef(request.required("entity_type"), request.required("entity_id"))
+    request.only(*_PAIR, "method", *_BOT, "expand", "fresh")
+    ref = _pair_of(request)
     expand = request.optional("expand")
     if expand not in (None, "chat"):
         raise InvalidRequest("expand can only be chat")
     fresh = request.optional("fresh")
-    if fresh not in (None, "true", "false"):
+    if fresh is not None and fresh.lower() not in _FLAGS:
         raise InvalidRequest("fresh can only be true or false")
-    bot_id = request.optional("bot_id")
+    bot_id = request.optional(*_BOT)
     options = Options(
         method=method_named(request.optional("method")),
         bot_id=None if bot_id is None else whole("bot_id", bot_id),
         expand=expand is not None,
-        fresh=fresh == "true",
+        fresh=fresh is not None and _FLAGS[fresh.lower()],
         user_token=request.user_token,
     )
     return ref, options
@@ -53,14 +60,14 @@ def many(request: Request) -> tuple[list[object], Options]:
 
 def cached(request: Request) -> EntityRef:
     """The pair that DELETE /v1/chats deletes from the cache. Raises `InvalidRequest`."""
-    request.only("entity_type", "entity_id")
-    return EntityRef(request.required("entity_type"), request.required("entity_id"))
+    request.only(*_PAIR)
+    return _pair_of(request)
 
 
 def chat_id(request: Request) -> int:
-    """The chat in the path of GET /v1/chats/{chat_id}. Raises `InvalidRequest`."""
+    """The chat in the path of GET /v1/chats/{chat_id}: its id, or its dialog's. Raises `InvalidRequest`."""
     request.only()
-    return whole("chat_id", request.path_parameters.get("chat_id"))
+    return whole("chat_id", request.path_parameters.get("chat_id", "").removeprefix("chat"))
 
 
 def fields_in(body: bytes) -> Fields:
@@ -73,7 +80,7 @@ def fields_in(body: bytes) -> Fields:
         raise InvalidRequest("The body is not valid JSON") from None
     if not isinstance(content, Mapping):
         raise InvalidRequest("The body must be a JSON object")
-    return Fields(content)
+    return Fields(content, strict=True)
 
 
 def method_named(name: str | None) -> Method:
@@ -88,14 +95,14 @@ def options_in(fields: Fields) -> Options:
     """The options that a batch over HTTP and a direct invocation have in common."""
     return Options(
         method=method_named(fields.optional_text("method")),
-        bot_id=fields.optional_whole("bot_id", "BOT_ID"),
+        bot_id=fields.optional_whole(*_BOT),
         fresh=fields.optional_flag("fresh"),
     )
 
 
 def pair_in(fields: Fields) -> EntityRef:
     """The pair in either spelling. The platform's own samples send ids as numbers, too (bitrix24.md 1.1.1)."""
-    return EntityRef(_text("entity_type", fields), _text("entity_id", fields))
+    return EntityRef(_text(_TYPE, fields), _text(_ID, fields))
 
 
 def lookups_in(value: object) -> list[object]:
@@ -118,10 +125,14 @@ def pair_or_error(lookup: object) -> EntityRef | ChatLookupError:
     return pair
 
 
-def _text(name: str, fields: Fields) -> str:
-    value = fields.any(name, name.upper())
+def _pair_of(request: Request) -> EntityRef:
+    return EntityRef(request.required(*_TYPE), request.required(*_ID))
+
+
+def _text(names: tuple[str, ...], fields: Fields) -> str:
+    value = digits_of(fields.any(*names))
     if value is None:
-        raise InvalidRequest(f"{name} is missing")
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InvalidRequest(f"{name} must be text")
-    return str(value)
+        raise fields.not_given(*names)
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{names[0]} must be text")
+    return value

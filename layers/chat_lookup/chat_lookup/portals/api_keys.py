@@ -80,10 +80,9 @@ class Keys:
         Raises `KeyRejected` (one sentence for every cause: a caller who guesses learns nothing) or `ScopeMissing`.
         While the application is uninstalled, the portal's state is what its callers get.
         """
-        if not key or not _FORM.fullmatch(key):
+        if not key:
             raise KeyRejected("Send a key as Authorization: Bearer KEY or as X-Api-Key: KEY")
-        hashed = _hash(key)
-        found = self._memory.recall(hashed, lambda: self._read(hashed))
+        found = self._found(key) if _FORM.fullmatch(key) else None
         if found is None or (found.expires_at is not None and found.expires_at <= self._clock.now()):
             raise KeyRejected(_REJECTED)
         portal = self._portals.known(found.member_id)
@@ -169,6 +168,10 @@ class Keys:
 
     def _listed(self, member_id: str) -> "Iterator[Item]":
         return self._table.query(all_of(equals("pk", text(partition(member_id))), begins_with("sk", "KEY#")))
+
+    def _found(self, key: str) -> ApiKey | None:
+        hashed = _hash(key)
+        return self._memory.recall(hashed, lambda: self._read(hashed))
 
     def _read(self, hashed: str) -> ApiKey | None:
         item = self._table.get(_by_hash(hashed))

@@ -148,7 +148,7 @@ def _options(call: RestCall) -> Options:
             bot_id = whole("BOT_ID", given)
         except InvalidRequest:
             bot_id = None
-    return Options(method=LOOK_UPS[call.folded], bot_id=bot_id)
+    return Options(method=LOOK_UPS[call.folded], bot_id=bot_id, any_method=True)
 
 
 def _pair(call: RestCall) -> EntityRef | None:
