@@ -5,10 +5,9 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from chat_lookup.cache.event_hints import EventHints
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.events.cache_warming import Warming
+from chat_lookup.config import EventsTeach
 from chat_lookup.events.model import EventMessage
 from chat_lookup.events.publisher import Publisher
 from chat_lookup.events.worker import Working
@@ -17,7 +16,8 @@ from chat_lookup.portals.updates import PortalFacts
 from tests.support.events.bot_questions import BOT, EMPLOYEE, SEND_METHODS, Bot, bot_in, message
 from tests.support.events.queue_worker import FakeBus
 from tests.support.events.simulated_queue import SimulatedQueue, Simulation, ThreadClock
-from tests.support.fakes import MEMBER_ID, FakeBitrix24, FixedRandom, Output, Stores
+from tests.support.events.teaching import warming
+from tests.support.fakes import MEMBER_ID, FakeBitrix24, Output, Stores
 from tests.support.in_process_service import Service, build, install
 
 HOUR = 3600.0
@@ -83,12 +83,11 @@ class Stage:
 
 
 def _working(service: Service, stores: Stores, bot: Bot, bus: FakeBus, telemetry: Telemetry) -> Working:
-    hints = EventHints(service.cache, stores.cache_rows, service.clock, FixedRandom())
     return Working(
         service.portals,
         PortalFacts(stores.portal_rows, service.portals),
         bot.answering.answer,
-        Warming(service.cache, hints, service.calls, telemetry, service.clock),
+        warming(service, stores, EventsTeach.HINT),
         Publisher(bus.client, "default", telemetry, with_text=False),
         telemetry,
     )
