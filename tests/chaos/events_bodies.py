@@ -16,7 +16,8 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 _BOT_OF: Final[Mapping[Api, str]] = {"v1": "567", "v2": "456"}
 """The bot's id in the samples of each version."""
-_ENTITY: Final = "CRM"
+ENTITY: Final = "ORDER"
+"""An application's own type: what events teach of it does not depend on the portal."""
 _MORE_OF_THE_CHAT: Final = ("entityData1", "entityData2", "entityData3", "parentChatId", "isNew")
 
 
@@ -113,7 +114,7 @@ def _group(chat_id: int, deal: str) -> Mapping[str, str]:
     return {
         "data[PARAMS][CHAT_ID]": str(chat_id),
         "data[PARAMS][DIALOG_ID]": f"chat{chat_id}",
-        "data[PARAMS][CHAT_ENTITY_TYPE]": _ENTITY,
+        "data[PARAMS][CHAT_ENTITY_TYPE]": ENTITY,
         "data[PARAMS][CHAT_ENTITY_ID]": deal,
     }
 
@@ -125,7 +126,7 @@ def _chat(chat_id: int, deal: str) -> Mapping[str, str]:
         "data[chat][dialogId]": f"chat{chat_id}",
         "data[chat][type]": "chat",
         "data[chat][messageType]": "C",
-        "data[chat][entityType]": _ENTITY,
+        "data[chat][entityType]": ENTITY,
         "data[chat][entityId]": deal,
         **{f"data[chat][{name}]": "" for name in _MORE_OF_THE_CHAT},
     }

@@ -19,7 +19,7 @@ from local.aws import environment
 from local.aws.embedded import EmbeddedAws
 from local.template.reader import Template
 from tests.chaos import events_process
-from tests.chaos.events_bodies import Sender
+from tests.chaos.events_bodies import ENTITY, Sender
 from tests.chaos.events_network import FAIR, Weather
 from tests.chaos.events_plan import Plan
 from tests.chaos.events_process import Outcome, Process, Setting
@@ -69,7 +69,7 @@ class Scene:
             self.probe.tell("/chats", {**pair, "chat_id": question.chat_id})
         cache = Cache(Table(self.tables.client(), self.tables.cache), self.probe.clock, Random(0))  # noqa: S311 - a spread
         for deal, chat_id in plan.contested.items():
-            ref, now = EntityRef("CRM", deal), self.probe.clock.now()
+            ref, now = EntityRef(ENTITY, deal), self.probe.clock.now()
             cache.put(self.sender.member_id, self.generation, ref, chat_id, method="im.chat.get", asked_at=now)
 
     def redrive(self) -> Outcome:

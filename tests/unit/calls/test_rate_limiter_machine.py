@@ -113,7 +113,8 @@ class Interleaving(RuleBasedStateMachine):
             except (PortalBusy, PortalUnavailable) as busy:
                 self._retry_after.append(busy.retry_after or 0.0)
                 return
-            assert waited <= (min(patience, BULK_PATIENCE) if share is Share.BULK else patience) + TINY
+            longest = {Share.INTERACTIVE: patience, Share.BULK: min(patience, BULK_PATIENCE), Share.BACKGROUND: 0.0}
+            assert waited <= longest[share] + TINY
             slot = self._true.now() + waited
             assert slot >= self._paused_until - SKEW - TINY
             self._slots.append(slot)
