@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +104,17 @@ def run(options: RunOptions) -> int:
             write_private(env_file, {"Parameters": stack.container_variables()})
             write_private(run_file, facts(stack))
             show(what_next(stack, options.path, run_file))
-            signal.pause()
+            _until_a_signal()
         finally:
             for written in (run_file, env_file):
                 written.unlink(missing_ok=True)
     return 0
+
+
+def _until_a_signal() -> None:
+    """Blocks until a signal's handler raises. The handler of a signal that comes just before a wait runs after it."""
+    while True:
+        time.sleep(1)
 
 
 def facts(stack: LocalStack) -> dict[str, str | None]:

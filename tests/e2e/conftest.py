@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.e2e.containers import HOST, Invoker, SamLocal, Stack, wait_until
+from tests.e2e.containers import HOST, Invoker, SamLocal, Stack, ended, wait_until
 from tests.e2e.machine import missing
 from tests.support.repository import ROOT
 
@@ -113,8 +112,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             wait_until(run_file.exists, run, log)
             yield Stack(state_dir, json.loads(run_file.read_text()))
         finally:
-            run.send_signal(signal.SIGINT)
-            assert run.wait(20) == 0, log.read_text()
+            assert ended(run) == 0, log.read_text()
 
 
 @pytest.fixture(scope="session")

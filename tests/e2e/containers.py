@@ -2,7 +2,6 @@
 
 import json
 import platform
-import signal
 import socket
 import ssl
 import subprocess
@@ -21,6 +20,7 @@ from tests.support.repository import ROOT
 HOST = "host.docker.internal"
 ARCHITECTURE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 START_SECONDS = 60
+STOP_SECONDS = 20
 SAMPLES = ROOT / "events"
 Invoker = Callable[[str, Path], dict[str, Any]]
 """Invokes a function by name with the event of a file; returns its answer."""
@@ -68,6 +68,19 @@ def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", lo
     pytest.fail(f"it did not become ready:\n{log.read_text()}")
 
 
+def ended(process: "subprocess.Popen[bytes]") -> int:
+    """End a process, which stops its containers, and return its status; kill it if it does not end.
+
+    By SIGTERM: a process that was started in the background of a shell may ignore SIGINT, and all its children do.
+    """
+    process.terminate()
+    try:
+        return process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
 @dataclass(frozen=True)
 class SamLocal:
     """`sam local` on the built artifact, with the stores and the portal of a run on this machine."""
@@ -100,8 +113,7 @@ class SamLocal:
                 wait_until(lambda: listens(port), api, log)
                 yield f"http://127.0.0.1:{port}"
             finally:
-                api.send_signal(signal.SIGINT)  # stops the containers
-                assert api.wait(START_SECONDS) == 0, log.read_text()
+                assert ended(api) == 0, log.read_text()
 
     def _command(self, *words: str) -> list[str]:
         return [

@@ -27,6 +27,9 @@ Answer = dict[str, Any]
 FLOOD: Final = 500
 AT_ONCE: Final = 60
 """Concurrent functions: more than may wait for one portal, and far fewer than the look-ups of the flood."""
+RUNNING: Final = 4
+"""Of these, the functions that run at one moment; the others sleep, or wait to run. In an account each function has a
+processor of its own, here they share one machine: with all at once the store answers later than its time-out."""
 RATE: Final = 5.0
 BURST: Final = 1
 OTHERS: Final = 20
@@ -39,9 +42,13 @@ _ROUNDING: Final = 0.001
 
 
 class HeldClock:
-    """A stopped clock. A thread that sleeps waits until the test wakes all; `asleep` counts the threads that slept."""
+    """A stopped clock. A thread that sleeps waits until the test wakes all; `asleep` counts the threads that slept.
+
+    `running` has a place for each function that runs: one that sleeps leaves its place to another.
+    """
 
     def __init__(self, now: float) -> None:
+        self.running = threading.Semaphore(RUNNING)
         self._now = now
         self._moved = threading.Condition()
         self._held = True
@@ -51,10 +58,15 @@ class HeldClock:
         return self._now
 
     def sleep(self, seconds: float) -> None:
+        if seconds <= _ROUNDING:
+            return
         with self._moved:
-            if seconds > _ROUNDING:
-                self.asleep += 1
-                self._moved.wait_for(lambda: not self._held)
+            if not self._held:
+                return
+            self.asleep += 1
+            self.running.release()
+            self._moved.wait_for(lambda: not self._held)
+        self.running.acquire()
 
     def wake_all(self) -> None:
         """Wake all threads; from now on no thread sleeps."""
@@ -76,6 +88,7 @@ class Account:
 
     service: Service
     pool: ThreadPoolExecutor
+    clock: HeldClock
 
     def look_up(self, key: str, deal: int) -> "Future[Answer]":
         query = urlencode({"entity_type": "CRM", "entity_id": f"DEAL|{deal}"})
@@ -99,7 +112,8 @@ class Account:
         return self.pool.submit(self._invoke, "EventsFunction", event)
 
     def _invoke(self, function: str, event: object) -> Answer:
-        return cast(Answer, self.service.stack.backend.functions.invoke(function, event))
+        with self.clock.running:
+            return cast(Answer, self.service.stack.backend.functions.invoke(function, event))
 
 
 @pytest.fixture
@@ -140,7 +154,7 @@ def clock(service: Service, flooded: str, other_portal: str, monkeypatch: pytest
 @pytest.fixture
 def account(service: Service, clock: HeldClock) -> Iterator[Account]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield Account(service, pool)
+        yield Account(service, pool, clock)
         clock.wake_all()
 
 
