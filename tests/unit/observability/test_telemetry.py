@@ -4,7 +4,7 @@ import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import cast
+from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
@@ -110,7 +110,12 @@ def test_secret_is_masked_in_every_foreign_value_of_a_line(telemetry: Telemetry,
     assert MASK in output.text
 
 
-OURS = {"problem": "chat-not-found", "source": "cache", "portal": "d41d8cd98f00b204e9800998ecf8427e", "route": "GET /x"}
+OURS: dict[str, Any] = {
+    "problem": "chat-not-found",
+    "source": "cache",
+    "portal": "d41d8cd98f00b204e9800998ecf8427e",
+    "route": "GET /x",
+}
 """Values of a line that no caller chose."""
 WORDS = ["message", "request", "INFO", '{"level":"', "timestamp", *OURS, *OURS.values(), "im.chat.get", "expired_token"]
 
