@@ -153,7 +153,7 @@ class CountedText(str):
 
     reads = 0
 
-    def __getitem__(self, part: SupportsIndex | slice) -> str:  # type: ignore[override]  # the parts are plain texts
+    def __getitem__(self, part: SupportsIndex | slice) -> str:
         CountedText.reads += 1
         return str.__getitem__(self, part)
 

@@ -47,7 +47,7 @@ _SHAPES: Final[tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.
     ),
     # Persons, whom a portal may quote in the text of an error. An account's number in an ARN is none.
     (("@",), re.compile(r"[^\s\"'<>@|:;,()]{1,64}@[^\s\"'<>@|:;,()]{1,190}"), lambda found: pseudonym(found[0])),
-    ((), re.compile(r"(?<![\w.])\d{7,}(?!\w|:[a-z])"), lambda found: pseudonym(found[0])),
+    ((), re.compile(r"(?<![\w.])\d{7,24}(?!\w|:[a-z])"), lambda found: pseudonym(found[0])),
 )
 """Case-folded words of which a matching text contains at least one; the pattern; and its replacement.
 
