@@ -1,12 +1,14 @@
 """Operators' commands about applications: one for each portal, or one for the market, and a secret that can change."""
 
 import json
+import re
 
 import pytest
 
 from chat_lookup.errors import InvalidRequest
 from tests.support.admin_function import run
 from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, ManualClock, Output, Stores
+from tests.support.in_process_service import Service, install
 from tests.support.portals.first_contact import DOMAIN
 
 pytestmark = pytest.mark.usefixtures("booted")
@@ -87,3 +89,75 @@ def test_rotated_secret_has_a_date(clock: ManualClock) -> None:
 def test_secret_of_an_unknown_application_cannot_be_rotated() -> None:
     with pytest.raises(InvalidRequest, match="no application"):
         run(command="apps.rotate_secret", **KEYS)
+
+
+# -- set and remove ----------------------------------------------------------------------------------------------------
+
+RENAMED = "acme-new.bitrix24.com"
+
+
+def domains() -> dict[str, str | None]:
+    return {each["client_id"]: each["domain"] for each in run(command="apps.list")["applications"]}
+
+
+def test_new_domain_of_a_local_application_frees_the_former_one() -> None:
+    run(**LOCAL)
+    for _ in range(2):
+        assert run(command="apps.set", client_id=CLIENT_ID, domain=RENAMED.upper())["domain"] == RENAMED
+    run(**LOCAL | {"client_id": "local.another"})
+    assert domains() == {CLIENT_ID: RENAMED, "local.another": DOMAIN}
+
+
+@pytest.mark.parametrize(
+    ("client_id", "domain", "reported"),
+    [
+        (CLIENT_ID, "globex.bitrix24.com", "has the application local.another already"),
+        (MARKET["client_id"], RENAMED, "a market one has none"),
+        ("local.unknown", RENAMED, "no application"),
+        (CLIENT_ID, "10.0.0.1", "domain must be the host"),
+        (CLIENT_ID, "", "domain is missing"),
+    ],
+)
+def test_domain_that_cannot_be_set_is_refused_and_changes_nothing(client_id: str, domain: str, reported: str) -> None:
+    run(**LOCAL)
+    run(**LOCAL | {"client_id": "local.another", "domain": "globex.bitrix24.com"})
+    run(**MARKET)
+    before = domains()
+    with pytest.raises(InvalidRequest, match=reported):
+        run(command="apps.set", client_id=client_id, domain=domain)
+    assert domains() == before
+
+
+def test_refusal_of_an_application_names_what_is_there() -> None:
+    run(**LOCAL)
+    run(**MARKET)
+    for second, reported in (
+        (LOCAL | {"domain": RENAMED}, f"for the portal {DOMAIN}; see apps.set"),
+        (LOCAL | {"client_id": "local.another"}, f"has an application already, {CLIENT_ID}; see apps.remove"),
+        (MARKET, "as the market application"),
+        (MARKET | {"client_id": "app.another"}, f"a market application already, {MARKET['client_id']}"),
+    ):
+        with pytest.raises(InvalidRequest, match=re.escape(reported)):
+            run(**second)
+
+
+@pytest.mark.parametrize("added", [LOCAL, MARKET], ids=["local", "market"])
+def test_removed_application_leaves_no_item_and_its_place_is_free(added: dict[str, str], stores: Stores) -> None:
+    run(**added)
+    removed = run(command="apps.remove", client_id=added["client_id"])["removed"]
+    assert removed["client_id"] == added["client_id"]
+    assert stores.dynamodb.scan(TableName=stores.portal_table)["Items"] == []
+    with pytest.raises(InvalidRequest, match="no application"):
+        run(command="apps.remove", client_id=added["client_id"])
+    run(**added | {"client_id": "local.another"})
+
+
+def test_removal_is_refused_while_a_portal_names_the_application(service: Service) -> None:
+    run(**LOCAL)
+    portal = install(service, client_id=CLIENT_ID)
+    with pytest.raises(InvalidRequest, match=rf"{DOMAIN} \(1 in all\)"):
+        run(command="apps.remove", client_id=CLIENT_ID)
+    assert domains() == {CLIENT_ID: DOMAIN}
+    service.portals.delete(portal)
+    run(command="apps.remove", client_id=CLIENT_ID)
+    assert domains() == {}

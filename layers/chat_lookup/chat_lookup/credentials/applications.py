@@ -151,7 +151,7 @@ class Applications:
         named = [portal.domain for portal in self._portals.all() if portal.client_id == client_id]
         if named:
             shown = ", ".join(sorted(named)[:_NAMED_AT_MOST])
-            raise InvalidRequest(f"{len(named)} portals name this application ({shown}); see portal.forget")
+            raise InvalidRequest(f"Portals name this application: {shown} ({len(named)} in all); see portal.forget")
         self._vault.wipe(record.secret_arn)
         ours = equals("client_id", text(client_id))
         writes, place = [Delete(pk_sk(f"APP#{client_id}", _SK))], _place(record.kind, record.domain)
