@@ -2,7 +2,7 @@
 
 Each leaf is a row of the contract (design 3.1 and 6): `code` is the last part of the problem's `type` and stable,
 `status` is HTTP's, `retryable` whether the same request may succeed later; `detail` is what the title does not say,
-where the place that raises says nothing more exact. Messages are written by us and safe to show: of a portal's error
+where the place that raises has nothing more exact. Messages are written by us and safe to show: of a portal's error
 only the code is shown, in `portal_error`, never its text.
 """
 

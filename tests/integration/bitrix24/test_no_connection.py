@@ -31,7 +31,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, answer: Callable[[], object]) -> 
 
 
 def fail(errno: int) -> object:
-    raise socket.gaierror(errno, "as a resolver says it")
+    raise socket.gaierror(errno, "as a resolver reports it")
 
 
 @contextmanager

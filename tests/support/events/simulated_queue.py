@@ -81,7 +81,7 @@ class Sent:
 
 @dataclass
 class SimulatedQueue:
-    """A standard queue with its dead letters. It accepts no message while `refuses` says so."""
+    """A standard queue with its dead letters. It accepts no message while `refuses` returns true."""
 
     clock: ThreadClock
     random: Random

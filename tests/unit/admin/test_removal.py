@@ -79,7 +79,7 @@ def test_forgetting_a_portal_asks_it_to_remove_bot_command_and_bindings(
         ("imbot.v2.Command.unregister", "TIMEOUT", 0, ["command"], "TIMEOUT"),
     ],
 )
-def test_portal_that_refuses_or_fails_is_forgotten_and_the_answer_says_what_is_left_in_it(
+def test_portal_that_refuses_or_fails_is_forgotten_and_the_answer_names_what_is_left_in_it(
     bitrix24: FakeBitrix24, method: str, code: str, status: int, left: list[str], why: str | None
 ) -> None:
     bitrix24.fails(method, code, status)

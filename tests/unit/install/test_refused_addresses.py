@@ -1,4 +1,4 @@
-"""A portal's address that is not called: the page says which, why, and what to set, and shows nothing else."""
+"""A portal's address that is not called: the page names which, why, and what to set, and shows nothing else."""
 
 from html import unescape
 from typing import Any
@@ -111,7 +111,7 @@ def test_page_has_the_address_in_each_language(language: Language) -> None:
 
 
 @pytest.mark.usefixtures("settled")
-def test_page_for_a_name_with_a_private_address_says_what_to_set(
+def test_page_for_a_name_with_a_private_address_names_what_to_set(
     server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     server.grants("offered-refresh-token")

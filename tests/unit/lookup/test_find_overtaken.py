@@ -147,7 +147,7 @@ def test_later_row_answers_in_the_place_of_a_reply_that_lost(
 ) -> None:
     happening, answer, for_fresh = LATER[later]
     own = (reply, "portal") if reply else NOT_FOUND
-    # An event does not replace what the portal says of a chat that was there before.
+    # An event does not replace what the portal answers about a chat that was there before.
     loses = not (later in ("event", "distrusted") and reply)
     meanwhile(bitrix24, clock, lambda: happening(others), reply)
     expected = answer if answer is not None and loses and (for_fresh or not fresh) else own

@@ -231,7 +231,7 @@ def by_event(stores: Stores, portals: Portals, portal: Portal) -> None:
 
 
 def by_refusal(stores: Stores, portals: Portals, portal: Portal) -> None:
-    """The authorisation server says so at a renewal."""
+    """The authorisation server answers so at a renewal."""
     del portals
     Pointers(stores.portal_rows).close(portal.member_id, portal.token_version, PortalState.UNINSTALLED, "CODE", 0)
 

@@ -50,7 +50,7 @@ class Working:
         """Run all effects of the event, and note each outcome on the invocation's log line.
 
         Every effect is tried; then the first failure is raised, so that the record is retried. An event that was
-        published is not published again while it waits for its answer: `progress` says so, and is kept.
+        published is not published again while it waits for its answer: `progress` records it, and is kept.
         """
         self._note_event(record)
         portal = self._portals.for_event(record.member_id, record.event.bot_ids)

@@ -288,7 +288,7 @@ class Registering:
         return done
 
     def _registered_in(self, portal: Portal) -> list[_Registration]:
-        """What the record says is registered; a webhook's portal has nothing of ours."""
+        """What the record holds is registered; a webhook's portal has nothing of ours."""
         steps = []
         if portal.bot_api and portal.bot_id is not None:
             if portal.command_id is not None:

@@ -26,7 +26,7 @@ EVENTS = 5
 
 
 class DownBus(FakeBus):
-    """The bus, which accepts nothing while `is_down` says so."""
+    """The bus, which accepts nothing while `is_down` returns true."""
 
     is_down: Callable[[], bool]
 
