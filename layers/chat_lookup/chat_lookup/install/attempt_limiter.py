@@ -52,9 +52,9 @@ def of_strangers(source: str) -> tuple[Pool, ...]:
     """The pools of offers for portals that are not known: each of them costs a request to the authorisation server.
 
     The address comes first: a flood from one does not use up what all have. All together fail at most 17 times at
-    once and then twice a minute.
+    once and then every 50 seconds.
     """
-    return (*_by_address("stranger", source, 100), Pool("strangers", 1 / 3, 170))
+    return (*_by_address("stranger", source, 100), Pool("strangers", 0.2, 170))
 
 
 def of_portal(member_id: str, source: str, *, from_portal: bool) -> tuple[Pool, ...]:
