@@ -204,6 +204,6 @@ def test_shown_link_installs(server: FakeAuthorisationServer, settled: Services)
     body = browse({"portal": "b24.globex.example"})["body"]
     (url,) = re.findall(r'href="([^"]+)"', body)
     (state,) = parse_qs(urlsplit(unescape(url)).query)["state"]
-    server.grants("c0de", host="b24.globex.example", client_id=MARKET_ID)
+    server.grants("c0de-of-the-return", host="b24.globex.example", client_id=MARKET_ID)
     assert browse(returned(state, domain="b24.globex.example"))["statusCode"] == 200
     assert settled.portals.get(MEMBER_ID).domain == "b24.globex.example"

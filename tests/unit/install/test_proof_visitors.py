@@ -30,7 +30,11 @@ from tests.support.portals.first_contact import (
 )
 
 UNKNOWN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
-FORGED = {"AUTH_ID": "forged-access", "REFRESH_ID": "forged-refresh", "APPLICATION_TOKEN": "f0rgedf0rgedf0rged"}
+FORGED = {
+    "AUTH_ID": "forged-access-token",
+    "REFRESH_ID": "forged-refresh-token",
+    "APPLICATION_TOKEN": "f0rgedf0rgedf0rged",
+}
 USED = "used already or has expired"
 STATES = [None, *PortalState]
 """None: the portal is not known."""
@@ -98,7 +102,10 @@ def test_forged_visit_gets_the_same_bytes_in_every_state_of_a_portal(
 def test_forged_visit_without_its_tokens_or_by_another_domain_gets_the_same_bytes_in_every_state(
     stores: Stores, path: str, domain: str
 ) -> None:
-    for form in ({"AUTH_ID": "forged-access", "REFRESH_ID": ""}, {"AUTH_ID": "", "REFRESH_ID": "forged-refresh"}):
+    for form in (
+        {"AUTH_ID": "forged-access-token", "REFRESH_ID": ""},
+        {"AUTH_ID": "", "REFRESH_ID": "forged-refresh-token"},
+    ):
         answers = [
             send(
                 frame(
@@ -121,7 +128,7 @@ def test_forged_visit_to_a_known_portal_costs_the_authorisation_server_nothing(
     assert server.asked == []
     # The same token is not tried twice.
     assert [(call.method, call.endpoint.host, call.endpoint.auth) for call in bitrix24.calls] == [
-        ("profile", DOMAIN, "forged-access")
+        ("profile", DOMAIN, "forged-access-token")
     ]
 
 
@@ -186,7 +193,11 @@ def test_flood_for_a_known_portal_leaves_room_for_its_administrator(
     server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     for number in range(40):
-        form = {"AUTH_ID": f"forged-{number}", "REFRESH_ID": f"forged-{number}", "APPLICATION_TOKEN": "f0rgedf0rged"}
+        form = {
+            "AUTH_ID": f"forged-token-number-{number}",
+            "REFRESH_ID": f"forged-token-number-{number}",
+            "APPLICATION_TOKEN": "f0rgedf0rgedf0rged",
+        }
         assert send(frame(form=form), f"198.51.100.{number % 8}")["statusCode"] in (403, 429)
     assert server.asked == []
     assert len(bitrix24.calls) <= 20
@@ -199,7 +210,7 @@ def test_flood_for_unknown_portals_leaves_known_ones_their_limits(
     server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     for number in range(90):
-        form = {"member_id": f"{number:032x}", "REFRESH_ID": f"forged-{number}"}
+        form = {"member_id": f"{number:032x}", "REFRESH_ID": f"forged-token-number-{number}"}
         assert send(frame(form=form), f"198.51.{number % 30}.1")["statusCode"] in (403, 429)
         clock.advance(2 / 3)
     assert 17 <= len(server.asked) <= 19
@@ -208,7 +219,7 @@ def test_flood_for_unknown_portals_leaves_known_ones_their_limits(
 
 
 def test_same_forged_offer_is_tried_once(server: FakeAuthorisationServer) -> None:
-    form = FRAME_FORM | {"member_id": UNKNOWN, "REFRESH_ID": "forged-refresh"}
+    form = FRAME_FORM | {"member_id": UNKNOWN, "REFRESH_ID": "forged-refresh-token"}
     answers = [send(frame(form=form), f"198.51.{number}.1") for number in range(30)]
     assert len(server.asked) == 1
     assert all(answer == answers[0] for answer in answers)
@@ -216,4 +227,4 @@ def test_same_forged_offer_is_tried_once(server: FakeAuthorisationServer) -> Non
 
 def test_offered_access_token_is_in_no_log_line(output: Output) -> None:
     send(frame(form=FORGED))
-    assert "forged-access" not in str(output.lines)
+    assert "forged-access-token" not in str(output.lines)
