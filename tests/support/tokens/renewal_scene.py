@@ -29,8 +29,8 @@ from tests.support.in_process_service import attempts_by
 LIFETIME = 3600.0
 FUNCTION = 29.0
 """Seconds that the function of a request has (template.yaml)."""
-FIRST_ACCESS = "first-access"
-FIRST_REFRESH = "first-refresh"
+FIRST_ACCESS = "first-access-token"
+FIRST_REFRESH = "first-refresh-token"
 
 
 @dataclass(frozen=True)
