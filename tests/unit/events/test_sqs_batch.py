@@ -351,7 +351,7 @@ def test_single_record_that_is_not_put_back_raises_so_that_lambda_retries_it(
 
 def test_raised_error_contains_nothing_of_the_record(worker: FakeWorker) -> None:
     worker.failures = {"a": ValueError(SECRET)}
-    with pytest.raises(Exception, match="Something failed inside") as raised:
+    with pytest.raises(Exception, match="a fault of its own") as raised:
         worker.run({"record": record("a").to_json()})
     causes = list(causes_of(raised.value))
     assert SECRET not in json.dumps([str(each) for each in causes])

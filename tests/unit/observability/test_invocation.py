@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chat_lookup.errors import PortalBusy
+from chat_lookup.errors import ChatLookupError, PortalBusy
 from chat_lookup.observability import invocation
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.fakes import WEBHOOK_CODE, WEBHOOK_URL, ManualClock, Output, lambda_context
@@ -48,7 +48,7 @@ def fails_as_theirs() -> dict[str, object]:
     ("work", "name", "detail"),
     [
         (fails_as_ours, "PortalBusy", "no slot"),
-        (fails_as_theirs, "ChatLookupError", "Something failed inside the service"),
+        (fails_as_theirs, "ChatLookupError", ChatLookupError.detail),
     ],
 )
 def test_failure_is_raised_with_its_own_class_and_without_a_foreign_cause(
