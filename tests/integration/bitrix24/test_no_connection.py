@@ -69,6 +69,15 @@ def test_unknown_host_and_silent_name_server_differ(monkeypatch: pytest.MonkeyPa
             assert_cause(error_of(client(443), 443), cause)
 
 
+def test_code_in_the_place_of_the_host_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolving(monkeypatch, lambda: fail(socket.EAI_NONAME))
+    endpoint = Endpoint.from_webhook("https://5ecretc0de5ecret.invalid/rest/1/5ecretc0de5ecret/")
+    with pytest.raises(BitrixError) as raised:
+        client(443).call(endpoint, "profile", {}, soon())
+    assert raised.value.host == "***.invalid"
+    assert "5ecret" not in for_caller(raised.value, 0.0).detail
+
+
 def test_refused_connection_is_named() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -64,6 +64,8 @@ class Bitrix24Client:
         elapsed = self._clock.now() - started
         outcome = read_reply(reply, endpoint, method, elapsed) if isinstance(reply, Reply) else reply
         if isinstance(outcome, BitrixError):
+            # A mistyped address may have the code in its host.
+            outcome.host = endpoint.redacted(outcome.host)
             # Raised here and not where it was found: no local variable here and no context of the error quotes the URL.
             raise outcome
         return outcome
