@@ -129,7 +129,6 @@ def test_documented_pair_gets_no_hint_against_it(entity_type: str, entity_id: st
         ("TASKS", "T7", "is a number"),
         ("TASK", "T7", "is a number"),
         ("CALENDAR", "event-7", "is a number"),
-        ("CALL", "UNIFY_CALL_CHAT", "Each user has a chat of this pair"),
         ("CRM", "DEAL\\|1663", "plain |"),
         ("CRM", "DEAL%7C1663", "plain |"),
         ("CRM", "DEAL%7c1663", "plain |"),

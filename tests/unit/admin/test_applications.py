@@ -58,8 +58,8 @@ def test_second_market_application_is_refused() -> None:
 @pytest.mark.parametrize(
     ("fault", "reported"),
     [
-        ({"client_id": ""}, "client_id is missing"),
-        ({"client_secret": ""}, "client_secret is missing"),
+        ({"client_id": ""}, "client_id is empty"),
+        ({"client_secret": ""}, "client_secret is empty"),
         ({"client_secret": "with blanks in it"}, "printable ASCII"),
         ({"client_secret": "fifteen-letters"}, "client_secret has 15 characters, a secret has at least 16"),
         ({"kind": "private"}, "kind can only be"),
@@ -115,7 +115,7 @@ def test_new_domain_of_a_local_application_frees_the_former_one() -> None:
         (MARKET["client_id"], RENAMED, "a market one has none"),
         ("local.unknown", RENAMED, "no application"),
         (CLIENT_ID, "10.0.0.1", "domain must be the host"),
-        (CLIENT_ID, "", "domain is missing"),
+        (CLIENT_ID, "", "domain is empty"),
     ],
 )
 def test_domain_that_cannot_be_set_is_refused_and_changes_nothing(client_id: str, domain: str, reported: str) -> None:

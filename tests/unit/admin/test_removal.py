@@ -167,8 +167,8 @@ def test_renamed_portal_that_was_forgotten_can_be_installed_with_its_local_appli
     assert run(command="apps.list")["applications"][0]["domain"] == renamed
     run(command="portal.forget", portal=renamed)
     assert run(command="apps.list")["applications"][0]["domain"] == renamed
-    server.grants("again-refresh", host=renamed)
-    sent = frame(form={"REFRESH_ID": "again-refresh"}, query={"DOMAIN": renamed})
+    server.grants("again-refresh-token", host=renamed)
+    sent = frame(form={"REFRESH_ID": "again-refresh-token"}, query={"DOMAIN": renamed})
     assert install_app.handler(sent, lambda_context())["statusCode"] == 200
     assert installed.portals.named(MEMBER_ID).domain == renamed
 

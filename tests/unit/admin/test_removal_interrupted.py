@@ -54,7 +54,7 @@ class Scene:
 
     def install(self) -> None:
         """Install the application, make a key, and look a pair up."""
-        self._server.grants("offered-refresh")
+        self._server.grants("offered-refresh-token")
         assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
         run(command="keys.create", label="shop")
         services = process.services()
@@ -79,7 +79,7 @@ class Scene:
             for table in (self.stores.portal_table, self.stores.cache_table)
             for item in self.stores.dynamodb.scan(TableName=table)["Items"]
         ]
-        return [key for key in keys if not re.search("APP|LIMIT#stranger|INSTALL#", key)]
+        return [key for key in keys if not re.search("APP|LIMIT#attempts stranger|INSTALL#", key)]
 
 
 @pytest.fixture

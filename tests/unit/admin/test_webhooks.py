@@ -119,7 +119,7 @@ def test_webhook_without_a_chat_scope_is_refused(bitrix24: FakeBitrix24, stores:
 @pytest.mark.parametrize(
     ("fault", "reported"),
     [
-        ({"webhook_url": None}, "webhook_url is missing"),
+        ({"webhook_url": None}, "webhook_url is null"),
         ({"webhook_url": 7}, "webhook_url must be text"),
         ({"webhook_url": f"http://acme.bitrix24.com/rest/1/{WEBHOOK_CODE}/"}, "webhook_url"),
         ({"webhook_url": f"https://u:p@acme.bitrix24.com/rest/1/{WEBHOOK_CODE}/"}, "webhook_url"),

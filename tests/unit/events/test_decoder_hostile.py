@@ -159,14 +159,19 @@ DAMAGED: tuple[tuple[str, FormBound], ...] = (
 )
 
 
+A_MAP_FOR_THE_NAME: frozenset[str] = frozenset({"event[]x=1", "event[x]=1"})
+"""To PHP the last value counts, and here that is a map."""
+
+
 @pytest.mark.parametrize(("fields", "bound"), DAMAGED, ids=[fields[:30] for fields, _ in DAMAGED])
 def test_fault_in_what_proves_an_event_is_its_fault_and_leaves_the_token_readable(
     fields: str, bound: FormBound
 ) -> None:
     proof = "auth[member_id]=m&auth[application_token]=t0ken"
     came = outcome(f"event=ONX&data[x]=1&{proof}&{fields}".encode())
+    name = "" if fields in A_MAP_FOR_THE_NAME else "ONX"
     assert isinstance(came, Arrived)
-    assert (came.fault, came.name, came.member_id, came.application_token) == (bound, "ONX", "m", "t0ken")
+    assert (came.fault, came.name, came.member_id, came.application_token) == (bound, name, "m", "t0ken")
 
 
 @pytest.mark.parametrize("name", ["auth[application_token]x", "auth[application_token][", "+auth[application_token]"])

@@ -128,7 +128,7 @@ def test_visitors_of_a_portal_from_many_addresses_call_it_once_a_second(
 def test_moment_of_a_wrong_clock_is_ignored(clock: ManualClock) -> None:
     table = memory_stores().cache_rows
     pool = of_refreshes(MEMBER_ID)[0]
-    table.put({"pk": text(f"LIMIT#attempts {pool.name}"), "tat": number(clock.now() + 10_000)})
+    table.put({"pk": text(f"LIMIT#{pool.name}"), "tat": number(clock.now() + 10_000)})
     assert admitted(AttemptLimiter(table, clock), *[(pool,)] * 5) == 3
 
 

@@ -39,7 +39,7 @@ from chat_lookup.dynamodb import (
 )
 from chat_lookup.entity import EntityRef
 
-KINDS: Final = ("CHAT", "PERSON", "ANSWER", "OPERATING", "LIMIT", "CIRCUIT", "SIGN")
+KINDS: Final = ("CHAT", "PERSON", "PROFILE", "ANSWER", "OPERATING", "LIMIT", "CIRCUIT", "SIGN")
 """How the keys of a portal's rows begin, in whichever room; an installation's lock ends by itself."""
 _PAIRS_TRIED: Final = 10
 """How many pairs of one chat are read: few chats have two."""

@@ -40,7 +40,10 @@ _GARBAGE_AFTER: Final = 3600
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """`capacity` units at once, `rate` units a second after that; `price` is what a failure takes."""
+    """`capacity` units at once, `rate` units a second after that; `price` is what a failure takes.
+
+    The item of a known portal begins with its member_id, so that it is deleted with the portal.
+    """
 
     name: str
     rate: float
@@ -54,7 +57,7 @@ def of_strangers(source: str) -> tuple[Pool, ...]:
     The address comes first: a flood from one does not use up what all have. All together fail at most 17 times at
     once and then every 50 seconds.
     """
-    return (*_by_address("stranger", source, 100), Pool("strangers", 0.2, 170))
+    return (*_by_address("stranger", source, 100), Pool("attempts strangers", 0.2, 170))
 
 
 def of_portal(member_id: str, source: str, *, from_portal: bool) -> tuple[Pool, ...]:
@@ -64,18 +67,18 @@ def of_portal(member_id: str, source: str, *, from_portal: bool) -> tuple[Pool, 
     events of many portals from few addresses: its limit is apart from that of all others.
     """
     if from_portal:
-        return (Pool(f"portal {member_id} itself", 1.0, 30, price=1),)
-    return (*_by_address("visitor", source, 300), Pool(f"portal {member_id}", 1.0, 30, price=1))
+        return (Pool(f"{member_id}#attempts itself", 1.0, 30, price=1),)
+    return (*_by_address("visitor", source, 300), Pool(f"{member_id}#attempts", 1.0, 30, price=1))
 
 
 def of_refreshes(member_id: str) -> tuple[Pool, ...]:
     """The pool of refreshes for the users of a known portal."""
-    return (Pool(f"refreshes {member_id}", 0.5, 30),)
+    return (Pool(f"{member_id}#refreshes", 0.5, 30),)
 
 
 def of_links(source: str) -> tuple[Pool, ...]:
     """The pools of links to the authorisation page: none costs a request."""
-    return (Pool(f"link {_address(source)[0]}", 0.5, 27, price=1), Pool("links", 5.0, 90, price=1))
+    return (Pool(f"attempts link {_address(source)[0]}", 0.5, 27, price=1), Pool("attempts links", 5.0, 90, price=1))
 
 
 class Admission:
@@ -91,7 +94,7 @@ class Admission:
 
 
 class AttemptLimiter:
-    """Pools in the items `LIMIT#attempts <pool>`, and refused tokens in `LIMIT#refused <hash>`, of CacheTable."""
+    """Pools in the items `LIMIT#<pool>`, and refused tokens in `LIMIT#refused <hash>`, of CacheTable."""
 
     def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
@@ -155,8 +158,8 @@ class AttemptLimiter:
 def _by_address(kind: str, source: str, of_network: float) -> tuple[Pool, ...]:
     address, network = _address(source)
     return (
-        Pool(f"{kind} {address}", 0.5, 2 * FAILURE),
-        Pool(f"{kind} {network}", 1.0, of_network),
+        Pool(f"attempts {kind} {address}", 0.5, 2 * FAILURE),
+        Pool(f"attempts {kind} {network}", 1.0, of_network),
     )
 
 
@@ -176,7 +179,7 @@ def _address(source: str) -> tuple[str, str]:
 
 def _key(pool: Pool) -> "Values":
     # No member id has a blank, so these cannot be a portal's limit.
-    return {"pk": text(f"LIMIT#attempts {pool.name}")}
+    return {"pk": text(f"LIMIT#{pool.name}")}
 
 
 def _refused_key(secrets: Sequence[str]) -> "Values":

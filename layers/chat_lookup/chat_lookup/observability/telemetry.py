@@ -25,10 +25,10 @@ _OWN_FIELDS: Final = frozenset(
     {
         "level", "message", "timestamp", "service", "location", "xray_trace_id", "request_id", "route", "command",
         "problem", "portal", "key_id", "entity_id", "method", "source", "sources", "problems", "event_id", "outcome",
-        "portal_error_class", "rejection_reason", "queued_via", "answer", "delivery", "learned", "hint", "bot", "remarks",
-        "token_refresh", "recovered", "recovered_from", "recovery_unqueued", "orphaned_secrets", "cache_error",
-        "lease_error", "feedback_error", "bus_error", "queue_error", "worker_error", "entity_lookup_error",
-        "bot_failure", "answer_failure", "cache_failure", "bus_failure",
+        "portal_error_class", "rejection_reason", "queued_via", "answer", "delivery", "learned", "hint", "bot",
+        "remarks", "token_refresh", "recovered", "recovered_from", "recovery_unqueued", "orphaned_secrets",
+        "cache_error", "lease_error", "feedback_error", "bus_error", "queue_error", "worker_error",
+        "entity_lookup_error", "bot_failure", "answer_failure", "cache_failure", "bus_failure",
     }
 )  # fmt: skip
 """Fields whose values the service, AWS or the tables write: nothing in them is masked. All other texts are cleaned."""
