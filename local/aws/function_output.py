@@ -40,7 +40,8 @@ class FunctionOutput(io.TextIOBase):
     def capturing(self) -> Iterator[None]:
         """Inside, everything that this process prints goes to the file."""
         with self._switching:
-            if self._running == 0:
+            # Also while others run: a test runner may have set its own stream meanwhile.
+            if sys.stdout is not self:
                 self._terminal, sys.stdout = sys.stdout, self
             self._running += 1
         try:
@@ -48,6 +49,6 @@ class FunctionOutput(io.TextIOBase):
         finally:
             with self._switching:
                 self._running -= 1
-                # A test runner may have set its own stream meanwhile: then it must not be replaced.
+                # Where a test runner has set its own stream meanwhile, that must not be replaced.
                 if self._running == 0 and sys.stdout is self:
                     sys.stdout = self._terminal
