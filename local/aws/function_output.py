@@ -28,6 +28,11 @@ class FunctionOutput(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
+    @property
+    def running(self) -> int:
+        """How many invocations run now."""
+        return self._running
+
     def write(self, text: str) -> int:
         """Buffers an incomplete line; appends complete lines, each in one write."""
         lines, newline, rest = (getattr(self._unfinished, "text", "") + text).rpartition("\n")

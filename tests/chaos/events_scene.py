@@ -14,6 +14,7 @@ from typing import Any, Final
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.dynamodb import Table
 from chat_lookup.entity import EntityRef
+from chat_lookup.observability.metrics import METRICS
 from chat_lookup.portals.application_tokens import hashed
 from local.aws import environment
 from local.aws.embedded import EmbeddedAws
@@ -100,8 +101,16 @@ class Scene:
         return messages
 
     def counted(self, metric: str) -> float:
-        """The sum of a metric over the output of all processes, killed ones included; not of its values by reason."""
-        return sum(sum(blob[metric]) for blob in self._printed() if metric in blob and "reason" not in blob)
+        """The sum of a metric over the output of all processes, killed ones included.
+
+        Each value is in one blob for each dimension of the metric; here that of its first counts.
+        """
+        first, *others = (each.dimension or "" for each in METRICS[metric])
+        return sum(
+            sum(blob[metric])
+            for blob in self._printed()
+            if metric in blob and (first in blob if first else blob.keys().isdisjoint(others))
+        )
 
     def lines(self, message: str) -> int:
         """The number of log lines with this message."""

@@ -134,6 +134,9 @@ class Service:
 
     def reset(self) -> None:
         """Reset portal, clock, tables and memory to the start of the stack; added chats stay."""
+        # An event still in work may go back to the queue.
+        self.stack.backend.aws.empty_queues()
+        eventually(lambda: self.stack.backend.functions.output.running == 0)
         self.stack.backend.aws.empty_queues()
         self.control("/reset", {})
         self.control("/shape", {"result": "object"})

@@ -74,10 +74,11 @@ def test_answer_refused_by_the_portals_limit_goes_back_to_the_queue_and_is_sent_
     talk.work(record)
     assert talk.messages() == []
     assert talk.counted("EventsRequeued") > 0
-    # The queue's delay is the machine's own time: here the same event is delivered once more.
+    # The queue's delay is the machine's own time: here the same event is delivered once more. The queue's own delivery
+    # of it may be in work, and then sends the answer.
     talk.stage.service.clock.advance(BUCKET + 1)
     talk.work(record)
-    assert len(talk.messages()) == 1
+    assert len(talk.until(1)) == 1
     assert talk.unsent() == 0
 
 
