@@ -1,18 +1,16 @@
 """The built functions in Lambda's containers, against the portal and the stores of `make run` on this machine."""
 
-import base64
 import json
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
-from local.run import DEFAULTS
-from tests.e2e.containers import HOST, SAMPLES, Invoker, Stack
+from tests.e2e.containers import SAMPLES, Invoker, Stack
+from tests.support.portals.sample_frame import frame_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
-PORTAL_OF_SAMPLES = f"{HOST}:{DEFAULTS['PORTAL_PORT']}"
 DEAL = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 CHAT_ID = 1437
 RESULTS = {"rest-get": CHAT_ID, "rest-batch": CHAT_ID, "rest-post-form": 2725, "rest-oauth-form": 2725}
@@ -67,24 +65,12 @@ def test_health_in_a_container_returns_the_stamp_of_its_layer(artifact: Path, in
     assert json.loads(answer["body"]) == {"status": "ok", "layer": stamp}
 
 
-def frame(stack: Stack, folder: Path) -> Path:
-    """Write the sample of an installation with the portal of this run, which has another port; return its path."""
-    event = json.loads((SAMPLES / "install-frame.json").read_text())
-    there, here = (quote(domain, safe="") for domain in (PORTAL_OF_SAMPLES, urlsplit(stack.run["portal_url"]).netloc))
-    form = base64.b64decode(event["body"]).decode()
-    assert there in event["rawQueryString"]
-    assert there in form
-    event["rawQueryString"] = event["rawQueryString"].replace(there, here)
-    event["body"] = base64.b64encode(form.replace(there, here).encode()).decode()
-    path = folder / "install-frame.json"
-    path.write_text(json.dumps(event))
-    return path
-
-
 def test_installation_in_a_container_returns_the_final_page_and_look_ups_work(
     stack: Stack, invoke: Invoker, tmp_path: Path
 ) -> None:
-    answer = invoke("InstallFunction", frame(stack, tmp_path))
+    frame = tmp_path / "install-frame.json"
+    frame.write_text(json.dumps(frame_of(urlsplit(stack.run["portal_url"]).netloc)))
+    answer = invoke("InstallFunction", frame)
     assert answer["statusCode"] == 200, answer["body"]
     assert answer["headers"]["content-type"].startswith("text/html")
     assert "BX24.installFinish()" in answer["body"]

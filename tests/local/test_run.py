@@ -7,13 +7,17 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.session import Session
 
 from local.demo_credentials import DEMO_KEY
 from local.portal import LocalPortal
 from local.shared_clock import SharedClock
 from local.template.reader import Template
+from tests.support.portals.sample_frame import frame_of
 from tests.support.repository import ROOT
 from tests.support.run_process import Running, once, staying
 
@@ -94,6 +98,15 @@ def test_published_event_of_the_question_to_the_bot_can_be_read(stack: Running) 
 
     assert [entry["detail_type"] for entry in published] == ["ONIMBOTV2MESSAGEADD"]
     assert published[0]["detail"]["event_id"]
+
+
+def test_sample_of_a_frame_installs_the_application_any_number_of_times(stack: Running) -> None:
+    sample = json.dumps(frame_of(urlsplit(stack.facts["portal_url"]).netloc))
+    url = stack.facts["aws_endpoint_url"]
+    client: Any = Session().create_client("lambda", endpoint_url=url, region_name="us-east-1")
+    for _ in range(3):
+        answer = json.loads(client.invoke(FunctionName="InstallFunction", Payload=sample)["Payload"].read())
+        assert (answer["statusCode"], "BX24.installFinish()" in answer["body"]) == (200, True)
 
 
 def test_output_and_log_contain_neither_webhook_nor_key(stack: Running) -> None:

@@ -22,7 +22,7 @@ def authorise(state: State, request: RestRequest, now: float) -> Grant:
 
 def _of_token(state: State, access_token: str, now: float) -> Grant:
     """The grant of an access token: for the application that is installed now, and for an active user."""
-    pair = state.tokens.of_access(access_token)
+    pair = state.of_access(access_token)
     if pair is None:
         raise Refused("NO_AUTH_FOUND")
     context = state.installed(pair.client_id)

@@ -57,7 +57,7 @@ class Authorisation:
         """`app.info` in the authorisation server's shape: the application, user and portal of a token."""
 
         def usual(now: float) -> rest_wire.Reply:
-            pair = self._state.tokens.of_access(php.text(params.get("auth")))
+            pair = self._state.of_access(php.text(params.get("auth")))
             if pair is None:
                 raise Refused("NO_AUTH_FOUND")
             context = self._still_installed(pair.client_id, pair.installation)
