@@ -24,7 +24,8 @@ Form: TypeAlias = dict[str, "FormValue"]
 
 _OFTEN_ESCAPED: Final = (("%5B", "["), ("%5D", "]"), ("%2F", "/"), ("%3A", ":"), ("%2C", ","), ("%7C", "|"))
 """What PHP escapes in names, addresses and ids. None of it separates fields or begins an escape."""
-_ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_ESCAPES: Final = re.compile(r"%[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*")
+"""It begins with a character, for which a text is searched much faster than for a group."""
 _LONGEST_ESCAPE: Final = 12
 """Of one character: four bytes of UTF-8."""
 _BEFORE_VALUES: Final = (",", "[", "{")
