@@ -182,7 +182,7 @@ def talk(service: Service) -> None:
     eventually(lambda: len(service.messages()) == 3)
     sqs.send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody="{}")
     service.admin("events.redrive")
-    # Given up, then worked to its end: the portal knows no such dialog.
+    # Given up, then worked to its end: the portal has no such dialog.
     eventually(lambda: sum(line.get("request_id") == QUESTION.request_id for line in service.logs()) == 2)
 
 

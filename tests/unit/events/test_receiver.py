@@ -221,7 +221,7 @@ UNREADABLE = {
     "not UTF-8": b"event=%FF",
     "too many fields": urlencode({f"x{number}": "" for number in range(20_000)}).encode(),
     "too deep": ("event=X&" + "auth" + "[b]" * 100 + "=1").encode(),
-    "a damaged event that anybody could have sent": body_of({"event": None, "auth[application_token]": "made-up"}),
+    "a damaged event without a proof": body_of({"event": None, "auth[application_token]": "made-up"}),
 }
 
 

@@ -170,7 +170,7 @@ def test_process_of_a_reply_that_lost_answers_like_others_afterwards(
     happening, _, _ = LATER[later]
     meanwhile(bitrix24, clock, lambda: happening(others), reply)
     WAYS[way](service, portal)
-    bitrix24.answers("im.chat.get", 3)  # for whoever asks again
+    bitrix24.answers("im.chat.get", 3)  # for a repeated look-up
     elsewhere = single(others.service, portal)
     # Where the row is to be asked for again, the first of the two asked.
     assert single(service, portal) == ((3, "cache") if elsewhere == (3, "portal") else elsewhere)

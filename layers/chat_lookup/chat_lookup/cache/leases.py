@@ -66,7 +66,7 @@ class CacheQuery:
         return self.since is None or (row.source == PORTAL and row.asked_at >= self.since)
 
     def answer_in(self, kept: Kept, now: float) -> Row:
-        """The row that answers the caller for whom a portal's reply was to be stored: where it lost, the later row.
+        """The row that answers the caller: of the portal's reply, or the later row to which that lost.
 
         A later row that does not serve this caller leaves the reply, but for this caller only.
         """
