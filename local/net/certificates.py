@@ -22,7 +22,7 @@ FROM_CONTAINERS = "host.docker.internal"
 LOCAL_NAMES = ("127.0.0.1", "::1", "localhost", FROM_CONTAINERS)
 """The names of a local server."""
 
-# A client that trusts the authority trusts it for these alone, and for its portal's own names.
+# Clients trust the authority for these alone, and for its portal's own names.
 _PERMITTED: tuple[x509.GeneralName, ...] = (
     x509.DNSName("localhost"),
     x509.DNSName(FROM_CONTAINERS),

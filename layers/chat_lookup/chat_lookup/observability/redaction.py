@@ -45,7 +45,7 @@ _SHAPES: Final[tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.
         ),
         rf"\1{MASK}",
     ),
-    # Mail and telephone numbers, which a portal may quote in the text of an error. An account's number in an ARN is none.
+    # Mail addresses and telephone numbers in the text of a portal's error. An account's number in an ARN is none.
     (("@",), re.compile(r"[^\s\"'<>@|:;,()]{1,64}@[^\s\"'<>@|:;,()]{1,190}"), lambda found: pseudonym(found[0])),
     ((), re.compile(r"(?<![\w.])\d{7,24}(?!\w|:[a-z])"), lambda found: pseudonym(found[0])),
 )
