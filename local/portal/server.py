@@ -15,6 +15,7 @@ from local.portal.content.demo import ADMIN, demo_content
 from local.portal.control.applications import ApplicationControl
 from local.portal.control.conversation import ConversationControl
 from local.portal.control.deliveries import SendingControl
+from local.portal.control.overview import Overview
 from local.portal.control.portal import PortalControl
 from local.portal.control.routes import Control, MovableClock
 from local.portal.events.conversation import Conversation
@@ -76,6 +77,7 @@ class LocalPortal:
         self._stopping = threading.Event()
         routes = (
             *PortalControl(self._state, self._rest, clock, names).routes(),
+            *Overview(self._state, clock).routes(),
             *ApplicationControl(self._state).routes(),
             *SendingControl(self.installer, courier).routes(),
             *ConversationControl(self._state, self.conversation).routes(),

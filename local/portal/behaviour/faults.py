@@ -122,6 +122,10 @@ class FaultPlan:
         self._armed.clear()
         self._count = 0
 
+    def armed(self) -> list[tuple[Fault, int]]:
+        """The active faults in the order in which they are tried, each with how often it was applied."""
+        return [(each.fault, each.applied) for each in self._armed]
+
     def of_request(self, method: str, params: Mapping[str, object]) -> Fault | None:
         """The fault for a whole request."""
         return self._first(method.lower(), params, _any)

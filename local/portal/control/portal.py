@@ -1,4 +1,4 @@
-"""Control of the portal itself: its content, its behaviour, and the calls that it received."""
+"""Control of the portal itself: its content and its behaviour."""
 
 import secrets
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from typing import cast
 from local.portal.behaviour.limits import Plan
 from local.portal.behaviour.shape import Shape
 from local.portal.content.chat import Chat
-from local.portal.content.content import USER_KINDS, Bot, Command, User, UserKind
+from local.portal.content.content import USER_KINDS, Bot, User, UserKind
 from local.portal.control import fault_fields
 from local.portal.control.fields import ControlError, Fields
 from local.portal.control.routes import MovableClock, Query, Route
@@ -42,8 +42,6 @@ class PortalControl:
             Route("POST", "/users", self._add_user),
             Route("POST", "/deactivate", self._deactivate),
             Route("POST", "/bots", self._add_bot),
-            Route("GET", "/bots", self._bots),
-            Route("GET", "/calls", self._calls),
             Route("POST", "/faults", self._faults),
             Route("POST", "/plan", self._plan),
             Route("POST", "/clock", self._advance),
@@ -108,28 +106,6 @@ class PortalControl:
         content.add_bot(bot, name)
         return {"bot_id": bot.id, "bot_token": bot.token}
 
-    def _bots(self, _: Query, __: object) -> object:
-        content = self._state.content
-        return [
-            {
-                "bot_id": bot.id,
-                "code": bot.code,
-                "name": content.users[bot.id].full_name,
-                "client_id": bot.client_id,
-                "api": bot.api,
-                "type": bot.type,
-                "event_mode": bot.event_mode,
-                "handlers": dict(bot.handlers),
-                "commands": [_command(command) for command in content.commands_of(bot)],
-            }
-            for bot in content.bots.values()
-        ]
-
-    def _calls(self, query: Query, _: object) -> object:
-        if unknown := query.keys() - {"method"}:
-            raise ControlError(f"unknown in the query: {', '.join(sorted(unknown))}; known is method")
-        return self._state.calls.listed(self._state.secrets(), query.get("method"))
-
     def _faults(self, _: Query, body: object) -> object:
         """Adds one fault or a list of faults; an empty list ends all faults."""
         items = body if isinstance(body, list) else [body]
@@ -182,7 +158,3 @@ class PortalControl:
         self._rest.reset()
         self._clock.reset()
         return {}
-
-
-def _command(command: Command) -> dict[str, object]:
-    return {"command_id": command.id, "command": command.name, "common": command.common, "hidden": command.hidden}

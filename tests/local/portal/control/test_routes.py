@@ -28,7 +28,9 @@ def refusal(probe: PortalProbe, verb: str, path: str, body: object = None) -> tu
     [
         ("GET", "/nothing", {}, 404, "no such route"),
         ("GET", "/rest/profile", {}, 404, "no such route"),
-        ("GET", "/chats", {}, 405, "POST"),
+        ("GET", "/rename", {}, 405, "POST"),
+        ("GET", "/chats?entity_type=CRM", {}, 400, "entity_type"),
+        ("GET", "/faults?method=batch", {}, 400, "known is nothing"),
         ("POST", "/calls", {}, 405, "GET"),
         ("POST", "/chats", "{", 400, "not JSON"),
         ("POST", "/chats", [], 400, "JSON object"),
