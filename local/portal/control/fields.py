@@ -20,12 +20,13 @@ class Fields:
         if not isinstance(value, Mapping):
             raise ControlError(f"{what} must be a JSON object")
         self._left = dict(value)
-        self._asked: list[str] = []
+        self._asked: dict[str, None] = {}
 
     def names(self) -> list[str]:
         return list(self._left)
 
     def has(self, name: str) -> bool:
+        self._asked[name] = None
         return name in self._left
 
     def text(self, name: str, default: str | None = None, *, shortest: int = 0, longest: int = 100_000) -> str:
@@ -90,7 +91,7 @@ class Fields:
 
     def take(self, name: str, default: object = None) -> object:
         """A field of any kind. Raises ControlError if it is missing and there is no default."""
-        self._asked.append(name)
+        self._asked[name] = None
         if name not in self._left and default is None:
             raise ControlError(f'"{name}" is missing')
         return self._left.pop(name, default)

@@ -1,0 +1,61 @@
+"""docs/local-portal.md is the reference of the control: it names each route, and no other."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.portals.portal_service import ApplicationProbe
+from tests.support.repository import ROOT
+
+DOCUMENT = ROOT / "docs/local-portal.md"
+ROW = re.compile(r"^\| `(GET|POST) (/[a-z_]+)`", re.MULTILINE)
+NEEDED: dict[str, dict[str, object]] = {
+    "/chats": {"entity_type": "ORDER", "entity_id": "1"},
+    "/deactivate": {"user_id": 1},
+    "/clock": {"advance_s": 0},
+    "/rename": {"host": "localhost"},
+    "/scopes": {"scopes": ["im"]},
+    "/restrict": {"user_ids": None},
+    "/emit": {"event": "ONIMBOTMESSAGEADD"},
+    "/say": {"text": "chat of deal 1663"},
+}
+"""What a request needs before its unknown fields are looked at."""
+FIELD = re.compile(r'"([a-z_]+)"')
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplicationProbe]:
+    with ApplicationProbe(tmp_path_factory.mktemp("portal")) as probe:
+        probe.tell("/install", {})
+        yield probe
+
+
+def test_reference_names_each_route_of_the_control_and_no_other(probe: ApplicationProbe) -> None:
+    served = probe.http.request("GET", probe.portal.control_url + "/nothing").json()["error"]
+    paths = re.findall(r"/[a-z_]+", served.partition("there are")[2])
+    verbs = {
+        (verb, path)
+        for path in paths
+        for verb in ("GET", "POST")
+        if probe.http.request(verb, probe.portal.control_url + path + "?no=1", body="!").status != 405
+    }
+    assert sorted(ROW.findall(DOCUMENT.read_text())) == sorted(verbs)
+
+
+def test_reference_names_each_field_that_the_control_takes_and_no_other(probe: ApplicationProbe) -> None:
+    document = DOCUMENT.read_text()
+    for row in re.findall(r"^\| `POST .*", document, re.MULTILINE):
+        path = row.split("`")[1].removeprefix("POST ")
+        if path != "/faults":
+            body = {**NEEDED.get(path, {}), "no such field": 1}
+            error = probe.http.request("POST", probe.portal.control_url + path, json=body).json()["error"]
+            unknown, _, known = error.partition("; known here: ")
+            assert unknown == 'unknown: "no such field"', (path, error)
+            assert {each for each in known.split(", ") if each} == named(row, path), path
+
+
+def named(row: str, path: str) -> set[str]:
+    """The fields in the body that a row shows; of an event that in the portal's own form."""
+    body = row.split("|")[1].partition("`; or `" if path == "/emit" else "` or ")[0]
+    return set(FIELD.findall(body)) | ({"raw"} if path == "/emit" else set())
