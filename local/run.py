@@ -1,18 +1,22 @@
 """`make run`: starts the whole service on this machine, shows a look-up and the bot, prints a summary, stays up."""
 
+import fcntl
 import json
 import os
 import signal
+import stat
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
 from chat_lookup.errors import ChatLookupError
+from local.request_lines import RequestLines
 from local.stack import LocalStack, Settings, StartError, running
 from local.template.reader import TemplateError
 from local.walkthrough import introduction, look_up, talk, what_next
@@ -25,6 +29,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "PORTAL_HOST": "127.0.0.1",
     "STATE_DIR": ".local",
     "ONCE": "",
+    "QUIET": "",
     "WEBHOOK_FILE": "",
     "WEBHOOK_URL": "",
     "CA_FILE": "",
@@ -40,11 +45,13 @@ _HIGHEST_PORT: Final = 65_535
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The options of a run: a stack, the path of the look-up, and whether to end after the demonstration."""
+    """The options of a run: a stack, the path of the look-up, whether to end after the demonstration, and whether no
+    requests are shown."""
 
     settings: Settings
     path: str
     once: bool
+    quiet: bool
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -64,12 +71,17 @@ def main(environ: Mapping[str, str]) -> int:
     except KeyboardInterrupt:
         print("\nStopped.")
         return 0
+    except BrokenPipeError:
+        # What is left in the buffer can reach no reader: the interpreter would fail again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("The reader of the output has ended, and so has the run.", file=sys.stderr)
+        return 1
 
 
 def read(environ: Mapping[str, str]) -> RunOptions:
     """Reads the options from the environment. Raises StartError."""
     values = {name: environ.get(name) or default for name, default in DEFAULTS.items()}
-    webhook_url = values["WEBHOOK_URL"] or _content("WEBHOOK_FILE", values["WEBHOOK_FILE"]).strip()
+    webhook_url = values["WEBHOOK_URL"] or _webhook(values["WEBHOOK_FILE"])
     settings = Settings(
         state_dir=Path(values["STATE_DIR"]).resolve(),
         bind=values["BIND"],
@@ -83,7 +95,8 @@ def read(environ: Mapping[str, str]) -> RunOptions:
         environment={"LOG_LEVEL": values["LOG_LEVEL"]},
     )
     pair = {"entity_type": values["ENTITY_TYPE"], "entity_id": values["ENTITY_ID"]}
-    return RunOptions(settings, "/v1/chats?" + urlencode(pair), once=values["ONCE"] not in ("", "0"))
+    once, quiet = (values[name] not in ("", "0") for name in ("ONCE", "QUIET"))
+    return RunOptions(settings, "/v1/chats?" + urlencode(pair), once, quiet)
 
 
 def run(options: RunOptions) -> int:
@@ -94,9 +107,9 @@ def run(options: RunOptions) -> int:
         print(text, file=console, flush=True)
 
     run_file, env_file = (options.settings.state_dir / name for name in ("run.json", "env.json"))
-    for left_over in (run_file, env_file):
-        left_over.unlink(missing_ok=True)
-    with running(options.settings) as stack:
+    with _alone_in(options.settings.state_dir), running(options.settings) as stack:
+        for left_over in (run_file, env_file):
+            left_over.unlink(missing_ok=True)
         show(introduction(stack))
         worked = [look_up(stack, options.path, show), talk(stack, show)]
         if options.once:
@@ -105,11 +118,32 @@ def run(options: RunOptions) -> int:
             write_private(env_file, {"Parameters": stack.container_variables()})
             write_private(run_file, facts(stack))
             show(what_next(stack, options.path, run_file))
+            if not options.quiet:
+                show("Requests, as they pass (QUIET=1 shows none):")
+                stack.backend.functions.watch = RequestLines(show)
             _until_a_signal()
         finally:
             for written in (run_file, env_file):
                 written.unlink(missing_ok=True)
     return 0
+
+
+@contextmanager
+def _alone_in(state_dir: Path) -> Iterator[None]:
+    """Holds the folder of a run: two in one would take each other's files away. Raises StartError."""
+    choose = "choose another folder: make run STATE_DIR=path"
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(state_dir / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StartError(f"STATE_DIR={state_dir} cannot be used: {error.strerror}; {choose}") from None
+    with os.fdopen(descriptor, "r+") as file:
+        try:
+            # The lock ends with the process, however that ends.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(f"Another run uses STATE_DIR={state_dir}: stop it, or {choose}") from None
+        yield
 
 
 def _until_a_signal() -> None:
@@ -147,6 +181,21 @@ def _port(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= _HIGHEST_PORT):
         raise StartError(f"{name} must be a port, 0 to {_HIGHEST_PORT} (0 takes a free one)")
     return int(text)
+
+
+def _webhook(path: str) -> str:
+    """The URL in the file, or nothing if none is named. Raises StartError also for a file that others can read: the URL
+    opens the portal."""
+    if not path:
+        return ""
+    url = _content("WEBHOOK_FILE", path).strip()
+    if not url:
+        raise StartError(f"WEBHOOK_FILE={path} is empty: write the inbound webhook's URL into it")
+    if Path(path).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise StartError(
+            f"WEBHOOK_FILE={path} can be read by other users, and its URL opens the portal: chmod 600 {path}"
+        )
+    return url
 
 
 def _content(name: str, path: str) -> str:

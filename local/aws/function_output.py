@@ -39,19 +39,24 @@ class FunctionOutput(io.TextIOBase):
         self._unfinished.text = rest
         if newline:
             os.write(self._file, (lines + newline).encode(errors="backslashreplace"))
+            if (printed := getattr(self._unfinished, "printed", None)) is not None:
+                printed += lines.splitlines()
         return len(text)
 
     @contextmanager
-    def capturing(self) -> Iterator[None]:
-        """Inside, everything that this process prints goes to the file."""
+    def capturing(self) -> Iterator[list[str]]:
+        """Inside, everything that this process prints goes to the file. Yields the lines that this thread prints."""
         with self._switching:
             # Also while others run: a test runner may have set its own stream meanwhile.
             if sys.stdout is not self:
                 self._terminal, sys.stdout = sys.stdout, self
             self._running += 1
+        around, printed = getattr(self._unfinished, "printed", None), list[str]()
+        self._unfinished.printed = printed
         try:
-            yield
+            yield printed
         finally:
+            self._unfinished.printed = around
             with self._switching:
                 self._running -= 1
                 # Where a test runner has set its own stream meanwhile, that must not be replaced.

@@ -6,9 +6,11 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from chat_lookup.clock import Clock
 from local.aws.function_output import FunctionOutput
@@ -52,6 +54,19 @@ class LambdaContext:
 Handler = Callable[[object, LambdaContext], object]
 
 
+class Invocation(NamedTuple):
+    """One that has ended. `began` is Unix time of this machine; `printed` are the lines that are JSON objects; `error`
+    is the class of what the handler raised."""
+
+    function: str
+    event: object
+    answer: object
+    error: str
+    began: float
+    ms: float
+    printed: Sequence[Mapping[str, Any]]
+
+
 @dataclass(slots=True)
 class Functions:
     """Loads each handler at its first invocation, as a cold start does. What it prints goes to `output`.
@@ -62,6 +77,8 @@ class Functions:
 
     template: Template
     output: FunctionOutput
+    watch: Callable[[Invocation], None] | None = None
+    """Receives each invocation when it has ended, in its own thread."""
     _handlers: dict[str, Handler] = field(default_factory=dict)
     _loading: threading.Lock = field(default_factory=threading.Lock)
 
@@ -69,14 +86,20 @@ class Functions:
         """Invokes a function; raises what its handler raises, after it logs the traceback as Lambda does."""
         function = self.template.functions[logical_id]
         request_id = str(uuid.uuid4())
-        with self.output.capturing():
+        began, start, answer, failed = time.time(), time.monotonic(), None, ""
+        with self.output.capturing() as printed:
             try:
-                context = LambdaContext(function, request_id, time.monotonic() + function.timeout)
-                answer = self._handler(function)(json.loads(json.dumps(event)), context)
-                return json.loads(json.dumps(answer))
+                context = LambdaContext(function, request_id, start + function.timeout)
+                answer = json.loads(json.dumps(self._handler(function)(json.loads(json.dumps(event)), context)))
             except Exception as error:
+                failed = type(error).__name__
                 self._log(request_id, error)
                 raise
+            finally:
+                if self.watch:
+                    ms = (time.monotonic() - start) * 1000
+                    self.watch(Invocation(logical_id, event, answer, failed, began, ms, _objects(printed)))
+        return answer
 
     def _handler(self, function: Function) -> Handler:
         with self._loading:
@@ -87,6 +110,14 @@ class Functions:
     def _log(self, request_id: str, error: Exception) -> None:
         line = {"level": "ERROR", "requestId": request_id, **failure(error)}
         self.output.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _objects(printed: Sequence[str]) -> list[dict[str, Any]]:
+    found = []
+    for text in printed:
+        with suppress(ValueError):
+            found += [line for line in [json.loads(text)] if isinstance(line, dict)]
+    return found
 
 
 def failure(error: Exception) -> dict[str, object]:

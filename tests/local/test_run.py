@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from local.shared_clock import SharedClock
 from local.template.reader import Template
 from tests.support.portals.sample_frame import frame_of
 from tests.support.repository import ROOT
-from tests.support.run_process import Running, once, staying
+from tests.support.run_process import Running, environ, once, staying
 
 FACTS = {
     "api_url",
@@ -46,6 +47,7 @@ def another_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPo
     folder = tmp_path_factory.mktemp("another")
     with LocalPortal(folder, SharedClock(folder / "clock")) as portal:
         (folder / "webhook").write_text(portal.webhook_url + "\n")
+        (folder / "webhook").chmod(0o600)
         yield portal
 
 
@@ -237,3 +239,22 @@ def test_portal_uses_the_configured_host_for_containers(tmp_path: Path) -> None:
         assert variables["AWS_ENDPOINT_URL"].startswith("http://host.docker.internal:")
         assert running.facts["portal_url"].removeprefix("https://") in variables["LOCAL_HOSTS"].split(",")
         assert running.get(LOOK_UP)["chat_id"] == 1437
+
+
+def test_reader_that_ends_early_ends_the_run_in_one_line(tmp_path: Path) -> None:
+    line = f"set -o pipefail; {sys.executable} -m local.run | head -n 1"
+    run = subprocess.run(
+        ["bash", "-c", line], cwd=ROOT, env=environ(tmp_path), capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (run.returncode, run.stdout) == (1, "Bitrix24 Chat Lookup on this machine\n")
+    assert run.stderr == "The reader of the output has ended, and so has the run.\n"
+
+
+def test_requests_are_shown_as_they_pass_and_with_quiet_none(stack: Running, tmp_path: Path) -> None:
+    stack.get(LOOK_UP)
+    shown = f"GET {LOOK_UP} 200 cache "
+    assert shown in stack.output_file.read_text()
+    with staying(tmp_path, QUIET="1") as quiet:
+        quiet.get(LOOK_UP)
+        assert shown not in quiet.output_file.read_text()

@@ -6,6 +6,7 @@ forked process puts it into the functions in memory and runs tests that run its 
 
 import argparse
 import gc
+import importlib
 import json
 import os
 import random
@@ -53,25 +54,24 @@ class KillMatrix:
                 self.uncovered.append(name)
             first, rest = tests[: self._most // 2], tests[self._most // 2 :]
             more = random.Random(self._seed).sample(rest, min(len(rest), self._most // 2))  # noqa: S311 - a sample
-            killers = _killers(session, mutant, first + more) if tests else []
+            killers = _killers(session, mutant, first + more) or _killers(session, mutant, [*{*rest} - {*more}])
             self.found[name] = killers
-            print(f"{number:4d} {len(killers):4d} of {len(first + more):4d}  {name}", file=sys.stderr, flush=True)
+            print(f"{number:4d} {len(killers):4d} of {len(tests):4d}  {name}", file=sys.stderr, flush=True)
         return True
 
 
 def _lines(session: pytest.Session) -> Lines:
     """Runs each test once."""
     seen: list[tuple[str, int]] = []
-    start = str(PACKAGE)
 
     def line(code: CodeType, number: int) -> Any:
-        if code.co_filename.startswith(start):
-            seen.append((code.co_filename, number))
+        seen.append((code.co_filename, number))
         return sys.monitoring.DISABLE
 
     sys.monitoring.use_tool_id(_TOOL, "mutants")
     sys.monitoring.register_callback(_TOOL, sys.monitoring.events.LINE, line)
-    sys.monitoring.set_events(_TOOL, sys.monitoring.events.LINE)
+    for code in {each for function in _functions() for each in (function.__code__, *_codes(function.__code__))}:
+        sys.monitoring.set_local_events(_TOOL, code, sys.monitoring.events.LINE)
     found: defaultdict[tuple[str, int], list[tuple[bool, float, int]]] = defaultdict(list)
     for number, item in enumerate(session.items):
         seen.clear()
@@ -83,7 +83,6 @@ def _lines(session: pytest.Session) -> Lines:
         for each in set(seen):
             far = Path(each[0]).parent.name not in item.nodeid
             found[each].append((far, time.process_time() - begun, number))
-    sys.monitoring.set_events(_TOOL, 0)
     sys.monitoring.free_tool_id(_TOOL)
     if session.testsfailed:
         raise session.Failed("a test fails without any error put in")
@@ -93,6 +92,8 @@ def _lines(session: pytest.Session) -> Lines:
 def _killers(session: pytest.Session, mutant: Mutant, tests: Sequence[int]) -> list[str]:
     """The tests that fail with the error, found by a process of its own; `time-out` if they do not end."""
     reading, writing = os.pipe()
+    if not tests:
+        return []
     child = os.fork()
     if child == 0:
         os.close(reading)
@@ -130,11 +131,24 @@ def _failures(session: pytest.Session, items: Sequence[pytest.Item]) -> Iterator
 def _replace(module: CodeType) -> None:
     """Gives each function of the module that is in memory the code that it has in this version of the module."""
     new = {(code.co_qualname, code.co_firstlineno): code for code in _codes(module)}
-    for function in gc.get_objects():
-        if isinstance(function, FunctionType) and function.__code__.co_filename == module.co_filename:
+    for function in _functions():
+        if function.__code__.co_filename == module.co_filename:
             code = new.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
             if code and code.co_freevars == function.__code__.co_freevars:
                 function.__code__ = code
+
+
+def _functions() -> list[FunctionType]:
+    """The package's functions in memory, methods among them."""
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        importlib.import_module(".".join(parts).removesuffix(".__init__"))
+    start = str(PACKAGE)
+    return [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(start)
+    ]
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -167,7 +181,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.mutants", description=__doc__)
     parser.add_argument("--mutants", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--most", type=int, default=100, help="tests that are run for each error")
+    parser.add_argument(
+        "--most",
+        type=int,
+        default=100,
+        help="tests that are run for each error; if none of them finds it, all that run its line",
+    )
     parser.add_argument("--matrix", type=Path, help="a JSON file: each error with the tests that found it")
     parser.add_argument("tests", nargs="*", default=["tests/unit"])
     options = parser.parse_args()

@@ -75,6 +75,7 @@ def test_refused_start_prints_no_secret(tmp_path: Path) -> None:
     code = "c4naryc0d3c4naryc0d3"
     webhook, authority = tmp_path / "webhook", tmp_path / "ca.pem"
     webhook.write_text(f"https://127.0.0.1:9/rest/1/{code}/\n")
+    webhook.chmod(0o600)
     authority.write_text(f"no certificate, but {code}\n")
 
     done = once(tmp_path / "state", LOG_LEVEL="DEBUG", WEBHOOK_FILE=str(webhook), CA_FILE=str(authority))
