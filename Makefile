@@ -28,9 +28,9 @@ help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 16
 
 # Variables, in the environment or behind `make run`: API_PORT API_HTTPS_PORT PORTAL_PORT STATE_DIR BIND PORTAL_HOST
-# ONCE WEBHOOK_FILE CA_FILE. `make` passes them on. `exec`, so that Ctrl-C reaches the program and no shell.
+# ONCE QUIET WEBHOOK_FILE CA_FILE DYNAMODB_URL. `make` passes them on. `exec`, so that Ctrl-C reaches the program and no shell.
 run: $(BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot
-	@PYTHONPATH=layers/chat_lookup exec $(BIN)/python -m local.run
+	@PYTHONPATH=layers/chat_lookup exec $(BIN)/python -m local
 
 test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some
 	@$(call pytest,tests/unit tests/template)

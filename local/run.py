@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import signal
 import stat
 import sys
 import tempfile
@@ -55,10 +54,7 @@ class RunOptions:
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Runs until Ctrl-C or SIGTERM, or only until the demonstration ends. Returns the exit status."""
-    # Handlers of our own: a shell starts background processes with SIGINT ignored.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.default_int_handler)
+    """Runs until it is interrupted, or only until the demonstration ends. Returns the exit status."""
     try:
         return run(read(environ))
     except (StartError, TemplateError) as error:
@@ -68,9 +64,6 @@ def main(environ: Mapping[str, str]) -> int:
         log = Path(environ.get("STATE_DIR") or DEFAULTS["STATE_DIR"]).resolve() / "log.jsonl"
         print(f"The portal could not be installed: {error}. The log is {log}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nStopped.")
-        return 0
     except BrokenPipeError:
         # What is left in the buffer can reach no reader: the interpreter would fail again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -205,7 +198,3 @@ def _content(name: str, path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         raise StartError(f"{name}={path} cannot be read: {reason}") from None
-
-
-if __name__ == "__main__":
-    sys.exit(main(os.environ))

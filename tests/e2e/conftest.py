@@ -101,7 +101,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "BIND": "0.0.0.0", "PORTAL_HOST": HOST,  # noqa: S104 - containers reach this machine by its bridge
         "API_PORT": "0", "API_HTTPS_PORT": "0", "PORTAL_PORT": "0",
     }  # fmt: skip
-    command = [sys.executable, "-m", "local.run"]
+    command = [sys.executable, "-m", "local"]
     log = state_dir / "run.log"
     with (
         log.open("wb") as output,

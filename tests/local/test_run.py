@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from local.demo_credentials import DEMO_KEY
 from local.portal import LocalPortal
 from local.shared_clock import SharedClock
 from local.template.reader import Template
+from tests.support.events.queue_scene import eventually
 from tests.support.portals.sample_frame import frame_of
 from tests.support.repository import ROOT
 from tests.support.run_process import Running, environ, once, staying
@@ -242,7 +244,7 @@ def test_portal_uses_the_configured_host_for_containers(tmp_path: Path) -> None:
 
 
 def test_reader_that_ends_early_ends_the_run_in_one_line(tmp_path: Path) -> None:
-    line = f"set -o pipefail; {sys.executable} -m local.run | head -n 1"
+    line = f"set -o pipefail; {sys.executable} -m local | head -n 1"
     run = subprocess.run(
         ["bash", "-c", line], cwd=ROOT, env=environ(tmp_path), capture_output=True, text=True, timeout=60, check=False
     )
@@ -258,3 +260,33 @@ def test_requests_are_shown_as_they_pass_and_with_quiet_none(stack: Running, tmp
     with staying(tmp_path, QUIET="1") as quiet:
         quiet.get(LOOK_UP)
         assert shown not in quiet.output_file.read_text()
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.3, 0.6])
+def test_interruption_before_the_run_is_ready_ends_it_in_one_line(after_s: float, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local"],
+        cwd=ROOT,
+        env=environ(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    # Until then the interpreter itself starts, and a signal is not ours.
+    eventually(lambda: caught(process.pid, signal.SIGTERM))
+    time.sleep(after_s)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 0, output
+    assert output.decode().endswith("\nStopped.\n")
+    assert "Traceback" not in output.decode()
+
+
+def status_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/status").read_text()
+
+
+def caught(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler for the signal (proc(5), SigCgt)."""
+    mask = int(status_of(pid).partition("SigCgt:")[2].split()[0], 16)
+    return bool(mask >> (number - 1) & 1)

@@ -28,7 +28,7 @@ def environ(state_dir: Path, **settings: str) -> dict[str, str]:
 def once(state_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run one look-up and exit."""
     return subprocess.run(
-        [sys.executable, "-m", "local.run"],
+        [sys.executable, "-m", "local"],
         cwd=ROOT,
         env=environ(state_dir, ONCE="1", **settings),
         capture_output=True,
@@ -68,7 +68,7 @@ def staying(state_dir: Path, **settings: str) -> Iterator[Running]:
     output = state_dir / "output"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.run"], cwd=ROOT, env=environ(state_dir, **settings), stdout=file, stderr=file
+            [sys.executable, "-m", "local"], cwd=ROOT, env=environ(state_dir, **settings), stdout=file, stderr=file
         )
     try:
         run_file, deadline = state_dir / "run.json", Deadline.after(LONGEST_START_S, SystemClock())
