@@ -55,7 +55,9 @@ def opened(environ: Mapping[str, str], root: Path = ROOT) -> tuple[Environment, 
     session = _session(settings)
     region = _text(settings, "region") or environ.get("AWS_REGION") or session.get_config_variable("region")
     if not region:
-        raise ToolError(f"No region. Choose one: AWS_REGION=eu-central-1 make deploy ENV={environ['ENV']}")
+        raise ToolError(
+            f"No region. Choose one, before the command: AWS_REGION=eu-central-1 make ... ENV={environ['ENV']}"
+        )
     environment = Environment(
         name=environ["ENV"],
         stack=_text(settings, "stack_name"),

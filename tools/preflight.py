@@ -18,6 +18,17 @@ from tools.stack import state_of
 
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
 
+_SERVICES: Final[Mapping[str, str]] = {
+    "GetAccountSettings": "lambda",
+    "DescribeCertificate": "acm",
+    "GetHostedZone": "route53",
+    "DescribeEventBus": "events",
+    "GetTopicAttributes": "sns",
+    "DescribeKey": "kms",
+    "GetKeyPolicy": "kms",
+}
+"""The service of each call of the checks, as in the names of IAM's actions."""
+
 
 def checked(environment: Environment, clients: Clients, print_line: Callable[[str], None]) -> int:
     """Run every check and print what it finds; returns the exit status, 1 after a refusal."""
@@ -33,33 +44,17 @@ def checked(environment: Environment, clients: Clients, print_line: Callable[[st
 
 
 def found(check: Callable[[Case], list[Finding]], case: Case) -> Iterator[Finding]:
-    """What a check finds; a warning where it may not read, or no service answers."""
+    """What a check finds; a warning where it may not read what it needs, or its service does not answer."""
     name = check.__name__.replace("_", " ")
     try:
         yield from check(case)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _DENIED:
-            raise
-        action = f"{_service(error)}:{error.operation_name}"
-        yield from warned(f"Not checked: {name}", f"{action} is not allowed", f"allow {action}, or look at it by hand")
+        why = str(error)
+        if error.response["Error"]["Code"] in _DENIED:
+            why = f"{_SERVICES[error.operation_name]}:{error.operation_name} is not allowed"
+        yield from warned(f"Not checked: {name}", why, "allow it, or look at it by hand")
     except BotoCoreError as error:
         yield from warned(f"Not checked: {name}", str(error), "look at it by hand")
-
-
-def _service(error: ClientError) -> str:
-    """The prefix of the action in IAM, from the name of the operation: the services here share none."""
-    return _SERVICES[error.operation_name]
-
-
-_SERVICES: Final[Mapping[str, str]] = {
-    "GetAccountSettings": "lambda",
-    "DescribeCertificate": "acm",
-    "GetHostedZone": "route53",
-    "DescribeEventBus": "events",
-    "GetTopicAttributes": "sns",
-    "DescribeKey": "kms",
-    "GetKeyPolicy": "kms",
-}
 
 
 def main(environ: Mapping[str, str]) -> int:

@@ -249,6 +249,13 @@ def test_check_without_permission_is_a_warning_that_names_the_action(clients: St
     assert action in text
 
 
+def test_check_whose_call_fails_otherwise_is_a_warning(clients: StubbedClients) -> None:
+    clients.refuse("events", "describe_event_bus", "ThrottlingException", "Rate exceeded", Name="default")
+    kind, text = only(list(found(account_checks.bus, case(clients))))
+    assert kind == WARNING
+    assert "Rate exceeded" in text
+
+
 def test_service_without_an_endpoint_is_a_warning() -> None:
     def unreachable(_service: str) -> Any:
         raise EndpointConnectionError(endpoint_url="https://events.example")
