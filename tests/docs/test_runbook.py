@@ -40,7 +40,7 @@ def words_of(script: str, folder: Path) -> list[list[str]]:
 
 def invocations() -> list[tuple[str, str]]:
     """Return each function that the runbook invokes, with its event, or `@` and the file of the event."""
-    command = r"sam remote invoke (\w+) --event(?: '([^']+)'|-file (\S+))"
+    command = r"sam remote invoke (\w+) [^\n]*?--event(?: '([^']+)'|-file (\S+))"
     return [(name, event or f"@{file}") for name, event, file in re.findall(command, RUNBOOK)]
 
 
