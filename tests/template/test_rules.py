@@ -395,7 +395,6 @@ def test_each_environment_deploys_with_existing_parameters_and_without_local_hos
     overridden = {override.split("=")[0] for override in deploy["parameter_overrides"]}
     assert overridden <= TEMPLATE["Parameters"].keys() - {"LocalHosts"}
     assert settings["build"]["parameters"]["build_in_source"] is True
-    assert settings["remote_invoke"]["parameters"]["stack_name"] == deploy["stack_name"]
 
 
 def test_each_environment_has_its_own_stack() -> None:
