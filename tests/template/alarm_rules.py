@@ -66,7 +66,7 @@ def is_named_and_explained(template: Mapping) -> Places:
     sections = anchors(ROOT / "docs" / "runbook.md")
     for name, alarm in alarms(template).items():
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name.removesuffix("Alarm")).lower()
-        if not name.endswith("Alarm") or rendered(alarm["AlarmName"]) != f"{STACK}-{words}":
+        if not name.endswith("Alarm") or rendered(alarm["AlarmName"]) != f"{STACK}_{words}":
             yield f"{name} has the name {rendered(alarm['AlarmName'])}"
         link = re.search(r"\S\. Runbook: docs/runbook\.md#([\w-]+)$", alarm["AlarmDescription"])
         if not link or link[1] not in sections:

@@ -1,8 +1,9 @@
-"""template.yaml as CloudFormation reads it, and what its policies allow each function."""
+"""Both templates, as one, as CloudFormation reads them; and what their policies allow each function."""
 
 import re
 from typing import Any, cast
 
+from local.template.applications import as_one
 from local.template.intrinsics import parsed
 from tests.support.repository import ROOT
 from tests.template import reading
@@ -18,7 +19,8 @@ BY_AWS = frozenset({"Logs", "Traces", "Key", "Taking", "Failures"})
 Mapping = dict[str, Any]
 
 
-TEMPLATE: Mapping = cast(Mapping, parsed((ROOT / "template.yaml").read_text("utf-8")))
+WRITTEN: Mapping = cast(Mapping, parsed((ROOT / "template.yaml").read_text("utf-8")))
+TEMPLATE: Mapping = as_one(WRITTEN, ROOT)
 RESOURCES: Mapping = TEMPLATE["Resources"]
 
 

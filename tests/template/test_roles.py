@@ -140,7 +140,8 @@ def test_codedeploy_may_only_update_the_aliases_of_those_functions_and_read_thei
         (store_of(each), action) for each in statements_in(policy["PolicyDocument"]) for action in actions_of(each)
     }
     of_a_function = {"lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"}
-    alarms = {f"{name.removesuffix('Function')}ErrorsAlarm" for name in SHIFTED}
+    alarm = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${AWS::StackName}_"
+    alarms = {f"{alarm}{name.removesuffix('Function').lower()}-errors" for name in SHIFTED}
     assert allowed == {(name, action) for name in SHIFTED for action in of_a_function} | {
         (alarm, "cloudwatch:DescribeAlarms") for alarm in alarms
     }
