@@ -12,6 +12,7 @@ SUPPLY_VENV := .venv-supply
 NODE_VENV := .venv-node
 BIN := $(VENV)/bin
 SAM := $(SAM_VENV)/bin/sam
+HASHED := layers/chat_lookup/requirements-hashed.txt
 STATE_DIR ?= .local
 FUNCTION ?= DirectFunction
 EVENT ?= events/direct-lookup.json
@@ -64,7 +65,20 @@ build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 	  printf '%10d %9d  %s\n' "$$(find "$$each" -type f -exec cat {} + | wc -c)" "$$(wc -c < ../sizes.zip)" "$${each%/}"; \
 	done; rm ../sizes.zip
 
-e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers; requests generated from the contract
+# Without times and serial numbers: one commit, one file. What it lists is what the build installs.
+sbom: $(SUPPLY_VENV)/bin/.ready ## what the layer consists of, as CycloneDX, in .aws-sam/sbom.cdx.json
+	@mkdir -p .aws-sam
+	@$(SUPPLY_VENV)/bin/python -W ignore::UserWarning -m cyclonedx_py requirements --output-reproducible --spec-version 1.6 \
+	  --pyproject pyproject.toml --mc-type application --output-file .aws-sam/sbom.cdx.json $(HASHED)
+
+# The status of the program, which make prints: 1 at least one advisory, 2 where none could be had for some package.
+audit: $(BIN)/.ready $(SUPPLY_VENV)/bin/.ready ## known advisories for what the layer consists of; asks PyPI, or OSV with AUDIT_SERVICE=osv
+	@PIP_AUDIT=$(SUPPLY_VENV)/bin/pip-audit $(BIN)/python -m tools.audit
+
+pins: $(BIN)/.ready ## writes the hashes of the layer's requirements anew, after a version was changed there
+	@$(BIN)/python -m tools.pins
+
+e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready $(SUPPLY_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers; requests generated from the contract
 	@SAM=$(abspath $(SAM)) SCHEMATHESIS=$(abspath $(CONTRACT_VENV))/bin/schemathesis $(BIN)/pytest tests/e2e $(ARGS)
 
 # The runtime's client has its own environment. The table lists figures that were left out.
@@ -134,6 +148,9 @@ $(SAM_VENV)/bin/.ready: requirements/sam.txt
 
 $(CHECKOV_VENV)/bin/.ready: requirements/checkov.txt
 	$(call environment,$(CHECKOV_VENV),$<)
+
+$(SUPPLY_VENV)/bin/.ready: requirements/supply.txt
+	$(call environment,$(SUPPLY_VENV),$<)
 
 $(BENCH_VENV)/bin/.ready: requirements/bench.txt
 	$(call environment,$(BENCH_VENV),$<)
