@@ -21,7 +21,7 @@ _DELETE: Final = "  .venv-sam/bin/sam delete --config-env {env} --stack-name {st
 _NOT_UPDATABLE: Final = (
     f"CloudFormation cannot update such a stack. Delete it, then deploy again:\n  {_DELETE}\n  make deploy ENV={{env}}"
 )
-_REMEDIES: Final[Mapping[str, str]] = {
+REMEDIES: Final[Mapping[str, str]] = {
     "ROLLBACK_COMPLETE": f"The first deployment failed and was undone. {_NOT_UPDATABLE}",
     "CREATE_FAILED": f"The first deployment failed. {_NOT_UPDATABLE}",
     "ROLLBACK_FAILED": (
@@ -96,7 +96,7 @@ def is_absent(error: ClientError) -> bool:
 
 def remedy(status: str, environment: Environment) -> str:
     """What the operator does about a stack that is not deployed, with commands that name the environment."""
-    text = _REMEDIES.get(status, _IN_PROGRESS if status.endswith("_IN_PROGRESS") else _UNKNOWN)
+    text = REMEDIES.get(status, _IN_PROGRESS if status.endswith("_IN_PROGRESS") else _UNKNOWN)
     return f"{environment.stack} is {status}. " + text.format(
         env=environment.name, stack=environment.stack, region=environment.region
     )
