@@ -10,7 +10,7 @@ from tools.findings import Case, Finding, refused, warned
 from tools.stack import remedy
 
 LONGEST_STACK_NAME: Final = 73
-"""Names of queues have 80 characters at most, and the dead-letter queue's is the stack's name and `-events`."""
+"""Names of queues have 80 characters at most, and that of the events is the stack's name and `-events`."""
 
 KEPT_UNRESERVED: Final = 100
 """What Lambda leaves to the functions without reserved concurrency, and refuses to reserve."""

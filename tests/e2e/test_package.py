@@ -13,6 +13,8 @@ from moto.server import ThreadedMotoServer
 from local.template.intrinsics import parsed
 from tests.support.repository import ROOT
 
+pytestmark = pytest.mark.timeout(600)  # the first of these tests builds
+
 BUCKET: Final = "uploads"
 KEYS: Final = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "secret"}
 

@@ -9,6 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.support.deployed_stack import STACK, environment, expect_no_stack, expect_stack
 from tests.support.stubbed_clients import StubbedClients
+from tests.template.file import RESOURCES
 from tools import account_checks
 from tools.account_checks import CHECKS, LONGEST_STACK_NAME
 from tools.findings import REFUSED, WARNING, Case, Finding
@@ -43,6 +44,15 @@ def test_name_of_the_stack_leaves_room_for_the_names_of_its_queues(clients: Stub
     kind, text = only(account_checks.stack_name(case(clients, "s" * (LONGEST_STACK_NAME + 1))))
     assert kind == REFUSED
     assert "74 characters" in text
+
+
+def test_bound_of_the_name_follows_from_the_queues_of_the_template() -> None:
+    queues = (each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::SQS::Queue")
+    suffixes = [
+        each["QueueName"]["Fn::Sub"].removeprefix("${AWS::StackName}") for each in queues if "QueueName" in each
+    ]
+
+    assert 80 - max(map(len, suffixes)) == LONGEST_STACK_NAME
 
 
 def test_stack_in_a_failed_state_is_refused_with_its_remedy(clients: StubbedClients) -> None:
