@@ -7,7 +7,7 @@ package.
 
 import json
 import os
-import subprocess
+import subprocess  # for commands of its own wording only  # nosec B404
 import sys
 from collections.abc import Mapping
 from typing import Final, NamedTuple

@@ -5,7 +5,7 @@ executes it and follows it to its end.
 """
 
 import os
-import subprocess
+import subprocess  # for commands of its own wording only  # nosec B404
 import sys
 import time
 from collections.abc import Callable, Mapping

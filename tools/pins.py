@@ -6,7 +6,7 @@ registry adds or replaces later is refused. Versions are chosen in requirements.
 
 import hashlib
 import re
-import subprocess
+import subprocess  # for commands of its own wording only  # nosec B404
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
