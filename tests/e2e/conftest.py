@@ -15,7 +15,7 @@ from tests.e2e.containers import HOST, Invoker, SamLocal, Stack, ended, wait_unt
 from tests.e2e.machine import missing
 from tests.support.repository import ROOT
 
-SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
+SOURCES = ("template.yaml", "monitoring", "samconfig.toml", "functions", "layers")
 
 
 class Build(Protocol):

@@ -1,9 +1,10 @@
-"""template.yaml as CloudFormation reads it, and what its policies allow each function."""
+"""Both templates, as one, as CloudFormation reads them; and what their policies allow each function."""
 
 import re
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
+from local.template.applications import as_one
 from local.template.intrinsics import parsed
 from tests.support.repository import ROOT
 from tests.template import reading
@@ -19,7 +20,8 @@ BY_AWS = frozenset({"Logs", "Traces", "Network", "Key", "SecretsKey", "Taking", 
 Mapping = dict[str, Any]
 
 
-TEMPLATE: Mapping = cast(Mapping, parsed((ROOT / "template.yaml").read_text("utf-8")))
+WRITTEN: Mapping = cast(Mapping, parsed((ROOT / "template.yaml").read_text("utf-8")))
+TEMPLATE: Mapping = as_one(WRITTEN, ROOT)
 RESOURCES: Mapping = TEMPLATE["Resources"]
 
 

@@ -223,11 +223,11 @@ def test_rate_of_events_has_a_limit_of_its_own_and_as_much_at_one_moment() -> No
     (api,) = of_type("AWS::Serverless::HttpApi").values()
     limits = {"ThrottlingRateLimit": {"Ref": "EventsPerSecond"}, "ThrottlingBurstLimit": {"Ref": "EventsPerSecond"}}
     assert api["RouteSettings"] == {
-        route: {"DetailedMetricsEnabled": True, **limits}
+        route: {"DetailedMetricsEnabled": {"Fn::If": ["MonitorsEverything", True, False]}, **limits}
         for route in ("POST /bitrix24/events", "POST /bitrix24/{address+}")
     }
     assert api["DefaultRouteSettings"] == {
-        "DetailedMetricsEnabled": True,
+        "DetailedMetricsEnabled": {"Fn::If": ["MonitorsEverything", True, False]},
         "ThrottlingRateLimit": {"Ref": "RequestsPerSecond"},
         "ThrottlingBurstLimit": {"Ref": "RequestBurst"},
     }
