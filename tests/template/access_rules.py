@@ -83,17 +83,6 @@ def rows_of_a_statement(template: Template) -> Places:
             yield name
 
 
-def trust(template: Template) -> Places:
-    """A role is assumed by one service, and on behalf of this account only."""
-    for name, role in of_type(template, ROLE):
-        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        ours = statement.get("Condition") == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-        if not (
-            ours and list(statement["Principal"]) == ["Service"] and isinstance(statement["Principal"]["Service"], str)
-        ):
-            yield name
-
-
 def public_access(template: Template) -> Places:
     """Every principal is named: no public principal, no service without its source, no function URL."""
     for name, statement in statements(template):

@@ -29,7 +29,6 @@ RULES = tuple(
         access.resource_of_a_statement,
         access.action_of_a_statement,
         access.rows_of_a_statement,
-        access.trust,
         access.public_access,
         access.policy_of_aws,
         resources.log_group,

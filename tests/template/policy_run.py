@@ -142,6 +142,7 @@ def look_up(service: Service) -> None:
 
 def close(service: Service, call: Callable[[], object] | None = None) -> None:
     """The portal returns `PAYMENT_REQUIRED` to that call, and to the one that confirms it."""
+    service.admin("cache.purge", portal=service.member_id)
     service.control("/faults", {"method": "*", "error": "PAYMENT_REQUIRED", "status": 401})
     with suppress(ChatLookupError):  # of the functions that raise it
         (call or callers(service)[0])()

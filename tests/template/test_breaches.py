@@ -14,7 +14,6 @@ Seed = Callable[[Any], None]
 """A change that breaks one rule in a template."""
 
 STATEMENT = "Resources.LookUpPolicy.Properties.PolicyDocument.Statement.0"
-TRUST = "Resources.DirectRole.Properties.AssumeRolePolicyDocument.Statement.0"
 DIRECT = "Resources.DirectFunction.Properties"
 TLS = "Resources.EventQueuePolicy.Properties.PolicyDocument.Statement.0"
 PORTALS = "Resources.PortalTable"
@@ -79,11 +78,6 @@ SEEDS: dict[str, tuple[Seed, ...]] = {
         drop(f"{STATEMENT}.Condition"),
         put(f"{STATEMENT}.Condition", {"StringLike": {"dynamodb:LeadingKeys": ["CHAT#*"]}}),
         put(f"{STATEMENT}.Action", ["dynamodb:GetItem", "dynamodb:Scan"]),
-    ),
-    "trust": (
-        drop(f"{TRUST}.Condition"),
-        put(f"{TRUST}.Condition", {"StringEquals": {"aws:SourceAccount": "123456789012"}}),
-        put(f"{TRUST}.Principal", {"Service": ["lambda.amazonaws.com", "ec2.amazonaws.com"]}),
     ),
     "public_access": (
         allowing("*"),

@@ -30,14 +30,28 @@ PORTALS = {
     "PortalCa": PEM,
 }
 EVENTS = {"EventBus": "bots", "PublishText": "true", "EventsTeach": "off", "LocalHosts": "127.0.0.1:8443"}
-RATES = {"RequestsPerSecond": 1, "RequestBurst": 1, "EventsPerSecond": 5000}
+RATES = {"RequestsPerSecond": 1, "RequestBurst": 1, "EventsPerSecond": 5000, "Monitoring": "basic"}
 SHARES = {"EventsConcurrency": 100, "LookupConcurrency": 50, "RestConcurrency": 50, "WorkerConcurrency": 10}
-FUNCTIONS = {"Architecture": "x86_64", "SnapStart": "true", "LogLevel": "DEBUG", "LogRetentionDays": 731}
+FUNCTIONS = {"Architecture": "x86_64", "SnapStart": "true", "LogLevel": "DEBUG", "LogRetentionDays": 731,
+             "Monitoring": "none"}  # fmt: skip
 CANARY = {
     "Deployment": "Canary10Percent5Minutes",
     "AlarmTopic": "arn:aws:sns:eu-central-1:123456789012:operators",
 }
-EVERYTHING: Mapping = KEY | BOUNDARY | NETWORK | DOMAIN | ZONE | PORTALS | EVENTS | RATES | SHARES | FUNCTIONS | CANARY
+EVERYTHING: Mapping = (
+    KEY
+    | BOUNDARY
+    | NETWORK
+    | DOMAIN
+    | ZONE
+    | PORTALS
+    | EVENTS
+    | RATES
+    | SHARES
+    | FUNCTIONS
+    | CANARY
+    | {"Monitoring": "full"}
+)
 SETS: dict[str, Mapping] = {
     "defaults": {},
     "key": KEY,

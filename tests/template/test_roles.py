@@ -47,6 +47,14 @@ def test_every_function_has_its_own_role_that_only_lambda_may_assume() -> None:
         assert (statement["Principal"], statement["Action"]) == ({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole")
 
 
+def test_every_role_is_assumed_by_one_service_and_on_behalf_of_this_account_only() -> None:
+    """`aws:SourceArn` would be a circle: a function and a deployment group wait for their roles."""
+    for role in of_type("AWS::IAM::Role").values():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] in [{"Service": f"{name}.amazonaws.com"} for name in ("lambda", "codedeploy")]
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
 def test_every_role_has_the_boundary_that_the_account_requires() -> None:
     bounded = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
     assert {str(role.get("PermissionsBoundary")) for role in of_type("AWS::IAM::Role").values()} == {str(bounded)}
