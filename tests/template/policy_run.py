@@ -6,6 +6,7 @@ test_policies.py runs it in a separate process and compares the list with the te
 """
 
 import itertools
+import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -129,7 +130,10 @@ def look_up(service: Service) -> None:
     assert service.direct({"lookups": [PAIR, OTHER_PAIR]})["results"][1]["chat_id"] is not None
     assert service.get("/v1/chats/987654").status == 403
     assert service.request("DELETE", f"/v1/chats?{urlencode(PAIR)}").status == 204
-    assert service.get(f"/rest/1/{service.api_key}/profile").status == 200
+    lookups = json.dumps({"lookups": [PAIR, OTHER_PAIR]}).encode()
+    headers = {"X-Api-Key": service.api_key, "Content-Type": "application/json"}
+    assert service.request("POST", "/v1/chats/batch", headers, lookups).status == 200
+    assert service.get(f"/rest/1/{service.api_key}/user.current").status == 200
     batch = urlencode({f"cmd[{name}]": f"im.chat.get?{urlencode(each)}" for name, each in REST_PAIRS.items()})
     assert service.get(f"/rest/1/{service.api_key}/batch?{batch}").status == 200
 

@@ -1,6 +1,5 @@
 """The template deploys with each of its parameters: translated for twelve sets of them, and read in four regions."""
 
-import copy
 import json
 import re
 from collections.abc import Iterator
@@ -8,64 +7,12 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from tests.template.file import TEMPLATE, Mapping
-from tests.template.forms import Deployment, Template, translated
+from tests.template.deployment_sets import EVERYTHING, SETS, deployed
+from tests.template.file import TEMPLATE
+from tests.template.forms import Deployment, Template
 from tests.template.reading import dependencies, missing, texts
 from tests.template.resource_rules import cycle
 
-PEM = "-----BEGIN CERTIFICATE----- MIIB -----END CERTIFICATE-----"
-KEY = {"KeyArn": "arn:aws:kms:eu-central-1:123456789012:key/12345678-1234-1234-1234-123456789012"}
-BOUNDARY = {"PermissionsBoundary": "arn:aws:iam::123456789012:policy/boundary", "DeletionProtection": "true"}
-NETWORK = {"SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1", "SecurityGroupIds": "sg-0123456789abcdef0"}
-DOMAIN = {
-    "DomainName": "chats.example.com",
-    "CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
-}
-ZONE = {"HostedZoneId": "Z0123456789ABCDEFGHIJ"}
-PORTALS = {
-    "PublicUrl": "https://front.example.com",
-    "InstallMembers": "f0e1d2c3b4a59687,a1b2",
-    "PrivatePortals": "b24.company.example:8443",
-    "AuthorisationServers": "oauth.company.example",
-    "PortalCa": PEM,
-}
-EVENTS = {"EventBus": "bots", "PublishText": "true", "EventsTeach": "off", "LocalHosts": "127.0.0.1:8443"}
-RATES = {"RequestsPerSecond": 1, "RequestBurst": 1, "EventsPerSecond": 5000, "Monitoring": "basic"}
-SHARES = {"EventsConcurrency": 100, "LookupConcurrency": 50, "RestConcurrency": 50, "WorkerConcurrency": 10}
-FUNCTIONS = {"Architecture": "x86_64", "SnapStart": "true", "LogLevel": "DEBUG", "LogRetentionDays": 731,
-             "Monitoring": "none"}  # fmt: skip
-CANARY = {
-    "Deployment": "Canary10Percent5Minutes",
-    "AlarmTopic": "arn:aws:sns:eu-central-1:123456789012:operators",
-}
-EVERYTHING: Mapping = (
-    KEY
-    | BOUNDARY
-    | NETWORK
-    | DOMAIN
-    | ZONE
-    | PORTALS
-    | EVENTS
-    | RATES
-    | SHARES
-    | FUNCTIONS
-    | CANARY
-    | {"Monitoring": "full"}
-)
-SETS: dict[str, Mapping] = {
-    "defaults": {},
-    "key": KEY,
-    "boundary": BOUNDARY,
-    "network": NETWORK,
-    "domain": DOMAIN,
-    "domain and zone": DOMAIN | ZONE,
-    "portals": PORTALS,
-    "events": EVENTS | RATES,
-    "shares": SHARES,
-    "functions": FUNCTIONS,
-    "canary": CANARY,
-    "everything": EVERYTHING,
-}
 PLACES = {
     "us-east-1": ("aws", "amazonaws.com"),
     "eu-central-1": ("aws", "amazonaws.com"),
@@ -80,15 +27,6 @@ LONGEST = {
     "QueueName": 80, "AlarmName": 255, "DashboardName": 255, "PolicyName": 128, "LogGroupName": 512, "FilterName": 512,
     "Name": 255,
 }  # fmt: skip
-
-
-def deployed(chosen: Mapping) -> Template:
-    """The template as CloudFormation deploys it with these parameters and the defaults of all others."""
-    values = {name: chosen.get(name, each.get("Default")) for name, each in TEMPLATE["Parameters"].items()}
-    template = copy.deepcopy(TEMPLATE)
-    for name, value in values.items():  # SAM decides by some of them
-        template["Parameters"][name]["Default"] = value
-    return Deployment.of(values, TEMPLATE["Conditions"]).settled(translated(template))
 
 
 @pytest.fixture(scope="module")
