@@ -9,8 +9,9 @@ import logging
 import sys
 from pathlib import Path
 
+from local.template.deployment import Deployment
 from tests.template.file import TEMPLATE, Mapping
-from tests.template.forms import Deployment, Template, translated
+from tests.template.forms import Template, translated
 from tests.template.reading import references
 
 PEM = "-----BEGIN CERTIFICATE----- MIIB -----END CERTIFICATE-----"

@@ -7,9 +7,10 @@ from graphlib import TopologicalSorter
 
 import pytest
 
+from local.template.deployment import Deployment
 from tests.template.deployment_sets import EVERYTHING, SETS, deployed
 from tests.template.file import TEMPLATE
-from tests.template.forms import Deployment, Template
+from tests.template.forms import Template
 from tests.template.reading import dependencies, missing, texts
 from tests.template.resource_rules import cycle
 

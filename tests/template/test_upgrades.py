@@ -7,9 +7,10 @@ from typing import cast
 
 import pytest
 
+from local.template.deployment import Deployment
 from local.template.intrinsics import parsed
 from tests.template.file import TEMPLATE
-from tests.template.forms import Deployment, Template, translated
+from tests.template.forms import Template, translated
 
 EARLIER = sorted((Path(__file__).parent / "deployed").glob("*.yaml"))
 
