@@ -48,6 +48,8 @@ check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, 
 	$(SAM_VENV)/bin/cfn-lint
 	@mkdir -p .aws-sam
 	$(BIN)/python -m tests.template.forms > .aws-sam/translated.json
+	$(BIN)/python -m tests.template.deployment_sets .aws-sam/deployed
+	ls .aws-sam/deployed/*.json | xargs -P 2 -n 6 $(SAM_VENV)/bin/cfn-lint --regions us-east-1 --template
 	$(CHECKOV_VENV)/bin/checkov
 	$(BIN)/pytest --quiet -n 2 tests/template
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from local.template.deployment import Deployment
 from local.template.reader import Template
 from tests.support.repository import ROOT
 from tests.template.file import FUNCTIONS, TEMPLATE, Mapping, of_type
-from tests.template.forms import Deployment, translated
+from tests.template.forms import translated
 
 DOMAIN = {
     "DomainName": "chats.example.com",

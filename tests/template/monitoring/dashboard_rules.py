@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.support.repository import ROOT
-from tests.template.known_metrics import STACK, Watched, access_log_fields, exists, rendered
+from tests.template.monitoring.known_metrics import STACK, Watched, access_log_fields, exists, rendered
 from tests.template.reading import WRITTEN_FUNCTION, Mapping, Places, of_type, references
 
 _SEARCH: Final = re.compile(r"SEARCH\('\{([\w/,]+)\} MetricName=\"(\w+)\" (\w+)=\"(\$\{[\w:]+\})\"', '(\w+)', 300\)")
