@@ -27,7 +27,7 @@ export AWS_EC2_METADATA_DISABLED := true
 .PHONY: help run test check docs build sbom audit pins e2e bench invoke preflight deploy prune smoke clean
 
 help: ## this list
-	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
 
 # Variables, in the environment or behind `make run`: API_PORT API_HTTPS_PORT PORTAL_PORT STATE_DIR BIND PORTAL_HOST
 # ONCE WEBHOOK_FILE CA_FILE. `make` passes them on. `exec`, so that Ctrl-C reaches the program and no shell.

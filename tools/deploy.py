@@ -75,6 +75,7 @@ class Deployment:
             # What this deployment creates goes if it is rolled back, whatever its DeletionPolicy: versions of functions
             # would otherwise remain, and the same code could not be published again.
             RetainExceptOnCreate=True,
+            DisableRollback=False,  # the reference calls True the default
             ClientRequestToken=change_set.rpartition("/")[2],  # for the repetitions of botocore
         )
         status = self._followed(progress)

@@ -33,7 +33,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     ),
     "UPDATE_FAILED": (
         "An update failed, and its rollback was switched off. Roll it back, then deploy again:\n"
-        "  aws cloudformation rollback-stack --stack-name {stack} --region {region}\n"
+        "  aws cloudformation rollback-stack --retain-except-on-create --stack-name {stack} --region {region}\n"
         "  make deploy ENV={env}"
     ),
     "UPDATE_ROLLBACK_FAILED": (

@@ -63,6 +63,14 @@ def test_verb_without_a_known_environment_ends_before_anything_runs(verb: str, w
     assert done.stdout == ""
 
 
+def test_invocation_without_a_local_run_ends_before_the_build(tmp_path: Path) -> None:
+    done = make("invoke", f"STATE_DIR={tmp_path}", "SAM=false", "SAM_VENV=/nowhere")
+
+    assert done.returncode != 0
+    assert done.stderr.startswith("Start the stores first: make run")
+    assert done.stdout == ""
+
+
 def test_deployment_checks_builds_and_executes_the_change_set_of_sam(sam: Path, account: str) -> None:
     done = run("deploy", sam, account, "ENV=dev")
 

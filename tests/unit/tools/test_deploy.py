@@ -73,7 +73,7 @@ MADE = (CHANGE_SET, "CREATE_COMPLETE", "AVAILABLE")
 def expect_execution(clients: StubbedClients) -> None:
     clients.expect(
         "cloudformation", "execute_change_set", {},
-        ChangeSetName=CHANGE_SET, RetainExceptOnCreate=True, ClientRequestToken="0c5e",
+        ChangeSetName=CHANGE_SET, RetainExceptOnCreate=True, DisableRollback=False, ClientRequestToken="0c5e",
     )  # fmt: skip
 
 
@@ -208,7 +208,7 @@ def test_stack_in_a_ready_state_reaches_sam(clients: StubbedClients, status: str
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name chat-lookup-staging"),
         ("ROLLBACK_COMPLETE", "sam delete --config-env staging --stack-name chat-lookup-staging"),
         ("ROLLBACK_FAILED", "deletion protection"),
-        ("UPDATE_FAILED", "rollback-stack --stack-name chat-lookup-staging"),
+        ("UPDATE_FAILED", "rollback-stack --retain-except-on-create --stack-name chat-lookup-staging"),
         ("CREATE_FAILED", "sam delete"),
     ],
 )
