@@ -20,6 +20,7 @@ from tools.stack import DEPLOYED, StackState, is_absent, paged, remedy, state_of
 POLL_SECONDS: Final = 5.0
 _STACK: Final = "AWS::CloudFormation::Stack"
 _ENDED: Final = ("_COMPLETE", "_FAILED")
+_BEGUN: Final = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"})
 
 Event = Mapping[str, Any]
 Ask = Callable[[str], str]
@@ -102,16 +103,23 @@ class Deployment:
             ) from error
 
     def _reasons(self, failed: list[Event]) -> list[str]:
-        """The first failure of the stack, and those of its nested stacks, which only their own events explain."""
+        """What failed in the stack, and in its nested stacks, which only their own events explain."""
         lines = []
         for event in failed:
             lines.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', event['ResourceStatus'])}")
             nested = str(event.get("PhysicalResourceId", ""))
-            if event["ResourceType"] == _STACK and nested not in ("", event["StackId"]):
-                found = Progress(self.cloudformation, nested, "")
-                found.new()
-                lines += [f"  in {each}" for each in self._reasons(found.failed[:1])]
+            if event["ResourceType"] == _STACK and nested:
+                lines += [f"  in {each}" for each in self._reasons(self._newest_failures(nested))]
         return lines
+
+    def _newest_failures(self, stack: str) -> list[Event]:
+        """The failures of a stack's last operation, the eldest first."""
+        found: list[Event] = []
+        for event in paged(self.cloudformation, "describe_stack_events", "StackEvents", StackName=stack):
+            if _is_own(event) and event["ResourceStatus"] in _BEGUN:
+                break
+            found.append(event)
+        return [event for event in reversed(found) if _failed(event)]
 
     def _change_sets(self) -> list[Mapping[str, Any]]:
         try:
@@ -145,7 +153,6 @@ class Progress:
         self._cloudformation, self._stack, self._last = cloudformation, stack, last
         self.status = ""
         self.failed: list[Event] = []
-        """Failures until the rollback begins, whose own events only report that they were cancelled."""
 
     def new(self) -> list[Event]:
         found: list[Event] = []
@@ -160,11 +167,21 @@ class Progress:
         return found[::-1]
 
     def _note(self, event: Event) -> None:
-        status = str(event["ResourceStatus"])
-        if event["ResourceType"] == _STACK and event["PhysicalResourceId"] == event["StackId"]:
-            self.status = status
-        elif status.endswith("_FAILED") and "cancelled" not in str(event.get("ResourceStatusReason", "")):
+        if _is_own(event):
+            self.status = str(event["ResourceStatus"])
+        elif _failed(event):
             self.failed.append(event)
+
+
+def _is_own(event: Event) -> bool:
+    """Whether it reports the stack itself, and not one of its resources."""
+    return bool(event["ResourceType"] == _STACK and event["PhysicalResourceId"] == event["StackId"])
+
+
+def _failed(event: Event) -> bool:
+    """Whether a resource failed by itself: after the first failure the others only report that they were cancelled."""
+    reason = str(event.get("ResourceStatusReason", ""))
+    return not _is_own(event) and str(event["ResourceStatus"]).endswith("_FAILED") and "cancelled" not in reason
 
 
 def _line(event: Event) -> str:

@@ -242,8 +242,15 @@ def test_failure_inside_a_nested_stack_is_reported_with_its_own_reason(clients: 
             event(2, STACK, "UPDATE_ROLLBACK_COMPLETE"),
         ],
     )
-    own = event(1, "TokenDeadAlarm", "CREATE_FAILED", "Metric name is empty")
-    expect_events(clients, [own | {"StackId": NESTED_ID}], NESTED_ID)
+    own = [
+        event(1, "FormerAlarm", "CREATE_FAILED", "of a deployment of last year"),
+        event(2, STACK, "UPDATE_ROLLBACK_COMPLETE"),
+        event(3, STACK, "UPDATE_IN_PROGRESS"),
+        event(4, "TokenDeadAlarm", "CREATE_FAILED", "Metric name is empty"),
+        event(5, "OtherAlarm", "CREATE_FAILED", "Resource creation cancelled"),
+        event(6, STACK, "UPDATE_ROLLBACK_IN_PROGRESS"),
+    ]
+    expect_events(clients, own, NESTED_ID)
     run = Run(clients)
     run.refusal()
 
