@@ -14,5 +14,5 @@ def make(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     command = ["make", "--no-print-directory", f"VENV={sys.prefix}", f"--old-file={READY}", *words]
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
     return subprocess.run(
-        command, cwd=ROOT, env=kept | environ, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=ROOT, env=kept | environ, capture_output=True, text=True, timeout=110, check=False
     )
