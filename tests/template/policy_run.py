@@ -97,6 +97,8 @@ def rename(service: Service) -> None:
 
 def operate(service: Service) -> None:
     key = service.admin("keys.create", portal=service.member_id, label="back end")
+    service.admin("keys.list", portal=service.member_id)
+    service.admin("keys.restore", portal=service.member_id)
     service.admin("keys.revoke", portal=service.member_id, key_id=key["key_id"])
     service.admin("apps.add", kind="market", **KEYS)
     service.admin("apps.rotate_secret", **KEYS | {"client_secret": "newer5ecret5ecret5ecret"})

@@ -105,6 +105,15 @@ def test_update_of_an_earlier_stack_replaces_nothing_that_holds_data_or_has_an_a
     assert [each for each in found if each[1] not in REPLACEABLE] == []
 
 
+def test_policy_that_an_update_removes_has_another_name_than_those_that_its_role_keeps(earlier: Template) -> None:
+    """CloudFormation deletes it at the end, by the names of the role and of the policy."""
+    for name, policy in ((each, of["Properties"]) for each, of in earlier["Resources"].items()
+                         if of["Type"] == "AWS::IAM::RolePolicy"):  # fmt: skip
+        role = TEMPLATE["Resources"][policy["RoleName"]["Ref"]]["Properties"]
+        kept = {each["PolicyName"] for each in role["Policies"]}
+        assert name in TEMPLATE["Resources"] or policy["PolicyName"] not in kept
+
+
 def test_update_leaves_what_is_retained_under_retention(earlier: Template) -> None:
     for name, resource in earlier["Resources"].items():
         if resource.get("DeletionPolicy") == "Retain":
