@@ -63,7 +63,7 @@ def callers(service: Service) -> list[Callable[[], object]]:
 
 
 def work(service: Service, asked: Record) -> None:
-    """The worker processes an event of a user of whom the event says nothing, as if the queue had refused it."""
+    """The worker processes an event of a user whom the event does not describe, as if the queue had refused it."""
     (portal,) = (each for each in service.admin("portals")["portals"] if each["bot_id"])
     event = replace(asked.event, bot_ids=(portal["bot_id"],), user=EventUser(1))
     assert event.message is not None

@@ -7,6 +7,9 @@ from tests.template.file import FUNCTIONS, allows, asked_by_code, statements_of
 from tests.template.policy_table import NEVER_ASKED, by_statement, grants, used
 from tests.template.recorder import Call, read
 
+pytestmark = pytest.mark.timeout(300)
+"""The year has waits of its own, for the queue."""
+
 LOOKING_UP = ("LookupFunction", "RestFunction", "DirectFunction", "WorkerFunction")
 
 
