@@ -12,7 +12,8 @@ from local.template.intrinsics import parsed
 from tests.template.file import TEMPLATE
 from tests.template.forms import Template, translated
 
-EARLIER = sorted((Path(__file__).parent / "deployed").glob("*.yaml"))
+# Each as it was deployed, in the words of its day: by the commit that it is of.
+EARLIER = sorted((Path(__file__).parent / "deployed").glob("*.template"))
 
 # The properties that CloudFormation cannot change in place ("Update requires: Replacement"), by type of resource:
 # `createOnlyProperties` and `conditionalCreateOnlyProperties` of the registry's schemas, of which cfn-lint has a copy.
