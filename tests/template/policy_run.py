@@ -63,7 +63,7 @@ def callers(service: Service) -> list[Callable[[], object]]:
 
 
 def work(service: Service, asked: Record) -> None:
-    """The worker processes an event of a user of whom the event says nothing, as if the queue had refused it."""
+    """The worker processes an event of a user whom the event does not describe, as if the queue had refused it."""
     (portal,) = (each for each in service.admin("portals")["portals"] if each["bot_id"])
     event = replace(asked.event, bot_ids=(portal["bot_id"],), user=EventUser(1))
     assert event.message is not None
@@ -97,6 +97,8 @@ def rename(service: Service) -> None:
 
 def operate(service: Service) -> None:
     key = service.admin("keys.create", portal=service.member_id, label="back end")
+    service.admin("keys.list", portal=service.member_id)
+    service.admin("keys.restore", portal=service.member_id)
     service.admin("keys.revoke", portal=service.member_id, key_id=key["key_id"])
     service.admin("apps.add", kind="market", **KEYS)
     service.admin("apps.rotate_secret", **KEYS | {"client_secret": "newer5ecret5ecret5ecret"})

@@ -26,7 +26,7 @@ class Grant(NamedTuple):
     what: str
 
 
-_FAILING = "a portal that fails at this moment is noted, as by the functions that look up; in that year these meet none"
+_FAILING = "a portal that fails is noted, as by those that look up, and an offered token that is refused; here none is"
 _RENAMED = "the renewal of a visit's tokens may find the portal renamed, as the look-ups of that year do"
 NEVER_ASKED: Mapping[Grant, str] = {
     Grant("InstallFunction", "Pace", "dynamodb:PutItem"): _FAILING,

@@ -130,6 +130,10 @@ def pytest_configure() -> None:
     _OPEN.enter_context(_RECORDER.recording(cold=False))
 
 
+def pytest_runtest_logfinish() -> None:
+    """After each test, so that a run that is stopped leaves what it recorded."""
+    _RECORDER.write(Path(os.environ["CALLS"]))
+
+
 def pytest_unconfigure() -> None:
     _OPEN.close()
-    _RECORDER.write(Path(os.environ["CALLS"]))

@@ -7,6 +7,9 @@ from tests.template.file import FUNCTIONS, allows, asked_by_code, statements_of
 from tests.template.policy_table import NEVER_ASKED, by_statement, grants, used
 from tests.template.recorder import Call, read
 
+pytestmark = pytest.mark.timeout(700)
+"""The year has waits of its own, for the queue."""
+
 LOOKING_UP = ("LookupFunction", "RestFunction", "DirectFunction", "WorkerFunction")
 
 
@@ -14,7 +17,7 @@ LOOKING_UP = ("LookupFunction", "RestFunction", "DirectFunction", "WorkerFunctio
 def calls(tmp_path_factory: pytest.TempPathFactory) -> set[Call]:
     """The requests of all functions to AWS."""
     folder = tmp_path_factory.mktemp("policies")
-    run_module("tests.template.policy_run", folder, folder / "calls.json", timeout=300)
+    run_module("tests.template.policy_run", folder, folder / "calls.json", timeout=600)
     return read(folder / "calls.json")
 
 

@@ -12,7 +12,8 @@ from local.template.intrinsics import parsed
 from tests.template.file import TEMPLATE
 from tests.template.forms import Template, translated
 
-EARLIER = sorted((Path(__file__).parent / "deployed").glob("*.yaml"))
+# Each as it was deployed, in the words of its day: by the commit that it is of.
+EARLIER = sorted((Path(__file__).parent / "deployed").glob("*.template"))
 
 # The properties that CloudFormation cannot change in place ("Update requires: Replacement"), by type of resource:
 # `createOnlyProperties` and `conditionalCreateOnlyProperties` of the registry's schemas, of which cfn-lint has a copy.
@@ -103,6 +104,15 @@ def test_update_of_an_earlier_stack_replaces_nothing_that_holds_data_or_has_an_a
     found = list(replaced(deployed(earlier, **chosen), deployed(TEMPLATE, **chosen)))
 
     assert [each for each in found if each[1] not in REPLACEABLE] == []
+
+
+def test_policy_that_an_update_removes_has_another_name_than_those_that_its_role_keeps(earlier: Template) -> None:
+    """CloudFormation deletes it at the end, by the names of the role and of the policy."""
+    for name, policy in ((each, of["Properties"]) for each, of in earlier["Resources"].items()
+                         if of["Type"] == "AWS::IAM::RolePolicy"):  # fmt: skip
+        role = TEMPLATE["Resources"][policy["RoleName"]["Ref"]]["Properties"]
+        kept = {each["PolicyName"] for each in role["Policies"]}
+        assert name in TEMPLATE["Resources"] or policy["PolicyName"] not in kept
 
 
 def test_update_leaves_what_is_retained_under_retention(earlier: Template) -> None:
