@@ -8,9 +8,11 @@ SAM_VENV := .venv-sam
 CHECKOV_VENV := .venv-checkov
 BENCH_VENV := .venv-bench
 CONTRACT_VENV := .venv-contract
+SUPPLY_VENV := .venv-supply
 NODE_VENV := .venv-node
 BIN := $(VENV)/bin
 SAM := $(SAM_VENV)/bin/sam
+HASHED := layers/chat_lookup/requirements-hashed.txt
 STATE_DIR ?= .local
 FUNCTION ?= DirectFunction
 EVENT ?= events/direct-lookup.json
@@ -22,10 +24,10 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 export AWS_EC2_METADATA_DISABLED := true
 
-.PHONY: help run test check docs build e2e bench invoke deploy smoke clean
+.PHONY: help run test check docs build sbom audit pins e2e bench invoke preflight deploy prune smoke clean
 
 help: ## this list
-	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
 
 # Variables, in the environment or behind `make run`: API_PORT API_HTTPS_PORT PORTAL_PORT STATE_DIR BIND PORTAL_HOST
 # ONCE QUIET WEBHOOK_FILE CA_FILE DYNAMODB_URL. `make` passes them on. `exec`, so that Ctrl-C reaches the program and no shell.
@@ -46,6 +48,8 @@ check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, 
 	$(SAM_VENV)/bin/cfn-lint
 	@mkdir -p .aws-sam
 	$(BIN)/python -m tests.template.forms > .aws-sam/translated.json
+	$(BIN)/python -m tests.template.deployment_sets .aws-sam/deployed
+	ls .aws-sam/deployed/*.json | xargs -P 2 -n 6 $(SAM_VENV)/bin/cfn-lint --regions us-east-1 --template
 	$(CHECKOV_VENV)/bin/checkov
 	$(BIN)/pytest --quiet -n 2 tests/template
 
@@ -63,30 +67,55 @@ build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 	  printf '%10d %9d  %s\n' "$$(find "$$each" -type f -exec cat {} + | wc -c)" "$$(wc -c < ../sizes.zip)" "$${each%/}"; \
 	done; rm ../sizes.zip
 
-e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers; requests generated from the contract
+# Without times and serial numbers: one commit, one file. What it lists is what the build installs.
+sbom: $(SUPPLY_VENV)/bin/.ready ## what the layer consists of, as CycloneDX, in .aws-sam/sbom.cdx.json
+	@mkdir -p .aws-sam
+	@$(SUPPLY_VENV)/bin/python -W ignore::UserWarning -m cyclonedx_py requirements --output-reproducible --spec-version 1.6 \
+	  --pyproject pyproject.toml --mc-type application --output-file .aws-sam/sbom.cdx.json $(HASHED)
+
+# The status of the program, which make prints: 1 at least one advisory, 2 where none could be had for some package.
+audit: $(BIN)/.ready $(SUPPLY_VENV)/bin/.ready ## known advisories for what the layer consists of; asks PyPI, or OSV with AUDIT_SERVICE=osv
+	@PIP_AUDIT=$(SUPPLY_VENV)/bin/pip-audit $(BIN)/python -m tools.audit
+
+pins: $(BIN)/.ready ## writes the hashes of the layer's requirements anew, after a version was changed there
+	@$(BIN)/python -m tools.pins
+
+e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready $(SUPPLY_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers; requests generated from the contract
 	@SAM=$(abspath $(SAM)) SCHEMATHESIS=$(abspath $(CONTRACT_VENV))/bin/schemathesis $(BIN)/pytest tests/e2e $(ARGS)
 
 # The runtime's client has its own environment. The table lists figures that were left out.
 bench: $(BIN)/.ready $(BENCH_VENV)/bin/.ready build ## every figure beside its reference; ARGS=--quick to see that each can be taken; DYNAMODB_LOCAL_URL
 	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m benchmarks $(ARGS)
 
-invoke: build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`
-	@test -f $(STATE_DIR)/env.json || { echo "Start the stores first: make run BIND=0.0.0.0 PORTAL_HOST=host.docker.internal" >&2; exit 1; }
+invoke: running-stores build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`
 	@$(SAM) local invoke $(FUNCTION) --event $(EVENT) --env-vars $(STATE_DIR)/env.json \
 	  --parameter-overrides Architecture=$(ARCH) --add-host host.docker.internal:host-gateway $(ARGS)
 
-# The operator's own region and account, not the settings above for `sam` without AWS. A stack that is already up to
-# date is no failure.
-deploy: OPERATOR := env -u AWS_EC2_METADATA_DISABLED $(if $(filter file,$(origin AWS_DEFAULT_REGION)),-u AWS_DEFAULT_REGION)
-deploy: known-environment $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: builds, then deploys by samconfig.toml
+.PHONY: running-stores
+running-stores:
+	@test -f $(STATE_DIR)/env.json || { echo "Start the stores first: make run BIND=0.0.0.0 PORTAL_HOST=host.docker.internal" >&2; exit 1; }
+
+# The operator's own region and account, not the settings above for `sam` without AWS. ENV and YES are passed on by
+# `make`, if they are on its command line; AWS_REGION and AWS_PROFILE come from the environment.
+preflight deploy prune: OPERATOR := env -u AWS_EC2_METADATA_DISABLED $(if $(filter file,$(origin AWS_DEFAULT_REGION)),-u AWS_DEFAULT_REGION) PYTHONPATH=layers/chat_lookup
+
+preflight: known-environment $(BIN)/.ready ## ENV=dev|staging|prod: whether the account has what a deployment needs
+	@$(OPERATOR) $(BIN)/python -m tools.preflight
+
+# The account first: a build takes a minute. A stack that is already up to date is no failure.
+deploy: known-environment $(BIN)/.ready $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing
+	@$(OPERATOR) $(BIN)/python -m tools.preflight
 	@$(SAM) build --config-env "$$ENV"
-	@$(OPERATOR) $(SAM) deploy --config-env "$$ENV" --no-fail-on-empty-changeset
+	@$(OPERATOR) SAM=$(abspath $(SAM)) $(BIN)/python -m tools.deploy
 	@echo "Next, with the outputs above: a portal and a key (README, Deploying), then: make smoke URL=<ApiUrl> KEY=<key>"
+
+prune: known-environment $(BIN)/.ready ## ENV=dev|staging|prod: lists versions that no rollback needs; YES=1 deletes them
+	@$(OPERATOR) $(BIN)/python -m tools.prune
 
 .PHONY: known-environment
 known-environment:
 	@case "$${ENV:-}" in dev|staging|prod) ;; *) \
-	  echo "Which environment? make deploy ENV=dev|staging|prod; samconfig.toml has the settings of each" >&2; exit 1;; esac
+	  echo "Which environment? make $(firstword $(MAKECMDGOALS)) ENV=dev|staging|prod; samconfig.toml has the settings of each" >&2; exit 1;; esac
 
 # Variables as for `make run`: URL KEY ENTITY_TYPE ENTITY_ID BUILD_DIR. So no further command line contains the key.
 smoke: $(BIN)/.ready ## URL=https://... KEY=...: whether a deployed service works, with the layer that is built here
@@ -121,6 +150,9 @@ $(SAM_VENV)/bin/.ready: requirements/sam.txt
 
 $(CHECKOV_VENV)/bin/.ready: requirements/checkov.txt
 	$(call environment,$(CHECKOV_VENV),$<)
+
+$(SUPPLY_VENV)/bin/.ready: requirements/supply.txt
+	$(call environment,$(SUPPLY_VENV),$<)
 
 $(BENCH_VENV)/bin/.ready: requirements/bench.txt
 	$(call environment,$(BENCH_VENV),$<)

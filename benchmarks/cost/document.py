@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.cost import kinds
-from benchmarks.cost.model import ASSUMED, MONTH, Amounts, Found, assumed, dollars
+from benchmarks.cost.model import ASSUMED, GB, MONTH, Amounts, Found, assumed, dollars
 from benchmarks.cost.prices import GATHERED, MILLION, PRICES
 from chat_lookup.events.queue import LONGEST_WAIT, delay_of
+from chat_lookup.observability.metrics import EMITTED
 from local.stack import ROOT
+from local.template.applications import as_one
+from local.template.deployment import Deployment
 from local.template.intrinsics import mapping, parsed
 
 RESULTS: Final = ROOT / "benchmarks/results.json"
@@ -26,6 +29,14 @@ _SHARES: Final = (0.0, 0.5, 0.9, 0.99)
 _POLL: Final = 20.0
 _ROUTE_METRICS: Final = 6
 _PORTALS: Final = (1, 100, 10_000)
+_HOURS: Final = MONTH / 3600
+_EXTENTS: Final = ("full", "basic", "none")
+"""The values of Monitoring."""
+_AT_ONCE: Final = "AllAtOnce"
+_SLOWLY: Final = "Canary10Percent5Minutes"
+"""A Deployment that has alarms of functions with every Monitoring."""
+_OF_THE_GATEWAY: Final = 10_000
+"""Requests a second that an account's gateways let through by default."""
 
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "API": ("api",),
@@ -40,19 +51,28 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 def document(results: Mapping[str, Any], template: Mapping[str, object], text: str) -> str:
     """docs/costs.md, of `results.json`, `template.yaml` and the text with its fields. Raises LookupError as `Found`."""
     found = Found.of(results)
+    idle = {extent: idle_dollars(found, template, extent) for extent in _EXTENTS}
+    slowly = {extent: idle_dollars(found, template, extent, _SLOWLY) for extent in _EXTENTS}
     fields = {
+        **{f"idle_{extent}": f"{each:.2f}" for extent, each in idle.items()},
+        "idle_slowly": f"{slowly['basic'] - idle['basic']:.2f}",
+        "million": f"{dollars(found.look_up(0.9)) * MILLION:.2f}",
         "gathered": GATHERED,
         "look_ups": _table(("of a million look-ups, hits", *_COLUMNS, "together"), _look_ups(found)),
         "events": _table(("a million events", *_COLUMNS, "together"), _events(found, _most_events(template))),
         **_forged(found, _most_events(template)),
-        "fixed": _table(("every month", "how many", "dollars"), _fixed(found, template)),
+        "fixed": _table(
+            ("every month", *(head for extent in _EXTENTS for head in (f"`{extent}`", "dollars"))),
+            _fixed(found, template),
+        ),
+        "optional": _table(("what is optional, or happens to you", "dollars"), _optional(found, template)),
         "portals": _table(
             ("portals", "the stack's share", "secret", "traffic", "one portal", "all"), _portals(found, template)
         ),
         "assumptions": _table(("assumed", "is"), [(f"{each.value:,.0f}", each.what) for each in ASSUMED.values()]),
         "prices": _table(("dollars", "for", "by"), _prices()),
         "counted": _table(("", "CPU, ms", "requests", "read units", "write units", "logged, bytes"), _counted(found)),
-        **_scales(found),
+        **_scales(found, _default(template, "WorkerConcurrency")),
     }
     return text.format_map(fields)
 
@@ -84,8 +104,12 @@ def _forged(found: Found, most: float) -> Mapping[str, str]:
 
 
 def _most_events(template: Mapping[str, object]) -> float:
-    parameter = mapping(mapping(template["Parameters"], "Parameters")["EventsPerSecond"], "EventsPerSecond")
-    return float(str(parameter["Default"]))
+    return _default(template, "EventsPerSecond")
+
+
+def _default(template: Mapping[str, object], name: str) -> float:
+    """The default of a parameter that is a number."""
+    return float(str(mapping(mapping(template["Parameters"], "Parameters")[name], name)["Default"]))
 
 
 def _priced(amounts: Amounts) -> Sequence[str]:
@@ -94,18 +118,32 @@ def _priced(amounts: Amounts) -> Sequence[str]:
     return [f"{each:.2f}" for each in (*columns, sum(columns))]
 
 
-def _fixed_amounts(found: Found, template: Mapping[str, object]) -> Mapping[str, tuple[str, float]]:
-    """The fixed monthly amounts of a stack: by description, the name of the price and the amount."""
-    resources = [mapping(each, name) for name, each in mapping(template["Resources"], "Resources").items()]
+def _fixed_amounts(
+    found: Found, template: Mapping[str, object], extent: str, shifts: str
+) -> Mapping[str, tuple[str, float]]:
+    """The fixed monthly amounts of a stack: by description, the name of the price and the amount.
+
+    `extent` is the parameter Monitoring, `shifts` the parameter Deployment.
+    """
+    deployment = Deployment.by_default(template, Monitoring=extent, Deployment=shifts)
+    resources = [mapping(each, name) for name, each in deployment.settled(template)["Resources"].items()]
     alarms = [mapping(each["Properties"], "Alarm") for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
+    (api,) = (mapping(each["Properties"], "Api") for each in resources if each["Type"] == "AWS::Serverless::HttpApi")
+    by_route = mapping(api["DefaultRouteSettings"], "Api")["DetailedMetricsEnabled"] is True
     return {
         "metrics that alarms watch": ("alarms", sum(map(_watched, alarms))),
         "dashboard": ("dashboards", sum(each["Type"] == "AWS::CloudWatch::Dashboard" for each in resources)),
-        "metrics of the functions, those of the counted kinds": ("metrics", found.figures[kinds.SERIES]),
-        "metrics of the gateway, by route": ("metrics", assumed("routes") * _ROUTE_METRICS),
+        "metrics of the functions, those of the counted kinds": ("metrics", _emitted(found, template, deployment)),
+        "metrics of the gateway, by route": ("metrics", by_route * assumed("routes") * _ROUTE_METRICS),
         "polls of the empty queue": ("queue", assumed("pollers") * MONTH / _POLL),
         "secret of an application": ("secrets", assumed("applications")),
     }
+
+
+def _emitted(found: Found, template: Mapping[str, Any], deployment: Deployment) -> float:
+    """How many metrics come up while all goes well: of those of the alarms (METRICS=alarms) none."""
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    return found.figures[kinds.SERIES] if EMITTED[deployment.kept(variables["METRICS"])] is None else 0
 
 
 def _watched(alarm: Mapping[str, object]) -> int:
@@ -115,14 +153,46 @@ def _watched(alarm: Mapping[str, object]) -> int:
 
 
 def _fixed(found: Found, template: Mapping[str, object]) -> Iterable[Sequence[str]]:
-    amounts = _fixed_amounts(found, template)
-    for words, (name, amount) in amounts.items():
-        yield words, f"{amount:,.0f}", f"{PRICES[name].of(amount):.2f}"
-    yield "together", "", f"{_fixed_dollars(found, template):.2f}"
+    columns = [_fixed_amounts(found, template, extent, _AT_ONCE) for extent in _EXTENTS]
+    for words in columns[0]:
+        of_words = [column[words] for column in columns]
+        yield (
+            words,
+            *(cell for name, amount in of_words for cell in (f"{amount:,.0f}", f"{PRICES[name].of(amount):.2f}")),
+        )
+    totals = (f"{idle_dollars(found, template, extent):.2f}" for extent in _EXTENTS)
+    yield "together", *(cell for total in totals for cell in ("", total))
 
 
-def _fixed_dollars(found: Found, template: Mapping[str, object]) -> float:
-    return sum(PRICES[name].of(amount) for name, amount in _fixed_amounts(found, template).values())
+def idle_dollars(found: Found, template: Mapping[str, object], extent: str = "full", shifts: str = _AT_ONCE) -> float:
+    return sum(PRICES[name].of(amount) for name, amount in _fixed_amounts(found, template, extent, shifts).values())
+
+
+def _optional(found: Found, template: Mapping[str, object]) -> Iterable[Sequence[str]]:
+    """What is in no other table: by month, by use, by day."""
+    snapshots = _snapshots(template)
+    cached = PRICES["snapshots"].of(snapshots * GB * MONTH)
+    yield f"`SnapStart`, each set of versions that is kept ({snapshots} functions), a month", f"{cached:.2f}"
+    yield "`SnapStart`, a million starts from a snapshot", f"{PRICES['restores'].of(GB * MILLION):.2f}"
+    starts = assumed("starts")
+    yield f"{starts:,.0f} starts of new processes, without a snapshot", f"{dollars(found.starts(starts)):.2f}"
+    yield "`KeyArn`, the key, a month", f"{dollars({'keys': 1}):.2f}"
+    yield (
+        "`KeyArn`, a million requests to KMS: some for each new process, secret and message",
+        (f"{dollars({'key requests': MILLION}):.2f}"),
+    )
+    hours = dollars({"gateway hours": _HOURS, "addresses": _HOURS})
+    yield "a network with a NAT gateway and its address, each, a month", f"{hours:.2f}"
+    yield "a network, a GB through the gateway", f"{dollars({'gateway bytes': 1e9}):.3f}"
+    for often, words in ((_most_events(template), "at the limit by default"), (_OF_THE_GATEWAY, "without a limit")):
+        day = dollars(replace(found, often=often).forged_event()) * often * 86_400
+        yield f"forged events, {often:,.0f} a second ({words}), a day", f"{day:,.0f}"
+
+
+def _snapshots(template: Mapping[str, Any]) -> int:
+    """How many functions start from a snapshot with SnapStart."""
+    resources = Deployment.by_default(template, SnapStart="true").settled(template)["Resources"].values()
+    return sum(each["Properties"].get("SnapStart") == {"ApplyOn": "PublishedVersions"} for each in resources)
 
 
 def _portals(found: Found, template: Mapping[str, object]) -> Iterable[Sequence[str]]:
@@ -130,7 +200,7 @@ def _portals(found: Found, template: Mapping[str, object]) -> Iterable[Sequence[
     secret = dollars({"secrets": 1})
     traffic = dollars(month) - secret
     for portals in _PORTALS:
-        share = _fixed_dollars(found, template) / portals
+        share = idle_dollars(found, template) / portals
         each = share + secret + traffic
         yield f"{portals:,}", f"{share:.2f}", f"{secret:.2f}", f"{traffic:.2f}", f"{each:.2f}", f"{each * portals:,.0f}"
 
@@ -153,7 +223,7 @@ def _prices() -> Iterable[Sequence[str]]:
         yield f"{price.usd:g}", f"{per}{price.what}", price.source
 
 
-def _scales(found: Found) -> Mapping[str, str]:
+def _scales(found: Found, at_a_time: float) -> Mapping[str, str]:
     """The numbers in the text about larger scales."""
     events, portals, daily = 1_000, 100_000, 1_000_000_000
     a_second = daily / 86_400
@@ -170,7 +240,8 @@ def _scales(found: Found) -> Mapping[str, str]:
         "miss_ms": f"{miss:.0f}",
         "receivers": f"{events * received / 1e3:.0f}",
         "workers": f"{events * worked / 1e3:.0f}",
-        "ten_workers": f"{10 / worked * 1e3:.0f}",
+        "busy_workers": f"{at_a_time / worked * 1e3:,.0f}",
+        "at_a_time": f"{at_a_time:.0f}",
         "event_reads": f"{events * max(found('read units', each) for each in worked_kinds):,.0f}",
         "event_writes": f"{events * max(found('write units', each) for each in worked_kinds):,.0f}",
         "hops_two_hours": f"{_hops(2 * 3600)}",
@@ -205,10 +276,14 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def deployed() -> dict[str, object]:
+    """template.yaml, with its nested application in it."""
+    return as_one(mapping(parsed((ROOT / "template.yaml").read_text("utf-8")), "template.yaml"), ROOT)
+
+
 def written(results_file: Path = RESULTS) -> str:
     """The document from the results, template and text in the repository."""
-    template = mapping(parsed((ROOT / "template.yaml").read_text("utf-8")), "template.yaml")
-    return document(json.loads(results_file.read_text("utf-8")), template, _TEXT.read_text("utf-8"))
+    return document(json.loads(results_file.read_text("utf-8")), deployed(), _TEXT.read_text("utf-8"))
 
 
 def main() -> int:

@@ -33,12 +33,14 @@ ASSUMED: Final[Mapping[str, Assumption]] = {
     "renewals": Assumption(730, "renewals of a portal's tokens in a month: one in each hour, which is the most"),
     "applications": Assumption(1, "applications, each of which has a secret"),
     "pollers": Assumption(5, "long polls of 20 seconds that Lambda has open on the queue of events"),
+    "init": Assumption(1_200, "milliseconds in which a new process starts on Lambda, which bills them as its time"),
+    "starts": Assumption(100_000, "new processes in a million look-ups, where traffic is light or comes in bursts"),
     "routes": Assumption(3, "routes in use at any time, of each of which the gateway counts six metrics"),
 }
 
 _CPU: Final = 1769 / 512
 """With 1,769 MB Lambda provides one processor, and a share of it with less (Lambda's guide, function memory)."""
-_GB: Final = 512 / 1024
+GB: Final = 512 / 1024
 _SAMPLED: Final = 0.05
 _REQUESTS_OF_AN_EVENT: Final = 3
 """Sent, received, deleted: each in its own request, as at low load."""
@@ -75,7 +77,7 @@ class Found:
         """One invocation of a function, with its requests."""
         return {
             "invocations": 1,
-            "compute": self.milliseconds(kind) / 1e3 * _GB,
+            "compute": self.milliseconds(kind) / 1e3 * GB,
             "read": self("read units", kind),
             "write": self("write units", kind),
             "logs": self("logged", kind) + assumed("own lines"),
@@ -101,6 +103,10 @@ class Found:
     def forged_event(self) -> Amounts:
         """One that names a portal: its record is read anew each time, and nothing is queued."""
         return _sum([(1, self.request(kinds.RECEIVED)), (1, {"read": _UNITS_OF_A_PROOF})])
+
+    def starts(self, starts: float) -> Amounts:
+        """The time of so many new processes until they are ready."""
+        return {"compute": starts * assumed("init") / 1e3 * GB}
 
     def renewal(self) -> Amounts:
         """The additional use of a look-up that renews the tokens."""

@@ -17,6 +17,9 @@ _CLOUDWATCH: Final = "https://www.factualminds.com/blog/amazon-cloudwatch-pricin
 _ALARMS: Final = "https://c3x.dev/resources/aws/aws_cloudwatch_metric_alarm"
 _METRICS: Final = "https://signoz.io/guides/cloudwatch-pricing"
 _SECRETS: Final = "https://hivebook.wiki/wiki/aws-secrets-manager-rotated-secrets-dynamic-db-credentials-kms"
+_AMAZON_LAMBDA: Final = "https://aws.amazon.com/lambda/pricing/"
+_KMS: Final = "https://aws.amazon.com/kms/pricing/"
+_NAT: Final = "https://cloudburn.io/blog/aws-nat-gateway-pricing"
 _BUS: Final = "https://www.factualminds.com/blog/amazon-eventbridge-pricing-events-pipes-schema-archive/"
 
 
@@ -51,4 +54,11 @@ PRICES: Final[Mapping[str, Price]] = {
     "alarms": Price(0.10, 1, "metric of an alarm and month", _ALARMS),
     "dashboards": Price(3.00, 1, "dashboard and month", _CLOUDWATCH),
     "metrics": Price(0.30, 1, "metric of one's own and month", _METRICS),
+    "snapshots": Price(1.5046, MILLION, "GB-seconds of a cached snapshot (SnapStart)", _AMAZON_LAMBDA),
+    "restores": Price(0.0001397998, 1, "GB restored from a snapshot", _AMAZON_LAMBDA),
+    "keys": Price(1.00, 1, "KMS key of one's own and month", _KMS),
+    "key requests": Price(0.03, 10_000, "requests to KMS", _KMS),
+    "gateway hours": Price(0.045, 1, "hour of a NAT gateway", _NAT),
+    "gateway bytes": Price(0.045, 1_000_000_000, "bytes through a NAT gateway", _NAT),
+    "addresses": Price(0.005, 1, "hour of a public IPv4 address", _NAT),
 }

@@ -1,4 +1,4 @@
-"""Operators' commands: `sam remote invoke AdminFunction --event '{"command":"portals"}'` (design 3.5)."""
+"""Operators' commands, as `{"command": "portals"}`, which `sam remote invoke` sends (docs/runbook.md; design 3.5)."""
 
 from typing import TYPE_CHECKING
 

@@ -51,14 +51,17 @@ def alias_of(properties: Mapping[str, object]) -> str:
 
 
 def aliases(resources: Mapping[str, Mapping[str, object]], shared: Mapping[str, object]) -> dict[str, str]:
-    """The value of `Ref` of `LogicalId.Alias` for each function; `shared` are the Globals of all functions."""
+    """The values of `LogicalId.Alias` (in a Ref) and `LogicalId.Arn` (in a Sub) for each function; `shared` are the
+    Globals of all functions.
+    """
     functions = {
         name: {**shared, **mapping(each.get("Properties", {}), name)}
         for name, each in resources.items()
         if each.get("Type") == FUNCTION
     }
-    return {
+    by_alias = {
         f"{name}.Alias": function_arn(name, alias)
         for name, properties in functions.items()
         if (alias := alias_of(properties))
     }
+    return by_alias | {f"{name}.Arn": function_arn(name) for name in functions}

@@ -45,6 +45,7 @@ class Intrinsics:
             "Fn::Sub": self._substituted,
             "Fn::GetAtt": self._attribute,
             "Fn::If": self._chosen,
+            "Fn::Join": self._joined,
         }
 
     def plain(self, value: object, place: str) -> object:
@@ -95,6 +96,15 @@ class Intrinsics:
         if path not in self._attributes:
             raise TemplateError(f"{place}: the local run does not support Fn::GetAtt of {path}")
         return self._attributes[path]
+
+    def _joined(self, given: object, place: str) -> str:
+        match given:
+            case [str(between), values]:
+                # The value of a list among the parameters is its text here, with commas between.
+                plain = self.plain(values, place)
+                listed = plain if isinstance(plain, list) else self.text(plain, place).split(",")
+                return between.join(self.text(each, place) for each in listed)
+        raise TemplateError(f"{place}: Fn::Join takes a text and a list")
 
     def _chosen(self, choice: object, place: str) -> object:
         match choice:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from local.template.applications import APPLICATION, applications
 from local.template.functions import FUNCTION, Function, alias_of, aliases
 from local.template.intrinsics import ACCOUNT, REGION, Intrinsics, TemplateError, admit, mapping, parsed
 from local.template.queues import (
@@ -150,16 +151,29 @@ class _Reader:
     def template(self) -> Template:
         for logical_id, resource in self._resources.items():
             kind = str(resource.get("Type"))
-            if kind.startswith(WITHOUT_LOCAL_EFFECT):
+            if kind.startswith(WITHOUT_LOCAL_EFFECT) or kind == APPLICATION:
                 continue
             if kind not in self._readers:
                 raise TemplateError(f"{logical_id}: the local run does not support {kind}")
             if "Condition" in resource:
                 raise TemplateError(f"{logical_id}: the local run does not support conditions on a {kind}")
             self._readers[kind](logical_id, mapping(resource.get("Properties", {}), logical_id))
+        for logical_id, _, location in applications({"Resources": self._resources}):
+            self._refuse_effects(logical_id, self._folder / location)
         return Template(
             self._functions, tuple(self._routes), tuple(self._tables), tuple(self._queues), tuple(self._sources)
         )
+
+    @staticmethod
+    def _refuse_effects(application: str, path: Path) -> None:
+        """A nested application has resources without local effect only."""
+        nested = mapping(_parsed_once(path.read_text("utf-8")), application)
+        for logical_id, resource in mapping(nested.get("Resources"), application).items():
+            kind = str(mapping(resource, logical_id).get("Type"))
+            if not kind.startswith(WITHOUT_LOCAL_EFFECT):
+                raise TemplateError(
+                    f"{application}, {logical_id}: the local run does not support {kind} in an application"
+                )
 
     def _read_function(self, logical_id: str, own: Mapping[str, object]) -> None:
         properties = {**self._globals, **own}

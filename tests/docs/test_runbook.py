@@ -18,6 +18,7 @@ from tests.support.page_anchors import anchors
 from tests.support.portals.unknown_portal import Stage
 from tests.support.repository import ROOT
 from tests.template.file import FUNCTIONS, RESOURCES, TEMPLATE
+from tools.stack import REMEDIES
 
 RUNBOOK: Final = (ROOT / "docs/runbook.md").read_text("utf-8")
 PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -40,7 +41,7 @@ def words_of(script: str, folder: Path) -> list[list[str]]:
 
 def invocations() -> list[tuple[str, str]]:
     """Return each function that the runbook invokes, with its event, or `@` and the file of the event."""
-    command = r"sam remote invoke (\w+) --event(?: '([^']+)'|-file (\S+))"
+    command = r"sam remote invoke (\w+) [^\n]*?--event(?: '([^']+)'|-file (\S+))"
     return [(name, event or f"@{file}") for name, event, file in re.findall(command, RUNBOOK)]
 
 
@@ -223,7 +224,7 @@ def test_every_metric_parameter_and_resource_in_the_runbook_exists() -> None:
 def test_every_code_and_state_in_the_runbook_exists() -> None:
     codes = set(re.findall(r"`([A-Z]+(?:_[A-Z0-9]+)+)`", RUNBOOK))
     assert len(codes) > 10
-    assert codes <= METRIC_CODES
+    assert codes <= METRIC_CODES | REMEDIES.keys()
     table = RUNBOOK.split("| `state` |")[1].split("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == {state.value for state in PortalState}
     assert set(re.findall(r"class `(\w+)`", RUNBOOK)) <= {each.value for each in ErrorClass}

@@ -15,7 +15,7 @@ from tests.e2e.containers import HOST, Invoker, SamLocal, Stack, ended, wait_unt
 from tests.e2e.machine import missing
 from tests.support.repository import ROOT
 
-SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
+SOURCES = ("template.yaml", "monitoring", "samconfig.toml", "functions", "layers")
 
 
 class Build(Protocol):
@@ -116,7 +116,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def sam_local(sam: str, sam_environment: dict[str, str], artifact: Path, stack: Stack) -> SamLocal:
+def sam_local(docker: None, sam: str, sam_environment: dict[str, str], artifact: Path, stack: Stack) -> SamLocal:  # noqa: ARG001 - needs an engine
     return SamLocal(sam, sam_environment, artifact, stack)
 
 

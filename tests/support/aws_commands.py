@@ -18,6 +18,8 @@ from botocore.validate import ParamValidator
 RECORDED: Final = ("aws", "sam", "make", "curl")
 _GLOBAL: Final = frozenset({"--query", "--output", "--region"})
 _BASH: Final = shutil.which("bash") or "bash"
+_OTHER_NAMES: Final = {"deploy": "codedeploy"}
+"""Services that the CLI calls otherwise than their models."""
 _PLACEHOLDER: Final = "arn:aws:service:eu-central-1:123456789012:what/it-was-asked-for"
 """The output of each recorded command: long enough to be a name or an ARN in the next command."""
 
@@ -71,6 +73,7 @@ class AwsCommand:
 def read(words: Sequence[str]) -> AwsCommand:
     """A command with its parameters, checked against the model of the service. Raises `Odd`."""
     service, command, *rest = words
+    service = _OTHER_NAMES.get(service, service)
     session = Session()
     if service not in session.get_available_services():
         raise Odd(f"there is no service {service}")

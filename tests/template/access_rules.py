@@ -20,8 +20,26 @@ from tests.template.reading import (
     texts,
 )
 
-# AWS has no resource for these: a permission to send traces covers all traces.
-FOR_ALL_RESOURCES = frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})
+# AWS has no narrower resource for these: a permission to send traces covers all traces; Lambda's network interfaces
+# have no name before they are made; and CloudWatch refuses a narrower scope to a request for alarms that does not name
+# each of them, while it is documented nowhere how CodeDeploy asks.
+FOR_ALL_RESOURCES = frozenset(
+    {
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "ec2:CreateNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:DeleteNetworkInterface",
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:UnassignPrivateIpAddresses",
+        "cloudwatch:DescribeAlarms",
+    }
+)
+# Requests for rows of a table, which a condition can compare; a scan has no leading key.
+OF_ROWS = frozenset(f"dynamodb:{each}" for each in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"))
+# Operators read, write and delete rows of every kind.
+OF_OPERATORS = "AdminRole"
 # Secrets are created by the code, below a name of our own.
 BELOW_OUR_NAME = re.compile(r"[^*]*:secret:\$\{AWS::StackName}/(portal|application)/\*")
 NAMED_AS_SECRET = re.compile(r"secret|password|token|api_?key|credential", re.IGNORECASE)
@@ -51,6 +69,17 @@ def action_of_a_statement(template: Template) -> Places:
     for name, statement in statements(template):
         allowed = statement["Effect"] == "Allow"
         if allowed and ("NotAction" in statement or any("*" in each for each in listed(statement["Action"]))):
+            yield name
+
+
+def rows_of_a_statement(template: Template) -> Places:
+    """A statement on rows of a table names their keys, and none of them allows a scan."""
+    for name, statement in statements(template):
+        actions = set(listed(statement.get("Action", [])))
+        keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys")
+        # IAM compares the keys of a request without any, a scan, with nothing: the condition holds.
+        scans = "dynamodb:Scan" in actions and keys is not None
+        if name != OF_OPERATORS and ((actions & OF_ROWS and not keys) or scans):
             yield name
 
 

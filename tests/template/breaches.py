@@ -28,6 +28,7 @@ RULES = tuple(
     for each in (
         access.resource_of_a_statement,
         access.action_of_a_statement,
+        access.rows_of_a_statement,
         access.public_access,
         access.policy_of_aws,
         resources.log_group,

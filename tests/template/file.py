@@ -1,8 +1,10 @@
-"""template.yaml as CloudFormation reads it, and what its policies allow each function."""
+"""Both templates, as one, as CloudFormation reads them; and what their policies allow each function."""
 
 import re
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
+from local.template.applications import as_one
 from local.template.intrinsics import parsed
 from tests.support.repository import ROOT
 from tests.template import reading
@@ -13,12 +15,13 @@ SECRETS = re.compile(
     r"secret:\$\{AWS::StackName}/(portal|application)/\*"
 )
 # What AWS does on a function's behalf, by the `Sid` of the statement.
-BY_AWS = frozenset({"Logs", "Traces", "Key", "Taking", "Failures"})
+BY_AWS = frozenset({"Logs", "Traces", "Network", "Key", "SecretsKey", "Taking", "Failures"})
 
 Mapping = dict[str, Any]
 
 
-TEMPLATE: Mapping = cast(Mapping, parsed((ROOT / "template.yaml").read_text("utf-8")))
+WRITTEN: Mapping = cast(Mapping, parsed((ROOT / "template.yaml").read_text("utf-8")))
+TEMPLATE: Mapping = as_one(WRITTEN, ROOT)
 RESOURCES: Mapping = TEMPLATE["Resources"]
 
 
@@ -61,6 +64,24 @@ def actions_of(statement: Mapping) -> frozenset[str]:
     return frozenset([actions] if isinstance(actions, str) else actions)
 
 
+def rows_of(statement: Mapping) -> list[str]:
+    """The leading keys that a statement allows, as patterns of `StringLike`; without a condition all."""
+    match statement.get("Condition"):
+        case None:
+            return ["*"]
+        case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(rows)}}:
+            return rows
+    raise AssertionError(f"{statement['Sid']}: a condition that is not evaluated here")
+
+
+def allows(statement: Mapping, store: str, action: str, row: str) -> bool:
+    """Whether a statement allows a request; `row` is empty for one without a leading key, which IAM compares with
+    nothing."""
+    if (store, True) != (store_of(statement), action in actions_of(statement)):
+        return False
+    return not row or any(fnmatchcase(row, each) for each in rows_of(statement))
+
+
 def allowed_by(document: Mapping) -> set[tuple[str, str]]:
     """What a policy allows the code: pairs of a store and an action."""
     asked = filter(asked_by_code, statements_in(document))
@@ -77,6 +98,8 @@ def store_of(statement: Mapping) -> str:
     if "Ref" in resource:
         return str(resource["Ref"]).removesuffix(".Alias")
     named: str = resource["Fn::Sub"]
+    if named.endswith(".Arn}:live"):
+        return named.removeprefix("${").removesuffix(".Arn}:live")
     if named == BUS:
         return "EventBus"
     secrets = SECRETS.fullmatch(named)

@@ -8,7 +8,6 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -16,14 +15,14 @@ from boto3.session import Session  # type: ignore[import-untyped]  # stubs: a pa
 from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # annotated, but without py.typed
 from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]  # as above
 
-from local.template.intrinsics import REGION, Intrinsics
+from local.template.deployment import Deployment
+from local.template.intrinsics import REGION
 from tests.template.file import TEMPLATE
 
 Template = dict[str, Any]
 
 # Values other than the defaults when everything optional is chosen; a text that is empty by default gets some text.
 CHOSEN: Mapping[object, object] = {"": "chosen", "false": "true", 0: 1}
-NO_VALUE = {"Ref": "AWS::NoValue"}
 # The translator accepts no local folder: `sam deploy` replaces it by an address of S3.
 SOURCES = ("CodeUri", "ContentUri")
 
@@ -38,44 +37,6 @@ def translated(template: Template) -> Template:
     translator = Translator(managed_policy_map={}, sam_parser=Parser(), boto_session=Session(region_name=REGION))
     plain: Template = translator.translate(uploaded, parameter_values={})
     return plain
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """The parameters of a deployment, which decide the template's conditions."""
-
-    decides: Intrinsics
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, object], conditions: Mapping[str, object]) -> "Deployment":
-        """A deployment with a value for each parameter."""
-        return cls(Intrinsics({name: {"Default": value} for name, value in parameters.items()}, {}, {}, conditions))
-
-    def kept(self, value: Any) -> Any:
-        """A value with each `Fn::If` decided and without `AWS::NoValue`."""
-        match value:
-            case {"Fn::If": [condition, chosen, otherwise]}:
-                return self.kept(chosen if self._holds(condition) else otherwise)
-            case dict():
-                return {name: each for name, part in value.items() if (each := self.kept(part)) != NO_VALUE}
-            case list():
-                return [each for part in value if (each := self.kept(part)) != NO_VALUE]
-        return value
-
-    def settled(self, template: Template) -> Template:
-        """The template as it is deployed."""
-        there = {
-            part: {
-                name: self.kept(each)
-                for name, each in template[part].items()
-                if "Condition" not in each or self._holds(each["Condition"])
-            }
-            for part in ("Resources", "Outputs")
-        }
-        return template | there
-
-    def _holds(self, condition: str) -> bool:
-        return self.decides.holds({"Condition": condition}, condition)
 
 
 def forms(template: Template) -> Iterator[tuple[str, Template]]:

@@ -1,120 +1,104 @@
-"""A year of one portal: all requests of the functions to AWS, each with its function.
+"""A year of one portal: all requests of the functions to AWS, each with its function and its row.
 
 test_policies.py runs it in a separate process and compares the list with the template's policies.
 
-    python -m tests.template.policy_run STATE_DIR ASKED_FILE
+    python -m tests.template.policy_run STATE_DIR CALLS_FILE
 """
 
+import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
-
-import pytest
-from botocore.client import BaseClient
+from typing import Any
+from urllib.parse import urlencode
 
 from chat_lookup.clock import SystemClock
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.events.model import EventUser, Record
 from chat_lookup.events.queue import MOST_HOPS
-from local.aws import lambda_runtime
-from local.aws.lambda_runtime import Functions
 from local.stack import Settings, running
-from tests.support.events.bot_questions import message
+from tests.support.events.bot_questions import command, message
 from tests.support.events.queue_scene import eventually
 from tests.support.service import Service
+from tests.template.recorder import Recorder
 
 A_DAY = 86_400
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 OTHER_PAIR = {"entity_type": "TASKS_TASK", "entity_id": "8293"}
+REST_PAIRS = {name: {"ENTITY_TYPE": each["entity_type"], "ENTITY_ID": each["entity_id"]} for name, each in
+              (("deal", PAIR), ("task", OTHER_PAIR))}  # fmt: skip
 QUESTION = message()
+MESSAGES = itertools.count(1_000)
 KEYS = {"client_id": "app.0123456789", "client_secret": "5ecret5ecret5ecret"}
 
 
-@dataclass
-class Recorder:
-    """Records each request as (function, store, action), with the store named as in tests/template/file.py."""
-
-    asked: set[tuple[str, str, str]] = field(default_factory=set)
-    _by: ContextVar[str] = field(default_factory=lambda: ContextVar("by", default=""))
-
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        invoke, call = Functions.invoke, cast(Any, BaseClient)._make_api_call
-        submit = ThreadPoolExecutor.submit
-
-        def invoked(invoking: Functions, logical_id: str, event: object) -> object:
-            # In the cloud functions share no memory; here they share one process.
-            lambda_runtime.forget()
-            before = self._by.set(logical_id)
-            try:
-                return invoke(invoking, logical_id, event)
-            finally:
-                self._by.reset(before)
-
-        def called(client: BaseClient, operation: str, params: Mapping[str, Any]) -> object:
-            if self._by.get():
-                self._note(client.meta.service_model.service_name, operation, params)
-            return call(client, operation, params)
-
-        def submitted(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
-            # Requests of a function's own threads count as the function's.
-            return submit(pool, copy_context().run, work, *args, **named)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Functions, "invoke", invoked)
-            patch.setattr(BaseClient, "_make_api_call", called)
-            patch.setattr(ThreadPoolExecutor, "submit", submitted)
-            yield
-
-    def _note(self, service: str, operation: str, params: Mapping[str, Any]) -> None:
-        if operation == "TransactWriteItems":
-            for item in params["TransactItems"]:
-                ((kind, write),) = item.items()
-                self._note(service, kind if kind == "ConditionCheck" else f"{kind}Item", write)
-            return
-        self.asked.add((self._by.get(), STORES[service](params), f"{service}:{ACTIONS.get(operation, operation)}"))
-
-
-def _secret(params: Mapping[str, Any]) -> str:
-    named = params.get("SecretId") or params["Name"]
-    return "secrets/application" if "/application/" in named else "secrets/portal"
-
-
-def _table(params: Mapping[str, Any]) -> str:
-    (table,) = params.get("RequestItems", [params.get("TableName")])
-    index = params.get("IndexName")
-    return f"{table}/index/{index}" if index else str(table)
-
-
-STORES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "dynamodb": _table,
-    "secretsmanager": _secret,
-    "sqs": lambda params: str(params["QueueUrl"]).rpartition("/")[2],
-    "lambda": lambda params: str(params["FunctionName"]).removesuffix(":live").rpartition(":")[2],
-    "events": lambda _: "EventBus",
-}
-# Actions with another name than the operation.
-ACTIONS = {"Invoke": "InvokeFunction", "SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
-
-
 def live(service: Service) -> None:
-    """What users, portals and operators do in that year; everything succeeds."""
+    """What users, portals and operators do in that year; each comes to a good end."""
     operate(service)
     look_up(service)
     talk(service)
+    work(service, command())  # which entity is this chat of?
+    for call in callers(service):
+        in_trouble(service, call)
     close(service)
+    rename(service)
     service.control("/clock", {"advance_s": 165 * A_DAY})
     assert _invoke(service, "KeepaliveFunction", {})["renewed"] == 1
     move(service)
     leave(service)
 
 
+def callers(service: Service) -> list[Callable[[], object]]:
+    """A look-up by each function that makes them."""
+    rest = f"/rest/1/{service.api_key}/im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663"
+    return [
+        lambda: service.look_up(**PAIR, fresh="true"),
+        lambda: service.get(rest),
+        lambda: service.direct({**PAIR, "fresh": True}),
+        lambda: work(service, message()),
+    ]
+
+
+def work(service: Service, asked: Record) -> None:
+    """The worker processes an event of a user whom the event does not describe, as if the queue had refused it."""
+    (portal,) = (each for each in service.admin("portals")["portals"] if each["bot_id"])
+    event = replace(asked.event, bot_ids=(portal["bot_id"],), user=EventUser(1))
+    assert event.message is not None
+    event = replace(event, message=replace(event.message, message_id=next(MESSAGES)))
+    record = replace(asked, event=event, member_id=service.member_id, received_at=service.clock.now())
+    _invoke(service, "WorkerFunction", {"record": record.to_json()})
+
+
+def in_trouble(service: Service, call: Callable[[], object]) -> None:
+    """The portal's tokens expire, it is unpaid for a while, and it is renamed: whichever function calls it then writes
+    that down."""
+    rename(service)
+    call()
+    close(service, call)
+    service.control("/clock", {"advance_s": 601})
+    service.admin("cache.purge", portal=service.member_id)
+    call()
+    (portal,) = service.admin("portals")["portals"]
+    assert portal["state"] == "active"
+
+
+def rename(service: Service) -> None:
+    """From one of its two names to the other. Tokens are renewed once in ten minutes."""
+    (portal,) = service.admin("portals")["portals"]
+    host = "127.0.0.1" if portal["domain"].startswith("localhost") else "localhost"
+    service.control("/rename", {"host": host})
+    service.control("/expire_tokens", {})
+    service.control("/clock", {"advance_s": 3_601})
+    service.admin("cache.purge", portal=service.member_id)
+
+
 def operate(service: Service) -> None:
     key = service.admin("keys.create", portal=service.member_id, label="back end")
+    service.admin("keys.list", portal=service.member_id)
+    service.admin("keys.restore", portal=service.member_id)
     service.admin("keys.revoke", portal=service.member_id, key_id=key["key_id"])
     service.admin("apps.add", kind="market", **KEYS)
     service.admin("apps.rotate_secret", **KEYS | {"client_secret": "newer5ecret5ecret5ecret"})
@@ -130,6 +114,7 @@ def operate(service: Service) -> None:
     assert target is not None
     for _ in range(2):
         service.admin("portal.add_webhook", member_id="by-webhook", webhook_url=target.webhook_url)
+    service.admin("portals.reconcile")
     service.admin("portal.forget", portal="by-webhook")
 
 
@@ -146,6 +131,13 @@ def look_up(service: Service) -> None:
     assert service.look_up(**PAIR).status == 200
     assert service.direct({"lookups": [PAIR, OTHER_PAIR]})["results"][1]["chat_id"] is not None
     assert service.get("/v1/chats/987654").status == 403
+    assert service.request("DELETE", f"/v1/chats?{urlencode(PAIR)}").status == 204
+    lookups = json.dumps({"lookups": [PAIR, OTHER_PAIR]}).encode()
+    headers = {"X-Api-Key": service.api_key, "Content-Type": "application/json"}
+    assert service.request("POST", "/v1/chats/batch", headers, lookups).status == 200
+    assert service.get(f"/rest/1/{service.api_key}/user.current").status == 200
+    batch = urlencode({f"cmd[{name}]": f"im.chat.get?{urlencode(each)}" for name, each in REST_PAIRS.items()})
+    assert service.get(f"/rest/1/{service.api_key}/batch?{batch}").status == 200
 
     close(service)
     service.control("/clock", {"advance_s": 61})
@@ -154,10 +146,12 @@ def look_up(service: Service) -> None:
     service.admin("portal.start", portal=service.member_id)
 
 
-def close(service: Service) -> None:
-    """The portal returns `PAYMENT_REQUIRED`, twice."""
+def close(service: Service, call: Callable[[], object] | None = None) -> None:
+    """The portal returns `PAYMENT_REQUIRED` to that call, and to the one that confirms it."""
+    service.admin("cache.purge", portal=service.member_id)
     service.control("/faults", {"method": "*", "error": "PAYMENT_REQUIRED", "status": 401})
-    assert service.look_up(**PAIR, fresh="true").status == 503
+    with suppress(ChatLookupError):  # of the functions that raise it
+        (call or callers(service)[0])()
     service.control("/faults", [])
     (portal,) = service.admin("portals")["portals"]
     assert portal["state"] == "unpaid"
@@ -206,10 +200,17 @@ def move(service: Service) -> None:
     """The application is installed again, and once more after the portal is renamed; a user follows our link."""
     close(service)
     assert service.control("/install", {})["finished"]
-    service.control("/rename", {"host": "localhost"})
+    rename(service)
+    service.admin("portal.rebind", portal=service.member_id)
+    rename(service)
     assert service.control("/install", {})["finished"]
     domain = service.admin("portals")["portals"][0]["domain"]
+    assert service.direct({"portal": domain, **PAIR})["chat_id"] is not None
     assert service.request("GET", f"/bitrix24/install?portal={domain}", {}).status == 302
+    assert service.request("GET", "/bitrix24/install?portal=initech.bitrix24.com", {}).status == 302
+    forged = urlencode({"event": "ONIMBOTMESSAGEADD", "auth[domain]": domain, "auth[application_token]": "0" * 32})
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert service.request("POST", "/bitrix24/events", form, forged.encode()).status == 403
 
 
 def leave(service: Service) -> None:
@@ -224,11 +225,11 @@ def _invoke(service: Service, function: str, event: object) -> Any:
     return service.stack.backend.functions.invoke(function, event)
 
 
-def main(state_dir: Path, asked_file: Path) -> None:
+def main(state_dir: Path, calls_file: Path) -> None:
     recorder = Recorder()
     with recorder.recording(), running(Settings(state_dir)) as stack:
         live(Service(stack))
-    asked_file.write_text(json.dumps(sorted(recorder.asked)))
+    recorder.write(calls_file)
 
 
 if __name__ == "__main__":

@@ -62,9 +62,30 @@ def references(value: object) -> set[str]:
                 found.add(name)
             case {"Fn::GetAtt": str(path)}:
                 found.add(path.partition(".")[0])
-            case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), *_]}:
+            case {"Fn::Sub": str(text)}:
                 found.update(SUBSTITUTED.findall(text))
+            case {"Fn::Sub": [str(text), dict(given)]}:
+                found.update(set(SUBSTITUTED.findall(text)) - given.keys())
     return found
+
+
+def dependencies(template: Mapping) -> dict[str, set[str]]:
+    """The resources that each resource waits for: those that it refers to, and those of its `DependsOn`."""
+    resources = template["Resources"]
+    return {
+        name: (references(each) | set(listed(each.get("DependsOn", [])))) & resources.keys() - {name}
+        for name, each in resources.items()
+    }
+
+
+def missing(template: Mapping) -> Places:
+    """The places that refer to a resource or a parameter that is not there."""
+    there = template["Resources"].keys() | template["Parameters"].keys()
+    for name, each in (template["Resources"] | template.get("Outputs", {})).items():
+        named = references(each) | set(listed(each.get("DependsOn", [])))
+        # `Function.Alias` in a Ref is SAM's; pseudo parameters are there always.
+        named = {text.partition(".")[0] for text in named if not text.startswith("AWS::")}
+        yield from (f"{name}: {text}" for text in named - there)
 
 
 def watched(template: Mapping) -> Iterator[tuple[str, str, Mapping]]:

@@ -74,6 +74,11 @@ SEEDS: dict[str, tuple[Seed, ...]] = {
         put(f"{STATEMENT}.Action", ["dynamodb:GetItem", "dynamodb:Batch*"]),
         put(f"{STATEMENT}.NotAction", "dynamodb:DeleteTable"),
     ),
+    "rows_of_a_statement": (
+        drop(f"{STATEMENT}.Condition"),
+        put(f"{STATEMENT}.Condition", {"StringLike": {"dynamodb:LeadingKeys": ["CHAT#*"]}}),
+        put(f"{STATEMENT}.Action", ["dynamodb:GetItem", "dynamodb:Scan"]),
+    ),
     "public_access": (
         allowing("*"),
         allowing({"AWS": "*"}),

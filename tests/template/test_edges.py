@@ -1,14 +1,16 @@
 """The edges of the stack: its addresses, its connections, and how its functions start."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from local.template.deployment import Deployment
 from local.template.reader import Template
 from tests.support.repository import ROOT
 from tests.template.file import FUNCTIONS, TEMPLATE, Mapping, of_type
-from tests.template.forms import Deployment, translated
+from tests.template.forms import translated
 
 DOMAIN = {
     "DomainName": "chats.example.com",
@@ -101,6 +103,7 @@ def test_public_url_is_the_domain_unless_another_address_is_set(
         text, changed = re.subn(rf'(\n  {name}:\n(?:    .*\n)*?    Default: )""', rf'\g<1>"{value}"', text)
         assert changed == 1
     (tmp_path / "template.yaml").write_text(text)
+    shutil.copytree(ROOT / "monitoring", tmp_path / "monitoring")
 
     functions = Template.load(tmp_path / "template.yaml").functions
     assert {function.environment["PUBLIC_URL"] for function in functions.values()} == {stored}

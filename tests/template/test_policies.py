@@ -1,35 +1,56 @@
 """The policies of the template are what the functions need: checked with a year of one portal."""
 
-import json
-
 import pytest
 
 from tests.support.module_process import run_module
-from tests.template.file import FUNCTIONS, allowed_by, granted, policies_of
+from tests.template.file import FUNCTIONS, allows, asked_by_code, statements_of
+from tests.template.policy_table import NEVER_ASKED, by_statement, grants, used
+from tests.template.recorder import Call, read
 
-Grants = set[tuple[str, str]]
+pytestmark = pytest.mark.timeout(700)
+"""The year has waits of its own, for the queue."""
+
+LOOKING_UP = ("LookupFunction", "RestFunction", "DirectFunction", "WorkerFunction")
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Grants]:
-    """The requests of each function to AWS."""
+def calls(tmp_path_factory: pytest.TempPathFactory) -> set[Call]:
+    """The requests of all functions to AWS."""
     folder = tmp_path_factory.mktemp("policies")
-    run_module("tests.template.policy_run", folder, folder / "asked.json")
-    found: dict[str, Grants] = {name: set() for name in FUNCTIONS}
-    for function, store, action in json.loads((folder / "asked.json").read_text()):
-        found[function].add((store, action))
-    return found
+    run_module("tests.template.policy_run", folder, folder / "calls.json", timeout=600)
+    return read(folder / "calls.json")
+
+
+def may(function: str, store: str, action: str, row: str) -> bool:
+    statements = filter(asked_by_code, statements_of(function))
+    return any(allows(each, store, f"dynamodb:{action}", row) for each in statements)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_policies_allow_all_requests_of_the_function(asked: dict[str, Grants], function: str) -> None:
-    assert asked[function]
-    assert asked[function] <= granted(function)
+def test_policies_allow_all_requests_of_the_function_with_their_rows(calls: set[Call], function: str) -> None:
+    assert any(call.function == function for call in calls)
+    assert by_statement(calls).get((function, ""), set()) == set()
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_policies_allow_nothing_that_the_functions_never_request(asked: dict[str, Grants], function: str) -> None:
-    # The functions of a shared policy need it together: the direct function looks up by entity only.
-    for policy in policies_of(function):
-        sharing = [name for name in FUNCTIONS if policy in policies_of(name)]
-        assert allowed_by(policy) <= set().union(*(asked[name] for name in sharing))
+def test_policies_allow_nothing_that_no_function_requests_but_what_is_explained(calls: set[Call]) -> None:
+    assert set(grants()) - used(calls) == NEVER_ASKED.keys()
+
+
+@pytest.mark.parametrize("function", [*LOOKING_UP, "EventsFunction", "InstallFunction", "KeepaliveFunction"])
+@pytest.mark.parametrize("action", ["PutItem", "UpdateItem", "DeleteItem"])
+def test_function_that_reads_what_strangers_send_may_write_no_api_key(function: str, action: str) -> None:
+    assert not may(function, "PortalTable", action, "KEY#0123456789abcdef")
+
+
+@pytest.mark.parametrize("function", LOOKING_UP)
+@pytest.mark.parametrize(
+    "row", ["KEY#0123456789abcdef", "APP#local.1", "APPDOMAIN#acme.bitrix24.com", "MARKET", "DEFAULT"]
+)
+def test_function_that_looks_up_writes_records_of_portals_and_their_domains_only(function: str, row: str) -> None:
+    assert not any(may(function, "PortalTable", each, row) for each in ("PutItem", "UpdateItem", "DeleteItem"))
+    assert may(function, "PortalTable", "UpdateItem", "PORTAL#acme")
+
+
+def test_only_functions_that_take_api_keys_may_read_them() -> None:
+    reading = {each for each in FUNCTIONS if may(each, "PortalTable", "GetItem", "KEY#0123456789abcdef")}
+    assert reading == {"LookupFunction", "RestFunction", "AdminFunction"}

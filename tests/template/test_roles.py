@@ -20,6 +20,8 @@ from tests.template.file import (
     statements_of,
     store_of,
 )
+from tests.template.forms import translated
+from tests.template.reading import listed, texts
 
 KEY = {"Fn::If": ["HasKey", {"Ref": "KeyArn"}, {"Ref": "AWS::NoValue"}]}
 SHIFTED = {
@@ -45,6 +47,33 @@ def test_every_function_has_its_own_role_that_only_lambda_may_assume() -> None:
         assert (statement["Principal"], statement["Action"]) == ({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole")
 
 
+def test_every_role_is_assumed_by_one_service_and_on_behalf_of_this_account_only() -> None:
+    """`aws:SourceArn` would be a circle: a function and a deployment group wait for their roles."""
+    for role in of_type("AWS::IAM::Role").values():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] in [{"Service": f"{name}.amazonaws.com"} for name in ("lambda", "codedeploy")]
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_every_role_has_the_boundary_that_the_account_requires() -> None:
+    bounded = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
+    assert {str(role.get("PermissionsBoundary")) for role in of_type("AWS::IAM::Role").values()} == {str(bounded)}
+    with_sams_own = translated(TEMPLATE)["Resources"].values()
+    assert sum(each["Type"] == "AWS::IAM::Role" for each in with_sams_own) == len(of_type("AWS::IAM::Role"))
+
+
+def test_network_interfaces_are_made_by_lambda_where_the_stack_has_a_network_and_never_by_code() -> None:
+    (shared,) = (each for each in RESOURCES["FunctionPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+                 if each.get("Fn::If", [""])[0] == "HasNetwork")  # fmt: skip
+    statement = shared["Fn::If"][1]
+    assert {action.partition(":")[0] for action in statement["Action"]} == {"ec2"}
+    # A request of the function's code has the key (Lambda, "source function ARN"); one that Lambda makes has not.
+    assert statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "true"}}
+    network = TEMPLATE["Globals"]["Function"]["VpcConfig"]
+    lists = {name: {"Ref": name} for name in ("SubnetIds", "SecurityGroupIds")}
+    assert network == {"Fn::If": ["HasNetwork", lists, {"Ref": "AWS::NoValue"}]}
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_function_may_write_its_own_log_and_its_traces(function: str) -> None:
     allowed = by_aws(function)
@@ -63,8 +92,10 @@ def test_lambda_may_receive_messages_and_store_failures_for_the_worker_only() ->
     failed = FUNCTIONS["WorkerFunction"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
     assert failed["Destination"] == allowed["Failures"]["Resource"]
     assert actions_of(allowed["Failures"]) == {"sqs:SendMessage"}
-    others = FUNCTIONS.keys() - {"WorkerFunction"}
-    assert all(by_aws(function).keys() == {"Logs", "Traces", "Key"} for function in others)
+    of_all = {"Logs", "Traces", "Network", "Key"}
+    assert by_aws("EventsFunction").keys() == of_all
+    others = FUNCTIONS.keys() - {"WorkerFunction", "EventsFunction"}
+    assert all(by_aws(function).keys() == of_all | {"SecretsKey"} for function in others)
 
 
 def test_worker_alone_may_invoke_itself_in_a_loop_through_its_own_queue() -> None:
@@ -98,14 +129,17 @@ def test_optional_key_encrypts_all_stored_data() -> None:
 
 
 def test_functions_may_use_that_key_only_and_only_through_the_stores() -> None:
-    condition, statement, otherwise = RESOURCES["FunctionPolicy"]["Properties"]["PolicyDocument"]["Statement"][-1][
-        "Fn::If"
-    ]
-    assert (condition, otherwise) == ("HasKey", {"Ref": "AWS::NoValue"})
-    assert statement["Resource"] == {"Ref": "KeyArn"}
-    assert actions_of(statement) == {"kms:Decrypt", "kms:GenerateDataKey"}
-    through = [each["Fn::Sub"].partition(".")[0] for each in statement["Condition"]["StringEquals"]["kms:ViaService"]]
-    assert through == ["dynamodb", "secretsmanager", "sqs"]
+    through = {}
+    for policy in ("FunctionPolicy", "TokenPolicy"):
+        *_, last = RESOURCES[policy]["Properties"]["PolicyDocument"]["Statement"]
+        condition, statement, otherwise = last["Fn::If"]
+        assert (condition, otherwise) == ("HasKey", {"Ref": "AWS::NoValue"})
+        assert statement["Resource"] == {"Ref": "KeyArn"}
+        assert actions_of(statement) == {"kms:Decrypt", "kms:GenerateDataKey"}
+        services = listed(statement["Condition"]["StringEquals"]["kms:ViaService"])
+        through[policy] = {each["Fn::Sub"].partition(".")[0] for each in services}
+    # The events function has no secret.
+    assert through == {"FunctionPolicy": {"dynamodb", "sqs"}, "TokenPolicy": {"secretsmanager"}}
 
 
 # -- versions ----------------------------------------------------------------------------------------------------------
@@ -113,7 +147,8 @@ def test_functions_may_use_that_key_only_and_only_through_the_stores() -> None:
 
 def test_references_to_functions_name_the_alias() -> None:
     assert TEMPLATE["Globals"]["Function"]["AutoPublishAlias"] == "live"
-    assert FUNCTIONS["EventsFunction"]["Environment"]["Variables"]["WORKER_FUNCTION"] == {"Ref": "WorkerFunction.Alias"}
+    worker = {"Fn::Sub": "${WorkerFunction.Arn}:live"}
+    assert FUNCTIONS["EventsFunction"]["Environment"]["Variables"]["WORKER_FUNCTION"] == worker
     named = {name: each["Value"] for name, each in TEMPLATE["Outputs"].items() if "Function" in name}
     assert named["DirectFunctionArn"] == {"Ref": "DirectFunction.Alias"}
     for name in named.keys() - {"DirectFunctionArn"}:
@@ -134,16 +169,19 @@ def test_codedeploy_may_only_update_the_aliases_of_those_functions_and_read_thei
         "Type": {"Ref": "Deployment"},
         "Role": {"Fn::GetAtt": "DeploymentRole.Arn"},
     }
-    policy = of_type("AWS::IAM::RolePolicy")["DeploymentPolicy"]
-    assert policy["RoleName"] == {"Ref": "DeploymentRole"}
-    allowed = {
-        (store_of(each), action) for each in statements_in(policy["PolicyDocument"]) for action in actions_of(each)
-    }
-    of_a_function = {"lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"}
-    alarms = {f"{name.removesuffix('Function')}ErrorsAlarm" for name in SHIFTED}
-    assert allowed == {(name, action) for name in SHIFTED for action in of_a_function} | {
-        (alarm, "cloudwatch:DescribeAlarms") for alarm in alarms
-    }
+    (policy,) = of_type("AWS::IAM::Role")["DeploymentRole"]["Policies"]
+    allowed = [
+        (next(texts(each["Resource"])), action)
+        for each in statements_in(policy["PolicyDocument"])
+        for action in actions_of(each)
+    ]
+    alarms = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"
+    expected = [
+        *((f"{name}.Arn", f"lambda:{action}") for name in SHIFTED for action in ("GetAlias", "UpdateAlias")),
+        *((f"${{{name}.Arn}}:live", "lambda:GetProvisionedConcurrencyConfig") for name in SHIFTED),
+        (alarms, "cloudwatch:DescribeAlarms"),
+    ]
+    assert sorted(allowed) == sorted(expected)
 
 
 def test_development_shifts_at_once_and_staging_and_production_a_tenth_first() -> None:

@@ -16,6 +16,7 @@ from local.template.reader import Template
 from tests.support.repository import PACKAGE, ROOT
 from tests.template.file import (
     FUNCTIONS,
+    RESOURCES,
     TEMPLATE,
     Mapping,
     actions_of,
@@ -167,7 +168,8 @@ def test_every_store_calls_its_table_by_the_name_that_this_rule_finds() -> None:
 def test_lookup_functions_may_neither_create_nor_delete_keys_and_secrets() -> None:
     for function in ("LookupFunction", "DirectFunction", "RestFunction"):
         allowed = {each["Sid"]: actions_of(each) for each in statements_of(function)}
-        assert allowed["KeysAndPortals"] == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+        assert allowed["Records"] == {"dynamodb:GetItem"}
+        assert allowed["Facts"] == {"dynamodb:UpdateItem"}
         assert allowed["PortalSecrets"] == {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
         assert allowed["ApplicationSecrets"] == {"secretsmanager:GetSecretValue"}
 
@@ -223,11 +225,11 @@ def test_rate_of_events_has_a_limit_of_its_own_and_as_much_at_one_moment() -> No
     (api,) = of_type("AWS::Serverless::HttpApi").values()
     limits = {"ThrottlingRateLimit": {"Ref": "EventsPerSecond"}, "ThrottlingBurstLimit": {"Ref": "EventsPerSecond"}}
     assert api["RouteSettings"] == {
-        route: {"DetailedMetricsEnabled": True, **limits}
+        route: {"DetailedMetricsEnabled": {"Fn::If": ["MonitorsEverything", True, False]}, **limits}
         for route in ("POST /bitrix24/events", "POST /bitrix24/{address+}")
     }
     assert api["DefaultRouteSettings"] == {
-        "DetailedMetricsEnabled": True,
+        "DetailedMetricsEnabled": {"Fn::If": ["MonitorsEverything", True, False]},
         "ThrottlingRateLimit": {"Ref": "RequestsPerSecond"},
         "ThrottlingBurstLimit": {"Ref": "RequestBurst"},
     }
@@ -335,13 +337,21 @@ def longest_value(value: object) -> int:
     return max(allowed) if allowed else int(parameter.get("MaxLength", 100))
 
 
-def test_authority_of_the_longest_text_leaves_room_for_the_other_variables() -> None:
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_longest_authority_or_list_of_members_leaves_room_for_the_other_variables(function: str) -> None:
     """Lambda admits 4 KB of names and values together. The others are as long here as they are likely to be."""
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    own = [FUNCTIONS[name].get("Environment", {}).get("Variables", {}) for name in FUNCTIONS]
-    most = max((variables | each for each in own), key=len)
-    values = sum(map(longest_value, most.values()))
-    assert values + sum(map(len, most)) <= 4096
+    lengths = {
+        name: longest_value(value)
+        for name, value in (variables | FUNCTIONS[function].get("Environment", {}).get("Variables", {})).items()
+    }
+    # The description of InstallMembers bounds the two together.
+    authority, members = lengths.pop("PORTAL_CA"), lengths.pop("INSTALL_MEMBERS", 0)
+    together = max(authority, members)
+    assert together + sum(lengths.values()) + sum(map(len, [*lengths, "PORTAL_CA", "INSTALL_MEMBERS"])) <= 4096
+
+
+def test_authority_is_read_from_its_variable() -> None:
     settings = config.from_environ(
         {**dict.fromkeys(("PORTAL_TABLE", "CACHE_TABLE", "SECRET_PREFIX"), "chat-lookup"), "PORTAL_CA": PEM}
     )
@@ -395,7 +405,46 @@ def test_each_environment_deploys_with_existing_parameters_and_without_local_hos
     overridden = {override.split("=")[0] for override in deploy["parameter_overrides"]}
     assert overridden <= TEMPLATE["Parameters"].keys() - {"LocalHosts"}
     assert settings["build"]["parameters"]["build_in_source"] is True
-    assert settings["remote_invoke"]["parameters"]["stack_name"] == deploy["stack_name"]
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_each_environment_tags_what_it_creates(environment: str) -> None:
+    tags = SETTINGS[environment]["deploy"]["parameters"]["tags"]
+    assert tags.split() == ["project=chat-lookup", f"environment={environment}"]
+
+
+def test_only_the_function_that_installs_has_the_list_of_portals_that_may() -> None:
+    having = {name for name in FUNCTIONS if "INSTALL_MEMBERS" in str(FUNCTIONS[name].get("Environment"))}
+    assert having == {"InstallFunction"}
+    assert "INSTALL_MEMBERS" not in TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+
+
+def test_new_account_of_ten_concurrent_invocations_keeps_eight_for_callers() -> None:
+    assert TEMPLATE["Parameters"]["WorkerConcurrency"]["Default"] == 2
+
+
+@pytest.mark.parametrize(("given", "needed"), [("HostedZoneId", "DomainName"), ("DomainName", "CertificateArn")])
+def test_parameter_that_needs_another_is_refused_without_it(given: str, needed: str) -> None:
+    empty = {name: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in (given, needed)}
+    assert {
+        "RuleCondition": empty[given],
+        "Assertions": [{"Assert": empty[needed], "AssertDescription": f"{given} needs {needed}"}],
+    } in TEMPLATE["Rules"].values()
+
+
+@pytest.mark.parametrize(("given", "needed"), [("SubnetIds", "SecurityGroupIds"), ("SecurityGroupIds", "SubnetIds")])
+def test_network_is_refused_in_half(given: str, needed: str) -> None:
+    some = {name: {"Fn::Not": [{"Fn::EachMemberEquals": [{"Ref": name}, ""]}]} for name in (given, needed)}
+    assert {
+        "RuleCondition": some[given],
+        "Assertions": [{"Assert": some[needed], "AssertDescription": f"{given} need {needed}"}],
+    } in TEMPLATE["Rules"].values()
+
+
+def test_table_is_protected_if_that_is_chosen_and_goes_with_a_first_deployment_that_fails() -> None:
+    assert RESOURCES["PortalTable"]["Properties"]["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert TEMPLATE["Parameters"]["DeletionProtection"]["Default"] == "false"
+    assert RESOURCES["PortalTable"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_each_environment_has_its_own_stack() -> None:

@@ -24,7 +24,7 @@ from tests.support.error_scenarios import (
 )
 from tests.support.portals.unknown_portal import Stage
 from tests.support.service import Service
-from tests.template.alarm_rules import NORMAL, alarms_for
+from tests.template.monitoring.alarm_rules import NORMAL, alarms_for
 
 TOKENS_LIFE = 3600.0
 """Seconds after which a token is renewed before the next call (bitrix24.md 3.5)."""

@@ -1,4 +1,4 @@
-"""`make deploy` and `make smoke` as operators run them: against the service, and against other servers."""
+"""`make smoke` as operators run it: against the service, and against other servers."""
 
 import json
 import os
@@ -15,6 +15,7 @@ import pytest
 
 from layers.stamp import stamp
 from local.net.http_server import HttpServer
+from tests.support.make_verb import READY, make
 from tests.support.repository import ROOT
 from tests.support.service import Service
 
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
 
 KEY = "a-key-that-is-printed-nowhere-0123456789"
 CHECKS = ("health", "layer", "look-up", "look-up without a key", "event that nothing proves")
-# The environment of pytest replaces the one that `make` would set up.
-READY = f"{sys.prefix}/bin/.ready"
-
-
-def make(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = ["make", "--no-print-directory", f"VENV={sys.prefix}", f"--old-file={READY}", *words]
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
-    return subprocess.run(
-        command, cwd=ROOT, env=kept | environ, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 def smoke(build: Path, url: str, key: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -216,42 +207,3 @@ def test_key_is_on_no_command_line_that_make_prints() -> None:
 
     assert "tools.smoke" in run.stdout
     assert KEY not in run.stdout + run.stderr
-
-
-# --- deploy -----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("words", [(), ("ENV=",), ("ENV=production",), ("ENV=dev prod",), ("ENV=dev;true",)])
-def test_deployment_without_a_known_environment_ends_before_the_build(words: tuple[str, ...]) -> None:
-    run = make("deploy", *words, "SAM=false", "SAM_VENV=/nowhere")
-
-    assert run.returncode != 0
-    assert "make deploy ENV=dev|staging|prod" in run.stderr
-    assert run.stdout == ""
-
-
-@pytest.fixture
-def sam(tmp_path: Path) -> Path:
-    """Replaces `sam`, which would need an account: writes its arguments to a file."""
-    script = tmp_path / "sam"
-    script.write_text(
-        f'#!/bin/sh\necho "$* region=$AWS_DEFAULT_REGION metadata=$AWS_EC2_METADATA_DISABLED" >> {tmp_path}/calls\n'
-    )
-    script.chmod(0o700)
-    return script
-
-
-@pytest.mark.parametrize("env", ["dev", "staging", "prod"])
-def test_deployment_builds_and_deploys_with_the_settings_of_its_environment(sam: Path, env: str) -> None:
-    run = make("deploy", f"ENV={env}", f"SAM={sam}", f"SAM_VENV={sys.prefix}", AWS_DEFAULT_REGION="eu-central-1")
-
-    assert run.returncode == 0, run.stderr
-    build, deploy = (sam.parent / "calls").read_text().splitlines()
-    assert build.startswith(f"build --config-env {env} ")
-    assert deploy.startswith(f"deploy --config-env {env} ")
-    assert deploy.endswith("region=eu-central-1 metadata=")
-    assert "make smoke URL=" in run.stdout
-
-
-def test_deployment_takes_region_and_account_from_the_operators_profile(sam: Path) -> None:
-    make("deploy", "ENV=dev", f"SAM={sam}", f"SAM_VENV={sys.prefix}")
-
-    assert (sam.parent / "calls").read_text().splitlines()[1].endswith("region= metadata=")

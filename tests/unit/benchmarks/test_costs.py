@@ -55,6 +55,15 @@ def test_extra_unit_of_a_miss_costs_its_price_and_leaves_a_hit_unchanged() -> No
     assert dearer.look_up(1.0) == found.look_up(1.0)
 
 
+@pytest.mark.parametrize("deployment", ["AllAtOnce", "Canary10Percent5Minutes"])
+def test_idle_stack_costs_less_than_two_dollars_with_three_alarms_and_less_with_none(deployment: str) -> None:
+    full, basic, none = (
+        document.idle_dollars(Found.of(RESULTS), document.deployed(), extent, deployment)
+        for extent in ("full", "basic", "none")
+    )
+    assert none < basic < 2 < full
+
+
 def test_event_costs_receiver_worker_queue_and_bus() -> None:
     found = Found.of(RESULTS)
     event = found.event(kinds.WORKED)

@@ -75,6 +75,14 @@ def test_changed_setting_changes_the_stamp_of_the_settings(tmp_path: Path, name:
     assert settings_stamp(tmp_path) != settings_stamp()
 
 
+def test_changed_alarm_publishes_no_function(tmp_path: Path) -> None:
+    for each in (*SETTINGS, "monitoring/template.yaml"):
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        shutil.copy(LAYERS.parent / each, tmp_path / each)
+    (tmp_path / "monitoring" / "template.yaml").write_text("# changed\n")
+    assert settings_stamp(tmp_path) == settings_stamp()
+
+
 def test_stamp_of_the_settings_exists_without_a_file_of_parameters(tmp_path: Path) -> None:
     shutil.copy(LAYERS.parent / "template.yaml", tmp_path / "template.yaml")
     assert settings_stamp(tmp_path) not in ("", settings_stamp())

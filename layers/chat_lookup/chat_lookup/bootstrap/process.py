@@ -31,6 +31,7 @@ def telemetry() -> Telemetry:
         service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "chat-lookup",
         namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "ChatLookup",
         level=(os.environ.get("LOG_LEVEL") or "INFO").upper(),
+        metrics=os.environ.get("METRICS") or "all",
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -77,3 +77,17 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "TokenAge": (Metric(MetricUnit.Seconds),),
     "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),
 }
+
+
+class Series(NamedTuple):
+    """One metric as CloudWatch stores it, within a stack: its name, and its dimension with a value, or neither."""
+
+    name: str
+    dimension: str = ""
+    value: str = ""
+
+
+WATCHED: Final = frozenset({Series("EventsLost"), Series("TokenRefreshes", "outcome", "dead")})
+"""What the alarms of Monitoring=basic watch; DeadLetters watches a metric of SQS (docs/decisions/026)."""
+EMITTED: Final[Mapping[str, frozenset[Series] | None]] = {"all": None, "alarms": WATCHED, "off": frozenset()}
+"""By the value of METRICS, the series that are emitted; None for every one."""

@@ -16,7 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from chat_lookup.bitrix24.errors import METRIC_CODES, BitrixError
 from chat_lookup.bitrix24.event_names import KINDS
 from chat_lookup.entity import EntityRef
-from chat_lookup.observability.metrics import METHODS, METRICS, OTHER
+from chat_lookup.observability.metrics import EMITTED, METHODS, METRICS, OTHER
 from chat_lookup.observability.redaction import Redactor, own_forms
 
 _MOST_VALUES: Final = 100
@@ -62,10 +62,12 @@ _invocation: ContextVar[_Invocation | None] = ContextVar("invocation", default=N
 class Telemetry:
     """One line and its metrics per invocation: `invocation` opens it, `note` and `count` fill it."""
 
-    def __init__(self, *, service: str, namespace: str, level: str) -> None:
+    def __init__(self, *, service: str, namespace: str, level: str, metrics: str = "all") -> None:
         self.redactor = Redactor()
         self._service = service
         self._namespace = namespace
+        # An odd value of METRICS emits all of them, as an odd LOG_LEVEL is INFO.
+        self._emitted = EMITTED.get(metrics)
         # The level is given here, so that an odd LOG_LEVEL cannot stop a function from starting.
         self._logger = Logger(
             service=service,
@@ -149,13 +151,21 @@ class Telemetry:
         """Record one value of a metric of the table `METRICS`; `dimensions` name each of its dimensions."""
         current = _invocation.get()
         if current is not None:
-            _count(current.counted, name, value, dimensions)
+            self._count(current.counted, name, value, dimensions)
 
     def count_at_once(self, name: str, value: float = 1.0, /, **dimensions: str) -> None:
         """The same, printed now: for metrics that must not be lost if the process ends before the invocation does."""
         counted: _Counted = {}
-        _count(counted, name, value, dimensions)
+        self._count(counted, name, value, dimensions)
         self._print(counted)
+
+    def _count(self, counted: _Counted, name: str, value: float, dimensions: Mapping[str, str]) -> None:
+        for metric in METRICS[name]:
+            given = dimensions[metric.dimension] if metric.dimension else ""
+            value_of = given if not metric.dimension or given in metric.values else OTHER
+            if self._emitted is None or (name, metric.dimension or "", value_of) in self._emitted:
+                blob = counted.setdefault((metric.dimension or "", value_of), {})
+                blob.setdefault(name, (metric.unit, []))[1].append(float(value))
 
     def portal_error(self, error: BitrixError) -> None:
         """Put a portal's error into the metric and on the invocation's line: its code as sent, and its text."""
@@ -215,11 +225,3 @@ def _noted() -> dict[str, object]:
     """The fields noted in this invocation until now, among them its request id."""
     current = _invocation.get()
     return dict(current.fields) if current else {}
-
-
-def _count(counted: _Counted, name: str, value: float, dimensions: Mapping[str, str]) -> None:
-    for metric in METRICS[name]:
-        given = dimensions[metric.dimension] if metric.dimension else ""
-        value_of = given if not metric.dimension or given in metric.values else OTHER
-        blob = counted.setdefault((metric.dimension or "", value_of), {})
-        blob.setdefault(name, (metric.unit, []))[1].append(float(value))

@@ -12,9 +12,9 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.fakes import Output
 from tests.support.repository import ROOT
-from tests.template import alarm_rules, dashboard_rules
-from tests.template.alarm_rules import alarms_for
 from tests.template.file import TEMPLATE
+from tests.template.monitoring import alarm_rules, dashboard_rules
+from tests.template.monitoring.alarm_rules import NOTIFICATION, alarms_for
 
 RULES = alarm_rules.RULES | dashboard_rules.RULES
 Resources = dict[str, dict[str, Any]]
@@ -64,9 +64,15 @@ BREACHES: dict[str, list[Callable[[Resources], object]]] = {
         _with("EventsLostAlarm", "AlarmDescription", "Events are lost. Runbook: docs/runbook.md#no-such-section"),
         _with("EventsLostAlarm", "AlarmDescription", "Events are lost."),
     ],
+    "describes_what_happened_its_impact_and_the_first_step": [
+        _with("EventsLostAlarm", "AlarmDescription", "It is lost. First: read. Runbook: docs/runbook.md#dead-letters"),
+        _with("EventsLostAlarm", "AlarmDescription", "It is lost. It is gone. Read. Runbook: docs/runbook.md#x"),
+        _with("EventsLostAlarm", "AlarmDescription", f"It {'is ' * 24}lost. It is gone. First: read. Runbook: x"),
+    ],
     "notifies_the_topic": [
         _with("EventsLostAlarm", "AlarmActions", SILENT),
-        _with("EventsLostAlarm", "OKActions", None),
+        _with("EventsLostAlarm", "OKActions", NOTIFICATION),
+        _with("DeadLettersAlarm", "OKActions", None),
         _with("EventsLostAlarm", "TreatMissingData", "missing"),
     ],
     "watches_what_exists": [

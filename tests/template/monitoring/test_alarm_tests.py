@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.template.alarm_tests import ALARM_TESTS, RULES, Rule, Tests
 from tests.template.file import TEMPLATE
+from tests.template.monitoring.alarm_tests import ALARM_TESTS, RULES, Rule, Tests
 from tests.template.reading import Mapping
 
 Breach = Callable[[Mapping, Tests], object]

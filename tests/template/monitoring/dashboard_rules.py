@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.support.repository import ROOT
-from tests.template.known_metrics import STACK, Watched, access_log_fields, exists
+from tests.template.monitoring.known_metrics import STACK, Watched, access_log_fields, exists, rendered
 from tests.template.reading import WRITTEN_FUNCTION, Mapping, Places, of_type, references
 
 _SEARCH: Final = re.compile(r"SEARCH\('\{([\w/,]+)\} MetricName=\"(\w+)\" (\w+)=\"(\$\{[\w:]+\})\"', '(\w+)', 300\)")
@@ -95,11 +95,12 @@ def reads_fields_that_are_written(template: Mapping) -> Places:
 
 def reads_logs_that_exist(template: Mapping) -> Places:
     """Queries are in a folder of the stack and name log groups of the template."""
-    groups = dict(of_type(template, "AWS::Logs::LogGroup"))
+    groups = {rendered(group["LogGroupName"]) for _, group in of_type(template, "AWS::Logs::LogGroup")}
+    groups |= {rendered({"Ref": name}) for name, _ in of_type(template, "AWS::Logs::LogGroup")}
     for name, query in of_type(template, "AWS::Logs::QueryDefinition"):
         if not query["Name"].get("Fn::Sub", "").startswith(f"{STACK}/"):
             yield f"{name} has the name {query['Name']}"
-        yield from (f"{name} reads {group}" for group in query["LogGroupNames"] if group.get("Ref") not in groups)
+        yield from (f"{name} reads {group}" for group in query["LogGroupNames"] if rendered(group) not in groups)
 
 
 RULES: Final[dict[str, Callable[[Mapping], Places]]] = {

@@ -9,7 +9,7 @@ from chat_lookup.bitrix24.errors import ROWS
 from tests.support.page_anchors import anchors
 from tests.support.repository import ROOT
 from tests.template.file import TEMPLATE
-from tests.template.known_metrics import OURS, STACK, Watched, access_log_fields, exists, rendered
+from tests.template.monitoring.known_metrics import OURS, STACK, Watched, access_log_fields, exists, rendered
 from tests.template.reading import WRITTEN_FUNCTION, Mapping, Places, of_type
 
 NORMAL: Final = {
@@ -17,8 +17,21 @@ NORMAL: Final = {
     "not_found": "the requested object does not exist: its caller gets 404",
 }
 """Classes of errors that concern the caller only, each with the reason why no alarm watches it."""
+LASTING: Final = {
+    "Api5xxAlarm": "many callers get errors until it ends",
+    "Lookup5xxAlarm": "callers of look-ups get errors until it ends",
+    "ThrottledAlarm": "callers are refused until it ends",
+    "OldestEventAlarm": "events are late until it ends",
+    "DeadLettersAlarm": "events wait for an operator until it ends",
+    "EventsRateAlarm": "events are near their limit until it ends",
+    "KeepaliveMissedAlarm": "tokens are not renewed until it ends",
+}
+"""The alarms whose end is news, each with the reason. Others are about something that happened: their end only means
+that it did not happen again. A new alarm begins with its end: each of these sends a message at the first deployment."""
 NOTIFICATION: Final = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
 
+_MOST_WORDS: Final = 25
+"""Of one sentence of a description."""
 _MOST_METRICS: Final = 10
 _AN_HOUR: Final = 3600
 _A_DAY: Final = 24 * _AN_HOUR
@@ -66,17 +79,28 @@ def is_named_and_explained(template: Mapping) -> Places:
     sections = anchors(ROOT / "docs" / "runbook.md")
     for name, alarm in alarms(template).items():
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name.removesuffix("Alarm")).lower()
-        if not name.endswith("Alarm") or rendered(alarm["AlarmName"]) != f"{STACK}-{words}":
+        if not name.endswith("Alarm") or rendered(alarm["AlarmName"]) != f"{STACK}_{words}":
             yield f"{name} has the name {rendered(alarm['AlarmName'])}"
         link = re.search(r"\S\. Runbook: docs/runbook\.md#([\w-]+)$", alarm["AlarmDescription"])
         if not link or link[1] not in sections:
             yield f"{name} names no section of the runbook"
 
 
-def notifies_the_topic(template: Mapping) -> Places:
-    """The topic is notified of an alarm's beginning and end, and the meaning of missing data is set."""
+def describes_what_happened_its_impact_and_the_first_step(template: Mapping) -> Places:
+    """A description has three short sentences: what happened, what it means for callers or events, `First:` a step."""
     for name, alarm in alarms(template).items():
-        if (alarm.get("AlarmActions"), alarm.get("OKActions")) != (NOTIFICATION, NOTIFICATION):
+        text = alarm["AlarmDescription"].partition(" Runbook:")[0]
+        sentences = re.split(r"(?<=\.) (?=[A-Z])", text)
+        if len(sentences) != 3 or [each.startswith("First: ") for each in sentences] != [False, False, True]:
+            yield f"{name} has no description in three sentences: {sentences}"
+        yield from (f"{name}: a long sentence: {each}" for each in sentences if len(each.split()) > _MOST_WORDS)
+
+
+def notifies_the_topic(template: Mapping) -> Places:
+    """The topic is notified when an alarm begins, and of its end if it lasts; the meaning of missing data is set."""
+    for name, alarm in alarms(template).items():
+        end = NOTIFICATION if name in LASTING else None
+        if (alarm.get("AlarmActions"), alarm.get("OKActions")) != (NOTIFICATION, end):
             yield f"{name} does not notify the topic"
         if alarm.get("TreatMissingData") not in ("notBreaching", "breaching"):
             yield f"{name} does not set the meaning of missing data"
@@ -178,7 +202,8 @@ def counts_what_the_access_log_has(template: Mapping) -> Places:
 RULES: Final[dict[str, Callable[[Mapping], Places]]] = {
     rule.__name__: rule
     for rule in (
-        is_named_and_explained, notifies_the_topic, watches_what_exists, is_within_the_bounds_of_cloudwatch,
+        is_named_and_explained, describes_what_happened_its_impact_and_the_first_step, notifies_the_topic,
+        watches_what_exists, is_within_the_bounds_of_cloudwatch,
         every_function_is_watched, every_route_is_watched, every_error_is_watched,
         every_loss_is_watched, counts_what_the_access_log_has,
     )

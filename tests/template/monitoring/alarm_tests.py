@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.repository import ROOT
-from tests.template.alarm_rules import alarms, watched_by
-from tests.template.known_metrics import Watched
+from tests.template.monitoring.alarm_rules import alarms, watched_by
+from tests.template.monitoring.known_metrics import Watched
 from tests.template.reading import Mapping, Places
 
 _ATTEMPT: Final = (
@@ -26,9 +26,8 @@ _KEEPALIVE: Final = "tests/unit/credentials/test_keepalive.py::"
 _LOST: Final = "tests/unit/events/test_receiver.py::test_event_that_is_not_queued_is_reported_lost_without_its_text"
 _REQUEUED: Final = "tests/unit/events/test_requeue.py::test_event_that_is_put_back_is_counted_by_its_reason"
 _UNSENT: Final = "tests/unit/bot/test_answerer_once.py::test_possibly_sent_answer_is_given_up_and_counted_once"
-_UNSERVED: Final = (
-    "tests/template/test_metric_filters.py::test_event_that_the_gateway_does_not_serve_is_counted_as_unserved"
-)
+_FILTERS: Final = "tests/template/monitoring/test_metric_filters.py::"
+_UNSERVED: Final = f"{_FILTERS}test_event_that_the_gateway_does_not_serve_is_counted_as_unserved"
 
 Tests = dict[str, dict[str, str]]
 """By alarm and metric, the node id of a test."""

@@ -1,0 +1,18 @@
+"""`make` as an operator runs it, with the environment of pytest in place of the one that it would set up."""
+
+import os
+import subprocess
+import sys
+from typing import Final
+
+from tests.support.repository import ROOT
+
+READY: Final = f"{sys.prefix}/bin/.ready"
+
+
+def make(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = ["make", "--no-print-directory", f"VENV={sys.prefix}", f"--old-file={READY}", *words]
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+    return subprocess.run(
+        command, cwd=ROOT, env=kept | environ, capture_output=True, text=True, timeout=110, check=False
+    )
