@@ -39,6 +39,8 @@ class Recorder:
     """Records each request as (function, store, action), with the store named as in tests/template/file.py."""
 
     asked: set[tuple[str, str, str]] = field(default_factory=set)
+    operations: set[tuple[str, str]] = field(default_factory=set)
+    """(service, operation), as botocore names both."""
     _by: ContextVar[str] = field(default_factory=lambda: ContextVar("by", default=""))
 
     @contextmanager
@@ -57,6 +59,7 @@ class Recorder:
 
         def called(client: BaseClient, operation: str, params: Mapping[str, Any]) -> object:
             if self._by.get():
+                self.operations.add((client.meta.service_model.service_name, operation))
                 self._note(client.meta.service_model.service_name, operation, params)
             return call(client, operation, params)
 
@@ -229,6 +232,7 @@ def main(state_dir: Path, asked_file: Path) -> None:
     with recorder.recording(), running(Settings(state_dir)) as stack:
         live(Service(stack))
     asked_file.write_text(json.dumps(sorted(recorder.asked)))
+    asked_file.with_name("operations.json").write_text(json.dumps(sorted(recorder.operations)))
 
 
 if __name__ == "__main__":
