@@ -84,7 +84,7 @@ e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready $(SUPPLY_V
 	@SAM=$(abspath $(SAM)) SCHEMATHESIS=$(abspath $(CONTRACT_VENV))/bin/schemathesis $(BIN)/pytest tests/e2e $(ARGS)
 
 # The runtime's client has its own environment. The table lists figures that were left out.
-bench: $(BIN)/.ready $(BENCH_VENV)/bin/.ready build ## every figure beside its reference; ARGS=--quick to see that each can be taken; DYNAMODB_LOCAL_URL
+bench: $(BIN)/.ready $(BENCH_VENV)/bin/.ready build ## every figure beside its reference; ARGS=--quick to see that each can be taken; STRICT=1 fails if one is missed; DYNAMODB_LOCAL_URL
 	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m benchmarks $(ARGS)
 
 invoke: running-stores build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`

@@ -1,7 +1,7 @@
 """`make bench`: takes every figure, prints one table and writes benchmarks/results.json.
 
 With `--quick` or QUICK=1 each figure is taken once, none is judged, and results-quick.json is written instead.
-Ends with status 1 if a target is missed.
+A figure beyond its target is marked MISSED; with STRICT=1 the run ends with status 1 then.
 """
 
 import os
@@ -49,7 +49,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     write(results, _HERE / ("results-quick.json" if setting.quick else "results.json"))
     if not setting.quick:
         document.main()
-    return int(bool(results.missed) and not setting.quick)
+    strict = environ.get("STRICT", "") not in ("", "0")
+    return int(strict and bool(results.missed) and not setting.quick)
 
 
 def taken(setting: Setting) -> Results:

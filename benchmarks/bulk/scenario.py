@@ -51,7 +51,7 @@ class Scenario:
 
     def hurried(self) -> "Scenario":
         """Fewer batches, on a plan that is ten times as fast."""
-        pace = replace(self.pace, rate=self.pace.rate * 10)
+        pace = self.pace._replace(rate=self.pace.rate * 10)
         hurried = replace(self, pace=pace, other_rate=self.other_rate * 10, batch_seconds=self.batch_seconds / 10)
         return replace(hurried, batches=min(self.batches, 60), questions=min(self.questions, 2), asked_after=0.5)
 

@@ -19,6 +19,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
+from benchmarks.cold_start.share import Share
 from benchmarks.setting import LeftOut
 from local.stack import ROOT
 
@@ -64,13 +65,17 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """`program` is the emulator, `python` an interpreter of the functions' version that has the runtime's client."""
+    """`program` is the emulator, `python` an interpreter of the functions' version that has the runtime's client.
+
+    What it starts has the `share` of a processor.
+    """
 
     program: Path
     python: Path
+    share: Share
 
     @classmethod
-    def found(cls) -> "Emulator":
+    def found(cls, share: Share) -> "Emulator":
         """Raises LeftOut with what this machine lacks."""
         if platform.system() != "Linux":
             raise LeftOut("the runtime interface emulator runs on Linux only")
@@ -80,7 +85,17 @@ class Emulator:
         version = [str(_PYTHON), "-c", "import sys; print(sys.implementation.cache_tag)"]
         if subprocess.run(version, capture_output=True, text=True, check=True).stdout.strip() != "cpython-313":
             raise LeftOut("bytecode is read by Python 3.13 only, and .venv-bench has another one")
-        return cls(programs[-1], _PYTHON)
+        return cls(programs[-1], _PYTHON, share)
+
+    def install(self, requirements: Path, packages: Path) -> Path:
+        """What `pip install` makes of the requirements, with bytecode. Raises LeftOut where pip finds no packages."""
+        options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target"]
+        command = [str(self.python), *options, str(packages), "--requirement", str(requirements)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LeftOut(f"pip installs no reference: {done.stderr.strip().splitlines()[-1]}")
+        self.compile(packages)
+        return packages
 
     def compile(self, folder: Path) -> None:
         """Write bytecode beside the sources of a folder, like the build."""
@@ -103,8 +118,9 @@ class Emulator:
         """Start a function and send it one event. Raises RuntimeError if the response is an error."""
         address, interface = (f"127.0.0.1:{port}" for port in _free_ports())
         command = [
-            str(self.program), "--log-level", "error", "--runtime-interface-emulator-address", address,
-            "--runtime-api-address", interface, str(self.python), "-m", "awslambdaric", "app.handler",
+            *self.share.command, str(self.program), "--log-level", "error",
+            "--runtime-interface-emulator-address", address, "--runtime-api-address", interface,
+            str(self.python), "-m", "awslambdaric", "app.handler",
         ]  # fmt: skip
         with tempfile.TemporaryFile() as output:
             began = time.perf_counter()
@@ -114,7 +130,7 @@ class Emulator:
             try:
                 answer = _first_answer(address, event)
                 seconds = time.perf_counter() - began
-                (runtime,) = _children(process.pid)
+                runtime = _descendants(process.pid)[-1]
                 took = Start(seconds, _processor_seconds(runtime), _resident_bytes(runtime))
             finally:
                 _end(process)
@@ -162,6 +178,15 @@ def _children(pid: int) -> list[int]:
     return [int(child) for each in Path(f"/proc/{pid}/task").glob("*/children") for child in each.read_text().split()]
 
 
+def _descendants(pid: int) -> list[int]:
+    """The emulator's process and those below it, each the only child of the one before: the runtime is the last."""
+    found = [pid]
+    while children := _children(found[-1]):
+        (child,) = children
+        found.append(child)
+    return found
+
+
 def _processor_seconds(pid: int) -> float:
     """Of all threads; the kernel counts it in nanoseconds here (proc/PID/stat has hundredths of a second)."""
     return sum(int(each.read_text().split()[0]) for each in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
@@ -174,7 +199,7 @@ def _resident_bytes(pid: int) -> int:
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     """The emulator first: it would restart a runtime that ends before it."""
-    children = _children(process.pid)
+    _, *children = _descendants(process.pid)
     process.kill()
     process.wait()
     for child in children:

@@ -11,7 +11,6 @@ import base64
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
 from urllib.parse import parse_qs, quote_plus
@@ -89,7 +88,7 @@ def _queueing_nothing(service: Warm) -> Iterator[None]:
 
     portals = process.services().portals
     portal = portals.get(service.stack.member_id)
-    portals.save(replace(portal, application_tokens=frozenset({hashed(_TOKEN)})))
+    portals.save(portal._replace(application_tokens=frozenset({hashed(_TOKEN)})))
     with patch.object(aws_clients, "sqs", lambda *_: _Queue()):
         yield
     process.receiving.cache_clear()

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 from unittest.mock import patch
@@ -67,7 +67,7 @@ def warm(setting: Setting, **portal: str) -> Iterator[Warm]:
     made = aws_clients.dynamodb
 
     def directly(environment: "Environment", *patience: Any) -> "DynamoDBClient":
-        return made(replace(environment, endpoint_url=url), *patience)
+        return made(environment._replace(endpoint_url=url), *patience)
 
     with tempfile.TemporaryDirectory() as folder:
         wanted = Settings(Path(folder) / "stack", by_webhook=True, dynamodb_url=url, **portal)  # type: ignore[arg-type]  # two texts

@@ -18,5 +18,5 @@ def handler(event: object, context: "LambdaContext") -> dict[str, object]:
             "admin",
             context,
             process.telemetry(),
-            lambda: process.services().admin().commands.run(Fields(event), deadline),
+            lambda: process.services().admin().run(Fields(event), deadline),
         )

@@ -17,5 +17,5 @@ def handler(_: object, context: "LambdaContext") -> dict[str, object]:
             "keepalive",
             context,
             process.telemetry(),
-            lambda: process.services().admin().keepalive.run(deadline),
+            lambda: process.services().keepalive().run(deadline),
         )

@@ -148,7 +148,7 @@ def _installed(probe: PortalProbe, aws: EmbeddedAws, tables: Tables, template: T
     record = known(stores, keys, grant)
     tokens = frozenset({hashed(APPLICATION_TOKEN)})
     record = stores.portals.save(
-        replace(record, bot_id=bot_id, bot_api="v2", application_tokens=tokens, rate=1000.0, burst=100_000)
+        record._replace(bot_id=bot_id, bot_api="v2", application_tokens=tokens, rate=1000.0, burst=100_000)
     )
     filled = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,

@@ -1,7 +1,7 @@
 """The look-ups of a soak, the faults meanwhile, and the accepted answers; they depend only on the seed."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
@@ -177,7 +177,7 @@ def heal(portals: Portals, portal: Portal) -> None:
     """
     record = portals.named(portal.member_id)
     if record.state in (PortalState.UNINSTALLED, PortalState.REAUTHORISE):
-        record = portals.save(replace(record, state=PortalState.ACTIVE, state_code="", retry_at=0.0))
+        record = portals.save(record._replace(state=PortalState.ACTIVE, state_code="", retry_at=0.0))
     elif record.state in (PortalState.UNPAID, PortalState.RENAMED):
         portals.states.reopen(record)
     if record.scopes != portal.scopes:

@@ -1,7 +1,7 @@
 """Builds the service's parts in the test's own process on moto's stores, as `bootstrap` does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from chat_lookup.cache.bulk_cache import CachePages
@@ -118,7 +118,7 @@ def install(service: Service, **fields: Any) -> Portal:
     """Store a portal that is reached by webhook, with these fields of its record."""
     arn, version = service.tokens.keep_webhook(WEBHOOK_URL, bot_token=None)
     portal = Portal(MEMBER_ID, "acme.bitrix24.com", arn, version, scopes=frozenset({"im", "imbot"}))
-    return service.portals.save(replace(portal, **fields), default=True)
+    return service.portals.save(portal._replace(**fields), default=True)
 
 
 def find(service: Service, portal: Portal, ref: EntityRef = DEAL, seconds: float = 10, **options: Any) -> Found:

@@ -36,6 +36,8 @@ class Call(NamedTuple):
 @dataclass
 class Recorder:
     calls: set[Call] = field(default_factory=set)
+    operations: set[tuple[str, str]] = field(default_factory=set)
+    """(service, operation), as botocore names both."""
     _by: ContextVar[str] = field(default_factory=lambda: ContextVar("by", default=""))
 
     @contextmanager
@@ -56,6 +58,7 @@ class Recorder:
 
         def called(client: BaseClient, operation: str, params: Mapping[str, Any]) -> object:
             if self._by.get():
+                self.operations.add((client.meta.service_model.service_name, operation))
                 self._note(client.meta.service_model.service_name, operation, params)
             return call(client, operation, params)
 
@@ -70,7 +73,9 @@ class Recorder:
             yield
 
     def write(self, path: Path) -> None:
+        """Write the calls to the file, and the operations beside it."""
         path.write_text(json.dumps(sorted(self.calls)))
+        path.with_name("operations.json").write_text(json.dumps(sorted(self.operations)))
 
     def _note(self, service: str, operation: str, params: Mapping[str, Any]) -> None:
         if operation == "TransactWriteItems":

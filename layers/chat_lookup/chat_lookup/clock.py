@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 
 class Clock(Protocol):
@@ -32,8 +32,7 @@ LAST_SECOND: Final = 1.0
 """Seconds before a function's end by which all its work must end: Lambda ends the process without notice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """One moment by which a whole operation must have answered, not a limit per attempt (style.md, b24api).
 
     `at` is the caller's moment; `function_end` is when Lambda ends the function, the last second of which is not used.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from chat_lookup.errors import ServiceMisconfigured
 
@@ -47,8 +48,7 @@ class EventsTeach(StrEnum):
 _EVENTS_TEACH = re.compile("|".join(EventsTeach))
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The environment's settings, checked."""
 
     portal_table: str
@@ -79,6 +79,11 @@ class Settings:
     publish_text: bool = False
     """Whether published events contain the text that users wrote."""
     events_teach: EventsTeach = EventsTeach.HINT
+
+    @property
+    def portal_hosts(self) -> frozenset[str]:
+        """Exact `host:port` that a portal may have beyond ordinary names."""
+        return self.local_hosts | self.private_portals
 
 
 def from_environ(environ: Mapping[str, str]) -> Settings:

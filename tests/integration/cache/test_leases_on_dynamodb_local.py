@@ -77,7 +77,7 @@ class LeaseScene:
     def next_slot_in_ten_seconds(self, crowd: Crowd) -> None:
         """Set the portal's rate to one call in ten seconds, and make the first call."""
         stores = self.scene.stores
-        stores.portals.save(replace(stores.record(self.scene.portal.member_id), rate=0.1, burst=1))
+        stores.portals.save(stores.record(self.scene.portal.member_id)._replace(rate=0.1, burst=1))
         self.scene.probe.clock.advance(SECONDS + 1)  # the processes' memory of the portal expires
         crowd.ask(Question("DEAL|15"))
         assert [each.chat_id for each in crowd.outcomes()] == [FIRST_CHAT + 15]

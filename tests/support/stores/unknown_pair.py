@@ -1,6 +1,6 @@
 """A pair that is not cached, and actors that all look it up: the row in memory, and a slow portal."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from chat_lookup.cache.leases import LEASE, CacheQuery, Lease, StoredLease
 from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
@@ -63,7 +63,7 @@ class Seen:
         self._step()
         now, stored = self.clock.now(), self.rows.standing
         if not wanted.is_satisfied_by(stored.row, now) and (stored.lease.free(now) or stored.lease.owner == owner):
-            self.rows.standing = replace(stored, lease=Lease(owner, now + LEASE))
+            self.rows.standing = stored._replace(lease=Lease(owner, now + LEASE))
         return self.rows.standing
 
     def extend(self, _: CacheQuery, owner: str, until: float) -> None:
@@ -76,7 +76,7 @@ class Seen:
     def _own(self, owner: str, lease: Lease) -> None:
         self.rows.stage.step()
         if self.rows.standing.lease.owner == owner:
-            self.rows.standing = replace(self.rows.standing, lease=lease)
+            self.rows.standing = self.rows.standing._replace(lease=lease)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """A model of a portal's record, secret and authorisation server, and processes that renew tokens step by step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -73,7 +73,7 @@ class Process:
         if record is None or (record.version, record.lock_until) != (seen.version, seen.lock_until):
             return False
         lost_at = record.lost_at or (record.lock_until if record.answer_lost else 0.0)
-        self.portal.record = replace(record, lock_owner=owner, lock_until=until, pending=pending, lost_at=lost_at)
+        self.portal.record = record._replace(lock_owner=owner, lock_until=until, pending=pending, lost_at=lost_at)
         return True
 
     def release(self, owner: str, pending: tuple[str, ...], until: float = 0.0, *, lost_at: float = 0.0) -> None:
@@ -83,8 +83,8 @@ class Process:
             raise DeadlineReached
         record = self.portal.record
         if record is not None and record.lock_owner == owner:
-            self.portal.record = replace(
-                record, lock_owner="", lock_until=until, pending=pending, lost_at=lost_at or record.lost_at
+            self.portal.record = record._replace(
+                lock_owner="", lock_until=until, pending=pending, lost_at=lost_at or record.lost_at
             )
 
     def pair(self, version: str) -> TokenPair | None:
@@ -116,7 +116,7 @@ class Process:
         record = self.portal.record
         if record is None or (record.version, record.lock_owner) != (version, owner):
             return False
-        self.portal.record = replace(record, asking=owner)
+        self.portal.record = record._replace(asking=owner)
         return True
 
     def refresh(self, pair: TokenPair, keys: Sequence[Application], deadline: Deadline) -> TokenPair:
@@ -169,14 +169,14 @@ class Process:
         self.portal.stage.step()
         record = self.portal.record
         if record is not None and record.version == version and not record.refused_at:
-            self.portal.record = replace(record, refused_at=at, refused_code=code)
+            self.portal.record = record._replace(refused_at=at, refused_code=code)
 
     def close(self, version: str, state: PortalState, code: str, retry_at: float) -> None:
         self.portal.stage.step()
         record = self.portal.record
         if record is not None and record.version == version and record.state is not PortalState.UNINSTALLED:
-            self.portal.record = replace(
-                record, state=state, state_code=code, retry_at=retry_at, lock_owner="", lock_until=0.0
+            self.portal.record = record._replace(
+                state=state, state_code=code, retry_at=retry_at, lock_owner="", lock_until=0.0
             )
 
     def new_id(self) -> str:

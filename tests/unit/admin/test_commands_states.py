@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -138,7 +137,7 @@ def test_every_command_refuses_where_no_portal_is_known(booted: Services) -> Non
 @pytest.mark.parametrize("default", [False, True])
 def test_every_command_demands_the_portal_once_there_are_two(into: Into, service: Service, default: bool) -> None:
     into(PortalState.ACTIVE)
-    service.portals.save(replace(service.portals.named(None), member_id="0" * 32, domain=UNKNOWN), default=default)
+    service.portals.save(service.portals.named(None)._replace(member_id="0" * 32, domain=UNKNOWN), default=default)
     assert set(outcomes(OF_ONE_PORTAL).values()) == {"InvalidRequest"}
 
 

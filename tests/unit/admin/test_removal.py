@@ -1,7 +1,6 @@
 """Forgetting a portal deletes all of its data and none of another portal's."""
 
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -129,9 +128,9 @@ def test_webhook_portal_is_forgotten_without_a_call(service: Service, bitrix24: 
 def test_forgetting_a_portal_deletes_the_items_of_its_former_domains(installed: Services, stores: Stores) -> None:
     portal = installed.portals.get(MEMBER_ID)
     for number in range(3):
-        portal = installed.portals.save(replace(portal, domain=f"acme{number}.bitrix24.com"))
+        portal = installed.portals.save(portal._replace(domain=f"acme{number}.bitrix24.com"))
         # As a renewal that finds the new address writes it: beside the item of the former one.
-        installed.portals.moved(replace(portal, domain=DOMAIN))
+        installed.portals.moved(portal._replace(domain=DOMAIN))
     run(command="portal.forget", portal=MEMBER_ID)
     left = stores.dynamodb.scan(TableName=stores.portal_table)["Items"]
     assert [item for item in left if MEMBER_ID in str(item)] == []
@@ -163,7 +162,7 @@ def test_renamed_portal_that_was_forgotten_can_be_installed_with_its_local_appli
     portal, renamed = installed.portals.get(MEMBER_ID), "acme-new.bitrix24.com"
     # A renewal found the new address.
     assert installed.portals.states.change(portal, domain=text(renamed))
-    installed.portals.moved(replace(portal, domain=renamed))
+    installed.portals.moved(portal._replace(domain=renamed))
     assert run(command="apps.list")["applications"][0]["domain"] == renamed
     run(command="portal.forget", portal=renamed)
     assert run(command="apps.list")["applications"][0]["domain"] == renamed

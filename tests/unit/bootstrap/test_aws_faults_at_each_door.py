@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from itertools import product
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -22,6 +23,7 @@ from tests.support.fakes import (
     lambda_context,
 )
 from tests.support.lookup_function import PAIR, body, http
+from tests.support.stores import cut_data
 from tests.support.stores.aws_faults import Call, Fault, FaultyAws
 from tests.support.stores.doors import DEAL, DOORS, Door, RunningService
 
@@ -35,6 +37,12 @@ ENVIRONMENT: Final = {
 }
 OF_EACH_SERVICE: Final = frozenset({"miss", "receiver", "worker"})
 REFUSED: Final = frozenset({Fault.DENIED, Fault.KEY_DENIED})
+
+
+@pytest.fixture(scope="module")
+def layer_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of botocore as the layer has it: a call outside of it fails."""
+    return cut_data.cut(tmp_path_factory.mktemp("botocore") / "data")
 
 
 @pytest.fixture
@@ -52,6 +60,7 @@ def service(
     telemetry: Telemetry,
     aws: FaultyAws,
     monkeypatch: pytest.MonkeyPatch,
+    layer_data: Path,
 ) -> Iterator[RunningService]:
     tables = {"PORTAL_TABLE": stores.portal_table, "CACHE_TABLE": stores.cache_table}
     for name, value in (ENVIRONMENT | tables).items():
@@ -61,7 +70,7 @@ def service(
     monkeypatch.setattr(process, "telemetry", lambda: telemetry)
     monkeypatch.setattr(core, "Bitrix24Client", lambda *_, **__: bitrix24)
     monkeypatch.setattr(core, "AuthorisationServer", lambda *_: server)
-    aws_clients.session.cache_clear()
+    cut_data.use(layer_data, monkeypatch)
     found = RunningService(clock, bitrix24, server)
     found.sendings = lambda: sum(call.service == "sqs" for call in aws.seen)
     for name in ("dynamodb", "secrets", "sqs", "lambda_", "bus"):
@@ -72,7 +81,6 @@ def service(
     aws.seen.clear()
     yield found
     found.cold_start()
-    aws_clients.session.cache_clear()
 
 
 def remembered(service: RunningService, made: type[aws_deadlines.Hooks], *given: float) -> aws_deadlines.Hooks:

@@ -1,7 +1,5 @@
 """The bot's message is sent once, by the method of its API, invisible to customers; and its delivery status."""
 
-from dataclasses import replace
-
 import pytest
 from botocore.exceptions import BotoCoreError
 
@@ -15,7 +13,7 @@ from tests.support.fakes import FakeBitrix24
 from tests.support.in_process_service import Service, install
 
 MESSAGE = Place("v2", 456, "chat1437", 789, None, open_line=False)
-COMMAND = replace(MESSAGE, command_id=78)
+COMMAND = MESSAGE._replace(command_id=78)
 SENTENCE = "CRM DEAL|1663: chat 1437."
 SEND = SEND_METHODS["v2", False]
 
@@ -50,12 +48,12 @@ def send(service: Service, portal: Portal, place: Place = MESSAGE, seconds: floa
             },
         ),
         (
-            replace(MESSAGE, api="v1", dialog_id="27"),
+            MESSAGE._replace(api="v1", dialog_id="27"),
             "imbot.message.add",
             {"BOT_ID": 456, "DIALOG_ID": "27", "MESSAGE": SENTENCE, "URL_PREVIEW": "N", "SKIP_CONNECTOR": "N"},
         ),
         (
-            replace(COMMAND, api="v1"),
+            COMMAND._replace(api="v1"),
             "imbot.command.answer",
             {"COMMAND_ID": 78, "MESSAGE_ID": 789, "MESSAGE": SENTENCE, "URL_PREVIEW": "N", "SYSTEM": "N"},
         ),

@@ -269,7 +269,7 @@ def test_portal_is_asked_for_the_user_if_the_event_does_not_describe_the_user(bo
 
 @pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.STOPPED])
 def test_closed_portal_is_not_called(bot: Bot, service: Service, state: PortalState) -> None:
-    bot.portal = replace(bot.portal, state=state, retry_at=service.clock.now() + 60)
+    bot.portal = bot.portal._replace(state=state, retry_at=service.clock.now() + 60)
     assert bot.answer_record(command(user=EventUser(27))) == "portal_closed"
     assert bot.bitrix24.calls == []
 
@@ -277,7 +277,7 @@ def test_closed_portal_is_not_called(bot: Bot, service: Service, state: PortalSt
 def test_bot_does_not_answer_in_a_portal_that_was_just_stopped(bot: Bot, service: Service) -> None:
     remembered = bot.portal
     service.portals.states.stop(service.portals.named(remembered.member_id))
-    bot.portal = replace(remembered, state=PortalState.UNPAID, retry_at=1.0)
+    bot.portal = remembered._replace(state=PortalState.UNPAID, retry_at=1.0)
     assert bot.answer_record(message()) == "portal_closed"
     assert bot.bitrix24.calls == []
 

@@ -1,7 +1,5 @@
 """What an event does to a cache row: it fills, confirms or marks it stale, and never changes the id of a usable row."""
 
-from dataclasses import replace
-
 import pytest
 
 from chat_lookup.cache.chat_cache import Cache
@@ -111,7 +109,7 @@ def test_event_makes_stale_row_fresh_for_an_hour(rows: Rows, clock: ManualClock)
     before = rows.row
     clock.advance(2 * DAY)
     assert rows.learn(1437) is LearnOutcome.CONFIRMED
-    assert rows.row == replace(before, fresh_until=rows.row.fresh_until)
+    assert rows.row == before._replace(fresh_until=rows.row.fresh_until)
     assert rows.row.fresh_until == pytest.approx(clock.now() + FRESH_LEARNED)
 
 

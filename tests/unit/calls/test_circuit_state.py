@@ -1,7 +1,5 @@
 """A portal's circuit after the outcome of a call: when it opens, for how long, and what closes it."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,8 +95,8 @@ def test_outcome_of_a_call_from_before_the_circuit_opened_neither_closes_it_nor_
 
 def test_probe_with_another_error_replaces_the_code_of_the_circuit() -> None:
     shut = probed(failed(State(), SHUT, NOW), NOW + 30)
-    assert failed(shut, BitrixError("PORTAL_DELETED", 500), NOW + 31) == replace(
-        shut, code="PORTAL_DELETED", status=500
+    assert failed(shut, BitrixError("PORTAL_DELETED", 500), NOW + 31) == shut._replace(
+        code="PORTAL_DELETED", status=500
     )
 
 

@@ -1,7 +1,6 @@
 """A portal closes at the second sign; methods that keys let pass close nothing; a closed portal gets looks."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -373,7 +372,7 @@ def test_stopped_portal_is_not_called_and_no_look_ends_the_stop(
         with pytest.raises(PortalStopped):
             service.calls.call(stopped, READ, {}, Deadline.after(10, service.clock))
     # A process that remembers the record as it was closed, and thinks a look is due.
-    remembered = replace(portal, state=PortalState.UNPAID, retry_at=1.0)
+    remembered = portal._replace(state=PortalState.UNPAID, retry_at=1.0)
     with pytest.raises(PortalStopped):
         service.calls.call(remembered, READ, {}, Deadline.after(10, service.clock))
     assert bitrix24.calls == []

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from dataclasses import replace
 from typing import NoReturn
 
 import pytest
@@ -151,5 +150,5 @@ def test_grant_is_read_once_per_version(
     for _ in range(3):
         assert elsewhere.grant(portal, deadline).bot_token is None
     for _ in range(3):
-        assert elsewhere.grant(replace(portal, token_version=newer), deadline).bot_token == BOT_TOKEN
+        assert elsewhere.grant(portal._replace(token_version=newer), deadline).bot_token == BOT_TOKEN
     assert reads == [portal.token_version, newer]

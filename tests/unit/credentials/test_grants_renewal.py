@@ -216,7 +216,7 @@ def test_grant_of_a_new_installation_during_a_wait_is_read_from_its_own_secret(
 @pytest.mark.parametrize("state", [PortalState.UNINSTALLED, PortalState.REAUTHORISE])
 def test_portal_closed_with_another_pair_during_a_wait_raises(process: Renewing, state: PortalState) -> None:
     grant = grant_of(process)
-    process.portals.save(replace(process.record(), token_version=str(uuid.uuid4()), state=state))
+    process.portals.save(process.record()._replace(token_version=str(uuid.uuid4()), state=state))
     with pytest.raises(ChatLookupError):
         after_wait(process, grant)
 
@@ -353,7 +353,7 @@ def test_pair_of_an_uninstalled_portal_is_not_renewed(
     if closed == "forgotten":
         process.portals.delete(before)
     else:
-        process.portals.save(replace(before, state=PortalState.UNINSTALLED))
+        process.portals.save(before._replace(state=PortalState.UNINSTALLED))
     clock.advance(LIFETIME)
     with pytest.raises(PortalNotInstalled):
         process.tokens.grant(before, Deadline.after(10, clock, end=FUNCTION))
@@ -382,7 +382,7 @@ def test_secret_without_a_pair_is_a_configuration_error(
     stores.secrets.put_secret_value(
         SecretId=portal.secret_arn, SecretString=json.dumps(secret), ClientRequestToken=version
     )
-    process.portals.save(replace(portal, token_version=version))
+    process.portals.save(portal._replace(token_version=version))
     with pytest.raises(PortalMisconfigured) as raised:
         grant_of(process)
     assert raised.value.__suppress_context__

@@ -1,7 +1,6 @@
 """Refresh tokens are renewed before they expire, spread over the days, and at most once a day."""
 
 import itertools
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,7 +35,7 @@ def add(settled: Services, service: Service, server: FakeAuthorisationServer) ->
         arn, version = service.tokens.keep(pair, CLIENT_ID)
         portal = Portal(member_id, host, arn, version, PortalKind.OAUTH, client_id=CLIENT_ID)
         refreshed_at = service.clock.now() - days * A_DAY
-        return service.portals.save(replace(portal, refreshed_at=refreshed_at, **fields))
+        return service.portals.save(portal._replace(refreshed_at=refreshed_at, **fields))
 
     return work
 

@@ -1,7 +1,5 @@
 """The state machine of token renewal: the result and the counted outcome of each crash, lag, refusal and outage."""
 
-from dataclasses import replace
-
 import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
@@ -222,7 +220,7 @@ def test_renewal_stores_the_unsaved_pair_before_the_portals_state_is_checked(
     process = Process(portal)
     start_renewal(portal, "first", process)
     run_all(portal)
-    portal.record = replace(portal.expect(), state=PortalState.REAUTHORISE)
+    portal.record = portal.expect()._replace(state=PortalState.REAUTHORISE)
     actor = start_renewal(portal, "again", process)
     run_all(portal)
     assert actor.result == portal.expect().version != "v1"
@@ -235,7 +233,7 @@ def test_unsaved_pair_of_a_former_installation_changes_nothing(portal: Portal, m
     process = Process(portal)
     start_renewal(portal, "first", process)
     run_all(portal)
-    uninstalled = replace(portal.expect(), state=PortalState.UNINSTALLED)
+    uninstalled = portal.expect()._replace(state=PortalState.UNINSTALLED)
     portal.record = {"installed again": Pointer("i2"), "uninstalled": uninstalled}.get(meanwhile)
     before = portal.record
     start_bring_in(portal, process)
@@ -448,7 +446,7 @@ def test_number_of_versions_stays_below_the_quota_of_secrets_manager_however_oft
     while now < 1_000_000.0 + 3 * DAY:
         if pointer.spared_until(now) is None:
             made.append(now)
-            pointer = replace(pointer, charged_until=pointer.charged(now))
+            pointer = pointer._replace(charged_until=pointer.charged(now))
         now += every
     versions = [2 * sum(1 for each in made if start <= each < start + DAY) for start in made]
     assert max(versions) <= QUOTA - 8  # which leaves room for installations, and those that could not be pointed to
@@ -518,7 +516,7 @@ def test_each_error_of_the_authorisation_server_sets_its_state_and_outcome(
 
 def test_renewal_of_a_portal_known_as_unpaid_opens_it_if_it_is_paid(portal: Portal) -> None:
     known = (PortalState.UNPAID, portal.stage.time + 3600)
-    portal.record = replace(portal.expect(), state=known[0], retry_at=known[1])
+    portal.record = portal.expect()._replace(state=known[0], retry_at=known[1])
     actor = start_renewal(portal, "asks", Process(portal, known))
     run_all(portal)
     assert actor.result == portal.expect().version != "v1"
@@ -535,6 +533,6 @@ def test_outage_changes_no_state(portal: Portal) -> None:
 
 
 def test_uninstalled_portal_is_not_renewed(portal: Portal) -> None:
-    portal.record = replace(portal.expect(), state=PortalState.UNINSTALLED)
+    portal.record = portal.expect()._replace(state=PortalState.UNINSTALLED)
     assert isinstance(renew_last(portal).error, PortalNotInstalled)
     assert (portal.asked, portal.outcomes) == ([], [])

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,7 +49,7 @@ def is_installed_again(portal: Portal, _: Actor) -> None:
 
 
 def is_uninstalled(portal: Portal, _: Actor) -> None:
-    portal.record = replace(portal.expect(), state=PortalState.UNINSTALLED)
+    portal.record = portal.expect()._replace(state=PortalState.UNINSTALLED)
 
 
 def the_server_fails_or_recovers(portal: Portal, _: Actor) -> None:

@@ -1,7 +1,6 @@
 """The pointer to a portal's current tokens and the lock around it: what a repeated write does and must not do."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -214,7 +213,7 @@ def test_portal_is_closed_by_the_stored_version_only(pointers: Pointers) -> None
 
 @pytest.mark.parametrize("write", ["switch", "close"])
 def test_state_of_an_uninstalled_portal_is_not_changed(pointers: Pointers, portals: Portals, write: str) -> None:
-    portals.save(replace(ACME, state=PortalState.UNINSTALLED))
+    portals.save(ACME._replace(state=PortalState.UNINSTALLED))
     REPEATED[write](pointers)
     assert stored(pointers) == Pointer("v1", PortalState.UNINSTALLED)
 
@@ -222,7 +221,7 @@ def test_state_of_an_uninstalled_portal_is_not_changed(pointers: Pointers, porta
 def test_switch_of_an_uninstalled_portal_is_refused_though_the_pointer_names_the_new_version(
     pointers: Pointers, portals: Portals
 ) -> None:
-    portals.save(replace(ACME, token_version="v2", state=PortalState.UNINSTALLED))
+    portals.save(ACME._replace(token_version="v2", state=PortalState.UNINSTALLED))
     assert not switched(pointers, "v1", "v2")
 
 

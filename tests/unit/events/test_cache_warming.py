@@ -191,7 +191,7 @@ def test_a_chat_without_an_entity_is_remembered_as_such(
 def test_purge_clears_remembered_chats(worker: Worker, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers(CHAT_GET, shown())
     worker.learn()
-    worker.portal = replace(worker.portal, generation=worker.portal.generation + 1)
+    worker.portal = worker.portal._replace(generation=worker.portal.generation + 1)
     worker.learn()
     assert len(bitrix24.calls) == 2
 
@@ -207,13 +207,13 @@ def test_chat_is_requested_only_for_an_event_of_the_portals_own_v2_bot(worker: W
 
 
 def test_chat_is_not_requested_without_a_bot(worker: Worker) -> None:
-    worker.portal = replace(worker.portal, bot_id=None)
+    worker.portal = worker.portal._replace(bot_id=None)
     assert worker.learn() is None
 
 
 @pytest.mark.parametrize("state", [PortalState.REAUTHORISE, PortalState.RENAMED, PortalState.STOPPED])
 def test_closed_portal_is_not_called_but_its_events_are_learned(worker: Worker, state: PortalState) -> None:
-    worker.portal = replace(worker.portal, state=state, retry_at=worker.service.clock.now() + 60)
+    worker.portal = worker.portal._replace(state=state, retry_at=worker.service.clock.now() + 60)
     assert worker.learn() is None
     assert worker.learn(BOUND) == DEAL
     assert worker.service.bitrix24.calls == []

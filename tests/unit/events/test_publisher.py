@@ -127,7 +127,7 @@ def test_a_recovery_has_the_fields_that_the_document_names() -> None:
         "PAYMENT_REQUIRED",
         1_763_000_000.5,
     )
-    assert json.loads(recovery_detail(replace(recovery, code="")))["portal_error"] is None
+    assert json.loads(recovery_detail(recovery._replace(code="")))["portal_error"] is None
 
 
 def test_every_state_that_a_recovery_may_have_is_documented() -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
@@ -66,7 +65,7 @@ def receiver(stores: Stores, clock: ManualClock, telemetry: Telemetry) -> Receiv
     portals = Portals(stores.portal_rows, clock)
     portals.save(PORTAL)
     other = frozenset({hashed(OTHER_TOKEN)})
-    portals.save(replace(PORTAL, member_id="e" * 32, domain="globex.bitrix24.com", application_tokens=other))
+    portals.save(PORTAL._replace(member_id="e" * 32, domain="globex.bitrix24.com", application_tokens=other))
     return Receiver(stores, clock, telemetry)
 
 
@@ -199,7 +198,7 @@ def test_text_of_an_event_is_read_only_after_its_proof(receiver: Receiver, monke
 def test_an_event_of_a_portal_that_is_uninstalled_is_refused(
     receiver: Receiver, stores: Stores, clock: ManualClock, output: Output
 ) -> None:
-    Portals(stores.portal_rows, clock).save(replace(PORTAL, state=PortalState.UNINSTALLED))
+    Portals(stores.portal_rows, clock).save(PORTAL._replace(state=PortalState.UNINSTALLED))
     with pytest.raises(EventRejected):
         receiver.receive(body_of())
     assert output.metric("EventsRejected", reason="not_installed") == 1
@@ -333,7 +332,7 @@ def test_words_of_the_log_are_not_masked_if_a_sender_uses_them_as_a_token(
     with pytest.raises(EventRejected):
         receiver.receive(body_of({"auth[application_token]": token}))
     # Not even after an installation with one: the authorisation server issues no application tokens.
-    chosen = replace(PORTAL, application_tokens=frozenset({hashed(token)}))
+    chosen = PORTAL._replace(application_tokens=frozenset({hashed(token)}))
     Portals(stores.portal_rows, clock).save(chosen)
     receiver.receive(body_of({"auth[application_token]": token}))
     assert telemetry.redactor.clean(token) == token

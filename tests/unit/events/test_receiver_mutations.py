@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from random import Random
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -105,7 +104,7 @@ class Counting(Telemetry):
 
 def test_changed_event_is_taken_or_counted_as_lost_and_php_reads_the_same_proof(clock: ManualClock) -> None:
     portals, queue, telemetry = Portals(memory_stores().portal_rows, clock), Queue(), Counting()
-    portals.save(replace(PORTAL, member_id=MEMBER_ID, application_tokens=frozenset({hashed(APPLICATION_TOKEN)})))
+    portals.save(PORTAL._replace(member_id=MEMBER_ID, application_tokens=frozenset({hashed(APPLICATION_TOKEN)})))
     receiving = Receiving(Origin(portals, clock), queue, telemetry, clock)
     bodies = list(mutations(Random(SEED), COUNT))  # noqa: S311 - not for secrets
     lost = telemetry.counted

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -95,7 +94,7 @@ def test_delay_is_one_that_sqs_accepts(hop: int) -> None:
 
 
 def test_published_event_stays_marked_as_published(putting: Putting) -> None:
-    putting.put(replace(received(), published=True))
+    putting.put(received()._replace(published=True))
     sent = putting.last[1]
     assert QueuedMessage.received(as_lambda_has_it(BODY, sent["MessageAttributes"])).published
 
@@ -103,7 +102,7 @@ def test_published_event_stays_marked_as_published(putting: Putting) -> None:
 def test_other_attributes_of_a_message_stay(putting: Putting) -> None:
     given = {**attributes_of(hop=3, waiting_since=1), "source": {"stringValue": "x", "dataType": "String"}}
     waiting = QueuedMessage.received({"body": BODY, "messageAttributes": given})
-    putting.put(replace(waiting, since=None))
+    putting.put(waiting._replace(since=None))
     assert putting.last[1]["MessageAttributes"]["source"] == {"DataType": "String", "StringValue": "x"}
 
 

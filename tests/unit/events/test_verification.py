@@ -1,7 +1,6 @@
 """An event belongs to the portal of the application token at its top level; the check costs one read."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -57,7 +56,7 @@ def refused(origin: Origin, token: str = TOKEN, member_id: str = MEMBER_ID, doma
 
 
 def reinstalled(portals: Portals, token: str = NEXT_TOKEN) -> None:
-    portals.save(replace(PORTAL, secret_arn="arn:next", application_tokens=frozenset({hashed(token)})))
+    portals.save(PORTAL._replace(secret_arn="arn:next", application_tokens=frozenset({hashed(token)})))
 
 
 # -- accepted events ---------------------------------------------------------------------------------------------------
@@ -70,7 +69,7 @@ def test_token_of_the_named_portal_proves_an_event(origin: Origin) -> None:
 
 def test_each_token_of_a_portal_proves_its_events(origin: Origin, portals: Portals) -> None:
     # Bots that a webhook registered have one each (bitrix24.md 5.3).
-    portals.save(replace(PORTAL, application_tokens=frozenset(map(hashed, ("bot-1", "bot-2")))))
+    portals.save(PORTAL._replace(application_tokens=frozenset(map(hashed, ("bot-1", "bot-2")))))
     assert {origin.portal_of(arrived(token)).member_id for token in ("bot-1", "bot-2")} == {MEMBER_ID}
 
 
@@ -78,7 +77,7 @@ def test_each_token_of_a_portal_proves_its_events(origin: Origin, portals: Porta
 def test_event_of_a_portal_that_cannot_be_called_is_accepted(
     origin: Origin, portals: Portals, state: PortalState
 ) -> None:
-    portals.save(replace(PORTAL, state=state))
+    portals.save(PORTAL._replace(state=state))
     assert origin.portal_of(arrived()).state is state
 
 
@@ -106,7 +105,7 @@ def test_a_forged_event_is_refused_and_costs_one_read_at_most(
 
 
 def test_portal_without_a_token_rejects_every_event(origin: Origin, portals: Portals) -> None:
-    portals.save(replace(PORTAL, application_tokens=frozenset()))
+    portals.save(PORTAL._replace(application_tokens=frozenset()))
     assert refused(origin, "made-up") == RejectionReason.WRONG_TOKEN
     assert refused(origin, "") == RejectionReason.MISSING_TOKEN
 
@@ -117,7 +116,7 @@ def test_domain_is_not_used_if_the_member_id_is_unknown(origin: Origin, reads: l
 
 
 def test_uninstalled_portal_is_reported_only_to_a_caller_with_its_token(origin: Origin, portals: Portals) -> None:
-    portals.save(replace(PORTAL, state=PortalState.UNINSTALLED))
+    portals.save(PORTAL._replace(state=PortalState.UNINSTALLED))
     assert refused(origin) == RejectionReason.NOT_INSTALLED
     assert refused(origin, "made-up") == RejectionReason.WRONG_TOKEN
 
@@ -159,7 +158,7 @@ def test_member_id_becomes_known_during_a_flood_of_events_in_its_name(
     for _ in range(4):
         refused(origin, member_id=NO_PORTAL)
         clock.advance(1)
-    portals.save(replace(PORTAL, member_id=NO_PORTAL, domain="new.bitrix24.com"))
+    portals.save(PORTAL._replace(member_id=NO_PORTAL, domain="new.bitrix24.com"))
     clock.advance(1.01)
     assert origin.portal_of(arrived(member_id=NO_PORTAL)).member_id == NO_PORTAL
 
@@ -192,7 +191,7 @@ def test_token_of_a_former_installation_is_refused(origin: Origin, portals: Port
 
 
 def test_portal_reinstalled_just_after_its_uninstallation_is_accepted_at_once(origin: Origin, portals: Portals) -> None:
-    portals.save(replace(PORTAL, state=PortalState.UNINSTALLED))
+    portals.save(PORTAL._replace(state=PortalState.UNINSTALLED))
     assert refused(origin) == RejectionReason.NOT_INSTALLED
     reinstalled(portals, TOKEN)
     assert origin.portal_of(arrived()).state is PortalState.ACTIVE
@@ -223,11 +222,11 @@ def test_domain_without_the_portals_token_proves_nothing(origin: Origin, token: 
 
 def test_domain_that_became_another_portals_names_that_portal_at_once(origin: Origin, portals: Portals) -> None:
     origin.portal_of(arrived(member_id="", domain=DOMAIN))
-    portals.save(replace(GLOBEX, domain=DOMAIN))
+    portals.save(GLOBEX._replace(domain=DOMAIN))
     assert origin.portal_of(arrived(OTHER_TOKEN, "", DOMAIN)).member_id == GLOBEX.member_id
 
 
 def test_member_id_equal_to_a_domain_does_not_make_the_domain_unknown(origin: Origin, portals: Portals) -> None:
-    portals.save(replace(PORTAL, domain="intranet"))
+    portals.save(PORTAL._replace(domain="intranet"))
     assert refused(origin, member_id="intranet") == RejectionReason.UNKNOWN_PORTAL
     assert origin.portal_of(arrived(member_id="", domain="intranet")).member_id == MEMBER_ID

@@ -260,7 +260,7 @@ def test_deleted_bot_is_removed_from_the_portals_record(
 ) -> None:
     worker.work(deletion(BOT, name))
     after = service.portals.read(portal.member_id)
-    assert after == replace(portal, bot_id=None, bot_api="", command_id=None)
+    assert after == portal._replace(bot_id=None, bot_api="", command_id=None)
     assert worker.answers.asked[0][0] == after
     assert output.lines[0]["bot"] == "deleted"
     assert len(worker.bus.details) == 1
@@ -277,7 +277,7 @@ def test_a_deletion_that_comes_again_does_not_touch_the_bot_that_was_registered_
     worker: Worker, service: Service, portal: Portal
 ) -> None:
     worker.work(deletion(BOT))
-    registered = replace(portal, bot_id=BOT + 1)
+    registered = portal._replace(bot_id=BOT + 1)
     service.portals.save(registered)
     worker.work(deletion(BOT))
     after = service.portals.read(portal.member_id)

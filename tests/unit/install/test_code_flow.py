@@ -162,7 +162,7 @@ def market(settled: Services, server: FakeAuthorisationServer, clock: ManualCloc
     """A market application beside the local one: its links may lead to any portal."""
     keys = {"client_id": MARKET_ID, "client_secret": "m4rk3tm4rk3tm4rk3t", "kind": "market"}
     server.secrets[MARKET_ID] = keys["client_secret"]
-    settled.admin().commands.run(Fields({"command": "apps.add", **keys}), Deadline.after(10, clock))
+    settled.admin().run(Fields({"command": "apps.add", **keys}), Deadline.after(10, clock))
 
 
 OPEN = [

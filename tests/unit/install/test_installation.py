@@ -164,7 +164,7 @@ def test_rate_set_by_an_operator_survives_an_installation(
     install()
     with telemetry.invocation("admin"):
         chosen = {"command": "portal.set", "portal": DOMAIN, "rate": 9, "burst": 90}
-        settled.admin().commands.run(Fields(chosen), Deadline.after(10, clock))
+        settled.admin().run(Fields(chosen), Deadline.after(10, clock))
     install()
     assert (read().rate, read().burst) == (9.0, 90)
 

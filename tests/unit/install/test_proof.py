@@ -237,7 +237,7 @@ def test_rotated_secret_is_tried_before_the_former_one(
     prove: Prove, server: FakeAuthorisationServer, settled: Services, clock: ManualClock
 ) -> None:
     rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}
-    settled.admin().commands.run(Fields(rotate), Deadline.after(10, clock))
+    settled.admin().run(Fields(rotate), Deadline.after(10, clock))
     server.grants("offered-refresh-token")
     prove()
     assert len(server.asked) == 2  # the server accepts the former one only
@@ -251,7 +251,7 @@ def test_former_secret_is_tried_for_a_day(
     prove: Prove, server: FakeAuthorisationServer, settled: Services, clock: ManualClock
 ) -> None:
     rotate = {"command": "apps.rotate_secret", "client_id": CLIENT_ID, "client_secret": "n3xts3cr3tn3xts3cr3t"}
-    settled.admin().commands.run(Fields(rotate), Deadline.after(10, clock))
+    settled.admin().run(Fields(rotate), Deadline.after(10, clock))
     clock.advance(25 * 3600)
     server.grants("offered-refresh-token")
     assert reason_of(prove) == "keys"

@@ -5,21 +5,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from botocore import loaders
-from botocore.session import Session
 
 from layers.stamp import LAYERS, SETTINGS, settings_stamp, sources, stamp
+from layers.trim import Operations
 from tests.support.repository import PACKAGE
 
-KEPT = [
-    line
-    for line in (LAYERS / "chat_lookup" / "botocore-data.txt").read_text("utf-8").splitlines()
-    if not line.startswith("#")
-]
-SERVICES = [name for name in KEPT if not name.endswith(".json")]
+SERVICES = Operations.read(LAYERS / "chat_lookup").services
 FIND_PYTHON = LAYERS / "find-python"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -60,6 +53,7 @@ def test_stamp_covers_every_file_that_makes_the_build() -> None:
     names = {path.relative_to(LAYERS).as_posix() for path in sources(LAYERS)}
     assert names >= {
         "build.mk", "function.mk", "find-python", "stamp.py", "chat_lookup/Makefile", "chat_lookup/botocore-data.txt",
+        "trim.py", "chat_lookup/left-out.txt",
         "chat_lookup/requirements.txt", "chat_lookup/chat_lookup/bootstrap/aws_clients.py",
         "chat_lookup/chat_lookup/py.typed",
     }  # fmt: skip
@@ -92,25 +86,6 @@ def test_layer_keeps_the_models_of_the_services_that_the_package_uses_and_no_oth
     source = (PACKAGE / "bootstrap" / "aws_clients.py").read_text("utf-8")
     assert sorted(SERVICES) == sorted(re.findall(r"\b_client\(\"([a-z]+)\"", source))
     assert source.count("create_client(") == 1, "only _client makes clients"
-
-
-@pytest.mark.parametrize("service", SERVICES)
-def test_client_signs_a_request_for_its_endpoint_with_the_kept_models_alone(service: str, tmp_path: Path) -> None:
-    everything = Path(loaders.Loader.BUILTIN_DATA_PATH)
-    for name in KEPT:
-        keep = shutil.copytree if (everything / name).is_dir() else shutil.copy
-        keep(everything / name, tmp_path / name)
-    session = Session()
-    session.register_component(
-        "data_loader", loaders.Loader(extra_search_paths=[str(tmp_path)], include_default_search_paths=False)
-    )
-    session.set_credentials("access", "secret")
-    client: Any = session.create_client(service, region_name="eu-central-1")
-    assert client.meta.endpoint_url == f"https://{service}.eu-central-1.amazonaws.com"
-    model = client.meta.service_model
-    lists = next(name for name in model.operation_names if not model.operation_model(name).input_shape.required_members)
-    method = next(method for method, name in client.meta.method_to_api_mapping.items() if name == lists)
-    assert client.generate_presigned_url(method).startswith(client.meta.endpoint_url)
 
 
 def find_python(*versions: str, path: Path, pyenv: Path) -> subprocess.CompletedProcess[str]:

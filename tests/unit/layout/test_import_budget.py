@@ -44,13 +44,13 @@ OF_OTHERS: Final = {
     "install": RECEIVES | QUEUES | WORKS | BULK | {"rest", "admin", "credentials.keepalive"},
     "events": CALLS_PORTALS | WORKS | {"lookup", "install", "rest", "admin"},
     "worker": RECEIVES | INSTALLS | BULK | {"rest", "admin"},
-    "keepalive": RECEIVES | QUEUES | WORKS | BULK | {"rest"},
-    "admin": RECEIVES | QUEUES | WORKS | BULK | {"rest"},
+    "keepalive": frozenset({"events", "bot", "install", "rest", "admin"}) | BULK,
+    "admin": frozenset({"events", "bot", "install", "rest", "credentials.keepalive"}) | BULK,
 }
 """By function: rooms and modules that it must not have loaded by its first answer, because only others use them."""
 
 MOST_OF_OURS: Final = {
-    "lookup": 67, "direct": 66, "rest": 76, "install": 83, "events": 37, "worker": 81, "keepalive": 92, "admin": 92,
+    "lookup": 68, "direct": 67, "rest": 77, "install": 84, "events": 38, "worker": 81, "keepalive": 64, "admin": 69,
 }  # fmt: skip
 """By function: modules of the package, `__init__` aside, that are loaded when it is ready to serve."""
 
@@ -64,12 +64,20 @@ BUILD: Final = """
 from chat_lookup.bootstrap import process
 process.services()
 """
+REFUSE_A_COMMAND: Final = """
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.http.json_fields import Fields
+try:
+    process.services().admin().run(Fields({"command": "portals", "unknown": 1}), None)
+except InvalidRequest:
+    pass
+"""
 READY: Final = {
     "rest": f"{BUILD}\nprocess.services().rest()\n",
     "install": f"{BUILD}\nprocess.services().install()\n",
     "worker": f"{BUILD}\nprocess.services().worker()\n",
-    "keepalive": f"{BUILD}\nprocess.services().admin()\n",
-    "admin": f"{BUILD}\nprocess.services().admin()\n",
+    "keepalive": f"{BUILD}\nprocess.services().keepalive()\n",
+    "admin": f"{BUILD}{REFUSE_A_COMMAND}",
 }
 SERVE_ONE_EVENT: Final = """
 from types import SimpleNamespace

@@ -346,7 +346,7 @@ def test_refusal_of_one_pair_does_not_keep_others_from_being_asked(
 def test_closed_portal_is_not_asked(
     worker: Worker, bitrix24: FakeBitrix24, clock: ManualClock, output: Output, state: PortalState
 ) -> None:
-    closed = replace(worker.portal, state=state, retry_at=clock.now() + 60)
+    closed = worker.portal._replace(state=state, retry_at=clock.now() + 60)
     replace(worker, portal=closed).work(DEAL)
     assert (bitrix24.calls, outcomes(output)) == ([], ["skipped"])
 

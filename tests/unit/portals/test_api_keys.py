@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -252,7 +251,7 @@ def test_keys_of_an_uninstalled_portal_stay_suspended_after_an_installation_unti
     assert keys.authenticate(first, "lookup").member_id == MEMBER_ID
 
     for version in ("version-2", "version-3"):
-        again = portals.save(replace(acme, secret_arn=f"arn:{version}", token_version=version))
+        again = portals.save(acme._replace(secret_arn=f"arn:{version}", token_version=version))
         clock.advance(30)
         for key in (first, second):
             with pytest.raises(KeyRejected, match="suspended"):
@@ -292,7 +291,7 @@ def test_key_that_is_made_while_the_application_is_uninstalled_is_valid_after_it
 
 def test_installation_without_an_uninstallation_keeps_the_keys(keys: Keys, portals: Portals, acme: Portal) -> None:
     key = make(keys)
-    portals.save(replace(acme, secret_arn="arn:again"))
+    portals.save(acme._replace(secret_arn="arn:again"))
     assert keys.authenticate(key, "lookup").member_id == MEMBER_ID
 
 

@@ -1,7 +1,5 @@
 """The default portal for requests without one: an operator's choice, or the first with a local application."""
 
-from dataclasses import replace
-
 import pytest
 
 from chat_lookup.dynamodb import text
@@ -36,7 +34,7 @@ def test_first_portal_of_any_other_installation_is_not_the_default(portals: Port
 @pytest.mark.parametrize("default", [False, True])
 def test_no_later_installation_changes_the_default(portals: Portals, local: bool, default: bool) -> None:
     portals.save(ACME, default=default, local=True)
-    for portal in (GLOBEX, GLOBEX, replace(GLOBEX, member_id="a" * 32, domain="third.bitrix24.com"), ACME):
+    for portal in (GLOBEX, GLOBEX, GLOBEX._replace(member_id="a" * 32, domain="third.bitrix24.com"), ACME):
         portals.save(portal, local=local)
     assert portals.find(None).member_id == MEMBER_ID
 

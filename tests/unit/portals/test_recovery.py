@@ -1,7 +1,5 @@
 """The record of a portal that is open again: the same id from every process, and distinct from events."""
 
-from dataclasses import replace
-
 import pytest
 
 from chat_lookup.portals.portal import Portal
@@ -21,14 +19,14 @@ def test_recovery_is_encoded_and_decoded_unchanged() -> None:
 
 def test_recovery_has_the_same_id_in_every_process_and_the_next_one_has_another() -> None:
     first, second = (recovery_of(CLOSED, "unpaid", "", moment) for moment in (NOW, NOW + 3))
-    later = recovery_of(replace(CLOSED, closed_at=NOW), "unpaid", "", NOW + 60)
+    later = recovery_of(CLOSED._replace(closed_at=NOW), "unpaid", "", NOW + 60)
     assert first.event_id == second.event_id != later.event_id
     assert recovery_of(CLOSED, "refused", "", NOW).event_id != first.event_id
     assert len(first.event_id) == 32
 
 
 def test_recoveries_without_a_closing_time_differ_by_the_second() -> None:
-    circuit = replace(CLOSED, closed_at=0.0)
+    circuit = CLOSED._replace(closed_at=0.0)
     first, second = (recovery_of(circuit, BLOCKED, "OVERLOAD_LIMIT", moment) for moment in (NOW, NOW + 600))
     assert first.event_id != second.event_id
 

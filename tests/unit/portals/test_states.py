@@ -1,6 +1,5 @@
 """A portal closes, is probed by one process at a time, is stopped and started; refusals cause rare renewals."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -57,7 +56,7 @@ def test_due_probe_is_claimed_by_one_process_and_sets_the_next_one(
 
 
 def test_record_without_a_probe_time_is_due_at_once(portals: Portals) -> None:
-    portals.save(replace(ACME, state=PortalState.RENAMED))
+    portals.save(ACME._replace(state=PortalState.RENAMED))
     assert portals.states.probed(portals.get(MEMBER_ID)).looks == 1
     assert read(portals).closed_at > 0
 
@@ -68,7 +67,7 @@ def test_portal_that_closes_again_during_a_probe_keeps_its_next_probe_time(
     portals.states.close(portals.save(ACME), PortalState.REFUSED, "CODE")
     clock.advance(FIRST_LOOK)
     looked_at = portals.states.probed(portals.get(MEMBER_ID))
-    portals.states.close(replace(looked_at, state=PortalState.ACTIVE), PortalState.REFUSED, "CODE")
+    portals.states.close(looked_at._replace(state=PortalState.ACTIVE), PortalState.REFUSED, "CODE")
     again = read(portals)
     assert again.looks == 1
     assert again.retry_at == pytest.approx(clock.now() + pause(1))
@@ -97,7 +96,7 @@ def test_renewed_pair_clears_the_probe_fields(portals: Portals, stores: Stores, 
 
 @pytest.mark.parametrize("state", [each for each in PortalState if each is not PortalState.STOPPED])
 def test_stop_hides_every_state_and_start_restores_it(portals: Portals, state: PortalState) -> None:
-    portal = portals.save(replace(ACME, state=state))
+    portal = portals.save(ACME._replace(state=state))
     stopped = portals.states.stop(portal)
     shown = state if state is PortalState.UNINSTALLED else PortalState.STOPPED
     assert stopped.state is read(portals).state is shown
@@ -120,9 +119,9 @@ def test_stop_is_ended_by_an_operator_only(portals: Portals, stores: Stores, clo
     assert read(portals).state is PortalState.STOPPED
     portals.states.close(read(portals), PortalState.UNPAID, "CODE")
     assert read(portals).state is PortalState.STOPPED
-    portals.save(replace(ACME, token_version="version-3"))
+    portals.save(ACME._replace(token_version="version-3"))
     assert read(portals).state is PortalState.STOPPED
-    assert PortalFacts(stores.portal_rows, portals).learn(replace(stopped, rate=5.0), "rate")
+    assert PortalFacts(stores.portal_rows, portals).learn(stopped._replace(rate=5.0), "rate")
     assert read(portals).state is PortalState.STOPPED
     assert portals.states.start(stopped).state is PortalState.ACTIVE
 
@@ -188,5 +187,5 @@ def test_renewal_of_a_refused_pair_is_allowed_to_every_process(
 
 
 def test_time_stored_by_a_wrong_clock_delays_no_renewal(portals: Portals, clock: ManualClock) -> None:
-    portal = portals.save(replace(ACME, renew_at=clock.now() + 100 * LONGEST_BETWEEN_RENEWALS, renewed_from="other"))
+    portal = portals.save(ACME._replace(renew_at=clock.now() + 100 * LONGEST_BETWEEN_RENEWALS, renewed_from="other"))
     assert portals.states.may_renew(portal, "version-1")

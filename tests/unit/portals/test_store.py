@@ -1,6 +1,5 @@
 """Portal records: written whole, and found by member id, by domain or as the default one."""
 
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -18,7 +17,7 @@ GLOBEX = Portal(OTHER, "globex.bitrix24.com", "arn:other", "version-1")
 
 
 def test_record_is_read_as_written(portals: Portals) -> None:
-    saved = portals.save(replace(ACME, rate=5.0, burst=250, bot_id=17))
+    saved = portals.save(ACME._replace(rate=5.0, burst=250, bot_id=17))
     assert portals.read(MEMBER_ID) == saved
     assert (saved.rate, saved.burst, saved.bot_id, saved.scopes) == (5.0, 250, 17, frozenset({"im", "imbot"}))
 
@@ -38,7 +37,7 @@ def test_portal_is_found_by_member_id_and_by_domain_in_any_case(portals: Portals
 
 @pytest.mark.parametrize("domain", ["127.0.0.1:3010", "localhost:3010", "host.docker.internal:3010", "intranet"])
 def test_local_portal_is_found_by_host_and_port(portals: Portals, domain: str) -> None:
-    portals.save(replace(ACME, domain=domain))
+    portals.save(ACME._replace(domain=domain))
     assert portals.find(domain).member_id == MEMBER_ID
 
 
@@ -68,7 +67,7 @@ def test_portal_added_again_keeps_its_creation_time_and_gets_a_new_generation(
 ) -> None:
     first = portals.save(ACME)
     clock.advance(100)
-    again = portals.save(replace(ACME, token_version="version-2", rate=5.0))
+    again = portals.save(ACME._replace(token_version="version-2", rate=5.0))
     assert again.created_at == pytest.approx(first.created_at)
     assert again.generation == first.generation + 1
     assert portals.get(MEMBER_ID) == again
@@ -76,7 +75,7 @@ def test_portal_added_again_keeps_its_creation_time_and_gets_a_new_generation(
 
 def test_portal_that_moved_is_found_by_its_new_domain_only(portals: Portals) -> None:
     portals.save(ACME)
-    portals.save(replace(ACME, domain="acme.example.com"))
+    portals.save(ACME._replace(domain="acme.example.com"))
     assert portals.find("acme.example.com").member_id == MEMBER_ID
     with pytest.raises(PortalNotInstalled):
         portals.find("acme.bitrix24.com")
@@ -85,7 +84,7 @@ def test_portal_that_moved_is_found_by_its_new_domain_only(portals: Portals) -> 
 def test_moved_portal_has_its_former_domains_and_another_has_none(portals: Portals) -> None:
     assert portals.save(ACME).former_domains == frozenset()
     assert portals.save(ACME).former_domains == frozenset()
-    moved = portals.save(replace(ACME, domain="acme.example.com"))
+    moved = portals.save(ACME._replace(domain="acme.example.com"))
     assert moved.former_domains == {"acme.bitrix24.com"}
     assert portals.read(MEMBER_ID) == moved
     assert portals.save(ACME).former_domains == {"acme.example.com"}
@@ -94,7 +93,7 @@ def test_moved_portal_has_its_former_domains_and_another_has_none(portals: Porta
 def test_each_portal_is_listed_once(portals: Portals) -> None:
     portals.save(ACME)
     portals.save(GLOBEX)
-    portals.save(replace(ACME, domain="acme.example.com"))
+    portals.save(ACME._replace(domain="acme.example.com"))
     assert sorted(each.member_id for each in portals.all()) == sorted([MEMBER_ID, OTHER])
 
 
@@ -112,8 +111,8 @@ class Meddling:
     def transact_write_items(self, **arguments: Any) -> object:
         if self._times:
             self._times -= 1
-            self._portals.save(replace(GLOBEX, domain=f"other{self._times}.bitrix24.com"))
-            self._portals.save(replace(ACME, token_version="theirs"))
+            self._portals.save(GLOBEX._replace(domain=f"other{self._times}.bitrix24.com"))
+            self._portals.save(ACME._replace(token_version="theirs"))
         return self._dynamodb.transact_write_items(**arguments)
 
 

@@ -1,6 +1,5 @@
 """Portal records in use: remembered for half a minute at most, and updated by what calls find."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,7 +43,7 @@ def test_change_by_the_same_process_is_read_at_once(portals: Portals) -> None:
 
 
 def test_portal_of_several_bot_events_is_read_once(portals: Portals, elsewhere: Portals) -> None:
-    portals.save(replace(ACME, bot_id=17))
+    portals.save(ACME._replace(bot_id=17))
     remembered = elsewhere.for_event(MEMBER_ID, (17,))
     portals.raise_generation(MEMBER_ID)
     assert elsewhere.for_event(MEMBER_ID, (17, 18)) == remembered
@@ -54,9 +53,9 @@ def test_portal_of_several_bot_events_is_read_once(portals: Portals, elsewhere: 
 def test_new_installation_is_read_with_its_first_event(
     portals: Portals, elsewhere: Portals, before: dict[str, Any]
 ) -> None:
-    portals.save(replace(ACME, **before))
+    portals.save(ACME._replace(**before))
     elsewhere.for_event(MEMBER_ID, (17,))
-    current = portals.save(replace(ACME, bot_id=17, token_version="version-2"))
+    current = portals.save(ACME._replace(bot_id=17, token_version="version-2"))
     assert elsewhere.for_event(MEMBER_ID, (17,)) == current
 
 
@@ -88,13 +87,13 @@ def test_refused_scope_that_was_not_granted_changes_nothing(portals: Portals) ->
 
 def test_refused_scope_of_a_former_webhook_is_not_stored(portals: Portals) -> None:
     former = portals.save(ACME)
-    portals.save(replace(ACME, token_version="version-2"))
+    portals.save(ACME._replace(token_version="version-2"))
     portals.lacks_scope(former, "im")
     assert portals.get(MEMBER_ID).scopes == frozenset({"im", "imbot"})
 
 
 def test_last_scope_is_never_removed_because_then_all_would_be_tried(portals: Portals) -> None:
-    portal = portals.save(replace(ACME, scopes=frozenset({"im"})))
+    portal = portals.save(ACME._replace(scopes=frozenset({"im"})))
     portals.lacks_scope(portal, "im")
     assert portals.get(MEMBER_ID).scopes == frozenset({"im"})
 
@@ -148,5 +147,5 @@ def test_unpaid_portal_is_tried_again_at_its_retry_time(portals: Portals, clock:
 
 def test_adding_a_portal_again_opens_it(portals: Portals) -> None:
     portals.states.close(portals.save(ACME), PortalState.RENAMED, "PORTAL_RENAMED")
-    portals.save(replace(ACME, token_version="version-2"))
+    portals.save(ACME._replace(token_version="version-2"))
     assert portals.get(MEMBER_ID).state is PortalState.ACTIVE

@@ -1,6 +1,5 @@
 """Calls that /rest forwards to the portal: unchanged parameters, within its rate, in few requests."""
 
-from dataclasses import replace
 from urllib.parse import quote_plus
 
 import pytest
@@ -52,7 +51,7 @@ def test_bot_of_another_application_is_replaced_by_ours(
     key = booted.keys.create(portal.member_id, "shop", ["rest"], None)[0]
     result(key, "imbot.v2.chat.get", sent)
     assert bitrix24.calls[-1].params == sent, "without our own bot it is sent unchanged"
-    service.portals.save(replace(portal, bot_id=456))
+    service.portals.save(portal._replace(bot_id=456))
     booted.portals.forget(portal.member_id)
     result(key, "imbot.v2.chat.get", sent)
     assert bitrix24.calls[-1].params == {"botId": 456, "dialogId": "chat7"}
@@ -60,7 +59,7 @@ def test_bot_of_another_application_is_replaced_by_ours(
 
 @pytest.mark.parametrize("variable", ["botId", "botToken"])
 def test_bot_of_another_application_is_replaced_in_any_spelling_that_php_reads(portal: Portal, variable: str) -> None:
-    ours = replace(portal, bot_id=456)
+    ours = portal._replace(bot_id=456)
     theirs = {"botId": 39, "botToken": "theirs"}
     for name in spellings_of(variable):
         given: dict[str, object] = {**theirs, name: "x", "dialogId": "chat7"}
@@ -73,7 +72,7 @@ def test_bot_of_another_application_is_replaced_in_any_spelling_that_php_reads(p
 def test_command_of_a_batch_reaches_the_portal_without_token_and_bot_in_any_spelling(
     service: Service, booted: Services, bitrix24: FakeBitrix24
 ) -> None:
-    service.portals.save(replace(install(service), bot_id=456))
+    service.portals.save(install(service)._replace(bot_id=456))
     key = booted.keys.create(MEMBER_ID, "shop", ["rest"], None)[0]
     bitrix24.answers("imbot.v2.Chat.get", {"chat": {"id": 7}})
     bitrix24.answers("scope", [])

@@ -1,7 +1,7 @@
 """A user is requested once in 30 seconds by all processes together: every order of their steps, and what fails."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import Any
@@ -21,7 +21,7 @@ from tests.support.interleaving import Actor, Stage
 from tests.support.stores.memory_table import memory_stores
 
 USER = Result({"ID": "1", "NAME": "Ada", "LAST_NAME": "Lovelace", "ADMIN": True}, {})
-BUSY = replace(documented("QUERY_LIMIT_EXCEEDED"), of_all=True, retry_after=2.5)
+BUSY = documented("QUERY_LIMIT_EXCEEDED")._replace(of_all=True, retry_after=2.5)
 PROCESSES = 4
 ORDERS = 40
 
@@ -93,7 +93,7 @@ def test_processes_that_ask_at_the_same_time_share_one_call_and_its_outcome_in_e
 ) -> None:
     processes.outcomes, processes.seconds = [outcome], seconds
     for seed in range(ORDERS):
-        stage, asked = Stage(), replace(portal, generation=seed + 1)
+        stage, asked = Stage(), portal._replace(generation=seed + 1)
         processes.called_at.clear()
         table = stepped(processes.table, stage)
         works = [partial(processes.new(stage, table).of, asked, Deadline.after(7.5, stage)) for _ in range(PROCESSES)]
@@ -186,9 +186,9 @@ def test_closed_portal_is_not_answered_for_and_a_new_installation_is_asked_anew(
     profiles, deadline = processes.new(clock), Deadline.after(100, clock)
     records = (
         portal,
-        replace(portal, state=PortalState.REAUTHORISE),
-        replace(portal, generation=portal.generation + 1),
-        replace(portal, member_id="another"),
+        portal._replace(state=PortalState.REAUTHORISE),
+        portal._replace(generation=portal.generation + 1),
+        portal._replace(member_id="another"),
     )
     for count, record in enumerate(records, start=1):
         assert profiles.of(record, deadline) == USER

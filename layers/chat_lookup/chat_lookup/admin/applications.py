@@ -1,7 +1,6 @@
 """Operators' commands about applications: apps.add, apps.list, apps.set, apps.rotate_secret, apps.remove."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from chat_lookup.admin.views import application_shown
@@ -92,4 +91,4 @@ class AdminApplications:
 def _at(record: ApplicationRecord, domains: Mapping[str, str]) -> ApplicationRecord:
     """A local application with the current domain of its portal."""
     local = record.kind is ApplicationKind.LOCAL
-    return replace(record, domain=domains.get(record.client_id, record.domain)) if local else record
+    return record._replace(domain=domains.get(record.client_id, record.domain)) if local else record

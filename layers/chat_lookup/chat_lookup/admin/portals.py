@@ -3,34 +3,36 @@
 Each works in every state of a portal: states restrict callers, not operators. The portal is named once there are two.
 """
 
-from dataclasses import replace
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
-from chat_lookup.admin.removal import Forgetting
 from chat_lookup.admin.views import portal_shown
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.config import is_public_url
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.json_fields import Fields
-from chat_lookup.install.installation import Installation
 from chat_lookup.portals.failures import answer
 from chat_lookup.portals.portal import PortalKind, PortalState, ResultForm
 from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
 
+if TYPE_CHECKING:
+    from chat_lookup.admin.removal import Forgetting
+    from chat_lookup.install.installation import Installation
+
 _OPERATOR: Final = "operator"
 
 
 class AdminPortals:
-    """The commands by their names."""
+    """The commands by their names. What installs and removes is built when a command needs it."""
 
     def __init__(
         self,
         portals: Portals,
         facts: PortalFacts,
-        installation: Installation,
-        forgetting: Forgetting,
+        installation: "Callable[[], Installation]",
+        forgetting: "Callable[[], Forgetting]",
         recoveries: Recoveries,
         clock: Clock,
     ) -> None:
@@ -65,10 +67,10 @@ class AdminPortals:
         if rate is None and burst is None and form is None and not default:
             raise InvalidRequest("give at least one of rate, burst, result_shape, default")
         if rate is not None or burst is not None:
-            portal = replace(portal, rate=rate or portal.rate, burst=burst or portal.burst, paced_by=_OPERATOR)
+            portal = portal._replace(rate=rate or portal.rate, burst=burst or portal.burst, paced_by=_OPERATOR)
             self._facts.learn(portal, "rate", "burst", "paced_by")
         if form is not None:
-            portal = replace(portal, result_form=form)
+            portal = portal._replace(result_form=form)
             self._facts.learn(portal, "result_form")
         if default:
             self._portals.make_default(portal.member_id)
@@ -88,7 +90,7 @@ class AdminPortals:
         if self._portals.states.waits(portal):
             # The operator need not wait until the portal is called next.
             portal = self._portals.states.start(portal)
-        installed = self._installation.rebind(portal, public_url, deadline)
+        installed = self._installation().rebind(portal, public_url, deadline)
         remarks = [remark.value for remark in installed.remarks]
         return {**portal_shown(installed.portal, self._clock.now()), "remarks": remarks}
 
@@ -96,7 +98,7 @@ class AdminPortals:
         """Remove all stored data of a portal, and what is registered in it."""
         portal = self._portals.named(fields.optional_text("portal"))
         fields.nothing_else()
-        return self._forgetting.forget(portal, deadline)
+        return self._forgetting().forget(portal, deadline)
 
     def _stop(self, fields: Fields, _: Deadline) -> dict[str, object]:
         """Stop all calls to a portal; its grant is still renewed, its events are received and published."""

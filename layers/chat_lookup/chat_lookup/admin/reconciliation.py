@@ -4,7 +4,6 @@ A refresh token is good for one refresh (bitrix24.md 3.4): the pair that an olde
 one that was saved last is valid.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from chat_lookup.clock import Clock, Deadline
@@ -74,12 +73,12 @@ class Restoring:
         if portal.state in ASKED_AGAIN:
             self._recoveries.report(portal, portal.state, portal.state_code)
         if host != portal.domain:
-            self._portals.moved(replace(portal, domain=host))
+            self._portals.moved(portal._replace(domain=host))
 
     def _give_up(self, portal: Portal) -> None:
         # An unused generation: later ones than this record's were in use, and rows of theirs may be left.
         generation = int(self._clock.now() * 1000)
-        waiting = replace(portal, state=PortalState.REAUTHORISE, state_code="", retry_at=0.0, generation=generation)
+        waiting = portal._replace(state=PortalState.REAUTHORISE, state_code="", retry_at=0.0, generation=generation)
         self._facts.learn(waiting, "state", "state_code", "retry_at", "generation")
 
 

@@ -1,7 +1,6 @@
 """The operators' command portal.add_webhook: a portal that is reached by an inbound webhook."""
 
 import re
-from dataclasses import replace
 from typing import Final
 
 from chat_lookup.admin.views import portal_shown
@@ -94,7 +93,7 @@ class AdminWebhooks:
         with self._lock.hold(member_id, deadline):
             before = self._portals.read(member_id)
             arn, version = self._store(before, url, bot_token, deadline)
-            portal = replace(portal, secret_arn=arn, token_version=version, scopes=scopes)
+            portal = portal._replace(secret_arn=arn, token_version=version, scopes=scopes)
             with self._tokens.named(member_id, arn, self._telemetry):
                 saved = self._portals.save(portal, default=default)
             self._tokens.wipe_former(saved, self._facts, self._telemetry)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode
 
 from chat_lookup.bitrix24.error_table import PROTOCOL
@@ -52,8 +52,7 @@ BatchOutcome: TypeAlias = Answer | BitrixError | None
 """The outcome of a command; None: it was never run."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchAnswer:
+class BatchAnswer(NamedTuple):
     """The outcomes of a batch in the order of its commands, and what it cost as a whole.
 
     An outcome's `time` is that of its command, its `elapsed` the whole batch's. Some portals bill the method `batch`

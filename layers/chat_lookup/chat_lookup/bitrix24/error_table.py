@@ -9,9 +9,8 @@ For rows that the document's table lacks, its sections name the code, or a page 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 QUERY_LIMIT_EXCEEDED: Final = "QUERY_LIMIT_EXCEEDED"
 OPERATION_TIME_LIMIT: Final = "OPERATION_TIME_LIMIT"
@@ -97,8 +96,7 @@ recognised by the prefix of its codes, not by its methods.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorRow:
+class ErrorRow(NamedTuple):
     """One code and its meaning in a family. `code` is spelled as documented and is the value of the metric's dimension.
 
     `statuses` are the documented ones, empty for any: they decide only where one code has two meanings.

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from chat_lookup.bitrix24.error_table import HTTP_4XX, HTTP_5XX, NOT_JSON, PORTAL_RENAMED, PROTOCOL
@@ -14,11 +14,11 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TOO_MANY_REQUESTS: Final = 429
 _NOT_JSON: Final = object()
 _PAGES: Final = frozenset({"next", "total"})
+_NO_PAGES: Final[Mapping[str, object]] = {}
 _USUAL_PORTS: Final = frozenset({80, 443})
 
 
-@dataclass(frozen=True, slots=True)
-class OperatingTime:
+class OperatingTime(NamedTuple):
     """What a call cost: seconds billed to the method, the Unix time at which some are freed, seconds it took."""
 
     operating: float | None = None
@@ -26,8 +26,7 @@ class OperatingTime:
     duration: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A successful answer: the method's `result` as decoded from JSON (null included), and the `elapsed` seconds here.
 
     `pages` are the other fields of a list's answer: `next`, `total` (bitrix24.md 2.5).
@@ -36,7 +35,7 @@ class Answer:
     result: object
     time: OperatingTime
     elapsed: float
-    pages: Mapping[str, object] = field(default_factory=dict)
+    pages: Mapping[str, object] = _NO_PAGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """Results of the methods, decoded once and tolerantly: PHP renders what is empty as null, false, "", 0 or []."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.error_table import PROTOCOL
 from chat_lookup.bitrix24.errors import BitrixError
@@ -24,8 +23,7 @@ class ResultShape(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class ChatDetails:
+class ChatDetails(NamedTuple):
     """A chat as `im.dialog.get` and similar methods describe it. `members` counts users; `owner_id` is a user's."""
 
     chat_id: int

@@ -1,47 +1,112 @@
-"""The objects behind operators' commands and the keepalive, built on the core at the first of them."""
+"""The objects behind operators' commands, each group built on the core at the first of its commands."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
-from chat_lookup.admin.api_keys import AdminKeys
-from chat_lookup.admin.applications import AdminApplications
-from chat_lookup.admin.commands import Admin
-from chat_lookup.admin.dead_letters import AdminEvents, Redrive
-from chat_lookup.admin.portals import AdminPortals
-from chat_lookup.admin.reconciliation import AdminRestoring, Restoring
-from chat_lookup.admin.removal import Forgetting
-from chat_lookup.admin.webhooks import AdminWebhooks
+from chat_lookup.admin.commands import Admin, AdminCommand
 from chat_lookup.bootstrap.core import Core
-from chat_lookup.bootstrap.install import InstallServices
-from chat_lookup.credentials.keepalive import Keepalive
-from chat_lookup.credentials.token_pointer import Pointers
-from chat_lookup.portals.updates import PortalFacts
+
+if TYPE_CHECKING:
+    from chat_lookup.admin.removal import Forgetting
+    from chat_lookup.bootstrap.install import InstallServices
+    from chat_lookup.portals.updates import PortalFacts
+
+_Commands = Mapping[str, AdminCommand]
+_Install = Callable[[], "InstallServices"]
 
 
-@dataclass(frozen=True, slots=True)
-class AdminServices:
-    """What AdminFunction and KeepaliveFunction call."""
+def build(parts: Core, install: _Install) -> Admin:
+    """Build it. Calls nothing."""
+    return Admin(
+        parts.telemetry,
+        cache(partial(_portals, parts, install)),
+        cache(partial(_keys, parts)),
+        cache(partial(_applications, parts)),
+        cache(partial(_webhooks, parts)),
+        cache(partial(_events, parts)),
+        cache(partial(_restoring, parts)),
+    )
 
-    commands: Admin
-    keepalive: Keepalive
+
+# Imported when they are built: no command pays for the others.
 
 
-def build(parts: Core, install: InstallServices) -> AdminServices:
-    """Build everything. Calls nothing."""
-    settings, clock, telemetry = parts.settings, parts.clock, parts.telemetry
-    portals, tokens, recoveries = parts.portals, parts.tokens, parts.recoveries
-    facts = PortalFacts(parts.portal_table, portals)
+def _portals(parts: Core, install: _Install) -> _Commands:
+    from chat_lookup.admin.portals import AdminPortals  # noqa: PLC0415 - as above
+    from chat_lookup.portals.updates import PortalFacts  # noqa: PLC0415 - as above
+
+    facts = PortalFacts(parts.portal_table, parts.portals)
+    return AdminPortals(
+        parts.portals,
+        facts,
+        lambda: install().installation,
+        partial(_forgetting, parts, facts, install),
+        parts.recoveries,
+        parts.clock,
+    ).commands
+
+
+def _forgetting(parts: Core, facts: "PortalFacts", install: _Install) -> "Forgetting":
+    from chat_lookup.admin.removal import Forgetting  # noqa: PLC0415 - as above
+
+    return Forgetting(
+        parts.portals,
+        facts,
+        parts.keys,
+        parts.tokens,
+        parts.cache,
+        parts.applications,
+        install().registering,
+        install().lock,
+    )
+
+
+def _keys(parts: Core) -> _Commands:
+    from chat_lookup.admin.api_keys import AdminKeys  # noqa: PLC0415 - as above
+
+    return AdminKeys(parts.portals, parts.keys, parts.telemetry, parts.clock).commands
+
+
+def _applications(parts: Core) -> _Commands:
+    from chat_lookup.admin.applications import AdminApplications  # noqa: PLC0415 - as above
+
+    hosts = parts.settings.portal_hosts
+    return AdminApplications(parts.applications, parts.portals, parts.telemetry, portal_hosts=hosts).commands
+
+
+def _webhooks(parts: Core) -> _Commands:
+    from chat_lookup.admin.webhooks import AdminWebhooks  # noqa: PLC0415 - as above
+    from chat_lookup.install.install_lock import InstallLock  # noqa: PLC0415 - as above
+    from chat_lookup.portals.updates import PortalFacts  # noqa: PLC0415 - as above
+
+    return AdminWebhooks(
+        parts.portals,
+        PortalFacts(parts.portal_table, parts.portals),
+        parts.tokens,
+        InstallLock(parts.cache_table, parts.clock),
+        parts.calls,
+        parts.telemetry,
+        parts.recoveries,
+        parts.clock,
+    ).commands
+
+
+def _events(parts: Core) -> _Commands:
+    from chat_lookup.admin.dead_letters import AdminEvents, Redrive  # noqa: PLC0415 - as above
+
+    settings = parts.settings
+    queues = settings.dead_letter_queue_url, settings.event_queue_url
+    return AdminEvents(Redrive(parts.clients.sqs, *queues, parts.telemetry)).commands
+
+
+def _restoring(parts: Core) -> _Commands:
+    from chat_lookup.admin.reconciliation import AdminRestoring, Restoring  # noqa: PLC0415 - as above
+    from chat_lookup.credentials.token_pointer import Pointers  # noqa: PLC0415 - as above
+    from chat_lookup.portals.updates import PortalFacts  # noqa: PLC0415 - as above
+
+    facts = PortalFacts(parts.portal_table, parts.portals)
     pointers = Pointers(parts.portal_table)
-    redrive = Redrive(parts.clients.sqs, settings.dead_letter_queue_url, settings.event_queue_url, telemetry)
-    forgetting = Forgetting(
-        portals, facts, parts.keys, tokens, parts.cache, parts.applications, install.registering, install.lock
-    )
-    commands = Admin(
-        telemetry,
-        AdminApplications(parts.applications, portals, telemetry, portal_hosts=install.portal_hosts).commands,
-        AdminPortals(portals, facts, install.installation, forgetting, recoveries, clock).commands,
-        AdminWebhooks(portals, facts, tokens, install.lock, parts.calls, telemetry, recoveries, clock).commands,
-        AdminKeys(portals, parts.keys, telemetry, clock).commands,
-        AdminEvents(redrive).commands,
-        AdminRestoring(Restoring(portals, facts, tokens, pointers, recoveries, clock)).commands,
-    )
-    return AdminServices(commands=commands, keepalive=Keepalive(portals, facts, tokens, telemetry, recoveries, clock))
+    return AdminRestoring(
+        Restoring(parts.portals, facts, parts.tokens, pointers, parts.recoveries, parts.clock)
+    ).commands

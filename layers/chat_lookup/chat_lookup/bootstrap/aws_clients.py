@@ -1,8 +1,7 @@
 """Clients of AWS, each with its time-outs. Nothing else makes one."""
 
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Final, Literal, cast
+from functools import cache, partial
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NoReturn, cast
 
 from chat_lookup.config import Settings
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """With one service of AWS: seconds to connect and for one answer, and how often it is asked.
 
     `in_silence` is for one answer of a service that has just let a call run into its time-out. Beyond these counts the
@@ -94,6 +92,7 @@ def _client(
     from chat_lookup.bootstrap import aws_deadlines  # noqa: PLC0415 - it brings urllib3, as botocore's clients do
 
     client = session().create_client(service, endpoint_url=settings.endpoint_url, config=_config(patience, mode))
+    client.meta.events.register_last("getattr", partial(_unknown, service))
     aws_deadlines.bind(
         client,
         read=patience.read,
@@ -101,3 +100,12 @@ def _client(
         first_pause=_LEGACY_PAUSE if mode == "legacy" else _STANDARD_PAUSE,
     )
     return client
+
+
+def _unknown(service: str, event_name: str, **_: object) -> NoReturn:
+    """Instead of botocore's own error, which does not say that the layer's data is cut."""
+    name = event_name.rpartition(".")[2]
+    raise AttributeError(
+        f"{service} has no {name}: the layer keeps only the operations listed in layers/chat_lookup/botocore-data.txt",
+        name=name,
+    )

@@ -1,8 +1,7 @@
 """What everything else is built on: tables, stores, tokens, calls to portals."""
 
-from dataclasses import dataclass
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chat_lookup.bitrix24.client import Bitrix24Client
 from chat_lookup.bitrix24.oauth import AuthorisationServer
@@ -37,8 +36,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-@dataclass(frozen=True, slots=True)
-class Clients:
+class Clients(NamedTuple):
     """AWS, as far as the service uses it. The queues and the bus are made when they are called for."""
 
     dynamodb: "DynamoDBClient"
@@ -47,8 +45,7 @@ class Clients:
     bus: "Callable[[], EventBridgeClient]"
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
+class Core(NamedTuple):
     """Shared by everything in one process."""
 
     settings: Settings

@@ -1,6 +1,6 @@
 """The objects that install, built on the core at the first installation: a look-up does not pay for them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chat_lookup.bootstrap.core import Core
 from chat_lookup.config import is_public_url
@@ -16,8 +16,7 @@ from chat_lookup.install.uninstallation import Uninstallation
 from chat_lookup.portals.updates import PortalFacts
 
 
-@dataclass(frozen=True, slots=True)
-class InstallServices:
+class InstallServices(NamedTuple):
     """What InstallFunction calls."""
 
     installation: Installation
@@ -42,7 +41,7 @@ def build(parts: Core) -> InstallServices:
     """Build everything. Calls nothing."""
     settings, clock, telemetry = parts.settings, parts.clock, parts.telemetry
     portals, tokens, calls = parts.portals, parts.tokens, parts.calls
-    hosts = settings.local_hosts | settings.private_portals
+    hosts = settings.portal_hosts
     facts = PortalFacts(parts.portal_table, portals)
     attempts = AttemptLimiter(parts.cache_table, clock)
     proof = Proof(

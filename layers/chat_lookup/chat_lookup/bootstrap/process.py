@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chat_lookup import config
-from chat_lookup.bootstrap import aws_clients
+from chat_lookup.bootstrap import aws_clients, collector
 from chat_lookup.clock import Clock, SystemClock
 from chat_lookup.observability.telemetry import Telemetry
 
@@ -58,7 +58,9 @@ def built() -> "Services":
         cache(partial(aws_clients.sqs, settings)),
         cache(partial(aws_clients.bus, settings)),
     )
-    return build(settings, clients, telemetry(), clock)
+    everything = build(settings, clients, telemetry(), clock)
+    collector.started()
+    return everything
 
 
 @cache
@@ -80,6 +82,7 @@ def receiving() -> "Receiving":
         settings.worker_function,
         telemetry(),
     )
+    collector.started()
     return Receiving(Origin(portals, clock), queue, telemetry(), clock)
 
 

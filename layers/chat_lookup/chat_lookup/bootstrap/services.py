@@ -1,10 +1,9 @@
 """The objects that look chats up, and those that some functions need besides: built when they are first asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chat_lookup.bootstrap.core import Clients, Core, core
 from chat_lookup.cache.leases import Leases
@@ -18,15 +17,15 @@ from chat_lookup.portals.api_keys import Keys
 from chat_lookup.portals.store import Portals
 
 if TYPE_CHECKING:
-    from chat_lookup.bootstrap.admin import AdminServices
+    from chat_lookup.admin.commands import Admin
     from chat_lookup.bootstrap.install import InstallServices
     from chat_lookup.bootstrap.worker import WorkerServices
+    from chat_lookup.credentials.keepalive import Keepalive
     from chat_lookup.lookup.find_many import Many
     from chat_lookup.rest.methods import RestMethods
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(NamedTuple):
     """What the handlers call. The callables build what only some of them need, once."""
 
     portals: Portals
@@ -37,7 +36,8 @@ class Services:
     rest: "Callable[[], RestMethods]"
     install: "Callable[[], InstallServices]"
     worker: "Callable[[], WorkerServices]"
-    admin: "Callable[[], AdminServices]"
+    admin: "Callable[[], Admin]"
+    keepalive: "Callable[[], Keepalive]"
 
 
 def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clock) -> Services:
@@ -63,6 +63,7 @@ def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clo
         install=install,
         worker=cache(partial(_worker, parts, lookup)),
         admin=cache(partial(_admin, parts, install)),
+        keepalive=cache(partial(_keepalive, parts)),
     )
 
 
@@ -105,7 +106,15 @@ def _worker(parts: Core, lookup: Lookup) -> "WorkerServices":
     return build_worker(parts, lookup)
 
 
-def _admin(parts: Core, install: "Callable[[], InstallServices]") -> "AdminServices":
+def _admin(parts: Core, install: "Callable[[], InstallServices]") -> "Admin":
     from chat_lookup.bootstrap.admin import build as build_admin  # noqa: PLC0415 - as above
 
-    return build_admin(parts, install())
+    return build_admin(parts, install)
+
+
+def _keepalive(parts: Core) -> "Keepalive":
+    from chat_lookup.credentials.keepalive import Keepalive  # noqa: PLC0415 - as above
+    from chat_lookup.portals.updates import PortalFacts  # noqa: PLC0415 - as above
+
+    facts = PortalFacts(parts.portal_table, parts.portals)
+    return Keepalive(parts.portals, facts, parts.tokens, parts.telemetry, parts.recoveries, parts.clock)

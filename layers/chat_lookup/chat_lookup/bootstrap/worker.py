@@ -1,7 +1,7 @@
 """The objects that work events off, built on the core at the first event: a look-up does not pay for them."""
 
-from dataclasses import dataclass
 from random import SystemRandom
+from typing import NamedTuple
 
 from chat_lookup.bootstrap.core import Core
 from chat_lookup.bot.answer_claims import Claims
@@ -20,8 +20,7 @@ from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.portals.updates import PortalFacts
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerServices:
+class WorkerServices(NamedTuple):
     """What WorkerFunction calls. Its threads share all of it: each works the events of another portal."""
 
     worker: Working

@@ -7,9 +7,8 @@ leaves `answering` behind: the next worker gives that answer up, because it cann
 
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -42,8 +41,7 @@ class ClaimState(StrEnum):
     """Its worker died. The claim is this attempt's now, to be counted and given up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One attempt to give one answer; `owner` distinguishes it from every other attempt."""
 
     key: str

@@ -5,9 +5,8 @@ Methods and fields: the vendor's pages imbot-message-add, imbot-command-answer, 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.calls.portal_calls import PortalCalls
@@ -16,8 +15,7 @@ from chat_lookup.portals.failures import for_caller
 from chat_lookup.portals.portal import Portal
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a bot answers: the message and its dialog. `api` is the version of the message's event.
 
     With a `command_id` it answers by the method for commands, which works where the bot is no member, too.

@@ -184,7 +184,7 @@ def _questions(portal: Portal, event: BotEvent) -> list[tuple[Question, Place]]:
         return []
     here = Place(event.api, portal.bot_id, _dialog_id(event.chat, event.user), message_id, None, event.chat.open_line)
     return [
-        (asked.question, replace(here, command_id=asked.command.command_id if asked.command else None))
+        (asked.question, here._replace(command_id=asked.command.command_id if asked.command else None))
         for asked in questions_in(event, {portal.domain, *portal.former_domains})
     ]
 

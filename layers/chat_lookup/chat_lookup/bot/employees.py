@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.portal_calls import PortalCalls
@@ -25,8 +24,7 @@ _EMPLOYEE: Final = "employee"
 """The `type` that newer portals send, too; guests by e-mail and of collaborations have no flag (entities.md)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     """What a portal replied about a user, and when (Unix time)."""
 
     employee: bool

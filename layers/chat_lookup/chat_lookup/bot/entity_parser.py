@@ -6,8 +6,7 @@ Forms and conventions: bitrix24.md 1.20 and 9, rows 23 and 25; the routes of spa
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest
@@ -93,8 +92,7 @@ _OPENED: Final = re.compile(r"[?&](?i:IM_DIALOG)=chat0{0,9}(?P<chat>[1-9][0-9]{0
 _ADDRESS: Final = re.compile(r"(?i:https?://|//)?(?P<host>[^/?#\\]*)(?P<path>[^?#]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class NamedObjects:
+class NamedObjects(NamedTuple):
     """What a text names or links to, in order and each once. `foreign`: it has a link to another portal's object."""
 
     pairs: tuple[EntityRef, ...] = ()

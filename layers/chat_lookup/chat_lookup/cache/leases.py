@@ -7,7 +7,6 @@ dies leaves a lease that expires.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -42,8 +41,7 @@ LONGEST: Final = 120.0
 """Seconds that no holder waits for its slot: a lease that ends so far ahead was claimed by a clock that ran wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class CacheQuery:
+class CacheQuery(NamedTuple):
     """What a caller asks the cache for: which pair, and `how` the portal is asked for it (method and bot).
 
     With `since` (Unix seconds) only a reply to a call after that moment will do, with `method` only one of that method.
@@ -80,8 +78,7 @@ class CacheQuery:
         return self.since is None and row is not None and row.usable(now) and self.admits(row)
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """The owner that asks the portal for a row's answer, and until when others wait for it (Unix seconds).
 
     `failure` is what the portal answered the owner instead; the lease is over then.
@@ -96,8 +93,7 @@ class Lease:
         return not now - SKEW <= self.until <= now + LONGEST
 
 
-@dataclass(frozen=True, slots=True)
-class StoredLease:
+class StoredLease(NamedTuple):
     """What is stored of a pair: its row, if there is one, and the last lease on it."""
 
     row: Row | None

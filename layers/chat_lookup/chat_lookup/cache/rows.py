@@ -3,7 +3,6 @@
 import hashlib
 import json
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat_lookup.clock import CLOCKS_APART
@@ -26,8 +25,7 @@ EVENT: Final = "event"
 """The sources of a row: a reply of the portal, or an event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What is known of one pair. `chat_id` is None for "not found"; times are Unix seconds."""
 
     ref: EntityRef
@@ -47,7 +45,7 @@ class Row:
 
     def for_this_caller_only(self) -> "Row":
         """The same, for the one caller that waits for it: it serves no other, now or later."""
-        return replace(self, fresh_until=self.asked_at, usable_until=self.asked_at)
+        return self._replace(fresh_until=self.asked_at, usable_until=self.asked_at)
 
 
 class Hint(NamedTuple):

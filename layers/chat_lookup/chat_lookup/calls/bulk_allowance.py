@@ -1,7 +1,7 @@
 """How many calls operating time allows in the next request of bulk work (design 5, Many; bitrix24.md 6.2)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -11,8 +11,7 @@ from chat_lookup.calls.operating_time import Operating
 from chat_lookup.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class BulkRoom:
+class BulkRoom(NamedTuple):
     """Room for `calls` calls; if there is none, the caller may retry after `wait` seconds."""
 
     calls: int

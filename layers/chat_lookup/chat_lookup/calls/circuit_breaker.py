@@ -8,8 +8,7 @@ or fails, need not write anything.
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -51,8 +50,7 @@ _TRIES: Final = 2 * IN_A_ROW
 _CLOSED: Final = State()
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(NamedTuple):
     """A state with the name of the write that made it; without one nothing is stored."""
 
     state: State = _CLOSED

@@ -1,8 +1,7 @@
 """The states of a portal's circuit breaker: when it opens, for how long, what closes it. Pure transitions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.error_table import HTTP_5XX, NOT_JSON, TIMEOUT, TRANSPORT
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
@@ -27,8 +26,7 @@ _OPEN_TO_ALL: Final = frozenset({"im.chat.get", "imbot.chat.get", "batch", "scop
 _DOUBLED: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """`code` opened the circuit, with HTTP's `status`; an empty code means closed. `connection` is why there was none
     to `host`, if that was it.
 
@@ -84,13 +82,13 @@ def pause(probes: int) -> float:
 
 def probed(state: State, now: float) -> State:
     """The state after a caller took the probe that was due."""
-    return replace(state, probe_at=now + pause(state.probes + 1), probes=state.probes + 1)
+    return state._replace(probe_at=now + pause(state.probes + 1), probes=state.probes + 1)
 
 
 def failed(state: State, error: BitrixError, now: float) -> State:
     """The state after an error that `shuts`: open at once on a portal's own code, else after some in a row."""
     if error.error_class is ErrorClass.PORTAL:
-        return replace(state, code=error.code, status=error.status) if state.code else _opened(error, now)
+        return state._replace(code=error.code, status=error.status) if state.code else _opened(error, now)
     if state.code:
         return state
     # Either moment may be the earlier one: threads and processes have different clocks.

@@ -5,8 +5,7 @@ process; the others continue meanwhile. Methods that keys let pass give no sign.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.client import Command
 from chat_lookup.bitrix24.error_table import EMPTY, HTTP_4XX, OTHER, PAYMENT_REQUIRED, PORTAL_RENAMED
@@ -29,8 +28,7 @@ _ANSWERS: Final = frozenset({ErrorClass.OBJECT, ErrorClass.CALLER, ErrorClass.NO
 _UNDOCUMENTED: Final = frozenset({OTHER, HTTP_4XX, EMPTY})
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A call that ended in an error: the error, the grant, and whether it may give a sign.
 
     `portal` is the record at the time of the call, with the version of the grant's secret: active, if the grant was

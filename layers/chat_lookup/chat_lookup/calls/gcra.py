@@ -5,9 +5,8 @@ moves `tat` on by T holds the slot `tat - (B-1)*T` of the former `tat`: it sleep
 """
 
 import math
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.clock import CLOCKS_APART, SKEW
 
@@ -47,8 +46,7 @@ class Share(StrEnum):
     BACKGROUND = "background"
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """A portal's limit: `rate` requests a second, `burst` at once (bitrix24.md 6.1).
 
     `factor` is the share left of it for a while, after a refusal. Slots are further apart then, and the reach stays the
@@ -103,8 +101,7 @@ class Pace:
         return self.reach(Share.INTERACTIVE if quiet else share)
 
 
-@dataclass(frozen=True, slots=True)
-class RateState:
+class RateState(NamedTuple):
     """A portal's row: how far ahead slots are reserved, and the effect of the portal's last refusal.
 
     `tat` is None where nothing is reserved; it was computed with `rate` and `burst`, 0 where a process of a former
@@ -128,11 +125,11 @@ class RateState:
         """The same without values that only a wrong clock can have written, converted to the current pace."""
         state = self.repaced(pace, now)
         if self.lowered_at > now + CLOCKS_APART or self.blocked_until > self.lowered_at + LONGEST_PAUSE + 1:
-            state = replace(state, blocked_until=0.0, factor=1.0, lowered_at=0.0, unavailable=False)
+            state = state._replace(blocked_until=0.0, factor=1.0, lowered_at=0.0, unavailable=False)
         if state.asked_at > now + CLOCKS_APART:
-            state = replace(state, asked_at=0.0)
+            state = state._replace(asked_at=0.0)
         absurd = state.tat is not None and state.tat > pace.absurd(max(now, state.blocked_until))
-        return replace(state, tat=None) if absurd else state
+        return state._replace(tat=None) if absurd else state
 
     def repaced(self, pace: Pace, now: float) -> "RateState":
         """The same, converted if the portal had another pace when the row was written (`portal.set`).
@@ -142,13 +139,13 @@ class RateState:
         for their slots, and are added. During a pause nothing drains.
         """
         if self.tat is None or self.tat <= now or self.rate in (0.0, pace.rate):
-            return replace(self, rate=pace.rate, burst=pace.burst)
+            return self._replace(rate=pace.rate, burst=pace.burst)
         base, former = max(now, self.blocked_until), Pace(self.rate, self.burst or pace.burst)
         used = max(0.0, self.tat - base) * self.rate
         waiting = max(0.0, used - former.reach(Share.INTERACTIVE) * self.rate - 1)
         tat = base + min(used, pace.burst + waiting) / pace.rate
         full_at = tat - max(0.0, self.tat - self.full_at) * self.rate / pace.rate
-        return replace(self, tat=tat, full_at=full_at, rate=pace.rate, burst=pace.burst)
+        return self._replace(tat=tat, full_at=full_at, rate=pace.rate, burst=pace.burst)
 
     def quiet(self, now: float) -> bool:
         """Whether bulk work may use all of the burst: no interactive caller for a while, and no recent refusal, which
@@ -174,15 +171,14 @@ class RateState:
 
     def closed(self, pace: Pace, now: float, retry_at: float) -> "RateState":
         """The state after the portal reported an outage until `retry_at`: a pause, and an unchanged pace."""
-        return replace(self._paused(pace, now, retry_at, self.factor_at(now)), unavailable=True)
+        return self._paused(pace, now, retry_at, self.factor_at(now))._replace(unavailable=True)
 
     def _paused(self, pace: Pace, now: float, until: float, factor: float) -> "RateState":
         until = min(until, now + LONGEST_PAUSE)
         # The portal's bucket is full, so ours is, too: at the end of the pause nothing is left of the burst.
         full = until + pace.reach(Share.INTERACTIVE)
         tat = full if self.tat is None else max(self.tat, full)
-        return replace(
-            self,
+        return self._replace(
             tat=tat,
             blocked_until=until,
             factor=factor,

@@ -4,8 +4,7 @@ The portal sums a method's seconds in ten buckets of a minute. Each reply contai
 share, and when the oldest bucket expires. The limit of the sum is not documented: 480 s are assumed.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 WINDOW: Final = 600.0
 BUCKET: Final = 60.0
@@ -16,8 +15,7 @@ AT_ONCE: Final = 2.0
 """Seconds of work in one bulk request at most, and the least change of a sum that is stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """What bulk work may still use of a method: `left` seconds, until more is freed at `resets_at` (Unix time).
 
     `cost` is what one call was measured to take, in seconds; 0 if nothing was.
@@ -35,8 +33,7 @@ class Budget:
         return max(1, min(most, fitting))
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """The row: `operating` seconds used, as replied at `noted_at`, some of which are freed at `reset_at`.
 
     0 means unknown; `stopped_until` is 0 where nothing was refused. Moments are Unix time.

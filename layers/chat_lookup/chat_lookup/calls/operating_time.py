@@ -6,7 +6,6 @@ portal refused it (OPERATION_TIME_LIMIT, bitrix24.md 6.2). Its arithmetic is `op
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Final
 
 from chat_lookup.bitrix24.responses import OperatingTime
@@ -75,7 +74,7 @@ class Operating:
         """What bulk work may ask for now. One read: what eight processes learn at once must not add up."""
         key = _key(member_id, method)
         spent = self._read(key)
-        return replace(spent, cost=self._costs.get(key) or spent.cost).budget(self._clock.now())
+        return spent._replace(cost=self._costs.get(key) or spent.cost).budget(self._clock.now())
 
     def stop(self, member_id: str, method: str, reset_at: float | None = None) -> float:
         """Learn that the portal refused a call (OPERATION_TIME_LIMIT), and return until when that method is not asked.
@@ -142,4 +141,4 @@ def _key(member_id: str, method: str) -> str:
 
 
 def _spent(item: "Item") -> Spent:
-    return Spent(**{field.name: read_number(item, field.name) or 0.0 for field in fields(Spent)})
+    return Spent(*(read_number(item, name) or 0.0 for name in Spent._fields))

@@ -1,7 +1,6 @@
 """Calls to a portal as the service makes them, with the grant that opens it. Every call goes through here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final, TypeVar
 
 from chat_lookup.bitrix24.batch import BATCH, BatchOutcome
@@ -47,7 +46,7 @@ class Opening:
     @property
     def seen(self) -> Portal:
         """The record with the version of the grant in use, to which the call's outcome applies."""
-        return replace(self.portal, token_version=self.grant.version)
+        return self.portal._replace(token_version=self.grant.version)
 
     def after(self, waited: float) -> Grant:
         """The grant for a request that waited so many seconds for its slot."""
@@ -203,7 +202,7 @@ class PortalCalls:
             answered = ask(opening)
         except BitrixError as error:
             met, grant = opening.seen, opening.grant
-            found = met if grant.version == portal.token_version else replace(met, state=PortalState.ACTIVE)
+            found = met if grant.version == portal.token_version else met._replace(state=PortalState.ACTIVE)
             refused = Refused(found, grant, method, error, teaches)
         else:
             if teaches:
@@ -230,17 +229,17 @@ class PortalCalls:
         self, refused: Refused, newer: Grant, deadline: Deadline, ask: Ask[Answered], portal: Portal
     ) -> Answered:
         """Call once more with a renewed grant: a renewal makes the portal's record active."""
-        opening = Opening(self._tokens, replace(refused.portal, state=PortalState.ACTIVE), newer, deadline)
+        opening = Opening(self._tokens, refused.portal._replace(state=PortalState.ACTIVE), newer, deadline)
         try:
             if refused.error.metric_code == PORTAL_RENAMED and newer.endpoint.host == refused.grant.endpoint.host:
                 # The authorisation server names no other address, and redirects are not followed (bitrix24.md 2.4).
                 raise refused.error
             answered = ask(opening)
         except BitrixError as error:
-            self._closing.refused(replace(refused, portal=opening.seen, grant=opening.grant, error=error), deadline)
+            self._closing.refused(refused._replace(portal=opening.seen, grant=opening.grant, error=error), deadline)
             raise
         if refused.teaches:
-            self._closing.answered(replace(portal, token_version=newer.version))
+            self._closing.answered(portal._replace(token_version=newer.version))
         return answered
 
 

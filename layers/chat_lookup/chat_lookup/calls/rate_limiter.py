@@ -4,7 +4,6 @@ First come, first served, without polling: a reservation is one conditional writ
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from chat_lookup.calls.gcra import LEAST, QUIET, Pace, RateState, Share
@@ -123,7 +122,7 @@ class Limiter:
             if now >= deadline.at:
                 raise no_time_left()
             seen = row.credible(pace, now)
-            pace = replace(pace, factor=seen.factor_at(now))
+            pace = pace._replace(factor=seen.factor_at(now))
             quiet = share is not Share.INTERACTIVE and seen.quiet(now)
             horizon = pace.horizon(share, now, deadline.at, quiet=quiet, blocked_until=seen.blocked_until)
             horizon = round(horizon, 6)
@@ -147,7 +146,7 @@ class Limiter:
         slot = max(now, seen.blocked_until, self._next_alone.get(member_id) or now)
         if slot > (now if share is Share.BACKGROUND else deadline.at):
             raise no_time_left() if now >= deadline.at else StoreUnavailable(retry_after=max(1.0, slot - deadline.at))
-        self._next_alone.put(member_id, slot + replace(pace, factor=LEAST).interval)
+        self._next_alone.put(member_id, slot + pace._replace(factor=LEAST).interval)
         return slot
 
     def _paused(self, member_id: str, pace: Pace, slot: float) -> bool:

@@ -1,8 +1,7 @@
 """The requests to a portal: one call, or several in one batch."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from chat_lookup.bitrix24.batch import BATCH, BatchOutcome
 from chat_lookup.bitrix24.client import Answer, BatchAnswer, Bitrix24Client, Command
@@ -43,8 +42,7 @@ class PortalRequest(Protocol[Answered]):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Single:
+class Single(NamedTuple):
     """One call."""
 
     command: Command
@@ -68,8 +66,7 @@ class Single:
         yield self.command.method, answered
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRequest:
+class BatchRequest(NamedTuple):
     """Up to fifty calls in one request."""
 
     commands: tuple[Command, ...]

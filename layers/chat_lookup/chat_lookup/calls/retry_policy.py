@@ -1,8 +1,7 @@
 """Which failed calls may be retried, and after which pause (design 6)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 
@@ -16,8 +15,7 @@ READS: Final = frozenset(
 """Methods that change nothing, folded: a retry is safe even if the former attempt was carried out."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """At most `attempts` attempts of one call, with pauses of full jitter between them.
 
     `random` returns numbers from 0 up to 1. Pauses are drawn from nothing up to a bound that begins at `base` seconds

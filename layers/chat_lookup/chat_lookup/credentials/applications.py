@@ -6,9 +6,8 @@ market application. The client secret is in Secrets Manager, one secret for each
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import METHOD, Application, TokenPair
@@ -54,8 +53,7 @@ class ApplicationKind(StrEnum):
     MARKET = "market"
 
 
-@dataclass(frozen=True, slots=True)
-class ApplicationRecord:
+class ApplicationRecord(NamedTuple):
     """What is stored of an application, except its secret."""
 
     client_id: str
@@ -126,7 +124,7 @@ class Applications:
 
         In one transaction: its place at the former domain goes, if it is still its own.
         """
-        moved, place = replace(record, domain=domain.lower()), _place(record.kind, domain)
+        moved, place = record._replace(domain=domain.lower()), _place(record.kind, domain)
         former = _place(record.kind, record.domain)
         if moved.domain == record.domain and self._named_by(place) == record.client_id:
             return record
@@ -180,7 +178,7 @@ class Applications:
         version = str(uuid.uuid4())
         fields = {"client_secret": keys.client_secret, "former_secret": former}
         self._vault.save(record.secret_arn, version, fields, deadline)
-        rotated = replace(record, secret_version=version, rotated_at=self._clock.now())
+        rotated = record._replace(secret_version=version, rotated_at=self._clock.now())
         # Our own earlier success is admitted: its response may have been lost (design 4).
         versions = [equals("secret_version", text(each)) for each in (record.secret_version, version)]
         if not self._table.put(_to_item(rotated), any_of(*versions)).held:

@@ -12,7 +12,6 @@ the time that Secrets Manager may lag.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from chat_lookup.bitrix24.error_table import PROTOCOL, TIMEOUT, TRANSPORT
@@ -56,8 +55,7 @@ CREDIT: Final = 8
 renewal makes two versions of the secret, and Secrets Manager keeps about a hundred within a day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(NamedTuple):
     """The fields of a portal's record about its pair, read consistently."""
 
     version: str
@@ -255,8 +253,7 @@ def _current(world: World) -> Renewed:
     return Renewed(seen.version)
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
+class _Holder(NamedTuple):
     """The lock holder's work until `mine`, the end of its function or of its lease.
 
     `callers` is its caller's deadline, which bounds only what another process can do as well.

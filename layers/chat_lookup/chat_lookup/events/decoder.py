@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.event_names import KINDS, EventKind
 from chat_lookup.events import v1, v2
@@ -34,8 +34,7 @@ _ENDPOINT: Final = re.compile(r"(?i:https?)://([^/?#@\\]+)/.*", re.DOTALL)
 _USUAL_PORT: Final = ":443"
 
 
-@dataclass(frozen=True, slots=True)
-class _Version:
+class _Version(NamedTuple):
     """How one version of the bots' API writes its events."""
 
     read: Callable[[str, EventKind, Form], BotEvent]

@@ -8,10 +8,10 @@ import json
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chat_lookup.clock import Clock, Deadline, bound_by
 from chat_lookup.errors import StoreUnavailable
@@ -111,8 +111,7 @@ class Progress:
     published: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedMessage:
+class QueuedMessage(NamedTuple):
     """A message of the queue as the worker receives it: `hop` times it was sent again, the first time at `since`."""
 
     body: str
@@ -137,7 +136,7 @@ class QueuedMessage:
 
     def again(self, now: float) -> "QueuedMessage":
         """The same for the next hop."""
-        return replace(self, hop=self.hop + 1, since=now if self.since is None else self.since)
+        return self._replace(hop=self.hop + 1, since=now if self.since is None else self.since)
 
     def is_worn_out(self, now: float) -> bool:
         """Whether it was tried often or long enough."""

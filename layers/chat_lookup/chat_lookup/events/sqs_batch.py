@@ -7,8 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.errors import ChatLookupError, InvalidRequest
@@ -62,8 +61,7 @@ class NoTimeLeft(ChatLookupError):
     code, title, status, retryable = "no-time-left", "The records before this one took the time", 503, True
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     """A message and what is in it; None if it cannot be read."""
 
     message_id: str
@@ -179,7 +177,7 @@ class _Run:
         """None if the message is in the queue anew: only a failure that passes is worth that."""
         if isinstance(self._started, Exception) or job.content is None or not error.retryable:
             return error
-        message = replace(job.message, published=progress.published)
+        message = job.message._replace(published=progress.published)
         with bound_by(self._deadline):
             accepted = self._started.requeue.put_back(message, job.content.member_id, error.code)
         return None if accepted else error

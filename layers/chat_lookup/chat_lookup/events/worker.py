@@ -6,7 +6,6 @@ claim. So a record of which one effect failed is simply retried.
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from chat_lookup.bitrix24.event_names import EventKind
@@ -102,7 +101,7 @@ class Working:
         deleted = record.event.kind is EventKind.BOT_DELETE and portal.bot_id in record.event.bot_ids
         if not deleted:
             return portal
-        without = replace(portal, bot_id=None, bot_api="", command_id=None)
+        without = portal._replace(bot_id=None, bot_api="", command_id=None)
         self._facts.learn(without, "bot_id", "bot_api", "command_id")
         self._telemetry.note(level=logging.WARNING, bot="deleted")
         return without

@@ -10,10 +10,9 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Final, NoReturn, TypeAlias, cast
+from typing import Final, NamedTuple, NoReturn, TypeAlias, cast
 from urllib.parse import unquote_to_bytes
 
 from chat_lookup.http.php_keys import PhpArray, key_between
@@ -38,8 +37,7 @@ _REPLACEMENT: Final = "\ufffd"
 """What Unicode has for bytes that are no text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Bounds of a body: `size` in bytes; `fields` with a value; `maps` that lead to them, without those that an
     earlier name led to; `depth` of nesting; `key_length` in characters; `escapes` in all names together, without those
     that PHP writes often; `values` in JSON, fewer than fields: of a form these cost bytes, there next to nothing
@@ -97,8 +95,7 @@ def decode(body: bytes, content_type: str = "", *, limits: Limits = LIMITS) -> F
     return _from_json(text, limits) if _is_json(content_type) else _from_form(text, limits)
 
 
-@dataclass(frozen=True, slots=True)
-class PartialForm:
+class PartialForm(NamedTuple):
     """A form in which every field that could be read is. `refused` is a fault of the fields that had to be whole, None
     if there is none; `dropped` counts the other fields that are left out."""
 

@@ -3,8 +3,7 @@
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from chat_lookup.errors import InvalidRequest
@@ -18,8 +17,7 @@ _LONGEST_PARAMETER: Final = 64
 _NAME: Final = re.compile(r"[A-Za-z_]{1,30}")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request. Header names are folded; every query parameter keeps all its values."""
 
     route: str

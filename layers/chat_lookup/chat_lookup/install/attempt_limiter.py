@@ -6,9 +6,8 @@ once cannot pass before the first of them has failed, and gets all but one unit 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat_lookup.clock import CLOCKS_APART, Clock
 from chat_lookup.dynamodb import (
@@ -38,8 +37,7 @@ _CONTENTION: Final = 20
 _GARBAGE_AFTER: Final = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(NamedTuple):
     """`capacity` units at once, `rate` units a second after that; `price` is what a failure takes.
 
     The item of a known portal begins with its member_id, so that it is deleted with the portal.

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.portal_calls import PortalCalls
@@ -21,8 +20,7 @@ _BOT_METHODS: Final = (("v2", "imbot.v2.bot.register"), ("v1", "imbot.register")
 """The families of bot methods, the better one first; `method.get` needs lower case (bitrix24.md 1.17)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """`scopes` is None where the portal refused them; `bot_api` is empty where no bot can be registered."""
 
     scopes: frozenset[str] | None

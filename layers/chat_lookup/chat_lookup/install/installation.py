@@ -1,8 +1,7 @@
 """An installation: proved, stored, our bot and bindings registered in the portal. Repeating it changes nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.portal_calls import PortalCalls
@@ -26,8 +25,7 @@ _PROBED: Final = ("scopes", "bot_revision", "rate", "burst")
 _REGISTERED: Final = ("bot_id", "bot_api", "command_id", "public_url")
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(NamedTuple):
     """A portal's record, and remarks on what is missing from its installation."""
 
     portal: Portal
@@ -78,7 +76,7 @@ class Installation:
     def rebind(self, portal: Portal, public_url: str, deadline: Deadline) -> Installed:
         """Register everything anew, perhaps at another address of ours (operators' command). Raises as `install`."""
         with self._lock.hold(portal.member_id, deadline):
-            return self._furnished(replace(portal, public_url=public_url or portal.public_url), deadline)
+            return self._furnished(portal._replace(public_url=public_url or portal.public_url), deadline)
 
     def _stored(self, proved: Proved, application_token: str, public_url: str) -> Portal:
         """Store the pair in a secret of its own, then its name in the record; former secrets are deleted last."""
@@ -100,8 +98,7 @@ class Installation:
             public_url=public_url,
         )
         if before is not None:
-            portal = replace(
-                portal,
+            portal = portal._replace(
                 rate=before.rate,
                 burst=before.burst,
                 paced_by=before.paced_by,
@@ -122,9 +119,9 @@ class Installation:
         """Read the portal's capabilities, register bot and bindings, and store both in the record."""
         try:
             can = probe(self._calls, portal, deadline)
-            portal = replace(portal, scopes=can.scopes or portal.scopes, bot_revision=can.bot_revision)
+            portal = portal._replace(scopes=can.scopes or portal.scopes, bot_revision=can.bot_revision)
             if not portal.paced_by:
-                portal = replace(portal, rate=can.rate, burst=can.burst)
+                portal = portal._replace(rate=can.rate, burst=can.burst)
             self._facts.learn(portal, *_PROBED)
             registered = self._registering.register(portal, can.bot_api, deadline)
         except BitrixError as error:

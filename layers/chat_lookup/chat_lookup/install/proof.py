@@ -4,7 +4,6 @@ No address of a request is called before it is proved (design 5, Trust): the off
 closed list, and only the host which that server names in its reply is called; before that, a known portal's on record.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -36,8 +35,7 @@ _EXPIRED: Final = "expired_token"
 _NOT_ISSUED: Final = {ErrorClass.REAUTHORISE: RefusalReason.GRANT, ErrorClass.UNINSTALLED: RefusalReason.GRANT}
 
 
-@dataclass(frozen=True, slots=True)
-class Proved:
+class Proved(NamedTuple):
     """What the authorisation server issued for an offer: an administrator's pair, for one of our applications."""
 
     pair: TokenPair

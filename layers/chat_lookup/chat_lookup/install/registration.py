@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -28,8 +27,7 @@ _TITLES: Final = {
 _HINTS: Final = {"en": "link, or type and id", "de": "Link oder Typ und ID", "ru": "ссылка либо тип и идентификатор"}
 
 
-@dataclass(frozen=True, slots=True)
-class Bot:
+class Bot(NamedTuple):
     """A registered bot: `api` is the family of methods that it was registered with, `v2` or `v1`."""
 
     api: str
@@ -203,16 +201,14 @@ class Remark(StrEnum):
     BINDINGS_REFUSED = "bindings_refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(NamedTuple):
     """A portal with its bot and command, to be written into its record, and remarks on what is missing."""
 
     portal: Portal
     remarks: tuple[Remark, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unregistered:
+class Unregistered(NamedTuple):
     """What was removed from a portal (`command`, `bot`, `events`), what may still be there, and why."""
 
     portal: Portal
@@ -255,7 +251,7 @@ class Registering:
             remarks.append(Remark.NO_CHAT_SCOPE)
         if not bot_api:
             remarks.append(Remark.NO_BOT_SCOPE)
-            portal = replace(portal, bot_id=None, bot_api="", command_id=None)
+            portal = portal._replace(bot_id=None, bot_api="", command_id=None)
         else:
             try:
                 bot = self._bots.register(portal, bot_api, portal.public_url + EVENTS_PATH, deadline)
@@ -264,7 +260,7 @@ class Registering:
                     raise
                 remarks.append(Remark.BOT_REFUSED)
             else:
-                portal = replace(portal, bot_id=bot.bot_id, bot_api=bot.api, command_id=bot.command_id)
+                portal = portal._replace(bot_id=bot.bot_id, bot_api=bot.api, command_id=bot.command_id)
         if not self._bindings.bind(portal, portal.public_url + INSTALL_PATH, deadline):
             remarks.append(Remark.BINDINGS_REFUSED)
         self._telemetry.note(bot_id=portal.bot_id, remarks=[remark.value for remark in remarks])
@@ -280,10 +276,10 @@ class Registering:
         for step in self._registered_in(portal):
             failure = _UNINSTALLED if gone else self._failure(step, portal, deadline)
             if failure is None:
-                without = replace(done.portal, **step.without)
-                done = replace(done, portal=without, removed=(*done.removed, step.name))
+                without = done.portal._replace(**step.without)
+                done = done._replace(portal=without, removed=(*done.removed, step.name))
             else:
-                done = replace(done, left=(*done.left, step.name), why=failure)
+                done = done._replace(left=(*done.left, step.name), why=failure)
         self._telemetry.note(unregistered=list(done.removed), left_in_portal=list(done.left))
         return done
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from chat_lookup.bitrix24.batch import BATCH, MOST_COMMANDS, BatchOutcome
 from chat_lookup.bitrix24.client import Answer, Command
@@ -33,8 +33,7 @@ _AT_ONCE: Final = 1.0
 """Seconds after which the caller may retry where only the deadline ended the work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended(Generic[Key, Finding]):
+class Ended(NamedTuple, Generic[Key, Finding]):
     """The result of an inquiry. `asked_at` is when its first call was sent, or would have been (Unix seconds)."""
 
     key: Key

@@ -5,7 +5,6 @@ written is returned.
 """
 
 import logging
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -64,7 +63,7 @@ class Lookup:
             found = Found(ref, row.chat_id, source, row.method, max(0, int(self._clock.now() - row.asked_at)))
             if options.user_token is not None:
                 chat = self._details_for(options.user_token, portal, found.chat_id, deadline)
-                found = replace(found, chat=chat, expanded=True) if options.expand else found
+                found = found._replace(chat=chat, expanded=True) if options.expand else found
             elif options.expand:
                 found = self._expanded(portal, found, options, deadline)
             self._telemetry.note(chat_id=row.chat_id, method=row.method)
@@ -167,8 +166,8 @@ class Lookup:
         try:
             chat, _ = self._asking.details(portal, found.chat_id, deadline, bot_id=options.bot_id)
         except (BitrixError, ChatLookupError):
-            return replace(found, expanded=True)
-        return replace(found, chat=chat, expanded=True)
+            return found._replace(expanded=True)
+        return found._replace(chat=chat, expanded=True)
 
     def _details_for(self, user_token: str, portal: Portal, chat_id: int, deadline: Deadline) -> ChatDetails:
         """The chat, if the user is in it. Raises `ChatNotAccessible` without the id, or `CallerTokenRejected`."""

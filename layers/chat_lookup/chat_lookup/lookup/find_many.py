@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -163,8 +162,7 @@ class Many:
         found = {ref: each for ref, each in outcomes.items() if isinstance(each, Found)}
         inquiries = {ref: self._inquiries.details(rights, each.chat_id, options.bot_id) for ref, each in found.items()}
         return {
-            ended.key: replace(
-                found[ended.key],
+            ended.key: found[ended.key]._replace(
                 chat=None if isinstance(ended.finding, ChatLookupError) else ended.finding[0],
                 expanded=True,
             )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from chat_lookup.bitrix24.results import ChatDetails
 from chat_lookup.entity import EntityRef
@@ -15,8 +16,7 @@ class Method(StrEnum):
     IMBOT = "imbot"
 
 
-@dataclass(frozen=True, slots=True)
-class ChatReply:
+class ChatReply(NamedTuple):
     """The portal's reply: the chat's id or None, and the method that replied last."""
 
     chat_id: int | None
@@ -39,8 +39,7 @@ class Options:
     any_method: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A chat, and where the answer came from: `source` is portal, cache, event or stale."""
 
     ref: EntityRef | None

@@ -1,7 +1,6 @@
 """The catalogue of metrics, each with a closed set of dimensions (design 7)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -41,8 +40,7 @@ HINTS: Final = frozenset({"known", "asked", "undecided", "elsewhere", "skipped",
 SOURCES: Final = frozenset({"portal", "cache", "event", "stale", "none"})
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """A metric's unit and its dimension, the values of which are a closed set (anything else counts as OTHER)."""
 
     unit: MetricUnit

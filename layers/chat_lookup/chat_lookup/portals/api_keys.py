@@ -4,8 +4,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat_lookup.clock import Clock
 from chat_lookup.dynamodb import (
@@ -45,8 +44,7 @@ _NO_SUCH_KEY: Final = "The portal has no key of that key_id"
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
+class ApiKey(NamedTuple):
     """What is kept of a key. `key_id` names it in lists; it cannot be turned back into the key."""
 
     key_id: str
@@ -144,7 +142,7 @@ class Keys:
             key, hashed = _from_item(item), read_text(item, "hash") or ""
             if not key.is_suspended(portal):
                 continue
-            key = replace(key, uninstalls=portal.uninstalls)
+            key = key._replace(uninstalls=portal.uninstalls)
             # A key that is revoked at this moment stays so: the condition of both writes.
             self._table.transact(
                 [

@@ -2,9 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat_lookup.dynamodb import number, read_number, read_set, read_text, read_whole, text
 
@@ -60,8 +59,7 @@ class ResultForm(StrEnum):
     INT = "int"
 
 
-@dataclass(frozen=True, slots=True)
-class Portal:
+class Portal(NamedTuple):
     """The record. `token_version` is the pointer that names the true version of the secret (design 5, Tokens)."""
 
     member_id: str

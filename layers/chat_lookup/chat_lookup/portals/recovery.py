@@ -5,8 +5,7 @@ The process that opens the portal queues the record; the worker publishes it as 
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from chat_lookup.portals.portal import Portal
 
@@ -17,8 +16,7 @@ _VERSION: Final = 1
 _KIND: Final = "portal.recovered"
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
+class Recovery(NamedTuple):
     """`state` is how the portal was closed, `code` the portal's code that led to it, empty if there was none."""
 
     event_id: str
@@ -31,7 +29,7 @@ class Recovery:
 
     def to_json(self) -> str:
         """The queue message."""
-        return json.dumps({"version": _VERSION, "kind": _KIND, **asdict(self)}, separators=(",", ":"))
+        return json.dumps({"version": _VERSION, "kind": _KIND, **self._asdict()}, separators=(",", ":"))
 
 
 class Recoveries(Protocol):

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -119,11 +118,10 @@ class Portals:
             if before is None:
                 # No generation is used twice, not even after a portal was removed: rows of the former may be left.
                 now = self._clock.now()
-                portal = replace(portal, created_at=now, generation=int(now * 1000))
+                portal = portal._replace(created_at=now, generation=int(now * 1000))
             else:
                 former = (before.former_domains | {before.domain}) - {portal.domain}
-                portal = replace(
-                    portal,
+                portal = portal._replace(
                     created_at=before.created_at,
                     generation=before.generation + 1,
                     former_domains=former,
@@ -132,7 +130,7 @@ class Portals:
                     uninstalls=before.uninstalls,
                 )
                 if before.state is PortalState.STOPPED:
-                    portal = replace(portal, state=PortalState.STOPPED)
+                    portal = portal._replace(state=PortalState.STOPPED)
             if self._table.try_transact(self._writes(portal, before, default=default, local=local)):
                 self._memory.forget(portal.member_id)
                 return portal
@@ -144,7 +142,7 @@ class Portals:
             return portal
         left = portal.scopes - {scope}
         if left and self.states.change(portal, scopes={"SS": sorted(left)}):
-            return replace(portal, scopes=left)
+            return portal._replace(scopes=left)
         return portal
 
     def raise_generation(self, member_id: str) -> int:

@@ -6,8 +6,7 @@ as much as one batch.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote_plus
 
 from chat_lookup.http import php_arrays
@@ -30,8 +29,7 @@ _WORDLESS: Final = "insufficient_scope"
 AnswerCalls: TypeAlias = Callable[[Sequence[RestCall]], Sequence[RestOutcome]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """A command under its key: its call, or its refusal."""
 
     key: str

@@ -4,8 +4,7 @@ A portal's own error is passed on unchanged, except where a client would refresh
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.error_table import QUERY_LIMIT_EXCEEDED
 from chat_lookup.bitrix24.errors import BitrixError
@@ -91,8 +90,7 @@ _OURS: Final[Mapping[type[ChatLookupError], str]] = {
 _WITH_OUR_TEXT: Final = (InvalidRequest, BodyTooLarge, PortalStopped)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The error in place of a result. `of_all`: it concerns the whole request, not one command.
 
     `retry_after`: seconds, where that is known.
@@ -111,7 +109,7 @@ class Refusal:
         """
         if self.code != _FAULT or self.status != _TRY_AGAIN:
             return self
-        return replace(self, status=DOCUMENTED[_FAULT][0], of_all=False, retry_after=None)
+        return self._replace(status=DOCUMENTED[_FAULT][0], of_all=False, retry_after=None)
 
 
 def documented(code: str) -> Refusal:

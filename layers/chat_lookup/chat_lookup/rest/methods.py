@@ -2,8 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat_lookup.bitrix24.client import Command, OperatingTime
 from chat_lookup.calls.operating_budget import WINDOW
@@ -31,8 +30,7 @@ LOOK_UPS: Final[Mapping[str, Method]] = {"im.chat.get": Method.IM, "imbot.chat.g
 """Each returns what that very method would: its caller does not expect a fallback to similar methods."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """The caller of a request: portal and key, and the deadline of the response."""
 
     portal: Portal

@@ -9,7 +9,6 @@ import json
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat_lookup.clock import CLOCKS_APART, SKEW, Clock, Deadline
@@ -147,7 +146,7 @@ def _stored(item: "Item") -> _ProfileRow:
 
 
 def _written(outcome: RestOutcome) -> str:
-    return json.dumps(asdict(outcome) if isinstance(outcome, Refusal) else {"value": outcome.value})
+    return json.dumps(outcome._asdict() if isinstance(outcome, Refusal) else {"value": outcome.value})
 
 
 def _read(written: str) -> RestOutcome:

@@ -3,9 +3,8 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.responses import OperatingTime
 from chat_lookup.http.responses import Response
@@ -16,15 +15,15 @@ _ANY_ORIGIN: Final = {"access-control-allow-origin": "*", "access-control-expose
 """As a portal's: pages of any origin may call. Not with credentials: keys are no cookies (docs/decisions/023)."""
 _PREFLIGHT_SECONDS: Final = 7_200
 """For which browsers may remember a preflight: as long as Chrome does at most."""
+_NO_PAGES: Final[Mapping[str, object]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """A method's result: its value for JSON, the `time` it took, and a list's `next` and `total`."""
 
     value: object
     time: Mapping[str, object]
-    pages: Mapping[str, object] = field(default_factory=dict)
+    pages: Mapping[str, object] = _NO_PAGES
 
 
 RestOutcome = Result | Refusal

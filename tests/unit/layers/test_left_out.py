@@ -1,0 +1,64 @@
+"""What the layer leaves out of the packages is imported by no function, and by nothing that stays."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from layers.trim import LEFT_OUT, lines
+from tests.support.stores.cut_data import LISTS
+from tests.unit.layout.test_import_budget import HANDLERS, ready
+
+SITE: Final = next(Path(each) for each in sys.path if (Path(each) / "aws_lambda_powertools").is_dir())
+NAMES: Final = lines(LISTS / LEFT_OUT)
+GONE: Final = tuple(name.replace("/", ".") for name in NAMES)
+PACKAGES: Final = sorted({name.partition("/")[0] for name in NAMES})
+
+OF_OTHER_USES: Final = frozenset(
+    {
+        # For users who give Powertools models of their own.
+        ("aws_lambda_powertools/shared/functions.py", "aws_lambda_powertools.event_handler.openapi.compat"),
+    }
+)
+"""By file that stays: what it imports from what is left out, inside of a function that none of ours calls."""
+
+
+def is_gone(module: str) -> bool:
+    return any(module == each or module.startswith(f"{each}.") for each in GONE)
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Absolute imports, but those for type checkers only."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            within = [f"{node.module}.{each.name}" for each in node.names]
+            yield from [each for each in within if each in GONE] or [node.module]
+        yield from imports(node)
+
+
+def test_every_name_that_is_left_out_is_a_part_of_an_installed_package() -> None:
+    assert [name for name in NAMES if not (SITE / name).exists()] == []
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_ready_function_has_loaded_nothing_that_is_left_out(handler: str) -> None:
+    assert {module for module in ready(handler) if is_gone(module)} == set()
+
+
+def test_what_stays_of_the_packages_imports_nothing_that_is_left_out() -> None:
+    files = {path.relative_to(SITE) for package in PACKAGES for path in (SITE / package).rglob("*.py")}
+    found = {
+        (file.as_posix(), module)
+        for file in files
+        if not is_gone(".".join(file.with_suffix("").parts))
+        for module in imports(ast.parse((SITE / file).read_text("utf-8")))
+        if is_gone(module)
+    }
+    assert found == OF_OTHER_USES
