@@ -4,7 +4,6 @@ import json
 import signal
 import socket
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from local.demo_credentials import DEMO_KEY
 from local.portal import LocalPortal
 from local.shared_clock import SharedClock
 from local.template.reader import Template
+from tests.support import processes
 from tests.support.portals.sample_frame import frame_of
 from tests.support.repository import ROOT
 from tests.support.run_process import Running, once, staying
@@ -82,7 +82,7 @@ def test_run_file_has_every_address_and_is_readable_by_its_owner_only(stack: Run
 
 def test_curl_line_works_as_printed(stack: Running) -> None:
     (line,) = [line for line in stack.output_file.read_text().splitlines() if line.lstrip().startswith("curl ")]
-    answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, timeout=20)
+    answer = processes.run(["bash", "-c", line], timeout=20)
 
     assert json.loads(answer.stdout)["chat_id"] == 1437
 

@@ -1,6 +1,7 @@
 """What a test starts ends with it: programs that ignore SIGTERM, and programs of programs."""
 
 import os
+import re
 import signal
 import subprocess
 from typing import Final
@@ -8,7 +9,10 @@ from typing import Final
 import pytest
 
 from tests.support.processes import end, run, started
+from tests.support.repository import ROOT
 
+STARTERS: Final = {"tests/support/processes.py", "tests/groups.py"}
+"""The latter starts pytest itself, which a terminal must reach."""
 WAITING: Final = "echo ready; while :; do sleep 60; done"
 IGNORING: Final = f'trap "" TERM; {WAITING}'
 KINDS: Final = {
@@ -52,6 +56,12 @@ def test_program_that_takes_too_long_ends_with_what_it_started(script: str) -> N
     os.close(theirs)
     with open(output, "rb") as left:  # noqa: PTH123 - a descriptor
         assert left.read() == b""  # which none has any more
+
+
+def test_no_test_starts_a_program_in_another_way() -> None:
+    ways = re.compile(r"subprocess\.(run|Popen|call|check_\w+)\(|os\.(system|popen|spawn|posix_spawn|fork)")
+    found = [path for path in (ROOT / "tests").rglob("*.py") if ways.search(path.read_text("utf-8"))]
+    assert {path.relative_to(ROOT).as_posix() for path in found} <= STARTERS
 
 
 def test_result_of_a_program_is_its_status_and_output() -> None:

@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 from functools import cache
 from typing import Final
 
 import pytest
 
+from tests.support import processes
 from tests.support.repository import LAYER, PACKAGE, ROOT
 
 HANDLERS: Final = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
@@ -104,13 +104,9 @@ def imported(handler: str, afterwards: str = "") -> frozenset[str]:
         "AWS_ACCESS_KEY_ID": "unit",
         "AWS_SECRET_ACCESS_KEY": "unit",
     }
-    run = subprocess.run(
-        [sys.executable, "-c", IMPORT + afterwards + PRINT_MODULES, str(ROOT / "functions" / handler / "app.py")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    path = ROOT / "functions" / handler / "app.py"
+    run = processes.run([sys.executable, "-c", IMPORT + afterwards + PRINT_MODULES, path], env=environment, timeout=100)
+    assert run.returncode == 0, run.stderr
     # The last line: the lines before it are the log of the function.
     return frozenset(json.loads(run.stdout.splitlines()[-1]))
 
