@@ -20,7 +20,8 @@ from tests.support.portals.portal_bots import BotProbe
 from tests.support.portals.portal_service import ApplicationProbe
 from tests.support.portals.unknown_portal import Stage, staged
 from tests.support.repository import ROOT
-from tests.support.service import Service, empty
+from tests.support.service import Service
+from tests.support.stores.moto_tables import empty
 from tests.support.stores.tables import Tables, tables_in
 
 _counter = itertools.count()
@@ -110,9 +111,7 @@ def embedded_aws() -> Iterator[EmbeddedAws]:
 def tables(embedded_aws: EmbeddedAws) -> Tables:
     """moto's tables, empty. They prove nothing about concurrency (design 3.6)."""
     found = Tables(embedded_aws.endpoint_url, "eu-central-1", "PortalTable", "CacheTable")
-    client = found.client()
-    empty(client, found.portal, "pk", "sk")
-    empty(client, found.cache, "pk")
+    empty(found.portal, found.cache, region="eu-central-1")
     return found
 
 

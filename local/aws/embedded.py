@@ -113,10 +113,13 @@ class EmbeddedAws:
 
     def empty_queues(self) -> None:
         """Deletes every message and all published entries."""
-        sqs = self.sqs()
         for queue in self._queues:
-            sqs.purge_queue(QueueUrl=self.queue_url(queue))
+            self._services.queues.purge(self._region, queue)
         self._services.bus.clear()
+
+    def left(self, queue: str) -> int:
+        """The number of messages in a queue: visible, received, or delayed."""
+        return self._services.queues.left(self._region, queue)
 
     def dynamodb(self) -> "DynamoDBClient":
         return cast("DynamoDBClient", self._client("dynamodb"))
