@@ -13,7 +13,8 @@ from local.aws.event_bus import Entry
 from local.portal.server import LocalPortal
 from local.stack import LocalStack
 from tests.support.events.queue_scene import eventually
-from tests.support.stores.moto_tables import SavedRows, empty
+from tests.support.stores.memory_dynamodb import MemoryDynamoDb
+from tests.support.stores.moto_tables import MotoTables
 
 LONGEST_WAIT_S = 40.0
 
@@ -43,7 +44,9 @@ class Service:
         self._http = urllib3.PoolManager(retries=False, timeout=LONGEST_WAIT_S)
         self._mark = 0
         # Read after the installation: `reset` restores portals, keys and stored capabilities to this state.
-        self._portals = SavedRows.of("PortalTable")
+        in_memory = stack.settings.dynamodb
+        self._tables = in_memory if isinstance(in_memory, MemoryDynamoDb) else MotoTables()
+        self._portals = self._tables.rows("PortalTable")
         self._scopes = self.admin("portals")["portals"][0]["scopes"]
         self._host = urlsplit(self.portal.portal_url).hostname
 
@@ -145,8 +148,8 @@ class Service:
 
     def restore_tables(self) -> None:
         """Restore portals and keys, and empty the cache."""
-        self._portals.put_back()
-        empty("CacheTable")
+        self._tables.put_back("PortalTable", self._portals)
+        self._tables.empty("CacheTable")
 
     def _lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.output().splitlines()]

@@ -2,9 +2,8 @@
 
 import copy
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from moto.dynamodb.models import dynamodb_backends
 
@@ -12,25 +11,20 @@ from local.template.reader import ACCOUNT, REGION
 
 
 @dataclass(frozen=True, slots=True)
-class SavedRows:
-    """The rows that a table had."""
+class MotoTables:
+    """The tables of one region."""
 
-    table: str
-    _rows: Mapping[str, Any]
+    region: str = REGION
 
-    @classmethod
-    def of(cls, table: str) -> Self:
-        return cls(table, copy.deepcopy(_table(table).items))
+    def rows(self, table: str) -> Any:
+        """The rows of a table, to be put back."""
+        return copy.deepcopy(self._named(table).items)
 
-    def put_back(self) -> None:
-        _table(self.table).items = copy.deepcopy(self._rows)
+    def put_back(self, table: str, rows: Any) -> None:
+        self._named(table).items = copy.deepcopy(rows)
 
+    def empty(self, table: str) -> None:
+        self._named(table).items = defaultdict(dict)
 
-def empty(*tables: str, region: str = REGION) -> None:
-    """Remove every row of these tables."""
-    for table in tables:
-        _table(table, region).items = defaultdict(dict)
-
-
-def _table(name: str, region: str = REGION) -> Any:
-    return dynamodb_backends[ACCOUNT][region].tables[name]
+    def _named(self, table: str) -> Any:
+        return dynamodb_backends[ACCOUNT][self.region].tables[table]
