@@ -63,7 +63,7 @@ def test_rows_are_put_back_as_they_were(tables: BothTables, engine: MemoryDynamo
         assert tables.cache.get(KEY) == {**KEY, "name": {"S": "one"}}
 
 
-def test_unknown_table_and_unknown_parameters_are_refused(client: "DynamoDBClient", engine: MemoryDynamoDb) -> None:
+def test_unknown_table_and_unknown_parameters_are_refused(client: "DynamoDBClient") -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client.scan(TableName="Nowhere")
     with pytest.raises(ClientError, match="500"):
