@@ -133,6 +133,16 @@ class MemoryTable(Table):
                 else:
                     self._rows.pop(row_id, None)
 
+    def saved(self) -> Mapping[Key, Row]:
+        """All rows, to be restored."""
+        with self._lock:
+            return dict(self._rows)
+
+    def restore(self, rows: Mapping[Key, Row]) -> None:
+        """Replace all rows. No row is changed in place, so that they can be restored again."""
+        with self._lock:
+            self._rows = dict(rows)
+
     def _id(self, row: "Mapping[str, Any]", *, whole: bool = False) -> Key:
         """The key of a row. A mere key has nothing else."""
         if not whole and set(row) != set(self._keys):
