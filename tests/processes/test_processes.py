@@ -4,12 +4,14 @@ import os
 import re
 import signal
 import subprocess
+import sys
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.support.processes import end, run, started
-from tests.support.repository import ROOT
+from tests.support.repository import LAYER, ROOT
 
 STARTERS: Final = {"tests/support/processes.py", "tests/groups.py"}
 """The latter starts pytest itself, which a terminal must reach."""
@@ -56,6 +58,28 @@ def test_program_that_takes_too_long_ends_with_what_it_started(script: str) -> N
     os.close(theirs)
     with open(output, "rb") as left:  # noqa: PTH123 - a descriptor
         assert left.read() == b""  # which none has any more
+
+
+WAITING_TEST: Final = f"""
+from tests.support.processes import started
+
+def test_waits() -> None:
+    with started(["sh", "-c", {IGNORING!r}], patience=0.1) as process:
+        process.wait()
+"""
+
+
+def test_pytest_that_is_ended_ends_what_its_tests_started_although_it_ignores_sigint(tmp_path: Path) -> None:
+    (tmp_path / "test_waiting.py").write_text(WAITING_TEST)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{LAYER}"}
+    pytest_itself = [sys.executable, "-m", "pytest", "-s", "-p", "tests.conftest", str(tmp_path)]
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *pytest_itself]
+    with started(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert any(line.endswith("ready\n") for line in process.stdout)
+        process.terminate()
+        assert "KeyboardInterrupt" in ended(process)
+        assert process.wait() == pytest.ExitCode.INTERRUPTED
 
 
 def test_no_test_starts_a_program_in_another_way() -> None:
