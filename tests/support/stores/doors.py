@@ -26,6 +26,7 @@ from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, MEMBER_ID, FakeAuthori
 from tests.support.fakes import lambda_context as context
 from tests.support.lookup_function import PAIR, http
 from tests.support.portals import first_contact
+from tests.support.portals.known_portal import install_application
 
 A_DAY: Final = 86_400.0
 DEAL: Final = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
@@ -65,8 +66,7 @@ class RunningService:
         self.bitrix24.answers(
             "im.dialog.get", {"id": 1437, "name": "Tyres", "entity_type": "CRM", "entity_id": "DEAL|1663"}
         )
-        self.server.grants("offered-refresh-token")
-        assert install_app.handler(first_contact.frame(), context())["statusCode"] == 200
+        install_application(self.server)
         self.key = str(
             self.admin({"command": "keys.create", "portal": MEMBER_ID, "label": "x", "scopes": SCOPES})["key"]
         )

@@ -33,7 +33,8 @@ from tests.support.fakes import (
     Stores,
     lambda_context,
 )
-from tests.support.portals.first_contact import DOMAIN, event, frame, refusing, secret_arns
+from tests.support.portals.first_contact import DOMAIN, event, refusing, secret_arns
+from tests.support.portals.known_portal import install_application
 from tests.support.stores.dying_process import Died, dies_after
 
 LOCKS_LAPSE_AFTER: Final = 120.0
@@ -54,8 +55,7 @@ class Scene:
 
     def install(self) -> None:
         """Install the application, make a key, and look a pair up."""
-        self._server.grants("offered-refresh-token")
-        assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
+        install_application(self._server)
         run(command="keys.create", label="shop")
         services = process.services()
         deadline = Deadline.after(10, self.clock)
