@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlencode
 
 import moto.backends as moto_backends
+from moto.core.model_instances import reset_model_data
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from chat_lookup.bootstrap import aws_deadlines, process
@@ -85,6 +86,8 @@ class RunningService:
             state = _state(name)
             state.clear()
             state.update(copy.deepcopy(self.saved[name]))
+        # moto keeps every item that it has ever made, for its dashboard: thousands of copies fill the memory.
+        reset_model_data()
         self.cold_start()
 
     def cold_start(self) -> None:
