@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
+from unittest import mock
 from urllib.parse import urlencode
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -149,12 +150,11 @@ def _client(service: str, wire: Wire) -> Any:
 def reads_of(dynamodb: Any) -> Iterator[list[str]]:
     """Yields the partition keys that are read inside."""
     keys: list[str] = []
+    get_item = dynamodb.get_item
 
-    def note(params: dict[str, Any], **_: object) -> None:
-        keys.append(params["Key"]["pk"]["S"])
+    def noted(**request: Any) -> Any:
+        keys.append(request["Key"]["pk"]["S"])
+        return get_item(**request)
 
-    dynamodb.meta.events.register("provide-client-params.dynamodb.GetItem", note)
-    try:
+    with mock.patch.object(dynamodb, "get_item", noted):
         yield keys
-    finally:
-        dynamodb.meta.events.unregister("provide-client-params.dynamodb.GetItem", note)

@@ -46,14 +46,14 @@ def aws(clock: ManualClock) -> Iterator[FaultyAws]:
 
 @pytest.fixture
 def service(
-    stores: Stores,
+    moto_stores: Stores,
     clock: ManualClock,
     bitrix24: FakeBitrix24,
     telemetry: Telemetry,
     aws: FaultyAws,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[RunningService]:
-    tables = {"PORTAL_TABLE": stores.portal_table, "CACHE_TABLE": stores.cache_table}
+    tables = {"PORTAL_TABLE": moto_stores.portal_table, "CACHE_TABLE": moto_stores.cache_table}
     for name, value in (ENVIRONMENT | tables).items():
         monkeypatch.setenv(name, value)
     server = FakeAuthorisationServer(clock)

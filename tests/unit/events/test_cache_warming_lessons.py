@@ -16,10 +16,9 @@ from tests.support.events.bot_questions import BOT, EMPLOYEE, GROUP
 from tests.support.events.teaching import OF_THE_EVENT, Worker
 from tests.support.fakes import FakeBitrix24, Stores
 from tests.support.in_process_service import DEAL, Service, find, install
-from tests.support.stores.memory_table import memory_stores
 
 if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+    pass
 
 OF_THE_PORTAL: Final = 1
 GET: Final = "im.chat.get"
@@ -71,11 +70,6 @@ AUTHORS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     ),
     "no user": ("unknown", {"user": None, "api": "v1", "message": EventMessage(789, "hello", None)}),
 }
-
-
-@pytest.fixture
-def stores(_clients: tuple[object, "SecretsManagerClient"]) -> Stores:
-    return replace(memory_stores(), secrets=_clients[1])
 
 
 @pytest.fixture

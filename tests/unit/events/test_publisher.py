@@ -19,7 +19,7 @@ from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.recovery import Recovery
 from tests.support.events.bot_questions import CHATID, GROUP, command, message, record_of
 from tests.support.events.event_arrival import Wire
-from tests.support.fakes import MEMBER_ID, Output, Stores
+from tests.support.fakes import MEMBER_ID, Output
 from tests.support.in_process_service import DEAL
 from tests.support.repository import ROOT
 
@@ -196,8 +196,8 @@ def test_no_text_makes_an_entry_too_large_or_unreadable(text: str, params: str, 
 # -- the bus -----------------------------------------------------------------------------------------------------------
 
 
-def test_entry_arrives_at_a_subscriber_of_the_bus(stores: Stores, telemetry: Telemetry) -> None:
-    del stores  # moto's tables; the bus is moto's, too
+def test_entry_arrives_at_a_subscriber_of_the_bus(moto: object, telemetry: Telemetry) -> None:
+    del moto  # serves the bus and the queue
     session = Session()
     bus = cast("EventBridgeClient", session.create_client("events", region_name="us-east-1"))
     sqs = cast("SQSClient", session.create_client("sqs", region_name="us-east-1"))

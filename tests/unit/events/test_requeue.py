@@ -17,7 +17,7 @@ from chat_lookup.observability.metrics import PASSING
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.events.bot_questions import message
 from tests.support.events.queue_worker import FakeSqs, attributes_of
-from tests.support.fakes import MEMBER_ID, ManualClock, Output, Stores
+from tests.support.fakes import MEMBER_ID, ManualClock, Output
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -182,8 +182,8 @@ def as_lambda_has_it(body: str, attributes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def sqs(stores: Stores) -> Iterator["SQSClient"]:
-    del stores  # starts moto, which serves the queues, too
+def sqs(moto: object) -> Iterator["SQSClient"]:
+    del moto  # serves the queues
     client = cast("SQSClient", Session().create_client("sqs", region_name="us-east-1"))
     yield client
     for name in ("requeue", "requeue-dead"):

@@ -1,7 +1,7 @@
 """Replies of the portal that come too late to be stored: the later row answers, and is remembered in their place."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -13,10 +13,9 @@ from chat_lookup.lookup.model import Found
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, FixedRandom, ManualClock, Output, Stores
 from tests.support.in_process_service import Service, find, find_many, install
-from tests.support.stores.memory_table import memory_stores
 
 if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+    pass
 
 ORDER: Final = EntityRef("ORDER", "1")
 OF_REPLY: Final = 1
@@ -63,11 +62,6 @@ class Others:
         self.service.cache.put(
             MEMBER_ID, self.portal.generation, ORDER, chat_id, method="im.chat.get", asked_at=self.clock.now()
         )
-
-
-@pytest.fixture
-def stores(_clients: tuple[object, "SecretsManagerClient"]) -> Stores:
-    return replace(memory_stores(), secrets=_clients[1])
 
 
 @pytest.fixture

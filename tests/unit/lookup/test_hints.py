@@ -23,18 +23,12 @@ from tests.support.events.bot_questions import BOT
 from tests.support.events.teaching import OF_THE_EVENT, Worker, warming
 from tests.support.fakes import FakeBitrix24, FixedRandom, ManualClock, Output, Stores
 from tests.support.in_process_service import DEAL, Service, find, install
-from tests.support.stores.memory_table import memory_stores
 
 if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+    pass
 
 OF_THE_PORTAL: Final = 1
 GET: Final = "im.chat.get"
-
-
-@pytest.fixture
-def stores(_clients: tuple[object, "SecretsManagerClient"]) -> Stores:
-    return replace(memory_stores(), secrets=_clients[1])
 
 
 @pytest.fixture

@@ -133,11 +133,11 @@ def test_save_that_is_always_overtaken_raises(stores: Stores, clock: ManualClock
         slow.save(ACME)
 
 
-def test_error_of_the_store_is_raised(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_the_store_is_raised(stores: Stores, portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
     def throttled(*_: object, **__: object) -> object:
         raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
 
     portal = portals.save(ACME)
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", throttled)
+    monkeypatch.setattr(stores.dynamodb, "update_item", throttled)
     with pytest.raises(ClientError):
         portals.lacks_scope(portal, "im")

@@ -1,0 +1,249 @@
+"""DynamoDB's client on tables in this process's memory: it reads the requests that `dynamodb.Table` writes.
+
+An argument or an expression that it does not know is an error of the test.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from chat_lookup.dynamodb import Condition, Delete, Put, StoredOr, Written
+from tests.support.stores.memory_table import MemoryTable
+
+_TOKEN: Final = re.compile(r"#[^\s(),]+|:\w+|<>|<=|>=|[<>=(),]|\w+")
+_OLD: Final = "ALL_OLD"
+_NEW: Final = "ALL_NEW"
+
+Request = Mapping[str, Any]
+
+
+class MemoryDynamoDB:
+    """Answers as botocore's client does. Safe to share between threads."""
+
+    def __init__(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
+        """Empty tables by their names, with the properties that a template or `create_table` gives them."""
+        self._tables = {name: MemoryTable(properties) for name, properties in tables.items()}
+
+    def get_item(self, *, TableName: str, Key: Any, ConsistentRead: bool = False) -> Any:
+        del ConsistentRead  # every read is
+        item = self._table(TableName).get(Key)
+        return {"Item": item} if item else {}
+
+    def batch_get_item(self, *, RequestItems: Request) -> Any:
+        found = {name: self._table(name).batch_get(asked["Keys"]) for name, asked in RequestItems.items()}
+        return {"Responses": found, "UnprocessedKeys": {}}
+
+    def query(
+        self,
+        *,
+        TableName: str,
+        KeyConditionExpression: str,
+        IndexName: str = "",
+        Limit: int = 0,
+        **more: Any,
+    ) -> Any:
+        where = _Expression(KeyConditionExpression, **more).condition()
+        return _page(self._table(TableName).query(where, index=IndexName, limit=Limit))
+
+    def scan(
+        self,
+        *,
+        TableName: str,
+        FilterExpression: str = "",
+        ProjectionExpression: str = "",
+        **more: Any,
+    ) -> Any:
+        where = _Expression(FilterExpression, **more).condition() if FilterExpression else None
+        only = more["ExpressionAttributeNames"][ProjectionExpression] if ProjectionExpression else ""
+        return _page(self._table(TableName).scan(where, only=only))
+
+    def put_item(self, *, TableName: str, Item: Any, **condition: Any) -> Any:
+        _held(self._table(TableName).put(Item, _if(**condition)), "PutItem", condition)
+        return {}
+
+    def update_item(
+        self,
+        *,
+        TableName: str,
+        Key: Any,
+        UpdateExpression: str,
+        ReturnValues: str = "",
+        **condition: Any,
+    ) -> Any:
+        named = {name: value for name, value in condition.items() if name.startswith("ExpressionAttribute")}
+        fields, add, remove = _Expression(UpdateExpression, **named).update()
+        written = self._table(TableName).update(
+            Key, fields, add=add, remove=remove, condition=_if(**condition), returning=ReturnValues == _NEW
+        )
+        _held(written, "UpdateItem", condition)
+        return {"Attributes": written.item} if written.item else {}
+
+    def delete_item(self, *, TableName: str, Key: Any, ReturnValues: str = "", **condition: Any) -> Any:
+        table = self._table(TableName)
+        if ReturnValues == _OLD:
+            item = table.pop(Key)
+            return {"Attributes": item} if item else {}
+        _held(Written(table.delete(Key, _if(**condition)), {}), "DeleteItem", condition)
+        return {}
+
+    def transact_write_items(self, *, TransactItems: Sequence[Mapping[str, Any]]) -> Any:
+        (name,) = {request["TableName"] for each in TransactItems for request in each.values()}
+        self._table(name).transact([_write(kind, request) for each in TransactItems for kind, request in each.items()])
+        return {}
+
+    def get_paginator(self, operation: str) -> "_Pages":
+        return _Pages(getattr(self, operation))
+
+    def _table(self, name: str) -> MemoryTable:
+        if name not in self._tables:
+            raise _error("ResourceNotFoundException", "Cannot do operations on a non-existent table")
+        return self._tables[name]
+
+
+class _Pages:
+    """All rows in one page."""
+
+    def __init__(self, operation: Any) -> None:
+        self._operation = operation
+
+    def paginate(self, **request: Any) -> Iterator[Any]:
+        yield self._operation(**request)
+
+
+class _Expression:
+    """Reads one expression of a request, whose names and values are placeholders."""
+
+    def __init__(
+        self,
+        expression: str,
+        ExpressionAttributeNames: Mapping[str, str] | None = None,
+        ExpressionAttributeValues: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._tokens = deque(_tokens(expression))
+        self._names = ExpressionAttributeNames or {}
+        self._values = ExpressionAttributeValues or {}
+
+    def condition(self) -> Condition:
+        found = self._condition()
+        assert not self._tokens, "more than one condition"
+        return found
+
+    def update(self) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+        """What is set, what is added, and what is removed."""
+        fields: dict[str, Any] = {}
+        add: dict[str, Any] = {}
+        remove: list[str] = []
+        while self._tokens:
+            clause, more = self._next(), True
+            while more:
+                name = self._name()
+                if clause == "SET":
+                    fields[name] = self._assigned()
+                elif clause == "ADD":
+                    add[name] = self._value()
+                else:
+                    assert clause == "REMOVE", clause
+                    remove.append(name)
+                more = self._skipped(",")
+        return fields, add, remove
+
+    def _condition(self) -> Condition:
+        if self._skipped("("):
+            parts, joint = [self._condition()], ""
+            while not self._skipped(")"):
+                joint = self._next()
+                parts.append(self._condition())
+            return Condition(joint, parts=tuple(parts))
+        if self._tokens[0].startswith("#"):
+            name, operator = self._name(), self._next()
+            return Condition(operator, name, self._value())
+        function = self._next()
+        self._expect("(")
+        name = self._name()
+        value = self._value() if self._skipped(",") else None
+        self._expect(")")
+        return Condition(function, name, value)
+
+    def _assigned(self) -> Any:
+        self._expect("=")
+        if not self._skipped("if_not_exists"):
+            return self._value()
+        self._expect("(")
+        name = self._name()
+        self._expect(",")
+        value = self._value()
+        self._expect(")")
+        return StoredOr(name, value)
+
+    def _name(self) -> str:
+        return self._names[self._next()]
+
+    def _value(self) -> Any:
+        return self._values[self._next()]
+
+    def _next(self) -> str:
+        return self._tokens.popleft()
+
+    def _skipped(self, token: str) -> bool:
+        found = bool(self._tokens) and self._tokens[0] == token
+        if found:
+            self._tokens.popleft()
+        return found
+
+    def _expect(self, token: str) -> None:
+        assert self._skipped(token), f"no {token} here"
+
+
+@cache
+def _tokens(expression: str) -> tuple[str, ...]:
+    assert not _TOKEN.sub("", expression).strip(), expression
+    return tuple(_TOKEN.findall(expression))
+
+
+def _if(
+    ConditionExpression: str = "",
+    ReturnValuesOnConditionCheckFailure: str = "",
+    **placeholders: Any,
+) -> Condition | None:
+    del ReturnValuesOnConditionCheckFailure  # `_held` reads it
+    return _Expression(ConditionExpression, **placeholders).condition() if ConditionExpression else None
+
+
+def _write(kind: str, request: Request) -> Put | Delete:
+    if kind == "Put":
+        return _put(**request)
+    assert kind == "Delete", kind
+    return _delete(**request)
+
+
+def _put(*, TableName: str, Item: Any, **condition: Any) -> Put:
+    del TableName
+    return Put(Item, _if(**condition))
+
+
+def _delete(*, TableName: str, Key: Any, **condition: Any) -> Delete:
+    del TableName
+    return Delete(Key, _if(**condition))
+
+
+def _held(written: Written, operation: str, request: Request) -> None:
+    """Raises what botocore raises where the condition did not hold."""
+    if written.held:
+        return
+    error = _error("ConditionalCheckFailedException", "The conditional request failed", operation)
+    if request.get("ReturnValuesOnConditionCheckFailure") == _OLD and written.item:
+        error.response["Item"] = written.item  # type: ignore[typeddict-unknown-key]  # DynamoDB's own field
+    raise error
+
+
+def _page(rows: Iterator[Any]) -> Any:
+    items = list(rows)
+    return {"Items": items, "Count": len(items)}
+
+
+def _error(code: str, message: str, operation: str = "request") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
