@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 _counter = itertools.count()
 
 
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def no_network() -> Iterator[None]:
     def refuse(*_: object) -> NoReturn:
         raise AssertionError("a unit test tried to reach the network")
 
-    for name in ("connect", "connect_ex"):
-        monkeypatch.setattr(socket.socket, name, refuse)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, refuse)
+        yield
 
 
 @pytest.fixture

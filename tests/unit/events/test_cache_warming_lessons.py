@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 
@@ -16,9 +16,6 @@ from tests.support.events.bot_questions import BOT, EMPLOYEE, GROUP
 from tests.support.events.teaching import OF_THE_EVENT, Worker
 from tests.support.fakes import FakeBitrix24, Stores
 from tests.support.in_process_service import DEAL, Service, find, install
-
-if TYPE_CHECKING:
-    pass
 
 OF_THE_PORTAL: Final = 1
 GET: Final = "im.chat.get"
