@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlencode
 
 import moto.backends as moto_backends
+from moto.core.model_instances import reset_model_data
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from chat_lookup.bootstrap import aws_deadlines, process
@@ -26,6 +27,7 @@ from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, MEMBER_ID, FakeAuthori
 from tests.support.fakes import lambda_context as context
 from tests.support.lookup_function import PAIR, http
 from tests.support.portals import first_contact
+from tests.support.portals.known_portal import install_application
 
 A_DAY: Final = 86_400.0
 DEAL: Final = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
@@ -65,8 +67,7 @@ class RunningService:
         self.bitrix24.answers(
             "im.dialog.get", {"id": 1437, "name": "Tyres", "entity_type": "CRM", "entity_id": "DEAL|1663"}
         )
-        self.server.grants("offered-refresh-token")
-        assert install_app.handler(first_contact.frame(), context())["statusCode"] == 200
+        install_application(self.server)
         self.key = str(
             self.admin({"command": "keys.create", "portal": MEMBER_ID, "label": "x", "scopes": SCOPES})["key"]
         )
@@ -85,6 +86,8 @@ class RunningService:
             state = _state(name)
             state.clear()
             state.update(copy.deepcopy(self.saved[name]))
+        # moto keeps every item that it has ever made, for its dashboard: thousands of copies fill the memory.
+        reset_model_data()
         self.cold_start()
 
     def cold_start(self) -> None:

@@ -1,6 +1,7 @@
 """Rooms and the imports between them (docs/architecture.md): which may import which, in the package and in `local/`."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
@@ -255,6 +256,19 @@ def test_number_of_modules_in_a_folder_is_bounded(top: str) -> None:
 def test_number_of_test_modules_in_a_folder_is_bounded() -> None:
     full = {str(each.relative_to(ROOT)): len(list(each.glob("*.py"))) for each in folders("tests")}
     assert {name: count for name, count in full.items() if count > MOST_TESTS} == {}
+
+
+def test_readme_of_every_folder_of_tests_has_one_to_three_lines() -> None:
+    of_tests = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+    readmes = {each: each / "README.md" for each in of_tests}
+    lines = {each: len(path.read_text("utf-8").splitlines()) for each, path in readmes.items() if path.is_file()}
+    assert {str(each.relative_to(ROOT)) for each in of_tests if lines.get(each) not in (1, 2, 3)} == set()
+
+
+def test_every_folder_of_tests_is_run_by_a_command_of_the_makefile() -> None:
+    tops = {path.relative_to(ROOT).parts[1] for path in (ROOT / "tests").rglob("test_*.py")}
+    named = set(re.findall(r"\btests/(\w+)", (ROOT / "Makefile").read_text("utf-8")))
+    assert tops - named == set()
 
 
 def test_ground_of_the_package_has_seven_modules() -> None:
