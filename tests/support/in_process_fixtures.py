@@ -16,6 +16,7 @@ from tests.support.repository import ROOT
 from tests.support.stores.memory_stores import memory_stores
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 _counter = itertools.count()
 
 
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def no_network() -> Iterator[None]:
     def refuse(*_: object) -> NoReturn:
         raise AssertionError("a unit test tried to reach the network")
 
-    for name in ("connect", "connect_ex"):
-        monkeypatch.setattr(socket.socket, name, refuse)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, refuse)
+        yield
 
 
 @pytest.fixture
@@ -54,23 +57,20 @@ def stores() -> Stores:
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[tuple["DynamoDBClient", "SecretsManagerClient"]]:
-    """moto in this process, for tests of what a client or an engine does itself; two of its clients."""
+def moto() -> Iterator["Session"]:
+    """A session whose clients are served by moto in this process: for tests of what a client or an engine does."""
     from botocore.session import Session  # noqa: PLC0415 - most tests need no moto, which takes long to import
     from moto import mock_aws  # noqa: PLC0415 - as above
 
     with mock_aws():
-        session = Session()
-        yield (
-            cast("DynamoDBClient", session.create_client("dynamodb", region_name="us-east-1")),
-            cast("SecretsManagerClient", session.create_client("secretsmanager", region_name="us-east-1")),
-        )
+        yield Session()
 
 
 @pytest.fixture
-def moto_stores(moto: tuple["DynamoDBClient", "SecretsManagerClient"]) -> Stores:
+def moto_stores(moto: "Session") -> Stores:
     """The template's tables at moto, empty; its secrets are those of earlier tests, too."""
-    dynamodb, secrets = moto
+    dynamodb = cast("DynamoDBClient", moto.create_client("dynamodb", region_name="us-east-1"))
+    secrets = cast("SecretsManagerClient", moto.create_client("secretsmanager", region_name="us-east-1"))
     suffix = f"-{next(_counter)}"
     for table in Template.load(ROOT / "template.yaml", table_suffix=suffix).tables:
         dynamodb.create_table(**table)  # type: ignore[arg-type]  # the template's own properties

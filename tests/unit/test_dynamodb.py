@@ -4,13 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 
 from chat_lookup.dynamodb import Table, absent, number, text
 from tests.support.fakes import Stores
 from tests.support.stores import secrets_contract
 from tests.support.stores.memory_stores import memory_stores
-from tests.support.stores.table_contract import KEY, OPERATIONS, SCENARIOS, BothTables, Operation, outcomes
+from tests.support.stores.table_contract import KEY, SCENARIOS, BothTables
 
 
 def in_memory() -> BothTables:
@@ -26,14 +25,6 @@ def test_table_on_moto(scenario: str, moto_stores: Stores) -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_table_in_memory(scenario: str) -> None:
     SCENARIOS[scenario](in_memory())
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(operations=OPERATIONS)
-def test_random_operations_have_the_same_results_in_memory_and_on_moto(
-    moto_stores: Stores, operations: list[Operation]
-) -> None:
-    assert outcomes(in_memory().cache, operations) == outcomes(moto_stores.cache_rows, operations)
 
 
 def test_numbers_in_memory_are_written_as_dynamodb_returns_them() -> None:

@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
-from botocore.session import Session
 
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.portal import Portal
+from tests.support import botocore_session
 from tests.support.fakes import MEMBER_ID
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def lambda_on(wire: Wire) -> "LambdaClient":
 
 
 def _client(service: str, wire: Wire) -> Any:
-    client = Session().create_client(
+    client = botocore_session.shared().create_client(
         service,
         region_name="us-east-1",
         aws_access_key_id="unit",

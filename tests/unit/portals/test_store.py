@@ -49,12 +49,15 @@ def test_invalid_name_is_not_installed(portals: Portals, name: str) -> None:
         portals.find(name)
 
 
-def test_invalid_name_is_not_read_from_the_store(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
-    # DynamoDB refuses a key of more than 2,048 bytes, or one that is no text; moto does not.
+def test_invalid_name_is_not_read_from_the_store(
+    stores: Stores, portals: Portals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # DynamoDB refuses a key of more than 2,048 bytes, or one that is no text.
     def request(*_: object, **__: object) -> object:
         raise AssertionError("the store was called")
 
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", request)
+    for name in ("get_item", "query", "batch_get_item"):
+        monkeypatch.setattr(stores.dynamodb, name, request)
     for name in ("x" * 2_100, "\ud800", "a b", "DOMAIN#x"):
         with pytest.raises(PortalNotInstalled):
             portals.find(name)
