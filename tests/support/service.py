@@ -146,6 +146,10 @@ class Service:
         self.cold_start()
         self.mark()
 
+    def items(self, table: str) -> list[Mapping[str, Any]]:
+        """The items of a table, without a request."""
+        return self._tables.items(table)
+
     def restore_tables(self) -> None:
         """Restore portals and keys, and empty the cache."""
         self._tables.put_back("PortalTable", self._portals)

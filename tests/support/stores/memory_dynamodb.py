@@ -53,6 +53,9 @@ class MemoryDynamoDb:
         start_response(status, [("Content-Type", "application/x-amz-json-1.0")])
         return [json.dumps(answer).encode()]
 
+    def items(self, table: str) -> list[Mapping[str, Any]]:
+        return list(self._tables[table].saved().values())
+
     def rows(self, table: str) -> Any:
         """The rows of a table, to be put back."""
         return self._tables[table].saved()
@@ -252,7 +255,8 @@ def _written(written: Written, request: Request) -> None:
 
 
 def _error(code: str, message: str, **more: Any) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}, **more}, "request")
+    response: Any = {"Error": {"Code": code, "Message": message}, **more}
+    return ClientError(response, "request")
 
 
 def _failure(error: ClientError) -> Mapping[str, object]:
