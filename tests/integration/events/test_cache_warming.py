@@ -15,7 +15,6 @@ from chat_lookup.events.model import EventChat
 from tests.support.events.bot_questions import message
 from tests.support.events.conversation import Conversation, conversation
 from tests.support.events.event_arrival import body_of
-from tests.support.events.queue_scene import left
 from tests.support.portals.unknown_portal import Stage
 
 HOUR = 3600
@@ -266,5 +265,5 @@ def test_redriven_dead_letter_is_handled(in_v2: Deals, deal: str) -> None:
     service.settle()
 
     assert answer == {"moved": 1, "left": 0}
-    assert left(aws, "DeadLetterQueue") == 0
+    assert aws.left("DeadLetterQueue") == 0
     assert replace(in_v2, entity_type="ORDER").look_up(deal)["source"] == "event"
