@@ -28,6 +28,14 @@ class MemoryDynamoDB:
         """Empty tables by their names, with the properties that a template or `create_table` gives them."""
         self._tables = {name: MemoryTable(properties) for name, properties in tables.items()}
 
+    def kept(self) -> Mapping[str, Any]:
+        """A copy of all rows, for `put_back`."""
+        return {name: table.kept() for name, table in self._tables.items()}
+
+    def put_back(self, kept: Mapping[str, Any]) -> None:
+        for name, rows in kept.items():
+            self._tables[name].put_back(rows)
+
     def get_item(self, *, TableName: str, Key: Any, ConsistentRead: bool = False) -> Any:
         del ConsistentRead  # every read is
         item = self._table(TableName).get(Key)

@@ -4,6 +4,7 @@ It behaves as Secrets Manager does for all that the package asks (secrets_contra
 written is readable at once, unlike there.
 """
 
+import copy
 import itertools
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -78,6 +79,15 @@ class MemorySecrets:
         self._secrets: dict[str, _Secret] = {}
         self._lock = Lock()
         self.exceptions = SimpleNamespace(ClientError=ClientError, **_ERRORS)
+
+    def kept(self) -> Mapping[str, _Secret]:
+        """A copy of all secrets, for `put_back`."""
+        with self._lock:
+            return copy.deepcopy(self._secrets)
+
+    def put_back(self, kept: Mapping[str, _Secret]) -> None:
+        with self._lock:
+            self._secrets = copy.deepcopy(dict(kept))
 
     def create_secret(
         self,

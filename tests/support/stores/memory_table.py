@@ -44,6 +44,16 @@ class MemoryTable:
         self._rows: dict[Key, Row] = {}
         self._lock = Lock()
 
+    def kept(self) -> Mapping[Key, Row]:
+        """A copy of all rows, for `put_back`."""
+        with self._lock:
+            return {key: _copied(row) for key, row in self._rows.items()}
+
+    def put_back(self, rows: Mapping[Key, Row]) -> None:
+        """Replace all rows by copies of these."""
+        with self._lock:
+            self._rows = {key: _copied(row) for key, row in rows.items()}
+
     def get(self, key: "Values") -> "Item":
         with self._lock:
             return _copied(self._rows.get(self._id(key), {}))
