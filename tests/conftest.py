@@ -22,7 +22,7 @@ from tests.support.portals.portal_service import ApplicationProbe
 from tests.support.portals.unknown_portal import Stage, staged
 from tests.support.repository import ROOT
 from tests.support.service import Service
-from tests.support.stores.memory_dynamodb import MemoryDynamoDb
+from tests.support.stores.dynamodb_engine import DynamoDbEngine
 from tests.support.stores.moto_tables import MotoTables
 from tests.support.stores.tables import Tables, tables_in
 
@@ -79,7 +79,7 @@ def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servic
     # The stack takes an authority that is there: this one also permits the names of the forger's server.
     Authority(state_dir / "authority", names=(*LOCAL_NAMES, *HOSTILE_NAMES))
     with (
-        running(Settings(state_dir, dynamodb=MemoryDynamoDb(), by_webhook=True)) as stack,
+        running(Settings(state_dir, dynamodb=DynamoDbEngine(), by_webhook=True)) as stack,
         pytest.MonkeyPatch.context() as environ,
     ):
         # No public authority signed a certificate here, and reading them takes half of each cold start.

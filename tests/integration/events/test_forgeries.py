@@ -73,7 +73,7 @@ def aws_calls() -> Iterator[list[str]]:
 @pytest.fixture
 def receiver(stage: Stage, aws_calls: list[str]) -> Receiver:
     """Two installed portals: that of the stage, and that of the stack, which gets an application token, too."""
-    assert stage.contact().status == 200
+    stage.install()
     stage.dynamodb.update_item(
         TableName="PortalTable",
         Key={"pk": {"S": f"PORTAL#{stage.service.member_id}"}, "sk": {"S": "RECORD"}},
@@ -129,7 +129,7 @@ def test_former_token_is_refused_by_the_process_that_has_just_accepted_it(receiv
     former = receiver.token
     assert receiver.send_event().status == 200
     receiver.stage.tell("/uninstall", {"client_id": receiver.stage.card.client_id, "send": False})
-    assert receiver.stage.contact().status == 200
+    receiver.stage.install()
     receiver.token = application_token(receiver.stage)
     assert receiver.send_event().status == 200  # the new token is accepted at once
     assert receiver.send_event({"auth[application_token]": former}).status == 403
@@ -173,7 +173,7 @@ def test_malformed_body_is_refused_without_a_read(receiver: Receiver, body: byte
 def installed_anew(receiver: Receiver) -> None:
     """The portal removes the application without an event, and installs it again."""
     receiver.stage.tell("/uninstall", {"client_id": receiver.stage.card.client_id, "send": False})
-    assert receiver.stage.contact().status == 200
+    receiver.stage.install()
     receiver.token = application_token(receiver.stage)
     receiver.stage.service.cold_start()
     receiver.stage.service.mark()

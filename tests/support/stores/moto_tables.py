@@ -2,6 +2,7 @@
 
 import copy
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ class MotoTables:
     """The tables of one region."""
 
     region: str = REGION
+
+    def items(self, table: str) -> list[Mapping[str, Any]]:
+        return [item.to_json()["Attributes"] for item in self._named(table).all_items()]
 
     def rows(self, table: str) -> Any:
         """The rows of a table, to be put back."""

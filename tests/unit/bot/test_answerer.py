@@ -34,11 +34,6 @@ CHAT = {
 
 
 @pytest.fixture
-def portal(service: Service) -> Portal:
-    return install(service, bot_id=BOT, bot_api="v2", command_id=78)
-
-
-@pytest.fixture
 def bot(service: Service, stores: Stores, portal: Portal) -> Bot:
     return bot_by_a_deal(service, stores, portal)
 

@@ -20,7 +20,7 @@ from tests.support.events.bot_questions import BOT, GROUP, OPEN_LINE, BadDay, me
 from tests.support.events.queue_worker import FakeBus
 from tests.support.events.teaching import warming
 from tests.support.fakes import MEMBER_ID, Output, Stores
-from tests.support.in_process_service import DEAL, Service, find, install
+from tests.support.in_process_service import DEAL, Service, find
 
 BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
 SECRET = "what a secret deal"
@@ -68,11 +68,6 @@ class Worker:
             self._working.work(
                 replace(record, received_at=clock.now()), Deadline.after(25, clock), progress or Progress()
             )
-
-
-@pytest.fixture
-def portal(service: Service) -> Portal:
-    return install(service, bot_id=BOT, bot_api="v2", command_id=78)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -23,23 +23,15 @@ from tests.support.events.bot_questions import BOT
 from tests.support.events.teaching import OF_THE_EVENT, Worker, warming
 from tests.support.fakes import FakeBitrix24, FixedRandom, ManualClock, Output, Stores
 from tests.support.in_process_service import DEAL, Service, find, install
-from tests.support.stores.memory_table import memory_stores
-
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+from tests.support.portals.known_portal import with_a_bot
 
 OF_THE_PORTAL: Final = 1
 GET: Final = "im.chat.get"
 
 
 @pytest.fixture
-def stores(_clients: tuple[object, "SecretsManagerClient"]) -> Stores:
-    return replace(memory_stores(), secrets=_clients[1])
-
-
-@pytest.fixture
 def portal(service: Service) -> Portal:
-    return install(service, bot_id=BOT, bot_api="v2")
+    return with_a_bot(service)
 
 
 @pytest.fixture

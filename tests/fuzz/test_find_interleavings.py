@@ -24,7 +24,7 @@ from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID, FixedRandom
 from tests.support.interleaving import Actor, Stage
-from tests.support.stores.memory_table import memory_stores
+from tests.support.stores.memory_stores import memory_stores
 from tests.support.stores.unknown_pair import run_all
 
 ORDER: Final = EntityRef("ORDER", "1")

@@ -17,7 +17,7 @@ from chat_lookup.cache.learned_rows import LearnedRows
 from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
-from tests.support.stores.memory_table import memory_stores
+from tests.support.stores.memory_stores import memory_stores
 
 CHATS = st.integers(1, 3)
 AGO = st.sampled_from([0.0, 1.0, 5.0, 29.0])

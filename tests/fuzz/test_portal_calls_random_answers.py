@@ -1,6 +1,6 @@
 """Random answers of a portal: one odd answer closes it for no caller, and every closed portal opens by itself.
 
-ANSWERS=10000 SEED=1 pytest tests/unit/calls/test_closing_random_answers.py
+ANSWERS=10000 SEED=1 pytest tests/fuzz/test_portal_calls_random_answers.py
 """
 
 import os

@@ -20,7 +20,7 @@ from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import SKEW, Deadline
 from chat_lookup.errors import PortalBusy, PortalUnavailable
 from tests.support.fakes import Stores, UnmovedClock
-from tests.support.stores.memory_table import memory_stores
+from tests.support.stores.memory_stores import memory_stores
 
 PROCESSES = 3
 MOST_PATIENT = 20.0

@@ -1,4 +1,7 @@
-"""Every AWS call of every entry point hangs, is throttled, denied, fails: in time, true reason, nothing lost."""
+"""Every AWS call of every entry point hangs, is throttled, denied, fails: in time, true reason, nothing lost.
+
+Strikes are tried with one fault in turn; with AWS_FAULTS=all in the environment each with every fault.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -28,6 +31,8 @@ from tests.support.stores.doors import DEAL, DOORS, Door, RunningService
 ENVIRONMENT: Final = {
     "SECRET_PREFIX": "unit",
     "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "unit",
+    "AWS_SECRET_ACCESS_KEY": "unit",
     "EVENT_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/events",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead",
     "WORKER_FUNCTION": "stack-WorkerFunction-1",
@@ -38,8 +43,8 @@ REFUSED: Final = frozenset({Fault.DENIED, Fault.KEY_DENIED})
 
 
 @pytest.fixture
-def aws(clock: ManualClock) -> Iterator[FaultyAws]:
-    faulty = FaultyAws(clock)
+def aws(clock: ManualClock, stores: Stores) -> Iterator[FaultyAws]:
+    faulty = FaultyAws(clock, stores)
     with faulty.between():
         yield faulty
 
@@ -62,7 +67,7 @@ def service(
     monkeypatch.setattr(core, "Bitrix24Client", lambda *_, **__: bitrix24)
     monkeypatch.setattr(core, "AuthorisationServer", lambda *_: server)
     aws_clients.session.cache_clear()
-    found = RunningService(clock, bitrix24, server)
+    found = RunningService(clock, bitrix24, server, stores)
     found.sendings = lambda: sum(call.service == "sqs" for call in aws.seen)
     for name in ("dynamodb", "secrets", "sqs", "lambda_", "bus"):
         monkeypatch.setattr(aws_clients, name, cache(getattr(aws_clients, name)))

@@ -11,7 +11,7 @@ from chat_lookup.cache.leases import LEASE, CacheQuery, Leases
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
-from tests.support.stores.memory_table import memory_stores
+from tests.support.stores.memory_stores import memory_stores
 
 OFFSETS = (-0.2, 0.0, 0.2)
 """Seconds by which the clocks of three processes are wrong."""
