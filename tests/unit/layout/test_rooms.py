@@ -304,6 +304,13 @@ def test_every_module_of_the_package_has_tests_of_its_name() -> None:
     assert {str(module) for module in inside if not own_tests(module)} == set(TESTED_ELSEWHERE)
 
 
+def test_long_walks_are_named_for_the_module_that_they_walk() -> None:
+    modules = {path.stem for path in PACKAGE.rglob("*.py")}
+    walks = [path.stem.removeprefix("test_") for path in (ROOT / "tests" / "fuzz").glob("test_*.py")]
+    assert walks
+    assert [walk for walk in walks if not any(walk.startswith(f"{module}_") for module in modules)] == []
+
+
 @pytest.mark.parametrize("path", sorted(set(TESTED_ELSEWHERE.values())))
 def test_tests_named_for_a_module_tested_elsewhere_exist(path: str) -> None:
     assert "\ndef test_" in (ROOT / path).read_text("utf-8")
