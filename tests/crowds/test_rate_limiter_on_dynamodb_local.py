@@ -16,7 +16,7 @@ import pytest
 from botocore.session import Session
 
 from chat_lookup.calls.gcra import Pace, Share
-from tests.support import processes
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def slots_of(table: str, shares: list[str]) -> list[list[tuple[float, float]]]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with ExitStack() as stack:
         commands = ([sys.executable, "-c", RESERVE, *facts, share] for share in shares)
-        running = [stack.enter_context(processes.started(command, env=ENVIRONMENT, **pipes)) for command in commands]
+        running = [stack.enter_context(programs.started(command, env=ENVIRONMENT, **pipes)) for command in commands]
         for process in running:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"

@@ -10,9 +10,9 @@ import yaml
 from chat_lookup import errors
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.observability import metrics
-from tests.support import processes
+from tests.support.processes import programs
+from tests.support.processes.run import Running, staying
 from tests.support.repository import ROOT
-from tests.support.run_process import Running, staying
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -32,7 +32,7 @@ def commands(section: str) -> list[str]:
 def run_command(run: Running, command: str) -> str:
     here = command.replace("http://127.0.0.1:3000", run.facts["api_url"])
     here = here.replace(".local/run.json", str(run.state_dir / "run.json"))
-    done = processes.run(["bash", "-euc", here], cwd=ROOT, timeout=60)
+    done = programs.run(["bash", "-euc", here], cwd=ROOT, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

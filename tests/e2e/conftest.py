@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.containers import HOST, Invoker, SamLocal, Stack, wait_until
 from tests.e2e.machine import missing
-from tests.support import processes
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 LONGEST_BUILD_S = 600
@@ -55,7 +55,7 @@ def build(sam: str, sam_environment: dict[str, str]) -> Build:
     def run(source: Path, target: Path, *, umask: int = -1, **environment: str) -> Path:
         command = [sam, "build", "--build-dir", str(target)]
         variables = sam_environment | environment
-        done = processes.run(command, cwd=source, env=variables, umask=umask, timeout=LONGEST_BUILD_S)
+        done = programs.run(command, cwd=source, env=variables, umask=umask, timeout=LONGEST_BUILD_S)
         assert done.returncode == 0, done.stderr
         return target
 
@@ -84,7 +84,7 @@ def artifact(build: Build, source: Path, tmp_path_factory: pytest.TempPathFactor
 def docker() -> None:
     """A Docker engine answers."""
     try:
-        is_ready = processes.run(["docker", "info"], timeout=20).returncode == 0
+        is_ready = programs.run(["docker", "info"], timeout=20).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         is_ready = False
     if not is_ready:
@@ -105,12 +105,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     log = state_dir / "run.log"
     with (
         log.open("wb") as output,
-        processes.started(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as run,
+        programs.started(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as run,
     ):
         run_file = state_dir / "run.json"
         wait_until(run_file.exists, run, log)
         yield Stack(state_dir, json.loads(run_file.read_text()))
-        assert processes.end(run) == 0, log.read_text()
+        assert programs.end(run) == 0, log.read_text()
 
 
 @pytest.fixture(scope="session")

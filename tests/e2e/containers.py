@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import processes
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 HOST = "host.docker.internal"
@@ -83,7 +83,7 @@ class SamLocal:
     def invoke(self, function: str, event: Path) -> dict[str, Any]:
         """Invoke a function with the event of a file; return its answer."""
         command = self._command("invoke", function, "--event", str(event))
-        done = processes.run(
+        done = programs.run(
             command, cwd=self.artifact, env=self.environment, timeout=INVOKE_SECONDS, patience=STOP_SECONDS
         )
         assert done.returncode == 0, done.stderr
@@ -97,13 +97,13 @@ class SamLocal:
         command = self._command("start-api", "--port", str(port), "--warm-containers", "LAZY")
         with (
             log.open("wb") as output,
-            processes.started(
+            programs.started(
                 command, patience=STOP_SECONDS, cwd=self.artifact, env=self.environment, stdout=output, stderr=output
             ) as api,
         ):
             wait_until(lambda: listens(port), api, log)
             yield f"http://127.0.0.1:{port}"
-            assert processes.end(api, STOP_SECONDS) == 0, log.read_text()
+            assert programs.end(api, STOP_SECONDS) == 0, log.read_text()
 
     def _command(self, *words: str) -> list[str]:
         return [

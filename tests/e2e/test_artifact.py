@@ -12,7 +12,7 @@ import pytest
 
 from layers.stamp import settings_stamp, stamp
 from tests.e2e.conftest import Build
-from tests.support import processes
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 from tests.template.file import FUNCTIONS
 
@@ -67,8 +67,8 @@ def test_import_reads_the_bytecode_and_no_source(layer: Path, tmp_path: Path) ->
     copied = shutil.copytree(layer / "python", tmp_path / "python")
     for source in (copied / "chat_lookup").rglob("*.py"):
         source.write_text("raise SystemExit('compiled again')\n")
-    python = processes.run([ROOT / "layers/find-python", "3.13"], timeout=60)
-    done = processes.run(
+    python = programs.run([ROOT / "layers/find-python", "3.13"], timeout=60)
+    done = programs.run(
         [python.stdout.strip(), "-c", "from chat_lookup.bootstrap import process; print(process.layer())"],
         env={"PYTHONPATH": str(copied), "PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path, timeout=60,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.machine import missing
-from tests.support import processes
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 from tests.support.service import Service
 
@@ -32,7 +32,7 @@ def test_generated_requests_are_answered_by_the_contract(service: Service, schem
     service.admin("portal.set", portal=service.member_id, rate=1000, burst=10_000)
     service.cold_start()
 
-    done = processes.run(
+    done = programs.run(
         [
             schemathesis, "run", str(ROOT / "docs/openapi.yaml"),
             "--url", service.api_url, "--header", f"X-Api-Key: {service.api_key}",

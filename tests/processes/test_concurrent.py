@@ -16,7 +16,7 @@ import pytest
 from local.portal.events.outgoing import Message
 from tests.support.portals.install_process import READY
 from tests.support.portals.unknown_portal import INSTALL, Stage
-from tests.support.processes import started
+from tests.support.processes.programs import started
 from tests.support.repository import ROOT
 
 EVENTS: Final = ["ONAPPINSTALL", "ONAPPUNINSTALL", "ONAPPUPDATE"]

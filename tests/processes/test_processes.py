@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
-from tests.support.processes import end, run, started
+from tests.support.processes.programs import end, run, started
 from tests.support.repository import LAYER, ROOT
 
-STARTERS: Final = {"tests/support/processes.py", "tests/groups.py"}
+STARTERS: Final = {"tests/support/processes/programs.py", "tests/groups.py"}
 """The latter starts pytest itself, which a terminal must reach."""
 WAITING: Final = "echo ready; while :; do sleep 60; done"
 IGNORING: Final = f'trap "" TERM; {WAITING}'
@@ -61,7 +61,7 @@ def test_program_that_takes_too_long_ends_with_what_it_started(script: str) -> N
 
 
 WAITING_TEST: Final = f"""
-from tests.support.processes import started
+from tests.support.processes.programs import started
 
 def test_waits() -> None:
     with started(["sh", "-c", {IGNORING!r}], patience=0.1) as process:

@@ -16,10 +16,10 @@ from local.demo_credentials import DEMO_KEY
 from local.portal import LocalPortal
 from local.shared_clock import SharedClock
 from local.template.reader import Template
-from tests.support import processes
 from tests.support.portals.sample_frame import frame_of
+from tests.support.processes import programs
+from tests.support.processes.run import Running, once, staying
 from tests.support.repository import ROOT
-from tests.support.run_process import Running, once, staying
 
 FACTS = {
     "api_url",
@@ -82,7 +82,7 @@ def test_run_file_has_every_address_and_is_readable_by_its_owner_only(stack: Run
 
 def test_curl_line_works_as_printed(stack: Running) -> None:
     (line,) = [line for line in stack.output_file.read_text().splitlines() if line.lstrip().startswith("curl ")]
-    answer = processes.run(["bash", "-c", line], timeout=20)
+    answer = programs.run(["bash", "-c", line], timeout=20)
 
     assert json.loads(answer.stdout)["chat_id"] == 1437
 

@@ -15,7 +15,7 @@ import pytest
 
 from layers.stamp import stamp
 from local.net.http_server import HttpServer
-from tests.support import processes
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 from tests.support.service import Service
 
@@ -31,7 +31,7 @@ READY = f"{sys.prefix}/bin/.ready"
 def make(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     command = ["make", "--no-print-directory", f"VENV={sys.prefix}", f"--old-file={READY}", *words]
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
-    return processes.run(command, cwd=ROOT, env=kept | environ, timeout=60)
+    return programs.run(command, cwd=ROOT, env=kept | environ, timeout=60)
 
 
 def smoke(build: Path, url: str, key: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -94,7 +94,7 @@ def test_smoke_line_of_the_readme_works_as_printed(service: Service) -> None:
     (line,) = re.findall(r"^make smoke .*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     here = line.replace("make ", f"make VENV={sys.prefix} --old-file={READY} ")
     environ = {"PATH": os.environ["PATH"], "API_URL": service.api_url, "API_KEY": service.api_key}
-    run = processes.run(["bash", "-euc", here], cwd=ROOT, env=environ, timeout=60)
+    run = programs.run(["bash", "-euc", here], cwd=ROOT, env=environ, timeout=60)
 
     assert outcomes(run)["look-up"] == "ok", run.stdout + run.stderr
 

@@ -15,9 +15,9 @@ import urllib3
 
 from tests.rest_corpus import sdk as rest_sdk
 from tests.rest_corpus.sdk import Outcome, Sdk, outcome
-from tests.support import processes
+from tests.support.processes import programs
+from tests.support.processes.run import Running, staying
 from tests.support.repository import ROOT
-from tests.support.run_process import Running, staying
 
 PAGE = (ROOT / "docs" / "sdks.md").read_text("utf-8")
 INTERPRETERS = {"sh": ("bash", "-euc"), "python": (sys.executable, "-c")}
@@ -208,7 +208,7 @@ def test_lines_of_the_sdk_page_work_as_printed(sdks: Sdks, language: str, interp
     lines = re.sub(r"^(portal\..*?)( +#.*)?$", r"print(\1)", lines, flags=re.MULTILINE)
 
     environ = {**os.environ, "CURL_CA_BUNDLE": facts["ca_file"]}
-    done = processes.run([*interpreter, lines], env=environ, timeout=60)
+    done = programs.run([*interpreter, lines], env=environ, timeout=60)
 
     assert done.returncode == 0, done.stderr
     assert "1437" in done.stdout

@@ -14,7 +14,7 @@ from botocore.model import ListShape, OperationModel, Shape, StringShape, Struct
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-from tests.support import processes
+from tests.support.processes import programs
 
 RECORDED: Final = ("aws", "sam", "make", "curl")
 _GLOBAL: Final = frozenset({"--query", "--output", "--region"})
@@ -47,7 +47,7 @@ def recorded(script: str, folder: Path) -> list[list[str]]:
     note = 'printf "%s\\0" "$@" >> "$RECORD"; printf "\\n\\0" >> "$RECORD"'
     functions = "".join(f'{name}() {{ set -- {name} "$@"; {note}; echo "{_PLACEHOLDER}"; }}\n' for name in RECORDED)
     command = [_BASH, "-euo", "pipefail", "-c", functions + script]
-    done = processes.run(command, env={"RECORD": str(record), "PATH": ""}, timeout=20)
+    done = programs.run(command, env={"RECORD": str(record), "PATH": ""}, timeout=20)
     if done.returncode or done.stderr:
         raise Odd(done.stderr)
     lines = record.read_bytes().decode().split("\0\n\0")

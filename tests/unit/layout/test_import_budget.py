@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from tests.support import processes
+from tests.support.processes import programs
 from tests.support.repository import LAYER, PACKAGE, ROOT
 
 HANDLERS: Final = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
@@ -114,7 +114,7 @@ def loaded_by(handler: str) -> Loaded:
     }
     afterwards = SERVE_ONE_EVENT if handler == "events" else READY.get(handler, BUILD)
     path = ROOT / "functions" / handler / "app.py"
-    run = processes.run([sys.executable, "-c", IMPORT + afterwards + PRINT_MODULES, path], env=environment, timeout=100)
+    run = programs.run([sys.executable, "-c", IMPORT + afterwards + PRINT_MODULES, path], env=environment, timeout=100)
     assert run.returncode == 0, run.stderr
     # The last line: the lines before it are the log of the function.
     return Loaded(*map(frozenset, json.loads(run.stdout.splitlines()[-1])))

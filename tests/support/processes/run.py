@@ -14,7 +14,7 @@ from typing import Any
 import urllib3
 
 from chat_lookup.clock import Deadline, SystemClock
-from tests.support import processes
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 LONGEST_START_S = 60.0
@@ -30,7 +30,7 @@ def environ(state_dir: Path, **settings: str) -> dict[str, str]:
 def once(state_dir: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run one look-up and exit."""
     variables = environ(state_dir, ONCE="1", **settings)
-    return processes.run(COMMAND, cwd=ROOT, env=variables, timeout=LONGEST_START_S)
+    return programs.run(COMMAND, cwd=ROOT, env=variables, timeout=LONGEST_START_S)
 
 
 @dataclass
@@ -63,7 +63,7 @@ def staying(state_dir: Path, **settings: str) -> Iterator[Running]:
     output = state_dir / "output"
     with (
         output.open("wb") as file,
-        processes.started(COMMAND, cwd=ROOT, env=environ(state_dir, **settings), stdout=file, stderr=file) as process,
+        programs.started(COMMAND, cwd=ROOT, env=environ(state_dir, **settings), stdout=file, stderr=file) as process,
     ):
         run_file, deadline = state_dir / "run.json", Deadline.after(LONGEST_START_S, SystemClock())
         while not run_file.exists():
