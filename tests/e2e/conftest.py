@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.e2e.containers import HOST, Invoker, SamLocal, Stack, wait_until
+from tests.e2e.containers import HOST, STOP_SECONDS, Invoker, SamLocal, Stack, wait_until
 from tests.e2e.machine import missing
 from tests.support.processes import programs
 from tests.support.repository import ROOT
@@ -110,7 +110,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         run_file = state_dir / "run.json"
         wait_until(run_file.exists, run, log)
         yield Stack(state_dir, json.loads(run_file.read_text()))
-        assert programs.end(run) == 0, log.read_text()
+        assert programs.end(run, STOP_SECONDS) == 0, log.read_text()
 
 
 @pytest.fixture(scope="session")

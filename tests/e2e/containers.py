@@ -22,7 +22,7 @@ HOST = "host.docker.internal"
 ARCHITECTURE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 START_SECONDS = 60
 STOP_SECONDS = 20
-"""How long `sam` may take to stop its containers."""
+"""How long `sam` may take to stop its containers, and `make run` to stop its servers."""
 INVOKE_SECONDS = 300
 SAMPLES = ROOT / "events"
 Invoker = Callable[[str, Path], dict[str, Any]]
