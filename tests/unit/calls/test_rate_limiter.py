@@ -12,8 +12,8 @@ from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import DeadlineReached, PortalBusy
 from tests.support.fakes import MEMBER_ID, Stores, UnmovedClock
-from tests.support.shared_pace import TINY, USUAL, process, wait
 from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
+from tests.support.stores.shared_pace import TINY, USUAL, process, wait
 
 NOW = 1_763_000_000.0
 

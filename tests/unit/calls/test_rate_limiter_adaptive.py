@@ -9,8 +9,8 @@ from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBusy, PortalUnavailable
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores, UnmovedClock
-from tests.support.shared_pace import TINY, USUAL, process, wait
 from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
+from tests.support.stores.shared_pace import TINY, USUAL, process, wait
 
 
 class Meanwhile(ManualClock):
