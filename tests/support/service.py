@@ -1,8 +1,9 @@
 """The service for a test: a whole stack on this machine, reset before each test."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -131,6 +132,18 @@ class Service:
     def cold_start(self) -> None:
         """Clear the process's memory; the stores keep their content."""
         lambda_runtime.forget()
+
+    @contextmanager
+    def hurried(self, seconds: int) -> Iterator[None]:
+        """Inside, every function has this many seconds for an invocation, by the machine's time."""
+        functions = self.stack.backend.functions
+        template = functions.template
+        short = {name: replace(each, timeout=seconds) for name, each in template.functions.items()}
+        functions.template = replace(template, functions=short)
+        try:
+            yield
+        finally:
+            functions.template = template
 
     def reset(self) -> None:
         """Reset portal, clock, tables and memory to the start of the stack; added chats stay."""
