@@ -11,7 +11,7 @@ import pytest
 
 from chat_lookup.http import php_arrays, php_forms
 from chat_lookup.http.php_forms import FormBound, FormRefused, Limits
-from tests.support.php_bodies import Tree, bodies, in_order, read_by_php
+from tests.fuzz.php_bodies import Tree, bodies, in_order, read_by_php
 
 COUNT: Final = int(os.environ.get("PHP_BODIES", "20000"))
 SEED: Final = int(os.environ.get("PHP_SEED", "20261129"))

@@ -24,10 +24,10 @@ from chat_lookup.http.php_forms import FormRefused
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.store import Portals
+from tests.fuzz.php_bodies import Tree, read_by_php
 from tests.support.events.event_arrival import FORM, PORTAL
 from tests.support.events.wire_events import APPLICATION_TOKEN, MEMBER_ID, NAMES, wire
 from tests.support.fakes import ManualClock
-from tests.support.php_bodies import Tree, read_by_php
 from tests.support.stores.memory_stores import memory_stores
 
 COUNT: Final = int(os.environ.get("MUTATIONS", "400"))

@@ -20,7 +20,7 @@ REVERSE = f"/v1/chats/{CHAT}"
 @pytest.fixture
 def key(stage: Stage) -> str:
     """A key of the portal, which is installed by OAuth and has a chat with the administrator as its only member."""
-    assert stage.contact().status == 200
+    stage.install()
     stage.tell("/chats", CLOSED)
     key: str = stage.service.admin(
         "keys.create", portal=stage.portal.member_id, label="test", scopes=["lookup", "details"]

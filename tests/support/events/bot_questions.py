@@ -14,9 +14,9 @@ from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMes
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, Stores
 from tests.support.in_process_service import Service
+from tests.support.portals.known_portal import BOT, with_a_chat
 from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
 
-BOT = 456
 EMPLOYEE = EventUser(27, employee=True)
 GROUP = EventChat(chat_id=1437, dialog_id="chat1437", type="C")
 PERSONAL = EventChat(chat_id=1407, dialog_id="27", type="P", personal=True)
@@ -103,6 +103,5 @@ def bot_in(service: Service, stores: Stores, portal: Portal) -> Bot:
 
 def bot_by_a_deal(service: Service, stores: Stores, portal: Portal) -> Bot:
     """`bot_in` with a portal where deal 1663 has the chat 1437 and no other pair has a chat."""
-    bot = bot_in(service, stores, portal)
-    bot.bitrix24.answers_by("im.chat.get", lambda params: {"ID": 1437} if params["ENTITY_ID"] == "DEAL|1663" else None)
-    return bot
+    with_a_chat(service.bitrix24)
+    return bot_in(service, stores, portal)

@@ -72,6 +72,11 @@ class Stage:
         manner = Manner(path, fields or {})
         return self.portal.installer.install(self.card.client_id, kind=kind, user_id=user_id, manner=manner).answer
 
+    def install(self) -> None:
+        """Install the application, by its event: from a frame it is installed twice, in the frame and by the event."""
+        answer = self.contact("event")
+        assert answer.status == 200, answer
+
     def message(
         self, kind: Kind = "interface", *, user_id: int = ADMINISTRATOR, path: str = "", fields: Fields | None = None
     ) -> Message:
@@ -110,7 +115,7 @@ class Stage:
 
     def installed_with_an_expired_token(self) -> str:
         """Install the application by OAuth and let its token expire; returns a key of the portal."""
-        assert self.contact().status == 200
+        self.install()
         key = self.key()
         self.tell("/reset", {})
         self.tell("/expire_tokens", {})
@@ -156,8 +161,7 @@ class Stage:
         items = [
             json.dumps(item, sort_keys=True)
             for table in ("PortalTable", "CacheTable")
-            for page in self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-            for item in page["Items"]
+            for item in self.service.items(table)
             if not item["pk"]["S"].startswith(_COUNTERS)
         ]
         secrets = [

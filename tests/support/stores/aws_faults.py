@@ -11,13 +11,15 @@ from types import SimpleNamespace
 from typing import Any, Final, cast
 from unittest import mock
 
-from botocore import endpoint, xform_name
+from botocore import endpoint
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 from botocore.httpsession import URLLib3Session
+from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.support.fakes import ManualClock, Stores
+from tests.support.stores.dynamodb_engine import answered
 
 
 class Fault(StrEnum):
@@ -86,6 +88,8 @@ class FaultyAws:
     def between(self) -> Iterator[None]:
         """Inside, requests come here in place of a socket, and botocore's pauses pass on the test's clock."""
         with (
+            # moto, if another test of this process has begun it, would answer before.
+            mock.patch.object(BotocoreStubber, "__call__", return_value=None),
             mock.patch.object(URLLib3Session, "send", lambda _, request: self._send(request)),
             mock.patch.object(endpoint, "time", SimpleNamespace(sleep=self.clock.sleep)),
         ):
@@ -110,19 +114,8 @@ class FaultyAws:
 
     def _stored(self, call: Call, request: AWSPreparedRequest) -> AWSResponse:
         """The answer of a store, whose client in memory takes what is in the request."""
-        client: Any = self.stores.secrets
-        content = _content(request)
-        if call.service == "dynamodb":
-            client = self.stores.dynamodb
-            # botocore adds it to each transaction, so that a repeated request is no second transaction.
-            content.pop("ClientRequestToken", None)
-        try:
-            answer = getattr(client, xform_name(call.action))(**content)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            more = {name: value for name, value in error.response.items() if name == "Item"}
-            return _response(request, 400, {"__type": code, "message": "of the store", **more})
-        return _response(request, 200, answer)
+        client = self.stores.dynamodb if call.service == "dynamodb" else self.stores.secrets
+        return _response(request, *answered(client, call.action, _content(request)))
 
     def _struck(self, call: Call, request: AWSPreparedRequest) -> AWSResponse:
         if self.fault is Fault.HANGING:

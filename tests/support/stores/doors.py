@@ -31,6 +31,8 @@ from tests.support.fakes import lambda_context as context
 from tests.support.lookup_function import PAIR, http
 from tests.support.portals import first_contact
 from tests.support.portals.known_portal import install_application
+from tests.support.stores.memory_dynamodb import MemoryDynamoDB
+from tests.support.stores.memory_secrets import MemorySecrets
 
 A_DAY: Final = 86_400.0
 DEAL: Final = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
@@ -79,19 +81,25 @@ class RunningService:
         return admin_app.handler(command, context(60))
 
     def save(self) -> None:
-        self.saved = dict(self.server._grants), *(each.kept() for each in self._in_memory)
+        rows = {table: self.dynamodb.rows(table) for table in (self.stores.portal_table, self.stores.cache_table)}
+        self.saved = dict(self.server._grants), rows, self.secrets.saved()
 
     def restore(self) -> None:
         """Restore the saved content, in a process with empty caches."""
-        grants, *kept = self.saved
+        grants, rows, secrets = self.saved
         self.server._grants = dict(grants)
-        for each, content in zip(self._in_memory, kept, strict=True):
-            each.put_back(content)
+        for table, content in rows.items():
+            self.dynamodb.put_back(table, content)
+        self.secrets.restore(secrets)
         self.cold_start()
 
     @property
-    def _in_memory(self) -> tuple[Any, Any]:
-        return self.stores.dynamodb, self.stores.secrets
+    def dynamodb(self) -> MemoryDynamoDB:
+        return cast("MemoryDynamoDB", self.stores.dynamodb)
+
+    @property
+    def secrets(self) -> MemorySecrets:
+        return cast("MemorySecrets", self.stores.secrets)
 
     def cold_start(self) -> None:
         """Clear the caches of the process."""

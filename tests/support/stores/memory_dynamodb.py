@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -14,7 +15,7 @@ from botocore.exceptions import ClientError
 from chat_lookup.dynamodb import Condition, Delete, Put, StoredOr, Written
 from tests.support.stores.memory_table import MemoryTable
 
-_TOKEN: Final = re.compile(r"#[^\s(),]+|:\w+|<>|<=|>=|[<>=(),]|\w+")
+_TOKEN: Final = re.compile(r"[#:]?\w+|<=|>=|<>|[=<>(),]")
 _OLD: Final = "ALL_OLD"
 _NEW: Final = "ALL_NEW"
 
@@ -24,17 +25,31 @@ Request = Mapping[str, Any]
 class MemoryDynamoDB:
     """Answers as botocore's client does. Safe to share between threads."""
 
-    def __init__(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, tables: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> None:
         """Empty tables by their names, with the properties that a template or `create_table` gives them."""
         self._tables = {name: MemoryTable(properties) for name, properties in tables.items()}
 
-    def kept(self) -> Mapping[str, Any]:
-        """A copy of all rows, for `put_back`."""
-        return {name: table.kept() for name, table in self._tables.items()}
+    def items(self, table: str) -> list[Mapping[str, Any]]:
+        return list(self.rows(table).values())
 
-    def put_back(self, kept: Mapping[str, Any]) -> None:
-        for name, rows in kept.items():
-            self._tables[name].put_back(rows)
+    def rows(self, table: str) -> Mapping[Any, Any]:
+        """The rows of a table, to be put back."""
+        return self._table(table).saved()
+
+    def put_back(self, table: str, rows: Mapping[Any, Any]) -> None:
+        self._table(table).restore(rows)
+
+    def empty(self, table: str) -> None:
+        self._table(table).restore({})
+
+    def create_table(self, **properties: Any) -> Any:
+        self._tables[properties["TableName"]] = MemoryTable(properties)
+        return {"TableDescription": {"TableName": properties["TableName"], "TableStatus": "ACTIVE"}}
+
+    def delete_table(self, *, TableName: str) -> Any:
+        self._table(TableName)
+        del self._tables[TableName]
+        return {}
 
     def get_item(self, *, TableName: str, Key: Any, ConsistentRead: bool = False) -> Any:
         del ConsistentRead  # every read is
@@ -63,10 +78,13 @@ class MemoryDynamoDB:
         TableName: str,
         FilterExpression: str = "",
         ProjectionExpression: str = "",
+        ConsistentRead: bool = False,
         **more: Any,
     ) -> Any:
-        where = _Expression(FilterExpression, **more).condition() if FilterExpression else None
-        only = more["ExpressionAttributeNames"][ProjectionExpression] if ProjectionExpression else ""
+        del ConsistentRead  # every read is
+        expression = _Expression(FilterExpression, **more)
+        where = expression.condition() if FilterExpression else None
+        only = more.get("ExpressionAttributeNames", {}).get(ProjectionExpression, ProjectionExpression)
         return _page(self._table(TableName).scan(where, only=only))
 
     def put_item(self, *, TableName: str, Item: Any, **condition: Any) -> Any:
@@ -123,7 +141,7 @@ class _Pages:
 
 
 class _Expression:
-    """Reads one expression of a request, whose names and values are placeholders."""
+    """Reads one expression of a request, from left to right."""
 
     def __init__(
         self,
@@ -136,8 +154,8 @@ class _Expression:
         self._values = ExpressionAttributeValues or {}
 
     def condition(self) -> Condition:
-        found = self._condition()
-        assert not self._tokens, "more than one condition"
+        found = self._joined("OR")
+        assert not self._tokens, f"after a condition: {self._tokens}"
         return found
 
     def update(self) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
@@ -159,14 +177,19 @@ class _Expression:
                 more = self._skipped(",")
         return fields, add, remove
 
-    def _condition(self) -> Condition:
+    def _joined(self, operator: str) -> Condition:
+        """Parts with one operator between them; AND binds closer than OR."""
+        parts = [self._joined("AND") if operator == "OR" else self._part()]
+        while self._skipped(operator):
+            parts.append(self._joined("AND") if operator == "OR" else self._part())
+        return parts[0] if len(parts) == 1 else Condition(operator, parts=tuple(parts))
+
+    def _part(self) -> Condition:
         if self._skipped("("):
-            parts, joint = [self._condition()], ""
-            while not self._skipped(")"):
-                joint = self._next()
-                parts.append(self._condition())
-            return Condition(joint, parts=tuple(parts))
-        if self._tokens[0].startswith("#"):
+            inner = self._joined("OR")
+            self._expect(")")
+            return inner
+        if self._tokens[1] != "(":
             name, operator = self._name(), self._next()
             return Condition(operator, name, self._value())
         function = self._next()
@@ -188,7 +211,8 @@ class _Expression:
         return StoredOr(name, value)
 
     def _name(self) -> str:
-        return self._names[self._next()]
+        token = self._next()
+        return self._names[token] if token.startswith("#") else token
 
     def _value(self) -> Any:
         return self._values[self._next()]

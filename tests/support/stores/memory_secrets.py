@@ -80,14 +80,14 @@ class MemorySecrets:
         self._lock = Lock()
         self.exceptions = SimpleNamespace(ClientError=ClientError, **_ERRORS)
 
-    def kept(self) -> Mapping[str, _Secret]:
-        """A copy of all secrets, for `put_back`."""
+    def saved(self) -> Mapping[str, _Secret]:
+        """A copy of all secrets, to be restored."""
         with self._lock:
             return copy.deepcopy(self._secrets)
 
-    def put_back(self, kept: Mapping[str, _Secret]) -> None:
+    def restore(self, secrets: Mapping[str, _Secret]) -> None:
         with self._lock:
-            self._secrets = copy.deepcopy(dict(kept))
+            self._secrets = copy.deepcopy(dict(secrets))
 
     def create_secret(
         self,

@@ -44,16 +44,6 @@ class MemoryTable:
         self._rows: dict[Key, Row] = {}
         self._lock = Lock()
 
-    def kept(self) -> Mapping[Key, Row]:
-        """A copy of all rows, for `put_back`."""
-        with self._lock:
-            return {key: _copied(row) for key, row in self._rows.items()}
-
-    def put_back(self, rows: Mapping[Key, Row]) -> None:
-        """Replace all rows by copies of these."""
-        with self._lock:
-            self._rows = {key: _copied(row) for key, row in rows.items()}
-
     def get(self, key: "Values") -> "Item":
         with self._lock:
             return _copied(self._rows.get(self._id(key), {}))
@@ -136,6 +126,16 @@ class MemoryTable:
                     self._put(write.item)
                 else:
                     self._rows.pop(row_id, None)
+
+    def saved(self) -> Mapping[Key, Row]:
+        """All rows, to be restored."""
+        with self._lock:
+            return dict(self._rows)
+
+    def restore(self, rows: Mapping[Key, Row]) -> None:
+        """Replace all rows. No row is changed in place, so that they can be restored again."""
+        with self._lock:
+            self._rows = dict(rows)
 
     def _id(self, row: "Mapping[str, Any]", *, whole: bool = False) -> Key:
         """The key of a row. A mere key has nothing else."""

@@ -71,7 +71,7 @@ def look_up(service: Service) -> LookUp:
 @pytest.fixture
 def unknown_portal_looked_up(stage: Stage) -> LookUp:
     """Look-ups in a portal that is installed by OAuth; the calls of its installation are not counted."""
-    assert stage.contact().status == 200
+    stage.install()
     key = stage.key()
     stage.tell("/reset", {})
     return lambda entity_id: stage.look_up(key, entity_id=entity_id)
