@@ -14,10 +14,11 @@ from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bot.answer_claims import HELD
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.events.model import EventMessage
-from tests.support.events.bot_questions import BOT, EMPLOYEE, SEND_METHODS, Bot, bot_in, message
+from tests.support.events.bot_questions import EMPLOYEE, SEND_METHODS, Bot, bot_in, message
 from tests.support.fakes import Stores
-from tests.support.in_process_service import Service, install
+from tests.support.in_process_service import Service
 from tests.support.interleaving import Killed
+from tests.support.portals.known_portal import with_a_bot
 
 SEND = SEND_METHODS["v2", False]
 _numbers = itertools.count(1)
@@ -51,7 +52,7 @@ attempts = st.lists(
 
 @pytest.fixture
 def workers(service: Service, stores: Stores) -> tuple[Bot, Bot]:
-    portal = install(service, bot_id=BOT, bot_api="v2")
+    portal = with_a_bot(service)
     service.bitrix24.answers("im.chat.get", {"ID": 1437})
     return bot_in(service, stores, portal), bot_in(service, stores, portal)
 

@@ -13,12 +13,13 @@ from chat_lookup.events.publisher import Publisher
 from chat_lookup.events.worker import Working
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.updates import PortalFacts
-from tests.support.events.bot_questions import BOT, EMPLOYEE, SEND_METHODS, Bot, bot_in, message
+from tests.support.events.bot_questions import EMPLOYEE, SEND_METHODS, Bot, bot_in, message
 from tests.support.events.queue_worker import FakeBus
 from tests.support.events.simulated_queue import SimulatedQueue, Simulation, ThreadClock
 from tests.support.events.teaching import warming
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, Output, Stores
-from tests.support.in_process_service import Service, build, install
+from tests.support.in_process_service import Service, build
+from tests.support.portals.known_portal import with_a_bot
 
 HOUR = 3600.0
 EVENTS = 5
@@ -47,7 +48,7 @@ class Stage:
         self.bus = DownBus()
         self.bus.is_down = lambda: self._is_out("bus")
         service = build(stores, self.clock, FakeBitrix24(self.clock), telemetry)
-        portal = install(service, bot_id=BOT, bot_api="v2")
+        portal = with_a_bot(service)
         self.bot = bot_in(service, stores, portal)
         self._answer("im.chat.get", {"ID": 1437})
         self._answer("profile", {"ID": "1", "ADMIN": True})

@@ -1,11 +1,11 @@
 """Errors of each class, from the reply of the portal to the alarm that reports them (design 7).
 
-bitrix24/test_errors_over_the_wire.py has every code, and tests/template/test_alarms.py finds an alarm for each.
+bitrix24/test_errors_over_the_wire.py has every code, bitrix24/test_connection_errors.py the failures without one, and
+tests/template/test_alarms.py finds an alarm for each.
 With `-s` each code is printed with its class and its alarms.
 """
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,6 @@ import pytest
 from chat_lookup.bitrix24.errors import ROWS, ErrorClass, ErrorRow, Where
 from tests.support.error_scenarios import (
     BOT_ID,
-    LOOK_UP,
     NOT_ASKED,
     OURS,
     WAYS,
@@ -39,7 +38,7 @@ def one_of_each_class(rows: list[ErrorRow]) -> list[ErrorRow]:
 OF_THE_PORTAL = [row for row in ROWS if row.where is not Where.AUTH_SERVER and row.code not in OURS]
 BY_LOOK_UP = one_of_each_class([row for row in OF_THE_PORTAL if row.where in WAYS and row.error_class not in OF_TOKENS])
 BY_PASSTHROUGH = one_of_each_class([row for row in OF_THE_PORTAL if row.where in NOT_ASKED])
-BY_TOKEN = [row for row in OF_THE_PORTAL if row.where in WAYS and row.error_class in OF_TOKENS]
+BY_TOKEN = one_of_each_class([row for row in OF_THE_PORTAL if row.where in WAYS and row.error_class in OF_TOKENS])
 OF_THE_SERVER = one_of_each_class([row for row in ROWS if row.where is Where.AUTH_SERVER and row.code not in OURS])
 
 
@@ -119,30 +118,6 @@ def test_code_of_another_method_is_counted_and_has_an_alarm(
     portal.request("POST", f"/rest/1/{begun[1]}/{method}", {"Content-Type": "application/json"}, b"{}")
 
     RequestMetrics(portal).assert_counted(row.code, row.error_class)
-
-
-def test_silent_portal_is_counted_and_has_an_alarm(portal: Service) -> None:
-    portal.control("/faults", {"method": "im.chat.get", "delay_ms": 60_000})
-
-    portal.request("GET", f"/rest/1/{portal.api_key}/im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663", {})
-
-    RequestMetrics(portal).assert_counted("TIMEOUT", ErrorClass.RETRY)
-
-
-@pytest.fixture
-def portal_not_permitted(portal: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """The service without permission to call its portal's host, which has no public address."""
-    with monkeypatch.context() as environment:
-        environment.setenv("LOCAL_HOSTS", "")
-        portal.cold_start()
-        yield portal
-    portal.cold_start()
-
-
-def test_private_address_is_counted_and_has_an_alarm(portal_not_permitted: Service) -> None:
-    portal_not_permitted.get(LOOK_UP)
-
-    RequestMetrics(portal_not_permitted).assert_counted("ADDRESS_REFUSED", ErrorClass.CONFIG)
 
 
 # -- a portal with tokens ----------------------------------------------------------------------------------------------

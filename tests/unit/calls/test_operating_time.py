@@ -7,7 +7,7 @@ from chat_lookup.calls.operating_budget import ASSUMED_LIMIT, AT_ONCE, MARGIN, B
 from chat_lookup.calls.operating_time import Operating
 from chat_lookup.dynamodb import Table
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
-from tests.support.stores.counting_dynamodb import CountingDynamoDB
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
 
 IM = "im.chat.get"
 IMBOT = "imbot.chat.get"
@@ -15,12 +15,12 @@ ALL = ASSUMED_LIMIT - MARGIN
 
 
 @pytest.fixture
-def dynamodb(stores: Stores) -> CountingDynamoDB:
-    return CountingDynamoDB(stores.dynamodb)
+def dynamodb(stores: Stores) -> FaultyDynamoDB:
+    return FaultyDynamoDB(stores.dynamodb)
 
 
 @pytest.fixture
-def one(stores: Stores, clock: ManualClock, dynamodb: CountingDynamoDB) -> Operating:
+def one(stores: Stores, clock: ManualClock, dynamodb: FaultyDynamoDB) -> Operating:
     return process(stores, clock, dynamodb)
 
 
@@ -29,7 +29,7 @@ def another(stores: Stores, clock: ManualClock) -> Operating:
     return process(stores, clock)
 
 
-def process(stores: Stores, clock: ManualClock, dynamodb: CountingDynamoDB | None = None) -> Operating:
+def process(stores: Stores, clock: ManualClock, dynamodb: FaultyDynamoDB | None = None) -> Operating:
     """What one process knows: it shares the table with all others, and nothing else."""
     return Operating(Table(dynamodb.client if dynamodb else stores.dynamodb, stores.cache_table), clock)
 
@@ -126,7 +126,7 @@ def test_cost_of_a_call_follows_new_measurements(one: Operating) -> None:
 # -- cost in the table -------------------------------------------------------------------------------------------------
 
 
-def test_small_sums_are_never_written(one: Operating, dynamodb: CountingDynamoDB, clock: ManualClock) -> None:
+def test_small_sums_are_never_written(one: Operating, dynamodb: FaultyDynamoDB, clock: ManualClock) -> None:
     for number in range(90):
         one.note(MEMBER_ID, IM, number * 0.02, clock.now() + 600)
         clock.advance(0.5)
@@ -134,7 +134,7 @@ def test_small_sums_are_never_written(one: Operating, dynamodb: CountingDynamoDB
 
 
 def test_a_window_full_of_work_costs_a_write_for_each_two_seconds_of_it(
-    one: Operating, dynamodb: CountingDynamoDB, clock: ManualClock
+    one: Operating, dynamodb: FaultyDynamoDB, clock: ManualClock
 ) -> None:
     for number in range(480):
         one.note(MEMBER_ID, IM, float(number), clock.now() + 600)
@@ -143,7 +143,7 @@ def test_a_window_full_of_work_costs_a_write_for_each_two_seconds_of_it(
 
 
 def test_stop_is_read_every_few_seconds_and_not_at_every_call(
-    one: Operating, dynamodb: CountingDynamoDB, clock: ManualClock
+    one: Operating, dynamodb: FaultyDynamoDB, clock: ManualClock
 ) -> None:
     for _ in range(60):
         assert one.stopped_until(MEMBER_ID, IM) is None
@@ -151,7 +151,7 @@ def test_stop_is_read_every_few_seconds_and_not_at_every_call(
     assert dynamodb.reads <= 3
 
 
-def test_reply_without_figures_changes_nothing(one: Operating, dynamodb: CountingDynamoDB) -> None:
+def test_reply_without_figures_changes_nothing(one: Operating, dynamodb: FaultyDynamoDB) -> None:
     one.note(MEMBER_ID, IM, None, None)
     assert dynamodb.writes == 0
     assert one.budget(MEMBER_ID, IM).left == ALL
@@ -258,7 +258,7 @@ def test_another_process_tries_a_minute_later_if_the_first_dies(
 
 
 def test_claim_that_is_written_twice_still_allows_the_trial(stores: Stores, clock: ManualClock) -> None:
-    loses = process(stores, clock, CountingDynamoDB(stores.dynamodb, repeats=True))
+    loses = process(stores, clock, FaultyDynamoDB(stores.dynamodb, repeats=True))
     loses.stop(MEMBER_ID, IM)
     clock.advance(60.1)
     assert loses.stopped_until(MEMBER_ID, IM) is None

@@ -12,8 +12,8 @@ from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import DeadlineReached, PortalBusy
 from tests.support.fakes import MEMBER_ID, Stores, UnmovedClock
-from tests.support.shared_pace import TINY, USUAL, process, wait
-from tests.support.stores.counting_dynamodb import CountingDynamoDB
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
+from tests.support.stores.shared_pace import TINY, USUAL, process, wait
 
 NOW = 1_763_000_000.0
 
@@ -27,8 +27,8 @@ def clock() -> UnmovedClock:
 
 
 @pytest.fixture
-def dynamodb(stores: Stores) -> CountingDynamoDB:
-    return CountingDynamoDB(stores.dynamodb)
+def dynamodb(stores: Stores) -> FaultyDynamoDB:
+    return FaultyDynamoDB(stores.dynamodb)
 
 
 def until_refused(
@@ -111,7 +111,7 @@ def test_slot_is_available_at_the_time_that_a_refusal_names(stores: Stores, cloc
 
 
 def test_second_refusal_of_a_process_costs_no_write(
-    stores: Stores, clock: UnmovedClock, dynamodb: CountingDynamoDB
+    stores: Stores, clock: UnmovedClock, dynamodb: FaultyDynamoDB
 ) -> None:
     limiter = process(stores, clock, dynamodb)
     for _ in range(3):
@@ -134,7 +134,7 @@ def test_a_refusal_reserves_nothing(stores: Stores, clock: UnmovedClock) -> None
 
 @pytest.mark.parametrize("before", [0, 1, 3])
 def test_caller_past_the_deadline_is_refused_and_reserves_nothing(
-    stores: Stores, clock: UnmovedClock, dynamodb: CountingDynamoDB, before: int
+    stores: Stores, clock: UnmovedClock, dynamodb: FaultyDynamoDB, before: int
 ) -> None:
     limiter = process(stores, clock, dynamodb)
     for _ in range(before):
@@ -147,7 +147,7 @@ def test_caller_past_the_deadline_is_refused_and_reserves_nothing(
 
 
 def test_one_reservation_costs_one_write_once_the_row_was_seen(
-    stores: Stores, clock: UnmovedClock, dynamodb: CountingDynamoDB
+    stores: Stores, clock: UnmovedClock, dynamodb: FaultyDynamoDB
 ) -> None:
     limiter = process(stores, clock, dynamodb)
     wait(limiter, clock)
@@ -157,9 +157,7 @@ def test_one_reservation_costs_one_write_once_the_row_was_seen(
     assert dynamodb.writes == written + 10
 
 
-def test_a_new_process_needs_two_writes_at_most(
-    stores: Stores, clock: UnmovedClock, dynamodb: CountingDynamoDB
-) -> None:
+def test_a_new_process_needs_two_writes_at_most(stores: Stores, clock: UnmovedClock, dynamodb: FaultyDynamoDB) -> None:
     wait(process(stores, clock), clock)
     wait(process(stores, clock, dynamodb), clock)
     assert dynamodb.writes == 2

@@ -9,8 +9,8 @@ from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBusy, PortalUnavailable
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores, UnmovedClock
-from tests.support.shared_pace import TINY, USUAL, process, wait
-from tests.support.stores.counting_dynamodb import CountingDynamoDB
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
+from tests.support.stores.shared_pace import TINY, USUAL, process, wait
 
 
 class Meanwhile(ManualClock):
@@ -228,7 +228,7 @@ def test_bulk_that_slept_between_two_steps_of_a_burst_learns_of_a_refusal_before
 
 
 def test_call_without_a_wait_costs_no_read_of_the_row(stores: Stores, clock: UnmovedClock) -> None:
-    dynamodb = CountingDynamoDB(stores.dynamodb)
+    dynamodb = FaultyDynamoDB(stores.dynamodb)
     limiter = process(stores, clock, dynamodb)
     assert [wait(limiter, clock) for _ in range(45)] == [0.0] * 45
     assert dynamodb.reads == 0
@@ -280,7 +280,7 @@ def test_a_refusal_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores:
 
 
 def test_a_refusal_that_is_written_twice_counts_once(stores: Stores, clock: UnmovedClock) -> None:
-    twice = process(stores, clock, CountingDynamoDB(stores.dynamodb, repeats=True))
+    twice = process(stores, clock, FaultyDynamoDB(stores.dynamodb, repeats=True))
     twice.refused(MEMBER_ID, USUAL)
     assert [wait(process(stores, clock), clock) for _ in range(2)] == pytest.approx([4.0, 5.0], abs=TINY)
 
@@ -288,6 +288,6 @@ def test_a_refusal_that_is_written_twice_counts_once(stores: Stores, clock: Unmo
 def test_a_reservation_that_is_written_twice_wastes_one_slot_and_no_more(stores: Stores, clock: UnmovedClock) -> None:
     pace = Pace(2, 1)
     wait(process(stores, clock), clock, pace)
-    loses = process(stores, clock, CountingDynamoDB(stores.dynamodb, repeats=True))
+    loses = process(stores, clock, FaultyDynamoDB(stores.dynamodb, repeats=True))
     assert wait(loses, clock, pace) == pytest.approx(1.0, abs=TINY)
     assert wait(process(stores, clock), clock, pace) == pytest.approx(1.5, abs=TINY)

@@ -85,6 +85,10 @@ def modules(folder: Path, above: Path) -> dict[str, Path]:
     }
 
 
+HOLDS_IMPORTS: Final = (ast.stmt, ast.excepthandler, ast.match_case)
+"""No expression does, and they are nearly all nodes."""
+
+
 def imported(node: ast.AST, known: set[str]) -> Iterator[str]:
     """The imports at run time, wherever the statement is; our modules by their full name."""
     match node:
@@ -98,7 +102,8 @@ def imported(node: ast.AST, known: set[str]) -> Iterator[str]:
         case ast.ImportFrom():
             pytest.fail("imports name the whole path, so that this test can follow them")
     for child in ast.iter_child_nodes(node):
-        yield from imported(child, known)
+        if isinstance(child, HOLDS_IMPORTS):
+            yield from imported(child, known)
 
 
 MODULES: Final = modules(PACKAGE, LAYER)
