@@ -14,8 +14,8 @@ from botocore.config import Config
 
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.portal import Portal
-from tests.support import botocore_session
 from tests.support.fakes import MEMBER_ID
+from tests.support.stores import botocore_session
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -16,12 +16,12 @@ from chat_lookup.events.publisher import LARGEST_ENTRY, Publisher, detail_of, re
 from chat_lookup.observability.metrics import CLOSED
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.recovery import Recovery
-from tests.support import botocore_session
 from tests.support.events.bot_questions import CHATID, GROUP, command, message, record_of
 from tests.support.events.event_arrival import Wire
 from tests.support.fakes import MEMBER_ID, Output
 from tests.support.in_process_service import DEAL
 from tests.support.repository import ROOT
+from tests.support.stores import botocore_session
 
 if TYPE_CHECKING:
     from botocore.session import Session
