@@ -290,7 +290,6 @@ TESTED_ELSEWHERE: Final[Mapping[str, str]] = {
     "bootstrap/worker.py": "tests/unit/functions/test_worker.py",
     "bot/profile.py": "tests/unit/install/test_registration_bot.py",
     "calls/bulk_allowance.py": "tests/unit/lookup/test_batch_runner.py",
-    "calls/operating_budget.py": "tests/fuzz/test_operating_time_budget.py",
     "lookup/model.py": "tests/unit/lookup/test_find.py",
     "lookup/plan_runner.py": "tests/unit/lookup/test_plan.py",
 }
