@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -30,6 +31,15 @@ _counter = itertools.count()
 # On a busy machine examples are slow to generate and to run: that is no failure of the code.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM and SIGINT end the tests in order, so that all fixtures end what they started.
+
+    SIGINT, too: pytest-xdist ends its workers by it, and a shell starts processes in the background with it ignored.
+    """
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

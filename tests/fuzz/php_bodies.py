@@ -3,12 +3,12 @@
 import base64
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
 from tests.e2e.machine import missing
+from tests.support.processes import programs
 
 Tree = dict[str, "str | Tree"]
 
@@ -58,7 +58,7 @@ def read_by_php(written: Sequence[str | bytes]) -> list[Tree]:
     sent = "".join(
         base64.b64encode(body.encode() if isinstance(body, str) else body).decode() + "\n" for body in written
     )
-    run = subprocess.run([php, "-n", "-r", _SCRIPT], input=sent, capture_output=True, text=True, check=True)
+    run = programs.run([php, "-n", "-r", _SCRIPT], text=sent, timeout=100)
     read = [json.loads(line) for line in run.stdout.splitlines()]
     assert len(read) == len(written), run.stderr
     return read

@@ -1,10 +1,12 @@
-"""Generated forms: those that PHP encodes are decoded unchanged; any bytes give maps of texts or a refusal."""
+"""Generated forms: PHP's are decoded unchanged; any bytes give maps of texts or a refusal, in a time that is linear."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from urllib.parse import quote, quote_plus
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,3 +74,42 @@ def _decoded(body: bytes, content_type: str) -> Form:
 
 def _only_texts(value: FormValue) -> bool:
     return isinstance(value, str) or all(_only_texts(item) for item in value.values())
+
+
+@pytest.mark.parametrize(
+    ("unit", "content_type"),
+    [
+        (b"a[]=1&", ""),
+        (b"a[][]=1&", ""),
+        (b"&", ""),
+        (b"=", ""),
+        (b"[", ""),
+        (b"]", ""),
+        (b"a[", ""),
+        (b"[a]", ""),
+        (b"%", ""),
+        (b"%41", ""),
+        (b"%D0%B9", ""),
+        (b"+", ""),
+        ("й".encode(), ""),
+        ("й%41".encode(), ""),
+        (b"[", JSON),
+        (b'{"a":', JSON),
+        (b" ", JSON),
+        (b"9", JSON),
+    ],
+)
+def test_time_to_read_a_body_grows_linearly(unit: bytes, content_type: str) -> None:
+    def seconds(size: int) -> float:
+        body = b"a" * (not content_type) + unit * (size // len(unit))
+        return min(_seconds(body, content_type) for _ in range(3))
+
+    # Eight times the size would take 64 times as long if the time grew with the square.
+    assert seconds(8 * 30_000) < 32 * max(seconds(30_000), 0.0005)
+
+
+def _seconds(body: bytes, content_type: str) -> float:
+    started = time.process_time()
+    with suppress(FormRefused):
+        decode(body, content_type, limits=WIDE)
+    return time.process_time() - started

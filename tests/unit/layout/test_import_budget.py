@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 from functools import cache
 from typing import Final, NamedTuple
 
 import pytest
 
+from tests.support.processes import programs
 from tests.support.repository import LAYER, PACKAGE, ROOT
 
 HANDLERS: Final = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
@@ -113,13 +113,9 @@ def loaded_by(handler: str) -> Loaded:
         "AWS_SECRET_ACCESS_KEY": "unit",
     }
     afterwards = SERVE_ONE_EVENT if handler == "events" else READY.get(handler, BUILD)
-    run = subprocess.run(
-        [sys.executable, "-c", IMPORT + afterwards + PRINT_MODULES, str(ROOT / "functions" / handler / "app.py")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    path = ROOT / "functions" / handler / "app.py"
+    run = programs.run([sys.executable, "-c", IMPORT + afterwards + PRINT_MODULES, path], env=environment, timeout=100)
+    assert run.returncode == 0, run.stderr
     # The last line: the lines before it are the log of the function.
     return Loaded(*map(frozenset, json.loads(run.stdout.splitlines()[-1])))
 

@@ -14,9 +14,11 @@ from typing import Any
 import urllib3
 
 from chat_lookup.clock import Deadline, SystemClock
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 LONGEST_START_S = 60.0
+COMMAND = [sys.executable, "-m", "local.run"]
 
 
 def environ(state_dir: Path, **settings: str) -> dict[str, str]:
@@ -25,24 +27,17 @@ def environ(state_dir: Path, **settings: str) -> dict[str, str]:
     return {**os.environ, **path, **ports, "STATE_DIR": str(state_dir), **settings}
 
 
-def once(state_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+def once(state_dir: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run one look-up and exit."""
-    return subprocess.run(
-        [sys.executable, "-m", "local.run"],
-        cwd=ROOT,
-        env=environ(state_dir, ONCE="1", **settings),
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_START_S,
-        check=False,
-    )
+    variables = environ(state_dir, ONCE="1", **settings)
+    return programs.run(COMMAND, cwd=ROOT, env=variables, timeout=LONGEST_START_S)
 
 
 @dataclass
 class Running:
     """A run that stays up; `output_file` is the file with its output."""
 
-    process: subprocess.Popen[bytes]
+    process: "subprocess.Popen[str]"
     state_dir: Path
     output_file: Path
 
@@ -66,17 +61,13 @@ class Running:
 def staying(state_dir: Path, **settings: str) -> Iterator[Running]:
     state_dir.mkdir(exist_ok=True)
     output = state_dir / "output"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "local.run"], cwd=ROOT, env=environ(state_dir, **settings), stdout=file, stderr=file
-        )
-    try:
+    with (
+        output.open("wb") as file,
+        programs.started(COMMAND, cwd=ROOT, env=environ(state_dir, **settings), stdout=file, stderr=file) as process,
+    ):
         run_file, deadline = state_dir / "run.json", Deadline.after(LONGEST_START_S, SystemClock())
         while not run_file.exists():
             assert process.poll() is None, output.read_text()
             assert deadline.left() > 0, "it did not become ready"
             deadline.clock.sleep(0.05)
         yield Running(process, state_dir, output)
-    finally:
-        process.kill()
-        process.wait()

@@ -5,19 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 
-def run_module(name: str, *arguments: Path, timeout: float = 100) -> subprocess.CompletedProcess[str]:
+def run_module(name: str, *arguments: Path, timeout: float = 100) -> "subprocess.CompletedProcess[str]":
     """Run a module of the tests, by its full name, to its end within `timeout` seconds. It must exit with 0."""
-    done = subprocess.run(
-        [sys.executable, "-m", name, *map(str, arguments)],
+    done = programs.run(
+        [sys.executable, "-m", name, *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'chat_lookup'}:{ROOT}"},
-        capture_output=True,
-        text=True,
         timeout=timeout,
-        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done

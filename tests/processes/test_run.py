@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from local.portal import LocalPortal
 from local.shared_clock import SharedClock
 from local.template.reader import Template
 from tests.support.portals.sample_frame import frame_of
+from tests.support.processes import programs
+from tests.support.processes.run import Running, environ, once, staying
 from tests.support.repository import ROOT
-from tests.support.run_process import Running, once, staying
 
 FACTS = {
     "api_url",
@@ -82,7 +84,7 @@ def test_run_file_has_every_address_and_is_readable_by_its_owner_only(stack: Run
 
 def test_curl_line_works_as_printed(stack: Running) -> None:
     (line,) = [line for line in stack.output_file.read_text().splitlines() if line.lstrip().startswith("curl ")]
-    answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, timeout=20)
+    answer = programs.run(["bash", "-c", line], timeout=20)
 
     assert json.loads(answer.stdout)["chat_id"] == 1437
 
@@ -144,6 +146,19 @@ def test_run_exits_with_0_on_a_signal_and_deletes_its_files(by: signal.Signals, 
 
         assert not [name for name in ("run.json", "env.json") if (tmp_path / name).exists()]
         assert running.output_file.read_text().endswith("Stopped.\n")
+
+
+def test_make_run_in_the_background_ends_on_sigterm_with_all_that_it_started(tmp_path: Path) -> None:
+    ready = f"{sys.prefix}/bin/.ready"  # the environment of pytest replaces the one that `make` would set up
+    make = ["make", "--no-print-directory", f"VENV={sys.prefix}", f"--old-file={ready}", "run"]
+    # As a shell that is not interactive starts it.
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *make]
+    with programs.started(command, cwd=ROOT, env=environ(tmp_path), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert any("Press Ctrl-C to stop." in line for line in process.stdout)
+        process.terminate()
+        # Ends only when everything that has this output has ended.
+        assert process.stdout.read().endswith("Stopped.\n")
 
 
 @pytest.mark.parametrize("variable", ["API_PORT", "API_HTTPS_PORT", "PORTAL_PORT"])

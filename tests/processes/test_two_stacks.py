@@ -7,7 +7,7 @@ import pytest
 import urllib3
 
 from local.demo_credentials import DEMO_GRANT
-from tests.support.run_process import Running, staying
+from tests.support.processes.run import Running, staying
 
 Pair = tuple[Running, Running]
 DEAL = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663"
