@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, cast
 
@@ -15,6 +16,7 @@ import pytest
 from botocore.session import Session
 
 from chat_lookup.calls.gcra import Pace, Share
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
@@ -106,24 +108,18 @@ def table() -> Iterator[str]:
 def slots_of(table: str, shares: list[str]) -> list[list[tuple[float, float]]]:
     """Start one process per share; return the slots of each, with the seconds that each slot was ahead."""
     facts = [URL, table, "portal", str(CALLS), str(PACE.rate), str(PACE.burst)]
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", RESERVE, *facts, share],
-            env=ENVIRONMENT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for share in shares
-    ]
-    for process in running:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in running:  # all are ready, so they begin together
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    printed = [process.communicate(timeout=90)[0] for process in running]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with ExitStack() as stack:
+        commands = ([sys.executable, "-c", RESERVE, *facts, share] for share in shares)
+        running = [stack.enter_context(programs.started(command, env=ENVIRONMENT, **pipes)) for command in commands]
+        for process in running:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in running:  # all are ready, so they begin together
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        printed = [process.communicate(timeout=90)[0] for process in running]
     assert [process.returncode for process in running] == [0] * len(running)
     return [[(float(slot), float(ahead)) for slot, ahead in map(str.split, text.splitlines())] for text in printed]
 

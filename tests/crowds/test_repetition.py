@@ -10,7 +10,7 @@ import pytest
 import urllib3
 
 from tests.rest_corpus import sdk as rest_sdk
-from tests.support.run_process import Running, staying
+from tests.support.processes.run import Running, staying
 
 PAIRS = 100
 LOOK_UPS = 1_000

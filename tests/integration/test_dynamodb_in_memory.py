@@ -11,8 +11,8 @@ from chat_lookup.dynamodb import Table
 from local.aws.embedded import EmbeddedAws
 from local.template.reader import Template
 from tests.support.repository import ROOT
-from tests.support.stores.memory_dynamodb import MemoryDynamoDb
-from tests.support.stores.memory_table import memory_stores
+from tests.support.stores.dynamodb_engine import DynamoDbEngine
+from tests.support.stores.memory_stores import memory_stores
 from tests.support.stores.table_contract import KEY, OPERATIONS, SCENARIOS, BothTables, Operation, outcomes
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ TABLES = ("PortalTable", "CacheTable")
 
 
 @pytest.fixture(scope="module")
-def engine() -> MemoryDynamoDb:
-    return MemoryDynamoDb()
+def engine() -> DynamoDbEngine:
+    return DynamoDbEngine()
 
 
 @pytest.fixture(scope="module")
-def client(engine: MemoryDynamoDb) -> "Iterator[DynamoDBClient]":
+def client(engine: DynamoDbEngine) -> "Iterator[DynamoDBClient]":
     aws = EmbeddedAws(Template.load(ROOT / "template.yaml"), region="eu-north-1", dynamodb=engine)
     aws.start()
     yield aws.dynamodb()
@@ -35,7 +35,7 @@ def client(engine: MemoryDynamoDb) -> "Iterator[DynamoDBClient]":
 
 
 @pytest.fixture
-def tables(client: "DynamoDBClient", engine: MemoryDynamoDb) -> BothTables:
+def tables(client: "DynamoDBClient", engine: DynamoDbEngine) -> BothTables:
     for table in TABLES:
         engine.empty(table)
     return BothTables(*(Table(client, table) for table in TABLES))
@@ -54,7 +54,7 @@ def test_random_operations_have_the_same_results_over_the_wire_and_in_memory(
     assert outcomes(memory_stores().cache_rows, operations) == outcomes(tables.cache, operations)
 
 
-def test_rows_are_put_back_as_they_were(tables: BothTables, engine: MemoryDynamoDb) -> None:
+def test_rows_are_put_back_as_they_were(tables: BothTables, engine: DynamoDbEngine) -> None:
     tables.cache.put({**KEY, "name": {"S": "one"}})
     before = engine.rows("CacheTable")
     for _ in range(2):

@@ -16,6 +16,7 @@ import pytest
 from local.portal.events.outgoing import Message
 from tests.support.portals.install_process import READY
 from tests.support.portals.unknown_portal import INSTALL, Stage
+from tests.support.processes.programs import started
 from tests.support.repository import ROOT
 
 EVENTS: Final = ["ONAPPINSTALL", "ONAPPUNINSTALL", "ONAPPUPDATE"]
@@ -138,23 +139,14 @@ def processes(stage: Stage, folder: Path, count: int) -> Iterator[list["subproce
     clock_file = stage.service.stack.settings.state_dir / "clock"
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "layers/chat_lookup")))}
     with ExitStack() as closing:
-        started = []
+        running = []
         for number in range(count):
             command = [sys.executable, "-m", "tests.support.portals.install_process", str(clock_file)]
-            process = closing.enter_context(
-                subprocess.Popen(
-                    [*command, str(folder / f"{number}.jsonl")],
-                    env=environ,
-                    cwd=ROOT,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            closing.callback(process.kill)
-            started.append(process)
-        assert [read_line(process) for process in started] == [READY] * count
-        yield started
+            command.append(str(folder / f"{number}.jsonl"))
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            running.append(closing.enter_context(started(command, env=environ, cwd=ROOT, **pipes)))
+        assert [read_line(process) for process in running] == [READY] * count
+        yield running
 
 
 def write_event(process: "subprocess.Popen[str]", event: object) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.module_process import run_module
-from tests.support.run_process import once
+from tests.support.processes.module import run_module
+from tests.support.processes.run import once
 
 STEPS = {
     "planted_in_requests": {"200", "400", "401", "404", "405"},

@@ -8,7 +8,7 @@ import pytest
 
 from local.demo_credentials import DEMO_GRANT
 from tests.chaos.events_canary import canary
-from tests.support.module_process import run_module
+from tests.support.processes.module import run_module
 
 STEPS: Final = {
     "samples": [200],

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.support.run_process import Running, staying
+from tests.support.processes import programs
+from tests.support.processes.run import Running, staying
 
 # As on the pages, except for the ends of lines on the rendered page: it shows a slash, which was a backslash before
 # the page was rendered.
@@ -86,7 +86,7 @@ def run_curl(run: Running, line: str) -> tuple[int, dict[str, Any]]:
     # The environment gives curl the CA and the format of the status: the line stays unchanged.
     environ = {**os.environ, "CURL_CA_BUNDLE": run.facts["ca_file"], "CURL_HOME": str(run.state_dir)}
     (run.state_dir / ".curlrc").write_text('silent\nshow-error\nwrite-out = "\\n%{http_code}"\n')
-    done = subprocess.run(["bash", "-euc", line], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = programs.run(["bash", "-euc", line], env=environ, timeout=60)
     assert done.returncode == 0, done.stderr
     body, _, status = done.stdout.rpartition("\n")
     return int(status), json.loads(body)

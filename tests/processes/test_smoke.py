@@ -15,6 +15,7 @@ import pytest
 
 from layers.stamp import stamp
 from local.net.http_server import HttpServer
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 from tests.support.service import Service
 
@@ -27,19 +28,17 @@ CHECKS = ("health", "layer", "look-up", "look-up without a key", "event that not
 READY = f"{sys.prefix}/bin/.ready"
 
 
-def make(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def make(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     command = ["make", "--no-print-directory", f"VENV={sys.prefix}", f"--old-file={READY}", *words]
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
-    return subprocess.run(
-        command, cwd=ROOT, env=kept | environ, capture_output=True, text=True, timeout=60, check=False
-    )
+    return programs.run(command, cwd=ROOT, env=kept | environ, timeout=60)
 
 
-def smoke(build: Path, url: str, key: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def smoke(build: Path, url: str, key: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return make("smoke", f"URL={url}", f"KEY={key}", f"BUILD_DIR={build}", *(f"{k}={v}" for k, v in variables.items()))
 
 
-def outcomes(run: subprocess.CompletedProcess[str]) -> dict[str, str]:
+def outcomes(run: "subprocess.CompletedProcess[str]") -> dict[str, str]:
     """Return the outcome of each check by its name."""
     lines = (line for line in run.stdout.splitlines() if line.startswith(("ok ", "FAILED ")))
     return {name: outcome for outcome, name in (line.split(":")[0].split(maxsplit=1) for line in lines)}
@@ -95,7 +94,7 @@ def test_smoke_line_of_the_readme_works_as_printed(service: Service) -> None:
     (line,) = re.findall(r"^make smoke .*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     here = line.replace("make ", f"make VENV={sys.prefix} --old-file={READY} ")
     environ = {"PATH": os.environ["PATH"], "API_URL": service.api_url, "API_KEY": service.api_key}
-    run = subprocess.run(["bash", "-euc", here], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    run = programs.run(["bash", "-euc", here], cwd=ROOT, env=environ, timeout=60)
 
     assert outcomes(run)["look-up"] == "ok", run.stdout + run.stderr
 

@@ -14,7 +14,7 @@ from local.aws.event_bus import Entry
 from local.portal.server import LocalPortal
 from local.stack import LocalStack
 from tests.support.events.queue_scene import eventually
-from tests.support.stores.memory_dynamodb import MemoryDynamoDb
+from tests.support.stores.dynamodb_engine import DynamoDbEngine
 from tests.support.stores.moto_tables import MotoTables
 
 LONGEST_WAIT_S = 40.0
@@ -46,7 +46,7 @@ class Service:
         self._mark = 0
         # Read after the installation: `reset` restores portals, keys and stored capabilities to this state.
         in_memory = stack.settings.dynamodb
-        self._tables = in_memory if isinstance(in_memory, MemoryDynamoDb) else MotoTables()
+        self._tables = in_memory if isinstance(in_memory, DynamoDbEngine) else MotoTables()
         self._portals = self._tables.rows("PortalTable")
         self._scopes = self.admin("portals")["portals"][0]["scopes"]
         self._host = urlsplit(self.portal.portal_url).hostname

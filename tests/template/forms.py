@@ -13,8 +13,6 @@ from itertools import product
 from typing import Any
 
 from boto3.session import Session  # type: ignore[import-untyped]  # stubs: a package more for one name
-from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # annotated, but without py.typed
-from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]  # as above
 
 from local.template.intrinsics import REGION, Intrinsics
 from tests.template.file import TEMPLATE
@@ -30,6 +28,10 @@ SOURCES = ("CodeUri", "ContentUri")
 
 def translated(template: Template) -> Template:
     """The template without SAM: it contains every role, permission, version and stage that SAM creates."""
+    # Here, not above: their import takes a second, and most processes that load the tests translate nothing.
+    from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # noqa: PLC0415 - annotated, but without py.typed
+    from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+
     uploaded = copy.deepcopy(template)
     for resource in uploaded["Resources"].values():
         for source in SOURCES & resource.get("Properties", {}).keys():

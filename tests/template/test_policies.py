@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.module_process import run_module
+from tests.support.processes.module import run_module
 from tests.template.file import FUNCTIONS, allowed_by, granted, policies_of
 
 Grants = set[tuple[str, str]]

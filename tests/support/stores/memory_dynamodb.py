@@ -1,219 +1,214 @@
-"""DynamoDB's own protocol over tables in memory: the engine of the tests' stack, many times faster than moto.
+"""DynamoDB's client on tables in this process's memory: it reads the requests that `dynamodb.Table` writes.
 
-It answers what `dynamodb.Table` and the tests send, and refuses what it does not know; the contract of all tables
-(table_contract.py) holds it, too. `make run` and the tests of the stores have moto.
+An argument or an expression that it does not know is an error of the test.
 """
 
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from chat_lookup.dynamodb import Condition, Delete, Put, StoredOr, Written
 from tests.support.stores.memory_table import MemoryTable
 
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
+_TOKEN: Final = re.compile(r"[#:]?\w+|<=|>=|<>|[=<>(),]")
+_OLD: Final = "ALL_OLD"
+_NEW: Final = "ALL_NEW"
 
 Request = Mapping[str, Any]
-_CLAUSES: Final = ("SET", "ADD", "REMOVE")
-_TOKENS: Final = re.compile(r"[#:]?\w+|<=|>=|<>|[=<>(),]")
-_EVERY: Final = Condition("AND")
-_READ: Final = frozenset({"TableName", "ConsistentRead", "ExpressionAttributeNames", "ExpressionAttributeValues"})
-_WRITE: Final = _READ | {"ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure"}
 
 
-class MemoryDynamoDb:
-    """WSGI: the tables that were created in it. Safe to share between threads, as its tables are."""
+class MemoryDynamoDB:
+    """Answers as botocore's client does. Safe to share between threads."""
 
-    def __init__(self) -> None:
-        self._tables: dict[str, MemoryTable] = {}
-        self._actions: Mapping[str, Callable[[Request], Mapping[str, object]]] = {
-            "CreateTable": self._create,
-            "DeleteTable": self._drop,
-            "GetItem": self._get,
-            "BatchGetItem": self._batch_get,
-            "Query": self._query,
-            "Scan": self._scan,
-            "PutItem": self._put,
-            "UpdateItem": self._update,
-            "DeleteItem": self._delete,
-            "TransactWriteItems": self._transact,
-        }
-
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        action = str(environ["HTTP_X_AMZ_TARGET"]).rpartition(".")[2]
-        status, answer = "200 OK", None
-        try:
-            answer = self._actions[action](json.loads(environ["wsgi.input"].read()))
-        except ClientError as error:
-            status, answer = "400 Bad Request", _failure(error)
-        start_response(status, [("Content-Type", "application/x-amz-json-1.0")])
-        return [json.dumps(answer).encode()]
+    def __init__(self, tables: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> None:
+        """Empty tables by their names, with the properties that a template or `create_table` gives them."""
+        self._tables = {name: MemoryTable(properties) for name, properties in tables.items()}
 
     def items(self, table: str) -> list[Mapping[str, Any]]:
-        return list(self._tables[table].saved().values())
+        return list(self.rows(table).values())
 
-    def rows(self, table: str) -> Any:
+    def rows(self, table: str) -> Mapping[Any, Any]:
         """The rows of a table, to be put back."""
-        return self._tables[table].saved()
+        return self._table(table).saved()
 
-    def put_back(self, table: str, rows: Any) -> None:
-        self._tables[table].restore(rows)
+    def put_back(self, table: str, rows: Mapping[Any, Any]) -> None:
+        self._table(table).restore(rows)
 
     def empty(self, table: str) -> None:
-        self._tables[table].restore({})
+        self._table(table).restore({})
 
-    def _create(self, request: Request) -> Mapping[str, object]:
-        self._tables[request["TableName"]] = MemoryTable(request)
-        return {"TableDescription": {"TableName": request["TableName"], "TableStatus": "ACTIVE"}}
+    def create_table(self, **properties: Any) -> Any:
+        self._tables[properties["TableName"]] = MemoryTable(properties)
+        return {"TableDescription": {"TableName": properties["TableName"], "TableStatus": "ACTIVE"}}
 
-    def _drop(self, request: Request) -> Mapping[str, object]:
-        self._named(request)
-        del self._tables[request["TableName"]]
+    def delete_table(self, *, TableName: str) -> Any:
+        self._table(TableName)
+        del self._tables[TableName]
         return {}
 
-    def _get(self, request: Request) -> Mapping[str, object]:
-        _only(request, _READ | {"Key"})
-        row = self._named(request).get(request["Key"])
-        return {"Item": row} if row else {}
+    def get_item(self, *, TableName: str, Key: Any, ConsistentRead: bool = False) -> Any:
+        del ConsistentRead  # every read is
+        item = self._table(TableName).get(Key)
+        return {"Item": item} if item else {}
 
-    def _batch_get(self, request: Request) -> Mapping[str, object]:
-        found = {}
-        for name, asked in request["RequestItems"].items():
-            _only(asked, {"Keys", "ConsistentRead"})
-            found[name] = self._named({"TableName": name}).batch_get(asked["Keys"])[0]
+    def batch_get_item(self, *, RequestItems: Request) -> Any:
+        found = {name: self._table(name).batch_get(asked["Keys"]) for name, asked in RequestItems.items()}
         return {"Responses": found, "UnprocessedKeys": {}}
 
-    def _query(self, request: Request) -> Mapping[str, object]:
-        _only(request, _READ | {"KeyConditionExpression", "IndexName", "Limit"})
-        where = _condition(request, "KeyConditionExpression") or _EVERY
-        table = self._named(request)
-        rows = list(table.query(where, index=request.get("IndexName", ""), limit=request.get("Limit", 0)))
-        return {"Items": rows, "Count": len(rows)}
+    def query(
+        self,
+        *,
+        TableName: str,
+        KeyConditionExpression: str,
+        IndexName: str = "",
+        Limit: int = 0,
+        **more: Any,
+    ) -> Any:
+        where = _Expression(KeyConditionExpression, **more).condition()
+        return _page(self._table(TableName).query(where, index=IndexName, limit=Limit))
 
-    def _scan(self, request: Request) -> Mapping[str, object]:
-        _only(request, _READ | {"FilterExpression", "ProjectionExpression"})
-        where = _condition(request, "FilterExpression") or _EVERY
-        only = _Expression(request, request.get("ProjectionExpression", "")).names()
-        rows = list(self._named(request).scan(where, only=",".join(only)))
-        return {"Items": rows, "Count": len(rows)}
+    def scan(
+        self,
+        *,
+        TableName: str,
+        FilterExpression: str = "",
+        ProjectionExpression: str = "",
+        ConsistentRead: bool = False,
+        **more: Any,
+    ) -> Any:
+        del ConsistentRead  # every read is
+        expression = _Expression(FilterExpression, **more)
+        where = expression.condition() if FilterExpression else None
+        only = more.get("ExpressionAttributeNames", {}).get(ProjectionExpression, ProjectionExpression)
+        return _page(self._table(TableName).scan(where, only=only))
 
-    def _put(self, request: Request) -> Mapping[str, object]:
-        _only(request, _WRITE | {"Item"}, returns=("NONE",))
-        _written(self._named(request).put(request["Item"], _condition(request, "ConditionExpression")), request)
+    def put_item(self, *, TableName: str, Item: Any, **condition: Any) -> Any:
+        _held(self._table(TableName).put(Item, _if(**condition)), "PutItem", condition)
         return {}
 
-    def _update(self, request: Request) -> Mapping[str, object]:
-        _only(request, _WRITE | {"Key", "UpdateExpression"}, returns=("NONE", "ALL_NEW"))
-        clauses = dict(_Expression(request, request.get("UpdateExpression", "")).clauses())
-        returning = request.get("ReturnValues") == "ALL_NEW"
-        written = self._named(request).update(
-            request["Key"],
-            clauses.get("SET"),
-            add=clauses.get("ADD"),
-            remove=clauses.get("REMOVE", ()),
-            condition=_condition(request, "ConditionExpression"),
-            returning=returning,
+    def update_item(
+        self,
+        *,
+        TableName: str,
+        Key: Any,
+        UpdateExpression: str,
+        ReturnValues: str = "",
+        **condition: Any,
+    ) -> Any:
+        named = {name: value for name, value in condition.items() if name.startswith("ExpressionAttribute")}
+        fields, add, remove = _Expression(UpdateExpression, **named).update()
+        written = self._table(TableName).update(
+            Key, fields, add=add, remove=remove, condition=_if(**condition), returning=ReturnValues == _NEW
         )
-        _written(written, request)
-        return {"Attributes": written.item} if returning else {}
+        _held(written, "UpdateItem", condition)
+        return {"Attributes": written.item} if written.item else {}
 
-    def _delete(self, request: Request) -> Mapping[str, object]:
-        _only(request, _WRITE | {"Key"}, returns=("NONE", "ALL_OLD"))
-        table, condition = self._named(request), _condition(request, "ConditionExpression")
-        if request.get("ReturnValues") == "ALL_OLD":
-            if condition is not None:
-                raise NotImplementedError("a condition beside ALL_OLD")
-            row = table.pop(request["Key"])
-            return {"Attributes": row} if row else {}
-        _written(Written(held=table.delete(request["Key"], condition), item={}), request)
+    def delete_item(self, *, TableName: str, Key: Any, ReturnValues: str = "", **condition: Any) -> Any:
+        table = self._table(TableName)
+        if ReturnValues == _OLD:
+            item = table.pop(Key)
+            return {"Attributes": item} if item else {}
+        _held(Written(table.delete(Key, _if(**condition)), {}), "DeleteItem", condition)
         return {}
 
-    def _transact(self, request: Request) -> Mapping[str, object]:
-        writes: list[Put | Delete] = []
-        tables = set()
-        for each in request["TransactItems"]:
-            ((kind, write),) = each.items()
-            condition = _condition(write, "ConditionExpression")
-            writes.append(Put(write["Item"], condition) if kind == "Put" else Delete(write["Key"], condition))
-            tables.add(write["TableName"])
-        (name,) = tables
-        self._named({"TableName": name}).transact(writes)
+    def transact_write_items(self, *, TransactItems: Sequence[Mapping[str, Any]]) -> Any:
+        (name,) = {request["TableName"] for each in TransactItems for request in each.values()}
+        self._table(name).transact([_write(kind, request) for each in TransactItems for kind, request in each.items()])
         return {}
 
-    def _named(self, request: Request) -> MemoryTable:
-        if request["TableName"] not in self._tables:
-            raise _error("ResourceNotFoundException", "Requested resource not found")
-        return self._tables[request["TableName"]]
+    def get_paginator(self, operation: str) -> "_Pages":
+        return _Pages(getattr(self, operation))
+
+    def _table(self, name: str) -> MemoryTable:
+        if name not in self._tables:
+            raise _error("ResourceNotFoundException", "Cannot do operations on a non-existent table")
+        return self._tables[name]
+
+
+class _Pages:
+    """All rows in one page."""
+
+    def __init__(self, operation: Any) -> None:
+        self._operation = operation
+
+    def paginate(self, **request: Any) -> Iterator[Any]:
+        yield self._operation(**request)
 
 
 class _Expression:
-    """One expression of a request, read from left to right."""
+    """Reads one expression of a request, from left to right."""
 
-    def __init__(self, request: Request, text: str) -> None:
-        self._names: Mapping[str, str] = request.get("ExpressionAttributeNames", {})
-        self._values: Mapping[str, Any] = request.get("ExpressionAttributeValues", {})
-        if _TOKENS.sub("", text).strip():
-            raise NotImplementedError(text)
-        self._tokens = _TOKENS.findall(text)
+    def __init__(
+        self,
+        expression: str,
+        ExpressionAttributeNames: Mapping[str, str] | None = None,
+        ExpressionAttributeValues: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._tokens = deque(_tokens(expression))
+        self._names = ExpressionAttributeNames or {}
+        self._values = ExpressionAttributeValues or {}
 
     def condition(self) -> Condition:
         found = self._joined("OR")
-        if self._tokens:
-            raise NotImplementedError(f"after a condition: {self._tokens}")
+        assert not self._tokens, f"after a condition: {self._tokens}"
         return found
 
-    def names(self) -> Iterator[str]:
-        """Attributes, with commas between them."""
-        while self._tokens and self._tokens[0] not in _CLAUSES:
-            yield self._name()
-            self._take(",")
-
-    def clauses(self) -> Iterator[tuple[str, Any]]:
-        """The clauses of an update, each with what it assigns, adds or removes."""
+    def update(self) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+        """What is set, what is added, and what is removed."""
+        fields: dict[str, Any] = {}
+        add: dict[str, Any] = {}
+        remove: list[str] = []
         while self._tokens:
-            clause = self._next()
-            if clause == "REMOVE":
-                yield clause, list(self.names())
-            elif clause in _CLAUSES:
-                yield clause, dict(self._assignments())
-            else:
-                raise NotImplementedError(clause)
-
-    def _assignments(self) -> Iterator[tuple[str, Any]]:
-        while self._tokens and self._tokens[0] not in _CLAUSES:
-            name = self._name()
-            self._take("=")
-            if self._take("if_not_exists"):
-                self._next()
-                stored, _, value = self._name(), self._next(), self._value()
-                self._next()
-                yield name, StoredOr(stored, value)
-            else:
-                yield name, self._value()
-            self._take(",")
+            clause, more = self._next(), True
+            while more:
+                name = self._name()
+                if clause == "SET":
+                    fields[name] = self._assigned()
+                elif clause == "ADD":
+                    add[name] = self._value()
+                else:
+                    assert clause == "REMOVE", clause
+                    remove.append(name)
+                more = self._skipped(",")
+        return fields, add, remove
 
     def _joined(self, operator: str) -> Condition:
         """Parts with one operator between them; AND binds closer than OR."""
         parts = [self._joined("AND") if operator == "OR" else self._part()]
-        while self._take(operator):
+        while self._skipped(operator):
             parts.append(self._joined("AND") if operator == "OR" else self._part())
         return parts[0] if len(parts) == 1 else Condition(operator, parts=tuple(parts))
 
     def _part(self) -> Condition:
-        if self._take("("):
+        if self._skipped("("):
             inner = self._joined("OR")
-            self._next()
+            self._expect(")")
             return inner
-        if self._tokens[1] == "(":
-            function, _, name = self._next(), self._next(), self._name()
-            value = self._value() if self._take(",") else None
-            self._next()
-            return Condition(function, name, value)
-        return Condition(name=self._name(), operator=self._next(), value=self._value())
+        if self._tokens[1] != "(":
+            name, operator = self._name(), self._next()
+            return Condition(operator, name, self._value())
+        function = self._next()
+        self._expect("(")
+        name = self._name()
+        value = self._value() if self._skipped(",") else None
+        self._expect(")")
+        return Condition(function, name, value)
+
+    def _assigned(self) -> Any:
+        self._expect("=")
+        if not self._skipped("if_not_exists"):
+            return self._value()
+        self._expect("(")
+        name = self._name()
+        self._expect(",")
+        value = self._value()
+        self._expect(")")
+        return StoredOr(name, value)
 
     def _name(self) -> str:
         token = self._next()
@@ -223,45 +218,64 @@ class _Expression:
         return self._values[self._next()]
 
     def _next(self) -> str:
-        return str(self._tokens.pop(0))
+        return self._tokens.popleft()
 
-    def _take(self, token: str) -> bool:
-        taken = bool(self._tokens) and self._tokens[0] == token
-        if taken:
-            self._next()
-        return taken
+    def _skipped(self, token: str) -> bool:
+        found = bool(self._tokens) and self._tokens[0] == token
+        if found:
+            self._tokens.popleft()
+        return found
 
-
-def _condition(request: Request, name: str) -> Condition | None:
-    return _Expression(request, request[name]).condition() if name in request else None
-
-
-def _only(request: Request, known: Iterable[str], returns: Iterable[str] = ()) -> None:
-    if unknown := request.keys() - set(known):
-        raise NotImplementedError(f"{unknown}")
-    if "ReturnValues" in request and request["ReturnValues"] not in returns:
-        raise NotImplementedError(f"ReturnValues {request['ReturnValues']}")
+    def _expect(self, token: str) -> None:
+        assert self._skipped(token), f"no {token} here"
 
 
-def _written(written: Written, request: Request) -> None:
-    """Raises where the condition did not hold."""
-    if not written.held:
-        shown = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and written.item
-        raise _error(
-            "ConditionalCheckFailedException",
-            "The conditional request failed",
-            **({"Item": written.item} if shown else {}),
-        )
+@cache
+def _tokens(expression: str) -> tuple[str, ...]:
+    assert not _TOKEN.sub("", expression).strip(), expression
+    return tuple(_TOKEN.findall(expression))
 
 
-def _error(code: str, message: str, **more: Any) -> ClientError:
-    response: Any = {"Error": {"Code": code, "Message": message}, **more}
-    return ClientError(response, "request")
+def _if(
+    ConditionExpression: str = "",
+    ReturnValuesOnConditionCheckFailure: str = "",
+    **placeholders: Any,
+) -> Condition | None:
+    del ReturnValuesOnConditionCheckFailure  # `_held` reads it
+    return _Expression(ConditionExpression, **placeholders).condition() if ConditionExpression else None
 
 
-def _failure(error: ClientError) -> Mapping[str, object]:
-    """The body of the answer in which a request fails."""
-    described: Mapping[str, Any] = error.response
-    more = {"Item": described["Item"]} if "Item" in described else {}
-    name, message = described["Error"]["Code"], described["Error"]["Message"]
-    return {"__type": f"com.amazonaws.dynamodb.v20120810#{name}", "message": message, **more}
+def _write(kind: str, request: Request) -> Put | Delete:
+    if kind == "Put":
+        return _put(**request)
+    assert kind == "Delete", kind
+    return _delete(**request)
+
+
+def _put(*, TableName: str, Item: Any, **condition: Any) -> Put:
+    del TableName
+    return Put(Item, _if(**condition))
+
+
+def _delete(*, TableName: str, Key: Any, **condition: Any) -> Delete:
+    del TableName
+    return Delete(Key, _if(**condition))
+
+
+def _held(written: Written, operation: str, request: Request) -> None:
+    """Raises what botocore raises where the condition did not hold."""
+    if written.held:
+        return
+    error = _error("ConditionalCheckFailedException", "The conditional request failed", operation)
+    if request.get("ReturnValuesOnConditionCheckFailure") == _OLD and written.item:
+        error.response["Item"] = written.item  # type: ignore[typeddict-unknown-key]  # DynamoDB's own field
+    raise error
+
+
+def _page(rows: Iterator[Any]) -> Any:
+    items = list(rows)
+    return {"Items": items, "Count": len(items)}
+
+
+def _error(code: str, message: str, operation: str = "request") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)

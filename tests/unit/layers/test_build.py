@@ -12,6 +12,7 @@ from botocore import loaders
 from botocore.session import Session
 
 from layers.stamp import LAYERS, SETTINGS, settings_stamp, sources, stamp
+from tests.support.processes import programs
 from tests.support.repository import PACKAGE
 
 KEPT = [
@@ -105,9 +106,9 @@ def test_client_signs_a_request_for_its_endpoint_with_the_kept_models_alone(serv
     assert client.generate_presigned_url(method).startswith(client.meta.endpoint_url)
 
 
-def find_python(*versions: str, path: Path, pyenv: Path) -> subprocess.CompletedProcess[str]:
+def find_python(*versions: str, path: Path, pyenv: Path) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": str(path), "PYENV_ROOT": str(pyenv), "HOME": str(pyenv)}
-    return subprocess.run([FIND_PYTHON, *versions], env=environment, capture_output=True, text=True, check=False)
+    return programs.run([FIND_PYTHON, *versions], env=environment, timeout=60)
 
 
 def executable(path: Path, script: str) -> Path:
