@@ -61,10 +61,13 @@ def test_program_that_takes_too_long_ends_with_what_it_started(script: str) -> N
 
 
 WAITING_TEST: Final = f"""
+import subprocess
 from tests.support.processes.programs import started
 
 def test_waits() -> None:
-    with started(["sh", "-c", {IGNORING!r}], patience=0.1) as process:
+    command = ["sh", "-c", {IGNORING!r}]
+    with started(command, patience=0.1, stdout=subprocess.PIPE, stderr=1) as process:
+        print(process.stdout.readline(), flush=True)
         process.wait()
 """
 
