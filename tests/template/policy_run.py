@@ -26,6 +26,7 @@ from local.stack import Settings, running
 from tests.support.events.bot_questions import message
 from tests.support.events.queue_scene import eventually
 from tests.support.service import Service
+from tests.support.stores.dynamodb_engine import DynamoDbEngine
 
 A_DAY = 86_400
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
@@ -226,7 +227,7 @@ def _invoke(service: Service, function: str, event: object) -> Any:
 
 def main(state_dir: Path, asked_file: Path) -> None:
     recorder = Recorder()
-    with recorder.recording(), running(Settings(state_dir)) as stack:
+    with recorder.recording(), running(Settings(state_dir, dynamodb=DynamoDbEngine())) as stack:
         live(Service(stack))
     asked_file.write_text(json.dumps(sorted(recorder.asked)))
 
