@@ -147,15 +147,19 @@ class Service:
 
     def reset(self) -> None:
         """Reset portal, clock, tables and memory to the start of the stack; added chats stay."""
-        self.stack.backend.aws.empty_queues()
-        eventually(lambda: self.stack.backend.functions.output.running == 0)
-        # An event that was still in work may have gone back to the queue.
-        self.stack.backend.aws.empty_queues()
+        self._end_work()
         self.control("/reset", {})
         self.control("/shape", {"result": "object"})
         self.control("/scopes", {"scopes": self._scopes})
         self.control("/rename", {"host": self._host})
         self.restore_tables()
+        self.cold_start()
+        self.mark()
+
+    def begin_again(self) -> None:
+        """End all work, empty the cache and clear the memory; portals, keys and secrets stay as they are."""
+        self._end_work()
+        self._tables.empty("CacheTable")
         self.cold_start()
         self.mark()
 
@@ -167,6 +171,12 @@ class Service:
         """Restore portals and keys, and empty the cache."""
         self._tables.put_back("PortalTable", self._portals)
         self._tables.empty("CacheTable")
+
+    def _end_work(self) -> None:
+        self.stack.backend.aws.empty_queues()
+        eventually(lambda: self.stack.backend.functions.output.running == 0)
+        # An event that was still in work may have gone back to the queue.
+        self.stack.backend.aws.empty_queues()
 
     def _lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.output().splitlines()]
