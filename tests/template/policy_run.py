@@ -12,12 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from botocore.client import BaseClient
 
+from chat_lookup.bootstrap import aws_clients
 from chat_lookup.clock import SystemClock
 from chat_lookup.events.queue import MOST_HOPS
 from local.aws import lambda_runtime
@@ -69,6 +71,8 @@ class Recorder:
             patch.setattr(Functions, "invoke", invoked)
             patch.setattr(BaseClient, "_make_api_call", called)
             patch.setattr(ThreadPoolExecutor, "submit", submitted)
+            # To make clients takes most of a cold start, and they keep nothing of a request.
+            patch.setattr(aws_clients, "_client", cache(aws_clients._client))
             yield
 
     def _note(self, service: str, operation: str, params: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import pytest
 import urllib3
+from moto.secretsmanager.models import secretsmanager_backends
 
 from chat_lookup.install.page_texts import page_text
 from chat_lookup.languages import Language
@@ -23,6 +24,7 @@ from local.portal.events.http_delivery import Answer
 from local.portal.events.installer import Kind, Manner
 from local.portal.events.outgoing import Fields, Message
 from local.portal.oauth.applications import Application
+from local.template.reader import ACCOUNT, REGION
 from tests.support.hostile_server import HOSTILE_NAMES, Listener, listening, watching
 from tests.support.service import Reply, Service
 
@@ -165,9 +167,8 @@ class Stage:
             if not item["pk"]["S"].startswith(_COUNTERS)
         ]
         secrets = [
-            json.dumps([secret["ARN"], secret.get("SecretVersionsToStages")], sort_keys=True)
-            for page in self.secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
-            for secret in page["SecretList"]
+            json.dumps([secret.arn, {name: each["version_stages"] for name, each in secret.versions.items()}])
+            for secret in secretsmanager_backends[ACCOUNT][REGION].secrets.values()
         ]
         return Kept(sorted(items), sorted(secrets))
 
