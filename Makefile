@@ -24,10 +24,10 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 export AWS_EC2_METADATA_DISABLED := true
 
-.PHONY: help run test check docs build sbom audit pins e2e bench invoke preflight deploy prune smoke clean
+.PHONY: help run test test-all check docs build sbom audit pins e2e bench invoke preflight deploy prune smoke clean
 
 help: ## this list
-	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 18
 
 # Variables, in the environment or behind `make run`: API_PORT API_HTTPS_PORT PORTAL_PORT STATE_DIR BIND PORTAL_HOST
 # ONCE QUIET WEBHOOK_FILE CA_FILE DYNAMODB_URL. `make` passes them on. `exec`, so that Ctrl-C reaches the program and no shell.
@@ -35,8 +35,11 @@ run: $(BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; O
 	@PYTHONPATH=layers/chat_lookup exec $(BIN)/python -m local
 
 test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some
-	@$(call pytest,tests/unit tests/template)
-	@$(call pytest,tests/integration tests/local tests/docs tests/chaos tests/rest_corpus)
+	@exec $(BIN)/python -m tests.groups test $(ARGS)
+
+# Further variables run the walks and soaks in full: each folder's README.md names them.
+test-all: $(BIN)/.ready ## these, then the long ones: generated inputs, crowds, processes, soaks; DYNAMODB_LOCAL_URL
+	@exec $(BIN)/python -m tests.groups all $(ARGS)
 
 check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, format, types, security, the template and its house rules; offline
 	$(BIN)/ruff check .
@@ -123,12 +126,6 @@ smoke: $(BIN)/.ready ## URL=https://... KEY=...: whether a deployed service work
 
 clean: ## removes what the commands made, except the environments
 	rm -rf .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
-
-# $(call pytest,FOLDER): a run for each folder, since the unit tests emulate the stores in their processes. If ARGS
-# select no test of a folder, that is no failure.
-define pytest
-$(BIN)/pytest -n 2 --dist loadfile $(1) $(ARGS) || { status=$$?; [ $$status = 5 ] && [ -n '$(ARGS)' ]; }
-endef
 
 # --- environments: made once, brought up to date when their requirements change --------------------------------------
 # $(call environment,FOLDER,REQUIREMENTS): Python 3.13, as in the functions, or another version of this machine.

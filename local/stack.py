@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from chat_lookup.bitrix24.endpoints import Endpoint
@@ -26,6 +26,9 @@ from local.portal import LocalPortal
 from local.shared_clock import SharedClock
 from local.template.reader import Template
 
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 APPLICATION_SCOPES: Final = ("im", "imbot", "imopenlines", "task")
 KEY_SCOPES: Final = ("details", "lookup", "rest")
@@ -43,10 +46,10 @@ class Settings:
     """The settings of a stack. Port 0 is a free one; everything but the portal's control listens on `bind`.
 
     `portal_host` is this machine's name for callers of the local portal. With a `webhook_url` that portal is used and
-    none is started, and `ca_pem` is one more authority to trust. `dynamodb_url` is another engine for the tables.
-    `environment` replaces values of variables that the functions declare. With `by_webhook` the local portal is reached
-    by its inbound webhook; otherwise the application is installed in it as in any portal. `retry_pauses_s` are the
-    pauses before the retries of a failed asynchronous invocation.
+    none is started, and `ca_pem` is one more authority to trust. `dynamodb_url` is another engine for the tables;
+    `dynamodb` is one in this process. `environment` replaces values of variables that the functions declare. With
+    `by_webhook` the local portal is reached by its inbound webhook; otherwise the application is installed in it as in
+    any portal. `retry_pauses_s` are the pauses before the retries of a failed asynchronous invocation.
     """
 
     state_dir: Path
@@ -58,6 +61,7 @@ class Settings:
     webhook_url: str | None = field(default=None, repr=False)
     ca_pem: str = ""
     dynamodb_url: str | None = None
+    dynamodb: "WSGIApplication | None" = field(default=None, repr=False)
     environment: Mapping[str, str] = field(default_factory=dict)
     by_webhook: bool = False
     retry_pauses_s: tuple[float, ...] = PAUSES_S
@@ -168,7 +172,8 @@ def _backend(settings: Settings, clock: SharedClock, target: Target, run: Run, c
     suffix = f"-{secrets.token_hex(4)}" if settings.dynamodb_url else ""
     template = Template.load(ROOT / "template.yaml", table_suffix=suffix)
     with _listening(settings.bind, 0, "BIND"):
-        aws = EmbeddedAws(template, settings.bind, dynamodb_url=settings.dynamodb_url, run=run)
+        engine = settings.dynamodb_url or settings.dynamodb
+        aws = EmbeddedAws(template, settings.bind, dynamodb=engine, run=run)
     filled = {
         **_reached_at(aws.endpoint_url, template),
         "CA_PEM": target.ca_pem,

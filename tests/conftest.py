@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -20,7 +21,9 @@ from tests.support.portals.portal_bots import BotProbe
 from tests.support.portals.portal_service import ApplicationProbe
 from tests.support.portals.unknown_portal import Stage, staged
 from tests.support.repository import ROOT
-from tests.support.service import Service, empty
+from tests.support.service import Service
+from tests.support.stores.dynamodb_engine import DynamoDbEngine
+from tests.support.stores.moto_tables import MotoTables
 from tests.support.stores.tables import Tables, tables_in
 
 _counter = itertools.count()
@@ -28,6 +31,15 @@ _counter = itertools.count()
 # On a busy machine examples are slow to generate and to run: that is no failure of the code.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM and SIGINT end the tests in order, so that all fixtures end what they started.
+
+    SIGINT, too: pytest-xdist ends its workers by it, and a shell starts processes in the background with it ignored.
+    """
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -67,7 +79,7 @@ def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servic
     # The stack takes an authority that is there: this one also permits the names of the forger's server.
     Authority(state_dir / "authority", names=(*LOCAL_NAMES, *HOSTILE_NAMES))
     with (
-        running(Settings(state_dir, by_webhook=True)) as stack,
+        running(Settings(state_dir, dynamodb=DynamoDbEngine(), by_webhook=True)) as stack,
         pytest.MonkeyPatch.context() as environ,
     ):
         # No public authority signed a certificate here, and reading them takes half of each cold start.
@@ -110,9 +122,8 @@ def embedded_aws() -> Iterator[EmbeddedAws]:
 def tables(embedded_aws: EmbeddedAws) -> Tables:
     """moto's tables, empty. They prove nothing about concurrency (design 3.6)."""
     found = Tables(embedded_aws.endpoint_url, "eu-central-1", "PortalTable", "CacheTable")
-    client = found.client()
-    empty(client, found.portal, "pk", "sk")
-    empty(client, found.cache, "pk")
+    for table in (found.portal, found.cache):
+        MotoTables("eu-central-1").empty(table)
     return found
 
 

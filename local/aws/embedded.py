@@ -41,8 +41,8 @@ ENVIRONMENT: Mapping[str, str] = {
 class EmbeddedAws:
     """The stores of a local run, with the template's tables and queues in them; they are gone with the process.
 
-    moto keeps its stores per process and region. `dynamodb_url` replaces moto's tables by another engine, for
-    example DynamoDB Local, behind the same address. The port is bound at once (OSError if it is taken).
+    moto keeps its stores per process and region. `dynamodb` replaces moto's tables by another engine behind the
+    same address, for example DynamoDB Local by its URL. The port is bound at once (OSError if it is taken).
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class EmbeddedAws:
         port: int = 0,
         *,
         region: str = REGION,
-        dynamodb_url: str | None = None,
+        dynamodb: "str | WSGIApplication | None" = None,
         run: Run | None = None,
     ) -> None:
         self._template = template
@@ -61,7 +61,7 @@ class EmbeddedAws:
         self._clients: dict[str, object] = {}
         self._tables: list[str] = []
         self._queues: list[str] = []
-        self._services = Services(dynamodb_url)
+        self._services = Services(dynamodb)
         admission = Admission.of(run or Run.named(bind))
         self._server = HttpServer(self._services, bind, port, admission=admission)
 
@@ -113,10 +113,13 @@ class EmbeddedAws:
 
     def empty_queues(self) -> None:
         """Deletes every message and all published entries."""
-        sqs = self.sqs()
         for queue in self._queues:
-            sqs.purge_queue(QueueUrl=self.queue_url(queue))
+            self._services.queues.purge(self._region, queue)
         self._services.bus.clear()
+
+    def left(self, queue: str) -> int:
+        """The number of messages in a queue: visible, received, or delayed."""
+        return self._services.queues.left(self._region, queue)
 
     def dynamodb(self) -> "DynamoDBClient":
         return cast("DynamoDBClient", self._client("dynamodb"))

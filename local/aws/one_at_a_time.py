@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from local.net.http_server import Response
+from local.template.reader import ACCOUNT
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from moto.sqs.models import SQSBackend
 
 _LONGEST_WAIT_S: Final = 20.0  # as in SQS
 _CHECK_AGAIN_S: Final = 1.0  # the end of a visibility time-out notifies no thread
@@ -56,6 +59,16 @@ class Queues:
             self._ending = True
             self._lock.notify_all()
 
+    def purge(self, region: str, name: str) -> None:
+        """Deletes every message of a queue, without a request."""
+        with self._lock:
+            _queues(region).purge_queue(name)
+
+    def left(self, region: str, name: str) -> int:
+        """The number of messages in a queue: visible, received, or delayed; without a request."""
+        with self._lock:
+            return len(_queues(region).get_queue(name)._messages)
+
     def _answer(self, environ: "WSGIEnvironment", body: bytes, until: float) -> Response:
         sent = {**environ, "CONTENT_LENGTH": str(len(body))}
         while True:
@@ -64,6 +77,12 @@ class Queues:
             if left <= 0 or self._ending or answer.body != b"{}":
                 return answer
             self._lock.wait(min(left, _CHECK_AGAIN_S))
+
+
+def _queues(region: str) -> "SQSBackend":
+    from moto.sqs.models import sqs_backends  # noqa: PLC0415 - the import is slow
+
+    return sqs_backends[ACCOUNT][region]
 
 
 def _without_wait(body: bytes) -> tuple[bytes, float]:

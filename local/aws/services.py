@@ -33,16 +33,14 @@ class Services:
     functions.
     """
 
-    def __init__(self, dynamodb_url: str | None) -> None:
+    def __init__(self, dynamodb: "str | WSGIApplication | None") -> None:
         lock = threading.Condition()  # one for both: a rule of the bus may send its events to a queue
         self.queues = Queues(_Moto("sqs"), lock)
         self.bus = EventBus(OneAtATime(_Moto("events"), lock))
         self.invocations: WSGIApplication | None = None
         # By the first part of the header X-Amz-Target.
         self._by_target: Mapping[str, WSGIApplication] = {
-            "DynamoDB_20120810": _Elsewhere(dynamodb_url)
-            if dynamodb_url
-            else OneAtATime(_Moto("dynamodb"), threading.Lock()),
+            "DynamoDB_20120810": _engine(dynamodb),
             "secretsmanager": _Moto("secretsmanager"),
             "AmazonSQS": self.queues,
             "AWSEvents": self.bus,
@@ -60,6 +58,13 @@ class Services:
         # may invoke the functions of operators.
         signed = str(environ.get("HTTP_AUTHORIZATION", "")).startswith("AWS4-HMAC-SHA256 ")
         return self.invocations if signed and _INVOCATIONS.fullmatch(environ["PATH_INFO"]) else None
+
+
+def _engine(dynamodb: "str | WSGIApplication | None") -> "WSGIApplication":
+    """moto's tables, or another engine: at a URL, or in this process."""
+    if dynamodb is None:
+        return OneAtATime(_Moto("dynamodb"), threading.Lock())
+    return _Elsewhere(dynamodb) if isinstance(dynamodb, str) else dynamodb
 
 
 def _refused(_: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

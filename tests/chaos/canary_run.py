@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from local.aws.lambda_runtime import Functions
 from local.stack import LocalStack, Settings, running
-from tests.support.service import Reply, Service, empty
+from tests.support.service import Reply, Service
 
 BOT_TOKEN = "c4narybott0k3n0fap0rta1"
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
@@ -51,8 +51,7 @@ class Day:
         self.service.control("/faults", [])
         if fault:
             self.service.control("/faults", {"method": "*", **fault})
-        self.service.restore_portals()
-        empty(self.service.stack.backend.aws.dynamodb(), "CacheTable", "pk")
+        self.service.restore_tables()
         self.service.cold_start()
 
 

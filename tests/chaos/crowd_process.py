@@ -27,7 +27,7 @@ from chat_lookup.observability import invocation
 from local.aws import environment
 from local.shared_clock import SharedClock
 from tests.support.fakes import lambda_context
-from tests.support.forked_process import READY, Forked, prepare
+from tests.support.processes.forked import READY, Forked, prepare
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

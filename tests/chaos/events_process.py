@@ -29,7 +29,7 @@ from local.aws.lambda_runtime import Functions
 from local.shared_clock import SharedClock
 from local.template.reader import Template
 from tests.chaos.events_network import Network, Weather
-from tests.support.forked_process import READY, Forked
+from tests.support.processes.forked import READY, Forked
 
 _PATIENCE: Final = 60.0
 

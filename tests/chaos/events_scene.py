@@ -25,9 +25,9 @@ from tests.chaos.events_network import FAIR, Weather
 from tests.chaos.events_plan import Plan
 from tests.chaos.events_process import Outcome, Process, Setting
 from tests.chaos.events_workers import Chances, Workers
-from tests.support.forked_process import prepare
 from tests.support.portals.oauth_installation import Stores, added, known
 from tests.support.portals.portal_probe import PortalProbe
+from tests.support.processes.forked import prepare
 from tests.support.repository import ROOT
 from tests.support.stores.tables import Tables, tables_in
 

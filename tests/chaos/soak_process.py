@@ -21,7 +21,7 @@ from local.shared_clock import SharedClock
 from tests.chaos.soak_network import Blow, FoulNetwork
 from tests.chaos.soak_plan import Question, entity_id
 from tests.support import lookup_function
-from tests.support.forked_process import Forked, prepare
+from tests.support.processes.forked import Forked, prepare
 
 THREADS: Final = 6
 _PATIENCE: Final = 240.0

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -11,8 +10,9 @@ import yaml
 from chat_lookup import errors
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.observability import metrics
+from tests.support.processes import programs
+from tests.support.processes.run import Running, staying
 from tests.support.repository import ROOT
-from tests.support.run_process import Running, staying
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -32,7 +32,7 @@ def commands(section: str) -> list[str]:
 def run_command(run: Running, command: str) -> str:
     here = command.replace("http://127.0.0.1:3000", run.facts["api_url"])
     here = here.replace(".local/run.json", str(run.state_dir / "run.json"))
-    done = subprocess.run(["bash", "-euc", here], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = programs.run(["bash", "-euc", here], cwd=ROOT, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -11,10 +11,12 @@ from typing import Protocol
 
 import pytest
 
-from tests.e2e.containers import HOST, Invoker, SamLocal, Stack, ended, wait_until
+from tests.e2e.containers import HOST, STOP_SECONDS, Invoker, SamLocal, Stack, wait_until
 from tests.e2e.machine import missing
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
+LONGEST_BUILD_S = 600
 SOURCES = ("template.yaml", "monitoring", "samconfig.toml", "functions", "layers")
 
 
@@ -52,10 +54,8 @@ def sam_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def build(sam: str, sam_environment: dict[str, str]) -> Build:
     def run(source: Path, target: Path, *, umask: int = -1, **environment: str) -> Path:
         command = [sam, "build", "--build-dir", str(target)]
-        done = subprocess.run(
-            command, cwd=source, env=sam_environment | environment, umask=umask,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        variables = sam_environment | environment
+        done = programs.run(command, cwd=source, env=variables, umask=umask, timeout=LONGEST_BUILD_S)
         assert done.returncode == 0, done.stderr
         return target
 
@@ -84,7 +84,7 @@ def artifact(build: Build, source: Path, tmp_path_factory: pytest.TempPathFactor
 def docker() -> None:
     """A Docker engine answers."""
     try:
-        is_ready = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode == 0
+        is_ready = programs.run(["docker", "info"], timeout=20).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         is_ready = False
     if not is_ready:
@@ -105,14 +105,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     log = state_dir / "run.log"
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as run,
+        programs.started(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as run,
     ):
-        try:
-            run_file = state_dir / "run.json"
-            wait_until(run_file.exists, run, log)
-            yield Stack(state_dir, json.loads(run_file.read_text()))
-        finally:
-            assert ended(run) == 0, log.read_text()
+        run_file = state_dir / "run.json"
+        wait_until(run_file.exists, run, log)
+        yield Stack(state_dir, json.loads(run_file.read_text()))
+        assert programs.end(run, STOP_SECONDS) == 0, log.read_text()
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 HOST = "host.docker.internal"
 ARCHITECTURE = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 START_SECONDS = 60
 STOP_SECONDS = 20
+"""How long `sam` may take to stop its containers, and `make run` to stop its servers."""
+INVOKE_SECONDS = 300
 SAMPLES = ROOT / "events"
 Invoker = Callable[[str, Path], dict[str, Any]]
 """Invokes a function by name with the event of a file; returns its answer."""
@@ -54,7 +57,7 @@ class Stack:
         return [call for call in self.control("GET", "/calls") if call["method"].endswith(".chat.get")]
 
 
-def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[str]", log: Path) -> None:
     """Wait until ready; fail with the log if the process ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
@@ -66,19 +69,6 @@ def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", lo
             continue
         break
     pytest.fail(f"it did not become ready:\n{log.read_text()}")
-
-
-def ended(process: "subprocess.Popen[bytes]") -> int:
-    """End a process, which stops its containers, and return its status; kill it if it does not end.
-
-    By SIGTERM: a process that was started in the background of a shell may ignore SIGINT, and all its children do.
-    """
-    process.terminate()
-    try:
-        return process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
 
 
 @dataclass(frozen=True)
@@ -93,8 +83,8 @@ class SamLocal:
     def invoke(self, function: str, event: Path) -> dict[str, Any]:
         """Invoke a function with the event of a file; return its answer."""
         command = self._command("invoke", function, "--event", str(event))
-        done = subprocess.run(
-            command, cwd=self.artifact, env=self.environment, capture_output=True, text=True, check=False
+        done = programs.run(
+            command, cwd=self.artifact, env=self.environment, timeout=INVOKE_SECONDS, patience=STOP_SECONDS
         )
         assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -107,13 +97,13 @@ class SamLocal:
         command = self._command("start-api", "--port", str(port), "--warm-containers", "LAZY")
         with (
             log.open("wb") as output,
-            subprocess.Popen(command, cwd=self.artifact, env=self.environment, stdout=output, stderr=output) as api,
+            programs.started(
+                command, patience=STOP_SECONDS, cwd=self.artifact, env=self.environment, stdout=output, stderr=output
+            ) as api,
         ):
-            try:
-                wait_until(lambda: listens(port), api, log)
-                yield f"http://127.0.0.1:{port}"
-            finally:
-                assert ended(api) == 0, log.read_text()
+            wait_until(lambda: listens(port), api, log)
+            yield f"http://127.0.0.1:{port}"
+            assert programs.end(api, STOP_SECONDS) == 0, log.read_text()
 
     def _command(self, *words: str) -> list[str]:
         return [

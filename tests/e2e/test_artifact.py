@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from layers.stamp import settings_stamp, stamp
 from layers.trim import SHARED, Operations
 from tests.e2e.conftest import Build
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 from tests.template.file import FUNCTIONS
 
@@ -69,11 +69,10 @@ def test_import_reads_the_bytecode_and_no_source(layer: Path, tmp_path: Path) ->
     copied = shutil.copytree(layer / "python", tmp_path / "python")
     for source in (copied / "chat_lookup").rglob("*.py"):
         source.write_text("raise SystemExit('compiled again')\n")
-    python = subprocess.run([ROOT / "layers/find-python", "3.13"], capture_output=True, text=True, check=True)
-    done = subprocess.run(
+    python = programs.run([ROOT / "layers/find-python", "3.13"], timeout=60)
+    done = programs.run(
         [python.stdout.strip(), "-c", "from chat_lookup.bootstrap import process; print(process.layer())"],
-        env={"PYTHONPATH": str(copied), "PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path,
-        capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(copied), "PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, "unbuilt"), done.stderr
 

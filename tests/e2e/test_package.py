@@ -1,7 +1,6 @@
 """What `make deploy` uploads: `sam package` of the built artifact, into a local S3."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ from botocore.session import Session
 from moto.server import ThreadedMotoServer
 
 from local.template.intrinsics import parsed
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.timeout(600)  # the first of these tests builds
@@ -47,11 +47,8 @@ def packaged(
     assert s3 is not None
     target = tmp_path_factory.mktemp("packaged") / "template.yaml"
     command = [sam, "package", "--template-file", str(artifact / "template.yaml"), "--s3-bucket", BUCKET]
-    done = subprocess.run(
-        [*command, "--output-template-file", str(target)],
-        env=sam_environment | KEYS | {"AWS_ENDPOINT_URL": endpoint}, cwd=artifact,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    variables = sam_environment | KEYS | {"AWS_ENDPOINT_URL": endpoint}
+    done = programs.run([*command, "--output-template-file", str(target)], env=variables, cwd=artifact, timeout=300)
     assert done.returncode == 0, done.stderr
     template = parsed(target.read_text("utf-8"))
     assert isinstance(template, dict)
@@ -96,7 +93,8 @@ def test_uploaded_nested_template_has_the_resources_of_the_sources(packaged: dic
 
 
 def test_sam_has_the_options_of_the_deployment(sam: str, sam_environment: dict[str, str]) -> None:
-    done = subprocess.run([sam, "deploy", "--help"], env=sam_environment, capture_output=True, text=True, check=True)
+    done = programs.run([sam, "deploy", "--help"], env=sam_environment, timeout=120)
+    assert done.returncode == 0, done.stderr
     options = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "tools/deploy.py").read_text("utf-8")))
 
     assert {"--config-env", "--no-execute-changeset", "--no-fail-on-empty-changeset"} == options

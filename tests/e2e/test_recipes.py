@@ -1,7 +1,6 @@
 """The recipes of docs/recipes.md are valid CloudFormation templates, or fit into the template of the service."""
 
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 import pytest
 
 from tests.support.aws_commands import blocks
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 from tests.template.file import TEMPLATE
 
@@ -27,9 +27,7 @@ def lint(sam: str, sam_environment: dict[str, str], tmp_path: Path) -> Lint:
         path = tmp_path / "template.yaml"
         path.write_text(template, "utf-8")
         command = [str(Path(sam).with_name("cfn-lint")), "--regions", "us-east-1", "--template", str(path)]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=sam_environment, capture_output=True, text=True, timeout=100, check=False
-        )
+        done = programs.run(command, cwd=tmp_path, env=sam_environment, timeout=100)
         assert bool(done.returncode) == bool(done.stdout), done.stderr
         return done.stdout
 

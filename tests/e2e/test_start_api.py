@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import urllib3
 
 from tests.docs.test_readme import README, commands
 from tests.e2e.containers import SAMPLES, SamLocal, Stack
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
@@ -40,7 +40,7 @@ class Api:
         """Run a command of the README with the address and key of this API; return its output."""
         here = command.replace("http://127.0.0.1:3000", self.url)
         here = here.replace(".local/run.json", str(self.stack.state_dir / "run.json"))
-        done = subprocess.run(["bash", "-euc", here], capture_output=True, text=True, timeout=120, check=False)
+        done = programs.run(["bash", "-euc", here], timeout=120)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -113,6 +113,6 @@ def test_smoke_passes_with_the_layer_of_the_artifact(api: Api, artifact: Path) -
     variables = {"URL": api.url, "KEY": api.stack.run["api_key"], "BUILD_DIR": str(artifact)}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "layers/chat_lookup"), **variables}
     command = [sys.executable, "-m", "tools.smoke"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = programs.run(command, cwd=ROOT, env=environment, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "layer: the one that is built here" in done.stdout

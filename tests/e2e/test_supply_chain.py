@@ -1,16 +1,15 @@
 """The layer consists of the pinned files, and the list of its parts is complete."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from tests.e2e.machine import missing
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 from tools.pins import HASHED, PINNED, normalized, pins
 
@@ -36,14 +35,14 @@ def bills() -> list[str]:
 
 
 def written() -> str:
-    done = subprocess.run(["make", "sbom"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = programs.run(["make", "sbom"], cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stderr
     return BILL.read_text("utf-8")
 
 
 def test_bill_of_materials_is_valid_and_the_same_each_time(bills: list[str]) -> None:
     first, second = bills
-    done = subprocess.run([SUPPLY, "-c", VALID], input=first, capture_output=True, text=True, check=False)
+    done = programs.run([SUPPLY, "-c", VALID], text=first, timeout=60)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(first)["specVersion"] == "1.6"
@@ -75,13 +74,7 @@ def test_file_with_another_hash_is_not_installed(source: Path, tmp_path: Path) -
     requirements = layers / "chat_lookup" / HASHED.name
     requirements.write_text(re.sub(r"sha256:[0-9a-f]{64}", "sha256:" + "0" * 64, requirements.read_text()))
     command = ["make", "--file", str(layers / "chat_lookup/Makefile"), "build-ChatLookupLayer"]
-    done = subprocess.run(
-        [*command, f"ARTIFACTS_DIR={tmp_path / 'built'}"],
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = programs.run([*command, f"ARTIFACTS_DIR={tmp_path / 'built'}"], timeout=300)
 
     assert done.returncode != 0
     assert "DO NOT MATCH THE HASHES" in done.stderr

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from chat_lookup.dynamodb import Table, number
-from tests.support.stores.memory_table import memory_stores
+from tests.support.stores.memory_stores import memory_stores
 from tests.support.stores.table_contract import KEY, OPERATIONS, SCENARIOS, BothTables, Operation, outcomes
 from tests.support.stores.tables import Tables
 

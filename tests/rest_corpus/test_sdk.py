@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,8 +15,9 @@ import urllib3
 
 from tests.rest_corpus import sdk as rest_sdk
 from tests.rest_corpus.sdk import Outcome, Sdk, outcome
+from tests.support.processes import programs
+from tests.support.processes.run import Running, staying
 from tests.support.repository import ROOT
-from tests.support.run_process import Running, staying
 
 PAGE = (ROOT / "docs" / "sdks.md").read_text("utf-8")
 INTERPRETERS = {"sh": ("bash", "-euc"), "python": (sys.executable, "-c")}
@@ -208,7 +208,7 @@ def test_lines_of_the_sdk_page_work_as_printed(sdks: Sdks, language: str, interp
     lines = re.sub(r"^(portal\..*?)( +#.*)?$", r"print(\1)", lines, flags=re.MULTILINE)
 
     environ = {**os.environ, "CURL_CA_BUNDLE": facts["ca_file"]}
-    done = subprocess.run([*interpreter, lines], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = programs.run([*interpreter, lines], env=environ, timeout=60)
 
     assert done.returncode == 0, done.stderr
     assert "1437" in done.stdout

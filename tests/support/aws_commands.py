@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ from botocore import xform_name
 from botocore.model import ListShape, OperationModel, Shape, StringShape, StructureShape
 from botocore.session import Session
 from botocore.validate import ParamValidator
+
+from tests.support.processes import programs
 
 RECORDED: Final = ("aws", "sam", "make", "curl")
 _GLOBAL: Final = frozenset({"--query", "--output", "--region"})
@@ -47,14 +48,8 @@ def recorded(script: str, folder: Path) -> list[list[str]]:
     record.write_bytes(b"")
     note = 'printf "%s\\0" "$@" >> "$RECORD"; printf "\\n\\0" >> "$RECORD"'
     functions = "".join(f'{name}() {{ set -- {name} "$@"; {note}; echo "{_PLACEHOLDER}"; }}\n' for name in RECORDED)
-    done = subprocess.run(
-        [_BASH, "-euo", "pipefail", "-c", functions + script],
-        env={"RECORD": str(record), "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    command = [_BASH, "-euo", "pipefail", "-c", functions + script]
+    done = programs.run(command, env={"RECORD": str(record), "PATH": ""}, timeout=20)
     if done.returncode or done.stderr:
         raise Odd(done.stderr)
     lines = record.read_bytes().decode().split("\0\n\0")

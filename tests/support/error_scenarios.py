@@ -7,7 +7,7 @@ from chat_lookup.bitrix24.errors import ROWS, ErrorRow, Where
 from chat_lookup.credentials.renewal import PATIENCE
 from tests.support.portals.portal_probe import until
 from tests.support.portals.unknown_portal import Stage
-from tests.support.service import Reply, Service, empty
+from tests.support.service import Reply, Service
 
 BOT_ID = 343
 """A bot of the portal, used to request details."""
@@ -98,9 +98,8 @@ def named(case: object) -> str:
 def heal(service: Service) -> None:
     """Remove what a failing portal leaves behind, without a cold start, as in a process that goes on serving."""
     service.control("/faults", [])
-    service.restore_portals()
     # Fill the portal's token bucket, and let cached states of the portal expire.
-    empty(service.stack.backend.aws.dynamodb(), "CacheTable", "pk")
+    service.restore_tables()
     service.clock.advance(31)
     service.mark()
 

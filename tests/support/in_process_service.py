@@ -1,4 +1,4 @@
-"""Builds the service's parts in the test's own process on moto's stores, as `bootstrap` does."""
+"""Builds the service's parts in the test's own process on the test's stores, as `bootstrap` does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,14 +5,13 @@ import subprocess
 import sys
 from typing import Final
 
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 READY: Final = f"{sys.prefix}/bin/.ready"
 
 
-def make(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def make(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     command = ["make", "--no-print-directory", f"VENV={sys.prefix}", f"--old-file={READY}", *words]
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
-    return subprocess.run(
-        command, cwd=ROOT, env=kept | environ, capture_output=True, text=True, timeout=110, check=False
-    )
+    return programs.run(command, cwd=ROOT, env=kept | environ, timeout=110)

@@ -1,9 +1,10 @@
 """The service for a test: a whole stack on this machine, reset before each test."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
@@ -12,10 +13,9 @@ from local.aws import lambda_runtime
 from local.aws.event_bus import Entry
 from local.portal.server import LocalPortal
 from local.stack import LocalStack
-from tests.support.events.queue_scene import eventually, left
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from tests.support.events.queue_scene import eventually
+from tests.support.stores.dynamodb_engine import DynamoDbEngine
+from tests.support.stores.moto_tables import MotoTables
 
 LONGEST_WAIT_S = 40.0
 
@@ -43,10 +43,11 @@ class Service:
         self.member_id = stack.member_id
         self.clock = stack.clock
         self._http = urllib3.PoolManager(retries=False, timeout=LONGEST_WAIT_S)
-        self._dynamodb = stack.backend.aws.dynamodb()
         self._mark = 0
         # Read after the installation: `reset` restores portals, keys and stored capabilities to this state.
-        self._portals = self._dynamodb.scan(TableName="PortalTable")["Items"]
+        in_memory = stack.settings.dynamodb
+        self._tables = in_memory if isinstance(in_memory, DynamoDbEngine) else MotoTables()
+        self._portals = self._tables.rows("PortalTable")
         self._scopes = self.admin("portals")["portals"][0]["scopes"]
         self._host = urlsplit(self.portal.portal_url).hostname
 
@@ -108,7 +109,7 @@ class Service:
 
     def settle(self) -> None:
         """Wait until the worker has processed every event. Fails if an event stays in the queue, because it failed."""
-        eventually(lambda: left(self.stack.backend.aws, "EventQueue") == 0)
+        eventually(lambda: self.stack.backend.aws.left("EventQueue") == 0)
 
     def output(self) -> str:
         """Everything that the functions printed since the last mark."""
@@ -132,35 +133,50 @@ class Service:
         """Clear the process's memory; the stores keep their content."""
         lambda_runtime.forget()
 
+    @contextmanager
+    def hurried(self, seconds: int) -> Iterator[None]:
+        """Inside, every function has this many seconds for an invocation, by the machine's time."""
+        functions = self.stack.backend.functions
+        template = functions.template
+        short = {name: replace(each, timeout=seconds) for name, each in template.functions.items()}
+        functions.template = replace(template, functions=short)
+        try:
+            yield
+        finally:
+            functions.template = template
+
     def reset(self) -> None:
         """Reset portal, clock, tables and memory to the start of the stack; added chats stay."""
-        # An event still in work may go back to the queue.
-        self.stack.backend.aws.empty_queues()
-        eventually(lambda: self.stack.backend.functions.output.running == 0)
-        self.stack.backend.aws.empty_queues()
+        self._end_work()
         self.control("/reset", {})
         self.control("/shape", {"result": "object"})
         self.control("/scopes", {"scopes": self._scopes})
         self.control("/rename", {"host": self._host})
-        empty(self._dynamodb, "CacheTable", "pk")
-        self.restore_portals()
+        self.restore_tables()
         self.cold_start()
         self.mark()
 
-    def restore_portals(self) -> None:
-        """Restore the items of portals and keys. Most tests write none, which one read shows."""
-        present = self._dynamodb.scan(TableName="PortalTable", ConsistentRead=True)["Items"]
-        for item in (each for each in present if each not in self._portals):
-            self._dynamodb.delete_item(TableName="PortalTable", Key={name: item[name] for name in ("pk", "sk")})
-        for item in (each for each in self._portals if each not in present):
-            self._dynamodb.put_item(TableName="PortalTable", Item=item)
+    def begin_again(self) -> None:
+        """End all work, empty the cache and clear the memory; portals, keys and secrets stay as they are."""
+        self._end_work()
+        self._tables.empty("CacheTable")
+        self.cold_start()
+        self.mark()
+
+    def items(self, table: str) -> list[Mapping[str, Any]]:
+        """The items of a table, without a request."""
+        return self._tables.items(table)
+
+    def restore_tables(self) -> None:
+        """Restore portals and keys, and empty the cache."""
+        self._tables.put_back("PortalTable", self._portals)
+        self._tables.empty("CacheTable")
+
+    def _end_work(self) -> None:
+        self.stack.backend.aws.empty_queues()
+        eventually(lambda: self.stack.backend.functions.output.running == 0)
+        # An event that was still in work may have gone back to the queue.
+        self.stack.backend.aws.empty_queues()
 
     def _lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.output().splitlines()]
-
-
-def empty(dynamodb: "DynamoDBClient", table: str, *key: str) -> None:
-    """Delete every item of a table with this key."""
-    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
-        for item in page["Items"]:
-            dynamodb.delete_item(TableName=table, Key={name: item[name] for name in key})

@@ -12,8 +12,6 @@ from itertools import product
 from typing import Any
 
 from boto3.session import Session  # type: ignore[import-untyped]  # stubs: a package more for one name
-from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # annotated, but without py.typed
-from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]  # as above
 
 from local.template.deployment import Deployment
 from local.template.intrinsics import REGION
@@ -29,6 +27,10 @@ SOURCES = ("CodeUri", "ContentUri")
 
 def translated(template: Template) -> Template:
     """The template without SAM: it contains every role, permission, version and stage that SAM creates."""
+    # Here, not above: their import takes a second, and most processes that load the tests translate nothing.
+    from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # noqa: PLC0415 - annotated, but without py.typed
+    from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+
     uploaded = copy.deepcopy(template)
     for resource in uploaded["Resources"].values():
         for source in SOURCES & resource.get("Properties", {}).keys():

@@ -23,6 +23,7 @@ from local.stack import Settings, running
 from tests.support.events.bot_questions import command, message
 from tests.support.events.queue_scene import eventually
 from tests.support.service import Service
+from tests.support.stores.dynamodb_engine import DynamoDbEngine
 from tests.template.recorder import Recorder
 
 A_DAY = 86_400
@@ -227,7 +228,7 @@ def _invoke(service: Service, function: str, event: object) -> Any:
 
 def main(state_dir: Path, calls_file: Path) -> None:
     recorder = Recorder()
-    with recorder.recording(), running(Settings(state_dir)) as stack:
+    with recorder.recording(), running(Settings(state_dir, dynamodb=DynamoDbEngine())) as stack:
         live(Service(stack))
     recorder.write(calls_file)
 

@@ -26,18 +26,24 @@ def of_type(template: Mapping, *kinds: str) -> Iterator[tuple[str, Mapping]]:
 
 def mappings(value: object) -> Iterator[Mapping]:
     """Every mapping in a value, at any depth, itself included."""
-    if isinstance(value, dict):
-        yield value
-    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from mappings(each)
+    yield from (each for each in _inside(value) if isinstance(each, dict))
 
 
 def texts(value: object) -> Iterator[str]:
     """Every text in a value, at any depth."""
-    if isinstance(value, str):
-        yield value
-    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from texts(each)
+    yield from (each for each in _inside(value) if isinstance(each, str))
+
+
+def _inside(value: object) -> Iterator[object]:
+    """The value and everything in it, in order; without recursion, as rules read millions of them."""
+    left = [value]
+    while left:
+        each = left.pop()
+        yield each
+        if isinstance(each, dict):
+            left.extend(reversed(each.values()))
+        elif isinstance(each, list):
+            left.extend(reversed(each))
 
 
 def statements(template: Mapping) -> Iterator[tuple[str, Mapping]]:

@@ -12,12 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import pytest
 from botocore.client import BaseClient
 
+from chat_lookup.bootstrap import aws_clients
 from local.aws import lambda_runtime
 from local.aws.lambda_runtime import Functions
 
@@ -70,6 +72,8 @@ class Recorder:
             patch.setattr(Functions, "invoke", invoked)
             patch.setattr(BaseClient, "_make_api_call", called)
             patch.setattr(ThreadPoolExecutor, "submit", submitted)
+            # To make clients takes most of a cold start, and they keep nothing of a request.
+            patch.setattr(aws_clients, "_client", cache(aws_clients._client))
             yield
 
     def write(self, path: Path) -> None:

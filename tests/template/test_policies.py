@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from layers.trim import Operations
-from tests.support.module_process import run_module
+from tests.support.processes.module import run_module
 from tests.support.repository import ROOT
 from tests.template.file import FUNCTIONS, allows, asked_by_code, statements_of
 from tests.template.policy_table import NEVER_ASKED, by_statement, grants, used

@@ -1,16 +1,15 @@
 """The table through which all stores go: on moto, in memory, and what it costs and asks."""
 
-import inspect
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 
 from chat_lookup.dynamodb import Table, absent, number, text
 from tests.support.fakes import Stores
-from tests.support.stores.memory_table import MemoryTable, memory_stores
-from tests.support.stores.table_contract import KEY, OPERATIONS, SCENARIOS, BothTables, Operation, outcomes
+from tests.support.stores import secrets_contract
+from tests.support.stores.memory_stores import memory_stores
+from tests.support.stores.table_contract import KEY, SCENARIOS, BothTables
 
 
 def in_memory() -> BothTables:
@@ -19,21 +18,13 @@ def in_memory() -> BothTables:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_table_on_moto(scenario: str, stores: Stores) -> None:
-    SCENARIOS[scenario](BothTables(stores.portal_rows, stores.cache_rows))
+def test_table_on_moto(scenario: str, moto_stores: Stores) -> None:
+    SCENARIOS[scenario](BothTables(moto_stores.portal_rows, moto_stores.cache_rows))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_table_in_memory(scenario: str) -> None:
     SCENARIOS[scenario](in_memory())
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(operations=OPERATIONS)
-def test_random_operations_have_the_same_results_in_memory_and_on_moto(
-    stores: Stores, operations: list[Operation]
-) -> None:
-    assert outcomes(in_memory().cache, operations) == outcomes(stores.cache_rows, operations)
 
 
 def test_numbers_in_memory_are_written_as_dynamodb_returns_them() -> None:
@@ -52,13 +43,14 @@ def test_table_in_memory_is_written_by_one_thread_at_a_time() -> None:
     assert table.get(KEY)["n"] == {"N": "800"}
 
 
-def test_table_in_memory_replaces_every_method_that_calls_dynamodb() -> None:
-    def public(kind: type) -> dict[str, inspect.Signature]:
-        return {name: inspect.signature(method) for name, method in vars(kind).items() if inspect.isfunction(method)}
+@pytest.mark.parametrize("scenario", secrets_contract.SCENARIOS)
+def test_secrets_on_moto(scenario: str, moto_stores: Stores) -> None:
+    secrets_contract.SCENARIOS[scenario](moto_stores.secrets)
 
-    assert public(Table).keys() - public(MemoryTable).keys() == {"try_transact"}
-    for name in public(Table).keys() & public(MemoryTable).keys() - {"__init__"}:
-        assert list(public(Table)[name].parameters) == list(public(MemoryTable)[name].parameters), name
+
+@pytest.mark.parametrize("scenario", secrets_contract.SCENARIOS)
+def test_secrets_in_memory(scenario: str) -> None:
+    secrets_contract.SCENARIOS[scenario](memory_stores().secrets)
 
 
 def test_every_row_and_condition_is_one_request_with_the_tables_name() -> None:

@@ -13,7 +13,7 @@ PAIR: Final = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 @pytest.fixture
 def installed(stage: Stage) -> Stage:
     """The unknown portal, installed."""
-    assert stage.contact().status == 200
+    stage.install()
     return stage
 
 
@@ -37,7 +37,7 @@ def test_forgotten_portal_leaves_no_item_no_secret_and_no_key(installed: Stage) 
 def test_forgotten_portal_has_no_bot_no_command_and_no_binding_of_ours(stage: Stage, bot_api: str) -> None:
     stage.tell("/shape", {"bot_api": bot_api})
     before = registrations(stage)
-    assert stage.contact().status == 200
+    stage.install()
     assert registrations(stage) != before
 
     answer = stage.service.admin("portal.forget", portal=stage.portal.member_id)
@@ -81,14 +81,14 @@ def test_webhook_in_the_place_of_the_application_leaves_no_secret_of_it(installe
 def test_installation_by_a_market_application_neither_becomes_nor_unmakes_the_default(stage: Stage) -> None:
     service = stage.service
     assert service.direct(PAIR)["chat_id"] == 1437
-    assert stage.contact().status == 200
+    stage.install()
     assert service.direct(PAIR)["chat_id"] == 1437
     with pytest.raises(InvalidRequest, match="portal is missing"):
         service.admin("keys.create", label="whose?")
 
     service.admin("portal.forget", portal=stage.portal.member_id)
     stage.dynamodb.delete_item(TableName="PortalTable", Key={"pk": {"S": "DEFAULT"}, "sk": {"S": "DEFAULT"}})
-    assert stage.contact().status == 200
+    stage.install()
 
     with pytest.raises(InvalidRequest, match="portal is missing"):
         service.direct(PAIR)
@@ -106,7 +106,7 @@ def test_reinstalled_portal_has_no_former_key_and_no_former_answer(installed: St
     assert installed.look_up(former).json["source"] == "portal"
     installed.service.admin("portal.forget", portal=installed.portal.member_id)
 
-    assert installed.contact().status == 200
+    installed.install()
 
     assert installed.look_up(former).status == 401
     assert installed.look_up(installed.key()).json["source"] == "portal"

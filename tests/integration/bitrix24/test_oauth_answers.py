@@ -3,12 +3,14 @@
 import json
 import socket
 import threading
+import time
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from chat_lookup.bitrix24.client import Endpoint
-from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
+from chat_lookup.bitrix24.errors import ROWS, BitrixError, ErrorClass, ErrorRow, Where
 from chat_lookup.bitrix24.oauth import DEFAULT_SERVER, Application, AuthorisationServer, TokenPair
 from chat_lookup.clock import Deadline, SystemClock
 from tests.support.portals.scripted_portal import (
@@ -24,6 +26,7 @@ from tests.support.portals.scripted_portal import (
     silence,
     soon,
 )
+from tests.support.too_many_requests import FORMS
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -154,6 +157,30 @@ def test_error_is_classified_by_its_code_under_any_status_after_one_request(
     assert (error.code, error.status, error.description) == (code, status, "why")
     assert error.error_class is error_class
     assert len(requests) == 1
+
+
+OURS = {"HTTP_4XX", "HTTP_5XX", "NOT_JSON"}
+SERVERS = [row for row in ROWS if row.where is Where.AUTH_SERVER and row.code not in OURS]
+SOME_OF_MANY = (400, 401, 500)
+"""The statuses with which a row for every status is tried."""
+
+
+@pytest.mark.parametrize("row", SERVERS, ids=lambda row: row.code)
+def test_each_row_of_the_authorisation_server_gives_its_class_and_metric_in_any_case(row: ErrorRow) -> None:
+    statuses = row.statuses if len(row.statuses) < len(range(400, 600)) else SOME_OF_MANY
+    for status in statuses:
+        error, _ = _refused(answer(status, {"error": row.code.swapcase()}))
+        assert (error.code, error.status, error.metric_code) == (row.code.swapcase(), status, row.code)
+        assert error.error_class is row.error_class
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_retry_after_of_the_server_is_read_in_each_form(form: dict[str, object]) -> None:
+    body = form.get("body", {"error": form["error"]} if "error" in form else {})
+    sent = body.encode() if isinstance(body, str) else body
+    error, _ = _refused(answer(cast(int, form["status"]), sent, ["Retry-After: 30"]))
+
+    assert error.retry_at == pytest.approx(time.time() + 30, abs=10)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The bot answers at most once per message, keeps the portal's limits, and counts the answers that it gives up."""
+"""The bot answers at most once per message, and counts the answers that it gives up."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +15,6 @@ from tests.support.events import bot_questions
 from tests.support.events.conversation import ADMIN, DEAL_CHAT, SEND_METHODS, Conversation, conversation
 from tests.support.events.queue_scene import eventually
 from tests.support.portals.unknown_portal import Stage
-
-BURST = 50
 
 
 class Killed(BaseException):
@@ -55,18 +53,6 @@ def test_record_delivered_to_several_workers_at_once_is_answered_once(talk: Conv
     with ThreadPoolExecutor(8) as workers:
         list(workers.map(lambda _: talk.work(record), range(8)))
     assert len(talk.messages()) == 1
-
-
-def test_burst_in_one_chat_is_answered_within_the_portals_limits(talk: Conversation) -> None:
-    chat_id = talk.chat_with_bot("CRM", "DEAL|79")
-    with ThreadPoolExecutor(8) as people:
-        list(people.map(lambda _: talk.say("@Chat Lookup deal 1663", chat_id=chat_id), range(BURST)))
-    answers = talk.until(BURST)
-    talk.stage.service.settle()
-    assert len(talk.messages()) == BURST
-    assert {answer["chat_id"] for answer in answers} == {chat_id}
-    assert [call for call in talk.stage.ask("/calls") if call["error"] == "QUERY_LIMIT_EXCEEDED"] == []
-    assert talk.unsent() == 0
 
 
 def test_answer_refused_by_the_portals_limit_goes_back_to_the_queue_and_is_sent_later(talk: Conversation) -> None:

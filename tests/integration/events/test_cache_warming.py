@@ -15,7 +15,6 @@ from chat_lookup.events.model import EventChat
 from tests.support.events.bot_questions import message
 from tests.support.events.conversation import Conversation, conversation
 from tests.support.events.event_arrival import body_of
-from tests.support.events.queue_scene import left
 from tests.support.portals.unknown_portal import Stage
 
 HOUR = 3600
@@ -81,9 +80,23 @@ def deal() -> str:
     return f"DEAL|{next(_numbers)}"
 
 
-@pytest.fixture(params=["v2", "v1"])
-def deals(stage: Stage, request: pytest.FixtureRequest) -> Deals:
-    return installed(stage, request.param)
+@pytest.fixture(scope="module", params=["v2", "v1"])
+def installed(one_stage: Stage, request: pytest.FixtureRequest) -> Deals:
+    """A portal with a bot of either version, for all tests: none of them changes the installation."""
+    one_stage.reset()
+    talk = conversation(one_stage, request.param)
+    return Deals(talk, one_stage.key())
+
+
+in_v2 = pytest.mark.parametrize("installed", ["v2"], indirect=True)
+"""Where the version makes no difference, or there is no other."""
+
+
+@pytest.fixture
+def deals(installed: Deals) -> Deals:
+    installed.stage.begin_again()
+    installed.stage.tell("/shape", {"entity_id_in_events": False})
+    return installed
 
 
 @pytest.fixture
@@ -96,17 +109,6 @@ def orders(deals: Deals) -> Deals:
 def pairs(deals: Deals, request: pytest.FixtureRequest) -> Deals:
     """The same, with pairs of either kind."""
     return replace(deals, entity_type=request.param)
-
-
-@pytest.fixture
-def in_v2(stage: Stage) -> Deals:
-    return installed(stage, "v2")
-
-
-def installed(stage: Stage, api: str) -> Deals:
-    stage.tell("/shape", {"entity_id_in_events": False})
-    talk = conversation(stage, api)
-    return Deals(talk, stage.key())
 
 
 def test_look_up_after_a_mention_in_an_orders_chat_makes_no_call(orders: Deals, deal: str) -> None:
@@ -132,21 +134,23 @@ def test_portal_is_asked_once_for_many_mentions_in_a_deals_chat(deals: Deals, de
     assert deals.calls(*LOOK_UP_METHODS) == ["im.chat.get"]
 
 
-def test_v2_event_without_entity_costs_calls_for_the_chat_and_one_for_the_pair(in_v2: Deals, deal: str) -> None:
+@in_v2
+def test_v2_event_without_entity_costs_calls_for_the_chat_and_one_for_the_pair(deals: Deals, deal: str) -> None:
     """The chat is asked for by the cache, and once by the first answer."""
-    chat_id = in_v2.talk.chat_with_bot("CRM", deal)
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
     for _ in range(3):
-        in_v2.mention(chat_id)
-    assert sorted(in_v2.calls(CHAT_GET, *LOOK_UP_METHODS)) == sorted([CHAT_GET, CHAT_GET, "im.chat.get"])
-    assert in_v2.look_up(deal)["source"] == "cache"
+        deals.mention(chat_id)
+    assert sorted(deals.calls(CHAT_GET, *LOOK_UP_METHODS)) == sorted([CHAT_GET, CHAT_GET, "im.chat.get"])
+    assert deals.look_up(deal)["source"] == "cache"
 
 
-def test_v2_event_with_entity_costs_no_call_for_the_chat(in_v2: Deals, deal: str) -> None:
-    in_v2.stage.tell("/shape", {"entity_id_in_events": True})
-    chat_id = in_v2.talk.chat_with_bot("CRM", deal)
-    in_v2.mention(chat_id)
-    assert in_v2.calls(CHAT_GET) == []
-    assert in_v2.look_up(deal)["source"] == "cache"
+@in_v2
+def test_v2_event_with_entity_costs_no_call_for_the_chat(deals: Deals, deal: str) -> None:
+    deals.stage.tell("/shape", {"entity_id_in_events": True})
+    chat_id = deals.talk.chat_with_bot("CRM", deal)
+    deals.mention(chat_id)
+    assert deals.calls(CHAT_GET) == []
+    assert deals.look_up(deal)["source"] == "cache"
 
 
 def test_invitation_of_the_bot_fills_the_cache(pairs: Deals, deal: str) -> None:
@@ -187,6 +191,7 @@ def test_event_of_the_last_hour_refreshes_an_expired_answer(pairs: Deals, deal: 
 # -- forged bindings ---------------------------------------------------------------------------------------------------
 
 
+@in_v2
 def test_forged_binding_does_not_replace_the_chat_of_the_portal(pairs: Deals, deal: str) -> None:
     chat_id = pairs.talk.chat_with_bot(pairs.entity_type, deal)
     assert pairs.look_up(deal)["chat_id"] == chat_id
@@ -200,6 +205,7 @@ def test_forged_binding_does_not_replace_the_chat_of_the_portal(pairs: Deals, de
     assert pairs.look_up(deal, fresh="true")["chat_id"] == chat_id
 
 
+@in_v2
 def test_forged_binding_does_not_replace_the_stale_answer_while_the_portal_fails(pairs: Deals, deal: str) -> None:
     chat_id = pairs.talk.chat_with_bot(pairs.entity_type, deal)
     pairs.look_up(deal)
@@ -213,6 +219,7 @@ def test_forged_binding_does_not_replace_the_stale_answer_while_the_portal_fails
     assert (found["chat_id"], found["source"]) == (chat_id, {"CRM": "cache", "ORDER": "stale"}[pairs.entity_type])
 
 
+@in_v2
 def test_forged_binding_leads_to_a_question_to_the_portal(pairs: Deals, deal: str) -> None:
     chat_id = pairs.talk.chat_with_bot(pairs.entity_type, deal)
     pairs.look_up(deal)
@@ -225,6 +232,7 @@ def test_forged_binding_leads_to_a_question_to_the_portal(pairs: Deals, deal: st
     assert len(pairs.calls(*LOOK_UP_METHODS)) == 2
 
 
+@in_v2
 def test_answer_of_the_portal_replaces_a_row_of_a_forged_binding(pairs: Deals, deal: str) -> None:
     chat_id = pairs.talk.chat_with_bot(pairs.entity_type, deal)
     pairs.claim(deal, FORGED_CHAT)
@@ -254,8 +262,9 @@ def test_published_entry_contains_chat_and_entity_but_no_text_and_no_token(deals
     assert deals.stage.grant()["access_token"] not in text
 
 
-def test_redriven_dead_letter_is_handled(in_v2: Deals, deal: str) -> None:
-    service, portal = in_v2.stage.service, in_v2.stage.portal
+@in_v2
+def test_redriven_dead_letter_is_handled(deals: Deals, deal: str) -> None:
+    service, portal = deals.stage.service, deals.stage.portal
     aws = service.stack.backend.aws
     bound = EventChat(2021, "chat2021", "chat", entity_type="ORDER", entity_id=deal)
     letter = replace(message("hello", chat=bound), member_id=portal.member_id, received_at=service.clock.now())
@@ -266,5 +275,5 @@ def test_redriven_dead_letter_is_handled(in_v2: Deals, deal: str) -> None:
     service.settle()
 
     assert answer == {"moved": 1, "left": 0}
-    assert left(aws, "DeadLetterQueue") == 0
-    assert replace(in_v2, entity_type="ORDER").look_up(deal)["source"] == "event"
+    assert aws.left("DeadLetterQueue") == 0
+    assert replace(deals, entity_type="ORDER").look_up(deal)["source"] == "event"

@@ -73,7 +73,7 @@ def aws_calls() -> Iterator[list[str]]:
 @pytest.fixture
 def receiver(stage: Stage, aws_calls: list[str]) -> Receiver:
     """Two installed portals: that of the stage, and that of the stack, which gets an application token, too."""
-    assert stage.contact().status == 200
+    stage.install()
     stage.dynamodb.update_item(
         TableName="PortalTable",
         Key={"pk": {"S": f"PORTAL#{stage.service.member_id}"}, "sk": {"S": "RECORD"}},
@@ -103,10 +103,11 @@ def test_genuine_event_is_verified_by_one_read_and_queued(receiver: Receiver) ->
     assert receiver.rejected() == {}
 
 
-@pytest.mark.parametrize(("changes", "reason"), FORGERIES.values(), ids=FORGERIES.keys())
-def test_forged_event_is_refused_after_one_read_at_most(receiver: Receiver, changes: Changes, reason: str) -> None:
-    forged = {name: DERIVED[value](receiver.token) if value in DERIVED else value for name, value in changes.items()}
-    assert_refused_cheaply(receiver, forged, reason)
+def test_each_forged_event_is_refused_after_one_read_at_most(receiver: Receiver) -> None:
+    for changes, reason in FORGERIES.values():
+        forget_all(receiver)
+        forged = {name: DERIVED[sent](receiver.token) if sent in DERIVED else sent for name, sent in changes.items()}
+        assert_refused_cheaply(receiver, forged, reason)
 
 
 def test_event_with_the_token_of_another_portal_is_refused(receiver: Receiver) -> None:
@@ -129,7 +130,7 @@ def test_former_token_is_refused_by_the_process_that_has_just_accepted_it(receiv
     former = receiver.token
     assert receiver.send_event().status == 200
     receiver.stage.tell("/uninstall", {"client_id": receiver.stage.card.client_id, "send": False})
-    assert receiver.stage.contact().status == 200
+    receiver.stage.install()
     receiver.token = application_token(receiver.stage)
     assert receiver.send_event().status == 200  # the new token is accepted at once
     assert receiver.send_event({"auth[application_token]": former}).status == 403
@@ -137,9 +138,7 @@ def test_former_token_is_refused_by_the_process_that_has_just_accepted_it(receiv
 
 def test_event_of_an_uninstalled_portal_is_refused(receiver: Receiver) -> None:
     assert receiver.stage.tell("/uninstall", {"client_id": receiver.stage.card.client_id})["status"] == 200
-    receiver.stage.service.cold_start()
-    receiver.stage.service.mark()
-    receiver.aws_calls.clear()
+    forget_all(receiver)
     assert_refused_cheaply(receiver, {}, "not_installed")
 
 
@@ -173,8 +172,13 @@ def test_malformed_body_is_refused_without_a_read(receiver: Receiver, body: byte
 def installed_anew(receiver: Receiver) -> None:
     """The portal removes the application without an event, and installs it again."""
     receiver.stage.tell("/uninstall", {"client_id": receiver.stage.card.client_id, "send": False})
-    assert receiver.stage.contact().status == 200
+    receiver.stage.install()
     receiver.token = application_token(receiver.stage)
+    forget_all(receiver)
+
+
+def forget_all(receiver: Receiver) -> None:
+    """Another process: nothing is in its memory, and nothing is logged or called yet."""
     receiver.stage.service.cold_start()
     receiver.stage.service.mark()
     receiver.aws_calls.clear()

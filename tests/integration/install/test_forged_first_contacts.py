@@ -64,7 +64,7 @@ def test_employee_cannot_install_with_own_tokens_and_a_chosen_application_token(
 
 @pytest.mark.parametrize("name", ["frame", "ONAPPINSTALL", "ONAPPUPDATE"])
 def test_employee_cannot_replace_the_application_token_of_an_installed_portal(stage: Stage, name: str) -> None:
-    assert stage.contact().status == 200
+    stage.install()
 
     with stage.untouched(VISITED):
         answer = WAYS[name](stage, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
@@ -73,7 +73,7 @@ def test_employee_cannot_replace_the_application_token_of_an_installed_portal(st
 
 
 def test_employee_who_opens_the_page_of_an_installed_portal_changes_nothing(stage: Stage) -> None:
-    assert stage.contact().status == 200
+    stage.install()
 
     with stage.untouched(VISITED):
         answer = stage.contact(path=APP, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
@@ -83,7 +83,7 @@ def test_employee_who_opens_the_page_of_an_installed_portal_changes_nothing(stag
 
 
 def test_employee_cannot_restore_a_dead_grant(stage: Stage) -> None:
-    assert stage.contact().status == 200
+    stage.install()
     stage.set_state("reauthorise")
 
     with stage.untouched(VISITED):
@@ -125,7 +125,7 @@ def test_all_addresses_of_another_portal_do_not_make_the_grant_valid(stage: Stag
 
 @each_way
 def test_used_refresh_token_is_refused(stage: Stage, way: Way) -> None:
-    assert stage.contact().status == 200
+    stage.install()
     stage.set_state("reauthorise")
     granted = named_fields(REFRESH_ID=stage.grant()["refresh_token"])
     assert way(stage, fields=granted).status == 200
@@ -149,7 +149,7 @@ def test_replayed_installation_is_refused(stage: Stage) -> None:
 
 def test_replayed_installation_is_refused_after_the_uninstall(stage: Stage) -> None:
     spent, unspent = stage.message(), stage.message()
-    assert stage.contact().status == 200
+    stage.install()
     assert stage.tell("/uninstall", {"client_id": stage.card.client_id})["status"] == 200
 
     for message in (spent, unspent):
@@ -259,7 +259,7 @@ def test_refused_contact_that_comes_again_is_refused_without_a_call(stage: Stage
 
 @pytest.mark.parametrize("token", [CHOSEN_TOKEN, "", None])
 def test_uninstall_without_valid_application_token_is_refused(stage: Stage, token: str | None) -> None:
-    assert stage.contact().status == 200
+    stage.install()
 
     with stage.untouched():
         answer = stage.event("ONAPPUNINSTALL", fields={"auth[application_token]": token})
@@ -268,7 +268,7 @@ def test_uninstall_without_valid_application_token_is_refused(stage: Stage, toke
 
 
 def test_uninstall_with_the_token_of_another_portal_is_refused(stage: Stage) -> None:
-    assert stage.contact().status == 200
+    stage.install()
 
     with stage.untouched():
         answer = stage.event("ONAPPUNINSTALL", fields={"auth[member_id]": stage.service.member_id})
@@ -277,7 +277,7 @@ def test_uninstall_with_the_token_of_another_portal_is_refused(stage: Stage) -> 
 
 
 def test_uninstall_by_employee_with_the_application_token_changes_nothing(stage: Stage) -> None:
-    assert stage.contact().status == 200
+    stage.install()
 
     with stage.untouched(["app.info"]):
         answer = stage.event("ONAPPUNINSTALL", user_id=EMPLOYEE)

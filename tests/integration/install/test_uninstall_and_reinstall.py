@@ -27,7 +27,7 @@ CHAT: Final = 1437
 def installed(stage: Stage) -> Stage:
     """The unknown portal, installed, with a rate that no test exceeds."""
     stage.tell("/plan", {"rate": 1000, "burst": 10_000})
-    assert stage.contact().status == 200
+    stage.install()
     return stage
 
 
@@ -85,7 +85,7 @@ def test_old_answers_are_not_served_after_reinstallation(installed: Stage, clean
     assert installed.look_up(key).json["source"] == "cache"
 
     assert uninstall(installed, **{"data[CLEAN]": "1" if clean else "0"}) == 200
-    assert installed.contact().status == 200
+    installed.install()
     restore(installed)
 
     # While the portal fails, no stale answer is served either.
@@ -99,7 +99,7 @@ def test_reinstalled_portal_works_at_once_with_a_new_secret_and_a_new_key(instal
     before = installed.secret
 
     assert uninstall(installed) == 200
-    assert installed.contact().status == 200
+    installed.install()
 
     assert installed.look_up(installed.key()).json["chat_id"] == CHAT
     assert installed.secret != before
@@ -126,7 +126,7 @@ def test_reinstallation_works_while_names_of_deleted_secrets_stay_taken(
         assert lingering.gone[-1] == former
         # A client as the service makes it; the client of the tests stays unchanged for the tests that follow.
         assert read(aws_clients.secrets(config.from_environ(os.environ)), former) == "InvalidRequestException"
-        assert installed.contact().status == 200
+        installed.install()
         restore(installed)
         assert installed.look_up(key, fresh="true").json["chat_id"] == CHAT
         installed.service.clock.advance(SEEN_EVERYWHERE_S)  # so that no call waits for the rate limiter
@@ -144,7 +144,7 @@ def test_repeated_uninstall_deletes_the_secret_once(lingering: LingeringSecrets,
 
 def test_late_uninstall_with_old_token_is_refused(installed: Stage) -> None:
     key, event = installed.key(), unsent_uninstall(installed)
-    assert installed.contact().status == 200
+    installed.install()
     new = installed.secret
 
     with installed.untouched():
@@ -181,7 +181,7 @@ def test_uninstall_event_never_received_is_detected_by_refusals_of_the_portal(in
 
     assert problem(installed.look_up(key, fresh="true")) == (403, "portal-not-installed")
 
-    assert installed.contact().status == 200
+    installed.install()
     restore(installed)
     assert installed.look_up(key, fresh="true").json["chat_id"] == CHAT
 
@@ -190,7 +190,7 @@ def test_former_keys_are_refused_after_a_reinstallation_until_an_operator_restor
     keys = [installed.key(), installed.key()]
     assert installed.look_up(keys[0]).json["chat_id"] == CHAT
     assert uninstall(installed) == 200
-    assert installed.contact().status == 200
+    installed.install()
 
     assert [problem(installed.look_up(key)) for key in keys] == [(401, "key-rejected")] * 2
     rest = installed.service.get(f"/rest/1/{keys[0]}/im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663")

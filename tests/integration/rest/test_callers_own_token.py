@@ -17,17 +17,25 @@ FIND = "/v1/chats?" + urlencode(PAIR)
 REVERSE = f"/v1/chats/{CHAT}"
 
 
+@pytest.fixture(scope="module")
+def installed(one_stage: Stage) -> tuple[Stage, str]:
+    """The portal, installed by OAuth, with a chat of the administrator alone, and a key: no test changes either."""
+    one_stage.reset()
+    one_stage.install()
+    one_stage.tell("/chats", CLOSED)
+    fields = {"label": "test", "scopes": ["lookup", "details"]}
+    return one_stage, one_stage.service.admin("keys.create", portal=one_stage.portal.member_id, **fields)["key"]
+
+
 @pytest.fixture
-def key(stage: Stage) -> str:
-    """A key of the portal, which is installed by OAuth and has a chat with the administrator as its only member."""
-    assert stage.contact().status == 200
-    stage.tell("/chats", CLOSED)
-    key: str = stage.service.admin(
-        "keys.create", portal=stage.portal.member_id, label="test", scopes=["lookup", "details"]
-    )["key"]
-    stage.tell("/reset", {})
-    stage.service.mark()
-    return key
+def stage(installed: tuple[Stage, str]) -> Stage:
+    installed[0].begin_again()
+    return installed[0]
+
+
+@pytest.fixture
+def key(installed: tuple[Stage, str]) -> str:
+    return installed[1]
 
 
 def request_by(stage: Stage, key: str, token: str, path: str = FIND) -> Reply:

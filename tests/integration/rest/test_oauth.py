@@ -16,7 +16,7 @@ CREDENTIALS = (403, "INVALID_CREDENTIALS")
 @pytest.fixture
 def key(stage: Stage) -> str:
     """A key of the portal, in which the application is installed."""
-    assert stage.contact().status == 200
+    stage.install()
     return str(stage.service.admin("keys.create", portal=stage.portal.member_id, label="x", scopes=["rest"])["key"])
 
 

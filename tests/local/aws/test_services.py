@@ -133,7 +133,7 @@ def only_tables(suffix: str) -> Template:
 
 @pytest.fixture
 def in_front_of_another(embedded_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
-    front = EmbeddedAws(only_tables("-elsewhere"), region="eu-central-1", dynamodb_url=embedded_aws.endpoint_url)
+    front = EmbeddedAws(only_tables("-elsewhere"), region="eu-central-1", dynamodb=embedded_aws.endpoint_url)
     front.start()
     yield front
     front.stop()

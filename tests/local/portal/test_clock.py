@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.shared_clock import SharedClock
+from tests.support.processes import programs
 from tests.support.repository import ROOT
 
 HOUR = 3_600.0
@@ -32,13 +33,8 @@ def clock(tmp_path: Path) -> SharedClock:
 
 def test_clock_moves_forward_for_every_process_at_once(clock: SharedClock, tmp_path: Path) -> None:
     real = clock.now()
-    with subprocess.Popen(
-        [sys.executable, "-c", OTHER_PROCESS, str(tmp_path / "clock"), str(HOUR)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [sys.executable, "-c", OTHER_PROCESS, str(tmp_path / "clock"), str(HOUR)]
+    with programs.started(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
         assert process.stdout.readline() == "ready\n"

@@ -1,11 +1,7 @@
-"""Questions to the bot: records as the queue has them, the bot that answers them, and a failing store."""
+"""Questions to the bot: records as the queue has them, and the bot that answers them."""
 
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
-
-from botocore.exceptions import ClientError, EndpointConnectionError
+from typing import Any
 
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bot.answer_claims import Claims
@@ -18,11 +14,9 @@ from chat_lookup.events.model import BotEvent, EventChat, EventCommand, EventMes
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, Stores
 from tests.support.in_process_service import Service
+from tests.support.portals.known_portal import BOT, with_a_chat
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-BOT = 456
 EMPLOYEE = EventUser(27, employee=True)
 GROUP = EventChat(chat_id=1437, dialog_id="chat1437", type="C")
 PERSONAL = EventChat(chat_id=1407, dialog_id="27", type="P", personal=True)
@@ -35,44 +29,6 @@ SEND_METHODS = {
     ("v2", True): "imbot.v2.Command.answer",
 }
 """The methods by which a bot sends a message, by API version and by whether it answers a command."""
-
-
-_WRITES = frozenset({"put_item", "update_item", "delete_item"})
-
-
-class BadDay:
-    """DynamoDB with failing actions: those in `down` fail before the commit, those in `lost` after it; those in `ends`
-    raise the given exception in their caller.
-
-    With `repeats`, the first response to each write is lost, and botocore repeats the request as it always does.
-    """
-
-    def __init__(self, dynamodb: "DynamoDBClient", *, repeats: bool = False) -> None:
-        self.down: set[str] = set()
-        self.lost: set[str] = set()
-        self.ends: dict[str, BaseException] = {}
-        self.repeats = repeats
-        self._dynamodb = dynamodb
-
-    @property
-    def client(self) -> "DynamoDBClient":
-        return cast("DynamoDBClient", self)
-
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        def act(**given: Any) -> object:
-            if name in self.ends:
-                raise self.ends[name]
-            if name in self.down:
-                raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
-            if self.repeats and name in _WRITES:
-                with suppress(ClientError):
-                    getattr(self._dynamodb, name)(**given)
-            answer = getattr(self._dynamodb, name)(**given)
-            if name in self.lost:
-                raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
-            return answer
-
-        return act
 
 
 def message(text: str = "deal 1663", *, api: str = "v2", chat: EventChat = PERSONAL, **fields: Any) -> Record:
@@ -108,7 +64,7 @@ class Bot:
     answering: Answering
     claims: Claims
     people: People
-    store: BadDay
+    store: FaultyDynamoDB
     portal: Portal
     seconds: float = 25.0
     outcomes: list[str] = field(default_factory=list)
@@ -137,7 +93,7 @@ def bot_in(service: Service, stores: Stores, portal: Portal) -> Bot:
     """A worker's bot on the stores; the portal accepts every message of it."""
     for method in SEND_METHODS.values():
         service.bitrix24.answers(method, {"id": 1})
-    store = BadDay(stores.dynamodb)
+    store = FaultyDynamoDB(stores.dynamodb)
     people = People(service.calls, Table(store.client, stores.cache_table), service.clock)
     claims = Claims(Table(store.client, stores.cache_table), service.clock)
     sender = AnswerSender(service.calls, service.clock)
@@ -147,6 +103,5 @@ def bot_in(service: Service, stores: Stores, portal: Portal) -> Bot:
 
 def bot_by_a_deal(service: Service, stores: Stores, portal: Portal) -> Bot:
     """`bot_in` with a portal where deal 1663 has the chat 1437 and no other pair has a chat."""
-    bot = bot_in(service, stores, portal)
-    bot.bitrix24.answers_by("im.chat.get", lambda params: {"ID": 1437} if params["ENTITY_ID"] == "DEAL|1663" else None)
-    return bot
+    with_a_chat(service.bitrix24)
+    return bot_in(service, stores, portal)

@@ -82,8 +82,7 @@ def conversation(stage: Stage, api: str) -> Conversation:
     """Install the application in a portal that supports bots of this version only and has none of ours yet."""
     _remove_bots(stage)
     stage.tell("/shape", {"bot_api": api})
-    outcome = stage.portal.installer.install(stage.card.client_id)
-    assert outcome.finished, outcome.why
+    stage.install()
     (bot,) = [each for each in stage.ask("/bots") if each["code"].startswith("chat_lookup")]
     return Conversation(stage, api, bot["bot_id"])
 

@@ -5,16 +5,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
+from unittest import mock
 from urllib.parse import urlencode
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
-from botocore.session import Session
 
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID
+from tests.support.stores import botocore_session
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -134,7 +135,7 @@ def lambda_on(wire: Wire) -> "LambdaClient":
 
 
 def _client(service: str, wire: Wire) -> Any:
-    client = Session().create_client(
+    client = botocore_session.shared().create_client(
         service,
         region_name="us-east-1",
         aws_access_key_id="unit",
@@ -149,12 +150,11 @@ def _client(service: str, wire: Wire) -> Any:
 def reads_of(dynamodb: Any) -> Iterator[list[str]]:
     """Yields the partition keys that are read inside."""
     keys: list[str] = []
+    get_item = dynamodb.get_item
 
-    def note(params: dict[str, Any], **_: object) -> None:
-        keys.append(params["Key"]["pk"]["S"])
+    def noted(**request: Any) -> Any:
+        keys.append(request["Key"]["pk"]["S"])
+        return get_item(**request)
 
-    dynamodb.meta.events.register("provide-client-params.dynamodb.GetItem", note)
-    try:
+    with mock.patch.object(dynamodb, "get_item", noted):
         yield keys
-    finally:
-        dynamodb.meta.events.unregister("provide-client-params.dynamodb.GetItem", note)

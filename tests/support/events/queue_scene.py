@@ -72,13 +72,7 @@ class Scene:
         return answer.get("Messages", [])
 
     def left(self, queue: str) -> int:
-        return left(self.aws, queue)
-
-
-def left(aws: EmbeddedAws, queue: str) -> int:
-    """The number of messages in a queue: visible, received, or delayed."""
-    attributes = aws.sqs().get_queue_attributes(QueueUrl=aws.queue_url(queue), AttributeNames=["All"])["Attributes"]
-    return sum(int(number) for name, number in attributes.items() if name.startswith("ApproximateNumberOfMessages"))
+        return self.aws.left(queue)
 
 
 @contextmanager
@@ -117,4 +111,4 @@ def eventually(holds: Callable[[], bool]) -> None:
     deadline = Deadline.after(LONGEST_WAIT_S, SystemClock())
     while not holds():
         assert deadline.left() > 0, "the condition did not hold in time"
-        deadline.clock.sleep(0.02)
+        deadline.clock.sleep(0.005)

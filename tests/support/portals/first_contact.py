@@ -135,6 +135,6 @@ def answer_as_a_portal(bitrix24: FakeBitrix24, *, admin: bool = True) -> None:
 
 
 def secret_arns(stores: Stores, kind: str = "portal") -> set[str]:
-    """The ARNs of all secrets of this kind; the stores keep those of earlier tests, too."""
+    """The ARNs of all secrets of this kind."""
     pages = stores.secrets.get_paginator("list_secrets").paginate()
     return {secret["ARN"] for page in pages for secret in page["SecretList"] if f"/{kind}/" in secret["Name"]}

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import pytest
 import urllib3
+from moto.secretsmanager.models import secretsmanager_backends
 
 from chat_lookup.install.page_texts import page_text
 from chat_lookup.languages import Language
@@ -23,6 +24,7 @@ from local.portal.events.http_delivery import Answer
 from local.portal.events.installer import Kind, Manner
 from local.portal.events.outgoing import Fields, Message
 from local.portal.oauth.applications import Application
+from local.template.reader import ACCOUNT, REGION
 from tests.support.hostile_server import HOSTILE_NAMES, Listener, listening, watching
 from tests.support.service import Reply, Service
 
@@ -72,6 +74,11 @@ class Stage:
         manner = Manner(path, fields or {})
         return self.portal.installer.install(self.card.client_id, kind=kind, user_id=user_id, manner=manner).answer
 
+    def install(self) -> None:
+        """Install the application, by its event: from a frame it is installed twice, in the frame and by the event."""
+        answer = self.contact("event")
+        assert answer.status == 200, answer
+
     def message(
         self, kind: Kind = "interface", *, user_id: int = ADMINISTRATOR, path: str = "", fields: Fields | None = None
     ) -> Message:
@@ -110,7 +117,7 @@ class Stage:
 
     def installed_with_an_expired_token(self) -> str:
         """Install the application by OAuth and let its token expire; returns a key of the portal."""
-        assert self.contact().status == 200
+        self.install()
         key = self.key()
         self.tell("/reset", {})
         self.tell("/expire_tokens", {})
@@ -156,14 +163,12 @@ class Stage:
         items = [
             json.dumps(item, sort_keys=True)
             for table in ("PortalTable", "CacheTable")
-            for page in self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-            for item in page["Items"]
+            for item in self.service.items(table)
             if not item["pk"]["S"].startswith(_COUNTERS)
         ]
         secrets = [
-            json.dumps([secret["ARN"], secret.get("SecretVersionsToStages")], sort_keys=True)
-            for page in self.secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
-            for secret in page["SecretList"]
+            json.dumps([secret.arn, {name: each["version_stages"] for name, each in secret.versions.items()}])
+            for secret in secretsmanager_backends[ACCOUNT][REGION].secrets.values()
         ]
         return Kept(sorted(items), sorted(secrets))
 
@@ -227,10 +232,16 @@ class Stage:
         if record := self.record():
             self.secrets.delete_secret(SecretId=record["secret_arn"]["S"], ForceDeleteWithoutRecovery=True)
         self.service.reset()
-        for user_id in (ADMINISTRATOR, EMPLOYEE):
-            self.tell("/deactivate", {"user_id": user_id, "active": True})
+        self._reactivate()
         for installation in self.ask("/installs"):
             self.tell("/uninstall", {"client_id": installation["client_id"], "send": False})
+        self.listener.requests.clear()
+
+    def begin_again(self) -> None:
+        """Reset all but the installation, for tests that leave it as it is: an installation takes half a second."""
+        self.tell("/reset", {})
+        self.service.begin_again()
+        self._reactivate()
         self.listener.requests.clear()
 
     @contextlib.contextmanager
@@ -248,6 +259,10 @@ class Stage:
         assert self.listener.requests == []
         assert reached.beyond(self.own_ports) - {f"{resolved}:443"} == set()
         assert f"{resolved}:443" not in reached.addresses
+
+    def _reactivate(self) -> None:
+        for user_id in (ADMINISTRATOR, EMPLOYEE):
+            self.tell("/deactivate", {"user_id": user_id, "active": True})
 
     def _control(self, verb: str, path: str, body: object) -> Any:
         sent = None if verb == "GET" else json.dumps(body)

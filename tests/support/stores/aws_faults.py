@@ -1,4 +1,5 @@
-"""Faults of AWS, between the service's clients and moto, on the test's clock: a hanging call takes its time-out."""
+"""Faults of AWS, between the service's clients and stores in memory, on the test's clock: a call that hangs takes its
+time-out."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +15,11 @@ from botocore import endpoint
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
+from botocore.httpsession import URLLib3Session
 from moto.core.botocore_stubber import BotocoreStubber
 
-from tests.support.fakes import ManualClock
+from tests.support.fakes import ManualClock, Stores
+from tests.support.stores.dynamodb_engine import answered
 
 
 class Fault(StrEnum):
@@ -51,7 +54,7 @@ _TAKEN: Final[Mapping[str, tuple[int, object]]] = {
     "lambda": (202, {}),
     "events": (200, {"FailedEntryCount": 0, "Entries": [{"EventId": "e-1"}]}),
 }
-"""Answers of the services that moto does not emulate here."""
+"""Answers of the services that keep nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +79,18 @@ class FaultyAws:
     """Carries the requests of every client of the process. `seen` lists the calls in order, each attempt separately."""
 
     clock: ManualClock
+    stores: Stores
     seen: list[Call] = field(default_factory=list)
     strikes: Callable[[Call], bool] = lambda _: False
     fault: Fault = Fault.FAILING
 
     @contextmanager
     def between(self) -> Iterator[None]:
-        """Inside, requests pass here between botocore and moto, and botocore's pauses pass on the test's clock."""
-        real = BotocoreStubber.__call__
-
-        def sent(stubber: BotocoreStubber, event_name: str, request: AWSPreparedRequest, **more: Any) -> Any:
-            return self._send(lambda: real(stubber, event_name, request, **more), request)
-
+        """Inside, requests come here in place of a socket, and botocore's pauses pass on the test's clock."""
         with (
-            mock.patch.object(BotocoreStubber, "__call__", sent),
+            # moto, if another test of this process has begun it, would answer before.
+            mock.patch.object(BotocoreStubber, "__call__", return_value=None),
+            mock.patch.object(URLLib3Session, "send", lambda _, request: self._send(request)),
             mock.patch.object(endpoint, "time", SimpleNamespace(sleep=self.clock.sleep)),
         ):
             yield
@@ -102,14 +103,19 @@ class FaultyAws:
         finally:
             self.strikes = lambda _: False
 
-    def _send(self, go: Callable[[], Any], request: AWSPreparedRequest) -> Any:
+    def _send(self, request: AWSPreparedRequest) -> AWSResponse:
         call = _call_of(request)
         self.seen.append(call)
         if self.strikes(call):
             return self._struck(call, request)
         if call.service in _TAKEN:
             return _response(request, *_TAKEN[call.service])
-        return go()
+        return self._stored(call, request)
+
+    def _stored(self, call: Call, request: AWSPreparedRequest) -> AWSResponse:
+        """The answer of a store, whose client in memory takes what is in the request."""
+        client = self.stores.dynamodb if call.service == "dynamodb" else self.stores.secrets
+        return _response(request, *answered(client, call.action, _content(request)))
 
     def _struck(self, call: Call, request: AWSPreparedRequest) -> AWSResponse:
         if self.fault is Fault.HANGING:
@@ -132,10 +138,14 @@ def _response(request: AWSPreparedRequest, status: int, body: object, code: str 
     return AWSResponse(request.url, status, headers, cast("Any", _Raw(json.dumps(body).encode())))
 
 
+def _content(request: AWSPreparedRequest) -> dict[str, Any]:
+    return json.loads(request.body) if request.body else {}  # type: ignore[arg-type]  # JSON in every protocol here
+
+
 def _call_of(request: AWSPreparedRequest) -> Call:
     target = request.headers.get("X-Amz-Target", b"")
     name, _, action = (target.decode() if isinstance(target, bytes) else str(target)).partition(".")
-    body = json.loads(request.body) if request.body else {}  # type: ignore[arg-type]  # JSON in every protocol here
+    body = _content(request)
     if name == "AmazonSQS":
         return Call("sqs", action, "queue")
     if not name:

@@ -1,15 +1,11 @@
 """The entry points of the service, each called as its callers do, with an application installed in one portal."""
 
-import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, cast
 from urllib.parse import urlencode
-
-import moto.backends as moto_backends
-from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from chat_lookup.bootstrap import aws_deadlines, process
 from chat_lookup.errors import ChatLookupError
@@ -22,10 +18,21 @@ from functions.keepalive import app as keepalive_app
 from functions.rest import app as rest_app
 from functions.worker import app as worker_app
 from tests.support.events import event_arrival
-from tests.support.fakes import CLIENT_ID, CLIENT_SECRET, MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock
+from tests.support.fakes import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    MEMBER_ID,
+    FakeAuthorisationServer,
+    FakeBitrix24,
+    ManualClock,
+    Stores,
+)
 from tests.support.fakes import lambda_context as context
 from tests.support.lookup_function import PAIR, http
 from tests.support.portals import first_contact
+from tests.support.portals.known_portal import install_application
+from tests.support.stores.memory_dynamodb import MemoryDynamoDB
+from tests.support.stores.memory_secrets import MemorySecrets
 
 A_DAY: Final = 86_400.0
 DEAL: Final = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
@@ -33,21 +40,21 @@ LEAD: Final = {"entity_type": "CRM", "entity_id": "LEAD|13"}
 NOWHERE: Final = {"entity_type": "CRM", "entity_id": "DEAL|404"}
 SAY: Final = "imbot.v2.Chat.Message.send"
 SCOPES: Final = ["lookup", "details", "rest"]
-_BACKENDS: Final = ("dynamodb", "secretsmanager")
 EntryCall = Callable[["RunningService"], str]
 
 
 @dataclass(slots=True)
 class RunningService:
-    """One process and its stores. `key` is an API key; `saved` is a copy of the stores' and the server's content."""
+    """One process and its stores in memory. `key` is an API key; `saved` is a copy of what stores and server keep."""
 
     clock: ManualClock
     bitrix24: FakeBitrix24
     server: FakeAuthorisationServer
+    stores: Stores
     key: str = ""
     hooks: list[aws_deadlines.Hooks] = field(default_factory=list)
     """Hooks of the AWS clients, which are built once: building one takes longer than all of its calls."""
-    saved: dict[str, Any] = field(default_factory=dict)
+    saved: tuple[Any, ...] = ()
     queued: str = ""
     sendings: Callable[[], int] = lambda: 0
     """How often something was sent to a queue."""
@@ -65,8 +72,7 @@ class RunningService:
         self.bitrix24.answers(
             "im.dialog.get", {"id": 1437, "name": "Tyres", "entity_type": "CRM", "entity_id": "DEAL|1663"}
         )
-        self.server.grants("offered-refresh-token")
-        assert install_app.handler(first_contact.frame(), context())["statusCode"] == 200
+        install_application(self.server)
         self.key = str(
             self.admin({"command": "keys.create", "portal": MEMBER_ID, "label": "x", "scopes": SCOPES})["key"]
         )
@@ -75,17 +81,25 @@ class RunningService:
         return admin_app.handler(command, context(60))
 
     def save(self) -> None:
-        grants = dict(self.server._grants)
-        self.saved = {"grants": grants, **{name: copy.deepcopy(_state(name)) for name in _BACKENDS}}
+        rows = {table: self.dynamodb.rows(table) for table in (self.stores.portal_table, self.stores.cache_table)}
+        self.saved = dict(self.server._grants), rows, self.secrets.saved()
 
     def restore(self) -> None:
         """Restore the saved content, in a process with empty caches."""
-        self.server._grants = dict(self.saved["grants"])
-        for name in _BACKENDS:
-            state = _state(name)
-            state.clear()
-            state.update(copy.deepcopy(self.saved[name]))
+        grants, rows, secrets = self.saved
+        self.server._grants = dict(grants)
+        for table, content in rows.items():
+            self.dynamodb.put_back(table, content)
+        self.secrets.restore(secrets)
         self.cold_start()
+
+    @property
+    def dynamodb(self) -> MemoryDynamoDB:
+        return cast("MemoryDynamoDB", self.stores.dynamodb)
+
+    @property
+    def secrets(self) -> MemorySecrets:
+        return cast("MemorySecrets", self.stores.secrets)
 
     def cold_start(self) -> None:
         """Clear the caches of the process."""
@@ -93,11 +107,6 @@ class RunningService:
             hooks._silent_until = 0.0
         process.built.cache_clear()
         process.receiving.cache_clear()
-
-
-def _state(service: str) -> dict[str, Any]:
-    backend = cast("Any", moto_backends).get_backend(service)[DEFAULT_ACCOUNT_ID]["us-east-1"]
-    return cast("dict[str, Any]", backend.tables if service == "dynamodb" else backend.secrets)
 
 
 def _chat_of(params: Mapping[str, object]) -> object:

@@ -1,17 +1,18 @@
 """A process that dies between two writes to the stores: all that it had not written yet stays unwritten."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pytest
-from botocore.client import BaseClient
 
-WRITES: Final = frozenset(
-    {
-        "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "CreateSecret", "PutSecretValue", "DeleteSecret",
-    }
-)  # fmt: skip
+from tests.support.stores.memory_dynamodb import MemoryDynamoDB
+from tests.support.stores.memory_secrets import MemorySecrets
+
+WRITES: Final = (
+    (MemoryDynamoDB, ("put_item", "update_item", "delete_item", "transact_write_items")),
+    (MemorySecrets, ("create_secret", "put_secret_value", "delete_secret")),
+)
 
 
 class Died(BaseException):
@@ -25,15 +26,18 @@ def dies_after(writes: int) -> Iterator[list[str]]:
     It does not die if it makes fewer.
     """
     made: list[str] = []
-    call = cast(Any, BaseClient)._make_api_call
 
-    def called(client: BaseClient, operation: str, params: Any) -> Any:
-        if operation in WRITES:
+    def mortal(name: str, write: Callable[..., Any]) -> Callable[..., Any]:
+        def written(client: object, **request: Any) -> Any:
             if len(made) >= writes:
                 raise Died
-            made.append(operation)
-        return call(client, operation, params)
+            made.append(name)
+            return write(client, **request)
+
+        return written
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseClient, "_make_api_call", called)
+        for client, names in WRITES:
+            for name in names:
+                patch.setattr(client, name, mortal(name, getattr(client, name)))
         yield made

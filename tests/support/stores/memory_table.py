@@ -1,22 +1,18 @@
-"""`dynamodb.Table` without DynamoDB: rows in this process, for tests of what is built upon the stores.
+"""The rows of one table in this process's memory, with keys, indexes and conditions as DynamoDB has them.
 
-It behaves as DynamoDB does for all that `Table` can ask (table_contract.py compares them), and refuses what it does not
-know. Rows do not expire, as in DynamoDB between two runs of its garbage collection.
+It behaves as DynamoDB does for all that `dynamodb.Table` can ask (table_contract.py compares them), and refuses what it
+does not know. Rows do not expire, as in DynamoDB between two runs of its garbage collection.
 """
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Context, Decimal
-from functools import cache, cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from botocore.exceptions import ClientError
 
-from chat_lookup.dynamodb import Condition, Delete, Put, StoredOr, Table, Written
-from local.template.reader import Template
-from tests.support.fakes import Stores
-from tests.support.repository import ROOT
+from chat_lookup.dynamodb import Condition, Delete, Put, StoredOr, Written
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
@@ -36,11 +32,10 @@ class _Index(NamedTuple):
     projected: frozenset[str]
 
 
-class MemoryTable(Table):
+class MemoryTable:
     """One table, of the properties that a template or `create_table` gives it. Safe to share between threads."""
 
     def __init__(self, properties: Mapping[str, Any]) -> None:
-        # Not `Table`'s own, which keeps a client: a method that is not replaced here fails.
         self._keys = _names(properties)
         self._indexes = {
             each["IndexName"]: _Index(_names(each), frozenset(each["Projection"]["NonKeyAttributes"]))
@@ -49,15 +44,14 @@ class MemoryTable(Table):
         self._rows: dict[Key, Row] = {}
         self._lock = Lock()
 
-    def get(self, key: "Values", *, consistent: bool = False) -> "Item":
-        del consistent  # every read is
+    def get(self, key: "Values") -> "Item":
         with self._lock:
             return _copied(self._rows.get(self._id(key), {}))
 
-    def batch_get(self, keys: "Sequence[Values]") -> "tuple[Sequence[Item], Sequence[Values]]":
+    def batch_get(self, keys: "Sequence[Values]") -> "Sequence[Item]":
         with self._lock:
             ids = self._different([self._id(key) for key in keys])
-            return [_copied(self._rows[each]) for each in ids if each in self._rows], ()
+            return [_copied(self._rows[each]) for each in ids if each in self._rows]
 
     def query(self, where: Condition, *, index: str = "", limit: int = 0) -> "Iterator[Item]":
         with self._lock:
@@ -72,10 +66,10 @@ class MemoryTable(Table):
             rows = [_copied(row, shown) for row in found if row.keys() >= set(keys)]
         yield from rows[:limit] if limit else rows
 
-    def scan(self, where: Condition, *, only: str = "") -> "Iterator[Item]":
+    def scan(self, where: Condition | None = None, *, only: str = "") -> "Iterator[Item]":
         with self._lock:
             shown = {only} if only else None
-            rows = [_copied(row, shown) for row in self._rows.values() if _meets(row, where)]
+            rows = [_copied(row, shown) for row in self._rows.values() if where is None or _meets(row, where)]
         yield from rows
 
     def put(self, item: "Values", condition: Condition | None = None) -> Written:
@@ -133,6 +127,16 @@ class MemoryTable(Table):
                 else:
                     self._rows.pop(row_id, None)
 
+    def saved(self) -> Mapping[Key, Row]:
+        """All rows, to be restored."""
+        with self._lock:
+            return dict(self._rows)
+
+    def restore(self, rows: Mapping[Key, Row]) -> None:
+        """Replace all rows. No row is changed in place, so that they can be restored again."""
+        with self._lock:
+            self._rows = dict(rows)
+
     def _id(self, row: "Mapping[str, Any]", *, whole: bool = False) -> Key:
         """The key of a row. A mere key has nothing else."""
         if not whole and set(row) != set(self._keys):
@@ -155,28 +159,6 @@ class MemoryTable(Table):
                 if name in item:
                     _key_text(item, name)
         self._rows[self._id(item, whole=True)] = _stored(item)
-
-
-class MemoryStores(Stores):
-    """The template's tables in memory, and no client of AWS."""
-
-    @cached_property
-    def portal_rows(self) -> Table:
-        return MemoryTable(_template()[0])
-
-    @cached_property
-    def cache_rows(self) -> Table:
-        return MemoryTable(_template()[1])
-
-
-def memory_stores() -> Stores:
-    """Empty tables: for tests of state machines and use cases, for which moto takes far longer."""
-    return MemoryStores(cast(Any, None), cast(Any, None), "PortalTable", "CacheTable")
-
-
-@cache
-def _template() -> Sequence[Mapping[str, Any]]:
-    return Template.load(ROOT / "template.yaml").tables
 
 
 def _names(schema: Mapping[str, Any]) -> list[str]:

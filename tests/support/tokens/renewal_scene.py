@@ -1,4 +1,4 @@
-"""Builds the token renewal on moto's stores, as `bootstrap` does, with a portal that is installed by OAuth."""
+"""Builds the token renewal on the test's stores, as `bootstrap` does, with a portal that is installed by OAuth."""
 
 from dataclasses import dataclass
 from typing import Any

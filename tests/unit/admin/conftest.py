@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from chat_lookup.bootstrap.services import Services
-from functions.install import app as install_app
 from tests.support.admin_function import ADD, run
-from tests.support.fakes import FakeAuthorisationServer, FakeBitrix24, lambda_context
-from tests.support.portals.first_contact import frame
+from tests.support.fakes import FakeAuthorisationServer, FakeBitrix24
+from tests.support.portals.known_portal import install_application
 
 
 @pytest.fixture
@@ -22,6 +21,5 @@ def added(booted: Services, bitrix24: FakeBitrix24) -> dict[str, Any]:
 @pytest.fixture
 def installed(settled: Services, server: FakeAuthorisationServer) -> Services:
     """The services with one portal, installed by the install function."""
-    server.grants("offered-refresh-token")
-    assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
+    install_application(server)
     return settled

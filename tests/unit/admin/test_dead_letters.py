@@ -13,7 +13,7 @@ from chat_lookup.errors import InvalidRequest, ServiceMisconfigured
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.events.bot_questions import message
-from tests.support.fakes import MEMBER_ID, ManualClock, Output, Stores
+from tests.support.fakes import MEMBER_ID, ManualClock, Output
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -73,8 +73,8 @@ class Queues:
 
 
 @pytest.fixture
-def queues(stores: Stores, telemetry: Telemetry, clock: ManualClock) -> Iterator[Queues]:
-    del stores  # starts moto, which serves the queues, too
+def queues(moto: object, telemetry: Telemetry, clock: ManualClock) -> Iterator[Queues]:
+    del moto  # serves the queues
     queues = Queues(telemetry, clock)
     yield queues
     queues.close()

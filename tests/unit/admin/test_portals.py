@@ -4,11 +4,11 @@ import pytest
 
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.errors import InvalidRequest, PortalNotInstalled, PortalUnavailable
-from functions.install import app as install_app
 from tests.support.admin_function import run
-from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, lambda_context
+from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24
 from tests.support.in_process_service import Service, install
-from tests.support.portals.first_contact import DOMAIN, OWN_ADDRESS, frame, refusing
+from tests.support.portals.first_contact import DOMAIN, OWN_ADDRESS, refusing
+from tests.support.portals.known_portal import install_application
 
 pytestmark = pytest.mark.usefixtures("installed")
 
@@ -26,8 +26,7 @@ def test_result_shape_can_be_set_and_survives_an_installation(
     installed: Services, server: FakeAuthorisationServer, shape: str
 ) -> None:
     assert run(command="portal.set", portal=DOMAIN, result_shape=shape)["result_shape"] == shape
-    server.grants("offered-refresh-token")
-    assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
+    install_application(server)
     portal = installed.portals.get(MEMBER_ID)
     assert (portal.result_form, portal.paced_by) == (shape, "")
 

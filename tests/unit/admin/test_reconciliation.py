@@ -15,6 +15,7 @@ from functions.admin import app
 from functions.install import app as install_app
 from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock, Stores, lambda_context
 from tests.support.portals.first_contact import DOMAIN, frame
+from tests.support.portals.known_portal import install_application
 
 if TYPE_CHECKING:
     from chat_lookup.dynamodb import Item
@@ -67,8 +68,7 @@ def restored(
     stores: Stores,
     clock: ManualClock,
 ) -> Restored:
-    server.grants("offered-refresh-token")
-    assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
+    install_application(server)
     bitrix24.answers("im.chat.get", {"ID": 1437})
     return Restored(settled, stores, clock)
 
@@ -127,8 +127,7 @@ def test_portal_installed_again_since_the_restore_is_repaired_by_a_visit(
     restored: Restored, server: FakeAuthorisationServer, clock: ManualClock
 ) -> None:
     before = restored.item()
-    server.grants("offered-refresh-token")
-    assert install_app.handler(frame(), lambda_context())["statusCode"] == 200
+    install_application(server)
     generation = restored.record.generation
     restored.put_back(before)
     clock.advance(60)

@@ -1,11 +1,11 @@
 """The garbage collector waits while a process starts, and works as usual from the first object that serves."""
 
-import subprocess
 import sys
 from typing import Final
 
 import pytest
 
+from tests.support.processes import programs
 from tests.support.repository import LAYER
 
 SCRIPT: Final = """
@@ -34,7 +34,5 @@ SETTINGS: Final = {
 def test_collector_is_patient_until_the_process_has_built_what_it_serves_with(then: str, printed: str) -> None:
     environment = SETTINGS | {"PYTHONPATH": str(LAYER)}
     script = SCRIPT.format(then=then)
-    run = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    run = programs.run([sys.executable, "-c", script], env=environment, timeout=60)
     assert run.stdout.splitlines()[-1:] == [printed], run.stderr

@@ -7,17 +7,17 @@ import pytest
 
 from chat_lookup.bot.answer_claims import HELD, KEPT, LONGEST_ATTEMPT, Claim, Claims, ClaimState
 from chat_lookup.dynamodb import Table
-from tests.support.events.bot_questions import BadDay
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
 
 
 @pytest.fixture(params=[False, True], ids=["received", "lost"])
-def store(stores: Stores, request: pytest.FixtureRequest) -> BadDay:
-    return BadDay(stores.dynamodb, repeats=request.param)
+def store(stores: Stores, request: pytest.FixtureRequest) -> FaultyDynamoDB:
+    return FaultyDynamoDB(stores.dynamodb, repeats=request.param)
 
 
 @pytest.fixture
-def claims(store: BadDay, stores: Stores, clock: ManualClock) -> Claims:
+def claims(store: FaultyDynamoDB, stores: Stores, clock: ManualClock) -> Claims:
     return Claims(Table(store.client, stores.cache_table), clock)
 
 
@@ -124,7 +124,7 @@ def test_unsent_answer_stays_unsent(claims: Claims) -> None:
     assert claims.take(attempt()) is ClaimState.SETTLED
 
 
-def test_failed_release_keeps_the_claim_and_raises_nothing(claims: Claims, store: BadDay) -> None:
+def test_failed_release_keeps_the_claim_and_raises_nothing(claims: Claims, store: FaultyDynamoDB) -> None:
     claim = attempt()
     claims.take(claim)
     store.down.add("update_item")

@@ -9,7 +9,6 @@ from chat_lookup.bot.answer_claims import KEPT
 from chat_lookup.events.model import EventChat, EventCommand, EventMessage, EventUser, Record
 from chat_lookup.portals.portal import Portal, PortalState
 from tests.support.events.bot_questions import (
-    BOT,
     CHATID,
     EMPLOYEE,
     GROUP,
@@ -25,17 +24,13 @@ from tests.support.events.bot_questions import (
 )
 from tests.support.fakes import Output, Stores
 from tests.support.in_process_service import Service, install
+from tests.support.portals.known_portal import BOT, with_a_bot
 
 LINK = "https://acme.bitrix24.com/online/?IM_DIALOG=chat1437"
 CHAT = {
     "chat": {"id": 1437, "dialogId": "chat1437", "type": "chat", "name": "Secret plans", "entityType": "CRM",
              "entityId": "DEAL|1663"}
 }  # fmt: skip
-
-
-@pytest.fixture
-def portal(service: Service) -> Portal:
-    return install(service, bot_id=BOT, bot_api="v2", command_id=78)
 
 
 @pytest.fixture
@@ -59,7 +54,7 @@ def test_entity_in_a_personal_chat_is_answered_with_its_chat_and_a_link(bot: Bot
 
 
 def test_link_to_a_former_domain_is_answered_with_the_current_domain(service: Service, stores: Stores) -> None:
-    portal = install(service, bot_id=BOT, former_domains=frozenset({"old.bitrix24.com"}))
+    portal = with_a_bot(service, former_domains=frozenset({"old.bitrix24.com"}))
     bot = bot_in(service, stores, portal)
     bot.bitrix24.answers("im.chat.get", {"ID": 1437})
     bot.answer_record(message("https://old.bitrix24.com/crm/deal/details/1663/"))

@@ -11,17 +11,13 @@ from chat_lookup.bot.answerer import AnswerInProgress
 from chat_lookup.errors import ChatLookupError, PortalBusy, PortalUnavailable
 from chat_lookup.events.model import EventMessage
 from chat_lookup.portals.portal import Portal
-from tests.support.events.bot_questions import BOT, PERSONAL, SEND_METHODS, Bot, bot_by_a_deal, bot_in, command, message
+from tests.support.events.bot_questions import PERSONAL, SEND_METHODS, Bot, bot_by_a_deal, bot_in, command, message
 from tests.support.fakes import Output, Stores
-from tests.support.in_process_service import Service, install
+from tests.support.in_process_service import Service
 from tests.support.interleaving import Killed
+from tests.support.portals.known_portal import with_a_bot
 
 SEND = SEND_METHODS["v2", False]
-
-
-@pytest.fixture
-def portal(service: Service) -> Portal:
-    return install(service, bot_id=BOT, bot_api="v2", command_id=78)
 
 
 @pytest.fixture
@@ -109,7 +105,7 @@ def test_portal_found_closed_is_not_called_again(bot: Bot, output: Output) -> No
 
 
 def test_record_without_a_slot_in_time_is_retried(bot: Bot, service: Service) -> None:
-    bot.portal = install(service, bot_id=BOT, rate=0.1, burst=1)
+    bot.portal = with_a_bot(service, rate=0.1, burst=1)
     bot.seconds = 5
     with pytest.raises(PortalBusy):
         bot.answer_record(message())
@@ -190,7 +186,7 @@ def test_dead_worker_is_counted_once_and_its_question_is_not_answered_by_another
 
 def test_attempt_ends_before_it_counts_as_dead(bot: Bot, service: Service) -> None:
     """However much time a worker has: else two could answer, each with a valid claim."""
-    bot.portal = install(service, bot_id=BOT, rate=0.02, burst=1)
+    bot.portal = with_a_bot(service, rate=0.02, burst=1)
     bot.seconds = 600
     started = service.clock.now()
     with pytest.raises(PortalBusy):

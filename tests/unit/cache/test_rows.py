@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.rows import cache_key
+from chat_lookup.dynamodb import text
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 
@@ -75,10 +76,5 @@ def test_pair_of_the_longest_emoji_is_stored_within_the_limits_of_keys(
 
 def test_row_with_another_pair_than_its_key_is_ignored(stores: Stores, cache: Cache, clock: ManualClock) -> None:
     put(cache, 1437, asked_at=clock.now())
-    stores.dynamodb.update_item(
-        TableName=stores.cache_table,
-        Key={"pk": {"S": cache_key(MEMBER_ID, 1, DEAL)}},
-        UpdateExpression="SET entity_id = :other",
-        ExpressionAttributeValues={":other": {"S": "DEAL|7"}},
-    )
+    stores.cache_rows.update({"pk": text(cache_key(MEMBER_ID, 1, DEAL))}, {"entity_id": text("DEAL|7")})
     assert cache.get(MEMBER_ID, 1, DEAL) is None

@@ -9,8 +9,8 @@ from chat_lookup.calls.circuit_breaker import REMEMBERED_FOR, Circuit
 from chat_lookup.calls.circuit_state import FIRST_PAUSE, IN_A_ROW, State, pause
 from chat_lookup.dynamodb import Table
 from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalUnavailable
-from tests.support.events.bot_questions import BadDay
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
 
 SHUT = BitrixError("OVERLOAD_LIMIT", 503, method="im.chat.get")
 SILENT = BitrixError("TRANSPORT", method="im.chat.get")
@@ -136,7 +136,7 @@ def test_refused_caller_gets_the_error_code_and_the_time_to_retry_after(
 
 
 def test_a_portal_that_answers_costs_no_write_and_few_reads(stores: Stores, clock: ManualClock) -> None:
-    store = BadDay(stores.dynamodb)
+    store = FaultyDynamoDB(stores.dynamodb)
     store.down.add("put_item")
     circuit = Circuit(Table(store.client, stores.cache_table), clock)
     for _ in range(3):
@@ -150,7 +150,7 @@ def test_a_portal_that_answers_costs_no_write_and_few_reads(stores: Stores, cloc
 
 def test_store_failure_refuses_no_caller(stores: Stores, clock: ManualClock, process: Process) -> None:
     open_by(process())
-    store = BadDay(stores.dynamodb)
+    store = FaultyDynamoDB(stores.dynamodb)
     store.down |= {"get_item", "put_item"}
     circuit = Circuit(Table(store.client, stores.cache_table), clock)
     assert admitted(circuit) == [True]
@@ -161,7 +161,7 @@ def test_store_failure_refuses_no_caller(stores: Stores, clock: ManualClock, pro
 
 
 def test_claim_that_is_repeated_after_a_lost_response_holds(stores: Stores, clock: ManualClock) -> None:
-    circuit = Circuit(Table(BadDay(stores.dynamodb, repeats=True).client, stores.cache_table), clock)
+    circuit = Circuit(Table(FaultyDynamoDB(stores.dynamodb, repeats=True).client, stores.cache_table), clock)
     open_by(circuit)
     clock.advance(FIRST_PAUSE + 1)
     entered = circuit.enter(MEMBER_ID)

@@ -14,9 +14,9 @@ from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalBusy, Porta
 from chat_lookup.portals.failures import ASKED_AGAIN, FIRST_LOOK, LONGEST_PAUSE, RENAMED_FOR, pause
 from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.recovery import BLOCKED, UNREACHABLE
-from tests.support.events.bot_questions import BadDay
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output, Stores
 from tests.support.in_process_service import Service, build, install
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
 
 READ = "im.chat.get"
 PASSED = "crm.deal.list"
@@ -126,15 +126,15 @@ def test_portal_is_not_closed_without_a_slot_for_the_second_sign(service: Servic
 def test_portal_is_not_closed_while_the_store_fails(
     stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, service: Service, portal: Portal
 ) -> None:
-    bad_day = BadDay(stores.dynamodb)
+    faulty = FaultyDynamoDB(stores.dynamodb)
     process = build(
-        Stores(bad_day.client, stores.secrets, stores.portal_table, stores.cache_table),
+        Stores(faulty.client, stores.secrets, stores.portal_table, stores.cache_table),
         clock,
         bitrix24,
         service.telemetry,
     )
     bitrix24.refuses("PAYMENT_REQUIRED", 401)
-    bad_day.down.add("put_item")
+    faulty.down.add("put_item")
     with pytest.raises(BitrixError):
         process.calls.call(portal, READ, {}, Deadline.after(10, clock))
     assert state_of(service) is PortalState.ACTIVE

@@ -11,9 +11,9 @@ from chat_lookup.clock import Deadline
 from chat_lookup.errors import ChatLookupError, PortalBlocked, PortalBusy, PortalUnavailable
 from chat_lookup.portals.failures import pause
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.events.bot_questions import BadDay
 from tests.support.fakes import FakeBitrix24, ManualClock, Output, Stores
 from tests.support.in_process_service import Service, build, install
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
 
 READ = "im.chat.get"
 WRITE = "imbot.v2.Chat.Message.send"
@@ -218,7 +218,7 @@ def test_store_failure_after_the_call_does_not_change_its_outcome(
 ) -> None:
     """Otherwise a message that was sent would be taken for unsent, and sent again."""
     portal = install(service)
-    store = BadDay(stores.dynamodb)
+    store = FaultyDynamoDB(stores.dynamodb)
     process = build(
         Stores(store.client, stores.secrets, stores.portal_table, stores.cache_table),
         clock,
@@ -301,7 +301,7 @@ def test_claim_of_a_look_holds_although_its_response_was_lost(
     stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, service: Service
 ) -> None:
     portal = install(service, state=PortalState.UNPAID, retry_at=clock.now() - 1)
-    repeating = BadDay(stores.dynamodb, repeats=True)
+    repeating = FaultyDynamoDB(stores.dynamodb, repeats=True)
     process = build(
         Stores(repeating.client, stores.secrets, stores.portal_table, stores.cache_table),
         clock,

@@ -1,7 +1,5 @@
 """Operating time: the figures that processes share, and when a refused method is called again."""
 
-from typing import TYPE_CHECKING, Any, cast
-
 import pytest
 
 from chat_lookup.bitrix24.responses import OperatingTime
@@ -9,41 +7,20 @@ from chat_lookup.calls.operating_budget import ASSUMED_LIMIT, AT_ONCE, MARGIN, B
 from chat_lookup.calls.operating_time import Operating
 from chat_lookup.dynamodb import Table
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
 
 IM = "im.chat.get"
 IMBOT = "imbot.chat.get"
 ALL = ASSUMED_LIMIT - MARGIN
 
 
-class Counting:
-    """Passes on to DynamoDB and counts; with `loses`, each write is sent twice, as after its answer was lost."""
-
-    def __init__(self, dynamodb: "DynamoDBClient", *, loses: bool = False) -> None:
-        self._dynamodb = dynamodb
-        self._loses = loses
-        self.writes = self.reads = 0
-
-    def get_item(self, **arguments: Any) -> object:
-        self.reads += 1
-        return self._dynamodb.get_item(**arguments)
-
-    def update_item(self, **arguments: Any) -> object:
-        self.writes += 1
-        if self._loses:
-            self._dynamodb.update_item(**arguments)
-        return self._dynamodb.update_item(**arguments)
+@pytest.fixture
+def dynamodb(stores: Stores) -> FaultyDynamoDB:
+    return FaultyDynamoDB(stores.dynamodb)
 
 
 @pytest.fixture
-def dynamodb(stores: Stores) -> Counting:
-    return Counting(stores.dynamodb)
-
-
-@pytest.fixture
-def one(stores: Stores, clock: ManualClock, dynamodb: Counting) -> Operating:
+def one(stores: Stores, clock: ManualClock, dynamodb: FaultyDynamoDB) -> Operating:
     return process(stores, clock, dynamodb)
 
 
@@ -52,9 +29,9 @@ def another(stores: Stores, clock: ManualClock) -> Operating:
     return process(stores, clock)
 
 
-def process(stores: Stores, clock: ManualClock, dynamodb: Counting | None = None) -> Operating:
+def process(stores: Stores, clock: ManualClock, dynamodb: FaultyDynamoDB | None = None) -> Operating:
     """What one process knows: it shares the table with all others, and nothing else."""
-    return Operating(Table(cast("DynamoDBClient", dynamodb or stores.dynamodb), stores.cache_table), clock)
+    return Operating(Table(dynamodb.client if dynamodb else stores.dynamodb, stores.cache_table), clock)
 
 
 # -- the budget --------------------------------------------------------------------------------------------------------
@@ -149,7 +126,7 @@ def test_cost_of_a_call_follows_new_measurements(one: Operating) -> None:
 # -- cost in the table -------------------------------------------------------------------------------------------------
 
 
-def test_small_sums_are_never_written(one: Operating, dynamodb: Counting, clock: ManualClock) -> None:
+def test_small_sums_are_never_written(one: Operating, dynamodb: FaultyDynamoDB, clock: ManualClock) -> None:
     for number in range(90):
         one.note(MEMBER_ID, IM, number * 0.02, clock.now() + 600)
         clock.advance(0.5)
@@ -157,7 +134,7 @@ def test_small_sums_are_never_written(one: Operating, dynamodb: Counting, clock:
 
 
 def test_a_window_full_of_work_costs_a_write_for_each_two_seconds_of_it(
-    one: Operating, dynamodb: Counting, clock: ManualClock
+    one: Operating, dynamodb: FaultyDynamoDB, clock: ManualClock
 ) -> None:
     for number in range(480):
         one.note(MEMBER_ID, IM, float(number), clock.now() + 600)
@@ -166,7 +143,7 @@ def test_a_window_full_of_work_costs_a_write_for_each_two_seconds_of_it(
 
 
 def test_stop_is_read_every_few_seconds_and_not_at_every_call(
-    one: Operating, dynamodb: Counting, clock: ManualClock
+    one: Operating, dynamodb: FaultyDynamoDB, clock: ManualClock
 ) -> None:
     for _ in range(60):
         assert one.stopped_until(MEMBER_ID, IM) is None
@@ -174,7 +151,7 @@ def test_stop_is_read_every_few_seconds_and_not_at_every_call(
     assert dynamodb.reads <= 3
 
 
-def test_reply_without_figures_changes_nothing(one: Operating, dynamodb: Counting) -> None:
+def test_reply_without_figures_changes_nothing(one: Operating, dynamodb: FaultyDynamoDB) -> None:
     one.note(MEMBER_ID, IM, None, None)
     assert dynamodb.writes == 0
     assert one.budget(MEMBER_ID, IM).left == ALL
@@ -281,7 +258,7 @@ def test_another_process_tries_a_minute_later_if_the_first_dies(
 
 
 def test_claim_that_is_written_twice_still_allows_the_trial(stores: Stores, clock: ManualClock) -> None:
-    loses = process(stores, clock, Counting(stores.dynamodb, loses=True))
+    loses = process(stores, clock, FaultyDynamoDB(stores.dynamodb, repeats=True))
     loses.stop(MEMBER_ID, IM)
     clock.advance(60.1)
     assert loses.stopped_until(MEMBER_ID, IM) is None

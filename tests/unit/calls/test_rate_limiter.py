@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -11,35 +10,15 @@ from hypothesis import strategies as st
 from chat_lookup.calls.gcra import BULK_PATIENCE, HOLD, QUIET, RESTORE, Pace, RateState, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
-from chat_lookup.dynamodb import Table
 from chat_lookup.errors import DeadlineReached, PortalBusy
 from tests.support.fakes import MEMBER_ID, Stores, UnmovedClock
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
+from tests.support.stores.shared_pace import TINY, USUAL, process, wait
 
 NOW = 1_763_000_000.0
-USUAL = Pace(rate=2, burst=50)
-TINY = 1e-4
-"""Seconds that rounding to microseconds may add up to here."""
 
 paces = st.builds(Pace, rate=st.sampled_from([0.1, 0.7, 1.0, 2.0, 5.0, 33.3]), burst=st.integers(1, 260))
 shares = st.sampled_from(Share)
-
-
-class Counting:
-    """Passes on to DynamoDB and counts the writes."""
-
-    def __init__(self, dynamodb: "DynamoDBClient") -> None:
-        self._dynamodb = dynamodb
-        self.writes = 0
-
-    def get_item(self, **arguments: Any) -> object:
-        return self._dynamodb.get_item(**arguments)
-
-    def update_item(self, **arguments: Any) -> object:
-        self.writes += 1
-        return self._dynamodb.update_item(**arguments)
 
 
 @pytest.fixture
@@ -48,20 +27,8 @@ def clock() -> UnmovedClock:
 
 
 @pytest.fixture
-def dynamodb(stores: Stores) -> Counting:
-    return Counting(stores.dynamodb)
-
-
-def process(stores: Stores, clock: UnmovedClock, dynamodb: Counting | None = None) -> Limiter:
-    """The limiter of one process: it shares the table with all others, and nothing else."""
-    client = cast("DynamoDBClient", dynamodb) if dynamodb else stores.dynamodb
-    return Limiter(Table(client, stores.cache_table), clock)
-
-
-def wait(
-    limiter: Limiter, clock: UnmovedClock, pace: Pace = USUAL, share: Share = Share.INTERACTIVE, patience: float = 10
-) -> float:
-    return limiter.wait(MEMBER_ID, pace, share, Deadline.after(patience, clock))
+def dynamodb(stores: Stores) -> FaultyDynamoDB:
+    return FaultyDynamoDB(stores.dynamodb)
 
 
 def until_refused(
@@ -143,7 +110,9 @@ def test_slot_is_available_at_the_time_that_a_refusal_names(stores: Stores, cloc
     assert wait(limiter, clock, patience=0.5) <= 0.5
 
 
-def test_second_refusal_of_a_process_costs_no_write(stores: Stores, clock: UnmovedClock, dynamodb: Counting) -> None:
+def test_second_refusal_of_a_process_costs_no_write(
+    stores: Stores, clock: UnmovedClock, dynamodb: FaultyDynamoDB
+) -> None:
     limiter = process(stores, clock, dynamodb)
     for _ in range(3):
         wait(limiter, clock, Pace(2, 1))
@@ -165,7 +134,7 @@ def test_a_refusal_reserves_nothing(stores: Stores, clock: UnmovedClock) -> None
 
 @pytest.mark.parametrize("before", [0, 1, 3])
 def test_caller_past_the_deadline_is_refused_and_reserves_nothing(
-    stores: Stores, clock: UnmovedClock, dynamodb: Counting, before: int
+    stores: Stores, clock: UnmovedClock, dynamodb: FaultyDynamoDB, before: int
 ) -> None:
     limiter = process(stores, clock, dynamodb)
     for _ in range(before):
@@ -178,7 +147,7 @@ def test_caller_past_the_deadline_is_refused_and_reserves_nothing(
 
 
 def test_one_reservation_costs_one_write_once_the_row_was_seen(
-    stores: Stores, clock: UnmovedClock, dynamodb: Counting
+    stores: Stores, clock: UnmovedClock, dynamodb: FaultyDynamoDB
 ) -> None:
     limiter = process(stores, clock, dynamodb)
     wait(limiter, clock)
@@ -188,7 +157,7 @@ def test_one_reservation_costs_one_write_once_the_row_was_seen(
     assert dynamodb.writes == written + 10
 
 
-def test_a_new_process_needs_two_writes_at_most(stores: Stores, clock: UnmovedClock, dynamodb: Counting) -> None:
+def test_a_new_process_needs_two_writes_at_most(stores: Stores, clock: UnmovedClock, dynamodb: FaultyDynamoDB) -> None:
     wait(process(stores, clock), clock)
     wait(process(stores, clock, dynamodb), clock)
     assert dynamodb.writes == 2

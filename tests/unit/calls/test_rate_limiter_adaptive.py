@@ -1,41 +1,16 @@
 """How a refusal by the portal changes the pace, and how many callers may wait."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from chat_lookup.calls.gcra import HOLD, LONGEST_PAUSE, MOST_WAITERS, RESTORE, Pace, Share
 from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import Deadline
-from chat_lookup.dynamodb import Table
 from chat_lookup.errors import PortalBusy, PortalUnavailable
 from tests.support.fakes import MEMBER_ID, ManualClock, Stores, UnmovedClock
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-USUAL = Pace(rate=2, burst=50)
-TINY = 1e-4
-"""Seconds that rounding to microseconds may add up to here."""
-
-
-class Counting:
-    """Passes on to DynamoDB and counts; with `loses`, each write is sent twice, as after its answer was lost."""
-
-    def __init__(self, dynamodb: "DynamoDBClient", *, loses: bool = False) -> None:
-        self._dynamodb = dynamodb
-        self._loses = loses
-        self.reads = 0
-
-    def get_item(self, **arguments: Any) -> object:
-        self.reads += 1
-        return self._dynamodb.get_item(**arguments)
-
-    def update_item(self, **arguments: Any) -> object:
-        if self._loses:
-            self._dynamodb.update_item(**arguments)
-        return self._dynamodb.update_item(**arguments)
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
+from tests.support.stores.shared_pace import TINY, USUAL, process, wait
 
 
 class Meanwhile(ManualClock):
@@ -60,17 +35,6 @@ def clock() -> UnmovedClock:
 @pytest.fixture
 def meanwhile() -> Meanwhile:
     return Meanwhile()
-
-
-def process(stores: Stores, clock: ManualClock, dynamodb: Counting | None = None) -> Limiter:
-    """The limiter of one process: it shares the table with all others, and nothing else."""
-    return Limiter(Table(cast("DynamoDBClient", dynamodb or stores.dynamodb), stores.cache_table), clock)
-
-
-def wait(
-    limiter: Limiter, clock: ManualClock, pace: Pace = USUAL, share: Share = Share.INTERACTIVE, patience: float = 10
-) -> float:
-    return limiter.wait(MEMBER_ID, pace, share, Deadline.after(patience, clock))
 
 
 def between_slots(limiter: Limiter, clock: ManualClock) -> float:
@@ -264,7 +228,7 @@ def test_bulk_that_slept_between_two_steps_of_a_burst_learns_of_a_refusal_before
 
 
 def test_call_without_a_wait_costs_no_read_of_the_row(stores: Stores, clock: UnmovedClock) -> None:
-    dynamodb = Counting(stores.dynamodb)
+    dynamodb = FaultyDynamoDB(stores.dynamodb)
     limiter = process(stores, clock, dynamodb)
     assert [wait(limiter, clock) for _ in range(45)] == [0.0] * 45
     assert dynamodb.reads == 0
@@ -316,7 +280,7 @@ def test_a_refusal_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores:
 
 
 def test_a_refusal_that_is_written_twice_counts_once(stores: Stores, clock: UnmovedClock) -> None:
-    twice = process(stores, clock, Counting(stores.dynamodb, loses=True))
+    twice = process(stores, clock, FaultyDynamoDB(stores.dynamodb, repeats=True))
     twice.refused(MEMBER_ID, USUAL)
     assert [wait(process(stores, clock), clock) for _ in range(2)] == pytest.approx([4.0, 5.0], abs=TINY)
 
@@ -324,6 +288,6 @@ def test_a_refusal_that_is_written_twice_counts_once(stores: Stores, clock: Unmo
 def test_a_reservation_that_is_written_twice_wastes_one_slot_and_no_more(stores: Stores, clock: UnmovedClock) -> None:
     pace = Pace(2, 1)
     wait(process(stores, clock), clock, pace)
-    loses = process(stores, clock, Counting(stores.dynamodb, loses=True))
+    loses = process(stores, clock, FaultyDynamoDB(stores.dynamodb, repeats=True))
     assert wait(loses, clock, pace) == pytest.approx(1.0, abs=TINY)
     assert wait(process(stores, clock), clock, pace) == pytest.approx(1.5, abs=TINY)

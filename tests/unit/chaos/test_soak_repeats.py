@@ -5,35 +5,20 @@ The runs with many processes, real stores and a real portal are in tests/chaos/t
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Final
 
 import pytest
 
 from chat_lookup.bitrix24.errors import classify
 from chat_lookup.observability.telemetry import Telemetry
-from local.template.reader import Template
 from tests.chaos.soak_alone import Day
 from tests.chaos.soak_plan import METHOD, TROUBLES
-from tests.support.fakes import Stores
-from tests.support.repository import ROOT
-
-TEMPLATE: Final = ROOT / "template.yaml"
+from tests.support.stores.memory_stores import memory_stores
 
 
 @pytest.fixture
-def day(stores: Stores, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Day]:
-    """Begins simulated days, each on its own tables."""
-    begun = iter(range(10))
-
-    def begin(seed: str) -> Day:
-        suffix = f"{stores.cache_table.removeprefix('CacheTable')}-day-{next(begun)}"
-        for table in Template.load(TEMPLATE, table_suffix=suffix).tables:
-            stores.dynamodb.create_table(**table)  # type: ignore[arg-type]  # the template's own properties
-        own = replace(stores, portal_table=f"PortalTable{suffix}", cache_table=f"CacheTable{suffix}")
-        return Day(own, telemetry, monkeypatch, seed)
-
-    return begin
+def day(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Day]:
+    """Begins simulated days, each on its own stores."""
+    return lambda seed: Day(memory_stores(), telemetry, monkeypatch, seed)
 
 
 def test_same_seed_gives_the_same_outcomes_and_another_seed_gives_others(day: Callable[[str], Day]) -> None:

@@ -15,10 +15,11 @@ from chat_lookup.errors import StoreUnavailable
 from chat_lookup.events.cache_warming import CHAT_GET, REMEMBERED_FOR
 from chat_lookup.events.model import EventChat, Record
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.events.bot_questions import BOT, GROUP, OPEN_LINE, PERSONAL, message
+from tests.support.events.bot_questions import GROUP, OPEN_LINE, PERSONAL, message
 from tests.support.events.teaching import warming
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output, Stores
-from tests.support.in_process_service import DEAL, Service, build, find, install
+from tests.support.in_process_service import DEAL, Service, build, find
+from tests.support.portals.known_portal import BOT
 
 BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
 WARMING_KINDS = set(EventKind) - {EventKind.APPLICATION, EventKind.OTHER}
@@ -28,11 +29,6 @@ def shown(chat_id: int = 1437, **fields: str) -> dict[str, object]:
     """A chat as `imbot.v2.Chat.get` shows it."""
     entity = {"entityType": "CRM", "entityId": "DEAL|1663", **fields}
     return {"chat": {"id": chat_id, "dialogId": f"chat{chat_id}", "type": "chat", **entity}}
-
-
-@pytest.fixture
-def portal(service: Service) -> Portal:
-    return install(service, bot_id=BOT, bot_api="v2")
 
 
 class Worker:

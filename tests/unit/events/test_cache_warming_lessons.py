@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 
@@ -12,14 +12,10 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.events.cache_warming import CHAT_GET
 from chat_lookup.events.model import EventMessage, EventUser
 from chat_lookup.portals.portal import Portal
-from tests.support.events.bot_questions import BOT, EMPLOYEE, GROUP
+from tests.support.events.bot_questions import EMPLOYEE, GROUP
 from tests.support.events.teaching import OF_THE_EVENT, Worker
 from tests.support.fakes import FakeBitrix24, Stores
-from tests.support.in_process_service import DEAL, Service, find, install
-from tests.support.stores.memory_table import memory_stores
-
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+from tests.support.in_process_service import DEAL, Service, find
 
 OF_THE_PORTAL: Final = 1
 GET: Final = "im.chat.get"
@@ -71,16 +67,6 @@ AUTHORS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     ),
     "no user": ("unknown", {"user": None, "api": "v1", "message": EventMessage(789, "hello", None)}),
 }
-
-
-@pytest.fixture
-def stores(_clients: tuple[object, "SecretsManagerClient"]) -> Stores:
-    return replace(memory_stores(), secrets=_clients[1])
-
-
-@pytest.fixture
-def portal(service: Service) -> Portal:
-    return install(service, bot_id=BOT, bot_api="v2")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from botocore.session import Session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,11 +18,13 @@ from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.recovery import Recovery
 from tests.support.events.bot_questions import CHATID, GROUP, command, message, record_of
 from tests.support.events.event_arrival import Wire
-from tests.support.fakes import MEMBER_ID, Output, Stores
+from tests.support.fakes import MEMBER_ID, Output
 from tests.support.in_process_service import DEAL
 from tests.support.repository import ROOT
+from tests.support.stores import botocore_session
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
@@ -44,7 +45,7 @@ def size(record: Record, text: str) -> int:
 
 
 def publisher_on(wire: Wire, telemetry: Telemetry, bus: str = "default") -> Publisher:
-    client = Session().create_client(
+    client = botocore_session.shared().create_client(
         "events", region_name="us-east-1", aws_access_key_id="unit", aws_secret_access_key="unit"
     )
     client.meta.events.register("before-send.events", wire)  # type: ignore[arg-type]  # a handler's answer is taken
@@ -196,11 +197,9 @@ def test_no_text_makes_an_entry_too_large_or_unreadable(text: str, params: str, 
 # -- the bus -----------------------------------------------------------------------------------------------------------
 
 
-def test_entry_arrives_at_a_subscriber_of_the_bus(stores: Stores, telemetry: Telemetry) -> None:
-    del stores  # moto's tables; the bus is moto's, too
-    session = Session()
-    bus = cast("EventBridgeClient", session.create_client("events", region_name="us-east-1"))
-    sqs = cast("SQSClient", session.create_client("sqs", region_name="us-east-1"))
+def test_entry_arrives_at_a_subscriber_of_the_bus(moto: "Session", telemetry: Telemetry) -> None:
+    bus = cast("EventBridgeClient", moto.create_client("events", region_name="us-east-1"))
+    sqs = cast("SQSClient", moto.create_client("sqs", region_name="us-east-1"))
     url = sqs.create_queue(QueueName="follower")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     bus.create_event_bus(Name="partners")

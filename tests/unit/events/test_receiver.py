@@ -41,7 +41,7 @@ TOO_MUCH = 1024 * 1024 + 1
 
 
 class Receiver:
-    """The use case on moto's tables; its output is read from the requests to the queue and to the worker."""
+    """The use case on tables in memory; its output is read from the requests to the queue and to the worker."""
 
     def __init__(self, stores: Stores, clock: Clock, telemetry: Telemetry) -> None:
         self.queue, self.worker = Wire((200, {"MessageId": "m-1"})), Wire((202, {}))

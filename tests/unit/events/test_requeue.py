@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from botocore.session import Session
 
 from chat_lookup import errors
 from chat_lookup.bot import answerer
@@ -16,9 +15,10 @@ from chat_lookup.observability.metrics import PASSING
 from chat_lookup.observability.telemetry import Telemetry
 from tests.support.events.bot_questions import message
 from tests.support.events.queue_worker import FakeSqs, attributes_of
-from tests.support.fakes import MEMBER_ID, ManualClock, Output, Stores
+from tests.support.fakes import MEMBER_ID, ManualClock, Output
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_sqs import SQSClient
 
 QUEUE, DEAD_LETTERS = "https://sqs.example/events", "https://sqs.example/dead"
@@ -181,9 +181,8 @@ def as_lambda_has_it(body: str, attributes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def sqs(stores: Stores) -> Iterator["SQSClient"]:
-    del stores  # starts moto, which serves the queues, too
-    client = cast("SQSClient", Session().create_client("sqs", region_name="us-east-1"))
+def sqs(moto: "Session") -> Iterator["SQSClient"]:
+    client = cast("SQSClient", moto.create_client("sqs", region_name="us-east-1"))
     yield client
     for name in ("requeue", "requeue-dead"):
         client.delete_queue(QueueUrl=client.get_queue_url(QueueName=name)["QueueUrl"])

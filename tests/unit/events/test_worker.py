@@ -16,11 +16,13 @@ from chat_lookup.events.worker import Working
 from chat_lookup.portals.portal import Portal, PortalState
 from chat_lookup.portals.recovery import Recovery
 from chat_lookup.portals.updates import PortalFacts
-from tests.support.events.bot_questions import BOT, GROUP, OPEN_LINE, BadDay, message, record_of
+from tests.support.events.bot_questions import GROUP, OPEN_LINE, message, record_of
 from tests.support.events.queue_worker import FakeBus
 from tests.support.events.teaching import warming
 from tests.support.fakes import MEMBER_ID, Output, Stores
-from tests.support.in_process_service import DEAL, Service, find, install
+from tests.support.in_process_service import DEAL, Service, find
+from tests.support.portals.known_portal import BOT
+from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
 
 BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
 SECRET = "what a secret deal"
@@ -48,7 +50,7 @@ class Worker:
         self.service = service
         self.answers = FakeAnswers()
         self.bus = FakeBus()
-        self.store = BadDay(stores.dynamodb)
+        self.store = FaultyDynamoDB(stores.dynamodb)
         self._working = Working(
             service.portals,
             PortalFacts(Table(self.store.client, stores.portal_table), service.portals),
@@ -68,11 +70,6 @@ class Worker:
             self._working.work(
                 replace(record, received_at=clock.now()), Deadline.after(25, clock), progress or Progress()
             )
-
-
-@pytest.fixture
-def portal(service: Service) -> Portal:
-    return install(service, bot_id=BOT, bot_api="v2", command_id=78)
 
 
 @pytest.fixture

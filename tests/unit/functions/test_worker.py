@@ -9,10 +9,11 @@ from chat_lookup.bootstrap import aws_clients, process
 from chat_lookup.bootstrap.services import Services
 from chat_lookup.errors import StoreUnavailable
 from functions.worker import app
-from tests.support.events.bot_questions import BOT, EMPLOYEE, GROUP, SEND_METHODS, message
+from tests.support.events.bot_questions import EMPLOYEE, GROUP, SEND_METHODS, message
 from tests.support.events.queue_worker import FakeBus, FakeSqs, failed, messages
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, Output, lambda_context
-from tests.support.in_process_service import Service, find, install
+from tests.support.in_process_service import Service, find
+from tests.support.portals.known_portal import with_a_bot
 
 SECRET = "what a secret deal"
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/events"
@@ -40,7 +41,7 @@ def _booted(bus: FakeBus, sqs: FakeSqs, booted: Services, service: Service, bitr
     """A separate process, for a portal with our bot, which answers each message that mentions it."""
     del bus, sqs, booted
     bitrix24.answers(SEND_METHODS["v2", False], {"id": 1})
-    install(service, bot_id=BOT, bot_api="v2", command_id=78)
+    with_a_bot(service)
     bitrix24.answers("im.chat.get", {"ID": 1437})
 
 

@@ -14,7 +14,7 @@ from chat_lookup.install.attempt_limiter import (
     of_strangers,
 )
 from tests.support.fakes import MEMBER_ID, ManualClock
-from tests.support.stores.memory_table import memory_stores
+from tests.support.stores.memory_stores import memory_stores
 
 SOURCE = "203.0.113.7"
 

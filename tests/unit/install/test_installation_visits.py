@@ -9,6 +9,7 @@ from chat_lookup.portals.portal import Portal, PortalState
 from functions.install import app
 from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, Output, lambda_context
 from tests.support.portals.first_contact import Changes, frame
+from tests.support.portals.known_portal import install_application
 
 HEALED = "The connection to this portal is restored."
 
@@ -22,8 +23,7 @@ def visit(form: Changes | None = None, query: Changes | None = None) -> dict[str
 @pytest.fixture
 def portal(settled: Services, server: FakeAuthorisationServer) -> Portal:
     """A portal that is installed."""
-    server.grants("offered-refresh-token")
-    assert app.handler(frame(), lambda_context())["statusCode"] == 200
+    install_application(server)
     server.asked.clear()
     return read(settled)
 
@@ -74,8 +74,7 @@ def test_installation_into_a_closed_portal_counts_as_a_recovery(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, output: Output, state: PortalState
 ) -> None:
     settled.portals.states.close(portal, state, "CODE")
-    server.grants("offered-refresh-token")
-    assert app.handler(frame(), lambda_context())["statusCode"] == 200
+    install_application(server)
     assert output.metric("PortalRecoveries", state=state) == 1
 
 

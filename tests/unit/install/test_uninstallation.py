@@ -15,6 +15,7 @@ from functions.install import app
 from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, Output, Stores, lambda_context
 from tests.support.in_process_service import Service
 from tests.support.portals.first_contact import APPLICATION_TOKEN, Changes, answer_as_a_portal, event, frame, refusing
+from tests.support.portals.known_portal import install_application
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +26,7 @@ Read = Callable[[], Portal]
 @pytest.fixture
 def read(settled: Services, server: FakeAuthorisationServer) -> Read:
     """The stored record of an installed portal."""
-    server.grants("offered-refresh-token")
-    assert app.handler(frame(), lambda_context())["statusCode"] == 200
+    install_application(server)
 
     def work() -> Portal:
         portal = settled.portals.read(MEMBER_ID)

@@ -10,6 +10,7 @@ import pytest
 
 from layers.stamp import LAYERS, SETTINGS, settings_stamp, sources, stamp
 from layers.trim import Operations
+from tests.support.processes import programs
 from tests.support.repository import PACKAGE
 
 SERVICES = Operations.read(LAYERS / "chat_lookup").services
@@ -88,9 +89,9 @@ def test_layer_keeps_the_models_of_the_services_that_the_package_uses_and_no_oth
     assert source.count("create_client(") == 1, "only _client makes clients"
 
 
-def find_python(*versions: str, path: Path, pyenv: Path) -> subprocess.CompletedProcess[str]:
+def find_python(*versions: str, path: Path, pyenv: Path) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": str(path), "PYENV_ROOT": str(pyenv), "HOME": str(pyenv)}
-    return subprocess.run([FIND_PYTHON, *versions], env=environment, capture_output=True, text=True, check=False)
+    return programs.run([FIND_PYTHON, *versions], env=environment, timeout=60)
 
 
 def executable(path: Path, script: str) -> Path:

@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
+from tests.support.processes import programs
 from tests.support.repository import LAYER, PACKAGE, ROOT
 
 HANDLERS: Final = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
@@ -59,6 +59,7 @@ import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("app", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
+of_the_import = sorted(sys.modules)
 """
 BUILD: Final = """
 from chat_lookup.bootstrap import process
@@ -95,13 +96,20 @@ for token, status in (("appt0kenappt0ken", 200), ("made-up", 403)):
 assert len(sent) == 1
 """
 PRINT_MODULES: Final = """
-print(json.dumps(sorted(sys.modules)))
+print(json.dumps([of_the_import, sorted(sys.modules)]))
 """
 
 
+class Loaded(NamedTuple):
+    """The modules of an interpreter that has imported a handler, and of the same when it is ready to serve."""
+
+    imported: frozenset[str]
+    ready: frozenset[str]
+
+
 @cache
-def imported(handler: str, afterwards: str = "") -> frozenset[str]:
-    """The modules that a fresh interpreter holds after importing a handler, and doing something with it."""
+def loaded_by(handler: str) -> Loaded:
+    """Start one interpreter for a handler: its import takes most of the time of these tests."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(LAYER),
@@ -112,20 +120,12 @@ def imported(handler: str, afterwards: str = "") -> frozenset[str]:
         "AWS_ACCESS_KEY_ID": "unit",
         "AWS_SECRET_ACCESS_KEY": "unit",
     }
-    run = subprocess.run(
-        [sys.executable, "-c", IMPORT + afterwards + PRINT_MODULES, str(ROOT / "functions" / handler / "app.py")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    afterwards = SERVE_ONE_EVENT if handler == "events" else READY.get(handler, BUILD)
+    path = ROOT / "functions" / handler / "app.py"
+    run = programs.run([sys.executable, "-c", IMPORT + afterwards + PRINT_MODULES, path], env=environment, timeout=100)
+    assert run.returncode == 0, run.stderr
     # The last line: the lines before it are the log of the function.
-    return frozenset(json.loads(run.stdout.splitlines()[-1]))
-
-
-def ready(handler: str) -> frozenset[str]:
-    """The modules of a function that is ready to serve."""
-    return imported(handler, SERVE_ONE_EVENT if handler == "events" else READY.get(handler, BUILD))
+    return Loaded(*map(frozenset, json.loads(run.stdout.splitlines()[-1])))
 
 
 def packages(modules: frozenset[str]) -> set[str]:
@@ -147,7 +147,7 @@ def test_at_least_one_handler_exists() -> None:
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_handler_imports_no_unused_package(handler: str) -> None:
-    modules = imported(handler)
+    modules = loaded_by(handler).imported
     assert packages(modules) & NEVER == set()
     assert len(modules) <= MOST_MODULES
 
@@ -161,14 +161,14 @@ def test_every_function_has_its_row_and_every_named_room_and_module_exists() -> 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_ready_function_has_loaded_no_room_that_only_others_use(handler: str) -> None:
-    modules = ready(handler)
+    modules = loaded_by(handler).ready
     assert within(modules, OF_OTHERS[handler]) == set()
     assert packages(modules) & NEVER == set()
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_ready_function_has_loaded_no_more_modules_of_the_package_than_its_row_allows(handler: str) -> None:
-    ours = {name for name in ready(handler) if name.startswith("chat_lookup.")} - {
+    ours = {name for name in loaded_by(handler).ready if name.startswith("chat_lookup.")} - {
         f"chat_lookup.{each}" for each in ROOMS
     }
     assert len(ours) <= MOST_OF_OURS[handler], sorted(ours)
@@ -176,18 +176,18 @@ def test_ready_function_has_loaded_no_more_modules_of_the_package_than_its_row_a
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_import_of_a_handler_loads_only_the_errors_of_botocore(handler: str) -> None:
-    botocore = {module for module in imported(handler) if module.partition(".")[0] == "botocore"}
+    botocore = {module for module in loaded_by(handler).imported if module.partition(".")[0] == "botocore"}
     assert {each for each in botocore if not each.startswith("botocore.vendored.")} <= BOTOCORE_BEFORE_ITS_USE
 
 
-@pytest.mark.parametrize("afterwards", ["", SERVE_ONE_EVENT], ids=["imported", "called"])
-def test_event_receiver_can_read_no_secret_and_call_no_portal(afterwards: str) -> None:
-    modules = imported("events", afterwards)
+@pytest.mark.parametrize(("number", "serves"), [(0, False), (1, True)], ids=["imported", "called"])
+def test_event_receiver_can_read_no_secret_and_call_no_portal(number: int, serves: bool) -> None:
+    modules = loaded_by("events")[number]
     assert within(modules, CALLS_PORTALS) == set()
-    assert ("chat_lookup.events.receiver" in modules) == bool(afterwards)
+    assert ("chat_lookup.events.receiver" in modules) == serves
     assert "urllib3" not in modules  # AWS's own clients import it, our modules do not
 
 
 def test_look_up_loads_the_modules_that_read_secrets_and_call_portals() -> None:
-    modules = imported("lookup", BUILD)
+    modules = loaded_by("lookup").ready
     assert {name for name in CALLS_PORTALS if not within(modules, frozenset({name}))} == set()

@@ -49,7 +49,5 @@ def test_words_of_a_story_are_rare_in_names_and_sentences() -> None:
 
 def words_of(path: Path) -> Iterator[str]:
     """The avoided words of a file, those inside of names included."""
-    for text in re.findall(r"[A-Za-z]+", path.read_text("utf-8")):
-        for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text):
-            if word.lower() in AVOIDED:
-                yield word.lower()
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", path.read_text("utf-8"))
+    yield from (word.lower() for word in words if word.lower() in AVOIDED)

@@ -86,6 +86,10 @@ def modules(folder: Path, above: Path) -> dict[str, Path]:
     }
 
 
+HOLDS_IMPORTS: Final = (ast.stmt, ast.excepthandler, ast.match_case)
+"""No expression does, and they are nearly all nodes."""
+
+
 def imported(node: ast.AST, known: set[str]) -> Iterator[str]:
     """The imports at run time, wherever the statement is; our modules by their full name."""
     match node:
@@ -99,7 +103,8 @@ def imported(node: ast.AST, known: set[str]) -> Iterator[str]:
         case ast.ImportFrom():
             pytest.fail("imports name the whole path, so that this test can follow them")
     for child in ast.iter_child_nodes(node):
-        yield from imported(child, known)
+        if isinstance(child, HOLDS_IMPORTS):
+            yield from imported(child, known)
 
 
 MODULES: Final = modules(PACKAGE, LAYER)
@@ -258,6 +263,13 @@ def test_number_of_test_modules_in_a_folder_is_bounded() -> None:
     assert {name: count for name, count in full.items() if count > MOST_TESTS} == {}
 
 
+def test_readme_of_every_folder_of_tests_has_one_to_three_lines() -> None:
+    of_tests = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+    readmes = {each: each / "README.md" for each in of_tests}
+    lines = {each: len(path.read_text("utf-8").splitlines()) for each, path in readmes.items() if path.is_file()}
+    assert {str(each.relative_to(ROOT)) for each in of_tests if lines.get(each) not in (1, 2, 3)} == set()
+
+
 def test_ground_of_the_package_has_seven_modules() -> None:
     ground = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     assert ground == {"errors", "clock", "entity", "config", "ttl_cache", "dynamodb", "languages"}
@@ -275,7 +287,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, str]] = {
     "lookup/model.py": "tests/unit/lookup/test_find.py",
     "lookup/plan_runner.py": "tests/unit/lookup/test_plan.py",
 }
-"""Modules of data and wiring, and two that only work within another: the tests that cover each of them instead."""
+"""Modules of data and wiring, and some that only work within another: the tests that cover each of them instead."""
 
 
 def own_tests(module: Path) -> list[Path]:
@@ -288,6 +300,13 @@ def test_every_module_of_the_package_has_tests_of_its_name() -> None:
     """`chat_lookup/<room>/<module>.py` is tested by files of its name, but for those listed."""
     inside = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
     assert {str(module) for module in inside if not own_tests(module)} == set(TESTED_ELSEWHERE)
+
+
+def test_long_walks_are_named_for_the_module_that_they_walk() -> None:
+    modules = {path.stem for path in PACKAGE.rglob("*.py")}
+    walks = [path.stem.removeprefix("test_") for path in (ROOT / "tests" / "fuzz").glob("test_*.py")]
+    assert walks
+    assert [walk for walk in walks if not any(walk.startswith(f"{module}_") for module in modules)] == []
 
 
 @pytest.mark.parametrize("path", sorted(set(TESTED_ELSEWHERE.values())))

@@ -8,11 +8,11 @@ from chat_lookup.errors import ChatNotFound, PortalMisconfigured, PortalUnavaila
 from chat_lookup.lookup.model import Found, Method
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock
-from tests.support.in_process_service import DEAL, Service, find, find_many, install, with_scopes
+from tests.support.in_process_service import DEAL, Service, find, find_many, with_scopes
+from tests.support.portals.known_portal import BOT, with_a_bot
 
 IM, IMBOT = "im.chat.get", "imbot.chat.get"
 DAY = 24 * 3600
-OUR_BOT = 456
 
 BATCH = pytest.mark.parametrize("in_a_batch", [False, True], ids=["alone", "in a batch"])
 
@@ -101,11 +101,11 @@ def test_another_bots_id_is_sent_to_the_portal_at_each_look_up(
 
 @BATCH
 def test_answer_for_our_own_bot_is_cached(service: Service, bitrix24: FakeBitrix24, *, in_a_batch: bool) -> None:
-    portal = install(service, bot_id=OUR_BOT)
+    portal = with_a_bot(service)
     look_up(service, portal, in_a_batch=in_a_batch)
-    sources = [look_up(service, portal, in_a_batch=in_a_batch, bot_id=OUR_BOT).source for _ in range(2)]
+    sources = [look_up(service, portal, in_a_batch=in_a_batch, bot_id=BOT).source for _ in range(2)]
     assert sources == ["portal", "cache"]
-    assert bitrix24.calls[-1].params["BOT_ID"] == OUR_BOT
+    assert bitrix24.calls[-1].params["BOT_ID"] == BOT
 
 
 def test_look_up_for_a_bot_fails_where_the_portal_grants_no_method_of_bots(

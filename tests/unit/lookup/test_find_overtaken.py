@@ -1,8 +1,8 @@
 """Replies of the portal that come too late to be stored: the later row answers, and is remembered in their place."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 import pytest
 
@@ -12,11 +12,7 @@ from chat_lookup.errors import ChatLookupError, ChatNotFound
 from chat_lookup.lookup.model import Found
 from chat_lookup.portals.portal import Portal
 from tests.support.fakes import MEMBER_ID, FakeBitrix24, FixedRandom, ManualClock, Output, Stores
-from tests.support.in_process_service import Service, find, find_many, install
-from tests.support.stores.memory_table import memory_stores
-
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+from tests.support.in_process_service import Service, find, find_many
 
 ORDER: Final = EntityRef("ORDER", "1")
 OF_REPLY: Final = 1
@@ -66,16 +62,6 @@ class Others:
 
 
 @pytest.fixture
-def stores(_clients: tuple[object, "SecretsManagerClient"]) -> Stores:
-    return replace(memory_stores(), secrets=_clients[1])
-
-
-@pytest.fixture
-def portal(service: Service) -> Portal:
-    return install(service)
-
-
-@pytest.fixture
 def others(another_process: Service, portal: Portal, stores: Stores, clock: ManualClock) -> Others:
     learned = LearnedRows(another_process.cache, stores.cache_rows, clock, FixedRandom())
     return Others(another_process, portal, learned, clock)
@@ -116,6 +102,11 @@ LATER: Final[Mapping[str, tuple[Happening, Answered | None, bool]]] = {
 }
 
 
+by_way = pytest.mark.parametrize("way", WAYS)
+by_later = pytest.mark.parametrize("later", LATER)
+by_reply = pytest.mark.parametrize("reply", [None, OF_REPLY], ids=["null", "id"])
+
+
 def meanwhile(bitrix24: FakeBitrix24, clock: ManualClock, happening: Callable[[], None], reply: object) -> None:
     """While the portal's reply is on its way, something happens once."""
     due = [happening]
@@ -131,9 +122,9 @@ def meanwhile(bitrix24: FakeBitrix24, clock: ManualClock, happening: Callable[[]
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["usual", "fresh"])
-@pytest.mark.parametrize("reply", [None, OF_REPLY], ids=["null", "id"])
-@pytest.mark.parametrize("later", LATER)
-@pytest.mark.parametrize("way", WAYS)
+@by_reply
+@by_later
+@by_way
 def test_later_row_answers_in_the_place_of_a_reply_that_lost(
     service: Service,
     portal: Portal,
@@ -154,9 +145,9 @@ def test_later_row_answers_in_the_place_of_a_reply_that_lost(
     assert WAYS[way](service, portal, fresh=fresh) == expected
 
 
-@pytest.mark.parametrize("reply", [None, OF_REPLY], ids=["null", "id"])
-@pytest.mark.parametrize("later", LATER)
-@pytest.mark.parametrize("way", WAYS)
+@by_reply
+@by_later
+@by_way
 def test_process_of_a_reply_that_lost_answers_like_others_afterwards(
     service: Service,
     portal: Portal,
@@ -176,7 +167,7 @@ def test_process_of_a_reply_that_lost_answers_like_others_afterwards(
     assert single(service, portal) == ((3, "cache") if elsewhere == (3, "portal") else elsewhere)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@by_way
 def test_not_found_that_lost_is_not_returned_from_memory(
     service: Service, portal: Portal, others: Others, bitrix24: FakeBitrix24, clock: ManualClock, way: str
 ) -> None:
@@ -219,7 +210,7 @@ def test_lease_of_a_reply_that_lost_is_released(
     assert sum(clock.slept) < 0.001
 
 
-@pytest.mark.parametrize("way", WAYS)
+@by_way
 def test_each_look_up_counts_once_with_the_source_of_its_answer(
     service: Service,
     portal: Portal,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -19,27 +19,18 @@ from chat_lookup.errors import ChatNotFound
 from chat_lookup.lookup.hints import REFUSED_FOR, HintOutcome, Hints
 from chat_lookup.observability import metrics
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.events.bot_questions import BOT
 from tests.support.events.teaching import OF_THE_EVENT, Worker, warming
 from tests.support.fakes import FakeBitrix24, FixedRandom, ManualClock, Output, Stores
-from tests.support.in_process_service import DEAL, Service, find, install
-from tests.support.stores.memory_table import memory_stores
-
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+from tests.support.in_process_service import DEAL, Service, find
+from tests.support.portals.known_portal import with_a_bot
 
 OF_THE_PORTAL: Final = 1
 GET: Final = "im.chat.get"
 
 
 @pytest.fixture
-def stores(_clients: tuple[object, "SecretsManagerClient"]) -> Stores:
-    return replace(memory_stores(), secrets=_clients[1])
-
-
-@pytest.fixture
 def portal(service: Service) -> Portal:
-    return install(service, bot_id=BOT, bot_api="v2")
+    return with_a_bot(service)
 
 
 @pytest.fixture
@@ -147,7 +138,7 @@ def test_null_that_a_look_up_would_not_accept_is_not_stored(
     worker: Worker, service: Service, bitrix24: FakeBitrix24, output: Output
 ) -> None:
     line = EntityRef("LINES", "telegrambot|2|209607941|744")
-    portal = install(service, bot_id=BOT, scopes=frozenset({"im", "imopenlines"}))
+    portal = with_a_bot(service, scopes=frozenset({"im", "imopenlines"}))
     bitrix24.answers(GET, None)
     replace(worker, portal=portal).work(line)
     bitrix24.answers("imopenlines.dialog.get", {"id": OF_THE_PORTAL})

@@ -48,12 +48,15 @@ def test_invalid_name_is_not_installed(portals: Portals, name: str) -> None:
         portals.find(name)
 
 
-def test_invalid_name_is_not_read_from_the_store(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
-    # DynamoDB refuses a key of more than 2,048 bytes, or one that is no text; moto does not.
+def test_invalid_name_is_not_read_from_the_store(
+    stores: Stores, portals: Portals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # DynamoDB refuses a key of more than 2,048 bytes, or one that is no text.
     def request(*_: object, **__: object) -> object:
         raise AssertionError("the store was called")
 
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", request)
+    for name in ("get_item", "query", "batch_get_item"):
+        monkeypatch.setattr(stores.dynamodb, name, request)
     for name in ("x" * 2_100, "\ud800", "a b", "DOMAIN#x"):
         with pytest.raises(PortalNotInstalled):
             portals.find(name)
@@ -132,11 +135,11 @@ def test_save_that_is_always_overtaken_raises(stores: Stores, clock: ManualClock
         slow.save(ACME)
 
 
-def test_error_of_the_store_is_raised(portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_the_store_is_raised(stores: Stores, portals: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
     def throttled(*_: object, **__: object) -> object:
         raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
 
     portal = portals.save(ACME)
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", throttled)
+    monkeypatch.setattr(stores.dynamodb, "update_item", throttled)
     with pytest.raises(ClientError):
         portals.lacks_scope(portal, "im")

@@ -3,7 +3,7 @@
 import pytest
 
 from chat_lookup import errors
-from chat_lookup.bitrix24.errors import ROWS, BitrixError, ErrorRow, Where
+from chat_lookup.bitrix24.errors import ROWS, BitrixError, ErrorClass, ErrorRow, Where
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.portals.failures import for_caller
 from chat_lookup.rest.errors import DOCUMENTED, refusal
@@ -60,21 +60,25 @@ def from_portal(code: str, status: int, text: str = "the portal's text", *, webh
 
 # OTHER is one of our names as well, for the codes without a row.
 NAMED_BY_US = {"PORTAL_RENAMED", "NOT_JSON", "HTTP_4XX", "HTTP_5XX", "OTHER"}
-NAMED_BY_PORTALS = [
-    row
-    for row in ROWS
+ONE_OF_EACH_CLASS = {
+    row.error_class: row
+    for row in reversed(ROWS)
     if row.statuses
     and row.where is not Where.AUTH_SERVER
     and row.code.casefold() not in LEADS_ASTRAY
     and row.code not in NAMED_BY_US
-]
+}
 
 
-@pytest.mark.parametrize("row", NAMED_BY_PORTALS, ids=lambda row: f"{row.where} {row.code}")
+@pytest.mark.parametrize("row", ONE_OF_EACH_CLASS.values(), ids=lambda row: f"{row.where} {row.code}")
 def test_error_of_the_portal_is_passed_on_unchanged(row: ErrorRow) -> None:
     for status in row.statuses:
         answer = refusal(from_portal(row.code, status))
         assert (answer.code, answer.status, answer.description) == (row.code, status, "the portal's text")
+
+
+def test_error_of_every_class_but_those_about_grants_is_passed_on() -> None:
+    assert set(ErrorClass) - ONE_OF_EACH_CLASS.keys() == {ErrorClass.REFRESH, ErrorClass.REAUTHORISE}
 
 
 def test_no_code_that_makes_clients_refresh_is_sent() -> None:

@@ -18,7 +18,7 @@ from chat_lookup.rest.profiles import Profiles
 from chat_lookup.rest.responses import RestOutcome, Result
 from tests.support.fakes import ManualClock
 from tests.support.interleaving import Actor, Stage
-from tests.support.stores.memory_table import memory_stores
+from tests.support.stores.memory_stores import memory_stores
 
 USER = Result({"ID": "1", "NAME": "Ada", "LAST_NAME": "Lovelace", "ADMIN": True}, {})
 BUSY = documented("QUERY_LIMIT_EXCEEDED")._replace(of_all=True, retry_after=2.5)
