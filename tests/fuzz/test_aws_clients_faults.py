@@ -76,7 +76,6 @@ def service(
     monkeypatch.setattr(core, "Bitrix24Client", lambda *_, **__: bitrix24)
     monkeypatch.setattr(core, "AuthorisationServer", lambda *_: server)
     cut_data.use(layer_data, monkeypatch)
-    found = RunningService(clock, bitrix24, server)
     aws_clients.session.cache_clear()
     found = RunningService(clock, bitrix24, server, stores)
     found.sendings = lambda: sum(call.service == "sqs" for call in aws.seen)

@@ -147,7 +147,7 @@ def settled(
     from tests.support.portals import first_contact  # noqa: PLC0415 - as above
 
     add = {"command": "apps.add", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "kind": "local"}
-    booted.admin().commands.run(Fields({**add, "domain": first_contact.DOMAIN}), Deadline.after(10, clock))
+    booted.admin().run(Fields({**add, "domain": first_contact.DOMAIN}), Deadline.after(10, clock))
     first_contact.answer_as_a_portal(bitrix24)
     assert server.asked == []
     return booted

@@ -13,8 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from tests.support.module_process import run_module
-
+from tests.support.processes.module import run_module
 from tests.template.file import FUNCTIONS, actions_of, allows, asked_by_code, rows_of, statements_of, store_of
 from tests.template.recorder import Call, read
 

@@ -10,7 +10,7 @@ import pytest
 
 from layers.trim import LEFT_OUT, lines
 from tests.support.stores.cut_data import LISTS
-from tests.unit.layout.test_import_budget import HANDLERS, ready
+from tests.unit.layout.test_import_budget import HANDLERS, loaded_by
 
 SITE: Final = next(Path(each) for each in sys.path if (Path(each) / "aws_lambda_powertools").is_dir())
 NAMES: Final = lines(LISTS / LEFT_OUT)
@@ -49,7 +49,7 @@ def test_every_name_that_is_left_out_is_a_part_of_an_installed_package() -> None
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_ready_function_has_loaded_nothing_that_is_left_out(handler: str) -> None:
-    assert {module for module in ready(handler) if is_gone(module)} == set()
+    assert {module for module in loaded_by(handler).ready if is_gone(module)} == set()
 
 
 def test_what_stays_of_the_packages_imports_nothing_that_is_left_out() -> None:
