@@ -17,7 +17,9 @@ from tests.support.stores.shared_pace import TINY, USUAL, process, wait
 
 NOW = 1_763_000_000.0
 
-paces = st.builds(Pace, rate=st.sampled_from([0.1, 0.7, 1.0, 2.0, 5.0, 33.3]), burst=st.integers(1, 260))
+paces = st.builds(
+    Pace, rate=st.sampled_from([0.1, 0.7, 1.0, 2.0, 5.0, 33.3]), burst=st.integers(1, 260), factor=st.just(1.0)
+)
 shares = st.sampled_from(Share)
 
 
