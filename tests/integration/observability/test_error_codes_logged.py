@@ -1,7 +1,7 @@
 """Errors of each class, from the reply of the portal to the alarm that reports them (design 7).
 
 bitrix24/test_errors_over_the_wire.py has every code, bitrix24/test_connection_errors.py the failures without one, and
-tests/template/test_alarms.py finds an alarm for each.
+tests/template/monitoring/test_alarms.py finds an alarm for each.
 With `-s` each code is printed with its class and its alarms.
 """
 
