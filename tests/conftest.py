@@ -13,6 +13,7 @@ from chat_lookup.observability.telemetry import Telemetry
 from local.aws import environment
 from local.aws.embedded import EmbeddedAws
 from local.net.certificates import LOCAL_NAMES, Authority
+from local.shared_clock import SharedClock
 from local.stack import Settings, running
 from local.template.reader import Template
 from tests.support.fakes import Output
@@ -92,6 +93,12 @@ def service(running_service: Service) -> Service:
     """Portal, stores, functions and API, reset to their state after the installation."""
     running_service.reset()
     return running_service
+
+
+@pytest.fixture
+def leaping_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause of portal or service moves their clock and takes no time: for tests with one caller at a time."""
+    monkeypatch.setattr(SharedClock, "sleep", lambda clock, seconds: clock.advance(max(0.0, seconds)))
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,8 @@ from tests.support.error_scenarios import (
 from tests.support.reply_checks import counted, found, only_line, problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.usefixtures("leaping_clock")
+
 POLICY = RetryPolicy(lambda: 0.0)
 
 WHAT_THE_CALLER_GETS = {

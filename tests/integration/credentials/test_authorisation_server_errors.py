@@ -12,6 +12,8 @@ from tests.support.error_scenarios import looked_up
 from tests.support.portals.unknown_portal import Stage
 from tests.support.reply_checks import counted, found, only_line, problem
 
+pytestmark = pytest.mark.usefixtures("leaping_clock")
+
 WHAT_THE_CALLER_GETS = {
     "config": (502, "portal-misconfigured"),
     "portal": (503, "portal-blocked"),

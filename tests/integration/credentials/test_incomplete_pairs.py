@@ -6,6 +6,8 @@ from chat_lookup.credentials.renewal import OUTAGE_PAUSE
 from tests.support.portals.unknown_portal import Stage
 from tests.support.reply_checks import counted, found, problem
 
+pytestmark = pytest.mark.usefixtures("leaping_clock")
+
 MINOR: dict[str, dict[str, object]] = {
     "no member_id": {"member_id": None},
     "an odd member_id": {"member_id": 17},

@@ -13,6 +13,8 @@ from tests.support.reply_checks import conforms, contract
 from tests.support.repository import ROOT
 from tests.support.service import Reply, Service
 
+pytestmark = pytest.mark.usefixtures("leaping_clock")
+
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
 LOOKUPS = b'{"lookups": [{"entity_type": "CRM", "entity_id": "DEAL|1663"}, {"entity_type": "CRM"}]}'
 CHATS, CHAT, BATCH, HEALTH = "/v1/chats", "/v1/chats/{chat_id}", "/v1/chats/batch", "/health"

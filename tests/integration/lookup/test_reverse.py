@@ -5,6 +5,8 @@ import pytest
 from tests.support.reply_checks import counted, found, only_line, problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.usefixtures("leaping_clock")
+
 
 def test_reverse_look_up_returns_entity_and_details(service: Service) -> None:
     answer = found(service.get("/v1/chats/1437"))

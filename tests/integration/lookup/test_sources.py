@@ -5,6 +5,8 @@ import pytest
 from tests.support.reply_checks import counted, found, only_line, problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.usefixtures("leaping_clock")
+
 MINUTE = 60
 HOUR = 60 * MINUTE
 GONE_STALE = 27 * HOUR

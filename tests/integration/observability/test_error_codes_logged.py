@@ -24,6 +24,8 @@ from tests.support.portals.unknown_portal import Stage
 from tests.support.service import Service
 from tests.template.monitoring.alarm_rules import NORMAL, alarms_for
 
+pytestmark = pytest.mark.usefixtures("leaping_clock")
+
 TOKENS_LIFE = 3600.0
 """Seconds after which a token is renewed before the next call (bitrix24.md 3.5)."""
 

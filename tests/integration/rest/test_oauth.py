@@ -8,6 +8,8 @@ from chat_lookup.credentials.renewal import PATIENCE
 from tests.support.portals.unknown_portal import Stage
 from tests.support.service import Reply
 
+pytestmark = pytest.mark.usefixtures("leaping_clock")
+
 DEAL = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
 FAULT = (503, "INTERNAL_SERVER_ERROR")
 CREDENTIALS = (403, "INVALID_CREDENTIALS")
