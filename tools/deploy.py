@@ -113,7 +113,7 @@ class Deployment:
         return lines
 
     def _newest_failures(self, stack: str) -> list[Event]:
-        """The failures of a stack's last operation, the eldest first."""
+        """The failures of a stack's last operation, the oldest first."""
         found: list[Event] = []
         for event in paged(self.cloudformation, "describe_stack_events", "StackEvents", StackName=stack):
             if _is_own(event) and event["ResourceStatus"] in _BEGUN:
@@ -147,7 +147,7 @@ class Deployment:
 
 
 class Progress:
-    """The events of a stack after a known one, from the eldest to the newest."""
+    """The events of a stack after a known one, from the oldest to the newest."""
 
     def __init__(self, cloudformation: Any, stack: str, last: str) -> None:
         self._cloudformation, self._stack, self._last = cloudformation, stack, last

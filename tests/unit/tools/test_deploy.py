@@ -306,7 +306,7 @@ def test_more_events_than_a_page_are_read_to_the_last_known_one(clients: Stubbed
     expect_up_to_execution(clients)
     pages: list[dict[str, Any]] = [
         {"StackEvents": [event(3, STACK, "UPDATE_COMPLETE"), event(2, "B", "UPDATE_COMPLETE")], "NextToken": "more"},
-        {"StackEvents": [event(1, "A", "UPDATE_COMPLETE"), event(0, STACK, "UPDATE_COMPLETE")], "NextToken": "elder"},
+        {"StackEvents": [event(1, "A", "UPDATE_COMPLETE"), event(0, STACK, "UPDATE_COMPLETE")], "NextToken": "older"},
     ]
     clients.expect("cloudformation", "describe_stack_events", pages[0], StackName=STACK)
     clients.expect("cloudformation", "describe_stack_events", pages[1], StackName=STACK, NextToken="more")
