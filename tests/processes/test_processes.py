@@ -13,8 +13,8 @@ import pytest
 from tests.support.processes.programs import end, run, started
 from tests.support.repository import LAYER, ROOT
 
-STARTERS: Final = {"tests/support/processes/programs.py", "tests/groups.py"}
-"""The latter starts pytest itself, which a terminal must reach."""
+STARTERS: Final = {"tests/support/processes/programs.py", "tests/groups.py", "tests/mutants/__main__.py"}
+"""The others start no program of a test: pytest itself, which a terminal must reach, and copies of it."""
 WAITING: Final = "echo ready; while :; do sleep 60; done"
 IGNORING: Final = f'trap "" TERM; {WAITING}'
 KINDS: Final = {
