@@ -17,7 +17,6 @@ import pytest
 
 from tests.support.repository import ROOT
 
-WORKERS: Final = "2"
 MOST_SECONDS: Final = 400
 """What all of `SHORT` may take in CI, whose machine does nothing else: about twice what it is meant to take."""
 
@@ -31,15 +30,17 @@ class Group:
 
     name: str
     folders: tuple[str, ...]
+    workers: int
+    """On two cores: three where tests wait, two where crowds and processes compete for the cores."""
 
 
 SHORT: Final = (
-    Group("unit", ("tests/template", "tests/unit")),
-    Group("integration", ("tests/docs", "tests/integration", "tests/local")),
+    Group("unit", ("tests/template", "tests/unit"), 3),
+    Group("integration", ("tests/docs", "tests/integration", "tests/local"), 3),
 )
 LONG: Final = (
-    Group("fuzz", ("tests/fuzz",)),
-    Group("long", ("tests/processes", "tests/crowds", "tests/chaos", "tests/rest_corpus")),
+    Group("fuzz", ("tests/fuzz",), 2),
+    Group("long", ("tests/processes", "tests/crowds", "tests/chaos", "tests/rest_corpus"), 2),
 )
 
 
@@ -85,7 +86,7 @@ def run(group: Group, options: Sequence[str]) -> Result:
                 "-m",
                 "pytest",
                 "-n",
-                WORKERS,
+                str(group.workers),
                 "--dist",
                 "loadfile",
                 "--no-loadscope-reorder",
