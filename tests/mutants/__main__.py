@@ -29,6 +29,7 @@ PACKAGE: Final = ROOT / "layers/chat_lookup/chat_lookup"
 CORE: Final = ("bitrix24", "cache", "calls", "credentials", "events", "lookup", "portals", "rest", "install", "bot")
 """The rooms whose errors cost most: what they decide is stored, answered or lost."""
 _TOOL: Final = sys.monitoring.COVERAGE_ID
+_NOT_TRIED: Final = "not tried"
 _LONGEST_S: Final = 90
 """Of the tests of one error, together: an error may make a loop endless."""
 
@@ -101,8 +102,13 @@ def _killers(session: pytest.Session, mutant: Mutant, tests: Sequence[int]) -> l
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, 1)
         os.dup2(silent, 2)
-        _replace(compiled(mutant))
         with os.fdopen(writing, "w") as file:
+            try:
+                _replace(compiled(mutant))
+            except LookupError as error:
+                file.write(f"{_NOT_TRIED}: {error}\n")
+                file.flush()
+                os._exit(1)
             for nodeid in _failures(session, [session.items[each] for each in sorted(tests)]):
                 file.write(nodeid + "\n")
                 file.flush()
@@ -131,11 +137,15 @@ def _failures(session: pytest.Session, items: Sequence[pytest.Item]) -> Iterator
 def _replace(module: CodeType) -> None:
     """Gives each function of the module that is in memory the code that it has in this version of the module."""
     new = {(code.co_qualname, code.co_firstlineno): code for code in _codes(module)}
+    replaced = 0
     for function in _functions():
         if function.__code__.co_filename == module.co_filename:
             code = new.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
             if code and code.co_freevars == function.__code__.co_freevars:
                 function.__code__ = code
+                replaced += 1
+    if not replaced:
+        raise LookupError(f"no function of {module.co_filename} is in memory")
 
 
 def _functions() -> list[FunctionType]:
@@ -144,6 +154,7 @@ def _functions() -> list[FunctionType]:
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
         importlib.import_module(".".join(parts).removesuffix(".__init__"))
     start = str(PACKAGE)
+    gc.unfreeze()  # a process that has begun to serve freezes what it has, which `get_objects` leaves out
     return [
         each
         for each in gc.get_objects()
@@ -171,10 +182,13 @@ def _sample(count: int, seed: int) -> list[Mutant]:
 
 
 def _report(found: Mapping[str, list[str]], uncovered: Sequence[str]) -> None:
+    untried = [name for name, killers in found.items() if killers and killers[0].startswith(_NOT_TRIED)]
     alive = [name for name, killers in found.items() if not killers]
-    print(f"{len(found)} errors, {len(found) - len(alive)} found, {len(alive)} not:")
+    print(f"{len(found)} errors, {len(found) - len(alive) - len(untried)} found, {len(alive)} not:")
     for name in alive:
         print(f"  {name}{'  (no test runs this line)' if name in uncovered else ''}")
+    for name in untried:
+        print(f"  {name}  ({found[name][0]})")
 
 
 def main() -> int:
