@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 from botocore.session import Session
-from moto.server import ThreadedMotoServer
 
 from local.template.intrinsics import parsed
+from tests.support.moto_server import moto_server
 from tests.support.processes import programs
 from tests.support.repository import ROOT
 
@@ -22,11 +22,8 @@ KEYS: Final = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "secret"}
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """The address of a local S3."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
+    with moto_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The cache's rules hold for any order of replies, events and forget calls, requested or received at any time."""
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -17,7 +16,6 @@ from chat_lookup.cache.learned_rows import LearnedRows
 from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
-from tests.support.stores.memory_stores import memory_stores
 
 CHATS = st.integers(1, 3)
 AGO = st.sampled_from([0.0, 1.0, 5.0, 29.0])
@@ -94,11 +92,6 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             assert self._latest is not None
             assert row.chat_id == self._latest[1]
-
-
-@pytest.fixture
-def stores() -> Stores:
-    return memory_stores()
 
 
 def test_cache_rules_hold_for_any_order_of_replies_and_events(stores: Stores) -> None:

@@ -1,6 +1,5 @@
 """The rules of leases hold for any order of claims, replies, events, forget calls and crashes, by differing clocks."""
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -11,7 +10,6 @@ from chat_lookup.cache.leases import LEASE, CacheQuery, Leases
 from chat_lookup.cache.rows import FRESH_POSITIVE
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
-from tests.support.stores.memory_stores import memory_stores
 
 OFFSETS = (-0.2, 0.0, 0.2)
 """Seconds by which the clocks of three processes are wrong."""
@@ -134,11 +132,6 @@ class AnyOrder(RuleBasedStateMachine):
     def readers_see_rows_that_were_made_and_never_a_lease(self) -> None:
         row = self._processes[1].cache.get(MEMBER_ID, 1, self._ref)
         assert row is None or (row.source in ("portal", "event", "forgotten") and row.asked_at >= self._begun - 1)
-
-
-@pytest.fixture
-def stores() -> Stores:
-    return memory_stores()
 
 
 def test_lease_rules_hold_for_any_order_of_claims_and_replies(stores: Stores) -> None:

@@ -3,7 +3,6 @@ leaky bucket."""
 
 import math
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,7 +19,6 @@ from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.clock import SKEW, Deadline
 from chat_lookup.errors import PortalBusy, PortalUnavailable
 from tests.support.fakes import Stores, UnmovedClock
-from tests.support.stores.memory_stores import memory_stores
 
 PROCESSES = 3
 MOST_PATIENT = 20.0
@@ -172,11 +170,6 @@ class Interleaving(RuleBasedStateMachine):
     def the_level_never_passes_the_burst(self) -> None:
         if self._slots:
             assert self._bucket.highest_level(self._slots) <= self._pace.burst + TINY
-
-
-@pytest.fixture
-def stores() -> Stores:
-    return memory_stores()
 
 
 def test_no_interleaving_of_processes_overfills_the_portals_bucket_or_starves_one(stores: Stores) -> None:

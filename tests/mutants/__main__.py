@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import random
+import select
 import signal
 import sys
 import time
@@ -18,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 
@@ -92,38 +93,42 @@ def _lines(session: pytest.Session) -> Lines:
 
 def _killers(session: pytest.Session, mutant: Mutant, tests: Sequence[int]) -> list[str]:
     """The tests that fail with the error, found by a process of its own; `time-out` if they do not end."""
-    reading, writing = os.pipe()
     if not tests:
         return []
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
+        _try(session, mutant, sorted(tests), writing)
+    os.close(writing)
+    found, ended = b"", time.monotonic() + _LONGEST_S
+    try:
+        while select.select([reading], [], [], max(0.0, ended - time.monotonic()))[0]:
+            if not (part := os.read(reading, 65_536)):
+                status = os.waitpid(child, 0)[1]
+                return [f"{_NOT_TRIED}: status {status}"] if status else found.decode().splitlines()
+            found += part
+    finally:
+        os.close(reading)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return ["time-out"]
+
+
+def _try(session: pytest.Session, mutant: Mutant, tests: Sequence[int], writing: int) -> NoReturn:
+    """Run the tests with the error, write those that fail, and end this process, whatever happens in it."""
+    status = 1
+    try:
         signal.alarm(0)
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, 1)
         os.dup2(silent, 2)
-        with os.fdopen(writing, "w") as file:
-            try:
-                _replace(compiled(mutant))
-            except LookupError as error:
-                file.write(f"{_NOT_TRIED}: {error}\n")
-                file.flush()
-                os._exit(1)
-            for nodeid in _failures(session, [session.items[each] for each in sorted(tests)]):
-                file.write(nodeid + "\n")
-                file.flush()
-        os._exit(0)
-    os.close(writing)
-    ended = time.monotonic() + _LONGEST_S
-    while os.waitpid(child, os.WNOHANG) == (0, 0):
-        if time.monotonic() > ended:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            os.close(reading)
-            return ["time-out"]
-        time.sleep(0.02)
-    with os.fdopen(reading) as file:
-        return file.read().splitlines()
+        _replace(compiled(mutant))
+        for nodeid in _failures(session, [session.items[each] for each in tests]):
+            os.write(writing, f"{nodeid}\n".encode())
+        status = 0
+    finally:
+        os._exit(status)
 
 
 def _failures(session: pytest.Session, items: Sequence[pytest.Item]) -> Iterator[str]:

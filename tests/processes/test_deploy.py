@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.support.make_verb import make
+from tests.support.moto_server import moto_server
 
 REGION = "eu-central-1"
 # In place of `sam`, which would build for a minute: notes its arguments, and makes the change set of a small template.
@@ -31,11 +31,8 @@ TEMPLATE = '{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}'
 @pytest.fixture(scope="module")
 def account() -> Iterator[str]:
     """The address of an empty account."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
+    with moto_server() as address:
+        yield address
 
 
 @pytest.fixture

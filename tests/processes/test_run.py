@@ -6,7 +6,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -274,14 +273,15 @@ def test_requests_are_shown_as_they_pass_and_with_quiet_none(stack: Running, tmp
         assert shown not in quiet.output_file.read_text()
 
 
-@pytest.mark.parametrize("after_s", [0.1, 0.3, 0.6])
-def test_interruption_before_the_run_is_ready_ends_it_in_one_line(after_s: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize("made", ["", "run.lock", "authority/ca.pem", "log.jsonl"])
+def test_interruption_before_the_run_is_ready_ends_it_in_one_line(made: str, tmp_path: Path) -> None:
+    """While the service is imported, and after each of the files that its start makes."""
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     command = [sys.executable, "-m", "local"]
     with programs.started(command, cwd=ROOT, env=environ(tmp_path), **pipe) as process:
         # Until then the interpreter itself starts, and a signal is not ours.
         eventually(lambda: caught(process.pid, signal.SIGTERM))
-        time.sleep(after_s)
+        eventually((tmp_path / made).exists)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
 
