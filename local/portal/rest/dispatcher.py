@@ -24,11 +24,11 @@ from local.portal.rest import authentication, batch
 from local.portal.state import State
 
 _MODULES = (event_bindings, bot_messages, bots_v2, bots_v1, chats, commands_v2, dialogs, system, users)
-_METHODS: Mapping[str, Method] = {method.name.lower(): method for module in _MODULES for method in module.METHODS}
-_METHODS_V3: Mapping[str, Method] = {method.name.lower(): method for method in system.METHODS_V3}
+METHODS: Mapping[str, Method] = {method.name.lower(): method for module in _MODULES for method in module.METHODS}
+METHODS_V3: Mapping[str, Method] = {method.name.lower(): method for method in system.METHODS_V3}
 _BATCH = "batch"
 _V2 = "imbot.v2."  # whose samples have no operating time (bitrix24.md 2.5), and which some portals lack
-_CATALOGUE: Mapping[str, str] = {_BATCH: BASIC} | {name: method.scope for name, method in _METHODS.items()}
+_CATALOGUE: Mapping[str, str] = {_BATCH: BASIC} | {name: method.scope for name, method in METHODS.items()}
 _CATALOGUE_V1: Mapping[str, str] = {name: scope for name, scope in _CATALOGUE.items() if not name.startswith(_V2)}
 
 
@@ -121,7 +121,7 @@ def _catalogue(shape: Shape) -> Mapping[str, str]:
 
 def _granted(grant: Grant, name: str, shape: Shape, *, v3: bool) -> Method:
     folded = name.lower()
-    method = _METHODS_V3.get(folded) if v3 else _METHODS.get(folded)
+    method = METHODS_V3.get(folded) if v3 else METHODS.get(folded)
     if method is None or not (v3 or folded in _catalogue(shape)):
         raise Refused("BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION" if v3 else "ERROR_METHOD_NOT_FOUND")
     if not grant.allows(method.scope):
@@ -132,7 +132,7 @@ def _granted(grant: Grant, name: str, shape: Shape, *, v3: bool) -> Method:
 def _documented_name(name: str) -> str:
     """A method's documented spelling, so that one call has one name in the list; an unknown one as it was sent."""
     folded = name.lower()
-    method = _METHODS.get(folded)
+    method = METHODS.get(folded)
     return method.name if method else _BATCH if folded == _BATCH else name
 
 
