@@ -18,10 +18,12 @@ from local.portal.control.deliveries import SendingControl
 from local.portal.control.overview import Overview
 from local.portal.control.portal import PortalControl
 from local.portal.control.routes import Control, MovableClock
+from local.portal.events.caused import Caused
 from local.portal.events.conversation import Conversation
 from local.portal.events.courier import Courier
 from local.portal.events.http_delivery import Delivery
 from local.portal.events.installer import Installer
+from local.portal.events.outbox import Outbox
 from local.portal.oauth.applications import Applications
 from local.portal.oauth.identity import Identity
 from local.portal.oauth.webhook import Webhook
@@ -68,9 +70,10 @@ class LocalPortal:
         webhook = Webhook(ADMIN.id, secrets.token_hex(8), _WEBHOOK_SCOPES)
         identity = Identity(demo.member_id if demo else secrets.token_hex(16), host, self._portal.port)
         self._state = State(clock, identity, demo_content(clock), webhook, demo)
-        self._rest = Rest(self._state)
         self._delivery = Delivery(self._authority.ca_file)
         courier = Courier(self._state, self._delivery)
+        self._outbox = Outbox(self._delivery)
+        self._rest = Rest(self._state, Caused(self._state, courier, self._outbox))
         self._authorisation = Authorisation(self._state)
         self.installer = Installer(self._state, courier)
         self.conversation = Conversation(self._state, courier)
@@ -133,12 +136,18 @@ class LocalPortal:
         return self._authority.ca_pem
 
     def start(self) -> None:
+        self._outbox.start()
         self._portal.start()
         self._control.start()
+
+    def settle(self) -> None:
+        """Waits until the events that methods caused have been sent, and answered."""
+        self._outbox.settle()
 
     def stop(self) -> None:
         """Ends both servers; a delayed reply is not sent any more."""
         self._stopping.set()
+        self._outbox.stop()
         self._portal.stop()
         self._control.stop()
         self._delivery.close()

@@ -9,8 +9,10 @@ from typing import Final, Literal
 from local.portal.content.chat import Chat
 from local.portal.content.messages import ChatMessages
 
-UserKind = Literal["employee", "extranet", "connector", "guest", "bot"]
-USER_KINDS: Final[tuple[UserKind, ...]] = ("employee", "extranet", "connector", "guest", "bot")
+UserKind = Literal["employee", "extranet", "collaber", "email", "connector", "guest", "bot"]
+USER_KINDS: Final[tuple[UserKind, ...]] = (
+    "employee", "extranet", "collaber", "email", "connector", "guest", "bot",
+)  # fmt: skip
 
 _FIRST_FREE_ID: Final = 3001  # above the ids that the documents' samples use
 _DIALOG: Final = re.compile(r"(chat)?([1-9][0-9]{0,18})")
@@ -18,7 +20,8 @@ _DIALOG: Final = re.compile(r"(chat)?([1-9][0-9]{0,18})")
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A `connector` user is the customer at the other end of an open line, a `guest` one from outside the portal."""
+    """A `connector` user is the customer at the other end of an open line, a `guest` one from outside the portal, a
+    `collaber` one who was invited into a collab, an `email` one who is reached by mail only (entities.md)."""
 
     id: int
     name: str

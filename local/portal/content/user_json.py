@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from local.portal.content.chat_json import COLOUR
+from local.portal.content.chat_json import COLOUR, moment
 from local.portal.content.content import Bot, User, UserKind
 
 
@@ -27,6 +27,8 @@ class _Traits:
 _TRAITS: Final[Mapping[UserKind, _Traits]] = {
     "employee": _Traits("employee", departments=(1,)),
     "extranet": _Traits("extranet", extranet=True),
+    "collaber": _Traits("collaber", extranet=True),
+    "email": _Traits("email", "email", extranet=True),
     "connector": _Traits("extranet", "imconnector", extranet=True, connector=True),
     "guest": _Traits("extranet", "replica", extranet=True, network=True),
     "bot": _Traits("bot", "bot", bot=True),
@@ -110,6 +112,40 @@ def im_user(user: User) -> dict[str, object]:
         "phones": False,
         "type": traits.type,
     }
+
+
+# What a scope of users shows besides the fields that all of them have (api-reference/user/index.md).
+_CONTACTS: Final = frozenset({"user", "user_basic"})
+_WHOLE: Final = frozenset({"user"})
+
+
+def account(user: User, scopes: frozenset[str], at: float) -> dict[str, object]:
+    """A user as the methods of the main module show it, in the samples' order; fields depend on the caller's scopes."""
+    shown = {
+        "ID": str(user.id),
+        "ACTIVE": user.active,
+        "NAME": user.name,
+        "LAST_NAME": user.last_name,
+        "SECOND_NAME": "",
+        "EMAIL": f"user{user.id}@example.com" if scopes & _CONTACTS else None,
+        "LAST_LOGIN": moment(at) if scopes & _WHOLE else None,
+        "DATE_REGISTER": "2026-02-22T00:00:00+00:00",
+        "TIME_ZONE": "",
+        "IS_ONLINE": "Y",
+        "TIMESTAMP_X": {},
+        "LAST_ACTIVITY_DATE": {},
+        "PERSONAL_GENDER": "",
+        "PERSONAL_WWW": "" if scopes & _WHOLE else None,
+        "PERSONAL_BIRTHDAY": "",
+        "PERSONAL_MOBILE": "" if scopes & _CONTACTS else None,
+        "PERSONAL_CITY": "",
+        "WORK_PHONE": "" if scopes & _CONTACTS else None,
+        "WORK_POSITION": user.work_position,
+        "UF_EMPLOYMENT_DATE": "",
+        "UF_DEPARTMENT": list(_TRAITS[user.kind].departments),
+        "USER_TYPE": _TRAITS[user.kind].type if scopes & _WHOLE else None,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def event_user_v1(user: User) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """One call of one method: the grant, the parameters, and what the method may read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from local.portal.behaviour.shape import Shape
 from local.portal.content.content import Content
@@ -9,16 +10,41 @@ from local.portal.oauth.grant import Grant
 from local.portal.protocol import php
 
 
+class Events(Protocol):
+    """Events that methods cause: each is written at once, under the portal's lock, and sent after it is released."""
+
+    def tested(self, grant: Grant, query: Mapping[str, object]) -> None:
+        """An application tests its handlers (bitrix24.md 10.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A method as the portal lists it: its documented spelling, and its scope."""
+
+    name: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The result of a method that lists, which has `total` and perhaps `next` beside it (bitrix24.md 2.5)."""
+
+    items: Sequence[object]
+    total: int
+    next: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`params` as received; `catalogue` maps each method to its scope."""
+    """`params` as received; `catalogue` has the portal's methods by their names in lower case."""
 
     grant: Grant
     content: Content
     params: Mapping[str, object] = field(repr=False)
     shape: Shape
-    catalogue: Mapping[str, str]
+    catalogue: Mapping[str, Offered]
     now: float
+    events: Events
 
     def param(self, name: str) -> object:
         """A parameter by its name in any case (bitrix24.md 1.1), None if it is missing.
@@ -38,7 +64,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`run` returns the result as JSON, or raises Refused."""
+    """`run` returns the result as JSON, or a page of it, or raises Refused."""
 
     name: str
     scope: str

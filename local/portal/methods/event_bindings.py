@@ -1,27 +1,28 @@
 """Methods that bind an application's handlers to events (bitrix24.md 1.15)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from local.portal.content.content import Binding
 from local.portal.methods.call import Call, Method
 from local.portal.oauth.grant import BASIC
-from local.portal.protocol import handler_urls
+from local.portal.protocol import handler_urls, php
 from local.portal.protocol.errors import Refused
 
-# Events of the basic scope; those of bots are bound as a bot is registered, and never here (bitrix24.md 1.10).
-_EVENTS = frozenset(
-    {
-        "ONAPPINSTALL",
-        "ONAPPMETHODCONFIRM",
-        "ONAPPPAYMENT",
-        "ONAPPTEST",
-        "ONAPPUNINSTALL",
-        "ONAPPUPDATE",
-        "ONAPPUSERREADY",
-        "ONOFFLINEEVENT",
-        "ONUSERADD",
-    }
-)
+TESTED: Final = "ONAPPTEST"
+
+# Events and their scopes; those of bots are bound as a bot is registered, and never here (bitrix24.md 1.10).
+_EVENTS: Mapping[str, str] = {
+    "ONAPPUNINSTALL": BASIC,
+    "ONAPPINSTALL": BASIC,
+    "ONAPPUPDATE": BASIC,
+    "ONAPPPAYMENT": BASIC,
+    TESTED: BASIC,
+    "ONAPPMETHODCONFIRM": BASIC,
+    "ONAPPUSERREADY": BASIC,
+    "ONOFFLINEEVENT": BASIC,
+    "ONUSERADD": "user",
+}
 _KINDS = ("online", "offline")
 
 
@@ -79,6 +80,22 @@ def unbind(call: Call) -> object:
     return {"count": len(bound) - len(left)}
 
 
+def listed(call: Call) -> object:
+    """The names of events (events.md): of one scope, all of them, or those of the scopes that are granted."""
+    _application(call)
+    if asked := call.text("SCOPE"):
+        return [event for event, scope in _EVENTS.items() if scope == asked]
+    whole = not php.is_empty(call.text("FULL"))
+    return [event for event, scope in _EVENTS.items() if whole or call.grant.allows(scope)]
+
+
+def tested(call: Call) -> object:
+    """Sends ONAPPTEST to its handlers, with the parameters of this call but for the token (test-handler.md)."""
+    _application(call)
+    call.events.tested(call.grant, {name: value for name, value in call.params.items() if name != "auth"})
+    return 1
+
+
 def _application(call: Call) -> str:
     if not call.grant.client_id:
         raise Refused("WRONG_AUTH_TYPE", 403, "Current authorization type is denied for this method")
@@ -133,5 +150,7 @@ _ROWS: tuple[tuple[str, str, Callable[[Call], object]], ...] = (
     ("event.bind", BASIC, bind),
     ("event.get", BASIC, get),
     ("event.unbind", BASIC, unbind),
+    ("event.test", BASIC, tested),
+    ("events", BASIC, listed),
 )
 METHODS = tuple(Method(*row) for row in _ROWS)

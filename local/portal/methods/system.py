@@ -15,6 +15,8 @@ SCOPES = ("crm", "im", "imbot", "imopenlines", "placement", "task", "tasks", "us
 # Entity types that a task's chat may have: of the new card, then of the old one (bitrix24.md 1.20).
 _TASK_ENTITIES = ("TASKS_TASK", "TASKS")
 
+_OF_CONTROLLERS = ("crm.item.", "imbot.v2.", "tasks.task.")
+
 
 def app_info(call: Call) -> object:
     """The calling application, as it is installed; a webhook is refused with 400 (bitrix24.md 1.16)."""
@@ -51,8 +53,29 @@ def server_time(call: Call) -> object:
 
 def method_get(call: Call) -> object:
     """Whether a method exists and may be called; both the name's value and its key in lower case (method-get.md)."""
-    needed = call.catalogue.get(php.text(call.params.get("name")))
-    return {"isExisting": needed is not None, "isAvailable": needed is not None and call.grant.allows(needed)}
+    found = call.catalogue.get(php.text(call.params.get("name")))
+    return {"isExisting": found is not None, "isAvailable": found is not None and call.grant.allows(found.scope)}
+
+
+def methods(call: Call) -> object:
+    """The names of methods (methods.md, deprecated): of one scope, of all of them, or of those that are granted.
+
+    As in the product, methods of module controllers are left out; that `imbot.v2` has such ones is known from its
+    source only.
+    """
+    offered = [each for each in call.catalogue.values() if not each.name.startswith(_OF_CONTROLLERS)]
+    asked = call.param("scope")
+    if asked is not None:
+        return [each.name for each in offered if (php.text(asked) or BASIC) in each.scope.split()]
+    whole = not php.is_empty(call.text("full"))
+    return [each.name for each in offered if whole or call.grant.allows(each.scope)]
+
+
+def feature_get(call: Call) -> object:
+    """Whether the portal's tariff has a feature; an unknown code may be Y, too (feature-get.md)."""
+    if php.is_empty(call.text("CODE")):
+        raise Refused("CODE_EMPTY")
+    return {"value": "Y"}
 
 
 def task_get(call: Call) -> object:
@@ -91,6 +114,8 @@ _ROWS: tuple[tuple[str, str, Callable[[Call], object]], ...] = (
     ("scope", BASIC, scope),
     ("server.time", BASIC, server_time),
     ("method.get", BASIC, method_get),
+    ("methods", BASIC, methods),
+    ("feature.get", BASIC, feature_get),
     ("tasks.task.get", "task", task_get),
 )
 METHODS = tuple(Method(*row) for row in _ROWS)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=utf-8"
 _JSON = "application/json"
+_NOTHING: Mapping[str, object] = {}
 
 # /rest/[api/][<user>/<code>/]<method>[.json]; `api` is the address of REST 3.
 _PATH = re.compile(r"/rest/(?P<v3>api/)?(?:(?P<user>[0-9]{1,19})/(?P<code>[^/]+)/)?(?P<method>[A-Za-z0-9_.]{1,100})/?")
@@ -80,8 +81,9 @@ def method_name(text: str) -> str:
     return text[: -len(".json")] if text.lower().endswith(".json") else text
 
 
-def success(result: object, time: Mapping[str, object]) -> Reply:
-    return Reply(200, encode({"result": result, "time": time}))
+def success(result: object, time: Mapping[str, object], more: Mapping[str, object] = _NOTHING) -> Reply:
+    """The body of an answer; `more` is what a list has between its result and its time (bitrix24.md 2.5)."""
+    return Reply(200, encode({"result": result, **more, "time": time}))
 
 
 def failure(status: int, code: str, description: str, *, v3: bool = False) -> Reply:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
+from local.portal.methods.call import Page
 from local.portal.protocol import php
 from local.portal.protocol.errors import Refused
 from local.portal.protocol.rest_wire import method_name
@@ -11,6 +12,7 @@ MOST_COMMANDS = 50
 
 Time = Mapping[str, object]
 Perform = Callable[[str, Mapping[str, object]], tuple[object, Time]]
+"""Returns a result, which may be a page, and its `time`."""
 
 _REFERENCE = re.compile(r"\$result((?:\[[^\[\]]*\])+)")
 _WITHOUT_TEXT = frozenset({"insufficient_scope"})  # its text is empty inside a batch (batch.md)
@@ -27,9 +29,15 @@ def run(params: Mapping[str, object], perform: Perform) -> dict[str, object]:
     results: dict[str, object] = {}
     errors: dict[str, object] = {}
     times: dict[str, object] = {}
+    totals: dict[str, object] = {}
+    following: dict[str, object] = {}
     for position, (key, command) in enumerate(php.entries(folded.get("cmd")).items()):
         try:
-            results[key], times[key] = _one(position, php.text(command), results, perform)
+            result, times[key] = _one(position, php.text(command), results, perform)
+            if isinstance(result, Page):
+                totals[key], following[key] = result.total, result.next
+                result = result.items
+            results[key] = result
         except Refused as refused:
             description = "" if refused.code in _WITHOUT_TEXT else refused.description
             errors[key] = {"error": refused.code, "error_description": description}
@@ -38,8 +46,8 @@ def run(params: Mapping[str, object], perform: Perform) -> dict[str, object]:
     return {
         "result": php.as_json(results),
         "result_error": php.as_json(errors),
-        "result_total": [],
-        "result_next": [],
+        "result_total": php.as_json(totals),
+        "result_next": php.as_json({key: start for key, start in following.items() if start is not None}),
         "result_time": php.as_json(times),
     }
 

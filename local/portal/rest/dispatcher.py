@@ -16,7 +16,7 @@ from local.portal.methods import (
     system,
     users,
 )
-from local.portal.methods.call import Call, Method
+from local.portal.methods.call import Call, Events, Method, Offered, Page
 from local.portal.oauth.grant import BASIC, Grant
 from local.portal.protocol import rest_wire
 from local.portal.protocol.errors import Refused
@@ -28,15 +28,20 @@ METHODS: Mapping[str, Method] = {method.name.lower(): method for module in _MODU
 METHODS_V3: Mapping[str, Method] = {method.name.lower(): method for method in system.METHODS_V3}
 _BATCH = "batch"
 _V2 = "imbot.v2."  # whose samples have no operating time (bitrix24.md 2.5), and which some portals lack
-_CATALOGUE: Mapping[str, str] = {_BATCH: BASIC} | {name: method.scope for name, method in METHODS.items()}
-_CATALOGUE_V1: Mapping[str, str] = {name: scope for name, scope in _CATALOGUE.items() if not name.startswith(_V2)}
+_CATALOGUE: Mapping[str, Offered] = {_BATCH: Offered(_BATCH, BASIC)} | {
+    name: Offered(method.name, method.scope) for name, method in METHODS.items()
+}
+_CATALOGUE_V1: Mapping[str, Offered] = {
+    name: offered for name, offered in _CATALOGUE.items() if not name.startswith(_V2)
+}
 
 
 class Rest:
     """Answers REST calls, and counts what they have used up of the limits."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, events: Events) -> None:
         self._state = state
+        self._events = events
         self._bucket = LeakyBucket()
         self._operating: dict[tuple[str, str], OperatingTime] = {}
 
@@ -76,6 +81,9 @@ class Rest:
             result, time = self._perform(grant, request.method, request.params, v3=request.v3)
         except Refused as refused:
             return _refused(refused, v3=request.v3)
+        if isinstance(result, Page):
+            more = {"next": result.next, "total": result.total} if result.next else {"total": result.total}
+            return rest_wire.success(result.items, time, more)
         return rest_wire.success(result, time)
 
     def _batch(self, grant: Grant, params: Mapping[str, object], now: float) -> rest_wire.Reply:
@@ -108,14 +116,14 @@ class Rest:
         cost_ms = self._state.plan.operating_cost_ms
         charged = self._operating[account] = spent.charge(now, cost_ms)
         shape = self._state.shape
-        result = method.run(Call(grant, self._state.content, params, shape, _catalogue(shape), now))
+        result = method.run(Call(grant, self._state.content, params, shape, _catalogue(shape), now, self._events))
         time = chat_json.time(now, self._state.clock.now(), cost_ms / 1000)
         if not method.name.startswith(_V2):
             time |= {"operating_reset_at": int(charged.reset_at(now)), "operating": charged.spent_ms(now) / 1000}
         return result, time
 
 
-def _catalogue(shape: Shape) -> Mapping[str, str]:
+def _catalogue(shape: Shape) -> Mapping[str, Offered]:
     return _CATALOGUE_V1 if shape.bot_api == "v1" else _CATALOGUE
 
 

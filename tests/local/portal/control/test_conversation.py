@@ -213,7 +213,7 @@ def test_impossible_request_is_refused_with_the_reason(
         ("/say", {"text": "Hi", "chat": 1437}, "chat"),
         ("/say", {"text": "Hi", "chat_id": "1437"}, "chat_id"),
         ("/join", {"chat_id": 1437, "text": "Hi"}, "text"),
-        ("/users", {"kind": "alien"}, "employee, extranet, connector, guest, bot"),
+        ("/users", {"kind": "alien"}, "employee, extranet, collaber, email, connector, guest, bot"),
         ("/shape", {"auth_in_events": "none"}, "full, brief"),
         ("/shape", {"entity_id_in_events": "yes"}, "entity_id_in_events"),
     ],
@@ -227,7 +227,7 @@ def test_invalid_request_is_refused_with_the_name_of_the_field(
 
 def test_added_users_of_each_kind_have_the_messengers_flags(v2: BotProbe) -> None:
     shown = {}
-    for kind in ("employee", "extranet", "connector", "guest", "bot"):
+    for kind in ("employee", "extranet", "collaber", "email", "connector", "guest", "bot"):
         user_id = v2.tell("/users", {"name": "User", "kind": kind})["user_id"]
         user = v2.result("im.user.get", ID=user_id)
         flags = "".join(str(int(user[name])) for name in ("extranet", "network", "connector", "bot"))
@@ -235,6 +235,8 @@ def test_added_users_of_each_kind_have_the_messengers_flags(v2: BotProbe) -> Non
     assert shown == {
         "employee": ("employee", "default", "0000"),
         "extranet": ("extranet", "default", "1000"),
+        "collaber": ("collaber", "default", "1000"),
+        "email": ("email", "email", "1000"),
         "connector": ("extranet", "imconnector", "1010"),
         "guest": ("extranet", "replica", "1100"),
         "bot": ("bot", "bot", "0001"),
