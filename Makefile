@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VENV := .venv
+RUN_VENV := .venv-run
 SAM_VENV := .venv-sam
 CHECKOV_VENV := .venv-checkov
 BENCH_VENV := .venv-bench
@@ -11,6 +12,7 @@ CONTRACT_VENV := .venv-contract
 SUPPLY_VENV := .venv-supply
 NODE_VENV := .venv-node
 BIN := $(VENV)/bin
+RUN_BIN := $(RUN_VENV)/bin
 SAM := $(SAM_VENV)/bin/sam
 HASHED := layers/chat_lookup/requirements-hashed.txt
 STATE_DIR ?= .local
@@ -31,8 +33,8 @@ help: ## this list
 
 # Variables, in the environment or behind `make run`: API_PORT API_HTTPS_PORT PORTAL_PORT STATE_DIR BIND PORTAL_HOST
 # ONCE QUIET WEBHOOK_FILE CA_FILE DYNAMODB_URL. `make` passes them on. `exec`, so that Ctrl-C reaches the program and no shell.
-run: $(BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot
-	@PYTHONPATH=layers/chat_lookup exec $(BIN)/python -m local
+run: $(RUN_BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot
+	@PYTHONPATH=layers/chat_lookup exec $(RUN_BIN)/python -m local
 
 test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some
 	@exec $(BIN)/python -m tests.groups test $(ARGS)
@@ -77,11 +79,11 @@ sbom: $(SUPPLY_VENV)/bin/.ready ## what the layer consists of, as CycloneDX, in 
 	  --pyproject pyproject.toml --mc-type application --output-file .aws-sam/sbom.cdx.json $(HASHED)
 
 # The status of the program, which make prints: 1 at least one advisory, 2 where none could be had for some package.
-audit: $(BIN)/.ready $(SUPPLY_VENV)/bin/.ready ## known advisories for what the layer consists of; asks PyPI, or OSV with AUDIT_SERVICE=osv
-	@PIP_AUDIT=$(SUPPLY_VENV)/bin/pip-audit $(BIN)/python -m tools.audit
+audit: $(SUPPLY_VENV)/bin/.ready ## known advisories for what the layer consists of; asks PyPI, or OSV with AUDIT_SERVICE=osv
+	@PIP_AUDIT=$(SUPPLY_VENV)/bin/pip-audit $(SUPPLY_VENV)/bin/python -m tools.audit
 
-pins: $(BIN)/.ready ## writes the hashes of the layer's requirements anew, after a version was changed there
-	@$(BIN)/python -m tools.pins
+pins: $(RUN_BIN)/.ready ## writes the hashes of the layer's requirements anew, after a version was changed there
+	@$(RUN_BIN)/python -m tools.pins
 
 e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready $(SUPPLY_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers; requests generated from the contract
 	@SAM=$(abspath $(SAM)) SCHEMATHESIS=$(abspath $(CONTRACT_VENV))/bin/schemathesis $(BIN)/pytest tests/e2e $(ARGS)
@@ -102,18 +104,18 @@ running-stores:
 # `make`, if they are on its command line; AWS_REGION and AWS_PROFILE come from the environment.
 preflight deploy prune: OPERATOR := env -u AWS_EC2_METADATA_DISABLED $(if $(filter file,$(origin AWS_DEFAULT_REGION)),-u AWS_DEFAULT_REGION) PYTHONPATH=layers/chat_lookup
 
-preflight: known-environment $(BIN)/.ready ## ENV=dev|staging|prod: whether the account has what a deployment needs
-	@$(OPERATOR) $(BIN)/python -m tools.preflight
+preflight: known-environment $(RUN_BIN)/.ready ## ENV=dev|staging|prod: whether the account has what a deployment needs
+	@$(OPERATOR) $(RUN_BIN)/python -m tools.preflight
 
 # The account first: a build takes a minute. A stack that is already up to date is no failure.
-deploy: known-environment $(BIN)/.ready $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing
-	@$(OPERATOR) $(BIN)/python -m tools.preflight
+deploy: known-environment $(RUN_BIN)/.ready $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing
+	@$(OPERATOR) $(RUN_BIN)/python -m tools.preflight
 	@$(SAM) build --config-env "$$ENV"
-	@$(OPERATOR) SAM=$(abspath $(SAM)) $(BIN)/python -m tools.deploy
+	@$(OPERATOR) SAM=$(abspath $(SAM)) $(RUN_BIN)/python -m tools.deploy
 	@echo "Next, with the outputs above: a portal and a key (README, Deploying), then: make smoke URL=<ApiUrl> KEY=<key>"
 
-prune: known-environment $(BIN)/.ready ## ENV=dev|staging|prod: lists versions that no rollback needs; YES=1 deletes them
-	@$(OPERATOR) $(BIN)/python -m tools.prune
+prune: known-environment $(RUN_BIN)/.ready ## ENV=dev|staging|prod: lists versions that no rollback needs; YES=1 deletes them
+	@$(OPERATOR) $(RUN_BIN)/python -m tools.prune
 
 .PHONY: known-environment
 known-environment:
@@ -121,8 +123,8 @@ known-environment:
 	  echo "Which environment? make $(firstword $(MAKECMDGOALS)) ENV=dev|staging|prod; samconfig.toml has the settings of each" >&2; exit 1;; esac
 
 # Variables as for `make run`: URL KEY ENTITY_TYPE ENTITY_ID BUILD_DIR. So no further command line contains the key.
-smoke: $(BIN)/.ready ## URL=https://... KEY=...: whether a deployed service works, with the layer that is built here
-	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m tools.smoke
+smoke: $(RUN_BIN)/.ready ## URL=https://... KEY=...: whether a deployed service works, with the layer that is built here
+	@PYTHONPATH=layers/chat_lookup $(RUN_BIN)/python -m tools.smoke
 
 clean: ## removes what the commands made, except the environments
 	rm -rf .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -139,7 +141,10 @@ define environment
 @touch $(1)/bin/.ready
 endef
 
-$(VENV)/bin/.ready: requirements/dev.txt layers/chat_lookup/requirements.txt
+$(RUN_VENV)/bin/.ready: requirements/run.txt layers/chat_lookup/requirements.txt
+	$(call environment,$(RUN_VENV),$<)
+
+$(VENV)/bin/.ready: requirements/dev.txt requirements/run.txt layers/chat_lookup/requirements.txt
 	$(call environment,$(VENV),$<)
 
 $(SAM_VENV)/bin/.ready: requirements/sam.txt

@@ -19,6 +19,7 @@ from local.portal import LocalPortal
 from local.shared_clock import SharedClock
 from local.template.reader import Template
 from tests.support.events.queue_scene import eventually
+from tests.support.make_verb import OURS
 from tests.support.portals.sample_frame import frame_of
 from tests.support.processes import programs
 from tests.support.processes.run import Running, environ, once, staying
@@ -151,8 +152,7 @@ def test_run_exits_with_0_on_a_signal_and_deletes_its_files(by: signal.Signals, 
 
 
 def test_make_run_in_the_background_ends_on_sigterm_with_all_that_it_started(tmp_path: Path) -> None:
-    ready = f"{sys.prefix}/bin/.ready"  # the environment of pytest replaces the one that `make` would set up
-    make = ["make", "--no-print-directory", f"VENV={sys.prefix}", f"--old-file={ready}", "run"]
+    make = ["make", "--no-print-directory", *OURS, "run"]
     # As a shell that is not interactive starts it.
     command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *make]
     with programs.started(command, cwd=ROOT, env=environ(tmp_path), stdout=subprocess.PIPE) as process:

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import pytest
 
 from layers.stamp import stamp
 from local.net.http_server import HttpServer
-from tests.support.make_verb import READY, make
+from tests.support.make_verb import OURS, make
 from tests.support.processes import programs
 from tests.support.repository import ROOT
 from tests.support.service import Service
@@ -85,7 +84,7 @@ def test_working_service_passes_every_check(service: Service, build: Path) -> No
 
 def test_smoke_line_of_the_readme_works_as_printed(service: Service) -> None:
     (line,) = re.findall(r"^make smoke .*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
-    here = line.replace("make ", f"make VENV={sys.prefix} --old-file={READY} ")
+    here = line.replace("make ", f"make {' '.join(OURS)} ")
     environ = {"PATH": os.environ["PATH"], "API_URL": service.api_url, "API_KEY": service.api_key}
     run = programs.run(["bash", "-euc", here], cwd=ROOT, env=environ, timeout=60)
 
