@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-APPLICATION_SCOPES: Final = ("im", "imbot", "imopenlines", "task")
+APPLICATION_SCOPES: Final = ("crm", "im", "imbot", "imopenlines", "task")
 KEY_SCOPES: Final = ("details", "lookup", "rest")
 _LOOPBACK: Final = "127.0.0.1"
 _HTTPS_PORT: Final = 443

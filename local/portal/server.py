@@ -14,6 +14,8 @@ from local.net.http_server import ConnectionCut, HttpServer
 from local.portal.content.demo import ADMIN, demo_content
 from local.portal.control.applications import ApplicationControl
 from local.portal.control.conversation import ConversationControl
+from local.portal.control.crm import CrmControl
+from local.portal.control.deletion import DeletionControl
 from local.portal.control.deliveries import SendingControl
 from local.portal.control.overview import Overview
 from local.portal.control.portal import PortalControl
@@ -35,7 +37,7 @@ from local.portal.state import State
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-_WEBHOOK_SCOPES = frozenset({"im", "imbot", "imopenlines", "task"})
+_WEBHOOK_SCOPES = frozenset({"crm", "im", "imbot", "imopenlines", "task"})
 _REACHABLE = ("127.0.0.1", "localhost")  # this machine's names in every network; the portal may be renamed to either
 
 
@@ -84,6 +86,8 @@ class LocalPortal:
             *ApplicationControl(self._state).routes(),
             *SendingControl(self.installer, courier).routes(),
             *ConversationControl(self._state, self.conversation).routes(),
+            *CrmControl(self._state, clock).routes(),
+            *DeletionControl(self._state).routes(),
         )
         self._control = HttpServer(Control(self._state, routes), admission=Admission(run, LOOPBACK))
 

@@ -31,6 +31,8 @@ class Chat:
     entity_type: str = ""
     entity_id: str = ""
     entity_data_1: str = ""
+    entity_data_2: str = ""
+    entity_data_3: str = ""
     open_to_all: bool = False
     private: bool = False
     created_at: float = 0.0

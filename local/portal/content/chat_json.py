@@ -60,8 +60,8 @@ def dialog(chat: Chat, dialog_id: str, user_id: int) -> dict[str, object]:
         "entity_type": chat.entity_type,
         "entity_id": chat.entity_id,
         "entity_data_1": chat.entity_data_1,
-        "entity_data_2": "",
-        "entity_data_3": "",
+        "entity_data_2": chat.entity_data_2,
+        "entity_data_3": chat.entity_data_3,
         "mute_list": [],
         "date_create": moment(chat.created_at),
         "message_type": chat.message_type,
@@ -73,7 +73,7 @@ def dialog(chat: Chat, dialog_id: str, user_id: int) -> dict[str, object]:
         "permissions": dict(_PERMISSIONS),
         "is_new": False,
         "readed_list": [],
-        "manager_list": [chat.owner_id],
+        "manager_list": _managers(chat),
         "last_message_views": {"message_id": 0, "first_viewers": [], "count_of_viewers": 0},
         "dialog_id": dialog_id,
     }
@@ -96,8 +96,8 @@ def chat_v2(chat: Chat, bot_id: int) -> dict[str, object]:
         "entityType": chat.entity_type,
         "entityId": chat.entity_id,
         "entityData1": chat.entity_data_1,
-        "entityData2": "",
-        "entityData3": "",
+        "entityData2": chat.entity_data_2,
+        "entityData3": chat.entity_data_3,
         "entityLink": _entity_link(chat),
         "diskFolderId": 0,
         "role": _role(chat, bot_id),
@@ -112,7 +112,7 @@ def chat_v2(chat: Chat, bot_id: int) -> dict[str, object]:
         "lastMessageId": 0,
         "lastMessageViews": '{"messageId":0,"firstViewers":[],"countOfViewers":0}',
         "lastId": 0,
-        "managerList": [chat.owner_id],
+        "managerList": _managers(chat),
         "markedId": 0,
         "messageCount": 0,
         "public": "",
@@ -122,7 +122,14 @@ def chat_v2(chat: Chat, bot_id: int) -> dict[str, object]:
 
 
 def _role(chat: Chat, user_id: int) -> str:
+    if user_id not in chat.members:
+        return "none"
     return "owner" if user_id == chat.owner_id else "member"
+
+
+def _managers(chat: Chat) -> list[int]:
+    """A line that no operator has yet has no owner."""
+    return [chat.owner_id] if chat.owner_id else []
 
 
 def _entity_link(chat: Chat) -> dict[str, str]:

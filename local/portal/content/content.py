@@ -1,4 +1,4 @@
-"""The portal's content: users, bots with their commands, chats with their messages, handlers of applications."""
+"""The portal's content: users, bots with their commands, chats with their messages, open lines, the CRM, handlers."""
 
 import itertools
 import re
@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from local.portal.content.chat import Chat
+from local.portal.content.crm import CrmKey, CrmObjects
 from local.portal.content.messages import ChatMessages
+from local.portal.content.open_lines import OpenLines, Session
 
 UserKind = Literal["employee", "extranet", "collaber", "email", "connector", "guest", "bot"]
 USER_KINDS: Final[tuple[UserKind, ...]] = (
@@ -95,6 +97,8 @@ class Content:
         self.bindings: dict[str, list[Binding]] = {}
         self.chats: dict[int, Chat] = {}
         self.messages = ChatMessages()
+        self.lines = OpenLines()
+        self.crm = CrmObjects()
         self._by_pair: dict[tuple[str, str], list[int]] = {}
         self._personal: dict[frozenset[int], int] = {}
         self._ids = itertools.count(_FIRST_FREE_ID)
@@ -147,10 +151,38 @@ class Content:
                 self._by_pair[former.entity_type, former.entity_id].remove(chat.id)
             self._by_pair.setdefault(pair, []).append(chat.id)
         self.chats[chat.id] = chat
+        key = CrmKey.of_pair(chat.entity_id) if chat.entity_type == "CRM" else None
+        if key:
+            self.crm.ensure(key, chat.created_at)
         if chat.private:
             self._personal[chat.members] = chat.id
         for member in chat.members - self.users.keys():
             self.add_user(User(member, "User", str(member)))
+
+    def put_session(self, session: Session) -> None:
+        """Adds a session of an open line, or replaces the one with its id; its chat shows it from then on."""
+        self.lines.put(session)
+        for key in session.bound_to:
+            self.crm.ensure(key, session.created_at)
+        chat = self.chats[session.chat_id] if session.chat_id else None
+        if chat:
+            data_1, data_2 = session.data_1, session.data_2
+            self.put_chat(
+                replace(
+                    chat, owner_id=session.operator_id, entity_data_1=data_1, entity_data_2=data_2, entity_data_3="N"
+                )
+            )
+
+    def remove_chat(self, chat_id: int) -> bool:
+        """Removes a chat with its messages; whether there was one."""
+        chat = self.chats.pop(chat_id, None)
+        if chat is None:
+            return False
+        self._by_pair[chat.entity_type, chat.entity_id].remove(chat_id)
+        self._personal = {members: number for members, number in self._personal.items() if number != chat_id}
+        self.messages.remove_chat(chat_id)
+        self.lines.remove_chat(chat_id)
+        return True
 
     def personal_chat(self, user_id: int, bot_id: int, now: float) -> Chat:
         """The chat of a user with a bot, created now if they have none."""

@@ -52,6 +52,9 @@ class ChatMessages:
     def of_bots(self) -> list[ChatMessage]:
         return [message for message in self._by_id.values() if message.method]
 
+    def remove_chat(self, chat_id: int) -> None:
+        self._by_id = {number: each for number, each in self._by_id.items() if each.chat_id != chat_id}
+
     def clear(self) -> None:
         self._by_id.clear()
 

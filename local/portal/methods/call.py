@@ -29,7 +29,7 @@ class Offered:
 class Page:
     """The result of a method that lists, which has `total` and perhaps `next` beside it (bitrix24.md 2.5)."""
 
-    items: Sequence[object]
+    items: Sequence[object] | Mapping[str, object]
     total: int
     next: int | None = None
 

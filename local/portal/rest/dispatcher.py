@@ -11,8 +11,10 @@ from local.portal.methods import (
     bots_v2,
     chats,
     commands_v2,
+    crm,
     dialogs,
     event_bindings,
+    open_lines,
     system,
     users,
 )
@@ -23,7 +25,7 @@ from local.portal.protocol.errors import Refused
 from local.portal.rest import authentication, batch
 from local.portal.state import State
 
-_MODULES = (event_bindings, bot_messages, bots_v2, bots_v1, chats, commands_v2, dialogs, system, users)
+_MODULES = (event_bindings, bot_messages, bots_v2, bots_v1, chats, commands_v2, crm, dialogs, open_lines, system, users)
 METHODS: Mapping[str, Method] = {method.name.lower(): method for module in _MODULES for method in module.METHODS}
 METHODS_V3: Mapping[str, Method] = {method.name.lower(): method for method in system.METHODS_V3}
 _BATCH = "batch"

@@ -34,7 +34,7 @@ def test_portal_is_installed_by_its_webhook_and_its_scopes_are_returned(service:
 
     assert portal["member_id"] == "another"
     assert portal["domain"] == service.stack.target.endpoint.host
-    assert portal["scopes"] == ["im", "imbot", "imopenlines", "task"]
+    assert portal["scopes"] == ["crm", "im", "imbot", "imopenlines", "task"]
     assert (portal["rate"], portal["burst"], portal["state"]) == (5, 80, "active")
     assert {each["member_id"] for each in service.admin("portals")["portals"]} == {"another", service.member_id}
 

@@ -186,26 +186,6 @@ def test_bot_method_needs_the_bots_id_and_token(
     assert probe.error("imbot.v2.Chat.get", dialogId="chat1437", **params) == answer
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"USER_CODE": "telegrambot|2|209607941|744"},
-        {"USER_CODE": "imol|telegrambot|2|209607941|744"},
-        {"CHAT_ID": 1764},
-        {"DIALOG_ID": "chat1764"},
-        {"SESSION_ID": 343},
-    ],
-)
-def test_open_line_is_found_by_any_of_its_parameters(probe: PortalProbe, params: dict[str, object]) -> None:
-    dialog = probe.result("imopenlines.dialog.get", **params)
-    assert (dialog["id"], dialog["entity_type"], dialog["message_type"]) == (1764, "LINES", "L")
-
-
-@pytest.mark.parametrize("params", [{}, {"USER_CODE": "x|1|2|3"}, {"CHAT_ID": 1437}, {"SESSION_ID": 1}])
-def test_unknown_open_line_is_an_access_error_with_400(probe: PortalProbe, params: dict[str, object]) -> None:
-    assert probe.error("imopenlines.dialog.get", **params) == (400, "ACCESS_ERROR")
-
-
 def test_task_names_its_chat_in_both_formats(probe: PortalProbe) -> None:
     task = probe.result("tasks.task.get", taskId=8293, select=["CHAT_ID"])["task"]
     assert (task["id"], task["chatId"]) == ("8293", 1582)
