@@ -44,7 +44,7 @@ def test_default_portal_can_be_set(installed: Services, service: Service) -> Non
         ({}, "at least one of"),
         ({"rate": 0}, "rate must be"),
         ({"burst": 0}, "burst must be"),
-        ({"result_shape": "list"}, "result_shape must be"),
+        ({"result_shape": "list"}, "result_shape can only be"),
         ({"default": "yes"}, "default must be"),
         ({"rate": 2, "colour": "red"}, "colour is an unknown field"),
     ],

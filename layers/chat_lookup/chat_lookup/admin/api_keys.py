@@ -32,8 +32,7 @@ class AdminKeys:
         label = fields.text("label")
         scopes = fields.optional_texts("scopes") or ["lookup"]
         passthrough = fields.optional_texts("passthrough") or []
-        days = fields.optional_number("expires_in_days", least=0.001, most=3650)
-        fields.nothing_else()
+        days = fields.optional_number("expires_in_days")
         expires_at = None if days is None else self._clock.now() + days * _A_DAY
         key, kept = self._keys.create(portal.member_id, label, scopes, expires_at, passthrough=passthrough)
         self._telemetry.hide(key)
@@ -41,14 +40,12 @@ class AdminKeys:
 
     def _list(self, fields: Fields, _: Deadline) -> dict[str, object]:
         portal = self._portals.named(fields.optional_text("portal"))
-        fields.nothing_else()
         now = self._clock.now()
         return {"keys": [key_shown(key, portal, now) for key in self._keys.of(portal.member_id)]}
 
     def _revoke(self, fields: Fields, _: Deadline) -> dict[str, object]:
         portal = self._portals.named(fields.optional_text("portal"))
         key_id = fields.text("key_id")
-        fields.nothing_else()
         revoked = self._keys.revoke(portal.member_id, key_id)
         return {"revoked": key_shown(revoked, portal, self._clock.now())}
 
@@ -56,6 +53,5 @@ class AdminKeys:
         """Make the keys that an uninstallation suspended valid again: all of a portal, or one."""
         portal = self._portals.named(fields.optional_text("portal"))
         key_id = fields.optional_text("key_id")
-        fields.nothing_else()
         restored = self._keys.restore(portal, key_id)
         return {"restored": [key_shown(key, portal, self._clock.now()) for key in restored]}

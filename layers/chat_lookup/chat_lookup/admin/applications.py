@@ -1,7 +1,6 @@
 """Operators' commands about applications: apps.add, apps.list, apps.set, apps.rotate_secret, apps.remove."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from chat_lookup.admin.views import application_shown
 from chat_lookup.bitrix24.endpoints import is_token
@@ -13,8 +12,6 @@ from chat_lookup.http.json_fields import Fields
 from chat_lookup.install.offers import admitted_domain, not_admitted
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.store import Portals
-
-_KINDS: Final = frozenset(kind.value for kind in ApplicationKind)
 
 
 class AdminApplications:
@@ -40,16 +37,12 @@ class AdminApplications:
         keys = self._keys(fields)
         kind = fields.text("kind")
         domain = fields.optional_text("domain")
-        fields.nothing_else()
-        if kind not in _KINDS:
-            raise InvalidRequest("kind can only be local or market")
         if (kind == ApplicationKind.LOCAL) != (domain is not None):
             raise InvalidRequest("domain names the portal of a local application; a market one has none")
         admitted = self._admitted(domain) if domain is not None else ""
         return application_shown(self._applications.add(keys, ApplicationKind(kind), admitted))
 
-    def _list(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        fields.nothing_else()
+    def _list(self, _: Fields, __: Deadline) -> dict[str, object]:
         # A portal that look-ups found renamed has its new domain in its own record first.
         domains = {portal.client_id: portal.domain for portal in self._portals.all()}
         return {"applications": [application_shown(_at(record, domains)) for record in self._applications.all()]}
@@ -57,19 +50,16 @@ class AdminApplications:
     def _set(self, fields: Fields, _: Deadline) -> dict[str, object]:
         """Give a local application the new domain of its portal."""
         client_id, domain = fields.text("client_id"), fields.text("domain")
-        fields.nothing_else()
         return application_shown(self._applications.set_domain(client_id, self._admitted(domain)))
 
     def _remove(self, fields: Fields, _: Deadline) -> dict[str, object]:
         """Delete an application that no portal uses, with its secret."""
         client_id = fields.text("client_id")
-        fields.nothing_else()
         return {"removed": application_shown(self._applications.remove(client_id))}
 
     def _rotate_secret(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
         """Store the new secret of an application; the former one stays valid beside it for a day."""
         keys = self._keys(fields)
-        fields.nothing_else()
         return application_shown(self._applications.rotate_secret(keys, deadline))
 
     def _admitted(self, domain: str) -> str:

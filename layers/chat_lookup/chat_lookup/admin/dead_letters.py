@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from chat_lookup.admin.commands import MOST_LETTERS
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import ServiceMisconfigured
 from chat_lookup.http.json_fields import Fields
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
 
 LIMIT: Final = 1_000
-MOST: Final = 10_000
+MOST: Final = MOST_LETTERS
 _AT_ONCE: Final = 10
 """Messages of one request, the most that SQS takes."""
 _BYTES_AT_ONCE: Final = 250_000
@@ -145,5 +146,4 @@ class AdminEvents:
     def _redrive(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
         """Send dead letters back to the queue, after the cause of their failure was removed."""
         limit = fields.optional_whole("limit", most=MOST) or LIMIT
-        fields.nothing_else()
         return self._redrive_letters.run(limit, deadline)

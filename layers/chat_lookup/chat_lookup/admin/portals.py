@@ -52,25 +52,23 @@ class AdminPortals:
             "cache.purge": self._purge,
         }
 
-    def _list(self, fields: Fields, _: Deadline) -> dict[str, object]:
-        fields.nothing_else()
+    def _list(self, _: Fields, __: Deadline) -> dict[str, object]:
         return {"portals": [portal_shown(portal, self._clock.now()) for portal in self._portals.all()]}
 
     def _set(self, fields: Fields, _: Deadline) -> dict[str, object]:
         """Set a portal's rate or the form of its results, which installations do not change, or the default portal."""
         portal = self._portals.named(fields.optional_text("portal"))
-        rate = fields.optional_number("rate", least=0.1, most=1000)
-        burst = fields.optional_whole("burst", most=100_000)
-        form = _form(fields.optional_text("result_shape"))
+        rate = fields.optional_number("rate")
+        burst = fields.optional_whole("burst")
+        form = fields.optional_text("result_shape")
         default = fields.optional_flag("default")
-        fields.nothing_else()
         if rate is None and burst is None and form is None and not default:
             raise InvalidRequest("give at least one of rate, burst, result_shape, default")
         if rate is not None or burst is not None:
             portal = portal._replace(rate=rate or portal.rate, burst=burst or portal.burst, paced_by=_OPERATOR)
             self._facts.learn(portal, "rate", "burst", "paced_by")
         if form is not None:
-            portal = portal._replace(result_form=form)
+            portal = portal._replace(result_form=ResultForm(form))
             self._facts.learn(portal, "result_form")
         if default:
             self._portals.make_default(portal.member_id)
@@ -80,7 +78,6 @@ class AdminPortals:
         """Register bot and events again, for example after a change of our own address."""
         portal = self._portals.named(fields.optional_text("portal"))
         public_url = (fields.optional_text("public_url") or portal.public_url).rstrip("/")
-        fields.nothing_else()
         if portal.kind is not PortalKind.OAUTH:
             raise InvalidRequest("portal: an inbound webhook can bind no events; install the application instead")
         if not is_public_url(public_url):
@@ -97,19 +94,16 @@ class AdminPortals:
     def _forget(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
         """Remove all stored data of a portal, and what is registered in it."""
         portal = self._portals.named(fields.optional_text("portal"))
-        fields.nothing_else()
         return self._forgetting().forget(portal, deadline)
 
     def _stop(self, fields: Fields, _: Deadline) -> dict[str, object]:
         """Stop all calls to a portal; its grant is still renewed, its events are received and published."""
         portal = self._portals.named(fields.optional_text("portal"))
-        fields.nothing_else()
         return portal_shown(self._portals.states.stop(portal), self._clock.now())
 
     def _start(self, fields: Fields, _: Deadline) -> dict[str, object]:
         """End a stop. If the portal is also closed, the next caller tests it, a renamed one for another week."""
         portal = self._portals.named(fields.optional_text("portal"))
-        fields.nothing_else()
         started = self._portals.states.start(portal)
         if portal.state is PortalState.STOPPED:
             self._recoveries.report(portal, PortalState.STOPPED, "")
@@ -117,11 +111,4 @@ class AdminPortals:
 
     def _purge(self, fields: Fields, _: Deadline) -> dict[str, object]:
         portal = self._portals.named(fields.optional_text("portal"))
-        fields.nothing_else()
         return {"member_id": portal.member_id, "generation": self._portals.raise_generation(portal.member_id)}
-
-
-def _form(name: str | None) -> ResultForm | None:
-    if name is not None and name not in tuple(ResultForm):
-        raise InvalidRequest(f"result_shape must be one of {', '.join(ResultForm)}")
-    return None if name is None else ResultForm(name)

@@ -91,7 +91,6 @@ class AdminRestoring:
             "portals.reconcile": self._reconcile,
         }
 
-    def _reconcile(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
+    def _reconcile(self, _: Fields, deadline: Deadline) -> dict[str, object]:
         """Make records agree with their secrets again, after PortalTable was restored."""
-        fields.nothing_else()
         return self._restoring.reconcile(deadline)

@@ -69,10 +69,9 @@ class AdminWebhooks:
         bot_token, application_token = self._secret(fields, "bot_token"), self._secret(fields, "application_token")
         bot_id = fields.optional_whole("bot_id")
         member_id = fields.optional_text("member_id")
-        rate = fields.optional_number("rate", least=0.1, most=1000) or DEFAULT_RATE
-        burst = fields.optional_whole("burst", most=100_000) or DEFAULT_BURST
+        rate = fields.optional_number("rate") or DEFAULT_RATE
+        burst = fields.optional_whole("burst") or DEFAULT_BURST
         default = fields.optional_flag("default")
-        fields.nothing_else()
         if member_id is not None and not _MEMBER_ID.fullmatch(member_id):
             raise InvalidRequest("member_id has characters or a length that are not allowed")
         if application_token and member_id is None:

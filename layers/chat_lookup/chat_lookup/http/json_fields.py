@@ -1,5 +1,6 @@
 """Reads the fields of a direct invocation's event by name and type, and refuses unknown fields."""
 
+import math
 from collections.abc import Mapping
 
 from chat_lookup.errors import InvalidRequest
@@ -70,7 +71,7 @@ class Fields:
             raise InvalidRequest(f"{names[0]} must be a list of texts")
         return value
 
-    def optional_number(self, *names: str, least: float, most: float) -> float | None:
+    def optional_number(self, *names: str, least: float = -math.inf, most: float = math.inf) -> float | None:
         value = self.any(*names)
         if value is None:
             return None
@@ -95,11 +96,12 @@ class Fields:
             raise InvalidRequest(f"{names[0]} must be true or false")
         return value
 
-    def nothing_else(self) -> None:
-        """Raises `InvalidRequest` for a field that was not read: a mistyped name is never ignored."""
+    def nothing_else(self, instead: str = "") -> None:
+        """Raises `InvalidRequest` for a field that was not read: a mistyped name is never ignored. `instead` are words
+        about the fields that there are."""
         left = [name for name in self._event if name not in self._read]
         if left:
-            raise InvalidRequest(f"{as_named(str(left[0]))} is an unknown field")
+            raise InvalidRequest(f"{as_named(str(left[0]))} is an unknown field{instead}")
 
 
 def checked_secret(name: str, secret: str) -> str:
