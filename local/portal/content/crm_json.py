@@ -12,8 +12,11 @@ COMPANY: Final = FIXED_TYPES["COMPANY"]
 _PEOPLE: Final = (LEAD, CONTACT, COMPANY)  # the types with fields for telephone and mail
 
 
-def item(found: CrmObject, user_codes: Iterable[str]) -> dict[str, object]:
-    """The whole object, its telephone and mail included, as the platform sends it; `user_codes` are its lines'."""
+def item(found: CrmObject, user_codes: Iterable[str], *, original_names: bool = False) -> dict[str, object]:
+    """The whole object, its telephone and mail included, as the platform sends it; `user_codes` are its lines'.
+
+    Every object has one field of its portal's own, under its original name or in the form of the others.
+    """
     moment, number = chat_json.moment(found.created_at), found.key.type
     return {
         "id": found.key.id,
@@ -28,6 +31,7 @@ def item(found: CrmObject, user_codes: Iterable[str]) -> dict[str, object]:
         "comments": f"Call {found.phone}, or write to {found.mail}",
         "searchContent": f"{found.key.id} {found.title} {found.phone} {found.mail}",
         **(_addresses(found, user_codes) if number in _PEOPLE else {}),
+        "UF_CRM_1720019876534" if original_names else "ufCrm_1720019876534": found.phone,
         "observers": [],
         "entityTypeId": number,
     }

@@ -62,9 +62,9 @@ def _type(call: Call) -> int:
 
 
 def _shown(call: Call, found: CrmObject) -> Item:
-    """With the names of an object's own fields as asked for; the objects here have none."""
     chat_ids = {session.chat_id for session in call.content.lines.bound_to(found.key) if session.chat_id}
-    return crm_json.item(found, [call.content.chats[chat_id].entity_id for chat_id in sorted(chat_ids)])
+    codes = [call.content.chats[chat_id].entity_id for chat_id in sorted(chat_ids)]
+    return crm_json.item(found, codes, original_names=php.is_true(call.param("useOriginalUfNames")))
 
 
 def _condition(name: str, wanted: object) -> Callable[[Item], bool]:

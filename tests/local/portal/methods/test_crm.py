@@ -49,6 +49,14 @@ def test_demo_deal_has_a_contact_and_a_company(probe: PortalProbe) -> None:
     assert item(probe, "contact", 42)["imol"] == "imol|livechat|22|1775|599, imol|telegrambot|2|209607941|744"
 
 
+@pytest.mark.parametrize(("flag", "name"), [("Y", "UF_CRM_1720019876534"), ("N", "ufCrm_1720019876534")])
+def test_fields_of_the_portals_own_have_the_names_that_are_asked_for(probe: PortalProbe, flag: str, name: str) -> None:
+    found = probe.result(GET, entityTypeId=2, id=1663, useOriginalUfNames=flag)["item"]
+    listed = probe.result(LIST, entityTypeId=2, useOriginalUfNames=flag)["items"][0]
+    assert [key for key in found if key.lower().startswith("uf")] == [name]
+    assert name in listed
+
+
 @pytest.mark.parametrize(
     ("params", "text"),
     [
