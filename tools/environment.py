@@ -49,7 +49,7 @@ class Environment:
         return f"make {verb} ENV={self.name}"
 
 
-def opened(environ: Mapping[str, str], root: Path = ROOT) -> tuple[Environment, Clients]:
+def opened(environ: Mapping[str, str], root: Path = ROOT, config: Config = _PATIENT) -> tuple[Environment, Clients]:
     """The environment that `ENV` names, and clients for its account and region. Raises ToolError."""
     settings = _settings(environ.get("ENV", ""), root)
     session = _session(settings)
@@ -66,7 +66,7 @@ def opened(environ: Mapping[str, str], root: Path = ROOT) -> tuple[Environment, 
         overrides=_overrides(settings.get("parameter_overrides", "")),
         defaults=_defaults(root),
     )
-    return environment, lambda service: session.create_client(service, region_name=environment.region, config=_PATIENT)
+    return environment, lambda service: session.create_client(service, region_name=environment.region, config=config)
 
 
 def _settings(env: str, root: Path) -> Mapping[str, object]:

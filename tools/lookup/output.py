@@ -1,0 +1,78 @@
+"""Answers for people, as tables, and for programs, as one JSON object."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from tools.lookup.case import Refused
+
+_MOST_COLUMNS: Final = 7
+"""More are shown below each other."""
+_WIDTH_WITHOUT_TERMINAL: Final = 200
+
+
+def print_answer(answer: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(answer, ensure_ascii=False))
+        return
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
+    for table in tables(answer):
+        console.print(table)
+
+
+def print_error(error: "Refused", *, as_json: bool) -> None:
+    """One line on standard error; with `--json` also an object in place of the answer."""
+    if as_json:
+        print(json.dumps({"error": {"type": error.kind, "detail": error.detail}}, ensure_ascii=False))
+    print(f"{error.kind}: {error.detail}", file=sys.stderr)
+
+
+def tables(answer: Mapping[str, Any]) -> list[Table]:
+    """A list of records has a row for each, or a table for each if they are long; all else a row for each name."""
+    lists = [name for name, value in answer.items() if isinstance(value, list) and all(map(_is_record, value))]
+    if len(answer) != 1 or not lists:
+        return [_below(answer)]
+    records = answer[lists[0]]
+    if not records:
+        return [Table(title=f"no {lists[0]}", title_justify="left", show_header=False, box=None)]
+    if any(len(record) > _MOST_COLUMNS for record in records):
+        return [_below(record) for record in records]
+    table = Table()
+    for name in records[0]:
+        table.add_column(name, overflow="fold")
+    for record in records:
+        table.add_row(*(_text(record.get(name)) for name in records[0]))
+    return [table]
+
+
+def _is_record(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _below(record: Mapping[str, Any]) -> Table:
+    table = Table(show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in record.items():
+        table.add_row(Text(name), _text(value))
+    return table
+
+
+def _text(value: object) -> Text:
+    """Text without markup: what the portal calls its things is printed as it is."""
+    match value:
+        case None:
+            return Text("-")
+        case bool():
+            return Text("yes" if value else "no")
+        case list() if all(isinstance(each, str | int) for each in value):
+            return Text(", ".join(map(str, value)) or "-")
+        case list() | dict():
+            return Text(json.dumps(value, ensure_ascii=False))
+    return Text(str(value))

@@ -1,0 +1,101 @@
+"""The functions of an environment: of a stack in AWS, or of a `make run` on this machine."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.session import Session
+
+from tools.environment import ROOT, ToolError, opened
+from tools.lookup.case import Refused
+from tools.stack import ABSENT, state_of
+
+ALIAS: Final = "live"
+"""The version that callers are served by; without it the newest code would run, after a rollback, too."""
+
+_ONCE: Final = Config(connect_timeout=10, read_timeout=90, retries={"total_max_attempts": 1})
+"""A command is sent once: AdminFunction has a minute, and a second `keys.create` would make a second key."""
+
+Clients = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """`clients` are those of the account, or of the stand-ins; `facts` are a run's `run.json`, of a stack empty."""
+
+    env: str
+    clients: Clients
+    functions: Mapping[str, str]
+    """The name in Lambda by the name in the template; one that is missing is called by that."""
+    facts: Mapping[str, Any]
+
+    def invoke(self, function: str, event: object) -> dict[str, Any]:
+        """Raises Refused with the function's own error, or for one that does not answer."""
+        name = self.functions.get(function, function)
+        try:
+            answer = self.clients("lambda").invoke(
+                FunctionName=name, Qualifier=ALIAS, Payload=json.dumps(event).encode()
+            )
+            content = json.loads(answer["Payload"].read())
+        except EndpointConnectionError:
+            raise Refused(f"Nothing answers for {function} in {self.env}: {self._remedy()}", "NotReached") from None
+        except ReadTimeoutError:
+            raise Refused(f"{function} has not answered in time; what it does may still be done", "NoAnswer") from None
+        except (BotoCoreError, ClientError) as error:
+            raise Refused(str(error), type(error).__name__) from None
+        if "FunctionError" in answer:
+            raise Refused(str(content.get("errorMessage")), str(content.get("errorType", "FunctionError")))
+        return dict(content)
+
+    def _remedy(self) -> str:
+        return "is its `make run` over? Start it again" if self.facts else "is the network there?"
+
+
+def found(env: str, environ: Mapping[str, str]) -> Target:
+    """Raises Refused where no run or no stack is found."""
+    return _run(environ) if env == "local" else _stack(env, environ)
+
+
+def _run(environ: Mapping[str, str]) -> Target:
+    folder = Path(environ.get("STATE_DIR") or ROOT / ".local")
+    try:
+        facts = json.loads((folder / "run.json").read_text("utf-8"))
+        url = facts["aws_endpoint_url"]
+    except (OSError, ValueError, KeyError):
+        raise Refused(
+            f"No run is ready: {folder / 'run.json'} is missing. Start one: make run; STATE_DIR names another folder",
+            "NoRun",
+        ) from None
+    session = Session()
+    # Of a run no credentials are checked, and the operator's own are not for it.
+    session.set_credentials("local", "local")
+    config = _ONCE.merge(Config(proxies={}))
+
+    def client(service: str) -> Any:
+        return session.create_client(service, region_name="us-east-1", endpoint_url=url, config=config)
+
+    return Target("local", client, {}, facts)
+
+
+def _stack(env: str, environ: Mapping[str, str]) -> Target:
+    try:
+        environment, clients = opened({**environ, "ENV": env}, config=_ONCE)
+        state = state_of(clients("cloudformation"), environment.stack)
+    except ToolError as error:
+        raise Refused(str(error)) from None
+    except (BotoCoreError, ClientError) as error:
+        raise Refused(f"{error}. Credentials: AWS_PROFILE, or `aws login`", type(error).__name__) from None
+    if state.status == ABSENT:
+        raise Refused(
+            f"There is no stack {environment.stack} in {environment.region}: make deploy ENV={env}", "NoStack"
+        )
+    functions = {
+        output.removesuffix("Name"): value.partition(":")[0]
+        for output, value in state.outputs.items()
+        if output.endswith("FunctionName")
+    }
+    return Target(env, clients, functions, {})
