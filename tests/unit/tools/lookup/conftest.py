@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import CommandLine
+from tests.unit.tools.lookup.command_line import CommandLine
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chat_lookup.admin.commands import COMMANDS, CommandContract, Kind
-from tests.support.command_line import CommandLine
+from tests.unit.tools.lookup.command_line import CommandLine
 
 
 def words_of(contract: CommandContract) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.command_line import CommandLine
+from tests.unit.tools.lookup.command_line import CommandLine
 from tools import environment
 from tools.lookup.app import COMMANDS
 from tools.lookup.case import ENVIRONMENTS, Refused

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.command_line import CommandLine
+from tests.unit.tools.lookup.command_line import CommandLine
 from tools.lookup.case import Refused
 
 MADE = {"key": "clk_made-just-now", "key_id": "0123456789ab", "label": "shop"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chat_lookup.admin.commands import COMMANDS
-from tests.support.command_line import CommandLine
+from tests.unit.tools.lookup.command_line import CommandLine
 
 SECRET = "a-secret-that-is-nowhere-else"
 ROTATE = ("--env", "dev", "admin", "apps.rotate_secret", "--client-id", "local.1")
