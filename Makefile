@@ -26,7 +26,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 export AWS_EC2_METADATA_DISABLED := true
 
-.PHONY: help run test test-all check docs build sbom audit pins e2e bench invoke preflight deploy prune smoke clean
+.PHONY: help run portal test test-all check docs build sbom audit pins e2e bench invoke preflight deploy prune smoke clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 18
@@ -35,6 +35,10 @@ help: ## this list
 # ONCE QUIET WEBHOOK_FILE CA_FILE DYNAMODB_URL. `make` passes them on. `exec`, so that Ctrl-C reaches the program and no shell.
 run: $(RUN_BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot
 	@PYTHONPATH=layers/chat_lookup exec $(RUN_BIN)/python -m local
+
+# PORTAL_PORT STATE_DIR BIND PORTAL_HOST QUIET
+portal: $(RUN_BIN)/.ready ## a Bitrix24 portal alone on this machine, for the tests of other applications: docs/local-portal.md
+	@PYTHONPATH=layers/chat_lookup exec $(RUN_BIN)/python -m local.portal
 
 test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some
 	@exec $(BIN)/python -m tests.groups test $(ARGS)

@@ -1,6 +1,5 @@
 """The whole service on this machine: portal, stores, functions and the API in front of them (design 3.6)."""
 
-import errno
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -23,6 +22,7 @@ from local.net.certificates import FROM_CONTAINERS, LOCAL_NAMES, Authority
 from local.net.host_names import is_private, resolving
 from local.net.http_server import HttpServer
 from local.portal import LocalPortal
+from local.program import StartError, listening
 from local.shared_clock import SharedClock
 from local.template.reader import Template
 
@@ -35,10 +35,6 @@ KEY_SCOPES: Final = ("details", "lookup", "rest")
 _LOOPBACK: Final = "127.0.0.1"
 _HTTPS_PORT: Final = 443
 _ALL_INTERFACES: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with only
-
-
-class StartError(Exception):
-    """The stack cannot start with these settings; the message names what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +146,7 @@ def _target(settings: Settings, clock: SharedClock, run: Run, closing: ExitStack
             return Target(None, Endpoint.from_webhook(settings.webhook_url), settings.ca_pem)
         except ValueError as error:  # its message quotes nothing of the URL
             raise StartError(f"The webhook's URL: {error}") from None
-    with _listening(settings.bind, settings.portal_port, "PORTAL_PORT"):
+    with listening(settings.bind, settings.portal_port, "PORTAL_PORT"):
         portal = LocalPortal(
             settings.state_dir,
             clock,
@@ -171,7 +167,7 @@ def _backend(settings: Settings, clock: SharedClock, target: Target, run: Run, c
     # Another engine may contain other tables, even those of another stack.
     suffix = f"-{secrets.token_hex(4)}" if settings.dynamodb_url else ""
     template = Template.load(ROOT / "template.yaml", table_suffix=suffix)
-    with _listening(settings.bind, 0, "BIND"):
+    with listening(settings.bind, 0, "BIND"):
         engine = settings.dynamodb_url or settings.dynamodb
         aws = EmbeddedAws(template, settings.bind, dynamodb=engine, run=run)
     filled = {
@@ -216,10 +212,10 @@ def _addresses(settings: Settings, clock: SharedClock, backend: Backend, run: Ru
     authority = Authority(settings.state_dir / "authority")
     # As in the cloud, each page may call /rest, where a key is the proof.
     admission = Admission.of(run, any_origin="/rest/")
-    with _listening(settings.bind, settings.api_port, "API_PORT"):
+    with listening(settings.bind, settings.api_port, "API_PORT"):
         plain = HttpServer(api, settings.bind, settings.api_port, admission=admission)
     _start(plain, closing)
-    with _listening(settings.bind, settings.api_https_port, "API_HTTPS_PORT"):
+    with listening(settings.bind, settings.api_https_port, "API_HTTPS_PORT"):
         context = authority.server_context(LOCAL_NAMES)
         secured = HttpServer(api, settings.bind, settings.api_https_port, context, admission)
     _start(secured, closing)
@@ -277,14 +273,3 @@ class _Part(Protocol):
 def _start(part: _Part, closing: ExitStack) -> None:
     closing.callback(part.stop)
     part.start()
-
-
-@contextmanager
-def _listening(bind: str, port: int, variable: str) -> Iterator[None]:
-    """Raises StartError for an unavailable address, with the variable that chooses another."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        cure = f"{variable} (0 takes a free one)" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "BIND"
-        raise StartError(f"Cannot listen on {bind}, port {port}: {reason}. Choose another with {cure}.") from None

@@ -2,7 +2,9 @@
 
 import secrets
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -41,6 +43,18 @@ _WEBHOOK_SCOPES = frozenset({"crm", "im", "imbot", "imopenlines", "task"})
 _REACHABLE = ("127.0.0.1", "localhost")  # this machine's names in every network; the portal may be renamed to either
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """One request to the portal or its authorisation server. `path` has the secret of a webhook in it; `status` is None
+    where the connection was cut, `error` the code of a refusal; `ms` has the delay of a fault in it."""
+
+    verb: str
+    path: str
+    status: int | None
+    error: str | None
+    ms: float
+
+
 class LocalPortal:
     """A Bitrix24 portal on this machine, with its authorisation server beside it on the same port: HTTPS with a
     certificate of its own authority, chats of the documents' samples.
@@ -48,6 +62,7 @@ class LocalPortal:
     `state_dir` stores the authority, everything else is in memory. `clock` is shared with all that must have the
     portal's time. It listens on `bind` and `port` (port 0: a free one); `host` is its name in the addresses that it
     gives out. With `demo` it is the portal of the sample events. `run` is what it has in common with other servers.
+    `watch` is called with each request after it was decided.
 
     The control address is plain HTTP, so that curl needs no authority; it is bound to this machine only, and takes
     only requests to loopback's names, whatever `bind` is.
@@ -63,7 +78,9 @@ class LocalPortal:
         host: str = "127.0.0.1",
         demo: DemoGrant | None = None,
         run: Run | None = None,
+        watch: Callable[[Passed], None] | None = None,
     ) -> None:
+        self._watch = watch
         names = LOCAL_NAMES if host in LOCAL_NAMES else (*LOCAL_NAMES, host)
         self._authority = Authority(state_dir / "authority", names=names)
         run = run or Run.named(bind, host)
@@ -166,9 +183,13 @@ class LocalPortal:
         self.stop()
 
     def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        began = time.monotonic()
         reply = self._reply(environ)
         # Real time: a caller's timeout does not move with the clock.
         stopped = reply.delay_s > 0 and self._stopping.wait(reply.delay_s)
+        if self._watch:
+            status, ms = None if reply.drop else reply.status, (time.monotonic() - began) * 1000
+            self._watch(Passed(environ["REQUEST_METHOD"], environ["PATH_INFO"], status, reply.error, ms))
         if reply.drop or stopped:
             raise ConnectionCut
         length = ("Content-Length", str(len(reply.body)))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from local.program import StartError
 from local.run import read, run
-from local.stack import StartError
 
 
 @pytest.mark.parametrize("content", ["", " \n", "\n\n"])

@@ -13,7 +13,8 @@ from botocore.session import Session
 from chat_lookup.errors import ChatLookupError
 from local.demo_credentials import DEMO_KEY
 from local.net.host_names import resolving
-from local.stack import Settings, StartError, running
+from local.program import StartError
+from local.stack import Settings, running
 from tests.support.repository import ROOT
 from tests.support.service import Service
 

@@ -1,4 +1,4 @@
-"""`make run` in a separate process."""
+"""`make run`, and `make portal`, in a separate process."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,11 @@ class Running:
     process: "subprocess.Popen[str]"
     state_dir: Path
     output_file: Path
+    facts_file: str
 
     @property
     def facts(self) -> dict[str, str]:
-        found: dict[str, str] = json.loads((self.state_dir / "run.json").read_text())
+        found: dict[str, str] = json.loads((self.state_dir / self.facts_file).read_text())
         return found
 
     def get(self, path: str, headers: dict[str, str] | None = None, **options: Any) -> Any:
@@ -58,16 +59,19 @@ class Running:
 
 
 @contextlib.contextmanager
-def staying(state_dir: Path, **settings: str) -> Iterator[Running]:
+def staying(
+    state_dir: Path, command: Sequence[str] = COMMAND, facts_file: str = "run.json", **settings: str
+) -> Iterator[Running]:
+    """A program that stays up, once it has written its addresses."""
     state_dir.mkdir(exist_ok=True)
     output = state_dir / "output"
     with (
         output.open("wb") as file,
-        programs.started(COMMAND, cwd=ROOT, env=environ(state_dir, **settings), stdout=file, stderr=file) as process,
+        programs.started(command, cwd=ROOT, env=environ(state_dir, **settings), stdout=file, stderr=file) as process,
     ):
-        run_file, deadline = state_dir / "run.json", Deadline.after(LONGEST_START_S, SystemClock())
-        while not run_file.exists():
+        written, deadline = state_dir / facts_file, Deadline.after(LONGEST_START_S, SystemClock())
+        while not written.exists():
             assert process.poll() is None, output.read_text()
             assert deadline.left() > 0, "it did not become ready"
             deadline.clock.sleep(0.05)
-        yield Running(process, state_dir, output)
+        yield Running(process, state_dir, output, facts_file)

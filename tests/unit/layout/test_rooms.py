@@ -52,13 +52,13 @@ LOCAL_MAY_IMPORT: Final[Mapping[str, set[str]]] = {
         "portal.rest",
     },
 }  # fmt: skip
-"""The same for `local/`. Its ground is `shared_clock` and `demo_credentials`; `run`, `request_lines`, `walkthrough`,
-`stack` and the portal's `server` and `state` put the rooms together."""
+"""The same for `local/`. Its ground is `shared_clock`, `demo_credentials` and `program`; `run`, `request_lines`,
+`walkthrough`, `stack` and the portal's `server`, `alone` and `state` put the rooms together."""
 
-GROUND_OF_LOCAL: Final = {"local.shared_clock", "local.demo_credentials"}
+GROUND_OF_LOCAL: Final = {"local.shared_clock", "local.demo_credentials", "local.program"}
 PUTS_TOGETHER: Final = {
     "local.run", "local.request_lines", "local.walkthrough", "local.stack", "local.portal", "local.portal.server",
-    "local.portal.state",
+    "local.portal.alone", "local.portal.state",
 }  # fmt: skip
 FROM_THE_PRODUCT: Final[Mapping[str, set[str]]] = {
     # The portal is an independent oracle: with the product's code it would prove nothing.

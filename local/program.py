@@ -1,0 +1,103 @@
+"""What programs that stay up have in common: ports from the environment, a folder of their own, an end by a signal."""
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+_HIGHEST_PORT: Final = 65_535
+
+
+class StartError(Exception):
+    """The program cannot start with these settings; the message names what to change."""
+
+
+def until_a_signal(run: Callable[[], int]) -> int:
+    """Runs a program, which may import much first, until it ends or a signal does; returns the exit status."""
+    # Handlers of our own: a shell starts background processes with SIGINT ignored.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
+    try:
+        return run()
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 0
+
+
+def reported(run: Callable[[], int]) -> int:
+    """Runs a program, and reports in one line what kept it from starting; returns the exit status."""
+    try:
+        return run()
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # What is left in the buffer can reach no reader: the interpreter would fail again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("The reader of the output has ended, and so has the run.", file=sys.stderr)
+        return 1
+
+
+def stay() -> None:
+    """Blocks until a signal's handler raises. The handler of a signal that comes just before a wait runs after it."""
+    while True:
+        time.sleep(1)
+
+
+@contextmanager
+def alone_in(state_dir: Path, verb: str) -> Iterator[None]:
+    """Holds the folder of a run: two in one would take each other's files away. `verb` is the one of `make` that
+    chooses another. Raises StartError."""
+    choose = f"choose another folder: make {verb} STATE_DIR=path"
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(state_dir / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StartError(f"STATE_DIR={state_dir} cannot be used: {error.strerror}; {choose}") from None
+    with os.fdopen(descriptor, "r+") as file:
+        try:
+            # The lock ends with the process, however that ends.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(f"Another run uses STATE_DIR={state_dir}: stop it, or {choose}") from None
+        yield
+
+
+@contextmanager
+def listening(bind: str, port: int, variable: str) -> Iterator[None]:
+    """Raises StartError for an unavailable address, with the variable that chooses another."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        cure = f"{variable} (0 takes a free one)" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "BIND"
+        raise StartError(f"Cannot listen on {bind}, port {port}: {reason}. Choose another with {cure}.") from None
+
+
+def read_port(name: str, text: str) -> int:
+    """The port that a variable names. Raises StartError."""
+    if not (text.isascii() and text.isdigit() and int(text) <= _HIGHEST_PORT):
+        raise StartError(f"{name} must be a port, 0 to {_HIGHEST_PORT} (0 takes a free one)")
+    return int(text)
+
+
+def is_set(text: str) -> bool:
+    """Whether a switch in the environment is on: `ONCE=1`."""
+    return text not in ("", "0")
+
+
+def write_private(path: Path, content: object) -> None:
+    """Writes JSON in one step, so that no reader sees half of the file; readable by its owner only."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+    Path(draft).replace(path)
