@@ -9,9 +9,13 @@ from tests.support.portals.portal_service import ApplicationProbe
 from tests.support.repository import ROOT
 
 DOCUMENT = ROOT / "docs/local-portal.md"
-ROW = re.compile(r"^\| `(GET|POST) (/[a-z_]+)`", re.MULTILINE)
+ROW = re.compile(r"^\| `(GET|POST) (/[a-z_/]+)`", re.MULTILINE)
 NEEDED: dict[str, dict[str, object]] = {
     "/chats": {"entity_type": "ORDER", "entity_id": "1"},
+    "/lines": {"connector": "telegrambot"},
+    "/lines/close": {"chat_id": 1764},
+    "/crm": {"type": "deal", "id": 1},
+    "/delete": {"chat_id": 1764},
     "/deactivate": {"user_id": 1},
     "/clock": {"advance_s": 0},
     "/rename": {"host": "localhost"},
@@ -33,7 +37,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplicationProbe
 
 def test_reference_names_each_route_of_the_control_and_no_other(probe: ApplicationProbe) -> None:
     served = probe.http.request("GET", probe.portal.control_url + "/nothing").json()["error"]
-    paths = re.findall(r"/[a-z_]+", served.partition("there are")[2])
+    paths = re.findall(r"/[a-z_/]+", served.partition("there are")[2])
     verbs = {
         (verb, path)
         for path in paths
