@@ -9,6 +9,9 @@ from typing import Final
 from urllib.parse import urlencode
 
 from chat_lookup.errors import ChatLookupError
+from local.net.admission import LOOPBACK
+from local.playground.feed import Feed
+from local.playground.site import Facts, Playground
 from local.program import StartError, alone_in, is_set, read_port, reported, stay, write_private
 from local.request_lines import RequestLines
 from local.stack import LocalStack, Settings, running
@@ -97,15 +100,33 @@ def run(options: RunOptions) -> int:
         try:
             write_private(env_file, {"Parameters": stack.container_variables()})
             write_private(run_file, facts(stack))
+            feed = Feed()
+            stack.addresses.site.playground = playground(stack, run_file, feed)
             show(what_next(stack, options.path, run_file))
+            stack.backend.functions.watchers.append(feed)
             if not options.quiet:
                 show("Requests, as they pass (QUIET=1 shows none):")
-                stack.backend.functions.watch = RequestLines(show)
+                stack.backend.functions.watchers.append(RequestLines(show))
             stay()
         finally:
             for written in (run_file, env_file):
                 written.unlink(missing_ok=True)
     return 0
+
+
+def playground(stack: LocalStack, run_file: Path, feed: Feed) -> Playground | None:
+    """The page, that only this machine can reach: it hands out the control of the portal."""
+    if stack.settings.bind not in LOOPBACK:
+        return None
+    portal = stack.target.local
+    facts = Facts(
+        run_file=str(run_file),
+        api_key=stack.api_key,
+        portal_url=stack.target.url,
+        member_id=stack.member_id,
+        control_url=portal.control_url if portal else None,
+    )
+    return Playground(facts, feed)
 
 
 def facts(stack: LocalStack) -> dict[str, str | None]:

@@ -21,6 +21,7 @@ from local.net.admission import LOOPBACK, Admission, Run
 from local.net.certificates import FROM_CONTAINERS, LOCAL_NAMES, Authority
 from local.net.host_names import is_private, resolving
 from local.net.http_server import HttpServer
+from local.playground.site import Site
 from local.portal import LocalPortal
 from local.program import StartError, listening
 from local.shared_clock import SharedClock
@@ -95,6 +96,8 @@ class Addresses:
     api_url: str
     api_https_url: str
     ca_file: Path
+    site: Site = field(repr=False)
+    """What is served at `api_url`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +216,14 @@ def _addresses(settings: Settings, clock: SharedClock, backend: Backend, run: Ru
     # As in the cloud, each page may call /rest, where a key is the proof.
     admission = Admission.of(run, any_origin="/rest/")
     with listening(settings.bind, settings.api_port, "API_PORT"):
-        plain = HttpServer(api, settings.bind, settings.api_port, admission=admission)
+        site = Site(api)
+        plain = HttpServer(site, settings.bind, settings.api_port, admission=admission)
     _start(plain, closing)
     with listening(settings.bind, settings.api_https_port, "API_HTTPS_PORT"):
         context = authority.server_context(LOCAL_NAMES)
         secured = HttpServer(api, settings.bind, settings.api_https_port, context, admission)
     _start(secured, closing)
-    return Addresses(plain.url(), secured.url(), authority.ca_file)
+    return Addresses(plain.url(), secured.url(), authority.ca_file, site)
 
 
 def _install(settings: Settings, target: Target, invoked: Functions, addresses: Addresses) -> tuple[str, str]:

@@ -41,9 +41,15 @@ def introduction(stack: LocalStack) -> str:
 def what_next(stack: LocalStack, path: str, run_file: Path) -> str:
     """Commands that work as printed. They contain a key only if it is public."""
     key = DEMO_KEY if stack.target.local else _KEY_FROM_FILE.format(run_file)
+    page = (
+        f"  {stack.addresses.api_url}/ in a browser: the playground"
+        if stack.addresses.site.playground
+        else f"  (no playground in a browser: other hosts could use it, because BIND is {stack.settings.bind})"
+    )
     return "\n".join(
         [
             "Try next:",
+            page,
             f"  curl -s -H \"X-Api-Key: {key}\" '{stack.addresses.api_url}{path}'",
             f"All addresses and the API key are in {run_file}. Press Ctrl-C to stop.",
         ]

@@ -77,8 +77,8 @@ class Functions:
 
     template: Template
     output: FunctionOutput
-    watch: Callable[[Invocation], None] | None = None
-    """Receives each invocation when it has ended, in its own thread."""
+    watchers: list[Callable[[Invocation], None]] = field(default_factory=list)
+    """Each receives each invocation when it has ended, in its own thread."""
     _handlers: dict[str, Handler] = field(default_factory=dict)
     _loading: threading.Lock = field(default_factory=threading.Lock)
 
@@ -96,9 +96,11 @@ class Functions:
                 self._log(request_id, error)
                 raise
             finally:
-                if self.watch:
+                if self.watchers:
                     ms = (time.monotonic() - start) * 1000
-                    self.watch(Invocation(logical_id, event, answer, failed, began, ms, _objects(printed)))
+                    ended = Invocation(logical_id, event, answer, failed, began, ms, _objects(printed))
+                    for watch in self.watchers:
+                        watch(ended)
         return answer
 
     def _handler(self, function: Function) -> Handler:

@@ -100,7 +100,7 @@ def test_running_service_shows_a_look_up_with_one_portal_call_and_its_repetition
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passed: list[str] = []
-    monkeypatch.setattr(service.stack.backend.functions, "watch", RequestLines(passed.append))
+    monkeypatch.setattr(service.stack.backend.functions, "watchers", [RequestLines(passed.append)])
     for _ in range(2):
         service.look_up("CRM", "DEAL|1663")
     path = "GET /v1/chats?entity_type=CRM&entity_id=DEAL%7C1663 200"

@@ -37,8 +37,12 @@ class CallLog:
     def clear(self) -> None:
         self._calls.clear()
 
-    def listed(self, secrets: Collection[str], method: str | None = None) -> list[dict[str, object]]:
-        """The calls in order, of one method (in any case) if it is given; every secret in them is masked."""
+    def listed(
+        self, secrets: Collection[str], method: str | None = None, last: int | None = None
+    ) -> list[dict[str, object]]:
+        """The calls in order, of one method (in any case) if it is given, only the `last` ones if that is given; every
+        secret in them is masked."""
+        calls = [call for call in self._calls if method is None or call.method.lower() == method.lower()]
         return [
             {
                 "at": call.at,
@@ -47,8 +51,7 @@ class CallLog:
                 "status": call.status,
                 "error": call.error,
             }
-            for call in self._calls
-            if method is None or call.method.lower() == method.lower()
+            for call in (calls if last is None else calls[-last:])
         ]
 
 

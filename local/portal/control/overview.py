@@ -46,8 +46,11 @@ class Overview:
         return [_bot(bot, content.users[bot.id], content.commands_of(bot)) for bot in content.bots.values()]
 
     def _calls(self, query: Query, _: object) -> object:
-        _admit(query, "method")
-        return self._state.calls.listed(self._state.secrets(), query.get("method"))
+        _admit(query, "method", "last")
+        last = query.get("last", "")
+        if last and not (last.isascii() and last.isdigit() and int(last)):
+            raise ControlError('"last" must be a positive whole number')
+        return self._state.calls.listed(self._state.secrets(), query.get("method"), int(last) if last else None)
 
     def _faults(self, query: Query, _: object) -> object:
         """The faults in the order in which they are tried; `applied` is how often each was."""
