@@ -59,5 +59,13 @@ def bot_v1(call: Call) -> Bot:
     return bot
 
 
+def named_bot_v1(call: Call) -> Bot:
+    """The same for methods that require `BOT_ID` (imbot-update.md)."""
+    bot = bot_v1(call)
+    if not call.text("BOT_ID"):
+        raise Refused("BOT_ID_ERROR")
+    return bot
+
+
 def _named(call: Call, bot_id: str) -> Bot | None:
     return next((bot for bot in call.content.bots.values() if str(bot.id) == bot_id), None)

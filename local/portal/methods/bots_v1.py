@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from local.portal.content.content import Bot, Command
-from local.portal.methods.bot_ownership import bot_v1, own_bots, owns, token_v1
+from local.portal.methods.bot_ownership import named_bot_v1, own_bots, owns, token_v1
 from local.portal.methods.call import Call, Method
 from local.portal.protocol import handler_urls, php
 from local.portal.protocol.errors import Refused
@@ -63,9 +63,11 @@ def register(call: Call) -> object:
 
 def update(call: Call) -> object:
     """Changes code, addresses and profile."""
-    bot, fields = bot_v1(call), call.array("FIELDS")
+    bot, fields = named_bot_v1(call), call.array("FIELDS")
     addresses, code = _addresses(fields), php.text(fields.get("CODE"))
     properties = php.entries(fields.get("PROPERTIES"))
+    if {"NAME", "LAST_NAME"} <= properties.keys() and not any(_properties(properties)[:2]):
+        raise Refused("NAME_ERROR")
     if not (addresses or code or properties):
         raise Refused("WRONG_REQUEST", 400, "Update fields can't be empty")
     handlers = {_HANDLERS[name]: url for name, url in addresses.items()}
@@ -81,7 +83,7 @@ def update(call: Call) -> object:
 
 
 def unregister(call: Call) -> object:
-    call.content.remove_bot(bot_v1(call))
+    call.content.remove_bot(named_bot_v1(call))
     return True
 
 
@@ -102,7 +104,7 @@ def listed(call: Call) -> object:
 
 def register_command(call: Call) -> object:
     """The id of a new command, or of the bot's command with that name, which stays unchanged."""
-    bot, name, url = bot_v1(call), call.text("COMMAND").removeprefix("/"), call.text("EVENT_COMMAND_ADD")
+    bot, name, url = named_bot_v1(call), call.text("COMMAND").removeprefix("/"), call.text("EVENT_COMMAND_ADD")
     if not name:
         raise Refused("COMMAND_ERROR")
     if not url:

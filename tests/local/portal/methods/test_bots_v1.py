@@ -64,6 +64,10 @@ def test_v1_bot_can_be_changed_by_its_owner_only(probe: ApplicationProbe, token:
     assert probe.error("imbot.update", **change) == (403, "ACCESS_DENIED")
     assert probe.error_with(token, "imbot.update", BOT_ID=99999) == (400, "BOT_ID_ERROR")
     assert probe.error_with(token, "imbot.update", BOT_ID=bot_id) == (400, "WRONG_REQUEST")
+    nameless = {"PROPERTIES": {"NAME": "", "LAST_NAME": ""}}
+    assert probe.error_with(token, "imbot.update", BOT_ID=bot_id, FIELDS=nameless) == (400, "NAME_ERROR")
+    for method in ("imbot.update", "imbot.unregister", "imbot.command.register"):
+        assert probe.error_with(token, method, FIELDS=change) == (400, "BOT_ID_ERROR"), method
     assert probe.result_with(token, "imbot.unregister", BOT_ID=bot_id) is True
 
 
