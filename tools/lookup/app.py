@@ -5,6 +5,7 @@ A further command is a module with a `command`, and a row of COMMANDS: it is imp
 
 import importlib
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "admin": ("tools.lookup.admin", "Operators' commands: portals, keys, applications (docs/admin.md)."),
+    "chats": ("tools.lookup.chats", "The chat of one pair, or of every pair of a file."),
 }
 """By command: its module, and its line in `./lookup --help`."""
 
@@ -48,9 +50,10 @@ def main(
     arguments: Sequence[str],
     environ: Mapping[str, str],
     find: "Callable[[str, Mapping[str, str]], Target] | None" = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Run one command; returns the exit status. `find` takes the place of what finds an environment."""
-    case = Case(environ, find)
+    case = Case(environ, find, sleep)
     group = Commands(
         "lookup",
         params=options(required=False),

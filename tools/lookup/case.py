@@ -1,5 +1,6 @@
 """What each command gets: the environment that was chosen, its functions, and how its answer is shown."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,12 +16,16 @@ VARIABLE: Final = "CHAT_LOOKUP_ENV"
 
 
 class Refused(Exception):
-    """The command was refused or failed: one line, with what to do. `kind` is the error's name in JSON."""
+    """The command was refused or failed: one line, with what to do. `kind` is the error's name in JSON.
 
-    def __init__(self, detail: str, kind: str = "Refused") -> None:
+    `retry_after` are the seconds after which it may be repeated, where that is known.
+    """
+
+    def __init__(self, detail: str, kind: str = "Refused", retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.kind = kind
+        self.retry_after = retry_after
 
 
 @dataclass
@@ -30,6 +35,7 @@ class Case:
     environ: Mapping[str, str]
     find: "Callable[[str, Mapping[str, str]], Target] | None" = None
     """Finds an environment; a test gives its own."""
+    sleep: Callable[[float], None] = time.sleep
     as_json: bool = False
     status: int = 0
     """The exit status of a command that ends without an error."""

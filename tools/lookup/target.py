@@ -1,6 +1,7 @@
 """The functions of an environment: of a stack in AWS, or of a `make run` on this machine."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ ALIAS: Final = "live"
 
 _ONCE: Final = Config(connect_timeout=10, read_timeout=90, retries={"total_max_attempts": 1})
 """A command is sent once: AdminFunction has a minute, and a second `keys.create` would make a second key."""
+
+_AGAIN: Final = re.compile(r"; try again in (\d+) s$")
+"""The end of a function's error that may be repeated (`observability.invocation`)."""
 
 Clients = Callable[[str], Any]
 
@@ -45,10 +49,15 @@ class Target:
             raise Refused(f"Nothing answers for {function} in {self.env}: {self._remedy()}", "NotReached") from None
         except ReadTimeoutError:
             raise Refused(f"{function} has not answered in time; what it does may still be done", "NoAnswer") from None
-        except (BotoCoreError, ClientError) as error:
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise Refused(str(error), code, 1.0 if code == "TooManyRequestsException" else None) from None
+        except BotoCoreError as error:
             raise Refused(str(error), type(error).__name__) from None
         if "FunctionError" in answer:
-            raise Refused(str(content.get("errorMessage")), str(content.get("errorType", "FunctionError")))
+            detail = str(content.get("errorMessage"))
+            later = _AGAIN.search(detail)
+            raise Refused(detail, str(content.get("errorType", "FunctionError")), float(later[1]) if later else None)
         return dict(content)
 
     def _remedy(self) -> str:

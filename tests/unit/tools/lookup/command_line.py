@@ -41,12 +41,14 @@ class CommandLine:
     environ: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     """The environments that were looked for."""
+    slept: list[float] = field(default_factory=list)
+    """The waits, which none makes."""
 
     def __call__(self, *words: str, stdin: str | None = None) -> Result:
         """Standard input is no terminal: `stdin`, or nothing."""
         self.monkeypatch.setattr(sys, "stdin", io.StringIO(stdin or ""))
         self.capsys.readouterr()
-        status = main(words, self.environ, self._find)
+        status = main(words, self.environ, self._find, self.slept.append)
         return Result(status, *self.capsys.readouterr())
 
     def _find(self, env: str, _: Mapping[str, str]) -> Any:

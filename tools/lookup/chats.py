@@ -1,0 +1,64 @@
+"""`./lookup chats`: the chat of one pair, or of every pair of a file, asked of DirectFunction."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from tools.lookup.case import Case, EnvironmentCommand
+from tools.lookup.job import Form, Item, Job
+from tools.lookup.output import print_answer
+from tools.lookup.pairs import Pair, read
+
+_FUNCTION: Final = "DirectFunction"
+_AT_ONCE: Final = 1_000
+"""The pairs that one invocation takes."""
+_COLUMNS: Final = ("chat_id", "dialog_id", "source", "age_seconds", "error", "detail")
+_JSON_ENDINGS: Final = (".jsonl", ".ndjson", ".json")
+
+
+@click.command("chats", cls=EnvironmentCommand)
+@click.argument("entity_type", metavar="[TYPE]", required=False)
+@click.argument("entity_id", metavar="[ID]", required=False)
+@click.option("--file", "source", metavar="CSV", help="a file with a type and an id in each line; - is standard input")
+@click.option("--output", default="", metavar="PATH", help="where the answers go; an interrupted job goes on there")
+@click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="of --file; else by the output's ending")
+@click.option("--portal", help="the portal's domain or member id. Default: the default portal")
+@click.option("--fresh", is_flag=True, help="asks the portal, whatever is cached")
+@click.pass_obj
+def command(case: Case, /, **given: Any) -> None:
+    """Look up the chat of a pair, as CRM "DEAL|1663", or of every pair of a file.
+
+    A file's answers are CSV or JSON lines in its order, each with its own error. The exit status is 1 if a pair could
+    not be answered; that a pair has no chat is an answer.
+    """
+    pair, source = (given["entity_type"], given["entity_id"]), given["source"]
+    if (source is None) != all(pair) or (source is not None and any(pair)):
+        raise click.UsageError("give TYPE and ID, or --file")
+    common: dict[str, object] = {"fresh": True} if given["fresh"] else {}
+    if given["portal"]:
+        common["portal"] = given["portal"]
+    if source is None:
+        answer = case.invoke(_FUNCTION, {"entity_type": pair[0], "entity_id": pair[1], **common})
+        print_answer(answer, as_json=case.as_json)
+        return
+
+    def ask(piece: Sequence[Pair]) -> list[Item]:
+        lookups = [each._asdict() for each in piece]
+        results: list[Item] = case.invoke(_FUNCTION, {"lookups": lookups, **common})["results"]
+        return results
+
+    as_json = given["kind"] == "jsonl" or (
+        given["kind"] is None and (case.as_json or given["output"].endswith(_JSON_ENDINGS))
+    )
+    job = Job(ask, Form(_COLUMNS, cells, as_json), _AT_ONCE, case.sleep)
+    job.run(read(source), given["output"])
+    case.status = 1 if job.errors else 0
+
+
+def cells(item: Item) -> list[object]:
+    """The values of an answer under the columns."""
+    problem = item.get("problem") or {}
+    code = str(problem.get("type", "")).rpartition(":")[2]
+    found = [item.get(name) for name in ("chat_id", "dialog_id", "source", "age_seconds")]
+    return [*found, code, problem.get("detail", "")]

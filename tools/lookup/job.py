@@ -1,0 +1,166 @@
+"""Asks for many pairs, a piece at a time, and writes each answer: an interrupted job goes on where its output ends.
+
+Answers are written in the order of the pairs, one line each, so that the output itself says how far a job came.
+"""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from rich.console import Console
+from rich.progress import Progress
+
+from tools.lookup.case import Refused
+from tools.lookup.pairs import Pair
+
+Item = Mapping[str, Any]
+"""The answer to one pair, as the service returns it."""
+
+_TRIES: Final = 5
+"""Times that a piece is asked for in a row without one more answer."""
+_LONGEST_WAIT_S: Final = 300.0
+_AT_LEAST_S: Final = 1.0
+_RETRYABLE: Final = frozenset({429, 503})
+
+
+@dataclass(frozen=True)
+class Form:
+    """The lines of an output. `cells` are the values of one answer under `columns`; JSON lines have it whole."""
+
+    columns: Sequence[str]
+    cells: Callable[[Item], Sequence[object]]
+    as_json: bool = False
+
+    @property
+    def heading(self) -> str:
+        return "" if self.as_json else _csv_line(["entity_type", "entity_id", *self.columns])
+
+    def line(self, pair: Pair, item: Item) -> str:
+        if self.as_json:
+            return json.dumps({**item, **pair._asdict()}, ensure_ascii=False) + "\n"
+        return _csv_line([*pair, *self.cells(item)])
+
+    def pairs_of(self, lines: Sequence[str]) -> list[Pair]:
+        """The pairs that lines of an output answer. Raises Refused for lines of another form."""
+        with suppress(ValueError, KeyError, TypeError):
+            if self.as_json:
+                records = [json.loads(line) for line in lines]
+                return [Pair(record["entity_type"], record["entity_id"]) for record in records]
+            heading, *rows = lines or [self.heading]
+            cells = list(csv.reader(rows))
+            if heading == self.heading and all(len(row) == len(self.columns) + len(Pair._fields) for row in cells):
+                return [Pair(row[0], row[1]) for row in cells]
+        raise Refused("The output has lines of another form: choose another --output, or another --format")
+
+
+def _csv_line(cells: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+@dataclass
+class Job:
+    """`ask` answers the pairs of a piece in their order. It raises Refused, with `retry_after` if that helps."""
+
+    ask: Callable[[Sequence[Pair]], list[Item]]
+    form: Form
+    piece: int
+    sleep: Callable[[float], None]
+    errors: int = 0
+    """Answers with a problem, other than that there is no chat."""
+
+    def run(self, pairs: Sequence[Pair], output: str) -> None:
+        """Write the answers to a file, or to standard output if it is empty. Raises Refused."""
+        if not output:
+            sys.stdout.write(self.form.heading)
+            self._run(pairs, sys.stdout, 0, "")
+            return
+        done = self._done(pairs, Path(output))
+        with open(output, "a", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a text file with its own ends
+            if not file.tell():
+                file.write(self.form.heading)
+            self._run(pairs, file, done, output)
+
+    def _done(self, pairs: Sequence[Pair], path: Path) -> int:
+        """How many pairs the output answers already; a line that was interrupted is taken away."""
+        if not path.exists():
+            return 0
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        answered = self.form.pairs_of(whole.decode("utf-8", "replace").splitlines(keepends=True))
+        if answered != list(pairs[: len(answered)]):
+            raise Refused(f"{path} has answers to other pairs: choose another --output")
+        if len(whole) < len(content):
+            with path.open("r+b") as file:
+                file.truncate(len(whole))
+        return len(answered)
+
+    def _run(self, pairs: Sequence[Pair], file: TextIO, done: int, output: str) -> None:
+        console = Console(stderr=True)
+        try:
+            with Progress(console=console, disable=not console.is_terminal) as progress:
+                task = progress.add_task("pairs", total=len(pairs), completed=done)
+                while done < len(pairs):
+                    piece = pairs[done : done + self.piece]
+                    items = self._answers(piece)
+                    file.writelines(map(self.form.line, piece, items))
+                    file.flush()
+                    self.errors += sum(map(_is_error, items))
+                    done += len(piece)
+                    progress.update(task, completed=done)
+        finally:
+            rest = "" if done == len(pairs) else "; the same command goes on from there" if output else ""
+            print(f"{done} of {len(pairs)} pairs answered, {self.errors} with errors{rest}", file=sys.stderr)
+
+    def _answers(self, piece: Sequence[Pair]) -> list[Item]:
+        """An answer for each pair. Those that may be had later are asked for again, once the longest wait is over."""
+        items: list[Item | None] = [None] * len(piece)
+        left, tries = list(range(len(piece))), 0
+        while left and tries < _TRIES:
+            try:
+                found = self.ask([piece[n] for n in left])
+            except Refused as error:
+                tries += 1
+                if error.retry_after is None or tries == _TRIES:
+                    raise
+                self._wait(error.retry_after, error)
+                continue
+            for n, item in zip(left, found, strict=True):
+                items[n] = item
+            again = [n for n, item in zip(left, found, strict=True) if _retry_after(item) is not None]
+            tries = 0 if len(again) < len(left) else tries + 1
+            if again and tries < _TRIES:
+                waits = [_retry_after(item) or 0.0 for item in found]
+                self._wait(max(waits), Refused(_detail(items[again[0]])))
+            left = again
+        if len(left) == len(piece):
+            raise Refused(f"No pair of {len(piece)} could be answered: {_detail(items[0])}")
+        return [item for item in items if item is not None]
+
+    def _wait(self, seconds: float, why: Refused) -> None:
+        if seconds > _LONGEST_WAIT_S:
+            raise Refused(f"{why.detail}; it can be tried again in {seconds:.0f} s", why.kind)
+        self.sleep(max(seconds, _AT_LEAST_S))
+
+
+def _retry_after(item: Item) -> float | None:
+    """The seconds after which a pair may be asked for again; None for an answer that stays."""
+    problem = item.get("problem") or {}
+    if problem.get("status") not in _RETRYABLE or "retry_after" not in problem:
+        return None
+    return float(problem["retry_after"])
+
+
+def _is_error(item: Item) -> bool:
+    return (item.get("problem") or {}).get("status") not in (None, 404)
+
+
+def _detail(item: Item | None) -> str:
+    return str(((item or {}).get("problem") or {}).get("detail", ""))
