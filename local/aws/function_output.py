@@ -6,7 +6,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+
+_printed: ContextVar[list[str] | None] = ContextVar("printed", default=None)
+"""The lines of the invocation that prints; its threads have its context."""
 
 
 class FunctionOutput(io.TextIOBase):
@@ -39,24 +43,25 @@ class FunctionOutput(io.TextIOBase):
         self._unfinished.text = rest
         if newline:
             os.write(self._file, (lines + newline).encode(errors="backslashreplace"))
-            if (printed := getattr(self._unfinished, "printed", None)) is not None:
+            if (printed := _printed.get()) is not None:
                 printed += lines.splitlines()
         return len(text)
 
     @contextmanager
     def capturing(self) -> Iterator[list[str]]:
-        """Inside, everything that this process prints goes to the file. Yields the lines that this thread prints."""
+        """Inside, everything that this process prints goes to the file. Yields the lines of this invocation, those of its threads,
+        too."""
         with self._switching:
             # Also while others run: a test runner may have set its own stream meanwhile.
             if sys.stdout is not self:
                 self._terminal, sys.stdout = sys.stdout, self
             self._running += 1
-        around, printed = getattr(self._unfinished, "printed", None), list[str]()
-        self._unfinished.printed = printed
+        printed = list[str]()
+        around = _printed.set(printed)
         try:
             yield printed
         finally:
-            self._unfinished.printed = around
+            _printed.reset(around)
             with self._switching:
                 self._running -= 1
                 # Where a test runner has set its own stream meanwhile, that must not be replaced.

@@ -1,11 +1,14 @@
 """The lines that `make run` shows: one for each request, event and invocation, in one order, without a secret."""
 
+import re
 from typing import Any
 
 import pytest
 
 from local.aws.lambda_runtime import Invocation
 from local.request_lines import RequestLines, lines
+from tests.support.events.conversation import conversation
+from tests.support.portals.unknown_portal import Stage
 from tests.support.service import Service
 
 SECRET = "clk_0123456789abcdefghijklmnop"
@@ -109,3 +112,15 @@ def test_running_service_shows_a_look_up_with_one_portal_call_and_its_repetition
         (f"{path} portal", "1 portal call"),
         (f"{path} cache", "0 portal calls"),
     ]
+
+
+def test_running_service_shows_an_event_with_what_became_of_it_and_the_calls_that_it_took(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker processes each portal's events in a thread of its own: what is printed there counts, too."""
+    talk, passed = conversation(stage, "v2"), list[str]()
+    monkeypatch.setattr(stage.service.stack.backend.functions, "watchers", [RequestLines(passed.append)])
+    talk.say("deal 1663")
+    stage.service.settle()
+    (event,) = [line.partition(" ")[2] for line in passed if " EVENT " in line]
+    assert re.fullmatch(r"EVENT ONIMBOTV2MESSAGEADD answered portal [0-9]+ ms, 2 portal calls", event), event
