@@ -104,7 +104,7 @@ class LocalPortal:
             *SendingControl(self.installer, courier).routes(),
             *ConversationControl(self._state, self.conversation).routes(),
             *CrmControl(self._state, clock).routes(),
-            *DeletionControl(self._state).routes(),
+            *DeletionControl(self._state, self.conversation).routes(),
         )
         self._control = HttpServer(Control(self._state, routes), admission=Admission(run, LOOPBACK))
 

@@ -23,6 +23,9 @@ NEEDED: dict[str, dict[str, object]] = {
     "/restrict": {"user_ids": None},
     "/emit": {"event": "ONIMBOTMESSAGEADD"},
     "/say": {"text": "chat of deal 1663"},
+    "/leave": {"chat_id": 1437},
+    "/edit": {"message_id": 1, "text": "chat of deal 1663"},
+    "/react": {"message_id": 1, "reaction": "like"},
 }
 """What a request needs before its unknown fields are looked at."""
 FIELD = re.compile(r'"([a-z_]+)"')

@@ -17,6 +17,7 @@ USER_KINDS: Final[tuple[UserKind, ...]] = (
 )  # fmt: skip
 
 _FIRST_FREE_ID: Final = 3001  # above the ids that the documents' samples use
+_LONGEST_APPLICATION_TOKEN: Final = 50
 _DIALOG: Final = re.compile(r"(chat)?([1-9][0-9]{0,18})")
 
 
@@ -60,6 +61,16 @@ class Bot:
     openline: bool = False
     background: str | None = None
 
+    @property
+    def owner(self) -> str:
+        """The code of its owner: the application's id, or `custom` and the token of a webhook's bot (by the source)."""
+        return self.client_id or f"custom{self.token}"
+
+    @property
+    def application_token(self) -> str:
+        """The application token of a webhook's bot, which is its own (bitrix24.md 5.3)."""
+        return self.owner[:_LONGEST_APPLICATION_TOKEN]
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -97,6 +108,8 @@ class Content:
         self.bindings: dict[str, list[Binding]] = {}
         self.chats: dict[int, Chat] = {}
         self.messages = ChatMessages()
+        self.subscriptions: dict[str, tuple[str, ...]] = {}
+        """The addresses that get the events of v2: the bots of one owner have theirs together."""
         self.lines = OpenLines()
         self.crm = CrmObjects()
         self._by_pair: dict[tuple[str, str], list[int]] = {}
@@ -117,11 +130,16 @@ class Content:
 
     def add_bot(self, bot: Bot, name: str, last_name: str = "", work_position: str = "") -> None:
         """Adds a bot, or replaces the one with its id."""
+        former = self.bots.get(bot.id)
+        if former and former.owner != bot.owner:
+            self.subscriptions[bot.owner] = self.subscriptions.pop(former.owner, ())
         self.bots[bot.id] = bot
+        self._subscribe(bot)
         self.add_user(User(bot.id, name, last_name, work_position=work_position, kind="bot"))
 
     def remove_bot(self, bot: Bot) -> None:
         """Its user stays, as every user does, but is no longer active."""
+        self._subscribe(replace(bot, handlers={}))
         del self.bots[bot.id]
         self.commands = {number: each for number, each in self.commands.items() if each.bot_id != bot.id}
         self.add_user(replace(self.users[bot.id], active=False))
@@ -131,14 +149,31 @@ class Content:
 
     def handlers_of(self, client_id: str, event: str) -> list[Binding]:
         """The handlers of an application's event: its bots (number 0) and its bindings, each address once."""
-        bots = (bot for bot in self.bots.values() if bot.client_id == client_id and event in bot.handlers)
-        of_bots = [Binding(0, event, bot.handlers[event]) for bot in bots]
+        bots = [bot for bot in self.bots.values() if bot.client_id == client_id]
+        of_bots = [Binding(0, event, url) for bot in bots for url in self.addresses_of(bot, event)]
         bound = [each for each in self.bindings.get(client_id, []) if each.event == event and not each.offline]
         return list({each.handler: each for each in (*of_bots, *bound)}.values())
+
+    def addresses_of(self, bot: Bot, event: str) -> tuple[str, ...]:
+        """Where an event of a bot is sent: to its own handler, and in v2 to all addresses of its owner's bots."""
+        own = bot.handlers.get(event)
+        if own is None:
+            return ()
+        return self.subscriptions[bot.owner] if bot.api == "v2" else (own,)
+
+    def _subscribe(self, bot: Bot) -> None:
+        """Adds a bot's address to its owner's. The former ones end only where it is the owner's only bot: beside other
+        bots they keep receiving, whichever bot an event is for (bot-update.md, "Managing Event Subscriptions")."""
+        if bot.api == "v1":
+            return
+        alone = not any(other.owner == bot.owner and other.id != bot.id for other in self.bots.values())
+        kept = () if alone else self.subscriptions.get(bot.owner, ())
+        self.subscriptions[bot.owner] = tuple(dict.fromkeys((*kept, *bot.handlers.values())))
 
     def forget_handlers(self, client_id: str) -> None:
         """An application's handlers vanish with it; its bots stay, but get no more events (bitrix24.md 9, 14)."""
         self.bindings.pop(client_id, None)
+        self.subscriptions.pop(client_id, None)
         for bot in [bot for bot in self.bots.values() if bot.client_id == client_id]:
             self.bots[bot.id] = replace(bot, handlers={})
 

@@ -49,6 +49,9 @@ class ChatMessages:
         """The message with an id as a parameter gives it."""
         return self._by_id.get(int(message_id)) if _NUMBER.fullmatch(message_id) else None
 
+    def remove(self, message: ChatMessage) -> None:
+        del self._by_id[message.id]
+
     def of_bots(self) -> list[ChatMessage]:
         return [message for message in self._by_id.values() if message.method]
 

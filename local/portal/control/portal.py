@@ -12,7 +12,7 @@ from local.portal.content.content import USER_KINDS, Bot, User, UserKind
 from local.portal.control import fault_fields
 from local.portal.control.fields import ControlError, Fields
 from local.portal.control.routes import MovableClock, Query, Route
-from local.portal.methods.bots_v2 import LONGEST_TOKEN
+from local.portal.methods.bots_v2 import EVENTS, LONGEST_TOKEN
 from local.portal.rest.dispatcher import Rest
 from local.portal.state import State
 
@@ -24,7 +24,9 @@ _SHAPES = {
     "frame": ("new", "old"),
     "bindings": ("vanish", "stay"),
     "auth_in_events": ("full", "brief"),
+    "handler_id": ("always", "bound"),
 }
+_FLAGS = ("oauth_post", "entity_id_in_events", "refresh_in_events", "flat_commands")
 
 
 class PortalControl:
@@ -94,17 +96,20 @@ class PortalControl:
         return {"user_id": user_id, "active": active}
 
     def _add_bot(self, _: Query, body: object) -> object:
-        """Adds a bot as a webhook registers one."""
+        """Adds a bot as a webhook registers one, with `webhook_url` one that receives its events there."""
         fields, content = Fields(body), self._state.content
+        url = fields.text("webhook_url", "")
         bot = Bot(
             id=fields.whole("bot_id", 0) or content.free_id(),
             code=fields.text("code", "bot"),
             token=fields.text("bot_token", secrets.token_hex(16), shortest=1, longest=LONGEST_TOKEN),
+            event_mode="webhook" if url else "fetch",
+            handlers=dict.fromkeys(EVENTS, url) if url else {},
         )
         name = fields.text("name", "Bot")
         fields.finish()
         content.add_bot(bot, name)
-        return {"bot_id": bot.id, "bot_token": bot.token}
+        return {"bot_id": bot.id, "bot_token": bot.token, "application_token": bot.application_token}
 
     def _faults(self, _: Query, body: object) -> object:
         """Adds one fault or a list of faults; an empty list ends all faults."""
@@ -138,10 +143,8 @@ class PortalControl:
         """Changes the given fields only."""
         fields, shape = Fields(body), self._state.shape
         given = {name: fields.one_of(name, choices) for name, choices in _SHAPES.items() if fields.has(name)}
-        oauth_post = fields.flag("oauth_post", default=shape.oauth_post)
-        entity_id = fields.flag("entity_id_in_events", default=shape.entity_id_in_events)
+        flags = {name: fields.flag(name, default=getattr(shape, name)) for name in _FLAGS}
         fields.finish()
-        flags = {"oauth_post": oauth_post, "entity_id_in_events": entity_id}
         self._state.shape = Shape(**{**asdict(shape), **given, **flags})
         return asdict(self._state.shape)
 

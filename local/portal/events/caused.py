@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from local.portal.content.content import Bot
+from local.portal.events.bot_events import Announcer
 from local.portal.events.courier import Courier
 from local.portal.events.outbox import Outbox
 from local.portal.events.outgoing import LANGUAGE
@@ -16,6 +18,7 @@ class Caused:
     def __init__(self, state: State, courier: Courier, outbox: Outbox) -> None:
         self._state = state
         self._courier = courier
+        self._announcer = Announcer(state, courier)
         self._outbox = outbox
 
     def tested(self, grant: Grant, query: Mapping[str, object]) -> None:
@@ -25,3 +28,6 @@ class Caused:
         data = {"QUERY": query, "LANGUAGE_ID": LANGUAGE}
         pair = self._state.tokens.of_event(context.installation, grant.user_id, self._state.clock.now())
         self._outbox.put(self._courier.events(context, self._courier.handlers(context, TESTED), data, pair))
+
+    def bot_removed(self, bot: Bot, grant: Grant) -> None:
+        self._outbox.put(self._announcer.removal(bot, self._state.content.users[grant.user_id]))

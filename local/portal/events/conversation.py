@@ -1,6 +1,7 @@
 """What users do in chats, and the events that bots get for it (bitrix24.md 5)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from local.portal.content.chat import Chat
 from local.portal.content.content import Bot, User
@@ -10,7 +11,7 @@ from local.portal.events import mentions
 from local.portal.events.bot_events import Announcer
 from local.portal.events.courier import Courier, Sent
 from local.portal.events.outgoing import LANGUAGE
-from local.portal.events.scene import Action, Commanding, Joining, Speaking
+from local.portal.events.scene import Action, Commanding, Deleting, Editing, Joining, Opening, Reacting, Speaking
 from local.portal.oauth.applications import Impossible
 from local.portal.state import State
 
@@ -73,6 +74,89 @@ class Conversation:
             messages = self._announcer.events(chat, user, language, [(bot, Joining())] if new else [])
         return ConversationResult(chat.id, self._courier.deliver(messages))
 
+    def open(
+        self,
+        context: Mapping[str, object],
+        *,
+        user_id: int = ADMIN.id,
+        bot_id: int | None = None,
+        language: str = LANGUAGE,
+    ) -> ConversationResult:
+        """A user opens the personal chat with the bot by a link with a context (bitrix24.md 10.8)."""
+        with self._state.lock:
+            user, bot = self._state.user(user_id), self._bot(bot_id)
+            chat = self._personal(user, bot.id)
+            messages = self._announcer.events(chat, user, language, [(bot, Opening(context))])
+        return ConversationResult(chat.id, self._courier.deliver(messages))
+
+    def leave(self, chat_id: int, user_id: int | None = None) -> ConversationResult:
+        """A user leaves a chat, or without a user the bot does. No event is sent: none is documented, and that of the
+        source does not leave the product (bitrix24.md 5.7 names all)."""
+        with self._state.lock:
+            chat = self._chat(chat_id)
+            member = self._bot(None).id if user_id is None else user_id
+            if member not in chat.members:
+                raise Impossible("this user is not in the chat")
+            self._state.content.put_chat(replace(chat, members=chat.members - {member}))
+        return ConversationResult(chat.id, ())
+
+    def edit(self, message_id: int, text: str, *, language: str = LANGUAGE) -> ConversationResult:
+        """The author of a message changes it; the bots that receive the new text get the event."""
+        with self._state.lock:
+            message, chat, author = self._message(message_id)
+            content = self._state.content
+            message = replace(message, text=cut(mentions.with_mentions(text, chat, content)))
+            content.messages.put(message)
+            named = mentions.mentioned(message.text, content)
+            actions: list[tuple[Bot, Action]] = [
+                (bot, Editing(message, named)) for bot in self._receivers(chat, message, named)
+            ]
+            messages = self._announcer.events(chat, author, language, actions)
+        return ConversationResult(chat.id, self._courier.deliver(messages), message.id)
+
+    def delete(self, message_id: int, *, language: str = LANGUAGE) -> ConversationResult:
+        """The author of a message deletes it; the bots that received it get the event."""
+        with self._state.lock:
+            message, chat, author = self._message(message_id)
+            content = self._state.content
+            content.messages.remove(message)
+            receivers = self._receivers(chat, message, mentions.mentioned(message.text, content))
+            actions: list[tuple[Bot, Action]] = [(bot, Deleting(message)) for bot in receivers]
+            messages = self._announcer.events(chat, author, language, actions)
+        return ConversationResult(chat.id, self._courier.deliver(messages), message.id)
+
+    def react(
+        self,
+        message_id: int,
+        reaction: str,
+        change: str = "add",
+        *,
+        user_id: int = ADMIN.id,
+        language: str = LANGUAGE,
+    ) -> ConversationResult:
+        """A user puts a reaction to a message, or with `delete` takes it away. Only a bot whose message it is gets the
+        event (events.md)."""
+        with self._state.lock:
+            message, chat, _ = self._message(message_id)
+            user, bot = self._state.user(user_id), self._state.content.bots.get(message.author_id)
+            if user.id not in chat.members:
+                raise Impossible("this user is not in the chat")
+            receivers = [bot] if bot and bot.reactions else []
+            actions: list[tuple[Bot, Action]] = [(bot, Reacting(message, reaction, change)) for bot in receivers]
+            messages = self._announcer.events(chat, user, language, actions)
+        return ConversationResult(chat.id, self._courier.deliver(messages), message.id)
+
+    def _receivers(self, chat: Chat, message: ChatMessage, named: frozenset[int]) -> list[Bot]:
+        return [bot for bot in self._state.content.bots.values() if mentions.receives(bot, chat, message, named)]
+
+    def _message(self, message_id: int) -> tuple[ChatMessage, Chat, User]:
+        """A message with its chat and its author."""
+        content = self._state.content
+        message = content.messages.get(str(message_id))
+        if message is None:
+            raise Impossible("there is no such message")
+        return message, content.chats[message.chat_id], content.users[message.author_id]
+
     def _written(self, text: str, chat: Chat, user: User) -> tuple[ChatMessage, list[tuple[Bot, Action]]]:
         """The stored message, and the action that it is for each bot that receives it."""
         content = self._state.content
@@ -87,10 +171,9 @@ class Conversation:
             commands=frozenset(command.id for command, _ in given),
         )
         content.messages.put(message)
-        receivers = [bot for bot in content.bots.values() if mentions.receives(bot, chat, message, named)]
         return message, [
             *((content.bots[command.bot_id], Commanding(message, command, params)) for command, params in given),
-            *((bot, Speaking(message, named)) for bot in receivers),
+            *((bot, Speaking(message, named)) for bot in self._receivers(chat, message, named)),
         ]
 
     def _chat(self, chat_id: int) -> Chat:

@@ -10,6 +10,7 @@ from local.portal.oauth.applications import Impossible
 from local.portal.oauth.installations import Context
 from local.portal.oauth.tokens import Pair
 from local.portal.protocol import php
+from local.portal.protocol.handler_urls import is_loopback
 from local.portal.protocol.rest_wire import json_object
 from local.portal.state import State
 
@@ -39,8 +40,14 @@ class Courier:
         is the application's own service."""
         return context.installation.finished and context.application.serves(handler)
 
+    def reaches_alone(self, handler: str) -> bool:
+        """The same for a bot that a webhook registered: only on this machine, or on an application's host."""
+        cards = self._state.applications.all()
+        return is_loopback(handler) or any(card.serves(handler) for card in cards)
+
     def writer(self, context: Context) -> Writer:
-        return Writer(self._state.identity, context, self._state.clock.now())
+        unbound_id = context.installation.number if self._state.shape.handler_id == "always" else None
+        return Writer(self._state.identity, context, self._state.clock.now(), unbound_id)
 
     def events(
         self,

@@ -32,11 +32,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes what is sent to one application at one moment (Unix time)."""
+    """Writes what is sent to one application at one moment (Unix time). `unbound_id` is the handler's id in events for
+    addresses that no `event.bind` named, None where these have none."""
 
     identity: Identity
     context: Context
     now: float
+    unbound_id: int | None = None
 
     def frame(self, pair: Pair, url: str, fields: Fields, *, old: bool) -> Message:
         """The POST that opens a page in a frame (4.1). An `old` portal leaves out the three newer fields."""
@@ -88,9 +90,10 @@ class Writer:
         self, auth: Mapping[str, str], binding: Binding, data: Mapping[str, object], fields: Fields = _AS_USUAL
     ) -> Message:
         """The same with its `auth` given."""
+        number = binding.number or self.unbound_id
         tree = {
             "event": binding.event,
-            "event_handler_id": str(binding.number) if binding.number else None,
+            "event_handler_id": str(number) if number else None,
             "data": data,
             "ts": str(int(self.now)),
             "auth": auth,

@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from local.portal.content import user_json
-from local.portal.events.scene import Action, Commanding, Joining, Scene, Speaking
+from local.portal.content.chat_json import moment
+from local.portal.content.content import Bot
+from local.portal.events.scene import Action, Commanding, Deleting, Editing, Joining, Scene, Speaking
 
 NAMES: Final[Mapping[type[Action], str]] = {
     Speaking: "ONIMBOTMESSAGEADD",
+    Editing: "ONIMBOTMESSAGEUPDATE",
+    Deleting: "ONIMBOTMESSAGEDELETE",
     Commanding: "ONIMCOMMANDADD",
     Joining: "ONIMBOTJOINCHAT",
 }
+"""There is no event for a reaction, and none is documented for a link's context."""
+REMOVED: Final = "ONIMBOTDELETE"
 _UNBOUND: Final = "THREAD"  # the entity type of an ordinary group (bitrix24.md 1.20)
 _USER_OF_JOIN: Final = ("ID", "NAME", "FIRST_NAME", "LAST_NAME", "WORK_POSITION", "GENDER")
 _USER_OF_COMMAND: Final = ("ID", "NAME", "FIRST_NAME", "LAST_NAME", "GENDER")
@@ -36,7 +42,7 @@ _Fields = Mapping[str, object]
 
 def data(scene: Scene, bot_auth: Mapping[str, str]) -> _Fields:
     """The event's `data`; it contains the bot's tokens twice, at the top of their block and under `AUTH`."""
-    block = {**bot_auth, "AUTH": bot_auth, "BOT_ID": str(scene.bot.id), "BOT_CODE": scene.bot.code}
+    block = {**bot_auth, "AUTH": bot_auth, **removed(scene.bot)}
     user = user_json.event_user_v1(scene.user)
     match scene.action:
         case Joining():
@@ -44,11 +50,21 @@ def data(scene: Scene, bot_auth: Mapping[str, str]) -> _Fields:
             return {"BOT": {str(scene.bot.id): block}, "PARAMS": _joining(scene), "USER": user}
         case Speaking():
             return {"BOT": {str(scene.bot.id): block}, "PARAMS": _speaking(scene, scene.action), "USER": user}
+        case Editing() | Deleting():
+            changed = {"BOT": {str(scene.bot.id): block}, "PARAMS": _changed(scene, scene.action)}
+            return {**changed, "USER": user} if scene.chat.private else changed
         case Commanding():
             user = {name: user[name] for name in _USER_OF_COMMAND}
             command = {**block, **_command(scene.action)}
             number = str(scene.action.command.id)
             return {"COMMAND": {number: command}, "PARAMS": _commanding(scene, scene.action), "USER": user}
+        case _:
+            raise ValueError(f"v1 has no event for {scene.action}")
+
+
+def removed(bot: Bot) -> _Fields:
+    """The bot as the last event names it, which has no tokens of the bot."""
+    return {"BOT_ID": str(bot.id), "BOT_CODE": bot.code}
 
 
 def _joining(scene: Scene) -> _Fields:
@@ -93,6 +109,50 @@ def _speaking(scene: Scene, action: Speaking) -> _Fields:
         **spoken,
         **mentions,
     }
+
+
+def _changed(scene: Scene, action: Editing | Deleting) -> _Fields:
+    """A changed or deleted message. The chat's id is there in a personal chat, too, where the entity's type is not."""
+    chat, message_id = scene.chat, str(action.message.id)
+    entity = {"CHAT_ENTITY_TYPE": chat.entity_type or _UNBOUND}
+    of_person = {"FROM_USER_ID": str(scene.user.id), "TO_USER_ID": str(scene.bot.id)}
+    return {
+        "ID": message_id,
+        "CHAT_ID": str(chat.id),
+        "AUTHOR_ID": str(action.message.author_id),
+        "MESSAGE": _text_of(scene, action),
+        "MESSAGE_TYPE": chat.message_type,
+        "CHAT_AUTHOR_ID": str(chat.owner_id),
+        **({} if chat.private else entity),
+        "CHAT_ENTITY_ID": chat.entity_id,
+        "CHAT_ENTITY_DATA_1": chat.entity_data_1,
+        "CHAT_ENTITY_DATA_2": chat.entity_data_2,
+        "CHAT_ENTITY_DATA_3": chat.entity_data_3,
+        **(of_person if chat.private else {}),
+        **(_edited(scene, action) if isinstance(action, Editing) else {}),
+        "DIALOG_ID": scene.dialog_id,
+        "MESSAGE_ID": message_id,
+        "CHAT_TYPE": chat.message_type,
+        "LANGUAGE": scene.language,
+    }
+
+
+def _text_of(scene: Scene, action: Editing | Deleting) -> str:
+    """The new text, without the bot's mention in a group; of a deleted message a notice instead of its text."""
+    if isinstance(action, Deleting):
+        return f"Message from {moment(action.message.at)} has been deleted"
+    text = action.message.text
+    return text if scene.chat.private else _without_mention(text, scene.bot.id)
+
+
+def _edited(scene: Scene, action: Editing) -> _Fields:
+    group = {
+        "MENTIONED_LIST": {str(each): str(each) for each in sorted(action.mentioned)},
+        "MESSAGE_ORIGINAL": action.message.text,
+        "TO_USER_ID": str(scene.bot.id),
+    }
+    counted = {"CHAT_USER_COUNT": str(len(scene.chat.members)), "PLATFORM_CONTEXT": "web"}
+    return counted if scene.chat.private else {**counted, **group}
 
 
 def _commanding(scene: Scene, action: Commanding) -> _Fields:

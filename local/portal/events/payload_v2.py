@@ -7,14 +7,30 @@ from collections.abc import Mapping
 from typing import Final
 
 from local.portal.content import chat_json, user_json
+from local.portal.content.content import Bot
 from local.portal.content.messages import ChatMessage
-from local.portal.events.scene import Action, Commanding, Joining, Scene, Speaking
+from local.portal.events.scene import (
+    Action,
+    Commanding,
+    Deleting,
+    Editing,
+    Joining,
+    Opening,
+    Reacting,
+    Scene,
+    Speaking,
+)
 
 NAMES: Final[Mapping[type[Action], str]] = {
     Speaking: "ONIMBOTV2MESSAGEADD",
+    Editing: "ONIMBOTV2MESSAGEUPDATE",
+    Deleting: "ONIMBOTV2MESSAGEDELETE",
     Commanding: "ONIMBOTV2COMMANDADD",
     Joining: "ONIMBOTV2JOINCHAT",
+    Opening: "ONIMBOTV2CONTEXTGET",
+    Reacting: "ONIMBOTV2REACTIONCHANGE",
 }
+REMOVED: Final = "ONIMBOTV2DELETE"
 # What depends on the user who looks, and what only the results of methods have (entities.md).
 _NOT_IN_EVENTS: Final = frozenset(
     {
@@ -39,7 +55,7 @@ _Fields = Mapping[str, object]
 
 def data(scene: Scene, bot_auth: Mapping[str, str], *, entity_id: bool) -> _Fields:
     """The event's `data`; with `entity_id` the chat names its entity's id, and links to it."""
-    bot = {"id": scene.bot.id, "code": scene.bot.code, "auth": bot_auth}
+    bot = _bot(scene.bot, bot_auth)
     common = {
         "chat": _chat(scene, frozenset() if entity_id else _ENTITY_ID),
         "user": _without_nulls(user_json.user_v2(scene.user)),
@@ -48,10 +64,25 @@ def data(scene: Scene, bot_auth: Mapping[str, str], *, entity_id: bool) -> _Fiel
     match scene.action:
         case Joining():
             return {"bot": bot, "dialogId": scene.dialog_id, **common}
-        case Speaking():
+        case Speaking() | Editing():
             return {"bot": bot, "message": _message(scene.action.message), **common}
+        case Deleting():
+            return {"bot": bot, "messageId": scene.action.message.id, **common}
+        case Reacting(message, reaction, change):
+            return {"bot": bot, "reaction": reaction, "action": change, "message": _message(message), **common}
+        case Opening(context):
+            return {"bot": bot, "dialogId": scene.dialog_id, "context": context, **common}
         case Commanding():
             return {"bot": bot, "command": _command(scene.action), "message": _message(scene.action.message), **common}
+
+
+def removed(bot: Bot, bot_auth: Mapping[str, str]) -> _Fields:
+    """The `data` of a bot's last event."""
+    return {"bot": _bot(bot, bot_auth)}
+
+
+def _bot(bot: Bot, bot_auth: Mapping[str, str]) -> _Fields:
+    return {"id": bot.id, "code": bot.code, "auth": bot_auth}
 
 
 def _message(message: ChatMessage) -> _Fields:

@@ -1,5 +1,6 @@
 """What happens in a chat, as one bot receives it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from local.portal.content.chat import Chat
@@ -29,7 +30,38 @@ class Commanding:
     params: str
 
 
-Action = Joining | Speaking | Commanding
+@dataclass(frozen=True, slots=True)
+class Editing:
+    """The author changed a message; `message` has the new text."""
+
+    message: ChatMessage
+    mentioned: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Deleting:
+    """A message was deleted."""
+
+    message: ChatMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Reacting:
+    """The user put a reaction to the bot's message, or took it away; `change` is `add` or `delete`."""
+
+    message: ChatMessage
+    reaction: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The user opened the personal chat by a link that has a context, which is the link's and not the chat's."""
+
+    context: Mapping[str, object]
+
+
+Action = Joining | Speaking | Commanding | Editing | Deleting | Reacting | Opening
 
 
 @dataclass(frozen=True, slots=True)

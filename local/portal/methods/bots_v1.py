@@ -83,7 +83,9 @@ def update(call: Call) -> object:
 
 
 def unregister(call: Call) -> object:
-    call.content.remove_bot(named_bot_v1(call))
+    bot = named_bot_v1(call)
+    call.events.bot_removed(bot, call.grant)
+    call.content.remove_bot(bot)
     return True
 
 

@@ -55,9 +55,9 @@ def register(call: Call) -> object:
 
 
 def update(call: Call) -> object:
-    """Changes what is given."""
+    """Changes what is given; a new token replaces the one that the call proves itself with."""
     bot, fields = bot_v2(call), call.array("fields")
-    bot, user = _changed(bot, fields), call.content.users[bot.id]
+    bot, user = _changed(_rotated(call, bot, fields), fields), call.content.users[bot.id]
     name, last_name, position = _properties(fields)
     call.content.add_bot(bot, name or user.name, last_name or user.last_name, position or user.work_position)
     return _shown(call, bot)
@@ -89,8 +89,10 @@ def listed(call: Call) -> object:
 
 
 def unregister(call: Call) -> object:
-    call.content.remove_bot(bot_v2(call))
-    return True
+    bot = bot_v2(call)
+    call.events.bot_removed(bot, call.grant)
+    call.content.remove_bot(bot)
+    return {"result": True}
 
 
 def revision(call: Call) -> object:
@@ -109,6 +111,19 @@ def _token(call: Call, fields: Mapping[str, object]) -> str:
     if len(token) > LONGEST_TOKEN:
         raise Refused("BOT_TOKEN_INVALID_LENGTH")
     return token
+
+
+def _rotated(call: Call, bot: Bot, fields: Mapping[str, object]) -> Bot:
+    """The bot with the token in `fields`. Only a webhook's bot has one, and no two may have the same one; the error
+    does not tell these apart (bot-update.md)."""
+    token = php.text(fields.get("botToken")).strip()
+    if not token or token == bot.token:
+        return bot
+    if len(token) > LONGEST_TOKEN:
+        raise Refused("BOT_TOKEN_INVALID_LENGTH")
+    if bot.client_id or any(other.token == token for other in call.content.bots.values()):
+        raise Refused("BOT_TOKEN_ROTATION_FAILED")
+    return replace(bot, token=token)
 
 
 def _properties(fields: Mapping[str, object]) -> tuple[str, str, str]:

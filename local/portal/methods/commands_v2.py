@@ -16,7 +16,7 @@ _LANGUAGE = "en"  # the portal's
 def register(call: Call) -> object:
     """A new command, or the bot's command with that name: registering again changes nothing."""
     bot = bot_v2(call)
-    fields = call.array("fields") or dict(call.params)  # flat ones are read until 2026-09-30 (command-register.md)
+    fields = call.array("fields") or (dict(call.params) if call.shape.flat_commands else {})
     name = _name(fields, "COMMAND_REQUIRED")
     known = _by_name(call, bot, name)
     if known:
@@ -61,7 +61,7 @@ def listed(call: Call) -> object:
 
 def unregister(call: Call) -> object:
     del call.content.commands[_named(call, bot_v2(call)).id]
-    return True
+    return {"result": True}
 
 
 def _name(fields: Mapping[str, object], empty: str) -> str:

@@ -46,7 +46,9 @@ def bind(call: Call) -> object:
 
 
 def get(call: Call) -> object:
-    """The application's handlers; `auth_type` is a string (event-get.md)."""
+    """The application's handlers, and to a user who is no administrator the own ones; `auth_type` is a string
+    (event-get.md)."""
+    bound = call.content.bindings.get(_application(call), [])
     return [
         {
             "event": binding.event,
@@ -54,21 +56,23 @@ def get(call: Call) -> object:
             "auth_type": str(binding.auth_type),
             "offline": int(binding.offline),
         }
-        for binding in call.content.bindings.get(_application(call), [])
+        for binding in bound
+        if _is_admin(call) or _is_own(call, binding)
     ]
 
 
 def unbind(call: Call) -> object:
-    """Removes the handlers that match the parameters; for administrators (event-unbind.md)."""
+    """Removes the handlers that match the parameters; users who are no administrators may remove their own online ones
+    (event-unbind.md)."""
     client_id = _application(call)
-    if not _is_admin(call):
-        raise Refused("ACCESS_DENIED", 403, "Access denied! Administrator access rights required")
-    event, handler, offline = _needed(call, "EVENT").upper(), call.text("HANDLER"), _is_offline(call)
-    auth_type = call.param("AUTH_TYPE")
+    event, handler, offline = _needed(call, "EVENT").upper(), call.text("HANDLER"), _is_offline(call, "unbinding")
+    auth_type, admin = call.param("AUTH_TYPE"), _is_admin(call)
+    _auth_type(call, "unbinding")
 
     def matches(binding: Binding) -> bool:
         return (
             binding.event == event
+            and (admin or _is_own(call, binding))
             and binding.offline == offline
             and (not handler or binding.handler == handler)
             and (auth_type is None or str(binding.auth_type) == (call.text("AUTH_TYPE") or "0"))
@@ -109,32 +113,35 @@ def _needed(call: Call, name: str) -> str:
     return value
 
 
-def _is_offline(call: Call) -> bool:
+def _is_offline(call: Call, doing: str = "binding") -> bool:
     kind = call.text("EVENT_TYPE") or "online"
     if kind not in _KINDS:
         raise Refused("ERROR_ARGUMENT", 400, "Value must be one of {online|offline}")
     if kind == "offline" and not _is_admin(call):
-        raise Refused(
-            "ACCESS_DENIED", 403, "Access denied! Offline events binding requires administrator access rights"
-        )
+        text = f"Access denied! Offline events {doing} requires administrator access rights"
+        raise Refused("ACCESS_DENIED", 403, text)
     return kind == "offline"
 
 
-def _auth_type(call: Call) -> int:
+def _auth_type(call: Call, doing: str = "binding") -> int:
     """The user whose token an event carries: an administrator may name any user, all others get their own."""
     text = call.text("AUTH_TYPE")
     named = int(text) if text.isascii() and text.isdigit() else 0
     if _is_admin(call):
         return named
     if named not in (0, call.grant.user_id):
-        raise Refused(
-            "ACCESS_DENIED", 403, "Access denied! Event binding with AUTH_TYPE requires administrator access rights"
-        )
+        text = f"Access denied! Event {doing} with AUTH_TYPE requires administrator access rights"
+        raise Refused("ACCESS_DENIED", 403, text)
     return call.grant.user_id
 
 
 def _is_admin(call: Call) -> bool:
     return call.content.users[call.grant.user_id].admin
+
+
+def _is_own(call: Call, binding: Binding) -> bool:
+    """Whether a handler is the caller's: those of a user who is no administrator always carry the user's own token."""
+    return not binding.offline and binding.auth_type == call.grant.user_id
 
 
 def _same(one: Binding, other: Binding) -> bool:

@@ -54,6 +54,7 @@ DOCUMENTED: Mapping[str, tuple[int, str]] = {
     "BOT_LIMIT_EXCEEDED": (400, "Bot limit exceeded"),
     "BOT_REGISTER_FAILED": (400, "Bot registration failed"),
     "BOT_TOKEN_INVALID_LENGTH": (400, "Bot token is too long"),
+    "BOT_TOKEN_ROTATION_FAILED": (400, "Bot token rotation failed"),
     "COMMAND_REQUIRED": (400, "Command is required"),
     "COMMAND_NAME_INVALID": (400, "Command name is invalid"),
     "COMMAND_NAME_EMPTY": (400, "Command name is empty"),

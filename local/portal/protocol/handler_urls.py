@@ -1,5 +1,6 @@
 """Addresses that event handlers may have (event-bind.md, its newer page)."""
 
+import ipaddress
 from urllib.parse import urlsplit
 
 
@@ -17,3 +18,11 @@ def fault_of(url: str) -> str | None:
     if parts.scheme.lower() not in ("http", "https"):
         return "ERROR_UNSUPPORTED_PROTOCOL"
     return None if "." in host else "ERROR_WRONG_HANDLER_URL"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is one of this machine, by its number."""
+    try:
+        return ipaddress.ip_address(urlsplit(url).hostname or "").is_loopback
+    except ValueError:
+        return False

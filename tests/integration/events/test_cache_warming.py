@@ -95,7 +95,7 @@ in_v2 = pytest.mark.parametrize("installed", ["v2"], indirect=True)
 @pytest.fixture
 def deals(installed: Deals) -> Deals:
     installed.stage.begin_again()
-    installed.stage.tell("/shape", {"entity_id_in_events": False})
+    installed.stage.tell("/shape", {"entity_id_in_events": True})
     return installed
 
 
@@ -137,6 +137,7 @@ def test_portal_is_asked_once_for_many_mentions_in_a_deals_chat(deals: Deals, de
 @in_v2
 def test_v2_event_without_entity_costs_calls_for_the_chat_and_one_for_the_pair(deals: Deals, deal: str) -> None:
     """The chat is asked for by the cache, and once by the first answer."""
+    deals.stage.tell("/shape", {"entity_id_in_events": False})
     chat_id = deals.talk.chat_with_bot("CRM", deal)
     for _ in range(3):
         deals.mention(chat_id)
@@ -146,7 +147,6 @@ def test_v2_event_without_entity_costs_calls_for_the_chat_and_one_for_the_pair(d
 
 @in_v2
 def test_v2_event_with_entity_costs_no_call_for_the_chat(deals: Deals, deal: str) -> None:
-    deals.stage.tell("/shape", {"entity_id_in_events": True})
     chat_id = deals.talk.chat_with_bot("CRM", deal)
     deals.mention(chat_id)
     assert deals.calls(CHAT_GET) == []

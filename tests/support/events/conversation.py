@@ -96,3 +96,4 @@ def _remove_bots(stage: Stage) -> None:
             asked = {"botId": bot["bot_id"], "auth": token}
             response = http.request("POST", f"{stage.portal.portal_url}/rest/imbot.v2.Bot.unregister", json=asked)
             assert response.status == 200, response.data
+    stage.portal.settle()

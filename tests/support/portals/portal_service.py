@@ -127,6 +127,7 @@ class ApplicationProbe(PortalProbe):
         for bot in self.ask("/bots"):
             if bot["client_id"]:
                 self.result_with(token, "imbot.v2.Bot.unregister", botId=bot["bot_id"])
+        self.portal.settle()
         return self
 
     def another_application(self) -> str:

@@ -258,4 +258,4 @@ def test_new_portal_has_a_user_of_each_kind(v2: BotProbe) -> None:
 def test_default_bot_is_the_applications_only_bot(v2: BotProbe) -> None:
     other = v2.tell("/bots", {"name": "By webhook"})["bot_id"]
     assert names(v2.say("Hi")) == [ADD["v2"]]
-    assert v2.say("Hi", bot_id=other)["sent"] == []  # a webhook's bot gets no events
+    assert v2.say("Hi", bot_id=other)["sent"] == []  # it has no handler

@@ -187,8 +187,9 @@ def test_application_without_an_interface_is_installed_by_an_event(script: Appli
     assert (reply["status"], reply["finished"]) == (200, True)
     sent = script.service.received[0]
     assert (sent.verb, sent.path, sent.query) == ("POST", "/bitrix24/install", {})
-    assert sent.body.startswith("event=ONAPPINSTALL&data%5BVERSION%5D=1&data%5BACTIVE%5D=Y&")
-    assert sent.form.keys() == {"event", "data", "ts", "auth"}
+    assert sent.body.startswith("event=ONAPPINSTALL&event_handler_id=")
+    assert "&data%5BVERSION%5D=1&data%5BACTIVE%5D=Y&" in sent.body
+    assert sent.form.keys() == {"event", "event_handler_id", "data", "ts", "auth"}
     assert sent.form["data"] == {"VERSION": "1", "ACTIVE": "Y", "INSTALLED": "Y", "LANGUAGE_ID": "en"}
     auth = sent.form["auth"]
     assert auth.keys() == AUTH

@@ -168,7 +168,7 @@ def test_v2_group_message_has_the_documented_fields(v2: BotProbe) -> None:
     chat_id = v2.chat_with_bot()
     reply = v2.say(mention(v2), chat_id)
     event = only(v2)
-    assert event.keys() == {"event", "data", "ts", "auth"}
+    assert event.keys() == {"event", "event_handler_id", "data", "ts", "auth"}
     assert event["event"] == "ONIMBOTV2MESSAGEADD"
     data = event["data"]
     assert data.keys() == {"bot", "message", "chat", "user", "language"}
@@ -188,7 +188,7 @@ def test_v2_has_the_bots_tokens_in_one_place_and_no_users_tokens(v2: BotProbe) -
     event = only(v2)
     bot = event["data"]["bot"]
     assert bot.keys() == {"id", "code", "auth"}
-    assert bot["auth"].keys() == ALWAYS | TOKENS
+    assert bot["auth"].keys() == WITH_REFRESH
     assert bot["auth"]["user_id"] == str(v2.bot_id)
     assert event["auth"].keys() == ALWAYS
     assert v2.result_with(bot["auth"]["access_token"], "profile")["ID"] == str(v2.bot_id)
@@ -232,15 +232,33 @@ def test_v2_join_has_the_documented_fields(v2: BotProbe) -> None:
     assert v2.result("imbot.v2.Chat.get", botId=v2.bot_id, dialogId="chat1437")["chat"]["id"] == 1437
 
 
-def test_v2_has_the_entity_id_only_with_the_shape_for_it(v2: BotProbe) -> None:
+def test_v2_names_the_entity_of_a_chat_unless_the_shape_leaves_it_out(v2: BotProbe) -> None:
     chat_id = v2.chat_with_bot()
+    v2.say(mention(v2), chat_id)
+    chat = only(v2)["data"]["chat"]
+    assert (chat["entityType"], chat["entityId"], chat["entityLink"]["type"]) == ("CRM", "DEAL|500", "DEAL")
+    assert v2.tell("/shape", {"entity_id_in_events": False})["entity_id_in_events"] is False
     v2.say(mention(v2), chat_id)
     body = v2.service.received[0].body
     chat = only(v2)["data"]["chat"]
     assert (chat["entityType"], "entityId" in chat, "DEAL" in body) == ("CRM", False, False)
-    assert v2.tell("/shape", {"entity_id_in_events": True})["entity_id_in_events"] is True
-    v2.say(mention(v2), chat_id)
-    assert only(v2)["data"]["chat"]["entityId"] == "DEAL|500"
+
+
+def test_v2_has_no_refresh_token_of_the_bot_with_the_shape_for_that(v2: BotProbe) -> None:
+    v2.tell("/shape", {"refresh_in_events": False})
+    v2.say("Hi")
+    event = only(v2)
+    assert event["data"]["bot"]["auth"].keys() == ALWAYS | TOKENS
+
+
+def test_events_of_v2_and_of_installation_lack_the_handlers_id_with_the_shape_for_that(v2: BotProbe) -> None:
+    v2.say("Hi")
+    assert "event_handler_id" in only(v2)
+    v2.tell("/shape", {"handler_id": "bound"})
+    v2.say("Hi")
+    assert only(v2).keys() == {"event", "data", "ts", "auth"}
+    written = v2.tell("/install", {"send": False})["sent"][0]["body"]
+    assert decode_query(written).keys() == {"event", "data", "ts", "auth"}
 
 
 def test_v2_top_auth_may_have_domain_and_application_token_only(v2: BotProbe) -> None:

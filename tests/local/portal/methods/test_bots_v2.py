@@ -128,7 +128,7 @@ def test_webhook_registers_with_a_token_that_later_calls_need(probe: Application
     bot = probe.result("imbot.v2.Bot.register", fields=fields(code, botToken="mine"))["bot"]
     assert probe.result("imbot.v2.Bot.register", fields=fields(code), botToken="mine")["bot"] == bot
     assert probe.error("imbot.v2.Bot.unregister", botId=bot["id"]) == (400, "BOT_TOKEN_NOT_SPECIFIED")
-    assert probe.result("imbot.v2.Bot.unregister", botId=bot["id"], botToken="mine") is True
+    assert probe.result("imbot.v2.Bot.unregister", botId=bot["id"], botToken="mine") == {"result": True}
 
 
 def test_bots_are_listed_in_pages_and_by_type(probe: ApplicationProbe, token: str) -> None:
@@ -147,7 +147,7 @@ def test_unregistered_bot_is_removed_with_its_commands(probe: ApplicationProbe, 
     bot = probe.result_with(token, "imbot.v2.Bot.register", fields=fields())["bot"]
     command = {"command": "find", "title": {"en": "Find"}}
     probe.result_with(token, "imbot.v2.Command.register", botId=bot["id"], fields=command)
-    assert probe.result_with(token, "imbot.v2.Bot.unregister", botId=bot["id"]) is True
+    assert probe.result_with(token, "imbot.v2.Bot.unregister", botId=bot["id"]) == {"result": True}
     assert probe.error_with(token, "imbot.v2.Command.list", botId=bot["id"]) == (400, "BOT_NOT_FOUND")
     assert probe.result_with(token, "im.user.get", ID=bot["id"])["active"] is False
 
@@ -179,8 +179,18 @@ def test_registering_a_command_again_changes_nothing_and_updating_does(probe: Ap
     assert [(each["id"], each["title"], each["params"]) for each in listed] == [(command["id"], "Suchen", "deal")]
     assert probe.result_with(token, "imbot.v2.Bot.get", **own)["bot"]["countCommand"] == 1
     assert probe.bot(bot["id"])["commands"][0]["command"] == "find"
-    probe.result_with(token, "imbot.v2.Command.unregister", **own, commandId=command["id"])
+    assert probe.result_with(token, "imbot.v2.Command.unregister", **own, commandId=command["id"]) == {"result": True}
     assert probe.result_with(token, "imbot.v2.Command.list", **own)["commands"] == []
+
+
+def test_flat_parameters_of_a_command_are_refused_unless_the_shape_still_takes_them(
+    probe: ApplicationProbe, token: str
+) -> None:
+    bot = probe.result_with(token, "imbot.v2.Bot.register", fields=fields())["bot"]
+    flat = {"botId": bot["id"], "command": "help", "title": {"en": "Help"}}
+    assert probe.error_with(token, "imbot.v2.Command.register", **flat) == (400, "COMMAND_REQUIRED")
+    probe.tell("/shape", {"flat_commands": True})
+    assert probe.result_with(token, "imbot.v2.Command.register", **flat)["command"]["command"] == "/help"
 
 
 @pytest.mark.parametrize(

@@ -62,13 +62,18 @@ def test_webhook_cannot_bind_handlers(probe: ApplicationProbe, method: str) -> N
     assert probe.error(method, **BINDING) == (403, "WRONG_AUTH_TYPE")
 
 
-def test_ordinary_user_binds_with_the_own_token_only_and_cannot_unbind(probe: ApplicationProbe) -> None:
-    token = probe.grant(2)["access_token"]
+def test_ordinary_user_binds_sees_and_unbinds_own_online_handlers_only(probe: ApplicationProbe, token: str) -> None:
+    probe.result_with(token, "event.bind", **BINDING)
+    probe.result_with(token, "event.bind", **BINDING, auth_type=3)
+    token, admins = probe.grant(2)["access_token"], token
     assert probe.error_with(token, "event.bind", **BINDING, auth_type=1) == (403, "ACCESS_DENIED")
     assert probe.error_with(token, "event.bind", **BINDING, event_type="offline") == (403, "ACCESS_DENIED")
     assert probe.result_with(token, "event.bind", **BINDING) is True
-    assert probe.result_with(token, "event.get")[0]["auth_type"] == "2"
-    assert probe.error_with(token, "event.unbind", **BINDING) == (403, "ACCESS_DENIED")
+    assert [each["auth_type"] for each in probe.result_with(token, "event.get")] == ["2"]
+    for foreign in ({"auth_type": 3}, {"event_type": "offline"}):
+        assert probe.error_with(token, "event.unbind", **BINDING, **foreign) == (403, "ACCESS_DENIED")
+    assert probe.result_with(token, "event.unbind", **BINDING) == {"count": 1}
+    assert [each["auth_type"] for each in probe.result_with(admins, "event.get")] == ["0", "3"]
 
 
 def test_offline_binding_is_listed_and_not_called(probe: ApplicationProbe, token: str) -> None:
