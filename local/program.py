@@ -26,6 +26,8 @@ def until_a_signal(run: Callable[[], int]) -> int:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.default_int_handler)
     try:
+        # `make` holds a Ctrl-C back until here.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         return run()
     except KeyboardInterrupt:
         print("\nStopped.")

@@ -7,6 +7,7 @@ never printed, whatever the host answers.
 import json
 import os
 import re
+import ssl
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "ENTITY_TYPE": "CRM",
     "ENTITY_ID": "DEAL|1",
     "BUILD_DIR": ".aws-sam/build",
+    "CA_FILE": "",
 }
 """The variables of the environment, and so of `make smoke NAME=value`. The pair need not have a chat."""
 
@@ -61,19 +63,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A service: its address without a slash at the end, and the stamp of the layer built here, if there is one."""
+    """A service: its address without a slash at the end, and the stamp of the layer built here, if there is one. `http`
+    trusts the authority of its certificate."""
 
     url: str
     key: str = field(repr=False)
     pair: Mapping[str, str]
     built: str | None
+    http: urllib3.PoolManager = field(repr=False)
 
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Answer:
         """One request, without redirects. Raises SmokeError where no response comes."""
         try:
-            response = urllib3.request(
+            response = self.http.request(
                 method, self.url + path, headers=headers, body=body, timeout=_TIMEOUT, retries=False, redirect=False
             )
         except urllib3.exceptions.HTTPError as error:
@@ -153,7 +157,18 @@ def read(environ: Mapping[str, str]) -> Target:
     if not _KEY.fullmatch(settings["KEY"]):
         raise SmokeError("KEY must be a key of the service with the scope lookup (keys.create makes one)")
     pair = {"entity_type": settings["ENTITY_TYPE"], "entity_id": settings["ENTITY_ID"]}
-    return Target(url, settings["KEY"], pair, _built(Path(settings["BUILD_DIR"])))
+    return Target(url, settings["KEY"], pair, _built(Path(settings["BUILD_DIR"])), _trusting(settings["CA_FILE"]))
+
+
+def _trusting(ca_file: str) -> urllib3.PoolManager:
+    """Trusts the system's authorities, and the one in the file. Raises SmokeError."""
+    context = ssl.create_default_context()
+    try:
+        if ca_file:
+            context.load_verify_locations(ca_file)
+    except OSError as error:  # an SSLError is one, too
+        raise SmokeError(f"CA_FILE={ca_file} is no certificate that can be read: {error.strerror}") from None
+    return urllib3.PoolManager(ssl_context=context)
 
 
 def smoke(target: Target, print_line: Print) -> bool:
