@@ -12,6 +12,7 @@ from local.portal.oauth.tokens import ACCESS_S, Pair
 from local.portal.state import State
 
 _KINDS = ("local", "market")
+_MOST_DAYS = 3650
 _MOST_LIFETIME_S = 365 * 86_400.0
 
 
@@ -27,6 +28,7 @@ class ApplicationControl:
             Route("POST", "/rotate_secret", self._rotate_secret),
             Route("POST", "/scopes", self._scopes),
             Route("POST", "/restrict", self._restrict),
+            Route("POST", "/app_info", self._app_info),
             Route("POST", "/grants", self._grant),
             Route("POST", "/expire_tokens", self._expire),
             Route("GET", "/installs", self._installs),
@@ -72,6 +74,17 @@ class ApplicationControl:
         ids = None if admitted is None else frozenset(admitted)
         self._state.installations.put(replace(context.installation, admitted=ids))
         return {"user_ids": admitted}
+
+    def _app_info(self, _: Query, body: object) -> object:
+        """Whether an installation counts as finished, and the days that are left of its paid time (null: no end)."""
+        fields = Fields(body)
+        context = self._state.context_of(fields.text("client_id", ""))
+        installation = context.installation
+        finished = fields.flag("installed", default=installation.finished)
+        days = fields.whole_or_null("days", installation.days, least=-_MOST_DAYS)
+        fields.finish()
+        self._state.installations.put(replace(installation, finished=finished, days=days))
+        return {"installed": finished, "days": days}
 
     def _grant(self, _: Query, body: object) -> object:
         """The tokens of a user, as a frame gets them."""

@@ -57,6 +57,12 @@ class Fields:
             raise ControlError(f'"{name}" must be a whole number')
         return value
 
+    def whole_or_null(self, name: str, default: int | None, *, least: int = 0) -> int | None:
+        """A whole number, or None for JSON's null."""
+        if not self.has(name):
+            return default
+        return None if self._is_null(name) else self.whole(name, least=least)
+
     def flag(self, name: str, *, default: bool) -> bool:
         value = self.take(name, default)
         if not isinstance(value, bool):

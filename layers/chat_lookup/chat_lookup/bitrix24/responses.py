@@ -19,11 +19,13 @@ _USUAL_PORTS: Final = frozenset({80, 443})
 
 
 class OperatingTime(NamedTuple):
-    """What a call cost: seconds billed to the method, the Unix time at which some are freed, seconds it took."""
+    """What a call cost: seconds billed to the method, the Unix time at which some are freed, seconds it took; and the
+    Unix time at which it ended, by the portal's clock."""
 
     operating: float | None = None
     reset_at: float | None = None
     duration: float | None = None
+    finished_at: float | None = None
 
 
 class Answer(NamedTuple):
@@ -133,6 +135,7 @@ def operating_time(time: object) -> OperatingTime:
         operating=_seconds(time.get("operating")),
         reset_at=_seconds(time.get("operating_reset_at")),
         duration=_seconds(time.get("duration")),
+        finished_at=_seconds(time.get("finish")),
     )
 
 

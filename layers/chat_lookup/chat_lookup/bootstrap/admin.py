@@ -26,6 +26,7 @@ def build(parts: Core, install: _Install) -> Admin:
         cache(partial(_webhooks, parts)),
         cache(partial(_events, parts)),
         cache(partial(_restoring, parts)),
+        cache(partial(_doctor, parts)),
     )
 
 
@@ -110,3 +111,10 @@ def _restoring(parts: Core) -> _Commands:
     return AdminRestoring(
         Restoring(parts.portals, facts, parts.tokens, pointers, parts.recoveries, parts.clock)
     ).commands
+
+
+def _doctor(parts: Core) -> _Commands:
+    from chat_lookup.admin.doctor import AdminDoctor  # noqa: PLC0415 - as above
+    from chat_lookup.bootstrap.doctor import doctor, queue_depths  # noqa: PLC0415 - as above
+
+    return AdminDoctor(parts.portals, doctor(parts), queue_depths(parts), parts.settings.public_url).commands

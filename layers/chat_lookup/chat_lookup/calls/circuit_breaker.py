@@ -90,6 +90,10 @@ class Circuit:
         """Whether the portal is called by probes only, one of which may be due."""
         return bool(self._seen(member_id).state.code)
 
+    def state_of(self, member_id: str) -> State:
+        """The state as it is stored now, for a report. Raises botocore's exceptions."""
+        return _from_item(self._table.get(_key(member_id), consistent=True)).state
+
     def claim_sign(self, member_id: str) -> bool:
         """Whether this process may ask the portal for a second sign: of all that saw a first one, one may, and none
         again for a while. None may while the store does not answer: nothing is closed on one sign.

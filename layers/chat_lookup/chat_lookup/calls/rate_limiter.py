@@ -82,6 +82,10 @@ class Limiter:
                 return max(0.0, slot - began)
             waited = True
 
+    def state_of(self, member_id: str, pace: Pace) -> RateState:
+        """The row as it is stored now, for a report. Raises botocore's exceptions."""
+        return _row(self._table.get(_key(member_id), consistent=True)).credible(pace, self._clock.now())
+
     def refused(self, member_id: str, pace: Pace, retry_at: float | None = None) -> None:
         """Learn that the portal refused a call that had a slot (QUERY_LIMIT_EXCEEDED): others use up its limit, too.
 

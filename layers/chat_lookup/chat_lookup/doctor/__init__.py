@@ -1,0 +1,1 @@
+"""What is wrong with a portal, and what mends it; proposes, and changes nothing."""

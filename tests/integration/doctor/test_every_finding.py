@@ -1,0 +1,349 @@
+"""Each finding about a portal: made true, seen by the operator's command, mended as its remedy says, and gone."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+from chat_lookup.doctor import queues
+from chat_lookup.doctor.findings import REMEDIES, FindingCode
+from chat_lookup.doctor.replies import SCOPES as USED_SCOPES
+from tests.support.portals.examined_portal import SCOPES, Scene
+from tests.support.portals.unknown_portal import ADMINISTRATOR, Stage
+
+Step = Callable[[Scene], object]
+A_DAY: Final = 86_400.0
+ELSEWHERE: Final = "https://former.example.com"
+OF_ALL: Final = frozenset({FindingCode.NO_PORTAL, FindingCode.EVENTS_WAITING, FindingCode.DEAD_LETTERS})
+"""Findings about no portal: the command is run without one."""
+
+
+class Case(NamedTuple):
+    """How a finding is made true, and how it is mended; `says` is a word of its detail."""
+
+    code: FindingCode
+    make: Step
+    mend: Step
+    says: str
+    portal: str = ""
+    """Another portal than the application's."""
+    also: frozenset[FindingCode] = frozenset()
+    """Findings that have the same cause."""
+
+
+# --- states ----------------------------------------------------------------------------------------------------------
+
+
+def nothing_installed(scene: Scene) -> None:
+    for row in scene.rows(""):
+        scene.remove(row)
+    scene.service.cold_start()
+
+
+def uninstall(scene: Scene) -> None:
+    scene.control("/uninstall", **scene.client)
+    scene.service.cold_start()
+
+
+def refuse_everything(error: str, status: int) -> Step:
+    def make(scene: Scene) -> None:
+        scene.fault("*", error=error, status=status)
+        scene.look_up()
+
+    return make
+
+
+def heal(scene: Scene) -> None:
+    """The cause is over, and the next caller looks."""
+    scene.no_faults()
+    scene.later(700)
+    scene.look_up()
+    scene.service.cold_start()
+
+
+def dead_grant(scene: Scene) -> None:
+    scene.control("/expire_tokens", refresh=True)
+    scene.later(3_601)
+    scene.look_up()
+
+
+def visit(scene: Scene) -> None:
+    scene.control("/visit", **scene.client)
+    scene.service.cold_start()
+
+
+def other_secret(scene: Scene) -> None:
+    scene.control("/rotate_secret", **scene.client)
+    scene.later(3_601)
+
+
+def right_secret(scene: Scene) -> None:
+    card = scene.stage.portal.applications.named(scene.stage.card.client_id)
+    scene.service.admin("apps.rotate_secret", client_id=card.client_id, client_secret=card.client_secret)
+    heal(scene)
+
+
+def redirected_webhook(scene: Scene) -> None:
+    path = urlsplit(scene.service.portal.webhook_url).path
+    for method in ("im.chat.get", "profile"):
+        moved = {"Location": f"https://acme.example{path}{method}"}
+        scene.service.control("/faults", {"method": method, "status": 302, "body": "", "headers": moved})
+    scene.look_up(scene.service.member_id)
+
+
+def webhook_given_anew(scene: Scene) -> None:
+    scene.service.control("/faults", [])
+    url = scene.service.portal.webhook_url
+    scene.service.admin("portal.add_webhook", webhook_url=url, member_id=scene.service.member_id)
+    scene.service.cold_start()
+
+
+def no_connection(scene: Scene) -> None:
+    scene.fault("*", drop=True)
+    for _ in range(3):
+        scene.look_up()
+
+
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+def without_keys(scene: Scene) -> None:
+    (row,) = scene.rows(f"APP#{scene.stage.card.client_id}")
+    scene.remove(row)
+
+
+def new_pair(scene: Scene) -> None:
+    scene.later(700)
+    scene.look_up()
+    scene.service.cold_start()
+
+
+def slow_pace(scene: Scene) -> None:
+    scene.admin("portal.set", rate=0.1, burst=1)
+    scene.look_up()
+
+
+def usual_pace(scene: Scene) -> None:
+    scene.admin("portal.set", rate=2, burst=50)
+    scene.later(60)
+
+
+def too_many(scene: Scene) -> None:
+    scene.fault("im.chat.get", error="QUERY_LIMIT_EXCEEDED", status=503)
+    scene.look_up()
+    scene.later(10)
+
+
+def five_minutes(scene: Scene) -> None:
+    scene.no_faults()
+    scene.later(310)
+
+
+def paid_days(status: str, days: int | None) -> Step:
+    def change(scene: Scene) -> None:
+        card = scene.stage.portal.applications.named(scene.stage.card.client_id)
+        scene.stage.portal.applications.put(replace(card, status=status))
+        scene.control("/app_info", days=days)
+
+    return change
+
+
+# --- registration ---------------------------------------------------------------------------------------------------
+
+
+def rebind(scene: Scene) -> None:
+    assert scene.admin("portal.rebind")["remarks"] == []
+
+
+def fewer_scopes(*scopes: str) -> Step:
+    return lambda scene: scene.grant_scopes([each for each in SCOPES if each not in scopes])
+
+
+def all_scopes(scene: Scene) -> None:
+    scene.grant_scopes(SCOPES)
+
+
+def unused_scope(scene: Scene) -> None:
+    fewer_scopes("task")(scene)
+    rebind(scene)
+    all_scopes(scene)
+
+
+def administrator(*, admin: bool) -> Step:
+    return lambda scene: scene.control("/users", user_id=ADMINISTRATOR, name="Anna", admin=admin)
+
+
+def webhook_with_a_bot(scene: Scene, **more: str) -> None:
+    portal, token = scene.service.portal, "b" * 32
+    fields = {"code": "own", "properties": {"name": "Own"}, "eventMode": "webhook", "webhookUrl": f"{ELSEWHERE}/bot"}
+    registered = scene.by_webhook("imbot.v2.Bot.register", botToken=token, fields=fields)
+    bot = {"bot_id": registered["bot"]["id"], "bot_token": token}
+    scene.service.admin(
+        "portal.add_webhook", webhook_url=portal.webhook_url, member_id=scene.service.member_id, **bot, **more
+    )
+    scene.service.cold_start()
+
+
+def public_url(url: str) -> Step:
+    def change(scene: Scene) -> None:
+        scene.environ.setenv("PUBLIC_URL", url)
+        scene.service.cold_start()
+
+    return change
+
+
+def v1_bot(scene: Scene) -> None:
+    scene.control("/shape", bot_api="v1")
+    rebind(scene)
+
+
+def v2_bot(scene: Scene) -> None:
+    scene.control("/shape", bot_api="v2")
+    rebind(scene)
+
+
+# --- queues ---------------------------------------------------------------------------------------------------------
+
+
+def emptied(scene: Scene) -> None:
+    scene.service.stack.backend.aws.empty_queues()
+
+
+SOME: Final = 20
+"""Events that count as many here."""
+LATE: Final = {"start": 1_700_000_000, "finish": 1_700_000_000.5}
+FETCHING: Final = {"eventMode": "fetch"}
+
+CASES: Final = (
+    Case(FindingCode.NO_PORTAL, nothing_installed, lambda scene: scene.before.restore_tables(), "No portal"),
+    Case(
+        FindingCode.STOPPED, lambda scene: scene.admin("portal.stop"), lambda scene: scene.admin("portal.start"),
+        "operator",
+    ),
+    Case(FindingCode.REAUTHORISE, dead_grant, visit, "grant is dead"),
+    Case(FindingCode.REFUSED, refuse_everything("expired_token", 401), heal, "expired_token"),
+    Case(FindingCode.UNPAID, refuse_everything("PAYMENT_REQUIRED", 401), heal, "from 20"),
+    Case(FindingCode.MISCONFIGURED, other_secret, right_secret, "keys"),
+    Case(FindingCode.RENAMED, redirected_webhook, webhook_given_anew, "new address", portal="webhook"),
+    Case(FindingCode.BLOCKED, refuse_everything("OVERLOAD_LIMIT", 503), heal, "OVERLOAD_LIMIT"),
+    Case(FindingCode.UNREACHABLE, no_connection, heal, "TRANSPORT"),
+    Case(
+        FindingCode.APPLICATION_MISSING, without_keys,
+        lambda scene: scene.before.restore_tables(), "are not stored",
+    ),
+    Case(FindingCode.MOVED, lambda scene: scene.control("/rename", host="localhost"), new_pair, "redirects"),
+    Case(FindingCode.TOKEN_REFUSED, lambda scene: scene.control("/expire_tokens"), new_pair, "expired_token"),
+    Case(
+        FindingCode.PORTAL_FAILED, lambda scene: scene.fault("batch", error="INTERNAL_SERVER_ERROR", status=500),
+        Scene.no_faults, "INTERNAL_SERVER_ERROR",
+    ),
+    Case(FindingCode.NOT_ASKED, slow_pace, usual_pace, "not asked"),
+    Case(
+        FindingCode.NOT_CHECKED, lambda scene: scene.fault("event.get", error="ACCESS_DENIED"),
+        Scene.no_faults, "event.get: ACCESS_DENIED",
+    ),
+    Case(
+        FindingCode.INSTALLATION_UNFINISHED, lambda scene: scene.control("/app_info", installed=False),
+        lambda scene: scene.control("/app_info", installed=True), "not installed yet",
+    ),
+    Case(FindingCode.PAYMENT_EXPIRED, paid_days("P", -3), paid_days("S", -3), "-3 days"),
+    *(
+        Case(
+            FindingCode.SCOPE_MISSING, fewer_scopes(scope), all_scopes, f"not grant {scope}",
+            also=frozenset({FindingCode.NOT_CHECKED}) if scope == "imbot" else frozenset(),
+        )
+        for scope in SCOPES
+    ),
+    Case(FindingCode.SCOPE_UNUSED, unused_scope, rebind, "grants task"),
+    Case(FindingCode.OWNER_NOT_ADMINISTRATOR, administrator(admin=False), administrator(admin=True), "(1)"),
+    Case(FindingCode.TOKEN_OLD, lambda scene: scene.later(172 * A_DAY), new_pair, "172 days ago"),
+    Case(
+        FindingCode.APPLICATION_TOKEN_MISSING, webhook_with_a_bot,
+        lambda scene: webhook_with_a_bot(scene, application_token="a" * 32), "prove", portal="webhook",
+    ),
+    Case(FindingCode.ADDRESS_CHANGED, public_url("https://chats.example.com"), public_url(""), "chats.example.com"),
+    Case(
+        FindingCode.BOT_NOT_REGISTERED,
+        lambda scene: scene.as_application("imbot.v2.Bot.unregister", botId=scene.bot_id), rebind, "not registered",
+    ),
+    Case(
+        FindingCode.BOT_MODE,
+        lambda scene: scene.as_application("imbot.v2.Bot.update", botId=scene.bot_id, fields=FETCHING), rebind, "fetch",
+    ),
+    Case(FindingCode.BOT_DEPRECATED, v1_bot, v2_bot, "imbot.register"),
+    Case(
+        FindingCode.EVENTS_NOT_BOUND,
+        lambda scene: scene.as_application("event.unbind", event="ONAPPUNINSTALL", handler=scene.install_url),
+        rebind, "ONAPPUNINSTALL",
+    ),
+    Case(
+        FindingCode.EVENTS_ELSEWHERE,
+        lambda scene: scene.as_application("event.bind", event="ONAPPUPDATE", handler=f"{ELSEWHERE}/x?token=5ecret"),
+        rebind, "former.example.com",
+    ),
+    Case(FindingCode.PACE_LOWERED, too_many, five_minutes, "of its pace"),
+    Case(FindingCode.CLOCK_OFF, lambda scene: scene.fault("batch", fields={"time": LATE}), Scene.no_faults, "behind"),
+    Case(
+        FindingCode.EVENTS_WAITING, lambda scene: scene.send("EventQueue", ["{}"] * SOME, delay=900), emptied, str(SOME)
+    ),
+    Case(FindingCode.DEAD_LETTERS, lambda scene: scene.send("DeadLetterQueue", ["{}"]), emptied, "About 1 "),
+    Case(FindingCode.UNINSTALLED, uninstall, Scene.install, "uninstalled"),
+)  # fmt: skip
+"""One for each code, but for scopes: one for each of them. What installs anew comes last."""
+
+
+@pytest.fixture(scope="module")
+def one_scene(one_stage: Stage) -> Iterator[Scene]:
+    one_stage.reset()
+    yield Scene(one_stage)
+    one_stage.tell("/reset", {})
+
+
+@pytest.fixture
+def scene(one_scene: Scene, monkeypatch: pytest.MonkeyPatch, leaping_clock: None) -> Scene:
+    del leaping_clock
+    one_scene.environ = monkeypatch
+    monkeypatch.setattr(queues, "MANY", SOME)
+    one_scene.begin_again()
+    return one_scene
+
+
+def report(scene: Scene, case: Case) -> list[dict[str, Any]]:
+    """The findings of the operator's command about the case's portal, as JSON."""
+    named = {} if case.code in OF_ALL else {"portal": scene.service.member_id if case.portal else scene.member_id}
+    answer: dict[str, Any] = json.loads(json.dumps(scene.service.admin("doctor", **named)))
+    assert answer.keys() == {"findings"}
+    found: list[dict[str, Any]] = answer["findings"]
+    return found
+
+
+def test_each_code_has_a_remedy_and_is_walked() -> None:
+    assert {case.code for case in CASES} == set(FindingCode) == REMEDIES.keys()
+    assert set(USED_SCOPES) <= set(SCOPES)
+
+
+def test_healthy_portal_has_no_findings_and_the_report_changes_nothing(scene: Scene) -> None:
+    before, calls = scene.stored(), len(scene.stage.calls())
+    assert scene.service.admin("doctor", portal=scene.member_id) == {"findings": []}
+    assert scene.service.admin("doctor") == {"findings": []}
+    assert scene.stored() == before
+    assert scene.stage.calls()[calls:] == ["batch", "batch"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code}: {case.says}")
+def test_finding_is_seen_with_its_remedy_and_gone_after_it_is_mended(scene: Scene, case: Case) -> None:
+    case.make(scene)
+    found = {each["code"]: each for each in report(scene, case)}
+    assert case.code.value in found, found
+    seen = found[case.code]
+    assert case.says in seen["detail"]
+    assert seen["remedy"] == REMEDIES[case.code]
+    assert (seen.keys() - {"portal"}) == {"code", "detail", "remedy"}
+    assert found.keys() - {case.code} <= case.also
+    assert "5ecret" not in json.dumps(list(found.values()))
+
+    case.mend(scene)
+    assert report(scene, case) == []
