@@ -109,6 +109,7 @@ def operate(service: Service) -> None:
     service.admin("apps.set", client_id=local["client_id"], domain="globex.bitrix24.com")
     service.admin("apps.remove", client_id=local["client_id"])
     service.admin("portals")
+    assert service.admin("doctor") == {"findings": []}
     service.admin("portal.set", portal=service.member_id, burst=100, default=True)
     assert service.admin("portal.rebind", portal=service.member_id)["remarks"] == []
     target = service.stack.target.local

@@ -26,10 +26,11 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "rest": {"bitrix24", "observability", "http", "portals", "calls", "lookup"},
     "bot": {"bitrix24", "observability", "portals", "calls", "cache", "lookup", "events"},
     "install": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "bot"},
-    "admin": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "cache", "install"},
+    "doctor": {"bitrix24", "observability", "portals", "credentials", "calls", "install"},
+    "admin": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "cache", "install", "doctor"},
     "bootstrap": {
         "bitrix24", "observability", "portals", "credentials", "calls", "cache", "lookup", "events", "bot", "install",
-        "rest", "admin",
+        "rest", "doctor", "admin",
     },
 }  # fmt: skip
 """By room: what it may import besides the ground (the modules at the top of the package) and itself."""
@@ -278,6 +279,7 @@ def test_ground_of_the_package_has_seven_modules() -> None:
 TESTED_ELSEWHERE: Final[Mapping[str, str]] = {
     "bootstrap/admin.py": "tests/unit/admin/test_commands.py",
     "bootstrap/aws_clients.py": "tests/unit/bootstrap/test_process.py",
+    "bootstrap/doctor.py": "tests/unit/admin/test_doctor.py",
     "bootstrap/core.py": "tests/unit/bootstrap/test_process.py",
     "bootstrap/install.py": "tests/unit/functions/test_install.py",
     "bootstrap/services.py": "tests/unit/functions/test_lookup.py",

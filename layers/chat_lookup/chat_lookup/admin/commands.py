@@ -156,6 +156,10 @@ COMMANDS: Final[Mapping[str, CommandContract]] = {
         (_CLIENT_ID, _DOMAIN._replace(required=True)),
     ),
     "cache.purge": CommandContract("Forgets every cached answer of a portal: its pairs are asked anew.", (_PORTAL,)),
+    "doctor": CommandContract(
+        "Reports what is wrong with a portal and the queues, each with what mends it; changes nothing.",
+        (_PORTAL._replace(default="every portal"),),
+    ),
     "events.redrive": CommandContract(
         "Sends dead letters back to the queue, after the cause of their failure was removed.",
         (Field("limit", "messages at most", 1000, Kind.WHOLE, default="1000", least=1, most=MOST_LETTERS),),
