@@ -12,8 +12,8 @@ class Installation:
     """One installation of an application by `user_id`. `number` is the portal's own id of it: another one after each
     uninstall. Until it is `finished`, no event is delivered (bitrix24.md 4.2).
 
-    `admitted` are the users that may use the application, None for all. `days` are left of the time that it is paid for,
-    or may be tried; None for an application without an end, negative after it (bitrix24.md 1.16).
+    `admitted` are the users that may use the application, None for all. `days` are left of the time for which it is
+    paid or tried; None for an application without an end, negative after it (bitrix24.md 1.16).
     """
 
     number: int
