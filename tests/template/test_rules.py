@@ -41,8 +41,8 @@ ASKED_BY = {
     ),
     "CacheTable/index/by_chat": ("cache/chat_cache",),
     "secrets": ("credentials/secret_store",),
-    "EventQueue": ("events/queue", "admin/dead_letters", "bootstrap/recoveries"),
-    "DeadLetterQueue": ("admin/dead_letters", "events/queue"),
+    "EventQueue": ("events/queue", "admin/dead_letters", "bootstrap/recoveries", "doctor/queues"),
+    "DeadLetterQueue": ("admin/dead_letters", "events/queue", "doctor/queues"),
     "EventBus": ("events/publisher",),
     "WorkerFunction": ("events/queue",),
 }  # fmt: skip
@@ -136,7 +136,7 @@ def test_policies_grant_exactly_the_actions_of_the_code(store: str) -> None:
     of_service = f"{OF_SERVICE[store]}:"
     needed = {each for module in ASKED_BY[store] for each in asked(module) if each.startswith(of_service)}
     if store == "EventQueue":  # from the dead letters messages are received, too
-        needed &= {"sqs:SendMessage"}
+        needed &= {"sqs:SendMessage", "sqs:GetQueueAttributes"}
     if store.startswith("CacheTable"):  # the cache queries its index and nothing but its index
         of_index = {"dynamodb:Query"}
         needed = needed & of_index if "/index/" in store else needed - of_index
