@@ -1,4 +1,4 @@
-"""Each finding about a portal: made true, seen by the operator's command, mended as its remedy says, and gone."""
+"""Each finding about a portal: made true, seen by the operator's command, mended with its remedy, and gone."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,12 +22,12 @@ OF_ALL: Final = frozenset({FindingCode.NO_PORTAL, FindingCode.EVENTS_WAITING, Fi
 
 
 class Case(NamedTuple):
-    """How a finding is made true, and how it is mended; `says` is a word of its detail."""
+    """How a finding is made true, and how it is mended; `words` are in its detail."""
 
     code: FindingCode
     make: Step
     mend: Step
-    says: str
+    words: str
     portal: str = ""
     """Another portal than the application's."""
     also: frozenset[FindingCode] = frozenset()
@@ -333,13 +333,13 @@ def test_healthy_portal_has_no_findings_and_the_report_changes_nothing(scene: Sc
     assert scene.stage.calls()[calls:] == ["batch", "batch"]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code}: {case.says}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code}: {case.words}")
 def test_finding_is_seen_with_its_remedy_and_gone_after_it_is_mended(scene: Scene, case: Case) -> None:
     case.make(scene)
     found = {each["code"]: each for each in report(scene, case)}
     assert case.code.value in found, found
     seen = found[case.code]
-    assert case.says in seen["detail"]
+    assert case.words in seen["detail"]
     assert seen["remedy"] == REMEDIES[case.code]
     assert (seen.keys() - {"portal"}) == {"code", "detail", "remedy"}
     assert found.keys() - {case.code} <= case.also

@@ -1,4 +1,4 @@
-"""Replies of any form are read: what is documented leads to its finding, what is not to one that says so."""
+"""Replies of any form are read: what is documented leads to its finding, what is not to a finding of its own."""
 
 from typing import Any
 
