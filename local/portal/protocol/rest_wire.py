@@ -20,8 +20,11 @@ HTML_TYPE = "text/html; charset=utf-8"
 _JSON = "application/json"
 _NOTHING: Mapping[str, object] = {}
 
-# /rest/[api/][<user>/<code>/]<method>[.json]; `api` is the address of REST 3.
-_PATH = re.compile(r"/rest/(?P<v3>api/)?(?:(?P<user>[0-9]{1,19})/(?P<code>[^/]+)/)?(?P<method>[A-Za-z0-9_.]{1,100})/?")
+# /rest/[api/][<user>/<code>/]<method>[.json]; `api` is the address of REST 3. Several slashes count as one: b24jssdk
+# 2.2.0 writes two behind the documented endpoint, b24phpsdk behind an address that ends in one.
+_PATH = re.compile(
+    r"/rest/+(?P<v3>api/+)?(?:(?P<user>[0-9]{1,19})/+(?P<code>[^/]+)/+)?(?P<method>[A-Za-z0-9_.]{1,100})/?"
+)
 
 
 @dataclass(frozen=True, slots=True)

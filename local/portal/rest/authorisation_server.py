@@ -26,10 +26,11 @@ _Params = Mapping[str, object]
 def is_app_info(request: rest_wire.RestRequest) -> bool:
     """Whether an `app.info` is for the authorisation server and not for the portal.
 
-    Both answer at the same address here. The place of the token distinguishes them: in a query or a form, as the
-    documents write it for the authorisation server (bitrix24.md 1.16), or in a JSON body, as for every other method.
+    Both answer at the same address here. The place of the token distinguishes them: in the query, as the documents
+    write it for the authorisation server (bitrix24.md 1.16), or in a body, as clients send it with every other method.
     """
-    return request.method.lower() == "app.info" and not (request.code or request.v3 or request.json)
+    in_query = "auth" in php.decode_query(request.uri.partition("?")[2])
+    return request.method.lower() == "app.info" and in_query and not (request.code or request.v3)
 
 
 class Authorisation:
@@ -116,8 +117,7 @@ class Authorisation:
             raise Refused("invalid_grant")
         context = self._still_installed(pair.client_id, pair.installation)
         _check_scope(application, params)
-        pair = self._state.tokens.renew(pair, now)
-        return {**self._issued(context, pair), "expires": int(pair.expires_at), "user_id": pair.user_id}
+        return self._issued(context, self._state.tokens.renew(pair, now))
 
     def _exchanged(self, application: Application, params: _Params, now: float) -> dict[str, object]:
         code = _needed(params, "code")
@@ -137,10 +137,15 @@ class Authorisation:
         return context
 
     def _issued(self, context: Context, pair: Pair) -> dict[str, object]:
-        """The answer (3.3). Note that `domain` is the authorisation server's here (3.5)."""
+        """The answer (3.3). Note that `domain` is the authorisation server's here (3.5).
+
+        The documents' sample of an exchange lacks `expires` and `user_id`; the vendor's SDK refuses one without them
+        (b24pysdk/credentials/auth.py, `RenewedOAuth`), as it would refuse every exchange if there were none.
+        """
         identity = self._state.identity
         return {
             "access_token": pair.access_token,
+            "expires": int(pair.expires_at),
             "expires_in": int(ACCESS_S),
             "scope": context.scope,
             "domain": identity.server_domain,
@@ -148,6 +153,7 @@ class Authorisation:
             "status": context.application.status,
             "client_endpoint": identity.client_endpoint,
             "member_id": identity.member_id,
+            "user_id": pair.user_id,
             "refresh_token": pair.refresh_token,
         }
 

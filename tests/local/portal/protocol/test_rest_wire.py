@@ -82,6 +82,13 @@ def test_call_without_the_right_code_is_refused(probe: PortalProbe, address: str
     assert (response.status, response.json()["error"]) == answer
 
 
+@pytest.mark.parametrize("address", ["/rest/1/{code}//profile", "/rest//1/{code}/profile"])
+def test_doubled_slash_of_an_address_counts_as_one(probe: PortalProbe, address: str) -> None:
+    code = probe.portal.webhook_url.split("/")[-2]
+    response = probe.http.request("GET", probe.portal.portal_url + address.format(code=code))
+    assert (response.status, response.json()["result"]["ID"]) == (200, "1")
+
+
 @pytest.mark.parametrize(
     "address", ["/", "/rest/", "/rest/1/code/", "/rest/x/code/profile", "/calls", "/_control/calls"]
 )

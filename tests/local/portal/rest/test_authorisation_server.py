@@ -87,7 +87,9 @@ def test_code_is_valid_once_and_for_half_a_minute(probe: ApplicationProbe) -> No
     assert pair.keys() == {
         "access_token",
         "refresh_token",
+        "expires",
         "expires_in",
+        "user_id",
         "client_endpoint",
         "server_endpoint",
         "domain",
@@ -260,13 +262,15 @@ def test_app_info_has_different_shapes_at_authorisation_server_and_portal(
     assert info["install"]["client_endpoint"] == f"https://{probe.portal.domain}/rest/"
     assert info["install"]["installed"] is True
     of_portal = probe.result_with(token, "app.info")
+    by_form = probe.http.request("POST", url, fields={"auth": token}, encode_multipart=False)
+    assert by_form.json()["result"] == of_portal
     assert (of_portal["CODE"], of_portal["STATUS"], of_portal["INSTALLED"]) == (
         probe.application.client_id,
         "L",
         True,
     )
     assert "member_id" not in of_portal
-    assert [call["method"] for call in probe.calls()[-2:]] == ["oauth/app.info", "app.info"]
+    assert [call["method"] for call in probe.calls()[-3:]] == ["oauth/app.info", "app.info", "app.info"]
 
 
 def test_app_info_refuses_a_bad_token(probe: ApplicationProbe) -> None:
@@ -274,7 +278,7 @@ def test_app_info_refuses_a_bad_token(probe: ApplicationProbe) -> None:
     token = probe.grant()["access_token"]
 
     def error(access_token: str) -> tuple[int, str]:
-        response = probe.http.request("POST", url, fields={"auth": access_token}, encode_multipart=False)
+        response = probe.http.request("GET", url, fields={"auth": access_token})
         return response.status, response.json()["error"]
 
     assert error("unknown") == (401, "NO_AUTH_FOUND")
