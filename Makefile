@@ -46,7 +46,7 @@ test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="
 	@exec $(BIN)/python -m tests.groups test $(ARGS)
 
 # Further variables run the walks and soaks in full: each folder's README.md names them.
-test-all: $(BIN)/.ready ## these, then the long ones: generated inputs, crowds, processes, soaks; DYNAMODB_LOCAL_URL
+test-all: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## these, then the long ones: generated inputs, crowds, processes, soaks; DYNAMODB_LOCAL_URL
 	@exec $(BIN)/python -m tests.groups all $(ARGS)
 
 check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, format, types, security, the template and its house rules; offline

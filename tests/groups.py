@@ -40,7 +40,7 @@ SHORT: Final = (
 )
 LONG: Final = (
     Group("fuzz", ("tests/fuzz",), 2),
-    Group("long", ("tests/processes", "tests/crowds", "tests/chaos", "tests/rest_corpus"), 2),
+    Group("long", ("tests/processes", "tests/crowds", "tests/chaos", "tests/rest_corpus", "tests/sdk"), 2),
 )
 
 

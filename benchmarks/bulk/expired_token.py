@@ -26,7 +26,7 @@ from local.aws import environment
 from local.aws.embedded import EmbeddedAws
 from local.stack import ROOT
 from local.template.reader import Template
-from tests.rest_corpus.sdk import outcome, trusting
+from tests.sdk.webhook_mode import outcome, trusting
 from tests.support.stores.tables import tables_in
 from tests.support.tokens.token_scene import CROWD, FIRST_CHAT, Place, Scene, running_place, running_scene, together
 

@@ -21,7 +21,7 @@ from benchmarks.bulk.scenario import Outcome, Scenario, Surroundings, Work, Work
 from benchmarks.bulk.worker import paced
 from benchmarks.setting import Setting
 from benchmarks.timing import Figure
-from tests.rest_corpus.sdk import of_webhook
+from tests.sdk.webhook_mode import of_webhook
 
 _LONGEST: Final = 1.12
 """The most time for all pairs, over the physical limit."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.rest_corpus import sdk as rest_sdk
+from tests.sdk import webhook_mode as rest_sdk
 from tests.support.processes.run import Running, staying
 
 PAIRS = 100

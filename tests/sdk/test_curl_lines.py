@@ -1,16 +1,20 @@
-"""The curl lines of the documentation of imbot.chat.get, with only host and key replaced, against `make run`."""
+"""The curl lines of the documentation of imbot.chat.get, with only host and credential replaced, at both doors."""
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
-import urllib3
 
+from tests.sdk.doors import Doors, Mode
 from tests.support.processes import programs
-from tests.support.processes.run import Running, staying
+from tests.support.service import Service
+
+Both = Callable[[Mode], Doors]
+RunCurl = Callable[[str], tuple[int, dict[str, Any]]]
+MODES: Final[tuple[Mode, ...]] = ("webhook", "oauth")
 
 # As on the pages, except for the ends of lines on the rendered page: it shows a slash, which was a backslash before
 # the page was rendered.
@@ -66,36 +70,36 @@ REFUSED = {"error": "ACCESS_ERROR", "error_description": "You don't have access 
 every_line = pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with staying(tmp_path_factory.mktemp("seeds")) as running:
-        yield running
+@pytest.fixture
+def control(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, object], object]:
+    """Changes the portal. The environment gives curl the CA and the format of the status: the lines stay unchanged."""
+    (tmp_path / ".curlrc").write_text('silent\nshow-error\nwrite-out = "\\n%{http_code}"\n')
+    monkeypatch.setenv("CURL_HOME", str(tmp_path))
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(service.portal.ca_file))
+    return service.control
 
 
-def run_curl(run: Running, line: str) -> tuple[int, dict[str, Any]]:
-    """Run a curl line; return the status, and the body with its fields in order."""
+@pytest.fixture(params=["portal", "service"])
+def run_curl(request: pytest.FixtureRequest, both: Both, control: object) -> RunCurl:
+    """Returns a function that runs a curl line at a door; it returns the status, and the body, its fields in order."""
+    assert control
+    by_code, by_token = (getattr(both(mode), request.param) for mode in MODES)
     filled = {
         " /\n": " \\\n",
-        "**put_your_bitrix24_address**": run.facts["api_https_url"].removeprefix("https://"),
-        "**put_your_user_id_here**": "1",
-        "**put_your_webhook_here**": run.facts["api_key"],
-        "**put_access_token_here**": run.facts["api_key"],
+        "**put_your_bitrix24_address**": by_code.host,
+        "**put_your_user_id_here**/**put_your_webhook_here**": by_code.code,
+        "**put_access_token_here**": by_token.access_token,
     }
-    for placeholder, value in filled.items():
-        line = line.replace(placeholder, value)
-    # The environment gives curl the CA and the format of the status: the line stays unchanged.
-    environ = {**os.environ, "CURL_CA_BUNDLE": run.facts["ca_file"], "CURL_HOME": str(run.state_dir)}
-    (run.state_dir / ".curlrc").write_text('silent\nshow-error\nwrite-out = "\\n%{http_code}"\n')
-    done = programs.run(["bash", "-euc", line], env=environ, timeout=60)
-    assert done.returncode == 0, done.stderr
-    body, _, status = done.stdout.rpartition("\n")
-    return int(status), json.loads(body)
 
+    def run(line: str) -> tuple[int, dict[str, Any]]:
+        for placeholder, value in filled.items():
+            line = line.replace(placeholder, value)
+        done = programs.run(["bash", "-euc", line], timeout=60)
+        assert done.returncode == 0, done.stderr
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status), json.loads(body)
 
-def control(run: Running, path: str, body: object) -> None:
-    with urllib3.PoolManager(retries=False, timeout=20) as http:
-        response = http.request("POST", run.facts["control_url"] + path, body=json.dumps(body))
-    assert response.status == 200, response.data
+    return run
 
 
 def shape(value: object) -> object:
@@ -117,8 +121,8 @@ def _is_moment(text: str) -> bool:
 
 
 @every_line
-def test_documented_line_gets_the_documented_answer(run: Running, line: str) -> None:
-    status, body = run_curl(run, line)
+def test_documented_line_gets_the_documented_answer(run_curl: RunCurl, line: str) -> None:
+    status, body = run_curl(line)
 
     assert status == 200
     assert shape(body) == shape(PRINTED)
@@ -127,8 +131,8 @@ def test_documented_line_gets_the_documented_answer(run: Running, line: str) -> 
 
 @every_line
 @pytest.mark.parametrize("left_out", ['"ENTITY_TYPE":"CHAT",', ',"ENTITY_ID":"13"'])
-def test_line_without_one_parameter_gets_the_documented_null(run: Running, line: str, left_out: str) -> None:
-    status, body = run_curl(run, line.replace(left_out, ""))
+def test_line_without_one_parameter_gets_the_documented_null(run_curl: RunCurl, line: str, left_out: str) -> None:
+    status, body = run_curl(line.replace(left_out, ""))
 
     assert (status, body["result"]) == (200, None)
     assert shape(body["time"]) == shape(PRINTED["time"])
@@ -136,22 +140,25 @@ def test_line_without_one_parameter_gets_the_documented_null(run: Running, line:
 
 @every_line
 @pytest.mark.parametrize("refused", [400, 403])
-def test_refused_line_gets_the_documented_error(run: Running, line: str, refused: int) -> None:
+def test_refused_line_gets_the_documented_error(
+    run_curl: RunCurl, control: Callable[[str, object], object], line: str, refused: int
+) -> None:
     pair = '"ENTITY_ID":"13"'
-    control(run, "/faults", {"method": "imbot.chat.get", "status": refused, **REFUSED})
+    control("/faults", {"method": "imbot.chat.get", "status": refused, **REFUSED})
 
-    status, body = run_curl(run, line.replace(pair, '"ENTITY_ID":"4711"'))
+    status, body = run_curl(line.replace(pair, '"ENTITY_ID":"4711"'))
 
-    control(run, "/faults", [])
     assert (status, body) == (refused, REFUSED)
 
 
 @every_line
 @pytest.mark.parametrize("spelled", [str.lower, str.upper])
-def test_line_in_other_letter_case_gets_the_same_answer(run: Running, line: str, spelled: Callable[[str], str]) -> None:
-    for name in ("ENTITY_TYPE", "ENTITY_ID", '"auth"', "imbot.chat.get"):
+def test_line_in_other_letter_case_gets_the_same_answer(
+    run_curl: RunCurl, line: str, spelled: Callable[[str], str]
+) -> None:
+    for name in ("ENTITY_TYPE", "ENTITY_ID", "imbot.chat.get"):
         line = line.replace(name, spelled(name))
 
-    status, body = run_curl(run, line)
+    status, body = run_curl(line)
 
     assert (status, body["result"]) == (200, {"ID": 2725})
