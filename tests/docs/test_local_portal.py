@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.portal.rest.dispatcher import METHODS
 from tests.support.portals.portal_service import ApplicationProbe
 from tests.support.repository import ROOT
 
@@ -66,3 +67,16 @@ def named(row: str, path: str) -> set[str]:
     """The fields in the body that a row shows; of an event that in the portal's own form."""
     body = row.split("|")[1].partition("`; or `" if path == "/emit" else "` or ")[0]
     return set(FIELD.findall(body)) | ({"raw"} if path == "/emit" else set())
+
+
+def test_reference_lists_each_method_with_its_scope_and_no_other() -> None:
+    rows = DOCUMENT.read_text().partition("| Scope | Methods |")[2].partition("\n\n")[0].splitlines()[2:]
+    listed = {name: set(re.findall(r"\w+", scope)) - {"or"} for scope, names in map(cells, rows) for name in names}
+    served = {method.name: set(method.scope.split()) for method in METHODS.values()}
+    assert listed == served | {"batch": {"basic"}}
+
+
+def cells(row: str) -> tuple[str, list[str]]:
+    """The scope, and the methods, of a row."""
+    _, scope, names, _ = row.split("|")
+    return scope, re.findall(r"`([\w.]+)`", names)
