@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.session import Session
 
-from tools.environment import ROOT, ToolError, opened
+from tools.environment import ROOT, Clients, Environment, ToolError, opened
 from tools.lookup.case import Refused
 from tools.stack import ABSENT, state_of
 
@@ -23,8 +23,6 @@ _ONCE: Final = Config(connect_timeout=10, read_timeout=90, retries={"total_max_a
 
 _AGAIN: Final = re.compile(r"; try again in (\d+) s$")
 """The end of a function's error that may be repeated (`observability.invocation`)."""
-
-Clients = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,8 @@ class Target:
             raise Refused(str(error), code, 1.0 if code == "TooManyRequestsException" else None) from None
         except BotoCoreError as error:
             raise Refused(str(error), type(error).__name__) from None
+        except ValueError:
+            raise Refused(f"What answers for {function} in {self.env} is no function: its answer is no JSON") from None
         if "FunctionError" in answer:
             detail = str(content.get("errorMessage"))
             later = _AGAIN.search(detail)
@@ -74,7 +74,7 @@ def _run(environ: Mapping[str, str]) -> Target:
     try:
         facts = json.loads((folder / "run.json").read_text("utf-8"))
         url = facts["aws_endpoint_url"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         raise Refused(
             f"No run is ready: {folder / 'run.json'} is missing. Start one: make run; STATE_DIR names another folder",
             "NoRun",
@@ -92,19 +92,22 @@ def _run(environ: Mapping[str, str]) -> Target:
 
 def _stack(env: str, environ: Mapping[str, str]) -> Target:
     try:
-        environment, clients = opened({**environ, "ENV": env}, config=_ONCE)
-        state = state_of(clients("cloudformation"), environment.stack)
+        return of_stack(*opened({**environ, "ENV": env}, config=_ONCE))
     except ToolError as error:
         raise Refused(str(error)) from None
     except (BotoCoreError, ClientError) as error:
         raise Refused(f"{error}. Credentials: AWS_PROFILE, or `aws login`", type(error).__name__) from None
+
+
+def of_stack(environment: Environment, clients: Clients) -> Target:
+    """The functions that a stack's outputs name. Raises Refused where it is not deployed, and ClientError."""
+    state = state_of(clients("cloudformation"), environment.stack)
     if state.status == ABSENT:
-        raise Refused(
-            f"There is no stack {environment.stack} in {environment.region}: make deploy ENV={env}", "NoStack"
-        )
+        where = f"{environment.stack} in {environment.region}"
+        raise Refused(f"There is no stack {where}: {environment.command('deploy')}", "NoStack")
     functions = {
         output.removesuffix("Name"): value.partition(":")[0]
         for output, value in state.outputs.items()
         if output.endswith("FunctionName")
     }
-    return Target(env, clients, functions, {})
+    return Target(environment.name, clients, functions, {})
