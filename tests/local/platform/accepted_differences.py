@@ -30,9 +30,11 @@ def each(pattern: str) -> Iterator[str]:
 
 ACCEPTED: Final = (
     Accepted(
-        "samples differ in the members of `time`; the portal always has those of the newer ones",
+        "samples differ in the members of `time`; the portal always has those of the newer ones, in a batch those of"
+        " each command",
         "bitrix24.md 2.5",
         (
+            "batch: time.{operating,operating_reset_at} is missing",
             "{crm.item.get,crm.item.list,event.bind,event.unbind}: time.operating_reset_at is not in the sample",
             "{feature.get,method.get,user.get}: time.operating_reset_at is not in the sample",
         ),
@@ -61,6 +63,11 @@ ACCEPTED: Final = (
         "offline events are bound, and none is ever queued",
         "own",
         ("event.bind: parameter {auth_connector,options} is not read",),
+    ),
+    Accepted(
+        "no batch is a command of another",
+        "batch.md",
+        ("batch: in a batch: ERROR_BATCH_METHOD_NOT_ALLOWED",),
     ),
     Accepted(
         "`any` stands for whatever the caller sends, which all comes back in the event",
@@ -109,8 +116,9 @@ ACCEPTED: Final = (
     ),
     Accepted(
         "no code is documented for their absence; what is missing changes nothing",
-        "bot-update.md, command-update.md, imbot-command-register.md",
+        "bot-update.md, command-update.md, imbot-command-register.md, batch.md",
         (
+            "batch: without cmd: a result",
             "imbot.v2.{Bot,Command}.update: without fields: a result",
             "imbot.command.register: without lang.{language_id,title}: a result",
             "imbot.command.update: without fields.lang.{language_id,title}: a result",

@@ -12,6 +12,9 @@ _BIND: Final = {"event": "ONAPPUPDATE", "handler": HANDLER, "auth_type": 0, "eve
 _UNBIND: Final = {"event": "ONAPPUNINSTALL", "handler": HANDLER, "auth_type": 0, "event_type": "online"}
 
 SCENES: Final[tuple[Scene, ...]] = (
+    usual("batch", cmd={"a": "im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663"}, halt=False),
+    otherwise("batch", cmd=["user.get", "im.chat.get", "batch?cmd[a]=profile"], halt=False),
+    otherwise("batch", cmd=["profile"] * 51),
     usual("app.info", APPLICATION),
     refused("app.info", "ACCESS_DENIED"),
     usual("scope"),

@@ -39,6 +39,19 @@ def _alone_only(patch: pytest.MonkeyPatch, name: str) -> None:
     patch.setattr(batch, "run", run)
 
 
+def _without_totals(patch: pytest.MonkeyPatch, _: str) -> None:
+    usual = batch.run
+
+    def run(params: Any, perform: batch.Perform) -> dict[str, object]:
+        return {name: each for name, each in usual(params, perform).items() if name != "result_total"}
+
+    patch.setattr(batch, "run", run)
+
+
+def _longer_batches(patch: pytest.MonkeyPatch, _: str) -> None:
+    patch.setattr(batch, "MOST_COMMANDS", 100)
+
+
 def _in_one_spelling(patch: pytest.MonkeyPatch, name: str) -> None:
     usual = dispatcher._granted
 
@@ -209,6 +222,8 @@ SEEDED: Final = (
     Seeded("flat forms", "imbot.v2.Command.update", _flat_forms, "as a form: another result"),
     Seeded("texts in a batch", "im.chat.add", _as_text, "in a batch: another result"),
     Seeded("not in a batch", "im.chat.get", _alone_only, "in a batch: ERROR_BATCH_METHOD_NOT_ALLOWED"),
+    Seeded("batch without totals", "batch", _without_totals, "result.result_total is missing"),
+    Seeded("longer batches", "batch", _longer_batches, "ERROR_BATCH_LENGTH_EXCEEDED never comes"),
     Seeded(
         "no applications",
         "im.chat.get",

@@ -16,7 +16,7 @@ from tests.local.platform.schemas import schemas
 from tests.local.platform.stage import Caller
 from tests.local.platform.walk import Walked, served, walk
 
-NOT_SERVED = sorted(set(schemas()) - set(served()) - {"batch"})
+NOT_SERVED = sorted(set(schemas()) - set(served()))
 
 
 class Whole(NamedTuple):
@@ -66,7 +66,7 @@ def test_walk_looks_at_all_that_there_is(whole: Whole) -> None:
         "places that refuse": len(refusals.places()),
     }
     print(figures)  # noqa: T201 - shown by `pytest -s`
-    assert len(walked) == len(dispatcher.METHODS)
+    assert len(walked) == len(dispatcher.METHODS) + 1
     assert all(each.shapes for each in walked)
     assert figures["parameters read"] > 150
 

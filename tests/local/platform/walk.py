@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from local.portal.protocol import php
 from local.portal.rest import dispatcher
 from tests.local.platform import shapes
 from tests.local.platform.recorder import recorded
@@ -17,6 +18,7 @@ from tests.local.platform.scenes import scenes_of
 from tests.local.platform.schemas import BASIC, Schema, Way, schemas
 from tests.local.platform.stage import ALL_SCOPES, Answer, Door, Params
 
+BATCH: Final = "batch"  # no method of a module, and documented as all others are
 _CODE: Final = re.compile(r"[A-Za-z0-9_]+")  # one page has a sentence in the place of a code
 _OF_ANOTHER_TYPE: Final[Mapping[str, Any]] = {
     "integer": "many", "string": ["text"], "boolean": {"a": "b"}, "object": "text", "array": "text",
@@ -39,16 +41,19 @@ class Walked:
         self.differences.add(f"{self.method}: {sentence}")
 
     def took(self, answer: Answer) -> Answer:
-        """Counts a call, and the code and status of its refusal; in a batch there is no status."""
+        """Counts a call, and the code and status of its refusal, or the codes in a batch, which have no status."""
         self.calls += 1
         if answer.code:
             self.raised.setdefault(answer.code, set()).update({answer.status} - {0})
+        elif self.method == BATCH:
+            for error in php.entries(answer.result["result_error"]).values():
+                self.raised.setdefault(error["error"], set())  # type: ignore[index]  # an error is an object
         return answer
 
 
 def served() -> tuple[str, ...]:
     """The documented names of the methods that the portal serves."""
-    return tuple(sorted(method.name for method in dispatcher.METHODS.values()))
+    return tuple(sorted((BATCH, *(method.name for method in dispatcher.METHODS.values()))))
 
 
 def walk(method: str) -> Walked:
