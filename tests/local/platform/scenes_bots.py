@@ -32,18 +32,18 @@ _FIELDS: Final[dict[str, Any]] = {
     "code": "new_bot",
     "botToken": TOKEN,
     "properties": {"name": "New", "lastName": "Bot", "workPosition": "Helper"},
-    "type": "bot",
+    "type": "personal",
     "eventMode": "webhook",
-    "webhookUrl": HANDLER,
-    "isHidden": False,
-    "isReactionsEnabled": True,
-    "isSupportOpenline": False,
+    "webhookUrl": "https://service.example.com/other",
+    "isHidden": True,
+    "isReactionsEnabled": False,
+    "isSupportOpenline": True,
     "backgroundId": "mint",
 }
 _REGISTRATION: Final[dict[str, Any]] = {
     "CODE": "new_bot",
-    "TYPE": "B",
-    "OPENLINE": "N",
+    "TYPE": "S",
+    "OPENLINE": "Y",
     "EVENT_MESSAGE_ADD": HANDLER,
     "EVENT_MESSAGE_UPDATE": HANDLER,
     "EVENT_MESSAGE_DELETE": HANDLER,
@@ -76,7 +76,7 @@ def _v2() -> Iterator[Scene]:
     send: dict[str, Any] = {**_V2, "dialogId": _DIALOG}
     texts = {"message": "Hello", "attach": [{"MESSAGE": "More"}], "urlPreview": True, "system": False}
     yield usual("imbot.v2.Chat.Message.send", **send, fields=texts)
-    yield usual("imbot.v2.Chat.Message.send", **_V2, dialogId="2", fields=texts)
+    yield usual("imbot.v2.Chat.Message.send", **_V2, dialogId="2", fields={"attach": [{"MESSAGE": "More"}]})
     yield refused("imbot.v2.Chat.Message.send", "EMPTY_MESSAGE", **send, fields={"message": " "})
     elsewhere = f"chat{CHAT_WITHOUT_BOTS}"
     yield refused("imbot.v2.Chat.Message.send", "ACCESS_DENIED", **_V2, dialogId=elsewhere, fields=texts)
@@ -107,6 +107,7 @@ def _bots_v2() -> Iterator[Scene]:
     changes = {name: value for name, value in _FIELDS.items() if name not in ("code", "type", "botToken")}
     yield usual(update, **_V2, fields=changes)
     yield usual(update, **_V2, fields={"botToken": "another-token"})
+    yield usual(update, **_V2, fields={"eventMode": "fetch"})
     yield refused(update, "BOT_TOKEN_INVALID_LENGTH", **_V2, fields={"botToken": "t" * 41})
     yield refused(
         update, "BOT_TOKEN_ROTATION_FAILED", Caller(prepare=_another_bot), **_V2, fields={"botToken": "taken"}
@@ -118,7 +119,9 @@ def _bots_v2() -> Iterator[Scene]:
     yield refused("imbot.v2.Bot.get", "BOT_NOT_FOUND", botId=404, botToken=TOKEN)
     yield refused("imbot.v2.Bot.get", "PARAMS_REQUIRED", botToken=TOKEN)
     yield refused("imbot.v2.Bot.get", "BOT_TOKEN_NOT_SPECIFIED", botId=BOT)
-    yield usual("imbot.v2.Bot.list", botToken=TOKEN, filter={"type": "bot"}, limit=10, offset=0)
+    yield usual("imbot.v2.Bot.list", botToken=TOKEN, filter={"type": "bot"})
+    yield usual("imbot.v2.Bot.list", botToken=TOKEN, limit=1)
+    yield usual("imbot.v2.Bot.list", botToken=TOKEN, offset=1)
     yield refused("imbot.v2.Bot.list", "BOT_TOKEN_NOT_SPECIFIED")
     yield usual("imbot.v2.Bot.unregister", **_V2)
     yield usual("imbot.v2.Revision.get")
@@ -129,16 +132,16 @@ def _commands_v2() -> Iterator[Scene]:
     fields: dict[str, Any] = {
         "command": "/new",
         "title": {"en": "New"},
-        "params": {"en": "text"},
-        "common": False,
-        "hidden": False,
-        "extranetSupport": False,
+        "params": {"en": "number"},
+        "common": True,
+        "hidden": True,
+        "extranetSupport": True,
     }
     yield usual(register, **_V2, fields=fields)
     yield usual(register, **_V2, fields={**fields, "command": "help"})
     yield refused(register, "COMMAND_REQUIRED", **_V2, fields={**fields, "command": ""})
     yield refused(register, "COMMAND_NAME_INVALID", **_V2, fields={**fields, "command": 7})
-    yield refused(register, "COMMAND_TITLE_REQUIRED", **_V2, fields={**fields, "title": None})
+    yield refused(register, "COMMAND_TITLE_REQUIRED", **_V2, fields={"command": "/new"})
     yield usual(update, **_V2, commandId=COMMAND, fields=fields)
     for code, change in (
         ("COMMAND_NAME_EMPTY", {"command": ""}),
@@ -165,7 +168,7 @@ def _v1() -> Iterator[Scene]:
     yield refused(register, "ACCESS_DENIED", **{**_REGISTRATION, "CLIENT_ID": ""})
     yield refused(register, "WRONG_REQUEST", **{**_REGISTRATION, "CODE": "foreign_bot"})
     yield refused(register, "MAX_COUNT_ERROR", _with_bots(5), **_REGISTRATION)
-    properties = {"NAME": "Renamed", "LAST_NAME": "Bot", "WORK_POSITION": "Helper"}
+    properties = {"NAME": "Renamed", "LAST_NAME": "Helper", "WORK_POSITION": "Helper"}
     yield usual(update, **_OLD, FIELDS={"CODE": "renamed", "EVENT_MESSAGE_ADD": HANDLER, "PROPERTIES": properties})
     yield refused(update, "WRONG_REQUEST", **_OLD, FIELDS={})
     yield refused(update, "NAME_ERROR", **_OLD, FIELDS={"PROPERTIES": {"NAME": "", "LAST_NAME": ""}})
@@ -181,7 +184,7 @@ def _v1() -> Iterator[Scene]:
 
 def _commands_v1() -> Iterator[Scene]:
     register, update = "imbot.command.register", "imbot.command.update"
-    flags = {"COMMON": "N", "HIDDEN": "N", "EXTRANET_SUPPORT": "N"}
+    flags = {"COMMON": "Y", "HIDDEN": "Y", "EXTRANET_SUPPORT": "Y"}
     command: dict[str, Any] = {"COMMAND": "new", "EVENT_COMMAND_ADD": HANDLER, "LANG": _TEXTS, **flags}
     yield usual(register, **_OLD, **command)
     yield usual(register, **_OLD, **{**command, "COMMAND": "echo"})

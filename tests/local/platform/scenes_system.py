@@ -1,19 +1,21 @@
 """Calls about the portal, its users and tasks, and the events of an application."""
 
+from dataclasses import replace
 from typing import Final
 
-from tests.local.platform.scene import Scene, otherwise, refused, usual
+from tests.local.platform.scene import WEBHOOK, Scene, otherwise, refused, usual
 from tests.local.platform.stage import HANDLER, Caller
 
 APPLICATION: Final = Caller("application")
 EMPLOYEE: Final = Caller("application", user_id=2)
 _ANOTHER: Final = "https://service.example.com/other"
-_BIND: Final = {"event": "ONAPPUPDATE", "handler": HANDLER, "auth_type": 0, "event_type": "online"}
+_BIND: Final = {"event": "ONAPPUPDATE", "handler": HANDLER, "auth_type": 2, "event_type": "online"}
 _UNBIND: Final = {"event": "ONAPPUNINSTALL", "handler": HANDLER, "auth_type": 0, "event_type": "online"}
 
 SCENES: Final[tuple[Scene, ...]] = (
     usual("batch", cmd={"a": "im.chat.get?ENTITY_TYPE=CRM&ENTITY_ID=DEAL%7C1663"}, halt=False),
     otherwise("batch", cmd=["user.get", "im.chat.get", "batch?cmd[a]=profile"], halt=False),
+    otherwise("batch", cmd={"a": "no.such.method", "b": "profile"}, halt=True),
     otherwise("batch", cmd=["profile"] * 51),
     usual("app.info", APPLICATION),
     refused("app.info", "ACCESS_DENIED"),
@@ -22,13 +24,15 @@ SCENES: Final[tuple[Scene, ...]] = (
     usual("server.time"),
     usual("method.get", name="im.chat.get"),
     usual("methods", scope="im"),
-    usual("methods", full=True),
+    usual("methods", replace(WEBHOOK, scopes=frozenset({"im"})), full=True),
     usual("feature.get", CODE="rest_auth_connector"),
     refused("feature.get", "CODE_EMPTY", CODE="0"),
     usual("profile"),
     usual("user.admin"),
     usual("user.current"),
-    usual("user.get", FILTER={"NAME": "%o%"}, sort="ID", order="DESC", start=0, ADMIN_MODE=False, select=["*"]),
+    usual("user.get", FILTER={"ACTIVE": True}, sort="NAME", order="DESC", ADMIN_MODE=False),
+    otherwise("user.get", FILTER={"NAME": "%o%"}, select=["ID", "NAME"]),
+    otherwise("user.get", FILTER={"ACTIVE": True}, start=50),
     usual("user.get", FILTER={"!ACTIVE": False}),
     usual("im.user.get", ID=2, AVATAR_HR="Y"),
     refused("im.user.get", "USER_NOT_EXISTS", ID=404),
@@ -50,12 +54,13 @@ SCENES: Final[tuple[Scene, ...]] = (
     refused("event.get", "WRONG_AUTH_TYPE"),
     usual("events", APPLICATION),
     usual("events", APPLICATION, SCOPE="user"),
-    usual("events", APPLICATION, FULL=True),
+    usual("events", replace(APPLICATION, scopes=frozenset({"im"})), FULL=True),
     refused("events", "WRONG_AUTH_TYPE"),
     usual("event.test", APPLICATION, anything="x"),
     refused("event.test", "WRONG_AUTH_TYPE"),
     usual("event.unbind", APPLICATION, **_UNBIND),
     usual("event.unbind", APPLICATION, **{**_UNBIND, "handler": _ANOTHER}),
+    usual("event.unbind", APPLICATION, event="ONAPPUNINSTALL", event_type="offline"),
     usual("event.unbind", EMPLOYEE, **_UNBIND),
     refused("event.unbind", "ACCESS_DENIED", EMPLOYEE, **{**_UNBIND, "auth_type": 3}),
     refused("event.unbind", "ACCESS_DENIED", EMPLOYEE, **{**_UNBIND, "event_type": "offline"}),

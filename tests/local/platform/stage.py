@@ -22,6 +22,7 @@ from local.portal.oauth.webhook import Webhook
 from local.portal.protocol import php, rest_wire
 from local.portal.rest.dispatcher import Rest
 from local.portal.state import State
+from tests.local.platform.snapshots import snapshot
 from tests.support.fakes import ManualClock
 
 Door: TypeAlias = Literal["webhook", "application"]
@@ -75,6 +76,13 @@ class Caller:
         stage = _Stage(self)
         body = json.dumps({**params, **stage.credential}).encode()
         return stage.over_the_wire(method, body, "application/json")
+
+    def outcome(self, method: str, params: Params) -> object:
+        """All that comes of a call: its answer, but for the time, and what the portal stores then."""
+        stage = _Stage(self)
+        answer = stage.over_the_wire(method, json.dumps({**params, **stage.credential}).encode(), "application/json")
+        members = {name: value for name, value in answer.body.items() if name != "time"}
+        return answer.code, members, snapshot(stage.state.content)
 
     def ask_by_form(self, method: str, params: Params) -> Answer:
         """Calls a method with a form; its values are texts."""
@@ -168,7 +176,8 @@ class _Stage:
         handlers = dict.fromkeys(EVENTS, HANDLER)
         own = Bot(BOT, "own_bot", token, client_id, event_mode="webhook", handlers=handlers)
         content.add_bot(own, "Own", "Bot", "Helper")
-        content.add_bot(replace(own, id=OLD_BOT, code="old_bot", api="v1", handlers={}), "Old", "Bot")
+        old = replace(own, id=OLD_BOT, code="old_bot", api="v1", handlers={}, type="openline")
+        content.add_bot(old, "Old", "Bot")
         content.add_bot(Bot(FOREIGN_BOT, "foreign_bot", client_id=FOREIGN), "Foreign", "Bot")
         for number, bot_id, name in (
             (COMMAND, BOT, "help"),
@@ -182,5 +191,10 @@ class _Stage:
         content.put_chat(Chat(CHAT_WITHOUT_CALLER, "Others", 2, frozenset({2, 3}), created_at=now))
         commands = frozenset({COMMAND, OLD_COMMAND, FOREIGN_COMMAND})
         content.messages.put(ChatMessage(MESSAGE, now, CHAT, ADMIN.id, "/help /echo", commands=commands))
-        content.bindings[CLIENT] = [Binding(1, "ONAPPUNINSTALL", HANDLER)]
+        event = "ONAPPUNINSTALL"
+        content.bindings[CLIENT] = [
+            Binding(1, event, HANDLER),
+            Binding(2, event, HANDLER, auth_type=2),
+            Binding(3, event, "", offline=True),
+        ]
         content.add_user(User(7, "Inactive", "User", active=False))

@@ -1,5 +1,6 @@
 """The walk reports each difference of the kinds that it looks for: the portal is damaged, one method at a time."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -88,6 +89,11 @@ def _number(usual: Method, call: Call) -> object:
     return usual.run(call)
 
 
+def _read_in_vain(usual: Method, call: Call) -> object:
+    call.text("TITLE")
+    return usual.run(replace(call, params={name: each for name, each in call.params.items() if str(name) != "TITLE"}))
+
+
 def _as_the_caller_is(usual: Method, call: Call) -> object:
     return [usual.run(call)] if call.grant.client_id else usual.run(call)
 
@@ -156,6 +162,7 @@ SEEDED: Final = (
         ignoring("LANG", "PARAMS"),
         "parameter lang.params is not read",
     ),
+    Seeded("parameter read in vain", "im.chat.add", running(_read_in_vain), "parameter title has no effect"),
     Seeded("object dropped", "crm.item.list", ignoring("filter"), "parameter filter is not read"),
     Seeded("filter dropped", "imopenlines.crm.chat.get", ignoring("ACTIVE_ONLY"), "parameter active_only is not read"),
     Seeded(

@@ -141,7 +141,8 @@ def _doors(walked: Walked, schema: Schema, first: Scene) -> None:
 
 
 def _parameters(walked: Walked, schema: Schema, scenes: tuple[Scene, ...]) -> None:
-    """Each documented parameter is looked up by at least one call: as a scene has it, else as null."""
+    """Each documented parameter is looked up by at least one call, as a scene has it or as null; and each of these is of
+    consequence for at least one usual call."""
     for scene in scenes:
         whole = scene.params
         for parameter in schema.parameters:
@@ -153,6 +154,17 @@ def _parameters(walked: Walked, schema: Schema, scenes: tuple[Scene, ...]) -> No
     for name in sorted(names - walked.read):
         walked.note(f"parameter {name} is not read")
     walked.read &= names
+    for parameter in schema.parameters:
+        if parameter.name in walked.read and not any(_has_effect(scene, parameter.path) for scene in scenes):
+            walked.note(f"parameter {parameter.name} has no effect")
+
+
+def _has_effect(scene: Scene, path: Way) -> bool:
+    """Whether a usual call has another outcome without a parameter."""
+    if scene.refused or not _has(scene.params, path):
+        return False
+    ask = scene.caller.outcome
+    return ask(scene.method, scene.params) != ask(scene.method, _without(scene.params, path))
 
 
 def _required(walked: Walked, schema: Schema, first: Scene) -> None:
