@@ -141,8 +141,8 @@ def _doors(walked: Walked, schema: Schema, first: Scene) -> None:
 
 
 def _parameters(walked: Walked, schema: Schema, scenes: tuple[Scene, ...]) -> None:
-    """Each documented parameter is looked up by at least one call, as a scene has it or as null; and each of these is of
-    consequence for at least one usual call."""
+    """Each documented parameter is looked up by at least one call, as a scene has it or as null; and where it is, it is
+    of consequence for at least one usual call."""
     for scene in scenes:
         whole = scene.params
         for parameter in schema.parameters:
