@@ -29,7 +29,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= $(or $(AWS_REGION),us-east-1)
 export AWS_EC2_METADATA_DISABLED := true
 
-.PHONY: help run portal test test-all check docs build sbom audit pins e2e bench invoke preflight deploy prune smoke clean
+.PHONY: help run portal test test-all pictures check docs build sbom audit pins e2e bench invoke preflight deploy prune smoke clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 18
@@ -48,6 +48,9 @@ test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="
 # Further variables run the walks and soaks in full: each folder's README.md names them.
 test-all: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## these, then the long ones: generated inputs, crowds, processes, soaks; DYNAMODB_LOCAL_URL
 	@exec $(BIN)/python -m tests.groups all $(ARGS)
+
+pictures: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## the screenshots of the documents, taken anew in Chromium
+	@PICTURES=$(abspath docs/pictures) exec $(BIN)/python -m pytest -q -n 0 tests/browser
 
 check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, format, types, security, the template and its house rules; offline
 	$(BIN)/ruff check .

@@ -41,6 +41,7 @@ SHORT: Final = (
 LONG: Final = (
     Group("fuzz", ("tests/fuzz",), 2),
     Group("long", ("tests/processes", "tests/crowds", "tests/chaos", "tests/rest_corpus", "tests/sdk"), 2),
+    Group("browser", ("tests/browser",), 1),
 )
 
 

@@ -183,16 +183,20 @@ async function report(work, text) {
 
 async function showFaults() {
   const active = await control('faults')
-  byId('active').replaceChildren(...active.map(fault => {
+  const texts = active.map(fault => {
     const what = fault.error || (fault.drop ? 'connection cut' : fault.status ? `status ${fault.status}` : `${fault.delay_ms} ms late`)
     const times = fault.times ? `${fault.applied} of ${fault.times}` : `${fault.applied} times`
-    return element('li', { textContent: `${what} for ${fault.method === '*' ? 'every call' : fault.method}, applied ${times}` })
-  }))
+    return `${what} for ${fault.method === '*' ? 'every call' : fault.method}, applied ${times}`
+  })
+  // Only what has changed is read out, and is written anew.
+  if (texts.join() === [...byId('active').children].map(each => each.textContent).join()) return
+  byId('active').replaceChildren(...texts.map(text => element('li', { textContent: text })))
 }
 
 async function showClock() {
   const { now } = await control('clock')
-  byId('clock').textContent = new Date(now * 1000).toLocaleString()
+  const text = new Date(now * 1000).toLocaleString()
+  if (byId('clock').textContent !== text) byId('clock').textContent = text
 }
 
 if (run.local_portal) {
@@ -218,12 +222,13 @@ if (run.local_portal) {
 let seen = 0
 let calls = 0
 
-function append(list, texts) {
+function append(panel, texts) {
   if (!texts.length) return
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40
+  const list = panel.querySelector('ol')
+  const atEnd = panel.scrollHeight - panel.scrollTop - panel.clientHeight < 40
   list.append(...texts.map(text => element('li', { textContent: text })))
   while (list.childElementCount > KEPT) list.firstElementChild.remove()
-  if (atEnd) list.scrollTop = list.scrollHeight
+  if (atEnd) panel.scrollTop = panel.scrollHeight
 }
 
 function showMetrics(metrics) {

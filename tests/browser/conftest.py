@@ -1,0 +1,29 @@
+"""One `make run` and one browser for all tests here."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.processes.run import Running, staying
+
+try:
+    from tests.browser import chromium
+
+    LACKING = chromium.missing()
+except ModuleNotFoundError as error:
+    LACKING = str(error.name)
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[chromium.Browser]":
+    if LACKING and not os.environ.get("CI"):
+        pytest.skip(f"this machine lacks {LACKING}")
+    with chromium.started() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with staying(tmp_path_factory.mktemp("run")) as running:
+        yield running
