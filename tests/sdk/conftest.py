@@ -29,10 +29,13 @@ def php(running_service: Service) -> Iterator[Driver]:
         yield driver
 
 
-@pytest.fixture(scope="session")
-def keys(running_service: Service) -> Keys:
-    """Of an application that is installed in the portal."""
-    return application(running_service)
+@pytest.fixture(scope="module")
+def keys(running_service: Service) -> Iterator[Keys]:
+    """Of an application that is installed in the portal; it is removed from the worker's stack at the end."""
+    keys = application(running_service)
+    yield keys
+    running_service.control("/uninstall", {"client_id": keys.client_id, "send": False})
+    running_service.portal.applications.remove(keys.client_id)
 
 
 @pytest.fixture

@@ -78,13 +78,16 @@ def test_client_renews_an_expired_token_once_and_goes_on(
 
 
 @pytest.mark.parametrize("name", IN_OAUTH_MODE)
-def test_client_lists_the_bot_that_it_registers(portal: Door, client: Named, name: str) -> None:
+def test_client_lists_the_bot_that_it_registers_until_it_removes_it(portal: Door, client: Named, name: str) -> None:
     sdk = client(name)
+
+    def listed() -> list[tuple[int, str]]:
+        return [(each["id"], each["code"]) for each in asked(sdk.call(portal, "imbot.v2.Bot.list", {}))["bots"]]
+
     bot = asked(sdk.call(portal, "imbot.v2.Bot.register", {"fields": BOT}))["bot"]
-
-    bots = asked(sdk.call(portal, "imbot.v2.Bot.list", {}))["bots"]
-
-    assert (bot["id"], BOT["code"]) in [(each["id"], each["code"]) for each in bots]
+    assert listed() == [(bot["id"], BOT["code"])]
+    asked(sdk.call(portal, "imbot.v2.Bot.unregister", {"botId": bot["id"]}))
+    assert listed() == []
 
 
 @pytest.mark.parametrize("name", IN_OAUTH_MODE)
@@ -114,7 +117,8 @@ def test_b24pysdk_registers_and_lists_bots_by_its_own_scope(portal: Door) -> Non
     bots = of_door(portal).get_client().imbot.v2.bot
     registered = bots.register(fields=BOT).result["bot"]
 
-    assert registered["id"] in [bot["id"] for bot in bots.list().result["bots"]]
+    assert [bot["id"] for bot in bots.list().result["bots"]] == [registered["id"]]
+    bots.unregister(bot_id=registered["id"]).result  # noqa: B018 - reading it makes the call
 
 
 @pytest.mark.usefixtures("python")
