@@ -123,11 +123,14 @@ def _objects(printed: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def failure(error: Exception) -> dict[str, object]:
-    """Lambda's report of an exception that a handler raised."""
+    """Lambda's report of an exception that a handler raised: frames from the handler on, and no causes (awslambdaric,
+    `bootstrap.handle_event_request`)."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [number for number, frame in enumerate(frames, 1) if frame.filename == __file__]
     return {
         "errorType": type(error).__name__,
         "errorMessage": str(error),
-        "stackTrace": traceback.format_exception(error),
+        "stackTrace": traceback.format_list(frames[max(ours, default=0) :]),
     }
 
 

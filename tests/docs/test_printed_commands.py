@@ -35,11 +35,17 @@ def lines_with(pattern: str) -> list[tuple[str, str]]:
 
 def test_every_invocation_names_its_environment_and_the_version_of_callers() -> None:
     commands = lines_with(r"sam remote invoke [A-Z]\w+ .*")
-    assert {page for page, _ in commands} >= {"README.md", "docs/runbook.md", "docs/sdks.md"}
+    assert commands
     for page, command in commands:
         words = shlex.split(command.split("   #")[0], comments=True)
         assert words[words.index("--config-env") + 1] in ENVIRONMENTS, (page, command)
         assert words[words.index("--parameter") + 1] == f"Qualifier={ALIAS}", (page, command)
+
+
+def test_every_command_of_the_command_line_names_its_environment() -> None:
+    commands = [each for each in lines_with(r"^ *(\./lookup .*)") if each[0].endswith(".md")]
+    assert {page for page, _ in commands} >= {"docs/runbook.md", "docs/sdks.md"}
+    assert [each for each in commands if not re.search(r"--env (dev|staging|prod|local)\b|--help", each[1])] == []
 
 
 def test_every_deployment_in_the_documents_names_its_environment() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from chat_lookup.admin.commands import COMMANDS
 from chat_lookup.bitrix24.errors import METRIC_CODES, ErrorClass
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest
@@ -18,6 +19,7 @@ from tests.support.page_anchors import anchors
 from tests.support.portals.unknown_portal import Stage
 from tests.support.repository import ROOT
 from tests.template.file import FUNCTIONS, RESOURCES, TEMPLATE
+from tests.unit.tools.lookup.command_line import CommandLine, MadeUpTarget
 from tools.stack import REMEDIES
 
 RUNBOOK: Final = (ROOT / "docs/runbook.md").read_text("utf-8")
@@ -40,9 +42,13 @@ def words_of(script: str, folder: Path) -> list[list[str]]:
 
 
 def invocations() -> list[tuple[str, str]]:
-    """Return each function that the runbook invokes, with its event, or `@` and the file of the event."""
-    command = r"sam remote invoke (\w+) [^\n]*?--event(?: '([^']+)'|-file (\S+))"
-    return [(name, event or f"@{file}") for name, event, file in re.findall(command, RUNBOOK)]
+    """Return each function that the runbook invokes itself, with its event."""
+    return re.findall(r"sam remote invoke (\w+) [^\n]*?--event '([^']+)'", RUNBOOK)
+
+
+def operators_commands() -> list[str]:
+    """Return the commands of `./lookup` in the runbook."""
+    return re.findall(r"^ *\./lookup (admin .+)$", RUNBOOK, re.MULTILINE)
 
 
 def links() -> Iterator[tuple[Path, str]]:
@@ -75,6 +81,8 @@ def test_every_command_is_valid(script: str, tmp_path: Path) -> None:
             assert words[:2] == ["remote", "invoke"] or words[0] == "delete", words
         elif program == "make":
             assert re.search(rf"^{words[0]}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE), words
+        elif program == "lookup":
+            assert words[-2:] == ["--env", "prod"], words
         else:
             assert program == "curl"
 
@@ -134,7 +142,6 @@ def adapted(event: dict[str, Any], stage: Stage) -> dict[str, Any]:
         "portal": stage.portal.domain,
         "public_url": service.stack.addresses.api_https_url,
         "webhook_url": stage.portal.webhook_url,
-        "client_secret": stage.card.client_secret,
         "domain": "acme.bitrix24.com",
         "key_id": service.admin("keys.create", portal=stage.portal.member_id, label="leaked")["key_id"],
     }
@@ -144,21 +151,40 @@ def adapted(event: dict[str, Any], stage: Stage) -> dict[str, Any]:
         here["client_id"] = "local.former"
         made = {"kind": "local", "domain": here["domain"], "client_secret": "a-secret-of-the-former"}
         service.admin("apps.add", client_id=here["client_id"], **made)
-    return {name: here.get(name, value) for name, value in event.items() if value != ""}
+    return {name: here.get(name, value) for name, value in event.items()}
 
 
 @pytest.mark.parametrize(("function", "event"), dict.fromkeys(invocations()))
-def test_every_command_of_the_service_works_as_printed(installed: Stage, function: str, event: str) -> None:
-    text = (ROOT / event[1:]).read_text("utf-8") if event.startswith("@") else event
-    answer = installed.service.stack.backend.functions.invoke(function, adapted(json.loads(text), installed))
-    assert isinstance(answer, dict)
-    assert "errorMessage" not in answer
+def test_every_invocation_works_as_printed(installed: Stage, function: str, event: str) -> None:
+    assert isinstance(installed.service.stack.backend.functions.invoke(function, json.loads(event)), dict)
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(operators_commands()))
+def test_every_command_of_operators_works_as_printed(
+    installed: Stage,
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    words = command.split()
+    contract = COMMANDS[words[1]]
+    required = [field.name for field in contract.fields if field.required and field.secret]
+    words += [word for name in required for word in ("--secret-file", f"{name}=-")]
+    words += ["--yes"] if contract.warning else []
+    invoke = installed.service.stack.backend.functions.invoke
+    target = MadeUpTarget(lambda function, event: dict(invoke(function, adapted(event, installed))))  # type: ignore[call-overload]
+    lookup = CommandLine(capsys, monkeypatch, target, {"XDG_CONFIG_HOME": str(tmp_path)})
+
+    result = lookup(*words, stdin=installed.card.client_secret)
+
+    assert (result.status, lookup.asked) == (0, ["prod"]), result.err
 
 
 def test_recreated_local_application_replaces_the_former_one(stage: Stage) -> None:
     (script,) = [script for script in SCRIPTS if "apps.remove" in script]
-    commands = re.findall(r'"command":"([a-z._]+)"', script)
-    assert commands == ["portal.forget", "apps.remove"]
+    commands = re.findall(r"lookup admin ([a-z._]+)", script)
+    assert commands == ["portal.forget", "apps.remove", "apps.add"]
     made = {"kind": "local", "domain": "acme.bitrix24.com", "client_secret": "a-secret-of-the-former"}
     stage.service.admin("apps.add", client_id="local.former", **made)
     with pytest.raises(InvalidRequest, match=r"local\.former; see apps\.remove"):

@@ -16,7 +16,7 @@ from botocore.validate import ParamValidator
 
 from tests.support.processes import programs
 
-RECORDED: Final = ("aws", "sam", "make", "curl")
+RECORDED: Final = ("aws", "sam", "make", "curl", "lookup")
 _GLOBAL: Final = frozenset({"--query", "--output", "--region"})
 _BASH: Final = shutil.which("bash") or "bash"
 _OTHER_NAMES: Final = {"deploy": "codedeploy"}
@@ -48,7 +48,8 @@ def recorded(script: str, folder: Path) -> list[list[str]]:
     record.write_bytes(b"")
     note = 'printf "%s\\0" "$@" >> "$RECORD"; printf "\\n\\0" >> "$RECORD"'
     functions = "".join(f'{name}() {{ set -- {name} "$@"; {note}; echo "{_PLACEHOLDER}"; }}\n' for name in RECORDED)
-    command = [_BASH, "-euo", "pipefail", "-c", functions + script]
+    # A shell finds no function by a name with a slash.
+    command = [_BASH, "-euo", "pipefail", "-c", functions + script.replace("./lookup ", "lookup ")]
     done = programs.run(command, env={"RECORD": str(record), "PATH": ""}, timeout=20)
     if done.returncode or done.stderr:
         raise Odd(done.stderr)

@@ -8,11 +8,14 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from chat_lookup.admin.commands import COMMANDS, CommandContract
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.http.json_fields import Fields
 from chat_lookup.rest import batch, methods, requests
 from local.demo_credentials import DEMO_GRANT, DEMO_KEY
 from local.run import DEFAULTS
 from local.template.reader import Template
-from tests.support.repository import PACKAGE, ROOT
+from tests.support.repository import ROOT
 
 EVENTS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "events").glob("*.json"))
@@ -32,6 +35,7 @@ ANSWERED_ALIKE = {
 # The address of `make run BIND=0.0.0.0 PORTAL_HOST=host.docker.internal`, which containers on this machine can reach.
 PORTAL = f"host.docker.internal:{DEFAULTS['PORTAL_PORT']}"
 OWN_HOST = f"127.0.0.1:{DEFAULTS['API_HTTPS_PORT']}"
+OWN_VALUES = {"client_id", "domain", "key_id", "portal", "public_url"}
 ADMIN_EVENTS = {name: event for name, event in EVENTS.items() if name.startswith("admin-")}
 
 
@@ -45,20 +49,41 @@ def test_every_route_has_a_sample_of_the_payload_that_the_gateway_sends() -> Non
 
 
 def test_every_admin_command_has_a_sample() -> None:
-    modules = (PACKAGE / "admin").glob("*.py")
-    source = "\n".join(module.read_text("utf-8") for module in modules)
-    commands = set(re.findall(r"\"([a-z._]+)\": self\.[a-z_]+,$", source, re.MULTILINE))
-    assert {event["command"] for event in ADMIN_EVENTS.values()} == commands
+    assert sorted(event["command"] for event in ADMIN_EVENTS.values()) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", ADMIN_EVENTS)
+def test_sample_has_a_placeholder_wherever_an_operators_own_value_belongs(name: str) -> None:
+    contract = COMMANDS[ADMIN_EVENTS[name]["command"]]
+    fields = {field.name: field for field in contract.fields}
+    given = {key: value for key, value in ADMIN_EVENTS[name].items() if key != "command" and value != ""}
+    own = {key for key in given if fields[key].secret or key in OWN_VALUES}
+    assert {key: given[key] for key in own} == {key: f"<{key}>" for key in own}
+    assert {field.name for field in contract.fields if field.required} <= given.keys()
+
+
+@pytest.mark.parametrize("name", ADMIN_EVENTS)
+def test_sample_is_refused_by_its_placeholder_and_admitted_with_values(name: str) -> None:
+    event = ADMIN_EVENTS[name]
+    contract = COMMANDS[event["command"]]
+    if any(value == f"<{key}>" for key, value in event.items()):
+        with pytest.raises(InvalidRequest, match="is still the placeholder of a sample"):
+            check(contract, event)
+    check(contract, {key: f"own-{key}-of-16-letters" if value == f"<{key}>" else value for key, value in event.items()})
+
+
+def check(contract: CommandContract, event: dict[str, Any]) -> None:
+    fields = Fields(event)
+    contract.check(fields.text("command"), fields)
 
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_sample_has_no_secret_except_the_published_demo_secrets(name: str) -> None:
     text = json.dumps(EVENTS[name])
     secret = EVENTS[name].get("client_secret")
-    assert secret in (None, "SECRET-OF-THE-APPLICATION")
+    assert secret in (None, "<client_secret>")
     assert set(re.findall(r"clk_[A-Za-z0-9_-]+", text)) <= {DEMO_KEY}
-    # A webhook's code is letters and digits; the sample has a word that no portal would issue.
-    assert set(re.findall(r"/rest/\d+/([^/\"]+)", text)) <= {"CODE-OF-THE-WEBHOOK", DEMO_KEY}
+    assert set(re.findall(r"/rest/\d+/([^/\"]+)", text)) <= {DEMO_KEY}
 
 
 @pytest.mark.parametrize("name", ["lookup-http", "lookup-reverse", "forget-http"])

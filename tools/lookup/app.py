@@ -71,10 +71,6 @@ def main(
     except (click.Abort, KeyboardInterrupt):
         print("Stopped.", file=sys.stderr)
         return REFUSED
-    except BrokenPipeError:
-        # What is left in the buffer can reach no reader: the interpreter would fail again at its end.
-        sys.stdout = sys.stderr
-        return REFUSED
     return case.status
 
 

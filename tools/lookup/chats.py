@@ -35,6 +35,8 @@ def command(case: Case, /, **given: Any) -> None:
     pair, source = (given["entity_type"], given["entity_id"]), given["source"]
     if (source is None) != all(pair) or (source is not None and any(pair)):
         raise click.UsageError("give TYPE and ID, or --file")
+    if source is None and (given["output"] or given["kind"]):
+        raise click.UsageError("--output and --format belong to --file")
     common: dict[str, object] = {"fresh": True} if given["fresh"] else {}
     if given["portal"]:
         common["portal"] = given["portal"]

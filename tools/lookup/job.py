@@ -1,9 +1,10 @@
 """Asks for many pairs, a piece at a time, and writes each answer: an interrupted job goes on where its output ends.
 
-Answers are written in the order of the pairs, one line each, so that the output itself says how far a job came.
+Answers are written in the order of the pairs, one line each, so that the output itself shows how far a job came.
 """
 
 import csv
+import fcntl
 import io
 import json
 import sys
@@ -82,16 +83,19 @@ class Job:
             sys.stdout.write(self.form.heading)
             self._run(pairs, sys.stdout, 0, "")
             return
-        done = self._done(pairs, Path(output))
-        with open(output, "a", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a text file with its own ends
-            if not file.tell():
+        try:
+            file = open(output, "a", encoding="utf-8", newline="")  # noqa: PTH123, SIM115 - closed below
+        except OSError as error:
+            raise Refused(f"{output} cannot be written: {error.strerror}") from None
+        with file:
+            _hold(file, output)
+            done = self._done(pairs, Path(output))
+            if not Path(output).stat().st_size:
                 file.write(self.form.heading)
             self._run(pairs, file, done, output)
 
     def _done(self, pairs: Sequence[Pair], path: Path) -> int:
         """How many pairs the output answers already; a line that was interrupted is taken away."""
-        if not path.exists():
-            return 0
         content = path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         answered = self.form.pairs_of(whole.decode("utf-8", "replace").splitlines(keepends=True))
@@ -148,6 +152,14 @@ class Job:
         if seconds > _LONGEST_WAIT_S:
             raise Refused(f"{why.detail}; it can be tried again in {seconds:.0f} s", why.kind)
         self.sleep(max(seconds, _AT_LEAST_S))
+
+
+def _hold(file: TextIO, output: str) -> None:
+    """Lets one job at a time write to an output. Raises Refused."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise Refused(f"Another job writes to {output}") from None
 
 
 def _retry_after(item: Item) -> float | None:

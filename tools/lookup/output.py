@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -33,14 +33,14 @@ def print_error(error: "Refused", *, as_json: bool) -> None:
     print(f"{error.kind}: {error.detail}", file=sys.stderr)
 
 
-def tables(answer: Mapping[str, Any]) -> list[Table]:
+def tables(answer: Mapping[str, Any]) -> Sequence[Table | Text]:
     """A list of records has a row for each, or a table for each if they are long; all else a row for each name."""
     lists = [name for name, value in answer.items() if isinstance(value, list) and all(map(_is_record, value))]
     if len(answer) != 1 or not lists:
         return [_below(answer)]
     records = answer[lists[0]]
     if not records:
-        return [Table(title=f"no {lists[0]}", title_justify="left", show_header=False, box=None)]
+        return [Text(f"no {lists[0]}")]
     if any(len(record) > _MOST_COLUMNS for record in records):
         return [_below(record) for record in records]
     table = Table()

@@ -189,7 +189,7 @@ COMMANDS: Final[Mapping[str, CommandContract]] = {
         (_PORTAL, _KEY_ID._replace(default="all of the portal's")),
     ),
     "keys.revoke": CommandContract(
-        "Deletes a key: its callers get 401 within a minute.",
+        "Deletes a key: its callers get 401 within 30 seconds.",
         (_KEY_ID._replace(required=True), _PORTAL),
         warning="A key that is revoked cannot be restored: its callers need a new one.",
     ),

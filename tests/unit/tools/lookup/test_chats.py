@@ -1,5 +1,6 @@
 """`./lookup chats`: one pair, or a file of pairs, of which every one is answered once in the output."""
 
+import fcntl
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,9 @@ def test_one_pair_is_asked_with_its_portal(lookup: CommandLine) -> None:
     assert (result.status, json.loads(result.out)["chat_id"]) == (0, 9)
 
 
-@pytest.mark.parametrize("words", [(), ("CRM",), ("CRM", "DEAL|1", "--file", "x"), ("CRM", "--file", "x")])
+@pytest.mark.parametrize(
+    "words", [(), ("CRM",), ("CRM", "DEAL|1", "--file", "x"), ("CRM", "--file", "x"), ("CRM", "1", "--output", "x")]
+)
 def test_neither_a_pair_nor_a_file_or_both_are_a_wrong_use(lookup: CommandLine, words: tuple[str, ...]) -> None:
     assert lookup("chats", *words, "--env", "dev").status == 2
     assert lookup.target.calls == []
@@ -248,3 +251,22 @@ def test_output_that_answers_other_pairs_is_never_written_to(
     result = lookup("chats", "--file", str(source), "--output", str(output), "--env", "dev")
     assert (result.status, output.read_text(), lookup.target.calls) == (1, content, [])
     assert "choose another --output" in result.err
+
+
+def test_second_job_for_an_output_is_refused_while_the_first_runs(
+    lookup: CommandLine, source: Path, tmp_path: Path
+) -> None:
+    words = ("chats", "--file", str(source), "--output", str(tmp_path / "o.csv"), "--env", "dev")
+    with (tmp_path / "o.csv").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        result = lookup(*words)
+    assert (result.status, lookup.target.calls) == (1, [])
+    assert "Another job writes to" in result.err
+
+
+def test_output_that_cannot_be_written_is_refused_before_anything_is_asked(
+    lookup: CommandLine, source: Path, tmp_path: Path
+) -> None:
+    result = lookup("chats", "--file", str(source), "--output", str(tmp_path / "none/o.csv"), "--env", "dev")
+    assert (result.status, lookup.target.calls) == (1, [])
+    assert "cannot be written: No such file or directory" in result.err
