@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _LARGEST_BODY = 16 * 1024 * 1024
 _HANDSHAKE_S = 10.0
+_HANDSHAKE = b"\x16"  # the first byte of a TLS connection: a record of type "handshake" (RFC 8446, 5.1)
 _IDLE_S = 75.0
 _STOP_POLL_S = 0.1
 
@@ -45,6 +46,7 @@ class HttpServer:
 
     The port is bound at once (OSError if it is taken), so that `port` and `url()` hold before `start()`. `admission`
     decides whose requests are answered; without one only loopback's names are admitted, and no page of another server.
+    With `plain` requests without TLS reach the application beside those with it, by another `wsgi.url_scheme`.
     """
 
     def __init__(
@@ -54,9 +56,11 @@ class HttpServer:
         port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
         admission: Admission | None = None,
+        *,
+        plain: bool = False,
     ) -> None:
         admission = admission or Admission.of(Run())
-        self._server = _Server(app, host, port, ssl_context, admission)
+        self._server = _Server(app, host, port, ssl_context, admission, plain=plain)
         admission.run.ports.add(self.port)
         self._host = host
         self._scheme = "http" if ssl_context is None else "https"
@@ -95,8 +99,11 @@ class _Server(ThreadingMixIn, TCPServer):
         port: int,
         ssl_context: ssl.SSLContext | None,
         admission: Admission,
+        *,
+        plain: bool = False,
     ) -> None:
         self.app = app
+        self.plain = plain
         self.admission = admission
         self.ssl_context = ssl_context
         self._open: set[socket.socket] = set()
@@ -117,7 +124,7 @@ class _Server(ThreadingMixIn, TCPServer):
             _Handler(connection, client_address, self)
 
     def _secured(self, connection: socket.socket) -> socket.socket:
-        if not self.ssl_context:
+        if not self.ssl_context or (self.plain and connection.recv(1, socket.MSG_PEEK) not in (b"", _HANDSHAKE)):
             return connection
         return self.ssl_context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
 
@@ -199,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         environ: WSGIEnvironment = {
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http" if self.server.ssl_context is None else "https",
+            "wsgi.url_scheme": "https" if isinstance(self.connection, ssl.SSLSocket) else "http",
             "wsgi.input": io.BytesIO(body),
             "wsgi.input_terminated": True,
             "wsgi.errors": sys.stderr,

@@ -85,7 +85,7 @@ class LocalPortal:
         self._authority = Authority(state_dir / "authority", names=names)
         run = run or Run.named(bind, host)
         admission = Admission.of(run, names, any_origin="/rest/")
-        self._portal = HttpServer(self._serve, bind, port, self._authority.server_context(names), admission)
+        self._portal = HttpServer(self._serve, bind, port, self._authority.server_context(names), admission, plain=True)
         webhook = Webhook(ADMIN.id, secrets.token_hex(8), _WEBHOOK_SCOPES)
         identity = Identity(demo.member_id if demo else secrets.token_hex(16), host, self._portal.port)
         self._state = State(clock, identity, demo_content(clock), webhook, demo)
@@ -207,8 +207,14 @@ class LocalPortal:
         request = rest_wire.read(environ)
         if request is None:
             return rest_wire.page(404)
+        if environ["wsgi.url_scheme"] == "http":
+            return self._rest.without_tls(request)
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return rest_wire.from_any_origin(rest_wire.preflight())
+        return self._answer(request)
+
+    def _answer(self, request: rest_wire.RestRequest) -> rest_wire.Reply:
         if is_app_info(request):
             return self._authorisation.app_info(request.params)
-        return rest_wire.from_any_origin(self._rest.answer(request))
+        reply = self._rest.answer(request)
+        return rest_wire.from_any_origin(rest_wire.as_xml(reply) if request.xml else reply)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _MOST_CALLS = 100_000  # then the oldest are dropped: a portal may run for days
 MASK = "***"
+_SHORTEST = 8
+"""A shorter secret, which only a caller can choose, is masked by its name alone: else it blots out innocent words."""
 
 _SECRET_NAMES = frozenset(
     ("auth", "bottoken", "client_id", "client_secret", "access_token", "refresh_token", "application_token")
@@ -68,5 +70,5 @@ def _mask(value: object, secrets: Collection[str]) -> object:
         return value
     value = _SECRET_IN_QUERY.sub(rf"\1={MASK}", value)
     for secret in secrets:
-        value = value.replace(secret, MASK)
+        value = value.replace(secret, MASK) if len(secret) >= _SHORTEST else value
     return value

@@ -19,7 +19,9 @@ class Shape:
     contradict each other, the source sends it (5.6). `handler_id`: `always` names the handler's id in every event, as
     the newer page of events does and b24pysdk needs; `bound` leaves it out of those of installation and of v2, as their
     samples do (5.2). `flat_commands`: whether `imbot.v2.Command.register` still takes its parameters outside of
-    `fields`, which is promised until 2026-09-30 only (1.10).
+    `fields`, which is promised until 2026-09-30 only (1.10). `same_pair`: which of several chats with one pair a
+    look-up returns, `any` another one each time; nothing orders them (1.1). `pair_case`: whether letter case counts in
+    a pair; a database that ignores it finds `deal|1` for `DEAL|1` (1.1).
     """
 
     result: Literal["object", "int"] = "object"
@@ -32,3 +34,5 @@ class Shape:
     refresh_in_events: bool = True
     handler_id: Literal["always", "bound"] = "always"
     flat_commands: bool = False
+    same_pair: Literal["youngest", "oldest", "any"] = "youngest"
+    pair_case: Literal["exact", "ignored"] = "exact"

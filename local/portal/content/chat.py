@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 # The kind of a chat follows from what it belongs to; all others are plain chats (samples of im.dialog.get).
 _TYPES: Mapping[str, str] = {
@@ -16,6 +17,26 @@ _TYPES: Mapping[str, str] = {
     "MAIL": "mail",
     "VIDEOCONF": "videoconf",
     "ANNOUNCEMENT": "announcement",
+}
+PINK: Final = "PINK"
+# The colours that a chat may have, by their names in methods (im-chat-add.md); the samples show some of the values.
+COLOURS: Final[Mapping[str, str]] = {
+    "RED": "#df532d",
+    "GREEN": "#64a513",
+    "MINT": "#4ba984",
+    "LIGHT_BLUE": "#4ba5c3",
+    "DARK_BLUE": "#3e99ce",
+    "PURPLE": "#8474c8",
+    "AQUA": "#1eb4aa",
+    PINK: "#f76187",
+    "LIME": "#58cc47",
+    "BROWN": "#ab7761",
+    "AZURE": "#29619b",
+    "KHAKI": "#728f7a",
+    "SAND": "#ba9c7b",
+    "MARENGO": "#556574",
+    "GRAY": "#909090",
+    "GRAPHITE": "#5e5f5e",
 }
 _MESSAGE_TYPES: Mapping[str, str] = {"lines": "L", "open": "O", "private": "P"}
 
@@ -36,6 +57,8 @@ class Chat:
     open_to_all: bool = False
     private: bool = False
     created_at: float = 0.0
+    description: str = ""
+    colour: str = PINK
 
     @property
     def type(self) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from local.portal.content.chat import Chat
+from local.portal.content.chat import COLOURS, PINK, Chat
 
-COLOUR = "#f76187"
+COLOUR = COLOURS[PINK]
 _RESTRICTED = ("avatar", "rename", "extend", "call", "mute", "leave", "leave_owner", "send", "user_list")
+_NOT_IN_CRM = frozenset({"avatar", "rename", "leave_owner"})  # what the page's sample of a CRM chat does not allow
 _PERMISSIONS: Mapping[str, str] = {
     "manage_users_add": "member",
     "manage_users_delete": "manager",
@@ -42,17 +43,17 @@ def dialog(chat: Chat, dialog_id: str, user_id: int) -> dict[str, object]:
         "parent_chat_id": 0,
         "parent_message_id": 0,
         "name": chat.title,
-        "description": "",
+        "description": chat.description,
         "owner": chat.owner_id,
         "extranet": False,
         "avatar": "",
-        "color": COLOUR,
+        "color": COLOURS[chat.colour],
         "type": chat.type,
         "counter": 0,
         "user_counter": len(chat.members),
         "message_count": 0,
         "unread_id": 0,
-        "restrictions": dict.fromkeys(_RESTRICTED, True),
+        "restrictions": _restrictions(chat),
         "last_message_id": 0,
         "last_id": 0,
         "marked_id": 0,
@@ -85,11 +86,11 @@ def chat_v2(chat: Chat, bot_id: int) -> dict[str, object]:
         "id": chat.id,
         "dialogId": chat.dialog_id(bot_id),
         "name": chat.title,
-        "description": "",
+        "description": chat.description,
         "type": chat.type,
         "messageType": chat.message_type,
         "owner": chat.owner_id,
-        "color": COLOUR,
+        "color": COLOURS[chat.colour],
         "avatar": "",
         "extranet": False,
         "containsCollaber": False,
@@ -98,25 +99,25 @@ def chat_v2(chat: Chat, bot_id: int) -> dict[str, object]:
         "entityData1": chat.entity_data_1,
         "entityData2": chat.entity_data_2,
         "entityData3": chat.entity_data_3,
-        "entityLink": _entity_link(chat),
+        "entityLink": _entity_link(chat) if chat.entity_type else {},
         "diskFolderId": 0,
         "role": _role(chat, bot_id),
         "permissions": {_camel(name): role for name, role in _PERMISSIONS.items()},
         "muteList": [],
-        "parentChatId": 0,
-        "parentMessageId": 0,
+        "parentChatId": None,
+        "parentMessageId": None,
         "isNew": False,
         "textFieldEnabled": "Y",
         "backgroundId": None,
         "dateCreate": moment(chat.created_at),
         "lastMessageId": 0,
-        "lastMessageViews": '{"messageId":0,"firstViewers":[],"countOfViewers":0}',
+        "lastMessageViews": "{}",
         "lastId": 0,
         "managerList": _managers(chat),
-        "markedId": 0,
+        "markedId": None,
         "messageCount": 0,
         "public": "",
-        "unreadId": 0,
+        "unreadId": None,
         "userCounter": len(chat.members),
     }
 
@@ -130,6 +131,13 @@ def _role(chat: Chat, user_id: int) -> str:
 def _managers(chat: Chat) -> list[int]:
     """A line that no operator has yet has no owner."""
     return [chat.owner_id] if chat.owner_id else []
+
+
+def _restrictions(chat: Chat) -> dict[str, object]:
+    """What members may do; a chat of the CRM has a path besides (im-dialog-get.md)."""
+    in_crm = chat.type == "crm"
+    allowed: dict[str, object] = {name: not (in_crm and name in _NOT_IN_CRM) for name in _RESTRICTED}
+    return {**allowed, "path": "", "path_title": ""} if in_crm else allowed
 
 
 def _entity_link(chat: Chat) -> dict[str, str]:

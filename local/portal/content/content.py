@@ -242,6 +242,15 @@ class Content:
         ids = self._by_pair.get((entity_type, entity_id))
         return self.chats[ids[-1]] if ids else None
 
+    def all_bound_to(self, entity_type: str, entity_id: str, *, any_case: bool = False) -> list[Chat]:
+        """The chats that have this pair, oldest first; with `any_case` those that differ from it in case, too."""
+        pair = (entity_type, entity_id)
+        if not any_case:
+            return [self.chats[chat_id] for chat_id in self._by_pair.get(pair, [])]
+        folded = tuple(map(str.casefold, pair))
+        found = [ids for each, ids in self._by_pair.items() if tuple(map(str.casefold, each)) == folded]
+        return [self.chats[chat_id] for chat_id in sorted(itertools.chain.from_iterable(found))]
+
     def first_bound_to(self, entity_type: str, entity_id: str) -> Chat | None:
         """The oldest chat with this pair: a group's alias keeps to it when a second one is made by mistake."""
         ids = self._by_pair.get((entity_type, entity_id))

@@ -83,8 +83,9 @@ def user_v2(user: User) -> dict[str, object]:
     }
 
 
-def im_user(user: User) -> dict[str, object]:
-    """A user as the messenger's older methods show it (im-user-get.md; `type` as in entities.md)."""
+def im_user(user: User, bot: Bot | None) -> dict[str, object]:
+    """A user as the messenger's older methods show it (im-user-get.md). An employee's `type` is `user` there; of others
+    the page shows none, so they have that of entities.md."""
     traits = _TRAITS[user.kind]
     return {
         "id": user.id,
@@ -95,6 +96,7 @@ def im_user(user: User) -> dict[str, object]:
         "work_position": user.work_position,
         "color": COLOUR,
         "avatar": "",
+        "avatar_hr": "",
         "gender": "M",
         "birthday": "",
         "extranet": traits.extranet,
@@ -110,8 +112,15 @@ def im_user(user: User) -> dict[str, object]:
         "departments": list(traits.departments),
         "absent": False,
         "phones": False,
-        "type": traits.type,
+        "website": "",
+        "email": "",
+        "bot_data": _bot_data(bot) if bot else None,
+        "type": "user" if user.kind == "employee" else traits.type,
     }
+
+
+def _bot_data(bot: Bot) -> dict[str, object]:
+    return {"code": bot.code, "type": bot.type, "is_hidden": bot.hidden, "is_support_openline": bot.openline}
 
 
 # What a scope of users shows besides the fields that all of them have (api-reference/user/index.md).

@@ -25,6 +25,8 @@ _SHAPES = {
     "bindings": ("vanish", "stay"),
     "auth_in_events": ("full", "brief"),
     "handler_id": ("always", "bound"),
+    "same_pair": ("youngest", "oldest", "any"),
+    "pair_case": ("exact", "ignored"),
 }
 _FLAGS = ("oauth_post", "entity_id_in_events", "refresh_in_events", "flat_commands")
 

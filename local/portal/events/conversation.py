@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from local.portal.content.chat import Chat
-from local.portal.content.content import Bot, User
+from local.portal.content.content import Bot, Content, User
 from local.portal.content.demo import ADMIN
 from local.portal.content.messages import ChatMessage, cut
 from local.portal.events import mentions
@@ -49,7 +49,7 @@ class Conversation:
             chat = self._personal(user, bot_id) if chat_id is None else self._chat(chat_id)
             if not (user.id in chat.members or (chat.open_to_all and user.kind == "employee")):
                 raise Impossible("this user is not in the chat")
-            message, actions = self._written(text, chat, user)
+            message, actions = written(self._state, text, chat, user)
             messages = self._announcer.events(chat, user, language, actions)
         return ConversationResult(chat.id, self._courier.deliver(messages), message.id)
 
@@ -109,7 +109,7 @@ class Conversation:
             content.messages.put(message)
             named = mentions.mentioned(message.text, content)
             actions: list[tuple[Bot, Action]] = [
-                (bot, Editing(message, named)) for bot in self._receivers(chat, message, named)
+                (bot, Editing(message, named)) for bot in _receivers(content, chat, message, named)
             ]
             messages = self._announcer.events(chat, author, language, actions)
         return ConversationResult(chat.id, self._courier.deliver(messages), message.id)
@@ -120,7 +120,7 @@ class Conversation:
             message, chat, author = self._message(message_id)
             content = self._state.content
             content.messages.remove(message)
-            receivers = self._receivers(chat, message, mentions.mentioned(message.text, content))
+            receivers = _receivers(content, chat, message, mentions.mentioned(message.text, content))
             actions: list[tuple[Bot, Action]] = [(bot, Deleting(message)) for bot in receivers]
             messages = self._announcer.events(chat, author, language, actions)
         return ConversationResult(chat.id, self._courier.deliver(messages), message.id)
@@ -146,9 +146,6 @@ class Conversation:
             messages = self._announcer.events(chat, user, language, actions)
         return ConversationResult(chat.id, self._courier.deliver(messages), message.id)
 
-    def _receivers(self, chat: Chat, message: ChatMessage, named: frozenset[int]) -> list[Bot]:
-        return [bot for bot in self._state.content.bots.values() if mentions.receives(bot, chat, message, named)]
-
     def _message(self, message_id: int) -> tuple[ChatMessage, Chat, User]:
         """A message with its chat and its author."""
         content = self._state.content
@@ -156,25 +153,6 @@ class Conversation:
         if message is None:
             raise Impossible("there is no such message")
         return message, content.chats[message.chat_id], content.users[message.author_id]
-
-    def _written(self, text: str, chat: Chat, user: User) -> tuple[ChatMessage, list[tuple[Bot, Action]]]:
-        """The stored message, and the action that it is for each bot that receives it."""
-        content = self._state.content
-        text = cut(mentions.with_mentions(text, chat, content))
-        given, named = list(mentions.commands(text, chat, user, content)), mentions.mentioned(text, content)
-        message = ChatMessage(
-            id=content.messages.next_id(),
-            at=self._state.clock.now(),
-            chat_id=chat.id,
-            author_id=user.id,
-            text=text,
-            commands=frozenset(command.id for command, _ in given),
-        )
-        content.messages.put(message)
-        return message, [
-            *((content.bots[command.bot_id], Commanding(message, command, params)) for command, params in given),
-            *((bot, Speaking(message, named)) for bot in self._receivers(chat, message, named)),
-        ]
 
     def _chat(self, chat_id: int) -> Chat:
         chat = self._state.content.chats.get(chat_id)
@@ -199,3 +177,27 @@ class Conversation:
         if bot.id == user.id:
             raise Impossible("a bot has no personal chat with itself")
         return self._state.content.personal_chat(user.id, bot.id, self._state.clock.now())
+
+
+def written(state: State, text: str, chat: Chat, user: User) -> tuple[ChatMessage, list[tuple[Bot, Action]]]:
+    """The stored message, and the action that it is for each bot that receives it. The caller must hold the lock."""
+    content = state.content
+    text = cut(mentions.with_mentions(text, chat, content))
+    given, named = list(mentions.commands(text, chat, user, content)), mentions.mentioned(text, content)
+    message = ChatMessage(
+        id=content.messages.next_id(),
+        at=state.clock.now(),
+        chat_id=chat.id,
+        author_id=user.id,
+        text=text,
+        commands=frozenset(command.id for command, _ in given),
+    )
+    content.messages.put(message)
+    return message, [
+        *((content.bots[command.bot_id], Commanding(message, command, params)) for command, params in given),
+        *((bot, Speaking(message, named)) for bot in _receivers(content, chat, message, named)),
+    ]
+
+
+def _receivers(content: Content, chat: Chat, message: ChatMessage, named: frozenset[int]) -> list[Bot]:
+    return [bot for bot in content.bots.values() if mentions.receives(bot, chat, message, named)]

@@ -9,7 +9,7 @@ import urllib3
 from local.portal.events.outgoing import Message
 
 _CONNECT_S: Final = 3.0
-_READ_S: Final = 30.0  # longer than the gateway in front of the service waits
+_READ_S: Final = 30.0  # longer than the gateway in front of the service waits; the portal's own is documented nowhere
 _LARGEST_BODY: Final = 64 * 1024
 _USER_AGENT: Final = "Bitrix24 Webhook Engine"
 

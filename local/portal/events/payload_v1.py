@@ -197,7 +197,7 @@ def _group(scene: Scene) -> _Fields:
         "CHAT_TITLE": chat.title,
         "CHAT_AUTHOR_ID": str(chat.owner_id),
         "CHAT_AVATAR": "0",
-        "CHAT_COLOR": "BROWN",
+        "CHAT_COLOR": chat.colour,
         "CHAT_ENTITY_TYPE": chat.entity_type or _UNBOUND,
         "CHAT_ENTITY_ID": chat.entity_id,
         "CHAT_ENTITY_DATA_1": chat.entity_data_1,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from local.portal.behaviour.shape import Shape
-from local.portal.content.content import Bot, Content
+from local.portal.content.chat import Chat
+from local.portal.content.content import Bot, Content, User
 from local.portal.oauth.grant import Grant
 from local.portal.protocol import php
 
@@ -15,6 +16,9 @@ class Events(Protocol):
 
     def tested(self, grant: Grant, query: Mapping[str, object]) -> None:
         """An application tests its handlers (bitrix24.md 10.6)."""
+
+    def chat_added(self, chat: Chat, owner: User, text: str) -> None:
+        """A chat was made, with bots as its members perhaps, and with a first message of its owner if there is one."""
 
     def bot_removed(self, bot: Bot, grant: Grant) -> None:
         """A bot is about to be removed, which is the last event that it gets (bitrix24.md 5.7)."""

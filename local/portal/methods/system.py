@@ -15,6 +15,8 @@ SCOPES = ("crm", "im", "imbot", "imopenlines", "placement", "task", "tasks", "us
 # Entity types that a task's chat may have: of the new card, then of the old one (bitrix24.md 1.20).
 _TASK_ENTITIES = ("TASKS_TASK", "TASKS")
 
+_TASK_FIELDS = {"id": "ID", "title": "TITLE", "chatId": "CHAT_ID"}
+_V3 = "BITRIX_REST_V3_EXCEPTION_"
 _OF_CONTROLLERS = ("crm.item.", "imbot.v2.", "tasks.task.")
 
 
@@ -88,18 +90,29 @@ def task_get(call: Call) -> object:
     chat = _chat_of_task(call, task_id)
     if chat is None:
         return []
-    task = {"id": task_id, "title": chat.title, "chatId": chat.id, "favorite": "N", "group": [], "action": {}}
-    return {"task": task}
+    task: dict[str, object] = {"id": task_id, "title": chat.title, "chatId": chat.id}
+    asked = {php.text(each).upper() for each in call.array("select").values()}
+    if asked and "*" not in asked:
+        task = {name: value for name, value in task.items() if name == "id" or _TASK_FIELDS[name] in asked}
+    return {"task": {**task, "favorite": "N", "group": [], "action": {}}}
 
 
 def task_get_v3(call: Call) -> object:
-    """The task in the new format, its chat as an object (tasks-new.md)."""
-    task_id = call.text("id")
-    chat = _chat_of_task(call, task_id)
+    """The task in the new format: its chat's id, and the chat as an object only where `select` names fields of it
+    (tasks-task-get-rest-v3.md)."""
+    number = call.param("id")
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise Refused(f"{_V3}VALIDATION_REQUESTVALIDATIONEXCEPTION", field="id")
+    chat = _chat_of_task(call, str(number))
     if chat is None:
-        raise Refused("BITRIX_REST_V3_EXCEPTION_ENTITYNOTFOUNDEXCEPTION")
-    number = int(task_id)
-    return {"item": {"id": number, "chat": {"id": chat.id, "entityId": number, "entityType": chat.entity_type}}}
+        raise Refused(f"{_V3}ENTITYNOTFOUNDEXCEPTION", 400, f"Record with ID = `{number}` not found")
+    whole = {"id": chat.id, "entityId": number, "entityType": chat.entity_type}
+    related = [php.text(each).partition(".")[::2] for each in call.array("select").values()]
+    asked = [field for relation, field in related if relation == "chat" and field]
+    if unknown := next((field for field in asked if field not in whole), None):
+        raise Refused(f"{_V3}UNKNOWNDTOPROPERTYEXCEPTION", 400, f"Unknown field `{unknown}` for entity `ChatDto`")
+    item = {"id": number, "title": chat.title, "chatId": chat.id}
+    return {"item": {**item, **({"chat": {field: whole[field] for field in asked}} if asked else {})}}
 
 
 def _chat_of_task(call: Call, task_id: str) -> Chat | None:

@@ -62,20 +62,25 @@ def listed(call: Call) -> object:
     found = [account for account in found if all(_matches(account, *each) for each in filters.items())]
     by = call.text("sort").upper() or "ID"
     found.sort(key=lambda account: _order(account.get(by)), reverse=call.text("order").upper() == "DESC")
-    start = call.text("start")
-    first = int(start) if start.isascii() and start.isdigit() else 0
+    first = _whole(call.text("start"))
     last = first + _PAGE
     chosen = [_chosen(account, php.entries(call.param("select"))) for account in found[first:last]]
     return Page(chosen, len(found), last if last < len(found) else None)
 
 
 def im_user_get(call: Call) -> object:
-    """A user as the messenger shows it, by `ID` or else the caller (im-user-get.md)."""
-    text = call.text("ID") or str(call.grant.user_id)
-    user = call.content.users.get(int(text)) if text.isascii() and text.isdigit() else None
+    """A user as the messenger shows it, by `ID` or else the caller (im-user-get.md); a text is 0 to PHP."""
+    user_id = call.grant.user_id if call.param("ID") is None else _whole(call.text("ID"))
+    if user_id <= 0:
+        raise Refused("ID_EMPTY")
+    user = call.content.users.get(user_id)
     if user is None:
         raise Refused("USER_NOT_EXISTS")
-    return user_json.im_user(user)
+    return user_json.im_user(user, call.content.bots.get(user_id))
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _filters(call: Call) -> dict[str, object]:

@@ -89,6 +89,7 @@ DOCUMENTED: Mapping[str, tuple[int, str]] = {
     "INVALID_ARG_VALUE": (400, "Invalid value of an argument"),
     "IM_NOT_INSTALLED": (400, "Messenger is not installed."),
     "USER_NOT_EXISTS": (400, "User does not exist"),
+    "ID_EMPTY": (400, "User ID can't be empty"),
     "CODE_EMPTY": (400, "CODE can't be empty"),
     "invalid_client": (400, "Invalid client credentials"),
     "wrong_client": (200, "Unknown client"),
@@ -98,6 +99,9 @@ DOCUMENTED: Mapping[str, tuple[int, str]] = {
     "BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION": (404, "Method was not found"),
     "BITRIX_REST_V3_EXCEPTION_INSUFFICIENTSCOPEEXCEPTION": (403, "The request requires higher privileges"),
     "BITRIX_REST_V3_EXCEPTION_ENTITYNOTFOUNDEXCEPTION": (400, "Entity was not found"),
+    "BITRIX_REST_V3_EXCEPTION_INVALIDJSONEXCEPTION": (400, "Invalid JSON"),
+    "BITRIX_REST_V3_EXCEPTION_UNKNOWNDTOPROPERTYEXCEPTION": (400, "Unknown field"),
+    "BITRIX_REST_V3_EXCEPTION_VALIDATION_REQUESTVALIDATIONEXCEPTION": (400, "Error validating request object"),
 }
 _FOLDED = {code.lower(): row for code, row in DOCUMENTED.items()}
 _UNDOCUMENTED = (400, "")
@@ -109,11 +113,15 @@ def documented(code: str) -> tuple[int, str]:
 
 
 class Refused(Exception):
-    """A call that the portal rejects. Status and text are the documented ones where none are given."""
+    """A call that the portal rejects. Status and text are the documented ones where none are given; REST 3 names the
+    `field` that is wrong."""
 
-    def __init__(self, code: str, status: int | None = None, description: str | None = None) -> None:
+    def __init__(
+        self, code: str, status: int | None = None, description: str | None = None, *, field: str = ""
+    ) -> None:
         super().__init__(code)
         usual_status, usual_description = documented(code)
         self.code = code
+        self.field = field
         self.status = usual_status if status is None else status
         self.description = usual_description if description is None else description

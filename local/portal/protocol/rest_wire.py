@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NoReturn
+from xml.sax.saxutils import escape
 
 from werkzeug.formparser import parse_form_data
 
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=utf-8"
+XML_TYPE = "text/xml; charset=utf-8"
 _JSON = "application/json"
+_XML = ".xml"
 _NOTHING: Mapping[str, object] = {}
 
-# /rest/[api/][<user>/<code>/]<method>[.json]; `api` is the address of REST 3. Several slashes count as one: b24jssdk
-# 2.2.0 writes two behind the documented endpoint, b24phpsdk behind an address that ends in one.
+# /rest/[api/][<user>/<code>/]<method>[.json|.xml]; `api` is the address of REST 3. Several slashes count as one:
+# b24jssdk 2.2.0 writes two behind the documented endpoint, b24phpsdk behind an address that ends in one.
 _PATH = re.compile(
     r"/rest/+(?P<v3>api/+)?(?:(?P<user>[0-9]{1,19})/+(?P<code>[^/]+)/+)?(?P<method>[A-Za-z0-9_.]{1,100})/?"
 )
@@ -30,7 +33,8 @@ _PATH = re.compile(
 @dataclass(frozen=True, slots=True)
 class RestRequest:
     """`method` as sent, without suffix; `user` and `code` are those of a webhook's address, else empty. `json`:
-    whether the Content-Type was JSON. `host` is the Host header, `uri` path and query as they were sent."""
+    whether the Content-Type was JSON. `malformed`: a body that REST 3 does not read. `xml`: the answer is to be XML.
+    `host` is the Host header, `uri` path and query as they were sent."""
 
     method: str
     user: str = ""
@@ -38,6 +42,8 @@ class RestRequest:
     v3: bool = False
     params: Mapping[str, object] = field(default_factory=dict, repr=False)
     json: bool = False
+    malformed: bool = False
+    xml: bool = False
     host: str = ""
     uri: str = field(default="", repr=False)
 
@@ -62,13 +68,18 @@ def read(environ: "WSGIEnvironment") -> RestRequest | None:
     found = _PATH.fullmatch(environ["PATH_INFO"])
     if not found:
         return None
+    v3, name = bool(found["v3"]), found["method"]
+    params = _json_parameters(environ) if v3 else parameters(environ)
+    xml = not v3 and name.lower().endswith(_XML)
     return RestRequest(
-        method=method_name(found["method"]),
+        method=name[: -len(_XML)] if xml else method_name(name),
         user=found["user"] or "",
         code=found["code"] or "",
-        v3=bool(found["v3"]),
-        params=parameters(environ),
+        v3=v3,
+        params=params or {},
         json=_content_type(environ) == _JSON,
+        malformed=params is None,
+        xml=xml,
         host=environ.get("HTTP_HOST", ""),
         uri=environ["RAW_URI"],
     )
@@ -89,11 +100,35 @@ def success(result: object, time: Mapping[str, object], more: Mapping[str, objec
     return Reply(200, encode({"result": result, **more, "time": time}))
 
 
-def failure(status: int, code: str, description: str, *, v3: bool = False) -> Reply:
-    """The error body; REST 3 has an object where the classic one has a code (bitrix24.md 2.7)."""
+def failure(status: int, code: str, description: str, *, v3: bool = False, field: str = "") -> Reply:
+    """The error body; REST 3 has an object where the classic one has a code (bitrix24.md 2.7), and in it the `field`
+    that is wrong."""
     if v3:
-        return Reply(status, encode({"error": {"code": code, "message": description}}), error=code)
+        validation = [{"message": f"Required field `{field}` is not specified", "field": field}]
+        error = {"code": code, "message": description, **({"validation": validation} if field else {})}
+        return Reply(status, encode({"error": error}), error=code)
     return Reply(status, encode({"error": code, "error_description": description}), error=code)
+
+
+def as_xml(reply: Reply) -> Reply:
+    """The same answer as XML: an element for each key, `item` for each entry of a list, values as PHP casts them. Its
+    shape is documented nowhere but for the name of the suffix (bitrix24.md 2.1)."""
+    if reply.content_type != JSON_TYPE or reply.truncate is not None:
+        return reply
+    try:
+        elements = _elements(json.loads(reply.body))
+    except ValueError:
+        return reply
+    body = f'<?xml version="1.0" encoding="UTF-8"?><response>{elements}</response>'
+    return replace(reply, body=body.encode(), content_type=XML_TYPE)
+
+
+def _elements(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "".join(f"<{name}>{_elements(item)}</{name}>" for name, item in value.items())
+    if isinstance(value, list):
+        return "".join(f"<item>{_elements(item)}</item>" for item in value)
+    return escape(php.text(value))
 
 
 def from_any_origin(reply: Reply) -> Reply:
@@ -138,6 +173,19 @@ def redirect(location: str) -> Reply:
 def _content_type(environ: "WSGIEnvironment") -> str:
     text: str = environ.get("CONTENT_TYPE", "")
     return text.partition(";")[0].strip().lower()
+
+
+def _json_parameters(environ: "WSGIEnvironment") -> dict[str, object] | None:
+    """The parameters as REST 3 reads them: of a JSON body only, and never of the query; None if it is no JSON."""
+    content: bytes = environ["wsgi.input"].read()
+    if not content:
+        return {}
+    if _content_type(environ) != _JSON:
+        return None
+    try:
+        return php.entries(json.loads(content, parse_constant=_no_json))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _body(environ: "WSGIEnvironment") -> Mapping[str, object]:

@@ -58,6 +58,12 @@ class Rest:
         name = _documented_name(request.method)
         return self._state.recorded(name, request.params, lambda now: self._within_limits(request, now))
 
+    def without_tls(self, request: rest_wire.RestRequest) -> rest_wire.Reply:
+        """Refuses a request over plain HTTP, and records it."""
+        name = _documented_name(request.method)
+        refused = _refused(Refused("INVALID_REQUEST"), v3=request.v3)
+        return self._state.recorded(name, request.params, lambda _: refused)
+
     def _within_limits(self, request: rest_wire.RestRequest, now: float) -> rest_wire.Reply:
         """Checks the limits first; requests that a fault makes fail count, too (bitrix24.md 6.1).
 
@@ -76,6 +82,8 @@ class Rest:
         return self._usual(request, now)
 
     def _usual(self, request: rest_wire.RestRequest, now: float) -> rest_wire.Reply:
+        if request.malformed:
+            return _refused(Refused("BITRIX_REST_V3_EXCEPTION_INVALIDJSONEXCEPTION"), v3=True)
         try:
             grant = authentication.authorise(self._state, request, now)
             if request.method.lower() == _BATCH and not request.v3:
@@ -147,4 +155,4 @@ def _documented_name(name: str) -> str:
 
 
 def _refused(refused: Refused, *, v3: bool) -> rest_wire.Reply:
-    return rest_wire.failure(refused.status, refused.code, refused.description, v3=v3)
+    return rest_wire.failure(refused.status, refused.code, refused.description, v3=v3, field=refused.field)

@@ -36,6 +36,7 @@ SCENES: Final[tuple[Scene, ...]] = (
     usual("user.get", FILTER={"!ACTIVE": False}),
     usual("im.user.get", ID=2, AVATAR_HR="Y"),
     refused("im.user.get", "USER_NOT_EXISTS", ID=404),
+    refused("im.user.get", "ID_EMPTY", ID=0),
     usual("tasks.task.get", taskId=8293, select=["ID", "TITLE"]),
     otherwise("tasks.task.get", taskId=404),
     refused("tasks.task.get", "100"),

@@ -65,6 +65,8 @@ def test_portal_is_asked_if_the_event_has_no_flag(employs: Asks, portal: Portal,
         {"type": "collaber"},
         {"type": "email"},
         {"type": ""},
+        {"type": "user", "external_auth_id": "email"},
+        {"type": ["user"]},
         {"id": 28},
     ],
     ids=str,
@@ -106,6 +108,12 @@ def test_user_without_type_and_activity_can_be_an_employee(
 ) -> None:
     # The page's sample has neither (im-user-get.md).
     bitrix24.answers(METHOD, {name: value for name, value in ADA.items() if name not in ("type", "active")})
+    assert employs(portal)
+
+
+@pytest.mark.parametrize("kind", ["employee", "user"])
+def test_employee_has_either_type(employs: Asks, portal: Portal, bitrix24: FakeBitrix24, kind: str) -> None:
+    bitrix24.answers(METHOD, {**ADA, "type": kind, "external_auth_id": "default"})
     assert employs(portal)
 
 

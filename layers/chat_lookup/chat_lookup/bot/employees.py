@@ -20,8 +20,11 @@ KEPT: Final = 24 * 3600.0
 
 _OUTSIDERS: Final = ("bot", "connector", "extranet", "network")
 """Flags of `im.user.get`: a user with one of them is no employee (im-user-get.md)."""
-_EMPLOYEE: Final = "employee"
-"""The `type` that newer portals send, too; guests by e-mail and of collaborations have no flag (entities.md)."""
+_EMPLOYEES: Final = ("employee", "user")
+"""The `type` of employees: as objects have it (entities.md), and as this method's page shows it (bitrix24.md 10.6).
+Guests by e-mail and of collaborations have no flag, but a type of their own."""
+_BY_MAIL: Final = "email"
+"""`external_auth_id` of guests by e-mail, whatever their type is."""
 
 
 class _Known(NamedTuple):
@@ -102,7 +105,8 @@ def _employed(result: object, user_id: int) -> bool:
         return False
     outside = any(not _is_false(result.get(flag)) for flag in _OUTSIDERS)
     inactive = "active" in result and _is_false(result["active"])
-    return not outside and not inactive and result.get("type", _EMPLOYEE) == _EMPLOYEE
+    by_type = result.get("type", "employee") in _EMPLOYEES and result.get("external_auth_id") != _BY_MAIL
+    return not outside and not inactive and by_type
 
 
 def _is_false(value: object) -> bool:

@@ -37,6 +37,14 @@ def test_known_secret_is_masked_in_every_place() -> None:
     assert TOKEN not in shown
 
 
+def test_short_secret_is_masked_by_its_name_and_blots_out_no_method() -> None:
+    log = CallLog()
+    params = {"botToken": "t", "DIALOG_ID": "chat1"}
+    log.add(RecordedCall(at=1.0, method="im.chat.get", params=params, status=200, error=None))
+    [call] = log.listed({"t"})
+    assert (call["method"], call["params"]) == ("im.chat.get", {"botToken": MASK, "DIALOG_ID": "chat1"})
+
+
 def test_call_list_can_be_filtered_by_method_in_any_case() -> None:
     log = CallLog()
     for method in ("im.chat.get", "batch", "im.chat.get"):

@@ -233,7 +233,7 @@ def test_added_users_of_each_kind_have_the_messengers_flags(v2: BotProbe) -> Non
         flags = "".join(str(int(user[name])) for name in ("extranet", "network", "connector", "bot"))
         shown[kind] = (user["type"], user["external_auth_id"], flags)
     assert shown == {
-        "employee": ("employee", "default", "0000"),
+        "employee": ("user", "default", "0000"),
         "extranet": ("extranet", "default", "1000"),
         "collaber": ("collaber", "default", "1000"),
         "email": ("email", "email", "1000"),
@@ -250,7 +250,7 @@ def test_new_portal_has_a_user_of_each_kind(v2: BotProbe) -> None:
         kinds[user_id] = next(
             (name for name in ("connector", "network", "bot", "extranet") if user[name]), user["type"]
         )
-    employees = dict.fromkeys((1, 2, 3), "employee")
+    employees = dict.fromkeys((1, 2, 3), "user")
     assert kinds == {**employees, 4: "extranet", 5: "network", 6: "bot", 744: "connector"}
     assert v2.say("Guten Tag", 1764, user_id=744)["chat_id"] == 1764
 

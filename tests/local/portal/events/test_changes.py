@@ -174,6 +174,18 @@ def test_removed_bot_gets_one_last_event(bot_probe: BotProbe, api: str) -> None:
         assert event["data"]["bot"].keys() == {"id", "code", "auth"}
 
 
+def test_new_chat_with_the_bot_as_a_member_and_a_first_message_are_two_events(v2: BotProbe) -> None:
+    params = {"USERS": [v2.bot_id], "ENTITY_TYPE": "ORDER", "ENTITY_ID": "77", "MESSAGE": mention(v2, "look")}
+    chat_id = v2.result("im.chat.add", **params)
+    v2.portal.settle()
+    joined, spoken = v2.received_events()
+    assert (joined["event"], spoken["event"]) == ("ONIMBOTV2JOINCHAT", "ONIMBOTV2MESSAGEADD")
+    assert spoken["data"]["message"]["text"] == mention(v2, "look")
+    for event in (joined, spoken):
+        chat = event["data"]["chat"]
+        assert (chat["id"], chat["entityType"], chat["entityId"]) == (str(chat_id), "ORDER", "77")
+
+
 def test_bot_that_left_a_chat_is_no_member_and_gets_no_event_of_it(v2: BotProbe) -> None:
     chat_id = v2.chat_with_bot(members=(1, 2))
     assert v2.tell("/leave", {"chat_id": chat_id}) == {"chat_id": chat_id, "sent": []}

@@ -124,6 +124,64 @@ def test_second_chat_of_a_group_is_found_by_the_pair_and_the_first_by_the_alias(
     assert probe.result("im.dialog.get", DIALOG_ID="sg77")["id"] == first
 
 
+def test_of_several_chats_with_one_pair_the_shape_decides_which_is_found(probe: PortalProbe) -> None:
+    pair = {"ENTITY_TYPE": "ORDER", "ENTITY_ID": "one of many"}
+    chats = [probe.result("im.chat.add", **pair) for _ in range(3)]
+
+    def found(which: str) -> set[int]:
+        assert probe.tell("/shape", {"same_pair": which})["same_pair"] == which
+        return {probe.result("im.chat.get", **pair)["ID"] for _ in range(6)}
+
+    assert found("oldest") == {chats[0]}
+    assert found("any") == set(chats)
+    assert found("youngest") == {chats[-1]}
+
+
+def test_letter_case_of_a_pair_counts_unless_the_shape_ignores_it(probe: PortalProbe) -> None:
+    pair = {"ENTITY_TYPE": "crm", "ENTITY_ID": "deal|1663"}
+    assert probe.result("im.chat.get", **pair) is None
+    probe.tell("/shape", {"pair_case": "ignored"})
+    assert probe.result("im.chat.get", **pair) == {"ID": 1437}
+    probe.tell("/shape", {"pair_case": "exact"})
+
+
+def test_new_chat_has_its_description_and_colour_and_a_title_by_colour(probe: PortalProbe) -> None:
+    chat_id = probe.result("im.chat.add", DESCRIPTION="Where it is discussed", COLOR="light_blue")
+    dialog = probe.result("im.dialog.get", DIALOG_ID=f"chat{chat_id}")
+    assert (dialog["description"], dialog["color"]) == ("Where it is discussed", "#4ba5c3")
+    assert dialog["name"] == "Light blue chat №1"
+    second = probe.result("im.dialog.get", DIALOG_ID=f"chat{probe.result('im.chat.add', COLOR='LIGHT_BLUE')}")
+    assert second["name"] == "Light blue chat №2"
+
+
+def test_chat_of_the_crm_allows_less_and_has_a_path(probe: PortalProbe) -> None:
+    in_crm = probe.result("im.dialog.get", DIALOG_ID="chat1437")["restrictions"]
+    assert (in_crm["rename"], in_crm["send"], in_crm["path"], in_crm["path_title"]) == (False, True, "", "")
+    plain = probe.result("im.dialog.get", DIALOG_ID="chat2725")["restrictions"]
+    assert (plain["rename"], plain.keys() & {"path", "path_title"}) == (True, set())
+
+
+def test_bot_sees_an_unbound_chat_without_link_and_parents(probe: PortalProbe) -> None:
+    bot = probe.tell("/bots", {})
+    chat_id = probe.result("im.chat.add", USERS=[bot["bot_id"]])
+    own = {"botId": bot["bot_id"], "botToken": bot["bot_token"]}
+    chat = probe.result("imbot.v2.Chat.get", **own, dialogId=f"chat{chat_id}")["chat"]
+    assert (chat["entityLink"], chat["parentChatId"], chat["lastMessageViews"]) == ({}, None, "{}")
+
+
+def test_messengers_user_has_the_fields_of_the_page_and_needs_an_id_above_zero(probe: PortalProbe) -> None:
+    user = probe.result("im.user.get", ID=2)
+    assert (user["type"], user["avatar_hr"], user["website"], user["email"], user["bot_data"]) == (
+        "user", "", "", "", None,
+    )  # fmt: skip
+    bot = probe.tell("/bots", {"code": "helper"})
+    assert probe.result("im.user.get", ID=bot["bot_id"])["bot_data"]["code"] == "helper"
+    assert probe.result("im.user.get")["id"] == 1
+    for bad in (0, -1, "two", ""):
+        assert probe.error("im.user.get", ID=bad) == (400, "ID_EMPTY")
+    assert probe.error("im.user.get", ID=404) == (400, "USER_NOT_EXISTS")
+
+
 def test_chat_with_a_new_pair_is_not_found_by_the_former_one(probe: PortalProbe) -> None:
     chat_id = probe.tell("/chats", {"entity_type": "CRM", "entity_id": "LEAD|70"})["chat_id"]
     probe.tell("/chats", {"chat_id": chat_id, "entity_type": "CRM", "entity_id": "LEAD|71"})
@@ -194,7 +252,10 @@ def test_task_names_its_chat_in_both_formats(probe: PortalProbe) -> None:
     assert probe.error("tasks.task.get", taskId="x") == (400, "0")
     new = probe.portal.webhook_url.replace("/rest/", "/rest/api/") + "tasks.task.get"
     item = probe.http.request("POST", new, json={"id": 8293}).json()["result"]["item"]
-    assert item == {"id": 8293, "chat": {"id": 1582, "entityId": 8293, "entityType": "TASKS_TASK"}}
+    assert item == {"id": 8293, "title": "Task: order the chairs", "chatId": 1582}
+    selected = {"id": 8293, "select": ["responsible.name", "chat.id", "chat.entityType"]}
+    item = probe.http.request("POST", new, json=selected).json()["result"]["item"]
+    assert (item["chatId"], item["chat"]) == (1582, {"id": 1582, "entityType": "TASKS_TASK"})
     unknown = probe.http.request("POST", new, json={"id": 1})
     assert unknown.status == 400
     assert unknown.json()["error"]["code"] == "BITRIX_REST_V3_EXCEPTION_ENTITYNOTFOUNDEXCEPTION"

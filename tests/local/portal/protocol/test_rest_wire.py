@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+import urllib3
 
 from tests.support.portals.portal_probe import PortalProbe
 
@@ -105,6 +106,45 @@ def test_rest_3_has_its_own_methods_only_and_errors_that_are_objects(probe: Port
     assert unknown.json()["error"]["code"] == "BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION"
     without_scope = probe.http.request("POST", address + "tasks.task.get", json={"id": 8293})
     assert without_scope.json()["error"]["code"] == "BITRIX_REST_V3_EXCEPTION_INSUFFICIENTSCOPEEXCEPTION"
+
+
+@pytest.mark.parametrize(
+    ("verb", "query", "body", "kind", "code"),
+    [
+        ("GET", "?id=8293", None, "", "VALIDATION_REQUESTVALIDATIONEXCEPTION"),
+        ("POST", "?id=8293", "{}", "application/json", "VALIDATION_REQUESTVALIDATIONEXCEPTION"),
+        ("POST", "", "id=8293", "application/x-www-form-urlencoded", "INVALIDJSONEXCEPTION"),
+        ("POST", "", '{"id": 8293', "application/json", "INVALIDJSONEXCEPTION"),
+    ],
+)
+def test_rest_3_reads_json_bodies_only(
+    probe: PortalProbe, verb: str, query: str, body: str | None, kind: str, code: str
+) -> None:
+    probe.tell("/scopes", {"scopes": ["tasks"]})
+    address = probe.portal.webhook_url.replace("/rest/", "/rest/api/") + "tasks.task.get" + query
+    response = probe.http.request(verb, address, body=body, headers={"Content-Type": kind} if kind else {})
+    error = response.json()["error"]
+    assert (response.status, error["code"]) == (400, f"BITRIX_REST_V3_EXCEPTION_{code}")
+    assert [each["field"] for each in error.get("validation", [])] == (["id"] if "VALIDATION" in code else [])
+    probe.tell("/scopes", {"scopes": ["im", "imbot", "imopenlines", "task"]})
+
+
+def test_suffix_xml_is_answered_in_xml(probe: PortalProbe) -> None:
+    response = probe.http.request("GET", probe.portal.webhook_url + f"im.chat.get.XML?{FORM}")
+    assert response.headers["Content-Type"] == "text/xml; charset=utf-8"
+    assert response.data.startswith(b'<?xml version="1.0" encoding="UTF-8"?><response><result><ID>1437</ID></result>')
+    odd = probe.tell("/chats", {"entity_type": "ORDER", "entity_id": "7", "title": "a < b & c"})["chat_id"]
+    dialog = probe.http.request("GET", probe.portal.webhook_url + f"im.dialog.get.xml?DIALOG_ID=chat{odd}").data
+    assert b"<name>a &lt; b &amp; c</name>" in dialog
+    assert b"<extranet></extranet>" in dialog
+    refused = probe.http.request("GET", probe.portal.webhook_url + "im.nothing.xml")
+    assert (refused.status, b"<error>ERROR_METHOD_NOT_FOUND</error>" in refused.data) == (404, True)
+
+
+def test_request_without_tls_is_refused_and_listed(probe: PortalProbe) -> None:
+    response = urllib3.request("GET", probe.portal.webhook_url.replace("https:", "http:") + "profile", retries=False)
+    assert (response.status, response.json()["error"]) == (400, "INVALID_REQUEST")
+    assert probe.calls("profile")[-1]["error"] == "INVALID_REQUEST"
 
 
 def test_batch_answers_each_command_and_resolves_references(probe: PortalProbe) -> None:
