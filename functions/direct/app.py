@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.entity import EntityRef
-from chat_lookup.errors import ChatNotFound, InvalidRequest
+from chat_lookup.errors import ChatNotFound, InvalidRequest, ObjectNotFound
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.lookup.model import Options
 from chat_lookup.lookup.requests import lookups_in, options_in, pair_in, pair_or_error
@@ -27,6 +27,9 @@ def handler(event: object, context: "LambdaContext") -> dict[str, object]:
 def answer(event: object, deadline: Deadline) -> dict[str, object]:
     fields = Fields(event)
     name = fields.optional_text("portal")
+    asked = fields.any("object")
+    if asked is not None:
+        return chats_of_object(name, asked, fields, deadline)
     options = expanding(fields)
     given = fields.any("lookups")
     pair = None if given is not None else pair_in(fields)
@@ -49,6 +52,21 @@ def many(portal: Portal, lookups: list[object], options: Options, deadline: Dead
     """Like POST /v1/chats/batch."""
     pairs = [pair_or_error(each) for each in lookups]
     return results_body(lookups, pairs, process.services().many().find(portal, pairs, options, deadline))
+
+
+def chats_of_object(name: str | None, given: object, fields: Fields, deadline: Deadline) -> dict[str, object]:
+    """Like GET /v1/objects/{type}/{id}/chats; an object that there is not is a result here, with `chats: null`."""
+    # Imported here: look-ups do not pay for lists.
+    from chat_lookup.objects.requests import object_in, object_options_in  # noqa: PLC0415 - as above
+    from chat_lookup.objects.responses import outcome_of  # noqa: PLC0415 - as above
+
+    asked, options = object_in(given), object_options_in(fields)
+    fields.nothing_else()
+    portal = process.services().portals.find(name)
+    try:
+        return outcome_of(asked, process.services().objects().find(portal, asked, options, deadline))
+    except ObjectNotFound as error:
+        return outcome_of(asked, error)
 
 
 def expanding(fields: Fields) -> Options:

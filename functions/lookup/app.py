@@ -1,4 +1,4 @@
-"""GET and DELETE /v1/chats, one by its id, many in a batch, GET /health, and every route that does not exist."""
+"""Chats of pairs and of objects under /v1, one or many, GET /health, and every route that does not exist."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -40,6 +40,8 @@ def routes(deadline: Deadline, batch_deadline: Deadline) -> Mapping[str, Handler
         "DELETE /v1/chats": forget,
         "GET /v1/chats/{chat_id}": partial(reverse, deadline),
         "POST /v1/chats/batch": partial(find_many, batch_deadline),
+        "GET /v1/objects/{type}/{id}/chats": partial(list_chats, deadline),
+        "POST /v1/objects/chats/batch": partial(list_many, batch_deadline),
         "GET /health": health,
     }
 
@@ -57,6 +59,28 @@ def find_many(deadline: Deadline, request: Request) -> Response:
     with bound_by(deadline):
         outcomes = process.services().many().find(portal, pairs, options, deadline)
     return json_response(200, results_body(lookups, pairs, outcomes))
+
+
+def list_chats(deadline: Deadline, request: Request) -> Response:
+    # Imported here, and below: look-ups do not pay for lists.
+    from chat_lookup.objects.requests import one_object  # noqa: PLC0415 - as above
+    from chat_lookup.objects.responses import object_body  # noqa: PLC0415 - as above
+
+    portal = authorised(request, "lookup")
+    asked, options = one_object(request)
+    return json_response(200, object_body(process.services().objects().find(portal, asked, options, deadline)))
+
+
+def list_many(deadline: Deadline, request: Request) -> Response:
+    from chat_lookup.objects.requests import many_objects, object_or_error  # noqa: PLC0415 - as above
+    from chat_lookup.objects.responses import objects_body  # noqa: PLC0415 - as above
+
+    portal = authorised(request, "lookup")
+    given, options = many_objects(request)
+    objects = [object_or_error(each) for each in given]
+    with bound_by(deadline):
+        outcomes = process.services().objects().find_many(portal, objects, options, deadline)
+    return json_response(200, objects_body(objects, outcomes))
 
 
 def forget(request: Request) -> Response:

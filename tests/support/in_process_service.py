@@ -22,8 +22,15 @@ from chat_lookup.errors import ChatLookupError
 from chat_lookup.lookup.find import Lookup
 from chat_lookup.lookup.find_many import LookupOutcome, Many
 from chat_lookup.lookup.model import ChatReply, Found, Method, Options
+from chat_lookup.lookup.plan import Inquiries
 from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.lookup.single_flight import Misses
+from chat_lookup.objects.asking import ListAsking
+from chat_lookup.objects.find import Objects
+from chat_lookup.objects.lists import Lists
+from chat_lookup.objects.model import ObjectChats, ObjectOptions, ObjectOutcome
+from chat_lookup.objects.plan import ListInquiries
+from chat_lookup.objects.portal_objects import PortalObject
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.api_keys import Keys
 from chat_lookup.portals.portal import Portal
@@ -62,6 +69,7 @@ class Service:
     asking: Asking
     lookup: Lookup
     many: Many
+    objects: Objects
     recoveries: FakeRecoveries
 
 
@@ -81,10 +89,14 @@ def build(stores: Stores, clock: ManualClock, bitrix24: FakeBitrix24, telemetry:
     misses = Misses(Leases(stores.cache_rows, clock), telemetry, clock, FixedRandom())
     lookup = Lookup(asking, cache, misses, telemetry, clock)
     pages = CachePages(cache, stores.cache_rows, clock, FixedRandom())
-    many = Many(calls, portals, Allowance(operating, clock), pages, telemetry, clock)
+    allowance = Allowance(operating, clock)
+    many = Many(calls, portals, allowance, pages, telemetry, clock)
+    lists = Lists(cache, pages, telemetry, FixedRandom())
+    listing = ListAsking(calls, allowance, ListInquiries(Inquiries(telemetry)), clock)
+    objects = Objects(listing, lists, misses, portals, telemetry, clock)
     return Service(
         clock, bitrix24, telemetry, portals, keys, tokens, cache, limiter, operating, calls, asking, lookup, many,
-        recoveries,
+        objects, recoveries,
     )  # fmt: skip
 
 
@@ -135,6 +147,28 @@ def find_many(
     deadline = Deadline.after(seconds, service.clock)
     with service.telemetry.invocation("test"):
         return service.many.find(portal, refs, Options(**options), deadline)
+
+
+def list_chats(
+    service: Service, portal: Portal, asked: PortalObject, seconds: float = 10, **options: bool
+) -> ObjectChats:
+    """List an object's chats, as one invocation with this many seconds."""
+    deadline = Deadline.after(seconds, service.clock)
+    with service.telemetry.invocation("test"):
+        return service.objects.find(portal, asked, ObjectOptions(**options), deadline)
+
+
+def list_many(
+    service: Service,
+    portal: Portal,
+    asked: Sequence[PortalObject | ChatLookupError],
+    seconds: float = 25,
+    **options: bool,
+) -> list[ObjectOutcome]:
+    """The same of many objects."""
+    deadline = Deadline.after(seconds, service.clock)
+    with service.telemetry.invocation("test"):
+        return service.objects.find_many(portal, asked, ObjectOptions(**options), deadline)
 
 
 def ask(

@@ -100,6 +100,21 @@ class ChatNotFound(ChatLookupError):
     detail = "No chat of the portal is bound to this entity_type and entity_id"
 
 
+class ObjectNotFound(ChatLookupError):
+    code, title, status = "object-not-found", "The portal has no such object", 404
+    detail = "The CRM of the portal has no object of this type and id; one without chats has an empty list"
+
+
+class LinkOfAnotherPortal(ChatLookupError):
+    code, title, status = "link-of-another-portal", "The link leads to another portal", 400
+    detail = "The host of the link is not the address of the key's portal, nor one that it had"
+
+
+class LinkNotUnderstood(ChatLookupError):
+    code, title, status = "link-not-understood", "The link names no object", 400
+    detail = "Links to leads, deals, contacts, companies, items of smart processes, tasks and groups are understood"
+
+
 class ChatNotAccessible(ChatLookupError):
     code, title, status = "chat-not-accessible", "The portal does not show this chat to us", 403
     detail = "The chat does not exist, or the application is not admitted to it"

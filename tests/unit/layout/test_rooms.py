@@ -22,6 +22,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "credentials": {"bitrix24", "observability", "portals"},
     "calls": {"bitrix24", "observability", "portals", "credentials"},
     "lookup": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "cache"},
+    "objects": {"bitrix24", "observability", "http", "portals", "calls", "cache", "lookup"},
     "events": {"bitrix24", "observability", "http", "portals", "calls", "cache"},
     "rest": {"bitrix24", "observability", "http", "portals", "calls", "lookup"},
     "bot": {"bitrix24", "observability", "portals", "calls", "cache", "lookup", "events"},
@@ -29,8 +30,8 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "doctor": {"bitrix24", "observability", "portals", "credentials", "calls", "install"},
     "admin": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "cache", "install", "doctor"},
     "bootstrap": {
-        "bitrix24", "observability", "portals", "credentials", "calls", "cache", "lookup", "events", "bot", "install",
-        "rest", "doctor", "admin",
+        "bitrix24", "observability", "portals", "credentials", "calls", "cache", "lookup", "objects", "events", "bot",
+        "install", "rest", "doctor", "admin",
     },
 }  # fmt: skip
 """By room: what it may import besides the ground (the modules at the top of the package) and itself."""

@@ -58,9 +58,10 @@ class Where(StrEnum):
     AUTH_SERVER = "authorisation server"
     APP_INFO = "app.info"
     EVENT_BINDING = "event.bind, event.unbind"
-    OPENLINES_CRM = "imopenlines.crm.chat.get"
+    OPENLINES_CRM = "imopenlines.crm.chat.*"
     OPENLINES_DIALOG = "imopenlines.dialog.get"
     OPENLINES = "imopenlines.*"
+    CRM_ITEM = "crm.item.*"
     CHAT_GET = "im.chat.get, imbot.chat.get"
     DIALOG_GET = "im.dialog.get, imbot.dialog.get"
     USER_GET = "im.user.get"
@@ -76,9 +77,10 @@ FAMILIES: Final[dict[Where, tuple[str, ...]]] = {
     Where.AUTH_SERVER: ("oauth/*",),
     Where.APP_INFO: ("app.info",),
     Where.EVENT_BINDING: ("event.bind", "event.unbind"),
-    Where.OPENLINES_CRM: ("imopenlines.crm.chat.get",),
+    Where.OPENLINES_CRM: ("imopenlines.crm.chat.*",),
     Where.OPENLINES_DIALOG: ("imopenlines.dialog.get",),
     Where.OPENLINES: ("imopenlines.*",),
+    Where.CRM_ITEM: ("crm.item.*",),
     Where.CHAT_GET: ("im.chat.get", "imbot.chat.get"),
     Where.DIALOG_GET: ("im.dialog.get", "imbot.dialog.get"),
     Where.USER_GET: ("im.user.get",),
@@ -163,6 +165,12 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
     ),
     Where.OPENLINES_CRM: (
         ("ACCESS_DENIED", _OBJECT, (403,), "no access to the CRM object"),
+        ("CRM_CHAT_EMPTY_CRM_DATA", _NOT_FOUND, (400,), "no such CRM object, or none given (bitrix24.md 10.1)"),
+    ),
+    Where.CRM_ITEM: (
+        # Of one object: another status than that of a portal without a plan (bitrix24.md 10.1).
+        ("ACCESS_DENIED", _OBJECT, (400, 403), "no access to the CRM object"),
+        ("ALLOWED_ONLY_INTRANET_USER", _OBJECT, (403,), "the CRM is closed to the token's user, who is external"),
     ),
     Where.OPENLINES_DIALOG: (
         ("ACCESS_ERROR", _NOT_FOUND, (400,), "not found, or no access (bitrix24.md 9, row 19)"),

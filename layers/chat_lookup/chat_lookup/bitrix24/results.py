@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import batched
 from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.error_table import PROTOCOL
@@ -23,8 +24,31 @@ class ResultShape(StrEnum):
     OTHER = "other"
 
 
+class CrmBinding(NamedTuple):
+    """An object of the CRM that an open line's chat is bound to."""
+
+    type: str
+    id: int
+
+
+class OpenLine(NamedTuple):
+    """The conversation in an open line's chat: of `entity_id` and `entity_data_1`, without the client's own code.
+
+    `active` is whether an operator has accepted it and it has not ended.
+    """
+
+    connector: str
+    line: int | None
+    session_id: int | None
+    active: bool
+    crm: tuple[CrmBinding, ...]
+
+
 class ChatDetails(NamedTuple):
-    """A chat as `im.dialog.get` and similar methods describe it. `members` counts users; `owner_id` is a user's."""
+    """A chat as `im.dialog.get` and similar methods describe it. `members` counts users; `owner_id` is a user's.
+
+    `open_line` is None for a chat that is none. The operator of one is its owner (bitrix24.md 10.1).
+    """
 
     chat_id: int
     dialog_id: str
@@ -34,6 +58,7 @@ class ChatDetails(NamedTuple):
     members: int | None
     entity_type: str | None
     entity_id: str | None
+    open_line: OpenLine | None = None
 
 
 def shape_of(result: object) -> ResultShape:
@@ -91,6 +116,39 @@ def details_from(result: object) -> ChatDetails:
         members=_positive(_first(chat, "user_counter", "userCounter")),
         entity_type=_text(chat, "entity_type", "entityType"),
         entity_id=_text(chat, "entity_id", "entityId"),
+        open_line=_open_line(chat),
+    )
+
+
+_BOUND: Final = frozenset({"LEAD", "DEAL", "CONTACT", "COMPANY"})
+"""The types of the CRM that open lines know (bitrix24.md 10.1)."""
+_CRM_TYPE, _CRM_ID, _AWAITS, _SESSION, _LINE = 1, 2, 4, 5, 7
+"""Places in `entity_data_1`. Older chats have fewer parts (bitrix24.md 10.1)."""
+
+
+def bindings_from(entity_data_2: str) -> tuple[CrmBinding, ...]:
+    """The objects in the pairs of type and id of `entity_data_2`, in any order; 0 is none (bitrix24.md 10.1)."""
+    found = (
+        CrmBinding(pair[0], number)
+        for pair in batched(entity_data_2.split("|"), 2)
+        if pair[0] in _BOUND and (number := _positive(pair[-1])) is not None
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _open_line(chat: dict[str, object]) -> OpenLine | None:
+    if _text(chat, "entity_type", "entityType") != "LINES":
+        return None
+    connector, *user_code = (_text(chat, "entity_id", "entityId") or "").split("|")
+    session = dict(enumerate((_text(chat, "entity_data_1", "entityData1") or "").split("|")))
+    session_id = _positive(session.get(_SESSION))
+    bound = bindings_from(_text(chat, "entity_data_2", "entityData2") or "")
+    return OpenLine(
+        connector,
+        _positive(session.get(_LINE)) or _positive(user_code[0] if user_code else None),
+        session_id,
+        active=session_id is not None and session.get(_AWAITS) == "N",
+        crm=bound or bindings_from(f"{session.get(_CRM_TYPE)}|{session.get(_CRM_ID)}"),
     )
 
 

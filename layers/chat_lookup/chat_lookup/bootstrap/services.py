@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chat_lookup.bootstrap.worker import WorkerServices
     from chat_lookup.credentials.keepalive import Keepalive
     from chat_lookup.lookup.find_many import Many
+    from chat_lookup.objects.find import Objects
     from chat_lookup.rest.methods import RestMethods
 
 
@@ -33,6 +34,7 @@ class Services(NamedTuple):
     lookup: Lookup
     bring_in: "Callable[[], None]"
     many: "Callable[[], Many]"
+    objects: "Callable[[], Objects]"
     rest: "Callable[[], RestMethods]"
     install: "Callable[[], InstallServices]"
     worker: "Callable[[], WorkerServices]"
@@ -43,15 +45,16 @@ class Services(NamedTuple):
 def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clock) -> Services:
     """Build everything. Calls nothing."""
     parts = core(settings, clients, telemetry, clock)
-    leases = Leases(parts.cache_table, clock)
+    misses = Misses(Leases(parts.cache_table, clock), parts.telemetry, clock, SystemRandom())
     lookup = Lookup(
         Asking(parts.calls, parts.portals, parts.telemetry),
         parts.cache,
-        Misses(leases, parts.telemetry, clock, SystemRandom()),
+        misses,
         parts.telemetry,
         clock,
     )
     many = cache(partial(_many, parts))
+    objects = cache(partial(_objects, parts, misses))
     install = cache(partial(_install, parts))
     return Services(
         portals=parts.portals,
@@ -59,6 +62,7 @@ def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clo
         lookup=lookup,
         bring_in=parts.tokens.bring_in,
         many=many,
+        objects=objects,
         rest=cache(partial(_rest, parts, lookup, many)),
         install=install,
         worker=cache(partial(_worker, parts, lookup)),
@@ -78,6 +82,22 @@ def _many(parts: Core) -> "Many":
     pages = CachePages(parts.cache, parts.cache_table, parts.clock, SystemRandom())
     allowance = Allowance(parts.operating, parts.clock)
     return Many(parts.calls, parts.portals, allowance, pages, parts.telemetry, parts.clock)
+
+
+def _objects(parts: Core, misses: Misses) -> "Objects":
+    from chat_lookup.cache.bulk_cache import CachePages  # noqa: PLC0415 - as above
+    from chat_lookup.calls.bulk_allowance import Allowance  # noqa: PLC0415 - as above
+    from chat_lookup.lookup.plan import Inquiries  # noqa: PLC0415 - as above
+    from chat_lookup.objects.asking import ListAsking  # noqa: PLC0415 - as above
+    from chat_lookup.objects.find import Objects  # noqa: PLC0415 - as above
+    from chat_lookup.objects.lists import Lists  # noqa: PLC0415 - as above
+    from chat_lookup.objects.plan import ListInquiries  # noqa: PLC0415 - as above
+
+    inquiries = ListInquiries(Inquiries(parts.telemetry))
+    asking = ListAsking(parts.calls, Allowance(parts.operating, parts.clock), inquiries, parts.clock)
+    pages = CachePages(parts.cache, parts.cache_table, parts.clock, SystemRandom())
+    lists = Lists(parts.cache, pages, parts.telemetry, SystemRandom())
+    return Objects(asking, lists, misses, parts.portals, parts.telemetry, parts.clock)
 
 
 def _rest(parts: Core, lookup: Lookup, many: "Callable[[], Many]") -> "RestMethods":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.rows import Kept, Row, cache_key, from_item
+from chat_lookup.cache.rows import CHAT, Kept, Row, cache_key, from_item
 from chat_lookup.clock import TO_ANSWER, Clock, Deadline
 from chat_lookup.dynamodb import Table, read_text, text
 from chat_lookup.entity import EntityRef
@@ -42,7 +42,7 @@ class CachePages:
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="cache-pages")
 
     def read(
-        self, member_id: str, generation: int, refs: Sequence[EntityRef], deadline: Deadline
+        self, member_id: str, generation: int, refs: Sequence[EntityRef], deadline: Deadline, *, kind: str = CHAT
     ) -> tuple[dict[EntityRef, Row], int]:
         """The rows that there are, and how many pairs could not be read: of those nothing is known.
 
@@ -51,12 +51,13 @@ class CachePages:
 
         pages = [refs[start : start + PAGE] for start in range(0, len(refs), PAGE)]
         # With the context of the caller: its deadline binds the calls of these threads, too.
-        reading = [self._pool.submit(copy_context().run, self._page, member_id, generation, page) for page in pages]
+        read = partial(self._page, member_id, generation, kind=kind)
+        reading = [self._pool.submit(copy_context().run, read, page) for page in pages]
         known: dict[EntityRef, Row] = {}
         unread = len(refs)
-        for rows, read in _results(reading, deadline):
+        for rows, keys in _results(reading, deadline):
             known |= rows
-            unread -= read
+            unread -= keys
         return known, unread
 
     def put(
@@ -66,13 +67,19 @@ class CachePages:
         put = partial(self._cache.put, member_id, generation, ref, chat_id, method=method, asked_at=asked_at)
         return self._pool.submit(copy_context().run, put)
 
+    def keep(self, member_id: str, generation: int, row: Row) -> Future[Kept]:
+        """The same with a row, as `Cache.keep`."""
+        return self._pool.submit(copy_context().run, partial(self._cache.keep, member_id, generation, row))
+
     def finish(self, puts: Sequence[Future[Kept]], deadline: Deadline) -> list[Kept]:
         """Wait until all are stored, or until the deadline. Those that were not are left out: they are asked again."""
         return _results(puts, deadline)
 
-    def _page(self, member_id: str, generation: int, refs: Sequence[EntityRef]) -> tuple[dict[EntityRef, Row], int]:
+    def _page(
+        self, member_id: str, generation: int, refs: Sequence[EntityRef], *, kind: str
+    ) -> tuple[dict[EntityRef, Row], int]:
         """The rows of one page, and how many of its keys were read: DynamoDB may leave some to the end."""
-        by_key = {cache_key(member_id, generation, ref): ref for ref in refs}
+        by_key = {cache_key(member_id, generation, ref, kind): ref for ref in refs}
         keys: Sequence[Values] = [{"pk": text(key)} for key in by_key]
         rows: dict[EntityRef, Row] = {}
         for attempt in range(_READS):

@@ -1,4 +1,5 @@
-"""Chat ids in CacheTable: positive answers, short-lived "not found", and what may be served when the portal fails.
+"""Chat ids in CacheTable: positive answers, short-lived "not found", and what may be served when the portal fails;
+and lists of an object's chats, which have their own keys.
 
 TTL only collects garbage, hours late: every time is compared on read (design 4).
 """
@@ -8,6 +9,7 @@ from typing import Final
 
 from chat_lookup.cache.rows import (
     BY_CHAT,
+    CHAT,
     FRESH_NEGATIVE,
     FRESH_POSITIVE,
     HOUR,
@@ -39,7 +41,7 @@ from chat_lookup.dynamodb import (
 )
 from chat_lookup.entity import EntityRef
 
-KINDS: Final = ("CHAT", "PERSON", "PROFILE", "ANSWER", "OPERATING", "LIMIT", "CIRCUIT", "SIGN")
+KINDS: Final = ("CHAT", "LIST", "PERSON", "PROFILE", "ANSWER", "OPERATING", "LIMIT", "CIRCUIT", "SIGN")
 """How the keys of a portal's rows begin, in whichever room; an installation's lock ends by itself."""
 _PAIRS_TRIED: Final = 10
 """How many pairs of one chat are read: few chats have two."""
@@ -53,9 +55,11 @@ class Cache:
         self._clock = clock
         self._random = random
 
-    def get(self, member_id: str, generation: int, ref: EntityRef, *, consistent: bool = False) -> Row | None:
+    def get(
+        self, member_id: str, generation: int, ref: EntityRef, *, consistent: bool = False, kind: str = CHAT
+    ) -> Row | None:
         """One read, eventually consistent by default; None for a row that is absent or of another pair."""
-        key = {"pk": text(cache_key(member_id, generation, ref))}
+        key = {"pk": text(cache_key(member_id, generation, ref, kind))}
         return from_item(self._table.get(key, consistent=consistent), ref, self._clock.now())
 
     def put(
@@ -90,15 +94,16 @@ class Cache:
         written = self._table.put({**to_item(member_id, generation, row), **claim}, admitted)
         return Kept(row, row if written.held else from_item(written.item, row.ref, now))
 
-    def distrust_null(self, member_id: str, generation: int, ref: EntityRef, at: float) -> None:
-        """Let no "not found" serve that was asked for before `at`, when an event named a chat of the pair.
+    def distrust_null(self, member_id: str, generation: int, ref: EntityRef, at: float, kind: str = CHAT) -> None:
+        """Let no "not found", or no list of the object, serve as fresh that was asked for before `at`, when an event
+        named a chat of the pair.
 
         Neither one that is stored, nor one that is on its way. Rows with an id, and later ones, stay as they are.
         """
         now = self._clock.now()
         hinted_at = number(at)
         self._table.update(
-            {"pk": text(cache_key(member_id, generation, ref))},
+            {"pk": text(cache_key(member_id, generation, ref, kind))},
             {
                 "hinted_at": hinted_at,
                 "fresh_until": number(now),

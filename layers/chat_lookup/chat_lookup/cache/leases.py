@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.cache.rows import HOUR, PORTAL, Kept, Row, cache_key, from_item
+from chat_lookup.cache.rows import CHAT, HOUR, PORTAL, Kept, Row, cache_key, from_item
 from chat_lookup.clock import CLOCKS_APART, SKEW, Clock
 from chat_lookup.dynamodb import (
     Condition,
@@ -45,6 +45,7 @@ class CacheQuery(NamedTuple):
     """What a caller asks the cache for: which pair, and `how` the portal is asked for it (method and bot).
 
     With `since` (Unix seconds) only a reply to a call after that moment will do, with `method` only one of that method.
+    `kind` is that of the row: a pair's chat, or an object's list of chats.
     """
 
     member_id: str
@@ -53,6 +54,7 @@ class CacheQuery(NamedTuple):
     how: str = ""
     since: float | None = None
     method: str | None = None
+    kind: str = CHAT
 
     def admits(self, row: Row) -> bool:
         """Whether the row was found in the way that the caller asks for."""
@@ -197,4 +199,4 @@ def _not_served(wanted: CacheQuery, now: float) -> Condition:
 
 
 def _key(wanted: CacheQuery) -> "Values":
-    return {"pk": text(cache_key(wanted.member_id, wanted.generation, wanted.ref))}
+    return {"pk": text(cache_key(wanted.member_id, wanted.generation, wanted.ref, wanted.kind))}

@@ -20,13 +20,19 @@ FRESH_NEGATIVE: Final = 60.0
 SPREAD: Final = 0.10
 """Freshness varies by this share, so that rows that were stored together do not expire together."""
 BY_CHAT: Final = "by_chat"
+CHAT: Final = "CHAT"
+LIST: Final = "LIST"
+"""How the keys of rows begin: of a pair's chat, and of an object's list of chats."""
 PORTAL: Final = "portal"
 EVENT: Final = "event"
 """The sources of a row: a reply of the portal, or an event."""
 
 
 class Row(NamedTuple):
-    """What is known of one pair. `chat_id` is None for "not found"; times are Unix seconds."""
+    """What is known of one pair. `chat_id` is None for "not found"; times are Unix seconds.
+
+    `content` is what an object's list has in the place of a chat id: text that the room `objects` writes and reads.
+    """
 
     ref: EntityRef
     chat_id: int | None
@@ -35,13 +41,18 @@ class Row(NamedTuple):
     asked_at: float
     fresh_until: float
     usable_until: float
+    content: str = ""
+
+    @property
+    def kind(self) -> str:
+        return LIST if self.content else CHAT
 
     def fresh(self, now: float) -> bool:
         return now < self.fresh_until
 
     def usable(self, now: float) -> bool:
         """Whether it may be served as stale when the portal fails; only positive answers may."""
-        return self.chat_id is not None and now < self.usable_until
+        return (self.chat_id is not None or self.content != "") and now < self.usable_until
 
     def for_this_caller_only(self) -> "Row":
         """The same, for the one caller that waits for it: it serves no other, now or later."""
@@ -71,11 +82,11 @@ class Kept(NamedTuple):
         return self.stored is not self.row
 
 
-def cache_key(member_id: str, generation: int, ref: EntityRef) -> str:
-    """The row's key. A hash, because ids are opaque text and no separator is safe (design 4)."""
+def cache_key(member_id: str, generation: int, ref: EntityRef, kind: str = CHAT) -> str:
+    """The row's key; `kind` is CHAT or LIST. With a hash: ids are opaque text, and no separator is safe (design 4)."""
     pair = json.dumps([ref.entity_type, ref.entity_id]).encode()
     digest = urlsafe_b64encode(hashlib.sha256(pair).digest()).rstrip(b"=").decode()
-    return f"CHAT#{member_id}#{generation}#{digest}"
+    return f"{kind}#{member_id}#{generation}#{digest}"
 
 
 def chat_key(member_id: str, generation: int, chat_id: int) -> str:
@@ -86,7 +97,7 @@ def chat_key(member_id: str, generation: int, chat_id: int) -> str:
 def to_item(member_id: str, generation: int, row: Row) -> "Values":
     """A row as it is stored."""
     item = {
-        "pk": text(cache_key(member_id, generation, row.ref)),
+        "pk": text(cache_key(member_id, generation, row.ref, row.kind)),
         "entity_type": text(row.ref.entity_type),
         "entity_id": text(row.ref.entity_id),
         "method": text(row.method),
@@ -96,6 +107,8 @@ def to_item(member_id: str, generation: int, row: Row) -> "Values":
         "usable_until": number(row.usable_until),
         "expires_at": number(int(row.usable_until + HOUR)),
     }
+    if row.content:
+        item["content"] = text(row.content)
     if row.chat_id is not None:
         item["chat_id"] = number(row.chat_id)
         item["chat"] = text(chat_key(member_id, generation, row.chat_id))
@@ -114,5 +127,6 @@ def from_item(item: "Item", ref: EntityRef, now: float) -> Row | None:
         asked_at=read_number(item, "asked_at") or 0.0,
         fresh_until=read_number(item, "fresh_until") or 0.0,
         usable_until=read_number(item, "usable_until") or 0.0,
+        content=read_text(item, "content") or "",
     )
     return row if row.asked_at <= now + CLOCKS_APART else None

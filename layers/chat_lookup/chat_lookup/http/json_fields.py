@@ -87,11 +87,11 @@ class Fields:
             raise InvalidRequest(f"{names[0]} must be a whole number from 1 to {most}")
         return number
 
-    def optional_flag(self, *names: str) -> bool:
-        """False if it is missing. Null and empty are neither true nor false."""
+    def optional_flag(self, *names: str, otherwise: bool = False) -> bool:
+        """`otherwise` if it is missing. Null and empty are neither true nor false."""
         value = self.any(*names)
         if value is None and self._event.keys().isdisjoint(names):
-            return False
+            return otherwise
         if not isinstance(value, bool):
             raise InvalidRequest(f"{names[0]} must be true or false")
         return value

@@ -7,6 +7,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -18,6 +19,7 @@ from chat_lookup.calls.bulk_allowance import Allowance
 from chat_lookup.calls.executor import LEAST_FOR_A_CALL
 from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.portal_calls import PortalCalls
+from chat_lookup.calls.requests import OnSlot
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import ChatLookupError, DeadlineReached, PortalBusy
 from chat_lookup.lookup.plan import Finding, Inquiry, Rights
@@ -88,7 +90,10 @@ class _Open(Generic[Key, Finding]):
 
 
 class Rounds(Generic[Key, Finding]):
-    """Runs one portal's inquiries. In the bulk share it waits for slots and operating time until the deadline."""
+    """Runs one portal's inquiries. In the bulk share it waits for slots and operating time until the deadline.
+
+    `on_slot` receives the moment of each request's slot.
+    """
 
     def __init__(
         self,
@@ -98,6 +103,7 @@ class Rounds(Generic[Key, Finding]):
         rights: Rights,
         share: Share,
         deadline: Deadline,
+        on_slot: OnSlot | None = None,
     ) -> None:
         self._calls = calls
         self._allowance = allowance
@@ -105,6 +111,7 @@ class Rounds(Generic[Key, Finding]):
         self._rights = rights
         self._share = share
         self._deadline = deadline
+        self._on_slot = on_slot
         self._queue: list[tuple[int, int, _Open[Key, Finding]]] = []
         """A heap, inquiries with the most calls left first: so that the last batches are not small ones."""
         self._numbers = itertools.count()
@@ -190,10 +197,11 @@ class Rounds(Generic[Key, Finding]):
         """The outcome of each command; raises for a request that failed as a whole."""
         portal = self._rights.portal
         if len(commands) > 1:
-            return self._calls.batch(portal, commands, self._deadline, share=self._share)
+            return self._calls.batch(portal, commands, self._deadline, share=self._share, on_slot=self._on_slot)
         (command,) = commands
+        call = partial(self._calls.call, share=self._share, on_slot=self._on_slot)
         try:
-            return [self._calls.call(portal, command.method, command.params, self._deadline, share=self._share)]
+            return [call(portal, command.method, command.params, self._deadline)]
         except BitrixError as error:
             if error.too_many:
                 raise

@@ -35,7 +35,7 @@ _CHAT_GET: Final[Mapping[Method, tuple[tuple[str, str], ...]]] = {
 }
 """Methods to try in order, each with the scope that it needs. Both find the same chats (bitrix24.md 1.0)."""
 
-_NOT_GRANTED: Final = frozenset({"insufficient_scope", "error_method_not_found"})
+NOT_GRANTED: Final = frozenset({"insufficient_scope", "error_method_not_found"})
 """Folded codes of a method that the portal does not grant us: another method may work (bitrix24.md 1.3.2)."""
 _CALLS: Final[Mapping[str, int]] = {"TASK": 3, "LINES": 2}
 """How many calls may be needed until a null is final, where it is more than one."""
@@ -139,7 +139,7 @@ class Inquiries:
 
     def details_in(self, answer: Answer | BitrixError) -> ChatDetails:
         """The details in a method's answer. Raises `BitrixError`."""
-        return self._read(details_from, _result(answer))
+        return self.read(details_from, _result(answer))
 
     def _chat_get(self, rights: Rights, ref: EntityRef, method: Method, bot_id: int | None) -> Inquiry[ChatReply]:
         candidates = _candidates(method, bot_id)
@@ -153,7 +153,7 @@ class Inquiries:
             answer = yield Command(name, params)
             if isinstance(answer, Answer):
                 return ChatReply(self._chat_id(answer.result), name)
-            lacking = answer.code.casefold() in _NOT_GRANTED
+            lacking = answer.code.casefold() in NOT_GRANTED
             if not lacking and answer.metric_code != OPERATION_TIME_LIMIT:
                 raise answer
             if lacking and (name, scope) != granted[-1]:
@@ -179,8 +179,10 @@ class Inquiries:
             reply = yield from self._chat_get(rights, EntityRef(entity_type, ref.entity_id), Method.AUTO, bot_id)
             if reply.chat_id is not None:
                 return reply
-        if not rights.knows("task"):
-            return reply
+        return (yield from self.task_itself(ref)) if rights.knows("task") else reply
+
+    def task_itself(self, ref: EntityRef) -> Inquiry[ChatReply]:
+        """The chat that a task names, for a portal that grants this."""
         method = "tasks.task.get"
         answer = yield Command(method, {"taskId": ref.entity_id, "select": ["ID", "CHAT_ID"]})
         not_found = (ErrorClass.OBJECT, ErrorClass.NOT_FOUND, ErrorClass.CALLER)
@@ -190,9 +192,9 @@ class Inquiries:
 
     def _chat_id(self, result: object) -> int | None:
         self._telemetry.count("ResultShape", shape=shape_of(result))
-        return self._read(chat_id_from, result)
+        return self.read(chat_id_from, result)
 
-    def _read(self, decode: Callable[[object], Decoded], result: object) -> Decoded:
+    def read(self, decode: Callable[[object], Decoded], result: object) -> Decoded:
         """Decode a result; one that cannot be decoded is logged and counted as an error of the portal's."""
         try:
             return decode(result)

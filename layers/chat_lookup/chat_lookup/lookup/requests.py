@@ -19,7 +19,6 @@ _BOT: Final = ("bot_id", "BOT_ID")
 """Parameters that have the platform's own spelling, too."""
 _PAIR: Final = (*_TYPE, *_ID)
 _FLAGS: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
-"""A flag in a query, in any case."""
 
 
 def single(request: Request) -> tuple[EntityRef, Options]:
@@ -29,15 +28,12 @@ def single(request: Request) -> tuple[EntityRef, Options]:
     expand = request.optional("expand")
     if expand not in (None, "chat"):
         raise InvalidRequest("expand can only be chat")
-    fresh = request.optional("fresh")
-    if fresh is not None and fresh.lower() not in _FLAGS:
-        raise InvalidRequest("fresh can only be true or false")
     bot_id = request.optional(*_BOT)
     options = Options(
         method=method_named(request.optional("method")),
         bot_id=None if bot_id is None else whole("bot_id", bot_id),
         expand=expand is not None,
-        fresh=fresh is not None and _FLAGS[fresh.lower()],
+        fresh=flag_of(request, "fresh"),
         user_token=request.user_token,
     )
     return ref, options
@@ -81,6 +77,14 @@ def fields_in(body: bytes) -> Fields:
     if not isinstance(content, Mapping):
         raise InvalidRequest("The body must be a JSON object")
     return Fields(content, strict=True)
+
+
+def flag_of(request: Request, name: str, *, otherwise: bool = False) -> bool:
+    """A flag in a query, in any case; `otherwise` where it is not given. Raises `InvalidRequest`."""
+    given = request.optional(name)
+    if given is not None and given.lower() not in _FLAGS:
+        raise InvalidRequest(f"{name} can only be true or false")
+    return otherwise if given is None else _FLAGS[given.lower()]
 
 
 def method_named(name: str | None) -> Method:

@@ -14,7 +14,8 @@ OTHER: Final = "OTHER"
 METHODS: Final = frozenset(
     {
         "im.chat.get", "imbot.chat.get", "imbot.v2.Chat.get", "im.dialog.get", "imbot.dialog.get",
-        "imopenlines.dialog.get", "tasks.task.get", "scope", "method.get", "profile", "app.info",
+        "imopenlines.dialog.get", "imopenlines.crm.chat.get", "imopenlines.crm.chat.getLastId", "crm.item.get",
+        "tasks.task.get", "scope", "method.get", "profile", "app.info",
         "event.get", "event.bind", "event.unbind",
         "imbot.v2.Bot.register", "imbot.v2.Bot.update", "imbot.v2.Command.register", "imbot.v2.Command.update",
         "imbot.v2.Revision.get", "imbot.register", "imbot.update", "imbot.command.register", "imbot.command.update",
@@ -50,6 +51,7 @@ class Metric(NamedTuple):
 
 METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "Lookups": (Metric(MetricUnit.Count, "source", SOURCES),),
+    "ObjectLookups": (Metric(MetricUnit.Count, "source", SOURCES),),
     "LookupLatency": (Metric(MetricUnit.Milliseconds, "source", SOURCES),),
     "PortalCalls": (Metric(MetricUnit.Count, "method", METHODS),),
     "PortalErrors": (

@@ -1,0 +1,55 @@
+"""What callers call objects, and what the platform does."""
+
+import pytest
+
+from chat_lookup.entity import EntityRef
+from chat_lookup.errors import InvalidRequest
+from chat_lookup.objects.portal_objects import PortalObject, object_named, object_of
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "pair", "crm_type", "lines"),
+    [
+        ("lead", "LEAD|7", "CRM LEAD|7", 1, True),
+        ("Deal", "DEAL|7", "CRM DEAL|7", 2, True),
+        ("CONTACT", "CONTACT|7", "CRM CONTACT|7", 3, True),
+        ("company", "COMPANY|7", "CRM COMPANY|7", 4, True),
+        ("quote", "QUOTE|7", "CRM QUOTE|7", 7, False),
+        ("smart_invoice", "SMART_INVOICE|7", "CRM SMART_INVOICE|7", 31, False),
+        ("dynamic_128", "DYNAMIC_128|7", "CRM DYNAMIC_128|7", 128, False),
+        ("dynamic_2", "DEAL|7", "CRM DEAL|7", 2, True),
+        ("Dynamic_31", "SMART_INVOICE|7", "CRM SMART_INVOICE|7", 31, False),
+        ("task", "TASK|7", "TASK 7", None, False),
+        ("group", "SONET_GROUP|7", "SONET_GROUP 7", None, False),
+    ],
+)
+def test_type_in_any_case_is_one_of_the_platforms(
+    kind: str, name: str, pair: str, crm_type: int | None, lines: bool
+) -> None:
+    found = object_named(kind, "7")
+    assert (found.name, f"{found.ref.entity_type} {found.ref.entity_id}") == (name, pair)
+    assert (found.crm_type, found.has_lines) == (crm_type, lines)
+    assert object_of(found.ref) == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("", "7"), ("deals", "7"), ("invoice", "7"), ("dynamic_", "7"), ("dynamic_0", "7"), ("dynamic_1x", "7"),
+        ("sonet_group", "7"), ("CRM", "7"), ("chat", "7"), ("deal", ""), ("deal", "0"), ("deal", "-1"), ("deal", "7.5"),
+        ("deal", "\u0667"), ("deal", "1" * 16), ("deal", None), ("deal", True), ("deal", [7]),
+    ],
+)  # fmt: skip
+def test_unknown_type_and_bad_id_are_refused(kind: str, number: object) -> None:
+    with pytest.raises(InvalidRequest):
+        object_named(kind, number)
+
+
+@pytest.mark.parametrize("pair", [("LINES", "a|1|2|3"), ("CRM", "1663"), ("CRM", "ORDER|7"), ("ORDER", "7")])
+def test_pair_that_is_no_objects_is_none(pair: tuple[str, str]) -> None:
+    assert object_of(EntityRef(*pair)) is None
+
+
+@pytest.mark.parametrize("kind", ["TASKS_TASK", "TASKS", "TASK"])
+def test_task_of_either_card_is_the_same_object(kind: str) -> None:
+    assert object_of(EntityRef(kind, "5")) == PortalObject("TASK", 5)
