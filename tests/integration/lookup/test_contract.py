@@ -17,7 +17,9 @@ pytestmark = pytest.mark.usefixtures("leaping_clock")
 
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
 LOOKUPS = b'{"lookups": [{"entity_type": "CRM", "entity_id": "DEAL|1663"}, {"entity_type": "CRM"}]}'
+OBJECTS = b'{"objects": [{"type": "deal", "id": 1663}, {"type": "deal", "id": 404}, {"type": "deals"}]}'
 CHATS, CHAT, BATCH, HEALTH = "/v1/chats", "/v1/chats/{chat_id}", "/v1/chats/batch", "/health"
+OBJECT, OBJECTS_BATCH = "/v1/objects/{type}/{id}/chats", "/v1/objects/chats/batch"
 OF_THE_PLATFORM = ("/bitrix24/", "/rest/")
 """Routes in the platform's own formats, whose contract is the platform's."""
 GATEWAYS = "application/json"
@@ -41,6 +43,7 @@ class Situation:
     problem: str | None = None
     query: str = ""
     chat_id: str = "1437"
+    number: str = "1663"
     key: str | None = "details lookup"
     faults: Sequence[Mapping[str, object]] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +59,7 @@ class Situation:
 
     @property
     def path(self) -> str:
-        path = self.operation.replace("{chat_id}", self.chat_id)
+        path = self.operation.replace("{chat_id}", self.chat_id).replace("{type}/{id}", f"deal/{self.number}")
         return f"{path}?{self.query}" if self.query else path
 
     def __str__(self) -> str:
@@ -122,6 +125,20 @@ SITUATIONS = [
     *errors_of_the_portal("GET", CHAT, ""),
     *errors_of_the_service("GET", CHAT, "", "lookup"),
     *others_verbs("GET", CHAT, "PATCH"),
+    Situation("GET", OBJECT, 200),
+    Situation("GET", OBJECT, 200, query="relatives=false&closed=false&fresh=true"),
+    Situation("GET", OBJECT, 200, faults=[{"method": "im.chat.get", "error": "INTERNAL_SERVER_ERROR"}]),
+    Situation("GET", OBJECT, 404, "object-not-found", number="404"),
+    *errors_of_the_portal("GET", OBJECT, ""),
+    *errors_of_the_service("GET", OBJECT, "", "details"),
+    *others_verbs("GET", OBJECT, "POST", "DELETE"),
+    Situation("POST", OBJECTS_BATCH, 200, body=OBJECTS),
+    Situation("POST", OBJECTS_BATCH, 200, body=OBJECTS, faults=[{"method": "*", "error": "INTERNAL_SERVER_ERROR"}]),
+    Situation("POST", OBJECTS_BATCH, 413, "body-too-large", body=b" " * 1_100_000),
+    *others_verbs("POST", OBJECTS_BATCH, "GET"),
+    Situation("POST", OBJECTS_BATCH, 502, "portal-misconfigured", body=OBJECTS, renamed=True, after=f"{CHATS}?{PAIR}"),
+    Situation("POST", OBJECTS_BATCH, 503, "store-unavailable", body=OBJECTS, settings=NO_STORE),
+    *errors_of_the_service("POST", OBJECTS_BATCH, "", "details", OBJECTS),
     Situation("GET", HEALTH, 200),
     Situation("GET", HEALTH, 500, "internal-error"),
     *others_verbs("GET", HEALTH, "POST"),

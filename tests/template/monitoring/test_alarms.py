@@ -180,6 +180,7 @@ def test_latency_alarm_compares_each_route_with_the_deadline_of_its_function() -
         deadline("rest", "SECONDS"),
     )
     deadlines = {**dict.fromkeys(("find", "forget", "reverse", "health"), single), "batch": batch}
+    deadlines |= {"objects": single, "objects_batch": batch}
     deadlines |= dict.fromkeys(("opened", "posted", "preflight"), rest)
     expression = _metrics(TEMPLATE["Resources"], "LookupLatencyAlarm")[0]["Expression"]
     # Milliseconds divided by ten times the seconds are percent.

@@ -121,6 +121,12 @@ imopenlines.dialog.get
 imopenlines.crm.chat.get
   400 caller       ERROR_ARGUMENT
   403 object       ACCESS_DENIED
+imopenlines.crm.chat.getLastId
+  400 not_found    CRM_CHAT_EMPTY_CRM_DATA
+crm.item.get
+  400 object       ACCESS_DENIED
+  400 not_found    NOT_FOUND
+  403 object       ALLOWED_ONLY_INTRANET_USER
 imbot.v2.Chat.get
   400 config       BOT_TOKEN_NOT_SPECIFIED CLIENT_ID_NOT_SPECIFIED BOT_ID_REQUIRED BOT_NOT_FOUND
   403 config       BOT_OWNERSHIP_ERROR

@@ -288,6 +288,12 @@ TESTED_ELSEWHERE: Final[Mapping[str, str]] = {
     "bot/profile.py": "tests/unit/install/test_registration_bot.py",
     "calls/bulk_allowance.py": "tests/unit/lookup/test_batch_runner.py",
     "lookup/model.py": "tests/unit/lookup/test_find.py",
+    "objects/asking.py": "tests/unit/objects/test_find_many.py",
+    "objects/gathering.py": "tests/unit/objects/test_find_many.py",
+    "objects/lists.py": "tests/unit/objects/test_find.py",
+    "objects/merging.py": "tests/unit/objects/test_find_many.py",
+    "objects/requests.py": "tests/unit/functions/test_objects.py",
+    "objects/responses.py": "tests/unit/functions/test_objects.py",
     "lookup/plan_runner.py": "tests/unit/lookup/test_plan.py",
 }
 """Modules of data and wiring, and some that only work within another: the tests that cover each of them instead."""

@@ -167,17 +167,17 @@ _TABLE: Final[Mapping[Where, tuple[_Line, ...]]] = {
         ("ACCESS_DENIED", _OBJECT, (403,), "no access to the CRM object"),
         ("CRM_CHAT_EMPTY_CRM_DATA", _NOT_FOUND, (400,), "no such CRM object, or none given (bitrix24.md 10.1)"),
     ),
-    Where.CRM_ITEM: (
-        # Of one object: another status than that of a portal without a plan (bitrix24.md 10.1).
-        ("ACCESS_DENIED", _OBJECT, (400, 403), "no access to the CRM object"),
-        ("ALLOWED_ONLY_INTRANET_USER", _OBJECT, (403,), "the CRM is closed to the token's user, who is external"),
-    ),
     Where.OPENLINES_DIALOG: (
         ("ACCESS_ERROR", _NOT_FOUND, (400,), "not found, or no access (bitrix24.md 9, row 19)"),
         ("DIALOG_ID_EMPTY", _CALLER, (400,), "dialog id missing or malformed"),
     ),
     Where.OPENLINES: (
         ("IM_NOT_INSTALLED", _PORTAL, (400,), "messenger module missing"),
+    ),
+    Where.CRM_ITEM: (
+        # Of one object: another status than that of a portal without a plan (bitrix24.md 10.1).
+        ("ACCESS_DENIED", _OBJECT, (400, 403), "no access to the CRM object"),
+        ("ALLOWED_ONLY_INTRANET_USER", _OBJECT, (403,), "the CRM is closed to the token's user, who is external"),
     ),
     Where.CHAT_GET: (
         ("AUTHORIZE_ERROR", _CONFIG, (403,), "guest session"),
