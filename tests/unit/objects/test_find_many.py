@@ -34,7 +34,7 @@ def test_outcomes_have_the_order_of_the_objects_and_each_is_asked_once(
     crm.discussions["DEAL|1"] = 1437
     crm.gone |= {"DEAL|2"}
     broken = InvalidRequest("id must be a positive whole number")
-    asked = [named("DEAL|1"), broken, named("DEAL|2"), named("DEAL|1")]
+    asked: list[PortalObject | ChatLookupError] = [named("DEAL|1"), broken, named("DEAL|2"), named("DEAL|1")]
     outcomes = list_many(service, portal, asked)
     assert codes(outcomes) == ["portal", "invalid-request", "object-not-found", "portal"]
     assert outcomes[0] == outcomes[3]
