@@ -1,15 +1,14 @@
 """The same look-ups by direct invocation: Step Functions, other functions, `sam local invoke` (design 3.3)."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.entity import EntityRef
-from chat_lookup.errors import ChatNotFound, InvalidRequest, ObjectNotFound
+from chat_lookup.errors import ChatNotFound, ObjectNotFound
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.lookup.model import Options
-from chat_lookup.lookup.requests import lookups_in, options_in, pair_in, pair_or_error
+from chat_lookup.lookup.requests import expanding, lookups_in, pair_in, pair_or_error
 from chat_lookup.lookup.responses import found_body, problem_body, results_body
 from chat_lookup.observability import invocation
 from chat_lookup.portals.portal import Portal
@@ -67,13 +66,6 @@ def chats_of_object(name: str | None, given: object, fields: Fields, deadline: D
         return outcome_of(asked, process.services().objects().find(portal, asked, options, deadline))
     except ObjectNotFound as error:
         return outcome_of(asked, error)
-
-
-def expanding(fields: Fields) -> Options:
-    expand = fields.optional_text("expand")
-    if expand not in (None, "chat"):
-        raise InvalidRequest("expand can only be chat")
-    return replace(options_in(fields), expand=expand is not None)
 
 
 process.before_snapshot(process.services)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline, bound_by
+from chat_lookup.entity import EntityRef
 from chat_lookup.http import entrypoint
 from chat_lookup.http.entrypoint import Handler
 from chat_lookup.http.requests import Event, Request
@@ -48,13 +49,22 @@ def routes(deadline: Deadline, batch_deadline: Deadline) -> Mapping[str, Handler
 
 def find(deadline: Deadline, request: Request) -> Response:
     portal = authorised(request, "details" if request.optional("expand") else "lookup")
-    ref, options = requests.single(request)
+    ref, options = requests.single(request, linked_in(request, portal) if "url" in request.query else None)
     return json_response(200, found_body(process.services().lookup.find(portal, ref, options, deadline)))
+
+
+def linked_in(request: Request, portal: Portal) -> EntityRef:
+    # Imported here: look-ups by a pair do not pay for links.
+    from chat_lookup.objects.links import object_linked  # noqa: PLC0415 - as above
+
+    return object_linked(request.required("url"), {portal.domain, *portal.former_domains})
 
 
 def find_many(deadline: Deadline, request: Request) -> Response:
     portal = authorised(request, "lookup")
     lookups, options = requests.many(request)
+    if options.expand:
+        authorised(request, "details")
     pairs = [requests.pair_or_error(each) for each in lookups]
     with bound_by(deadline):
         outcomes = process.services().many().find(portal, pairs, options, deadline)
@@ -62,7 +72,7 @@ def find_many(deadline: Deadline, request: Request) -> Response:
 
 
 def list_chats(deadline: Deadline, request: Request) -> Response:
-    # Imported here, and below: look-ups do not pay for lists.
+    # Imported here, and below, for the same reason.
     from chat_lookup.objects.requests import one_object  # noqa: PLC0415 - as above
     from chat_lookup.objects.responses import object_body  # noqa: PLC0415 - as above
 

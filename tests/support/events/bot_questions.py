@@ -97,7 +97,9 @@ def bot_in(service: Service, stores: Stores, portal: Portal) -> Bot:
     people = People(service.calls, Table(store.client, stores.cache_table), service.clock)
     claims = Claims(Table(store.client, stores.cache_table), service.clock)
     sender = AnswerSender(service.calls, service.clock)
-    answering = Answering(service.lookup, service.cache, people, claims, sender, service.telemetry, service.clock)
+    answering = Answering(
+        service.lookup, lambda: service.objects, service.cache, people, claims, sender, service.telemetry, service.clock
+    )
     return Bot(service, answering, claims, people, store, portal)
 
 

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.bitrix24.results import ChatDetails, ResultShape, chat_id_from, details_from, shape_of
+from chat_lookup.bitrix24.results import (
+    ChatDetails,
+    CrmBinding,
+    OpenLine,
+    ResultShape,
+    chat_id_from,
+    details_from,
+    shape_of,
+)
 
 T = TypeVar("T")
 
@@ -143,3 +151,56 @@ def test_any_details_are_read_or_a_protocol_error(result: object, fields: dict[s
         details, refusal = _attempted(details_from, each)
 
         assert (details is None) == (refusal == "PROTOCOL")
+
+
+LINE = {
+    "id": 1764,
+    "owner": "1",
+    "entity_type": "LINES",
+    "entity_id": "telegrambot|2|209607941|744",
+    "entity_data_1": "Y|LEAD|1209|N|N|343|1773682918|0|0|0",
+    "entity_data_2": "LEAD|1209|COMPANY|0|CONTACT|42|DEAL|0",
+}
+BOUND = (CrmBinding("LEAD", 1209), CrmBinding("CONTACT", 42))
+
+
+@pytest.mark.parametrize("camel", [False, True])
+def test_open_line_has_its_conversation_and_the_objects_that_it_is_bound_to(camel: bool) -> None:
+    chat = {name.replace("_", " ").title().replace(" ", ""): value for name, value in LINE.items()}
+    chat = {name[0].lower() + name[1:]: value for name, value in chat.items()}
+    details = details_from({"chat": chat} if camel else LINE)
+    assert details.open_line == OpenLine("telegrambot", 2, 343, active=True, crm=BOUND)
+    assert details.owner_id == 1
+
+
+@pytest.mark.parametrize(
+    ("data_1", "data_2", "expected"),
+    [
+        (
+            "Y|LEAD|1209|N|Y|343|1773682918|7|0|0",
+            "",
+            OpenLine("telegrambot", 7, 343, False, (CrmBinding("LEAD", 1209),)),
+        ),
+        ("N|NONE|0|N|N|343|1773682918|0|0|0", "LEAD|0|DEAL|0", OpenLine("telegrambot", 2, 343, True, ())),
+        (
+            "Y|DEAL|5",
+            "DEAL|6|DEAL|6|ORDER|7|CONTACT",
+            OpenLine("telegrambot", 2, None, False, (CrmBinding("DEAL", 6),)),
+        ),
+        ("", "CONTACT|42|DEAL|x|LEAD|-1", OpenLine("telegrambot", 2, None, False, (CrmBinding("CONTACT", 42),))),
+        ("N|NONE|0|N|N|0|0|0|0|0", "|", OpenLine("telegrambot", 2, None, False, ())),
+    ],
+)
+def test_older_and_odd_data_of_a_line_is_read_by_position(data_1: str, data_2: str, expected: OpenLine) -> None:
+    assert details_from({**LINE, "entity_data_1": data_1, "entity_data_2": data_2}).open_line == expected
+
+
+@pytest.mark.parametrize("entity_type", ["CRM", "LIVECHAT", "", None])
+def test_chat_that_is_no_open_line_has_no_conversation(entity_type: str | None) -> None:
+    assert details_from({**LINE, "entity_type": entity_type}).open_line is None
+
+
+def test_line_of_an_odd_user_code_is_unknown() -> None:
+    assert details_from({**LINE, "entity_id": "telegrambot"}).open_line == OpenLine(
+        "telegrambot", None, 343, True, BOUND
+    )

@@ -15,7 +15,9 @@ from tests.support.repository import EVENTS
 
 DEAL_CHAT = EventChat(1439, "chat1439", "C", entity_type="CRM", entity_id="DEAL|1663")
 LINE = EventChat(1777, "chat1777", "L", open_line=True, entity_type="LINES", entity_id="telegrambot|2|209607941|744")
-LINE_V2 = EventChat(1777, "chat1777", "lines", open_line=True, entity_type="LINES", entity_id="livechat|22|1775|599")
+LINE_V2 = EventChat(
+    1777, "chat1777", "lines", open_line=True, entity_type="LINES", entity_id="livechat|22|1775|599", crm=("LEAD|1209",)
+)
 EMPLOYEE = EventUser(27, employee=True)
 USER = EventUser(27)
 EXPECTED = {

@@ -96,7 +96,8 @@ def test_options_are_those_of_the_query(ask: Ask, bitrix24: FakeBitrix24) -> Non
 @pytest.mark.parametrize(
     ("kind", "number", "query"),
     [
-        ("deals", "1663", ""), ("deal", "0", ""), ("deal", "x", ""), ("deal", "-1", ""), ("dynamic_", "5", ""),
+        ("deals", "1663", ""), ("deal", "0", ""), ("deal", "x", ""), ("deal", "-1", ""), ("deal", "7.5", ""),
+        ("deal", "\u0667", ""), ("deal", "1" * 16, ""), ("deal", "", ""), ("dynamic_", "5", ""),
         ("deal", "1663", "relatives=maybe"), ("deal", "1663", "closed="), ("deal", "1663", "expand=chat"),
         ("deal", "1663", "fresh=true&fresh=true"),
     ],
@@ -154,3 +155,28 @@ def test_direct_invocation_answers_the_same_and_an_object_that_there_is_not_is_a
     assert invoke(1663) == ANSWER
     missing = invoke(404, relatives=False)
     assert (missing["entity_id"], missing["chats"]) == ("DEAL|404", None)
+
+
+@pytest.mark.parametrize(
+    "link", ["https%3A%2F%2Facme.bitrix24.com%2Fcrm%2Fdeal%2Fdetails%2F1663%2F", "/crm/deal/details/1663/"]
+)
+def test_look_up_by_a_link_is_that_of_its_pair(key: str, link: str) -> None:
+    found = body(http("GET /v1/chats", f"url={link}", key=key))
+    assert (found["entity_type"], found["entity_id"], found["chat_id"]) == ("CRM", "DEAL|1663", 1437)
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("url=https://other.example/crm/deal/details/5/", "link-of-another-portal"),
+        ("url=https://acme.bitrix24.com/", "link-not-understood"),
+        ("url=https://acme.bitrix24.com/online/?IM_DIALOG=chat1437", "invalid-request"),
+        ("url=/crm/deal/details/5/&entity_type=CRM", "invalid-request"),
+        ("url=/crm/deal/details/5/&entity_type=CRM&entity_id=DEAL%7C5", "invalid-request"),
+        ("url=/crm/deal/details/5/&url=/crm/deal/details/6/", "invalid-request"),
+        ("url=", "link-not-understood"),
+    ],
+)
+def test_link_that_shows_no_object_here_is_refused(key: str, bitrix24: FakeBitrix24, query: str, code: str) -> None:
+    refused(http("GET /v1/chats", query, key=key), 400, code)
+    assert bitrix24.calls == []

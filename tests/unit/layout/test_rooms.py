@@ -25,7 +25,7 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "objects": {"bitrix24", "observability", "http", "portals", "calls", "cache", "lookup"},
     "events": {"bitrix24", "observability", "http", "portals", "calls", "cache"},
     "rest": {"bitrix24", "observability", "http", "portals", "calls", "lookup"},
-    "bot": {"bitrix24", "observability", "portals", "calls", "cache", "lookup", "events"},
+    "bot": {"bitrix24", "observability", "portals", "calls", "cache", "lookup", "objects", "events"},
     "install": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "bot"},
     "doctor": {"bitrix24", "observability", "portals", "credentials", "calls", "install"},
     "admin": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "cache", "install", "doctor"},

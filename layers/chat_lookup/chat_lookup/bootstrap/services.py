@@ -65,7 +65,7 @@ def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clo
         objects=objects,
         rest=cache(partial(_rest, parts, lookup, many)),
         install=install,
-        worker=cache(partial(_worker, parts, lookup)),
+        worker=cache(partial(_worker, parts, lookup, objects)),
         admin=cache(partial(_admin, parts, install)),
         keepalive=cache(partial(_keepalive, parts)),
     )
@@ -120,10 +120,10 @@ def _install(parts: Core) -> "InstallServices":
     return build_install(parts)
 
 
-def _worker(parts: Core, lookup: Lookup) -> "WorkerServices":
+def _worker(parts: Core, lookup: Lookup, objects: "Callable[[], Objects]") -> "WorkerServices":
     from chat_lookup.bootstrap.worker import build as build_worker  # noqa: PLC0415 - as above
 
-    return build_worker(parts, lookup)
+    return build_worker(parts, lookup, objects)
 
 
 def _admin(parts: Core, install: "Callable[[], InstallServices]") -> "Admin":

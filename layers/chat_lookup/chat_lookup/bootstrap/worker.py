@@ -1,7 +1,7 @@
 """The objects that work events off, built on the core at the first event: a look-up does not pay for them."""
 
 from random import SystemRandom
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chat_lookup.bootstrap.core import Core
 from chat_lookup.bot.answer_claims import Claims
@@ -19,6 +19,11 @@ from chat_lookup.lookup.hints import Hints
 from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.portals.updates import PortalFacts
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chat_lookup.objects.find import Objects
+
 
 class WorkerServices(NamedTuple):
     """What WorkerFunction calls. Its threads share all of it: each works the events of another portal."""
@@ -27,7 +32,7 @@ class WorkerServices(NamedTuple):
     requeue: Requeue
 
 
-def build(parts: Core, lookup: Lookup) -> WorkerServices:
+def build(parts: Core, lookup: Lookup, objects: "Callable[[], Objects]") -> WorkerServices:
     """Build everything. Calls nothing."""
     settings, clock, telemetry, calls, cache = parts.settings, parts.clock, parts.telemetry, parts.calls, parts.cache
     learned = LearnedRows(cache, parts.cache_table, clock, SystemRandom())
@@ -35,6 +40,7 @@ def build(parts: Core, lookup: Lookup) -> WorkerServices:
     hints = Hints(asking, cache, leases, telemetry, clock, lookup.overtaken)
     answering = Answering(
         lookup,
+        objects,
         cache,
         People(calls, parts.cache_table, clock),
         Claims(parts.cache_table, clock),

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,7 +12,17 @@ from chat_lookup.bot import texts
 from chat_lookup.bot.answer_claims import KEPT, LONGEST_ATTEMPT, Claim, Claims, ClaimState
 from chat_lookup.bot.answer_sender import AnswerSender, Delivery, Place
 from chat_lookup.bot.employees import People
-from chat_lookup.bot.questions import Question, Several, ThisChat, WhichChat, WhichEntity, answer_to, questions_in
+from chat_lookup.bot.questions import (
+    AllChats,
+    Outcome,
+    Question,
+    Several,
+    ThisChat,
+    WhichChat,
+    WhichEntity,
+    answer_to,
+    questions_in,
+)
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.entity import EntityRef
@@ -27,11 +37,15 @@ from chat_lookup.errors import (
 from chat_lookup.events.model import BotEvent, EventChat, EventUser, Record
 from chat_lookup.languages import language_of
 from chat_lookup.lookup.find import Lookup
-from chat_lookup.lookup.model import Found, Options
+from chat_lookup.lookup.model import Options
+from chat_lookup.objects.model import ObjectOptions
 from chat_lookup.observability.aws_failures import code_of
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import refusal
 from chat_lookup.portals.portal import Portal
+
+if TYPE_CHECKING:
+    from chat_lookup.objects.find import Objects
 
 _PASSING: Final = (PortalBusy, PortalUnavailable, StoreUnavailable)
 """Errors that are not answered to the user: the record is retried instead."""
@@ -65,6 +79,7 @@ class Answering:
     def __init__(
         self,
         lookup: Lookup,
+        objects: "Callable[[], Objects]",
         cache: Cache,
         people: People,
         claims: Claims,
@@ -73,6 +88,7 @@ class Answering:
         clock: Clock,
     ) -> None:
         self._lookup = lookup
+        self._objects = objects
         self._cache = cache
         self._people = people
         self._claims = claims
@@ -150,10 +166,12 @@ class Answering:
         if isinstance(question, Several):
             each = [self._sentence(portal, event, one, deadline) for one in question.questions]
             return texts.several(each, question.left, language)
-        outcome: Found | ChatLookupError | None = None
+        outcome: Outcome | None = None
         try:
             if isinstance(question, WhichChat):
                 outcome = self._lookup.find(portal, question.ref, Options(), deadline)
+            elif isinstance(question, AllChats):
+                outcome = self._objects().find(portal, question.object, ObjectOptions(), deadline)
             elif isinstance(question, WhichEntity):
                 outcome = self._lookup.reverse(portal, question.chat_id, deadline)
             elif isinstance(question, ThisChat) and _may_have_entity(question, event):

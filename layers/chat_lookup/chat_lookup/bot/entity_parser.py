@@ -5,11 +5,11 @@ Forms and conventions: bitrix24.md 1.20 and 9, rows 23 and 25; the routes of spa
 
 import re
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from typing import Final, NamedTuple
 
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest
+from chat_lookup.objects.links import FOREIGN, NUMBER, folded, pair_of, shown_by
 
 READ: Final = 2_000
 """Characters of a text that are read: a message may have ten times as many (bitrix24.md 6.3)."""
@@ -31,33 +31,12 @@ _KIND_OF: Final[Mapping[str, str]] = {word: kind for kind, words in _WORDS.items
 _CHAT_WORDS: Final = frozenset({"chat", "chats", "чат", "чата", "чату", "чатом", "чате"})
 """Users' names of a chat, whose number is its own id."""
 
+_EVERY: Final = re.compile(r"(?<![\w/.=-])(?i:chats|чаты|чатов|чатам|чатами|чатах)(?![\w/.=-])(?![\s:#№]{0,9}[0-9])")
+"""Words that ask for all chats of the objects that a text names; before a number they name a chat."""
+
 _TYPES: Final = frozenset({"TASKS_TASK", "TASKS", "TASK", "CALENDAR", "SONET_GROUP", "THREAD", "CHAT", "OPEN"})
 _OPAQUE_TYPES: Final = frozenset({"LIVECHAT", "CALL", "MAIL", "VIDEOCONF", "ANNOUNCEMENT", "AI_ASSISTANT_PRIVATE"})
 """The platform's own names, unchanged and in capitals only: `call 5` and `open 3` are plain English."""
-
-_BY_NUMBER: Final[Mapping[str, str]] = {"TASK": "TASK", "GROUP": "SONET_GROUP"}
-"""Kinds whose id is the number alone. TASK is for both generations of the task's card, which `lookup.plan` tries."""
-_CRM_TYPES: Final[Mapping[str, str]] = {
-    "DYNAMIC_1": "LEAD",
-    "DYNAMIC_2": "DEAL",
-    "DYNAMIC_3": "CONTACT",
-    "DYNAMIC_4": "COMPANY",
-}
-
-_NUMBER: Final = r"0{0,9}(?P<number>[1-9][0-9]{0,17})"
-"""An id. Ids fit into 64 bits; none is 0, which links contain for a new object."""
-
-_PATHS: Final = tuple(
-    (re.compile(f"(?i:{path}){_NUMBER}(?!\\w)"), kind)
-    for path, kind in (
-        (r"/crm/(?P<kind>lead|deal|contact|company)/(?:details|show|edit)/", "{kind}"),
-        (r"/type/(?P<kind>[1-9][0-9]{0,8})/details/", "DYNAMIC_{kind}"),
-        # Before the groups: a task inside a group is the task.
-        (r"/tasks/task/(?:view|edit)/", "TASK"),
-        (r"/(?:workgroups|spaces)/group/", "GROUP"),
-    )
-)
-"""Paths of the portal, with any prefix: there are /extranet/… and, self-hosted, sites in folders."""
 
 _LINK: Final = (
     # A link's target decides, not its label.
@@ -78,7 +57,7 @@ _NAMED: Final = (
     r"(?<!\w)(?P<name>(?i:DYNAMIC_[1-9][0-9]{0,8})|[^\W\d]{2,20})"
     r"[\s:|=(#№-]{0,4}(?i:(?:nr|no|id|number|nummer|номер)\b[\s.:=#№]{0,4})?"
     # Neither 1.5, 10:30, 5% nor a part of something longer.
-    rf"{_NUMBER}(?![\w%|]|[.,:/-][0-9])"
+    rf"{NUMBER}(?![\w%|]|[.,:/-][0-9])"
 )
 _PART: Final = re.compile("|".join((_LINK, _OPEN_LINE, _OPAQUE, _NAMED)))
 """All forms. Each repetition is bounded or ends at a character outside its class, so that no text takes long."""
@@ -87,17 +66,17 @@ _OWN: Final = re.compile(r"\s*(?P<type>[^\W\d]\w{2,49})[\s:|]{1,3}(?P<id>[^\s\[\
 """A whole text that is an application's own pair: a type in capitals and an id with a digit, as `ORDER 2026-0815`."""
 _NOT_OWN: Final = _TYPES | _OPAQUE_TYPES | {"CRM", "LINES"}
 
-_OPENED: Final = re.compile(r"[?&](?i:IM_DIALOG)=chat0{0,9}(?P<chat>[1-9][0-9]{0,14})(?![0-9])")
-"""The chat that a link opens in the messenger (bitrix24.md 9, row 22)."""
-_ADDRESS: Final = re.compile(r"(?i:https?://|//)?(?P<host>[^/?#\\]*)(?P<path>[^?#]*)")
-
 
 class NamedObjects(NamedTuple):
-    """What a text names or links to, in order and each once. `foreign`: it has a link to another portal's object."""
+    """What a text names or links to, in order and each once. `foreign`: it has a link to another portal's object.
+
+    `every`: it asks for all chats of its objects.
+    """
 
     pairs: tuple[EntityRef, ...] = ()
     chats: tuple[int, ...] = ()
     foreign: bool = False
+    every: bool = False
 
 
 def objects_in(text: str, hosts: Collection[str]) -> NamedObjects:
@@ -106,7 +85,7 @@ def objects_in(text: str, hosts: Collection[str]) -> NamedObjects:
     `hosts` are the addresses of the portal, each with its port if that is not the usual one. Links of other hosts are
     ignored as a whole: their ids mean nothing here. Of the text `READ` characters are read.
     """
-    ours = {_folded(host) for host in hosts}
+    ours = {folded(host) for host in hosts}
     head = text if len(text) <= READ else text[:READ].rpartition(" ")[0]  # a number that is cut would be another one
     found = [_read(part, ours) for part in _PART.finditer(head)]
     pairs = [each for each in found if isinstance(each, EntityRef)]
@@ -114,18 +93,15 @@ def objects_in(text: str, hosts: Collection[str]) -> NamedObjects:
     if own is not None:
         return NamedObjects((own,))
     chats = [each for each in found if isinstance(each, int) and each]
-    return NamedObjects(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(chats)), _FOREIGN in found)
-
-
-_FOREIGN: Final = 0
-"""What is read of a link to another portal's object; no chat has this id."""
+    every = _EVERY.search(head) is not None
+    return NamedObjects(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(chats)), FOREIGN in found, every)
 
 
 def _read(part: re.Match[str], ours: Collection[str]) -> EntityRef | int | None:
-    """The pair of an object, the id of a chat, or `_FOREIGN`; None for what names nothing."""
+    """The pair of an object, the id of a chat, or `FOREIGN`; None for what names nothing."""
     address = part["target"] or part["link"]
     if address:
-        return _linked(address, ours)
+        return shown_by(address, ours)
     try:
         if part["line"]:
             return EntityRef("LINES", part["line"])
@@ -136,30 +112,6 @@ def _read(part: re.Match[str], ours: Collection[str]) -> EntityRef | int | None:
     return _named(part["name"], part["number"]) if part["name"] else None
 
 
-def _linked(address: str, ours: Collection[str]) -> EntityRef | int | None:
-    """What a link shows. One without a host, which only the portal's own messages contain, is the portal's."""
-    found = _ADDRESS.match(address)
-    if found is None:
-        return None
-    shown = _shown(found["path"]) or _opened(address)
-    if shown is not None and found["host"] and _folded(found["host"]) not in ours:
-        return _FOREIGN
-    return shown
-
-
-def _shown(link_path: str) -> EntityRef | None:
-    for path, kind in _PATHS:
-        object_ = path.search(link_path)
-        if object_ is not None:
-            return _pair(kind.format(**object_.groupdict()).upper(), object_["number"])
-    return None
-
-
-def _opened(address: str) -> int | None:
-    opened = _OPENED.search(address)
-    return None if opened is None else int(opened["chat"])
-
-
 def _named(name: str, number: str) -> EntityRef | int | None:
     if name in _TYPES:
         return EntityRef(name, number)
@@ -167,7 +119,7 @@ def _named(name: str, number: str) -> EntityRef | int | None:
         return int(number)
     upper = name.upper()
     kind = upper if upper.startswith("DYNAMIC_") and upper[-1].isdigit() else _KIND_OF.get(name.casefold())
-    return None if kind is None else _pair(kind, number)
+    return None if kind is None else pair_of(kind, number)
 
 
 def _own(text: str) -> EntityRef | None:
@@ -176,18 +128,3 @@ def _own(text: str) -> EntityRef | None:
         return None
     known = whole["type"] in _NOT_OWN or whole["type"].startswith("DYNAMIC_")
     return None if known or whole["type"].casefold() in _KIND_OF else EntityRef.or_none(whole["type"], whole["id"])
-
-
-def _pair(kind: str, number: str) -> EntityRef:
-    if kind in _BY_NUMBER:
-        return EntityRef(_BY_NUMBER[kind], number)
-    return EntityRef("CRM", f"{_CRM_TYPES.get(kind, kind)}|{number}")
-
-
-def _folded(host: str) -> str:
-    """A host in comparable form: without the usual ports, in ASCII, as browsers show names in both forms."""
-    host = host.strip().casefold().removesuffix(":443").removesuffix(":80").rstrip(".")
-    if not host.isascii():
-        with suppress(UnicodeError):
-            return host.encode("idna").decode("ascii")
-    return host

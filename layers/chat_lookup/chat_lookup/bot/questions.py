@@ -13,10 +13,12 @@ from chat_lookup.bot import texts
 from chat_lookup.bot.entity_parser import objects_in
 from chat_lookup.bot.profile import COMMAND
 from chat_lookup.entity import EntityRef
-from chat_lookup.errors import ChatLookupError, ChatNotAccessible, ChatNotFound
+from chat_lookup.errors import ChatLookupError, ChatNotAccessible, ChatNotFound, ObjectNotFound
 from chat_lookup.events.model import BotEvent, EventChat, EventCommand
 from chat_lookup.languages import Language
 from chat_lookup.lookup.model import Found
+from chat_lookup.objects.model import ObjectChats
+from chat_lookup.objects.portal_objects import PortalObject, object_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,13 @@ class WhichChat:
     """Which chat belongs to this entity?"""
 
     ref: EntityRef
+
+
+@dataclass(frozen=True, slots=True)
+class AllChats:
+    """Which chats does this object have, those of its contacts and company included?"""
+
+    object: PortalObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ class WhichEntity:
 class Several:
     """More than one question in a text, which has one answer; `left` is how many more are not answered."""
 
-    questions: tuple[WhichChat | WhichEntity, ...]
+    questions: "tuple[_Asked, ...]"
     left: int = 0
 
 
@@ -63,7 +72,8 @@ class Help:
     """What can be asked?"""
 
 
-Question = WhichChat | WhichEntity | Several | OfAnotherPortal | ThisChat | Help
+_Asked = WhichChat | AllChats | WhichEntity
+Question = WhichChat | AllChats | WhichEntity | Several | OfAnotherPortal | ThisChat | Help
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,9 @@ class BotQuestion:
     question: Question
     command: EventCommand | None = None
 
+
+Outcome = Found | ObjectChats | ChatLookupError
+"""Of a look-up."""
 
 _MOST_ANSWERED: Final = 5
 """Objects of one text that are looked up."""
@@ -99,13 +112,15 @@ def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[BotQuestion, 
     return () if question is None else (BotQuestion(question),)
 
 
-def answer_to(question: Question, outcome: Found | ChatLookupError | None, language: Language, domain: str) -> str:
-    """The answer, BB code in one line.
+def answer_to(question: Question, outcome: Outcome | None, language: Language, domain: str) -> str:
+    """The answer, BB code in one line; with all chats of an object a line for each.
 
-    `outcome` is the result or error of the look-up that a `WhichChat` or a `WhichEntity` needs, and for a `ThisChat`
-    the error for which its entity is unknown, if so. `domain` is the portal's, for the link that opens the chat.
+    `outcome` is the result or error of the look-up that a `WhichChat`, an `AllChats` or a `WhichEntity` needs, and for
+    a `ThisChat` the error for which its entity is unknown, if so. `domain` is the portal's, for links that open chats.
     """
     match question:
+        case AllChats(object_):
+            return _listed(object_, outcome, language, domain)
         case WhichChat() | WhichEntity():
             return _looked_up(question, outcome, language, domain)
         case ThisChat(chat_id, _, personal=True):
@@ -117,9 +132,15 @@ def answer_to(question: Question, outcome: Found | ChatLookupError | None, langu
     return texts.help_line(language)
 
 
-def _looked_up(
-    question: WhichChat | WhichEntity, outcome: Found | ChatLookupError | None, language: Language, domain: str
-) -> str:
+def _listed(object_: PortalObject, outcome: Outcome | None, language: Language, domain: str) -> str:
+    if isinstance(outcome, ObjectChats):
+        return texts.all_chats(outcome, domain, language)
+    if isinstance(outcome, ObjectNotFound):
+        return texts.no_object(object_.ref, language)
+    return texts.failed(outcome.code if isinstance(outcome, ChatLookupError) else "", language)
+
+
+def _looked_up(question: WhichChat | WhichEntity, outcome: Outcome | None, language: Language, domain: str) -> str:
     match question, outcome:
         case WhichChat(ref), Found(chat_id=chat_id):
             return texts.found(ref, chat_id, domain, language)
@@ -156,10 +177,16 @@ def _this(chat: EventChat) -> ThisChat | None:
 def _objects(text: str, hosts: Collection[str]) -> Question | None:
     """The question about the objects of a text; about chats only where it names no other object."""
     found = objects_in(text, hosts)
-    asked: list[WhichChat | WhichEntity] = [WhichChat(ref) for ref in found.pairs]
+    asked: list[_Asked] = [_about(ref, every=found.every) for ref in found.pairs]
     asked = asked or [WhichEntity(chat_id) for chat_id in found.chats]
     if len(asked) > 1:
         return Several(tuple(asked[:_MOST_ANSWERED]), max(0, len(asked) - _MOST_ANSWERED))
     if asked:
         return asked[0]
     return OfAnotherPortal() if found.foreign else None
+
+
+def _about(ref: EntityRef, *, every: bool) -> WhichChat | AllChats:
+    """The question about one pair; a pair of another kind than an object's has one chat at most."""
+    object_ = object_of(ref) if every else None
+    return WhichChat(ref) if object_ is None else AllChats(object_)

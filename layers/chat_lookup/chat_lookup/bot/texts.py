@@ -8,6 +8,7 @@ from typing import Final
 
 from chat_lookup.entity import EntityRef
 from chat_lookup.languages import Language, Sentence, sentence_in
+from chat_lookup.objects.model import ObjectChats, PartState
 
 
 def help_line(language: Language) -> str:
@@ -51,6 +52,30 @@ def hidden(chat_id: int, language: Language) -> str:
 def other_portal(domain: str, language: Language) -> str:
     """The text for a link to an object of another portal; `domain` is the bot's own."""
     return _text("other-portal", language, domain=domain)
+
+
+MOST_LISTED: Final = 20
+"""Chats of an object in one answer."""
+
+
+def all_chats(answer: ObjectChats, domain: str, language: Language) -> str:
+    """The chats of an object, its contacts and its company, a line for each, with a link that opens it."""
+    lines = [_text("chats-of" if answer.chats else "no-chats-of", language, pair=_pair(answer.object.ref))]
+    for chat in answer.chats[:MOST_LISTED]:
+        key = "a-discussion" if chat.line is None else "an-active-line" if chat.line.active else "a-closed-line"
+        name = "" if chat.line is None else chat.line.connector_title or chat.line.connector
+        lines.append(_text(key, language, of=chat.of, name=name, chat_id=chat.chat_id, domain=domain))
+    more = answer.truncated or len(answer.chats) > MOST_LISTED
+    lines += [_text("more-chats", language)] if more else []
+    states = {state for part in answer.parts for state in (part.discussion, part.open_lines, part.relatives)}
+    unknown = not states.isdisjoint({PartState.REFUSED, PartState.NOT_GRANTED})
+    lines += [_text("chats-hidden", language)] if unknown else []
+    return "\n".join(lines)
+
+
+def no_object(ref: EntityRef, language: Language) -> str:
+    """The text for an object that the CRM does not have."""
+    return _text("no-object", language, pair=_pair(ref))
 
 
 def several(answers: Sequence[str], left: int, language: Language) -> str:
@@ -147,18 +172,59 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
     **_FAILURES,
     "help": (
         "Send a link to a deal, lead, contact, company, smart process item, task or group, or its type and id: deal "
-        "1663, task 8293, ORDER 2026-0815. chat 1437 shows the object of a chat, /chatid in a chat its id.",
+        "1663, task 8293, ORDER 2026-0815. chats deal 1663 lists all chats of an object, chat 1437 shows the object of "
+        "a chat, /chatid in a chat its id.",
         "Senden Sie einen Link (Deal, Lead, Kontakt, Unternehmen, Smart-Prozess-Element, Aufgabe, Gruppe) oder Typ und "
-        "ID des Objekts: Deal 1663, Aufgabe 8293, ORDER 2026-0815. Chat 1437 nennt das Objekt eines Chats, /chatid in "
-        "einem Chat dessen ID.",
+        "ID des Objekts: Deal 1663, Aufgabe 8293, ORDER 2026-0815. Chats Deal 1663 listet alle Chats eines Objekts, "
+        "Chat 1437 nennt das Objekt eines Chats, /chatid in einem Chat dessen ID.",
         "Пришлите ссылку на сделку, лид, контакт, компанию, элемент смарт-процесса, задачу или группу либо тип и "
-        "номер: сделка 1663, задача 8293, ORDER 2026-0815. чат 1437 сообщает объект чата, команда /chatid в чате — "
-        "его ID.",
+        "номер: сделка 1663, задача 8293, ORDER 2026-0815. чаты сделки 1663 перечисляет все чаты объекта, чат 1437 "
+        "сообщает объект чата, команда /chatid в чате — его ID.",
     ),
     "found": (
         "{pair}: chat {chat_id}, dialog chat{chat_id}. " + _OPEN + "Open the chat[/URL]",
         "{pair}: Chat {chat_id}, Dialog chat{chat_id}. " + _OPEN + "Chat öffnen[/URL]",
         "{pair}: чат {chat_id}, диалог chat{chat_id}. " + _OPEN + "Открыть чат[/URL]",
+    ),
+    "chats-of": (
+        "{pair}: its chats.",
+        "{pair}: die Chats.",
+        "{pair}: чаты.",
+    ),
+    "no-chats-of": (
+        "{pair}: no chats.",
+        "{pair}: keine Chats.",
+        "{pair}: чатов нет.",
+    ),
+    "a-discussion": (
+        "{of}: discussion, chat {chat_id}. " + _OPEN + "Open[/URL]",
+        "{of}: Diskussion, Chat {chat_id}. " + _OPEN + "Öffnen[/URL]",
+        "{of}: обсуждение, чат {chat_id}. " + _OPEN + "Открыть[/URL]",
+    ),
+    "an-active-line": (
+        "{of}: {name}, conversation in progress, chat {chat_id}. " + _OPEN + "Open[/URL]",
+        "{of}: {name}, laufendes Gespräch, Chat {chat_id}. " + _OPEN + "Öffnen[/URL]",
+        "{of}: {name}, идёт диалог, чат {chat_id}. " + _OPEN + "Открыть[/URL]",
+    ),
+    "a-closed-line": (
+        "{of}: {name}, no conversation in progress, chat {chat_id}. " + _OPEN + "Open[/URL]",
+        "{of}: {name}, kein laufendes Gespräch, Chat {chat_id}. " + _OPEN + "Öffnen[/URL]",
+        "{of}: {name}, диалога сейчас нет, чат {chat_id}. " + _OPEN + "Открыть[/URL]",
+    ),
+    "more-chats": (
+        "There are more chats than are listed here.",
+        "Es gibt mehr Chats als hier aufgeführt.",
+        "Чатов больше, чем перечислено здесь.",
+    ),
+    "chats-hidden": (
+        "Of some objects the portal does not show the application everything.",
+        "Von einigen Objekten zeigt das Portal der Anwendung nicht alles.",
+        "По некоторым объектам портал показывает приложению не всё.",
+    ),
+    "no-object": (
+        "{pair}: the portal has no such object.",
+        "{pair}: Dieses Objekt gibt es im Portal nicht.",
+        "{pair}: такого объекта на портале нет.",
     ),
     "this-chat": (
         "This is chat {chat_id}, dialog chat{chat_id}, of {pair}.",

@@ -12,10 +12,10 @@ from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bitrix24.results import ChatDetails, details_from
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.learned_rows import LearnedRows
-from chat_lookup.cache.rows import Hint
+from chat_lookup.cache.rows import LIST, Hint
 from chat_lookup.calls.gcra import Share
 from chat_lookup.calls.portal_calls import PortalCalls
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import SKEW, Clock, Deadline
 from chat_lookup.config import EventsTeach
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, StoreUnavailable
@@ -110,6 +110,16 @@ class Warming:
         elif _shown_to_us(portal, event):
             ref = self._resolved(portal, event, chat_id, deadline)
         return ref
+
+    def forget_lists(self, portal: Portal, record: Record) -> None:
+        """Let no list of chats serve as fresh of the objects that the event's open line is bound to.
+
+        Its conversation may have begun or ended (bitrix24.md 10.1). Raises what our own stores raise.
+        """
+        at = min(record.received_at, self._clock.now()) + SKEW
+        for name in record.event.chat.crm if record.event.chat else ():
+            ref = EntityRef("CRM", name)
+            self._cache.distrust_null(portal.member_id, portal.generation, ref, at, kind=LIST)
 
     def follow(self, portal: Portal, record: Record, ref: EntityRef | None, deadline: Deadline) -> None:
         """Ask the portal for the entity of the event's chat, where the event is a hint only. Never raises."""

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, TypeVar
 
 from chat_lookup.bitrix24.event_names import EventKind
+from chat_lookup.bitrix24.results import bindings_from
 from chat_lookup.entity import EntityRef
 
 VERSION: Final = 1
@@ -36,6 +37,8 @@ class EventChat:
     open_line: bool = False
     entity_type: str = ""
     entity_id: str = ""
+    crm: tuple[str, ...] = ()
+    """The objects of the CRM that an open line's chat is bound to, as `DEAL|1663`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,8 @@ def _event_from(given: Mapping[str, Any]) -> BotEvent:
     for name, part in (("chat", EventChat), ("user", EventUser), ("message", EventMessage)):
         value = given.get(name)
         parts[name] = None if value is None else _built(part, value)
+    if parts["chat"] is not None:
+        parts["chat"] = replace(parts["chat"], crm=tuple(_listed(given["chat"].get("crm"))))
     return _built(BotEvent, {**given, **parts})
 
 
@@ -165,6 +170,8 @@ LONGEST_PARAMS: Final = 2_000
 """Characters of the text after a command: room for a link with its query."""
 MOST_COMMANDS: Final = 5
 MOST_BOTS: Final = 100
+_MOST_BOUND: Final = 8
+"""Objects of one chat; the platform names one of each of four types (bitrix24.md 10.1)."""
 _DIALOG: Final = re.compile(r"[A-Za-z]{0,10}[0-9]{1,15}", re.ASCII)
 _CHATS_DIALOG: Final = re.compile(r"chat([1-9][0-9]{0,14})", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
@@ -176,7 +183,12 @@ _OPEN_LINE_ENTITIES: Final = frozenset({"LINES", "LIVECHAT"})
 
 
 def chat_from(
-    chat_id: int | None, dialog_id: str, types: Sequence[str], entity_type: str, entity_id: str
+    chat_id: int | None,
+    dialog_id: str,
+    types: Sequence[str],
+    entity_type: str,
+    entity_id: str,
+    entity_data_2: str = "",
 ) -> EventChat | None:
     """The chat, None if the event contains nothing about it.
 
@@ -188,6 +200,7 @@ def chat_from(
     folded = {each.upper() for each in types}
     # An ordinary group chat is a THREAD without an id: no entity (5.9). U+FFFD is in place of bytes that are no text.
     pair = None if "\ufffd" in entity_type + entity_id else EntityRef.or_none(entity_type, entity_id)
+    of_line = entity_type.upper() == "LINES"
     chat = EventChat(
         chat_id=chat_id or (int(named[1]) if named else None),
         dialog_id=dialog,
@@ -196,6 +209,9 @@ def chat_from(
         open_line=bool(folded & _OPEN_LINE) or entity_type.upper() in _OPEN_LINE_ENTITIES,
         entity_type=pair.entity_type if pair else "",
         entity_id=pair.entity_id if pair else "",
+        crm=tuple(f"{bound.type}|{bound.id}" for bound in bindings_from(entity_data_2)[:_MOST_BOUND])
+        if of_line
+        else (),
     )
     return None if chat == EventChat() else chat
 

@@ -124,7 +124,7 @@ def _without_words(record: Record, domain: str, ref: EntityRef | None) -> dict[s
         "api": event.api,
         "bot_ids": list(event.bot_ids),
         # The entity is the pair that the event names; without one it was looked up.
-        "chat": _fields(event.chat, "entity_type", "entity_id"),
+        "chat": _fields(event.chat, "entity_type", "entity_id", "crm"),
         "entity": _fields(ref),
         "user": _fields(event.user),
         "message": _fields(event.message, "text"),

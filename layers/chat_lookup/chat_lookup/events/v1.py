@@ -59,6 +59,7 @@ def _chat(params: Form) -> EventChat | None:
         (text(params, "CHAT_TYPE"), text(params, "MESSAGE_TYPE")),
         text(params, "CHAT_ENTITY_TYPE"),
         text(params, "CHAT_ENTITY_ID"),
+        text(params, "CHAT_ENTITY_DATA_2"),
     )
 
 

@@ -57,6 +57,7 @@ def _chat(data: Form) -> EventChat | None:
         (text(chat, "type"), text(chat, "messageType")),
         text(chat, "entityType"),
         text(chat, "entityId"),
+        text(chat, "entityData2"),
     )
 
 

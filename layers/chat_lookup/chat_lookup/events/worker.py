@@ -74,6 +74,7 @@ class Working:
         named = entity_named(record.event)
         self._telemetry.hide_entities([named] if named else [])
         ref = effects.attempt("cache", lambda: self._warming.learn(portal, record, deadline), named)
+        effects.attempt("lists", lambda: self._warming.forget_lists(portal, record), None)
         if not progress.published:
             progress.published = effects.attempt(
                 "bus", lambda: self._publisher.publish(record, portal.domain, ref), False

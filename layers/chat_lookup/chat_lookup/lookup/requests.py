@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from chat_lookup.entity import EntityRef
@@ -21,10 +22,13 @@ _PAIR: Final = (*_TYPE, *_ID)
 _FLAGS: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
 
 
-def single(request: Request) -> tuple[EntityRef, Options]:
-    """The pair and the options in the query of GET /v1/chats. Raises `InvalidRequest`."""
-    request.only(*_PAIR, "method", *_BOT, "expand", "fresh")
-    ref = _pair_of(request)
+def single(request: Request, linked: EntityRef | None = None) -> tuple[EntityRef, Options]:
+    """The pair and the options in the query of GET /v1/chats; with `linked`, what its `url` shows, no other pair.
+
+    Raises `InvalidRequest`.
+    """
+    request.only(*(_PAIR if linked is None else ("url",)), "method", *_BOT, "expand", "fresh")
+    ref = linked or _pair_of(request)
     expand = request.optional("expand")
     if expand not in (None, "chat"):
         raise InvalidRequest("expand can only be chat")
@@ -48,7 +52,7 @@ def many(request: Request) -> tuple[list[object], Options]:
     if request.user_token is not None:
         raise InvalidRequest("X-Bitrix24-Token is only accepted for single look-ups")
     fields = fields_in(request.body)
-    options = options_in(fields)
+    options = expanding(fields)
     lookups = lookups_in(fields.any("lookups"))
     fields.nothing_else()
     return lookups, options
@@ -102,6 +106,14 @@ def options_in(fields: Fields) -> Options:
         bot_id=fields.optional_whole(*_BOT),
         fresh=fields.optional_flag("fresh"),
     )
+
+
+def expanding(fields: Fields) -> Options:
+    """The same, with `expand`."""
+    expand = fields.optional_text("expand")
+    if expand not in (None, "chat"):
+        raise InvalidRequest("expand can only be chat")
+    return replace(options_in(fields), expand=expand is not None)
 
 
 def pair_in(fields: Fields) -> EntityRef:

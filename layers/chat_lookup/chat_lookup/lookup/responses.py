@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from chat_lookup.bitrix24.results import ChatDetails
 from chat_lookup.entity import LONGEST, EntityRef
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.http.responses import problem
@@ -27,7 +28,25 @@ def found_body(found: Found) -> dict[str, object]:
             "owner_id": chat.owner_id,
             "members": chat.members,
         }
+        body |= _open_line(chat) if chat else {}
     return body
+
+
+def _open_line(chat: ChatDetails) -> dict[str, object]:
+    """What is known of an open line's chat besides: its conversation, and the objects that it is bound to."""
+    line = chat.open_line
+    if line is None:
+        return {}
+    return {
+        "crm": [{"type": bound.type, "id": bound.id} for bound in line.crm],
+        "open_line": {
+            "connector": line.connector,
+            "line": line.line,
+            "session_id": line.session_id,
+            "operator_id": chat.owner_id,
+            "active": line.active,
+        },
+    }
 
 
 def problem_body(entity_type: object, entity_id: object, error: ChatLookupError) -> dict[str, object]:

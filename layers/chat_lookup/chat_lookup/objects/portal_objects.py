@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest
-from chat_lookup.http.json_fields import whole
 
 _CRM_TYPES: Final[Mapping[str, int]] = {
     "LEAD": 1,
@@ -22,6 +21,7 @@ _WITH_LINES: Final = frozenset({"LEAD", "DEAL", "CONTACT", "COMPANY"})
 """What open lines know."""
 _OTHERS: Final[Mapping[str, str]] = {"TASK": "TASK", "GROUP": "SONET_GROUP"}
 _DYNAMIC: Final = re.compile(r"DYNAMIC_([1-9][0-9]{0,8})")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,14}")
 TYPES: Final = "lead, deal, contact, company, quote, smart_invoice, dynamic_<number of the type>, task or group"
 
 
@@ -64,15 +64,15 @@ class PortalObject(NamedTuple):
         return self.kind in _WITH_LINES
 
 
-def object_named(kind: str, number: object) -> PortalObject:
-    """The object that a caller names, the type in any case. Raises `InvalidRequest`."""
+def object_named(kind: str, number: int) -> PortalObject:
+    """The object that a caller names, the type in any case. Raises `InvalidRequest` for an unknown type."""
     upper = kind.upper()
     dynamic = _DYNAMIC.fullmatch(upper)
     if dynamic is not None:
         upper = _KIND_OF_NUMBER.get(int(dynamic[1]), upper)
     elif upper not in _CRM_TYPES and upper not in _OTHERS:
         raise InvalidRequest(f"The type of an object is {TYPES}")
-    return PortalObject(_OTHERS.get(upper, upper), whole("id", number))
+    return PortalObject(_OTHERS.get(upper, upper), number)
 
 
 def object_of(ref: EntityRef) -> PortalObject | None:
@@ -81,7 +81,9 @@ def object_of(ref: EntityRef) -> PortalObject | None:
         ref.entity_id.rpartition("|") if ref.entity_type == "CRM" else (ref.entity_type, "", ref.entity_id)
     )
     kind = {"TASKS_TASK": "TASK", "TASKS": "TASK", "SONET_GROUP": "GROUP"}.get(kind, kind)
+    if not _NUMBER.fullmatch(number):
+        return None
     try:
-        return object_named(kind, number)
+        return object_named(kind, int(number))
     except InvalidRequest:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from chat_lookup.errors import ChatLookupError, InvalidRequest
-from chat_lookup.http.json_fields import Fields
+from chat_lookup.http.json_fields import Fields, whole
 from chat_lookup.http.requests import Request
 from chat_lookup.lookup.requests import fields_in, flag_of
 from chat_lookup.objects.model import ObjectOptions
@@ -23,7 +23,7 @@ def one_object(request: Request) -> tuple[PortalObject, ObjectOptions]:
         flag_of(request, "closed", otherwise=True),
         flag_of(request, "fresh"),
     )
-    return object_named(path.get("type", ""), path.get("id", "")), options
+    return object_named(path.get("type", ""), whole("id", path.get("id", ""))), options
 
 
 def many_objects(request: Request) -> tuple[list[object], ObjectOptions]:
@@ -58,7 +58,7 @@ def object_in(given: object) -> PortalObject:
     fields = Fields(given)
     kind, number = fields.text("type"), fields.any("id")
     fields.nothing_else()
-    return object_named(kind, number)
+    return object_named(kind, whole("id", number))
 
 
 def object_or_error(given: object) -> PortalObject | ChatLookupError:
