@@ -117,7 +117,7 @@ def test_thousand_pairs_are_sent_in_twenty_requests(post: Post, bitrix24: FakeBi
         ({"lookups": [PAIR], "method": None}, "method is null"),
         ({"lookups": [PAIR], "bot_id": ""}, "bot_id is empty"),
         ({"lookups": None}, "lookups is null"),
-        ({"lookups": [PAIR], "expand": "chat"}, "expand"),
+        ({"lookups": [PAIR], "expand": "all"}, "expand"),
         ({"lookups": [PAIR], "portal": "x"}, "portal"),
     ],
 )

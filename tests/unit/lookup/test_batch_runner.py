@@ -77,9 +77,10 @@ class ScriptedCalls:
         self.reactions = [*reactions]
 
     def batch(
-        self, _: Portal, commands: Sequence[Command], deadline: Deadline, *, share: Share
+        self, _: Portal, commands: Sequence[Command], deadline: Deadline, *, share: Share, on_slot: None
     ) -> Sequence[BatchOutcome]:
         assert share in Share
+        assert on_slot is None
         assert deadline.left() > 0
         self.requests.append([command.params["ID"] for command in commands])
         self.at.append(self.clock.now())
@@ -88,9 +89,16 @@ class ScriptedCalls:
         return reaction(commands)
 
     def call(
-        self, portal: Portal, method: str, params: Mapping[str, object], deadline: Deadline, *, share: Share
+        self,
+        portal: Portal,
+        method: str,
+        params: Mapping[str, object],
+        deadline: Deadline,
+        *,
+        share: Share,
+        on_slot: None,
     ) -> BatchOutcome:
-        (outcome,) = self.batch(portal, [Command(method, params)], deadline, share=share)
+        (outcome,) = self.batch(portal, [Command(method, params)], deadline, share=share, on_slot=on_slot)
         if isinstance(outcome, BitrixError):
             raise outcome
         return outcome
