@@ -219,11 +219,6 @@ ACCEPTED: Final = (
         ("user.get: is answered without its scope",),
     ),
     Accepted(
-        "the sample is of a chat of the CRM, and only those have a path",
-        "im-dialog-get.md",
-        ("im.dialog.get: result.restrictions.{path,path_title} is missing",),
-    ),
-    Accepted(
         "of a user what names and classifies; pictures and moments of activity are not stored",
         "own",
         (

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from tests.local.platform.scene import Scene, refused, usual
+from tests.local.platform.scene import Scene, otherwise, refused, usual
 from tests.local.platform.stage import BOT, CHAT, CHAT_WITHOUT_BOTS, CHAT_WITHOUT_CALLER, FOREIGN_BOT, OLD_BOT, TOKEN
 
 _CHAT: Final[dict[str, Any]] = {
@@ -31,8 +31,8 @@ SCENES: Final[tuple[Scene, ...]] = (
     refused("imbot.chat.add", "APP_ID_ERROR", BOT_ID=FOREIGN_BOT, CLIENT_ID=TOKEN),
     refused("imbot.chat.add", "ACCESS_DENIED", BOT_ID=OLD_BOT),
     usual("im.dialog.get", DIALOG_ID=_OWN_CHAT),
-    usual("im.dialog.get", DIALOG_ID="sg133"),
-    usual("im.dialog.get", DIALOG_ID="2"),
+    otherwise("im.dialog.get", DIALOG_ID="sg133"),
+    otherwise("im.dialog.get", DIALOG_ID="2"),
     refused("im.dialog.get", "DIALOG_ID_EMPTY", DIALOG_ID="deal"),
     refused("im.dialog.get", "ACCESS_ERROR", DIALOG_ID=f"chat{CHAT_WITHOUT_CALLER}"),
     refused("im.dialog.get", "ACCESS_ERROR", DIALOG_ID="sg404"),
