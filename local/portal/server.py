@@ -199,6 +199,8 @@ class LocalPortal:
         return [reply.body[: reply.truncate]]
 
     def _reply(self, environ: "WSGIEnvironment") -> rest_wire.Reply:
+        if environ["wsgi.url_scheme"] == "http":
+            return self._without_tls(environ)
         path = environ["PATH_INFO"].strip("/")
         if path == ISSUING:
             return self._authorisation.token(environ["REQUEST_METHOD"], rest_wire.parameters(environ))
@@ -207,11 +209,14 @@ class LocalPortal:
         request = rest_wire.read(environ)
         if request is None:
             return rest_wire.page(404)
-        if environ["wsgi.url_scheme"] == "http":
-            return self._rest.without_tls(request)
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return rest_wire.from_any_origin(rest_wire.preflight())
         return self._answer(request)
+
+    def _without_tls(self, environ: "WSGIEnvironment") -> rest_wire.Reply:
+        """REST has a code for it (bitrix24.md 2.3); whatever else is asked gets the page of a web server."""
+        request = rest_wire.read(environ)
+        return self._rest.without_tls(request) if request else rest_wire.page(400, "HTTPS required")
 
     def _answer(self, request: rest_wire.RestRequest) -> rest_wire.Reply:
         if is_app_info(request):

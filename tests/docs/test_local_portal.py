@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import get_args, get_type_hints
 
 import pytest
 
+from local.portal.behaviour.shape import Shape
 from local.portal.rest.dispatcher import METHODS
 from tests.support.portals.portal_service import ApplicationProbe
 from tests.support.repository import ROOT
@@ -61,6 +64,18 @@ def test_reference_names_each_field_that_the_control_takes_and_no_other(probe: A
             unknown, _, known = error.partition("; known here: ")
             assert unknown == 'unknown: "no such field"', (path, error)
             assert {each for each in known.split(", ") if each} == named(row, path), path
+
+
+def test_reference_has_the_values_of_each_switch_and_its_default_first(probe: ApplicationProbe) -> None:
+    rows = dict(re.findall(r"^\| `([a-z0-9_]+)` \| ([a-z0-9, ]+) \|", DOCUMENT.read_text(), re.MULTILINE))
+    assert rows.keys() == asdict(Shape()).keys()
+    for name, usual in asdict(Shape()).items():
+        values = rows[name].split(", ")
+        assert values[0] == (str(usual).lower() if isinstance(usual, bool) else usual), name
+        choices = get_args(get_type_hints(Shape)[name]) or (True, False)
+        assert {str(each).lower() if isinstance(each, bool) else each for each in choices} == set(values), name
+        for choice in (*choices, usual):
+            assert probe.tell("/shape", {name: choice})[name] == choice
 
 
 def named(row: str, path: str) -> set[str]:

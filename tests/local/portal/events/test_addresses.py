@@ -48,6 +48,16 @@ def test_bot_of_a_webhook_gets_events_with_an_application_token_of_its_own_and_n
     assert event["data"]["bot"]["auth"].keys() == ALWAYS
 
 
+def test_bot_of_a_webhook_in_v1_gets_them_as_well(lone: BotProbe) -> None:
+    handler = lone.service.url + PATH
+    bot = {"CODE": "old", "CLIENT_ID": TOKEN, "EVENT_HANDLER": handler, "PROPERTIES": {"NAME": "Old"}}
+    bot_id = by_webhook(lone, "imbot.register", **bot)["result"]
+    [event] = heard(lone, bot_id)
+    assert (event["event"], event["auth"].keys()) == ("ONIMBOTMESSAGEADD", ALWAYS)
+    assert event["data"]["BOT"][str(bot_id)].keys() == ALWAYS | {"AUTH", "BOT_ID", "BOT_CODE"}
+    by_webhook(lone, "imbot.unregister", BOT_ID=bot_id, CLIENT_ID=TOKEN)
+
+
 def test_bot_of_a_webhook_is_not_called_on_hosts_that_no_application_names(lone: BotProbe) -> None:
     assert heard(lone, webhooks_bot(lone, "https://service.example/bitrix24/events")) == []
 

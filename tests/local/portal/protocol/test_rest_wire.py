@@ -145,6 +145,9 @@ def test_request_without_tls_is_refused_and_listed(probe: PortalProbe) -> None:
     response = urllib3.request("GET", probe.portal.webhook_url.replace("https:", "http:") + "profile", retries=False)
     assert (response.status, response.json()["error"]) == (400, "INVALID_REQUEST")
     assert probe.calls("profile")[-1]["error"] == "INVALID_REQUEST"
+    for path in ("/oauth/token/?grant_type=refresh_token&refresh_token=1", "/"):
+        page = urllib3.request("GET", probe.portal.portal_url.replace("https:", "http:") + path, retries=False)
+        assert (page.status, b"HTTPS required" in page.data) == (400, True)
 
 
 def test_batch_answers_each_command_and_resolves_references(probe: PortalProbe) -> None:
