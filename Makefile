@@ -136,7 +136,7 @@ deploy: known-environment functions-python $(RUN_BIN)/.ready $(SAM_VENV)/bin/.re
 	@$(OPERATOR) $(RUN_BIN)/python -m tools.preflight
 	@$(SAM) build --config-env "$$ENV"
 	@$(OPERATOR) SAM=$(abspath $(SAM)) $(RUN_BIN)/python -m tools.deploy
-	@echo "Next, with the outputs above: a portal and a key (README, Deploying), then: make smoke URL=<ApiUrl> KEY=<key>"
+	@echo "Next, with the outputs above: a portal and a key (docs/deploying.md), then: make smoke URL=<ApiUrl> KEY=<key>"
 
 prune: known-environment $(RUN_BIN)/.ready ## ENV=dev|staging|prod: lists versions that no rollback needs; YES=1 deletes them
 	@$(OPERATOR) $(RUN_BIN)/python -m tools.prune

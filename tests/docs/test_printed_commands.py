@@ -1,16 +1,19 @@
 """Commands that people copy from the documents and from programs reach the stack and the version that they mean."""
 
+import io
 import re
 import shlex
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import pytest
 
 from tests.support.repository import ROOT
 from tests.template.file import TEMPLATE
 from tools.environment import ENVIRONMENTS
+from tools.lookup.app import REFUSED, main
+from tools.lookup.case import Refused
 
 FOLDERS: Final = ("docs", "events", "functions", "layers", "local", "tools")
 FILES: Final = ("README.md", "Makefile", "template.yaml", "samconfig.toml")
@@ -52,6 +55,19 @@ def test_every_deployment_in_the_documents_names_its_environment() -> None:
     commands = [each for each in lines_with(r"^ *(make (?:deploy|preflight|prune)\b.*)") if each[0].endswith(".md")]
     assert commands
     assert [each for each in commands if not re.search(r"ENV=(dev|staging|prod)\b", each[1])] == []
+
+
+def test_every_line_of_the_command_line_names_its_environment_and_is_one_that_it_accepts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unreachable(env: str, environ: object) -> NoReturn:
+        raise Refused(f"{env} cannot be reached from here: {environ}")
+
+    lines = [each for each in lines_with(r"^ *(\./lookup .*)") if each[0].endswith(".md")]
+    assert {page for page, _ in lines} >= {"README.md", "docs/deploying.md"}
+    for page, line in lines:
+        monkeypatch.setattr("sys.stdin", io.StringIO())  # what it asks for gets no answer, and it stops
+        assert main(shlex.split(line, comments=True)[1:], {}, unreachable) == REFUSED, (page, line)
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
