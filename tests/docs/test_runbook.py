@@ -61,6 +61,18 @@ def test_runbook_has_a_section_for_every_alarm_and_procedure() -> None:
     assert re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE) == list(HEADINGS)
 
 
+def test_table_of_the_first_five_minutes_has_every_alarm_with_the_section_that_its_description_names() -> None:
+    rows = re.findall(r"^\| (now|today|this week) \| (.+?) \| \[.+?\]\(#(.+?)\) \|$", RUNBOOK, re.MULTILINE)
+    listed = [(name, section) for _, names, section in rows for name in re.findall(r"`(.+?)`", names)]
+    described = [
+        (str(alarm["Properties"]["AlarmName"]).split("_", 1)[1].rstrip("'}"), section)
+        for alarm in RESOURCES.values()
+        if alarm["Type"] == "AWS::CloudWatch::Alarm"
+        for section in re.findall(r"docs/runbook\.md#([\w-]+)", str(alarm["Properties"]["AlarmDescription"]))
+    ]
+    assert sorted(listed) == sorted(described)
+
+
 def test_hash_of_an_entity_id_in_log_lines_is_computed_as_the_runbook_says() -> None:
     (entity_id, printed) = re.findall(r"`printf %s '([^']+)' \| sha256sum \| cut -c1-16` prints `(\w+)`", RUNBOOK)[0]
     (searched,) = re.findall(r'filter entity_id = "(.+?)"', RUNBOOK)
