@@ -49,8 +49,8 @@ class FunctionOutput(io.TextIOBase):
 
     @contextmanager
     def capturing(self) -> Iterator[list[str]]:
-        """Inside, everything that this process prints goes to the file. Yields the lines of this invocation, those of its threads,
-        too."""
+        """Inside, everything that this process prints goes to the file. Yields the lines of this invocation, those of
+        its threads, too."""
         with self._switching:
             # Also while others run: a test runner may have set its own stream meanwhile.
             if sys.stdout is not self:
