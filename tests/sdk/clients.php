@@ -12,13 +12,14 @@ namespace {
         if ($authRefresh && in_array($result['error'] ?? '', ['expired_token', 'invalid_token'])) {
             $query = http_build_query([
                 'grant_type' => 'refresh_token',
-                'client_id' => CLIENT_ID,
-                'client_secret' => CLIENT_SECRET,
+                'client_id' => $auth['client_id'],
+                'client_secret' => $auth['client_secret'],
                 'refresh_token' => $auth['refresh_token'],
                 'scope' => $auth['scope'],
             ]);
+            $renewed = Http::get("https://{$auth['domain']}/oauth/token/?$query");
             // It sends the call to the domain of the answer, which is not the portal's (bitrix24.md 3.5): here they agree.
-            $result = restCommand($method, $params, Http::get("https://{$auth['domain']}/oauth/token/?$query"), false);
+            $result = isset($renewed['error']) ? $renewed : restCommand($method, $params, $renewed, false);
         }
         return $result;
     }

@@ -109,6 +109,12 @@ const page = (door, { method, params }) =>
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { do: action, door, ...request } = JSON.parse(line)
-  const answer = action === 'page' ? page(door, request) : run[action](clientOf(door), { door, ...request })
-  process.stdout.write(`${JSON.stringify((await answer) ?? null)}\n`)
+  let outcome
+  try {
+    const answer = action === 'page' ? page(door, request) : run[action](clientOf(door), { door, ...request })
+    outcome = { answer: (await answer) ?? null }
+  } catch (error) {
+    outcome = { failed: error.stack }
+  }
+  process.stdout.write(`${JSON.stringify(outcome)}\n`)
 }

@@ -24,9 +24,7 @@ function crest(array $door): void
 
 function rest_auth(array $door): array
 {
-    defined('CLIENT_ID') || define('CLIENT_ID', $door['keys']['client_id']);
-    defined('CLIENT_SECRET') || define('CLIENT_SECRET', $door['keys']['client_secret']);
-    return [...$door, 'domain' => $door['host'], 'scope' => 'im'];
+    return [...$door, ...$door['keys'], 'domain' => $door['host'], 'scope' => 'im'];
 }
 
 function service_builder(array $door): ServiceBuilder
@@ -80,5 +78,10 @@ function printed(array $door, string $source): mixed
 function processData(mixed $result): void {}
 
 while (($line = fgets(STDIN)) !== false) {
-    echo json_encode(answered(json_decode($line, true)), JSON_THROW_ON_ERROR), "\n";
+    try {
+        $outcome = ['answer' => answered(json_decode($line, true))];
+    } catch (Throwable $error) {
+        $outcome = ['failed' => (string) $error];
+    }
+    echo json_encode($outcome, JSON_THROW_ON_ERROR), "\n";
 }

@@ -20,7 +20,8 @@ NODE_FOLDER: Final = ROOT / ".venv-node"
 
 
 class Driver:
-    """A running program. `ask` raises AssertionError with what it wrote to its standard error if it has ended."""
+    """A running program. `ask` raises AssertionError with the error of a request, or with what a program wrote to its
+    standard error before it ended."""
 
     def __init__(self, process: "subprocess.Popen[str]", errors: IO[str]) -> None:
         self._process = process
@@ -37,7 +38,9 @@ class Driver:
         if not line:
             self._errors.seek(0)
             raise AssertionError(self._errors.read()[-3000:])
-        return json.loads(line)
+        outcome = json.loads(line)
+        assert "failed" not in outcome, outcome["failed"]
+        return outcome["answer"]
 
 
 def node_program() -> list[str]:
