@@ -26,6 +26,12 @@ class Results:
     def missed(self) -> list[Figure]:
         return [figure for figure in self.figures if figure.met is False]
 
+    def beside(self, former: "Results") -> "Results":
+        """These figures in the places that they had in a former run, with all others of that run."""
+        new = {(figure.name, figure.reference): figure for figure in self.figures}
+        kept = [new.pop((figure.name, figure.reference), figure) for figure in former.figures]
+        return Results([*kept, *new.values()], {**former.left_out, **self.left_out}, self.quick)
+
 
 def table(results: Results) -> str:
     """One line for each figure, under its reference."""
@@ -54,6 +60,24 @@ def write(results: Results, path: Path) -> None:
         "left_out": dict(results.left_out),
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def read(path: Path) -> Results:
+    """The results that `write` wrote."""
+    content = json.loads(path.read_text())
+    figures = [
+        Figure(
+            each["name"],
+            each["reference"],
+            each["unit"],
+            Spread(**each["ours"]),
+            Spread(**each["theirs"]),
+            Spread(**each["ratio"]),
+            each["target"],
+        )
+        for each in content["figures"]
+    ]
+    return Results(figures, content["left_out"], content["quick"])
 
 
 def _line(figure: Figure, *, judged: bool) -> str:

@@ -51,10 +51,18 @@ def test_wrong_pair_shows_what_looks_wrong_about_it(page: Browser) -> None:
     page.wait_for_text("#answer", "Objects of the CRM are looked up with entity_type CRM and entity_id DEAL|1663.")
 
 
-def test_entity_of_a_chat_is_looked_up_from_a_tab_of_its_own(page: Browser) -> None:
-    page.click("#tab-chat")
-    page.click("#panel-chat .main")
-    page.wait_for_text("#answer .big", "chat 1437 · CRM DEAL|1663")
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("chat", "chat 1437 · CRM DEAL|1663"),
+        ("link", "chat 1437 · CRM DEAL|1663"),
+        ("object", "chats"),
+    ],
+)
+def test_chat_link_and_object_are_looked_up_from_tabs_of_their_own(page: Browser, kind: str, answer: str) -> None:
+    page.click(f"#tab-{kind}")
+    page.click(f"#panel-{kind} .main")
+    page.wait_for_text("#answer .big", answer)
 
 
 def test_question_to_the_bot_gets_its_answer(page: Browser) -> None:

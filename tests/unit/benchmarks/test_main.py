@@ -19,6 +19,7 @@ MISSED = Figure.paired("first answer", "the least function", "ms", [3.0], [1.0],
         ({"STRICT": "1", "QUICK": "1"}, [], 0),
         ({"STRICT": "1"}, ["--quick"], 0),
         ({}, ["--unknown"], 2),
+        ({}, ["--only=unknown"], 2),
     ],
 )
 def test_missed_figure_fails_the_command_only_where_strict_is_set(
@@ -28,7 +29,7 @@ def test_missed_figure_fails_the_command_only_where_strict_is_set(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(command, "taken", lambda setting: Results([MISSED], {}, setting.quick))
+    monkeypatch.setattr(command, "taken", lambda setting, _groups: Results([MISSED], {}, setting.quick))
     monkeypatch.setattr(command, "write", lambda *_: None)
     monkeypatch.setattr(document, "main", lambda: None)
     assert command.main(arguments, environ) == status

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.results import Results, table, write
+from benchmarks.results import Results, read, table, write
 from benchmarks.timing import Figure, Spread, alternate, pinned, seconds_of
 
 SLOWED = Figure.paired("look-up", "a bare read", "ms", [2.0, 20.0, 3.0], [1.0, 10.0, 1.0], 2.5)
@@ -91,3 +91,11 @@ def test_results_file_holds_every_figure_with_its_verdict(tmp_path: Path) -> Non
     )
     assert figure["ratio"] == {"low": 2.0, "median": 2.0, "high": 2.5}
     assert written["left_out"] == {"pace": "no store"}
+
+
+def test_figures_that_are_taken_again_replace_those_of_the_same_name_and_leave_the_others(tmp_path: Path) -> None:
+    other = Figure.paired("miss", "a bare read", "ms", [3.0], [1.0], 2.0)
+    write(Results([SLOWED, other], {}, quick=False), tmp_path / "results.json")
+    again = Figure.paired("look-up", "a bare read", "ms", [1.0], [1.0], 2.5)
+    beside = Results([again], {}, quick=False).beside(read(tmp_path / "results.json"))
+    assert beside.figures == [again, other]
