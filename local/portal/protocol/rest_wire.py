@@ -32,16 +32,15 @@ _PATH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """`method` as sent, without suffix; `user` and `code` are those of a webhook's address, else empty. `json`:
-    whether the Content-Type was JSON. `malformed`: a body that REST 3 does not read. `xml`: the answer is to be XML.
-    `host` is the Host header, `uri` path and query as they were sent."""
+    """`method` as sent, without suffix; `user` and `code` are those of a webhook's address, else empty.
+    `malformed`: a body that REST 3 does not read. `xml`: the answer is to be XML. `host` is the Host header, `uri` path
+    and query as they were sent."""
 
     method: str
     user: str = ""
     code: str = field(default="", repr=False)
     v3: bool = False
     params: Mapping[str, object] = field(default_factory=dict, repr=False)
-    json: bool = False
     malformed: bool = False
     xml: bool = False
     host: str = ""
@@ -77,7 +76,6 @@ def read(environ: "WSGIEnvironment") -> RestRequest | None:
         code=found["code"] or "",
         v3=v3,
         params=params or {},
-        json=_content_type(environ) == _JSON,
         malformed=params is None,
         xml=xml,
         host=environ.get("HTTP_HOST", ""),
