@@ -114,7 +114,7 @@ class Caller:
         """Calls a method with these very objects, so that reads of them can be recorded."""
         stage = _Stage(self)
         request = rest_wire.RestRequest(
-            method, *stage.address, params={**params, **stage.credential}, json=True, host="127.0.0.1:443", uri="/"
+            method, *stage.address, params={**params, **stage.credential}, host="127.0.0.1:443", uri="/"
         )
         return stage.answer(request)
 
