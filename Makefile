@@ -49,8 +49,9 @@ test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="
 test-all: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## these, then the long ones: generated inputs, crowds, processes, soaks; DYNAMODB_LOCAL_URL
 	@exec $(BIN)/python -m tests.groups all $(ARGS)
 
-pictures: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## the screenshots of the documents, taken anew in Chromium
-	@PICTURES=$(abspath docs/pictures) exec $(BIN)/python -m pytest -q -n 0 tests/browser
+pictures: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## every view of the pages in Chromium, in .local/screens; those of the documents in docs/pictures
+	@PICTURES=$(abspath .local/screens) $(BIN)/python -m pytest -q -n 0 tests/browser
+	@cp .local/screens/playground.png .local/screens/bot.png docs/pictures/
 
 check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, format, types, security, the template and its house rules; offline
 	$(BIN)/ruff check .

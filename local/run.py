@@ -1,5 +1,6 @@
 """`make run`: starts the whole service on this machine, shows a look-up and the bot, prints a summary, stays up."""
 
+import os
 import stat
 import sys
 from collections.abc import Mapping
@@ -120,7 +121,7 @@ def playground(stack: LocalStack, run_file: Path, feed: Feed) -> Playground | No
         return None
     portal = stack.target.local
     facts = Facts(
-        run_file=str(run_file),
+        run_file=os.path.relpath(run_file),
         api_key=stack.api_key,
         portal_url=stack.target.url,
         member_id=stack.member_id,

@@ -107,11 +107,12 @@ class Browser:
     def is_wider_than_its_window(self) -> bool:
         return bool(self.driver.execute_script("return document.documentElement.scrollWidth > innerWidth"))
 
-    def picture(self, name: str) -> None:
-        """Writes what the window shows, if PICTURES names a folder."""
+    def picture(self, name: str, selector: str = "") -> None:
+        """Writes what the window shows, or one element, if PICTURES names a folder."""
         if folder := os.environ.get("PICTURES"):
             Path(folder).mkdir(parents=True, exist_ok=True)
-            self.driver.save_screenshot(str(Path(folder) / f"{name}.png"))
+            file = str(Path(folder) / f"{name}.png")
+            self.element(selector).screenshot(file) if selector else self.driver.save_screenshot(file)
 
     def _devtools(self, command: str, **parameters: object) -> None:
         self.driver.execute_cdp_cmd(command, parameters)

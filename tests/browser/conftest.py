@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.processes.run import Running, staying
+from tests.support.repository import ROOT
 
 try:
     from tests.browser import chromium
@@ -25,5 +26,7 @@ def browser() -> "Iterator[chromium.Browser]":
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with staying(tmp_path_factory.mktemp("run")) as running:
+    # What pictures show has the name that users see.
+    folder = ROOT / ".local-pictures" if os.environ.get("PICTURES") else tmp_path_factory.mktemp("run")
+    with staying(folder) as running:
         yield running

@@ -72,7 +72,7 @@ def test_question_to_the_bot_gets_its_answer(page: Browser) -> None:
     page.click("[data-say='chat 1437']")
     page.until(lambda: len(page.elements("#talk li:not(.mine)")) > 1, "the bot does not answer")
     page.wait_for_text("#requests li", "EVENT")
-    page.picture("bot")
+    page.picture("bot", "#bot")
 
 
 def test_fault_is_seen_in_the_answer_in_the_calls_and_in_the_list_until_it_is_ended(page: Browser) -> None:

@@ -13,6 +13,7 @@ import urllib3
 from local.playground.feed import Feed
 from local.playground.site import Playground
 from local.run import playground
+from tests.support.repository import ROOT
 from tests.support.service import Service
 
 PAIR = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663"
@@ -39,7 +40,7 @@ class Page:
 @pytest.fixture
 def page(service: Service) -> Iterator[Page]:
     stack, feed = service.stack, Feed()
-    stack.addresses.site.playground = playground(stack, Path("/somewhere/run.json"), feed)
+    stack.addresses.site.playground = playground(stack, ROOT / ".local/run.json", feed)
     stack.backend.functions.watchers.append(feed)
     yield Page(service)
     stack.backend.functions.watchers.remove(feed)
@@ -74,7 +75,7 @@ def test_page_contains_no_key_and_hands_it_out_for_its_token_only(page: Page, se
     assert service.stack.api_key not in page.text
     run = page.play("run")
     assert run["api_key"] == service.stack.api_key
-    assert run["run_file"] == "/somewhere/run.json"
+    assert run["run_file"] == ".local/run.json"
     assert run["local_portal"] is True
     assert "control_url" not in run
 
