@@ -41,12 +41,25 @@ namespace Bitrix24\SDK\Services {
 
     final class Core
     {
-        public function __construct(private readonly string $url, private readonly array $auth) {}
+        /** `$auth` has the token, if there is one, and `$renewing` what a renewal of it takes. */
+        public function __construct(
+            private readonly string $url,
+            private array $auth,
+            private array $renewing = [],
+            private readonly string $token_url = '',
+        ) {}
 
         public function call(string $method, array $params = []): Response
         {
             $body = json_encode([...$params, ...$this->auth], JSON_THROW_ON_ERROR);
             $answer = \Http::post("$this->url/$method/?bx24_request_id=" . bin2hex(random_bytes(8)), $body, 'application/json');
+            if (($answer['error'] ?? '') === 'expired_token') {
+                $query = http_build_query(['grant_type' => 'refresh_token', ...$this->renewing]);
+                $renewed = \Http::get("$this->token_url?$query");
+                $this->auth = ['auth' => $renewed['access_token']];
+                $this->renewing['refresh_token'] = $renewed['refresh_token'];
+                return $this->call($method, $params);
+            }
             if (isset($answer['error'])) {
                 throw new BaseException($answer['error']);
             }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from b24pysdk import BitrixApp, BitrixToken, BitrixWebhook  # type: ignore[import-untyped]  # it has no py.typed
@@ -38,7 +39,8 @@ def of_door(door: Door) -> Any:
         return BitrixWebhook(domain=door.host, webhook_token=door.code)
     application = BitrixApp(**door.keys._asdict())
     tokens = {"auth_token": door.access_token, "refresh_token": door.refresh_token}
-    return BitrixToken(domain=door.host, bitrix_app=application, **tokens)
+    expires = datetime.now(UTC) + timedelta(days=-1 if door.expired else 1)
+    return BitrixToken(domain=door.host, bitrix_app=application, expires=expires, **tokens)
 
 
 class Python:

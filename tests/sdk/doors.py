@@ -22,7 +22,10 @@ class Keys(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Door:
     """Where a client sends its calls, by `host:port`, and by what it proves itself: in webhook mode `code`, the user
-    and the secret of the address, in OAuth mode a token, which it renews at `server` with the application's keys."""
+    and the secret of the address, in OAuth mode a token, which it renews at `server` with the application's keys.
+
+    The clock of a client may hold the token for `expired`.
+    """
 
     name: Literal["portal", "service"]
     mode: Mode
@@ -31,6 +34,7 @@ class Door:
     access_token: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
     server: str = ""
+    expired: bool = False
     keys: Keys = field(default=Keys("", ""), repr=False)
 
     @property

@@ -30,7 +30,8 @@ function rest_auth(array $door): array
 function service_builder(array $door): ServiceBuilder
 {
     $auth = $door['mode'] === 'oauth' ? ['auth' => $door['access_token']] : [];
-    return new ServiceBuilder(new Core($door['url'], $auth));
+    $renewing = ['refresh_token' => $door['refresh_token'], ...$door['keys']];
+    return new ServiceBuilder(new Core($door['url'], $auth, $renewing, "https://{$door['server']}/oauth/token/"));
 }
 
 function called(string $client, array $door, array $request): array

@@ -23,8 +23,10 @@ from tests.support.service import Service
 Named = Callable[[str], Client]
 Both = Callable[[Mode], Doors]
 
-RENEWING: Final = ("b24pysdk", "b24jssdk", "CRest", "restCommand")
-IN_OAUTH_MODE: Final = (*RENEWING, "b24phpsdk", "BX24")
+RENEWING: Final = ("b24pysdk", "b24jssdk", "CRest", "restCommand", "b24phpsdk")
+BY_CLOCK: Final = ("b24pysdk", "b24jssdk")
+"""Of these, clients that renew a token whose hour is over before they are refused."""
+IN_OAUTH_MODE: Final = (*RENEWING, "BX24")
 LOOK_UP: Final = ("im.chat.get", pair("CRM", "DEAL|1663"))
 FOUND: Final = chat(1437)
 PARALLEL: Final = 10
@@ -148,12 +150,11 @@ def test_parallel_calls_of_b24jssdk_after_the_expiry_renew_once(
     assert (renewals(), node.ask(do="renewals", door=door)) == (1, 1)
 
 
-def test_b24jssdk_renews_a_token_that_its_own_clock_holds_for_expired(
-    portal: Door, node: Driver, renewals: Callable[[], int]
+@pytest.mark.parametrize("name", BY_CLOCK)
+def test_client_renews_a_token_that_its_own_clock_holds_for_expired(
+    portal: Door, client: Named, renewals: Callable[[], int], name: str
 ) -> None:
-    door = {**portal.as_json(), "expired": True}
-
-    assert node.ask(do="call", door=door, method=LOOK_UP[0], params=LOOK_UP[1]) == {"result": FOUND.result}
+    assert client(name).call(replace(portal, expired=True), *LOOK_UP) == FOUND
     assert renewals() == 1
 
 
@@ -195,6 +196,17 @@ def test_client_with_a_key_does_not_notice_that_the_tokens_of_the_portal_expire(
 
     assert sdk.call(door, *LOOK_UP) == FOUND
     assert renewals() == 0
+
+
+@pytest.mark.parametrize("name", BY_CLOCK)
+def test_client_that_renews_by_its_own_clock_loses_the_key(
+    both: Both, client: Named, renewals: Callable[[], int], name: str
+) -> None:
+    """The answer names the portal, but both keep the address: they send the service a token of the portal's."""
+    door = replace(both("oauth").service, expired=True)
+
+    assert client(name).call(door, *LOOK_UP) == refused("INVALID_CREDENTIALS", 403)
+    assert renewals() == 1
 
 
 @pytest.mark.usefixtures("python")
