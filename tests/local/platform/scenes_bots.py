@@ -202,7 +202,9 @@ def _commands_v1() -> Iterator[Scene]:
     yield refused(update, "WRONG_REQUEST", **own, FIELDS={})
     yield refused(update, "EVENT_COMMAND_ADD_ERROR", **own, FIELDS={"EVENT_COMMAND_ADD": NEAR})
     yield usual("imbot.command.unregister", **own)
+    yield refused(register, "ACCESS_DENIED", BOT_ID=OLD_BOT, **command)
     for method in (update, "imbot.command.unregister"):
+        yield refused(method, "ACCESS_DENIED", COMMAND_ID=OLD_COMMAND, FIELDS=command)
         yield refused(method, "COMMAND_ID_ERROR", COMMAND_ID=404, CLIENT_ID=TOKEN, FIELDS=command)
         yield refused(method, "APP_ID_ERROR", COMMAND_ID=FOREIGN_COMMAND, CLIENT_ID=TOKEN, FIELDS=command)
 
@@ -229,6 +231,7 @@ def _messages_v1() -> Iterator[Scene]:
         ("MESSAGE_ID_EMPTY", {"MESSAGE_ID": 0}),
         ("MESSAGE_EMPTY", {"MESSAGE": " "}),
         ("WRONG_REQUEST", {"MESSAGE_ID": 404}),
+        ("ACCESS_DENIED", {"CLIENT_ID": ""}),
     ):
         yield refused(answer, code, **{**reply, **change})
 

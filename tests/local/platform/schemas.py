@@ -16,6 +16,14 @@ _MEMBERS_OF_THE_ANSWER: Final = {"result", "time"}
 _ONE_LEVEL_DEEPER: Final = {("imbot.update", "FIELDS"): "PROPERTIES", ("imbot.command.update", "FIELDS"): "LANG"}
 """Objects that the data has one level too high: the pages describe them below these (imbot-update.md)."""
 
+_SHORTENED: Final = {
+    (f"imbot.v2.Bot.{name}", "users"): ("imbot.v2.Bot.register", "users") for name in ("get", "list", "update")
+}
+"""Members of samples that show a part of their fields only, and the samples that show all of them (entities.md)."""
+
+_EMPTY: Final = {"permissions": "permissions", "entityLink": "entity_link"}
+"""Members that are empty objects in the sample of a chat in v2, and those of im.dialog.get, where they are not."""
+
 SYSTEM_CODES: Final[Mapping[str, frozenset[int]]] = {
     code: frozenset(statuses)
     for statuses, codes in (
@@ -90,7 +98,13 @@ def schemas() -> Mapping[str, Schema]:
     errors = _json(FOLDER / "errors.json")
     pages = [_json(path) for path in sorted((FOLDER / "methods").glob("*.json"))]
     pages += _json(FOLDER / "supplement.json")["methods"]
-    return {page["method"]: _schema(page, errors.get(page["method"], {})) for page in pages}
+    by_method = {page["method"]: page for page in pages}
+    for (method, member), (whole, source) in _SHORTENED.items():
+        by_method[method]["resultExample"]["result"][member] = by_method[whole]["resultExample"]["result"][source]
+    chat, dialog = (by_method[name]["resultExample"]["result"] for name in ("imbot.v2.Chat.get", "im.dialog.get"))
+    for member, source in _EMPTY.items():
+        chat["chat"][member] = {_camel(name): value for name, value in dialog[source].items()}
+    return {method: _schema(page, errors.get(method, {})) for method, page in by_method.items()}
 
 
 def _schema(page: Mapping[str, Any], errors: Mapping[str, Any]) -> Schema:
@@ -107,6 +121,11 @@ def _schema(page: Mapping[str, Any], errors: Mapping[str, Any]) -> Schema:
         sample=page.get("resultExample"),
         application_only=page.get("context", "").startswith("application"),
     )
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.title, others))
 
 
 def _scopes(text: str | None) -> frozenset[str]:

@@ -10,13 +10,14 @@ def differences(answer: Any, sample: Any, path: str) -> Iterator[str]:
     """What differs, each with its path.
 
     null fits anything, and in a sample an empty array or object fits every array and object: PHP has one kind of both.
-    Of an array the first member counts; objects whose names are numbers are arrays (bitrix24.md 2.6).
+    All members of an array are like the sample's first one; objects whose names are numbers are arrays (bitrix24.md
+    2.6).
     """
     if answer is None or sample is None or (sample in ([], {}) and isinstance(answer, (list, Mapping))):
         return
     if _is_array(answer) and _is_array(sample):
-        if answer and sample:
-            yield from differences(_first(answer), _first(sample), path + "[]")
+        for member in _members(answer) if sample else ():
+            yield from differences(member, _members(sample)[0], path + "[]")
     elif isinstance(answer, Mapping) and isinstance(sample, Mapping):
         for name in sorted({*answer, *sample}):
             if name not in answer:
@@ -33,8 +34,8 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, list) or (isinstance(value, Mapping) and all(name.isdigit() for name in value))
 
 
-def _first(array: Any) -> Any:
-    return array[0] if isinstance(array, list) else next(iter(array.values()))
+def _members(array: Any) -> list[Any]:
+    return array if isinstance(array, list) else list(array.values())
 
 
 def _kind(value: Any) -> str:

@@ -184,16 +184,16 @@ SEEDED: Final = (
         "undocumented code",
         "im.dialog.get",
         refusing("ACCESS_ERROR", "CHAT_NOT_FOUND"),
-        "CHAT_NOT_FOUND is not documented",
+        "CHAT_NOT_FOUND 400 is not documented",
     ),
     Seeded(
         "code of another method",
         "im.user.get",
         refusing("USER_NOT_EXISTS", "USER_ID_EMPTY"),
-        "USER_ID_EMPTY is not documented",
+        "USER_ID_EMPTY 400 is not documented",
     ),
     Seeded(
-        "other letters of a code", "crm.item.get", refusing("NOT_FOUND", "not_found"), "not_found is not documented"
+        "other letters of a code", "crm.item.get", refusing("NOT_FOUND", "not_found"), "not_found 400 is not documented"
     ),
     Seeded(
         "other status",
@@ -220,7 +220,7 @@ SEEDED: Final = (
         "ACCESS_DENIED expected, a result came",
     ),
     Seeded("usual call refused", "scope", running(_refused), "a result expected, ERROR_CORE came"),
-    Seeded("no scope needed", "im.chat.get", scope("basic"), "is answered without its scope"),
+    Seeded("no scope needed", "im.chat.get", scope("basic"), "is answered without a scope"),
     Seeded("another scope", "imbot.v2.Bot.list", scope("im"), "is refused with the scope imbot"),
     Seeded("one scope of three", "user.current", scope("user user_brief"), "is refused with the scope user_basic"),
     Seeded("scope too many", "profile", scope("user"), "needs a scope, documented is none"),
@@ -241,7 +241,7 @@ SEEDED: Final = (
         "another result for applications", "user.admin", running(_as_the_caller_is), "by application: another result"
     ),
     Seeded("webhooks admitted", "app.info", damages.admitting("ACCESS_DENIED", {}), "is answered to a webhook"),
-    Seeded("failure by another type", "im.chat.get", running(_number), "ValueError is not documented"),
+    Seeded("failure by another type", "im.chat.get", running(_number), "ValueError 500 is not documented"),
     Seeded("undocumented method", "im.chat.find", _undocumented, "is not documented"),
     Seeded("method without calls", "im.chat.leave", _undocumented, "has no usual call among the scenes"),
 )

@@ -109,9 +109,11 @@ def _scopes(walked: Walked, schema: Schema, first: Scene) -> None:
     for scope in sorted(documented):
         if refused(frozenset({scope})):
             walked.note(f"is refused with the scope {scope}")
-    others = ALL_SCOPES - documented if documented else frozenset[str]()
-    if refused(others) != bool(documented):
-        walked.note("needs a scope, documented is none" if not documented else "is answered without its scope")
+    for scope in sorted(ALL_SCOPES - documented) if documented else ():
+        if not refused(frozenset({scope})):
+            walked.note(f"is answered with the scope {scope}")
+    if refused(frozenset()) != bool(documented):
+        walked.note("is answered without a scope" if documented else "needs a scope, documented is none")
 
 
 def _doors(walked: Walked, schema: Schema, first: Scene) -> None:
@@ -193,7 +195,7 @@ def _codes(walked: Walked, schema: Schema) -> None:
     for code, statuses in sorted(walked.raised.items()):
         documented = schema.statuses_of(code)
         if not documented and code not in schema.codes:
-            walked.note(f"{code} is not documented")
+            walked.note(" ".join((code, *map(str, sorted(statuses)), "is not documented")))
         for status in sorted(statuses - documented if documented else ()):
             walked.note(f"{code} with the status {status}")
     for code in sorted(schema.codes - walked.raised.keys()):
