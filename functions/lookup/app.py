@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from chat_lookup import VERSION
 from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.entity import EntityRef
@@ -107,7 +108,7 @@ def reverse(deadline: Deadline, request: Request) -> Response:
 
 
 def health(_: Request) -> Response:
-    return json_response(200, {"status": "ok", "layer": process.layer()})
+    return json_response(200, {"status": "ok", "version": VERSION, "layer": process.layer()})
 
 
 def authorised(request: Request, scope: str) -> Portal:

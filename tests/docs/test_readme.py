@@ -2,12 +2,13 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 
 import pytest
 import yaml
 
-from chat_lookup import errors
+from chat_lookup import VERSION, errors
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.observability import metrics
 from tests.support.processes import programs
@@ -113,3 +114,9 @@ def test_template_parameters_in_the_documents_exist() -> None:
 
 def test_contract_is_valid_yaml() -> None:
     assert yaml.safe_load((ROOT / "docs/openapi.yaml").read_text("utf-8"))["openapi"] == "3.1.0"
+
+
+def test_contract_package_and_service_have_one_version() -> None:
+    contract = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert contract["info"]["version"] == project["project"]["version"] == VERSION

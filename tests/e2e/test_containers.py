@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chat_lookup import VERSION
 from tests.e2e.containers import SAMPLES, Invoker, Stack
 from tests.support.portals.sample_frame import frame_of
 
@@ -62,7 +63,7 @@ def test_every_rest_sample_is_invoked() -> None:
 def test_health_in_a_container_returns_the_stamp_of_its_layer(artifact: Path, invoke: Invoker) -> None:
     answer = invoke("LookupFunction", SAMPLES / "health-http.json")
     stamp = (artifact / "LookupFunction/layer-stamp").read_text().strip()
-    assert json.loads(answer["body"]) == {"status": "ok", "layer": stamp}
+    assert json.loads(answer["body"]) == {"status": "ok", "version": VERSION, "layer": stamp}
 
 
 def test_installation_in_a_container_returns_the_final_page_and_look_ups_work(

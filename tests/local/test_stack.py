@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.session import Session
 
+from chat_lookup import VERSION
 from chat_lookup.errors import ChatLookupError
 from local.demo_credentials import DEMO_KEY
 from local.net.host_names import resolving
@@ -78,7 +79,7 @@ def test_health_returns_the_stamp_that_a_build_would_write(service: Service) -> 
     stamp = (service.stack.settings.state_dir / "task/layer-stamp").read_text().strip()
 
     assert len(stamp) == 64
-    assert service.get("/health", headers={}).json == {"status": "ok", "layer": stamp}
+    assert service.get("/health", headers={}).json == {"status": "ok", "version": VERSION, "layer": stamp}
 
 
 def test_output_of_a_function_is_in_the_log_only(service: Service, capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,6 +92,6 @@ def test_health_needs_no_key_and_no_portal(bitrix24: FakeBitrix24, monkeypatch: 
     monkeypatch.setattr(process, "services", must_not_be_built)
     response = http("GET /health")
     assert response["statusCode"] == 200
-    assert body(response).keys() == {"status", "layer"}
+    assert body(response).keys() == {"status", "version", "layer"}
     assert body(response)["status"] == "ok"
     assert bitrix24.calls == []
