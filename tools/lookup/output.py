@@ -12,7 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from tools.lookup.case import Refused
 
-_MOST_COLUMNS: Final = 7
+_MOST_COLUMNS: Final = 8
 """More are shown below each other."""
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,16 @@ def test_script_ends_where_the_environment_cannot_be_made(checkout: Path) -> Non
     path = f"{checkout / 'bin'}:{os.environ['PATH']}"
     done = programs.run([checkout / "lookup", "--help"], timeout=10, env={"PATH": path, "BREAKS": "1"})
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_ctrl_c_while_the_program_starts_ends_it_in_one_line() -> None:
+    words = [sys.executable, "-P", "-m", "tools.lookup", "--help"]
+    begun = f"""
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+os.kill(os.getpid(), signal.SIGINT)
+os.execv({words[0]!r}, {words!r})
+"""
+    path = {"PYTHONPATH": f"{ROOT}:{ROOT / 'layers/chat_lookup'}"}
+    done = programs.run([sys.executable, "-c", begun], timeout=30, env=path)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Stopped.\n")

@@ -123,5 +123,5 @@ def test_environment_without_a_region_is_refused_with_the_variable(monkeypatch: 
 
 def test_command_is_sent_once_and_waited_for_longer_than_the_function_runs() -> None:
     config: Any = target._ONCE
-    assert config.retries == {"total_max_attempts": 1}
+    assert config.retries["total_max_attempts"] == 1
     assert config.read_timeout > 60
