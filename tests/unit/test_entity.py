@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chat_lookup.entity import LONGEST, EntityRef, hint, pseudonym
 from chat_lookup.errors import InvalidRequest
+from chat_lookup.objects.portal_objects import object_named
 from tests.support.personal_ids import PERSONAL_PAIRS
 
 DOCUMENTED = [
@@ -44,7 +45,7 @@ DOCUMENTED = [
 """Every convention of bitrix24.md 1.20, and pairs that an application chose itself."""
 
 FOR_RIGHT_FORMS = [
-    "discussion chat is made on demand",
+    "are listed by GET /v1/objects/",
     "A task's chat is made on demand",
     "A group's chat is made on demand",
     "with entity_type TASK both are tried",
@@ -329,3 +330,11 @@ def test_pair_is_made_of_two_texts_that_can_carry_a_chat(entity_type: str, entit
 )
 def test_pair_is_none_for_what_can_never_carry_a_chat(entity_type: str | None, entity_id: str | None) -> None:
     assert EntityRef.or_none(entity_type, entity_id) is None
+
+
+@pytest.mark.parametrize("kind", ["LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "SMART_INVOICE", "DYNAMIC_128"])
+def test_hint_for_an_object_without_a_discussion_names_where_all_its_chats_are_listed(kind: str) -> None:
+    sentence = hint(EntityRef("CRM", f"{kind}|7"))
+    assert sentence is not None
+    (named,) = re.findall(r"GET /v1/objects/(\w+)/(\d+)/chats", sentence)
+    assert object_named(named[0], int(named[1])).ref == EntityRef("CRM", f"{kind}|7")

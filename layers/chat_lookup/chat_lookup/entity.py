@@ -211,7 +211,10 @@ def _hint_on_crm_id(entity_id: str) -> str:
         chat = f" A chat's own id goes to GET /v1/chats/{number}." if parts and not parts["kind"] else ""
         return f"With CRM an entity_id looks like {_CRM_FORMS}.{chat}"
     # bitrix24.md 1.1: `CRM` finds the discussion chat only, which the platform creates when a user opens it.
-    return "A CRM object's discussion chat is made on demand; open-line chats of the object are not found this way."
+    return (
+        "A CRM object's discussion chat is made on demand; its open lines, and the chats of its contacts and company, "
+        f"are listed by GET /v1/objects/{entity_id.lower().replace('|', '/')}/chats."
+    )
 
 
 def _hint_on_number(ref: EntityRef) -> str:

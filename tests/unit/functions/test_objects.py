@@ -180,3 +180,54 @@ def test_look_up_by_a_link_is_that_of_its_pair(key: str, link: str) -> None:
 def test_link_that_shows_no_object_here_is_refused(key: str, bitrix24: FakeBitrix24, query: str, code: str) -> None:
     refused(http("GET /v1/chats", query, key=key), 400, code)
     assert bitrix24.calls == []
+
+
+LINE = {
+    "id": 1764,
+    "dialog_id": "chat1764",
+    "type": "lines",
+    "name": "Guest",
+    "owner": 1,
+    "entity_type": "LINES",
+    "entity_id": "telegrambot|2|209607941|744",
+    "entity_data_1": "Y|DEAL|1663|N|N|343|1773682918|0|0|0",
+    "entity_data_2": "LEAD|0|COMPANY|0|CONTACT|42|DEAL|1663",
+}
+
+
+@pytest.mark.parametrize("chat_id", ["1764", "chat1764"])
+def test_reverse_of_an_open_line_has_its_conversation_and_its_objects(
+    booted: Services, portal: Portal, bitrix24: FakeBitrix24, chat_id: str
+) -> None:
+    bitrix24.answers("im.dialog.get", LINE)
+    key, _ = booted.keys.create(portal.member_id, "x", ["details"], None)
+    found = body(http("GET /v1/chats/{chat_id}", key=key, pathParameters={"chat_id": chat_id}))
+    assert found["crm"] == [{"type": "CONTACT", "id": 42}, {"type": "DEAL", "id": 1663}]
+    assert found["open_line"] == {
+        "connector": "telegrambot",
+        "line": 2,
+        "session_id": 343,
+        "operator_id": 1,
+        "active": True,
+    }
+
+
+def test_reverse_of_another_chat_has_neither(booted: Services, portal: Portal, bitrix24: FakeBitrix24) -> None:
+    bitrix24.answers("im.dialog.get", {**LINE, "entity_type": "CRM", "entity_id": "DEAL|1663"})
+    key, _ = booted.keys.create(portal.member_id, "x", ["details"], None)
+    found = body(http("GET /v1/chats/{chat_id}", key=key, pathParameters={"chat_id": "1764"}))
+    assert found.keys().isdisjoint({"crm", "open_line"})
+
+
+def test_batch_of_look_ups_expands_each_chat_for_a_key_with_that_scope(
+    booted: Services, portal: Portal, key: str, bitrix24: FakeBitrix24
+) -> None:
+    bitrix24.answers("im.dialog.get", {"id": 1437, "type": "crm", "name": "Deal", "user_counter": 3})
+    content = json.dumps(
+        {"lookups": [{"entity_type": "CRM", "entity_id": f"DEAL|{n}"} for n in (1663, 5)], "expand": "chat"}
+    )
+    both, _ = booted.keys.create(portal.member_id, "x", ["lookup", "details"], None)
+    found, missing = body(http("POST /v1/chats/batch", key=both, body=content))["results"]
+    assert found["chat"] == {"type": "crm", "title": "Deal", "owner_id": None, "members": 3}
+    assert missing["chat_id"] is None
+    refused(http("POST /v1/chats/batch", key=key, body=content), 403, "scope-missing")

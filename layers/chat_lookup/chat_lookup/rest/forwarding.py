@@ -19,7 +19,17 @@ from chat_lookup.rest.responses import RestOutcome, Result, time_of
 _BOT_CHAT: Final = "imbot.v2.Chat.get"
 FORWARDED: Final[Mapping[str, str]] = {
     name.lower(): name
-    for name in (_BOT_CHAT, "im.dialog.get", "imbot.dialog.get", "method.get", "scope", "profile", "app.info")
+    for name in (
+        _BOT_CHAT,
+        "im.dialog.get",
+        "imbot.dialog.get",
+        "imopenlines.crm.chat.get",
+        "imopenlines.crm.chat.getLastId",
+        "method.get",
+        "scope",
+        "profile",
+        "app.info",
+    )
 }
 """The portal's names by folded ones. Their results are not cached: they change without an event."""
 _NEVER_RUN: Final = BitrixError(PROTOCOL, 200, method=BATCH, description="a command was never run")
