@@ -45,7 +45,7 @@ class Form:
     def line(self, pair: Pair, item: Item) -> str:
         if self.as_json:
             return json.dumps({**item, **pair._asdict()}, ensure_ascii=False) + "\n"
-        return _csv_line([*pair, *self.cells(item)])
+        return _csv_line([*pair, *(" ".join(str(cell).splitlines()) if cell else cell for cell in self.cells(item))])
 
     def pairs_of(self, lines: Sequence[str]) -> list[Pair]:
         """The pairs that lines of an output answer. Raises Refused for lines of another form."""
@@ -98,7 +98,7 @@ class Job:
         """How many pairs the output answers already; a line that was interrupted is taken away."""
         content = path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
-        answered = self.form.pairs_of(whole.decode("utf-8", "replace").splitlines(keepends=True))
+        answered = self.form.pairs_of(list(io.StringIO(whole.decode("utf-8", "replace"), newline="\n")))
         if answered != list(pairs[: len(answered)]):
             raise Refused(f"{path} has answers to other pairs: choose another --output")
         if len(whole) < len(content):
@@ -109,7 +109,9 @@ class Job:
     def _run(self, pairs: Sequence[Pair], file: TextIO, done: int, output: str) -> None:
         console = Console(stderr=True)
         try:
-            with Progress(console=console, disable=not console.is_terminal) as progress:
+            with Progress(
+                console=console, disable=not console.is_terminal, redirect_stdout=False, redirect_stderr=False
+            ) as progress:
                 task = progress.add_task("pairs", total=len(pairs), completed=done)
                 while done < len(pairs):
                     piece = pairs[done : done + self.piece]

@@ -1,6 +1,7 @@
 """Pairs of a type and an id, from a CSV file or standard input."""
 
 import csv
+import io
 import sys
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -9,8 +10,6 @@ from tools.lookup.case import Refused
 
 HEADINGS: Final = frozenset({("entity_type", "entity_id"), ("type", "id")})
 """A first line of these, in any case, is no pair."""
-
-_COLUMNS: Final = 2
 
 
 class Pair(NamedTuple):
@@ -34,17 +33,24 @@ def read(path: str) -> list[Pair]:
 
 
 def _pairs(text: str, name: str) -> Iterator[Pair]:
-    first = text.partition("\n")[0]
-    rows = csv.reader(text.splitlines(keepends=True), delimiter=";" if ";" in first and "," not in first else ",")
-    for row in rows:
-        if not row:
-            continue
-        where = f"{name}, line {rows.line_num}"
-        if len(row) != _COLUMNS:
+    for number, (where, row) in enumerate(_rows(text, name)):
+        if len(row) != len(Pair._fields):
             raise Refused(f"{where} has {len(row)} columns; a pair has two, as CRM,DEAL|1663")
         if any("\n" in each or "\r" in each for each in row):
             raise Refused(f"{where} ends within a value")
         pair = Pair(*(each.strip() for each in row))
-        if rows.line_num == 1 and (pair.entity_type.casefold(), pair.entity_id.casefold()) in HEADINGS:
-            continue
-        yield pair
+        if number or (pair.entity_type.casefold(), pair.entity_id.casefold()) not in HEADINGS:
+            yield pair
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[str, list[str]]]:
+    """The lines that are not empty, each with its place in words. Raises Refused."""
+    first = text.partition("\n")[0]
+    # Not `splitlines`, for which a line ends at some characters that are part of a value.
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first and "," not in first else ",")
+    try:
+        for row in rows:
+            if row:
+                yield f"{name}, line {rows.line_num}", row
+    except csv.Error as error:
+        raise Refused(f"{name}, line {rows.line_num} is no CSV: {error}") from None

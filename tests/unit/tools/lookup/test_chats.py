@@ -11,8 +11,10 @@ import pytest
 from tests.unit.tools.lookup.command_line import CommandLine
 from tools.lookup.case import Refused
 
-PAIRS = [("CRM", f"DEAL|{n}") for n in range(1, 7)] + [("ORDER", 'a "quoted", one'), ("TASKS_TASK", "каравай")]
+PAIRS = [("CRM", f"DEAL|{n}") for n in range(1, 7)] + [("ORDER", 'a "quoted", one'), ("ORDER", "a\u2028b\x85c\x0bd")]
 PREFIX = "urn:bitrix24-chat-lookup:problem:"
+"""Some characters end a line for Python, and none in a file."""
+
 HEADING = "entity_type,entity_id,chat_id,dialog_id,source,age_seconds,error,detail"
 
 
@@ -33,7 +35,7 @@ def answer_all(_: str, event: dict[str, Any]) -> dict[str, Any]:
 def source(tmp_path: Path) -> Path:
     path = tmp_path / "pairs.csv"
     rows = [f'{kind},"{name.replace(chr(34), chr(34) * 2)}"\n' for kind, name in PAIRS]
-    path.write_text("entity_type,entity_id\n" + "".join(rows))
+    path.write_text("entity_type,entity_id\n" + "".join(rows), "utf-8")
     return path
 
 
@@ -76,7 +78,7 @@ def test_file_is_answered_in_its_order_and_in_pieces(
 def test_answers_can_be_json_lines(lookup: CommandLine, source: Path, words: tuple[str, ...]) -> None:
     lookup.target.answer = answer_all
     result = lookup("chats", "--file", str(source), "--env", "dev", *words)
-    records = [json.loads(line) for line in result.out.splitlines()]
+    records = [json.loads(line) for line in result.out.split("\n")[:-1]]
     assert [(each["entity_type"], each["entity_id"]) for each in records] == PAIRS
 
 
@@ -96,7 +98,9 @@ def test_file_may_have_headings_a_mark_semicolons_and_empty_lines(
     assert len(lookup.target.calls[0][1]["lookups"]) == 1
 
 
-@pytest.mark.parametrize(("text", "line"), [("CRM,DEAL|1\nCRM\n", 2), ("a,b,c\n", 1), ('CRM,"DEAL\n1"\n', 2)])
+@pytest.mark.parametrize(
+    ("text", "line"), [("CRM,DEAL|1\nCRM\n", 2), ("x" * 200_000, 1), ("a,b,c\n", 1), ('CRM,"DEAL\n1"\n', 2)]
+)
 def test_line_that_is_no_pair_is_named_before_anything_is_asked(
     lookup: CommandLine, tmp_path: Path, text: str, line: int
 ) -> None:
@@ -193,10 +197,19 @@ def test_job_that_gets_no_answer_at_all_ends_and_can_go_on(
     assert "0 of 8 pairs answered, 0 with errors; the same command goes on from there" in result.err
     lookup.target.answer = answer_all
     assert lookup(*words).status == 0
-    assert len((tmp_path / "out.csv").read_text().splitlines()) == 9
+    assert (tmp_path / "out.csv").read_bytes().count(b"\n") == 9
 
 
 # -- interruptions -----------------------------------------------------------------------------------------------------
+
+
+def test_text_of_an_error_is_in_the_line_of_its_pair(lookup: CommandLine, source: Path, tmp_path: Path) -> None:
+    kind = {"type": f"{PREFIX}portal-refused", "status": 400, "detail": "one\r\ntwo"}
+    lookup.target.answer = lambda _, event: {"results": [{**each, "problem": kind} for each in event["lookups"]]}
+    words = ("chats", "--file", str(source), "--output", str(tmp_path / "o.csv"), "--env", "dev")
+    assert lookup(*words).status == 1
+    assert (tmp_path / "o.csv").read_bytes().count(b"\n") == len(PAIRS) + 1
+    assert lookup(*words).status == 0
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
