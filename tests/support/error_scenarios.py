@@ -32,6 +32,7 @@ WAYS: dict[Where, tuple[str, tuple[str, ...]]] = {
 
 NOT_ASKED: dict[Where, str] = {
     Where.APP_INFO: "app.info",
+    Where.CRM_ITEM: "crm.item.get",
     Where.EVENT_BINDING: "event.bind",
     Where.OPENLINES_CRM: "imopenlines.crm.chat.get",
     Where.REGISTERING: "imbot.register",
