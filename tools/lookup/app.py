@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "admin": ("tools.lookup.admin", "Operators' commands: portals, keys, applications (docs/admin.md)."),
     "chats": ("tools.lookup.chats", "The chat of one pair, or of every pair of a file."),
+    "doctor": ("tools.lookup.doctor", "What is wrong with the service, and what mends it (docs/doctor.md)."),
 }
 """By command: its module, and its line in `./lookup --help`."""
 

@@ -13,6 +13,9 @@ from chat_lookup.doctor.findings import REMEDIES, FindingCode
 from chat_lookup.doctor.replies import SCOPES as USED_SCOPES
 from tests.support.portals.examined_portal import SCOPES, Scene
 from tests.support.portals.unknown_portal import ADMINISTRATOR, Stage
+from tools.doctor import machine, service
+from tools.lookup import doctor
+from tools.lookup.app import main
 
 Step = Callable[[Scene], object]
 A_DAY: Final = 86_400.0
@@ -267,7 +270,8 @@ CASES: Final = (
     Case(FindingCode.ADDRESS_CHANGED, public_url("https://chats.example.com"), public_url(""), "chats.example.com"),
     Case(
         FindingCode.BOT_NOT_REGISTERED,
-        lambda scene: scene.as_application("imbot.v2.Bot.unregister", botId=scene.bot_id), rebind, "not registered",
+        lambda scene: scene.as_application("imbot.v2.Bot.unregister", botId=scene.bot_id), rebind,
+        "registered in the portal",
     ),
     Case(
         FindingCode.BOT_MODE,
@@ -320,6 +324,41 @@ def report(scene: Scene, case: Case) -> list[dict[str, Any]]:
     return found
 
 
+class Run:
+    """The stack as `./lookup` finds a run."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.facts = {"api_url": scene.service.api_url}
+        self._functions = scene.service.stack.backend.functions
+
+    def invoke(self, function: str, event: object) -> Any:
+        return self._functions.invoke(function, event)
+
+
+LookUp = Callable[[Scene, Case], tuple[int, list[dict[str, Any]]]]
+
+
+@pytest.fixture
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> LookUp:
+    """Exit status and findings of `./lookup doctor --env local`, on a machine without findings. What it prints is taken
+    before: the functions of the stack, in this process, print to the same output."""
+    printed: list[dict[str, Any]] = []
+    monkeypatch.setattr(machine, "environments", lambda _: [])
+    monkeypatch.setattr(machine, "facts", lambda *_: {})
+    monkeypatch.setattr(service, "answers", lambda *_: [])
+    monkeypatch.setattr(doctor, "print_answer", lambda answer, **_: printed.append(answer))
+
+    def look_up(scene: Scene, case: Case) -> tuple[int, list[dict[str, Any]]]:
+        words = ["doctor", "--env", "local", "--json"]
+        if case.code not in OF_ALL:
+            words += ["--portal", scene.service.member_id if case.portal else scene.member_id]
+        run: Any = Run(scene)
+        environ = {"STATE_DIR": str(scene.service.stack.settings.state_dir)}
+        return main(words, environ, lambda *_: run), printed.pop()["findings"]
+
+    return look_up
+
+
 def test_each_code_has_a_remedy_and_is_walked() -> None:
     assert {case.code for case in CASES} == set(FindingCode) == REMEDIES.keys()
     assert set(USED_SCOPES) <= set(SCOPES)
@@ -334,8 +373,11 @@ def test_healthy_portal_has_no_findings_and_the_report_changes_nothing(scene: Sc
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code}: {case.words}")
-def test_finding_is_seen_with_its_remedy_and_gone_after_it_is_mended(scene: Scene, case: Case) -> None:
+def test_finding_is_seen_in_both_faces_with_its_remedy_and_gone_after_it_is_mended(
+    scene: Scene, case: Case, looked_up: LookUp
+) -> None:
     case.make(scene)
+    status, by_command_line = looked_up(scene, case)
     found = {each["code"]: each for each in report(scene, case)}
     assert case.code.value in found, found
     seen = found[case.code]
@@ -345,5 +387,8 @@ def test_finding_is_seen_with_its_remedy_and_gone_after_it_is_mended(scene: Scen
     assert found.keys() - {case.code} <= case.also
     assert "5ecret" not in json.dumps(list(found.values()))
 
+    assert status == 1
+    assert (seen["code"], seen["remedy"]) in {(each["code"], each["remedy"]) for each in by_command_line}
+
     case.mend(scene)
-    assert report(scene, case) == []
+    assert looked_up(scene, case) == (0, [])

@@ -12,7 +12,7 @@ import urllib3
 
 from chat_lookup.errors import ChatLookupError
 from local.portal import LocalPortal
-from tests.support.portals.unknown_portal import INSTALL, Stage
+from tests.support.portals.unknown_portal import ADMINISTRATOR, INSTALL, Stage
 from tests.support.service import Service
 
 SCOPES: Final = ("im", "imbot", "imopenlines", "task")
@@ -56,6 +56,7 @@ class Scene:
         self.service.begin_again()
         if self.admin("doctor") != {"findings": []}:
             self.grant_scopes(SCOPES)
+            self.control("/users", user_id=ADMINISTRATOR, admin=True)
             self.install()
         self.before = Service(self.service.stack)
 

@@ -181,6 +181,12 @@ def test_clocks_are_compared_with_the_time_of_the_request_left_out(
     assert codes(ports) == found
 
 
+def test_old_tokens_are_reported_and_not_renewed_by_a_call(ports: Ports, clock: ManualClock) -> None:
+    ports.record = HEALTHY_RECORD._replace(refreshed_at=clock.now() - 172 * 86_400)
+    assert codes(ports, ports.record) == [FindingCode.TOKEN_OLD]
+    assert ports.calls == 0
+
+
 def test_application_without_its_keys_is_a_finding_of_oauth_portals_only(ports: Ports) -> None:
     ports.application = None
     assert codes(ports) == [FindingCode.APPLICATION_MISSING]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_lookup.bitrix24.client import Answer, OperatingTime
@@ -89,6 +89,11 @@ def test_refused_call_is_a_finding_with_its_code_and_a_bot_without_a_token_is_no
     assert found(with_bot, **refused) == []
 
 
+def test_bindings_that_another_user_may_not_see_are_not_missed() -> None:
+    found_codes = [code for code, _ in found(APPLICATION, profile={"ID": "1", "ADMIN": False}, event_get=[])]
+    assert found_codes == [FindingCode.OWNER_NOT_ADMINISTRATOR]
+
+
 def test_empty_list_of_bots_in_each_form_means_that_ours_is_gone() -> None:
     v1 = APPLICATION._replace(bot_api="v1")
     for portal, reply in ((APPLICATION, {"bots": []}), (v1, []), (v1, {})):
@@ -96,6 +101,7 @@ def test_empty_list_of_bots_in_each_form_means_that_ours_is_gone() -> None:
         assert [code for code, _ in found(portal, **{method: reply})] == [FindingCode.BOT_NOT_REGISTERED]
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(HEALTHY)), ANYTHING))
 def test_no_form_of_a_reply_stops_the_report(replies: dict[str, Any]) -> None:
     for portal in (APPLICATION, APPLICATION._replace(bot_api="v1"), WEBHOOK._replace(bot_id=7)):

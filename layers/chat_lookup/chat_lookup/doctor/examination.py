@@ -72,8 +72,9 @@ class Doctor:
         `own_address` is where the service is reached now; empty where that is not known. Never raises for what a store
         or the portal refuses: that is a finding.
         """
-        aged = from_token_age(portal, self._clock.now())
-        found = [*aged, *self._asked(portal, deadline.no_later_than(_LONGEST))]
+        # Old tokens are left to a look-up: a call would renew them, and hide that the keepalive does not.
+        found = list(from_token_age(portal, self._clock.now()))
+        found += self._asked(portal, deadline.no_later_than(_LONGEST), calls=not found)
         # The renewal of an expired pair may have closed the portal, or found its new address.
         current = self._read(portal, found)
         if current.state is not PortalState.ACTIVE:
@@ -89,9 +90,9 @@ class Doctor:
             found.append(_unread("the portal's record", error))
             return portal
 
-    def _asked(self, portal: Portal, deadline: Deadline) -> Iterator[Finding]:
+    def _asked(self, portal: Portal, deadline: Deadline, *, calls: bool) -> Iterator[Finding]:
         """What the portal replies, if it is called at all: a closed portal is not, and its state is the finding."""
-        is_open = portal.state is PortalState.ACTIVE
+        is_open = calls and portal.state is PortalState.ACTIVE
         try:
             state = self._circuits.state_of(portal.member_id)
             if state.code and portal.state is not PortalState.UNINSTALLED:

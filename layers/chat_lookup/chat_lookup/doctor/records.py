@@ -54,7 +54,7 @@ def _closed(portal: Portal, sentence: str, now: float) -> str:
 
 
 def from_token_age(portal: Portal, now: float) -> Iterator[Finding]:
-    """The same for the age of the tokens, to be read before the portal is asked: a call renews them."""
+    """The same for the age of the tokens."""
     if portal.kind is not PortalKind.OAUTH or portal.state is PortalState.UNINSTALLED:
         return
     days = int((now - portal.refreshed_at) / _A_DAY)

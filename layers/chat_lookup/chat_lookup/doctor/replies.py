@@ -40,8 +40,14 @@ def commands(portal: Portal) -> tuple[Command, ...]:
 
 def from_replies(portal: Portal, asked: Sequence[Command], outcomes: Sequence[BatchOutcome]) -> Iterator[Finding]:
     """The findings in the outcomes of `commands`, whatever their form: an odd reply is a finding of its own."""
+    administrator = True
     for command, outcome in zip(asked, outcomes, strict=True):
+        if command.method == "event.get" and not administrator:
+            # Other users see only the bindings of their own (bitrix24.md 10.6): nothing follows from what lacks.
+            continue
         if isinstance(outcome, Answer):
+            if command.method == "profile":
+                administrator = _is_administrator(outcome.result)
             yield from _READERS[command.method](portal, outcome.result)
         elif not (isinstance(outcome, BitrixError) and outcome.code == _NO_TOKEN):
             # Without a bot's token a webhook cannot list it: nothing is wrong with that.
@@ -70,9 +76,13 @@ def _scopes(portal: Portal, result: object) -> Iterator[Finding]:
         )
 
 
+def _is_administrator(profile: object) -> bool:
+    """The profile of a user who was deactivated is empty (bitrix24.md 1.17)."""
+    return isinstance(profile, dict) and profile.get("ADMIN") is True
+
+
 def _profile(_: Portal, result: object) -> Iterator[Finding]:
-    # The profile of a user who was deactivated is empty (bitrix24.md 1.17).
-    if not isinstance(result, dict) or result.get("ADMIN") is not True:
+    if not _is_administrator(result):
         user = result.get("ID") if isinstance(result, dict) else None
         yield Finding(
             FindingCode.OWNER_NOT_ADMINISTRATOR,
