@@ -4,6 +4,8 @@ import re
 
 from chat_lookup.doctor.findings import REMEDIES, FindingCode
 from tests.support.repository import ROOT
+from tools.doctor.findings import REMEDIES as OF_TOOLS
+from tools.doctor.findings import Code
 
 ROW = re.compile(r"^\| `([a-z-]+)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
@@ -16,3 +18,7 @@ def rows(heading: str) -> list[tuple[str, str]]:
 
 def test_reference_has_each_finding_about_portals_with_its_remedy() -> None:
     assert rows("Portals and queues") == [(code.value, REMEDIES[code]) for code in FindingCode]
+
+
+def test_reference_has_each_finding_of_the_command_line_with_its_remedy() -> None:
+    assert rows("The stack, the run, this machine") == [(code.value, OF_TOOLS[code]) for code in Code]

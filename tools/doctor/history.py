@@ -30,7 +30,7 @@ class Seen(NamedTuple):
     last_at: str
 
 
-class Unfinished(Exception):
+class UnfinishedError(Exception):
     """The query did not end in time."""
 
 
@@ -66,7 +66,7 @@ def _counted(lines: Iterable[Mapping[str, Any]]) -> list[Seen]:
 
 
 def of_stack(logs: Any, stack: str, now: float, sleep: Callable[[float], None]) -> list[Seen]:
-    """The codes in the stack's log groups. Raises botocore's exceptions, and Unfinished."""
+    """The codes in the stack's log groups. Raises botocore's exceptions, and UnfinishedError."""
     started = logs.start_query(
         logGroupNames=[f"/aws/lambda/{stack}/{group}" for group in GROUPS],
         startTime=int(now) - A_DAY,
@@ -80,7 +80,7 @@ def of_stack(logs: Any, stack: str, now: float, sleep: Callable[[float], None]) 
             return list(_rows(answer["results"]))
         if answer["status"] not in ("Scheduled", "Running"):
             break
-    raise Unfinished(answer["status"])
+    raise UnfinishedError(answer["status"])
 
 
 def _rows(results: Sequence[Sequence[Mapping[str, str]]]) -> Iterator[Seen]:

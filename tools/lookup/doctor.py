@@ -94,7 +94,7 @@ def _history(case: Case, portal: str | None, report: Report, read: Callable[[flo
     try:
         seen = read(SystemClock().now())
         domains = {each["member_id"]: each["domain"] for each in service.portals(case)}
-    except (OSError, BotoCoreError, ClientError, history.Unfinished, Refused) as error:
+    except (OSError, BotoCoreError, ClientError, history.UnfinishedError, Refused) as error:
         report.findings.append(finding(Code.NOT_CHECKED, f"The log of the last 24 hours: {type(error).__name__}"))
         return
     for each in seen:
