@@ -141,7 +141,8 @@ def facts(environ: Mapping[str, str], root: Path) -> dict[str, Any]:
 
 def engine(environ: Mapping[str, str]) -> str | None:
     """Where a container engine answers; `make invoke` and the tests in containers need one, all else does not."""
-    address = urlsplit(environ.get("DOCKER_HOST") or f"unix://{_ENGINE}")
+    given = environ.get("DOCKER_HOST") or f"unix://{_ENGINE}"
+    address = urlsplit(given)
     family = socket.AF_UNIX if address.scheme == "unix" else socket.AF_INET
     where: Any = address.path if address.scheme == "unix" else (address.hostname, address.port or 2375)
     with socket.socket(family) as tried:
@@ -150,7 +151,7 @@ def engine(environ: Mapping[str, str]) -> str | None:
             tried.connect(where)
         except (OSError, TypeError):
             return None
-    return address.geturl()
+    return given
 
 
 def shown_engine(found: str | None) -> str:
