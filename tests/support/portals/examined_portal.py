@@ -15,7 +15,7 @@ from local.portal import LocalPortal
 from tests.support.portals.unknown_portal import ADMINISTRATOR, INSTALL, Stage
 from tests.support.service import Service
 
-SCOPES: Final = ("im", "imbot", "imopenlines", "task")
+SCOPES: Final = ("im", "imbot", "imopenlines", "crm", "task")
 PAIR: Final = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("_queues", "booted")
 @pytest.fixture
 def two(bitrix24: FakeBitrix24) -> list[dict[str, Any]]:
     """Two portals that lack a scope."""
-    bitrix24.answers("scope", ["im", "imbot", "task"])
+    bitrix24.answers("scope", ["im", "imbot", "crm", "task"])
     return [run(**ADD), run(**ADD | {"webhook_url": WEBHOOK_URL.replace("acme", "globex")})]
 
 

@@ -14,7 +14,8 @@ from chat_lookup.portals.portal import Portal, PortalKind
 SCOPES: Final[Mapping[str, str]] = {
     "im": "look-ups fall back to deprecated methods, details of chats and X-Bitrix24-Token do not work",
     "imbot": "there is no bot: no answers in chats, and no events of them",
-    "imopenlines": "open lines that im.chat.get does not find are reported as not found",
+    "imopenlines": "open lines that im.chat.get does not find, and those of an object, are not found",
+    "crm": "the chats of an object lack those of its contacts and its company",
     "task": "chats of tasks that only the task itself names are reported as not found",
 }
 """Each scope that the service uses, with what does not work without it."""
