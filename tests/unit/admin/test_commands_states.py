@@ -34,6 +34,7 @@ OF_ONE_PORTAL: Final[Mapping[str, Mapping[str, Any]]] = {
 """The commands that mean one portal, with their other fields; the last ones change its state."""
 OTHERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "portals": {},
+    "doctor": {},
     "apps.list": {},
     "apps.add": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "kind": "local", "domain": DOMAIN},
     "apps.set": {"client_id": CLIENT_ID, "domain": DOMAIN},
@@ -115,6 +116,7 @@ def test_every_other_command_answers_or_refuses_as_documented_in_every_state(
 ) -> None:
     into(state)
     bitrix24.answers("scope", ["im"])
+    bitrix24.answers("imbot.v2.Bot.list", {"bots": []})
     assert outcomes(OTHERS) == {command: ALWAYS_REFUSED.get(command, "answered") for command in OTHERS}
 
 

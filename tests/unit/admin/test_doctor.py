@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chat_lookup.bootstrap import aws_clients
+from chat_lookup.errors import PortalNotInstalled
 from functions.admin import app
 from tests.support.admin_function import ADD, run
 from tests.support.fakes import WEBHOOK_URL, FakeBitrix24, lambda_context
@@ -20,6 +21,8 @@ class Empty:
 
 @pytest.fixture
 def _queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EVENT_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"):
+        monkeypatch.setenv(name, "https://sqs.us-east-1.amazonaws.com/123456789012/queue")
     monkeypatch.setattr(aws_clients, "sqs", lambda *_: Empty())
 
 
@@ -51,6 +54,12 @@ def test_healthy_portals_have_no_findings(bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("scope", HEALTHY["scope"])
     run(**ADD)
     assert run(command="doctor") == {"findings": []}
+
+
+def test_portal_that_is_not_stored_is_refused(two: list[dict[str, Any]]) -> None:
+    del two
+    with pytest.raises(PortalNotInstalled):
+        run(command="doctor", portal="unknown.bitrix24.com")
 
 
 def test_service_without_portals_reports_that() -> None:

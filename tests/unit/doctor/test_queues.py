@@ -42,3 +42,10 @@ def codes(events: object, dead: object) -> list[FindingCode]:
 )  # fmt: skip
 def test_depth_of_each_queue_is_compared_with_its_bound(events: object, dead: object, found: list[FindingCode]) -> None:
     assert codes(events, dead) == found
+
+
+def test_queue_that_the_function_does_not_have_is_not_checked() -> None:
+    def refuse() -> Any:
+        raise AssertionError
+
+    assert [each.code for each in QueueDepths(refuse, "", "").findings()] == [FindingCode.NOT_CHECKED] * 2

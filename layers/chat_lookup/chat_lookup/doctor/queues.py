@@ -40,6 +40,9 @@ class QueueDepths:
                 1,
             ),
         ):
+            if not url:
+                yield Finding(FindingCode.NOT_CHECKED, f"The {name} queue cannot be read: its URL is not set")
+                continue
             try:
                 depth = self._depth(url)
             except FAILED as error:
