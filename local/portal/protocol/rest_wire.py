@@ -109,8 +109,8 @@ def failure(status: int, code: str, description: str, *, v3: bool = False, field
 
 
 def as_xml(reply: Reply) -> Reply:
-    """The same answer as XML: an element for each key, `item` for each entry of a list, values as PHP casts them. Its
-    shape is documented nowhere but for the name of the suffix (bitrix24.md 2.1)."""
+    """The same answer as XML: an element for each key, `item` for each number, values as PHP casts them. Its shape is
+    documented nowhere but for the name of the suffix (bitrix24.md 2.1)."""
     if reply.content_type != JSON_TYPE or reply.truncate is not None:
         return reply
     try:
@@ -122,11 +122,10 @@ def as_xml(reply: Reply) -> Reply:
 
 
 def _elements(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "".join(f"<{name}>{_elements(item)}</{name}>" for name, item in value.items())
-    if isinstance(value, list):
-        return "".join(f"<item>{_elements(item)}</item>" for item in value)
-    return escape(php.text(value))
+    if not isinstance(value, (Mapping, list)):
+        return escape(php.text(value))
+    named = (("item" if key.isdigit() else key, item) for key, item in php.entries(value).items())
+    return "".join(f"<{name}>{_elements(item)}</{name}>" for name, item in named)
 
 
 def from_any_origin(reply: Reply) -> Reply:

@@ -137,6 +137,9 @@ def test_suffix_xml_is_answered_in_xml(probe: PortalProbe) -> None:
     dialog = probe.http.request("GET", probe.portal.webhook_url + f"im.dialog.get.xml?DIALOG_ID=chat{odd}").data
     assert b"<name>a &lt; b &amp; c</name>" in dialog
     assert b"<extranet></extranet>" in dialog
+    probe.tell("/bots", {"bot_id": 39, "code": "helper"})
+    bots = probe.http.request("GET", probe.portal.webhook_url + "imbot.bot.list.xml").data
+    assert b"<result><item><ID>39</ID>" in bots
     refused = probe.http.request("GET", probe.portal.webhook_url + "im.nothing.xml")
     assert (refused.status, b"<error>ERROR_METHOD_NOT_FOUND</error>" in refused.data) == (404, True)
 
