@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -80,14 +81,24 @@ def artifact(build: Build, source: Path, tmp_path_factory: pytest.TempPathFactor
     return build(source, tmp_path_factory.mktemp("artifact") / "build")
 
 
+@cache
+def an_engine_answers() -> bool:
+    try:
+        return programs.run(["docker", "info"], timeout=20).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def pytest_report_header() -> list[str]:
+    """Before the first build: what will be skipped, and why."""
+    left_out = "containers: no Docker engine answers, so the tests that run functions in containers are skipped"
+    return [] if an_engine_answers() else [left_out]
+
+
 @pytest.fixture(scope="session")
 def docker() -> None:
     """A Docker engine answers."""
-    try:
-        is_ready = programs.run(["docker", "info"], timeout=20).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        is_ready = False
-    if not is_ready:
+    if not an_engine_answers():
         missing("no Docker engine answers")
 
 

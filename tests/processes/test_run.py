@@ -1,6 +1,7 @@
 """`make run` as its user sees it: a process with an output, files and an exit status."""
 
 import json
+import os
 import signal
 import socket
 import stat
@@ -288,6 +289,27 @@ def test_interruption_before_the_run_is_ready_ends_it_in_one_line(made: str, tmp
     assert process.returncode == 0, output
     assert output.endswith("\nStopped.\n")
     assert "Traceback" not in output
+
+
+def test_interruption_before_the_interpreter_handles_it_ends_make_run_in_one_line_too(tmp_path: Path) -> None:
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    command = ["make", "--no-print-directory", *OURS, "run"]
+    with programs.started(command, cwd=ROOT, env=environ(tmp_path), **pipe) as process:
+        eventually(lambda: (found := child_of(process.pid)) > 0 and is_running(found, [sys.executable, "-m", "local"]))
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        output, _ = process.communicate(timeout=60)
+
+    assert "\nStopped.\n" in output
+    assert "Traceback" not in output
+
+
+def child_of(pid: int) -> int:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(children[-1]) if children else 0
+
+
+def is_running(pid: int, command: list[str]) -> bool:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1] == command
 
 
 def status_of(pid: int) -> str:

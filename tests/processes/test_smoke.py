@@ -82,6 +82,37 @@ def test_working_service_passes_every_check(service: Service, build: Path) -> No
     assert [line["reason"] for line in service.metrics() if "reason" in line] == ["unknown_portal"]
 
 
+@pytest.mark.parametrize("words", [(), ("URL=https://example.com",), ("KEY=key",), ("URL=", "KEY=")])
+def test_smoke_without_an_address_or_a_key_shows_how_it_is_called(words: tuple[str, ...]) -> None:
+    run = make("smoke", *words)
+
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("make smoke URL=https://<the service's address> KEY=<a key")
+
+
+def test_service_with_a_certificate_of_an_authority_of_its_own_is_trusted_with_its_file(
+    service: Service, build: Path
+) -> None:
+    stack = service.stack.addresses
+    trusting = smoke(build, stack.api_https_url, service.api_key, CA_FILE=str(stack.ca_file))
+    assert (trusting.returncode, outcomes(trusting)) == (0, dict.fromkeys(CHECKS, "ok")), trusting.stdout
+
+    distrusting = smoke(build, stack.api_https_url, service.api_key)
+    assert outcomes(distrusting) == {"health": "FAILED"}
+    assert "certificate" in distrusting.stdout
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authority_that_cannot_be_read_is_reported_in_one_line(content: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    if content:
+        file.write_text(content)
+    run = smoke(tmp_path, "https://example.com", KEY, CA_FILE=str(file))
+
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"CA_FILE={file} is no certificate that can be read: ")
+
+
 def test_smoke_line_of_the_readme_works_as_printed(service: Service) -> None:
     (line,) = re.findall(r"^make smoke .*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     here = line.replace("make ", f"make {' '.join(OURS)} ")
