@@ -33,6 +33,16 @@ export AWS_EC2_METADATA_DISABLED := true
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 18
+	@sed -n 's/^#: \{0,1\}/  /p' $(firstword $(MAKEFILE_LIST))
+
+#:
+#: Variables of `make run`, as in `make run ONCE=1 STATE_DIR=/tmp/run`:
+#:   API_PORT=3000 API_HTTPS_PORT=3443 PORTAL_PORT=3010   ports; 0 takes a free one
+#:   BIND=127.0.0.1 PORTAL_HOST=127.0.0.1                 where it listens; containers: BIND=0.0.0.0 PORTAL_HOST=host.docker.internal
+#:   WEBHOOK_FILE= (or WEBHOOK_URL=) CA_FILE=             a real portal: a file with its inbound webhook, the authority of its certificate
+#:   ENTITY_TYPE=CRM ENTITY_ID='DEAL|1663'                the first look-up
+#:   ONCE=1 QUIET=1                                       stops after that and one answer of the bot; shows no requests
+#:   STATE_DIR=.local DYNAMODB_URL= LOG_LEVEL=INFO        its files; another DynamoDB engine; what the log contains
 
 # `make` passes variables on. `exec`, so that Ctrl-C reaches the program and no shell.
 run: $(RUN_BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot

@@ -15,7 +15,7 @@ import subprocess  # for commands of its own wording only  # nosec B404
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -247,7 +247,8 @@ class _Work:
                 while _runs(process):
                     show(f"  {time.monotonic() - self.start:3.0f} s: {_last_line(log) or name}")
             except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.killpg(process.pid, signal.SIGKILL)
                 raise
         if process.returncode:
             raise NotMadeError(

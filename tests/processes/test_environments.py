@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -58,22 +57,30 @@ def clone(tmp_path: Path) -> Clone:
     return Clone(tmp_path)
 
 
-MOMENTS: Final = ("pyvenv.cfg", "bin/python", "lib/*/site-packages/pip", "bin/pip")
-"""What appears one after the other."""
+MOMENTS: Final = {
+    "pyvenv.cfg": signal.SIGINT,
+    "bin/python": signal.SIGKILL,
+    "lib/*/site-packages/pip": signal.SIGKILL,
+    "bin/pip": signal.SIGINT,
+}
+"""What appears one after the other, and how the command is ended then."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_environment_interrupted_again_and_again_is_whole_in_the_end(clone: Clone, number: signal.Signals) -> None:
-    for moment in MOMENTS:
+def test_environment_interrupted_again_and_again_is_whole_in_the_end(clone: Clone) -> None:
+    for made, number in MOMENTS.items():
+        former = clone.environment / "of-the-former-try"
         with programs.started(clone.command, env=clone.variables, stderr=subprocess.PIPE) as process:
-            eventually(lambda name=moment: any(clone.environment.glob(name)))  # type: ignore[misc]  # bound at once
+            eventually(lambda: not former.exists() and any(clone.environment.glob(made)))  # noqa: B023 - called at once
             os.killpg(process.pid, number)  # as a terminal does
-            process.wait(LONGEST_S)
-            assert process.stderr is not None
-            errors = process.stderr.read()
+            errors = process.communicate(timeout=LONGEST_S)[1]
         assert "Traceback" not in errors
         assert ("Stopped before" in errors) == (number == signal.SIGINT)
         assert not clone.environment.joinpath("bin/.ready").exists()
+        former.touch()
+
+    failed = clone.make(PIP_FIND_LINKS="/nowhere")
+    assert failed.returncode == 1
+    assert f"No matching distribution found for {PACKAGE}==1.0" in failed.stderr
 
     assert clone.make().returncode == 0
     assert clone.imports() == PACKAGE
@@ -103,23 +110,14 @@ def under_another_name(clone: Clone) -> None:
     clone.command[1] = str(before)
 
 
-@pytest.mark.parametrize("spoil", [without_pip, under_another_name])
-def test_environment_that_cannot_work_any_more_is_made_anew(clone: Clone, spoil: Callable[[Clone], None]) -> None:
+def test_environment_that_cannot_work_any_more_is_made_anew(clone: Clone) -> None:
     assert clone.make().returncode == 0
-    spoil(clone)
-    again = clone.make()
-    assert (again.returncode, clone.imports()) == (0, PACKAGE)
-    assert "Setting up" in again.stderr
-    assert clone.make().stderr == ""
-
-
-def test_package_that_no_index_has_is_named_and_the_next_try_goes_on(clone: Clone) -> None:
-    failed = clone.make(PIP_FIND_LINKS="/nowhere")
-    assert failed.returncode == 1
-    assert f"No matching distribution found for {PACKAGE}==1.0" in failed.stderr
-    assert "The same command tries again" in failed.stderr
-    assert clone.make().returncode == 0
-    assert clone.imports() == PACKAGE
+    for spoil in (without_pip, under_another_name):
+        spoil(clone)
+        again = clone.make()
+        assert (again.returncode, clone.imports()) == (0, PACKAGE)
+        assert "Setting up" in again.stderr
+        assert clone.make().stderr == ""
 
 
 # --- what is in the environment of `make run` -------------------------------------------------------------------------
