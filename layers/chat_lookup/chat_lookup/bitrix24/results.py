@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from itertools import batched
 from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.error_table import PROTOCOL
@@ -128,10 +127,11 @@ _CRM_TYPE, _CRM_ID, _AWAITS, _SESSION, _LINE = 1, 2, 4, 5, 7
 
 def bindings_from(entity_data_2: str) -> tuple[CrmBinding, ...]:
     """The objects in the pairs of type and id of `entity_data_2`, in any order; 0 is none (bitrix24.md 10.1)."""
+    parts = entity_data_2.split("|")
     found = (
-        CrmBinding(pair[0], number)
-        for pair in batched(entity_data_2.split("|"), 2)
-        if pair[0] in _BOUND and (number := _positive(pair[-1])) is not None
+        CrmBinding(kind, number)
+        for kind, text in zip(parts[::2], parts[1::2], strict=False)
+        if kind in _BOUND and (number := _positive(text)) is not None
     )
     return tuple(dict.fromkeys(found))
 
