@@ -9,6 +9,7 @@ folder; the programs that it starts hold the lock, too, so that none that was le
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess  # for commands of its own wording only  # nosec B404
@@ -27,6 +28,8 @@ READY, ABSENT, OUTDATED = 0, 1, 3
 
 _BETWEEN_LINES_S: Final = 2.5
 _LONGEST_LINE: Final = 100
+_RETRY: Final = "Retrying ("
+_LAST_LINES: Final = 8
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SUPPORTED: Final = (3, 13)
 """The functions' Python."""
@@ -252,7 +255,7 @@ class _Work:
                 raise
         if process.returncode:
             raise NotMadeError(
-                f"{self.wanted.folder} could not be made: {_last_line(log) or name}\n"
+                f"{self.wanted.folder} could not be made: {_cause(log) or name}\n"
                 f"The same command tries again; pip keeps what it has fetched. All of the output: {log}"
             )
         log.unlink()
@@ -268,9 +271,25 @@ def _runs(process: "subprocess.Popen[bytes]") -> bool:
 
 
 def _last_line(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text("utf-8", errors="replace").splitlines() if line.strip()]
-    line = lines[-1].removeprefix("ERROR: ") if lines else ""
+    """What a program wrote last, in a form for people."""
+    line = (_lines(log) or [""])[-1]
+    if _RETRY in line:
+        return "no connection to the package index; pip tries again"
     return line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "..."
+
+
+def _cause(log: Path) -> str:
+    """Why a program failed. After its last try pip names a package, not the connection that broke."""
+    lines = _lines(log)
+    broken = [line for line in lines[-_LAST_LINES:] if _RETRY in line or ".exceptions." in line]
+    if broken:
+        reason = re.sub(r"': /\S*$", "", broken[-1]).rsplit(": ", 1)[-1]
+        return "no connection to the package index: " + re.sub(r"^\[Errno -?\d+\] |['\"]\)$", "", reason)
+    return _last_line(log).removeprefix("ERROR: ")
+
+
+def _lines(log: Path) -> list[str]:
+    return [line.strip() for line in log.read_text("utf-8", errors="replace").splitlines() if line.strip()]
 
 
 def show(line: str) -> None:

@@ -27,7 +27,7 @@ case "$*" in
 esac
 if [ "$step" = "${{END_AT:-}}" ]; then
   case "$END_BY" in
-    failure) echo "ERROR: the index cannot be reached"; exit 1 ;;
+    failure) echo "${{WORDS:-ERROR: the disk is full}}"; exit 1 ;;
     KILL) kill -s KILL "$PPID"; exit ;;
     *) kill -s "$END_BY" "$PPID"; exec sleep 20 ;;
   esac
@@ -129,11 +129,44 @@ def test_environment_whose_making_ended_at_any_step_is_made_anew_by_the_same_com
 def test_failure_is_reported_with_its_cause_and_where_the_rest_is(scene: Scene) -> None:
     failed = scene.make(END_AT="pip", END_BY="failure")
     assert failed.returncode == 1
-    assert f"{scene.environment} could not be made: the index cannot be reached\n" in failed.stderr
+    assert f"{scene.environment} could not be made: the disk is full\n" in failed.stderr
     assert "The same command tries again" in failed.stderr
-    assert "the index cannot be reached" in scene.folder.joinpath(".venv-x.log").read_text()
+    assert "the disk is full" in scene.folder.joinpath(".venv-x.log").read_text()
     assert scene.make().returncode == 0
     assert not scene.folder.joinpath(".venv-x.log").exists()
+
+
+UNREACHED = (
+    "  WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError('<x>: "
+    "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')': /simple/six/\n"
+)
+SLOW = (
+    "  WARNING: Retrying (Retry(total=0)) after connection broken by "
+    """'ReadTimeoutError("Pool(host='x', port=443): Read timed out. (read timeout=15)")': /packages/73/six.whl\n"""
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (f"{UNREACHED}ERROR: No matching distribution found for six==1.17.0", "Temporary failure in name resolution"),
+        (
+            f"{SLOW}ERROR: Could not install packages due to an OSError: Max retries",
+            "Read timed out. (read timeout=15)",
+        ),
+        (
+            "pip._vendor.urllib3.exceptions.ReadTimeoutError: Pool(host='x', port=443): Read timed out.",
+            "Read timed out.",
+        ),
+    ],
+    ids=["no index", "no file", "in the middle of a file"],
+)
+def test_connection_that_broke_is_reported_as_such_and_not_as_a_missing_package(
+    scene: Scene, words: str, cause: str
+) -> None:
+    failed = scene.make(END_AT="pip", END_BY="failure", WORDS=words)
+    assert f".venv-x could not be made: no connection to the package index: {cause}\n" in failed.stderr
+    assert "six" not in failed.stderr
 
 
 def test_interpreter_without_ensurepip_is_reported_with_its_cure_and_nothing_is_made(scene: Scene) -> None:
