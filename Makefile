@@ -35,6 +35,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 18
 	@sed -n 's/^#: \{0,1\}/  /p' $(firstword $(MAKEFILE_LIST))
 
+#: Times are of two free cores; the first includes what is set up then.
 #:
 #: Variables of `make run`, as in `make run ONCE=1 STATE_DIR=/tmp/run`:
 #:   API_PORT=3000 API_HTTPS_PORT=3443 PORTAL_PORT=3010   ports; 0 takes a free one
@@ -45,25 +46,25 @@ help: ## this list
 #:   STATE_DIR=.local DYNAMODB_URL= LOG_LEVEL=INFO        its files; another DynamoDB engine; what the log contains
 
 # `make` passes variables on. `exec`, so that Ctrl-C reaches the program and no shell.
-run: $(RUN_BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot
+run: $(RUN_BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot [first 30 s, then 4 s]
 	@PYTHONPATH=layers/chat_lookup exec $(HOLDING) $(RUN_BIN)/python -m local
 
 # PORTAL_PORT STATE_DIR BIND PORTAL_HOST QUIET
-portal: $(RUN_BIN)/.ready ## a Bitrix24 portal alone on this machine, for the tests of other applications: docs/local-portal.md
+portal: $(RUN_BIN)/.ready ## a Bitrix24 portal alone on this machine, for the tests of other applications: docs/local-portal.md [first 30 s, then 2 s]
 	@PYTHONPATH=layers/chat_lookup exec $(HOLDING) $(RUN_BIN)/python -m local.portal
 
-test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some
+test: $(BIN)/.ready ## unit and integration tests, without Docker or AWS; ARGS="-k limiter" for some [first 5 min, then 3 min]
 	@exec $(BIN)/python -m tests.groups test $(ARGS)
 
 # Further variables run the walks and soaks in full: each folder's README.md names them.
-test-all: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## these, then the long ones: generated inputs, crowds, processes, soaks; DYNAMODB_LOCAL_URL
+test-all: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## these, then the long ones: generated inputs, crowds, processes, soaks; DYNAMODB_LOCAL_URL [20 min]
 	@exec $(BIN)/python -m tests.groups all $(ARGS)
 
-pictures: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## every view of the pages in Chromium, in .local/screens; those of the documents in docs/pictures
+pictures: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## every view of the pages in Chromium, in .local/screens; those of the documents in docs/pictures [3 min]
 	@PICTURES=$(abspath .local/screens) $(BIN)/python -m pytest -q -n 0 tests/browser
 	@cp .local/screens/playground.png .local/screens/bot.png docs/pictures/
 
-check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, format, types, security, the template and its house rules; offline
+check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, format, types, security, the template and its house rules; offline [first 4 min, then 1 min]
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -81,10 +82,10 @@ check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, 
 # The linter asks for a newer version of itself and reports its use, unless these forbid it.
 docs: export REDOCLY_TELEMETRY := off
 docs: export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
-docs: $(NODE_VENV)/bin/.ready ## lints the contract, docs/openapi.yaml
+docs: $(NODE_VENV)/bin/.ready ## lints the contract, docs/openapi.yaml [first 20 s, then 2 s]
 	@PATH="$(abspath $(NODE_VENV))/bin:$$PATH" $(NODE_VENV)/node_modules/.bin/redocly lint --extends recommended-strict docs/openapi.yaml
 
-build: functions-python $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build
+build: functions-python $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build [first 2 min, then 30 s]
 	@$(SAM) build
 	@echo "In bytes, unpacked and zipped:"
 	@cd .aws-sam/build && for each in */; do \
@@ -93,23 +94,23 @@ build: functions-python $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in 
 	done; rm ../sizes.zip
 
 # Without times and serial numbers: one commit, one file. What it lists is what the build installs.
-sbom: $(SUPPLY_VENV)/bin/.ready ## what the layer consists of, as CycloneDX, in .aws-sam/sbom.cdx.json
+sbom: $(SUPPLY_VENV)/bin/.ready ## what the layer consists of, as CycloneDX, in .aws-sam/sbom.cdx.json [first 40 s, then 5 s]
 	@mkdir -p .aws-sam
 	@$(SUPPLY_VENV)/bin/python -W ignore::UserWarning -m cyclonedx_py requirements --output-reproducible --spec-version 1.6 \
 	  --pyproject pyproject.toml --mc-type application --output-file .aws-sam/sbom.cdx.json $(HASHED)
 
 # The status of the program, which make prints: 1 at least one advisory, 2 where none could be had for some package.
-audit: $(SUPPLY_VENV)/bin/.ready ## known advisories for what the layer consists of; asks PyPI, or OSV with AUDIT_SERVICE=osv
+audit: $(SUPPLY_VENV)/bin/.ready ## known advisories for what the layer consists of; asks PyPI, or OSV with AUDIT_SERVICE=osv [first 40 s, then 5 s]
 	@PIP_AUDIT=$(SUPPLY_VENV)/bin/pip-audit $(SUPPLY_VENV)/bin/python -m tools.audit
 
-pins: $(RUN_BIN)/.ready ## writes the hashes of the layer's requirements anew, after a version was changed there
+pins: $(RUN_BIN)/.ready ## writes the hashes of the layer's requirements anew, after a version was changed there [10 s]
 	@$(RUN_BIN)/python -m tools.pins
 
-e2e: functions-python $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready $(SUPPLY_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers; requests generated from the contract
+e2e: functions-python $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CONTRACT_VENV)/bin/.ready $(SUPPLY_VENV)/bin/.ready ## the built artifact, in containers where a Docker engine answers; requests generated from the contract [first 6 min, then 3 min]
 	@SAM=$(abspath $(SAM)) SCHEMATHESIS=$(abspath $(CONTRACT_VENV))/bin/schemathesis $(BIN)/pytest tests/e2e $(ARGS)
 
 # The runtime's client has its own environment. The table lists figures that were left out.
-bench: bench-settings functions-python $(BIN)/.ready $(BENCH_VENV)/bin/.ready build ## every figure beside its reference; ARGS=--quick to see that each can be taken; STRICT=1 fails if one is missed; DYNAMODB_LOCAL_URL
+bench: bench-settings functions-python $(BIN)/.ready $(BENCH_VENV)/bin/.ready build ## every figure beside its reference; ARGS=--quick to see that each can be taken; STRICT=1 fails if one is missed; DYNAMODB_LOCAL_URL [30 min, ARGS=--quick 5 min]
 	@PYTHONPATH=layers/chat_lookup $(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-settings
@@ -117,7 +118,7 @@ bench-settings:
 	@[[ "$(ARGS)" =~ ^(--quick)?$$ ]] || { echo "make bench ARGS=--quick, or without ARGS" >&2; exit 1; }
 	@test -n "$${DYNAMODB_LOCAL_URL:-}" || echo "Without DYNAMODB_LOCAL_URL only cold starts are measured: all other figures need a DynamoDB Local" >&2
 
-invoke: running-stores engine build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run`
+invoke: running-stores engine build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run` [first 2 min, then 40 s]
 	@$(SAM) local invoke $(FUNCTION) --event $(EVENT) --env-vars $(STATE_DIR)/env.json \
 	  --parameter-overrides Architecture=$(ARCH) --add-host host.docker.internal:host-gateway $(ARGS)
 
@@ -139,17 +140,17 @@ running-stores:
 # `make`, if they are on its command line; AWS_REGION and AWS_PROFILE come from the environment.
 preflight deploy prune: OPERATOR := env -u AWS_EC2_METADATA_DISABLED $(if $(filter file,$(origin AWS_DEFAULT_REGION)),-u AWS_DEFAULT_REGION) PYTHONPATH=layers/chat_lookup
 
-preflight: known-environment $(RUN_BIN)/.ready ## ENV=dev|staging|prod: whether the account has what a deployment needs
+preflight: known-environment $(RUN_BIN)/.ready ## ENV=dev|staging|prod: whether the account has what a deployment needs [5 s]
 	@$(OPERATOR) $(RUN_BIN)/python -m tools.preflight
 
 # The account first: a build takes a minute. A stack that is already up to date is no failure.
-deploy: known-environment functions-python $(RUN_BIN)/.ready $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing
+deploy: known-environment functions-python $(RUN_BIN)/.ready $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing [5 min or more: AWS]
 	@$(OPERATOR) $(RUN_BIN)/python -m tools.preflight
 	@$(SAM) build --config-env "$$ENV"
 	@$(OPERATOR) SAM=$(abspath $(SAM)) $(RUN_BIN)/python -m tools.deploy
 	@echo "Next, with the outputs above: a portal and a key (docs/deploying.md), then: make smoke URL=<ApiUrl> KEY=<key>"
 
-prune: known-environment $(RUN_BIN)/.ready ## ENV=dev|staging|prod: lists versions that no rollback needs; YES=1 deletes them
+prune: known-environment $(RUN_BIN)/.ready ## ENV=dev|staging|prod: lists versions that no rollback needs; YES=1 deletes them [5 s]
 	@$(OPERATOR) $(RUN_BIN)/python -m tools.prune
 
 .PHONY: known-environment
@@ -158,7 +159,7 @@ known-environment:
 	  echo "Which environment? make $(firstword $(MAKECMDGOALS)) ENV=dev|staging|prod; samconfig.toml has the settings of each" >&2; exit 1;; esac
 
 # Variables as for `make run`: URL KEY CA_FILE ENTITY_TYPE ENTITY_ID BUILD_DIR. So no further command line contains the key.
-smoke: smoke-settings $(RUN_BIN)/.ready ## URL=https://... KEY=...: whether a deployed service works, with the layer that is built here
+smoke: smoke-settings $(RUN_BIN)/.ready ## URL=https://... KEY=...: whether a deployed service works, with the layer that is built here [5 s]
 	@PYTHONPATH=layers/chat_lookup $(RUN_BIN)/python -m tools.smoke
 
 .PHONY: smoke-settings

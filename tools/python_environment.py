@@ -87,10 +87,10 @@ def main(words: Sequence[str]) -> int:
     wanted = Wanted(Path(folder), tuple(map(Path, files)), options)
     if "--check" in words:
         return check(wanted)
-    for number in _SIGNALS:
-        signal.signal(number, _interrupt)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     try:
+        for number in _SIGNALS:
+            signal.signal(number, _interrupt)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         make(wanted)
     except KeyboardInterrupt:
         show(f"Stopped before {folder} was ready: the same command makes it anew.")

@@ -11,12 +11,12 @@ from typing import Final
 
 import pytest
 
-from tests.support.events.queue_scene import eventually
+from chat_lookup.clock import SystemClock
 from tests.support.processes import programs
 from tests.support.processes.run import environ
 from tests.support.repository import ROOT
 
-LONGEST_S: Final = 100.0
+LONGEST_S: Final = 200.0
 PACKAGE: Final = "tiny"
 IMPORTED: Final = f"import {PACKAGE}; print({PACKAGE}.__name__)"
 
@@ -60,6 +60,9 @@ def wheel(folder: Path) -> Path:
     return path
 
 
+pytestmark = pytest.mark.timeout(400)
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
     return Clone(tmp_path)
@@ -78,7 +81,9 @@ def test_environment_interrupted_again_and_again_is_whole_in_the_end(clone: Clon
     for made, number in MOMENTS.items():
         former = clone.begun()
         with programs.started(clone.command, env=clone.variables, stderr=subprocess.PIPE) as process:
-            eventually(lambda: clone.begun() not in (0, former) and any(clone.environment.glob(made)))  # noqa: B023 - called at once
+            while clone.begun() in (0, former) or not any(clone.environment.glob(made)):
+                assert process.poll() is None
+                SystemClock().sleep(0.005)
             os.killpg(process.pid, number)  # as a terminal does
             errors = process.communicate(timeout=LONGEST_S)[1]
         assert "Traceback" not in errors

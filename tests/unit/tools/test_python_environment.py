@@ -276,6 +276,20 @@ def test_waiting_for_another_process_ends_on_a_signal(scene: Scene) -> None:
             assert process.stderr.read().startswith("Stopped before ")
 
 
+HELD_BACK = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+os.kill(os.getpid(), signal.SIGINT)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_signal_that_was_held_back_while_the_interpreter_began_ends_it_in_one_line(scene: Scene) -> None:
+    done = programs.run([sys.executable, "-c", HELD_BACK, *scene.command], cwd=ROOT, timeout=20)
+    assert (done.returncode, done.stderr.count("\n")) == (130, 1)
+    assert done.stderr.startswith("Stopped before ")
+
+
 @pytest.mark.parametrize(
     ("place", "error"),
     [
