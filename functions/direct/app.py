@@ -26,9 +26,11 @@ def handler(event: object, context: "LambdaContext") -> dict[str, object]:
 def answer(event: object, deadline: Deadline) -> dict[str, object]:
     fields = Fields(event)
     name = fields.optional_text("portal")
-    asked = fields.any("object")
+    asked, objects = fields.any("object"), fields.any("objects")
     if asked is not None:
         return chats_of_object(name, asked, fields, deadline)
+    if objects is not None:
+        return chats_of_objects(name, objects, fields, deadline)
     options = expanding(fields)
     given = fields.any("lookups")
     pair = None if given is not None else pair_in(fields)
@@ -66,6 +68,18 @@ def chats_of_object(name: str | None, given: object, fields: Fields, deadline: D
         return outcome_of(asked, process.services().objects().find(portal, asked, options, deadline))
     except ObjectNotFound as error:
         return outcome_of(asked, error)
+
+
+def chats_of_objects(name: str | None, given: object, fields: Fields, deadline: Deadline) -> dict[str, object]:
+    """Like POST /v1/objects/chats/batch."""
+    from chat_lookup.objects.requests import many_in, object_options_in, object_or_error  # noqa: PLC0415 - as above
+    from chat_lookup.objects.responses import objects_body  # noqa: PLC0415 - as above
+
+    objects, options = [object_or_error(each) for each in many_in(given)], object_options_in(fields)
+    fields.nothing_else()
+    portal = process.services().portals.find(name)
+    outcomes = process.services().objects().find_many(portal, objects, options, deadline)
+    return objects_body(objects, outcomes)
 
 
 process.before_snapshot(process.services)

@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "admin": ("tools.lookup.admin", "Operators' commands: portals, keys, applications (docs/admin.md)."),
     "chats": ("tools.lookup.chats", "The chat of one pair, or of every pair of a file."),
     "doctor": ("tools.lookup.doctor", "What is wrong with the service, and what mends it (docs/doctor.md)."),
+    "objects": ("tools.lookup.objects", "Every chat of one object, or of every object of a file."),
 }
 """By command: its module, and its line in `./lookup --help`."""
 

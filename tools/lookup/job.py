@@ -32,19 +32,24 @@ _RETRYABLE: Final = frozenset({429, 503})
 
 @dataclass(frozen=True)
 class Form:
-    """The lines of an output. `cells` are the values of one answer under `columns`; JSON lines have it whole."""
+    """The lines of an output. `cells` are the values of one answer under `columns`; JSON lines have it whole.
+
+    `names` are what the two words of a pair are called in it, and `noun` what the pairs are.
+    """
 
     columns: Sequence[str]
     cells: Callable[[Item], Sequence[object]]
     as_json: bool = False
+    names: tuple[str, str] = Pair._fields
+    noun: str = "pairs"
 
     @property
     def heading(self) -> str:
-        return "" if self.as_json else _csv_line(["entity_type", "entity_id", *self.columns])
+        return "" if self.as_json else _csv_line([*self.names, *self.columns])
 
     def line(self, pair: Pair, item: Item) -> str:
         if self.as_json:
-            return json.dumps({**item, **pair._asdict()}, ensure_ascii=False) + "\n"
+            return json.dumps({**item, **dict(zip(self.names, pair, strict=True))}, ensure_ascii=False) + "\n"
         return _csv_line([*pair, *(" ".join(str(cell).splitlines()) if cell else cell for cell in self.cells(item))])
 
     def pairs_of(self, lines: Sequence[str]) -> list[Pair]:
@@ -52,7 +57,7 @@ class Form:
         with suppress(ValueError, KeyError, TypeError):
             if self.as_json:
                 records = [json.loads(line) for line in lines]
-                return [Pair(record["entity_type"], record["entity_id"]) for record in records]
+                return [Pair(*(record[name] for name in self.names)) for record in records]
             heading, *rows = lines or [self.heading]
             cells = list(csv.reader(rows))
             if heading == self.heading and all(len(row) == len(self.columns) + len(Pair._fields) for row in cells):
@@ -112,7 +117,7 @@ class Job:
             with Progress(
                 console=console, disable=not console.is_terminal, redirect_stdout=False, redirect_stderr=False
             ) as progress:
-                task = progress.add_task("pairs", total=len(pairs), completed=done)
+                task = progress.add_task(self.form.noun, total=len(pairs), completed=done)
                 while done < len(pairs):
                     piece = pairs[done : done + self.piece]
                     items = self._answers(piece)
@@ -123,7 +128,7 @@ class Job:
                     progress.update(task, completed=done)
         finally:
             rest = "" if done == len(pairs) else "; the same command goes on from there" if output else ""
-            print(f"{done} of {len(pairs)} pairs answered, {self.errors} with errors{rest}", file=sys.stderr)
+            print(f"{done} of {len(pairs)} {self.form.noun} answered, {self.errors} with errors{rest}", file=sys.stderr)
 
     def _answers(self, piece: Sequence[Pair]) -> list[Item]:
         """An answer for each pair. Those that may be had later are asked for again, once the longest wait is over."""
@@ -147,7 +152,7 @@ class Job:
                 self._wait(max(waits), Refused(_detail(items[again[0]])))
             left = again
         if len(left) == len(piece):
-            raise Refused(f"No pair of {len(piece)} could be answered: {_detail(items[0])}")
+            raise Refused(f"None of {len(piece)} {self.form.noun} could be answered: {_detail(items[0])}")
         return [item for item in items if item is not None]
 
     def _wait(self, seconds: float, why: Refused) -> None:

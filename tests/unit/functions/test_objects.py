@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chat_lookup.bootstrap.services import Services
+from chat_lookup.errors import InvalidRequest
 from chat_lookup.portals.portal import Portal
 from functions.direct import app as direct
 from tests.support.fakes import FakeBitrix24, lambda_context
@@ -155,6 +156,24 @@ def test_direct_invocation_answers_the_same_and_an_object_that_there_is_not_is_a
     assert invoke(1663) == ANSWER
     missing = invoke(404, relatives=False)
     assert (missing["entity_id"], missing["chats"]) == ("DEAL|404", None)
+
+
+@pytest.mark.usefixtures("booted")
+def test_direct_invocation_for_many_objects_answers_as_the_batch_does(portal: Portal) -> None:
+    def invoke(objects: object, **fields: object) -> dict[str, object]:
+        event = {"portal": portal.member_id, "objects": objects, **fields}
+        return direct.handler(event, lambda_context())
+
+    results = invoke([{"type": "deal", "id": 1663}, {"type": "deals", "id": 1}], closed=True)["results"]
+    assert isinstance(results, list)
+    assert results[0] == ANSWER
+    assert results[1]["problem"]["status"] == 400
+    many_wrong: tuple[object, ...] = ([], {}, 7, [{}] * 201)
+    for wrong in many_wrong:
+        with pytest.raises(InvalidRequest):
+            invoke(wrong)
+    with pytest.raises(InvalidRequest):
+        invoke([{"type": "deal", "id": 1}], lookups=[])
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,16 @@ def many_objects(request: Request) -> tuple[list[object], ObjectOptions]:
     _refuse_token(request)
     fields = fields_in(request.body)
     options = object_options_in(fields)
-    objects = fields.any("objects")
+    objects = many_in(fields.any("objects"))
     fields.nothing_else()
-    if not isinstance(objects, list) or not 0 < len(objects) <= MOST_OBJECTS:
-        raise InvalidRequest(f"objects must be a list of 1 to {MOST_OBJECTS} objects")
     return objects, options
+
+
+def many_in(value: object) -> list[object]:
+    """Many objects, each as it was given. Raises `InvalidRequest` for a value that is no list of 1 to 200 items."""
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_OBJECTS:
+        raise InvalidRequest(f"objects must be a list of 1 to {MOST_OBJECTS} objects")
+    return value
 
 
 def object_options_in(fields: Fields) -> ObjectOptions:

@@ -1,0 +1,88 @@
+"""An event that names an object makes its next answer a new one; lists of other objects stay. Links and questions.
+
+With both versions of the bot's events.
+"""
+
+from itertools import count
+from typing import Any, Final
+
+import pytest
+
+from tests.support.events.conversation import Conversation, conversation
+from tests.support.portals.crm_objects import SCOPES
+from tests.support.portals.unknown_portal import Stage
+
+NUMBERS: Final = count(610_001)
+
+
+class ObjectTalk:
+    """A portal with our bot, and questions about its objects with a key."""
+
+    def __init__(self, talk: Conversation, key: str) -> None:
+        self.talk = talk
+        self.key = key
+
+    def ask(self, kind: str, number: int, query: str = "relatives=false") -> dict[str, Any]:
+        reply = self.talk.stage.service.get(f"/v1/objects/{kind}/{number}/chats?{query}", {"X-Api-Key": self.key})
+        assert reply.status == 200, reply.body
+        body: dict[str, Any] = reply.json
+        return body
+
+    def line(self, *objects: tuple[str, int]) -> int:
+        """A line with our bot in it, bound to these objects; returns its chat."""
+        crm = [{"type": kind, "id": number} for kind, number in objects]
+        chat_id: int = self.talk.stage.tell("/lines", {"connector": "telegrambot", "crm": crm})["chat_id"]
+        self.talk.stage.tell("/join", {"chat_id": chat_id})
+        self.talk.stage.service.settle()
+        return chat_id
+
+    def mention(self, chat_id: int) -> None:
+        self.talk.say("@Chat Lookup, thanks", chat_id=chat_id)
+        self.talk.stage.service.settle()
+
+
+@pytest.fixture(scope="module", params=["v2", "v1"])
+def one_talk(one_stage: Stage, request: pytest.FixtureRequest) -> ObjectTalk:
+    one_stage.reset()
+    one_stage.tell("/scopes", {"scopes": sorted(SCOPES), "client_id": one_stage.card.client_id})
+    talk = conversation(one_stage, request.param)
+    return ObjectTalk(talk, one_stage.key())
+
+
+@pytest.fixture
+def objects(one_talk: ObjectTalk) -> ObjectTalk:
+    one_talk.talk.stage.begin_again()
+    one_talk.talk.stage.tell("/shape", {"entity_id_in_events": True})
+    return one_talk
+
+
+def test_event_in_a_line_forgets_the_lists_of_the_objects_that_it_names_and_of_no_other(objects: ObjectTalk) -> None:
+    deal, contact, other = next(NUMBERS), next(NUMBERS), next(NUMBERS)
+    chat_id = objects.line(("deal", deal), ("contact", contact))
+    objects.line(("deal", other))
+    named = (("deal", deal), ("contact", contact))
+    for key in (*named, ("deal", other)):
+        assert objects.ask(*key)["source"] == "portal"
+        assert objects.ask(*key)["source"] == "cache"
+
+    objects.mention(chat_id)
+
+    assert [objects.ask(*key)["source"] for key in named] == ["portal", "portal"]
+    assert objects.ask("deal", other)["source"] == "cache"
+
+
+def test_line_that_begins_is_in_the_next_answer_after_its_event(objects: ObjectTalk) -> None:
+    deal = next(NUMBERS)
+    first = objects.line(("deal", deal))
+    assert [chat["chat_id"] for chat in objects.ask("deal", deal)["chats"]] == [first]
+    second = objects.line(("deal", deal))
+    objects.mention(second)
+    assert [chat["chat_id"] for chat in objects.ask("deal", deal)["chats"]] == [second, first]
+
+
+def test_event_in_a_plain_chat_forgets_no_list(objects: ObjectTalk) -> None:
+    deal = next(NUMBERS)
+    objects.line(("deal", deal))
+    objects.ask("deal", deal)
+    objects.mention(objects.talk.chat_with_bot("ORDER", str(deal)))
+    assert objects.ask("deal", deal)["source"] == "cache"

@@ -1,0 +1,97 @@
+"""Every chat of an object: all types in all situations, with relatives and without, as the oracle expects them.
+
+With OBJECT_WALK=full also each one alone, and each combination of scopes with each of options.
+"""
+
+import itertools
+import os
+from bisect import bisect
+from collections import Counter
+from typing import Any, Final
+
+import pytest
+
+from tests.support.portals.crm_objects import (
+    SCOPES,
+    SITUATIONS,
+    TYPES,
+    Asked,
+    KnownObject,
+    chats_of,
+    chats_of_many,
+    due,
+    objects_in,
+)
+from tests.support.reply_checks import conforms, problem
+from tests.support.service import Service
+
+pytestmark = pytest.mark.usefixtures("leaping_clock")
+
+FULL: Final = os.environ.get("OBJECT_WALK") == "full"
+WAYS: Final = list(itertools.product((True, False), repeat=2))
+"""With relatives or without, with closed lines or without."""
+LACKING: Final = ((), ("imopenlines",), ("crm",), ("imopenlines", "crm"))
+MOST_CALLS: Final = 2
+
+
+@pytest.fixture(scope="module")
+def known(running_service: Service) -> list[KnownObject]:
+    """One object of each type in each situation, in the portal for as long as it runs."""
+    return objects_in(running_service.control, 700_000)
+
+
+@pytest.fixture
+def walked(service: Service) -> Service:
+    service.control("/plan", {"rate": 10_000, "burst": 10_000})
+    return service
+
+
+def asks(walked: Service, known: KnownObject) -> tuple[int, Any]:
+    """The status and the body for one object, asked afresh."""
+    reply = chats_of(walked, *known.key, fresh=True)
+    if reply.status != 200:
+        return reply.status, problem(reply, reply.status, "object-not-found")
+    conforms(reply.json, "ObjectChats")
+    return 200, without_age(reply.json)
+
+
+def without_age(body: dict[str, Any]) -> dict[str, Any]:
+    assert body["source"] == "portal"
+    return {name: value for name, value in body.items() if name not in ("source", "age_seconds")}
+
+
+def test_each_object_gets_its_answer_with_two_requests_at_most(walked: Service, known: list[KnownObject]) -> None:
+    asked = [each for each in known if FULL or each.kind in ("deal", "task") or each.situation is SITUATIONS[5]]
+    began = []
+    for each in asked:
+        walked.clock.advance(1)
+        began.append(walked.clock.now())
+        status, body = asks(walked, each)
+        expected = due(each, Asked())
+        assert (status, body if expected else None) == (200 if expected else 404, expected), each
+    calls = Counter(bisect(began, call["at"]) for call in walked.calls())
+    assert set(calls) == set(range(1, len(asked) + 1))
+    assert {asked[number - 1] for number, count in calls.items() if count > MOST_CALLS} == set()
+
+
+@pytest.mark.parametrize("lacking", LACKING, ids=lambda scopes: "no " + " nor ".join(scopes) if scopes else "all")
+def test_batch_has_the_answer_of_each_object_whatever_is_granted(
+    walked: Service, known: list[KnownObject], lacking: tuple[str, ...]
+) -> None:
+    scopes = SCOPES - set(lacking)
+    walked.control("/scopes", {"scopes": sorted(scopes)})
+    for relatives, closed in WAYS if FULL or not lacking else WAYS[:1]:
+        asked = Asked(relatives, closed, scopes)
+        keys = (each.key for each in known)
+        results = chats_of_many(walked, keys, relatives=relatives, closed=closed, fresh=True)
+        for each, result in zip(known, results, strict=True):
+            expected = due(each, asked)
+            if expected is None:
+                assert result["problem"]["type"].endswith("object-not-found"), each
+            else:
+                assert without_age(result) == expected, each
+
+
+def test_walk_has_every_type_in_every_situation(known: list[KnownObject]) -> None:
+    assert {each.kind for each in known} == set(TYPES)
+    assert len(known) == 7 * 10 + 2 * 2
