@@ -5,14 +5,14 @@
 
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Barrier
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from unittest import mock
 
 from botocore.config import Config
@@ -91,7 +91,12 @@ def begin(settings: Sequence[Setting]) -> list[Crowd]:
 
 
 def main(setting: Setting, pipe: Connection) -> None:
-    """Answer one question after the other until the pipe is closed."""
+    """Look up what is asked, one question after the other."""
+    serve(setting, pipe, _looked_up)
+
+
+def serve(setting: Setting, pipe: Connection, answer: Callable[[str, Any], object]) -> None:
+    """Answer questions about a portal until the pipe is closed."""
     sys.stdout = setting.log.open("w", buffering=1)
     process.clock = SharedClock(setting.clock_file)
     reached = aws_clients.dynamodb
@@ -102,7 +107,7 @@ def main(setting: Setting, pipe: Connection) -> None:
         pipe.send(READY)
         with contextlib.suppress(EOFError):
             while True:
-                pipe.send(_looked_up(setting.member_id, pipe.recv()))
+                pipe.send(answer(setting.member_id, pipe.recv()))
 
 
 def _looked_up(member_id: str, question: Question) -> list[Outcome]:

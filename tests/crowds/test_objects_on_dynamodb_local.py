@@ -28,6 +28,7 @@ EACH: Final = 25
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with running_place(tmp_path_factory.mktemp("portal")) as place:
+        place.probe.tell("/scopes", {"scopes": sorted(SCOPES), "client_id": place.keys.client_id})
         yield place
 
 
