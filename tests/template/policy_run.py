@@ -132,6 +132,9 @@ def look_up(service: Service) -> None:
         service.admin("cache.purge", portal=service.member_id)
     assert service.look_up(**PAIR).status == 200
     assert service.direct({"lookups": [PAIR, OTHER_PAIR]})["results"][1]["chat_id"] is not None
+    for asked in range(2):  # from the portal, then from the cache
+        assert service.get("/v1/objects/deal/1663/chats").status == 200
+        assert service.direct({"object": {"type": "deal", "id": 1663}, "fresh": not asked})["chats"]
     assert service.get("/v1/chats/987654").status == 403
     assert service.request("DELETE", f"/v1/chats?{urlencode(PAIR)}").status == 204
     lookups = json.dumps({"lookups": [PAIR, OTHER_PAIR]}).encode()
@@ -163,19 +166,20 @@ def talk(service: Service) -> None:
     """A user writes to the bot, and again when the portal refuses the answer by its rate limit; then the queue is gone,
     and the worker is invoked directly; one event is given up, and redriven."""
     service.say("deal 1663")
+    service.say("chats deal 1663")
     service.mark()
     service.control("/faults", {"method": "imbot.v2.Chat.Message.send", "status": 429, "times": 2})
     service.control("/say", {"text": "deal 1663"})
     eventually(lambda: any(line.get("answer") == "failed" for line in service.logs()))
     service.control("/faults", [])
-    eventually(lambda: len(service.messages()) == 2)
+    eventually(lambda: len(service.messages()) == 3)
     give_up(service)
     aws = service.stack.backend.aws
     sqs, queue = aws.sqs(), aws.queue_url("EventQueue")
     sqs.delete_queue(QueueUrl=queue)
     service.control("/say", {"text": "task 8293"})
     sqs.create_queue(QueueName="EventQueue")
-    eventually(lambda: len(service.messages()) == 3)
+    eventually(lambda: len(service.messages()) == 4)
     sqs.send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody="{}")
     service.admin("events.redrive")
     # Given up, then worked to its end: the portal has no such dialog.

@@ -65,9 +65,11 @@ def test_several_objects_are_listed_one_after_the_other() -> None:
     assert HOSTS
 
 
-def answer(*chats: ListedChat, truncated: bool = False, **part: PartState) -> ObjectChats:
-    parts = (ObjectPart(DEAL.name, **{"discussion": FOUND, "open_lines": NONE, **part}),)
-    return ObjectChats(DEAL, chats, parts, truncated=truncated, source="portal", age_seconds=0)
+def answer(
+    *chats: ListedChat, truncated: bool = False, open_lines: PartState = NONE, relatives: PartState | None = None
+) -> ObjectChats:
+    part = ObjectPart(DEAL.name, FOUND, open_lines, relatives)
+    return ObjectChats(DEAL, chats, (part,), truncated=truncated, source="portal", age_seconds=0)
 
 
 @pytest.mark.parametrize("language", Language)

@@ -4,7 +4,7 @@ import pytest
 
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.learned_rows import FRESH_LEARNED, LearnedRows, LearnOutcome
-from chat_lookup.cache.rows import HOUR, USABLE_POSITIVE, Row
+from chat_lookup.cache.rows import CHAT, HOUR, USABLE_POSITIVE, Row
 from chat_lookup.clock import CLOCKS_APART
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
@@ -259,8 +259,10 @@ class ReadBefore(Cache):
 
     seen: Row | None = None
 
-    def get(self, member_id: str, generation: int, ref: EntityRef, *, consistent: bool = False) -> Row | None:
-        del member_id, generation, ref
+    def get(
+        self, member_id: str, generation: int, ref: EntityRef, *, consistent: bool = False, kind: str = CHAT
+    ) -> Row | None:
+        del member_id, generation, ref, kind
         assert consistent, "an eventually consistent read could hide a needed write"
         return self.seen
 
