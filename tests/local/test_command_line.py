@@ -16,6 +16,7 @@ from tests.support.portals.unknown_portal import Stage
 from tests.support.repository import ROOT
 from tests.support.service import Service
 from tools.lookup.app import main
+from tools.lookup.case import Refused
 from tools.lookup.reference import samples
 from tools.lookup.target import Target, found
 
@@ -220,3 +221,17 @@ def test_chat_of_a_pair_and_of_a_file_are_those_of_the_api(lookup: Called, tmp_p
     assert [line.split(",")[2] for line in output.splitlines()[1:]] == ["1437", "", ""]
     assert [line.split(",")[6] for line in output.splitlines()[1:]] == ["", "chat-not-found", "invalid-request"]
     assert (status, "1 with errors" in errors) == (1, True)
+
+
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:2"])
+def test_run_that_was_killed_is_refused_with_the_remedy_and_no_proxy_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str | None
+) -> None:
+    (tmp_path / "run.json").write_text('{"aws_endpoint_url": "http://127.0.0.1:1"}')
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        if proxy:
+            monkeypatch.setenv(name, proxy)
+    with pytest.raises(Refused, match="is its `make run` over") as raised:
+        found("local", {"STATE_DIR": str(tmp_path)}).invoke("AdminFunction", {"command": "portals"})
+    assert raised.value.kind == "NotReached"
