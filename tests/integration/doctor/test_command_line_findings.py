@@ -19,7 +19,7 @@ from layers.stamp import stamp
 from local.net.http_server import HttpServer
 from tests.support.deployed_stack import MOMENT, STACK, environment, expect_no_stack, expect_stack
 from tests.support.stubbed_clients import StubbedClients
-from tools.doctor import machine
+from tools.doctor import machine, service
 from tools.doctor.findings import REMEDIES, Code
 from tools.environment import ROOT, ToolError
 from tools.lookup import doctor
@@ -256,6 +256,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     scene.url = server.url()
     monkeypatch.setattr(doctor, "opened", scene.opened)
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    monkeypatch.setattr(service, "stamp", lambda: STAMP)
     yield scene
     server.stop()
     scene.clients.end()

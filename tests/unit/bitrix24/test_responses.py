@@ -172,9 +172,9 @@ def test_command_of_a_batch_is_classified_like_a_single_call() -> None:
 
 
 def test_time_is_read_field_by_field() -> None:
-    time = {"start": 1, "duration": "0.07", "operating": 0, "operating_reset_at": 1700000600}
+    time = {"start": 1, "finish": 1.5, "duration": "0.07", "operating": 0, "operating_reset_at": 1700000600}
 
-    assert operating_time(time) == OperatingTime(operating=0.0, reset_at=1700000600.0, duration=0.07)
+    assert operating_time(time) == OperatingTime(operating=0.0, reset_at=1700000600.0, duration=0.07, finished_at=1.5)
 
 
 @pytest.mark.parametrize("time", [None, [], "x", {}, {"operating": None, "duration": True, "operating_reset_at": "x"},

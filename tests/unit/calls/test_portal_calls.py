@@ -2,7 +2,9 @@
 
 import pytest
 
+from chat_lookup.bitrix24.client import Answer, Command
 from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.calls.gcra import Pace
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBlocked, PortalBusy, PortalMisconfigured
 from chat_lookup.portals.portal import Portal, PortalState
@@ -169,3 +171,36 @@ def test_temporary_failure_leaves_the_portal_open(
         call(service, portal, deadline)
     assert service.portals.get(portal.member_id).state is PortalState.ACTIVE
     assert len(bitrix24.calls) == attempts  # and a webhook has nothing to renew
+
+
+# --- reports ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("PAYMENT_REQUIRED", 401), ("OVERLOAD_LIMIT", 503), ("HTTP_5XX", 502), ("PORTAL_RENAMED", 302), ("NEW_CODE", 400)],
+)
+def test_a_report_neither_closes_a_portal_nor_opens_its_circuit_however_often_it_is_refused(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline, code: str, status: int
+) -> None:
+    bitrix24.refuses(code, status)
+    for _ in range(6):
+        with pytest.raises(BitrixError), service.telemetry.invocation("test"):
+            service.calls.inspect(portal, (Command("scope", {}),), deadline)
+    assert bitrix24.methods == ["batch"] * 6
+    assert service.portals.read(portal.member_id) == portal
+    bitrix24.recovers()
+    bitrix24.answers("im.chat.get", {"ID": 1437})
+    assert call(service, portal, deadline) == {"ID": 1437}
+
+
+def test_a_report_takes_one_unit_of_the_pace_for_all_its_calls(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, deadline: Deadline
+) -> None:
+    bitrix24.answers("scope", ["im"])
+    with service.telemetry.invocation("test"):
+        answer = service.calls.inspect(portal, (Command("scope", {}), Command("profile", {})), deadline)
+    assert [each.result for each in answer.outcomes if isinstance(each, Answer)] == [["im"], {"ID": "1", "ADMIN": True}]
+    assert service.limiter.state_of(portal.member_id, Pace(portal.rate, portal.burst)).tat == pytest.approx(
+        service.clock.now() + 1 / portal.rate
+    )
