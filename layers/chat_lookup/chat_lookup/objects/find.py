@@ -1,7 +1,7 @@
 """The use case: an object in, all its chats out. From the cache or the portal, or stale when the portal fails."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from chat_lookup.cache.leases import CacheQuery
 from chat_lookup.cache.rows import Row
@@ -20,15 +20,17 @@ from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.store import Portals
 
 
-class _Single(NamedTuple):
-    """One caller's question about one object, and what it read itself: that answers it without another read."""
+@dataclass(slots=True)
+class _Single:
+    """One caller's question about one object, and the lists that it asked for itself: they answer it without a read."""
 
     asked: PortalObject
     request: ListRequest
     query: CacheQuery
     stored: Row | None
-    own: list[Held]
-    relatives: dict[PortalObject, Held]
+    incomplete: Held | None = None
+    """The object's own list, where it is not stored."""
+    relatives: dict[PortalObject, Held] = field(default_factory=dict)
 
 
 class Objects:
@@ -93,12 +95,12 @@ class Objects:
         request = ListRequest.of(Rights(portal, self._portals), options, deadline, self._clock)
         query = self._lists.query(portal, asked, options, request.since)
         row = None if options.fresh else self._lists.get(portal, asked)
-        single = _Single(asked, request, query, row, [], {})
+        single = _Single(asked, request, query, row)
         if row is not None and query.is_satisfied_by(row, self._clock.now()):
             own = held(row, "cache")
         else:
             row, source = self._misses.settle(query, row, lambda turn: self._ask(single, turn), deadline)
-            own = single.own[0] if single.own else held(row, source)
+            own = single.incomplete or held(row, source)
         lists = {asked: own, **single.relatives}
         lists |= self._gathering.relatives(request, [own], lists)
         return merged(asked, lists, options, self._clock.now())
@@ -119,7 +121,7 @@ class Objects:
         stored = [each.fresh_until for each in single.relatives.values() if each.fresh_until > now]
         row = self._lists.row(asked, reading, whole=request.options.relatives, fresh_until=min(stored, default=None))
         if not reading.complete:
-            single.own.append(own)
+            single.incomplete = own
             turn.kept = False
             return row.for_this_caller_only()
         kept = self._lists.keep(request.rights.portal, row)
