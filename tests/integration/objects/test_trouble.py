@@ -106,7 +106,7 @@ def test_with_a_fifth_of_all_calls_failing_no_list_is_wrong_and_none_is_missing_
         else:
             agrees(404 if "problem" in outcome else 200, outcome, due(each, Asked()))
 
-    assert unlimited.control("/faults")[0]["applied"] > 0
+    assert sum(fault["applied"] for fault in unlimited.control("/faults")) > len(known) / 10
     unlimited.control("/faults", [])
     unlimited.clock.advance(10 * MINUTE)
     for each in known:
