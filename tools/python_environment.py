@@ -256,7 +256,7 @@ class _Work:
         if process.returncode:
             raise NotMadeError(
                 f"{self.wanted.folder} could not be made: {_cause(log) or name}\n"
-                f"The same command tries again; pip keeps what it has fetched. All of the output: {log}"
+                f"The same command tries again, with what is in pip's cache. All of the output: {log}"
             )
         log.unlink()
 
