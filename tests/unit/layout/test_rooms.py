@@ -290,7 +290,6 @@ TESTED_ELSEWHERE: Final[Mapping[str, str]] = {
     "lookup/model.py": "tests/unit/lookup/test_find.py",
     "objects/asking.py": "tests/unit/objects/test_find_many.py",
     "objects/gathering.py": "tests/unit/objects/test_find_many.py",
-    "objects/lists.py": "tests/unit/objects/test_find.py",
     "objects/merging.py": "tests/unit/objects/test_find_many.py",
     "objects/requests.py": "tests/unit/functions/test_objects.py",
     "objects/responses.py": "tests/unit/functions/test_objects.py",
