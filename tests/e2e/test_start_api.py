@@ -20,7 +20,8 @@ from tests.support.repository import ROOT
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 BOT_EVENTS = sorted(path.stem for path in SAMPLES.glob("bot-*.json"))
-CURLS = [command for section in ("Try it", "Looking up") for command in commands(section) if "http://" in command]
+SECTIONS = ("See it run", "Put it before an SDK")
+CURLS = [command for section in SECTIONS for command in commands(section) if "http://" in command]
 PAIR = "entity_type=CRM&entity_id=DEAL%7C1663"
 BITRIX24_PATHS = ("/bitrix24/install", "/bitrix24/app", "/bitrix24/events")
 
