@@ -42,11 +42,12 @@ def test_benchmark_with_an_unknown_option_ends_before_the_build() -> None:
     done = make("bench", *UNUSED, "ARGS=--quik")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("make bench ARGS=--quick, or without ARGS\n")
+    assert done.stderr.startswith("make bench ARGS=--quick, ARGS=--only=growth, or without ARGS\n")
 
 
-def test_benchmark_without_a_dynamodb_local_reports_first_what_is_left_out() -> None:
-    done = make("bench", *UNUSED)
+@pytest.mark.parametrize("words", ["", "--quick", '--quick "--only=cold start" --only=growth'])
+def test_benchmark_without_a_dynamodb_local_reports_first_what_is_left_out(words: str) -> None:
+    done = make("bench", *UNUSED, f"ARGS={words}")
 
     assert done.stderr.startswith("Without DYNAMODB_LOCAL_URL only cold starts are measured")
 
