@@ -2,7 +2,8 @@
 
 import itertools
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 MOST: Final = 100_000  # then the oldest are dropped: a portal may run for days
@@ -16,7 +17,7 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}")
 class ChatMessage:
     """`at` is Unix time. Of a bot's message, `method` is the one that added it, and `answer_to` the message with the
     command that it answers. `commands` are those given in a user's message: their bots may answer it anywhere
-    (command-answer.md).
+    (command-answer.md). `decoration` is what a bot put below its message, by the parameter.
     """
 
     id: int
@@ -27,6 +28,7 @@ class ChatMessage:
     method: str = ""
     answer_to: int | None = None
     commands: frozenset[int] = frozenset()
+    decoration: Mapping[str, object] = field(default_factory=dict)
 
 
 class ChatMessages:

@@ -4,21 +4,25 @@ Of v1's ways to name a dialog, `FROM_USER_ID` with `TO_USER_ID` is not supported
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from local.portal.content.chat import Chat
 from local.portal.content.content import Bot, Command
 from local.portal.content.messages import ChatMessage, cut
 from local.portal.methods.bot_ownership import bot_v1, bot_v2, owns, token_v1
 from local.portal.methods.call import Call, Method
-from local.portal.protocol import php
+from local.portal.protocol import php, rest_wire
 from local.portal.protocol.errors import Refused
 
 _ADD, _ANSWER = "imbot.message.add", "imbot.command.answer"
 _ADD_V2, _ANSWER_V2 = "imbot.v2.Chat.Message.send", "imbot.v2.Command.answer"
+_NONE: Final[Mapping[str, object]] = {}
 _NOT_ADDED = ("WRONG_REQUEST", 400, "Message isn't added")
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 _DIALOG = re.compile(rf"(chat)?{_NUMBER.pattern}")
+_DECORATION: Final = ("ATTACH", "KEYBOARD", "MENU")
+_MOST_BYTES: Final = 30 * 1024  # of each
 
 
 def add(call: Call) -> object:
@@ -28,10 +32,11 @@ def add(call: Call) -> object:
         raise Refused("DIALOG_ID_EMPTY")
     if not text:
         raise Refused("MESSAGE_EMPTY")
+    decoration = _decoration(call)
     chat = _chat(call, bot, dialog_id)
     if chat is None:
         raise Refused(*_NOT_ADDED)
-    return _stored(call, bot, chat, text, _ADD)
+    return _stored(call, bot, chat, text, _ADD, decoration=decoration)
 
 
 def add_v2(call: Call) -> object:
@@ -53,11 +58,12 @@ def answer(call: Call) -> object:
         raise Refused("MESSAGE_ID_EMPTY")
     if not text:
         raise Refused("MESSAGE_EMPTY")
+    decoration = _decoration(call)
     message = _with_command(call, call.text("MESSAGE_ID"), command.id)
     if message is None:
         raise Refused(*_NOT_ADDED)
     bot, chat = call.content.bots[command.bot_id], call.content.chats[message.chat_id]
-    return _stored(call, bot, chat, text, _ANSWER, message.id)
+    return _stored(call, bot, chat, text, _ANSWER, message.id, decoration)
 
 
 def answer_v2(call: Call) -> object:
@@ -104,9 +110,35 @@ def _with_command(call: Call, message_id: str, command_id: int) -> ChatMessage |
     return message if message and command_id in message.commands else None
 
 
-def _stored(call: Call, bot: Bot, chat: Chat, text: str, method: str, answer_to: int | None = None) -> int:
+def _decoration(call: Call) -> Mapping[str, object]:
+    """What stands below a message of v1 by its parameter, an array or JSON for one (imbot-message-add.md)."""
+    found: dict[str, object] = {}
+    for name in _DECORATION:
+        given = call.param(name)
+        if given in (None, ""):
+            continue
+        value = rest_wire.json_object(given.encode()) if isinstance(given, str) else php.entries(given)
+        if not value:
+            raise Refused(f"{name}_ERROR")
+        if len(rest_wire.encode(value)) > _MOST_BYTES:
+            raise Refused(f"{name}_OVERSIZE")
+        found[name] = value
+    return found
+
+
+def _stored(
+    call: Call,
+    bot: Bot,
+    chat: Chat,
+    text: str,
+    method: str,
+    answer_to: int | None = None,
+    decoration: Mapping[str, object] = _NONE,
+) -> int:
     messages = call.content.messages
-    message = ChatMessage(messages.next_id(), call.now, chat.id, bot.id, cut(text), method, answer_to)
+    message = ChatMessage(
+        messages.next_id(), call.now, chat.id, bot.id, cut(text), method, answer_to, decoration=decoration
+    )
     messages.put(message)
     return message.id
 

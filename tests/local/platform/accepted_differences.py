@@ -134,12 +134,10 @@ ACCEPTED: Final = (
         ),
     ),
     Accepted(
-        "of a message its text is stored, and nothing that decorates it, forwards others or quotes them",
+        "of a message its text is stored, and in v1 what is below it; nothing that forwards others or quotes them",
         "own",
         (
-            "imbot.{message.add,command.answer}: parameter {attach,keyboard,menu,system,url_preview} is not read",
-            "imbot.{message.add,command.answer}: {ATTACH,KEYBOARD}_{ERROR,OVERSIZE} never comes",
-            "imbot.{message.add: MENU_ERROR,message.add: MENU_OVERSIZE,command.answer: MENU_ERROR} never comes",
+            "imbot.{message.add,command.answer}: parameter {system,url_preview} is not read",
             "imbot.message.add: parameter skip_connector is not read",
             "imbot.v2.Chat.Message.send: parameter fields.{forwardids,replyid,templateid} is not read",
             "imbot.v2.{Chat.Message.send,Command.answer}: parameter fields.{keyboard,system,urlpreview} is not read",

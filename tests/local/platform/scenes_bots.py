@@ -212,27 +212,39 @@ def _commands_v1() -> Iterator[Scene]:
 def _messages_v1() -> Iterator[Scene]:
     add, answer = "imbot.message.add", "imbot.command.answer"
     message = {**_OLD, "DIALOG_ID": _DIALOG, "MESSAGE": "Hello"}
-    yield usual(add, **message)
-    for code, change in (
+    below: dict[str, Any] = {
+        "ATTACH": [{"MESSAGE": "More"}],
+        "KEYBOARD": [{"TEXT": "Press"}],
+        "MENU": '[{"TEXT": "Choose"}]',
+    }
+    yield usual(add, **message, **below)
+    too_large: dict[str, Any] = {name: {"TEXT": "x" * 31_000} for name in below}
+    changes: tuple[tuple[str, dict[str, Any]], ...] = (
         ("DIALOG_ID_EMPTY", {"DIALOG_ID": "deal"}),
         ("MESSAGE_EMPTY", {"MESSAGE": " "}),
         ("WRONG_REQUEST", {"DIALOG_ID": f"chat{CHAT_WITHOUT_BOTS}"}),
         ("BOT_ID_ERROR", {"BOT_ID": 404}),
         ("APP_ID_ERROR", {"BOT_ID": FOREIGN_BOT}),
         ("ACCESS_DENIED", {"CLIENT_ID": ""}),
-    ):
+        *((f"{name}_ERROR", {name: "no array"}) for name in below),
+        *((f"{name}_OVERSIZE", {name: value}) for name, value in too_large.items()),
+    )
+    for code, change in changes:
         yield refused(add, code, **{**message, **change})
     reply = {"COMMAND_ID": OLD_COMMAND, "MESSAGE_ID": MESSAGE, "MESSAGE": "Hello", "CLIENT_ID": TOKEN}
-    yield usual(answer, **reply)
+    yield usual(answer, **reply, **below)
     yield usual(answer, COMMAND="echo", MESSAGE_ID=MESSAGE, MESSAGE="Hello", CLIENT_ID=TOKEN)
-    for code, change in (
+    changes = (
         ("COMMAND_ID_ERROR", {"COMMAND_ID": 404}),
         ("APP_ID_ERROR", {"COMMAND_ID": FOREIGN_COMMAND}),
         ("MESSAGE_ID_EMPTY", {"MESSAGE_ID": 0}),
         ("MESSAGE_EMPTY", {"MESSAGE": " "}),
         ("WRONG_REQUEST", {"MESSAGE_ID": 404}),
         ("ACCESS_DENIED", {"CLIENT_ID": ""}),
-    ):
+        *((f"{name}_ERROR", {name: "no array"}) for name in below),
+        *((f"{name}_OVERSIZE", {name: too_large[name]}) for name in ("ATTACH", "KEYBOARD")),
+    )
+    for code, change in changes:
         yield refused(answer, code, **{**reply, **change})
 
 
