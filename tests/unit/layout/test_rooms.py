@@ -186,12 +186,19 @@ def test_no_two_modules_import_each_other() -> None:
     TopologicalSorter({module: names & KNOWN - {module} for module, names in IMPORTS.items()}).prepare()
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda path: path.parent.name)
-def test_init_is_one_sentence_and_imports_nothing(path: Path) -> None:
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*/__init__.py")), ids=lambda path: path.parent.name)
+def test_init_of_a_room_is_one_sentence_and_imports_nothing(path: Path) -> None:
     (only,) = ast.parse(path.read_text("utf-8")).body
     assert isinstance(only, ast.Expr)
     assert isinstance(only.value, ast.Constant)
     assert str(only.value.value).endswith((".", "?"))
+
+
+def test_init_of_the_package_is_its_sentence_and_its_version() -> None:
+    sentence, _, version, meaning = ast.parse((PACKAGE / "__init__.py").read_text("utf-8")).body
+    assert all(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in (sentence, meaning))
+    assert imports(PACKAGE / "__init__.py") == {"typing"}
+    assert ast.unparse(version).startswith("VERSION: Final = ")
 
 
 def test_platform_client_imports_nothing_of_aws() -> None:
