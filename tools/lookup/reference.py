@@ -24,7 +24,8 @@ Made from the table that the function itself refuses by (`admin/commands.py`), w
 
 `./lookup` makes its environment (`.venv-run`) at the first use. Nothing has a default environment: `--env`, or the
 variable `CHAT_LOOKUP_ENV`. `local` is a running `make run`; the others are the stacks of samconfig.toml, always the
-version that callers are served by. `--json` prints one JSON object, `{"error": {"type", "detail"}}` for a refusal. The
+version that callers are served by; your AWS profile needs `cloudformation:DescribeStacks` and `lambda:InvokeFunction`.
+`--json` prints one JSON object, `{"error": {"type", "detail"}}` for a refusal. The
 exit status is 0 done, 1 refused or failed, 2 used wrongly. An option is a field's name with dashes; `./lookup admin
 COMMAND --help` has them all.
 
@@ -47,10 +48,29 @@ A refusal is a failed invocation (`FunctionError`): `errorType` is the error's n
 field and what it takes, or what to do. `stackTrace` has the two frames that raise it, always the same.
 """
 
+_LOOK_UPS: Final = """\
+## Look-ups
+
+No command of operators, but the same command line: it asks DirectFunction, with the rights of your AWS account in place
+of a key.
+
+```sh
+./lookup chats CRM "DEAL|1663" --env prod
+./lookup chats --file pairs.csv --output chats.csv --env prod
+```
+
+A file has two columns, type and id, with commas or semicolons between; `-` is standard input; a line of headings is
+left out. The answers are in its order, as CSV, or as JSON lines with `--format jsonl`: each pair has one line, with its
+chat or its error. 1,000 pairs are asked at once, and what the portal's limits leave no room for is asked again after
+the wait that the service names. A job that was interrupted goes on with the same command, after the last whole line of
+`--output`. The exit status is 1 if a pair has an error; that it has no chat is none. `--portal` names the portal,
+`--fresh` asks it whatever is cached.
+"""
+
 
 def document() -> str:
     """The whole page."""
-    return "\n".join([_INTRODUCTION, *(_section(name, COMMANDS[name]) for name in COMMANDS)])
+    return "\n".join([_INTRODUCTION, *(_section(name, COMMANDS[name]) for name in COMMANDS), _LOOK_UPS])
 
 
 def samples() -> dict[str, str]:
