@@ -51,6 +51,10 @@ def one_talk(one_stage: Stage, request: pytest.FixtureRequest) -> ObjectTalk:
     return ObjectTalk(talk, one_stage.key())
 
 
+in_v2 = pytest.mark.parametrize("one_talk", ["v2"], indirect=True)
+"""Where the version makes no difference."""
+
+
 @pytest.fixture
 def objects(one_talk: ObjectTalk) -> ObjectTalk:
     one_talk.talk.stage.begin_again()
@@ -99,6 +103,7 @@ QUESTIONS: Final = (
 )
 
 
+@in_v2
 def test_bot_lists_the_chats_of_an_object_and_of_its_clients_with_links_and_no_address(objects: ObjectTalk) -> None:
     talk = objects.talk
     talk.stage.tell("/plan", {"rate": 1000, "burst": 1000})
@@ -110,6 +115,7 @@ def test_bot_lists_the_chats_of_an_object_and_of_its_clients_with_links_and_no_a
         assert {each for each in secret if each in answer} == set()
 
 
+@in_v2
 def test_bot_answers_for_an_object_of_another_portal_without_a_call(objects: ObjectTalk) -> None:
     before = len(objects.talk.stage.calls())
     (answer,) = objects.talk.asks("chats https://other.bitrix24.com/crm/deal/details/1663/")

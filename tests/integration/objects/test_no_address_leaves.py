@@ -12,7 +12,7 @@ from tests.support.service import Service
 
 pytestmark = pytest.mark.usefixtures("leaping_clock")
 
-KINDS: Final = ("lead", "deal", "contact", "company", "quote", "dynamic_177")
+KINDS: Final = ("deal", "contact", "company")
 PHONE, MAIL = "+15550100000", "user@client.example"
 
 

@@ -20,8 +20,7 @@ CONTACTS: Final = 100
 MOST: Final = 1.05
 
 
-@pytest.mark.parametrize("answer_s", [0.0, 0.4])
-@pytest.mark.parametrize("with_clients", [False, True])
+@pytest.mark.parametrize(("with_clients", "answer_s"), [(False, 0.0), (True, 0.4)])
 def test_thousand_objects_take_what_the_plan_allows_bulk_work(
     service: Service, portal: Portal, crm: FakeCrm, bitrix24: FakeBitrix24, clock: ManualClock, answer_s: float,
     with_clients: bool,
