@@ -95,3 +95,32 @@ def test_batch_has_the_answer_of_each_object_whatever_is_granted(
 def test_walk_has_every_type_in_every_situation(known: list[KnownObject]) -> None:
     assert {each.kind for each in known} == set(TYPES)
     assert len(known) == 7 * 10 + 2 * 2
+
+
+def test_chat_that_an_object_shares_with_its_contact_is_listed_once_with_the_object(walked: Service) -> None:
+    body = chats_of(walked, "deal", 1663).json
+    assert [(chat["chat_id"], chat["of"]) for chat in body["chats"]] == [
+        (1437, "DEAL|1663"), (1764, "DEAL|1663"), (1763, "CONTACT|42"),
+    ]  # fmt: skip
+    assert [(part["of"], part["open_lines"]) for part in body["parts"]] == [
+        ("DEAL|1663", "found"), ("CONTACT|42", "found"), ("COMPANY|7", "none"),
+    ]  # fmt: skip
+    of_contact = chats_of(walked, "contact", 42).json
+    assert [(chat["chat_id"], chat["of"]) for chat in of_contact["chats"]] == [
+        (1764, "CONTACT|42"), (1763, "CONTACT|42"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("contacts", [15, 16])
+def test_fifteen_contacts_and_a_company_are_listed_and_more_make_the_answer_truncated(
+    walked: Service, contacts: int
+) -> None:
+    number = 790_000 + 100 * contacts
+    ids = list(range(number + 1, number + 1 + contacts))
+    walked.control("/crm", {"type": "deal", "id": number, "contact_ids": ids, "company_id": number})
+    body = chats_of(walked, "deal", number).json
+    assert [part["of"] for part in body["parts"]] == [
+        f"DEAL|{number}", *(f"CONTACT|{each}" for each in ids[:15]), f"COMPANY|{number}",
+    ]  # fmt: skip
+    assert body["truncated"] == (contacts > 15)
+    assert [call["method"] for call in walked.calls()] == ["batch", "batch"]
