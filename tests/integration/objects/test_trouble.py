@@ -131,3 +131,23 @@ def agrees(status: int, body: dict[str, Any], expected: dict[str, Any] | None) -
         assert {name: body[name] for name in expected} == expected
     else:
         assert any("problem" in part for part in body["parts"]), body
+
+
+@pytest.mark.parametrize("method", OF_COMMANDS[1:])
+def test_method_without_operating_time_leaves_the_other_parts_answered(
+    unlimited: Service, known: list[KnownObject], method: str
+) -> None:
+    deal = with_all_kinds(known)
+    expected = due(deal, Asked())
+    assert expected is not None
+    unlimited.control("/faults", {"method": method, "error": "OPERATION_TIME_LIMIT"})
+    body = chats_of(unlimited, *deal.key).json
+    own, *others = body["parts"]
+    assert (own["discussion"], own["problem"]["portal_error"]) == ("found", "OPERATION_TIME_LIMIT")
+    assert (own["open_lines"], len(others)) == (("found", 0) if method == "crm.item.get" else ("refused", 4))
+    agrees(200, body, expected)
+
+    unlimited.control("/faults", [])
+    unlimited.clock.advance(11 * MINUTE)
+    body = chats_of(unlimited, *deal.key).json
+    assert {name: body[name] for name in expected} == expected, "what was incomplete is not stored"
