@@ -24,6 +24,9 @@ ARCH ?= $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 # Holds a Ctrl-C back until the program handles it: before that, Python itself would answer with a traceback.
 HOLDING = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
 
+# SAM's last lines advise commands that are others here (`sam deploy --guided`).
+WITHOUT_ADVICE = sed '/^Commands you can use next/,$$d'
+
 export SAM_CLI_TELEMETRY := 0
 # `sam` and cfn-lint require a region even where they call no service; and no credentials are searched for.
 export AWS_DEFAULT_REGION ?= $(or $(AWS_REGION),us-east-1)
@@ -86,7 +89,7 @@ docs: $(NODE_VENV)/bin/.ready ## lints the contract, docs/openapi.yaml [first 20
 	@PATH="$(abspath $(NODE_VENV))/bin:$$PATH" $(NODE_VENV)/node_modules/.bin/redocly lint --extends recommended-strict docs/openapi.yaml
 
 build: functions-python $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build [first 2 min, then 30 s]
-	@$(SAM) build
+	@$(SAM) build | $(WITHOUT_ADVICE)
 	@echo "In bytes, unpacked and zipped:"
 	@cd .aws-sam/build && for each in */; do \
 	  ../../$(SAM_VENV)/bin/python -m zipfile -c ../sizes.zip "$$each"; \
@@ -144,10 +147,9 @@ preflight deploy prune: OPERATOR := env -u AWS_EC2_METADATA_DISABLED $(if $(filt
 preflight: known-environment $(RUN_BIN)/.ready ## ENV=dev|staging|prod: whether the account has what a deployment needs [5 s]
 	@$(OPERATOR) $(RUN_BIN)/python -m tools.preflight
 
-# The account first: a build takes a minute. A stack that is already up to date is no failure.
-deploy: known-environment functions-python $(RUN_BIN)/.ready $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing [5 min or more: AWS]
-	@$(OPERATOR) $(RUN_BIN)/python -m tools.preflight
-	@$(SAM) build --config-env "$$ENV"
+# The account first: a build takes a minute, and setting up AWS SAM longer. A stack that is already up to date is no failure.
+deploy: functions-python preflight $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing [5 min or more: AWS]
+	@$(SAM) build --config-env "$$ENV" | $(WITHOUT_ADVICE)
 	@$(OPERATOR) SAM=$(abspath $(SAM)) $(RUN_BIN)/python -m tools.deploy
 	@echo "Next, with the outputs above: a portal and a key (docs/deploying.md), then: make smoke URL=<ApiUrl> KEY=<key>"
 

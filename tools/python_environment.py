@@ -194,7 +194,7 @@ class _Work:
             )
         if not folder.is_symlink() and folder.is_dir():
             self.wanted.ready.unlink(missing_ok=True)
-        self.follow("rm -rf", ["rm", "-rf", str(folder)])
+        self.follow("removing what is there", ["rm", "-rf", str(folder)])
         self.follow("python -m venv", [sys.executable, "-I", "-m", "venv", str(folder)])
 
     def fill(self) -> None:
