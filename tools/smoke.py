@@ -118,6 +118,13 @@ def look_up(target: Target) -> str:
     raise SmokeError(str(answer))
 
 
+def is_admitted(target: Target) -> bool:
+    """Whether the key opens look-ups, whatever they find. Raises SmokeError where this service does not answer."""
+    health(target)
+    answer = target.look_up({"X-Api-Key": target.key})
+    return not (answer.is_problem(401, "key-rejected") or answer.is_problem(403, "scope-missing"))
+
+
 def without_key(target: Target) -> str:
     return _refused(target.look_up({}), 401, "key-rejected")
 

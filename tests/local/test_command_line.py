@@ -4,21 +4,19 @@ import io
 import json
 import sys
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
 
 from chat_lookup.admin.commands import COMMANDS, Kind
+from tests.local.command_target import reached
 from tests.support.portals.unknown_portal import Stage
 from tests.support.repository import ROOT
 from tests.support.service import Service
 from tools.lookup.app import main
 from tools.lookup.case import Refused
 from tools.lookup.reference import samples
-from tools.lookup.target import Target, found
 
 FORMER: Final = {"client_id": "local.former", "client_secret": "a-secret-of-the-former"}
 
@@ -70,14 +68,6 @@ ARRANGED: Final[Mapping[str, Callable[[Service, Callable[[], Stage]], dict[str, 
     "portals.reconcile": nothing,
 }
 """By command: what has to be there before it, and the fields of its event."""
-
-
-@cache
-def reached(url: str) -> Target:
-    """What is found by the `run.json` of a run; a client is made once for all tests of a process."""
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "run.json").write_text(json.dumps({"aws_endpoint_url": url}))
-        return found("local", {"STATE_DIR": folder})
 
 
 def invoked(service: Service, event: Mapping[str, Any]) -> tuple[bool, Any]:
