@@ -17,6 +17,7 @@ from tests.support.service import Service
 from tools.lookup.app import main
 from tools.lookup.case import Refused
 from tools.lookup.reference import samples
+from tools.lookup.target import found
 
 FORMER: Final = {"client_id": "local.former", "client_secret": "a-secret-of-the-former"}
 

@@ -23,10 +23,10 @@ from tools.environment import Clients, Environment
 from tools.lookup.app import DONE, REFUSED
 from tools.lookup.case import Case, Refused
 from tools.lookup.key_file import default
-from tools.lookup.progress import ANSWERS, Progress
-from tools.lookup.setup import run
-from tools.lookup.setup_steps import STEPS, Ports, price
 from tools.lookup.target import Target
+from tools.setup.command import run
+from tools.setup.progress import ANSWERS, Progress
+from tools.setup.steps import STEPS, Ports, price
 from tools.smoke import smoke
 
 KIND: Final = "or by an application?"

@@ -22,7 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "chats": ("tools.lookup.chats", "The chat of one pair, or of every pair of a file."),
     "doctor": ("tools.lookup.doctor", "What is wrong with the service, and what mends it (docs/doctor.md)."),
     "objects": ("tools.lookup.objects", "Every chat of one object, or of every object of a file."),
-    "setup": ("tools.lookup.setup", "From an account to the first look-up, step by step."),
+    "setup": ("tools.setup.command", "From an account to the first look-up, step by step."),
 }
 """By command: its module, and its line in `./lookup --help`."""
 

@@ -17,9 +17,9 @@ from tools import smoke
 from tools.environment import ROOT, Clients, Environment, ToolError, opened
 from tools.lookup.case import Case, Refused
 from tools.lookup.key_file import default, making_a_key
-from tools.lookup.progress import Progress
 from tools.lookup.secret_fields import given_secrets
 from tools.preflight import checked
+from tools.setup.progress import Progress
 from tools.stack import ABSENT, DEPLOYED, StackState, state_of
 
 WEBHOOK: Final = "webhook"

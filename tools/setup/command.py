@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from tools.lookup.case import Case, EnvironmentCommand, Refused
-from tools.lookup.progress import Progress
-from tools.lookup.setup_steps import APPLICATION, STEPS, WEBHOOK, Ports, Setup, closing
+from tools.setup.progress import Progress
+from tools.setup.steps import APPLICATION, STEPS, WEBHOOK, Ports, Setup, closing
 
 
 def run(case: Case, ports: Ports, **given: Any) -> None:
