@@ -1,6 +1,6 @@
 """A stack in AWS: its state, alarms, version, parameters, secrets, and what the account has for it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -16,7 +16,13 @@ _MOST_SECRETS: Final = 5_000
 _FAILED: Final = (ClientError, BotoCoreError)
 Portals = Sequence[Mapping[str, Any]]
 
-Check = Callable[[Case], Iterator[Finding]]
+_SERVICES: Final[Mapping[str, str]] = {
+    "DescribeAlarms": "cloudwatch",
+    "ListSecrets": "secretsmanager",
+    "StartQuery": "logs",
+    "GetQueryResults": "logs",
+}
+"""The service of each call here, as in the names of IAM's actions."""
 
 
 def findings(case: Case) -> Iterator[Finding]:
@@ -29,18 +35,24 @@ def findings(case: Case) -> Iterator[Finding]:
         )
         return
     for check in (state, alarms, differing, contradicting, account):
-        yield from guarded(case, check.__name__, check(case))
+        yield from guarded(f"{check.__name__} of {case.environment.stack}", check(case))
 
 
-def guarded(case: Case, name: str, check: Iterator[Finding]) -> Iterator[Finding]:
+def guarded(what: str, check: Iterator[Finding]) -> Iterator[Finding]:
     """What a check finds, and a finding where AWS refuses it or does not answer."""
     try:
         yield from check
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        yield finding(Code.NOT_CHECKED, f"{name} of {case.environment.stack}: {error.operation_name} failed: {code}")
-    except BotoCoreError as error:
-        yield finding(Code.NOT_CHECKED, f"{name} of {case.environment.stack}: {type(error).__name__}")
+    except _FAILED as error:
+        yield unread(what, error)
+
+
+def unread(what: str, error: Exception) -> Finding:
+    """The finding about something that could not be read: the action that failed, as IAM names it, and why."""
+    why = type(error).__name__
+    if isinstance(error, ClientError):
+        action = f"{_SERVICES.get(error.operation_name, 'aws')}:{error.operation_name}"
+        why = f"{action} failed: {error.response['Error']['Code']}"
+    return finding(Code.NOT_CHECKED, f"Not read: {what} ({why})")
 
 
 def state(case: Case) -> Iterator[Finding]:

@@ -84,7 +84,7 @@ def _of_stack(case: Case, portal: str | None, report: Report) -> None:
     reported = {each.portal for each in report.findings if each.code == Code.ADDRESS_CHANGED}
     chosen = [each for each in portals if portal in (None, each["domain"], each["member_id"])]
     report.findings += (each for each in stack.addresses(examined, chosen) if each.portal not in reported)
-    report.findings += stack.guarded(examined, "secrets", stack.secrets(examined, portals))
+    report.findings += stack.guarded("the secrets of portals", stack.secrets(examined, portals))
     name = environment.stack
     _history(case, portal, report, lambda now: history.of_stack(clients("logs"), name, now, case.sleep))
 
@@ -95,7 +95,7 @@ def _history(case: Case, portal: str | None, report: Report, read: Callable[[flo
         seen = read(SystemClock().now())
         domains = {each["member_id"]: each["domain"] for each in service.portals(case)}
     except (OSError, BotoCoreError, ClientError, history.UnfinishedError, Refused) as error:
-        report.findings.append(finding(Code.NOT_CHECKED, f"The log of the last 24 hours: {type(error).__name__}"))
+        report.findings.append(stack.unread("the log of the last 24 hours", error))
         return
     for each in seen:
         named = {each.portal, domains.get(each.portal, each.portal)}

@@ -235,7 +235,7 @@ CASES: Final = (
         )
     ),
     Case(Code.SECRETS_LEFT, "staging", setting(secrets=3), setting(secrets=1), "3 secrets of portals for 1 installed"),
-    Case(Code.NOT_CHECKED, "staging", setting(denied=True), setting(denied=False), "DescribeAlarms failed"),
+    Case(Code.NOT_CHECKED, "staging", setting(denied=True), setting(denied=False), "cloudwatch:DescribeAlarms failed"),
     Case(Code.PYTHON_MISSING, "staging", no_interpreter, interpreter, "no Python 3.13"),
     Case(Code.ENVIRONMENT_BROKEN, "local", half_made, made_anew, ".venv-sam is not whole"),
 )  # fmt: skip

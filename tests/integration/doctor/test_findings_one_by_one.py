@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -370,6 +371,22 @@ def test_healthy_portal_has_no_findings_and_the_report_changes_nothing(scene: Sc
     assert scene.service.admin("doctor") == {"findings": []}
     assert scene.stored() == before
     assert scene.stage.calls()[calls:] == ["batch", "batch"]
+
+
+def test_run_is_found_by_its_file_and_asked_at_its_own_address(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws = scene.service.stack.backend.aws.endpoint_url
+    (tmp_path / "run.json").write_text(json.dumps({"api_url": scene.service.api_url, "aws_endpoint_url": aws}))
+    (tmp_path / "log.jsonl").touch()
+    monkeypatch.setattr(machine, "environments", lambda _: [])
+    printed: list[dict[str, Any]] = []
+    monkeypatch.setattr(doctor, "print_answer", lambda answer, **_: printed.append(answer))
+    assert main(["doctor", "--env", "local", "--json"], {"STATE_DIR": str(tmp_path)}) == 0, printed
+    scene.admin("portal.stop")
+    assert main(["doctor", "--env", "local", "--json"], {"STATE_DIR": str(tmp_path)}) == 1
+    assert [each["code"] for each in printed.pop()["findings"]] == [FindingCode.STOPPED]
+    scene.admin("portal.start")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code}: {case.words}")
