@@ -16,7 +16,7 @@ FIXED_TYPES: Final[Mapping[str, int]] = {
 """The types of every portal that `crm.item.*` serves (bitrix24.md 10.1); to these come dynamic ones."""
 
 _NAMES: Final = {number: name for name, number in FIXED_TYPES.items()}
-_DYNAMIC: Final = re.compile(r"DYNAMIC_([1-9][0-9]{2,8})")
+_DYNAMIC: Final = re.compile(r"DYNAMIC_([1-9][0-9]{0,8})")
 _PAIR: Final = re.compile(r"([A-Z_0-9]+)\|([1-9][0-9]{0,14})")
 
 

@@ -124,3 +124,20 @@ def test_fifteen_contacts_and_a_company_are_listed_and_more_make_the_answer_trun
     ]  # fmt: skip
     assert body["truncated"] == (contacts > 15)
     assert [call["method"] for call in walked.calls()] == ["batch", "batch"]
+
+
+@pytest.mark.parametrize(("kind", "entity_type", "name"), [
+    ("smart_invoice", "CRM", "SMART_INVOICE|{}"), ("smart_invoice", "CRM", "DYNAMIC_31|{}"),
+    ("dynamic_31", "CRM", "SMART_INVOICE|{}"), ("Dynamic_2", "CRM", "DEAL|{}"),
+    ("task", "TASKS_TASK", "{}"), ("task", "TASKS", "{}"), ("GROUP", "SONET_GROUP", "{}"),
+])  # fmt: skip
+def test_discussion_is_found_by_each_name_that_the_platform_has_for_its_object(
+    walked: Service, kind: str, entity_type: str, name: str
+) -> None:
+    number = 780_000 + sum(map(ord, kind + entity_type + name))
+    chat = {"entity_type": entity_type, "entity_id": name.format(number)}
+    chat_id = walked.control("/chats", chat)["chat_id"]
+    if entity_type == "CRM":
+        walked.control("/crm", {"type": kind, "id": number})
+    body = chats_of(walked, kind, number).json
+    assert [(chat["chat_id"], chat["kind"]) for chat in body["chats"]] == [(chat_id, "discussion")]
