@@ -269,6 +269,20 @@ def test_answer_is_as_old_as_its_oldest_list_and_asks_for_no_list_that_is_fresh(
 
 
 @pytest.mark.usefixtures("full")
+def test_list_is_not_fresh_beyond_those_of_its_relatives_so_that_one_caller_asks_for_all(
+    service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
+) -> None:
+    list_chats(service, portal, named("CONTACT|42"))
+    clock.advance(20)
+    list_chats(service, portal, DEAL)
+    clock.advance(FRESH_LIST - 19)
+    bitrix24.calls.clear()
+    answer = list_chats(service, portal, DEAL)
+    assert [len(call.params["cmd"]) for call in bitrix24.calls] == [4, 3]  # type: ignore[arg-type]  # lists
+    assert answer.age_seconds == int(FRESH_LIST) - 19
+
+
+@pytest.mark.usefixtures("full")
 def test_fresh_answer_asks_for_every_list(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, clock: ManualClock
 ) -> None:
