@@ -59,6 +59,7 @@ def test_every_line_of_the_command_line_names_its_environment_and_is_one_that_it
     def unanswered(*_: object) -> NoReturn:
         raise EOFError
 
+    monkeypatch.setattr("tools.setup.command.run", lambda case, *_, **__: unreachable(case.env, case.environ))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("click.termui.hidden_prompt_func", unanswered)
     monkeypatch.setattr("click.termui.visible_prompt_func", unanswered)
