@@ -6,6 +6,7 @@ import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bootstrap.services import Services
+from chat_lookup.cache import rows
 from chat_lookup.cache.chat_cache import KINDS
 from chat_lookup.clock import Deadline
 from chat_lookup.dynamodb import text
@@ -140,6 +141,7 @@ def test_every_kind_of_row_of_a_portal_is_deleted() -> None:
     """Rows of CacheTable whose key begins with a kind and the portal's member id, in every room."""
     sources = "".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
     kinds = set(re.findall(r'f"([A-Z]+)#\{(?:portal\.)?member_id\}', sources))
+    kinds |= {value for name, value in vars(rows).items() if name == value}  # those of one form, `{kind}#{member_id}`
     # A portal's record and keys are in PortalTable; the lock of an installation is given back, or lapses.
     assert kinds - {"PORTAL", "INSTALL"} == set(KINDS)
 
