@@ -150,12 +150,18 @@ def make(wanted: Wanted) -> None:
 def _locked(wanted: Wanted) -> Iterator[int]:
     """Waits for other processes that make this environment."""
     with wanted.beside(".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while not _taken(file.fileno()):
             show(f"Another process makes {wanted.folder}: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            time.sleep(_BETWEEN_LINES_S)
         yield file.fileno()
+
+
+def _taken(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _found(wanted: Wanted) -> tuple[int, str]:

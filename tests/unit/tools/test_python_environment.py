@@ -260,7 +260,9 @@ def test_two_processes_at_once_make_one_environment(scene: Scene) -> None:
                 assert process.stderr is not None
                 assert process.stderr.readline().startswith(f"Another process makes {scene.environment}")
             fcntl.flock(lock, fcntl.LOCK_UN)
-            assert [first.wait(20), second.wait(20)] == [0, 0]
+            for process in (first, second):
+                process.communicate(timeout=20)
+            assert [first.returncode, second.returncode] == [0, 0]
     assert scene.took() == ["venv", "pip"]
     assert scene.is_whole
 
@@ -272,8 +274,8 @@ def test_waiting_for_another_process_ends_on_a_signal(scene: Scene) -> None:
             assert process.stderr is not None
             process.stderr.readline()
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 130
-            assert process.stderr.read().startswith("Stopped before ")
+            assert "\nStopped before " in process.communicate(timeout=20)[1]
+            assert process.returncode == 130
 
 
 HELD_BACK = """
