@@ -274,7 +274,7 @@ def test_waiting_for_another_process_ends_on_a_signal(scene: Scene) -> None:
             assert process.stderr is not None
             process.stderr.readline()
             process.send_signal(signal.SIGINT)
-            assert "\nStopped before " in process.communicate(timeout=20)[1]
+            assert "Stopped before " in process.communicate(timeout=20)[1]
             assert process.returncode == 130
 
 
