@@ -2,6 +2,7 @@
 run, or one after an interruption, goes on from where the first one ended."""
 
 import re
+import shutil
 import subprocess  # for commands of its own wording only  # nosec B404
 import sys
 from collections.abc import Callable, Mapping
@@ -38,17 +39,17 @@ _KEY_OPTIONS: Final[Mapping[str, Any]] = {"key_file": None, "show": False, "yes"
 _NO_CREDENTIALS: Final = "Credentials: AWS_PROFILE, or `aws login`"
 
 
+def _made(words: list[str], environ: Mapping[str, str]) -> int:
+    """Runs a verb of `make`; returns its exit status."""
+    command = [shutil.which("make") or "make", "--no-print-directory", "-C", str(ROOT), *words]
+    return subprocess.run(command, env=dict(environ), check=False).returncode  # noqa: S603 - our words
+
+
 class Ports(NamedTuple):
     """What a test replaces: the account, `make`, and the requests of the smoke test."""
 
     account: Callable[[Mapping[str, str]], tuple[Environment, Clients]] = opened
-    make: Callable[[list[str], Mapping[str, str]], int] = lambda words, environ: (
-        subprocess.run(  # noqa: S603 - our words
-            ["make", "--no-print-directory", "-C", str(ROOT), *words],  # noqa: S607 - the operator's own make
-            env=dict(environ),
-            check=False,
-        ).returncode
-    )
+    make: Callable[[list[str], Mapping[str, str]], int] = _made
     tries: Callable[[smoke.Target, Callable[[str], None]], bool] = smoke.smoke
 
 

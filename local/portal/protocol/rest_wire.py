@@ -5,9 +5,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NoReturn
-from xml.sax.saxutils import escape
 
 from werkzeug.formparser import parse_form_data
 

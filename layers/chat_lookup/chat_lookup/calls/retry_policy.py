@@ -7,9 +7,10 @@ from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 
 READS: Final = frozenset(
     {
-        "app.info", "crm.item.get", "event.get", "im.chat.get", "im.dialog.get", "im.user.get", "imbot.chat.get",
-        "imbot.dialog.get", "imbot.v2.chat.get", "imbot.v2.revision.get", "imopenlines.crm.chat.get",
-        "imopenlines.crm.chat.getlastid", "imopenlines.dialog.get", "method.get", "profile", "scope", "tasks.task.get",
+        "app.info", "crm.item.get", "event.get", "im.chat.get", "im.dialog.get", "im.user.get", "imbot.bot.list",
+        "imbot.chat.get", "imbot.dialog.get", "imbot.v2.bot.list", "imbot.v2.chat.get", "imbot.v2.revision.get",
+        "imopenlines.crm.chat.get", "imopenlines.crm.chat.getlastid", "imopenlines.dialog.get", "method.get", "profile",
+        "scope", "tasks.task.get",
     }
 )  # fmt: skip
 """Methods that change nothing, folded: a retry is safe even if the former attempt was carried out."""

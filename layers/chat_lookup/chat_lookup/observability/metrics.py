@@ -21,7 +21,7 @@ METHODS: Final = frozenset(
         "imbot.v2.Revision.get", "imbot.register", "imbot.update", "imbot.command.register", "imbot.command.update",
         "imbot.v2.Command.unregister", "imbot.v2.Bot.unregister", "imbot.command.unregister", "imbot.unregister",
         "imbot.message.add", "imbot.v2.Chat.Message.send", "imbot.command.answer", "imbot.v2.Command.answer",
-        "im.user.get", "batch",
+        "imbot.v2.Bot.list", "imbot.bot.list", "im.user.get", "batch",
     }
 )  # fmt: skip
 REJECTIONS: Final = frozenset({*map(str, RefusalReason), *map(str, RejectionReason), "unknown_event", "late"})
