@@ -85,8 +85,9 @@ check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, 
 # The linter asks for a newer version of itself and reports its use, unless these forbid it.
 docs: export REDOCLY_TELEMETRY := off
 docs: export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
-docs: $(NODE_VENV)/bin/.ready ## lints the contract, docs/openapi.yaml [first 20 s, then 2 s]
+docs: $(NODE_VENV)/bin/.ready ## lints the contract, docs/openapi.yaml, and renders it, .build/contract.html [first 20 s, then 5 s]
 	@PATH="$(abspath $(NODE_VENV))/bin:$$PATH" $(NODE_VENV)/node_modules/.bin/redocly lint --extends recommended-strict docs/openapi.yaml
+	@PATH="$(abspath $(NODE_VENV))/bin:$$PATH" $(NODE_VENV)/node_modules/.bin/redocly build-docs docs/openapi.yaml --output .build/contract.html
 
 build: functions-python $(SAM_VENV)/bin/.ready ## what `sam deploy` uploads, in .aws-sam/build [first 2 min, then 30 s]
 	@$(SAM) build | $(WITHOUT_ADVICE)
