@@ -23,13 +23,11 @@ SOURCES: Final = ("layers", "functions", "local", "tools")
 
 def used(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Each module of the standard library and a name of it that a source uses."""
+    nodes = list(ast.walk(tree))
     modules = {
-        each.asname or each.name: each.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import)
-        for each in node.names
+        each.asname or each.name: each.name for node in nodes if isinstance(node, ast.Import) for each in node.names
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield from ((node.module, each.name) for each in node.names)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:

@@ -176,19 +176,18 @@ def test_interpreter_without_ensurepip_is_reported_with_its_cure_and_nothing_is_
     assert not scene.environment.exists()
 
 
-@pytest.mark.parametrize("file", ["x.txt", "base.txt", "x.pth"])
-def test_changed_requirements_are_installed_into_the_environment_that_is_there(made: Scene, file: str) -> None:
-    with (made.folder / file).open("a") as changed:
-        changed.write("# and more\n")
-    assert (made.make().returncode, made.took()) == (0, ["pip"])
-    assert made.is_whole
+def test_changed_requirements_are_installed_into_the_environment_that_is_there(made: Scene) -> None:
+    for file in ("x.txt", "base.txt", "x.pth"):
+        with (made.folder / file).open("a") as changed:
+            changed.write("# and more\n")
+        assert (made.make().returncode, made.took()) == (0, ["pip"])
+        assert made.is_whole
     assert (made.make().returncode, made.took()) == (0, [])
 
 
 def test_environment_of_the_commands_before_is_brought_up_to_date(made: Scene) -> None:
     (made.environment / "bin/.ready").write_text("")
     assert (made.make().returncode, made.took()) == (0, ["pip"])
-    assert (made.make().returncode, made.took()) == (0, [])
 
 
 def without_interpreter(made: Scene) -> None:
@@ -218,7 +217,7 @@ def file_in_its_place(made: Scene) -> None:
 
 
 def environment_of_another_clone(made: Scene) -> None:
-    """A link, whose target has other requirements: that one is in use."""
+    """A link, whose target may be in use."""
     made.environment.rename(made.folder / ".venv-other")
     made.environment.symlink_to(made.folder / ".venv-other")
 
@@ -243,10 +242,13 @@ def test_environment_that_cannot_work_any_more_is_made_anew(made: Scene, spoil: 
 
 def test_target_of_a_link_is_left_as_it_is(made: Scene) -> None:
     environment_of_another_clone(made)
-    (made.folder / "x.txt").write_text("six==1.16.0\n")
-    before = (made.folder / ".venv-other/bin/.ready").read_text()
-    assert made.make().returncode == 0
-    assert (made.folder / ".venv-other/bin/.ready").read_text() == before
+    with (made.folder / "x.txt").open("a") as changed:
+        changed.write("# and more\n")
+    ready = made.folder / ".venv-other/bin/.ready"
+    before = ready.read_text().replace(".venv-x", ".venv-other")
+    ready.write_text(before)
+    assert (made.make().returncode, made.took()) == (0, ["venv", "pip"])
+    assert ready.read_text() == before
 
 
 def test_two_processes_at_once_make_one_environment(scene: Scene) -> None:
