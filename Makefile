@@ -41,7 +41,7 @@ help: ## this list
 #: Times are of two free cores; the first includes what is set up then.
 #:
 #: Variables of `make run`, as in `make run ONCE=1 STATE_DIR=/tmp/run`:
-#:   API_PORT=3000 API_HTTPS_PORT=3443 PORTAL_PORT=3010   ports; 0 takes a free one
+#:   API_PORT=3000 API_HTTPS_PORT=3443 PORTAL_PORT=3010   ports; 0 takes a free one, as for PORTAL_PAGE_PORT=0
 #:   BIND=127.0.0.1 PORTAL_HOST=127.0.0.1                 where it listens; containers: BIND=0.0.0.0 PORTAL_HOST=host.docker.internal
 #:   WEBHOOK_FILE= (or WEBHOOK_URL=) CA_FILE=             a real portal: a file with its inbound webhook, the authority of its certificate
 #:   ENTITY_TYPE=CRM ENTITY_ID='DEAL|1663'                the first look-up
@@ -52,7 +52,7 @@ help: ## this list
 run: $(RUN_BIN)/.ready ## the whole service and a Bitrix24 portal on this machine; ONCE=1 stops after one look-up and one answer of the bot [first 30 s, then 4 s]
 	@PYTHONPATH=layers/chat_lookup exec $(HOLDING) $(RUN_BIN)/python -m local
 
-# PORTAL_PORT STATE_DIR BIND PORTAL_HOST QUIET
+# PORTAL_PORT PORTAL_PAGE_PORT STATE_DIR BIND PORTAL_HOST QUIET
 portal: $(RUN_BIN)/.ready ## a Bitrix24 portal alone on this machine, for the tests of other applications: docs/local-portal.md [first 30 s, then 2 s]
 	@PYTHONPATH=layers/chat_lookup exec $(HOLDING) $(RUN_BIN)/python -m local.portal
 

@@ -40,7 +40,7 @@ _ALL_INTERFACES: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared w
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a stack. Port 0 is a free one; everything but the portal's control listens on `bind`.
+    """The settings of a stack. Port 0 is a free one; everything but the portal's control and pages listens on `bind`.
 
     `portal_host` is this machine's name for callers of the local portal. With a `webhook_url` that portal is used and
     none is started, and `ca_pem` is one more authority to trust. `dynamodb_url` is another engine for the tables;
@@ -55,6 +55,7 @@ class Settings:
     api_port: int = 0
     api_https_port: int = 0
     portal_port: int = 0
+    portal_page_port: int = 0
     webhook_url: str | None = field(default=None, repr=False)
     ca_pem: str = ""
     dynamodb_url: str | None = None
@@ -155,6 +156,7 @@ def _target(settings: Settings, clock: SharedClock, run: Run, closing: ExitStack
             clock,
             bind=settings.bind,
             port=settings.portal_port,
+            page_port=settings.portal_page_port,
             host=settings.portal_host,
             demo=DEMO_GRANT,
             run=run,
@@ -221,7 +223,8 @@ def _addresses(settings: Settings, clock: SharedClock, backend: Backend, run: Ru
     _start(plain, closing)
     with listening(settings.bind, settings.api_https_port, "API_HTTPS_PORT"):
         context = authority.server_context(LOCAL_NAMES)
-        secured = HttpServer(api, settings.bind, settings.api_https_port, context, admission)
+        # Browsers, which do not trust the authority, open the application's page here without TLS.
+        secured = HttpServer(api, settings.bind, settings.api_https_port, context, admission, plain=True)
     _start(secured, closing)
     return Addresses(plain.url(), secured.url(), authority.ca_file, site)
 
@@ -245,6 +248,7 @@ def _install(settings: Settings, target: Target, invoked: Functions, addresses: 
 
 def _through_the_flow(portal: LocalPortal, invoked: Functions, addresses: Addresses) -> str:
     """What an operator and an administrator do: add the application's keys to the service, and install it."""
+    portal.pages.plainly.add(addresses.api_https_url)
     card = portal.applications.add(service_url=addresses.api_https_url, scopes=APPLICATION_SCOPES)
     keys = {"client_id": card.client_id, "client_secret": card.client_secret}
     _answer(invoked, {"command": "apps.add", "kind": "local", "domain": portal.domain, **keys})

@@ -46,10 +46,12 @@ def what_next(stack: LocalStack, path: str, run_file: Path) -> str:
         if stack.addresses.site.playground
         else f"  (no playground in a browser: other hosts could use it, because BIND is {stack.settings.bind})"
     )
+    ours = stack.target.local
     return "\n".join(
         [
             "Try next:",
             page,
+            *([f"  {ours.page_url}/ in a browser: the portal's pages, with the application"] if ours else []),
             f"  curl -s -H \"X-Api-Key: {key}\" '{stack.addresses.api_url}{path}'",
             f"All addresses and the API key are in {run_file}. Press Ctrl-C to stop.",
         ]

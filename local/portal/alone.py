@@ -14,6 +14,7 @@ from local.shared_clock import SharedClock
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "PORTAL_PORT": "3010",
+    "PORTAL_PAGE_PORT": "0",
     "BIND": "127.0.0.1",
     "PORTAL_HOST": "127.0.0.1",
     "STATE_DIR": ".local",
@@ -35,7 +36,7 @@ def main(environ: Mapping[str, str], began: float) -> int:
 def run(values: Mapping[str, str], began: float) -> int:
     """Starts the portal, prints its addresses, and waits. Raises StartError."""
     state_dir, bind, host = Path(values["STATE_DIR"]).resolve(), values["BIND"], values["PORTAL_HOST"]
-    port = read_port("PORTAL_PORT", values["PORTAL_PORT"])
+    port, page_port = (read_port(name, values[name]) for name in ("PORTAL_PORT", "PORTAL_PAGE_PORT"))
     with alone_in(state_dir, "portal"):
         file = state_dir / FACTS
         file.unlink(missing_ok=True)
@@ -43,7 +44,7 @@ def run(values: Mapping[str, str], began: float) -> int:
         clock.reset()
         watch = None if is_set(values["QUIET"]) else _show
         with listening(bind, port, "PORTAL_PORT"):
-            portal = LocalPortal(state_dir, clock, bind=bind, port=port, host=host, watch=watch)
+            portal = LocalPortal(state_dir, clock, bind=bind, port=port, page_port=page_port, host=host, watch=watch)
         with portal:
             try:
                 write_private(file, facts(portal))
@@ -60,6 +61,7 @@ def facts(portal: LocalPortal) -> dict[str, str]:
         "portal_url": portal.portal_url,
         "webhook_url": portal.webhook_url,
         "control_url": portal.control_url,
+        "portal_page_url": portal.page_url,
         "ca_file": str(portal.ca_file),
     }
 
@@ -83,6 +85,7 @@ def _introduction(portal: LocalPortal, file: Path, seconds: float) -> str:
         (
             f"A Bitrix24 portal on this machine, ready after {seconds:.1f} s",
             f"  portal     {portal.portal_url} (HTTPS; its authorisation server answers here, too)",
+            f"  pages      {portal.page_url}/ in a browser (its script for applications' pages: {portal.script_url})",
             f"  control    {portal.control_url} (chats, users, faults, events: docs/local-portal.md)",
             f"  authority  {portal.ca_file} (trust it: it signs the portal's certificate)",
             f"  addresses  {file} (these, and the URL of the administrator's inbound webhook)",

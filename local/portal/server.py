@@ -4,7 +4,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -31,10 +31,13 @@ from local.portal.events.outbox import Outbox
 from local.portal.oauth.applications import Applications
 from local.portal.oauth.identity import Identity
 from local.portal.oauth.webhook import Webhook
+from local.portal.pages.frames import Frames
+from local.portal.pages.site import SCRIPT, Site
 from local.portal.protocol import php, rest_wire
 from local.portal.rest.authorisation_server import AUTHORISING, ISSUING, Authorisation, is_app_info
 from local.portal.rest.dispatcher import Rest
 from local.portal.state import State
+from local.program import listening
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -64,8 +67,8 @@ class LocalPortal:
     gives out. With `demo` it is the portal of the sample events. `run` is what it has in common with other servers.
     `watch` is called with each request after it was decided.
 
-    The control address is plain HTTP, so that curl needs no authority; it is bound to this machine only, and takes
-    only requests to loopback's names, whatever `bind` is.
+    The control address is plain HTTP, so that curl needs no authority, and so are the pages for people, at `page_port`:
+    both are bound to this machine only, and take only requests to loopback's names, whatever `bind` is.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class LocalPortal:
         *,
         bind: str = "127.0.0.1",
         port: int = 0,
+        page_port: int = 0,
         host: str = "127.0.0.1",
         demo: DemoGrant | None = None,
         run: Run | None = None,
@@ -107,6 +111,12 @@ class LocalPortal:
             *DeletionControl(self._state, self.conversation).routes(),
         )
         self._control = HttpServer(Control(self._state, routes), admission=Admission(run, LOOPBACK))
+        self.pages = Site(self._state, Frames(self._state, self.installer))
+        with listening("127.0.0.1", page_port, "PORTAL_PAGE_PORT"):
+            self._page_server = HttpServer(
+                self.pages, port=page_port, admission=Admission(run, LOOPBACK, any_origin=SCRIPT)
+            )
+        self.pages.url = self._page_server.url()
 
     @property
     def applications(self) -> Applications:
@@ -148,6 +158,16 @@ class LocalPortal:
         return self._control.url()
 
     @property
+    def page_url(self) -> str:
+        """The address of the pages for people, without a slash at its end."""
+        return self.pages.url
+
+    @property
+    def script_url(self) -> str:
+        """The stand-in for the script that pages of applications load from the vendor."""
+        return self.pages.url + SCRIPT
+
+    @property
     def ca_file(self) -> Path:
         """The certificate that a client must trust."""
         return self._authority.ca_file
@@ -160,6 +180,7 @@ class LocalPortal:
         self._outbox.start()
         self._portal.start()
         self._control.start()
+        self._page_server.start()
 
     def settle(self) -> None:
         """Waits until the events that methods caused have been sent, and answered."""
@@ -171,6 +192,7 @@ class LocalPortal:
         self._outbox.stop()
         self._portal.stop()
         self._control.stop()
+        self._page_server.stop()
         self._delivery.close()
 
     def __enter__(self) -> Self:
@@ -208,10 +230,17 @@ class LocalPortal:
             return self._authorisation.authorize(php.decode_query(environ.get("QUERY_STRING", "")))
         request = rest_wire.read(environ)
         if request is None:
-            return rest_wire.page(404)
+            return self._page_elsewhere(environ)
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return rest_wire.from_any_origin(rest_wire.preflight())
         return self._answer(request)
+
+    def _page_elsewhere(self, environ: "WSGIEnvironment") -> rest_wire.Reply:
+        """A link of an application to a page of the portal leads to where that is for browsers."""
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or not self.pages.serves(environ["PATH_INFO"]):
+            return rest_wire.page(404)
+        query = f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else ""
+        return replace(rest_wire.page(302), headers=(("Location", self.page_url + environ["PATH_INFO"] + query),))
 
     def _without_tls(self, environ: "WSGIEnvironment") -> rest_wire.Reply:
         """REST has a code for it (bitrix24.md 2.3); whatever else is asked gets the page of a web server."""

@@ -9,7 +9,7 @@ from local.net.admission import FOREIGN_HOST, FOREIGN_PAGE
 from tests.support.service import Service
 
 EVIL: Final = "http://evil.example"
-SERVERS: Final = ("API", "API over HTTPS", "portal", "control", "AWS")
+SERVERS: Final = ("API", "API over HTTPS", "portal", "control", "pages", "AWS")
 OPEN: Final = ("API", "API over HTTPS", "portal")
 """The servers with paths below /rest/, where a key is the proof."""
 
@@ -21,6 +21,7 @@ def address(service: Service, server: str) -> str:
         "API over HTTPS": stack.addresses.api_https_url,
         "portal": service.portal.portal_url,
         "control": service.portal.control_url,
+        "pages": service.portal.page_url,
         "AWS": stack.backend.aws.endpoint_url,
     }[server]
 

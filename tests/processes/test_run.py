@@ -31,6 +31,7 @@ FACTS = {
     "api_https_url",
     "api_key",
     "portal_url",
+    "portal_page_url",
     "webhook_url",
     "control_url",
     "ca_file",
@@ -164,7 +165,7 @@ def test_make_run_in_the_background_ends_on_sigterm_with_all_that_it_started(tmp
         assert process.stdout.read().endswith("Stopped.\n")
 
 
-@pytest.mark.parametrize("variable", ["API_PORT", "API_HTTPS_PORT", "PORTAL_PORT"])
+@pytest.mark.parametrize("variable", ["API_PORT", "API_HTTPS_PORT", "PORTAL_PORT", "PORTAL_PAGE_PORT"])
 def test_taken_port_is_reported_with_the_variable_that_chooses_another(variable: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -152,13 +152,26 @@ class Installer:
             return writer.frame(pair, url, fields, old=self._state.shape.frame == "old")
         return writer.event(Binding(0, "ONAPPINSTALL", url), _installed(context), pair, fields)
 
+    def finish(self, client_id: str = "", *, user_id: int = 1) -> Outcome:
+        """The installer's page sent `setInstallFinish` (bitrix24.md 10.5): the application counts as installed from now
+        on, and the handlers of ONAPPINSTALL get their event. Only an administrator's page has this effect."""
+        with self._state.lock:
+            context = self._state.context_of(client_id)
+            if not self._state.user(user_id).admin:
+                raise Impossible("only an administrator ends an installation")
+        return self._ended(context, user_id, ())
+
     def _concluded(self, context: Context, user_id: int, sent: tuple[Sent, ...]) -> Outcome:
-        """Ends the installation if the returned page does; the handlers of ONAPPINSTALL get their event now."""
+        """Ends the installation where no browser is needed to see that the returned page can do so."""
         answer = sent[0].answer
         if context.installation.finished or answer is None:
             return Outcome(sent, context.installation.finished)
         if why := why_unfinished(answer):
             return Outcome(sent, finished=False, why=why)
+        return self._ended(context, user_id, sent)
+
+    def _ended(self, context: Context, user_id: int, sent: tuple[Sent, ...]) -> Outcome:
+        """Ends this installation, once, unless there is another one by now."""
         with self._state.lock:
             current = self._state.installations.get(context.client_id)
             if current is None or current.number != context.installation.number:

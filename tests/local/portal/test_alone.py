@@ -38,7 +38,7 @@ def refused(capsys: pytest.CaptureFixture[str], **settings: str) -> str:
 
 
 def test_portal_answers_at_the_addresses_in_its_file_to_a_client_that_trusts_the_authority(portal: Running) -> None:
-    assert set(portal.facts) == {"portal_url", "webhook_url", "control_url", "ca_file"}
+    assert set(portal.facts) == {"portal_url", "webhook_url", "control_url", "portal_page_url", "ca_file"}
     assert asked(portal, portal.facts["webhook_url"] + "im.chat.get", PAIR)["result"] == {"ID": 1437}
     assert asked(portal, portal.facts["control_url"] + "/clock", {"advance_s": 0})
     assert stat.S_IMODE((portal.state_dir / "portal.json").stat().st_mode) == 0o600

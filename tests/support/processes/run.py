@@ -22,7 +22,7 @@ COMMAND = [sys.executable, "-m", "local"]
 
 
 def environ(state_dir: Path, **settings: str) -> dict[str, str]:
-    ports = {"API_PORT": "0", "API_HTTPS_PORT": "0", "PORTAL_PORT": "0"}
+    ports = {"API_PORT": "0", "API_HTTPS_PORT": "0", "PORTAL_PORT": "0", "PORTAL_PAGE_PORT": "0"}
     path = {"PYTHONPATH": f"{ROOT / 'layers/chat_lookup'}"}
     return {**os.environ, **path, **ports, "STATE_DIR": str(state_dir), **settings}
 

@@ -1,4 +1,4 @@
-"""Whether a page ends an installation, decided as a browser would, but without a browser."""
+"""Whether a page can end an installation, decided without a browser; in one its message decides."""
 
 import pytest
 
@@ -16,30 +16,29 @@ def why(body: str, status: int | None = 200, content_type: str = "text/html; cha
 @pytest.mark.parametrize(
     "page",
     [
-        LIBRARY + CALL,
-        f"<!doctype html><HTML><HEAD>{LIBRARY}</HEAD><BODY>{CALL}</BODY></HTML>",
-        '<script src="https://api.bitrix24.com/api/v1"></script><script>BX24 . installFinish ( );</script>',
-        f'{LIBRARY}<script nonce="abc">if (a < b) {{ BX24.installFinish(); }}</script>',
+        LIBRARY,
+        f"<!doctype html><HTML><HEAD>{LIBRARY}</HEAD><BODY></BODY></HTML>",
+        '<script src="https://api.bitrix24.com/api/v1"></script>',
+        '<script src="http://127.0.0.1:3020/api/v1/" defer></script><script src="/assets/install.js"></script>',
     ],
 )
-def test_page_with_library_and_call_ends_the_installation(page: str) -> None:
+def test_page_with_the_library_can_end_the_installation(page: str) -> None:
     assert why(page) == ""
 
 
 @pytest.mark.parametrize(
-    ("page", "reason"),
+    "page",
     [
-        ("", "no script"),
-        ("<p>BX24.installFinish()</p>", "no script"),
-        (f"<!-- {LIBRARY + CALL} -->", "no script"),
-        (f"{LIBRARY}<script>BX24.installFinished = true;</script>", "no script"),
-        (f"{LIBRARY}<script>notBX24.installFinish();</script>", "no script"),
-        (CALL, "library"),
-        ('<script src="//api.bitrix24.com.evil.example/api/v1/"></script>' + CALL, "library"),
+        "",
+        "<p>BX24.installFinish()</p>",
+        f"<!-- {LIBRARY} -->",
+        CALL,
+        '<script src="//api.bitrix24.com.evil.example/api/v1/"></script>' + CALL,
+        '<script src="http://127.0.0.1:3020.evil.example/api/v1/"></script>',
     ],
 )
-def test_page_without_library_or_call_does_not_end_the_installation(page: str, reason: str) -> None:
-    assert reason in why(page)
+def test_page_without_the_library_cannot_end_the_installation(page: str) -> None:
+    assert "library" in why(page)
 
 
 def test_only_an_html_page_with_status_200_counts() -> None:
