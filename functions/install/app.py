@@ -16,7 +16,7 @@ from chat_lookup.http.entrypoint import Handler
 from chat_lookup.http.requests import Event, Request
 from chat_lookup.http.responses import Response, error_response, json_response
 from chat_lookup.install import pages
-from chat_lookup.install.offers import ApplicationEvent, Offer, Visit, arrival, offer_of_visit
+from chat_lookup.install.offers import ApplicationEvent, Offer, Step, Visit, arrival, offer_of_visit
 from chat_lookup.languages import Language, language_of
 from chat_lookup.observability import invocation
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 ADDRESSES: Final = frozenset({"install", "app", "events"})
+OF_FRAMES: Final = frozenset({"iframe", "frame"})
+"""Values of Sec-Fetch-Dest, which no script of a page can set."""
 SECONDS = 26
 """The gateway gives up after 30 (design 3.1)."""
 
@@ -90,6 +92,9 @@ def take(page: Page, request: Request, deadline: Deadline) -> Response:
     came = arrival(request.query, request.body, request.headers.get("content-type", ""))
     process.telemetry().hide(*came.secrets)
     if isinstance(came, Visit):
+        if came.step is not None:
+            failed = partial(pages.step_failure, came.language, came.step)
+            return invocation.guarded(process.telemetry(), partial(stepped, came, came.step, request, deadline), failed)
         return as_page(came.language, partial(page, came, request, deadline))
     failure = partial(error_response, request_id=request.request_id)
     return invocation.guarded(process.telemetry(), partial(receive, came, request, deadline), failure)
@@ -102,9 +107,24 @@ def receive(event: ApplicationEvent, request: Request, deadline: Deadline) -> Re
 
 
 def finished(visit: Visit, request: Request, deadline: Deadline) -> Response:
-    """The installer's page: it ends the installation in the portal, and nothing else does (bitrix24.md 4.2)."""
-    offer = offer_of_visit(visit, process.services().install().portal_hosts)
-    return pages.page(visit.language, ("installed", *install(offer, request, deadline)), finish=True)
+    """The installer's page: it ends the installation in the portal, and nothing else does (bitrix24.md 4.2).
+
+    A browser says that it opens a frame, and gets a page that asks for one step after the other. All others get the
+    page when everything is done: browsers that do not say so, and clients that run no script.
+    """
+    installing = process.services().install()
+    if request.headers.get("sec-fetch-dest") in OF_FRAMES:
+        return pages.installer(visit.language, visit.posted, installing.around)
+    remarks = install(offer_of_visit(visit, installing.portal_hosts), request, deadline)
+    return pages.page(visit.language, ("installed", *remarks), installing.around, finish=True)
+
+
+def stepped(visit: Visit, step: Step, request: Request, deadline: Deadline) -> Response:
+    """One step, for the script of the installer's page."""
+    installing = process.services().install()
+    offer, own_address = offer_of_visit(visit, installing.portal_hosts), installing.own_address(request.domain_name)
+    done = installing.installation.take(step, offer, own_address, request.source, deadline)
+    return pages.taken(visit.language, done.remarks)
 
 
 def welcomed(visit: Visit, request: Request, deadline: Deadline) -> Response:

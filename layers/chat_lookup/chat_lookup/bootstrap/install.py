@@ -10,6 +10,7 @@ from chat_lookup.install.attempt_limiter import AttemptLimiter
 from chat_lookup.install.code_flow import CodeFlow
 from chat_lookup.install.install_lock import InstallLock
 from chat_lookup.install.installation import Installation, Visits
+from chat_lookup.install.pages import Surroundings
 from chat_lookup.install.proof import Proof, Visitors
 from chat_lookup.install.registration import Bindings, Bots, Registering
 from chat_lookup.install.uninstallation import Uninstallation
@@ -28,6 +29,7 @@ class InstallServices(NamedTuple):
     portal_hosts: frozenset[str]
     """Exact `host:port` that a portal may have beyond ordinary names."""
     public_url: str
+    around: Surroundings
 
     def own_address(self, domain_name: str) -> str:
         """Our own address: as it is set, else the host that the gateway answered under (design 3.4)."""
@@ -75,4 +77,5 @@ def build(parts: Core) -> InstallServices:
         lock=lock,
         portal_hosts=hosts,
         public_url=settings.public_url,
+        around=Surroundings(),
     )

@@ -6,6 +6,7 @@ Nothing here is proved. Nothing of it is called or stored before `proof` has cal
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from chat_lookup.bitrix24.endpoints import is_token, portal_endpoint, refused_address
@@ -23,6 +24,9 @@ _EVENT: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
 _LONGEST_ADDRESS: Final = 300
 
 _USUAL_PORT: Final = ":443"
+_OFFERED: Final = frozenset(
+    {"domain", "protocol", "lang", "auth_id", "refresh_id", "member_id", "server_endpoint", "application_token"}
+)
 _SECRETS: Final = frozenset({"auth_id", "refresh_id", "access_token", "refresh_token", "application_token"})
 
 
@@ -44,6 +48,15 @@ class Offer:
     access_token: str = field(default="", repr=False)
 
 
+class Step(StrEnum):
+    """The parts of an installation that the installer's page asks for, one after the other."""
+
+    CONNECT = "connect"
+    """Proves the offer, and stores what the authorisation server issues for it."""
+    BOT = "bot"
+    EVENTS = "events"
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """The frame POST: a user opened the application, or its installer (4.1)."""
@@ -55,6 +68,16 @@ class Visit:
     def secrets(self) -> list[str]:
         """The tokens that came, proved or not: for log lines, to mask them."""
         return _secrets(self.fields)
+
+    @property
+    def step(self) -> Step | None:
+        """The part of an installation that the installer's page asks for; None for the frame itself."""
+        return next((step for step in Step if step == self.fields.get("step")), None)
+
+    @property
+    def posted(self) -> dict[str, str]:
+        """What the installer's page sends again with each step: what makes an offer, and no more."""
+        return {name: text for name, text in self.fields.items() if name in _OFFERED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,60 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Der Autorisierungsserver akzeptiert die Schlüssel der Anwendung nicht. Der Betreiber muss sie erneuern.",
         "Сервер авторизации не принимает ключи приложения. Их должен обновить тот, кто обслуживает сервис.",
     ),
+    # The installer's page, step by step.
+    "installing": (
+        "Chat Lookup is being set up in this portal.",
+        "Chat Lookup wird in diesem Portal eingerichtet.",
+        "Chat Lookup настраивается на этом портале.",
+    ),
+    "step-proved": (
+        "The portal and an administrator are confirmed",
+        "Das Portal und ein Administrator sind bestätigt",
+        "Портал и администратор подтверждены",
+    ),
+    "step-stored": (
+        "The connection is stored, encrypted",
+        "Die Verbindung ist verschlüsselt gespeichert",
+        "Подключение сохранено в зашифрованном виде",
+    ),
+    "step-bot": ("The bot is in the portal", "Der Bot ist im Portal", "Бот добавлен на портал"),
+    "step-events": (
+        "The portal reports updates and removal",
+        "Das Portal meldet Aktualisierungen und Entfernung",
+        "Портал сообщает об обновлениях и удалении",
+    ),
+    "waiting": ("waits", "wartet", "в очереди"),
+    "working": ("in progress", "läuft", "выполняется"),
+    "done": ("done", "fertig", "готово"),
+    "missing": ("missing", "fehlt", "отсутствует"),
+    "failed": ("failed", "gescheitert", "ошибка"),
+    "again": ("Try again", "Erneut versuchen", "Повторить"),
+    "finish": ("Finish the installation", "Installation abschließen", "Завершить установку"),
+    "open": ("Open the application", "Anwendung öffnen", "Открыть приложение"),
+    "finishing": (
+        "Everything is set up. The portal finishes the installation now.",
+        "Alles ist eingerichtet. Das Portal schließt die Installation jetzt ab.",
+        "Всё настроено. Портал завершает установку.",
+    ),
+    "with-remarks": (
+        "The application works, with what is missing above. Finish the installation, or mend it first and try again.",
+        "Die Anwendung funktioniert ohne das, was oben fehlt. Schließen Sie die Installation ab, oder beheben Sie es "
+        "und versuchen Sie es erneut.",
+        "Приложение работает без того, что отмечено выше. Завершите установку или сначала исправьте это и повторите.",
+    ),
+    "no-library": (
+        "The portal's script api.bitrix24.com/api/v1/ was not loaded, so the installation cannot be finished. Admit it "
+        "in your network, then open this page again.",
+        "Das Skript des Portals api.bitrix24.com/api/v1/ wurde nicht geladen, daher kann die Installation nicht "
+        "abgeschlossen werden. Lassen Sie es in Ihrem Netz zu, und öffnen Sie die Seite erneut.",
+        "Скрипт портала api.bitrix24.com/api/v1/ не загрузился, поэтому установку не завершить. Разрешите его в своей "
+        "сети и откройте страницу снова.",
+    ),
+    "no-answer": (
+        "The service did not answer. Check your connection, then try again.",
+        "Der Dienst hat nicht geantwortet. Prüfen Sie Ihre Verbindung, und versuchen Sie es erneut.",
+        "Сервис не ответил. Проверьте соединение и повторите.",
+    ),
     # Remarks on a finished installation.
     "no_chat_scope": (
         "Chats cannot be looked up: grant the application the permission Chat and notifications (im), then open it "

@@ -240,11 +240,11 @@ class Registering:
         self._bindings = bindings
         self._telemetry = telemetry
 
-    def register(self, portal: Portal, bot_api: str, deadline: Deadline) -> Registered:
-        """Register bot and bindings at the record's `public_url`; `bot_api` is empty where there can be no bot.
+    def register_bot(self, portal: Portal, bot_api: str, deadline: Deadline) -> Registered:
+        """Register the bot at the record's `public_url`; `bot_api` is empty where there can be no bot.
 
         Raises `BitrixError` where the portal does not reply, and as `PortalCalls.call` does. A refusal is only a
-        remark: look-ups need neither.
+        remark: look-ups need no bot.
         """
         remarks = []
         if not (portal.grants("im") or portal.grants("imbot")):
@@ -261,10 +261,13 @@ class Registering:
                 remarks.append(Remark.BOT_REFUSED)
             else:
                 portal = portal._replace(bot_id=bot.bot_id, bot_api=bot.api, command_id=bot.command_id)
-        if not self._bindings.bind(portal, portal.public_url + INSTALL_PATH, deadline):
-            remarks.append(Remark.BINDINGS_REFUSED)
-        self._telemetry.note(bot_id=portal.bot_id, remarks=[remark.value for remark in remarks])
+        self._telemetry.note(bot_id=portal.bot_id)
         return Registered(portal, tuple(remarks))
+
+    def bind(self, portal: Portal, deadline: Deadline) -> tuple[Remark, ...]:
+        """Bind the application's events to the record's `public_url`. Raises as `register_bot`; remarks likewise."""
+        bound = self._bindings.bind(portal, portal.public_url + INSTALL_PATH, deadline)
+        return () if bound else (Remark.BINDINGS_REFUSED,)
 
     def unregister(self, portal: Portal, deadline: Deadline) -> Unregistered:
         """Remove command, bot and bindings from the portal, as far as it replies before the deadline.
