@@ -91,7 +91,7 @@ def test_doubled_slash_of_an_address_counts_as_one(probe: PortalProbe, address: 
 
 
 @pytest.mark.parametrize(
-    "address", ["/", "/rest/", "/rest/1/code/", "/rest/x/code/profile", "/calls", "/_control/calls"]
+    "address", ["/no/such/page", "/rest/", "/rest/1/code/", "/rest/x/code/profile", "/calls", "/_control/calls"]
 )
 def test_address_outside_rest_is_a_page_with_404(probe: PortalProbe, address: str) -> None:
     response = probe.http.request("GET", probe.portal.portal_url + address)
