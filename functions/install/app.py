@@ -109,7 +109,7 @@ def receive(event: ApplicationEvent, request: Request, deadline: Deadline) -> Re
 def finished(visit: Visit, request: Request, deadline: Deadline) -> Response:
     """The installer's page: it ends the installation in the portal, and nothing else does (bitrix24.md 4.2).
 
-    A browser says that it opens a frame, and gets a page that asks for one step after the other. All others get the
+    A browser reports that it opens a frame, and gets a page that asks for one step after the other. All others get the
     page when everything is done: browsers that do not say so, and clients that run no script.
     """
     installing = process.services().install()

@@ -37,7 +37,7 @@ NOT_RUN: Final[Mapping[tuple[str, str], str]] = {
         "sam remote invoke",
     ): "It needs a stack; tests/local/test_command_line.py sends its event.",
     ("docs/runbook.md", r"curl -sS -m 10 https://acme\.bitrix24\.com"): "It asks a portal in the internet.",
-    ("docs/admin.md", r"\./lookup admin COMMAND"): "A form: COMMAND stands for each.",
+    ("docs/admin.md", r"\./lookup admin COMMAND"): "A form: COMMAND is the name of any.",
     ("README.md", r"make test\b"): "It is what runs this test.",
     ("docs/recipes.md", "printf "): "It needs an authority of the reader's own.",
 }

@@ -111,7 +111,7 @@ def _with_command(call: Call, message_id: str, command_id: int) -> ChatMessage |
 
 
 def _decoration(call: Call) -> Mapping[str, object]:
-    """What stands below a message of v1 by its parameter, an array or JSON for one (imbot-message-add.md)."""
+    """What is below a message of v1 by its parameter, an array or JSON for one (imbot-message-add.md)."""
     found: dict[str, object] = {}
     for name in _DECORATION:
         given = call.param(name)
