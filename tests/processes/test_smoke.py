@@ -82,7 +82,7 @@ def test_working_service_passes_every_check(service: Service, build: Path) -> No
     assert [line["reason"] for line in service.metrics() if "reason" in line] == ["unknown_portal"]
 
 
-@pytest.mark.parametrize("words", [(), ("URL=https://example.com",), ("KEY=key",), ("URL=", "KEY=")])
+@pytest.mark.parametrize("words", [(), ("URL=https://example.com",), ("KEY=key",), ("URL=", "KEY=key")])
 def test_smoke_without_an_address_or_a_key_shows_how_it_is_called(words: tuple[str, ...]) -> None:
     run = make("smoke", *words)
 
@@ -113,8 +113,8 @@ def test_authority_that_cannot_be_read_is_reported_in_one_line(content: str | No
     assert run.stderr.startswith(f"CA_FILE={file} is no certificate that can be read: ")
 
 
-def test_smoke_line_of_the_readme_works_as_printed(service: Service) -> None:
-    (line,) = re.findall(r"^make smoke .*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+def test_smoke_line_of_the_documents_works_as_printed(service: Service) -> None:
+    (line,) = re.findall(r"^make smoke .*$", (ROOT / "docs/deploying.md").read_text("utf-8"), re.MULTILINE)
     here = line.replace("make ", f"make {' '.join(OURS)} ")
     environ = {"PATH": os.environ["PATH"], "API_URL": service.api_url, "API_KEY": service.api_key}
     run = programs.run(["bash", "-euc", here], cwd=ROOT, env=environ, timeout=60)
@@ -217,11 +217,9 @@ def test_key_echoed_by_the_server_is_not_printed(build: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
-        ({"URL": "", "KEY": KEY}, "URL"),
         ({"URL": "http://chats.example.com", "KEY": KEY}, "URL"),
         ({"URL": "https://chats.example.com/v1/chats", "KEY": KEY}, "URL"),
         ({"URL": f"https://{KEY}@chats.example.com", "KEY": KEY}, "URL"),
-        ({"URL": "https://chats.example.com", "KEY": ""}, "KEY"),
         ({"URL": "https://chats.example.com", "KEY": f"{KEY}\r\nHost: other"}, "KEY"),
     ],
 )

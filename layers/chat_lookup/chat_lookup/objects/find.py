@@ -106,7 +106,7 @@ class Objects:
         return merged(asked, lists, options, self._clock.now())
 
     def _ask(self, single: _Single, turn: Turn) -> Row:
-        """Ask for the object's list, then for those of its relatives: a caller that waits for the first finds them all."""
+        """Ask for the object's list, then for those of its relatives: callers that wait for the first find them all."""
         asked, request, query = single.asked, single.request, single.query
         readings = dict(self._asking.read(request.rights, {asked: True}, request.deadline, on_slot=turn.on_slot))
         reading = readings[asked]._replace(asked_at=turn.asked_at)
