@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline, bound_by
 from chat_lookup.entity import EntityRef
-from chat_lookup.errors import ChatNotFound, ObjectNotFound
+from chat_lookup.errors import ChatNotFound, InvalidRequest, ObjectNotFound
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.lookup.model import Options
 from chat_lookup.lookup.requests import expanding, lookups_in, pair_in, pair_or_error
@@ -27,6 +27,8 @@ def answer(event: object, deadline: Deadline) -> dict[str, object]:
     fields = Fields(event)
     name = fields.optional_text("portal")
     asked, objects = fields.any("object"), fields.any("objects")
+    if asked is not None and objects is not None:
+        raise InvalidRequest("object and objects exclude each other")
     if asked is not None:
         return chats_of_object(name, asked, fields, deadline)
     if objects is not None:

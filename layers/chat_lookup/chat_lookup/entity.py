@@ -12,6 +12,8 @@ LONGEST = 255
 """Characters in each part. The vendor documents no length; its column is a varchar(255)."""
 
 _CRM_ID = re.compile(r"(?:LEAD|DEAL|CONTACT|COMPANY|QUOTE|SMART_INVOICE|DYNAMIC_[1-9][0-9]*)\|[1-9][0-9]*")
+_LISTED = re.compile(r"(?:[A-Z_]+|DYNAMIC_[0-9]{1,9})\|[0-9]{1,15}")
+"""Of these the ids that /v1/objects takes."""
 _CRM_KINDS = {
     "LEAD": "LEAD LEADS DYNAMIC_1",
     "DEAL": "DEAL DEALS DYNAMIC_2",
@@ -211,6 +213,8 @@ def _hint_on_crm_id(entity_id: str) -> str:
         chat = f" A chat's own id goes to GET /v1/chats/{number}." if parts and not parts["kind"] else ""
         return f"With CRM an entity_id looks like {_CRM_FORMS}.{chat}"
     # bitrix24.md 1.1: `CRM` finds the discussion chat only, which the platform creates when a user opens it.
+    if not _LISTED.fullmatch(entity_id):
+        return "A CRM object's discussion chat is made on demand."
     return (
         "A CRM object's discussion chat is made on demand; its open lines, and the chats of its contacts and company, "
         f"are listed by GET /v1/objects/{entity_id.lower().replace('|', '/')}/chats."

@@ -51,7 +51,7 @@ class CrmControl:
         """A customer writes, in a new chat, or with `chat_id` in the chat of a former session."""
         fields, content, now = Fields(body), self._state.content, self._clock.now()
         chat = self._chat_of_line(fields.whole("chat_id")) if fields.has("chat_id") else None
-        connector = fields.text("connector", shortest=1, longest=_LONGEST_CONNECTOR)
+        connector = _connector(fields)
         line = fields.whole("line", 1, least=1)
         status = _status(fields)
         waits = status < ACCEPTED
@@ -78,7 +78,7 @@ class CrmControl:
     def _chat_of_line(self, chat_id: int) -> Chat:
         chat = self._state.content.chats.get(chat_id)
         if chat is None or chat.entity_type != "LINES":
-            raise ControlError("this is not the chat of an open line")
+            raise ControlError('"chat_id" is not the chat of an open line')
         return chat
 
     def _close_line(self, _: Query, body: object) -> object:
@@ -87,7 +87,7 @@ class CrmControl:
         session = content.lines.of_chat(fields.whole("chat_id"))
         fields.finish()
         if session is None:
-            raise ControlError("this chat has no session of an open line")
+            raise ControlError('"chat_id" is not the chat of an open line')
         closed = replace(session, status=CLOSED)
         content.put_session(closed)
         return _session(closed)
@@ -116,8 +116,15 @@ def _bindings(fields: Fields) -> tuple[CrmKey, ...]:
         keys.append(read_key(inner))
         inner.finish()
     if any(key.type not in TYPES for key in keys):
-        raise ControlError("open lines know leads, deals, contacts and companies only")
+        raise ControlError('"crm" must be leads, deals, contacts and companies: open lines know no others')
     return tuple(keys)
+
+
+def _connector(fields: Fields) -> str:
+    connector = fields.text("connector", shortest=1, longest=_LONGEST_CONNECTOR)
+    if "|" in connector:
+        raise ControlError('"connector" must not contain |, which separates the parts of a user code')
+    return connector
 
 
 def _status(fields: Fields) -> int:

@@ -30,6 +30,8 @@ class DeletionControl:
             with self._state.lock:
                 found = self._state.content.remove_chat(chat_id)
         else:
+            if not fields.has("type") and not fields.has("id"):
+                raise ControlError('"chat_id", "message_id", or "type" with "id" is missing')
             key = read_key(fields)
             fields.finish()
             with self._state.lock:

@@ -65,7 +65,8 @@ def test_link_that_names_nothing_is_not_understood(service: Service, link: str) 
 @pytest.mark.parametrize("more", ["entity_type=CRM", "entity_id=5", "entity_type=CRM&entity_id=DEAL%7C5"])
 def test_link_and_pair_exclude_each_other(service: Service, more: str) -> None:
     url = urlencode({"url": f"https://{service.portal.domain}/crm/deal/details/1663/"})
-    problem(service.get(f"/v1/chats?{url}&{more}"), 400, "invalid-request")
+    detail = problem(service.get(f"/v1/chats?{url}&{more}"), 400, "invalid-request")["detail"]
+    assert detail == "url takes the place of entity_type and entity_id"
 
 
 def test_line_has_its_objects_and_its_operator(service: Service) -> None:

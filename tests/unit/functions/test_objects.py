@@ -250,3 +250,9 @@ def test_batch_of_look_ups_expands_each_chat_for_a_key_with_that_scope(
     assert found["chat"] == {"type": "crm", "title": "Deal", "owner_id": None, "members": 3}
     assert missing["chat_id"] is None
     refused(http("POST /v1/chats/batch", key=key, body=content), 403, "scope-missing")
+
+
+def test_object_and_objects_in_one_invocation_are_refused(portal: Portal) -> None:
+    one = {"type": "deal", "id": 1663}
+    with pytest.raises(InvalidRequest, match="object and objects"):
+        direct.handler({"portal": portal.member_id, "object": one, "objects": [one]}, lambda_context())

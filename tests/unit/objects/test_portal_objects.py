@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_lookup.entity import EntityRef
+from chat_lookup.entity import EntityRef, hint
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.objects.portal_objects import PortalObject, object_named, object_of
 
@@ -34,7 +34,22 @@ def test_type_in_any_case_is_one_of_the_platforms(
 
 @pytest.mark.parametrize(
     "kind",
-    ["", "deals", "invoice", "dynamic_", "dynamic_0", "dynamic_1x", "sonet_group", "CRM", "chat", "deal ", "deal|7"],
+    # The last ones are letters of other alphabets, whose capitals are S and I.
+    [
+        "",
+        "deals",
+        "invoice",
+        "dynamic_",
+        "dynamic_0",
+        "dynamic_1x",
+        "sonet_group",
+        "CRM",
+        "chat",
+        "deal ",
+        "deal|7",
+        "ta\u017fk",
+        "dynam\u0131c_7",
+    ],
 )
 def test_unknown_type_is_refused(kind: str) -> None:
     with pytest.raises(InvalidRequest):
@@ -52,3 +67,16 @@ def test_pair_that_is_no_objects_is_none(pair: tuple[str, str]) -> None:
 @pytest.mark.parametrize("kind", ["TASKS_TASK", "TASKS", "TASK"])
 def test_task_of_either_card_is_the_same_object(kind: str) -> None:
     assert object_of(EntityRef(kind, "5")) == PortalObject("TASK", 5)
+
+
+@pytest.mark.parametrize("kind", ["DEAL", "QUOTE", "SMART_INVOICE", "DYNAMIC_31", "DYNAMIC_128", "DYNAMIC_" + "9" * 10])
+@pytest.mark.parametrize("digits", [1, 15, 16, 18])
+def test_hint_names_the_route_of_an_objects_chats_only_where_that_takes_the_object(kind: str, digits: int) -> None:
+    ref = EntityRef("CRM", f"{kind}|{'9' * digits}")
+    sentence = hint(ref) or ""
+    assert "on demand" in sentence
+    found = object_of(ref)
+    assert ("/v1/objects/" in sentence) is (found is not None)
+    if found is not None:
+        _, _, name, number, _ = sentence.partition("GET /")[2].split("/")
+        assert object_named(name, int(number)) == found

@@ -27,6 +27,8 @@ def single(request: Request, linked: EntityRef | None = None) -> tuple[EntityRef
 
     Raises `InvalidRequest`.
     """
+    if linked is not None and not request.query.keys().isdisjoint(_PAIR):
+        raise InvalidRequest("url takes the place of entity_type and entity_id")
     request.only(*(_PAIR if linked is None else ("url",)), "method", *_BOT, "expand", "fresh")
     ref = linked or _pair_of(request)
     expand = request.optional("expand")

@@ -18,13 +18,14 @@ _CRM_TYPES: Final[Mapping[str, str]] = {
     "DYNAMIC_2": "DEAL",
     "DYNAMIC_3": "CONTACT",
     "DYNAMIC_4": "COMPANY",
+    "DYNAMIC_7": "QUOTE",
 }
 
 NUMBER: Final = r"0{0,9}(?P<number>[1-9][0-9]{0,17})"
 """An id. Ids fit into 64 bits; none is 0, which links contain for a new object."""
 
 _PATHS: Final = tuple(
-    (re.compile(f"(?i:{path}){NUMBER}(?!\\w)"), kind)
+    (re.compile(f"(?ai:{path}){NUMBER}(?!\\w)"), kind)
     for path, kind in (
         (r"/crm/(?P<kind>lead|deal|contact|company)/(?:details|show|edit)/", "{kind}"),
         (r"/type/(?P<kind>[1-9][0-9]{0,8})/details/", "DYNAMIC_{kind}"),
@@ -48,7 +49,7 @@ def object_linked(address: str, hosts: Collection[str]) -> EntityRef:
 
     Raises `LinkOfAnotherPortal`, `LinkNotUnderstood`, and `InvalidRequest` for a link that opens a chat.
     """
-    shown = shown_by(address, {folded(host) for host in hosts})
+    shown = shown_by(address.strip(), {folded(host) for host in hosts})
     if shown is None:
         raise LinkNotUnderstood
     if isinstance(shown, EntityRef):

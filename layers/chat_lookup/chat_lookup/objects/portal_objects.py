@@ -66,7 +66,8 @@ class PortalObject(NamedTuple):
 
 def object_named(kind: str, number: int) -> PortalObject:
     """The object that a caller names, the type in any case. Raises `InvalidRequest` for an unknown type."""
-    upper = kind.upper()
+    # Capitals of other alphabets' letters are not its name: "\u017f" would be an S.
+    upper = kind.upper() if kind.isascii() else ""
     dynamic = _DYNAMIC.fullmatch(upper)
     if dynamic is not None:
         upper = _KIND_OF_NUMBER.get(int(dynamic[1]), upper)

@@ -66,6 +66,11 @@ def refusal(probe: PortalProbe, verb: str, path: str, body: object = None) -> tu
         ("POST", "/expire_tokens", {"user": 1}, 400, "user"),
         ("DELETE", "/applications", {}, 405, "POST"),
         ("POST", "/reset", {"hard": True}, 400, "hard"),
+        ("POST", "/lines", {"connector": "a|b"}, 400, "connector"),
+        ("POST", "/lines", {"connector": "x", "crm": [{"type": "quote", "id": 1}]}, 400, '"crm"'),
+        ("POST", "/lines", {"connector": "x", "chat_id": 1437}, 400, '"chat_id"'),
+        ("POST", "/lines/close", {"chat_id": 1437}, 400, '"chat_id"'),
+        ("POST", "/delete", {}, 400, '"message_id"'),
     ],
 )
 def test_invalid_control_request_is_refused_with_the_name_of_the_error(
