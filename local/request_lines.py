@@ -57,7 +57,9 @@ def lines(invocation: Invocation) -> Iterator[str]:
 
 def _line(at: str, verb: str, path: str, status: str, log: Mapping[str, Any], ms: float, calls: int) -> str:
     source = log.get("source") or _NOTHING
-    return f"{at} {verb} {path[:_LONGEST]} {status} {source} {ms:.0f} ms, {calls} portal call{'s' * (calls != 1)}"
+    line = f"{at} {verb} {path[:_LONGEST]} {status} {source} {ms:.0f} ms, {calls} portal call{'s' * (calls != 1)}"
+    # A verb and an event have the name that a caller or a portal gives them.
+    return "".join(each if each.isprintable() else " " for each in line)
 
 
 def _request(event: object) -> tuple[str, str] | None:

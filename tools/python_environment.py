@@ -295,7 +295,10 @@ def _cause(log: Path) -> str:
 
 
 def _lines(log: Path) -> list[str]:
-    return [line.strip() for line in log.read_text("utf-8", errors="replace").splitlines() if line.strip()]
+    """The lines that are not empty, without characters that a terminal obeys: an index has words in them."""
+    lines = log.read_text("utf-8", errors="replace").splitlines()
+    shown = ("".join(each if each.isprintable() else " " for each in line).strip() for line in lines)
+    return [line for line in shown if line]
 
 
 def show(line: str) -> None:

@@ -86,6 +86,18 @@ def test_each_event_of_a_batch_has_a_line_with_the_bots_answer() -> None:
     ]
 
 
+def test_terminal_obeys_no_word_of_a_line() -> None:
+    """The server takes any verb, and an event has the name that its portal gives it."""
+    hostile = "\x1b[2J\x9b31m\u202e\n"
+    event = logged(message="event", event=hostile, source=hostile, answer=hostile)
+    found = [
+        *shown(http(hostile, f"/{hostile}", f"{hostile}={hostile}&url={hostile}"), logged(source=hostile)),
+        *shown({"Records": []}, event),
+        *shown({"command": hostile}, error=hostile),
+    ]
+    assert [line for line in found if not line.isprintable()] == []
+
+
 def test_reader_that_has_gone_ends_the_lines_and_fails_no_invocation() -> None:
     tries: list[str] = []
 

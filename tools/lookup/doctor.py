@@ -16,7 +16,7 @@ from tools.doctor.findings import Code, Finding, finding
 from tools.environment import ROOT, ToolError, opened
 from tools.findings import Case as StackCase
 from tools.lookup.case import Case, EnvironmentCommand, Refused
-from tools.lookup.output import print_answer
+from tools.lookup.output import print_answer, printable
 from tools.stack import ABSENT, state_of
 
 
@@ -113,9 +113,9 @@ def _print(report: Report) -> None:
 
 def _lines(report: Report) -> Iterator[Text]:
     for each in report.findings:
-        yield Text.assemble((each.code, "bold red"), f" {each.portal}" if each.portal else "")
-        yield Text(f"  {each.detail}")
-        yield Text(f"  Do: {each.remedy}", "green")
+        yield Text.assemble((printable(each.code), "bold red"), printable(f" {each.portal}" if each.portal else ""))
+        yield Text(printable(f"  {each.detail}"))
+        yield Text(printable(f"  Do: {each.remedy}"), "green")
     count = len(report.findings)
     yield Text("Nothing is wrong." if not count else f"{count} finding{'s' * (count > 1)}.", "bold")
     facts = report.machine
@@ -124,7 +124,7 @@ def _lines(report: Report) -> Iterator[Text]:
         f"SAM {facts['sam']}" if facts["sam"] else "SAM not set up yet (make build does)",
         machine.shown_engine(facts["container_engine"]),
     ]
-    yield Text(f"This machine: {', '.join(here)}.")
+    yield Text(printable(f"This machine: {', '.join(here)}."))
     if report.errors:
         yield Text("Error codes of the last 24 hours (docs/runbook.md has what each means):")
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tools.lookup.case import Refused
+from tools.lookup.output import as_json_line, printable
 from tools.lookup.pairs import Pair
 
 Item = Mapping[str, Any]
@@ -49,8 +50,8 @@ class Form:
 
     def line(self, pair: Pair, item: Item) -> str:
         if self.as_json:
-            return json.dumps({**item, **dict(zip(self.names, pair, strict=True))}, ensure_ascii=False) + "\n"
-        return _csv_line([*pair, *(" ".join(str(cell).splitlines()) if cell else cell for cell in self.cells(item))])
+            return as_json_line({**item, **dict(zip(self.names, pair, strict=True))}) + "\n"
+        return _csv_line([*pair, *(printable(str(cell)) if cell else cell for cell in self.cells(item))])
 
     def pairs_of(self, lines: Sequence[str]) -> list[Pair]:
         """The pairs that lines of an output answer. Raises Refused for lines of another form."""

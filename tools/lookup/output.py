@@ -17,9 +17,20 @@ _MOST_COLUMNS: Final = 8
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 
 
+def printable(text: str) -> str:
+    """One line without characters that a terminal obeys: a portal's names are text that its users wrote."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+def as_json_line(content: object) -> str:
+    """JSON of the same meaning, with those characters escaped."""
+    text = json.dumps(content, ensure_ascii=False)
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+
+
 def print_answer(answer: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(answer, ensure_ascii=False))
+        print(as_json_line(answer))
         return
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
     for table in tables(answer):
@@ -29,8 +40,8 @@ def print_answer(answer: Mapping[str, Any], *, as_json: bool) -> None:
 def print_error(error: "Refused", *, as_json: bool) -> None:
     """One line on standard error; with `--json` also an object in place of the answer."""
     if as_json:
-        print(json.dumps({"error": {"type": error.kind, "detail": error.detail}}, ensure_ascii=False))
-    print(f"{error.kind}: {error.detail}", file=sys.stderr)
+        print(as_json_line({"error": {"type": error.kind, "detail": error.detail}}))
+    print(printable(f"{error.kind}: {error.detail}"), file=sys.stderr)
 
 
 def tables(answer: Mapping[str, Any]) -> Sequence[Table | Text]:
@@ -40,12 +51,12 @@ def tables(answer: Mapping[str, Any]) -> Sequence[Table | Text]:
         return [_below(answer)]
     records = answer[lists[0]]
     if not records:
-        return [Text(f"no {lists[0]}")]
+        return [_text(f"no {lists[0]}")]
     if any(len(record) > _MOST_COLUMNS for record in records):
         return [_below(record) for record in records]
     table = Table()
     for name in records[0]:
-        table.add_column(name, overflow="fold")
+        table.add_column(_text(name), overflow="fold")
     for record in records:
         table.add_row(*(_text(record.get(name)) for name in records[0]))
     return [table]
@@ -60,7 +71,7 @@ def _below(record: Mapping[str, Any]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in record.items():
-        table.add_row(Text(name), _text(value))
+        table.add_row(_text(name), _text(value))
     return table
 
 
@@ -72,7 +83,7 @@ def _text(value: object) -> Text:
         case bool():
             return Text("yes" if value else "no")
         case list() if all(isinstance(each, str | int) for each in value):
-            return Text(", ".join(map(str, value)) or "-")
+            return Text(printable(", ".join(map(str, value)) or "-"))
         case list() | dict():
-            return Text(json.dumps(value, ensure_ascii=False))
-    return Text(str(value))
+            return Text(as_json_line(value))
+    return Text(printable(str(value)))

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tools.lookup.case import Case, EnvironmentCommand, Refused
+from tools.lookup.output import printable
 from tools.setup.progress import Progress
 from tools.setup.steps import APPLICATION, STEPS, WEBHOOK, Ports, Setup, closing
 
@@ -16,7 +17,7 @@ def run(case: Case, ports: Ports, **given: Any) -> None:
     for number, (name, step) in enumerate(STEPS.items(), 1):
         setup.show(f"{number}/{len(STEPS)} {name}")
         try:
-            setup.show(f"    {step(setup)}")
+            setup.show(f"    {printable(step(setup))}")
         except (click.Abort, KeyboardInterrupt):
             setup.show(f"\nStopped in the step {name}: ./lookup setup --env {case.env} goes on from there.")
             raise click.Abort from None

@@ -101,6 +101,24 @@ def test_empty_list_of_bots_in_each_form_means_that_ours_is_gone() -> None:
         assert [code for code, _ in found(portal, **{method: reply})] == [FindingCode.BOT_NOT_REGISTERED]
 
 
+@pytest.mark.parametrize("odd", [[], {}, [[]], {"0": "P"}, 7, -1.5, "\x1b[2J", True, None])
+def test_field_of_any_form_stops_no_report(odd: object) -> None:
+    """Each field that is read, in a reply whose other fields are as documented, has a value of another form."""
+    expired = {"INSTALLED": True, "STATUS": "P", "PAYMENT_EXPIRED": "Y", "DAYS": -3}
+    binding, bot = HEALTHY["event.get"][0], HEALTHY["imbot.v2.Bot.list"]["bots"][0]
+    replies: list[dict[str, Any]] = [
+        *({"app.info": {**expired, name: odd}} for name in expired),
+        *({"profile": {**HEALTHY["profile"], name: odd}} for name in HEALTHY["profile"]),
+        *({"event.get": [{**binding, name: odd}]} for name in binding),
+        *({"imbot.v2.Bot.list": {"bots": [{**bot, name: odd}]}} for name in bot),
+        {"scope": [odd]},
+        {"imbot.bot.list": {"456": {"ID": odd}}},
+    ]
+    for reply in replies:
+        for portal in (APPLICATION, APPLICATION._replace(bot_api="v1"), WEBHOOK._replace(bot_id=456)):
+            assert all(detail.isprintable() for _, detail in found(portal, **reply))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(HEALTHY)), ANYTHING))
 def test_no_form_of_a_reply_stops_the_report(replies: dict[str, Any]) -> None:

@@ -136,6 +136,13 @@ def test_failure_is_reported_with_its_cause_and_where_the_rest_is(scene: Scene) 
     assert not scene.folder.joinpath(".venv-x.log").exists()
 
 
+def test_words_of_the_package_index_reach_the_terminal_without_its_commands(scene: Scene) -> None:
+    words = "WARNING: yanked: \x1b]0;title\x07\x9b31m\u202e[x]"
+    failed = scene.make(END_AT="pip", END_BY="failure", WORDS=words)
+    assert [line for line in failed.stderr.splitlines() if not line.isprintable()] == []
+    assert "yanked" in failed.stderr
+
+
 UNREACHED = (
     "  WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError('<x>: "
     "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')': /simple/six/\n"

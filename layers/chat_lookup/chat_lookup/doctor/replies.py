@@ -21,9 +21,9 @@ SCOPES: Final[Mapping[str, str]] = {
 """Each scope that the service uses, with what does not work without it."""
 
 _BOTS: Final[Mapping[str, str]] = {"v2": "imbot.v2.Bot.list", "v1": "imbot.bot.list"}
-_BOUGHT: Final = frozenset({"D", "T", "P"})
+_BOUGHT: Final = ("D", "T", "P")
 """Statuses of an application whose time can run out: demo, trial, paid. A subscription (S) is paid elsewhere
-(bitrix24.md 1.16, 10.6)."""
+(bitrix24.md 1.16, 10.6). A tuple, since a portal may send a list in their place, which no set can look up."""
 _MOST_SHOWN: Final = 200
 _NO_TOKEN: Final = "BOT_TOKEN_NOT_SPECIFIED"  # noqa: S105 - a code of the portal
 _WEBHOOK: Final = "webhook"

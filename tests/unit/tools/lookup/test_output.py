@@ -1,0 +1,73 @@
+"""Whatever a portal or a function calls its things, the operator's terminal obeys none of it."""
+
+import json
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pytest
+
+from tests.unit.tools.lookup.command_line import CommandLine
+from tools.doctor.findings import Finding
+from tools.lookup import doctor, objects
+from tools.lookup.case import Refused
+from tools.lookup.output import print_answer, print_error
+
+HOSTILE: Final = "\x1b]0;title\x07\x1b[2J\x9b31m\x08\r\n\t\x7f\u202e\u2066\u200b\u2028\U000e0041[red]Telegram[/red]"
+PLACES: Final[Mapping[str, Callable[[], None]]] = {
+    "row": lambda: print_answer({"chats": [{"chat_id": 1, "title": HOSTILE}]}, as_json=False),
+    "heading": lambda: print_answer({HOSTILE: [{HOSTILE: HOSTILE}]}, as_json=False),
+    "empty list": lambda: print_answer({HOSTILE: []}, as_json=False),
+    "fields": lambda: print_answer({HOSTILE: HOSTILE, "list": [HOSTILE], "record": {"name": HOSTILE}}, as_json=False),
+    "JSON": lambda: print_answer({HOSTILE: HOSTILE}, as_json=True),
+    "error": lambda: print_error(Refused(HOSTILE, HOSTILE), as_json=False),
+    "error as JSON": lambda: print_error(Refused(HOSTILE, HOSTILE), as_json=True),
+    "object": lambda: objects.show(
+        {
+            "chats": [{"chat_id": 1, "kind": "open_line", "of": "DEAL|1", "connector_title": HOSTILE, "active": True}],
+            "parts": [{"of": "DEAL|1", "discussion": "none", "problem": {"detail": HOSTILE}}],
+            "truncated": False,
+        },
+        as_json=False,
+    ),
+}
+
+
+def obeyed(printed: str) -> list[str]:
+    """The characters of a line that a terminal obeys, or that show a text as another one."""
+    return [each for each in printed if each != "\n" and unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp")]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_terminal_obeys_no_text_of_an_answer(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    PLACES[place]()
+    printed = capsys.readouterr()
+    assert obeyed(printed.out + printed.err) == []
+    assert "[red]Telegram[/red]" in (printed.out + printed.err).replace("\n", "")
+
+
+def test_terminal_obeys_no_text_of_a_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    facts = {"python_of_functions": HOSTILE, "sam": HOSTILE, "container_engine": HOSTILE}
+    finding = Finding(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+    doctor._print(doctor.Report([finding], [{"portal": HOSTILE, "code": HOSTILE}], facts))
+    printed = capsys.readouterr().out
+    assert obeyed(printed) == []
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_terminal_obeys_no_answer_of_a_file(lookup: CommandLine, form: str) -> None:
+    def answer(_: str, event: Any) -> dict[str, Any]:
+        problem = {"type": f"urn:x:{HOSTILE}", "status": 400, "detail": HOSTILE}
+        return {"results": [{"chat_id": None, "dialog_id": HOSTILE, "problem": problem} for _ in event["lookups"]]}
+
+    lookup.target.answer = answer
+    done = lookup("chats", "--file", "-", "--format", form, "--env", "dev", stdin="CRM,DEAL|1\n")
+    assert obeyed(done.out + done.err) == []
+
+
+def test_json_has_each_text_as_the_service_has_it(capsys: pytest.CaptureFixture[str]) -> None:
+    text = f"Лид 😀 {HOSTILE}"
+    print_answer({"title": text}, as_json=True)
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == {"title": text}
+    assert "Лид 😀" in printed
