@@ -206,6 +206,13 @@ class DeadlineReached(ChatLookupError):
     detail = "No time was left for this; repeat the request later, or ask for less at once"
 
 
+class ResponseFull(ChatLookupError):
+    """One of many answers, for which the response has no room."""
+
+    code, title, status, retryable = "response-full", "The response has no room for this answer", 503, True
+    detail = "The answers before this one fill the response; ask for it in another request"
+
+
 class PortalReauthorise(ChatLookupError):
     code, title, status = "portal-reauthorise", "An administrator must open the application in the portal", 503
     retryable = True

@@ -11,6 +11,26 @@ Response = dict[str, Any]
 PROBLEM_TYPE: Final = "urn:bitrix24-chat-lookup:problem:"
 
 
+_ROOM: Final = 2_500_000
+"""Bytes of JSON for the answers to many questions. Lambda returns at most 6 MB; in its text each quote and backslash
+takes another byte, and the problems in place of answers need room, too."""
+
+
+class Room:
+    """The room for answers in one response. It is full from the first answer on that does not fit."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._full = False
+
+    def takes(self, body: Mapping[str, object]) -> bool:
+        """Whether there is room for one more answer. The first always has it, so that asking for the rest ends."""
+        if not self._full:
+            before, self._taken = self._taken, self._taken + len(_to_text(body).encode())
+            self._full = before > 0 and self._taken > _ROOM
+        return not self._full
+
+
 def json_response(status: int, body: Mapping[str, object]) -> Response:
     return {
         "statusCode": status,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from chat_lookup.bitrix24.results import ChatDetails
 from chat_lookup.entity import LONGEST, EntityRef
-from chat_lookup.errors import ChatLookupError
-from chat_lookup.http.responses import problem
+from chat_lookup.errors import ChatLookupError, ResponseFull
+from chat_lookup.http.responses import Room, problem
 from chat_lookup.lookup.model import Found
 
 
@@ -63,13 +63,22 @@ def outcome_body(ref: EntityRef, outcome: Found | ChatLookupError) -> dict[str, 
 def results_body(
     lookups: Sequence[object], pairs: Sequence[EntityRef | ChatLookupError], outcomes: Sequence[Found | ChatLookupError]
 ) -> dict[str, object]:
-    """The response to many look-ups, in their order, each with its own outcome."""
+    """The response to many look-ups, in their order, each with its own outcome: `ResponseFull` where no room is."""
+    room = Room()
     return {
         "results": [
-            outcome_body(pair, outcome) if isinstance(pair, EntityRef) else _as_given(lookup, pair)
+            _fitting(room, pair, outcome) if isinstance(pair, EntityRef) else _as_given(lookup, pair)
             for lookup, pair, outcome in zip(lookups, pairs, outcomes, strict=True)
         ]
     }
+
+
+def _fitting(room: Room, ref: EntityRef, outcome: Found | ChatLookupError) -> dict[str, object]:
+    """Only details have texts of the portal's, of any length: all else has room."""
+    body = outcome_body(ref, outcome)
+    if isinstance(outcome, Found) and outcome.expanded and not room.takes(body):
+        return outcome_body(ref, ResponseFull(retry_after=1))
+    return body
 
 
 def _as_given(lookup: object, error: ChatLookupError) -> dict[str, object]:

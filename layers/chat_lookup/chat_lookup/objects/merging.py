@@ -45,7 +45,7 @@ def merged(asked: PortalObject, lists: Mapping[PortalObject, Held], options: Obj
         asked,
         tuple(chats.values()),
         tuple(parts),
-        truncated=options.relatives and own.list.more,
+        truncated=(options.relatives and own.list.more) or any(each.list.more_lines for each in of_all.values()),
         source=oldest.source,
         age_seconds=max(0, int(now - min(each.asked_at for each in of_all.values()))),
     )

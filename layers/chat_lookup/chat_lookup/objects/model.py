@@ -11,6 +11,10 @@ MOST_CONTACTS: Final = 15
 """Contacts whose chats are in an answer: with a company their commands are 48, of which a batch takes fifty."""
 
 
+MOST_LINES: Final = 200
+"""Open lines of one object that are in an answer. A company's may be thousands; a row of CacheTable holds 400 KB."""
+
+
 class PartState(StrEnum):
     """What became of a part of an answer. `refused`, too, where the portal failed: then a problem is beside it."""
 
@@ -44,6 +48,8 @@ class ChatList(NamedTuple):
     company: int | None = None
     more: bool = False
     """Whether the object names more contacts and companies than these."""
+    more_lines: bool = False
+    """Whether it has more open lines than these."""
     missing: bool = False
     """Whether the portal has no such object."""
 

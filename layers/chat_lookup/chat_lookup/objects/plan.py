@@ -12,7 +12,7 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, ChatNotAccessible, ChatNotFound, PortalMisconfigured, PortalRefused
 from chat_lookup.lookup.model import ChatReply
 from chat_lookup.lookup.plan import NOT_GRANTED, Inquiries, Inquiry, Rights
-from chat_lookup.objects.model import MOST_CONTACTS, ChatList, Line, PartState, Reading
+from chat_lookup.objects.model import MOST_CONTACTS, MOST_LINES, ChatList, Line, PartState, Reading
 from chat_lookup.objects.portal_objects import PortalObject
 
 CRM_CHATS: Final = "imopenlines.crm.chat.get"
@@ -100,11 +100,12 @@ def reading_of(asked: PortalObject, replies: Replies, asked_at: float) -> Readin
             discussion=discussion,
             chats=chats,
             open_lines=open_lines,
-            lines=lines,
+            lines=lines[:MOST_LINES],
             item=PartState.FOUND if isinstance(item, CrmRelatives) else _state([item] if item else []),
             contacts=contacts[:MOST_CONTACTS],
             company=next(iter(companies), None),
             more=len(contacts) > MOST_CONTACTS or len(companies) > 1,
+            more_lines=len(lines) > MOST_LINES,
             missing=missing,
         ),
         asked_at,

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from chat_lookup.errors import ChatLookupError
-from chat_lookup.http.responses import problem
+from chat_lookup.errors import ChatLookupError, ResponseFull
+from chat_lookup.http.responses import Room, problem
 from chat_lookup.objects.model import ListedChat, ObjectChats, ObjectOutcome, ObjectPart
 from chat_lookup.objects.portal_objects import PortalObject
 
@@ -24,8 +24,15 @@ def object_body(answer: ObjectChats) -> dict[str, object]:
 def objects_body(
     objects: Sequence[PortalObject | ChatLookupError], outcomes: Sequence[ObjectOutcome]
 ) -> dict[str, object]:
-    """The response to a question about many objects, in their order, each with its own outcome."""
-    return {"results": [outcome_of(each, outcome) for each, outcome in zip(objects, outcomes, strict=True)]}
+    """The response to a question about many objects, in their order, each with its own outcome: `ResponseFull` where no
+    room is left for it."""
+    room = Room()
+    bodies = ((each, outcome_of(each, outcome)) for each, outcome in zip(objects, outcomes, strict=True))
+    return {
+        "results": [
+            body if room.takes(body) else outcome_of(each, ResponseFull(retry_after=1)) for each, body in bodies
+        ]
+    }
 
 
 def outcome_of(asked: PortalObject | ChatLookupError, outcome: ObjectOutcome) -> dict[str, object]:
