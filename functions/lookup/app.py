@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 SECONDS = 10.0
 BATCH_SECONDS = 25.0
 """Deadlines (design 3.1)."""
-ELSEWHERE = tuple(
-    f"{verb} /bitrix24/{page}" for page in ("install", "app", "events") for verb in ("GET", "HEAD", "POST")
+ELSEWHERE = (
+    *(f"{verb} /bitrix24/{page}" for page in ("install", "app", "events") for verb in ("GET", "HEAD", "POST")),
+    *(f"{verb} /rest/{{proxy+}}" for verb in ("GET", "POST", "OPTIONS")),
 )
 """Routes of other functions: here the gateway brings their other verbs."""
 

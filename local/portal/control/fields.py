@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 class ControlError(Exception):
     """An invalid control request; the message names what is wrong with it."""
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    def __init__(self, message: str, status: int = 400, *, allow: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.allow = allow
 
 
 class Fields:

@@ -48,13 +48,15 @@ class Control:
             self._routes.setdefault(route.path, {})[route.verb] = route
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
+        headers = [("Content-Type", rest_wire.JSON_TYPE)]
         try:
             status, answer = 200, self._answer(environ)
         except ControlError as error:
             status, answer = error.status, {"error": str(error)}
+            headers += [("Allow", error.allow)] if error.allow else []
         except Impossible as error:
             status, answer = 409, {"error": str(error)}
-        start_response(rest_wire.status_line(status), [("Content-Type", rest_wire.JSON_TYPE)])
+        start_response(rest_wire.status_line(status), headers)
         return [rest_wire.encode(answer)]
 
     def _answer(self, environ: "WSGIEnvironment") -> object:
@@ -64,7 +66,8 @@ class Control:
             raise ControlError(f"no such route; there are {', '.join(self._routes)}", 404)
         route = verbs.get(verb)
         if route is None:
-            raise ControlError(f"{path} answers {', '.join(verbs)} only", 405)
+            allow = ", ".join(verbs)
+            raise ControlError(f"{path} answers {allow} only", 405, allow=allow)
         query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
         body = read_json(environ["wsgi.input"].read())
         with nullcontext() if route.sends else self._state.lock:

@@ -243,11 +243,24 @@ def test_contract_and_template_have_the_same_routes() -> None:
     }
 
 
-def test_function_of_the_default_route_knows_the_routes_of_all_other_functions_but_of_rest() -> None:
+@pytest.mark.parametrize("path", ["/rest/im.chat.get", "/rest/1/no-key/im.chat.get", "/rest/1/no-key/im.chat.get/"])
+@pytest.mark.parametrize("verb", ["PUT", "DELETE", "HEAD"])
+def test_verb_that_the_routes_of_rest_do_not_have_is_405_with_those_that_they_have(
+    service: Service, verb: str, path: str
+) -> None:
+    reply = service.request(verb, path)
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, OPTIONS, POST")
+
+
+def test_rest_without_a_method_is_no_route(service: Service) -> None:
+    assert [service.request(verb, "/rest/").status for verb in ("GET", "PUT")] == [404, 404]
+
+
+def test_function_of_the_default_route_knows_the_routes_of_all_other_functions() -> None:
     routes = {route.key for route in Template.load(ROOT / "template.yaml").routes}
     ours = {f"{verb} {path}" for verb, path in operations()}
 
-    others = {route for route in routes if " /rest/" in route or route.endswith(f" {WITH_A_SLASH}")}
+    others = {route for route in routes if route.endswith(f" {WITH_A_SLASH}")}
     assert routes - ours - {DEFAULT_ROUTE} == {*ELSEWHERE, *others}
 
 

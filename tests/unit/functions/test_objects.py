@@ -256,3 +256,21 @@ def test_object_and_objects_in_one_invocation_are_refused(portal: Portal) -> Non
     one = {"type": "deal", "id": 1663}
     with pytest.raises(InvalidRequest, match="object and objects"):
         direct.handler({"portal": portal.member_id, "object": one, "objects": [one]}, lambda_context())
+
+
+@pytest.mark.parametrize(
+    ("given", "detail"),
+    [
+        ({}, "type is missing"),
+        ({"type": "deal"}, "id is missing"),
+        ({"type": "deal", "id": None}, "id is null"),
+        ({"type": "deal", "id": ""}, "id is empty"),
+        ({"type": "deal", "id": 1.5}, "id must be a positive whole number"),
+        ({"type": "deal", "id": 5, "ID": 5}, "ID is an unknown field"),
+    ],
+)
+def test_object_that_is_given_wrongly_has_the_field_in_its_problem(
+    key: str, given: dict[str, object], detail: str
+) -> None:
+    [result] = body(http(BATCH, key=key, body=json.dumps({"objects": [given]})))["results"]
+    assert result["problem"]["detail"] == detail

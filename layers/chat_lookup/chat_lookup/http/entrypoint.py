@@ -68,6 +68,8 @@ def _verbs(routes: Iterable[str], path: str) -> list[str]:
 def _matches(route: str, path: str) -> bool:
     pattern = route.partition(" ")[2].split("/")
     parts = path.rstrip("/").split("/")
+    if pattern[-1].endswith("+}"):  # The rest of the path, at least one part of it.
+        parts[len(pattern) - 1 :] = ["/".join(parts[len(pattern) - 1 :])]
     return len(pattern) == len(parts) and all(
         wanted == part or (wanted.startswith("{") and part) for wanted, part in zip(pattern, parts, strict=True)
     )

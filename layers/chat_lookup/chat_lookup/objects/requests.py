@@ -62,6 +62,8 @@ def object_in(given: object) -> PortalObject:
         raise InvalidRequest("An object is given as a JSON object with type and id")
     fields = Fields(given)
     kind, number = fields.text("type"), fields.any("id")
+    if number is None:
+        raise fields.not_given("id")
     fields.nothing_else()
     return object_named(kind, whole("id", number))
 

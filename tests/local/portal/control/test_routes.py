@@ -81,6 +81,14 @@ def test_invalid_control_request_is_refused_with_the_name_of_the_error(
     assert named in error
 
 
+@pytest.mark.parametrize(("path", "allow"), [("/edit", "POST"), ("/calls", "GET"), ("/crm", "POST, GET")])
+def test_verb_that_a_route_does_not_have_is_refused_with_those_that_it_has(
+    probe: PortalProbe, path: str, allow: str
+) -> None:
+    response = probe.http.request("PUT", probe.portal.control_url + path)
+    assert (response.status, response.headers["Allow"]) == (405, allow)
+
+
 def test_refused_list_of_faults_adds_none_of_them(probe: PortalProbe) -> None:
     probe.tell("/reset", {})
     refusal(probe, "POST", "/faults", [{"method": "*", "status": 500}, {"method": "*"}])
