@@ -123,7 +123,7 @@ bench-settings:
 	  echo "make bench ARGS=--quick, ARGS=--only=growth, or without ARGS" >&2; exit 1;; esac; done
 	@test -n "$${DYNAMODB_LOCAL_URL:-}" || echo "Without DYNAMODB_LOCAL_URL only cold starts are measured: all other figures need a DynamoDB Local" >&2
 
-invoke: running-stores engine build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run` [first 2 min, then 40 s]
+invoke: running-stores functions-python engine build ## FUNCTION=... EVENT=events/...: a function in a container, against a running `make run` [first 2 min, then 40 s]
 	@$(SAM) local invoke $(FUNCTION) --event $(EVENT) --env-vars $(STATE_DIR)/env.json \
 	  --parameter-overrides Architecture=$(ARCH) --add-host host.docker.internal:host-gateway $(ARGS)
 
@@ -149,7 +149,7 @@ preflight: known-environment $(RUN_BIN)/.ready ## ENV=dev|staging|prod: whether 
 	@$(OPERATOR) $(RUN_BIN)/python -m tools.preflight
 
 # The account first: a build takes a minute, and setting up AWS SAM longer. A stack that is already up to date is no failure.
-deploy: functions-python preflight $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing [5 min or more: AWS]
+deploy: known-environment functions-python preflight $(SAM_VENV)/bin/.ready ## ENV=dev|staging|prod: checks the account, builds, deploys by samconfig.toml; YES=1 asks nothing [5 min or more: AWS]
 	@$(SAM) build --config-env "$$ENV" | $(WITHOUT_ADVICE)
 	@$(OPERATOR) SAM=$(abspath $(SAM)) $(RUN_BIN)/python -m tools.deploy
 	@echo "Next, with the outputs above: a portal and a key (docs/deploying.md), then: make smoke URL=<ApiUrl> KEY=<key>"

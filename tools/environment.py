@@ -56,7 +56,7 @@ def opened(environ: Mapping[str, str], root: Path = ROOT, config: Config = _PATI
     region = _text(settings, "region") or environ.get("AWS_REGION") or session.get_config_variable("region")
     if not region:
         raise ToolError(
-            f"No region. Choose one, before the command: AWS_REGION=eu-central-1 make ... ENV={environ['ENV']}"
+            f"No region: set AWS_REGION, as AWS_REGION=eu-central-1, or `region` of {environ['ENV']} in samconfig.toml"
         )
     environment = Environment(
         name=environ["ENV"],

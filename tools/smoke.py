@@ -81,7 +81,8 @@ class Target:
                 method, self.url + path, headers=headers, body=body, timeout=_TIMEOUT, retries=False, redirect=False
             )
         except urllib3.exceptions.HTTPError as error:
-            raise SmokeError(f"no answer: {type(error).__name__}: {error}") from None
+            advice = "; of a private authority: CA_FILE=<its certificate>" if "CERTIFICATE_VERIFY" in str(error) else ""
+            raise SmokeError(f"no answer: {type(error).__name__}: {error}{advice}") from None
         return _answer(response.status, response.data)
 
     def look_up(self, headers: Mapping[str, str]) -> Answer:

@@ -79,7 +79,7 @@ def test_fault_is_seen_in_the_answer_in_the_calls_and_in_the_list_until_it_is_en
     page.click("#faults button:nth-of-type(3)")
     page.wait_for_text("#active", "ACCESS_ERROR for im.chat.get, applied 0 of 1")
     look_up(page, fresh=True)
-    page.wait_for_text("#answer", "The portal does not show this chat to us")
+    page.wait_for_text("#answer", "The portal does not show this chat to the application")
     page.wait_for_text("#active", "applied 1 of 1")
     page.click("#tab-calls")
     page.wait_for_text("#calls li", "im.chat.get 400 ACCESS_ERROR")

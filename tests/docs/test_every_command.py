@@ -20,10 +20,11 @@ RUN: Final[Mapping[tuple[str, str], str]] = {
     ("docs/local-portal.md", r"control=|curl "): "tests/sdk/test_printed_lines.py",
     ("docs/(admin|runbook|sdks|deploying).md", r"\./lookup admin (?!COMMAND)"): "tests/local/test_command_line.py",
     ("docs/admin.md", r"\./lookup chats"): "tests/unit/tools/lookup/test_chats.py",
+    ("docs/admin.md", r"\./lookup objects"): "tests/unit/tools/lookup/test_objects.py",
     ("README.md|docs/deploying.md", r"\./lookup setup"): "tests/local/test_setup.py",
     ("docs/(deploying|first-deployment).md", "make preflight"): "tests/unit/tools/test_preflight.py",
     ("docs/(deploying|first-deployment).md", r"(git pull && )?make deploy"): "tests/processes/test_deploy.py",
-    ("docs/deploying.md", "make smoke"): "tests/processes/test_smoke.py",
+    ("docs/deploying.md", r"KEY=.* make smoke|API_URL="): "tests/processes/test_smoke.py",
     ("docs/runbook.md", "make prune"): "tests/unit/tools/test_prune.py",
 }
 """By page and beginning of the command: the test that runs it, or its program with recorded answers of AWS."""
@@ -31,10 +32,9 @@ NOT_RUN: Final[Mapping[tuple[str, str], str]] = {
     ("docs/(runbook|first-deployment).md", r"aws |for |done$|[A-Z]+=|resource\(\)|\}$"): (
         "They need an account; tests/docs/test_runbook.py holds each call against the models of AWS's services."
     ),
-    ("docs/runbook.md", "sam delete"): "It needs an account, and removes what is there.",
     (
-        "docs/(runbook|admin).md",
-        "sam remote invoke",
+        "docs/admin.md",
+        r"\.venv-sam/bin/sam remote invoke",
     ): "It needs a stack; tests/local/test_command_line.py sends its event.",
     ("docs/runbook.md", r"curl -sS -m 10 https://acme\.bitrix24\.com"): "It asks a portal in the internet.",
     ("docs/admin.md", r"\./lookup admin COMMAND"): "A form: COMMAND is the name of any.",

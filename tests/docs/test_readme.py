@@ -47,6 +47,13 @@ def test_first_curl_line_gets_the_printed_answer(run: Running) -> None:
     assert answer | {"age_seconds": 0} == printed | {"age_seconds": 0}
 
 
+def test_printed_error_is_that_of_a_pair_without_chat(run: Running) -> None:
+    printed = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[1])
+    assert run.get("/v1/chats?entity_type=CRM&entity_id=DEAL%7C404") | {"request_id": ""} == printed | {
+        "request_id": ""
+    }
+
+
 def test_rest_curl_line_is_answered_in_the_platforms_format(run: Running) -> None:
     (command,) = commands("Put it before an SDK")
     answer = json.loads(run_command(run, command))
@@ -91,6 +98,18 @@ def test_every_linked_file_exists() -> None:
 def test_every_make_verb_is_explained() -> None:
     verbs = re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert [verb for verb in verbs if f"make {verb}" not in CONTRIBUTING and verb not in ("help", "clean")] == []
+
+
+def test_idle_prices_are_those_that_were_counted() -> None:
+    costs = (ROOT / "docs/costs.md").read_text("utf-8")
+    full, basic, none = re.findall(
+        r"^\| together \|  \| ([\d.]+) \|  \| ([\d.]+) \|  \| ([\d.]+) \|$", costs, re.MULTILINE
+    )[0]
+    texts = (README, (ROOT / "docs/deploying.md").read_text("utf-8"))
+    printed = [
+        re.findall(r"\d+\.\d\d", re.findall(r"An idle stack costs [^(,]*(?:, or [^(]*)?", text)[0]) for text in texts
+    ]
+    assert printed == [[none, full], [none, full]], basic
 
 
 def test_readme_stays_short() -> None:

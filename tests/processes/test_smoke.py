@@ -100,6 +100,7 @@ def test_service_with_a_certificate_of_an_authority_of_its_own_is_trusted_with_i
     distrusting = smoke(build, stack.api_https_url, service.api_key)
     assert outcomes(distrusting) == {"health": "FAILED"}
     assert "certificate" in distrusting.stdout
+    assert "CA_FILE=" in distrusting.stdout
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -113,10 +114,13 @@ def test_authority_that_cannot_be_read_is_reported_in_one_line(content: str | No
     assert run.stderr.startswith(f"CA_FILE={file} is no certificate that can be read: ")
 
 
-def test_smoke_line_of_the_documents_works_as_printed(service: Service) -> None:
-    (line,) = re.findall(r"^make smoke .*$", (ROOT / "docs/deploying.md").read_text("utf-8"), re.MULTILINE)
+def test_smoke_line_of_the_documents_works_as_printed(service: Service, tmp_path: Path) -> None:
+    (line,) = re.findall(r"^KEY=.* make smoke .*$", (ROOT / "docs/deploying.md").read_text("utf-8"), re.MULTILINE)
     here = line.replace("make ", f"make {' '.join(OURS)} ")
-    environ = {"PATH": os.environ["PATH"], "API_URL": service.api_url, "API_KEY": service.api_key}
+    key = tmp_path / ".config/bitrix24-chat-lookup/dev.key"
+    key.parent.mkdir(parents=True)
+    key.write_text(service.api_key + "\n")
+    environ = {"PATH": os.environ["PATH"], "API_URL": service.api_url, "HOME": str(tmp_path)}
     run = programs.run(["bash", "-euc", here], cwd=ROOT, env=environ, timeout=60)
 
     assert outcomes(run)["look-up"] == "ok", run.stdout + run.stderr

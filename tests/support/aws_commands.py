@@ -17,7 +17,7 @@ from botocore.validate import ParamValidator
 from tests.support.processes import programs
 
 RECORDED: Final = ("aws", "sam", "make", "curl", "lookup")
-_GLOBAL: Final = frozenset({"--query", "--output", "--region"})
+_GLOBAL: Final = frozenset({"--query", "--output", "--region", "--cli-binary-format"})
 _BASH: Final = shutil.which("bash") or "bash"
 _OTHER_NAMES: Final = {"deploy": "codedeploy"}
 """Services that the CLI calls otherwise than their models."""
@@ -80,6 +80,8 @@ def read(words: Sequence[str]) -> AwsCommand:
     if command not in operations:
         raise Odd(f"{service} has no operation {command}")
     operation = model.operation_model(operations[command])
+    if operation.has_streaming_output:
+        *rest, _ = rest  # the file that the response goes to
     params = dict(_params(operation, rest))
     if operation.input_shape is not None:
         faults = ParamValidator().validate(params, operation.input_shape)
@@ -137,6 +139,8 @@ def _value(shape: Shape, words: Sequence[str]) -> object:
     if len(words) != 1:
         raise Odd(f"one value is expected, not {len(words)}")
     (word,) = words
+    if shape.type_name == "blob":
+        return word.encode()
     if word[:1] in ("{", "["):
         return json.loads(word)
     if isinstance(shape, StructureShape):

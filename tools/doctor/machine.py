@@ -158,5 +158,7 @@ def shown_engine(found: str | None) -> str:
     """The same in words."""
     if found:
         return f"a container engine at {found}"
-    client = "a client is here, " if shutil.which("docker") or shutil.which("podman") else ""
+    client = (
+        "Docker's or Podman's client is installed, but " if shutil.which("docker") or shutil.which("podman") else ""
+    )
     return f"{client}no container engine answers (make invoke needs one)"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, NamedTuple, TextIO
 
 from rich.console import Console
 from rich.progress import Progress
@@ -29,6 +29,15 @@ _TRIES: Final = 5
 _LONGEST_WAIT_S: Final = 300.0
 _AT_LEAST_S: Final = 1.0
 _RETRYABLE: Final = frozenset({429, 503})
+_NOT_FOUND: Final = "-not-found"
+"""How the codes of 404 end: that there is no chat or no object is an answer."""
+
+
+class Former(NamedTuple):
+    """What an output has of a run before: the pairs that it answers, and how many of the answers are errors."""
+
+    answered: list[Pair]
+    errors: int
 
 
 @dataclass(frozen=True)
@@ -53,16 +62,19 @@ class Form:
             return as_json_line({**item, **dict(zip(self.names, pair, strict=True))}) + "\n"
         return _csv_line([*pair, *(printable(str(cell)) if cell else cell for cell in self.cells(item))])
 
-    def pairs_of(self, lines: Sequence[str]) -> list[Pair]:
-        """The pairs that lines of an output answer. Raises Refused for lines of another form."""
+    def former(self, lines: Sequence[str]) -> Former:
+        """What the lines of an output answer. Raises Refused for lines of another form."""
         with suppress(ValueError, KeyError, TypeError):
             if self.as_json:
                 records = [json.loads(line) for line in lines]
-                return [Pair(*(record[name] for name in self.names)) for record in records]
+                answered = [Pair(*(record[name] for name in self.names)) for record in records]
+                return Former(answered, sum(map(_is_error, records)))
             heading, *rows = lines or [self.heading]
             cells = list(csv.reader(rows))
             if heading == self.heading and all(len(row) == len(self.columns) + len(Pair._fields) for row in cells):
-                return [Pair(row[0], row[1]) for row in cells]
+                codes = [row[len(Pair._fields) + self.columns.index("error")] for row in cells]
+                errors = sum(code != "" and not code.endswith(_NOT_FOUND) for code in codes)
+                return Former([Pair(row[0], row[1]) for row in cells], errors)
         raise Refused("The output has lines of another form: choose another --output, or another --format")
 
 
@@ -81,7 +93,7 @@ class Job:
     piece: int
     sleep: Callable[[float], None]
     errors: int = 0
-    """Answers with a problem, other than that there is no chat."""
+    """Answers with a problem, other than that there is no chat: those of a run before, in the same output, too."""
 
     def run(self, pairs: Sequence[Pair], output: str) -> None:
         """Write the answers to a file, or to standard output if it is empty. Raises Refused."""
@@ -104,7 +116,7 @@ class Job:
         """How many pairs the output answers already; a line that was interrupted is taken away."""
         content = path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
-        answered = self.form.pairs_of(list(io.StringIO(whole.decode("utf-8", "replace"), newline="\n")))
+        answered, self.errors = self.form.former(list(io.StringIO(whole.decode("utf-8", "replace"), newline="\n")))
         if answered != list(pairs[: len(answered)]):
             raise Refused(f"{path} has answers to other pairs: choose another --output")
         if len(whole) < len(content):
@@ -114,6 +126,7 @@ class Job:
 
     def _run(self, pairs: Sequence[Pair], file: TextIO, done: int, output: str) -> None:
         console = Console(stderr=True)
+        before = f" ({done} by a former run)" if done else ""
         try:
             with Progress(
                 console=console, disable=not console.is_terminal, redirect_stdout=False, redirect_stderr=False
@@ -129,7 +142,10 @@ class Job:
                     progress.update(task, completed=done)
         finally:
             rest = "" if done == len(pairs) else "; the same command goes on from there" if output else ""
-            print(f"{done} of {len(pairs)} {self.form.noun} answered, {self.errors} with errors{rest}", file=sys.stderr)
+            print(
+                f"{done} of {len(pairs)} {self.form.noun} answered{before}, {self.errors} with errors{rest}",
+                file=sys.stderr,
+            )
 
     def _answers(self, piece: Sequence[Pair]) -> list[Item]:
         """An answer for each pair. Those that may be had later are asked for again, once the longest wait is over."""

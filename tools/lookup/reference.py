@@ -16,7 +16,8 @@ PAGE: Final = ROOT / "docs/admin.md"
 _INTRODUCTION: Final = """\
 # Operators' commands
 
-Made from the table that the function itself refuses by (`admin/commands.py`), with `python -m tools.lookup.reference`.
+Every command with its fields, made from the table by which the function itself checks them (`tools/lookup/reference.py`
+writes this page).
 
 ```sh
 ./lookup admin COMMAND --env dev|staging|prod|local
@@ -38,10 +39,10 @@ confirmed at the terminal, or by `--yes`.
 
 Without `./lookup`, a command is an event of AdminFunction, `{"command": …}` with its fields: the samples below have
 one for each. A value in angle brackets is a placeholder, and refused as such. A copy goes to `.local/`, which git
-ignores:
+ignores. `make build` and `make deploy` set AWS SAM up in `.venv-sam`:
 
 ```sh
-sam remote invoke AdminFunction --config-env dev --parameter Qualifier=live --event-file .local/event.json
+.venv-sam/bin/sam remote invoke AdminFunction --config-env dev --parameter Qualifier=live --event-file .local/event.json
 ```
 
 A refusal is a failed invocation (`FunctionError`): `errorType` is the error's name, `errorMessage` one line with the
@@ -57,13 +58,17 @@ of a key.
 ```sh
 ./lookup chats CRM "DEAL|1663" --env prod
 ./lookup chats --file pairs.csv --output chats.csv --env prod
+./lookup objects deal 1663 --env prod
 ```
+
+`chats` finds the chat of a pair, `objects` lists every chat of an object; both take a file.
 
 A file has two columns, type and id, with commas or semicolons between; `-` is standard input; a line of headings is
 left out. The answers are in its order, as CSV, or as JSON lines with `--format jsonl`: each pair has one line, with its
 chat or its error. 1,000 pairs are asked at once, and what the portal's limits leave no room for is asked again after
 the wait that the service names. A job that was interrupted goes on with the same command, after the last whole line of
-`--output`. The exit status is 1 if a pair has an error; that it has no chat is none. `--portal` names the portal,
+`--output`. An output belongs to one environment and portal. The exit status is 1 if a pair has an
+error, in a former run, too; that it has no chat is none. `--portal` names the portal,
 `--fresh` asks it whatever is cached.
 """
 

@@ -116,8 +116,8 @@ class LinkNotUnderstood(ChatLookupError):
 
 
 class ChatNotAccessible(ChatLookupError):
-    code, title, status = "chat-not-accessible", "The portal does not show this chat to us", 403
-    detail = "The chat does not exist, or the application is not admitted to it"
+    code, title, status = "chat-not-accessible", "The portal does not show this chat to the application", 403
+    detail = "The chat does not exist, or the application may not see it"
 
 
 class PortalNotInstalled(ChatLookupError):

@@ -61,7 +61,7 @@ def test_error_of_a_command_names_the_field(event: dict[str, object], reported: 
 @pytest.mark.parametrize("command", ["keys.create", "keys.list", "cache.purge"])
 def test_commands_for_a_portal_that_is_not_installed_are_refused(command: str) -> None:
     fields = {"label": "crm sync"} if command == "keys.create" else {}
-    with pytest.raises(PortalNotInstalled):
+    with pytest.raises(PortalNotInstalled, match="the command `portals` lists all"):
         run(command=command, portal="unknown.bitrix24.com", **fields)
 
 

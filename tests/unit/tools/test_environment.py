@@ -85,8 +85,9 @@ def test_region_is_that_of_samconfig_then_of_the_environment(
     assert clients("sts").meta.region_name == region
 
 
-def test_missing_region_is_refused_with_the_command_that_names_one(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match=r"AWS_REGION=eu-central-1 make \.\.\. ENV=prod"):
+def test_missing_region_is_refused_with_the_settings_that_name_one(tmp_path: Path) -> None:
+    # `./lookup` shows it, too: so it names no command.
+    with pytest.raises(ToolError, match=r"AWS_REGION=eu-central-1, or `region` of prod in samconfig\.toml$"):
         opened({"ENV": "prod"}, written(tmp_path, ""))
 
 

@@ -88,7 +88,7 @@ class Portals:
         elif _NAME.fullmatch(name):
             portal = self.read(self.member_id_of(name.lower()) or name)
         if portal is None:
-            raise PortalNotInstalled
+            raise PortalNotInstalled("No portal has this domain or member id; the command `portals` lists all")
         return portal
 
     def _only(self) -> Portal:

@@ -209,7 +209,25 @@ def test_text_of_an_error_is_in_the_line_of_its_pair(lookup: CommandLine, source
     words = ("chats", "--file", str(source), "--output", str(tmp_path / "o.csv"), "--env", "dev")
     assert lookup(*words).status == 1
     assert (tmp_path / "o.csv").read_bytes().count(b"\n") == len(PAIRS) + 1
-    assert lookup(*words).status == 0
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.jsonl"])
+def test_run_after_a_finished_one_asks_nothing_and_counts_the_errors_of_the_output(
+    lookup: CommandLine, source: Path, tmp_path: Path, name: str
+) -> None:
+    kinds = {"DEAL|1": ("chat-not-found", 404), "DEAL|2": ("portal-refused", 400)}
+    lookup.target.answer = lambda _, event: {
+        "results": [
+            problem(each, *kinds[each["entity_id"]]) if each["entity_id"] in kinds else found(each)
+            for each in event["lookups"]
+        ]
+    }
+    words = ("chats", "--file", str(source), "--output", str(tmp_path / name), "--env", "dev")
+    assert lookup(*words).status == 1
+    lookup.target.calls.clear()
+    again = lookup(*words)
+    assert (again.status, lookup.target.calls) == (1, [])
+    assert again.err == "8 of 8 pairs answered (8 by a former run), 1 with errors\n"
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
