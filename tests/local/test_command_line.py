@@ -191,6 +191,24 @@ def test_refusal_by_an_event_is_one_line_without_a_trace_of_the_program(service:
     assert len(answer["stackTrace"]) <= 2  # the function's own frame, and the one that raises
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["keys.revoke"],
+        ["nope"],
+        ["keys.create", "--scopes", "bad"],
+        ["portal.set", "--rate", "x"],
+        ["portals", "--no-such-option"],
+    ],
+    ids=str,
+)
+def test_wrong_use_is_status_2_and_for_programs_one_json_object(lookup: Called, words: list[str]) -> None:
+    status, output, errors = lookup("admin", *words, "--json")
+    assert (status, list(json.loads(output)["error"])) == (2, ["type", "detail"])
+    assert json.loads(output)["error"]["detail"].splitlines()[0] in errors
+    assert lookup("admin", *words)[:2] == (2, "")
+
+
 def test_refusal_by_the_command_line_is_one_line_and_status_1(lookup: Called) -> None:
     status, output, errors = lookup("admin", "keys.create", "--label", "x" * 101)
     assert (status, output, errors.count("\n")) == (1, "", 1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from tools.lookup.case import Case, Refused, options
-from tools.lookup.output import print_error
+from tools.lookup.output import print_error, print_misuse
 
 if TYPE_CHECKING:
     from tools.lookup.target import Target
@@ -66,7 +66,8 @@ def main(
     try:
         group.main(list(arguments), prog_name="./lookup", standalone_mode=False, obj=case)
     except click.UsageError as error:
-        error.show()
+        # The words may not have been read as far as `--json`.
+        print_misuse(error, as_json="--json" in arguments)
         return MISUSED
     except Refused as error:
         print_error(error, as_json=case.as_json)

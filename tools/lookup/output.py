@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    import click
+
     from tools.lookup.case import Refused
 
 _MOST_COLUMNS: Final = 8
@@ -42,6 +44,13 @@ def print_error(error: "Refused", *, as_json: bool) -> None:
     if as_json:
         print(as_json_line({"error": {"type": error.kind, "detail": error.detail}}))
     print(printable(f"{error.kind}: {error.detail}"), file=sys.stderr)
+
+
+def print_misuse(error: "click.UsageError", *, as_json: bool) -> None:
+    """The same of words that are no command, with how they are used."""
+    if as_json:
+        print(as_json_line({"error": {"type": "UsageError", "detail": error.format_message()}}))
+    error.show()
 
 
 def tables(answer: Mapping[str, Any]) -> Sequence[Table | Text]:

@@ -26,7 +26,7 @@ writes this page).
 `./lookup` makes its environment (`.venv-run`) at the first use. Nothing has a default environment: `--env`, or the
 variable `CHAT_LOOKUP_ENV`. `local` is a running `make run`; the others are the stacks of samconfig.toml, always the
 version that callers are served by; your AWS profile needs `cloudformation:DescribeStacks` and `lambda:InvokeFunction`.
-`--json` prints one JSON object, `{"error": {"type", "detail"}}` for a refusal. The
+`--json` prints one JSON object, `{"error": {"type", "detail"}}` for a refusal or a wrong use. The
 exit status is 0 done, 1 refused or failed, 2 used wrongly. An option is a field's name with dashes; `./lookup admin
 COMMAND --help` has them all.
 
