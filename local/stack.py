@@ -180,6 +180,8 @@ def _backend(settings: Settings, clock: SharedClock, target: Target, run: Run, c
         "CA_PEM": target.ca_pem,
         "LOCAL_HOSTS": ",".join(sorted(target.local.local_hosts)) if target.local else _exempt(target.endpoint),
     }
+    if target.local:
+        filled |= {"BX24_SCRIPT": target.local.script_url, "PORTAL_PAGE_URL": target.local.page_url}
     variables = environment.variables(template, {**filled, **settings.environment})
     task_root = settings.state_dir / "task"
     lambda_runtime.write_stamp(ROOT / "layers", task_root)

@@ -132,7 +132,8 @@ def welcomed(visit: Visit, request: Request, deadline: Deadline) -> Response:
     installing = process.services().install()
     offer = offer_of_visit(visit, installing.portal_hosts)
     own_address = installing.own_address(request.domain_name)
-    return pages.page(visit.language, installing.visits.receive(offer, own_address, request.source, deadline))
+    sentences = installing.visits.receive(offer, own_address, request.source, deadline)
+    return pages.page(visit.language, sentences, installing.around)
 
 
 def install(offer: Offer, request: Request, deadline: Deadline) -> tuple[str, ...]:

@@ -55,12 +55,16 @@ class Browser:
         self.driver = driver
 
     def open(self, url: str, *, width: int = 1200, height: int = 1000, dark: bool = False) -> None:
+        self.look(width=width, height=height, dark=dark)
+        self.driver.get(url)
+
+    def look(self, *, width: int = 1200, height: int = 1000, dark: bool = False) -> None:
+        """The page in a window of another size, or in the other colours."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._devtools("Emulation.setEmulatedMedia", features=[scheme])
         self._devtools(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
-        self.driver.get(url)
 
     def element(self, selector: str) -> WebElement:
         return self.until(lambda: self.elements(selector), f"no element {selector}")[0]

@@ -10,6 +10,7 @@ from tests.support.repository import ROOT
 
 try:
     from tests.browser import chromium
+    from tests.browser.portal_pages import Portal
 
     LACKING = chromium.missing()
 except ModuleNotFoundError as error:
@@ -30,3 +31,22 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = ROOT / ".local-pictures" if os.environ.get("PICTURES") else tmp_path_factory.mktemp("run")
     with staying(folder) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def pages_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A run whose application is removed and installed, and whose clock goes on: not the playground's."""
+    with staying(tmp_path_factory.mktemp("pages")) as running:
+        yield running
+
+
+@pytest.fixture
+def portal(browser: "chromium.Browser", pages_run: Running) -> "Portal":
+    """A portal with the application installed, whose limits are not used up."""
+    portal = Portal(browser, pages_run)
+    portal.tell("/faults", [])
+    portal.tell("/clock", {"advance_s": 300})
+    if not portal.is_installed():
+        portal.tell("/install", {})
+    browser.complaints()
+    return portal

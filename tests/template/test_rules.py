@@ -330,7 +330,9 @@ PEM = "-----BEGIN CERTIFICATE-----\nMIIB+/8=\n-----END CERTIFICATE-----\n"
 
 
 def longest_value(value: object) -> int:
-    """The length of a variable's longest value, where its parameter bounds that; else as long as it is likely to be."""
+    """The length of a variable's longest value: a constant's own, or what its parameter admits; else a likely one."""
+    if isinstance(value, str):
+        return len(value)
     name = value.get("Ref") if isinstance(value, dict) else None
     parameter = TEMPLATE["Parameters"].get(name, {})
     allowed = [len(str(each)) for each in parameter.get("AllowedValues", [])]

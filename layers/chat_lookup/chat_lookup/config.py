@@ -31,6 +31,8 @@ _QUEUE_URL = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[0-9]{12}/
 _FUNCTION = re.compile(r"[A-Za-z0-9:_$-]{1,170}")
 _EVENT_BUS = re.compile(r"[A-Za-z0-9._/-]{1,256}")
 _BOOLEAN = re.compile(r"true|false")
+_SCRIPT = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[A-Za-z0-9._/-]{0,200}")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/?")
 
 
 class EventsTeach(StrEnum):
@@ -79,6 +81,10 @@ class Settings(NamedTuple):
     publish_text: bool = False
     """Whether published events contain the text that users wrote."""
     events_teach: EventsTeach = EventsTeach.HINT
+    bx24_script: str = ""
+    """The script by which the page talks with the portal around it."""
+    portal_page_url: str = ""
+    """Where a local portal shows its pages, which may frame ours; empty in production."""
 
     @property
     def portal_hosts(self) -> frozenset[str]:
@@ -113,6 +119,8 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         event_bus=read.optional("EVENT_BUS", _EVENT_BUS, "the name of an event bus"),
         publish_text=read.optional("PUBLISH_TEXT", _BOOLEAN, "true or false") == "true",
         events_teach=read.events_teach("EVENTS_TEACH"),
+        bx24_script=read.optional("BX24_SCRIPT", _SCRIPT, "the URL of a script"),
+        portal_page_url=read.optional("PORTAL_PAGE_URL", _ORIGIN, "http(s)://host[:port]").rstrip("/"),
     )
     if read.faults:
         raise ServiceMisconfigured("; ".join(read.faults))

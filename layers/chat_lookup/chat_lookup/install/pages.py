@@ -16,6 +16,7 @@ from chat_lookup.install.offers import Step
 from chat_lookup.install.page_texts import page_text, refusal_text
 from chat_lookup.languages import Language
 
+VENDORS_SCRIPT: Final = "https://api.bitrix24.com/api/v1/"
 _FINISH: Final = "BX24.init(function(){BX24.installFinish();});"
 """The portal delivers no event before this call (bitrix24.md 4.2). A constant: it contains nothing of a request."""
 _ASSETS: Final = Path(__file__).with_name("assets")
@@ -27,7 +28,7 @@ class Surroundings(NamedTuple):
     """What is around a page in the portal: the script by which it talks with the portal, and where a local portal
     shows its pages, which may frame ours then; empty in production."""
 
-    script: str = "https://api.bitrix24.com/api/v1/"
+    script: str = VENDORS_SCRIPT
     local_page: str = ""
 
     def policy(self, inline: str = "", *, asks: bool = False) -> str:
