@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 import socket
 import ssl
 import sys
@@ -11,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
+from itertools import chain
 from socketserver import TCPServer, ThreadingMixIn
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, cast
@@ -30,6 +32,10 @@ _HANDSHAKE_S = 10.0
 _HANDSHAKE = b"\x16"  # the first byte of a TLS connection: a record of type "handshake" (RFC 8446, 5.1)
 _IDLE_S = 75.0
 _STOP_POLL_S = 0.1
+
+_LENGTH = re.compile(r"[0-9]{1,10}")
+_HEADER = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""What a header may have: with a line break in it the caller of a path would write headers of its own."""
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
@@ -195,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = DechunkedInput(cast(IO[bytes], self.rfile)).read(_LARGEST_BODY + 1) or b""
             return body if len(body) <= _LARGEST_BODY else None
         length = self.headers.get("Content-Length", "0")
-        if not (length.isascii() and length.isdigit() and int(length) <= _LARGEST_BODY):
+        if not _LENGTH.fullmatch(length) or int(length) > _LARGEST_BODY:
             return None
         body = self.rfile.read(int(length))
         if len(body) < int(length):
@@ -278,6 +284,8 @@ class Response:
         finally:
             if close := getattr(parts, "close", None):
                 close()
+        if not all(_HEADER.fullmatch(each) for each in (response.status, *chain.from_iterable(response.headers))):
+            raise ValueError("a header has a character that ends it")
         return response
 
 

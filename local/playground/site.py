@@ -5,6 +5,7 @@ it, and so cannot use the control, even where a browser would send the request.
 """
 
 import json
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ _FILES: Final[Mapping[str, tuple[str, str]]] = {
 _BEHIND: Final = "/_play/"
 _CONTROL: Final = "control/"
 _PLACEHOLDER: Final = "{{token}}"
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _LARGEST_BODY: Final = 64 * 1024
 _LONGEST_WAIT_S: Final = 30.0
 _HEADERS: Final = (
@@ -88,7 +90,7 @@ class Playground:
             return self._control(path.removeprefix(_CONTROL), verb, environ)
         if path == "feed" and verb == "GET":
             after = parse_qs(environ["QUERY_STRING"]).get("after", ["0"])[0]
-            if not (after.isascii() and after.isdigit()):
+            if not _NUMBER.fullmatch(after):
                 return _refusal(HTTPStatus.BAD_REQUEST, "after must be a whole number")
             return _json(self.feed.after(int(after)))
         if path == "run" and verb == "GET":

@@ -142,3 +142,20 @@ def test_run_that_other_hosts_reach_has_no_playground(service: Service) -> None:
     assert playground(Reachable(), Path("run.json"), Feed()) is None  # type: ignore[arg-type]
     answer = urllib3.request("GET", service.stack.addresses.api_url + "/", timeout=20)
     assert (answer.status, answer.json()["type"]) == (404, "urn:bitrix24-chat-lookup:problem:route-not-found")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "feed?after=" + "9" * 5_000, "feed?after=%D9%A3", "feed?after=-1", "control/calls?last=" + "9" * 5_000,
+        "control/calls?last=%C2%B2", "control/%0D%0AX-Other:%201", "control/calls?last=1%0D%0AX-Other:%201",
+        "control/%2E%2E/%2E%2E/etc/passwd", "control//other.example/", "control/@other.example/", "control/%3F%23",
+        "control/http://other.example/", "control/%00%FF", "control/%5C%5Cother.example", "control/[::1", "../run",
+    ],
+    ids=lambda path: path[:30],
+)  # fmt: skip
+def test_path_and_query_of_any_form_are_refused_by_the_run_itself(page: Page, path: str) -> None:
+    """Nothing of them reaches another host, another file or a header."""
+    answer = page.call(f"/_play/{path}", **{"X-Play-Token": page.token})
+    assert answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND), answer.data
+    assert "X-Other" not in answer.headers

@@ -1,11 +1,14 @@
 """The functions of an environment: of a stack in AWS, or of a `make run` on this machine."""
 
 import json
+import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
@@ -20,6 +23,9 @@ ALIAS: Final = "live"
 
 _ONCE: Final = Config(connect_timeout=10, read_timeout=90, retries={"total_max_attempts": 1})
 """A command is sent once: AdminFunction has a minute, and a second `keys.create` would make a second key."""
+
+_LARGEST_FACTS: Final = 64 * 1024
+_ROOT_USER: Final = 0
 
 _AGAIN: Final = re.compile(r"; try again in (\d+) s$")
 """The end of a function's error that may be repeated (`observability.invocation`)."""
@@ -42,7 +48,7 @@ class Target:
             answer = self.clients("lambda").invoke(
                 FunctionName=name, Qualifier=ALIAS, Payload=json.dumps(event).encode()
             )
-            content = json.loads(answer["Payload"].read())
+            content = dict(json.loads(answer["Payload"].read()))
         except EndpointConnectionError:
             raise Refused(f"Nothing answers for {function} in {self.env}: {self._remedy()}", "NotReached") from None
         except ReadTimeoutError:
@@ -52,13 +58,13 @@ class Target:
             raise Refused(str(error), code, 1.0 if code == "TooManyRequestsException" else None) from None
         except BotoCoreError as error:
             raise Refused(str(error), type(error).__name__) from None
-        except ValueError:
+        except (ValueError, TypeError):
             raise Refused(f"What answers for {function} in {self.env} is no function: its answer is no JSON") from None
         if "FunctionError" in answer:
             detail = str(content.get("errorMessage"))
             later = _AGAIN.search(detail)
             raise Refused(detail, str(content.get("errorType", "FunctionError")), float(later[1]) if later else None)
-        return dict(content)
+        return content
 
     def _remedy(self) -> str:
         return "is its `make run` over? Start it again" if self.facts else "is the network there?"
@@ -70,15 +76,8 @@ def found(env: str, environ: Mapping[str, str]) -> Target:
 
 
 def _run(environ: Mapping[str, str]) -> Target:
-    folder = Path(environ.get("STATE_DIR") or ROOT / ".local")
-    try:
-        facts = json.loads((folder / "run.json").read_text("utf-8"))
-        url = facts["aws_endpoint_url"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise Refused(
-            f"No run is ready: {folder / 'run.json'} is missing. Start one: make run; STATE_DIR names another folder",
-            "NoRun",
-        ) from None
+    facts = _facts(Path(environ.get("STATE_DIR") or ROOT / ".local") / "run.json")
+    url = facts["aws_endpoint_url"]
     session = Session()
     # Of a run no credentials are checked, and the operator's own are not for it.
     session.set_credentials("local", "local")
@@ -88,6 +87,25 @@ def _run(environ: Mapping[str, str]) -> Target:
         return session.create_client(service, region_name="us-east-1", endpoint_url=url, config=config)
 
     return Target("local", client, {}, facts)
+
+
+def _facts(path: Path) -> Mapping[str, Any]:
+    """The content of a `run.json`. Secrets are sent to the address in it, so it has to be the operator's own file."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            _refuse_others(path, os.fstat(file.fileno()))
+            facts = dict(json.loads(file.read(_LARGEST_FACTS)))
+        url = urlsplit(facts["aws_endpoint_url"])
+        if url.scheme in ("http", "https") and url.hostname and url.port != 0:
+            return facts
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise Refused(f"No run is ready: {path} is missing. Start one: make run; STATE_DIR names another folder", "NoRun")
+
+
+def _refuse_others(path: Path, status: os.stat_result) -> None:
+    if status.st_uid not in (os.getuid(), _ROOT_USER) or status.st_mode & stat.S_IWOTH:
+        raise Refused(f"{path} belongs to another user, or others can change it: it says where secrets go", "NoRun")
 
 
 def _stack(env: str, environ: Mapping[str, str]) -> Target:

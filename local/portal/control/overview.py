@@ -1,8 +1,10 @@
 """What is set in the portal, what is in it, and what it received: every GET of the control changes nothing."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Final
 
 from chat_lookup.clock import Clock
 from local.portal.behaviour.faults import Fault
@@ -11,6 +13,8 @@ from local.portal.content.content import Bot, Command, User
 from local.portal.control.fields import ControlError
 from local.portal.control.routes import Query, Route
 from local.portal.state import State
+
+_NUMBER: Final = re.compile(r"0{0,9}[1-9][0-9]{0,14}")
 
 
 class Overview:
@@ -48,7 +52,7 @@ class Overview:
     def _calls(self, query: Query, _: object) -> object:
         _admit(query, "method", "last")
         last = query.get("last", "")
-        if last and not (last.isascii() and last.isdigit() and int(last)):
+        if last and not _NUMBER.fullmatch(last):
             raise ControlError('"last" must be a positive whole number')
         return self._state.calls.listed(self._state.secrets(), query.get("method"), int(last) if last else None)
 

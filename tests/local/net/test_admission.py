@@ -1,13 +1,18 @@
-"""A server of the local run answers requests to its own names, from no foreign page."""
+"""A server of the local run answers requests to its own names, from no foreign page; no path writes a header."""
 
 import http.client
 import json
+import socket
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pytest
 
 from local.net.admission import FOREIGN_HOST, FOREIGN_PAGE, LOOPBACK, Admission, Run
 from local.net.http_server import HttpServer
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse
 
 PORT = 3000
 RUN = Run.named("0.0.0.0", "Portal.Test")  # noqa: S104 - a name, compared only
@@ -115,5 +120,37 @@ def test_refused_request_does_not_reach_the_application() -> None:
         connection.request("POST", "/", body="{}")
         assert connection.getresponse().read() == b"hello"
         connection.close()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("header", ["/\r\nSet-Cookie: user=2", "/\n\n<script>", "/\r", "/\0", "/\x1b[2J", "/лид"])
+def test_header_with_a_character_that_ends_it_is_sent_by_no_server(header: str) -> None:
+    def app(_: object, start_response: "StartResponse") -> Iterable[bytes]:
+        start_response("302 Found", [("Location", header)])
+        return []
+
+    server = HttpServer(app)
+    server.start()
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (500, b"Internal Server Error")
+        assert {name.lower() for name, _ in answer.getheaders()} == {"server", "date", "content-type", "content-length"}
+        connection.close()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("length", ["9" * 5_000, "9" * 10, "-1", "+1", "1_0", "\u0663", "1 1", "x"])
+def test_length_that_is_no_number_or_too_large_is_refused(length: str) -> None:
+    server = HttpServer(lambda _, __: [])
+    server.start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: {length}\r\n\r\n"
+            connection.sendall(head.encode())
+            assert connection.recv(1_000).split(b"\r\n")[0].startswith(b"HTTP/1.1 413 ")
     finally:
         server.stop()

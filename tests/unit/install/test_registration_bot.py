@@ -113,7 +113,13 @@ def test_failed_write_is_not_repeated(service: Service, portal: Portal, bitrix24
     assert bitrix24.methods[-1] == method
 
 
-@pytest.mark.parametrize("result", [None, True, [], {"bot": {}}, {"bot": {"id": 0}}, {"bot": {"id": "x"}}, {"bot": 7}])
+@pytest.mark.parametrize(
+    "result",
+    [
+        None, True, [], {"bot": {}}, {"bot": {"id": 0}}, {"bot": {"id": "x"}}, {"bot": 7}, {"bot": {"id": "9" * 5_000}},
+        {"bot": {"id": 2**63}}, {"bot": {"id": "9" * 19}}, {"bot": {"id": "\u0663"}}, {"bot": {"id": [456]}},
+    ],
+)  # fmt: skip
 def test_answer_without_an_id_raises_and_no_update_is_sent(
     service: Service, portal: Portal, bitrix24: FakeBitrix24, result: object
 ) -> None:

@@ -1,6 +1,7 @@
 """Registers in a portal: the bot with its command, and the bindings of the application's events; and removes them."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -15,6 +16,7 @@ from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import passing
 from chat_lookup.portals.portal import Portal, PortalState
 
+_DIGITS: Final = re.compile(r"[0-9]{1,19}")
 _NAME: Final = "Chat Lookup"
 _TAKEN: Final = frozenset({"BOT_CODE_ALREADY_TAKEN", "WRONG_REQUEST"})
 """The codes of v2 and v1 for a bot code that another application uses."""
@@ -122,9 +124,9 @@ def _inner_id(method: str, result: object, name: str) -> int:
 
 
 def _id(method: str, value: object) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
-    if type(value) is not int or value <= 0:
+    if type(value) is not int or not 0 < value < 2**63:
         raise BitrixError(PROTOCOL, 200, method=method, description="no id")
     return value
 

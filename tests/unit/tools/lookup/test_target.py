@@ -3,7 +3,7 @@
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
@@ -105,12 +105,45 @@ def test_throttled_invocation_may_be_repeated() -> None:
     assert raised.value.retry_after == 1
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", "[", "[]"])
+NO_ADDRESS: Final[tuple[object, ...]] = (
+    None, 7, [], {}, "", "127.0.0.1:1", "file:///etc/passwd", "http://", "http://[::1", "http://a:99999999",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(None, "", "{}", "[", "[]", "7", "[" * 50_000, '[["aws_endpoint_url", 1]]', '"text"'),
+        *(json.dumps({"aws_endpoint_url": address}) for address in NO_ADDRESS),
+    ],
+)
 def test_folder_without_a_ready_run_is_refused_with_its_name(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "run.json").write_text(content)
     with pytest.raises(Refused, match=r"run\.json is missing. Start one: make run"):
         found("local", {"STATE_DIR": str(tmp_path)})
+
+
+def test_run_of_another_user_or_that_others_can_change_gets_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "run.json"
+    file.write_text('{"aws_endpoint_url": "http://127.0.0.1:1"}')
+    file.chmod(0o606)
+    with pytest.raises(Refused, match="others can change it"):
+        found("local", {"STATE_DIR": str(tmp_path)})
+    file.chmod(0o600)
+    assert found("local", {"STATE_DIR": str(tmp_path)}).facts == {"aws_endpoint_url": "http://127.0.0.1:1"}
+    monkeypatch.setattr(target, "_ROOT_USER", -1)
+    monkeypatch.setattr("os.getuid", lambda: file.stat().st_uid + 1)
+    with pytest.raises(Refused, match="belongs to another user"):
+        found("local", {"STATE_DIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize("content", ["7", '"text"', "[7]", "null"])
+def test_answer_that_is_no_object_is_a_refusal(clients: StubbedClients, content: str) -> None:
+    with pytest.raises(Refused, match="is no function"):
+        answered(clients, content).invoke("AdminFunction", EVENT)
 
 
 def test_environment_without_a_region_is_refused_with_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
