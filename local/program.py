@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -61,6 +62,8 @@ def alone_in(state_dir: Path, verb: str) -> Iterator[None]:
     choose = f"choose another folder: make {verb} STATE_DIR=path"
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if state_dir.stat().st_mode & stat.S_IWOTH:
+            raise StartError(f"STATE_DIR={state_dir} gets keys, and other users can write there; {choose}")
         descriptor = os.open(state_dir / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StartError(f"STATE_DIR={state_dir} cannot be used: {error.strerror}; {choose}") from None

@@ -30,6 +30,17 @@ def test_webhook_file_that_others_can_use_is_refused_without_its_url(mode: int, 
     assert "c0d3" not in str(raised.value)
 
 
+def test_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
+    """They could lay an authority there before the run does, or a link in the place of its log."""
+    for mode in (0o777, 0o1777, 0o702):
+        tmp_path.chmod(mode)
+        with pytest.raises(
+            StartError, match=f"^STATE_DIR={tmp_path} gets keys, and other users can write there; choose another folder"
+        ):
+            run(read({"STATE_DIR": str(tmp_path)}))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(("name", "reason"), [("a file", "File exists|Not a directory"), ("a file/below", "Not a dir")])
 def test_unusable_folder_is_refused(name: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "a file").write_text("")

@@ -7,6 +7,7 @@ import csv
 import fcntl
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +29,7 @@ _TRIES: Final = 5
 """Times that a piece is asked for in a row without one more answer."""
 _LONGEST_WAIT_S: Final = 300.0
 _AT_LEAST_S: Final = 1.0
+_FORMULA: Final = re.compile(r"'*(?:[=@\t\r]|[+-](?![0-9.,]*\Z))")
 _RETRYABLE: Final = frozenset({429, 503})
 _NOT_FOUND: Final = "-not-found"
 """How the codes of 404 end: that there is no chat or no object is an answer."""
@@ -60,7 +62,8 @@ class Form:
     def line(self, pair: Pair, item: Item) -> str:
         if self.as_json:
             return as_json_line({**item, **dict(zip(self.names, pair, strict=True))}) + "\n"
-        return _csv_line([*pair, *(printable(str(cell)) if cell else cell for cell in self.cells(item))])
+        cells = (printable(str(cell)) if cell else cell for cell in self.cells(item))
+        return _csv_line([*map(_no_formula, pair), *cells])
 
     def former(self, lines: Sequence[str]) -> Former:
         """What the lines of an output answer. Raises Refused for lines of another form."""
@@ -74,8 +77,19 @@ class Form:
             if heading == self.heading and all(len(row) == len(self.columns) + len(Pair._fields) for row in cells):
                 codes = [row[len(Pair._fields) + self.columns.index("error")] for row in cells]
                 errors = sum(code != "" and not code.endswith(_NOT_FOUND) for code in codes)
-                return Former([Pair(row[0], row[1]) for row in cells], errors)
+                return Former([Pair(_given(row[0]), _given(row[1])) for row in cells], errors)
         raise Refused("The output has lines of another form: choose another --output, or another --format")
+
+
+def _no_formula(cell: str) -> str:
+    """A cell that a spreadsheet shows and does not calculate: an id may be text that a client wrote. Numbers with a
+    sign, as of telephones, stay as they are."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def _given(cell: str) -> str:
+    """The same cell as it was given."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell[1:]) else cell
 
 
 def _csv_line(cells: Sequence[object]) -> str:

@@ -65,11 +65,11 @@ of a key.
 
 A file has two columns, type and id, with commas or semicolons between; `-` is standard input; a line of headings is
 left out. The answers are in its order, as CSV, or as JSON lines with `--format jsonl`: each pair has one line, with its
-chat or its error. 1,000 pairs are asked at once, and what the portal's limits leave no room for is asked again after
-the wait that the service names. A job that was interrupted goes on with the same command, after the last whole line of
-`--output`. An output belongs to one environment and portal. The exit status is 1 if a pair has an
-error, in a former run, too; that it has no chat is none. `--portal` names the portal,
-`--fresh` asks it whatever is cached.
+chat or its error. In CSV a word that a spreadsheet would calculate (`=1+1`) has an apostrophe before it. 1,000 pairs
+are asked at once, and what the portal's limits leave no room for is asked again after the wait that the service names.
+A job that was interrupted goes on with the same command, after the last whole line of `--output`. An output belongs to
+one environment and portal. The exit status is 1 if a pair has an error, in a former run, too; that it has no chat is
+none. `--portal` names the portal, `--fresh` asks it whatever is cached.
 """
 
 

@@ -1,14 +1,19 @@
 """`./lookup chats`: one pair, or a file of pairs, of which every one is answered once in the output."""
 
+import csv
 import fcntl
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.tools.lookup.command_line import CommandLine
+from tools.lookup import job
 from tools.lookup.case import Refused
 
 PAIRS = [("CRM", f"DEAL|{n}") for n in range(1, 7)] + [("ORDER", 'a "quoted", one'), ("ORDER", "a\u2028b\x85c\x0bd")]
@@ -201,6 +206,40 @@ def test_job_that_gets_no_answer_at_all_ends_and_can_go_on(
 
 
 # -- interruptions -----------------------------------------------------------------------------------------------------
+
+
+FORMULAS = (
+    "=1+1", "@SUM(A1)", "+1+cmd|' /C calc'!A0", "-1+1", "'=1+1", "''@x", '=HYPERLINK("//other.example","a")',
+)  # fmt: skip
+PLAIN = ("+15550100", "-5", "+1.5", "'quoted'", "'", "a=b", "DEAL|1", "CHAT:1@x")
+
+
+def test_spreadsheet_calculates_no_word_of_an_output_and_its_job_goes_on(lookup: CommandLine, tmp_path: Path) -> None:
+    """Ids may be text that clients wrote; numbers with a sign are as they were given."""
+    lookup.target.answer = answer_all
+    source, output = tmp_path / "pairs.csv", tmp_path / "out.csv"
+    ids = [*FORMULAS, *PLAIN]
+    with source.open("w", newline="") as file:
+        csv.writer(file).writerows(("ORDER", each) for each in ids)
+    words = ("chats", "--file", str(source), "--output", str(output), "--env", "dev")
+    assert lookup(*words).status == 0
+    with output.open(newline="") as file:
+        written = [row["entity_id"] for row in csv.DictReader(file)]
+    assert written == [*(f"'{each}" for each in FORMULAS), *PLAIN]
+    assert [each["entity_id"] for each in lookup.target.calls[0][1]["lookups"]] == ids
+
+    lines = output.read_bytes().splitlines(keepends=True)
+    output.write_bytes(b"".join(lines[:5]))
+    lookup.target.calls.clear()
+    assert lookup(*words).status == 0
+    assert [each["entity_id"] for each in lookup.target.calls[0][1]["lookups"]] == ids[4:]
+    assert output.read_bytes() == b"".join(lines)
+
+
+@given(st.text("'=@+-1.,a\t", max_size=6))
+def test_cell_of_an_output_is_read_back_as_it_was_given(cell: str) -> None:
+    assert job._given(job._no_formula(cell)) == cell
+    assert not re.match(r"[=@\t]|[+-](?![0-9.,]*$)", job._no_formula(cell))
 
 
 def test_text_of_an_error_is_in_the_line_of_its_pair(lookup: CommandLine, source: Path, tmp_path: Path) -> None:
