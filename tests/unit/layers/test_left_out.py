@@ -15,12 +15,17 @@ from tests.unit.layout.test_import_budget import HANDLERS, loaded_by
 SITE: Final = next(Path(each) for each in sys.path if (Path(each) / "aws_lambda_powertools").is_dir())
 NAMES: Final = lines(LISTS / LEFT_OUT)
 GONE: Final = tuple(name.removesuffix(".py").replace("/", ".") for name in NAMES)
-PACKAGES: Final = sorted({name.partition("/")[0] for name in NAMES})
+PACKAGES: Final = sorted({name.partition("/")[0] for name in NAMES} | {"botocore", "jmespath"})
+"""All that are in the layer and have folders."""
 
 OF_OTHER_USES: Final = frozenset(
     {
         # In a browser.
         ("urllib3/__init__.py", "urllib3.contrib.emscripten"),
+        # Where pyOpenSSL is installed beside it.
+        ("botocore/httpsession.py", "urllib3.contrib.pyopenssl"),
+        # For time zones that a calendar's file describes.
+        ("dateutil/tz/tz.py", "dateutil.rrule"),
         # For users who give Powertools models of their own.
         ("aws_lambda_powertools/shared/functions.py", "aws_lambda_powertools.event_handler.openapi.compat"),
     }
