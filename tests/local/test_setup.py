@@ -99,7 +99,8 @@ class Scene(NamedTuple):
         case = Case(self.environ, lambda *_: self._target())
         case.choose("staging")
         try:
-            run(case, Ports(**{"account": self.account.opened, "make": self._deploy, **self.ports}), **given)
+            ports = {"account": self.account.opened, "make": self._deploy, "can_build": lambda: True, **self.ports}
+            run(case, Ports(**ports), **given)
         except (Refused, click.Abort):
             return REFUSED
         return DONE
@@ -236,6 +237,12 @@ def test_second_run_finds_everything_done_and_asks_nothing(scene: Scene, capsys:
     assert scene.terminal.asked == []
     assert scene.service.admin("keys.list")["keys"] == keys
     assert "is deployed; make deploy ENV=staging brings a new version" in capsys.readouterr().out
+
+
+def test_machine_without_the_functions_python_is_refused_before_the_account_is_asked(scene: Scene) -> None:
+    refused = scene._replace(ports={"can_build": lambda: False, "account": None})
+    assert refused.set_up() == REFUSED
+    assert (scene.terminal.asked, scene.account.deployed) == ([], False)
 
 
 def test_nothing_is_deployed_without_a_confirmation(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:

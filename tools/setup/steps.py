@@ -45,12 +45,19 @@ def _made(words: list[str], environ: Mapping[str, str]) -> int:
     return subprocess.run(command, env=dict(environ), check=False).returncode  # noqa: S603 - our words
 
 
+def _can_build() -> bool:
+    """Whether this machine has the Python of the functions."""
+    command = [str(ROOT / "layers/find-python"), "3.13"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - our words
+
+
 class Ports(NamedTuple):
-    """What a test replaces: the account, `make`, and the requests of the smoke test."""
+    """What a test replaces: the account, `make`, the requests of the smoke test, and this machine."""
 
     account: Callable[[Mapping[str, str]], tuple[Environment, Clients]] = opened
     make: Callable[[list[str], Mapping[str, str]], int] = _made
     tries: Callable[[smoke.Target, Callable[[str], None]], bool] = smoke.smoke
+    can_build: Callable[[], bool] = _can_build
 
 
 @dataclass
@@ -115,10 +122,7 @@ def account(setup: Setup) -> str:
     """Credentials, region, quotas, domain, and the Python that builds the functions. Raises Refused."""
     if not setup.in_aws:
         return "a run on this machine needs none"
-    python = subprocess.run(  # noqa: S603 - our words
-        [str(ROOT / "layers/find-python"), "3.13"], capture_output=True, text=True, check=False
-    )
-    if python.returncode:
+    if not setup.ports.can_build():
         raise Refused("Python 3.13 builds the functions, and this machine has none: install it, then run setup again")
     try:
         environment, clients = setup.ports.account({**setup.case.environ, "ENV": setup.case.env})

@@ -1,5 +1,6 @@
 """References in a batch make neither a command nor the process's memory grow beyond a bound."""
 
+import sys
 import tracemalloc
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -88,8 +89,10 @@ def test_command_that_grows_too_long_is_refused_before_anything_is_made_of_it(so
         tracemalloc.stop()
     assert outcomes["result_error"] == {"bomb": TOO_LONG}
     assert portal.received == [{}], "the command after it is run"
-    # A command is decoded, which takes some times its own bytes, whatever its references refer to.
-    assert peak <= 16 * len(query) + MB
+    # A command is decoded, which takes some times its own bytes, whatever its references refer to. Before Python 3.12
+    # `unquote` makes a list of all its parts; the functions run on 3.13.
+    times = 16 if sys.version_info >= (3, 12) else 48
+    assert peak <= times * len(query) + MB
 
 
 def test_commands_of_a_batch_together_grow_no_more_than_fifty_times_the_bound() -> None:
