@@ -204,3 +204,15 @@ def test_line_of_an_odd_user_code_is_unknown() -> None:
     assert details_from({**LINE, "entity_id": "telegrambot"}).open_line == OpenLine(
         "telegrambot", None, 343, True, BOUND
     )
+
+
+@pytest.mark.parametrize(
+    "huge", ["|".join(f"LEAD|{n}" for n in range(1, 50_000)), "LEAD|1|" * 50_000, "|" * 500_000, "x" * 500_000]
+)
+def test_texts_of_any_length_make_a_short_conversation(huge: str) -> None:
+    """Any user may make a chat with such texts, and events have them before they are proved."""
+    for name in ("entity_id", "entity_data_1", "entity_data_2"):
+        line = details_from({**LINE, name: huge}).open_line
+        assert line is not None
+        assert len(line.connector) <= 100
+        assert len(line.crm) <= 8

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 QUEUE, DEAD_LETTERS = "https://sqs.example/events", "https://sqs.example/dead"
 TEXT = "what a secret deal"
 BODY = message(TEXT).to_json()
-OF_OTHERS = {"installation-in-progress", "too-many-attempts"}
+OF_OTHERS = {"installation-in-progress", "response-full", "too-many-attempts"}
 """Errors that pass and do not occur at the worker."""
 
 

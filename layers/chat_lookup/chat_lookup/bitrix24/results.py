@@ -121,13 +121,16 @@ def details_from(result: object) -> ChatDetails:
 
 _BOUND: Final = frozenset({"LEAD", "DEAL", "CONTACT", "COMPANY"})
 """The types of the CRM that open lines know (bitrix24.md 10.1)."""
+_MOST_BOUND: Final = 8
+"""Pairs that are read; the platform writes four. Events have them before they are proved, and users may make chats."""
+_LONGEST_CONNECTOR: Final = 100
 _CRM_TYPE, _CRM_ID, _AWAITS, _SESSION, _LINE = 1, 2, 4, 5, 7
 """Places in `entity_data_1`. Older chats have fewer parts (bitrix24.md 10.1)."""
 
 
 def bindings_from(entity_data_2: str) -> tuple[CrmBinding, ...]:
     """The objects in the pairs of type and id of `entity_data_2`, in any order; 0 is none (bitrix24.md 10.1)."""
-    parts = entity_data_2.split("|")
+    parts = entity_data_2.split("|", 2 * _MOST_BOUND)
     found = (
         CrmBinding(kind, number)
         for kind, text in zip(parts[::2], parts[1::2], strict=False)
@@ -139,12 +142,12 @@ def bindings_from(entity_data_2: str) -> tuple[CrmBinding, ...]:
 def _open_line(chat: dict[str, object]) -> OpenLine | None:
     if _text(chat, "entity_type", "entityType") != "LINES":
         return None
-    connector, *user_code = (_text(chat, "entity_id", "entityId") or "").split("|")
-    session = dict(enumerate((_text(chat, "entity_data_1", "entityData1") or "").split("|")))
+    connector, *user_code = (_text(chat, "entity_id", "entityId") or "").split("|", 2)
+    session = dict(enumerate((_text(chat, "entity_data_1", "entityData1") or "").split("|", _LINE + 1)))
     session_id = _positive(session.get(_SESSION))
     bound = bindings_from(_text(chat, "entity_data_2", "entityData2") or "")
     return OpenLine(
-        connector,
+        connector[:_LONGEST_CONNECTOR],
         _positive(session.get(_LINE)) or _positive(user_code[0] if user_code else None),
         session_id,
         active=session_id is not None and session.get(_AWAITS) == "N",

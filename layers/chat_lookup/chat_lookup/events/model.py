@@ -170,8 +170,6 @@ LONGEST_PARAMS: Final = 2_000
 """Characters of the text after a command: room for a link with its query."""
 MOST_COMMANDS: Final = 5
 MOST_BOTS: Final = 100
-_MOST_BOUND: Final = 8
-"""Objects of one chat; the platform names one of each of four types (bitrix24.md 10.1)."""
 _DIALOG: Final = re.compile(r"[A-Za-z]{0,10}[0-9]{1,15}", re.ASCII)
 _CHATS_DIALOG: Final = re.compile(r"chat([1-9][0-9]{0,14})", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
@@ -209,9 +207,7 @@ def chat_from(
         open_line=bool(folded & _OPEN_LINE) or entity_type.upper() in _OPEN_LINE_ENTITIES,
         entity_type=pair.entity_type if pair else "",
         entity_id=pair.entity_id if pair else "",
-        crm=tuple(f"{bound.type}|{bound.id}" for bound in bindings_from(entity_data_2)[:_MOST_BOUND])
-        if of_line
-        else (),
+        crm=tuple(f"{bound.type}|{bound.id}" for bound in bindings_from(entity_data_2)) if of_line else (),
     )
     return None if chat == EventChat() else chat
 
