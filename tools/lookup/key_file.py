@@ -56,15 +56,23 @@ def _draft(path: Path) -> Iterator[Callable[[str], None]]:
     except OSError as error:
         raise Refused(f"{path} cannot be written: {error.strerror}; --key-file PATH keeps the key elsewhere") from None
 
+    only_copy = False
+
     def keep(key: str) -> None:
+        nonlocal only_copy
         file.write(f"{key}\n")
         file.flush()
         os.fsync(file.fileno())
-        Path(draft).replace(path)
+        try:
+            Path(draft).replace(path)
+        except OSError as error:
+            only_copy = True
+            raise Refused(f"{path} cannot be replaced: {error.strerror}. The new key is in {draft}") from None
 
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         try:
             yield keep
         finally:
-            with suppress(FileNotFoundError):
-                Path(draft).unlink()
+            if not only_copy:
+                with suppress(FileNotFoundError):
+                    Path(draft).unlink()

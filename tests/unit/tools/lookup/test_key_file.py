@@ -64,6 +64,28 @@ def test_key_that_cannot_be_kept_is_not_made(lookup: CommandLine, tmp_path: Path
     assert "cannot be written" in result.err
 
 
+def test_key_whose_file_cannot_be_replaced_is_not_lost(lookup: CommandLine, tmp_path: Path) -> None:
+    """It exists by then, and its only copy is here: a folder has the name, or a file of another user."""
+    path = tmp_path / "key"
+    path.mkdir()
+    (path / "file").touch()
+    result = lookup(*CREATE, "--yes", "--key-file", str(path))
+    assert result.status == 1
+    (draft,) = (each for each in tmp_path.iterdir() if each.is_file())
+    assert result.err.startswith(f"Refused: {path} cannot be replaced: ")
+    assert str(draft) in result.err
+    assert (draft.read_text(), stat.S_IMODE(draft.stat().st_mode)) == (f"{MADE['key']}\n", 0o600)
+    assert MADE["key"] not in result.out + result.err
+
+
+def test_link_in_the_place_of_a_key_is_replaced_and_not_followed(lookup: CommandLine, tmp_path: Path) -> None:
+    elsewhere, path = tmp_path / "elsewhere", tmp_path / "key"
+    path.symlink_to(elsewhere)
+    assert lookup(*CREATE, "--key-file", str(path)).status == 0
+    assert not elsewhere.exists()
+    assert (path.is_symlink(), path.read_text()) == (False, f"{MADE['key']}\n")
+
+
 def test_refused_command_leaves_no_file(lookup: CommandLine, path: Path) -> None:
     def refuse(_: str, __: Any) -> dict[str, Any]:
         raise Refused("label is too long", "InvalidRequest")
