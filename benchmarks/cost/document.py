@@ -137,6 +137,10 @@ def _fixed_amounts(
         "metrics of the gateway, by route": ("metrics", by_route * assumed("routes") * _ROUTE_METRICS),
         "polls of the empty queue": ("queue", assumed("pollers") * MONTH / _POLL),
         "secret of an application": ("secrets", assumed("applications")),
+        "secret of the page's sessions": (
+            "secrets",
+            sum(each["Type"] == "AWS::SecretsManager::Secret" for each in resources),
+        ),
     }
 
 

@@ -1,4 +1,4 @@
-"""/bitrix24/install and /bitrix24/app: installation, the page inside the portal, and the vendor's probes.
+"""/bitrix24/install: installation, and the vendor's probes of the addresses that no other function answers.
 
 Browsers and probes may end each address with a slash: one route of the gateway has all of these. What is posted there
 comes to functions/events.
@@ -39,11 +39,8 @@ def handler(event: Event, context: "LambdaContext") -> Response:
 def routes(deadline: Deadline) -> Mapping[str, Handler]:
     return {
         "GET /bitrix24/install": partial(browsed, deadline),
-        "POST /bitrix24/install": partial(posted, finished, deadline),
+        "POST /bitrix24/install": partial(posted, deadline),
         "HEAD /bitrix24/install": probed,
-        "GET /bitrix24/app": partial(browsed, deadline),
-        "POST /bitrix24/app": partial(posted, welcomed, deadline),
-        "HEAD /bitrix24/app": probed,
         "GET /bitrix24/events": partial(browsed, deadline),
         "HEAD /bitrix24/events": probed,
         "GET /bitrix24/{address+}": partial(with_slash, partial(browsed, deadline)),
@@ -80,22 +77,19 @@ def browse(language: Language, request: Request, deadline: Deadline) -> Response
     return pages.page(language, ("nothing",))
 
 
-Page = Callable[[Visit, Request, Deadline], Response]
+def posted(deadline: Deadline, request: Request) -> Response:
+    """A frame inside the portal, which receives a page, or an event of the portal, which receives JSON."""
+    return as_page(Language.ENGLISH, partial(take, request, deadline))
 
 
-def posted(page: Page, deadline: Deadline, request: Request) -> Response:
-    """A frame inside the portal, which receives `page`, or an event of the portal, which receives JSON."""
-    return as_page(Language.ENGLISH, partial(take, page, request, deadline))
-
-
-def take(page: Page, request: Request, deadline: Deadline) -> Response:
+def take(request: Request, deadline: Deadline) -> Response:
     came = arrival(request.query, request.body, request.headers.get("content-type", ""))
     process.telemetry().hide(*came.secrets)
     if isinstance(came, Visit):
         if came.step is not None:
             failed = partial(pages.step_failure, came.language, came.step)
             return invocation.guarded(process.telemetry(), partial(stepped, came, came.step, request, deadline), failed)
-        return as_page(came.language, partial(page, came, request, deadline))
+        return as_page(came.language, partial(finished, came, request, deadline))
     failure = partial(error_response, request_id=request.request_id)
     return invocation.guarded(process.telemetry(), partial(receive, came, request, deadline), failure)
 
@@ -125,15 +119,6 @@ def stepped(visit: Visit, step: Step, request: Request, deadline: Deadline) -> R
     offer, own_address = offer_of_visit(visit, installing.portal_hosts), installing.own_address(request.domain_name)
     done = installing.installation.take(step, offer, own_address, request.source, deadline)
     return pages.taken(visit.language, done.remarks)
-
-
-def welcomed(visit: Visit, request: Request, deadline: Deadline) -> Response:
-    """The application's page."""
-    installing = process.services().install()
-    offer = offer_of_visit(visit, installing.portal_hosts)
-    own_address = installing.own_address(request.domain_name)
-    sentences = installing.visits.receive(offer, own_address, request.source, deadline)
-    return pages.page(visit.language, sentences, installing.around)
 
 
 def install(offer: Offer, request: Request, deadline: Deadline) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ BATCH_SECONDS = 25.0
 ELSEWHERE = (
     *(f"{verb} /bitrix24/{page}" for page in ("install", "app", "events") for verb in ("GET", "HEAD", "POST")),
     *(f"{verb} /rest/{{proxy+}}" for verb in ("GET", "POST", "OPTIONS")),
+    *(f"{verb} /v1/page/{{proxy+}}" for verb in ("GET", "POST", "DELETE")),
+    "GET /assets/{proxy+}",
 )
 """Routes of other functions: here the gateway brings their other verbs."""
 

@@ -3,6 +3,7 @@ tables and queues in them."""
 
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -61,6 +62,7 @@ class EmbeddedAws:
         self._clients: dict[str, object] = {}
         self._tables: list[str] = []
         self._queues: list[str] = []
+        self._secrets: list[str] = []
         self._services = Services(dynamodb)
         admission = Admission.of(run or Run.named(bind))
         self._server = HttpServer(self._services, bind, port, admission=admission)
@@ -78,7 +80,7 @@ class EmbeddedAws:
         return queue_url(self.endpoint_url, name)
 
     def start(self) -> None:
-        """Starts the server, and creates the tables and queues."""
+        """Starts the server, and creates the tables, queues and secrets."""
         self._server.start()
         dynamodb, sqs = self.dynamodb(), self.sqs()
         for table in self._template.tables:
@@ -87,13 +89,19 @@ class EmbeddedAws:
         for queue in sorted(self._template.queues, key=lambda each: each.dead_letters is not None):
             sqs.create_queue(QueueName=queue.name, Attributes=self._attributes(queue))  # type: ignore[arg-type]
             self._queues.append(queue.name)
+        for name in self._template.secrets:
+            content = json.dumps({"key": secrets.token_hex(32)})
+            self.secrets().create_secret(Name=name, SecretString=content)
+            self._secrets.append(name)
 
     def stop(self) -> None:
-        """Deletes tables and queues and stops the server: the next one in this process or engine starts empty."""
+        """Deletes what `start` created and stops the server: the next one in this process or engine starts empty."""
         self.end_waiting()
         dynamodb, sqs = self.dynamodb(), self.sqs()
         while self._tables:
             dynamodb.delete_table(TableName=self._tables.pop())
+        while self._secrets:
+            self.secrets().delete_secret(SecretId=self._secrets.pop(), ForceDeleteWithoutRecovery=True)
         while self._queues:
             sqs.delete_queue(QueueUrl=self.queue_url(self._queues.pop()))
         self._server.stop()

@@ -56,6 +56,7 @@ TABLE_PROPERTIES_OF_THE_CLOUD = frozenset(
         "TimeToLiveSpecification",
     }
 )
+SECRET_PROPERTIES = frozenset({"Description", "GenerateSecretString", "KmsKeyId", "Name", "Tags"})
 # Either would define routes, or a form of events, that this module does not read.
 API_PROPERTIES_REFUSED = frozenset({"DefinitionBody", "DefinitionUri"})
 ROUTE_PROPERTIES = frozenset({"ApiId", "Method", "Path", "PayloadFormatVersion", "TimeoutInMillis"})
@@ -84,6 +85,8 @@ class Template:
     tables: tuple[Mapping[str, object], ...]
     queues: tuple[Queue, ...] = ()
     sources: tuple[EventSource, ...] = ()
+    secrets: tuple[str, ...] = ()
+    """The names of secrets that are made with the stack; each has one text of chance, under `key`."""
 
     @classmethod
     def load(cls, path: Path, *, table_suffix: str = "") -> "Template":
@@ -141,11 +144,13 @@ class _Reader:
         self._tables: list[Mapping[str, object]] = []
         self._queues: list[Queue] = []
         self._sources: list[EventSource] = []
+        self._secrets: list[str] = []
         self._readers: Mapping[str, Callable[[str, Mapping[str, object]], None]] = {
             "AWS::DynamoDB::Table": self._read_table,
             FUNCTION: self._read_function,
             "AWS::Serverless::HttpApi": self._read_api,
             QUEUE: self._read_queue,
+            "AWS::SecretsManager::Secret": self._read_secret,
         }
 
     def template(self) -> Template:
@@ -161,7 +166,12 @@ class _Reader:
         for logical_id, _, location in applications({"Resources": self._resources}):
             self._refuse_effects(logical_id, self._folder / location)
         return Template(
-            self._functions, tuple(self._routes), tuple(self._tables), tuple(self._queues), tuple(self._sources)
+            self._functions,
+            tuple(self._routes),
+            tuple(self._tables),
+            tuple(self._queues),
+            tuple(self._sources),
+            tuple(self._secrets),
         )
 
     @staticmethod
@@ -222,6 +232,14 @@ class _Reader:
 
     def _read_queue(self, logical_id: str, properties: Mapping[str, object]) -> None:
         self._queues.append(read_queue(logical_id, properties, self._intrinsics))
+
+    def _read_secret(self, logical_id: str, properties: Mapping[str, object]) -> None:
+        """A secret of chance; the service reads it by its name."""
+        admit(properties, SECRET_PROPERTIES, logical_id)
+        made = mapping(properties.get("GenerateSecretString", {}), f"{logical_id}.GenerateSecretString")
+        if (made.get("SecretStringTemplate"), made.get("GenerateStringKey")) != ("{}", "key"):
+            raise TemplateError(f"{logical_id}: the local run supports secrets with one generated field, key, only")
+        self._secrets.append(self._intrinsics.text(properties.get("Name"), f"{logical_id}.Name"))
 
     def _read_asynchronous(self, logical_id: str, properties: Mapping[str, object]) -> Asynchronous:
         place = f"{logical_id}.EventInvokeConfig"

@@ -116,6 +116,9 @@ def booted(
         ("SECRET_PREFIX", "unit"),
     ):
         monkeypatch.setenv(name, value)
+    # What a local run in the same process has set is none of a deployed function's.
+    for name in ("BX24_SCRIPT", "PORTAL_PAGE_URL"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(process, "clock", clock)
     monkeypatch.setattr(process, "telemetry", lambda: telemetry)
     monkeypatch.setattr(aws_clients, "dynamodb", lambda *_: stores.dynamodb)

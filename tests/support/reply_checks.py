@@ -44,6 +44,12 @@ def conforms(body: object, schema: str) -> None:
     _validator(schema).validate(body)
 
 
+def refused_by(schema: dict[str, Any], body: object) -> list[str]:
+    """Why a schema of the contract refuses a body."""
+    validator = Draft202012Validator({**schema, "components": contract()["components"]})
+    return [error.message for error in validator.iter_errors(body)]
+
+
 @cache
 def contract() -> dict[str, Any]:
     """The OpenAPI document of the native API."""

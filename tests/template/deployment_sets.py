@@ -29,6 +29,7 @@ PORTALS = {
     "PrivatePortals": "b24.company.example:8443",
     "AuthorisationServers": "oauth.company.example",
     "PortalCa": PEM,
+    "PortalAdminKeys": "off",
 }
 EVENTS = {"EventBus": "bots", "PublishText": "true", "EventsTeach": "off", "LocalHosts": "127.0.0.1:8443"}
 RATES = {"RequestsPerSecond": 1, "RequestBurst": 1, "EventsPerSecond": 5000, "Monitoring": "basic"}

@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 from chat_lookup.clock import SystemClock
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.events.model import EventUser, Record
 from chat_lookup.events.queue import MOST_HOPS
+from local.portal.events.installer import Manner
 from local.stack import Settings, running
 from tests.support.events.bot_questions import command, message
 from tests.support.events.queue_scene import eventually
@@ -40,6 +41,7 @@ def live(service: Service) -> None:
     """What users, portals and operators do in that year; each comes to a good end."""
     operate(service)
     look_up(service)
+    open_page(service)
     talk(service)
     work(service, command())  # which entity is this chat of?
     for call in callers(service):
@@ -60,7 +62,34 @@ def callers(service: Service) -> list[Callable[[], object]]:
         lambda: service.get(rest),
         lambda: service.direct({**PAIR, "fresh": True}),
         lambda: work(service, message()),
+        lambda: ask_page(service, "POST", "find", {"query": "deal 1663"}),
     ]
+
+
+def ask_page(service: Service, verb: str, path: str, body: object = None) -> Any:
+    """A request of the page's script, for the administrator with a fresh token; its answer, whatever that is."""
+    from chat_lookup.bootstrap import process  # noqa: PLC0415 - only in the functions' environment
+
+    sent = service.portal.installer.visit(manner=Manner(send=False)).sent[0].message
+    session = process.services().page().sessions.begin(service.member_id, "1", is_administrator=True)
+    headers = {"X-Page-Session": session, "X-Bitrix24-Token": parse_qs(sent.body)["AUTH_ID"][0]}
+    reply = service.request(verb, f"/v1/page/{path}", headers, None if body is None else json.dumps(body).encode())
+    return reply.json
+
+
+def open_page(service: Service) -> None:
+    """The administrator opens the page, finds chats, reads the report, and makes a key and revokes it."""
+    assert service.control("/visit", {})["sent"][0]["status"] == 200
+    forged = {"fields": {"APPLICATION_TOKEN": "f" * 32}}
+    assert service.control("/visit", forged)["sent"][0]["status"] == 403
+    forged = {"fields": {"AUTH_ID": "f" * 32}}
+    assert service.control("/visit", forged)["sent"][0]["status"] == 403
+    for query in ("deal 1663", "chat 1437", "ORDER 2026-0815"):
+        ask_page(service, "POST", "find", {"query": query})
+    assert ask_page(service, "GET", "doctor")["state"] == "active"
+    made = ask_page(service, "POST", "keys", {"label": "crm sync", "days": 30})
+    assert len(ask_page(service, "GET", "keys")["keys"]) == 1
+    assert ask_page(service, "DELETE", f"keys/{made['key_id']}")["revoked"]["label"] == "crm sync"
 
 
 def work(service: Service, asked: Record) -> None:

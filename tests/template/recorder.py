@@ -110,6 +110,8 @@ def _rows(params: Mapping[str, Any]) -> list[str]:
 
 def _secret(params: Mapping[str, Any]) -> str:
     named = params.get("SecretId") or params["Name"]
+    if named.endswith("/page-key"):
+        return "PageKey"
     return "secrets/application" if "/application/" in named else "secrets/portal"
 
 

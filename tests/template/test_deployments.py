@@ -123,7 +123,7 @@ def test_policy_of_codedeploy_is_changed_before_any_deployment_and_no_canary_wai
     kinds = {name: each["Type"] for name, each in stack["Resources"].items()}
     groups = {name for name, kind in kinds.items() if kind == "AWS::CodeDeploy::DeploymentGroup"}
     aliases = {name for name, kind in kinds.items() if kind == "AWS::Lambda::Alias"}
-    assert len(groups) == 5
+    assert len(groups) == 6
     assert "AWS::IAM::RolePolicy" not in kinds.values()
     assert not waits["DeploymentRole"] & (groups | aliases)
     for group in groups:

@@ -156,7 +156,10 @@ def test_references_to_functions_name_the_alias() -> None:
 
 
 def test_traffic_of_invoked_functions_shifts_slowly_and_back_on_the_errors_alarm() -> None:
-    assert SHIFTED.keys() == {"LookupFunction", "RestFunction", "InstallFunction", "EventsFunction", "WorkerFunction"}
+    assert SHIFTED.keys() == {
+        "LookupFunction", "RestFunction", "InstallFunction", "PageFunction", "EventsFunction",
+        "WorkerFunction",
+    }  # fmt: skip
     for name, preference in SHIFTED.items():
         alarm = f"{name.removesuffix('Function')}ErrorsAlarm"
         assert preference == {"Alarms": {"Fn::If": ["ShiftsSlowly", [{"Ref": alarm}], [{"Ref": "AWS::NoValue"}]]}}

@@ -49,6 +49,7 @@ IMMUTABLE: dict[str, tuple[str, ...]] = {
     "AWS::Logs::MetricFilter": ("FilterName", "LogGroupName"),
     "AWS::Logs::QueryDefinition": (),
     "AWS::Route53::RecordSet": ("HostedZoneName", "HostedZoneId", "Name"),
+    "AWS::SecretsManager::Secret": ("Name",),
     "AWS::SQS::Queue": ("FifoQueue", "QueueName"),
     "AWS::SQS::QueuePolicy": (),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 A_DAY: Final = 24 * 3600
-GROUPS: Final = ("lookup", "rest", "direct", "install", "events", "worker", "keepalive", "admin")
+GROUPS: Final = ("lookup", "rest", "direct", "install", "page", "events", "worker", "keepalive", "admin")
 QUERY: Final = (
     "filter ispresent(portal_error) or rejection_reason in ['wrong_token', 'missing_token']"
     " | stats count(*) as times, latest(@timestamp) as last by portal_error, rejection_reason, portal, claimed_portal"

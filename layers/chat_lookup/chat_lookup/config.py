@@ -33,6 +33,7 @@ _EVENT_BUS = re.compile(r"[A-Za-z0-9._/-]{1,256}")
 _BOOLEAN = re.compile(r"true|false")
 _SCRIPT = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[A-Za-z0-9._/-]{0,200}")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/?")
+_ON_OR_OFF = re.compile(r"on|off")
 
 
 class EventsTeach(StrEnum):
@@ -85,6 +86,13 @@ class Settings(NamedTuple):
     """The script by which the page talks with the portal around it."""
     portal_page_url: str = ""
     """Where a local portal shows its pages, which may frame ours; empty in production."""
+    portal_admin_keys: bool = True
+    """Whether administrators of portals make API keys on the page."""
+
+    @property
+    def page_key(self) -> str:
+        """The name of the secret that signs the sessions of the page inside the portal."""
+        return f"{self.secret_prefix}/page-key"
 
     @property
     def portal_hosts(self) -> frozenset[str]:
@@ -121,6 +129,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         events_teach=read.events_teach("EVENTS_TEACH"),
         bx24_script=read.optional("BX24_SCRIPT", _SCRIPT, "the URL of a script"),
         portal_page_url=read.optional("PORTAL_PAGE_URL", _ORIGIN, "http(s)://host[:port]").rstrip("/"),
+        portal_admin_keys=read.optional("PORTAL_ADMIN_KEYS", _ON_OR_OFF, "on or off") != "off",
     )
     if read.faults:
         raise ServiceMisconfigured("; ".join(read.faults))

@@ -81,6 +81,16 @@ class CallerTokenRejected(ChatLookupError):
     detail = "X-Bitrix24-Token takes an access token of a user of the key's portal that has not expired"
 
 
+class PageSessionRejected(ChatLookupError):
+    code, title, status = "page-session-rejected", "The page's session is not valid, or has ended", 401
+    detail = "Send the session of the page as X-Page-Session; POST /v1/page/session renews it for its user"
+
+
+class AdministratorRequired(ChatLookupError):
+    code, title, status = "administrator-required", "Only an administrator of the portal may do this", 403
+    detail = "The portal does not count the token's user among its administrators"
+
+
 class RouteNotFound(ChatLookupError):
     code, title, status = "route-not-found", "There is no such route", 404
     detail = "No route has this path; GET /health answers without a key if the service runs"

@@ -61,6 +61,10 @@ class Courier:
         writer = self.writer(context)
         return [writer.event(binding, data, pair, fields or {}) for binding in bindings]
 
+    def browse(self, message: Message, *, send: bool = True) -> tuple[Sent, ...]:
+        """Sends what a user's browser sends. Its answer is the one at the end of a redirect."""
+        return (Sent(message, self._delivery.send(message, browsing=True) if send else None),)
+
     def deliver(self, messages: Sequence[Message], *, send: bool = True) -> tuple[Sent, ...]:
         """Sends messages one after the other, or only returns them."""
         return tuple(Sent(message, self._delivery.send(message) if send else None) for message in messages)

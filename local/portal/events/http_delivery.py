@@ -1,8 +1,10 @@
 """How the portal reaches a service: with one attempt, as the real portal does (bitrix24.md 5.1)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
+from urllib.parse import urljoin
 
 import urllib3
 
@@ -24,7 +26,7 @@ class Answer:
 
 
 class Delivery:
-    """Sends messages over http, or https with the local authority's certificate. Nothing is repeated or followed."""
+    """Sends messages over http, or https with the local authority's certificate. Nothing is repeated."""
 
     def __init__(self, ca_file: Path) -> None:
         timeout = urllib3.Timeout(connect=_CONNECT_S, read=_READ_S)
@@ -32,7 +34,9 @@ class Delivery:
             ca_certs=str(ca_file), retries=False, timeout=timeout, headers={"User-Agent": _USER_AGENT}
         )
 
-    def send(self, message: Message) -> Answer:
+    def send(self, message: Message, *, browsing: bool = False) -> Answer:
+        """The answer to a message. A user's browser (`browsing`) follows one redirect that keeps verb and body (307);
+        the portal itself follows none."""
         headers = {"User-Agent": _USER_AGENT}
         if message.body:
             headers["Content-Type"] = message.content_type
@@ -47,6 +51,9 @@ class Delivery:
             )
             body = response.read(_LARGEST_BODY).decode(errors="replace")
             response.close()
+            if browsing and response.status == HTTPStatus.TEMPORARY_REDIRECT:
+                there = urljoin(message.url, response.headers.get("Location", ""))
+                return self.send(replace(message, url=there))
         except urllib3.exceptions.HTTPError:
             return Answer(None)
         return Answer(response.status, response.headers.get("Content-Type", ""), body)

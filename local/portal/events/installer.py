@@ -79,7 +79,10 @@ class Installer:
             context = Context(application, installation)
             url = application.app_url if kind == "code" else application.install_url
             message = self._first_contact(kind, context, user_id, url, manner)
-        sent = self._courier.deliver([message], send=manner.send)
+        if kind == "event":
+            sent = self._courier.deliver([message], send=manner.send)
+        else:
+            sent = self._courier.browse(message, send=manner.send)
         return self._concluded(context, user_id, sent)
 
     def visit(self, client_id: str = "", *, user_id: int = 1, manner: Manner = _USUAL) -> Outcome:
@@ -92,7 +95,7 @@ class Installer:
                 raise Impossible("the application is not fully installed yet, and this user is not an administrator")
             url = context.application.app_url if finished else context.application.install_url
             message = self._first_contact("interface", context, user_id, url, manner)
-        sent = self._courier.deliver([message], send=manner.send)
+        sent = self._courier.browse(message, send=manner.send)
         return self._concluded(context, user_id, sent)
 
     def update(self, client_id: str = "", *, user_id: int = 1, manner: Manner = _USUAL) -> Outcome:

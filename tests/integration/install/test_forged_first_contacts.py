@@ -72,13 +72,15 @@ def test_employee_cannot_replace_the_application_token_of_an_installed_portal(st
     assert_refused(answer, "administrator")
 
 
-def test_employee_who_opens_the_page_of_an_installed_portal_changes_nothing(stage: Stage) -> None:
+def test_page_with_a_forged_application_token_changes_nothing_and_calls_no_portal(
+    stage: Stage,
+) -> None:
     stage.install()
 
-    with stage.untouched(VISITED):
+    with stage.untouched():
         answer = stage.contact(path=APP, user_id=EMPLOYEE, fields=named_fields(APPLICATION_TOKEN=CHOSEN_TOKEN))
 
-    assert answer.status == 200
+    assert answer.status == 403
     assert "installFinish" not in answer.body
 
 

@@ -22,6 +22,9 @@ CHATS, CHAT, BATCH, HEALTH = "/v1/chats", "/v1/chats/{chat_id}", "/v1/chats/batc
 OBJECT, OBJECTS_BATCH = "/v1/objects/{type}/{id}/chats", "/v1/objects/chats/batch"
 OF_THE_PLATFORM = ("/bitrix24/", "/rest/")
 """Routes in the platform's own formats, whose contract is the platform's."""
+OF_THE_PAGE = ("/v1/page/", "/assets/")
+"""Routes for the page's own script, which needs a user of a portal: tests/unit/functions/test_page_contract.py. The
+gateway has one route for all of each."""
 GATEWAYS = "application/json"
 """The type of what the gateway answers by itself, and of no problem."""
 
@@ -213,7 +216,7 @@ def operations() -> dict[tuple[str, str], dict[str, Any]]:
     return {
         (verb.upper(), path): operation
         for path, verbs in contract()["paths"].items()
-        if not path.startswith(OF_THE_PLATFORM)
+        if not path.startswith(OF_THE_PLATFORM + OF_THE_PAGE)
         for verb, operation in verbs.items()
     }
 
@@ -236,11 +239,16 @@ def test_contract_and_template_have_the_same_routes() -> None:
     }
 
     assert ours == {
-        (verb.upper(), path)
+        (verb.upper(), routed(path))
         for path, verbs in contract()["paths"].items()
         if not path.startswith("/rest/")
         for verb in verbs
     }
+
+
+def routed(path: str) -> str:
+    """The path of the route that brings the requests of a path in the contract."""
+    return next((f"{each}{{proxy+}}" for each in OF_THE_PAGE if path.startswith(each)), path)
 
 
 @pytest.mark.parametrize("path", ["/rest/im.chat.get", "/rest/1/no-key/im.chat.get", "/rest/1/no-key/im.chat.get/"])

@@ -9,6 +9,7 @@ import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -100,6 +101,9 @@ class Stage:
     def request(self, verb: str, path: str, body: bytes | None = None, content_type: str = FORM) -> Answer:
         headers = {"Content-Type": content_type} if body is not None and content_type else {}
         reply = self.service.request(verb, path, headers, body)
+        if path.startswith(APP) and reply.status == HTTPStatus.TEMPORARY_REDIRECT:
+            # As a browser does: what needs a new grant is sent on to the installation.
+            reply = self.service.request(verb, reply.headers["Location"], headers, body)
         return Answer(reply.status, reply.headers.get("Content-Type", ""), reply.body.decode())
 
     def link(self, portal: str = "") -> str:

@@ -153,8 +153,8 @@ class MemorySecrets:
         return SimpleNamespace(paginate=paginate)
 
     def _secret(self, arn: str, *, deleted: bool = False) -> _Secret:
-        """The secret; with `deleted` also one that is to be deleted."""
-        secret = self._secrets.get(arn)
+        """The secret of an ARN or a name; with `deleted` also one that is to be deleted."""
+        secret = self._secrets.get(arn) or next((each for each in self._secrets.values() if each.name == arn), None)
         if secret is None:
             raise _error("ResourceNotFoundException", "there is no such secret")
         if secret.deleted and not deleted:

@@ -20,7 +20,7 @@ from tests.template.reading import of_type, references
 
 NESTED: Final[Mapping] = parsed((ROOT / "monitoring/template.yaml").read_text("utf-8"))  # type: ignore[assignment]
 BASIC: Final = {"EventsLostAlarm", "DeadLettersAlarm", "TokenDeadAlarm"}
-SHIFTING: Final = {f"{name}ErrorsAlarm" for name in ("Lookup", "Rest", "Install", "Events", "Worker")}
+SHIFTING: Final = {f"{name}ErrorsAlarm" for name in ("Lookup", "Rest", "Install", "Page", "Events", "Worker")}
 OF_MONITORING: Final = ("AWS::CloudWatch::", "AWS::Logs::MetricFilter", "AWS::Logs::QueryDefinition")
 STACK: Final = "AWS::CloudFormation::Stack"
 

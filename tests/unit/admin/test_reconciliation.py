@@ -12,10 +12,10 @@ from chat_lookup.errors import PortalReauthorise
 from chat_lookup.lookup.model import Options
 from chat_lookup.portals.portal import Portal, PortalState, record_key
 from functions.admin import app
-from functions.install import app as install_app
 from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock, Stores, lambda_context
 from tests.support.portals.first_contact import DOMAIN, frame
 from tests.support.portals.known_portal import install_application
+from tests.support.portals.page_visitors import followed
 
 if TYPE_CHECKING:
     from chat_lookup.dynamodb import Item
@@ -137,7 +137,7 @@ def test_portal_installed_again_since_the_restore_is_repaired_by_a_visit(
     assert restored.record.state is PortalState.REAUTHORISE
     assert restored.record.generation > generation
     server.grants("offered-refresh-token")
-    assert install_app.handler(frame("app"), lambda_context())["statusCode"] == 200
+    assert followed(frame("app"))["statusCode"] == 200
     assert restored.look_up() == 1437
 
 

@@ -39,18 +39,19 @@ def test_every_route_of_the_template_has_a_handler(settled: Services) -> None:
     del settled
     routes = app.routes(None)  # type: ignore[arg-type]  # no service is called
     assert routes.keys() == {
-        f"{verb} /bitrix24/{path}" for verb in ("GET", "HEAD", "POST") for path in ("install", "app", "events")
+        f"{verb} /bitrix24/{path}" for verb in ("GET", "HEAD", "POST") for path in ("install", "events")
     } - {"POST /bitrix24/events"} | {f"{verb} /bitrix24/{{address+}}" for verb in ("GET", "HEAD")}
 
 
 @pytest.mark.parametrize("path", ["install", "app", "events"])
 @pytest.mark.parametrize("verb", ["GET", "HEAD"])
 def test_probe_is_answered_and_starts_nothing(verb: str, path: str, server: FakeAuthorisationServer) -> None:
-    answer = invoke(http(f"{verb} /bitrix24/{path}", {"anything": "else"}))
+    answer = invoke(at_slash(verb, path))
     assert answer["statusCode"] == 200
     assert (answer["body"] == "") == (verb == "HEAD")
     assert server.asked == []
-    assert invoke(at_slash(verb, path)) == answer
+    if path != "app":
+        assert invoke(http(f"{verb} /bitrix24/{path}", {"anything": "else"})) == answer
 
 
 def at_slash(verb: str, path: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tests.support.fakes import (
     lambda_context,
 )
 from tests.support.portals.first_contact import APPLICATION_TOKEN, DOMAIN, frame, http
+from tests.support.portals.page_visitors import followed
 
 MARKET_ID = "app.0123456789abcdef.01234567"
 pytestmark = pytest.mark.usefixtures("settled")
@@ -31,7 +32,8 @@ pytestmark = pytest.mark.usefixtures("settled")
 
 def browse(query: Mapping[str, str], path: str = "install", language: str = "en") -> dict[str, Any]:
     headers = {"Accept-Language": language}
-    return app.handler(http(f"GET /bitrix24/{path}", query, headers=headers), lambda_context())
+    event = http(f"GET /bitrix24/{path}", query, headers=headers)
+    return followed(event) if path == "app" else app.handler(event, lambda_context())
 
 
 def state_of(answer: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Opening the application: a sentence on its state; a visit repairs a dead grant only for an administrator."""
+"""Opening an application that needs a new grant: a visit repairs it, but only for an administrator."""
 
 from typing import Any
 
@@ -10,14 +10,13 @@ from functions.install import app
 from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, Output, lambda_context
 from tests.support.portals.first_contact import Changes, frame
 from tests.support.portals.known_portal import install_application
+from tests.support.portals.page_visitors import followed
 
-HEALED = "The connection to this portal is restored."
+HEALED = "The application is installed."
 
 
 def visit(form: Changes | None = None, query: Changes | None = None) -> dict[str, Any]:
-    return app.handler(
-        frame("app", form={"REFRESH_ID": "visitors-refresh"} | dict(form or {}), query=query), lambda_context()
-    )
+    return followed(frame("app", form={"REFRESH_ID": "visitors-refresh"} | dict(form or {}), query=query))
 
 
 @pytest.fixture
@@ -34,33 +33,12 @@ def read(services: Services) -> Portal:
     return portal
 
 
-def test_visit_to_an_active_portal_makes_one_call(
-    settled: Services, portal: Portal, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
-) -> None:
-    calls = len(bitrix24.calls)
-    answer = visit()
-    assert (answer["statusCode"], "connected to this portal" in answer["body"]) == (200, True)
-    assert "installFinish" not in answer["body"]
-    assert (server.asked, bitrix24.methods[calls:]) == ([], ["profile"])
-    assert read(settled) == portal
-
-
-@pytest.mark.parametrize(("state", "sentence"), [(PortalState.UNPAID, "not paid"), (PortalState.MISCONFIGURED, "keys")])
-def test_state_that_no_visit_can_repair_is_shown(
-    settled: Services, portal: Portal, server: FakeAuthorisationServer, state: PortalState, sentence: str
-) -> None:
-    settled.portals.states.close(portal, state, "X")
-    assert sentence in visit()["body"]
-    assert server.asked == []
-
-
-def test_visit_to_a_stopped_portal_installs_nothing_and_spends_no_offer(
+def test_installation_into_a_stopped_portal_changes_nothing_and_spends_no_offer(
     settled: Services, portal: Portal, server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
     settled.portals.states.stop(portal)
     calls = len(bitrix24.calls)
     server.grants("offered-refresh-token")
-    assert (visit()["statusCode"], "has stopped it" in visit()["body"]) == (200, True)
     answer = app.handler(frame(), lambda_context())
     assert (answer["statusCode"], "has stopped it" in answer["body"]) == (503, True)
     assert "retry-after" not in answer["headers"]

@@ -22,7 +22,7 @@ PASSING = (
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(
     "key",
-    [*RefusalReason, *Remark, "installed", "active", "healed", "unpaid", "misconfigured", "nothing",
+    [*RefusalReason, *Remark, "installed", "unpaid", "misconfigured", "nothing",
      *(error.code for error in PASSING)],
 )  # fmt: skip
 def test_each_key_has_its_own_sentences(key: str, language: Language) -> None:

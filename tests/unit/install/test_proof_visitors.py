@@ -75,32 +75,30 @@ def in_state(stores: Stores, state: PortalState | None) -> str:
     return MEMBER_ID
 
 
-def frame_of(path: str, form: Mapping[str, str], **query: str) -> dict[str, Any]:
-    return frame(path, form=form, query=query)
+def frame_of(form: Mapping[str, str], **query: str) -> dict[str, Any]:
+    return frame(form=form, query=query)
 
 
-def event_of(_: str, form: Mapping[str, str], **__: str) -> dict[str, Any]:
+def event_of(form: Mapping[str, str], **__: str) -> dict[str, Any]:
     names = {"AUTH_ID": "access_token", "REFRESH_ID": "refresh_token"}
     return event("ONAPPUPDATE", {names.get(name, name).lower(): value for name, value in form.items()})
 
 
 @pytest.mark.parametrize("make", [frame_of, event_of])
-@pytest.mark.parametrize("path", ["install", "app"])
 @pytest.mark.parametrize(
     "forged", [FORGED, FORGED | {"APPLICATION_TOKEN": ""}, FORGED | {"SERVER_ENDPOINT": ""}], ids=str
 )
 def test_forged_visit_gets_the_same_bytes_in_every_state_of_a_portal(
-    stores: Stores, path: str, make: Send, forged: dict[str, str]
+    stores: Stores, make: Send, forged: dict[str, str]
 ) -> None:
-    answers = [send(make(path, forged | {"member_id": in_state(stores, state)}, LANG="de")) for state in STATES]
+    answers = [send(make(forged | {"member_id": in_state(stores, state)}, LANG="de")) for state in STATES]
     assert [answer == answers[0] for answer in answers] == [True] * len(STATES)
     assert answers[0]["statusCode"] == 403
 
 
-@pytest.mark.parametrize("path", ["install", "app"])
 @pytest.mark.parametrize("domain", ["globex.bitrix24.com", "10.0.0.1", DOMAIN])
 def test_forged_visit_without_its_tokens_or_by_another_domain_gets_the_same_bytes_in_every_state(
-    stores: Stores, path: str, domain: str
+    stores: Stores, domain: str
 ) -> None:
     for form in (
         {"AUTH_ID": "forged-access-token", "REFRESH_ID": ""},
@@ -109,7 +107,6 @@ def test_forged_visit_without_its_tokens_or_by_another_domain_gets_the_same_byte
         answers = [
             send(
                 frame(
-                    path,
                     form=FORGED | form | {"member_id": in_state(stores, state)},
                     query={"DOMAIN": domain},
                 ),
@@ -123,8 +120,8 @@ def test_forged_visit_without_its_tokens_or_by_another_domain_gets_the_same_byte
 def test_forged_visit_to_a_known_portal_costs_the_authorisation_server_nothing(
     server: FakeAuthorisationServer, bitrix24: FakeBitrix24
 ) -> None:
-    for path in ("install", "app"):
-        assert USED in send(frame(path, form=FORGED))["body"]
+    for _ in range(2):
+        assert USED in send(frame(form=FORGED))["body"]
     assert server.asked == []
     # The same token is not tried twice.
     assert [(call.method, call.endpoint.host, call.endpoint.auth) for call in bitrix24.calls] == [
@@ -133,16 +130,7 @@ def test_forged_visit_to_a_known_portal_costs_the_authorisation_server_nothing(
 
 
 def test_right_application_token_with_a_forged_access_token_proves_nothing() -> None:
-    for path in ("install", "app"):
-        assert USED in send(frame(path, form=FORGED | {"APPLICATION_TOKEN": APPLICATION_TOKEN}))["body"]
-
-
-def test_user_of_an_active_portal_reads_its_state_without_the_authorisation_server(
-    server: FakeAuthorisationServer, bitrix24: FakeBitrix24
-) -> None:
-    answer = send(frame("app", form={"AUTH_ID": "offered-employee"}))
-    assert (answer["statusCode"], "connected to this portal" in answer["body"]) == (200, True)
-    assert (server.asked, bitrix24.methods) == ([], ["profile"])
+    assert USED in send(frame(form=FORGED | {"APPLICATION_TOKEN": APPLICATION_TOKEN}))["body"]
 
 
 def test_user_who_is_no_administrator_is_refused_without_the_authorisation_server(
@@ -162,12 +150,6 @@ def test_portal_that_cannot_say_leaves_the_decision_to_the_authorisation_server(
     answer = send(frame(form={"APPLICATION_TOKEN": "another0another0"}))
     assert len(server.asked) == 1
     assert USED in answer["body"]
-
-
-def test_application_token_is_proof_where_the_portal_cannot_be_called(stores: Stores, bitrix24: FakeBitrix24) -> None:
-    in_state(stores, PortalState.UNPAID)
-    bitrix24.answers_by("profile", refusing("PAYMENT_REQUIRED", 401))
-    assert "not paid" in send(frame("app"))["body"]
 
 
 @pytest.mark.parametrize("state", [PortalState.ACTIVE, PortalState.REAUTHORISE, PortalState.UNINSTALLED])

@@ -42,6 +42,7 @@ OF_OTHERS: Final = {
     "direct": frozenset({"events", "bot", "install", "rest", "admin"}) | BULK,
     "rest": frozenset({"events", "bot", "install", "admin"}) | BULK,
     "install": RECEIVES | QUEUES | WORKS | BULK | {"rest", "admin", "credentials.keepalive"},
+    "page": RECEIVES | QUEUES | WORKS | (INSTALLS - {"install.offers"}) | {"rest", "admin", "doctor"},
     "events": CALLS_PORTALS | WORKS | {"lookup", "install", "rest", "admin"},
     "worker": RECEIVES | INSTALLS | BULK | {"rest", "admin"},
     "keepalive": frozenset({"events", "bot", "install", "rest", "admin"}) | BULK,
@@ -50,7 +51,8 @@ OF_OTHERS: Final = {
 """By function: rooms and modules that it must not have loaded by its first answer, because only others use them."""
 
 MOST_OF_OURS: Final = {
-    "lookup": 68, "direct": 67, "rest": 77, "install": 84, "events": 38, "worker": 84, "keepalive": 64, "admin": 69,
+    "lookup": 68, "direct": 67, "rest": 77, "install": 84, "page": 102, "events": 38, "worker": 84, "keepalive": 64,
+    "admin": 69,
 }  # fmt: skip
 """By function: modules of the package, `__init__` aside, that are loaded when it is ready to serve."""
 
@@ -76,6 +78,7 @@ except InvalidRequest:
 READY: Final = {
     "rest": f"{BUILD}\nprocess.services().rest()\n",
     "install": f"{BUILD}\nprocess.services().install()\n",
+    "page": f"{BUILD}\nprocess.services().page()\n",
     "worker": f"{BUILD}\nprocess.services().worker()\n",
     "keepalive": f"{BUILD}\nprocess.services().keepalive()\n",
     "admin": f"{BUILD}{REFUSE_A_COMMAND}",

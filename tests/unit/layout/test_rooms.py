@@ -29,9 +29,12 @@ MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "install": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "bot"},
     "doctor": {"bitrix24", "observability", "portals", "credentials", "calls", "install"},
     "admin": {"bitrix24", "observability", "http", "portals", "credentials", "calls", "cache", "install", "doctor"},
+    "page": {
+        "bitrix24", "observability", "http", "portals", "credentials", "calls", "lookup", "objects", "bot", "install",
+    },
     "bootstrap": {
         "bitrix24", "observability", "portals", "credentials", "calls", "cache", "lookup", "objects", "events", "bot",
-        "install", "rest", "doctor", "admin",
+        "install", "rest", "doctor", "admin", "page",
     },
 }  # fmt: skip
 """By room: what it may import besides the ground (the modules at the top of the package) and itself."""
@@ -290,6 +293,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, str]] = {
     "bootstrap/doctor.py": "tests/unit/admin/test_doctor.py",
     "bootstrap/core.py": "tests/unit/bootstrap/test_process.py",
     "bootstrap/install.py": "tests/unit/functions/test_install.py",
+    "bootstrap/page.py": "tests/unit/functions/test_page.py",
     "bootstrap/services.py": "tests/unit/functions/test_lookup.py",
     "bootstrap/worker.py": "tests/unit/functions/test_worker.py",
     "bot/profile.py": "tests/unit/install/test_registration_bot.py",
@@ -300,6 +304,12 @@ TESTED_ELSEWHERE: Final[Mapping[str, str]] = {
     "objects/merging.py": "tests/unit/objects/test_find_many.py",
     "objects/requests.py": "tests/unit/functions/test_objects.py",
     "objects/responses.py": "tests/unit/functions/test_objects.py",
+    "page/answers.py": "tests/unit/functions/test_page_security.py",
+    "page/assets.py": "tests/unit/functions/test_page.py",
+    "page/finding.py": "tests/unit/functions/test_page.py",
+    "page/opening.py": "tests/unit/functions/test_page.py",
+    "page/portal_keys.py": "tests/unit/functions/test_page_security.py",
+    "page/viewers.py": "tests/unit/functions/test_page_security.py",
     "lookup/plan_runner.py": "tests/unit/lookup/test_plan.py",
 }
 """Modules of data and wiring, and some that only work within another: the tests that cover each of them instead."""

@@ -8,7 +8,7 @@ from chat_lookup.bitrix24.oauth import AuthorisationServer
 from chat_lookup.bootstrap.recoveries import QueuedRecoveries
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.calls.circuit_breaker import Circuit
-from chat_lookup.calls.executor import Attempts
+from chat_lookup.calls.executor import Attempts, Slots
 from chat_lookup.calls.operating_time import Operating
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.calls.rate_limiter import Limiter
@@ -64,6 +64,9 @@ class Core(NamedTuple):
     calls: PortalCalls
     cache: Cache
     recoveries: Recoveries
+    vault: Vault
+    calls_in: "Callable[[Slots], PortalCalls]"
+    """Makes what calls portals in other slots: `calls` do so in all of a portal's."""
 
 
 def core(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clock) -> Core:
@@ -92,7 +95,11 @@ def core(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Cloc
     circuit = Circuit(cache_table, clock)
     recoveries = QueuedRecoveries(clients.sqs, settings.event_queue_url, telemetry, clock)
     policy = RetryPolicy(SystemRandom().random)
-    attempts = Attempts(client, limiter, circuit, operating, policy, telemetry, recoveries, clock)
+
+    def calls_in(slots: Slots) -> PortalCalls:
+        attempts = Attempts(client, slots, circuit, operating, policy, telemetry, recoveries, clock)
+        return PortalCalls(tokens, portals, attempts, recoveries, clock)
+
     return Core(
         settings=settings,
         clients=clients,
@@ -107,7 +114,9 @@ def core(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Cloc
         tokens=tokens,
         limiter=limiter,
         operating=operating,
-        calls=PortalCalls(tokens, portals, attempts, recoveries, clock),
+        calls=calls_in(limiter),
         cache=Cache(cache_table, clock, SystemRandom()),
         recoveries=recoveries,
+        vault=vault,
+        calls_in=calls_in,
     )

@@ -9,7 +9,7 @@ from chat_lookup.install.application_events import ApplicationEvents
 from chat_lookup.install.attempt_limiter import AttemptLimiter
 from chat_lookup.install.code_flow import CodeFlow
 from chat_lookup.install.install_lock import InstallLock
-from chat_lookup.install.installation import Installation, Visits
+from chat_lookup.install.installation import Installation
 from chat_lookup.install.pages import VENDORS_SCRIPT, Surroundings
 from chat_lookup.install.proof import Proof, Visitors
 from chat_lookup.install.registration import Bindings, Bots, Registering
@@ -22,7 +22,6 @@ class InstallServices(NamedTuple):
 
     installation: Installation
     events: ApplicationEvents
-    visits: Visits
     code_flow: CodeFlow
     registering: Registering
     lock: InstallLock
@@ -71,7 +70,6 @@ def build(parts: Core) -> InstallServices:
             telemetry,
             portal_hosts=hosts,
         ),
-        visits=Visits(installation, proof, portals),
         code_flow=CodeFlow(parts.cache_table, parts.applications, portals, attempts, clock, portal_hosts=hosts),
         registering=registering,
         lock=lock,

@@ -19,6 +19,7 @@ from chat_lookup.portals.store import Portals
 if TYPE_CHECKING:
     from chat_lookup.admin.commands import Admin
     from chat_lookup.bootstrap.install import InstallServices
+    from chat_lookup.bootstrap.page import PageServices
     from chat_lookup.bootstrap.worker import WorkerServices
     from chat_lookup.credentials.keepalive import Keepalive
     from chat_lookup.lookup.find_many import Many
@@ -40,6 +41,7 @@ class Services(NamedTuple):
     worker: "Callable[[], WorkerServices]"
     admin: "Callable[[], Admin]"
     keepalive: "Callable[[], Keepalive]"
+    page: "Callable[[], PageServices]"
 
 
 def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clock) -> Services:
@@ -68,6 +70,7 @@ def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clo
         worker=cache(partial(_worker, parts, lookup, objects)),
         admin=cache(partial(_admin, parts, install)),
         keepalive=cache(partial(_keepalive, parts)),
+        page=cache(partial(_page, parts)),
     )
 
 
@@ -112,6 +115,12 @@ def _rest(parts: Core, lookup: Lookup, many: "Callable[[], Many]") -> "RestMetho
     profiles = Profiles(partial(user_of, forwarding), failures, parts.cache_table, parts.clock)
     own = OwnMethods(profiles, parts.clock)
     return RestMethods(lookup, many, forwarding, own, failures, parts.operating, parts.clock)
+
+
+def _page(parts: Core) -> "PageServices":
+    from chat_lookup.bootstrap.page import build as build_page  # noqa: PLC0415 - as above
+
+    return build_page(parts)
 
 
 def _install(parts: Core) -> "InstallServices":

@@ -7,7 +7,7 @@ operating time receive the outcome, and the retry policy decides on another atte
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 from chat_lookup.bitrix24.batch import BatchOutcome
 from chat_lookup.bitrix24.client import Answer, Bitrix24Client
@@ -17,7 +17,6 @@ from chat_lookup.calls.circuit_breaker import Circuit
 from chat_lookup.calls.circuit_state import State, shuts
 from chat_lookup.calls.gcra import Pace, Share
 from chat_lookup.calls.operating_time import Operating
-from chat_lookup.calls.rate_limiter import Limiter
 from chat_lookup.calls.requests import Answered, OnSlot, Opened, PortalRequest
 from chat_lookup.calls.retry_policy import RetryPolicy
 from chat_lookup.clock import Clock, Deadline
@@ -38,13 +37,25 @@ OWN_METHODS: Final = frozenset(each.casefold() for each in METHODS)
 """Methods that the service itself calls, folded: others teach nothing but limits (design 10, Closing)."""
 
 
+class Slots(Protocol):
+    """Gives requests their slots (`calls.rate_limiter.Limiter`, and what bounds a part of the callers besides)."""
+
+    def wait(
+        self, member_id: str, pace: Pace, share: Share, deadline: Deadline, *, on_slot: OnSlot | None = None
+    ) -> float: ...
+
+    def refused(self, member_id: str, pace: Pace, retry_at: float | None = None) -> None: ...
+
+    def closed(self, member_id: str, pace: Pace, retry_at: float) -> None: ...
+
+
 class Attempts:
     """Makes requests."""
 
     def __init__(
         self,
         client: Bitrix24Client,
-        limiter: Limiter,
+        limiter: Slots,
         circuit: Circuit,
         operating: Operating,
         policy: RetryPolicy,

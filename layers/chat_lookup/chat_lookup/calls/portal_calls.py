@@ -153,6 +153,12 @@ class PortalCalls:
         """
         return self._attempts.once(Single(Command(method, params)), grant, portal, deadline)
 
+    def batch_with(
+        self, grant: Grant, portal: Portal, commands: tuple[Command, ...], deadline: Deadline
+    ) -> tuple[BatchOutcome, ...]:
+        """The same with up to fifty calls in one request. Returns the outcomes, in order."""
+        return self._attempts.once(BatchRequest(commands), grant, portal, deadline).outcomes
+
     def inspect(self, portal: Portal, commands: tuple[Command, ...], deadline: Deadline) -> BatchAnswer:
         """Up to fifty calls in one request with the portal's own grant, of which nothing is learned but the pace.
 

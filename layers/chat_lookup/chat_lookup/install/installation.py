@@ -1,6 +1,6 @@
 """An installation: proved, stored, our bot and bindings registered in the portal. Repeating it changes nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.errors import BitrixError
@@ -18,7 +18,7 @@ from chat_lookup.install.registration import Registering, Remark
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.failures import ASKED_AGAIN, for_caller
-from chat_lookup.portals.portal import Portal, PortalKind, PortalState
+from chat_lookup.portals.portal import Portal, PortalKind
 from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
@@ -180,34 +180,3 @@ class Installation:
             return False
         self._applications.move(record, proved.domain)
         return True
-
-
-_SENTENCES: Final[Mapping[PortalState, str]] = {
-    PortalState.ACTIVE: "active",
-    PortalState.UNPAID: "unpaid",
-    PortalState.MISCONFIGURED: "misconfigured",
-    PortalState.STOPPED: "portal-stopped",
-}
-"""The keys of a visitor's page (`page_texts`). All other states need a new grant."""
-
-
-class Visits:
-    """Visits to the page inside the portal."""
-
-    def __init__(self, installation: Installation, proof: Proof, portals: Portals) -> None:
-        self._installation = installation
-        self._proof = proof
-        self._portals = portals
-
-    def receive(self, offer: Offer, public_url: str, source: str, deadline: Deadline) -> tuple[str, ...]:
-        """The keys of the sentences for the visitor; the state of a portal for its users only.
-
-        A portal that is unknown, closed, or has another address now needs a new grant: the visitor's, if that is an
-        administrator. Raises as `Installation.install` does.
-        """
-        portal = self._portals.read(offer.member_id) if offer.member_id else None
-        sentence = _SENTENCES.get(portal.state) if portal and portal.domain == offer.domain else None
-        if sentence is not None and self._proof.examined(offer, source, deadline).standing.is_proved:
-            return (sentence,)
-        installed = self._installation.install(offer, public_url, source, deadline)
-        return ("healed", *installed.remarks)

@@ -37,16 +37,6 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Die Anwendung ist installiert.",
         "Приложение установлено.",
     ),
-    "active": (
-        "The application is connected to this portal.",
-        "Die Anwendung ist mit diesem Portal verbunden.",
-        "Приложение подключено к этому порталу.",
-    ),
-    "healed": (
-        "The connection to this portal is restored.",
-        "Die Verbindung zu diesem Portal ist wiederhergestellt.",
-        "Связь с этим порталом восстановлена.",
-    ),
     "unpaid": (
         "The portal reports that the application or its plan is not paid; look-ups pause until it is.",
         "Das Portal meldet, dass die Anwendung oder der Tarif nicht bezahlt ist; bis dahin ruhen die Abfragen.",

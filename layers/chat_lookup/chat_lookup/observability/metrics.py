@@ -73,6 +73,7 @@ METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "EventsLost": (Metric(MetricUnit.Count), Metric(MetricUnit.Count, "reason", frozenset(map(str, LossReason)))),
     "EventsTrimmed": (Metric(MetricUnit.Count),),
     "Hints": (Metric(MetricUnit.Count, "outcome", HINTS),),
+    "PageViews": (Metric(MetricUnit.Count, "outcome", frozenset({"opened", "handed_over", "unproved", "closed"})),),
     "AnswersUnsent": (Metric(MetricUnit.Count),),
     "TokenAge": (Metric(MetricUnit.Seconds),),
     "ResultShape": (Metric(MetricUnit.Count, "shape", frozenset(shape.value for shape in ResultShape)),),

@@ -38,10 +38,10 @@ _SHAPES: Final[tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.
     (("bearer",), re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]+"), rf"\1{MASK}"),
     (("clk_",), re.compile(r"clk_[A-Za-z0-9_-]{8,}"), MASK),
     (
-        ("token", "secret", "-key", "_key", "auth", "refresh"),
+        ("token", "secret", "-key", "_key", "auth", "refresh", "session"),
         re.compile(
             r"(?i)((?:access_token|refresh_token|application_token|client_secret|bot_?token|x-api-key|api_key|auth_id"
-            r"|refresh_id|\bauth)(?:\\?[\"'])?\s*(?:=|:|%3D)\s*(?:\\?[\"'])?)[A-Za-z0-9._~+/=%-]{6,}"
+            r"|refresh_id|x-page-session|\bauth)(?:\\?[\"'])?\s*(?:=|:|%3D)\s*(?:\\?[\"'])?)[A-Za-z0-9._~+/=%-]{6,}"
         ),
         rf"\1{MASK}",
     ),

@@ -11,6 +11,7 @@ from chat_lookup.dynamodb import (
     Delete,
     Put,
     Table,
+    absent,
     all_of,
     begins_with,
     equals,
@@ -57,6 +58,8 @@ class ApiKey(NamedTuple):
     """Methods in lower case that the portal answers for this key."""
     uninstalls: int = 0
     """How often its portal had been uninstalled when the key was made, or restored."""
+    place: int = 0
+    """Which of the places for keys made on the page inside the portal it takes; 0 for a key of the operator's."""
 
     def is_suspended(self, portal: Portal) -> bool:
         """Whether an uninstallation of its portal ended the key's use: a new installation does not begin it again."""
@@ -99,10 +102,12 @@ class Keys:
         key: str | None = None,
         *,
         passthrough: Iterable[str] = (),
+        places: int = 0,
     ) -> tuple[str, ApiKey]:
         """Make a key and keep its hash. Answers the key itself, this one time, and what is kept.
 
-        `key` names a given one, for a local run whose sample events need a known key. Raises `InvalidRequest`.
+        `key` names a given one, for a local run whose sample events need a known key. With `places` the key takes one
+        of so many in its portal. Raises `InvalidRequest`, also where each place is taken.
         """
         wanted = frozenset(scopes)
         if not wanted or not wanted <= SCOPES:
@@ -115,14 +120,19 @@ class Keys:
         hashed, portal = _hash(key), self._portals.read(member_id)
         uninstalls = portal.uninstalls if portal else 0
         kept = ApiKey(hashed[:12], member_id, wanted, label, self._clock.now(), expires_at, methods, uninstalls)
-        item = _to_item(kept)
-        self._table.transact(
-            [
-                Put({**item, **_by_hash(hashed)}),
-                Put({**item, **_in_list(member_id, kept.key_id), "hash": text(hashed)}),
-            ]
-        )
-        return key, kept
+        if not places:
+            self._table.transact(_writes(kept, hashed))
+            return key, kept
+        for place in self._free(member_id, places):
+            taken = kept._replace(place=place)
+            if self._table.try_transact([*_writes(taken, hashed), Put(_place(taken), absent("pk"))]):
+                return key, taken
+        raise InvalidRequest(f"The portal has {places} keys of this kind already: revoke one of them first")
+
+    def _free(self, member_id: str, places: int) -> list[int]:
+        """The places that were free a moment ago: the condition of the write decides."""
+        taken = {key.place for key in self.of(member_id)}
+        return [place for place in range(1, places + 1) if place not in taken]
 
     def of(self, member_id: str) -> Iterator[ApiKey]:
         """The keys of one portal, without a scan."""
@@ -159,9 +169,11 @@ class Keys:
         for item in self._listed(member_id):
             if read_text(item, "key_id") == key_id:
                 hashed = read_text(item, "hash") or ""
-                self._table.transact([Delete(_by_hash(hashed)), Delete(_in_list(member_id, key_id))])
+                revoked = _from_item(item)
+                place = [Delete(_place(revoked))] if revoked.place else []
+                self._table.transact([Delete(_by_hash(hashed)), Delete(_in_list(member_id, key_id)), *place])
                 self._memory.forget(hashed)
-                return _from_item(item)
+                return revoked
         raise InvalidRequest(_NO_SUCH_KEY)
 
     def _listed(self, member_id: str) -> "Iterator[Item]":
@@ -203,6 +215,19 @@ def _in_list(member_id: str, key_id: str) -> "Values":
     return {"pk": text(partition(member_id)), "sk": text(f"KEY#{key_id}")}
 
 
+def _place(key: ApiKey) -> "Values":
+    """The item that makes the place of a key one for one key."""
+    return {"pk": text(partition(key.member_id)), "sk": text(f"PLACE#{key.place}")}
+
+
+def _writes(key: ApiKey, hashed: str) -> list[Put]:
+    item = _to_item(key)
+    return [
+        Put({**item, **_by_hash(hashed)}),
+        Put({**item, **_in_list(key.member_id, key.key_id), "hash": text(hashed)}),
+    ]
+
+
 def _to_item(key: ApiKey) -> "Values":
     item: Values = {
         "key_id": text(key.key_id),
@@ -215,6 +240,8 @@ def _to_item(key: ApiKey) -> "Values":
         item["expires_at"] = number(key.expires_at)
     if key.uninstalls:
         item["uninstalls"] = number(key.uninstalls)
+    if key.place:
+        item["place"] = number(key.place)
     if key.passthrough:
         item["passthrough"] = {"SS": sorted(key.passthrough)}
     return item
@@ -230,4 +257,5 @@ def _from_item(item: "Item") -> ApiKey:
         expires_at=read_number(item, "expires_at"),
         passthrough=read_set(item, "passthrough") or frozenset(),
         uninstalls=read_whole(item, "uninstalls") or 0,
+        place=read_whole(item, "place") or 0,
     )

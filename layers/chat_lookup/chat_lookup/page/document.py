@@ -1,0 +1,179 @@
+"""The HTML document of the page, and the policy that its browser keeps to.
+
+The policy is strict: scripts and styles come from our own files and from the portal's library, nothing is inline,
+and only the portal on record may frame the page (bitrix24.md 10.5).
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+from urllib.parse import urlsplit
+
+from chat_lookup.errors import ChatLookupError
+from chat_lookup.http.responses import Response
+from chat_lookup.install.page_texts import page_text
+from chat_lookup.languages import Language
+from chat_lookup.page.assets import ADDRESSES
+from chat_lookup.page.texts import in_script, sentence
+from chat_lookup.portals.portal import Portal, PortalState
+
+NO_FRAME: Final = "'none'"
+_FORBIDDEN: Final = 403
+_UNAVAILABLE: Final = 503
+_KINDS: Final = ("deal", "lead", "contact", "company", "task", "group")
+"""What a user picks, in words that `bot.entity_parser` reads."""
+
+
+class Documents:
+    """Writes the documents; `script` is the portal's library, `local_page` where a local portal shows its pages."""
+
+    def __init__(self, script: str, local_page: str, *, keys: bool) -> None:
+        self._script = script
+        self._local_page = local_page
+        self._keys = keys
+
+    def application(self, language: Language, portal: Portal, session: str, *, administrator: bool) -> Response:
+        """The page for a user who is proved. Of the form that was posted it has nothing, and no token."""
+        body = _find(language) + (_administration(language, keys=self._keys) if administrator else "")
+        texts = json.dumps(in_script(language), ensure_ascii=False).replace("<", "\\u003c")
+        content = (
+            f"<header><h1>{escape(sentence('title', language))}</h1></header><main>{body}</main>"
+            f'<p id="status" role="status" aria-live="polite"></p>'
+            f'<script type="application/json" id="texts">{texts}</script>'
+        )
+        attributes = f' data-session="{escape(session)}" data-portal="{escape(portal.domain)}"'
+        return self._html(200, language, content, self.framed_by(portal), attributes, scripts=True)
+
+    def unproved(self, language: Language) -> Response:
+        """One sentence for whatever nothing proves, the same whether a portal is known or not."""
+        return self._sentences(_FORBIDDEN, language, [sentence("unproved", language)], NO_FRAME)
+
+    def closed(self, language: Language, portal: Portal, error: ChatLookupError | None) -> Response:
+        """For a proved portal that cannot be asked now: why, by the failure or by its state."""
+        key = error.cause or error.code if error else _STATES.get(portal.state, "portal-unavailable")
+        status = error.status if error else _UNAVAILABLE
+        response = self._sentences(status, language, [page_text(key, language)], self.framed_by(portal))
+        return _with_retry(response, error)
+
+    def failure(self, language: Language, error: ChatLookupError) -> Response:
+        """For a failure before anything is proved."""
+        text = page_text(error.cause or error.code, language)
+        return _with_retry(self._sentences(error.status, language, [text], NO_FRAME), error)
+
+    def framed_by(self, portal: Portal) -> str:
+        return " ".join(filter(None, (f"https://{portal.domain}", self._local_page)))
+
+    def _sentences(self, status: int, language: Language, sentences: Sequence[str], ancestors: str) -> Response:
+        paragraphs = "".join(f"<p>{escape(each)}</p>" for each in sentences)
+        title = escape(sentence("title", language))
+        return self._html(status, language, f"<main><h1>{title}</h1>{paragraphs}</main>", ancestors)
+
+    def _html(
+        self,
+        status: int,
+        language: Language,
+        content: str,
+        ancestors: str,
+        attributes: str = "",
+        *,
+        scripts: bool = False,
+    ) -> Response:
+        loaded = ""
+        if scripts:
+            loaded = f'<script src="{escape(self._script)}"></script>' if self._script else ""
+            loaded += f'<script src="{ADDRESSES["page.js"]}"></script>'
+        return {
+            "statusCode": status,
+            "headers": {
+                "content-type": "text/html; charset=utf-8",
+                "cache-control": "no-store",
+                "content-security-policy": self._policy(ancestors),
+                "referrer-policy": "no-referrer",
+                "x-content-type-options": "nosniff",
+            },
+            "body": (
+                f'<!DOCTYPE html><html lang="{language.value}"><head><meta charset="utf-8">'
+                '<meta name="viewport" content="width=device-width, initial-scale=1">'
+                f"<title>{escape(sentence('title', language))}</title>"
+                f'<link rel="stylesheet" href="{ADDRESSES["page.css"]}"></head>'
+                f"<body{attributes}>{content}{loaded}</body></html>"
+            ),
+        }
+
+    def _policy(self, ancestors: str) -> str:
+        library = urlsplit(self._script)
+        origin = f" {library.scheme}://{library.netloc}" if self._script else ""
+        return "; ".join(
+            (
+                "default-src 'none'",
+                f"script-src 'self'{origin}",
+                "style-src 'self'",
+                "connect-src 'self'",
+                "base-uri 'none'",
+                "form-action 'none'",
+                f"frame-ancestors {ancestors}",
+            )
+        )
+
+
+_STATES: Final = {
+    PortalState.UNPAID: "unpaid",
+    PortalState.MISCONFIGURED: "misconfigured",
+    PortalState.STOPPED: "portal-stopped",
+}
+
+
+def _with_retry(response: Response, error: ChatLookupError | None) -> Response:
+    if error is not None and error.retry_after is not None:
+        response["headers"]["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+    return response
+
+
+def _find(language: Language) -> str:
+    def text(key: str) -> str:
+        return escape(sentence(key, language))
+
+    options = "".join(f'<option value="{kind}">{text(f"kind-{kind}")}</option>' for kind in _KINDS)
+    return (
+        f'<section aria-labelledby="find-title"><h2 id="find-title">{text("find-title")}</h2>'
+        f'<form id="find"><label for="query">{text("query")}</label>'
+        '<div class="row"><input id="query" data-test="query" type="text" maxlength="2000" autocomplete="off" '
+        'spellcheck="false" aria-describedby="query-hint">'
+        f'<button class="primary" data-test="find" type="submit">{text("find")}</button></div>'
+        f'<p class="hint" id="query-hint">{text("query-hint")}</p></form>'
+        f'<form id="pick"><fieldset><legend>{text("pick")}</legend><div class="row">'
+        f'<label for="kind" class="hidden">{text("kind")}</label><select id="kind" data-test="kind">{options}</select>'
+        f'<label for="number" class="hidden">{text("number")}</label>'
+        f'<input id="number" data-test="number" type="text" inputmode="numeric" maxlength="15" autocomplete="off" '
+        f'placeholder="{text("number")}"><button data-test="pick" type="submit">{text("find")}</button>'
+        "</div></fieldset></form>"
+        '<div id="answer" data-test="answer" aria-live="polite"></div>'
+        f'<nav id="recent" aria-label="{text("recent")}" hidden><h3>{text("recent")}</h3><ul></ul></nav></section>'
+    )
+
+
+def _administration(language: Language, *, keys: bool) -> str:
+    def text(key: str) -> str:
+        return escape(sentence(key, language))
+
+    doctor = (
+        f'<section aria-labelledby="doctor-title"><h2 id="doctor-title">{text("doctor-title")}</h2>'
+        f'<p class="hint">{text("doctor-hint")}</p><button id="examine" data-test="examine" type="button">'
+        f'{text("examine")}</button><div id="doctor" data-test="doctor" aria-live="polite"></div></section>'
+    )
+    if not keys:
+        return doctor
+    return (
+        f'{doctor}<section aria-labelledby="keys-title"><h2 id="keys-title">{text("keys-title")}</h2>'
+        f'<p class="hint">{text("keys-hint")}</p><form id="create"><div class="row">'
+        f'<label for="label">{text("key-label")}</label>'
+        '<input id="label" data-test="key-label" type="text" maxlength="100" required autocomplete="off">'
+        f'<label for="days">{text("key-days")}</label>'
+        '<input id="days" data-test="key-days" type="number" min="1" max="365" value="90" required></div>'
+        '<label class="check"><input id="details" data-test="key-details" type="checkbox"> '
+        f"{text('key-details')}</label>"
+        f'<button class="primary" data-test="key-create" type="submit">{text("key-create")}</button></form>'
+        '<div id="made" aria-live="polite"></div><ul id="keys" data-test="keys"></ul></section>'
+    )

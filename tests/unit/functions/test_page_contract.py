@@ -1,0 +1,55 @@
+"""What the page answers conforms to docs/openapi.yaml, and the contract has no other operation of the page."""
+
+import json
+from typing import Any
+
+import pytest
+
+from functions.page import app
+from tests.support.portals.page_visitors import ADMINISTRATOR, EMPLOYEE, ask, session_in, visit
+from tests.support.reply_checks import contract, refused_by
+
+pytestmark = pytest.mark.usefixtures("visitors")
+PREFIX = "/v1/page/"
+
+
+def schema_of(verb: str, path: str, status: int) -> Any:
+    response = contract()["paths"][path][verb.lower()]["responses"][str(status)]
+    if "$ref" in response:
+        response = contract()["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    (content,) = [each for kind, each in response["content"].items() if "problem" in kind or status == 200]
+    return content["schema"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "token", "status"),
+    [
+        ("POST", "session", None, EMPLOYEE, 200),
+        ("POST", "find", {"query": "deal 1663"}, EMPLOYEE, 200),
+        ("POST", "find", {"query": "deal 404"}, EMPLOYEE, 404),
+        ("POST", "find", {"query": "?"}, EMPLOYEE, 400),
+        ("POST", "find", {"query": "deal 1663"}, "unknown-access-token", 401),
+        ("GET", "doctor", None, ADMINISTRATOR, 200),
+        ("GET", "doctor", None, EMPLOYEE, 403),
+        ("GET", "keys", None, ADMINISTRATOR, 200),
+        ("POST", "keys", {"label": "x", "days": 1, "details": True}, ADMINISTRATOR, 200),
+        ("POST", "keys", {"label": "x", "days": 366}, ADMINISTRATOR, 400),
+    ],
+)
+def test_answer_conforms_to_the_contract(verb: str, path: str, body: object, token: str, status: int) -> None:
+    session = session_in(visit(token if token in (EMPLOYEE, ADMINISTRATOR) else EMPLOYEE))
+    answer = ask(verb, path, body, session=session, token=token)
+    assert answer["statusCode"] == status, answer["body"]
+    assert refused_by(schema_of(verb, PREFIX + path, status), json.loads(answer["body"])) == []
+
+
+def test_contract_has_the_pages_operations_and_no_others() -> None:
+    answered = {
+        (verb, f"{PREFIX}{name}{'/{key_id}' if follows else ''}")
+        for (name, follows), by_verb in app._ANSWERS.items()
+        for verb in by_verb
+    }
+    documented = {
+        (verb.upper(), path) for path, verbs in contract()["paths"].items() if path.startswith(PREFIX) for verb in verbs
+    }
+    assert answered == documented

@@ -1,0 +1,254 @@
+"""What no request to the page's routes gives away or changes, by every sender who lacks a proof."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from chat_lookup.bootstrap import process
+from chat_lookup.portals.portal import Portal, PortalState
+from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output, Stores
+from tests.support.lookup_function import PAIR
+from tests.support.lookup_function import http as look_up
+from tests.support.portals.page_visitors import (
+    ADMINISTRATOR,
+    EMPLOYEE,
+    OUTSIDER,
+    Visitors,
+    ask,
+    code,
+    session_in,
+    visit,
+)
+
+pytestmark = pytest.mark.usefixtures("visitors")
+
+Route = tuple[str, str, object]
+FIND: Route = ("POST", "find", {"query": "deal 1663"})
+NEW: Route = ("POST", "keys", {"label": "crm sync", "days": 30})
+FOR_ADMINISTRATORS: tuple[Route, ...] = (
+    ("GET", "doctor", None), ("GET", "keys", None), NEW, ("DELETE", "keys/0123456789ab", None),
+)  # fmt: skip
+ROUTES = (FIND, *FOR_ADMINISTRATORS)
+by_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
+for_administrators = pytest.mark.parametrize("route", FOR_ADMINISTRATORS, ids=lambda route: f"{route[0]} {route[1]}")
+
+
+def send(route: Route, session: str | None, token: str | None) -> dict[str, Any]:
+    return ask(*route, session=session, token=token)
+
+
+def made_key(session: str, token: str = ADMINISTRATOR) -> Mapping[str, Any]:
+    made: Mapping[str, Any] = json.loads(send(NEW, session, token)["body"])
+    return made
+
+
+# -- sessions ----------------------------------------------------------------------------------------------------------
+
+
+@by_route
+@pytest.mark.parametrize("session", [None, "", "a.b", "x" * 2_000])
+def test_request_without_a_session_is_refused_before_anything_is_called(
+    route: Route, session: str | None, bitrix24: FakeBitrix24
+) -> None:
+    calls = len(bitrix24.calls)
+    assert code(send(route, session, ADMINISTRATOR)) == "401 page-session-rejected"
+    assert len(bitrix24.calls) == calls
+
+
+@by_route
+def test_session_ends_after_ten_minutes(route: Route, clock: ManualClock) -> None:
+    session = session_in(visit())
+    clock.advance(600)
+    assert code(send(route, session, ADMINISTRATOR)) == "401 page-session-rejected"
+
+
+@by_route
+@pytest.mark.parametrize("token", [None, "", "unknown-access-token", EMPLOYEE, "blank in it"])
+def test_stolen_session_is_of_no_use_without_its_users_token(
+    route: Route, token: str | None, visitors: Visitors
+) -> None:
+    visitors.profiles[EMPLOYEE]["ADMIN"] = True
+    session = session_in(visit())
+    answer = send(route, session, token)
+    assert code(answer) == "401 caller-token-rejected"
+    assert "1437" not in answer["body"]
+    assert not list(process.services().keys.of(MEMBER_ID))
+
+
+def test_stolen_session_is_of_no_use_for_another_portal(known: Portal) -> None:
+    session = session_in(visit())
+    process.services().portals.save(known._replace(member_id="0" * 32, domain="globex.bitrix24.com"))
+    renamed = session.replace(session[:8], session[8:16] or "", 1)
+    assert code(send(FIND, renamed, ADMINISTRATOR)) == "401 page-session-rejected"
+
+
+@by_route
+def test_uninstallation_ends_all_sessions(route: Route, known: Portal) -> None:
+    session = session_in(visit())
+    process.services().portals.states.close(known, PortalState.UNINSTALLED, "")
+    assert code(send(route, session, ADMINISTRATOR)) == "401 page-session-rejected"
+
+
+def test_session_opens_no_look_up_of_programs_and_an_api_key_no_route_of_the_page() -> None:
+    session = session_in(visit())
+    assert look_up("GET /v1/chats", PAIR, key=session)["statusCode"] == 401
+    key = made_key(session)["key"]
+    assert code(send(FIND, key, ADMINISTRATOR)) == "401 page-session-rejected"
+
+
+@pytest.mark.parametrize("seconds", [0, 599, 600, 3_600])
+def test_fresh_token_of_the_same_user_renews_a_session(seconds: float, clock: ManualClock) -> None:
+    session = session_in(visit(EMPLOYEE))
+    clock.advance(seconds)
+    answer = ask("POST", "session", session=session, token=EMPLOYEE)
+    renewed = json.loads(answer["body"])
+    assert (answer["statusCode"], renewed["expires_in"], renewed["administrator"]) == (200, 600, False)
+    assert code(send(FIND, renewed["session"], EMPLOYEE)) == "200"
+
+
+@pytest.mark.parametrize("token", [None, OUTSIDER, "unknown-access-token"])
+def test_other_user_renews_no_session(token: str | None, clock: ManualClock) -> None:
+    session = session_in(visit(EMPLOYEE))
+    clock.advance(601)
+    assert ask("POST", "session", session=session, token=token)["statusCode"] == 401
+
+
+def test_session_that_ended_a_day_ago_is_not_renewed(clock: ManualClock) -> None:
+    session = session_in(visit(EMPLOYEE))
+    clock.advance(25 * 3_600)
+    assert code(ask("POST", "session", session=session, token=EMPLOYEE)) == "401 page-session-rejected"
+
+
+# -- administrators ----------------------------------------------------------------------------------------------------
+
+
+@for_administrators
+def test_user_who_is_no_administrator_gets_nothing_of_theirs(route: Route) -> None:
+    assert 'data-test="doctor"' not in visit(EMPLOYEE)["body"]
+    answer = send(route, session_in(visit(EMPLOYEE)), EMPLOYEE)
+    assert code(answer) == "403 administrator-required"
+    assert not list(process.services().keys.of(MEMBER_ID))
+
+
+@for_administrators
+def test_portal_decides_who_administers_it_at_each_request(route: Route, visitors: Visitors) -> None:
+    session = session_in(visit())
+    visitors.profiles[ADMINISTRATOR]["ADMIN"] = False
+    assert code(send(route, session, ADMINISTRATOR)) == "403 administrator-required"
+
+
+def test_administrators_see_the_doctors_report() -> None:
+    page = visit()["body"]
+    for name in ("doctor", "key-label", "key-create"):
+        assert f'data-test="{name}"' in page
+    report = json.loads(send(FOR_ADMINISTRATORS[0], session_in(visit()), ADMINISTRATOR)["body"])
+    assert report["state"] == "active"
+    assert report["token_age_seconds"] == 0
+    assert {"code", "detail", "remedy"} == set(report["findings"][0])
+
+
+def test_examination_changes_nothing_of_the_portal(known: Portal) -> None:
+    assert code(send(FOR_ADMINISTRATORS[0], session_in(visit()), ADMINISTRATOR)) == "200"
+    assert process.services().portals.get(MEMBER_ID) == known
+
+
+# -- API keys ----------------------------------------------------------------------------------------------------------
+
+
+def test_key_is_shown_once_looks_up_and_is_refused_when_it_is_revoked(clock: ManualClock) -> None:
+    session = session_in(visit())
+    made = made_key(session)
+    assert made["scopes"] == ["lookup"]
+    assert look_up("GET /v1/chats", PAIR, key=made["key"])["statusCode"] == 200
+    (listed,) = json.loads(send(("GET", "keys", None), session, ADMINISTRATOR)["body"])["keys"]
+    assert (listed["label"], listed["valid"], "key" in listed) == ("crm sync", True, False)
+    assert code(send(("DELETE", f"keys/{made['key_id']}", None), session, ADMINISTRATOR)) == "200"
+    clock.advance(30)
+    assert look_up("GET /v1/chats", PAIR, key=made["key"])["statusCode"] == 401
+    assert json.loads(send(("GET", "keys", None), session, ADMINISTRATOR)["body"])["keys"] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"label": "x", "days": 366},
+        {"label": "x", "days": 0},
+        {"label": "x"},
+        {"days": 3},
+        {"label": "x\n", "days": 3},
+        {"label": "x", "days": 3, "scopes": ["rest"]},
+        {"label": "x", "days": 3, "passthrough": ["crm.deal.get"]},
+        {"label": "x", "days": 3, "details": "yes"},
+    ],
+    ids=str,
+)
+def test_key_beyond_look_ups_and_a_year_is_not_made(body: object) -> None:
+    assert code(send(("POST", "keys", body), session_in(visit()), ADMINISTRATOR)) == "400 invalid-request"
+    assert not list(process.services().keys.of(MEMBER_ID))
+
+
+def test_sixth_key_is_refused_and_a_revoked_one_makes_room() -> None:
+    session = session_in(visit())
+    keys = [made_key(session) for _ in range(5)]
+    assert code(send(NEW, session, ADMINISTRATOR)) == "400 invalid-request"
+    send(("DELETE", f"keys/{keys[2]['key_id']}", None), session, ADMINISTRATOR)
+    assert "key" in made_key(session)
+
+
+def test_operators_keys_are_neither_shown_nor_revoked_on_the_page() -> None:
+    session = session_in(visit())
+    _, operators = process.services().keys.create(MEMBER_ID, "operator's", ["rest"], None)
+    assert json.loads(send(("GET", "keys", None), session, ADMINISTRATOR)["body"])["keys"] == []
+    answer = send(("DELETE", f"keys/{operators.key_id}", None), session, ADMINISTRATOR)
+    assert code(answer) == "400 invalid-request"
+    assert [key.key_id for key in process.services().keys.of(MEMBER_ID)] == [operators.key_id]
+
+
+def test_operators_may_keep_all_keys_to_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_ADMIN_KEYS", "off")
+    process.built.cache_clear()
+    page = visit()
+    assert 'data-test="key-create"' not in page["body"]
+    for route in FOR_ADMINISTRATORS[1:]:
+        assert code(send(route, session_in(page), ADMINISTRATOR)) == "404 route-not-found"
+
+
+# -- logs, and routes --------------------------------------------------------------------------------------------------
+
+
+def test_no_line_has_a_session_a_token_or_a_key(output: Output, stores: Stores) -> None:
+    session = session_in(visit())
+    key = made_key(session)["key"]
+    send(FIND, session, ADMINISTRATOR)
+    send(FIND, session, "unknown-access-token")
+    send(FOR_ADMINISTRATORS[0], session, ADMINISTRATOR)
+    printed = json.dumps([*output.lines])
+    for secret in (session, session.partition(".")[2], key, ADMINISTRATOR, "unknown-access-token", "k" * 64):
+        assert secret not in printed
+    assert key not in str(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "allowed"),
+    [
+        ("GET", "find", "POST"),
+        ("POST", "doctor", "GET"),
+        ("DELETE", "keys", "GET, POST"),
+        ("POST", "keys/a", "DELETE"),
+        ("GET", "unknown", ""),
+        ("GET", "", ""),
+        ("POST", "find/a", ""),
+    ],
+)
+def test_other_verb_and_other_path_are_refused(verb: str, path: str, allowed: str) -> None:
+    answer = ask(verb, path, session=session_in(visit()), token=ADMINISTRATOR)
+    assert code(answer) == ("405 method-not-allowed" if allowed else "404 route-not-found")
+    assert answer["headers"].get("allow", "") == allowed
+
+
+def test_parameter_in_the_address_is_refused() -> None:
+    session = session_in(visit())
+    answer = ask(*FIND, session=session, token=ADMINISTRATOR, query="query=deal")
+    assert code(answer) == "400 invalid-request"
