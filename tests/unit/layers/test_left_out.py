@@ -24,6 +24,8 @@ OF_OTHER_USES: Final = frozenset(
         ("urllib3/__init__.py", "urllib3.contrib.emscripten"),
         # Where pyOpenSSL is installed beside it.
         ("botocore/httpsession.py", "urllib3.contrib.pyopenssl"),
+        # On Windows.
+        ("dateutil/tz/tz.py", "dateutil.tz.win"),
         # For time zones that a calendar's file describes.
         ("dateutil/tz/tz.py", "dateutil.rrule"),
         # For users who give Powertools models of their own.
