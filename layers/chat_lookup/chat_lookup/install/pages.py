@@ -149,14 +149,16 @@ def _html(
     """`more` is HTML of our own."""
     paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences) + more
     title = escape(page_text("title", language))
+    asks = script == _INSTALLER
     scripts = f'<script src="{escape(around.script)}"></script><script>{script}</script>' if script else ""
     return {
         "statusCode": status,
         "headers": {
             "content-type": "text/html; charset=utf-8",
             "cache-control": "no-store",
-            "content-security-policy": around.policy(script, asks=script == _INSTALLER),
-            "referrer-policy": "no-referrer",
+            "content-security-policy": around.policy(script, asks=asks),
+            # The installer's form has to name its origin, to our own address: servers of a local run refuse `null`.
+            "referrer-policy": "same-origin" if asks else "no-referrer",
             "x-content-type-options": "nosniff",
         },
         "body": (
