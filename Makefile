@@ -66,6 +66,7 @@ test-all: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## these, then the long ones: ge
 pictures: $(BIN)/.ready $(NODE_VENV)/bin/.ready ## every view of the pages in Chromium, in .local/screens; those of the documents in docs/pictures [3 min]
 	@PICTURES=$(abspath .local/screens) $(BIN)/python -m pytest -q -n 0 tests/browser
 	@cp .local/screens/playground.png .local/screens/bot.png docs/pictures/
+	@cp .local/screens/page-en-1200-light.png docs/pictures/page.png
 
 check: $(BIN)/.ready $(SAM_VENV)/bin/.ready $(CHECKOV_VENV)/bin/.ready ## lint, format, types, security, the template and its house rules; offline [first 4 min, then 1 min]
 	$(BIN)/ruff check .
