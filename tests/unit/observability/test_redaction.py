@@ -33,6 +33,7 @@ CODE = "abc123def456ghi7"
         f"{{'botToken': '{CODE}'}}",
         f"bot_token: {CODE}",
         f"X-Api-Key: {CODE}",
+        f"X-Page-Session: {CODE}.{CODE}",
         f"AUTH_ID={CODE}&REFRESH_ID={CODE}",
     ],
 )

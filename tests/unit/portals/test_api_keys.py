@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -309,3 +310,38 @@ def test_restored_and_expired_key_stays_expired(
 def test_unknown_key_cannot_be_restored(keys: Keys, acme: Portal) -> None:
     with pytest.raises(InvalidRequest, match="no key"):
         keys.restore(acme, "0123456789ab")
+
+
+def test_many_processes_that_make_keys_at_once_fill_each_place_once(stores: Stores, clock: ManualClock) -> None:
+    def make(number: int) -> int | None:
+        portals = Portals(stores.portal_rows, clock)
+        try:
+            return (
+                Keys(stores.portal_rows, portals, clock)
+                .create(MEMBER_ID, f"key {number}", ["lookup"], None, places=5)[1]
+                .place
+            )
+        except InvalidRequest:
+            return None
+
+    with ThreadPoolExecutor(12) as threads:
+        places = [each for each in threads.map(make, range(12)) if each is not None]
+    assert sorted(places) == [1, 2, 3, 4, 5]
+
+
+def test_place_of_a_revoked_key_is_free_and_none_is_left_when_all_are_revoked(keys: Keys, stores: Stores) -> None:
+    made = [keys.create(MEMBER_ID, "x", ["lookup"], None, places=2)[1] for _ in range(2)]
+    with pytest.raises(InvalidRequest, match="2 keys"):
+        keys.create(MEMBER_ID, "x", ["lookup"], None, places=2)
+    keys.revoke(MEMBER_ID, made[0].key_id)
+    assert keys.create(MEMBER_ID, "x", ["lookup"], None, places=2)[1].place == 1
+    for key in list(keys.of(MEMBER_ID)):
+        keys.revoke(MEMBER_ID, key.key_id)
+    assert "PLACE#" not in str(stores.dynamodb.scan(TableName=stores.portal_table)["Items"])
+
+
+def test_restored_key_keeps_its_place(keys: Keys, portals: Portals, acme: Portal) -> None:
+    _, made = keys.create(acme.member_id, "x", ["lookup"], None, places=5)
+    restored = keys.restore(acme._replace(uninstalls=3))
+    assert [(each.key_id, each.place) for each in restored] == [(made.key_id, 1)]
+    assert portals.read(acme.member_id) is not None

@@ -44,14 +44,14 @@ class PortalKeys:
         expires_at = self._clock.now() + days * _A_DAY
         key, kept = self._keys.create(portal.member_id, label, scopes, expires_at, places=MOST_KEYS)
         self._telemetry.hide(key)
-        self._telemetry.note(key_id=kept.key_id)
+        self._telemetry.note(portal=portal.member_id, key_id=kept.key_id)
         return {"key": key, **self._shown(kept, portal)}
 
     def revoke(self, portal: Portal, key_id: str) -> Mapping[str, object]:
         """End a key; every process refuses it within 30 s. Raises `InvalidRequest` for any key not made here."""
         if not any(key.key_id == key_id and key.place for key in self._keys.of(portal.member_id)):
             raise InvalidRequest("No key that was made on this page has this key_id")
-        self._telemetry.note(key_id=key_id)
+        self._telemetry.note(portal=portal.member_id, key_id=key_id)
         return self._shown(self._keys.revoke(portal.member_id, key_id), portal)
 
     def _shown(self, key: ApiKey, portal: Portal) -> dict[str, object]:
