@@ -87,7 +87,7 @@ def take(request: Request, deadline: Deadline) -> Response:
     process.telemetry().hide(*came.secrets)
     if isinstance(came, Visit):
         if came.step is not None:
-            failed = partial(pages.step_failure, came.language, came.step)
+            failed = partial(pages.step_failure, came.language, came.step, request.request_id)
             return invocation.guarded(process.telemetry(), partial(stepped, came, came.step, request, deadline), failed)
         return as_page(came.language, partial(finished, came, request, deadline))
     failure = partial(error_response, request_id=request.request_id)

@@ -116,6 +116,7 @@ def test_refusal_is_shown_at_the_proof_with_what_to_do(form: Changes, text: str)
     status, body = take("connect", form)
     assert (status, body["failed"]) == (403, "proved")
     assert text in body["sentences"][0]
+    assert (body["type"], body["status"]) == ("urn:bitrix24-chat-lookup:problem:installation-refused", 403)
 
 
 def test_failing_store_is_shown_at_its_own_line(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from chat_lookup.errors import ChatLookupError, InstallationRefused, StoreUnavailable
-from chat_lookup.http.responses import Response, json_response
+from chat_lookup.http.responses import Response, error_response, json_response
 from chat_lookup.install.offers import Step
 from chat_lookup.install.page_texts import page_text, refusal_text
 from chat_lookup.languages import Language
@@ -105,11 +105,13 @@ def taken(language: Language, remarks: Sequence[str]) -> Response:
     return json_response(200, {"sentences": [page_text(remark, language) for remark in remarks]})
 
 
-def step_failure(language: Language, step: Step, error: ChatLookupError) -> Response:
-    """A step that failed: which line of the page shows it, and what to do."""
+def step_failure(language: Language, step: Step, request_id: str, error: ChatLookupError) -> Response:
+    """A step that failed: a problem, with the line of the page that shows it, and what to do."""
     # What is refused, or what the portal does not answer, is the proof's; our own store comes after it.
     shown = SHOWN[step][-1 if isinstance(error, StoreUnavailable) else 0]
-    return json_response(error.status, {"failed": shown, "sentences": [_sentence(language, error)]})
+    response = error_response(error, request_id)
+    problem = json.loads(response["body"])
+    return response | {"body": json.dumps(problem | {"failed": shown, "sentences": [_sentence(language, error)]})}
 
 
 def failure(language: Language, error: ChatLookupError) -> Response:

@@ -25,7 +25,10 @@
     const reply = await fetch('/bitrix24/install', {
       method: 'POST', cache: 'no-store', credentials: 'omit', body: new URLSearchParams({ ...posted, step })
     })
-    return reply.json()
+    const found = await reply.json()
+    // What the gateway answers by itself has no sentences.
+    if (!found.sentences) throw new Error('no answer of the service')
+    return found
   }
 
   async function run () {
