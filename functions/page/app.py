@@ -65,8 +65,8 @@ def posted(deadline: Deadline, request: Request) -> Response:
         return handed_over(request)
     try:
         came = arrival(request.query, request.body, request.headers.get("content-type", ""))
-    except InstallationRefused:
-        return process.services().page().documents.unproved(Language.ENGLISH)
+    except InstallationRefused as error:
+        return unreadable(error, Language.ENGLISH)
     process.telemetry().hide(*came.secrets)
     if not isinstance(came, Visit):
         # An event about the application, which is bound to the other address (design 3.4).
@@ -79,8 +79,8 @@ def opened(visit: Visit, request: Request, deadline: Deadline) -> Response:
     page = process.services().page()
     try:
         offer = offer_of_visit(visit, page.portal_hosts)
-    except InstallationRefused:
-        return page.documents.unproved(visit.language)
+    except InstallationRefused as error:
+        return unreadable(error, visit.language)
     match page.doorkeeper.open(offer, request.source, deadline):
         case NoPage.HANDED_OVER:
             return handed_over(request)
@@ -91,6 +91,12 @@ def opened(visit: Visit, request: Request, deadline: Deadline) -> Response:
             administrator = viewer.is_administrator
             return page.documents.application(visit.language, portal, session, administrator=administrator)
     return page.documents.unproved(visit.language)
+
+
+def unreadable(error: InstallationRefused, language: Language) -> Response:
+    """The neutral page; what was wrong with the form is for the log only."""
+    process.telemetry().note(problem=error.code, detail=error.detail)
+    return process.services().page().documents.unproved(language)
 
 
 def handed_over(request: Request) -> Response:

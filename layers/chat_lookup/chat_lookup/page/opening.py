@@ -66,6 +66,7 @@ class Doorkeeper:
         found = self._outcome(offer, source, deadline)
         kind = found.value if isinstance(found, NoPage) else "opened" if isinstance(found, OpenedPage) else "closed"
         self._telemetry.count("PageViews", outcome=kind)
+        self._telemetry.note(page=kind)
         return found
 
     def _outcome(self, offer: Offer, source: str, deadline: Deadline) -> FrameOutcome:
