@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from botocore.session import Session
@@ -91,8 +92,10 @@ class EmbeddedAws:
             self._queues.append(queue.name)
         for name in self._template.secrets:
             content = json.dumps({"key": secrets.token_hex(32)})
-            self.secrets().create_secret(Name=name, SecretString=content)
-            self._secrets.append(name)
+            # The engine is the process's: another stack in it has made the secret of this name, and deletes it.
+            with suppress(self.secrets().exceptions.ResourceExistsException):
+                self.secrets().create_secret(Name=name, SecretString=content)
+                self._secrets.append(name)
 
     def stop(self) -> None:
         """Deletes what `start` created and stops the server: the next one in this process or engine starts empty."""
