@@ -6,7 +6,7 @@ import shutil
 import subprocess  # for commands of its own wording only  # nosec B404
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -216,7 +216,8 @@ def _target(setup: Setup) -> smoke.Target:
     path = default(setup.case.env, setup.case.environ)
     settings = {"URL": setup.url(), "KEY": path.read_text("utf-8").strip(), "CA_FILE": str(facts.get("ca_file", ""))}
     try:
-        return smoke.read({**settings, "BUILD_DIR": str(ROOT / ".aws-sam/build")})
+        # What is built here may be of another commit than what is deployed.
+        return replace(smoke.read(settings), built=None)
     except smoke.SmokeError as error:
         raise Refused(str(error)) from None
 

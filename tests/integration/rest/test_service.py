@@ -71,8 +71,8 @@ def test_no_key_is_in_a_log_line_or_in_a_portal_call(service: Service) -> None:
 
 
 @pytest.mark.parametrize("verb", ["PUT", "DELETE", "PATCH"])
-def test_verb_that_the_platform_does_not_have_has_no_route(service: Service, verb: str) -> None:
-    assert service.request(verb, f"/rest/1/{service.api_key}/im.chat.get", {}).status == 404
+def test_verb_that_the_platform_does_not_have_is_refused(service: Service, verb: str) -> None:
+    assert service.request(verb, f"/rest/1/{service.api_key}/im.chat.get", {}).status == 405
 
 
 def test_key_in_the_header_opens_the_portal_and_is_in_no_log_line(service: Service) -> None:

@@ -127,8 +127,8 @@ def test_only_one_of_many_claims_to_an_item_succeeds(tables: Tables) -> None:
 
 
 def only_tables(suffix: str) -> Template:
-    """The queues have their names from the template alone, and are there already."""
-    return replace(Template.load(ROOT / "template.yaml", table_suffix=suffix), queues=())
+    """The queues and secrets have their names from the template alone, and are there already."""
+    return replace(Template.load(ROOT / "template.yaml", table_suffix=suffix), queues=(), secrets=())
 
 
 @pytest.fixture
