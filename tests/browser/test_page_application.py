@@ -92,7 +92,7 @@ def test_key_is_made_and_revoked_by_keyboard_alone(portal: Portal) -> None:
         frame.until(lambda: not ids_of_keys(frame), "the key is still listed")
 
 
-def test_finding_of_the_doctor_is_shown_and_is_gone_once_it_is_mended(portal: Portal) -> None:
+def test_finding_of_the_doctor_is_shown_and_is_gone_once_it_is_mended_by_click_and_by_keyboard(portal: Portal) -> None:
     portal.open_application(ADMIN)
     with portal.frame() as frame:
         portal.tell("/app_info", {"installed": False})
@@ -102,7 +102,8 @@ def test_finding_of_the_doctor_is_shown_and_is_gone_once_it_is_mended(portal: Po
             portal.browser.picture("page-doctor")
         finally:
             portal.tell("/app_info", {"installed": True})
-        frame.click("[data-test=examine]")
+        portal.tab_to("[data-test=examine]")
+        portal.press(Keys.ENTER)
         frame.until(lambda: "not installed yet" not in frame.text("[data-test=doctor]"), "the finding stays")
     assert portal.browser.complaints() == []
 
