@@ -15,6 +15,7 @@ from functions.direct import app as direct_app
 from functions.events import app as events_app
 from functions.install import app as install_app
 from functions.keepalive import app as keepalive_app
+from functions.page import app as page_app
 from functions.rest import app as rest_app
 from functions.worker import app as worker_app
 from tests.support.events import event_arrival
@@ -31,6 +32,7 @@ from tests.support.fakes import lambda_context as context
 from tests.support.lookup_function import PAIR, http
 from tests.support.portals import first_contact
 from tests.support.portals.known_portal import install_application
+from tests.support.portals.page_visitors import with_page_key
 from tests.support.stores.memory_dynamodb import MemoryDynamoDB
 from tests.support.stores.memory_secrets import MemorySecrets
 
@@ -191,9 +193,13 @@ def _install(service: RunningService) -> str:
     return _outcome(install_app.handler(first_contact.frame(), context()))
 
 
+def _with_page_key(service: RunningService) -> str:
+    return with_page_key(service.stores)
+
+
 def _visit(service: RunningService) -> str:
-    service.server.grants("offered-refresh-token")
-    return _outcome(install_app.handler(first_contact.frame("app"), context()))
+    service.bitrix24.answers("profile", {"ID": "1", "ADMIN": True, "NAME": "Ada"})
+    return _outcome(page_app.handler(first_contact.frame("app"), context()))
 
 
 def _keepalive(_: RunningService) -> str:
@@ -288,7 +294,7 @@ DOORS: Final[Mapping[str, Door]] = {
         29, "0 failed, 1 sent", _worker, looks_up=False, prepare=_arrived, again=(_worker, "0 failed, 0 sent")
     ),
     "install": Door(26, "200", _install, looks_up=False),
-    "visit": Door(26, "200", _visit, looks_up=False),
+    "visit": Door(26, "200", _visit, looks_up=False, prepare=_with_page_key),
     "keepalive": Door(299, "renewed", _keepalive, looks_up=False, prepare=_half_a_year, again=FOUND),
     "admin": Door(5 * 59, "done,done,done,done,done", _admin, looks_up=False),
 }
