@@ -172,8 +172,10 @@ def test_connection_that_broke_is_reported_as_such_and_not_as_a_missing_package(
     scene: Scene, words: str, cause: str
 ) -> None:
     failed = scene.make(END_AT="pip", END_BY="failure", WORDS=words)
-    assert f".venv-x could not be made: no connection to the package index: {cause}\n" in failed.stderr
-    assert "six" not in failed.stderr
+    _, made_known, reason = failed.stderr.partition(".venv-x could not be made: ")
+    assert reason.startswith(f"no connection to the package index: {cause}\n")
+    # Before it, on a busy machine, there may be a line of progress with pip's own last words.
+    assert "six" not in made_known + reason
 
 
 def test_interpreter_without_ensurepip_is_reported_with_its_cure_and_nothing_is_made(scene: Scene) -> None:
