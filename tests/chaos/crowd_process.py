@@ -27,7 +27,7 @@ from chat_lookup.observability import invocation
 from local.aws import environment
 from local.shared_clock import SharedClock
 from tests.support.fakes import lambda_context
-from tests.support.processes.forked import READY, Forked, prepare
+from tests.support.processes.forked import READY, Forked, begun
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -83,11 +83,7 @@ class Crowd(Forked):
 
 def begin(settings: Sequence[Setting]) -> list[Crowd]:
     """Start processes that wait for questions. They are forked from one that has imported this code already."""
-    prepare(__name__)
-    crowds = [Crowd(setting) for setting in settings]
-    for crowd in crowds:
-        crowd.wait_until_ready()
-    return crowds
+    return begun(__name__, Crowd, settings)
 
 
 def main(setting: Setting, pipe: Connection) -> None:

@@ -14,7 +14,7 @@ from chat_lookup.objects.responses import objects_body, outcome_of
 from chat_lookup.observability import invocation
 from tests.chaos.crowd_process import Setting, serve
 from tests.support.fakes import lambda_context
-from tests.support.processes.forked import Forked, prepare
+from tests.support.processes.forked import Forked, begun
 
 _PATIENCE = 90.0
 
@@ -46,11 +46,7 @@ class ObjectCrowd(Forked):
 
 def begin(settings: Sequence[Setting]) -> list[ObjectCrowd]:
     """Start processes that wait for questions. They are forked from one that has imported this code already."""
-    prepare(__name__)
-    crowds = [ObjectCrowd(setting) for setting in settings]
-    for crowd in crowds:
-        crowd.wait_until_ready()
-    return crowds
+    return begun(__name__, ObjectCrowd, settings)
 
 
 def main(setting: Setting, pipe: Connection) -> None:

@@ -8,22 +8,18 @@ import click
 from tools.lookup.case import Case, EnvironmentCommand
 from tools.lookup.job import Form, Item, Job
 from tools.lookup.output import print_answer
-from tools.lookup.pairs import Pair, read
+from tools.lookup.pairs import Pair, check_one_or_file, file_options, read, wants_json
 
 _FUNCTION: Final = "DirectFunction"
 _AT_ONCE: Final = 1_000
 """The pairs that one invocation takes."""
 _COLUMNS: Final = ("chat_id", "dialog_id", "source", "age_seconds", "error", "detail")
-_JSON_ENDINGS: Final = (".jsonl", ".ndjson", ".json")
 
 
 @click.command("chats", cls=EnvironmentCommand)
 @click.argument("entity_type", metavar="[TYPE]", required=False)
 @click.argument("entity_id", metavar="[ID]", required=False)
-@click.option("--file", "source", metavar="CSV", help="a file with a type and an id in each line; - is standard input")
-@click.option("--output", default="", metavar="PATH", help="where the answers go; an interrupted job goes on there")
-@click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="of --file; else by the output's ending")
-@click.option("--portal", help="the portal's domain or member id. Default: the default portal")
+@file_options
 @click.option("--fresh", is_flag=True, help="asks the portal, whatever is cached")
 @click.pass_obj
 def command(case: Case, /, **given: Any) -> None:
@@ -33,10 +29,7 @@ def command(case: Case, /, **given: Any) -> None:
     not be answered; that a pair has no chat is an answer.
     """
     pair, source = (given["entity_type"], given["entity_id"]), given["source"]
-    if (source is None) != all(pair) or (source is not None and any(pair)):
-        raise click.UsageError("give TYPE and ID, or --file")
-    if source is None and (given["output"] or given["kind"]):
-        raise click.UsageError("--output and --format belong to --file")
+    check_one_or_file(pair, given)
     common: dict[str, object] = {"fresh": True} if given["fresh"] else {}
     if given["portal"]:
         common["portal"] = given["portal"]
@@ -50,10 +43,7 @@ def command(case: Case, /, **given: Any) -> None:
         results: list[Item] = case.invoke(_FUNCTION, {"lookups": lookups, **common})["results"]
         return results
 
-    as_json = given["kind"] == "jsonl" or (
-        given["kind"] is None and (case.as_json or given["output"].endswith(_JSON_ENDINGS))
-    )
-    job = Job(ask, Form(_COLUMNS, cells, as_json), _AT_ONCE, case.sleep)
+    job = Job(ask, Form(_COLUMNS, cells, wants_json(given, default=case.as_json)), _AT_ONCE, case.sleep)
     job.run(read(source), given["output"])
     case.status = 1 if job.errors else 0
 

@@ -8,7 +8,7 @@ import click
 from tools.lookup.case import Case, EnvironmentCommand
 from tools.lookup.job import Form, Item, Job
 from tools.lookup.output import print_answer
-from tools.lookup.pairs import Pair, read
+from tools.lookup.pairs import Pair, check_one_or_file, file_options, read, wants_json
 
 _FUNCTION: Final = "DirectFunction"
 _AT_ONCE: Final = 200
@@ -16,16 +16,12 @@ _AT_ONCE: Final = 200
 _COLUMNS: Final = (
     "discussion", "active_lines", "other_lines", "truncated", "source", "age_seconds", "error", "detail",
 )  # fmt: skip
-_JSON_ENDINGS: Final = (".jsonl", ".ndjson", ".json")
 
 
 @click.command("objects", cls=EnvironmentCommand)
 @click.argument("kind", metavar="[TYPE]", required=False)
 @click.argument("number", metavar="[ID]", required=False)
-@click.option("--file", "source", metavar="CSV", help="a file with a type and an id in each line; - is standard input")
-@click.option("--output", default="", metavar="PATH", help="where the answers go; an interrupted job goes on there")
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="of --file; else by the output's ending")
-@click.option("--portal", help="the portal's domain or member id. Default: the default portal")
+@file_options
 @click.option("--no-relatives", is_flag=True, help="without the chats of the object's contacts and company")
 @click.option("--no-closed", is_flag=True, help="without conversations of open lines that are not active")
 @click.option("--fresh", is_flag=True, help="asks the portal, whatever is cached")
@@ -38,8 +34,7 @@ def command(case: Case, /, **given: Any) -> None:
     an object could not be answered as a whole; that there is no such object is an answer.
     """
     asked, source = (given["kind"], given["number"]), given["source"]
-    if (source is None) != all(asked) or (source is not None and any(asked)):
-        raise click.UsageError("give TYPE and ID, or --file")
+    check_one_or_file(asked, given)
     common: dict[str, object] = {name: False for name in ("relatives", "closed") if given[f"no_{name}"]}
     common |= {"fresh": True} if given["fresh"] else {}
     common |= {"portal": given["portal"]} if given["portal"] else {}
@@ -53,10 +48,8 @@ def command(case: Case, /, **given: Any) -> None:
         results: list[Item] = case.invoke(_FUNCTION, {"objects": objects, **common})["results"]
         return [with_problem_of_a_part(each) for each in results]
 
-    as_json = given["form"] == "jsonl" or (
-        given["form"] is None and (case.as_json or given["output"].endswith(_JSON_ENDINGS))
-    )
-    job = Job(ask, Form(_COLUMNS, cells, as_json, ("type", "id"), "objects"), _AT_ONCE, case.sleep)
+    form = Form(_COLUMNS, cells, wants_json(given, default=case.as_json), ("type", "id"), "objects")
+    job = Job(ask, form, _AT_ONCE, case.sleep)
     job.run(read(source), given["output"])
     case.status = 1 if job.errors else 0
 

@@ -3,13 +3,29 @@
 import csv
 import io
 import sys
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+import click
 
 from tools.lookup.case import Refused
 
+Command = TypeVar("Command", bound=Callable[..., Any] | click.Command)
+
 HEADINGS: Final = frozenset({("entity_type", "entity_id"), ("type", "id")})
 """A first line of these, in any case, is no pair."""
+
+_OPTIONS: Final = (
+    click.option(
+        "--file", "source", metavar="CSV", help="a file with a type and an id in each line; - is standard input"
+    ),
+    click.option("--output", default="", metavar="PATH", help="where the answers go; an interrupted job goes on there"),
+    click.option(
+        "--format", "form", type=click.Choice(["csv", "jsonl"]), help="of --file; else by the output's ending"
+    ),
+    click.option("--portal", help="the portal's domain or member id. Default: the default portal"),
+)
+_JSON_ENDINGS: Final = (".jsonl", ".ndjson", ".json")
 
 
 class Pair(NamedTuple):
@@ -54,3 +70,26 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, list[str]]]:
                 yield f"{name}, line {rows.line_num}", row
     except csv.Error as error:
         raise Refused(f"{name}, line {rows.line_num} is no CSV: {error}") from None
+
+
+def file_options(command: Command) -> Command:
+    """The options of a command that takes one pair or a file of pairs."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def check_one_or_file(pair: Sequence[str | None], given: Mapping[str, Any]) -> None:
+    """Raises UsageError where the words name neither or both, or options of a file belong to none."""
+    source = given["source"]
+    if (source is None) != all(pair) or (source is not None and any(pair)):
+        raise click.UsageError("give TYPE and ID, or --file")
+    if source is None and (given["output"] or given["form"]):
+        raise click.UsageError("--output and --format belong to --file")
+
+
+def wants_json(given: Mapping[str, Any], *, default: bool) -> bool:
+    """Whether the answers of a file are JSON lines: by --format, else by the output's ending or `default`."""
+    if given["form"] is not None:
+        return bool(given["form"] == "jsonl")
+    return default or str(given["output"]).endswith(_JSON_ENDINGS)

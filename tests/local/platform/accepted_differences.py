@@ -22,7 +22,7 @@ class Accepted(NamedTuple):
 
 
 def each(pattern: str) -> Iterator[str]:
-    """The differences that a pattern stands for."""
+    """The differences that a pattern matches."""
     parts = _ALTERNATIVES.split(pattern)
     choices = [part.split(",") if position % 2 else [part] for position, part in enumerate(parts)]
     yield from ("".join(words) for words in itertools.product(*choices))
@@ -70,7 +70,7 @@ ACCEPTED: Final = (
         ("batch: in a batch: ERROR_BATCH_METHOD_NOT_ALLOWED",),
     ),
     Accepted(
-        "`any` stands for whatever the caller sends, which all comes back in the event",
+        "`any` is the name for all that the caller sends, which comes back in the event",
         "test-handler.md",
         ("event.test: parameter any is not read",),
     ),

@@ -4,9 +4,9 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing import forkserver
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from unittest import mock
 
 READY: Final = "ready"
@@ -56,8 +56,22 @@ class Forked:
         self._pipe.close()
 
 
+_Setting = TypeVar("_Setting")
+_Process = TypeVar("_Process", bound=Forked)
+
+
 def prepare(module: str) -> None:
     """Start the fork server, with a module and its imports loaded."""
     _CONTEXT.set_forkserver_preload([module])
     with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # it starts with an empty path
         forkserver.ensure_running()
+
+
+def begun(module: str, kind: Callable[[_Setting], _Process], settings: Sequence[_Setting]) -> list[_Process]:
+    """Start a process of this kind for each setting, with the module that has its code loaded once for all; wait until
+    they are ready."""
+    prepare(module)
+    processes = [kind(setting) for setting in settings]
+    for process in processes:
+        process.wait_until_ready()
+    return processes

@@ -30,7 +30,6 @@ class AdminDoctor:
     def _report(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
         """The findings about a portal, or about all of them, and about the queues. Changes nothing."""
         name = fields.optional_text("portal")
-        fields.nothing_else()
         portals = [self._portals.named(name)] if name else list(self._portals.all())
         found = [each for portal in portals for each in self._of(portal, deadline)]
         if not portals:

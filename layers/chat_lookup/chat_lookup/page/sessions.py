@@ -21,7 +21,7 @@ RENEWABLE: Final = 24 * 3600
 """Seconds after its end in which its user's fresh token may renew a session: for a page that was left open."""
 _VERSION: Final = 1
 _PURPOSE: Final = b"page-session "
-"""Stands before what is signed: no text that the key signs for another purpose can be a session."""
+"""Is before what is signed: no text that the key signs for another purpose can be a session."""
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]{1,800})\.([A-Za-z0-9_-]{43})")
 
 

@@ -25,7 +25,7 @@ def by_webhook(probe: BotProbe, method: str, **params: object) -> Any:
     return super(BotProbe, probe).call(method, **params)[1]
 
 
-def heard(probe: BotProbe, bot_id: int) -> list[dict[str, Any]]:
+def received_by(probe: BotProbe, bot_id: int) -> list[dict[str, Any]]:
     probe.say("Hi", bot_id=bot_id)
     return probe.received_events()
 
@@ -42,7 +42,7 @@ def lone(v2: BotProbe) -> BotProbe:
 
 
 def test_bot_of_a_webhook_gets_events_with_an_application_token_of_its_own_and_no_tokens(lone: BotProbe) -> None:
-    [event] = heard(lone, webhooks_bot(lone, lone.service.url + PATH))
+    [event] = received_by(lone, webhooks_bot(lone, lone.service.url + PATH))
     assert event["auth"].keys() == ALWAYS
     assert event["auth"]["application_token"] == f"custom{TOKEN}"
     assert event["data"]["bot"]["auth"].keys() == ALWAYS
@@ -52,14 +52,14 @@ def test_bot_of_a_webhook_in_v1_gets_them_as_well(lone: BotProbe) -> None:
     handler = lone.service.url + PATH
     bot = {"CODE": "old", "CLIENT_ID": TOKEN, "EVENT_HANDLER": handler, "PROPERTIES": {"NAME": "Old"}}
     bot_id = by_webhook(lone, "imbot.register", **bot)["result"]
-    [event] = heard(lone, bot_id)
+    [event] = received_by(lone, bot_id)
     assert (event["event"], event["auth"].keys()) == ("ONIMBOTMESSAGEADD", ALWAYS)
     assert event["data"]["BOT"][str(bot_id)].keys() == ALWAYS | {"AUTH", "BOT_ID", "BOT_CODE"}
     by_webhook(lone, "imbot.unregister", BOT_ID=bot_id, CLIENT_ID=TOKEN)
 
 
 def test_bot_of_a_webhook_is_not_called_on_hosts_that_no_application_names(lone: BotProbe) -> None:
-    assert heard(lone, webhooks_bot(lone, "https://service.example/bitrix24/events")) == []
+    assert received_by(lone, webhooks_bot(lone, "https://service.example/bitrix24/events")) == []
 
 
 def test_new_token_replaces_the_former_one_and_changes_the_application_token(lone: BotProbe) -> None:
@@ -68,7 +68,7 @@ def test_new_token_replaces_the_former_one_and_changes_the_application_token(lon
     assert by_webhook(lone, UPDATE, **own, fields={"botToken": "x" * 41})["error"] == "BOT_TOKEN_INVALID_LENGTH"
     assert by_webhook(lone, UPDATE, **own, fields={"botToken": "renewed"})["result"]["bot"]["id"] == bot_id
     assert by_webhook(lone, "imbot.v2.Command.list", **own)["error"] == "BOT_OWNERSHIP_ERROR"
-    [event] = heard(lone, bot_id)
+    [event] = received_by(lone, bot_id)
     assert event["auth"]["application_token"] == "customrenewed"
     assert by_webhook(lone, UPDATE, botId=bot_id, botToken="renewed", fields={"botToken": TOKEN})["result"]
 
@@ -82,7 +82,7 @@ def test_token_of_another_bot_and_a_token_for_an_applications_bot_are_refused_al
     assert lone.error(UPDATE, botId=lone.bot_id, fields={"botToken": "new"}) == (400, "BOT_TOKEN_ROTATION_FAILED")
     lone.portal.settle()
     lone.service.received.clear()
-    assert len(heard(lone, first)) == 1
+    assert len(received_by(lone, first)) == 1
 
 
 def test_new_address_of_an_applications_only_bot_ends_the_former_one(v2: BotProbe) -> None:
@@ -106,5 +106,5 @@ def test_former_address_keeps_receiving_while_the_application_has_another_bot(v2
 
 def test_events_reach_another_server_on_this_machine(lone: BotProbe) -> None:
     with RecordingService() as other:
-        assert heard(lone, webhooks_bot(lone, other.url + "/bot")) == []
+        assert received_by(lone, webhooks_bot(lone, other.url + "/bot")) == []
         assert other.events() == ["ONIMBOTV2MESSAGEADD"]

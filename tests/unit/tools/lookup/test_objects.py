@@ -74,7 +74,13 @@ def test_one_object_is_shown_to_people_as_tables(lookup: CommandLine) -> None:
     assert "object-not-found" in lookup("objects", "deal", "2", "--env", "dev").out
 
 
-@pytest.mark.parametrize("words", [(), ("deal",), ("deal", "1", "--file", "x"), ("deal", "--file", "x")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (), ("deal",), ("deal", "1", "--file", "x"), ("deal", "--file", "x"), ("deal", "1", "--output", "x"),
+        ("deal", "1", "--format", "csv"),
+    ],
+)  # fmt: skip
 def test_neither_an_object_nor_a_file_or_both_are_a_wrong_use(lookup: CommandLine, words: tuple[str, ...]) -> None:
     assert lookup("objects", *words, "--env", "dev").status == 2
     assert lookup.target.calls == []
