@@ -47,14 +47,8 @@ class Services(NamedTuple):
 def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clock) -> Services:
     """Build everything. Calls nothing."""
     parts = core(settings, clients, telemetry, clock)
-    misses = Misses(Leases(parts.cache_table, clock), parts.telemetry, clock, SystemRandom())
-    lookup = Lookup(
-        Asking(parts.calls, parts.portals, parts.telemetry),
-        parts.cache,
-        misses,
-        parts.telemetry,
-        clock,
-    )
+    misses = _misses(parts)
+    lookup = _lookup(parts, misses)
     many = cache(partial(_many, parts))
     objects = cache(partial(_objects, parts, misses))
     install = cache(partial(_install, parts))
@@ -72,6 +66,15 @@ def build(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Clo
         keepalive=cache(partial(_keepalive, parts)),
         page=cache(partial(_page, parts)),
     )
+
+
+def _misses(parts: Core) -> Misses:
+    return Misses(Leases(parts.cache_table, parts.clock), parts.telemetry, parts.clock, SystemRandom())
+
+
+def _lookup(parts: Core, misses: Misses) -> Lookup:
+    asking = Asking(parts.calls, parts.portals, parts.telemetry)
+    return Lookup(asking, parts.cache, misses, parts.telemetry, parts.clock)
 
 
 # Imported when they are built: a look-up does not pay for them.
@@ -119,8 +122,11 @@ def _rest(parts: Core, lookup: Lookup, many: "Callable[[], Many]") -> "RestMetho
 
 def _page(parts: Core) -> "PageServices":
     from chat_lookup.bootstrap.page import build as build_page  # noqa: PLC0415 - as above
+    from chat_lookup.bootstrap.page import in_its_pace  # noqa: PLC0415 - as above
 
-    return build_page(parts)
+    paced = in_its_pace(parts)
+    misses = _misses(paced)
+    return build_page(paced, _lookup(paced, misses), _objects(paced, misses))
 
 
 def _install(parts: Core) -> "InstallServices":
