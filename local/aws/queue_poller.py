@@ -45,7 +45,9 @@ class EventSources:
         self._ending.set()
         self.aws.end_waiting()
         for thread in self._threads:
-            thread.join(_ENDS_WITHIN_S)
+            # One whose start was interrupted is not alive yet, cannot be joined, and ends at once when it comes.
+            if thread.is_alive():
+                thread.join(_ENDS_WITHIN_S)
 
     def _pump(self, source: EventSource) -> None:
         sqs, url = self.aws.sqs(), self.aws.queue_url(source.queue)

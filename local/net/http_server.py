@@ -70,7 +70,7 @@ class HttpServer:
         admission.run.ports.add(self.port)
         self._host = host
         self._scheme = "http" if ssl_context is None else "https"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_STOP_POLL_S,), daemon=True)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property
     def port(self) -> int:
@@ -91,6 +91,14 @@ class HttpServer:
             self._thread.join()
         self._server.server_close()
         self._server.cut_connections()
+
+    def _serve(self) -> None:
+        """An interruption of `start` may come before its thread does: `stop` has then closed the socket already."""
+        try:
+            self._server.serve_forever(_STOP_POLL_S)
+        except (OSError, ValueError):
+            if self._server.fileno() >= 0:
+                raise
 
 
 class _Server(ThreadingMixIn, TCPServer):
