@@ -239,8 +239,7 @@ class LocalPortal:
         """A link of an application to a page of the portal leads to where that is for browsers."""
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or not self.pages.serves(environ["PATH_INFO"]):
             return rest_wire.page(404)
-        query = f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else ""
-        return replace(rest_wire.page(302), headers=(("Location", self.page_url + environ["PATH_INFO"] + query),))
+        return replace(rest_wire.page(302), headers=(("Location", self.pages.address(environ)),))
 
     def _without_tls(self, environ: "WSGIEnvironment") -> rest_wire.Reply:
         """REST has a code for it (bitrix24.md 2.3); whatever else is asked gets the page of a web server."""

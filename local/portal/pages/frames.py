@@ -69,15 +69,21 @@ class Frames:
             "setAppOption": self._of_administrators,
         }
 
+    def is_installed(self, client_id: str) -> bool:
+        """Whether an application's frame would show its page, and not its installer's."""
+        with self._state.lock:
+            context = self._state.installed(client_id)
+        return context is not None and context.installation.finished
+
     def open(self, client_id: str, user_id: int, language: str = "") -> Frame:
         """A frame for a user: the application's page, or its installer's for an administrator as long as the
         installation is not finished. Raises Impossible."""
         manner = Manner(send=False, fields={"LANG": language} if language else {})
         with self._state.lock:
-            context, user = self._state.installed(client_id), self._state.user(user_id)
+            user = self._state.user(user_id)
             if not self._state.applications.named(client_id).interface:
                 raise Impossible("the application has no interface")
-        finished = context is not None and context.installation.finished
+        finished = self.is_installed(client_id)
         if not (finished or user.admin):
             raise Impossible("the application is not fully installed yet, and this user is not an administrator")
         if finished:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from local.portal.content.content import User
 from local.portal.content.crm import CrmKey, type_number
@@ -38,6 +38,10 @@ _COOKIE: Final = "portal_user"
 _FIRST_USER: Final = 1
 _SWITCHED_TO: Final = frozenset({"employee", "extranet", "collaber"})
 _LARGEST_BODY: Final = 128 * 1024
+_OWN: Final = frozenset({"none", "same-origin"})
+"""`Sec-Fetch-Site` of navigations from the address line and from these pages; programs do not send it."""
+_IN_QUERY: Final = "!$&'()*+,;=:@/?%-._~"
+"""What a query may have without another encoding (RFC 3986, 3.4), and the sign of what is encoded already."""
 
 
 class _Answer(NamedTuple):
@@ -93,14 +97,24 @@ class Site:
             return _Answer(HTTPStatus.OK, (_FOLDER / name).read_text("utf-8"), content_type)
         if environ.get("HTTP_HOST") != urlsplit(self.url).netloc:
             # A frame's messages are for one origin: that of its name.
-            where = f"{self.url}{path}?{environ['QUERY_STRING']}".rstrip("?")
-            return _Answer(HTTPStatus.FOUND, "", headers=(("Location", where),))
+            return _Answer(HTTPStatus.FOUND, "", headers=(("Location", self.address(environ)),))
         query = dict(parse_qsl(environ["QUERY_STRING"]))
         viewer = self._viewer(path, query, environ.get("HTTP_COOKIE", ""))
-        return self._page(path, query, viewer)._replace(user_id=viewer.user.id)
+        page = self._page(path, query, viewer, own=environ.get("HTTP_SEC_FETCH_SITE", "none") in _OWN)
+        return page._replace(user_id=viewer.user.id)
 
-    def _page(self, path: str, query: Mapping[str, str], viewer: Viewer) -> _Answer:
+    def address(self, environ: "WSGIEnvironment") -> str:
+        """Where a request's page is at the pages' own address. Its path begins here, whatever was sent, and it has no
+        character that a header or an address cannot have."""
+        path = quote(environ["PATH_INFO"].lstrip("/").encode("latin-1"))
+        query = quote(environ.get("QUERY_STRING", "").encode("latin-1"), safe=_IN_QUERY)
+        return f"{self.url}/{path}?{query}".rstrip("?")
+
+    def _page(self, path: str, query: Mapping[str, str], viewer: Viewer, *, own: bool) -> _Answer:
         if application := _APPLICATION.fullmatch(path):
+            if not own and not self._frames.is_installed(application[1]):
+                # A page of another origin can lead a browser here: what it installs waits for a click on this page.
+                return _Answer(HTTPStatus.OK, views.page("Application", viewer, views.to_open(viewer)))
             return self._application(application[1], query.get("lang", ""), viewer)
         if found := _OBJECT.fullmatch(path):
             return self._object(found[1].upper(), int(found[2]), viewer)

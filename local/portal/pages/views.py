@@ -84,6 +84,11 @@ def crm_object(chats: Iterable[Chat]) -> str:
     return _section("Chats of this object", chat_links(chats))
 
 
+def to_open(viewer: Viewer) -> str:
+    """The way to an application's installer for a browser that another page led here."""
+    return f'<p><a id="install" href="{escape(viewer.here)}">Install this application</a></p>'
+
+
 def framed(frame: Frame, url: str, origin: str, name: str) -> str:
     """The one frame of an application, its POST, and what it opens around itself."""
     fields = "".join(

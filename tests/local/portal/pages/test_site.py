@@ -2,8 +2,10 @@
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from html import unescape
+from http.client import HTTPResponse
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -186,6 +188,58 @@ def test_page_is_shown_at_the_one_address_that_its_frames_post_to(probe: Applica
     port = probe.portal.page_url.rpartition(":")[2]
     answer = get(probe, "/?user=2", Host=f"localhost:{port}")
     assert (answer.status, answer.headers["Location"]) == (302, f"{probe.portal.page_url}/?user=2")
+
+
+@pytest.mark.parametrize(
+    ("sent", "led_to"),
+    [
+        ("/crm/%D1%81/?q=%D1%81&a[]=1", "/crm/%D1%81/?q=%D1%81&a%5B%5D=1"),
+        ("/%0d%0aSet-Cookie:x=1?%0d%0a", "/%0D%0ASet-Cookie%3Ax%3D1?%0d%0a"),
+        ("@evil.example/", "/%40evil.example/"),
+        (".evil.example/", "/.evil.example/"),
+        ("///evil.example/", "/evil.example/"),
+        ("/%2F%2Fevil.example/?", "/evil.example/"),
+        ("/\\evil.example/", "/%5Cevil.example/"),
+        ('/\x01?\xe9\x01"', "/%01?%E9%01%22"),
+        ("/a%3Fb%23c?d#e", "/a%3Fb%23c?d"),
+    ],
+)
+def test_redirect_to_the_pages_has_their_address_whatever_is_asked_for(
+    probe: ApplicationProbe, sent: str, led_to: str
+) -> None:
+    host, _, port = probe.portal.page_url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        request = f"GET {sent} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode("latin-1"))
+        answer = HTTPResponse(connection)
+        answer.begin()
+    assert (answer.status, answer.getheader("Location")) == (302, probe.portal.page_url + led_to)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("destination", ["document", "iframe"])
+def test_page_of_another_origin_installs_nothing_by_leading_a_browser_to_an_application(
+    probe: ApplicationProbe, site: str, destination: str
+) -> None:
+    path = f"/marketplace/app/{probe.application.client_id}/?lang=de"
+    led = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": destination}
+    answer = get(probe, path, **led)
+    assert (answer.status, b"<iframe" in answer.data, probe.ask("/installs")) == (200, False, [])
+    (link,) = re.findall('id="install" href="([^"]*)"', answer.data.decode())
+    assert unescape(link) == path
+    assert b"<iframe" in get(probe, path, **led | {"Sec-Fetch-Site": "same-origin"}).data
+    assert not is_finished(probe)
+
+
+def test_link_of_another_origin_opens_an_application_that_is_installed(probe: ApplicationProbe) -> None:
+    open_application(probe).send("setInstallFinish", {})
+    led = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert b"<iframe" in get(probe, f"/marketplace/app/{probe.application.client_id}/", **led).data
+
+
+def test_address_that_was_typed_opens_the_installer(probe: ApplicationProbe) -> None:
+    typed = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert b"<iframe" in get(probe, f"/marketplace/app/{probe.application.client_id}/", **typed).data
 
 
 def test_page_admits_the_application_it_frames_and_no_other_origin(probe: ApplicationProbe) -> None:
