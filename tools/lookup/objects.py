@@ -63,7 +63,7 @@ def show(answer: Item, *, as_json: bool) -> None:
     print_answer({"chats": [{name: each.get(name) for name in names} for each in answer["chats"]]}, as_json=False)
     print_answer({"parts": answer["parts"]}, as_json=False)
     if answer["truncated"]:
-        print("The object has more contacts or companies than are listed.")
+        print("There are more contacts, companies or open lines than are listed.")
 
 
 def with_problem_of_a_part(item: Item) -> Item:

@@ -319,7 +319,15 @@ def test_what_is_not_found_has_a_problem_of_its_own(query: str, problem: str) ->
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"query": 5}, {"query": "deal 1", "offset": -1}, {**DEAL, "more": 1}, ["x"], None]
+    "body",
+    [
+        {},
+        {"query": 5},
+        {**DEAL, "more": 1},
+        ["x"],
+        None,
+        *({**DEAL, "offset": each} for each in (-1, 1.5, True, 10**6)),
+    ],
 )
 def test_other_body_is_refused(body: object) -> None:
     assert code(find(body)) == "400 invalid-request"

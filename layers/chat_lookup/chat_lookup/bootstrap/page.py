@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from chat_lookup.bootstrap.core import Core
 from chat_lookup.install.attempt_limiter import AttemptLimiter
 from chat_lookup.install.pages import VENDORS_SCRIPT
-from chat_lookup.lookup.requests import fields_in
 from chat_lookup.page.answers import PageAnswers
 from chat_lookup.page.document import Documents
 from chat_lookup.page.finding import PageFinder
@@ -61,7 +60,6 @@ def build(paced: Core, lookup: "Lookup", objects: "Objects") -> PageServices:
             keys,
             partial(_doctor, paced),
             partial(_queues, paced),
-            fields_in,
             settings.public_url,
             clock,
         ),

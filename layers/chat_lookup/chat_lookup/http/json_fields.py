@@ -1,11 +1,15 @@
 """Reads the fields of a direct invocation's event by name and type, and refuses unknown fields."""
 
 import math
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.requests import as_named
 from chat_lookup.observability.redaction import SHORTEST_SECRET
+
+_DIGITS: Final = re.compile("[0-9]{1,15}")
 
 
 class Fields:
@@ -79,12 +83,12 @@ class Fields:
             raise InvalidRequest(f"{names[0]} must be a number from {least:g} to {most:g}")
         return value
 
-    def optional_whole(self, *names: str, most: int | None = None) -> int | None:
-        """A positive whole number, also as text."""
+    def optional_whole(self, *names: str, least: int = 1, most: int | None = None) -> int | None:
+        """A whole number, positive unless `least` is 0, also as text."""
         value = self.any(*names)
-        number = None if value is None else whole(names[0], value)
+        number = None if value is None else whole(names[0], value, least=least)
         if number is not None and most is not None and number > most:
-            raise InvalidRequest(f"{names[0]} must be a whole number from 1 to {most}")
+            raise InvalidRequest(f"{names[0]} must be a whole number from {least} to {most}")
         return number
 
     def optional_flag(self, *names: str, otherwise: bool = False) -> bool:
@@ -111,15 +115,15 @@ def checked_secret(name: str, secret: str) -> str:
     return secret
 
 
-def whole(name: str, value: object) -> int:
-    """A positive whole number of at most 15 digits, also from text. Raises `InvalidRequest` that names it."""
-    value = digits_of(value)
-    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()) or not 0 < len(value) <= 15:  # noqa: PLR2004
-        raise InvalidRequest(f"{name} must be a positive whole number")
-    number = int(value)
-    if number == 0:
-        raise InvalidRequest(f"{name} must be a positive whole number")
-    return number
+def whole(name: str, value: object, *, least: int = 1) -> int:
+    """A whole number of at most 15 digits, positive unless `least` is 0, also from text.
+
+    Raises `InvalidRequest` that names it.
+    """
+    digits = digits_of(value)
+    if isinstance(digits, str) and _DIGITS.fullmatch(digits) and int(digits) >= least:
+        return int(digits)
+    raise InvalidRequest(f"{name} must be a {'positive ' if least else ''}whole number")
 
 
 def digits_of(value: object) -> object:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 from chat_lookup.bitrix24.results import ChatDetails
 from chat_lookup.clock import Clock, Deadline
-from chat_lookup.errors import AdministratorRequired, InvalidRequest, PageSessionRejected
+from chat_lookup.errors import AdministratorRequired, PageSessionRejected
+from chat_lookup.lookup.requests import fields_in
 from chat_lookup.objects.model import ListedChat
 from chat_lookup.page.finding import PageFinder, View, wanted_in
 from chat_lookup.page.portal_keys import LONGEST_DAYS, PortalKeys
@@ -17,7 +18,6 @@ from chat_lookup.portals.store import Portals
 if TYPE_CHECKING:
     from chat_lookup.doctor.examination import Doctor
     from chat_lookup.doctor.queues import QueueDepths
-    from chat_lookup.http.json_fields import Fields
     from chat_lookup.http.requests import Request
 
 _MOST_OFFSET: Final = 100_000
@@ -38,7 +38,6 @@ class PageAnswers:
         keys: PortalKeys,
         doctor: "Callable[[], Doctor]",
         queues: "Callable[[], QueueDepths]",
-        body: "Callable[[bytes], Fields]",
         own_address: str,
         clock: Clock,
     ) -> None:
@@ -49,7 +48,6 @@ class PageAnswers:
         self._keys = keys
         self._doctor = doctor
         self._queues = queues
-        self._body = body
         self._own_address = own_address
         self._clock = clock
 
@@ -68,10 +66,10 @@ class PageAnswers:
     def find(self, request: "Request", deadline: Deadline) -> dict[str, object]:
         """The chats that a query asks for, as far as the viewer may see them."""
         session, portal = self._opened(request)
-        fields = self._body(request.body)
-        query, offset = fields.text("query"), fields.optional_number("offset", least=0, most=_MOST_OFFSET)
+        fields = fields_in(request.body)
+        query, offset = fields.text("query"), fields.optional_whole("offset", least=0, most=_MOST_OFFSET)
         fields.nothing_else()
-        wanted = wanted_in(query, portal, int(offset or 0))
+        wanted = wanted_in(query, portal, offset or 0)
         return _shown(self._finder.find(portal, session, request.user_token, wanted, deadline))
 
     def doctor(self, request: "Request", deadline: Deadline) -> dict[str, object]:
@@ -97,12 +95,12 @@ class PageAnswers:
         """A new key, shown this once; for administrators."""
         self._keys.check_allowed()
         portal = self._administered(request, deadline)
-        fields = self._body(request.body)
+        fields = fields_in(request.body)
         label, days = fields.text("label"), fields.optional_whole("days", most=LONGEST_DAYS)
         details = fields.optional_flag("details")
         fields.nothing_else()
         if days is None:
-            raise InvalidRequest("days is missing")
+            raise fields.not_given("days")
         return self._keys.create(portal, label, days, details=details)
 
     def revoke_key(self, request: "Request", key_id: str, deadline: Deadline) -> dict[str, object]:

@@ -112,11 +112,7 @@ class PageFinder:
 
     def _of_object(self, portal: Portal, asked: PortalObject, deadline: Deadline) -> Candidates:
         answer = self._objects.find(portal, asked, ObjectOptions(), deadline)
-        chats: dict[int, ListedChat] = {}
-        for each in answer.chats:
-            # One chat may belong to the object and to a contact of it.
-            chats.setdefault(each.chat_id, each)
-        return Candidates(list(chats.values()), answer.source, answer.age_seconds, tuple(_notes(answer)))
+        return Candidates(answer.chats, answer.source, answer.age_seconds, tuple(_notes(answer)))
 
 
 def _notes(answer: ObjectChats) -> list[str]:

@@ -112,9 +112,9 @@ _SCRIPT: Final[Mapping[str, Sentence]] = {
         "Некоторые чаты сейчас не удалось подтвердить. Повторите немного позже.",
     ),
     "truncated": (
-        "The object has more contacts than are asked about.",
-        "Das Objekt hat mehr Kontakte, als abgefragt werden.",
-        "У объекта больше контактов, чем опрашивается.",
+        "There are more contacts, companies or open lines than are listed.",
+        "Es gibt mehr Kontakte, Unternehmen oder Kommunikationskanäle als aufgeführt.",
+        "Контактов, компаний или открытых линий больше, чем перечислено.",
     ),
     "lines-not-granted": (
         "Open lines are not included: the application lacks the permission imopenlines.",

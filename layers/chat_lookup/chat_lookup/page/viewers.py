@@ -95,10 +95,10 @@ class Viewers:
     def _viewer(self, outcome: BatchOutcome) -> Viewer:
         if isinstance(outcome, BitrixError):
             raise self._failure(outcome)
-        profile = outcome.result if isinstance(outcome, Answer) else None
-        # An inactive user's profile is empty (bitrix24.md 1.17).
-        user_id = str(profile.get("ID") or "") if isinstance(profile, dict) else ""
-        if not isinstance(profile, dict) or not (user_id.isascii() and user_id.isdigit()):
+        # An inactive user's profile is an empty list (bitrix24.md 1.17).
+        profile = outcome.result if isinstance(outcome, Answer) and isinstance(outcome.result, dict) else {}
+        user_id = str(profile.get("ID") or "")
+        if not (user_id.isascii() and user_id.isdigit()):
             raise CallerTokenRejected
         return Viewer(user_id, profile.get("ADMIN") is True)
 

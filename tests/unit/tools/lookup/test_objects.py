@@ -68,7 +68,7 @@ def test_one_object_is_asked_with_its_options(
 def test_one_object_is_shown_to_people_as_tables(lookup: CommandLine) -> None:
     lookup.target.answer = lambda *_: {**FOUND, "truncated": True}
     result = lookup("objects", "deal", "1", "--env", "dev")
-    for word in ("1437", "discussion", "1764", "Viber", "open_lines", "more contacts"):
+    for word in ("1437", "discussion", "1764", "Viber", "open_lines", "more contacts", "or open lines"):
         assert word in result.out
     lookup.target.answer = lambda *_: GONE
     assert "object-not-found" in lookup("objects", "deal", "2", "--env", "dev").out
