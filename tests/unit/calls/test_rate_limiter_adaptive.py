@@ -279,6 +279,15 @@ def test_a_refusal_from_a_clock_that_ran_wrong_does_not_block_the_portal(stores:
     assert wait(process(stores, clock), clock, patience=30) >= 4.0 - TINY
 
 
+def test_a_refusal_replaces_what_a_clock_that_ran_wrong_had_reserved(stores: Stores, clock: UnmovedClock) -> None:
+    stores.dynamodb.put_item(
+        TableName=stores.cache_table,
+        Item={"pk": {"S": f"LIMIT#{MEMBER_ID}"}, "tat": {"N": str(clock.now() + 2 * 24 * 3600)}},
+    )
+    process(stores, clock).refused(MEMBER_ID, USUAL)
+    assert [wait(process(stores, clock), clock) for _ in range(2)] == pytest.approx([4.0, 5.0], abs=TINY)
+
+
 def test_a_refusal_that_is_written_twice_counts_once(stores: Stores, clock: UnmovedClock) -> None:
     twice = process(stores, clock, FaultyDynamoDB(stores.dynamodb, repeats=True))
     twice.refused(MEMBER_ID, USUAL)

@@ -3,6 +3,7 @@
 import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError
+from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.clock import Deadline
 from chat_lookup.credentials.renewal import (
     CREDIT,
@@ -211,6 +212,23 @@ def test_unsaved_pair_reopens_a_portal_that_another_process_closed(portal: Porta
     run_all(portal)
     assert portal.expect().state is PortalState.ACTIVE
     assert portal.pointed == [1, 2]
+
+
+class InstalledMeanwhile(Process):
+    """Its portal is installed again between its reading of a pair and its pointing to it."""
+
+    def switch(self, seen: Pointer, new: str, pair: TokenPair) -> bool:
+        self.portal.record = Pointer("i2")
+        return super().switch(seen, new, pair)
+
+
+def test_pair_of_a_killed_process_is_not_adopted_by_a_portal_that_was_installed_meanwhile(portal: Portal) -> None:
+    kill_after(portal, start_renewal(portal, "victim"), "saved")
+    portal.stage.time += LEASE + 1
+    actor = start_renewal(portal, "late", InstalledMeanwhile(portal))
+    run_all(portal)
+    assert (actor.result, portal.record) == ("i2", Pointer("i2"))
+    assert portal.outcomes == []
 
 
 def test_renewal_stores_the_unsaved_pair_before_the_portals_state_is_checked(
