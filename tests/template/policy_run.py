@@ -71,7 +71,9 @@ def ask_page(service: Service, verb: str, path: str, body: object = None) -> Any
     from chat_lookup.bootstrap import process  # noqa: PLC0415 - only in the functions' environment
 
     sent = service.portal.installer.visit(manner=Manner(send=False)).sent[0].message
-    session = process.services().page().sessions.begin(service.member_id, "1", is_administrator=True)
+    portal = process.services().portals.known(service.member_id)
+    assert portal is not None
+    session = process.services().page().sessions.begin(portal, "1", is_administrator=True)
     headers = {"X-Page-Session": session, "X-Bitrix24-Token": parse_qs(sent.body)["AUTH_ID"][0]}
     reply = service.request(verb, f"/v1/page/{path}", headers, None if body is None else json.dumps(body).encode())
     return reply.json

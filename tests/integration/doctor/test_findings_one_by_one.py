@@ -1,7 +1,7 @@
-"""Each finding about a portal: made true, seen by the operator's command, mended with its remedy, and gone."""
+"""Each finding about a portal: made true, seen in each face of the doctor, mended with its remedy, and gone."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,6 +13,7 @@ from chat_lookup.doctor import queues
 from chat_lookup.doctor.findings import REMEDIES, FindingCode
 from chat_lookup.doctor.replies import SCOPES as USED_SCOPES
 from tests.support.portals.examined_portal import SCOPES, Scene
+from tests.support.portals.open_page import OpenPage
 from tests.support.portals.unknown_portal import ADMINISTRATOR, Stage
 from tools.doctor import machine, service
 from tools.lookup import doctor
@@ -23,6 +24,21 @@ A_DAY: Final = 86_400.0
 ELSEWHERE: Final = "https://former.example.com"
 OF_ALL: Final = frozenset({FindingCode.NO_PORTAL, FindingCode.EVENTS_WAITING, FindingCode.DEAD_LETTERS})
 """Findings about no portal: the command is run without one."""
+OTHER_ADMINISTRATOR: Final = 9
+"""Who has the page open: not the user whose grant the application's is."""
+NOT_ON_THE_PAGE: Final[Mapping[FindingCode, str]] = {
+    # Without an installation nothing proves a user; the frame shows the installer's page there.
+    FindingCode.NO_PORTAL: "page-session-rejected",
+    FindingCode.UNINSTALLED: "page-session-rejected",
+    # What refuses the application's calls refuses `profile` with the administrator's token, too, without which the
+    # page shows nothing (docs/decisions/036): it shows the sentence of that problem.
+    FindingCode.REFUSED: "caller-token-rejected",
+    FindingCode.UNPAID: "portal-blocked",
+    FindingCode.BLOCKED: "portal-blocked",
+    FindingCode.UNREACHABLE: "portal-unavailable",
+    FindingCode.MOVED: "portal-blocked",
+}
+"""Findings that the page cannot show, with the code of what it shows in their place."""
 
 
 class Case(NamedTuple):
@@ -307,6 +323,20 @@ def one_scene(one_stage: Stage) -> Iterator[Scene]:
     one_stage.tell("/reset", {})
 
 
+@pytest.fixture(scope="module")
+def one_page(one_scene: Scene) -> OpenPage:
+    one_scene.control("/users", user_id=OTHER_ADMINISTRATOR, name="Vera", admin=True)
+    return OpenPage(one_scene.stage, OTHER_ADMINISTRATOR)
+
+
+@pytest.fixture
+def page(scene: Scene, one_page: OpenPage) -> OpenPage:
+    """The application's page, which an administrator leaves open from test to test."""
+    del scene  # it begins before the page is opened
+    one_page.open_where_installed_anew()
+    return one_page
+
+
 @pytest.fixture
 def scene(one_scene: Scene, monkeypatch: pytest.MonkeyPatch, leaping_clock: None) -> Scene:
     del leaping_clock
@@ -390,8 +420,8 @@ def test_run_is_found_by_its_file_and_asked_at_its_own_address(
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code}: {case.words}")
-def test_finding_is_seen_in_both_faces_with_its_remedy_and_gone_after_it_is_mended(
-    scene: Scene, case: Case, looked_up: LookUp
+def test_finding_is_seen_in_all_three_faces_with_its_remedy_and_gone_after_it_is_mended(
+    scene: Scene, case: Case, looked_up: LookUp, page: OpenPage
 ) -> None:
     case.make(scene)
     status, by_command_line = looked_up(scene, case)
@@ -407,5 +437,38 @@ def test_finding_is_seen_in_both_faces_with_its_remedy_and_gone_after_it_is_mend
     assert status == 1
     assert (seen["code"], seen["remedy"]) in {(each["code"], each["remedy"]) for each in by_command_line}
 
+    assert_shown_on_the_page(page, case, seen)
+
     case.mend(scene)
     assert looked_up(scene, case) == (0, [])
+    assert on_the_page(scene, page) == []
+
+
+def assert_shown_on_the_page(page: OpenPage, case: Case, seen: Mapping[str, Any]) -> None:
+    """With the words of the other faces, unless it is about a portal without a page or the page cannot show it."""
+    status, content = page.ask("GET", "doctor")
+    if problem := NOT_ON_THE_PAGE.get(case.code):
+        assert (status, code_of(content)) == (content["status"], problem)
+        return
+    if code_of(content) == "page-session-rejected":
+        assert case.code is FindingCode.TOKEN_OLD, "no other case takes longer than a page is renewed for"
+        page.open()
+        status, content = page.ask("GET", "doctor")
+    assert status == 200, content
+    shown = [each for each in content["findings"] if each["code"] == case.code]
+    assert shown == ([] if case.portal else [{name: seen[name] for name in ("code", "detail", "remedy")}])
+
+
+def on_the_page(scene: Scene, page: OpenPage) -> object:
+    """The findings that the page shows; an administrator opens it anew, or waits, where it requires that."""
+    page.open_where_installed_anew()
+    status, content = page.ask("GET", "doctor")
+    if status == 429:
+        scene.later(content["retry_after"])
+        status, content = page.ask("GET", "doctor")
+    assert status == 200, content
+    return content["findings"]
+
+
+def code_of(problem: Mapping[str, Any]) -> str:
+    return str(problem.get("type", "")).rpartition(":")[2]

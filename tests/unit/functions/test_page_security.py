@@ -1,16 +1,17 @@
 """What no request to the page's routes gives away or changes, by every sender who lacks a proof."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from chat_lookup.bootstrap import process
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output, Stores
+from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock, Output, Stores
 from tests.support.lookup_function import PAIR
 from tests.support.lookup_function import http as look_up
+from tests.support.portals.known_portal import install_application
 from tests.support.portals.page_visitors import (
     ADMINISTRATOR,
     EMPLOYEE,
@@ -25,6 +26,7 @@ from tests.support.portals.page_visitors import (
 pytestmark = pytest.mark.usefixtures("visitors")
 
 Route = tuple[str, str, object]
+RENEWAL: Route = ("POST", "session", None)
 FIND: Route = ("POST", "find", {"query": "deal 1663"})
 NEW: Route = ("POST", "keys", {"label": "crm sync", "days": 30})
 FOR_ADMINISTRATORS: tuple[Route, ...] = (
@@ -89,6 +91,31 @@ def test_uninstallation_ends_all_sessions(route: Route, known: Portal) -> None:
     session = session_in(visit())
     process.services().portals.states.close(known, PortalState.UNINSTALLED, "")
     assert code(send(route, session, ADMINISTRATOR)) == "401 page-session-rejected"
+
+
+def uninstalled(portal: Portal) -> None:
+    process.services().portals.states.close(portal, PortalState.UNINSTALLED, "")
+
+
+def forgotten(portal: Portal) -> None:
+    process.services().portals.forget(portal.member_id)
+
+
+def still_there(_: Portal) -> None:
+    """The event of the uninstallation never came."""
+
+
+@pytest.mark.parametrize("end", [uninstalled, forgotten, still_there])
+def test_session_of_an_earlier_installation_is_refused_by_every_route_and_not_renewed(
+    end: Callable[[Portal], None], known: Portal, server: FakeAuthorisationServer, clock: ManualClock
+) -> None:
+    session = session_in(visit())
+    end(known)
+    clock.advance(1)
+    install_application(server)
+    for route in (RENEWAL, *ROUTES):
+        assert code(send(route, session, ADMINISTRATOR)) == "401 page-session-rejected", route
+    assert code(send(FIND, session_in(visit()), ADMINISTRATOR)) == "200"
 
 
 def test_session_opens_no_look_up_of_programs_and_an_api_key_no_route_of_the_page() -> None:

@@ -11,10 +11,11 @@ from chat_lookup.errors import PageSessionRejected
 from chat_lookup.observability.redaction import Redactor
 from chat_lookup.page.page_key import PageKey
 from chat_lookup.page.sessions import LIVES, RENEWABLE, Session, Sessions
+from chat_lookup.portals.portal import Portal
 from tests.support.fakes import ManualClock, Stores
 from tests.support.portals.page_visitors import with_page_key
 
-MEMBER: Final = "d41d8cd98f00b204e9800998ecf8427e"
+PORTAL: Final = Portal("d41d8cd98f00b204e9800998ecf8427e", "acme.bitrix24.com", "arn", "v1", generation=7)
 
 
 def sessions_by(name: str, stores: Stores, clock: ManualClock) -> Sessions:
@@ -27,7 +28,7 @@ def sessions(stores: Stores, clock: ManualClock) -> Sessions:
 
 
 def begun(sessions: Sessions) -> str:
-    return sessions.begin(MEMBER, "5", is_administrator=False)
+    return sessions.begin(PORTAL, "5", is_administrator=False)
 
 
 def decoded(session: str) -> dict[str, Any]:
@@ -42,8 +43,8 @@ def encoded(fields: object) -> str:
 
 def test_session_is_read_as_it_was_begun(sessions: Sessions, clock: ManualClock) -> None:
     session = begun(sessions)
-    assert sessions.read(session) == Session(MEMBER, "5", False, int(clock.now()) + LIVES)
-    assert decoded(session).keys() == {"v", "member_id", "user_id", "admin", "exp"}
+    assert sessions.read(session) == Session(PORTAL.member_id, "5", False, int(clock.now()) + LIVES, 7)
+    assert decoded(session).keys() == {"v", "member_id", "generation", "user_id", "admin", "exp"}
 
 
 def test_session_is_read_by_every_process(sessions: Sessions, stores: Stores, clock: ManualClock) -> None:
@@ -51,7 +52,7 @@ def test_session_is_read_by_every_process(sessions: Sessions, stores: Stores, cl
     assert sessions_by(name, stores, clock).read(begun(sessions)) == sessions.read(begun(sessions))
 
 
-@pytest.mark.parametrize("field", ["v", "member_id", "user_id", "admin", "exp"])
+@pytest.mark.parametrize("field", ["v", "member_id", "generation", "user_id", "admin", "exp"])
 def test_session_with_a_changed_field_is_refused(sessions: Sessions, field: str) -> None:
     session = begun(sessions)
     forged = encoded(decoded(session) | {field: 1}) + "." + session.partition(".")[2]

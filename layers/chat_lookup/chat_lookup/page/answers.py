@@ -60,7 +60,7 @@ class PageAnswers:
             raise PageSessionRejected("The token belongs to another user than the session")
         # A page that was opened for a user becomes none of an administrator's.
         administers = session.is_administrator and viewer.is_administrator
-        renewed = self._sessions.begin(portal.member_id, viewer.user_id, is_administrator=administers)
+        renewed = self._sessions.begin(portal, viewer.user_id, is_administrator=administers)
         return {"session": renewed, "expires_in": LIVES, "administrator": administers}
 
     def find(self, request: "Request", deadline: Deadline) -> dict[str, object]:
@@ -122,10 +122,12 @@ class PageAnswers:
         return portal
 
     def _portal(self, session: Session) -> Portal:
-        """The portal of a session as it is stored now: an uninstallation ends its sessions."""
+        """The portal of a session as it is stored now: an uninstallation ends its sessions, for later ones, too."""
         portal = self._portals.read(session.member_id)
         if portal is None or portal.state is PortalState.UNINSTALLED:
             raise PageSessionRejected("The application is not installed in the session's portal any more")
+        if portal.generation != session.generation:
+            raise PageSessionRejected("The session is of an earlier installation; open the application again")
         return portal
 
 

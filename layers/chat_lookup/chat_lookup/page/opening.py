@@ -4,12 +4,13 @@ Older portals send no application token. Any application of the portal could sen
 page without it is for users, and has nothing of administrators (docs/decisions/036).
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import CallerTokenRejected, ChatLookupError
-from chat_lookup.install.attempt_limiter import AttemptLimiter, of_portal
+from chat_lookup.install.attempt_limiter import FAILURE, AttemptLimiter, Pool, of_portal
 from chat_lookup.install.offers import Offer
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.page.sessions import Sessions
@@ -83,7 +84,7 @@ class Doorkeeper:
             return ClosedPage(portal, None) if from_portal else NoPage.UNPROVED
         if self._attempts.is_refused(portal.member_id, offer.access_token):
             return NoPage.UNPROVED
-        admission = self._attempts.admit(of_portal(portal.member_id, source, from_portal=from_portal))
+        admission = self._attempts.admit(_pools(portal, source, from_portal=from_portal))
         opened = self._asked(portal, offer, deadline, from_portal=from_portal)
         if opened is not NoPage.UNPROVED:
             admission.succeeded()
@@ -102,8 +103,18 @@ class Doorkeeper:
             return ClosedPage(portal, error if portal.state is PortalState.ACTIVE else None)
         if not from_portal:
             viewer = viewer._replace(is_administrator=False)
-        session = self._sessions.begin(portal.member_id, viewer.user_id, is_administrator=viewer.is_administrator)
+        session = self._sessions.begin(portal, viewer.user_id, is_administrator=viewer.is_administrator)
         return OpenedPage(portal, session, viewer)
+
+
+def _pools(portal: Portal, source: str, *, from_portal: bool) -> Sequence[Pool]:
+    """The limits of a view before the portal is called for it.
+
+    What has no application token may fail six times at once and then every five seconds: less than the page's pace,
+    so that a flood of it from many addresses leaves room for the portal's users.
+    """
+    pools = of_portal(portal.member_id, source, from_portal=from_portal)
+    return pools if from_portal else (*pools, Pool(f"{portal.member_id}#page unproved", 2.0, 6 * FAILURE))
 
 
 def _needs_grant(portal: Portal) -> bool:

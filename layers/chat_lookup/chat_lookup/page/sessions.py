@@ -14,12 +14,13 @@ from typing import Final, NamedTuple
 from chat_lookup.clock import CLOCKS_APART, Clock
 from chat_lookup.errors import PageSessionRejected
 from chat_lookup.page.page_key import PageKey
+from chat_lookup.portals.portal import Portal
 
 LIVES: Final = 600
 """Seconds of a session."""
 RENEWABLE: Final = 24 * 3600
 """Seconds after its end in which its user's fresh token may renew a session: for a page that was left open."""
-_VERSION: Final = 1
+_VERSION: Final = 2
 _PURPOSE: Final = b"page-session "
 """Is before what is signed: no text that the key signs for another purpose can be a session."""
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]{1,800})\.([A-Za-z0-9_-]{43})")
@@ -33,6 +34,8 @@ class Session(NamedTuple):
     user_id: str
     is_administrator: bool
     ends_at: int
+    generation: int
+    """That of the portal's record: a later installation begins no session of an earlier one again."""
 
 
 class Sessions:
@@ -42,11 +45,12 @@ class Sessions:
         self._key = key
         self._clock = clock
 
-    def begin(self, member_id: str, user_id: str, *, is_administrator: bool) -> str:
+    def begin(self, portal: Portal, user_id: str, *, is_administrator: bool) -> str:
         """A session from now on. The portal has just confirmed the user."""
         fields = {
             "v": _VERSION,
-            "member_id": member_id,
+            "member_id": portal.member_id,
+            "generation": portal.generation,
             "user_id": user_id,
             "admin": is_administrator,
             "exp": int(self._clock.now()) + LIVES,
@@ -76,7 +80,7 @@ class Sessions:
         fields = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         if fields["v"] != _VERSION:
             raise PageSessionRejected
-        return Session(fields["member_id"], fields["user_id"], fields["admin"], fields["exp"])
+        return Session(fields["member_id"], fields["user_id"], fields["admin"], fields["exp"], fields["generation"])
 
     def _signature(self, content: str) -> str:
         return _encoded(hmac.new(self._key.read(), _PURPOSE + content.encode(), hashlib.sha256).digest())

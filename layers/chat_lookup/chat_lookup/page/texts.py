@@ -159,9 +159,9 @@ _SCRIPT: Final[Mapping[str, Sentence]] = {
         "Портал сейчас не отвечает сервису.",
     ),
     "page-session-rejected": (
-        "This page was open too long. Open the application again.",
-        "Diese Seite war zu lange offen. Öffnen Sie die Anwendung erneut.",
-        "Страница открыта слишком долго. Откройте приложение заново.",
+        "This page is no longer valid. Open the application again.",
+        "Diese Seite gilt nicht mehr. Öffnen Sie die Anwendung erneut.",
+        "Эта страница больше не действует. Откройте приложение заново.",
     ),
     "caller-token-rejected": (
         "The portal no longer accepts this page. Open the application again.",
