@@ -1,16 +1,19 @@
 """Checks of a request's results: its response, its log line and its metrics."""
 
 import json
+import re
 from functools import cache
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # stubs: a package more for one name
 
+from chat_lookup import errors
 from tests.support.repository import ROOT
 from tests.support.service import Reply, Service
 
 PROBLEM = "urn:bitrix24-chat-lookup:problem:"
+_CODES = {each.code for each in vars(errors).values() if hasattr(each, "code") and hasattr(each, "title")}
 
 
 def problem(reply: Reply, status: int, name: str) -> dict[str, Any]:
@@ -42,6 +45,24 @@ def conforms(body: object, schema: str) -> None:
     assert isinstance(body, dict)
     assert body.keys() <= properties.keys()
     _validator(schema).validate(body)
+
+
+def routes_of_the_page() -> set[tuple[str, str]]:
+    """Verb and path of each operation that the page's script asks for."""
+    paths = {path: verbs for path, verbs in contract()["paths"].items() if path.startswith("/v1/page/")}
+    return {(verb.upper(), path) for path, verbs in paths.items() for verb in verbs}
+
+
+def problems_of(verb: str, path: str) -> set[tuple[int, str]]:
+    """Status and code of each problem that an operation of the contract has, by the words and examples of its
+    responses."""
+    found = set()
+    named = contract()["components"]["responses"]
+    for status, each in contract()["paths"][path][verb.lower()]["responses"].items():
+        response = named[each["$ref"].rpartition("/")[2]] if "$ref" in each else each
+        words = {*re.findall(r"`([a-z-]+)`", response["description"]), *re.findall(r"problem:([a-z-]+)", str(response))}
+        found |= {(int(status), word) for word in words & _CODES}
+    return found
 
 
 def refused_by(schema: dict[str, Any], body: object) -> list[str]:

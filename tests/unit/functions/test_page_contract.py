@@ -7,7 +7,7 @@ import pytest
 
 from functions.page import app
 from tests.support.portals.page_visitors import ADMINISTRATOR, EMPLOYEE, ask, session_in, visit
-from tests.support.reply_checks import contract, refused_by
+from tests.support.reply_checks import contract, refused_by, routes_of_the_page
 
 pytestmark = pytest.mark.usefixtures("visitors")
 PREFIX = "/v1/page/"
@@ -49,7 +49,4 @@ def test_contract_has_the_pages_operations_and_no_others() -> None:
         for (name, follows), by_verb in app._ANSWERS.items()
         for verb in by_verb
     }
-    documented = {
-        (verb.upper(), path) for path, verbs in contract()["paths"].items() if path.startswith(PREFIX) for verb in verbs
-    }
-    assert answered == documented
+    assert answered == routes_of_the_page()

@@ -1,14 +1,26 @@
 """What no request to the page's routes gives away or changes, by every sender who lacks a proof."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from chat_lookup.bootstrap import process
+from chat_lookup.cache.chat_cache import Cache
+from chat_lookup.cache.learned_rows import LearnedRows
+from chat_lookup.entity import EntityRef
 from chat_lookup.portals.portal import Portal, PortalState
-from tests.support.fakes import MEMBER_ID, FakeAuthorisationServer, FakeBitrix24, ManualClock, Output, Stores
+from tests.support.fakes import (
+    MEMBER_ID,
+    FakeAuthorisationServer,
+    FakeBitrix24,
+    FixedRandom,
+    ManualClock,
+    Output,
+    Stores,
+)
 from tests.support.lookup_function import PAIR
 from tests.support.lookup_function import http as look_up
 from tests.support.portals.known_portal import install_application
@@ -22,6 +34,7 @@ from tests.support.portals.page_visitors import (
     session_in,
     visit,
 )
+from tests.support.reply_checks import routes_of_the_page
 
 pytestmark = pytest.mark.usefixtures("visitors")
 
@@ -240,6 +253,95 @@ def test_operators_may_keep_all_keys_to_themselves(monkeypatch: pytest.MonkeyPat
     assert 'data-test="key-create"' not in page["body"]
     for route in FOR_ADMINISTRATORS[1:]:
         assert code(send(route, session_in(page), ADMINISTRATOR)) == "404 route-not-found"
+
+
+# -- what the cache has ------------------------------------------------------------------------------------------------
+
+AGAIN_S = 10.0
+"""Seconds after which the page's pace has room for the requests of a view."""
+QUERIES = ("deal 1663", "ORDER 2026-0815", "chat 1437", "chat 1763", "contact 42")
+
+
+def found_before(session: str) -> None:
+    for query in QUERIES:
+        assert code(send(("POST", "find", {"query": query}), session, ADMINISTRATOR)) == "200"
+
+
+class World(NamedTuple):
+    """What `others_found` and the like change."""
+
+    portal: Portal
+    bitrix24: FakeBitrix24
+    stores: Stores
+    clock: ManualClock
+
+
+def nothing_found(_: World) -> None:
+    pass
+
+
+def others_found(_: World) -> None:
+    found_before(session_in(visit()))
+
+
+def event_taught(world: World) -> None:
+    cache = Cache(world.stores.cache_rows, world.clock, FixedRandom())
+    learned = LearnedRows(cache, world.stores.cache_rows, world.clock, FixedRandom())
+    learned.learn(MEMBER_ID, world.portal.generation, EntityRef("ORDER", "2026-0815"), 1437, world.clock.now())
+
+
+def others_found_before_the_portal_failed(world: World) -> None:
+    found_before(session_in(visit()))
+    world.clock.advance(1.5 * 24 * 3_600)
+    for method in ("im.chat.get", "imopenlines.crm.chat.get", "crm.item.get"):
+        world.bitrix24.fails(method, "INTERNAL_SERVER_ERROR", 500)
+
+
+@pytest.fixture
+def world(known: Portal, bitrix24: FakeBitrix24, stores: Stores, clock: ManualClock) -> World:
+    return World(known, bitrix24, stores, clock)
+
+
+@pytest.mark.parametrize(
+    ("before", "query", "source"),
+    [
+        (nothing_found, "deal 1663", "portal"),
+        (others_found, "deal 1663", "cache"),
+        (event_taught, "ORDER 2026-0815", "event"),
+        (others_found_before_the_portal_failed, "ORDER 2026-0815", "stale"),
+    ],
+)
+def test_user_who_may_see_no_chat_gets_no_id_by_any_route_whatever_the_cache_has(
+    before: Callable[[World], None], query: str, source: str, world: World
+) -> None:
+    before(world)
+    session = session_in(visit(OUTSIDER))
+    first = send(("POST", "find", {"query": query}), session, OUTSIDER)
+    assert json.loads(first["body"])["source"] == source
+    finds = [("POST", "find", {"query": each, "offset": offset}) for each in QUERIES for offset in (0, 1, 49)]
+    for route in (RENEWAL, *ROUTES, *finds):
+        world.clock.advance(AGAIN_S)
+        answer = send(route, session, OUTSIDER)
+        assert answer["statusCode"] != 429
+        body = json.loads(answer["body"])
+        assert body.get("chats", []) == []
+        # The object that the user names is in the answer; no chat of it is, nor its contact.
+        assert not re.search(r"1437|1763|CONTACT.42", json.dumps(body | {"entity_id": None})), (route, body)
+
+
+def test_user_who_is_no_administrator_finds_nothing_of_keys_in_any_answer() -> None:
+    made = made_key(session_in(visit()))
+    page = visit(EMPLOYEE)
+    asked = (*ROUTES, ("DELETE", f"keys/{made['key_id']}", None), RENEWAL)
+    answers = [page["body"], *(send(each, session_in(page), EMPLOYEE)["body"] for each in asked)]
+    for secret in (made["key"], made["key_id"], made["label"]):
+        assert not [answer for answer in answers if secret in answer]
+    assert [key.key_id for key in process.services().keys.of(MEMBER_ID)] == [made["key_id"]]
+
+
+def test_routes_of_these_tests_are_those_of_the_contract() -> None:
+    walked = {(verb, re.sub("keys/.+", "keys/{key_id}", f"/v1/page/{path}")) for verb, path, _ in (RENEWAL, *ROUTES)}
+    assert walked == routes_of_the_page()
 
 
 # -- logs, and routes --------------------------------------------------------------------------------------------------

@@ -364,6 +364,26 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Der Betreiber hat den Dienst für dieses Portal angehalten. Öffnen Sie die Anwendung, wenn er wieder läuft.",
         "Сервис для этого портала остановлен его администратором. Откройте приложение, когда он снова заработает.",
     ),
+    "portal-reauthorise": (
+        "The portal no longer accepts the service. An administrator of the portal has to open the application.",
+        "Das Portal akzeptiert den Dienst nicht mehr. Ein Administrator des Portals muss die Anwendung öffnen.",
+        "Портал больше не принимает сервис. Администратор портала должен открыть приложение.",
+    ),
+    "portal-misconfigured": (
+        "The portal does not accept the application's keys or permissions. Ask an administrator of the portal.",
+        "Das Portal akzeptiert die Schlüssel oder Rechte der Anwendung nicht. Fragen Sie einen Administrator.",
+        "Портал не принимает ключи или права приложения. Обратитесь к администратору портала.",
+    ),
+    "deadline": (
+        "The portal did not answer in time. Try again in a moment.",
+        "Das Portal hat nicht rechtzeitig geantwortet. Versuchen Sie es gleich noch einmal.",
+        "Портал не ответил вовремя. Повторите немного позже.",
+    ),
+    "service-misconfigured": (
+        "The service is not set up correctly. Ask its operator.",
+        "Der Dienst ist nicht richtig eingerichtet. Fragen Sie den Betreiber.",
+        "Сервис настроен неправильно. Обратитесь к администратору сервиса.",
+    ),
     "store-unavailable": (
         "The service cannot reach its own store. Open the application again in a few minutes.",
         "Der Dienst erreicht seinen eigenen Speicher nicht. Öffnen Sie die Anwendung in einigen Minuten erneut.",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from chat_lookup.install.page_texts import page_text
 from chat_lookup.languages import Language, Sentence, sentence_in
 
 
@@ -13,7 +14,15 @@ def sentence(key: str, language: Language) -> str:
 
 def in_script(language: Language) -> dict[str, str]:
     """The sentences that the page's script shows, by key: notes, failures by their codes, and labels."""
-    return {key: sentence_in(language, each) for key, each in _SCRIPT.items()}
+    shared = {code: page_text(code, language) for code in _AS_IN_AN_INSTALLATION}
+    return shared | {key: sentence_in(language, each) for key, each in _SCRIPT.items()}
+
+
+_AS_IN_AN_INSTALLATION: Final = (
+    "deadline", "internal-error", "portal-blocked", "portal-misconfigured", "portal-reauthorise", "portal-stopped",
+    "service-misconfigured", "store-unavailable",
+)  # fmt: skip
+"""Failures with the sentences of `install.page_texts`."""
 
 
 _DOCUMENT: Final[Mapping[str, Sentence]] = {
@@ -147,6 +156,31 @@ _SCRIPT: Final[Mapping[str, Sentence]] = {
         "The portal does not show this chat.",
         "Das Portal zeigt diesen Chat nicht.",
         "Портал не показывает этот чат.",
+    ),
+    "portal-refused": (
+        "The portal refused this request.",
+        "Das Portal hat diese Anfrage abgelehnt.",
+        "Портал отклонил этот запрос.",
+    ),
+    "portal-not-installed": (
+        "The application is not installed in this portal any more.",
+        "Die Anwendung ist in diesem Portal nicht mehr installiert.",
+        "Приложение на этом портале больше не установлено.",
+    ),
+    "link-not-understood": (
+        "The link names no object or chat.",
+        "Der Link nennt weder ein Objekt noch einen Chat.",
+        "Ссылка не ведёт ни к объекту, ни к чату.",
+    ),
+    "route-not-found": (
+        "The service does not offer this here.",
+        "Der Dienst bietet das hier nicht an.",
+        "Сервис этого здесь не предлагает.",
+    ),
+    "method-not-allowed": (
+        "This page is older than the service. Open the application again.",
+        "Diese Seite ist älter als der Dienst. Öffnen Sie die Anwendung erneut.",
+        "Эта страница старше сервиса. Откройте приложение заново.",
     ),
     "portal-busy": (
         "Busy, try again in a moment.",

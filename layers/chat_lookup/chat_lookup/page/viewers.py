@@ -22,10 +22,8 @@ from chat_lookup.portals.portal import Portal
 MOST_CHATS: Final = 49
 """Chats of one view: with `profile` they fill a batch."""
 _PROFILE: Final = Command("profile", {})
-_TOKEN_REJECTED: Final = frozenset(
-    {ErrorClass.REFRESH, ErrorClass.REAUTHORISE, ErrorClass.CONFIG, ErrorClass.UNINSTALLED, ErrorClass.CALLER}
-)
-"""Errors that concern the token, when a call is made with a user's own."""
+_OF_THE_PORTAL: Final = frozenset({ErrorClass.RETRY, ErrorClass.LIMIT, ErrorClass.PORTAL})
+"""Errors that concern the portal when `profile` is called with a user's own token; all others concern the token."""
 _NOT_SHOWN: Final = frozenset({ErrorClass.OBJECT, ErrorClass.NOT_FOUND})
 _USER_REFUSED: Final = frozenset({"user_access_error", "ALLOWED_ONLY_INTRANET_USER"})
 
@@ -103,7 +101,7 @@ class Viewers:
         return Viewer(user_id, profile.get("ADMIN") is True)
 
     def _failure(self, error: BitrixError) -> ChatLookupError:
-        if error.error_class in _TOKEN_REJECTED or error.metric_code in _USER_REFUSED:
+        if error.error_class not in _OF_THE_PORTAL or error.metric_code in _USER_REFUSED:
             return CallerTokenRejected(portal_error=error.code)
         return for_caller(error, self._clock.now())
 
