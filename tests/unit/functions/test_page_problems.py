@@ -116,7 +116,7 @@ def test_parameter_in_the_address_is_a_problem_of_the_contract(visitors: Visitor
 
 @pytest.mark.parametrize(("code", "status"), CLASSES.values(), ids=CLASSES)
 @pytest.mark.parametrize("language", Language)
-def test_frame_that_cannot_be_opened_says_why_in_the_users_language(
+def test_frame_that_cannot_be_opened_shows_why_in_the_users_language(
     bitrix24: FakeBitrix24, code: str, status: int, language: Language
 ) -> None:
     bitrix24.answers_by("profile", failing(code, status))

@@ -267,7 +267,7 @@ def found_before(session: str) -> None:
         assert code(send(("POST", "find", {"query": query}), session, ADMINISTRATOR)) == "200"
 
 
-class World(NamedTuple):
+class Scene(NamedTuple):
     """What `others_found` and the like change."""
 
     portal: Portal
@@ -276,30 +276,30 @@ class World(NamedTuple):
     clock: ManualClock
 
 
-def nothing_found(_: World) -> None:
+def nothing_found(_: Scene) -> None:
     pass
 
 
-def others_found(_: World) -> None:
+def others_found(_: Scene) -> None:
     found_before(session_in(visit()))
 
 
-def event_taught(world: World) -> None:
-    cache = Cache(world.stores.cache_rows, world.clock, FixedRandom())
-    learned = LearnedRows(cache, world.stores.cache_rows, world.clock, FixedRandom())
-    learned.learn(MEMBER_ID, world.portal.generation, EntityRef("ORDER", "2026-0815"), 1437, world.clock.now())
+def event_taught(scene: Scene) -> None:
+    cache = Cache(scene.stores.cache_rows, scene.clock, FixedRandom())
+    learned = LearnedRows(cache, scene.stores.cache_rows, scene.clock, FixedRandom())
+    learned.learn(MEMBER_ID, scene.portal.generation, EntityRef("ORDER", "2026-0815"), 1437, scene.clock.now())
 
 
-def others_found_before_the_portal_failed(world: World) -> None:
+def others_found_before_the_portal_failed(scene: Scene) -> None:
     found_before(session_in(visit()))
-    world.clock.advance(1.5 * 24 * 3_600)
+    scene.clock.advance(1.5 * 24 * 3_600)
     for method in ("im.chat.get", "imopenlines.crm.chat.get", "crm.item.get"):
-        world.bitrix24.fails(method, "INTERNAL_SERVER_ERROR", 500)
+        scene.bitrix24.fails(method, "INTERNAL_SERVER_ERROR", 500)
 
 
 @pytest.fixture
-def world(known: Portal, bitrix24: FakeBitrix24, stores: Stores, clock: ManualClock) -> World:
-    return World(known, bitrix24, stores, clock)
+def scene(known: Portal, bitrix24: FakeBitrix24, stores: Stores, clock: ManualClock) -> Scene:
+    return Scene(known, bitrix24, stores, clock)
 
 
 @pytest.mark.parametrize(
@@ -312,15 +312,15 @@ def world(known: Portal, bitrix24: FakeBitrix24, stores: Stores, clock: ManualCl
     ],
 )
 def test_user_who_may_see_no_chat_gets_no_id_by_any_route_whatever_the_cache_has(
-    before: Callable[[World], None], query: str, source: str, world: World
+    before: Callable[[Scene], None], query: str, source: str, scene: Scene
 ) -> None:
-    before(world)
+    before(scene)
     session = session_in(visit(OUTSIDER))
     first = send(("POST", "find", {"query": query}), session, OUTSIDER)
     assert json.loads(first["body"])["source"] == source
     finds = [("POST", "find", {"query": each, "offset": offset}) for each in QUERIES for offset in (0, 1, 49)]
     for route in (RENEWAL, *ROUTES, *finds):
-        world.clock.advance(AGAIN_S)
+        scene.clock.advance(AGAIN_S)
         answer = send(route, session, OUTSIDER)
         assert answer["statusCode"] != 429
         body = json.loads(answer["body"])
