@@ -1,4 +1,4 @@
-"""Requests that schemathesis generates from docs/openapi.yaml are answered as the contract says."""
+"""Requests that schemathesis generates from docs/openapi.yaml are answered as the contract describes."""
 
 import os
 import shutil

@@ -105,7 +105,7 @@ def _facts(path: Path) -> Mapping[str, Any]:
 
 def _refuse_others(path: Path, status: os.stat_result) -> None:
     if status.st_uid not in (os.getuid(), _ROOT_USER) or status.st_mode & stat.S_IWOTH:
-        raise Refused(f"{path} belongs to another user, or others can change it: it says where secrets go", "NoRun")
+        raise Refused(f"{path} belongs to another user, or others can change it: secrets go where it points", "NoRun")
 
 
 def _stack(env: str, environ: Mapping[str, str]) -> Target:

@@ -132,7 +132,7 @@ def account(setup: Setup) -> str:
     except (BotoCoreError, ClientError) as error:
         raise Refused(f"{error}. {_NO_CREDENTIALS}", type(error).__name__) from None
     if refused:
-        raise Refused("The account refuses what is named above. Do what it says, then run setup again")
+        raise Refused("The account refuses what is named above. Mend that, then run setup again")
     return f"{environment.stack} in {environment.region}"
 
 

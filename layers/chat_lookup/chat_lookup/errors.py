@@ -138,7 +138,7 @@ class PortalNotInstalled(ChatLookupError):
 class InstallationRefused(ChatLookupError):
     """Nothing was stored. `reason` is one of a closed set, `RefusalReason`.
 
-    Where it is the portal's address, `cause` says why, `address` which, and `instead` what to set or to use.
+    Where it is the portal's address, `cause` is why, `address` which one, and `instead` what to set or to use.
     """
 
     code, title, status = "installation-refused", "Nothing proves that an administrator installs the application", 403

@@ -76,7 +76,7 @@ def walk(method: str) -> Walked:
 
 
 def _scenes(walked: Walked, schema: Schema, scenes: tuple[Scene, ...]) -> None:
-    """Each call is answered as its scene says, and each result has the shape of the sample."""
+    """Each call is answered as its scene describes, and each result has the shape of the sample."""
     for scene in scenes:
         answer = walked.took(scene.caller.ask(scene.method, scene.params))
         if answer.code != scene.refused:
