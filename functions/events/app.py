@@ -7,7 +7,6 @@ these, but one for all, and events must not wait for another function there.
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline, bound_by
@@ -15,7 +14,7 @@ from chat_lookup.errors import RouteNotFound
 from chat_lookup.http import entrypoint
 from chat_lookup.http.entrypoint import Handler
 from chat_lookup.http.requests import Event, Request
-from chat_lookup.http.responses import Response, json_response
+from chat_lookup.http.responses import Response, json_response, redirect
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -51,9 +50,7 @@ def posted(deadline: Deadline, request: Request) -> Response:
 
 def moved(address: str, request: Request) -> Response:
     """To the same address without the slash, with the same verb and body (status 308)."""
-    query = f"?{urlencode(request.query, doseq=True)}" if request.query else ""
-    headers = {"location": f"../{address}{query}", "cache-control": "no-store"}
-    return {"statusCode": 308, "headers": headers, "body": ""}
+    return redirect(308, f"../{address}", request.query)
 
 
 def received(deadline: Deadline, request: Request) -> Response:

@@ -14,7 +14,7 @@ from chat_lookup.errors import RouteNotFound
 from chat_lookup.http import entrypoint
 from chat_lookup.http.entrypoint import Handler
 from chat_lookup.http.requests import Event, Request
-from chat_lookup.http.responses import Response, error_response, json_response
+from chat_lookup.http.responses import Response, empty_response, error_response, json_response, redirect
 from chat_lookup.install import pages
 from chat_lookup.install.offers import ApplicationEvent, Offer, Step, Visit, arrival, offer_of_visit
 from chat_lookup.languages import Language, language_of
@@ -56,7 +56,7 @@ def with_slash(handler: Handler, request: Request) -> Response:
 
 
 def probed(_: Request) -> Response:
-    return {"statusCode": 200, "headers": {"cache-control": "no-store"}, "body": ""}
+    return empty_response(200)
 
 
 def browsed(deadline: Deadline, request: Request) -> Response:
@@ -73,7 +73,7 @@ def browse(language: Language, request: Request, deadline: Deadline) -> Response
     portal = request.optional("portal")
     if portal is not None:
         link = flow.begin(portal, request.source)
-        return pages.redirect(link.url) if link.is_trusted else pages.link(language, link.url, link.domain)
+        return redirect(302, link.url) if link.is_trusted else pages.link(language, link.url, link.domain)
     return pages.page(language, ("nothing",))
 
 

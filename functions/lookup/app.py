@@ -11,7 +11,7 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.http import entrypoint
 from chat_lookup.http.entrypoint import Handler
 from chat_lookup.http.requests import Event, Request
-from chat_lookup.http.responses import Response, json_response, no_content
+from chat_lookup.http.responses import Response, empty_response, json_response
 from chat_lookup.lookup import requests
 from chat_lookup.lookup.responses import found_body, results_body
 from chat_lookup.observability import invocation
@@ -100,7 +100,7 @@ def list_many(deadline: Deadline, request: Request) -> Response:
 def forget(request: Request) -> Response:
     portal = authorised(request, "lookup")
     process.services().lookup.forget(portal, requests.cached(request))
-    return no_content()
+    return empty_response(204)
 
 
 def reverse(deadline: Deadline, request: Request) -> Response:

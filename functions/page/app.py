@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 from chat_lookup.bootstrap import process
 from chat_lookup.clock import Deadline, bound_by
@@ -11,7 +10,7 @@ from chat_lookup.errors import InstallationRefused, MethodNotAllowed, RouteNotFo
 from chat_lookup.http import entrypoint
 from chat_lookup.http.entrypoint import Handler
 from chat_lookup.http.requests import Event, Request
-from chat_lookup.http.responses import Response, json_response, no_content
+from chat_lookup.http.responses import Response, empty_response, json_response, redirect
 from chat_lookup.install import pages
 from chat_lookup.install.offers import Visit, arrival, offer_of_visit
 from chat_lookup.languages import Language, language_of
@@ -48,7 +47,7 @@ def routes(deadline: Deadline) -> Mapping[str, Handler]:
 
 
 def probed(_: Request) -> Response:
-    return no_content() | {"statusCode": 200}
+    return empty_response(200)
 
 
 def browsed(request: Request) -> Response:
@@ -101,9 +100,7 @@ def unreadable(error: InstallationRefused, language: Language) -> Response:
 
 def handed_over(request: Request) -> Response:
     """To the installation, with the same verb, query and body (status 307)."""
-    query = f"?{urlencode(request.query, doseq=True)}" if request.query else ""
-    headers = {"location": f"{INSTALLATION}{query}", "cache-control": "no-store"}
-    return {"statusCode": 307, "headers": headers, "body": ""}
+    return redirect(307, INSTALLATION, request.query)
 
 
 def answer(deadline: Deadline, request: Request) -> Response:

@@ -13,7 +13,8 @@ from hypothesis.stateful import (
 
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.learned_rows import LearnedRows
-from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
+from chat_lookup.cache.rows import FRESH_POSITIVE, Row
+from chat_lookup.clock import HOUR
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 

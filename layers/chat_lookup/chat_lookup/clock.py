@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol
+
+HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
+"""Seconds."""
 
 
 class Clock(Protocol):
@@ -26,6 +31,11 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
             time.sleep(seconds)
+
+
+def iso_time(moment: float) -> str:
+    """Unix time as ISO 8601, in UTC, to the second."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
 
 
 LAST_SECOND: Final = 1.0

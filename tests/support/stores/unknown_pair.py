@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from chat_lookup.cache.leases import LEASE, CacheQuery, Lease, StoredLease
-from chat_lookup.cache.rows import FRESH_POSITIVE, HOUR, Row
-from chat_lookup.clock import SKEW, Deadline
+from chat_lookup.cache.rows import FRESH_POSITIVE, Row
+from chat_lookup.clock import HOUR, SKEW, Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatLookupError, PortalBusy
 from chat_lookup.lookup.single_flight import Misses, Turn

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.rows import FRESH_NEGATIVE, FRESH_POSITIVE, HOUR, USABLE_POSITIVE
-from chat_lookup.clock import CLOCKS_APART
+from chat_lookup.cache.rows import FRESH_NEGATIVE, FRESH_POSITIVE, USABLE_POSITIVE
+from chat_lookup.clock import CLOCKS_APART, HOUR
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 

@@ -4,8 +4,8 @@ import pytest
 
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.learned_rows import FRESH_LEARNED, LearnedRows, LearnOutcome
-from chat_lookup.cache.rows import CHAT, HOUR, USABLE_POSITIVE, Row
-from chat_lookup.clock import CLOCKS_APART
+from chat_lookup.cache.rows import CHAT, USABLE_POSITIVE, Row
+from chat_lookup.clock import CLOCKS_APART, HOUR
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
 from tests.support.in_process_service import DEAL

@@ -8,7 +8,8 @@ import pytest
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.bootstrap.services import Services
-from chat_lookup.credentials.keepalive import A_DAY, LAPSES_AFTER, RENEWED_BEFORE, SPREAD_DAYS, is_due
+from chat_lookup.clock import DAY
+from chat_lookup.credentials.keepalive import LAPSES_AFTER, RENEWED_BEFORE, SPREAD_DAYS, is_due
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 from chat_lookup.portals.updates import PortalFacts
 from functions.keepalive import app
@@ -34,7 +35,7 @@ def add(settled: Services, service: Service, server: FakeAuthorisationServer) ->
         )
         arn, version = service.tokens.keep(pair, CLIENT_ID)
         portal = Portal(member_id, host, arn, version, PortalKind.OAUTH, client_id=CLIENT_ID)
-        refreshed_at = service.clock.now() - days * A_DAY
+        refreshed_at = service.clock.now() - days * DAY
         return service.portals.save(portal._replace(refreshed_at=refreshed_at, **fields))
 
     return work
@@ -58,7 +59,7 @@ def test_expiring_refresh_token_is_renewed(
     assert renewed.refreshed_at == pytest.approx(clock.now(), abs=1)
     assert renewed.token_version != portal.token_version
     assert output.metric("KeepaliveRuns", outcome="renewed") == 1
-    assert output.metric("TokenAge") == pytest.approx(179 * A_DAY, rel=0.01)
+    assert output.metric("TokenAge") == pytest.approx(179 * DAY, rel=0.01)
 
 
 def test_portals_without_an_expiring_refresh_token_are_not_renewed(
@@ -99,12 +100,12 @@ def test_portal_is_renewed_at_most_once_a_day(
 ) -> None:
     add(NAMES[0])
     server.failure = BitrixError("PAYMENT_REQUIRED", 401, method="oauth/token")
-    clock.advance(A_DAY - clock.now() % A_DAY + 1)  # early on a day
+    clock.advance(DAY - clock.now() % DAY + 1)  # early on a day
     assert run() == counts(refused=1)
     assert run() == counts()
     assert len(server.asked) == 1
     server.failure = None
-    clock.advance(A_DAY)
+    clock.advance(DAY)
     assert run() == counts(renewed=1)
 
 
@@ -160,7 +161,7 @@ def test_dead_grant_is_tried_once_an_hour_for_a_day(
         clock.advance(900)
     assert len(asked_at) == 24
     assert all(later - sooner == pytest.approx(3600, abs=301) for sooner, later in itertools.pairwise(asked_at))
-    assert asked_at[-1] - asked_at[0] < A_DAY
+    assert asked_at[-1] - asked_at[0] < DAY
     assert output.metric("KeepaliveRuns", outcome="refused") == 24
     assert output.metric("TokenRefreshes", outcome="dead") == 0
 
@@ -188,7 +189,7 @@ def test_grant_that_dies_again_is_tried_for_another_day(
     renewed = service.portals.read(NAMES[0])
     assert renewed is not None
     assert renewed.state is PortalState.ACTIVE
-    clock.advance(2 * A_DAY)
+    clock.advance(2 * DAY)
     service.portals.states.close(renewed, PortalState.REAUTHORISE, "authorization_error")
     server.failure = BitrixError("invalid_grant", 400, method="oauth/token")
     before = len(server.asked)
@@ -221,13 +222,13 @@ def test_portals_installed_on_one_day_are_spread_over_many_days() -> None:
     days = set()
     for number in range(200):
         portal = Portal(f"{number:032x}", "x.bitrix24.com", "", "", PortalKind.OAUTH, refreshed_at=now)
-        first = next(day for day in range(200) if is_due(portal, now + day * A_DAY))
-        assert (LAPSES_AFTER - RENEWED_BEFORE) / A_DAY <= first < LAPSES_AFTER / A_DAY - 5
+        first = next(day for day in range(200) if is_due(portal, now + day * DAY))
+        assert (LAPSES_AFTER - RENEWED_BEFORE) / DAY <= first < LAPSES_AFTER / DAY - 5
         days.add(first)
     assert len(days) == SPREAD_DAYS
 
 
 def test_expired_refresh_token_is_not_renewed() -> None:
     now = 2_000_000_000.0
-    portal = Portal(NAMES[0], "x.bitrix24.com", "", "", PortalKind.OAUTH, refreshed_at=now - 182 * A_DAY)
+    portal = Portal(NAMES[0], "x.bitrix24.com", "", "", PortalKind.OAUTH, refreshed_at=now - 182 * DAY)
     assert not is_due(portal, now)

@@ -18,7 +18,7 @@ from chat_lookup.errors import (
 )
 from chat_lookup.http.entrypoint import Handler, dispatch
 from chat_lookup.http.requests import Request, as_named, request_from
-from chat_lookup.http.responses import Response, error_response, json_response, no_content
+from chat_lookup.http.responses import Response, empty_response, error_response, json_response, redirect, retry_header
 
 
 def event(**fields: object) -> dict[str, object]:
@@ -99,7 +99,20 @@ def test_answer_is_json_that_must_not_be_stored() -> None:
     response = json_response(200, {"title": "Чат 😀"})
     assert body_of(response) == {"title": "Чат 😀"}
     assert response["headers"] == {"content-type": "application/json", "cache-control": "no-store"}
-    assert no_content()["statusCode"] == 204
+    assert empty_response(204)["statusCode"] == 204
+
+
+@pytest.mark.parametrize(
+    ("query", "location"), [({}, "/there"), ({"code": ["a b", "&"], "x": [""]}, "/there?code=a+b&code=%26&x=")]
+)
+def test_redirect_takes_each_value_of_the_query_along(query: dict[str, list[str]], location: str) -> None:
+    answer = redirect(307, "/there", query)
+    assert (answer["statusCode"], answer["headers"]["location"]) == (307, location)
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(None, {}), (0.0, {"retry-after": "1"}), (2.1, {"retry-after": "3"})])
+def test_wait_is_named_in_whole_seconds_if_there_is_one(seconds: float | None, shown: dict[str, str]) -> None:
+    assert retry_header(seconds) == shown
 
 
 def test_error_is_a_problem_document_with_its_fields() -> None:

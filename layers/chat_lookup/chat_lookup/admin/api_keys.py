@@ -1,15 +1,11 @@
 """Operators' commands about API keys: keys.create, keys.list, keys.revoke, keys.restore."""
 
-from typing import Final
-
 from chat_lookup.admin.views import key_shown
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import DAY, Clock, Deadline
 from chat_lookup.http.json_fields import Fields
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.api_keys import Keys
 from chat_lookup.portals.store import Portals
-
-_A_DAY: Final = 24 * 3600.0
 
 
 class AdminKeys:
@@ -33,7 +29,7 @@ class AdminKeys:
         scopes = fields.optional_texts("scopes") or ["lookup"]
         passthrough = fields.optional_texts("passthrough") or []
         days = fields.optional_number("expires_in_days")
-        expires_at = None if days is None else self._clock.now() + days * _A_DAY
+        expires_at = None if days is None else self._clock.now() + days * DAY
         key, kept = self._keys.create(portal.member_id, label, scopes, expires_at, passthrough=passthrough)
         self._telemetry.hide(key)
         return {"key": key, **key_shown(kept, portal, self._clock.now())}

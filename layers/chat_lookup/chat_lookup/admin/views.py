@@ -1,12 +1,9 @@
 """Portals, applications and keys as operators see them: without credentials and the names of their secrets."""
 
-from datetime import UTC, datetime
-
+from chat_lookup.clock import DAY, iso_time
 from chat_lookup.credentials.applications import ApplicationRecord
 from chat_lookup.portals.api_keys import ApiKey
 from chat_lookup.portals.portal import Portal, PortalKind
-
-_A_DAY = 24 * 3600.0
 
 
 def portal_shown(portal: Portal, now: float) -> dict[str, object]:
@@ -23,14 +20,14 @@ def portal_shown(portal: Portal, now: float) -> dict[str, object]:
         "result_shape": portal.result_form.value,
         "bot_id": portal.bot_id,
         "generation": portal.generation,
-        "created_at": as_date(portal.created_at),
+        "created_at": iso_time(portal.created_at),
     }
     if portal.kind is PortalKind.OAUTH:
         shown |= {
             "client_id": portal.client_id,
             "owner_id": portal.owner_id,
-            "token_age_days": round((now - portal.refreshed_at) / _A_DAY, 2),
-            "refreshed_at": as_date(portal.refreshed_at),
+            "token_age_days": round((now - portal.refreshed_at) / DAY, 2),
+            "refreshed_at": iso_time(portal.refreshed_at),
             "bot_api": portal.bot_api or None,
             "public_url": portal.public_url,
         }
@@ -42,25 +39,19 @@ def application_shown(record: ApplicationRecord) -> dict[str, object]:
         "client_id": record.client_id,
         "kind": record.kind.value,
         "domain": record.domain or None,
-        "rotated_at": as_date(record.rotated_at) if record.rotated_at else None,
+        "rotated_at": iso_time(record.rotated_at) if record.rotated_at else None,
     }
 
 
 def key_shown(key: ApiKey, portal: Portal, now: float) -> dict[str, object]:
     """A key; `state` is active, expired, or suspended by an uninstallation."""
-    expired = key.expires_at is not None and key.expires_at <= now
     return {
         "key_id": key.key_id,
         "member_id": key.member_id,
         "label": key.label,
-        "state": "expired" if expired else "suspended" if key.is_suspended(portal) else "active",
+        "state": "expired" if key.is_expired(now) else "suspended" if key.is_suspended(portal) else "active",
         "scopes": sorted(key.scopes),
         "passthrough": sorted(key.passthrough),
-        "created_at": as_date(key.created_at),
-        "expires_at": None if key.expires_at is None else as_date(key.expires_at),
+        "created_at": iso_time(key.created_at),
+        "expires_at": None if key.expires_at is None else iso_time(key.expires_at),
     }
-
-
-def as_date(moment: float) -> str:
-    """Unix time as ISO 8601, in UTC."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")

@@ -19,7 +19,7 @@ from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED, EMPTY, HTTP_4XX, N
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.http import Wire
 from chat_lookup.bitrix24.responses import Reply, read_object
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import DAY, Clock, Deadline
 
 METHOD: Final = "oauth/token"
 """The method name of a request for a pair in errors and metrics."""
@@ -29,7 +29,7 @@ _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 LIFETIME: Final = 3600.0
 """Seconds that an access token is valid where the reply does not contain it (bitrix24.md 3.4)."""
-_LONGEST_LIFE: Final = 24 * 3600.0
+_LONGEST_LIFE: Final = DAY
 """An hour is documented; a longer lifetime than a day, from a wrong clock or unit, is cut to a day."""
 _STATUS: Final = re.compile(r"[A-Za-z]{1,8}")
 _SCOPE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")

@@ -3,9 +3,8 @@
 import logging
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat_lookup.clock import Clock
+from chat_lookup.observability.aws_failures import FAILED
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
 from chat_lookup.portals.recovery import recovery_of
@@ -34,5 +33,5 @@ class QueuedRecoveries:
         message = recovery_of(portal, state, code, self._clock.now()).to_json()
         try:
             self._sqs().send_message(QueueUrl=self._queue_url, MessageBody=message, MessageGroupId=portal.member_id)
-        except (ClientError, BotoCoreError) as error:
+        except FAILED as error:
             self._telemetry.note(level=logging.WARNING, recovery_unqueued=type(error).__name__)

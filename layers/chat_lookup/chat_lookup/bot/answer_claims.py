@@ -10,16 +10,15 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chat_lookup.clock import Clock
+from chat_lookup.clock import DAY, Clock
 from chat_lookup.dynamodb import Condition, Table, absent, all_of, any_of, equals, number, read_number, read_text, text
+from chat_lookup.observability.aws_failures import FAILED
 
 LONGEST_ATTEMPT: Final = 12.0
 """Seconds in which an attempt has to end: a portal that hangs must not take the time of its other events."""
 HELD: Final = 60.0
 """Seconds after which the worker of a claim is taken for dead: every attempt has ended by then."""
-KEPT: Final = 7 * 24 * 3600.0
+KEPT: Final = 7 * DAY
 """Seconds that a claim is remembered."""
 
 _ANSWERING: Final = "answering"
@@ -97,7 +96,7 @@ class Claims:
     def release(self, claim: Claim) -> None:
         """Let go of an answer that surely did not go out, so that it can be tried anew; best effort."""
         # Where the store fails, the claim stays behind and counts as a death: never is an answer given twice.
-        with suppress(ClientError, BotoCoreError):
+        with suppress(*FAILED):
             self._settle(claim, _RELEASED)
 
     def _settle(self, claim: Claim, state: str) -> None:

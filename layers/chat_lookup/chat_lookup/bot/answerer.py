@@ -6,8 +6,6 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat_lookup.bot import texts
 from chat_lookup.bot.answer_claims import KEPT, LONGEST_ATTEMPT, Claim, Claims, ClaimState
 from chat_lookup.bot.answer_sender import AnswerSender, Delivery, Place
@@ -24,7 +22,7 @@ from chat_lookup.bot.questions import (
     questions_in,
 )
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import DAY, Clock, Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import (
     ChatLookupError,
@@ -39,7 +37,7 @@ from chat_lookup.languages import language_of
 from chat_lookup.lookup.find import Lookup
 from chat_lookup.lookup.model import Options
 from chat_lookup.objects.model import ObjectOptions
-from chat_lookup.observability.aws_failures import code_of
+from chat_lookup.observability.aws_failures import FAILED, code_of
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import refusal
 from chat_lookup.portals.portal import Portal
@@ -49,8 +47,7 @@ if TYPE_CHECKING:
 
 _PASSING: Final = (PortalBusy, PortalUnavailable, StoreUnavailable)
 """Errors that are not answered to the user: the record is retried instead."""
-_STORES: Final = (ClientError, BotoCoreError)
-_TOO_LATE: Final = KEPT - 24 * 3600
+_TOO_LATE: Final = KEPT - DAY
 """Seconds after which a question is not answered: its claim expires, which would show an earlier answer."""
 
 
@@ -129,7 +126,7 @@ class Answering:
             if state is ClaimState.OURS:
                 sentence = self._sentence(portal, event, question, deadline)
                 delivery = self._sender.send(portal, place, sentence, deadline)
-        except (ChatLookupError, *_STORES) as error:
+        except (ChatLookupError, *FAILED) as error:
             self._claims.release(claim)
             if isinstance(error, PortalBlocked | PortalStopped):
                 return AnswerOutcome.CLOSED
@@ -157,7 +154,7 @@ class Answering:
         """Mark the claim, and log a store's failure: a retry of the record could not change the outcome."""
         try:
             settle(claim)
-        except _STORES as error:
+        except FAILED as error:
             self._telemetry.fault("the outcome of an answer could not be stored", error)
 
     def _sentence(self, portal: Portal, event: BotEvent, question: Question, deadline: Deadline) -> str:
@@ -190,7 +187,7 @@ class Answering:
         """The cached entity of a chat; None, too, where the cache cannot be read."""
         try:
             return self._cache.entity_of(portal.member_id, portal.generation, chat_id, fresh=fresh)
-        except _STORES as error:
+        except FAILED as error:
             self._telemetry.note(level=logging.WARNING, cache_read_failures=1, cache_error=code_of(error))
             return None
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.portal_calls import PortalCalls
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import DAY, Clock, Deadline
 from chat_lookup.dynamodb import Table, number, read_number, read_whole, text
 from chat_lookup.errors import ChatLookupError, PortalBusy, StoreUnavailable
 from chat_lookup.events.model import EventUser
@@ -15,7 +15,7 @@ from chat_lookup.portals.portal import Portal
 from chat_lookup.ttl_cache import Memory
 
 METHOD: Final = "im.user.get"
-KEPT: Final = 24 * 3600.0
+KEPT: Final = DAY
 """Seconds for which a portal's reply is used."""
 
 _OUTSIDERS: Final = ("bot", "connector", "extranet", "network")

@@ -12,7 +12,6 @@ from chat_lookup.cache.rows import (
     CHAT,
     FRESH_NEGATIVE,
     FRESH_POSITIVE,
-    HOUR,
     PORTAL,
     SPREAD,
     USABLE_POSITIVE,
@@ -23,7 +22,7 @@ from chat_lookup.cache.rows import (
     from_item,
     to_item,
 )
-from chat_lookup.clock import CLOCKS_APART, Clock
+from chat_lookup.clock import CLOCKS_APART, HOUR, Clock
 from chat_lookup.dynamodb import (
     StoredOr,
     Table,

@@ -9,8 +9,8 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from chat_lookup.cache.chat_cache import Cache
-from chat_lookup.cache.rows import EVENT, HOUR, SPREAD, USABLE_POSITIVE, Row, from_item, to_item
-from chat_lookup.clock import CLOCKS_APART, Clock
+from chat_lookup.cache.rows import EVENT, SPREAD, USABLE_POSITIVE, Row, from_item, to_item
+from chat_lookup.clock import CLOCKS_APART, HOUR, Clock
 from chat_lookup.dynamodb import (
     Condition,
     StoredOr,

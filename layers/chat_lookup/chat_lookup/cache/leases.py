@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.cache.rows import CHAT, HOUR, PORTAL, Kept, Row, cache_key, from_item
-from chat_lookup.clock import CLOCKS_APART, SKEW, Clock
+from chat_lookup.cache.rows import CHAT, PORTAL, Kept, Row, cache_key, from_item
+from chat_lookup.clock import CLOCKS_APART, HOUR, SKEW, Clock
 from chat_lookup.dynamodb import (
     Condition,
     StoredOr,

@@ -5,16 +5,15 @@ import json
 from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from chat_lookup.clock import CLOCKS_APART
+from chat_lookup.clock import CLOCKS_APART, DAY, HOUR
 from chat_lookup.dynamodb import number, read_number, read_text, read_whole, text
 from chat_lookup.entity import EntityRef
 
 if TYPE_CHECKING:
     from chat_lookup.dynamodb import Item, Values
 
-HOUR: Final = 3600.0
-FRESH_POSITIVE: Final = 24 * HOUR
-USABLE_POSITIVE: Final = 7 * 24 * HOUR
+FRESH_POSITIVE: Final = DAY
+USABLE_POSITIVE: Final = 7 * DAY
 FRESH_NEGATIVE: Final = 60.0
 """Short, because chats are made on demand: null today can be an id tomorrow (bitrix24.md 1.1)."""
 SPREAD: Final = 0.10

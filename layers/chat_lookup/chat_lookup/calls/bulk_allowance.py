@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat_lookup.bitrix24.batch import BATCH
 from chat_lookup.calls.operating_budget import Budget
 from chat_lookup.calls.operating_time import Operating
 from chat_lookup.clock import Clock
+from chat_lookup.observability.aws_failures import FAILED
 
 
 class BulkRoom(NamedTuple):
@@ -30,7 +29,7 @@ class Allowance:
         try:
             budgets = [each for each in (self._budget(member_id, method) for method in set(methods)) if each]
             whole = self._budget(member_id, BATCH)
-        except (ClientError, BotoCoreError):
+        except FAILED:
             return BulkRoom(most)
         spent = [each for each in (*budgets, whole) if each and not each.calls(1)]
         if spent:

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat_lookup.bitrix24.errors import BitrixError, NoConnection
 from chat_lookup.calls.circuit_state import (
     IN_A_ROW,
@@ -34,6 +32,7 @@ from chat_lookup.dynamodb import (
     read_whole,
     text,
 )
+from chat_lookup.observability.aws_failures import FAILED
 from chat_lookup.portals.failures import for_caller
 from chat_lookup.ttl_cache import Memory
 
@@ -114,7 +113,7 @@ class Circuit:
         )
         try:
             return self._table.put(item, claimable).held
-        except (ClientError, BotoCoreError):
+        except FAILED:
             return False
 
     def learn(self, member_id: str, entered: State, error: BitrixError | None) -> bool:
@@ -145,7 +144,7 @@ class Circuit:
     def _read(self, member_id: str) -> _Stored | None:
         try:
             return _from_item(self._table.get(_key(member_id), consistent=True))
-        except (ClientError, BotoCoreError):
+        except FAILED:
             # Remembered like an answer: a store that hangs is not waited for again before each step of a call.
             return _Stored()
 
@@ -161,7 +160,7 @@ class Circuit:
             equals("revision", text(seen.revision or "-")),
             equals("revision", text(made.revision)),
         )
-        with suppress(ClientError, BotoCoreError):
+        with suppress(*FAILED):
             written = self._table.put(item, unchanged)
             if not written.held:
                 stored = _from_item(written.item)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.bitrix24.oauth import METHOD, Application, TokenPair
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import DAY, Clock, Deadline
 from chat_lookup.credentials.secret_store import Vault
 from chat_lookup.dynamodb import (
     Delete,
@@ -42,7 +42,7 @@ _MEANWHILE: Final = "The applications were changed at this moment; see apps.list
 _NAMED_AT_MOST: Final = 5
 """Portals that a refusal names."""
 _KEYS_REFUSED: Final = "invalid_client"
-FORMER_SERVES: Final = 24 * 3600.0
+FORMER_SERVES: Final = DAY
 """Seconds for which a former secret is still tried, where the new one is refused."""
 
 

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat_lookup.bitrix24.client import Endpoint
 from chat_lookup.bitrix24.oauth import TokenPair
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.renewal import World, bring_in, renew
 from chat_lookup.credentials.secret_store import SecretFields, Vault
 from chat_lookup.errors import ChatLookupError, PortalMisconfigured, PortalNotInstalled, ServiceMisconfigured
+from chat_lookup.observability.aws_failures import FAILED
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 from chat_lookup.portals.store import Portals
@@ -22,7 +21,7 @@ from chat_lookup.portals.store import Portals
 if TYPE_CHECKING:
     from chat_lookup.portals.updates import PortalFacts
 
-_FAILED: Final = (ChatLookupError, ClientError, BotoCoreError)
+_FAILED: Final = (ChatLookupError, *FAILED)
 EARLY: Final = 60.0
 """Seconds before its end at which an access token counts as expired (design 5, Tokens)."""
 
@@ -77,7 +76,7 @@ class Tokens:
             return grant
         try:
             seen = self._world_of(portal).pointer()
-        except (ClientError, BotoCoreError):
+        except FAILED:
             return grant
         if seen is not None and seen.version == grant.version:
             # A lock on a pair that is not about to expire means that the portal refused it: using it would fail.
@@ -112,7 +111,7 @@ class Tokens:
                     self._vault.drop(copy.arn, copy.version)
                 else:
                     bring_in(self._world_of(portal), copy.former, copy.version)
-            except (ChatLookupError, ClientError, BotoCoreError):
+            except _FAILED:
                 self._vault.keep(copy)
             finally:
                 self._portals.forget(member_id)

@@ -9,7 +9,7 @@ import hashlib
 import math
 from typing import Final
 
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import DAY, HOUR, Clock, Deadline
 from chat_lookup.credentials.grants import Tokens
 from chat_lookup.credentials.renewal import LEASE, PATIENCE
 from chat_lookup.errors import (
@@ -26,10 +26,8 @@ from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
 
-A_DAY: Final = 24 * 3600.0
-AN_HOUR: Final = 3600.0
-LAPSES_AFTER: Final = 180 * A_DAY
-RENEWED_BEFORE: Final = 30 * A_DAY
+LAPSES_AFTER: Final = 180 * DAY
+RENEWED_BEFORE: Final = 30 * DAY
 SPREAD_DAYS: Final = 20
 """Portals that were installed together are renewed on different days; ten days are left for retries."""
 _OF_ONE: Final = LEASE + PATIENCE + 2.0
@@ -97,7 +95,7 @@ class Keepalive:
         """The outcome; None if it was already tried today, with any outcome."""
         if deadline.left() < _OF_ONE:
             return "postponed"
-        if not self._facts.kept_on(portal, math.floor(self._clock.now() / A_DAY)):
+        if not self._facts.kept_on(portal, math.floor(self._clock.now() / DAY)):
             return None
         return self._renewed(portal, deadline)
 
@@ -128,7 +126,7 @@ def is_doubtful(portal: Portal, now: float) -> bool:
         return False
     if portal.opinion_of != portal.token_version:
         return True
-    return now < portal.opinion_from + A_DAY and now >= portal.opinion_at + AN_HOUR - _JITTER
+    return now < portal.opinion_from + DAY and now >= portal.opinion_at + HOUR - _JITTER
 
 
 def is_due(portal: Portal, now: float) -> bool:
@@ -137,4 +135,4 @@ def is_due(portal: Portal, now: float) -> bool:
         return False
     spread = int(hashlib.sha256(portal.member_id.encode()).hexdigest(), 16) % SPREAD_DAYS
     lapses_at = portal.refreshed_at + LAPSES_AFTER
-    return lapses_at - RENEWED_BEFORE + spread * A_DAY <= now < lapses_at + A_DAY
+    return lapses_at - RENEWED_BEFORE + spread * DAY <= now < lapses_at + DAY

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_lookup.clock import TO_ANSWER, Clock, Deadline, bound_by
+from chat_lookup.clock import DAY, TO_ANSWER, Clock, Deadline, bound_by
 from chat_lookup.errors import ServiceMisconfigured, StoreUnavailable
 from chat_lookup.observability.aws_failures import FAILED, code_of, translated
 from chat_lookup.observability.redaction import Redactor
@@ -25,7 +25,6 @@ SecretFields = Mapping[str, str]
 """A secret's content: a JSON object of texts."""
 
 _STEP: Final = 0.2
-_A_DAY: Final = 24 * 3600.0
 _LEAST_TO_SAVE: Final = 2.0
 """Seconds that saving may always take: an unsaved refresh token means a re-installation (design 5)."""
 RESERVED: Final = "chat-lookup-reserved"
@@ -85,7 +84,7 @@ class Vault:
         self._key: _Key = {"KmsKeyId": key_arn} if key_arn else {}
         self._clock = clock
         self._redactor = redactor
-        self._memory: Memory[tuple[str, str], SecretFields] = Memory(clock, seconds=_A_DAY, limit=500)
+        self._memory: Memory[tuple[str, str], SecretFields] = Memory(clock, seconds=DAY, limit=500)
         self._unsaved: dict[tuple[str, str], OnlyCopy] = {}
 
     def read(self, arn: str, version: str) -> SecretFields | None:

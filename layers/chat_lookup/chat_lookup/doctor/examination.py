@@ -9,9 +9,9 @@ from chat_lookup.bitrix24.error_table import PORTAL_RENAMED
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass, classify
 from chat_lookup.calls.circuit_state import State
 from chat_lookup.calls.gcra import Pace, RateState
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import Clock, Deadline, iso_time
 from chat_lookup.credentials.applications import ApplicationRecord
-from chat_lookup.doctor.findings import Finding, FindingCode, as_moment, next_look, quoted
+from chat_lookup.doctor.findings import Finding, FindingCode, next_look, quoted
 from chat_lookup.doctor.records import from_record, from_token_age
 from chat_lookup.doctor.replies import commands, from_replies
 from chat_lookup.errors import ChatLookupError
@@ -109,12 +109,12 @@ class Doctor:
         row = self._paces.state_of(portal.member_id, Pace(portal.rate, portal.burst))
         if row.blocked(now):
             why = "is out of service" if row.unavailable else "refused calls for too many requests"
-            yield Finding(FindingCode.PACE_LOWERED, f"The portal {why}: no calls before {as_moment(row.blocked_until)}")
+            yield Finding(FindingCode.PACE_LOWERED, f"The portal {why}: no calls before {iso_time(row.blocked_until)}")
         elif row.factor_at(now) < 1:
             share = round(row.factor_at(now) * 100)
             yield Finding(
                 FindingCode.PACE_LOWERED,
-                f"The portal refused calls for too many requests at {as_moment(row.lowered_at)}: "
+                f"The portal refused calls for too many requests at {iso_time(row.lowered_at)}: "
                 f"{share} % of its pace are used",
             )
 

@@ -1,9 +1,10 @@
 """The findings about portals: each code with what mends it (docs/doctor.md)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
+
+from chat_lookup.clock import iso_time
 
 _LONGEST_QUOTE: Final = 120
 _OF_FAR_FUTURE: Final = 9e9
@@ -173,13 +174,8 @@ def quoted(text: str) -> str:
     return "".join(each if each.isprintable() else " " for each in text)[:_LONGEST_QUOTE]
 
 
-def as_moment(moment: float) -> str:
-    """Unix time as ISO 8601, in UTC."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
-
-
 def next_look(moment: float, now: float) -> str:
     """When a closed portal is looked at next, as a sentence."""
     if moment > _OF_FAR_FUTURE:
         return "It is not looked at again before portal.start"
-    return f"The next caller looks at it from {as_moment(moment)} on" if moment > now else "The next caller looks at it"
+    return f"The next caller looks at it from {iso_time(moment)} on" if moment > now else "The next caller looks at it"

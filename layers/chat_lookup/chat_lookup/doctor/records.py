@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from chat_lookup.doctor.findings import Finding, FindingCode, as_moment, next_look, quoted
+from chat_lookup.clock import DAY, iso_time
+from chat_lookup.doctor.findings import Finding, FindingCode, next_look, quoted
 from chat_lookup.portals.failures import ASKED_AGAIN
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 
-_A_DAY: Final = 24 * 3600.0
 LAPSES_AFTER_DAYS: Final = 180
 """Days for which a refresh token is valid (bitrix24.md 3.4)."""
 OLD_AFTER_DAYS: Final = 171
@@ -47,7 +47,7 @@ def _closed(portal: Portal, sentence: str, now: float) -> str:
     code = quoted(portal.state_code.strip("-"))
     parts = [f"{sentence} ({code})" if code else sentence]
     if portal.closed_at:
-        parts.append(f"closed at {as_moment(portal.closed_at)}")
+        parts.append(f"closed at {iso_time(portal.closed_at)}")
     if portal.state in ASKED_AGAIN:
         parts.append(next_look(portal.retry_at, now))
     return "; ".join(parts)
@@ -57,11 +57,11 @@ def from_token_age(portal: Portal, now: float) -> Iterator[Finding]:
     """The same for the age of the tokens."""
     if portal.kind is not PortalKind.OAUTH or portal.state is PortalState.UNINSTALLED:
         return
-    days = int((now - portal.refreshed_at) / _A_DAY)
+    days = int((now - portal.refreshed_at) / DAY)
     if portal.refreshed_at and days >= OLD_AFTER_DAYS:
         yield Finding(
             FindingCode.TOKEN_OLD,
-            f"The tokens were renewed {days} days ago, on {as_moment(portal.refreshed_at)}; they are valid for "
+            f"The tokens were renewed {days} days ago, on {iso_time(portal.refreshed_at)}; they are valid for "
             f"{LAPSES_AFTER_DAYS} days",
         )
 

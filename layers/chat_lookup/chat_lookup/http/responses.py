@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from chat_lookup.errors import ChatLookupError, MethodNotAllowed
 
@@ -39,8 +40,36 @@ def json_response(status: int, body: Mapping[str, object]) -> Response:
     }
 
 
-def no_content() -> Response:
-    return {"statusCode": 204, "headers": {"cache-control": "no-store"}, "body": ""}
+def empty_response(status: int, **headers: str) -> Response:
+    return {"statusCode": status, "headers": {"cache-control": "no-store", **headers}, "body": ""}
+
+
+_NO_QUERY: Final[Mapping[str, Sequence[str]]] = {}
+
+
+def redirect(status: int, address: str, query: Mapping[str, Sequence[str]] = _NO_QUERY) -> Response:
+    """To an address of ours, or one that was checked; 307 and 308 keep verb and body."""
+    return empty_response(status, location=f"{address}?{urlencode(query, doseq=True)}" if query else address)
+
+
+def html_response(status: int, html: str, policy: str, referrer: str = "no-referrer") -> Response:
+    """A document that no cache keeps, with the policy of its content."""
+    return {
+        "statusCode": status,
+        "headers": {
+            "content-type": "text/html; charset=utf-8",
+            "cache-control": "no-store",
+            "content-security-policy": policy,
+            "referrer-policy": referrer,
+            "x-content-type-options": "nosniff",
+        },
+        "body": html,
+    }
+
+
+def retry_header(seconds: float | None) -> dict[str, str]:
+    """`retry-after` in whole seconds; nothing where no wait is known."""
+    return {} if seconds is None else {"retry-after": str(max(1, math.ceil(seconds)))}
 
 
 def problem(error: ChatLookupError) -> dict[str, object]:
@@ -64,7 +93,7 @@ def error_response(error: ChatLookupError, request_id: str) -> Response:
     """The response to an error; every error becomes a response here."""
     headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
     if error.status in (429, 503) and error.retryable:
-        headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1)))
+        headers |= retry_header(error.retry_after or 1)
     if error.status == 401:  # noqa: PLR2004
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowed):

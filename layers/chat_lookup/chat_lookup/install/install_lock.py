@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.dynamodb import Table, absent, any_of, equals, less, number, text
 from chat_lookup.errors import InstallationInProgress
+from chat_lookup.observability.aws_failures import FAILED
 
 if TYPE_CHECKING:
     from chat_lookup.dynamodb import Values
@@ -58,7 +57,7 @@ class InstallLock:
 
     def _give_back(self, member_id: str, owner: str) -> None:
         # Where this fails, it expired and is another's, or it will: what was installed inside stays installed.
-        with suppress(ClientError, BotoCoreError):
+        with suppress(*FAILED):
             self._table.delete(_key(member_id), equals("owner", text(owner)))
 
 

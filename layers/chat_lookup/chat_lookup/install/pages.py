@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -11,7 +10,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from chat_lookup.errors import ChatLookupError, InstallationRefused, StoreUnavailable
-from chat_lookup.http.responses import Response, error_response, json_response
+from chat_lookup.http.responses import Response, error_response, html_response, json_response, retry_header
 from chat_lookup.install.offers import Step
 from chat_lookup.install.page_texts import page_text, refusal_text
 from chat_lookup.languages import Language
@@ -117,8 +116,7 @@ def step_failure(language: Language, step: Step, request_id: str, error: ChatLoo
 def failure(language: Language, error: ChatLookupError) -> Response:
     """A page of the failure, and what to do about it. It never finishes an installation."""
     response = _html(error.status, language, [_sentence(language, error)])
-    if error.retry_after is not None:
-        response["headers"]["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+    response["headers"] |= retry_header(error.retry_after)
     return response
 
 
@@ -132,11 +130,6 @@ def link(language: Language, url: str, domain: str) -> Response:
     """A page with a link, for the user to judge and to click: `url` leads to a domain that anyone can have named."""
     anchor = f'<p><a href="{escape(url)}" rel="noreferrer">{escape(domain)}</a></p>'
     return _html(200, language, [page_text("link-to-portal", language)], more=anchor)
-
-
-def redirect(url: str) -> Response:
-    """Redirect a browser. `url` is ours, or was checked."""
-    return {"statusCode": 302, "headers": {"location": url, "cache-control": "no-store"}, "body": ""}
 
 
 def _html(
@@ -153,22 +146,13 @@ def _html(
     title = escape(page_text("title", language))
     asks = script == _INSTALLER
     scripts = f'<script src="{escape(around.script)}"></script><script>{script}</script>' if script else ""
-    return {
-        "statusCode": status,
-        "headers": {
-            "content-type": "text/html; charset=utf-8",
-            "cache-control": "no-store",
-            "content-security-policy": around.policy(script, asks=asks),
-            # The installer's form has to name its origin, to our own address: servers of a local run refuse `null`.
-            "referrer-policy": "same-origin" if asks else "no-referrer",
-            "x-content-type-options": "nosniff",
-        },
-        "body": (
-            f'<!DOCTYPE html><html lang="{language.value}"><head><meta charset="utf-8">'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>'
-            f"<style>{_STYLE}</style></head><body><main><h1>{title}</h1>{paragraphs}</main>{scripts}</body></html>"
-        ),
-    }
+    html = (
+        f'<!DOCTYPE html><html lang="{language.value}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>'
+        f"<style>{_STYLE}</style></head><body><main><h1>{title}</h1>{paragraphs}</main>{scripts}</body></html>"
+    )
+    # The installer's form has to name its origin, to our own address: servers of a local run refuse `null`.
+    return html_response(status, html, around.policy(script, asks=asks), "same-origin" if asks else "no-referrer")
 
 
 def _hash(inline: str) -> str:

@@ -13,8 +13,8 @@ from typing import Final
 from chat_lookup.cache.bulk_cache import CachePages
 from chat_lookup.cache.chat_cache import Cache
 from chat_lookup.cache.leases import CacheQuery
-from chat_lookup.cache.rows import HOUR, LIST, PORTAL, SPREAD, Kept, Row
-from chat_lookup.clock import Deadline
+from chat_lookup.cache.rows import LIST, PORTAL, SPREAD, Kept, Row
+from chat_lookup.clock import DAY, Deadline
 from chat_lookup.objects.model import ChatList, Held, ObjectOptions, Reading
 from chat_lookup.objects.portal_objects import PortalObject
 from chat_lookup.observability.aws_failures import FAILED, code_of
@@ -22,7 +22,7 @@ from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.portal import Portal
 
 FRESH_LIST: Final = 60.0
-USABLE_LIST: Final = 24 * HOUR
+USABLE_LIST: Final = DAY
 WHOLE: Final = "whole"
 """How a list was asked for that an answer with relatives can begin with: those were asked for, too."""
 ALONE: Final = "alone"

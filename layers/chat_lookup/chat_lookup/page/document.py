@@ -5,14 +5,12 @@ and only the portal on record may frame the page (bitrix24.md 10.5).
 """
 
 import json
-import math
-from collections.abc import Sequence
 from html import escape
 from typing import Final
 from urllib.parse import urlsplit
 
 from chat_lookup.errors import ChatLookupError
-from chat_lookup.http.responses import Response
+from chat_lookup.http.responses import Response, html_response, retry_header
 from chat_lookup.install.page_texts import page_text
 from chat_lookup.languages import Language
 from chat_lookup.page.assets import ADDRESSES
@@ -48,27 +46,29 @@ class Documents:
 
     def unproved(self, language: Language) -> Response:
         """One sentence for whatever nothing proves, the same whether a portal is known or not."""
-        return self._sentences(_FORBIDDEN, language, [sentence("unproved", language)], NO_FRAME)
+        return self._sentence(_FORBIDDEN, language, sentence("unproved", language), NO_FRAME)
 
     def closed(self, language: Language, portal: Portal, error: ChatLookupError | None) -> Response:
         """For a proved portal that cannot be asked now: why, by the failure or by its state."""
         key = error.cause or error.code if error else _STATES.get(portal.state, "portal-unavailable")
         status = error.status if error else _UNAVAILABLE
-        response = self._sentences(status, language, [page_text(key, language)], self.framed_by(portal))
-        return _with_retry(response, error)
+        response = self._sentence(status, language, page_text(key, language), self.framed_by(portal))
+        response["headers"] |= retry_header(error.retry_after if error else None)
+        return response
 
     def failure(self, language: Language, error: ChatLookupError) -> Response:
         """For a failure before anything is proved."""
         text = page_text(error.cause or error.code, language)
-        return _with_retry(self._sentences(error.status, language, [text], NO_FRAME), error)
+        response = self._sentence(error.status, language, text, NO_FRAME)
+        response["headers"] |= retry_header(error.retry_after)
+        return response
 
     def framed_by(self, portal: Portal) -> str:
         return " ".join(filter(None, (f"https://{portal.domain}", self._local_page)))
 
-    def _sentences(self, status: int, language: Language, sentences: Sequence[str], ancestors: str) -> Response:
-        paragraphs = "".join(f"<p>{escape(each)}</p>" for each in sentences)
+    def _sentence(self, status: int, language: Language, text: str, ancestors: str) -> Response:
         title = escape(sentence("title", language))
-        return self._html(status, language, f"<main><h1>{title}</h1>{paragraphs}</main>", ancestors)
+        return self._html(status, language, f"<main><h1>{title}</h1><p>{escape(text)}</p></main>", ancestors)
 
     def _html(
         self,
@@ -84,23 +84,14 @@ class Documents:
         if scripts:
             loaded = f'<script src="{escape(self._script)}"></script>' if self._script else ""
             loaded += f'<script src="{ADDRESSES["page.js"]}"></script>'
-        return {
-            "statusCode": status,
-            "headers": {
-                "content-type": "text/html; charset=utf-8",
-                "cache-control": "no-store",
-                "content-security-policy": self._policy(ancestors),
-                "referrer-policy": "no-referrer",
-                "x-content-type-options": "nosniff",
-            },
-            "body": (
-                f'<!DOCTYPE html><html lang="{language.value}"><head><meta charset="utf-8">'
-                '<meta name="viewport" content="width=device-width, initial-scale=1">'
-                f"<title>{escape(sentence('title', language))}</title>"
-                f'<link rel="stylesheet" href="{ADDRESSES["page.css"]}"></head>'
-                f"<body{attributes}>{content}{loaded}</body></html>"
-            ),
-        }
+        html = (
+            f'<!DOCTYPE html><html lang="{language.value}"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{escape(sentence('title', language))}</title>"
+            f'<link rel="stylesheet" href="{ADDRESSES["page.css"]}"></head>'
+            f"<body{attributes}>{content}{loaded}</body></html>"
+        )
+        return html_response(status, html, self._policy(ancestors))
 
     def _policy(self, ancestors: str) -> str:
         library = urlsplit(self._script)
@@ -123,12 +114,6 @@ _STATES: Final = {
     PortalState.MISCONFIGURED: "misconfigured",
     PortalState.STOPPED: "portal-stopped",
 }
-
-
-def _with_retry(response: Response, error: ChatLookupError | None) -> Response:
-    if error is not None and error.retry_after is not None:
-        response["headers"]["retry-after"] = str(max(1, math.ceil(error.retry_after)))
-    return response
 
 
 def _find(language: Language) -> str:

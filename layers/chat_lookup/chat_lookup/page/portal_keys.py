@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chat_lookup.clock import Clock
+from chat_lookup.clock import DAY, Clock
 from chat_lookup.errors import InvalidRequest, RouteNotFound
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.api_keys import ApiKey, Keys
@@ -11,7 +11,6 @@ from chat_lookup.portals.portal import Portal
 
 MOST_KEYS: Final = 5
 LONGEST_DAYS: Final = 365
-_A_DAY: Final = 24 * 3600.0
 
 
 class PortalKeys:
@@ -41,7 +40,7 @@ class PortalKeys:
         if not 0 < days <= LONGEST_DAYS:
             raise InvalidRequest(f"days must be a whole number from 1 to {LONGEST_DAYS}")
         scopes = ["lookup", *(["details"] if details else [])]
-        expires_at = self._clock.now() + days * _A_DAY
+        expires_at = self._clock.now() + days * DAY
         key, kept = self._keys.create(portal.member_id, label, scopes, expires_at, places=MOST_KEYS)
         self._telemetry.hide(key)
         self._telemetry.note(portal=portal.member_id, key_id=kept.key_id)
@@ -55,12 +54,11 @@ class PortalKeys:
         return self._shown(self._keys.revoke(portal.member_id, key_id), portal)
 
     def _shown(self, key: ApiKey, portal: Portal) -> dict[str, object]:
-        expired = key.expires_at is not None and key.expires_at <= self._clock.now()
         return {
             "key_id": key.key_id,
             "label": key.label,
             "scopes": sorted(key.scopes),
             "created_at": int(key.created_at),
             "expires_at": None if key.expires_at is None else int(key.expires_at),
-            "valid": not expired and not key.is_suspended(portal),
+            "valid": not key.is_expired(self._clock.now()) and not key.is_suspended(portal),
         }

@@ -11,14 +11,14 @@ import json
 import re
 from typing import Final, NamedTuple
 
-from chat_lookup.clock import CLOCKS_APART, Clock
+from chat_lookup.clock import CLOCKS_APART, DAY, Clock
 from chat_lookup.errors import PageSessionRejected
 from chat_lookup.page.page_key import PageKey
 from chat_lookup.portals.portal import Portal
 
 LIVES: Final = 600
 """Seconds of a session."""
-RENEWABLE: Final = 24 * 3600
+RENEWABLE: Final = DAY
 """Seconds after its end in which its user's fresh token may renew a session: for a page that was left open."""
 _VERSION: Final = 2
 _PURPOSE: Final = b"page-session "

@@ -61,6 +61,9 @@ class ApiKey(NamedTuple):
     place: int = 0
     """Which of the places for keys made on the page inside the portal it takes; 0 for a key of the operator's."""
 
+    def is_expired(self, now: float) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
     def is_suspended(self, portal: Portal) -> bool:
         """Whether an uninstallation of its portal ended the key's use: a new installation does not begin it again."""
         return self.uninstalls < portal.uninstalls
@@ -84,7 +87,7 @@ class Keys:
         if not key:
             raise KeyRejected("Send a key as Authorization: Bearer KEY or as X-Api-Key: KEY")
         found = self._found(key) if _FORM.fullmatch(key) else None
-        if found is None or (found.expires_at is not None and found.expires_at <= self._clock.now()):
+        if found is None or found.is_expired(self._clock.now()):
             raise KeyRejected(_REJECTED)
         portal = self._portals.known(found.member_id)
         if portal is not None and portal.state is not PortalState.UNINSTALLED and found.is_suspended(portal):

@@ -5,6 +5,7 @@ from typing import Final
 
 from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED, HTTP_4XX, NOT_JSON, OTHER
 from chat_lookup.bitrix24.errors import BY_CERTIFICATE, BitrixError, ErrorClass, NoConnection
+from chat_lookup.clock import DAY
 from chat_lookup.errors import (
     ChatLookupError,
     ChatNotAccessible,
@@ -141,7 +142,7 @@ ASKED_AGAIN: Final = frozenset(
 FIRST_LOOK: Final = 60.0
 LONGEST_PAUSE: Final = 3600.0
 """Seconds until the first look, and at most between two; each pause is twice the one before."""
-RENAMED_FOR: Final = 7 * 24 * 3600.0
+RENAMED_FOR: Final = 7 * DAY
 """Seconds for which the former address of a portal is looked at; after that only on the command portal.start."""
 NEVER: Final = 1e10
 """A moment (Unix time) that no process of this service sees."""

@@ -1,11 +1,10 @@
 """Methods by which clients test their connection, `user.current` and `server.time`: for every key, and nearly free."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 from chat_lookup.bitrix24.client import Command, OperatingTime
 from chat_lookup.calls.operating_budget import WINDOW
-from chat_lookup.clock import Clock, Deadline
+from chat_lookup.clock import Clock, Deadline, iso_time
 from chat_lookup.http import php_arrays
 from chat_lookup.portals.portal import Portal
 from chat_lookup.rest.errors import Refusal
@@ -31,7 +30,7 @@ class OwnMethods:
     def outcome(self, portal: Portal, method: str, deadline: Deadline) -> RestOutcome:
         """The outcome of one of `OWN_METHODS`."""
         began = self._clock.now()
-        value: object = datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds")
+        value: object = iso_time(began)
         if method == USER_CURRENT:
             user = self._profiles.of(portal, deadline)
             if isinstance(user, Refusal):

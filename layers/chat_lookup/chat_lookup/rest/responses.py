@@ -1,13 +1,12 @@
 """Responses in the platform's format: envelope, `time` and errors (bitrix24.md 2.5)."""
 
 import json
-import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.responses import OperatingTime
-from chat_lookup.http.responses import Response
+from chat_lookup.clock import iso_time
+from chat_lookup.http.responses import Response, retry_header
 from chat_lookup.rest.errors import Refusal
 
 _CONTENT_TYPE: Final = "application/json; charset=utf-8"
@@ -40,8 +39,8 @@ def time_of(start: float, finish: float, reported: OperatingTime | None = None) 
         "finish": finish,
         "duration": seconds,
         "processing": seconds,
-        "date_start": _date(start),
-        "date_finish": _date(finish),
+        "date_start": iso_time(start),
+        "date_finish": iso_time(finish),
     }
     if reported is not None and reported.reset_at is not None:
         time["operating_reset_at"] = int(reported.reset_at)
@@ -66,8 +65,7 @@ def response(outcome: RestOutcome) -> Response:
     if isinstance(outcome, Result):
         return _response(200, {"result": outcome.value, **outcome.pages, "time": outcome.time}, {})
     body = {"error": outcome.code, "error_description": outcome.description}
-    headers = {} if outcome.retry_after is None else {"retry-after": str(max(1, math.ceil(outcome.retry_after)))}
-    return _response(outcome.status, body, headers)
+    return _response(outcome.status, body, retry_header(outcome.retry_after))
 
 
 def _response(status: int, body: Mapping[str, object], headers: Mapping[str, str]) -> Response:
@@ -76,7 +74,3 @@ def _response(status: int, body: Mapping[str, object], headers: Mapping[str, str
         "headers": {"content-type": _CONTENT_TYPE, "cache-control": "no-store", **_ANY_ORIGIN, **headers},
         "body": json.dumps(body, separators=(",", ":")),
     }
-
-
-def _date(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
