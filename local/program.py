@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 _HIGHEST_PORT: Final = 65_535
+_MOST_DIGITS: Final = 5
 
 
 class StartError(Exception):
@@ -89,7 +90,7 @@ def listening(bind: str, port: int, variable: str) -> Iterator[None]:
 
 def read_port(name: str, text: str) -> int:
     """The port that a variable names. Raises StartError."""
-    if not (text.isascii() and text.isdigit() and int(text) <= _HIGHEST_PORT):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) <= _HIGHEST_PORT):
         raise StartError(f"{name} must be a port, 0 to {_HIGHEST_PORT} (0 takes a free one)")
     return int(text)
 

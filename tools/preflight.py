@@ -14,20 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tools.account_checks import CHECKS
 from tools.environment import Clients, Environment, ToolError, opened
 from tools.findings import REFUSED, Case, Finding, warned
-from tools.stack import state_of
+from tools.stack import action, state_of
 
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
-
-_SERVICES: Final[Mapping[str, str]] = {
-    "GetAccountSettings": "lambda",
-    "DescribeCertificate": "acm",
-    "GetHostedZone": "route53",
-    "DescribeEventBus": "events",
-    "GetTopicAttributes": "sns",
-    "DescribeKey": "kms",
-    "GetKeyPolicy": "kms",
-}
-"""The service of each call of the checks, as in the names of IAM's actions."""
 
 
 def checked(environment: Environment, clients: Clients, print_line: Callable[[str], None]) -> int:
@@ -51,7 +40,7 @@ def found(check: Callable[[Case], list[Finding]], case: Case) -> Iterator[Findin
     except ClientError as error:
         why = str(error)
         if error.response["Error"]["Code"] in _DENIED:
-            why = f"{_SERVICES[error.operation_name]}:{error.operation_name} is not allowed"
+            why = f"{action(error)} is not allowed"
         yield from warned(f"Not checked: {name}", why, "allow it, or look at it by hand")
     except BotoCoreError as error:
         yield from warned(f"Not checked: {name}", str(error), "look at it by hand")

@@ -94,6 +94,27 @@ def is_absent(error: ClientError) -> bool:
     return error.response["Error"]["Code"] == "ValidationError" and "does not exist" in str(error)
 
 
+_SERVICES: Final[Mapping[str, str]] = {
+    "GetAccountSettings": "lambda",
+    "DescribeCertificate": "acm",
+    "GetHostedZone": "route53",
+    "DescribeEventBus": "events",
+    "GetTopicAttributes": "sns",
+    "DescribeKey": "kms",
+    "GetKeyPolicy": "kms",
+    "DescribeAlarms": "cloudwatch",
+    "ListSecrets": "secretsmanager",
+    "StartQuery": "logs",
+    "GetQueryResults": "logs",
+}
+"""The service of each call of a check."""
+
+
+def action(error: ClientError) -> str:
+    """The action that failed, as IAM names it."""
+    return f"{_SERVICES.get(error.operation_name, 'aws')}:{error.operation_name}"
+
+
 def remedy(status: str, environment: Environment) -> str:
     """What the operator does about a stack that is not deployed, with commands that name the environment."""
     text = REMEDIES.get(status, _IN_PROGRESS if status.endswith("_IN_PROGRESS") else _UNKNOWN)

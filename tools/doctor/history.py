@@ -1,7 +1,7 @@
 """The error codes of the last 24 hours, by portal: from the log of a local run, or from the stack's log groups."""
 
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,9 @@ _LEFT_OUT: Final = frozenset({"object", "caller", "not_found"})
 """Classes of errors that are about one question of a caller."""
 _REASONS: Final = frozenset({"wrong_token", "missing_token"})
 _WAITS: Final = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+_NAMES: Final = ('"portal_error"', '"rejection_reason"')
 _MOST_LINES: Final = 200_000
+"""Lines with a code that are read of a log: the newest."""
 
 
 class Seen(NamedTuple):
@@ -41,9 +43,7 @@ def of_run(log: Path, now: float) -> list[Seen]:
 
 
 def _recent(lines: Iterable[str], since: float) -> Iterator[Mapping[str, Any]]:
-    for _, line in zip(range(_MOST_LINES), lines, strict=False):
-        if '"portal_error"' not in line and '"rejection_reason"' not in line:
-            continue
+    for line in deque((each for each in lines if any(name in each for name in _NAMES)), maxlen=_MOST_LINES):
         try:
             fields = json.loads(line)
             at = datetime.fromisoformat(fields["timestamp"]).timestamp()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from local.program import StartError, read_port
 from tools.doctor.findings import Code, Finding, finding
 from tools.environment import ROOT
 from tools.python_environment import OUTDATED, READY
@@ -54,23 +55,22 @@ def _whole(folder: Path) -> bool:
 
 
 def python_of_functions(root: Path) -> str | None:
-    """The interpreter that builds the functions, or None."""
-    found = subprocess.run(  # noqa: S603 - our own script
-        [str(root / "layers/find-python"), "3.13"], capture_output=True, text=True, check=False, timeout=_SECONDS
-    )
+    """The interpreter that builds the functions, or None where none is found in time."""
+    command = [str(root / "layers/find-python"), "3.13"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
     return found.stdout.strip() or None
-
-
-def interpreter(root: Path) -> Iterator[Finding]:
-    if python_of_functions(root) is None:
-        yield finding(Code.PYTHON_MISSING, "This machine has no Python 3.13: the functions cannot be built here")
 
 
 def ports(environ: Mapping[str, str], proc: Path = Path("/proc")) -> Iterator[Finding]:
     """The ports of `make run` that another program has, while no run is up."""
     for variable, usual in PORTS.items():
-        given = environ.get(variable, "")
-        port = int(given) if given.isdecimal() else usual
+        try:
+            port = read_port(variable, environ.get(variable) or str(usual))
+        except StartError:
+            continue  # the run itself reports it
         if port and _is_taken(port):
             yield finding(
                 Code.PORT_BUSY, f"Port {port} ({variable}) is taken by {holder(port, proc)}", variable=variable
@@ -142,15 +142,15 @@ def facts(environ: Mapping[str, str], root: Path) -> dict[str, Any]:
 def engine(environ: Mapping[str, str]) -> str | None:
     """Where a container engine answers; `make invoke` and the tests in containers need one, all else does not."""
     given = environ.get("DOCKER_HOST") or f"unix://{_ENGINE}"
-    address = urlsplit(given)
-    family = socket.AF_UNIX if address.scheme == "unix" else socket.AF_INET
-    where: Any = address.path if address.scheme == "unix" else (address.hostname, address.port or 2375)
-    with socket.socket(family) as tried:
-        tried.settimeout(1)
-        try:
+    try:
+        address = urlsplit(given)
+        family = socket.AF_UNIX if address.scheme == "unix" else socket.AF_INET
+        where: Any = address.path if address.scheme == "unix" else (address.hostname, address.port or 2375)
+        with socket.socket(family) as tried:
+            tried.settimeout(1)
             tried.connect(where)
-        except (OSError, TypeError):
-            return None
+    except (OSError, TypeError, ValueError):
+        return None
     return given
 
 

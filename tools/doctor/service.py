@@ -11,7 +11,6 @@ from tools.lookup.case import Case, Refused
 from tools.smoke import SmokeError, health
 from tools.smoke import Target as SmokeTarget
 
-FUNCTION: Final = "AdminFunction"
 _NOT_STORED: Final = "PortalNotInstalled"
 """The error about the portal that was named, and not about the service."""
 
@@ -34,18 +33,17 @@ def answers(url: str, env: str) -> Iterator[Finding]:
 
 def report(case: Case, portal: str | None) -> list[Finding]:
     """The findings of the operators' command. Raises Refused for a portal that is not stored."""
-    event = {"command": "doctor", **({"portal": portal} if portal else {})}
     try:
-        found = case.invoke(FUNCTION, event)["findings"]
+        found = case.command("doctor", **({"portal": portal} if portal else {}))["findings"]
     except Refused as error:
         if error.kind == _NOT_STORED:
             raise
         code = Code.RUN_DEAD if error.kind == "NotReached" and case.env == "local" else Code.FUNCTION_FAILED
-        return [finding(code, f"{FUNCTION} failed: {error.kind}: {error.detail}")]
+        return [finding(code, f"AdminFunction failed: {error.kind}: {error.detail}")]
     return [Finding(each["code"], each["detail"], each["remedy"], each.get("portal", "")) for each in found]
 
 
 def portals(case: Case) -> Sequence[dict[str, Any]]:
     """Every portal as operators see it. Raises Refused."""
-    listed: Sequence[dict[str, Any]] = case.invoke(FUNCTION, {"command": "portals"})["portals"]
+    listed: Sequence[dict[str, Any]] = case.command("portals")["portals"]
     return listed

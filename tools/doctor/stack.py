@@ -6,23 +6,15 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.account_checks import CHECKS
+from tools.account_checks import CHECKS, stack_state
 from tools.doctor.findings import Code, Finding, finding
 from tools.findings import Case
 from tools.preflight import found as found_by
-from tools.stack import ABSENT, READY, paged, remedy
+from tools.stack import ABSENT, READY, action, paged, remedy
 
 _MOST_SECRETS: Final = 5_000
 _FAILED: Final = (ClientError, BotoCoreError)
 Portals = Sequence[Mapping[str, Any]]
-
-_SERVICES: Final[Mapping[str, str]] = {
-    "DescribeAlarms": "cloudwatch",
-    "ListSecrets": "secretsmanager",
-    "StartQuery": "logs",
-    "GetQueryResults": "logs",
-}
-"""The service of each call here, as in the names of IAM's actions."""
 
 
 def findings(case: Case) -> Iterator[Finding]:
@@ -50,8 +42,7 @@ def unread(what: str, error: Exception) -> Finding:
     """The finding about something that could not be read: the action that failed, as IAM names it, and why."""
     why = type(error).__name__
     if isinstance(error, ClientError):
-        action = f"{_SERVICES.get(error.operation_name, 'aws')}:{error.operation_name}"
-        why = f"{action} failed: {error.response['Error']['Code']}"
+        why = f"{action(error)} failed: {error.response['Error']['Code']}"
     return finding(Code.NOT_CHECKED, f"Not read: {what} ({why})")
 
 
@@ -109,9 +100,7 @@ def contradicting(case: Case) -> Iterator[Finding]:
 def account(case: Case) -> Iterator[Finding]:
     """What `make preflight` finds, but for the state, which is reported above."""
     for check in CHECKS:
-        if check.__name__ == "stack_state":
-            continue
-        for each in found_by(check, case):
+        for each in found_by(check, case) if check is not stack_state else ():
             if each.what.startswith("Not checked: "):
                 yield finding(Code.NOT_CHECKED, f"{each.what.removeprefix('Not checked: ')} of the account: {each.why}")
             else:

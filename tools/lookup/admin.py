@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -13,7 +14,7 @@ from tools.lookup.key_file import making_a_key
 from tools.lookup.output import print_answer
 from tools.lookup.secret_fields import given_secrets, options_of
 
-_FUNCTION: Final = "AdminFunction"
+_MAKES_A_KEY: Final = "keys.create"
 
 
 class Words(click.ParamType[tuple[str, ...]]):
@@ -44,7 +45,7 @@ class AdminCommand(EnvironmentCommand):
         params: list[click.Parameter] = [*map(_option, plain), *options_of(secret)]
         if contract.warning:
             params.append(click.Option(["--yes"], is_flag=True, help="does not ask before"))
-        if name == "keys.create":
+        if name == _MAKES_A_KEY:
             params += KEY_OPTIONS
         super().__init__(
             name,
@@ -53,21 +54,19 @@ class AdminCommand(EnvironmentCommand):
             help=f"{contract.about}\n\n{contract.warning}",
             short_help=contract.about,
         )
+        self._command = name
         self._contract = contract
         self._plain, self._secret = plain, secret
 
     def run(self, case: Case, **given: Any) -> None:
         """Raises Refused."""
-        event: dict[str, object] = {"command": self.name}
         plain = {field.name: given[field.name] for field in self._plain}
-        event |= {name: _as_json(value) for name, value in plain.items() if value not in (None, ())}
-        event |= given_secrets(self._secret, given, terminal=sys.stdin.isatty())
+        fields = {name: _as_json(value) for name, value in plain.items() if value not in (None, ())}
+        fields |= given_secrets(self._secret, given, terminal=sys.stdin.isatty())
         if self._contract.warning and not given["yes"]:
-            confirm(f"{self.name} in {case.env}. {self._contract.warning}")
-        if self.name == "keys.create":
-            answer = making_a_key(case, lambda: case.invoke(_FUNCTION, event), given)
-        else:
-            answer = case.invoke(_FUNCTION, event)
+            confirm(f"{self._command} in {case.env}. {self._contract.warning}")
+        run = partial(case.command, self._command, **fields)
+        answer = making_a_key(case, run, given) if self._command == _MAKES_A_KEY else run()
         print_answer(answer, as_json=case.as_json)
 
 

@@ -60,9 +60,13 @@ class Case:
 
         return (self.find or found)(self.env, self.environ)
 
-    def invoke(self, function: str, event: object) -> dict[str, Any]:
-        """The answer of a function. Raises Refused."""
-        return self.target.invoke(function, event)
+    def command(self, name: str, /, **fields: object) -> dict[str, Any]:
+        """The answer to an operators' command. Raises Refused."""
+        return self.target.invoke("AdminFunction", {"command": name, **fields})
+
+    def look_up(self, event: object) -> dict[str, Any]:
+        """The answer to one look-up, or to many. Raises Refused."""
+        return self.target.invoke("DirectFunction", event)
 
 
 class EnvironmentCommand(click.Command):

@@ -8,19 +8,17 @@ import click
 from tools.lookup.case import Case, EnvironmentCommand
 from tools.lookup.job import Form, Item, Job
 from tools.lookup.output import print_answer
-from tools.lookup.pairs import Pair, check_one_or_file, file_options, read, wants_json
+from tools.lookup.pairs import Pair, check_one_or_file, common_fields, file_options, read, wants_json
 
-_FUNCTION: Final = "DirectFunction"
 _AT_ONCE: Final = 1_000
 """The pairs that one invocation takes."""
-_COLUMNS: Final = ("chat_id", "dialog_id", "source", "age_seconds", "error", "detail")
+_COLUMNS: Final = ("chat_id", "dialog_id", "source", "age_seconds")
 
 
 @click.command("chats", cls=EnvironmentCommand)
 @click.argument("entity_type", metavar="[TYPE]", required=False)
 @click.argument("entity_id", metavar="[ID]", required=False)
 @file_options
-@click.option("--fresh", is_flag=True, help="asks the portal, whatever is cached")
 @click.pass_obj
 def command(case: Case, /, **given: Any) -> None:
     """Look up the chat of a pair, as CRM "DEAL|1663", or of every pair of a file.
@@ -30,17 +28,15 @@ def command(case: Case, /, **given: Any) -> None:
     """
     pair, source = (given["entity_type"], given["entity_id"]), given["source"]
     check_one_or_file(pair, given)
-    common: dict[str, object] = {"fresh": True} if given["fresh"] else {}
-    if given["portal"]:
-        common["portal"] = given["portal"]
+    common = common_fields(given)
     if source is None:
-        answer = case.invoke(_FUNCTION, {"entity_type": pair[0], "entity_id": pair[1], **common})
+        answer = case.look_up({"entity_type": pair[0], "entity_id": pair[1], **common})
         print_answer(answer, as_json=case.as_json)
         return
 
     def ask(piece: Sequence[Pair]) -> list[Item]:
         lookups = [each._asdict() for each in piece]
-        results: list[Item] = case.invoke(_FUNCTION, {"lookups": lookups, **common})["results"]
+        results: list[Item] = case.look_up({"lookups": lookups, **common})["results"]
         return results
 
     job = Job(ask, Form(_COLUMNS, cells, wants_json(given, default=case.as_json)), _AT_ONCE, case.sleep)
@@ -50,7 +46,4 @@ def command(case: Case, /, **given: Any) -> None:
 
 def cells(item: Item) -> list[object]:
     """The values of an answer under the columns."""
-    problem = item.get("problem") or {}
-    code = str(problem.get("type", "")).rpartition(":")[2]
-    found = [item.get(name) for name in ("chat_id", "dialog_id", "source", "age_seconds")]
-    return [*found, code, problem.get("detail", "")]
+    return [item.get(name) for name in _COLUMNS]

@@ -41,9 +41,10 @@ def run(case: Case, portal: str | None) -> None:
     report = Report()
     (_of_run if case.env == "local" else _of_stack)(case, portal, report)
     report.findings += machine.environments(ROOT)
-    if case.env != "local":
-        report.findings += machine.interpreter(ROOT)
     report.machine = machine.facts(case.environ, ROOT)
+    if case.env != "local" and report.machine["python_of_functions"] is None:
+        words = "This machine has no Python 3.13: the functions cannot be built here"
+        report.findings.append(finding(Code.PYTHON_MISSING, words))
     if case.as_json:
         print_answer(report.shown(), as_json=True)
     else:

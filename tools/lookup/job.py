@@ -31,6 +31,8 @@ _LONGEST_WAIT_S: Final = 300.0
 _AT_LEAST_S: Final = 1.0
 _FORMULA: Final = re.compile(r"'*(?:[=@\t\r]|[+-](?![0-9.,]*\Z))")
 _RETRYABLE: Final = frozenset({429, 503})
+_ERROR: Final = ("error", "detail")
+"""The last columns."""
 _NOT_FOUND: Final = "-not-found"
 """How the codes of 404 end: that there is no chat or no object is an answer."""
 
@@ -44,7 +46,8 @@ class Former(NamedTuple):
 
 @dataclass(frozen=True)
 class Form:
-    """The lines of an output. `cells` are the values of one answer under `columns`; JSON lines have it whole.
+    """The lines of an output. `cells` are the values of one answer under `columns`, before its error; JSON lines have
+    it whole.
 
     `names` are what the two words of a pair are called in it, and `noun` what the pairs are.
     """
@@ -57,12 +60,12 @@ class Form:
 
     @property
     def heading(self) -> str:
-        return "" if self.as_json else _csv_line([*self.names, *self.columns])
+        return "" if self.as_json else _csv_line([*self.names, *self.columns, *_ERROR])
 
     def line(self, pair: Pair, item: Item) -> str:
         if self.as_json:
             return as_json_line({**item, **dict(zip(self.names, pair, strict=True))}) + "\n"
-        cells = (printable(str(cell)) if cell else cell for cell in self.cells(item))
+        cells = (printable(str(cell)) if cell else cell for cell in (*self.cells(item), *_error_in(item)))
         return _csv_line([*map(_no_formula, pair), *cells])
 
     def former(self, lines: Sequence[str]) -> Former:
@@ -74,8 +77,9 @@ class Form:
                 return Former(answered, sum(map(_is_error, records)))
             heading, *rows = lines or [self.heading]
             cells = list(csv.reader(rows))
-            if heading == self.heading and all(len(row) == len(self.columns) + len(Pair._fields) for row in cells):
-                codes = [row[len(Pair._fields) + self.columns.index("error")] for row in cells]
+            width = len(self.names) + len(self.columns) + len(_ERROR)
+            if heading == self.heading and all(len(row) == width for row in cells):
+                codes = [row[-len(_ERROR)] for row in cells]
                 errors = sum(code != "" and not code.endswith(_NOT_FOUND) for code in codes)
                 return Former([Pair(_given(row[0]), _given(row[1])) for row in cells], errors)
         raise Refused("The output has lines of another form: choose another --output, or another --format")
@@ -212,5 +216,11 @@ def _is_error(item: Item) -> bool:
     return (item.get("problem") or {}).get("status") not in (None, 404)
 
 
+def _error_in(item: Item) -> tuple[str, str]:
+    """The code and the detail of an answer's problem."""
+    problem = item.get("problem") or {}
+    return str(problem.get("type", "")).rpartition(":")[2], str(problem.get("detail", ""))
+
+
 def _detail(item: Item | None) -> str:
-    return str(((item or {}).get("problem") or {}).get("detail", ""))
+    return _error_in(item or {})[1]

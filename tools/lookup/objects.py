@@ -8,14 +8,12 @@ import click
 from tools.lookup.case import Case, EnvironmentCommand
 from tools.lookup.job import Form, Item, Job
 from tools.lookup.output import print_answer
-from tools.lookup.pairs import Pair, check_one_or_file, file_options, read, wants_json
+from tools.lookup.pairs import Pair, check_one_or_file, common_fields, file_options, read, wants_json
 
-_FUNCTION: Final = "DirectFunction"
 _AT_ONCE: Final = 200
 """The objects that one invocation takes."""
-_COLUMNS: Final = (
-    "discussion", "active_lines", "other_lines", "truncated", "source", "age_seconds", "error", "detail",
-)  # fmt: skip
+_FACTS: Final = ("truncated", "source", "age_seconds")
+_COLUMNS: Final = ("discussion", "active_lines", "other_lines", *_FACTS)
 
 
 @click.command("objects", cls=EnvironmentCommand)
@@ -24,7 +22,6 @@ _COLUMNS: Final = (
 @file_options
 @click.option("--no-relatives", is_flag=True, help="without the chats of the object's contacts and company")
 @click.option("--no-closed", is_flag=True, help="without conversations of open lines that are not active")
-@click.option("--fresh", is_flag=True, help="asks the portal, whatever is cached")
 @click.pass_obj
 def command(case: Case, /, **given: Any) -> None:
     """List the chats of an object, as deal 1663, or of every object of a file.
@@ -36,16 +33,15 @@ def command(case: Case, /, **given: Any) -> None:
     asked, source = (given["kind"], given["number"]), given["source"]
     check_one_or_file(asked, given)
     common: dict[str, object] = {name: False for name in ("relatives", "closed") if given[f"no_{name}"]}
-    common |= {"fresh": True} if given["fresh"] else {}
-    common |= {"portal": given["portal"]} if given["portal"] else {}
+    common |= common_fields(given)
     if source is None:
-        answer = case.invoke(_FUNCTION, {"object": {"type": asked[0], "id": asked[1]}, **common})
+        answer = case.look_up({"object": {"type": asked[0], "id": asked[1]}, **common})
         show(answer, as_json=case.as_json)
         return
 
     def ask(piece: Sequence[Pair]) -> list[Item]:
         objects = [{"type": each.entity_type, "id": each.entity_id} for each in piece]
-        results: list[Item] = case.invoke(_FUNCTION, {"objects": objects, **common})["results"]
+        results: list[Item] = case.look_up({"objects": objects, **common})["results"]
         return [with_problem_of_a_part(each) for each in results]
 
     form = Form(_COLUMNS, cells, wants_json(given, default=case.as_json), ("type", "id"), "objects")
@@ -76,15 +72,12 @@ def with_problem_of_a_part(item: Item) -> Item:
 def cells(item: Item) -> list[object]:
     """The values of an answer under the columns; ids of several chats with blanks between."""
     chats = item["chats"] or []
-    problem = item.get("problem") or {}
     lines = [each for each in chats if each["kind"] == "open_line"]
     return [
         _ids(each for each in chats if each["kind"] == "discussion"),
         _ids(each for each in lines if each["active"]),
         _ids(each for each in lines if not each["active"]),
-        *(item.get(name, "") for name in ("truncated", "source", "age_seconds")),
-        str(problem.get("type", "")).rpartition(":")[2],
-        problem.get("detail", ""),
+        *(item.get(name, "") for name in _FACTS),
     ]
 
 

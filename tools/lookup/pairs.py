@@ -24,6 +24,7 @@ _OPTIONS: Final = (
         "--format", "form", type=click.Choice(["csv", "jsonl"]), help="of --file; else by the output's ending"
     ),
     click.option("--portal", help="the portal's domain or member id. Default: the default portal"),
+    click.option("--fresh", is_flag=True, help="asks the portal, whatever is cached"),
 )
 _JSON_ENDINGS: Final = (".jsonl", ".ndjson", ".json")
 
@@ -77,6 +78,11 @@ def file_options(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def common_fields(given: Mapping[str, Any]) -> dict[str, object]:
+    """The fields of each event, whether it is about one pair or many."""
+    return {name: given[name] for name in ("fresh", "portal") if given[name]}
 
 
 def check_one_or_file(pair: Sequence[str | None], given: Mapping[str, Any]) -> None:

@@ -4,7 +4,8 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -109,8 +110,15 @@ def _refuse_others(path: Path, status: os.stat_result) -> None:
 
 
 def _stack(env: str, environ: Mapping[str, str]) -> Target:
-    try:
+    with account_errors():
         return of_stack(*opened({**environ, "ENV": env}, config=_ONCE))
+
+
+@contextmanager
+def account_errors() -> Iterator[None]:
+    """Inside, what samconfig.toml or the account refuses is raised as Refused."""
+    try:
+        yield
     except ToolError as error:
         raise Refused(str(error)) from None
     except (BotoCoreError, ClientError) as error:

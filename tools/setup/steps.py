@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from chat_lookup.admin.commands import COMMANDS
 from tools import smoke
-from tools.environment import ROOT, Clients, Environment, ToolError, opened
+from tools.doctor.machine import python_of_functions
+from tools.environment import ROOT, Clients, Environment, opened
 from tools.lookup.case import Case, Refused
 from tools.lookup.key_file import default, making_a_key
 from tools.lookup.secret_fields import given_secrets
+from tools.lookup.target import account_errors
 from tools.preflight import checked
 from tools.setup.progress import Progress
 from tools.stack import ABSENT, DEPLOYED, StackState, state_of
@@ -31,12 +32,9 @@ CARD: Final = """The application's card (Applications > Developer resources > Re
   Initial installation path  {url}/bitrix24/install
   Uses API only              off
   Scopes                     {scopes}"""
-
-_ADMIN: Final = "AdminFunction"
 _COSTS: Final = ROOT / "docs/costs.md"
 _KEY_OPTIONS: Final[Mapping[str, Any]] = {"key_file": None, "show": False, "yes": False}
 """A key that is in the file already is replaced only if the operator agrees."""
-_NO_CREDENTIALS: Final = "Credentials: AWS_PROFILE, or `aws login`"
 
 
 def _made(words: list[str], environ: Mapping[str, str]) -> int:
@@ -47,8 +45,7 @@ def _made(words: list[str], environ: Mapping[str, str]) -> int:
 
 def _can_build() -> bool:
     """Whether this machine has the Python of the functions."""
-    command = [str(ROOT / "layers/find-python"), "3.13"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - our words
+    return python_of_functions(ROOT) is not None
 
 
 class Ports(NamedTuple):
@@ -62,7 +59,7 @@ class Ports(NamedTuple):
 
 @dataclass
 class Setup:
-    """One run for one environment. `answers` are those of a former run; `ask` are questions at the terminal."""
+    """One run for one environment. `progress` has the answers of a former run."""
 
     case: Case
     ports: Ports
@@ -84,9 +81,6 @@ class Setup:
             self.progress.keep(name, value)
         return value
 
-    def command(self, name: str, **fields: object) -> dict[str, Any]:
-        return self.case.invoke(_ADMIN, {"command": name, **fields})
-
     def secrets(self, command: str) -> dict[str, object]:
         """The required secrets of a command, asked for without an echo, or from files."""
         fields = [each for each in COMMANDS[command].fields if each.secret and each.required]
@@ -97,15 +91,15 @@ class Setup:
     def in_aws(self) -> bool:
         return self.case.env != "local"
 
+    def account(self) -> tuple[Environment, Clients]:
+        """Raises ToolError, and botocore's exceptions."""
+        return self.ports.account({**self.case.environ, "ENV": self.case.env})
+
     def state(self) -> tuple[Environment, StackState]:
         """The stack as it is now. Raises Refused."""
-        try:
-            environment, clients = self.ports.account({**self.case.environ, "ENV": self.case.env})
+        with account_errors():
+            environment, clients = self.account()
             return environment, state_of(clients("cloudformation"), environment.stack)
-        except ToolError as error:
-            raise Refused(str(error)) from None
-        except (BotoCoreError, ClientError) as error:
-            raise Refused(f"{error}. {_NO_CREDENTIALS}", type(error).__name__) from None
 
     def url(self) -> str:
         """The address of the service, as portals reach it."""
@@ -124,13 +118,9 @@ def account(setup: Setup) -> str:
         return "a run on this machine needs none"
     if not setup.ports.can_build():
         raise Refused("Python 3.13 builds the functions, and this machine has none: install it, then run setup again")
-    try:
-        environment, clients = setup.ports.account({**setup.case.environ, "ENV": setup.case.env})
+    with account_errors():
+        environment, clients = setup.account()
         refused = checked(environment, clients, setup.show)
-    except ToolError as error:
-        raise Refused(str(error)) from None
-    except (BotoCoreError, ClientError) as error:
-        raise Refused(f"{error}. {_NO_CREDENTIALS}", type(error).__name__) from None
     if refused:
         raise Refused("The account refuses what is named above. Mend that, then run setup again")
     return f"{environment.stack} in {environment.region}"
@@ -155,7 +145,7 @@ def deployment(setup: Setup) -> str:
 
 def portal(setup: Setup) -> str:
     """A portal by its inbound webhook or by an application. Raises Refused."""
-    known = setup.command("portals")["portals"]
+    known = setup.case.command("portals")["portals"]
     if known:
         return "the service knows " + ", ".join(f"{each['domain']} ({each['state']})" for each in known)
     kind = setup.answer(
@@ -169,7 +159,7 @@ def _by_webhook(setup: Setup) -> str:
         "In the portal: Applications > Developer resources > Ready-made scenarios > Other > Inbound webhook.\n"
         f"Give it the scopes {SCOPES}, and paste its URL here; it is not shown."
     )
-    added = setup.command("portal.add_webhook", **setup.secrets("portal.add_webhook"))
+    added = setup.case.command("portal.add_webhook", **setup.secrets("portal.add_webhook"))
     return f"the portal {added['member_id']} is added by its webhook"
 
 
@@ -177,10 +167,10 @@ def _by_application(setup: Setup) -> str:
     setup.show(CARD.format(url=setup.url(), scopes=SCOPES))
     domain = setup.answer("domain", "The portal's host, as acme.bitrix24.com")
     client_id = setup.answer("client_id", "The application's code (client_id), from its card")
-    if client_id not in {each["client_id"] for each in setup.command("apps.list")["applications"]}:
-        setup.command("apps.add", kind="local", domain=domain, client_id=client_id, **setup.secrets("apps.add"))
+    if client_id not in {each["client_id"] for each in setup.case.command("apps.list")["applications"]}:
+        setup.case.command("apps.add", kind="local", domain=domain, client_id=client_id, **setup.secrets("apps.add"))
     setup.show(f"Now open the application in {domain}, as an administrator, and wait until its page confirms it.")
-    while not (found := setup.command("portals")["portals"]):
+    while not (found := setup.case.command("portals")["portals"]):
         if not click.confirm("It is not installed yet. Look again?", default=True):
             raise Refused("The application is not installed yet. Run setup again when its page confirms it")
     return f"{found[0]['domain']} is installed"
@@ -193,7 +183,7 @@ def key(setup: Setup) -> str:
         return f"the key in {path} is admitted"
     label = setup.answer("label", "What is the key for? A label, as shop")
     event = {"label": label, "scopes": ["lookup", "details"]}
-    made = making_a_key(setup.case, lambda: setup.command("keys.create", **event), _KEY_OPTIONS)
+    made = making_a_key(setup.case, lambda: setup.case.command("keys.create", **event), _KEY_OPTIONS)
     return f"a key {made['key_id']} is in {made['key_file']}, readable by you alone"
 
 

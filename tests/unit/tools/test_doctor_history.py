@@ -36,6 +36,15 @@ def test_codes_of_the_last_day_are_counted_by_portal_and_code(tmp_path: Path) ->
     ]  # fmt: skip
 
 
+def test_of_a_long_log_the_newest_lines_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.doctor.history._MOST_LINES", 2)
+    log = tmp_path / "log.jsonl"
+    codes = [*(["OLD"] * 3), "NEW", "NEWEST"]
+    lines = [line(9 - number, portal_error=code, portal_error_class="retry") for number, code in enumerate(codes)]
+    log.write_text("\n".join(each for code in lines for each in (code, line(1))))
+    assert {each.code for each in of_run(log, NOW)} == {"NEW", "NEWEST"}
+
+
 def start(clients: StubbedClients) -> None:
     groups = [f"/aws/lambda/chat-lookup/{group}" for group in GROUPS]
     clients.expect(

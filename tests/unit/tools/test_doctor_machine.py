@@ -1,4 +1,4 @@
-"""Who holds a port, by real files of /proc."""
+"""What this machine has, whatever its variables and files contain: who holds a port, a container engine, a Python."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.doctor.machine import holder
+from tools.doctor.machine import PORTS, engine, holder, ports, python_of_functions
 
 ROW = "  0: 0100007F:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 {inode} 1"
 
@@ -39,3 +39,27 @@ def test_own_process_is_found_by_the_real_files() -> None:
         pytest.skip("this system has no /proc")
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert holder(server.getsockname()[1]).endswith(f"(process {os.getpid()})")
+
+
+@pytest.mark.parametrize("given", ["65536", "9" * 5000, "-1", "\u0663\u0660", "x"])
+@pytest.mark.parametrize("variable", PORTS)
+def test_port_that_a_run_would_refuse_is_not_examined(variable: str, given: str) -> None:
+    others = dict.fromkeys(PORTS, "0")
+    assert list(ports({**others, variable: given})) == []
+
+
+@pytest.mark.parametrize("given", ["tcp://127.0.0.1:99999", "tcp://127.0.0.1:port", "tcp://[::1"])
+def test_address_of_an_engine_that_is_none_is_no_engine(given: str) -> None:
+    assert engine({"DOCKER_HOST": given}) is None
+
+
+@pytest.mark.parametrize("script", ["#!/bin/sh\nexit 1\n", "#!/bin/sh\nexec sleep 60\n", None])
+def test_python_that_is_not_found_in_time_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None
+) -> None:
+    monkeypatch.setattr("tools.doctor.machine._SECONDS", 0.2)
+    (tmp_path / "layers").mkdir()
+    if script:
+        (tmp_path / "layers/find-python").write_text(script)
+        (tmp_path / "layers/find-python").chmod(0o755)
+    assert python_of_functions(tmp_path) is None
