@@ -1,9 +1,12 @@
 """Operators' commands: what they store, what they show, and the error for every invalid field."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from chat_lookup.admin.commands import COMMANDS
+from chat_lookup.bootstrap import admin as groups
 from chat_lookup.errors import InvalidRequest, PortalNotInstalled
 from tests.support.admin_function import ADD, run
 from tests.support.fakes import MEMBER_ID, WEBHOOK_URL, FakeBitrix24, Output
@@ -26,6 +29,27 @@ def test_portals_list_returns_the_installed_portals(bitrix24: FakeBitrix24, adde
 
 def test_portals_list_is_empty_without_any_portal() -> None:
     assert run(command="portals") == {"portals": []}
+
+
+# -- what a command builds ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "portal.drop"])
+def test_command_builds_its_own_group_and_no_other(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    built: list[str] = []
+
+    def recording(group: str, build: Callable[..., object]) -> Callable[..., object]:
+        def recorded(*parts: object) -> object:
+            built.append(group)
+            return build(*parts)
+
+        return recorded
+
+    for group in ("_applications", "_doctor", "_events", "_keys", "_portals", "_restoring", "_webhooks"):
+        monkeypatch.setattr(groups, group, recording(group, getattr(groups, group)))
+    with pytest.raises(InvalidRequest):
+        run(command=name, unknown=1)
+    assert len(built) == (name in COMMANDS)
 
 
 # -- faults of a command -----------------------------------------------------------------------------------------------

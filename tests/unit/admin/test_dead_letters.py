@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.session import Session
 
-from chat_lookup.admin.dead_letters import LIMIT, MOST, AdminEvents, Redrive, record_in
+from chat_lookup.admin.commands import MOST_LETTERS, USUAL_LETTERS
+from chat_lookup.admin.dead_letters import Redrive, record_in
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import InvalidRequest, ServiceMisconfigured
 from chat_lookup.http.json_fields import Fields
@@ -56,7 +57,7 @@ class Queues:
         for body in bodies:
             self.sqs.send_message(QueueUrl=self.dead, MessageBody=body)
 
-    def run(self, limit: int = LIMIT, seconds: float = 59) -> dict[str, object]:
+    def run(self, limit: int = USUAL_LETTERS, seconds: float = 59) -> dict[str, object]:
         with self._telemetry.invocation("admin"):
             return self.redrive.run(limit, Deadline.after(seconds, self._clock))
 
@@ -214,13 +215,13 @@ def test_redrive_without_queues_raises_an_error(telemetry: Telemetry, clock: Man
 
 def test_command_moves_as_many_letters_as_its_limit(queues: Queues, clock: ManualClock) -> None:
     queues.bury(*[RECORD] * 3)
-    redrive = AdminEvents(queues.redrive).commands["events.redrive"]
+    redrive = queues.redrive.commands["events.redrive"]
     assert redrive(Fields({"limit": 2}), Deadline.after(59, clock)) == {"moved": 2, "left": 1}
     assert redrive(Fields({}), Deadline.after(59, clock)) == {"moved": 1, "left": 0}
 
 
-@pytest.mark.parametrize("limit", [0, -1, MOST + 1, "many", True, 1.5])
+@pytest.mark.parametrize("limit", [0, -1, MOST_LETTERS + 1, "many", True, 1.5])
 def test_command_refuses_an_invalid_limit(queues: Queues, clock: ManualClock, limit: object) -> None:
-    redrive = AdminEvents(queues.redrive).commands["events.redrive"]
+    redrive = queues.redrive.commands["events.redrive"]
     with pytest.raises(InvalidRequest, match="limit"):
         redrive(Fields({"limit": limit}), Deadline.after(59, clock))

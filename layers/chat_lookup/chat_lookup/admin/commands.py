@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from chat_lookup.clock import Deadline
     from chat_lookup.observability.telemetry import Telemetry
 
+USUAL_LETTERS: Final = 1_000
 MOST_LETTERS: Final = 10_000
-"""Dead letters that one command sends back at most."""
+"""Dead letters that one command sends back, unless its limit is another, and at most."""
 
 _PLACEHOLDER: Final = re.compile(r"<[^<>]*>")
 """The value of a field in a sample, where an operator's own belongs: `<client_secret>`."""
@@ -162,7 +163,12 @@ COMMANDS: Final[Mapping[str, CommandContract]] = {
     ),
     "events.redrive": CommandContract(
         "Sends dead letters back to the queue, after the cause of their failure was removed.",
-        (Field("limit", "messages at most", 1000, Kind.WHOLE, default="1000", least=1, most=MOST_LETTERS),),
+        (
+            Field(
+                "limit", "messages at most", USUAL_LETTERS, Kind.WHOLE, default=str(USUAL_LETTERS), least=1,
+                most=MOST_LETTERS,
+            ),
+        ),
     ),
     "keys.create": CommandContract(
         "Makes an API key of a portal. It is in this answer only: the service keeps its hash.",
@@ -249,23 +255,26 @@ COMMANDS: Final[Mapping[str, CommandContract]] = {
 
 AdminCommand = Callable[[Fields, "Deadline"], dict[str, object]]
 CommandGroup = Callable[[], Mapping[str, AdminCommand]]
-"""The commands of one group by their names; called when one of them may be asked for."""
+"""The commands of one group by their names; called when one of them is asked for."""
 
 
 class Admin:
-    """The commands of all groups: each takes fields and returns a JSON object; wrong fields raise `InvalidRequest`."""
+    """The commands of all groups: each takes fields and returns a JSON object; wrong fields raise `InvalidRequest`.
 
-    def __init__(self, telemetry: "Telemetry", *groups: CommandGroup) -> None:
+    A group is named by its one command, or by what the names of its commands begin with, up to the dot.
+    """
+
+    def __init__(self, telemetry: "Telemetry", groups: Mapping[str, CommandGroup]) -> None:
         self._telemetry = telemetry
         self._groups = groups
 
     def run(self, fields: Fields, deadline: "Deadline") -> dict[str, object]:
         """Run the command that the fields name, with the other fields, once they are as the table has them."""
         name = fields.text("command")
-        for group in self._groups:
-            command = group().get(name)
-            if command is not None:
-                self._telemetry.note(command=name)
-                COMMANDS[name].check(name, fields)
-                return command(fields, deadline)
-        raise InvalidRequest(f"command must be one of {', '.join(COMMANDS)}")
+        if name not in COMMANDS:
+            raise InvalidRequest(f"command must be one of {', '.join(COMMANDS)}")
+        group = self._groups.get(name) or self._groups[name.partition(".")[0]]
+        command = group()[name]
+        self._telemetry.note(command=name)
+        COMMANDS[name].check(name, fields)
+        return command(fields, deadline)

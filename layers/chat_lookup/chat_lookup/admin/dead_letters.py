@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from chat_lookup.admin.commands import MOST_LETTERS
+from chat_lookup.admin.commands import MOST_LETTERS, USUAL_LETTERS
 from chat_lookup.clock import Deadline
 from chat_lookup.errors import ServiceMisconfigured
 from chat_lookup.http.json_fields import Fields
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
 
-LIMIT: Final = 1_000
-MOST: Final = MOST_LETTERS
 _AT_ONCE: Final = 10
 """Messages of one request, the most that SQS takes."""
 _BYTES_AT_ONCE: Final = 250_000
@@ -29,7 +27,8 @@ _LEAST_FOR_A_ROUND: Final = 5.0
 
 
 class Redrive:
-    """Moves messages from the dead-letter queue to the queue. `sqs` is called at the first use."""
+    """The command by its name: it moves messages from the dead-letter queue to the queue. `sqs` is called at the first
+    use."""
 
     def __init__(
         self, sqs: "Callable[[], SQSClient]", dead_letter_url: str, queue_url: str, telemetry: Telemetry
@@ -38,6 +37,13 @@ class Redrive:
         self._dead_letter_url = dead_letter_url
         self._queue_url = queue_url
         self._telemetry = telemetry
+        self.commands = {
+            "events.redrive": self._redrive,
+        }
+
+    def _redrive(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
+        """Send dead letters back to the queue, after the cause of their failure was removed."""
+        return self.run(fields.optional_whole("limit", most=MOST_LETTERS) or USUAL_LETTERS, deadline)
 
     def run(self, limit: int, deadline: Deadline) -> dict[str, object]:
         """Move at most `limit` messages before the deadline; returns the number moved, and about how many are left.
@@ -132,18 +138,3 @@ def _groups(messages: "Sequence[MessageTypeDef]") -> "Iterator[Sequence[MessageT
         size += needs
     if group:
         yield group
-
-
-class AdminEvents:
-    """The command by its name."""
-
-    def __init__(self, redrive: Redrive) -> None:
-        self._redrive_letters = redrive
-        self.commands = {
-            "events.redrive": self._redrive,
-        }
-
-    def _redrive(self, fields: Fields, deadline: Deadline) -> dict[str, object]:
-        """Send dead letters back to the queue, after the cause of their failure was removed."""
-        limit = fields.optional_whole("limit", most=MOST) or LIMIT
-        return self._redrive_letters.run(limit, deadline)

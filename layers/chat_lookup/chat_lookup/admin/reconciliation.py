@@ -20,7 +20,7 @@ _LEAST_FOR_ONE: Final = 3.0
 
 
 class Restoring:
-    """Safe to repeat: a record that agrees with its secret is only read."""
+    """The command by its name. Safe to repeat: a record that agrees with its secret is only read."""
 
     def __init__(
         self,
@@ -37,6 +37,13 @@ class Restoring:
         self._pointers = pointers
         self._recoveries = recoveries
         self._clock = clock
+        self.commands = {
+            "portals.reconcile": self._reconcile,
+        }
+
+    def _reconcile(self, _: Fields, deadline: Deadline) -> dict[str, object]:
+        """Make records agree with their secrets again, after PortalTable was restored."""
+        return self.reconcile(deadline)
 
     def reconcile(self, deadline: Deadline) -> dict[str, object]:
         """Point each record at the newest version of its secret, while time is left. Raises `StoreUnavailable`.
@@ -80,17 +87,3 @@ class Restoring:
         generation = int(self._clock.now() * 1000)
         waiting = portal._replace(state=PortalState.REAUTHORISE, state_code="", retry_at=0.0, generation=generation)
         self._facts.learn(waiting, "state", "state_code", "retry_at", "generation")
-
-
-class AdminRestoring:
-    """The command by its name."""
-
-    def __init__(self, restoring: Restoring) -> None:
-        self._restoring = restoring
-        self.commands = {
-            "portals.reconcile": self._reconcile,
-        }
-
-    def _reconcile(self, _: Fields, deadline: Deadline) -> dict[str, object]:
-        """Make records agree with their secrets again, after PortalTable was restored."""
-        return self._restoring.reconcile(deadline)

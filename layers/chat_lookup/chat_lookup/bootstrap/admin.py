@@ -18,15 +18,20 @@ _Install = Callable[[], "InstallServices"]
 
 def build(parts: Core, install: _Install) -> Admin:
     """Build it. Calls nothing."""
+    portals = cache(partial(_portals, parts, install))
     return Admin(
         parts.telemetry,
-        cache(partial(_portals, parts, install)),
-        cache(partial(_keys, parts)),
-        cache(partial(_applications, parts)),
-        cache(partial(_webhooks, parts)),
-        cache(partial(_events, parts)),
-        cache(partial(_restoring, parts)),
-        cache(partial(_doctor, parts)),
+        {
+            "apps": cache(partial(_applications, parts)),
+            "cache": portals,
+            "doctor": cache(partial(_doctor, parts)),
+            "events": cache(partial(_events, parts)),
+            "keys": cache(partial(_keys, parts)),
+            "portal": portals,
+            "portal.add_webhook": cache(partial(_webhooks, parts)),
+            "portals": portals,
+            "portals.reconcile": cache(partial(_restoring, parts)),
+        },
     )
 
 
@@ -94,23 +99,21 @@ def _webhooks(parts: Core) -> _Commands:
 
 
 def _events(parts: Core) -> _Commands:
-    from chat_lookup.admin.dead_letters import AdminEvents, Redrive  # noqa: PLC0415 - as above
+    from chat_lookup.admin.dead_letters import Redrive  # noqa: PLC0415 - as above
 
     settings = parts.settings
     queues = settings.dead_letter_queue_url, settings.event_queue_url
-    return AdminEvents(Redrive(parts.clients.sqs, *queues, parts.telemetry)).commands
+    return Redrive(parts.clients.sqs, *queues, parts.telemetry).commands
 
 
 def _restoring(parts: Core) -> _Commands:
-    from chat_lookup.admin.reconciliation import AdminRestoring, Restoring  # noqa: PLC0415 - as above
+    from chat_lookup.admin.reconciliation import Restoring  # noqa: PLC0415 - as above
     from chat_lookup.credentials.token_pointer import Pointers  # noqa: PLC0415 - as above
     from chat_lookup.portals.updates import PortalFacts  # noqa: PLC0415 - as above
 
     facts = PortalFacts(parts.portal_table, parts.portals)
     pointers = Pointers(parts.portal_table)
-    return AdminRestoring(
-        Restoring(parts.portals, facts, parts.tokens, pointers, parts.recoveries, parts.clock)
-    ).commands
+    return Restoring(parts.portals, facts, parts.tokens, pointers, parts.recoveries, parts.clock).commands
 
 
 def _doctor(parts: Core) -> _Commands:
