@@ -117,7 +117,7 @@ class Scene(NamedTuple):
 @pytest.fixture
 def scene(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """The service without a portal, and an operator who has the portal's webhook."""
-    service.admin("portal.forget", portal=service.member_id)
+    service.without_portals()
     url = service.portal.webhook_url
     terminal = Terminal(monkeypatch, {"Deploy": "y", KIND: "webhook", "webhook_url:": url, "A label": "shop"})
     environ = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}

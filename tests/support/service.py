@@ -172,6 +172,11 @@ class Service:
         self._tables.put_back("PortalTable", self._portals)
         self._tables.empty("CacheTable")
 
+    def without_portals(self) -> None:
+        """Empty PortalTable, as in a new stack. The secrets stay, so that `reset` makes the portals work again."""
+        self._tables.empty("PortalTable")
+        self.cold_start()
+
     def _end_work(self) -> None:
         self.stack.backend.aws.empty_queues()
         eventually(lambda: self.stack.backend.functions.output.running == 0)

@@ -33,7 +33,7 @@ class Place(NamedTuple):
 class Delivery(StrEnum):
     """The outcome of sending an answer."""
 
-    SENT = "said"
+    SENT = "sent"
     DOUBTFUL = "doubtful"
     """It may have been sent. Sending it again may duplicate it (bitrix24.md 1.13)."""
     REFUSED = "refused"
