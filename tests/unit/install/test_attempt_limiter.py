@@ -1,5 +1,7 @@
 """Unproved requests are limited: per address, network and portal, and in total; failures weigh ten times as much."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chat_lookup.dynamodb import number, text
@@ -43,6 +45,33 @@ def test_address_fails_twice_at_once_and_then_every_twenty_seconds(limiter: Atte
     assert admitted(limiter, *attempts) == 0
     clock.advance(1.1)
     assert admitted(limiter, *attempts) == 1
+
+
+class SlowClock(ManualClock):
+    """A clock whose next reading takes so long that something else happens before it is used."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self._meanwhile = [meanwhile]
+
+    def now(self) -> float:
+        reading = super().now()
+        if self._meanwhile:
+            self._meanwhile.pop()()
+        return reading
+
+
+def test_attempt_that_another_one_overtakes_is_admitted_if_there_is_room_for_both(clock: ManualClock) -> None:
+    table = memory_stores().cache_rows
+
+    def another() -> None:
+        clock.advance(0.001)
+        slow.advance(0.001)
+        AttemptLimiter(table, clock).admit(of_strangers(SOURCE))
+
+    slow = SlowClock(another)
+    AttemptLimiter(table, slow).admit(of_strangers(SOURCE))
+    assert admitted(AttemptLimiter(table, clock), of_strangers(SOURCE)) == 0
 
 
 def test_error_of_a_refused_attempt_has_the_moment_of_the_next_one(limiter: AttemptLimiter, clock: ManualClock) -> None:

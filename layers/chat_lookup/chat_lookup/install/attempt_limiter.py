@@ -132,7 +132,6 @@ class AttemptLimiter:
 
         `tat` is the moment at which the pool is empty again, as in `calls.gcra`.
         """
-        wait = 1.0
         price, full = pool.price / pool.rate, pool.capacity / pool.rate
         for _ in range(_CONTENTION):
             now = round(self._clock.now(), 6)
@@ -147,10 +146,12 @@ class AttemptLimiter:
                 idle = any_of(absent("tat"), less("tat", number(now)), greater("tat", number(absurd)))
                 if self._table.update(_key(pool), fields | {"tat": number(now + price)}, condition=idle).held:
                     return 0.0
-            elif tat > now + full - price:
-                wait = tat - (now + full - price)
-                break
-        return wait
+            else:
+                # Another attempt may have read the clock after this one, and taken its price before.
+                wait = tat - (self._clock.now() + full - price)
+                if wait > 0:
+                    return wait
+        return 1.0
 
 
 def _by_address(kind: str, source: str, of_network: float) -> tuple[Pool, ...]:
