@@ -36,8 +36,8 @@ class ApplicationControl:
 
     def _add(self, _: Query, body: object) -> object:
         fields = Fields(body)
-        card = {name: fields.text(name, "") for name in ("service_url", "install_url", "app_url", "status")}
-        keys = {name: fields.text(name, "") for name in ("client_id", "client_secret")}
+        card = {name: fields.address(name) for name in ("service_url", "install_url", "app_url")}
+        keys = {name: fields.text(name, "") for name in ("client_id", "client_secret", "status")}
         kind = cast(Kind, fields.one_of("kind", _KINDS) if fields.has("kind") else "local")
         interface = fields.flag("interface", default=True)
         scopes = fields.texts("scopes", SCOPES) if fields.has("scopes") else ["im", "imbot"]

@@ -33,7 +33,7 @@ class SendingControl:
         fields = Fields(body)
         client_id, user_id, manner = _client_id(fields), fields.whole("user_id", 1), _manner(fields)
         kind = cast(Kind, fields.one_of("kind", _KINDS)) if fields.has("kind") else None
-        service_url = fields.text("service_url", "")
+        service_url = fields.address("service_url")
         fields.finish()
         return _outcome(
             self._installer.install(client_id, kind=kind, user_id=user_id, service_url=service_url, manner=manner)
@@ -63,7 +63,7 @@ class SendingControl:
         client_id = _client_id(fields)
         if fields.has("raw"):
             raw, path = fields.text("raw"), _path(fields)
-            content_type = fields.text("content_type", FORM_TYPE)
+            content_type = fields.header("content_type", FORM_TYPE)
             fields.finish()
             return _answers(self._courier.emit_raw(client_id, raw, path, content_type))
         event, data = fields.text("event", shortest=1), fields.take("data", {})

@@ -1,9 +1,14 @@
 """Reads a fault from a control request."""
 
 import json
+import re
+from typing import Final
 
 from local.portal.behaviour.faults import LONGEST_DELAY_MS, Fault
 from local.portal.control.fields import ControlError, Fields
+
+_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""A token (RFC 9110, 5.1)."""
 
 
 def read_fault(value: object) -> Fault:
@@ -15,7 +20,7 @@ def read_fault(value: object) -> Fault:
         error=fields.text("error") if fields.has("error") else None,
         error_description=fields.text("error_description") if fields.has("error_description") else None,
         body=_body(fields),
-        content_type=fields.text("content_type") if fields.has("content_type") else None,
+        content_type=fields.header("content_type") if fields.has("content_type") else None,
         headers=_headers(fields),
         delay_ms=fields.number("delay_ms", 0, most=LONGEST_DELAY_MS),
         drop=fields.flag("drop", default=False),
@@ -49,4 +54,6 @@ def _changes(fields: Fields) -> tuple[tuple[str, object], ...]:
 
 def _headers(fields: Fields) -> tuple[tuple[str, str], ...]:
     headers = Fields(fields.take("headers", {}), '"headers"')
-    return tuple((name, headers.text(name)) for name in headers.names())
+    if not all(map(_NAME.fullmatch, headers.names())):
+        raise ControlError('"headers" must have names of headers')
+    return tuple((name, headers.header(name)) for name in headers.names())

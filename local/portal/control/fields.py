@@ -1,8 +1,16 @@
 """Reads the JSON body of a control request field by field; an error names the field."""
 
-import json
-import math
+import re
 from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from local.portal.protocol import json_text
+
+_MOST: Final = 2**53
+"""The largest whole number that every reader of JSON has exactly."""
+_LONGEST_HEADER: Final = 8_000
+_HEADER: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class ControlError(Exception):
@@ -36,9 +44,24 @@ class Fields:
             raise ControlError(f'"{name}" must be a text of {shortest} to {longest} characters')
         return value
 
+    def header(self, name: str, default: str | None = None) -> str:
+        """A text that a header may have: whatever ends a line would begin another header, and clients read no longer
+        ones."""
+        value = self.text(name, default, longest=_LONGEST_HEADER)
+        if not _HEADER.fullmatch(value):
+            raise ControlError(f'"{name}" must have the characters of a header only')
+        return value
+
+    def address(self, name: str) -> str:
+        """An address of http or https, or none."""
+        value = self.text(name, "")
+        if value and not _is_address(value):
+            raise ControlError(f'"{name}" must be an address that begins with http:// or https://')
+        return value
+
     def number(self, name: str, default: float | None = None, *, least: float = 0, most: float = 1e12) -> float:
         value = self.take(name, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not _between(value, least, most):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
             raise ControlError(f'"{name}" must be a number from {least:g} to {most:g}')
         return value
 
@@ -52,7 +75,7 @@ class Fields:
     def _is_null(self, name: str) -> bool:
         return name in self._left and self._left[name] is None and self.take(name) is None
 
-    def whole(self, name: str, default: int | None = None, *, least: int = 0, most: int = 2**53) -> int:
+    def whole(self, name: str, default: int | None = None, *, least: int = 0, most: int = _MOST) -> int:
         value = self.number(name, default, least=least, most=most)
         if not isinstance(value, int):
             raise ControlError(f'"{name}" must be a whole number')
@@ -86,7 +109,7 @@ class Fields:
 
     def wholes(self, name: str, default: Sequence[int] | None = None) -> list[int]:
         value = self.take(name, default if default is None else list(default))
-        if not isinstance(value, list) or not all(type(item) is int and item > 0 for item in value):
+        if not isinstance(value, list) or not all(type(item) is int and 0 < item <= _MOST for item in value):
             raise ControlError(f'"{name}" must be a list of whole numbers above 0')
         return value
 
@@ -109,13 +132,17 @@ class Fields:
             raise ControlError(f"unknown: {unknown}; known here: {', '.join(self._asked)}")
 
 
+def _is_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def read_json(content: bytes) -> object:
     """The body as JSON; an empty one is an empty object."""
     try:
-        return json.loads(content or b"{}")
-    except (ValueError, RecursionError):
+        return json_text.read(content or b"{}")
+    except ValueError:
         raise ControlError("the body is not JSON") from None
-
-
-def _between(value: float, least: float, most: float) -> bool:
-    return math.isfinite(value) and least <= value <= most

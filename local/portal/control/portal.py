@@ -100,7 +100,7 @@ class PortalControl:
     def _add_bot(self, _: Query, body: object) -> object:
         """Adds a bot as a webhook registers one, with `webhook_url` one that receives its events there."""
         fields, content = Fields(body), self._state.content
-        url = fields.text("webhook_url", "")
+        url = fields.address("webhook_url")
         bot = Bot(
             id=fields.whole("bot_id", 0) or content.free_id(),
             code=fields.text("code", "bot"),

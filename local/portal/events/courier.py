@@ -90,7 +90,7 @@ class Courier:
         return self.deliver([Message("POST", url, text, content_type) for url in urls])
 
     def _named_by(self, context: Context, text: str) -> list[str]:
-        fields = json_object(text.encode()) or php.decode_query(text)
+        fields = json_object(text) or php.decode_query(text)
         event = php.text(fields.get("event")).upper()
         if not event:
             raise Impossible("the text names no event; give the path that it is for")

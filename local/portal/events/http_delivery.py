@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin
@@ -37,6 +38,8 @@ class Delivery:
     def send(self, message: Message, *, browsing: bool = False) -> Answer:
         """The answer to a message. A user's browser (`browsing`) follows one redirect that keeps verb and body (307);
         the portal itself follows none."""
+        if not message.url.startswith(("http://", "https://")):
+            return Answer(None)
         headers = {"User-Agent": _USER_AGENT}
         if message.body:
             headers["Content-Type"] = message.content_type
@@ -54,7 +57,7 @@ class Delivery:
             if browsing and response.status == HTTPStatus.TEMPORARY_REDIRECT:
                 there = urljoin(message.url, response.headers.get("Location", ""))
                 return self.send(replace(message, url=there))
-        except urllib3.exceptions.HTTPError:
+        except (urllib3.exceptions.HTTPError, HTTPException, ValueError, OverflowError):  # no answer, or no address
             return Answer(None)
         return Answer(response.status, response.headers.get("Content-Type", ""), body)
 

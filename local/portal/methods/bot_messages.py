@@ -19,7 +19,7 @@ _ADD, _ANSWER = "imbot.message.add", "imbot.command.answer"
 _ADD_V2, _ANSWER_V2 = "imbot.v2.Chat.Message.send", "imbot.v2.Command.answer"
 _NONE: Final[Mapping[str, object]] = {}
 _NOT_ADDED = ("WRONG_REQUEST", 400, "Message isn't added")
-_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
+_NUMBER = re.compile(php.ID)
 _DIALOG = re.compile(rf"(chat)?{_NUMBER.pattern}")
 _DECORATION: Final = ("ATTACH", "KEYBOARD", "MENU")
 _MOST_BYTES: Final = 30 * 1024  # of each
@@ -117,7 +117,7 @@ def _decoration(call: Call) -> Mapping[str, object]:
         given = call.param(name)
         if given in (None, ""):
             continue
-        value = rest_wire.json_object(given.encode()) if isinstance(given, str) else php.entries(given)
+        value = rest_wire.json_object(given) if isinstance(given, str) else php.entries(given)
         if not value:
             raise Refused(f"{name}_ERROR")
         if len(rest_wire.encode(value)) > _MOST_BYTES:

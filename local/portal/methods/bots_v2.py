@@ -165,8 +165,8 @@ def _shown(call: Call, bot: Bot, *, whole: bool = True) -> object:
 
 
 def _whole(call: Call, name: str, default: int) -> int:
-    text = call.text(name)
-    return int(text) if text.isascii() and text.isdigit() else default
+    number = php.whole(call.text(name))
+    return default if number is None else number
 
 
 _ROWS: tuple[tuple[str, Callable[[Call], object]], ...] = (

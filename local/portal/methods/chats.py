@@ -77,8 +77,7 @@ def _title(call: Call, colour: str) -> str:
 
 
 def _user_ids(users: object) -> list[int | None]:
-    ids = (php.text(item) for item in php.entries(users).values())
-    return [int(number) if number.isascii() and number.isdigit() else None for number in ids]
+    return [php.whole(php.text(item)) for item in php.entries(users).values()]
 
 
 _ROWS: tuple[tuple[str, str, Callable[[Call], object]], ...] = (

@@ -11,7 +11,6 @@ from local.portal.protocol import php
 from local.portal.protocol.errors import Refused
 
 _PAGE: Final = 50
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,14}")
 _FILTER: Final = re.compile(r"(=|@|!=|>=|<=|>|<|)([A-Za-z0-9_]+)")
 _CAN_BE_FILTERED: Final = ("id", "title", "companyId", "contactId", "contactIds", "imol")
 _CAN_BE_ORDERED: Final = ("id", "title", "companyId", "contactId", "createdTime")
@@ -28,8 +27,7 @@ Item = dict[str, object]
 def item_get(call: Call) -> object:
     """The whole object, telephone and mail included; ACCESS_DENIED and NOT_FOUND have status 400."""
     number = _type(call)
-    item_id = call.text("id")
-    found = call.content.crm.get(CrmKey(number, int(item_id))) if _NUMBER.fullmatch(item_id) else None
+    found = call.content.crm.get(CrmKey(number, php.whole(call.text("id")) or 0))
     if found is None:
         raise Refused("NOT_FOUND", 400, "Item not found")
     if not found.readable:
@@ -44,7 +42,7 @@ def item_list(call: Call) -> object:
     conditions = [_condition(name, wanted) for name, wanted in call.array("filter").items()]
     items = [item for item in items if all(condition(item) for condition in conditions)]
     items = _ordered(items, call.array("order"))
-    start = int(call.text("start")) if _NUMBER.fullmatch(call.text("start")) else 0
+    start = php.whole(call.text("start")) or 0
     end = start + _PAGE
     selected = [php.text(name) for name in call.array("select").values()]
     shown = [_selected(item, selected) for item in items[start:end]]
@@ -55,10 +53,10 @@ def _type(call: Call) -> int:
     """The type's number; raises Refused to those outside the company, and for an unknown type."""
     if call.content.users[call.grant.user_id].kind != "employee":
         raise Refused("allowed_only_intranet_user", 403, "Action is allowed only to intranet users")
-    text = call.text("entityTypeId")
-    if not (_NUMBER.fullmatch(text) and call.content.crm.has_type(int(text))):
+    number = php.whole(call.text("entityTypeId"))
+    if number is None or not call.content.crm.has_type(number):
         raise Refused("NOT_FOUND", 400, "SPA not found")
-    return int(text)
+    return number
 
 
 def _shown(call: Call, found: CrmObject) -> Item:
@@ -76,11 +74,16 @@ def _condition(name: str, wanted: object) -> Callable[[Item], bool]:
     values = {php.text(value) for value in php.entries(wanted).values()} or {php.text(wanted)}
     if operator not in _COMPARISONS:
         return lambda item: _values(item, field).isdisjoint(values) == (operator == "!=")
-    bound = min(values)
-    if not bound.isdigit():
+    bound = php.whole(min(values))
+    if bound is None:
         _invalid(f"Invalid filter: field '{field}' has invalid value")
     compare = _COMPARISONS[operator]
-    return lambda item: any(compare(int(each), int(bound)) for each in _values(item, field) if each.isdigit())
+
+    def matches(item: Item) -> bool:
+        numbers = map(php.whole, _values(item, field))
+        return any(compare(number, bound) for number in numbers if number is not None)
+
+    return matches
 
 
 def _values(item: Item, field: str) -> set[str]:

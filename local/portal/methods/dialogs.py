@@ -8,11 +8,12 @@ from local.portal.content.chat import Chat
 from local.portal.content.content import User
 from local.portal.methods.bot_ownership import bot_v2
 from local.portal.methods.call import Call, Method
+from local.portal.protocol import php
 from local.portal.protocol.errors import Refused
 
-_CHAT_DIALOG = re.compile(r"chat([1-9][0-9]*)")
-_GROUP_DIALOG = re.compile(r"sg([1-9][0-9]*)")
-_NUMBER = re.compile(r"[1-9][0-9]*")
+_CHAT_DIALOG = re.compile(f"chat({php.ID})")
+_GROUP_DIALOG = re.compile(f"sg({php.ID})")
+_NUMBER = re.compile(php.ID)
 
 
 def im_dialog_get(call: Call) -> object:

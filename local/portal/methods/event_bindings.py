@@ -125,8 +125,7 @@ def _is_offline(call: Call, doing: str = "binding") -> bool:
 
 def _auth_type(call: Call, doing: str = "binding") -> int:
     """The user whose token an event carries: an administrator may name any user, all others get their own."""
-    text = call.text("AUTH_TYPE")
-    named = int(text) if text.isascii() and text.isdigit() else 0
+    named = php.whole(call.text("AUTH_TYPE")) or 0
     if _is_admin(call):
         return named
     if named not in (0, call.grant.user_id):

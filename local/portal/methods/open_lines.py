@@ -1,6 +1,5 @@
 """Methods of open lines: a line's chat, and the chats of an object of the CRM (bitrix24.md 10.1)."""
 
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -12,7 +11,6 @@ from local.portal.methods.call import Call, Method
 from local.portal.protocol import php
 from local.portal.protocol.errors import Refused
 
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,14}")
 _CRM_PREFIX: Final = "imol|"  # how the CRM's messenger field begins (bitrix24.md 1.20)
 _DENIED: Final = ("ACCESS_DENIED", 403, "Access denied! You don't have access to this action")
 
@@ -55,10 +53,10 @@ def dialog_get(call: Call) -> object:
 
 
 def _whole(call: Call, otherwise: str) -> int:
-    text = call.text("CRM_ENTITY")
-    if not _NUMBER.fullmatch(text):
+    number = php.whole(call.text("CRM_ENTITY"))
+    if not number:
         raise Refused("ERROR_ARGUMENT", 400, otherwise)
-    return int(text)
+    return number
 
 
 def _may_read(call: Call, kind: int | None, number: int) -> bool:
@@ -95,7 +93,7 @@ def _line(call: Call) -> Chat | None:
 
 def _number(text: str) -> int:
     """0, the id of nothing, for what is no number."""
-    return int(text) if _NUMBER.fullmatch(text) else 0
+    return php.whole(text) or 0
 
 
 def _may_join(call: Call, chat: Chat) -> bool:

@@ -62,7 +62,7 @@ def listed(call: Call) -> object:
     found = [account for account in found if all(_matches(account, *each) for each in filters.items())]
     by = call.text("sort").upper() or "ID"
     found.sort(key=lambda account: _order(account.get(by)), reverse=call.text("order").upper() == "DESC")
-    first = _whole(call.text("start"))
+    first = php.whole(call.text("start")) or 0
     last = first + _PAGE
     chosen = [_chosen(account, php.entries(call.param("select"))) for account in found[first:last]]
     return Page(chosen, len(found), last if last < len(found) else None)
@@ -70,17 +70,13 @@ def listed(call: Call) -> object:
 
 def im_user_get(call: Call) -> object:
     """A user as the messenger shows it, by `ID` or else the caller (im-user-get.md); a text is 0 to PHP."""
-    user_id = call.grant.user_id if call.param("ID") is None else _whole(call.text("ID"))
+    user_id = call.grant.user_id if call.param("ID") is None else php.whole(call.text("ID")) or 0
     if user_id <= 0:
         raise Refused("ID_EMPTY")
     user = call.content.users.get(user_id)
     if user is None:
         raise Refused("USER_NOT_EXISTS")
     return user_json.im_user(user, call.content.bots.get(user_id))
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _filters(call: Call) -> dict[str, object]:
@@ -121,7 +117,8 @@ def _like(value: str, pattern: str) -> bool:
 def _order(value: object) -> tuple[int, str]:
     """Numbers in their order, texts in theirs."""
     text = php.text(value)
-    return (int(text), "") if text.isascii() and text.isdigit() else (0, text)
+    number = php.whole(text)
+    return (0, text) if number is None else (number, "")
 
 
 def _chosen(account: _Fields, select: Mapping[str, object]) -> _Fields:

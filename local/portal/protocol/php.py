@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import quote_plus, unquote_plus
 
 # An array of PHP is one ordered map, whether its keys are names or numbers.
@@ -14,7 +14,12 @@ _MOST_VARIABLES = 1000
 _DEEPEST_NESTING = 64
 
 _KEY = re.compile(r"\[([^\]]*)\]")
-_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # a key of more digits is a name, as all other texts are
+_DIGITS = re.compile(r"[0-9]+")
+_LARGEST: Final = 2**63 - 1
+_EXACT: Final = 10**15
+ID: Final = r"[1-9][0-9]{0,18}"
+"""The pattern of an id in a text: no id is longer, since integers have 64 bits."""
 
 
 def decode_query(text: str) -> PhpArray:
@@ -48,9 +53,17 @@ def text(value: object) -> str:
     """A value of JSON as PHP casts it to a string; arrays and null become an empty one."""
     if isinstance(value, bool):
         return "1" if value else ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value) if isinstance(value, (str, int, float)) else ""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else str(value).upper()
+    return str(value) if isinstance(value, (str, int)) else ""
+
+
+def whole(value: str) -> int | None:
+    """The number that a text of digits is, None for any other text. As PHP's it ends with 64 bits, while Python reads
+    other scripts' digits as well, and refuses texts of more than 4,300."""
+    if not _DIGITS.fullmatch(value):
+        return None
+    return min(int(value.lstrip("0")[:20] or "0"), _LARGEST)
 
 
 def is_empty(value: str) -> bool:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from werkzeug.formparser import parse_form_data
 
-from local.portal.protocol import php
+from local.portal.protocol import json_text, php
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -124,7 +124,7 @@ def as_xml(reply: Reply) -> Reply:
 def _elements(value: object) -> str:
     if not isinstance(value, (Mapping, list)):
         return escape(php.text(value))
-    named = (("item" if key.isdigit() else key, item) for key, item in php.entries(value).items())
+    named = (("item" if php.whole(key) is not None else key, item) for key, item in php.entries(value).items())
     return "".join(f"<{name}>{_elements(item)}</{name}>" for name, item in named)
 
 
@@ -180,8 +180,8 @@ def _json_parameters(environ: "WSGIEnvironment") -> dict[str, object] | None:
     if _content_type(environ) != _JSON:
         return None
     try:
-        return php.entries(json.loads(content, parse_constant=_no_json))
-    except (ValueError, RecursionError):
+        return php.entries(json_text.read(content))
+    except ValueError:
         return None
 
 
@@ -196,15 +196,9 @@ def _body(environ: "WSGIEnvironment") -> Mapping[str, object]:
     return php.decode_query(content.decode(errors="replace")) if content else {}
 
 
-def json_object(content: bytes) -> dict[str, object]:
+def json_object(content: bytes | str) -> dict[str, object]:
     """The parameters in a JSON body; PHP reads none from a body that is not JSON."""
     try:
-        value = json.loads(content, parse_constant=_no_json)
-    except (ValueError, RecursionError):
+        return php.entries(json_text.read(content))
+    except ValueError:
         return {}
-    return php.entries(value)
-
-
-def _no_json(constant: str) -> NoReturn:
-    """Refuses NaN and Infinity, which only Python reads."""
-    raise ValueError(constant)

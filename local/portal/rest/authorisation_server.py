@@ -179,8 +179,8 @@ class Authorisation:
 
 
 def _number(params: _Params, name: str, default: int) -> int:
-    text = php.text(params.get(name))
-    return int(text) if text.isascii() and text.isdigit() else default
+    number = php.whole(php.text(params.get(name)))
+    return default if number is None else number
 
 
 def _needed(params: _Params, name: str) -> str:

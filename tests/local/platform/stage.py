@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 from local.portal.content.chat import Chat
 from local.portal.content.content import Binding, Bot, Command, User
 from local.portal.content.demo import ADMIN, demo_content
 from local.portal.content.messages import ChatMessage
+from local.portal.control.overview import Overview
 from local.portal.events.caused import Caused
 from local.portal.events.courier import Courier
 from local.portal.events.http_delivery import Delivery
@@ -29,6 +30,7 @@ Door: TypeAlias = Literal["webhook", "application"]
 Prepare: TypeAlias = Callable[[State], None]
 Params: TypeAlias = Mapping[str, Any]
 
+JSON: Final = "application/json"
 CODE: Final = "0123456789abcdef"
 TOKEN: Final = "own-token"
 CLIENT: Final = "local.0123456789abcd.01234567"
@@ -75,12 +77,19 @@ class Caller:
         """Calls a method with a JSON body."""
         stage = _Stage(self)
         body = json.dumps({**params, **stage.credential}).encode()
-        return stage.over_the_wire(method, body, "application/json")
+        return stage.over_the_wire(method, body, JSON)
+
+    def twice(self, method: str, body: bytes, content_type: str) -> tuple[Answer, Answer]:
+        """The answer to a body as it is, to which the credential is added, and that to a usual call of the same portal
+        after it, which reads back what is stored."""
+        stage = _Stage(self)
+        answer = stage.over_the_wire(method, stage.with_credential(body, content_type), content_type)
+        return answer, stage.read_back()
 
     def outcome(self, method: str, params: Params) -> object:
         """All that comes of a call: its answer, but for the time, and what the portal stores then."""
         stage = _Stage(self)
-        answer = stage.over_the_wire(method, json.dumps({**params, **stage.credential}).encode(), "application/json")
+        answer = stage.over_the_wire(method, json.dumps({**params, **stage.credential}).encode(), JSON)
         members = {name: value for name, value in answer.body.items() if name != "time"}
         return answer.code, members, snapshot(stage.state.content)
 
@@ -95,7 +104,7 @@ class Caller:
         stage = _Stage(self)
         command = method + "?" + php.encode(php.flat(params))
         body = json.dumps({"cmd": {"it": command}, **stage.credential}).encode()
-        answer = stage.over_the_wire("batch", body, "application/json")
+        answer = stage.over_the_wire("batch", body, JSON)
         if answer.code:
             return answer
         errors = php.entries(answer.result["result_error"])
@@ -108,7 +117,7 @@ class Caller:
         """Calls a method of REST 3, which has no schemas."""
         stage = _Stage(self)
         body = json.dumps({**params, **stage.credential}).encode()
-        return stage.over_the_wire(method, body, "application/json", "api")
+        return stage.over_the_wire(method, body, JSON, "api")
 
     def ask_with(self, method: str, params: Params) -> Answer:
         """Calls a method with these very objects, so that reads of them can be recorded."""
@@ -117,6 +126,11 @@ class Caller:
             method, *stage.address, params={**params, **stage.credential}, host="127.0.0.1:443", uri="/"
         )
         return stage.answer(request)
+
+
+def _no_json(constant: str) -> NoReturn:
+    """Python reads NaN and Infinity, other readers of JSON do not."""
+    raise AssertionError(f"{constant} is no JSON")
 
 
 class _Stage:
@@ -136,6 +150,23 @@ class _Stage:
         self._furnish(*((TOKEN, "") if caller.door == "webhook" else ("", CLIENT)))
         if caller.prepare:
             caller.prepare(self.state)
+
+    def with_credential(self, body: bytes, content_type: str) -> bytes:
+        """A body with the access token of an application's call in it, which has at least one other parameter."""
+        token = self.credential.get("auth", "").encode()
+        if not token:
+            return body
+        return b'{"auth":"' + token + b'",' + body[1:] if content_type == JSON else b"auth=" + token + b"&" + body
+
+    def read_back(self) -> Answer:
+        """The answer to a batch of methods that show what the portal stores; the control's lists are written, too."""
+        clock = self.state.clock
+        for route in Overview(self.state, clock).routes():
+            rest_wire.encode(route.run({}, {}))
+        shown = {
+            "cmd": {"a": "profile", "b": f"im.dialog.get?DIALOG_ID=chat{CHAT}", "c": "user.get", "d": "imbot.bot.list"}
+        }
+        return self.over_the_wire("batch", json.dumps({**shown, **self.credential}).encode(), JSON)
 
     def over_the_wire(self, method: str, body: bytes, content_type: str, below: str = "") -> Answer:
         """The answer to a request as the server reads it; `below` is the folder of REST 3."""
@@ -159,7 +190,7 @@ class _Stage:
             reply = self.rest.answer(request)
         except Exception as error:  # noqa: BLE001 - the server answers 500, whatever it is
             return Answer(500, {}, type(error).__name__)
-        return Answer(reply.status, json.loads(reply.body), reply.error or "")
+        return Answer(reply.status, json.loads(reply.body, parse_constant=_no_json), reply.error or "")
 
     def _installed(self, scopes: frozenset[str], user_id: int) -> str:
         """An access token of the user's, in an application that is installed."""

@@ -71,7 +71,7 @@ def walk(method: str) -> Walked:
         _parameters(walked, schema, scenes)
         _required(walked, schema, first)
         _other_types(walked, schema, first)
-        _codes(walked, schema)
+        codes(walked, schema)
     return walked
 
 
@@ -190,7 +190,7 @@ def _other_types(walked: Walked, schema: Schema, first: Scene) -> None:
             walked.took(first.caller.ask(first.method, params))
 
 
-def _codes(walked: Walked, schema: Schema) -> None:
+def codes(walked: Walked, schema: Schema) -> None:
     """What came is documented, for the method or for all, with its status; and what is documented came."""
     for code, statuses in sorted(walked.raised.items()):
         documented = schema.statuses_of(code)

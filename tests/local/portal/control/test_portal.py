@@ -1,4 +1,4 @@
-"""A portal that changes its address (bitrix24.md 2.4)."""
+"""A portal that changes its address (bitrix24.md 2.4), and its switches."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.portals.portal_service import ApplicationProbe
+from tests.support.portals.switches import AS_USUAL, OTHERWISE
 
 
 @pytest.fixture
@@ -13,6 +14,12 @@ def probe(tmp_path: Path) -> Iterator[ApplicationProbe]:
     with ApplicationProbe(tmp_path) as probe:
         probe.tell("/install", {})
         yield probe
+
+
+def test_every_switch_of_a_portal_that_tests_share_is_as_usual_afresh(probe: ApplicationProbe) -> None:
+    assert probe.tell("/shape", OTHERWISE) == OTHERWISE
+    probe.afresh()
+    assert probe.ask("/shape") == AS_USUAL
 
 
 def test_former_address_only_redirects_to_the_new_one(probe: ApplicationProbe) -> None:
