@@ -14,6 +14,7 @@ from local.aws.event_bus import Entry
 from local.portal.server import LocalPortal
 from local.stack import LocalStack
 from tests.support.events.queue_scene import eventually
+from tests.support.portals.switches import AS_USUAL
 from tests.support.stores.dynamodb_engine import DynamoDbEngine
 from tests.support.stores.moto_tables import MotoTables
 
@@ -149,7 +150,7 @@ class Service:
         """Reset portal, clock, tables and memory to the start of the stack; added chats stay."""
         self._end_work()
         self.control("/reset", {})
-        self.control("/shape", {"result": "object"})
+        self.control("/shape", AS_USUAL)
         self.control("/scopes", {"scopes": self._scopes})
         self.control("/rename", {"host": self._host})
         self.restore_tables()

@@ -95,7 +95,6 @@ in_v2 = pytest.mark.parametrize("installed", ["v2"], indirect=True)
 @pytest.fixture
 def deals(installed: Deals) -> Deals:
     installed.stage.begin_again()
-    installed.stage.tell("/shape", {"entity_id_in_events": True})
     return installed
 
 

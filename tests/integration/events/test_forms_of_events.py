@@ -1,17 +1,16 @@
 """Events of v2 in every form that documents and source show: the bot answers each, and their tokens stay nowhere."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any, Final
 
 import pytest
 import urllib3
 
-from local.portal.behaviour.shape import Shape
 from local.portal.events.http_delivery import Answer, Delivery
 from local.portal.events.outgoing import Message
 from local.portal.protocol import php
 from tests.support.events.conversation import DEAL_CHAT, Conversation, conversation
+from tests.support.portals.switches import AS_USUAL
 from tests.support.portals.unknown_portal import Stage
 
 FORMS: Final[tuple[dict[str, object], ...]] = (
@@ -35,7 +34,7 @@ def one_talk(one_stage: Stage) -> Conversation:
 def talk(one_talk: Conversation) -> Iterator[Conversation]:
     one_talk.stage.service.clock.advance(60)
     yield one_talk
-    one_talk.stage.tell("/shape", asdict(Shape()))
+    one_talk.stage.tell("/shape", AS_USUAL)
 
 
 @pytest.fixture

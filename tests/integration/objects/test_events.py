@@ -58,7 +58,6 @@ in_v2 = pytest.mark.parametrize("one_talk", ["v2"], indirect=True)
 @pytest.fixture
 def objects(one_talk: ObjectTalk) -> ObjectTalk:
     one_talk.talk.stage.begin_again()
-    one_talk.talk.stage.tell("/shape", {"entity_id_in_events": True})
     return one_talk
 
 

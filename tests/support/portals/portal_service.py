@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import urllib3
 
 from local.net.http_server import HttpServer
-from local.portal.behaviour.shape import Shape
 from local.portal.protocol import php
 from tests.support.portals.portal_probe import PortalProbe
+from tests.support.portals.switches import AS_USUAL
 
 if TYPE_CHECKING:
     import ssl
@@ -107,7 +107,7 @@ class ApplicationProbe(PortalProbe):
     def afresh(self) -> Self:
         """Reset limits, faults, shape, clock and users' activity, and uninstall everything."""
         self.tell("/reset", {})
-        self.tell("/shape", asdict(Shape()))
+        self.tell("/shape", AS_USUAL)
         for user_id in (1, 2, 3):
             self.tell("/deactivate", {"user_id": user_id, "active": True})
         for installation in self.ask("/installs"):

@@ -27,6 +27,7 @@ from local.portal.events.outgoing import Fields, Message
 from local.portal.oauth.applications import Application
 from local.template.reader import ACCOUNT, REGION
 from tests.support.hostile_server import HOSTILE_NAMES, Listener, listening, watching
+from tests.support.portals.switches import AS_USUAL
 from tests.support.service import Reply, Service
 
 if TYPE_CHECKING:
@@ -233,6 +234,7 @@ class Stage:
     def reset(self) -> None:
         """Reset the service, remove the portal's faults, and uninstall its applications."""
         self.tell("/reset", {})
+        self.tell("/shape", AS_USUAL)
         if record := self.record():
             self.secrets.delete_secret(SecretId=record["secret_arn"]["S"], ForceDeleteWithoutRecovery=True)
         self.service.reset()
@@ -242,8 +244,10 @@ class Stage:
         self.listener.requests.clear()
 
     def begin_again(self) -> None:
-        """Reset all but the installation, for tests that leave it as it is: an installation takes half a second."""
+        """Reset all but the installation, for tests that leave it as it is: an installation takes half a second. Its
+        bot is of the version that the portal has, which stays as well."""
         self.tell("/reset", {})
+        self.tell("/shape", {**AS_USUAL, "bot_api": self.ask("/shape")["bot_api"]})
         self.service.begin_again()
         self._reactivate()
         self.listener.requests.clear()
