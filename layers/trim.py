@@ -1,7 +1,8 @@
 """Cuts what pip installed down to what the functions use, by two lists beside the layer's sources.
 
 `botocore-data.txt` names the operations of AWS that are called: botocore reads whole models and all endpoints of AWS at
-each cold start, as text. `left-out.txt` names files and folders that no function imports. As a script:
+each cold start, as text. `left-out.txt` names files and folders that no function imports; where one is a module, there
+is another in its place, whose import fails with an error that names the list. As a script:
 
     trim.py FOLDER_OF_PACKAGES FOLDER_OF_LISTS
 """
@@ -16,6 +17,12 @@ from typing import Any, NamedTuple, TypeVar
 
 OPERATIONS = "botocore-data.txt"
 LEFT_OUT = "left-out.txt"
+INSTEAD = """\
+raise ModuleNotFoundError(
+    __name__ + " is not in the layer: layers/chat_lookup/left-out.txt lists what no function imports", name=__name__
+)
+"""
+"""The module in the place of one that is left out. Its error is that of a missing module, which packages catch."""
 SHARED = frozenset({"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json"})
 """What every client reads, whatever its service."""
 PER_SERVICE = ("service-2", "service-2.sdk-extras", "endpoint-rule-set-1", "paginators-1")
@@ -63,15 +70,20 @@ def trim(packages: Path, lists: Path) -> None:
 
 
 def remove(packages: Path, names: Sequence[str]) -> None:
-    """Raises SystemExit with the first name that is not there."""
+    """Remove what the names name, and put `INSTEAD` in the place of modules. Raises SystemExit with the first name
+    that is not there.
+    """
     for name in names:
         path = packages / name
+        is_module = path.suffix == ".py" or (path / "__init__.py").is_file()
         if path.is_dir():
             shutil.rmtree(path)
         elif path.is_file():
             path.unlink()
         else:
             raise SystemExit(f"{LEFT_OUT} names {name}, which the packages do not have")
+        if is_module:
+            path.with_suffix(".py").write_text(INSTEAD, encoding="utf-8")
 
 
 def cut_data(whole: Path, target: Path, services: Mapping[str, frozenset[str]]) -> None:

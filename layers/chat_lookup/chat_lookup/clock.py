@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol
 
@@ -99,16 +98,18 @@ _LONG_IN_AWS: Final = 1.0
 """Seconds of calls to AWS from which on these may be the cause when no time is left."""
 
 
-@dataclass(slots=True)
 class Bound:
     """The bound of every call to AWS (docs/decisions/015): a deadline, and how the time since `began` was spent."""
 
-    deadline: Deadline
-    began: float
-    in_aws: float = 0.0
-    """Seconds spent waiting for AWS."""
-    to_connect: float = math.inf
-    """Seconds that the next connection may take, in addition to its client's limit."""
+    __slots__ = ("began", "deadline", "in_aws", "to_connect")
+
+    def __init__(self, deadline: Deadline, began: float, in_aws: float = 0.0) -> None:
+        self.deadline = deadline
+        self.began = began
+        self.in_aws = in_aws
+        """Seconds spent waiting for AWS."""
+        self.to_connect = math.inf
+        """Seconds that the next connection may take, in addition to its client's limit."""
 
     def left(self) -> float:
         """Seconds that calls to AWS may still take; never negative."""

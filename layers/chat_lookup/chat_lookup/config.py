@@ -5,7 +5,6 @@ No secrets here: they are in Secrets Manager, and the environment only contains 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -136,12 +135,12 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-@dataclass(slots=True)
 class _Reading:
     """Reads one variable after the other, and collects their faults."""
 
-    environ: Mapping[str, str]
-    faults: list[str] = field(default_factory=list)
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.faults: list[str] = []
 
     def required(self, name: str, pattern: re.Pattern[str]) -> str:
         if not self.environ.get(name):

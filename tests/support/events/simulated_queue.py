@@ -145,7 +145,7 @@ class Simulation:
     """Called with each message that is received, and the moment."""
 
     def __post_init__(self) -> None:
-        self.requeue = Requeue(self.queue.client, QUEUE, DEAD_LETTERS, self.telemetry, self.clock)
+        self.requeue = Requeue(lambda: self.queue.client, QUEUE, DEAD_LETTERS, self.telemetry, self.clock)
         self._batches = Batches(lambda: self, self.telemetry)
 
     def send(self, records: Iterable[tuple[float, str, str]]) -> None:

@@ -1,11 +1,16 @@
 """How a function starts: from the environment, once, and with an error message if it cannot."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from chat_lookup.bootstrap import process
+from chat_lookup.bootstrap import aws_clients, process
+from chat_lookup.bootstrap.services import Services
+from chat_lookup.config import from_environ
 from chat_lookup.errors import ServiceMisconfigured
 from tests.support.fakes import Output
 
@@ -55,6 +60,52 @@ def test_snapshot_of_a_misconfigured_function_is_refused(environment: pytest.Mon
 @pytest.mark.usefixtures("environment")
 def test_services_are_built_once_and_without_a_call() -> None:
     assert process.services() is process.services()
+
+
+@pytest.mark.parametrize(
+    ("ready", "made"),
+    [
+        (lambda services: services.lookup, ["dynamodb", "secretsmanager"]),
+        (lambda services: services.rest(), ["dynamodb", "secretsmanager"]),
+        (lambda services: services.install(), ["dynamodb", "secretsmanager"]),
+        (lambda services: services.page(), ["dynamodb", "secretsmanager"]),
+        (lambda services: services.keepalive(), ["dynamodb", "secretsmanager"]),
+        (lambda services: services.admin(), ["dynamodb", "secretsmanager"]),
+        (lambda services: services.worker(), ["dynamodb", "secretsmanager", "events"]),
+    ],
+    ids=["lookup", "rest", "install", "page", "keepalive", "admin", "worker"],
+)
+def test_ready_function_has_made_no_client_that_only_a_failure_or_a_command_needs(
+    ready: Callable[[Services], object], made: list[str], environment: pytest.MonkeyPatch
+) -> None:
+    services: list[str] = []
+
+    def client(service: str, *_: object) -> object:
+        services.append(service)
+        return SimpleNamespace()
+
+    environment.setattr(aws_clients, "_client", client)
+    ready(process.services())
+    assert services == made
+
+
+def test_two_threads_that_call_for_clients_get_them_one_after_the_other(environment: pytest.MonkeyPatch) -> None:
+    settings = from_environ(ENVIRONMENT)
+    session = aws_clients.session()
+    make, second = session.create_client, Thread(target=aws_clients.sqs, args=[settings])
+    waited: list[bool] = []
+
+    def slowly(*given: Any, **named: Any) -> object:
+        if not waited:
+            second.start()
+            second.join(0.05)
+            waited.append(second.is_alive())
+        return make(*given, **named)
+
+    environment.setattr(session, "create_client", slowly)
+    aws_clients.bus(settings)
+    second.join()
+    assert waited == [True]
 
 
 def test_failed_start_is_retried(environment: pytest.MonkeyPatch) -> None:

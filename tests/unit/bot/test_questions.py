@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import get_args, get_type_hints
 
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bot.questions import (
     BotQuestion,
-    Help,
-    OfAnotherPortal,
+    Plain,
     Question,
     Several,
     ThisChat,
@@ -83,7 +83,7 @@ def test_entity_is_parsed_in_a_personal_chat_in_a_group_and_after_the_command(te
 @pytest.mark.parametrize("text", ["", "hello", "1663", "https://example.com/news/1663/"])
 def test_other_text_gets_help_in_a_personal_chat_and_asks_for_the_chat_in_a_group(text: str) -> None:
     # A bot receives only what mentions it in a group (bitrix24.md 9, row 8).
-    assert question_of(message(text, PERSONAL)) == Help()
+    assert question_of(message(text, PERSONAL)) == Plain.HELP
     assert question_of(message(f"[USER=456]Bot[/USER] {text}", GROUP)) == ThisChat(1439, None)
     assert question_of(message(text, OF_THE_DEAL)) == ThisChat(1439, DEAL)
 
@@ -117,7 +117,7 @@ Asks = Callable[[str], BotEvent]
     ],
 )
 def test_link_to_another_portal_is_named_as_such(asks: Asks, link: str) -> None:
-    assert question_of(asks(link)) == OfAnotherPortal()
+    assert question_of(asks(link)) == Plain.OTHER_PORTAL
     assert question_of(asks(f"{link} and deal 1663")) == WhichChat(DEAL)
 
 
@@ -141,7 +141,7 @@ def test_object_of_ones_own_is_asked_for_by_its_pair(asks: Asks, text: str, pair
      "CALENDAR x5", "DYNAMIC_ 5", "ORDER [b]17", "ORDER", "17", "ORDER " + "1" * 101],
 )  # fmt: skip
 def test_text_that_is_no_pair_alone_names_no_object_of_ones_own(text: str) -> None:
-    assert question_of(message(text, PERSONAL)) == Help()
+    assert question_of(message(text, PERSONAL)) == Plain.HELP
 
 
 @EVERYWHERE
@@ -188,16 +188,16 @@ def test_incomplete_and_invalid_pairs_are_ignored_as_the_entity_of_the_chat(enti
 
 def test_command_without_text_in_a_personal_chat_asks_for_that_chat() -> None:
     assert question_of(command("", PERSONAL)) == ThisChat(1500, None, personal=True)
-    assert question_of(command("", replace(PERSONAL, chat_id=None))) == Help()
+    assert question_of(command("", replace(PERSONAL, chat_id=None))) == Plain.HELP
 
 
 def test_command_with_a_text_without_an_entity_gets_help() -> None:
-    assert question_of(command("hello", GROUP)) == Help()
-    assert question_of(command("hello", PERSONAL)) == Help()
+    assert question_of(command("hello", GROUP)) == Plain.HELP
+    assert question_of(command("hello", PERSONAL)) == Plain.HELP
 
 
 def test_command_in_a_chat_without_an_id_gets_help() -> None:
-    assert question_of(command("", EventChat(dialog_id="sg133"))) == Help()
+    assert question_of(command("", EventChat(dialog_id="sg133"))) == Plain.HELP
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_answer_exists_in_each_language(question: Question, outcome: Found | Non
         (ThisChat(1439, None), None, "belongs to no object"),
         (ThisChat(1439, None), ChatNotAccessible(), "does not show the application its object"),
         (ThisChat(1439, DEAL), ChatNotAccessible(), "DEAL|1663"),
-        (Help(), None, "Send a link"),
+        (Plain.HELP, None, "Send a link"),
     ],
 )
 def test_each_outcome_has_its_own_sentence(question: Question, outcome: ChatLookupError | None, part: str) -> None:
@@ -324,3 +324,8 @@ def test_each_outcome_has_its_own_sentence(question: Question, outcome: ChatLook
 def test_answer_names_the_requested_pair_and_not_the_pair_of_the_row() -> None:
     sentence = answer_to(WhichChat(EntityRef("TASK", "8293")), FOUND, Language.ENGLISH, HOSTS[0])
     assert sentence.startswith("TASK 8293: chat 1437")
+
+
+def test_questions_of_two_kinds_are_never_equal_although_they_are_tuples() -> None:
+    tuples = [kind for kind in get_args(Question) if issubclass(kind, tuple)]
+    assert len(tuples) == len({tuple(get_type_hints(kind).values()) for kind in tuples}) > 1

@@ -34,7 +34,7 @@ class Putting:
     def __init__(self, telemetry: Telemetry, clock: ManualClock) -> None:
         self.sqs = FakeSqs()
         self._telemetry = telemetry
-        self._requeue = Requeue(self.sqs.client, QUEUE, DEAD_LETTERS, telemetry, clock)
+        self._requeue = Requeue(lambda: self.sqs.client, QUEUE, DEAD_LETTERS, telemetry, clock)
 
     def put(self, message: QueuedMessage, reason: str = "portal-busy") -> bool:
         with self._telemetry.invocation("event"):
@@ -192,7 +192,7 @@ def test_standard_queue_of_moto_accepts_and_returns_all_that_is_sent(
     sqs: "SQSClient", telemetry: Telemetry, clock: ManualClock
 ) -> None:
     queue, dead = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("requeue", "requeue-dead"))
-    requeue = Requeue(sqs, queue, dead, telemetry, clock)
+    requeue = Requeue(lambda: sqs, queue, dead, telemetry, clock)
     assert requeue.put_back(received(), MEMBER_ID, "portal-busy")
     assert requeue.put_back(received(hop=MOST_HOPS), MEMBER_ID, "portal-busy")
     hops = []

@@ -1,8 +1,9 @@
 """What the build cuts: the kept operations work as before, the endpoints are the same, and a wrong list is refused."""
 
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -10,11 +11,15 @@ from botocore.session import Session, get_session
 
 from chat_lookup.bootstrap import aws_clients
 from chat_lookup.config import from_environ
-from layers.trim import LEFT_OUT, OPERATIONS, Operations, model_of, remove, trim
+from layers.trim import LEFT_OUT, OPERATIONS, Operations, lines, model_of, remove, trim
 from tests.support.stores import cut_data
 
 SERVICES = Operations.read(cut_data.LISTS).services
 KEPT = [(service, operation) for service, operations in sorted(SERVICES.items()) for operation in sorted(operations)]
+PACKAGES: Final = cut_data.WHOLE.parent.parent
+"""What is installed here, botocore among it."""
+NO_MODULES: Final = {"dateutil/zoneinfo/dateutil-zoneinfo.tar.gz"}
+"""Of what is left out."""
 REGIONS = {"aws": "eu-central-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 
 
@@ -174,3 +179,20 @@ def test_name_that_is_left_out_and_not_installed_stops_the_build(tmp_path: Path)
     with pytest.raises(SystemExit, match=r"left-out\.txt names absent/one, which the packages do not have"):
         remove(tmp_path, ["unused", "absent/one"])
     assert not (tmp_path / "unused").exists()
+
+
+def test_import_of_each_module_that_is_left_out_fails_with_an_error_that_names_the_list(tmp_path: Path) -> None:
+    names = lines(cut_data.LISTS / LEFT_OUT)
+    for name in names:
+        file = tmp_path / name / "__init__.py" if (PACKAGES / name).is_dir() else tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    remove(tmp_path, names)
+
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    left = {path.relative_to(tmp_path).with_suffix("").as_posix(): path for path in files}
+    assert left.keys() == {name.removesuffix(".py") for name in names} - NO_MODULES
+    for module, path in left.items():
+        with pytest.raises(ModuleNotFoundError, match=rf"{module} is not in the layer: .*left-out\.txt") as failed:
+            runpy.run_path(str(path), run_name=module)
+        assert failed.value.name == module

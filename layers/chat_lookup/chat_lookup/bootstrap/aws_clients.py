@@ -1,6 +1,7 @@
 """Clients of AWS, each with its time-outs. Nothing else makes one."""
 
 from functools import cache, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NoReturn, cast
 
 from chat_lookup.config import Settings
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
+
+_making: Final = Lock()
+"""A session makes one client at a time, and the worker's threads call for a client when they need one."""
 
 
 class Patience(NamedTuple):
@@ -91,7 +95,8 @@ def _client(
 ) -> "BaseClient":
     from chat_lookup.bootstrap import aws_deadlines  # noqa: PLC0415 - it brings urllib3, as botocore's clients do
 
-    client = session().create_client(service, endpoint_url=settings.endpoint_url, config=_config(patience, mode))
+    with _making:
+        client = session().create_client(service, endpoint_url=settings.endpoint_url, config=_config(patience, mode))
     client.meta.events.register_last("getattr", partial(_unknown, service))
     aws_deadlines.bind(
         client,

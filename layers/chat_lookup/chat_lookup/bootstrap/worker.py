@@ -56,6 +56,6 @@ def build(parts: Core, lookup: Lookup, objects: "Callable[[], Objects]") -> Work
         Publisher(parts.clients.bus(), settings.event_bus, telemetry, with_text=settings.publish_text),
         telemetry,
     )
-    sqs = parts.clients.sqs()
-    requeue = Requeue(sqs, settings.event_queue_url, settings.dead_letter_queue_url, telemetry, clock)
+    queues = settings.event_queue_url, settings.dead_letter_queue_url
+    requeue = Requeue(parts.clients.sqs, *queues, telemetry, clock)
     return WorkerServices(worker, requeue)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -174,13 +173,13 @@ class Answering:
             elif isinstance(question, ThisChat) and _may_have_entity(question, event):
                 # An earlier event of the chat is stored (design 5, Events): further mentions cost no call.
                 ref = self._known(portal, question.chat_id, fresh=True)
-                question = replace(question, ref=ref or self._lookup.reverse(portal, question.chat_id, deadline).ref)
+                question = question._replace(ref=ref or self._lookup.reverse(portal, question.chat_id, deadline).ref)
         except _PASSING:
             raise
         except ChatLookupError as error:
             outcome = error
             if isinstance(question, ThisChat):
-                question = replace(question, ref=self._known(portal, question.chat_id, fresh=False))
+                question = question._replace(ref=self._known(portal, question.chat_id, fresh=False))
         return answer_to(question, outcome, language, portal.domain)
 
     def _known(self, portal: Portal, chat_id: int, *, fresh: bool) -> EntityRef | None:

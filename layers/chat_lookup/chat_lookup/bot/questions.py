@@ -5,8 +5,8 @@ Whether the bot is ours and the user an employee is checked elsewhere.
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Final
+from enum import Enum
+from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bot import texts
@@ -21,42 +21,32 @@ from chat_lookup.objects.model import ObjectChats
 from chat_lookup.objects.portal_objects import PortalObject, object_of
 
 
-@dataclass(frozen=True, slots=True)
-class WhichChat:
+class WhichChat(NamedTuple):
     """Which chat belongs to this entity?"""
 
     ref: EntityRef
 
 
-@dataclass(frozen=True, slots=True)
-class AllChats:
+class AllChats(NamedTuple):
     """Which chats does this object have, those of its contacts and company included?"""
 
     object: PortalObject
 
 
-@dataclass(frozen=True, slots=True)
-class WhichEntity:
+class WhichEntity(NamedTuple):
     """Which entity does this chat belong to?"""
 
     chat_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(NamedTuple):
     """More than one question in a text, which has one answer; `left` is how many more are not answered."""
 
     questions: "tuple[_Asked, ...]"
     left: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OfAnotherPortal:
-    """What is the object of a link to another portal?"""
-
-
-@dataclass(frozen=True, slots=True)
-class ThisChat:
+class ThisChat(NamedTuple):
     """Which chat is this? `ref` is its entity if the event contains it: v2 may not (bitrix24.md 8, row 17).
 
     A `personal` chat with the bot has none.
@@ -67,17 +57,21 @@ class ThisChat:
     personal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
+class Plain(Enum):
+    """Questions that ask for nothing in particular."""
+
+    OTHER_PORTAL = "other_portal"
+    """What is the object of a link to another portal?"""
+    HELP = "help"
     """What can be asked?"""
 
 
 _Asked = WhichChat | AllChats | WhichEntity
-Question = WhichChat | AllChats | WhichEntity | Several | OfAnotherPortal | ThisChat | Help
+Question = WhichChat | AllChats | WhichEntity | Several | ThisChat | Plain
+"""No two have fields of the same types, so that no two are equal."""
 
 
-@dataclass(frozen=True, slots=True)
-class BotQuestion:
+class BotQuestion(NamedTuple):
     """A question, and its command, which is answered by a method of its own. None for a message."""
 
     question: Question
@@ -127,7 +121,7 @@ def answer_to(question: Question, outcome: Outcome | None, language: Language, d
             return texts.personal_chat(chat_id, language)
         case ThisChat(chat_id, ref):
             return texts.this_chat(chat_id, ref, language, shown=outcome is None)
-        case OfAnotherPortal():
+        case Plain.OTHER_PORTAL:
             return texts.other_portal(domain, language)
     return texts.help_line(language)
 
@@ -155,7 +149,7 @@ def _looked_up(question: WhichChat | WhichEntity, outcome: Outcome | None, langu
 
 def _commanded(params: str, chat: EventChat, hosts: Collection[str]) -> Question:
     """A command with a text is read like that text in a personal chat; without one it asks for the current chat."""
-    return _objects(params, hosts) or (None if params else _this(chat)) or Help()
+    return _objects(params, hosts) or (None if params else _this(chat)) or Plain.HELP
 
 
 def _written(text: str, chat: EventChat, hosts: Collection[str]) -> Question | None:
@@ -164,7 +158,7 @@ def _written(text: str, chat: EventChat, hosts: Collection[str]) -> Question | N
     if chat.open_line:
         return None  # the guest would read the answer
     # In a group the bot receives only what mentions it: a user who names no object asks for that chat.
-    return _objects(text, hosts) or (Help() if chat.personal else _this(chat))
+    return _objects(text, hosts) or (Plain.HELP if chat.personal else _this(chat))
 
 
 def _this(chat: EventChat) -> ThisChat | None:
@@ -183,7 +177,7 @@ def _objects(text: str, hosts: Collection[str]) -> Question | None:
         return Several(tuple(asked[:_MOST_ANSWERED]), max(0, len(asked) - _MOST_ANSWERED))
     if asked:
         return asked[0]
-    return OfAnotherPortal() if found.foreign else None
+    return Plain.OTHER_PORTAL if found.foreign else None
 
 
 def _about(ref: EntityRef, *, every: bool) -> WhichChat | AllChats:

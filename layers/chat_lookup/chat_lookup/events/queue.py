@@ -8,7 +8,6 @@ import json
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -104,11 +103,11 @@ def delay_of(hop: int) -> int:
     return 0 if hop <= 1 else min(FIRST_DELAY * 2 ** min(hop - 2, MOST_HOPS), LONGEST_DELAY)
 
 
-@dataclass(slots=True)
 class Progress:
     """What need not be repeated when an event is tried again: it may wait for its answer for hours."""
 
-    published: bool = False
+    def __init__(self, *, published: bool = False) -> None:
+        self.published = published
 
 
 class QueuedMessage(NamedTuple):
@@ -157,10 +156,16 @@ class Requeue:
     none of the receives after which SQS makes a message a dead letter.
 
     The new message is sent before the old one is deleted: a crash in between repeats the event, which is harmless.
+    `sqs` is called when an event first has to wait: no cold start pays for the client before.
     """
 
     def __init__(
-        self, sqs: "SQSClient", queue_url: str, dead_letter_url: str, telemetry: Telemetry, clock: Clock
+        self,
+        sqs: "Callable[[], SQSClient]",
+        queue_url: str,
+        dead_letter_url: str,
+        telemetry: Telemetry,
+        clock: Clock,
     ) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
@@ -187,7 +192,7 @@ class Requeue:
 
     def _send(self, message: QueuedMessage, member_id: str, reason: str) -> None:
         delay = delay_of(message.hop)
-        self._sqs.send_message(
+        self._sqs().send_message(
             QueueUrl=self._queue_url,
             MessageBody=message.body,
             MessageAttributes=message.to_send(),
@@ -198,7 +203,7 @@ class Requeue:
         self._telemetry.note(hop=message.hop, tried_again_after=delay)
 
     def _bury(self, message: QueuedMessage, member_id: str, reason: str) -> None:
-        self._sqs.send_message(
+        self._sqs().send_message(
             QueueUrl=self._dead_letter_url,
             MessageBody=message.body,
             MessageAttributes=message.to_send(**{_REASON: reason}),

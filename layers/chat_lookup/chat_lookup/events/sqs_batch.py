@@ -148,7 +148,7 @@ class _Run:
 
     def _outcome(self, job: _Job, share: Deadline | None) -> ChatLookupError | None:
         """None if the message is done with, or in the queue anew; else why not. All of its metrics and log fields."""
-        progress = Progress(job.message.published)
+        progress = Progress(published=job.message.published)
 
         def worked() -> None:
             with bound_by(share or self._deadline):

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from aws_lambda_powertools import Logger
@@ -45,15 +44,17 @@ _Counted: TypeAlias = dict[tuple[str, str], _Metrics]
 """By dimension and its value."""
 
 
-@dataclass(slots=True)
 class _Invocation:
     """The fields and metrics that one invocation writes when it ends."""
 
-    fields: dict[str, object] = field(default_factory=dict)
-    own: dict[str, str] = field(default_factory=dict)
-    """Texts that are replaced in this invocation's lines only, by their replacements."""
-    counted: _Counted = field(default_factory=dict)
-    level: int = logging.INFO
+    __slots__ = ("counted", "fields", "level", "own")
+
+    def __init__(self, fields: Mapping[str, object], own: Mapping[str, str]) -> None:
+        self.fields = dict(fields)
+        self.own = dict(own)
+        """Texts that are replaced in this invocation's lines only, by their replacements."""
+        self.counted: _Counted = {}
+        self.level = logging.INFO
 
 
 _invocation: ContextVar[_Invocation | None] = ContextVar("invocation", default=None)
@@ -108,11 +109,11 @@ class Telemetry:
     def invocation(self, message: str, **fields: object) -> Iterator[None]:
         """Everything noted and counted inside is written once, at the end, also if the body raises."""
         outer = _invocation.get()
-        token = _invocation.set(_Invocation(fields=dict(fields), own=dict(outer.own) if outer else {}))
+        token = _invocation.set(_Invocation(fields, outer.own if outer else {}))
         try:
             yield
         finally:
-            self._write(message, _invocation.get() or _Invocation())
+            self._write(message, _invocation.get() or _Invocation({}, {}))
             _invocation.reset(token)
 
     def note(self, *, level: int = logging.INFO, **fields: object) -> None:
