@@ -8,6 +8,7 @@ parameters that are known to be harmless, and nothing of a body.
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
@@ -20,6 +21,8 @@ _KEY_IN_PATH: Final = re.compile(r"^(/rest/[0-9]+/)[^/]+")
 _MASK: Final = "***"
 _LONGEST: Final = 300
 _NOTHING: Final = "-"
+_quoted: Final = partial(quote, errors="replace")
+"""JSON can contain half a character, which cannot be encoded."""
 
 
 class RequestLines:
@@ -66,14 +69,14 @@ def _request(event: object) -> tuple[str, str] | None:
     """Verb and path of an HTTP request; None of any other event."""
     if not isinstance(event, dict) or "routeKey" not in event:
         return None
-    path = _KEY_IN_PATH.sub(rf"\g<1>{_MASK}", quote(str(event.get("rawPath")), safe="/|%*"))
+    path = _KEY_IN_PATH.sub(rf"\g<1>{_MASK}", _quoted(str(event.get("rawPath")), safe="/|%*"))
     query = _shown(parse_qsl(str(event.get("rawQueryString") or ""), keep_blank_values=True))
     return str(event["requestContext"]["http"]["method"]), path + (f"?{query}" if query else "")
 
 
 def _shown(query: Sequence[tuple[str, str]]) -> str:
     return "&".join(
-        f"{quote(name, safe='[]')}={quote(value, safe='') if name.lower() in _OPEN_PARAMETERS else _MASK}"
+        f"{_quoted(name, safe='[]')}={_quoted(value, safe='') if name.lower() in _OPEN_PARAMETERS else _MASK}"
         for name, value in query
     )
 
@@ -81,7 +84,7 @@ def _shown(query: Sequence[tuple[str, str]]) -> str:
 def _command(invocation: Invocation) -> str:
     """The function's name, and an operator's command."""
     command = invocation.event.get("command") if isinstance(invocation.event, dict) else None
-    return f"{invocation.function}:{quote(command)}" if isinstance(command, str) else invocation.function
+    return f"{invocation.function}:{_quoted(command)}" if isinstance(command, str) else invocation.function
 
 
 def _status(invocation: Invocation) -> str:

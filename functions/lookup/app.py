@@ -24,9 +24,19 @@ SECONDS = 10.0
 BATCH_SECONDS = 25.0
 """Deadlines (design 3.1)."""
 ELSEWHERE = (
-    *(f"{verb} /bitrix24/{page}" for page in ("install", "app", "events") for verb in ("GET", "HEAD", "POST")),
+    *(
+        f"{verb} /bitrix24/{page}{slash}"
+        for page in ("install", "app", "events")
+        for slash in ("", "/")
+        for verb in ("GET", "HEAD", "POST")
+    ),
     *(f"{verb} /rest/{{proxy+}}" for verb in ("GET", "POST", "OPTIONS")),
-    *(f"{verb} /v1/page/{{proxy+}}" for verb in ("GET", "POST", "DELETE")),
+    "POST /v1/page/session",
+    "POST /v1/page/find",
+    "GET /v1/page/doctor",
+    "GET /v1/page/keys",
+    "POST /v1/page/keys",
+    "DELETE /v1/page/keys/{key_id}",
     "GET /assets/{proxy+}",
 )
 """Routes of other functions: here the gateway brings their other verbs."""

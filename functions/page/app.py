@@ -108,28 +108,29 @@ def answer(deadline: Deadline, request: Request) -> Response:
     session = request.headers.get("x-page-session")
     process.telemetry().hide(session)
     answers = process.services().page().answers
-    name, _, rest = request.path_parameters.get("proxy", "").partition("/")
-    by_verb = _ANSWERS.get((name, bool(rest)))
+    name, *key_ids = request.path_parameters.get("proxy", "").split("/")
+    by_verb = _ANSWERS.get((name, len(key_ids))) if all(key_ids) else None
     if by_verb is None:
-        raise RouteNotFound(f"Of the page there are {', '.join(f'/v1/page/{each}' for each, _ in _ANSWERS)}")
+        routes = (f"/v1/page/{each}{'/{key_id}' * of_key}" for each, of_key in _ANSWERS)
+        raise RouteNotFound(f"Of the page there are {', '.join(routes)}")
     work = by_verb.get(request.verb)
     if work is None:
         allowed = sorted(by_verb)
         raise MethodNotAllowed(f"Here the methods are {' and '.join(allowed)}", allow=", ".join(allowed))
-    return json_response(200, work(answers, request, rest, deadline))
+    return json_response(200, work(answers, request, "".join(key_ids), deadline))
 
 
 _Answer = Callable[[PageAnswers, Request, str, Deadline], Mapping[str, object]]
-_ANSWERS: Final[Mapping[tuple[str, bool], Mapping[str, _Answer]]] = {
-    ("session", False): {"POST": lambda page, request, _, deadline: page.session(request, deadline)},
-    ("find", False): {"POST": lambda page, request, _, deadline: page.find(request, deadline)},
-    ("doctor", False): {"GET": lambda page, request, _, deadline: page.doctor(request, deadline)},
-    ("keys", False): {
+_ANSWERS: Final[Mapping[tuple[str, int], Mapping[str, _Answer]]] = {
+    ("session", 0): {"POST": lambda page, request, _, deadline: page.session(request, deadline)},
+    ("find", 0): {"POST": lambda page, request, _, deadline: page.find(request, deadline)},
+    ("doctor", 0): {"GET": lambda page, request, _, deadline: page.doctor(request, deadline)},
+    ("keys", 0): {
         "GET": lambda page, request, _, deadline: page.keys(request, deadline),
         "POST": lambda page, request, _, deadline: page.create_key(request, deadline),
     },
-    ("keys", True): {
+    ("keys", 1): {
         "DELETE": lambda page, request, key_id, deadline: page.revoke_key(request, key_id, deadline),
     },
 }
-"""By name and whether something follows it, then by verb."""
+"""By name and how many parts of the path follow it, then by verb."""

@@ -98,6 +98,12 @@ def test_terminal_obeys_no_word_of_a_line() -> None:
     assert [line for line in found if not line.isprintable()] == []
 
 
+def test_line_of_a_text_with_half_a_character_can_be_encoded() -> None:
+    half = "\ud83d"
+    lines = [*shown({"command": half}), *shown(http("GET", f"/{half}", f"entity_id={half}")), *shown(http(half, "/"))]
+    assert len("\n".join(lines).encode().splitlines()) == 3
+
+
 def test_reader_that_has_gone_ends_the_lines_and_fails_no_invocation() -> None:
     tries: list[str] = []
 

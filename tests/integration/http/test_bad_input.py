@@ -115,6 +115,27 @@ def test_verb_without_a_route_is_refused_with_the_allowed_ones(
     assert all(each in body["detail"] for each in allowed.split(", "))
 
 
+ADDRESSES = (
+    *("/health", "/v1/chats", "/v1/chats/7", "/v1/chats/batch", "/v1/objects/deal/7/chats", "/v1/objects/chats/batch"),
+    *(f"/v1/page/{each}" for each in ("session", "find", "doctor", "keys", "keys/a", "keys/a/b", "nothing")),
+    *(f"/bitrix24/{page}" for page in PAGES),
+)
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_refused_verb_names_those_verbs_that_the_path_answers_and_no_other(service: Service, path: str) -> None:
+    for address in (path, f"{path}/"):
+        replies = {verb: service.request(verb, address) for verb in VERBS}
+        absent = {verb for verb, reply in replies.items() if b"route-not-found" in reply.body}
+        refused = {verb: reply.headers["allow"] for verb, reply in replies.items() if reply.status == 405}
+        answered = sorted(replies.keys() - absent - refused.keys())
+
+        named = {tuple(each for each in allowed.split(", ") if each != "HEAD") for allowed in refused.values()}
+        assert named == ({tuple(answered)} if answered else set())
+        assert absent == (set() if answered else set(VERBS))
+
+
 def test_head_is_refused_with_the_allowed_verbs(service: Service) -> None:
     reply = service.request("HEAD", f"/v1/chats?{PAIR}")
 

@@ -107,6 +107,7 @@ def test_every_command_about_one_portal_answers_or_refuses_as_documented_in_ever
     into(state)
     named = {"portal": name} if name else {}
     expected = dict.fromkeys(OF_ONE_PORTAL, "answered") | {"keys.revoke": "InvalidRequest"}
+    expected |= {} if name else {"portal.forget": "InvalidRequest"}
     assert outcomes(OF_ONE_PORTAL, **named) == {**expected, **REFUSED_IN.get(state, {})}
 
 
@@ -128,7 +129,8 @@ def test_every_command_refuses_a_portal_that_is_not_known(into: Into, name: str)
 
 def test_every_command_refuses_where_no_portal_is_known(booted: Services) -> None:
     del booted
-    assert set(outcomes(OF_ONE_PORTAL).values()) == {"PortalNotInstalled"}
+    expected = dict.fromkeys(OF_ONE_PORTAL, "PortalNotInstalled") | {"portal.forget": "InvalidRequest"}
+    assert outcomes(OF_ONE_PORTAL) == expected
     unknown = {"apps.set": "InvalidRequest", "apps.rotate_secret": "InvalidRequest"} | ALWAYS_REFUSED
     without = {
         command: fields for command, fields in OTHERS.items() if command not in ("apps.add", "portal.add_webhook")

@@ -146,3 +146,12 @@ def read_by(group: ast.ClassDef, method: str) -> set[str]:
 def test_every_command_of_the_function_is_in_the_table_with_the_fields_that_it_reads() -> None:
     read = {name: read_by(group, method) for group in classes() for name, method in commands_of(group).items()}
     assert read == {name: {field.name for field in command.fields} for name, command in COMMANDS.items()}
+
+
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.warning])
+def test_command_that_deletes_for_good_needs_the_name_of_what_it_deletes(name: str) -> None:
+    command = COMMANDS[name]
+    (deleted, _), *others = complete(command).items()
+    for without in ({}, {deleted: None}, {deleted: ""}):
+        with pytest.raises(InvalidRequest, match=deleted):
+            command.check(name, event_of(name, dict(others) | without))

@@ -60,7 +60,7 @@ def test_forgetting_a_portal_asks_it_to_remove_bot_command_and_bindings(
     bound = [{"event": "ONAPPUNINSTALL", "handler": f"{portal.public_url}/bitrix24/install", "offline": 0}]
     bitrix24.answers("event.get", bound)
     known = len(bitrix24.calls)
-    run(command="portal.forget")
+    run(command="portal.forget", portal=MEMBER_ID)
     assert [(call.method, call.params) for call in bitrix24.calls[known:]] == [
         ("imbot.v2.Command.unregister", {"botId": 456, "commandId": 42}),
         ("imbot.v2.Bot.unregister", {"botId": 456}),
@@ -152,7 +152,7 @@ def test_rows_of_a_portal_whose_member_id_begins_alike_are_kept(installed: Servi
     for key in (*others, *ours):
         stores.cache_rows.put({"pk": text(key)})
     del installed
-    run(command="portal.forget")
+    run(command="portal.forget", portal=MEMBER_ID)
     left = {item["pk"]["S"] for item in stores.dynamodb.scan(TableName=stores.cache_table)["Items"]}
     assert left >= set(others)
     assert not left & set(ours)

@@ -154,7 +154,7 @@ def test_webhook_in_the_place_of_an_application_leaves_no_token_of_it_wherever_i
     """Between the first write of all and the record, a new secret that nothing names yet is left: without tokens."""
 
     def prepare() -> None:
-        run(command="portal.forget") if run(command="portals")["portals"] else None
+        run(command="portal.forget", portal=MEMBER_ID) if run(command="portals")["portals"] else None
         scene.install()
 
     def add() -> None:

@@ -220,7 +220,8 @@ COMMANDS: Final[Mapping[str, CommandContract]] = {
     ),
     "portal.forget": CommandContract(
         "Removes all that is stored of a portal, and what is registered in it.",
-        (_PORTAL,),
+        # Not even the only portal is meant where none is named: it may be an empty variable of a script.
+        (_PORTAL._replace(required=True, default=""),),
         warning="Keys, credentials and cached answers of the portal are deleted, and its bot is unregistered.",
     ),
     "portal.rebind": CommandContract(

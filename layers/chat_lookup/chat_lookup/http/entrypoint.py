@@ -40,8 +40,7 @@ def dispatch(request: Request, routes: Mapping[str, Handler], elsewhere: Iterabl
     allowed = _verbs((*routes, *elsewhere), path)
     if handler is not None and (not allowed or verb in allowed):
         return handler(request)
-    # The gateway is stricter about slashes than `_matches`: a request with an allowed verb that it did not route has no
-    # route.
+    # The gateway routes by more than the path: what it did not route, with a verb that the path has, has no route.
     if allowed and verb not in allowed:
         raise MethodNotAllowed(f"Here the methods are {' and '.join(allowed)}", allow=", ".join(allowed))
     raise RouteNotFound(f"The routes are {', '.join(routes)}")
@@ -66,8 +65,9 @@ def _verbs(routes: Iterable[str], path: str) -> list[str]:
 
 
 def _matches(route: str, path: str) -> bool:
+    """As the gateway compares them: with a slash at its end a path is another one."""
     pattern = route.partition(" ")[2].split("/")
-    parts = path.rstrip("/").split("/")
+    parts = path.split("/")
     if pattern[-1].endswith("+}"):  # The rest of the path, at least one part of it.
         parts[len(pattern) - 1 :] = ["/".join(parts[len(pattern) - 1 :])]
     return len(pattern) == len(parts) and all(
