@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.environment import Clients, Environment, ToolError, opened
+from tools.environment import Clients, Environment, ToolError, explained, opened
 from tools.stack import DEPLOYED, StackState, is_absent, paged, remedy, state_of
 
 POLL_SECONDS: Final = 5.0
@@ -198,7 +198,7 @@ def main(environ: Mapping[str, str]) -> int:
     except ToolError as error:
         print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
-        print(f"{error}\nThen: make deploy ENV={environ['ENV']}", file=sys.stderr)
+        print(f"{explained(error)}\nThen: make deploy ENV={environ['ENV']}", file=sys.stderr)
     return 1
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from botocore.config import Config
-from botocore.exceptions import ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ProfileNotFound
+from botocore.exceptions import ConnectionError as NotConnectedError
 from botocore.session import Session
 
 from local.template.intrinsics import mapping, parsed
@@ -67,6 +68,13 @@ def opened(environ: Mapping[str, str], root: Path = ROOT, config: Config = _PATI
         defaults=_defaults(root),
     )
     return environment, lambda service: session.create_client(service, region_name=environment.region, config=config)
+
+
+def explained(error: BotoCoreError | ClientError) -> str:
+    """A failure of AWS with what the operator does about it: no credentials mend a connection."""
+    if isinstance(error, NotConnectedError | HTTPClientError):
+        return f"{error}. Check the network, and the region: AWS_REGION, or `region` in samconfig.toml"
+    return f"{error}. Credentials: AWS_PROFILE, or `aws login`"
 
 
 def _settings(env: str, root: Path) -> Mapping[str, object]:

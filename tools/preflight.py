@@ -12,7 +12,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.account_checks import CHECKS
-from tools.environment import Clients, Environment, ToolError, opened
+from tools.environment import Clients, Environment, ToolError, explained, opened
 from tools.findings import REFUSED, Case, Finding, warned
 from tools.stack import action, state_of
 
@@ -53,10 +53,7 @@ def main(environ: Mapping[str, str]) -> int:
     except ToolError as error:
         print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
-        print(
-            f"{error}\nCredentials: AWS_PROFILE, or `aws login`; then: make preflight ENV={environ['ENV']}",
-            file=sys.stderr,
-        )
+        print(f"{explained(error)}\nThen: make preflight ENV={environ['ENV']}", file=sys.stderr)
     return 1
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.environment import Clients, Environment, ToolError, opened
+from tools.environment import Clients, Environment, ToolError, explained, opened
 from tools.stack import DEPLOYED, paged, state_of
 
 KEPT: Final = 3
@@ -81,7 +81,7 @@ def main(environ: Mapping[str, str]) -> int:
     except ToolError as error:
         print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
-        print(f"{error}\nThen: make prune ENV={environ['ENV']}", file=sys.stderr)
+        print(f"{explained(error)}\nThen: make prune ENV={environ['ENV']}", file=sys.stderr)
     return 1
 
 

@@ -29,7 +29,8 @@ class Code(StrEnum):
 
 
 REMEDIES: Final[Mapping[Code, str]] = {
-    Code.ENVIRONMENT_UNREAD: "Set AWS_PROFILE and AWS_REGION, or sign in with `aws login`; then ask again",
+    Code.ENVIRONMENT_UNREAD: "Set AWS_PROFILE and AWS_REGION, or sign in with `aws login`; "
+    "without a connection check the network and the region; then ask again",
     Code.STACK_ABSENT: "make deploy ENV={env}",
     Code.STACK_FAILED: "What the state requires, as `make preflight ENV={env}` prints it",
     Code.RUN_ABSENT: "make run; STATE_DIR names its folder, if it is another one",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _MOST_COLUMNS: Final = 8
 """More are shown below each other."""
 _WIDTH_WITHOUT_TERMINAL: Final = 200
+_UNFOLDED: Final = 10_000
 
 
 def printable(text: str) -> str:
@@ -35,7 +36,7 @@ def print_answer(answer: Mapping[str, Any], *, as_json: bool) -> None:
         print(as_json_line(answer))
         return
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
-    for table in tables(answer):
+    for table in tables(answer, console):
         console.print(table)
 
 
@@ -53,21 +54,18 @@ def print_misuse(error: "click.UsageError", *, as_json: bool) -> None:
     error.show()
 
 
-def tables(answer: Mapping[str, Any]) -> Sequence[Table | Text]:
-    """A list of records has a row for each, or a table for each if they are long; all else a row for each name."""
+def tables(answer: Mapping[str, Any], console: Console) -> Sequence[Table | Text]:
+    """A list of records is one table if each value has room in its row, or a table for each; all else has a row for
+    each name."""
     lists = [name for name, value in answer.items() if isinstance(value, list) and all(map(_is_record, value))]
     if len(answer) != 1 or not lists:
         return [_below(answer)]
     records = answer[lists[0]]
     if not records:
-        return [_text(f"no {lists[0]}")]
-    if any(len(record) > _MOST_COLUMNS for record in records):
+        return [_text(f"{lists[0]}: none")]
+    table = _side_by_side(records)
+    if any(len(record) > _MOST_COLUMNS for record in records) or _width(table, console) > console.width:
         return [_below(record) for record in records]
-    table = Table()
-    for name in records[0]:
-        table.add_column(_text(name), overflow="fold")
-    for record in records:
-        table.add_row(*(_text(record.get(name)) for name in records[0]))
     return [table]
 
 
@@ -75,13 +73,39 @@ def _is_record(value: object) -> bool:
     return isinstance(value, dict)
 
 
+def _width(table: Table, console: Console) -> int:
+    """The width of a table none of whose values is folded."""
+    return console.measure(table, options=console.options.update(max_width=_UNFOLDED)).maximum
+
+
+def _side_by_side(records: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [_flat(record) for record in records]
+    names = dict.fromkeys(name for row in rows for name in row)
+    table = Table()
+    for name in names:
+        table.add_column(_text(name), overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(row.get(name)) for name in names))
+    return table
+
+
 def _below(record: Mapping[str, Any]) -> Table:
     table = Table(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in record.items():
+    for name, value in _flat(record).items():
         table.add_row(_text(name), _text(value))
     return table
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The names and values, those of a record within as `problem.detail`."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        flat |= (
+            {f"{name}.{each}": value[each] for each in value} if isinstance(value, dict) and value else {name: value}
+        )
+    return flat
 
 
 def _text(value: object) -> Text:

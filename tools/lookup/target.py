@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.session import Session
 
-from tools.environment import ROOT, Clients, Environment, ToolError, opened
+from tools.environment import ROOT, Clients, Environment, ToolError, explained, opened
 from tools.lookup.case import Refused
 from tools.stack import ABSENT, state_of
 
@@ -122,7 +122,7 @@ def account_errors() -> Iterator[None]:
     except ToolError as error:
         raise Refused(str(error)) from None
     except (BotoCoreError, ClientError) as error:
-        raise Refused(f"{error}. Credentials: AWS_PROFILE, or `aws login`", type(error).__name__) from None
+        raise Refused(explained(error), type(error).__name__) from None
 
 
 def of_stack(environment: Environment, clients: Clients) -> Target:

@@ -1,10 +1,27 @@
 """The settings of an environment, read from samconfig.toml as `sam` reads them."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final, NoReturn
 
 import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 
+from tools import deploy, preflight, prune
 from tools.environment import ENVIRONMENTS, ToolError, opened
+from tools.lookup import target
+from tools.lookup.case import Case, Refused
+from tools.setup import steps
+from tools.setup.progress import Progress
 
 TEMPLATE = """
 Parameters:
@@ -100,3 +117,60 @@ def test_unknown_profile_is_refused_by_its_name(tmp_path: Path) -> None:
 def test_unknown_environment_is_refused(env: str) -> None:
     with pytest.raises(ToolError, match="dev, staging, prod"):
         opened({"ENV": env})
+
+
+URL: Final = "https://sts.eu-centrl-1.amazonaws.com/"
+NOT_CONNECTED: Final = "Check the network, and the region: AWS_REGION"
+NO_RIGHTS: Final = "Credentials: AWS_PROFILE, or `aws login`"
+FAILURES: Final[Mapping[str, tuple[BotoCoreError | ClientError, str]]] = {
+    "no such host": (EndpointConnectionError(endpoint_url=URL), NOT_CONNECTED),
+    "no connection in time": (ConnectTimeoutError(endpoint_url=URL), NOT_CONNECTED),
+    "no answer in time": (ReadTimeoutError(endpoint_url=URL), NOT_CONNECTED),
+    "certificate": (SSLError(endpoint_url=URL, error=ValueError("self-signed")), NOT_CONNECTED),
+    "proxy": (ProxyConnectionError(proxy_url="http://proxy:3128"), NOT_CONNECTED),
+    "no credentials": (NoCredentialsError(), NO_RIGHTS),
+    "expired": (ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "GetCallerIdentity"), NO_RIGHTS),
+}
+
+
+def unreached(error: Exception) -> Callable[..., NoReturn]:
+    def opens(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    return opens
+
+
+def of_lookup(environ: Mapping[str, str]) -> None:
+    target.found("dev", environ)
+
+
+def of_setup(_: Mapping[str, str]) -> None:
+    ports = steps.Ports(account=steps.opened, can_build=lambda: True)  # type: ignore[attr-defined]
+    steps.account(steps.Setup(Case({"CHAT_LOOKUP_ENV": "dev"}), ports, Progress(Path("/-"))))
+
+
+DOORS: Final[Mapping[str, Callable[[Mapping[str, str]], object]]] = {
+    "make preflight": preflight.main,
+    "make deploy": deploy.main,
+    "make prune": prune.main,
+    "./lookup": of_lookup,
+    "./lookup setup": of_setup,
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("door", DOORS)
+def test_operator_reads_what_mends_a_failure_of_aws(
+    door: str, failure: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error, remedy = FAILURES[failure]
+
+    for module in (preflight, deploy, prune, target, steps):
+        monkeypatch.setattr(module, "opened", unreached(error))
+    try:
+        DOORS[door]({"ENV": "dev"})
+        printed = capsys.readouterr().err
+    except Refused as refused:
+        printed = refused.detail
+
+    assert f"{error}. {remedy}" in printed
