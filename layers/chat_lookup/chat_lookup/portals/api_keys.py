@@ -23,7 +23,7 @@ from chat_lookup.dynamodb import (
     read_whole,
     text,
 )
-from chat_lookup.errors import InvalidRequest, KeyRejected, ScopeMissing
+from chat_lookup.errors import InvalidRequest, KeyRejected, ScopeMissing, StoreUnavailable
 from chat_lookup.portals.portal import Portal, PortalState, partition
 from chat_lookup.ttl_cache import Memory
 
@@ -40,6 +40,7 @@ _FORM = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _METHOD = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _MOST_METHODS = 200
 _LONGEST_METHOD = 100
+_TRIES: Final = 5
 _REJECTED: Final = "The key is unknown, expired, revoked or suspended"
 _NO_SUCH_KEY: Final = "The portal has no key of that key_id"
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
@@ -169,15 +170,18 @@ class Keys:
 
     def revoke(self, member_id: str, key_id: str) -> ApiKey:
         """End a key; every process refuses it within 30 s. Raises `InvalidRequest` if the portal has no such key."""
-        for item in self._listed(member_id):
-            if read_text(item, "key_id") == key_id:
-                hashed = read_text(item, "hash") or ""
-                revoked = _from_item(item)
-                place = [Delete(_place(revoked))] if revoked.place else []
-                self._table.transact([Delete(_by_hash(hashed)), Delete(_in_list(member_id, key_id)), *place])
+        listed = _in_list(member_id, key_id)
+        for _ in range(_TRIES):
+            item = self._table.get(listed, consistent=True)
+            if not item:
+                raise InvalidRequest(_NO_SUCH_KEY)
+            revoked, hashed = _from_item(item), read_text(item, "hash") or ""
+            place = [Delete(_place(revoked))] if revoked.place else []
+            # Only who ends the key frees its place: the next key may have taken it before another revocation comes.
+            if self._table.try_transact([Delete(listed, present("pk")), Delete(_by_hash(hashed)), *place]):
                 self._memory.forget(hashed)
                 return revoked
-        raise InvalidRequest(_NO_SUCH_KEY)
+        raise StoreUnavailable("The key is being written by others at this moment", retry_after=1)
 
     def _listed(self, member_id: str) -> "Iterator[Item]":
         return self._table.query(all_of(equals("pk", text(partition(member_id))), begins_with("sk", "KEY#")))

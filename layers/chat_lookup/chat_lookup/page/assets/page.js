@@ -185,7 +185,12 @@
       const button = element("button", { type: "button", "data-test": "key-revoke" }, text("revoke"));
       button.setAttribute("aria-label", text("revoke") + ": " + key.label);
       button.onclick = () => working(button, "working", async () => {
-        await ask("DELETE", "keys/" + encodeURIComponent(key.key_id));
+        try {
+          await ask("DELETE", "keys/" + encodeURIComponent(key.key_id));
+        } catch (error) {
+          // Another administrator has revoked it.
+          if (error.code !== "invalid-request") throw error;
+        }
         by("made").replaceChildren();
         await listKeys();
         return text("revoked");
