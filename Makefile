@@ -133,8 +133,12 @@ functions-python:
 	@layers/find-python 3.13 >/dev/null 2>&1 || { \
 	  echo "make $(firstword $(MAKECMDGOALS)) needs Python 3.13, as the functions run on it; install it, then again" >&2; exit 1; }
 
-.PHONY: engine
-engine: $(SAM_VENV)/bin/.ready
+# Twice: AWS SAM may be bound to one engine, but it takes minutes to set up.
+.PHONY: engine any-engine
+any-engine: functions-python
+	@"$$(layers/find-python 3.13)" -m tools.container_engine
+
+engine: any-engine $(SAM_VENV)/bin/.ready
 	@$(SAM_VENV)/bin/python -c 'from samcli.local.docker import utils; utils.get_validated_container_client()' 2>/dev/null || { \
 	  echo "No container engine answers: start Docker (or Finch) first, then make invoke again" >&2; exit 1; }
 

@@ -38,6 +38,14 @@ def test_verb_that_builds_ends_without_the_functions_python_before_anything_else
     )
 
 
+def test_invocation_without_a_container_engine_ends_before_the_build(tmp_path: Path) -> None:
+    (tmp_path / "env.json").touch()
+    done = make("invoke", *UNUSED, f"STATE_DIR={tmp_path}", DOCKER_HOST=f"unix://{tmp_path}/docker.sock")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("No container engine answers: start Docker (or Finch) first, then make invoke again")
+
+
 def test_benchmark_with_an_unknown_option_ends_before_the_build() -> None:
     done = make("bench", *UNUSED, "ARGS=--quik")
 

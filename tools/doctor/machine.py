@@ -7,9 +7,9 @@ import subprocess  # our own commands  # nosec B404
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from local.program import StartError, read_port
+from tools.container_engine import engine
 from tools.doctor.findings import Code, Finding, finding
 from tools.environment import ROOT
 from tools.python_environment import OUTDATED, READY
@@ -28,7 +28,6 @@ COMMANDS: Final[Mapping[str, str]] = {
 
 PORTS: Final[Mapping[str, int]] = {"API_PORT": 3000, "API_HTTPS_PORT": 3443, "PORTAL_PORT": 3010}
 _SECONDS: Final = 10
-_ENGINE: Final = "/var/run/docker.sock"
 _LISTENING: Final = "0A"
 """The state of a listening socket in /proc/net/tcp (Linux, proc_net_tcp.txt)."""
 
@@ -137,21 +136,6 @@ def facts(environ: Mapping[str, str], root: Path) -> dict[str, Any]:
         "sam": sam.name.removesuffix(".dist-info").rpartition("-")[2] if sam else None,
         "container_engine": engine(environ),
     }
-
-
-def engine(environ: Mapping[str, str]) -> str | None:
-    """Where a container engine answers; `make invoke` and the tests in containers need one, all else does not."""
-    given = environ.get("DOCKER_HOST") or f"unix://{_ENGINE}"
-    try:
-        address = urlsplit(given)
-        family = socket.AF_UNIX if address.scheme == "unix" else socket.AF_INET
-        where: Any = address.path if address.scheme == "unix" else (address.hostname, address.port or 2375)
-        with socket.socket(family) as tried:
-            tried.settimeout(1)
-            tried.connect(where)
-    except (OSError, TypeError, ValueError):
-        return None
-    return given
 
 
 def shown_engine(found: str | None) -> str:

@@ -19,6 +19,7 @@ from layers.stamp import stamp
 from local.net.http_server import HttpServer
 from tests.support.deployed_stack import MOMENT, STACK, environment, expect_no_stack, expect_stack
 from tests.support.stubbed_clients import StubbedClients
+from tools.container_engine import engine
 from tools.doctor import machine, service
 from tools.doctor.findings import REMEDIES, Code
 from tools.environment import ROOT, ToolError
@@ -330,10 +331,23 @@ def test_every_environment_of_the_makefile_is_looked_at() -> None:
 
 def test_container_engine_is_a_fact_and_its_absence_no_finding(tmp_path: Path) -> None:
     address = f"unix://{tmp_path / 'docker.sock'}"
-    assert machine.engine({"DOCKER_HOST": address}) is None
+    assert engine({"DOCKER_HOST": address}) is None
     assert "no container engine answers" in machine.shown_engine(None)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "docker.sock"))
         server.listen()
-        assert machine.engine({"DOCKER_HOST": address}) == address
+        assert engine({"DOCKER_HOST": address}) == address
     assert machine.shown_engine(address) == f"a container engine at {address}"
+
+
+def test_engine_is_the_first_that_accepts_a_connection(tmp_path: Path) -> None:
+    docker, finch = (f"unix://{tmp_path / name}" for name in ("docker.sock", "finch.sock"))
+    assert engine({"DOCKER_HOST": docker}, [finch]) is None
+    with socket.socket(socket.AF_UNIX) as second:
+        second.bind(str(tmp_path / "finch.sock"))
+        second.listen()
+        assert engine({"DOCKER_HOST": docker}, [finch]) == finch
+        with socket.create_server(("127.0.0.1", 0)) as first:
+            tcp = f"tcp://127.0.0.1:{first.getsockname()[1]}"
+            assert engine({"DOCKER_HOST": tcp}, [finch]) == tcp
+    assert engine({"DOCKER_HOST": docker}, [finch]) is None

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.doctor.machine import PORTS, engine, holder, ports, python_of_functions
+from tools.container_engine import engine
+from tools.doctor.machine import PORTS, holder, ports, python_of_functions
 
 ROW = "  0: 0100007F:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 {inode} 1"
 
@@ -50,7 +51,11 @@ def test_port_that_a_run_would_refuse_is_not_examined(variable: str, given: str)
 
 @pytest.mark.parametrize("given", ["tcp://127.0.0.1:99999", "tcp://127.0.0.1:port", "tcp://[::1"])
 def test_address_of_an_engine_that_is_none_is_no_engine(given: str) -> None:
-    assert engine({"DOCKER_HOST": given}) is None
+    assert engine({"DOCKER_HOST": given}, ()) is None
+
+
+def test_engine_behind_a_tunnel_is_left_to_its_own_client() -> None:
+    assert engine({"DOCKER_HOST": "ssh://user@build.example"}, ()) == "ssh://user@build.example"
 
 
 @pytest.mark.parametrize("script", ["#!/bin/sh\nexit 1\n", "#!/bin/sh\nexec sleep 60\n", None])
