@@ -6,7 +6,7 @@ No secrets here: they are in Secrets Manager, and the environment only contains 
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from chat_lookup.errors import ServiceMisconfigured
 
@@ -33,6 +33,8 @@ _BOOLEAN = re.compile(r"true|false")
 _SCRIPT = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[A-Za-z0-9._/-]{0,200}")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/?")
 _ON_OR_OFF = re.compile(r"on|off")
+
+VENDORS_SCRIPT: Final = "https://api.bitrix24.com/api/v1/"
 
 
 class EventsTeach(StrEnum):
@@ -81,8 +83,8 @@ class Settings(NamedTuple):
     publish_text: bool = False
     """Whether published events contain the text that users wrote."""
     events_teach: EventsTeach = EventsTeach.HINT
-    bx24_script: str = ""
-    """The script by which the page talks with the portal around it."""
+    bx24_script: str = VENDORS_SCRIPT
+    """The script by which a page in the portal talks with the portal around it."""
     portal_page_url: str = ""
     """Where a local portal shows its pages, which may frame ours; empty in production."""
     portal_admin_keys: bool = True
@@ -126,7 +128,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         event_bus=read.optional("EVENT_BUS", _EVENT_BUS, "the name of an event bus"),
         publish_text=read.optional("PUBLISH_TEXT", _BOOLEAN, "true or false") == "true",
         events_teach=read.events_teach("EVENTS_TEACH"),
-        bx24_script=read.optional("BX24_SCRIPT", _SCRIPT, "the URL of a script"),
+        bx24_script=read.optional("BX24_SCRIPT", _SCRIPT, "the URL of a script") or VENDORS_SCRIPT,
         portal_page_url=read.optional("PORTAL_PAGE_URL", _ORIGIN, "http(s)://host[:port]").rstrip("/"),
         portal_admin_keys=read.optional("PORTAL_ADMIN_KEYS", _ON_OR_OFF, "on or off") != "off",
     )

@@ -10,7 +10,7 @@ from chat_lookup.install.attempt_limiter import AttemptLimiter
 from chat_lookup.install.code_flow import CodeFlow
 from chat_lookup.install.install_lock import InstallLock
 from chat_lookup.install.installation import Installation
-from chat_lookup.install.pages import VENDORS_SCRIPT, Surroundings
+from chat_lookup.install.pages import Surroundings
 from chat_lookup.install.proof import Proof, Visitors
 from chat_lookup.install.registration import Bindings, Bots, Registering
 from chat_lookup.install.uninstallation import Uninstallation
@@ -75,5 +75,5 @@ def build(parts: Core) -> InstallServices:
         lock=lock,
         portal_hosts=hosts,
         public_url=settings.public_url,
-        around=Surroundings(settings.bx24_script or VENDORS_SCRIPT, settings.portal_page_url),
+        around=Surroundings(settings.bx24_script, settings.portal_page_url),
     )

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chat_lookup.bootstrap.core import Core
 from chat_lookup.install.attempt_limiter import AttemptLimiter
-from chat_lookup.install.pages import VENDORS_SCRIPT
 from chat_lookup.page.answers import PageAnswers
 from chat_lookup.page.document import Documents
 from chat_lookup.page.finding import PageFinder
@@ -48,9 +47,7 @@ def build(paced: Core, lookup: "Lookup", objects: "Objects") -> PageServices:
     viewers = Viewers(paced.calls, clock)
     keys = PortalKeys(paced.keys, paced.telemetry, clock, allowed=settings.portal_admin_keys)
     return PageServices(
-        documents=Documents(
-            settings.bx24_script or VENDORS_SCRIPT, settings.portal_page_url, keys=settings.portal_admin_keys
-        ),
+        documents=Documents(settings.bx24_script, settings.portal_page_url, keys=settings.portal_admin_keys),
         doorkeeper=Doorkeeper(paced.portals, viewers, sessions, attempts, paced.telemetry),
         answers=PageAnswers(
             paced.portals,

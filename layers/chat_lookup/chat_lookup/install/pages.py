@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from chat_lookup.config import VENDORS_SCRIPT
 from chat_lookup.errors import ChatLookupError, InstallationRefused, StoreUnavailable
 from chat_lookup.http.responses import Response, error_response, html_response, json_response, retry_header
 from chat_lookup.install.offers import Step
 from chat_lookup.install.page_texts import page_text, refusal_text
 from chat_lookup.languages import Language
 
-VENDORS_SCRIPT: Final = "https://api.bitrix24.com/api/v1/"
 _FINISH: Final = "BX24.init(function(){BX24.installFinish();});"
 """The portal delivers no event before this call (bitrix24.md 4.2). A constant: it contains nothing of a request."""
 _ASSETS: Final = Path(__file__).with_name("assets")

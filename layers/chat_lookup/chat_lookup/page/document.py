@@ -40,9 +40,10 @@ class Documents:
             f"<header><h1>{escape(sentence('title', language))}</h1></header><main>{body}</main>"
             f'<p id="status" role="status" aria-live="polite"></p>'
             f'<script type="application/json" id="texts">{texts}</script>'
+            f'<script src="{escape(self._script)}"></script><script src="{ADDRESSES["page.js"]}"></script>'
         )
         attributes = f' data-session="{escape(session)}" data-portal="{escape(portal.domain)}"'
-        return self._html(200, language, content, self.framed_by(portal), attributes, scripts=True)
+        return self._html(200, language, content, self._framed_by(portal), attributes)
 
     def unproved(self, language: Language) -> Response:
         """One sentence for whatever nothing proves, the same whether a portal is known or not."""
@@ -52,7 +53,7 @@ class Documents:
         """For a proved portal that cannot be asked now: why, by the failure or by its state."""
         key = error.cause or error.code if error else _STATES.get(portal.state, "portal-unavailable")
         status = error.status if error else _UNAVAILABLE
-        response = self._sentence(status, language, page_text(key, language), self.framed_by(portal))
+        response = self._sentence(status, language, page_text(key, language), self._framed_by(portal))
         response["headers"] |= retry_header(error.retry_after if error else None)
         return response
 
@@ -63,43 +64,29 @@ class Documents:
         response["headers"] |= retry_header(error.retry_after)
         return response
 
-    def framed_by(self, portal: Portal) -> str:
+    def _framed_by(self, portal: Portal) -> str:
         return " ".join(filter(None, (f"https://{portal.domain}", self._local_page)))
 
     def _sentence(self, status: int, language: Language, text: str, ancestors: str) -> Response:
         title = escape(sentence("title", language))
         return self._html(status, language, f"<main><h1>{title}</h1><p>{escape(text)}</p></main>", ancestors)
 
-    def _html(
-        self,
-        status: int,
-        language: Language,
-        content: str,
-        ancestors: str,
-        attributes: str = "",
-        *,
-        scripts: bool = False,
-    ) -> Response:
-        loaded = ""
-        if scripts:
-            loaded = f'<script src="{escape(self._script)}"></script>' if self._script else ""
-            loaded += f'<script src="{ADDRESSES["page.js"]}"></script>'
+    def _html(self, status: int, language: Language, content: str, ancestors: str, attributes: str = "") -> Response:
         html = (
             f'<!DOCTYPE html><html lang="{language.value}"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{escape(sentence('title', language))}</title>"
             f'<link rel="stylesheet" href="{ADDRESSES["page.css"]}"></head>'
-            f"<body{attributes}>{content}{loaded}</body></html>"
+            f"<body{attributes}>{content}</body></html>"
         )
         return html_response(status, html, self._policy(ancestors))
 
     def _policy(self, ancestors: str) -> str:
         library = urlsplit(self._script)
-        origin = f" {library.scheme}://{library.netloc}" if self._script else ""
         return "; ".join(
             (
                 "default-src 'none'",
-                f"script-src 'self'{origin}",
+                f"script-src 'self' {library.scheme}://{library.netloc}",
                 "style-src 'self'",
                 "connect-src 'self'",
                 "base-uri 'none'",
