@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Final, NamedTuple
 
+import pytest
+
 from local.portal.protocol import php
 from tests.local.platform.accepted_differences import ACCEPTED, each
 from tests.local.platform.odd_values import IN_JSON, TEXTS, body_with, places, replaced, spread
@@ -43,6 +45,7 @@ def of_batch(place: Place, odd: str) -> bytes:
     return json.dumps({"cmd": {"it": command}}).encode()
 
 
+@pytest.mark.timeout(3600 if WANTED == 0 else 120)
 def test_no_value_of_a_parameter_makes_a_method_fail() -> None:
     walked: dict[str, Walked] = {}
     found = list(all_places())
