@@ -1,5 +1,7 @@
 """`chats deal 1663`: the bot lists all chats of an object, in the language of the user."""
 
+import re
+
 import pytest
 
 from chat_lookup.bot.questions import AllChats, Several, WhichChat, WhichEntity, answer_to
@@ -72,22 +74,35 @@ def answer(
     return ObjectChats(DEAL, chats, (part,), truncated=truncated, source="portal", age_seconds=0)
 
 
+LINE = Line(1763, "telegrambot", "Telegram", active=True)
+LISTED = (
+    ListedChat(1437, "DEAL|1663"),
+    ListedChat(1764, "DEAL|1663", LINE._replace(chat_id=1764)),
+    ListedChat(1763, "CONTACT|42", LINE),
+    ListedChat(1765, "COMPANY|7", LINE._replace(chat_id=1765, active=False, connector_title="")),
+)
+OF_ANOTHER = ListedChat(1500, "CONTACT|42")
+"""A discussion, whose object the bot tells to all who ask for that chat."""
+
+
 @pytest.mark.parametrize("language", Language)
-def test_each_chat_has_a_line_with_its_object_its_connector_and_a_link(language: Language) -> None:
-    line = Line(1763, "telegrambot", "Tele[B]gram", active=True)
-    chats = (ListedChat(1437, "DEAL|1663"), ListedChat(1763, "CONTACT|42", line))
-    closed = ListedChat(1764, "COMPANY|7", line._replace(active=False, connector_title=""))
-    head, *lines = answer_to(AllChats(DEAL), answer(*chats, closed), language, "acme.bitrix24.com").splitlines()
+def test_each_chat_has_a_line_with_its_id_and_a_link(language: Language) -> None:
+    head, *lines = answer_to(AllChats(DEAL), answer(*LISTED), language, "acme.bitrix24.com").splitlines()
     assert "DEAL|1663" in head
-    assert len(lines) == 3
-    for text, (chat_id, of) in zip(
-        lines, [(1437, "DEAL|1663"), (1763, "CONTACT|42"), (1764, "COMPANY|7")], strict=True
-    ):
-        assert f"https://acme.bitrix24.com/online/?IM_DIALOG=chat{chat_id}]" in text
-        assert text.startswith(f"{of}: ")
-    assert "Tele(B)gram" in lines[1]
-    assert "telegrambot" in lines[2]
-    assert len(set(lines)) == 3
+    for text, chat in zip(lines, LISTED, strict=True):
+        assert f"https://acme.bitrix24.com/online/?IM_DIALOG=chat{chat.chat_id}]" in text
+        assert f" {chat.chat_id}" in text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_no_line_tells_what_only_readers_of_the_object_may_know(language: Language) -> None:
+    """The bot asks with the application's rights, and nothing proves those of the user."""
+    sentence = answer_to(AllChats(DEAL), answer(*LISTED, OF_ANOTHER), language, "acme.bitrix24.com")
+    assert len(sentence.splitlines()) == len(LISTED) + 2
+    for secret in ("CONTACT", "COMPANY", "|42", "|7", "1500", "telegram", "Tele"):
+        assert secret not in sentence
+    alike = {re.sub(r"[0-9]+", "", line) for line in sentence.splitlines()[2:5]}
+    assert len(alike) == 1, "whose line it is, and whether a conversation is in progress, shows by nothing"
 
 
 @pytest.mark.parametrize("language", Language)
@@ -122,5 +137,6 @@ def test_bot_answers_with_all_chats_of_the_object(bot: Bot, text: str) -> None:
     assert bot.answer_record(message(text)) == "answered"
     (sent,) = bot.sent_texts
     assert "chat1437" in sent
-    assert "Telegrambot" in sent
+    assert "chat1763" in sent
+    assert not [secret for secret in ("CONTACT", "elegram") if secret in sent]
     assert len(sent.splitlines()) == 3
