@@ -12,7 +12,7 @@ from tests.support.portals.unknown_portal import Stage
 
 WHOLE: Final = {"auth"}
 """Parameters of every call."""
-ACCEPTED: Final = {
+ACCEPTED: Final[Mapping[str, set[str]]] = {
     # EVENT_HANDLER is in the place of all addresses, and one of the two names suffices (bitrix24.md 1.9).
     "v1": {
         "imbot.register: event_bot_delete is missing",
@@ -20,8 +20,7 @@ ACCEPTED: Final = {
         "imbot.register: event_welcome_message is missing",
         "imbot.register: properties.last_name is missing",
     },
-    # v1's SKIP_CONNECTOR, in the spelling of v2: fields that a portal does not know it ignores (bitrix24.md 1.10).
-    "v2": {"imbot.v2.Chat.Message.send: fields.skipconnector is not documented"},
+    "v2": set(),
 }
 
 

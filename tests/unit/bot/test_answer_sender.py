@@ -33,7 +33,7 @@ def send(service: Service, portal: Portal, place: Place = MESSAGE, seconds: floa
             {
                 "botId": 456,
                 "dialogId": "chat1437",
-                "fields": {"message": SENTENCE, "urlPreview": False, "skipConnector": False},
+                "fields": {"message": SENTENCE, "urlPreview": False},
             },
         ),
         (

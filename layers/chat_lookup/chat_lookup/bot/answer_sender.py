@@ -94,7 +94,10 @@ def _command_v1(place: Place, sentence: str) -> _Params:
 
 
 def _message_v2(place: Place, sentence: str) -> _Params:
-    fields = {"message": sentence, "urlPreview": False, "skipConnector": place.open_line}
+    fields: dict[str, object] = {"message": sentence, "urlPreview": False}
+    if place.open_line:
+        # The page's table lacks this field; its note on flags, in Russian only, names it (chat-message-send.md).
+        fields["skipConnector"] = True
     return {"botId": place.bot_id, "dialogId": place.dialog_id, "fields": fields}
 
 
