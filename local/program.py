@@ -12,10 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import TYPE_CHECKING, Final, NoReturn
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 _HIGHEST_PORT: Final = 65_535
 _MOST_DIGITS: Final = 5
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class StartError(Exception):
@@ -23,17 +28,52 @@ class StartError(Exception):
 
 
 def until_a_signal(run: Callable[[], int]) -> int:
-    """Runs a program, which may import much first, until it ends or a signal does; returns the exit status."""
-    # Handlers of our own: a shell starts background processes with SIGINT ignored.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.default_int_handler)
+    """Runs a program, which may import much first, until it ends or a signal does; returns the exit status.
+
+    The first signal interrupts it. Those after it are ignored until the process has ended: `make` passes one on that
+    its terminal has sent already, and what a program does at its end must not be cut off.
+    """
     try:
+        # Handlers of our own: a shell starts background processes with SIGINT ignored.
+        for each in _SIGNALS:
+            signal.signal(each, _interrupt)
+        sys.unraisablehook = _unraisable
         # `make` holds a Ctrl-C back until here.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        return run()
+        status = run()
+        _ignore_signals()
     except KeyboardInterrupt:
-        print("\nStopped.")
+        _show_the_end()
         return 0
+    return status
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the form of a handler
+    _ignore_signals()
+    raise KeyboardInterrupt
+
+
+def _ignore_signals() -> None:
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+
+
+def _unraisable(failure: "UnraisableHookArgs") -> None:
+    """What a signal raises in a destructor or a callback of the interpreter is lost there: `stay` raises it again."""
+    if failure.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(failure)
+
+
+def _show_the_end() -> None:
+    try:
+        print("\nStopped.", flush=True)
+    except BrokenPipeError:  # a Ctrl-C ends the reader of a pipe, too
+        _drop_output()
+
+
+def _drop_output() -> None:
+    """What is left in the buffer can reach no reader: the interpreter would fail again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def reported(run: Callable[[], int]) -> int:
@@ -44,16 +84,16 @@ def reported(run: Callable[[], int]) -> int:
         print(error, file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # What is left in the buffer can reach no reader: the interpreter would fail again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         print("The reader of the output has ended, and so has the run.", file=sys.stderr)
         return 1
 
 
 def stay() -> None:
     """Blocks until a signal's handler raises. The handler of a signal that comes just before a wait runs after it."""
-    while True:
+    while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         time.sleep(1)
+    raise KeyboardInterrupt
 
 
 @contextmanager

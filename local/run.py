@@ -102,7 +102,6 @@ def run(options: RunOptions) -> int:
             return 0 if all(worked) else 1
         try:
             write_private(env_file, {"Parameters": stack.container_variables()})
-            write_private(run_file, facts(stack))
             feed = Feed()
             stack.addresses.site.playground = playground(stack, run_file, feed)
             show(what_next(stack, options.path, run_file))
@@ -110,6 +109,8 @@ def run(options: RunOptions) -> int:
             if not options.quiet:
                 show("Requests, as they pass (QUIET=1 shows none):")
                 stack.backend.functions.watchers.append(RequestLines(show))
+            # Last: who waits for this file finds all that is above.
+            write_private(run_file, facts(stack))
             stay()
         finally:
             for written in (run_file, env_file):

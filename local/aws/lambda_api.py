@@ -66,7 +66,9 @@ class Invocations:
     def stop(self) -> None:
         """Ends all retries, and waits a while for running invocations."""
         self._ending.set()
-        for thread in self._threads:
+        with self._starting:  # none of them is about to start, and cannot be joined yet
+            threads = self._threads
+        for thread in threads:
             thread.join(_ENDS_WITHIN_S)
 
     def _answer(self, environ: "WSGIEnvironment", request_id: str) -> tuple[str, Mapping[str, str], bytes]:

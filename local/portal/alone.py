@@ -47,8 +47,9 @@ def run(values: Mapping[str, str], began: float) -> int:
             portal = LocalPortal(state_dir, clock, bind=bind, port=port, page_port=page_port, host=host, watch=watch)
         with portal:
             try:
-                write_private(file, facts(portal))
                 print(_introduction(portal, file, time.monotonic() - began), flush=True)
+                # Last: who waits for this file finds that text printed.
+                write_private(file, facts(portal))
                 stay()
             finally:
                 file.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser.chromium import Browser
 from tests.browser.portal_pages import ADMIN, EMPLOYEE, NARROW, Portal
-from tests.support.portals.portal_probe import until
+from tests.support.processes.waiting import until
 
 LOOK_UP: Final = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663"
 CHATS_OF_THE_DEAL: Final = {"1437", "1763", "1764"}

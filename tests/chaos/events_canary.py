@@ -29,7 +29,7 @@ from local.stack import Settings, running
 from tests.chaos.canary_run import replaced
 from tests.chaos.events_bodies import FORM
 from tests.chaos.events_network import header, text
-from tests.support.events.queue_scene import eventually
+from tests.support.processes.waiting import until
 from tests.support.repository import SAMPLES
 from tests.support.service import Service
 
@@ -75,7 +75,7 @@ class Day:
 
     def wait_for(self, events: int) -> None:
         """Wait until the worker has processed this many events since the last mark, with or without success."""
-        eventually(lambda: sum(line.get("message") == "event" for line in self.service.logs()) >= events)
+        until(lambda: sum(line.get("message") == "event" for line in self.service.logs()) >= events)
 
     def post(self, body: str, content_type: str = FORM) -> int:
         headers = {"Content-Type": content_type}

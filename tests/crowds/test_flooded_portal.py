@@ -19,7 +19,7 @@ from chat_lookup.calls.gcra import MOST_WAITERS
 from chat_lookup.portals.application_tokens import hashed
 from local.aws import lambda_runtime
 from tests.chaos.events_bodies import Sender, http_event
-from tests.support.portals.portal_probe import until
+from tests.support.processes.waiting import until
 from tests.support.service import Service
 
 Answer = dict[str, Any]

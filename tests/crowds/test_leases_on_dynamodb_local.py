@@ -1,6 +1,7 @@
 """Single flight over eight processes on the real engine: one miss is one call, with dead holders or late slots."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,11 @@ from chat_lookup.entity import EntityRef
 from chat_lookup.ttl_cache import SECONDS
 from local.aws.embedded import EmbeddedAws
 from tests.chaos.crowd_process import Crowd, Outcome, Question, Setting, begin
+from tests.support.processes.stopped_clock import StoppedClock, stopped
+from tests.support.processes.waiting import until
 from tests.support.stores.tables import Tables
 from tests.support.stores.unreliable_aws import Day
-from tests.support.tokens.token_scene import FIRST_CHAT, Place, Scene, happens, running_place, running_scene
+from tests.support.tokens.token_scene import FIRST_CHAT, Place, Scene, running_place, running_scene
 
 pytestmark = pytest.mark.dynamodb_local
 
@@ -71,6 +74,10 @@ class LeaseScene:
         """Advance the clock to a second before the slot of the lease holder, so that all callers have begun to wait."""
         self.scene.probe.clock.advance(max(0.0, self.held_for() - LEASE - 1))
 
+    def stopped_clock(self) -> "AbstractContextManager[StoppedClock]":
+        """Inside, no lease ends because the machine is slow."""
+        return stopped(self.scene.setting.clock_file)
+
     def slow_portal(self, seconds: float) -> None:
         self.scene.probe.tell("/faults", {"method": "im.chat.get", "delay_ms": int(seconds * 1000)})
 
@@ -123,8 +130,9 @@ def all_found(crowds: Sequence[Crowd]) -> int:
 def test_two_hundred_callers_of_one_uncached_pair_cost_one_call_and_get_one_answer(lease_scene: LeaseScene) -> None:
     crowds = lease_scene.begin()
     lease_scene.slow_portal(1.0)  # so that all callers begin during the call
-    start_look_ups(crowds)
-    assert all_found(crowds) == PROCESSES * CALLERS
+    with lease_scene.stopped_clock():
+        start_look_ups(crowds)
+        assert all_found(crowds) == PROCESSES * CALLERS
     assert lease_scene.calls() == 1
 
 
@@ -132,10 +140,11 @@ def test_callers_cost_one_call_when_the_slot_is_ten_seconds_ahead(lease_scene: L
     crowds = lease_scene.begin()
     lease_scene.next_slot_in_ten_seconds(crowds[0])
     start_look_ups(crowds)
-    happens(lambda: lease_scene.held_for() > LEASE + 5)
+    until(lambda: lease_scene.held_for() > LEASE + 5)
     assert lease_scene.calls() == 0
     lease_scene.advance_to_the_slot()
-    assert all_found(crowds) == PROCESSES * CALLERS
+    with lease_scene.stopped_clock():
+        assert all_found(crowds) == PROCESSES * CALLERS
     assert lease_scene.calls() == 1
 
 
@@ -145,14 +154,15 @@ def test_stale_answer_is_served_to_all_callers_but_the_lease_holder(lease_scene:
     assert crowds[0].outcomes() == [FOUND]
     lease_scene.scene.probe.clock.advance(FRESH_POSITIVE * 1.2)
     lease_scene.slow_portal(2.0)
-    start_look_ups(crowds[1:2], 1)
-    happens(lambda: lease_scene.calls() == 2)
-    start_look_ups(crowds[2:], 2)
-    received = outcomes(crowds[2:])
+    with lease_scene.stopped_clock():
+        start_look_ups(crowds[1:2], 1)
+        until(lambda: lease_scene.calls() == 2)
+        start_look_ups(crowds[2:], 2)
+        received = outcomes(crowds[2:])
+        assert outcomes(crowds[1:2]) == [FOUND]
     assert {outcome.chat_id for outcome in received} == {FOUND.chat_id}
     # A caller after the reply gets it from the cache; none waits for it.
     assert "stale" in {outcome.source for outcome in received} <= {"stale", "cache"}
-    assert outcomes(crowds[1:2]) == [FOUND]
     assert lease_scene.calls() == 2
 
 
@@ -168,8 +178,9 @@ def test_fresh_look_ups_share_a_call_that_begins_after_them(lease_scene: LeaseSc
 def test_portal_is_called_once_while_replies_of_the_store_are_lost(lease_scene: LeaseScene) -> None:
     crowds = lease_scene.begin(3, day=Day(answers_lost=True))
     lease_scene.slow_portal(0.5)
-    start_look_ups(crowds, 4)
-    assert all_found(crowds) == 12
+    with lease_scene.stopped_clock():
+        start_look_ups(crowds, 4)
+        assert all_found(crowds) == 12
     assert lease_scene.calls() == 1
 
 
@@ -180,12 +191,13 @@ def test_killed_lease_holder_costs_the_lease_time_and_one_more_call(lease_scene:
     holder, *others = lease_scene.begin()
     lease_scene.slow_portal(2.0)
     start_look_ups([holder], 1)
-    happens(lambda: lease_scene.calls() == 1)
+    until(lambda: lease_scene.calls() == 1)
     start_look_ups(others)
     holder.stop()
     lease_scene.scene.probe.tell("/faults", [])
     lease_scene.scene.probe.clock.advance(LEASE + SKEW)
-    assert all_found(others) == (PROCESSES - 1) * CALLERS
+    with lease_scene.stopped_clock():
+        assert all_found(others) == (PROCESSES - 1) * CALLERS
     assert lease_scene.calls() == 2
 
 
@@ -193,13 +205,14 @@ def test_lease_holder_killed_before_its_slot_is_replaced_by_another_process(leas
     holder, *others = lease_scene.begin(4)
     lease_scene.next_slot_in_ten_seconds(others[0])
     start_look_ups([holder], 1)
-    happens(lambda: lease_scene.held_for() > LEASE)
+    until(lambda: lease_scene.held_for() > LEASE)
     holder.stop()
     start_look_ups(others, 4)
     lease_scene.scene.probe.clock.advance(10 + LEASE + SKEW)
-    happens(lambda: lease_scene.held_for() > LEASE)  # one of them, which has the next slot
+    until(lambda: lease_scene.held_for() > LEASE)  # one of them, which has the next slot
     lease_scene.advance_to_the_slot()
-    assert all_found(others) == 12
+    with lease_scene.stopped_clock():
+        assert all_found(others) == 12
     assert lease_scene.calls() == 1
 
 
@@ -208,7 +221,7 @@ def test_refusal_of_the_portal_is_shared_by_all_waiting_callers(lease_scene: Lea
     refusal = {"method": "im.chat.get", "error": "ACCESS_ERROR", "status": 403, "delay_ms": 1000}
     lease_scene.scene.probe.tell("/faults", refusal)
     start_look_ups(crowds[:1], 1)
-    happens(lambda: lease_scene.calls() == 1)
+    until(lambda: lease_scene.calls() == 1)
     start_look_ups(crowds[1:], 2)
     received = outcomes(crowds)
     assert {outcome.problem for outcome in received} == {"chat-not-accessible"}

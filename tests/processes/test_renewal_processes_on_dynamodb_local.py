@@ -11,6 +11,7 @@ from chat_lookup.credentials.renewal import LEASE, OUTAGE_PAUSE, PATIENCE, UNSAV
 from chat_lookup.portals.failures import FIRST_LOOK
 from chat_lookup.portals.portal import PortalState
 from local.aws.embedded import EmbeddedAws
+from tests.support.processes.waiting import until
 from tests.support.stores.tables import Tables
 from tests.support.stores.unreliable_aws import Day
 from tests.support.tokens.token_process import DIRECT, Outcome, Process
@@ -22,7 +23,6 @@ from tests.support.tokens.token_scene import (
     Scene,
     all_but_one,
     all_found,
-    happens,
     running_place,
     running_scene,
     together,
@@ -125,7 +125,7 @@ def test_death_between_refresh_and_save_costs_the_grant_and_no_process_refreshes
     left = outlived(scene, scene.begin(day=day, death="before the save"))
     for number, process in enumerate(left):
         process.ask(f"DEAL|{number}")
-    happens(lambda: scene.refreshes > 1)
+    until(lambda: scene.refreshes > 1)
     scene.probe.clock.advance(PATIENCE)
     lost = {("portal-reauthorise", "invalid_grant")}
     assert {(outcome.problem, outcome.portal_error) for outcome in (process.outcome() for process in left)} == lost
@@ -177,7 +177,7 @@ def unsaved_by(scene: Scene, process: Process) -> None:
     scene.slow_server()
     scene.an_hour_passes()
     process.ask("DEAL|0")
-    happens(lambda: scene.refreshes == 1)
+    until(lambda: scene.refreshes == 1)
     scene.aws.down = {"PutSecretValue"}
     scene.probe.clock.advance(LEASE - 3)
     assert process.outcome().problem == "store-unavailable"
@@ -213,7 +213,7 @@ def test_unsaved_pair_is_saved_although_the_server_refuses_the_former_token_to_a
     scene.probe.clock.advance(UNSAVED_FOR)
     scene.aws.down.clear()
     other.ask("DEAL|1")
-    happens(lambda: scene.refreshes > 1)
+    until(lambda: scene.refreshes > 1)
     assert process.look_up("DEAL|0") == Outcome(FIRST_CHAT)
     assert other.outcome() == Outcome(FIRST_CHAT + 1)
     assert scene.still_connected(other)

@@ -19,11 +19,11 @@ from local.demo_credentials import DEMO_KEY
 from local.portal import LocalPortal
 from local.shared_clock import SharedClock
 from local.template.reader import Template
-from tests.support.events.queue_scene import eventually
 from tests.support.make_verb import OURS
 from tests.support.portals.sample_frame import frame_of
 from tests.support.processes import programs
 from tests.support.processes.run import Running, environ, once, staying
+from tests.support.processes.waiting import until
 from tests.support.repository import ROOT
 
 FACTS = {
@@ -282,8 +282,8 @@ def test_interruption_before_the_run_is_ready_ends_it_in_one_line(made: str, tmp
     command = [sys.executable, "-m", "local"]
     with programs.started(command, cwd=ROOT, env=environ(tmp_path), **pipe) as process:
         # Until then the interpreter itself starts, and a signal is not ours.
-        eventually(lambda: caught(process.pid, signal.SIGTERM))
-        eventually((tmp_path / made).exists)
+        until(lambda: caught(process.pid, signal.SIGTERM))
+        until((tmp_path / made).exists)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
 
@@ -296,7 +296,7 @@ def test_interruption_before_the_interpreter_handles_it_ends_make_run_in_one_lin
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     command = ["make", "--no-print-directory", *OURS, "run"]
     with programs.started(command, cwd=ROOT, env=environ(tmp_path), **pipe) as process:
-        eventually(lambda: (found := child_of(process.pid)) > 0 and is_running(found, [sys.executable, "-m", "local"]))
+        until(lambda: (found := child_of(process.pid)) > 0 and is_running(found, [sys.executable, "-m", "local"]))
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         output, _ = process.communicate(timeout=60)
 
@@ -310,7 +310,10 @@ def child_of(pid: int) -> int:
 
 
 def is_running(pid: int, command: list[str]) -> bool:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1] == command
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1] == command
+    except OSError:  # it has ended: `make` starts others before that one
+        return False
 
 
 def status_of(pid: int) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from chat_lookup.bitrix24.errors import ROWS, ErrorRow, Where
 from chat_lookup.credentials.renewal import PATIENCE
-from tests.support.portals.portal_probe import until
 from tests.support.portals.unknown_portal import Stage
+from tests.support.processes.waiting import until
 from tests.support.service import Reply, Service
 
 BOT_ID = 343

@@ -32,7 +32,7 @@ HOSTILE_NAMES: Final[Mapping[str, str]] = {
 """Ordinary names that resolve to private addresses, each to its own."""
 
 _HERE: Final = ("127.0.0.1", "::1")
-_PATIENCE_S: Final = 5.0
+_PATIENCE_S: Final = 20.0
 
 
 class Listener:

@@ -13,8 +13,8 @@ from local.aws import lambda_runtime
 from local.aws.event_bus import Entry
 from local.portal.server import LocalPortal
 from local.stack import LocalStack
-from tests.support.events.queue_scene import eventually
 from tests.support.portals.switches import AS_USUAL
+from tests.support.processes.waiting import until
 from tests.support.stores.dynamodb_engine import DynamoDbEngine
 from tests.support.stores.moto_tables import MotoTables
 
@@ -110,7 +110,7 @@ class Service:
 
     def settle(self) -> None:
         """Wait until the worker has processed every event. Fails if an event stays in the queue, because it failed."""
-        eventually(lambda: self.stack.backend.aws.left("EventQueue") == 0)
+        until(lambda: self.stack.backend.aws.left("EventQueue") == 0)
 
     def output(self) -> str:
         """Everything that the functions printed since the last mark."""
@@ -180,7 +180,7 @@ class Service:
 
     def _end_work(self) -> None:
         self.stack.backend.aws.empty_queues()
-        eventually(lambda: self.stack.backend.functions.output.running == 0)
+        until(lambda: self.stack.backend.functions.output.running == 0)
         # An event that was still in work may have gone back to the queue.
         self.stack.backend.aws.empty_queues()
 

@@ -22,7 +22,7 @@ from chat_lookup.events.queue import MOST_HOPS
 from local.portal.events.installer import Manner
 from local.stack import Settings, running
 from tests.support.events.bot_questions import command, message
-from tests.support.events.queue_scene import eventually
+from tests.support.processes.waiting import until
 from tests.support.service import Service
 from tests.support.stores.dynamodb_engine import DynamoDbEngine
 from tests.template.recorder import Recorder
@@ -201,20 +201,20 @@ def talk(service: Service) -> None:
     service.mark()
     service.control("/faults", {"method": "imbot.v2.Chat.Message.send", "status": 429, "times": 2})
     service.control("/say", {"text": "deal 1663"})
-    eventually(lambda: any(line.get("answer") == "failed" for line in service.logs()))
+    until(lambda: any(line.get("answer") == "failed" for line in service.logs()))
     service.control("/faults", [])
-    eventually(lambda: len(service.messages()) == 3)
+    until(lambda: len(service.messages()) == 3)
     give_up(service)
     aws = service.stack.backend.aws
     sqs, queue = aws.sqs(), aws.queue_url("EventQueue")
     sqs.delete_queue(QueueUrl=queue)
     service.control("/say", {"text": "task 8293"})
     sqs.create_queue(QueueName="EventQueue")
-    eventually(lambda: len(service.messages()) == 4)
+    until(lambda: len(service.messages()) == 4)
     sqs.send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody="{}")
     service.admin("events.redrive")
     # Given up, then worked to its end: the portal has no such dialog.
-    eventually(lambda: sum(line.get("request_id") == QUESTION.request_id for line in service.logs()) == 2)
+    until(lambda: sum(line.get("request_id") == QUESTION.request_id for line in service.logs()) == 2)
 
 
 def give_up(service: Service) -> None:
@@ -229,7 +229,7 @@ def give_up(service: Service) -> None:
         MessageBody=record.to_json(),
         MessageAttributes={"hop": {"DataType": "Number", "StringValue": str(MOST_HOPS)}},
     )
-    eventually(lambda: any("given_up" in line for line in service.logs()))
+    until(lambda: any("given_up" in line for line in service.logs()))
     service.control("/faults", [])
 
 

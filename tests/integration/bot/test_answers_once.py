@@ -13,8 +13,8 @@ from chat_lookup.calls.operating_budget import BUCKET
 from chat_lookup.events.model import EventMessage, Record
 from tests.support.events import bot_questions
 from tests.support.events.conversation import ADMIN, DEAL_CHAT, SEND_METHODS, Conversation, conversation
-from tests.support.events.queue_scene import eventually
 from tests.support.portals.unknown_portal import Stage
+from tests.support.processes.waiting import until
 
 
 class Killed(BaseException):
@@ -62,7 +62,7 @@ def test_answer_refused_by_the_portals_limit_goes_back_to_the_queue_and_is_sent_
     assert talk.messages() == []
     # By the queue as well, at once, and refused as well: the next delivery is delayed by the machine's own time. So the
     # same event is delivered here once more.
-    eventually(lambda: talk.counted("EventsRequeued") > 1)
+    until(lambda: talk.counted("EventsRequeued") > 1)
     talk.stage.service.clock.advance(BUCKET + 1)
     talk.work(record)
     assert len(talk.messages()) == 1

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +15,8 @@ from chat_lookup.clock import SystemClock
 from local.aws.function_output import FunctionOutput
 from local.aws.lambda_api import Invocations
 from local.aws.lambda_runtime import Functions
-from tests.support.events.queue_scene import REGION, Scene, eventually, scene
+from tests.support.events.queue_scene import REGION, Scene, scene
+from tests.support.processes.waiting import LONGEST_S, until
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -100,12 +102,12 @@ def test_synchronous_invocation_returns_the_failure_and_is_not_retried(client: "
 def test_asynchronous_invocation_is_answered_before_it_ends(client: "LambdaClient", notes: Path) -> None:
     assert in_background(client, notes=str(notes))["StatusCode"] == 202
 
-    eventually(lambda: tries(notes) == 1)
+    until(lambda: tries(notes) == 1)
 
 
 def test_failed_asynchronous_invocation_is_retried_twice(client: "LambdaClient", notes: Path, stores: Scene) -> None:
     in_background(client, notes=str(notes), failures=2)
-    eventually(lambda: tries(notes) == 3)
+    until(lambda: tries(notes) == 3)
 
     assert stores.left(stores.dead) == 0
 
@@ -137,11 +139,33 @@ def test_pending_retry_does_not_delay_the_stop(
     patient = Invocations(functions, lambda *_: None, SystemClock())
     stores.aws.serve_functions(patient)
     in_background(client, notes=str(notes), failures=9)
-    eventually(lambda: tries(notes) == 1)
+    until(lambda: tries(notes) == 1)
     patient.stop()
 
     assert tries(notes) == 1
     assert not [thread for thread in threading.enumerate() if thread.name == "invocation of Worker"]
+
+
+def test_stop_waits_for_an_invocation_that_is_about_to_start(
+    client: "LambdaClient", invocations: Invocations, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, about_to, may = threading.Thread.start, threading.Event(), threading.Event()
+
+    def held(thread: threading.Thread) -> None:
+        if thread.name == "invocation of Worker":
+            about_to.set()
+            assert may.wait(LONGEST_S)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", held)
+    with ThreadPoolExecutor(2) as others:
+        invoked = others.submit(in_background, client, notes=str(notes))
+        assert about_to.wait(LONGEST_S)
+        stopped = others.submit(invocations.stop)
+        until(invocations._ending.is_set)
+        may.set()
+        stopped.result(LONGEST_S)
+        assert invoked.result(LONGEST_S)["StatusCode"] == 202
 
 
 def test_unknown_function_is_refused(client: "LambdaClient") -> None:

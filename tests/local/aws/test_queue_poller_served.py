@@ -12,7 +12,8 @@ import pytest
 from chat_lookup.clock import SystemClock
 from chat_lookup.events.queue import QueuedMessage
 from local.aws.queue_poller import EventSources
-from tests.support.events.queue_scene import Noted, Scene, eventually, scene
+from tests.support.events.queue_scene import Noted, Scene, scene
+from tests.support.processes.waiting import until
 
 Work = Callable[[Any], object]
 RECEIVERS = 8
@@ -44,7 +45,7 @@ def test_message_reaches_the_function_in_lambdas_form_and_is_deleted(stores: Sce
     stores.send("one")
     with working(stores, seen.add):
         (event,) = seen.until(1)
-        eventually(lambda: stores.left(stores.work) == 0)
+        until(lambda: stores.left(stores.work) == 0)
 
     (record,) = event["Records"]  # type: ignore[index]
     assert (record["body"], record["eventSource"], record["awsRegion"]) == ("one", "aws:sqs", "us-east-1")
@@ -88,7 +89,7 @@ def test_batch_is_not_larger_than_the_templates_batch_size(tmp_path: Path) -> No
     with scene(tmp_path, batch=3) as stores:
         stores.send(*"abcdefg")
         with working(stores, lambda event: seen.add(*bodies(event), len(bodies(event)))):
-            eventually(lambda: stores.left(stores.work) == 0)
+            until(lambda: stores.left(stores.work) == 0)
 
     assert max(each for each in seen.things if isinstance(each, int)) <= 3
     assert {each for each in seen.things if isinstance(each, str)} == set("abcdefg")
@@ -101,7 +102,7 @@ def test_only_messages_reported_as_failed_stay(stores: Scene) -> None:
 
     stores.send("good", "bad", "good")
     with working(stores, work):
-        eventually(lambda: stores.left(stores.work) == 1)
+        until(lambda: stores.left(stores.work) == 1)
 
 
 def test_function_that_raises_fails_the_whole_batch(stores: Scene) -> None:
@@ -130,7 +131,7 @@ def test_message_that_fails_five_times_goes_to_the_dead_letter_queue(tmp_path: P
         stores.send("never")
         with working(stores, work):
             tries.until(5)
-            eventually(lambda: stores.left(stores.dead) == 1)
+            until(lambda: stores.left(stores.dead) == 1)
 
         assert tries.things == [1, 2, 3, 4, 5]
         assert [message["Body"] for message in stores.received(stores.dead)] == ["never"]

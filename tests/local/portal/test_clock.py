@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,33 +54,38 @@ def test_no_concurrent_advance_is_lost(clock: SharedClock) -> None:
     assert clock.now() < before + HOUR
 
 
-def test_sleep_ends_when_the_clock_is_advanced_past_it(clock: SharedClock) -> None:
-    woken = threading.Event()
+def asleep(clock: SharedClock, seconds: float, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """What is set when a thread wakes that sleeps; it has looked at the clock and waits."""
+    waits, woken, wait = threading.Event(), threading.Event(), time.sleep
+
+    def noted(moment: float) -> None:
+        if threading.current_thread() is sleeper:
+            waits.set()
+        wait(moment)
 
     def sleep() -> None:
-        clock.sleep(HOUR)
+        clock.sleep(seconds)
         woken.set()
 
-    threading.Thread(target=sleep, daemon=True).start()
-    assert not woken.wait(0.1)
+    monkeypatch.setattr(time, "sleep", noted)
+    sleeper = threading.Thread(target=sleep, daemon=True)
+    sleeper.start()
+    assert waits.wait(20)
+    return woken
+
+
+def test_sleep_ends_when_the_clock_is_advanced_past_it(clock: SharedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken = asleep(clock, HOUR, monkeypatch)
+    assert not woken.is_set()
     clock.advance(HOUR)
-    assert woken.wait(10)
+    assert woken.wait(20)
 
 
-def test_sleep_ends_although_the_clock_is_set_back(clock: SharedClock) -> None:
+def test_sleep_ends_although_the_clock_is_set_back(clock: SharedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     clock.advance(1_000 * HOUR)
-    falling_asleep, woken = threading.Event(), threading.Event()
-
-    def sleep() -> None:
-        falling_asleep.set()
-        clock.sleep(0.5)
-        woken.set()
-
-    threading.Thread(target=sleep, daemon=True).start()
-    falling_asleep.wait()
-    assert not woken.wait(0.1)
+    woken = asleep(clock, 0.5, monkeypatch)
     clock.reset()
-    assert woken.wait(10)
+    assert woken.wait(20)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("inf"), float("nan")])

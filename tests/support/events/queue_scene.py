@@ -1,22 +1,21 @@
 """Stores with queues of a test's own template, and the test's own functions behind them."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chat_lookup.clock import Deadline, SystemClock
 from local.aws.embedded import EmbeddedAws
 from local.template.reader import Template
+from tests.support.processes.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-LONGEST_WAIT_S = 20.0
 REGION = "eu-west-3"
 TEMPLATE = """
 Globals: {{Function: {{Handler: app.handler, AutoPublishAlias: live}}}}
@@ -103,12 +102,5 @@ class Noted:
 
     def until(self, number: int) -> list[object]:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.things) >= number, LONGEST_WAIT_S), self.things
+            assert self._changed.wait_for(lambda: len(self.things) >= number, LONGEST_S), self.things
             return list(self.things)
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = Deadline.after(LONGEST_WAIT_S, SystemClock())
-    while not holds():
-        assert deadline.left() > 0, "the condition did not hold in time"
-        deadline.clock.sleep(0.005)

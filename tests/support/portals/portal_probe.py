@@ -1,23 +1,13 @@
 """A client of the local portal for tests: plain urllib3 over HTTPS, independent of the product's own client."""
 
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import urllib3
 
-from chat_lookup.clock import Deadline, SystemClock
 from local.portal import LocalPortal
 from local.shared_clock import SharedClock
-
-
-def until(happened: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Wait until a condition set by another thread holds; fail after `within_s` seconds."""
-    deadline = Deadline.after(within_s, SystemClock())
-    while not happened():
-        assert deadline.left() > 0, "the condition did not hold in time"
-        deadline.clock.sleep(0.01)
 
 
 class PortalProbe:
@@ -27,7 +17,7 @@ class PortalProbe:
         self.clock = SharedClock(folder / "clock")
         self.portal = LocalPortal(folder, self.clock)
         self.http = urllib3.PoolManager(
-            maxsize=32, ca_certs=str(self.portal.ca_file), retries=False, timeout=urllib3.Timeout(10)
+            maxsize=32, ca_certs=str(self.portal.ca_file), retries=False, timeout=urllib3.Timeout(30)
         )
 
     def __enter__(self) -> Self:

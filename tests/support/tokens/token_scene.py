@@ -1,7 +1,7 @@
 """A portal with one pair of tokens, and processes that all need it: shared stores, shared clock, and faults."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,8 @@ from chat_lookup.portals.portal import Portal, PortalState
 from local.aws import environment
 from local.template.reader import Template
 from tests.support.portals.oauth_installation import Stores, added, known
-from tests.support.portals.portal_probe import PortalProbe, until
+from tests.support.portals.portal_probe import PortalProbe
+from tests.support.processes.waiting import until
 from tests.support.repository import ROOT
 from tests.support.stores.tables import Tables
 from tests.support.stores.unreliable_aws import Day, UnreliableAws
@@ -128,12 +129,7 @@ def all_but_one(processes: Sequence[Process]) -> list[Process]:
     """Have all look up at once until one is killed; return the others, whose outcomes are not received yet."""
     for number, process in enumerate(processes):
         process.ask(f"DEAL|{number}")
-    happens(lambda: any(process.killed for process in processes))
+    until(lambda: any(process.killed for process in processes))
     left = [process for process in processes if not process.killed]
     assert len(left) == len(processes) - 1
     return left
-
-
-def happens(condition: Callable[[], bool]) -> None:
-    """Wait longer than usual: sixteen processes share a small machine."""
-    until(condition, within_s=30)

@@ -14,6 +14,7 @@ from chat_lookup.clock import Deadline, SystemClock
 from chat_lookup.dynamodb import Table
 from chat_lookup.entity import EntityRef
 from tests.support.fakes import MEMBER_ID, FixedRandom, ManualClock, Stores
+from tests.support.processes.waiting import until
 
 REFS = [EntityRef("CRM", f"DEAL|{number}") for number in range(1, 351)]
 THROTTLED = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "BatchGetItem")
@@ -133,6 +134,7 @@ def test_parallel_writes_are_limited_and_finish_ends_at_the_deadline(
 ) -> None:
     dynamodb.held.clear()
     puts = [pages.put(MEMBER_ID, 1, ref, 7, method="im.chat.get", asked_at=clock.now()) for ref in REFS[:40]]
+    until(lambda: dynamodb.most_inside == AT_ONCE)
     assert pages.finish(puts, Deadline.after(0.05, SystemClock())) == []
     dynamodb.held.set()
     assert dynamodb.most_inside == AT_ONCE

@@ -25,6 +25,7 @@ from chat_lookup.portals.recovery import Recovery
 from tests.support.events.bot_questions import message
 from tests.support.events.queue_worker import attributes_of, failed, messages
 from tests.support.fakes import MEMBER_ID, ManualClock, Output, lambda_context
+from tests.support.processes.waiting import until
 
 SECRET = "what a secret deal"
 
@@ -282,7 +283,8 @@ def test_messages_still_in_work_at_the_end_come_again_and_no_other(
 
     def impatient(working: Any, timeout: float | None = None) -> object:
         waited.append(timeout)
-        return futures.wait(working, timeout=0.2)
+        until(lambda: sum(each.done() for each in working) == 2)  # all but the slow portal
+        return futures.wait(working, timeout=0)
 
     monkeypatch.setattr(sqs_batch, "wait", impatient)
     worker.waits = {"slow": threading.Event()}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from tests.support.portals.portal_probe import PortalProbe, until
+from tests.support.portals.portal_probe import PortalProbe
+from tests.support.processes.waiting import until
 
 GET = "im.chat.get"
 PAIR = {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1663"}
@@ -21,7 +22,7 @@ def probe(tmp_path: Path) -> Iterator[PortalProbe]:
         yield probe
 
 
-def raw(probe: PortalProbe, timeout: float = 10) -> urllib3.BaseHTTPResponse:
+def raw(probe: PortalProbe, timeout: float | urllib3.Timeout = 20) -> urllib3.BaseHTTPResponse:
     return probe.http.request("POST", probe.portal.webhook_url + GET, json=PAIR, timeout=timeout, redirect=False)
 
 
@@ -76,7 +77,8 @@ def test_truncated_answer_is_shorter_than_its_content_length(probe: PortalProbe)
 def test_delayed_call_is_in_the_list_while_its_caller_still_waits(probe: PortalProbe) -> None:
     probe.tell("/faults", {"method": GET, "delay_ms": 60_000})
     with pytest.raises(urllib3.exceptions.ReadTimeoutError):
-        raw(probe, timeout=0.3)
+        raw(probe, timeout=urllib3.Timeout(connect=20, read=0.3))
+    until(lambda: bool(probe.calls(GET)))
     assert [call["status"] for call in probe.calls(GET)] == [200]
     assert probe.call("profile")[0] == 200
 
