@@ -101,7 +101,7 @@ def test_keys_made_at_once_with_one_label_are_all_stored_up_to_the_limit(
 def test_key_revoked_by_several_at_once_frees_one_place_for_the_next(administrators: list[Administrator]) -> None:
     for _ in range(ROUNDS):
         keys = [administrators[0].create() for _ in range(MOST_KEYS)]
-        revokers = [partial(each.revoke, keys[2]) for each in administrators[:4]]
+        revokers: list[Callable[[], str]] = [partial(each.revoke, keys[2]) for each in administrators[:4]]
         creators = [each.create for each in administrators[4:]]
         outcomes = at_once([*revokers, *creators])
         assert sorted(outcomes[:4]) == ["", "", "", keys[2]]

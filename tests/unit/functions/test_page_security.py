@@ -315,6 +315,7 @@ def test_user_who_may_see_no_chat_gets_no_id_by_any_route_whatever_the_cache_has
     before: Callable[[Scene], None], query: str, source: str, scene: Scene
 ) -> None:
     before(scene)
+    scene.clock.advance(AGAIN_S)
     session = session_in(visit(OUTSIDER))
     first = send(("POST", "find", {"query": query}), session, OUTSIDER)
     assert json.loads(first["body"])["source"] == source

@@ -8,9 +8,11 @@ from chat_lookup.clock import Deadline
 from chat_lookup.errors import PortalBusy
 from chat_lookup.install.attempt_limiter import AttemptLimiter
 from chat_lookup.page.pace import PagePace
+from chat_lookup.portals.portal import Portal
 from tests.support.fakes import ManualClock, Stores
 
 PORTAL = "acme"
+PORTAL_OF_50 = Portal(PORTAL, "acme.bitrix24.com", "arn", "v1")
 
 
 def page_of(stores: Stores, clock: ManualClock) -> PagePace:
@@ -35,6 +37,33 @@ def test_quarter_of_the_burst_is_let_through_at_once_and_a_quarter_of_the_rate_a
     assert taken(limiter, clock, pace) == at_once
     clock.advance(10 / pace.rate * 4)
     assert taken(limiter, clock, pace) == min(10, at_once)
+
+
+def busy(limiter: PagePace, requests: int) -> bool:
+    try:
+        with limiter.of_a_view(PORTAL_OF_50, requests):
+            return False
+    except PortalBusy:
+        return True
+
+
+def test_view_takes_its_requests_beforehand_and_gives_back_what_it_does_not_use(
+    stores: Stores, clock: ManualClock
+) -> None:
+    page, pace, deadline = page_of(stores, clock), Pace(2, 50), Deadline.after(20, clock)
+    with page.of_a_view(PORTAL_OF_50, 9):
+        page.wait(PORTAL, pace, Share.INTERACTIVE, deadline)
+        assert (busy(page, 4), busy(page, 3)) == (True, False)
+    assert (busy(page, 12), busy(page, 11)) == (True, False)
+
+
+def test_request_of_a_view_beyond_what_it_took_is_let_through_as_any_other(stores: Stores, clock: ManualClock) -> None:
+    page, pace, deadline = page_of(stores, clock), Pace(2, 50), Deadline.after(20, clock)
+    with page.of_a_view(PORTAL_OF_50, 2):
+        for _ in range(12):
+            page.wait(PORTAL, pace, Share.INTERACTIVE, deadline)
+        with pytest.raises(PortalBusy):
+            page.wait(PORTAL, pace, Share.INTERACTIVE, deadline)
 
 
 def test_look_ups_keep_the_rest_and_are_not_counted(stores: Stores, clock: ManualClock) -> None:

@@ -53,7 +53,7 @@ def build(paced: Core, lookup: "Lookup", objects: "Objects") -> PageServices:
             paced.portals,
             sessions,
             viewers,
-            PageFinder(lookup, objects, viewers),
+            PageFinder(lookup, objects, viewers, PagePace(paced.limiter, attempts)),
             keys,
             partial(_doctor, paced),
             partial(_queues, paced),

@@ -17,6 +17,7 @@ from chat_lookup.lookup.model import Options
 from chat_lookup.objects.find import Objects
 from chat_lookup.objects.model import ListedChat, ObjectChats, ObjectOptions, PartState
 from chat_lookup.objects.portal_objects import PortalObject, object_of
+from chat_lookup.page.pace import PagePace
 from chat_lookup.page.sessions import Session
 from chat_lookup.page.viewers import MOST_CHATS, Viewers
 from chat_lookup.portals.portal import Portal
@@ -73,13 +74,18 @@ def wanted_in(query: str, portal: Portal, offset: int) -> Wanted:
 class PageFinder:
     """Answers the questions of one user at a time."""
 
-    def __init__(self, lookup: Lookup, objects: Objects, viewers: Viewers) -> None:
+    def __init__(self, lookup: Lookup, objects: Objects, viewers: Viewers, pace: PagePace) -> None:
         self._lookup = lookup
         self._objects = objects
         self._viewers = viewers
+        self._pace = pace
 
     def find(self, portal: Portal, session: Session, token: str | None, wanted: Wanted, deadline: Deadline) -> View:
         """The chats that the viewer may see. Raises what look-ups raise, and `CallerTokenRejected`."""
+        with self._pace.of_a_view(portal, _requests(wanted)):
+            return self._view(portal, session, token, wanted, deadline)
+
+    def _view(self, portal: Portal, session: Session, token: str | None, wanted: Wanted, deadline: Deadline) -> View:
         try:
             found = self._candidates(portal, wanted, deadline)
         except (ChatNotFound, ObjectNotFound):
@@ -113,6 +119,13 @@ class PageFinder:
     def _of_object(self, portal: Portal, asked: PortalObject, deadline: Deadline) -> Candidates:
         answer = self._objects.find(portal, asked, ObjectOptions(), deadline)
         return Candidates(answer.chats, answer.source, answer.age_seconds, tuple(_notes(answer)))
+
+
+def _requests(wanted: Wanted) -> int:
+    """How often the portal is called for a view: for the viewer's chats, the pair or the object, and its relatives."""
+    if wanted.ref is None:
+        return 1
+    return 2 if object_of(wanted.ref) is None else 3
 
 
 def _notes(answer: ObjectChats) -> list[str]:
