@@ -73,7 +73,7 @@ def core(settings: Settings, clients: Clients, telemetry: Telemetry, clock: Cloc
     """Build it. Calls nothing."""
     portal_table = Table(clients.dynamodb, settings.portal_table)
     cache_table = Table(clients.dynamodb, settings.cache_table)
-    portals = Portals(portal_table, clock)
+    portals = Portals(portal_table, clock, lambda member_id: telemetry.note(portal=member_id))
     vault = Vault(clients.secrets, settings.secret_prefix, clock, telemetry.redactor, settings.key_arn)
     client = Bitrix24Client(
         clock,

@@ -1,7 +1,7 @@
 """The portal records in PortalTable: `pk=PORTAL#<member_id>`, with an item for each domain and one default."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -23,11 +23,16 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}")
 
 
 class Portals:
-    """Reads and writes the records. Those in use are remembered for at most 30 s (design 3.1)."""
+    """Reads and writes the records. Those in use are remembered for at most 30 s (design 3.1).
 
-    def __init__(self, table: Table, clock: Clock) -> None:
+    `asked_for` gets the member id of each portal that a caller or an operator asks for, before its state may refuse
+    that: so the log line names it.
+    """
+
+    def __init__(self, table: Table, clock: Clock, asked_for: Callable[[str], None] = lambda _: None) -> None:
         self._table = table
         self._clock = clock
+        self._asked_for = asked_for
         self._default = DefaultPortal(table)
         self._memory: Memory[str, Portal] = Memory(clock)
         self.states = States(table, clock, self.read, self._memory.forget)
@@ -37,6 +42,7 @@ class Portals:
         portal = self.known(member_id)
         if portal is None:
             raise PortalNotInstalled
+        self._asked_for(member_id)
         refused = refusal(portal.state, portal.state_code, portal.retry_at, self._clock.now())
         if refused is not None:
             raise refused
@@ -89,6 +95,7 @@ class Portals:
             portal = self.read(self.member_id_of(name.lower()) or name)
         if portal is None:
             raise PortalNotInstalled("No portal has this domain or member id; the command `portals` lists all")
+        self._asked_for(portal.member_id)
         return portal
 
     def _only(self) -> Portal:
