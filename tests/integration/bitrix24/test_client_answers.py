@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from chat_lookup import VERSION
 from chat_lookup.bitrix24.client import Endpoint
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from tests.support.portals.scripted_portal import CODE, Script, answer, client_of, cut, raw, result, scripted, soon
@@ -26,7 +27,7 @@ def test_call_is_one_json_post_to_the_address_of_the_method() -> None:
     assert request.line == f"POST /rest/1/{CODE}/im.chat.get HTTP/1.1"
     assert json.loads(request.body) == PAIR
     assert request.headers["content-type"] == request.headers["accept"] == "application/json"
-    assert request.headers["user-agent"].startswith("bitrix24-chat-lookup/")
+    assert request.headers["user-agent"] == f"bitrix24-chat-lookup/{VERSION}"
 
 
 def test_text_of_every_script_is_sent_unchanged() -> None:

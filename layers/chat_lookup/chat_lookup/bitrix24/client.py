@@ -7,11 +7,11 @@ from typing import Final
 from chat_lookup.bitrix24.batch import BATCH, BatchAnswer, Command, encoded, read_batch
 from chat_lookup.bitrix24.endpoints import Endpoint
 from chat_lookup.bitrix24.errors import BitrixError
-from chat_lookup.bitrix24.http import READ_SECONDS, USER_AGENT, Wire
+from chat_lookup.bitrix24.http import READ_SECONDS, Wire
 from chat_lookup.bitrix24.responses import Answer, OperatingTime, Reply, read_reply
 from chat_lookup.clock import Clock, Deadline
 
-__all__ = ["USER_AGENT", "Answer", "BatchAnswer", "Bitrix24Client", "Command", "Endpoint", "OperatingTime"]
+__all__ = ["Answer", "BatchAnswer", "Bitrix24Client", "Command", "Endpoint", "OperatingTime"]
 
 BATCH_READ_SECONDS: Final = 25.0
 """The commands of a batch run one after the other, up to 60 s together (bitrix24.md 9, row 12)."""
@@ -32,7 +32,6 @@ class Bitrix24Client:
         private_portals: frozenset[str] = frozenset(),
         servers: frozenset[str] = frozenset(),
         ca_pem: str = "",
-        user_agent: str = USER_AGENT,
     ) -> None:
         self._clock = clock
         self.wire = Wire(
@@ -41,7 +40,6 @@ class Bitrix24Client:
             private_portals=private_portals,
             servers=servers,
             ca_pem=ca_pem,
-            user_agent=user_agent,
         )
 
     def call(

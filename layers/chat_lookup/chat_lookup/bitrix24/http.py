@@ -17,6 +17,7 @@ from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as TimeOut
 
+from chat_lookup import VERSION
 from chat_lookup.bitrix24.address_guard import AddressRefused, Gate
 from chat_lookup.bitrix24.connections import HostRefuses, NameServerSilent, pool_of
 from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED, TIMEOUT, TRANSPORT
@@ -24,7 +25,7 @@ from chat_lookup.bitrix24.errors import BitrixError, NoConnection
 from chat_lookup.bitrix24.responses import Reply
 from chat_lookup.clock import Clock, Deadline
 
-USER_AGENT: Final = "bitrix24-chat-lookup/0.1.0"
+USER_AGENT: Final = f"bitrix24-chat-lookup/{VERSION}"
 READ_SECONDS: Final = 10.0
 
 LONGEST_RETRY_AFTER: Final = 600.0
@@ -89,7 +90,6 @@ class Wire:
         private_portals: frozenset[str] = frozenset(),
         servers: frozenset[str] = frozenset(),
         ca_pem: str = "",
-        user_agent: str = USER_AGENT,
     ) -> None:
         self.local_hosts = frozenset(each.lower() for each in local_hosts)
         self.portals = self.local_hosts | {each.lower() for each in private_portals}
@@ -97,7 +97,7 @@ class Wire:
         self._clock = clock
         self._gate = Gate(self.portals | self.servers)
         self._ca_pem = ca_pem
-        self._headers = {"Accept": "application/json", "User-Agent": user_agent}
+        self._headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
 
     def get(
         self, url: str, method: str, deadline: Deadline, *, read_seconds: float = READ_SECONDS

@@ -154,10 +154,10 @@ class Telemetry:
         if current is not None:
             self._count(current.counted, name, value, dimensions)
 
-    def count_at_once(self, name: str, value: float = 1.0, /, **dimensions: str) -> None:
+    def count_at_once(self, name: str, /, **dimensions: str) -> None:
         """The same, printed now: for metrics that must not be lost if the process ends before the invocation does."""
         counted: _Counted = {}
-        self._count(counted, name, value, dimensions)
+        self._count(counted, name, 1.0, dimensions)
         self._print(counted)
 
     def _count(self, counted: _Counted, name: str, value: float, dimensions: Mapping[str, str]) -> None:
