@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from tools.findings import Case, Finding, refused, warned
+from tools.findings import Finding, StackCase, refused, warned
 from tools.stack import remedy
 
 LONGEST_STACK_NAME: Final = 73
@@ -21,7 +21,7 @@ _ASK_FOR_MORE: Final = "ask for 1,000 in Service Quotas, AWS Lambda, Concurrent 
 _SAMCONFIG: Final = "correct it in samconfig.toml"
 
 
-def stack_name(case: Case) -> list[Finding]:
+def stack_name(case: StackCase) -> list[Finding]:
     name = case.environment.stack
     if len(name) <= LONGEST_STACK_NAME:
         return []
@@ -32,14 +32,14 @@ def stack_name(case: Case) -> list[Finding]:
     )
 
 
-def stack_state(case: Case) -> list[Finding]:
+def stack_state(case: StackCase) -> list[Finding]:
     if case.state.is_ready:
         return []
     text = remedy(case.state.status, case.environment)
     return refused(f"The stack is {case.state.status}", "CloudFormation accepts no change set for it", text)
 
 
-def concurrency(case: Case) -> list[Finding]:
+def concurrency(case: StackCase) -> list[Finding]:
     """The account's concurrent executions, against the worker's part and the reserved shares."""
     limit = case.clients("lambda").get_account_settings()["AccountLimit"]
     most, unreserved = int(limit["ConcurrentExecutions"]), int(limit["UnreservedConcurrentExecutions"])
@@ -67,7 +67,7 @@ def concurrency(case: Case) -> list[Finding]:
     return []
 
 
-def certificate(case: Case) -> list[Finding]:
+def certificate(case: StackCase) -> list[Finding]:
     domain, arn = case.of("DomainName"), case.of("CertificateArn")
     if not domain or not arn:
         return []
@@ -95,7 +95,7 @@ def certificate(case: Case) -> list[Finding]:
     return []
 
 
-def zone(case: Case) -> list[Finding]:
+def zone(case: StackCase) -> list[Finding]:
     domain, zone_id = case.of("DomainName"), case.of("HostedZoneId")
     if not zone_id:
         return []
@@ -116,7 +116,7 @@ def zone(case: Case) -> list[Finding]:
     return []
 
 
-def bus(case: Case) -> list[Finding]:
+def bus(case: StackCase) -> list[Finding]:
     name = case.of("EventBus")
     if not name:
         return []
@@ -130,7 +130,7 @@ def bus(case: Case) -> list[Finding]:
     )
 
 
-def topic(case: Case) -> list[Finding]:
+def topic(case: StackCase) -> list[Finding]:
     arn = case.of("AlarmTopic")
     if not arn:
         return []
@@ -152,7 +152,7 @@ def topic(case: Case) -> list[Finding]:
     return []
 
 
-def key(case: Case) -> list[Finding]:
+def key(case: StackCase) -> list[Finding]:
     """The customer key: in the region, enabled, and open to the log groups, which use it in no role's name."""
     arn = case.of("KeyArn")
     if not arn:
@@ -177,7 +177,7 @@ def key(case: Case) -> list[Finding]:
     return []
 
 
-CHECKS: Final[tuple[Callable[[Case], list[Finding]], ...]] = (
+CHECKS: Final[tuple[Callable[[StackCase], list[Finding]], ...]] = (
     stack_name, stack_state, concurrency, certificate, zone, bus, topic, key,
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ def warned(what: str, why: str, remedy: str) -> list[Finding]:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class StackCase:
     """One deployment to be checked: the environment, the stack as it is, the parameters that it gets."""
 
     environment: Environment

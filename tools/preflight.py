@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.account_checks import CHECKS
 from tools.environment import Clients, Environment, ToolError, explained, opened
-from tools.findings import REFUSED, Case, Finding, warned
+from tools.findings import REFUSED, Finding, StackCase, warned
 from tools.stack import action, state_of
 
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
@@ -23,7 +23,7 @@ def checked(environment: Environment, clients: Clients, print_line: Callable[[st
     """Run every check and print what it finds; returns the exit status, 1 after a refusal."""
     identity = clients("sts").get_caller_identity()
     print_line(f"{environment.stack} in {environment.region}, account {identity['Account']}, as {identity['Arn']}")
-    case = Case(environment, clients, state_of(clients("cloudformation"), environment.stack))
+    case = StackCase(environment, clients, state_of(clients("cloudformation"), environment.stack))
     findings = [finding for check in CHECKS for finding in found(check, case)]
     for finding in findings:
         print_line(str(finding))
@@ -32,7 +32,7 @@ def checked(environment: Environment, clients: Clients, print_line: Callable[[st
     return 1 if refusals else 0
 
 
-def found(check: Callable[[Case], list[Finding]], case: Case) -> Iterator[Finding]:
+def found(check: Callable[[StackCase], list[Finding]], case: StackCase) -> Iterator[Finding]:
     """What a check finds; a warning where it may not read what it needs, or its service does not answer."""
     name = check.__name__.replace("_", " ")
     try:

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.account_checks import CHECKS, stack_state
 from tools.doctor.findings import Code, Finding, finding
-from tools.findings import Case
+from tools.findings import StackCase
 from tools.preflight import found as found_by
 from tools.stack import ABSENT, READY, action, paged, remedy
 
@@ -17,7 +17,7 @@ _FAILED: Final = (ClientError, BotoCoreError)
 Portals = Sequence[Mapping[str, Any]]
 
 
-def findings(case: Case) -> Iterator[Finding]:
+def findings(case: StackCase) -> Iterator[Finding]:
     """Everything but what needs the answers of the service. A check that may not read is a finding."""
     if case.state.status == ABSENT:
         yield finding(
@@ -46,14 +46,14 @@ def unread(what: str, error: Exception) -> Finding:
     return finding(Code.NOT_CHECKED, f"Not read: {what} ({why})")
 
 
-def state(case: Case) -> Iterator[Finding]:
+def state(case: StackCase) -> Iterator[Finding]:
     """A stack that was rolled back serves the version before, which is worth knowing, too."""
     if case.state.status not in READY or case.state.status.endswith("ROLLBACK_COMPLETE"):
         text = remedy(case.state.status, case.environment)
         yield Finding(Code.STACK_FAILED, f"{case.environment.stack} is {case.state.status}", text)
 
 
-def alarms(case: Case) -> Iterator[Finding]:
+def alarms(case: StackCase) -> Iterator[Finding]:
     """Every alarm of the stack that rings. Names begin with the stack's, and an underscore, which no stack has."""
     ringing = paged(
         case.clients("cloudwatch"), "describe_alarms", "MetricAlarms",
@@ -66,7 +66,7 @@ def alarms(case: Case) -> Iterator[Finding]:
         yield Finding(Code.ALARM, f"{alarm['AlarmName']}, since {since}: {means}", first or "docs/runbook.md")
 
 
-def differing(case: Case) -> Iterator[Finding]:
+def differing(case: StackCase) -> Iterator[Finding]:
     """Parameters that samconfig.toml names and the stack has with another value: changed, and not deployed."""
     deployed = case.state.parameters
     differ = [
@@ -78,7 +78,7 @@ def differing(case: Case) -> Iterator[Finding]:
         yield finding(Code.PARAMETERS_DIFFER, "; ".join(differ), env=case.environment.name)
 
 
-def contradicting(case: Case) -> Iterator[Finding]:
+def contradicting(case: StackCase) -> Iterator[Finding]:
     """Parameters that cannot both be meant: what the template's own rules do not refuse."""
     of, env = case.of, case.environment.name
     for is_so, detail in (
@@ -97,7 +97,7 @@ def contradicting(case: Case) -> Iterator[Finding]:
             yield finding(Code.PARAMETERS_CONTRADICT, detail, env=env)
 
 
-def account(case: Case) -> Iterator[Finding]:
+def account(case: StackCase) -> Iterator[Finding]:
     """What `make preflight` finds, but for the state, which is reported above."""
     for check in CHECKS:
         for each in found_by(check, case) if check is not stack_state else ():
@@ -107,7 +107,7 @@ def account(case: Case) -> Iterator[Finding]:
                 yield Finding(Code.ACCOUNT, f"{each.what}: {each.why}", each.remedy)
 
 
-def secrets(case: Case, portals: Portals) -> Iterator[Finding]:
+def secrets(case: StackCase, portals: Portals) -> Iterator[Finding]:
     """Secrets of portals that no portal can have: an installation that failed halfway leaves one."""
     prefix = f"{case.environment.stack}/portal/"
     listed = paged(
@@ -119,7 +119,7 @@ def secrets(case: Case, portals: Portals) -> Iterator[Finding]:
         yield finding(Code.SECRETS_LEFT, f"{count} secrets of portals for {installed} installed portals")
 
 
-def addresses(case: Case, portals: Portals) -> Iterator[Finding]:
+def addresses(case: StackCase, portals: Portals) -> Iterator[Finding]:
     """Applications whose bot and events are registered at another address than the stack's."""
     own = case.of("PublicUrl") or case.state.outputs.get("ApiUrl", "")
     for portal in portals:

@@ -14,7 +14,7 @@ from chat_lookup.clock import SystemClock
 from tools.doctor import history, machine, service, stack
 from tools.doctor.findings import Code, Finding, finding
 from tools.environment import ROOT, ToolError, opened
-from tools.findings import Case as StackCase
+from tools.findings import StackCase
 from tools.lookup.case import Case, EnvironmentCommand, Refused
 from tools.lookup.output import print_answer, printable
 from tools.stack import ABSENT, state_of

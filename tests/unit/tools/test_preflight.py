@@ -12,7 +12,7 @@ from tests.support.stubbed_clients import StubbedClients
 from tests.template.file import RESOURCES
 from tools import account_checks
 from tools.account_checks import CHECKS, LONGEST_STACK_NAME
-from tools.findings import REFUSED, WARNING, Case, Finding
+from tools.findings import REFUSED, WARNING, Finding, StackCase
 from tools.preflight import checked, found
 from tools.stack import StackState
 
@@ -26,9 +26,9 @@ IDENTITY = {"UserId": "AIDA", "Account": "123456789012", "Arn": ARN.format("iam"
 
 def case(
     clients: Callable[[str], Any], stack: str = STACK, deployed: dict[str, str] | None = None, /, **parameters: str
-) -> Case:
+) -> StackCase:
     state = StackState("UPDATE_COMPLETE", deployed or {}, {})
-    return Case(environment(stack=stack, overrides=parameters), clients, state)
+    return StackCase(environment(stack=stack, overrides=parameters), clients, state)
 
 
 def only(findings: list[Finding]) -> tuple[str, str]:
@@ -56,7 +56,7 @@ def test_bound_of_the_name_follows_from_the_queues_of_the_template() -> None:
 
 
 def test_stack_in_a_failed_state_is_refused_with_its_remedy(clients: StubbedClients) -> None:
-    failed = Case(environment(), clients, StackState("ROLLBACK_COMPLETE", {}, {}))
+    failed = StackCase(environment(), clients, StackState("ROLLBACK_COMPLETE", {}, {}))
     kind, text = only(account_checks.stack_state(failed))
     assert kind == REFUSED
     assert "sam delete --config-env staging" in text
