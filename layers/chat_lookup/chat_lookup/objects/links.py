@@ -10,9 +10,8 @@ from typing import Final
 
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import InvalidRequest, LinkNotUnderstood, LinkOfAnotherPortal
+from chat_lookup.objects.portal_objects import BY_NUMBER
 
-_BY_NUMBER: Final[Mapping[str, str]] = {"TASK": "TASK", "GROUP": "SONET_GROUP"}
-"""Kinds whose id is the number alone. TASK is for both generations of the task's card, which `lookup.plan` tries."""
 _CRM_TYPES: Final[Mapping[str, str]] = {
     "DYNAMIC_1": "LEAD",
     "DYNAMIC_2": "DEAL",
@@ -88,8 +87,8 @@ def _opened(address: str) -> int | None:
 
 def pair_of(kind: str, number: str) -> EntityRef:
     """The pair of an object's discussion, by the kind that users name."""
-    if kind in _BY_NUMBER:
-        return EntityRef(_BY_NUMBER[kind], number)
+    if kind in BY_NUMBER:
+        return EntityRef(BY_NUMBER[kind], number)
     return EntityRef("CRM", f"{_CRM_TYPES.get(kind, kind)}|{number}")
 
 

@@ -19,7 +19,8 @@ _CRM_TYPES: Final[Mapping[str, int]] = {
 _KIND_OF_NUMBER: Final = {number: kind for kind, number in _CRM_TYPES.items()}
 _WITH_LINES: Final = frozenset({"LEAD", "DEAL", "CONTACT", "COMPANY"})
 """What open lines know."""
-_OTHERS: Final[Mapping[str, str]] = {"TASK": "TASK", "GROUP": "SONET_GROUP"}
+BY_NUMBER: Final[Mapping[str, str]] = {"TASK": "TASK", "GROUP": "SONET_GROUP"}
+"""Kinds whose id is the number alone. TASK is for both generations of the task's card, which `lookup.plan` tries."""
 _DYNAMIC: Final = re.compile(r"DYNAMIC_([1-9][0-9]{0,8})")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,14}")
 TYPES: Final = "lead, deal, contact, company, quote, smart_invoice, dynamic_<number of the type>, task or group"
@@ -39,7 +40,7 @@ class PortalObject(NamedTuple):
     @property
     def ref(self) -> EntityRef:
         """The pair of its discussion. With TASK both generations of the task's card are meant."""
-        if self.kind in _OTHERS.values():
+        if self.kind in BY_NUMBER.values():
             return EntityRef(self.kind, str(self.number))
         return EntityRef("CRM", self.name)
 
@@ -71,9 +72,9 @@ def object_named(kind: str, number: int) -> PortalObject:
     dynamic = _DYNAMIC.fullmatch(upper)
     if dynamic is not None:
         upper = _KIND_OF_NUMBER.get(int(dynamic[1]), upper)
-    elif upper not in _CRM_TYPES and upper not in _OTHERS:
+    elif upper not in _CRM_TYPES and upper not in BY_NUMBER:
         raise InvalidRequest(f"The type of an object is {TYPES}")
-    return PortalObject(_OTHERS.get(upper, upper), number)
+    return PortalObject(BY_NUMBER.get(upper, upper), number)
 
 
 def object_of(ref: EntityRef) -> PortalObject | None:

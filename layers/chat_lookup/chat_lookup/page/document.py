@@ -9,11 +9,13 @@ from html import escape
 from typing import Final
 from urllib.parse import urlsplit
 
+from chat_lookup.bot.entity_parser import READ
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.http.responses import Response, html_response, retry_header
 from chat_lookup.install.page_texts import page_text
 from chat_lookup.languages import Language
 from chat_lookup.page.assets import ADDRESSES
+from chat_lookup.page.portal_keys import LONGEST_DAYS
 from chat_lookup.page.texts import in_script, sentence
 from chat_lookup.portals.portal import Portal, PortalState
 
@@ -111,8 +113,8 @@ def _find(language: Language) -> str:
     return (
         f'<section aria-labelledby="find-title"><h2 id="find-title">{text("find-title")}</h2>'
         f'<form id="find"><label for="query">{text("query")}</label>'
-        '<div class="row"><input id="query" data-test="query" type="text" maxlength="2000" autocomplete="off" '
-        'spellcheck="false" aria-describedby="query-hint">'
+        '<div class="row"><input id="query" data-test="query" type="text" autocomplete="off" '
+        f'maxlength="{READ}" spellcheck="false" aria-describedby="query-hint">'
         f'<button class="primary" data-test="find" type="submit">{text("find")}</button></div>'
         f'<p class="hint" id="query-hint">{text("query-hint")}</p></form>'
         f'<form id="pick"><fieldset><legend>{text("pick")}</legend><div class="row">'
@@ -143,7 +145,7 @@ def _administration(language: Language, *, keys: bool) -> str:
         f'<label for="label">{text("key-label")}</label>'
         '<input id="label" data-test="key-label" type="text" maxlength="100" required autocomplete="off">'
         f'<label for="days">{text("key-days")}</label>'
-        '<input id="days" data-test="key-days" type="number" min="1" max="365" value="90" required></div>'
+        f'<input id="days" data-test="key-days" type="number" min="1" max="{LONGEST_DAYS}" value="90" required></div>'
         '<label class="check"><input id="details" data-test="key-details" type="checkbox"> '
         f"{text('key-details')}</label>"
         f'<button class="primary" data-test="key-create" type="submit">{text("key-create")}</button></form>'

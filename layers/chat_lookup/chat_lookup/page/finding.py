@@ -5,10 +5,10 @@ the viewer's own token, in this view; nothing else of an answer names a chat or 
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from chat_lookup.bitrix24.results import ChatDetails
-from chat_lookup.bot.entity_parser import objects_in
+from chat_lookup.bot.entity_parser import READ, objects_in
 from chat_lookup.clock import Deadline
 from chat_lookup.entity import EntityRef
 from chat_lookup.errors import ChatNotFound, InvalidRequest, LinkOfAnotherPortal, ObjectNotFound
@@ -21,9 +21,6 @@ from chat_lookup.page.pace import PagePace
 from chat_lookup.page.sessions import Session
 from chat_lookup.page.viewers import MOST_CHATS, Viewers
 from chat_lookup.portals.portal import Portal
-
-LONGEST: Final = 2_000
-"""Characters of a query: a link may be long."""
 
 
 class Wanted(NamedTuple):
@@ -59,8 +56,8 @@ def wanted_in(query: str, portal: Portal, offset: int) -> Wanted:
 
     Raises `InvalidRequest` where it names nothing, and `LinkOfAnotherPortal`.
     """
-    if len(query) > LONGEST:
-        raise InvalidRequest(f"query must have at most {LONGEST} characters")
+    if len(query) > READ:
+        raise InvalidRequest(f"query must have at most {READ} characters")
     named = objects_in(query, {portal.domain, *portal.former_domains})
     if named.pairs:
         return Wanted(named.pairs[0], offset=offset)
