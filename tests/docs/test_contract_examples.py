@@ -92,6 +92,13 @@ def test_example_of_a_problem_has_the_status_of_its_response_and_the_texts_of_th
             assert status in (str(kind.status), f"{kind.status // 100}XX"), example["type"]
 
 
+@every_operation
+def test_each_operation_that_takes_a_body_documents_the_refusal_of_too_large_a_one(
+    operation: Mapping[str, Any],
+) -> None:
+    assert "requestBody" not in operation or operation["responses"].keys() & {"413", "4XX"}
+
+
 def leaves() -> list[type[ChatLookupError]]:
     return [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ChatLookupError)]
 

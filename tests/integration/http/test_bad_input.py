@@ -127,6 +127,7 @@ VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 def test_refused_verb_names_those_verbs_that_the_path_answers_and_no_other(service: Service, path: str) -> None:
     for address in (path, f"{path}/"):
         replies = {verb: service.request(verb, address) for verb in VERBS}
+        assert {reply.headers["x-content-type-options"] for reply in replies.values() if reply.body} == {"nosniff"}
         absent = {verb for verb, reply in replies.items() if b"route-not-found" in reply.body}
         refused = {verb: reply.headers["allow"] for verb, reply in replies.items() if reply.status == 405}
         answered = sorted(replies.keys() - absent - refused.keys())

@@ -89,6 +89,7 @@ def test_every_answer_can_be_read_by_a_page_of_any_origin(
                 headers = response["headers"]
                 assert headers["access-control-allow-origin"] == "*"
                 assert headers["access-control-expose-headers"] == "retry-after"
+                assert headers["x-content-type-options"] == "nosniff"
                 assert "access-control-allow-credentials" not in headers
                 yield response["statusCode"]
 

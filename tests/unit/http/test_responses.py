@@ -98,7 +98,11 @@ def body_of(response: Response) -> dict[str, object]:
 def test_answer_is_json_that_must_not_be_stored() -> None:
     response = json_response(200, {"title": "Чат 😀"})
     assert body_of(response) == {"title": "Чат 😀"}
-    assert response["headers"] == {"content-type": "application/json", "cache-control": "no-store"}
+    assert response["headers"] == {
+        "content-type": "application/json",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+    }
     assert empty_response(204)["statusCode"] == 204
 
 

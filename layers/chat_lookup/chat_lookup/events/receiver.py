@@ -13,7 +13,7 @@ from chat_lookup.errors import (
     RejectionReason,
     StoreUnavailable,
 )
-from chat_lookup.events.decoder import Arrived, decode
+from chat_lookup.events.decoder import LIMITS, Arrived, decode
 from chat_lookup.events.model import Record, event_id
 from chat_lookup.events.queue import EventQueue
 from chat_lookup.events.verification import Origin
@@ -63,7 +63,7 @@ class Receiving:
         except FormRefused as error:
             if error.bound is FormBound.SIZE:
                 self._reject(RejectionReason.TOO_LARGE)
-                raise BodyTooLarge from None
+                raise BodyTooLarge(f"The event has {len(body)} bytes, at most {LIMITS.size} are read") from None
             self._reject(RejectionReason.MALFORMED)
             raise InvalidRequest(f"The body cannot be read: {error.bound}") from None
 

@@ -10,7 +10,8 @@ from chat_lookup.errors import ChatLookupError, MethodNotAllowed
 
 Response = dict[str, Any]
 PROBLEM_TYPE: Final = "urn:bitrix24-chat-lookup:problem:"
-
+NOT_STORED: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+"""Of every answer: no cache keeps it, and no browser takes a caller's or portal's text in it for another type."""
 
 _ROOM: Final = 2_500_000
 """Bytes of JSON for the answers to many questions. Lambda returns at most 6 MB; in its text each quote and backslash
@@ -35,13 +36,13 @@ class Room:
 def json_response(status: int, body: Mapping[str, object]) -> Response:
     return {
         "statusCode": status,
-        "headers": {"content-type": "application/json", "cache-control": "no-store"},
+        "headers": {"content-type": "application/json", **NOT_STORED},
         "body": _to_text(body),
     }
 
 
 def empty_response(status: int, **headers: str) -> Response:
-    return {"statusCode": status, "headers": {"cache-control": "no-store", **headers}, "body": ""}
+    return {"statusCode": status, "headers": {**NOT_STORED, **headers}, "body": ""}
 
 
 _NO_QUERY: Final[Mapping[str, Sequence[str]]] = {}
@@ -58,10 +59,9 @@ def html_response(status: int, html: str, policy: str, referrer: str = "no-refer
         "statusCode": status,
         "headers": {
             "content-type": "text/html; charset=utf-8",
-            "cache-control": "no-store",
             "content-security-policy": policy,
             "referrer-policy": referrer,
-            "x-content-type-options": "nosniff",
+            **NOT_STORED,
         },
         "body": html,
     }
@@ -91,7 +91,7 @@ def problem(error: ChatLookupError) -> dict[str, object]:
 
 def error_response(error: ChatLookupError, request_id: str) -> Response:
     """The response to an error; every error becomes a response here."""
-    headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
+    headers = {"content-type": "application/problem+json", **NOT_STORED}
     if error.status in (429, 503) and error.retryable:
         headers |= retry_header(error.retry_after or 1)
     if error.status == 401:  # noqa: PLR2004

@@ -141,6 +141,7 @@ _SCRIPT: Final[Mapping[str, Sentence]] = {
         "Das wurde nicht verstanden. Geben Sie Art und Nummer ein, etwa Auftrag 1663, oder fügen Sie einen Link ein.",
         "Запрос не понят. Введите вид и номер, например сделка 1663, или вставьте ссылку с этого портала.",
     ),
+    "body-too-large": ("That is too long.", "Das ist zu lang.", "Это слишком длинно."),
     "link-of-another-portal": (
         "The link leads to another portal.",
         "Der Link führt zu einem anderen Portal.",

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from chat_lookup.bitrix24.responses import OperatingTime
 from chat_lookup.clock import iso_time
-from chat_lookup.http.responses import Response, retry_header
+from chat_lookup.http.responses import NOT_STORED, Response, retry_header
 from chat_lookup.rest.errors import Refusal
 
 _CONTENT_TYPE: Final = "application/json; charset=utf-8"
@@ -71,6 +71,6 @@ def response(outcome: RestOutcome) -> Response:
 def _response(status: int, body: Mapping[str, object], headers: Mapping[str, str]) -> Response:
     return {
         "statusCode": status,
-        "headers": {"content-type": _CONTENT_TYPE, "cache-control": "no-store", **_ANY_ORIGIN, **headers},
+        "headers": {"content-type": _CONTENT_TYPE, **NOT_STORED, **_ANY_ORIGIN, **headers},
         "body": json.dumps(body, separators=(",", ":")),
     }
