@@ -58,6 +58,8 @@ def routes(deadline: Deadline, batch_deadline: Deadline) -> Mapping[str, Handler
         "GET /v1/objects/{type}/{id}/chats": partial(list_chats, deadline),
         "POST /v1/objects/chats/batch": partial(list_many, batch_deadline),
         "GET /health": health,
+        # Monitors probe an address by HEAD; the gateway sends no body with it.
+        "HEAD /health": health,
     }
 
 

@@ -23,8 +23,9 @@ EVENTS: dict[str, dict[str, Any]] = {
 HTTP_EVENTS = {name: event for name, event in EVENTS.items() if "routeKey" in event}
 REST_EVENTS = {name: event for name, event in HTTP_EVENTS.items() if name.startswith("rest-")}
 FORMS = {name: event for name, event in HTTP_EVENTS.items() if event["routeKey"].startswith("POST /bitrix24/")}
-# Probes and browsers get the same answers here as at /bitrix24/install, which has the samples.
+# Probes and browsers get the same answers here as at /bitrix24/install, or as by GET, which have the samples.
 ANSWERED_ALIKE = {
+    "HEAD /health",
     "GET /bitrix24/app",
     "HEAD /bitrix24/app",
     "GET /bitrix24/events",

@@ -100,7 +100,7 @@ def test_unknown_route_is_not_found(service: Service, path: str) -> None:
         ("OPTIONS", "/v1/chats", "DELETE, GET"),
         ("DELETE", "/v1/chats/1437", "GET"),
         ("POST", "/v1/chats/1437", "GET"),
-        ("POST", "/health", "GET"),
+        ("POST", "/health", "GET, HEAD"),
         *((verb, f"/bitrix24/{page}", "GET, HEAD, POST") for verb in ("PUT", "OPTIONS") for page in PAGES),
         *((verb, "/v1/chats/batch", "POST") for verb in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")),
     ],

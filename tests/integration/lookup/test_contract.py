@@ -145,6 +145,8 @@ SITUATIONS = [
     Situation("GET", HEALTH, 200),
     Situation("GET", HEALTH, 500, "internal-error"),
     *others_verbs("GET", HEALTH, "POST"),
+    Situation("HEAD", HEALTH, 200),
+    Situation("HEAD", HEALTH, 500),
 ]
 
 

@@ -90,6 +90,7 @@ def test_health_needs_no_key_and_no_portal(bitrix24: FakeBitrix24, monkeypatch: 
         raise AssertionError("health needs no services")
 
     monkeypatch.setattr(process, "services", must_not_be_built)
+    assert http("HEAD /health")["statusCode"] == 200
     response = http("GET /health")
     assert response["statusCode"] == 200
     assert body(response).keys() == {"status", "version", "layer"}

@@ -86,7 +86,7 @@ def test_look_ups_in_a_stopped_portal_are_refused_without_a_retry_time(
         ("GET", "/nothing", 404, "route-not-found"),
         ("GET", "/v1/chats/", 404, "route-not-found"),
         ("POST", "/v1/chats", 405, "method-not-allowed"),
-        ("HEAD", "/health", 405, "method-not-allowed"),
+        ("HEAD", "/v1/chats", 405, "method-not-allowed"),
         ("PATCH", "/v1/chats/7", 405, "method-not-allowed"),
     ],
 )
