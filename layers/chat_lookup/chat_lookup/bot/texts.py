@@ -210,7 +210,7 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "an-open-line": (
         "Open line, chat {chat_id}. " + _OPEN + "Open[/URL]",
-        "Open Channel, Chat {chat_id}. " + _OPEN + "Öffnen[/URL]",
+        "Kommunikationskanal, Chat {chat_id}. " + _OPEN + "Öffnen[/URL]",
         "Открытая линия, чат {chat_id}. " + _OPEN + "Открыть[/URL]",
     ),
     "others-discussions": (
@@ -260,7 +260,7 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "chat-of-line": (
         "Chat {chat_id} belongs to a conversation in an open line. " + _OPEN + "Open the chat[/URL]",
-        "Chat {chat_id} gehört zu einem Gespräch in einem Open Channel. " + _OPEN + "Chat öffnen[/URL]",
+        "Chat {chat_id} gehört zu einem Gespräch in einem Kommunikationskanal. " + _OPEN + "Chat öffnen[/URL]",
         "Чат {chat_id} привязан к диалогу в открытой линии. " + _OPEN + "Открыть чат[/URL]",
     ),
     "chat-alone": (
@@ -305,7 +305,7 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "no-line-chat": (
         "{pair}: no chat. There is no conversation in an open line with this id.",
-        "{pair}: kein Chat. Im Open Channel gibt es kein Gespräch mit dieser ID.",
+        "{pair}: kein Chat. Im Kommunikationskanal gibt es kein Gespräch mit dieser ID.",
         "{pair}: чата нет. В открытой линии нет диалога с таким ID.",
     ),
 }
