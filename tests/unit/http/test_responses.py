@@ -1,7 +1,7 @@
 """Which handler a request reaches, and the response to API Gateway."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 from hypothesis import given
@@ -61,6 +61,17 @@ def unrouted(verb: str, path: str) -> Request:
 @pytest.mark.parametrize("route", ROUTES)
 def test_route_of_the_gateway_takes_precedence_over_the_path(route: str) -> None:
     assert dispatch(request_from(event(routeKey=route, rawPath="/somewhere/else")), ROUTES)["body"] == route
+
+
+class _NotSearched(dict[str, Handler]):
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("the routes were searched")
+
+
+@pytest.mark.parametrize("route", [each for each in ROUTES if "{" not in each])
+def test_request_of_a_literal_route_is_compared_with_no_other_route(route: str) -> None:
+    routes = _NotSearched(ROUTES)
+    assert dispatch(request_from(event(routeKey=route)), routes, routes)["body"] == route
 
 
 @pytest.mark.parametrize(

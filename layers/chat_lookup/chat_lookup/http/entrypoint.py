@@ -1,6 +1,7 @@
 """One HTTP request from API Gateway's event to the response: routing, one log line, and problems for all errors."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from chat_lookup.errors import MethodNotAllowed, RouteNotFound
 from chat_lookup.http.requests import Event, Request, request_from, request_id_of
@@ -36,6 +37,9 @@ def respond(
 def dispatch(request: Request, routes: Mapping[str, Handler], elsewhere: Iterable[str] = ()) -> Response:
     """Call the handler of the request's route. Raises `RouteNotFound`, or `MethodNotAllowed` with what is allowed."""
     handler = routes.get(request.route)
+    # A literal path goes before all others, with each of its verbs: to search the routes took a sixth of a warm answer.
+    if handler is not None and "{" not in request.route:
+        return handler(request)
     verb, path = (request.verb, request.path) if handler is None else _routed(request)
     allowed = _verbs((*routes, *elsewhere), path)
     if handler is not None and (not allowed or verb in allowed):
@@ -59,17 +63,23 @@ def _verbs(routes: Iterable[str], path: str) -> list[str]:
 
     The gateway compares the verb first, so that a literal path under another verb reaches the route with a parameter.
     """
-    matching = [route.split(" ") for route in routes if _matches(route, path)]
+    parts = path.split("/")
+    matching = [route.split(" ") for route in routes if _matches(_pattern(route), parts)]
     literal = {verb for verb, pattern in matching if "{" not in pattern}
     return sorted(literal or {verb for verb, _ in matching})
 
 
-def _matches(route: str, path: str) -> bool:
+@cache
+def _pattern(route: str) -> list[str]:
+    """The parts of a route's path."""
+    return route.partition(" ")[2].split("/")
+
+
+def _matches(pattern: list[str], parts: list[str]) -> bool:
     """As the gateway compares them: with a slash at its end a path is another one."""
-    pattern = route.partition(" ")[2].split("/")
-    parts = path.split("/")
     if pattern[-1].endswith("+}"):  # The rest of the path, at least one part of it.
-        parts[len(pattern) - 1 :] = ["/".join(parts[len(pattern) - 1 :])]
+        last = len(pattern) - 1
+        parts = [*parts[:last], "/".join(parts[last:])]
     return len(pattern) == len(parts) and all(
         wanted == part or (wanted.startswith("{") and part) for wanted, part in zip(pattern, parts, strict=True)
     )
