@@ -21,7 +21,6 @@ def introduction(stack: LocalStack) -> str:
     ours, addresses = stack.target.local, stack.addresses
     portal = f"{stack.target.url} (control: {ours.control_url})" if ours else f"{stack.target.url} (another portal)"
     lines = [
-        "Bitrix24 Chat Lookup on this machine",
         f"  service    {addresses.api_url} and {addresses.api_https_url}",
         f"  portal     {portal}",
         f"  stores     {stack.backend.aws.endpoint_url} (DynamoDB, Secrets Manager, SQS, EventBridge; gone at the end)",

@@ -38,6 +38,7 @@ FACTS = {
     "member_id",
     "aws_endpoint_url",
 }
+STARTS = "Starting Bitrix24 Chat Lookup on this machine (the first start takes longer)\n"
 LOOK_UP = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663"
 
 
@@ -64,6 +65,7 @@ def test_run_with_once_prints_a_look_up_and_the_bots_answer_and_exits_with_0(tmp
     run = once(tmp_path)
 
     assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith(STARTS)
     looked_up, talked = run.stdout.split("A user writes to the bot: deal 1663\n")
     assert LOOK_UP in looked_up
     assert '"chat_id":1437' in looked_up
@@ -171,7 +173,7 @@ def test_taken_port_is_reported_with_the_variable_that_chooses_another(variable:
         port = str(taken.getsockname()[1])
         run = once(tmp_path, **{variable: port})
 
-    assert (run.returncode, run.stdout) == (1, "")
+    assert (run.returncode, run.stdout) == (1, STARTS)
     assert run.stderr == (
         f"Cannot listen on 127.0.0.1, port {port}: Address already in use."
         f" Choose another with {variable} (0 takes a free one).\n"
@@ -190,7 +192,7 @@ def test_taken_port_is_reported_with_the_variable_that_chooses_another(variable:
 def test_start_error_is_reported_in_one_line(values: dict[str, str], error: str, tmp_path: Path) -> None:
     run = once(tmp_path, **values)
 
-    assert (run.returncode, run.stdout) == (1, "")
+    assert (run.returncode, run.stdout) == (1, STARTS)
     assert run.stderr.startswith(error)
     assert run.stderr.count("\n") == 1
 
@@ -258,11 +260,24 @@ def test_portal_uses_the_configured_host_for_containers(tmp_path: Path) -> None:
         assert running.get(LOOK_UP)["chat_id"] == 1437
 
 
+def test_first_line_is_printed_before_the_service_is_imported(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "local"]
+    with programs.started(
+        command, cwd=ROOT, env=environ(tmp_path, ONCE="1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        before = "".join(iter(process.stdout.readline, STARTS))
+        process.terminate()
+
+    assert "local.program" in before
+    assert "local.stack" not in before
+
+
 def test_reader_that_ends_early_ends_the_run_in_one_line(tmp_path: Path) -> None:
     line = f"set -o pipefail; {sys.executable} -m local | head -n 1"
     run = programs.run(["bash", "-c", line], cwd=ROOT, env=environ(tmp_path), timeout=60)
 
-    assert (run.returncode, run.stdout) == (1, "Bitrix24 Chat Lookup on this machine\n")
+    assert (run.returncode, run.stdout) == (1, STARTS)
     assert run.stderr == "The reader of the output has ended, and so has the run.\n"
 
 
