@@ -13,6 +13,7 @@ from tests.support.service import Reply
 CHAT = 99001437
 CLOSED = {"entity_type": "CRM", "entity_id": "DEAL|99", "chat_id": CHAT, "members": [ADMINISTRATOR]}
 PAIR = {"entity_type": "CRM", "entity_id": "DEAL|99"}
+ABSENT = {"entity_type": "CRM", "entity_id": "DEAL|98"}
 FIND = "/v1/chats?" + urlencode(PAIR)
 REVERSE = f"/v1/chats/{CHAT}"
 
@@ -171,6 +172,25 @@ def test_rejected_caller_token_does_not_change_the_portals_grant(
     assert "oauth/token" not in stage.calls()
     assert (stage.record(), stage.secret) == (before, granted)
     assert found(stage.look_up(key, **PAIR, fresh="true"))["chat_id"] == CHAT
+
+
+@pytest.mark.parametrize(("spoil", "code"), REJECTED.items())
+@pytest.mark.parametrize("known", [False, True], ids=["asked", "cached"])
+def test_rejected_caller_token_learns_of_no_pair_that_it_has_no_chat(
+    stage: Stage, key: str, spoil: Callable[[Stage, str], str], code: str, known: bool
+) -> None:
+    if known:
+        problem(stage.look_up(key, **ABSENT), 404, "chat-not-found")
+    token = spoil(stage, token_of(stage, EMPLOYEE))
+    body = problem(request_by(stage, key, token, f"/v1/chats?{urlencode(ABSENT)}"), 401, "caller-token-rejected")
+    assert body["portal_error"] == code
+    assert not body.keys() & {"hint", "entity_type", "entity_id"}
+
+
+def test_accepted_caller_token_learns_that_a_pair_has_no_chat(stage: Stage, key: str) -> None:
+    reply = request_by(stage, key, token_of(stage, ADMINISTRATOR), f"/v1/chats?{urlencode(ABSENT)}")
+    problem(reply, 404, "chat-not-found")
+    assert stage.calls() == ["im.chat.get", "profile"]
 
 
 @pytest.mark.parametrize("token", ["", "two words", "x" * 1025, "жетон"])

@@ -5,6 +5,8 @@ written is returned.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
@@ -57,9 +59,10 @@ class Lookup:
         self._telemetry.note_entity(ref)
         source = "none"
         try:
-            row, source = self._answer(portal, ref, options, deadline)
-            if row.chat_id is None:
-                raise ChatNotFound(hint=hint(ref))
+            with self._proved(options.user_token, portal, deadline):
+                row, source = self._answer(portal, ref, options, deadline)
+                if row.chat_id is None:
+                    raise ChatNotFound(hint=hint(ref))
             found = Found(ref, row.chat_id, source, row.method, max(0, int(self._clock.now() - row.asked_at)))
             if options.user_token is not None:
                 chat = self._details_for(options.user_token, portal, found.chat_id, deadline)
@@ -176,9 +179,29 @@ class Lookup:
         except BitrixError as error:
             if error.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
                 raise ChatNotAccessible("The user of the token is not in this chat") from None
-            if error.error_class in _TOKEN_REJECTED or error.metric_code in _USER_REFUSED:
-                raise CallerTokenRejected(portal_error=error.code) from None
-            raise for_caller(error, self._clock.now()) from None
+            raise self._of_token(error) from None
+
+    @contextmanager
+    def _proved(self, user_token: str | None, portal: Portal, deadline: Deadline) -> Iterator[None]:
+        """That there is no chat is an answer, too: with a user's token it is given if the portal accepts that.
+
+        Raises `CallerTokenRejected` otherwise.
+        """
+        try:
+            yield
+        except ChatNotFound:
+            if user_token is not None:
+                try:
+                    self._asking.check_token(portal, user_token, deadline)
+                except BitrixError as error:
+                    raise self._of_token(error) from None
+            raise
+
+    def _of_token(self, error: BitrixError) -> ChatLookupError:
+        """The caller's error for a call that was made with a user's token."""
+        if error.error_class in _TOKEN_REJECTED or error.metric_code in _USER_REFUSED:
+            return CallerTokenRejected(portal_error=error.code)
+        return for_caller(error, self._clock.now())
 
     def _not_accessible(self, portal: Portal, chat_id: int, error: BitrixError) -> ChatNotAccessible:
         ref = self._pair_of(portal, chat_id)

@@ -64,9 +64,13 @@ class Asking:
 
         `im.chat.get` checks no membership; `im.dialog.get` does (bitrix24.md 9, row 5). Raises `BitrixError`.
         """
-        grant = Grant(Endpoint(f"https://{portal.domain}/rest/", user_token), "")
-        answer = self._calls.call_with(grant, portal, "im.dialog.get", {"DIALOG_ID": f"chat{chat_id}"}, deadline)
+        dialog = {"DIALOG_ID": f"chat{chat_id}"}
+        answer = self._calls.call_with(_grant(portal, user_token), portal, "im.dialog.get", dialog, deadline)
         return self._inquiries.details_in(answer)
+
+    def check_token(self, portal: Portal, user_token: str, deadline: Deadline) -> None:
+        """Raises `BitrixError` for a token that the portal does not accept from its user."""
+        self._calls.call_with(_grant(portal, user_token), portal, "profile", {}, deadline)
 
     def _run(
         self,
@@ -90,3 +94,7 @@ class Asking:
                 )
             except BitrixError as error:
                 answer = error
+
+
+def _grant(portal: Portal, user_token: str) -> Grant:
+    return Grant(Endpoint(f"https://{portal.domain}/rest/", user_token), "")
