@@ -4,7 +4,7 @@ Of v1's ways to name a dialog, `FROM_USER_ID` with `TO_USER_ID` is not supported
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from local.portal.content.chat import Chat
@@ -58,7 +58,8 @@ def answer(call: Call) -> object:
         raise Refused("MESSAGE_ID_EMPTY")
     if not text:
         raise Refused("MESSAGE_EMPTY")
-    decoration = _decoration(call)
+    # This page has no code of its own for a menu that is too large (imbot-command-answer.md).
+    decoration = _decoration(call, measured=("ATTACH", "KEYBOARD"))
     message = _with_command(call, call.text("MESSAGE_ID"), command.id)
     if message is None:
         raise Refused(*_NOT_ADDED)
@@ -110,8 +111,9 @@ def _with_command(call: Call, message_id: str, command_id: int) -> ChatMessage |
     return message if message and command_id in message.commands else None
 
 
-def _decoration(call: Call) -> Mapping[str, object]:
-    """What is below a message of v1 by its parameter, an array or JSON for one (imbot-message-add.md)."""
+def _decoration(call: Call, measured: Collection[str] = _DECORATION) -> Mapping[str, object]:
+    """What is below a message of v1 by its parameter, an array or JSON for one (imbot-message-add.md). Those that are
+    `measured` have a code of their own for what is too large."""
     found: dict[str, object] = {}
     for name in _DECORATION:
         given = call.param(name)
@@ -121,7 +123,7 @@ def _decoration(call: Call) -> Mapping[str, object]:
         if not value:
             raise Refused(f"{name}_ERROR")
         if len(rest_wire.encode(value)) > _MOST_BYTES:
-            raise Refused(f"{name}_OVERSIZE")
+            raise Refused(f"{name}_OVERSIZE" if name in measured else f"{name}_ERROR")
         found[name] = value
     return found
 

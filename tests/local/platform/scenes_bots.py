@@ -243,6 +243,7 @@ def _messages_v1() -> Iterator[Scene]:
         ("ACCESS_DENIED", {"CLIENT_ID": ""}),
         *((f"{name}_ERROR", {name: "no array"}) for name in below),
         *((f"{name}_OVERSIZE", {name: too_large[name]}) for name in ("ATTACH", "KEYBOARD")),
+        ("MENU_ERROR", {"MENU": too_large["MENU"]}),
     )
     for code, change in changes:
         yield refused(answer, code, **{**reply, **change})
