@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from benchmarks.cost.call_counter import Counted, Counting
+from benchmarks.cost.counted_objects import ObjectScene
 from benchmarks.cost.kinds import (
     HIT,
     HIT_FIRST,
@@ -36,6 +38,7 @@ from chat_lookup.credentials.renewal import CHARGE
 from chat_lookup.dynamodb import Table
 from chat_lookup.portals.portal import DEFAULT_BURST, DEFAULT_RATE
 from local.aws.queue_poller import sqs_event
+from local.portal import LocalPortal
 from local.stack import ROOT, LocalStack, Settings, running
 
 _FORGOTTEN: Final = 60.0
@@ -44,6 +47,8 @@ _AT_REST: Final = 2.0
 """Seconds after which the rate limiter is idle after some misses, and the portal is still in memory."""
 _BETWEEN_ROUNDS: Final = 2 * CHARGE
 """Seconds that pay for the two renewals of a round: at its beginning by age, at its end because of a refusal."""
+_RUNS: Final = 1_000_000
+_ROUNDS_OF_A_RUN: Final = 100
 _TYPE: Final = "ORDER"
 _PACE: Final = Pace(DEFAULT_RATE, DEFAULT_BURST)
 _BOT_ID: Final = "data%5Bbot%5D%5Bid%5D="
@@ -61,7 +66,9 @@ def counted(dynamodb_url: str, rounds: int) -> list[dict[str, Counted]]:
         counting = Counting(Path(name) / "stack/log.jsonl")
         with counting.listening(), running(Settings(Path(name) / "stack", dynamodb_url=dynamodb_url)) as stack:
             scene = _Scene(stack, counting)
-            return [scene.round(number) for number in range(rounds + 1)][1:]
+            # Another run's rows may be in the same tables: no round has a number that one had before.
+            first = secrets.randbelow(_RUNS) * _ROUNDS_OF_A_RUN
+            return [scene.round(first + number) for number in range(rounds + 1)][1:]
 
 
 @dataclass(slots=True)
@@ -82,7 +89,7 @@ class _Scene:
 
     def round(self, number: int) -> dict[str, Counted]:
         """Every kind once."""
-        return self._look_ups(number) | self._events(number)
+        return self._look_ups(number) | self._events(number) | self._objects(number)
 
     def _look_ups(self, number: int) -> dict[str, Counted]:
         of, clock = self.counting.of, self.stack.clock
@@ -116,23 +123,39 @@ class _Scene:
         self._receive("CRM", deal, self._chat(deal, "CRM"))
         # Processed twice: the first time asks the portal, and fills the cache.
         asking = partial(self._invoke, "WorkerFunction", self._received())
-        return {
-            RECEIVED: received,
-            WORKED: self.counting.of(learned),
-            WORKED_ASKING: self.counting.of(asking),
-            WORKED_KNOWN: self.counting.of(asking),
-        }
+        counted = {RECEIVED: received}
+        for kind, worked in ((WORKED, learned), (WORKED_ASKING, asking), (WORKED_KNOWN, asking)):
+            self._remember()
+            counted[kind] = self.counting.of(worked)
+        return counted
+
+    def _objects(self, number: int) -> dict[str, Counted]:
+        scene = ObjectScene(self._portal(), self.counting, self._invoke, self._control, _sample, self._make_ready)
+        return scene.round(number)
+
+    def _make_ready(self) -> None:
+        """Have the portal in the process's memory, and its rate limiter idle."""
+        self._remember()
+        self.stack.clock.advance(_AT_REST)
+
+    def _remember(self) -> None:
+        """Have the portal in the process's memory."""
+        another = f"other-{secrets.token_hex(8)}"
+        self._chat(another)
+        self._look_up(another)
 
     def _chat(self, entity_id: str, entity_type: str = _TYPE) -> str:
         """Make a chat in the portal; its id."""
         pair = {"entity_type": entity_type, "entity_id": entity_id, "title": entity_id}
         return str(self._control("/chats", pair)["chat_id"])
 
-    def _control(self, path: str, body: Mapping[str, str]) -> Any:
-        portal = self.stack.target.local
-        if portal is None:
+    def _portal(self) -> LocalPortal:
+        if self.stack.target.local is None:
             raise LeftOut("this stack has no portal of its own")
-        answer = urllib3.request("POST", portal.control_url + path, json=body)
+        return self.stack.target.local
+
+    def _control(self, path: str, body: Mapping[str, object]) -> Any:
+        answer = urllib3.request("POST", self._portal().control_url + path, json=body)
         if answer.status != HTTPStatus.OK:
             raise LeftOut(f"the local portal answers {answer.status} to {path}")
         return answer.json()
@@ -156,10 +179,12 @@ class _Scene:
         self._invoke("EventsFunction", {**event, "body": base64.b64encode(body.encode()).decode()})
 
     def _received(self) -> Mapping[str, object]:
-        """The worker's event for the queued messages."""
+        """The worker's event for the queued messages, which are deleted: a later round would receive them again."""
         sqs = self.stack.backend.aws.sqs()
-        answer = sqs.receive_message(QueueUrl=self._queue_url, MessageSystemAttributeNames=["All"])
-        return sqs_event(answer["Messages"], _UNWORKED)
+        messages = sqs.receive_message(QueueUrl=self._queue_url, MessageSystemAttributeNames=["All"])["Messages"]
+        for message in messages:
+            sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return sqs_event(messages, _UNWORKED)
 
     def _invoke(self, function: str, event: object) -> Any:
         return self.stack.backend.functions.invoke(function, event)

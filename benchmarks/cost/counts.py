@@ -1,4 +1,5 @@
-"""The requests to AWS of a hit, a miss and an event: counted, not timed; and their CPU time and logs, also billed.
+"""The requests to AWS of a hit, a miss, an event, an object and a view of the page: counted, not timed. And
+their CPU time and logs, also billed.
 
 Whole functions are invoked in a stack on this machine, with DynamoDB Local. Each kind is run in its usual state: the
 portal's key and record in the process's memory, its other processes idle. The cost in other states is beside it.
@@ -12,7 +13,18 @@ from typing import Final
 
 from benchmarks.cost.call_counter import Counted
 from benchmarks.cost.counted_scenes import counted
-from benchmarks.cost.kinds import HIT, KINDS, MISS, MISS_CONTENDED, RECEIVED, SERIES, WORKED, WORKED_ASKING
+from benchmarks.cost.kinds import (
+    HIT,
+    KINDS,
+    MISS,
+    MISS_CONTENDED,
+    OF_OBJECTS,
+    RECEIVED,
+    SERIES,
+    SERIES_OF_OBJECTS,
+    WORKED,
+    WORKED_ASKING,
+)
 from benchmarks.setting import Setting
 from benchmarks.timing import Figure
 from chat_lookup.observability.metrics import METRICS
@@ -27,7 +39,7 @@ def figures(setting: Setting) -> list[Figure]:
     # A separate process: botocore's session is made once in each, and must have our hooks.
     with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as process:
         rounds = process.submit(counted, url, 1 if setting.quick else _ROUNDS).result()
-    return [*_allowed(rounds), *_billed(rounds), _series(rounds)]
+    return [*_allowed(rounds), *_billed(rounds), *_series(rounds)]
 
 
 LOG_EVENT: Final = 26
@@ -63,6 +75,7 @@ _BILLED: Final[Mapping[str, tuple[str, Callable[[Counted], float]]]] = {
     "requests": ("", lambda each: sum(each.requests.values())),
     "read units": ("", lambda each: each.read_units),
     "write units": ("", lambda each: each.write_units),
+    "requests to the portal": ("", lambda each: sum(map(_to_portal, each.lines))),
     "requests to Secrets Manager": ("", lambda each: sum(each.requests.get(name, 0) for name in _OF_SECRETS)),
 }
 
@@ -79,11 +92,23 @@ def _billed(rounds: Sequence[_Round]) -> list[Figure]:
     return figures
 
 
-def _series(rounds: Sequence[_Round]) -> Figure:
+def _to_portal(line: bytes) -> float:
+    """The portal's share in one line: a batch is one request."""
+    calls = json.loads(line).get("PortalCalls", [])
+    return float(sum(calls if isinstance(calls, list) else [calls]))
+
+
+def _series(rounds: Sequence[_Round]) -> list[Figure]:
     """The metrics that were printed, beside all possible: each is billed for the hours in which it occurs."""
-    found = {name for each in rounds for counted in each.values() for line in counted.lines for name in _metrics(line)}
+    usual, more = (
+        {metric for kind in of for each in rounds for line in each[kind].lines for metric in _metrics(line)}
+        for of in ([kind for kind in KINDS if kind not in OF_OBJECTS], OF_OBJECTS)
+    )
     most = sum(len(metric.values) + 1 for metrics in METRICS.values() for metric in metrics)
-    return Figure.paired(SERIES, "all that can be", "", [len(found)], [most])
+    return [
+        Figure.paired(name, "all that can be", "", [len(found)], [most])
+        for name, found in ((SERIES, usual), (SERIES_OF_OBJECTS, more - usual))
+    ]
 
 
 def _metrics(line: bytes) -> Iterator[tuple[str, ...]]:

@@ -59,6 +59,9 @@ def document(results: Mapping[str, Any], template: Mapping[str, object], text: s
         "million": f"{dollars(found.look_up(0.9)) * MILLION:.2f}",
         "gathered": GATHERED,
         "look_ups": _table(("of a million look-ups, hits", *_COLUMNS, "together"), _look_ups(found)),
+        "objects": _table(("a million, about objects", *_COLUMNS, "together"), _objects(found)),
+        "object_writes": f"{found('write units', kinds.OBJECT_WHOLE_ASKED):.0f}",
+        "batch_portal": f"{found('requests to the portal', kinds.OBJECTS_ASKED):.0f}",
         "events": _table(("a million events", *_COLUMNS, "together"), _events(found, _most_events(template))),
         **_forged(found, _most_events(template)),
         "fixed": _table(
@@ -80,6 +83,20 @@ def document(results: Mapping[str, Any], template: Mapping[str, object], text: s
 def _look_ups(found: Found) -> Iterable[Sequence[str]]:
     for share in _SHARES:
         yield f"{share:.0%}", *_priced(found.look_up(share))
+
+
+def _objects(found: Found) -> Iterable[Sequence[str]]:
+    for kind in (
+        kinds.OBJECT,
+        kinds.OBJECT_ASKED,
+        kinds.OBJECT_WHOLE,
+        kinds.OBJECT_WHOLE_ASKED,
+        kinds.OBJECTS,
+        kinds.OBJECTS_ASKED,
+        kinds.FOUND,
+        kinds.FOUND_ASKED,
+    ):
+        yield kind, *_priced(found.request(kind))
 
 
 def _events(found: Found, most: float) -> Iterable[Sequence[str]]:
@@ -178,6 +195,8 @@ def _optional(found: Found, template: Mapping[str, object]) -> Iterable[Sequence
     cached = PRICES["snapshots"].of(snapshots * GB * MONTH)
     yield f"`SnapStart`, each set of versions that is kept ({snapshots} functions), a month", f"{cached:.2f}"
     yield "`SnapStart`, a million starts from a snapshot", f"{PRICES['restores'].of(GB * MILLION):.2f}"
+    series = PRICES["metrics"].of(found.figures[kinds.SERIES_OF_OBJECTS])
+    yield "metrics of objects and of the page while they are in use, with `Monitoring=full`, a month", f"{series:.2f}"
     starts = assumed("starts")
     yield f"{starts:,.0f} starts of new processes, without a snapshot", f"{dollars(found.starts(starts)):.2f}"
     yield "`KeyArn`, the key, a month", f"{dollars({'keys': 1}):.2f}"

@@ -68,9 +68,9 @@ class Found:
         return self.figures.get(f"{what}, {kind}", 0.0)
 
     def milliseconds(self, kind: str) -> float:
-        """How long a function is billed for."""
-        asks = kind.startswith(kinds.MISS) or kind == kinds.WORKED_ASKING
-        waits = self("requests", kind) * assumed("round trip") + assumed("portal") * asks
+        """How long a function is billed for, if it makes its requests one after the other."""
+        waits = self("requests", kind) * assumed("round trip")
+        waits += self("requests to the portal", kind) * assumed("portal")
         return self("CPU", kind) * _CPU + waits
 
     def invocation(self, kind: str) -> Amounts:

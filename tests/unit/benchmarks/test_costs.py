@@ -71,5 +71,25 @@ def test_event_costs_receiver_worker_queue_and_bus() -> None:
     assert event["write"] == found("write units", kinds.WORKED)
 
 
+def test_every_kind_was_counted_and_what_asks_the_portal_costs_more_than_its_cached_answer() -> None:
+    found = Found.of(RESULTS)
+    assert [kind for kind in kinds.KINDS if not found("CPU", kind)] == []
+    assert [kind for kind in kinds.KINDS if kind != kinds.HIT_IN_MEMORY and not found("requests", kind)] == []
+    for kind, asked in zip(kinds.OF_OBJECTS[::2], kinds.OF_OBJECTS[1::2], strict=True):
+        assert dollars(found.request(kind)) < dollars(found.request(asked)), kind
+        assert found("requests to the portal", asked) >= 1
+
+
+def test_batch_costs_less_than_its_objects_one_by_one_and_relatives_cost_more_than_none() -> None:
+    found = Found.of(RESULTS)
+    for one, whole, many in (
+        (kinds.OBJECT, kinds.OBJECT_WHOLE, kinds.OBJECTS),
+        (kinds.OBJECT_ASKED, kinds.OBJECT_WHOLE_ASKED, kinds.OBJECTS_ASKED),
+    ):
+        alone = dollars(found.request(one))
+        assert alone < dollars(found.request(whole))
+        assert dollars(found.request(many)) < 200 * alone
+
+
 def test_every_price_names_its_source() -> None:
     assert all(re.fullmatch(r"https://\S+", price.source) for price in PRICES.values())
