@@ -1,8 +1,8 @@
 """`./lookup doctor`: what is wrong with the service in an environment, and with this machine; 1 where anything is."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import click
@@ -17,6 +17,7 @@ from tools.environment import ROOT, ToolError, opened
 from tools.findings import StackCase
 from tools.lookup.case import Case, EnvironmentCommand, Refused
 from tools.lookup.output import print_answer, printable
+from tools.lookup.target import state_dir
 from tools.stack import ABSENT, state_of
 
 
@@ -53,7 +54,6 @@ def run(case: Case, portal: str | None) -> None:
 
 
 def _of_run(case: Case, portal: str | None, report: Report) -> None:
-    folder = Path(case.environ.get("STATE_DIR") or ROOT / ".local")
     try:
         facts = case.target.facts
     except Refused as error:
@@ -62,7 +62,8 @@ def _of_run(case: Case, portal: str | None, report: Report) -> None:
     report.findings += service.report(case, portal)
     if all(each.code != Code.RUN_DEAD for each in report.findings):
         report.findings += service.answers(facts["api_url"], case.env)
-        _history(case, portal, report, lambda now: history.of_run(folder / "log.jsonl", now))
+        log = state_dir(case.environ) / "log.jsonl"
+        _history(report, portal, partial(service.portals, case), partial(history.of_run, log))
 
 
 def _of_stack(case: Case, portal: str | None, report: Report) -> None:
@@ -86,15 +87,20 @@ def _of_stack(case: Case, portal: str | None, report: Report) -> None:
     chosen = [each for each in portals if portal in (None, each["domain"], each["member_id"])]
     report.findings += (each for each in stack.addresses(examined, chosen) if each.portal not in reported)
     report.findings += stack.guarded("the secrets of portals", stack.secrets(examined, portals))
-    name = environment.stack
-    _history(case, portal, report, lambda now: history.of_stack(clients("logs"), name, now, case.sleep))
+    read = partial(history.of_stack, clients("logs"), environment.stack, sleep=case.sleep)
+    _history(report, portal, lambda: portals, read)
 
 
-def _history(case: Case, portal: str | None, report: Report, read: Callable[[float], Sequence[history.Seen]]) -> None:
+def _history(
+    report: Report,
+    portal: str | None,
+    portals: Callable[[], Sequence[Mapping[str, Any]]],
+    read: Callable[[float], Sequence[history.Seen]],
+) -> None:
     """The codes of the last day, each with its portal's domain. They are over: none of them is a finding."""
     try:
         seen = read(SystemClock().now())
-        domains = {each["member_id"]: each["domain"] for each in service.portals(case)}
+        domains = {each["member_id"]: each["domain"] for each in portals()}
     except (OSError, BotoCoreError, ClientError, history.UnfinishedError, Refused) as error:
         report.findings.append(stack.unread("the log of the last 24 hours", error))
         return

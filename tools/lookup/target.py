@@ -76,8 +76,13 @@ def found(env: str, environ: Mapping[str, str]) -> Target:
     return _run(environ) if env == "local" else _stack(env, environ)
 
 
+def state_dir(environ: Mapping[str, str]) -> Path:
+    """The folder of a local run."""
+    return Path(environ.get("STATE_DIR") or ROOT / ".local")
+
+
 def _run(environ: Mapping[str, str]) -> Target:
-    facts = _facts(Path(environ.get("STATE_DIR") or ROOT / ".local") / "run.json")
+    facts = _facts(state_dir(environ) / "run.json")
     url = facts["aws_endpoint_url"]
     session = Session()
     # Of a run no credentials are checked, and the operator's own are not for it.
