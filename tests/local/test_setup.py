@@ -252,26 +252,66 @@ def test_nothing_is_deployed_without_a_confirmation(scene: Scene, capsys: pytest
     assert "It costs $" in capsys.readouterr().out
 
 
-def test_application_is_added_by_its_card_and_waited_for(
-    stage: Stage, scene: Scene, capsys: pytest.CaptureFixture[str]
-) -> None:
+def with_an_application(scene: Scene, stage: Stage) -> None:
+    """The operator adds the stage's application, and opens it in its portal when asked to."""
+
     def installed() -> str:
         assert stage.contact().status == 200
         return "y"
 
-    card = stage.card
     scene.terminal.answers |= {
         KIND: "application",
         "The portal's host": stage.portal.domain,
-        "(client_id)": card.client_id,
-        "client_secret:": card.client_secret,
+        "(client_id)": stage.card.client_id,
+        "client_secret:": stage.card.client_secret,
         "Look again?": installed,
     }
+
+
+def test_application_is_added_by_its_card_and_waited_for(
+    stage: Stage, scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_an_application(scene, stage)
     assert scene.set_up() == DONE
     finished(scene)
     output = capsys.readouterr().out
     assert f"{stage.portal.domain} is installed" in output
-    assert card.client_secret not in output
+    assert stage.card.client_secret not in output
+
+
+def test_portal_that_was_uninstalled_is_waited_for_again(stage: Stage, scene: Scene) -> None:
+    with_an_application(scene, stage)
+    assert scene.set_up() == DONE
+    stage.set_state("uninstalled")
+    scene.terminal.asked.clear()
+    assert scene.set_up() == DONE
+    assert any("Look again?" in question for question in scene.terminal.asked)
+    assert stage.state == "active"
+
+
+def with_two_portals(scene: Scene, stage: Stage) -> None:
+    card = stage.card
+    scene.service.admin("portal.add_webhook", webhook_url=scene.service.portal.webhook_url)
+    scene.service.admin("apps.add", kind="market", client_id=card.client_id, client_secret=card.client_secret)
+    assert stage.contact().status == 200
+
+
+def test_of_several_portals_the_operator_names_that_of_the_key(stage: Stage, scene: Scene) -> None:
+    with_two_portals(scene, stage)
+    scene.terminal.answers["Which portal"] = scene.service.portal.domain
+    assert scene.set_up() == DONE
+    finished(scene)
+    (made,) = scene.service.admin("keys.list", portal=scene.service.portal.domain)["keys"]
+    assert made["label"] == "shop"
+
+
+def test_only_portal_that_is_installed_gets_the_key_without_a_question(stage: Stage, scene: Scene) -> None:
+    with_two_portals(scene, stage)
+    stage.set_state("uninstalled")
+    assert scene.set_up() == DONE
+    finished(scene)
+    (made,) = scene.service.admin("keys.list", portal=scene.service.portal.domain)["keys"]
+    assert made["label"] == "shop"
 
 
 @pytest.mark.parametrize("monitoring", ["full", "basic", "none"])

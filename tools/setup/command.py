@@ -42,6 +42,7 @@ command = EnvironmentCommand(
         click.Option(["--domain"], help="the portal's host, for an application"),
         click.Option(["--client-id"], help="the application's code, from its card"),
         click.Option(["--label"], help="what the first key is for"),
+        click.Option(["--portal"], help="the portal of that key, where there are several"),
         click.Option(
             ["--secret-file", "secret_files"],
             multiple=True,

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from chat_lookup.admin.commands import COMMANDS
+from chat_lookup.portals.portal import PortalState
 from tools import smoke
 from tools.doctor.machine import python_of_functions
 from tools.environment import ROOT, Clients, Environment, opened
@@ -145,13 +146,17 @@ def deployment(setup: Setup) -> str:
 
 def portal(setup: Setup) -> str:
     """A portal by its inbound webhook or by an application. Raises Refused."""
-    known = setup.case.command("portals")["portals"]
-    if known:
+    if known := _installed(setup):
         return "the service knows " + ", ".join(f"{each['domain']} ({each['state']})" for each in known)
     kind = setup.answer(
         "kind", "A portal by its inbound webhook, or by an application?", click.Choice([WEBHOOK, APPLICATION])
     )
     return _by_webhook(setup) if kind == WEBHOOK else _by_application(setup)
+
+
+def _installed(setup: Setup) -> list[dict[str, Any]]:
+    """An uninstalled portal is kept as well, with its keys, but answers nothing before it is installed again."""
+    return [each for each in setup.case.command("portals")["portals"] if each["state"] != PortalState.UNINSTALLED]
 
 
 def _by_webhook(setup: Setup) -> str:
@@ -170,7 +175,7 @@ def _by_application(setup: Setup) -> str:
     if client_id not in {each["client_id"] for each in setup.case.command("apps.list")["applications"]}:
         setup.case.command("apps.add", kind="local", domain=domain, client_id=client_id, **setup.secrets("apps.add"))
     setup.show(f"Now open the application in {domain}, as an administrator, and wait until its page confirms it.")
-    while not (found := setup.case.command("portals")["portals"]):
+    while not (found := _installed(setup)):
         if not click.confirm("It is not installed yet. Look again?", default=True):
             raise Refused("The application is not installed yet. Run setup again when its page confirms it")
     return f"{found[0]['domain']} is installed"
@@ -182,9 +187,17 @@ def key(setup: Setup) -> str:
     if path.exists() and _is_admitted(setup):
         return f"the key in {path} is admitted"
     label = setup.answer("label", "What is the key for? A label, as shop")
-    event = {"label": label, "scopes": ["lookup", "details"]}
+    event = {"label": label, "scopes": ["lookup", "details"], "portal": _portal_of_key(setup)}
     made = making_a_key(setup.case, lambda: setup.case.command("keys.create", **event), _KEY_OPTIONS)
     return f"a key {made['key_id']} is in {made['key_file']}, readable by you alone"
+
+
+def _portal_of_key(setup: Setup) -> str:
+    first, *others = _installed(setup)
+    if not others:
+        return str(first["member_id"])
+    domains = click.Choice([each["domain"] for each in (first, *others)])
+    return str(setup.given.get("portal") or click.prompt("Which portal is the key of?", type=domains))
 
 
 def check(setup: Setup) -> str:
