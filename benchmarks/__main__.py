@@ -14,7 +14,7 @@ from typing import Final
 from benchmarks.bulk import expired_token, pairs, person, shared_pace
 from benchmarks.cold_start import starts
 from benchmarks.cost import counts, document
-from benchmarks.latency import growth, hits, misses, receiver
+from benchmarks.latency import growth, hits, misses, page, receiver
 from benchmarks.results import Results, read, table, write
 from benchmarks.setting import LeftOut, Setting
 from benchmarks.timing import Figure
@@ -29,6 +29,7 @@ GROUPS: Final[Mapping[str, Group]] = {
     "warm look-ups": hits.figures,
     "warm misses": misses.figures,
     "events received": receiver.figures,
+    "page": page.figures,
     "counts": counts.figures,
     "growth": growth.figures,
 }

@@ -6,6 +6,10 @@ import pytest
 import urllib3
 from selenium.webdriver.common.keys import Keys
 
+from chat_lookup.doctor.findings import REMEDIES, FindingCode
+from chat_lookup.languages import Language
+from chat_lookup.page.remedies import remedy_in
+from chat_lookup.page.texts import in_script
 from tests.browser.chromium import Browser
 from tests.browser.portal_pages import ADMIN, EMPLOYEE, NARROW, Portal
 from tests.support.processes.waiting import until
@@ -18,6 +22,7 @@ return performance.getEntriesByType('navigation').concat(performance.getEntriesB
   .filter(each => new URL(each.name).pathname !== '/api/v1/').map(each => each.decodedBodySize)
 """
 REVOKED_WITHIN_S: Final = 30.0
+UNFINISHED: Final = FindingCode.INSTALLATION_UNFINISHED
 
 
 def answer_of(portal: Portal, key: str) -> int:
@@ -92,13 +97,18 @@ def test_key_is_made_and_revoked_by_keyboard_alone(portal: Portal) -> None:
         frame.until(lambda: not ids_of_keys(frame), "the key is still listed")
 
 
-def test_finding_of_the_doctor_is_shown_and_is_gone_once_it_is_mended_by_click_and_by_keyboard(portal: Portal) -> None:
-    portal.open_application(ADMIN)
+@pytest.mark.parametrize("language", Language)
+def test_finding_of_the_doctor_is_shown_and_is_gone_once_it_is_mended_by_click_and_by_keyboard(
+    portal: Portal, language: Language
+) -> None:
+    portal.open_application(ADMIN, language)
+    remedy = remedy_in(language, UNFINISHED, REMEDIES[UNFINISHED])
     with portal.frame() as frame:
         portal.tell("/app_info", {"installed": False})
         try:
             frame.click("[data-test=examine]")
-            frame.wait_for_text("[data-test=doctor]", "not installed yet")
+            for text in ("not installed yet", UNFINISHED, remedy, in_script(language)["state-active"]):
+                frame.wait_for_text("[data-test=doctor]", text)
             portal.browser.picture("page-doctor")
         finally:
             portal.tell("/app_info", {"installed": True})

@@ -7,6 +7,7 @@ import pytest
 from chat_lookup.languages import Language
 from chat_lookup.page import texts
 from chat_lookup.page.texts import in_script, sentence
+from chat_lookup.portals.portal import PortalState
 from tests.support.repository import PACKAGE
 
 SCRIPT = (PACKAGE / "page" / "assets" / "page.js").read_text("utf-8")
@@ -31,6 +32,11 @@ def test_script_shows_no_sentence_that_is_missing() -> None:
 @pytest.mark.parametrize("source", ["portal", "cache", "event", "stale"])
 def test_each_source_of_an_answer_has_its_sentence(source: str) -> None:
     assert f"from-{source}" in in_script(Language.GERMAN)
+
+
+@pytest.mark.parametrize("state", PortalState)
+def test_each_state_has_its_words(state: PortalState) -> None:
+    assert f"state-{state}" in in_script(Language.RUSSIAN)
 
 
 def test_sentence_is_in_the_language_asked_for() -> None:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 from chat_lookup.bitrix24.results import ChatDetails
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import AdministratorRequired, PageSessionRejected
+from chat_lookup.languages import language_of
 from chat_lookup.lookup.requests import fields_in
 from chat_lookup.objects.model import ListedChat
 from chat_lookup.page.finding import PageFinder, View, wanted_in
 from chat_lookup.page.portal_keys import LONGEST_DAYS, PortalKeys
+from chat_lookup.page.remedies import remedy_in
 from chat_lookup.page.sessions import LIVES, Session, Sessions
 from chat_lookup.page.viewers import Viewers
 from chat_lookup.portals.portal import Portal, PortalState
@@ -73,8 +75,12 @@ class PageAnswers:
         return _shown(self._finder.find(portal, session, request.user_token, wanted, deadline))
 
     def doctor(self, request: "Request", deadline: Deadline) -> dict[str, object]:
-        """The doctor's report, the portal's state, and the age of its tokens; for administrators."""
+        """The doctor's report, the portal's state, and the age of its tokens; for administrators.
+
+        What to do is in the page's language (`Accept-Language`), what exactly is wrong in English.
+        """
         portal = self._administered(request, deadline)
+        language = language_of(request.headers.get("accept-language", ""))
         address = self._own_address or f"https://{request.domain_name}"
         findings = [*self._doctor().examine(portal, address, deadline), *self._queues().findings()]
         # The examination may have renewed the tokens.
@@ -83,7 +89,7 @@ class PageAnswers:
         return {
             "state": current.state.value,
             "token_age_seconds": age,
-            "findings": [each.shown() for each in findings],
+            "findings": [each.shown() | {"remedy": remedy_in(language, each.code, each.remedy)} for each in findings],
         }
 
     def keys(self, request: "Request", deadline: Deadline) -> dict[str, object]:

@@ -22,6 +22,8 @@ from chat_lookup.portals.portal import Portal, PortalState
 NO_FRAME: Final = "'none'"
 _FORBIDDEN: Final = 403
 _UNAVAILABLE: Final = 503
+_STATUS: Final = '<p class="status" role="status" data-test="status"></p>'
+"""What came of a request, in the part of the page that made it."""
 _KINDS: Final = ("deal", "lead", "contact", "company", "task", "group")
 """What a user picks, in words that `bot.entity_parser` reads."""
 
@@ -40,7 +42,6 @@ class Documents:
         texts = json.dumps(in_script(language), ensure_ascii=False).replace("<", "\\u003c")
         content = (
             f"<header><h1>{escape(sentence('title', language))}</h1></header><main>{body}</main>"
-            f'<p id="status" role="status" aria-live="polite"></p>'
             f'<script type="application/json" id="texts">{texts}</script>'
             f'<script src="{escape(self._script)}"></script><script src="{ADDRESSES["page.js"]}"></script>'
         )
@@ -122,8 +123,8 @@ def _find(language: Language) -> str:
         f'<label for="number" class="hidden">{text("number")}</label>'
         f'<input id="number" data-test="number" type="text" inputmode="numeric" maxlength="15" autocomplete="off" '
         f'placeholder="{text("number")}"><button data-test="pick" type="submit">{text("find")}</button>'
-        "</div></fieldset></form>"
-        '<div id="answer" data-test="answer" aria-live="polite"></div>'
+        f"</div></fieldset></form>{_STATUS}"
+        '<div id="answer" data-test="answer"></div>'
         f'<nav id="recent" aria-label="{text("recent")}" hidden><h3>{text("recent")}</h3><ul></ul></nav></section>'
     )
 
@@ -135,19 +136,19 @@ def _administration(language: Language, *, keys: bool) -> str:
     doctor = (
         f'<section aria-labelledby="doctor-title"><h2 id="doctor-title">{text("doctor-title")}</h2>'
         f'<p class="hint">{text("doctor-hint")}</p><button id="examine" data-test="examine" type="button">'
-        f'{text("examine")}</button><div id="doctor" data-test="doctor" aria-live="polite"></div></section>'
+        f'{text("examine")}</button>{_STATUS}<div id="doctor" data-test="doctor" aria-live="polite"></div></section>'
     )
     if not keys:
         return doctor
     return (
         f'{doctor}<section aria-labelledby="keys-title"><h2 id="keys-title">{text("keys-title")}</h2>'
         f'<p class="hint">{text("keys-hint")}</p><form id="create"><div class="row">'
-        f'<label for="label">{text("key-label")}</label>'
-        '<input id="label" data-test="key-label" type="text" maxlength="100" required autocomplete="off">'
-        f'<label for="days">{text("key-days")}</label>'
-        f'<input id="days" data-test="key-days" type="number" min="1" max="{LONGEST_DAYS}" value="90" required></div>'
-        '<label class="check"><input id="details" data-test="key-details" type="checkbox"> '
-        f"{text('key-details')}</label>"
-        f'<button class="primary" data-test="key-create" type="submit">{text("key-create")}</button></form>'
+        f'<div class="field"><label for="label">{text("key-label")}</label>'
+        '<input id="label" data-test="key-label" type="text" maxlength="100" required autocomplete="off"></div>'
+        f'<div><label for="days">{text("key-days")}</label><input id="days" data-test="key-days" type="number" min="1" '
+        f'max="{LONGEST_DAYS}" value="90" required></div></div>'
+        '<label class="check"><input id="details" data-test="key-details" type="checkbox">'
+        f"<span>{text('key-details')}</span></label>"
+        f'<button class="primary" data-test="key-create" type="submit">{text("key-create")}</button></form>{_STATUS}'
         '<div id="made" aria-live="polite"></div><ul id="keys" data-test="keys"></ul></section>'
     )

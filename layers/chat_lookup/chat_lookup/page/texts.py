@@ -15,7 +15,8 @@ def sentence(key: str, language: Language) -> str:
 def in_script(language: Language) -> dict[str, str]:
     """The sentences that the page's script shows, by key: notes, failures by their codes, and labels."""
     shared = {code: page_text(code, language) for code in _AS_IN_AN_INSTALLATION}
-    return shared | {key: sentence_in(language, each) for key, each in _SCRIPT.items()}
+    kinds = {key: sentence(key, language) for key in _DOCUMENT if key.startswith("kind-")}
+    return shared | kinds | {key: sentence_in(language, each) for key, each in _SCRIPT.items()}
 
 
 _AS_IN_AN_INSTALLATION: Final = (
@@ -52,9 +53,9 @@ _DOCUMENT: Final[Mapping[str, Sentence]] = {
     "recent": ("Recent look-ups", "Letzte Suchen", "Недавние запросы"),
     "doctor-title": ("State of the connection", "Zustand der Verbindung", "Состояние подключения"),
     "doctor-hint": (
-        "Examines the connection between this portal and the service. It changes nothing. The report is in English.",
-        "Untersucht die Verbindung zwischen diesem Portal und dem Dienst. Es ändert nichts. Der Bericht ist englisch.",
-        "Проверяет связь между порталом и сервисом и ничего не меняет. Отчёт составляется на английском.",
+        "Examines the connection between this portal and the service. It changes nothing.",
+        "Untersucht die Verbindung zwischen diesem Portal und dem Dienst. Es ändert nichts. Befunde sind englisch.",
+        "Проверяет связь между порталом и сервисом и ничего не меняет. Описания проблем — на английском.",
     ),
     "examine": ("Examine", "Untersuchen", "Проверить"),
     "keys-title": ("API keys", "API-Schlüssel", "Ключи API"),
@@ -75,7 +76,8 @@ _DOCUMENT: Final[Mapping[str, Sentence]] = {
 
 _SCRIPT: Final[Mapping[str, Sentence]] = {
     "open": ("Open chat", "Chat öffnen", "Открыть чат"),
-    "copy": ("Copy id", "ID kopieren", "Скопировать ID"),
+    "copy": ("Copy id", "ID kopieren", "Копировать ID"),
+    "copy-key": ("Copy key", "Schlüssel kopieren", "Копировать ключ"),
     "copied": ("Copied.", "Kopiert.", "Скопировано."),
     "not-copied": (
         "The browser does not allow copying here; select the text instead.",
@@ -86,8 +88,8 @@ _SCRIPT: Final[Mapping[str, Sentence]] = {
     "discussion": ("Discussion", "Diskussion", "Обсуждение"),
     "open_line": ("Open line", "Kommunikationskanal", "Открытая линия"),
     "active": ("active", "aktiv", "активна"),
-    "of": ("of", "von", "объект"),
     "untitled": ("Chat without a title", "Chat ohne Titel", "Чат без названия"),
+    "found": ("Chats found: {count}.", "Gefundene Chats: {count}.", "Найдено чатов: {count}."),
     "working": ("Searching…", "Suche läuft…", "Поиск…"),
     "from-portal": ("From the portal, just now.", "Vom Portal, gerade eben.", "Получено с портала только что."),
     "from-cache": (
@@ -238,6 +240,14 @@ _SCRIPT: Final[Mapping[str, Sentence]] = {
         "Zustand: {state}; die Token wurden vor {hours} h erneuert.",
         "Состояние: {state}; токены обновлены {hours} ч назад.",
     ),
+    "state-active": ("connected", "verbunden", "подключено"),
+    "state-uninstalled": ("uninstalled", "deinstalliert", "удалено"),
+    "state-reauthorise": ("waits for an administrator", "wartet auf einen Administrator", "ожидает администратора"),
+    "state-unpaid": ("not paid", "nicht bezahlt", "не оплачено"),
+    "state-misconfigured": ("not set up correctly", "falsch eingerichtet", "настроено неверно"),
+    "state-refused": ("refused by the portal", "vom Portal abgelehnt", "отклонено порталом"),
+    "state-renamed": ("has a new address", "hat eine neue Adresse", "сменило адрес"),
+    "state-stopped": ("stopped by the operator", "vom Betreiber angehalten", "остановлено администратором сервиса"),
     "examining": ("Examining…", "Untersuchung läuft…", "Проверка…"),
     "remedy": ("What to do", "Was zu tun ist", "Что делать"),
 }

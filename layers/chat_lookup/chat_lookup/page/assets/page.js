@@ -3,16 +3,25 @@
 (function () {
   const texts = JSON.parse(document.getElementById("texts").textContent);
   const portal = document.body.dataset.portal;
+  const language = document.documentElement.lang;
   const recent = [];
   let session = document.body.dataset.session;
   document.body.removeAttribute("data-session");
   let auth = null;
+  let keys = [];
 
   const text = (key, values) =>
     (texts[key] || texts.failed).replace(/\{(\w+)\}/g, (_, name) => String((values || {})[name]));
   const by = (id) => document.getElementById(id);
-  const say = (message) => { by("status").textContent = message; fit(); };
   const fit = () => { if (window.BX24 && BX24.fitWindow) BX24.fitWindow(); };
+
+  // What came of a request, in the part of the page that made it.
+  function report(part, message, failed) {
+    const status = part.closest("section").querySelector(".status");
+    status.textContent = message;
+    status.classList.toggle("failed", Boolean(failed));
+    fit();
+  }
 
   function element(name, properties, ...children) {
     const made = document.createElement(name);
@@ -40,7 +49,7 @@
   }
 
   async function send(verb, path, body) {
-    const headers = { "X-Page-Session": session, "X-Bitrix24-Token": token() };
+    const headers = { "X-Page-Session": session, "X-Bitrix24-Token": token(), "Accept-Language": language };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const reply = await fetch("/v1/page/" + path, {
       method: verb, headers, cache: "no-store", credentials: "omit", body: body && JSON.stringify(body),
@@ -67,12 +76,13 @@
   }
 
   async function working(button, message, work) {
+    const part = button.closest("section");
     button.disabled = true;
-    say(text(message));
+    report(part, text(message));
     try {
-      say((await work()) || "");
+      report(part, (await work()) || "");
     } catch (error) {
-      say(text(error.code || "failed"));
+      report(part, text(error.code || "failed"), true);
     } finally {
       button.disabled = false;
     }
@@ -83,29 +93,44 @@
     if (window.BX24 && BX24.im) BX24.im.openMessenger(dialog);
   }
 
-  async function copy(value) {
-    try {
-      await navigator.clipboard.writeText(value);
-      say(text("copied"));
-    } catch {
-      say(text("not-copied"));
-    }
+  // The button shows what came of it: the part's message may be far above.
+  function copyButton(label, value) {
+    const button = element("button", { type: "button", "data-test": "copy" }, label);
+    button.onclick = async () => {
+      try {
+        await navigator.clipboard.writeText(value);
+        button.textContent = text("copied");
+        report(button, text("copied"));
+        setTimeout(() => { button.textContent = label; }, 2000);
+      } catch {
+        button.replaceWith(element("span", { className: "hint", role: "alert" }, text("not-copied")));
+        fit();
+      }
+    };
+    return button;
+  }
+
+  // DEAL|1663 as the portal's users call it; other types as they are.
+  function named(pair) {
+    const [type, number] = pair.split("|");
+    const kind = "kind-" + type.toLowerCase();
+    return kind in texts && number ? texts[kind] + " " + number : pair;
   }
 
   function shownChat(chat) {
-    const facts = [text(chat.kind), chat.connector_title || chat.connector, chat.of && text("of") + " " + chat.of,
+    const facts = [text(chat.kind), chat.connector_title || chat.connector, chat.of && named(chat.of),
       chat.active && text("active")].filter(Boolean).join(" · ");
     const link = "https://" + portal + "/online/?IM_DIALOG=" + encodeURIComponent(chat.dialog_id);
     return element("li", { "data-chat-id": chat.chat_id },
-      element("p", { className: "title" }, chat.title || text("untitled")),
-      element("p", { className: "facts" }, facts + " · ", element("code", {}, String(chat.chat_id))),
+      // A title in Hebrew or Arabic, or with marks that change the direction, changes nothing around it.
+      element("p", { className: "title" }, element("bdi", {}, (chat.title || "").trim() || text("untitled"))),
+      element("p", { className: "facts" }, facts + " · ID\u00a0", element("code", {}, String(chat.chat_id))),
       element("div", { className: "row" },
         element("a", {
           className: "button", href: link, target: "_blank", rel: "noopener", "data-test": "open",
           onclick: (event) => { if (window.BX24 && BX24.im) { event.preventDefault(); open(chat.dialog_id); } },
         }, text("open")),
-        element("button", { type: "button", "data-test": "copy", onclick: () => copy(String(chat.chat_id)) },
-          text("copy"))));
+        copyButton(text("copy"), String(chat.chat_id))));
   }
 
   function showView(view, query, list) {
@@ -117,19 +142,22 @@
           text("from-" + view.source, { age: view.age_seconds })),
         list);
     }
-    list.append(...view.chats.map(shownChat));
-    if (!list.children.length) answer.append(element("p", {}, text("none")));
+    const added = view.chats.map(shownChat);
+    list.append(...added);
     for (const note of view.notes) answer.append(element("p", { className: "note", "data-test": "note" }, text(note)));
     if (view.more !== null) {
       const button = element("button", { type: "button", "data-test": "more" }, text("more"));
       button.onclick = () => working(button, "working", async () => {
         const next = await ask("POST", "find", { query, offset: view.more });
         button.remove();
-        showView(next, query, list);
+        const [first] = showView(next, query, list);
+        if (first) first.querySelector("a").focus();
+        return text("found", { count: list.children.length });
       });
       answer.append(button);
     }
     fit();
+    return added;
   }
 
   function remember(query) {
@@ -146,61 +174,68 @@
     by("query").value = query;
     by("answer").replaceChildren();
     return working(by("find").querySelector("button"), "working", async () => {
-      showView(await ask("POST", "find", { query, offset: 0 }), query, null);
+      const shown = showView(await ask("POST", "find", { query, offset: 0 }), query, null);
       remember(query);
+      return shown.length ? text("found", { count: shown.length }) : text("none");
     });
   }
 
   by("find").onsubmit = (event) => {
     event.preventDefault();
     const query = by("query").value.trim();
-    if (query) find(query); else say(text("invalid-request"));
+    if (query) find(query); else report(by("find"), text("invalid-request"), true);
   };
   by("pick").onsubmit = (event) => {
     event.preventDefault();
     const number = by("number").value.trim();
-    if (/^[1-9][0-9]{0,14}$/.test(number)) find(by("kind").value + " " + number); else say(text("invalid-request"));
+    if (/^[1-9][0-9]{0,14}$/.test(number)) find(by("kind").value + " " + number);
+    else report(by("pick"), text("invalid-request"), true);
   };
 
   // -- For administrators -----------------------------------------------------------------------------------------------
   function shownFinding(finding) {
-    return element("li", { "data-finding": finding.code, lang: "en" },
-      element("p", { className: "title" }, finding.detail),
-      element("p", { className: "facts" }, text("remedy") + ": " + finding.remedy));
+    return element("li", { "data-finding": finding.code },
+      element("p", { className: "title", lang: "en" }, finding.detail),
+      element("p", {}, text("remedy") + ": " + finding.remedy),
+      element("p", { className: "facts" }, element("code", {}, finding.code)));
   }
 
   async function examine() {
-    const report = await ask("GET", "doctor");
-    const hours = report.token_age_seconds === null ? "–" : (report.token_age_seconds / 3600).toFixed(1);
+    const found = await ask("GET", "doctor");
+    const age = found.token_age_seconds;
+    const hours = age === null ? "–" : (age / 3600).toLocaleString(language, { maximumFractionDigits: 1 });
     by("doctor").replaceChildren(
-      element("p", { "data-test": "state" }, text("state", { state: report.state, hours })),
-      report.findings.length ? element("ul", {}, ...report.findings.map(shownFinding)) : element("p", {}, text("well")));
+      element("p", { "data-test": "state" }, text("state", { state: text("state-" + found.state), hours })),
+      found.findings.length ? element("ul", {}, ...found.findings.map(shownFinding)) : element("p", {}, text("well")));
     fit();
   }
 
-  async function listKeys() {
-    const { keys } = await ask("GET", "keys");
-    by("keys").replaceChildren(...keys.map((key) => {
-      const date = new Date(key.expires_at * 1000).toLocaleDateString(document.documentElement.lang);
-      const button = element("button", { type: "button", "data-test": "key-revoke" }, text("revoke"));
-      button.setAttribute("aria-label", text("revoke") + ": " + key.label);
-      button.onclick = () => working(button, "working", async () => {
-        try {
-          await ask("DELETE", "keys/" + encodeURIComponent(key.key_id));
-        } catch (error) {
-          // Another administrator has revoked it.
-          if (error.code !== "invalid-request") throw error;
-        }
-        by("made").replaceChildren();
-        await listKeys();
-        return text("revoked");
-      });
-      const facts = [key.scopes.join(", "), key.valid ? text("key-until", { date }) : text("key-invalid")].join(" · ");
-      return element("li", { "data-key-id": key.key_id }, element("p", { className: "title" }, key.label),
-        element("p", { className: "facts" }, facts), button);
-    }));
+  function showKeys() {
+    by("keys").replaceChildren(...keys.map(shownKey));
     if (!keys.length) by("keys").append(element("li", {}, text("no-keys")));
     fit();
+  }
+
+  function shownKey(key) {
+    const date = new Date(key.expires_at * 1000).toLocaleDateString(language, { dateStyle: "medium" });
+    const button = element("button", { type: "button", "data-test": "key-revoke" }, text("revoke"));
+    button.setAttribute("aria-label", text("revoke") + ": " + key.label);
+    button.onclick = () => working(button, "working", async () => {
+      try {
+        await ask("DELETE", "keys/" + encodeURIComponent(key.key_id));
+      } catch (error) {
+        // Another administrator has revoked it.
+        if (error.code !== "invalid-request") throw error;
+      }
+      keys = keys.filter((each) => each !== key);
+      by("made").replaceChildren();
+      showKeys();
+      by("label").focus();
+      return text("revoked");
+    });
+    const facts = [key.scopes.join(", "), key.valid ? text("key-until", { date }) : text("key-invalid")].join(" · ");
+    return element("li", { "data-key-id": key.key_id }, element("p", { className: "title" }, key.label),
+      element("p", { className: "facts" }, facts), button);
   }
 
   if (by("examine")) by("examine").onclick = () => working(by("examine"), "examining", examine);
@@ -217,8 +252,10 @@
         }
         by("create").reset();
         by("made").replaceChildren(element("p", { className: "note" }, text("key-made"), element("br"),
-          element("code", { "data-test": "key-value" }, made.key)));
-        await listKeys();
+          element("code", { "data-test": "key-value" }, made.key), element("br"),
+          copyButton(text("copy-key"), made.key)));
+        keys.push(made);
+        showKeys();
       });
     };
   }
@@ -226,8 +263,17 @@
   function start() {
     by("query").focus();
     fit();
-    if (by("create")) listKeys().catch((error) => say(text(error.code || "failed")));
+    if (by("create")) {
+      ask("GET", "keys").then((found) => { keys = found.keys; showKeys(); })
+        .catch((error) => report(by("create"), text(error.code || "failed"), true));
+    }
   }
+
+  // Text wraps in a narrower frame; a change of the height alone is the frame's own.
+  let width = window.innerWidth;
+  window.addEventListener("resize", () => {
+    if (window.innerWidth !== width) { width = window.innerWidth; fit(); }
+  });
 
   if (window.BX24) BX24.init(start); else start();
 })();
