@@ -1,10 +1,10 @@
 """The time from the start of each function's process to its first response, and its memory then.
 
 The code is the output of `sam build`, beside three references: the same without bytecode; the least function
-(`least/app.py`), which imports boto3, makes the same clients, a Logger and Metrics, and reads one item, on our layer
-with boto3 beside it; and the same on a layer that is not cut: what `pip install` makes of `least/requirements.txt`,
-with bytecode. All have a third of a processor, as Lambda gives to 512 MB. The stores are those of a local run in this
-process, warmed by the same event, so that no first response calls a portal.
+(`least/app.py`), which imports boto3, makes the same clients, a Logger and Metrics, and reads one item; and the least
+function on a layer that is not cut: what `pip install` makes of the same requirements, with bytecode. All have a third
+of a processor, as Lambda gives to 512 MB. The stores are those of a local run in this process, warmed by the same
+event, so that no first response calls a portal.
 """
 
 import io
@@ -29,7 +29,6 @@ from local.run import DEFAULTS
 from local.stack import ROOT, LocalStack, Settings, running
 
 _LAYER: Final = "ChatLookupLayer/python"
-_LEAST_FOLDER: Final = ROOT / "benchmarks/cold_start/least"
 _ROUNDS: Final = 31
 _ROUNDS_WITHOUT_BYTECODE: Final = 3
 """They take long, and their ratio is far from one."""
@@ -136,8 +135,7 @@ def _codes(emulator: Emulator, artifact: Path) -> Iterator[tuple[_Codes, dict[st
     with tempfile.TemporaryDirectory() as name, running(Settings(Path(name) / "stack")) as stack:
         bare = without_bytecode(artifact, Path(name) / "bare")
         least = _least(emulator, Path(name) / "least")
-        uncut = emulator.install(_LEAST_FOLDER / "requirements.txt", Path(name) / "uncut")
-        with_boto3 = _with_boto3(artifact / _LAYER, uncut, Path(name) / "with-boto3")
+        uncut = emulator.install(ROOT / "layers/chat_lookup/requirements.txt", Path(name) / "uncut")
         # No function calls a portal, so no extra certificate authority is needed, as in the cloud.
         environment = {**ENVIRONMENT, **stack.container_variables(), "CA_PEM": ""}
         codes, events = {}, {}
@@ -148,7 +146,7 @@ def _codes(emulator: Emulator, artifact: Path) -> Iterator[tuple[_Codes, dict[st
             codes[function] = {
                 _BUILT: Code(artifact / function, artifact / _LAYER, environment),
                 _BARE: Code(bare / function, bare / _LAYER, environment),
-                _LEAST: Code(least, with_boto3, environment | clients),
+                _LEAST: Code(least, artifact / _LAYER, environment | clients),
                 _UNCUT: Code(least, uncut, environment | clients),
             }
         yield codes, events
@@ -165,16 +163,8 @@ def _event(sample: str, stack: LocalStack) -> str:
 def _least(emulator: Emulator, folder: Path) -> Path:
     """The least function as `sam build` would write it: with bytecode that Python does not compare with its source."""
     folder.mkdir()
-    shutil.copy(_LEAST_FOLDER / "app.py", folder)
+    shutil.copy(ROOT / "benchmarks/cold_start/least/app.py", folder)
     emulator.compile(folder)
-    return folder
-
-
-def _with_boto3(layer: Path, uncut: Path, folder: Path) -> Path:
-    """The layer and, beside its packages, boto3 with what boto3 alone needs: one folder, as a layer is."""
-    folder.mkdir()
-    for path in (*layer.iterdir(), uncut / "boto3", uncut / "s3transfer"):
-        (folder / path.name).symlink_to(path)
     return folder
 
 

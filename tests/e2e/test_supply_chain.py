@@ -78,7 +78,7 @@ def test_file_with_another_hash_is_not_installed(source: Path, tmp_path: Path) -
 
     assert done.returncode != 0
     assert "DO NOT MATCH THE HASHES" in done.stderr
-    assert not (tmp_path / "built/python/botocore").exists()
+    assert not (tmp_path / "built/python/boto3").exists()
 
 
 def test_layer_consists_of_the_pinned_packages(artifact: Path) -> None:

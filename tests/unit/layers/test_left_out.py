@@ -26,7 +26,12 @@ OF_OTHER_USES: Final = frozenset(
         ("botocore/httpsession.py", "urllib3.contrib.pyopenssl"),
         # On Windows.
         ("dateutil/tz/tz.py", "dateutil.tz.win"),
-        # For time zones that a calendar's file describes.
+        # For HTTP/2, which is switched on by a call.
+        ("urllib3/http2/__init__.py", "urllib3.http2.connection"),
+        # Where awscrt is installed beside it.
+        ("botocore/auth.py", "botocore.crt.auth"),
+        # For time zones by name, where the system has none, and for those that a calendar's file describes.
+        ("dateutil/tz/tz.py", "dateutil.zoneinfo"),
         ("dateutil/tz/tz.py", "dateutil.rrule"),
         # For users who give Powertools models of their own.
         ("aws_lambda_powertools/shared/functions.py", "aws_lambda_powertools.event_handler.openapi.compat"),
