@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -14,6 +14,7 @@ from local.aws.event_bus import Entry
 from local.portal.server import LocalPortal
 from local.stack import LocalStack
 from tests.support.portals.switches import AS_USUAL
+from tests.support.processes.stopped_clock import StoppedClock, stopped
 from tests.support.processes.waiting import until
 from tests.support.stores.dynamodb_engine import DynamoDbEngine
 from tests.support.stores.moto_tables import MotoTables
@@ -113,10 +114,8 @@ class Service:
         until(lambda: self.stack.backend.aws.left("EventQueue") == 0)
 
     def output(self) -> str:
-        """Everything that the functions printed since the last mark."""
-        with self.stack.backend.log_file.open("rb") as file:
-            file.seek(self._mark)
-            return file.read().decode()
+        """Everything that the functions printed since the last mark, in whole lines."""
+        return self._printed().decode()
 
     def logs(self) -> list[dict[str, Any]]:
         """The log lines since the last mark, parsed."""
@@ -128,11 +127,15 @@ class Service:
 
     def mark(self) -> None:
         """Ignore all logs and metrics printed before now."""
-        self._mark = self.stack.backend.log_file.stat().st_size
+        self._mark += len(self._printed())
 
     def cold_start(self) -> None:
         """Clear the process's memory; the stores keep their content."""
         lambda_runtime.forget()
+
+    def stopped_clock(self) -> AbstractContextManager[StoppedClock]:
+        """Inside, the time that a busy machine takes counts for nothing."""
+        return stopped(self.stack.settings.state_dir / "clock")
 
     @contextmanager
     def hurried(self, seconds: int) -> Iterator[None]:
@@ -183,6 +186,13 @@ class Service:
         until(lambda: self.stack.backend.functions.output.running == 0)
         # An event that was still in work may have gone back to the queue.
         self.stack.backend.aws.empty_queues()
+
+    def _printed(self) -> bytes:
+        """The whole lines since the last mark: a reader may see the beginning of one that is being written."""
+        with self.stack.backend.log_file.open("rb") as file:
+            file.seek(self._mark)
+            found = file.read()
+        return found[: found.rfind(b"\n") + 1]
 
     def _lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.output().splitlines()]

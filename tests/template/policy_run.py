@@ -8,18 +8,24 @@ test_policies.py runs it in a separate process and compares the list with the te
 import itertools
 import json
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
+
+import pytest
+from moto.core.utils import unix_time_millis
+from moto.sqs import models
 
 from chat_lookup.clock import SystemClock
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.events.model import EventUser, Record
 from chat_lookup.events.queue import MOST_HOPS
+from local.aws import one_at_a_time
 from local.portal.events.installer import Manner
+from local.shared_clock import SharedClock
 from local.stack import Settings, running
 from tests.support.events.bot_questions import command, message
 from tests.support.processes.waiting import until
@@ -32,6 +38,8 @@ PAIR = {"entity_type": "CRM", "entity_id": "DEAL|1663"}
 OTHER_PAIR = {"entity_type": "TASKS_TASK", "entity_id": "8293"}
 REST_PAIRS = {name: {"ENTITY_TYPE": each["entity_type"], "ENTITY_ID": each["entity_id"]} for name, each in
               (("deal", PAIR), ("task", OTHER_PAIR))}  # fmt: skip
+STEP_MS: Final = 500
+"""By which the queues' time moves while something is waited for: a tenth of the shortest delay of an event."""
 QUESTION = message()
 MESSAGES = itertools.count(1_000)
 KEYS = {"client_id": "app.0123456789", "client_secret": "5ecret5ecret5ecret"}
@@ -201,20 +209,20 @@ def talk(service: Service) -> None:
     service.mark()
     service.control("/faults", {"method": "imbot.v2.Chat.Message.send", "status": 429, "times": 2})
     service.control("/say", {"text": "deal 1663"})
-    until(lambda: any(line.get("answer") == "failed" for line in service.logs()))
+    later(service, lambda: '"answer":"failed"' in service.output())
     service.control("/faults", [])
-    until(lambda: len(service.messages()) == 3)
+    later(service, lambda: len(service.messages()) == 3)
     give_up(service)
     aws = service.stack.backend.aws
     sqs, queue = aws.sqs(), aws.queue_url("EventQueue")
     sqs.delete_queue(QueueUrl=queue)
     service.control("/say", {"text": "task 8293"})
     sqs.create_queue(QueueName="EventQueue")
-    until(lambda: len(service.messages()) == 4)
+    later(service, lambda: len(service.messages()) == 4)
     sqs.send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody="{}")
     service.admin("events.redrive")
     # Given up, then worked to its end: the portal has no such dialog.
-    until(lambda: sum(line.get("request_id") == QUESTION.request_id for line in service.logs()) == 2)
+    later(service, lambda: sum(line.get("request_id") == QUESTION.request_id for line in service.logs()) == 2)
 
 
 def give_up(service: Service) -> None:
@@ -229,7 +237,7 @@ def give_up(service: Service) -> None:
         MessageBody=record.to_json(),
         MessageAttributes={"hop": {"DataType": "Number", "StringValue": str(MOST_HOPS)}},
     )
-    until(lambda: any("given_up" in line for line in service.logs()))
+    later(service, lambda: '"given_up"' in service.output())
     service.control("/faults", [])
 
 
@@ -258,13 +266,47 @@ def leave(service: Service) -> None:
     service.admin("portal.forget", portal=service.member_id)
 
 
+class QueueTime:
+    """The time of moto's queues, ahead of the machine's: messages wait by it for their delay and for another try."""
+
+    def __init__(self) -> None:
+        self.ahead_ms = 0.0
+
+    def now(self) -> float:
+        return unix_time_millis() + self.ahead_ms
+
+
+QUEUE_TIME: Final = QueueTime()
+
+
+def later(service: Service, happened: Callable[[], bool]) -> None:
+    """Wait, as fast as the functions work: where none does, the time of the queues moves on."""
+
+    def moved() -> bool:
+        if service.stack.backend.functions.output.running == 0:
+            QUEUE_TIME.ahead_ms += STEP_MS
+        return happened()
+
+    until(moved)
+
+
+@contextmanager
+def hurrying() -> Iterator[None]:
+    """Inside, pauses of portal and service move their clock, and take no time; delays of messages pass by `later`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SharedClock, "sleep", lambda clock, seconds: clock.advance(max(0.0, seconds)))
+        patch.setattr(models, "unix_time_millis", QUEUE_TIME.now)
+        patch.setattr(one_at_a_time, "_CHECK_AGAIN_S", 0.02)
+        yield
+
+
 def _invoke(service: Service, function: str, event: object) -> Any:
     return service.stack.backend.functions.invoke(function, event)
 
 
 def main(state_dir: Path, calls_file: Path) -> None:
     recorder = Recorder()
-    with recorder.recording(), running(Settings(state_dir, dynamodb=DynamoDbEngine())) as stack:
+    with hurrying(), recorder.recording(), running(Settings(state_dir, dynamodb=DynamoDbEngine())) as stack:
         live(Service(stack))
     recorder.write(calls_file)
 

@@ -167,14 +167,13 @@ def test_rate_set_for_a_portal_is_kept(service: Service) -> None:
     url = webhook_url(service)
     # The call of the installation takes the first slot; the next is 6.7 seconds ahead, and the one after it 13.3,
     # longer than a look-up waits.
-    service.admin("portal.add_webhook", webhook_url=url, member_id=service.member_id, rate=0.15, burst=1)
-
-    with ThreadPoolExecutor() as callers:
+    with service.stopped_clock() as clock, ThreadPoolExecutor() as callers:
+        service.admin("portal.add_webhook", webhook_url=url, member_id=service.member_id, rate=0.15, burst=1)
         look_ups = [callers.submit(service.look_up, "CRM", entity_id) for entity_id in ("DEAL|1663", "LEAD|13")]
         (refused, *_), (waiting, *_) = wait(look_ups, return_when=FIRST_COMPLETED)
         body = problem(refused.result(), 429, "portal-busy")
         assert 1 <= body["retry_after"] <= 5
-        service.clock.advance(7)
+        clock.advance(7)
         found(waiting.result())
 
     assert len(service.calls("im.chat.get")) == 1
