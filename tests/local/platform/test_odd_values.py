@@ -17,7 +17,7 @@ from tests.local.platform.scenes import scenes_of
 from tests.local.platform.schemas import Way, schemas
 from tests.local.platform.walk import Walked, codes, served
 
-WANTED: Final = int(os.environ.get("ODD_VALUES", "300"))
+WANTED: Final = int(os.environ.get("ODD_VALUES", "250"))
 
 
 class Place(NamedTuple):

@@ -14,7 +14,7 @@ from tests.local.platform.odd_values import IN_JSON, body_with, places, spread
 from tests.support.portals.portal_service import ApplicationProbe
 from tests.support.portals.switches import AS_USUAL
 
-WANTED: Final = int(os.environ.get("ODD_VALUES", "300"))
+WANTED: Final = int(os.environ.get("ODD_VALUES", "250"))
 REFUSED: Final = frozenset({400, 404, 409})
 CHAT, USER, BOT, LEAD = 9001, 9002, 9003, 9004
 CLIENT: Final = "local.odd"
