@@ -184,15 +184,23 @@ def test_id_of_a_person_is_in_no_line_of_its_invocation(
 
 
 @pytest.mark.parametrize(
-    "text", ["a\nb", "a\r\nb", "a\u2028b", "a\u2029b", "a\x85b", "\x1b[0m", "\ud83d", '"}', "a\x00"]
-)
-def test_line_with_any_text_is_one_line_of_json(telemetry: Telemetry, output: Output, text: str) -> None:
+    "text",
+    [
+        "a\nb", "a\r\nb", "a\u2028b", "a\u2029b", "a\x85b", "\ud83d", '"}', "a\x00",
+        "\x1b[2J", "\x9b2J", "\x90q\x9c", "\x7f", "\u202ecod", "\u2066", "\ufeff", "\U000e0041", "Сделка 😀",
+    ],
+)  # fmt: skip
+def test_line_with_any_text_is_one_line_of_json_and_has_nothing_that_a_terminal_obeys(
+    telemetry: Telemetry, output: Output, text: str
+) -> None:
     with telemetry.invocation("request"):
         telemetry.hide(text * 9)
         telemetry.note(detail=text, portal_description={"text": text * 9})
     (line,) = output.lines
     assert line.keys() == {"level", "message", "timestamp", "service", "detail", "portal_description"}
     assert len(output.text.splitlines()) == 1
+    assert output.text.removesuffix("\n").isprintable()
+    assert line["detail"] in (text, text.encode(errors="replace").decode(), "***")
 
 
 def test_exception_is_logged_with_its_trace_and_without_secrets(telemetry: Telemetry, output: Output) -> None:

@@ -34,8 +34,8 @@ _OWN_FIELDS: Final = frozenset(
 _OWN_WORDS: Final = METRIC_CODES | METHODS | {method.lower() for method in METHODS} | KINDS.keys()
 """Values of the other fields that are ours as well, where they are the whole value."""
 _ENCODER: Final = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"))
-_LINE_ENDS: Final = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
-"""Ends of lines to some readers, which JSON admits inside texts."""
+_DELETE: Final = "\x7f"
+"""The one control character of ASCII that JSON does not escape."""
 _MOST_OWN: Final = 4_000
 """Forms of texts of one invocation: a batch has a thousand pairs."""
 _Metrics: TypeAlias = dict[str, tuple[MetricUnit, list[float]]]
@@ -88,10 +88,12 @@ class Telemetry:
         own = current.own if current else {}
         cleaned = {name: value if name in _OWN_FIELDS else self._clean(value, own) for name, value in line.items()}
         text = _ENCODER.encode(cleaned)
-        if text.isascii():
+        if text.isascii() and _DELETE not in text:
             return text
-        # Half an emoji, which a portal may send, cannot be printed and would lose the line.
-        return text.translate(_LINE_ENDS).encode(errors="replace").decode()
+        # JSON admits inside texts what some readers take for the end of a line, and what a terminal obeys. Half an
+        # emoji, which a portal may send, cannot be printed and would lose the line.
+        whole = text.encode(errors="replace").decode()
+        return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in whole)
 
     def _clean(self, value: object, own: Mapping[str, str]) -> object:
         """The same value with its texts cleaned."""
