@@ -66,12 +66,14 @@ def _line(at: str, verb: str, path: str, status: str, log: Mapping[str, Any], ms
 
 
 def _request(event: object) -> tuple[str, str] | None:
-    """Verb and path of an HTTP request; None of any other event."""
-    if not isinstance(event, dict) or "routeKey" not in event:
+    """Verb and path of an HTTP request; None of any other event, which an invocation by name may have."""
+    context = event.get("requestContext") if isinstance(event, dict) and "routeKey" in event else None
+    http = context.get("http") if isinstance(context, dict) else None
+    if not isinstance(event, dict) or not isinstance(http, dict):
         return None
     path = _KEY_IN_PATH.sub(rf"\g<1>{_MASK}", _quoted(str(event.get("rawPath")), safe="/|%*"))
     query = _shown(parse_qsl(str(event.get("rawQueryString") or ""), keep_blank_values=True))
-    return str(event["requestContext"]["http"]["method"]), path + (f"?{query}" if query else "")
+    return str(http.get("method")), path + (f"?{query}" if query else "")
 
 
 def _shown(query: Sequence[tuple[str, str]]) -> str:

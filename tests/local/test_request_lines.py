@@ -104,6 +104,15 @@ def test_line_of_a_text_with_half_a_character_can_be_encoded() -> None:
     assert len("\n".join(lines).encode().splitlines()) == 3
 
 
+@pytest.mark.parametrize(
+    "event",
+    [None, [], 7, {"routeKey": None}, {"routeKey": "x", "requestContext": None}, {"routeKey": 1, "requestContext": {}},
+     {"routeKey": "x", "requestContext": {"http": {}}, "rawPath": 1, "rawQueryString": 5}, {"command": ["x"]}],
+)  # fmt: skip
+def test_invocation_by_name_with_any_event_has_one_line(event: object) -> None:
+    assert len(shown(event)) == 1
+
+
 def test_reader_that_has_gone_ends_the_lines_and_fails_no_invocation() -> None:
     tries: list[str] = []
 

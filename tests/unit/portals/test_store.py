@@ -41,10 +41,13 @@ def test_local_portal_is_found_by_host_and_port(portals: Portals, domain: str) -
     assert portals.find(domain).member_id == MEMBER_ID
 
 
-@pytest.mark.parametrize("name", ["unknown.bitrix24.com", "a" * 32, "x" * 5_000, "x." * 2_000, "ж.рф", "#", "\ud800"])
+@pytest.mark.parametrize(
+    "name",
+    ["unknown.bitrix24.com", "a" * 32, "x" * 5_000, "x." * 2_000, "ж.рф", "#", "\ud800", "https://acme.bitrix24.com"],
+)
 def test_invalid_name_is_not_installed(portals: Portals, name: str) -> None:
     portals.save(ACME)
-    with pytest.raises(PortalNotInstalled):
+    with pytest.raises(PortalNotInstalled, match="No portal has this domain or member id"):
         portals.find(name)
 
 

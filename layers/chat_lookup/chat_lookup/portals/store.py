@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _TRIES: Final = 5
 _NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}")
 """A member id, or a host with its port; all else cannot name a portal, and may be no key of the table either."""
+_UNKNOWN: Final = "No portal has this domain or member id"
 
 
 class Portals:
@@ -77,10 +78,11 @@ class Portals:
         if not name:
             return self.get(self._default.member_id())
         if not _NAME.fullmatch(name):
-            raise PortalNotInstalled
-        if self._memory.get(name):
-            return self.get(name)
-        return self.get(self.member_id_of(name.lower()) or name)
+            raise PortalNotInstalled(_UNKNOWN)
+        member_id = name if self._memory.get(name) else self.member_id_of(name.lower()) or name
+        if self.known(member_id) is None:
+            raise PortalNotInstalled(_UNKNOWN)
+        return self.get(member_id)
 
     def named(self, name: str | None) -> Portal:
         """The same for operators: the record as it is stored now, whatever its state; without a name the only one.
@@ -94,7 +96,7 @@ class Portals:
         elif _NAME.fullmatch(name):
             portal = self.read(self.member_id_of(name.lower()) or name)
         if portal is None:
-            raise PortalNotInstalled("No portal has this domain or member id; the command `portals` lists all")
+            raise PortalNotInstalled(f"{_UNKNOWN}; the command `portals` lists all")
         self._asked_for(portal.member_id)
         return portal
 
