@@ -95,6 +95,7 @@ def test_key_is_made_and_revoked_by_keyboard_alone(portal: Portal) -> None:
         portal.tab_to("[data-test=key-revoke]")
         portal.press(Keys.SPACE)
         frame.until(lambda: not ids_of_keys(frame), "the key is still listed")
+        assert frame.driver.switch_to.active_element.get_attribute("data-test") == "key-label", "the focus is lost"
 
 
 @pytest.mark.parametrize("language", Language)
@@ -116,6 +117,20 @@ def test_finding_of_the_doctor_is_shown_and_is_gone_once_it_is_mended_by_click_a
         portal.press(Keys.ENTER)
         frame.until(lambda: "not installed yet" not in frame.text("[data-test=doctor]"), "the finding stays")
     assert portal.browser.complaints() == []
+
+
+def test_failure_is_shown_beside_what_failed_in_the_users_language(portal: Portal) -> None:
+    portal.open_application(ADMIN, "de")
+    texts = in_script(Language.GERMAN)
+    with portal.frame() as frame:
+        frame.until(lambda: texts["no-keys"] in frame.text("[data-test=keys]"), "the keys are not listed")
+        frame.write("[data-test=query]", "Auftrag")
+        frame.click("[data-test=find]")
+        frame.wait_for_text("#find ~ .failed", texts["invalid-request"])
+        portal.tell("/faults", {"method": "*", "drop": True})
+        frame.click("[data-test=examine]")
+        frame.wait_for_text("#examine ~ .failed", texts["portal-unavailable"])
+        assert frame.text("#find ~ .failed") == texts["invalid-request"]
 
 
 def test_first_view_is_small(portal: Portal) -> None:

@@ -93,16 +93,30 @@
     if (window.BX24 && BX24.im) BX24.im.openMessenger(dialog);
   }
 
+  async function copied(value) {
+    try {
+      await navigator.clipboard.writeText(value);
+      return true;
+    } catch {
+      // A portal need not allow its frames the clipboard; the older way needs the click only.
+      const field = element("textarea", { value, className: "hidden" });
+      document.body.append(field);
+      field.select();
+      const done = document.execCommand("copy");
+      field.remove();
+      return done;
+    }
+  }
+
   // The button shows what came of it: the part's message may be far above.
   function copyButton(label, value) {
-    const button = element("button", { type: "button", "data-test": "copy" }, label);
+    const button = element("button", { type: "button", "data-test": "copy", ariaLive: "polite" }, label);
     button.onclick = async () => {
-      try {
-        await navigator.clipboard.writeText(value);
+      if (await copied(value)) {
+        button.focus();
         button.textContent = text("copied");
-        report(button, text("copied"));
         setTimeout(() => { button.textContent = label; }, 2000);
-      } catch {
+      } else {
         button.replaceWith(element("span", { className: "hint", role: "alert" }, text("not-copied")));
         fit();
       }
