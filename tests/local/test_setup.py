@@ -24,9 +24,9 @@ from tools.lookup.app import DONE, REFUSED
 from tools.lookup.case import Case, Refused
 from tools.lookup.key_file import default
 from tools.lookup.target import Target
-from tools.setup.command import run
+from tools.setup.command import command, run
 from tools.setup.progress import ANSWERS, Progress
-from tools.setup.steps import STEPS, Ports, price
+from tools.setup.steps import OPTION_OF, STEPS, Ports, price
 from tools.smoke import smoke
 
 KIND: Final = "or by an application?"
@@ -224,6 +224,25 @@ def test_run_after_a_step_that_fails_or_is_interrupted_goes_on_and_does_nothing_
     # What was answered in a step that was done is not asked again.
     questions = {"deployment": "Deploy", "portal": KIND}
     assert [name for name in before if any(questions.get(name, "?!") in each for each in scene.terminal.asked)] == []
+
+
+def test_answer_of_a_former_run_is_shown_with_the_option_that_changes_it(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option in command.params:
+        if option.name in ANSWERS:
+            assert option.opts == [OPTION_OF[option.name]]
+    assert OPTION_OF.keys() == set(ANSWERS)
+    Progress.of("staging", scene.environ).keep("label", "shpo")
+    assert scene.set_up(label="shop") == DONE
+    assert "shpo" not in capsys.readouterr().out
+    assert [each["label"] for each in scene.service.admin("keys.list")["keys"]].count("shop") == 1
+
+
+def test_answer_of_a_former_run_is_taken_and_named(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    Progress.of("staging", scene.environ).keep("label", "shop")
+    assert scene.set_up() == DONE
+    assert "As answered before: --label shop (another value changes it)" in capsys.readouterr().out
 
 
 def test_second_run_finds_everything_done_and_asks_nothing(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:

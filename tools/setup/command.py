@@ -19,7 +19,7 @@ def run(case: Case, ports: Ports, **given: Any) -> None:
         try:
             setup.show(f"    {printable(step(setup))}")
         except (click.Abort, KeyboardInterrupt):
-            setup.show(f"\nStopped in the step {name}: ./lookup setup --env {case.env} goes on from there.")
+            setup.show(f"\nThe step {name} is not done: ./lookup setup --env {case.env} goes on from there.")
             raise click.Abort from None
     setup.show(closing(setup))
     setup.progress.forget()

@@ -19,6 +19,7 @@ from tools.doctor.machine import python_of_functions
 from tools.environment import ROOT, Clients, Environment, opened
 from tools.lookup.case import Case, Refused
 from tools.lookup.key_file import default, making_a_key
+from tools.lookup.output import printable
 from tools.lookup.secret_fields import given_secrets
 from tools.lookup.target import account_errors
 from tools.preflight import checked
@@ -49,6 +50,15 @@ def _can_build() -> bool:
     return python_of_functions(ROOT) is not None
 
 
+OPTION_OF: Final[Mapping[str, str]] = {
+    "kind": "--by",
+    "domain": "--domain",
+    "client_id": "--client-id",
+    "label": "--label",
+}
+"""The option that gives an answer, by the answer's name (progress.ANSWERS)."""
+
+
 class Ports(NamedTuple):
     """What a test replaces: the account, `make`, the requests of the smoke test, and this machine."""
 
@@ -76,7 +86,10 @@ class Setup:
 
     def answer(self, name: str, question: str, kind: click.ParamType[Any] | None = None) -> str:
         """An option, an answer of a former run, or one that is asked for now, which is kept."""
-        known = self.given.get(name) or self.progress.answers.get(name)
+        given, before = self.given.get(name), self.progress.answers.get(name)
+        if before and not given:
+            self.show(f"As answered before: {OPTION_OF[name]} {printable(before)} (another value changes it)")
+        known = given or before
         value = str(known or click.prompt(question, type=kind or click.STRING)).strip()
         if value != self.progress.answers.get(name):
             self.progress.keep(name, value)

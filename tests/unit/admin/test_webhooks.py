@@ -34,6 +34,25 @@ def test_portal_is_added_by_its_webhook_alone(service: Service, bitrix24: FakeBi
     assert bitrix24.calls[-1].endpoint.base_url == WEBHOOK_URL
 
 
+def test_first_portal_added_is_the_one_that_look_ups_without_a_portal_ask(
+    service: Service, bitrix24: FakeBitrix24, added: dict[str, Any]
+) -> None:
+    assert service.portals.find(None).member_id == added["member_id"]
+    bitrix24.answers("scope", ["im"])
+    run(**{**ADD, "webhook_url": WEBHOOK_URL.replace("acme", "globex")})
+    run(**ADD)
+    assert service.portals.find(None).member_id == added["member_id"]
+
+
+def test_portal_that_is_added_again_after_its_removal_is_the_default_again(
+    service: Service, bitrix24: FakeBitrix24, added: dict[str, Any]
+) -> None:
+    run(command="portal.forget", portal=added["member_id"])
+    bitrix24.answers("scope", ["im"])
+    again = run(**ADD)
+    assert service.portals.find(None).member_id == again["member_id"]
+
+
 def test_portal_is_added_with_every_optional_field(service: Service, bitrix24: FakeBitrix24) -> None:
     bitrix24.answers("scope", ["imbot"])
     facts = {"member_id": MEMBER_ID, "bot_id": 17, "bot_token": BOT_TOKEN, "rate": 5, "burst": 250, "default": True}

@@ -1,4 +1,4 @@
-"""The default portal for requests without one: an operator's choice, or the first with a local application."""
+"""The default portal for requests without one: an operator's choice, or the first that an operator named."""
 
 import pytest
 
@@ -19,8 +19,8 @@ def assert_there_is_none(portals: Portals) -> None:
 
 
 @pytest.mark.parametrize("name", [None, ""])
-def test_first_portal_with_a_local_application_is_the_default(portals: Portals, name: str | None) -> None:
-    portals.save(ACME, local=True)
+def test_first_portal_that_an_operator_named_is_the_default(portals: Portals, name: str | None) -> None:
+    portals.save(ACME, by_operator=True)
     assert portals.find(name).member_id == MEMBER_ID
 
 
@@ -30,26 +30,26 @@ def test_first_portal_of_any_other_installation_is_not_the_default(portals: Port
     assert_there_is_none(portals)
 
 
-@pytest.mark.parametrize("local", [False, True])
+@pytest.mark.parametrize("by_operator", [False, True])
 @pytest.mark.parametrize("default", [False, True])
-def test_no_later_installation_changes_the_default(portals: Portals, local: bool, default: bool) -> None:
-    portals.save(ACME, default=default, local=True)
+def test_no_later_installation_changes_the_default(portals: Portals, by_operator: bool, default: bool) -> None:
+    portals.save(ACME, default=default, by_operator=True)
     for portal in (GLOBEX, GLOBEX, GLOBEX._replace(member_id="a" * 32, domain="third.bitrix24.com"), ACME):
-        portals.save(portal, local=local)
+        portals.save(portal, by_operator=by_operator)
     assert portals.find(None).member_id == MEMBER_ID
 
 
 def test_repeated_installation_does_not_make_a_portal_the_default(portals: Portals) -> None:
     portals.save(ACME)
-    portals.save(ACME, local=True)
+    portals.save(ACME, by_operator=True)
     assert_there_is_none(portals)
 
 
 def test_installation_after_the_default_portal_was_removed_does_not_inherit_its_place(portals: Portals) -> None:
-    first = portals.save(ACME, local=True)
-    portals.save(GLOBEX, local=True)
+    first = portals.save(ACME, by_operator=True)
+    portals.save(GLOBEX, by_operator=True)
     portals.delete(first)
-    portals.save(GLOBEX, local=True)
+    portals.save(GLOBEX, by_operator=True)
     assert_there_is_none(portals)
 
 
@@ -66,7 +66,7 @@ def test_item_of_an_older_version_that_names_no_default_names_none_until_an_oper
 ) -> None:
     portals.save(ACME)
     stores.portal_rows.put({**pk_sk("DEFAULT", "DEFAULT"), "member_id": text(MEMBER_ID), "why": text("several")})
-    portals.save(GLOBEX, local=True)
+    portals.save(GLOBEX, by_operator=True)
     assert_there_is_none(portals)
     portals.make_default(OTHER)
     assert portals.find(None).member_id == OTHER

@@ -94,7 +94,7 @@ class AdminWebhooks:
             arn, version = self._store(before, url, bot_token, deadline)
             portal = portal._replace(secret_arn=arn, token_version=version, scopes=scopes)
             with self._tokens.named(member_id, arn, self._telemetry):
-                saved = self._portals.save(portal, default=default)
+                saved = self._portals.save(portal, default=default, by_operator=True)
             self._tokens.wipe_former(saved, self._facts, self._telemetry)
         if before is not None and before.state in ASKED_AGAIN:
             self._recoveries.report(before, before.state, before.state_code)

@@ -138,7 +138,7 @@ class Installation:
                 application_tokens=portal.application_tokens or before.application_tokens,
             )
         with self._tokens.named(proved.member_id, arn, self._telemetry):
-            saved = self._portals.save(portal, local=self._settled(proved))
+            saved = self._portals.save(portal, by_operator=self._settled(proved))
         self._tokens.wipe_former(saved, self._facts, self._telemetry)
         if before is not None and before.state in ASKED_AGAIN:
             self._recoveries.report(before, before.state, before.state_code)

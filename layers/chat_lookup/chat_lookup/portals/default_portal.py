@@ -1,7 +1,8 @@
 """The item DEFAULT of PortalTable: which portal is meant where a direct invocation names none (design 4).
 
-An operator chooses it, or the first installation of a local application is it. No other installation makes one, or
-unmakes one: with a market application any portal may install (docs/decisions/025).
+An operator chooses it, or the first portal that an operator named is it: by its webhook, or by the card of its local
+application. No other installation makes one, or unmakes one: with a market application any portal may install
+(docs/decisions/025).
 """
 
 from typing import TYPE_CHECKING, Final
@@ -37,7 +38,7 @@ class DefaultPortal:
         return Put({**_KEY, "member_id": text(member_id)})
 
     def if_first(self, member_id: str) -> list[Put]:
-        """What to write for the first installation of a local application: nothing where there is an item already.
+        """What to write for the first portal that an operator named: nothing where there is an item already.
 
         Two first installations at once: the condition of one of the two transactions fails, and it tries again.
         """

@@ -113,14 +113,14 @@ class Portals:
         """Every record, by scan: for operators and the keepalive, never on a request's path."""
         return map(from_item, self._table.scan(equals("sk", text(RECORD))))
 
-    def save(self, portal: Portal, *, default: bool = False, local: bool = False) -> Portal:
+    def save(self, portal: Portal, *, default: bool = False, by_operator: bool = False) -> Portal:
         """Write a whole record with its domain: a portal that is added or installed, again or for the first time.
 
         Keeps when it was first made, the form of its results, an operator's stop and the uninstallations, and raises
         its generation if there was a record before, so that nothing older is served. A secret that the record named
         before is among its `former_secrets` then.
-        It becomes the default portal if an operator chose it (`default`), or if it is the first that is stored with a
-        local application (`local`).
+        It becomes the default portal if an operator chose it (`default`), or if it is the first one that an operator
+        named (`by_operator`): by its webhook, or by the card of its local application.
         """
         for _ in range(_TRIES):
             before = self.read(portal.member_id)
@@ -140,7 +140,7 @@ class Portals:
                 )
                 if before.state is PortalState.STOPPED:
                     portal = portal._replace(state=PortalState.STOPPED)
-            if self._table.try_transact(self._writes(portal, before, default=default, local=local)):
+            if self._table.try_transact(self._writes(portal, before, default=default, by_operator=by_operator)):
                 self._memory.forget(portal.member_id)
                 return portal
         raise PortalUnavailable("The portal's record is being written by others at this moment", retry_after=1)
@@ -183,7 +183,7 @@ class Portals:
         """Whether a domain's item names this portal: one by webhook and one by OAuth can have the same domain."""
         return self.member_id_of(domain) == portal.member_id
 
-    def _writes(self, portal: Portal, before: Portal | None, *, default: bool, local: bool) -> list[Put | Delete]:
+    def _writes(self, portal: Portal, before: Portal | None, *, default: bool, by_operator: bool) -> list[Put | Delete]:
         condition = absent("pk") if before is None else equals("generation", number(before.generation))
         writes: list[Put | Delete] = [
             Put(to_item(portal), condition),
@@ -193,7 +193,7 @@ class Portals:
             writes.append(Delete(_domain_key(before.domain)))
         if default:
             writes.append(self._default.chosen(portal.member_id))
-        elif local and before is None:
+        elif by_operator and before is None:
             writes += self._default.if_first(portal.member_id)
         return writes
 
