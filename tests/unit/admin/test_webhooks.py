@@ -173,6 +173,30 @@ def test_error_names_the_field_and_not_the_code_of_the_webhook(
     assert bitrix24.calls == []  # nothing was called before all fields were read
 
 
+@pytest.mark.parametrize("field", ["bot_token", "application_token"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        *("b" * 1025, "b" * 70_000, "with a blank in it", "with-a-line-end-\n", "with-a-zero-byte-\0"),
+        *("кириллица" * 3, "half-a-pair-\ud83d----"),
+    ],
+)
+def test_token_that_no_portal_issues_is_refused_before_anything_is_stored(
+    bitrix24: FakeBitrix24, stores: Stores, field: str, token: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=field) as raised:
+        run(**ADD, member_id=MEMBER_ID, **{field: token})
+    assert token not in str(raised.value)
+    assert bitrix24.calls == []
+    assert stored(stores) == "[]"
+
+
+def test_as_many_scopes_are_stored_as_a_record_has_room_for(bitrix24: FakeBitrix24, service: Service) -> None:
+    bitrix24.answers("scope", ["im", *(f"{number:064}" for number in range(10_000))])
+    run(**ADD, member_id=MEMBER_ID)
+    assert len(service.portals.named(MEMBER_ID).scopes or ()) == 200
+
+
 def test_adding_a_portal_again_replaces_its_webhook_and_keeps_its_keys(
     service: Service, another_process: Service, added: dict[str, Any]
 ) -> None:

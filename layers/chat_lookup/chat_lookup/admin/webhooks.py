@@ -5,6 +5,7 @@ from typing import Final
 
 from chat_lookup.admin.views import portal_shown
 from chat_lookup.bitrix24.client import Endpoint
+from chat_lookup.bitrix24.endpoints import is_token
 from chat_lookup.bitrix24.errors import BitrixError
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
@@ -12,6 +13,7 @@ from chat_lookup.credentials.grants import Grant, Tokens
 from chat_lookup.credentials.secret_store import code_of_webhook
 from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.json_fields import Fields, checked_secret
+from chat_lookup.install.capabilities import granted_scopes
 from chat_lookup.install.install_lock import InstallLock
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.application_tokens import hashed
@@ -29,7 +31,6 @@ from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
 
 _MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_SCOPE: Final = re.compile(r"[a-z0-9_.]{1,64}")
 
 
 class AdminWebhooks:
@@ -104,6 +105,8 @@ class AdminWebhooks:
         """A field that is masked in log lines."""
         secret = fields.optional_secret(name)
         self._telemetry.hide(secret)
+        if secret and not is_token(secret):
+            raise InvalidRequest(f"{name} must be printable ASCII without blanks, 1,024 characters at most")
         return secret
 
     def _scopes(self, portal: Portal, grant: Grant, deadline: Deadline) -> frozenset[str]:
@@ -112,8 +115,7 @@ class AdminWebhooks:
             granted = self._calls.call_with(grant, portal, "scope", {}, deadline).result
         except BitrixError as error:
             raise for_caller(error, self._clock.now()) from None
-        names = granted if isinstance(granted, list) else []
-        scopes = frozenset(name for name in names if isinstance(name, str) and _SCOPE.fullmatch(name))
+        scopes = granted_scopes(granted) or frozenset()
         if not scopes & {"im", "imbot"}:
             raise InvalidRequest("webhook_url: the webhook grants neither im nor imbot; a look-up needs one of them")
         return scopes

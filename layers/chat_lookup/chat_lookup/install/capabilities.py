@@ -41,7 +41,7 @@ def probe(calls: PortalCalls, portal: Portal, deadline: Deadline) -> Capabilitie
                 raise
             return None
 
-    scopes = _scopes(asked("scope", {}))
+    scopes = granted_scopes(asked("scope", {}))
     bot_api = ""
     if scopes is None or "imbot" in scopes:
         bot_api = next((api for api, name in _BOT_METHODS if _available(asked("method.get", {"name": name}))), "")
@@ -50,7 +50,8 @@ def probe(calls: PortalCalls, portal: Portal, deadline: Deadline) -> Capabilitie
     return Capabilities(scopes, bot_api, _revision(revision), rate, burst)
 
 
-def _scopes(result: object) -> frozenset[str] | None:
+def granted_scopes(result: object) -> frozenset[str] | None:
+    """The names in the result of `scope`, as many as a record has room for; None where there is none."""
     if not isinstance(result, list):
         return None
     names = result[:_MOST_SCOPES]
