@@ -81,6 +81,8 @@ document.querySelectorAll('[data-fill]').forEach(button => button.addEventListen
 async function lookUp(path) {
   const shown = byId('answer')
   const started = performance.now()
+  // With a fault it may take ten seconds: an answer of before would look like this one's.
+  shown.replaceChildren(element('p', { className: 'done', textContent: 'Waiting for the answer …' }))
   try {
     const answer = await fetch(path, { headers: { 'X-Api-Key': run.api_key } })
     const body = await answer.json()
@@ -206,7 +208,7 @@ if (run.local_portal) {
     return button
   }), (() => {
     const button = element('button', { type: 'button', id: 'mend', textContent: 'End all faults' })
-    button.addEventListener('click', () => report(control('faults', []).then(showFaults), 'The portal works again.'))
+    button.addEventListener('click', () => report(control('faults', []).then(showFaults), 'The portal works again. The service asks it as soon as the seconds in retry_after are over; +1 hour skips them.'))
     return button
   })())
   byId('plan').addEventListener('change', event => {

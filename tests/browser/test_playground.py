@@ -90,6 +90,16 @@ def test_fault_is_seen_in_the_answer_in_the_calls_and_in_the_list_until_it_is_en
     page.wait_for_text("#answer", "chat 1437")
 
 
+def test_answer_of_before_is_gone_while_the_next_one_is_waited_for(page: Browser) -> None:
+    look_up(page)
+    page.wait_for_text("#answer .big", "chat 1437")
+    page.click("#faults button:nth-of-type(5)")
+    page.wait_for_text("#active", "3000 ms late")
+    look_up(page, fresh=True)
+    assert page.text("#answer") == "Waiting for the answer …"
+    page.wait_for_text("#answer .big", "chat 1437")
+
+
 def test_a_week_later_the_cached_answer_is_asked_again(page: Browser) -> None:
     look_up(page)
     page.wait_for_text("#answer .badge", "200")
