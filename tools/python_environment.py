@@ -91,23 +91,36 @@ def main(words: Sequence[str]) -> int:
         for number in _SIGNALS:
             signal.signal(number, _interrupt)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        make(wanted)
+        failure = _made(wanted)
+        _ignore_signals()
     except KeyboardInterrupt:
         show(f"Stopped before {folder} was ready: the same command makes it anew.")
         return 130
+    if failure:
+        show(failure)
+    return 1 if failure else 0
+
+
+def _made(wanted: Wanted) -> str:
+    """Makes the environment; returns why it could not, in one line or several, or nothing."""
+    try:
+        make(wanted)
     except NotMadeError as error:
-        show(str(error))
-        return 1
+        return str(error)
     except OSError as error:
-        show(f"{folder} cannot be made: {error.strerror}: {error.filename}")
-        return 1
-    return 0
+        return f"{wanted.folder} cannot be made: {error.strerror}: {error.filename}"
+    return ""
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the form of a handler
+    _ignore_signals()
+    raise KeyboardInterrupt
+
+
+def _ignore_signals() -> None:
+    """From now on: what is left takes milliseconds, and a signal in them would be a traceback."""
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def check(wanted: Wanted) -> int:

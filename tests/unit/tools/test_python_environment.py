@@ -303,6 +303,35 @@ def test_signal_that_was_held_back_while_the_interpreter_began_ends_it_in_one_li
     assert done.stderr.startswith("Stopped before ")
 
 
+AT_THE_END = """
+import signal, sys
+from tools import python_environment
+sys.executable = sys.argv.pop(1)
+show = python_environment.show
+
+def interrupted(text):
+    show(text)
+    if "could not be made" in text or " is ready" in text:
+        signal.raise_signal(signal.SIGINT)
+
+python_environment.show = interrupted
+status = python_environment.main(sys.argv[1:])
+signal.raise_signal(signal.SIGINT)
+sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "status", "last"),
+    [({}, 130, "Stopped before"), ({"END_AT": "pip", "END_BY": "failure"}, 1, "could not be made: the disk is full")],
+)
+def test_signal_at_the_end_is_no_traceback(scene: Scene, variables: dict[str, str], status: int, last: str) -> None:
+    command = [word if word != MAKE else AT_THE_END for word in scene.command]
+    done = programs.run(command, cwd=ROOT, env=os.environ | variables, timeout=30)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+    assert last in done.stderr
+
+
 @pytest.mark.parametrize(
     ("place", "error"),
     [
