@@ -11,9 +11,8 @@ endif
 # Sets are written into bytecode in the order of their hashes.
 export PYTHONHASHSEED := 0
 
-# $(call compile,FOLDER IN THE CLOUD): bytecode for all of $(ARTIFACTS_DIR), as it will lie in that folder. It names
-# its source by hash and is never checked against it: the packager dates every file 1980, so dates would not match.
-compile = "$(PYTHON)" -m compileall -q --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p $(1) "$(ARTIFACTS_DIR)"
+# $(call compile,FOLDER IN THE CLOUD): bytecode for all of $(ARTIFACTS_DIR), as it will lie in that folder.
+compile = "$(PYTHON)" "$(LAYERS)bytecode.py" "$(ARTIFACTS_DIR)" $(1)
 
 # For all to read, whatever the umask of the build: Lambda runs the functions as a user of its own.
 readable = chmod -R a+rX,u+w,go-w "$(ARTIFACTS_DIR)"

@@ -54,7 +54,7 @@ def test_stamp_covers_every_file_that_makes_the_build() -> None:
     names = {path.relative_to(LAYERS).as_posix() for path in sources(LAYERS)}
     assert names >= {
         "build.mk", "function.mk", "find-python", "stamp.py", "chat_lookup/Makefile", "chat_lookup/botocore-data.txt",
-        "trim.py", "chat_lookup/left-out.txt",
+        "trim.py", "bytecode.py", "chat_lookup/left-out.txt",
         "chat_lookup/requirements.txt", "chat_lookup/chat_lookup/bootstrap/aws_clients.py",
         "chat_lookup/chat_lookup/py.typed",
     }  # fmt: skip
