@@ -88,6 +88,14 @@ def test_rejection_does_not_reveal_its_reason(keys: Keys, clock: ManualClock) ->
     assert len(messages) == 1
 
 
+@pytest.mark.parametrize("form", ["Bearer {}", '"{}"', "'{}'", "<{}>", "{},", "X-Api-Key: {}", "…{}", "{} {}"])
+def test_what_has_not_the_form_of_a_key_is_rejected_with_how_to_send_one(keys: Keys, form: str) -> None:
+    key, _ = keys.create(MEMBER_ID, "shop", ["lookup"], None)
+    for sent in (form.replace("{}", key), form.replace("{}", "clk_" + "a" * 43), "clk_half"):
+        with pytest.raises(KeyRejected, match="send one whole, as it was made, without quotes"):
+            keys.authenticate(sent, "lookup")
+
+
 def test_key_is_valid_for_its_scopes_only(keys: Keys) -> None:
     lookup, details = make(keys, "lookup"), make(keys, "details")
     assert keys.authenticate(make(keys, "lookup", "details"), "details").scopes == {"lookup", "details"}

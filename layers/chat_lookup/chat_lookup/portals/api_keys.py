@@ -42,6 +42,7 @@ _MOST_METHODS = 200
 _LONGEST_METHOD = 100
 _TRIES: Final = 5
 _REJECTED: Final = "The key is unknown, expired, revoked or suspended"
+_NO_KEY: Final = "This cannot be a key: send one whole, as it was made, without quotes and without a word before it"
 _NO_SUCH_KEY: Final = "The portal has no key of that key_id"
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
 
@@ -82,12 +83,15 @@ class Keys:
     def authenticate(self, key: str | None, scope: str) -> ApiKey:
         """The key that was sent, if it is known, not expired, not suspended and allowed `scope`.
 
-        Raises `KeyRejected` (one sentence for every cause: a caller who guesses learns nothing) or `ScopeMissing`.
+        Raises `KeyRejected` (one sentence for whatever has the form of a key, which is public: a caller who guesses
+        learns nothing) or `ScopeMissing`.
         While the application is uninstalled, the portal's state is what its callers get.
         """
         if not key:
             raise KeyRejected("Send a key as Authorization: Bearer KEY or as X-Api-Key: KEY")
-        found = self._found(key) if _FORM.fullmatch(key) else None
+        if not _FORM.fullmatch(key):
+            raise KeyRejected(_NO_KEY)
+        found = self._found(key)
         if found is None or found.is_expired(self._clock.now()):
             raise KeyRejected(_REJECTED)
         portal = self._portals.known(found.member_id)
