@@ -133,6 +133,26 @@ def test_failure_is_shown_beside_what_failed_in_the_users_language(portal: Porta
         assert frame.text("#find ~ .failed") == texts["invalid-request"]
 
 
+def test_page_of_an_earlier_installation_is_refused_and_opens_itself_anew(portal: Portal) -> None:
+    portal.open_application(EMPLOYEE)
+    with portal.frame() as frame:
+        frame.element("[data-test=query]")
+        portal.tell("/uninstall", {})
+        portal.tell("/install", {})
+        frame.write("[data-test=query]", "deal 1663")
+        frame.click("[data-test=find]")
+        frame.wait_for_text(".failed", in_script(Language.ENGLISH)["page-session-rejected"])
+        portal.browser.picture("page-ended")
+        assert not shown_chats(frame)
+    driver = portal.browser.driver
+    driver.execute_script("window.isOld = true")
+    with portal.frame() as frame:
+        frame.click("[data-test=reopen]")
+    portal.browser.until(lambda: not driver.execute_script("return window.isOld"), "the page is not loaded again")
+    with portal.frame() as frame:
+        find_the_deal(frame)
+
+
 def test_first_view_is_small(portal: Portal) -> None:
     portal.open_application(ADMIN)
     with portal.frame() as frame:

@@ -72,6 +72,7 @@
     },
     im: { openMessenger: dialogId => send('imOpenMessenger', { dialogId }) },
     resizeWindow: size,
+    reloadWindow: () => send('reloadWindow'),
     fitWindow: callback => size('100%', document.documentElement.scrollHeight, callback),
     setTitle: (title, callback) => send('setTitle', { title }, callback || (() => {}))
   }

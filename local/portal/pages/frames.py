@@ -45,6 +45,9 @@ class Reaction(NamedTuple):
     title: str | None = None
     messenger: Mapping[str, str] | None = None
     reload: bool = False
+    """With `install_finished=Y`."""
+    again: bool = False
+    """The page around the frame is loaded again as it is."""
 
 
 _NOTHING: Final = Reaction()
@@ -65,6 +68,7 @@ class Frames:
             "imOpenMessenger": self._messenger,
             "resizeWindow": _resized,
             "setTitle": _titled,
+            "reloadWindow": lambda _, __: Reaction(again=True),
             **dict.fromkeys(("setInstall", "setScroll", "setUserOption"), _echoed),
             "setAppOption": self._of_administrators,
         }

@@ -18,6 +18,7 @@
     if (found.title) document.title = found.title
     if (found.size && typeof found.size.height === 'number') frame.style.height = `${found.size.height}px`
     if (found.messenger) show(found.messenger)
+    if (found.again) window.location.reload()
     if (found.reload) {
       const here = new URL(window.location)
       here.searchParams.set('install_finished', 'Y')

@@ -115,12 +115,11 @@ def test_parameter_in_the_address_is_a_problem_of_the_contract(visitors: Visitor
 
 
 @pytest.mark.parametrize(("code", "status"), CLASSES.values(), ids=CLASSES)
-@pytest.mark.parametrize("language", Language)
 def test_frame_that_cannot_be_opened_shows_why_in_the_users_language(
-    bitrix24: FakeBitrix24, code: str, status: int, language: Language
+    bitrix24: FakeBitrix24, code: str, status: int
 ) -> None:
     bitrix24.answers_by("profile", failing(code, status))
-    answer = visit(query={"LANG": language.value})
+    answer = visit(query={"LANG": "de"})
     assert answer["statusCode"] in {403, 429, 503}
-    assert page_text("internal-error", language) not in answer["body"]
-    assert f'lang="{language.value}"' in answer["body"]
+    assert page_text("internal-error", Language.GERMAN) not in answer["body"]
+    assert 'lang="de"' in answer["body"]

@@ -210,6 +210,7 @@ _SCRIPT: Final[Mapping[str, Sentence]] = {
         "Das darf nur ein Administrator des Portals.",
         "Это доступно только администратору портала.",
     ),
+    "reopen": ("Open anew", "Neu öffnen", "Открыть заново"),
     "failed": (
         "That did not work. Try again in a moment.",
         "Das hat nicht geklappt. Versuchen Sie es gleich noch einmal.",

@@ -104,7 +104,7 @@ def test_installation_ends_by_the_installers_message_and_only_by_that(probe: App
     assert around.post("setInstallFinish:{}::" + around.sid, key="another").status == 403
     assert not is_finished(probe)
     assert around.send("setInstallFinish", {}) | {"size": None} == {
-        "reply": None, "size": None, "title": None, "messenger": None, "reload": True,
+        "reply": None, "size": None, "title": None, "messenger": None, "reload": True, "again": False,
     }  # fmt: skip
     assert is_finished(probe)
     assert "/bitrix24/app?" in open_application(probe).of('action="([^"]*)"')

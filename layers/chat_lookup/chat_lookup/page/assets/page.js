@@ -23,6 +23,18 @@
     fit();
   }
 
+  // Codes after which this page cannot go on, and a new one can.
+  const ENDED = ["page-session-rejected", "caller-token-rejected", "portal-not-installed", "method-not-allowed"];
+
+  function fail(part, error) {
+    const code = error.code || "failed";
+    report(part, text(code), true);
+    if (!ENDED.includes(code) || !window.BX24 || !BX24.reloadWindow) return;
+    part.closest("section").querySelector(".status").append(" ",
+      element("button", { type: "button", "data-test": "reopen", onclick: () => BX24.reloadWindow() }, text("reopen")));
+    fit();
+  }
+
   function element(name, properties, ...children) {
     const made = document.createElement(name);
     for (const [key, value] of Object.entries(properties || {})) {
@@ -82,7 +94,7 @@
     try {
       report(part, (await work()) || "");
     } catch (error) {
-      report(part, text(error.code || "failed"), true);
+      fail(part, error);
     } finally {
       button.disabled = false;
     }
@@ -279,7 +291,7 @@
     fit();
     if (by("create")) {
       ask("GET", "keys").then((found) => { keys = found.keys; showKeys(); })
-        .catch((error) => report(by("create"), text(error.code || "failed"), true));
+        .catch((error) => fail(by("create"), error));
     }
   }
 
