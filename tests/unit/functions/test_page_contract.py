@@ -1,6 +1,7 @@
 """What the page answers conforms to docs/openapi.yaml, and the contract has no other operation of the page."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -50,3 +51,32 @@ def test_contract_has_the_pages_operations_and_no_others() -> None:
         for verb in by_verb
     }
     assert answered == routes_of_the_page()
+
+
+FOUND: Mapping[str, object] = {"query": "deal 1663"}
+KEY: Mapping[str, object] = {"label": "x", "days": 1}
+ODD: Mapping[str, list[object]] = {
+    "find": [
+        *({**FOUND, "offset": offset} for offset in (0, 1, 100_000, 100_001, -1, 0.5, 1.0, True, "0", [], None)),
+        *({**FOUND, "query": query} for query in ("deal 1663" + " " * 1991, "deal 1663" + " " * 1992, "", 7, None, [])),
+        *({**FOUND, "x": 1}, {}, {"offset": 0}, [], None, "deal 1663"),
+    ],
+    "keys": [
+        *(
+            {**KEY, "label": label}
+            for label in ("x" * 100, "x" * 101, "", "a\nb", "a\x85", "a\x7f", "Ключ", 7, None, [])
+        ),
+        *({**KEY, "days": days} for days in (1, 365, 366, 0, -1, 1.5, 2.0, True, "1", 10**30, None, [])),
+        *({**KEY, "details": details} for details in (True, False, "true", 1, None)),
+        *({**KEY, "scopes": ["rest"]}, {}, {"label": "x"}, [], None, 7),
+    ],
+}
+
+
+@pytest.mark.parametrize(("path", "body"), [(path, body) for path, bodies in ODD.items() for body in bodies])
+def test_body_is_taken_if_the_contract_admits_it_and_refused_if_not(path: str, body: object) -> None:
+    content = contract()["paths"][PREFIX + path]["post"]["requestBody"]["content"]["application/json"]
+    admitted = refused_by(content["schema"], body) == []
+    session = session_in(visit(ADMINISTRATOR))
+    answer = ask("POST", path, body, session=session, token=ADMINISTRATOR)
+    assert answer["statusCode"] == (200 if admitted else 400), answer["body"]

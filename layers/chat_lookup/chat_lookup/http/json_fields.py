@@ -83,9 +83,11 @@ class Fields:
             raise InvalidRequest(f"{names[0]} must be a number from {least:g} to {most:g}")
         return value
 
-    def optional_whole(self, *names: str, least: int = 1, most: int | None = None) -> int | None:
-        """A whole number, positive unless `least` is 0, also as text."""
+    def optional_whole(self, *names: str, least: int = 1, most: int | None = None, as_text: bool = True) -> int | None:
+        """A whole number, positive unless `least` is 0; also as text, unless a contract admits none."""
         value = self.any(*names)
+        if isinstance(value, str) and not as_text:
+            raise InvalidRequest(f"{names[0]} must be a whole number, and no text")
         number = None if value is None else whole(names[0], value, least=least)
         if number is not None and most is not None and number > most:
             raise InvalidRequest(f"{names[0]} must be a whole number from {least} to {most}")

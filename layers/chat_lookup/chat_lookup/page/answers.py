@@ -69,7 +69,8 @@ class PageAnswers:
         """The chats that a query asks for, as far as the viewer may see them."""
         session, portal = self._opened(request)
         fields = fields_in(request.body)
-        query, offset = fields.text("query"), fields.optional_whole("offset", least=0, most=_MOST_OFFSET)
+        query = fields.text("query")
+        offset = fields.optional_whole("offset", least=0, most=_MOST_OFFSET, as_text=False)
         fields.nothing_else()
         wanted = wanted_in(query, portal, offset or 0)
         return _shown(self._finder.find(portal, session, request.user_token, wanted, deadline))
@@ -102,7 +103,7 @@ class PageAnswers:
         self._keys.check_allowed()
         portal = self._administered(request, deadline)
         fields = fields_in(request.body)
-        label, days = fields.text("label"), fields.optional_whole("days", most=LONGEST_DAYS)
+        label, days = fields.text("label"), fields.optional_whole("days", most=LONGEST_DAYS, as_text=False)
         details = fields.optional_flag("details")
         fields.nothing_else()
         if days is None:
