@@ -53,22 +53,21 @@ def test_contract_has_the_pages_operations_and_no_others() -> None:
     assert answered == routes_of_the_page()
 
 
-FOUND: Mapping[str, object] = {"query": "deal 1663"}
-KEY: Mapping[str, object] = {"label": "x", "days": 1}
+OFFSETS: tuple[object, ...] = (0, 1, 100_000, 100_001, -1, 0.5, 1.0, True, "0", [], None)
+QUERIES: tuple[object, ...] = ("deal 1663" + " " * 1991, "deal 1663" + " " * 1992, "", 7, None, [])
+LABELS: tuple[object, ...] = ("x" * 100, "x" * 101, "", "a\nb", "a\x85", "a\x7f", "Ключ", 7, None, [])
+DAYS: tuple[object, ...] = (1, 365, 366, 0, -1, 1.5, 2.0, True, "1", 10**30, None, [])
 ODD: Mapping[str, list[object]] = {
     "find": [
-        *({**FOUND, "offset": offset} for offset in (0, 1, 100_000, 100_001, -1, 0.5, 1.0, True, "0", [], None)),
-        *({**FOUND, "query": query} for query in ("deal 1663" + " " * 1991, "deal 1663" + " " * 1992, "", 7, None, [])),
-        *({**FOUND, "x": 1}, {}, {"offset": 0}, [], None, "deal 1663"),
+        *({"query": "deal 1663", "offset": offset} for offset in OFFSETS),
+        *({"query": query} for query in QUERIES),
+        *({"query": "deal 1663", "x": 1}, {}, {"offset": 0}, [], None, "deal 1663"),
     ],
     "keys": [
-        *(
-            {**KEY, "label": label}
-            for label in ("x" * 100, "x" * 101, "", "a\nb", "a\x85", "a\x7f", "Ключ", 7, None, [])
-        ),
-        *({**KEY, "days": days} for days in (1, 365, 366, 0, -1, 1.5, 2.0, True, "1", 10**30, None, [])),
-        *({**KEY, "details": details} for details in (True, False, "true", 1, None)),
-        *({**KEY, "scopes": ["rest"]}, {}, {"label": "x"}, [], None, 7),
+        *({"label": label, "days": 1} for label in LABELS),
+        *({"label": "x", "days": days} for days in DAYS),
+        *({"label": "x", "days": 1, "details": details} for details in (True, False, "true", 1, None)),
+        *({"label": "x", "days": 1, "scopes": ["rest"]}, {}, {"label": "x"}, [], None, 7),
     ],
 }
 
