@@ -59,20 +59,18 @@ MOST_LISTED: Final = 20
 
 
 def all_chats(answer: ObjectChats, domain: str, language: Language) -> str:
-    """The discussion of an object, and the open lines of it, its contacts and its company: a line for each, with a link
-    that opens it for those who may read it there.
+    """The chats of an object, its contacts and its company: a line for each, with a link that opens it for those who
+    may read it there.
 
     The application's rights found them, and no event proves those of the user who asks, or of those who read the answer
-    in a group: neither contacts nor company are named, nor connectors, nor which conversation is in progress. The
-    discussions of contacts and company would name them, as the bot tells the object of each (docs/decisions/034).
+    in a group: neither contacts nor company are named, nor connectors, nor which conversation is in progress
+    (docs/decisions/034).
     """
-    chats = [chat for chat in answer.chats if chat.line or chat.of == answer.object.name]
-    lines = [_text("chats-of" if chats else "no-chats-of", language, pair=_pair(answer.object.ref))]
-    for chat in chats[:MOST_LISTED]:
+    lines = [_text("chats-of" if answer.chats else "no-chats-of", language, pair=_pair(answer.object.ref))]
+    for chat in answer.chats[:MOST_LISTED]:
         key = "an-open-line" if chat.line else "a-discussion"
         lines.append(_text(key, language, chat_id=chat.chat_id, domain=domain))
-    lines += [_text("others-discussions", language)] if len(chats) < len(answer.chats) else []
-    more = answer.truncated or len(chats) > MOST_LISTED
+    more = answer.truncated or len(answer.chats) > MOST_LISTED
     lines += [_text("more-chats", language)] if more else []
     states = {state for part in answer.parts for state in (part.discussion, part.open_lines, part.relatives)}
     unknown = not states.isdisjoint({PartState.REFUSED, PartState.NOT_GRANTED})
@@ -199,9 +197,9 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "{pair}: чаты.",
     ),
     "no-chats-of": (
-        "{pair}: no chats of its own.",
-        "{pair}: keine eigenen Chats.",
-        "{pair}: своих чатов нет.",
+        "{pair}: no chats.",
+        "{pair}: keine Chats.",
+        "{pair}: чатов нет.",
     ),
     "a-discussion": (
         "Discussion, chat {chat_id}. " + _OPEN + "Open[/URL]",
@@ -212,11 +210,6 @@ _SENTENCES: Final[Mapping[str, Sentence]] = {
         "Open line, chat {chat_id}. " + _OPEN + "Open[/URL]",
         "Kommunikationskanal, Chat {chat_id}. " + _OPEN + "Öffnen[/URL]",
         "Открытая линия, чат {chat_id}. " + _OPEN + "Открыть[/URL]",
-    ),
-    "others-discussions": (
-        "Ask for the discussion of a contact or a company by its own id.",
-        "Nach der Diskussion eines Kontakts oder Unternehmens fragen Sie mit dessen eigener ID.",
-        "Об обсуждении контакта или компании спросите по их собственному ID.",
     ),
     "more-chats": (
         "There are more chats than are listed here.",
