@@ -1,4 +1,5 @@
-"""What programs that stay up have in common: ports from the environment, a folder of their own, an end by a signal."""
+"""What programs that stay up have in common: ports from the environment, a folder of their own, files
+that are written in one step, an end by a signal."""
 
 import errno
 import fcntl
@@ -141,9 +142,18 @@ def is_set(text: str) -> bool:
 
 
 def write_private(path: Path, content: object) -> None:
-    """Writes JSON in one step, so that no reader sees half of the file; readable by its owner only."""
-    descriptor, draft = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
-    Path(draft).replace(path)
+    """Writes JSON that only its owner can read."""
+    write_whole(path, f"{json.dumps(content, indent=2)}\n".encode())
+
+
+def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Writes a file in one step: no reader sees half of it, no other user ever sees a key, and nothing is left beside
+    it where it cannot be written. Raises OSError."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # readable by its owner only
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            os.fchmod(descriptor, mode)
+        Path(draft).replace(path)
+    finally:
+        Path(draft).unlink(missing_ok=True)

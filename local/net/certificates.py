@@ -3,9 +3,7 @@
 import fcntl
 import hashlib
 import ipaddress
-import os
 import ssl
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chat_lookup.clock import Clock, SystemClock
+from local.program import write_whole
 
 FROM_CONTAINERS = "host.docker.internal"
 """The name of this machine, seen from a container."""
@@ -75,8 +74,8 @@ class Authority:
             key, certificate = found
         else:
             key, certificate = self._issue_ca()
-            _write(path, _pem(key, certificate), mode=0o600)
-        _write(self.ca_file, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+            write_whole(path, _pem(key, certificate))
+        write_whole(self.ca_file, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
         return key, certificate
 
     def _read_or_make_server(self, names: tuple[str, ...]) -> Path:
@@ -85,7 +84,7 @@ class Authority:
         path = self._folder / f"server-{mark}.pem"
         if not self._usable(path):
             key = ec.generate_private_key(ec.SECP256R1())
-            _write(path, _pem(key, self._issue_server(key.public_key(), names)), mode=0o600)
+            write_whole(path, _pem(key, self._issue_server(key.public_key(), names)))
         return path
 
     def _usable(self, path: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate] | None:
@@ -190,12 +189,3 @@ def _pem(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> byte
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return private + certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _write(path: Path, content: bytes, *, mode: int) -> None:
-    """Replaces a file in one step: no reader sees half of it, and no other user ever sees a key."""
-    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # readable by its owner only
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        os.fchmod(descriptor, mode)
-    Path(draft).replace(path)

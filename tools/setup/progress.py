@@ -1,13 +1,12 @@
 """What an operator answered in `./lookup setup`, kept so that an interrupted one need not ask again. Never a secret."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from local.program import write_private
 from tools.lookup.case import Refused
 
 ANSWERS: Final = ("kind", "domain", "client_id", "label")
@@ -38,10 +37,7 @@ class Progress:
         self.answers[name] = value
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, draft = tempfile.mkstemp(dir=self.path.parent)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(self.answers, file)
-            Path(draft).replace(self.path)
+            write_private(self.path, self.answers)
         except OSError as error:
             raise Refused(
                 f"{self.path} cannot be written: {error.strerror}; XDG_STATE_HOME names another folder"
