@@ -28,6 +28,8 @@ LASTING: Final = {
 }
 """The alarms whose end is news, each with the reason. Others are about something that happened: their end only means
 that it did not happen again. A new alarm begins with its end: each of these sends a message at the first deployment."""
+_OF_THE_WHOLE_API: Final = {("ANY", "$default"), ("HEAD", "/health")}
+"""Routes of which no alarm has a metric: unknown ones, and that of monitors, which have alarms of their own."""
 NOTIFICATION: Final = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
 
 _MOST_WORDS: Final = 25
@@ -155,7 +157,7 @@ def every_function_is_watched(template: Mapping) -> Places:
 
 
 def every_route_is_watched(template: Mapping) -> Places:
-    """Each route has alarms for failures and the 99th percentile; unknown ones ($default) in those of the whole API."""
+    """Each route has alarms for failures and the 99th percentile, or is in those of the whole API."""
     found = _everything_watched(template)
     stage = {"ApiId": "${Api}", "Stage": "$default"}
     for _, function in of_type(template, WRITTEN_FUNCTION):
@@ -163,7 +165,8 @@ def every_route_is_watched(template: Mapping) -> Places:
             if event["Type"] != "HttpApi":
                 continue
             method, path = event["Properties"]["Method"], event["Properties"]["Path"]
-            route = stage if path == "$default" else {**stage, "Method": method, "Resource": path}
+            of_the_whole = (method, path) in _OF_THE_WHOLE_API
+            route = stage if of_the_whole else {**stage, "Method": method, "Resource": path}
             for name, statistic in (("5xx", "Sum"), ("Latency", "p99")):
                 of_statistic = {each for each in found if each.statistic == statistic}
                 if not _watches(of_statistic, "AWS/ApiGateway", name, **route):
