@@ -68,6 +68,12 @@ def uninstall(scene: Scene) -> None:
     scene.service.cold_start()
 
 
+def installed_again(scene: Scene) -> None:
+    scene.admin("keys.create", label="shop")
+    uninstall(scene)
+    scene.install()
+
+
 def refuse_everything(error: str, status: int) -> Step:
     def make(scene: Scene) -> None:
         scene.fault("*", error=error, status=status)
@@ -312,6 +318,7 @@ CASES: Final = (
     ),
     Case(FindingCode.DEAD_LETTERS, lambda scene: scene.send("DeadLetterQueue", ["{}"]), emptied, "About 1 "),
     Case(FindingCode.UNINSTALLED, uninstall, Scene.install, "uninstalled"),
+    Case(FindingCode.KEYS_SUSPENDED, installed_again, lambda scene: scene.admin("keys.restore"), "401 key-rejected"),
 )  # fmt: skip
 """One for each code, but for scopes: one for each of them. What installs anew comes last."""
 
@@ -451,7 +458,8 @@ def assert_shown_on_the_page(page: OpenPage, case: Case, seen: Mapping[str, Any]
         assert (status, code_of(content)) == (content["status"], problem)
         return
     if code_of(content) == "page-session-rejected":
-        assert case.code is FindingCode.TOKEN_OLD, "no other case takes longer than a page is renewed for"
+        renewed = {FindingCode.TOKEN_OLD, FindingCode.KEYS_SUSPENDED}
+        assert case.code in renewed, "no other case takes longer than a page is renewed for, or installs anew"
         page.open()
         status, content = page.ask("GET", "doctor")
     assert status == 200, content

@@ -17,6 +17,7 @@ from chat_lookup.credentials.applications import ApplicationKind, ApplicationRec
 from chat_lookup.doctor.examination import CLOCKS_AGREE, Doctor
 from chat_lookup.doctor.findings import FindingCode
 from chat_lookup.errors import PortalBusy, PortalReauthorise, StoreUnavailable
+from chat_lookup.portals.api_keys import ApiKey
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 from tests.support.fakes import ManualClock
 from tests.support.portals.healthy_replies import APPLICATION, HEALTHY
@@ -36,6 +37,7 @@ class Ports:
     application: object = field(
         default_factory=lambda: ApplicationRecord("local.1", ApplicationKind.LOCAL, "acme.bitrix24.com", "arn", "v")
     )
+    keys: object = ()
     finished_at: float | None = None
     failure: Exception | None = None
     takes: float = 0.0
@@ -43,6 +45,9 @@ class Ports:
 
     def read(self, _: str) -> Portal | None:
         return cast("Portal | None", _given(self.record))
+
+    def of(self, _: str) -> list[ApiKey]:
+        return cast("list[ApiKey]", _given(self.keys))
 
     def inspect(self, _: Portal, commands: tuple[Command, ...], __: Deadline) -> BatchAnswer:
         self.calls += 1
@@ -86,7 +91,7 @@ def codes(ports: Ports, portal: Portal = HEALTHY_RECORD) -> list[FindingCode]:
     circuits, paces, applications = (
         Reading(lambda: ports.circuit), Reading(lambda: ports.pace), Reading(lambda: ports.application),
     )  # fmt: skip
-    doctor = Doctor(ports, ports, circuits, paces, applications, ports.clock)
+    doctor = Doctor(ports, ports, circuits, paces, applications, ports, ports.clock)
     found = doctor.examine(portal, "", Deadline.after(30, ports.clock))
     assert "5ecret" not in repr(found)
     return [each.code for each in found]
@@ -95,6 +100,33 @@ def codes(ports: Ports, portal: Portal = HEALTHY_RECORD) -> list[FindingCode]:
 def test_healthy_portal_is_asked_once_and_has_no_findings(ports: Ports) -> None:
     assert codes(ports) == []
     assert ports.calls == 1
+
+
+def key_of(uninstalls: int, expires_at: float | None = None) -> ApiKey:
+    return ApiKey("0123456789ab", "", frozenset({"lookup"}), "shop", 0.0, expires_at, frozenset(), uninstalls)
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ([], []),
+        ([key_of(1)], []),
+        ([key_of(1), key_of(0)], [FindingCode.KEYS_SUSPENDED]),
+        ([key_of(0)] * 7, [FindingCode.KEYS_SUSPENDED]),
+        ([key_of(0, expires_at=1.0)], []),
+        (DENIED, [FindingCode.NOT_CHECKED]),
+    ],
+)
+def test_keys_that_an_uninstallation_suspended_are_found_once_the_portal_is_installed_again(
+    ports: Ports, keys: object, found: list[FindingCode]
+) -> None:
+    ports.record, ports.keys = HEALTHY_RECORD._replace(uninstalls=1), keys
+    assert codes(ports, HEALTHY_RECORD._replace(uninstalls=1)) == found
+
+
+def test_suspended_keys_of_an_uninstalled_portal_are_no_finding(ports: Ports) -> None:
+    ports.record, ports.keys = HEALTHY_RECORD._replace(uninstalls=1, state=PortalState.UNINSTALLED), [key_of(0)]
+    assert codes(ports, HEALTHY_RECORD._replace(state=PortalState.UNINSTALLED)) == [FindingCode.UNINSTALLED]
 
 
 @pytest.mark.parametrize("state", [each for each in PortalState if each is not PortalState.ACTIVE])

@@ -9,7 +9,7 @@ from chat_lookup.doctor.queues import QueueDepths
 def doctor(parts: Core) -> Doctor:
     """Build it. Calls nothing; of the stores it only reads."""
     circuit = Circuit(parts.cache_table, parts.clock)
-    return Doctor(parts.portals, parts.calls, circuit, parts.limiter, parts.applications, parts.clock)
+    return Doctor(parts.portals, parts.calls, circuit, parts.limiter, parts.applications, parts.keys, parts.clock)
 
 
 def queue_depths(parts: Core) -> QueueDepths:

@@ -1,6 +1,6 @@
 """The report about a portal: what is stored of it, and what it replies to one request (docs/decisions/032)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 from chat_lookup.bitrix24.batch import BatchAnswer
@@ -16,12 +16,14 @@ from chat_lookup.doctor.records import from_record, from_token_age
 from chat_lookup.doctor.replies import commands, from_replies
 from chat_lookup.errors import ChatLookupError
 from chat_lookup.observability.aws_failures import FAILED, code_of
+from chat_lookup.portals.api_keys import ApiKey
 from chat_lookup.portals.portal import Portal, PortalKind, PortalState
 
 CLOCKS_AGREE: Final = 30.0
 """Seconds by which the portal's clock and ours may differ."""
 _LONGEST: Final = 8.0
 """Seconds for one portal, the wait for its slot included."""
+_MOST_NAMED: Final = 5
 _ORDER: Final = {code: place for place, code in enumerate(FindingCode)}
 
 
@@ -43,6 +45,10 @@ class ApplicationsRead(Protocol):
     def record(self, client_id: str) -> ApplicationRecord | None: ...
 
 
+class KeysRead(Protocol):
+    def of(self, member_id: str) -> Iterable[ApiKey]: ...
+
+
 class PortalsRead(Protocol):
     def read(self, member_id: str) -> Portal | None: ...
 
@@ -57,6 +63,7 @@ class Doctor:
         circuits: CircuitsRead,
         paces: PacesRead,
         applications: ApplicationsRead,
+        keys: KeysRead,
         clock: Clock,
     ) -> None:
         self._portals = portals
@@ -64,6 +71,7 @@ class Doctor:
         self._circuits = circuits
         self._paces = paces
         self._applications = applications
+        self._keys = keys
         self._clock = clock
 
     def examine(self, portal: Portal, own_address: str, deadline: Deadline) -> list[Finding]:
@@ -81,7 +89,29 @@ class Doctor:
             found = [each for each in found if each.code is not FindingCode.NOT_ASKED]
         found += from_record(current, own_address, self._clock.now())
         found += self._application(current)
+        found += self._suspended(current)
         return sorted(dict.fromkeys(found), key=lambda each: _ORDER[each.code])
+
+    def _suspended(self, portal: Portal) -> Iterator[Finding]:
+        """Keys that a new installation did not make valid again: callers get 401, although the portal is well."""
+        if portal.state is PortalState.UNINSTALLED:
+            return
+        now = self._clock.now()
+        try:
+            keys = [
+                key.key_id
+                for key in self._keys.of(portal.member_id)
+                if key.is_suspended(portal) and not key.is_expired(now)
+            ]
+        except FAILED as error:
+            yield _unread("the portal's keys", error)
+            return
+        if keys:
+            named = ", ".join(keys[:_MOST_NAMED]) + (", ..." if len(keys) > _MOST_NAMED else "")
+            yield Finding(
+                FindingCode.KEYS_SUSPENDED,
+                f"Keys that an uninstallation suspended, {len(keys)} ({named}): their callers get 401 key-rejected",
+            )
 
     def _read(self, portal: Portal, found: list[Finding]) -> Portal:
         try:

@@ -32,6 +32,7 @@ class FindingCode(StrEnum):
     NOT_CHECKED = "not-checked"
     INSTALLATION_UNFINISHED = "installation-unfinished"
     PAYMENT_EXPIRED = "payment-expired"
+    KEYS_SUSPENDED = "keys-suspended"
     SCOPE_MISSING = "scope-missing"
     SCOPE_UNUSED = "scope-unused"
     OWNER_NOT_ADMINISTRATOR = "owner-not-administrator"
@@ -108,6 +109,9 @@ REMEDIES: Final[Mapping[FindingCode, str]] = {
         "until then the portal sends no events and admits no other user"
     ),
     FindingCode.PAYMENT_EXPIRED: "The portal's owner pays for the application: until then the portal may refuse all",
+    FindingCode.KEYS_SUSPENDED: (
+        "The operator runs keys.restore; or keys.revoke for each key that nothing uses any more"
+    ),
     FindingCode.SCOPE_MISSING: (
         "An administrator adds the scope to the application's card, or to the webhook, in the portal; then the "
         "operator runs portal.rebind, or portal.add_webhook for a webhook. If the part is not needed, leave it"

@@ -117,6 +117,10 @@ _REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
         "Der Inhaber des Portals bezahlt die Anwendung: bis dahin kann das Portal alles ablehnen",
         "Владелец портала оплачивает приложение: до этого портал может отклонять всё",
     ),
+    "keys-suspended": (
+        "Der Betreiber führt keys.restore aus, oder keys.revoke für jeden Schlüssel, den nichts mehr benutzt",
+        "Администратор сервиса выполняет keys.restore, либо keys.revoke для каждого ключа, который больше не нужен",
+    ),
     "scope-missing": (
         "Ein Administrator fügt das Recht im Portal der Karte der Anwendung oder dem Webhook hinzu; dann führt der "
         "Betreiber portal.rebind aus, oder portal.add_webhook für einen Webhook. Wird der Teil nicht gebraucht, lassen "
