@@ -8,7 +8,7 @@ from selenium.webdriver.common.keys import Keys
 
 from chat_lookup.doctor.findings import REMEDIES, FindingCode
 from chat_lookup.languages import Language
-from chat_lookup.page.remedies import remedy_in
+from chat_lookup.page.doctor_texts import remedy_in, title_in
 from chat_lookup.page.texts import in_script
 from tests.browser.chromium import Browser
 from tests.browser.portal_pages import ADMIN, EMPLOYEE, NARROW, Portal
@@ -108,7 +108,13 @@ def test_finding_of_the_doctor_is_shown_and_is_gone_once_it_is_mended_by_click_a
         portal.tell("/app_info", {"installed": False})
         try:
             frame.click("[data-test=examine]")
-            for text in ("not installed yet", UNFINISHED, remedy, in_script(language)["state-active"]):
+            for text in (
+                title_in(language, UNFINISHED),
+                "not installed yet",
+                UNFINISHED,
+                remedy,
+                in_script(language)["state-active"],
+            ):
                 frame.wait_for_text("[data-test=doctor]", text)
             portal.browser.picture("page-doctor")
         finally:

@@ -470,7 +470,7 @@ def assert_shown_on_the_page(page: OpenPage, case: Case, seen: Mapping[str, Any]
     # The portal goes on between two reports, so that a detail may have other numbers.
     (one,) = shown
     assert (one.keys(), one["remedy"], case.words in one["detail"]) == (
-        {"code", "detail", "remedy"}, seen["remedy"], True,
+        {"code", "title", "detail", "remedy"}, seen["remedy"], True,
     )  # fmt: skip
 
 

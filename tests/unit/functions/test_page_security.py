@@ -186,7 +186,7 @@ def test_administrators_see_the_doctors_report() -> None:
     report = json.loads(send(FOR_ADMINISTRATORS[0], session_in(visit()), ADMINISTRATOR)["body"])
     assert report["state"] == "active"
     assert report["token_age_seconds"] == 0
-    assert {"code", "detail", "remedy"} == set(report["findings"][0])
+    assert {"code", "title", "detail", "remedy"} == set(report["findings"][0])
 
 
 def test_examination_changes_nothing_of_the_portal(known: Portal) -> None:

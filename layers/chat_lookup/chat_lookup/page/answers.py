@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 from chat_lookup.bitrix24.results import ChatDetails
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.errors import AdministratorRequired, PageSessionRejected
-from chat_lookup.languages import language_of
+from chat_lookup.languages import Language, language_of
 from chat_lookup.lookup.requests import fields_in
 from chat_lookup.objects.model import ListedChat
+from chat_lookup.page.doctor_texts import remedy_in, title_in
 from chat_lookup.page.finding import PageFinder, View, wanted_in
 from chat_lookup.page.portal_keys import LONGEST_DAYS, PortalKeys
-from chat_lookup.page.remedies import remedy_in
 from chat_lookup.page.sessions import LIVES, Session, Sessions
 from chat_lookup.page.viewers import Viewers
 from chat_lookup.portals.portal import Portal, PortalState
@@ -19,6 +19,7 @@ from chat_lookup.portals.store import Portals
 
 if TYPE_CHECKING:
     from chat_lookup.doctor.examination import Doctor
+    from chat_lookup.doctor.findings import Finding
     from chat_lookup.doctor.queues import QueueDepths
     from chat_lookup.http.requests import Request
 
@@ -78,7 +79,7 @@ class PageAnswers:
     def doctor(self, request: "Request", deadline: Deadline) -> dict[str, object]:
         """The doctor's report, the portal's state, and the age of its tokens; for administrators.
 
-        What to do is in the page's language (`Accept-Language`), what exactly is wrong in English.
+        Titles and what to do are in the page's language (`Accept-Language`), what exactly is wrong in English.
         """
         portal = self._administered(request, deadline)
         language = language_of(request.headers.get("accept-language", ""))
@@ -90,7 +91,7 @@ class PageAnswers:
         return {
             "state": current.state.value,
             "token_age_seconds": age,
-            "findings": [each.shown() | {"remedy": remedy_in(language, each.code, each.remedy)} for each in findings],
+            "findings": [_shown_finding(each, language) for each in findings],
         }
 
     def keys(self, request: "Request", deadline: Deadline) -> dict[str, object]:
@@ -140,6 +141,11 @@ class PageAnswers:
 
 def _sent(request: "Request") -> str | None:
     return request.headers.get("x-page-session")
+
+
+def _shown_finding(finding: "Finding", language: Language) -> dict[str, object]:
+    code = finding.code
+    return finding.shown() | {"title": title_in(language, code), "remedy": remedy_in(language, code, finding.remedy)}
 
 
 def _shown(view: View) -> dict[str, object]:

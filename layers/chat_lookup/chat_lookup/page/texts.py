@@ -54,8 +54,8 @@ _DOCUMENT: Final[Mapping[str, Sentence]] = {
     "doctor-title": ("State of the connection", "Zustand der Verbindung", "Состояние подключения"),
     "doctor-hint": (
         "Examines the connection between this portal and the service. It changes nothing.",
-        "Untersucht die Verbindung zwischen diesem Portal und dem Dienst. Es ändert nichts. Befunde sind englisch.",
-        "Проверяет связь между порталом и сервисом и ничего не меняет. Описания проблем — на английском.",
+        "Untersucht die Verbindung zwischen diesem Portal und dem Dienst. Es ändert nichts. Details sind englisch.",
+        "Проверяет связь между порталом и сервисом и ничего не меняет. Подробности — на английском.",
     ),
     "examine": ("Examine", "Untersuchen", "Проверить"),
     "keys-title": ("API keys", "API-Schlüssel", "Ключи API"),

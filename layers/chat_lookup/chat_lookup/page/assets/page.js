@@ -221,9 +221,10 @@
   // -- For administrators -----------------------------------------------------------------------------------------------
   function shownFinding(finding) {
     return element("li", { "data-finding": finding.code },
-      element("p", { className: "title", lang: "en" }, finding.detail),
+      element("p", { className: "title" }, finding.title),
       element("p", {}, text("remedy") + ": " + finding.remedy),
-      element("p", { className: "facts" }, element("code", {}, finding.code)));
+      element("p", { className: "facts" }, element("code", {}, finding.code), " · ",
+        element("span", { lang: "en" }, finding.detail)));
   }
 
   async function examine() {

@@ -1,4 +1,4 @@
-"""What mends a finding is the same in each language: the commands, parameters and sections that it names."""
+"""Each finding has a title in each language, and what mends it names the same commands, parameters and sections."""
 
 import re
 
@@ -6,13 +6,16 @@ import pytest
 
 from chat_lookup.doctor.findings import REMEDIES, FindingCode
 from chat_lookup.languages import Language
-from chat_lookup.page.remedies import _REMEDIES, remedy_in
+from chat_lookup.page.doctor_texts import _REMEDIES, _TITLES, remedy_in, title_in
 
 NAMES = re.compile(r"[a-z0-9]+\.[a-z0-9_]+|[a-z]+_[a-z]+|[A-Z][a-z]+[A-Z][A-Za-z]+|docs/\S+?\.md, [A-Z][a-z ]+[a-z]")
 
 
-def test_each_finding_has_its_remedy_in_each_language() -> None:
-    assert _REMEDIES.keys() == set(FindingCode)
+def test_each_finding_has_a_title_and_a_remedy_in_each_language() -> None:
+    assert _REMEDIES.keys() == _TITLES.keys() == set(FindingCode)
+    for language in Language:
+        assert len({title_in(language, code) for code in FindingCode}) == len(FindingCode)
+    assert all(re.search("[А-Яа-я]", title_in(Language.RUSSIAN, code)) for code in FindingCode)
 
 
 @pytest.mark.parametrize("code", FindingCode)

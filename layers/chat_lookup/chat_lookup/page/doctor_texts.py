@@ -1,9 +1,17 @@
-"""What mends each finding of the doctor, in German and Russian; `doctor.findings` has the English sentences."""
+"""The doctor's findings for the page's users: a title of each, and what mends it.
+
+`doctor.findings` has the English sentences of what mends them.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
-from chat_lookup.languages import Language
+from chat_lookup.languages import Language, Sentence, sentence_in
+
+
+def title_in(language: Language, code: str) -> str:
+    """What is wrong, in a few words."""
+    return sentence_in(language, _TITLES[code])
 
 
 def remedy_in(language: Language, code: str, english: str) -> str:
@@ -13,6 +21,109 @@ def remedy_in(language: Language, code: str, english: str) -> str:
     german, russian = _REMEDIES[code]
     return german if language is Language.GERMAN else russian
 
+
+_TITLES: Final[Mapping[str, Sentence]] = {
+    "no-portal": ("No portal is stored", "Es ist kein Portal gespeichert", "Ни одного портала не сохранено"),
+    "uninstalled": ("The application was uninstalled", "Die Anwendung wurde deinstalliert", "Приложение удалено"),
+    "stopped": (
+        "An operator stopped the service for this portal",
+        "Der Betreiber hat den Dienst für dieses Portal angehalten",
+        "Администратор сервиса остановил его для этого портала",
+    ),
+    "reauthorise": (
+        "The application's permission has ended", "Die Erlaubnis der Anwendung ist erloschen",
+        "Разрешение приложения больше не действует",
+    ),
+    "refused": (
+        "The portal refuses even new tokens", "Das Portal lehnt selbst neue Token ab",
+        "Портал отклоняет даже новые токены",
+    ),
+    "unpaid": (
+        "The application or the plan is not paid", "Die Anwendung oder der Tarif ist nicht bezahlt",
+        "Приложение или тариф не оплачены",
+    ),
+    "misconfigured": (
+        "The application's keys are not valid", "Die Schlüssel der Anwendung sind ungültig",
+        "Ключи приложения недействительны",
+    ),
+    "renamed": ("The portal has a new address", "Das Portal hat eine neue Adresse", "У портала новый адрес"),
+    "blocked": ("The portal refuses all requests", "Das Portal lehnt alle Anfragen ab", "Портал отклоняет все запросы"),
+    "unreachable": ("The portal does not reply", "Das Portal antwortet nicht", "Портал не отвечает"),
+    "application-missing": (
+        "The application's keys are not stored", "Die Schlüssel der Anwendung sind nicht gespeichert",
+        "Ключи приложения не сохранены",
+    ),
+    "moved": (
+        "The portal redirects to a new address", "Das Portal leitet an eine neue Adresse weiter",
+        "Портал перенаправляет на новый адрес",
+    ),
+    "token-refused": (
+        "The portal refuses the token", "Das Portal lehnt das Token ab", "Портал отклоняет токен",
+    ),
+    "portal-failed": (
+        "The portal's reply was an error", "Das Portal hat mit einem Fehler geantwortet", "Портал ответил ошибкой",
+    ),
+    "not-asked": (
+        "The portal could not be asked now", "Das Portal konnte gerade nicht gefragt werden",
+        "Сейчас не удалось опросить портал",
+    ),
+    "not-checked": (
+        "A part could not be examined", "Ein Teil konnte nicht untersucht werden", "Часть проверки не удалась",
+    ),
+    "installation-unfinished": (
+        "The installation is not finished", "Die Installation ist nicht abgeschlossen", "Установка не завершена",
+    ),
+    "payment-expired": (
+        "The time that is paid for has ended", "Der bezahlte Zeitraum ist abgelaufen", "Оплаченный срок истёк",
+    ),
+    "scope-missing": ("A permission is missing", "Ein Recht fehlt", "Не хватает права"),
+    "scope-unused": (
+        "A new permission is not in use yet", "Ein neues Recht wird noch nicht genutzt",
+        "Новое право ещё не используется",
+    ),
+    "owner-not-administrator": (
+        "The user who installed the application is no administrator any more",
+        "Wer die Anwendung installiert hat, ist kein Administrator mehr",
+        "Установивший приложение больше не администратор",
+    ),
+    "token-old": (
+        "The tokens were not renewed for a long time", "Die Token wurden lange nicht erneuert",
+        "Токены давно не обновлялись",
+    ),
+    "application-token-missing": (
+        "Nothing proves the portal's events", "Nichts weist die Ereignisse des Portals nach",
+        "Подлинность событий портала нечем подтвердить",
+    ),
+    "address-changed": (
+        "The portal sends events to another address", "Das Portal sendet Ereignisse an eine andere Adresse",
+        "Портал отправляет события на другой адрес",
+    ),
+    "bot-not-registered": ("The bot is not registered", "Der Bot ist nicht registriert", "Бот не зарегистрирован"),
+    "bot-mode": (
+        "The bot gets no events in its mode", "Der Bot erhält in seinem Modus keine Ereignisse",
+        "В своём режиме бот не получает события",
+    ),
+    "bot-deprecated": (
+        "The bot is registered by an outdated method", "Der Bot ist mit einer veralteten Methode registriert",
+        "Бот зарегистрирован устаревшим методом",
+    ),
+    "events-not-bound": (
+        "An event is not bound", "Ein Ereignis ist nicht gebunden", "Событие не привязано",
+    ),
+    "events-elsewhere": (
+        "Events go to another address, too", "Ereignisse gehen auch an eine andere Adresse",
+        "События уходят и на другой адрес",
+    ),
+    "pace-lowered": (
+        "The portal refused too many requests", "Das Portal hat zu viele Anfragen abgelehnt",
+        "Портал отклонил слишком много запросов",
+    ),
+    "clock-off": ("A clock is wrong", "Eine Uhr geht falsch", "Часы идут неверно"),
+    "events-waiting": ("Many events wait", "Viele Ereignisse warten", "Много событий ожидает обработки"),
+    "dead-letters": (
+        "Events were given up", "Ereignisse wurden aufgegeben", "Часть событий не удалось обработать",
+    ),
+}  # fmt: skip
 
 _REBIND: Final = (
     "Der Betreiber führt portal.rebind aus, das Bot und Ereignisse neu registriert",
