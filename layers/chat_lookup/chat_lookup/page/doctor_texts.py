@@ -98,6 +98,7 @@ _TITLES: Final[Mapping[str, Sentence]] = {
         "The portal sends events to another address", "Das Portal sendet Ereignisse an eine andere Adresse",
         "Портал отправляет события на другой адрес",
     ),
+    "keys-suspended": ("API keys are suspended", "API-Schlüssel sind ausgesetzt", "Ключи API приостановлены"),
     "bot-not-registered": ("The bot is not registered", "Der Bot ist nicht registriert", "Бот не зарегистрирован"),
     "bot-mode": (
         "The bot gets no events in its mode", "Der Bot erhält in seinem Modus keine Ereignisse",
