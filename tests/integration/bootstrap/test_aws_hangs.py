@@ -19,8 +19,9 @@ from chat_lookup.observability.aws_failures import OutOfTime
 
 SECONDS: Final = 0.6
 """Seconds from now to the deadline: less than the timeout of any client."""
-SLACK: Final = 0.6
-"""Seconds of tolerance for a machine that is busy with other tests."""
+SLACK: Final = 1.5
+"""Seconds of tolerance for a machine that is busy with other tests: with them the call still ends before the shortest
+time-out of these clients, 2 s for one answer."""
 WITH_TLS: Final = 1.2
 """The same where the call first reads the public authorities."""
 DRIP_S: Final = 0.05
