@@ -176,11 +176,13 @@ def unsaved_by(scene: Scene, process: Process) -> None:
     """Let a process get a pair that it cannot save within its lease: the store fails after the refresh."""
     scene.slow_server()
     scene.an_hour_passes()
+    scene.aws.keeps_pairs = False
     process.ask("DEAL|0")
     until(lambda: scene.refreshes == 1)
     scene.aws.down = {"PutSecretValue"}
     scene.probe.clock.advance(LEASE - 3)
     assert process.outcome().problem == "store-unavailable"
+    scene.aws.keeps_pairs = True
 
 
 def test_refresh_token_is_not_used_while_the_store_accepts_no_pair(scene: Scene) -> None:

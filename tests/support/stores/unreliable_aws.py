@@ -57,6 +57,8 @@ class UnreliableAws:
         self._urls = {"DynamoDB_20120810": dynamodb_url, "secretsmanager": secrets_url}
         self._clock = clock
         self._readable_at: dict[str, float] = {}
+        self.keeps_pairs = True
+        """Whether a pair can be written; what is written before it, to prove that one can be, always is."""
         self._failing: dict[str, int] = {}
         self._failed: set[str] = set()
         self._lock = threading.Lock()
@@ -95,7 +97,8 @@ class UnreliableAws:
     def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         service, _, action = str(environ["HTTP_X_AMZ_TARGET"]).partition(".")
         body = environ["wsgi.input"].read()
-        if self._fails(action, str(environ["HTTP_AMZ_SDK_INVOCATION_ID"])):
+        lost = action == "PutSecretValue" and not self.keeps_pairs and b"refresh_token" in body
+        if lost or self._fails(action, str(environ["HTTP_AMZ_SDK_INVOCATION_ID"])):
             start_response("500 Internal Server Error", _JSON)
             return [b'{"__type":"InternalServiceError"}']
         if action == "GetSecretValue" and not self._readable(body):
