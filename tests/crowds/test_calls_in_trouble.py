@@ -1,7 +1,7 @@
 """Ten minutes with a failing portal: how often it is called, what callers receive, and that the service recovers.
 
-Every 10 seconds, by a clock that takes no account of the machine, a pair without a cached answer is looked up. The expected counts follow from
-the constants of the modules under test.
+Every 10 seconds, by a clock that takes no account of the machine, a pair without a cached answer is looked up. The
+expected counts follow from the constants of the modules under test.
 """
 
 from collections import Counter
