@@ -10,29 +10,28 @@ from typing import Final, NamedTuple
 
 from chat_lookup.errors import ServiceMisconfigured
 
-_TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
-_SECRET_PREFIX = re.compile(r"[A-Za-z0-9/_+=.@-]{1,200}")
-_HOST_AND_PORT = re.compile(r"[A-Za-z0-9.-]{1,253}:[0-9]{1,5}")
-_MEMBER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_PUBLIC_URL = re.compile(r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
-_PUBLIC_URL_AS_SET = re.compile(_PUBLIC_URL.pattern + "/*")
-_PEM = re.compile(r".*-----BEGIN CERTIFICATE-----.*", re.DOTALL)
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
-_CERTIFICATE = re.compile(
-    r"\s*-----BEGIN CERTIFICATE-----(\s*[A-Za-z0-9+/=][A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----\s*", re.ASCII
-)
+# Compiled when a variable is checked, which `re` remembers: a function declares some of them only.
+_TABLE_NAME = r"[A-Za-z0-9_.-]{3,255}"
+_PREFIX = r"[A-Za-z0-9/_+=.@-]{1,200}"
+_HOST_AND_PORT = r"[A-Za-z0-9.-]{1,253}:[0-9]{1,5}"
+_MEMBER_ID = r"[A-Za-z0-9_-]{1,64}"
+_PUBLIC_URL = r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?"
+_PUBLIC_URL_AS_SET = _PUBLIC_URL + "/*"
+_PEM = r"(?s).*-----BEGIN CERTIFICATE-----.*"
+_HOST = r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?"
+_CERTIFICATE = r"(?a)\s*-----BEGIN CERTIFICATE-----(\s*[A-Za-z0-9+/=][A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----\s*"
 _PEM_LINE = 64
 _LONGEST_CA = 2048
 """Characters: all variables of a function together have 4 KB, and a parameter of CloudFormation as many."""
-_URL = re.compile(r"https?://.*")
-_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
-_QUEUE_URL = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[0-9]{12}/[A-Za-z0-9_-]{1,80}")
-_FUNCTION = re.compile(r"[A-Za-z0-9:_$-]{1,170}")
-_EVENT_BUS = re.compile(r"[A-Za-z0-9._/-]{1,256}")
-_BOOLEAN = re.compile(r"true|false")
-_SCRIPT = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[A-Za-z0-9._/-]{0,200}")
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/?")
-_ON_OR_OFF = re.compile(r"on|off")
+_URL = r"https?://.*"
+_KEY_ARN = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+"
+_QUEUE_URL = r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[0-9]{12}/[A-Za-z0-9_-]{1,80}"
+_FUNCTION = r"[A-Za-z0-9:_$-]{1,170}"
+_EVENT_BUS = r"[A-Za-z0-9._/-]{1,256}"
+_BOOLEAN = r"true|false"
+_SCRIPT = r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[A-Za-z0-9._/-]{0,200}"
+_ORIGIN = r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/?"
+_ON_OR_OFF = r"on|off"
 
 VENDORS_SCRIPT: Final = "https://api.bitrix24.com/api/v1/"
 
@@ -49,7 +48,7 @@ class EventsTeach(StrEnum):
     OFF = "off"
 
 
-_EVENTS_TEACH = re.compile("|".join(EventsTeach))
+_EVENTS_TEACH = "|".join(EventsTeach)
 
 
 class Settings(NamedTuple):
@@ -110,7 +109,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
     settings = Settings(
         portal_table=read.required("PORTAL_TABLE", _TABLE_NAME),
         cache_table=read.required("CACHE_TABLE", _TABLE_NAME),
-        secret_prefix=read.required("SECRET_PREFIX", _SECRET_PREFIX),
+        secret_prefix=read.required("SECRET_PREFIX", _PREFIX),
         local_hosts=_folded(read.listed("LOCAL_HOSTS", _HOST_AND_PORT, "host:port")),
         private_portals=_folded(read.listed("PRIVATE_PORTALS", _HOST_AND_PORT, "host:port")),
         authorisation_servers=frozenset(
@@ -144,12 +143,12 @@ class _Reading:
         self.environ = environ
         self.faults: list[str] = []
 
-    def required(self, name: str, pattern: re.Pattern[str]) -> str:
+    def required(self, name: str, pattern: str) -> str:
         if not self.environ.get(name):
             self.faults.append(f"{name} is not set")
         return self._checked(name, pattern, "has characters or a length that are not allowed")
 
-    def optional(self, name: str, pattern: re.Pattern[str], form: str) -> str:
+    def optional(self, name: str, pattern: str, form: str) -> str:
         """Empty where it is not set: no function declares all of them."""
         return self._checked(name, pattern, f"is not {form}")
 
@@ -157,24 +156,24 @@ class _Reading:
         given = self.optional(name, _EVENTS_TEACH, "hint, trust or off")
         return EventsTeach(given) if given in set(EventsTeach) else EventsTeach.HINT
 
-    def listed(self, name: str, pattern: re.Pattern[str], form: str) -> frozenset[str]:
+    def listed(self, name: str, pattern: str, form: str) -> frozenset[str]:
         items = [item.strip() for item in self.environ.get(name, "").split(",") if item.strip()]
-        if not all(pattern.fullmatch(item) for item in items):
+        if not all(re.fullmatch(pattern, item) for item in items):
             self.faults.append(f"{name} is not a comma-separated list of {form}")
         return frozenset(items)
 
     def certificates(self, name: str) -> str:
         """PEM text with one line, or several, for each certificate: a parameter may have lost its line ends."""
         given = self.environ.get(name, "")
-        parts = re.split(r"(?<=-----END CERTIFICATE-----)", given)
-        blocks = [_CERTIFICATE.fullmatch(part) for part in parts if part.strip()]
+        parts = re.split(r"(?<=-----END CERTIFICATE-----)", given) if given else []
+        blocks = [re.fullmatch(_CERTIFICATE, part) for part in parts if part.strip()]
         if len(given) > _LONGEST_CA or not all(blocks):
             self.faults.append(f"{name} is not PEM text of certificates, of {_LONGEST_CA} characters at most")
         return "".join(_as_pem(block[1]) for block in blocks if block)
 
-    def _checked(self, name: str, pattern: re.Pattern[str], fault: str) -> str:
+    def _checked(self, name: str, pattern: str, fault: str) -> str:
         value = self.environ.get(name, "")
-        if value and not pattern.fullmatch(value):
+        if value and not re.fullmatch(pattern, value):
             self.faults.append(f"{name} {fault}")
         return value
 
@@ -191,4 +190,4 @@ def _folded(hosts: frozenset[str]) -> frozenset[str]:
 
 def is_public_url(url: str) -> bool:
     """Whether a text may be our own address: https, a host, perhaps a port, and nothing else."""
-    return _PUBLIC_URL.fullmatch(url) is not None
+    return re.fullmatch(_PUBLIC_URL, url) is not None
