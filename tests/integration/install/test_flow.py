@@ -180,6 +180,7 @@ def test_late_uninstall_does_not_change_a_newer_installation(stage: Stage) -> No
     assert look_up(stage)["chat_id"] > 0
 
 
+@pytest.mark.usefixtures("leaping_clock")
 @pytest.mark.parametrize("how", ["refused", "closed"])
 def test_visit_of_administrator_restores_dead_grant_and_employee_is_referred_to_administrator(
     stage: Stage, how: str
