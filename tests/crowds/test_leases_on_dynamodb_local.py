@@ -15,6 +15,7 @@ from chat_lookup.dynamodb import Table
 from chat_lookup.entity import EntityRef
 from chat_lookup.ttl_cache import SECONDS
 from local.aws.embedded import EmbeddedAws
+from local.shared_clock import SharedClock
 from tests.chaos.crowd_process import Crowd, Outcome, Question, Setting, begin
 from tests.support.processes.stopped_clock import StoppedClock, stopped
 from tests.support.processes.waiting import until
@@ -70,9 +71,9 @@ class LeaseScene:
         pair = CacheQuery(portal.member_id, portal.generation, EntityRef("CRM", WANTED))
         return self.leases.read(pair).lease.until - self.scene.probe.clock.now()
 
-    def advance_to_the_slot(self) -> None:
+    def advance_to_the_slot(self, clock: SharedClock | StoppedClock) -> None:
         """Advance the clock to a second before the slot of the lease holder, so that all callers have begun to wait."""
-        self.scene.probe.clock.advance(max(0.0, self.held_for() - LEASE - 1))
+        clock.advance(max(0.0, self.held_for() - LEASE - 1))
 
     def stopped_clock(self) -> "AbstractContextManager[StoppedClock]":
         """Inside, no lease ends because the machine is slow."""
@@ -81,11 +82,14 @@ class LeaseScene:
     def slow_portal(self, seconds: float) -> None:
         self.scene.probe.tell("/faults", {"method": "im.chat.get", "delay_ms": int(seconds * 1000)})
 
-    def next_slot_in_ten_seconds(self, crowd: Crowd) -> None:
-        """Set the portal's rate to one call in ten seconds, and make the first call."""
+    def one_call_in_ten_seconds(self) -> None:
+        """Set the portal's rate."""
         stores = self.scene.stores
         stores.portals.save(stores.record(self.scene.portal.member_id)._replace(rate=0.1, burst=1))
         self.scene.probe.clock.advance(SECONDS + 1)  # the processes' memory of the portal expires
+
+    def first_call(self, crowd: Crowd) -> None:
+        """After it the next slot is ten seconds ahead."""
         crowd.ask(Question("DEAL|15"))
         assert [each.chat_id for each in crowd.outcomes()] == [FIRST_CHAT + 15]
 
@@ -138,12 +142,13 @@ def test_two_hundred_callers_of_one_uncached_pair_cost_one_call_and_get_one_answ
 
 def test_callers_cost_one_call_when_the_slot_is_ten_seconds_ahead(lease_scene: LeaseScene) -> None:
     crowds = lease_scene.begin()
-    lease_scene.next_slot_in_ten_seconds(crowds[0])
-    start_look_ups(crowds)
-    until(lambda: lease_scene.held_for() > LEASE + 5)
-    assert lease_scene.calls() == 0
-    lease_scene.advance_to_the_slot()
-    with lease_scene.stopped_clock():
+    lease_scene.one_call_in_ten_seconds()
+    with lease_scene.stopped_clock() as clock:
+        lease_scene.first_call(crowds[0])
+        start_look_ups(crowds)
+        until(lambda: lease_scene.held_for() > LEASE + 5)
+        assert lease_scene.calls() == 0
+        lease_scene.advance_to_the_slot(clock)
         assert all_found(crowds) == PROCESSES * CALLERS
     assert lease_scene.calls() == 1
 
@@ -203,14 +208,15 @@ def test_killed_lease_holder_costs_the_lease_time_and_one_more_call(lease_scene:
 
 def test_lease_holder_killed_before_its_slot_is_replaced_by_another_process(lease_scene: LeaseScene) -> None:
     holder, *others = lease_scene.begin(4)
-    lease_scene.next_slot_in_ten_seconds(others[0])
+    lease_scene.one_call_in_ten_seconds()
+    lease_scene.first_call(others[0])
     start_look_ups([holder], 1)
     until(lambda: lease_scene.held_for() > LEASE)
     holder.stop()
     start_look_ups(others, 4)
     lease_scene.scene.probe.clock.advance(10 + LEASE + SKEW)
     until(lambda: lease_scene.held_for() > LEASE)  # one of them, which has the next slot
-    lease_scene.advance_to_the_slot()
+    lease_scene.advance_to_the_slot(lease_scene.scene.probe.clock)
     with lease_scene.stopped_clock():
         assert all_found(others) == 12
     assert lease_scene.calls() == 1
