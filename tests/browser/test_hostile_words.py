@@ -1,16 +1,18 @@
-"""Words of callers, users and portals stay words on every page: the application's, the portal's and the playground."""
+"""Words of callers, users and portals stay words on every page, which is no wider for them: the application's, the
+portal's and the playground."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 import urllib3
 
 from tests.browser.chromium import Browser
-from tests.browser.portal_pages import ADMIN, Portal
+from tests.browser.portal_pages import ADMIN, NARROW, Portal
 from tests.support.processes.run import Running
 
 HOSTILE: Final = (
-    "<img src=x onerror=\"document.title='hostile'\"><b id=status>bold</b></script><script>alert(1)</script>"
+    "<img src=x onerror=\"document.title='hostile'\"><b id=status>bold</b></script><script>alert(1)</script>" + 60 * "w"
 )
 MARKUP: Final = "img, b, script:not([src]):not([type='application/json'])"
 PAIR: Final = {"entity_type": "ORDER", "entity_id": "2026-0815"}
@@ -23,8 +25,16 @@ def hostile_chat(portal: Portal) -> int:
     return int(made["chat_id"])
 
 
-def has_no_markup(page: Browser) -> bool:
-    return not page.elements(MARKUP) and page.driver.title != "hostile"
+@pytest.fixture(autouse=True)
+def narrow(browser: Browser) -> Iterator[None]:
+    browser.look(width=NARROW)
+    yield
+    browser.look()
+
+
+def shows_words(page: Browser) -> bool:
+    """Whether a page shows them as text, within its window."""
+    return not page.elements(MARKUP) and page.driver.title != "hostile" and not page.is_wider_than_its_window()
 
 
 def test_title_of_a_chat_stays_text_on_the_application_and_the_portals_pages(portal: Portal, hostile_chat: int) -> None:
@@ -34,13 +44,13 @@ def test_title_of_a_chat_stays_text_on_the_application_and_the_portals_pages(por
         frame.click("[data-test=find]")
         frame.wait_for_text("[data-test=answer] .title", HOSTILE)
         frame.wait_for_text("#recent button", HOSTILE)
-        assert has_no_markup(frame)
+        assert shows_words(frame)
         frame.click(f"[data-chat-id='{hostile_chat}'] [data-test=open]")
     portal.browser.wait_for_text("#messenger h2", HOSTILE)
-    assert has_no_markup(portal.browser)
+    assert shows_words(portal.browser)
     for path in (f"/online/?IM_DIALOG=chat{hostile_chat}", f"/?user={ADMIN}", f"/online/?IM_DIALOG={HOSTILE}"):
         portal.open(path)
-        assert has_no_markup(portal.browser)
+        assert shows_words(portal.browser)
     assert [each for each in portal.browser.complaints() if "404" not in each] == []
 
 
@@ -51,7 +61,7 @@ def test_label_of_a_key_stays_text_on_the_application_page(portal: Portal) -> No
         frame.write("[data-test=key-label]", label)
         frame.click("[data-test=key-create]")
         frame.wait_for_text("[data-test=keys] .title", label)
-        assert has_no_markup(frame)
+        assert shows_words(frame)
         frame.click("[data-test=key-revoke]")
         frame.until(lambda: not frame.elements("[data-test=key-revoke]"), "the key is still listed")
     assert portal.browser.complaints() == []
@@ -71,4 +81,4 @@ def test_titles_questions_and_log_lines_stay_text_in_the_playground(browser: Bro
     browser.wait_for_text("#talk li.mine", HOSTILE)
     browser.wait_for_text("#talk li:not(.mine)", "deal 1663")
     browser.until(lambda: browser.elements("#calls li"), "no call of the portal is listed")
-    assert has_no_markup(browser)
+    assert shows_words(browser)
