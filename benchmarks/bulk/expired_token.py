@@ -5,13 +5,11 @@ token of the vendor's SDK, which is the most that it can share. The authorisatio
 that all callers arrive during the first renewal.
 """
 
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Barrier
 from typing import Any, Final
 from unittest import mock
@@ -20,15 +18,11 @@ from urllib.parse import urlsplit
 from b24pysdk import BitrixApp, BitrixToken  # type: ignore[import-untyped]  # it has annotations, but no py.typed
 from b24pysdk.api.requesters import BitrixOAuthRequester  # type: ignore[import-untyped]  # as above
 
+from benchmarks.ground import ground
 from benchmarks.setting import Setting
 from benchmarks.timing import Figure
-from local.aws import environment
-from local.aws.embedded import EmbeddedAws
-from local.stack import ROOT
-from local.template.reader import Template
 from tests.sdk.webhook_mode import outcome, trusting
-from tests.support.stores.tables import tables_in
-from tests.support.tokens.token_scene import CROWD, FIRST_CHAT, Place, Scene, running_place, running_scene, together
+from tests.support.tokens.token_scene import CROWD, FIRST_CHAT, Place, Scene, running_scene, together
 
 _CALLERS: Final = 50
 _FEWER: Final = 8
@@ -65,18 +59,12 @@ def figures(setting: Setting) -> list[Figure]:
 @contextmanager
 def _scene(dynamodb_url: str, callers: int) -> Iterator[tuple[Place, Scene]]:
     """A portal with a chat for each caller, and the service with tokens of it."""
-    with ExitStack() as closing:
-        folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
-        closing.enter_context(environment.replaced({}))
-        aws = EmbeddedAws(Template.load(ROOT / "template.yaml"))
-        closing.callback(aws.stop)
-        aws.start()
-        place = closing.enter_context(running_place(folder))
+    with ground(dynamodb_url) as parts:
         for number in range(CROWD, callers):
             chat = {"entity_type": "CRM", "entity_id": f"DEAL|{number}", "chat_id": FIRST_CHAT + number}
-            place.probe.tell("/chats", chat)
-        tables = closing.enter_context(tables_in(dynamodb_url))
-        yield place, closing.enter_context(running_scene(place, tables, aws.endpoint_url, folder))
+            parts.place.probe.tell("/chats", chat)
+        with running_scene(*parts) as scene:
+            yield parts.place, scene
 
 
 def _by_us(scene: Scene, callers: int) -> _Renewed:

@@ -5,30 +5,24 @@ have there.
 """
 
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Final, NamedTuple
 
+from benchmarks.ground import ground
 from benchmarks.setting import Setting
 from benchmarks.timing import Figure
 from chat_lookup.clock import SystemClock
 from chat_lookup.page.pace import SHARE
 from chat_lookup.portals.portal import DEFAULT_BURST, DEFAULT_RATE
-from local.aws import environment
-from local.aws.embedded import EmbeddedAws
-from local.stack import ROOT
-from local.template.reader import Template
 from tests.chaos import crowd_process
 from tests.chaos.crowd_process import Crowd, Question
 from tests.crowds import page_process
 from tests.crowds.page_crowd import PROCESSES, shared, viewers
 from tests.crowds.page_process import PageCrowd, View
-from tests.support.stores.tables import Tables, tables_in
-from tests.support.tokens.token_scene import CROWD, Scene, running_place, running_scene
+from tests.support.tokens.token_scene import CROWD, Scene, running_scene
 
 _LOOK_UPS: Final = 40
 _EVERY_S: Final = 0.3
@@ -56,11 +50,11 @@ def figures(setting: Setting) -> list[Figure]:
     """Raises LeftOut without a DynamoDB Local."""
     url = setting.dynamodb_local("has writes that are atomic")
     count, look_ups = (6, 4) if setting.quick else (50, _LOOK_UPS)
-    with _scene(url) as (scene, tables), ExitStack() as running:
+    with ground(url) as parts, running_scene(*parts) as scene, ExitStack() as running:
         everyone = viewers(scene, count)
         scene.probe.tell("/faults", {"method": "im.chat.get", "delay_ms": _ANSWER_S * 1000})
-        (program,) = crowd_process.begin([shared(scene, tables, "program")])
-        pages = page_process.begin([shared(scene, tables, f"page {number}") for number in range(PROCESSES)])
+        (program,) = crowd_process.begin([shared(scene, parts.tables, "program")])
+        pages = page_process.begin([shared(scene, parts.tables, f"page {number}") for number in range(PROCESSES)])
         for each in (program, *pages):
             running.callback(each.stop)
         alone = _taken(scene, program, look_ups)
@@ -116,16 +110,3 @@ def _asking(pages: Sequence[PageCrowd], everyone: Sequence[View]) -> Iterator[No
         over.set()
         for thread in threads:
             thread.join()
-
-
-@contextmanager
-def _scene(dynamodb_url: str) -> Iterator[tuple[Scene, Tables]]:
-    with ExitStack() as closing:
-        folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
-        closing.enter_context(environment.replaced({}))
-        aws = EmbeddedAws(Template.load(ROOT / "template.yaml"))
-        closing.callback(aws.stop)
-        aws.start()
-        place = closing.enter_context(running_place(folder))
-        tables = closing.enter_context(tables_in(dynamodb_url))
-        yield closing.enter_context(running_scene(place, tables, aws.endpoint_url, folder)), tables

@@ -187,6 +187,16 @@ def test_rejected_caller_token_learns_of_no_pair_that_it_has_no_chat(
     assert not body.keys() & {"hint", "entity_type", "entity_id"}
 
 
+@pytest.mark.parametrize("code", ["ACCESS_ERROR", "ERROR_NOT_FOUND"])
+def test_token_whose_owner_the_portal_does_not_tell_learns_of_no_pair_that_it_has_no_chat(
+    stage: Stage, key: str, code: str
+) -> None:
+    """Of a chat these would say that it is not accessible, or not there; here no chat is asked for."""
+    stage.tell("/faults", {"method": "profile", "error": code, "status": 403, "times": 1})
+    reply = request_by(stage, key, token_of(stage, ADMINISTRATOR), f"/v1/chats?{urlencode(ABSENT)}")
+    problem(reply, 401, "caller-token-rejected")
+
+
 def test_accepted_caller_token_learns_that_a_pair_has_no_chat(stage: Stage, key: str) -> None:
     reply = request_by(stage, key, token_of(stage, ADMINISTRATOR), f"/v1/chats?{urlencode(ABSENT)}")
     problem(reply, 404, "chat-not-found")

@@ -4,6 +4,7 @@ import pytest
 
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
 from chat_lookup.errors import (
+    CallerTokenRejected,
     ChatLookupError,
     ChatNotAccessible,
     ChatNotFound,
@@ -15,7 +16,7 @@ from chat_lookup.errors import (
     PortalRefused,
     PortalUnavailable,
 )
-from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.failures import for_caller, for_token
 
 NOW = 1_763_000_000.0
 
@@ -53,6 +54,22 @@ def test_failure_of_each_class_has_its_error_without_the_portals_words(
     assert type(error) is kind
     assert (error.status, error.portal_error) == (shown, code)
     assert "own words" not in f"{error} {vars(error)!r}", "the portal's description is for the log"
+
+
+@pytest.mark.parametrize(("code", "status", "kind", "shown"), CASES)
+def test_failure_with_a_users_own_token_concerns_the_token_unless_any_would_meet_it(
+    code: str, status: int, kind: type[ChatLookupError], shown: int
+) -> None:
+    del shown
+    error = for_token(failure(code, status), NOW)
+    of_any_token = kind in (PortalBusy, PortalBlocked, PortalUnavailable)
+    assert type(error) is (kind if of_any_token else CallerTokenRejected)
+    assert error.portal_error == code
+
+
+@pytest.mark.parametrize("code", ["user_access_error", "ALLOWED_ONLY_INTRANET_USER"])
+def test_refusal_of_a_tokens_user_concerns_the_token(code: str) -> None:
+    assert type(for_token(failure(code, 403), NOW)) is CallerTokenRejected
 
 
 def test_cases_have_every_class() -> None:

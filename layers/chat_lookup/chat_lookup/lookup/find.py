@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Final
 
 from chat_lookup.bitrix24.endpoints import is_token
 from chat_lookup.bitrix24.errors import BitrixError, ErrorClass
@@ -25,16 +24,9 @@ from chat_lookup.lookup.plan_runner import Asking
 from chat_lookup.lookup.single_flight import Misses, Turn
 from chat_lookup.observability.aws_failures import FAILED, code_of
 from chat_lookup.observability.telemetry import Telemetry
-from chat_lookup.portals.failures import for_caller
+from chat_lookup.portals.failures import for_caller, for_token
 from chat_lookup.portals.portal import Portal
 from chat_lookup.ttl_cache import Memory
-
-_TOKEN_REJECTED: Final = frozenset(
-    {ErrorClass.REFRESH, ErrorClass.REAUTHORISE, ErrorClass.CONFIG, ErrorClass.UNINSTALLED, ErrorClass.CALLER}
-)
-"""Errors that concern the token, when the call was made with a caller's own token."""
-_USER_REFUSED: Final = frozenset({"user_access_error", "ALLOWED_ONLY_INTRANET_USER"})
-"""Codes by which the portal blocks the user of the request: here, the token's user."""
 
 
 class Lookup:
@@ -179,7 +171,7 @@ class Lookup:
         except BitrixError as error:
             if error.error_class in (ErrorClass.OBJECT, ErrorClass.NOT_FOUND):
                 raise ChatNotAccessible("The user of the token is not in this chat") from None
-            raise self._of_token(error) from None
+            raise for_token(error, self._clock.now()) from None
 
     @contextmanager
     def _proved(self, user_token: str | None, portal: Portal, deadline: Deadline) -> Iterator[None]:
@@ -194,14 +186,8 @@ class Lookup:
                 try:
                     self._asking.check_token(portal, user_token, deadline)
                 except BitrixError as error:
-                    raise self._of_token(error) from None
+                    raise for_token(error, self._clock.now()) from None
             raise
-
-    def _of_token(self, error: BitrixError) -> ChatLookupError:
-        """The caller's error for a call that was made with a user's token."""
-        if error.error_class in _TOKEN_REJECTED or error.metric_code in _USER_REFUSED:
-            return CallerTokenRejected(portal_error=error.code)
-        return for_caller(error, self._clock.now())
 
     def _not_accessible(self, portal: Portal, chat_id: int, error: BitrixError) -> ChatNotAccessible:
         ref = self._pair_of(portal, chat_id)

@@ -15,17 +15,14 @@ from chat_lookup.bitrix24.results import ChatDetails, details_from
 from chat_lookup.calls.portal_calls import PortalCalls
 from chat_lookup.clock import Clock, Deadline
 from chat_lookup.credentials.grants import Grant
-from chat_lookup.errors import AdministratorRequired, CallerTokenRejected, ChatLookupError
-from chat_lookup.portals.failures import for_caller
+from chat_lookup.errors import AdministratorRequired, CallerTokenRejected
+from chat_lookup.portals.failures import for_token
 from chat_lookup.portals.portal import Portal
 
 MOST_CHATS: Final = 49
 """Chats of one view: with `profile` they fill a batch."""
 _PROFILE: Final = Command("profile", {})
-_OF_THE_PORTAL: Final = frozenset({ErrorClass.RETRY, ErrorClass.LIMIT, ErrorClass.PORTAL})
-"""Errors that concern the portal when `profile` is called with a user's own token; all others concern the token."""
 _NOT_SHOWN: Final = frozenset({ErrorClass.OBJECT, ErrorClass.NOT_FOUND})
-_USER_REFUSED: Final = frozenset({"user_access_error", "ALLOWED_ONLY_INTRANET_USER"})
 
 
 class Viewer(NamedTuple):
@@ -55,7 +52,7 @@ class Viewers:
         try:
             reply = self._calls.call_with(grant, portal, _PROFILE.method, _PROFILE.params, deadline)
         except BitrixError as error:
-            raise self._failure(error) from None
+            raise for_token(error, self._clock.now()) from None
         return self._viewer(reply)
 
     def administrator(self, portal: Portal, user_id: str, token: str | None, deadline: Deadline) -> None:
@@ -79,7 +76,7 @@ class Viewers:
         try:
             outcomes = self._calls.batch_with(_grant(portal, token), portal, (_PROFILE, *dialogs), deadline)
         except BitrixError as error:
-            raise self._failure(error) from None
+            raise for_token(error, self._clock.now()) from None
         _check_owner(self._viewer(outcomes[0]), user_id)
         chats, failed = {}, False
         for chat_id, outcome in zip(chat_ids, outcomes[1:], strict=False):
@@ -92,18 +89,13 @@ class Viewers:
 
     def _viewer(self, outcome: BatchOutcome) -> Viewer:
         if isinstance(outcome, BitrixError):
-            raise self._failure(outcome)
+            raise for_token(outcome, self._clock.now())
         # An inactive user's profile is an empty list (bitrix24.md 1.17).
         profile = outcome.result if isinstance(outcome, Answer) and isinstance(outcome.result, dict) else {}
         user_id = str(profile.get("ID") or "")
         if not (user_id.isascii() and user_id.isdigit()):
             raise CallerTokenRejected
         return Viewer(user_id, profile.get("ADMIN") is True)
-
-    def _failure(self, error: BitrixError) -> ChatLookupError:
-        if error.error_class not in _OF_THE_PORTAL or error.metric_code in _USER_REFUSED:
-            return CallerTokenRejected(portal_error=error.code)
-        return for_caller(error, self._clock.now())
 
 
 def _grant(portal: Portal, token: str | None) -> Grant:

@@ -7,6 +7,7 @@ from chat_lookup.bitrix24.error_table import ADDRESS_REFUSED, HTTP_4XX, NOT_JSON
 from chat_lookup.bitrix24.errors import BY_CERTIFICATE, BitrixError, ErrorClass, NoConnection
 from chat_lookup.clock import DAY
 from chat_lookup.errors import (
+    CallerTokenRejected,
     ChatLookupError,
     ChatNotAccessible,
     ChatNotFound,
@@ -99,6 +100,18 @@ def for_caller(error: BitrixError, now: float) -> ChatLookupError:
     return kind(detail, portal_error=error.code, retry_after=retry_after, verbatim=verbatim)
 
 
+def for_token(error: BitrixError, now: float) -> ChatLookupError:
+    """The caller's error where the portal was asked with a user's own token: `CallerTokenRejected`, unless it is the
+    portal that fails. What concerns a single chat is read before."""
+    if error.error_class not in _FOR_ANY_TOKEN or error.metric_code in _USER_REFUSED:
+        return CallerTokenRejected(portal_error=error.code)
+    return for_caller(error, now)
+
+
+_FOR_ANY_TOKEN: Final = frozenset({ErrorClass.RETRY, ErrorClass.LIMIT, ErrorClass.PORTAL})
+"""Errors that any token would meet."""
+_USER_REFUSED: Final = frozenset({"user_access_error", "ALLOWED_ONLY_INTRANET_USER"})
+"""Codes by which the portal blocks the user of the request: here, the token's user."""
 _OUTAGES: Final = frozenset({NOT_JSON, OTHER, HTTP_4XX})
 """Codes that, in the class RETRY, come from a proxy in front of the portal, whatever the status (bitrix24.md 7.2)."""
 
