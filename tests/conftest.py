@@ -74,7 +74,7 @@ def telemetry(monkeypatch: pytest.MonkeyPatch) -> Telemetry:
 
 
 @pytest.fixture(scope="session")
-def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def only_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The process's only stack; tests use `service`, which resets it."""
     state_dir = tmp_path_factory.mktemp("stack")
     # The stack takes an authority that is there: this one also permits the names of the forger's server.
@@ -86,6 +86,13 @@ def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servic
         # No public authority signed a certificate here, and reading them takes half of each cold start.
         environ.setenv("SSL_CERT_FILE", os.devnull)
         yield Service(stack)
+
+
+@pytest.fixture(scope="module")
+def running_service(only_service: Service) -> Service:
+    """The stack with the portal's content of its start: what one module adds is not there in the next one."""
+    only_service.put_content_back()
+    return only_service
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from local.demo_credentials import DemoGrant
 from local.net.admission import LOOPBACK, Admission, Run
 from local.net.certificates import LOCAL_NAMES, Authority
 from local.net.http_server import ConnectionCut, HttpServer
+from local.portal.content.content import Content
 from local.portal.content.demo import ADMIN, demo_content
 from local.portal.control.applications import ApplicationControl
 from local.portal.control.conversation import ConversationControl
@@ -181,6 +182,16 @@ class LocalPortal:
         self._portal.start()
         self._control.start()
         self._page_server.start()
+
+    def content(self) -> Content:
+        """A copy of users, bots, chats and objects as they are now."""
+        with self._state.lock:
+            return self._state.content.copy()
+
+    def put_back(self, content: Content) -> None:
+        """Makes users, bots, chats and objects what they were when the copy was taken."""
+        with self._state.lock:
+            self._state.content = content.copy()
 
     def settle(self) -> None:
         """Waits until the events that methods caused have been sent, and answered."""

@@ -18,14 +18,14 @@ EAGER = {"rate": 1000, "burst": 1000}
 
 
 @pytest.fixture(scope="session")
-def node(running_service: Service) -> Iterator[Driver]:
-    with drivers.node(running_service.portal.ca_file) as driver:
+def node(only_service: Service) -> Iterator[Driver]:
+    with drivers.node(only_service.portal.ca_file) as driver:
         yield driver
 
 
 @pytest.fixture(scope="session")
-def php(running_service: Service) -> Iterator[Driver]:
-    with drivers.php(running_service.portal.ca_file) as driver:
+def php(only_service: Service) -> Iterator[Driver]:
+    with drivers.php(only_service.portal.ca_file) as driver:
         yield driver
 
 

@@ -52,6 +52,7 @@ class Service:
         self._portals = self._tables.rows("PortalTable")
         self._scopes = self.admin("portals")["portals"][0]["scopes"]
         self._host = urlsplit(self.portal.portal_url).hostname
+        self._content = self.portal.content()
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
         """GET with the stack's key, or with the given headers and without the key."""
@@ -150,7 +151,7 @@ class Service:
             functions.template = template
 
     def reset(self) -> None:
-        """Reset portal, clock, tables and memory to the start of the stack; added chats stay."""
+        """Reset portal, clock, tables and memory to the start of the stack; what a module added to the portal stays."""
         self._end_work()
         self.control("/reset", {})
         self.control("/shape", AS_USUAL)
@@ -159,6 +160,10 @@ class Service:
         self.restore_tables()
         self.cold_start()
         self.mark()
+
+    def put_content_back(self) -> None:
+        """Make users, bots, chats and objects of the portal those of the start."""
+        self.portal.put_back(self._content)
 
     def begin_again(self) -> None:
         """End all work, empty the cache and clear the memory; portals, keys and secrets stay as they are."""

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -116,6 +117,11 @@ class Content:
         self._personal: dict[frozenset[int], int] = {}
         self._ids = itertools.count(_FIRST_FREE_ID)
         self._numbers = itertools.count(1)
+
+    def copy(self) -> "Content":
+        """What is here now, for later. Messages are the same in both, and no id is given out by both."""
+        shared = (self.messages, self._ids, self._numbers)
+        return deepcopy(self, {id(each): each for each in shared})
 
     def free_id(self) -> int:
         """An id that no chat, user or bot has."""
