@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 import pytest
@@ -66,7 +66,7 @@ class Question:
         self._clock = first.service.clock
         event = message().event
         text = EventMessage(next(_numbers), "deal 1663", EMPLOYEE.user_id)
-        self._record = replace(message(), event=replace(event, message=text), received_at=self._clock.now())
+        self._record = message()._replace(event=event._replace(message=text), received_at=self._clock.now())
 
     def deliver(self, attempt: Attempt) -> None:
         self._clock.advance(attempt.after)

@@ -5,7 +5,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 import pytest
@@ -79,7 +79,7 @@ class Scene:
         """Send an event of each portal at its second after the start; returns the events' ids."""
         ids = [f"{number}" for number in range(len(events))]
         records = [
-            replace(message(), event_id=name, member_id=portal) for name, (_, portal) in zip(ids, events, strict=True)
+            message()._replace(event_id=name, member_id=portal) for name, (_, portal) in zip(ids, events, strict=True)
         ]
         self.simulation.send(
             (START + second, portal, record.to_json()) for (second, portal), record in zip(events, records, strict=True)

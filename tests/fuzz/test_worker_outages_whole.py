@@ -1,7 +1,6 @@
 """An outage of two hours of the portal or of the bus, with the service's own parts behind a simulated queue."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -65,7 +64,7 @@ class Stage:
             text, moment = f"deal {number + 1}", self.start + number * HOUR / 2
             question = message(text, message=EventMessage(number + 1, text, EMPLOYEE.user_id))
             records.append(
-                (moment, MEMBER_ID, replace(question, event_id=f"{number:032x}", received_at=moment).to_json())
+                (moment, MEMBER_ID, question._replace(event_id=f"{number:032x}", received_at=moment).to_json())
             )
         self.simulation.send(records)
 

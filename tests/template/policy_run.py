@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
@@ -105,10 +104,10 @@ def open_page(service: Service) -> None:
 def work(service: Service, asked: Record) -> None:
     """The worker processes an event of a user whom the event does not describe, as if the queue had refused it."""
     (portal,) = (each for each in service.admin("portals")["portals"] if each["bot_id"])
-    event = replace(asked.event, bot_ids=(portal["bot_id"],), user=EventUser(1))
+    event = asked.event._replace(bot_ids=(portal["bot_id"],), user=EventUser(1))
     assert event.message is not None
-    event = replace(event, message=replace(event.message, message_id=next(MESSAGES)))
-    record = replace(asked, event=event, member_id=service.member_id, received_at=service.clock.now())
+    event = event._replace(message=event.message._replace(message_id=next(MESSAGES)))
+    record = asked._replace(event=event, member_id=service.member_id, received_at=service.clock.now())
     _invoke(service, "WorkerFunction", {"record": record.to_json()})
 
 
@@ -229,8 +228,8 @@ def give_up(service: Service) -> None:
     """A question that went back to the queue too often, while the portal refuses the answer once more."""
     service.control("/faults", {"method": "imbot.v2.Chat.Message.send", "status": 429})
     (portal,) = service.admin("portals")["portals"]
-    event = replace(QUESTION.event, bot_ids=(portal["bot_id"],))
-    record = replace(QUESTION, event=event, member_id=service.member_id, received_at=SystemClock().now())
+    event = QUESTION.event._replace(bot_ids=(portal["bot_id"],))
+    record = QUESTION._replace(event=event, member_id=service.member_id, received_at=SystemClock().now())
     aws = service.stack.backend.aws
     aws.sqs().send_message(
         QueueUrl=aws.queue_url("EventQueue"),

@@ -11,8 +11,8 @@ from chat_lookup.errors import InvalidRequest
 LONGEST = 255
 """Characters in each part. The vendor documents no length; its column is a varchar(255)."""
 
-_CRM_ID = re.compile(r"(?:LEAD|DEAL|CONTACT|COMPANY|QUOTE|SMART_INVOICE|DYNAMIC_[1-9][0-9]*)\|[1-9][0-9]*")
-_LISTED = re.compile(r"(?:[A-Z_]+|DYNAMIC_[0-9]{1,9})\|[0-9]{1,15}")
+_CRM_ID = r"(?:LEAD|DEAL|CONTACT|COMPANY|QUOTE|SMART_INVOICE|DYNAMIC_[1-9][0-9]*)\|[1-9][0-9]*"
+_LISTED = r"(?:[A-Z_]+|DYNAMIC_[0-9]{1,9})\|[0-9]{1,15}"
 """Of these the ids that /v1/objects takes."""
 _CRM_KINDS = {
     "LEAD": "LEAD LEADS DYNAMIC_1",
@@ -28,7 +28,7 @@ _CRM_SHORT = {"L": "LEAD", "D": "DEAL", "C": "CONTACT", "CO": "COMPANY", "Q": "Q
 """The short codes of the CRM, which its own ids contain (bitrix24.md 10.1)."""
 _SMART_INVOICE = {"DYNAMIC_31": "SMART_INVOICE", "SMART_INVOICE": "DYNAMIC_31"}
 """The CRM's two possible names of a smart invoice; no document states which applies (bitrix24.md 9, row 25)."""
-_INVOICE_ID = re.compile(r"(DYNAMIC_31|SMART_INVOICE)\|([0-9]{1,20})")
+_INVOICE_ID = r"(DYNAMIC_31|SMART_INVOICE)\|([0-9]{1,20})"
 _MODULE_TYPES = frozenset(
     {
         "CRM", "TASKS", "TASKS_TASK", "SONET_GROUP", "LINES", "LIVECHAT", "CALENDAR", "MAIL", "CALL", "VIDEOCONF",
@@ -61,15 +61,13 @@ _OF_A_CHAT = frozenset({"CHATID", "DIALOGID", "DIALOG"})
 """Names of a chat's own id, without separators."""
 _LINES_SEPARATORS = 3
 """An open line's user code has four parts (bitrix24.md 1.20)."""
-_CRM_NUMBER = re.compile(
-    r"(?:LEAD|DEAL|CONTACT|COMPANY|ORDER|QUOTE|INVOICE|SMART_INVOICE|DYNAMIC_[0-9]{1,6})\\?\|[0-9]{1,9}", re.IGNORECASE
-)
-_NUMBER = re.compile(r"[0-9]{1,6}")
+_CRM_NUMBER = r"(?i)(?:LEAD|DEAL|CONTACT|COMPANY|ORDER|QUOTE|INVOICE|SMART_INVOICE|DYNAMIC_[0-9]{1,6})\\?\|[0-9]{1,9}"
+_NUMBER = r"[0-9]{1,6}"
 _OBJECT_TYPES = frozenset(
     {"CRM", *_CRM_KINDS, "TASKS_TASK", "TASKS", "TASK", "CALENDAR", "SONET_GROUP", "GROUP", "WORKGROUP", "PROJECT"}
 )
 """Types whose ids are numbers of the portal's own objects, with the names that callers use instead."""
-_TYPE_NAME = re.compile(r"(?!.*[0-9]{7}) ?[A-Za-z0-9_.-]{1,64} ?")
+_TYPE_NAME = r"(?!.*[0-9]{7}) ?[A-Za-z0-9_.-]{1,64} ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +111,15 @@ class EntityRef:
         them under wrong types, too, so an id is not taken for a number by its type alone (docs/decisions/021).
         """
         kind = self.entity_type.strip().upper()
-        is_number = (kind in _OBJECT_TYPES and _NUMBER.fullmatch(self.entity_id)) or (
-            kind == "CRM" and _CRM_NUMBER.fullmatch(self.entity_id)
+        is_number = (kind in _OBJECT_TYPES and re.fullmatch(_NUMBER, self.entity_id)) or (
+            kind == "CRM" and re.fullmatch(_CRM_NUMBER, self.entity_id)
         )
         return self.entity_id if is_number else pseudonym(self.entity_id)
 
     @property
     def loggable_type(self) -> str:
         """The type for logs: its pseudonym where it is no name, such as an id in the place of the type."""
-        return self.entity_type if _TYPE_NAME.fullmatch(self.entity_type) else pseudonym(self.entity_type)
+        return self.entity_type if re.fullmatch(_TYPE_NAME, self.entity_type) else pseudonym(self.entity_type)
 
 
 def pseudonym(text: str) -> str:
@@ -146,7 +144,7 @@ def _check(part: str, text: str) -> None:
 
 def other_name(ref: EntityRef) -> EntityRef | None:
     """The pair that may name the same object, if it is a smart invoice."""
-    invoice = _INVOICE_ID.fullmatch(ref.entity_id) if ref.entity_type == "CRM" else None
+    invoice = re.fullmatch(_INVOICE_ID, ref.entity_id) if ref.entity_type == "CRM" else None
     return EntityRef("CRM", f"{_SMART_INVOICE[invoice[1]]}|{invoice[2]}") if invoice else None
 
 
@@ -162,7 +160,7 @@ def hint(ref: EntityRef) -> str | None:
 
 def _hint_on_dialog(ref: EntityRef) -> str | None:
     """For the id of a chat or a dialog in the place of an entity's."""
-    named = _DIALOG.fullmatch(ref.entity_id)
+    named = re.fullmatch(_DIALOG, ref.entity_id)
     if named is None:
         return None
     number, kind = named["number"], named["kind"].lower()
@@ -205,15 +203,15 @@ def _hint_on_id(ref: EntityRef) -> str | None:
 
 
 def _hint_on_crm_id(entity_id: str) -> str:
-    parts = _CRM_PARTS.fullmatch(entity_id)
+    parts = re.fullmatch(_CRM_PARTS, entity_id)
     kind, number = (_crm_kind_in_id(parts["kind"]), parts["number"]) if parts else (None, None)
     if kind is not None and entity_id != f"{kind}|{number}":
         return f"The portal compares every character: the platform's form of this entity_id is {kind}|{number}."
-    if not _CRM_ID.fullmatch(entity_id):
+    if not re.fullmatch(_CRM_ID, entity_id):
         chat = f" A chat's own id goes to GET /v1/chats/{number}." if parts and not parts["kind"] else ""
         return f"With CRM an entity_id looks like {_CRM_FORMS}.{chat}"
     # bitrix24.md 1.1: `CRM` finds the discussion chat only, which the platform creates when a user opens it.
-    if not _LISTED.fullmatch(entity_id):
+    if not re.fullmatch(_LISTED, entity_id):
         return "A CRM object's discussion chat is made on demand."
     return (
         "A CRM object's discussion chat is made on demand; its open lines, and the chats of its contacts and company, "
@@ -237,27 +235,27 @@ def _folded(entity_type: str) -> str:
 def _crm_kind(name: str) -> str | None:
     """The CRM's own name of a type, from one of those that callers use; None for what is no such name."""
     upper = name.upper()
-    return _CRM_KIND_OF.get(upper) or (upper if _DYNAMIC.fullmatch(upper) else None)
+    return _CRM_KIND_OF.get(upper) or (upper if re.fullmatch(_DYNAMIC, upper) else None)
 
 
 def _crm_kind_in_id(name: str) -> str | None:
     """The same for the part of an id in front of the number, which may be a short code."""
     upper = name.upper()
-    dynamic = _SHORT_DYNAMIC.fullmatch(upper)
+    dynamic = re.fullmatch(_SHORT_DYNAMIC, upper)
     return _CRM_SHORT.get(upper) or _crm_kind(f"DYNAMIC_{int(dynamic[1], 16)}" if dynamic else upper)
 
 
 def _number_in(entity_id: str) -> str | None:
     """The number at the end of an id, without zeros in front."""
-    parts = _CRM_PARTS.fullmatch(entity_id)
+    parts = re.fullmatch(_CRM_PARTS, entity_id)
     return parts["number"] if parts else None
 
 
-_DIALOG = re.compile(r"(?P<kind>(?i:chat|sg)?)0*(?P<number>[1-9][0-9]{0,14})")
-_DYNAMIC = re.compile(r"DYNAMIC_[1-9][0-9]{0,8}")
-_SHORT_DYNAMIC = re.compile(r"T([1-9A-F][0-9A-F]{0,7})")
+_DIALOG = r"(?P<kind>(?i:chat|sg)?)0*(?P<number>[1-9][0-9]{0,14})"
+_DYNAMIC = r"DYNAMIC_[1-9][0-9]{0,8}"
+_SHORT_DYNAMIC = r"T([1-9A-F][0-9A-F]{0,7})"
 """The CRM's short code: T and the number of the type in hexadecimal (bitrix24.md 10.1)."""
-_CRM_PARTS = re.compile(r"(?s:(?P<kind>.*?))[\s|:_#№-]*(?<![0-9])0*(?P<number>[1-9][0-9]{0,18})")
+_CRM_PARTS = r"(?s:(?P<kind>.*?))[\s|:_#№-]*(?<![0-9])0*(?P<number>[1-9][0-9]{0,18})"
 _CRM_FORMS = "DEAL|1663, LEAD|13, CONTACT|25, COMPANY|7 or DYNAMIC_<type id>|<item id>"
 _BY_NUMBER = {
     "TASKS_TASK": "A task that has the old card has entity_type TASKS; with entity_type TASK both are tried.",

@@ -7,12 +7,11 @@ only the code is shown, in `portal_error`, never its text.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Verbatim:
+class Verbatim(NamedTuple):
     """A portal's error as received: code, HTTP status, text. Only for responses in the platform's format.
 
     All other responses contain `portal_error` instead.
@@ -20,7 +19,10 @@ class Verbatim:
 
     code: str
     status: int
-    text: str = field(repr=False)
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Verbatim(code={self.code!r}, status={self.status})"
 
 
 class ChatLookupError(Exception):

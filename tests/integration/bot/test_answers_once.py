@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,12 +29,12 @@ def record_of(talk: Conversation, message_id: int, text: str = "deal 1663") -> R
     """Return the record of a message to the bot, as in the queue."""
     record = bot_questions.message(
         text,
-        chat=replace(bot_questions.PERSONAL, dialog_id=f"{ADMIN}"),
+        chat=bot_questions.PERSONAL._replace(dialog_id=f"{ADMIN}"),
         bot_ids=(talk.bot_id,),
         message=EventMessage(message_id, text, ADMIN),
     )
     now = talk.stage.service.clock.now()
-    return replace(record, member_id=talk.stage.portal.member_id, received_at=now)
+    return record._replace(member_id=talk.stage.portal.member_id, received_at=now)
 
 
 def test_record_delivered_again_is_answered_once(talk: Conversation) -> None:

@@ -266,7 +266,7 @@ def test_redriven_dead_letter_is_handled(deals: Deals, deal: str) -> None:
     service, portal = deals.stage.service, deals.stage.portal
     aws = service.stack.backend.aws
     bound = EventChat(2021, "chat2021", "chat", entity_type="ORDER", entity_id=deal)
-    letter = replace(message("hello", chat=bound), member_id=portal.member_id, received_at=service.clock.now())
+    letter = message("hello", chat=bound)._replace(member_id=portal.member_id, received_at=service.clock.now())
     # As a record that failed ten times is stored there.
     aws.sqs().send_message(QueueUrl=aws.queue_url("DeadLetterQueue"), MessageBody=letter.to_json())
 

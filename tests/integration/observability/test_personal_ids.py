@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -110,7 +109,7 @@ def record_of(talk: Conversation, entity_type: str, entity_id: str) -> Record:
     """A queued event of a chat that belongs to this entity."""
     chat = EventChat(1764, "chat1764", "lines", entity_type=entity_type, entity_id=entity_id)
     portal, now = talk.stage.portal.member_id, talk.stage.service.clock.now()
-    return replace(message(f"{entity_type} {entity_id}", chat=chat), member_id=portal, received_at=now)
+    return message(f"{entity_type} {entity_id}", chat=chat)._replace(member_id=portal, received_at=now)
 
 
 def redrive(service: Service, letters: list[str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Questions to the bot: records as the queue has them, and the bot that answers them."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from chat_lookup.bitrix24.event_names import EventKind
@@ -43,12 +43,12 @@ def message(text: str = "deal 1663", *, api: str = "v2", chat: EventChat = PERSO
         message=EventMessage(789, text, EMPLOYEE.user_id),
         language="en",
     )
-    return record_of(replace(event, **fields))
+    return record_of(event._replace(**fields))
 
 
 def command(params: str = "", *, api: str = "v2", chat: EventChat = GROUP, **fields: Any) -> Record:
     """The command /chatid, as a record of the queue."""
-    given = {"kind": EventKind.COMMAND, "commands": (replace(CHATID, params=params),), **fields}
+    given = {"kind": EventKind.COMMAND, "commands": (CHATID._replace(params=params),), **fields}
     return message(f"/chatid {params}".rstrip(), api=api, chat=chat, **given)
 
 

@@ -1,6 +1,6 @@
 """The part of a worker that teaches the cache, with the stores of the test, and events for it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from chat_lookup.cache.learned_rows import LearnedRows
@@ -49,9 +49,9 @@ class Worker:
 
     def received(self, ref: EntityRef, chat_id: int = OF_THE_EVENT, **fields: Any) -> Record:
         """An event of a chat that carries the pair, received now."""
-        bound = replace(GROUP, chat_id=chat_id, entity_type=ref.entity_type, entity_id=ref.entity_id)
+        bound = GROUP._replace(chat_id=chat_id, entity_type=ref.entity_type, entity_id=ref.entity_id)
         record = message("hello", **{"chat": bound, **fields})
-        return replace(record, received_at=self.service.clock.now())
+        return record._replace(received_at=self.service.clock.now())
 
     def work_off(self, record: Record, seconds: float = 25) -> None:
         """Teach the cache as the worker does: learn, then follow."""

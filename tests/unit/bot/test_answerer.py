@@ -1,7 +1,5 @@
 """What the bot answers to employees, in which words and by which method; and when it sends nothing."""
 
-from dataclasses import replace
-
 import pytest
 
 from chat_lookup.bitrix24.event_names import EventKind
@@ -74,7 +72,7 @@ def test_other_text_in_a_personal_chat_is_answered_with_one_line_of_help(bot: Bo
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
 def test_command_in_a_chat_returns_that_chat_with_its_entity(bot: Bot, api: str) -> None:
-    chat = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+    chat = GROUP._replace(entity_type="CRM", entity_id="DEAL|1663")
     assert bot.answer_record(command(api=api, chat=chat)) == "answered"
     assert "chat1437" in bot.sent_texts[0]
     assert "DEAL|1663" in bot.sent_texts[0]
@@ -121,12 +119,12 @@ def test_answer_is_in_the_events_language_if_supported(bot: Bot, language: str, 
 
 
 def test_personal_dialog_missing_in_the_event_is_named_by_its_user(bot: Bot) -> None:
-    bot.answer_record(message(chat=replace(PERSONAL, dialog_id="")))
+    bot.answer_record(message(chat=PERSONAL._replace(dialog_id="")))
     assert bot.bitrix24.calls[-1].params["dialogId"] == "27"
 
 
 def test_each_of_several_commands_in_one_message_is_answered(bot: Bot) -> None:
-    both = (replace(CHATID, params="deal 1663"), EventCommand(79, "chatid", "deal 5"))
+    both = (CHATID._replace(params="deal 1663"), EventCommand(79, "chatid", "deal 5"))
     record = command(api="v1", commands=both)
     assert bot.answer_record(record) == "answered,answered"
     assert [call.params["COMMAND_ID"] for call in bot.bitrix24.calls if "COMMAND_ID" in call.params] == [78, 79]
@@ -146,7 +144,7 @@ def test_command_in_a_personal_chat_returns_that_chat(bot: Bot, api: str, langua
 
 @pytest.mark.parametrize("language", ["en", "de", "ru"])
 def test_mention_without_an_object_returns_the_chat_with_its_entity(bot: Bot, language: str) -> None:
-    chat = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+    chat = GROUP._replace(entity_type="CRM", entity_id="DEAL|1663")
     assert bot.answer_record(message("[USER=456]Bot[/USER] hello", chat=chat, language=language)) == "answered"
     assert "chat1437" in bot.sent_texts[0]
     assert "CRM DEAL|1663" in bot.sent_texts[0]
@@ -236,7 +234,7 @@ def test_link_to_another_portal_is_answered_with_the_name_of_this_one(bot: Bot, 
         message(message=None),
         message(user=None),
         message(user=EventUser(27, employee=False)),
-        record_of(replace(message().event, chat=None)),
+        record_of(message().event._replace(chat=None)),
         command(commands=(EventCommand(78, "other"),)),
     ],
     ids=[

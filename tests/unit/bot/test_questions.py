@@ -1,7 +1,6 @@
 """Which messages the bot answers, how it parses them and what it answers."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import get_args, get_type_hints
 
 import pytest
@@ -30,7 +29,7 @@ BOT = 456
 
 PERSONAL = EventChat(chat_id=1500, dialog_id="27", type="private", personal=True)
 GROUP = EventChat(chat_id=1439, dialog_id="chat1439", type="chat")
-OF_THE_DEAL = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+OF_THE_DEAL = GROUP._replace(entity_type="CRM", entity_id="DEAL|1663")
 OPEN_LINE = EventChat(
     chat_id=1777,
     dialog_id="chat1777",
@@ -55,7 +54,7 @@ def message(text: str, chat: EventChat | None, *, kind: EventKind = EventKind.ME
 
 def command(params: str, chat: EventChat | None, *, name: str = "chatid") -> BotEvent:
     event = message(f"/{name} {params}", chat, kind=EventKind.COMMAND)
-    return replace(event, name="ONIMBOTV2COMMANDADD", commands=(EventCommand(78, name, params),))
+    return event._replace(name="ONIMBOTV2COMMANDADD", commands=(EventCommand(78, name, params),))
 
 
 def question_of(event: BotEvent) -> Question | None:
@@ -181,14 +180,14 @@ def test_command_without_text_asks_for_its_own_chat() -> None:
 
 @pytest.mark.parametrize(("entity_type", "entity_id"), [("THREAD", ""), ("", "5"), ("X", "0"), ("X", "a\nb")])
 def test_incomplete_and_invalid_pairs_are_ignored_as_the_entity_of_the_chat(entity_type: str, entity_id: str) -> None:
-    assert question_of(command("", replace(GROUP, entity_type=entity_type, entity_id=entity_id))) == ThisChat(
+    assert question_of(command("", GROUP._replace(entity_type=entity_type, entity_id=entity_id))) == ThisChat(
         1439, None
     )
 
 
 def test_command_without_text_in_a_personal_chat_asks_for_that_chat() -> None:
     assert question_of(command("", PERSONAL)) == ThisChat(1500, None, personal=True)
-    assert question_of(command("", replace(PERSONAL, chat_id=None))) == Plain.HELP
+    assert question_of(command("", PERSONAL._replace(chat_id=None))) == Plain.HELP
 
 
 def test_command_with_a_text_without_an_entity_gets_help() -> None:
@@ -234,24 +233,24 @@ def test_other_command_is_ignored(name: str) -> None:
 def test_messages_of_the_system_and_of_the_bot_are_ignored(change: dict[str, int | bool], chat: EventChat) -> None:
     for event in (message("deal 1663", chat), command("deal 1663", chat)):
         assert event.message is not None
-        assert question_of(replace(event, message=replace(event.message, **change))) is None  # type: ignore[arg-type]
+        assert question_of(event._replace(message=event.message._replace(**change))) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", sorted(set(EventKind) - {EventKind.MESSAGE_ADD, EventKind.COMMAND}))
 def test_other_kinds_of_events_are_no_questions(kind: EventKind) -> None:
     assert question_of(message("deal 1663", PERSONAL, kind=kind)) is None
-    assert question_of(replace(command("deal 1663", PERSONAL), kind=kind)) is None
+    assert question_of(command("deal 1663", PERSONAL)._replace(kind=kind)) is None
 
 
 def test_incomplete_event_is_no_question() -> None:
-    assert question_of(replace(message("deal 1663", PERSONAL), message=None)) is None
+    assert question_of(message("deal 1663", PERSONAL)._replace(message=None)) is None
     assert question_of(message("deal 1663", None)) is None
     assert question_of(command("deal 1663", None)) is None
-    assert question_of(replace(command("deal 1663", GROUP), commands=())) is None
+    assert question_of(command("deal 1663", GROUP)._replace(commands=())) is None
 
 
 def test_command_is_parsed_though_the_event_has_no_message() -> None:
-    assert question_of(replace(command("deal 1663", GROUP), message=None)) == WhichChat(DEAL)
+    assert question_of(command("deal 1663", GROUP)._replace(message=None)) == WhichChat(DEAL)
 
 
 def test_each_command_of_an_event_has_its_own_question() -> None:
@@ -260,7 +259,7 @@ def test_each_command_of_an_event_has_its_own_question() -> None:
         EventCommand(79, "x", ""),
         EventCommand(78, "CHATID"),
     )
-    event = replace(command("", GROUP), commands=(first, foreign, second))
+    event = command("", GROUP)._replace(commands=(first, foreign, second))
     assert questions_in(event, HOSTS) == (
         BotQuestion(WhichChat(DEAL), first),
         BotQuestion(ThisChat(1439, None), second),

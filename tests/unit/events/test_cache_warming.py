@@ -1,6 +1,5 @@
 """What a trusted event teaches the cache, and when the portal is asked for an entity that the event omits."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from tests.support.fakes import MEMBER_ID, FakeBitrix24, ManualClock, Output, St
 from tests.support.in_process_service import DEAL, Service, build, find
 from tests.support.portals.known_portal import BOT
 
-BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+BOUND = GROUP._replace(entity_type="CRM", entity_id="DEAL|1663")
 WARMING_KINDS = set(EventKind) - {EventKind.APPLICATION, EventKind.OTHER}
 
 
@@ -42,7 +41,7 @@ class Worker:
     def learn(self, chat: EventChat | None = GROUP, *, seconds: float = 25, **fields: Any) -> EntityRef | None:
         """Process an event that was received just now."""
         record = message("hello", chat=chat, **fields)  # type: ignore[arg-type]  # None is for events without one
-        return self.learn_from(replace(record, received_at=self.service.clock.now()), seconds)
+        return self.learn_from(record._replace(received_at=self.service.clock.now()), seconds)
 
     def learn_from(self, record: Record, seconds: float = 25) -> EntityRef | None:
         with self.service.telemetry.invocation("test"):
@@ -83,7 +82,7 @@ def test_an_open_line_is_an_entity_too(worker: Worker, output: Output) -> None:
 
 
 def test_learned_row_is_fresh_from_the_time_when_the_event_was_received(worker: Worker, clock: ManualClock) -> None:
-    record = replace(message("hello", chat=BOUND), received_at=clock.now())
+    record = message("hello", chat=BOUND)._replace(received_at=clock.now())
     clock.advance(FRESH_LEARNED / 2)
     worker.learn_from(record)
     row = worker.service.cache.get(MEMBER_ID, worker.portal.generation, DEAL)
@@ -99,9 +98,9 @@ def test_learned_row_is_fresh_from_the_time_when_the_event_was_received(worker: 
     [
         None,
         PERSONAL,
-        replace(PERSONAL, entity_type="CRM", entity_id="DEAL|1663"),
+        PERSONAL._replace(entity_type="CRM", entity_id="DEAL|1663"),
         EventChat(dialog_id="27"),
-        replace(BOUND, chat_id=None),
+        BOUND._replace(chat_id=None),
     ],
     ids=["no chat", "personal", "personal with a pair", "only a user", "no id"],
 )
@@ -123,7 +122,7 @@ def test_nothing_is_learned_from_events_outside_a_bots_chats(worker: Worker, kin
     [("THREAD", ""), ("", "DEAL|1663"), ("CRM", "0"), ("CRM", "x" * 256), ("CRM", "DEAL\x001")],
 )
 def test_incomplete_or_invalid_pair_is_no_entity(worker: Worker, entity_type: str, entity_id: str) -> None:
-    assert worker.learn(replace(GROUP, entity_type=entity_type, entity_id=entity_id), api="v1") is None
+    assert worker.learn(GROUP._replace(entity_type=entity_type, entity_id=entity_id), api="v1") is None
     assert worker.service.bitrix24.calls == []
 
 
@@ -276,7 +275,7 @@ def test_store_failure_is_raised_so_that_the_record_comes_again(
 
 
 def test_event_processed_after_its_usable_time_fills_no_row(worker: Worker, clock: ManualClock) -> None:
-    record = replace(message("hello", chat=BOUND), received_at=clock.now())
+    record = message("hello", chat=BOUND)._replace(received_at=clock.now())
     clock.advance(USABLE_POSITIVE + 1)
     assert worker.learn_from(record) == DEAL
     assert worker.service.cache.get(MEMBER_ID, worker.portal.generation, DEAL) is None

@@ -109,6 +109,6 @@ def test_entity_that_v2_omits_is_taught_by_the_same_rules(
     shown = {"id": OF_THE_EVENT, "dialogId": f"chat{OF_THE_EVENT}", "entityType": "CRM", "entityId": "DEAL|1663"}
     bitrix24.answers(CHAT_GET, {"chat": shown})
     bitrix24.answers(GET, {"ID": OF_THE_PORTAL})
-    replace(worker, teach=teach).work(DEAL, chat=replace(GROUP, chat_id=OF_THE_EVENT))
+    replace(worker, teach=teach).work(DEAL, chat=GROUP._replace(chat_id=OF_THE_EVENT))
     answer = find(service, portal)
     assert (answer.chat_id, answer.source) == expected(teach, DEAL, "trusted")

@@ -1,7 +1,6 @@
 """Entries on the bus: normalised, without texts unless configured, never too large, and never lost without an error."""
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -56,7 +55,7 @@ def publisher_on(wire: Wire, telemetry: Telemetry, bus: str = "default") -> Publ
 
 
 def test_detail_contains_portal_chat_entity_user_and_message() -> None:
-    record = message(TEXT, chat=replace(GROUP, entity_type="CRM", entity_id="DEAL|1663"), sent_at=1_762_999_999)
+    record = message(TEXT, chat=GROUP._replace(entity_type="CRM", entity_id="DEAL|1663"), sent_at=1_762_999_999)
     assert detail(record) == {
         "event_id": record.event_id,
         "portal": {"member_id": MEMBER_ID, "domain": DOMAIN},
@@ -176,7 +175,7 @@ def test_one_byte_too_many_is_cut_and_one_less_is_not() -> None:
 
 
 def test_event_too_large_without_its_message_is_published_without_texts() -> None:
-    large = replace(UNKNOWN, data={"what": "x" * 300_000}, message=EventMessage(7, "hello"))
+    large = UNKNOWN._replace(data={"what": "x" * 300_000}, message=EventMessage(7, "hello"))
     published = detail(record_of(large), with_text=True)
     assert published == detail(record_of(large)) | {"text_cut": True}
 

@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent import futures
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ SECRET = "what a secret deal"
 
 
 def record(event_id: str, member_id: str = MEMBER_ID) -> Record:
-    return replace(message(SECRET), event_id=event_id, member_id=member_id)
+    return message(SECRET)._replace(event_id=event_id, member_id=member_id)
 
 
 class Broken(ChatLookupError):

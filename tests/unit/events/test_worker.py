@@ -1,6 +1,6 @@
 """Effects of one record: each runs even if others fail, and a failure makes the record come again."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -24,7 +24,7 @@ from tests.support.in_process_service import DEAL, Service, find
 from tests.support.portals.known_portal import BOT
 from tests.support.stores.faulty_dynamodb import FaultyDynamoDB
 
-BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+BOUND = GROUP._replace(entity_type="CRM", entity_id="DEAL|1663")
 SECRET = "what a secret deal"
 
 
@@ -68,7 +68,7 @@ class Worker:
         clock = self.service.clock
         with self.service.telemetry.invocation("event"):
             self._working.work(
-                replace(record, received_at=clock.now()), Deadline.after(25, clock), progress or Progress()
+                record._replace(received_at=clock.now()), Deadline.after(25, clock), progress or Progress()
             )
 
 

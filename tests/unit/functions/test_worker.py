@@ -1,7 +1,6 @@
 """The worker as Lambda invokes it, on everything that `bootstrap` builds."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -17,7 +16,7 @@ from tests.support.portals.known_portal import with_a_bot
 
 SECRET = "what a secret deal"
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/events"
-BOUND = replace(GROUP, entity_type="CRM", entity_id="DEAL|1663")
+BOUND = GROUP._replace(entity_type="CRM", entity_id="DEAL|1663")
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def _booted(bus: FakeBus, sqs: FakeSqs, booted: Services, service: Service, bitr
 
 def record(service: Service, text: str = SECRET, **fields: object) -> str:
     received = message(text, **fields)  # type: ignore[arg-type]  # the event's own
-    return replace(received, received_at=service.clock.now()).to_json()
+    return received._replace(received_at=service.clock.now()).to_json()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """An event in an open line forgets the lists of the objects that it names: the next answer for them asks the portal."""
 
-from dataclasses import replace
-
 import pytest
 
 from chat_lookup.config import EventsTeach
@@ -25,7 +23,7 @@ def _a_line_of_the_deal(crm: FakeCrm) -> None:
 
 
 def event(service: Service, *bound: str) -> Record:
-    return replace(message("hello", chat=replace(LINE, crm=bound)), received_at=service.clock.now())
+    return message("hello", chat=LINE._replace(crm=bound))._replace(received_at=service.clock.now())
 
 
 @pytest.mark.parametrize("teach", EventsTeach)

@@ -20,7 +20,7 @@ USUAL_LETTERS: Final = 1_000
 MOST_LETTERS: Final = 10_000
 """Dead letters that one command sends back, unless its limit is another, and at most."""
 
-_PLACEHOLDER: Final = re.compile(r"<[^<>]*>")
+_PLACEHOLDER: Final = r"<[^<>]*>"
 """The value of a field in a sample, where an operator's own belongs: `<client_secret>`."""
 
 
@@ -66,7 +66,7 @@ class Field(NamedTuple):
     def _read(self, fields: Fields) -> None:
         given = fields.any(self.name)
         texts = given if isinstance(given, list) else [given]
-        if any(isinstance(each, str) and _PLACEHOLDER.fullmatch(each.strip()) for each in texts):
+        if any(isinstance(each, str) and re.fullmatch(_PLACEHOLDER, each.strip()) for each in texts):
             raise InvalidRequest(f"{self.name} is still the placeholder of a sample, your own value belongs there")
         if given is None and self.required:
             raise InvalidRequest(f"{fields.not_given(self.name)} ({self.admitted})")

@@ -21,7 +21,7 @@ _BYTES_AT_ONCE: Final = 250_000
 """Bytes of one request to send: 256 KB are the least that any region takes."""
 _HIDDEN_S: Final = 60
 """Seconds for which a received message is invisible; a message not moved is visible again after that."""
-_GROUP: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_GROUP: Final = r"(?a)[A-Za-z0-9_-]{1,64}"
 """A portal's member_id; another text could be no group, and one bad entry fails a whole request."""
 _LEAST_FOR_A_ROUND: Final = 5.0
 
@@ -122,7 +122,7 @@ def _entry(number: int, body: str) -> "SendMessageBatchRequestEntryTypeDef":
 
 
 def _is_group(member_id: object) -> bool:
-    return isinstance(member_id, str) and _GROUP.fullmatch(member_id) is not None
+    return isinstance(member_id, str) and re.fullmatch(_GROUP, member_id) is not None
 
 
 def _groups(messages: "Sequence[MessageTypeDef]") -> "Iterator[Sequence[MessageTypeDef]]":

@@ -30,7 +30,7 @@ from chat_lookup.portals.recovery import Recoveries
 from chat_lookup.portals.store import Portals
 from chat_lookup.portals.updates import PortalFacts
 
-_MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MEMBER_ID: Final = r"[A-Za-z0-9_-]{1,64}"
 
 
 class AdminWebhooks:
@@ -73,7 +73,7 @@ class AdminWebhooks:
         rate = fields.optional_number("rate") or DEFAULT_RATE
         burst = fields.optional_whole("burst") or DEFAULT_BURST
         default = fields.optional_flag("default")
-        if member_id is not None and not _MEMBER_ID.fullmatch(member_id):
+        if member_id is not None and not re.fullmatch(_MEMBER_ID, member_id):
             raise InvalidRequest("member_id has characters or a length that are not allowed")
         if application_token and member_id is None:
             # Without it the member id is a substitute, which no event contains.

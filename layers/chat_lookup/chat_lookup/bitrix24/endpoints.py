@@ -11,10 +11,8 @@ from urllib.parse import urlsplit
 
 _LONGEST_URL: Final = 2048
 _LONGEST_HOST: Final = 253
-_HOST: Final = re.compile(
-    r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*|[0-9a-f:.]+"
-)
-_WEBHOOK_PATH: Final = re.compile(r"/rest/[0-9]{1,18}/([A-Za-z0-9_-]{1,128})/")
+_HOST: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*|[0-9a-f:.]+"
+_WEBHOOK_PATH: Final = r"/rest/[0-9]{1,18}/([A-Za-z0-9_-]{1,128})/"
 _MASK: Final = "***"
 
 
@@ -44,7 +42,7 @@ class Endpoint:
         if not url.endswith("/"):
             url += "/"
         _checked_host(url)
-        if not _WEBHOOK_PATH.fullmatch(urlsplit(url).path):
+        if not re.fullmatch(_WEBHOOK_PATH, urlsplit(url).path):
             raise ValueError("the address must have the form https://{portal}/rest/{user}/{code}/")
         return cls(url)
 
@@ -60,7 +58,7 @@ class Endpoint:
 
     def redacted(self, text: str) -> str:
         """`text` without the secrets of this endpoint, which a portal may quote in its replies."""
-        code = _WEBHOOK_PATH.fullmatch(urlsplit(self.base_url).path)
+        code = re.fullmatch(_WEBHOOK_PATH, urlsplit(self.base_url).path)
         for secret in (self.auth, code and code[1]):
             if secret:
                 text = text.replace(secret, _MASK)
@@ -92,7 +90,7 @@ def _checked_host(url: str) -> None:
 def _fault(scheme: str, host: str, port: int | None, *, plain: bool) -> str:
     if scheme != "https":
         return "the address must begin with https://"
-    if len(host) > _LONGEST_HOST or not _HOST.fullmatch(host) or port == 0:
+    if len(host) > _LONGEST_HOST or not re.fullmatch(_HOST, host) or port == 0:
         return "the address has no valid host"
     return "" if plain else "the address must have neither user, query nor fragment"
 
@@ -101,18 +99,18 @@ SERVERS: Final = frozenset({"oauth.bitrix.info", "oauth.bitrix24.tech"})
 """The authorisation servers; a closed list (bitrix24.md 3.2)."""
 DEFAULT_SERVER: Final = "oauth.bitrix.info"
 _ORIGIN: Final = r"(?i:https)://((?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?)"
-_SERVER_ENDPOINT: Final = re.compile(_ORIGIN + r"(?:/rest)?/?", re.ASCII)
-_CLIENT_ENDPOINT: Final = re.compile(_ORIGIN + r"/rest/", re.ASCII)
+_SERVER_ENDPOINT: Final = r"(?a)" + _ORIGIN + r"(?:/rest)?/?"
+_CLIENT_ENDPOINT: Final = r"(?a)" + _ORIGIN + r"/rest/"
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
 
 # What ends in a number is read as an IPv4 address somewhere (0x7f.1): no top level has a digit, but for xn-- ones.
-_DNS_NAME: Final = re.compile(rf"(?:{_LABEL}\.)+(?:[a-z]{{2,63}}|xn--[a-z0-9-]{{0,58}}[a-z0-9])", re.ASCII)
+_DNS_NAME: Final = rf"(?a)(?:{_LABEL}\.)+(?:[a-z]{{2,63}}|xn--[a-z0-9-]{{0,58}}[a-z0-9])"
 
 
 def server_in(server_endpoint: str, others: frozenset[str]) -> str | None:
     """The `host[:port]` that a `server_endpoint` names, if it is on the closed list or among `others`."""
-    found = _SERVER_ENDPOINT.fullmatch(server_endpoint)
+    found = re.fullmatch(_SERVER_ENDPOINT, server_endpoint)
     server = found[1].lower() if found else ""
     return server if is_server(server, others) else None
 
@@ -129,11 +127,11 @@ def portal_endpoint(client_endpoint: str, local_hosts: frozenset[str]) -> str | 
     The host is an ordinary DNS name on the usual port; others, and ports, are for `local_hosts` only. Whether the name
     resolves to a public address is checked when it is called (`address_guard.Gate`).
     """
-    found = _CLIENT_ENDPOINT.fullmatch(client_endpoint)
+    found = re.fullmatch(_CLIENT_ENDPOINT, client_endpoint)
     if not found:
         return None
     host = found[1].lower()
-    return f"https://{host}/rest/" if _DNS_NAME.fullmatch(host) or _with_port(host) in local_hosts else None
+    return f"https://{host}/rest/" if re.fullmatch(_DNS_NAME, host) or _with_port(host) in local_hosts else None
 
 
 _CLOUD_ZONES: Final = frozenset(
@@ -143,13 +141,13 @@ _CLOUD_ZONES: Final = frozenset(
     }
 )  # fmt: skip
 """Of the vendor's cloud: https://helpdesk.bitrix24.de/open/10252860, read in November 2026."""
-_CLOUD: Final = re.compile(rf"{_LABEL}\.bitrix24\.([a-z.]{{2,6}})", re.ASCII)
+_CLOUD: Final = rf"(?a){_LABEL}\.bitrix24\.([a-z.]{{2,6}})"
 
 
 def is_vouched_for(host: str, portal_hosts: frozenset[str]) -> bool:
     """Whether a portal's `host[:port]`, in lower case, is in the vendor's cloud, one label below one of its zones, or
     among those that an operator named."""
-    found = _CLOUD.fullmatch(host)
+    found = re.fullmatch(_CLOUD, host)
     return (found is not None and found[1] in _CLOUD_ZONES) or _with_port(host) in portal_hosts
 
 
@@ -176,13 +174,13 @@ class RefusedAddress(NamedTuple):
     instead: str = ""
 
 
-_SHOWN: Final = re.compile(r"(http://)?(\[[0-9a-f:.]{2,45}\]|[\w.-]{1,253})(?::([0-9]{1,5}))?/?", re.IGNORECASE)
-_SETTABLE: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_SHOWN: Final = r"(?i)(http://)?(\[[0-9a-f:.]{2,45}\]|[\w.-]{1,253})(?::([0-9]{1,5}))?/?"
+_SETTABLE: Final = rf"(?a){_LABEL}(?:\.{_LABEL})*"
 
 
 def refused_address(text: str) -> RefusedAddress | None:
     """Why `portal_endpoint` refuses a portal's host or address; None where the text is nothing of that kind."""
-    found = _SHOWN.fullmatch(text.strip().removesuffix("/rest/").removeprefix("https://"))
+    found = re.fullmatch(_SHOWN, text.strip().removesuffix("/rest/").removeprefix("https://"))
     if not found:
         return None
     scheme, host, port = found[1], found[2].lower(), found[3]
@@ -192,14 +190,14 @@ def refused_address(text: str) -> RefusedAddress | None:
         return RefusedAddress(AddressFault.LETTERS, address, xn) if xn else None
     if scheme:
         return RefusedAddress(AddressFault.SCHEME, address)
-    if not _SETTABLE.fullmatch(host) or port == "0":
+    if not re.fullmatch(_SETTABLE, host) or port == "0":
         return RefusedAddress(AddressFault.OTHER, address)
     if port not in (None, "443"):
         fault = AddressFault.PORT
-    elif _DNS_NAME.fullmatch(host):
+    elif re.fullmatch(_DNS_NAME, host):
         return None  # nothing is wrong with the host itself
     else:
-        fault = AddressFault.IP if _IPV4.fullmatch(host) else AddressFault.NAME
+        fault = AddressFault.IP if re.fullmatch(_IPV4, host) else AddressFault.NAME
     return RefusedAddress(fault, address, _with_port(address))
 
 
@@ -208,7 +206,7 @@ def private_address(host: str) -> RefusedAddress:
     return RefusedAddress(AddressFault.PRIVATE, host, _with_port(host))
 
 
-_IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
+_IPV4: Final = r"(?a)[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 
 
 def _xn(host: str) -> str:
@@ -217,7 +215,7 @@ def _xn(host: str) -> str:
         name = host.encode("idna").decode()
     except UnicodeError:
         return ""
-    return name if "xn--" in name and _DNS_NAME.fullmatch(name) else ""
+    return name if "xn--" in name and re.fullmatch(_DNS_NAME, name) else ""
 
 
 def _with_port(host: str) -> str:
@@ -225,10 +223,9 @@ def _with_port(host: str) -> str:
     return host if re.search(r":[0-9]+\Z", host.rpartition("]")[2]) else f"{host}:443"
 
 
-TOKEN: Final = re.compile(r"[!-~]{1,1024}")
-"""What a token looks like: checked here, so that a check of one loads no HTTP client."""
-
-
 def is_token(text: str) -> bool:
-    """Whether a text may be a token, a code or a key: printable ASCII without blanks, 1 to 1,024 characters."""
-    return TOKEN.fullmatch(text) is not None
+    """Whether a text may be a token, a code or a key: printable ASCII without blanks, 1 to 1,024 characters.
+
+    Here, so that a check of one loads no HTTP client.
+    """
+    return re.fullmatch(r"[!-~]{1,1024}", text) is not None

@@ -17,12 +17,12 @@ _LONGEST_DESCRIPTION: Final = 500
 _TOKENS_ONLY: Final = frozenset({ErrorClass.REFRESH, ErrorClass.REAUTHORISE})
 _METHODS_ONLY: Final = frozenset({ErrorClass.REFRESH, ErrorClass.OBJECT, ErrorClass.CALLER, ErrorClass.NOT_FOUND})
 
-_PLAN_ENDED: Final = re.compile(r"(?i)licen[sc]e|portal_blocked|payment|subscription|tariff")
+_PLAN_ENDED: Final = r"(?i)licen[sc]e|portal_blocked|payment|subscription|tariff"
 """An undocumented code with one of these words in it is about the portal's plan, like PAYMENT_REQUIRED."""
 _ACCESS_DENIED: Final = "ACCESS_DENIED"
 _NO_RIGHTS: Final = "INVALID_CREDENTIALS"
 """Of a webhook: blocked, deleted, or of another secret (bitrix24.md 7.1, NO_AUTH_FOUND)."""
-_NO_USER: Final = re.compile(r"(?i)can.{0,5}t be authori[sz]ed")
+_NO_USER: Final = r"(?i)can.{0,5}t be authori[sz]ed"
 """ACCESS_DENIED with such a text is about the user of the grant, not about the plan: the one code whose text counts
 (bitrix24.md 7.0). "Current user can't be authorized in this context", with the apostrophe as HTML, too."""
 
@@ -69,9 +69,9 @@ def classify(method: str, code: str, status: int) -> ErrorRow:
 
 def _class_of(row: ErrorRow, code: str, description: str) -> ErrorClass:
     """The row's class, except where the words of the code or the text decide."""
-    if row.code == OTHER and _PLAN_ENDED.search(code):
+    if row.code == OTHER and re.search(_PLAN_ENDED, code):
         return ErrorClass.PORTAL
-    if row.code == _ACCESS_DENIED and row.error_class is ErrorClass.PORTAL and _NO_USER.search(description):
+    if row.code == _ACCESS_DENIED and row.error_class is ErrorClass.PORTAL and re.search(_NO_USER, description):
         return ErrorClass.REAUTHORISE
     return row.error_class
 

@@ -32,7 +32,7 @@ LONGEST_RETRY_AFTER: Final = 600.0
 """Seconds of a `Retry-After` that are accepted: as long as the circuit breaker's longest pause. One odd reply, of a
 proxy in front of the portal, must not close a portal for longer (design 10)."""
 
-_SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
+_SECONDS: Final = r"(?a)[0-9]{1,12}(?:\.[0-9]{1,6})?"
 _CONNECT_SECONDS: Final = 3.0
 _LARGEST_BODY: Final = 1024 * 1024
 
@@ -165,7 +165,7 @@ def retry_at(headers: Mapping[str, str], now: float) -> float | None:
     None without one, and for one that cannot be read. At most `LONGEST_RETRY_AFTER` from `now`, and not before it.
     """
     text = headers.get("Retry-After", "").strip()
-    if _SECONDS.fullmatch(text):
+    if re.fullmatch(_SECONDS, text):
         seconds = float(text)
     else:
         until = _date(text)

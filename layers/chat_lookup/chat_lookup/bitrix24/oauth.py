@@ -23,16 +23,16 @@ from chat_lookup.clock import DAY, Clock, Deadline
 
 METHOD: Final = "oauth/token"
 """The method name of a request for a pair in errors and metrics."""
-_SENDABLE: Final = re.compile(r"(?! )[ -~]{1,4096}(?<! )")
+_SENDABLE: Final = r"(?! )[ -~]{1,4096}(?<! )"
 """What the server issued is stored and sent back unchanged."""
-_MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_NUMBER: Final = re.compile(r"[0-9]{1,15}")
+_MEMBER_ID: Final = r"[A-Za-z0-9_-]{1,64}"
+_NUMBER: Final = r"[0-9]{1,15}"
 LIFETIME: Final = 3600.0
 """Seconds that an access token is valid where the reply does not contain it (bitrix24.md 3.4)."""
 _LONGEST_LIFE: Final = DAY
 """An hour is documented; a longer lifetime than a day, from a wrong clock or unit, is cut to a day."""
-_STATUS: Final = re.compile(r"[A-Za-z]{1,8}")
-_SCOPE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_STATUS: Final = r"[A-Za-z]{1,8}"
+_SCOPE: Final = r"[A-Za-z0-9_.:-]{1,64}"
 _MOST_SCOPES: Final = 200
 
 
@@ -132,7 +132,7 @@ def _server(answer: Mapping[str, object], asked: str, others: frozenset[str]) ->
 def _token(value: object) -> str | None:
     """A token in a reply, without the white space around it: it is opaque, and stored in any form."""
     text = value.strip() if isinstance(value, str) else ""
-    return text if _SENDABLE.fullmatch(text) else None
+    return text if re.fullmatch(_SENDABLE, text) else None
 
 
 def _portal_endpoint(value: object, hosts: frozenset[str]) -> str | None:
@@ -162,11 +162,11 @@ def _number(value: object) -> int | None:
 def _scopes(value: object) -> frozenset[str]:
     """Names between commas or blanks: both occur (bitrix24.md 3.5)."""
     names = re.split(r"[\s,]+", value, maxsplit=_MOST_SCOPES) if isinstance(value, str) else []
-    return frozenset(name for name in names if _SCOPE.fullmatch(name))
+    return frozenset(name for name in names if re.fullmatch(_SCOPE, name))
 
 
-def _matching(pattern: re.Pattern[str], value: object) -> str | None:
-    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+def _matching(pattern: str, value: object) -> str | None:
+    return value if isinstance(value, str) and re.fullmatch(pattern, value) else None
 
 
 __all__ = ["DEFAULT_SERVER", "METHOD", "SERVERS", "Application", "AuthorisationServer", "TokenPair"]
@@ -239,7 +239,7 @@ class AuthorisationServer:
     def _ask(self, server: str, form: "_Form", deadline: Deadline, former: TokenPair | None) -> TokenPair | BitrixError:
         if not is_server(server, self._wire.servers):
             return _unknown_server()
-        if not (is_token(form.grant) if former is None else _SENDABLE.fullmatch(form.grant)):
+        if not (is_token(form.grant) if former is None else re.fullmatch(_SENDABLE, form.grant)):
             return BitrixError("invalid_grant", method=METHOD, description="cannot be one: not asked")
         if not (is_token(form.application.client_id) and is_token(form.application.client_secret)):
             return BitrixError("invalid_client", method=METHOD, description="cannot be keys: not asked")

@@ -31,7 +31,7 @@ _KIND_OF: Final[Mapping[str, str]] = {word: kind for kind, words in _WORDS.items
 _CHAT_WORDS: Final = frozenset({"chat", "chats", "чат", "чата", "чату", "чатом", "чате"})
 """Users' names of a chat, whose number is its own id."""
 
-_EVERY: Final = re.compile(r"(?<![\w/.=-])(?i:chats|чаты|чатов|чатам|чатами|чатах)(?![\w/.=-])(?![\s:#№]{0,9}[0-9])")
+_EVERY: Final = r"(?<![\w/.=-])(?i:chats|чаты|чатов|чатам|чатами|чатах)(?![\w/.=-])(?![\s:#№]{0,9}[0-9])"
 """Words that ask for all chats of the objects that a text names; before a number they name a chat."""
 
 _TYPES: Final = frozenset({"TASKS_TASK", "TASKS", "TASK", "CALENDAR", "SONET_GROUP", "THREAD", "CHAT", "OPEN"})
@@ -59,10 +59,10 @@ _NAMED: Final = (
     # Neither 1.5, 10:30, 5% nor a part of something longer.
     rf"{NUMBER}(?![\w%|]|[.,:/-][0-9])"
 )
-_PART: Final = re.compile("|".join((_LINK, _OPEN_LINE, _OPAQUE, _NAMED)))
+_PART: Final = "|".join((_LINK, _OPEN_LINE, _OPAQUE, _NAMED))
 """All forms. Each repetition is bounded or ends at a character outside its class, so that no text takes long."""
 
-_OWN: Final = re.compile(r"\s*(?P<type>[^\W\d]\w{2,49})[\s:|]{1,3}(?P<id>[^\s\[\]|]{1,100}?)[.,;!?]{0,9}\s*")
+_OWN: Final = r"\s*(?P<type>[^\W\d]\w{2,49})[\s:|]{1,3}(?P<id>[^\s\[\]|]{1,100}?)[.,;!?]{0,9}\s*"
 """A whole text that is an application's own pair: a type in capitals and an id with a digit, as `ORDER 2026-0815`."""
 _NOT_OWN: Final = _TYPES | _OPAQUE_TYPES | {"CRM", "LINES"}
 
@@ -87,13 +87,13 @@ def objects_in(text: str, hosts: Collection[str]) -> NamedObjects:
     """
     ours = {folded(host) for host in hosts}
     head = text if len(text) <= READ else text[:READ].rpartition(" ")[0]  # a number that is cut would be another one
-    found = [_read(part, ours) for part in _PART.finditer(head)]
+    found = [_read(part, ours) for part in re.finditer(_PART, head)]
     pairs = [each for each in found if isinstance(each, EntityRef)]
     own = None if pairs else _own(head)
     if own is not None:
         return NamedObjects((own,))
     chats = [each for each in found if isinstance(each, int) and each]
-    every = _EVERY.search(head) is not None
+    every = re.search(_EVERY, head) is not None
     return NamedObjects(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(chats)), FOREIGN in found, every)
 
 
@@ -123,7 +123,7 @@ def _named(name: str, number: str) -> EntityRef | int | None:
 
 
 def _own(text: str) -> EntityRef | None:
-    whole = _OWN.fullmatch(text)
+    whole = re.fullmatch(_OWN, text)
     if whole is None or not whole["type"].isupper() or not any(each in "0123456789" for each in whole["id"]):
         return None
     known = whole["type"] in _NOT_OWN or whole["type"].startswith("DYNAMIC_")

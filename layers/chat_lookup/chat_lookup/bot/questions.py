@@ -83,9 +83,9 @@ Outcome = Found | ObjectChats | ChatLookupError
 
 _MOST_ANSWERED: Final = 5
 """Objects of one text that are looked up."""
-_ADDRESSING: Final = re.compile(r"(?:\[USER=[0-9]{1,18}\][^\[]{0,255}\[/USER\]|[\s,:;])*")
+_ADDRESSING: Final = r"(?:\[USER=[0-9]{1,18}\][^\[]{0,255}\[/USER\]|[\s,:;])*"
 """The mention of the bot before a message's text, which the portal may remove (bitrix24.md 5.5)."""
-_COMMANDING: Final = re.compile(rf"(?i)\A/|\s/{COMMAND}\b")
+_COMMANDING: Final = rf"(?i)\A/|\s/{COMMAND}\b"
 """A text for which the portal sends a command event, perhaps besides the message's (bitrix24.md 5.7 and 9, row 7)."""
 
 
@@ -102,7 +102,7 @@ def questions_in(event: BotEvent, hosts: Collection[str]) -> tuple[BotQuestion, 
         return tuple(BotQuestion(_commanded(command.params.strip(), chat, hosts), command) for command in ours)
     if event.kind is not EventKind.MESSAGE_ADD or message is None:
         return ()
-    question = _written(_ADDRESSING.sub("", message.text, count=1), chat, hosts)
+    question = _written(re.sub(_ADDRESSING, "", message.text, count=1), chat, hosts)
     return () if question is None else (BotQuestion(question),)
 
 
@@ -153,7 +153,7 @@ def _commanded(params: str, chat: EventChat, hosts: Collection[str]) -> Question
 
 
 def _written(text: str, chat: EventChat, hosts: Collection[str]) -> Question | None:
-    if _COMMANDING.search(text):
+    if re.search(_COMMANDING, text):
         return None
     if chat.open_line:
         return None  # the guest would read the answer

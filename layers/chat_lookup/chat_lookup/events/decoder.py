@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -27,10 +27,10 @@ _PROOF: Final = frozenset({"event", "auth"})
 _MOST_SECRETS: Final = 100
 """An application has at most five bots in a portal; each one's block has four. Each is searched for in `data`."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
-_MEMBER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_DOMAIN: Final = re.compile(r"[a-z0-9.-]{1,253}(?::[0-9]{1,5})?", re.ASCII)
-_ENDPOINT: Final = re.compile(r"(?i:https?)://([^/?#@\\]+)/.*", re.DOTALL)
+_NAME: Final = r"(?a)[A-Za-z0-9_]{1,100}"
+_MEMBER_ID: Final = r"(?a)[A-Za-z0-9_-]{1,64}"
+_DOMAIN: Final = r"(?a)[a-z0-9.-]{1,253}(?::[0-9]{1,5})?"
+_ENDPOINT: Final = r"(?s)(?i:https?)://([^/?#@\\]+)/.*"
 _USUAL_PORT: Final = ":443"
 
 
@@ -74,8 +74,7 @@ class Arrived:
         """The event's content. It is read from the form at its first use: after the proof."""
         data = self._data
         event = _version(self.name).read(self.name, self.kind, data)
-        return replace(
-            event,
+        return event._replace(
             user=event.user or _user(inner(self.form, "auth")),
             sent_at=number(self._clean, "ts"),
             data=data if self.kind is EventKind.OTHER else {},
@@ -126,7 +125,7 @@ def _version(name: str) -> _Version:
 
 def _name(form: Form) -> str:
     name = text(form, "event")
-    return name.upper() if _NAME.fullmatch(name) else ""
+    return name.upper() if re.fullmatch(_NAME, name) else ""
 
 
 def _user(auth: Form) -> EventUser | None:
@@ -141,13 +140,13 @@ def _first(texts: Iterable[str]) -> str:
 
 def _member_id(auth: Form) -> str:
     member_id = text(auth, "member_id")
-    return member_id if _MEMBER_ID.fullmatch(member_id) else ""
+    return member_id if re.fullmatch(_MEMBER_ID, member_id) else ""
 
 
 def _domain(auth: Form) -> str:
-    endpoint = _ENDPOINT.fullmatch(text(auth, "client_endpoint"))
+    endpoint = re.fullmatch(_ENDPOINT, text(auth, "client_endpoint"))
     domain = (text(auth, "domain") or (endpoint[1] if endpoint else "")).lower().removesuffix(_USUAL_PORT)
-    return domain if _DOMAIN.fullmatch(domain) else ""
+    return domain if re.fullmatch(_DOMAIN, domain) else ""
 
 
 def _identity(event: BotEvent, data: Form) -> str:

@@ -8,8 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from chat_lookup.bitrix24.event_names import EventKind
 from chat_lookup.bitrix24.results import bindings_from
@@ -19,10 +18,10 @@ VERSION: Final = 1
 """Of a record's JSON. A format that an older worker cannot read gets another number."""
 LARGEST_RECORD: Final = 240 * 1024
 """Bytes of a record in either: a queue's message and an asynchronous invocation take 256 KB each, in all."""
+_NO_DATA: Final[Mapping[str, object]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class EventChat:
+class EventChat(NamedTuple):
     """The chat of the event, as far as the event names it. Empty texts are fields that the event does not contain.
 
     `type` is as sent: a letter in v1 (`C`, `P`, `L`, bitrix24.md 5.4), a word in v2 (`chat`, `lines`). `personal` is a
@@ -41,35 +40,37 @@ class EventChat:
     """The objects of the CRM that an open line's chat is bound to, as `DEAL|1663`."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventUser:
+class EventUser(NamedTuple):
     """The user that caused the event. `employee` is None where the event contains no flag."""
 
     user_id: int
     employee: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EventMessage:
+class EventMessage(NamedTuple):
     """A message; `text` without the mention of the bot. `author_id` 0 is the system."""
 
     message_id: int | None = None
-    text: str = field(default="", repr=False)
+    text: str = ""
     author_id: int | None = None
     system: bool = False
 
+    def __repr__(self) -> str:
+        return _without("text", self)
 
-@dataclass(frozen=True, slots=True)
-class EventCommand:
+
+class EventCommand(NamedTuple):
     """A command to the bot: `name` without its slash, `params` the text after it."""
 
     command_id: int
     name: str
-    params: str = field(default="", repr=False)
+    params: str = ""
+
+    def __repr__(self) -> str:
+        return _without("params", self)
 
 
-@dataclass(frozen=True, slots=True)
-class BotEvent:
+class BotEvent(NamedTuple):
     """One event. `api` is v1 or v2, empty for events of neither; `sent_at` in Unix seconds, None if missing.
 
     `data` is the whole event as received, without credentials, for the kind without fields of its own (OTHER).
@@ -87,11 +88,13 @@ class BotEvent:
     action: str = ""
     language: str = ""
     sent_at: int | None = None
-    data: Mapping[str, object] = field(default_factory=dict, repr=False)
+    data: Mapping[str, object] = _NO_DATA
+
+    def __repr__(self) -> str:
+        return _without("data", self)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A proved event as stored in the queue, with its portal, its arrival (Unix seconds) and its request. `event_id` is
     the same for every delivery of the same event (design 5)."""
 
@@ -108,7 +111,7 @@ class Record:
         """
         text = _written(self)
         if len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) > LARGEST_RECORD:
-            text = _written(replace(self, event=replace(self.event, data={})))
+            text = _written(self._replace(event=self.event._replace(data=_NO_DATA)))
         return text
 
     @classmethod
@@ -131,37 +134,56 @@ def event_id(member_id: str, identity: str) -> str:
     return hashlib.sha256(f"{member_id}:{identity}".encode()).hexdigest()[:32]
 
 
+_Part = TypeVar("_Part", EventChat, EventUser, EventMessage, EventCommand, BotEvent, Record)
+
+
+def _without(hidden: str, part: EventMessage | EventCommand | BotEvent) -> str:
+    """A part as `repr` shows it: what users wrote is in no traceback."""
+    shown = (f"{name}={value!r}" for name, value in part._asdict().items() if name != hidden)
+    return f"{type(part).__name__}({', '.join(shown)})"
+
+
 def _written(record: Record) -> str:
-    text = json.dumps({"version": VERSION, **asdict(record)}, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps({"version": VERSION, **_named(record)}, ensure_ascii=False, separators=(",", ":"))
     # U+FFFE and U+FFFF are no characters of a message's body; JSON escapes the control characters by itself.
     return text.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
 
 
-_Part = TypeVar("_Part")
+def _named(part: Record | BotEvent | EventChat | EventUser | EventMessage | EventCommand) -> dict[str, object]:
+    """A part by its fields' names, with the parts in it: JSON has no names for a tuple's fields."""
+    return {name: _plain(value) for name, value in part._asdict().items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BotEvent | EventChat | EventUser | EventMessage | EventCommand):
+        return _named(value)
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _built(part: type[_Part], given: Mapping[str, Any]) -> _Part:
-    """A dataclass from its fields; unknown ones are ignored, missing ones have their default."""
-    known = {each.name for each in fields(part)}  # type: ignore[arg-type]  # dataclasses only
-    return part(**{name: value for name, value in given.items() if name in known})
+    """A part from its fields; unknown ones are ignored, missing ones have their default."""
+    return part(**{name: value for name, value in given.items() if name in part._fields})
+
+
+def _built_or_none(part: type[_Part], given: Mapping[str, Any] | None) -> _Part | None:
+    return None if given is None else _built(part, given)
 
 
 def _event_from(given: Mapping[str, Any]) -> BotEvent:
-    parts: dict[str, Any] = {
+    chat = _built_or_none(EventChat, given.get("chat"))
+    parts = {
         "kind": EventKind(str(given["kind"])),
         "bot_ids": tuple(_listed(given.get("bot_ids"))),
+        "chat": chat and chat._replace(crm=tuple(_listed(chat.crm))),
+        "user": _built_or_none(EventUser, given.get("user")),
+        "message": _built_or_none(EventMessage, given.get("message")),
         "commands": tuple(_built(EventCommand, each) for each in _listed(given.get("commands"))),
     }
-    for name, part in (("chat", EventChat), ("user", EventUser), ("message", EventMessage)):
-        value = given.get(name)
-        parts[name] = None if value is None else _built(part, value)
-    if parts["chat"] is not None:
-        parts["chat"] = replace(parts["chat"], crm=tuple(_listed(given["chat"].get("crm"))))
     return _built(BotEvent, {**given, **parts})
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
 
 
 LONGEST_TEXT: Final = 20_000
@@ -170,10 +192,10 @@ LONGEST_PARAMS: Final = 2_000
 """Characters of the text after a command: room for a link with its query."""
 MOST_COMMANDS: Final = 5
 MOST_BOTS: Final = 100
-_DIALOG: Final = re.compile(r"[A-Za-z]{0,10}[0-9]{1,15}", re.ASCII)
-_CHATS_DIALOG: Final = re.compile(r"chat([1-9][0-9]{0,14})", re.ASCII)
-_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
-_COMMAND: Final = re.compile(r"\S{1,100}")
+_DIALOG: Final = r"(?a)[A-Za-z]{0,10}[0-9]{1,15}"
+_CHATS_DIALOG: Final = r"(?a)chat([1-9][0-9]{0,14})"
+_WORD: Final = r"(?a)[A-Za-z0-9_-]{1,50}"
+_COMMAND: Final = r"\S{1,100}"
 _PERSONAL: Final = frozenset({"P", "PRIVATE"})
 _OPEN_LINE: Final = frozenset({"L", "LINES"})
 _OPEN_LINE_ENTITIES: Final = frozenset({"LINES", "LIVECHAT"})
@@ -193,8 +215,8 @@ def chat_from(
     A dialog id names the chat only as `chat<id>`: a number is a user's (bitrix24.md 5.9). `types` are all types in the
     event, a letter or a word; the first is stored.
     """
-    dialog = dialog_id if _DIALOG.fullmatch(dialog_id) else ""
-    named = _CHATS_DIALOG.fullmatch(dialog)
+    dialog = dialog_id if re.fullmatch(_DIALOG, dialog_id) else ""
+    named = re.fullmatch(_CHATS_DIALOG, dialog)
     folded = {each.upper() for each in types}
     # An ordinary group chat is a THREAD without an id: no entity (5.9). U+FFFD is in place of bytes that are no text.
     pair = None if "\ufffd" in entity_type + entity_id else EntityRef.or_none(entity_type, entity_id)
@@ -222,11 +244,11 @@ def message_from(message_id: int | None, text: str, author_id: int | None, *, sy
 def command_from(command_id: int | None, name: str, params: str) -> EventCommand | None:
     """The command, None without an id or a name. Version 2 sends the slash, version 1 does not (5.5, 5.7)."""
     name = name.removeprefix("/").lower()
-    if not command_id or not _COMMAND.fullmatch(name):
+    if not command_id or not re.fullmatch(_COMMAND, name):
         return None
     return EventCommand(command_id, name, params[:LONGEST_PARAMS])
 
 
 def word(text: str) -> str:
     """The text if it is one short word of ASCII, else an empty one."""
-    return text if _WORD.fullmatch(text) else ""
+    return text if re.fullmatch(_WORD, text) else ""

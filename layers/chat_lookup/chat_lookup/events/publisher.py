@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -125,7 +124,7 @@ def _without_words(record: Record, domain: str, ref: EntityRef | None) -> dict[s
         "bot_ids": list(event.bot_ids),
         # The entity is the pair that the event names; without one it was looked up.
         "chat": _fields(event.chat, "entity_type", "entity_id", "crm"),
-        "entity": _fields(ref),
+        "entity": None if ref is None else {"entity_type": ref.entity_type, "entity_id": ref.entity_id},
         "user": _fields(event.user),
         "message": _fields(event.message, "text"),
         "commands": [_fields(command, "params") for command in event.commands],
@@ -141,17 +140,17 @@ def _words(event: BotEvent, text: str) -> dict[str, object]:
     """The parts of the detail that contain users' texts, with `text` for the message's."""
     words: dict[str, object] = {"commands": [_fields(command) for command in event.commands]}
     if event.message is not None:
-        words["message"] = _fields(replace(event.message, text=text))
+        words["message"] = _fields(event.message._replace(text=text))
     if event.kind is EventKind.OTHER:
         words["data"] = event.data
     return words
 
 
-def _fields(part: EntityRef | EventChat | EventUser | EventMessage | EventCommand | None, *without: str) -> object:
+def _fields(part: EventChat | EventUser | EventMessage | EventCommand | None, *without: str) -> object:
     """A part of an event as a JSON object, null if there is none."""
     if part is None:
         return None
-    return {name: value for name, value in asdict(part).items() if name not in without}
+    return {name: value for name, value in part._asdict().items() if name not in without}
 
 
 def _json(detail: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ from chat_lookup.errors import InvalidRequest
 from chat_lookup.http.requests import as_named
 from chat_lookup.observability.redaction import SHORTEST_SECRET
 
-_DIGITS: Final = re.compile("[0-9]{1,15}")
+_DIGITS: Final = "[0-9]{1,15}"
 
 
 class Fields:
@@ -123,7 +123,7 @@ def whole(name: str, value: object, *, least: int = 1) -> int:
     Raises `InvalidRequest` that names it.
     """
     digits = digits_of(value)
-    if isinstance(digits, str) and _DIGITS.fullmatch(digits) and int(digits) >= least:
+    if isinstance(digits, str) and re.fullmatch(_DIGITS, digits) and int(digits) >= least:
         return int(digits)
     raise InvalidRequest(f"{name} must be a {'positive ' if least else ''}whole number")
 

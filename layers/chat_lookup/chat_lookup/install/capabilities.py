@@ -10,7 +10,7 @@ from chat_lookup.clock import Deadline
 from chat_lookup.portals.failures import passing
 from chat_lookup.portals.portal import DEFAULT_BURST, DEFAULT_RATE, Portal
 
-_SCOPE: Final = re.compile(r"[a-z0-9_.]{1,64}")
+_SCOPE: Final = r"[a-z0-9_.]{1,64}"
 _MOST_SCOPES: Final = 200
 _ENTERPRISE: Final = "ent"
 _ENTERPRISE_PACE: Final = (5.0, 250)
@@ -55,7 +55,7 @@ def granted_scopes(result: object) -> frozenset[str] | None:
     if not isinstance(result, list):
         return None
     names = result[:_MOST_SCOPES]
-    return frozenset(name for name in names if isinstance(name, str) and _SCOPE.fullmatch(name)) or None
+    return frozenset(name for name in names if isinstance(name, str) and re.fullmatch(_SCOPE, name)) or None
 
 
 def _available(result: object) -> bool:

@@ -16,7 +16,7 @@ from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.failures import passing
 from chat_lookup.portals.portal import Portal, PortalState
 
-_DIGITS: Final = re.compile(r"[0-9]{1,19}")
+_DIGITS: Final = r"[0-9]{1,19}"
 _NAME: Final = "Chat Lookup"
 _TAKEN: Final = frozenset({"BOT_CODE_ALREADY_TAKEN", "WRONG_REQUEST"})
 """The codes of v2 and v1 for a bot code that another application uses."""
@@ -124,7 +124,7 @@ def _inner_id(method: str, result: object, name: str) -> int:
 
 
 def _id(method: str, value: object) -> int:
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_DIGITS, value):
         value = int(value)
     if type(value) is not int or not 0 < value < 2**63:
         raise BitrixError(PROTOCOL, 200, method=method, description="no id")

@@ -24,7 +24,7 @@ NUMBER: Final = r"0{0,9}(?P<number>[1-9][0-9]{0,17})"
 """An id. Ids fit into 64 bits; none is 0, which links contain for a new object."""
 
 _PATHS: Final = tuple(
-    (re.compile(f"(?ai:{path}){NUMBER}(?!\\w)"), kind)
+    (f"(?ai:{path}){NUMBER}(?!\\w)", kind)
     for path, kind in (
         (r"/crm/(?P<kind>lead|deal|contact|company)/(?:details|show|edit)/", "{kind}"),
         (r"/type/(?P<kind>[1-9][0-9]{0,8})/details/", "DYNAMIC_{kind}"),
@@ -35,9 +35,9 @@ _PATHS: Final = tuple(
 )
 """Paths of the portal, with any prefix: there are /extranet/… and, self-hosted, sites in folders."""
 
-_OPENED: Final = re.compile(r"[?&](?i:IM_DIALOG)=chat0{0,9}(?P<chat>[1-9][0-9]{0,14})(?![0-9])")
+_OPENED: Final = r"[?&](?i:IM_DIALOG)=chat0{0,9}(?P<chat>[1-9][0-9]{0,14})(?![0-9])"
 """The chat that a link opens in the messenger (bitrix24.md 9, row 22)."""
-_ADDRESS: Final = re.compile(r"(?i:https?://|//)?(?P<host>[^/?#\\]*)(?P<path>[^?#]*)")
+_ADDRESS: Final = r"(?i:https?://|//)?(?P<host>[^/?#\\]*)(?P<path>[^?#]*)"
 
 FOREIGN: Final = 0
 """What is read of a link to another portal's object; no chat has this id."""
@@ -63,7 +63,7 @@ def object_linked(address: str, hosts: Collection[str]) -> EntityRef:
 
 def shown_by(address: str, ours: Collection[str]) -> EntityRef | int | None:
     """What a link shows. One without a host, which only the portal's own messages contain, is the portal's."""
-    found = _ADDRESS.match(address)
+    found = re.match(_ADDRESS, address)
     if found is None:
         return None
     shown = _shown(found["path"]) or _opened(address)
@@ -74,14 +74,14 @@ def shown_by(address: str, ours: Collection[str]) -> EntityRef | int | None:
 
 def _shown(link_path: str) -> EntityRef | None:
     for path, kind in _PATHS:
-        object_ = path.search(link_path)
+        object_ = re.search(path, link_path)
         if object_ is not None:
             return pair_of(kind.format(**object_.groupdict()).upper(), object_["number"])
     return None
 
 
 def _opened(address: str) -> int | None:
-    opened = _OPENED.search(address)
+    opened = re.search(_OPENED, address)
     return None if opened is None else int(opened["chat"])
 
 

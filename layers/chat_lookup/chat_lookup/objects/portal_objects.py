@@ -21,8 +21,8 @@ _WITH_LINES: Final = frozenset({"LEAD", "DEAL", "CONTACT", "COMPANY"})
 """What open lines know."""
 BY_NUMBER: Final[Mapping[str, str]] = {"TASK": "TASK", "GROUP": "SONET_GROUP"}
 """Kinds whose id is the number alone. TASK is for both generations of the task's card, which `lookup.plan` tries."""
-_DYNAMIC: Final = re.compile(r"DYNAMIC_([1-9][0-9]{0,8})")
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,14}")
+_DYNAMIC: Final = r"DYNAMIC_([1-9][0-9]{0,8})"
+_NUMBER: Final = r"[1-9][0-9]{0,14}"
 TYPES: Final = "lead, deal, contact, company, quote, smart_invoice, dynamic_<number of the type>, task or group"
 
 
@@ -56,7 +56,7 @@ class PortalObject(NamedTuple):
     @property
     def crm_type(self) -> int | None:
         """The number of its type in the CRM; None for what is not of the CRM."""
-        dynamic = _DYNAMIC.fullmatch(self.kind)
+        dynamic = re.fullmatch(_DYNAMIC, self.kind)
         return int(dynamic[1]) if dynamic else _CRM_TYPES.get(self.kind)
 
     @property
@@ -69,7 +69,7 @@ def object_named(kind: str, number: int) -> PortalObject:
     """The object that a caller names, the type in any case. Raises `InvalidRequest` for an unknown type."""
     # Capitals of other alphabets' letters are not its name: "\u017f" would be an S.
     upper = kind.upper() if kind.isascii() else ""
-    dynamic = _DYNAMIC.fullmatch(upper)
+    dynamic = re.fullmatch(_DYNAMIC, upper)
     if dynamic is not None:
         upper = _KIND_OF_NUMBER.get(int(dynamic[1]), upper)
     elif upper not in _CRM_TYPES and upper not in BY_NUMBER:
@@ -83,7 +83,7 @@ def object_of(ref: EntityRef) -> PortalObject | None:
         ref.entity_id.rpartition("|") if ref.entity_type == "CRM" else (ref.entity_type, "", ref.entity_id)
     )
     kind = {"TASKS_TASK": "TASK", "TASKS": "TASK", "SONET_GROUP": "GROUP"}.get(kind, kind)
-    if not _NUMBER.fullmatch(number):
+    if not re.fullmatch(_NUMBER, number):
         return None
     try:
         return object_named(kind, int(number))

@@ -23,7 +23,7 @@ RENEWABLE: Final = DAY
 _VERSION: Final = 2
 _PURPOSE: Final = b"page-session "
 """Is before what is signed: no text that the key signs for another purpose can be a session."""
-_FORM: Final = re.compile(r"([A-Za-z0-9_-]{1,800})\.([A-Za-z0-9_-]{43})")
+_FORM: Final = r"([A-Za-z0-9_-]{1,800})\.([A-Za-z0-9_-]{43})"
 
 
 class Session(NamedTuple):
@@ -74,7 +74,7 @@ class Sessions:
         return session
 
     def _signed(self, text: str | None) -> Session:
-        parts = _FORM.fullmatch(text or "")
+        parts = re.fullmatch(_FORM, text or "")
         if parts is None or not hmac.compare_digest(self._signature(parts[1]), parts[2]):
             raise PageSessionRejected
         fields = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))

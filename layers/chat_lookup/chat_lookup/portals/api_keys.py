@@ -36,15 +36,15 @@ SCOPES: Final = frozenset({"lookup", "details", "rest", PASSTHROUGH})
 """What a key may be allowed: look-ups; a chat's details with the reverse look-up; both in Bitrix24's own format; and
 besides the methods of a list of its own, which the portal answers."""
 
-_FORM = re.compile(r"[A-Za-z0-9_-]{16,128}")
-_METHOD = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
+_FORM = r"[A-Za-z0-9_-]{16,128}"
+_METHOD = r"[a-z0-9_]+(\.[a-z0-9_]+)*"
 _MOST_METHODS = 200
 _LONGEST_METHOD = 100
 _TRIES: Final = 5
 _REJECTED: Final = "The key is unknown, expired, revoked or suspended"
 _NO_KEY: Final = "This cannot be a key: send one whole, as it was made, without quotes and without a word before it"
 _NO_SUCH_KEY: Final = "The portal has no key of that key_id"
-_LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}")
+_LABEL = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}"
 
 
 class ApiKey(NamedTuple):
@@ -89,7 +89,7 @@ class Keys:
         """
         if not key:
             raise KeyRejected("Send a key as Authorization: Bearer KEY or as X-Api-Key: KEY")
-        if not _FORM.fullmatch(key):
+        if not re.fullmatch(_FORM, key):
             raise KeyRejected(_NO_KEY)
         found = self._found(key)
         if found is None or found.is_expired(self._clock.now()):
@@ -120,7 +120,7 @@ class Keys:
         wanted = frozenset(scopes)
         if not wanted or not wanted <= SCOPES:
             raise InvalidRequest(f"scopes must be some of {', '.join(sorted(SCOPES))}")
-        if not _LABEL.fullmatch(label):
+        if not re.fullmatch(_LABEL, label):
             raise InvalidRequest("label must have 1 to 100 characters, none of them a control character")
         methods = _methods(passthrough, wanted)
         if key is None:
@@ -205,7 +205,7 @@ def _methods(names: Iterable[str], scopes: frozenset[str]) -> frozenset[str]:
     if methods and PASSTHROUGH not in scopes:
         raise InvalidRequest(f"passthrough is of use with the scope {PASSTHROUGH} only")
     if len(methods) > _MOST_METHODS or not all(
-        len(name) <= _LONGEST_METHOD and _METHOD.fullmatch(name) for name in methods
+        len(name) <= _LONGEST_METHOD and re.fullmatch(_METHOD, name) for name in methods
     ):
         raise InvalidRequest(f"passthrough must be up to {_MOST_METHODS} names of methods, as crm.deal.get")
     if "batch" in methods:

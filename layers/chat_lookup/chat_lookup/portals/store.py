@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chat_lookup.dynamodb import Values
 
 _TRIES: Final = 5
-_NAME: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}")
+_NAME: Final = r"[A-Za-z0-9._:\[\]-]{1,260}"
 """A member id, or a host with its port; all else cannot name a portal, and may be no key of the table either."""
 _UNKNOWN: Final = "No portal has this domain or member id"
 
@@ -77,7 +77,7 @@ class Portals:
         """
         if not name:
             return self.get(self._default.member_id())
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(_NAME, name):
             raise PortalNotInstalled(_UNKNOWN)
         member_id = name if self._memory.get(name) else self.member_id_of(name.lower()) or name
         if self.known(member_id) is None:
@@ -93,7 +93,7 @@ class Portals:
         portal = None
         if not name:
             portal = self._only()
-        elif _NAME.fullmatch(name):
+        elif re.fullmatch(_NAME, name):
             portal = self.read(self.member_id_of(name.lower()) or name)
         if portal is None:
             raise PortalNotInstalled(f"{_UNKNOWN}; the command `portals` lists all")
