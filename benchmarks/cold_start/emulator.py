@@ -13,7 +13,8 @@ import socket
 import subprocess  # for commands of its own wording only  # nosec B404
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -131,7 +132,7 @@ class Emulator:
                 answer = _first_answer(address, event)
                 seconds = time.perf_counter() - began
                 runtime = _descendants(process.pid)[-1]
-                took = Start(seconds, _processor_seconds(runtime), _resident_bytes(runtime))
+                took = Start(seconds, processor_seconds(runtime), _resident_bytes(runtime))
             finally:
                 _end(process)
             output.seek(0)
@@ -174,22 +175,30 @@ def _succeeded(answer: str) -> bool:
     return isinstance(decoded, dict) and "errorType" not in decoded and decoded.get("statusCode", 200) < 400  # noqa: PLR2004
 
 
-def _children(pid: int) -> list[int]:
-    return [int(child) for each in Path(f"/proc/{pid}/task").glob("*/children") for child in each.read_text().split()]
+def children(pid: int) -> list[int]:
+    """The processes that a process's threads started and that have not ended."""
+    return [int(child) for each in _of_threads(pid, "children") for child in each.split()]
 
 
 def _descendants(pid: int) -> list[int]:
     """The emulator's process and those below it, each the only child of the one before: the runtime is the last."""
     found = [pid]
-    while children := _children(found[-1]):
-        (child,) = children
+    while started := children(found[-1]):
+        (child,) = started
         found.append(child)
     return found
 
 
-def _processor_seconds(pid: int) -> float:
-    """Of all threads; the kernel counts it in nanoseconds here (proc/PID/stat has hundredths of a second)."""
-    return sum(int(each.read_text().split()[0]) for each in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+def processor_seconds(pid: int) -> float:
+    """Of all threads that run; the kernel counts it in nanoseconds here (proc/PID/stat has hundredths of a second)."""
+    return sum(int(each.split()[0]) for each in _of_threads(pid, "schedstat")) / 1e9
+
+
+def _of_threads(pid: int, name: str) -> Iterator[str]:
+    """A file of each thread of a process. A thread can end before it is read, even while it is."""
+    for file in Path(f"/proc/{pid}/task").glob(f"*/{name}"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield file.read_text()
 
 
 def _resident_bytes(pid: int) -> int:
