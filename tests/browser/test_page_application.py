@@ -16,6 +16,10 @@ from tests.support.processes.waiting import until
 
 LOOK_UP: Final = "/v1/chats?entity_type=CRM&entity_id=DEAL%7C1663"
 CHATS_OF_THE_DEAL: Final = {"1437", "1763", "1764"}
+CHATS_OF_THE_CONTACT: Final = {"1763", "1764"}
+QUESTIONS: Final = """
+return performance.getEntriesByType('resource').filter(each => each.name.endsWith('/v1/page/find')).length
+"""
 LARGEST_FIRST_VIEW: Final = 60 * 1024
 BYTES: Final = """
 return performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'))
@@ -54,6 +58,22 @@ def test_employee_finds_all_chats_of_a_deal_and_opens_one_in_the_portal(portal: 
     portal.browser.picture("page-messenger")
     portal.browser.click("#messenger a")
     portal.browser.wait_for_text("main", "LINES telegrambot|2|209607941|744")
+    assert portal.browser.complaints() == []
+
+
+def test_answer_to_an_earlier_question_is_not_shown_as_that_to_a_later_one(portal: Portal) -> None:
+    portal.open_application(EMPLOYEE)
+    with portal.frame() as frame:
+        portal.tell("/faults", {"method": "batch", "delay_ms": 2000, "times": 1})
+        frame.write("[data-test=query]", "deal 1663")
+        frame.click("[data-test=find]")
+        frame.click("[data-test=kind] option[value=contact]")
+        frame.write("[data-test=number]", "42")
+        frame.click("[data-test=pick]")
+        frame.until(lambda: shown_chats(frame) == CHATS_OF_THE_CONTACT, "the chats of the contact are not shown")
+        frame.until(lambda: frame.driver.execute_script(QUESTIONS) == 2, "the earlier question has not ended")
+        assert shown_chats(frame) == CHATS_OF_THE_CONTACT
+        assert in_script(Language.ENGLISH)["found"].format(count=2) in frame.text("#find ~ .status")
     assert portal.browser.complaints() == []
 
 

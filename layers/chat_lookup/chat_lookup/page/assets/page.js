@@ -60,24 +60,24 @@
     });
   }
 
-  async function send(verb, path, body) {
+  async function send(verb, path, body, signal) {
     const headers = { "X-Page-Session": session, "X-Bitrix24-Token": token(), "Accept-Language": language };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const reply = await fetch("/v1/page/" + path, {
-      method: verb, headers, cache: "no-store", credentials: "omit", body: body && JSON.stringify(body),
+      method: verb, headers, cache: "no-store", credentials: "omit", body: body && JSON.stringify(body), signal,
     });
     const content = reply.status === 204 ? {} : await reply.json();
     return { ok: reply.ok, status: reply.status, content };
   }
 
-  async function ask(verb, path, body) {
-    let reply = await send(verb, path, body);
+  async function ask(verb, path, body, signal) {
+    let reply = await send(verb, path, body, signal);
     if (reply.status === 401) {
       await freshToken();
       const renewed = await send("POST", "session");
       if (renewed.ok) {
         session = renewed.content.session;
-        reply = await send(verb, path, body);
+        reply = await send(verb, path, body, signal);
       } else {
         reply = renewed;
       }
@@ -94,13 +94,16 @@
     try {
       report(part, (await work()) || "");
     } catch (error) {
-      fail(part, error);
+      if (error.name !== "AbortError") fail(part, error);
     } finally {
       button.disabled = false;
     }
   }
 
   // -- Finding ----------------------------------------------------------------------------------------------------------
+  // A new question ends the one before: its answer would be shown as that of the new one.
+  let asking = new AbortController();
+
   function open(dialog) {
     if (window.BX24 && BX24.im) BX24.im.openMessenger(dialog);
   }
@@ -174,7 +177,7 @@
     if (view.more !== null) {
       const button = element("button", { type: "button", "data-test": "more" }, text("more"));
       button.onclick = () => working(button, "working", async () => {
-        const next = await ask("POST", "find", { query, offset: view.more });
+        const next = await ask("POST", "find", { query, offset: view.more }, asking.signal);
         button.remove();
         const [first] = showView(next, query, list);
         if (first) first.querySelector("a").focus();
@@ -199,8 +202,10 @@
   function find(query) {
     by("query").value = query;
     by("answer").replaceChildren();
+    asking.abort();
+    asking = new AbortController();
     return working(by("find").querySelector("button"), "working", async () => {
-      const shown = showView(await ask("POST", "find", { query, offset: 0 }), query, null);
+      const shown = showView(await ask("POST", "find", { query, offset: 0 }, asking.signal), query, null);
       remember(query);
       return shown.length ? text("found", { count: shown.length }) : text("none");
     });
