@@ -78,16 +78,22 @@ document.querySelectorAll('[data-fill]').forEach(button => button.addEventListen
   form.requestSubmit()
 }))
 
+let asking = new AbortController()
+
 async function lookUp(path) {
   const shown = byId('answer')
+  // Another form's question may still be waiting: its answer would look like this one's, too.
+  asking.abort()
+  asking = new AbortController()
   const started = performance.now()
   // With a fault it may take ten seconds: an answer of before would look like this one's.
   shown.replaceChildren(element('p', { className: 'done', textContent: 'Waiting for the answer …' }))
   try {
-    const answer = await fetch(path, { headers: { 'X-Api-Key': run.api_key } })
+    const answer = await fetch(path, { headers: { 'X-Api-Key': run.api_key }, signal: asking.signal })
     const body = await answer.json()
     shown.replaceChildren(...described(answer, body, Math.round(performance.now() - started)), ...asCommand(path))
   } catch (error) {
+    if (error.name === 'AbortError') return
     shown.replaceChildren(element('p', { className: 'bad', textContent: `The service does not answer: ${error.message}` }))
   }
 }

@@ -14,6 +14,7 @@ from tests.support.processes.run import Running
 from tests.support.repository import ROOT
 
 NARROW = 360
+QUESTIONS = "return performance.getEntriesByType('resource').filter(each => each.name.includes('/v1/')).length"
 
 
 @pytest.fixture
@@ -98,6 +99,17 @@ def test_answer_of_before_is_gone_while_the_next_one_is_waited_for(page: Browser
     look_up(page, fresh=True)
     assert page.text("#answer") == "Waiting for the answer …"
     page.wait_for_text("#answer .big", "chat 1437")
+
+
+def test_answer_to_an_earlier_question_is_not_shown_as_that_to_a_later_one(page: Browser, run: Running) -> None:
+    late = {"method": "im.chat.get", "delay_ms": 2000, "times": 1}
+    urllib3.request("POST", run.facts["control_url"] + "/faults", json=late, timeout=20)
+    look_up(page, fresh=True)
+    page.click("#tab-object")
+    page.click("#panel-object .main")
+    page.wait_for_text("#answer .big", "chats")
+    page.until(lambda: page.driver.execute_script(QUESTIONS) == 2, "the earlier question has not ended")
+    assert page.text("#answer .big").endswith("chats")
 
 
 def test_a_week_later_the_cached_answer_is_asked_again(page: Browser) -> None:
