@@ -1,6 +1,6 @@
 """The application's page in the portal, by clicking and by keyboard: chats found and opened, keys made and revoked."""
 
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import urllib3
@@ -44,8 +44,8 @@ def find_the_deal(frame: Browser) -> None:
     frame.until(lambda: shown_chats(frame) == CHATS_OF_THE_DEAL, "the chats of the deal are not shown")
 
 
-def ids_of_keys(frame: Browser) -> list[Any]:
-    return frame.elements("[data-test=key-revoke]")
+def wait_for_keys(frame: Browser, number: int) -> None:
+    frame.until(lambda: len(frame.elements("[data-test=key-revoke]")) == number, f"there are not {number} keys")
 
 
 def test_employee_finds_all_chats_of_a_deal_and_opens_one_in_the_portal(portal: Portal) -> None:
@@ -96,13 +96,27 @@ def test_administrator_makes_a_key_that_works_until_it_is_revoked(portal: Portal
         frame.click("[data-test=key-create]")
         key = frame.text("[data-test=key-value]")
         assert answer_of(portal, key) == 200
-        frame.until(lambda: len(ids_of_keys(frame)) == 1, "the key is not listed")
+        wait_for_keys(frame, 1)
         portal.browser.picture("page-keys")
         frame.click("[data-test=key-revoke]")
-        frame.until(lambda: not ids_of_keys(frame), "the key is still listed")
+        wait_for_keys(frame, 0)
         assert not frame.elements("[data-test=key-value]")
     until(lambda: answer_of(portal, key) == 401, REVOKED_WITHIN_S)
     assert portal.browser.complaints() == []
+
+
+def test_key_that_was_made_stays_shown_while_the_one_before_it_is_revoked(portal: Portal) -> None:
+    portal.open_application(ADMIN)
+    with portal.frame() as frame:
+        for number, label in enumerate(("old", "new"), 1):
+            frame.write("[data-test=key-label]", label)
+            frame.click("[data-test=key-create]")
+            wait_for_keys(frame, number)
+        key = frame.text("[data-test=key-value]")
+        for left in (1, 0):
+            frame.click("[data-test=key-revoke]")
+            wait_for_keys(frame, left)
+            assert [each.text for each in frame.elements("[data-test=key-value]")] == [key] * left
 
 
 def test_key_is_made_and_revoked_by_keyboard_alone(portal: Portal) -> None:
@@ -111,10 +125,10 @@ def test_key_is_made_and_revoked_by_keyboard_alone(portal: Portal) -> None:
         frame.element("[data-test=key-label]")
         portal.tab_to("[data-test=key-label]")
         portal.press("keyboard", Keys.ENTER)
-        frame.until(lambda: len(ids_of_keys(frame)) == 1, "the key is not listed")
+        wait_for_keys(frame, 1)
         portal.tab_to("[data-test=key-revoke]")
         portal.press(Keys.SPACE)
-        frame.until(lambda: not ids_of_keys(frame), "the key is still listed")
+        wait_for_keys(frame, 0)
         assert frame.driver.switch_to.active_element.get_attribute("data-test") == "key-label", "the focus is lost"
 
 

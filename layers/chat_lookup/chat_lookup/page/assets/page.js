@@ -260,7 +260,7 @@
         if (error.code !== "invalid-request") throw error;
       }
       keys = keys.filter((each) => each !== key);
-      by("made").replaceChildren();
+      if (by("made").dataset.keyId === key.key_id) by("made").replaceChildren();
       showKeys();
       by("label").focus();
       return text("revoked");
@@ -283,6 +283,7 @@
           throw error.code === "invalid-request" ? Object.assign(error, { code: "keys-full" }) : error;
         }
         by("create").reset();
+        by("made").dataset.keyId = made.key_id;
         by("made").replaceChildren(element("p", { className: "note" }, text("key-made"), element("br"),
           element("code", { "data-test": "key-value" }, made.key), element("br"),
           copyButton(text("copy-key"), made.key)));
