@@ -32,6 +32,7 @@ _LAYER: Final = "ChatLookupLayer/python"
 _ROUNDS: Final = 31
 _ROUNDS_WITHOUT_BYTECODE: Final = 3
 """They take long, and their ratio is far from one."""
+_ROUNDS_OF_IMPORTS: Final = 9
 
 _BUILT: Final = "as built"
 _BARE: Final = "without bytecode"

@@ -155,9 +155,12 @@ def _named(part: Record | BotEvent | EventChat | EventUser | EventMessage | Even
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, BotEvent | EventChat | EventUser | EventMessage | EventCommand):
-        return _named(value)
-    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    return _named(value) if isinstance(value, _PARTS) else [_plain(each) for each in value]
+
+
+_PARTS: Final = (BotEvent, EventChat, EventUser, EventMessage, EventCommand)
 
 
 def _built(part: type[_Part], given: Mapping[str, Any]) -> _Part:
