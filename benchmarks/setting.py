@@ -19,6 +19,10 @@ class Setting:
     dynamodb_url: str
     artifact: Path
 
+    def rounds(self, usual: int) -> int:
+        """How often a figure is taken."""
+        return 1 if self.quick else usual
+
     def dynamodb_local(self, lacking: str) -> str:
         """Its URL. Raises LeftOut without one, with the property that only DynamoDB Local has here."""
         if not self.dynamodb_url:

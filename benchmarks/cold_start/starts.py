@@ -80,10 +80,13 @@ def figures(setting: Setting) -> list[Figure]:
     with a_third() as share, pinned():
         emulator = Emulator.found(share)
         with _codes(emulator, setting.artifact) as (codes, events):
-            bare, rounds, warm_up = (1, 1, 0) if setting.quick else (_ROUNDS_WITHOUT_BYTECODE, _ROUNDS, 1)
-            imports = _each(codes, lambda code, _: emulator.import_seconds(code), events, bare)
-            compiled = _each(codes, emulator.start, events, bare)
-            starts = _beside_the_least(codes, emulator.start, events, rounds, warm_up)
+            imports = _each(
+                codes, lambda code, _: emulator.import_seconds(code), events, setting.rounds(_ROUNDS_OF_IMPORTS)
+            )
+            compiled = _each(codes, emulator.start, events, setting.rounds(_ROUNDS_WITHOUT_BYTECODE))
+            starts = _beside_the_least(
+                codes, emulator.start, events, setting.rounds(_ROUNDS), warm_up=0 if setting.quick else 1
+            )
     return [
         *_figures("import", "ms", _of(imports, lambda seconds: seconds * 1e3), _BARE, lambda _: 0.5),
         *_figures("first answer", "ms", _of(compiled, _milliseconds), _BARE, lambda _: 0.5),

@@ -38,7 +38,7 @@ def figures(setting: Setting) -> list[Figure]:
     url = setting.dynamodb_local("reports billed units")
     # A separate process: botocore's session is made once in each, and must have our hooks.
     with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as process:
-        rounds = process.submit(counted, url, 1 if setting.quick else _ROUNDS).result()
+        rounds = process.submit(counted, url, setting.rounds(_ROUNDS)).result()
     return [*_allowed(rounds), *_billed(rounds), *_series(rounds)]
 
 

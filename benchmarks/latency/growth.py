@@ -69,7 +69,7 @@ def _grown(growth: Growth, setting: Setting, clock: SharedClock) -> dict[int, Fi
     smallest = f"{growth.unit}: {sizes[0]}"
     with growth.subjects(setting.dynamodb_url, clock, sizes) as subjects:
         by_name = {f"{growth.unit}: {size:,}": subject for size, subject in subjects.items()}
-        taken = alternate(by_name, 1 if setting.quick else _ROUNDS)
+        taken = alternate(by_name, setting.rounds(_ROUNDS))
     milliseconds = [[seconds * 1e3 for seconds in each] for each in taken.values()]
     return {
         size: Figure.paired(f"{growth.what}, {name}", f"the same, {smallest}", "ms", ours, milliseconds[0], _MOST)

@@ -45,8 +45,8 @@ def figures(setting: Setting) -> list[Figure]:
     """Raises LeftOut without a DynamoDB Local."""
     with warm(setting) as service, pinned():
         return [
-            *_from_dynamodb(service, 1 if setting.quick else _READS),
-            *_from_memory(service, 1 if setting.quick else _ROUNDS),
+            *_from_dynamodb(service, setting.rounds(_READS)),
+            *_from_memory(service, setting.rounds(_ROUNDS)),
         ]
 
 

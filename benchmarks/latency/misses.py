@@ -52,7 +52,7 @@ class _Portal:
 
 def figures(setting: Setting) -> list[Figure]:
     """Raises LeftOut without a DynamoDB Local."""
-    misses = 1 if setting.quick else _MISSES
+    misses = setting.rounds(_MISSES)
     with _portal() as portal, warm(setting, webhook_url=portal.webhook_url, ca_pem=portal.ca_pem) as service, pinned():
         taken = alternate(_subjects(service, portal, misses + _WARM_UP), misses, warm_up=_WARM_UP)
     whole, asked, read, write = ([each * 1e3 for each in taken[name]] for name in (_OURS, _PORTAL, _READ, _WRITE))

@@ -42,7 +42,7 @@ _SDK: Final = "b24pysdk reading the same body"
 def figures(setting: Setting) -> list[Figure]:
     """Raises LeftOut without a DynamoDB Local."""
     with warm(setting) as service, _queueing_nothing(service), pinned():
-        taken = alternate(_subjects(service), 1 if setting.quick else _ROUNDS)
+        taken = alternate(_subjects(service), setting.rounds(_ROUNDS))
     ours, read, theirs = ([seconds * 1e6 for seconds in taken[name]] for name in (_OURS, _READ, _SDK))
     return [
         Figure.paired("event of 6 KB received, CPU", _SDK, "µs", ours, theirs, 0.5),
