@@ -35,6 +35,8 @@ DAYS: Final[Mapping[str, Day]] = {
     "reads lag": Day(lag=5.0),
     "answers are lost": Day(answers_lost=True),
 }
+PATIENT: Final = DIRECT + 10
+"""Seconds of a caller whose own deadline comes after the holder's, however busy the machine is."""
 any_day = pytest.mark.parametrize("day", DAYS.values(), ids=DAYS)
 
 
@@ -197,7 +199,7 @@ def test_refresh_token_is_not_used_while_the_store_accepts_no_pair(scene: Scene)
 
 
 def test_unsaved_pair_is_kept_in_memory_and_saved_by_a_later_look_up(scene: Scene) -> None:
-    (process,) = scene.begin(1)
+    (process,) = scene.begin(1, seconds=PATIENT)
     unsaved_by(scene, process)
     assert process.look_up("DEAL|0").problem == "store-unavailable"
     scene.aws.down.clear()
@@ -209,7 +211,7 @@ def test_unsaved_pair_is_kept_in_memory_and_saved_by_a_later_look_up(scene: Scen
 def test_unsaved_pair_is_saved_although_the_server_refuses_the_former_token_to_another_process(
     scene: Scene,
 ) -> None:
-    process, other = scene.begin(2)
+    (process,), (other,) = scene.begin(1, seconds=PATIENT), scene.begin(1)
     unsaved_by(scene, process)
     assert other.look_up("DEAL|1").problem == "portal-unavailable"
     scene.probe.clock.advance(UNSAVED_FOR)
