@@ -11,6 +11,7 @@ import pytest
 
 from local.shared_clock import SharedClock
 from tests.support.processes import programs
+from tests.support.processes.stopped_clock import StoppedClock
 from tests.support.repository import ROOT
 
 HOUR = 3_600.0
@@ -92,3 +93,29 @@ def test_sleep_ends_although_the_clock_is_set_back(clock: SharedClock, monkeypat
 def test_clock_refuses_negative_and_infinite_steps(clock: SharedClock, seconds: float) -> None:
     with pytest.raises(ValueError, match="forward"):
         clock.advance(seconds)
+
+
+def test_stopped_clock_that_is_advanced_is_not_set_back_by_a_correction_that_began_before(
+    clock: SharedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_time, begun, go_on = time.time, threading.Event(), threading.Event()
+
+    def read_slowly() -> float:
+        if threading.current_thread() is correcting:
+            begun.set()
+            assert go_on.wait(20)
+        return real_time()
+
+    stopped_clock, before = StoppedClock(tmp_path / "clock"), clock.now()
+    monkeypatch.setattr(time, "time", read_slowly)
+    correcting = threading.Thread(target=stopped_clock.advance, args=(0.0,))
+    advancing = threading.Thread(target=stopped_clock.advance, args=(HOUR,))
+    correcting.start()
+    assert begun.wait(20)
+    advancing.start()
+    advancing.join(0.2)  # until it is done, or waits for the other thread
+    go_on.set()
+    correcting.join()
+    advancing.join()
+
+    assert clock.now() >= before + HOUR

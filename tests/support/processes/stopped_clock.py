@@ -19,23 +19,25 @@ class StoppedClock:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._lock = threading.Lock()
         self._now = time.time() + _OFFSET.unpack(file.read_bytes())[0]
         self._ended = threading.Event()
 
     def advance(self, seconds: float) -> None:
-        self._now += seconds
-        self._correct()
+        self._set(seconds)
 
     def hold(self) -> None:
         """Correct the offset until `end`."""
         while not self._ended.wait(_HOLD_S):
-            self._correct()
+            self._set()
 
     def end(self) -> None:
         self._ended.set()
 
-    def _correct(self) -> None:
-        with self._file.open("r+b", buffering=0) as file:
+    def _set(self, ahead: float = 0.0) -> None:
+        # A correction that began before an advance would set the clock back, and the next one forward past deadlines.
+        with self._lock, self._file.open("r+b", buffering=0) as file:
+            self._now += ahead
             file.write(_OFFSET.pack(self._now - time.time()))
 
 
