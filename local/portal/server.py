@@ -111,7 +111,8 @@ class LocalPortal:
             *CrmControl(self._state, clock).routes(),
             *DeletionControl(self._state, self.conversation).routes(),
         )
-        self._control = HttpServer(Control(self._state, routes), admission=Admission(run, LOOPBACK))
+        self.control = Control(self._state, routes)
+        self._control_server = HttpServer(self.control, admission=Admission(run, LOOPBACK))
         self.pages = Site(self._state, Frames(self._state, self.installer))
         with listening("127.0.0.1", page_port, "PORTAL_PAGE_PORT"):
             self._page_server = HttpServer(
@@ -156,7 +157,7 @@ class LocalPortal:
 
     @property
     def control_url(self) -> str:
-        return self._control.url()
+        return self._control_server.url()
 
     @property
     def page_url(self) -> str:
@@ -180,7 +181,7 @@ class LocalPortal:
     def start(self) -> None:
         self._outbox.start()
         self._portal.start()
-        self._control.start()
+        self._control_server.start()
         self._page_server.start()
 
     def content(self) -> Content:
@@ -202,7 +203,7 @@ class LocalPortal:
         self._stopping.set()
         self._outbox.stop()
         self._portal.stop()
-        self._control.stop()
+        self._control_server.stop()
         self._page_server.stop()
         self._delivery.close()
 

@@ -13,6 +13,7 @@ from local.aws import lambda_runtime
 from local.aws.event_bus import Entry
 from local.portal.server import LocalPortal
 from local.stack import LocalStack
+from tests.support.portals.portal_control import controlled
 from tests.support.portals.switches import AS_USUAL
 from tests.support.processes.stopped_clock import StoppedClock, stopped
 from tests.support.processes.waiting import until
@@ -85,10 +86,7 @@ class Service:
 
     def control(self, path: str, body: object = None) -> Any:
         """POST to the portal's control, or GET without a body."""
-        method, sent = ("GET", None) if body is None else ("POST", json.dumps(body))
-        response = self._http.request(method, self.portal.control_url + path, body=sent)
-        assert response.status == 200, response.data.decode()
-        return response.json()
+        return controlled(self.portal, "GET" if body is None else "POST", path, body)
 
     def calls(self, method: str | None = None) -> list[dict[str, Any]]:
         """The requests that the portal received, of one method or all."""

@@ -144,6 +144,20 @@ SEEDS: dict[str, tuple[Seed, ...]] = {
 }  # fmt: skip
 
 
+def with_one_event_each() -> Any:
+    """The template with one event of each function: what the others add no seed changes, and it takes SAM as long as
+    all the rest."""
+    template = copy.deepcopy(TEMPLATE)
+    for function in template["Resources"].values():
+        events = function.get("Properties", {}).get("Events", {})
+        for further in list(events)[1:]:
+            del events[further]
+    return template
+
+
+SEEDED = with_one_event_each()
+
+
 def test_template_keeps_every_house_rule() -> None:
     assert breaches(TEMPLATE) == {}
 
@@ -152,9 +166,9 @@ def test_template_keeps_every_house_rule() -> None:
 def test_breach_is_found_by_its_house_rule_and_by_no_other(rule: Rule) -> None:
     seeds = SEEDS[rule.name]
     for seed in seeds:
-        broken = copy.deepcopy(TEMPLATE)
+        broken = copy.deepcopy(SEEDED)
         seed(broken)
-        assert broken != TEMPLATE
+        assert broken != SEEDED
         assert breaches(broken).keys() == {rule}
 
 

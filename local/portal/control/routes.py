@@ -49,8 +49,9 @@ class Control:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
         headers = [("Content-Type", rest_wire.JSON_TYPE)]
+        verb, path, query = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", "")
         try:
-            status, answer = 200, self._answer(environ)
+            status, answer = 200, self.answer(verb, path, query, environ["wsgi.input"].read())
         except ControlError as error:
             status, answer = error.status, {"error": str(error)}
             headers += [("Allow", error.allow)] if error.allow else []
@@ -59,8 +60,11 @@ class Control:
         start_response(rest_wire.status_line(status), headers)
         return [rest_wire.encode(answer)]
 
-    def _answer(self, environ: "WSGIEnvironment") -> object:
-        path, verb = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+    def answer(self, verb: str, path: str, query: str, content: bytes) -> object:
+        """What a route answers, before it is written as JSON; `content` is the request's body.
+
+        Raises `ControlError` or `Impossible` for what is refused.
+        """
         verbs = self._routes.get(path)
         if verbs is None:
             raise ControlError(f"no such route; there are {', '.join(self._routes)}", 404)
@@ -68,7 +72,7 @@ class Control:
         if route is None:
             allow = ", ".join(verbs)
             raise ControlError(f"{path} answers {allow} only", 405, allow=allow)
-        query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-        body = read_json(environ["wsgi.input"].read())
+        fields = dict(parse_qsl(query, keep_blank_values=True))
+        body = read_json(content)
         with nullcontext() if route.sends else self._state.lock:
-            return route.run(query, body)
+            return route.run(fields, body)

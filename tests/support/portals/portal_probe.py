@@ -8,6 +8,7 @@ import urllib3
 
 from local.portal import LocalPortal
 from local.shared_clock import SharedClock
+from tests.support.portals.portal_control import controlled
 
 
 class PortalProbe:
@@ -49,14 +50,10 @@ class PortalProbe:
 
     def tell(self, path: str, body: object) -> Any:
         """POST to the portal's control; the request must succeed."""
-        response = self.http.request("POST", self.portal.control_url + path, json=body)
-        assert response.status == 200, response.data
-        return response.json()
+        return controlled(self.portal, "POST", path, body)
 
     def calls(self, method: str = "") -> list[dict[str, Any]]:
         """The calls that the portal received, of one method or all."""
         query = f"?method={method}" if method else ""
-        response = self.http.request("GET", self.portal.control_url + "/calls" + query)
-        assert response.status == 200, response.data
-        calls: list[dict[str, Any]] = response.json()
+        calls: list[dict[str, Any]] = controlled(self.portal, "GET", "/calls" + query)
         return calls

@@ -11,6 +11,7 @@ import urllib3
 
 from local.net.http_server import HttpServer
 from local.portal.protocol import php
+from tests.support.portals.portal_control import controlled
 from tests.support.portals.portal_probe import PortalProbe
 from tests.support.portals.switches import AS_USUAL
 
@@ -144,9 +145,7 @@ class ApplicationProbe(PortalProbe):
 
     def ask(self, path: str) -> Any:
         """GET a path of the portal's control."""
-        response = self.http.request("GET", self.portal.control_url + path)
-        assert response.status == 200, response.data
-        return response.json()
+        return controlled(self.portal, "GET", path)
 
     def refused(self, path: str, body: object) -> str:
         """The reason that the control gives when it refuses a request with 409."""

@@ -8,13 +8,12 @@ import contextlib
 import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import pytest
-import urllib3
 from moto.secretsmanager.models import secretsmanager_backends
 
 from chat_lookup.install.page_texts import page_text
@@ -27,6 +26,7 @@ from local.portal.events.outgoing import Fields, Message
 from local.portal.oauth.applications import Application
 from local.template.reader import ACCOUNT, REGION
 from tests.support.hostile_server import HOSTILE_NAMES, Listener, listening, watching
+from tests.support.portals.portal_control import controlled
 from tests.support.portals.switches import AS_USUAL
 from tests.support.service import Reply, Service
 
@@ -65,7 +65,6 @@ class Stage:
     listener: Listener
     dynamodb: "DynamoDBClient"
     secrets: "SecretsManagerClient"
-    _http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, timeout=30))
 
     # --- what the portal sends -----------------------------------------------------------------------------------
 
@@ -137,10 +136,10 @@ class Stage:
     # --- state of the portal and the stores ----------------------------------------------------------------------
 
     def tell(self, path: str, body: object) -> Any:
-        return self._control("POST", path, body)
+        return controlled(self.portal, "POST", path, body)
 
     def ask(self, path: str) -> Any:
-        return self._control("GET", path, None)
+        return controlled(self.portal, "GET", path)
 
     def grant(self, user_id: int = ADMINISTRATOR, client_id: str = "") -> dict[str, Any]:
         """The tokens of a user, as the user's browser has them."""
@@ -271,12 +270,6 @@ class Stage:
     def _reactivate(self) -> None:
         for user_id in (ADMINISTRATOR, EMPLOYEE):
             self.tell("/deactivate", {"user_id": user_id, "active": True})
-
-    def _control(self, verb: str, path: str, body: object) -> Any:
-        sent = None if verb == "GET" else json.dumps(body)
-        response = self._http.request(verb, self.portal.control_url + path, body=sent)
-        assert response.status == 200, response.data
-        return response.json()
 
 
 def shown(answer: Answer) -> str:
