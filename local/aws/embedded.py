@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from botocore.session import Session
-
+from local.aws.clients import new_client
 from local.aws.event_bus import Entry
 from local.aws.services import Services
 from local.net.admission import Admission, Run
@@ -59,7 +58,6 @@ class EmbeddedAws:
     ) -> None:
         self._template = template
         self._region = region
-        self._session = Session()
         self._clients: dict[str, object] = {}
         self._tables: list[str] = []
         self._queues: list[str] = []
@@ -151,7 +149,7 @@ class EmbeddedAws:
     def _client(self, service: str) -> object:
         """A client of one service, created once: that is slow, and threads may share it."""
         if service not in self._clients:
-            self._clients[service] = self._session.create_client(
+            self._clients[service] = new_client(
                 service,
                 region_name=self._region,
                 endpoint_url=self.endpoint_url,

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.session import Session
 
 from chat_lookup import VERSION
 from chat_lookup.errors import ChatLookupError
+from local.aws.clients import new_client
 from local.demo_credentials import DEMO_KEY
 from local.net.host_names import resolving
 from local.program import StartError
@@ -39,7 +39,7 @@ def test_direct_function_raises_its_errors(service: Service) -> None:
 
 def test_direct_function_can_be_invoked_by_an_sdk_as_in_the_cloud(service: Service) -> None:
     url = service.stack.backend.aws.endpoint_url
-    client: Any = Session().create_client("lambda", endpoint_url=url, region_name="us-east-1")
+    client: Any = new_client("lambda", endpoint_url=url, region_name="us-east-1")
     event = json.dumps({"entity_type": "CRM", "entity_id": "DEAL|1663"})
 
     answer = client.invoke(FunctionName="DirectFunction", Payload=event)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 import urllib3
-from botocore.session import Session
 
+from local.aws.clients import new_client
 from local.aws.event_bus import Entry
 from tests.support.events.queue_scene import REGION, Scene, scene
 
@@ -29,7 +29,7 @@ def stores(tmp_path: Path) -> Iterator[Scene]:
 
 @pytest.fixture
 def bus(stores: Scene) -> "EventBridgeClient":
-    made = Session().create_client("events", endpoint_url=stores.aws.endpoint_url, region_name=REGION)
+    made = new_client("events", endpoint_url=stores.aws.endpoint_url, region_name=REGION)
     return cast("EventBridgeClient", made)
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import urllib3
-from botocore.session import Session
 
 from chat_lookup.clock import SystemClock
+from local.aws.clients import new_client
 from local.aws.function_output import FunctionOutput
 from local.aws.lambda_api import Invocations
 from local.aws.lambda_runtime import Functions
@@ -58,7 +58,7 @@ def invocations(stores: Scene, tmp_path: Path) -> Iterator[Invocations]:
 @pytest.fixture
 def client(stores: Scene, invocations: Invocations) -> "LambdaClient":
     assert invocations
-    made = Session().create_client("lambda", endpoint_url=stores.aws.endpoint_url, region_name=REGION)
+    made = new_client("lambda", endpoint_url=stores.aws.endpoint_url, region_name=REGION)
     return cast("LambdaClient", made)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import urllib3
-from botocore.session import Session
 
 from local.aws import environment
+from local.aws.clients import new_client
 from local.aws.embedded import EmbeddedAws
 from local.template.reader import Template
 from tests.support.repository import ROOT
@@ -21,7 +21,7 @@ SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1
 
 
 def client(aws: EmbeddedAws, service: str) -> Any:
-    return Session().create_client(service, endpoint_url=aws.endpoint_url, region_name="eu-central-1")
+    return new_client(service, endpoint_url=aws.endpoint_url, region_name="eu-central-1")
 
 
 def test_tables_are_those_of_the_template(embedded_aws: EmbeddedAws) -> None:

@@ -14,8 +14,8 @@ from botocore.config import Config
 
 from chat_lookup.portals.application_tokens import hashed
 from chat_lookup.portals.portal import Portal
+from local.aws.clients import new_client
 from tests.support.fakes import MEMBER_ID
-from tests.support.stores import botocore_session
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -135,14 +135,14 @@ def lambda_on(wire: Wire) -> "LambdaClient":
 
 
 def _client(service: str, wire: Wire) -> Any:
-    client = botocore_session.shared().create_client(
+    client = new_client(
         service,
         region_name="us-east-1",
         aws_access_key_id="unit",
         aws_secret_access_key="unit",
         config=Config(retries={"total_max_attempts": 1}),
     )
-    client.meta.events.register(f"before-send.{service}", wire)  # type: ignore[arg-type]  # botocore takes what a handler returns for the answer
+    client.meta.events.register(f"before-send.{service}", wire)  # what a handler returns is the answer
     return client
 
 

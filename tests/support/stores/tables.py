@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from botocore.session import Session
-
+from local.aws.clients import new_client
 from local.aws.embedded import CREDENTIALS
 from local.template.reader import REGION, Template
 from tests.support.repository import ROOT
@@ -46,7 +45,7 @@ def tables_in(url: str) -> Iterator[Tables]:
 
 def client_of(service: str, endpoint_url: str, region: str = REGION) -> object:
     """A plain botocore client of an engine used in place of AWS."""
-    return Session().create_client(
+    return new_client(
         service,
         endpoint_url=endpoint_url,
         region_name=region,

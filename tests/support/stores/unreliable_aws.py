@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 
 import urllib3
-from botocore.session import Session
 
 from chat_lookup.clock import Clock
+from local.aws.clients import new_client
 from local.aws.embedded import CREDENTIALS
 from local.net.http_server import ConnectionCut, HttpServer
 from local.template.reader import REGION
@@ -86,7 +86,7 @@ class UnreliableAws:
         self._failing[action] = times
 
     def _client(self, service: str) -> object:
-        return Session().create_client(
+        return new_client(
             service,
             region_name=REGION,
             endpoint_url=self.url,

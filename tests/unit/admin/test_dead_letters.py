@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from botocore.session import Session
 
 from chat_lookup.admin.commands import MOST_LETTERS, USUAL_LETTERS
 from chat_lookup.admin.dead_letters import Redrive, record_in
@@ -17,6 +16,7 @@ from tests.support.events.bot_questions import message
 from tests.support.fakes import MEMBER_ID, ManualClock, Output
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_sqs import SQSClient
 
 TEXT = "what a secret deal"
@@ -45,8 +45,8 @@ def of_lambda(text: str) -> str:
 class Queues:
     """A queue and its dead letters at moto; `sqs` is the client, where a test may have it fail."""
 
-    def __init__(self, telemetry: Telemetry, clock: ManualClock) -> None:
-        self.sqs = cast("SQSClient", Session().create_client("sqs", region_name="us-east-1"))
+    def __init__(self, moto: "Session", telemetry: Telemetry, clock: ManualClock) -> None:
+        self.sqs = cast("SQSClient", moto.create_client("sqs", region_name="us-east-1"))
         self.dead = self.sqs.create_queue(QueueName="dead")["QueueUrl"]
         self.work = self.sqs.create_queue(QueueName="work")["QueueUrl"]
         self._telemetry = telemetry
@@ -74,9 +74,8 @@ class Queues:
 
 
 @pytest.fixture
-def queues(moto: object, telemetry: Telemetry, clock: ManualClock) -> Iterator[Queues]:
-    del moto  # serves the queues
-    queues = Queues(telemetry, clock)
+def queues(moto: "Session", telemetry: Telemetry, clock: ManualClock) -> Iterator[Queues]:
+    queues = Queues(moto, telemetry, clock)
     yield queues
     queues.close()
 

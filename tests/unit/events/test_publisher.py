@@ -15,12 +15,12 @@ from chat_lookup.events.publisher import LARGEST_ENTRY, Publisher, detail_of, re
 from chat_lookup.observability.metrics import CLOSED
 from chat_lookup.observability.telemetry import Telemetry
 from chat_lookup.portals.recovery import Recovery
+from local.aws.clients import new_client
 from tests.support.events.bot_questions import CHATID, GROUP, command, message, record_of
 from tests.support.events.event_arrival import Wire
 from tests.support.fakes import MEMBER_ID, Output
 from tests.support.in_process_service import DEAL
 from tests.support.repository import ROOT
-from tests.support.stores import botocore_session
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -44,10 +44,8 @@ def size(record: Record, text: str) -> int:
 
 
 def publisher_on(wire: Wire, telemetry: Telemetry, bus: str = "default") -> Publisher:
-    client = botocore_session.shared().create_client(
-        "events", region_name="us-east-1", aws_access_key_id="unit", aws_secret_access_key="unit"
-    )
-    client.meta.events.register("before-send.events", wire)  # type: ignore[arg-type]  # a handler's answer is taken
+    client = new_client("events", region_name="us-east-1", aws_access_key_id="unit", aws_secret_access_key="unit")
+    client.meta.events.register("before-send.events", wire)  # what a handler returns is the answer
     return Publisher(cast("EventBridgeClient", client), bus, telemetry, with_text=False)
 
 
