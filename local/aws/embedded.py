@@ -130,6 +130,11 @@ class EmbeddedAws:
         """The number of messages in a queue: visible, received, or delayed."""
         return self._services.queues.left(self._region, queue)
 
+    @property
+    def receivers(self) -> int:
+        """How many receivers of all queues wait for a message; the others work."""
+        return self._services.queues.receivers
+
     def dynamodb(self) -> "DynamoDBClient":
         return cast("DynamoDBClient", self._client("dynamodb"))
 

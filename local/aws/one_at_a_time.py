@@ -42,6 +42,13 @@ class Queues:
         self._app = app
         self._lock = lock
         self._ending = False
+        self._receivers = 0
+
+    @property
+    def receivers(self) -> int:
+        """How many requests wait for a message. A receiver that is not among them has messages, or asks for them."""
+        with self._lock:
+            return self._receivers
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         body, wait_s = environ["wsgi.input"].read(), 0.0
@@ -76,7 +83,11 @@ class Queues:
             left = until - time.monotonic()
             if left <= 0 or self._ending or answer.body != b"{}":
                 return answer
-            self._lock.wait(min(left, _CHECK_AGAIN_S))
+            self._receivers += 1
+            try:
+                self._lock.wait(min(left, _CHECK_AGAIN_S))
+            finally:
+                self._receivers -= 1
 
 
 def _queues(region: str) -> "SQSBackend":

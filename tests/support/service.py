@@ -185,10 +185,13 @@ class Service:
         self.cold_start()
 
     def _end_work(self) -> None:
-        self.stack.backend.aws.empty_queues()
-        until(lambda: self.stack.backend.functions.output.running == 0)
+        aws, functions = self.stack.backend.aws, self.stack.backend.functions
+        self.portal.settle()
+        aws.empty_queues()
+        # A message that was received and is not in work yet is in no queue.
+        until(lambda: aws.receivers == len(functions.template.sources) and functions.output.running == 0)
         # An event that was still in work may have gone back to the queue.
-        self.stack.backend.aws.empty_queues()
+        aws.empty_queues()
 
     def _printed(self) -> bytes:
         """The whole lines since the last mark: a reader may see the beginning of one that is being written."""

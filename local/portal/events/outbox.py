@@ -1,11 +1,15 @@
 """What the portal sends later, as its queue does (bitrix24.md 5.1): events that a method or a user caused."""
 
+import logging
 import queue
 import threading
 from collections.abc import Sequence
+from typing import Final
 
 from local.portal.events.http_delivery import Delivery
 from local.portal.events.outgoing import Message
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Outbox:
@@ -34,5 +38,10 @@ class Outbox:
 
     def _send_all(self) -> None:
         while (message := self._waiting.get()) is not None:
-            self._delivery.send(message)
-            self._waiting.task_done()
+            try:
+                self._delivery.send(message)
+            except Exception as error:  # noqa: BLE001 - one event that cannot be sent must not keep back all later ones
+                # Without its text, which may quote the address with its secret.
+                _log.error("an event of the portal was not sent: %s", type(error).__name__)
+            finally:
+                self._waiting.task_done()

@@ -84,6 +84,25 @@ def test_message_that_arrives_while_the_source_waits_is_received_at_once(stores:
         seen.until(2)
 
 
+def test_source_is_no_waiting_receiver_from_the_moment_in_which_it_gets_a_message_to_the_end_of_its_work(
+    stores: Scene,
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(_: Any) -> None:
+        begun.set()
+        assert go_on.wait(20)
+
+    with working(stores, work):
+        until(lambda: stores.aws.receivers == 1)
+        stores.send("one")
+        assert begun.wait(20)
+        assert stores.aws.receivers == 0
+        go_on.set()
+        until(lambda: stores.aws.receivers == 1)
+        assert stores.left(stores.work) == 0
+
+
 def test_batch_is_not_larger_than_the_templates_batch_size(tmp_path: Path) -> None:
     seen = Noted()
     with scene(tmp_path, batch=3) as stores:

@@ -106,7 +106,7 @@ def test_stopped_clock_that_is_advanced_is_not_set_back_by_a_correction_that_beg
             assert go_on.wait(20)
         return real_time()
 
-    stopped_clock, before = StoppedClock(tmp_path / "clock"), clock.now()
+    before, stopped_clock = clock.now(), StoppedClock(tmp_path / "clock")
     monkeypatch.setattr(time, "time", read_slowly)
     correcting = threading.Thread(target=stopped_clock.advance, args=(0.0,))
     advancing = threading.Thread(target=stopped_clock.advance, args=(HOUR,))

@@ -232,6 +232,7 @@ class Stage:
 
     def reset(self) -> None:
         """Reset the service, remove the portal's faults, and uninstall its applications."""
+        self.portal.settle()
         self.tell("/reset", {})
         self.tell("/shape", AS_USUAL)
         if record := self.record():
@@ -245,6 +246,7 @@ class Stage:
     def begin_again(self) -> None:
         """Reset all but the installation, for tests that leave it as it is: an installation takes half a second. Its
         bot is of the version that the portal has, which stays as well."""
+        self.portal.settle()
         self.tell("/reset", {})
         self.tell("/shape", {**AS_USUAL, "bot_api": self.ask("/shape")["bot_api"]})
         self.service.begin_again()
