@@ -69,7 +69,8 @@ class LocalPortal:
     `watch` is called with each request after it was decided.
 
     The control address is plain HTTP, so that curl needs no authority, and so are the pages for people, at `page_port`:
-    both are bound to this machine only, and take only requests to loopback's names, whatever `bind` is.
+    both are bound to this machine only, and take only requests to loopback's names, whatever `bind` is. In this process
+    `control` answers the same without a request.
     """
 
     def __init__(

@@ -26,6 +26,7 @@ from tests.chaos.events_plan import Plan
 from tests.chaos.events_process import Outcome, Process, Setting
 from tests.chaos.events_workers import Chances, Workers
 from tests.support.portals.oauth_installation import Stores, added, known
+from tests.support.portals.portal_control import controlled
 from tests.support.portals.portal_probe import PortalProbe
 from tests.support.processes.forked import prepare
 from tests.support.repository import ROOT
@@ -96,8 +97,7 @@ class Scene:
 
     def answers(self) -> list[dict[str, Any]]:
         """The bot's messages."""
-        response = self.probe.http.request("GET", self.probe.portal.control_url + "/messages")
-        messages: list[dict[str, Any]] = response.json()
+        messages: list[dict[str, Any]] = controlled(self.probe.portal, "GET", "/messages")
         return messages
 
     def counted(self, metric: str) -> float:

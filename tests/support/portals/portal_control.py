@@ -1,4 +1,5 @@
-"""The control of a portal in this process, asked as over HTTP but without a request: most tests ask it ten times."""
+"""The control of a portal in this process, asked as over HTTP but without a request: a test of an installation asks it
+18 times."""
 
 import json
 from typing import Any

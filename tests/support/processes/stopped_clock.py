@@ -24,21 +24,18 @@ class StoppedClock:
         self._ended = threading.Event()
 
     def advance(self, seconds: float) -> None:
-        self._set(seconds)
+        # A correction that began before an advance would set the clock back, and the next one forward past deadlines.
+        with self._lock, self._file.open("r+b", buffering=0) as file:
+            self._now += seconds
+            file.write(_OFFSET.pack(self._now - time.time()))
 
     def hold(self) -> None:
         """Correct the offset until `end`."""
         while not self._ended.wait(_HOLD_S):
-            self._set()
+            self.advance(0.0)
 
     def end(self) -> None:
         self._ended.set()
-
-    def _set(self, ahead: float = 0.0) -> None:
-        # A correction that began before an advance would set the clock back, and the next one forward past deadlines.
-        with self._lock, self._file.open("r+b", buffering=0) as file:
-            self._now += ahead
-            file.write(_OFFSET.pack(self._now - time.time()))
 
 
 @contextmanager

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Final, Self, cast
 import urllib3
 
 from chat_lookup.clock import Clock
-from local.aws.clients import new_client
-from local.aws.embedded import CREDENTIALS
 from local.net.http_server import ConnectionCut, HttpServer
-from local.template.reader import REGION
+from tests.support.stores.tables import client_of
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -76,23 +74,14 @@ class UnreliableAws:
         self._server.stop()
 
     def dynamodb(self) -> "DynamoDBClient":
-        return cast("DynamoDBClient", self._client("dynamodb"))
+        return cast("DynamoDBClient", client_of("dynamodb", self.url))
 
     def secrets(self) -> "SecretsManagerClient":
-        return cast("SecretsManagerClient", self._client("secretsmanager"))
+        return cast("SecretsManagerClient", client_of("secretsmanager", self.url))
 
     def fail(self, action: str, times: int) -> None:
         """Make this many calls of an action fail, each with all the retries that the client makes by itself."""
         self._failing[action] = times
-
-    def _client(self, service: str) -> object:
-        return new_client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.url,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
 
     def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         service, _, action = str(environ["HTTP_X_AMZ_TARGET"]).partition(".")
